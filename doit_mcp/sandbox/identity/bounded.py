@@ -1,0 +1,69 @@
+"""Owns the memory of the identity provider: things kept for a while, and never more than so many."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+Kept = TypeVar("Kept")
+
+
+def digest(secret: str) -> str:
+    """SHA-256 of a bearer secret in hex: what is stored and compared in its place."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Bounded(Generic[Kept]):
+    """At most *limit* things, each forgotten after its lifetime in seconds; when it is full, the oldest goes."""
+
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._items: OrderedDict[str, tuple[float, Kept]] = OrderedDict()
+
+    def put(self, key: str, value: Kept, lifetime: float) -> None:
+        """Remember *value*; what was known under *key* is replaced and counts as new."""
+        self._items.pop(key, None)
+        if len(self._items) >= self._limit:
+            self.sweep()
+        while len(self._items) >= self._limit:
+            self._items.popitem(last=False)
+        self._items[key] = (self._clock() + lifetime, value)
+
+    def get(self, key: str) -> Kept | None:
+        """What is known under *key*, unless its time is over."""
+        found = self._items.get(key)
+        if found is None:
+            return None
+        if found[0] <= self._clock():
+            del self._items[key]
+            return None
+        return found[1]
+
+    def swap(self, key: str, value: Kept) -> None:
+        """Change what is known under *key*, keeping its place and its end; an unknown key stays unknown."""
+        if key in self._items:
+            self._items[key] = (self._items[key][0], value)
+
+    def pop(self, key: str) -> Kept | None:
+        """Forget *key*, and say what it was."""
+        found = self.get(key)
+        self._items.pop(key, None)
+        return found
+
+    def sweep(self) -> None:
+        """Forget everything whose time is over."""
+        now = self._clock()
+        for key in [key for key, (end, _) in self._items.items() if end <= now]:
+            del self._items[key]
+
+    def items(self) -> Iterator[tuple[str, Kept]]:
+        """Everything that is known, oldest first."""
+        self.sweep()
+        return iter([(key, value) for key, (_, value) in self._items.items()])
+
+    def __len__(self) -> int:
+        self.sweep()
+        return len(self._items)

@@ -1,0 +1,157 @@
+"""Owns the known clients: registered ones by id, documented ones by URL, and how one proves itself."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+import jwt
+
+from .answers import OAuthError
+from .assertions import Assertions
+from .bounded import digest
+from .documents import DocumentError, Documents, is_document_url
+from .metadata import ASSERTION_ALGORITHMS
+from .records import JWT_BEARER, NONE, PRIVATE_KEY_JWT, SECRET_BASIC, SECRET_POST, Client, JsonObject
+
+KEY_LIMIT = 20
+
+
+def _refused(description: str, *, basic: bool = False) -> OAuthError:
+    challenge = 'Basic realm="token"' if basic else None
+    return OAuthError("invalid_client", description, status=401, challenge=challenge)
+
+
+class Clients:
+    """Registered clients, at most *limit*: when full, the oldest one that never got a code makes room."""
+
+    def __init__(self, documents: Documents, assertions: Assertions, *, limit: int = 2_000) -> None:
+        self._documents = documents
+        self._assertions = assertions
+        self._limit = limit
+        self._registered: dict[str, Client] = {}
+        # Two ages of one table, so that a flood of registrations cannot push out a client that people use.
+        self._unused: dict[str, None] = {}
+
+    def add(self, client: Client) -> None:
+        """Remember a client; raises OAuthError (503) when the table is full of clients in use."""
+        if len(self._registered) >= self._limit:
+            oldest = next(iter(self._unused), None)
+            if oldest is None:
+                raise OAuthError("temporarily_unavailable", "No room for more clients.", status=503)
+            del self._unused[oldest], self._registered[oldest]
+        self._registered[client.id] = client
+        self._unused[client.id] = None
+
+    def used(self, client_id: str) -> None:
+        """Keep this client: somebody allowed it something."""
+        self._unused.pop(client_id, None)
+
+    async def find(self, client_id: str) -> Client:
+        """The client with this id; raises OAuthError (invalid_client)."""
+        if found := self._registered.get(client_id):
+            return found
+        if not is_document_url(client_id):
+            raise OAuthError("invalid_client", "This client is not known here. It has to register first.", status=401)
+        try:
+            return await self._documents.client(client_id)
+        except DocumentError as error:
+            raise OAuthError("invalid_client", str(error), status=401) from error
+
+    async def authenticate(self, authorization: str | None, form: Mapping[str, str]) -> Client:
+        """The client that makes a token request, proven by one of the registered methods (RFC 6749 2.3).
+
+        Raises OAuthError: invalid_request for several methods at once, invalid_client otherwise.
+        """
+        basic = _basic(authorization)
+        posted = form.get("client_secret")
+        asserted = form.get("client_assertion")
+        if sum(proof is not None for proof in (basic[1] if basic else None, posted, asserted)) > 1:
+            raise OAuthError("invalid_request", "Authenticate in one way only.")
+        client_id = _client_id(basic, form)
+        client = await self.find(client_id)
+        if asserted is not None:
+            await self._check_assertion(client, asserted, form.get("client_assertion_type"))
+        elif (secret := basic[1] if basic and basic[1] is not None else posted) is not None:
+            _check_secret(client, secret, basic=basic is not None)
+        elif NONE not in client.auth_methods:
+            raise _refused("This client has to authenticate itself.", basic=basic is not None)
+        return client
+
+    async def _check_assertion(self, client: Client, assertion: str, kind: str | None) -> None:
+        if kind != JWT_BEARER:
+            raise OAuthError("invalid_request", "The client_assertion_type is not supported.")
+        if PRIVATE_KEY_JWT not in client.auth_methods:
+            raise _refused("This client did not register private_key_jwt.")
+        keys = _keys(await self._key_set(client), assertion)
+        if fault := self._assertions.fault(assertion, client.id, keys, list(ASSERTION_ALGORITHMS)):
+            raise _refused(f"The client assertion is not valid: {fault}.")
+
+    async def _key_set(self, client: Client) -> JsonObject:
+        if client.jwks is not None:
+            return client.jwks
+        if client.jwks_uri is None:
+            raise _refused("This client published no keys.")
+        try:
+            return await self._documents.jwks(client.jwks_uri)
+        except DocumentError as error:
+            raise _refused(str(error)) from error
+
+
+def _client_id(basic: tuple[str, str | None] | None, form: Mapping[str, str]) -> str:
+    named = form.get("client_id")
+    if basic is None:
+        if named is None:
+            raise _refused("The client_id is missing.")
+        return named
+    if named is not None and named != basic[0]:
+        raise OAuthError("invalid_request", "The client_id of the form is not that of the Authorization header.")
+    return basic[0]
+
+
+def _basic(authorization: str | None) -> tuple[str, str | None] | None:
+    """Id and secret of HTTP Basic, both form-encoded (RFC 6749 2.3.1); an empty secret counts as none."""
+    if authorization is None:
+        return None
+    scheme, _, value = authorization.partition(" ")
+    try:
+        if scheme.lower() != "basic":
+            raise ValueError(scheme)
+        name, colon, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError) as error:
+        raise _refused("The Authorization header is not HTTP Basic.", basic=True) from error
+    if not colon or not name:
+        raise _refused("The Authorization header is not HTTP Basic.", basic=True)
+    return unquote_plus(name), unquote_plus(secret) or None
+
+
+def _check_secret(client: Client, secret: str, *, basic: bool) -> None:
+    # Either way of sending it proves the same; libraries pick one by their own order of preference.
+    if client.secret_digest is None or not client.auth_methods & {SECRET_BASIC, SECRET_POST}:
+        raise _refused("This client did not register a secret.", basic=basic)
+    if not hmac.compare_digest(digest(secret), client.secret_digest):
+        raise _refused("The client's secret is wrong.", basic=basic)
+
+
+def _keys(key_set: JsonObject, assertion: str) -> list[Any]:
+    """The public keys of the set that the assertion may be signed with; odd members are passed over (RFC 7517 5)."""
+    try:
+        kid = jwt.get_unverified_header(assertion).get("kid")
+    except jwt.PyJWTError:
+        return []
+    members = key_set.get("keys")
+    keys = []
+    for member in members[:KEY_LIMIT] if isinstance(members, list) else []:
+        if not isinstance(member, dict) or member.get("kty") not in ("RSA", "EC"):
+            continue
+        if kid is not None and member.get("kid", kid) != kid:
+            continue
+        try:
+            keys.append(jwt.PyJWK(member))
+        except jwt.PyJWTError:
+            continue
+    return keys

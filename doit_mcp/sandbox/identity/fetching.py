@@ -1,0 +1,154 @@
+"""Owns fetching documents that strangers name: https, public addresses, small, quick, cached (CIMD section 6)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import ssl
+import time
+from asyncio import Semaphore
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from .bounded import Bounded
+
+Resolver = Callable[[str], Awaitable[bytes]]
+SIZE_LIMIT = 64 * 1024
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class FetchError(Exception):
+    """A document could not be had; the message says why, for people."""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is on the public internet, also by what it embeds (mapped, 6to4, Teredo, NAT64)."""
+    try:
+        parsed = ipaddress.ip_address(address.split("%", 1)[0])
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address):
+        embedded = parsed.ipv4_mapped or parsed.sixtofour or parsed.teredo or parsed in _NAT64
+        if embedded or parsed.is_site_local:
+            return False
+    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
+
+
+class PublicOnly(AbstractResolver):
+    """Resolves names, and refuses a name that has any address that is not *permitted*.
+
+    The connection goes to the addresses judged here, so a second answer of the name server changes nothing.
+    """
+
+    def __init__(self, inner: AbstractResolver, permitted: Callable[[str], bool]) -> None:
+        self._inner = inner
+        self._permitted = permitted
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of *host*; raises OSError for a forbidden one."""
+        found = await self._inner.resolve(host, port, family)
+        if not all(self._permitted(one["host"]) for one in found):
+            raise OSError(f"{host} has an address that is not public")
+        return found
+
+    async def close(self) -> None:
+        """Let the inner resolver go."""
+        await self._inner.close()
+
+
+def fetchable(url: str) -> bool:
+    """Whether *url* is https on the usual port, with a name for a host and without user name or fragment."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    # An address for a host would pass by the resolver, and with it the check of addresses.
+    named = re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*", host) is not None
+    return parts.scheme == "https" and named and port in (None, 443) and "@" not in parts.netloc and "#" not in url
+
+
+def freshness(cache_control: str) -> float:
+    """Seconds that an answer may be kept (RFC 9111), at most a day; 60 where it says nothing, 0 where it forbids."""
+    directives = cache_control.lower()
+    if "no-store" in directives or "no-cache" in directives:
+        return 0.0
+    found = _MAX_AGE.search(directives)
+    return min(float(found[1]), 86_400.0) if found else 60.0
+
+
+class Fetcher:
+    """A Resolver that asks the network. Seams for tests: *names*, *permitted* addresses, *tls*, *port*."""
+
+    def __init__(
+        self,
+        *,
+        names: Callable[[], AbstractResolver] = ThreadedResolver,
+        permitted: Callable[[str], bool] = is_public,
+        tls: ssl.SSLContext | bool = True,
+        port: int = 443,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._names = names
+        self._permitted = permitted
+        self._tls = tls
+        self._port = port
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._kept: Bounded[bytes] = Bounded(200, clock)
+        self._turns = Semaphore(4)
+
+    async def __call__(self, url: str) -> bytes:
+        """The body of a JSON document at *url*; raises FetchError."""
+        if (kept := self._kept.get(url)) is not None:
+            return kept
+        if not fetchable(url):
+            raise FetchError("the address is not one that documents are fetched from")
+        try:
+            async with self._turns, self._session() as session:
+                body, lifetime = await self._get(session, url)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise FetchError("the document could not be fetched") from error
+        if lifetime > 0:
+            self._kept.put(url, body, lifetime)
+        return body
+
+    def _session(self) -> aiohttp.ClientSession:
+        # A session for each document: they are rare, and nothing is left to close or to reuse.
+        connector = aiohttp.TCPConnector(
+            resolver=PublicOnly(self._names(), self._permitted), ssl=self._tls, use_dns_cache=False, force_close=True
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+    async def _get(self, session: aiohttp.ClientSession, url: str) -> tuple[bytes, float]:
+        target = urlsplit(url)._replace(netloc=f"{urlsplit(url).hostname}:{self._port}").geturl()
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        async with session.get(target, headers=headers, allow_redirects=False) as response:
+            if response.status != 200:
+                raise FetchError(f"the document's host answered {response.status}")
+            kind = response.content_type
+            if kind != "application/json" and not kind.endswith("+json"):
+                raise FetchError("the document is not JSON")
+            if response.headers.get("Content-Encoding", "identity") != "identity":
+                raise FetchError("the document is compressed")
+            body = bytearray()
+            async for chunk in response.content.iter_chunked(8192):
+                body += chunk
+                if len(body) > SIZE_LIMIT:
+                    raise FetchError("the document is too large")
+            return bytes(body), freshness(response.headers.get("Cache-Control", ""))

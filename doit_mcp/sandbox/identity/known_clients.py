@@ -1,0 +1,85 @@
+"""Owns recorded metadata documents of well-known clients: a sandbox has no network to fetch them."""
+
+from __future__ import annotations
+
+import json
+import re
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from .records import JsonObject
+
+_GRANTS = ["authorization_code", "refresh_token"]
+
+
+def _document(url: str, name: str, redirect_uris: list[str], **members: object) -> JsonObject:
+    return {
+        "client_id": url,
+        "client_name": name,
+        "redirect_uris": redirect_uris,
+        "grant_types": _GRANTS,
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+        **members,
+    }
+
+
+def _chatgpt(url: str, redirect_uri: str) -> JsonObject:
+    # Both spellings, as ChatGPT publishes them: the methods it can use, and the older single one it prefers.
+    return _document(
+        url,
+        "ChatGPT",
+        [redirect_uri],
+        client_uri="https://chatgpt.com",
+        token_endpoint_auth_methods=["private_key_jwt", "none"],
+        token_endpoint_auth_method="private_key_jwt",
+        token_endpoint_auth_signing_alg="RS256",
+        jwks_uri="https://chatgpt.com/oauth/jwks.json",
+    )
+
+
+def _fixed() -> dict[str, JsonObject]:
+    documents = (
+        _chatgpt("https://chatgpt.com/oauth/client.json", "https://chatgpt.com/connector_platform_oauth_redirect"),
+        _document("https://chatgpt.com/oauth/codex/client.json", "Codex", ["http://127.0.0.1/callback"]),
+        _document(
+            "https://claude.ai/oauth/claude-code-client-metadata",
+            "Claude Code",
+            ["http://localhost/callback", "http://127.0.0.1/callback"],
+            client_uri="https://claude.ai",
+        ),
+        _document(
+            "https://claude.ai/oauth/mcp-oauth-client-metadata",
+            "Claude",
+            ["https://claude.ai/api/mcp/auth_callback", "https://claude.com/api/mcp/auth_callback"],
+            client_uri="https://claude.ai",
+        ),
+        _document(
+            "https://cursor.com/oauth/mcp-client.json",
+            "Cursor",
+            ["https://www.cursor.com/agents/mcp/oauth/callback"],
+            client_uri="https://cursor.com",
+        ),
+    )
+    return {document["client_id"]: document for document in documents}
+
+
+_FIXED = MappingProxyType(_fixed())
+_CALLBACK = re.compile(r"https://chatgpt\.com/oauth/([A-Za-z0-9_-]{1,100})/client\.json")
+
+# Hosts of redirect addresses that need no word of caution on the consent page.
+KNOWN_HOSTS = frozenset(
+    urlsplit(uri).hostname
+    for document in _FIXED.values()
+    for uri in document["redirect_uris"]
+    if uri.startswith("https:")
+) | {"vscode.dev", "insiders.vscode.dev", "grok.com"}
+
+
+def recorded(url: str) -> bytes | None:
+    """The recorded document of this client id, or None. ChatGPT also has one per connector, all alike."""
+    if found := _FIXED.get(url):
+        return json.dumps(found).encode()
+    if match := _CALLBACK.fullmatch(url):
+        return json.dumps(_chatgpt(url, f"https://chatgpt.com/connector/oauth/{match[1]}")).encode()
+    return None

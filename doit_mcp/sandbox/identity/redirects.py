@@ -1,0 +1,93 @@
+"""Owns redirect addresses: which may be registered, which one matches, and how an answer is added to one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LENGTH_LIMIT = 2048
+
+# Schemes that a browser runs, reads files with, or treats as a transport of its own; never an application's scheme.
+_FOREIGN_SCHEMES = frozenset(
+    "javascript data vbscript file blob about ftp ftps ws wss http https mailto tel view-source filesystem"
+    " chrome chrome-extension moz-extension jar intent content ms-settings search-ms ms-msdt".split()
+)
+_PLAIN = re.compile(r"[!#-;=?-\[\]_a-z~]+")
+
+
+def _split(uri: str) -> SplitResult | None:
+    """The parts of an address made of URI characters only, without user name and fragment; else None."""
+    # What is not a URI character is where parsers of browsers and of servers part ways: refuse it.
+    if len(uri) > LENGTH_LIMIT or not _PLAIN.fullmatch(uri):
+        return None
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        return None
+    if "@" in parts.netloc or "#" in uri or port == 0:
+        return None
+    return parts
+
+
+def problem(uri: object) -> str | None:
+    """Why *uri* cannot be a redirect address, or None: https, http on this computer, or an application's scheme.
+
+    Sources: RFC 8252 sections 7 and 8, OAuth 2.1 section 2.3.
+    """
+    parts = _split(uri) if isinstance(uri, str) else None
+    if parts is None:
+        return "is not an absolute address without user name and fragment"
+    if parts.scheme == "https":
+        return None if parts.hostname else "has no host"
+    if parts.scheme == "http":
+        return None if parts.hostname in LOOPBACK else "uses http on a host that is not this computer"
+    if parts.scheme in _FOREIGN_SCHEMES or not parts.scheme:
+        return "uses a scheme that does not belong to an application"
+    return None if parts.netloc or parts.path.startswith("/") else "has neither host nor path"
+
+
+def is_loopback(uri: str) -> bool:
+    """Whether the address leads to a program on the user's own computer by http."""
+    parts = _split(uri)
+    return parts is not None and parts.scheme == "http" and parts.hostname in LOOPBACK
+
+
+def matches(registered: str, asked: str) -> bool:
+    """Whether *asked* is the *registered* address: the same text; only a loopback port is free (RFC 8252 7.3)."""
+    if registered == asked:
+        return True
+    if not (is_loopback(registered) and is_loopback(asked)):
+        return False
+    one, other = urlsplit(registered), urlsplit(asked)
+    return (one.hostname, one.path or "/", one.query) == (other.hostname, other.path or "/", other.query)
+
+
+def registered_match(registered: Iterable[str], asked: str) -> bool:
+    """Whether *asked* is one of the *registered* addresses and still a proper one."""
+    return problem(asked) is None and any(matches(one, asked) for one in registered)
+
+
+def with_answer(uri: str, answer: Mapping[str, str]) -> str:
+    """The redirect address with the *answer* added to its own query (RFC 6749 4.1.2)."""
+    query = "&".join(filter(None, (urlsplit(uri).query, urlencode(answer))))
+    # Not urlunsplit: it drops an empty authority ("app:///done" would become "app:/done").
+    return f"{uri.split('?', 1)[0]}?{query}"
+
+
+def form_action_sources(uri: str) -> str:
+    """What ``form-action`` must allow so that Chromium follows the redirect after the consent form.
+
+    Chromium applies the directive to the whole chain of redirects that follows a form, and callbacks often lead on
+    to a page of success elsewhere; so it names the kinds of address that redirect addresses can be, not one host.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "https":
+        return "'self' https:"
+    if parts.scheme == "http":
+        # A host source cannot be an IPv6 address.
+        local = "http:" if parts.hostname == "::1" else "http://127.0.0.1:* http://localhost:*"
+        return f"'self' https: {local}"
+    return f"'self' https: {parts.scheme}:"
