@@ -1,0 +1,58 @@
+"""Handshake or envelope: how an answer is sealed and which HTTP status an error has."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from .jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    JsonObject,
+)
+
+SERVER_INFO = "io.modelcontextprotocol/serverInfo"
+
+
+class Era(Protocol):
+    """What differs between the two ways of introducing oneself."""
+
+    stateless: bool
+
+    def seal(self, result: JsonObject, server_info: JsonObject) -> JsonObject:
+        """The result as this era sends it."""
+
+    def status(self, code: int) -> int:
+        """The HTTP status of an error of a well-formed request, as long as nothing was sent."""
+
+
+class Handshake:
+    """Settled once by ``initialize``; results go out as they are, errors travel with status 200."""
+
+    stateless = False
+
+    def seal(self, result: JsonObject, server_info: JsonObject) -> JsonObject:
+        return result
+
+    def status(self, code: int) -> int:
+        return 400 if code in (PARSE_ERROR, INVALID_REQUEST) else 200
+
+
+class Envelope:
+    """Said anew with every request, in ``_meta``; every result says whether it is complete, and who answered."""
+
+    stateless = True
+
+    def seal(self, result: JsonObject, server_info: JsonObject) -> JsonObject:
+        meta: dict[str, Any] = {**result.get("_meta", {}), SERVER_INFO: server_info}
+        return {"resultType": "complete", **result, "_meta": meta}
+
+    def status(self, code: int) -> int:
+        if code == METHOD_NOT_FOUND:
+            return 404
+        return 200 if code == INTERNAL_ERROR else 400
+
+
+HANDSHAKE = Handshake()
+ENVELOPE = Envelope()

@@ -1,0 +1,165 @@
+"""JSON-RPC 2.0: messages in, messages out, and the error codes of the protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+JsonObject = dict[str, Any]
+Id = str | int
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+HEADER_MISMATCH = -32020
+MISSING_CLIENT_CAPABILITY = -32021
+UNSUPPORTED_PROTOCOL_VERSION = -32022
+
+MAX_DEPTH = 64
+MAX_ID = 256
+MAX_METHOD = 256
+
+
+class RpcError(Exception):
+    """A protocol error: it becomes a JSON-RPC error with this code, message and data."""
+
+    def __init__(self, code: int, message: str, data: Any = None, *, id: Id | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+        self.id = id
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call that wants an answer."""
+
+    id: Id
+    method: str
+    params: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A message that is never answered."""
+
+    method: str
+    params: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The peer's answer to a request of ours; exactly one of *result* and *error* is there."""
+
+    id: Id | None
+    result: Any = None
+    error: JsonObject | None = None
+
+
+Message = Request | Notification | Response
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value in *body*: strict UTF-8, no NaN, bounded depth. Raises RpcError -32700 (RFC 8259, security J1)."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as wrong:
+        raise RpcError(PARSE_ERROR, f"Parse error: the body is not valid JSON ({_place(wrong)})") from None
+    # Depth can exceed the number of opening brackets in no way, so nearly every message is spared the walk.
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
+        raise RpcError(PARSE_ERROR, f"Parse error: the body is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _place(wrong: orjson.JSONDecodeError) -> str:
+    return f"line {wrong.lineno} column {wrong.colno}"
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            child
+            for item in level
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def message(value: Any) -> Message:
+    """The message in one JSON value; raises RpcError -32600 (with the id, if a valid one was read) or -32602."""
+    if not isinstance(value, dict):
+        raise RpcError(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
+    identifier = _id(value)
+    if value.get("jsonrpc") != "2.0":
+        raise RpcError(INVALID_REQUEST, 'Invalid Request: "jsonrpc" must be "2.0"', id=identifier)
+    if "method" not in value:
+        return _response(value, identifier)
+    method = value["method"]
+    if not isinstance(method, str) or not 0 < len(method) <= MAX_METHOD:
+        raise RpcError(INVALID_REQUEST, 'Invalid Request: "method" must be a non-empty string', id=identifier)
+    params = value.get("params", {})
+    if not isinstance(params, dict):
+        raise RpcError(INVALID_REQUEST, 'Invalid Request: "params" must be an object', id=identifier)
+    if identifier is None:
+        return Notification(method, params)
+    return Request(identifier, method, params)
+
+
+def _id(value: JsonObject) -> Id | None:
+    """The id, or None when the message has none; an error message may spell that as null."""
+    if "id" not in value:
+        return None
+    identifier = value["id"]
+    if isinstance(identifier, str) and len(identifier) <= MAX_ID:
+        return identifier
+    if isinstance(identifier, int) and not isinstance(identifier, bool):
+        return identifier
+    if identifier is None and "method" not in value and "error" in value:
+        return None
+    raise RpcError(INVALID_REQUEST, f'Invalid Request: "id" must be an integer or a string of up to {MAX_ID} characters')
+
+
+def _response(value: JsonObject, identifier: Id | None) -> Response:
+    if ("result" in value) == ("error" in value):
+        raise RpcError(
+            INVALID_REQUEST, 'Invalid Request: a message has "method", or one of "result" and "error"', id=identifier
+        )
+    if "error" not in value:
+        if identifier is None:
+            raise RpcError(INVALID_REQUEST, 'Invalid Request: a result needs the "id" of its request')
+        return Response(identifier, result=value["result"])
+    error = value["error"]
+    code = error.get("code") if isinstance(error, dict) else None
+    if not isinstance(code, int) or isinstance(code, bool) or not isinstance(error.get("message"), str):
+        raise RpcError(INVALID_REQUEST, 'Invalid Request: an error has an integer "code" and a "message"', id=identifier)
+    return Response(identifier, error=error)
+
+
+def result_bytes(id: Id, result: Any) -> bytes:
+    """A success answer; *result* may be an ``orjson.Fragment`` that was serialized before."""
+    return orjson.dumps({"jsonrpc": "2.0", "id": id, "result": result})
+
+
+def error_bytes(error: RpcError, id: Id | None) -> bytes:
+    """An error answer. Without a readable id the member is left out: every MCP schema forbids null."""
+    body: JsonObject = {"jsonrpc": "2.0"}
+    if id is not None:
+        body["id"] = id
+    body["error"] = {"code": error.code, "message": error.message}
+    if error.data is not None:
+        body["error"]["data"] = error.data
+    return orjson.dumps(body)
+
+
+def notification_bytes(method: str, params: JsonObject) -> bytes:
+    """A notification to the peer."""
+    return orjson.dumps({"jsonrpc": "2.0", "method": method, "params": params})

@@ -1,0 +1,87 @@
+"""The five protocol revisions, each amending the one before; the only place that knows their dates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .eras import ENVELOPE, HANDSHAKE, Era
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a revision can do. Ask it; never compare names."""
+
+    name: str
+    era: Era
+    requests: frozenset[str]
+    notifications: frozenset[str]
+    features: frozenset[str]
+
+    def has(self, feature: str) -> bool:
+        """Whether this revision knows *feature*."""
+        return feature in self.features
+
+    def amend(
+        self, name: str, *, era: Era | None = None, adds: str = "", drops: str = "", gains: str = "", loses: str = ""
+    ) -> Revision:
+        """The next revision. *adds* and *drops* are methods, *gains* and *loses* features; all must make sense."""
+        dropped, lost = frozenset(drops.split()), frozenset(loses.split())
+        missing = (dropped - self.requests - self.notifications) | (lost - self.features)
+        if missing:
+            raise ValueError(f"{name} takes away what {self.name} does not have: {', '.join(sorted(missing))}")
+        added = frozenset(adds.split())
+        notes = frozenset(method for method in added if method.startswith("notifications/"))
+        return replace(
+            self,
+            name=name,
+            era=era or self.era,
+            requests=(self.requests - dropped) | (added - notes),
+            notifications=(self.notifications - dropped) | notes,
+            features=(self.features - lost) | frozenset(gains.split()),
+        )
+
+
+R2024_11_05 = Revision(
+    "2024-11-05",
+    HANDSHAKE,
+    requests=frozenset(
+        "initialize ping tools/list tools/call prompts/list prompts/get resources/list resources/templates/list"
+        " resources/read resources/subscribe resources/unsubscribe completion/complete logging/setLevel".split()
+    ),
+    notifications=frozenset(
+        "notifications/initialized notifications/cancelled notifications/progress"
+        " notifications/roots/list_changed".split()
+    ),
+    features=frozenset({"sessions"}),
+)
+R2025_03_26 = R2024_11_05.amend(
+    "2025-03-26", gains="batches tool.annotations audio progress.message completions annotation.title"
+)
+R2025_06_18 = R2025_03_26.amend(
+    "2025-06-18", loses="batches", gains="version.header structured titles metadata resource.links elicitation"
+)
+R2025_11_25 = R2025_06_18.amend(
+    "2025-11-25", gains="icons implementation.details stream.polling url.elicitation argument.errors.are.results"
+)
+R2026_07_28 = R2025_11_25.amend(
+    "2026-07-28",
+    era=ENVELOPE,
+    adds="server/discover subscriptions/listen",
+    drops="initialize ping logging/setLevel resources/subscribe resources/unsubscribe"
+    " notifications/initialized notifications/progress notifications/roots/list_changed",
+    loses="sessions stream.polling",
+    gains="result.type cache.hints method.headers open.output.schema extensions",
+)
+
+REVISIONS = (R2024_11_05, R2025_03_26, R2025_06_18, R2025_11_25, R2026_07_28)
+BY_NAME = {revision.name: revision for revision in REVISIONS}
+HANDSHAKES = {revision.name: revision for revision in REVISIONS if revision.era is HANDSHAKE}
+ENVELOPES = {revision.name: revision for revision in REVISIONS if revision.era is ENVELOPE}
+NEWEST_HANDSHAKE = R2025_11_25
+# A handshake-era request that says nothing of its revision is taken as this one (2025-06-18, Protocol Version Header).
+UNSAID = R2025_03_26
+
+
+def negotiate(requested: str) -> Revision:
+    """The revision to answer ``initialize`` with: the one asked for, or the newest that has a handshake."""
+    return HANDSHAKES.get(requested, NEWEST_HANDSHAKE)

@@ -1,0 +1,278 @@
+"""JSON Schema: made from Python annotations, and checked, with every problem told in plain words.
+
+Only portable schemas come out: no ``$ref``, no lists of types, no boolean subschemas, no combinators at the root.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from itertools import islice
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    Unpack,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+import jsonschema_rs
+import orjson
+
+JsonObject = dict[str, Any]
+
+MAX_PROBLEMS = 20
+MAX_PROBLEM_LENGTH = 300
+MAX_SHOWN_VALUE = 60
+MAX_SHOWN_OPTIONS = 40
+
+PLAIN = {str: "string", bool: "boolean", int: "integer", float: "number", NoneType: "null"}
+WORDS = {
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Marker for numbers: inclusive bounds; *above* is an exclusive lower bound."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+
+    @property
+    def keywords(self) -> JsonObject:
+        found = {"minimum": self.minimum, "maximum": self.maximum, "exclusiveMinimum": self.above}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Marker for texts (characters) and lists (items): inclusive bounds."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+
+    @property
+    def keywords(self) -> JsonObject:
+        found = {"minLength": self.minimum, "maxLength": self.maximum}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Marker for texts: a regular expression in the dialect that JSON Schema and all its validators share."""
+
+    pattern: str
+
+    @property
+    def keywords(self) -> JsonObject:
+        return {"pattern": self.pattern}
+
+
+def of_type(annotation: Any, *, closed: bool = True) -> JsonObject:
+    """The schema of one annotation.
+
+    Closed objects (the default, for arguments) refuse unknown fields. With *closed* false (for results) they allow them.
+    Raises TypeError for an annotation that has no portable schema.
+    """
+    origin, args = get_origin(annotation), get_args(annotation)
+    if annotation is Any:
+        return {}
+    if isinstance(annotation, type) and annotation in PLAIN:
+        return {"type": PLAIN[annotation]}
+    if is_typeddict(annotation):
+        return of_typed_dict(annotation, closed=closed)
+    if origin is Annotated:
+        return _annotated(args, closed=closed)
+    if origin in (Required, NotRequired):
+        return of_type(args[0], closed=closed)
+    if origin is Literal:
+        return {"type": PLAIN[type(args[0])], "enum": list(args)}
+    if origin is list:
+        items = of_type(args[0], closed=closed)
+        return {"type": "array", "items": items} if items else {"type": "array"}
+    if origin is dict or annotation is dict:
+        return {"type": "object"}
+    if origin in (Union, UnionType):
+        return {"anyOf": [of_type(part, closed=closed) for part in args]}
+    raise TypeError(f"no JSON Schema for {annotation!r}")
+
+
+def _annotated(args: tuple[Any, ...], *, closed: bool) -> JsonObject:
+    inner, *markers = args
+    schema = of_type(inner, closed=closed)
+    for marker in markers:
+        if isinstance(marker, str):
+            schema = {**schema, "description": marker}
+        elif isinstance(marker, Length) and schema.get("type") == "array":
+            names = {"minLength": "minItems", "maxLength": "maxItems"}
+            schema = {**schema, **{names[name]: value for name, value in marker.keywords.items()}}
+        elif isinstance(marker, Range | Length | Pattern):
+            schema = {**schema, **marker.keywords}
+    return schema
+
+
+def of_typed_dict(record: Any, *, closed: bool = True) -> JsonObject:
+    """The schema of a TypedDict: an object with its fields, closed or, for results, open."""
+    hints = get_type_hints(record, include_extras=True)
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {name: of_type(hint, closed=closed) for name, hint in hints.items()},
+    }
+    if required := [name for name in hints if name in record.__required_keys__]:
+        schema["required"] = required
+    if closed:
+        schema["additionalProperties"] = False
+    return schema
+
+
+def of_function(function: Callable[..., Any]) -> JsonObject:
+    """The schema of a function's keyword-only parameters; ``**body: Unpack[Record]`` adds the fields of Record.
+
+    A default of None means that the parameter may be left out; ``X | None`` is then published as X.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    properties: JsonObject = {}
+    required: list[str] = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD and get_origin(hints[name]) is Unpack:
+            body = of_typed_dict(get_args(hints[name])[0])
+            properties |= body["properties"]
+            required += body.get("required", [])
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            properties[name] = _parameter(hints[name], parameter.default)
+            if parameter.default is parameter.empty:
+                required.append(name)
+    schema: JsonObject = {"type": "object", "properties": properties}
+    return schema | ({"required": required} if required else {}) | {"additionalProperties": False}
+
+
+def _parameter(hint: Any, default: Any) -> JsonObject:
+    schema = of_type(_without_none(hint) if default is None else hint)
+    return schema if default in (None, inspect.Parameter.empty) else {**schema, "default": default}
+
+
+def _without_none(hint: Any) -> Any:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return Annotated[_without_none(args[0]), *args[1:]]
+    if origin in (Union, UnionType):
+        return Union[tuple(part for part in args if part is not NoneType)]
+    return hint
+
+
+class Checker:
+    """Checks values against one schema, which is compiled at the first use (0.1 to 1 ms) and kept."""
+
+    def __init__(self, schema: JsonObject) -> None:
+        self._schema = schema
+
+    @cached_property
+    def _compiled(self) -> jsonschema_rs.Draft202012Validator:
+        return jsonschema_rs.Draft202012Validator(self._schema)
+
+    def problems(self, value: Any) -> list[str]:
+        """Everything wrong with *value* as sentences ``path: what``; empty if it fits. At most 20, each bounded."""
+        try:
+            errors = list(islice(self._compiled.iter_errors(value), MAX_PROBLEMS + 1))
+        except ValueError:
+            return ["arguments: hold something that JSON cannot express"]
+        return capped(line for error in errors for line in self._lines(error))
+
+    def _lines(self, error: jsonschema_rs.ValidationError) -> list[str]:
+        path, kind = list(error.instance_path), error.kind
+        if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
+            return [f"{_path([*path, kind.property])}: is required"]
+        if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
+            known = self._known(error.schema_path[:-1])
+            return [f"{_path([*path, name])}: {_unknown(name, known)}" for name in kind.unexpected]
+        return [f"{_path(path) or 'arguments'}: {_sentence(error)} (got {shown(error.instance)})"]
+
+    def _known(self, steps: Iterable[str | int]) -> list[str]:
+        schema: Any = self._schema
+        for step in steps:
+            schema = schema[step]
+        return list(schema.get("properties", ()))
+
+
+def capped(lines: Iterable[str]) -> list[str]:
+    """The first 20 different *lines*, each at most 300 characters long, and a note if there are more."""
+    unique = list(dict.fromkeys(islice(lines, 10 * MAX_PROBLEMS)))
+    kept = [cut(line, MAX_PROBLEM_LENGTH) for line in unique[:MAX_PROBLEMS]]
+    return [*kept, "and more"] if len(unique) > MAX_PROBLEMS else kept
+
+
+def cut(text: str, length: int) -> str:
+    """*text*, shortened with an ellipsis to at most *length* characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def shown(value: Any) -> str:
+    """*value* as short JSON, safe to quote in a sentence."""
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:
+        return "a value that JSON cannot express"
+    return _printable(text)
+
+
+def _printable(text: str) -> str:
+    return cut("".join(letter if letter.isprintable() else "?" for letter in text), MAX_SHOWN_VALUE)
+
+
+def _path(steps: Iterable[str | int]) -> str:
+    text = ""
+    for step in steps:
+        text += f"[{step}]" if isinstance(step, int) else f".{_printable(step)}"
+    return text.removeprefix(".")
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, 1)
+    if close:
+        return f"is not known here; did you mean {close[0]}?"
+    return f"is not known here; known: {', '.join(known)}" if known else "is not known here: nothing is expected"
+
+
+def _sentence(error: jsonschema_rs.ValidationError) -> str:
+    facts: Mapping[str, Any] = error.kind.as_dict()
+    limit = facts.get("limit")
+    match error.kind.name:
+        case "type":
+            return f"must be {' or '.join(WORDS.get(name, name) for name in facts['types'])}"
+        case "enum":
+            return f"must be one of {', '.join(map(str, facts['options'][:MAX_SHOWN_OPTIONS]))}"
+        case "minimum":
+            return f"must be at least {limit}"
+        case "maximum":
+            return f"must be at most {limit}"
+        case "exclusiveMinimum":
+            return f"must be more than {limit}"
+        case "minLength":
+            return "must not be empty" if limit == 1 else f"must have at least {limit} characters"
+        case "maxLength":
+            return f"must have at most {limit} characters"
+        case "minItems":
+            return "must not be empty" if limit == 1 else f"must have at least {limit} items"
+        case "maxItems":
+            return f"must have at most {limit} items"
+        case "pattern":
+            return f"must have the form {facts['pattern']}"
+        case "anyOf":
+            return " or ".join(dict.fromkeys(_sentence(first) for first, *_ in facts["context"]))
+    return error.message
