@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 WEB_CLIENTS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+# A host name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
+AUTHORITY = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+HOST = re.compile(AUTHORITY)
+ORIGIN = re.compile(rf"https?://{AUTHORITY}")
+URL = re.compile(rf"https?://{AUTHORITY}(?:/[!$&-;=@-Z_a-z~%]*)?")
 
 
 class BadSettings(Exception):
@@ -20,41 +28,122 @@ class BadSettings(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an operator can set. Times are seconds, sizes bytes. The field's metadata names its variable."""
+    """What an operator can set. Times are seconds, sizes bytes.
 
-    host: str = field(default="127.0.0.1", metadata={"env": "DOIT_MCP_HOST"})
-    port: int = field(default=8080, metadata={"env": "DOIT_MCP_PORT", "least": 0, "most": 65535})
-    resource_url: str = field(default="https://mcp.doit.com", metadata={"env": "MCP_RESOURCE_URL", "url": True})
-    auth_server_url: str = field(default="https://console.doit.com", metadata={"env": "AUTH_SERVER_URL", "url": True})
-    doit_api_base: str = field(default="https://api.doit.com", metadata={"env": "DOIT_API_BASE", "url": True})
-    doit_console_base: str = field(default="", metadata={"env": "DOIT_CONSOLE_BASE", "url": True})
-    exchange_secret: str = field(default="", repr=False, metadata={"env": "MCP_TOKEN_EXCHANGE_SECRET"})
-    api_key: str = field(default="", repr=False, metadata={"env": "DOIT_API_KEY"})
-    customer_context: str = field(default="", metadata={"env": "CUSTOMER_CONTEXT"})
-    tenant_id: str = field(default="", metadata={"env": "TENANT_ID"})
-    allowed_origins: tuple[str, ...] = field(default=WEB_CLIENTS, metadata={"env": "DOIT_MCP_ALLOWED_ORIGINS"})
-    allowed_hosts: tuple[str, ...] = field(default=(), metadata={"env": "DOIT_MCP_ALLOWED_HOSTS"})
-    advertise_offline_access: bool = field(default=True, metadata={"env": "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS"})
-    session_idle_s: int = field(default=1800, metadata={"env": "DOIT_MCP_SESSION_IDLE_S", "least": 1, "most": 604_800})
+    A field's metadata names its variable (``env``) and says what it is for (``help``, for README.rst and --help).
+    """
+
+    host: str = field(default="127.0.0.1", metadata={"env": "DOIT_MCP_HOST", "help": "Address to listen on"})
+    port: int = field(
+        default=8080,
+        metadata={"env": "DOIT_MCP_PORT", "least": 0, "most": 65535, "help": "Port to listen on; 0 takes a free one"},
+    )
+    resource_url: str = field(
+        default="https://mcp.doit.com",
+        metadata={"env": "MCP_RESOURCE_URL", "url": True,
+                  "help": "Public base URL of this server, and its OAuth resource identifier"},
+    )
+    auth_server_url: str = field(
+        default="https://console.doit.com",
+        metadata={"env": "AUTH_SERVER_URL", "url": True,
+                  "help": "Issuer of access tokens; also the base of its keys and its token endpoint"},
+    )
+    doit_api_base: str = field(
+        default="https://api.doit.com",
+        metadata={"env": "DOIT_API_BASE", "url": True, "help": "The DoiT API; a path in it is kept"},
+    )
+    doit_console_base: str = field(
+        default="",
+        metadata={"env": "DOIT_CONSOLE_BASE", "url": True,
+                  "help": "DoiT's console: links for people, customer search; AUTH_SERVER_URL unless set"},
+    )
+    exchange_secret: str = field(
+        default="",
+        repr=False,
+        metadata={"env": "MCP_TOKEN_EXCHANGE_SECRET",
+                  "help": "Secret of the token exchange; serve does not start without it"},
+    )
+    api_key: str = field(
+        default="",
+        repr=False,
+        metadata={"env": "DOIT_API_KEY", "help": "stdio: the credential, a token of the DoiT API"},
+    )
+    customer_context: str = field(
+        default="", metadata={"env": "CUSTOMER_CONTEXT", "help": "stdio: customer context, for legacy API keys"}
+    )
+    tenant_id: str = field(
+        default="",
+        metadata={"env": "TENANT_ID", "help": "stdio: tenant, for tokens that may act for several customers"},
+    )
+    allowed_origins: tuple[str, ...] = field(
+        default=WEB_CLIENTS,
+        metadata={"env": "DOIT_MCP_ALLOWED_ORIGINS", "each": ORIGIN, "such": "origins such as https://host",
+                  "help": "Browser origins that may call, besides our own"},
+    )
+    allowed_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata={"env": "DOIT_MCP_ALLOWED_HOSTS", "each": HOST, "such": "names such as host or host:8080",
+                  "help": "Host names answered to, besides that of MCP_RESOURCE_URL"},
+    )
+    advertise_offline_access: bool = field(
+        default=True,
+        metadata={"env": "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS",
+                  "help": "Whether clients are told that they may ask for refresh tokens"},
+    )
+    session_idle_s: int = field(
+        default=1800,
+        metadata={"env": "DOIT_MCP_SESSION_IDLE_S", "least": 1, "most": 604_800,
+                  "help": "Seconds after which an idle session is gone"},
+    )
     sessions_per_principal: int = field(
-        default=100, metadata={"env": "DOIT_MCP_SESSIONS_PER_PRINCIPAL", "least": 1, "most": 100_000}
+        default=100,
+        metadata={"env": "DOIT_MCP_SESSIONS_PER_PRINCIPAL", "least": 1, "most": 100_000,
+                  "help": "Sessions one user may hold"},
     )
     sessions_total: int = field(
-        default=50_000, metadata={"env": "DOIT_MCP_SESSIONS_TOTAL", "least": 1, "most": 1_000_000}
+        default=50_000,
+        metadata={"env": "DOIT_MCP_SESSIONS_TOTAL", "least": 1, "most": 1_000_000,
+                  "help": "Sessions of all users together"},
     )
     streams_per_principal: int = field(
-        default=20, metadata={"env": "DOIT_MCP_STREAMS_PER_PRINCIPAL", "least": 1, "most": 100_000}
+        default=20,
+        metadata={"env": "DOIT_MCP_STREAMS_PER_PRINCIPAL", "least": 1, "most": 100_000,
+                  "help": "Event streams one user may hold open"},
     )
     calls_per_principal: int = field(
-        default=32, metadata={"env": "DOIT_MCP_CALLS_PER_PRINCIPAL", "least": 1, "most": 100_000}
+        default=32,
+        metadata={"env": "DOIT_MCP_CALLS_PER_PRINCIPAL", "least": 1, "most": 100_000,
+                  "help": "Requests of one user that run at the same time"},
     )
-    calls_total: int = field(default=1000, metadata={"env": "DOIT_MCP_CALLS_TOTAL", "least": 1, "most": 1_000_000})
-    max_body: int = field(default=4 << 20, metadata={"env": "DOIT_MCP_MAX_BODY", "least": 1024, "most": 64 << 20})
-    body_timeout_s: int = field(default=30, metadata={"env": "DOIT_MCP_BODY_TIMEOUT_S", "least": 1, "most": 600})
-    keep_alive_s: int = field(default=15, metadata={"env": "DOIT_MCP_KEEP_ALIVE_S", "least": 1, "most": 55})
-    drain_s: int = field(default=25, metadata={"env": "DOIT_MCP_DRAIN_S", "least": 0, "most": 300})
+    calls_total: int = field(
+        default=1000,
+        metadata={"env": "DOIT_MCP_CALLS_TOTAL", "least": 1, "most": 1_000_000,
+                  "help": "Requests of all users that run at the same time"},
+    )
+    max_body: int = field(
+        default=4 << 20,
+        metadata={"env": "DOIT_MCP_MAX_BODY", "least": 1024, "most": 64 << 20,
+                  "help": "Largest request body, in bytes"},
+    )
+    body_timeout_s: int = field(
+        default=30,
+        metadata={"env": "DOIT_MCP_BODY_TIMEOUT_S", "least": 1, "most": 600,
+                  "help": "Seconds a client has to send its request body"},
+    )
+    keep_alive_s: int = field(
+        default=15,
+        metadata={"env": "DOIT_MCP_KEEP_ALIVE_S", "least": 1, "most": 55,
+                  "help": "Seconds between signs of life on a quiet stream"},
+    )
+    drain_s: int = field(
+        default=25,
+        metadata={"env": "DOIT_MCP_DRAIN_S", "least": 0, "most": 300,
+                  "help": "Seconds that running calls get to finish at shutdown"},
+    )
     log_level: str = field(
-        default="info", metadata={"env": "DOIT_MCP_LOG_LEVEL", "of": ("debug", "info", "warning", "error")}
+        default="info",
+        metadata={"env": "DOIT_MCP_LOG_LEVEL", "of": ("debug", "info", "warning", "error"),
+                  "help": "Least severe messages that are logged"},
     )
 
     @property
@@ -66,12 +155,12 @@ class Settings:
     def own_origin(self) -> str:
         """The origin of this server's own pages."""
         parts = urlsplit(self.resource_url)
-        return f"{parts.scheme}://{parts.netloc}"
+        return f"{parts.scheme}://{_authority(parts)}"
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Every ``Host`` this server answers to, as sent: name, and name with port where it has one."""
-        return frozenset((urlsplit(self.resource_url).netloc.lower(), *(host.lower() for host in self.allowed_hosts)))
+        """Every ``Host`` this server answers to, as sent but in lower case: with its port unless that is the usual."""
+        return frozenset((_authority(urlsplit(self.resource_url)), *self.allowed_hosts))
 
     @property
     def origins(self) -> frozenset[str]:
@@ -79,8 +168,14 @@ class Settings:
         return frozenset((self.own_origin, *self.allowed_origins))
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Read every field from *environment*; raises :class:`BadSettings` with all problems at once."""
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None
+    ) -> Settings:
+        """Read every field from *environment* (the process's by default); *flags*, by the same names, go before it.
+
+        Raises :class:`BadSettings` with all problems at once; no problem repeats a value, which may be a secret.
+        """
+        environment = {**(os.environ if environment is None else environment), **(flags or {})}
         values: dict[str, object] = {}
         problems: list[str] = []
         for item in fields(cls):
@@ -105,7 +200,7 @@ def _parsed(text: str, rules: Mapping[str, object], default: object) -> object:
     if isinstance(default, int):
         return _number(text, rules)
     if isinstance(default, tuple):
-        return tuple(part for part in text.replace(",", " ").split() if part)
+        return _several(text.replace(",", " ").lower().split(), rules)
     allowed = rules.get("of")
     if isinstance(allowed, tuple) and text.lower() not in allowed:
         raise ValueError(f"must be one of {', '.join(allowed)}")
@@ -113,12 +208,35 @@ def _parsed(text: str, rules: Mapping[str, object], default: object) -> object:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    parts = _split(text) if URL.fullmatch(text) else None
+    if parts is None:
         raise ValueError("must be a URL such as https://host or https://host/path, without query or credentials")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("must be an https URL (plain http is for loopback addresses only)")
     return text.rstrip("/")
+
+
+def _split(text: str) -> SplitResult | None:
+    """The parts of an address; None when its host or port cannot be."""
+    try:
+        parts = urlsplit(text)
+        return None if parts.port == 0 else parts
+    except ValueError:
+        return None
+
+
+def _authority(parts: SplitResult) -> str:
+    return parts.netloc.lower().removesuffix(DEFAULT_PORTS[parts.scheme])
+
+
+def _several(items: list[str], rules: Mapping[str, object]) -> tuple[str, ...]:
+    form = rules["each"]
+    assert isinstance(form, re.Pattern)
+    split = (_split(item if "//" in item else f"//{item}") for item in items if form.fullmatch(item))
+    parsed = [parts for parts in split if parts is not None]
+    if len(parsed) != len(items):
+        raise ValueError(f"must be {rules['such']}, separated by blanks or commas")
+    return tuple(f"{parts.scheme}://{_authority(parts)}" if parts.scheme else parts.netloc for parts in parsed)
 
 
 def _switch(text: str) -> bool:
@@ -132,6 +250,6 @@ def _switch(text: str) -> bool:
 def _number(text: str, rules: Mapping[str, object]) -> int:
     least, most = rules["least"], rules["most"]
     assert isinstance(least, int) and isinstance(most, int)
-    if not text.isdecimal() or len(text) > 12 or not least <= int(text) <= most:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 12 or not least <= int(text) <= most:
         raise ValueError(f"must be a whole number from {least} to {most}")
     return int(text)

@@ -12,6 +12,8 @@ from .jsonrpc import (
     JsonObject,
 )
 
+# The codes that JSON-RPC and the specification assign; others are an application's own.
+RESERVED = range(-32768, -31999)
 SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 
 
@@ -51,7 +53,7 @@ class Envelope:
     def status(self, code: int) -> int:
         if code == METHOD_NOT_FOUND:
             return 404
-        return 200 if code == INTERNAL_ERROR else 400
+        return 400 if code in RESERVED and code != INTERNAL_ERROR else 200
 
 
 HANDSHAKE = Handshake()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,9 +26,19 @@ VERSION, CAPABILITIES, CLIENT, LEVEL = (
     PREFIX + name for name in ("protocolVersion", "clientCapabilities", "clientInfo", "logLevel")
 )
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
-# Methods whose Mcp-Name header repeats a member of params (2026-07-28, Standard Request Headers).
-NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+# Methods whose Mcp-Name header repeats a member of params (Standard Request Headers).
+NAMED = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    # Of the extension io.modelcontextprotocol/tasks (SEP-2663).
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
+VERSION_HEADER = "MCP-Protocol-Version"
 ENCODED, ENCODED_END = "=?base64?", "?="
+LITERAL = re.compile(r"[\t -~]*")
 
 
 class Headers(Protocol):
@@ -63,7 +73,7 @@ def speaks_envelope(headers: Headers, message: Message | None) -> bool:
     """
     if message is not None and has_envelope(message):
         return True
-    return any(version not in HANDSHAKES for version in headers.getall("MCP-Protocol-Version", []))
+    return any(version not in HANDSHAKES for version in sent(headers, VERSION_HEADER))
 
 
 def envelope(request: Request, headers: Headers | None) -> Caller:
@@ -76,7 +86,7 @@ def envelope(request: Request, headers: Headers | None) -> Caller:
     client = _member(request, meta, CLIENT, dict, "an object") if CLIENT in meta else {}
     level = _member(request, meta, LEVEL, str, "a string") if LEVEL in meta else None
     if headers is not None:
-        _agree(request, headers, "MCP-Protocol-Version", version, f"params._meta[{VERSION!r}]")
+        _agree(request, headers, VERSION_HEADER, version, f"params._meta[{VERSION!r}]")
     revision = ENVELOPES.get(version)
     if revision is None:
         raise unsupported(version, request)
@@ -99,28 +109,31 @@ def unsupported(version: str, request: Request | None = None) -> RpcError:
 
 
 def check_notification(notification: Notification, headers: Headers) -> None:
-    """Refuse a notification of the envelope era only for a version that nobody speaks (2026-07-28, T3)."""
-    for version in headers.getall("MCP-Protocol-Version", []):
+    """Refuse a notification of the envelope era only for a version that is not spoken here (Sending Messages)."""
+    for version in sent(headers, VERSION_HEADER):
         if version not in ENVELOPES:
             raise unsupported(version)
 
 
 def stateless_handshake(headers: Headers) -> Caller:
-    """The caller of a handshake-era request that belongs to no session."""
-    versions = headers.getall("MCP-Protocol-Version", [])
-    return Caller(HANDSHAKES[versions[0]] if versions else UNSAID)
+    """The caller of a handshake-era request that belongs to no session; RpcError -32600 for no one version."""
+    versions = set(sent(headers, VERSION_HEADER))
+    if not versions:
+        return Caller(UNSAID)
+    revision = HANDSHAKES.get(versions.pop())
+    if revision is None or versions:
+        raise RpcError(INVALID_REQUEST, f"{VERSION_HEADER} must be one of {', '.join(HANDSHAKES)}, once")
+    return Caller(revision)
 
 
 def check_session_version(revision: Revision, headers: Headers) -> None:
     """Refuse a version header that contradicts the session's revision, where the header exists (section 1.4)."""
     if not revision.has("version.header"):
         return
-    for version in headers.getall("MCP-Protocol-Version", []):
+    for version in sent(headers, VERSION_HEADER):
         if version != revision.name:
-            raise RpcError(
-                INVALID_REQUEST,
-                f"MCP-Protocol-Version is {version[:64]}, but this session was opened with {revision.name}",
-            )
+            text = f"{VERSION_HEADER} is {version[:64]}, but this session was opened with {revision.name}"
+            raise RpcError(INVALID_REQUEST, text)
 
 
 def _params(request: Request, text: str) -> RpcError:
@@ -135,8 +148,8 @@ def _member(request: Request, meta: JsonObject, name: str, kind: type, said: str
 
 
 def _agree(request: Request, headers: Headers, header: str, expected: str, source: str) -> None:
-    values = headers.getall(header, [])
-    if len(values) == 1 and values[0].strip() == expected:
+    values = sent(headers, header)
+    if values == [expected]:
         return
     fault = f"is missing; it must equal {source}" if not values else f"does not agree with {source}"
     raise RpcError(HEADER_MISMATCH, f"Header {header} {fault}", id=request.id)
@@ -149,7 +162,7 @@ def _named(request: Request, headers: Headers) -> None:
     source = request.params.get(member)
     if not isinstance(source, str):
         raise _params(request, f"params.{member} must be a string")
-    values = headers.getall("Mcp-Name", [])
+    values = sent(headers, "Mcp-Name")
     if len(values) != 1:
         fault = "is missing" if not values else "is there more than once"
         raise RpcError(HEADER_MISMATCH, f"Header Mcp-Name {fault}; it must equal params.{member}", id=request.id)
@@ -157,12 +170,27 @@ def _named(request: Request, headers: Headers) -> None:
         raise RpcError(HEADER_MISMATCH, f"Header Mcp-Name does not agree with params.{member}", id=request.id)
 
 
+def sent(headers: Headers, name: str) -> list[str]:
+    """Every value of a header, without blanks around it, as text that JSON can carry.
+
+    aiohttp keeps bytes that are no UTF-8 as lone surrogates, which no JSON writer accepts.
+    """
+    values = [value.strip(" \t") for value in headers.getall(name, [])]
+    return [value if value.isascii() else value.encode("utf-8", "replace").decode() for value in values]
+
+
 def decode_value(text: str) -> str | None:
-    """A header value with its base64 form undone; None when that form is broken (2026-07-28, Value Encoding)."""
+    """A header value with its base64 form undone; None when that form is broken (Value Encoding).
+
+    Anything that lacks one of the two markers is literal, and then visible ASCII with inner blanks.
+    """
     text = text.strip(" \t")
     if not (text.startswith(ENCODED) and text.endswith(ENCODED_END) and len(text) >= len(ENCODED + ENCODED_END)):
-        return text
+        return text if LITERAL.fullmatch(text) else None
+    encoded = text[len(ENCODED) : -len(ENCODED_END)]
     try:
-        return base64.b64decode(text[len(ENCODED) : -len(ENCODED_END)], validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
+        data = base64.b64decode(encoded, validate=True)
+        # Made anew and compared: the decoder overlooks padding in the wrong place and stray last bits.
+        return data.decode() if base64.b64encode(data).decode() == encoded else None
+    except ValueError:
         return None

@@ -15,6 +15,7 @@ INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
+RESOURCE_NOT_FOUND = -32002  # only in the handshake era
 HEADER_MISMATCH = -32020
 MISSING_CLIENT_CAPABILITY = -32021
 UNSUPPORTED_PROTOCOL_VERSION = -32022
@@ -65,13 +66,18 @@ Message = Request | Notification | Response
 
 
 def parse(body: bytes) -> Any:
-    """The JSON value in *body*: strict UTF-8, no NaN, bounded depth. Raises RpcError -32700 (RFC 8259, security J1)."""
+    """The JSON value in *body*: strict UTF-8, no NaN, bounded depth. Raises RpcError -32700 (RFC 8259).
+
+    Of members with the same name the last counts, here and for every check that follows. Integers beyond 64 bits
+    become floats, as in most parsers.
+    """
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as wrong:
         raise RpcError(PARSE_ERROR, f"Parse error: the body is not valid JSON ({_place(wrong)})") from None
-    # Depth can exceed the number of opening brackets in no way, so nearly every message is spared the walk.
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
+    # Nothing is deeper than it has opening brackets, so nearly every message is spared the walk.
+    many = body.count(b"{") + body.count(b"[") > MAX_DEPTH
+    if many and isinstance(value, (dict, list)) and _depth_exceeds(value, MAX_DEPTH):
         raise RpcError(PARSE_ERROR, f"Parse error: the body is nested deeper than {MAX_DEPTH} levels")
     return value
 
@@ -80,14 +86,14 @@ def _place(wrong: orjson.JSONDecodeError) -> str:
     return f"line {wrong.lineno} column {wrong.colno}"
 
 
-def _depth_exceeds(value: Any, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit + 1):
+def _depth_exceeds(value: JsonObject | list[Any], limit: int) -> bool:
+    level: list[Any] = [value]
+    for _ in range(limit):
         level = [
             child
             for item in level
-            if isinstance(item, (dict, list))
             for child in (item.values() if isinstance(item, dict) else item)
+            if isinstance(child, (dict, list))
         ]
         if not level:
             return False
@@ -95,7 +101,7 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
 
 
 def message(value: Any) -> Message:
-    """The message in one JSON value; raises RpcError -32600 (with the id, if a valid one was read) or -32602."""
+    """The message in one JSON value; raises RpcError -32600, with the id if a valid one was read."""
     if not isinstance(value, dict):
         raise RpcError(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
     identifier = _id(value)
@@ -105,7 +111,8 @@ def message(value: Any) -> Message:
         return _response(value, identifier)
     method = value["method"]
     if not isinstance(method, str) or not 0 < len(method) <= MAX_METHOD:
-        raise RpcError(INVALID_REQUEST, 'Invalid Request: "method" must be a non-empty string', id=identifier)
+        text = f'Invalid Request: "method" must be a string of 1 to {MAX_METHOD} characters'
+        raise RpcError(INVALID_REQUEST, text, id=identifier)
     params = value.get("params", {})
     if not isinstance(params, dict):
         raise RpcError(INVALID_REQUEST, 'Invalid Request: "params" must be an object', id=identifier)
@@ -125,7 +132,8 @@ def _id(value: JsonObject) -> Id | None:
         return identifier
     if identifier is None and "method" not in value and "error" in value:
         return None
-    raise RpcError(INVALID_REQUEST, f'Invalid Request: "id" must be an integer or a string of up to {MAX_ID} characters')
+    text = f'Invalid Request: "id" must be an integer of 64 bits or a string of up to {MAX_ID} characters'
+    raise RpcError(INVALID_REQUEST, text)
 
 
 def _response(value: JsonObject, identifier: Id | None) -> Response:
@@ -140,7 +148,8 @@ def _response(value: JsonObject, identifier: Id | None) -> Response:
     error = value["error"]
     code = error.get("code") if isinstance(error, dict) else None
     if not isinstance(code, int) or isinstance(code, bool) or not isinstance(error.get("message"), str):
-        raise RpcError(INVALID_REQUEST, 'Invalid Request: an error has an integer "code" and a "message"', id=identifier)
+        text = 'Invalid Request: an error has an integer "code" and a "message"'
+        raise RpcError(INVALID_REQUEST, text, id=identifier)
     return Response(identifier, error=error)
 
 

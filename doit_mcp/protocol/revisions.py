@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from .eras import ENVELOPE, HANDSHAKE, Era
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Revision:
-    """What a revision can do. Ask it; never compare names."""
+    """What a revision can do. Ask it; never compare names. Equal only to itself, so it is a cheap key."""
 
     name: str
     era: Era
@@ -29,7 +29,9 @@ class Revision:
         missing = (dropped - self.requests - self.notifications) | (lost - self.features)
         if missing:
             raise ValueError(f"{name} takes away what {self.name} does not have: {', '.join(sorted(missing))}")
-        added = frozenset(adds.split())
+        added, gained = frozenset(adds.split()), frozenset(gains.split())
+        if double := added & (self.requests | self.notifications) | gained & self.features:
+            raise ValueError(f"{name} brings what {self.name} has already: {', '.join(sorted(double))}")
         notes = frozenset(method for method in added if method.startswith("notifications/"))
         return replace(
             self,
@@ -37,7 +39,7 @@ class Revision:
             era=era or self.era,
             requests=(self.requests - dropped) | (added - notes),
             notifications=(self.notifications - dropped) | notes,
-            features=(self.features - lost) | frozenset(gains.split()),
+            features=(self.features - lost) | gained,
         )
 
 
@@ -52,25 +54,32 @@ R2024_11_05 = Revision(
         "notifications/initialized notifications/cancelled notifications/progress"
         " notifications/roots/list_changed".split()
     ),
-    features=frozenset({"sessions"}),
+    features=frozenset(),
 )
 R2025_03_26 = R2024_11_05.amend(
-    "2025-03-26", gains="batches tool.annotations audio progress.message completions annotation.title"
+    "2025-03-26", gains="batches resumption tool.annotations audio progress.message completions"
 )
 R2025_06_18 = R2025_03_26.amend(
-    "2025-06-18", loses="batches", gains="version.header structured titles metadata resource.links elicitation"
+    "2025-06-18",
+    loses="batches",
+    gains="version.header structured titles metadata last.modified resource.links elicitation",
 )
+# Its tasks were an experiment, are not declared here, and so their methods do not exist.
 R2025_11_25 = R2025_06_18.amend(
-    "2025-11-25", gains="icons implementation.details stream.polling url.elicitation argument.errors.are.results"
+    "2025-11-25",
+    gains="icons implementation.details stream.polling url.elicitation elicitation.ids sampling.tools"
+    " argument.errors.are.results",
 )
 R2026_07_28 = R2025_11_25.amend(
     "2026-07-28",
     era=ENVELOPE,
-    adds="server/discover subscriptions/listen",
+    # Those after the first line belong to the extensions io.modelcontextprotocol/tasks and …/skills.
+    adds="server/discover subscriptions/listen"
+    " tasks/get tasks/update tasks/cancel skills/list skills/get resources/directory/read",
     drops="initialize ping logging/setLevel resources/subscribe resources/unsubscribe"
     " notifications/initialized notifications/progress notifications/roots/list_changed",
-    loses="sessions stream.polling",
-    gains="result.type cache.hints method.headers open.output.schema extensions",
+    loses="resumption stream.polling elicitation.ids",
+    gains="cache.hints extensions",
 )
 
 REVISIONS = (R2024_11_05, R2025_03_26, R2025_06_18, R2025_11_25, R2026_07_28)

@@ -84,10 +84,15 @@ class Pattern:
         return {"pattern": self.pattern}
 
 
+LIMITS = {"string": (Length, Pattern), "array": (Length,), "integer": (Range,), "number": (Range,)}
+ITEMS = {"minLength": "minItems", "maxLength": "maxItems"}
+NULL = {"type": "null"}
+
+
 def of_type(annotation: Any, *, closed: bool = True) -> JsonObject:
     """The schema of one annotation.
 
-    Closed objects (the default, for arguments) refuse unknown fields. With *closed* false (for results) they allow them.
+    Objects refuse unknown fields (for arguments) unless *closed* is false (for results).
     Raises TypeError for an annotation that has no portable schema.
     """
     origin, args = get_origin(annotation), get_args(annotation)
@@ -101,7 +106,7 @@ def of_type(annotation: Any, *, closed: bool = True) -> JsonObject:
         return _annotated(args, closed=closed)
     if origin in (Required, NotRequired):
         return of_type(args[0], closed=closed)
-    if origin is Literal:
+    if origin is Literal and len({type(value) for value in args}) == 1:
         return {"type": PLAIN[type(args[0])], "enum": list(args)}
     if origin is list:
         items = of_type(args[0], closed=closed)
@@ -119,12 +124,18 @@ def _annotated(args: tuple[Any, ...], *, closed: bool) -> JsonObject:
     for marker in markers:
         if isinstance(marker, str):
             schema = {**schema, "description": marker}
-        elif isinstance(marker, Length) and schema.get("type") == "array":
-            names = {"minLength": "minItems", "maxLength": "maxItems"}
-            schema = {**schema, **{names[name]: value for name, value in marker.keywords.items()}}
         elif isinstance(marker, Range | Length | Pattern):
-            schema = {**schema, **marker.keywords}
+            schema = _limited(schema, marker)
     return schema
+
+
+def _limited(schema: JsonObject, marker: Range | Length | Pattern) -> JsonObject:
+    kind = schema.get("type", "")
+    if parts := schema.get("anyOf"):
+        return {**schema, "anyOf": [part if part == NULL else _limited(part, marker) for part in parts]}
+    if not isinstance(marker, LIMITS.get(kind, ())):
+        raise TypeError(f"{marker} cannot limit {schema}")
+    return {**schema, **{ITEMS[name] if kind == "array" else name: value for name, value in marker.keywords.items()}}
 
 
 def of_typed_dict(record: Any, *, closed: bool = True) -> JsonObject:
@@ -134,11 +145,18 @@ def of_typed_dict(record: Any, *, closed: bool = True) -> JsonObject:
         "type": "object",
         "properties": {name: of_type(hint, closed=closed) for name, hint in hints.items()},
     }
-    if required := [name for name in hints if name in record.__required_keys__]:
+    if required := [name for name, hint in hints.items() if _is_required(record, name, hint)]:
         schema["required"] = required
     if closed:
         schema["additionalProperties"] = False
     return schema
+
+
+def _is_required(record: Any, name: str, hint: Any) -> bool:
+    while get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    # Where annotations are kept as text, __required_keys__ has not seen the field's own word.
+    return get_origin(hint) is Required or name in record.__required_keys__ and get_origin(hint) is not NotRequired
 
 
 def of_function(function: Callable[..., Any]) -> JsonObject:
@@ -231,8 +249,8 @@ def shown(value: Any) -> str:
     return _printable(text)
 
 
-def _printable(text: str) -> str:
-    return cut("".join(letter if letter.isprintable() else "?" for letter in text), MAX_SHOWN_VALUE)
+def _printable(text: str, length: int = MAX_SHOWN_VALUE) -> str:
+    return cut("".join(letter if letter.isprintable() else "?" for letter in text[: length + 1]), length)
 
 
 def _path(steps: Iterable[str | int]) -> str:
@@ -275,4 +293,4 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
             return f"must have the form {facts['pattern']}"
         case "anyOf":
             return " or ".join(dict.fromkeys(_sentence(first) for first, *_ in facts["context"]))
-    return error.message
+    return _printable(error.message, MAX_PROBLEM_LENGTH)

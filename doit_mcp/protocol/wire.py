@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .jsonrpc import JsonObject
 from .revisions import Revision
 
+_CONTENT = {"_meta": "metadata"}
+_LISTED = {"title": "titles", "icons": "icons", "_meta": "metadata"}
+
+# Kinds bear the names of the schemas' definitions; LoggingMessage, Progress, CreateMessage, ElicitForm and ElicitURL
+# are the params of those messages, Cacheable is what all cacheable results share. A kind without members here looks
+# the same in every revision.
 LATER: dict[str, dict[str, str]] = {
     "Implementation": {
         "title": "titles",
@@ -12,23 +20,60 @@ LATER: dict[str, dict[str, str]] = {
         "websiteUrl": "implementation.details",
         "icons": "icons",
     },
+    "ServerCapabilities": {"completions": "completions", "extensions": "extensions"},
     "Tool": {
         "annotations": "tool.annotations",
-        "title": "titles",
         "outputSchema": "structured",
-        "icons": "icons",
-        "_meta": "metadata",
+        **_LISTED,
         # Not of the specification: ChatGPT reads it beside _meta (OpenAI Apps SDK), so it goes where _meta goes.
         "securitySchemes": "metadata",
     },
     "CallToolResult": {"structuredContent": "structured"},
-    "ServerCapabilities": {"completions": "completions", "extensions": "extensions"},
+    "Resource": _LISTED,
+    "ResourceTemplate": _LISTED,
+    "ResourceContents": _CONTENT,
+    "Prompt": _LISTED,
+    "PromptArgument": {"title": "titles"},
+    "PromptMessage": {},
+    "TextContent": _CONTENT,
+    "ImageContent": _CONTENT,
+    "AudioContent": _CONTENT,
+    "EmbeddedResource": _CONTENT,
+    "ResourceLink": {"icons": "icons"},
+    "Annotations": {"lastModified": "last.modified"},
+    "Completion": {},
+    "LoggingMessage": {},
     "Progress": {"message": "progress.message"},
+    "SamplingMessage": {"_meta": "sampling.tools"},
+    "CreateMessage": {"tools": "sampling.tools", "toolChoice": "sampling.tools"},
+    "ElicitForm": {"mode": "url.elicitation"},
+    "ElicitURL": {"elicitationId": "elicitation.ids"},
     "Cacheable": {"ttlMs": "cache.hints", "cacheScope": "cache.hints"},
+}
+
+_ANNOTATED = {"annotations": "Annotations"}
+# Members that are, or list, objects of another kind. Content blocks are not among them: see blocks.py.
+PARTS: dict[str, dict[str, str]] = {
+    "Resource": _ANNOTATED,
+    "ResourceTemplate": _ANNOTATED,
+    "Prompt": {"arguments": "PromptArgument"},
+    "TextContent": _ANNOTATED,
+    "ImageContent": _ANNOTATED,
+    "AudioContent": _ANNOTATED,
+    "EmbeddedResource": {**_ANNOTATED, "resource": "ResourceContents"},
+    "ResourceLink": _ANNOTATED,
 }
 
 
 def fit(kind: str, value: JsonObject, revision: Revision) -> JsonObject:
-    """*value* without the members that *revision* does not know."""
-    later = LATER[kind]
-    return {name: item for name, item in value.items() if name not in later or revision.has(later[name])}
+    """*value* without the members that *revision* does not know, and its parts likewise."""
+    later, parts = LATER[kind], PARTS.get(kind, {})
+    return {
+        name: _part(parts[name], item, revision) if name in parts else item
+        for name, item in value.items()
+        if name not in later or revision.has(later[name])
+    }
+
+
+def _part(kind: str, item: Any, revision: Revision) -> Any:
+    return [fit(kind, one, revision) for one in item] if isinstance(item, list) else fit(kind, item, revision)

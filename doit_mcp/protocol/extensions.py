@@ -1,0 +1,21 @@
+"""Extensions of the protocol: their identifiers, and whether a client declared one."""
+
+from __future__ import annotations
+
+from .inbound import Caller
+from .jsonrpc import JsonObject
+
+EXTENSIONS = "extensions"
+TASKS = "io.modelcontextprotocol/tasks"
+SKILLS = "io.modelcontextprotocol/skills"
+
+
+def declares(caller: Caller, extension: str) -> bool:
+    """Whether the client declared *extension*, in a revision that has extensions (Extension Negotiation)."""
+    declared = caller.capabilities.get(EXTENSIONS)
+    return caller.revision.has("extensions") and isinstance(declared, dict) and extension in declared
+
+
+def required(extension: str) -> JsonObject:
+    """The capabilities object that names *extension*."""
+    return {EXTENSIONS: {extension: {}}}

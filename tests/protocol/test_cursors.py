@@ -1,0 +1,87 @@
+"""Cursors: what was made comes back, anything else is refused (A1 of every revision)."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.protocol.cursors import decode, encode
+from doit_mcp.protocol.jsonrpc import INVALID_PARAMS, RpcError
+
+PRINTS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=64)
+POSITIONS = st.integers(1, 10**9)
+
+
+def refused(cursor: Any, fingerprint: str = "f", length: int = 100) -> bool:
+    try:
+        decode(cursor, fingerprint, length)
+    except RpcError as error:
+        return error.code == INVALID_PARAMS
+    return False
+
+
+@given(POSITIONS, PRINTS)
+def test_round_trip(position: int, fingerprint: str) -> None:
+    assert decode(encode(position, fingerprint), fingerprint, position + 1) == position
+
+
+@given(POSITIONS, PRINTS, PRINTS)
+def test_a_cursor_is_for_one_list_and_within_it(position: int, fingerprint: str, other: str) -> None:
+    cursor = encode(position, fingerprint)
+    assert refused(cursor, fingerprint, position)
+    assert other == fingerprint or refused(cursor, other, position + 1)
+
+
+ENCODED = st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode())
+
+
+@given(st.text() | ENCODED | st.integers() | st.booleans())
+def test_what_was_not_made_here_is_refused(cursor: Any) -> None:
+    assert refused(cursor) or cursor == encode(decode(cursor, "f", 100), "f")
+
+
+def forged(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        " ",
+        "invalid-cursor",
+        forged("0:f"),
+        forged("-1:f"),
+        forged("+1:f"),
+        forged("01:f"),
+        forged("1_0:f"),
+        forged("1.0:f"),
+        forged("²:f"),
+        forged("٣:f"),
+        forged("100:f"),
+        forged("1:g"),
+        forged("1:f:f"),
+        forged("1"),
+        forged("9" * 140 + ":f"),
+        encode(50, "f") + "=",
+        encode(50, "f") + "\n",
+        "!" + encode(50, "f"),
+        "é",
+        "a" * 100_000,
+        1,
+        True,
+        [],
+        {},
+    ],
+)
+def test_hostile_cursors(cursor: Any) -> None:
+    assert refused(cursor)
+
+
+def test_without_a_cursor_it_is_the_first_page() -> None:
+    assert decode(None, "f", 100) == 0
+    assert decode(None, "f", 0) == 0

@@ -1,0 +1,66 @@
+"""How answers are sealed, and which HTTP status an error has (protocol section 3.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.protocol.eras import ENVELOPE, HANDSHAKE, SERVER_INFO
+from doit_mcp.protocol.jsonrpc import (
+    HEADER_MISMATCH,
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    MISSING_CLIENT_CAPABILITY,
+    PARSE_ERROR,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
+
+INFO = {"name": "s", "version": "1"}
+
+
+@pytest.mark.parametrize("result", [{}, {"a": 1}, {"_meta": {"x.y/z": 1}}], ids=str)
+def test_a_handshake_result_goes_out_as_it_is(result: dict[str, Any]) -> None:
+    """Protocol section 4.2: never a resultType; the answer to ping is exactly {}."""
+    assert HANDSHAKE.seal(result, INFO) == result
+
+
+def test_an_envelope_result_says_that_it_is_complete_and_whose_it_is() -> None:
+    """2026-07-28/M9, S7."""
+    result = {"a": 1, "_meta": {"x.y/z": 1}}
+    assert ENVELOPE.seal(result, INFO) == {
+        "resultType": "complete",
+        "a": 1,
+        "_meta": {"x.y/z": 1, SERVER_INFO: INFO},
+    }
+    assert result == {"a": 1, "_meta": {"x.y/z": 1}}
+    assert ENVELOPE.seal({}, INFO) == {"resultType": "complete", "_meta": {SERVER_INFO: INFO}}
+
+
+@pytest.mark.parametrize("kind", ["input_required", "task"])
+def test_a_result_that_is_not_complete_says_so_itself(kind: str) -> None:
+    """2026-07-28/M9, R3, Y2."""
+    assert ENVELOPE.seal({"resultType": kind}, INFO)["resultType"] == kind
+
+
+@pytest.mark.parametrize(
+    ("code", "handshake", "envelope"),
+    [
+        (PARSE_ERROR, 400, 400),
+        (INVALID_REQUEST, 400, 400),
+        (METHOD_NOT_FOUND, 200, 404),
+        (INVALID_PARAMS, 200, 400),
+        (INTERNAL_ERROR, 200, 200),
+        (HEADER_MISMATCH, 200, 400),
+        (MISSING_CLIENT_CAPABILITY, 200, 400),
+        (UNSUPPORTED_PROTOCOL_VERSION, 200, 400),
+        (-31999, 200, 200),
+        (-32769, 200, 200),
+        (1001, 200, 200),
+    ],
+)
+def test_status(code: int, handshake: int, envelope: int) -> None:
+    """Protocol section 3.2; worked cases 28 and 29; 2026-07-28/T12."""
+    assert (HANDSHAKE.status(code), ENVELOPE.status(code)) == (handshake, envelope)

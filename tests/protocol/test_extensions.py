@@ -1,0 +1,33 @@
+"""Who declared which extension (2026-07-28/V3, Y1, Y6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.protocol.extensions import EXTENSIONS, SKILLS, TASKS, declares, required
+from doit_mcp.protocol.inbound import Caller
+from doit_mcp.protocol.revisions import BY_NAME
+
+
+@pytest.mark.parametrize(
+    ("name", "capabilities", "expected"),
+    [
+        ("2026-07-28", {EXTENSIONS: {TASKS: {}}}, True),
+        ("2026-07-28", {EXTENSIONS: {SKILLS: {}}}, False),
+        ("2026-07-28", {EXTENSIONS: {}}, False),
+        ("2026-07-28", {EXTENSIONS: [TASKS]}, False),
+        ("2026-07-28", {EXTENSIONS: None}, False),
+        ("2026-07-28", {}, False),
+        ("2026-07-28", {"tasks": {"requests": {}}}, False),
+        ("2025-11-25", {EXTENSIONS: {TASKS: {}}}, False),
+    ],
+)
+def test_an_extension_is_declared_with_the_request(name: str, capabilities: dict[str, Any], expected: bool) -> None:
+    assert declares(Caller(BY_NAME[name], capabilities=capabilities), TASKS) is expected
+
+
+def test_what_is_missing_is_a_capabilities_object() -> None:
+    """2026-07-28/S6."""
+    assert required(TASKS) == {"extensions": {"io.modelcontextprotocol/tasks": {}}}

@@ -1,0 +1,361 @@
+"""Headers and message together: the worked cases of protocol section 1.8, and the ladder of 1.3 rung by rung."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from doit_mcp.protocol.inbound import (
+    CAPABILITIES,
+    CLIENT,
+    LEVEL,
+    LEVELS,
+    VERSION,
+    Caller,
+    check_notification,
+    check_session_version,
+    decode_value,
+    envelope,
+    has_envelope,
+    sent,
+    speaks_envelope,
+    stateless_handshake,
+    unsupported,
+)
+from doit_mcp.protocol.jsonrpc import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    Notification,
+    Request,
+    Response,
+    RpcError,
+    error_bytes,
+)
+from doit_mcp.protocol.revisions import BY_NAME
+
+NEW, OLD = "2026-07-28", "2025-11-25"
+
+
+def headers(version: str | None = NEW, method: str | None = "tools/list", **more: str) -> CIMultiDict[str]:
+    found = CIMultiDict(MCP_Protocol_Version=version, Mcp_Method=method, **more)
+    return CIMultiDict({name.replace("_", "-"): value for name, value in found.items() if value is not None})
+
+
+def request(
+    method: str = "tools/list", version: Any = NEW, meta: dict[str, Any] | None = None, **params: Any
+) -> Request:
+    return Request(7, method, {"_meta": {VERSION: version, CAPABILITIES: {}, **(meta or {})}, **params})
+
+
+def bare(method: str = "tools/list", **params: Any) -> Request:
+    return Request(7, method, params)
+
+
+def refusal(item: Request, sent_headers: CIMultiDict[str] | None) -> RpcError:
+    with pytest.raises(RpcError) as caught:
+        envelope(item, sent_headers)
+    assert caught.value.id == item.id
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("case", "item", "version", "expected"),
+    [
+        (1, request(), NEW, True),
+        (2, request(), None, True),
+        (3, request(), OLD, True),
+        (4, request(version="1900-01-01"), "1900-01-01", True),
+        (5, request(version=OLD), OLD, True),
+        (6, bare(), NEW, True),
+        (9, request("initialize"), NEW, True),
+        (10, bare("initialize", protocolVersion=OLD), NEW, True),
+        (11, bare("initialize", protocolVersion=OLD), OLD, False),
+        (12, bare("initialize", protocolVersion=NEW), None, False),
+        (13, bare(), None, False),
+        (15, bare(), "2025-03-26", False),
+        (18, Notification("notifications/x", {}), NEW, True),
+        (19, Response(1, result={}), NEW, True),
+        (20, None, NEW, True),
+        (21, None, "2025-06-18", False),
+        (24, None, NEW, True),
+        (25, None, None, False),
+    ],
+)
+def test_who_answers(case: int, item: Any, version: str | None, expected: bool) -> None:
+    """Section 1.1, and the worked case of the number."""
+    assert speaks_envelope(headers(version, None), item) is expected
+
+
+def test_only_body_and_version_header_decide() -> None:
+    legacy = headers(None, "initialize", Mcp_Name="x", Mcp_Session_Id="s", User_Agent="y")
+    assert not speaks_envelope(legacy, bare("initialize"))
+    assert speaks_envelope(headers("", None), bare())
+    twice = headers(OLD)
+    twice.add("mcp-protocol-version", NEW)
+    assert speaks_envelope(twice, bare())
+    assert not has_envelope(Response(1, result={"_meta": {VERSION: NEW}}))
+    assert not has_envelope(bare(_meta=[VERSION]))
+    assert has_envelope(bare(_meta={VERSION: None}))
+
+
+def test_a_whole_envelope() -> None:
+    """Worked cases 1, 8 and 17; 2026-07-28/S4, S5, T9."""
+    meta = {CLIENT: {"name": "c"}, CAPABILITIES: {"roots": {}}, LEVEL: "debug", "progressToken": 1, "traceparent": "?"}
+    found = envelope(request(meta=meta), headers(Mcp_Session_Id="anything"))
+    assert found == Caller(BY_NAME[NEW], {"name": "c"}, {"roots": {}}, "debug")
+    assert envelope(request(), headers()) == Caller(BY_NAME[NEW])
+    # Without HTTP there are no headers to agree with.
+    assert envelope(request("tools/call", name="x"), None) == Caller(BY_NAME[NEW])
+
+
+@pytest.mark.parametrize("meta", [..., None, [], {}, {VERSION: NEW}], ids=str)
+def test_an_envelope_has_its_parts(meta: Any) -> None:
+    """Worked cases 6, 7 and 10; 2026-07-28/S4."""
+    params = {} if meta is ... else {"_meta": meta}
+    assert refusal(Request(7, "tools/list", params), headers()).code == INVALID_PARAMS
+
+
+@pytest.mark.parametrize("name", [VERSION, CAPABILITIES, CLIENT, LEVEL])
+@pytest.mark.parametrize("value", [None, 1, True, [], "x", {}])
+def test_parts_of_an_envelope_have_their_types(name: str, value: Any) -> None:
+    """Section 1.3, row 4."""
+    if isinstance(value, str if name in (VERSION, LEVEL) else dict):
+        return
+    error = refusal(request(meta={name: value}), headers())
+    assert error.code == INVALID_PARAMS
+    assert name in error.message
+
+
+@pytest.mark.parametrize("level", ["", "trace", "DEBUG", "x" * 10_000])
+def test_a_level_is_one_that_exists(level: str) -> None:
+    """2026-07-28/O2."""
+    assert refusal(request(meta={LEVEL: level}), headers()).code == INVALID_PARAMS
+    assert len(LEVELS) == 8
+
+
+@pytest.mark.parametrize("version", [None, OLD, "", NEW.lower() + "x", f"{NEW}, {NEW}"])
+def test_the_version_header_agrees(version: str | None) -> None:
+    """Worked cases 2 and 3; 2026-07-28/T10, T11."""
+    error = refusal(request(), headers(version))
+    assert error.code == HEADER_MISMATCH
+    assert "MCP-Protocol-Version" in error.message
+
+
+@pytest.mark.parametrize("name", ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"])
+def test_a_header_given_twice_is_refused_even_if_equal(name: str) -> None:
+    """Section 5, decision 23."""
+    found = headers(method="tools/call", Mcp_Name="x")
+    found.add(name.upper(), found[name])
+    assert refusal(request("tools/call", name="x"), found).code == HEADER_MISMATCH
+
+
+@pytest.mark.parametrize("version", ["1900-01-01", OLD, "", "x" * 10_000])
+def test_a_version_that_is_not_spoken_here(version: str) -> None:
+    """Worked cases 4 and 5; 2026-07-28/V2; section 5, decision 3."""
+    error = refusal(request(version=version), headers(version))
+    assert error.code == UNSUPPORTED_PROTOCOL_VERSION
+    assert error.data["supported"] == [NEW]
+    assert version.startswith(error.data["requested"]) and len(error.message) < 200
+
+
+def test_agreement_comes_before_support() -> None:
+    """2026-07-28/T10."""
+    assert refusal(request(version="1900-01-01"), headers()).code == HEADER_MISMATCH
+
+
+@pytest.mark.parametrize("method", [None, "", "prompts/list", "TOOLS/LIST", "tools/list,tools/list"])
+def test_the_method_header_agrees(method: str | None) -> None:
+    """2026-07-28/T13; conformance 7.4."""
+    assert refusal(request(), headers(method=method)).code == HEADER_MISMATCH
+
+
+@pytest.mark.parametrize("name", ["mcp-method", "MCP-METHOD", "Mcp-Method"])
+def test_header_names_have_no_case_and_values_no_outer_blanks(name: str) -> None:
+    """2026-07-28/T13, T15."""
+    found = headers(method=None)
+    found[name] = " \ttools/list  "
+    assert envelope(request(), found).revision.name == NEW
+
+
+NAMED = [
+    ("tools/call", "name"),
+    ("prompts/get", "name"),
+    ("resources/read", "uri"),
+    ("tasks/get", "taskId"),
+    ("tasks/update", "taskId"),
+    ("tasks/cancel", "taskId"),
+]
+
+
+@pytest.mark.parametrize(("method", "member"), NAMED)
+def test_the_name_header_agrees(method: str, member: str) -> None:
+    """2026-07-28/T14, T15; conformance 7.4."""
+    item = request(method, **{member: "héllo"})
+    encoded = f"=?base64?{base64.b64encode('héllo'.encode()).decode()}?="
+    assert envelope(item, headers(method=method, Mcp_Name=f"  {encoded}  "))
+    for wrong in ("hello", "", "héllo", encoded.replace("base64", "BASE64"), encoded[:-3] + "?="):
+        assert refusal(item, headers(method=method, Mcp_Name=wrong)).code == HEADER_MISMATCH
+    assert refusal(item, headers(method=method)).code == HEADER_MISMATCH
+
+
+@pytest.mark.parametrize(("method", "member"), NAMED)
+@pytest.mark.parametrize("source", [None, 1, [], {}])
+def test_a_name_that_is_no_string_is_a_wrong_parameter(method: str, member: str, source: Any) -> None:
+    """Section 1.3, row 8."""
+    for item in (request(method), request(method, **{member: source})):
+        assert refusal(item, headers(method=method, Mcp_Name="x")).code == INVALID_PARAMS
+
+
+def test_a_name_header_is_ignored_where_nobody_wants_it() -> None:
+    """Section 5, decision 21."""
+    assert envelope(request(), headers(Mcp_Name="=?base64?!?="))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("=?base64?SGVsbG8=?=", "Hello"),
+        ("=?base64??=", ""),
+        ("=?base64?IHggCg==?=", " x \n"),
+        ("SGVsbG8=", "SGVsbG8="),
+        ("=?base64?SGVsbG8=", "=?base64?SGVsbG8="),
+        ("SGVsbG8=?=", "SGVsbG8=?="),
+        ("=?base64?=", "=?base64?="),
+        ("=?BASE64?SGVsbG8=?=", "=?BASE64?SGVsbG8=?="),
+        ("a b\tc", "a b\tc"),
+        ("", ""),
+        ("=?base64?SGVsbG8?=", None),
+        ("=?base64?SGVsbG9=?=", None),
+        ("=?base64?SGVs!!!bG8=?=", None),
+        ("=?base64?SGVs bG8=?=", None),
+        ("=?base64?SGVsbG8==?=", None),
+        ("=?base64?_-8=?=", None),
+        ("=?base64?/w==?=", None),
+        ("é", None),
+        ("a\x00", None),
+        ("a\x7f", None),
+        ("a\ud800", None),
+    ],
+)
+def test_value_encoding(text: str, value: str | None) -> None:
+    """2026-07-28/T15, T16; conformance 7.5."""
+    assert decode_value(text) == value
+
+
+@given(st.text())
+def test_an_encoded_value_comes_back_and_no_text_breaks_the_decoder(text: str) -> None:
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        data = b""
+    assert decode_value(f"=?base64?{base64.b64encode(data).decode()}?=") == data.decode()
+    decode_value(text)
+    decode_value(f"=?base64?{text}?=")
+
+
+@pytest.mark.parametrize("version", ["\udcff\udcfe", "\ud800" * 100, "é\n", "x" * 500])
+def test_no_header_spoils_the_answer(version: str) -> None:
+    """Security J12: aiohttp hands over bytes that are no UTF-8 as lone surrogates."""
+    found = headers(version)
+    with pytest.raises(RpcError) as first:
+        check_notification(Notification("notifications/x", {}), found)
+    with pytest.raises(RpcError) as second:
+        check_session_version(BY_NAME[OLD], found)
+    for error in (first.value, second.value, refusal(request(), found)):
+        assert orjson.loads(error_bytes(error, error.id))
+
+
+def test_notifications_are_refused_for_a_version_that_is_not_spoken_alone() -> None:
+    """Worked cases 18 and 30; 2026-07-28/T3; section 5, decision 20."""
+    notification = Notification("foo/bar", {})
+    check_notification(notification, headers(NEW, None))
+    check_notification(notification, headers(None, None))
+    for version in (OLD, "1900-01-01"):
+        with pytest.raises(RpcError) as caught:
+            check_notification(notification, headers(version, None))
+        assert (caught.value.code, caught.value.id) == (UNSUPPORTED_PROTOCOL_VERSION, None)
+
+
+@pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", OLD])
+def test_a_request_without_session_goes_by_its_header(version: str) -> None:
+    """Section 1.1; worked case 13; 2025-06-18/T20."""
+    assert stateless_handshake(headers(version)).revision.name == version
+    assert stateless_handshake(headers(None)).revision.name == "2025-03-26"
+    twice = headers(version)
+    twice.add("MCP-Protocol-Version", version)
+    assert stateless_handshake(twice).revision.name == version
+    for other in (NEW, "nonsense", "2025-06-18" if version != "2025-06-18" else OLD):
+        twice["MCP-Protocol-Version"] = version
+        twice.add("MCP-Protocol-Version", other)
+        with pytest.raises(RpcError) as caught:
+            stateless_handshake(twice)
+        assert caught.value.code == INVALID_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("session", "version", "fits"),
+    [
+        ("2024-11-05", OLD, True),
+        ("2025-03-26", "2025-06-18", True),
+        ("2025-06-18", "2025-06-18", True),
+        ("2025-06-18", None, True),
+        (OLD, None, True),
+        ("2025-06-18", OLD, False),
+        (OLD, "2025-03-26", False),
+        (OLD, NEW, False),
+        (OLD, "", False),
+    ],
+)
+def test_the_header_of_a_session(session: str, version: str | None, fits: bool) -> None:
+    """Worked cases 14 and 15; 2025-03-26/T19, 2025-06-18/T19, 2025-11-25/T21; section 1.4, row 5."""
+    if fits:
+        check_session_version(BY_NAME[session], headers(version))
+        return
+    with pytest.raises(RpcError) as caught:
+        check_session_version(BY_NAME[session], headers(version))
+    assert caught.value.code == INVALID_REQUEST
+
+
+def test_unsupported_without_a_request() -> None:
+    error = unsupported("v" * 100)
+    assert (error.id, error.data) == (None, {"supported": [NEW], "requested": "v" * 64})
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.just(NEW),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([VERSION, CAPABILITIES, "a"]), inner),
+    max_leaves=4,
+)
+META = st.fixed_dictionaries({}, optional={VERSION: JUNK, CAPABILITIES: JUNK, CLIENT: JUNK, LEVEL: JUNK}) | JUNK
+HEADER = st.sampled_from([NEW, OLD, "tools/call", "x"]) | st.text(max_size=5)
+NAMES = st.sampled_from(["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id"])
+
+
+@given(
+    st.sampled_from(["tools/call", "tools/list", "initialize", "foo"]),
+    st.fixed_dictionaries({}, optional={"_meta": META, "name": JUNK}),
+    st.lists(st.tuples(NAMES, HEADER)),
+)
+def test_whatever_comes_is_a_caller_or_one_of_four_errors(
+    method: str, params: dict[str, Any], pairs: list[tuple[str, str]]
+) -> None:
+    found = CIMultiDict(pairs)
+    item = Request(7, method, params)
+    speaks_envelope(found, item)
+    assert all(isinstance(value, str) for name in found for value in sent(found, name))
+    try:
+        caller = envelope(item, found)
+    except RpcError as error:
+        assert error.code in (INVALID_PARAMS, HEADER_MISMATCH, UNSUPPORTED_PROTOCOL_VERSION)
+        orjson.loads(error_bytes(error, error.id))
+    else:
+        assert caller.revision.name == NEW
+        assert found["Mcp-Method"].strip(" \t") == method

@@ -1,0 +1,247 @@
+"""Bytes to values to messages: a value or an RpcError with the right code, never anything else (security J1 to J3)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.protocol.jsonrpc import (
+    INVALID_REQUEST,
+    MAX_DEPTH,
+    MAX_ID,
+    MAX_METHOD,
+    PARSE_ERROR,
+    Notification,
+    Request,
+    Response,
+    RpcError,
+    error_bytes,
+    message,
+    notification_bytes,
+    parse,
+    result_bytes,
+)
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text()
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
+)
+# Near a message: the right names with any value, so that every branch is met.
+MEMBERS = {
+    "jsonrpc": st.just("2.0") | VALUES,
+    "id": st.integers(-9, 9) | st.text(max_size=3) | VALUES,
+    "method": st.sampled_from(["ping", ""]) | VALUES,
+    "params": st.just({}) | VALUES,
+    "result": VALUES,
+    "error": st.fixed_dictionaries({"code": st.integers(-9, 9) | VALUES, "message": st.text() | VALUES}) | VALUES,
+}
+NEAR = st.fixed_dictionaries({}, optional=MEMBERS)
+
+
+def number(whole: int) -> int | float:
+    return whole if -(2**63) <= whole < 2**64 else float(whole)
+
+
+def refusal(value: Any) -> RpcError:
+    with pytest.raises(RpcError) as caught:
+        message(value)
+    return caught.value
+
+
+@given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")) | NEAR.map(orjson.dumps))
+def test_any_body_is_a_value_or_a_parse_error(body: bytes) -> None:
+    """J1."""
+    try:
+        value = parse(body)
+    except RpcError as error:
+        assert (error.code, error.id) == (PARSE_ERROR, None)
+        assert len(error.message) < 200
+    else:
+        assert value == json.loads(body, parse_int=lambda digits: number(int(digits)))
+        orjson.dumps(value)
+
+
+@given(VALUES | NEAR)
+def test_any_value_is_a_message_or_an_invalid_request(value: Any) -> None:
+    """J2; 2025-11-25/M1, M3."""
+    try:
+        item = message(value)
+    except RpcError as error:
+        assert error.code == INVALID_REQUEST
+        readable = isinstance(error.id, str) or (isinstance(error.id, int) and not isinstance(error.id, bool))
+        assert error.id is None or (readable and value["id"] == error.id)
+        json.loads(error_bytes(error, error.id))
+    else:
+        assert value["jsonrpc"] == "2.0"
+        if isinstance(item, Request):
+            assert (item.id, item.method) == (value["id"], value["method"])
+        elif isinstance(item, Notification):
+            assert "id" not in value
+        else:
+            assert ("result" in value) != ("error" in value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"{} {}",
+        b"[1,]",
+        b"{'a':1}",
+        b"NaN",
+        b"-Infinity",
+        b"1e999",
+        b"9" * 5000,
+        b'"\\ud800"',
+        b'"\xed\xa0\x80"',
+        b'"\xff"',
+        b'"\x00"',
+        b"\xef\xbb\xbf{}",
+        '{"a":1}'.encode("utf-16"),
+        '{"a":1}'.encode("utf-32"),
+        b"[" * 200_000,
+        b'{"a":' * 2_000,
+    ],
+    ids=lambda body: repr(body[:12]),
+)
+def test_what_is_not_strict_json_is_refused(body: bytes) -> None:
+    """J1; protocol section 1.2, row 8."""
+    with pytest.raises(RpcError) as caught:
+        parse(body)
+    assert caught.value.code == PARSE_ERROR
+    assert b"id" not in error_bytes(caught.value, caught.value.id)[:30]
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"b":', b"}]")])
+@pytest.mark.parametrize("inner", [b"0", b"[]", b"{}"])
+def test_depth_is_counted_exactly(opening: bytes, closing: bytes, inner: bytes) -> None:
+    step = opening.count(b"[") + opening.count(b"{")
+    own = 0 if inner == b"0" else 1
+    for depth in (MAX_DEPTH - own, MAX_DEPTH - own + step):
+        levels = depth // step * step + own
+        body = opening * (depth // step) + inner + closing * (depth // step)
+        if levels <= MAX_DEPTH:
+            parse(body)
+        else:
+            with pytest.raises(RpcError, match="nested deeper"):
+                parse(body)
+
+
+def test_breadth_is_not_depth() -> None:
+    assert len(parse(b"[" + b",".join([b"[{}]"] * 1000) + b"]")) == 1000
+    assert parse(b'"' + b"[" * 1000 + b'"') == "[" * 1000
+
+
+def test_of_members_with_one_name_the_last_counts() -> None:
+    """What headers are compared with is what will run."""
+    item = message(parse(b'{"jsonrpc":"2.0","id":1,"method":"tools/list","id":2,"method":"tools/call"}'))
+    assert item == Request(2, "tools/call", {})
+
+
+@pytest.mark.parametrize("text", ["0", '""', "-1", "18446744073709551615", "-9223372036854775808", '"\\u0000é"'])
+def test_odd_ids_come_back_exactly(text: str) -> None:
+    """Worked case 26; J2; 2025-11-25/M5."""
+    item = message(parse(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
+    assert isinstance(item, Request)
+    assert json.loads(result_bytes(item.id, {}))["id"] == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["null", "true", "false", "1.5", "1.0", "1e3", "18446744073709551616", "-9223372036854775809", "[]", "{}"]
+    + ['"' + "i" * (MAX_ID + 1) + '"'],
+)
+def test_other_ids_are_refused_without_an_id(text: str) -> None:
+    """Worked case 27; 2024-11-05/M2, 2025-03-26/M3, 2025-06-18/M3, 2025-11-25/M3, 2026-07-28/M3."""
+    error = refusal(parse(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
+    assert (error.code, error.id) == (INVALID_REQUEST, None)
+    assert "id" not in json.loads(error_bytes(error, error.id))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"jsonrpc": "1.0"},
+        {"jsonrpc": 2.0},
+        {"jsonrpc": None},
+        {"method": ""},
+        {"method": None},
+        {"method": 1},
+        {"method": "m" * (MAX_METHOD + 1)},
+        {"params": None},
+        {"params": []},
+        {"params": "x"},
+    ],
+    ids=str,
+)
+def test_malformed_requests_are_refused_with_their_id(wrong: dict[str, Any]) -> None:
+    """2024-11-05/M1 to 2026-07-28/M1; protocol section 1.2, row 9."""
+    error = refusal({"jsonrpc": "2.0", "id": "a", "method": "ping", **wrong})
+    assert (error.code, error.id) == (INVALID_REQUEST, "a")
+
+
+@pytest.mark.parametrize("value", [None, True, 1, 1.5, "x", [], {}, [{}]])
+def test_what_is_no_object_with_a_version_is_no_message(value: Any) -> None:
+    assert refusal(value).code == INVALID_REQUEST
+
+
+def test_without_an_id_it_is_a_notification() -> None:
+    """J3; 2025-11-25/M8."""
+    value = {"jsonrpc": "2.0", "method": "tools/call", "params": {"a": 1}}
+    assert message(value) == Notification("tools/call", {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"id": 1},
+        {"id": 1, "result": {}, "error": {"code": 1, "message": "m"}},
+        {"result": {}},
+        {"id": None, "result": {}},
+        {"id": 1, "error": None},
+        {"id": 1, "error": {}},
+        {"id": 1, "error": {"code": "1", "message": "m"}},
+        {"id": 1, "error": {"code": True, "message": "m"}},
+        {"id": 1, "error": {"code": 1.5, "message": "m"}},
+        {"id": 1, "error": {"code": 1}},
+    ],
+    ids=str,
+)
+def test_malformed_responses_are_refused(wrong: dict[str, Any]) -> None:
+    """2024-11-05/M5, M6; 2025-11-25/M6, M7."""
+    assert refusal({"jsonrpc": "2.0", **wrong}).code == INVALID_REQUEST
+
+
+def test_responses() -> None:
+    error = {"code": -1, "message": "no", "data": [1]}
+    assert message({"jsonrpc": "2.0", "id": 1, "result": None}) == Response(1, result=None)
+    assert message({"jsonrpc": "2.0", "id": "a", "error": error}) == Response("a", error=error)
+    # An error of a peer that could not read our id: both spellings.
+    assert message({"jsonrpc": "2.0", "id": None, "error": error}) == Response(None, error=error)
+    assert message({"jsonrpc": "2.0", "error": error}) == Response(None, error=error)
+
+
+def test_an_error_without_an_id_leaves_the_member_out() -> None:
+    """2024-11-05/M4, 2025-11-25/M5, 2026-07-28/M4; protocol section 5, decision 4."""
+    assert json.loads(error_bytes(RpcError(-1, "m"), None)) == {"jsonrpc": "2.0", "error": {"code": -1, "message": "m"}}
+    assert json.loads(error_bytes(RpcError(-1, "m", {"a": 1}), 0)) == {
+        "jsonrpc": "2.0",
+        "id": 0,
+        "error": {"code": -1, "message": "m", "data": {"a": 1}},
+    }
+
+
+def test_what_goes_out() -> None:
+    assert json.loads(result_bytes("", orjson.Fragment(b'{"a":1}'))) == {"jsonrpc": "2.0", "id": "", "result": {"a": 1}}
+    assert json.loads(notification_bytes("notifications/x", {"a": 1})) == {
+        "jsonrpc": "2.0",
+        "method": "notifications/x",
+        "params": {"a": 1},
+    }

@@ -1,0 +1,91 @@
+"""The five revisions against the published schemas (protocol section 4.1), and negotiation (1.7)."""
+
+from __future__ import annotations
+
+import ast
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import doit_mcp
+from doit_mcp.protocol.revisions import BY_NAME, ENVELOPES, HANDSHAKES, REVISIONS, UNSAID, negotiate
+from tests import published
+
+DIGEST = json.loads(published.DIGEST.read_bytes())
+# Experimental in one revision, and not offered (protocol section 6.2).
+EXPERIMENTAL = {"tasks/get", "tasks/result", "tasks/cancel", "tasks/list", "notifications/tasks/status"}
+# Of the extensions io.modelcontextprotocol/tasks and io.modelcontextprotocol/skills.
+EXTENSIONS = {
+    "tasks/get",
+    "tasks/update",
+    "tasks/cancel",
+    "skills/list",
+    "skills/get",
+    "resources/directory/read",
+}
+
+
+def test_the_five() -> None:
+    assert tuple(BY_NAME) == published.NAMES
+    assert tuple(HANDSHAKES) == published.NAMES[:4]
+    assert tuple(ENVELOPES) == published.NAMES[4:]
+    assert [revision.era.stateless for revision in REVISIONS] == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize("name", published.NAMES)
+def test_methods_are_the_published_ones(name: str) -> None:
+    revision, ours = BY_NAME[name], EXTENSIONS if name in ENVELOPES else set()
+    assert revision.requests - ours == set(DIGEST[name]["requests"]) - EXPERIMENTAL
+    assert ours <= revision.requests
+    assert revision.notifications == set(DIGEST[name]["notifications"]) - EXPERIMENTAL
+
+
+@pytest.mark.parametrize("name", published.NAMES[:4])
+def test_a_handshake_revision_is_answered_with_itself(name: str) -> None:
+    """2024-11-05/L2 to 2025-11-25/L2."""
+    assert negotiate(name) is BY_NAME[name]
+
+
+@pytest.mark.parametrize("name", ["2026-07-28", "1900-01-01", "2099-01-01", "", "DRAFT-2026-v1", "2025-11-25 "])
+def test_anything_else_is_answered_with_the_newest_that_has_a_handshake(name: str) -> None:
+    assert negotiate(name).name == "2025-11-25"
+
+
+def test_a_request_that_says_nothing_is_of_2025_03_26() -> None:
+    """2025-06-18/T20, 2025-11-25/T22."""
+    assert UNSAID.name == "2025-03-26"
+
+
+def test_batches_exist_in_one_revision() -> None:
+    """2025-03-26/M9, 2025-06-18/M9, 2025-11-25/M9, 2026-07-28/M8."""
+    assert [revision.name for revision in REVISIONS if revision.has("batches")] == ["2025-03-26"]
+
+
+def test_an_amendment_must_make_sense() -> None:
+    first = REVISIONS[0]
+    for wrong in ({"drops": "no/such"}, {"loses": "nothing"}, {"adds": "tools/list"}):
+        with pytest.raises(ValueError, match="tools/list|no/such|nothing"):
+            first.amend("next", **wrong)
+    with pytest.raises(ValueError, match="batches"):
+        REVISIONS[1].amend("next", gains="batches")
+
+
+def test_revisions_are_keys_and_equal_only_to_themselves() -> None:
+    assert len(set(REVISIONS)) == 5
+    assert all(older != newer for older, newer in pairwise(REVISIONS))
+
+
+def test_every_feature_is_asked_for_somewhere() -> None:
+    """A feature that nothing asks for is a comment, and belongs there."""
+    package = Path(doit_mcp.__file__).parent
+    said = {
+        node.value
+        for path in package.rglob("*.py")
+        if path.name != "revisions.py"
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    known = frozenset().union(*(revision.features for revision in REVISIONS))
+    assert known - said == set()

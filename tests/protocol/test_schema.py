@@ -1,0 +1,316 @@
+"""Schemas from annotations are portable; checking never raises and says where, what and what would be right."""
+
+from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict, Unpack
+
+import jsonschema
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.protocol.schema import (
+    MAX_PROBLEM_LENGTH,
+    MAX_PROBLEMS,
+    Checker,
+    Length,
+    Pattern,
+    Range,
+    capped,
+    of_function,
+    of_type,
+    of_typed_dict,
+    shown,
+)
+
+Name = Annotated[str, "A name.", Length(1, 5)]
+
+
+class Scope(TypedDict):
+    """One field may be left out."""
+
+    id: Annotated[str, Pattern("^[a-z]+$")]
+    mode: NotRequired[Literal["is", "starts_with"]]
+
+
+class Changes(TypedDict, total=False):
+    """One field must be there."""
+
+    name: Required[Name]
+    amount: Annotated[float, Range(above=0), "A limit."]
+    scopes: Annotated[list[Scope], Length(1, 3)]
+    note: Annotated[str | None, Length(maximum=8)]
+    extra: dict[str, Any]
+    anything: Any
+
+
+Kept = TypedDict("Kept", {"a": "Required[int]", "b": "NotRequired[str]", "c": "Annotated[NotRequired[int], 'x']"})
+Loose = TypedDict("Loose", {"a": "Required[int]", "b": str}, total=False)
+
+
+async def update(
+    *,
+    id: Annotated[str, "Which one."],
+    page: Annotated[int | None, Range(1, 100), "How many."] = None,
+    days: Annotated[int, Range(1, 90)] = 30,
+    active: bool = False,
+    kinds: Annotated[list[Literal["a", "b"]] | None, Length(1)] = None,
+    **changes: Unpack[Changes],
+) -> None:
+    """Everything that an operation's signature can hold."""
+
+
+def test_a_typed_dict() -> None:
+    assert of_typed_dict(Changes) == {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "description": "A name.", "minLength": 1, "maxLength": 5},
+            "amount": {"type": "number", "exclusiveMinimum": 0, "description": "A limit."},
+            "scopes": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "id": {"type": "string", "pattern": "^[a-z]+$"},
+                        "mode": {"type": "string", "enum": ["is", "starts_with"]},
+                    },
+                    "required": ["id"],
+                    "additionalProperties": False,
+                },
+                "minItems": 1,
+                "maxItems": 3,
+            },
+            "note": {"anyOf": [{"type": "string", "maxLength": 8}, {"type": "null"}]},
+            "extra": {"type": "object"},
+            "anything": {},
+        },
+        "required": ["name"],
+        "additionalProperties": False,
+    }
+
+
+def test_results_are_open_at_every_depth() -> None:
+    assert "additionalProperties" not in orjson.dumps(of_typed_dict(Changes, closed=False)).decode()
+
+
+def test_required_fields_are_known_where_annotations_are_text() -> None:
+    assert of_typed_dict(Kept)["required"] == ["a"]
+    assert of_typed_dict(Loose)["required"] == ["a"]
+
+
+def test_a_function() -> None:
+    schema = of_function(update)
+    assert list(schema["properties"])[:5] == ["id", "page", "days", "active", "kinds"]
+    assert schema["properties"]["page"] == {"type": "integer", "minimum": 1, "maximum": 100, "description": "How many."}
+    assert schema["properties"]["days"] == {"type": "integer", "minimum": 1, "maximum": 90, "default": 30}
+    assert schema["properties"]["active"] == {"type": "boolean", "default": False}
+    assert schema["properties"]["kinds"] == {
+        "type": "array",
+        "items": {"type": "string", "enum": ["a", "b"]},
+        "minItems": 1,
+    }
+    assert schema["properties"]["name"] == of_typed_dict(Changes)["properties"]["name"]
+    assert schema["required"] == ["id", "name"]
+    assert schema["additionalProperties"] is False
+
+
+def test_a_function_without_parameters() -> None:
+    def nothing() -> None:
+        """Takes nothing."""
+
+    assert of_function(nothing) == {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        bytes,
+        tuple[int, str],
+        set[str],
+        object,
+        Literal["a", 1],
+        Literal["a", None],
+        Annotated[int, Length(1)],
+        Annotated[str, Range(1)],
+        Annotated[bool, Range(1)],
+        Annotated[int | str, Range(1)],
+        Annotated[list[str], Pattern("x")],
+        Annotated[Any, Length(1)],
+    ],
+    ids=str,
+)
+def test_what_has_no_portable_schema_fails_at_once(annotation: Any) -> None:
+    with pytest.raises(TypeError):
+        of_type(annotation)
+
+
+def assert_portable(schema: Any, root: bool = True) -> None:
+    """No references, no lists of types, no boolean subschemas, no combinators at the root (the module's promise)."""
+    assert isinstance(schema, dict)
+    assert "$ref" not in schema and isinstance(schema.get("type", ""), str)
+    if root:
+        assert schema["type"] == "object" and not schema.keys() & {"anyOf", "oneOf", "allOf", "not", "enum"}
+    for inner in [*schema.get("properties", {}).values(), *schema.get("anyOf", [])]:
+        assert_portable(inner, False)
+    if "items" in schema:
+        assert_portable(schema["items"], False)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft7Validator.check_schema(schema)
+
+
+SCHEMAS = {
+    "function": of_function(update),
+    "body": of_typed_dict(Changes),
+    "result": of_typed_dict(Changes, closed=False),
+    "kept": of_typed_dict(Kept),
+}
+CHECKERS = {name: Checker(schema) for name, schema in SCHEMAS.items()}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_schemas_are_portable(name: str) -> None:
+    """2025-11-25/M11, F6; 2026-07-28/M13, M14, F7."""
+    assert_portable(SCHEMAS[name])
+
+
+NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False)
+SCALARS = st.none() | st.booleans() | NUMBERS | st.text(max_size=9)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+)
+SCOPE = st.fixed_dictionaries({}, optional={"id": st.just("abc") | VALUES, "mode": st.just("is") | VALUES})
+NEAR = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.text() | VALUES,
+        "a": st.integers(0, 9) | VALUES,
+        "page": st.integers(0, 101) | VALUES,
+        "kinds": st.lists(st.sampled_from(["a", "b", "c"])) | VALUES,
+        "name": st.text(max_size=6) | VALUES,
+        "amount": st.floats(allow_nan=False) | VALUES,
+        "scopes": st.lists(SCOPE, max_size=4) | VALUES,
+        "note": VALUES,
+        "nam": VALUES,
+    },
+)
+
+
+@given(st.sampled_from(sorted(SCHEMAS)), VALUES | NEAR)
+def test_any_value_is_judged_as_another_validator_does(name: str, value: Any) -> None:
+    """Security J13: problems are found exactly where there are any, each a bounded line that names its place."""
+    found = CHECKERS[name].problems(value)
+    errors = list(jsonschema.Draft202012Validator(SCHEMAS[name]).iter_errors(value))
+    assert bool(found) == bool(errors)
+    assert len(found) <= MAX_PROBLEMS + 1
+    for line in found:
+        assert len(line) <= MAX_PROBLEM_LENGTH and line.isprintable()
+        assert ": " in line or line == "and more"
+
+
+@given(st.from_type(object) | st.binary() | st.dictionaries(st.integers(), st.text()) | st.sets(st.integers()))
+def test_values_that_are_no_json_are_told_and_never_raised(value: Any) -> None:
+    for checker in CHECKERS.values():
+        assert all(isinstance(line, str) for line in checker.problems({"name": value}))
+    assert isinstance(shown(value), str)
+
+
+GOOD = {"id": "x", "name": "n"}
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({"id": 1}, "id: must be text (got 1)"),
+        ({"id": True}, "id: must be text (got true)"),
+        ({"page": "5"}, 'page: must be a whole number (got "5")'),
+        ({"page": True}, "page: must be a whole number (got true)"),
+        ({"page": 1.5}, "page: must be a whole number (got 1.5)"),
+        ({"page": 0}, "page: must be at least 1 (got 0)"),
+        ({"page": 101}, "page: must be at most 100 (got 101)"),
+        ({"page": None}, "page: must be a whole number (got null)"),
+        ({"active": 1}, "active: must be true or false (got 1)"),
+        ({"amount": 0}, "amount: must be more than 0 (got 0)"),
+        ({"amount": "1"}, 'amount: must be a number (got "1")'),
+        ({"name": ""}, 'name: must not be empty (got "")'),
+        ({"name": "abcdef"}, 'name: must have at most 5 characters (got "abcdef")'),
+        ({"scopes": []}, "scopes: must not be empty (got [])"),
+        ({"scopes": {}}, "scopes: must be a list (got {})"),
+        ({"scopes": [{"id": "a"}] * 4}, "scopes: must have at most 3 items"),
+        ({"scopes": [{"id": "a"}, {}]}, "scopes[1].id: is required"),
+        ({"scopes": [{"id": "A"}]}, 'scopes[0].id: must have the form ^[a-z]+$ (got "A")'),
+        ({"scopes": [{"id": "a", "mode": "x"}]}, 'scopes[0].mode: must be one of is, starts_with (got "x")'),
+        ({"scopes": [{"id": "a", "mod": "is"}]}, "scopes[0].mod: is not known here; did you mean mode?"),
+        ({"kinds": ["a", "c"]}, 'kinds[1]: must be one of a, b (got "c")'),
+        ({"note": 1}, "note: must be text or must be null (got 1)"),
+        ({"extra": []}, "extra: must be an object (got [])"),
+        ({"nmae": "x"}, "nmae: is not known here; did you mean name?"),
+        ({"zzz": 1}, "zzz: is not known here; known: id, page, days, active, kinds, name"),
+    ],
+    ids=str,
+)
+def test_problems_in_words(more: dict[str, Any], line: str) -> None:
+    (found,) = CHECKERS["function"].problems({**GOOD, **more})
+    assert found.startswith(line)
+
+
+def test_all_problems_come_at_once() -> None:
+    found = CHECKERS["function"].problems({"page": 0, "scopes": [{}]})
+    assert sorted(line.partition(":")[0] for line in found) == ["id", "name", "page", "scopes[0].id"]
+    assert CHECKERS["function"].problems(GOOD) == []
+
+
+@pytest.mark.parametrize("value", [None, 1, "x", [], True])
+def test_arguments_are_an_object(value: Any) -> None:
+    (found,) = CHECKERS["function"].problems(value)
+    assert found.startswith("arguments: must be an object (got ")
+
+
+def test_problems_are_bounded_in_number_and_length() -> None:
+    """Security J12: hostile names and values stay short and printable."""
+    many = CHECKERS["function"].problems({**GOOD, **{f"x{number}": 1 for number in range(1000)}})
+    assert len(many) == MAX_PROBLEMS + 1 and many[-1] == "and more"
+    (line,) = CHECKERS["function"].problems({**GOOD, "\u202e\x1b[31m\x00" + "n" * 100_000: "v"})
+    assert len(line) <= MAX_PROBLEM_LENGTH and line.isprintable()
+    (line,) = CHECKERS["function"].problems({**GOOD, "page": "\u202e\x1b" + "v" * 100_000})
+    assert len(line) <= MAX_PROBLEM_LENGTH and line.isprintable()
+
+
+def test_capped_keeps_the_first_of_equal_lines() -> None:
+    assert capped(["a", "b", "a"]) == ["a", "b"]
+    assert capped(["x" * 1000])[0].endswith("…")
+
+
+def test_nothing_is_known_where_nothing_is_expected() -> None:
+    found = Checker({"type": "object", "properties": {}, "additionalProperties": False}).problems({"a": 1})
+    assert found == ["a: is not known here: nothing is expected"]
+
+
+def test_keywords_that_only_foreign_schemas_use_are_told_too() -> None:
+    checker = Checker({"type": "object", "properties": {"a": {"const": 1}, "b": {"uniqueItems": True}}})
+    found = checker.problems({"a": "\u202e" + "x" * 100_000, "b": [1, 1]})
+    assert sorted(line.partition(":")[0] for line in found) == ["a", "b"]
+    assert all(line.isprintable() and len(line) <= MAX_PROBLEM_LENGTH for line in found)
+
+
+def test_only_keyword_parameters_are_published() -> None:
+    def run(doit: object, *, name: Annotated[str, "Whose.", object()], mode: Literal["a"] | None = None) -> None:
+        """Takes its client first."""
+
+    assert of_function(run)["properties"] == {
+        "name": {"type": "string", "description": "Whose."},
+        "mode": {"type": "string", "enum": ["a"]},
+    }
+
+
+def test_what_is_not_required_is_not_listed() -> None:
+    Free = TypedDict("Free", {"a": int}, total=False)
+
+    def run(*, name: Literal["a"] = None) -> None:  # type: ignore[assignment]
+        """Says less than it takes."""
+
+    assert "required" not in of_typed_dict(Free)
+    assert of_function(run)["properties"]["name"] == {"type": "string", "enum": ["a"]}
+
+
+def test_open_records_in_lists_stay_open() -> None:
+    assert of_type(list[Scope], closed=False)["items"].keys() == {"type", "properties", "required"}
+    assert of_type(list[Any]) == {"type": "array"}

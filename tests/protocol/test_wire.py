@@ -1,0 +1,97 @@
+"""What goes out fits the revision: every kind of object against the published schemas (protocol section 4.2)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from doit_mcp.protocol.blocks import KINDS, fitting
+from doit_mcp.protocol.revisions import BY_NAME
+from doit_mcp.protocol.wire import LATER, PARTS, fit
+from tests import published
+
+DIGEST: dict[str, Any] = json.loads(published.DIGEST.read_bytes())
+# Members of the schemas that this server never sends, and why.
+NEVER = {
+    "Tool": {"execution"},  # experimental tasks
+    "CallToolResult": {"resultType"},  # the seal's
+    "ServerCapabilities": {"tasks"},
+    "CreateMessage": {"_meta", "task"},
+    "ElicitForm": {"_meta", "task"},
+    "ElicitURL": {"_meta", "task"},
+    "LoggingMessage": {"_meta"},  # a member of every notification's params
+    "Progress": {"_meta"},
+    "Cacheable": {"_meta", "resultType"},
+}
+# Members that no schema has.
+OURS = {"Tool": {"securitySchemes"}}
+EACH = [(name, kind) for name in published.NAMES for kind in LATER if kind in DIGEST[name]["types"]]
+
+
+@pytest.mark.skipif(not published.present(), reason=published.ABSENT)
+def test_the_digest_is_that_of_the_published_schemas() -> None:
+    assert DIGEST == published.digest(list(LATER))
+
+
+def test_every_kind_is_published_in_some_revision() -> None:
+    assert {kind for _, kind in EACH} == set(LATER)
+
+
+@pytest.mark.parametrize(("name", "kind"), EACH)
+def test_kept_members_are_the_published_ones(name: str, kind: str) -> None:
+    every = {member for revision in DIGEST.values() for member in revision["types"].get(kind, ())}
+    sent = every - NEVER.get(kind, set())
+    value: dict[str, Any] = {member: {} if member in PARTS.get(kind, {}) else member for member in sent}
+    kept = fit(kind, value, BY_NAME[name])
+    assert kept.keys() == set(DIGEST[name]["types"][kind]) - NEVER.get(kind, set())
+    assert all(kept[member] == value[member] for member in kept)
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_members_of_our_own_go_where_meta_goes(kind: str) -> None:
+    for revision in BY_NAME.values():
+        kept = fit(kind, dict.fromkeys(OURS[kind] | {"_meta"}), revision)
+        assert set(kept) in (set(), OURS[kind] | {"_meta"})
+
+
+def test_parts_are_fitted_too() -> None:
+    prompt = {"name": "p", "title": "P", "arguments": [{"name": "a", "title": "A", "required": True}]}
+    old = fit("Prompt", prompt, BY_NAME["2025-03-26"])
+    assert old == {"name": "p", "arguments": [{"name": "a", "required": True}]}
+    resource = {"uri": "u", "annotations": {"priority": 1, "lastModified": "2026-01-01T00:00:00Z"}}
+    assert fit("Resource", resource, BY_NAME["2025-03-26"])["annotations"] == {"priority": 1}
+    assert fit("Resource", resource, BY_NAME["2025-06-18"]) == resource
+
+
+TEXT = {"type": "text", "text": "hello", "_meta": {"a.b/c": 1}}
+AUDIO = {"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"}
+LINK = {"type": "resource_link", "uri": "doit://budgets/1", "name": "b1", "title": "Budget 1", "icons": []}
+EMBEDDED = {"type": "resource", "resource": {"uri": "doit://budgets/1", "text": "…", "_meta": {}}}
+
+
+def test_every_type_of_block_has_a_kind() -> None:
+    assert set(KINDS.values()) <= set(LATER)
+    for name in published.NAMES:
+        for block in (TEXT, AUDIO, LINK, EMBEDDED):
+            told = fitting([block], BY_NAME[name])[0]
+            assert told["type"] == "text" or KINDS[told["type"]] in DIGEST[name]["types"]
+
+
+def test_old_clients_get_a_text_for_a_block_they_do_not_know() -> None:
+    oldest, next_, third, fourth = (BY_NAME[name] for name in published.NAMES[:4])
+    audio, link = fitting([AUDIO, LINK], oldest)
+    assert audio["type"] == link["type"] == "text"
+    assert "audio/wav" in audio["text"]
+    assert LINK["title"] in link["text"] and LINK["uri"] in link["text"]
+    assert fitting([AUDIO], next_) == [AUDIO]
+    assert fitting([LINK], next_)[0]["type"] == "text"
+    assert fitting([LINK], third) == [{name: item for name, item in LINK.items() if name != "icons"}]
+    assert fitting([LINK], fourth) == [LINK]
+
+
+def test_blocks_lose_what_came_later() -> None:
+    assert fitting([TEXT], BY_NAME["2025-03-26"]) == [{"type": "text", "text": "hello"}]
+    assert "_meta" not in fitting([EMBEDDED], BY_NAME["2025-03-26"])[0]["resource"]
+    assert fitting([TEXT, EMBEDDED], BY_NAME["2025-06-18"]) == [TEXT, EMBEDDED]

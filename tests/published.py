@@ -1,0 +1,89 @@
+"""The published schemas of the protocol revisions, which lie beside the checkout, and a digest of them, which is kept.
+
+``python -m tests.published`` writes the digest anew.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+NAMES = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
+SCHEMAS = Path(__file__).parents[2] / "shared" / "mcp" / "schema"
+DIGEST = Path(__file__).parent / "data" / "mcp-revisions.json"
+ABSENT = f"the published schemas are not at ../{SCHEMAS.relative_to(SCHEMAS.parents[2])}"
+
+# Kinds of wire.py that are not definitions of their own: the definition, and the way from there.
+PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "Annotations": (("Annotations",), ("TextContent", "properties", "annotations")),
+    "Completion": (("CompleteResult", "properties", "completion"),),
+    "Progress": (("ProgressNotification", "properties", "params"),),
+    "LoggingMessage": (("LoggingMessageNotification", "properties", "params"),),
+    "CreateMessage": (("CreateMessageRequest", "properties", "params"),),
+    "ElicitForm": (("ElicitRequestFormParams",), ("ElicitRequest", "properties", "params")),
+    "ElicitURL": (("ElicitRequestURLParams",),),
+    "Cacheable": (("CacheableResult",), ("Result",)),
+}
+
+
+def present() -> bool:
+    """Whether all schemas are there."""
+    return all((SCHEMAS / f"{name}.json").is_file() for name in NAMES)
+
+
+@lru_cache
+def schema(name: str) -> dict[str, Any]:
+    """The schema of one revision."""
+    loaded: dict[str, Any] = json.loads((SCHEMAS / f"{name}.json").read_bytes())
+    return loaded
+
+
+def definitions(name: str) -> dict[str, Any]:
+    """Its definitions by name; the keyword changed with the dialect."""
+    whole = schema(name)
+    found: dict[str, Any] = whole.get("$defs") or whole["definitions"]
+    return found
+
+
+def members(name: str, union: str) -> dict[str, Any]:
+    """The definitions that a union of messages is made of, by method."""
+    defined = definitions(name)
+    if union not in defined:
+        return {}
+    parts = defined[union].get("anyOf", [{"$ref": union}])
+    found = [defined[part["$ref"].rpartition("/")[2]] for part in parts]
+    return {part["properties"]["method"]["const"]: part for part in found}
+
+
+def properties(name: str, kind: str) -> list[str] | None:
+    """The property names of a kind, None where the revision does not have it."""
+    defined = definitions(name)
+    for first, *steps in PLACES.get(kind, ((kind,),)):
+        found = defined.get(first)
+        for step in steps:
+            found = found and found.get(step)
+        while found and "$ref" in found:
+            found = defined[found["$ref"].rpartition("/")[2]]
+        if found and "properties" in found:
+            return sorted(found["properties"])
+    return None
+
+
+def digest(kinds: list[str]) -> dict[str, Any]:
+    """What the tests need to know of the schemas when these are not at hand."""
+    return {
+        name: {
+            "requests": sorted(members(name, "ClientRequest")),
+            "notifications": sorted(members(name, "ClientNotification")),
+            "types": {kind: found for kind in sorted(kinds) if (found := properties(name, kind)) is not None},
+        }
+        for name in NAMES
+    }
+
+
+if __name__ == "__main__":
+    from doit_mcp.protocol.wire import LATER
+
+    DIGEST.write_text(json.dumps(digest(list(LATER)), indent=1) + "\n")

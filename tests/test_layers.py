@@ -1,0 +1,110 @@
+"""The architecture, read off the syntax trees: imports point down, concepts stay with their owners (design 7.2)."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import doit_mcp
+
+ROOT = Path(doit_mcp.__file__).parent
+BELOW = {
+    "protocol": "",
+    "settings": "",
+    "log": "",
+    "metrics": "",
+    "auth": "protocol",
+    "doit": "protocol",
+    "catalogue": "doit protocol",
+    "server": "catalogue doit protocol state metrics log",
+    "state": "protocol",
+    "sandbox": "protocol settings log",
+    "web": "server catalogue doit protocol auth state settings log metrics",
+    "stdio": "server catalogue doit protocol state settings log metrics",
+    "cli": "web stdio sandbox settings log",
+    "__main__": "cli",
+}
+# The one place where layers meet as objects.
+WIRING = {"web.app"}
+TREES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_bytes())
+    for path in sorted(ROOT.rglob("*.py"))
+}
+DATE = re.compile(r"20\d\d-[01]\d-[0-3]\d")
+
+
+def imported(module: str) -> Iterator[str]:
+    """Modules of ours that *module* imports, wherever in it, for the type checker alone included."""
+    for node in ast.walk(TREES[module]):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.split(".")[0] == "doit_mcp"]
+        elif isinstance(node, ast.ImportFrom):
+            base = ["doit_mcp", *module.split(".")][: -node.level] if node.level else []
+            base += node.module.split(".") if node.module else []
+            names = [".".join([*base, alias.name]) for alias in node.names] if base[0] == "doit_mcp" else []
+        for name in names:
+            parts = name.split(".")[1:]
+            # A name is a module or something inside one; a folder is its __init__.
+            paths = (parts, [*parts, "__init__"], parts[:-1], [*parts[:-1], "__init__"])
+            yield next(known for path in paths if (known := ".".join(path)) in TREES)
+
+
+def test_imports_are_seen() -> None:
+    assert set(imported("protocol.inbound")) == {"protocol.jsonrpc", "protocol.revisions"}
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_imports_point_down(module: str) -> None:
+    layer = module.split(".")[0]
+    if layer == "__init__":
+        assert not list(imported(module))
+        return
+    allowed = {layer, "__init__", *BELOW[layer].split()}
+    if module in WIRING:
+        allowed |= set(BELOW)
+    assert {other for other in imported(module) if other.split(".")[0] not in allowed} == set()
+
+
+def test_no_cycles() -> None:
+    graph = {module: {other for other in imported(module) if other != module} for module in TREES}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(TREES)
+
+
+def docstrings(tree: ast.AST) -> set[ast.expr]:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    bodies = (node.body for node in ast.walk(tree) if isinstance(node, kinds))
+    return {body[0].value for body in bodies if body and isinstance(body[0], ast.Expr)}
+
+
+def dates(module: str) -> list[str]:
+    tree = TREES[module]
+    prose = docstrings(tree)
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in prose)
+    return [text for text in texts if isinstance(text, str) and DATE.fullmatch(text)]
+
+
+def test_revisions_are_named_in_one_module() -> None:
+    known = set(dates("protocol.revisions"))
+    assert len(known) == 5
+    assert {module: found for module in TREES if (found := known & set(dates(module)))} == {"protocol.revisions": known}
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_modules_are_small_owned_and_say_what_they_own(module: str) -> None:
+    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    assert len(path.read_text().splitlines()) <= 300
+    assert not set(module.split(".")) & {"utils", "util", "helpers", "common", "misc"}
+    assert ast.get_docstring(TREES[module])
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_only_settings_reads_the_environment(module: str) -> None:
+    read = {node.attr for node in ast.walk(TREES[module]) if isinstance(node, ast.Attribute)}
+    read |= {alias.name for node in ast.walk(TREES[module]) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert module == "settings" or not read & {"environ", "environb", "getenv"}

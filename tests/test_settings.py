@@ -1,0 +1,215 @@
+"""Every variable, every problem at once, and no secret in sight."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.settings import LOOPBACK, WEB_CLIENTS, BadSettings, Settings
+
+VARIABLES = {item.metadata["env"]: item for item in fields(Settings)}
+SECRETS = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_API_KEY")
+
+
+def problems(environment: dict[str, str]) -> list[str]:
+    with pytest.raises(BadSettings) as caught:
+        Settings.from_environment(environment)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return caught.value.problems
+
+
+def test_nothing_set_means_the_defaults_of_production() -> None:
+    found = Settings.from_environment({})
+    assert found == Settings()
+    assert (found.host, found.port) == ("127.0.0.1", 8080)
+    assert found.resource_url == "https://mcp.doit.com"
+    assert found.console_base == found.auth_server_url == "https://console.doit.com"
+    assert found.origins == {"https://mcp.doit.com", *WEB_CLIENTS}
+    assert found.hosts == {"mcp.doit.com"}
+
+
+GIVEN: list[tuple[str, str, Any]] = [
+    ("DOIT_MCP_HOST", "0.0.0.0", "0.0.0.0"),
+    ("DOIT_MCP_PORT", "0", 0),
+    ("MCP_RESOURCE_URL", "https://mcp.example.org/base/", "https://mcp.example.org/base"),
+    ("AUTH_SERVER_URL", "http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+    ("DOIT_API_BASE", "http://[::1]:9000/api", "http://[::1]:9000/api"),
+    ("DOIT_CONSOLE_BASE", "https://console.example.org", "https://console.example.org"),
+    ("MCP_TOKEN_EXCHANGE_SECRET", " s3cret ", "s3cret"),
+    ("DOIT_API_KEY", "key", "key"),
+    ("CUSTOMER_CONTEXT", "EE8CtpzYiKp0dVAESVrB", "EE8CtpzYiKp0dVAESVrB"),
+    ("TENANT_ID", "t", "t"),
+    ("DOIT_MCP_ALLOWED_ORIGINS", "https://A.example, http://b:6274", ("https://a.example", "http://b:6274")),
+    ("DOIT_MCP_ALLOWED_HOSTS", "A.example b.example:8080,[::1]:80", ("a.example", "b.example:8080", "[::1]:80")),
+    ("DOIT_MCP_ADVERTISE_OFFLINE_ACCESS", "No", False),
+    ("DOIT_MCP_SESSION_IDLE_S", "60", 60),
+    ("DOIT_MCP_SESSIONS_PER_PRINCIPAL", "2", 2),
+    ("DOIT_MCP_SESSIONS_TOTAL", "3", 3),
+    ("DOIT_MCP_STREAMS_PER_PRINCIPAL", "4", 4),
+    ("DOIT_MCP_CALLS_PER_PRINCIPAL", "5", 5),
+    ("DOIT_MCP_CALLS_TOTAL", "6", 6),
+    ("DOIT_MCP_MAX_BODY", "1024", 1024),
+    ("DOIT_MCP_BODY_TIMEOUT_S", "7", 7),
+    ("DOIT_MCP_KEEP_ALIVE_S", "8", 8),
+    ("DOIT_MCP_DRAIN_S", "0", 0),
+    ("DOIT_MCP_LOG_LEVEL", "DEBUG", "debug"),
+]
+
+
+@pytest.mark.parametrize(("variable", "text", "value"), GIVEN)
+def test_each_variable(variable: str, text: str, value: Any) -> None:
+    found = Settings.from_environment({variable: text})
+    assert getattr(found, VARIABLES[variable].name) == value
+
+
+def test_all_variables_are_tested() -> None:
+    assert {variable for variable, _, _ in GIVEN} == set(VARIABLES)
+    assert len(VARIABLES) == len(fields(Settings))
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\t"])
+def test_an_empty_variable_is_not_set(text: str) -> None:
+    assert Settings.from_environment(dict.fromkeys(VARIABLES, text)) == Settings()
+
+
+def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOIT_MCP_PORT", "1234")
+    assert Settings.from_environment().port == 1234
+
+
+def test_flags_go_before_the_environment() -> None:
+    found = Settings.from_environment({"DOIT_MCP_PORT": "1", "DOIT_MCP_HOST": "h"}, {"DOIT_MCP_PORT": "2"})
+    assert (found.port, found.host) == (2, "h")
+
+
+NUMBERS = [variable for variable, item in VARIABLES.items() if type(item.default) is int]
+
+
+@pytest.mark.parametrize("variable", NUMBERS)
+def test_numbers_have_bounds(variable: str) -> None:
+    rules, name = VARIABLES[variable].metadata, VARIABLES[variable].name
+    for edge in (rules["least"], rules["most"]):
+        assert getattr(Settings.from_environment({variable: str(edge)}), name) == edge
+    beyond = [str(rules["least"] - 1), str(rules["most"] + 1)]
+    for text in [*beyond, "1.5", "1e3", "x", "0x10", "٣", "²", "1_000", "9" * 5000]:
+        assert problems({variable: text}) == [
+            f"{variable} must be a whole number from {rules['least']} to {rules['most']}."
+        ]
+
+
+URLS = [variable for variable, item in VARIABLES.items() if item.metadata.get("url")]
+
+
+@pytest.mark.parametrize("variable", URLS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "host",
+        "//host",
+        "ftp://host",
+        "https://",
+        "https:///path",
+        "https://host?",
+        "https://host?q=1",
+        "https://host#",
+        "https://me@host",
+        "https://:secret@host",
+        "https://host:0",
+        "https://host:99999",
+        "https://host:x",
+        "https://[::1",
+        "https://[:::1]",
+        "https://ho st",
+        "https://host/a\nb",
+        "https://höst",
+        "http://host",
+        "http://127.0.0.1.example.org",
+    ],
+)
+def test_urls_that_cannot_be(variable: str, text: str) -> None:
+    (problem,) = problems({variable: text})
+    assert problem.startswith(f"{variable} must be a")
+    assert len(problem) < 160 and "secret" not in problem
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_plain_http_is_for_loopback(host: str) -> None:
+    url = f"http://[{host}]:1" if ":" in host else f"http://{host}:1"
+    assert Settings.from_environment({"MCP_RESOURCE_URL": url}).own_origin == url
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "host"),
+    [
+        ("https://MCP.Example.org/base", "https://mcp.example.org", "mcp.example.org"),
+        ("https://mcp.example.org:443", "https://mcp.example.org", "mcp.example.org"),
+        ("https://mcp.example.org:8443", "https://mcp.example.org:8443", "mcp.example.org:8443"),
+        ("http://localhost:80/x", "http://localhost", "localhost"),
+        ("http://[::1]:8080", "http://[::1]:8080", "[::1]:8080"),
+    ],
+)
+def test_own_origin_and_host_are_as_browsers_write_them(url: str, origin: str, host: str) -> None:
+    found = Settings.from_environment({"MCP_RESOURCE_URL": url, "DOIT_MCP_ALLOWED_HOSTS": "Inner:1"})
+    assert found.own_origin == origin
+    assert origin in found.origins
+    assert found.hosts == {host, "inner:1"}
+
+
+@pytest.mark.parametrize("text", ["*", "null", "host", "https://host/", "https://host/x", "https://a,*", "https://a:0"])
+def test_origins_that_could_never_match_are_refused(text: str) -> None:
+    (problem,) = problems({"DOIT_MCP_ALLOWED_ORIGINS": text})
+    assert problem.startswith("DOIT_MCP_ALLOWED_ORIGINS must be origins")
+
+
+def test_the_usual_port_of_an_origin_goes() -> None:
+    found = Settings.from_environment({"DOIT_MCP_ALLOWED_ORIGINS": "https://a:443 http://b:80 https://c:80"})
+    assert found.allowed_origins == ("https://a", "http://b", "https://c:80")
+
+
+@pytest.mark.parametrize("text", ["*", "https://host", "host/", "a:b", "[::1", "a:99999"])
+def test_hosts_that_could_never_match_are_refused(text: str) -> None:
+    (problem,) = problems({"DOIT_MCP_ALLOWED_HOSTS": text})
+    assert problem.startswith("DOIT_MCP_ALLOWED_HOSTS must be names")
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("TRUE", True), ("on", True), ("0", False), ("off", False)])
+def test_switches(text: str, value: bool) -> None:
+    assert Settings.from_environment({"DOIT_MCP_ADVERTISE_OFFLINE_ACCESS": text}).advertise_offline_access is value
+    assert problems({"DOIT_MCP_ADVERTISE_OFFLINE_ACCESS": "maybe"}) == [
+        "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS must be true or false."
+    ]
+
+
+def test_levels() -> None:
+    assert problems({"DOIT_MCP_LOG_LEVEL": "loud"}) == [
+        "DOIT_MCP_LOG_LEVEL must be one of debug, info, warning, error."
+    ]
+
+
+def test_all_problems_come_at_once_and_in_order() -> None:
+    wrong = {"DOIT_MCP_PORT": "x", "MCP_RESOURCE_URL": "y", "DOIT_MCP_LOG_LEVEL": "z", "DOIT_MCP_DRAIN_S": "25"}
+    assert [problem.split()[0] for problem in problems(wrong)] == list(wrong)[:3]
+
+
+def test_secrets_are_not_shown() -> None:
+    found = Settings.from_environment(dict.fromkeys(SECRETS, "hush-hush"))
+    assert "hush-hush" not in repr(found) + str(found)
+    assert (found.exchange_secret, found.api_key) == ("hush-hush", "hush-hush")
+
+
+@given(st.sampled_from(sorted(set(VARIABLES) - set(SECRETS))), st.text(min_size=5))
+def test_whatever_is_set_is_taken_or_refused_without_repeating_it(variable: str, text: str) -> None:
+    try:
+        Settings.from_environment({variable: text})
+    except BadSettings as bad:
+        (problem,) = bad.problems
+        assert problem.startswith(variable) and len(problem) < 200
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Settings().port = 1  # type: ignore[misc]

@@ -1,0 +1,138 @@
+"""Every message the server sends, against the published schema of the revision it is sent in (conformance 3.2)."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any
+
+import jsonschema
+
+from doit_mcp.protocol.revisions import ENVELOPES
+from tests import published
+
+Json = dict[str, Any]
+
+# Requests whose answer is exactly {}.
+EMPTY = {"ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"}
+# What a request may be answered with instead of the result named after it (2026-07-28, MRTR; SEP-2663).
+INSTEAD = {"input_required": {"tools/call", "prompts/get", "resources/read"}, "task": {"tools/call"}}
+# Notifications of extensions: no schema has them.
+EXTENSIONS = {"notifications/tasks"}
+
+
+def check(revision: str, message: Any, method: str | None = None) -> None:
+    """Raise AssertionError unless *message*, which the server sent, is one of *revision*.
+
+    *method* is that of the request it answers; without it a result is checked as far as all results are alike.
+    An array is checked as a batch. Where the schemas are absent nothing is checked, unless
+    ``DOIT_MCP_TEST_REQUIRE_ALL=1`` demands that everything is.
+    """
+    if not published.present():
+        assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", published.ABSENT
+        return
+    if isinstance(message, list):
+        assert revision == "2025-03-26" and message, f"no batches in {revision}: {message!r}"
+        for one in message:
+            check(revision, one)
+        return
+    assert isinstance(message, dict) and message.get("jsonrpc") == "2.0", f"no message: {message!r}"
+    assert message.get("id", 0) is not None, f"an id is left out rather than null: {message!r}"
+    if "method" in message:
+        _from_server(revision, message)
+    elif "error" in message:
+        _error(revision, message)
+    else:
+        _result(revision, message, method)
+
+
+def _from_server(revision: str, message: Json) -> None:
+    name = message["method"]
+    if "id" in message:
+        assert revision not in ENVELOPES, f"{revision} has no requests from the server: {name}"
+        known = published.members(revision, "ServerRequest")
+    else:
+        known = published.members(revision, "ServerNotification")
+    if name in EXTENSIONS and revision in ENVELOPES:
+        _fits(revision, "JSONRPCNotification", message)
+        return
+    assert name in known, f"{revision} does not have {name} from the server"
+    _fits(revision, _definition(revision, known[name]), message)
+
+
+def _definition(revision: str, wanted: Json) -> str:
+    return next(name for name, found in published.definitions(revision).items() if found is wanted)
+
+
+def _error(revision: str, message: Json) -> None:
+    assert "result" not in message, f"both result and error: {message!r}"
+    code = message["error"].get("code")
+    assert type(code) is int, f"the code is no integer: {message!r}"
+    if revision in ENVELOPES:
+        # Reserved ranges, and codes that were taken back (2026-07-28/M10, M11).
+        assert code not in (-32002, -32042) and not -32019 <= code <= -32000, f"{code} must not be sent"
+        assert not -32099 <= code <= -32023, f"{code} is reserved"
+    else:
+        assert not -32099 <= code <= -32020 or (code == -32042 and revision == "2025-11-25"), f"{code} came later"
+    if "id" not in message:
+        # Earlier schemas demand an id even where none could be read; leaving it out is right (protocol section 5, 4).
+        message = {**message, "id": 0}
+    base = "JSONRPCErrorResponse" if "JSONRPCErrorResponse" in published.definitions(revision) else "JSONRPCError"
+    typed = _typed_errors(revision).get(code)
+    _fits(revision, base, message)
+    if typed is not None:
+        whole = "error" in published.definitions(revision)[typed]["properties"]
+        _fits(revision, typed, message if whole else message["error"])
+
+
+@lru_cache
+def _typed_errors(revision: str) -> dict[int, str]:
+    """The definitions of single errors by code; some are the whole message, some its ``error``."""
+    found: dict[int, str] = {}
+    for name, definition in published.definitions(revision).items():
+        properties = definition.get("properties", {})
+        for part in (properties, *properties.get("error", {}).get("allOf", [])):
+            code = part.get("properties", part).get("code", {}).get("const")
+            if name.endswith("Error") and code is not None:
+                found[code] = name
+    return found
+
+
+def _result(revision: str, message: Json, method: str | None) -> None:
+    defined = published.definitions(revision)
+    envelope = "JSONRPCResultResponse" if "JSONRPCResultResponse" in defined else "JSONRPCResponse"
+    _fits(revision, envelope, message)
+    result = message["result"]
+    kind = result.get("resultType", "complete")
+    if revision in ENVELOPES:
+        assert kind == "complete" or method is None or method in INSTEAD.get(kind, ()), f"{method} answered by {kind}"
+    else:
+        assert not result.keys() & {"resultType", "ttlMs", "cacheScope"}, f"{revision} does not have them: {result!r}"
+    _fits(revision, _result_of(revision, method, kind), result)
+    if method in EMPTY:
+        assert result == {}, f"the answer to {method} is exactly {{}}: {result!r}"
+
+
+def _result_of(revision: str, method: str | None, kind: str) -> str:
+    if kind == "input_required":
+        return "InputRequiredResult"
+    requests = published.members(revision, "ClientRequest")
+    if method not in requests or kind != "complete":
+        return "Result"
+    name = _definition(revision, requests[method]).removesuffix("Request") + "Result"
+    return name if name in published.definitions(revision) else "EmptyResult"
+
+
+def _fits(revision: str, definition: str, value: Any) -> None:
+    error = jsonschema.exceptions.best_match(_validator(revision, definition).iter_errors(value))
+    if error is not None:
+        place = "/".join(map(str, error.absolute_path)) or "the top"
+        raise AssertionError(f"{revision} {definition}: {error.message[:300]} at {place}")
+
+
+@lru_cache
+def _validator(revision: str, definition: str) -> Any:
+    whole = published.schema(revision)
+    keyword = "$defs" if "$defs" in whole else "definitions"
+    kind = jsonschema.validators.validator_for(whole)
+    return kind({**whole, "$ref": f"#/{keyword}/{definition}"})
