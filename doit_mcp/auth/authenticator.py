@@ -1,0 +1,107 @@
+"""From Authorization headers to a caller: access tokens and API tokens, and those that were seen before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .api_tokens import ApiTokens
+from .bearer import MAX_HEADER, bearer, digest
+from .compact import Compact
+from .errors import invalid_token
+from .keys import Keys
+from .principal import Principal
+from .tokens import Rules, check, is_ours, principal, signer
+
+MAX_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A caller who was let in, and the key that this rests on; None for an API token."""
+
+    principal: Principal
+    key: bytes | None
+
+
+class Authenticator:
+    """Says who is calling. One per process."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        keys: Keys,
+        api_tokens: ApiTokens,
+        clock: Callable[[], float],
+        *,
+        remember: int = MAX_REMEMBERED,
+    ) -> None:
+        self._rules = rules
+        self._keys = keys
+        self._api_tokens = api_tokens
+        self._clock = clock
+        self._limit = remember
+        self._remembered: dict[bytes, Remembered] = {}
+
+    def remembered(self, header: str) -> Principal | None:
+        """The caller with this one Authorization header, if let in before and not to be checked again."""
+        if len(header) > MAX_HEADER or not header.isascii():
+            return None
+        scheme, _, token = header.partition(" ")
+        found = self._recall(digest(token))
+        return found if found is not None and scheme.lower() == "bearer" else None
+
+    async def authenticate(self, values: Sequence[str], address: str = "") -> Principal:
+        """The caller with these Authorization headers (all of a request). Raises AuthError.
+
+        *address* is where the request came from, "" if that is not known; wrong API tokens are limited by it.
+        """
+        token = bearer(values)
+        key = digest(token)
+        known = self._recall(key)
+        if known is not None:
+            return known
+        if is_ours(token, self._rules):
+            return await self._by_access_token(token, key)
+        found = await self._api_tokens.principal(token, address)
+        self._remember(key, Remembered(found, None))
+        return found
+
+    def forget(self, token: str) -> None:
+        """Check *token* again when it comes next: the DoiT API refused it."""
+        self._remembered.pop(digest(token), None)
+        self._api_tokens.forget(token)
+
+    async def _by_access_token(self, token: str, key: bytes) -> Principal:
+        compact = check(token, self._rules, self._clock())
+        name = await self._signer(compact)
+        found = principal(compact, token)
+        self._remember(key, Remembered(found, name))
+        return found
+
+    async def _signer(self, compact: Compact) -> bytes:
+        """The name of the key that signed; the keys are looked at again if none of those known did."""
+        known = await self._keys.current()
+        name = signer(compact, known)
+        if name is None:
+            renewed = await self._keys.renewed()
+            name = signer(compact, {point: key for point, key in renewed.items() if point not in known})
+        if name is None:
+            raise invalid_token("The signature of the access token is not valid.")
+        return name
+
+    def _recall(self, key: bytes) -> Principal | None:
+        found = self._remembered.get(key)
+        if found is None:
+            return None
+        in_force = found.key is None or found.key in self._keys.in_force
+        if in_force and found.principal.expires > self._clock():
+            return found.principal
+        del self._remembered[key]
+        return None
+
+    def _remember(self, key: bytes, found: Remembered) -> None:
+        self._remembered.pop(key, None)
+        while len(self._remembered) >= self._limit:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[key] = found

@@ -1,0 +1,43 @@
+"""A map that forgets: entries end by time, and the oldest make room for new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Bounded(Generic[T]):
+    """At most *limit* values by key (a hash), each until its moment in epoch seconds."""
+
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._entries: dict[bytes, tuple[float, T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: bytes) -> T | None:
+        """The value, if its time has not come."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if entry[0] <= self._clock():
+            del self._entries[key]
+            return None
+        return entry[1]
+
+    def put(self, key: bytes, value: T, until: float) -> None:
+        """Keep *value*; one that is over already is only forgotten."""
+        self._entries.pop(key, None)
+        if until <= self._clock():
+            return
+        while len(self._entries) >= self._limit:
+            del self._entries[next(iter(self._entries))]
+        self._entries[key] = (until, value)
+
+    def pop(self, key: bytes) -> None:
+        """Forget the value, if there is one."""
+        self._entries.pop(key, None)

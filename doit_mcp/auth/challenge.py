@@ -1,0 +1,60 @@
+"""How a client learns where to sign in: WWW-Authenticate (RFC 6750) and protected-resource metadata (RFC 9728).
+
+Everything is made from configuration and the path, never from headers of the request (security H8).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+from .errors import SCOPE
+
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
+SCOPES = (SCOPE, "mcp:resources")
+# RFC 6750 section 3: what error, error_description and scope may hold between the quotes.
+UNQUOTABLE = re.compile(r'[^\x20-\x21\x23-\x5b\x5d-\x7e]')
+# Characters of a path that stay as they are; "%" because the path may be encoded already.
+PATH_SAFE = "/%~:@!$&'()*+,;="
+
+
+def metadata_path(path: str) -> str:
+    """Where the metadata of the endpoint at *path* ("" for the root form) is served."""
+    return WELL_KNOWN + path
+
+
+def challenge(resource_url: str, path: str, *, error: str, description: str, scope: str) -> str:
+    """The value of WWW-Authenticate for the endpoint at *path*, naming the metadata of this very path."""
+    metadata_url = _base(resource_url) + metadata_path(_encoded(path))
+    return (
+        f'Bearer resource_metadata="{metadata_url}", error="{_quotable(error)}",'
+        f' error_description="{_quotable(description)}", scope="{_quotable(scope)}"'
+    )
+
+
+def metadata(resource_url: str, path: str, auth_server_url: str, *, offline_access: bool) -> dict[str, Any]:
+    """The protected-resource document of the endpoint at *path* (RFC 9728 section 2).
+
+    Clients compare ``resource`` with the URL they were given, so it is that of *path*; the base for "".
+    ``offline_access`` is advertised because some clients ask for a refresh token only then.
+    """
+    return {
+        "resource": _base(resource_url) + _encoded(path),
+        "authorization_servers": [auth_server_url],
+        "scopes_supported": [*SCOPES, "offline_access"] if offline_access else [*SCOPES],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "DoiT Cloud Intelligence",
+    }
+
+
+def _base(resource_url: str) -> str:
+    return resource_url.rstrip("/")
+
+
+def _encoded(path: str) -> str:
+    return quote(path, safe=PATH_SAFE, errors="replace")
+
+
+def _quotable(text: str) -> str:
+    return UNQUOTABLE.sub("?", text)

@@ -1,0 +1,77 @@
+"""One request to the identity provider or the DoiT API: no redirects, an answer with a bound, a limit on all of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+from aiohttp import ClientError, ClientSession, ClientTimeout
+from yarl import URL
+
+from ..protocol.jsonrpc import JsonObject
+
+MAX_ANSWER = 1 << 20
+# One limit for everything is set around it all; a limit on reads alone would let an answer drip in forever.
+UNLIMITED = ClientTimeout(total=None)
+
+
+class FetchError(Exception):
+    """There is no usable answer: no connection, a broken one, too late, too large. The message names no address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; *body* is decompressed, *retry_after* the header as it came."""
+
+    status: int
+    body: bytes
+    retry_after: str
+
+    def json_object(self) -> JsonObject | None:
+        """The JSON object in the body; None for anything else."""
+        try:
+            value = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+        return value if isinstance(value, dict) else None
+
+
+async def fetch(
+    http: ClientSession,
+    method: str,
+    url: str,
+    *,
+    seconds: float,
+    headers: Mapping[str, str] | None = None,
+    form: Mapping[str, str] | None = None,
+    most: int = MAX_ANSWER,
+) -> Answer:
+    """The answer, whatever its status; a redirect is an answer too (it would carry credentials elsewhere: X2, X7).
+
+    *seconds* limits everything from connecting to the last byte, *most* is the size of the body in bytes.
+    Raises FetchError.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            response = await http.request(
+                method, URL(url, encoded=True), headers=headers, data=form, allow_redirects=False, timeout=UNLIMITED
+            )
+            try:
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > most:
+                        raise FetchError("the answer is too large")
+                return Answer(response.status, bytes(body), response.headers.get("Retry-After", ""))
+            finally:
+                # Not release(): the rest of an answer that was given up would be drained first.
+                if response.content.at_eof():
+                    response.release()
+                else:
+                    response.close()
+    except TimeoutError:
+        raise FetchError("no complete answer in time") from None
+    except (ClientError, OSError, ValueError) as error:
+        raise FetchError(f"no answer ({type(error).__name__})") from None

@@ -1,0 +1,33 @@
+"""Who is calling, once that is verified."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A verified caller.
+
+    *customer* is the tenant ("" where the credential names none); *kind* says whether *token* is an access token of
+    the identity provider or a DoiT API token; *expires* is when its verification ends, in epoch seconds. *owner* is
+    what sessions, limits and logs go by: the same for every token of the same user in the same customer, and never
+    for two of them.
+    """
+
+    subject: str
+    customer: str
+    employee: bool
+    kind: Literal["jwt", "api"]
+    token: str = field(repr=False)
+    expires: float
+    owner: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # As JSON, so that no subject can be made up to run into a customer.
+        named = orjson.dumps([self.kind, self.subject, self.customer])
+        object.__setattr__(self, "owner", hashlib.sha256(named).hexdigest()[:32])

@@ -1,0 +1,171 @@
+"""Access tokens of the identity provider: what they must say, and which key signed them. No I/O, no clock of its own.
+
+Three steps in this order: :func:`check` what costs little (security Q4), :func:`signer`, and only for an authentic
+token :func:`principal`, which may answer 403 (security T11).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from ..protocol.jsonrpc import JsonObject
+from .compact import Compact, glimpses, parse
+from .errors import SCOPE, AuthError, invalid_token
+from .principal import Principal
+
+ALGORITHM = "ES256"
+KEY_ID = "mcp-access"
+LEEWAY = 5.0
+"""Seconds that our clock may be behind. None at the end of a token: the exchange would refuse it all the same."""
+# The last second of the year 9999: beyond it a number is no date (security T13).
+LAST_MOMENT = 253_402_300_799.0
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Order of the group of P-256 (SEC 2)."""
+
+TEXTS = ("customer_context", "cid", "flow_id", "jti")
+# Toolset paths: names, and lists of names whose commas clients may have encoded; never dots alone.
+BELOW = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~,-]|%2[Cc])+)+/?")
+
+ECDSA_SHA256 = ECDSA(SHA256())
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Whose tokens are ours: *issuer*, compared as it is, and *resource*, our own URL without trailing slash."""
+
+    issuer: str
+    resource: str
+
+    @classmethod
+    def of(cls, issuer: str, resource_url: str) -> Rules:
+        """The rules for these two URLs as they are configured."""
+        return cls(issuer, resource_url.rstrip("/"))
+
+    def names_us(self, audience: object) -> bool:
+        """Whether one value of ``aud`` is this server or one of its endpoints, compared whole (security T8)."""
+        if not isinstance(audience, str) or not audience.startswith(self.resource):
+            return False
+        path = audience[len(self.resource) :]
+        if path in ("", "/", "/mcp", "/mcp/", "/sse", "/sse/"):
+            return True
+        return path.startswith("/mcp/") and BELOW.fullmatch(path[4:]) is not None
+
+
+def is_ours(token: str, rules: Rules) -> bool:
+    """Whether *token* is, claims to be, or holds an access token for this server: then it is that or nothing.
+
+    Such a token must never reach the DoiT API, be it authentic or not (security X1).
+    """
+    return any(_claims_to_be_ours(seen, rules) for seen in glimpses(token))
+
+
+def _claims_to_be_ours(seen: JsonObject, rules: Rules) -> bool:
+    if seen.get("kid") == KEY_ID:
+        return True
+    issuer = rules.issuer.rstrip("/").lower()
+    issuers = [value for value in _values(seen.get("iss")) if isinstance(value, str)]
+    if any(value.rstrip("/").lower() == issuer for value in issuers):
+        return True
+    return any(rules.names_us(value) for value in _values(seen.get("aud")))
+
+
+def _values(claim: object) -> list[object]:
+    return claim if isinstance(claim, list) else [claim]
+
+
+def check(token: str, rules: Rules, now: float) -> Compact:
+    """The parts of *token*, if only its signature is left to verify. Raises AuthError 401."""
+    compact = parse(token)
+    if compact is None:
+        raise invalid_token("The access token is malformed.")
+    _check_header(compact.header)
+    _check_times(compact.claims, now)
+    _check_names(compact.claims, rules)
+    if not _signature_is_possible(compact.signature):
+        raise invalid_token("The signature of the access token is malformed.")
+    return compact
+
+
+def _check_header(header: JsonObject) -> None:
+    # Compared with constants and never used to look anything up; jwk, jku, x5u and x5c are not even read (T1-T3).
+    if header.get("kid") != KEY_ID or header.get("alg") != ALGORITHM:
+        raise invalid_token("The token is not an access token of the DoiT console.")
+    if "crit" in header or "b64" in header:
+        raise invalid_token("The access token demands extensions that are not supported.")
+
+
+def _check_times(claims: JsonObject, now: float) -> None:
+    expires, issued = _moment(claims.get("exp")), _moment(claims.get("iat"))
+    starts = _moment(claims["nbf"]) if "nbf" in claims else 0.0
+    if expires is None or issued is None or starts is None:
+        raise invalid_token("The access token lacks exp or iat, or they are not dates.")
+    if expires <= now:
+        raise invalid_token("The access token has expired.")
+    if issued - LEEWAY > now or starts - LEEWAY > now:
+        raise invalid_token("The access token is not valid yet.")
+
+
+def _moment(value: object) -> float | None:
+    """Epoch seconds; None for what is no NumericDate (RFC 7519 section 2) of a calendar."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) and 0 <= value <= LAST_MOMENT else None
+
+
+def _check_names(claims: JsonObject, rules: Rules) -> None:
+    issuer, audience, subject = claims.get("iss"), claims.get("aud"), claims.get("sub")
+    if not isinstance(issuer, str) or issuer != rules.issuer:
+        raise invalid_token("The access token comes from another issuer.")
+    audiences = _values(audience)
+    if not all(isinstance(one, str) for one in audiences) or not any(rules.names_us(one) for one in audiences):
+        raise invalid_token("The access token is meant for another resource.")
+    if not isinstance(subject, str) or not subject:
+        raise invalid_token("The access token names no subject.")
+    if not all(isinstance(claims.get(name), str) for name in TEXTS):
+        raise invalid_token(f"The access token lacks one of {', '.join(TEXTS)}.")
+
+
+def _signature_is_possible(raw: bytes) -> bool:
+    """64 bytes, and both halves in range (RFC 7518, 3.4): zeros once passed for signatures (security T6)."""
+    if len(raw) != 64:
+        return False
+    r, s = int.from_bytes(raw[:32]), int.from_bytes(raw[32:])
+    return 0 < r < ORDER and 0 < s < ORDER
+
+
+def signer(compact: Compact, keys: Mapping[bytes, EllipticCurvePublicKey]) -> bytes | None:
+    """The name, in *keys*, of the key that signed a checked token; None if none of them did."""
+    raw = compact.signature
+    signature = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
+    for name, key in keys.items():
+        try:
+            key.verify(signature, compact.signed, ECDSA_SHA256)
+        except InvalidSignature:
+            continue
+        return name
+    return None
+
+
+def principal(compact: Compact, token: str) -> Principal:
+    """The caller of an authentic token. Raises AuthError 403 without the scope."""
+    claims = compact.claims
+    scope = claims.get("scope")
+    if not isinstance(scope, str) or SCOPE not in scope.split(" "):
+        raise AuthError(403, "insufficient_scope", f"The access token lacks the scope {SCOPE}.", scope=SCOPE)
+    return Principal(
+        subject=claims["sub"],
+        customer=claims["customer_context"],
+        # Nothing but the JSON value true: "true" and 1 are no employees (security T10).
+        employee=claims.get("doit_employee") is True,
+        kind="jwt",
+        token=token,
+        expires=float(claims["exp"]),
+    )

@@ -1,0 +1,138 @@
+"""Owns the fixtures of the authentication tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from doit_mcp.auth.api_tokens import ApiTokens
+from doit_mcp.auth.authenticator import Authenticator
+from doit_mcp.auth.gate import Auth, open_auth
+from doit_mcp.auth.keys import Keys
+from doit_mcp.auth.tokens import Rules
+
+from .minting import BASE, Signer
+from .provider import Clock, Provider, listening, provided
+
+SECRET = "canary-of-the-secret-with-enough-bytes"
+
+
+@pytest.fixture(scope="session")
+def signer() -> Signer:
+    """A key of the issuer."""
+    return Signer()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock of the test's own."""
+    return Clock()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A session as the server has it: no cookies, no limit."""
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector) as session:
+        yield session
+
+
+@pytest.fixture
+async def provider(clock: Clock) -> AsyncIterator[Provider]:
+    """Identity provider and DoiT API."""
+    async with provided(clock) as made:
+        yield made
+
+
+@pytest.fixture
+async def canary() -> AsyncIterator[tuple[str, list[str]]]:
+    """A host that must see no request: its URL, and what it saw."""
+    seen: list[str] = []
+
+    async def see(request: web.Request) -> web.Response:
+        seen.append(f"{request.method} {request.path_qs} {await request.text()}")
+        return web.json_response({"keys": [], "access_token": "t", "domain": "acme.example", "email": "a@acme.example"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", see)
+    async with listening(app) as url:
+        yield url, seen
+
+
+@pytest.fixture
+async def auth(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator[Auth]:
+    """Authentication as the server opens it."""
+    async with open_auth(
+        resource_url=BASE,
+        auth_server_url=provider.url,
+        doit_api_base=f"{provider.url}/api-base",
+        secret=SECRET,
+        http=http,
+        clock=clock,
+    ) as opened:
+        yield opened
+
+
+class Idle:
+    """A pause that lasts until the test ends it."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self.over = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def __call__(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        self.begun.set()
+        await self.over.wait()
+        self.over.clear()
+
+
+@pytest.fixture
+async def idle() -> Idle:
+    """A steerable pause."""
+    return Idle()
+
+
+@pytest.fixture
+def patience() -> float:
+    """Seconds until an answer of the outside is too late. Tests in which somebody hangs make it short."""
+    return 10.0
+
+
+@pytest.fixture
+async def keys(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, idle: Idle, patience: float
+) -> AsyncIterator[Keys]:
+    """The key client alone, nothing fetched yet."""
+    made = Keys(provider.url, http, clock, pause=idle, timeout=patience)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def authenticator(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, keys: Keys, patience: float
+) -> AsyncIterator[Authenticator]:
+    """An authenticator over these keys, without anything in the background."""
+    api_tokens = ApiTokens(f"{provider.url}/api-base", http, clock, timeout=patience)
+    yield Authenticator(Rules.of(provider.url, BASE), keys, api_tokens, clock)
+    await api_tokens.close()
+
+
+Mint = Callable[..., str]
+
+
+@pytest.fixture
+def mint(provider: Provider, clock: Clock) -> Mint:
+    """Honest tokens of this provider, unless told otherwise."""
+
+    def token(**changes: Any) -> str:
+        return provider.signer.token(now=clock.now, **{"iss": provider.url, **changes})
+
+    return token

@@ -1,0 +1,147 @@
+"""Owns the outside of these tests: an identity provider and a DoiT API that count, and turn hostile when told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from .minting import NOW, Signer
+
+Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Clock:
+    """A clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class Provider:
+    """What the outside publishes, gives and knows, what it was asked, and how it answers instead of honestly."""
+
+    clock: Clock
+    signer: Signer = field(default_factory=Signer)
+    keys: list[Any] = field(default_factory=list)
+    upstream: dict[str, Any] = field(default_factory=lambda: {"token_type": "Bearer", "expires_in": 3600})
+    people: dict[str, dict[str, Any]] = field(default_factory=dict)
+    employees: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        self.keys = [self.signer.jwk()]
+        self.jwks_asked = 0
+        self.exchanges: list[dict[str, str]] = []
+        self.validations: list[tuple[str, str]] = []
+        self.heads: list[str] = []
+        self.jwks_answer: Answering | None = None
+        self.exchange_answer: Answering | None = None
+        self.validate_answer: Answering | None = None
+
+    @property
+    def sent(self) -> str:
+        """Everything the DoiT API was ever sent."""
+        return " ".join(f"{token} {query}" for token, query in self.validations)
+
+    async def jwks(self, request: web.Request) -> web.StreamResponse:
+        self.jwks_asked += 1
+        if self.jwks_answer is not None:
+            return await self.jwks_answer(request)
+        return web.json_response({"keys": self.keys})
+
+    async def exchange(self, request: web.Request) -> web.StreamResponse:
+        self.exchanges.append({name: str(value) for name, value in (await request.post()).items()})
+        self.heads.append(str(request.headers))
+        number = len(self.exchanges)
+        if self.exchange_answer is not None:
+            return await self.exchange_answer(request)
+        return web.json_response({"access_token": f"upstream-{number}", **self.upstream})
+
+    async def validate(self, request: web.Request) -> web.StreamResponse:
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.validations.append((token, request.query_string))
+        if self.validate_answer is not None:
+            return await self.validate_answer(request)
+        if token in self.people:
+            return web.json_response(self.people[token])
+        if token in self.employees:
+            if request.query.get("customerContext") != "doit.com":
+                return web.json_response({"error": "forbidden"}, status=403)
+            return web.json_response({"domain": "doit.com", "email": self.employees[token]})
+        return web.json_response({"error": "unauthorized"}, status=401)
+
+
+def says(status: int, text: str = "", **headers: str) -> Answering:
+    """An answer that is always the same."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.Response(status=status, text=text, headers=fields)
+
+    return answer
+
+
+async def resets(request: web.Request) -> web.StreamResponse:
+    """Break the connection."""
+    assert request.transport is not None
+    request.transport.abort()
+    raise web.HTTPInternalServerError
+
+
+async def floods(request: web.Request) -> web.StreamResponse:
+    """Far more than anybody wants to read, without end until the reader has left."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b" " * 65_536)
+
+
+def hangs(until: asyncio.Event) -> Answering:
+    """No answer before *until*."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await until.wait()
+        return web.json_response({"keys": []}, status=500)
+
+    return answer
+
+
+@asynccontextmanager
+async def listening(app: web.Application) -> AsyncIterator[str]:
+    """The application on a loopback port: its URL. Long headers get through: aiohttp's own refusal quotes them."""
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True, max_field_size=1 << 18
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def provided(clock: Clock) -> AsyncIterator[Provider]:
+    """A provider at work; the API's base has a path of its own, ``/api-base``."""
+    provider = Provider(clock)
+    app = web.Application()
+    app.router.add_get("/.well-known/jwks.json", provider.jwks)
+    app.router.add_post("/api/auth/token", provider.exchange)
+    app.router.add_get("/api-base/auth/v1/validate", provider.validate)
+    async with listening(app) as url:
+        provider.url = url
+        yield provider

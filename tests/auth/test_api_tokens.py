@@ -1,0 +1,282 @@
+"""DoiT API tokens: rows P1-P5 and X1 of the security sheet."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from doit_mcp.auth.api_tokens import ApiTokens
+from doit_mcp.auth.authenticator import Authenticator
+from doit_mcp.auth.errors import AuthError
+from doit_mcp.auth.principal import Principal
+
+from .conftest import Mint
+from .minting import BASE, Signer, b64, claims, encoded, unsigned
+from .provider import Clock, Provider, floods, hangs, resets, says
+
+TOKEN = "canary-of-an-api-token"
+ACME = {"domain": "acme.example", "email": "Admin@Acme.example"}
+
+
+@pytest.fixture(autouse=True)
+def _known(provider: Provider) -> None:
+    provider.people[TOKEN] = ACME
+
+
+async def enter(authenticator: Authenticator, token: str, address: str = "") -> Principal:
+    return await authenticator.authenticate([f"Bearer {token}"], address)
+
+
+async def refused(authenticator: Authenticator, token: str = TOKEN, address: str = "") -> AuthError:
+    with pytest.raises(AuthError) as caught:
+        await enter(authenticator, token, address)
+    assert token not in caught.value.description
+    return caught.value
+
+
+async def test_p1_a_valid_token_is_whoever_the_api_says(authenticator: Authenticator, provider: Provider) -> None:
+    found = await enter(authenticator, TOKEN)
+    assert (found.subject, found.customer, found.employee, found.kind) == ("admin@acme.example", "", False, "api")
+    assert found.token == TOKEN and TOKEN not in repr(found)
+    assert provider.validations == [(TOKEN, "")]  # at the base's own path
+
+
+@pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 300, 304, 400, 401, 402, 404, 409, 410, 422, 429, 451])
+async def test_p1_every_other_answer_is_a_refusal(
+    authenticator: Authenticator, provider: Provider, status: int
+) -> None:
+    body = "" if status in (204, 304) else json.dumps(ACME)
+    provider.validate_answer = says(status, body)
+    error = await refused(authenticator)
+    assert (error.status, error.error) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_p1_x7_no_redirect_is_followed(
+    authenticator: Authenticator, provider: Provider, canary: tuple[str, list[str]], status: int
+) -> None:
+    url, seen = canary
+    provider.validate_answer = says(status, json.dumps(ACME), Location=url)
+    assert (await refused(authenticator)).status == 401
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "[]", "null", "<html>", "{}", '{"email": "a@b"}', '{"domain": "b"}', '{"domain": "", "email": "a@b"}',
+     '{"domain": "b", "email": ""}', '{"domain": 1, "email": "a@b"}', '{"domain": "b", "email": ["a@b"]}',
+     '{"domain": "b", "email": "nobody"}', '{"domain": "b", "email": "a@b\\n"}', "[" * 50_000,
+     '{"domain": "b", "email": "a@' + "b" * 1000 + '"}', '{"domain": "b", "email": null}', '{"x": NaN}'],
+)
+async def test_p1_a_malformed_identity_is_an_outage(
+    authenticator: Authenticator, provider: Provider, body: str
+) -> None:
+    provider.validate_answer = says(200, body)
+    assert (await refused(authenticator)).status == 503
+
+
+@pytest.mark.parametrize("patience", [0.5])
+async def test_p1_outages_are_503_and_over_at_once(authenticator: Authenticator, provider: Provider) -> None:
+    until = asyncio.Event()
+    for answer in (says(500), says(502, "<html>"), says(504), resets, floods, hangs(until),
+                   says(200, "x", Content_Encoding="gzip")):
+        provider.validate_answer = answer
+        error = await refused(authenticator)
+        assert (error.status, error.error) == (503, "temporarily_unavailable")
+        assert error.retry_after is not None and error.retry_after > 0
+    until.set()
+    provider.validate_answer = None
+    assert (await enter(authenticator, TOKEN)).subject == "admin@acme.example"
+
+
+async def test_p2_claims_of_a_jwt_give_no_rights(authenticator: Authenticator, provider: Provider) -> None:
+    token = unsigned(
+        {"alg": "HS256", "typ": "JWT"},
+        {"sub": "admin@acme.EXAMPLE", "DoitEmployee": True, "doit_employee": True, "customer_context": "globex"},
+        "c2ln",
+    )
+    provider.people[token] = ACME
+    found = await enter(authenticator, token)
+    assert (found.subject, found.customer, found.employee) == ("admin@acme.example", "", False)
+
+
+@pytest.mark.parametrize(
+    "subject", ["admin@globex.example", "", "admin@acme.example ", 1, None, ["admin@acme.example"]]
+)
+async def test_p2_another_subject_is_refused(
+    authenticator: Authenticator, provider: Provider, subject: Any
+) -> None:
+    body = json.dumps({"sub": subject}).encode()
+    token = f"{b64(encoded({'alg': 'HS256'}))}.{b64(body)}.c2ln"
+    provider.people[token] = ACME
+    assert (await refused(authenticator, token)).status == 401
+    assert (await refused(authenticator, token)).status == 401
+    assert len(provider.validations) == 1
+
+
+@pytest.mark.parametrize("second", ["", "x", "AAAA", b64(b"[]"), b64(b'{"sub":'), b64(b"[" * 3000)])
+async def test_p2_a_jwt_that_cannot_be_read_is_not_even_tried(
+    authenticator: Authenticator, provider: Provider, second: str
+) -> None:
+    token = f"{b64(encoded({'alg': 'HS256', 'typ': 'JWT'}))}.{second}.c2ln"
+    assert (await refused(authenticator, token)).status == 401
+    assert provider.validations == []
+
+
+async def test_employees_without_a_context_are_asked_for_again(
+    authenticator: Authenticator, provider: Provider
+) -> None:
+    provider.employees["employee-token"] = "someone@doit.example"
+    found = await enter(authenticator, "employee-token")
+    assert (found.subject, found.customer, found.employee) == ("someone@doit.example", "", True)
+    assert provider.validations == [("employee-token", ""), ("employee-token", "customerContext=doit.com")]
+
+
+async def test_an_employee_is_one_by_that_way_only(authenticator: Authenticator, provider: Provider) -> None:
+    provider.people["plain"] = {"domain": "doit.com", "email": "someone@doit.example"}
+    assert (await enter(authenticator, "plain")).employee is False
+
+    async def other_domain(request: web.Request) -> web.StreamResponse:
+        if "customerContext" not in request.query:
+            return web.Response(status=403)
+        return web.json_response({"domain": "acme.example", "email": "someone@acme.example"})
+
+    provider.validate_answer = other_domain
+    assert (await refused(authenticator, "other")).status == 401
+    provider.validate_answer = says(403)
+    assert (await refused(authenticator, "another")).status == 401
+
+
+async def test_p3_good_answers_are_remembered_for_half_a_minute(
+    authenticator: Authenticator, provider: Provider, clock: Clock
+) -> None:
+    for _ in range(30):
+        await enter(authenticator, TOKEN)
+    assert len(provider.validations) == 1
+    del provider.people[TOKEN]
+    clock.advance(29)
+    await enter(authenticator, TOKEN)
+    clock.advance(1)
+    assert authenticator.remembered(f"Bearer {TOKEN}") is None
+    assert (await refused(authenticator)).status == 401
+
+
+async def test_p3_bad_answers_too(authenticator: Authenticator, provider: Provider, clock: Clock) -> None:
+    for _ in range(30):
+        assert (await refused(authenticator, "wrong")).status == 401
+    assert len(provider.validations) == 1
+    clock.advance(30)
+    provider.people["wrong"] = ACME
+    assert await enter(authenticator, "wrong")
+
+
+async def test_p3_a_passing_refusal_is_not_remembered(authenticator: Authenticator, provider: Provider) -> None:
+    provider.validate_answer = says(429)
+    assert (await refused(authenticator)).status == 401
+    provider.validate_answer = None
+    assert await enter(authenticator, TOKEN)
+
+
+async def test_p3_fifty_at_once_are_one_validation(authenticator: Authenticator, provider: Provider) -> None:
+    found = await asyncio.gather(*(enter(authenticator, TOKEN) for _ in range(50)))
+    assert {one.subject for one in found} == {"admin@acme.example"}
+    assert len(provider.validations) == 1
+
+
+async def test_p4_strangers_cannot_hammer_the_api(
+    authenticator: Authenticator, provider: Provider, clock: Clock
+) -> None:
+    async def status(number: int) -> int:
+        error = await refused(authenticator, f"wrong-{number}")
+        assert (error.status == 429) == (error.retry_after is not None)
+        return error.status
+
+    statuses = await asyncio.gather(*(status(number) for number in range(600)))
+    assert set(statuses) == {401, 429}
+    assert len(provider.validations) == statuses.count(401) <= 200
+    clock.advance(10)
+    assert [await status(1000 + number) for number in range(60)].count(401) <= 40
+
+
+async def test_p4_an_address_has_a_limit_of_its_own(authenticator: Authenticator, provider: Provider) -> None:
+    async def status(number: int, address: str) -> int:
+        return (await refused(authenticator, f"wrong-{number}", address)).status
+
+    first = [await status(number, "192.0.2.1") for number in range(150)]
+    assert first.count(401) == len(provider.validations) <= 120 and first[-1] == 429
+    assert await status(1000, "192.0.2.2") == 401
+    assert (await refused(authenticator, "wrong", "192.0.2.1")).status == 429
+
+
+async def test_p4_whoever_was_let_in_before_is_not_locked_out(
+    authenticator: Authenticator, provider: Provider, clock: Clock
+) -> None:
+    await enter(authenticator, TOKEN)
+    for number in range(250):
+        await refused(authenticator, f"wrong-{number}")
+    clock.advance(30)
+    while (await refused(authenticator, f"more-{provider.sent.count('more')}")).status != 429:
+        continue
+    assert await enter(authenticator, TOKEN)
+
+
+async def test_p4_good_tokens_use_no_tries_up(authenticator: Authenticator, provider: Provider) -> None:
+    for number in range(300):
+        provider.people[f"good-{number}"] = ACME
+        assert await enter(authenticator, f"good-{number}", "192.0.2.1")
+
+
+async def test_a_full_house_is_503_and_not_401(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
+    until = asyncio.Event()
+    provider.validate_answer = hangs(until)
+    small = ApiTokens(f"{provider.url}/api-base", http, clock, flights=1)
+    waiting = asyncio.create_task(small.principal("first", ""))
+    while not provider.validations:
+        await asyncio.sleep(0)
+    with pytest.raises(AuthError) as caught:
+        await small.principal("second", "")
+    assert (caught.value.status, caught.value.retry_after) == (503, 1)
+    await small.close()
+    await asyncio.gather(waiting, return_exceptions=True)
+    until.set()
+
+
+@pytest.mark.parametrize("word", ["demo_key", "demo", "test", "null", "undefined", "true", "sandbox", "admin", "0"])
+async def test_p5_no_word_opens_a_door(authenticator: Authenticator, provider: Provider, word: str) -> None:
+    assert (await refused(authenticator, word)).status == 401
+    assert provider.validations == [(word, "")]
+
+
+async def test_x1_no_access_token_is_ever_tried_as_an_api_token(
+    authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
+) -> None:
+    ours: dict[str, Any] = {"iss": provider.url}
+    tokens = [
+        mint(exp=1), mint(aud="https://other.example"), mint(iss="https://evil.example"), mint(scope=None), mint(sub=1),
+        Signer().token(**ours), unsigned({"alg": "none"}, claims(**ours)), mint() + "=", mint() + "x", "x" + mint(),
+        mint()[:-30], mint().rpartition(".")[0], mint() + "." + mint(), mint().replace(".", "~"),
+        provider.signer.token(header={"kid": "other"}, **ours), provider.signer.token(header={"kid": None}, **ours),
+        provider.signer.token(header={"alg": "HS256"}, **ours),
+        provider.signer.token(header={"kid": "x"}, iss="https://evil.example", aud=BASE),
+        provider.signer.raw(b'{"alg":"ES256","kid":"mcp-access"}', b"[" * 5000),
+        provider.signer.raw(b'{"alg":"ES256"}', b'{"iss":"' + provider.url.encode() + b'","x":' + b"[" * 3000 + b"}"),
+    ]
+    for token in tokens:
+        assert (await refused(authenticator, token)).status in (401, 403), token
+    assert provider.validations == []
+
+
+async def test_x6_nothing_about_a_token_is_logged(
+    authenticator: Authenticator, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        for number, answer in enumerate([*(says(status, "canary-of-a-body") for status in (500, 401, 200)), resets]):
+            provider.validate_answer = answer
+            await refused(authenticator, f"canary-{number}")
+    assert "canary" not in caplog.text

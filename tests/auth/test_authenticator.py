@@ -1,0 +1,124 @@
+"""What is remembered and for how long: row T14; and that every kind of caller comes in by one door."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from doit_mcp.auth.authenticator import Authenticator
+from doit_mcp.auth.errors import AuthError
+
+from .conftest import Mint
+from .minting import Signer
+from .provider import Clock, Provider
+
+
+async def test_a_caller_is_remembered_until_the_token_ends(
+    authenticator: Authenticator, mint: Mint, clock: Clock
+) -> None:
+    token = mint(exp=int(clock.now) + 60)
+    assert authenticator.remembered(f"Bearer {token}") is None
+    found = await authenticator.authenticate([f"Bearer {token}"])
+    assert authenticator.remembered(f"Bearer {token}") is found
+    assert authenticator.remembered(f"bearer {token}") is found
+    assert await authenticator.authenticate([f"BEARER   {token}"]) is found
+    clock.advance(60)
+    assert authenticator.remembered(f"Bearer {token}") is None
+    with pytest.raises(AuthError, match="expired"):
+        await authenticator.authenticate([f"Bearer {token}"])
+
+
+async def test_h1_what_is_remembered_opens_the_door_to_nothing_but_itself(
+    authenticator: Authenticator, mint: Mint
+) -> None:
+    token = mint()
+    await authenticator.authenticate([f"Bearer {token}"])
+    good = f"Bearer {token}"
+    for header in (token, f"Basic {token}", f" {good}", f"{good} ", f"{good}=", good[:-1], f"Bearer\t{token}",
+                   f"{good}, {good}", "", "Bearer ", "é", "\udcff", "x" * 1_000_000, f"{good}\udcff"):
+        assert authenticator.remembered(header) is None, header[:60]
+
+
+async def test_h3_several_headers_are_refused_even_when_remembered(authenticator: Authenticator, mint: Mint) -> None:
+    token = mint()
+    await authenticator.authenticate([f"Bearer {token}"])
+    with pytest.raises(AuthError) as caught:
+        await authenticator.authenticate([f"Bearer {token}", f"Bearer {token}"])
+    assert caught.value.status == 400
+
+
+async def test_t14_no_memory_outlives_the_key(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
+    token = mint()
+    await authenticator.authenticate([f"Bearer {token}"])
+    provider.keys = [Signer().jwk()]
+    with pytest.raises(AuthError):
+        await authenticator.authenticate([f"Bearer {Signer().token(iss=provider.url)}"])
+    assert authenticator.remembered(f"Bearer {token}") is None
+    with pytest.raises(AuthError) as caught:
+        await authenticator.authenticate([f"Bearer {token}"])
+    assert caught.value.status == 401
+
+
+async def test_t14_nor_a_withdrawn_one(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
+    token = mint()
+    await authenticator.authenticate([f"Bearer {token}"])
+    provider.keys = [provider.signer.jwk(kid="id-token")]
+    with pytest.raises(AuthError):
+        await authenticator.authenticate([f"Bearer {Signer().token(iss=provider.url)}"])
+    assert authenticator.remembered(f"Bearer {token}") is None
+    with pytest.raises(AuthError):
+        await authenticator.authenticate([f"Bearer {token}"])
+
+
+async def test_t14_refusals_are_not_remembered_as_anything(
+    authenticator: Authenticator, provider: Provider, mint: Mint
+) -> None:
+    for token in (mint(scope=None), mint(exp=1), Signer().token(iss=provider.url)):
+        with pytest.raises(AuthError):
+            await authenticator.authenticate([f"Bearer {token}"])
+        assert authenticator.remembered(f"Bearer {token}") is None
+
+
+async def test_t14_the_memory_is_bounded(
+    provider: Provider, authenticator: Authenticator, mint: Mint, clock: Clock
+) -> None:
+    small = Authenticator(authenticator._rules, authenticator._keys, authenticator._api_tokens, clock, remember=3)
+    tokens = [mint(jti=str(number)) for number in range(5)]
+    for token in tokens:
+        await small.authenticate([f"Bearer {token}"])
+    assert [small.remembered(f"Bearer {token}") is not None for token in tokens] == [False] * 2 + [True] * 3
+
+
+async def test_what_is_forgotten_is_checked_again(authenticator: Authenticator, provider: Provider) -> None:
+    provider.people["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
+    await authenticator.authenticate(["Bearer api-token"])
+    authenticator.forget("api-token")
+    authenticator.forget("never seen")
+    assert authenticator.remembered("Bearer api-token") is None
+    await authenticator.authenticate(["Bearer api-token"])
+    assert len(provider.validations) == 2
+
+
+async def test_t12_everybody_is_who_they_are_at_the_same_time(
+    authenticator: Authenticator, provider: Provider, mint: Mint
+) -> None:
+    async def subject(number: int) -> str:
+        who = number % 40
+        values: dict[str, Any] = {"sub": f"user-{who}@acme.example", "customer_context": f"customer-{who}"}
+        found = await authenticator.authenticate([f"Bearer {mint(**values)}"])
+        assert (found.subject, found.customer) == (values["sub"], values["customer_context"])
+        return found.owner
+
+    owners = await asyncio.gather(*(subject(number) for number in range(400)))
+    assert len(set(owners)) == 40
+    assert provider.jwks_asked == 1
+
+
+async def test_h5_a_refusal_says_nothing_of_the_token(authenticator: Authenticator, mint: Mint) -> None:
+    for header in (f"Bearer {mint(exp=1)}", f"Basic {mint()}", mint(), f"Bearer {mint()} x"):
+        with pytest.raises(AuthError) as caught:
+            await authenticator.authenticate([header])
+        assert not set(header.split(".")) & set(caught.value.description.replace(",", " ").split())
+        assert caught.value.__cause__ is None

@@ -1,0 +1,320 @@
+"""Token exchange: rows X2, X3 and X5 of the security sheet."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import aiohttp
+import jwt
+import pytest
+from aiohttp import web
+
+from doit_mcp.auth.errors import UpstreamCredentialError
+from doit_mcp.auth.exchange import MARGIN, UNSAID_LIFE, Exchange
+from doit_mcp.auth.principal import Principal
+
+from .conftest import SECRET
+from .minting import NOW
+from .provider import Answering, Clock, Provider, floods, hangs, resets, says
+
+ADMIN = Principal("admin@acme.example", "acme", False, "jwt", "canary-of-the-admins-token", NOW + 3600)
+
+
+async def no_pause(seconds: float) -> None:
+    """Repeat at once."""
+
+
+@pytest.fixture
+async def exchange(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, patience: float
+) -> AsyncIterator[Exchange]:
+    """An exchange with countable assertions."""
+    numbers = count()
+    made = Exchange(
+        provider.url, SECRET, http, clock, identifier=lambda: f"id-{next(numbers)}", pause=no_pause, deadline=patience
+    )
+    yield made
+    await made.close()
+
+
+async def failure(exchange: Exchange, principal: Principal = ADMIN) -> UpstreamCredentialError:
+    with pytest.raises(UpstreamCredentialError) as caught:
+        await exchange.token(principal)
+    assert principal.token not in str(caught.value) and SECRET not in str(caught.value)
+    return caught.value
+
+
+async def test_x2_the_form_is_the_contracts(exchange: Exchange, provider: Provider) -> None:
+    assert await exchange.token(ADMIN) == "upstream-1"
+    form = dict(provider.exchanges[0])
+    proof = form.pop("client_assertion")
+    assert form == {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": ADMIN.token,
+        "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "audience": "cmp",
+        "client_id": "mcp.doit.com",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    }
+    assert "application/x-www-form-urlencoded" in provider.heads[0] and "Authorization" not in provider.heads[0]
+    assert jwt.get_unverified_header(proof)["alg"] == "HS256"
+    endpoint = f"{provider.url}/api/auth/token"
+    options: Any = {"verify_exp": False, "verify_iat": False}
+    claims = jwt.decode(proof, SECRET, algorithms=["HS256"], audience=endpoint, options=options)
+    assert claims == {
+        "iss": "mcp.doit.com", "sub": "mcp.doit.com", "aud": endpoint, "iat": NOW, "exp": NOW + 60, "jti": "id-0",
+    }
+
+
+async def test_x2_every_assertion_is_new(exchange: Exchange, provider: Provider) -> None:
+    provider.exchange_answer = says(503)
+    await failure(exchange)
+    proofs = [form["client_assertion"] for form in provider.exchanges]
+    assert len(proofs) == len(set(proofs)) == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_x2_no_redirect_is_followed(
+    exchange: Exchange, provider: Provider, canary: tuple[str, list[str]], status: int
+) -> None:
+    url, seen = canary
+    provider.exchange_answer = says(status, Location=f"{url}/api/auth/token")
+    assert (await failure(exchange)).kind == "unavailable"
+    assert seen == [] and len(provider.exchanges) == 1
+
+
+async def test_x3_thirty_calls_are_one_exchange(exchange: Exchange, provider: Provider) -> None:
+    assert {await exchange.token(ADMIN) for _ in range(30)} == {"upstream-1"}
+    assert len(provider.exchanges) == 1
+
+
+async def test_x3_fifty_at_once_are_one_exchange(exchange: Exchange, provider: Provider) -> None:
+    assert set(await asyncio.gather(*(exchange.token(ADMIN) for _ in range(50)))) == {"upstream-1"}
+    assert len(provider.exchanges) == 1
+
+
+async def test_x3_the_cache_goes_by_the_token_and_by_nothing_else(exchange: Exchange, provider: Provider) -> None:
+    refreshed = replace(ADMIN, token="canary-of-a-refreshed-token")
+    first, second = await exchange.token(ADMIN), await exchange.token(refreshed)
+    assert first != second
+    assert [form["subject_token"] for form in provider.exchanges] == [ADMIN.token, refreshed.token]
+
+
+async def test_x3_a_token_serves_until_its_margin(exchange: Exchange, provider: Provider, clock: Clock) -> None:
+    provider.upstream["expires_in"] = 100
+    assert await exchange.token(ADMIN) == "upstream-1"
+    clock.advance(100 - MARGIN - 1)
+    assert await exchange.token(ADMIN) == "upstream-1"
+    clock.advance(1)
+    assert await exchange.token(ADMIN) == "upstream-2"
+
+
+async def test_x3_nothing_outlives_the_callers_own_token(
+    exchange: Exchange, provider: Provider, clock: Clock
+) -> None:
+    brief = replace(ADMIN, expires=NOW + 50)
+    assert await exchange.token(brief) == "upstream-1"
+    clock.advance(49)
+    assert await exchange.token(brief) == "upstream-1"
+    clock.advance(1)
+    assert (await failure(exchange, brief)).kind == "refused"
+    assert len(provider.exchanges) == 1
+
+
+async def test_a_token_in_its_last_seconds_is_still_tried(exchange: Exchange, provider: Provider) -> None:
+    dying = replace(ADMIN, expires=NOW + 5)
+    assert await exchange.token(dying) == "upstream-1"
+    provider.exchange_answer = says(400, '{"error": "invalid_grant"}')
+    assert (await failure(exchange, replace(dying, token="canary-of-another"))).kind == "refused"
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "serves"),
+    [(None, UNSAID_LIFE), ("3600", UNSAID_LIFE), (True, UNSAID_LIFE), ([], UNSAID_LIFE), ({}, UNSAID_LIFE),
+     (1e18, UNSAID_LIFE), (10**30, UNSAID_LIFE), (86_401, UNSAID_LIFE), (0, 0), (-1, 0), (-1e300, 0), (30, 0),
+     (30.5, 0.5), (60, 30), (3599.5, 3569.5)],
+    ids=repr,
+)
+async def test_x3_odd_lives_are_not_trusted_long(
+    exchange: Exchange, provider: Provider, clock: Clock, expires_in: Any, serves: float
+) -> None:
+    body = {"access_token": "upstream", "token_type": "Bearer", "expires_in": expires_in}
+    said = {name: value for name, value in body.items() if value is not None}
+    provider.exchange_answer = says(200, json.dumps(said))
+    assert await exchange.token(ADMIN) == "upstream"
+    clock.advance(max(0.0, serves - 0.25))
+    assert await exchange.token(ADMIN) == "upstream"
+    assert len(provider.exchanges) == (1 if serves else 2)
+    clock.advance(0.5)
+    assert await exchange.token(ADMIN) == "upstream"
+    assert len(provider.exchanges) == (2 if serves else 3)
+
+
+async def test_x3_the_cache_is_bounded(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
+    small = Exchange(provider.url, SECRET, http, clock, kept=3)
+    for number in range(6):
+        await small.token(replace(ADMIN, token=f"canary-{number}"))
+    assert await small.token(replace(ADMIN, token="canary-5")) == "upstream-6"
+    assert await small.token(replace(ADMIN, token="canary-0")) == "upstream-7"
+
+
+async def test_x4_a_refused_token_is_exchanged_anew_once_for_all(exchange: Exchange, provider: Provider) -> None:
+    first = await exchange.token(ADMIN)
+    renewed = await asyncio.gather(*(exchange.token(ADMIN, fresh=True, refused=first) for _ in range(20)))
+    assert set(renewed) == {"upstream-2"}
+    assert await exchange.token(ADMIN, fresh=True, refused=first) == "upstream-2"
+    assert await exchange.token(ADMIN, fresh=True) == "upstream-3"
+    assert len(provider.exchanges) == 3
+
+
+REFUSALS = ["invalid_grant", "invalid_request", "invalid_token", "access_denied"]
+OURS = ["invalid_client", "unauthorized_client", "invalid_target", "temporarily_unavailable", "<b>else</b>", 1]
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_x5_a_login_that_is_over_is_refused(
+    exchange: Exchange, provider: Provider, code: str, status: int
+) -> None:
+    provider.exchange_answer = says(status, json.dumps({"error": code, "error_description": "canary-of-the-body"}))
+    error = await failure(exchange)
+    assert error.kind == "refused" and "sign in again" in str(error) and "canary" not in str(error)
+    assert len(provider.exchanges) == 1
+
+
+@pytest.mark.parametrize("code", OURS)
+async def test_x5_signing_in_again_does_not_mend_what_is_our_fault(
+    exchange: Exchange, provider: Provider, code: Any
+) -> None:
+    provider.exchange_answer = says(401, json.dumps({"error": code}))
+    assert (await failure(exchange)).kind == "unavailable"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7.0), ("0", 0.0), ("-1", None), ("soon", None), ("9" * 30, None), ("", None)]
+)
+async def test_x5_a_wait_is_passed_on(
+    exchange: Exchange, provider: Provider, header: str, seconds: float | None
+) -> None:
+    provider.exchange_answer = says(429, Retry_After=header)
+    error = await failure(exchange)
+    assert (error.kind, error.retry_after) == ("unavailable", seconds)
+
+
+def gives(token: Any, **more: Any) -> Answering:
+    return says(200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 3600, **more}))
+
+
+FAULTS: list[Callable[[asyncio.Event], Answering]] = [
+    lambda until: says(500, "canary-of-the-body"),
+    lambda until: says(503, "<html>canary-of-the-body</html>"),
+    lambda until: says(403, "<html>canary-of-the-body</html>"),
+    lambda until: says(404, "canary-of-the-body"),
+    lambda until: says(200, "<html>canary-of-the-body</html>"),
+    lambda until: says(200, ""),
+    lambda until: says(200, "[]"),
+    lambda until: says(200, "{}"),
+    lambda until: says(200, "[" * 50_000),
+    lambda until: says(201, '{"access_token": "t", "token_type": "Bearer"}'),
+    lambda until: says(200, "no gzip", Content_Encoding="gzip"),
+    lambda until: gives(None),
+    lambda until: gives(""),
+    lambda until: gives(1),
+    lambda until: gives(["t"]),
+    lambda until: gives("a\r\nX-Evil: canary-of-the-body"),
+    lambda until: gives("a b"),
+    lambda until: gives("é"),
+    lambda until: gives("x\x00"),
+    lambda until: gives("x" * 20_000),
+    lambda until: gives("x" * 1_000_000),
+    lambda until: gives("t", token_type="DPoP"),
+    lambda until: gives("t", token_type=None),
+    lambda until: gives(ADMIN.token),  # X1: our own token back
+    lambda until: resets,
+    lambda until: floods,
+    lambda until: hangs(until),
+]
+
+
+PATIENCE = [(fault, 10.0) for fault in FAULTS[:-1]] + [(FAULTS[-1], 0.5)]
+
+
+@pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
+async def test_x5_every_failure_is_clean_and_over_when_the_provider_is_well(
+    fault: Callable[[asyncio.Event], Answering],
+    exchange: Exchange,
+    provider: Provider,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    until = asyncio.Event()
+    provider.exchange_answer = fault(until)
+    with caplog.at_level(logging.DEBUG):
+        error = await failure(exchange)
+    assert error.kind == "unavailable"
+    assert 1 <= len(provider.exchanges) <= 2
+    for canary in ("canary", SECRET, provider.exchanges[0]["client_assertion"]):
+        assert canary not in f"{error} {caplog.text}"
+    provider.exchange_answer = None
+    assert (await exchange.token(ADMIN)).startswith("upstream-")
+    until.set()
+
+
+async def test_x5_one_broken_connection_is_made_good(exchange: Exchange, provider: Provider) -> None:
+    async def first_time(request: web.Request) -> web.StreamResponse:
+        provider.exchange_answer = None
+        return await resets(request)
+
+    provider.exchange_answer = first_time
+    assert await exchange.token(ADMIN) == "upstream-2"
+
+
+async def test_x5_one_who_hangs_delays_nobody_else(exchange: Exchange, provider: Provider) -> None:
+    until = asyncio.Event()
+
+    async def hang_for_admin(request: web.Request) -> web.StreamResponse:
+        if (await request.post())["subject_token"] == ADMIN.token:
+            await until.wait()
+        return web.json_response({"access_token": "upstream", "token_type": "Bearer", "expires_in": 3600})
+
+    provider.exchange_answer = hang_for_admin
+    hanging = asyncio.create_task(exchange.token(ADMIN))
+    while not provider.exchanges:
+        await asyncio.sleep(0)
+    others = (replace(ADMIN, token=f"canary-{number}") for number in range(50))
+    assert set(await asyncio.gather(*(exchange.token(other) for other in others))) == {"upstream"}
+    assert not hanging.done()
+    until.set()
+    assert await hanging == "upstream"
+
+
+async def test_x5_a_full_house_is_unavailable_for_a_second(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    until = asyncio.Event()
+    provider.exchange_answer = hangs(until)
+    small = Exchange(provider.url, SECRET, http, clock, flights=1)
+    waiting = asyncio.create_task(small.token(ADMIN))
+    while not provider.exchanges:
+        await asyncio.sleep(0)
+    error = await failure(small, replace(ADMIN, token="canary-of-another"))
+    assert (error.kind, error.retry_after) == ("unavailable", 1)
+    await small.close()
+    await asyncio.gather(waiting, return_exceptions=True)
+    until.set()
+
+
+@pytest.mark.parametrize("secret", ["x", "short", "-----BEGIN PUBLIC KEY-----"])
+async def test_x6_no_secret_is_measured_aloud(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, secret: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning of a library about a short key would be an error here."""
+    with caplog.at_level(logging.DEBUG):
+        assert await Exchange(provider.url, secret, http, clock).token(ADMIN) == "upstream-1"
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -1,0 +1,123 @@
+"""Single flight, the map that forgets, and the bucket of tries."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from doit_mcp.auth.bounded import Bounded
+from doit_mcp.auth.flights import Flights, TooManyFlights
+from doit_mcp.auth.limits import Tries
+
+from .provider import Clock
+
+
+async def test_one_fetch_serves_everybody_who_came_meanwhile() -> None:
+    flights: Flights[int] = Flights(5)
+    release, started = asyncio.Event(), []
+
+    async def fetch() -> int:
+        started.append(1)
+        await release.wait()
+        return len(started)
+
+    waiting = [asyncio.create_task(flights.join(b"key", fetch)) for _ in range(20)]
+    await asyncio.sleep(0)
+    assert b"key" in flights
+    release.set()
+    assert await asyncio.gather(*waiting) == [1] * 20
+    assert b"key" not in flights
+    assert await flights.join(b"key", fetch) == 2
+
+
+async def test_everybody_hears_of_a_failure_and_the_next_tries_again() -> None:
+    flights: Flights[int] = Flights(5)
+
+    async def fail() -> int:
+        await asyncio.sleep(0)
+        raise LookupError("nothing there")
+
+    results = await asyncio.gather(*(flights.join(b"key", fail) for _ in range(5)), return_exceptions=True)
+    assert all(isinstance(result, LookupError) for result in results)
+    with pytest.raises(LookupError):
+        await flights.join(b"key", fail)
+
+
+async def test_a_failure_that_nobody_waits_for_is_quiet() -> None:
+    flights: Flights[int] = Flights(5)
+    release = asyncio.Event()
+
+    async def fail() -> int:
+        await release.wait()
+        raise LookupError("nobody cares")
+
+    waiting = asyncio.create_task(flights.join(b"key", fail))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    release.set()
+    while b"key" in flights:
+        await asyncio.sleep(0)
+    assert waiting.cancelled()
+
+
+async def test_flights_are_bounded_and_end_with_their_owner() -> None:
+    flights: Flights[None] = Flights(2)
+    ended = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(1)
+
+    waiting = [asyncio.create_task(flights.join(key, wait)) for key in (b"a", b"b")]
+    await asyncio.sleep(0)
+    with pytest.raises(TooManyFlights):
+        await flights.join(b"c", wait)
+    await asyncio.sleep(0)
+    await flights.close()
+    assert len(ended) == 2
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def test_a_bounded_map_forgets_by_time_and_by_number(clock: Clock) -> None:
+    kept: Bounded[str] = Bounded(2, clock)
+    kept.put(b"a", "A", clock.now + 10)
+    kept.put(b"b", "B", clock.now + 20)
+    assert (kept.get(b"a"), kept.get(b"b"), kept.get(b"c")) == ("A", "B", None)
+    clock.advance(10)
+    assert (kept.get(b"a"), kept.get(b"b"), len(kept)) == (None, "B", 1)
+    kept.put(b"c", "C", clock.now + 1)
+    kept.put(b"d", "D", clock.now + 1)
+    assert (kept.get(b"b"), kept.get(b"c"), kept.get(b"d")) == (None, "C", "D")
+    kept.put(b"c", "over", clock.now)
+    kept.pop(b"d")
+    kept.pop(b"never")
+    assert len(kept) == 0
+
+
+def test_tries_run_out_and_come_back(clock: Clock) -> None:
+    tries = Tries(clock, total=(3, 1), by_address=(2, 0.5))
+    assert [tries.take("a") for _ in range(3)] == [0, 0, 2]
+    assert [tries.take("b"), tries.take("b"), tries.take("")] == [0, 1, 1]
+    clock.advance(2)
+    assert [tries.take("a"), tries.take("a")] == [0, 2]
+    tries.give_back("a")
+    assert tries.take("a") == 0
+    clock.advance(-100)
+    assert tries.take("a") > 0
+
+
+def test_a_refused_try_costs_nobody_else_one(clock: Clock) -> None:
+    tries = Tries(clock, total=(4, 1), by_address=(1, 1))
+    assert [bool(tries.take("a")) for _ in range(10)] == [False] + [True] * 9
+    assert [tries.take(name) for name in "bcd"] == [0, 0, 0]
+
+
+def test_addresses_are_forgotten_not_collected(clock: Clock) -> None:
+    tries = Tries(clock, total=(1000, 1), by_address=(1, 1), addresses=3)
+    for name in ("a", "b", "c", "d"):
+        assert tries.take(name) == 0
+    assert tries.take("d") > 0
+    assert tries.take("a") == 0

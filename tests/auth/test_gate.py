@@ -1,0 +1,167 @@
+"""Authentication as the server opens it: readiness, credentials (X1, X4, P3), leaks (X6), cookies (X8), the secret."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import aiohttp
+import pytest
+
+from doit_mcp.auth.errors import AuthError, UpstreamCredentialError
+from doit_mcp.auth.gate import Auth, open_auth
+
+from .conftest import SECRET, Mint
+from .minting import BASE, Signer
+from .provider import Clock, Provider, hangs, says
+
+
+def opened(
+    provider: Provider, http: aiohttp.ClientSession, *, secret: str = SECRET, clock: Callable[[], float] = time.time
+) -> AbstractAsyncContextManager[Auth]:
+    """Authentication at this provider, opened by the test itself."""
+    return open_auth(
+        resource_url=BASE,
+        auth_server_url=provider.url,
+        doit_api_base=provider.url,
+        secret=secret,
+        http=http,
+        clock=clock,
+    )
+
+
+async def ready(auth: Auth) -> None:
+    while not auth.ready:
+        await asyncio.sleep(0)
+
+
+async def test_keys_are_fetched_from_the_start_on(auth: Auth, provider: Provider, mint: Mint) -> None:
+    await ready(auth)
+    await auth.authenticator.authenticate([f"Bearer {mint()}"])
+    assert provider.jwks_asked == 1
+
+
+async def test_nobody_waits_for_the_first_fetch(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    until = asyncio.Event()
+    provider.jwks_answer = hangs(until)
+    async with opened(provider, http, clock=clock) as auth:
+        while not provider.jwks_asked:
+            await asyncio.sleep(0)
+        assert not auth.ready
+        assert provider.jwks_asked == 1
+    until.set()
+
+
+@pytest.mark.parametrize("secret", ["", " ", "\n"])
+async def test_without_a_secret_nothing_opens(provider: Provider, http: aiohttp.ClientSession, secret: str) -> None:
+    with pytest.raises(ValueError, match="secret"):
+        async with opened(provider, http, secret=secret):
+            raise AssertionError("opened")
+
+
+async def test_x8_a_session_that_keeps_cookies_is_refused(provider: Provider) -> None:
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(ValueError, match="cookies"):
+            async with opened(provider, http):
+                raise AssertionError("opened")
+
+
+async def test_x8_cookies_are_not_sent_back(auth: Auth, provider: Provider, mint: Mint) -> None:
+    provider.exchange_answer = says(200, '{"access_token": "t"}', Set_Cookie="tenant=acme; Path=/")
+    for number in range(2):
+        caller = await auth.authenticator.authenticate([f"Bearer {mint(jti=str(number))}"])
+        await auth.credential(caller)()
+    assert len(provider.heads) == 2 and "Cookie" not in "".join(provider.heads)
+
+
+async def test_x1_the_credential_of_an_access_token_is_another_one(auth: Auth, provider: Provider, mint: Mint) -> None:
+    caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
+    give = auth.credential(caller)
+    assert await give() == await give() == "upstream-1"
+    assert provider.validations == []
+
+
+async def test_x4_a_refused_credential_is_exchanged_once_more(auth: Auth, provider: Provider, mint: Mint) -> None:
+    caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
+    one, another, unasked = (auth.credential(caller) for _ in range(3))
+    assert (await one(), await another()) == ("upstream-1", "upstream-1")
+    assert await one(fresh=True) == "upstream-2"
+    assert await another(fresh=True) == "upstream-2"  # exchanged anew already
+    assert await another(fresh=True) == "upstream-3"
+    assert await unasked(fresh=True) == "upstream-4"
+    assert len(provider.exchanges) == 4
+
+
+async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Auth, provider: Provider) -> None:
+    provider.people["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
+    caller = await auth.authenticator.authenticate(["Bearer api-token"])
+    give = auth.credential(caller)
+    assert await give() == "api-token"
+    del provider.people["api-token"]
+    with pytest.raises(UpstreamCredentialError) as caught:
+        await give(fresh=True)
+    assert caught.value.kind == "refused" and "api-token" not in str(caught.value)
+    with pytest.raises(AuthError) as refused:
+        await auth.authenticator.authenticate(["Bearer api-token"])
+    assert refused.value.status == 401
+    assert provider.exchanges == []
+
+
+async def test_x6_no_canary_leaves_by_logs_or_errors(
+    auth: Auth, provider: Provider, mint: Mint, caplog: pytest.LogCaptureFixture, clock: Clock
+) -> None:
+    heard: list[str] = []
+    with caplog.at_level(logging.DEBUG):
+        for answer in (says(500, "canary-body"), says(400, '{"error": "canary-code"}'), says(200, "canary-body")):
+            provider.exchange_answer = provider.validate_answer = answer
+            for token in (mint(), mint(scope=None), Signer().token(iss=provider.url), "canary-api-token"):
+                try:
+                    caller = await auth.authenticator.authenticate([f"Bearer {token}"])
+                    await auth.credential(caller)()
+                except (AuthError, UpstreamCredentialError) as error:
+                    heard += [str(error), repr(error)]
+                assert token[:40] not in caplog.text + "".join(heard)
+    everything = caplog.text + "".join(heard)
+    assert heard and caplog.records
+    for form in provider.exchanges:
+        assert form["client_assertion"] not in everything
+    assert "canary" not in everything and SECRET not in everything and str(len(SECRET)) not in everything
+
+
+async def test_closing_ends_what_is_under_way(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, mint: Mint
+) -> None:
+    until = asyncio.Event()
+    provider.exchange_answer = hangs(until)
+    before = asyncio.all_tasks()
+    async with opened(provider, http, clock=clock) as auth:
+        caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
+        waiting = asyncio.create_task(asyncio.wait_for(auth.credential(caller)(), None))
+        while not provider.exchanges:
+            await asyncio.sleep(0)
+    await asyncio.gather(waiting, return_exceptions=True)
+    ours = [task for task in asyncio.all_tasks() - before if "doit_mcp" in repr(task.get_coro())]
+    assert ours == []
+    until.set()
+
+
+async def test_a_bug_in_the_background_is_told(
+    provider: Provider, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    stopped = False
+
+    def clock() -> float:
+        if stopped:
+            raise RuntimeError("no time")
+        return 1.0
+
+    async with opened(provider, http, clock=clock):
+        stopped = True
+        while "no longer refreshed" not in caplog.text:
+            await asyncio.sleep(0)
+    assert "no time" in caplog.text

@@ -1,0 +1,389 @@
+"""The identity provider's keys: rows T3, T4, K1-K5."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from doit_mcp.auth.authenticator import Authenticator
+from doit_mcp.auth.errors import AuthError
+from doit_mcp.auth.keys import COOLDOWN, LONGEST_STALE, MAX_KEYS, REFRESH, RETRY, BadKeySet, Keys, read_keys
+
+from .conftest import Idle, Mint
+from .minting import Signer, b64
+from .provider import Answering, Clock, Provider, floods, hangs, resets, says
+
+
+async def status_of(authenticator: Authenticator, token: str) -> int:
+    """200, or the status of the refusal."""
+    try:
+        await authenticator.authenticate([f"Bearer {token}"])
+    except AuthError as error:
+        if error.status == 503:
+            assert isinstance(error.retry_after, int) and 0 < error.retry_after <= 60
+        return error.status
+    return 200
+
+
+def foreign(signer: Signer) -> list[Any]:
+    """Entries that are not for verifying access tokens."""
+    x = signer.jwk()["x"]
+    big = Signer(ec.SECP384R1()).private.public_key().public_numbers()
+    return [
+        None, 1, "text", [], {}, {"kid": "mcp-access"}, {"kty": 1, "kid": "mcp-access"},
+        {"kty": "oct", "k": b64(b"secret"), "kid": "mcp-access", "alg": "HS256"},
+        {"kty": "RSA", "n": b64(bytes(256)), "e": "AQAB", "kid": "mcp-access"},
+        {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "mcp-access"},
+        signer.jwk(crv="P-384"), signer.jwk(crv="secp256k1"), signer.jwk(crv=["P-256"]), signer.jwk(crv=None),
+        {"kty": "EC", "crv": "P-384", "x": b64(big.x.to_bytes(48)), "y": b64(big.y.to_bytes(48)), "kid": "mcp-access"},
+        signer.jwk(x="!!"), signer.jwk(x=""), signer.jwk(x=None), signer.jwk(x=1), signer.jwk(x="é"),
+        signer.jwk(x=x + "="),
+        signer.jwk(x=b64(bytes(33))), signer.jwk(x=b64(bytes(31))), signer.jwk(y=x), signer.jwk(x=b64(bytes(32))),
+        signer.jwk(x=b64(b"\xff" * 32)), signer.jwk(use="enc"), signer.jwk(use=1), signer.jwk(alg="ES384"),
+        signer.jwk(alg=["ES256"]), signer.jwk(key_ops=["sign"]), signer.jwk(key_ops="verify"),
+        signer.jwk(d=b64(bytes(32))),
+        signer.jwk(kid="id-token"), signer.jwk(kid=None), signer.jwk(kid="MCP-ACCESS"), signer.jwk(kid=["mcp-access"]),
+    ]
+
+
+def test_t4_foreign_and_malformed_entries_are_skipped_without_failing_the_set(signer: Signer) -> None:
+    good = Signer()
+    found = read_keys({"keys": [*foreign(signer), good.jwk(), *foreign(signer)]})
+    assert [key.public_numbers() for key in found.values()] == [good.private.public_key().public_numbers()]
+
+
+def test_t4_no_entry_of_another_kind_is_a_key_by_itself(signer: Signer) -> None:
+    for entry in foreign(signer):
+        try:
+            assert not read_keys({"keys": [entry]}), entry
+        except BadKeySet:
+            continue
+
+
+def test_several_keys_may_have_the_kid_and_their_number_is_bounded(signer: Signer) -> None:
+    assert len(read_keys({"keys": [signer.jwk(), Signer().jwk(), signer.jwk()]})) == 2
+    assert len(read_keys({"keys": [Signer().jwk() for _ in range(MAX_KEYS + 3)]})) == MAX_KEYS
+
+
+def test_use_and_alg_may_be_left_out(signer: Signer) -> None:
+    assert len(read_keys({"keys": [signer.jwk(use=None, alg=None, key_ops=["verify"])]})) == 1
+
+
+@pytest.mark.parametrize(
+    "document",
+    [None, {}, {"keys": None}, {"keys": {}}, {"keys": "x"}, {"keys": []}, {"keys": [1, None]},
+     {"keys": [{"kid": "mcp-access"}]}, {"keys": [{"kty": "EC", "kid": "mcp-access"}]}],
+)
+def test_a_faulty_document_is_no_withdrawal(document: Any) -> None:
+    with pytest.raises(BadKeySet):
+        read_keys(document)
+
+
+def test_a_set_with_keys_for_other_things_only_withdraws_ours(signer: Signer) -> None:
+    assert read_keys({"keys": [signer.jwk(kid="id-token")]}) == {}
+
+
+async def test_t4_a_key_for_another_purpose_verifies_nothing(
+    authenticator: Authenticator, provider: Provider, mint: Mint
+) -> None:
+    other = Signer()
+    provider.keys = [other.jwk(kid="id-token"), *provider.keys]
+    assert await status_of(authenticator, other.token(iss=provider.url)) == 401
+    assert await status_of(authenticator, mint()) == 200
+
+
+async def test_t3_urls_in_the_token_are_never_fetched(
+    authenticator: Authenticator, provider: Provider, canary: tuple[str, list[str]]
+) -> None:
+    url, seen = canary
+    for name in ("jku", "x5u", "kid", "jwk"):
+        forged = Signer().token(iss=provider.url, header={name: f"{url}/.well-known/jwks.json"})
+        assert await status_of(authenticator, forged) == 401
+    assert await status_of(authenticator, Signer().token(iss=url)) == 401
+    assert seen == []
+
+
+async def test_k1_a_cold_herd_fetches_once(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
+    tokens = [mint(jti=str(number)) for number in range(200)]
+    assert set(await asyncio.gather(*(status_of(authenticator, token) for token in tokens))) == {200}
+    assert provider.jwks_asked == 1
+
+
+async def test_k2_floods_of_bad_signatures_and_kids_fetch_next_to_nothing(
+    authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle
+) -> None:
+    good = mint()
+    assert await status_of(authenticator, good) == 200
+    forged = [Signer().token(iss=provider.url, jti=str(number)) for number in range(20)]
+    kids = [provider.signer.token(iss=provider.url, header={"kid": f"kid-{number}"}) for number in range(400)]
+    flood = [*forged * 20, *kids]
+    assert set(await asyncio.gather(*(status_of(authenticator, token) for token in flood))) == {401}
+    for token in forged:
+        assert await status_of(authenticator, token) == 401
+    assert provider.jwks_asked == 2  # the first, and one look for the first bad signature
+    assert await status_of(authenticator, good) == 200
+    await idle.begun.wait()
+    assert idle.asked == [COOLDOWN]
+
+
+async def test_k3_a_rotation_is_noticed_by_its_first_token(
+    authenticator: Authenticator, provider: Provider, mint: Mint
+) -> None:
+    old = mint()
+    assert await status_of(authenticator, old) == 200
+    provider.signer = Signer()
+    provider.keys = [provider.signer.jwk()]
+    assert authenticator.remembered(f"Bearer {old}") is not None
+    assert await status_of(authenticator, mint()) == 200
+    assert authenticator.remembered(f"Bearer {old}") is None
+    assert await status_of(authenticator, old) == 401
+    assert provider.jwks_asked == 2
+
+
+async def test_k3_a_rotation_right_after_a_bad_token_is_noticed_when_the_cooldown_ends(
+    authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, clock: Clock, keys: Keys
+) -> None:
+    old = mint()
+    assert await status_of(authenticator, old) == 200
+    assert await status_of(authenticator, Signer().token(iss=provider.url)) == 401  # uses the look up
+    provider.signer = Signer()
+    provider.keys = [provider.signer.jwk()]
+    assert await status_of(authenticator, mint()) == 401
+    await idle.begun.wait()
+    assert idle.asked == [COOLDOWN]
+    clock.advance(COOLDOWN)
+    idle.over.set()
+    while provider.jwks_asked < 3 or await status_of(authenticator, old) == 200:
+        await asyncio.sleep(0)
+    assert await status_of(authenticator, mint()) == 200
+    assert provider.jwks_asked == 3
+
+
+async def test_k3_a_new_key_beside_the_old_leaves_its_tokens_alone(
+    authenticator: Authenticator, provider: Provider, mint: Mint
+) -> None:
+    old = mint()
+    assert await status_of(authenticator, old) == 200
+    second = Signer()
+    provider.keys.append(second.jwk())
+    assert await status_of(authenticator, second.token(iss=provider.url)) == 200
+    assert authenticator.remembered(f"Bearer {old}") is not None
+
+
+async def test_k3_keys_are_refreshed_without_any_token(
+    authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, keys: Keys
+) -> None:
+    old = mint()
+    refreshing = asyncio.create_task(keys.keep_fresh())
+    await idle.begun.wait()
+    assert await status_of(authenticator, old) == 200
+    provider.keys = [Signer().jwk()]
+    idle.begun.clear()
+    idle.over.set()
+    await idle.begun.wait()
+    assert idle.asked == [REFRESH, REFRESH] and REFRESH <= 600
+    assert await status_of(authenticator, old) == 401
+    refreshing.cancel()
+
+
+async def test_the_background_tries_again_soon_while_something_is_wrong(
+    provider: Provider, idle: Idle, keys: Keys
+) -> None:
+    provider.jwks_answer = says(500)
+    refreshing = asyncio.create_task(keys.keep_fresh())
+    for answer in (None, says(502), None):
+        await idle.begun.wait()
+        idle.begun.clear()
+        provider.jwks_answer = answer
+        idle.over.set()
+    await idle.begun.wait()
+    assert idle.asked == [RETRY, REFRESH, COOLDOWN, REFRESH]
+    refreshing.cancel()
+
+
+async def test_k4_down_with_keys_goes_on(
+    authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
+) -> None:
+    assert await status_of(authenticator, mint()) == 200
+    provider.jwks_answer = says(503)
+    clock.advance(6 * 3600)
+    assert await status_of(authenticator, mint(jti="another")) == 200
+    # The provider cannot be asked about a new key: the login may be good, so it must not be thrown away.
+    for _ in range(5):
+        assert await status_of(authenticator, Signer().token(iss=provider.url, now=clock.now)) == 503
+    assert provider.jwks_asked == 2
+    provider.jwks_answer = None
+    clock.advance(COOLDOWN)
+    assert await status_of(authenticator, Signer().token(iss=provider.url, now=clock.now)) == 401
+    assert await status_of(authenticator, mint(jti="a third")) == 200
+
+
+async def test_k4_keys_do_not_serve_for_ever(
+    authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: Keys
+) -> None:
+    assert await status_of(authenticator, mint()) == 200
+    provider.jwks_answer = says(503)
+    clock.advance(LONGEST_STALE + 1)
+    assert await status_of(authenticator, Signer().token(iss=provider.url, now=clock.now)) == 503
+    assert await status_of(authenticator, mint()) == 503
+    assert keys.ready
+
+
+async def test_k4_down_without_keys_is_503_and_recovers(
+    authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: Keys
+) -> None:
+    provider.jwks_answer = says(500)
+    tokens = [mint(jti=str(number)) for number in range(50)]
+    assert set(await asyncio.gather(*(status_of(authenticator, token) for token in tokens))) == {503}
+    for token in tokens:
+        assert await status_of(authenticator, token) == 503
+    assert (provider.jwks_asked, keys.ready) == (1, False)
+    assert await status_of(authenticator, mint(exp=1)) == 401  # needs no key
+    provider.jwks_answer = None
+    clock.advance(RETRY)
+    assert await status_of(authenticator, mint()) == 200
+    assert (provider.jwks_asked, keys.ready) == (2, True)
+    assert RETRY <= 45
+
+
+async def test_k2_a_withdrawn_key_does_not_make_every_request_ask(
+    authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
+) -> None:
+    provider.keys = [provider.signer.jwk(kid="id-token")]
+    for _ in range(50):
+        assert await status_of(authenticator, mint()) == 503
+    assert provider.jwks_asked == 1
+    provider.keys = [provider.signer.jwk()]
+    clock.advance(RETRY)
+    assert await status_of(authenticator, mint()) == 200
+
+
+async def test_k4_nobody_listens(http: aiohttp.ClientSession, clock: Clock, idle: Idle) -> None:
+    keys = Keys("http://127.0.0.1:1", http, clock, pause=idle)
+    with pytest.raises(AuthError) as caught:
+        await keys.current()
+    assert (caught.value.status, caught.value.error) == (503, "temporarily_unavailable")
+    await keys.close()
+
+
+async def drips(request: web.Request) -> web.StreamResponse:
+    """A byte now and then: no read ever takes long."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b" ")
+        await asyncio.sleep(0.02)
+
+
+async def bombs(request: web.Request) -> web.StreamResponse:
+    """Little on the wire, 64 MiB when unpacked."""
+    return web.Response(body=gzip.compress(bytes(64 << 20), 1), headers={"Content-Encoding": "gzip"})
+
+
+def goes_to(url: str, status: int) -> Answering:
+    return says(status, Location=url)
+
+
+FAULTS: list[Callable[[asyncio.Event, str], Answering]] = [
+    lambda until, url: says(500),
+    lambda until, url: says(404, "<html>not here</html>", Content_Type="text/html"),
+    lambda until, url: says(200, "<html>sign in</html>"),
+    lambda until, url: says(200, ""),
+    lambda until, url: says(200, "[" * 100_000),
+    lambda until, url: says(200, "null"),
+    lambda until, url: says(200, '{"keys": {}}'),
+    lambda until, url: says(200, '{"keys": []}'),
+    lambda until, url: says(200, '{"keys": NaN}'),
+    lambda until, url: says(204),
+    lambda until, url: says(201, '{"keys": []}'),
+    lambda until, url: says(200, "not gzip", Content_Encoding="gzip"),
+    lambda until, url: goes_to(url, 302),
+    lambda until, url: goes_to(url, 307),
+    lambda until, url: goes_to("/.well-known/jwks.json", 302),
+    lambda until, url: resets,
+    lambda until, url: floods,
+    lambda until, url: bombs,
+    lambda until, url: drips,
+    lambda until, url: hangs(until),
+]
+
+
+PATIENCE = [(fault, 10.0) for fault in FAULTS[:-2]] + [(fault, 0.5) for fault in FAULTS[-2:]]
+
+
+@pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
+async def test_k5_a_hostile_key_set_is_503_when_cold_and_nothing_when_warm(
+    fault: Callable[[asyncio.Event, str], Answering],
+    authenticator: Authenticator,
+    provider: Provider,
+    mint: Mint,
+    clock: Clock,
+    canary: tuple[str, list[str]],
+    keys: Keys,
+) -> None:
+    until = asyncio.Event()
+    url, seen = canary
+    provider.jwks_answer = fault(until, url)
+    assert await status_of(authenticator, mint()) == 503
+    # aiohttp asks once more by itself where a connection broke.
+    assert provider.jwks_asked <= 2
+    provider.jwks_answer = None
+    clock.advance(RETRY)
+    assert await status_of(authenticator, mint()) == 200
+    provider.jwks_answer = fault(until, url)
+    assert await status_of(authenticator, Signer().token(iss=provider.url)) == 503
+    assert await status_of(authenticator, mint(jti="another")) == 200
+    assert seen == []
+    until.set()
+
+
+async def test_k5_only_the_fetch_waits_for_a_hanging_provider(
+    authenticator: Authenticator, provider: Provider, mint: Mint
+) -> None:
+    assert await status_of(authenticator, mint()) == 200
+    until = asyncio.Event()
+    provider.jwks_answer = hangs(until)
+    forged = asyncio.create_task(status_of(authenticator, Signer().token(iss=provider.url)))
+    while provider.jwks_asked < 2:
+        await asyncio.sleep(0)
+    assert await status_of(authenticator, mint(jti="another")) == 200
+    assert not forged.done()
+    until.set()
+    assert await forged == 503
+
+
+async def test_a_caller_who_leaves_takes_nobody_along(
+    authenticator: Authenticator, provider: Provider, mint: Mint
+) -> None:
+    release = asyncio.Event()
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        await release.wait()
+        return web.json_response({"keys": provider.keys})
+
+    provider.jwks_answer = slowly
+    leaving, staying = (asyncio.create_task(status_of(authenticator, mint(jti=name))) for name in "ab")
+    while not provider.jwks_asked:
+        await asyncio.sleep(0)
+    leaving.cancel()
+    release.set()
+    assert await staying == 200
+    assert leaving.cancelled() and provider.jwks_asked == 1
+
+
+async def test_a_clock_that_was_set_back_stops_nothing(
+    authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
+) -> None:
+    assert await status_of(authenticator, mint()) == 200
+    assert await status_of(authenticator, Signer().token(iss=provider.url, now=clock.now)) == 401
+    clock.advance(-7200)
+    provider.signer = Signer()
+    provider.keys = [provider.signer.jwk()]
+    assert await status_of(authenticator, mint()) == 200

@@ -1,0 +1,168 @@
+"""Credentials over real HTTP, through the door of the web layer: rows T12, H2-H6, H8 and H9."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from doit_mcp.auth.authenticator import Authenticator
+from doit_mcp.auth.challenge import metadata, metadata_path
+from doit_mcp.auth.errors import AuthError
+from doit_mcp.settings import Settings
+from doit_mcp.web import access, keys
+
+from .conftest import Mint
+from .minting import BASE, ISSUER, Signer
+from .provider import Clock, Provider, listening, says
+
+PATHS = ["/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core,budgets"]
+METHODS = ["GET", "POST", "DELETE", "PUT"]
+
+
+class Door:
+    """A server that tells who is calling at every MCP path. Its configured address is BASE, wherever it listens."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self.http = http
+        self.url = ""
+        self.bodies_read = 0
+
+    def app(self, authenticator: Authenticator) -> web.Application:
+        app = web.Application()
+        app[keys.AUTHENTICATOR] = authenticator
+        app[keys.SETTINGS] = Settings(resource_url=BASE)
+        for path in PATHS:
+            app.router.add_route("*", path, self.enter)
+            app.router.add_get(metadata_path(path), self.document)
+        return app
+
+    async def enter(self, request: web.Request) -> web.StreamResponse:
+        try:
+            principal = await access.authenticate(request)
+        except AuthError as error:
+            return access.unauthorized(request, error)
+        self.bodies_read += len(await request.read())
+        return web.json_response([principal.subject, principal.customer])
+
+    async def document(self, request: web.Request) -> web.Response:
+        return web.json_response(metadata(BASE, request.path[len(metadata_path("")) :], ISSUER, offline_access=True))
+
+    async def ask(self, path: str, *, method: str = "POST", **options: Any) -> tuple[int, str, Any]:
+        """Status, WWW-Authenticate, and the JSON body."""
+        async with self.http.request(method, self.url + path, allow_redirects=False, **options) as answer:
+            return answer.status, answer.headers.get("WWW-Authenticate", ""), await answer.json(content_type=None)
+
+
+@pytest.fixture
+async def door(authenticator: Authenticator, http: aiohttp.ClientSession) -> AsyncIterator[Door]:
+    """The door, open."""
+    made = Door(http)
+    async with listening(made.app(authenticator)) as url:
+        made.url = url
+        yield made
+
+
+def shown(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("method", METHODS)
+async def test_t12_every_request_is_checked(
+    door: Door, provider: Provider, mint: Mint, clock: Clock, path: str, method: str
+) -> None:
+    good = mint(exp=int(clock.now) + 60)
+    for headers in ({}, shown(Signer().token(iss=provider.url)), shown(mint(exp=1)), shown("wrong")):
+        assert (await door.ask(path, method=method, headers=headers))[0] == 401
+    for _ in range(2):
+        assert (await door.ask(path, method=method, headers=shown(good)))[0] == 200
+    clock.advance(61)
+    assert (await door.ask(path, method=method, headers=shown(good)))[0] == 401
+
+
+async def test_h2_a_token_anywhere_else_is_no_credential(door: Door, mint: Mint) -> None:
+    token = mint()
+    places: list[dict[str, Any]] = [
+        {"params": {"access_token": token}}, {"params": {"token": token, "Authorization": f"Bearer {token}"}},
+        {"headers": {"Cookie": f"access_token={token}; Authorization=Bearer {token}"}},
+        {"headers": {"Proxy-Authorization": f"Bearer {token}"}}, {"headers": {"X-Authorization": f"Bearer {token}"}},
+        {"headers": {"X-Api-Key": token}}, {"data": {"access_token": token}}, {"json": {"access_token": token}},
+    ]
+    for place in places:
+        assert (await door.ask("/mcp", **place))[0] == 401
+
+
+async def test_h3_two_headers_over_the_wire(door: Door, mint: Mint) -> None:
+    first, second = (("Authorization", f"Bearer {mint(jti=name)}") for name in "ab")
+    for pair in ((first, second), (first, first)):
+        status, challenge, _ = await door.ask("/mcp", headers=pair)
+        assert status == 400 and 'error="invalid_request"' in challenge
+
+
+async def test_h4_headers_about_users_mean_nothing(door: Door, mint: Mint) -> None:
+    claims = {name: "someone-else" for name in (
+        "X-User", "X-User-Email", "X-Forwarded-User", "X-Customer-Context", "X-Tenant-Id", "X-Remote-User", "From"
+    )}
+    assert (await door.ask("/mcp", headers=claims))[0] == 401
+    status, _, who = await door.ask("/mcp", headers={**claims, **shown(mint())})
+    assert (status, who) == (200, ["admin@acme.example", "acme"])
+
+
+async def test_h5_the_refusal_comes_before_the_body(door: Door, mint: Mint) -> None:
+    token = mint(exp=1)
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with door.http.post(f"{door.url}/mcp", data=endless(), headers=shown(token)) as answer:
+        text = await answer.text()
+        assert answer.status == 401 and answer.content_type == "application/json"
+    assert door.bodies_read == 0
+    assert token not in text and token.split(".")[1] not in text
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_h6_the_challenge_leads_to_a_document_about_this_path(door: Door, path: str) -> None:
+    status, challenge, body = await door.ask(path)
+    found = re.search(r'resource_metadata="([^"]+)"', challenge)
+    assert status == 401 and found is not None and body["error"] == "invalid_token"
+    assert challenge.startswith("Bearer ") and 'error="invalid_token"' in challenge and 'scope="mcp:tools"' in challenge
+    assert found[1].startswith(BASE + "/.well-known/")
+    status, _, document = await door.ask(found[1].removeprefix(BASE), method="GET")
+    assert (status, document["resource"]) == (200, BASE + path)
+
+
+async def test_t11_a_missing_scope_is_told(door: Door, mint: Mint) -> None:
+    status, challenge, _ = await door.ask("/mcp", headers=shown(mint(scope="mcp:resources")))
+    assert status == 403
+    assert 'error="insufficient_scope"' in challenge and 'scope="mcp:tools"' in challenge
+
+
+async def test_k4_an_outage_is_no_challenge(door: Door, provider: Provider, mint: Mint) -> None:
+    provider.jwks_answer = says(503)
+    async with door.http.get(f"{door.url}/mcp", headers=shown(mint())) as answer:
+        assert answer.status == 503 and answer.headers["Retry-After"].isdigit()
+        assert "WWW-Authenticate" not in answer.headers
+
+
+async def test_h8_hostile_headers_change_nothing(door: Door) -> None:
+    hostile = {"Forwarded": "host=evil.example;proto=http", "X-Forwarded-Host": "evil.example", "Host": "evil.example",
+               "X-Forwarded-Proto": "http", "X-Original-URL": "/evil", "X-Forwarded-Prefix": "/evil"}
+    plain = await door.ask("/mcp")
+    assert await door.ask("/mcp", headers=hostile) == plain
+    assert "evil" not in str(plain)
+
+
+async def test_h9_a_huge_token_is_a_client_error(door: Door, provider: Provider) -> None:
+    for size in (8_192, 8_193, 100_000):
+        async with door.http.get(f"{door.url}/mcp", headers=shown("x" * size)) as answer:
+            assert answer.status == 401
+            assert "xxxx" not in await answer.text()
+    assert [len(token) for token, _ in provider.validations] == [8_192]

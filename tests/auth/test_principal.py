@@ -1,0 +1,37 @@
+"""Who is calling, and the name that everything about them goes by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from doit_mcp.auth.principal import Principal
+
+ONE = Principal("a@acme.example", "acme", False, "jwt", "secret-token", 1.0)
+
+
+def test_the_owner_is_the_same_for_every_token_of_a_user_in_a_customer() -> None:
+    assert replace(ONE, token="another", expires=9.0, employee=True).owner == ONE.owner
+    assert len(ONE.owner) == 32 and "acme" not in ONE.owner
+
+
+@pytest.mark.parametrize(
+    "change", [{"subject": "b@acme.example"}, {"customer": ""}, {"customer": "globex"}, {"kind": "api"}]
+)
+def test_the_owner_differs_for_everybody_else(change: dict[str, str]) -> None:
+    assert replace(ONE, **change).owner != ONE.owner  # type: ignore[arg-type]
+
+
+def test_a_subject_cannot_run_into_a_customer() -> None:
+    first, second = replace(ONE, subject='a","b', customer="c"), replace(ONE, subject="a", customer='b","c')
+    assert first.owner != second.owner
+
+
+def test_x6_the_token_is_not_shown() -> None:
+    assert "secret-token" not in repr(ONE) and "secret-token" not in f"{[ONE]}"
+
+
+def test_a_principal_does_not_change() -> None:
+    with pytest.raises(AttributeError):
+        ONE.customer = "globex"  # type: ignore[misc]

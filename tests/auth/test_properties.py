@@ -1,0 +1,113 @@
+"""Whatever comes as a bearer: a refusal, and never anything else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.auth.bearer import bearer
+from doit_mcp.auth.challenge import challenge, metadata
+from doit_mcp.auth.compact import base64, glimpses, parse, unbase64
+from doit_mcp.auth.errors import AuthError
+from doit_mcp.auth.tokens import Rules, check, is_ours, signer
+
+from .minting import BASE, HEADER, ISSUER, NOW, Signer, claims, encoded
+
+RULES = Rules.of(ISSUER, BASE)
+KEY = Signer()
+HONEST = KEY.token()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def verdict(token: str) -> int:
+    """200 for a token that verifies, else the status."""
+    try:
+        compact = check(token, RULES, NOW)
+    except AuthError as error:
+        return error.status
+    return 200 if signer(compact, KEY.named) is not None else 401
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_as_a_header_are_400_or_401_or_a_token_of_clean_characters(raw: bytes) -> None:
+    for header in (raw.decode("utf-8", "surrogateescape"), "Bearer " + raw.decode("latin-1")):
+        try:
+            token = bearer([header])
+        except AuthError as error:
+            assert error.status in (400, 401)
+            continue
+        assert token.isascii() and token.isprintable() and " " not in token
+        assert verdict(token) == 401
+        is_ours(token, RULES)
+
+
+@given(st.text(max_size=200))
+def test_any_text_as_a_token_is_401(text: str) -> None:
+    assert verdict(text) == 401
+    assert all(isinstance(seen, dict) for seen in glimpses(text))
+
+
+@given(st.binary(max_size=80), st.binary(max_size=200))
+def test_any_signed_bytes_are_401(header: bytes, payload: bytes) -> None:
+    assert verdict(KEY.raw(header, payload)) == 401
+    assert verdict(KEY.raw(encoded(HEADER), payload)) == 401
+
+
+@given(st.sampled_from(sorted(claims())), JSON)
+def test_any_claim_of_any_value_gives_no_other_error(name: str, value: Any) -> None:
+    token = KEY.raw(encoded(HEADER), json.dumps({**claims(), name: value}).encode())
+    assert verdict(token) in (200, 401)
+
+
+@given(st.sampled_from(["kid", "alg", "typ", "crit", "jwk"]), JSON)
+def test_any_header_of_any_value_gives_no_other_error(name: str, value: Any) -> None:
+    status = verdict(KEY.raw(json.dumps({**HEADER, name: value}).encode(), encoded(claims())))
+    expected = 200 if name in ("typ", "jwk") or value == HEADER.get(name) else 401
+    # NaN-free, but orjson may refuse numbers beyond what JSON carries.
+    assert status in (expected, 401)
+
+
+@given(st.integers(0, len(HONEST) - 1), st.characters(min_codepoint=33, max_codepoint=126))
+def test_one_changed_character_is_401(place: int, character: str) -> None:
+    token = HONEST[:place] + character + HONEST[place + 1 :]
+    assert verdict(token) == (200 if token == HONEST else 401)
+
+
+@given(st.integers(0, len(HONEST) - 1))
+def test_x1_a_cut_token_is_401_and_mostly_still_recognised(length: int) -> None:
+    assert verdict(HONEST[:length]) == 401
+    if length >= HONEST.index("."):
+        assert is_ours(HONEST[:length], RULES)
+
+
+@given(st.binary(max_size=100))
+def test_base64url_goes_there_and_back(raw: bytes) -> None:
+    assert unbase64(base64(raw)) == raw
+
+
+@given(st.text(max_size=60))
+def test_base64url_has_one_spelling(text: str) -> None:
+    raw = unbase64(text)
+    assert raw is None or base64(raw) == text
+
+
+@given(st.text(max_size=60))
+def test_the_challenge_stays_one_header_whatever_is_in_it(text: str) -> None:
+    value = challenge(BASE, "/mcp/" + text, error=text, description=text, scope=text)
+    assert value.isascii() and value.isprintable()
+    assert value.count('"') == 8 and "\\" not in value
+    document = metadata(BASE, "/mcp/" + text, ISSUER, offline_access=True)
+    assert document["resource"].isascii() and document["resource"].startswith(BASE + "/mcp/")
+
+
+@pytest.mark.parametrize("text", ["", "a", "a.b", "é.é.é"])
+def test_parse_says_none_for_what_is_no_token(text: str) -> None:
+    assert parse(text) is None

@@ -1,0 +1,309 @@
+"""Access tokens: rows T1, T2, T5-T11 and T13 of the security sheet, one by one, without any I/O."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from doit_mcp.auth.errors import AuthError
+from doit_mcp.auth.principal import Principal
+from doit_mcp.auth.tokens import LEEWAY, ORDER, Rules, check, is_ours, principal, signer
+
+from .minting import BASE, HEADER, ISSUER, NOW, Signer, b64, claims, encoded, unsigned
+
+RULES = Rules.of(ISSUER, BASE)
+
+
+def verified(token: str, by: Signer, now: float = NOW, rules: Rules = RULES) -> Principal:
+    """All three steps, as the authenticator takes them."""
+    compact = check(token, rules, now)
+    if signer(compact, by.named) is None:
+        raise AuthError(401, "invalid_token", "signature")
+    return principal(compact, token)
+
+
+def refused(token: str, by: Signer, now: float = NOW) -> AuthError:
+    with pytest.raises(AuthError) as caught:
+        verified(token, by, now)
+    return caught.value
+
+
+def assert_401(token: str, by: Signer, now: float = NOW) -> None:
+    error = refused(token, by, now)
+    assert (error.status, error.error) == (401, "invalid_token")
+    assert token not in error.description
+
+
+def test_an_honest_token_says_who_is_calling(signer: Signer) -> None:
+    token = signer.token()
+    found = verified(token, signer)
+    assert (found.subject, found.customer, found.employee, found.kind) == ("admin@acme.example", "acme", False, "jwt")
+    assert (found.token, found.expires) == (token, NOW + 3600)
+    assert token not in repr(found)
+
+
+@pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", "ES384", "es256", "ES256K", "", None, 256, True,
+                                 ["ES256"], {"alg": "ES256"}])
+def test_t1_the_algorithm_is_fixed(signer: Signer, alg: Any) -> None:
+    assert_401(signer.token(header={"alg": alg}), signer)
+    assert_401(unsigned({**HEADER, "alg": alg}, claims()), signer)
+    assert_401(unsigned({**HEADER, "alg": alg}, claims(), b64(bytes(64))), signer)
+
+
+def test_t1_no_hmac_with_public_material(signer: Signer) -> None:
+    public = signer.private.public_key()
+    materials = [
+        public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+        public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint),
+        json.dumps(signer.jwk()).encode(),
+        b"",
+    ]
+    for alg, hash_ in (("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512"), ("ES256", "sha512")):
+        for material in materials:
+            signed = f"{b64(encoded({**HEADER, 'alg': alg}))}.{b64(encoded(claims()))}"
+            mac = hmac.new(material, signed.encode(), getattr(hashlib, hash_)).digest()
+            assert_401(f"{signed}.{b64(mac)}", signer)
+
+
+def test_t1_no_other_kind_of_key(signer: Signer) -> None:
+    keys: list[tuple[str, Any]] = [
+        ("RS256", rsa.generate_private_key(65537, 2048)),
+        ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
+        ("ES384", ec.generate_private_key(ec.SECP384R1())),
+    ]
+    for alg, key in keys:
+        assert_401(jwt.encode(claims(), key, algorithm=alg, headers={"kid": "mcp-access"}), signer)
+    assert_401(jwt.encode(claims(), keys[0][1], algorithm="PS256", headers={"kid": "mcp-access"}), signer)
+    assert_401(Signer().token(), signer)
+
+
+@pytest.mark.parametrize(
+    "kid",
+    [None, "", "mcp", "MCP-ACCESS", "mcp-access ", " mcp-access", "mcp-access\x00", "id-token", 1, True, ["mcp-access"],
+     {"kid": "mcp-access"}, "../../etc/passwd", "mcp-access' OR 1=1", "https://evil.example/jwks.json", "x" * 3000],
+)
+def test_t2_the_kid_is_exact(signer: Signer, kid: Any) -> None:
+    assert_401(signer.token(header={"kid": kid}), signer)
+
+
+@pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c"])
+def test_t3_keys_named_by_the_token_are_not_looked_at(signer: Signer, name: str) -> None:
+    mine = Signer()
+    value = mine.jwk() if name == "jwk" else ["MIIB"] if name == "x5c" else "https://evil.example/jwks.json"
+    assert_401(mine.token(header={name: value}), signer)
+    assert verified(signer.token(header={name: value}), signer).subject == "admin@acme.example"
+
+
+@pytest.mark.parametrize("extension", [{"crit": ["exp"]}, {"crit": []}, {"crit": ["b64"], "b64": False}, {"b64": False},
+                                       {"b64": True}, {"crit": "exp"}, {"crit": ["x"], "x": 1}])
+def test_t5_extensions_are_refused(signer: Signer, extension: dict[str, Any]) -> None:
+    assert_401(signer.token(header=extension), signer)
+
+
+def test_t6_only_raw_signatures_of_64_bytes_in_range(signer: Signer) -> None:
+    signed, _, good = signer.token().rpartition(".")
+    raw = base64.urlsafe_b64decode(good + "==")
+    zero, one, order = bytes(32), (1).to_bytes(32), ORDER.to_bytes(32)
+    crafted = [
+        b"", bytes(64), zero + raw[32:], raw[:32] + zero, order + raw[32:], raw[:32] + order, b"\xff" * 64,
+        one + one, signer.der(signed.encode()), raw[:63], raw + b"\x00", raw + raw, b"\x00" + raw, raw[32:] + raw[:32],
+        raw[:32], bytes(65), (ORDER + 1).to_bytes(32) + raw[32:],
+    ]
+    for signature in crafted:
+        assert_401(f"{signed}.{b64(signature)}", signer)
+    for text in (good + "=", good + "==", good + "A", good[:-1], good + "\n", " " + good, good + ".", f"{good}.{good}"):
+        assert_401(f"{signed}.{text}", signer)
+
+
+def test_t6_bytes_have_one_spelling(signer: Signer) -> None:
+    """The last character of 64 bytes has four unused bits: setting them must not give a second valid token."""
+    token = signer.token()
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    place = alphabet.index(token[-1])
+    for other in range(place + 1, place + 16):
+        assert_401(token[:-1] + alphabet[other], signer)
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [None, "", ISSUER + "/", ISSUER + ".evil.example", ISSUER[:-1], "https://evil.example/" + ISSUER, [ISSUER],
+     ISSUER.upper(), {"iss": ISSUER}, True, 1, " " + ISSUER, ISSUER + "\x00", "http" + ISSUER[5:]],
+)
+def test_t7_the_issuer_is_exact(signer: Signer, issuer: Any) -> None:
+    assert_401(signer.token(iss=issuer), signer)
+
+
+OURS = ["", "/", "/mcp", "/mcp/", "/sse", "/sse/", "/mcp/readonly", "/mcp/x/core", "/mcp/x/core,budgets/readonly",
+        "/mcp/x/core%2Cbudgets", "/mcp/x/core/"]
+FOREIGN = [".evil.example", ":443", "@evil.example", "/mcp/..", "/mcp/../admin", "/mcp/./x", "/mcp//x", "/mcp//",
+           "/mcpx",
+           "/sse/x", "/sse/message", "/api", "//", "?x=1", "/mcp?x=1", "#mcp", "/mcp/x#f", "/MCP", "/mcp/%2e%2e",
+           "/mcp/x y", "/mcp\\x", "/mcp/x\n", "/mcp/é"]
+
+
+@pytest.mark.parametrize("path", OURS)
+def test_t8_our_own_urls_are_the_audience(signer: Signer, path: str) -> None:
+    for audience in (BASE + path, [BASE + path], ["https://other.example", BASE + path]):
+        assert verified(signer.token(aud=audience), signer).customer == "acme"
+    slashed = Rules.of(ISSUER, BASE + "/")
+    assert verified(signer.token(aud=BASE + path), signer, rules=slashed).customer == "acme"
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [BASE + path for path in FOREIGN]
+    + [None, "", [], [[]], {}, 1, True, {"aud": BASE}, [BASE, 1], [[BASE]], "https://other.example", ISSUER, "cmp",
+       "mcp.doit.com", BASE[:-1], BASE.upper(), " " + BASE, f"{BASE} https://other.example", "http" + BASE[5:],
+       "https://evil.example/" + BASE, "client-1", "/mcp"],
+    ids=repr,
+)
+def test_t8_nothing_else_is(signer: Signer, audience: Any) -> None:
+    assert_401(signer.token(aud=audience), signer)
+
+
+def test_t8_a_base_with_a_path_keeps_it(signer: Signer) -> None:
+    below = Rules.of(ISSUER, BASE + "/doit")
+    assert verified(signer.token(aud=BASE + "/doit/mcp"), signer, rules=below).customer == "acme"
+    with pytest.raises(AuthError):
+        verified(signer.token(aud=BASE + "/mcp"), signer, rules=below)
+
+
+@pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
+@pytest.mark.parametrize("value", ["1800000000", True, [], {}, "", -1, 1e18, 10**400, 10**30, "inf"], ids=repr)
+def test_t9_times_are_numbers(signer: Signer, name: str, value: Any) -> None:
+    token = signer.raw(encoded(HEADER), json.dumps({**claims(), name: value}).encode())
+    assert_401(token, signer)
+
+
+def without(name: str) -> dict[str, Any]:
+    return {name: None}
+
+
+@pytest.mark.parametrize("name", ["exp", "iat"])
+def test_t9_exp_and_iat_are_required(signer: Signer, name: str) -> None:
+    assert_401(signer.token(**without(name)), signer)
+    assert_401(signer.raw(encoded(HEADER), json.dumps({**claims(), name: None}).encode()), signer)
+
+
+def test_t9_nbf_may_be_missing_but_not_null(signer: Signer) -> None:
+    assert verified(signer.token(nbf=int(NOW)), signer)
+    assert_401(signer.raw(encoded(HEADER), json.dumps({**claims(), "nbf": None}).encode()), signer)
+
+
+def test_t9_a_token_lives_from_its_start_to_its_end(signer: Signer) -> None:
+    assert verified(signer.token(exp=NOW + 10.5), signer, NOW + 10)
+    assert_401(signer.token(exp=NOW + 10), signer, NOW + 10)
+    assert_401(signer.token(exp=NOW - 100), signer)
+    for name in ("iat", "nbf"):
+        soon: dict[str, Any] = {name: NOW + LEEWAY}
+        later: dict[str, Any] = {name: NOW + LEEWAY + 1}
+        assert verified(signer.token(**soon), signer)
+        assert_401(signer.token(**later), signer)
+    assert LEEWAY <= 60
+
+
+@pytest.mark.parametrize("name", ["sub", "customer_context", "cid", "flow_id", "jti"])
+@pytest.mark.parametrize("value", [None, 1, True, ["a"], {"a": "b"}, 1.5], ids=repr)
+def test_t10_claims_are_strings(signer: Signer, name: str, value: Any) -> None:
+    assert_401(signer.token(**{name: value}), signer)
+
+
+def test_t10_an_empty_customer_is_a_customer_and_an_empty_subject_is_none(signer: Signer) -> None:
+    assert verified(signer.token(customer_context=""), signer).customer == ""
+    assert_401(signer.token(sub=""), signer)
+
+
+@pytest.mark.parametrize("value", [False, "true", "True", 1, 1.0, [True], {"true": True}, None], ids=repr)
+def test_t10_an_employee_is_one_by_true_only(signer: Signer, value: Any) -> None:
+    assert verified(signer.token(doit_employee=value), signer).employee is False
+    assert verified(signer.token(doit_employee=True), signer).employee is True
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [None, "", "mcp", "mcp:toolsx", "xmcp:tools", "mcp:tools:read", "MCP:TOOLS", "mcp:tools,x", "mcp:tools\tx",
+     "mcp: tools", ["mcp:tools"], 1, {"mcp:tools": True}, True],
+    ids=repr,
+)
+def test_t11_the_scope_is_a_whole_word_or_403(signer: Signer, scope: Any) -> None:
+    error = refused(signer.token(scope=scope), signer)
+    assert (error.status, error.error, error.scope) == (403, "insufficient_scope", "mcp:tools")
+
+
+@pytest.mark.parametrize("scope", ["mcp:tools", "a mcp:tools", "mcp:tools b", "a  mcp:tools "])
+def test_t11_wherever_the_word_stands(signer: Signer, scope: str) -> None:
+    assert verified(signer.token(scope=scope), signer)
+
+
+def test_t11_a_forged_token_without_scope_is_401(signer: Signer) -> None:
+    assert_401(Signer().token(scope=None), signer)
+    assert_401(signer.token(scope=None, exp=NOW - 1), signer)
+    assert_401(signer.token(scope=None, aud="https://other.example"), signer)
+
+
+PAYLOADS = [
+    b"", b"[]", b"null", b"1", b'"text"', b"true", b"{", b"{}{}", b"{} x", b"\xff\xfe", b'{"sub":"\xff"}', b'{"a":NaN}',
+    b"[" * 100_000, b"[" * 5000 + b"]" * 5000, b'{"a":' * 3000 + b"1" + b"}" * 3000, b'{"exp":' + b"9" * 5000 + b"}",
+    b'{"exp":1e400}', b'{"sub":"\\ud800"}', json.dumps(claims()).encode("utf-16"), b"\xef\xbb\xbf" + encoded(claims()),
+    encoded(claims()) + b"\x00",
+]
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
+def test_t13_odd_payloads_and_headers_are_401_although_signed(signer: Signer, payload: bytes) -> None:
+    assert_401(signer.raw(encoded(HEADER), payload), signer)
+    assert_401(signer.raw(payload, encoded(claims())), signer)
+
+
+def test_t13_deep_claims_beside_good_ones_are_harmless(signer: Signer) -> None:
+    deep = b'{"deep":' + b"[" * 900 + b"]" * 900 + b"," + encoded(claims())[1:]
+    assert verified(signer.raw(encoded(HEADER), deep), signer)
+
+
+@pytest.mark.parametrize("token", ["", ".", "..", "...", "a.b", "a.b.c.d", "a.b.c", "é.b.c", "\udcff.b.c", "a b.c.d"])
+def test_t13_what_is_no_token_is_401(signer: Signer, token: str) -> None:
+    error = refused(token, signer)
+    assert error.status == 401
+
+
+def test_x1_a_token_is_recognised_in_every_disguise(signer: Signer) -> None:
+    token = signer.token()
+    header, payload, signature = token.split(".")
+    other = b64(encoded({"alg": "HS256", "kid": "x"}))
+    disguises = [
+        token, token + "=", token + ".x", "x" + token, token[:-20], f"{header}.{payload}", f"{header}.{payload}.",
+        f"{other}.{payload}.{signature}", f"x.{payload}", payload, header, f"{header}.@@@.x", f"{header}~{payload}",
+        signer.token(iss="https://evil.example"), signer.token(header={"kid": "x"}), signer.token(exp=1),
+        signer.token(header={"kid": "x"}, iss=ISSUER + "/"), signer.token(header={"kid": "x"}, iss=[ISSUER]),
+        signer.token(header={"kid": "x"}, iss="https://evil.example"),  # still meant for us
+        unsigned({"alg": "none"}, claims()), Signer().token(), base64.b64encode(encoded(claims())).decode(),
+    ]
+    for disguise in disguises:
+        assert is_ours(disguise, RULES), disguise
+    for foreign in ("an-opaque-token", "a.b.c", "eyJ", unsigned({"alg": "HS256"}, {"sub": "a@b.example"}), "x" * 8000,
+                    "." * 8000, "AAAA." * 1600):
+        assert not is_ours(foreign, RULES), foreign
+
+
+def test_any_of_several_keys_may_have_signed(signer: Signer) -> None:
+    second = Signer()
+    both = {b"first": signer.private.public_key(), b"second": second.private.public_key()}
+    for by, name in ((signer, b"first"), (second, b"second")):
+        assert _signer_of(by.token(), both) == name
+    assert _signer_of(signer.token(), {}) is None
+
+
+def _signer_of(token: str, keys: dict[bytes, ec.EllipticCurvePublicKey]) -> bytes | None:
+    return signer_(check(token, RULES, NOW), keys)
+
+
+signer_ = signer

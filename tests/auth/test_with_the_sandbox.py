@@ -1,0 +1,99 @@
+"""Against the sandbox's identity provider, which checks assertions, rotates keys and goes down."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from doit_mcp.auth.errors import AuthError, UpstreamCredentialError
+from doit_mcp.auth.gate import Auth, open_auth
+from doit_mcp.sandbox.people import USERS
+from doit_mcp.sandbox.world import World, world
+from tests.sandbox.conftest import NoApi
+
+from .conftest import SECRET
+from .minting import BASE
+from .provider import Clock
+
+ADMIN, EMPLOYEE = USERS[0], USERS[3]
+
+
+@pytest.fixture
+async def place(clock: Clock) -> AsyncIterator[World]:
+    """The sandbox's world with next to no API."""
+    async with world(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi()) as made:
+        yield made
+
+
+@pytest.fixture
+async def auth(place: World, http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator[Auth]:
+    """Authentication that trusts the sandbox."""
+    async with open_auth(
+        resource_url=BASE, auth_server_url=place.url, doit_api_base=place.url, secret=SECRET, http=http, clock=clock
+    ) as opened:
+        yield opened
+
+
+async def whoami(place: World, http: aiohttp.ClientSession, token: str) -> tuple[int, object]:
+    async with http.get(f"{place.url}/whoami", headers={"Authorization": f"Bearer {token}"}) as answer:
+        return answer.status, await answer.json()
+
+
+@pytest.mark.parametrize("path", ["", "/mcp", "/sse", "/mcp/readonly", "/mcp/x/core,budgets"])
+async def test_a_login_ends_as_the_user_at_the_api(
+    place: World, auth: Auth, http: aiohttp.ClientSession, path: str
+) -> None:
+    token = place.identity.mint(ADMIN, resource=BASE + path)
+    caller = await auth.authenticator.authenticate([f"Bearer {token}"])
+    assert (caller.subject, caller.customer, caller.employee) == (ADMIN.email, ADMIN.customer, False)
+    upstream = await auth.credential(caller)()
+    assert await whoami(place, http, upstream) == (200, {"email": ADMIN.email, "customer": ADMIN.customer})
+    assert (await whoami(place, http, token))[0] == 401
+
+
+async def test_employees_are_known(place: World, auth: Auth) -> None:
+    caller = await auth.authenticator.authenticate([f"Bearer {place.identity.mint(EMPLOYEE)}"])
+    assert caller.employee
+
+
+async def test_keys_rotate(place: World, auth: Auth) -> None:
+    old = f"Bearer {place.identity.mint(ADMIN)}"
+    await auth.authenticator.authenticate([old])
+    place.identity.signing.rotate()
+    await auth.authenticator.authenticate([f"Bearer {place.identity.mint(ADMIN)}"])
+    assert auth.authenticator.remembered(old) is None
+    with pytest.raises(AuthError):
+        await auth.authenticator.authenticate([old])
+
+
+async def test_a_provider_that_is_down_fails_calls_and_not_logins(place: World, auth: Auth) -> None:
+    caller = await auth.authenticator.authenticate([f"Bearer {place.identity.mint(ADMIN)}"])
+    place.identity.down = True
+    assert await auth.authenticator.authenticate([f"Bearer {place.identity.mint(ADMIN)}"])
+    with pytest.raises(UpstreamCredentialError) as caught:
+        await auth.credential(caller)()
+    assert caught.value.kind == "unavailable"
+    place.identity.down = False
+    assert await auth.credential(caller)()
+
+
+async def test_a_login_that_the_provider_does_not_know_is_refused(place: World, auth: Auth) -> None:
+    stranger = place.identity.mint(ADMIN, sub="nobody@acme.example")
+    caller = await auth.authenticator.authenticate([f"Bearer {stranger}"])
+    with pytest.raises(UpstreamCredentialError) as caught:
+        await auth.credential(caller)()
+    assert caught.value.kind == "refused"
+
+
+async def test_a_wrong_secret_is_not_the_users_fault(
+    place: World, http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    async with open_auth(
+        resource_url=BASE, auth_server_url=place.url, doit_api_base=place.url, secret="wrong", http=http, clock=clock
+    ) as auth:
+        caller = await auth.authenticator.authenticate([f"Bearer {place.identity.mint(ADMIN)}"])
+        with pytest.raises(UpstreamCredentialError) as caught:
+            await auth.credential(caller)()
+    assert caught.value.kind == "unavailable"
