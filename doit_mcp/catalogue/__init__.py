@@ -1,0 +1,1 @@
+"""What this server offers: tools, prompts, resources and skills as records."""

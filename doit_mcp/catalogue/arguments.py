@@ -1,0 +1,90 @@
+"""Arguments as clients really send them, read by the schema before they are checked against it.
+
+Models and forms send numbers as text, text as numbers, whole numbers as 5.0, lists and objects as JSON text, enums in
+another case, and null or "" for what they leave out. Only what can mean one thing is changed; the rest is left as it is
+for the check to refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from ..protocol.jsonrpc import JsonObject
+
+IGNORED = frozenset({"customerContext"})
+"""Dropped where no schema knows it: clients of the old server send it, and the tenant is never theirs to choose."""
+
+WHOLE = re.compile(r"-?\d{1,18}")
+NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
+EXACT = 2**53
+
+
+def read(arguments: JsonObject, schema: JsonObject) -> JsonObject:
+    """*arguments* with everything in the form that *schema* asks for, where that can be told."""
+    known = schema.get("properties", {})
+    kept = {name: value for name, value in arguments.items() if name in known or name not in IGNORED}
+    return _object(kept, schema)
+
+
+def _read(value: Any, schema: JsonObject) -> Any:
+    options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
+    if len(options) == 1 and value is not None:
+        return _read(value, options[0])
+    kind = schema.get("type")
+    if isinstance(value, str) and "enum" in schema:
+        return _one_of(value, schema["enum"])
+    if isinstance(value, str):
+        return _from_text(value, kind, schema)
+    if isinstance(value, float) and kind == "integer" and value.is_integer() and abs(value) <= EXACT:
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and kind == "string":
+        return str(value)
+    if isinstance(value, dict) and kind == "object":
+        return _object(value, schema)
+    if isinstance(value, list) and kind == "array" and "items" in schema:
+        return [_read(item, schema["items"]) for item in value]
+    return value
+
+
+def _object(value: JsonObject, schema: JsonObject) -> JsonObject:
+    known, required = schema.get("properties", {}), schema.get("required", ())
+    return {
+        name: _read(item, known[name]) if name in known else item
+        for name, item in value.items()
+        if name not in known or name in required or not _left_out(item, known[name])
+    }
+
+
+def _left_out(value: Any, schema: JsonObject) -> bool:
+    """Whether *value* is a client's way to say nothing: null or "" where neither could be meant."""
+    if value is None:
+        return bool(schema) and not any(option.get("type") == "null" for option in schema.get("anyOf", [schema]))
+    if value != "" or not schema or "anyOf" in schema:
+        return False
+    return schema.get("type") != "string" or "enum" in schema or "pattern" in schema or schema.get("minLength", 0) > 0
+
+
+def _from_text(text: str, kind: Any, schema: JsonObject) -> Any:
+    plain = text.strip()
+    if kind == "integer" and WHOLE.fullmatch(plain):
+        return int(plain)
+    if kind == "number" and NUMBER.fullmatch(plain):
+        return float(plain)
+    if kind == "boolean" and plain.lower() in ("true", "false"):
+        return plain.lower() == "true"
+    if kind in ("array", "object") and plain[:1] == ("[" if kind == "array" else "{"):
+        try:
+            return _read(orjson.loads(plain), schema)
+        except orjson.JSONDecodeError:
+            return text
+    return text
+
+
+def _one_of(text: str, options: list[Any]) -> str:
+    if text in options:
+        return text
+    same = [option for option in options if isinstance(option, str) and option.casefold() == text.strip().casefold()]
+    return same[0] if len(same) == 1 else text

@@ -1,0 +1,67 @@
+"""Call: what a running tool, prompt or resource may use of the request that it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..doit import Doit
+from ..protocol.jsonrpc import JsonObject
+
+
+class CannotAsk(Exception):
+    """The client did not declare what would be needed; *required* is that, as a capabilities object."""
+
+    def __init__(self, required: JsonObject) -> None:
+        super().__init__("The client cannot be asked for this")
+        self.required = required
+
+
+class NoAnswer(Exception):
+    """The client was asked and gave no usable answer: it failed, took too long, or sent something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something to ask the client: elicitation/create, sampling/createMessage or roots/list, with its parameters."""
+
+    method: str
+    params: JsonObject = field(default_factory=dict)
+
+
+class Call(Protocol):
+    """One running call. In the newest revision it is run again from its start with the answers so far, so everything
+    that comes before a question must be free of side effects."""
+
+    @property
+    def doit(self) -> Doit:
+        """The DoiT API, for this caller and this call."""
+
+    @property
+    def capabilities(self) -> JsonObject:
+        """What the client declared, in its own words."""
+
+    async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Tell how far the call has come; silent unless the client asked for it."""
+
+    async def log(self, level: str, data: object, logger: str = "") -> None:
+        """Send a log message; silent unless the client wants that level."""
+
+    def can_ask(self, question: Question) -> bool:
+        """Whether the client declared that it can be asked this."""
+
+    async def ask(self, key: str, method: str, params: JsonObject) -> JsonObject:
+        """The client's answer to one question; *key* names it within this call. Raises CannotAsk or NoAnswer."""
+
+    async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
+        """The answers to several questions that are asked at once."""
+
+    async def background(self, *, required: bool = False) -> None:
+        """From here on the call is long: where the client can follow it as a task, it becomes one.
+
+        Raises CannotAsk when that is *required* and the client cannot.
+        """
+
+    async def release(self) -> None:
+        """Let the connection go; the client fetches the rest later, where the revision has that."""

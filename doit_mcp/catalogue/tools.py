@@ -1,0 +1,232 @@
+"""Tool: what is offered under a name, made from an operation of the API or from a function of ours."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
+
+from ..doit import Doit
+from ..doit.operation import Operation, description_of
+from ..doit.records import Page
+from ..protocol.jsonrpc import JsonObject
+from ..protocol.schema import Checker, of_function, of_typed_dict
+from .arguments import read
+from .call import Call
+from .rows import resumed, without_first
+from .wording import status_of, title_of
+
+DEADLINE = 45.0
+SECURITY: tuple[JsonObject, ...] = ({"type": "oauth2", "scopes": ["mcp:tools"]},)
+NARROW = "Ask for less: use the arguments that narrow it down."
+NARROW_LIST = "Ask for fewer rows (maxResults) or use a filter."
+
+Run = Callable[[Call, JsonObject], Awaitable["JsonObject | Content"]]
+
+
+class ToolError(Exception):
+    """A refusal; the text is for a model: what is wrong, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A result whose blocks the tool makes itself; *structured* has to fit the tool's output schema."""
+
+    blocks: list[JsonObject]
+    structured: JsonObject | None = None
+    is_error: bool = False
+    meta: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tool:
+    """One tool. *annotations* are its hints; *rows* is the key of the answer under which a list's rows are.
+
+    *narrow* says how to ask for less. *deadline* is in seconds.
+    """
+
+    name: str
+    title: str
+    description: str
+    input_schema: JsonObject
+    run: Run = field(repr=False)
+    output_schema: JsonObject | None = None
+    annotations: JsonObject = field(default_factory=dict)
+    security: tuple[JsonObject, ...] = ()
+    meta: JsonObject = field(default_factory=dict)
+    area: str = ""
+    writes: bool = False
+    deadline: float = DEADLINE
+    rows: str = ""
+    narrow: str = NARROW
+    _arguments: Checker = field(init=False, repr=False)
+    _result: Checker | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_arguments", Checker(self.input_schema))
+        object.__setattr__(self, "_result", Checker(self.output_schema) if self.output_schema else None)
+
+    @property
+    def pages(self) -> bool:
+        """Whether its answers go on behind a pageToken."""
+        return bool(self.rows) and "pageToken" in self.input_schema["properties"]
+
+    def read(self, arguments: JsonObject) -> JsonObject:
+        """Arguments in the form the schema asks for, where what a client sent can mean only that. Comes before
+        problems() and run()."""
+        return read(arguments, self.input_schema)
+
+    def problems(self, arguments: JsonObject) -> list[str]:
+        """What is wrong with *arguments*, one sentence each; run() wants none."""
+        return self._arguments.problems(arguments)
+
+    def result_problems(self, result: JsonObject) -> list[str]:
+        """Where *result* does not fit the output schema."""
+        return self._result.problems(result) if self._result is not None else []
+
+
+def from_operation(operation: Operation, area: str, hint: str = "") -> Tool:
+    """The tool that offers an *operation* of the *area* (an attribute of Doit); *hint*: words to be found by.
+
+    Raises TypeError for one that answers with a stream: those are offered by functions.
+    """
+    if operation.stream:
+        raise TypeError(f"{operation.name}: a stream needs a function that reads it")
+    output = _output(operation.function, operation.items)
+
+    async def run(call: Call, arguments: JsonObject) -> JsonObject:
+        method = getattr(getattr(call.doit, area), operation.name)
+        shown, given = resumed(arguments) if operation.items else (0, arguments)
+        answer = settled(shaped(await method(**given), operation.items), output)
+        return without_first(answer, operation.items, shown)
+
+    return _tool(
+        operation.function,
+        run,
+        output,
+        title=operation.title,
+        area=area,
+        hint=hint,
+        hints=hints_of(operation),
+        rows=operation.items,
+        narrow=operation.narrow,
+    )
+
+
+def from_function(
+    function: Callable[..., Awaitable[Any]],
+    *,
+    area: str,
+    title: str = "",
+    hint: str = "",
+    narrow: str = "",
+    rows: str = "",
+    writes: bool = False,
+    destroys: bool = False,
+    outward: bool = False,
+) -> Tool:
+    """The tool that runs *function*: its first parameter is ``doit: Doit`` or ``call: Call``, the keyword-only ones are
+    the arguments, the docstring is the description. *destroys*: it may change or delete what is there."""
+    first = next(iter(inspect.signature(function).parameters))
+    takes_doit = get_type_hints(function)[first] is Doit
+    output = _output(function, rows)
+
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+        result: JsonObject | Content = await function(call.doit if takes_doit else call, **arguments)
+        return result if isinstance(result, Content) else settled(result, output)
+
+    hints = _hints(reads=not writes, destroys=destroys, idempotent=not writes, outward=outward)
+    return _tool(function, run, output, title=title, area=area, hint=hint, hints=hints, rows=rows, narrow=narrow)
+
+
+def _tool(
+    function: Callable[..., Any],
+    run: Run,
+    output: JsonObject,
+    *,
+    title: str,
+    area: str,
+    hint: str,
+    hints: JsonObject,
+    rows: str,
+    narrow: str,
+) -> Tool:
+    name = function.__name__
+    title = title or title_of(name)
+    schema = of_function(function)
+    return Tool(
+        name=name,
+        title=title,
+        description=description_of(function),
+        input_schema=schema,
+        run=run,
+        output_schema=output,
+        annotations=hints,
+        security=SECURITY,
+        meta=_meta(name, title, hint),
+        area=area,
+        writes=not hints["readOnlyHint"],
+        rows=rows,
+        narrow=narrow or (NARROW_LIST if "maxResults" in schema["properties"] else NARROW),
+    )
+
+
+def hints_of(operation: Operation) -> JsonObject:
+    """The hints that follow from the verb: creating adds, everything else that writes changes or deletes."""
+    return _hints(
+        reads=operation.reads,
+        destroys=not operation.reads and operation.method != "POST",
+        idempotent=operation.repeatable or operation.method != "POST",
+        outward=operation.outward,
+    )
+
+
+def _hints(*, reads: bool, destroys: bool, idempotent: bool, outward: bool) -> JsonObject:
+    return {
+        "readOnlyHint": reads,
+        "destructiveHint": destroys,
+        "idempotentHint": idempotent,
+        "openWorldHint": outward,
+    }
+
+
+def _meta(name: str, title: str, hint: str) -> JsonObject:
+    invoking, invoked = status_of(name, title)
+    meta: JsonObject = {
+        "securitySchemes": list(SECURITY),
+        "openai/toolInvocation/invoking": invoking,
+        "openai/toolInvocation/invoked": invoked,
+    }
+    return meta | ({"anthropic/searchHint": hint} if hint else {})
+
+
+def _output(function: Callable[..., Any], items: str) -> JsonObject:
+    """The schema of a function's answer: an open object with the fields that its return annotation names."""
+    hint = get_type_hints(function, include_extras=True).get("return")
+    records = get_args(hint)[1:] if get_origin(hint) is Annotated else (hint,)
+    for record in records:
+        if is_typeddict(record):
+            return of_typed_dict(record, closed=False)
+    schema = of_typed_dict(Page, closed=False)
+    rows: JsonObject = {items: {"type": "array", "items": {"type": "object"}}, **schema["properties"]} if items else {}
+    return {"type": "object", "properties": rows}
+
+
+def shaped(answer: Any, items: str) -> JsonObject:
+    """An answer of the API as an object, which structured content has to be."""
+    if isinstance(answer, dict):
+        return answer
+    if answer is None:
+        return {"status": "completed"}
+    if isinstance(answer, list):
+        return {items or "items": answer, "rowCount": len(answer)}
+    return {"result": answer}
+
+
+def settled(answer: JsonObject, schema: JsonObject) -> JsonObject:
+    """*answer* without nulls where *schema* knows a member and no null: the API sends null for what is not there, and
+    for empty lists."""
+    known = {name: member.get("type") for name, member in schema.get("properties", {}).items()}
+    found = {name: [] if value is None and known.get(name) == "array" else value for name, value in answer.items()}
+    return {name: value for name, value in found.items() if value is not None or known.get(name) is None}

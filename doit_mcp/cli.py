@@ -1,0 +1,166 @@
+"""The commands: arguments and environment become settings, and one of the shells runs.
+
+Each command imports what it needs when it runs: `stdio` starts without a web server, `serve` without a sandbox.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import socket
+import sys
+from collections.abc import Coroutine, Sequence
+from dataclasses import fields, replace
+from typing import Any, NoReturn
+
+from . import __version__, log
+from .settings import BadSettings, Settings
+
+# What may not be seen in a list of processes comes from the environment alone.
+SECRETS = frozenset({"exchange_secret", "api_key"})
+WORLD_PORT = 8081
+# MCP Inspector's web page, which people run beside the sandbox.
+INSPECTOR = ("http://localhost:6274", "http://127.0.0.1:6274")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that *arguments* (the process's) name; exit status 2 for what cannot be used."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = _settings(options)
+        log.configure(settings.log_level)
+        run(options.run(settings, options))
+    except BadSettings as bad:
+        _refuse(bad.problems)
+
+
+def _refuse(problems: list[str]) -> NoReturn:
+    for problem in problems:
+        print(f"doit-mcp: {problem}", file=sys.stderr)
+    sys.exit(2)
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run *work* to its end, on uvloop where that is installed."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        new_event_loop = None  # type: ignore[assignment]  # asyncio's own loop, where uvloop does not install
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(work)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="doit-mcp", description="MCP server for DoiT Cloud Intelligence")
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.set_defaults(run=serve)
+    _add_settings(parser)
+    commands = parser.add_subparsers(title="commands", metavar="serve | sandbox | stdio")
+    for name, run, text in (
+        ("serve", serve, "the server for production (the default)"),
+        ("sandbox", sandbox, "the server with an identity provider and a DoiT API of its own, all on loopback"),
+        ("stdio", stdio, "the server on standard input and output, for one local client"),
+    ):
+        command = commands.add_parser(name, help=text, description=text, argument_default=argparse.SUPPRESS)
+        command.set_defaults(run=run)
+        _add_settings(command)
+        if name == "sandbox":
+            _add_sandbox(command)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("settings", "each is an environment variable, too; secrets are that only")
+    for item in fields(Settings):
+        if item.name not in SECRETS:
+            flag, name = "--" + item.name.replace("_", "-"), item.metadata["env"]
+            group.add_argument(flag, metavar="VALUE", default=argparse.SUPPRESS, dest=name, help=name)
+
+
+def _add_sandbox(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("sandbox")
+    group.add_argument("--world-port", type=int, default=WORLD_PORT, metavar="PORT", help="of the stand-in world")
+    group.add_argument("--auto-approve", default=None, metavar="EMAIL", help="allow this user's sign-ins unseen")
+    group.add_argument("--access-ttl", type=float, default=3600.0, metavar="SECONDS", help="life of access tokens")
+    group.add_argument("--announce", choices=("text", "json"), default="text", help="how to say where everything is")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """Flags over environment over defaults; raises BadSettings."""
+    given = vars(options)
+    names = {item.metadata["env"] for item in fields(Settings)}
+    return Settings.from_environment(flags={name: given[name] for name in names if name in given})
+
+
+def _bound(settings: Settings) -> socket.socket:
+    from .web.serve import bind
+
+    try:
+        return bind(settings.host, settings.port)
+    except OSError as failure:
+        reason = failure.strerror or "the address cannot be had"
+        raise BadSettings([f"Cannot listen on {settings.host} port {settings.port}: {reason}."]) from failure
+
+
+async def serve(settings: Settings, options: argparse.Namespace) -> None:
+    """The server, until it is told to stop."""
+    if not settings.exchange_secret:
+        raise BadSettings(
+            [
+                "MCP_TOKEN_EXCHANGE_SECRET is not set: without it no caller can be exchanged for a DoiT credential."
+                " To try the server without any account, run: python -m doit_mcp sandbox"
+            ]
+        )
+    from .web.serve import running, stopped
+    from .web.site import site
+
+    with _bound(settings) as bound:
+        async with running(site(settings), bound):
+            await stopped()
+
+
+async def stdio(settings: Settings, options: argparse.Namespace) -> None:
+    """The server on standard input and output."""
+    if not settings.api_key:
+        raise BadSettings(["DOIT_API_KEY is not set: it is the credential for the DoiT API."])
+    from .stdio import serve as serve_stdio
+
+    await serve_stdio(settings)
+
+
+async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
+    """The server and a stand-in world, on loopback."""
+    from .sandbox import announce
+    from .sandbox.world import world
+    from .web.serve import address, running, stopped
+    from .web.site import site
+
+    with _bound(settings) as bound:
+        base, secret = address(bound), secrets.token_urlsafe(32)
+        try:
+            made = world(
+                resource_url=base,
+                secret=secret,
+                host=settings.host,
+                port=options.world_port,
+                access_ttl=options.access_ttl,
+                auto_approve=options.auto_approve,
+            )
+        except ValueError as wrong:
+            raise BadSettings([f"{wrong}."]) from wrong
+        async with made as stand_in:
+            own = replace(
+                settings,
+                resource_url=base,
+                auth_server_url=stand_in.url,
+                doit_api_base=stand_in.url,
+                doit_console_base=stand_in.url,
+                exchange_secret=secret,
+                allowed_hosts=(*settings.allowed_hosts, f"localhost:{bound.getsockname()[1]}"),
+                allowed_origins=(*settings.allowed_origins, *INSPECTOR),
+            )
+            async with running(site(own), bound):
+                say = announce.json_line if options.announce == "json" else announce.text
+                print(say(base, stand_in.url), flush=True)
+                await stopped()

@@ -1,0 +1,265 @@
+"""One caller's one call of the DoiT API: credential, tenant, tracking, retries; answers turned to values or errors."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from itertools import count
+from typing import Any, Protocol
+from urllib.parse import quote
+from uuid import uuid4
+
+import orjson
+from aiohttp import ClientConnectorError, ClientError, ClientResponse, ConnectionTimeoutError
+from yarl import URL
+
+from ..protocol.schema import JsonObject
+from .errors import ApiError, CredentialError, kind_of
+from .events import Parser, StreamError
+from .operation import Operation, Sender
+from .reasons import clean, reason
+from .upstream import Reply, Upstream, encode
+
+__all__ = ["Client", "Credential", "Sender", "Upstream"]
+
+MAX_TRACKING = 100
+RETRIED = frozenset({429, 502, 503, 504})
+RETRIES = 2
+"""Repeats of reads in the whole call: a composed tool has no more of them than a simple one."""
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 10.0
+DEADLINE = 40.0
+
+
+class Credential(Protocol):
+    """Gives the bearer for the API; *fresh* after it was refused. Raises CredentialError."""
+
+    def __call__(self, *, fresh: bool = False) -> Awaitable[str]: ...
+
+
+class Client:
+    """Sends the operations of one tool call. Implements Sender.
+
+    *tenant* ("" for none) goes with every request and nothing else can set it (security C1). *tracking* are query
+    parameters, cut to 100 characters. The whole call ends *deadline* seconds after the client was made. *ids* makes
+    idempotency keys: one for each operation sent, the same for its repeats.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        credential: Credential,
+        tenant: str = "",
+        tracking: Mapping[str, str] | None = None,
+        report: Callable[[str], Awaitable[None]] | None = None,
+        *,
+        deadline: float = DEADLINE,
+        first_wait: float = FIRST_WAIT,
+        chance: Callable[[], float] = random.random,
+        ids: Callable[[], str] = lambda: str(uuid4()),
+    ) -> None:
+        self._upstream = upstream
+        self._credential = credential
+        self._tenant = tenant
+        self._tracking = {name: value[:MAX_TRACKING] for name, value in (tracking or {}).items()}
+        self._report = report
+        self._ends = asyncio.get_running_loop().time() + deadline
+        self._first_wait = first_wait
+        self._chance = chance
+        self._ids = ids
+        self._retries = RETRIES
+
+    async def report(self, message: str) -> None:
+        """Pass progress on to whoever listens."""
+        if self._report is not None:
+            await self._report(message)
+
+    async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
+        """The JSON value of the answer; None for a success without a body. Raises ApiError."""
+        request = operation.request(arguments)
+        url = self._upstream.url(request, self._extra())
+        body = None if request.body is None else encode(request.body)
+        try:
+            async with asyncio.timeout_at(self._ends):
+                reply = await self._answer(operation, url, body)
+        except TimeoutError:
+            raise _late(operation) from None
+        return _value(operation, reply)
+
+    async def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
+        """The answer's events as they come; data that is no JSON object comes as {answer: text}. Raises ApiError."""
+        request = operation.request(arguments)
+        url = self._upstream.url(request, self._extra())
+        body = None if request.body is None else encode(request.body)
+        key = self._ids()
+        try:
+            for fresh in (False, True):
+                headers = await self._headers(operation, body, key, fresh=fresh, accept="text/event-stream")
+                async with AsyncExitStack() as stack:
+                    opening = self._upstream.open(operation.method, url, headers, body, None)
+                    async with asyncio.timeout_at(self._ends):
+                        response = await stack.enter_async_context(opening)
+                    if response.status == 401 and not fresh:
+                        continue
+                    await self._check(operation, response)
+                    async for data in self._events(response):
+                        yield _event(data)
+                    return
+        except (ClientError, StreamError) as error:
+            raise _broken(operation, error) from error
+        except TimeoutError:
+            raise _late(operation) from None
+
+    async def _events(self, response: ClientResponse) -> AsyncGenerator[str, None]:
+        """Data of the events; each wait by itself is bounded by the call's end (a timeout must not span a yield)."""
+        parser, size = Parser(), 0
+        while True:
+            async with asyncio.timeout_at(self._ends):
+                chunk = await response.content.readany()
+            for data in parser.feed(chunk):
+                yield data
+            size += len(chunk)
+            if size > self._upstream.max_body:
+                raise StreamError("the stream is too long")
+            if not chunk:
+                return
+
+    async def _check(self, operation: Operation, response: ClientResponse) -> None:
+        """Raises ApiError unless the response is an event stream."""
+        if response.status != 200:
+            async with asyncio.timeout_at(self._ends):
+                content, _ = await self._upstream.read(response)
+            raise _failure(operation, response.status, response.headers, content)
+        if response.content_type != "text/event-stream":
+            raise ApiError("it is no event stream", kind="answer", status=200, maybe_applied=not operation.reads)
+
+    async def _answer(self, operation: Operation, url: URL, body: bytes | None) -> Reply:
+        """The reply; after a 401, which the API gives before it does anything, once more with a fresh credential."""
+        key = self._ids()
+        headers = await self._headers(operation, body, key)
+        reply = await self._patiently(operation, url, headers, body)
+        if reply.status == 401:
+            headers = await self._headers(operation, body, key, fresh=True)
+            reply = await self._patiently(operation, url, headers, body)
+        return reply
+
+    async def _patiently(self, operation: Operation, url: URL, headers: dict[str, str], body: bytes | None) -> Reply:
+        """The reply, after repeats where those are harmless. Other writes are sent once, whatever happens (F3)."""
+        timeout = self._upstream.slow_timeout if operation.slow else self._upstream.timeout
+        for tried in count():
+            try:
+                reply = await self._upstream.exchange(operation.method, url, headers, body, timeout)
+                if reply.status not in RETRIED:
+                    return reply
+                error = _failure(operation, reply.status, reply.headers, reply.body)
+            except ClientError as broken:
+                error = _broken(operation, broken)
+            await self._wait(operation, error, tried)
+        raise AssertionError("unreachable")
+
+    async def _wait(self, operation: Operation, error: ApiError, tried: int) -> None:
+        """Wait before a repeat: Retry-After, else exponential backoff with jitter. Raises *error* if none is due."""
+        wait = error.retry_after
+        if wait is None:
+            wait = self._chance() * min(LONGEST_WAIT, self._first_wait * 2**tried)
+        late = asyncio.get_running_loop().time() + wait >= self._ends
+        if not operation.repeatable or not self._retries or wait > LONGEST_WAIT or late:
+            raise error
+        self._retries -= 1
+        await asyncio.sleep(wait)
+
+    async def _headers(
+        self,
+        operation: Operation,
+        body: bytes | None,
+        key: str,
+        *,
+        fresh: bool = False,
+        accept: str = "application/json",
+    ) -> dict[str, str]:
+        try:
+            async with asyncio.timeout_at(self._ends):
+                token = await self._credential(fresh=fresh)
+        except CredentialError as error:
+            raise _refused(error) from error
+        headers = {"Authorization": f"Bearer {token}", "Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = operation.media
+        if operation.keyed:
+            headers["Idempotency-Key"] = key
+        if self._tenant:
+            headers["X-Tenant-Id"] = quote(self._tenant, safe="")
+        return headers
+
+    def _extra(self) -> list[tuple[str, str]]:
+        """Query parameters of every request. customerContext is what legacy keys know the tenant by."""
+        context = [("customerContext", self._tenant)] if self._tenant else []
+        return [*context, *self._tracking.items()]
+
+
+def _value(operation: Operation, reply: Reply) -> Any:
+    if not 200 <= reply.status < 300:
+        raise _failure(operation, reply.status, reply.headers, reply.body)
+    if not reply.body.strip() and (reply.status == 204 or not operation.reads):
+        return None
+    applied = not operation.reads
+    if not reply.whole:
+        raise ApiError("it is too large", kind="answer", status=reply.status, maybe_applied=applied)
+    try:
+        return orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        raise ApiError("it is not JSON", kind="answer", status=reply.status, maybe_applied=applied) from None
+
+
+def _event(data: str) -> JsonObject:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return {"answer": data}
+    return value if isinstance(value, dict) else {"answer": data}
+
+
+def _failure(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """The error for a status outside 2xx. A write may have been applied if the API failed (not if it refused)."""
+    return ApiError(
+        reason(status, body),
+        kind=kind_of(status),
+        status=status,
+        retry_after=retry_after(headers.get("Retry-After", ""), datetime.now(UTC)),
+        maybe_applied=not operation.reads and not 400 <= status < 500,
+    )
+
+
+def _broken(operation: Operation, error: Exception) -> ApiError:
+    """The error for a connection that was not made (nothing was sent) or that broke."""
+    if isinstance(error, ClientConnectorError | ConnectionTimeoutError):
+        return ApiError("no connection could be made", kind="network")
+    words = "the connection broke before the answer was complete"
+    return ApiError(words, kind="network", maybe_applied=not operation.reads)
+
+
+def _late(operation: Operation) -> ApiError:
+    return ApiError("", kind="timeout", maybe_applied=not operation.reads)
+
+
+def _refused(error: CredentialError) -> ApiError:
+    if error.kind == "refused":
+        return ApiError(clean(str(error)), kind="credential", status=401)
+    return ApiError("the sign-in service is not available", kind="network", retry_after=error.retry_after)
+
+
+def retry_after(text: str, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None if it is missing, past or garbage."""
+    text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text) or None
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    seconds = (moment - now).total_seconds()
+    return seconds if seconds > 0 else None

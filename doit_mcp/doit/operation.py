@@ -1,0 +1,269 @@
+"""How an operation of the DoiT API is declared, and how its arguments are laid out as a request.
+
+One rule holds for all: what the path names goes into the path, what is unpacked from a TypedDict is the body, and the
+rest is the query. Arguments that are absent stay absent; None is sent as null (bodies only).
+
+    @get("/analytics/v1/labels", items="labels")
+    async def list_labels(self, *, maxResults: MaxResults = None, pageToken: PageToken = None) -> JsonObject:
+        \"\"\"List labels. (The description of the tool, for a model.)\"\"\"
+        ...
+
+The method's name is the tool's name; names that start with an underscore are no tools. Where a tool's arguments or its
+answer differ from the API's, the API's own form is declared under such a name and an ordinary method offers it:
+
+    @get("/analytics/v1/labels/{id}")
+    async def _label(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_label)
+    async def get_label(self, *, id: Id = "", name: Name = "") -> Annotated[JsonObject, Label]:
+        \"\"\"Show one label, by id or by name.\"\"\"
+        return await self._label(id=id or await id_of(name, self._labels, "name"))
+
+The return annotation is the tool's output schema: JsonObject alone for an object or page that needs no more words,
+``Annotated[JsonObject, Record]`` with a TypedDict (total=False) for the fields worth naming, ``list[JsonObject]`` for
+an answer that is a bare list. An answer of another type is an ApiError; a write may also answer with nothing (None).
+"""
+
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeVar, Unpack, cast, get_origin, get_type_hints
+from urllib.parse import quote
+
+from ..protocol.schema import JsonObject
+from .errors import ApiError
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Query = dict[str, str | list[str]]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+PLACEHOLDER = re.compile(r"{(\w+)}")
+
+
+class Decorator(Protocol):
+    """Takes a method and gives one of the same type."""
+
+    def __call__(self, function: F, /) -> F: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to the API: *path* is percent-encoded, *query* is not; *body* None means that there is none."""
+
+    method: str
+    path: str
+    query: Query
+    body: JsonObject | None
+
+
+class Facts(TypedDict, total=False):
+    """What a declaration can say about its operation beyond verb, path and signature."""
+
+    items: str
+    """Key of the answer under which the rows of a list are."""
+    title: str
+    """The tool's title, where the name in plain words is not good enough."""
+    narrow: str
+    """How to ask for less, said when an answer is too large; a sentence."""
+    slow: bool
+    """The API computes the answer: it may take as long as the whole call may."""
+    outward: bool
+    """It reaches somebody outside the customer's own account: people get mail, support staff start to work."""
+    keyed: bool
+    """The API wants an Idempotency-Key, so that repeating the request does nothing twice."""
+    media: str
+    """Content type of the body, where it is not application/json."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the API as its method declares it; the facts are those of Facts."""
+
+    name: str
+    method: Method
+    path: str
+    description: str
+    reads: bool
+    """It changes nothing, so it may be repeated."""
+    placeholders: tuple[str, ...]
+    parameters: tuple[str, ...]
+    """Names of the query parameters."""
+    body: bool
+    function: Callable[..., Any] = field(repr=False, compare=False)
+    """The method that offers it: the schemas of arguments and answer are made from its signature."""
+    stream: bool = False
+    """It answers with an event stream."""
+    items: str = ""
+    title: str = ""
+    narrow: str = ""
+    slow: bool = False
+    outward: bool = False
+    keyed: bool = False
+    media: str = "application/json"
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same request may be sent again when it is not known what became of it."""
+        return self.reads or self.keyed
+
+    def request(self, arguments: Mapping[str, Any]) -> Request:
+        """The request for *arguments*. Raises ApiError (kind "argument") for a path value that is no segment."""
+        path = PLACEHOLDER.sub(lambda found: segment(found[1], arguments[found[1]]), self.path)
+        query = {name: texts(arguments[name]) for name in self.parameters if arguments.get(name) is not None}
+        placed = {*self.placeholders, *self.parameters}
+        body = {name: value for name, value in arguments.items() if name not in placed}
+        return Request(self.method, path, query, body if self.body else None)
+
+
+def segment(name: str, value: Any) -> str:
+    """*value* as exactly one path segment: everything outside RFC 3986's unreserved set is percent-encoded.
+
+    Raises ApiError (kind "argument") for values that are empty, "." or "..", which name another resource, and for
+    text that has no UTF-8 form.
+    """
+    text = str(value)
+    if text in ("", ".", ".."):
+        raise ApiError(f'{name}: "{text}" is not an id', kind="argument")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise ApiError(f"{name}: is not valid Unicode text", kind="argument") from None
+
+
+def texts(value: Any) -> str | list[str]:
+    """A query value as the API reads it: lists are repeated, booleans are lower case."""
+    if isinstance(value, list | tuple):
+        return [_text(item) for item in value]
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class Sender(Protocol):
+    """What an area needs to reach the API for one call of one caller."""
+
+    async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
+        """The answer's JSON value, None for an answer without a body. Raises ApiError."""
+
+    def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
+        """The events of the answer as they come. Raises ApiError, also midway."""
+
+    async def report(self, message: str) -> None:
+        """Tell the caller how far the running tool call is; does nothing if nobody asked."""
+
+
+class Area:
+    """A group of operations, bound to a sender."""
+
+    operations: ClassVar[tuple[Operation, ...]] = ()
+
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
+
+    def __init_subclass__(cls) -> None:
+        public = (getattr(member, "operation", None) for name, member in vars(cls).items() if name[0] != "_")
+        cls.operations = tuple(operation for operation in public if isinstance(operation, Operation))
+
+
+def operation_of(method: Callable[..., Any]) -> Operation:
+    """The operation that *method* declares or offers. Raises AttributeError for any other function."""
+    operation: Operation = getattr(method, "operation")
+    return operation
+
+
+def describe(function: Callable[..., Any], method: Method, path: str, reads: bool, stream: bool) -> Operation:
+    """The row for a declaring method: its signature says what is query and whether there is a body."""
+    placeholders = tuple(PLACEHOLDER.findall(path))
+    parameters = signature(function).parameters.values()
+    return Operation(
+        name=function.__name__,
+        method=method,
+        path=path,
+        description=description_of(function),
+        reads=reads,
+        placeholders=placeholders,
+        parameters=tuple(p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY and p.name not in placeholders),
+        body=any(p.kind is Parameter.VAR_KEYWORD for p in parameters),
+        function=function,
+        stream=stream,
+    )
+
+
+def answer_type(function: Callable[..., Any]) -> type:
+    """The type of JSON value that a declaring method's answer is: dict, list, or object for any (Any, streams)."""
+    hint = get_type_hints(function).get("return")
+    found = get_origin(hint) or hint
+    return found if found in (dict, list) else object
+
+
+def description_of(function: Callable[..., Any]) -> str:
+    """A function's docstring on one line."""
+    return " ".join((function.__doc__ or "").split())
+
+
+def _declare(method: Method, path: str, facts: Facts, *, reads: bool = False, stream: bool = False) -> Decorator:
+    def decorate(function: F) -> F:
+        row = replace(describe(function, method, path, reads, stream), **facts)
+        expected = answer_type(function)
+
+        @wraps(function)
+        async def send(self: Area, /, **arguments: Any) -> Any:
+            answer = await self.sender.send(row, arguments)
+            if isinstance(answer, expected) or (answer is None and not row.reads):
+                return answer
+            raise ApiError("it has another form than expected", kind="answer", maybe_applied=not row.reads)
+
+        @wraps(function)
+        def events(self: Area, /, **arguments: Any) -> AsyncGenerator[JsonObject, None]:
+            return self.sender.stream(row, arguments)
+
+        declared = events if stream else send
+        setattr(declared, "operation", row)
+        return cast(F, declared)
+
+    return decorate
+
+
+def offers(declared: Callable[..., Any]) -> Decorator:
+    """Offer the operation of *declared* by a method with a body: its own name, arguments, description and answer.
+
+    *declared* has a name that starts with an underscore, so it is no tool itself.
+    """
+
+    def decorate(function: F) -> F:
+        row = operation_of(declared)
+        own = replace(row, name=function.__name__, description=description_of(function), function=function)
+        setattr(function, "operation", own)
+        return function
+
+    return decorate
+
+
+def get(path: str, **facts: Unpack[Facts]) -> Decorator:
+    """Declare a read by GET."""
+    return _declare("GET", path, facts, reads=True)
+
+
+def post(path: str, *, reads: bool = False, stream: bool = False, **facts: Unpack[Facts]) -> Decorator:
+    """Declare a POST; with *reads* it is a query that changes nothing, with *stream* it answers with events."""
+    return _declare("POST", path, facts, reads=reads, stream=stream)
+
+
+def put(path: str, **facts: Unpack[Facts]) -> Decorator:
+    """Declare a PUT: it replaces the whole of something."""
+    return _declare("PUT", path, facts)
+
+
+def patch(path: str, **facts: Unpack[Facts]) -> Decorator:
+    """Declare a PATCH: what is left out stays as it is."""
+    return _declare("PATCH", path, facts)
+
+
+def delete(path: str, **facts: Unpack[Facts]) -> Decorator:
+    """Declare a DELETE."""
+    return _declare("DELETE", path, facts)

@@ -1,0 +1,96 @@
+"""The API's own reason for a refusal, found in the shapes it uses, and cleaned so that it may be shown.
+
+Pure functions. Shapes: {error: text}, RFC 9457 problems (title, detail, code, details[{issue, field}]),
+{message: text}, batch problems (invalidItems), and lists of blockers [{id, type, error}].
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+MAX_REASON = 500
+MAX_READ = 20_000
+"""Characters of a text that are looked at: the cleaning must not be given megabytes."""
+
+HIDDEN = frozenset({403})
+"""Statuses, besides 5xx and 401, whose body says how the API works inside rather than what to do."""
+
+TAG = re.compile(r"<(script|style)\b.*?(</\1>|\Z)|<[^<>]{0,500}>", re.IGNORECASE | re.DOTALL)
+STACK = re.compile(
+    r"Traceback \(most recent call last\)|\bgoroutine \d+ \[|\n[ \t]{1,20}at \S+.{0,200}[:(]\d+"
+    r"|\bFile \"[^\"]{0,300}\", line \d"
+)
+URL = re.compile(r"\b(?:[a-z][a-z0-9+.-]{1,15}://|www\.)[^\s\"'<>]*", re.IGNORECASE)
+EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
+SECRET = re.compile(
+    r"\bBearer\s+\S+|\beyJ[\w-]*(?:\.[\w-]*)*|\b(?:token|secret|password|api[_-]?key)\s*[=:]\s*\S+|[\w+/=-]{40,}",
+    re.IGNORECASE,
+)
+
+
+def reason(status: int, body: bytes) -> str:
+    """What a body of this *status* says about the failure; "" where there is nothing that may be shown."""
+    if status in HIDDEN or status == 401 or not 400 <= status < 500:
+        return ""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ""
+    return clean("; ".join(dict.fromkeys(_texts(value))))
+
+
+def clean(text: str) -> str:
+    """*text* without markup, addresses, credentials, stack traces and invisible characters; at most 500 characters."""
+    text = text[:MAX_READ]
+    if found := STACK.search(text):
+        text = text[: found.start()]
+    text = TAG.sub(" ", text)
+    text = "".join(letter if _visible(letter) else " " for letter in text)
+    for pattern, word in ((SECRET, "[removed]"), (URL, "[link]"), (EMAIL, "[address]")):
+        text = pattern.sub(word, text)
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
+
+
+def _visible(letter: str) -> bool:
+    """Neither a control, format (bidi, zero-width, tag), surrogate nor private-use character."""
+    return not unicodedata.category(letter).startswith("C")
+
+
+def _texts(value: Any) -> Iterable[str]:
+    """The sentences of an error body, most telling first; its code only where there is no sentence."""
+    if isinstance(value, list):
+        return [_blocker(item) for item in value[:5] if isinstance(item, dict)]
+    if not isinstance(value, dict):
+        return []
+    found = [*_sentences(value), *_fields(value)]
+    code = value.get("code")
+    return found or ([code] if isinstance(code, str) else [])
+
+
+def _sentences(value: dict[str, Any]) -> list[str]:
+    inner = value.get("error")
+    nested = list(_texts(inner)) if isinstance(inner, dict) else []
+    own = [value.get(name) for name in ("error", "detail", "message")]
+    found = [text for text in own if isinstance(text, str) and text.strip()]
+    title = value.get("title")
+    return nested + found or ([title] if isinstance(title, str) else [])
+
+
+def _fields(value: dict[str, Any]) -> list[str]:
+    """What is wrong with single fields: details[{field, issue}] and invalidItems."""
+    lists = [value.get("details"), value.get("invalidItems")]
+    items = [item for group in lists if isinstance(group, list) for item in group[:5]]
+    return [_field(item) if isinstance(item, dict) else str(item) for item in items]
+
+
+def _field(item: dict[str, Any]) -> str:
+    names = ("field", "id", "issue", "reason", "message", "error")
+    return ": ".join(str(item[name]) for name in names if isinstance(item.get(name), str | int))
+
+
+def _blocker(item: dict[str, Any]) -> str:
+    return " ".join(str(item[name]) for name in ("type", "id", "error") if isinstance(item.get(name), str | int))

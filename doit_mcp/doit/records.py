@@ -1,0 +1,84 @@
+"""Parts of bodies and answers that many operations share: TypedDicts, the source of types and of schemas."""
+
+from typing import Annotated, Literal, Required, TypedDict
+
+from ..protocol.schema import Length
+
+DimensionType = Literal[
+    "datetime",
+    "fixed",
+    "optional",
+    "label",
+    "tag",
+    "project_label",
+    "system_label",
+    "attribution",
+    "attribution_group",
+    "allocation",
+    "allocation_rule",
+    "gke",
+    "gke_label",
+]
+MatchMode = Literal["is", "starts_with", "ends_with", "contains", "regexp"]
+Currency = Literal[
+    "USD",
+    "ILS",
+    "EUR",
+    "AUD",
+    "CAD",
+    "GBP",
+    "DKK",
+    "NOK",
+    "SEK",
+    "BRL",
+    "SGD",
+    "MXN",
+    "CHF",
+    "MYR",
+    "TWD",
+    "EGP",
+    "ZAR",
+    "JPY",
+    "IDR",
+    "AED",
+    "THB",
+    "COP",
+]
+Role = Literal["owner", "editor", "viewer"]
+
+
+class Page(TypedDict, total=False):
+    """What every page of a list has besides its rows."""
+
+    pageToken: Annotated[str | None, "Give this to get the next page; missing, null or empty on the last."]
+    rowCount: int
+
+
+class Filter(TypedDict, total=False):
+    """Values of one dimension to include or leave out."""
+
+    id: Required[Annotated[str, "Dimension, e.g. service_description, cloud_provider, project_id, or a label's key."]]
+    type: Required[Annotated[DimensionType, "Kind of the dimension; fixed for the built-in ones."]]
+    mode: Annotated[MatchMode, "How values are compared; is, if left out."]
+    inverse: Annotated[bool, "true leaves the values out instead."]
+    values: Annotated[list[str], "Values exactly as they occur in the data."]
+    caseInsensitive: Annotated[bool, "For starts_with, ends_with and contains."]
+    includeNull: Annotated[bool, "Also rows without a value."]
+
+
+class Collaborator(TypedDict):
+    """Somebody who may see or change a resource."""
+
+    email: str
+    role: Role
+
+
+class SlackChannel(TypedDict, total=False):
+    """A Slack channel that is notified."""
+
+    id: Required[Annotated[str, Length(1)]]
+    name: Required[Annotated[str, Length(1)]]
+    customerId: str
+    shared: bool
+    type: str
+    workspace: str

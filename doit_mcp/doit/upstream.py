@@ -1,0 +1,166 @@
+"""The one connection pool to the DoiT API, and one exchange over it: sent exactly once, read with a bound."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+import orjson
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientHandlerType,
+    ClientOSError,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ConnectionTimeoutError,
+    DummyCookieJar,
+    ServerDisconnectedError,
+    TCPConnector,
+)
+from yarl import URL
+
+from .errors import ApiError
+from .operation import Query, Request
+
+MAX_URL = 8_192
+MAX_BODY = 8 << 20
+CONNECT_TIMEOUT = 5.0
+TIMEOUT = 25.0
+SLOW_TIMEOUT = 40.0
+
+
+class SeveredError(ClientError):
+    """The connection broke after the request may have been sent.
+
+    Its class matters: aiohttp repeats PUT and DELETE by itself after a ServerDisconnectedError or ClientOSError.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as it came; *body* is decompressed. *whole* is False if the bound cut it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    whole: bool
+
+
+async def once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Client middleware: keep aiohttp from sending a request again on its own account (security F3)."""
+    try:
+        return await handler(request)
+    except (ClientConnectorError, ConnectionTimeoutError):
+        raise
+    except (ClientOSError, ServerDisconnectedError) as error:
+        raise SeveredError(str(error)) from error
+
+
+def open_session() -> ClientSession:
+    """A session fit for the API: no cookies between users, no limit on connections (each caller's share is limited
+    before it comes here). Must be called in a running event loop."""
+    return ClientSession(cookie_jar=DummyCookieJar(), connector=TCPConnector(limit=0, ttl_dns_cache=60))
+
+
+@asynccontextmanager
+async def connect(
+    base_url: str, *, timeout: float = TIMEOUT, slow_timeout: float = SLOW_TIMEOUT
+) -> AsyncIterator["Upstream"]:
+    """An Upstream with a session of its own, closed at the end."""
+    async with open_session() as http:
+        yield Upstream(http, base_url, timeout=timeout, slow_timeout=slow_timeout)
+
+
+class Upstream:
+    """The DoiT API at *base_url* (a path in it is kept), reached through *http*. One per process.
+
+    *timeout* and *slow_timeout* are seconds for one whole exchange, of ordinary operations and of those that compute.
+    """
+
+    def __init__(
+        self,
+        http: ClientSession,
+        base_url: str,
+        *,
+        timeout: float = TIMEOUT,
+        slow_timeout: float = SLOW_TIMEOUT,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        max_body: int = MAX_BODY,
+    ) -> None:
+        self._http = http
+        self._base = base_url.rstrip("/")
+        self._connect = connect_timeout
+        self.timeout = timeout
+        self.slow_timeout = slow_timeout
+        self.max_body = max_body
+
+    def url(self, request: Request, extra: Iterable[tuple[str, str]]) -> URL:
+        """The address of *request* with the *extra* query parameters. Raises ApiError (kind "argument") if over 8 KB.
+
+        It is handed over as already encoded, so that nothing normalises the path once more (security U1).
+        """
+        pairs = [*pairs_of(request.query), *extra]
+        try:
+            query = urlencode(pairs, quote_via=quote, safe="")
+        except UnicodeEncodeError:
+            raise ApiError("an argument is not valid Unicode text", kind="argument") from None
+        text = f"{self._base}{request.path}" + (f"?{query}" if query else "")
+        if len(text) > MAX_URL:
+            raise ApiError("the arguments are too long for one request", kind="argument")
+        return URL(text, encoded=True)
+
+    @asynccontextmanager
+    async def open(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
+    ) -> AsyncIterator[ClientResponse]:
+        """Send one request and give its response; whatever interrupts the reading closes the connection at once."""
+        limits = ClientTimeout(total=timeout, sock_connect=self._connect)
+        response = await self._http.request(
+            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False, middlewares=(once,)
+        )
+        try:
+            yield response
+        finally:
+            # Not release(): an unread rest would hold the connection while it is drained.
+            if not response.content.at_eof():
+                response.close()
+            else:
+                response.release()
+
+    async def exchange(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
+    ) -> Reply:
+        """Send one request and read the answer. Raises aiohttp.ClientError or TimeoutError."""
+        async with self.open(method, url, headers, body, timeout) as response:
+            content, whole = await self.read(response)
+            return Reply(response.status, response.headers, content, whole)
+
+    async def read(self, response: ClientResponse) -> tuple[bytes, bool]:
+        """The body, decompressed, up to the bound; and whether that is all of it."""
+        content = bytearray()
+        async for chunk in response.content.iter_any():
+            content += chunk
+            if len(content) > self.max_body:
+                return bytes(content[: self.max_body]), False
+            # Yield: a body that is here already would otherwise be read without a pause for others.
+            await asyncio.sleep(0)
+        return bytes(content), True
+
+
+def pairs_of(query: Query) -> list[tuple[str, str]]:
+    """The query as name and value pairs: a list repeats its name."""
+    return [
+        (name, item) for name, value in query.items() for item in (value if isinstance(value, list) else [value])
+    ]
+
+
+def encode(body: object) -> bytes:
+    """*body* as JSON. Raises ApiError (kind "argument") for what JSON cannot carry."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        raise ApiError("an argument holds text or a number that JSON cannot carry", kind="argument") from None

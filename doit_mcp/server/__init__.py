@@ -1,0 +1,1 @@
+"""Answers MCP requests; knows no HTTP."""

@@ -1,0 +1,223 @@
+"""RunningCall: what a tool, prompt or resource gets of its request; and the rounds of a request that asks back."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import orjson
+
+from ..catalogue.call import CannotAsk, Question
+from ..doit import Doit
+from ..protocol import extensions
+from ..protocol.inbound import LEVELS
+from ..protocol.jsonrpc import (
+    INVALID_PARAMS,
+    MISSING_CLIENT_CAPABILITY,
+    JsonObject,
+    Request,
+    RpcError,
+    notification_bytes,
+)
+from ..protocol.wire import fit
+from .asking import Asker, ByRetry, InputRequired, Nobody, OnStream, inputs, required
+from .context import Context
+
+T = TypeVar("T")
+
+# How long a person may think before the state of a request has to be asked for anew.
+STATE_LIFE = 900.0
+MOST_STATE = 32 << 10
+
+
+class Detach(Exception):
+    """The call wants to go on as a task; *known* is what the client has answered so far."""
+
+    known: Mapping[str, JsonObject] = {}
+
+
+class RunningCall:
+    """Implements :class:`doit_mcp.catalogue.call.Call` for one request."""
+
+    def __init__(self, context: Context, request: Request, name: str, asker: Asker, *, task: bool = False) -> None:
+        self._context, self._request, self._name, self._asker, self._task = context, request, name, asker, task
+        self._doit: Doit | None = None
+        self._steps = 0.0
+        self._deadline: asyncio.Timeout | None = None
+
+    @property
+    def doit(self) -> Doit:
+        """The DoiT API, for this caller and this call."""
+        if self._doit is None:
+            self._doit = self._context.connect(self._name, self._context.caller, self._report)
+        return self._doit
+
+    @property
+    def capabilities(self) -> JsonObject:
+        """What the client declared."""
+        return self._context.caller.capabilities
+
+    async def within(self, seconds: float, work: Awaitable[T]) -> T:
+        """The result of *work*; TimeoutError after *seconds*, not counting the time in which the client is asked."""
+        async with asyncio.timeout(seconds) as self._deadline:
+            return await work
+
+    async def _report(self, message: str) -> None:
+        await self.progress(self._steps + 1, message=message)
+
+    async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Send a progress notification if the request has a token; *done* has to rise (Progress)."""
+        meta = self._request.params.get("_meta")
+        token = meta.get("progressToken") if isinstance(meta, dict) else None
+        # A task's progress goes nowhere: its request has been answered (tasks extension, Y7).
+        if isinstance(token, bool) or not isinstance(token, (str, int)) or self._task:
+            return
+        self._steps = done
+        params: JsonObject = {"progressToken": token, "progress": done}
+        if total is not None:
+            params["total"] = total
+        if message:
+            params["message"] = message
+        fitted = fit("Progress", params, self._context.caller.revision)
+        await self._context.channel.send(notification_bytes("notifications/progress", fitted))
+
+    async def log(self, level: str, data: object, logger: str = "") -> None:
+        """Send a log message if the client wants this level: by request, or by session (Logging)."""
+        context = self._context
+        if context.caller.revision.era.stateless:
+            least = context.caller.level
+        else:
+            least = context.session.level if context.session is not None else None
+        if least is None or LEVELS.index(level) < LEVELS.index(least) or self._task:
+            return
+        params: JsonObject = {"level": level, "data": data} | ({"logger": logger} if logger else {})
+        await context.channel.send(notification_bytes("notifications/message", params))
+
+    def can_ask(self, question: Question) -> bool:
+        """Whether there is somebody to ask, and the client declared that it can be asked this."""
+        return not isinstance(self._asker, Nobody) and required(self._context.caller, question) is None
+
+    async def ask(self, key: str, method: str, params: JsonObject) -> JsonObject:
+        """One question."""
+        return (await self.ask_all({key: Question(method, params)}))[key]
+
+    async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
+        """Several questions at once; what the client did not declare is never asked (R4)."""
+        needed: JsonObject = {}
+        for question in questions.values():
+            needed |= required(self._context.caller, question) or {}
+        if needed:
+            raise CannotAsk(needed)
+        with self._pause():
+            answers = await self._asker.ask(questions)
+        # Its time ran while the client was asked.
+        self._doit = None
+        return answers
+
+    def _pause(self) -> _Pause:
+        return _Pause(self._deadline)
+
+    async def background(self, *, required: bool = False) -> None:
+        """Become a task where the client can follow one (SEP-2663: the server's choice, call by call)."""
+        if self._task:
+            return
+        if extensions.declares(self._context.caller, extensions.TASKS):
+            raise Detach
+        if required:
+            raise CannotAsk(extensions.required(extensions.TASKS))
+
+    async def release(self) -> None:
+        """Let the connection go."""
+        await self._context.channel.release()
+
+
+class _Pause:
+    """Stops a deadline's clock."""
+
+    def __init__(self, deadline: asyncio.Timeout | None) -> None:
+        self._deadline = deadline
+        self._left: float | None = None
+
+    def __enter__(self) -> None:
+        if self._deadline is not None and (when := self._deadline.when()) is not None:
+            self._left = when - asyncio.get_running_loop().time()
+            self._deadline.reschedule(None)
+
+    def __exit__(self, *failure: object) -> None:
+        if self._deadline is not None and self._left is not None and not self._deadline.expired():
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._left)
+
+
+def asker_of(context: Context, request: Request, before: Mapping[str, JsonObject]) -> Asker:
+    """How this request's client is asked."""
+    if context.caller.revision.era.stateless:
+        return ByRetry(request, before)
+    return OnStream(context.session, context.channel.send) if context.session is not None else Nobody()
+
+
+Work = Callable[[RunningCall], Awaitable[JsonObject]]
+
+
+async def rounds(context: Context, request: Request, name: str, work: Work) -> JsonObject:
+    """The result of *work*, or one that asks for what is missing (2026-07-28, Multi Round-Trip Requests).
+
+    Raises RpcError -32021 for what the client did not declare, in the era that has it; CannotAsk in the other.
+    """
+    before = answers_before(context, request)
+    asker = asker_of(context, request, before)
+    try:
+        return await work(RunningCall(context, request, name, asker))
+    except InputRequired as needed:
+        return {
+            "resultType": "input_required",
+            "inputRequests": needed.requests,
+            "requestState": _sealed(context, request, {**before, **asker.known}),
+        }
+    except Detach as away:
+        away.known = {**before, **asker.known}
+        raise
+    except CannotAsk as missing:
+        if not context.caller.revision.era.stateless:
+            raise
+        raise unable(request, missing) from None
+
+
+def unable(request: Request, missing: CannotAsk) -> RpcError:
+    """The error that names the capabilities a client would have to declare."""
+    data = {"requiredCapabilities": missing.required}
+    return RpcError(MISSING_CLIENT_CAPABILITY, "The client did not declare a required capability", data, id=request.id)
+
+
+def answers_before(context: Context, request: Request) -> dict[str, JsonObject]:
+    """What the client answered in earlier rounds; RpcError -32602 for a state that is not ours for this request."""
+    if not context.caller.revision.era.stateless:
+        return {}
+    inputs(request)
+    state = request.params.get("requestState")
+    if state is None:
+        return {}
+    try:
+        if not isinstance(state, str):
+            raise ValueError("no text")
+        known: dict[str, JsonObject] = context.shared.seals.open(binding(context, request), state)
+        return known
+    except ValueError as wrong:
+        text = "Invalid params: params.requestState is not one of this request, or too old; repeat it without"
+        raise RpcError(INVALID_PARAMS, text, id=request.id) from wrong
+
+
+def _sealed(context: Context, request: Request, known: Mapping[str, JsonObject]) -> str:
+    if len(orjson.dumps(known)) > MOST_STATE:
+        raise RpcError(INVALID_PARAMS, "Invalid params: the answers are too large", id=request.id)
+    return context.shared.seals.close(binding(context, request), known, STATE_LIFE)
+
+
+def binding(context: Context, request: Request) -> bytes:
+    """What a state is good for: this principal and this request, whatever its id (R6)."""
+    params: dict[str, Any] = {
+        name: value for name, value in request.params.items() if name in ("name", "uri", "arguments")
+    }
+    text = orjson.dumps([context.owner, request.method, params], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).digest()

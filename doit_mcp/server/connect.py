@@ -1,0 +1,30 @@
+"""From a caller's credential and tenant to the DoiT API for one call, with what the API is told about the call."""
+
+from __future__ import annotations
+
+from .. import __version__
+from ..doit import Doit
+from ..doit.client import Client, Credential
+from ..doit.upstream import Upstream
+from ..protocol.inbound import Caller
+from .context import Report
+
+
+def connect(
+    upstream: Upstream, credential: Credential, tenant: str, name: str, caller: Caller, report: Report
+) -> Doit:
+    """The API for one call of the tool called *name*: always as this *tenant*, whatever a client says (security C1)."""
+    return Doit.of(Client(upstream, credential, tenant, tracking(name, caller), report))
+
+
+def tracking(name: str, caller: Caller) -> dict[str, str]:
+    """What DoiT counts calls by: this server, the tool, the client's own name and version, and the revision."""
+    said = {
+        "mcpTool": name,
+        "mcpClient": caller.client.get("name"),
+        "mcpClientVersion": caller.client.get("version"),
+        "mcpProtocolVersion": caller.revision.name,
+    }
+    return {"mcp": "true", "mcpVersion": __version__} | {
+        key: value for key, value in said.items() if isinstance(value, str) and value
+    }

@@ -1,0 +1,99 @@
+"""Context: everything that answering one request may use."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..catalogue.prompts import Prompt
+from ..catalogue.resources import Resource, Template
+from ..catalogue.skills import Skill
+from ..catalogue.tools import Tool
+from ..doit import Doit
+from ..protocol.inbound import Caller, Headers
+from ..protocol.jsonrpc import JsonObject
+from ..protocol.parameters import mirrors
+from .hub import Hub
+from .seals import Seals
+from .sessions import Session
+from .tasks import Tasks
+
+Report = Callable[[str], Awaitable[None]]
+# What is called ("" where it is no tool), who calls, where progress goes -> the API for this call.
+Connect = Callable[[str, Caller, Report], Doit]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offer:
+    """What this server offers on a path: the same for every caller who comes that way. Equal only to itself."""
+
+    tools: tuple[Tool, ...]
+    server_info: JsonObject
+    instructions: str = ""
+    # Callable by name although no list shows them.
+    unlisted: tuple[Tool, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    templates: tuple[Template, ...] = ()
+    skills: tuple[Skill, ...] = ()
+    # Whether the lists can change while the server runs, and with them what is declared.
+    changing: bool = False
+    page_size: int = 200
+    # How long a client may reuse lists, and for whom: behind authorization never for others (2026-07-28, Caching).
+    cache_ms: int = 300_000
+    tool_named: Mapping[str, Tool] = field(init=False)
+    prompt_named: Mapping[str, Prompt] = field(init=False)
+    resource_at: Mapping[str, Resource] = field(init=False)
+    # Tools with arguments that a header repeats.
+    mirrored: frozenset[str] = field(init=False)
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        named = {tool.name: tool for tool in (*self.tools, *self.unlisted)}
+        if len(named) != len(self.tools) + len(self.unlisted):
+            raise ValueError("two tools of one offer have the same name")
+        names = " ".join((*(tool.name for tool in self.tools), *(prompt.name for prompt in self.prompts)))
+        object.__setattr__(self, "tool_named", named)
+        mirrored = frozenset(tool.name for tool in named.values() if mirrors(tool.input_schema))
+        object.__setattr__(self, "mirrored", mirrored)
+        object.__setattr__(self, "prompt_named", {prompt.name: prompt for prompt in self.prompts})
+        object.__setattr__(self, "resource_at", {resource.uri: resource for resource in self.resources})
+        object.__setattr__(self, "fingerprint", hashlib.sha256(names.encode()).hexdigest()[:8])
+
+
+class Channel(Protocol):
+    """The way to the client, ahead of a request's answer."""
+
+    async def send(self, data: bytes) -> None:
+        """Send one message. A client that cannot take it, or left, is spared it; that is no error."""
+
+    async def release(self) -> None:
+        """Let the connection go where the client can fetch the rest later; otherwise nothing happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all requests of a process share."""
+
+    hub: Hub
+    seals: Seals
+    tasks: Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request's surroundings: what is offered, who asks, how to reach DoiT for them and how to speak first.
+
+    *owner* is the caller's principal as a key; *headers* are those of the request on HTTP.
+    """
+
+    offer: Offer
+    caller: Caller
+    owner: str
+    connect: Connect
+    channel: Channel
+    shared: Shared
+    session: Session | None = None
+    headers: Headers | None = None

@@ -1,0 +1,93 @@
+"""The table of handlers, and the one way from a request to the bytes of its answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import orjson
+
+from ..protocol.jsonrpc import (
+    INTERNAL_ERROR,
+    METHOD_NOT_FOUND,
+    JsonObject,
+    Request,
+    RpcError,
+    error_bytes,
+    result_bytes,
+)
+from . import completion, levels, lifecycle, prompts, resources, skills, subscriptions, task_requests, tools
+from .context import Context, Offer
+
+log = logging.getLogger(__name__)
+
+# A handler that keeps its whole sealed answer serialized returns it as a fragment.
+Handler = Callable[[Context, Request], Awaitable[JsonObject | orjson.Fragment]]
+
+HANDLERS: dict[str, Handler] = {
+    "server/discover": lifecycle.discover,
+    "ping": lifecycle.ping,
+    "tools/list": tools.list_tools,
+    "tools/call": tools.call,
+    "prompts/list": prompts.list_prompts,
+    "prompts/get": prompts.get,
+    "resources/list": resources.list_resources,
+    "resources/templates/list": resources.list_templates,
+    "resources/read": resources.read,
+    "resources/subscribe": resources.subscribe,
+    "resources/unsubscribe": resources.unsubscribe,
+    "completion/complete": completion.complete,
+    "logging/setLevel": levels.set_level,
+    "subscriptions/listen": subscriptions.listen,
+    "tasks/get": task_requests.get,
+    "tasks/update": task_requests.update,
+    "tasks/cancel": task_requests.cancel,
+    "skills/list": skills.list_skills,
+    "skills/get": skills.get,
+    "resources/directory/read": skills.read_directory,
+}
+
+# Requests that wait for nobody: answered in place, with nothing to cancel and nothing to outlive the connection.
+AT_ONCE = frozenset(
+    "server/discover ping tools/list prompts/list resources/list resources/templates/list resources/subscribe"
+    " resources/unsubscribe logging/setLevel tasks/get tasks/update tasks/cancel skills/list skills/get"
+    " resources/directory/read".split()
+)
+
+
+def offers(offer: Offer, method: str) -> bool:
+    """Whether the capability that *method* belongs to is offered at all (row 9 of the ladder)."""
+    match method.partition("/")[0]:
+        case "prompts":
+            return bool(offer.prompts)
+        case "skills":
+            return bool(offer.skills)
+        case "resources":
+            return bool(offer.skills if "directory" in method else offer.resources or offer.templates or offer.skills)
+        case "completion":
+            return bool(offer.prompts or offer.templates)
+    return True
+
+
+async def dispatch(context: Context, request: Request) -> bytes:
+    """The success answer to *request*; raises RpcError for every other outcome that has a name."""
+    revision = context.caller.revision
+    handler = HANDLERS.get(request.method) if request.method in revision.requests else None
+    if handler is None or not offers(context.offer, request.method):
+        raise RpcError(METHOD_NOT_FOUND, f"Method not found: {request.method[:80]}", id=request.id)
+    result = await handler(context, request)
+    if not isinstance(result, orjson.Fragment):
+        result = revision.era.seal(result, context.offer.server_info)
+    return result_bytes(request.id, result)
+
+
+async def answer(context: Context, request: Request) -> tuple[int, bytes]:
+    """HTTP status and body for *request*: the one place where a failure becomes a JSON-RPC error."""
+    try:
+        return 200, await dispatch(context, request)
+    except RpcError as error:
+        return context.caller.revision.era.status(error.code), error_bytes(error, request.id)
+    except Exception:
+        log.exception("a handler failed", extra={"method": request.method[:80]})
+        fault = RpcError(INTERNAL_ERROR, "Internal error")
+        return context.caller.revision.era.status(fault.code), error_bytes(fault, request.id)

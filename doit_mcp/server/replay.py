@@ -1,0 +1,104 @@
+"""Replay: what was sent on a session's streams, kept for a client that lost the connection and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+
+MOST_EVENTS = 512
+MOST_BYTES = 64 << 20
+
+
+class Log:
+    """The events of one stream; *done* once its last message is in."""
+
+    __slots__ = ("_changed", "bytes", "done", "events", "first", "stream")
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+        self.first = 1
+        self.events: list[bytes] = []
+        self.bytes = 0
+        self.done = False
+        self._changed = asyncio.Event()
+
+    def changed(self) -> None:
+        """Wake whoever follows."""
+        self._changed.set()
+
+    def id_of(self, number: int) -> str:
+        """The event id of the message with this number; number 0 is the stream's beginning."""
+        return f"{self.stream}_{number}"
+
+    async def after(self, number: int) -> AsyncIterator[tuple[str, bytes]]:
+        """(event id, message) of everything after *number*, past and to come, until the stream is done."""
+        while True:
+            while number - self.first + 1 < len(self.events):
+                number = max(number + 1, self.first)
+                yield self.id_of(number), self.events[number - self.first]
+            if self.done:
+                return
+            self._changed.clear()
+            await self._changed.wait()
+
+
+class Replays:
+    """Logs of all sessions of a process, the oldest forgotten first when they take too much room."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._logs: OrderedDict[tuple[str, str], Log] = OrderedDict()
+        self._streams: dict[str, set[str]] = {}
+        self.bytes = 0
+
+    def open(self, session: str, stream: str) -> Log:
+        """A new log for a stream of a session."""
+        log = self._logs[session, stream] = Log(stream)
+        self._streams.setdefault(session, set()).add(stream)
+        return log
+
+    def add(self, session: str, log: Log, data: bytes, *, last: bool = False) -> str:
+        """Keep a message; its event id."""
+        log.events.append(data)
+        log.bytes += len(data)
+        log.done = last
+        if (session, log.stream) in self._logs:
+            self.bytes += len(data)
+            if len(log.events) > MOST_EVENTS:
+                self._forget_first(log)
+            while self.bytes > self._most_bytes:
+                self._drop(*next(iter(self._logs)))
+        log.changed()
+        return log.id_of(log.first + len(log.events) - 1)
+
+    def _forget_first(self, log: Log) -> None:
+        gone = log.events.pop(0)
+        log.first += 1
+        log.bytes -= len(gone)
+        self.bytes -= len(gone)
+
+    def find(self, session: str, event_id: str) -> tuple[Log, int] | None:
+        """The log and number that an event id of this session stands for; never another session's (security S7)."""
+        stream, _, number = event_id.rpartition("_")
+        log = self._logs.get((session, stream))
+        if log is None or not number.isascii() or not number.isdecimal() or len(number) > 9:
+            return None
+        # A number whose successors are forgotten cannot be continued without a gap.
+        return (log, int(number)) if log.first - 1 <= int(number) < log.first + len(log.events) else None
+
+    def forget(self, session: str) -> None:
+        """The session ended; so do the logs, and whoever follows them."""
+        for stream in list(self._streams.get(session, ())):
+            log = self._drop(session, stream)
+            log.done = True
+            log.changed()
+
+    def _drop(self, session: str, stream: str) -> Log:
+        log = self._logs.pop((session, stream))
+        self.bytes -= log.bytes
+        streams = self._streams[session]
+        streams.remove(stream)
+        if not streams:
+            del self._streams[session]
+        return log

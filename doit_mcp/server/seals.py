@@ -1,0 +1,61 @@
+"""Seals: values that a client must bring back unchanged, as the same caller, for the same purpose, in time."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+MOST = 64 << 10
+DIGEST = hashlib.sha256
+DIGEST_SIZE = 32
+
+
+class Seals:
+    """Authenticated, not encrypted: only what the client may read goes in (2026-07-28, MRTR; security J11)."""
+
+    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
+        if len(key) < DIGEST_SIZE:
+            raise ValueError("a sealing key has at least 32 bytes")
+        self._key = key
+        self._clock = clock
+
+    @classmethod
+    def derived(cls, secret: str, clock: Callable[[], float] = time.time) -> Seals:
+        """A key for this purpose alone, the same in every process that knows the secret."""
+        return cls(hmac.new(secret.encode(), b"doit-mcp request state v1", DIGEST).digest(), clock)
+
+    def close(self, binding: bytes, value: Any, life: float) -> str:
+        """*value* (JSON) sealed for *binding* for *life* seconds; raises ValueError when it is too large."""
+        body = orjson.dumps([int(self._clock() + life), value])
+        if len(body) > MOST:
+            raise ValueError("too large to be sealed")
+        return base64.urlsafe_b64encode(self._mac(binding, body) + body).decode().rstrip("=")
+
+    def open(self, binding: bytes, sealed: str) -> Any:
+        """The value; raises ValueError when the seal is broken, for something else, or too old."""
+        if len(sealed) > 2 * MOST:
+            raise ValueError("too long")
+        try:
+            raw = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, UnicodeEncodeError) as wrong:
+            raise ValueError("not base64") from wrong
+        # Several texts can decode to the same bytes; only the one that was handed out is right.
+        if base64.urlsafe_b64encode(raw).decode().rstrip("=") != sealed:
+            raise ValueError("not canonical")
+        mac, body = raw[:DIGEST_SIZE], raw[DIGEST_SIZE:]
+        if not hmac.compare_digest(mac, self._mac(binding, body)):
+            raise ValueError("not ours")
+        expires, value = orjson.loads(body)
+        if self._clock() > expires:
+            raise ValueError("expired")
+        return value
+
+    def _mac(self, binding: bytes, body: bytes) -> bytes:
+        return hmac.new(self._key, DIGEST(binding).digest() + body, DIGEST).digest()

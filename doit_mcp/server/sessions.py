@@ -1,0 +1,178 @@
+"""Sessions of the handshake era: who opened them, at which revision, what runs in them. Bounded, and gone when idle."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..protocol.inbound import Caller
+from ..protocol.jsonrpc import INVALID_REQUEST, Id, Request, Response, RpcError, notification_bytes
+from .hub import UPDATED, Change
+from .outbox import Outbox
+
+DEFAULT_LEVEL = "info"
+MOST_SUBSCRIPTIONS = 100
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """State that later requests find again; it holds no credential and authenticates nobody (security S1, S2)."""
+
+    id: str
+    owner: str
+    caller: Caller
+    touched: float
+    level: str = DEFAULT_LEVEL
+    running: dict[Id, asyncio.Task[object]] = field(default_factory=dict)
+    # What the client was asked, and waits to answer.
+    asked: dict[Id, asyncio.Future[Response]] = field(default_factory=dict)
+    # URIs whose changes the client wants to hear of.
+    subscriptions: set[str] = field(default_factory=set)
+    # Where messages go that belong to no request: the stream that is open for them, if any.
+    outbox: Outbox | None = None
+    streams: int = 0
+    questions: int = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs or listens here."""
+        return bool(self.running) or self.outbox is not None
+
+    def start(self, request: Request, task: asyncio.Task[object]) -> None:
+        """Remember the task that answers *request*; RpcError -32600 when its id is already in flight (S6)."""
+        self.check_free(request)
+        self.running[request.id] = task
+        task.add_done_callback(lambda _: self.running.pop(request.id, None))
+
+    def check_free(self, request: Request) -> None:
+        """Raise RpcError -32600 when a request with this id is being answered."""
+        if request.id in self.running:
+            raise RpcError(
+                INVALID_REQUEST, "Invalid Request: a request with this id is already in flight", id=request.id
+            )
+
+    def cancel(self, id: object) -> None:
+        """Stop the request with this id; nothing happens when there is none (Cancellation)."""
+        # 1 == True == 1.0 in Python, so only the types that an id can have are looked up.
+        if isinstance(id, (str, int)) and not isinstance(id, bool) and (task := self.running.get(id)):
+            task.cancel()
+
+    def answered(self, response: Response) -> None:
+        """The client answered a question; what nobody waits for any more is dropped."""
+        waiting = self.asked.pop(response.id, None) if response.id is not None else None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(response)
+
+    def hear(self, change: Change) -> None:
+        """Pass a change on to the client, where it listens and wants to know."""
+        if self.outbox is None or (change.method == UPDATED and change.about not in self.subscriptions):
+            return
+        self.outbox.put(notification_bytes(change.method, change.params or {}))
+
+    def listen(self, outbox: Outbox) -> None:
+        """Messages go to *outbox* from now on; the stream before it ends."""
+        if self.outbox is not None:
+            self.outbox.close()
+        self.outbox = outbox
+
+    def leave(self, outbox: Outbox) -> None:
+        """The stream of *outbox* is gone."""
+        if self.outbox is outbox:
+            self.outbox = None
+
+    def end(self) -> None:
+        """Stop everything that runs here."""
+        for task in list(self.running.values()):
+            task.cancel()
+        if self.outbox is not None:
+            self.outbox.close()
+
+
+def new_id() -> str:
+    """An unguessable session id of visible ASCII (Session Management; security S3)."""
+    return secrets.token_hex(24)
+
+
+class Sessions:
+    """The sessions of one process; the least recently used go first when a bound is reached (security S8)."""
+
+    def __init__(
+        self,
+        *,
+        idle: float,
+        per_owner: int,
+        total: int,
+        clock: Callable[[], float] = time.monotonic,
+        ended: Callable[[Session], None] = lambda _: None,
+    ) -> None:
+        self._idle, self._per_owner, self._total, self._clock = idle, per_owner, total, clock
+        self._ended = ended
+        self._all: OrderedDict[str, Session] = OrderedDict()
+        self._owned: dict[str, OrderedDict[str, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def open(self, owner: str, caller: Caller) -> Session:
+        """A new session of *owner* with a fresh, unguessable id."""
+        self.expire()
+        owned = self._owned.get(owner)
+        if owned is not None and len(owned) >= self._per_owner:
+            self.close(self._all[next(iter(owned))])
+        elif len(self._all) >= self._total:
+            self.close(next(iter(self._all.values())))
+        session = Session(new_id(), owner, caller, self._clock())
+        self._all[session.id] = session
+        self._owned.setdefault(owner, OrderedDict())[session.id] = None
+        return session
+
+    def find(self, id: str, owner: str) -> Session | None:
+        """The live session with this id, if *owner* opened it; using it keeps it alive."""
+        session = self._all.get(id)
+        if session is None or session.owner != owner:
+            return None
+        now = self._clock()
+        if self._expired(session, now):
+            self.close(session)
+            return None
+        session.touched = now
+        self._all.move_to_end(id)
+        self._owned[owner].move_to_end(id)
+        return session
+
+    def close(self, session: Session) -> None:
+        """End the session; its id is unknown from now on."""
+        if self._all.pop(session.id, None) is None:
+            return
+        owned = self._owned[session.owner]
+        del owned[session.id]
+        if not owned:
+            del self._owned[session.owner]
+        session.end()
+        self._ended(session)
+
+    def expire(self) -> None:
+        """Close what has been idle for too long; the order of use makes this cost nothing when nothing is due."""
+        now = self._clock()
+        while self._all:
+            session = next(iter(self._all.values()))
+            if now - session.touched < self._idle:
+                return
+            if session.busy:
+                # In use although nothing arrived: it moves to the young end.
+                session.touched = now
+                self._all.move_to_end(session.id)
+            else:
+                self.close(session)
+
+    def _expired(self, session: Session, now: float) -> bool:
+        return now - session.touched >= self._idle and not session.busy
+
+    def end_all(self) -> None:
+        """Close every session (shutdown)."""
+        for session in list(self._all.values()):
+            self.close(session)

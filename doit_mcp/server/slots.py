@@ -1,0 +1,56 @@
+"""How many calls may run at once: in all, and for one principal, so that nobody takes every place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Full(Exception):
+    """No place is free; *everyone* tells whether the whole server is full or just this principal's share."""
+
+    def __init__(self, everyone: bool) -> None:
+        super().__init__(
+            "The server is busy; try again in a moment"
+            if everyone
+            else "Too many calls are in flight for this user; wait for one to finish"
+        )
+        self.everyone = everyone
+
+
+class Slots:
+    """Counts places; holds nothing for those who have none in use."""
+
+    def __init__(self, *, per_owner: int, total: int) -> None:
+        self._per_owner, self._total = per_owner, total
+        self._taken: dict[str, int] = {}
+        self.in_use = 0
+        self._empty = asyncio.Event()
+
+    @contextmanager
+    def place(self, owner: str) -> Iterator[None]:
+        """Hold a place of *owner* while the block runs; raises :class:`Full` at once when there is none."""
+        taken = self._taken.get(owner, 0)
+        if taken >= self._per_owner:
+            raise Full(everyone=False)
+        if self.in_use >= self._total:
+            raise Full(everyone=True)
+        self._taken[owner] = taken + 1
+        self.in_use += 1
+        try:
+            yield
+        finally:
+            self.in_use -= 1
+            if not self.in_use:
+                self._empty.set()
+            if self._taken[owner] == 1:
+                del self._taken[owner]
+            else:
+                self._taken[owner] -= 1
+
+    async def empty(self) -> None:
+        """Wait until nobody holds a place."""
+        while self.in_use:
+            self._empty.clear()
+            await self._empty.wait()

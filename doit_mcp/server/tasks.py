@@ -1,0 +1,220 @@
+"""Tasks: calls that go on after their request was answered (extension io.modelcontextprotocol/tasks, SEP-2663)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ..catalogue.call import NoAnswer, Question
+from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
+from .asking import check
+from .hub import TASK, Change, Hub
+
+log = logging.getLogger(__name__)
+
+LIFE_S = 3600.0
+POLL_MS = 1000
+PER_OWNER = 50
+TOTAL = 5_000
+RUNNING_PER_OWNER = 8
+FINAL = frozenset({"completed", "failed", "cancelled"})
+
+
+class TooManyTasks(Exception):
+    """The principal has as many tasks running as one may have."""
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One task. *asked* holds the questions that wait for answers; *known* the answers, by key."""
+
+    id: str
+    owner: str
+    created: float
+    updated: float
+    status: str = "working"
+    message: str = ""
+    result: JsonObject | None = None
+    error: JsonObject | None = None
+    asked: dict[str, Question] = field(default_factory=dict)
+    known: dict[str, JsonObject] = field(default_factory=dict)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    work: asyncio.Task[None] | None = None
+
+    @property
+    def created_result(self) -> JsonObject:
+        """What the request that became this task is answered with."""
+        return {"resultType": "task", **self._state()}
+
+    @property
+    def detail(self) -> JsonObject:
+        """The whole state: with the result, the error or the open questions, as the status has it."""
+        state = self._state()
+        if self.status == "completed":
+            state["result"] = self.result
+        elif self.status == "failed":
+            state["error"] = self.error
+        elif self.status == "input_required":
+            state["inputRequests"] = {
+                key: {"method": one.method, "params": one.params} for key, one in self.asked.items()
+            }
+        return state
+
+    def _state(self) -> JsonObject:
+        state: JsonObject = {
+            "taskId": self.id,
+            "status": self.status,
+            "createdAt": _instant(self.created),
+            "lastUpdatedAt": _instant(self.updated),
+            "ttlMs": int(LIFE_S * 1000),
+            "pollIntervalMs": POLL_MS,
+        }
+        return state | ({"statusMessage": self.message} if self.message else {})
+
+
+def _instant(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Tasks:
+    """The tasks of one process; each belongs to a principal, who alone can see it (Y6)."""
+
+    def __init__(self, hub: Hub, clock: Callable[[], float] = time.time) -> None:
+        self._hub = hub
+        self._clock = clock
+        self._all: OrderedDict[str, Task] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def create(
+        self, owner: str, work: Callable[[Task], Awaitable[JsonObject]], known: Mapping[str, JsonObject]
+    ) -> Task:
+        """Start *work* as a new task of *owner*, which can be looked up from now on; *known* are answers that the
+        client gave already. Raises TooManyTasks."""
+        self._expire()
+        own = [task for task in self._all.values() if task.owner == owner]
+        if sum(task.status not in FINAL for task in own) >= RUNNING_PER_OWNER:
+            raise TooManyTasks
+        if len(own) >= PER_OWNER:
+            self._remove(next(task for task in own if task.status in FINAL))
+        elif len(self._all) >= TOTAL:
+            self._remove(self._ended_first())
+        now = self._clock()
+        task = Task(secrets.token_urlsafe(24), owner, now, now, known=dict(known))
+        self._all[task.id] = task
+        task.work = asyncio.create_task(self._run(task, work))
+        return task
+
+    def find(self, id: str, owner: str) -> Task | None:
+        """The task with this id, if it is this principal's and not expired."""
+        self._expire()
+        task = self._all.get(id)
+        return task if task is not None and task.owner == owner else None
+
+    async def _run(self, task: Task, work: Callable[[Task], Awaitable[JsonObject]]) -> None:
+        try:
+            async with asyncio.timeout(LIFE_S):
+                task.result = await work(task)
+            self._move(task, "completed")
+        except asyncio.CancelledError:
+            self._move(task, "cancelled")
+            raise
+        except RpcError as error:
+            self._fail(task, error)
+        except TimeoutError:
+            self._fail(task, RpcError(INTERNAL_ERROR, "The task took too long and was stopped"))
+        except Exception:
+            log.exception("a task failed")
+            self._fail(task, RpcError(INTERNAL_ERROR, "Internal error"))
+
+    def _fail(self, task: Task, error: RpcError) -> None:
+        task.error = {"code": error.code, "message": error.message}
+        if error.data is not None:
+            task.error["data"] = error.data
+        self._move(task, "failed")
+
+    def _move(self, task: Task, status: str) -> None:
+        """A new status; the last three are never left."""
+        if task.status in FINAL:
+            return
+        task.status = status
+        self._touched(task)
+
+    def _touched(self, task: Task) -> None:
+        task.updated = self._clock()
+        self._hub.publish(Change(TASK, about=task.id, owner=task.owner, params=task.detail))
+
+    def cancel(self, task: Task) -> None:
+        """Stop the task; one that has ended stays as it is."""
+        self._move(task, "cancelled")
+        if task.work is not None:
+            task.work.cancel()
+
+    def answer(self, task: Task, answers: Mapping[str, object]) -> None:
+        """Take answers to open questions; other keys are ignored. Raises NoAnswer for one that cannot be right."""
+        taken: dict[str, JsonObject] = {}
+        for key, answer in answers.items():
+            if key in task.asked:
+                if not isinstance(answer, dict):
+                    raise NoAnswer(f"{key}: must be an object")
+                taken[key] = check(task.asked[key], answer)
+        for key, answer in taken.items():
+            task.known[key] = answer
+            del task.asked[key]
+        if taken:
+            if not task.asked and task.status == "input_required":
+                task.status = "working"
+            self._touched(task)
+            task.changed.set()
+
+    async def ask(self, task: Task, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
+        """Put questions to the client and wait; those answered before the call became a task are not asked again."""
+        missing = {key: one for key, one in questions.items() if key not in task.known}
+        if missing:
+            task.asked |= missing
+            self._move(task, "input_required")
+            while any(key not in task.known for key in missing):
+                task.changed.clear()
+                await task.changed.wait()
+        return {key: task.known[key] for key in questions}
+
+    def _ended_first(self) -> Task:
+        ended = next((task for task in self._all.values() if task.status in FINAL), None)
+        if ended is None:
+            raise TooManyTasks
+        return ended
+
+    def _expire(self) -> None:
+        oldest = self._clock() - LIFE_S
+        while self._all and (first := next(iter(self._all.values()))).created < oldest:
+            self._remove(first)
+
+    def _remove(self, task: Task) -> None:
+        del self._all[task.id]
+        self.cancel(task)
+
+    async def end_all(self) -> None:
+        """Stop every task (shutdown)."""
+        works = [task.work for task in self._all.values() if task.work is not None]
+        for task in list(self._all.values()):
+            self._remove(task)
+        await asyncio.gather(*works, return_exceptions=True)
+
+
+class InTask:
+    """How the client of a task is asked."""
+
+    def __init__(self, tasks: Tasks, task: Task) -> None:
+        self._tasks, self._task = tasks, task
+        self.known = task.known
+
+    async def ask(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
+        """Wait for the answers in the state input_required."""
+        return await self._tasks.ask(self._task, questions)

@@ -1,0 +1,139 @@
+"""``tools/list`` and ``tools/call``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import orjson
+
+from ..catalogue import answers
+from ..catalogue.call import CannotAsk, NoAnswer
+from ..catalogue.tools import Content, Tool, ToolError
+from ..doit.errors import ApiError, explain
+from ..protocol import cursors
+from ..protocol.blocks import fitting
+from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
+from ..protocol.parameters import check_parameters
+from ..protocol.revisions import Revision
+from ..protocol.wire import fit
+from .calls import Detach, RunningCall, rounds
+from .context import Context, Offer
+from .tasks import InTask, Task, TooManyTasks
+
+
+async def list_tools(context: Context, request: Request) -> orjson.Fragment:
+    """One page of the tools on offer, serialized once for all callers of a revision."""
+    start = cursors.decode(request.params.get("cursor"), context.offer.fingerprint, len(context.offer.tools))
+    return orjson.Fragment(_page(context.offer, context.caller.revision, start))
+
+
+def described(tool: Tool) -> JsonObject:
+    """The tool as the newest revision lists it."""
+    listed: JsonObject = {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "inputSchema": tool.input_schema,
+        "annotations": {"title": tool.title, **tool.annotations},
+    }
+    if tool.security:
+        listed["securitySchemes"] = list(tool.security)
+    if tool.meta:
+        listed["_meta"] = tool.meta
+    if tool.output_schema is not None:
+        listed["outputSchema"] = tool.output_schema
+    return listed
+
+
+@lru_cache(maxsize=256)
+def _page(offer: Offer, revision: Revision, start: int) -> bytes:
+    stop = start + offer.page_size
+    result: JsonObject = {"tools": [fit("Tool", described(tool), revision) for tool in offer.tools[start:stop]]}
+    if stop < len(offer.tools):
+        result["nextCursor"] = cursors.encode(stop, offer.fingerprint)
+    result |= fit("Cacheable", {"ttlMs": offer.cache_ms, "cacheScope": "private"}, revision)
+    return orjson.dumps(revision.era.seal(result, offer.server_info))
+
+
+async def call(context: Context, request: Request) -> JsonObject:
+    """Run a tool. Unknown tools are protocol errors; what goes wrong inside one is a result the model can read."""
+    tool, arguments = _called(context, request)
+    if tool.name in context.offer.mirrored and context.headers is not None and context.caller.revision.era.stateless:
+        check_parameters(request, context.headers, tool.input_schema)
+    arguments = tool.read(arguments)
+    if problems := tool.problems(arguments):
+        text = "Invalid arguments: " + "; ".join(problems)
+        if context.caller.revision.has("argument.errors.are.results"):
+            return answers.failure(text)
+        raise RpcError(INVALID_PARAMS, text, id=request.id)
+    try:
+        return await rounds(context, request, tool.name, lambda call: _run(context, call, tool, arguments))
+    except CannotAsk:
+        return answers.failure(f"{tool.name} has to ask the user, and this client cannot be asked")
+    except Detach as away:
+        return _as_task(context, request, tool, arguments, away.known)
+
+
+async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonObject) -> JsonObject:
+    try:
+        result = await call.within(tool.deadline, tool.run(call, arguments))
+    except ApiError as error:
+        return answers.failure(explain(error, tool.name))
+    except ToolError as refusal:
+        return answers.failure(str(refusal))
+    except NoAnswer as reason:
+        return answers.failure(f"{tool.name} asked for something and got no usable answer: {reason}")
+    except TimeoutError:
+        return answers.failure(answers.late(tool))
+    return _success(context, tool, arguments, result)
+
+
+def _as_task(
+    context: Context, request: Request, tool: Tool, arguments: JsonObject, known: Mapping[str, JsonObject]
+) -> JsonObject:
+    """Go on in the background, with what the client has answered so far."""
+
+    async def work(task: Task) -> JsonObject:
+        running = RunningCall(context, request, tool.name, InTask(context.shared.tasks, task), task=True)
+        result = await _run(context, running, tool, arguments)
+        # What a task holds is what the request would have been answered with, era's seal and all.
+        return context.caller.revision.era.seal(result, context.offer.server_info)
+
+    try:
+        task = context.shared.tasks.create(context.owner, work, known)
+    except TooManyTasks:
+        return answers.failure("Too many tasks are running for this user; wait for one to end, or cancel one")
+    return task.created_result
+
+
+def _called(context: Context, request: Request) -> tuple[Tool, JsonObject]:
+    name = request.params.get("name")
+    if not isinstance(name, str):
+        raise RpcError(INVALID_PARAMS, "Invalid params: params.name must be a string", id=request.id)
+    arguments = request.params.get("arguments", {})
+    if not isinstance(arguments, dict):
+        raise RpcError(INVALID_PARAMS, "Invalid params: params.arguments must be an object", id=request.id)
+    tool = context.offer.tool_named.get(name)
+    if tool is None:
+        raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:80]}", id=request.id)
+    return tool, arguments
+
+
+def _success(context: Context, tool: Tool, arguments: JsonObject, result: JsonObject | Content) -> JsonObject:
+    if isinstance(result, Content):
+        return _blocks(context, result)
+    return fit("CallToolResult", answers.complete(tool, arguments, result), context.caller.revision)
+
+
+def _blocks(context: Context, content: Content) -> JsonObject:
+    """A result whose blocks the tool made itself."""
+    revision = context.caller.revision
+    result: JsonObject = {"content": fitting(content.blocks, revision)}
+    if content.structured is not None:
+        result["structuredContent"] = content.structured
+    if content.is_error:
+        result["isError"] = True
+    if content.meta:
+        result["_meta"] = content.meta
+    return fit("CallToolResult", result, revision)

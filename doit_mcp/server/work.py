@@ -1,0 +1,84 @@
+"""Work: requests of the handshake era in tasks of their own, so that a lost connection is no cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Protocol
+
+from ..protocol.jsonrpc import Request
+from .context import Context
+from .dispatch import answer
+from .slots import Slots
+
+log = logging.getLogger(__name__)
+
+
+class Deliver(Protocol):
+    """Where the answer to a request goes."""
+
+    def finish(self, status: int, body: bytes) -> Awaitable[None]:
+        """Send it."""
+
+    def nothing(self) -> Awaitable[None]:
+        """There is none: the request was cancelled."""
+
+
+class Work:
+    """The tasks of one process, each in its place among the calls in flight."""
+
+    def __init__(self, slots: Slots) -> None:
+        self.slots = slots
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, context: Context, request: Request, deliver: Deliver) -> asyncio.Task[None]:
+        """Answer *request* in a task; raises Full, or RpcError for an id that is in flight in the session."""
+        if context.session is not None:
+            context.session.check_free(request)
+        task = self.run(context.owner, _answered(context, request, deliver))
+        if context.session is not None:
+            context.session.start(request, task)
+        return task
+
+    def run(self, owner: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run *work* in a task that holds a place of *owner*; raises Full."""
+        place = self.slots.place(owner)
+        try:
+            place.__enter__()
+        except BaseException:
+            work.close()
+            raise
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(lambda _: place.__exit__(None, None, None))
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            log.error("an answer could not be delivered", exc_info=failure)
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for every call in flight, then stop what has not ended (shutdown)."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.slots.empty()
+        except TimeoutError:
+            log.warning("calls were stopped by the shutdown", extra={"calls": self.slots.in_use})
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _answered(context: Context, request: Request, deliver: Deliver) -> None:
+    try:
+        status, body = await answer(context, request)
+    except asyncio.CancelledError:
+        await deliver.nothing()
+        raise
+    await deliver.finish(status, body)

@@ -1,0 +1,1 @@
+"""The aiohttp shell: sockets in, answers out."""

@@ -1,0 +1,168 @@
+"""Who may come in: Host and Origin, the bearer, and the refusals that tell a client how to sign in."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from ..auth.challenge import challenge
+from ..auth.errors import AuthError
+from ..auth.principal import Principal
+from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError, error_bytes
+from ..server.slots import Full
+from . import keys
+from .answer import json_answer
+from .body import Refused
+from .streams import TooMany
+
+log = logging.getLogger(__name__)
+requests_log = logging.getLogger("doit_mcp.requests")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Endpoint = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
+
+ALLOWED_HEADERS = (
+    "Authorization, Content-Type, Accept, Cache-Control, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID,"
+    " Mcp-Method, Mcp-Name, X-MCP-Toolsets, X-MCP-Readonly, traceparent, tracestate"
+)
+# Probes come with the address of a pod or a load balancer as Host (security O1).
+ANY_HOST = frozenset({"/healthz", "/readyz"})
+# Discovery holds no data of anybody and is asked for before anything is configured (RFC 9728, 3.1).
+ANY_ORIGIN = "/.well-known/"
+
+
+def refusal(status: int, error: str, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON error of the HTTP layer, outside JSON-RPC."""
+    return web.json_response({"error": error, "error_description": text}, status=status, headers=headers)
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Check Host and Origin, turn what was raised into an answer, and write the request's line."""
+    started = time.perf_counter()
+    response = await _guarded(request, handler)
+    if requests_log.isEnabledFor(logging.INFO):
+        route = request.match_info.route.resource
+        requests_log.info(
+            "request",
+            extra={
+                "method": request.method if request.method in METHODS else "other",
+                "route": route.canonical if route is not None else "other",
+                "status": response.status,
+                "ms": round((time.perf_counter() - started) * 1000, 2),
+            },
+        )
+    return response
+
+
+METHODS = frozenset({"GET", "POST", "DELETE", "OPTIONS", "HEAD", "PUT", "PATCH"})
+
+
+async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.path not in ANY_HOST and not _host_is_ours(request, request.app[keys.HOSTS]):
+        return refusal(421, "misdirected_request", "This server does not answer to that Host")
+    origins = request.headers.getall("Origin", [])
+    if origins and (len(origins) > 1 or origins[0] not in request.app[keys.ORIGINS]) and ANY_ORIGIN not in request.path:
+        return refusal(403, "forbidden_origin", "This web origin may not call this server")
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return refused.response
+    except web.HTTPException as error:
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        return refusal(error.status, error.reason.lower().replace(" ", "_"), error.reason, headers)
+    except Exception:
+        log.exception("a request failed")
+        return json_answer(500, error_bytes(RpcError(INTERNAL_ERROR, "Internal error"), None))
+
+
+def _host_is_ours(request: web.Request, hosts: frozenset[str]) -> bool:
+    sent = request.headers.getall("Host", [])
+    return len(sent) == 1 and sent[0].lower() in hosts
+
+
+async def finish_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Headers of every answer: no software versions, no sniffing, and CORS for the origins that may call."""
+    response.headers["Server"] = "doit-mcp"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return
+    response.headers["Vary"] = "Origin"
+    if ANY_ORIGIN in request.path:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+    elif origin in request.app[keys.ORIGINS]:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = "Mcp-Session-Id, WWW-Authenticate, Retry-After"
+
+
+def preflight(methods: str) -> web.Response:
+    """The answer to a browser that asks what it may send (Fetch, CORS preflight)."""
+    return web.Response(
+        status=204,
+        headers={
+            "Allow": methods,
+            "Access-Control-Allow-Methods": methods,
+            "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+            "Access-Control-Max-Age": "86400",
+        },
+    )
+
+
+def endpoint(methods: Mapping[str, Endpoint]) -> Handler:
+    """An MCP path: the bearer first, whatever the method, so that every client finds out where to sign in."""
+    allow = ", ".join((*methods, "OPTIONS"))
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.method == "OPTIONS":
+            return preflight(allow)
+        try:
+            principal = await authenticate(request)
+        except AuthError as error:
+            return unauthorized(request, error)
+        serve = methods.get(request.method)
+        if serve is None:
+            return json_answer(405, _error("Method not allowed here"), {"Allow": allow})
+        if request.app[keys.DRAINING].is_set():
+            return json_answer(503, _error("The server is shutting down; try again"), {"Retry-After": "2"})
+        try:
+            request[keys.OFFER] = request.app[keys.OFFERS](request, principal)
+            return await serve(request, principal)
+        except Full as full:
+            status = 503 if full.everyone else 429
+            return json_answer(status, _error(str(full)), {"Retry-After": "2"})
+        except TooMany as many:
+            return json_answer(429, _error(str(many)), {"Retry-After": "5"})
+
+    return handle
+
+
+def _error(text: str) -> bytes:
+    return error_bytes(RpcError(INVALID_REQUEST, text), None)
+
+
+async def authenticate(request: web.Request) -> Principal:
+    """The verified caller; raises AuthError. A token seen before costs a hash and a look-up."""
+    authenticator = request.app[keys.AUTHENTICATOR]
+    values = request.headers.getall("Authorization", [])
+    known = authenticator.remembered(values[0]) if len(values) == 1 else None
+    return known if known is not None else await authenticator.authenticate(values)
+
+
+def unauthorized(request: web.Request, error: AuthError) -> web.Response:
+    """401, 403 and the like, with the challenge that names the metadata of this very path (RFC 9728, 5.1)."""
+    headers: dict[str, str] = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.status in (400, 401, 403):
+        headers["WWW-Authenticate"] = challenge(
+            request.app[keys.SETTINGS].resource_url,
+            request.path,
+            error=error.error,
+            description=error.description,
+            scope=error.scope or "mcp:tools",
+        )
+    return refusal(error.status, error.error, error.description, headers)

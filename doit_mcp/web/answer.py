@@ -1,0 +1,157 @@
+"""One JSON body, unless something must be said first: then an event stream that ends with the answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from .recording import Recording
+
+# A client that takes nothing for this long is gone, or might as well be (security L3).
+WRITE_TIMEOUT_S = 30.0
+# Milliseconds after which a client whose connection was let go asks for the rest.
+RETRY_MS = 500
+STREAM_HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache, no-transform",
+    # Asks nginx and its kin to pass events on at once (2026-07-28, Receiving Messages).
+    "X-Accel-Buffering": "no",
+}
+COMMENT = b": alive\n\n"
+
+
+def event(data: bytes, id: str | None = None) -> bytes:
+    """One server-sent event; serialized JSON holds no line break, so one data line carries it (security L7)."""
+    start = b"" if id is None else b"id: " + id.encode() + b"\n"
+    return start + b"event: message\ndata: " + data + b"\n\n"
+
+
+def json_answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> web.Response:
+    """A JSON body that no cache may keep."""
+    kept = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return web.Response(status=status, body=body, headers=kept | (headers or {}))
+
+
+class Nowhere:
+    """The channel of requests that say nothing ahead of their answer."""
+
+    async def send(self, data: bytes) -> None:
+        """Nothing is ever sent."""
+
+    async def release(self) -> None:
+        """There is no stream to end."""
+
+
+NOWHERE = Nowhere()
+
+
+class Answer:
+    """The HTTP answer to one POST; it is the channel of the request, too. *beat* is how often a quiet stream says that
+    it is alive, in seconds; *recording* keeps what a client may come back for."""
+
+    __slots__ = ("_beat", "_gone", "_heart", "_lock", "_recording", "_request", "_stream", "may_stream", "response")
+
+    def __init__(
+        self, request: web.Request, *, may_stream: bool, beat: float, recording: Recording | None = None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._request, self.may_stream, self._beat, self._recording = request, may_stream, beat, recording
+        self._stream: web.StreamResponse | None = None
+        self._gone = False
+        self._lock = asyncio.Lock()
+        # What the handler gives back to aiohttp: the answer, or the stream that was ended before it.
+        self.response: asyncio.Future[web.StreamResponse] = loop.create_future()
+        self._heart: asyncio.TimerHandle | asyncio.Task[None] | None = None
+        if may_stream:
+            self._heart = loop.call_later(beat, self._start_beating)
+
+    async def send(self, data: bytes) -> None:
+        """Send a message ahead of the answer. A client that cannot take streams, or left, is spared it."""
+        if not self.may_stream:
+            return
+        id = self._recording.add(data) if self._recording is not None else None
+        await self._write(event(data, id))
+
+    async def finish(self, status: int, body: bytes) -> None:
+        """Send the answer itself; to be called once, whether or not the client is still there."""
+        streamed = self._stream is not None or (self._recording is not None and self._recording.started)
+        if streamed:
+            id = self._recording.add(body, last=True) if self._recording is not None else None
+            await self._write(event(body, id))
+        self._stop_beating()
+        if self.response.done():
+            return
+        if self._stream is None:
+            self.response.set_result(json_answer(status, body))
+        else:
+            await self._end(self._stream)
+
+    async def nothing(self) -> None:
+        """End without an answer: the request was cancelled."""
+        self._stop_beating()
+        if self._stream is not None:
+            await self._end(self._stream)
+        elif not self.response.done():
+            self.response.set_result(web.Response(headers=STREAM_HEADERS))
+
+    async def release(self) -> None:
+        """End the connection before the answer, where the client can fetch the rest (2025-11-25, polling)."""
+        if self._recording is None or not self._recording.polls or not self.may_stream or self.response.done():
+            return
+        if self._stream is None:
+            await self._write(b"")
+        self._stop_beating()
+        if self._stream is not None:
+            await self._end(self._stream)
+        self._gone = True
+
+    def abandon(self) -> None:
+        """The client left; what is still to be said is only kept."""
+        self._gone = True
+        self._stop_beating()
+
+    async def _end(self, stream: web.StreamResponse) -> None:
+        if not self._gone:
+            try:
+                async with asyncio.timeout(WRITE_TIMEOUT_S):
+                    await stream.write_eof()
+            except (ConnectionError, TimeoutError):
+                self._gone = True
+        if not self.response.done():
+            self.response.set_result(stream)
+
+    async def _write(self, data: bytes) -> None:
+        async with self._lock:
+            if self._gone:
+                return
+            try:
+                async with asyncio.timeout(WRITE_TIMEOUT_S):
+                    if self._stream is None:
+                        await self._open()
+                    if data and self._stream is not None:
+                        await self._stream.write(data)
+            except (ConnectionError, TimeoutError):
+                # The client left. In the handshake era its call goes on all the same (Transports, disconnection).
+                self._gone = True
+
+    async def _open(self) -> None:
+        stream = web.StreamResponse(headers=STREAM_HEADERS)
+        await stream.prepare(self._request)
+        self._stream = stream
+        if self._recording is not None and self._recording.polls:
+            await stream.write(f"id: {self._recording.start()}\nretry: {RETRY_MS}\ndata: \n\n".encode())
+
+    def _start_beating(self) -> None:
+        self._heart = asyncio.get_running_loop().create_task(self._beating())
+
+    async def _beating(self) -> None:
+        """Comments on a quiet stream; the first one makes it a stream, so that proxies and clients keep waiting."""
+        while not self._gone:
+            await self._write(COMMENT)
+            await asyncio.sleep(self._beat)
+
+    def _stop_beating(self) -> None:
+        if self._heart is not None:
+            self._heart.cancel()
+            self._heart = None

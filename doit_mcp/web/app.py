@@ -1,0 +1,110 @@
+"""The application: every part is made and wired here, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+
+from ..auth.gate import Auth, open_auth
+from ..doit.upstream import Upstream, open_session
+from ..server.context import Shared
+from ..server.hub import Hub
+from ..server.replay import Replays
+from ..server.seals import Seals
+from ..server.sessions import Sessions
+from ..server.slots import Slots
+from ..server.tasks import Tasks
+from ..server.work import Work
+from ..settings import Settings
+from . import health, keys, sse, streamable, wellknown
+from .access import endpoint, finish_headers, guard
+from .connect import connector
+from .offers import Make, Offers
+from .streams import Streams
+
+TOOLSETS = r"{toolsets:[A-Za-z0-9_,%-]{1,500}}"
+MCP_PATHS = ("/mcp", "/mcp/readonly", f"/mcp/x/{TOOLSETS}", f"/mcp/x/{TOOLSETS}/readonly")
+
+
+Outside = Callable[[web.Application], AsyncIterator[None]]
+
+
+def build(
+    settings: Settings, make_offer: Make, outside: Outside | None = None, hub: Hub | None = None
+) -> web.Application:
+    """The server for *settings*; *make_offer* says what is offered for a selection.
+
+    *outside* connects the application with the world (who may call, how the DoiT API is reached) while it runs;
+    changes that are published on *hub* reach those who listen.
+    """
+    app = web.Application(middlewares=[guard], client_max_size=settings.max_body)
+    app[keys.SETTINGS] = settings
+    app[keys.HOSTS], app[keys.ORIGINS] = settings.hosts, settings.origins
+    app[keys.STREAMS] = Streams(settings.streams_per_principal)
+    app[keys.WORK] = Work(Slots(per_owner=settings.calls_per_principal, total=settings.calls_total))
+    app[keys.REPLAYS] = replays = Replays()
+    app[keys.SESSIONS] = Sessions(
+        idle=settings.session_idle_s,
+        per_owner=settings.sessions_per_principal,
+        total=settings.sessions_total,
+        ended=lambda session: replays.forget(session.id),
+    )
+    hub = Hub() if hub is None else hub
+    app[keys.SHARED] = Shared(hub, Seals.derived(settings.exchange_secret), Tasks(hub))
+    app[keys.OFFERS] = Offers(make_offer)
+    app[keys.DRAINING] = asyncio.Event()
+    app.on_response_prepare.append(finish_headers)
+    app.cleanup_ctx.append(outside or identity_and_api)
+    app.on_shutdown.append(_drain)
+    _route(app)
+    return app
+
+
+def _route(app: web.Application) -> None:
+    mcp = endpoint({"POST": streamable.post, "GET": streamable.get, "DELETE": streamable.delete})
+    for path in MCP_PATHS:
+        app.router.add_route("*", path, mcp)
+    # Some connectors post to the very address they were given, old transport or new.
+    app.router.add_route("*", "/sse", endpoint({"GET": sse.get, "POST": streamable.post, "DELETE": streamable.delete}))
+    app.router.add_route("*", sse.MESSAGES, endpoint({"POST": sse.post}))
+    app.add_routes(wellknown.routes())
+    app.add_routes(
+        [
+            web.get("/healthz", health.alive, allow_head=False),
+            web.get("/readyz", health.ready, allow_head=False),
+        ]
+    )
+
+
+async def identity_and_api(app: web.Application) -> AsyncIterator[None]:
+    """The identity provider and the DoiT API, over one pool of connections."""
+    settings = app[keys.SETTINGS]
+    async with open_session() as http:
+        upstream = Upstream(http, settings.doit_api_base)
+        async with open_auth(
+            resource_url=settings.resource_url,
+            auth_server_url=settings.auth_server_url,
+            doit_api_base=settings.doit_api_base,
+            secret=settings.exchange_secret,
+            http=http,
+        ) as auth:
+            _attach(app, auth, upstream)
+            yield
+
+
+def _attach(app: web.Application, auth: Auth, upstream: Upstream) -> None:
+    app[keys.AUTHENTICATOR] = auth.authenticator
+    app[keys.CONNECTOR] = connector(upstream, auth)
+    app[keys.READY] = lambda: auth.ready
+
+
+async def _drain(app: web.Application) -> None:
+    """No new work; what runs may finish; streams are ended politely (security L4)."""
+    app[keys.DRAINING].set()
+    await app[keys.WORK].finish(app[keys.SETTINGS].drain_s)
+    await app[keys.SHARED].tasks.end_all()
+    app[keys.SHARED].hub.close()
+    app[keys.STREAMS].close_all()
+    app[keys.SESSIONS].end_all()

@@ -1,0 +1,57 @@
+"""Reading the body of a POST: type, encoding, size and time are checked before a byte is parsed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from ..protocol.jsonrpc import INVALID_REQUEST, RpcError, error_bytes
+from .answer import json_answer
+
+JSON, EVENTS = "application/json", "text/event-stream"
+
+
+class Refused(Exception):
+    """The HTTP request itself cannot be served; *response* says why."""
+
+    def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.response = json_answer(status, error_bytes(RpcError(INVALID_REQUEST, text), None), headers)
+
+
+def accepts(request: web.Request, kind: str) -> bool:
+    """Whether ``Accept`` allows this media type; no header allows all (RFC 9110, 12.5.1)."""
+    values = request.headers.getall("Accept", [])
+    if not values:
+        return True
+    main = kind.partition("/")[0]
+    for item in ",".join(values).split(","):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        if name in (kind, f"{main}/*", "*/*") and not any(_zero(parameter) for parameter in parameters):
+            return True
+    return False
+
+
+def _zero(parameter: str) -> bool:
+    name, _, value = parameter.partition("=")
+    return name.strip() == "q" and value.strip() in ("0", "0.", "0.0", "0.00", "0.000")
+
+
+async def read(request: web.Request, timeout: float) -> bytes:
+    """The whole body; raises :class:`Refused` with 406, 413, 415 or 408."""
+    if request.content_type != JSON:
+        raise Refused(415, f"Content-Type must be {JSON}")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(415, "Content-Encoding is not supported; send the body as it is")
+    if not (accepts(request, JSON) or accepts(request, EVENTS)):
+        raise Refused(406, f"Accept must allow {JSON} or {EVENTS}")
+    try:
+        if request.content.is_eof():
+            return await request.read()
+        async with asyncio.timeout(timeout):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise Refused(413, "The body is too large", {"Connection": "close"}) from None
+    except TimeoutError:
+        raise Refused(408, "The body did not arrive in time", {"Connection": "close"}) from None

@@ -1,0 +1,63 @@
+"""The long-lived streams of the handshake era on ``/mcp``: what belongs to no request, and what was missed."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse, sse_response
+
+from ..server.outbox import Outbox
+from ..server.sessions import Session
+from . import keys
+from .answer import WRITE_TIMEOUT_S
+from .body import Refused
+
+
+def event_stream(request: web.Request) -> AbstractAsyncContextManager[EventSourceResponse]:
+    """An event stream that says that it is alive when nothing else is said, and gives up a reader who takes nothing."""
+    beat = request.app[keys.SETTINGS].keep_alive_s
+    return sse_response(request, sep="\n", send_timeout=WRITE_TIMEOUT_S, ping_interval=beat)
+
+
+async def send(response: EventSourceResponse, data: bytes, *, name: str = "message", id: str | None = None) -> bool:
+    """Write one event; False when the reader is gone or takes nothing."""
+    try:
+        await response.send(data.decode(), id=id, event=name)
+    except (ConnectionError, TimeoutError):
+        return False
+    return True
+
+
+async def drain(response: EventSourceResponse, outbox: Outbox) -> None:
+    """Pass on what is put into *outbox* until it is closed or the reader is gone."""
+    while (data := await outbox.get()) is not None:
+        if not await send(response, data):
+            return
+
+
+async def listen(request: web.Request, session: Session) -> web.StreamResponse:
+    """The stream on which the server speaks of its own accord; a newer one takes its place."""
+    outbox = Outbox()
+    hub = request.app[keys.SHARED].hub
+    async with event_stream(request) as response:
+        session.listen(outbox)
+        try:
+            with hub.listening(session.owner, session.hear), hub.until_closed(outbox):
+                await drain(response, outbox)
+        finally:
+            session.leave(outbox)
+    return response
+
+
+async def follow(request: web.Request, session: Session, last: str) -> web.StreamResponse:
+    """What came after event *last* on its stream, and what is still to come (Resumability and Redelivery)."""
+    found = request.app[keys.REPLAYS].find(session.id, last)
+    if found is None:
+        raise Refused(404, "Last-Event-ID is not known (any more); send the request again")
+    log, number = found
+    async with event_stream(request) as response:
+        async for id, data in log.after(number):
+            if not await send(response, data, id=id):
+                break
+    return response

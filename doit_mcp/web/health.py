@@ -1,0 +1,20 @@
+"""What operators and orchestrators ask: is it alive, can it take work, what has it done."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from . import keys
+
+
+async def alive(request: web.Request) -> web.Response:
+    """The process answers; nothing outside matters."""
+    return web.json_response({"status": "ok"})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """New work is welcome: the identity provider's keys were had once, and the server is not shutting down."""
+    checks = {"accepting": not request.app[keys.DRAINING].is_set(), "keys": request.app[keys.READY]()}
+    good = all(checks.values())
+    body = {"status": "ok" if good else "unavailable", "checks": checks}
+    return web.json_response(body, status=200 if good else 503)

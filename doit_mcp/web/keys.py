@@ -1,0 +1,56 @@
+"""Typed keys of what the application and a request hold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from aiohttp import web
+
+from ..auth.principal import Principal
+from ..doit import Doit
+from ..protocol.inbound import Caller
+from ..server.context import Offer, Report, Shared
+from ..server.replay import Replays
+from ..server.sessions import Sessions
+from ..server.work import Work
+from ..settings import Settings
+from .offers import Offers
+from .streams import Streams
+
+
+class ConnectFor(Protocol):
+    """How the calls of a caller reach the DoiT API."""
+
+    def __call__(self, principal: Principal, name: str, caller: Caller, report: Report) -> Doit:
+        """The API for one call, as this principal."""
+
+
+class Doorman(Protocol):
+    """Says who is calling: :class:`doit_mcp.auth.authenticator.Authenticator`, or whoever stands in for it."""
+
+    def remembered(self, header: str) -> Principal | None:
+        """The caller with this Authorization header, if let in before."""
+
+    async def authenticate(self, values: Sequence[str], address: str = "") -> Principal:
+        """The caller with these Authorization headers. Raises AuthError."""
+
+
+SETTINGS = web.AppKey("settings", Settings)
+# Host names that this server answers to, and web origins that may call it; asked with every request.
+HOSTS: web.AppKey[frozenset[str]] = web.AppKey("hosts")
+ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("origins")
+AUTHENTICATOR: web.AppKey[Doorman] = web.AppKey("authenticator")
+CONNECTOR: web.AppKey[ConnectFor] = web.AppKey("connector")
+SESSIONS = web.AppKey("sessions", Sessions)
+STREAMS = web.AppKey("streams", Streams)
+REPLAYS = web.AppKey("replays", Replays)
+SHARED = web.AppKey("shared", Shared)
+WORK = web.AppKey("work", Work)
+OFFERS = web.AppKey("offers", Offers)
+DRAINING = web.AppKey("draining", asyncio.Event)
+# Whether tokens can be checked: the identity provider's keys were had.
+READY: web.AppKey[Callable[[], bool]] = web.AppKey("ready")
+
+OFFER = web.RequestKey("offer", Offer)

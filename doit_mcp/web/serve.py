@@ -1,0 +1,99 @@
+"""Running the application on a socket, until the process is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from ..protocol.jsonrpc import INVALID_REQUEST, RpcError, error_bytes
+from .answer import json_answer
+
+# Also the limit on half-sent headers; proxies in front keep theirs shorter (security J9).
+KEEP_ALIVE_S = 60.0
+BACKLOG = 1024
+# What handlers still get after the drain, to write what they have.
+LAST_WORDS_S = 2.0
+# Large enough that a header which is too long for us is refused by us, in our words.
+MOST_HEADER = 256 << 10
+
+
+class DiscreetHandler(RequestHandler):
+    """Answers what cannot be read as HTTP without repeating it: aiohttp quotes the bytes, a bearer among them (X6)."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """A JSON error that says no more than that."""
+        super().handle_error(request, status, exc, message)
+        text = "This is not a valid HTTP request" if status < 500 else "Internal error"
+        response = json_answer(status, error_bytes(RpcError(INVALID_REQUEST, text), None), {"Server": "doit-mcp"})
+        response.force_close()
+        return response
+
+
+class DiscreetServer(web.Server):
+    """Makes the handlers of connections. aiohttp has no setting for their class."""
+
+    def __call__(self) -> RequestHandler:
+        return DiscreetHandler(self, loop=self._loop, **self._kwargs)
+
+
+class Runner(web.AppRunner):
+    """An AppRunner with discreet handlers."""
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        server.__class__ = DiscreetServer
+        return server
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; OSError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+def address(bound: socket.socket) -> str:
+    """The URL of a bound socket."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@asynccontextmanager
+async def running(app: web.Application, bound: socket.socket) -> AsyncIterator[None]:
+    """The application answers on *bound* while the block runs; then it drains."""
+    runner = Runner(
+        app,
+        access_log=None,
+        # The connection of a request is its life where the revision says so; the others shield their work.
+        handler_cancellation=True,
+        keepalive_timeout=KEEP_ALIVE_S,
+        max_field_size=MOST_HEADER,
+        shutdown_timeout=LAST_WORDS_S,
+    )
+    await runner.setup()
+    try:
+        await web.SockSite(runner, bound, backlog=BACKLOG).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def stopped() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()

@@ -1,0 +1,144 @@
+"""``/sse`` and ``/sse/message``: the transport of 2024, for connectors that still speak it (HTTP with SSE)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from ..auth.principal import Principal
+from ..protocol.jsonrpc import (
+    INVALID_REQUEST,
+    Message,
+    Request,
+    RpcError,
+    error_bytes,
+    message,
+    parse,
+    result_bytes,
+)
+from ..server import lifecycle
+from ..server.batches import answer_batch, messages
+from ..server.context import Context
+from ..server.dispatch import answer
+from ..server.outbox import Outbox
+from ..server.sessions import Session
+from . import keys
+from .answer import json_answer
+from .body import EVENTS, Refused, accepts, read
+from .events import drain, event_stream, send
+from .streamable import receive, receive_all
+
+MESSAGES = "/sse/message"
+
+
+class OnSse:
+    """Channel and destination of a request whose answers go to the session's stream."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    async def send(self, data: bytes) -> None:
+        """Put a message on the stream."""
+        self._outbox.put(data)
+
+    async def release(self) -> None:
+        """The stream is the session here; it stays."""
+
+    async def finish(self, status: int, body: bytes) -> None:
+        """Put the answer on the stream."""
+        self._outbox.put(body)
+
+    async def nothing(self) -> None:
+        """A cancelled request has no answer."""
+
+
+async def get(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Open the stream; its first event says where to post. The session lives as long as the stream."""
+    if not accepts(request, EVENTS):
+        raise Refused(406, f"Accept must allow {EVENTS}")
+    outbox = Outbox()
+    hub = request.app[keys.SHARED].hub
+    prefix = urlsplit(request.app[keys.SETTINGS].resource_url).path
+    with request.app[keys.STREAMS].session(principal.owner, outbox) as session:
+        async with event_stream(request) as response:
+            address = f"{prefix}{MESSAGES}?sessionId={session.id}"
+            if not await send(response, address.encode(), name="endpoint"):
+                return response
+            with hub.listening(session.owner, session.hear), hub.until_closed(outbox):
+                await drain(response, outbox)
+    return response
+
+
+async def post(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """A message of the client's; answers go to the stream."""
+    session = _session(request, principal)
+    body = await read(request, request.app[keys.SETTINGS].body_timeout_s)
+    try:
+        value = parse(body)
+        if isinstance(value, list):
+            _batch(request, principal, session, value)
+        else:
+            _one(request, principal, session, message(value))
+    except RpcError as error:
+        return json_answer(400, error_bytes(error, error.id))
+    return web.Response(status=202, text="Accepted")
+
+
+def _session(request: web.Request, principal: Principal) -> Session:
+    ids = request.query.getall("sessionId", [])
+    if len(ids) != 1 or not ids[0]:
+        raise Refused(400, "sessionId is missing; open GET /sse and post to the address that it announces")
+    session = request.app[keys.STREAMS].find(ids[0], principal.owner)
+    if session is None or session.outbox is None:
+        raise Refused(404, "Session not found; open GET /sse again")
+    return session
+
+
+def _one(request: web.Request, principal: Principal, session: Session, item: Message) -> None:
+    assert session.outbox is not None
+    if not isinstance(item, Request):
+        receive(session, item)
+    elif item.method == "initialize":
+        session.outbox.put(_initialized(request, session, item))
+    else:
+        channel = OnSse(session.outbox)
+        request.app[keys.WORK].start(_context(request, principal, session, channel), item, channel)
+
+
+def _initialized(request: web.Request, session: Session, item: Request) -> bytes:
+    try:
+        session.caller = lifecycle.hello(item)
+    except RpcError as error:
+        return error_bytes(error, item.id)
+    return result_bytes(item.id, lifecycle.welcome(request[keys.OFFER], session.caller))
+
+
+def _context(request: web.Request, principal: Principal, session: Session, channel: OnSse) -> Context:
+    app = request.app
+    connect = partial(app[keys.CONNECTOR], principal)
+    return Context(request[keys.OFFER], session.caller, principal.owner, connect, channel, app[keys.SHARED], session)
+
+
+def _batch(request: web.Request, principal: Principal, session: Session, values: list[Any]) -> None:
+    if not session.caller.revision.has("batches"):
+        raise RpcError(INVALID_REQUEST, "Invalid Request: this session's revision has no batches")
+    assert session.outbox is not None
+    read = messages(values)
+    if receive_all(session, read):
+        return
+    channel = OnSse(session.outbox)
+    context = _context(request, principal, session, channel)
+
+    async def one(item: Message) -> bytes | None:
+        if isinstance(item, Request):
+            return (await answer(context, item))[1]
+        receive(session, item)
+        return None
+
+    async def work() -> None:
+        await channel.finish(200, await answer_batch(read, one))
+
+    request.app[keys.WORK].run(principal.owner, work())

@@ -1,0 +1,230 @@
+"""``/mcp``: Streamable HTTP of all revisions, each request judged by itself (Streamable HTTP; Transports)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from ..auth.principal import Principal
+from ..protocol import inbound
+from ..protocol.inbound import Caller
+from ..protocol.jsonrpc import (
+    INVALID_REQUEST,
+    Message,
+    Notification,
+    Request,
+    Response,
+    RpcError,
+    error_bytes,
+    message,
+    parse,
+    result_bytes,
+)
+from ..server import lifecycle
+from ..server.batches import answer_batch, messages
+from ..server.context import Channel, Context
+from ..server.dispatch import AT_ONCE, answer
+from ..server.sessions import Session
+from . import keys
+from .answer import NOWHERE, Answer, json_answer
+from .body import EVENTS, Refused, accepts, read
+from .events import follow, listen
+from .recording import Recording
+
+SESSION_ID = "Mcp-Session-Id"
+LISTEN = "subscriptions/listen"
+
+
+async def post(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """A message from the client."""
+    body = await read(request, request.app[keys.SETTINGS].body_timeout_s)
+    try:
+        value = parse(body)
+        if isinstance(value, list):
+            return await _batch(request, principal, value)
+        item = message(value)
+        if inbound.speaks_envelope(request.headers, item):
+            return await _enveloped(request, principal, item)
+        return await _handshaken(request, principal, item)
+    except RpcError as error:
+        return json_answer(400, error_bytes(error, error.id))
+
+
+async def _enveloped(request: web.Request, principal: Principal, item: Message) -> web.StreamResponse:
+    if isinstance(item, Response):
+        raise RpcError(INVALID_REQUEST, "Invalid Request: a client of this revision sends no responses", id=item.id)
+    if isinstance(item, Notification):
+        inbound.check_notification(item, request.headers)
+        return web.Response(status=202)
+    caller = inbound.envelope(item, request.headers)
+    if item.method in AT_ONCE:
+        return json_answer(*await answer(_context(request, principal, caller, NOWHERE), item))
+    reply = _answer(request)
+    place: Any = request.app[keys.WORK].slots.place(principal.owner)
+    if item.method == LISTEN:
+        if not reply.may_stream:
+            raise Refused(406, f"Accept must allow {EVENTS} for {LISTEN}")
+        place = request.app[keys.STREAMS].place(principal.owner)
+    # The connection is the request: when it goes, this handler is cancelled, and the work with it (Cancellation).
+    with place:
+        try:
+            await reply.finish(*await answer(_context(request, principal, caller, reply), item))
+        finally:
+            reply.abandon()
+    return await reply.response
+
+
+async def _handshaken(request: web.Request, principal: Principal, item: Message) -> web.StreamResponse:
+    if isinstance(item, Request) and item.method == "initialize":
+        return _initialize(request, principal, item)
+    session = _session(request, principal)
+    if session is None:
+        caller = inbound.stateless_handshake(request.headers)
+    else:
+        inbound.check_session_version(session.caller.revision, request.headers)
+        caller = session.caller
+    if isinstance(item, Request):
+        return await _answered(request, principal, caller, session, item)
+    if session is not None:
+        receive(session, item)
+    return web.Response(status=202)
+
+
+def receive(session: Session, item: Notification | Response) -> None:
+    """Take a message that is not answered."""
+    if isinstance(item, Response):
+        session.answered(item)
+    elif item.method == "notifications/cancelled":
+        session.cancel(item.params.get("requestId"))
+
+
+def receive_all(session: Session, items: Sequence[Message | RpcError]) -> bool:
+    """Take a batch in which nothing is to be answered; False, and nothing taken, when something is."""
+    taken = [item for item in items if isinstance(item, (Notification, Response))]
+    if len(taken) < len(items):
+        return False
+    for item in taken:
+        receive(session, item)
+    return True
+
+
+def _initialize(request: web.Request, principal: Principal, item: Request) -> web.Response:
+    if SESSION_ID in request.headers:
+        _session(request, principal)
+        raise RpcError(INVALID_REQUEST, "Invalid Request: this session is initialized already", id=item.id)
+    try:
+        caller = lifecycle.hello(item)
+    except RpcError as error:
+        return json_answer(200, error_bytes(error, item.id))
+    session = request.app[keys.SESSIONS].open(principal.owner, caller)
+    body = result_bytes(item.id, lifecycle.welcome(request[keys.OFFER], caller))
+    return json_answer(200, body, {SESSION_ID: session.id})
+
+
+def _session(request: web.Request, principal: Principal) -> Session | None:
+    """The session that the request names, None when it names none; raises Refused 404 for one that is not theirs."""
+    values = request.headers.getall(SESSION_ID, [])
+    if not values:
+        return None
+    session = request.app[keys.SESSIONS].find(values[0], principal.owner) if len(values) == 1 else None
+    if session is None:
+        raise Refused(404, "Session not found; start over with initialize")
+    return session
+
+
+def _answer(request: web.Request, session: Session | None = None) -> Answer:
+    app = request.app
+    recording = None
+    if session is not None and session.caller.revision.has("resumption"):
+        recording = Recording(app[keys.REPLAYS], session)
+    beat = app[keys.SETTINGS].keep_alive_s
+    return Answer(request, may_stream=accepts(request, EVENTS), beat=beat, recording=recording)
+
+
+def _context(
+    request: web.Request, principal: Principal, caller: Caller, channel: Channel, session: Session | None = None
+) -> Context:
+    app = request.app
+    connect = partial(app[keys.CONNECTOR], principal)
+    offer = request[keys.OFFER]
+    return Context(offer, caller, principal.owner, connect, channel, app[keys.SHARED], session, request.headers)
+
+
+async def _answered(
+    request: web.Request, principal: Principal, caller: Caller, session: Session | None, item: Request
+) -> web.StreamResponse:
+    if item.method in AT_ONCE:
+        return json_answer(*await answer(_context(request, principal, caller, NOWHERE, session), item))
+    reply = _answer(request, session)
+    request.app[keys.WORK].start(_context(request, principal, caller, reply, session), item, reply)
+    return await _left_or_answered(reply)
+
+
+async def _left_or_answered(reply: Answer) -> web.StreamResponse:
+    """What the work has delivered; it goes on when the client leaves (Transports, Sending Messages to the Server)."""
+    try:
+        return await reply.response
+    except asyncio.CancelledError:
+        reply.abandon()
+        raise
+
+
+async def _batch(request: web.Request, principal: Principal, values: list[Any]) -> web.StreamResponse:
+    if inbound.speaks_envelope(request.headers, None):
+        raise RpcError(INVALID_REQUEST, "Invalid Request: this revision has no batches; send one message")
+    session = _session(request, principal)
+    if session is None or not session.caller.revision.has("batches"):
+        raise RpcError(INVALID_REQUEST, "Invalid Request: batches need a session of the revision that has them")
+    inbound.check_session_version(session.caller.revision, request.headers)
+    read = messages(values)
+    if receive_all(session, read):
+        return web.Response(status=202)
+    reply = _answer(request, session)
+    context = _context(request, principal, session.caller, reply, session)
+
+    async def one(item: Message) -> bytes | None:
+        if isinstance(item, Request):
+            return (await answer(context, item))[1]
+        receive(session, item)
+        return None
+
+    async def work() -> None:
+        await reply.finish(200, await answer_batch(read, one))
+
+    request.app[keys.WORK].run(principal.owner, work())
+    return await _left_or_answered(reply)
+
+
+async def get(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """The stream for what belongs to no request, or the rest of one that was lost."""
+    session = _for_stream(request, principal)
+    if not accepts(request, EVENTS):
+        raise Refused(406, f"Accept must allow {EVENTS}")
+    last = request.headers.get("Last-Event-ID") if session.caller.revision.has("resumption") else None
+    with request.app[keys.STREAMS].place(principal.owner):
+        if last is not None:
+            return await follow(request, session, last)
+        return await listen(request, session)
+
+
+def _for_stream(request: web.Request, principal: Principal) -> Session:
+    if inbound.speaks_envelope(request.headers, None):
+        raise Refused(405, "This revision has no GET and no DELETE here", {"Allow": "POST"})
+    session = _session(request, principal)
+    if session is None:
+        raise Refused(400, f"{SESSION_ID} is missing")
+    try:
+        inbound.check_session_version(session.caller.revision, request.headers)
+    except RpcError as error:
+        raise Refused(400, error.message) from None
+    return session
+
+
+async def delete(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """The client ends its session."""
+    request.app[keys.SESSIONS].close(_for_stream(request, principal))
+    return web.Response(status=204)

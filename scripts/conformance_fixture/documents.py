@@ -1,0 +1,102 @@
+"""Prompts, resources, a template and a skill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+from doit_mcp.catalogue.call import Call
+from doit_mcp.catalogue.prompts import Argument, Prompt, user_text
+from doit_mcp.catalogue.resources import Resource, Template
+from doit_mcp.catalogue.skills import Skill
+
+from .making import IMAGE, PIXEL, JsonObject
+from .plain import embedded
+
+
+async def simple(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
+    return [user_text("This is a simple prompt for testing.")]
+
+
+async def with_arguments(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
+    return [user_text(f"Prompt with arguments: arg1='{arguments['arg1']}', arg2='{arguments['arg2']}'")]
+
+
+async def with_resource(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
+    block = embedded(arguments["resourceUri"], "text/plain", "Embedded resource content for testing.")
+    return [{"role": "user", "content": block}, user_text("Please process the embedded resource above.")]
+
+
+async def with_image(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
+    return [{"role": "user", "content": IMAGE}, user_text("Please analyze the image above.")]
+
+
+async def suggestions(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
+    return [word for word in ("test", "testing", "tested") if word.startswith(typed)]
+
+
+PROMPTS: tuple[Prompt, ...] = (
+    Prompt("test_simple_prompt", "Simple prompt", "A prompt without arguments", simple),
+    Prompt(
+        "test_prompt_with_arguments",
+        "Prompt with arguments",
+        "A prompt with two arguments",
+        with_arguments,
+        (Argument("arg1", "The first argument", True, suggestions), Argument("arg2", "The second argument", True)),
+    ),
+    Prompt(
+        "test_prompt_with_embedded_resource",
+        "Prompt with a resource",
+        "A prompt with an embedded resource",
+        with_resource,
+        (Argument("resourceUri", "The resource's address", True),),
+    ),
+    Prompt("test_prompt_with_image", "Prompt with an image", "A prompt with an image", with_image),
+)
+
+
+async def static_text(call: Call) -> JsonObject:
+    return {"text": "This is the content of the static text resource."}
+
+
+async def static_binary(call: Call) -> JsonObject:
+    return {"blob": PIXEL}
+
+
+async def watched(call: Call) -> JsonObject:
+    return {"text": "This resource can be watched."}
+
+
+async def template_data(call: Call, variables: Mapping[str, str]) -> JsonObject:
+    data = {"id": variables["id"], "templateTest": True, "data": f"Data for ID: {variables['id']}"}
+    return {"text": orjson.dumps(data).decode()}
+
+
+RESOURCES: tuple[Resource, ...] = (
+    Resource("test://static-text", "static-text", "Static text", "A text", "text/plain", static_text),
+    Resource("test://static-binary", "static-binary", "Static image", "An image", "image/png", static_binary),
+    Resource("test://watched-resource", "watched", "Watched text", "A text to watch", "text/plain", watched),
+)
+TEMPLATES: tuple[Template, ...] = (
+    Template("test://template/{id}/data", "data", "Data by id", "Data of an id", "application/json", template_data),
+)
+
+MANIFEST = b"""---
+name: conformance-notes
+description: Shows how a skill with files in a folder of its own is served
+---
+
+# Notes
+
+Read `references/levels.md` for the levels.
+"""
+SKILLS: tuple[Skill, ...] = (
+    Skill(
+        {
+            "name": "conformance-notes",
+            "description": "Shows how a skill with files in a folder of its own is served",
+        },
+        {"SKILL.md": MANIFEST, "references/levels.md": b"# Levels\n\nMust, should, may.\n"},
+    ),
+)

@@ -1,0 +1,100 @@
+"""Owns the generated tables of README.rst: settings from the record that reads them, tools from the catalogue."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from doit_mcp.catalogue.core import CORE
+from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.settings import Settings
+from doit_mcp.web.page import first_sentence
+
+README = Path(__file__).resolve().parent.parent / "README.rst"
+MARKUP = re.compile(r"([\\*`|])|(_)(?=\W|$)")
+
+
+def settings_table() -> str:
+    """A row for every environment variable."""
+    rows = [
+        (_code(item.metadata["env"]), _default(item.default), _text(item.metadata["help"])) for item in fields(Settings)
+    ]
+    return _table(("Variable", "Default", "Meaning"), (34, 22, 44), rows)
+
+
+def tools_table() -> str:
+    """A row for every tool, in the order in which clients see them."""
+    rows = [
+        (
+            _code(tool.name),
+            _text(tool.title),
+            _text(first_sentence(tool.description)),
+            "writes" if tool.writes else "reads",
+            _code(tool.area),
+            "yes" if tool.name in CORE else "no",
+        )
+        for tool in all_tools()
+    ]
+    return _table(("Name", "Title", "What it does", "Access", "Toolset", "Usual"), (20, 16, 40, 8, 10, 6), rows)
+
+
+def rewritten(text: str) -> str:
+    """*text* with each table between its markers written anew; raises ValueError for a marker that is not there."""
+    for name, table in (("settings", settings_table()), ("tools", tools_table())):
+        begin, end = f".. {name}: written by scripts/docs\n", f"\n.. {name}: end\n"
+        head, found_begin, rest = text.partition(begin)
+        _, found_end, tail = rest.partition(end)
+        if not found_begin or not found_end:
+            raise ValueError(f"README.rst has no markers for the table of {name}")
+        text = f"{head}{begin}\n{table}{end}{tail}"
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the tables; with --check, 1 when that would change something."""
+    parser = argparse.ArgumentParser(prog="scripts/docs", description="Write the tables of README.rst from the code.")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail when a table is not current")
+    parser.add_argument("file", nargs="?", type=Path, default=README)
+    options = parser.parse_args(arguments)
+    old = options.file.read_text("utf-8")
+    new = rewritten(old)
+    if options.check and new != old:
+        print(f"The tables of {options.file.name} are not current: run scripts/docs", file=sys.stderr)
+        return 1
+    if not options.check:
+        options.file.write_text(new, "utf-8")
+    return 0
+
+
+def _table(heads: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([heads, *rows])
+    lines = "".join(f"   {line}\n" for line in out.getvalue().splitlines())
+    return f".. csv-table::\n   :header-rows: 1\n   :widths: {' '.join(map(str, widths))}\n\n{lines}"
+
+
+def _default(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_code, value)) or "none"
+    if isinstance(value, bool):
+        return _code(str(value).lower())
+    return _code(str(value)) if value != "" else "none"
+
+
+def _code(text: str) -> str:
+    return f"``{text}``"
+
+
+def _text(text: str) -> str:
+    """Plain text, with what reStructuredText would read as markup escaped."""
+    return MARKUP.sub(r"\\\g<0>", text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

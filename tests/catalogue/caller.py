@@ -1,0 +1,67 @@
+"""Owns the double of a running call, and the way a tool is called without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from doit_mcp.catalogue import answers
+from doit_mcp.catalogue.call import CannotAsk, Question
+from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.catalogue.tools import Content, Tool
+from doit_mcp.doit import Doit
+from doit_mcp.protocol.jsonrpc import JsonObject
+from tests.doit.recorder import Recorder
+
+
+class Caller:
+    """Implements Call over a recorder; remembers progress, and cannot be asked anything."""
+
+    def __init__(self, api: Recorder) -> None:
+        self.doit = Doit.of(api)
+        self.capabilities: JsonObject = {}
+        self.steps: list[tuple[float, str]] = []
+
+    async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        self.steps.append((done, message))
+
+    async def log(self, level: str, data: object, logger: str = "") -> None:
+        raise AssertionError(f"logged {data!r}")
+
+    def can_ask(self, question: Question) -> bool:
+        return False
+
+    async def ask(self, key: str, method: str, params: JsonObject) -> JsonObject:
+        raise CannotAsk({})
+
+    async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
+        raise CannotAsk({})
+
+    async def background(self, *, required: bool = False) -> None:
+        """It stays in the foreground."""
+
+    async def release(self) -> None:
+        """There is no connection."""
+
+
+TOOLS = {tool.name: tool for tool in all_tools()}
+
+
+async def run(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObject:
+    """The result of a tool for arguments as a client sends them."""
+    tool = TOOLS[tool] if isinstance(tool, str) else tool
+    given = tool.read(arguments)
+    assert tool.problems(given) == []
+    result = await tool.run(Caller(api), given)
+    assert not isinstance(result, Content)
+    return result
+
+
+async def call(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObject:
+    """The CallToolResult, as JSON."""
+    tool = TOOLS[tool] if isinstance(tool, str) else tool
+    given = tool.read(arguments)
+    whole: JsonObject = orjson.loads(orjson.dumps(answers.complete(tool, given, await run(tool, api, **arguments))))
+    return whole

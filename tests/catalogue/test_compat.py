@@ -1,0 +1,162 @@
+"""A call that worked on DoiT's TypeScript server works here: names, arguments, and where each argument ends up.
+
+``tests/data/compat.json`` is the digest of that server's tools: operations, argument schema and argument mapping.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doit_mcp.doit.operation import Request
+from tests.doit.recorder import Recorder
+
+from .caller import TOOLS, run
+
+OLD: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "compat.json").read_text())
+COVERED = sorted(OLD.keys() & TOOLS.keys())
+EACH = pytest.mark.parametrize("name", COVERED)
+SPECIAL = {"startDate": "2026-01-01", "endDate": "2026-01-31", "maxResults": "40", "minCreationTime": "1700000000000"}
+SPECIAL |= {"maxCreationTime": "1800000000000", "pageToken": "token"}
+
+
+def examples(schema: dict[str, Any], name: str = "") -> Iterator[Any]:
+    """Values that fit a schema: each value of an enum, an object with all and one with only its required fields."""
+    kind = schema.get("type")
+    if "enum" in schema:
+        yield from schema["enum"]
+    elif kind == "string":
+        yield SPECIAL.get(name, "a@b.example" if schema.get("format") == "email" else f"some {name}")
+    elif kind in ("integer", "number"):
+        least = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+        yield from {least, schema.get("maximum", least)}
+    elif kind == "boolean":
+        yield from (True, False)
+    elif kind == "array":
+        yield from ([item] for item in examples(schema.get("items", {"type": "string"}), name))
+    elif kind == "object":
+        yield from objects(schema)
+    else:
+        yield "anything"
+
+
+def objects(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Objects in which every example of every field occurs once."""
+    fields = {name: list(examples(inner, name)) for name, inner in schema.get("properties", {}).items()}
+    least = {name: fields[name][0] for name in schema.get("required", ())}
+    yield least
+    for name, values in fields.items():
+        yield from ({**least, name: value} for value in values)
+
+
+@EACH
+def test_every_argument_that_was_taken_is_taken(name: str) -> None:
+    tool = TOOLS[name]
+    for arguments in objects(OLD[name]["arguments"]):
+        assert tool.problems(tool.read(arguments)) == [], arguments
+
+
+@EACH
+def test_nothing_is_required_that_was_not(name: str) -> None:
+    assert set(TOOLS[name].input_schema.get("required", ())) <= set(OLD[name]["arguments"].get("required", ()))
+
+
+def answer(request: Request) -> Any:
+    """An answer that lets every tool go on: rows to find names in, a result for queries."""
+    row = {"id": "found", "budgetName": "some name", "reportName": "some name"}
+    return {"budgets": [row], "reports": [row], "result": {"rows": [], "schema": []}}
+
+
+PLACES = [
+    (name, argument, place)
+    for name in COVERED
+    for argument, place in OLD[name]["mapping"].items()
+    if place.split()[0] in ("path", "query", "body") and name not in ("cost_breakdown", "list_tickets")
+]
+
+
+@pytest.mark.parametrize(("name", "argument", "place"), PLACES)
+async def test_an_argument_ends_up_where_it_did(name: str, argument: str, place: str) -> None:
+    schema = OLD[name]["arguments"]
+    value = next(examples(schema["properties"][argument], argument))
+    arguments = {**next(objects(schema)), argument: value}
+    api = Recorder(answer if name != "refine_cloudflow" else [{"answer": "done"}])
+    await run(name, api, **arguments)
+    request = api.requests[-1]
+    assert f"{request.method} {api.operations[-1].path}" == OLD[name]["operations"][0]
+    where, key = place.split()
+    if where == "path":
+        place_in_path = api.operations[-1].path.split("/").index(f"{{{key}}}")
+        assert request.path.split("/")[place_in_path] == value.replace(" ", "%20")
+    elif where == "query":
+        assert request.query[key] == str(value)
+    else:
+        assert request.body is not None
+        sent, expected = request.body[key], value
+        if name == "create_ticket":
+            expected = {**value, "platform": "doit"}
+        assert sent == expected
+
+
+@EACH
+def test_the_hidden_tenant_argument_is_taken_and_dropped(name: str) -> None:
+    arguments = {**next(objects(OLD[name]["arguments"])), "customerContext": "another"}
+    assert "customerContext" not in TOOLS[name].read(arguments)
+    assert TOOLS[name].problems(TOOLS[name].read(arguments)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "query"),
+    [
+        ("list_budgets", {"maxResults": "40"}, {"maxResults": "40"}),
+        ("list_budgets", {"maxResults": 40.0, "pageToken": "", "filter": None}, {"maxResults": "40"}),
+        ("list_budgets", {"name": "ads"}, {"nameContains": "ads"}),
+        ("list_tickets", {"pageSize": 25, "pageToken": "t"}, {"maxResults": "25", "pageToken": "t"}),
+        ("list_reports", {"maxResults": 5, "nameContains": "x"}, {"maxResults": "5", "nameContains": "x"}),
+        ("get_anomalies", {"sortBy": "COSTOFANOMALY"}, {"maxResults": "20", "sortBy": "costOfAnomaly"}),
+    ],
+)
+async def test_loosely_typed_arguments_reach_the_api(
+    name: str, arguments: dict[str, Any], query: dict[str, str]
+) -> None:
+    api = Recorder({})
+    await run(name, api, **arguments)
+    assert api.requests[0].query == query
+
+
+NEWER = [
+    {"timeRange": {"mode": "last", "amount": 1, "unit": "day"}, "filters": [{"id": "a", "type": "fixed"}]},
+    {"aggregation": "count", "count": {"id": "project_id", "type": "fixed"}},
+    {"aggregation": "total_over_total", "displaySettings": {"numberScale": "raw", "decimalPrecision": 2}},
+    {"forecastSettings": {"mode": "grouping", "futureTimeIntervals": 3}, "limitAggregation": "top"},
+    {"forecastSettings": None},
+    {"filters": [{"id": "a", "type": "label", "mode": "contains", "caseInsensitive": True, "includeNull": True}]},
+    {
+        "limitByChange": {
+            "metric": {"type": "basic", "value": "cost"},
+            **{"changeType": "percentage", "operator": "between", "values": [1, 2], "includeIncompleteData": False},
+        }
+    },
+    {
+        "metricFilter": {
+            "metric": {"type": "basic", "value": "cost"},
+            **{"operator": "gt", "values": [5], "operand": "series_total"},
+        }
+    },
+]
+
+
+@pytest.mark.parametrize("config", NEWER)
+async def test_what_was_silently_stripped_from_queries_is_sent(config: dict[str, Any]) -> None:
+    api = Recorder({"result": {"rows": [], "schema": []}})
+    await run("run_query", api, config=config)
+    assert api.requests[0].body == {"config": config}
+
+
+def test_a_misspelt_argument_is_refused_with_a_hint() -> None:
+    tool = TOOLS["list_budgets"]
+    assert tool.problems(tool.read({"maxResult": 5})) == ["maxResult: is not known here; did you mean maxResults?"]

@@ -1,0 +1,163 @@
+"""The whole inventory: what every tool has to have, whoever wrote it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doit_mcp.catalogue import answers
+from doit_mcp.catalogue.invisible import visible
+from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.catalogue.tools import Tool
+from doit_mcp.doit import AREAS
+from doit_mcp.doit.errors import ApiError
+from tests.doit.recorder import Recorder
+
+from .caller import Caller
+
+TOOLS = all_tools()
+EACH = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+HINTS = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
+
+
+def schemas(schema: Any) -> Iterator[dict[str, Any]]:
+    """A schema and every schema in it."""
+    assert isinstance(schema, dict), f"a subschema that is no object: {schema!r}"
+    yield schema
+    for name in ("properties", "patternProperties", "$defs"):
+        for inner in schema.get(name, {}).values():
+            yield from schemas(inner)
+    for name in ("items", "not"):
+        if name in schema:
+            yield from schemas(schema[name])
+    for name in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        for inner in schema.get(name, []):
+            yield from schemas(inner)
+
+
+@EACH
+def test_a_tool_is_named_and_described(tool: Tool) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]{2,39}", tool.name)
+    assert tool.title and tool.title[0].isupper() and len(tool.title) <= 60
+    assert 20 <= len(tool.description) <= 1024 and tool.description.endswith((".", "}"))
+    assert visible(tool.description) == tool.description and tool.description.isprintable()
+    assert tool.area in AREAS and tool.narrow.endswith(".")
+
+
+@EACH
+def test_a_tool_says_truly_what_it_does(tool: Tool) -> None:
+    assert set(tool.annotations) == HINTS and all(isinstance(hint, bool) for hint in tool.annotations.values())
+    assert tool.writes != tool.annotations["readOnlyHint"]
+    assert not (tool.annotations["readOnlyHint"] and tool.annotations["destructiveHint"])
+
+
+@EACH
+def test_a_tool_has_the_metadata_that_clients_read(tool: Tool) -> None:
+    assert tool.security and all(scheme == {"type": "oauth2", "scopes": ["mcp:tools"]} for scheme in tool.security)
+    assert tool.meta["securitySchemes"] == list(tool.security)
+    for status in ("invoking", "invoked"):
+        assert 0 < len(tool.meta[f"openai/toolInvocation/{status}"]) <= 64
+    assert 10 < len(tool.meta["anthropic/searchHint"]) <= 200
+    assert 0 < tool.deadline <= 45
+
+
+@EACH
+def test_the_schemas_are_portable(tool: Tool) -> None:
+    assert tool.output_schema is not None
+    for root in (tool.input_schema, tool.output_schema):
+        jsonschema_rs.meta.validate(root)
+        assert root["type"] == "object" and not {"anyOf", "oneOf", "allOf", "$ref", "$schema"} & set(root)
+        for schema in schemas(root):
+            assert isinstance(schema.get("type", ""), str) and "$ref" not in schema
+            assert all(re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) for name in schema.get("properties", {}))
+            assert set(schema.get("required", ())) <= set(schema.get("properties", {}))
+            assert "description" not in schema or schema["description"].strip()
+    assert tool.input_schema["additionalProperties"] is False
+    assert "additionalProperties" not in tool.output_schema
+
+
+@EACH
+def test_a_definition_stays_under_the_size_that_chatgpt_takes(tool: Tool) -> None:
+    # 5,000 tokens of name, description and input schema; JSON Schema has about 3.5 characters a token.
+    assert len(str(tool.input_schema)) + len(tool.description) < 15_000
+
+
+@EACH
+def test_empty_answers_and_receipts_fit_the_output_schema(tool: Tool) -> None:
+    assert tool.result_problems({}) == [] or not tool.writes
+    receipt = answers.over_ceiling(tool, {"id": "x"})
+    if tool.writes:
+        assert tool.result_problems({"status": "completed", "identifiers": {"id": "x"}}) == []
+        assert "isError" not in receipt and receipt["content"]
+    else:
+        assert receipt["isError"] and "RESPONSE_TOO_LARGE" in receipt["content"][0]["text"]
+
+
+def test_names_are_different_and_the_order_is_fixed() -> None:
+    names = [tool.name for tool in TOOLS]
+    assert len(set(names)) == len(names) and all_tools() is TOOLS
+    assert names[:2] == ["cost_breakdown", "refine_cloudflow"]
+
+
+def test_every_operation_of_every_area_is_a_tool() -> None:
+    operations = {operation.name for area in AREAS.values() for operation in area.operations}
+    assert operations <= {tool.name for tool in TOOLS}
+
+
+def test_the_first_piece_is_here() -> None:
+    names = {tool.name for tool in TOOLS}
+    assert names >= {
+        *("validate_user", "list_budgets", "get_budget", "create_budget", "update_budget", "list_reports"),
+        *("get_report_results", "run_query", "cost_breakdown", "get_anomalies", "get_anomaly", "list_invoices"),
+        *("get_invoice", "list_tickets", "create_ticket", "refine_cloudflow"),
+    }
+
+
+LEAST: dict[str, dict[str, Any]] = {
+    "cost_breakdown": {"groupBy": "service"},
+    "create_budget": {"name": "n", "currency": "USD", "type": "fixed", "startPeriod": 1},
+    "create_ticket": {
+        "ticket": {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"},
+    },
+    "refine_cloudflow": {"flowId": "f", "question": "q"},
+    "run_query": {"config": {}},
+}
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(
+            [
+                *("result", "rows", "schema", "name", "cost", "id", "pageToken", "rowCount", "answer", "error"),
+                *("budgets", "reports", "anomalies", "invoices", "tickets", "startTime", "invoiceDate", "subject"),
+            ]
+        ),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=12,
+)
+
+
+@EACH
+@settings(max_examples=40, deadline=None)
+@given(odd=ODD)
+async def test_whatever_the_api_answers_is_a_result_or_a_clean_error(tool: Tool, odd: Any) -> None:
+    arguments = LEAST.get(tool.name, {"id": "x"} if "id" in tool.input_schema["properties"] else {})
+    assert tool.problems(arguments) == []
+    api = Recorder(odd if tool.name != "refine_cloudflow" else [odd] if isinstance(odd, dict) else [])
+    try:
+        result = await tool.run(Caller(api), arguments)
+    except ApiError:
+        return
+    assert isinstance(result, dict)
+    whole = orjson.loads(orjson.dumps(answers.complete(tool, arguments, result)))
+    if not whole.get("isError"):
+        assert tool.result_problems(whole["structuredContent"]) == []

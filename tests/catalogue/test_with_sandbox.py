@@ -1,0 +1,140 @@
+"""The tools against the sandbox's API, a witness that follows the published document and not our client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import web
+
+from doit_mcp.catalogue import answers
+from doit_mcp.doit import Doit
+from doit_mcp.doit.client import Client
+from doit_mcp.doit.errors import ApiError
+from doit_mcp.doit.upstream import connect
+from doit_mcp.sandbox.api import Api, seeds
+from doit_mcp.sandbox.people import ACME, USERS, Grant
+from tests.doit.recorder import Recorder
+
+from .caller import TOOLS, Caller
+
+Ask = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture(scope="module")
+def witness() -> Api:
+    """One API for all tests: its data takes time to make."""
+    return Api(clock=lambda: 1_790_000_000.0)
+
+
+@pytest.fixture
+async def ask(witness: Api) -> AsyncIterator[Ask]:
+    """Calls a tool as Acme's billing admin, and gives its structured content."""
+    app = web.Application()
+    witness.register(app, lambda token: Grant(USERS[0], ACME.id) if token == "admin" else None)
+    # The API's data outlives this test's application.
+    app.on_cleanup.clear()
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+
+    async def credential(*, fresh: bool = False) -> str:
+        return "admin"
+
+    async with connect(f"http://{host}:{port}") as upstream:
+
+        async def call(name: str, /, **arguments: Any) -> Any:
+            caller = Caller(Recorder())
+            caller.doit = Doit.of(Client(upstream, credential, ACME.id))
+            tool = TOOLS[name]
+            given = tool.read(arguments)
+            assert tool.problems(given) == []
+            result = await tool.run(caller, given)
+            assert isinstance(result, dict)
+            whole = orjson.loads(orjson.dumps(answers.complete(tool, given, result)))
+            assert not whole.get("isError"), whole
+            assert tool.result_problems(whole["structuredContent"]) == []
+            return whole["structuredContent"]
+
+        yield call
+    await runner.cleanup()
+
+
+async def test_who_am_i(ask: Ask) -> None:
+    assert await ask("validate_user") == {"domain": "acme.example", "email": "admin@acme.example"}
+
+
+async def test_budgets_are_listed_found_made_and_changed(ask: Ask) -> None:
+    page = await ask("list_budgets", maxResults="2")
+    assert len(page["budgets"]) == 2 and page["pageToken"]
+    second = await ask("list_budgets", maxResults="2", pageToken=page["pageToken"])
+    assert not {row["id"] for row in page["budgets"]} & {row["id"] for row in second["budgets"]}
+    name = page["budgets"][0]["budgetName"]
+    assert (await ask("get_budget", name=name))["id"] == page["budgets"][0]["id"]
+    made = await ask(
+        "create_budget",
+        name="Sandbox check",
+        amount="1000",
+        currency="usd",
+        type="recurring",
+        timeInterval="month",
+        startPeriod="1789000000000",
+        scopes=[{"id": "cloud_provider", "type": "fixed", "values": ["amazon-web-services"], "includeNull": False}],
+    )
+    changed = await ask("update_budget", id=made["id"], amount=2000)
+    assert changed["amount"] == 2000 and changed["name"] == "Sandbox check"
+    assert [row["id"] for row in (await ask("list_budgets", name="sandbox CHECK"))["budgets"]] == [made["id"]]
+
+
+async def test_costs_are_broken_down_with_their_rest(ask: Ask) -> None:
+    found = await ask("cost_breakdown", groupBy="service", months=2, topN=3)
+    everything = await ask("cost_breakdown", groupBy="service", months=2, topN=25)
+    assert len(found["groups"]) == 3 and found["rowCount"] == len(found["rows"]) == 6
+    assert everything["total"]["other"] == 0.0
+    assert abs(found["total"]["all"] - everything["total"]["all"]) < 0.05
+    assert found["total"]["other"] > 0 and found["currency"] == "USD" and found["period"]["months"] == 2
+    assert found["period"]["first"] < found["period"]["last"]
+    assert len((await ask("cost_breakdown", groupBy="cloud", cloud="aws"))["groups"]) == 1
+    assert (await ask("cost_breakdown", groupBy="project"))["groups"]
+
+
+async def test_queries_and_reports_have_rows(ask: Ask) -> None:
+    config = {
+        "dataSource": "billing",
+        "metrics": [{"type": "basic", "value": "cost"}],
+        "timeRange": {"mode": "last", "amount": 7, "unit": "day"},
+        "timeInterval": "day",
+        "filters": [{"id": "cloud_provider", "type": "fixed", "values": ["GCP"]}],
+        "group": [{"id": "cloud_provider", "type": "fixed"}],
+    }
+    found = await ask("run_query", config=config)
+    assert found["rowCount"] == 7 and {row[0] for row in found["rows"]} == {"google-cloud"}
+    reports = (await ask("list_reports", maxResults=3))["reports"]
+    result = await ask("get_report_results", name=reports[0]["reportName"])
+    assert result["id"] == reports[0]["id"] and result["result"]["rows"]
+
+
+async def test_anomalies_invoices_and_tickets(ask: Ask) -> None:
+    anomalies = (await ask("get_anomalies", sortBy="costOfAnomaly", sortOrder="desc"))["anomalies"]
+    assert (await ask("get_anomaly", id=anomalies[0]["id"]))["costOfAnomaly"] == anomalies[0]["costOfAnomaly"]
+    invoices = (await ask("list_invoices", maxResults=1))["invoices"]
+    assert (await ask("get_invoice", id=invoices[0]["id"]))["invoiceDateFormatted"].startswith("20")
+    ticket = {"subject": "Check me", "body": "b", "platform": "perfectscale", "product": "Other", "severity": "low"}
+    made = await ask("create_ticket", ticket=ticket)
+    found = (await ask("list_tickets", subject="check ME"))["tickets"]
+    assert [row["id"] for row in found] == [made["id"]]
+
+
+async def test_a_flow_is_refined(ask: Ask, witness: Api) -> None:
+    flow = next(iter(witness.tenant(ACME).collection("flows", seeds.flows)))
+    found = await ask("refine_cloudflow", flowId=flow, question="Post the cost to Slack")
+    assert found["complete"] and found["conversationId"] and len(found["answer"]) > 20 and found["steps"]
+
+
+async def test_the_apis_reason_is_passed_on(ask: Ask) -> None:
+    with pytest.raises(ApiError) as caught:
+        await ask("get_anomalies", filter="nonsense")
+    assert caught.value.status == 400 and "filter" in caught.value.reason

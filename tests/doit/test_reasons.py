@@ -1,0 +1,91 @@
+"""The API's reasons: found in every shape, and clean enough to be shown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.doit.errors import ApiError, explain
+from doit_mcp.doit.reasons import MAX_REASON, clean, reason
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"error": "no such budget"}, "no such budget"),
+        ({"message": "wrong"}, "wrong"),
+        ({"title": "Bad request", "detail": "month is missing", "code": "x"}, "month is missing"),
+        ({"title": "Bad request", "status": 400}, "Bad request"),
+        ({"code": "tenant_id_required"}, "tenant_id_required"),
+        ({"error": {"code": "c", "message": "inner"}}, "inner"),
+        ({"detail": "d", "details": [{"issue": "invalid", "field": "month"}]}, "d; month: invalid"),
+        ({"title": "t", "invalidItems": [{"id": 3, "reason": "gone"}, "odd"]}, "t; 3: gone; odd"),
+        ([{"type": "budget", "id": "b", "error": "uses it"}], "budget b uses it"),
+        ({"error": ""}, ""),
+        ([1, "x"], ""),
+        ("text", ""),
+        (None, ""),
+    ],
+)
+def test_every_shape_of_the_api_is_read(body: Any, expected: str) -> None:
+    assert reason(400, json.dumps(body).encode()) == expected
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 403, 500, 503])
+def test_statuses_whose_bodies_are_nobodys_business(status: int) -> None:
+    assert reason(status, b'{"error": "secret plumbing"}') == ""
+
+
+def test_what_is_no_json_says_nothing() -> None:
+    assert reason(404, b"<html>not found</html>") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("see https://internal.example/x?token=1 now", "internal"),
+        ("mail ann.lee@acme.example", "acme.example"),
+        ("Bearer abc.def", "abc"),
+        ("token=hunter2 is bad", "hunter2"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.x1", "eyJ"),
+        ("key " + "A1b2" * 12, "A1b2"),
+        ("<script>alert(1)</script>hello", "alert"),
+        ("<b>bold</b>", "<"),
+        ("failed\n    at run (/srv/app/index.js:10:2)", "index.js"),
+        ("Traceback (most recent call last): x", "Traceback"),
+        ("a\u202eb\u200bc\U000e0041", "\u202e"),
+    ],
+)
+def test_what_must_not_be_shown_is_taken_out(text: str, gone: str) -> None:
+    assert gone not in clean(text)
+
+
+@given(st.text(max_size=2000))
+def test_any_text_comes_out_short_and_visible(text: str) -> None:
+    found = clean(text)
+    assert len(found) <= MAX_REASON and (found.isprintable() or found == "")
+
+
+def test_a_long_reason_is_cut() -> None:
+    assert clean("word " * 1000).endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ApiError("id: no", kind="argument"), ["t failed. id: no.", "Correct the argument"]),
+        (ApiError("", kind="credential", status=401), ["(HTTP 401)", "sign in again"]),
+        (ApiError("x.", kind="missing", status=404), ["x. Nothing has this id"]),
+        (ApiError("", kind="rate", status=429, retry_after=12.3), ["Try again in 12 seconds"]),
+        (ApiError("", kind="fault", status=503), ["Wait a minute"]),
+        (ApiError("", kind="fault", status=500, maybe_applied=True), ["check the current state before repeating"]),
+        (ApiError("", kind="timeout"), ["Ask for less"]),
+    ],
+)
+def test_errors_are_told_with_what_to_do(error: ApiError, words: list[str]) -> None:
+    text = explain(error, "t")
+    assert all(word in text for word in words), text

@@ -1,0 +1,111 @@
+"""The published document of the DoiT API, which lies beside the checkout: its operations and their answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import yaml
+
+DOCUMENT = Path(__file__).parents[2] / "shared" / "doit-api" / "openapi.yml"
+ABSENT = f"the document of the DoiT API is not at ../{DOCUMENT.relative_to(DOCUMENT.parents[2])}"
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def present() -> bool:
+    """Whether the document is there."""
+    return DOCUMENT.is_file()
+
+
+@lru_cache
+def document() -> dict[str, Any]:
+    """The whole document, with schemas in JSON Schema's words that know no other members than the listed ones."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    # The loader shares aliased nodes; a copy can be changed in place.
+    loaded: dict[str, Any] = json.loads(json.dumps(yaml.load(DOCUMENT.read_bytes(), loader), default=str))
+    for part in _objects(loaded):
+        _translate(part)
+    # Every integer is a number as well: taken at its word, oneOf would leave no way to send one.
+    cell = loaded["components"]["schemas"]["Value"]["anyOf"][1]
+    cell["anyOf"] = cell.pop("oneOf")
+    return loaded
+
+
+def operations() -> list[tuple[str, str]]:
+    """Method and path of every operation."""
+    return [(name.upper(), path) for path, item in document()["paths"].items() for name in METHODS if name in item]
+
+
+def operation_of(method: str, path: str) -> tuple[str, str]:
+    """The operation that a request is for; a path that is spelled out goes before one with parameters."""
+    fits = [one for one in operations() if one[0] == method and _pattern(one[1]).fullmatch(path)]
+    if not fits:
+        raise LookupError(f"the document has no {method} {path}")
+    return min(fits, key=lambda one: one[1].count("{"))
+
+
+def problems(method: str, path: str, status: int, content_type: str, body: bytes) -> list[str]:
+    """What is wrong with an answer, by the document."""
+    validators = _validators(*operation_of(method, path)).get(str(status))
+    if validators is None:
+        return [f"{status} is not declared"]
+    if not validators:
+        return [f"there should be no body, not {body[:80]!r}"] if body else []
+    if content_type not in validators:
+        return [f"{content_type} is not declared for {status}, but {', '.join(validators)}"]
+    validator = validators[content_type]
+    if content_type == "text/event-stream":
+        return []
+    return [f"{list(error.instance_path)}: {error.message}" for error in validator.iter_errors(json.loads(body))]
+
+
+@lru_cache
+def _validators(method: str, path: str) -> dict[str, dict[str, jsonschema_rs.Validator]]:
+    declared = document()["paths"][path][method.lower()]["responses"]
+    return {status: _contents(_followed(response)) for status, response in declared.items()}
+
+
+def _contents(response: dict[str, Any]) -> dict[str, jsonschema_rs.Validator]:
+    components = document()["components"]
+    return {
+        kind: jsonschema_rs.Draft202012Validator({"allOf": [item.get("schema", {})], "components": components})
+        for kind, item in response.get("content", {}).items()
+    }
+
+
+def _followed(part: dict[str, Any]) -> dict[str, Any]:
+    found = part
+    while "$ref" in found:
+        place: Any = document()
+        for step in found["$ref"].removeprefix("#/").split("/"):
+            place = place[step]
+        found = place
+    return found
+
+
+@lru_cache
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{[^/]*?\\\}", "[^/]+", re.escape(path)))
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        for part in list(value.values()):
+            yield from _objects(part)
+        yield value
+    elif isinstance(value, list):
+        for part in value:
+            yield from _objects(part)
+
+
+def _translate(part: dict[str, Any]) -> None:
+    if isinstance(part.get("properties"), dict) and part.get("type") == "object":
+        part.setdefault("additionalProperties", False)
+    if part.pop("nullable", None) is True:
+        own = {name: part.pop(name) for name in list(part)}
+        part["anyOf"] = [{"type": "null"}, own]
