@@ -1,0 +1,170 @@
+"""Runs the official conformance suite against a server and judges every scenario; a warning is a failure.
+
+The suite has no option for a token and its bundle does not start on Node 20; hooks.mjs beside the fixture mends both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.e2e.node_packages import NODE, install
+
+ROOT = Path(__file__).resolve().parent.parent
+SUITE = NODE / "node_modules" / "@modelcontextprotocol" / "conformance"
+HOOKS = ROOT / "scripts" / "conformance_fixture" / "hooks.mjs"
+REVISIONS = ("2025-11-25", "2026-07-28")
+RESULT = re.compile(r"server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z")
+LIMIT_S = 300
+START_S = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a scenario went: *verdict* PASS, FAIL or SKIP; *kind* is "required" or why it is not scored."""
+
+    revision: str
+    kind: str
+    scenario: str
+    verdict: str
+    checks: str
+    faults: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        faults = f"  [{' '.join(self.faults)}]" if self.faults else ""
+        return f"{self.verdict}  {self.revision:<10}  {self.kind:<28}  {self.scenario:<45}  {self.checks}{faults}"
+
+
+def judged(revision: str, kind: str, scenario: str, checks: list[dict[str, Any]] | None) -> Outcome:
+    """The outcome of one scenario's checks. One that proves nothing has failed, unless the suite skipped it."""
+    by_status: dict[str, list[str]] = {}
+    for check in checks or ():
+        by_status.setdefault(check["status"], []).append(check["id"])
+    good = by_status.get("SUCCESS", [])
+    faults = (*by_status.get("FAILURE", ()), *by_status.get("WARNING", ()))
+    verdict = "FAIL"
+    if not faults and any(check != "wire-schema-valid" for check in good):
+        verdict = "PASS"
+    elif not faults and by_status.get("SKIPPED"):
+        verdict = "SKIP"
+    return Outcome(revision, kind, scenario, verdict, f"{len(good)}/{len(good) + len(faults)} checks", faults)
+
+
+class Suite:
+    """The installed suite, run against *url*; *token* goes with every request. Results are kept in *directory*."""
+
+    def __init__(self, url: str, token: str, directory: Path) -> None:
+        self._url, self._directory = url, directory
+        self._environment = os.environ | {"CONFORMANCE_URL": url, "CONFORMANCE_TOKEN": token}
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Both requirement sets with what they do not score, then whatever this build has besides."""
+        named: set[str] = set()
+        for revision in REVISIONS:
+            self._run("server", "--url", self._url, "--requirements", revision, "--output-dir", revision)
+            found = self._results(revision)
+            for kind, scenario in requirements(revision):
+                named.add(scenario)
+                yield judged(revision, kind, scenario, found.get(scenario))
+        listed = re.findall(r"^  - (\S+)", self._run("list", "--server"), re.MULTILINE)
+        for scenario in listed:
+            if scenario not in named:
+                self._run("server", "--url", self._url, "--scenario", scenario, "--output-dir", "more")
+                yield judged("-", "in no set", scenario, self._results("more").get(scenario))
+
+    def _run(self, *arguments: str) -> str:
+        command = ["node", "--import", HOOKS.as_uri(), str(SUITE / "dist" / "index.js"), *arguments]
+        done = subprocess.run(
+            command,
+            cwd=self._directory,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        if "SyntaxError" in done.stderr:
+            raise RuntimeError(f"the suite does not start: {done.stderr[:2000]}")
+        return done.stdout
+
+    def _results(self, name: str) -> dict[str, list[dict[str, Any]]]:
+        found = {}
+        for directory in sorted((self._directory / name).glob("server-*")):
+            if match := RESULT.fullmatch(directory.name):
+                found[match[1]] = json.loads((directory / "checks.json").read_text())
+        return found
+
+
+def requirements(revision: str) -> list[tuple[str, str]]:
+    """(kind, scenario) of a revision's frozen set."""
+    chosen = yaml.safe_load((SUITE / "requirements" / f"{revision}.yaml").read_text())
+    more = [one for one in chosen.get("not_scored") or () if one["leg"] == "server"]
+    return [("required", name) for name in chosen["server"]] + [
+        (f"not scored ({one['reason']})", one["scenario"]) for one in more
+    ]
+
+
+@contextmanager
+def fixture(*options: str) -> Iterator[tuple[str, str]]:
+    """URL and token of a fixture server that runs while the block does."""
+    command = [sys.executable, str(ROOT / "scripts" / "conformance_server.py"), "--port", "0", *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url, _, token = process.stdout.readline().strip().partition(" ")
+        if not url:
+            raise RuntimeError(f"the fixture did not start (exit status {process.wait(START_S)})")
+        yield url, token
+    finally:
+        process.terminate()
+        process.wait(START_S)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def totals(outcomes: list[Outcome]) -> str:
+    """One line: what was required and what more was proven."""
+    parts = []
+    for revision in REVISIONS:
+        required = [one for one in outcomes if one.revision == revision and one.kind == "required"]
+        parts.append(f"{revision}: {sum(one.verdict == 'PASS' for one in required)}/{len(required)} required")
+    more = [one for one in outcomes if one.kind != "required" and one.verdict != "SKIP"]
+    return ", ".join([*parts, f"extra: {sum(one.verdict == 'PASS' for one in more)}/{len(more)}"])
+
+
+def run(*options: str) -> list[Outcome]:
+    """All outcomes of the suite against a fixture started with *options*; each is printed as it comes."""
+    install()
+    outcomes = []
+    with tempfile.TemporaryDirectory() as directory, fixture(*options) as (url, token):
+        for outcome in Suite(url, token, Path(directory)).outcomes():
+            print(outcome, flush=True)
+            outcomes.append(outcome)
+    print(totals(outcomes))
+    return outcomes
+
+
+def main() -> None:
+    """Exit status 1 unless every scenario passed or was skipped by the suite itself."""
+    parser = argparse.ArgumentParser(prog="scripts/conformance", description=__doc__)
+    parser.add_argument("--authorization", action="store_true", help="with the product's authentication on")
+    options = parser.parse_args()
+    outcomes = run(*(["--authorization"] if options.authorization else []))
+    sys.exit(any(one.verdict == "FAIL" for one in outcomes))
+
+
+if __name__ == "__main__":
+    main()

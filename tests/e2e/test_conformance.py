@@ -1,0 +1,21 @@
+"""The official conformance suite: every scenario, with and without authorization, warnings counted as failures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.conformance_suite import run, totals
+
+FULL = "2025-11-25: 30/30 required, 2026-07-28: 37/37 required, extra: 18/18"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("options", [(), ("--authorization",)], ids=["open", "authorized"])
+def test_every_scenario(node: Path, options: tuple[str, ...]) -> None:
+    outcomes = run(*options)
+    assert [str(one) for one in outcomes if one.verdict == "FAIL"] == []
+    # The suite itself skips the status notifications, for every server.
+    assert [one.scenario for one in outcomes if one.verdict == "SKIP"] == ["tasks-status-notifications"]
+    assert totals(outcomes) == FULL
