@@ -20,6 +20,7 @@ ESCAPE = re.compile(r'\\(?:u00[01][0-9a-f]|["\\/bfnrt])')
 
 def visible(json: str) -> str:
     """JSON text as orjson writes it, without invisible characters in its strings. It stays valid JSON."""
-    json = INVISIBLE.sub("", json)
+    if not json.isascii() or "\x7f" in json:
+        json = INVISIBLE.sub("", json)
     # Other controls are escaped. Every escape is looked at, so that an escaped backslash before a "u" is not one.
     return ESCAPE.sub(lambda found: "" if found[0][1] == "u" else found[0], json) if "\\u00" in json else json

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from itertools import count
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -20,7 +21,7 @@ from .errors import ApiError, CredentialError, kind_of
 from .events import Parser, StreamError
 from .operation import Operation, Sender
 from .reasons import clean, reason
-from .upstream import Reply, Upstream, encode
+from .upstream import Reply, Upstream, encode, encoded
 
 __all__ = ["Client", "Credential", "Sender", "Upstream"]
 
@@ -63,7 +64,8 @@ class Client:
         self._upstream = upstream
         self._credential = credential
         self._tenant = tenant
-        self._tracking = {name: value[:MAX_TRACKING] for name, value in (tracking or {}).items()}
+        # Of every request. customerContext is what legacy keys know the tenant by.
+        self._extra = _extra(tenant, tuple((tracking or {}).items()))
         self._report = report
         self._ends = asyncio.get_running_loop().time() + deadline
         self._first_wait = first_wait
@@ -79,7 +81,7 @@ class Client:
     async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
         """The JSON value of the answer; None for a success without a body. Raises ApiError."""
         request = operation.request(arguments)
-        url = self._upstream.url(request, self._extra())
+        url = self._upstream.url(request, self._extra)
         body = None if request.body is None else encode(request.body)
         try:
             async with asyncio.timeout_at(self._ends):
@@ -91,12 +93,13 @@ class Client:
     async def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
         """The answer's events as they come; data that is no JSON object comes as {answer: text}. Raises ApiError."""
         request = operation.request(arguments)
-        url = self._upstream.url(request, self._extra())
+        url = self._upstream.url(request, self._extra)
         body = None if request.body is None else encode(request.body)
         key = self._ids()
         try:
             for fresh in (False, True):
-                headers = await self._headers(operation, body, key, fresh=fresh, accept="text/event-stream")
+                async with asyncio.timeout_at(self._ends):
+                    headers = await self._headers(operation, body, key, fresh=fresh, accept="text/event-stream")
                 async with AsyncExitStack() as stack:
                     opening = self._upstream.open(operation.method, url, headers, body, None)
                     async with asyncio.timeout_at(self._ends):
@@ -180,8 +183,7 @@ class Client:
         accept: str = "application/json",
     ) -> dict[str, str]:
         try:
-            async with asyncio.timeout_at(self._ends):
-                token = await self._credential(fresh=fresh)
+            token = await self._credential(fresh=fresh)
         except CredentialError as error:
             raise _refused(error) from error
         headers = {"Authorization": f"Bearer {token}", "Accept": accept}
@@ -193,10 +195,13 @@ class Client:
             headers["X-Tenant-Id"] = quote(self._tenant, safe="")
         return headers
 
-    def _extra(self) -> list[tuple[str, str]]:
-        """Query parameters of every request. customerContext is what legacy keys know the tenant by."""
-        context = [("customerContext", self._tenant)] if self._tenant else []
-        return [*context, *self._tracking.items()]
+
+@lru_cache(maxsize=1024)
+def _extra(tenant: str, tracking: tuple[tuple[str, str], ...]) -> str:
+    """Query parameters that are the same for one caller's every call of a tool, encoded."""
+    context = [("customerContext", tenant)] if tenant else []
+    kept = [(name, value[:MAX_TRACKING].encode("utf-8", "replace").decode()) for name, value in tracking]
+    return encoded([*context, *kept])
 
 
 def _value(operation: Operation, reply: Reply) -> Any:

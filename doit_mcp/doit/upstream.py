@@ -98,17 +98,17 @@ class Upstream:
         self.slow_timeout = slow_timeout
         self.max_body = max_body
 
-    def url(self, request: Request, extra: Iterable[tuple[str, str]]) -> URL:
-        """The address of *request* with the *extra* query parameters. Raises ApiError (kind "argument") if over 8 KB.
+    def url(self, request: Request, extra: str) -> URL:
+        """The address of *request* with *extra* query parameters (encoded). Raises ApiError ("argument") if over 8 KB.
 
         It is handed over as already encoded, so that nothing normalises the path once more (security U1).
         """
-        pairs = [*pairs_of(request.query), *extra]
         try:
-            query = urlencode(pairs, quote_via=quote, safe="")
+            query = encoded(pairs_of(request.query)) if request.query else ""
         except UnicodeEncodeError:
             raise ApiError("an argument is not valid Unicode text", kind="argument") from None
-        text = f"{self._base}{request.path}" + (f"?{query}" if query else "")
+        both = f"{query}&{extra}" if query and extra else query or extra
+        text = f"{self._base}{request.path}" + (f"?{both}" if both else "")
         if len(text) > MAX_URL:
             raise ApiError("the arguments are too long for one request", kind="argument")
         return URL(text, encoded=True)
@@ -149,6 +149,11 @@ class Upstream:
             # Yield: a body that is here already would otherwise be read without a pause for others.
             await asyncio.sleep(0)
         return bytes(content), True
+
+
+def encoded(pairs: Iterable[tuple[str, str]]) -> str:
+    """*pairs* as a query: all outside RFC 3986's unreserved set is percent-encoded. Raises UnicodeEncodeError."""
+    return urlencode(list(pairs), quote_via=quote, safe="")
 
 
 def pairs_of(query: Query) -> list[tuple[str, str]]:
