@@ -1,9 +1,9 @@
 """The DoiT API. To add an operation, write its method in its area's module; to add an area, its attribute below."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from inspect import get_annotations
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Self
 
 from .areas.anomalies import Anomalies
 from .areas.auth import Auth
@@ -17,9 +17,9 @@ from .operation import Area, Sender
 __all__ = ["AREAS", "Doit"]
 
 
-@dataclass(frozen=True, slots=True)
 class Doit:
-    """The API for one caller: an attribute per area, in the order in which tools are listed."""
+    """The API for one caller: an attribute per area, in the order in which tools are listed. An area is bound to the
+    sender when it is first used: a call uses one or two of them."""
 
     reports: Reports
     budgets: Budgets
@@ -29,16 +29,21 @@ class Doit:
     cloudflow: Cloudflow
     auth: Auth
 
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
     @classmethod
     def of(cls, sender: Sender) -> Self:
         """Every area, bound to *sender*."""
-        bound: dict[str, Any] = {name: area(sender) for name, area in AREAS.items()}
-        return cls(**bound)
+        return cls(sender)
+
+    def __getattr__(self, name: str) -> Area:
+        if name not in AREAS:
+            raise AttributeError(f"the DoiT API has no area {name}")
+        area = AREAS[name](self._sender)
+        setattr(self, name, area)
+        return area
 
 
-def _areas() -> dict[str, Any]:
-    return {area.name: area.type for area in fields(Doit)}
-
-
-AREAS: Mapping[str, type[Area]] = MappingProxyType(_areas())
+AREAS: Mapping[str, type[Area]] = MappingProxyType(get_annotations(Doit))
 """The areas' classes by attribute: what the catalogue walks."""

@@ -95,7 +95,7 @@ class Client:
         request = operation.request(arguments)
         url = self._upstream.url(request, self._extra)
         body = None if request.body is None else encode(request.body)
-        key = self._ids()
+        key = self._ids() if operation.keyed else ""
         try:
             for fresh in (False, True):
                 async with asyncio.timeout_at(self._ends):
@@ -140,7 +140,7 @@ class Client:
 
     async def _answer(self, operation: Operation, url: URL, body: bytes | None) -> Reply:
         """The reply; after a 401, which the API gives before it does anything, once more with a fresh credential."""
-        key = self._ids()
+        key = self._ids() if operation.keyed else ""
         headers = await self._headers(operation, body, key)
         reply = await self._patiently(operation, url, headers, body)
         if reply.status == 401:

@@ -94,6 +94,10 @@ class Upstream:
         self._http = http
         self._base = base_url.rstrip("/")
         self._connect = connect_timeout
+        # The usual ones, made once.
+        self._limits: dict[float | None, ClientTimeout] = {
+            total: ClientTimeout(total=total, sock_connect=connect_timeout) for total in (timeout, slow_timeout)
+        }
         self.timeout = timeout
         self.slow_timeout = slow_timeout
         self.max_body = max_body
@@ -118,7 +122,7 @@ class Upstream:
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
     ) -> AsyncIterator[ClientResponse]:
         """Send one request and give its response; whatever interrupts the reading closes the connection at once."""
-        limits = ClientTimeout(total=timeout, sock_connect=self._connect)
+        limits = self._limits.get(timeout) or ClientTimeout(total=timeout, sock_connect=self._connect)
         response = await self._http.request(
             method, url, headers=headers, data=body, timeout=limits, allow_redirects=False, middlewares=(once,)
         )

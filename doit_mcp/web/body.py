@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -10,6 +11,8 @@ from ..protocol.jsonrpc import INVALID_REQUEST, RpcError, error_bytes
 from .answer import json_answer
 
 JSON, EVENTS = "application/json", "text/event-stream"
+# Characters of an Accept header that are looked at.
+MOST_ACCEPT = 1_000
 
 
 class Refused(Exception):
@@ -22,11 +25,14 @@ class Refused(Exception):
 
 def accepts(request: web.Request, kind: str) -> bool:
     """Whether ``Accept`` allows this media type; no header allows all (RFC 9110, 12.5.1)."""
-    values = request.headers.getall("Accept", [])
-    if not values:
-        return True
+    values = request.headers.getall("Accept", None)
+    return values is None or _accepted(",".join(values)[:MOST_ACCEPT], kind)
+
+
+@lru_cache(maxsize=256)
+def _accepted(value: str, kind: str) -> bool:
     main = kind.partition("/")[0]
-    for item in ",".join(values).split(","):
+    for item in value.split(","):
         name, *parameters = (part.strip().lower() for part in item.split(";"))
         if name in (kind, f"{main}/*", "*/*") and not any(_zero(parameter) for parameter in parameters):
             return True

@@ -51,6 +51,8 @@ USUAL = Selection()
 def selection(request: web.Request) -> Selection:
     """What the request selects. Reading only always wins, wherever it is said; a header can but narrow it (A4)."""
     path, query, headers = request.match_info, request.query, request.headers
+    if not (path or query or "X-MCP-Toolsets" in headers or "X-MCP-Readonly" in headers or request.path != "/mcp"):
+        return USUAL
     toolsets = _names(path.get("toolsets"), query.get("toolsets"))
     if not toolsets:
         toolsets = _names(headers.get("X-MCP-Toolsets"))
