@@ -41,7 +41,7 @@ GLOBEX = Customer("GLbX7k2Ww8", "Globex Retail", "globex.example")
 CUSTOMERS = (ACME, GLOBEX)
 
 READ = frozenset({"costs.read", "budgets.read", "anomalies.read", "invoices.read", "tickets.read", "flows.read"})
-WRITE = frozenset({"budgets.write", "tickets.write", "flows.write"})
+WRITE = frozenset({"budgets.write", "reports.write", "tickets.write", "flows.write"})
 
 USERS = (
     User("admin@acme.example", "Acme billing admin", "Billing admin", ACME.id, "acme-admin",

@@ -1,0 +1,6 @@
+"""The DoiT API of the sandbox: follows the published document, keeps state, invents nothing twice."""
+
+from .api import Api
+from .faults import Call, Fault
+
+__all__ = ["Api", "Call", "Fault"]

@@ -1,0 +1,94 @@
+"""Answers of the sandbox API and its two error shapes: ``{"error": text}`` and RFC 9457 problem details."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+JsonObject = dict[str, Any]
+
+ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# status: (title, code, retryable) as the problem areas declare them.
+TITLES = {
+    400: ("Bad request", "bad_request", False),
+    401: ("Unauthorized", "unauthorized", False),
+    403: ("Forbidden", "forbidden", False),
+    404: ("Resource not found", "not_found", False),
+    409: ("Conflict", "conflict", False),
+    413: ("Payload too large", "payload_too_large", False),
+    429: ("Too many requests", "too_many_requests", True),
+    500: ("Internal server error", "internal_error", True),
+    502: ("Bad gateway", "bad_gateway", True),
+    503: ("Service unavailable", "service_unavailable", True),
+    504: ("Gateway timeout", "gateway_timeout", True),
+}
+
+# Where errors are RFC 9457 problems (facts, section 3).
+PROBLEM_AREAS = ("/billing/v1/invoices", "/billing/v1/billing-", "/billing/v1/createAsset", "/ps4commitments/")
+
+
+def problem_area(path: str) -> bool:
+    """Whether the operations at this path answer errors as problem details."""
+    return path.startswith(PROBLEM_AREAS)
+
+
+class Refusal(Exception):
+    """A request the API turns down: HTTP *status*, *message* for people, *code* for programs ("": the status's own)."""
+
+    def __init__(self, status: int, message: str, *, code: str = "", field: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.field = field
+
+
+def bad(message: str, *, code: str = "", field: str = "") -> Refusal:
+    """A 400: the request itself is wrong."""
+    return Refusal(400, message, code=code, field=field)
+
+
+def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON answer."""
+    return web.Response(
+        body=orjson.dumps(data), status=status, headers=headers, content_type="application/json", charset="utf-8"
+    )
+
+
+def problem_headers(ids: random.Random) -> dict[str, str]:
+    """Headers of every answer of the problem areas; a request's id is ``req_`` and 26 characters of ULID's alphabet."""
+    return {"Request-Id": "req_" + "".join(ids.choices(ULID_ALPHABET, k=26)), "Content-Language": "en"}
+
+
+def refusal_answer(refusal: Refusal, *, problem: bool, ids: random.Random) -> web.Response:
+    """The refusal in the shape of its area (facts: two shapes, never mixed)."""
+    if problem:
+        return _problem(refusal, ids)
+    return answer({"error": refusal.message}, refusal.status)
+
+
+def _problem(refusal: Refusal, ids: random.Random) -> web.Response:
+    title, code, retryable = TITLES.get(refusal.status, ("Error", "error", refusal.status >= 500))
+    code = refusal.code or code
+    headers = problem_headers(ids)
+    identifier = headers["Request-Id"]
+    body: JsonObject = {
+        "type": f"https://developer.doit.com/errors/{code}",
+        "title": title,
+        "status": refusal.status,
+        "detail": refusal.message,
+        "instance": f"https://api.doit.com/requests/{identifier}",
+        "code": code,
+        "retryable": retryable,
+    }
+    if refusal.field:
+        body["details"] = [{"issue": "invalid_value", "field": refusal.field}]
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="api.doit.com"'
+    return web.Response(
+        body=orjson.dumps(body), status=refusal.status, headers=headers, content_type="application/problem+json"
+    )

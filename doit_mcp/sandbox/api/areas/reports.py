@@ -1,0 +1,153 @@
+"""Reports: /analytics/v1/reports, and queries, which are reports nobody keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aiohttp import web
+
+from .. import listing, seeds
+from ..answers import JsonObject, Refusal, answer, bad
+from ..costs.engine import run
+from ..costs.plan import plan_of
+from ..costs.ranges import overriding
+from ..routes import Route
+from ..schemas import NEW_REPORT, QUERY_BODY, REPORT_CHANGES
+from ..tenants import Ask, Records, added, existing, newest_first
+
+FILTERS = ("reportName", "owner", "type", "updateTime", "folderId")
+PLAIN = ("id", "name", "description", "type", "config", "labels", "folderId")  # of ExternalReport
+ROOT = "root"
+
+
+def records(ask: Ask) -> Records:
+    """The tenant's reports: ExternalReport with owner and times."""
+    return ask.tenant.collection("reports", seeds.reports)
+
+
+async def query(ask: Ask) -> web.Response:
+    """POST /analytics/v1/reports/query."""
+    body = await ask.body(QUERY_BODY)
+    plan = plan_of(body.get("config") or {}, ask.today)
+    return answer({"result": run(plan, ask.tenant.ledger)})
+
+
+async def list_reports(ask: Ask) -> web.Response:
+    """GET /analytics/v1/reports, latest first."""
+    criteria = listing.filters(ask.query.get("filter", ""), FILTERS)
+    found = listing.named_like(ask.query, newest_first(records(ask)), "name")
+    found = listing.matching(listing.created_between(ask.query, found), criteria, _read)
+    rows = [_summary(ask, report) for report in found]
+    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    return answer(ask.listed("reports", page))
+
+
+async def get_report(ask: Ask) -> web.Response:
+    """GET /analytics/v1/reports/{id}: run it, for another range of time if the query names one."""
+    report = existing(records(ask), ask.part("id"), "report")
+    plan = plan_of(report["config"], ask.today)
+    range_ = overriding(ask.query, ask.today)
+    if range_ is not None:
+        plan = replace(plan, range=range_)
+    return answer(_summary(ask, report) | {"result": run(plan, ask.tenant.ledger)})
+
+
+async def get_config(ask: Ask) -> web.Response:
+    """GET /analytics/v1/reports/{id}/config."""
+    return answer(_plain(existing(records(ask), ask.part("id"), "report")))
+
+
+async def create_report(ask: Ask) -> web.Response:
+    """POST /analytics/v1/reports."""
+    body = await ask.body(NEW_REPORT)
+    report: JsonObject = {
+        "id": ask.tenant.new_id(),
+        "name": body["name"],
+        "description": body.get("description", ""),
+        "type": "custom",
+        "config": _settled({}, body.get("config") or {}),
+        "labels": body.get("labels") or [],
+        "folderId": body.get("folderId") or ROOT,
+        "owner": ask.user.email,
+        "createTime": ask.millis,
+        "updateTime": ask.millis,
+    }
+    _check(ask, report)
+    return answer(_plain(added(records(ask), report)), 201)
+
+
+async def update_report(ask: Ask) -> web.Response:
+    """PATCH /analytics/v1/reports/{id}: what is left out stays, in the configuration too."""
+    report = _own(existing(records(ask), ask.part("id"), "report"))
+    body = await ask.body(REPORT_CHANGES)
+    changed = {**report, **body, "updateTime": ask.millis}
+    changed["config"] = _settled(report["config"], body.get("config") or {})
+    changed["labels"] = changed["labels"] or []
+    _check(ask, changed)
+    records(ask)[report["id"]] = changed
+    return answer(_plain(changed))
+
+
+async def delete_report(ask: Ask) -> web.Response:
+    """DELETE /analytics/v1/reports/{id}."""
+    report = _own(existing(records(ask), ask.part("id"), "report"))
+    del records(ask)[report["id"]]
+    return answer({})
+
+
+def _own(report: JsonObject) -> JsonObject:
+    """The report, if it may be changed: presets are the same for everybody."""
+    if report["type"] != "custom":
+        raise Refusal(403, f"a {report['type']} report cannot be changed or deleted")
+    return report
+
+
+def _settled(before: JsonObject, changes: JsonObject) -> JsonObject:
+    """A configuration after a change: null clears, and the answers' own spelling (facts, sections 7 and 9)."""
+    config = {name: value for name, value in {**before, **changes}.items() if value is not None}
+    if config.get("metricFilter"):
+        config["metricFilter"] = {"operand": "single_value", **config["metricFilter"]}
+    if config.get("timeRange", {}).get("mode") == "custom":
+        config["timeRange"] = {"mode": "custom"}
+    return config
+
+
+def _check(ask: Ask, report: JsonObject) -> None:
+    """400 for a report that could not be run, or names what is not there."""
+    plan_of(report["config"], ask.today)
+    if report["labels"]:
+        raise bad(f"labels: no label {report['labels'][0][:80]!r}", field="labels")
+    if report["folderId"] != ROOT:
+        raise bad(f"folderId: no folder {report['folderId'][:80]!r}", field="folderId")
+
+
+def _plain(report: JsonObject) -> JsonObject:
+    return {name: report[name] for name in PLAIN}
+
+
+def _summary(ask: Ask, report: JsonObject) -> JsonObject:
+    return {
+        "id": report["id"],
+        "reportName": report["name"],
+        "owner": report["owner"],
+        "type": report["type"],
+        "createTime": report["createTime"],
+        "updateTime": report["updateTime"],
+        "urlUI": seeds.console_url(ask.tenant.customer, "analytics/reports", report["id"]),
+        "labels": [],
+    }
+
+
+def _read(report: JsonObject, key: str) -> str:
+    return str(report["name" if key == "reportName" else key])
+
+
+ROUTES = (
+    Route("GET", "/analytics/v1/reports", list_reports, "costs.read"),
+    Route("POST", "/analytics/v1/reports", create_report, "reports.write"),
+    Route("POST", "/analytics/v1/reports/query", query, "costs.read"),
+    Route("GET", "/analytics/v1/reports/{id}", get_report, "costs.read"),
+    Route("PATCH", "/analytics/v1/reports/{id}", update_report, "reports.write"),
+    Route("DELETE", "/analytics/v1/reports/{id}", delete_report, "reports.write"),
+    Route("GET", "/analytics/v1/reports/{id}/config", get_config, "costs.read"),
+)

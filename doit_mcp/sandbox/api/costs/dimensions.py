@@ -1,0 +1,56 @@
+"""The dimensions costs can be grouped and filtered by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..answers import bad
+
+TYPES = (
+    "datetime", "fixed", "optional", "label", "tag", "project_label", "system_label", "attribution",
+    "attribution_group", "allocation", "allocation_rule", "gke", "gke_label",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A dimension: its *column* in the ledger's *table* (series or days)."""
+
+    type: str
+    id: str
+    label: str
+    column: str
+    table: str = "series"
+
+
+DIMENSIONS = (
+    Dimension("datetime", "year", "Year", "year", "days"),
+    Dimension("datetime", "quarter", "Quarter", "quarter", "days"),
+    Dimension("datetime", "month", "Month", "month", "days"),
+    Dimension("datetime", "week", "Week", "week", "days"),
+    Dimension("datetime", "isoweek", "ISO week", "isoweek", "days"),
+    Dimension("datetime", "day", "Day", "day_of_month", "days"),
+    Dimension("datetime", "week_day", "Weekday", "week_day", "days"),
+    Dimension("fixed", "cloud_provider", "Cloud", "cloud_provider"),
+    Dimension("fixed", "billing_account_id", "Billing account", "billing_account_id"),
+    Dimension("fixed", "project_id", "Project/Account ID", "project_id"),
+    Dimension("fixed", "project_name", "Project/Account name", "project_name"),
+    Dimension("fixed", "service_id", "Service ID", "service_id"),
+    Dimension("fixed", "service_description", "Service", "service_description"),
+    Dimension("fixed", "sku_id", "SKU ID", "sku_id"),
+    Dimension("fixed", "sku_description", "SKU", "sku_description"),
+    Dimension("fixed", "pricing_unit", "Unit", "pricing_unit"),
+    Dimension("fixed", "region", "Region", "region"),
+    Dimension("fixed", "cost_type", "Cost type", "cost_type"),
+    Dimension("fixed", "credit", "Credit", "credit"),
+    Dimension("label", "team", "team", "label_team"),
+    Dimension("label", "env", "env", "label_env"),
+)
+
+
+def dimension(type_: str, identifier: str, where: str) -> Dimension:
+    """The dimension of this type and id; 400 naming *where* it was asked for, if there is none."""
+    for found in DIMENSIONS:
+        if (found.type, found.id) == (type_, identifier):
+            return found
+    raise bad(f"{where}: no dimension {identifier[:80]!r} of type {type_[:40]}", field=where)

@@ -1,0 +1,41 @@
+"""Money: micro-dollars in, amounts of a currency out, at fixed rates of the sandbox."""
+
+from __future__ import annotations
+
+MICRO = 1_000_000
+# Units of the currency for a million dollars: fixed, so that the same question always has the same answer.
+RATES = {
+    "USD": 1_000_000,
+    "ILS": 3_420_000,
+    "EUR": 870_000,
+    "AUD": 1_530_000,
+    "CAD": 1_390_000,
+    "GBP": 750_000,
+    "DKK": 6_490_000,
+    "NOK": 10_100_000,
+    "SEK": 9_520_000,
+    "BRL": 5_380_000,
+    "SGD": 1_300_000,
+    "MXN": 18_500_000,
+    "CHF": 800_000,
+    "MYR": 4_190_000,
+    "TWD": 30_700_000,
+    "EGP": 47_500_000,
+    "ZAR": 17_300_000,
+    "JPY": 152_000_000,
+    "IDR": 16_600_000_000,
+    "AED": 3_672_500,
+    "THB": 32_400_000,
+    "COP": 3_900_000_000,
+}
+
+
+def amount(micro: int, currency: str = "USD") -> float:
+    """Micro-dollars as an amount of *currency*; exact to its sixth decimal."""
+    # In integers as long as possible: cents of dollars come out as the nearest float.
+    return micro * RATES[currency] // MICRO / MICRO if currency != "USD" else micro / MICRO
+
+
+def cents(value: float) -> float:
+    """An amount rounded to hundredths."""
+    return round(value, 2)

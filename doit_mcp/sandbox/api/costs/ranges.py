@@ -1,0 +1,129 @@
+"""Time ranges of reports as days: timeRange, customTimeRange, secondaryTimeRange, and what overrides a saved one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..answers import JsonObject, bad
+from .calendar_days import months_on, moved, parse_day, parse_instant, start_of
+
+DEFAULT: JsonObject = {"mode": "last", "amount": 7, "unit": "day", "includeCurrent": True}
+PERIOD = re.compile(r"P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})D)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The days from *first* to *last*, both included."""
+
+    first: int
+    last: int
+
+
+def primary(config: JsonObject, today: int) -> Range:
+    """The range of a report configuration, of a checked form; without timeRange the last seven days."""
+    settings = config.get("timeRange") or DEFAULT
+    mode = settings.get("mode") or "last"
+    if mode == "custom":
+        if not config.get("customTimeRange"):
+            raise bad("customTimeRange is required with timeRange.mode custom", field="customTimeRange")
+        return _instants(config["customTimeRange"], "customTimeRange")
+    unit = settings.get("unit") or "day"
+    current = start_of(unit, today)
+    if mode == "current":
+        return Range(current, today)
+    amount = settings.get("amount", 1)
+    if amount < 1:
+        raise bad("timeRange.amount must be at least 1 with mode last", field="timeRange.amount")
+    back = amount - 1 if settings.get("includeCurrent") else amount
+    try:
+        first = moved(unit, current, -back)
+    except ValueError:
+        first = 0
+    if first < 1:
+        raise bad("timeRange.amount reaches back before the calendar begins", field="timeRange.amount")
+    return Range(first, today if settings.get("includeCurrent") else current - 1)
+
+
+def secondary(config: JsonObject, main: Range) -> Range | None:
+    """The range to compare with, None without one.
+
+    The main range moved back, day by day, or with includeCurrent widened to whole periods.
+    """
+    settings = config.get("secondaryTimeRange")
+    if not settings:
+        return None
+    if settings.get("customTimeRange"):
+        return _instants(settings["customTimeRange"], "secondaryTimeRange.customTimeRange")
+    unit, amount = settings.get("unit"), settings.get("amount", 1)
+    if unit is None or amount < 1:
+        where = "secondaryTimeRange.amount" if unit else "secondaryTimeRange.unit"
+        raise bad(f"{where}: needs unit and an amount of at least 1, or customTimeRange", field=where)
+    try:
+        first, last = _back(unit, main.first, amount), _last_back(unit, main.last, amount)
+        if settings.get("includeCurrent"):
+            first = start_of(unit, first)
+            last = moved(unit, start_of(unit, last), 1) - 1
+    except ValueError:
+        raise bad("secondaryTimeRange reaches back before the calendar begins", field="secondaryTimeRange") from None
+    return Range(first, last)
+
+
+def overriding(query: Mapping[str, str], today: int) -> Range | None:
+    """The range of GET /analytics/v1/reports/{id}: timeRange ``P[n]Y[n]M[n]D``, or startDate with endDate."""
+    period, start, end = (query.get(name, "") for name in ("timeRange", "startDate", "endDate"))
+    if period and (start or end):
+        raise bad("timeRange goes without startDate and endDate", field="timeRange")
+    if bool(start) != bool(end):
+        raise bad("startDate and endDate go together", field="endDate" if start else "startDate")
+    if start:
+        return _ordered(_day(start, "startDate"), _day(end, "endDate"), "endDate")
+    return _period(period, today) if period else None
+
+
+def _period(text: str, today: int) -> Range:
+    found = PERIOD.fullmatch(text)
+    years, months, days = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    if years + months + days == 0:
+        raise bad(f"timeRange {text[:40]!r} is not of the form P[n]Y[n]M[n]D", field="timeRange")
+    try:
+        first = months_on(today, -(12 * years + months)) - days + 1
+    except ValueError:
+        first = 0
+    if first < 1:
+        raise bad("timeRange reaches back before the calendar begins", field="timeRange")
+    return Range(first, today)
+
+
+def _back(unit: str, day: int, amount: int) -> int:
+    return day - amount if unit == "day" else months_on(day, -amount * {"month": 1, "quarter": 3, "year": 12}[unit])
+
+
+def _last_back(unit: str, day: int, amount: int) -> int:
+    # The end of a month stays the end of a month, however long the other one is.
+    ends_month = start_of("month", day + 1) == day + 1
+    return _back(unit, day + 1, amount) - 1 if ends_month else _back(unit, day, amount)
+
+
+def _instants(found: Mapping[str, str], where: str) -> Range:
+    days = []
+    for name in ("from", "to"):
+        try:
+            days.append(parse_instant(found[name]))
+        except (KeyError, ValueError):
+            raise bad(f"{where}.{name} must be an RFC 3339 time", field=f"{where}.{name}") from None
+    return _ordered(days[0], days[1], f"{where}.to")
+
+
+def _day(text: str, name: str) -> int:
+    try:
+        return parse_day(text)
+    except ValueError:
+        raise bad(f"{name} must be a date of the form yyyy-mm-dd", field=name) from None
+
+
+def _ordered(first: int, last: int, where: str) -> Range:
+    if last < first:
+        raise bad(f"{where} is before the start", field=where)
+    return Range(first, last)

@@ -1,0 +1,143 @@
+"""Faults that tests switch on, and the record of what arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aiohttp import web
+
+from .answers import Refusal, refusal_answer
+
+Kind = int | Literal["hang", "garbage", "reset", "truncated", "huge"]
+HUGE = 64  # MiB
+BODY_KEPT = 64 * 1024  # bytes of a body in the record
+EDGE_TIMEOUT = 524  # the edge's own answer: a page, not JSON (facts, section 3)
+
+
+@dataclass(slots=True)
+class Fault:
+    """What happens to the next *times* requests (None: all) whose raw path starts with *path_prefix*.
+
+    *retry_after* is in seconds, or any text. *rate* is the share of the matching requests that is hit; the others
+    do not count.
+    """
+
+    path_prefix: str
+    kind: Kind
+    times: int | None = 1
+    retry_after: int | str | None = None
+    rate: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as it arrived: *path* raw with its query, *headers* in order, the start of its *body*, *bearer*."""
+
+    method: str
+    path: str
+    tenant: str
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
+    bearer: str = field(repr=False)
+
+    @property
+    def bearer_hash(self) -> str:
+        """SHA-256 of the bearer in hexadecimal."""
+        return hashlib.sha256(self.bearer.encode()).hexdigest()
+
+    def header(self, name: str) -> str | None:
+        """The first header of this name, any case."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+
+def call_of(request: web.Request, body: bytes, tenant: str, bearer: str) -> Call:
+    """The record of a request."""
+    headers = tuple(request.headers.items())
+    return Call(request.method, request.raw_path, tenant, headers, body[:BODY_KEPT], bearer)
+
+
+def take(faults: list[Fault], path: str, ids: random.Random) -> Fault | None:
+    """The first fault that hits a request with this path, used up once."""
+    for fault in faults:
+        if path.startswith(fault.path_prefix) and ids.random() < fault.rate:
+            if fault.times is not None:
+                fault.times -= 1
+                if fault.times <= 0:
+                    faults.remove(fault)
+            return fault
+    return None
+
+
+async def suffer(
+    request: web.Request, fault: Fault, *, problem: bool, ids: random.Random, closing: asyncio.Event
+) -> web.StreamResponse:
+    """The faulty answer."""
+    if isinstance(fault.kind, int):
+        return _status(fault.kind, fault.retry_after, problem=problem, ids=ids)
+    if fault.kind == "hang":
+        return await _hang(request, closing)
+    if fault.kind == "huge":
+        return await _huge(request)
+    if fault.kind == "truncated":
+        return await _truncated(request)
+    if fault.kind == "reset":
+        _abort(request)
+        return web.Response(status=500)
+    return web.Response(body=b'{"result": [1, 2, <<<', content_type="application/json")
+
+
+def _status(status: int, retry_after: int | str | None, *, problem: bool, ids: random.Random) -> web.Response:
+    if status == EDGE_TIMEOUT:
+        answer = web.Response(text="<html><title>524: A timeout occurred</title></html>", content_type="text/html")
+        answer.set_status(EDGE_TIMEOUT, "A Timeout Occurred")
+    else:
+        answer = refusal_answer(Refusal(status, f"fault switched on: {status}"), problem=problem, ids=ids)
+    if retry_after is not None:
+        answer.headers["Retry-After"] = str(retry_after)
+    return answer
+
+
+async def _hang(request: web.Request, closing: asyncio.Event) -> web.Response:
+    # aiohttp does not cancel a handler whose client has gone: look for it, so that nothing outlives the test.
+    while not closing.is_set() and request.transport is not None and not request.transport.is_closing():
+        try:
+            await asyncio.wait_for(closing.wait(), 0.02)
+        except TimeoutError:
+            continue
+    return web.Response(status=503)
+
+
+async def _truncated(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    response.content_type = "application/json"
+    response.content_length = 1000
+    await response.prepare(request)
+    await response.write(b'{"result": {"rows": [')
+    _abort(request)
+    return response
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+async def _huge(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    response.content_type = "application/json"
+    await response.prepare(request)
+    block = b"x" * (1 << 20)
+    try:
+        await response.write(b'{"padding": "')
+        for _ in range(HUGE):
+            await response.write(block)
+        await response.write(b'"}')
+        await response.write_eof()
+    except ConnectionError:
+        # The reader had enough, as it should.
+        return response
+    return response

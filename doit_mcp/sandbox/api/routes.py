@@ -1,0 +1,22 @@
+"""One operation: its method and path as the document spells them, who may call it, and what answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from .tenants import Ask
+
+Handle = Callable[[Ask], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An operation of the API; *permission* is what people.User needs for it."""
+
+    method: str
+    path: str
+    handle: Handle
+    permission: str

@@ -1,0 +1,124 @@
+"""What request bodies must look like, restated from the published document, as compiled JSON Schemas."""
+
+from __future__ import annotations
+
+import jsonschema_rs
+
+from .answers import JsonObject
+from .costs.dimensions import TYPES
+from .costs.money import RATES
+
+CURRENCIES = tuple(RATES)
+LAYOUTS = (
+    "column_chart stacked_column_chart bar_chart stacked_bar_chart line_chart spline_chart area_chart "
+    "area_spline_chart stacked_area_chart treemap_chart table table_heatmap table_row_heatmap table_col_heatmap "
+    "csv_export sheets_export"
+).split()
+INTERVALS = ("day", "week", "month", "quarter", "year")
+TEXT: JsonObject = {"type": "string"}
+TEXTS: JsonObject = {"type": ["array", "null"], "items": TEXT}
+NUMBER: JsonObject = {"type": "number"}
+WHOLE: JsonObject = {"type": "integer"}
+INSTANT: JsonObject = {"type": "integer", "minimum": 0, "maximum": 4_102_444_800_000}  # epoch milliseconds, to 2100
+FLAG: JsonObject = {"type": "boolean"}
+
+
+def one_of(*words: str) -> JsonObject:
+    """A word out of these."""
+    return {"type": "string", "enum": list(words)}
+
+
+def record(required: str = "", **members: JsonObject) -> JsonObject:
+    """An object with these members and no others."""
+    return {"type": "object", "required": required.split(), "properties": members, "additionalProperties": False}
+
+
+def items(of: JsonObject, **limits: int) -> JsonObject:
+    """A list; null is an empty one (facts, section 9)."""
+    return {"type": ["array", "null"], "items": of, **limits}
+
+
+METRIC = record("type value", type=one_of("basic", "custom", "extended"), value=TEXT)
+METRIC_LIST = items(METRIC, maxItems=4)
+DIMENSION = record("id type", id=TEXT, type=one_of(*TYPES))
+FILTER = record(
+    "id type", id=TEXT, type=one_of(*TYPES), values=TEXTS, inverse=FLAG, caseInsensitive=FLAG, includeNull=FLAG,
+    mode=one_of("is", "starts_with", "ends_with", "contains", "regexp"),
+)
+LIMIT = record("metric", metric=METRIC, sort=one_of("a_to_z", "asc", "desc"), value={"type": "integer", "minimum": 0})
+METRIC_FILTER = record(
+    "metric operator values", metric=METRIC, operator=one_of("gt", "lt", "lte", "gte", "b", "nb", "e", "ne"),
+    values={"type": "array", "items": NUMBER, "minItems": 1, "maxItems": 2},
+    operand=one_of("single_value", "series_total"),
+)
+INSTANTS = record("from to", **{"from": TEXT, "to": TEXT})
+TIME_RANGE = record(
+    amount={"type": "integer", "minimum": 0, "maximum": 5000}, includeCurrent=FLAG,
+    mode=one_of("last", "current", "custom"), unit=one_of(*INTERVALS),
+)
+SECONDARY = record(
+    amount={"type": "integer", "minimum": 0, "maximum": 5000}, includeCurrent=FLAG,
+    unit=one_of("day", "month", "quarter", "year"), customTimeRange=INSTANTS,
+)
+FORECAST = record(
+    mode=one_of("totals", "grouping"), historicalTimeIntervals=WHOLE, futureTimeIntervals=WHOLE,
+    historicalCustomDateRange=INSTANTS, futureCustomDateRange=INSTANTS,
+)
+COUNT = record("id type", id=TEXT, type=one_of("fixed", "label", "tag", "project_label", "system_label"))
+# Unknown members are refused: ignoring a misspelt filter would answer a wrong number.
+CONFIG = record(
+    metric=METRIC, metrics=METRIC_LIST, metricFilter=METRIC_FILTER, limitAggregation=one_of("none", "top", "all"),
+    limitByChange={"type": "object"}, advancedAnalysis={"type": "object", "additionalProperties": FLAG},
+    aggregation=one_of("total", "percent_total", "percent_col", "percent_row", "total_over_total", "count"),
+    forecastSettings={"anyOf": [{"type": "null"}, FORECAST]}, dimensions=items(DIMENSION), timeRange=TIME_RANGE,
+    timeInterval=one_of("hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"),
+    secondaryTimeRange=SECONDARY, includePromotionalCredits=FLAG, includeSubtotals=FLAG,
+    filters=items(FILTER), group=items(record("id type", id=TEXT, type=one_of(*TYPES), limit=LIMIT)),
+    layout=one_of(*LAYOUTS), currency=one_of(*CURRENCIES), splits=items({"type": "object"}),
+    displayValues=one_of("actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"),
+    sortGroups=one_of("asc", "desc", "a_to_z"), sortDimensions=one_of("asc", "desc", "a_to_z"),
+    dataSource=one_of("billing", "bqlens", "billing-datahub", "kubernetes-utilization"),
+    displaySettings={"type": "object"}, customTimeRange=INSTANTS, count=COUNT,
+)
+REPORT_MEMBERS: dict[str, JsonObject] = {
+    "name": {"type": "string", "minLength": 1}, "description": TEXT, "config": CONFIG, "labels": TEXTS,
+    "folderId": TEXT,
+}
+BUDGET = record(
+    alerts=items(record("percentage", percentage={"type": "number", "exclusiveMinimum": 0}), maxItems=3),
+    amount={"type": "number", "minimum": 0}, seasonalAmounts=items(NUMBER),
+    collaborators=items(record("email role", email=TEXT, role=one_of("owner", "editor", "viewer")), maxItems=100),
+    currency=one_of(*CURRENCIES), description=TEXT, endPeriod=INSTANT,
+    growthPerPeriod={"type": "number", "minimum": -99, "maximum": 1000},
+    metric=one_of("cost", "amortized_cost"), name=TEXT, public=one_of("owner", "editor", "viewer"), recipients=TEXTS,
+    recipientsSlackChannels=items({"type": "object"}), scope=TEXTS, scopes=items(FILTER, maxItems=50),
+    startPeriod=INSTANT, timeInterval=one_of(*INTERVALS), type=one_of("fixed", "recurring"), usePrevSpend=FLAG,
+)
+PLATFORMS = ("doit", "google_cloud_platform", "amazon_web_services", "microsoft_azure")
+TICKET = record(
+    "body platform product severity subject", body={"type": "string", "minLength": 1}, created=TEXT,
+    platform=one_of(*PLATFORMS), product={"type": "string", "minLength": 1}, requester=TEXT,
+    severity=one_of("low", "normal", "high", "urgent"), subject={"type": "string", "minLength": 1},
+)
+
+COMMENT = record("body", body={"type": "string", "minLength": 1}, private=FLAG)
+TICKET_CHANGE: JsonObject = {
+    **record("", status=one_of("open", "pending", "hold", "solved"), assignee=TEXT), "minProperties": 1,
+}
+TAGS = record(
+    "tags",
+    tags={"type": "array", "minItems": 1, "maxItems": 50, "items": {"type": "string", "minLength": 1, "maxLength": 80}},
+)
+
+CONFIG_FORM = jsonschema_rs.validator_for(CONFIG)
+QUERY_BODY = jsonschema_rs.validator_for(record("config", config=CONFIG))
+NEW_REPORT = jsonschema_rs.validator_for(record("name", **REPORT_MEMBERS))
+REPORT_CHANGES = jsonschema_rs.validator_for(record("", **REPORT_MEMBERS))
+BUDGET_BODY = jsonschema_rs.validator_for(BUDGET)
+TICKET_BODY = jsonschema_rs.validator_for(record("ticket", ticket=TICKET))
+REFINE_BODY = jsonschema_rs.validator_for(
+    record("question", question={"type": "string", "minLength": 1}, conversationId=TEXT)
+)
+COMMENT_BODY = jsonschema_rs.validator_for(COMMENT)
+TICKET_CHANGES = jsonschema_rs.validator_for(TICKET_CHANGE)
+TAGS_BODY = jsonschema_rs.validator_for(TAGS)

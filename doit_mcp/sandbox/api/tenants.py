@@ -1,0 +1,160 @@
+"""The state of each customer, made on first use, and what a handler gets to answer a request."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import jsonschema_rs
+import orjson
+from aiohttp import web
+
+from ..people import Customer, User
+from .answers import JsonObject, Refusal, bad
+from .costs.calendar_days import today_of
+from .costs.catalog import ESTATES
+from .costs.ledger import Ledger
+from .listing import Page, whole
+
+ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+ID_LENGTH = 20
+RECORDS = 2000  # of one kind; a world is not a place to fill
+PROBLEMS_TOLD = 10
+
+Reckoned = TypeVar("Reckoned")
+Records = dict[str, JsonObject]
+Seed = Callable[["Tenant"], Iterable[JsonObject]]
+
+
+class Tenant:
+    """One customer's world: billing lines and what its users made. *born* is when it began, in epoch seconds."""
+
+    def __init__(self, customer: Customer, *, clock: Callable[[], float], seed: int) -> None:
+        self.customer = customer
+        self.born = clock()
+        self._clock = clock
+        self._seed = seed
+        self._ids = random.Random(f"{seed}/{customer.id}")
+        self._collections: dict[str, Records] = {}
+        self._reckoned: dict[Callable[[Ledger], Any], tuple[int, Any]] = {}
+
+    def collection(self, name: str, seed: Seed) -> Records:
+        """The records of a kind by their id, oldest first; *seed* makes those that were always there."""
+        if name not in self._collections:
+            records = ({"id": self.stable_id(name, str(at)), **one} for at, one in enumerate(seed(self)))
+            self._collections[name] = {str(record["id"]): record for record in records}
+        return self._collections[name]
+
+    def new_id(self) -> str:
+        """An opaque id that was never given before."""
+        return "".join(self._ids.choices(ID_ALPHABET, k=ID_LENGTH))
+
+    def stable_id(self, *parts: str) -> str:
+        """An opaque id that is the same in every world of this seed."""
+        digest = hashlib.blake2b("/".join((str(self._seed), self.customer.id, *parts)).encode()).digest()
+        return "".join(ID_ALPHABET[byte % len(ID_ALPHABET)] for byte in digest[:ID_LENGTH])
+
+    @property
+    def ledger(self) -> Ledger:
+        """Billing lines up to today."""
+        self._ledger.extend(today_of(self._clock()))
+        return self._ledger
+
+    def reckoned(self, make: Callable[[Ledger], Reckoned]) -> Reckoned:
+        """What *make*, a function of a module, says of the lines; it is asked once a day."""
+        ledger = self.ledger
+        if self._reckoned.get(make, (0, None))[0] != ledger.last:
+            self._reckoned[make] = (ledger.last, make(ledger))
+        found: Reckoned = self._reckoned[make][1]
+        return found
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        return Ledger(ESTATES[self.customer.id], seed=self._seed, today=today_of(self.born))
+
+    def close(self) -> None:
+        """Give the lines' memory back."""
+        if "_ledger" in self.__dict__:
+            self._ledger.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request that may be answered: who asks, for which tenant, when (epoch seconds)."""
+
+    request: web.Request
+    user: User
+    tenant: Tenant
+    now: float
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query's parameters; what the document does not name is ignored."""
+        return self.request.query
+
+    @property
+    def today(self) -> int:
+        """Today as a day ordinal."""
+        return today_of(self.now)
+
+    @property
+    def millis(self) -> int:
+        """Now in epoch milliseconds."""
+        return int(self.now * 1000)
+
+    @property
+    def scope(self) -> str:
+        """What a page token of this list is bound to."""
+        return f"{self.tenant.customer.id} {self.request.path}"
+
+    def part(self, name: str) -> str:
+        """A part of the path."""
+        return self.request.match_info[name]
+
+    def page_size(self, default: int | None = 50, maximum: int | None = None) -> int | None:
+        """maxResults, or the list's default."""
+        return whole(self.query, "maxResults", 1, maximum) or default
+
+    def listed(self, name: str, page: Page) -> JsonObject:
+        """The usual list answer: rows, rowCount of this page, pageToken if there are more."""
+        body: JsonObject = {name: page.rows, "rowCount": len(page.rows)}
+        if page.token:
+            body["pageToken"] = page.token
+        return body
+
+    async def body(self, schema: jsonschema_rs.Validator) -> JsonObject:
+        """The JSON body; 400 naming the places where it does not fit."""
+        try:
+            found = orjson.loads(await self.request.read())
+        except ValueError:
+            raise bad("the body is not JSON") from None
+        problems = [(".".join(map(str, error.instance_path)), error.message) for error in schema.iter_errors(found)]
+        if problems:
+            told = (f"{place or 'body'}: {message[:200]}" for place, message in problems[:PROBLEMS_TOLD])
+            raise bad("; ".join(told), field=problems[0][0])
+        document: JsonObject = found
+        return document
+
+
+def existing(records: Records, identifier: str, what: str) -> JsonObject:
+    """A record by id; 404 if there is none."""
+    if identifier not in records:
+        raise Refusal(404, f"{what} not found")
+    return records[identifier]
+
+
+def added(records: Records, record: JsonObject) -> JsonObject:
+    """The record, now one of *records*; 409 when there are too many."""
+    if len(records) >= RECORDS:
+        raise Refusal(409, f"there are {RECORDS} of these already: delete some first")
+    records[str(record["id"])] = record
+    return record
+
+
+def newest_first(records: Records, field: str = "createTime") -> list[JsonObject]:
+    """The records in reverse chronological order, the later made first where times agree."""
+    return sorted(reversed(records.values()), key=lambda record: -record[field])

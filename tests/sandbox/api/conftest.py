@@ -1,0 +1,138 @@
+"""Owns what tests of the sandbox's DoiT API share: a world on a known day, and a caller that checks every answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import aiohttp
+import pytest
+from hypothesis import settings
+
+from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.people import User, user_by_email
+from doit_mcp.sandbox.world import world
+from tests import doit_document
+
+from ..conftest import BASE, SECRET, Clock
+
+# How long an example takes is no matter of right or wrong.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc).timestamp()
+
+
+def user(email: str) -> User:
+    """Somebody who lives in the sandbox."""
+    found = user_by_email(email)
+    assert found is not None
+    return found
+
+
+ADMIN, VIEWER = user("admin@acme.example"), user("viewer@acme.example")
+GLOBEX, EMPLOYEE = user("admin@globex.example"), user("employee@doit.example")
+
+
+@dataclass(slots=True)
+class Answer:
+    """A response, read."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body's JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(slots=True)
+class Party:
+    """A client of the API; what comes back is held against the document where that is at hand."""
+
+    url: str
+    api: Api
+    http: aiohttp.ClientSession
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        who: User | None = ADMIN,
+        headers: dict[str, str] | None = None,
+        declared: bool = True,
+        **query: object,
+    ) -> Answer:
+        """The answer to one request; *declared* says that the document knows of it."""
+        sent = {"Authorization": f"Bearer {who.api_token}"} if who else {}
+        parameters = {name: str(value) for name, value in query.items()}
+        async with self.http.request(
+            method, self.url + path, json=body, params=parameters, headers={**sent, **(headers or {})}
+        ) as response:
+            answer = Answer(response.status, response.headers, await response.read())
+        if declared and doit_document.present():
+            wrong = doit_document.problems(method, path, answer.status, response.content_type, answer.body)
+            assert not wrong, (method, path, answer.status, wrong, answer.body[:2000])
+        return answer
+
+    async def get(self, path: str, who: User = ADMIN, **query: object) -> Any:
+        """The JSON of an answer with status 200."""
+        answer = await self.send("GET", path, who=who, **query)
+        assert answer.status == 200, answer
+        return answer.json
+
+    async def refused(self, status: int, method: str, path: str, body: object = None, **options: Any) -> str:
+        """What an answer with this *status* and of the simple error shape says."""
+        answer = await self.send(method, path, body, **options)
+        assert answer.status == status, answer
+        assert set(answer.json) == {"error"}, answer
+        said: str = answer.json["error"]
+        return said
+
+    async def query(self, who: User = ADMIN, **config: object) -> Any:
+        """The result of a query."""
+        answer = await self.send("POST", "/analytics/v1/reports/query", {"config": config}, who=who)
+        assert answer.status == 200, answer
+        return answer.json["result"]
+
+    async def cost(self, who: User = ADMIN, **config: object) -> float:
+        """The sum of the cost column of a query."""
+        result = await self.query(who, **config)
+        at = [column["name"] for column in result["schema"]].index("cost")
+        return round(sum(row[at] for row in result["rows"]), 2)
+
+    async def walk(self, path: str, items: str, size: int, **query: object) -> list[Any]:
+        """All items of a list, page by page."""
+        found: list[Any] = []
+        token = ""
+        while True:
+            page = await self.get(path, maxResults=size, **query, **({"pageToken": token} if token else {}))
+            assert len(page[items]) <= size and page["rowCount"] in (None, len(page[items]))
+            found += page[items]
+            token = page.get("pageToken") or ""
+            if not token:
+                return found
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock at noon of a day in the middle of a month."""
+    made = Clock()
+    made.now = NOON
+    return made
+
+
+@pytest.fixture
+async def party(clock: Clock) -> AsyncIterator[Party]:
+    """A client in a world of its own."""
+    api = Api(clock=clock)
+    async with world(resource_url=BASE, secret=SECRET, clock=clock, api=api) as made:
+        async with aiohttp.ClientSession() as http:
+            yield Party(made.url, api, http)

@@ -1,0 +1,163 @@
+"""Invoices are the sums of their months; anomalies are where the lines jump."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox.people import User, customer_by_id
+
+from ..conftest import Clock
+from .conftest import ADMIN, GLOBEX, Party
+
+INVOICES, ANOMALIES = "/billing/v1/invoices", "/anomalies/v1"
+BOTH = pytest.mark.parametrize("who", [ADMIN, GLOBEX], ids=lambda who: who.customer)
+
+
+def when(millis: int) -> datetime:
+    """An instant."""
+    return datetime.fromtimestamp(millis / 1000, timezone.utc)
+
+
+@BOTH
+async def test_invoices_are_the_sums_of_their_months(party: Party, who: User) -> None:
+    result = await party.query(
+        who, group=[{"type": "fixed", "id": "cloud_provider"}], timeInterval="month", includePromotionalCredits=True,
+        timeRange={"mode": "last", "amount": 13, "unit": "month"},
+    )
+    months = {(cloud, year, month): cost for cloud, year, month, cost, _ in result["rows"]}
+    invoices = (await party.get(INVOICES, who))["invoices"]
+    assert len(invoices) == len(months) == 39
+    for invoice in invoices:
+        issued = when(invoice["invoiceDate"])
+        year, month = (issued.year, issued.month - 1) if issued.month > 1 else (issued.year - 1, 12)
+        cost = months.pop((invoice["platform"], str(year), f"{month:02}"))
+        assert invoice["totalAmount"] == pytest.approx(cost, abs=0.001)
+        whole = await party.get(f"{INVOICES}/{invoice['id']}", who)
+        items = whole.pop("lineItems")
+        assert whole == invoice
+        assert sum(item["price"] * item["qty"] for item in items) == pytest.approx(cost, abs=0.001)
+        assert {item["type"] for item in items if item["price"] < 0} == {"credit"}
+    assert not months
+
+
+async def test_invoices_are_paid_in_time_or_late(party: Party, clock: Clock) -> None:
+    invoices = (await party.get(INVOICES))["invoices"]
+    assert [one["invoiceDate"] for one in invoices] == sorted((one["invoiceDate"] for one in invoices), reverse=True)
+    statuses = {one["platform"]: one["status"] for one in invoices[:3]}
+    assert statuses == {"amazon-web-services": "PAID", "google-cloud": "OPEN", "microsoft-azure": "OPEN"}
+    clock.advance(9 * 86_400)  # 3 December
+    later = {one["id"]: one for one in (await party.get(INVOICES))["invoices"]}
+    assert len(later) == 42
+    assert {one["platform"]: later[one["id"]]["status"] for one in invoices[:3]} == {
+        "amazon-web-services": "PAID", "google-cloud": "PAID", "microsoft-azure": "PAST DUE"
+    }
+    assert all((one["balanceAmount"] == 0) == (one["status"] == "PAID") for one in later.values())
+
+
+async def test_invoices_are_filtered_and_paged(party: Party) -> None:
+    whole = (await party.get(INVOICES))["invoices"]
+    assert await party.walk(INVOICES, "invoices", 7) == whole
+    paid = (await party.get(INVOICES, filter="status:[PAID]|platform:google-cloud"))["invoices"]
+    assert paid == [one for one in whole if (one["status"], one["platform"]) == ("PAID", "google-cloud")] != []
+    bounds = {"minCreationTime": whole[8]["invoiceDate"], "maxCreationTime": whole[5]["invoiceDate"]}
+    assert (await party.get(INVOICES, **bounds))["invoices"] == whole[3:9]
+    wrong = await party.send("GET", INVOICES, filter="colour:red")
+    assert (wrong.status, wrong.json["details"]) == (400, [{"issue": "invalid_value", "field": "filter"}])
+
+
+@BOTH
+async def test_anomalies_are_where_the_lines_jump(party: Party, who: User) -> None:
+    found = (await party.get(ANOMALIES, who))["anomalies"]
+    assert len(found) == 2
+    for anomaly in found:
+        daily = await _daily(party, who, anomaly)
+        start = when(anomaly["startTime"]).strftime("%Y-%m-%d")
+        end = when(anomaly["endTime"]).strftime("%Y-%m-%d") if anomaly["endTime"] else "9999"
+        inside = [cost for day, cost in daily.items() if start <= day < end]
+        outside = [cost for day, cost in daily.items() if not start <= day < end]
+        assert min(inside) > 1.5 * max(outside), anomaly
+        assert anomaly["actualCost"] == pytest.approx(sum(inside), abs=0.001)
+        assert anomaly["costOfAnomaly"] == pytest.approx(anomaly["actualCost"] - anomaly["expectedMaxCost"])
+        assert sum(sku["cost"] for sku in anomaly["top3SKUs"]) == pytest.approx(anomaly["actualCost"], abs=0.001)
+        whole = await party.get(f"{ANOMALIES}/{anomaly['id']}", who)
+        assert {**whole, "id": anomaly["id"], "notifications": []} == anomaly
+    # The detection knows nothing of the incidents that were put there.
+    customer = customer_by_id(who.customer)
+    assert customer is not None
+    ledger = party.api.tenant(customer).ledger
+    ends = [when(one["endTime"]).toordinal() - 1 if one["endTime"] else ledger.last for one in found]
+    spans = {(when(one["startTime"]).toordinal(), end) for one, end in zip(found, ends)}
+    assert spans == {(jump.first, jump.last) for jump in ledger.jumps}
+
+
+async def _daily(party: Party, who: User, anomaly: Any) -> dict[str, float]:
+    """The daily cost, in the month around, of what an anomaly is about."""
+    start = when(anomaly["startTime"]).timestamp()
+    times = [datetime.fromtimestamp(start + days * 86_400, timezone.utc).isoformat() for days in (-14, 14)]
+    result = await party.query(
+        who, timeInterval="day", timeRange={"mode": "custom"}, customTimeRange={"from": times[0], "to": times[1]},
+        filters=[
+            {"type": "fixed", "id": "project_name", "values": [anomaly["scope"]]},
+            {"type": "fixed", "id": "service_description", "mode": "contains", "values": [
+                {"EC2": "Elastic Compute", "S3": "Simple Storage"}.get(anomaly["serviceName"], anomaly["serviceName"])
+            ]},
+        ],
+    )
+    daily: dict[str, float] = defaultdict(float)
+    for year, month, day, cost, _ in result["rows"]:
+        daily[f"{year}-{month}-{day}"] += cost
+    return daily
+
+
+async def test_an_anomaly_ends_when_the_cost_is_back(party: Party, clock: Clock) -> None:
+    active = (await party.get(ANOMALIES, filter="serviceName:BigQuery"))["anomalies"][0]
+    assert (active["status"], active["endTime"], active["deactivationReason"]) == ("active", None, None)
+    clock.advance(86_400)
+    ended = (await party.get(ANOMALIES, filter="serviceName:BigQuery"))["anomalies"][0]
+    assert (ended["id"], ended["status"], ended["deactivationReason"]) == (active["id"], "inactive", "reverted")
+    assert when(ended["endTime"]).strftime("%m-%d") == "11-25" and ended["costOfAnomaly"] == active["costOfAnomaly"]
+
+
+async def test_the_order_of_anomalies_and_their_summary(party: Party) -> None:
+    whole = await party.get(ANOMALIES)
+    found = whole["anomalies"]
+    assert (whole["truncated"], whole["totalCount"], whole["totalCountExact"]) == (False, 2, True)
+    assert whole["anomalySummary"] == {
+        "countBySeverity": {"information": 0, "warning": 1, "critical": 1},
+        "totalCostOfAnomaly": round(sum(one["costOfAnomaly"] for one in found), 2),
+    }
+    assert found[0]["startTime"] > found[1]["startTime"]
+    for field in ("startTime", "severityLevel", "costOfAnomaly"):
+        down, up = [
+            (await party.get(ANOMALIES, sortBy=field, sortOrder=order))["anomalies"] for order in ("desc", "asc")
+        ]
+        assert down == up[::-1] == found
+    page = await party.get(ANOMALIES, maxResults=1, sortOrder="asc")
+    assert (page["truncated"], page["totalCount"], page["rowCount"]) == (True, 2, 1)
+    assert page["anomalySummary"] == whole["anomalySummary"]
+    assert await party.walk(ANOMALIES, "anomalies", 1, sortOrder="asc") == found[::-1]
+    assert "pageToken" in await party.refused(400, "GET", ANOMALIES, maxResults=1, pageToken=page["pageToken"])
+
+
+async def test_anomalies_are_filtered(party: Party) -> None:
+    found = (await party.get(ANOMALIES))["anomalies"]
+
+    async def ids(**query: object) -> list[str]:
+        return [one["id"] for one in (await party.get(ANOMALIES, **query))["anomalies"]]
+
+    first, second = (one["id"] for one in found)
+    assert await ids(filter="severityLevel:critical") == await ids(filter="platform:[google-cloud]") == [first]
+    assert await ids(filter=f"billingAccount:{found[1]['billingAccount']}") == [second]
+    assert await ids(filter="serviceName:EC2|serviceName:BigQuery") == [first, second]
+    assert await ids(minCreationTime=found[1]["startTime"] + 1) == [first]
+    assert await ids(maxCreationTime=found[1]["startTime"]) == [second]
+    told = (await party.get(ANOMALIES, includeNotifications="true"))["anomalies"]
+    assert all(one["notifications"] for one in told) and not any(one["notifications"] for one in found)
+    for query in ({"filter": "colour:red"}, {"filter": "critical"}, {"filter": "severityLevel:Critical"},
+                  {"sortBy": "colour"}, {"sortOrder": "up"}, {"includeNotifications": "maybe"}):
+        assert next(iter(query)) in await party.refused(400, "GET", ANOMALIES, **query)
+    assert "not found" in await party.refused(404, "GET", f"{ANOMALIES}/nothing")

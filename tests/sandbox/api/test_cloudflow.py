@@ -1,0 +1,90 @@
+"""CloudFlow: flows, and the event stream of a refinement."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox.api.areas.cloudflow import CONVERSATIONS
+from doit_mcp.sandbox.people import ACME
+
+from ..conftest import Clock
+from .conftest import ADMIN, Party
+
+PATH = "/cloudflow/v1/flows"
+STREAM = {"Accept": "text/event-stream"}
+
+
+async def refine(party: Party, flow: str, **body: object) -> list[Any]:
+    """The events of a refinement."""
+    answer = await party.send("POST", f"{PATH}/{flow}/actions/refine", body, headers=STREAM)
+    assert answer.status == 200 and answer.headers["Content-Type"] == "text/event-stream"
+    *events, rest = answer.body.decode().split("\n\n")
+    assert rest == "" and all(event.startswith("data: ") for event in events)
+    return [json.loads(event.removeprefix("data: ")) for event in events]
+
+
+def split(events: list[Any]) -> tuple[str, list[Any], str]:
+    """Conversation, life-cycle events and prose of a stream."""
+    first, *answers = events
+    assert list(first) == ["conversationId"] and all(list(one) == ["answer"] for one in answers)
+    cycle = [json.loads(one["answer"]) for one in answers if one["answer"].startswith("{")]
+    return first["conversationId"], cycle, "".join(one["answer"] for one in answers[len(cycle):])
+
+
+async def test_flows_are_listed(party: Party) -> None:
+    whole = await party.get(PATH)
+    assert (whole["pageToken"], whole["rowCount"], len(whole["items"])) == (None, None, 2)
+    assert await party.walk(PATH, "items", 1) == whole["items"]
+    for size in (0, 501):
+        assert "maxResults" in await party.refused(400, "GET", PATH, maxResults=size)
+
+
+async def test_a_refinement_streams_and_stays(party: Party, clock: Clock) -> None:
+    before = (await party.get(PATH))["items"][0]
+    question = "Add a step that posts the weekly cost to Slack"
+    conversation, cycle, prose = split(await refine(party, before["id"], question=question))
+    assert [next(iter(one)) for one in cycle] == ["toolStart", "toolEnd", "llmStart", "llmEnd", "toolStart", "toolEnd"]
+    assert question in prose and before["name"] in prose and conversation
+    clock.advance(5)
+    same, _, more = split(await refine(party, before["id"], question="Then stop.", conversationId=conversation))
+    assert same == conversation and question in more and "Then stop" in more
+    after = next(one for one in (await party.get(PATH))["items"] if one["id"] == before["id"])
+    assert after["instructions"] == f"{question}\nThen stop." and after["updateTime"] != before["updateTime"]
+    assert {**after, "instructions": None, "updateTime": None} == {**before, "updateTime": None}
+
+
+async def test_a_stream_has_to_be_wanted(party: Party) -> None:
+    flow = (await party.get(PATH))["items"][0]["id"]
+    path = f"{PATH}/{flow}/actions/refine"
+    for headers in ({"Accept": "application/json"}, {"Accept": "*/*"}):
+        assert "text/event-stream" in await party.refused(406, "POST", path, {"question": "x"}, headers=headers)
+    both = {"Accept": "application/json, text/event-stream;q=0.9"}
+    assert (await party.send("POST", path, {"question": "x"}, headers=both)).status == 200
+
+
+@pytest.mark.parametrize("body", [{}, {"question": ""}, {"question": " "}, {"question": 1}, {"question": "x" * 30_000}])
+async def test_what_is_wrong_is_named(party: Party, body: Any) -> None:
+    flow = (await party.get(PATH))["items"][0]["id"]
+    assert "question" in await party.refused(400, "POST", f"{PATH}/{flow}/actions/refine", body, headers=STREAM)
+
+
+async def test_conversations_are_forgotten_in_time(party: Party) -> None:
+    flow = (await party.get(PATH))["items"][0]["id"]
+    first, _, _ = split(await refine(party, flow, question="x"))
+    known = party.api.tenant(ACME).collection("conversations", lambda tenant: ())
+    known.update({str(number): {"id": str(number)} for number in range(CONVERSATIONS)})
+    await refine(party, flow, question="y")
+    assert len(known) == CONVERSATIONS and first not in known
+
+
+async def test_unknown_flows_and_conversations(party: Party) -> None:
+    flow = (await party.get(PATH))["items"][0]["id"]
+    # The document declares no 404 here.
+    for path, body in ((f"{PATH}/nothing/actions/refine", {"question": "x"}),
+                       (f"{PATH}/{flow}/actions/refine", {"question": "x", "conversationId": "nothing"})):
+        answer = await party.send("POST", path, body, headers=STREAM, declared=False)
+        assert (answer.status, "not found" in answer.json["error"]) == (404, True)
+    assert (await party.get(PATH, ADMIN))["items"][0]["instructions"] is None

@@ -1,0 +1,107 @@
+"""Billing lines: the same for the same seed, thirteen months and the current one, growing with the clock."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.sandbox.api.costs.calendar_days import UNITS, day_row, months_on, moved, periods_between, start_of
+from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, ESTATES, Estate
+from doit_mcp.sandbox.api.costs.ledger import DAILY_KEPT, DAY_COLUMNS, Ledger, Selection
+
+TODAY = date(2026, 11, 24).toordinal()
+days = st.dates(date(2020, 1, 1), date(2035, 12, 31)).map(date.toordinal)
+
+
+@pytest.fixture(scope="module", params=ESTATES.values(), ids=ESTATES)
+def estate(request: pytest.FixtureRequest) -> Estate:
+    """Each customer's estate."""
+    found: Estate = request.param
+    return found
+
+
+def test_thirteen_months_and_the_current_one(estate: Estate) -> None:
+    ledger = Ledger(estate, seed=7, today=TODAY)
+    assert (ledger.first, ledger.last) == (date(2025, 10, 1).toordinal(), TODAY)
+    assert sorted(ledger.daily()) == list(range(ledger.first, TODAY + 1))
+
+
+def test_every_line_is_whole_cents_and_credits_are_apart(estate: Estate) -> None:
+    ledger = Ledger(estate, seed=7, today=TODAY)
+    for row in ledger.sums(("sku_id", "cost_type", "day_start"), ledger.first, TODAY, Selection(credits=True)):
+        cost, usage, savings = (int(value or 0) for value in row[3:])
+        assert cost % 10_000 == savings % 10_000 == 0
+        assert cost <= 0 and usage == 0 if row[1] == "credit" else cost > 0 and 0 <= savings <= cost // 4 + 10_000
+    assert ledger.cost(ledger.first, TODAY, Selection(credits=True)) < ledger.cost(ledger.first, TODAY)
+
+
+def test_seed_and_day_decide(estate: Estate) -> None:
+    first, again, other = (Ledger(estate, seed=seed, today=TODAY).daily() for seed in (7, 7, 8))
+    assert first == again != other
+
+
+def test_days_come_as_the_clock_goes() -> None:
+    ledger = Ledger(ACME_ESTATE, seed=7, today=TODAY)
+    before = ledger.daily()
+    ledger.extend(TODAY + 3)
+    ledger.extend(TODAY + 1)
+    assert ledger.last == TODAY + 3 and {day: ledger.daily()[day] for day in before} == before
+    assert sorted(set(ledger.daily()) - set(before)) == [TODAY + 1, TODAY + 2, TODAY + 3]
+
+
+def test_weekends_are_quieter_and_spend_grows() -> None:
+    daily = Ledger(ACME_ESTATE, seed=7, today=TODAY).daily()
+    by_weekday = [sum(cost for day, cost in daily.items() if (day - 1) % 7 == weekday) for weekday in range(7)]
+    assert max(by_weekday[5:]) < min(by_weekday[:5])
+    months = [
+        sum(daily[day] for day in range(start, start + 28)) for start in (daily_start(2025, 10), daily_start(2026, 9))
+    ]
+    assert months[0] * 1.05 < months[1] < months[0] * 1.5
+
+
+def daily_start(year: int, month: int) -> int:
+    """The first day of a month."""
+    return date(year, month, 1).toordinal()
+
+
+def test_daily_costs_of_many_selections_are_not_all_kept() -> None:
+    ledger = Ledger(ACME_ESTATE, seed=7, today=TODAY)
+    whole = ledger.daily()
+    parts = [ledger.daily(Selection(days=frozenset({day}))) for day in sorted(whole)[: DAILY_KEPT + 2]]
+    assert [part for part in parts] == [{day: whole[day]} for day in sorted(whole)[: DAILY_KEPT + 2]]
+    assert len(ledger._daily) <= DAILY_KEPT
+
+
+def test_columns_come_from_the_list_only() -> None:
+    with pytest.raises(ValueError, match="1; DROP"):
+        Ledger(ACME_ESTATE, seed=7, today=TODAY).sums(("1; DROP TABLE lines",), TODAY, TODAY)
+
+
+@given(days, st.sampled_from([*UNITS, "isoweek"]), st.integers(-40, 40))
+def test_periods_tile_the_calendar(day: int, unit: str, count: int) -> None:
+    start = start_of(unit, day)
+    assert start <= day < moved(unit, start, 1)
+    assert start_of(unit, start) == start and moved(unit, moved(unit, start, count), -count) == start
+    assert periods_between(unit, start, moved(unit, start, count)) == count
+
+
+@given(days, st.integers(-30, 30))
+def test_months_are_cut_to_their_length(day: int, months: int) -> None:
+    before, after = date.fromordinal(day), date.fromordinal(months_on(day, months))
+    assert (after.year * 12 + after.month) - (before.year * 12 + before.month) == months
+    assert after.day == before.day or (after.day < before.day and date.fromordinal(after.toordinal() + 1).day == 1)
+
+
+@given(days)
+def test_what_is_known_of_a_day(day: int) -> None:
+    row = dict(zip(DAY_COLUMNS, day_row(day), strict=True))
+    found = date.fromordinal(day)
+    assert (row["year"], row["month"], row["day_of_month"]) == tuple(found.strftime("%Y-%m-%d").split("-"))
+    assert (row["iso_year"], row["isoweek"]) == tuple(found.strftime("%G-%V").split("-"))
+    week = date.fromordinal(int(row["week_start"]))
+    assert week.strftime("%A") == "Sunday" and (row["week_year"], row["week"]) == (
+        f"{week.year:04}", week.strftime("%U").zfill(2) if date(week.year, 1, 1).weekday() != 6 else week.strftime("%U")
+    )

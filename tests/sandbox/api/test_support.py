@@ -1,0 +1,142 @@
+"""Support requests: made, listed, commented, tagged, solved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox.api import seeds
+from doit_mcp.sandbox.api.tenants import RECORDS
+from doit_mcp.sandbox.people import ACME
+
+from ..conftest import Clock
+from .conftest import ADMIN, EMPLOYEE, GLOBEX, Party
+
+PATH = "/support/v1/tickets"
+TICKET = {
+    "subject": "Why is BigQuery dear?", "body": "<p>It jumped.</p>", "severity": "high",
+    "platform": "google_cloud_platform", "product": "BigQuery",
+}
+
+
+async def create(party: Party, **changes: object) -> Any:
+    """The answer to a new ticket."""
+    answer = await party.send("POST", PATH, {"ticket": {**TICKET, **changes}})
+    assert answer.status == 201, answer
+    return answer.json
+
+
+async def test_life_of_a_ticket(party: Party, clock: Clock) -> None:
+    before = (await party.get(PATH))["tickets"]
+    made = await create(party)
+    assert (made["status"], made["requester"], made["created"]) == ("new", ADMIN.email, int(clock.now * 1000))
+    path = f"{PATH}/{made['id']}"
+    listed = (await party.get(PATH))["tickets"]
+    assert listed[1:] == before and (listed[0]["id"], listed[0]["subject"]) == (made["id"], TICKET["subject"])
+    clock.advance(10)
+    comment = (await party.send("POST", f"{path}/comments", {"body": "More of it.", "private": True})).json
+    assert (comment["author"], comment["body"]) == (ADMIN.email, "More of it.")
+    assert await party.get(f"{path}/comments") == {"comments": [comment]}
+    solved = (await party.send("PATCH", path, {"status": "solved"})).json
+    assert solved == {"id": made["id"], "status": "solved"}
+    whole = await party.get(path)
+    assert (whole["status"], whole["description"]) == ("solved", TICKET["body"])
+    assert whole["updateTime"] == made["created"] + 10_000
+    assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)
+
+
+async def test_notes_of_employees_are_theirs(party: Party) -> None:
+    path = f"{PATH}/{(await create(party))['id']}/comments"
+    note, answer = [
+        (await party.send("POST", path, {"body": text, "private": private}, who=EMPLOYEE)).json
+        for text, private in (("internal", True), ("public", False))
+    ]
+    assert (await party.get(path))["comments"] == [answer]
+    assert (await party.get(path, EMPLOYEE))["comments"] == [note, answer]
+
+
+async def test_tags_have_a_namespace(party: Party) -> None:
+    ticket = (await create(party))["id"]
+    path = f"{PATH}/{ticket}/tags"
+    added = await party.send("POST", path, {"tags": [" Billing ", "q4"]})
+    assert added.json == {"applied_tags": ["customer_tag/billing", "customer_tag/q4"]}
+    await party.send("POST", path, {"tags": ["billing"]})
+    await party.send("POST", path, {"tags": ["tier/gold"]}, who=EMPLOYEE)
+    assert await party.get(path) == {"tags": ["q4", "billing"]}
+    assert sorted((await party.get(path, EMPLOYEE))["tags"]) == ["customer_tag/billing", "customer_tag/q4", "tier/gold"]
+    await party.send("DELETE", path, {"tags": ["q4", "tier/gold", "never there"]})
+    assert await party.get(path) == {"tags": ["billing"]}
+    assert (await party.get(f"{PATH}/{ticket}"))["tags"] == ["billing"]
+    for tags in ([], [" "], ["x"] * 51, ["x" * 81]):
+        assert "tags" in await party.refused(400, "POST", path, {"tags": tags})
+
+
+async def test_who_may_set_what(party: Party) -> None:
+    path = f"{PATH}/{(await create(party))['id']}"
+    agent = {"assignee": "agent@doit.example"}
+    for body in ({"status": "open"}, agent, {"status": "solved", **agent}):
+        assert "solved" in await party.refused(403, "PATCH", path, body)
+        assert (await party.send("PATCH", path, body, who=EMPLOYEE)).status == 200
+    for body in ({}, {"status": "closed"}, {"assignee": "nobody@acme.example"}):
+        assert await party.refused(400, "PATCH", path, body, who=EMPLOYEE)
+
+
+async def test_closed_tickets_take_no_comments(party: Party) -> None:
+    closed = (await party.get(PATH, filter="status:closed"))["tickets"][0]["id"]
+    assert "closed" in await party.refused(400, "POST", f"{PATH}/{closed}/comments", {"body": "Hello?"})
+
+
+async def test_lists_are_filtered_and_paged(party: Party) -> None:
+    made = [(await create(party, severity=severity))["id"] for severity in ("low", "urgent", "normal", "urgent")]
+
+    async def found(**query: object) -> list[int]:
+        return [one["id"] for one in (await party.get(PATH, **query))["tickets"]]
+
+    assert await found(filter="severity:urgent") == [made[3], made[1]]
+    assert await found(filter=f"severity:[urgent]|severity:low|requester:{ADMIN.email}|status:new") == [
+        made[3], made[1], made[0]
+    ]
+    whole = await found()
+    assert whole[:4] == made[::-1] and len(set(whole)) == len(whole)
+    assert [one["id"] for one in await party.walk(PATH, "tickets", 3)] == whole
+    for query in ({"maxResults": 101}, {"maxResults": -1}, {"filter": "colour:red"}):
+        assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
+
+
+@pytest.mark.parametrize(("body", "field"), [
+    ({}, "ticket"),
+    ({"ticket": {**TICKET, "severity": "panic"}}, "ticket.severity"),
+    ({"ticket": {**TICKET, "platform": "mainframe"}}, "ticket.platform"),
+    ({"ticket": {**TICKET, "subject": ""}}, "ticket.subject"),
+    ({"ticket": {name: value for name, value in TICKET.items() if name != "product"}}, "product"),
+    ({"ticket": {**TICKET, "requester": "somebody@acme.example"}}, "requester"),
+])
+async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
+    assert field in await party.refused(400, "POST", PATH, body)
+
+
+async def test_employees_may_assign_only(party: Party) -> None:
+    path = f"{PATH}/{(await create(party))['id']}"
+    body = {"assignee": EMPLOYEE.email}
+    assert (await party.send("PATCH", path, body, who=EMPLOYEE)).json == {"id": int(path.rpartition("/")[2]), **body}
+    assert (await party.get(path))["status"] == "new"
+
+
+async def test_a_ticket_has_its_bounds(party: Party) -> None:
+    ticket = (await create(party))["id"]
+    record = party.api.tenant(ACME).collection("tickets", seeds.tickets)[str(ticket)]
+    record["comments"] = record["comments"] * RECORDS + [{}] * RECORDS
+    record["tags"] = [f"customer_tag/{number}" for number in range(RECORDS)]
+    for part, body in (("comments", {"body": "x"}), ("tags", {"tags": ["one more"]})):
+        answer = await party.send("POST", f"{PATH}/{ticket}/{part}", body, declared=False)
+        assert (answer.status, str(RECORDS) in answer.json["error"]) == (409, True)
+    assert len(record["tags"]) == len(record["comments"]) == RECORDS
+
+
+async def test_ids_are_numbers(party: Party) -> None:
+    assert "ticketId" in await party.refused(400, "GET", f"{PATH}/abc")
+    assert "not found" in await party.refused(404, "GET", f"{PATH}/1")
+    path = f"{PATH}/{(await create(party))['id']}/comments"
+    for body in ({}, {"body": ""}, {"body": "  "}, {"body": 1}):
+        assert "body" in await party.refused(400, "POST", path, body)

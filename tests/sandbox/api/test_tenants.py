@@ -1,0 +1,67 @@
+"""What a customer's state guarantees: ids, bounds, and that worlds of one seed are alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from doit_mcp.sandbox.api import Api, seeds
+from doit_mcp.sandbox.api.answers import JsonObject, Refusal
+from doit_mcp.sandbox.api.tenants import RECORDS, Records, added, newest_first
+from doit_mcp.sandbox.people import ACME, GLOBEX
+
+from .conftest import NOON
+
+
+def api(seed: int = 7) -> Api:
+    """An API whose clock stands still."""
+    return Api(clock=lambda: NOON, seed=seed)
+
+
+def ids(of: Api, name: str) -> list[str]:
+    """The ids that a collection starts with."""
+    return list(of.tenant(ACME).collection(name, getattr(seeds, name)))
+
+
+@pytest.mark.parametrize("name", ["budgets", "reports", "flows", "tickets"])
+def test_worlds_of_a_seed_are_alike_whatever_is_asked_first(name: str) -> None:
+    one, other = api(), api()
+    other.tenant(ACME).new_id()
+    other.tenant(ACME).collection("reports", seeds.reports)
+    assert ids(one, name) == ids(other, name)
+    assert one.tenant(ACME).collection(name, lambda tenant: ()) is one.tenant(ACME).collection(name, lambda tenant: ())
+
+
+def test_ids_are_opaque_and_never_the_same() -> None:
+    first, other = api(), api(8)
+    made = [first.tenant(customer).new_id() for customer in (ACME, GLOBEX) for _ in range(100)]
+    assert len(set(made)) == 200 and {len(one) for one in made} == {20} and all(map(str.isalnum, made))
+    assert first.tenant(ACME).stable_id("a", "b") != other.tenant(ACME).stable_id("a", "b")
+    assert first.tenant(ACME).stable_id("a", "b") != first.tenant(GLOBEX).stable_id("a", "b")
+
+
+def test_a_world_is_not_filled_without_end() -> None:
+    records: Records = {}
+    for number in range(RECORDS):
+        added(records, {"id": number})
+    with pytest.raises(Refusal, match=str(RECORDS)) as caught:
+        added(records, {"id": "one more"})
+    assert caught.value.status == 409 and len(records) == RECORDS
+
+
+def test_the_later_made_come_first() -> None:
+    made: list[JsonObject] = [{"id": str(number), "createTime": time} for number, time in enumerate((5, 9, 5, 1))]
+    assert [one["id"] for one in newest_first({one["id"]: one for one in made})] == ["1", "2", "0", "3"]
+
+
+def test_what_is_reckoned_is_reckoned_once_a_day() -> None:
+    now = [NOON]
+    tenant = Api(clock=lambda: now[0]).tenant(ACME)
+    asked: list[int] = []
+
+    def last_day(ledger: object) -> int:
+        asked.append(1)
+        return tenant.ledger.last
+
+    assert tenant.reckoned(last_day) == tenant.reckoned(last_day) and len(asked) == 1
+    now[0] += 86_400
+    assert tenant.reckoned(last_day) == tenant.ledger.last and len(asked) == 2

@@ -1,0 +1,236 @@
+"""Owns what tests of the sandbox share: a steerable clock, a world without an API, and a client with a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from doit_mcp.sandbox.identity import FetchError
+from doit_mcp.sandbox.people import Grant
+from doit_mcp.sandbox.world import World, world
+
+BASE = "https://mcp.doit.com"
+SECRET = "a-secret-of-the-exchange-with-enough-bytes"
+CALLBACK = "http://127.0.0.1:5001/callback"
+
+
+class Clock:
+    """A clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now = float(int(time.time()))
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class NoApi:
+    """An API with a single path, which says what the bearer stands for."""
+
+    def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
+        async def whoami(request: web.Request) -> web.Response:
+            grant = lookup(request.headers.get("Authorization", "").removeprefix("Bearer "))
+            if grant is None:
+                raise web.HTTPUnauthorized
+            return web.json_response({"email": grant.user.email, "customer": grant.customer})
+
+        async def broken(request: web.Request) -> web.Response:
+            raise RuntimeError("a bug")
+
+        app.router.add_get("/whoami", whoami)
+        app.router.add_get("/broken", broken)
+
+
+class Web:
+    """Documents on a network of the test's own: put bodies under addresses."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, bytes] = {}
+        self.asked: list[str] = []
+
+    def put(self, url: str, document: object) -> None:
+        self.pages[url] = json.dumps(document).encode()
+
+    async def __call__(self, url: str) -> bytes:
+        self.asked.append(url)
+        if url not in self.pages:
+            raise FetchError("there is nothing there")
+        return self.pages[url]
+
+
+class Fields(HTMLParser):
+    """Inputs, buttons and form targets of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.inputs: dict[str, str] = {}
+        self.buttons: list[tuple[str, str]] = []
+        self.actions: list[str] = []
+        self.options: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if tag == "input":
+            self.inputs[found.get("name", "")] = found.get("value", "")
+        elif tag == "button":
+            self.buttons.append((found.get("name", ""), found.get("value", "")))
+        elif tag == "form":
+            self.actions.append(found["action"])
+        elif tag == "option":
+            self.options.append(found["value"])
+
+
+class Party:
+    """A client and its user's browser, talking to a world by HTTP only."""
+
+    def __init__(self, world: World, http: aiohttp.ClientSession) -> None:
+        self.world = world
+        self.url = world.url
+        self.http = http
+        self.verifier = secrets.token_urlsafe(48)
+
+    @property
+    def challenge(self) -> str:
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    async def register(self, **metadata: Any) -> dict[str, Any]:
+        """A client by dynamic registration, public unless told otherwise."""
+        body = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none", "client_name": "Tester", **metadata}
+        async with self.http.post(f"{self.url}/api/auth/register", json=body) as response:
+            assert response.status == 201, await response.text()
+            found: dict[str, Any] = await response.json()
+            return found
+
+    def ask(self, client_id: str, **changes: str | None) -> str:
+        """The URL of an authorization request; None leaves a parameter out."""
+        parameters = {
+            "response_type": "code",
+            "client_id": client_id,
+            "redirect_uri": CALLBACK,
+            "state": "a state",
+            "code_challenge": self.challenge,
+            "code_challenge_method": "S256",
+            "resource": f"{BASE}/mcp",
+            **changes,
+        }
+        kept = {name: value for name, value in parameters.items() if value is not None}
+        return f"{self.url}/sign-in/oauth?{urlencode(kept)}"
+
+    async def get(self, url: str) -> aiohttp.ClientResponse:
+        """A response without following it anywhere, read."""
+        async with self.http.get(url, allow_redirects=False) as response:
+            await response.read()
+            return response
+
+    async def post(self, path: str, data: dict[str, str], **options: Any) -> aiohttp.ClientResponse:
+        """The response to a form, read."""
+        async with self.http.post(self.url + path, data=data, allow_redirects=False, **options) as response:
+            await response.read()
+            return response
+
+    async def sign_in(self, url: str, email: str) -> Fields:
+        """Through the sign-in page by a click on a ready user, to the consent page."""
+        page = Fields(await (await self.get(url)).text())
+        form = {"transaction": page.inputs["transaction"], "user": email}
+        signed = await self.post("/sign-in/user", form)
+        assert signed.status == 303, await signed.text()
+        return Fields(await (await self.get(self.url + signed.headers["Location"])).text())
+
+    async def decide(self, page: Fields, decision: str = "allow", **more: str) -> dict[str, str]:
+        """What the client's callback hears of the decision on a consent page."""
+        form = {"transaction": page.inputs["transaction"], "decision": decision, **more}
+        answer = await self.post("/sign-in/consent", form)
+        assert answer.status == 303, await answer.text()
+        return self.heard(answer)
+
+    def heard(self, answer: aiohttp.ClientResponse, callback: str = CALLBACK) -> dict[str, str]:
+        """The parameters that came back to the callback."""
+        location = answer.headers["Location"]
+        assert location.startswith(f"{callback}?"), location
+        found = parse_qs(urlsplit(location).query, strict_parsing=True)
+        assert all(len(values) == 1 for values in found.values())
+        return dict(parse_qsl(urlsplit(location).query))
+
+    async def code(self, client_id: str, email: str = "admin@acme.example", **changes: str | None) -> str:
+        """A code, by sign-in and consent."""
+        page = await self.sign_in(self.ask(client_id, **changes), email)
+        return (await self.decide(page))["code"]
+
+    async def token(self, **form: str) -> aiohttp.ClientResponse:
+        """The response of the token endpoint."""
+        return await self.post("/api/auth/token", form)
+
+    async def redeem(self, client_id: str, code: str, **changes: str) -> aiohttp.ClientResponse:
+        """The response to a code."""
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": client_id,
+            "code": code,
+            "redirect_uri": CALLBACK,
+            "code_verifier": self.verifier,
+            **changes,
+        }
+        return await self.token(**{name: value for name, value in form.items() if value})
+
+    async def login(self, client_id: str, email: str = "admin@acme.example", **changes: str | None) -> dict[str, Any]:
+        """The token answer of a whole login."""
+        answer = await self.redeem(client_id, await self.code(client_id, email, **changes))
+        assert answer.status == 200, await answer.text()
+        found: dict[str, Any] = await answer.json()
+        return found
+
+    async def refresh(self, client_id: str, token: str, **more: str) -> aiohttp.ClientResponse:
+        """The response to a refresh token."""
+        return await self.token(grant_type="refresh_token", client_id=client_id, refresh_token=token, **more)
+
+
+async def error_of(response: aiohttp.ClientResponse) -> tuple[int, str]:
+    """Status and code of an OAuth error answer, whose form is checked."""
+    body = await response.json()
+    assert set(body) == {"error", "error_description"} and body["error_description"]
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    return response.status, body["error"]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock of the test's own."""
+    return Clock()
+
+
+@pytest.fixture
+def documents() -> Web:
+    """What client metadata documents can be fetched."""
+    return Web()
+
+
+@pytest.fixture
+async def place(clock: Clock, documents: Web) -> AsyncIterator[World]:
+    """A world with an identity provider and next to no API."""
+    async with world(resource_url=BASE, secret=SECRET, clock=clock, resolver=documents, api=NoApi()) as made:
+        yield made
+
+
+@pytest.fixture
+async def party(place: World) -> AsyncIterator[Party]:
+    """A client with a browser that has no cookies yet."""
+    # Addresses count as hosts for cookies: the world has no name.
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        yield Party(place, http)
