@@ -88,13 +88,14 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
     """Headers of every answer: no software versions, no sniffing, and CORS for the origins that may call."""
     response.headers["Server"] = "doit-mcp"
     response.headers["X-Content-Type-Options"] = "nosniff"
+    if ANY_ORIGIN in request.path:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return
     origin = request.headers.get("Origin")
     if origin is None:
         return
     response.headers["Vary"] = "Origin"
-    if ANY_ORIGIN in request.path:
-        response.headers["Access-Control-Allow-Origin"] = "*"
-    elif origin in request.app[keys.ORIGINS]:
+    if origin in request.app[keys.ORIGINS]:
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Expose-Headers"] = "Mcp-Session-Id, WWW-Authenticate, Retry-After"
 

@@ -1,0 +1,143 @@
+"""Owns what right answers look like, whichever client asked: the same calls, compared with the world itself."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+ADMIN = "admin@acme.example"
+CALLED = ("validate_user", "list_budgets", "cost_breakdown", "refine_cloudflow")
+# The first piece's tools; more may be listed, these must be.
+TOOLS = frozenset(
+    "validate_user list_budgets get_budget create_budget update_budget list_reports get_report_results run_query"
+    " cost_breakdown get_anomalies get_anomaly list_invoices get_invoice list_tickets create_ticket"
+    " refine_cloudflow".split()
+)
+HINTS = ("readOnlyHint", "destructiveHint", "openWorldHint")
+COSTS = {
+    "config": {
+        "dataSource": "billing",
+        "metrics": [{"type": "basic", "value": "cost"}],
+        "timeInterval": "month",
+        "timeRange": {"mode": "last", "amount": 1, "includeCurrent": True, "unit": "month"},
+        "group": [{"id": "service_description", "type": "fixed"}],
+    }
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the DoiT API of the sandbox says, asked without our server."""
+
+    user: Mapping[str, Any]
+    budgets: Sequence[Mapping[str, Any]]
+    services: Mapping[str, float]
+    flow: str
+
+    @property
+    def calls(self) -> dict[str, dict[str, Any]]:
+        """Arguments of every call a client makes, by tool."""
+        refine = {"flowId": self.flow, "question": "Add a step that posts the weekly cost to Slack"}
+        return {
+            "validate_user": {},
+            "list_budgets": {},
+            "cost_breakdown": {"groupBy": "service"},
+            "refine_cloudflow": refine,
+        }
+
+
+def ask(world: str, path: str, token: str, body: object = None) -> Any:
+    """One request to the DoiT API at *world*, straight."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(world + path, data, headers), timeout=10) as answer:
+        return json.load(answer)
+
+
+def by_service(result: Mapping[str, Any]) -> dict[str, float]:
+    """Cost of each service in a query result of the API or of a tool, summed over its periods."""
+    columns = [column["name"] for column in result.get("schema") or result["columns"]]
+    service, cost = columns.index("service_description"), columns.index("cost")
+    totals: dict[str, float] = {}
+    for row in result["rows"]:
+        totals[row[service]] = totals.get(row[service], 0.0) + row[cost]
+    return totals
+
+
+def truth(world: str, token: str) -> Truth:
+    """Ask the world at *world* what the tools should say to the owner of *token*."""
+    flows = ask(world, "/cloudflow/v1/flows", token)
+    return Truth(
+        user=ask(world, "/auth/v1/validate", token),
+        budgets=ask(world, "/analytics/v1/budgets", token)["budgets"],
+        services=by_service(ask(world, "/analytics/v1/reports/query", token, COSTS)["result"]),
+        flow=next(iter(flows.values()))[0]["id"],
+    )
+
+
+def structured(result: Mapping[str, Any]) -> Any:
+    """The structured content of a tool result on the wire; its one text block must say the same."""
+    assert not result.get("isError"), result
+    assert [block["type"] for block in result["content"]] == ["text"], result
+    assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
+    return result["structuredContent"]
+
+
+def check_listed(names: Sequence[str]) -> None:
+    """*names* is a tools/list: ours are there, nothing comes twice."""
+    assert len(set(names)) == len(names)
+    assert TOOLS <= set(names), f"not listed: {sorted(TOOLS - set(names))}"
+
+
+def check_tools(tools: Sequence[Mapping[str, Any]], *, stripped: bool = False) -> None:
+    """Every tool carries what clients reward: title, hints, schemas, security schemes and their mirror.
+
+    *stripped*: the client showed only the members that the specification knows.
+    """
+    check_listed([tool["name"] for tool in tools])
+    for tool in tools:
+        name = tool["name"]
+        assert tool["title"].strip() and tool["description"].strip(), name
+        assert all(isinstance(tool["annotations"][hint], bool) for hint in HINTS), (name, tool["annotations"])
+        assert tool["inputSchema"]["type"] == "object", name
+        assert tool["outputSchema"]["type"] == "object", name
+        schemes = tool["_meta"]["securitySchemes"]
+        assert schemes and (stripped or tool["securitySchemes"] == schemes), name
+        assert all(scheme["type"] == "oauth2" and scheme["scopes"] for scheme in schemes), name
+        for status in ("openai/toolInvocation/invoking", "openai/toolInvocation/invoked"):
+            assert 0 < len(tool["_meta"][status]) <= 64, (name, status)
+
+
+def check_costs(answer: Mapping[str, Any], services: Mapping[str, float]) -> None:
+    """A breakdown by service agrees with the world: each service it names, and the order."""
+    shown = by_service(answer)
+    assert answer["rowCount"] == len(answer["rows"]) > 3
+    assert list(shown.values()) == sorted(shown.values(), reverse=True)
+    named = {service: cost for service, cost in shown.items() if service in services}
+    assert len(named) >= min(10, len(services)), shown
+    assert all(abs(cost - services[service]) < 0.01 for service, cost in named.items()), (named, services)
+    assert max(services, key=lambda service: services[service]) == next(iter(shown))
+    assert 0 < sum(shown.values()) <= sum(services.values()) + 0.01
+
+
+def check_results(results: Mapping[str, Mapping[str, Any]], expected: Truth) -> None:
+    """The results of all CALLED tools, by tool, as they came over the wire."""
+    user = structured(results["validate_user"])
+    assert user == expected.user == {"domain": "acme.example", "email": ADMIN}
+    budgets = structured(results["list_budgets"])["budgets"]
+    assert [budget["id"] for budget in budgets] == [budget["id"] for budget in expected.budgets] != []
+    assert [budget["amount"] for budget in budgets] == [budget["amount"] for budget in expected.budgets]
+    check_costs(structured(results["cost_breakdown"]), expected.services)
+    refined = structured(results["refine_cloudflow"])
+    assert len(refined["answer"]) > 20 and refined["conversationId"]
+
+
+def check_progress(steps: Sequence[Mapping[str, Any]]) -> None:
+    """Progress notifications of one call: some, rising, with words."""
+    assert steps, "no progress was reported"
+    values = [step["progress"] for step in steps]
+    assert values == sorted(set(values)), values
+    assert any(step.get("message") for step in steps), steps

@@ -1,0 +1,60 @@
+"""Owns the fixtures of the end-to-end tests: sandboxes, what they must answer, the Node clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.answers import ADMIN, Truth, truth
+from tests.e2e.launch import Sandbox, launched
+from tests.e2e.node_packages import NODE, install
+
+APPROVE = ("--auto-approve", ADMIN)
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox in which the Acme admin approves every sign-in."""
+    with launched(tmp_path_factory.mktemp("sandbox"), *APPROVE) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sandbox_asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox that shows its sign-in and consent pages."""
+    with launched(tmp_path_factory.mktemp("sandbox-asking")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sandbox_brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox whose access tokens live two seconds."""
+    with launched(tmp_path_factory.mktemp("sandbox-brief"), *APPROVE, "--access-ttl", "2") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def expected(sandbox: Sandbox) -> Truth:
+    """What the tools must say to the Acme admin."""
+    return truth(sandbox.world, sandbox.api_tokens[ADMIN])
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """The directory of the Node clients, installed."""
+    install()
+    return NODE
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Show what the sandboxes of a failed test wrote."""
+    report: Any = yield
+    if report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, Sandbox):
+                report.sections.append((f"output of {name}", value.tail()))
+    return report

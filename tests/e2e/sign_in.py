@@ -1,0 +1,63 @@
+"""Owns the user's browser where no screen is needed: follow an authorization request to the client's redirect URI.
+
+Also a program: ``python sign_in.py URL`` is the ``xdg-open`` of clients that start a browser; it visits the
+loopback callback as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import aiohttp
+
+HOPS = 8
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+REDIRECTS = (301, 302, 303, 307, 308)
+
+
+def parameters(url: str) -> dict[str, str]:
+    """The query of *url*, each name once. Raises ValueError on a name that comes twice."""
+    values = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    doubled = [name for name, items in values.items() if len(items) > 1]
+    if doubled:
+        raise ValueError(f"{doubled} came more than once in {url}")
+    return {name: items[0] for name, items in values.items()}
+
+
+async def follow(url: str, redirect_uri: str) -> str:
+    """Open *url* as a browser and go where it leads; the first address under *redirect_uri*, which is not visited.
+
+    Raises RuntimeError when the way ends elsewhere (a page for a person, an error).
+    """
+    way = [url]
+    async with aiohttp.ClientSession(headers={"User-Agent": BROWSER, "Accept": "text/html"}) as http:
+        for _ in range(HOPS):
+            async with http.get(way[-1], allow_redirects=False) as answer:
+                if answer.status not in REDIRECTS:
+                    raise RuntimeError(f"{way} ended with {answer.status}: {(await answer.text())[:800]}")
+                way.append(urljoin(way[-1], answer.headers["Location"]))
+            if way[-1].partition("?")[0] == redirect_uri:
+                return way[-1]
+    raise RuntimeError(f"no way from {url} to {redirect_uri}: {way}")
+
+
+async def visit(url: str) -> None:
+    """Follow *url* to its end, callback included; a client that is not listening yet is tried again."""
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=connector, headers={"User-Agent": BROWSER}) as http:
+        wanted = parameters(url)["redirect_uri"]
+        back = await follow(url, wanted)
+        for _ in range(100):
+            try:
+                async with http.get(back) as answer:
+                    await answer.read()
+                    return
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0.1)
+    raise RuntimeError(f"nobody listens at {wanted}")
+
+
+if __name__ == "__main__":
+    asyncio.run(visit(sys.argv[1]))

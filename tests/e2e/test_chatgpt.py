@@ -1,0 +1,241 @@
+"""ChatGPT, simulated: linking in every way it was seen to go about it, then its calls, refreshes and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.e2e import chatgpt
+from tests.e2e.answers import Truth, check_results, check_tools, structured
+from tests.e2e.chatgpt import Answer, Discovered, Registration
+from tests.e2e.launch import Sandbox
+
+SCOPES = {"mcp:tools", "mcp:resources", "offline_access"}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A connected plugin: everything needed to call, refresh and disconnect."""
+
+    http: aiohttp.ClientSession
+    mcp: str
+    found: Discovered
+    registration: Registration
+    access: str
+    refresh: str
+    lifetime: int
+
+    async def refreshed(self) -> Link:
+        """The link after a refresh."""
+        answer = await chatgpt.refresh(self.http, self.found, self.registration, self.refresh)
+        assert answer.status == 200, answer
+        return replace(self, access=answer.body["access_token"], refresh=answer.body["refresh_token"])
+
+    async def call(self, name: str, arguments: dict[str, Any]) -> Answer:
+        """tools/call on the newest revision."""
+        params = {"name": name, "arguments": arguments}
+        return await chatgpt.modern(self.http, self.mcp, self.access, "tools/call", params)
+
+
+async def linked(http: aiohttp.ClientSession, mcp: str, *, dynamic: bool = False, document: str = "") -> Link:
+    """Link as ChatGPT does: probe, read the documents, register or be known, authorize, redeem."""
+    refused = await chatgpt.probe(http, mcp)
+    assert refused.status == 401 and refused.challenge["error"] == "invalid_token", refused
+    where = document or refused.challenge["resource_metadata"]
+    found = await chatgpt.discover(http, where, refused.challenge["scope"])
+    registration = await chatgpt.register(http, found) if dynamic else chatgpt.published(found)
+    code, verifier = await chatgpt.authorize(found, registration)
+    answer = await chatgpt.redeem(http, found, registration, code, verifier)
+    assert answer.status == 200, answer
+    assert answer.headers["Cache-Control"] == "no-store"
+    body = answer.body
+    assert body["token_type"].lower() == "bearer" and SCOPES >= set(body["scope"].split()) >= {"mcp:tools"}
+    return Link(http, mcp, found, registration, body["access_token"], body["refresh_token"], body["expires_in"])
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+def check_json(answer: Answer, *statuses: int) -> None:
+    """The answer is JSON with one of *statuses*, as discovery parsers need it."""
+    assert answer.status in statuses, answer
+    assert answer.headers["Content-Type"].startswith("application/json") and isinstance(answer.body, dict)
+
+
+@pytest.mark.parametrize("path", ["mcp", "sse"])
+async def test_challenge_names_the_document_of_its_path(
+    sandbox: Sandbox, http: aiohttp.ClientSession, path: str
+) -> None:
+    url: str = getattr(sandbox, path)
+    refused = await chatgpt.probe(http, url)
+    assert refused.status == 401
+    check_json(refused, 401)
+    assert refused.challenge["resource_metadata"] == chatgpt.well_known(url)[0]
+    assert refused.challenge["error"] == "invalid_token" and refused.challenge["scope"] == "mcp:tools"
+
+
+@pytest.mark.parametrize("path", ["mcp", "sse"])
+async def test_resource_metadata_in_every_form(sandbox: Sandbox, http: aiohttp.ClientSession, path: str) -> None:
+    url: str = getattr(sandbox, path)
+    for address in chatgpt.well_known(url):
+        answer = await chatgpt.get(http, address)
+        check_json(answer, 200)
+        at_root = address == f"{sandbox.base}/.well-known/oauth-protected-resource"
+        assert answer.body["resource"] == (sandbox.base if at_root else url)
+        assert answer.body["authorization_servers"] == [sandbox.world]
+        assert set(answer.body["scopes_supported"]) == SCOPES
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("name", ["oauth-authorization-server", "openid-configuration"])
+async def test_provider_metadata_is_json_wherever_it_is_looked_for(
+    sandbox: Sandbox, http: aiohttp.ClientSession, name: str
+) -> None:
+    issuer = await chatgpt.get(http, f"{sandbox.world}/.well-known/{name}")
+    check_json(issuer, 200)
+    assert issuer.body["issuer"] == sandbox.world
+    for address in (f"/.well-known/{name}", f"/.well-known/{name}/mcp", f"/mcp/.well-known/{name}"):
+        answer = await chatgpt.get(http, sandbox.base + address)
+        check_json(answer, 200, 404)
+        assert answer.status == 404 or answer.body["issuer"] == sandbox.world
+
+
+async def test_provider_metadata_offers_what_the_connector_needs(
+    sandbox: Sandbox, http: aiohttp.ClientSession
+) -> None:
+    document = (await chatgpt.get(http, f"{sandbox.world}/.well-known/oauth-authorization-server")).body
+    assert document["code_challenge_methods_supported"] == ["S256"]
+    assert document["response_types_supported"] == ["code"]
+    assert {"authorization_code", "refresh_token"} <= set(document["grant_types_supported"])
+    assert {"none", "client_secret_post", "client_secret_basic"} <= set(
+        document["token_endpoint_auth_methods_supported"]
+    )
+    assert SCOPES <= set(document["scopes_supported"])
+    for name in ("client_id_metadata_document_supported", "authorization_response_iss_parameter_supported"):
+        assert document[name] is True
+    for name in ("authorization", "token", "registration", "revocation"):
+        assert document[f"{name}_endpoint"].startswith(f"{sandbox.world}/")
+
+
+@pytest.mark.parametrize("dynamic", [False, True], ids=["published", "registered"])
+async def test_discovers_lists_and_calls(
+    sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession, dynamic: bool
+) -> None:
+    link = await linked(http, sandbox.mcp, dynamic=dynamic)
+    assert link.lifetime >= 3600 and bool(link.registration.secret) == dynamic
+    answer = await chatgpt.modern(http, sandbox.mcp, link.access, "server/discover")
+    assert answer.body["id"] == "openai-mcp-discover" and "Mcp-Session-Id" not in answer.headers
+    assert chatgpt.MODERN in answer.result["supportedVersions"] and "tools" in answer.result["capabilities"]
+    assert answer.result["resultType"] == "complete" and answer.result["ttlMs"] >= 0
+    assert answer.result["cacheScope"] in ("public", "private") and answer.result["instructions"][:512].strip()
+    listed = (await chatgpt.modern(http, sandbox.mcp, link.access, "tools/list")).result
+    assert listed["resultType"] == "complete" and "nextCursor" not in listed
+    check_tools(listed["tools"])
+    results = {name: (await link.call(name, arguments)).result for name, arguments in expected.calls.items()}
+    assert all(result["resultType"] == "complete" for result in results.values())
+    check_results(results, expected)
+
+
+async def test_falls_back_to_the_handshake_without_a_session(
+    sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession
+) -> None:
+    link = await linked(http, sandbox.mcp)
+    opened = await chatgpt.older(http, sandbox.mcp, link.access, "initialize", chatgpt.handshake())
+    assert opened.result["protocolVersion"] == chatgpt.HANDSHAKE and opened.result["serverInfo"]["name"]
+    noted = await chatgpt.older(http, sandbox.mcp, link.access, "notifications/initialized")
+    assert (noted.status, noted.body) == (202, None)
+    listed = (await chatgpt.older(http, sandbox.mcp, link.access, "tools/list")).result
+    check_tools(listed["tools"])
+    assert "resultType" not in listed and "ttlMs" not in listed
+    results = {}
+    for name, arguments in expected.calls.items():
+        params = {"name": name, "arguments": arguments}
+        results[name] = (await chatgpt.older(http, sandbox.mcp, link.access, "tools/call", params)).result
+    check_results(results, expected)
+
+
+@pytest.mark.parametrize("form", [0, 1, 2], ids=["inserted", "root", "appended"])
+@pytest.mark.parametrize("path", ["mcp", "sse"])
+async def test_links_from_any_form_of_the_metadata(
+    sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession, path: str, form: int
+) -> None:
+    url: str = getattr(sandbox, path)
+    link = await linked(http, url, document=chatgpt.well_known(url)[form])
+    assert structured((await link.call("validate_user", {})).result) == expected.user
+
+
+async def test_wrong_arguments_are_explained_to_the_model(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    link = await linked(http, sandbox.mcp)
+    result = (await link.call("cost_breakdown", {"groupBy": "colour", "months": 99})).result
+    assert result["isError"] is True and "structuredContent" not in result
+    text = result["content"][0]["text"]
+    assert "groupBy" in text and "months" in text and "service" in text
+
+
+async def test_refreshes_with_the_resource(
+    sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession
+) -> None:
+    for dynamic in (False, True):
+        first = await linked(http, sandbox.mcp, dynamic=dynamic)
+        second = await first.refreshed()
+        assert second.access != first.access and second.refresh != first.refresh
+        assert structured((await second.call("validate_user", {})).result) == expected.user
+        assert structured((await first.call("validate_user", {})).result) == expected.user
+
+
+async def test_refresh_tells_a_client_whose_secret_is_wrong(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    link = await linked(http, sandbox.mcp, dynamic=True)
+    other = replace(link.registration, secret="not-the-secret")
+    answer = await chatgpt.refresh(http, link.found, other, link.refresh)
+    assert (answer.status, answer.body["error"]) == (401, "invalid_client")
+    assert (await link.refreshed()).access
+
+
+async def test_expiry_in_mid_use(sandbox_brief: Sandbox, http: aiohttp.ClientSession) -> None:
+    link = await linked(http, sandbox_brief.mcp)
+    started = time.monotonic()
+    user = structured((await link.call("validate_user", {})).result)
+    while (answer := await link.call("validate_user", {})).status == 200:
+        assert time.monotonic() - started < 15, "an access token of 2 seconds was accepted for 15"
+        await asyncio.sleep(0.1)
+    assert answer.status == 401 and answer.challenge["error"] == "invalid_token"
+    assert answer.challenge["resource_metadata"] == chatgpt.well_known(sandbox_brief.mcp)[0]
+    again = await link.refreshed()
+    assert structured((await again.call("validate_user", {})).result) == user
+
+
+async def test_revoked_refresh_token_is_dead(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    link = await linked(http, sandbox.mcp)
+    revoked = await chatgpt.revoke(http, link.found, link.registration, link.refresh)
+    assert revoked.status == 200
+    answer = await chatgpt.refresh(http, link.found, link.registration, link.refresh)
+    assert (answer.status, answer.body["error"]) == (400, "invalid_grant")
+
+
+async def test_code_serves_once_and_only_with_its_verifier(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    found = await chatgpt.discover(http, chatgpt.well_known(sandbox.mcp)[0], "mcp:tools")
+    registration = chatgpt.published(found)
+    code, verifier = await chatgpt.authorize(found, registration)
+    wrong = await chatgpt.redeem(http, found, registration, code, "x" * 43)
+    assert (wrong.status, wrong.body["error"]) == (400, "invalid_grant")
+    code, verifier = await chatgpt.authorize(found, registration)
+    assert (await chatgpt.redeem(http, found, registration, code, verifier)).status == 200
+    twice = await chatgpt.redeem(http, found, registration, code, verifier)
+    assert (twice.status, twice.body["error"]) == (400, "invalid_grant")
+
+
+async def test_token_of_another_resource_is_refused(
+    sandbox: Sandbox, sandbox_brief: Sandbox, http: aiohttp.ClientSession
+) -> None:
+    link = await linked(http, sandbox_brief.mcp)
+    answer = await chatgpt.modern(http, sandbox.mcp, link.access, "tools/list")
+    assert answer.status == 401 and answer.challenge["error"] == "invalid_token"

@@ -1,0 +1,63 @@
+"""MCP Inspector's command line: portable schemas, calls in both eras, bearer and OAuth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.answers import ADMIN, Truth, check_costs, check_tools, structured
+from tests.e2e.launch import Sandbox
+from tests.e2e.node_packages import Finished, browser, environment, free_port, run
+
+ERAS = ("legacy", "auto", "modern")
+
+
+async def inspect(node: Path, home: Path, *arguments: str, **env: str) -> Finished:
+    """Run the Inspector; it must end well."""
+    command = [str(node / "node_modules/.bin/mcp-inspector"), "--cli", *arguments, "--format", "json"]
+    finished = await run(command, env=environment(home, MCP_INSPECTOR_SECRET_STORE="file", **env))
+    assert finished.status == 0, str(finished)
+    return finished
+
+
+def result(finished: Finished) -> Any:
+    """What it printed; newer versions wrap the result."""
+    said = json.loads(finished.out)
+    return said.get("result", said)
+
+
+def bearer(sandbox: Sandbox) -> tuple[str, str]:
+    return "--header", f"Authorization: Bearer {sandbox.api_tokens[ADMIN]}"
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_schemas_are_portable(sandbox: Sandbox, node: Path, tmp_path: Path, era: str) -> None:
+    flags = ("--method", "tools/list", "--strict", "--protocol-era", era)
+    finished = await inspect(node, tmp_path, sandbox.mcp, *flags, *bearer(sandbox))
+    check_tools(result(finished)["tools"], stripped=True)
+    assert "problem" not in finished.err, str(finished)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_calls_a_tool(sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path, era: str) -> None:
+    flags = ("--method", "tools/call", "--tool-name", "cost_breakdown", "--tool-arg", "groupBy=service")
+    finished = await inspect(node, tmp_path, sandbox.mcp, *flags, "--protocol-era", era, *bearer(sandbox))
+    check_costs(structured(result(finished)), expected.services)
+
+
+async def test_calls_over_sse(sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path) -> None:
+    flags = ("--method", "tools/call", "--tool-name", "validate_user")
+    finished = await inspect(node, tmp_path, sandbox.sse, *flags, *bearer(sandbox))
+    assert structured(result(finished)) == expected.user
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_signs_in(sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path, era: str) -> None:
+    flags = ("--method", "tools/call", "--tool-name", "validate_user", "--protocol-era", era)
+    callback = f"http://127.0.0.1:{free_port()}/oauth/callback"
+    env = browser(tmp_path) | {"MCP_AUTO_OPEN_ENABLED": "true"}
+    finished = await inspect(node, tmp_path, sandbox.mcp, *flags, "--callback-url", callback, **env)
+    assert structured(result(finished)) == expected.user
