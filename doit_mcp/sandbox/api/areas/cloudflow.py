@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import orjson
@@ -17,6 +18,7 @@ from ..tenants import Ask, Records, existing
 EVENT_STREAM = "text/event-stream"
 CONVERSATIONS = 1000  # remembered by a tenant
 WORDS_AT_ONCE = 8  # how much prose an event of the stream brings
+PACE = 0.02  # seconds between events: the real ones come one by one, too
 SHOWN = (
     "id name description instructions published triggerType createTime updateTime lastExecutedTime"
     " lastExecutionStatus nextRun".split()
@@ -53,6 +55,7 @@ async def refine_flow(ask: Ask) -> web.StreamResponse:
     await response.prepare(ask.request)
     for event in _events(flow, step, conversation):
         await response.write(b"data: " + orjson.dumps(event) + b"\n\n")
+        await asyncio.sleep(PACE)
     await response.write_eof()
     return response
 
