@@ -75,11 +75,10 @@ class Answer:
 
     async def finish(self, status: int, body: bytes) -> None:
         """Send the answer itself; to be called once, whether or not the client is still there."""
-        streamed = self._stream is not None or (self._recording is not None and self._recording.started)
-        if streamed:
+        await self._fall_silent()
+        if self._stream is not None or (self._recording is not None and self._recording.started):
             id = self._recording.add(body, last=True) if self._recording is not None else None
             await self._write(event(body, id))
-        self._stop_beating()
         if self.response.done():
             return
         if self._stream is None:
@@ -89,7 +88,7 @@ class Answer:
 
     async def nothing(self) -> None:
         """End without an answer: the request was cancelled."""
-        self._stop_beating()
+        await self._fall_silent()
         if self._stream is not None:
             await self._end(self._stream)
         elif not self.response.done():
@@ -99,9 +98,9 @@ class Answer:
         """End the connection before the answer, where the client can fetch the rest (2025-11-25, polling)."""
         if self._recording is None or not self._recording.polls or not self.may_stream or self.response.done():
             return
+        await self._fall_silent()
         if self._stream is None:
             await self._write(b"")
-        self._stop_beating()
         if self._stream is not None:
             await self._end(self._stream)
         self._gone = True
@@ -150,6 +149,13 @@ class Answer:
         while not self._gone:
             await self._write(COMMENT)
             await asyncio.sleep(self._beat)
+
+    async def _fall_silent(self) -> None:
+        """No more comments; one that is being written, which may open the stream, is written to its end."""
+        if isinstance(self._heart, asyncio.Task):
+            async with self._lock:
+                self._stop_beating()
+        self._stop_beating()
 
     def _stop_beating(self) -> None:
         if self._heart is not None:
