@@ -40,14 +40,23 @@ ACME = Customer("ACmE4x9Zq1", "Acme Rockets", "acme.example")
 GLOBEX = Customer("GLbX7k2Ww8", "Globex Retail", "globex.example")
 CUSTOMERS = (ACME, GLOBEX)
 
-READ = frozenset({"costs.read", "budgets.read", "anomalies.read", "invoices.read", "tickets.read", "flows.read"})
-WRITE = frozenset({"budgets.write", "reports.write", "tickets.write", "flows.write"})
+READ = frozenset(
+    "costs.read budgets.read anomalies.read invoices.read tickets.read flows.read alerts.read allocations.read "
+    "annotations.read labels.read themes.read folders.read assets.read contracts.read templates.read datahub.read "
+    "quotas.read incidents.read team.read users.read settings.read".split()
+)
+BILLING = frozenset({"invoices.read", "assets.read", "contracts.read", "templates.read", "settings.read"})
+WRITE = frozenset(
+    "budgets.write reports.write tickets.write flows.write alerts.write allocations.write annotations.write "
+    "labels.write themes.write folders.write sharing.write assets.write contracts.write templates.write datahub.write "
+    "users.write settings.write".split()
+)
 
 USERS = (
     User("admin@acme.example", "Acme billing admin", "Billing admin", ACME.id, "acme-admin",
          "sandbox-api-token-acme-admin", READ | WRITE),
     User("viewer@acme.example", "Acme viewer", "Viewer without billing", ACME.id, "acme-viewer",
-         "sandbox-api-token-acme-viewer", READ - {"invoices.read"}),
+         "sandbox-api-token-acme-viewer", READ - BILLING),
     User("admin@globex.example", "Globex billing admin", "Billing admin", GLOBEX.id, "globex-admin",
          "sandbox-api-token-globex-admin", READ | WRITE),
     User("employee@doit.example", "DoiT employee", "DoiT employee", ACME.id, "doit-employee",

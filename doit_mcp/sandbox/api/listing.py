@@ -7,10 +7,12 @@ import binascii
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from .answers import JsonObject, bad
+from .costs.calendar_days import parse_seconds, rfc3339
 
 Criteria = dict[str, list[str]]
 
@@ -91,6 +93,25 @@ def named_like(query: Mapping[str, str], rows: Sequence[JsonObject], field: str)
     """Rows whose name holds nameContains, any case."""
     part = query.get("nameContains", "").lower()
     return [row for row in rows if part in str(row[field]).lower()]
+
+
+def ordered(
+    query: Mapping[str, str], rows: Sequence[JsonObject], fields: Sequence[str], read: Callable[[JsonObject, str], Any]
+) -> list[JsonObject]:
+    """Rows by sortBy (one of *fields*) and sortOrder; without sortBy as they are, latest first, or turned round."""
+    field = chosen(query, "sortBy", fields, "") if query.get("sortBy") else ""
+    order = chosen(query, "sortOrder", ("asc", "desc"), "asc" if field else "desc")
+    if not field:
+        return list(rows) if order == "desc" else list(reversed(rows))
+    return sorted(rows, key=lambda row: read(row, field), reverse=order == "desc")
+
+
+def instant(text: str, field: str) -> str:
+    """An RFC 3339 time in UTC and whole seconds; 400 if it is none."""
+    try:
+        return rfc3339(parse_seconds(text))
+    except ValueError:
+        raise bad(f"{field} must be an RFC 3339 time", field=field) from None
 
 
 def page(rows: Sequence[JsonObject], token: str, size: int | None, *, scope: str, key: str = "id") -> Page:

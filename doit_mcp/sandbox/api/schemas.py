@@ -38,6 +38,21 @@ def items(of: JsonObject, **limits: int) -> JsonObject:
     return {"type": ["array", "null"], "items": of, **limits}
 
 
+def compiled(required: str = "", **members: JsonObject) -> jsonschema_rs.Validator:
+    """What a body of these members and no others has to look like."""
+    return jsonschema_rs.validator_for(record(required, **members))
+
+
+def text(longest: int, **limits: int) -> JsonObject:
+    """A text of at most so many characters."""
+    return {"type": "string", "maxLength": longest, **limits}
+
+
+def or_null(of: JsonObject) -> JsonObject:
+    """The same, or null."""
+    return {"anyOf": [{"type": "null"}, of]}
+
+
 METRIC = record("type value", type=one_of("basic", "custom", "extended"), value=TEXT)
 METRIC_LIST = items(METRIC, maxItems=4)
 DIMENSION = record("id type", id=TEXT, type=one_of(*TYPES))

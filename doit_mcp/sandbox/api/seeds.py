@@ -34,7 +34,7 @@ def budgets(tenant: Tenant) -> Iterator[JsonObject]:
     """Monthly budgets since the start of the year before, sized by what was spent last month."""
     today = today_of(tenant.born)
     month = start_of("month", today)
-    owner = _admin(tenant.customer)
+    owner = admin(tenant.customer)
     ledger = tenant.ledger
     for index, (name, scope, share) in enumerate(BUDGETS):
         scopes = [
@@ -67,7 +67,7 @@ def budgets(tenant: Tenant) -> Iterator[JsonObject]:
 
 def reports(tenant: Tenant) -> Iterator[JsonObject]:
     """Presets of everybody, and reports of the admin."""
-    owner = _admin(tenant.customer)
+    owner = admin(tenant.customer)
     cost = {"type": "basic", "value": "cost"}
     by_service = {"type": "fixed", "id": "service_description"}
     top = {**by_service, "limit": {"metric": cost, "sort": "desc", "value": 10}}
@@ -96,7 +96,6 @@ def reports(tenant: Tenant) -> Iterator[JsonObject]:
             "description": "",
             "type": type_,
             "config": {**usual, **config},
-            "labels": [],
             "folderId": "root",
             "owner": owner if type_ == "custom" else "support@doit.example",
             "createTime": made,
@@ -114,7 +113,7 @@ def tickets(tenant: Tenant) -> Iterator[JsonObject]:
         (23, "Which reservations fit our databases?", "amazon_web_services", "RDS", "low", "solved"),
         (2, f"Cost of {service} jumped", platform, service, "high", "open"),
     )
-    owner = _admin(tenant.customer)
+    owner = admin(tenant.customer)
     for index, (days_ago, subject, cloud, product, severity, status) in enumerate(rows):
         made = int((tenant.born - days_ago * DAY) * 1000)
         number = FIRST_TICKET + 13 * index + (0 if acme else 5)
@@ -172,5 +171,6 @@ def _flow(
     }
 
 
-def _admin(customer: Customer) -> str:
+def admin(customer: Customer) -> str:
+    """The address of the customer's admin, who made most of what is there."""
     return f"admin@{customer.domain}"

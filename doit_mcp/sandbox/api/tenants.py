@@ -149,12 +149,17 @@ def existing(records: Records, identifier: str, what: str) -> JsonObject:
 
 def added(records: Records, record: JsonObject) -> JsonObject:
     """The record, now one of *records*; 409 when there are too many."""
-    if len(records) >= RECORDS:
-        raise Refusal(409, f"there are {RECORDS} of these already: delete some first")
+    make_room(records, 1)
     records[str(record["id"])] = record
     return record
 
 
+def make_room(records: Records, more: int) -> None:
+    """409 when there are too many for so many more."""
+    if len(records) + more > RECORDS:
+        raise Refusal(409, f"there are {RECORDS} of these at most: delete some first")
+
+
 def newest_first(records: Records, field: str = "createTime") -> list[JsonObject]:
     """The records in reverse chronological order, the later made first where times agree."""
-    return sorted(reversed(records.values()), key=lambda record: -record[field])
+    return sorted(reversed(records.values()), key=lambda record: record[field], reverse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,8 @@ from .records import JsonObject
 BODY_LIMIT = 64 * 1024
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "WWW-Authenticate, Retry-After"}
 PRIVATE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+_NAME = re.compile(r"[a-z_]{1,40}")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -77,17 +80,25 @@ async def read_body(request: web.Request) -> bytes:
     return bytes(body)
 
 
-def parse_form(text: str) -> dict[str, str]:
-    """Parameters of a query or form; empty ones count as absent, a repeated one is refused (RFC 6749 3.1, 3.2)."""
+def parse_pairs(text: str) -> list[tuple[str, str]]:
+    """Parameters of a query or form in their order; raises OAuthError."""
+    if not text.isascii():
+        raise OAuthError("invalid_request", "What is not ASCII has to be percent-encoded.")
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=60, errors="strict")
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=60, errors="strict")
     except ValueError as error:
         raise OAuthError("invalid_request", "The parameters cannot be read.") from error
+
+
+def once(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Parameters by name; empty ones count as absent, a repeated one is refused (RFC 6749 3.1, 3.2)."""
     names = [name for name, _ in pairs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         # A second resource is legal OAuth (RFC 8707), but a token of ours is for one resource only.
         code = "invalid_target" if twice == ["resource"] else "invalid_request"
-        raise OAuthError(code, f"Send this parameter only once: {', '.join(twice)[:100]}.")
+        # Only names that can be ours are said again: a description has few characters to itself (RFC 6749 5.2).
+        named = ", ".join(name for name in twice if _NAME.fullmatch(name)) or "one with an unusual name"
+        raise OAuthError(code, f"Send each parameter only once: {named[:100]}.")
     return {name: value for name, value in pairs if value}
 
 
@@ -95,11 +106,7 @@ async def read_form(request: web.Request) -> dict[str, str]:
     """The parameters of a form-encoded POST; raises OAuthError."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise OAuthError("invalid_request", "Send the parameters as application/x-www-form-urlencoded.")
-    try:
-        text = (await read_body(request)).decode("ascii")
-    except UnicodeDecodeError as error:
-        raise OAuthError("invalid_request", "A form-encoded body is plain ASCII.") from error
-    return parse_form(text)
+    return once(parse_pairs((await read_body(request)).decode("latin-1")))
 
 
 def required(form: dict[str, str], name: str) -> str:

@@ -5,29 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-import jwt
-
 from .bounded import Bounded
 from .records import JsonObject
+from .signing import verified
 
 LEEWAY = 5.0
 LIFE_LIMIT = 300.0
 
-_SIGNATURE_ONLY: jwt.types.Options = {
-    "verify_signature": True, "verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False,
-    "verify_iss": False, "verify_sub": False, "verify_jti": False,
-}
-
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    # As it is: an integer of JSON can be too large for a float.
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 class Assertions:
-    """Checks assertions made for one of *audiences*, and remembers their ids until they expire."""
+    """Checks assertions made for one of *audiences*, and remembers their ids until they expire.
 
-    def __init__(self, audiences: Collection[str], clock: Callable[[], float], *, limit: int = 20_000) -> None:
+    *dated*: they have to say when they were made (``iat``), which RFC 7523 leaves open.
+    """
+
+    def __init__(
+        self,
+        audiences: Collection[str],
+        clock: Callable[[], float],
+        *,
+        dated: bool = False,
+        limit: int = 20_000,
+    ) -> None:
         self._audiences = frozenset(audiences)
+        self._dated = dated
         self._clock = clock
         self._seen: Bounded[bool] = Bounded(limit, clock)
 
@@ -49,12 +55,17 @@ class Assertions:
 
     def _time_fault(self, claims: JsonObject) -> str | None:
         now = self._clock()
-        end, begin, start = _number(claims.get("exp")), _number(claims.get("iat")), _number(claims.get("nbf", now))
-        if end is None or end <= now - LEEWAY or end > now + LIFE_LIMIT + LEEWAY:
+        end = _number(claims.get("exp"))
+        # Said positively, so that "not a number" passes no comparison.
+        if end is None or not now - LEEWAY < end <= now + LIFE_LIMIT + LEEWAY:
             return "exp"
-        if begin is None or begin > now + LEEWAY:
+        if self._dated and "iat" not in claims:
             return "iat"
-        return "nbf" if start is None or start > now + LEEWAY else None
+        for name in ("iat", "nbf"):
+            begin = _number(claims.get(name, now))
+            if begin is None or not begin <= now + LEEWAY:
+                return name
+        return None
 
     def _use(self, client_id: str, claims: JsonObject) -> str | None:
         identifier = claims.get("jti")
@@ -72,9 +83,5 @@ def _text(value: object) -> bool:
 
 
 def _verified(token: str, keys: Iterable[Any], algorithms: list[str]) -> JsonObject | None:
-    for key in keys:
-        try:
-            return jwt.decode(token, key, algorithms=algorithms, options=_SIGNATURE_ONLY)
-        except jwt.PyJWTError:
-            continue
-    return None
+    tried = (verified(token, key, algorithms) for key in keys)
+    return next((claims for claims in tried if claims is not None), None)

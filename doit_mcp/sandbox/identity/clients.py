@@ -17,8 +17,10 @@ from .bounded import digest
 from .documents import DocumentError, Documents, is_document_url
 from .metadata import ASSERTION_ALGORITHMS
 from .records import JWT_BEARER, NONE, PRIVATE_KEY_JWT, SECRET_BASIC, SECRET_POST, Client, JsonObject
+from .signing import header
 
 KEY_LIMIT = 20
+RSA_BITS = 2048
 
 
 def _refused(description: str, *, basic: bool = False) -> OAuthError:
@@ -103,7 +105,7 @@ class Clients:
 
 
 def _client_id(basic: tuple[str, str | None] | None, form: Mapping[str, str]) -> str:
-    named = form.get("client_id")
+    named = form.get("client_id") or _subject(form.get("client_assertion"))
     if basic is None:
         if named is None:
             raise _refused("The client_id is missing.")
@@ -111,6 +113,16 @@ def _client_id(basic: tuple[str, str | None] | None, form: Mapping[str, str]) ->
     if named is not None and named != basic[0]:
         raise OAuthError("invalid_request", "The client_id of the form is not that of the Authorization header.")
     return basic[0]
+
+
+def _subject(assertion: str | None) -> str | None:
+    """Whom an assertion, not yet verified, speaks for: it may stand in for the client_id (RFC 7521 4.2)."""
+    try:
+        claims = jwt.decode(assertion, options={"verify_signature": False}) if assertion is not None else {}
+    except (jwt.PyJWTError, RecursionError):
+        return None
+    subject = claims.get("sub")
+    return subject if isinstance(subject, str) else None
 
 
 def _basic(authorization: str | None) -> tuple[str, str | None] | None:
@@ -139,10 +151,7 @@ def _check_secret(client: Client, secret: str, *, basic: bool) -> None:
 
 def _keys(key_set: JsonObject, assertion: str) -> list[Any]:
     """The public keys of the set that the assertion may be signed with; odd members are passed over (RFC 7517 5)."""
-    try:
-        kid = jwt.get_unverified_header(assertion).get("kid")
-    except jwt.PyJWTError:
-        return []
+    kid = header(assertion).get("kid")
     members = key_set.get("keys")
     keys = []
     for member in members[:KEY_LIMIT] if isinstance(members, list) else []:
@@ -151,7 +160,9 @@ def _keys(key_set: JsonObject, assertion: str) -> list[Any]:
         if kid is not None and member.get("kid", kid) != kid:
             continue
         try:
-            keys.append(jwt.PyJWK(member))
-        except jwt.PyJWTError:
+            key = jwt.PyJWK(member)
+        except (jwt.PyJWTError, ValueError, TypeError):
             continue
+        if member["kty"] == "EC" or key.key.key_size >= RSA_BITS:
+            keys.append(key)
     return keys

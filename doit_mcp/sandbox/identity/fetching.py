@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 import time
-from asyncio import Semaphore
+from asyncio import Semaphore, timeout
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -87,7 +87,10 @@ def freshness(cache_control: str) -> float:
 
 
 class Fetcher:
-    """A Resolver that asks the network. Seams for tests: *names*, *permitted* addresses, *tls*, *port*."""
+    """A Resolver that asks the network, for *limit* seconds at most.
+
+    Seams for tests: *names*, *permitted* addresses, *tls*, *port*.
+    """
 
     def __init__(
         self,
@@ -96,14 +99,14 @@ class Fetcher:
         permitted: Callable[[str], bool] = is_public,
         tls: ssl.SSLContext | bool = True,
         port: int = 443,
-        timeout: float = 5.0,
+        limit: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._names = names
         self._permitted = permitted
         self._tls = tls
         self._port = port
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._limit = limit
         self._kept: Bounded[bytes] = Bounded(200, clock)
         self._turns = Semaphore(4)
 
@@ -114,7 +117,8 @@ class Fetcher:
         if not fetchable(url):
             raise FetchError("the address is not one that documents are fetched from")
         try:
-            async with self._turns, self._session() as session:
+            # Waiting for a turn counts: a crowd of slow hosts must not hold up a person for long.
+            async with timeout(self._limit), self._turns, self._session() as session:
                 body, lifetime = await self._get(session, url)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise FetchError("the document could not be fetched") from error
@@ -129,7 +133,7 @@ class Fetcher:
         )
         return aiohttp.ClientSession(
             connector=connector,
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(total=self._limit),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Any, Literal
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
+from jwt.types import Options
 
 from .records import JsonObject
 
@@ -15,11 +16,40 @@ ACCESS_KID = "mcp-access"
 ID_TOKEN_KID = "id-token"
 Purpose = Literal["mcp-access", "id-token"]
 
+# Only the signature: claims are judged by their readers, with the provider's clock.
+SIGNATURE_ONLY: Options = {
+    "verify_signature": True,
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_sub": False,
+    "verify_jti": False,
+}
+
 
 def _public(key: ec.EllipticCurvePrivateKey, kid: str) -> JsonObject:
     members: JsonObject = json.loads(ECAlgorithm.to_jwk(key.public_key()))
     members.pop("key_ops", None)
     return {**members, "kid": kid, "use": "sig", "alg": "ES256"}
+
+
+def header(token: str) -> JsonObject:
+    """The header of a compact JWT, not verified; empty where there is none to read."""
+    try:
+        return jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, RecursionError):
+        return {}
+
+
+def verified(token: str, key: Any, algorithms: list[str]) -> JsonObject | None:
+    """The claims of a compact JWT that *key* signed, whatever they say; else None."""
+    try:
+        return jwt.decode(token, key, algorithms=algorithms, options=SIGNATURE_ONLY)
+    except (jwt.PyJWTError, RecursionError):
+        # Deeply nested JSON is read before any signature is looked at.
+        return None
 
 
 class Signing:
@@ -45,18 +75,7 @@ class Signing:
 
     def read(self, token: str) -> JsonObject | None:
         """The claims of an access token with a valid signature, whatever they say; else None."""
-        for key in self._access:
-            try:
-                if jwt.get_unverified_header(token).get("kid") != ACCESS_KID:
-                    return None
-                return jwt.decode(token, key.public_key(), algorithms=["ES256"], options=_SIGNATURE_ONLY)
-            except jwt.PyJWTError:
-                continue
-        return None
-
-
-# Claims are judged by their readers, with the provider's clock.
-_SIGNATURE_ONLY: jwt.types.Options = {
-    "verify_signature": True, "verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False,
-    "verify_iss": False, "verify_sub": False, "verify_jti": False,
-}
+        if header(token).get("kid") != ACCESS_KID:
+            return None
+        tried = (verified(token, key.public_key(), ["ES256"]) for key in self._access)
+        return next((claims for claims in tried if claims is not None), None)

@@ -8,9 +8,11 @@ from aiohttp import web
 
 from .. import listing, seeds
 from ..answers import JsonObject, answer, bad
-from ..costs.budgets import Standing, standing
+from ..costs.budgets import Standing, scope_of, standing
 from ..costs.calendar_days import day_of_millis, millis_of, start_of
-from ..costs.filters import compiled
+from ..costs.dimensions import answered
+from ..resources import made, owner_of, removed
+from ..resources import records as kept
 from ..routes import Route
 from ..schemas import BUDGET_BODY
 from ..tenants import Ask, Records, added, existing, newest_first
@@ -22,7 +24,7 @@ RISKS = ("atRisk", "onTrack", "unknown")
 
 def records(ask: Ask) -> Records:
     """The tenant's budgets in their stored form: BudgetAPI without what is computed."""
-    return ask.tenant.collection("budgets", seeds.budgets)
+    return kept(ask.tenant, "budget")
 
 
 async def list_budgets(ask: Ask) -> web.Response:
@@ -34,7 +36,8 @@ async def list_budgets(ask: Ask) -> web.Response:
     found = listing.named_like(ask.query, newest_first(records(ask)), "name")
     found = _changed_since(found, criteria.pop("lastModified", []))
     found = listing.matching(listing.created_between(ask.query, found), criteria, _read)
-    judged = [(budget, standing(budget, ask.tenant.ledger)) for budget in found]
+    allocations = made(ask.tenant)
+    judged = [(budget, standing(budget, ask.tenant.ledger, allocations)) for budget in found]
     judged = [one for one in judged if not risks or one[1].risk == risks[0]]
     if risks == ["atRisk"]:
         judged.sort(key=lambda one: (one[1].breach or 0, one[0]["id"]))
@@ -86,8 +89,7 @@ async def update_budget(ask: Ask) -> web.Response:
 
 async def delete_budget(ask: Ask) -> web.Response:
     """DELETE /analytics/v1/budgets/{id}."""
-    budget = existing(records(ask), ask.part("id"), "budget")
-    del records(ask)[budget["id"]]
+    removed(ask.tenant, "budget", ask.part("id"))
     return answer({})
 
 
@@ -99,9 +101,10 @@ def _completed(ask: Ask, budget: JsonObject) -> JsonObject:
     """The budget with what the service fills in; 400 where its parts do not go together."""
     if budget["metric"] != "cost":
         raise bad(f"metric {budget['metric']} is not modelled in the sandbox", field="metric")
-    if budget["scope"]:
-        raise bad(f"scope: no allocation {budget['scope'][0][:80]!r}; use scopes", field="scope")
-    compiled(budget["scopes"], "scopes")
+    for identifier in budget["scope"]:
+        if kept(ask.tenant, "allocation").get(identifier, {}).get("allocationType") != "single":
+            raise bad(f"scope: no single allocation {identifier[:80]!r}", field="scope")
+    scope_of(budget, made(ask.tenant))
     if budget["type"] == "fixed":
         if "endPeriod" not in budget:
             raise bad("endPeriod is required for a fixed budget", field="endPeriod")
@@ -111,6 +114,7 @@ def _completed(ask: Ask, budget: JsonObject) -> JsonObject:
     if budget["collaborators"] and len(owners) != 1:
         raise bad("collaborators: exactly one owner is needed", field="collaborators")
     return budget | {
+        "scopes": [answered(one) for one in budget["scopes"]],
         "alerts": budget["alerts"] or DEFAULT_ALERTS,
         "collaborators": budget["collaborators"] or [{"email": ask.user.email, "role": "owner"}],
         "recipients": budget["recipients"] or [ask.user.email],
@@ -118,7 +122,7 @@ def _completed(ask: Ask, budget: JsonObject) -> JsonObject:
 
 
 def _detail(ask: Ask, budget: JsonObject) -> JsonObject:
-    state = standing(budget, ask.tenant.ledger)
+    state = standing(budget, ask.tenant.ledger, made(ask.tenant))
     shown = budget | {
         "amount": _amount(budget, state),
         "currentUtilization": state.spent,
@@ -143,7 +147,7 @@ def _item(ask: Ask, budget: JsonObject, state: Standing) -> JsonObject:
     shown: JsonObject = {
         "id": budget["id"],
         "budgetName": budget["name"],
-        "owner": _owner(budget),
+        "owner": owner_of(budget),
         "amount": _amount(budget, state),
         "currentUtilization": state.spent,
         "riskStatus": state.risk,
@@ -161,12 +165,8 @@ def _amount(budget: JsonObject, state: Standing) -> float:
     return state.limit if budget["usePrevSpend"] else float(budget["amount"])
 
 
-def _owner(budget: JsonObject) -> str:
-    return next((str(one["email"]) for one in budget["collaborators"] if one["role"] == "owner"), "")
-
-
 def _read(budget: JsonObject, key: str) -> str:
-    return _owner(budget) if key == "owner" else str(budget["name"])
+    return owner_of(budget) if key == "owner" else str(budget["name"])
 
 
 def _changed_since(rows: Sequence[JsonObject], times: Sequence[str]) -> list[JsonObject]:

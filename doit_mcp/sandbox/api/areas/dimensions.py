@@ -7,6 +7,8 @@ from aiohttp import web
 from .. import listing
 from ..answers import JsonObject, Refusal, answer, bad
 from ..costs.dimensions import DIMENSIONS, TYPES, Dimension, dimension
+from ..costs.ledger import Parts
+from ..resources import made
 from ..routes import Route
 from ..tenants import Ask
 
@@ -17,7 +19,7 @@ async def list_dimensions(ask: Ask) -> web.Response:
     field = listing.chosen(query, "sortBy", ("type", "label", "key", "timestamp"), "type")
     order = listing.chosen(query, "sortOrder", ("asc", "desc"), "asc")
     criteria = listing.filters(query.get("filter", ""), ("type", "label", "key"))
-    rows: list[JsonObject] = [{"id": one.id, "label": one.label, "type": one.type} for one in DIMENSIONS]
+    rows: list[JsonObject] = [{"id": one.id, "label": one.label, "type": one.type} for one in _all(ask)]
     rows = listing.matching(rows, criteria, _read)
     # Dimensions carry no time here: sorting by it keeps their order.
     if field != "timestamp":
@@ -34,13 +36,19 @@ async def get_dimension(ask: Ask) -> web.Response:
     if type_ not in TYPES:
         raise bad(f"type must be one of {', '.join(TYPES)}", field="type")
     try:
-        found = dimension(type_, identifier, "id")
+        found = dimension(type_, identifier, "id", made(ask.tenant))
     except Refusal as refusal:
         raise Refusal(404, refusal.message) from refusal
     return answer({"id": found.id, "label": found.label, "type": found.type, "values": _values(ask, found)})
 
 
+def _all(ask: Ask) -> tuple[Dimension, ...]:
+    return (*DIMENSIONS, *made(ask.tenant).values())
+
+
 def _values(ask: Ask, found: Dimension) -> list[JsonObject]:
+    if isinstance(found.column, Parts):
+        return [{"value": value} for value in found.column.values()]
     members = ask.tenant.ledger.members(found.table, found.column)
     if found.table == "days":
         return [{"value": value} for value in sorted({value for _, value in members if value is not None})]

@@ -7,28 +7,31 @@ from dataclasses import replace
 from aiohttp import web
 
 from .. import listing, seeds
-from ..answers import JsonObject, Refusal, answer, bad
+from ..answers import JsonObject, Refusal, answer
+from ..costs.dimensions import answered
 from ..costs.engine import run
 from ..costs.plan import plan_of
 from ..costs.ranges import overriding
+from ..resources import ROOT, check_folder, check_labels, labels_of, made, owner_of, removed, set_labels
+from ..resources import records as kept
 from ..routes import Route
 from ..schemas import NEW_REPORT, QUERY_BODY, REPORT_CHANGES
 from ..tenants import Ask, Records, added, existing, newest_first
 
 FILTERS = ("reportName", "owner", "type", "updateTime", "folderId")
-PLAIN = ("id", "name", "description", "type", "config", "labels", "folderId")  # of ExternalReport
-ROOT = "root"
+PLAIN = ("id", "name", "description", "type", "config", "folderId")  # of ExternalReport
+NAMING = ("filters", "group", "dimensions")  # parts of a configuration that name dimensions
 
 
 def records(ask: Ask) -> Records:
     """The tenant's reports: ExternalReport with owner and times."""
-    return ask.tenant.collection("reports", seeds.reports)
+    return kept(ask.tenant, "report")
 
 
 async def query(ask: Ask) -> web.Response:
     """POST /analytics/v1/reports/query."""
     body = await ask.body(QUERY_BODY)
-    plan = plan_of(body.get("config") or {}, ask.today)
+    plan = plan_of(body.get("config") or {}, ask.today, made(ask.tenant))
     return answer({"result": run(plan, ask.tenant.ledger)})
 
 
@@ -45,7 +48,7 @@ async def list_reports(ask: Ask) -> web.Response:
 async def get_report(ask: Ask) -> web.Response:
     """GET /analytics/v1/reports/{id}: run it, for another range of time if the query names one."""
     report = existing(records(ask), ask.part("id"), "report")
-    plan = plan_of(report["config"], ask.today)
+    plan = plan_of(report["config"], ask.today, made(ask.tenant))
     range_ = overriding(ask.query, ask.today)
     if range_ is not None:
         plan = replace(plan, range=range_)
@@ -54,7 +57,7 @@ async def get_report(ask: Ask) -> web.Response:
 
 async def get_config(ask: Ask) -> web.Response:
     """GET /analytics/v1/reports/{id}/config."""
-    return answer(_plain(existing(records(ask), ask.part("id"), "report")))
+    return answer(_plain(ask, existing(records(ask), ask.part("id"), "report")))
 
 
 async def create_report(ask: Ask) -> web.Response:
@@ -66,32 +69,35 @@ async def create_report(ask: Ask) -> web.Response:
         "description": body.get("description", ""),
         "type": "custom",
         "config": _settled({}, body.get("config") or {}),
-        "labels": body.get("labels") or [],
         "folderId": body.get("folderId") or ROOT,
         "owner": ask.user.email,
         "createTime": ask.millis,
         "updateTime": ask.millis,
     }
-    _check(ask, report)
-    return answer(_plain(added(records(ask), report)), 201)
+    _check(ask, report, body.get("labels"))
+    added(records(ask), report)
+    set_labels(ask.tenant, "report", report["id"], body.get("labels") or ())
+    return answer(_plain(ask, report), 201)
 
 
 async def update_report(ask: Ask) -> web.Response:
     """PATCH /analytics/v1/reports/{id}: what is left out stays, in the configuration too."""
     report = _own(existing(records(ask), ask.part("id"), "report"))
     body = await ask.body(REPORT_CHANGES)
+    labels = body.pop("labels", None)
     changed = {**report, **body, "updateTime": ask.millis}
     changed["config"] = _settled(report["config"], body.get("config") or {})
-    changed["labels"] = changed["labels"] or []
-    _check(ask, changed)
+    _check(ask, changed, labels)
     records(ask)[report["id"]] = changed
-    return answer(_plain(changed))
+    if labels is not None:
+        set_labels(ask.tenant, "report", report["id"], labels)
+    return answer(_plain(ask, changed))
 
 
 async def delete_report(ask: Ask) -> web.Response:
     """DELETE /analytics/v1/reports/{id}."""
     report = _own(existing(records(ask), ask.part("id"), "report"))
-    del records(ask)[report["id"]]
+    removed(ask.tenant, "report", report["id"])
     return answer({})
 
 
@@ -105,6 +111,9 @@ def _own(report: JsonObject) -> JsonObject:
 def _settled(before: JsonObject, changes: JsonObject) -> JsonObject:
     """A configuration after a change: null clears, and the answers' own spelling (facts, sections 7 and 9)."""
     config = {name: value for name, value in {**before, **changes}.items() if value is not None}
+    for part in NAMING:
+        if part in config:
+            config[part] = [answered(one) for one in config[part]]
     if config.get("metricFilter"):
         config["metricFilter"] = {"operand": "single_value", **config["metricFilter"]}
     if config.get("timeRange", {}).get("mode") == "custom":
@@ -112,33 +121,34 @@ def _settled(before: JsonObject, changes: JsonObject) -> JsonObject:
     return config
 
 
-def _check(ask: Ask, report: JsonObject) -> None:
+def _check(ask: Ask, report: JsonObject, labels: list[str] | None) -> None:
     """400 for a report that could not be run, or names what is not there."""
-    plan_of(report["config"], ask.today)
-    if report["labels"]:
-        raise bad(f"labels: no label {report['labels'][0][:80]!r}", field="labels")
-    if report["folderId"] != ROOT:
-        raise bad(f"folderId: no folder {report['folderId'][:80]!r}", field="folderId")
+    plan_of(report["config"], ask.today, made(ask.tenant))
+    check_labels(ask.tenant, labels or ())
+    report["folderId"] = check_folder(ask.tenant, report["folderId"])
 
 
-def _plain(report: JsonObject) -> JsonObject:
-    return {name: report[name] for name in PLAIN}
+def _plain(ask: Ask, report: JsonObject) -> JsonObject:
+    labels = [label["id"] for label in labels_of(ask.tenant, "report", report["id"])]
+    return {name: report[name] for name in PLAIN} | {"labels": labels}
 
 
 def _summary(ask: Ask, report: JsonObject) -> JsonObject:
     return {
         "id": report["id"],
         "reportName": report["name"],
-        "owner": report["owner"],
+        "owner": owner_of(report),
         "type": report["type"],
         "createTime": report["createTime"],
         "updateTime": report["updateTime"],
         "urlUI": seeds.console_url(ask.tenant.customer, "analytics/reports", report["id"]),
-        "labels": [],
+        "labels": labels_of(ask.tenant, "report", report["id"]),
     }
 
 
 def _read(report: JsonObject, key: str) -> str:
+    if key == "owner":
+        return owner_of(report)
     return str(report["name" if key == "reportName" else key])
 
 

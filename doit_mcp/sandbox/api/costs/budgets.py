@@ -9,7 +9,8 @@ from functools import cached_property
 
 from ..answers import JsonObject
 from .calendar_days import day_of_millis, moved, periods_between, start_of
-from .filters import compiled, selection
+from .dimensions import NONE_MADE, RULE, Made
+from .filters import Filter, compiled, selection
 from .forecast import predicted
 from .ledger import Ledger
 from .money import amount, cents
@@ -76,10 +77,19 @@ class Standing:
         return sorted(day for day in self.daily if self.period.first <= day <= self.period.last)
 
 
-def standing(budget: JsonObject, ledger: Ledger) -> Standing:
+def scope_of(budget: JsonObject, made: Made) -> tuple[Filter, ...]:
+    """What a budget (its stored form) covers: its scopes, or the allocations of the older ``scope``; 400 if wrong."""
+    found = compiled(budget["scopes"], "scopes", made)
+    if budget["scopes"] or not budget["scope"]:
+        return found
+    rules = [{"type": RULE, "id": RULE, "values": budget["scope"]}]
+    return compiled(rules, "scope", made)
+
+
+def standing(budget: JsonObject, ledger: Ledger, made: Made = NONE_MADE) -> Standing:
     """Where a budget (its stored form) stands on the last day of the ledger."""
     today = ledger.last
-    known = ledger.daily(selection(ledger, compiled(budget["scopes"], "scopes"), credits=False))
+    known = ledger.daily(selection(ledger, scope_of(budget, made), credits=False))
     period = _period(budget, today)
     daily = dict(known)
     if period.first <= today < period.last:

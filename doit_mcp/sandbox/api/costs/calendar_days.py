@@ -109,7 +109,19 @@ def parse_day(text: str) -> int:
 
 def parse_instant(text: str) -> int:
     """The UTC day of an RFC 3339 instant; ValueError otherwise."""
+    return _instant(text).date().toordinal()
+
+
+def parse_seconds(text: str) -> float:
+    """An RFC 3339 instant in epoch seconds; ValueError otherwise."""
+    return _instant(text).timestamp()
+
+
+def _instant(text: str) -> datetime:
     found = datetime.fromisoformat(text)
     if found.tzinfo is None or "T" not in text.upper():
         raise ValueError(f"no time with an offset: {text!r}")
-    return found.astimezone(timezone.utc).date().toordinal()
+    try:
+        return found.astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError(f"beyond the calendar: {text!r}") from None

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..answers import bad
+from ..answers import JsonObject, bad
+from .ledger import Source
 
 TYPES = (
     "datetime", "fixed", "optional", "label", "tag", "project_label", "system_label", "attribution",
     "attribution_group", "allocation", "allocation_rule", "gke", "gke_label",
 )
+RULE, GROUP = "attribution", "attribution_group"
+# Names of types that are taken, and what answers call them (facts, section 7).
+ANSWERED = {"allocation_rule": RULE, "allocation": GROUP}
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """A dimension: its *column* in the ledger's *table* (series or days)."""
+    """A dimension: its *column* of the ledger's *table* (series or days)."""
 
     type: str
     id: str
     label: str
-    column: str
+    column: Source
     table: str = "series"
+
+
+Made = Mapping[tuple[str, str], Dimension]
+"""Dimensions that a customer's allocations make, by type and id."""
+
+NONE_MADE: Made = {}
 
 
 DIMENSIONS = (
@@ -48,9 +59,23 @@ DIMENSIONS = (
 )
 
 
-def dimension(type_: str, identifier: str, where: str) -> Dimension:
+def dimension(type_: str, identifier: str, where: str, made: Made = NONE_MADE) -> Dimension:
     """The dimension of this type and id; 400 naming *where* it was asked for, if there is none."""
+    type_, identifier = _answered(type_, identifier)
+    if (type_, identifier) in made:
+        return made[type_, identifier]
     for found in DIMENSIONS:
         if (found.type, found.id) == (type_, identifier):
             return found
     raise bad(f"{where}: no dimension {identifier[:80]!r} of type {type_[:40]}", field=where)
+
+
+def answered(item: JsonObject) -> JsonObject:
+    """A filter or group with its type, and the id of rules, as answers spell them."""
+    type_, identifier = _answered(item["type"], item["id"])
+    return {**item, "type": type_, "id": identifier}
+
+
+def _answered(type_: str, identifier: str) -> tuple[str, str]:
+    type_ = ANSWERED.get(type_, type_)
+    return type_, RULE if type_ == RULE and identifier in (RULE, "allocation_rule") else identifier

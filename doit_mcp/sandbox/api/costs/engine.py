@@ -13,6 +13,7 @@ from .ledger import DAY_COLUMNS, MEASURES, Ledger, Selection
 from .money import MICRO, amount
 from .plan import COUNT, Plan
 from .ranges import Range
+from .rest import completed, gathered, homes
 from .table import Key, Row, narrowed, rows_of, running, series_of, summed
 
 Cells = list[str | float | int | None]
@@ -26,7 +27,9 @@ def run(plan: Plan, ledger: Ledger) -> JsonObject:
     groups are null.
     """
     chosen = selection(ledger, plan.filters, credits=plan.credits)
-    rows = narrowed(plan, rows_of(plan, ledger, plan.range, chosen))
+    everything = rows_of(plan, ledger, plan.range, chosen)
+    kept = narrowed(plan, everything)
+    rows = kept if plan.rest == "none" else completed(plan, everything, kept)
     result: JsonObject = {
         "schema": _schema(plan),
         "rows": _cells(plan, rows),
@@ -34,14 +37,25 @@ def run(plan: Plan, ledger: Ledger) -> JsonObject:
         "cacheHit": False,
     }
     if plan.compared:
-        shown = {series_of(plan, row) for row in rows}
         others = rows_of(plan, ledger, plan.compared, chosen)
-        if plan.limits or plan.metric_filter:
-            others = [row for row in others if series_of(plan, row) in shown]
-        result["secondaryRows"] = _cells(plan, others)
+        result["secondaryRows"] = _cells(plan, _alike(plan, others, kept))
     if plan.forecast:
-        result["forecastRows"] = _cells(plan, _forecast_rows(plan, plan.forecast, ledger, chosen, rows))
+        result["forecastRows"] = _cells(plan, _forecast_rows(plan, plan.forecast, ledger, chosen, kept))
     return result
+
+
+def _alike(plan: Plan, others: list[Row], kept: Sequence[Row]) -> list[Row]:
+    """Rows to compare with: of the series that the main rows show, and of the rest where it is shown."""
+    if not (plan.limits or plan.metric_filter):
+        return others
+    shown = {series_of(plan, row) for row in kept}
+    if plan.rest == "none" or not plan.groups:
+        return [row for row in others if series_of(plan, row) in shown]
+    home, width = homes(plan, kept), len(plan.groups)
+    return gathered(
+        row if series_of(plan, row) in shown else Row(home(row.key[:width]) + row.key[width:], row.start, row.values)
+        for row in others
+    )
 
 
 def _schema(plan: Plan) -> list[JsonObject]:
@@ -101,16 +115,22 @@ def _forecast_rows(
         raise bad(f"{where}: there are no billing lines in it", field=where)
     sources = [column.source for column in plan.groups] if wanted.by_group else []
     series: dict[Key, list[dict[int, int]]] = {}
+    kept = {series_of(plan, row) for row in shown} if wanted.by_group else {()}
+    home = homes(plan, shown) if sources and plan.rest != "none" else None
     for row in ledger.sums([*sources, "day_start"], first, ledger.last, chosen):
         group: Key = row[: len(sources)]  # type: ignore[assignment]
-        days = series.setdefault(group, [{} for _ in MEASURES])
-        for measure, value in enumerate(row[len(sources) + 1 :]):
-            days[measure][int(row[len(sources)] or 0)] = int(value or 0)
-    kept = {series_of(plan, row) for row in shown} if wanted.by_group else {()}
+        if group not in kept:
+            if home is None:
+                continue
+            group = home(group)
+        day = int(row[len(sources)] or 0)
+        for known, value in zip(series.setdefault(group, [{} for _ in MEASURES]), row[len(sources) + 1 :]):
+            known[day] = known.get(day, 0) + int(value or 0)
+    # The rest comes last, as it does among the rows.
+    ordered = sorted(series, key=lambda group: group not in kept)
     found = []
-    for one, histories in series.items():
-        if one in kept:
-            found += _series_forecast(plan, wanted, one, histories, Range(first, last), ledger.last)
+    for one in ordered:
+        found += _series_forecast(plan, wanted, one, series[one], Range(first, last), ledger.last)
     return found
 
 
@@ -135,4 +155,5 @@ def _series_forecast(
 def _forecast_key(plan: Plan, group: Key, start: int) -> Key:
     of_day = dict(zip(DAY_COLUMNS, day_row(start)))
     groups = group or (None,) * len(plan.groups)
-    return (*groups, *(None for _ in plan.splits), *(str(of_day[column.source]) for column in plan.interval.columns))
+    times = (str(of_day[str(column.source)]) for column in plan.interval.columns)
+    return (*groups, *(None for _ in plan.splits), *times)

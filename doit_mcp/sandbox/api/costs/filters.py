@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import jsonschema_rs
 
 from ..answers import JsonObject, bad
-from .dimensions import Dimension, dimension
-from .ledger import Ledger, Selection
+from .dimensions import NONE_MADE, Dimension, Made, dimension
+from .ledger import Ledger, Parts, Selection
 
 NOT_AVAILABLE = re.compile(r"^\[.* N/A\]$")
 PATTERN_LIMIT = 200
@@ -30,9 +30,9 @@ class Filter:
         return (self.include_null if value is None else self.fits(value)) != self.inverse
 
 
-def compiled(items: Sequence[JsonObject], where: str = "filters") -> tuple[Filter, ...]:
+def compiled(items: Sequence[JsonObject], where: str = "filters", made: Made = NONE_MADE) -> tuple[Filter, ...]:
     """Filters as the API takes them (ExternalConfigFilter, already of the right types); 400 if they make no sense."""
-    return tuple(_filter(item, f"{where}[{index}]") for index, item in enumerate(items))
+    return tuple(_filter(item, f"{where}[{index}]", made) for index, item in enumerate(items))
 
 
 def selection(ledger: Ledger, filters: Sequence[Filter], *, credits: bool) -> Selection:
@@ -40,8 +40,8 @@ def selection(ledger: Ledger, filters: Sequence[Filter], *, credits: bool) -> Se
     return Selection(_kept(ledger, filters, "series"), _kept(ledger, filters, "days"), credits)
 
 
-def _filter(item: JsonObject, where: str) -> Filter:
-    found = dimension(item["type"], item["id"], where)
+def _filter(item: JsonObject, where: str, made: Made) -> Filter:
+    found = dimension(item["type"], item["id"], where, made)
     values = item.get("values") or []
     kept = [value for value in values if not NOT_AVAILABLE.match(value)]
     include_null = bool(item.get("includeNull")) or len(kept) < len(values)
@@ -84,6 +84,20 @@ def _kept(ledger: Ledger, filters: Sequence[Filter], table: str) -> frozenset[in
     for one in filters:
         if one.dimension.table == table:
             members = ledger.members(table, one.dimension.column)
-            kept = frozenset(key for key, value in members if one.keeps(value))
+            if isinstance(one.dimension.column, Parts):
+                kept = _allotted(one, one.dimension.column, members)
+            else:
+                kept = frozenset(key for key, value in members if one.keeps(value))
             found = kept if found is None else found & kept
     return found
+
+
+def _allotted(one: Filter, column: Parts, members: Sequence[tuple[int, str | None]]) -> frozenset[int]:
+    """Series of the parts that the filter names, by id or name; a series may be in several."""
+    everything = frozenset(series for series, _ in members)
+    others = everything.difference(*(part.series for part in column.parts))
+    named: frozenset[int] = frozenset()
+    found = named.union(*(part.series for part in column.parts if one.fits(part.id) or one.fits(part.name)))
+    if one.include_null or (column.rest is not None and one.fits(column.rest)):
+        found |= others
+    return everything - found if one.inverse else found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .calendar_days import day_row, months_on, start_of
 from .catalog import Estate
@@ -26,6 +27,34 @@ class Selection:
     series: frozenset[int] | None = None
     days: frozenset[int] | None = None
     credits: bool = False
+
+
+class Part(NamedTuple):
+    """Some of the series, under a name."""
+
+    id: str
+    name: str
+    series: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A made-up column: a series has the name of the first part it is in, or *rest*."""
+
+    parts: tuple[Part, ...]
+    rest: str | None = None
+
+    def value(self, series: int) -> str | None:
+        """The column's value of a series."""
+        return next((part.name for part in self.parts if series in part.series), self.rest)
+
+    def values(self) -> list[str]:
+        """All values that the column may have, but for none."""
+        return list(dict.fromkeys([*(part.name for part in self.parts), *([self.rest] if self.rest else [])]))
+
+
+Source = str | Parts
+"""A column that the ledger has, or one that is made of its series."""
 
 
 class Ledger:
@@ -58,27 +87,31 @@ class Ledger:
         self._daily.clear()
         self.last = today
 
-    def members(self, table: str, column: str) -> list[tuple[int, str | None]]:
+    def members(self, table: str, column: Source) -> list[tuple[int, str | None]]:
         """(id, value) of every series or day: what filters look at. *table* is ``series`` or ``days``."""
+        if isinstance(column, Parts):
+            return [(series, column.value(series)) for series in range(len(self._series))]
         key = "series" if table == "series" else "day_start"
         return self._database.execute(f"SELECT {key}, {column} FROM {table} ORDER BY {key}").fetchall()
 
     def sums(
-        self, columns: Sequence[str], first: int, last: int, selection: Selection = Selection()
+        self, columns: Sequence[Source], first: int, last: int, selection: Selection = Selection()
     ) -> list[tuple[str | int | None, ...]]:
         """The columns' values, then cost, usage and savings in millionths, for each combination that has lines.
 
-        *columns* come from COLUMNS and DAY_COLUMNS only (they are part of the statement).
+        Names in *columns* come from COLUMNS and DAY_COLUMNS only (they are part of the statement).
         """
-        unknown = set(columns) - set(COLUMNS) - set(DAY_COLUMNS)
+        own = {column for column in columns if isinstance(column, str)}
+        unknown = own - set(COLUMNS) - set(DAY_COLUMNS)
         if unknown:
             raise ValueError(f"no such columns: {sorted(unknown)}")
+        terms, labels = _terms(columns)
         measured = ", ".join(f"SUM({name})" for name in MEASURES)
-        names = ", ".join(columns)
-        statement = f"SELECT {names + ', ' if names else ''}{measured} FROM lines" + _joins(columns)
+        names = ", ".join(column if isinstance(column, str) else f"made{at}" for at, column in enumerate(columns))
+        statement = f"SELECT {', '.join([*terms, measured])} FROM lines" + _joins(own)
         statement += " WHERE lines.day BETWEEN ? AND ?" + _conditions(selection)
         statement += f" GROUP BY {names} ORDER BY {names}" if names else " HAVING COUNT(*) > 0"
-        return self._database.execute(statement, (first, last)).fetchall()
+        return self._database.execute(statement, (*labels, first, last)).fetchall()
 
     def daily(self, selection: Selection = Selection()) -> dict[int, int]:
         """The cost of each day in micro-dollars; days without lines are left out."""
@@ -113,6 +146,20 @@ def _rows(series: Sequence[Series], first: int, last: int) -> list[tuple[int, ..
         for index, one in enumerate(series)
         for day, cost, usage, savings in lines(one, first, last)
     )
+
+
+def _terms(columns: Sequence[Source]) -> tuple[list[str], list[str | None]]:
+    """What to select, and the names for its placeholders."""
+    terms: list[str] = []
+    labels: list[str | None] = []
+    for at, column in enumerate(columns):
+        if isinstance(column, str):
+            terms.append(column)
+            continue
+        cases = " ".join(f"WHEN series IN ({', '.join(map(str, sorted(part.series)))}) THEN ?" for part in column.parts)
+        terms.append(f"CASE {cases} ELSE ? END AS made{at}" if cases else f"? AS made{at}")
+        labels += [*(part.name for part in column.parts), column.rest]
+    return terms, labels
 
 
 def _joins(columns: Collection[str]) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..answers import JsonObject, bad
-from .dimensions import Dimension, dimension
+from .dimensions import NONE_MADE, RULE, Dimension, Made, dimension
 from .filters import Filter, compiled
 from .forecast_plan import Forecast, forecast_of
-from .ledger import DAY_COLUMNS, MEASURES
+from .ledger import DAY_COLUMNS, MEASURES, Parts, Source
 from .ranges import Range, primary, secondary
 
 COUNT = len(MEASURES)  # where a row keeps the number of distinct values, after its measures
@@ -20,7 +20,7 @@ class Column:
     """A named column of the result and the ledger's column behind it."""
 
     name: str
-    source: str
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,10 @@ class MetricFilter:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A query ready to run. *groups* are rows, *splits* other dimensions beside the time interval's own columns."""
+    """A query ready to run. *groups* are rows, *splits* other dimensions beside the time interval's own columns.
+
+    *rest* says what becomes of rows that limits leave out (limitAggregation).
+    """
 
     groups: tuple[Column, ...]
     splits: tuple[Column, ...]
@@ -65,8 +68,9 @@ class Plan:
     filters: tuple[Filter, ...]
     limits: tuple[Limit, ...]
     metric_filter: MetricFilter | None
+    rest: str
     aggregation: str
-    counted: str | None
+    counted: Source | None
     credits: bool
     currency: str
     forecast: Forecast | None
@@ -95,13 +99,14 @@ INTERVALS = {
 LONG_INTERVALS = ("month", "quarter", "year")
 
 
-def plan_of(config: JsonObject, today: int) -> Plan:
+def plan_of(config: JsonObject, today: int, made: Made = NONE_MADE) -> Plan:
     """The plan of *config*, which fits schemas.CONFIG; 400 for what makes no sense or is not modelled here."""
     _refuse_unmodelled(config)
     unit = _time_interval(config)
     interval = INTERVALS[unit] if unit else Interval()
-    groups = tuple(_columns(config.get("group") or (), "group"))
-    asked = tuple(_columns(config.get("dimensions") or (), "dimensions"))
+    filters = compiled(config.get("filters") or (), made=made)
+    groups = tuple(_columns(config.get("group") or (), "group", made, filters))
+    asked = tuple(_columns(config.get("dimensions") or (), "dimensions", made, filters))
     # What the interval or a group already shows is no second column; a week's year is the one the week began in.
     splits = tuple(one for one in asked if one.name not in _names(groups + interval.columns))
     own = tuple(one for one in interval.columns if one.name not in _names(groups))
@@ -122,9 +127,10 @@ def plan_of(config: JsonObject, today: int) -> Plan:
         measures=tuple(_measures(config)),
         range=range_,
         compared=secondary(config, range_),
-        filters=compiled(config.get("filters") or ()),
+        filters=filters,
         limits=tuple(_limits(config.get("group") or ())),
         metric_filter=metric_filter,
+        rest=_rest(config, counting=counted is not None),
         aggregation=config.get("aggregation") or "total",
         counted=counted,
         credits=bool(config.get("includePromotionalCredits")),
@@ -146,8 +152,6 @@ def _refuse_unmodelled(config: JsonObject) -> None:
     # A part that were ignored would make a wrong number of a right one.
     modelled: dict[str, tuple[object, ...]] = {
         "dataSource": ("billing",),
-        "limitAggregation": ("none",),
-        "displayValues": ("actuals_only",),
         "aggregation": ("total", "percent_total", "percent_col", "percent_row", "count"),
     }
     for name, values in modelled.items():
@@ -171,14 +175,33 @@ def _time_interval(config: JsonObject) -> str | None:
     return unit
 
 
-def _columns(items: Sequence[JsonObject], where: str) -> Iterator[Column]:
+def _columns(items: Sequence[JsonObject], where: str, made: Made, filters: Sequence[Filter]) -> Iterator[Column]:
     seen: set[Dimension] = set()
     for index, item in enumerate(items):
-        found = dimension(item["type"], item["id"], f"{where}[{index}]")
+        found = dimension(item["type"], item["id"], f"{where}[{index}]", made)
         if found in seen:
             raise bad(f"{where}[{index}]: {found.id} is there twice", field=f"{where}[{index}]")
         seen.add(found)
-        yield Column(found.id, found.column)
+        yield Column(found.id, _shown(found, filters))
+
+
+def _shown(found: Dimension, filters: Sequence[Filter]) -> Source:
+    """The dimension's column; of rules, which may overlap, only those that filters on them let through."""
+    if found.type != RULE or not isinstance(found.column, Parts):
+        return found.column
+    wanted = [one for one in filters if one.dimension == found and not one.inverse]
+    parts = (part for part in found.column.parts if all(one.fits(part.id) or one.fits(part.name) for one in wanted))
+    return Parts(tuple(parts), found.column.rest)
+
+
+def _rest(config: JsonObject, *, counting: bool) -> str:
+    rest = str(config.get("limitAggregation") or "none")
+    # How values are displayed is a matter of the console: the numbers are the same.
+    if rest != "none" and (config.get("displayValues") or "actuals_only") != "actuals_only":
+        raise bad("limitAggregation must be none unless displayValues is actuals_only", field="limitAggregation")
+    if rest != "none" and counting:
+        raise bad(f"limitAggregation {rest} of counts is not modelled in the sandbox", field="limitAggregation")
+    return rest
 
 
 def _names(columns: Sequence[Column]) -> set[str]:
@@ -217,7 +240,7 @@ def _metric_filter(item: JsonObject | None) -> MetricFilter | None:
     return MetricFilter(measure, item["operator"], values, item.get("operand") == "series_total")
 
 
-def _counted(config: JsonObject, interval: Interval) -> str | None:
+def _counted(config: JsonObject, interval: Interval) -> Source | None:
     item = config.get("count")
     if (config.get("aggregation") == "count") != bool(item):
         raise bad("count goes with aggregation count, and only with it", field="count")

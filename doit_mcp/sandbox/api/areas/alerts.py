@@ -1,0 +1,104 @@
+"""Alerts: /analytics/v1/alerts. When one last fired is what the billing lines say."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from .. import listing
+from ..answers import JsonObject, answer
+from ..costs.alerts import check, last_fired
+from ..costs.calendar_days import day_of_millis, millis_of
+from ..costs.dimensions import answered
+from ..resources import made, owner_of, records, removed
+from ..routes import Route
+from ..schemas import CURRENCIES, FILTER, INTERVALS, METRIC, NUMBER, TEXT, compiled, items, one_of, record, text
+from ..tenants import Ask, added, existing, newest_first
+
+SORTS = ("name", "createTime", "updateTime", "lastAlerted")
+CONFIG = record(
+    "metric timeInterval value", dataSource=one_of("billing", "billing-datahub"), scopes=items(FILTER, maxItems=50),
+    metric=METRIC, currency=one_of(*CURRENCIES), timeInterval=one_of(*INTERVALS),
+    condition=one_of("value", "percentage-change", "forecast"), operator=one_of("gt", "lt"), value=NUMBER,
+    evaluateForEach=TEXT, attributions=items(TEXT, maxItems=50),
+)
+NAME = text(64, minLength=1)
+RECIPIENTS = items(text(320), maxItems=100)
+NEW = compiled("name config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
+CHANGES = compiled("config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
+DEFAULTS: JsonObject = {
+    "dataSource": "billing", "currency": "USD", "condition": "percentage-change", "operator": "gt", "scopes": [],
+}
+
+
+async def list_alerts(ask: Ask) -> web.Response:
+    """GET /analytics/v1/alerts, latest first."""
+    criteria = listing.filters(ask.query.get("filter", ""), ("owner", "name"))
+    found = listing.named_like(ask.query, newest_first(records(ask.tenant, "alert")), "name")
+    found = listing.matching(found, criteria, lambda alert, key: owner_of(alert) if key == "owner" else alert[key])
+    rows = [_shown(ask, alert) | {"owner": owner_of(alert)} for alert in found]
+    rows = listing.ordered(ask.query, rows, SORTS, lambda row, field: row.get(field, 0))
+    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    return answer(ask.listed("alerts", page))
+
+
+async def get_alert(ask: Ask) -> web.Response:
+    """GET /analytics/v1/alerts/{id}."""
+    return answer(_shown(ask, _alert(ask)))
+
+
+async def create_alert(ask: Ask) -> web.Response:
+    """POST /analytics/v1/alerts."""
+    body = await ask.body(NEW)
+    alert: JsonObject = {
+        "id": ask.tenant.new_id(),
+        "name": body["name"],
+        "owner": ask.user.email,
+        "recipients": body.get("recipients") or [ask.user.email],
+        "config": _settled(ask, DEFAULTS, body["config"]),
+        "createTime": ask.millis,
+        "updateTime": ask.millis,
+    }
+    return answer(_shown(ask, added(records(ask.tenant, "alert"), alert)), 201)
+
+
+async def update_alert(ask: Ask) -> web.Response:
+    """PATCH /analytics/v1/alerts/{id}: what is left out stays, in the configuration too."""
+    alert = _alert(ask)
+    body = await ask.body(CHANGES)
+    changed = {**alert, **body, "config": _settled(ask, alert["config"], body["config"]), "updateTime": ask.millis}
+    changed["recipients"] = changed["recipients"] or alert["recipients"]
+    records(ask.tenant, "alert")[alert["id"]] = changed
+    return answer(_shown(ask, changed))
+
+
+async def delete_alert(ask: Ask) -> web.Response:
+    """DELETE /analytics/v1/alerts/{id}: the answer has no body."""
+    removed(ask.tenant, "alert", ask.part("id"))
+    return web.Response()
+
+
+def _alert(ask: Ask) -> JsonObject:
+    return existing(records(ask.tenant, "alert"), ask.part("id"), "alert")
+
+
+def _settled(ask: Ask, before: JsonObject, changes: JsonObject) -> JsonObject:
+    config = {name: value for name, value in {**before, **changes}.items() if value is not None}
+    config["scopes"] = [answered(one) for one in config.get("scopes", [])]
+    check(config, made(ask.tenant))
+    return config
+
+
+def _shown(ask: Ask, alert: JsonObject) -> JsonObject:
+    shown = {name: alert[name] for name in ("id", "name", "createTime", "updateTime", "recipients", "config")}
+    born: int = alert["createTime"]
+    fired = last_fired(alert["config"], ask.tenant.ledger, day_of_millis(born), made(ask.tenant))
+    return shown if fired is None else shown | {"lastAlerted": max(millis_of(fired), born)}
+
+
+ROUTES = (
+    Route("GET", "/analytics/v1/alerts", list_alerts, "alerts.read"),
+    Route("POST", "/analytics/v1/alerts", create_alert, "alerts.write"),
+    Route("GET", "/analytics/v1/alerts/{id}", get_alert, "alerts.read"),
+    Route("PATCH", "/analytics/v1/alerts/{id}", update_alert, "alerts.write"),
+    Route("DELETE", "/analytics/v1/alerts/{id}", delete_alert, "alerts.write"),
+)

@@ -1,0 +1,86 @@
+"""The objects of Cloud Analytics as a whole: where each kind is kept, which labels it has, what its folder is.
+
+Areas use this to speak of each other's records without importing each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from . import seeds, seeds_analytics
+from .answers import JsonObject, bad
+from .costs.allocations import made_of
+from .costs.dimensions import Made
+from .tenants import Records, Seed, Tenant, existing
+
+ROOT = "root"
+# Types of objects, as label assignments name them, with the collections they are kept in.
+KINDS: dict[str, tuple[str, Seed]] = {
+    "alert": ("alerts", seeds_analytics.alerts),
+    "allocation": ("allocations", seeds_analytics.allocations),
+    "annotation": ("annotations", seeds_analytics.annotations),
+    "budget": ("budgets", seeds.budgets),
+    "folder": ("folders", seeds_analytics.folders),
+    "label": ("labels", seeds_analytics.labels),
+    "report": ("reports", seeds.reports),
+}
+
+
+def records(tenant: Tenant, kind: str) -> Records:
+    """The records of a kind (one of KINDS)."""
+    return tenant.collection(*KINDS[kind])
+
+
+def made(tenant: Tenant) -> Made:
+    """The dimensions that the tenant's allocations make."""
+    return made_of(records(tenant, "allocation"), tenant.ledger)
+
+
+def labels_of(tenant: Tenant, kind: str, identifier: str) -> list[JsonObject]:
+    """LabelInfo {id, name} of each label that an object has."""
+    wanted = {"objectId": identifier, "objectType": kind}
+    labels = records(tenant, "label").values()
+    return [{"id": label["id"], "name": label["name"]} for label in labels if wanted in label["objects"]]
+
+
+def check_labels(tenant: Tenant, identifiers: Iterable[str]) -> None:
+    """400 for a label that is not there."""
+    for identifier in identifiers:
+        if identifier not in records(tenant, "label"):
+            raise bad(f"labels: no label {identifier[:80]!r}", field="labels")
+
+
+def set_labels(tenant: Tenant, kind: str, identifier: str, wanted: Iterable[str]) -> None:
+    """Give an object these labels and no others; none of them takes them all away."""
+    chosen = set(wanted)
+    this = {"objectId": identifier, "objectType": kind}
+    for label in records(tenant, "label").values():
+        label["objects"] = [one for one in label["objects"] if one != this]
+        if label["id"] in chosen:
+            label["objects"].append(this)
+
+
+def removed(tenant: Tenant, kind: str, identifier: str) -> JsonObject:
+    """Take an object away, with its labels; 404 if it is not there."""
+    found = existing(records(tenant, kind), identifier, kind)
+    set_labels(tenant, kind, identifier, ())
+    del records(tenant, kind)[identifier]
+    return found
+
+
+def check_folder(tenant: Tenant, identifier: str, field: str = "folderId") -> str:
+    """The folder's id ("" is the root); 400 if there is none."""
+    if identifier and identifier != ROOT and identifier not in records(tenant, "folder"):
+        raise bad(f"{field}: no folder {identifier[:80]!r}", field=field)
+    return identifier or ROOT
+
+
+def shares(record: JsonObject) -> list[JsonObject]:
+    """Who may do what with a record: Collaborator {email, role}; one of them is the owner."""
+    found: list[JsonObject] = record.get("collaborators") or [{"email": record["owner"], "role": "owner"}]
+    return found
+
+
+def owner_of(record: JsonObject) -> str:
+    """The e-mail address of a record's owner."""
+    return next((str(one["email"]) for one in shares(record) if one["role"] == "owner"), "")

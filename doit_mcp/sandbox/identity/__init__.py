@@ -1,0 +1,6 @@
+"""Owns the sandbox's identity provider: OAuth 2.1 for real clients, on loopback."""
+
+from .fetching import Fetcher, FetchError, Resolver
+from .provider import Identity
+
+__all__ = ["FetchError", "Fetcher", "Identity", "Resolver"]

@@ -1,0 +1,105 @@
+"""Owns the token exchange (RFC 8693) and what the DoiT API accepts as a bearer: API tokens and exchanged tokens."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..people import USERS, Grant, customer_by_id, user_by_email
+from .answers import OAuthError, required
+from .assertions import Assertions
+from .bounded import Bounded, digest
+from .records import JWT_BEARER, JsonObject
+from .tokens import Tokens
+
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+CLIENT_ID = "mcp.doit.com"
+AUDIENCE = "cmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What an exchanged token stands for, and the claims of the token it was made from."""
+
+    grant: Grant
+    claims: JsonObject
+
+
+class Exchange:
+    """Gives the MCP server tokens of the DoiT API for its callers' access tokens. *ttl* is their life in seconds."""
+
+    def __init__(
+        self,
+        secret: str,
+        tokens: Tokens,
+        assertions: Assertions,
+        clock: Callable[[], float],
+        *,
+        ttl: float,
+        token: Callable[[], str] = secrets.token_urlsafe,
+        limit: int = 20_000,
+    ) -> None:
+        self._secret = secret
+        self._tokens = tokens
+        self._assertions = assertions
+        self._clock = clock
+        self._ttl = ttl
+        self._token = token
+        self._exchanged: Bounded[Exchanged] = Bounded(limit, clock)
+
+    def exchange(self, form: Mapping[str, str]) -> JsonObject:
+        """Answer a token exchange request (RFC 8693 2.2.1); raises OAuthError."""
+        fields = dict(form)
+        self._check_client(fields)
+        subject = required(fields, "subject_token")
+        for name in ("subject_token_type", "requested_token_type"):
+            if fields.get(name, ACCESS_TOKEN if name == "requested_token_type" else "") != ACCESS_TOKEN:
+                raise OAuthError("invalid_request", f"The {name} has to be {ACCESS_TOKEN}.")
+        if "actor_token" in fields:
+            raise OAuthError("invalid_request", "An actor_token is not supported.")
+        if fields.get("audience") != AUDIENCE:
+            raise OAuthError("invalid_target", f"The audience has to be {AUDIENCE}.")
+        claims = self._tokens.read(subject)
+        grant = _grant(claims) if claims else None
+        if claims is None or grant is None:
+            # RFC 8693 2.2.2 names this code for a subject token that is not acceptable.
+            raise OAuthError("invalid_request", "The subject_token is not a valid access token.")
+        token = f"sandbox-exchanged-{self._token()}"
+        life = min(self._ttl, float(claims["exp"]) - self._clock())
+        self._exchanged.put(digest(token), Exchanged(grant, claims), life)
+        return {
+            "access_token": token,
+            "issued_token_type": ACCESS_TOKEN,
+            "token_type": "Bearer",
+            "expires_in": int(life),
+        }
+
+    def _check_client(self, form: dict[str, str]) -> None:
+        if required(form, "client_id") != CLIENT_ID:
+            raise OAuthError("unauthorized_client", "This client may not exchange tokens.")
+        if required(form, "client_assertion_type") != JWT_BEARER:
+            raise OAuthError("invalid_request", "The client_assertion_type is not supported.")
+        assertion = required(form, "client_assertion")
+        if fault := self._assertions.fault(assertion, CLIENT_ID, [self._secret], ["HS256"]):
+            raise OAuthError("invalid_client", f"The client assertion is not valid: {fault}.", status=401)
+
+    def lookup(self, token: str) -> Grant | None:
+        """What a bearer stands for at the DoiT API; an access token for the MCP server stands for nothing there."""
+        found = self._exchanged.get(digest(token))
+        if found is not None:
+            return None if self._tokens.is_revoked(found.claims) else found.grant
+        presented = token.encode("utf-8", "surrogatepass")
+        matching = [user for user in USERS if hmac.compare_digest(user.api_token.encode(), presented)]
+        return Grant(matching[0], matching[0].customer) if matching else None
+
+
+def _grant(claims: JsonObject) -> Grant | None:
+    """The user and customer of an access token; None for an unknown user, or a customer that is not the user's."""
+    user = user_by_email(str(claims.get("sub", "")))
+    customer = claims.get("customer_context")
+    if user is None or not isinstance(customer, str):
+        return None
+    allowed = customer in ("", user.customer) or (user.employee and customer_by_id(customer) is not None)
+    return Grant(user, customer) if allowed else None

@@ -1,0 +1,176 @@
+"""Owns the pages people see: filling the templates, and the headers that keep the pages safe."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from importlib.resources import files
+from string import Template
+from urllib.parse import unquote_plus, urlsplit
+
+from aiohttp import web
+
+from ..people import CUSTOMERS, USERS, User, customer_by_id
+from . import redirects
+from .known_clients import KNOWN_HOSTS
+from .records import Ask
+
+SIGN_IN = "/sign-in/user"
+CONSENT = "/sign-in/consent"
+SIGN_OUT = "/sign-in/out"
+
+_PLAIN_WORDS = {
+    "mcp:tools": "Look at and change cloud costs, budgets, reports, anomalies and tickets, as far as you may yourself",
+    "mcp:resources": "Read reports and reference data that DoiT offers as documents",
+    "offline_access": "Stay connected while you are away, until you withdraw access",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A page that only says something."""
+
+    title: str
+    text: str
+
+
+@cache
+def _file(name: str) -> str:
+    return files(__package__).joinpath("templates", name).read_text("utf-8")
+
+
+def _fill(template: str, /, **values: str) -> str:
+    """A template with its values put in; values are HTML already: whoever passes text escapes it."""
+    return Template(_file(template)).substitute(values)
+
+
+def _page(title: str, body: str, *, status: int, form_action: str) -> web.Response:
+    style = _file("style.css")
+    style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    html = _fill("page.html", title=escape(title), style=style, body=body)
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{style_hash}'; img-src data:; base-uri 'none'; "
+        f"frame-ancestors 'none'; form-action {form_action}"
+    )
+    headers = {
+        "Content-Security-Policy": policy,
+        # The page may be a popup of the client's page, which has to hear when it is done.
+        "Cross-Origin-Opener-Policy": "unsafe-none",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+    return web.Response(text=html, status=status, content_type="text/html", charset="utf-8", headers=headers)
+
+
+def without_prompt(query: str) -> str:
+    """The request with the wish for a new sign-in fulfilled: it would otherwise be asked for without end."""
+    # Not decoded and encoded again: that would make some requests too long for a request line.
+    return "&".join(pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) != "prompt")
+
+
+def notice(content: Notice, *, status: int) -> web.Response:
+    """A page with a message."""
+    body = _fill("notice.html", title=escape(content.title), text=escape(content.text))
+    return _page(content.title, body, status=status, form_action="'none'")
+
+
+def sign_in(ask: Ask, transaction: str, *, email: str = "", failed: bool = False) -> web.Response:
+    """The sign-in page: ready users by a click, anyone by password. *failed*: the last try was wrong."""
+    alert = '<p class="alert" role="alert">This e-mail address and password do not belong together.</p>'
+    body = _fill(
+        "sign_in.html",
+        client=escape(ask.client.name),
+        action=SIGN_IN,
+        transaction=escape(transaction),
+        users="\n".join(_user_button(user) for user in USERS),
+        alert=alert if failed else "",
+        email=escape(email),
+    )
+    return _page("Sign in", body, status=403 if failed else 200, form_action="'self'")
+
+
+def _user_button(user: User) -> str:
+    customer = "any customer" if user.employee else _customer_name(user.customer)
+    return _fill(
+        "user.html",
+        email=escape(user.email),
+        initial=escape(user.name[:1]),
+        name=escape(user.name),
+        detail=escape(f"{user.email}, {customer}"),
+    )
+
+
+def consent(ask: Ask, user: User, transaction: str) -> web.Response:
+    """The consent page: who asks, for whom, for what, and where the answer goes."""
+    body = _fill(
+        "consent.html",
+        client=escape(ask.client.name),
+        origin=escape(_origin(ask)),
+        name=escape(user.name),
+        email=escape(user.email),
+        initial=escape(user.name[:1]),
+        customer=_customer_choice(user),
+        scopes="\n".join(f"<li>{escape(_PLAIN_WORDS[scope])}</li>" for scope in ask.scopes),
+        destination=escape(_destination(ask.redirect_uri)),
+        warning=_warning(ask),
+        action=CONSENT,
+        sign_out=SIGN_OUT,
+        transaction=escape(transaction),
+    )
+    return _page("Allow access", body, status=200, form_action=redirects.form_action_sources(ask.redirect_uri))
+
+
+def _customer_name(identifier: str) -> str:
+    customer = customer_by_id(identifier)
+    return customer.name if customer is not None else identifier
+
+
+def _customer_choice(user: User) -> str:
+    if not user.employee:
+        return f"<p>{escape(_customer_name(user.customer))}</p>"
+    options = [(customer.id, f"{customer.name} ({customer.domain})") for customer in CUSTOMERS]
+    listed = "".join(
+        _option(identifier, text, selected=identifier == user.customer)
+        for identifier, text in [*options, ("", "No customer yet")]
+    )
+    return f'<select id="customer" name="customer" form="decision">{listed}</select>'
+
+
+def _option(identifier: str, text: str, *, selected: bool) -> str:
+    return f'<option value="{escape(identifier)}"{" selected" if selected else ""}>{escape(text)}</option>'
+
+
+def _origin(ask: Ask) -> str:
+    if ask.client.documented:
+        return f"Published by {urlsplit(ask.client.id).hostname}."
+    return "The application chose this name itself; nobody has checked it."
+
+
+def _destination(uri: str) -> str:
+    parts = urlsplit(uri)
+    if redirects.is_loopback(uri):
+        return f"this computer ({parts.netloc})"
+    return parts.netloc if parts.scheme == "https" else f"the application for {parts.scheme}: links on this device"
+
+
+def _warning(ask: Ask) -> str:
+    uri = ask.redirect_uri
+    host = urlsplit(uri).hostname
+    proven = ask.client.documented and host == urlsplit(ask.client.id).hostname
+    if not uri.startswith("https:"):
+        text = (
+            "Any program on your device can pretend to be this application."
+            " Allow access only if you have just started this sign-in yourself."
+        )
+        if ask.client.documented and all(redirects.is_loopback(one) for one in ask.client.redirect_uris):
+            text += f" The name is that of an application of {urlsplit(ask.client.id).hostname}, but no proof of it."
+    elif proven or host in KNOWN_HOSTS:
+        return ""
+    else:
+        text = f"DoiT does not know {host}. Allow access only if you trust whoever runs it."
+    return f'<p class="warning" role="note">{escape(text)}</p>'

@@ -1,0 +1,180 @@
+"""Owns access tokens and refresh tokens: issuing, rotation with a short grace, families, revocation."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ..people import user_by_email
+from .answers import OAuthError
+from .bounded import Bounded, digest
+from .records import SCOPES, Approval, Client, JsonObject
+from .resources import Resources
+from .signing import Signing
+
+REFRESH_LIFE = 30 * 86_400.0
+GRACE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A refresh token of a flow; once used: when, for what, and the answer a retry gets."""
+
+    flow_id: str
+    used: float | None = None
+    wish: tuple[str | None, str | None] = (None, None)
+    answer: JsonObject = field(default_factory=dict, repr=False)
+    expires: float = 0.0
+
+
+def _invalid(description: str) -> OAuthError:
+    return OAuthError("invalid_grant", description)
+
+
+def narrow(granted: tuple[str, ...], wish: str | None) -> tuple[str, ...]:
+    """The scopes of a refreshed token: all that were granted, or those of them asked for (RFC 6749 6).
+
+    Words that mean nothing here are passed over, as they were at the authorization endpoint. Raises OAuthError.
+    """
+    if wish is None:
+        return granted
+    known = [one for one in SCOPES if one in wish.split()]
+    if not known or not set(known) <= set(granted):
+        raise OAuthError("invalid_scope", "The scope goes beyond what was allowed.")
+    return tuple(known)
+
+
+class Tokens:
+    """Tokens of all flows. A flow is what one approval led to; its id is the claim ``flow_id``."""
+
+    def __init__(
+        self,
+        issuer: str,
+        signing: Signing,
+        resources: Resources,
+        clock: Callable[[], float],
+        *,
+        ttl: float,
+        token: Callable[[], str] = secrets.token_urlsafe,
+        limit: int = 20_000,
+    ) -> None:
+        self._issuer = issuer
+        self._signing = signing
+        self._resources = resources
+        self._clock = clock
+        self._ttl = ttl
+        self._token = token
+        self._flows: Bounded[Approval] = Bounded(limit, clock)
+        self._refresh: Bounded[Refresh] = Bounded(2 * limit, clock)
+        self._revoked: Bounded[bool] = Bounded(2 * limit, clock)
+
+    def claims(
+        self, approval: Approval, scopes: tuple[str, ...], audience: str, flow_id: str, ttl: float
+    ) -> JsonObject:
+        """The claims of an access token, in the shape that the MCP server expects of DoiT's provider."""
+        now = self._clock()
+        user = user_by_email(approval.email)
+        return {
+            "iss": self._issuer,
+            "aud": audience,
+            "sub": approval.email,
+            "iat": int(now),
+            "exp": math.ceil(now + ttl),
+            "scope": " ".join(scopes),
+            "customer_context": approval.customer,
+            "cid": approval.client_id,
+            "flow_id": flow_id,
+            "jti": self._token(),
+            **({"doit_employee": True} if user is not None and user.employee else {}),
+        }
+
+    def begin(self, approval: Approval, resource: str | None) -> tuple[str, JsonObject]:
+        """Start a flow: its id and the token answer (RFC 6749 5.1); raises OAuthError (invalid_target)."""
+        audience = self._resources.settle(approval.resource, resource)
+        flow_id = self._token()
+        answer, _ = self._issue(approval, approval.scopes, audience, flow_id)
+        return flow_id, answer
+
+    def refresh(self, client: Client, token: str, wish: str | None, resource: str | None) -> JsonObject:
+        """Rotate: a new access token and a new refresh token for this one; raises OAuthError.
+
+        Within 60 s a retry with the same wishes gets the same tokens: its first answer may have been lost. Later
+        use means that two parties hold the token, and ends the flow.
+        """
+        key = digest(token)
+        known = self._refresh.get(key)
+        approval = self._flows.get(known.flow_id) if known else None
+        if known is None or approval is None or self._revoked.get(known.flow_id):
+            raise _invalid("The refresh token is not known, has expired or was revoked.")
+        if approval.client_id != client.id:
+            raise _invalid("The refresh token was issued to another client.")
+        if known.used is not None:
+            return self._again(known, wish, resource)
+        audience = self._resources.settle(approval.resource, resource)
+        answer, expires = self._issue(approval, narrow(approval.scopes, wish), audience, known.flow_id)
+        used = replace(known, used=self._clock(), wish=(wish, resource), answer=answer, expires=expires)
+        self._refresh.swap(key, used)
+        return answer
+
+    def _again(self, known: Refresh, wish: str | None, resource: str | None) -> JsonObject:
+        now = self._clock()
+        if known.used is None or now - known.used > GRACE:
+            self.revoke_flow(known.flow_id)
+            raise _invalid("The refresh token was used before; everything that came of it is revoked.")
+        if known.wish != (wish, resource) or known.expires <= now:
+            raise _invalid("The refresh token was used before.")
+        return {**known.answer, "expires_in": int(known.expires - now)}
+
+    def _issue(
+        self, approval: Approval, scopes: tuple[str, ...], audience: str, flow_id: str
+    ) -> tuple[JsonObject, float]:
+        claims = self.claims(approval, scopes, audience, flow_id, self._ttl)
+        answer: JsonObject = {
+            "access_token": self._signing.sign(claims),
+            "token_type": "Bearer",
+            "expires_in": int(self._ttl),
+            "scope": " ".join(scopes),
+        }
+        if "offline_access" in approval.scopes:
+            answer["refresh_token"] = refresh = self._token()
+            self._refresh.put(digest(refresh), Refresh(flow_id), REFRESH_LIFE)
+            self._flows.put(flow_id, approval, REFRESH_LIFE)
+        return answer, float(claims["exp"])
+
+    def read(self, token: str) -> JsonObject | None:
+        """The claims of an access token that is ours, unexpired and not revoked; else None."""
+        claims = self._signing.read(token)
+        if claims is None or claims.get("iss") != self._issuer:
+            return None
+        end = claims.get("exp")
+        if not isinstance(end, (int, float)) or end <= self._clock() or self.is_revoked(claims):
+            return None
+        return claims
+
+    def is_revoked(self, claims: JsonObject) -> bool:
+        """Whether the token with these claims, or its whole flow, was revoked."""
+        named = (claims.get(name) for name in ("flow_id", "jti"))
+        return any(self._revoked.get(one) for one in named if isinstance(one, str))
+
+    def revoke_flow(self, flow_id: str) -> None:
+        """End a flow: its refresh tokens are dead, and its access tokens are good for nothing here."""
+        self._flows.pop(flow_id)
+        self._revoked.put(flow_id, True, REFRESH_LIFE)
+
+    def revoke(self, client: Client, token: str) -> None:
+        """RFC 7009: a refresh token takes its flow along, an access token ends alone; unknown ones are ignored.
+
+        Raises OAuthError (invalid_grant) for a token of another client.
+        """
+        known = self._refresh.get(digest(token))
+        approval = self._flows.get(known.flow_id) if known else None
+        claims = self.read(token) if known is None else None
+        owner = approval.client_id if approval else str(claims["cid"]) if claims and "cid" in claims else client.id
+        if owner != client.id:
+            raise _invalid("The token was issued to another client.")
+        if known is not None:
+            self.revoke_flow(known.flow_id)
+        elif claims is not None and isinstance(claims.get("jti"), str):
+            self._revoked.put(claims["jti"], True, REFRESH_LIFE)
