@@ -9,8 +9,8 @@ const FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-b
   "--disable-component-update", "--disable-sync"];
 
 async function step(page, order) {
-  if (order.fill) return page.getByLabel(order.fill).fill(order.with);
-  if (order.press) return page.getByRole("button", { name: order.press }).click();
+  if (order.fill) return page.getByLabel(order.fill, { exact: true }).fill(order.with);
+  if (order.press) return page.getByRole("button", { name: order.press, exact: order.exact }).click();
   if (order.expect) return page.getByText(order.expect).first().waitFor();
   if (order.reach) return page.waitForURL((address) => address.href.startsWith(order.reach));
   return page.screenshot({ path: order.shoot, fullPage: true });

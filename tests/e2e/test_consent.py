@@ -1,0 +1,169 @@
+"""A person in a real browser: signs in, sees who asks for what, allows or denies, and is sent back."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from doit_mcp.sandbox.people import USERS
+from tests.e2e.launch import Sandbox
+from tests.e2e.node_packages import NODE, environment, run, unavailable
+
+ARTIFACTS = NODE.parent / "artifacts"
+VERIFIER = "a-verifier-that-is-long-enough-for-pkce-0123456789"
+ADMIN = USERS[0]
+STATE = "the state of this request"
+# An icon of its own keeps the browser from asking for one.
+CLOSE = '<title>Client</title><link rel="icon" href="data:,"><p>You may close this window.'
+
+
+@dataclass
+class Client:
+    """A client that waits at its redirect URI, and what came back there."""
+
+    callback: str
+    id: str = ""
+    returned: list[dict[str, str]] = field(default_factory=list)
+
+    def request(self, sandbox: Sandbox) -> str:
+        """The address to which it sends the browser."""
+        digest = hashlib.sha256(VERIFIER.encode()).digest()
+        asked = {
+            "response_type": "code",
+            "client_id": self.id,
+            "redirect_uri": self.callback,
+            "scope": "mcp:tools offline_access",
+            "state": STATE,
+            "resource": sandbox.mcp,
+            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+        }
+        return f"{sandbox.world}/sign-in/oauth?{urlencode(asked)}"
+
+
+@asynccontextmanager
+async def waiting(sandbox: Sandbox) -> AsyncIterator[Client]:
+    """A registered client with a server at its redirect URI."""
+    returned: list[dict[str, str]] = []
+
+    async def back(request: web.Request) -> web.Response:
+        returned.append(dict(request.query))
+        return web.Response(text=CLOSE, content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/callback", back)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        client = Client(f"http://127.0.0.1:{runner.addresses[0][1]}/callback", returned=returned)
+        metadata = {
+            "client_name": "Cost Companion",
+            "redirect_uris": [client.callback],
+            "token_endpoint_auth_method": "none",
+        }
+        async with aiohttp.ClientSession() as http:
+            async with http.post(f"{sandbox.world}/api/auth/register", json=metadata) as answer:
+                client.id = (await answer.json())["client_id"]
+        yield client
+    finally:
+        await runner.cleanup()
+
+
+async def act(
+    home: Path,
+    url: str,
+    steps: list[dict[str, Any]],
+    *,
+    scheme: str = "light",
+    width: int = 1280,
+    complaint: str = "",
+) -> dict[str, Any]:
+    """What a person saw who took these steps; fails on anything the browser complained of, but for a *complaint*."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        unavailable("chromium is not installed: the pages cannot be looked at")
+    ARTIFACTS.mkdir(exist_ok=True)
+    order = {"browser": browser, "url": url, "width": width, "height": 900, "scheme": scheme, "steps": steps}
+    finished = await run(["node", str(NODE / "consent.mjs"), json.dumps(order)], env=environment(home))
+    assert finished.status == 0, str(finished)
+    seen: dict[str, Any] = json.loads(finished.out)
+    unexpected = [line for line in seen["console"] if not complaint or complaint not in line]
+    assert (unexpected, seen["failed"]) == ([], []), seen
+    assert seen["overflow"] <= 0, seen
+    return seen
+
+
+def shot(name: str) -> dict[str, str]:
+    return {"shoot": str(ARTIFACTS / f"{name}.png")}
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+async def test_signs_in_and_allows(
+    sandbox_asking: Sandbox, node: Path, tmp_path: Path, scheme: str, width: int
+) -> None:
+    async with waiting(sandbox_asking) as client:
+        steps = [
+            {"expect": "Ready users"},
+            shot(f"sign-in-{scheme}-{width}"),
+            {"fill": "E-mail address", "with": ADMIN.email},
+            {"fill": "Password", "with": ADMIN.password},
+            {"press": "Sign in", "exact": True},
+            {"expect": "Cost Companion"},
+            {"expect": "Acme Rockets"},
+            shot(f"consent-{scheme}-{width}"),
+            {"press": "Allow access"},
+            {"reach": client.callback},
+        ]
+        await act(tmp_path, client.request(sandbox_asking), steps, scheme=scheme, width=width)
+        (returned,) = client.returned
+    assert returned["state"] == STATE and returned["iss"] == sandbox_asking.world
+    form = {
+        "grant_type": "authorization_code",
+        "code": returned["code"],
+        "redirect_uri": client.callback,
+        "client_id": client.id,
+        "code_verifier": VERIFIER,
+        "resource": sandbox_asking.mcp,
+    }
+    async with aiohttp.ClientSession() as http:
+        async with http.post(f"{sandbox_asking.world}/api/auth/token", data=form) as answer:
+            assert answer.status == 200, await answer.text()
+            tokens = await answer.json()
+        ping = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        headers = {"Authorization": f"Bearer {tokens['access_token']}", "Accept": "application/json"}
+        async with http.post(sandbox_asking.mcp, json=ping, headers=headers) as answer:
+            assert answer.status == 200 and (await answer.json())["result"]["tools"]
+
+
+async def test_denies(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+    async with waiting(sandbox_asking) as client:
+        steps = [{"press": ADMIN.name}, {"expect": "Allow access?"}, {"press": "Deny"}, {"reach": client.callback}]
+        await act(tmp_path, client.request(sandbox_asking), steps)
+        (returned,) = client.returned
+    assert returned["error"] == "access_denied" and returned["state"] == STATE and "code" not in returned
+    assert returned["iss"] == sandbox_asking.world
+
+
+async def test_wrong_password_stays_on_the_page(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+    async with waiting(sandbox_asking) as client:
+        steps = [
+            {"fill": "E-mail address", "with": ADMIN.email},
+            {"fill": "Password", "with": "not it"},
+            {"press": "Sign in", "exact": True},
+            {"expect": "do not belong together"},
+        ]
+        await act(tmp_path, client.request(sandbox_asking), steps, complaint="status of 403")
+        assert client.returned == []
