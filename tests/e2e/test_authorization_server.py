@@ -1,0 +1,57 @@
+"""The official suite's scenarios for authorization servers, against the sandbox's identity provider, in one run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import aiohttp
+
+from scripts.conformance_suite import HOOKS, SUITE, judged
+from tests.e2e.launch import Sandbox
+from tests.e2e.node_packages import environment, free_port
+from tests.e2e.sign_in import visit
+
+SCENARIOS = ("authorization-server-metadata-endpoint", "authorization-code-grant")
+LIMIT_S = 60
+
+
+async def registered(sandbox: Sandbox, callback: str) -> str:
+    """The id of a public client."""
+    metadata = {"client_name": "Conformance", "redirect_uris": [callback], "token_endpoint_auth_method": "none"}
+    async with aiohttp.ClientSession() as http:
+        async with http.post(f"{sandbox.world}/api/auth/register", json=metadata) as answer:
+            assert answer.status == 201, await answer.text()
+            client: dict[str, str] = await answer.json()
+    return client["client_id"]
+
+
+async def test_every_scenario(sandbox: Sandbox, node: Path, tmp_path: Path) -> None:
+    port = free_port()
+    client = await registered(sandbox, f"http://127.0.0.1:{port}/callback")
+    command = ["node", "--import", HOOKS.as_uri(), str(SUITE / "dist" / "index.js"), "authorization"]
+    options = {"--url": sandbox.world, "--client-id": client, "-p": str(port), "--resource": sandbox.mcp, "-o": "out"}
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        *(word for pair in options.items() for word in pair),
+        env=environment(tmp_path),
+        cwd=tmp_path,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    said = ""
+    async with asyncio.timeout(LIMIT_S):
+        async for line in process.stdout:
+            said += line.decode()
+            # The suite shows the address that a person would open.
+            if found := re.search(r"https?://\S+/sign-in/oauth\?\S+", line.decode()):
+                await visit(found[0])
+        assert await process.wait() == 0, said
+    for scenario in SCENARIOS:
+        (result,) = (tmp_path / "out").glob(f"*{scenario}*/checks.json")
+        outcome = judged("-", "required", scenario, json.loads(result.read_text()))
+        assert outcome.verdict == "PASS", f"{outcome}\n{said}"
