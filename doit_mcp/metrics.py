@@ -1,53 +1,86 @@
-"""Metrics: counters, durations and present sizes in Prometheus text form. Labels are names of ours, so they are few."""
+"""Metrics: counters, durations and present sizes in Prometheus text form. Labels are names of ours, so they are few.
+
+Counting is a sum in a dictionary, because it is done with every request; the library comes in when somebody reads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 45)
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 45.0)
+
+Gauges = Mapping[str, tuple[str, Callable[[], float]]]
 
 
 class Metrics:
-    """The numbers of one process."""
+    """The numbers of one process. *gauges*: name -> what it is, and how to find out its present size."""
 
-    def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "doit_mcp_http_requests", "HTTP requests", ["method", "route", "status"], registry=self._registry
-        )
-        self._messages = Counter("doit_mcp_messages", "JSON-RPC requests", ["method"], registry=self._registry)
-        self._calls = Counter("doit_mcp_tool_calls", "Tool calls", ["tool", "outcome"], registry=self._registry)
-        self._seconds = Histogram(
-            "doit_mcp_tool_call_seconds", "Duration of tool calls", buckets=SECONDS, registry=self._registry
-        )
-        self._upstream = Counter(
-            "doit_mcp_upstream_requests", "Requests to the DoiT API", ["status"], registry=self._registry
-        )
+    def __init__(self, gauges: Gauges) -> None:
+        self._gauges = gauges
+        self._requests: Counter[tuple[str, ...]] = Counter()
+        self._messages: Counter[tuple[str, ...]] = Counter()
+        self._calls: Counter[tuple[str, ...]] = Counter()
+        self._upstream: Counter[tuple[str, ...]] = Counter()
+        self._buckets = [0] * (len(SECONDS) + 1)
+        self._seconds = 0.0
 
     def request(self, method: str, route: str, status: int) -> None:
         """An HTTP request was answered."""
-        self._requests.labels(method, route, str(status)).inc()
+        self._requests[method, route, str(status)] += 1
 
     def message(self, method: str) -> None:
         """A JSON-RPC request was answered; *method* is one that exists, or "other"."""
-        self._messages.labels(method).inc()
+        self._messages[(method,)] += 1
 
     def tool_call(self, tool: str, failed: bool, seconds: float) -> None:
         """A tool of ours ran."""
-        self._calls.labels(tool, "error" if failed else "ok").inc()
-        self._seconds.observe(seconds)
+        self._calls[tool, "error" if failed else "ok"] += 1
+        self._buckets[bisect_left(SECONDS, seconds)] += 1
+        self._seconds += seconds
 
     def upstream(self, status: int | None) -> None:
         """The DoiT API answered with *status*, or not at all."""
-        self._upstream.labels("none" if status is None else f"{status // 100}xx").inc()
+        self._upstream[("none" if status is None else f"{status // 100}xx",)] += 1
 
-    def watch(self, gauges: Mapping[str, tuple[str, Callable[[], float]]]) -> None:
-        """Show present sizes: name -> what it is, and how to find it out."""
-        for name, (text, read) in gauges.items():
-            Gauge(f"doit_mcp_{name}", text, registry=self._registry).set_function(read)
+    def collect(self) -> Iterator[Metric]:
+        """Everything, as the library's families."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+        counters: tuple[tuple[str, str, tuple[str, ...], Mapping[tuple[str, ...], int]], ...] = (
+            ("http_requests", "HTTP requests", ("method", "route", "status"), dict(self._requests)),
+            ("messages", "JSON-RPC requests", ("method",), dict(self._messages)),
+            ("tool_calls", "Tool calls", ("tool", "outcome"), dict(self._calls)),
+            ("upstream_requests", "Requests to the DoiT API", ("status",), dict(self._upstream)),
+        )
+        for name, text, labels, counts in counters:
+            family = CounterMetricFamily(f"doit_mcp_{name}", text, labels=labels)
+            for values, count in counts.items():
+                family.add_metric(values, count)
+            yield family
+        yield HistogramMetricFamily(
+            "doit_mcp_tool_call_seconds", "Duration of tool calls", buckets=self._cumulated(), sum_value=self._seconds
+        )
+        for name, (text, read) in self._gauges.items():
+            yield GaugeMetricFamily(f"doit_mcp_{name}", text, value=read())
+
+    def _cumulated(self) -> list[tuple[str, float]]:
+        total, found = 0, []
+        for bound, count in zip((*map(str, SECONDS), "+Inf"), self._buckets, strict=True):
+            total += count
+            found.append((bound, float(total)))
+        return found
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
-        return generate_latest(self._registry)
+        from prometheus_client import generate_latest
+        from prometheus_client.registry import CollectorRegistry
+
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry)

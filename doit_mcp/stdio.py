@@ -84,7 +84,7 @@ class Stdio:
     def __init__(self, offer: Offer, connect: Connect, pipe: Pipe, settings: Settings) -> None:
         hub = Hub()
         self._offer, self._connect, self._pipe = offer, connect, pipe
-        self._shared = Shared(hub, Seals(os.urandom(32)), Tasks(hub))
+        self._shared = Shared(hub, Seals(os.urandom(32)), Tasks(hub), settings.console_base)
         self._work = Work(Slots(per_owner=settings.calls_total, total=settings.calls_total))
         self._session = Session("stdio", OWNER, Caller(UNSAID), 0.0)
         self._outbox = Outbox()

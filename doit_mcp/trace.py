@@ -20,12 +20,13 @@ CURRENT: ContextVar[Trace | None] = ContextVar("trace", default=None)
 class Trace:
     """One request: the *id* that users can quote and operators find, and what is known of it by its end.
 
-    *parent* is the traceparent of requests made for it. *method* and *tool* are names of ours, never a caller's words.
-    *calls* and *seconds* are those of the DoiT API.
+    *trace_id* and *flags* are those of W3C Trace Context. *method* and *tool* are names of ours, never a caller's
+    words. *calls* and *seconds* are those of the DoiT API.
     """
 
     id: str
-    parent: str
+    trace_id: str
+    flags: str = "00"
     method: str = ""
     tool: str = ""
     failed: bool = False
@@ -33,6 +34,10 @@ class Trace:
     customer: str = ""
     calls: int = 0
     seconds: float = 0.0
+
+    def parent(self, bits: Callable[[int], int] = random.getrandbits) -> str:
+        """The traceparent of a request made for this one, as a span of its own."""
+        return f"00-{self.trace_id}-{bits(64) | 1:016x}-{self.flags}"
 
     @property
     def facts(self) -> dict[str, object]:
@@ -49,12 +54,12 @@ class Trace:
 
 def begin(headers: Mapping[str, str], bits: Callable[[int], int] = random.getrandbits) -> Trace:
     """A trace that goes on from what the caller sent, where that is well-formed, and is the current one from now on."""
-    found = PARENT.fullmatch(headers.get("traceparent", ""))
-    known = found is not None and int(found[1], 16) != 0 and int(found[2], 16) != 0
-    trace_id = found[1] if found is not None and known else f"{bits(128):032x}"
-    flags = found[3] if found is not None and known else "00"
-    own = headers.get(HEADER, "")
-    name = own if OWN_ID.fullmatch(own) else trace_id
-    trace = Trace(name, f"00-{trace_id}-{bits(64):016x}-{flags}")
+    trace_id, flags = "", "00"
+    if (sent := headers.get("traceparent")) and (found := PARENT.fullmatch(sent)):
+        if int(found[1], 16) and int(found[2], 16):
+            trace_id, flags = found[1], found[3]
+    trace_id = trace_id or f"{bits(128) | 1:032x}"
+    own = headers.get(HEADER)
+    trace = Trace(own if own and OWN_ID.fullmatch(own) else trace_id, trace_id, flags)
     CURRENT.set(trace)
     return trace

@@ -14,8 +14,9 @@ import orjson
 
 from ..protocol.jsonrpc import JsonObject
 
-IGNORED = frozenset({"customerContext"})
-"""Dropped where no schema knows it: clients of the old server send it, and the tenant is never theirs to choose."""
+IGNORED = frozenset({"customerContext", "X-Tenant-Id", "Idempotency-Key"})
+"""Dropped where no schema knows them: clients of the old server send them, but the tenant is not theirs to choose, and
+the client makes the keys."""
 
 WHOLE = re.compile(r"-?\d{1,18}")
 NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..doit import Doit
 from ..protocol.jsonrpc import JsonObject
+from .results import Results
 
 
 class CannotAsk(Exception):
@@ -37,6 +38,22 @@ class Call(Protocol):
     @property
     def doit(self) -> Doit:
         """The DoiT API, for this caller and this call."""
+
+    @property
+    def owner(self) -> str:
+        """The caller's principal, as a key: what is kept for one is never given to another."""
+
+    @property
+    def now(self) -> float:
+        """The time, in epoch seconds."""
+
+    @property
+    def console(self) -> str:
+        """Where people open DoiT's console: a URL without trailing slash."""
+
+    @property
+    def results(self) -> Results:
+        """Results that are kept for a while, to be asked about again."""
 
     @property
     def capabilities(self) -> JsonObject:

@@ -77,6 +77,7 @@ async def refine_cloudflow(
 ) -> Annotated[JsonObject, Refined]:
     """Change a CloudFlow automation by describing what it should do: an assistant edits the flow's steps. It takes up
     to a minute or more and may ask back; answer with the same conversationId. The flow is changed as it goes on."""
+    await call.background()
     body: Any = {"question": question} | ({"conversationId": conversationId} if conversationId else {})
     so_far = Progress(flowId, conversationId or "")
     began = False

@@ -6,14 +6,63 @@ from functools import cache
 
 from ..doit import AREAS
 from .costs import cost_breakdown
+from .explain import explain_cost_change
 from .flows import refine_cloudflow
+from .forecasts import forecast_spend
+from .keeping import keeping, of_query, of_report
+from .overview import get_cloud_overview
+from .query_result import query_result
+from .savings import get_savings_summary, list_optimization_recommendations
+from .search import fetch, search
 from .tools import Tool, from_function, from_operation
+from .trends import compare_spend, cost_trend
+
+PERIOD = "Ask for a shorter period."
 
 
 def composed() -> tuple[Tool, ...]:
     """Tools that are functions of ours. One with the name of an operation takes that operation's place."""
     return (
-        from_function(cost_breakdown, area="reports", hint=hint_of("reports")),
+        from_function(
+            get_cloud_overview, area="reports", hint="First look: total spend, top services, what is unusual"
+        ),
+        keeping(from_function(cost_breakdown, area="reports", hint=hint_of("reports")), of_query),
+        keeping(
+            from_function(
+                cost_trend, area="reports", hint="Spend over time, month by month, growth", narrow=PERIOD
+            ),
+            of_query,
+        ),
+        from_function(
+            compare_spend, area="reports", hint="Compare spend of two periods, this quarter and last", narrow=PERIOD
+        ),
+        from_function(
+            explain_cost_change,
+            area="reports",
+            hint="Why did the bill go up: cost drivers, what changed, price or usage, root cause of a cost increase",
+            narrow="Ask for fewer drivers (top) or dimensions (by).",
+        ),
+        from_function(
+            forecast_spend, area="reports", hint="Forecast, projected bill, month-end estimate, budget overrun"
+        ),
+        from_function(
+            query_result,
+            area="reports",
+            hint="Drill down, filter, sort, regroup or export (CSV) an earlier large cost result",
+            narrow="Ask for fewer rows (top), or group or filter them.",
+        ),
+        from_function(
+            list_optimization_recommendations,
+            area="insights",
+            hint="Optimization recommendations, insights, rightsizing, idle resources, waste, security findings",
+            rows="insights",
+            narrow="Ask for a smaller page (pageSize) or use a filter.",
+        ),
+        from_function(
+            get_savings_summary, area="insights", hint="How can we save money: all savings opportunities, ranked"
+        ),
+        from_function(search, area="search", hint="Search reports, budgets, anomalies, invoices, tickets and more"),
+        from_function(fetch, area="search", hint="Read one thing that search found, with its link"),
         from_function(refine_cloudflow, area="cloudflow", hint=hint_of("cloudflow"), writes=True, destroys=True),
     )
 
@@ -23,13 +72,20 @@ def hint_of(area: str) -> str:
     return (AREAS[area].__doc__ or "").strip().rstrip(".")
 
 
+def finished(tool: Tool) -> Tool:
+    """The tool of an operation with what it gets on top: handles to large results, and the currency of queries."""
+    if tool.name == "run_query":
+        return keeping(tool, of_query, currency=True)
+    return keeping(tool, of_report) if tool.name == "get_report_results" else tool
+
+
 @cache
 def all_tools() -> tuple[Tool, ...]:
     """Every tool, always in the same order: composed ones first, then by area."""
     made = composed()
     names = {tool.name for tool in made}
     operations = (
-        from_operation(operation, area, hint_of(area))
+        finished(from_operation(operation, area, hint_of(area)))
         for area, group in AREAS.items()
         for operation in group.operations
         if operation.name not in names

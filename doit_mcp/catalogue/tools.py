@@ -176,7 +176,7 @@ def hints_of(operation: Operation) -> JsonObject:
     """The hints that follow from the verb: creating adds, everything else that writes changes or deletes."""
     return _hints(
         reads=operation.reads,
-        destroys=not operation.reads and operation.method != "POST",
+        destroys=not operation.reads and (operation.destroys or operation.method != "POST"),
         idempotent=operation.repeatable or operation.method != "POST",
         outward=operation.outward,
     )

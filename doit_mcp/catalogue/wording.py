@@ -19,6 +19,7 @@ SPELLED = {
 VERBS = {
     "add": ("Adding", "Added"),
     "ask": ("Asking", "Asked"),
+    "cancel": ("Cancelling", "Cancelled"),
     "create": ("Creating", "Created"),
     "delete": ("Deleting", "Deleted"),
     "export": ("Exporting", "Exported"),
@@ -28,12 +29,14 @@ VERBS = {
     "list": ("Listing", "Listed"),
     "refine": ("Refining", "Refined"),
     "remove": ("Removing", "Removed"),
+    "resend": ("Sending again", "Sent again"),
     "run": ("Running", "Ran"),
     "search": ("Searching", "Searched"),
     "send": ("Sending", "Sent"),
     "set": ("Setting", "Set"),
     "trigger": ("Starting", "Started"),
     "update": ("Changing", "Changed"),
+    "upload": ("Uploading", "Uploaded"),
     "validate": ("Checking", "Checked"),
 }
 

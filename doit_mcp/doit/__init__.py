@@ -5,13 +5,25 @@ from inspect import get_annotations
 from types import MappingProxyType
 from typing import Self
 
+from .areas.account_team import AccountTeam
 from .areas.anomalies import Anomalies
+from .areas.assets import Assets
 from .areas.auth import Auth
+from .areas.billing_explainer import BillingExplainer
 from .areas.budgets import Budgets
+from .areas.cloud_incidents import CloudIncidents
 from .areas.cloudflow import Cloudflow
+from .areas.customers import Customers
+from .areas.datahub import Datahub
 from .areas.invoices import Invoices
+from .areas.organizations import Organizations
+from .areas.platforms import Platforms
+from .areas.products import Products
 from .areas.reports import Reports
+from .areas.roles import Roles
+from .areas.service_quotas import ServiceQuotas
 from .areas.tickets import Tickets
+from .areas.users import Users
 from .operation import Area, Sender
 
 __all__ = ["AREAS", "Doit"]
@@ -24,7 +36,19 @@ class Doit:
     reports: Reports
     budgets: Budgets
     anomalies: Anomalies
+    assets: Assets
+    datahub: Datahub
     invoices: Invoices
+    billing_explainer: BillingExplainer
+    service_quotas: ServiceQuotas
+    cloud_incidents: CloudIncidents
+    account_team: AccountTeam
+    customers: Customers
+    users: Users
+    roles: Roles
+    organizations: Organizations
+    platforms: Platforms
+    products: Products
     tickets: Tickets
     cloudflow: Cloudflow
     auth: Auth
@@ -36,6 +60,11 @@ class Doit:
     def of(cls, sender: Sender) -> Self:
         """Every area, bound to *sender*."""
         return cls(sender)
+
+    @property
+    def tenant(self) -> str:
+        """Id of the customer that all requests are about; "" where only the credential knows it."""
+        return self._sender.tenant
 
     def __getattr__(self, name: str) -> Area:
         if name not in AREAS:

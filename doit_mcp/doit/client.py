@@ -17,11 +17,13 @@ from aiohttp import ClientConnectorError, ClientError, ClientResponse, Connectio
 from yarl import URL
 
 from ..protocol.schema import JsonObject
+from ..trace import CURRENT
+from .bodies import Body, body_of
 from .errors import ApiError, CredentialError, kind_of
 from .events import Parser, StreamError
 from .operation import Operation, Sender
 from .reasons import clean, reason
-from .upstream import Reply, Upstream, encode, encoded
+from .upstream import Reply, Upstream, encoded
 
 __all__ = ["Client", "Credential", "Sender", "Upstream"]
 
@@ -63,7 +65,7 @@ class Client:
     ) -> None:
         self._upstream = upstream
         self._credential = credential
-        self._tenant = tenant
+        self.tenant = tenant
         # Of every request. customerContext is what legacy keys know the tenant by.
         self._extra = _extra(tenant, tuple((tracking or {}).items()))
         self._report = report
@@ -82,7 +84,7 @@ class Client:
         """The JSON value of the answer; None for a success without a body. Raises ApiError."""
         request = operation.request(arguments)
         url = self._upstream.url(request, self._extra)
-        body = None if request.body is None else encode(request.body)
+        body = body_of(request, operation.media)
         try:
             async with asyncio.timeout_at(self._ends):
                 reply = await self._answer(operation, url, body)
@@ -94,14 +96,15 @@ class Client:
         """The answer's events as they come; data that is no JSON object comes as {answer: text}. Raises ApiError."""
         request = operation.request(arguments)
         url = self._upstream.url(request, self._extra)
-        body = None if request.body is None else encode(request.body)
+        body = body_of(request, operation.media)
+        content = None if body is None else body.content
         key = self._ids() if operation.keyed else ""
         try:
             for fresh in (False, True):
                 async with asyncio.timeout_at(self._ends):
                     headers = await self._headers(operation, body, key, fresh=fresh, accept="text/event-stream")
                 async with AsyncExitStack() as stack:
-                    opening = self._upstream.open(operation.method, url, headers, body, None)
+                    opening = self._upstream.open(operation.method, url, headers, content, None)
                     async with asyncio.timeout_at(self._ends):
                         response = await stack.enter_async_context(opening)
                     if response.status == 401 and not fresh:
@@ -138,7 +141,7 @@ class Client:
         if response.content_type != "text/event-stream":
             raise ApiError("it is no event stream", kind="answer", status=200, maybe_applied=not operation.reads)
 
-    async def _answer(self, operation: Operation, url: URL, body: bytes | None) -> Reply:
+    async def _answer(self, operation: Operation, url: URL, body: Body | None) -> Reply:
         """The reply; after a 401, which the API gives before it does anything, once more with a fresh credential."""
         key = self._ids() if operation.keyed else ""
         headers = await self._headers(operation, body, key)
@@ -148,12 +151,13 @@ class Client:
             reply = await self._patiently(operation, url, headers, body)
         return reply
 
-    async def _patiently(self, operation: Operation, url: URL, headers: dict[str, str], body: bytes | None) -> Reply:
+    async def _patiently(self, operation: Operation, url: URL, headers: dict[str, str], body: Body | None) -> Reply:
         """The reply, after repeats where those are harmless. Other writes are sent once, whatever happens (F3)."""
         timeout = self._upstream.slow_timeout if operation.slow else self._upstream.timeout
+        content = None if body is None else body.content
         for tried in count():
             try:
-                reply = await self._upstream.exchange(operation.method, url, headers, body, timeout)
+                reply = await self._upstream.exchange(operation.method, url, headers, content, timeout)
                 if reply.status not in RETRIED:
                     return reply
                 error = _failure(operation, reply.status, reply.headers, reply.body)
@@ -176,7 +180,7 @@ class Client:
     async def _headers(
         self,
         operation: Operation,
-        body: bytes | None,
+        body: Body | None,
         key: str,
         *,
         fresh: bool = False,
@@ -187,12 +191,14 @@ class Client:
         except CredentialError as error:
             raise _refused(error) from error
         headers = {"Authorization": f"Bearer {token}", "Accept": accept}
+        if (trace := CURRENT.get()) is not None:
+            headers["traceparent"] = trace.parent()
         if body is not None:
-            headers["Content-Type"] = operation.media
+            headers["Content-Type"] = body.media
         if operation.keyed:
             headers["Idempotency-Key"] = key
-        if self._tenant:
-            headers["X-Tenant-Id"] = quote(self._tenant, safe="")
+        if self.tenant:
+            headers["X-Tenant-Id"] = quote(self.tenant, safe="")
         return headers
 
 

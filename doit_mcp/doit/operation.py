@@ -72,6 +72,8 @@ class Facts(TypedDict, total=False):
     """The API computes the answer: it may take as long as the whole call may."""
     outward: bool
     """It reaches somebody outside the customer's own account: people get mail, support staff start to work."""
+    destroys: bool
+    """It deletes or ends something, though it is a POST."""
     keyed: bool
     """The API wants an Idempotency-Key, so that repeating the request does nothing twice."""
     media: str
@@ -101,6 +103,7 @@ class Operation:
     narrow: str = ""
     slow: bool = False
     outward: bool = False
+    destroys: bool = False
     keyed: bool = False
     media: str = "application/json"
 
@@ -146,6 +149,10 @@ def _text(value: Any) -> str:
 
 class Sender(Protocol):
     """What an area needs to reach the API for one call of one caller."""
+
+    @property
+    def tenant(self) -> str:
+        """Id of the customer that all requests are about; "" where only the credential knows it."""
 
     async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
         """The answer's JSON value, None for an answer without a body. Raises ApiError."""

@@ -1,12 +1,12 @@
 """The one connection pool to the DoiT API, and one exchange over it: sent exactly once, read with a bound."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-import orjson
 from aiohttp import (
     ClientConnectorError,
     ClientError,
@@ -23,6 +23,7 @@ from aiohttp import (
 )
 from yarl import URL
 
+from ..trace import CURRENT
 from .errors import ApiError
 from .operation import Query, Request
 
@@ -90,6 +91,7 @@ class Upstream:
         slow_timeout: float = SLOW_TIMEOUT,
         connect_timeout: float = CONNECT_TIMEOUT,
         max_body: int = MAX_BODY,
+        count: Callable[[int | None], None] = lambda status: None,
     ) -> None:
         self._http = http
         self._base = base_url.rstrip("/")
@@ -101,6 +103,8 @@ class Upstream:
         self.timeout = timeout
         self.slow_timeout = slow_timeout
         self.max_body = max_body
+        # Hears the status of every exchange, None where no answer came.
+        self._count = count
 
     def url(self, request: Request, extra: str) -> URL:
         """The address of *request* with *extra* query parameters (encoded). Raises ApiError ("argument") if over 8 KB.
@@ -139,9 +143,18 @@ class Upstream:
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
     ) -> Reply:
         """Send one request and read the answer. Raises aiohttp.ClientError or TimeoutError."""
-        async with self.open(method, url, headers, body, timeout) as response:
-            content, whole = await self.read(response)
-            return Reply(response.status, response.headers, content, whole)
+        status = None
+        started = time.perf_counter()
+        try:
+            async with self.open(method, url, headers, body, timeout) as response:
+                content, whole = await self.read(response)
+                status = response.status
+                return Reply(status, response.headers, content, whole)
+        finally:
+            if (trace := CURRENT.get()) is not None:
+                trace.calls += 1
+                trace.seconds += time.perf_counter() - started
+            self._count(status)
 
     async def read(self, response: ClientResponse) -> tuple[bytes, bool]:
         """The body, decompressed, up to the bound; and whether that is all of it."""
@@ -157,7 +170,7 @@ class Upstream:
 
 def encoded(pairs: Iterable[tuple[str, str]]) -> str:
     """*pairs* as a query: all outside RFC 3986's unreserved set is percent-encoded. Raises UnicodeEncodeError."""
-    return urlencode(list(pairs), quote_via=quote, safe="")
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
 
 
 def pairs_of(query: Query) -> list[tuple[str, str]]:
@@ -165,11 +178,3 @@ def pairs_of(query: Query) -> list[tuple[str, str]]:
     return [
         (name, item) for name, value in query.items() for item in (value if isinstance(value, list) else [value])
     ]
-
-
-def encode(body: object) -> bytes:
-    """*body* as JSON. Raises ApiError (kind "argument") for what JSON cannot carry."""
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        raise ApiError("an argument holds text or a number that JSON cannot carry", kind="argument") from None

@@ -47,7 +47,7 @@ class Envelope:
     stateless = True
 
     def seal(self, result: JsonObject, server_info: JsonObject) -> JsonObject:
-        meta: dict[str, Any] = {**result.get("_meta", {}), SERVER_INFO: server_info}
+        meta: dict[str, Any] = {SERVER_INFO: server_info, **result.get("_meta", {})}
         return {"resultType": "complete", **result, "_meta": meta}
 
     def status(self, code: int) -> int:

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import orjson
 
 from ..catalogue.call import CannotAsk, Question
+from ..catalogue.results import Results
 from ..doit import Doit
+from ..doit.client import DEADLINE as API_DEADLINE
 from ..protocol import extensions
 from ..protocol.inbound import LEVELS
 from ..protocol.jsonrpc import (
@@ -30,6 +32,8 @@ T = TypeVar("T")
 # How long a person may think before the state of a request has to be asked for anew.
 STATE_LIFE = 900.0
 MOST_STATE = 32 << 10
+# Nobody waits for a task with an open connection, so it may take as long as the work takes (seconds).
+TASK_DEADLINE = 600.0
 
 
 class Detach(Exception):
@@ -51,8 +55,29 @@ class RunningCall:
     def doit(self) -> Doit:
         """The DoiT API, for this caller and this call."""
         if self._doit is None:
-            self._doit = self._context.connect(self._name, self._context.caller, self._report)
+            seconds = TASK_DEADLINE if self._task else API_DEADLINE
+            self._doit = self._context.connect(self._name, self._context.caller, self._report, seconds)
         return self._doit
+
+    @property
+    def owner(self) -> str:
+        """The caller's principal."""
+        return self._context.owner
+
+    @property
+    def now(self) -> float:
+        """The time, in epoch seconds."""
+        return self._context.shared.clock()
+
+    @property
+    def console(self) -> str:
+        """Where people open DoiT's console."""
+        return self._context.shared.console
+
+    @property
+    def results(self) -> Results:
+        """Results that are kept for a while."""
+        return self._context.shared.results
 
     @property
     def capabilities(self) -> JsonObject:
@@ -60,8 +85,8 @@ class RunningCall:
         return self._context.caller.capabilities
 
     async def within(self, seconds: float, work: Awaitable[T]) -> T:
-        """The result of *work*; TimeoutError after *seconds*, not counting the time in which the client is asked."""
-        async with asyncio.timeout(seconds) as self._deadline:
+        """The result of *work*; TimeoutError after *seconds* (of a task: its own time), less the time of questions."""
+        async with asyncio.timeout(TASK_DEADLINE if self._task else seconds) as self._deadline:
             return await work
 
     async def _report(self, message: str) -> None:

@@ -11,10 +11,10 @@ from .context import Report
 
 
 def connect(
-    upstream: Upstream, credential: Credential, tenant: str, name: str, caller: Caller, report: Report
+    upstream: Upstream, credential: Credential, tenant: str, name: str, caller: Caller, report: Report, seconds: float
 ) -> Doit:
     """The API for one call of the tool called *name*: always as this *tenant*, whatever a client says (security C1)."""
-    return Doit.of(Client(upstream, credential, tenant, tracking(name, caller), report))
+    return Doit.of(Client(upstream, credential, tenant, tracking(name, caller), report, deadline=seconds))
 
 
 def tracking(name: str, caller: Caller) -> dict[str, str]:

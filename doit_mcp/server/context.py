@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..catalogue.prompts import Prompt
 from ..catalogue.resources import Resource, Template
+from ..catalogue.results import MemoryResults, Results
 from ..catalogue.skills import Skill
 from ..catalogue.tools import Tool
 from ..doit import Doit
@@ -21,8 +23,8 @@ from .sessions import Session
 from .tasks import Tasks
 
 Report = Callable[[str], Awaitable[None]]
-# What is called ("" where it is no tool), who calls, where progress goes -> the API for this call.
-Connect = Callable[[str, Caller, Report], Doit]
+# What is called ("" where it is no tool), who calls, where progress goes, seconds it may take -> the API for this call.
+Connect = Callable[[str, Caller, Report, float], Doit]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +50,8 @@ class Offer:
     resource_at: Mapping[str, Resource] = field(init=False)
     # Tools with arguments that a header repeats.
     mirrored: frozenset[str] = field(init=False)
+    # What every answer of the envelope era repeats: name and version, not the whole introduction.
+    identity: JsonObject = field(init=False)
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +60,8 @@ class Offer:
             raise ValueError("two tools of one offer have the same name")
         names = " ".join((*(tool.name for tool in self.tools), *(prompt.name for prompt in self.prompts)))
         object.__setattr__(self, "tool_named", named)
+        identity = {name: self.server_info[name] for name in ("name", "version")}
+        object.__setattr__(self, "identity", identity)
         mirrored = frozenset(tool.name for tool in named.values() if mirrors(tool.input_schema))
         object.__setattr__(self, "mirrored", mirrored)
         object.__setattr__(self, "prompt_named", {prompt.name: prompt for prompt in self.prompts})
@@ -75,11 +81,16 @@ class Channel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all requests of a process share."""
+    """What all requests of a process share. *console* is where people open DoiT's console."""
 
     hub: Hub
     seals: Seals
     tasks: Tasks
+    console: str = "https://console.doit.com"
+    results: Results = field(default_factory=MemoryResults)
+    clock: Callable[[], float] = time.time
+    # Hears of every tool call: its name, whether it failed, how many seconds it took.
+    tool_called: Callable[[str, bool, float], None] = lambda name, failed, seconds: None
 
 
 @dataclass(frozen=True, slots=True)

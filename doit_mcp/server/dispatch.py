@@ -16,6 +16,7 @@ from ..protocol.jsonrpc import (
     error_bytes,
     result_bytes,
 )
+from ..trace import CURRENT
 from . import completion, levels, lifecycle, prompts, resources, skills, subscriptions, task_requests, tools
 from .context import Context, Offer
 
@@ -55,6 +56,9 @@ AT_ONCE = frozenset(
 )
 
 
+KNOWN = frozenset(HANDLERS)
+
+
 def offers(offer: Offer, method: str) -> bool:
     """Whether the capability that *method* belongs to is offered at all (row 9 of the ladder)."""
     match method.partition("/")[0]:
@@ -77,17 +81,26 @@ async def dispatch(context: Context, request: Request) -> bytes:
         raise RpcError(METHOD_NOT_FOUND, f"Method not found: {request.method[:80]}", id=request.id)
     result = await handler(context, request)
     if not isinstance(result, orjson.Fragment):
-        result = revision.era.seal(result, context.offer.server_info)
+        result = revision.era.seal(result, context.offer.identity)
     return result_bytes(request.id, result)
+
+
+def internal_error() -> RpcError:
+    """The error for a bug of ours: no details, but a reference that an operator finds in the log."""
+    trace = CURRENT.get()
+    reference = f" (reference {trace.id})" if trace is not None else ""
+    return RpcError(INTERNAL_ERROR, f"Internal error{reference}")
 
 
 async def answer(context: Context, request: Request) -> tuple[int, bytes]:
     """HTTP status and body for *request*: the one place where a failure becomes a JSON-RPC error."""
+    if (trace := CURRENT.get()) is not None:
+        trace.method = request.method if request.method in KNOWN else "other"
     try:
         return 200, await dispatch(context, request)
     except RpcError as error:
         return context.caller.revision.era.status(error.code), error_bytes(error, request.id)
     except Exception:
-        log.exception("a handler failed", extra={"method": request.method[:80]})
-        fault = RpcError(INTERNAL_ERROR, "Internal error")
+        log.exception("a handler failed", extra=trace.facts if trace is not None else {})
+        fault = internal_error()
         return context.caller.revision.era.status(fault.code), error_bytes(fault, request.id)

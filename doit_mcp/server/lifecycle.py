@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..protocol import extensions
+from ..protocol.eras import SERVER_INFO
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from ..protocol.revisions import ENVELOPES, Revision, negotiate
@@ -64,6 +65,8 @@ async def discover(context: Context, request: Request) -> JsonObject:
         "capabilities": capabilities(context.offer, context.caller.revision),
         **hints(context, context.offer.cache_ms),
     }
+    # Here the client gets to know the server, so it is introduced in full.
+    result["_meta"] = {SERVER_INFO: fit("Implementation", context.offer.server_info, context.caller.revision)}
     return result | ({"instructions": context.offer.instructions} if context.offer.instructions else {})
 
 

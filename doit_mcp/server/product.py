@@ -7,6 +7,8 @@ from functools import partial
 
 from .. import __version__
 from ..catalogue.core import CORE
+from ..catalogue.library import RESOURCES, TEMPLATES
+from ..catalogue.playbooks import PROMPTS
 from ..catalogue.registry import all_tools
 from ..catalogue.selection import Selection, runs, shows
 from ..catalogue.tools import Tool
@@ -36,7 +38,15 @@ def make_offer(tools: tuple[Tool, ...], core: frozenset[str], selection: Selecti
     shown = shows(tools, core, selection)
     named = {tool.name for tool in shown}
     unlisted = tuple(tool for tool in runs(tools, selection) if tool.name not in named)
-    return Offer(tools=shown, server_info=SERVER_INFO, instructions=INSTRUCTIONS, unlisted=unlisted)
+    return Offer(
+        tools=shown,
+        server_info=SERVER_INFO,
+        instructions=INSTRUCTIONS,
+        unlisted=unlisted,
+        prompts=PROMPTS,
+        resources=RESOURCES,
+        templates=TEMPLATES,
+    )
 
 
 def product() -> Callable[[Selection, bool], Offer]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class Full(Exception):
@@ -28,9 +26,8 @@ class Slots:
         self.in_use = 0
         self._empty = asyncio.Event()
 
-    @contextmanager
-    def place(self, owner: str) -> Iterator[None]:
-        """Hold a place of *owner* while the block runs; raises :class:`Full` at once when there is none."""
+    def take(self, owner: str) -> None:
+        """Take a place of *owner*; raises :class:`Full` at once when there is none."""
         taken = self._taken.get(owner, 0)
         if taken >= self._per_owner:
             raise Full(everyone=False)
@@ -38,16 +35,16 @@ class Slots:
             raise Full(everyone=True)
         self._taken[owner] = taken + 1
         self.in_use += 1
-        try:
-            yield
-        finally:
-            self.in_use -= 1
-            if not self.in_use:
-                self._empty.set()
-            if self._taken[owner] == 1:
-                del self._taken[owner]
-            else:
-                self._taken[owner] -= 1
+
+    def give_back(self, owner: str) -> None:
+        """Give a place of *owner* back."""
+        self.in_use -= 1
+        if not self.in_use:
+            self._empty.set()
+        if self._taken[owner] == 1:
+            del self._taken[owner]
+        else:
+            self._taken[owner] -= 1
 
     async def empty(self) -> None:
         """Wait until nobody holds a place."""

@@ -19,6 +19,7 @@ from ..protocol.revisions import Revision
 from ..protocol.wire import fit
 from .calls import Detach, RunningCall, rounds
 from .context import Context, Offer
+from .records import recorded
 from .tasks import InTask, Task, TooManyTasks
 
 
@@ -53,7 +54,7 @@ def _page(offer: Offer, revision: Revision, start: int) -> bytes:
     if stop < len(offer.tools):
         result["nextCursor"] = cursors.encode(stop, offer.fingerprint)
     result |= fit("Cacheable", {"ttlMs": offer.cache_ms, "cacheScope": "private"}, revision)
-    return orjson.dumps(revision.era.seal(result, offer.server_info))
+    return orjson.dumps(revision.era.seal(result, offer.identity))
 
 
 async def call(context: Context, request: Request) -> JsonObject:
@@ -76,6 +77,10 @@ async def call(context: Context, request: Request) -> JsonObject:
 
 
 async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonObject) -> JsonObject:
+    return await recorded(context, tool, lambda: _ran(context, call, tool, arguments))
+
+
+async def _ran(context: Context, call: RunningCall, tool: Tool, arguments: JsonObject) -> JsonObject:
     try:
         result = await call.within(tool.deadline, tool.run(call, arguments))
     except ApiError as error:
@@ -98,7 +103,7 @@ def _as_task(
         running = RunningCall(context, request, tool.name, InTask(context.shared.tasks, task), task=True)
         result = await _run(context, running, tool, arguments)
         # What a task holds is what the request would have been answered with, era's seal and all.
-        return context.caller.revision.era.seal(result, context.offer.server_info)
+        return context.caller.revision.era.seal(result, context.offer.identity)
 
     try:
         task = context.shared.tasks.create(context.owner, work, known)

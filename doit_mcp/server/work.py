@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
+from functools import partial
 from typing import Any, Protocol
 
 from ..protocol.jsonrpc import Request
 from .context import Context
 from .dispatch import answer
-from .slots import Slots
+from .slots import Full, Slots
 
 log = logging.getLogger(__name__)
 
@@ -46,20 +47,19 @@ class Work:
 
     def run(self, owner: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run *work* in a task that holds a place of *owner*; raises Full."""
-        place = self.slots.place(owner)
         try:
-            place.__enter__()
-        except BaseException:
+            self.slots.take(owner)
+        except Full:
             work.close()
             raise
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(lambda _: place.__exit__(None, None, None))
-        task.add_done_callback(self._done)
+        task.add_done_callback(partial(self._done, owner))
         return task
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, owner: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self.slots.give_back(owner)
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.error("an answer could not be delivered", exc_info=failure)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
@@ -11,22 +10,23 @@ from aiohttp import web
 from ..auth.challenge import challenge
 from ..auth.errors import AuthError
 from ..auth.principal import Principal
-from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError, error_bytes
+from ..protocol.jsonrpc import INVALID_REQUEST, RpcError, error_bytes
+from ..server.dispatch import internal_error
 from ..server.slots import Full
+from ..trace import HEADER
 from . import keys
 from .answer import json_answer
 from .body import Refused
 from .streams import TooMany
 
 log = logging.getLogger(__name__)
-requests_log = logging.getLogger("doit_mcp.requests")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Endpoint = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
 
 ALLOWED_HEADERS = (
     "Authorization, Content-Type, Accept, Cache-Control, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID,"
-    " Mcp-Method, Mcp-Name, X-MCP-Toolsets, X-MCP-Readonly, traceparent, tracestate"
+    " X-MCP-Trace-Id, Mcp-Method, Mcp-Name, X-MCP-Toolsets, X-MCP-Readonly, traceparent, tracestate"
 )
 # Probes come with the address of a pod or a load balancer as Host (security O1).
 ANY_HOST = frozenset({"/healthz", "/readyz"})
@@ -41,27 +41,7 @@ def refusal(status: int, error: str, text: str, headers: Mapping[str, str] | Non
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Check Host and Origin, turn what was raised into an answer, and write the request's line."""
-    started = time.perf_counter()
-    response = await _guarded(request, handler)
-    if requests_log.isEnabledFor(logging.INFO):
-        route = request.match_info.route.resource
-        requests_log.info(
-            "request",
-            extra={
-                "method": request.method if request.method in METHODS else "other",
-                "route": route.canonical if route is not None else "other",
-                "status": response.status,
-                "ms": round((time.perf_counter() - started) * 1000, 2),
-            },
-        )
-    return response
-
-
-METHODS = frozenset({"GET", "POST", "DELETE", "OPTIONS", "HEAD", "PUT", "PATCH"})
-
-
-async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Check Host and Origin, and turn what was raised into an answer."""
     if request.path not in ANY_HOST and not _host_is_ours(request, request.app[keys.HOSTS]):
         return refusal(421, "misdirected_request", "This server does not answer to that Host")
     origins = request.headers.getall("Origin", [])
@@ -76,7 +56,7 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         return refusal(error.status, error.reason.lower().replace(" ", "_"), error.reason, headers)
     except Exception:
         log.exception("a request failed")
-        return json_answer(500, error_bytes(RpcError(INTERNAL_ERROR, "Internal error"), None))
+        return json_answer(500, error_bytes(internal_error(), None))
 
 
 def _host_is_ours(request: web.Request, hosts: frozenset[str]) -> bool:
@@ -88,6 +68,7 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
     """Headers of every answer: no software versions, no sniffing, and CORS for the origins that may call."""
     response.headers["Server"] = "doit-mcp"
     response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers[HEADER] = request[keys.TRACE].id
     if ANY_ORIGIN in request.path:
         response.headers["Access-Control-Allow-Origin"] = "*"
         return
@@ -97,7 +78,7 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
     response.headers["Vary"] = "Origin"
     if origin in request.app[keys.ORIGINS]:
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = "Mcp-Session-Id, WWW-Authenticate, Retry-After"
+        response.headers["Access-Control-Expose-Headers"] = f"Mcp-Session-Id, WWW-Authenticate, Retry-After, {HEADER}"
 
 
 def preflight(methods: str) -> web.Response:
@@ -124,6 +105,8 @@ def endpoint(methods: Mapping[str, Endpoint]) -> Handler:
             principal = await authenticate(request)
         except AuthError as error:
             return unauthorized(request, error)
+        trace = request[keys.TRACE]
+        trace.owner, trace.customer = principal.owner, principal.customer
         serve = methods.get(request.method)
         if serve is None:
             return json_answer(405, _error("Method not allowed here"), {"Allow": allow})

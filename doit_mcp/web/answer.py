@@ -50,21 +50,45 @@ class Answer:
     """The HTTP answer to one POST; it is the channel of the request, too. *beat* is how often a quiet stream says that
     it is alive, in seconds; *recording* keeps what a client may come back for."""
 
-    __slots__ = ("_beat", "_gone", "_heart", "_lock", "_recording", "_request", "_stream", "may_stream", "response")
+    __slots__ = (
+        "_beat",
+        "_gone",
+        "_heart",
+        "_lock",
+        "_recording",
+        "_request",
+        "_response",
+        "_stream",
+        "_waiter",
+        "may_stream",
+    )
 
     def __init__(
         self, request: web.Request, *, may_stream: bool, beat: float, recording: Recording | None = None
     ) -> None:
-        loop = asyncio.get_running_loop()
         self._request, self.may_stream, self._beat, self._recording = request, may_stream, beat, recording
         self._stream: web.StreamResponse | None = None
         self._gone = False
-        self._lock = asyncio.Lock()
+        # Made when there is a stream to write to.
+        self._lock: asyncio.Lock | None = None
         # What the handler gives back to aiohttp: the answer, or the stream that was ended before it.
-        self.response: asyncio.Future[web.StreamResponse] = loop.create_future()
+        self._response: web.StreamResponse | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self._heart: asyncio.TimerHandle | asyncio.Task[None] | None = None
         if may_stream:
-            self._heart = loop.call_later(beat, self._start_beating)
+            self._heart = asyncio.get_running_loop().call_later(beat, self._start_beating)
+
+    async def settled(self) -> web.StreamResponse:
+        """What the handler has to give back, once that is known."""
+        while self._response is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._response
+
+    def _settle(self, response: web.StreamResponse) -> None:
+        self._response = response
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def send(self, data: bytes) -> None:
         """Send a message ahead of the answer. A client that cannot take streams, or left, is spared it."""
@@ -79,10 +103,10 @@ class Answer:
         if self._stream is not None or (self._recording is not None and self._recording.started):
             id = self._recording.add(body, last=True) if self._recording is not None else None
             await self._write(event(body, id))
-        if self.response.done():
+        if self._response is not None:
             return
         if self._stream is None:
-            self.response.set_result(json_answer(status, body))
+            self._settle(json_answer(status, body))
         else:
             await self._end(self._stream)
 
@@ -91,12 +115,12 @@ class Answer:
         await self._fall_silent()
         if self._stream is not None:
             await self._end(self._stream)
-        elif not self.response.done():
-            self.response.set_result(web.Response(headers=STREAM_HEADERS))
+        elif self._response is None:
+            self._settle(web.Response(headers=STREAM_HEADERS))
 
     async def release(self) -> None:
         """End the connection before the answer, where the client can fetch the rest (2025-11-25, polling)."""
-        if self._recording is None or not self._recording.polls or not self.may_stream or self.response.done():
+        if self._recording is None or not self._recording.polls or not self.may_stream or self._response is not None:
             return
         await self._fall_silent()
         if self._stream is None:
@@ -117,11 +141,11 @@ class Answer:
                     await stream.write_eof()
             except (ConnectionError, TimeoutError):
                 self._gone = True
-        if not self.response.done():
-            self.response.set_result(stream)
+        if self._response is None:
+            self._settle(stream)
 
     async def _write(self, data: bytes) -> None:
-        async with self._lock:
+        async with self._locked():
             if self._gone:
                 return
             try:
@@ -133,6 +157,12 @@ class Answer:
             except (ConnectionError, TimeoutError):
                 # The client left. In the handshake era its call goes on all the same (Transports, disconnection).
                 self._gone = True
+
+    def _locked(self) -> asyncio.Lock:
+        """One writer at a time: what a call says, and that it is alive."""
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        return self._lock
 
     async def _open(self) -> None:
         stream = web.StreamResponse(headers=STREAM_HEADERS)
@@ -153,7 +183,7 @@ class Answer:
     async def _fall_silent(self) -> None:
         """No more comments; one that is being written, which may open the stream, is written to its end."""
         if isinstance(self._heart, asyncio.Task):
-            async with self._lock:
+            async with self._locked():
                 self._stop_beating()
         self._stop_beating()
 

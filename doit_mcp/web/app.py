@@ -9,6 +9,7 @@ from aiohttp import web
 
 from ..auth.gate import Auth, open_auth
 from ..doit.upstream import Upstream, open_session
+from ..metrics import Metrics
 from ..server.context import Shared
 from ..server.hub import Hub
 from ..server.replay import Replays
@@ -21,6 +22,7 @@ from ..settings import Settings
 from . import health, keys, sse, streamable, wellknown
 from .access import endpoint, finish_headers, guard
 from .connect import connector
+from .observe import observe
 from .offers import Make, Offers
 from .streams import Streams
 
@@ -39,7 +41,7 @@ def build(
     *outside* connects the application with the world (who may call, how the DoiT API is reached) while it runs;
     changes that are published on *hub* reach those who listen.
     """
-    app = web.Application(middlewares=[guard], client_max_size=settings.max_body)
+    app = web.Application(middlewares=[observe, guard], client_max_size=settings.max_body)
     app[keys.SETTINGS] = settings
     app[keys.HOSTS], app[keys.ORIGINS] = settings.hosts, settings.origins
     app[keys.STREAMS] = Streams(settings.streams_per_principal)
@@ -52,7 +54,14 @@ def build(
         ended=lambda session: replays.forget(session.id),
     )
     hub = Hub() if hub is None else hub
-    app[keys.SHARED] = Shared(hub, Seals.derived(settings.exchange_secret), Tasks(hub))
+    app[keys.METRICS] = metrics = _metrics(app)
+    app[keys.SHARED] = Shared(
+        hub,
+        Seals.derived(settings.exchange_secret),
+        Tasks(hub),
+        settings.console_base,
+        tool_called=metrics.tool_call,
+    )
     app[keys.OFFERS] = Offers(make_offer)
     app[keys.DRAINING] = asyncio.Event()
     app.on_response_prepare.append(finish_headers)
@@ -60,6 +69,18 @@ def build(
     app.on_shutdown.append(_drain)
     _route(app)
     return app
+
+
+def _metrics(app: web.Application) -> Metrics:
+    return Metrics(
+        {
+            "sessions": ("Sessions of the handshake era", lambda: len(app[keys.SESSIONS])),
+            "streams": ("Open event streams", lambda: app[keys.STREAMS].open),
+            "calls_in_flight": ("Requests that are being answered", lambda: app[keys.WORK].slots.in_use),
+            "tasks": ("Tasks that are kept", lambda: len(app[keys.SHARED].tasks)),
+            "listeners": ("Who waits for changes", lambda: len(app[keys.SHARED].hub)),
+        }
+    )
 
 
 def _route(app: web.Application) -> None:
@@ -74,6 +95,7 @@ def _route(app: web.Application) -> None:
         [
             web.get("/healthz", health.alive, allow_head=False),
             web.get("/readyz", health.ready, allow_head=False),
+            web.get("/metrics", health.metrics, allow_head=False),
         ]
     )
 
@@ -82,7 +104,7 @@ async def identity_and_api(app: web.Application) -> AsyncIterator[None]:
     """The identity provider and the DoiT API, over one pool of connections."""
     settings = app[keys.SETTINGS]
     async with open_session() as http:
-        upstream = Upstream(http, settings.doit_api_base)
+        upstream = Upstream(http, settings.doit_api_base, count=app[keys.METRICS].upstream)
         async with open_auth(
             resource_url=settings.resource_url,
             auth_server_url=settings.auth_server_url,

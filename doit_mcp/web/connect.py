@@ -17,7 +17,7 @@ from .keys import ConnectFor
 def connector(upstream: Upstream, auth: Auth) -> ConnectFor:
     """How each caller's calls reach the API."""
 
-    def connect_for(principal: Principal, name: str, caller: Caller, report: Report) -> Doit:
+    def connect_for(principal: Principal, name: str, caller: Caller, report: Report, seconds: float) -> Doit:
         credential = auth.credential(principal)
 
         async def give(*, fresh: bool = False) -> str:
@@ -26,6 +26,6 @@ def connector(upstream: Upstream, auth: Auth) -> ConnectFor:
             except UpstreamCredentialError as error:
                 raise CredentialError(error.kind, str(error), error.retry_after) from error
 
-        return connect(upstream, give, principal.customer, name, caller, report)
+        return connect(upstream, give, principal.customer, name, caller, report, seconds)
 
     return connect_for

@@ -6,6 +6,8 @@ from aiohttp import web
 
 from . import keys
 
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
 
 async def alive(request: web.Request) -> web.Response:
     """The process answers; nothing outside matters."""
@@ -18,3 +20,8 @@ async def ready(request: web.Request) -> web.Response:
     good = all(checks.values())
     body = {"status": "ok" if good else "unavailable", "checks": checks}
     return web.json_response(body, status=200 if good else 503)
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """The numbers in Prometheus text form; for the operator's network, not for the public route."""
+    return web.Response(body=request.app[keys.METRICS].text(), headers={"Content-Type": METRICS_TYPE})

@@ -10,12 +10,14 @@ from aiohttp import web
 
 from ..auth.principal import Principal
 from ..doit import Doit
+from ..metrics import Metrics
 from ..protocol.inbound import Caller
 from ..server.context import Offer, Report, Shared
 from ..server.replay import Replays
 from ..server.sessions import Sessions
 from ..server.work import Work
 from ..settings import Settings
+from ..trace import Trace
 from .offers import Offers
 from .streams import Streams
 
@@ -23,8 +25,8 @@ from .streams import Streams
 class ConnectFor(Protocol):
     """How the calls of a caller reach the DoiT API."""
 
-    def __call__(self, principal: Principal, name: str, caller: Caller, report: Report) -> Doit:
-        """The API for one call, as this principal."""
+    def __call__(self, principal: Principal, name: str, caller: Caller, report: Report, seconds: float) -> Doit:
+        """The API for one call, as this principal, which may take so many seconds."""
 
 
 class Doorman(Protocol):
@@ -43,6 +45,7 @@ HOSTS: web.AppKey[frozenset[str]] = web.AppKey("hosts")
 ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("origins")
 AUTHENTICATOR: web.AppKey[Doorman] = web.AppKey("authenticator")
 CONNECTOR: web.AppKey[ConnectFor] = web.AppKey("connector")
+METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 SESSIONS = web.AppKey("sessions", Sessions)
 STREAMS = web.AppKey("streams", Streams)
 REPLAYS = web.AppKey("replays", Replays)
@@ -54,3 +57,4 @@ DRAINING = web.AppKey("draining", asyncio.Event)
 READY: web.AppKey[Callable[[], bool]] = web.AppKey("ready")
 
 OFFER = web.RequestKey("offer", Offer)
+TRACE = web.RequestKey("trace", Trace)

@@ -64,18 +64,28 @@ async def _enveloped(request: web.Request, principal: Principal, item: Message) 
     if item.method in AT_ONCE:
         return json_answer(*await answer(_context(request, principal, caller, NOWHERE), item))
     reply = _answer(request)
-    place: Any = request.app[keys.WORK].slots.place(principal.owner)
     if item.method == LISTEN:
         if not reply.may_stream:
             raise Refused(406, f"Accept must allow {EVENTS} for {LISTEN}")
-        place = request.app[keys.STREAMS].place(principal.owner)
-    # The connection is the request: when it goes, this handler is cancelled, and the work with it (Cancellation).
-    with place:
-        try:
-            await reply.finish(*await answer(_context(request, principal, caller, reply), item))
-        finally:
-            reply.abandon()
-    return await reply.response
+        with request.app[keys.STREAMS].place(principal.owner):
+            return await _while_connected(request, principal, caller, reply, item)
+    slots = request.app[keys.WORK].slots
+    slots.take(principal.owner)
+    try:
+        return await _while_connected(request, principal, caller, reply, item)
+    finally:
+        slots.give_back(principal.owner)
+
+
+async def _while_connected(
+    request: web.Request, principal: Principal, caller: Caller, reply: Answer, item: Request
+) -> web.StreamResponse:
+    """The connection is the request: when it goes, this handler is cancelled, and the work with it (Cancellation)."""
+    try:
+        await reply.finish(*await answer(_context(request, principal, caller, reply), item))
+        return await reply.settled()
+    finally:
+        reply.abandon()
 
 
 async def _handshaken(request: web.Request, principal: Principal, item: Message) -> web.StreamResponse:
@@ -167,7 +177,7 @@ async def _answered(
 async def _left_or_answered(reply: Answer) -> web.StreamResponse:
     """What the work has delivered; it goes on when the client leaves (Transports, Sending Messages to the Server)."""
     try:
-        return await reply.response
+        return await reply.settled()
     except asyncio.CancelledError:
         reply.abandon()
         raise

@@ -10,6 +10,7 @@ import orjson
 from doit_mcp.catalogue import answers
 from doit_mcp.catalogue.call import CannotAsk, Question
 from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.catalogue.results import MemoryResults, Results
 from doit_mcp.catalogue.tools import Content, Tool
 from doit_mcp.doit import Doit
 from doit_mcp.protocol.jsonrpc import JsonObject
@@ -22,6 +23,8 @@ class Caller:
     def __init__(self, api: Recorder) -> None:
         self.doit = Doit.of(api)
         self.capabilities: JsonObject = {}
+        self.owner, self.now, self.console = "somebody", 1_790_000_000.0, "https://console.example"
+        self.results: Results = MemoryResults()
         self.steps: list[tuple[float, str]] = []
 
     async def progress(self, done: float, total: float | None = None, message: str = "") -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalogue.costs import cost_config, months_of, sums, top_of
+from doit_mcp.catalogue.cells import months_of
+from doit_mcp.catalogue.costs import cost_config, sums, top_of
 from doit_mcp.doit.errors import ApiError
+from doit_mcp.doit.operation import Request
 from tests.doit.recorder import Recorder
 
 from .caller import TOOLS, call
@@ -32,14 +34,54 @@ async def test_it_asks_the_query_of_the_old_server() -> None:
                     "limit": {"metric": {"type": "basic", "value": "cost"}, "sort": "desc", "value": 2},
                 }
             ],
-            "currency": "USD",
             "filters": [{"id": "cloud_provider", "type": "fixed", "mode": "is", "values": ["amazon-web-services"]}],
         }
     }
     found = result["structuredContent"]
     assert found["rowCount"] == 1 and found["rows"] == [["EC2", "2026", "11", 5.0]] and found["columns"] == COLUMNS
-    assert found["total"] == {"shown": 5.0, "other": 0.0, "all": 5.0} and found["currency"] == "USD"
+    assert found["total"] == {"shown": 5.0, "other": 0.0, "all": 5.0} and "currency" in found and found["currency"] is None
     assert found["period"] == {"months": 3, "first": "2026-11", "last": "2026-11"}
+
+
+async def test_the_currency_is_the_asked_one_or_the_customers_own() -> None:
+    api = Recorder({"result": {"schema": COLUMNS, "rows": []}})
+    asked = (await call("cost_breakdown", api, groupBy="cloud", currency="eur"))["structuredContent"]
+    assert asked["currency"] == "EUR" and (api.requests[0].body or {})["config"]["currency"] == "EUR"
+
+    def answer(request: Request) -> Any:
+        customer = {"id": "acme", "settings": {"currency": "GBP"}}
+        return customer if "customers" in request.path else {"result": {"schema": COLUMNS, "rows": []}}
+
+    api = Recorder(answer)
+    api.tenant = "acme"
+    own = (await call("cost_breakdown", api, groupBy="cloud"))["structuredContent"]
+    assert own["currency"] == "GBP"
+    assert sorted(request.path for request in api.requests) == [
+        *("/analytics/v1/reports/query", "/customers/v1/customers/acme"),
+    ]
+
+
+@pytest.mark.parametrize("customer", [ApiError("", kind="forbidden", status=403), {}, {"settings": {"currency": "XXX"}}])
+async def test_a_currency_that_cannot_be_had_is_null(customer: Any) -> None:
+    def answer(request: Request) -> Any:
+        return customer if "customers" in request.path else {"result": {"schema": COLUMNS, "rows": []}}
+
+    api = Recorder(answer)
+    api.tenant = "acme"
+    for name, arguments in (("cost_breakdown", {"groupBy": "cloud"}), ("run_query", {"config": {}})):
+        found = (await call(name, api, **arguments))["structuredContent"]
+        assert "currency" in found and found["currency"] is None
+
+
+async def test_run_query_states_the_currency_too() -> None:
+    def answer(request: Request) -> Any:
+        return {"settings": {"currency": "ILS"}} if "customers" in request.path else {"result": {}}
+
+    api = Recorder(answer)
+    api.tenant = "acme"
+    assert (await call("run_query", api, config={}))["structuredContent"]["currency"] == "ILS"
+    asked = await call("run_query", api, config={"currency": "USD"})
+    assert asked["structuredContent"]["currency"] == "USD" and len(api.requests) == 3
 
 
 @pytest.mark.parametrize(("group", "dimension"), [("project", "project_id"), ("cloud", "cloud_provider")])
@@ -82,7 +124,7 @@ async def test_an_answer_with_other_columns_is_passed_on() -> None:
     found = (await call("cost_breakdown", Recorder({"result": odd}), groupBy="cloud"))["structuredContent"]
     assert found == {
         **{"rowCount": 2, "rows": odd["rows"], "columns": odd["schema"]},
-        **{"currency": "USD", "period": {"months": 1}},
+        **{"currency": None, "period": {"months": 1}},
     }
 
 

@@ -95,7 +95,7 @@ async def test_costs_are_broken_down_with_their_rest(ask: Ask) -> None:
     assert len(found["groups"]) == 3 and found["rowCount"] == len(found["rows"]) == 6
     assert everything["total"]["other"] == 0.0
     assert abs(found["total"]["all"] - everything["total"]["all"]) < 0.05
-    assert found["total"]["other"] > 0 and found["currency"] == "USD" and found["period"]["months"] == 2
+    assert found["total"]["other"] > 0 and "currency" in found and found["period"]["months"] == 2
     assert found["period"]["first"] < found["period"]["last"]
     assert len((await ask("cost_breakdown", groupBy="cloud", cloud="aws"))["groups"]) == 1
     assert (await ask("cost_breakdown", groupBy="project"))["groups"]

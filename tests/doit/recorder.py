@@ -15,6 +15,8 @@ class Recorder:
     A function among them makes the answer from the request.
     """
 
+    tenant = ""
+
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers) or [{}]
         self.requests: list[Request] = []

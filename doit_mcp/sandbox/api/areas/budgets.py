@@ -11,8 +11,9 @@ from ..answers import JsonObject, answer, bad
 from ..costs.budgets import Standing, scope_of, standing
 from ..costs.calendar_days import day_of_millis, millis_of, start_of
 from ..costs.dimensions import answered
-from ..resources import made, owner_of, removed
+from ..resources import made, owner_of
 from ..resources import records as kept
+from ..resources import removed
 from ..routes import Route
 from ..schemas import BUDGET_BODY
 from ..tenants import Ask, Records, added, existing, newest_first

@@ -1,0 +1,101 @@
+"""Keeping the table of a large answer, so that query_result can show other sides of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from ..protocol.jsonrpc import JsonObject
+from ..protocol.schema import of_type
+from .call import Call
+from .currencies import StatedCurrency, with_currency
+from .tools import Content, Tool
+
+FEW_ROWS = 50
+LARGE = 20_000
+"""Characters of an answer's JSON from which on its table is kept. Answers are cut at 30,000."""
+HANDLE: JsonObject = {"type": "string", "description": "For query_result: the whole table, kept for half an hour."}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Named columns ({name, type}) and rows with a cell for each; *about* says where it came from."""
+
+    columns: list[JsonObject]
+    rows: list[list[Any]]
+    about: JsonObject = field(default_factory=dict)
+
+
+TableOf = Callable[[JsonObject], "Table | None"]
+
+
+async def keep(call: Call, table: Table) -> str | None:
+    """The handle under which *table* is kept; None where it is too large for that."""
+    data = orjson.dumps({"columns": table.columns, "rows": table.rows, "about": table.about})
+    return await call.results.put(call.owner, data)
+
+
+async def kept(call: Call, handle: str) -> Table | None:
+    """The table under *handle*; None if this caller has none there, or no longer."""
+    data = await call.results.get(call.owner, handle)
+    return None if data is None else Table(**orjson.loads(data))
+
+
+def keeping(tool: Tool, table_of: TableOf, *, currency: bool = False) -> Tool:
+    """*tool*, whose large answers have a handle to their table; with *currency* its answers state the currency."""
+
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+        config = arguments.get("config")
+        if currency and not (isinstance(config, dict) and config.get("currency")):
+            result, own = await with_currency(call.doit, None, tool.run(call, arguments))
+            if isinstance(result, Content):
+                return result
+            stated: JsonObject = {**result, "currency": own}
+            return await _with_handle(call, tool, stated, table_of)
+        result = await tool.run(call, arguments)
+        return result if isinstance(result, Content) else await _with_handle(call, tool, result, table_of)
+
+    schema = tool.output_schema or {"type": "object", "properties": {}}
+    properties: JsonObject = {**schema["properties"], "handle": HANDLE}
+    if currency:
+        properties["currency"] = of_type(StatedCurrency)
+    return replace(
+        tool,
+        run=run,
+        output_schema={**schema, "properties": properties},
+        narrow=f"{tool.narrow} Where there is a handle, query_result groups, filters and sorts the whole table.",
+    )
+
+
+async def _with_handle(call: Call, tool: Tool, result: JsonObject, table_of: TableOf) -> JsonObject:
+    table = table_of(result)
+    if table is None or len(table.rows) < FEW_ROWS or len(orjson.dumps(result)) < LARGE:
+        return result
+    about = {"tool": tool.name, **{name: result[name] for name in ("currency", "period") if name in result}}
+    handle = await keep(call, replace(table, about=about))
+    return {**result, "handle": handle} if handle else result
+
+
+def of_query(answer: JsonObject) -> Table | None:
+    """The table of a query's answer."""
+    return _table(answer.get("columns"), answer.get("rows"))
+
+
+def of_report(answer: JsonObject) -> Table | None:
+    """The table of a report's results."""
+    result = answer.get("result")
+    return _table(result.get("schema"), result.get("rows")) if isinstance(result, dict) else None
+
+
+def _table(columns: Any, rows: Any) -> Table | None:
+    """What fits together of *columns* and *rows*; None if there are none, or two columns have one name."""
+    if not isinstance(columns, list) or not isinstance(rows, list):
+        return None
+    names = [column.get("name") for column in columns if isinstance(column, dict)]
+    if len(set(map(str, names))) != len(columns) or not all(isinstance(name, str) and name for name in names):
+        return None
+    whole = [row for row in rows if isinstance(row, list) and len(row) == len(columns)]
+    return Table([{"name": one["name"], "type": str(one.get("type") or "")} for one in columns], whole)

@@ -1,0 +1,141 @@
+"""Library: what has an address of its own here; single things of the API, and guides."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+
+from ..doit.errors import ApiError
+from ..protocol.jsonrpc import JsonObject
+from . import suggestions
+from .call import Call
+from .currencies import own_currency
+from .guides import QUERIES, TERMS
+from .invisible import visible
+from .kinds import KIND_NAMED
+from .parts import together
+from .prompts import Complete
+from .readings import Readings
+from .resources import NoResource, Resource, Template
+from .rows import cut
+
+MOST = 100_000
+"""Characters of a document; longer lists in it are cut and it says so."""
+JSON = "application/json"
+
+
+def as_json(value: JsonObject) -> JsonObject:
+    """*value* as a resource's contents."""
+    shown, cuts = cut(value, MOST)
+    if cuts:
+        shown = {**shown, "cut": cuts}
+    text = visible(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+    if len(text) > 2 * MOST:
+        raise NoResource("it is too large to be read as one document")
+    return {"text": text}
+
+
+async def customer(call: Call) -> JsonObject:
+    """Whom the caller acts for."""
+    tenant = call.doit.tenant
+    work: dict[str, Awaitable[Any]] = {
+        "user": call.doit.auth.validate_user(),
+        "currency": own_currency(call.doit),
+    }
+    if tenant:
+        work["customer"] = Readings.of(call.doit).customer(customerId=tenant)
+    parts = await together(work)
+    if "user" not in parts.found and "customer" not in parts.found:
+        raise next(iter(parts.failed.values()))
+    return as_json({"id": tenant or None, **parts.found} | ({"failed": parts.failures} if parts.failed else {}))
+
+
+def guide(text: str) -> Callable[[Call], Awaitable[JsonObject]]:
+    """A reader of a fixed text."""
+
+    async def read(call: Call) -> JsonObject:
+        return {"text": text}
+
+    return read
+
+
+RESOURCES: tuple[Resource, ...] = (
+    Resource(
+        "doit://customer",
+        "customer",
+        "Customer",
+        "The signed-in user, and the customer whose data all tools show, with its currency.",
+        JSON,
+        customer,
+    ),
+    Resource(
+        "doit://guide/queries",
+        "guide-queries",
+        "How to write queries",
+        "How run_query's periods, groups, filters, metrics and forecasts are written, with examples.",
+        "text/markdown",
+        guide(QUERIES),
+        len(QUERIES.encode()),
+    ),
+    Resource(
+        "doit://guide/terms",
+        "guide-terms",
+        "What the words mean",
+        "What allocations, anomalies, commitments, budgets and metrics are in DoiT Cloud Intelligence.",
+        "text/markdown",
+        guide(TERMS),
+        len(TERMS.encode()),
+    ),
+)
+
+
+def of_kind(kind_name: str, plural: str, title: str, description: str) -> Template:
+    """The address template of one kind of things."""
+    kind = KIND_NAMED[kind_name]
+
+    async def read(call: Call, variables: Mapping[str, str]) -> JsonObject:
+        identifier = variables["id"]
+        row = await _or_nothing(kind.one(call, identifier))
+        return as_json({**row, "console": kind.url(call, row, identifier)})
+
+    complete: dict[str, Complete] = {"id": suggestions.thing(kind_name)}
+    return Template(f"doit://{plural}/{{id}}", kind_name, title, description, JSON, read, complete)
+
+
+async def dimension(call: Call, variables: Mapping[str, str]) -> JsonObject:
+    """A dimension with its values."""
+    if variables["type"] not in suggestions.DIMENSION_TYPES:
+        raise NoResource(variables["type"])
+    return as_json(await _or_nothing(Readings.of(call.doit).dimension(type=variables["type"], id=variables["id"])))
+
+
+async def _or_nothing(work: Awaitable[JsonObject]) -> JsonObject:
+    """What *work* gives; NoResource for an id that is none, or leads nowhere."""
+    try:
+        return await work
+    except ApiError as error:
+        if error.kind in ("missing", "argument"):
+            raise NoResource(error.reason) from error
+        raise
+
+
+TEMPLATES: tuple[Template, ...] = (
+    of_kind("report", "reports", "Report", "A saved report with its results."),
+    of_kind("budget", "budgets", "Budget", "A budget: amount, spent so far, what it covers, thresholds."),
+    of_kind("anomaly", "anomalies", "Anomaly", "A cost anomaly with its SKUs and resources."),
+    of_kind("invoice", "invoices", "Invoice", "An invoice with its line items."),
+    of_kind("ticket", "tickets", "Ticket", "A support ticket."),
+    of_kind("allocation", "allocations", "Allocation", "An allocation: the rules that say which costs are whose."),
+    of_kind("incident", "incidents", "Cloud incident", "An incident of a cloud provider."),
+    Template(
+        "doit://dimensions/{type}/{id}",
+        "dimension",
+        "Dimension",
+        "A dimension of the billing data with the values that filters can use.",
+        JSON,
+        dimension,
+        {"type": suggestions.of(*suggestions.DIMENSION_TYPES), "id": suggestions.dimension_id},
+    ),
+)

@@ -1,0 +1,71 @@
+"""Several questions to the API at once, where one that fails does not take the others with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..doit.errors import ApiError
+from ..protocol.jsonrpc import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What came of the parts: answers and errors by the parts' names."""
+
+    found: Mapping[str, Any]
+    failed: Mapping[str, ApiError] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> list[JsonObject]:
+        """The parts that failed, and why, as an answer shows them."""
+        return [{"part": name, "why": why(error)} for name, error in self.failed.items()]
+
+    def or_raise(self) -> Parts:
+        """Itself, if any part has an answer. Raises the error that says most if all failed."""
+        if self.found or not self.failed:
+            return self
+        raise next((error for error in self.failed.values() if error.kind == "credential"), None) or next(
+            (error for error in self.failed.values() if error.kind != "forbidden"), next(iter(self.failed.values()))
+        )
+
+
+async def together(parts: Mapping[str, Awaitable[Any]], seconds: float | None = None) -> Parts:
+    """All *parts* at once; those that take longer than *seconds* fail by timeout."""
+    found: dict[str, Any] = {}
+    failed: dict[str, ApiError] = {}
+
+    async def one(name: str, work: Awaitable[Any]) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                found[name] = await work
+        except ApiError as error:
+            failed[name] = error
+        except TimeoutError:
+            failed[name] = ApiError("it took too long", kind="timeout")
+
+    async with asyncio.TaskGroup() as group:
+        for name, work in parts.items():
+            group.create_task(one(name, work))
+    # In the order of the question, whatever came first.
+    return Parts(
+        {name: found[name] for name in parts if name in found}, {name: failed[name] for name in parts if name in failed}
+    )
+
+
+WORDS = {
+    "credential": "the sign-in is no longer accepted",
+    "forbidden": "the signed-in user lacks the permission",
+    "missing": "it does not exist for this customer",
+    "rate": "too many requests",
+    "timeout": "no answer in time",
+    "network": "the API could not be reached",
+}
+
+
+def why(error: ApiError) -> str:
+    """An error in a few words."""
+    said = error.reason.rstrip(".") or WORDS.get(error.kind, "the API could not answer")
+    return f"{said} (HTTP {error.status})" if error.status else said

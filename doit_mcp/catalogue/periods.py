@@ -1,0 +1,100 @@
+"""Spans of days, as people name them and as queries want them."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from ..doit.errors import ApiError
+from ..doit.report_config import Config, Span
+from ..protocol.jsonrpc import JsonObject
+
+FORM = r"^\d{4}-\d{2}(-\d{2}/\d{4}-\d{2}-\d{2})?$"
+LONGEST = 1100
+"""Days of a period; three years."""
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days from *first* to *last*, both included."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        """How many."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def span(self) -> Span:
+        """The period as a query's customTimeRange."""
+        return {"from": f"{self.first.isoformat()}T00:00:00Z", "to": f"{self.last.isoformat()}T23:59:59Z"}
+
+    @property
+    def shown(self) -> JsonObject:
+        """The period as an answer shows it."""
+        return {"from": self.first.isoformat(), "to": self.last.isoformat(), "days": self.days}
+
+    def before(self) -> Period:
+        """The period just before: whole months before whole months, else as many days."""
+        end = self.first - DAY
+        if self == Period(self.first.replace(day=1), month_of(self.last).last):
+            months = 12 * (self.last.year - self.first.year) + self.last.month - self.first.month
+            return Period(months_back(end.replace(day=1), months), end)
+        return Period(end - (self.days - 1) * DAY, end)
+
+
+def today_of(now: float) -> date:
+    """The day of a moment in epoch seconds, UTC."""
+    return datetime.fromtimestamp(now, UTC).date()
+
+
+def months_back(first: date, months: int) -> date:
+    """The first day of the month that is *months* before that of *first*."""
+    year, month = divmod(12 * first.year + first.month - 1 - months, 12)
+    return date(year, month + 1, 1)
+
+
+def month_of(day: date) -> Period:
+    """The month that holds *day*."""
+    return Period(day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1]))
+
+
+def quarter_of(day: date) -> Period:
+    """The quarter of the calendar year that holds *day*."""
+    first = date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
+    return Period(first, month_of(first.replace(month=first.month + 2)).last)
+
+
+def year_of(day: date) -> Period:
+    """The calendar year that holds *day*."""
+    return Period(date(day.year, 1, 1), date(day.year, 12, 31))
+
+
+def read(text: str, name: str) -> Period:
+    """A period written as a month (2026-08) or as two days (2026-08-01/2026-08-15). Raises ApiError naming *name*."""
+    first, _, last = text.partition("/")
+    try:
+        if not re.fullmatch(FORM, text):
+            raise ValueError(text)
+        found = Period(date.fromisoformat(first), date.fromisoformat(last)) if last else month_of(_month(first))
+    except ValueError:
+        raise ApiError(
+            f"{name}: must be a month such as 2026-08 or two days such as 2026-08-01/2026-08-15", kind="argument"
+        ) from None
+    if not 1 <= found.days <= LONGEST:
+        raise ApiError(f"{name}: must have from 1 to {LONGEST} days, the first day first", kind="argument")
+    return found
+
+
+def _month(text: str) -> date:
+    return date.fromisoformat(f"{text}-01")
+
+
+def over(config: Config, period: Period) -> Config:
+    """*config* for exactly this period."""
+    return {**config, "timeRange": {"mode": "custom"}, "customTimeRange": period.span}

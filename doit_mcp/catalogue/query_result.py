@@ -1,0 +1,73 @@
+"""query_result: other sides of a large answer that was kept, without asking the API again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypedDict
+
+from ..protocol.jsonrpc import JsonObject
+from ..protocol.schema import Length, Range
+from . import slices
+from .call import Call
+from .keeping import Table, kept
+from .slices import Aggregate, Condition
+from .tools import ToolError
+
+MOST_CSV = 50_000
+
+Column = Annotated[str, Length(1, 300)]
+
+
+class Slice(TypedDict, total=False):
+    """A part of a kept table."""
+
+    rowCount: Annotated[int, "Rows of the whole selection; rows has some of them."]
+    columns: list[JsonObject]
+    rows: list[list[Any]]
+    csv: Annotated[str, "Instead of rows, if asked for."]
+    shown: Annotated[int, "How many rows are given, behind those that were skipped."]
+    total: Annotated[JsonObject, "Sums over the whole selection, by column."]
+    source: Annotated[JsonObject, "Which tool the table came from, its currency and period."]
+
+
+async def query_result(
+    call: Call,
+    *,
+    handle: Annotated[str, "The handle in an earlier answer of a cost tool.", Length(1, 200)],
+    filters: Annotated[list[Condition] | None, "Only rows that meet all of these.", Length(maximum=20)] = None,
+    groupBy: Annotated[list[Column] | None, "Columns to group by; numbers are put together.", Length(1, 10)] = None,
+    aggregate: Annotated[Aggregate, "How numbers are put together."] = "sum",
+    sortBy: Annotated[Column | None, "Column to sort by; cost, if there is one."] = None,
+    sortOrder: Annotated[Literal["desc", "asc"], "desc: the largest first."] = "desc",
+    top: Annotated[int, "How many rows.", Range(1, 1000)] = 50,
+    skip: Annotated[int, "Rows to leave out at the beginning.", Range(0, 1_000_000)] = 0,
+    format: Annotated[Literal["table", "csv"], "csv gives text for a spreadsheet."] = "table",
+) -> Annotated[JsonObject, Slice]:
+    """Group, filter, sort or export the whole table behind a cost answer that had a handle, without querying again."""
+    table = await kept(call, handle)
+    if table is None:
+        raise ToolError(
+            "handle: there is no such result, or no longer (results are kept for half an hour). Run the cost tool again"
+            " and use the handle in its answer."
+        )
+    chosen = slices.filtered(table, filters or ())
+    if groupBy:
+        chosen = slices.grouped(chosen, groupBy, aggregate)
+    if order := sortBy or _usual(chosen):
+        chosen = slices.ordered(chosen, order, descending=sortOrder == "desc")
+    part = slices.tidy(Table(chosen.columns, chosen.rows[skip : skip + top], chosen.about))
+    found: JsonObject = {
+        "rowCount": len(chosen.rows),
+        "columns": part.columns,
+        "shown": len(part.rows),
+        "total": slices.totals(chosen) if aggregate in ("sum", "count") or not groupBy else {},
+        "source": table.about,
+    }
+    if format == "table":
+        return found | {"rows": part.rows}
+    text, rows = slices.as_csv(part, MOST_CSV)
+    return found | {"csv": text, "shown": rows}
+
+
+def _usual(table: Table) -> str | None:
+    measures = slices.measures_of(table)
+    return next((name for name in ("cost", "change", *measures) if name in measures), None)

@@ -1,0 +1,88 @@
+"""Results: large answers that are kept for a while under a handle, to be asked about again without the API."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+LIFE_S = 1800.0
+MOST_BYTES = 4 << 20
+"""Of one result; a larger one is not kept."""
+PER_OWNER = 20
+OWNER_BYTES = 16 << 20
+TOTAL_BYTES = 256 << 20
+
+
+class Results(Protocol):
+    """Where results are kept. Each belongs to its owner, who alone can have it back."""
+
+    async def put(self, owner: str, data: bytes) -> str | None:
+        """Keep *data*; the handle that leads to it for half an hour or less, None where it is too large to keep."""
+
+    async def get(self, owner: str, handle: str) -> bytes | None:
+        """What was kept for this *owner* under this *handle*; None if there is nothing, or no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    owner: str
+    data: bytes
+    ends: float
+
+
+class MemoryResults:
+    """Results in this process. The oldest make room: first the owner's own, then anybody's."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        ids: Callable[[], str] = lambda: secrets.token_urlsafe(18),
+        *,
+        life: float = LIFE_S,
+        most_bytes: int = MOST_BYTES,
+        per_owner: int = PER_OWNER,
+        owner_bytes: int = OWNER_BYTES,
+        total_bytes: int = TOTAL_BYTES,
+    ) -> None:
+        self._clock, self._ids, self._life = clock, ids, life
+        self._most, self._per_owner, self._owner_bytes, self._total = most_bytes, per_owner, owner_bytes, total_bytes
+        # Oldest first, so the first ones are also those that end first.
+        self._entries: dict[str, _Entry] = {}
+        self._size = 0
+
+    async def put(self, owner: str, data: bytes) -> str | None:
+        """Keep *data* for *owner*."""
+        if len(data) > min(self._most, self._owner_bytes, self._total):
+            return None
+        self._forget_old()
+        own = [handle for handle, entry in self._entries.items() if entry.owner == owner]
+        held = sum(len(self._entries[handle].data) for handle in own)
+        while own and (len(own) >= self._per_owner or held + len(data) > self._owner_bytes):
+            held -= len(self._entries[own[0]].data)
+            self._drop(own.pop(0))
+        while self._entries and self._size + len(data) > self._total:
+            self._drop(next(iter(self._entries)))
+        handle = self._ids()
+        self._entries[handle] = _Entry(owner, data, self._clock() + self._life)
+        self._size += len(data)
+        return handle
+
+    async def get(self, owner: str, handle: str) -> bytes | None:
+        """What was kept."""
+        self._forget_old()
+        entry = self._entries.get(handle)
+        return entry.data if entry is not None and entry.owner == owner else None
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        while self._entries:
+            handle, entry = next(iter(self._entries.items()))
+            if entry.ends > now:
+                return
+            self._drop(handle)
+
+    def _drop(self, handle: str) -> None:
+        self._size -= len(self._entries.pop(handle).data)

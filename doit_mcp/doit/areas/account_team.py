@@ -1,0 +1,21 @@
+"""AccountTeam: who looks after the customer at DoiT."""
+
+from typing import Annotated, TypedDict
+
+from ...protocol.schema import JsonObject
+from ..operation import Area, get
+
+
+class Team(TypedDict, total=False):
+    """The account team."""
+
+    accountManagers: Annotated[list[JsonObject], "Each with name, role, email and calendlyLink (to book a meeting)."]
+
+
+class AccountTeam(Area):
+    """Account team: DoiT's account managers, contacts, whom to ask, booking a meeting."""
+
+    @get("/customers/v1/accountTeam", items="accountManagers")
+    async def list_account_team(self) -> Annotated[JsonObject, Team]:
+        """List the people at DoiT who look after this customer, with e-mail address and booking link."""
+        ...

@@ -1,0 +1,58 @@
+"""Billing Explainer: from the cloud's bill to DoiT's invoice."""
+
+from typing import Annotated, TypedDict
+
+from ...protocol.schema import JsonObject, Pattern
+from ..operation import Area, get
+
+SUMMARY = (
+    "summary: aws, doit and awsWithoutDoit, each with serviceCharges, discounts, tax, supportCharges, credits, savings, "
+    "otherCharges, refunds and total; service and account: where doit and aws differ. Amounts are decimal text"
+)
+NARROW = "It cannot be split: open the invoice in the DoiT console."
+
+
+class PayerExplainer(TypedDict, total=False):
+    """A month's cost of each payer, explained."""
+
+    customerId: str
+    invoiceMonth: str
+    updateTime: Annotated[str, "RFC 3339."]
+    payers: Annotated[JsonObject, f"By payer account, with payerId, friendlyName and {SUMMARY}."]
+    doitCredits: JsonObject
+    invoiceAdjustments: JsonObject
+
+
+class InvoiceExplainer(TypedDict, total=False):
+    """An invoice, explained."""
+
+    customerId: str
+    billingProfileId: str
+    invoiceNumber: str
+    invoiceMonth: str
+    summary: Annotated[JsonObject, "aws, doit and awsWithoutDoit, each with charges, discounts, credits and total."]
+    service: Annotated[JsonObject, "Where doit and aws differ, by service."]
+    account: Annotated[JsonObject, "Where doit and aws differ, by account."]
+
+
+class BillingExplainer(Area):
+    """Billing explainer: why an AWS invoice differs from the AWS bill, discounts, credits, savings with DoiT."""
+
+    @get("/billing/v1/billing-explainers/{invoiceMonth}", narrow=NARROW)
+    async def get_billing_explainer_per_payer(
+        self, *, invoiceMonth: Annotated[str, "YYYY-MM", Pattern(r"^\d{4}-(0[1-9]|1[0-2])$")]
+    ) -> Annotated[JsonObject, PayerExplainer]:
+        """Explain a month's AWS cost of each payer account: AWS's own bill, DoiT's, and what AWS would have charged
+        without DoiT. For one invoice use get_entity_invoice_explainer."""
+        ...
+
+    @get("/billing/v1/billing-profiles/{billingProfileId}/billing-explainers/{invoiceNumber}", narrow=NARROW)
+    async def get_entity_invoice_explainer(
+        self,
+        *,
+        billingProfileId: Annotated[str, "As the invoice shows it.", Pattern(r"^[A-Za-z0-9_-]{1,128}$")],
+        invoiceNumber: Annotated[str, "As list_invoices shows it.", Pattern(r"^[A-Za-z0-9_-]{1,64}$")],
+    ) -> Annotated[JsonObject, InvoiceExplainer]:
+        """Explain one AWS invoice of a billing profile: AWS's own bill, DoiT's, and what AWS would have charged without
+        DoiT."""
+        ...

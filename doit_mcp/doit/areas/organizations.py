@@ -1,0 +1,22 @@
+"""Organizations: parts of the customer that see their own data."""
+
+from typing import Annotated, TypedDict
+
+from ...protocol.schema import JsonObject
+from ..operation import Area, get
+
+
+class OrganizationList(TypedDict, total=False):
+    """Organizations."""
+
+    organizations: Annotated[list[JsonObject], "Each with id and name."]
+    rowCount: int
+
+
+class Organizations(Area):
+    """Organizations: parts of the customer, business units, whom a user belongs to."""
+
+    @get("/iam/v1/organizations", items="organizations")
+    async def list_organizations(self) -> Annotated[JsonObject, OrganizationList]:
+        """List the customer's organizations: the parts of it that users can belong to."""
+        ...

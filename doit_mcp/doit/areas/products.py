@@ -1,0 +1,25 @@
+"""Products: what of a platform support tickets can be about."""
+
+from typing import Annotated, TypedDict
+
+from ...protocol.schema import JsonObject, Length
+from ..operation import Area, get
+
+
+class ProductList(TypedDict, total=False):
+    """Products."""
+
+    products: Annotated[list[JsonObject], "Each with id, displayName and platform."]
+
+
+class Products(Area):
+    """Support products: the services of a cloud that a support ticket can be about."""
+
+    @get("/support/v1/metadata/products", items="products", narrow="Name a platform.")
+    async def list_products(
+        self,
+        *,
+        platform: Annotated[str | None, "Only products of this platform: an id of list_platforms.", Length(1, 100)] = None,
+    ) -> Annotated[JsonObject, ProductList]:
+        """List the products that a support ticket can be about, for create_ticket."""
+        ...
