@@ -32,6 +32,8 @@ ALLOWED_HEADERS = (
 ANY_HOST = frozenset({"/healthz", "/readyz"})
 # Discovery holds no data of anybody and is asked for before anything is configured (RFC 9728, 3.1).
 ANY_ORIGIN = "/.well-known/"
+# Tokens are asked for the address that people give their client, not for the one that it learns afterwards.
+RESOURCE_OF = {"/sse/message": "/sse"}
 
 
 def refusal(status: int, error: str, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -144,7 +146,7 @@ def unauthorized(request: web.Request, error: AuthError) -> web.Response:
     if error.status in (400, 401, 403):
         headers["WWW-Authenticate"] = challenge(
             request.app[keys.SETTINGS].resource_url,
-            request.path,
+            RESOURCE_OF.get(request.path, request.path),
             error=error.error,
             description=error.description,
             scope=error.scope or "mcp:tools",

@@ -17,7 +17,7 @@ from .answer import json_answer
 # Also the limit on half-sent headers; proxies in front keep theirs shorter (security J9).
 KEEP_ALIVE_S = 60.0
 BACKLOG = 1024
-# What handlers still get after the drain, to write what they have.
+# What handlers still get after the drain, to write what they have; and clients, to read it.
 LAST_WORDS_S = 2.0
 # Large enough that a header which is too long for us is refused by us, in our words.
 MOST_HEADER = 256 << 10
@@ -81,6 +81,8 @@ async def running(app: web.Application, bound: socket.socket) -> AsyncIterator[N
         handler_cancellation=True,
         keepalive_timeout=KEEP_ALIVE_S,
         max_field_size=MOST_HEADER,
+        # How long the rest of a refused body is read, so that the client gets to see the refusal.
+        lingering_time=LAST_WORDS_S,
         shutdown_timeout=LAST_WORDS_S,
     )
     await runner.setup()
