@@ -1,0 +1,181 @@
+"""What goes over the wire, chapter by chapter and revision by revision, as ``tests/transcripts/<revision>/`` has it.
+
+Each exchange is a request (the headers that matter, the body) and its answer (status, headers that matter, messages).
+What differs from run to run stands as <session>, <state> and the like.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.web.serving import LATEST, META, MODERN, Answer, Json, Site, serving
+from tests.wire_schema import check
+
+HOME = Path(__file__).parent / "transcripts"
+SHOWN = ("Content-Type", "Mcp-Session-Id", "Allow")
+SENT = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id")
+HANDSHAKES = ("2024-11-05", "2025-03-26", "2025-06-18", LATEST)
+CLIENT = {"name": "transcript", "version": "1.0"}
+ECHO = {"name": "echo", "arguments": {"text": "hi"}}
+PROMPT = {"name": "greet", "arguments": {"who": "Ann"}}
+COMPLETE = {"ref": {"type": "ref/prompt", "name": "greet"}, "argument": {"name": "who", "value": "An"}}
+# Chapter -> the requests of it, in order; what a revision does not have is answered as such, and shows so.
+CHAPTERS: dict[str, tuple[tuple[str, Json | None], ...]] = {
+    "tools": (
+        ("tools/list", None),
+        ("tools/call", ECHO),
+        ("tools/call", {"name": "blocks"}),
+        ("tools/call", {"name": "fail"}),
+        ("tools/call", {"name": "echo", "arguments": {"colour": "red"}}),
+        ("tools/call", {"name": "nothing"}),
+    ),
+    "prompts": (("prompts/list", None), ("prompts/get", PROMPT), ("prompts/get", {"name": "greet"})),
+    "resources": (
+        ("resources/list", None),
+        ("resources/templates/list", None),
+        ("resources/read", {"uri": "doc://number/7"}),
+        ("resources/read", {"uri": "doc://none"}),
+        ("resources/subscribe", {"uri": "doc://one"}),
+        ("resources/unsubscribe", {"uri": "doc://one"}),
+    ),
+    "completion": (("completion/complete", COMPLETE),),
+    "logging": (("logging/setLevel", {"level": "warning"}), ("tools/call", {"name": "steps"})),
+    "progress": (("tools/call", {"name": "steps", "_meta": {"progressToken": "p"}}),),
+    "ping": (("ping", None),),
+    "errors": (("foo/bar", None), ("tools/list", {"cursor": "no cursor"})),
+}
+
+
+class Transcript:
+    """Exchanges with one site, written down."""
+
+    def __init__(self, site: Site, revision: str) -> None:
+        self.site, self.revision = site, revision
+        self.lines: list[Json] = []
+
+    async def exchange(self, message: Any, headers: Mapping[str, str]) -> Answer:
+        sent = {name: value for name, value in headers.items() if value}
+        all_headers = self.site.headers() | {"Content-Type": "application/json"} | sent
+        answer = await self.site.send("POST", "/mcp", all_headers, json.dumps(message).encode())
+        method = message.get("method") if isinstance(message, dict) else None
+        for one in answer.messages:
+            check(self.revision, one, method)
+        shown = {name: answer.headers[name] for name in SHOWN if name in answer.headers}
+        self.lines.append(
+            {
+                "request": {"headers": {name: sent[name] for name in SENT if name in sent}, "body": message},
+                "answer": {"status": answer.status, "headers": shown, "messages": list(answer.messages)},
+            }
+        )
+        return answer
+
+    def text(self) -> str:
+        """All of it as JSON, without what differs from run to run."""
+        written = json.dumps(self.lines, indent=1, ensure_ascii=False)
+        written = re.sub(r'("Mcp-Session-Id": )"[0-9a-f]+"', r'\1"<session>"', written)
+        return re.sub(r'("requestState": )"[\w-]+"', r'\1"<state>"', written) + "\n"
+
+
+async def handshake(site: Site, revision: str, capabilities: Json) -> tuple[Transcript, dict[str, str]]:
+    """The opening, and the headers of what follows."""
+    transcript = Transcript(site, revision)
+    params = {"protocolVersion": revision, "capabilities": capabilities, "clientInfo": CLIENT}
+    opened = await transcript.exchange(site.request("initialize", params, id=0), {})
+    headers = {"Mcp-Session-Id": opened.headers["Mcp-Session-Id"]}
+    if revision >= "2025-06-18":
+        headers["MCP-Protocol-Version"] = revision
+    await transcript.exchange({"jsonrpc": "2.0", "method": "notifications/initialized"}, headers)
+    return transcript, headers
+
+
+async def chapter_of(site: Site, revision: str, chapter: str) -> Transcript:
+    """The exchanges of one chapter."""
+    if revision != MODERN:
+        transcript, headers = await handshake(site, revision, {})
+        del transcript.lines[:]
+        for method, params in CHAPTERS[chapter]:
+            await transcript.exchange(site.request(method, params), headers)
+        return transcript
+    transcript = Transcript(site, revision)
+    level = {"logLevel": "warning"} if chapter == "logging" else {}
+    for method, params in CHAPTERS[chapter]:
+        asked = dict(params or {})
+        token = asked.pop("_meta", {})
+        message = site.envelope(method, asked, **token, **level)
+        await transcript.exchange(message, site.modern_headers(message))
+    return transcript
+
+
+def compare(config: pytest.Config, revision: str, chapter: str, transcript: Transcript) -> None:
+    """The transcript is the one on file; or it is put there, when somebody says so."""
+    file = HOME / revision / f"{chapter}.json"
+    if config.getoption("--rewrite-transcripts"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(transcript.text())
+    assert transcript.text() == file.read_text(), f"{file} differs; see --rewrite-transcripts"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize("revision", [*HANDSHAKES, MODERN])
+async def test_chapter(pytestconfig: pytest.Config, revision: str, chapter: str) -> None:
+    async with serving() as site:
+        compare(pytestconfig, revision, chapter, await chapter_of(site, revision, chapter))
+
+
+@pytest.mark.parametrize("revision", HANDSHAKES)
+async def test_lifecycle(pytestconfig: pytest.Config, revision: str) -> None:
+    async with serving() as site:
+        transcript, headers = await handshake(site, revision, {"roots": {}})
+        await transcript.exchange(site.request("ping"), headers)
+        compare(pytestconfig, revision, "lifecycle", transcript)
+
+
+async def test_discovery(pytestconfig: pytest.Config) -> None:
+    async with serving() as site:
+        transcript = Transcript(site, MODERN)
+        for changed in ({}, {"protocolVersion": "1900-01-01"}, {"clientCapabilities": None}):
+            message = site.envelope("server/discover", **changed)
+            version = message["params"]["_meta"].get(f"{META}protocolVersion")
+            headers = {"MCP-Protocol-Version": version, "Mcp-Method": "server/discover"}
+            await transcript.exchange(message, headers)
+        compare(pytestconfig, MODERN, "discovery", transcript)
+
+
+async def test_questions(pytestconfig: pytest.Config) -> None:
+    async with serving() as site:
+        transcript = Transcript(site, MODERN)
+        elicits = {"clientCapabilities": {"elicitation": {}}}
+        message = site.envelope("tools/call", {"name": "ask"}, **elicits)
+        first = await transcript.exchange(message, site.modern_headers(message))
+        given = {"who": {"action": "accept", "content": {"name": "Ann"}}}
+        params = {"name": "ask", "inputResponses": given, "requestState": first.result["requestState"]}
+        message = site.envelope("tools/call", params, **elicits)
+        await transcript.exchange(message, site.modern_headers(message))
+        message = site.envelope("tools/call", {"name": "ask"})
+        await transcript.exchange(message, site.modern_headers(message))
+        compare(pytestconfig, MODERN, "questions", transcript)
+
+
+async def test_batches(pytestconfig: pytest.Config) -> None:
+    async with serving() as site:
+        transcript, headers = await handshake(site, "2025-03-26", {})
+        del transcript.lines[:]
+        note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        await transcript.exchange([site.request("ping"), note, site.request("tools/call", ECHO)], headers)
+        await transcript.exchange([note], headers)
+        await transcript.exchange([], headers)
+        compare(pytestconfig, "2025-03-26", "batches", transcript)
+
+
+def test_nothing_on_file_is_unused() -> None:
+    """A transcript that no test compares would go stale unseen."""
+    used = {f"{revision}/{chapter}" for revision in (*HANDSHAKES, MODERN) for chapter in CHAPTERS}
+    used |= {f"{revision}/lifecycle" for revision in HANDSHAKES}
+    used |= {f"{MODERN}/discovery", f"{MODERN}/questions", "2025-03-26/batches"}
+    assert {f"{file.parent.name}/{file.stem}" for file in HOME.glob("*/*.json")} == used
