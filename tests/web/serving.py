@@ -387,7 +387,7 @@ async def serving(bench: Bench | None = None, changes: Json | None = None, **set
                 drain_s=2,
                 **settings,
             )
-            async with running(build(own, make_offer, hub=hub), bound):
-                connector = aiohttp.TCPConnector(limit=0)
-                async with aiohttp.ClientSession(connector=connector) as http:
+            # The clients are still there when the server stops.
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+                async with running(build(own, make_offer, hub=hub), bound):
                     yield Site(base, stand_in, http, used, hub)
