@@ -10,12 +10,16 @@ import asyncio
 import secrets
 import socket
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import fields, replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__, log
 from .settings import BadSettings, Settings
+
+if TYPE_CHECKING:
+    from .sandbox.world import World
 
 # What may not be seen in a list of processes comes from the environment alone.
 SECRETS = frozenset({"exchange_secret", "api_key"})
@@ -132,24 +136,25 @@ async def stdio(settings: Settings, options: argparse.Namespace) -> None:
 async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
     """The server and a stand-in world, on loopback."""
     from .sandbox import announce
+    from .sandbox.people import USERS, user_by_email
     from .sandbox.world import world
     from .web.serve import address, running, stopped
     from .web.site import site
 
+    if options.auto_approve is not None and user_by_email(options.auto_approve) is None:
+        there = ", ".join(user.email for user in USERS)
+        raise BadSettings([f"--auto-approve: nobody is called {options.auto_approve}; there are {there}."])
     with _bound(settings) as bound:
         base, secret = address(bound), secrets.token_urlsafe(32)
-        try:
-            made = world(
-                resource_url=base,
-                secret=secret,
-                host=settings.host,
-                port=options.world_port,
-                access_ttl=options.access_ttl,
-                auto_approve=options.auto_approve,
-            )
-        except ValueError as wrong:
-            raise BadSettings([f"{wrong}."]) from wrong
-        async with made as stand_in:
+        made = world(
+            resource_url=base,
+            secret=secret,
+            host=settings.host,
+            port=options.world_port,
+            access_ttl=options.access_ttl,
+            auto_approve=options.auto_approve,
+        )
+        async with _world_port_is_free(made, options.world_port) as stand_in:
             own = replace(
                 settings,
                 resource_url=base,
@@ -164,3 +169,14 @@ async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
                 say = announce.json_line if options.announce == "json" else announce.text
                 print(say(base, stand_in.url), flush=True)
                 await stopped()
+
+
+@asynccontextmanager
+async def _world_port_is_free(made: AbstractAsyncContextManager[World], port: int) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        try:
+            stand_in = await stack.enter_async_context(made)
+        except OSError as failure:
+            reason = failure.strerror or "the address cannot be had"
+            raise BadSettings([f"--world-port: cannot listen on port {port}: {reason}."]) from failure
+        yield stand_in

@@ -1,0 +1,162 @@
+"""The commands as an operator runs them: clear refusals before the port opens, a polite end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from doit_mcp import __version__
+
+SECRET = "a-secret-that-must-never-be-printed"
+
+
+def environment(**more: str) -> dict[str, str]:
+    foreign = ("DOIT_", "MCP_", "AUTH_SERVER_", "CUSTOMER_CONTEXT", "TENANT_ID")
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | more
+
+
+def run(*arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "doit_mcp", *arguments]
+    return subprocess.run(
+        command, input=stdin, env=environment(**more), capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def test_version() -> None:
+    assert run("--version").stdout.strip() == __version__
+
+
+def test_serve_needs_its_secret() -> None:
+    """L6: it never runs open; the message names the variable and the sandbox."""
+    done = run("serve")
+    assert done.returncode == 2 and "MCP_TOKEN_EXCHANGE_SECRET" in done.stderr and "sandbox" in done.stderr
+
+
+def test_every_problem_at_once() -> None:
+    done = run(DOIT_MCP_PORT="x", AUTH_SERVER_URL="ftp://x", DOIT_MCP_MAX_BODY="1", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 3
+    assert all(name in done.stderr for name in ("DOIT_MCP_PORT", "AUTH_SERVER_URL", "DOIT_MCP_MAX_BODY"))
+    assert SECRET not in done.stderr
+
+
+def test_a_port_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("serve", "--port", port, MCP_TOKEN_EXCHANGE_SECRET=SECRET)
+    assert done.returncode == 2 and port in done.stderr and SECRET not in done.stderr
+
+
+def test_flags_go_before_the_environment_and_secrets_are_none() -> None:
+    done = run("serve", "--port", "x", DOIT_MCP_PORT="8080", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
+    assert done.returncode == 2 and "DOIT_MCP_PORT" in done.stderr
+    shown = run("serve", "--help").stdout
+    assert "--resource-url" in shown and "--exchange-secret" not in shown and "--api-key" not in shown
+
+
+def test_the_sandbox_knows_who_lives_in_it() -> None:
+    done = run("sandbox", "--port", "0", "--world-port", "0", "--auto-approve", "nobody@acme.example")
+    assert done.returncode == 2 and "nobody@acme.example" in done.stderr
+
+
+def test_stdio_needs_a_key() -> None:
+    done = run("stdio")
+    assert done.returncode == 2 and "DOIT_API_KEY" in done.stderr and done.stdout == ""
+
+
+def test_stdio_answers_what_it_was_asked_and_ends_with_its_input() -> None:
+    lines = [
+        '{"jsonrpc": "2.0", "id": 1, "method": "ping"}',
+        "not json",
+        '{"jsonrpc": "2.0", "id": 2, "method": "nothing"}',
+        '{"jsonrpc": "2.0", "method": "notifications/initialized"}',
+        "",
+    ]
+    done = run("stdio", stdin="\n".join(lines), DOIT_API_KEY="a key", DOIT_API_BASE="http://127.0.0.1:9")
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    by_id = {answer.get("id"): answer for answer in answers}
+    assert by_id[1]["result"] == {} and by_id[2]["error"]["code"] == -32601 and by_id[None]["error"]["code"] == -32700
+    assert len(answers) == 3 and "a key" not in done.stderr
+
+
+@contextmanager
+def sandbox() -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--world-port", "0", "--announce", "json"]
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def call(said: dict[str, Any], name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    token = next(iter(said["api_tokens"].values()))
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"}
+    with urllib.request.urlopen(
+        urllib.request.Request(said["mcp"], json.dumps(message).encode(), headers), timeout=20
+    ) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_lets_calls_in_flight_finish(number: int) -> None:
+    """L4: told to stop in the middle of a call, it answers, and leaves with status 0 and without a traceback."""
+    with sandbox() as (process, said):
+        faults = {"latency": 1.0, "faults": []}
+        control = urllib.request.Request(
+            said["world"] + "/sandbox/faults", json.dumps(faults).encode(), {"Content-Type": "application/json"}
+        )
+        control.method = "PUT"
+        with urllib.request.urlopen(control, timeout=10):
+            pass
+        answers: list[dict[str, Any]] = []
+        caller = threading.Thread(target=lambda: answers.append(call(said, "list_budgets", {})))
+        caller.start()
+        waiting(said["world"])
+        process.send_signal(number)
+        caller.join(20)
+        assert process.wait(20) == 0
+        assert json.loads(answers[0]["result"]["content"][0]["text"])["budgets"]
+        assert process.stderr is not None and "Traceback" not in process.stderr.read()
+
+
+def waiting(world: str) -> None:
+    """Until the DoiT API has seen the call for the budgets."""
+    for _ in range(500):
+        time.sleep(0.02)
+        with urllib.request.urlopen(world + "/sandbox/calls", timeout=10) as answer:
+            if "/budgets" in answer.read().decode():
+                return
+    raise AssertionError("the call never came")
+
+
+def test_logs_are_lines_of_json_without_secrets() -> None:
+    """G1, G2, X6."""
+    with sandbox() as (process, said):
+        call(said, "validate_user", {})
+        process.terminate()
+        assert process.wait(20) == 0 and process.stderr is not None
+        text = process.stderr.read()
+    lines = [json.loads(line) for line in text.splitlines()]
+    (served,) = [line for line in lines if line.get("tool") == "validate_user"]
+    assert served["rpc"] == "tools/call" and served["status"] == 200 and served["upstream_calls"] >= 1
+    assert len(served["principal"]) == 12 and served["failed"] is False
+    for secret in (*said["api_tokens"].values(), *said["users"].values()):
+        assert secret not in text
