@@ -1,0 +1,87 @@
+"""Replay: every event id stands for one place in one stream of one session, and room is bounded (T13, T14, S7)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.server.replay import MOST_EVENTS, Replays
+
+MESSAGES = st.lists(st.binary(min_size=1, max_size=20), max_size=30)
+
+
+async def collected(replays: Replays, session: str, event_id: str) -> list[tuple[str, bytes]]:
+    found = replays.find(session, event_id)
+    assert found is not None
+    log, number = found
+    return [item async for item in log.after(number)]
+
+
+@given(MESSAGES, st.data())
+def test_continues_after_any_event(messages: list[bytes], data: st.DataObject) -> None:
+    replays = Replays()
+    log = replays.open("s", "1")
+    ids = [log.id_of(0)] + [replays.add("s", log, message) for message in messages]
+    replays.add("s", log, b"last", last=True)
+    at = data.draw(st.integers(0, len(messages)))
+    rest = asyncio.run(collected(replays, "s", ids[at]))
+    assert [message for _, message in rest] == [*messages[at:], b"last"]
+    assert [id for id, _ in rest][:-1] == ids[at + 1 :]
+
+
+async def test_follows_what_is_still_to_come() -> None:
+    replays = Replays()
+    log = replays.open("s", "1")
+    following = asyncio.create_task(collected(replays, "s", "1_0"))
+    await asyncio.sleep(0)
+    replays.add("s", log, b"a")
+    await asyncio.sleep(0)
+    replays.add("s", log, b"b", last=True)
+    assert await following == [("1_1", b"a"), ("1_2", b"b")]
+
+
+UNKNOWN = ("", "1", "1_", "_1", "1_x", "2_1", "1_2", "1_-1", "1_1_1", "1_1e3", "1_٣", "1_1" * 9)
+
+
+@pytest.mark.parametrize("event_id", UNKNOWN)
+def test_unknown_ids(event_id: str) -> None:
+    replays = Replays()
+    replays.add("s", replays.open("s", "1"), b"a")
+    assert replays.find("s", event_id) is None
+    assert replays.find("other", "1_1") is None
+
+
+def test_a_long_stream_forgets_its_beginning() -> None:
+    replays = Replays()
+    log = replays.open("s", "1")
+    for _ in range(MOST_EVENTS + 10):
+        replays.add("s", log, b"x")
+    assert replays.find("s", "1_9") is None and replays.find("s", "1_10") is not None
+    assert replays.bytes == MOST_EVENTS == len(log.events)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("12"), st.binary(min_size=1, max_size=40))))
+def test_room_is_bounded_and_counted(steps: list[tuple[str, str, bytes]]) -> None:
+    replays = Replays(most_bytes=200)
+    logs = {}
+    for session, stream, data in steps:
+        if (session, stream) not in logs:
+            logs[session, stream] = replays.open(session, stream)
+        replays.add(session, logs[session, stream], data)
+        assert replays.bytes <= 200
+    for session in "abc":
+        replays.forget(session)
+    assert replays.bytes == 0
+
+
+async def test_followers_end_with_the_session() -> None:
+    replays = Replays()
+    replays.add("s", replays.open("s", "1"), b"a")
+    following = asyncio.create_task(collected(replays, "s", "1_0"))
+    await asyncio.sleep(0)
+    replays.forget("s")
+    assert await following == [("1_1", b"a")]
+    assert replays.find("s", "1_0") is None

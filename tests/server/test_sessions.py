@@ -1,0 +1,136 @@
+"""Sessions: owned, bounded, gone when idle; never while something runs in them (S1-S8)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.protocol.inbound import Caller
+from doit_mcp.protocol.jsonrpc import Request, Response, RpcError
+from doit_mcp.protocol.revisions import UNSAID
+from doit_mcp.server.outbox import Outbox
+from doit_mcp.server.sessions import Sessions
+from doit_mcp.server.slots import Full, Slots
+
+CALLER = Caller(UNSAID)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def made(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> Sessions:
+    return Sessions(idle=10, per_owner=per_owner, total=total, clock=clock or Clock())
+
+
+def test_ids_cannot_be_guessed_or_chosen() -> None:
+    """S3: 128 bits and more, visible ASCII, each a new one."""
+    sessions = made(per_owner=2000, total=2000)
+    ids = {sessions.open("a", CALLER).id for _ in range(1000)}
+    assert len(ids) == 1000 and all(re.fullmatch("[0-9a-f]{48}", id) for id in ids)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["open", "use", "wait", "close"])), max_size=60))
+def test_bounds_hold_whatever_happens(steps: list[tuple[str, str]]) -> None:
+    clock = Clock()
+    sessions = made(clock)
+    known: dict[str, list[str]] = {"a": [], "b": [], "c": []}
+    for owner, step in steps:
+        if step == "open":
+            known[owner].append(sessions.open(owner, CALLER).id)
+        elif step == "wait":
+            clock.now += 4
+        elif known[owner] and (session := sessions.find(known[owner][0], owner)) and step == "close":
+            sessions.close(session)
+        assert len(sessions) <= 5
+        for other in "abc":
+            alive = [id for id in known[other] if sessions.find(id, other)]
+            assert len(alive) <= 3
+            assert all(sessions.find(id, foreign) is None for id in alive for foreign in "abc" if foreign != other)
+
+
+def test_the_oldest_of_the_same_owner_goes() -> None:
+    sessions = made()
+    other = sessions.open("b", CALLER)
+    first, second, third = (sessions.open("a", CALLER) for _ in range(3))
+    assert sessions.find(first.id, "a")
+    sessions.open("a", CALLER)
+    assert sessions.find(second.id, "a") is None
+    assert sessions.find(first.id, "a") and sessions.find(third.id, "a") and sessions.find(other.id, "b")
+
+
+async def test_idle_sessions_go_and_busy_ones_stay() -> None:
+    clock = Clock()
+    sessions = made(clock)
+    idle, running, listening = (sessions.open(owner, CALLER) for owner in "abc")
+    task = asyncio.create_task(asyncio.sleep(60))
+    running.start(Request(1, "x", {}), task)
+    outbox = Outbox()
+    listening.listen(outbox)
+    clock.now = 11
+    sessions.expire()
+    assert len(sessions) == 2 and sessions.find(idle.id, "a") is None
+    assert sessions.find(running.id, "b") and sessions.find(listening.id, "c")
+    sessions.end_all()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert outbox.closed and len(sessions) == 0
+
+
+async def test_requests_in_flight() -> None:
+    session = made().open("a", CALLER)
+    task = asyncio.create_task(asyncio.sleep(60))
+    session.start(Request(1, "x", {}), task)
+    with pytest.raises(RpcError):
+        session.check_free(Request(1, "x", {}))
+    for other in (True, 1.0, "1", None, [1]):
+        session.cancel(other)
+    await asyncio.sleep(0)
+    assert not task.cancelled()
+    session.cancel(1)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    session.check_free(Request(1, "x", {}))
+
+
+async def test_answers_to_questions() -> None:
+    session = made().open("a", CALLER)
+    session.asked["q"] = future = asyncio.get_running_loop().create_future()
+    session.answered(Response("other", {}))
+    session.answered(Response(None, error={"code": 1, "message": ""}))
+    assert not future.done()
+    session.answered(Response("q", {"a": 1}))
+    session.answered(Response("q", {"a": 2}))
+    assert (await future).result == {"a": 1}
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from("ab")), max_size=40))
+def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
+    """Q2: a share for each, a bound for all, and nothing is kept of those who have no place."""
+    slots = Slots(per_owner=2, total=3)
+    held: list[str] = []
+    for take, owner in steps:
+        if take:
+            full = held.count(owner) >= 2 or len(held) >= 3
+            try:
+                slots.take(owner)
+                assert not full
+                held.append(owner)
+            except Full as refused:
+                assert full and refused.everyone == (held.count(owner) < 2)
+        elif owner in held:
+            held.remove(owner)
+            slots.give_back(owner)
+        assert slots.in_use == len(held)
+    for owner in held:
+        slots.give_back(owner)
+    assert slots.in_use == 0
+    asyncio.run(slots.empty())

@@ -1,0 +1,131 @@
+"""Tasks: states that move one way, questions answered one by one, owners, bounds (SEP-2663; section 6.1)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from doit_mcp.catalogue.call import NoAnswer, Question
+from doit_mcp.protocol.jsonrpc import RpcError
+from doit_mcp.server.hub import TASK, Change, Hub
+from doit_mcp.server.tasks import LIFE_S, PER_OWNER, RUNNING_PER_OWNER, InTask, Task, Tasks, TooManyTasks
+
+FORM = Question(
+    "elicitation/create",
+    {"message": "?", "requestedSchema": {"type": "object", "properties": {"name": {"type": "string"}}}},
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def given(name: str) -> dict[str, Any]:
+    return {"action": "accept", "content": {"name": name}}
+
+
+async def until(task: Task, status: str) -> None:
+    while task.status != status:
+        await asyncio.sleep(0)
+
+
+async def test_completes() -> None:
+    tasks = Tasks(Hub(), Clock())
+
+    async def work(task: Task) -> dict[str, Any]:
+        return {"content": []}
+
+    task = tasks.create("a", work, {})
+    created = task.created_result
+    assert created["resultType"] == "task" and created["status"] == "working" and created["ttlMs"] == LIFE_S * 1000
+    assert created["createdAt"].endswith("Z") and "result" not in created
+    await until(task, "completed")
+    assert tasks.find(task.id, "a") is task and tasks.find(task.id, "b") is None
+    assert task.detail["result"] == {"content": []}
+    tasks.cancel(task)
+    assert task.status == "completed"
+
+
+@pytest.mark.parametrize(("failure", "code"), [(RpcError(7, "no", {"a": 1}), 7), (RuntimeError("secret"), -32603)])
+async def test_fails(failure: Exception, code: int) -> None:
+    tasks = Tasks(Hub(), Clock())
+
+    async def work(task: Task) -> dict[str, Any]:
+        raise failure
+
+    task = tasks.create("a", work, {})
+    await until(task, "failed")
+    assert task.detail["error"]["code"] == code and "secret" not in str(task.detail) and "result" not in task.detail
+
+
+async def test_asks_for_two_things_and_takes_them_one_by_one() -> None:
+    hub = Hub()
+    told: list[str] = []
+
+    def hear(change: Change) -> None:
+        assert change.method == TASK and change.params is not None
+        told.append(str(change.params["status"]))
+
+    tasks = Tasks(hub, Clock())
+
+    async def work(task: Task) -> dict[str, Any]:
+        answers = await InTask(tasks, task).ask({"one": FORM, "two": FORM, "known": FORM})
+        return {"names": [answers[key]["content"]["name"] for key in ("one", "two", "known")]}
+
+    with hub.listening("a", hear), hub.listening("b", lambda change: told.append("foreign")):
+        task = tasks.create("a", work, {"known": given("K")})
+        await until(task, "input_required")
+        assert set(task.detail["inputRequests"]) == {"one", "two"}
+        for wrong in ("text", {"action": "perhaps"}, {"action": "accept", "content": {"name": 5}}):
+            with pytest.raises(NoAnswer):
+                tasks.answer(task, {"one": wrong})
+        tasks.answer(task, {"one": given("A"), "other": {}})
+        assert task.status == "input_required" and set(task.detail["inputRequests"]) == {"two"}
+        tasks.answer(task, {"two": given("B")})
+        assert task.status == "working" and "inputRequests" not in task.detail
+        await until(task, "completed")
+    assert task.detail["result"] == {"names": ["A", "B", "K"]}
+    assert told == ["input_required", "input_required", "working", "completed"]
+
+
+async def test_bounds_and_expiry() -> None:
+    clock = Clock()
+    tasks = Tasks(Hub(), clock)
+    hold = asyncio.Event()
+
+    async def waits(task: Task) -> dict[str, Any]:
+        await hold.wait()
+        return {}
+
+    running = [tasks.create("a", waits, {}) for _ in range(RUNNING_PER_OWNER)]
+    with pytest.raises(TooManyTasks):
+        tasks.create("a", waits, {})
+    tasks.create("b", waits, {})
+    hold.set()
+    for task in running:
+        await until(task, "completed")
+    for _ in range(2 * PER_OWNER):
+        await until(tasks.create("a", waits, {}), "completed")
+    assert len(tasks) == PER_OWNER + 1
+    assert tasks.find(running[0].id, "a") is None
+    clock.now += LIFE_S + 1
+    assert tasks.find(running[-1].id, "a") is None and len(tasks) == 0
+
+
+async def test_the_end_stops_them_all() -> None:
+    tasks = Tasks(Hub(), Clock())
+
+    async def forever(task: Task) -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    task = tasks.create("a", forever, {})
+    await asyncio.sleep(0)
+    await tasks.end_all()
+    assert task.status == "cancelled" and len(tasks) == 0
