@@ -8,6 +8,7 @@ from functools import lru_cache
 import orjson
 
 from ..catalogue import answers
+from ..catalogue.aliases import ALIASES
 from ..catalogue.call import CannotAsk, NoAnswer
 from ..catalogue.tools import Content, Tool, ToolError
 from ..doit.errors import ApiError, explain
@@ -119,7 +120,8 @@ def _called(context: Context, request: Request) -> tuple[Tool, JsonObject]:
     arguments = request.params.get("arguments", {})
     if not isinstance(arguments, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.arguments must be an object", id=request.id)
-    tool = context.offer.tool_named.get(name)
+    named = context.offer.tool_named
+    tool = named.get(name) or named.get(ALIASES.get(name, ""))
     if tool is None:
         raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:80]}", id=request.id)
     return tool, arguments
