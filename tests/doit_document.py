@@ -29,6 +29,8 @@ def document() -> dict[str, Any]:
     # The loader shares aliased nodes; a copy can be changed in place.
     loaded: dict[str, Any] = json.loads(json.dumps(yaml.load(DOCUMENT.read_bytes(), loader), default=str))
     for part in _objects(loaded):
+        _merge(loaded, part)
+    for part in _objects(loaded):
         _translate(part)
     # Every integer is a number as well: taken at its word, oneOf would leave no way to send one.
     cell = loaded["components"]["schemas"]["Value"]["anyOf"][1]
@@ -78,10 +80,10 @@ def _contents(response: dict[str, Any]) -> dict[str, jsonschema_rs.Validator]:
     }
 
 
-def _followed(part: dict[str, Any]) -> dict[str, Any]:
+def _followed(part: dict[str, Any], whole: dict[str, Any] | None = None) -> dict[str, Any]:
     found = part
     while "$ref" in found:
-        place: Any = document()
+        place: Any = whole or document()
         for step in found["$ref"].removeprefix("#/").split("/"):
             place = place[step]
         found = place
@@ -101,6 +103,16 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(value, list):
         for part in value:
             yield from _objects(part)
+
+
+def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
+    """Make one object of those that ``allOf`` lists: each alone would forbid the members of the others."""
+    members = [_followed(one, whole) for one in part.get("allOf", ())]
+    if len(members) > 1 and all("properties" in one for one in members):
+        del part["allOf"]
+        part["type"] = "object"
+        part["properties"] = {name: value for one in members for name, value in one["properties"].items()}
+        part["required"] = [name for one in members for name in one.get("required", ())]
 
 
 def _translate(part: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ from ..doit.errors import ApiError
 from ..doit.records import Currency
 from ..protocol.jsonrpc import JsonObject
 from .parts import together
-from .readings import Readings
 
 T = TypeVar("T")
 
@@ -24,7 +23,7 @@ async def own_currency(doit: Doit) -> str | None:
     if not doit.tenant:
         return None
     try:
-        customer = await Readings.of(doit).customer(customerId=doit.tenant)
+        customer = await doit.customers.get_customer()
     except ApiError:
         # The amounts are worth showing without it; null says that it is not known.
         return None

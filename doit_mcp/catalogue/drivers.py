@@ -9,6 +9,8 @@ from ..protocol.jsonrpc import JsonObject
 
 NEGLIGIBLE = 0.005
 """Half a cent: what costs less is not there."""
+UNUSED = 1e-9
+"""Usage from which no price can be reckoned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Spent:
     @property
     def priced(self) -> bool:
         """Whether a price follows from it."""
-        return self.usage > 0 and self.cost > NEGLIGIBLE
+        return self.usage > UNUSED and self.cost > NEGLIGIBLE
 
 
 NOTHING = Spent(0.0)

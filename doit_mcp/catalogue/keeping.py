@@ -74,8 +74,8 @@ async def _with_handle(call: Call, tool: Tool, result: JsonObject, table_of: Tab
     table = table_of(result)
     if table is None or len(table.rows) < FEW_ROWS or len(orjson.dumps(result)) < LARGE:
         return result
-    about = {"tool": tool.name, **{name: result[name] for name in ("currency", "period") if name in result}}
-    handle = await keep(call, replace(table, about=about))
+    about: JsonObject = {name: result[name] for name in ("currency", "period") if name in result}
+    handle = await keep(call, replace(table, about={"tool": tool.name, **about}))
     return {**result, "handle": handle} if handle else result
 
 

@@ -12,6 +12,7 @@ from ..doit.times import day
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
 from .cells import number
+from .parts import together
 from .readings import Readings
 
 PAGE = 200
@@ -99,6 +100,22 @@ async def _insight(call: Call, identifier: str) -> JsonObject:
     return await Readings.of(call.doit).insight(sourceID=source, insightKey=key)
 
 
+async def _ticket_read(call: Call, identifier: str) -> JsonObject:
+    """A ticket, and what was said about it where that can be had."""
+    if not (identifier.isascii() and identifier.isdecimal() and 0 < len(identifier) < 16 and int(identifier)):
+        raise ApiError("id: a ticket's is a number", kind="missing")
+    work: dict[str, Awaitable[JsonObject]] = {
+        "ticket": call.doit.tickets.get_ticket(id=int(identifier)),
+        "comments": call.doit.tickets.list_ticket_comments(ticketId=int(identifier)),
+    }
+    parts = await together(work)
+    if "ticket" in parts.failed:
+        raise parts.failed["ticket"]
+    ticket: JsonObject = parts.found["ticket"]
+    said = parts.found.get("comments", {}).get("comments")
+    return {**ticket, "comments": said} if said else ticket
+
+
 async def _tickets(call: Call, word: str) -> JsonObject:
     return await call.doit.tickets.list_tickets(maxResults=100)
 
@@ -135,8 +152,7 @@ KINDS = (
     ),
     Kind(
         "ticket", "ticket support case request", "tickets", _tickets,
-        lambda call, id: Readings.of(call.doit).ticket(ticketId=id),
-        _ticket, "support/tickets/{id}", "urlUI",
+        _ticket_read, _ticket, "support/tickets/{id}", "urlUI",
     ),
     Kind(
         "allocation", "allocation team", "allocations",
@@ -153,8 +169,8 @@ KINDS = (
     ),
     Kind(
         "incident", "incident outage known issue cloud", "incidents",
-        lambda call, word: Readings.of(call.doit).incidents(maxResults=PAGE),
-        lambda call, id: Readings.of(call.doit).incident(id=id),
+        lambda call, word: call.doit.cloud_incidents.get_cloud_incidents(maxResults=PAGE),
+        lambda call, id: call.doit.cloud_incidents.get_cloud_incident(id=id),
         _incident, "known-issues#{id}",
     ),
 )

@@ -45,7 +45,7 @@ async def customer(call: Call) -> JsonObject:
         "currency": own_currency(call.doit),
     }
     if tenant:
-        work["customer"] = Readings.of(call.doit).customer(customerId=tenant)
+        work["customer"] = call.doit.customers.get_customer()
     parts = await together(work)
     if "user" not in parts.found and "customer" not in parts.found:
         raise next(iter(parts.failed.values()))

@@ -12,7 +12,6 @@ from .cells import money, sums_by, total_of
 from .costs import COST
 from .currencies import StatedCurrency, own_currency
 from .parts import Parts, together
-from .readings import Readings
 
 ROWS = 5
 DAYS = 30
@@ -44,7 +43,7 @@ async def get_cloud_overview(call: Call) -> Annotated[JsonObject, Overview]:
     costs = {name: query(config=last_days(*groups)) for name, groups in GROUPS.items()}
     others = {
         "anomalies": call.doit.anomalies.get_anomalies(maxResults=ROWS),
-        "incidents": Readings.of(call.doit).incidents(maxResults=ROWS),
+        "incidents": call.doit.cloud_incidents.get_cloud_incidents(maxResults=ROWS),
         "currency": own_currency(call.doit),
     }
     parts = await together({**costs, **others})

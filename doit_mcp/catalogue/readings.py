@@ -21,9 +21,6 @@ class Readings(Area):
         """The readings for the same call."""
         return cls(doit.reports.sender)
 
-    @get("/customers/v1/customers/{customerId}")
-    async def customer(self, *, customerId: str) -> JsonObject: ...
-
     @get("/insights/v1/results", items="results")
     async def insights(
         self,
@@ -44,14 +41,6 @@ class Readings(Area):
     @get("/analytics/v1/commitment-manager", items="commitments")
     async def commitments(self, *, maxResults: int | None = None, pageToken: str | None = None) -> JsonObject: ...
 
-    @get("/core/v1/cloudincidents", items="incidents")
-    async def incidents(
-        self, *, maxResults: int | None = None, pageToken: str | None = None, filter: str | None = None
-    ) -> JsonObject: ...
-
-    @get("/core/v1/cloudincidents/{id}")
-    async def incident(self, *, id: str) -> JsonObject: ...
-
     @get("/analytics/v1/allocations", items="allocations")
     async def allocations(
         self, *, maxResults: int | None = None, pageToken: str | None = None, nameContains: str | None = None
@@ -68,14 +57,5 @@ class Readings(Area):
     @get("/analytics/v1/dimension")
     async def dimension(self, *, type: str, id: str) -> JsonObject: ...
 
-    @get("/support/v1/tickets/{ticketId}")
-    async def ticket(self, *, ticketId: str) -> JsonObject: ...
-
     @get("/cloudflow/v1/flows", items="items")
     async def flows(self, *, maxResults: int | None = None, pageToken: str | None = None) -> JsonObject: ...
-
-    @get("/support/v1/metadata/products")
-    async def products(self, *, platform: str | None = None) -> JsonObject: ...
-
-    @get("/support/v1/metadata/platforms")
-    async def platforms(self) -> JsonObject: ...

@@ -23,14 +23,32 @@ PERIOD = "Ask for a shorter period."
 def composed() -> tuple[Tool, ...]:
     """Tools that are functions of ours. One with the name of an operation takes that operation's place."""
     return (
+        *about_costs(),
+        from_function(
+            list_optimization_recommendations,
+            area="insights",
+            hint="Optimization recommendations, insights, rightsizing, idle resources, waste, security findings",
+            rows="insights",
+            narrow="Ask for a smaller page (pageSize) or use a filter.",
+        ),
+        from_function(
+            get_savings_summary, area="insights", hint="How can we save money: all savings opportunities, ranked"
+        ),
+        from_function(search, area="search", hint="Search reports, budgets, anomalies, invoices, tickets and more"),
+        from_function(fetch, area="search", hint="Read one thing that search found, with its link"),
+        from_function(refine_cloudflow, area="cloudflow", hint=hint_of("cloudflow"), writes=True, destroys=True),
+    )
+
+
+def about_costs() -> tuple[Tool, ...]:
+    """The composed tools that ask for costs."""
+    return (
         from_function(
             get_cloud_overview, area="reports", hint="First look: total spend, top services, what is unusual"
         ),
         keeping(from_function(cost_breakdown, area="reports", hint=hint_of("reports")), of_query),
         keeping(
-            from_function(
-                cost_trend, area="reports", hint="Spend over time, month by month, growth", narrow=PERIOD
-            ),
+            from_function(cost_trend, area="reports", hint="Spend over time, month by month, growth", narrow=PERIOD),
             of_query,
         ),
         from_function(
@@ -51,19 +69,6 @@ def composed() -> tuple[Tool, ...]:
             hint="Drill down, filter, sort, regroup or export (CSV) an earlier large cost result",
             narrow="Ask for fewer rows (top), or group or filter them.",
         ),
-        from_function(
-            list_optimization_recommendations,
-            area="insights",
-            hint="Optimization recommendations, insights, rightsizing, idle resources, waste, security findings",
-            rows="insights",
-            narrow="Ask for a smaller page (pageSize) or use a filter.",
-        ),
-        from_function(
-            get_savings_summary, area="insights", hint="How can we save money: all savings opportunities, ranked"
-        ),
-        from_function(search, area="search", hint="Search reports, budgets, anomalies, invoices, tickets and more"),
-        from_function(fetch, area="search", hint="Read one thing that search found, with its link"),
-        from_function(refine_cloudflow, area="cloudflow", hint=hint_of("cloudflow"), writes=True, destroys=True),
     )
 
 

@@ -51,13 +51,13 @@ async def month(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]
 
 async def platform(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
     """Platforms that tickets can be about."""
-    answer = await Readings.of(call.doit).platforms()
+    answer = await call.doit.platforms.list_platforms()
     return matching(_ids(answer, "platforms"), typed)
 
 
 async def product(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
     """Products that tickets can be about: of the platform that is settled, if one is."""
-    answer = await Readings.of(call.doit).products(platform=settled.get("platform") or None)
+    answer = await call.doit.products.list_products(platform=settled.get("platform") or None)
     return matching(_ids(answer, "products"), typed)
 
 

@@ -86,8 +86,7 @@ class Client:
         url = self._upstream.url(request, self._extra)
         body = body_of(request, operation.media)
         try:
-            async with asyncio.timeout_at(self._ends):
-                reply = await self._answer(operation, url, body)
+            reply = await self._answer(operation, url, body)
         except TimeoutError:
             raise _late(operation) from None
         return _value(operation, reply)
@@ -153,11 +152,11 @@ class Client:
 
     async def _patiently(self, operation: Operation, url: URL, headers: dict[str, str], body: Body | None) -> Reply:
         """The reply, after repeats where those are harmless. Other writes are sent once, whatever happens (F3)."""
-        timeout = self._upstream.slow_timeout if operation.slow else self._upstream.timeout
+        longest = self._upstream.slow_timeout if operation.slow else self._upstream.timeout
         content = None if body is None else body.content
         for tried in count():
             try:
-                reply = await self._upstream.exchange(operation.method, url, headers, content, timeout)
+                reply = await self._upstream.exchange(operation.method, url, headers, content, self._within(longest))
                 if reply.status not in RETRIED:
                     return reply
                 error = _failure(operation, reply.status, reply.headers, reply.body)
@@ -165,6 +164,13 @@ class Client:
                 error = _broken(operation, broken)
             await self._wait(operation, error, tried)
         raise AssertionError("unreachable")
+
+    def _within(self, longest: float) -> float:
+        """Seconds for one exchange: so many, or what is left of the call. Raises TimeoutError if nothing is."""
+        left = self._ends - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise TimeoutError
+        return min(longest, left)
 
     async def _wait(self, operation: Operation, error: ApiError, tried: int) -> None:
         """Wait before a repeat: Retry-After, else exponential backoff with jitter. Raises *error* if none is due."""

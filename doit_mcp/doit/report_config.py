@@ -102,7 +102,7 @@ class Origin(TypedDict):
     """Whose cost is split."""
 
     id: str
-    type: str
+    type: Annotated[str, "A type of dimension, or unallocated."]
 
 
 class Target(TypedDict, total=False):

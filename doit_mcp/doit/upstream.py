@@ -126,18 +126,19 @@ class Upstream:
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
     ) -> AsyncIterator[ClientResponse]:
         """Send one request and give its response; whatever interrupts the reading closes the connection at once."""
-        limits = self._limits.get(timeout) or ClientTimeout(total=timeout, sock_connect=self._connect)
-        response = await self._http.request(
-            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False, middlewares=(once,)
-        )
+        response = await self._send(method, url, headers, body, timeout)
         try:
             yield response
         finally:
-            # Not release(): an unread rest would hold the connection while it is drained.
-            if not response.content.at_eof():
-                response.close()
-            else:
-                response.release()
+            _let_go(response)
+
+    async def _send(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
+    ) -> ClientResponse:
+        limits = self._limits.get(timeout) or ClientTimeout(total=timeout, sock_connect=self._connect)
+        return await self._http.request(
+            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False, middlewares=(once,)
+        )
 
     async def exchange(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
@@ -146,10 +147,13 @@ class Upstream:
         status = None
         started = time.perf_counter()
         try:
-            async with self.open(method, url, headers, body, timeout) as response:
+            response = await self._send(method, url, headers, body, timeout)
+            try:
                 content, whole = await self.read(response)
-                status = response.status
-                return Reply(status, response.headers, content, whole)
+            finally:
+                _let_go(response)
+            status = response.status
+            return Reply(status, response.headers, content, whole)
         finally:
             if (trace := CURRENT.get()) is not None:
                 trace.calls += 1
@@ -163,9 +167,18 @@ class Upstream:
             content += chunk
             if len(content) > self.max_body:
                 return bytes(content[: self.max_body]), False
-            # Yield: a body that is here already would otherwise be read without a pause for others.
-            await asyncio.sleep(0)
+            if not response.content.at_eof():
+                # A long body that is here already would otherwise be read without a pause for others.
+                await asyncio.sleep(0)
         return bytes(content), True
+
+
+def _let_go(response: ClientResponse) -> None:
+    # Not release(): an unread rest would hold the connection while it is drained.
+    if response.content.at_eof():
+        response.release()
+    else:
+        response.close()
 
 
 def encoded(pairs: Iterable[tuple[str, str]]) -> str:

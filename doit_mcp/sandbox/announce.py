@@ -4,7 +4,39 @@ from __future__ import annotations
 
 import json
 
-from .people import USERS, customer_by_id
+from .people import USERS, may
+
+_TEXT = """DoiT MCP sandbox
+
+  MCP server      {base}/mcp   (older clients: {base}/sse)
+  In a browser    {base}/
+  Its world       {world}   (identity provider and DoiT API)
+
+Sign in as
+
+{people}
+
+Or send an API token as the bearer, without any sign-in
+
+{tokens}
+
+Connect a client
+
+  Claude Code     claude mcp add --transport http doit {base}/mcp
+  Codex           codex mcp add doit --url {base}/mcp
+  Cursor          {cursor}
+                    in .cursor/mcp.json
+  VS Code         {code}
+                    in .vscode/mcp.json
+  Inspector       npx @modelcontextprotocol/inspector --cli {base}/mcp --method tools/list
+  Others          npx mcp-remote {base}/mcp
+                    for clients that only start programs
+  curl            curl -s {base}/mcp -H 'Authorization: Bearer {token}' \\
+                    -H 'Content-Type: application/json' -d '{call}'
+  ChatGPT         cannot reach this computer, and a tunnel alone does not help: server and identity provider name
+                    their loopback addresses to it. It takes a server with a public https address.
+
+Stop with Ctrl+C. Nothing is kept."""
 
 
 def json_line(base: str, world: str) -> str:
@@ -22,31 +54,14 @@ def json_line(base: str, world: str) -> str:
 
 
 def text(base: str, world: str) -> str:
-    """The addresses, who can sign in, and lines to paste."""
-    people = "\n".join(
-        f"  {user.email:<24} password {user.password:<14} {_customer(user.customer)}: {user.role}" for user in USERS
+    """The addresses, who can sign in and what they may, and lines to paste; *base* and *world* without end slash."""
+    return _TEXT.format(
+        base=base,
+        world=world,
+        people=_lines((user.email, f"password {user.password:<14} {may(user)}") for user in USERS),
+        tokens=_lines((user.email, user.api_token) for user in USERS),
+        cursor=json.dumps({"mcpServers": {"doit": {"url": f"{base}/mcp"}}}),
+        code=json.dumps({"servers": {"doit": {"type": "http", "url": f"{base}/mcp"}}}),
+        token=USERS[0].api_token,
+        call=json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, separators=(",", ":")),
     )
-    return f"""DoiT MCP sandbox
-
-  MCP server      {base}/mcp   (older clients: {base}/sse)
-  In a browser    {base}/
-  Its world       {world}   (identity provider and DoiT API)
-
-Sign in as
-
-{people}
-
-Connect a client
-
-  Claude Code     claude mcp add --transport http doit {base}/mcp
-  Codex           codex mcp add doit --url {base}/mcp
-  Inspector       npx @modelcontextprotocol/inspector --cli {base}/mcp --method tools/list
-  curl            curl -s {base}/mcp -H 'Authorization: Bearer {USERS[0].api_token}' \\
-                    -H 'Content-Type: application/json' -d '{{"jsonrpc":"2.0","id":1,"method":"tools/list"}}'
-
-Stop with Ctrl+C. Nothing is kept."""
-
-
-def _customer(identifier: str) -> str:
-    customer = customer_by_id(identifier)
-    return customer.name if customer is not None else identifier

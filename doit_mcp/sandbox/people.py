@@ -69,6 +69,14 @@ def user_by_email(email: str) -> User | None:
     return next((user for user in USERS if user.email == email.strip().lower()), None)
 
 
+def may(user: User) -> str:
+    """In a few words what the API lets this user do, and for whom: "Acme Rockets, looks only, not at billing"."""
+    customer = customer_by_id(user.customer)
+    whom = "Every customer" if user.employee else customer.name if customer is not None else "No customer"
+    does = "looks and changes" if user.permissions & WRITE else "looks only"
+    return f"{whom}, {does}" + ("" if user.permissions >= BILLING else ", not at billing")
+
+
 def customer_by_id(identifier: str) -> Customer | None:
     """The customer with this id."""
     return next((customer for customer in CUSTOMERS if customer.id == identifier), None)

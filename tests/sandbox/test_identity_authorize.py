@@ -19,8 +19,17 @@ async def refused(party: Party, url: str) -> str:
 
 @pytest.mark.parametrize(
     "client_id",
-    [None, "nobody", "https://nothing.example/client.json", "http://nothing.example/client.json", "https://nothing.example",
-     "https://a@b.example/c", "https://b.example/../c", "https://b.example/c#d", "https://b.example/" + "c" * 3000],
+    [
+        None,
+        "nobody",
+        "https://nothing.example/client.json",
+        "http://nothing.example/client.json",
+        "https://nothing.example",
+        "https://a@b.example/c",
+        "https://b.example/../c",
+        "https://b.example/c#d",
+        "https://b.example/" + "c" * 3000,
+    ],
 )
 async def test_unknown_client_is_a_page(party: Party, client_id: str | None) -> None:
     url = party.ask(client_id or "x") if client_id else party.ask("x").replace("client_id=x&", "")
@@ -128,7 +137,8 @@ async def test_what_cannot_be_trusted_is_a_page(party: Party, again: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "resource", [None, BASE, f"{BASE}/", f"{BASE}/mcp", f"{BASE}/sse", f"{BASE}/mcp/readonly", f"{BASE}/mcp/x/a,b/readonly"]
+    "resource",
+    [None, BASE, f"{BASE}/", f"{BASE}/mcp", f"{BASE}/sse", f"{BASE}/mcp/readonly", f"{BASE}/mcp/x/a,b/readonly"],
 )
 async def test_resources_of_the_server_are_known(party: Party, resource: str | None) -> None:
     client = await party.register()

@@ -6,8 +6,8 @@ from ...protocol.schema import JsonObject, Pattern
 from ..operation import Area, get
 
 SUMMARY = (
-    "summary: aws, doit and awsWithoutDoit, each with serviceCharges, discounts, tax, supportCharges, credits, savings, "
-    "otherCharges, refunds and total; service and account: where doit and aws differ. Amounts are decimal text"
+    "summary: aws, doit and awsWithoutDoit, each with serviceCharges, discounts, tax, supportCharges, credits, "
+    "savings, otherCharges, refunds and total; service and account: where doit and aws differ. Amounts are decimal text"
 )
 NARROW = "It cannot be split: open the invoice in the DoiT console."
 

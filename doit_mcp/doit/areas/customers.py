@@ -71,8 +71,8 @@ class Customers(Area):
     async def update_customer(
         self, *, customerId: CustomerId = None, **changes: Unpack[CustomerChanges]
     ) -> JsonObject:
-        """Change the customer's settings or contact addresses; what is left out stays as it is. It concerns all users of
-        the customer: ask first, and read get_customer before replacing a list."""
+        """Change the customer's settings or contact addresses; what is left out stays as it is. It concerns all users
+        of the customer: ask first, and read get_customer before replacing a list."""
         return await self._update(customerId=self._known(customerId), **changes)
 
     def _known(self, customer: str | None) -> str:

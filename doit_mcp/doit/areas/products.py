@@ -19,7 +19,7 @@ class Products(Area):
     async def list_products(
         self,
         *,
-        platform: Annotated[str | None, "Only products of this platform: an id of list_platforms.", Length(1, 100)] = None,
+        platform: Annotated[str | None, "Only of this platform: an id of list_platforms.", Length(1, 100)] = None,
     ) -> Annotated[JsonObject, ProductList]:
         """List the products that a support ticket can be about, for create_ticket."""
         ...

@@ -90,8 +90,8 @@ class Users(Area):
 
     @patch("/iam/v1/users/{id}")
     async def update_user(self, *, id: UserId, **changes: Unpack[UserChanges]) -> Annotated[JsonObject, UserAnswer]:
-        """Change a user's name, job title, phone, language or role; what is left out stays as it is. A role decides what
-        the person may do: ask first."""
+        """Change a user's name, job title, phone, language or role; what is left out stays as it is. A role decides
+        what the person may do: ask first."""
         ...
 
     @delete("/iam/v1/users/{id}")
@@ -107,8 +107,8 @@ class Users(Area):
 
     @post("/iam/v1/users/{id}/actions/resend", keyed=True, outward=True)
     async def resend_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
-        """Send an invitation again: a new e-mail, valid for 48 hours; links in earlier ones stop working. It also revives
-        a cancelled invitation."""
+        """Send an invitation again: a new e-mail, valid for 48 hours; links in earlier ones stop working. It also
+        revives a cancelled invitation."""
         ...
 
     @post("/iam/v1/users/{id}/actions/cancel", keyed=True, destroys=True)

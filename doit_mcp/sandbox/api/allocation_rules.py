@@ -65,6 +65,7 @@ def _written(ask: Ask, known: Records, member: JsonObject, where: str) -> JsonOb
     for name in ("name", "components", "formula"):
         if not member.get(name):
             raise bad(f"{where}.{name} is required with action {member['action']}", field=f"{where}.{name}")
+    before: JsonObject
     if member["action"] == "update":
         before = _chosen(known, member, where)
     else:
@@ -72,8 +73,8 @@ def _written(ask: Ask, known: Records, member: JsonObject, where: str) -> JsonOb
             "id": ask.tenant.new_id(), "description": "", "type": "custom", "allocationType": "single",
             "anomalyDetection": False, "folderId": "root", "owner": ask.user.email, "createTime": ask.millis,
         }
-    changes = {name: member[name] for name in ("name", "description") if name in member}
-    written = {**before, **changes, "rule": rule_of(member), "updateTime": ask.millis}
+    changes: JsonObject = {name: member[name] for name in ("name", "description") if name in member}
+    written: JsonObject = {**before, **changes, "rule": rule_of(member), "updateTime": ask.millis}
     check(written["rule"], {**known, written["id"]: written}, where, written["id"])
     return written
 

@@ -40,6 +40,7 @@ class Api:
         self._seed = seed
         self._chance = random.Random(seed)
         self._tenants: dict[str, Tenant] = {}
+        self._claims: dict[str, str] = {}
 
     def register(self, app: web.Application, lookup: access.Lookup) -> None:
         """Add the operations to *app*; *lookup* says what a bearer stands for."""
@@ -64,7 +65,7 @@ class Api:
     def tenant(self, customer: Customer) -> Tenant:
         """The customer's state."""
         if customer.id not in self._tenants:
-            self._tenants[customer.id] = Tenant(customer, clock=self._clock, seed=self._seed)
+            self._tenants[customer.id] = Tenant(customer, clock=self._clock, seed=self._seed, claims=self._claims)
         return self._tenants[customer.id]
 
     def _observing(self, closing: asyncio.Event) -> Middleware:

@@ -18,7 +18,7 @@ ROOT = "root"
 KINDS: dict[str, tuple[str, Seed]] = {
     "alert": ("alerts", seeds_analytics.alerts),
     "allocation": ("allocations", seeds_analytics.allocations),
-    "annotation": ("annotations", seeds_analytics.annotations),
+    "annotation": ("annotations", seeds_analytics.notes),
     "budget": ("budgets", seeds.budgets),
     "folder": ("folders", seeds_analytics.folders),
     "label": ("labels", seeds_analytics.labels),

@@ -78,7 +78,7 @@ def _single(tenant: Tenant, name: str, key: str, value: str, days_ago: int) -> J
     }
 
 
-def annotations(tenant: Tenant) -> Iterator[JsonObject]:
+def notes(tenant: Tenant) -> Iterator[JsonObject]:
     """Why the costs jumped, on the day they did."""
     for index, jump in enumerate(sorted(tenant.ledger.jumps, key=lambda one: one.first)):
         noted = min(rfc3339(seconds_of(jump.last)), rfc3339(tenant.born))

@@ -31,10 +31,16 @@ Seed = Callable[["Tenant"], Iterable[JsonObject]]
 
 
 class Tenant:
-    """One customer's world: billing lines and what its users made. *born* is when it began, in epoch seconds."""
+    """One customer's world: billing lines and what its users made. *born* is when it began, in epoch seconds.
 
-    def __init__(self, customer: Customer, *, clock: Callable[[], float], seed: int) -> None:
+    *claims* are the URL slugs that are taken, with the customers' ids: the only thing that all tenants share.
+    """
+
+    def __init__(
+        self, customer: Customer, *, clock: Callable[[], float], seed: int, claims: dict[str, str] | None = None
+    ) -> None:
         self.customer = customer
+        self.claims = {} if claims is None else claims
         self.born = clock()
         self._clock = clock
         self._seed = seed

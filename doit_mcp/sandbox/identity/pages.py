@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 from aiohttp import web
 
-from ..people import CUSTOMERS, USERS, User, customer_by_id
+from ..people import CUSTOMERS, USERS, User, customer_by_id, may
 from . import redirects
 from .known_clients import KNOWN_HOSTS
 from .records import Ask
@@ -95,13 +95,12 @@ def sign_in(ask: Ask, transaction: str, *, email: str = "", failed: bool = False
 
 
 def _user_button(user: User) -> str:
-    customer = "any customer" if user.employee else _customer_name(user.customer)
     return _fill(
         "user.html",
         email=escape(user.email),
         initial=escape(user.name[:1]),
         name=escape(user.name),
-        detail=escape(f"{user.email}, {customer}"),
+        detail=escape(may(user)),
     )
 
 

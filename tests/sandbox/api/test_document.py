@@ -16,6 +16,20 @@ def test_every_route_is_an_operation_of_the_document() -> None:
     assert set(routes) <= set(doit_document.operations())
 
 
+# Areas whose operations are still to come.
+PENDING = (
+    "/ava/", "/billingtransfer/", "/clouddiagrams/", "/cloudflow/", "/core/v1/cloudconnect/", "/insights/",
+    "/analytics/v1/commitment-manager", "/ps4commitments/",
+)
+
+
+def test_operations_without_a_route_are_of_areas_to_come() -> None:
+    known = {(route.method, route.path) for route in ROUTES} | {("GET", "/auth/v1/validate")}
+    missing = [one for one in doit_document.operations() if one not in known]
+    assert [one for one in missing if not one[1].startswith(PENDING)] == []
+    assert [area for area in PENDING if not any(path.startswith(area) for _, path in missing)] == [], "these are there"
+
+
 def test_the_document_has_what_it_should() -> None:
     assert len(doit_document.operations()) == 170
     assert doit_document.operation_of("POST", "/analytics/v1/reports/query")[1] == "/analytics/v1/reports/query"

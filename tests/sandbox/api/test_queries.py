@@ -352,8 +352,9 @@ def test_old_values_for_nothing_are_understood() -> None:
 @pytest.mark.parametrize(("config", "field"), [
     ({"timeInterval": "hour"}, "timeInterval"),
     ({"dataSource": "bqlens"}, "dataSource"),
-    ({"displayValues": "percentage_change"}, "displayValues"),
-    ({"limitAggregation": "top"}, "limitAggregation"),
+    ({"displayValues": "percentage_change", "limitAggregation": "top"}, "limitAggregation"),
+    ({"aggregation": "count", "count": {"type": "fixed", "id": "region"}, "limitAggregation": "all"},
+     "limitAggregation"),
     ({"aggregation": "total_over_total"}, "aggregation"),
     ({"aggregation": "count"}, "count"),
     ({"count": {"type": "fixed", "id": "sku_id"}}, "count"),

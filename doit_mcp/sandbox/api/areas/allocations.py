@@ -17,7 +17,7 @@ SORTS = ("id", "name", "owner", "description", "type", "createTime", "updateTime
 LISTED = ("id", "name", "description", "type", "allocationType", "createTime", "updateTime")
 NAME, DESCRIPTION = text(500, minLength=1), text(5000)
 MEMBERS: dict[str, JsonObject] = {
-    "anomalyDetection": or_null(FLAG), "rule": or_null(SINGLE), "rules": or_null(RULES),
+    "anomalyDetection": or_null(FLAG), "rule": or_null(SINGLE), "rules": RULES,
     "unallocatedCosts": or_null(text(200)), "folderId": or_null(TEXT),
 }
 NEW = compiled("name description", name=NAME, description=DESCRIPTION, **MEMBERS)

@@ -10,6 +10,7 @@ from ..costs.calendar_days import millis_of
 from ..costs.invoices import Invoice, Line, issued
 from ..costs.money import amount
 from ..routes import Route
+from ..seeds_account import invoice_number
 from ..tenants import Ask, Tenant, existing
 
 LINES = "lineItems"
@@ -37,7 +38,7 @@ def _current(ask: Ask) -> dict[str, JsonObject]:
 
 
 def _item(tenant: Tenant, invoice: Invoice, today: int) -> JsonObject:
-    identifier = _number(tenant, invoice)
+    identifier = invoice_number(tenant, invoice.platform, invoice.month)
     total, status = amount(invoice.total), invoice.status(today)
     return {
         "id": identifier,
@@ -51,12 +52,6 @@ def _item(tenant: Tenant, invoice: Invoice, today: int) -> JsonObject:
         "url": seeds.console_url(tenant.customer, "invoices", identifier),
         LINES: [_line(line) for line in invoice.lines],
     }
-
-
-def _number(tenant: Tenant, invoice: Invoice) -> str:
-    """The invoice's number: digits that say nothing."""
-    digest = tenant.stable_id("invoice", invoice.platform, str(invoice.month))
-    return f"IN{int.from_bytes(digest.encode()) % 10**9:09}"
 
 
 def _line(line: Line) -> JsonObject:

@@ -7,7 +7,7 @@ from aiohttp import web
 from ..answers import JsonObject, Refusal, answer, bad
 from ..resources import records, shares
 from ..routes import Route
-from ..schemas import compiled, items, one_of, or_null, record, text
+from ..schemas import compiled, one_of, or_null, record, text
 from ..tenants import Ask, existing
 
 TYPES = {"alerts": "alert", "allocations": "allocation", "budgets": "budget", "reports": "report"}

@@ -1,0 +1,44 @@
+"""What support requests can be about: /support/v1/metadata/platforms and /support/v1/metadata/products."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from .. import listing
+from ..answers import JsonObject, answer
+from ..costs.catalog import AWS, AZURE, GOOGLE, SERVICES
+from ..routes import Route
+from ..tenants import Ask
+
+PLATFORMS = {
+    "doit": "DoiT",
+    "google_cloud_platform": "Google Cloud",
+    "amazon_web_services": "Amazon Web Services",
+    "microsoft_azure": "Microsoft Azure",
+}
+CLOUDS = {AWS: "amazon_web_services", GOOGLE: "google_cloud_platform", AZURE: "microsoft_azure"}
+DOIT_PRODUCTS = {"cloud_analytics": "Cloud Analytics", "billing": "Billing", "access": "Users and access"}
+
+
+async def list_platforms(ask: Ask) -> web.Response:
+    """GET /support/v1/metadata/platforms."""
+    return answer({"platforms": [{"id": key, "displayName": name} for key, name in PLATFORMS.items()]})
+
+
+async def list_products(ask: Ask) -> web.Response:
+    """GET /support/v1/metadata/products, of one platform if the query names it."""
+    wanted = ask.query.get("platform") and listing.chosen(ask.query, "platform", tuple(PLATFORMS), "")
+    found: list[JsonObject] = [
+        {"id": key, "displayName": name, "platform": "doit"} for key, name in DOIT_PRODUCTS.items()
+    ]
+    found += [
+        {"id": service.short, "displayName": service.description, "platform": CLOUDS[service.provider]}
+        for service in SERVICES
+    ]
+    return answer({"products": [one for one in found if not wanted or one["platform"] == wanted]})
+
+
+ROUTES = (
+    Route("GET", "/support/v1/metadata/platforms", list_platforms, "tickets.read"),
+    Route("GET", "/support/v1/metadata/products", list_products, "tickets.read"),
+)

@@ -1,0 +1,89 @@
+"""Billing explainers: what AWS would have charged for a month, what DoiT invoiced, and what makes the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..answers import JsonObject
+from .calendar_days import moved
+from .catalog import AWS
+from .ledger import Ledger, Selection
+from .series import CENT
+
+COLUMNS = ("cloud_provider", "billing_account_id", "project_id", "service_description", "cost_type")
+USAGE, DISCOUNT, CREDIT = "Usage", "DoiT discount", "Credit"
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A project's service for the month, in micro-dollars: *cost* after *savings*; credits are below zero."""
+
+    payer: str
+    project: str
+    service: str
+    credit: bool
+    cost: int
+    savings: int
+
+
+def charges(ledger: Ledger, month: int) -> list[Charge]:
+    """What AWS's lines of the month that begins on day *month* add up to."""
+    rows = ledger.sums(COLUMNS, month, moved("month", month, 1) - 1, Selection(credits=True))
+    return [
+        Charge(str(row[1]), str(row[2]), str(row[3]), row[4] == "credit", int(row[5] or 0), int(row[7] or 0))
+        for row in rows
+        if row[0] == AWS
+    ]
+
+
+def explained(found: Iterable[Charge]) -> JsonObject:
+    """``{summary, service, account}`` (BillingExplainer)."""
+    every = list(found)
+    usage = [one for one in every if not one.credit]
+    return {
+        "summary": {
+            "aws": _summary(every, ours=False),
+            "doit": _summary(every, ours=True),
+            "awsWithoutDoit": _summary(every, ours=False),
+        },
+        "service": {name: _both(one for one in usage if one.service == name) for name in _sorted(usage, "service")},
+        "account": {name: _both(one for one in usage if one.project == name) for name in _sorted(usage, "project")},
+    }
+
+
+def money(micro: int) -> JsonObject:
+    """A whole number of cents as text (BillingExplainerMoney)."""
+    cents = micro // CENT
+    sign = "-" if cents < 0 else ""
+    return {"amount": f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02}", "currency": "USD"}
+
+
+def _sorted(found: Iterable[Charge], field: str) -> list[str]:
+    return sorted({str(getattr(one, field)) for one in found})
+
+
+def _summary(found: Iterable[Charge], *, ours: bool) -> JsonObject:
+    every = list(found)
+    list_price = sum(one.cost + one.savings for one in every if not one.credit)
+    saved = sum(one.savings for one in every if not one.credit) if ours else 0
+    credit = sum(one.cost for one in every if one.credit)
+    nothing: list[JsonObject] = []
+    return {
+        "serviceCharges": [{"costType": USAGE, "cost": money(list_price)}],
+        "discounts": [{"costType": DISCOUNT, "cost": money(-saved)}] if saved else nothing,
+        "tax": nothing,
+        "supportCharges": {"cost": money(0), "details": nothing},
+        "credits": [{"costType": CREDIT, "cost": money(credit)}] if credit else nothing,
+        "savings": nothing,
+        "otherCharges": nothing,
+        "refunds": nothing,
+        "total": money(list_price - saved + credit),
+    }
+
+
+def _both(found: Iterable[Charge]) -> JsonObject:
+    every = list(found)
+    list_price, saved = sum(one.cost + one.savings for one in every), sum(one.savings for one in every)
+    ours = {USAGE: money(list_price)} | ({DISCOUNT: money(-saved)} if saved else {})
+    return {"doit": ours, "aws": {USAGE: money(list_price)}}

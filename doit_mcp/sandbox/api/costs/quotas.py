@@ -1,0 +1,67 @@
+"""Quotas of the clouds: yesterday's usage, as the billing lines have it, against limits that fitted some time ago."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+
+from .ledger import Ledger
+from .money import MICRO
+
+QUIET_DAYS = 14  # before the world began: a day that no incident touches
+HEADROOM = 1.15
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A quota of a cloud's service, counted by the usage of a SKU: *per_unit* of it for each unit a day."""
+
+    cloud: str
+    sku: str
+    service: str
+    quota: str
+    per_unit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How full a project's quota is."""
+
+    cloud: str
+    project: str
+    name: str
+    region: str
+    service: str
+    quota: str
+    limit: float
+    usage: float
+
+
+KINDS = (
+    Kind("aws", "BoxUsage:m6i.xlarge", "ec2", "Running On-Demand Standard instances (vCPU)", 4 / 24),
+    Kind("aws", "InstanceUsage:db.r6g.large", "rds", "DB instances", 1 / 24),
+    Kind("aws", "TimedStorage-ByteHrs", "s3", "Storage under management (TB)", 30 / 1000),
+    Kind("gcp", "CF4E-A0C7-E3BF", "compute.googleapis.com", "N2_CPUS", 1 / 24),
+    Kind("gcp", "3362-E469-6BEF", "bigquery.googleapis.com", "QueryUsagePerDay (TiB)", 1.0),
+)
+COLUMNS = ("project_id", "project_name", "region", "sku_id")
+
+
+def observed(ledger: Ledger, born: int) -> list[Quota]:
+    """All quotas of a ledger whose world began on day *born*."""
+    before = {row[:4]: int(row[5] or 0) for row in ledger.sums(COLUMNS, born - QUIET_DAYS, born - QUIET_DAYS)}
+    found = []
+    for row in ledger.sums(COLUMNS, ledger.last - 1, ledger.last - 1):
+        project, name, region, sku = map(str, row[:4])
+        for kind in KINDS:
+            if kind.sku == sku:
+                limit = _limit(HEADROOM * before[row[:4]] / MICRO * kind.per_unit)
+                usage = round(int(row[5] or 0) / MICRO * kind.per_unit, 3)
+                found.append(Quota(kind.cloud, project, name, region, kind.service, kind.quota, limit, usage))
+    return found
+
+
+def _limit(usage: float) -> float:
+    """The next limit of the usual sizes: 1, 1.5, 2, 3, 4, 6, 8, 12, ..."""
+    sizes = (base * 2.0**power for power in count() for base in (1.0, 1.5))
+    return next(size for size in sizes if size >= usage)

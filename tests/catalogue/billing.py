@@ -1,0 +1,53 @@
+"""Owns a small bill that answers queries the way the API does, for tests of composed tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from doit_mcp.doit.operation import Request
+
+Line = tuple[str, dict[str, str], float, float]
+"""A day, the values of dimensions, cost and usage."""
+OPEN_END = "9999"
+
+
+def answering(
+    others: Mapping[str, Any], lines: list[Line], forecast: dict[str, float] | None = None
+) -> Callable[..., Any]:
+    """An API over *lines*; *others* are answers by a part of the path, exceptions are raised."""
+
+    def answer(request: Request) -> Any:
+        for part, found in others.items():
+            if part in request.path:
+                return found(request) if callable(found) else found
+        return {"result": result((request.body or {})["config"], lines, forecast or {})}
+
+    return answer
+
+
+def result(config: dict[str, Any], lines: list[Line], forecast: dict[str, float]) -> dict[str, Any]:
+    """Rows by group and time, as a query answers."""
+    groups = [one["id"] for one in config.get("group", ())]
+    metrics = [one["value"] for one in config["metrics"]]
+    span = config.get("customTimeRange", {"from": "0000", "to": OPEN_END})
+    width = {"month": 2, "day": 3}[config["timeInterval"]]
+    cells: dict[tuple[Any, ...], list[float]] = {}
+    for day, values, cost, usage in lines:
+        if span["from"][:10] <= day <= span["to"][:10] and _wanted(config, values):
+            key = (*(values.get(group) for group in groups), *day.split("-")[:width])
+            sums = cells.setdefault(key, [0.0] * len(metrics))
+            for at, metric in enumerate(metrics):
+                sums[at] += cost if metric == "cost" else usage
+    names = [*groups, *("year", "month", "day")[:width], *metrics]
+    found: dict[str, Any] = {
+        "schema": [{"name": name, "type": "float" if name in metrics else "string"} for name in names],
+        "rows": [[*key, *sums] for key, sums in cells.items()],
+    }
+    if config.get("forecastSettings"):
+        found["forecastRows"] = [[*day.split("-"), cost] for day, cost in forecast.items()]
+    return found
+
+
+def _wanted(config: dict[str, Any], values: dict[str, str]) -> bool:
+    return all(values.get(one["id"]) in one["values"] for one in config.get("filters", ()))

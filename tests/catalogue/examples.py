@@ -1,0 +1,44 @@
+"""Owns values that fit a schema, as clients would send them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+SPECIAL = {"startDate": "2026-01-01", "endDate": "2026-01-31", "maxResults": "40", "minCreationTime": "1700000000000"}
+SPECIAL |= {"maxCreationTime": "1800000000000", "pageToken": "token", "phone": "+44"}
+SHAPES = ("12345678", "2026-01", "some-text")
+"""For patterns."""
+
+
+def examples(schema: dict[str, Any], name: str = "") -> Iterator[Any]:
+    """Values that fit a schema: each value of an enum, an object with all and one with only its required fields."""
+    schema = {key: value for part in schema.get("allOf", [schema]) for key, value in part.items()}
+    kind = schema.get("type")
+    if "enum" in schema:
+        yield from schema["enum"]
+    elif "pattern" in schema:
+        yield next(shape for shape in (f"some {name}", *SHAPES) if re.fullmatch(schema["pattern"], shape))
+    elif kind == "string":
+        yield SPECIAL.get(name, "a@b.example" if schema.get("format") == "email" else f"some {name}")
+    elif kind in ("integer", "number"):
+        least = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+        yield from {least, schema.get("maximum", least)}
+    elif kind == "boolean":
+        yield from (True, False)
+    elif kind == "array":
+        yield from ([item] for item in examples(schema.get("items", {"type": "string"}), name))
+    elif kind == "object":
+        yield from objects(schema)
+    else:
+        yield "anything"
+
+
+def objects(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Objects in which every example of every field occurs once."""
+    fields = schema.get("properties", {})
+    least = {name: next(examples(fields[name], name)) for name in schema.get("required", ())}
+    yield least
+    for name, inner in fields.items():
+        yield from ({**least, name: value} for value in examples(inner, name))

@@ -1,0 +1,130 @@
+"""Alerts: made, listed, changed, deleted; and when they fired is what the lines say."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox.api.costs.alerts import last_fired
+from doit_mcp.sandbox.api.costs.calendar_days import day_of_millis, millis_of
+
+from ..conftest import Clock
+from .conftest import ADMIN, Party
+from .test_queries import TODAY, ledger
+
+PATH = "/analytics/v1/alerts"
+COST = {"type": "basic", "value": "cost"}
+GOOGLE = {"type": "fixed", "id": "cloud_provider", "values": ["google-cloud"]}
+CONFIG: dict[str, Any] = {"metric": COST, "timeInterval": "month", "condition": "value", "operator": "gt", "value": 1}
+START = date(2026, 10, 1).toordinal()
+
+
+async def create(party: Party, **body: object) -> Any:
+    """The answer to the creation of an alert."""
+    answer = await party.send("POST", PATH, {"name": "Mine", "config": CONFIG, **body})
+    assert answer.status == 201, answer
+    return answer.json
+
+
+async def test_life_of_an_alert(party: Party, clock: Clock) -> None:
+    before = (await party.get(PATH))["alerts"]
+    made = await create(party, config={"metric": COST, "timeInterval": "week", "value": 10})
+    assert made["recipients"] == [ADMIN.email] and made["config"]["condition"] == "percentage-change"
+    path = f"{PATH}/{made['id']}"
+    assert (await party.get(PATH))["alerts"] == [{**made, "owner": ADMIN.email}, *before]
+    clock.advance(5)
+    body = {"name": "Else", "recipients": ["a@acme.example"], "config": {**CONFIG, "scopes": [GOOGLE], "value": 10**9}}
+    changed = (await party.send("PATCH", path, body)).json
+    assert (changed["name"], changed["recipients"], changed["config"]["value"]) == ("Else", ["a@acme.example"], 10**9)
+    assert changed["updateTime"] == made["updateTime"] + 5000
+    assert await party.get(path) == changed
+    gone = await party.send("DELETE", path)
+    assert (gone.status, gone.body) == (200, b"")
+    for method, sent in (("GET", None), ("PATCH", {"config": CONFIG}), ("DELETE", None)):
+        assert "not found" in await party.refused(404, method, path, sent)
+    assert (await party.get(PATH))["alerts"] == before
+
+
+async def test_an_alert_fires_when_the_lines_pass_its_value(party: Party, clock: Clock) -> None:
+    spent = await party.cost(timeInterval="month", timeRange={"mode": "current", "unit": "month"})
+    below, above = [await create(party, config={**CONFIG, "value": spent + more}) for more in (-1, 1)]
+    assert below["lastAlerted"] == below["createTime"] and "lastAlerted" not in above
+    clock.advance(86_400)
+    later = await party.get(f"{PATH}/{above['id']}")
+    assert later["lastAlerted"] == millis_of(day_of_millis(later["createTime"]) + 1)
+
+
+def fired(since: int = START, **config: object) -> str | None:
+    """The day on which a configuration last fired."""
+    found = last_fired({"currency": "USD", **CONFIG, **config}, ledger(), since)
+    return None if found is None else str(date.fromordinal(found))
+
+
+def test_conditions() -> None:
+    october = ledger().cost(START, START + 30) / 1e6
+    november = ledger().cost(START + 31, TODAY) / 1e6
+    assert fired(value=october - 0.01) in ("2026-10-31", "2026-11-24") and fired(value=2 * october) is None
+    assert fired(value=november - 0.01) in ("2026-11-24", "2026-11-23")
+    assert fired(operator="lt", value=october + 1) == "2026-10-31", "a month that is not over falls short of nothing"
+    assert fired(operator="lt", value=october - 1) is None
+    expected = {"condition": "forecast", "value": november + 1}
+    assert fired(**expected) == "2026-11-24" and fired(**{**expected, "operator": "lt"}) is None
+    assert fired(condition="forecast", value=3 * october) is None
+    september = ledger().cost(START - 30, START - 1) / 1e6
+    change = 100 * (october - september) / september
+    assert fired(condition="percentage-change", value=change - 0.1) == "2026-10-31"
+    assert fired(condition="percentage-change", value=change + 0.1) is None
+    assert fired(condition="percentage-change", operator="lt", value=change + 0.1) == "2026-10-31"
+
+
+def test_what_is_looked_at() -> None:
+    day = {"timeInterval": "day", "condition": "percentage-change", "evaluateForEach": "service_id"}
+    costs: dict[tuple[str, int], int] = {}
+    for row in ledger().sums(("cloud_provider", "service_id", "day_start"), START, TODAY):
+        costs[f"{row[0]}/{row[1]}", int(row[2] or 0)] = int(row[3] or 0)
+    aws = [{**GOOGLE, "values": ["amazon-web-services"]}]
+    for scopes, part in ((None, ""), ([GOOGLE], "google-cloud/"), (aws, "amazon-web-services/"), ([GOOGLE, *aws], "google")):
+        for value in (20, 40, 70, 200):
+            jumped = [
+                when for (service, when), cost in costs.items()
+                if service.startswith(part) and when > START + 1
+                and 100 * (cost - costs[service, when - 1]) > value * costs[service, when - 1]
+            ]
+            last = str(date.fromordinal(max(jumped))) if jumped else None
+            assert fired(**day, value=value, scopes=scopes, since=START + 2) == last, (part, value)
+    usage = {"metric": {"type": "basic", "value": "usage"}, "value": 1}
+    assert fired(**usage) is not None and fired(currency="IDR", value=10**6) is not None
+
+
+@pytest.mark.parametrize(("config", "field"), [
+    ({"metric": {"type": "custom", "value": "x"}}, "config.metric"),
+    ({"value": None}, "config.value"),
+    ({"timeInterval": "hour"}, "config.timeInterval"),
+    ({"dataSource": "billing-datahub"}, "config.dataSource"),
+    ({"scopes": [{"type": "fixed", "id": "nothing", "values": ["x"]}]}, "config.scopes[0]"),
+    ({"scopes": [GOOGLE, {"type": "fixed", "id": "nothing", "values": ["x"]}]}, "config.scopes[1]"),
+    ({"evaluateForEach": "nothing"}, "config.evaluateForEach"),
+    ({"evaluateForEach": "region", "condition": "forecast"}, "config.evaluateForEach"),
+    ({"misspelt": 1}, "misspelt"),
+])
+async def test_what_is_wrong_is_named(party: Party, config: Any, field: str) -> None:
+    assert field in await party.refused(400, "POST", PATH, {"name": "x", "config": {**CONFIG, **config}})
+    alert = (await party.get(PATH))["alerts"][0]["id"]
+    assert field in await party.refused(400, "PATCH", f"{PATH}/{alert}", {"config": {**CONFIG, **config}})
+    assert "name" in await party.refused(400, "POST", PATH, {"name": "x" * 65, "config": CONFIG})
+
+
+async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
+    made = [(await create(party, name=f"Alert {letter}"))["id"] for letter in "ACB"]
+    whole = [one["id"] for one in (await party.get(PATH))["alerts"]]
+    assert whole[:3] == made[::-1] and [one["id"] for one in await party.walk(PATH, "alerts", 2)] == whole
+    named = (await party.get(PATH, filter=f"name:Alert A|name:[Alert B]|owner:{ADMIN.email}", sortBy="name"))["alerts"]
+    assert [one["name"] for one in named] == ["Alert A", "Alert B"]
+    assert len((await party.get(PATH, nameContains="aLERT "))["alerts"]) == 3
+    for field in ("createTime", "updateTime", "lastAlerted"):
+        values = [one.get(field, 0) for one in (await party.get(PATH, sortBy=field, sortOrder="desc"))["alerts"]]
+        assert values == sorted(values, reverse=True)
+    for query in ({"sortBy": "colour"}, {"filter": "colour:red"}, {"maxResults": 0}, {"pageToken": "x"}):
+        assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)

@@ -1,0 +1,293 @@
+"""Allocations: made, changed, nested, grouped; and what they take of the costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.sandbox.api.answers import Refusal
+from doit_mcp.sandbox.api.costs.formula import NESTED, parsed
+
+from .conftest import ADMIN, Party
+
+PATH = "/analytics/v1/allocations"
+YEAR: dict[str, Any] = {"timeInterval": "year", "timeRange": {"mode": "current", "unit": "year"}}
+
+
+def component(key: str, *values: str, type: str = "fixed", **more: object) -> dict[str, Any]:
+    """A component of a rule."""
+    return {"key": key, "type": type, "values": list(values), "mode": "is", **more}
+
+
+def rule(*components: dict[str, Any], formula: str = "A") -> dict[str, Any]:
+    """A rule."""
+    return {"components": list(components), "formula": formula}
+
+
+GOOGLE = component("cloud_provider", "google-cloud")
+PRODUCTION = component("env", "production", type="label")
+
+
+def nested(*identifiers: str) -> dict[str, Any]:
+    """A rule that refers to others."""
+    return rule(component("allocation_rule", *identifiers, type="allocation_rule"))
+
+
+async def create(party: Party, status: int = 200, **body: object) -> Any:
+    """The answer to the creation of an allocation."""
+    answer = await party.send("POST", PATH, {"name": "Mine", "description": "", **body})
+    assert answer.status == status, answer
+    return answer.json
+
+
+async def single(party: Party, *components: dict[str, Any], formula: str = "A", **body: object) -> Any:
+    """A single allocation."""
+    return await create(party, rule=rule(*components, formula=formula), **body)
+
+
+def by_rule(*identifiers: str, **more: object) -> dict[str, Any]:
+    """A filter on rules."""
+    return {"type": "allocation_rule", "id": "allocation_rule", "values": list(identifiers), **more}
+
+
+async def test_life_of_an_allocation(party: Party) -> None:
+    before = await party.get(PATH)
+    made = await single(party, {**GOOGLE, "inverse_selection": True}, anomalyDetection=True, name="No Google")
+    path = f"{PATH}/{made['id']}"
+    assert (made["type"], made["allocationType"], made["anomalyDetection"]) == ("custom", "single", True)
+    assert made["rule"]["components"][0]["inverse"] is True
+    assert "inverse_selection" not in made["rule"]["components"][0]
+    listed = (await party.get(PATH))["allocations"]
+    assert (listed[0]["id"], listed[0]["owner"], listed[1:]) == (made["id"], ADMIN.email, before["allocations"])
+    changed = (await party.send("PATCH", path, {"name": "Else", "description": None, "anomalyDetection": None})).json
+    assert changed == {**made, "name": "Else"} == await party.get(path)
+    gone = await party.send("DELETE", path)
+    assert (gone.status, gone.json) == (200, {})
+    for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
+        assert "not found" in await party.refused(404, method, path, body)
+    assert await party.get(PATH) == before
+
+
+async def test_a_group_is_made_changed_and_shares_everything_out(party: Party) -> None:
+    chosen = await single(party, GOOGLE, name="Google")
+    members = [
+        {"action": "create", "name": "Production", "components": [PRODUCTION], "formula": "A"},
+        {"action": "select", "id": chosen["id"]},
+    ]
+    group = await create(party, name="All", rules=members, unallocatedCosts="The rest")
+    assert [one["name"] for one in group["rules"]] == ["Production", "Google"]
+    assert "rule" not in group and group["rules"][0]["id"] in {
+        one["id"] for one in (await party.get(PATH, filter="type:custom"))["allocations"]
+    }
+    dimension = {"type": "allocation", "id": group["id"]}
+    whole = await party.cost(**YEAR)
+    rows = (await party.query(group=[dimension], **YEAR))["rows"]
+    costs = {row[0]: row[2] for row in rows}
+    assert set(costs) == {"Production", "Google", "The rest"} and sum(costs.values()) == pytest.approx(whole, abs=0.01)
+    # What both rules take belongs to the first.
+    filters = [{"type": "label", "id": "env", "values": ["production"]}]
+    assert costs["Production"] == pytest.approx(await party.cost(filters=filters, **YEAR), abs=0.01)
+    for name, cost in costs.items():
+        filtered = await party.cost(filters=[{**dimension, "values": [name]}], **YEAR)
+        inverse = await party.cost(filters=[{**dimension, "values": [name], "inverse": True}], **YEAR)
+        assert (filtered, filtered + inverse) == (pytest.approx(cost, abs=0.01), pytest.approx(whole, abs=0.01))
+    values = (await party.get("/analytics/v1/dimension", type="allocation", id=group["id"]))["values"]
+    assert [one["value"] for one in values] == ["Production", "Google", "The rest"]
+    update = {"action": "update", "id": group["rules"][0]["id"], "name": "Prod", "components": [PRODUCTION],
+              "formula": "NOT A"}
+    changed = (await party.send("PATCH", f"{PATH}/{group['id']}", {"rules": [update]})).json
+    assert [(one["name"], one["formula"]) for one in changed["rules"]] == [("Prod", "NOT A")]
+    assert (await party.get(f"{PATH}/{update['id']}"))["name"] == "Prod"
+
+
+async def test_rules_take_what_their_formula_says(party: Party) -> None:
+    google = [{"type": "fixed", "id": "cloud_provider", "values": ["google-cloud"]}]
+    production = [{"type": "label", "id": "env", "values": ["production"]}]
+    of_google, of_production, both, whole = [
+        await party.cost(filters=one, **YEAR) for one in (google, production, [*google, *production], [])
+    ]
+    for formula, expected in (
+        ("A", of_google), ("A AND B", both), ("A OR B", of_google + of_production - both),
+        ("NOT (A OR B)", whole - of_google - of_production + both), ("A AND NOT B", of_google - both),
+    ):
+        made = await single(party, GOOGLE, PRODUCTION, formula=formula, name=formula)
+        assert await party.cost(filters=[by_rule(made["id"])], **YEAR) == pytest.approx(expected, abs=0.01), formula
+        outer = await create(party, name=f"outer {formula}", rule=nested(made["id"]))
+        assert await party.cost(filters=[by_rule(outer["id"])], **YEAR) == pytest.approx(expected, abs=0.01)
+        budget = await party.send("POST", "/analytics/v1/budgets", {"amount": 1, "scope": [made["id"]]})
+        month = {"timeInterval": "month", "timeRange": {"mode": "current", "unit": "month"}}
+        spent = await party.cost(filters=[by_rule(made["id"])], **month)
+        assert budget.json["currentUtilization"] == pytest.approx(spent, abs=0.01)
+
+
+async def test_grouping_by_rules(party: Party) -> None:
+    first, second = await single(party, GOOGLE, name="First"), await single(party, PRODUCTION, name="Second")
+    by_rules = [{"type": "attribution", "id": "attribution"}]
+    whole = await party.query(group=by_rules, **YEAR)
+    assert sum(row[2] for row in whole["rows"]) == pytest.approx(await party.cost(**YEAR), abs=0.01)
+    chosen = await party.query(group=by_rules, filters=[by_rule(second["id"], first["id"])], **YEAR)
+    assert {row[0] for row in chosen["rows"]} == {"First", "Second"}
+    one = await party.query(group=by_rules, filters=[by_rule(second["id"])], **YEAR)
+    assert [row[0] for row in one["rows"]] == ["Second"]
+    both = [by_rule("Second"), by_rule(first["id"], inverse=True)]
+    assert await party.cost(filters=both, **YEAR) < await party.cost(filters=both[:1], **YEAR)
+
+
+async def test_what_is_used_is_not_deleted(party: Party) -> None:
+    made = await single(party, GOOGLE)
+    inner = {"rules": [{"action": "select", "id": made["id"]}], "unallocatedCosts": "x"}
+    group = await create(party, name="Group", **inner)
+    outer = await create(party, name="Outer", rule=nested(made["id"]))
+    config = {"filters": [by_rule(made["id"])]}
+    cost = {"type": "basic", "value": "cost"}
+    alert = {"metric": cost, "timeInterval": "day", "value": 1, "scopes": [by_rule(made["id"])]}
+    users = {
+        "reports": ("/analytics/v1/reports", {"name": "Report", "config": config}),
+        "budgets": ("/analytics/v1/budgets", {"name": "Budget", "amount": 1, "scopes": [by_rule(made["id"])]}),
+        "alerts": ("/analytics/v1/alerts", {"name": "Alert", "config": alert}),
+    }
+    ids = {}
+    for kind, (path, body) in users.items():
+        answer = (await party.send("POST", path, body)).json
+        ids[kind] = answer["id"]
+        scopes = {"reports": ("config", "filters"), "alerts": ("config", "scopes"), "budgets": ("scopes",)}[kind]
+        for name in scopes:
+            answer = answer[name]
+        assert answer[0]["type"] == "attribution", "answers have their own name for it"
+    refused = await party.send("DELETE", f"{PATH}/{made['id']}")
+    assert refused.status == 409
+    (blocker,) = refused.json
+    found = {kind: [one["id"] for one in uses] for kind, uses in blocker["resources"].items()}
+    assert found == {"allocations": [group["id"], outer["id"]], **{kind: [one] for kind, one in ids.items()}}
+    report = await party.send("POST", "/analytics/v1/reports", {
+        "name": "By group", "config": {"group": [{"type": "allocation", "id": group["id"]}]},
+    })
+    refused = await party.send("DELETE", f"{PATH}/{group['id']}")
+    assert [list(one["resources"]) for one in refused.json] == [["reports"]]
+    assert report.json["config"]["group"] == [{"type": "attribution_group", "id": group["id"]}]
+    for path in (*(f"{users[kind][0]}/{one}" for kind, one in ids.items()), f"/analytics/v1/reports/{report.json['id']}",
+                 f"{PATH}/{group['id']}", f"{PATH}/{outer['id']}", f"{PATH}/{made['id']}"):
+        assert (await party.send("DELETE", path)).status == 200, path
+
+
+async def test_rules_within_rules_have_a_bottom(party: Party) -> None:
+    first = await single(party, GOOGLE)
+    second = await create(party, rule=nested(first["id"]))
+    third = await create(party, rule=nested(second["id"]))
+    assert "deep" in await party.refused(400, "POST", PATH, {"name": "x", "description": "",
+                                                             "rule": nested(third["id"])})
+    for target in (first, second, third):
+        body = {"rule": nested(target["id"])}
+        assert "circle" in await party.refused(400, "PATCH", f"{PATH}/{first['id']}", body)
+    other = await single(party, GOOGLE)
+    body = {"rule": nested(other["id"])}
+    assert "deep" in await party.refused(400, "PATCH", f"{PATH}/{first['id']}", body), "third would be too deep"
+    assert (await party.send("PATCH", f"{PATH}/{second['id']}", body)).status == 200
+
+
+@pytest.mark.parametrize(("body", "field"), [
+    ({}, "rule"),
+    ({"rule": None}, "rule"),
+    ({"rule": rule(GOOGLE), "rules": []}, "rule"),
+    ({"rule": rule()}, "rule.components"),
+    ({"rule": rule(GOOGLE, formula="B")}, "rule.formula"),
+    ({"rule": rule(GOOGLE, formula="A AND")}, "rule.formula"),
+    ({"rule": rule(GOOGLE, formula="A A")}, "rule.formula"),
+    ({"rule": rule(GOOGLE, formula="(A")}, "rule.formula"),
+    ({"rule": rule(GOOGLE, formula="a + b")}, "rule.formula"),
+    ({"rule": rule(component("nothing", "x"))}, "nothing"),
+    ({"rule": rule(component("cloud_provider"))}, "values"),
+    ({"rule": rule({**GOOGLE, "caseInsensitive": True})}, "caseInsensitive"),
+    ({"rule": rule(component("year", "2026", type="datetime"))}, "rule.components[0]"),
+    ({"rule": rule(component("x", "y", type="allocation"))}, "type"),
+    ({"rule": nested("nothing")}, "nothing"),
+    ({"rule": nested()}, "values"),
+    ({"rule": rule({**nested("x")["components"][0], "mode": "regexp"})}, "mode"),
+    ({"rule": rule({**nested("x")["components"][0], "key": "x"})}, "key"),
+    ({"rules": [], "unallocatedCosts": "x"}, "rules"),
+    ({"rules": [{"action": "select"}], "unallocatedCosts": "x"}, "rules[0].id"),
+    ({"rules": [{"action": "create", "components": [GOOGLE], "formula": "A"}], "unallocatedCosts": "x"},
+     "rules[0].name"),
+    ({"rules": [{"action": "create", "name": "x", "components": [GOOGLE], "formula": "A"}]}, "unallocatedCosts"),
+    ({"rules": [{"action": "select", "id": "x"}], "unallocatedCosts": "x", "anomalyDetection": True},
+     "anomalyDetection"),
+    ({"rule": rule(GOOGLE), "folderId": "nowhere"}, "folderId"),
+])
+async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
+    before = await party.get(PATH)
+    assert field in await party.refused(400, "POST", PATH, {"name": "x", "description": "", **body})
+    assert await party.get(PATH) == before, "nothing is half done"
+
+
+async def test_a_group_stays_a_group(party: Party) -> None:
+    made = await single(party, GOOGLE)
+    twice = [{"action": "select", "id": made["id"]}] * 2
+    assert "rules" in await party.refused(400, "PATCH", f"{PATH}/{made['id']}", {"rules": twice})
+    group = await create(party, rules=twice[:1], unallocatedCosts="x")
+    assert "rule" in await party.refused(400, "PATCH", f"{PATH}/{group['id']}", {"rule": rule(GOOGLE)})
+    assert "rules[1].id" in await party.refused(400, "PATCH", f"{PATH}/{group['id']}", {"rules": twice})
+    assert (await party.send("PATCH", f"{PATH}/{group['id']}", {"unallocatedCosts": "y"})).json == {
+        **group, "unallocatedCosts": "y"
+    }
+
+
+async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
+    made = [(await single(party, GOOGLE, name=f"Team {letter}"))["id"] for letter in "ACB"]
+
+    async def found(**query: object) -> list[str]:
+        return [one["id"] for one in (await party.get(PATH, **query))["allocations"]]
+
+    assert await found(filter="name:Team A|name:[Team C]") == [made[1], made[0]]
+    assert (await found(nameContains="tEAm "))[:3] == made[::-1]
+    assert set(made) <= set(await found(filter=f"owner:{ADMIN.email}|folderId:root"))
+    whole = await found()
+    assert await found(sortOrder="asc") == whole[::-1]
+    for field in ("id", "name", "owner", "description", "type", "createTime", "updateTime"):
+        rows = (await party.get(PATH, sortBy=field, sortOrder="desc"))["allocations"]
+        assert [one[field] for one in rows] == sorted((one[field] for one in rows), reverse=True)
+    assert [one["id"] for one in await party.walk(PATH, "allocations", 3)] == whole
+    for query in ({"sortBy": "colour"}, {"filter": "colour:red"}, {"maxResults": 0}, {"sortOrder": "up"}):
+        assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
+
+
+letters = st.sampled_from("ABC")
+formulas = st.recursive(
+    letters,
+    lambda inner: st.one_of(
+        inner.map(lambda one: f"NOT ({one})"),
+        st.tuples(inner, st.sampled_from(["AND", "OR"]), inner).map(lambda parts: "({}) {} ({})".format(*parts)),
+    ),
+    max_leaves=8,
+)
+
+
+@given(formulas)
+def test_formulas_mean_what_they_do_in_logic(text: str) -> None:
+    sets = [frozenset({1, 4, 5, 7}), frozenset({2, 4, 6, 7}), frozenset({3, 5, 6, 7})]
+    everything = frozenset(range(8))
+    python = text.replace("NOT", "not").replace("AND", "and").replace("OR", "or")
+    expected = {
+        one for one in everything
+        if eval(python, {}, {letter: one in part for letter, part in zip("ABC", sets)})  # of our own making
+    }
+    assert parsed(text, 3).of(sets, everything) == expected
+
+
+@given(st.text(alphabet="AB()NOTRD \t", max_size=60) | st.text(max_size=20))
+def test_other_texts_are_formulas_or_refused(text: str) -> None:
+    try:
+        found = parsed(text, 2)
+    except Refusal as refusal:
+        assert refusal.status == 400
+    else:
+        assert found.of([frozenset({1}), frozenset({2})], frozenset({1, 2, 3})) <= {1, 2, 3}
+
+
+def test_formulas_are_bounded() -> None:
+    for text in ("(" * 400 + "A" + ")" * 400, "NOT " * (NESTED + 1) + "A", "A" + " OR A" * 200):
+        with pytest.raises(Refusal):
+            parsed(text, 1)
+    assert parsed("NOT " * NESTED + "A", 1)

@@ -1,0 +1,133 @@
+"""Contracts of a customer and of its own customers, and templates for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox.api.seeds_account import children
+from doit_mcp.sandbox.people import ACME
+from doit_mcp.sandbox.people import GLOBEX as GLOBEX_CUSTOMER
+
+from ..conftest import Clock
+from .conftest import EMPLOYEE, GLOBEX, VIEWER, Party
+
+TEMPLATES = "/billing/v1/contract-templates"
+CONTRACT: dict[str, Any] = {
+    "name": "Resale", "startDate": "2026-11-01T00:00:00Z", "endDate": None, "renewalPolicy": "auto",
+    "invoicesEmail": "a@acme.example", "contractUpdatesEmail": "b@acme.example", "billingProfile": {"name": "A"},
+}
+TEMPLATE: dict[str, Any] = {
+    "name": "Mine", "platform": "amazon-web-services", "eligibleFrom": "2026-11-01T00:00:00Z",
+    "priceBooks": [{"name": "x", "rules": [{"percentageChange": -1.5}]}],
+}
+ACME_CONTRACTS = f"/customers/{ACME.id}/contracts"
+
+
+def of_child(party: Party) -> str:
+    """The path of contracts of a customer's customer."""
+    return f"/customers/{next(iter(children(party.api.tenant(ACME))))}/contracts"
+
+
+async def create(party: Party, path: str, **body: object) -> str:
+    """The path of a contract that is made."""
+    answer = await party.send("POST", path, {**CONTRACT, **body})
+    assert answer.status == 201, answer
+    assert (answer.json["status"], answer.json["version"]) == ("draft", 1)
+    return f"{path}/{answer.json['contractId']}"
+
+
+async def test_life_of_a_contract(party: Party, clock: Clock) -> None:
+    path = of_child(party)
+    before = await party.get(path)
+    contract = await create(party, path)
+    shown = await party.get(contract)
+    versions = shown.pop("versions")
+    assert (await party.get(path))[-1] == shown and len(await party.get(path)) == len(before) + 1
+    assert [one["version"] for one in versions] == [1] and versions[0]["billingProfile"] == {"name": "A"}
+    assert (await party.send("POST", f"{contract}/activate")).json["status"] == "active"
+    changed = (await party.send("POST", contract, {**CONTRACT, "name": "Better"})).json
+    assert (changed["version"], changed["status"]) == (2, "active")
+    whole = await party.get(contract)
+    assert (whole["name"], whole["currentVersionNumber"]) == ("Better", 2)
+    assert [one["status"] for one in whole["versions"]] == ["superseded", "active"]
+    assert whole["versions"][0]["effectiveEnd"] == whole["versions"][1]["effectiveStart"] == "2026-11-24T12:00:00Z"
+    assert (await party.send("POST", f"{contract}/cancel", {"reason": "Over"})).json["status"] == "cancelled"
+    assert (await party.get(contract))["versions"][-1]["cancellationReason"] == "Over"
+    for tail, body in (("/cancel", None), ("/activate", None), ("", CONTRACT)):
+        assert "cancelled" in await party.refused(400, "POST", contract + tail, body)
+
+
+async def test_contracts_follow_the_calendar(party: Party, clock: Clock) -> None:
+    path = of_child(party)
+    times = {"startDate": "2026-11-25T00:00:00Z", "endDate": "2026-11-26T00:00:00+00:00"}
+    contract, other = await create(party, path, **times), await create(party, path)
+    assert (await party.send("POST", f"{contract}/activate")).json["status"] == "scheduled"
+    clock.advance(86_400)
+    assert (await party.get(contract))["status"] == "active"
+    refused = await party.send("POST", f"{other}/activate")
+    assert (refused.status, refused.body) == (409, b"")
+    clock.advance(86_400)
+    assert (await party.get(contract))["versions"][-1]["status"] == "expired"
+    assert (await party.send("POST", f"{other}/activate")).json["status"] == "active"
+    assert (await party.send("POST", f"{other}/cancel")).status == 200
+
+
+async def test_the_direct_parent_writes(party: Party) -> None:
+    seeded = (await party.get(ACME_CONTRACTS))[0]
+    path = f"{ACME_CONTRACTS}/{seeded['id']}"
+    for place, body in ((ACME_CONTRACTS, CONTRACT), (path, CONTRACT), (f"{path}/activate", None),
+                        (f"{path}/cancel", None)):
+        assert "parent" in await party.refused(403, "POST", place, body)
+    answer = await party.send("POST", path, CONTRACT, who=EMPLOYEE)
+    assert (answer.status, answer.json["version"]) == (200, 2)
+    for who, place in ((GLOBEX, ACME_CONTRACTS), (GLOBEX, of_child(party)), (VIEWER, ACME_CONTRACTS)):
+        assert await party.refused(403, "GET", place, who=who)
+    assert await party.get(f"/customers/{GLOBEX_CUSTOMER.id}/contracts", GLOBEX)
+    child = of_child(party)
+    for method, tail, body in (("GET", "", None), ("POST", "", CONTRACT), ("POST", "/activate", None),
+                               ("POST", "/cancel", None)):
+        for identifier in ("nothing", seeded["id"]):
+            assert "not found" in await party.refused(404, method, f"{child}/{identifier}{tail}", body)
+
+
+@pytest.mark.parametrize(("body", "field"), [
+    ({"name": ""}, "name"), ({"startDate": "soon"}, "startDate"), ({"endDate": "2026-10-31T00:00:00Z"}, "endDate"),
+    ({"renewalPolicy": "x"}, "renewalPolicy"), ({"invoicesEmail": "x"}, "invoicesEmail"), ({"type": "x"}, "type"),
+    ({"billingProfile": []}, "billingProfile"), ({"priceBooks": [1]}, "priceBooks"),
+])
+async def test_what_is_wrong_with_a_contract_is_named(party: Party, body: Any, field: str) -> None:
+    path = of_child(party)
+    assert field in await party.refused(400, "POST", path, {**CONTRACT, **body})
+    contract = f"{path}/{(await party.get(path))[0]['id']}"
+    before = await party.get(contract)
+    assert field in await party.refused(400, "POST", contract, {**CONTRACT, **body})
+    assert await party.get(contract) == before
+
+
+async def test_life_of_a_template(party: Party, clock: Clock) -> None:
+    before = await party.get(TEMPLATES)
+    answer = await party.send("POST", TEMPLATES, TEMPLATE)
+    made = answer.json
+    assert (answer.status, made["status"], made["structure"]) == (201, "active", "blank")
+    assert await party.get(TEMPLATES) == [*before, made]
+    path = f"{TEMPLATES}/{made['templateId']}"
+    clock.advance(1)
+    body = {**TEMPLATE, "structure": "discount", "eligibleTo": "2027-01-01T00:00:00Z", "priceBooks": None}
+    changed = (await party.send("PUT", path, body)).json
+    assert (changed["priceBooks"], changed["structure"], changed["createdAt"]) == ([], "discount", made["createdAt"])
+    assert await party.get(path) == changed
+    assert "eligibleTo" not in (await party.send("PUT", path, TEMPLATE)).json, "it replaces all"
+    assert "name" in await party.refused(409, "POST", TEMPLATES, TEMPLATE)
+    archived = (await party.send("DELETE", path)).json
+    assert (archived["status"], archived["archivedAt"]) == ("archived", "2026-11-24T12:00:01Z")
+    assert await party.get(path) == archived
+    for method, sent in (("PUT", TEMPLATE), ("DELETE", None)):
+        assert "archived" in await party.refused(409, method, path, sent)
+        assert "not found" in await party.refused(404, method, f"{TEMPLATES}/nothing", sent)
+    assert "not found" in await party.refused(404, "GET", f"{TEMPLATES}/nothing")
+    assert (await party.send("POST", TEMPLATES, TEMPLATE)).status == 201, "the name is free again"
+    for wrong, field in (({"eligibleTo": "2020-01-01T00:00:00Z"}, "eligibleTo"), ({"eligibleFrom": "x"}, "eligibleFrom"),
+                         ({"platform": ""}, "platform"), ({"priceBooks": [{"x": 1}]}, "priceBooks.0")):
+        assert field in await party.refused(400, "POST", TEMPLATES, {**TEMPLATE, "name": "Other", **wrong})

@@ -1,0 +1,168 @@
+"""DataHub: datasets, events, uploads."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from typing import Any
+
+import aiohttp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.sandbox.api import multipart, uploads
+from doit_mcp.sandbox.api.answers import Refusal
+from tests import doit_document
+
+from ..conftest import Clock
+from .conftest import ADMIN, GLOBEX, Party
+
+DATASETS, EVENTS, UPLOAD = "/datahub/v1/datasets", "/datahub/v1/events", "/datahub/v1/csv/upload"
+CSV = (
+    "usage_date,id,fixed.service_id,label.team,metric.cost\r\n"
+    '2026-11-01T00:00:00Z,one,x,"a, b",1.5\r\n2026-11-02T00:00:00+02:00,two,x,c,2\r\n\r\n'
+).encode()
+
+
+def event(**more: object) -> dict[str, Any]:
+    """An event."""
+    dimensions = [{"key": "team", "type": "label", "value": "a"}]
+    metrics = [{"type": "cost", "value": 1.5}]
+    return {"provider": "Mine", "time": "2026-11-01T00:00:00Z", "dimensions": dimensions, "metrics": metrics, **more}
+
+
+async def upload(party: Party, data: bytes, provider: str = "Mine") -> tuple[int, Any]:
+    """Status and JSON of the answer to an upload."""
+    form = aiohttp.FormData()
+    form.add_field("provider", provider)
+    form.add_field("file", data, filename="data.csv", content_type="application/octet-stream")
+    headers = {"Authorization": f"Bearer {ADMIN.api_token}"}
+    async with party.http.post(party.url + UPLOAD, data=form, headers=headers) as response:
+        body = await response.read()
+        if doit_document.present():
+            assert not doit_document.problems("POST", UPLOAD, response.status, response.content_type, body)
+        return response.status, await response.json()
+
+
+def zipped(*names: str) -> bytes:
+    """A ZIP archive of the file under these names."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, CSV)
+    return packed.getvalue()
+
+
+async def test_life_of_a_dataset(party: Party, clock: Clock) -> None:
+    before = await party.get(DATASETS)
+    made = await party.send("POST", DATASETS, {"name": "My data", "description": "x"})
+    assert (made.status, made.json["records"], made.json["updatedBy"]) == (201, 0, ADMIN.email)
+    assert await party.get(f"{DATASETS}/My data") == made.json
+    clock.advance(1)
+    changed = (await party.send("PATCH", f"{DATASETS}/My data", {"name": "My data", "description": "y"})).json
+    assert changed == {**made.json, "description": "y", "lastUpdated": "2026-11-24T12:00:01Z"}
+    assert "name" in await party.refused(400, "PATCH", f"{DATASETS}/My data", {"name": "Else"})
+    assert "already" in await party.refused(400, "POST", DATASETS, {"name": "My data"})
+    for name in ("", " x", "a  b", "a/b"):
+        assert "name" in await party.refused(400, "POST", DATASETS, {"name": name})
+    assert (await party.send("DELETE", f"{DATASETS}/My data")).status == 200
+    for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
+        assert "not found" in await party.refused(404, method, f"{DATASETS}/My data", body)
+    assert await party.get(DATASETS) == before
+
+
+async def test_events_make_datasets_and_are_deleted(party: Party) -> None:
+    sent = [event(id=name, time=f"2026-11-0{day}T00:00:00Z") for day, name in enumerate("abcd", start=1)]
+    answer = await party.send("POST", EVENTS, {"events": [*sent, event(provider="Other"), event(id="a")]})
+    assert answer.status == 201
+    assert (await party.get(f"{DATASETS}/Mine"))["records"] == 4
+    assert (await party.get(f"{DATASETS}/Other"))["records"] == 1
+    times = {"startTime": "2026-11-02T00:00:00Z", "endTime": "2026-11-03T00:00:00Z"}
+    answer = await party.send("POST", f"{EVENTS}/delete", {"dataset": "Mine", **times})
+    assert "2" in answer.json["message"]
+    await party.send("POST", f"{EVENTS}/delete", {"dataset": "Mine", "eventIds": ["a", "a", "never"]})
+    assert (await party.get(f"{DATASETS}/Mine"))["records"] == 1
+    for body in ({"dataset": "Mine"}, {"dataset": "Mine", "eventIds": ["a"], **times},
+                 {"dataset": "Mine", "startTime": times["startTime"]}):
+        assert "eventIds" in await party.refused(400, "POST", f"{EVENTS}/delete", body)
+    for body, field in (({"dataset": "None", **times}, "dataset"),
+                        ({"dataset": "Mine", "startTime": "x", "endTime": "y"}, "startTime")):
+        assert field in await party.refused(400, "POST", f"{EVENTS}/delete", body)
+    assert "None" in await party.refused(400, "DELETE", DATASETS, {"datasets": ["Mine", "None"]})
+    assert (await party.send("DELETE", DATASETS, {"datasets": ["Mine", "Other"]})).status == 200
+    assert {"Mine", "Other"}.isdisjoint(one["name"] for one in (await party.get(DATASETS))["datasets"])
+    assert (await party.get(DATASETS, GLOBEX))["datasets"]
+
+
+@pytest.mark.parametrize(("body", "field"), [
+    ({"events": []}, "events"), ({}, "events"), ({"events": [event(time="x")]}, "events.0.time"),
+    ({"events": [event(provider="a/b")]}, "events.0.provider"), ({"events": [{"provider": "x"}]}, "time"),
+    ({"events": [event(dimensions=[{"key": "a", "type": "x", "value": "b"}])]}, "events.0.dimensions"),
+])
+async def test_what_is_wrong_with_events_is_named(party: Party, body: Any, field: str) -> None:
+    assert field in await party.refused(400, "POST", EVENTS, body)
+
+
+@pytest.mark.parametrize("data", [CSV, b"\xef\xbb\xbf" + CSV, gzip.compress(CSV), zipped("data.csv")])
+async def test_files_are_read(party: Party, data: bytes) -> None:
+    status, answer = await upload(party, data)
+    assert (status, answer["ingestedRows"], bool(answer["batch"])) == (201, 2, True)
+    await upload(party, data)
+    assert (await party.get(f"{DATASETS}/Mine"))["records"] == 2, "an event that is sent again is no other one"
+
+
+@pytest.mark.parametrize(("data", "said"), [
+    (b"", "usage_date"), (b"usage_date,metric.cost\r\n", "dimension"), (b"usage_date,label.a\r\n", "metric"),
+    (CSV.replace(b"id,", b"colour,"), "colour"), (CSV + b"1,2\r\n", "line 5"), (CSV.replace(b"1.5", b"x"), "line 2"),
+    (CSV.replace(b"2026-11-02T00:00:00+02:00", b"2026-11-02"), "line 3"), (b"\xff\xfe\x00", "UTF-8"),
+    (b"\x1f\x8bnonsense", "GZ"), (gzip.compress(CSV)[:-9], "GZ"), (b"PKnonsense", "ZIP"), (zipped("a", "b"), "single"),
+    (CSV.replace(b'"a, b"', b'"a'), "file"),
+])
+async def test_what_is_wrong_with_a_file_is_said(party: Party, data: bytes, said: str) -> None:
+    before = await party.get(DATASETS)
+    status, answer = await upload(party, data)
+    assert status == 400 and said in answer["error"]
+    assert await party.get(DATASETS) == before
+
+
+async def test_an_upload_is_a_form_with_provider_and_file(party: Party) -> None:
+    status, answer = await upload(party, CSV, provider="a/b")
+    assert status == 400 and "provider" in answer["error"]
+    assert "Content-Type" in await party.refused(400, "POST", UPLOAD, {})
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    headers = {"Authorization": f"Bearer {ADMIN.api_token}", **kind}
+    for data, said in ((b"nonsense", "boundary"), (b"--x\r\n\r\n\r\n--x--", "name"),
+                       (b'--x\r\nContent-Disposition: form-data; name="provider"\r\n\r\nMine\r\n--x--\r\n', "file")):
+        async with party.http.post(party.url + UPLOAD, data=data, headers=headers) as response:
+            assert response.status == 400 and said in (await response.json())["error"]
+
+
+def test_archives_do_not_unpack_without_end() -> None:
+    bomb = b"\0" * (uploads.UNPACKED + 1)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x", bomb)
+    for data in (gzip.compress(bomb, 1), packed.getvalue(), b"x" * (uploads.LARGEST + 1)):
+        with pytest.raises(Refusal, match="large|MB"):
+            uploads.events(data)
+
+
+@given(st.dictionaries(st.sampled_from("abc"), st.binary(max_size=60), min_size=1))
+def test_parts_of_a_form_come_out_as_they_went_in(parts: dict[str, bytes]) -> None:
+    body = b"".join(
+        b'--b0undary\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n' % (name.encode(), data)
+        for name, data in parts.items()
+    )
+    found = multipart.fields('multipart/form-data; boundary="b0undary"', body + b"--b0undary--\r\n")
+    assert found == {name: multipart.Part("f", data) for name, data in parts.items()}
+
+
+@given(st.binary(max_size=80), st.text(max_size=40))
+def test_other_bodies_are_refused(body: bytes, kind: str) -> None:
+    for content_type in (kind, "multipart/form-data; boundary=x"):
+        try:
+            multipart.fields(content_type, body)
+        except Refusal as refusal:
+            assert refusal.status == 400

@@ -1,0 +1,158 @@
+"""Annotations and labels: notes on days, and what is put on everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ..conftest import Clock
+from .conftest import GLOBEX, Party
+
+LABELS, NOTES, REPORTS = "/analytics/v1/labels", "/analytics/v1/annotations", "/analytics/v1/reports"
+OBJECTS = {"alert": "/analytics/v1/alerts", "allocation": "/analytics/v1/allocations",
+           "budget": "/analytics/v1/budgets", "report": REPORTS, "annotation": NOTES}
+
+
+async def label(party: Party, name: str = "Mine", color: str = "teal") -> Any:
+    """The answer to the creation of a label."""
+    answer = await party.send("POST", LABELS, {"name": name, "color": color})
+    assert answer.status == 201, answer
+    return answer.json
+
+
+async def note(party: Party, **body: object) -> Any:
+    """The answer to the creation of an annotation."""
+    answer = await party.send("POST", NOTES, {"content": "Mine", "timestamp": "2026-11-01T00:00:00Z", **body})
+    assert answer.status == 201, answer
+    return answer.json
+
+
+async def test_life_of_a_label(party: Party, clock: Clock) -> None:
+    before = await party.get(LABELS)
+    made = await label(party)
+    assert (made["type"], made["createTime"]) == ("custom", "2026-11-24T12:00:00Z")
+    assert (await party.get(LABELS))["labels"] == [made, *before["labels"]]
+    clock.advance(1)
+    path = f"{LABELS}/{made['id']}"
+    changed = (await party.send("PATCH", path, {"name": None, "color": "lime"})).json
+    assert changed == {**made, "color": "lime", "updateTime": "2026-11-24T12:00:01Z"} == await party.get(path)
+    assert (await party.send("DELETE", path)).json == {}
+    for method, tail, body in (("GET", "", None), ("PATCH", "", {}), ("DELETE", "", None),
+                               ("GET", "/assignments", None), ("POST", "/assignments", {"add": []})):
+        assert "not found" in await party.refused(404, method, path + tail, body)
+    assert await party.get(LABELS) == before
+
+
+async def test_labels_are_put_on_everything(party: Party) -> None:
+    made = await label(party)
+    path = f"{LABELS}/{made['id']}/assignments"
+    objects = []
+    for kind, place in OBJECTS.items():
+        found = await party.get(place, maxResults=1)
+        items = next(value for value in found.values() if isinstance(value, list))
+        objects.append({"objectId": items[0]["id"], "objectType": kind})
+    answer = await party.send("POST", path, {"add": objects * 2})
+    assert (answer.status, answer.body) == (200, b"")
+    assert (await party.get(path))["assignments"] == objects
+    for kind in ("report", "annotation"):
+        one = next(one["objectId"] for one in objects if one["objectType"] == kind)
+        items = next(value for value in (await party.get(OBJECTS[kind])).values() if isinstance(value, list))
+        shown = next(item for item in items if item["id"] == one)
+        assert {"id": made["id"], "name": "Mine"} in shown["labels"]
+    await party.send("POST", path, {"remove": objects[1:], "add": []})
+    assert (await party.get(path))["assignments"] == objects[:1]
+    for body in ({}, {"add": [{"objectId": "x", "objectType": "alert"}]}, {"add": [{**objects[0], "objectType": "x"}]},
+                 {"add": [{"objectId": "x", "objectType": "metric"}]}):
+        assert "add" in await party.refused(400, "POST", path, body)
+
+
+async def test_what_is_gone_has_no_labels(party: Party) -> None:
+    made = await label(party)
+    created = await party.send("POST", REPORTS, {"name": "x", "labels": [made["id"]]})
+    report = created.json["id"]
+    assert created.json["labels"] == [made["id"]]
+    path = f"{LABELS}/{made['id']}/assignments"
+    assert (await party.get(path))["assignments"] == [{"objectId": report, "objectType": "report"}]
+    assert (await party.send("PATCH", f"{REPORTS}/{report}", {"name": "y"})).json["labels"] == [made["id"]]
+    assert (await party.send("PATCH", f"{REPORTS}/{report}", {"labels": []})).json["labels"] == []
+    await party.send("PATCH", f"{REPORTS}/{report}", {"labels": [made["id"]]})
+    await party.send("DELETE", f"{REPORTS}/{report}")
+    assert (await party.get(path))["assignments"] == []
+
+
+async def test_presets_stay(party: Party) -> None:
+    preset = (await party.get(LABELS, filter="type:preset"))["labels"][0]
+    for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
+        assert "preset" in await party.refused(403, method, f"{LABELS}/{preset['id']}", body)
+
+
+async def test_labels_are_filtered_sorted_and_paged(party: Party) -> None:
+    for name in "ACB":
+        await label(party, f"Label {name}")
+    found = (await party.get(LABELS, nameContains="lABEL ", sortBy="name"))["labels"]
+    assert [one["name"] for one in found] == ["Label A", "Label B", "Label C"]
+    assert [one["name"] for one in (await party.get(LABELS, filter="name:[Label A]"))["labels"]] == ["Label A"]
+    assert await party.walk(LABELS, "labels", 2) == (await party.get(LABELS))["labels"]
+    for field in ("id", "type", "createTime", "updateTime"):
+        values = [one[field] for one in (await party.get(LABELS, sortBy=field, sortOrder="desc"))["labels"]]
+        assert values == sorted(values, reverse=True)
+    for body, field in (({"name": "x"}, "color"), ({"name": "x", "color": "red"}, "color"), ({"color": "teal"}, "name")):
+        assert field in await party.refused(400, "POST", LABELS, body)
+
+
+async def test_life_of_an_annotation(party: Party, clock: Clock) -> None:
+    before = await party.get(NOTES)
+    report = (await party.get(REPORTS, filter="type:custom"))["reports"][0]["id"]
+    mark = await label(party)
+    made = await note(party, timestamp="2026-11-01T02:00:00+02:00", reports=[report], labels=[mark["id"]])
+    assert (made["timestamp"], made["reports"]) == ("2026-11-01T00:00:00Z", [report])
+    assert made["labels"] == [{"id": mark["id"], "name": "Mine"}]
+    assert (await party.get(NOTES))["annotations"] == [made, *before["annotations"]]
+    clock.advance(1)
+    path = f"{NOTES}/{made['id']}"
+    changed = (await party.send("PATCH", path, {"content": "Else", "timestamp": None, "labels": []})).json
+    assert changed == {**made, "content": "Else", "labels": [], "updateTime": "2026-11-24T12:00:01Z"}
+    await party.send("DELETE", f"{REPORTS}/{report}")
+    assert (await party.get(path))["reports"] == []
+    assert (await party.send("DELETE", path)).json == {}
+    for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
+        assert "not found" in await party.refused(404, method, path, body)
+
+
+async def test_notes_are_filtered_sorted_and_paged(party: Party) -> None:
+    mark = await label(party, "Mark")
+    made = [await note(party, content=f"Note {day}", timestamp=f"2026-11-0{day}T00:00:00Z") for day in (2, 1, 3)]
+    await party.send("PATCH", f"{NOTES}/{made[0]['id']}", {"labels": [mark["id"]]})
+
+    async def found(**query: object) -> list[str]:
+        return [one["content"] for one in (await party.get(NOTES, **query))["annotations"]]
+
+    assert (await found())[:3] == ["Note 3", "Note 1", "Note 2"]
+    assert await found(filter="content:Note 1|content:[Note 2]", sortBy="timestamp") == ["Note 1", "Note 2"]
+    assert await found(filter="timestamp:2026-11-03T01:00:00+01:00") == ["Note 3"]
+    assert await found(filter="labels:Mark") == await found(filter=f"labels:[{mark['id']}]") == ["Note 2"]
+    for field in ("id", "content", "timestamp", "timeCreated", "timeModified"):
+        assert len(await found(sortBy=field, sortOrder="desc")) == len(await found())
+    assert [one["content"] for one in await party.walk(NOTES, "annotations", 2)] == await found()
+    for query in ({"filter": "timestamp:yesterday"}, {"sortBy": "createTime"}, {"filter": "x:y"}):
+        assert next(iter(query)) in await party.refused(400, "GET", NOTES, **query)
+
+
+@pytest.mark.parametrize(("body", "field"), [
+    ({"content": ""}, "content"), ({"timestamp": "yesterday"}, "timestamp"), ({"timestamp": "2026-11-01"}, "timestamp"),
+    ({"timestamp": "0001-01-01T00:00:00+01:00"}, "timestamp"),
+    ({"reports": ["nothing"]}, "reports"), ({"labels": ["nothing"]}, "labels"), ({"x": 1}, "x"),
+])
+async def test_what_is_wrong_with_a_note_is_named(party: Party, body: Any, field: str) -> None:
+    usual = {"content": "x", "timestamp": "2026-11-01T00:00:00Z"}
+    before = await party.get(NOTES)
+    assert field in await party.refused(400, "POST", NOTES, {**usual, **body})
+    assert field in await party.refused(400, "PATCH", f"{NOTES}/{before['annotations'][0]['id']}", body)
+    assert await party.get(NOTES) == before
+
+
+async def test_they_are_the_customers_own(party: Party) -> None:
+    made, mark = await note(party), await label(party)
+    for path in (f"{NOTES}/{made['id']}", f"{LABELS}/{mark['id']}"):
+        assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)

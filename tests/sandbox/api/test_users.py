@@ -1,0 +1,139 @@
+"""Users, roles, organizations, and the customer itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox.people import ACME, CUSTOMERS
+from doit_mcp.sandbox.people import GLOBEX as GLOBEX_CUSTOMER
+
+from ..conftest import Clock
+from .conftest import ADMIN, GLOBEX, VIEWER, Party
+
+USERS = "/iam/v1/users"
+CUSTOMER = f"/customers/v1/customers/{ACME.id}"
+PATCH = {"Content-Type": "application/merge-patch+json"}
+
+
+async def invite(party: Party, email: str = "new@acme.example", **body: object) -> Any:
+    """The user that an invitation makes."""
+    answer = await party.send("POST", f"{USERS}/invite", {"email": email, **body})
+    assert answer.status == 201, answer
+    return answer.json["user"]
+
+
+async def test_life_of_a_user(party: Party) -> None:
+    before = await party.get(USERS)
+    assert {ADMIN.email, VIEWER.email} <= {one["email"] for one in before["users"]}
+    roles = {one["id"] for one in (await party.get("/iam/v1/roles"))["roles"]}
+    organizations = [one["id"] for one in (await party.get("/iam/v1/organizations"))["organizations"]]
+    assert all(one["roleId"] in roles and one["organizationId"] in organizations for one in before["users"])
+    made = await invite(party, firstName="New", lastName="Comer", organizationId=organizations[1])
+    assert (made["status"], made["displayName"], made["organizationId"]) == ("invited", "New Comer", organizations[1])
+    found = await party.get(USERS, email="NEW@acme.example")
+    assert (found["rowCount"], found["users"][0]["id"]) == (1, made["id"])
+    body = {"lastName": "Name", "firstName": "", "jobFunction": "Founder", "phone": "+44", "phoneExtension": "12345678",
+            "language": "ja", "roleId": before["users"][0]["roleId"]}
+    changed = (await party.send("PATCH", f"{USERS}/{made['id']}", body)).json["user"]
+    assert changed["displayName"] == "New Name" and changed["jobTitle"] == "Founder" and changed["phone"] == "+44"
+    assert (await party.get(USERS, email=made["email"]))["users"] == [{**changed, "status": "invited"}]
+    assert (await party.send("DELETE", f"{USERS}/{made['id']}")).status == 200
+    for method, sent in (("DELETE", None), ("PATCH", {})):
+        assert "not found" in await party.refused(400, method, f"{USERS}/{made['id']}", sent)
+    assert await party.get(USERS) == before
+    assert (await party.get(USERS, email="nobody@acme.example")) == {"users": [], "rowCount": 0}
+
+
+@pytest.mark.parametrize(("body", "field"), [
+    ({}, "email"), ({"email": "x"}, "email"), ({"email": ADMIN.email.upper()}, "email"), ({"roleId": "x"}, "roleId"),
+    ({"organizationId": "x"}, "organizationId"), ({"jobTitle": "x"}, "jobTitle"), ({"phone": "+44"}, "phone"),
+])
+async def test_what_is_wrong_with_an_invitation_is_named(party: Party, body: Any, field: str) -> None:
+    sent = {"email": "new@acme.example", **body} if body else {}
+    assert field in await party.refused(400, "POST", f"{USERS}/invite", sent)
+
+
+async def test_nobody_deletes_themselves(party: Party) -> None:
+    own = (await party.get(USERS, email=ADMIN.email))["users"][0]["id"]
+    assert "yourself" in await party.refused(400, "DELETE", f"{USERS}/{own}")
+    for body, field in (({"phone": "44"}, "phone"), ({"phoneExtension": "1"}, "phoneExtension"), ({"email": "x"}, "email"),
+                        ({"roleId": "nothing"}, "roleId"), ({"organizationId": "x"}, "organizationId")):
+        assert field in await party.refused(400, "PATCH", f"{USERS}/{own}", body)
+
+
+async def test_invitations_are_sent_again_and_cancelled(party: Party, clock: Clock) -> None:
+    path = f"{USERS}/{(await invite(party))['id']}/actions"
+
+    async def act(action: str, key: str = "", status: int = 200, **query: object) -> Any:
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = await party.send("POST", f"{path}/{action}", {}, headers=headers, **query)
+        assert answer.status == status, answer
+        return answer.json
+
+    for action in ("resend", "cancel"):
+        for key in ("", "x" * 256):
+            assert "Idempotency-Key" in (await act(action, key, 400))["error"]
+    await act("cancel", "one", dryRun="true")
+    first = await act("cancel", "two")
+    assert first == await act("cancel", "two"), "the same request again is answered alike"
+    assert "cancelled" in (await act("cancel", "three", 409))["error"]
+    assert "another request" in (await act("resend", "two", 400))["error"]
+    assert (await act("resend", "four"))["inviteId"] == first["inviteId"]
+    assert await act("cancel", "five") == first, "it was open again"
+    clock.advance(24 * 3600)
+    assert (await act("resend", "two"))["inviteId"] == first["inviteId"], "keys are forgotten after a day"
+    active = (await party.get(USERS, email=VIEWER.email))["users"][0]["id"]
+    for identifier in (active, "nothing"):
+        for action in ("resend", "cancel"):
+            headers = {"Idempotency-Key": "six"}
+            answer = await party.send("POST", f"{USERS}/{identifier}/actions/{action}", headers=headers)
+            assert answer.status == 404
+
+
+async def change(party: Party, body: Any, status: int = 200, **options: Any) -> Any:
+    """What a change of the customer is answered with."""
+    answer = await party.send("PATCH", CUSTOMER, body, headers=PATCH, **options)
+    assert answer.status == status, answer
+    return answer.body if status == 200 else answer.json["error"]
+
+
+async def test_the_customer_is_changed_by_merge_patch(party: Party) -> None:
+    before = await party.get(CUSTOMER)
+    assert (before["id"], before["primaryDomain"], before["urlSlug"]) == (ACME.id, ACME.domain, "acme")
+    body = {"settings": {"currency": "EUR", "mfaRequired": None}, "contact": {"emails": []}, "urlSlug": None}
+    assert await change(party, body) == b""
+    after = await party.get(CUSTOMER)
+    assert after == {**before, "settings": {**before["settings"], "currency": "EUR"}, "contact": {"emails": []}}
+    await change(party, {"settings": None, "contact": None})
+    assert await party.get(CUSTOMER) == after
+    assert "merge-patch" in await party.refused(415, "PATCH", CUSTOMER, {})
+    for wrong, field in (({"settings": {"currency": "XXX"}}, "settings.currency"), ({"urlSlug": "No"}, "urlSlug"),
+                         ({"urlSlug": "-abc"}, "urlSlug"), ({"contact": {"emails": ["x"]}}, "contact.emails"),
+                         ({"name": "x"}, "name")):
+        assert field in await change(party, wrong, 400)
+    for method, path in (("GET", CUSTOMER), ("PATCH", CUSTOMER)):
+        assert await party.refused(403, method, path, {}, who=GLOBEX, headers=PATCH)
+    assert await party.refused(403, "GET", CUSTOMER, who=VIEWER)
+
+
+async def test_slugs_are_taken_once(party: Party) -> None:
+    assert "another" in await change(party, {"urlSlug": "globex"}, 409)
+    await change(party, {"urlSlug": "rockets"})
+    other = f"/customers/v1/customers/{GLOBEX_CUSTOMER.id}"
+    for taken in ("rockets", "acme"):
+        assert "another" in await party.refused(409, "PATCH", other, {"urlSlug": taken}, who=GLOBEX, headers=PATCH)
+    assert "id" in await change(party, {"urlSlug": CUSTOMERS[1].id.lower()}, 409)
+    await change(party, {"urlSlug": ""})
+    assert "urlSlug" not in await party.get(CUSTOMER)
+    await change(party, {"urlSlug": "acme"})
+    assert (await party.get(CUSTOMER))["urlSlug"] == "acme"
+    for number in range(4):
+        await change(party, {"urlSlug": f"slug-{number}"})
+    assert "former" in await change(party, {"urlSlug": "slug-9"}, 422)
+
+
+async def test_the_account_team(party: Party) -> None:
+    found = (await party.get("/customers/v1/accountTeam", VIEWER))["accountManagers"]
+    assert found and all(one["email"].endswith("@doit.example") and one["id"] for one in found)

@@ -1,0 +1,107 @@
+"""The product's own prompts, documents and results, through the server, on every revision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from doit_mcp.catalogue.results import MemoryResults
+from doit_mcp.catalogue.selection import Selection
+from doit_mcp.doit import Doit
+from doit_mcp.protocol.inbound import Caller
+from doit_mcp.protocol.jsonrpc import Request, RpcError
+from doit_mcp.protocol.revisions import REVISIONS, Revision
+from doit_mcp.server.context import Context, Shared
+from doit_mcp.server.dispatch import dispatch
+from doit_mcp.server.hub import Hub
+from doit_mcp.server.product import product
+from doit_mcp.server.seals import Seals
+from doit_mcp.server.tasks import Tasks
+from tests.doit.recorder import Recorder
+
+EACH = pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: revision.name)
+SCHEMA = [{"name": "sku", "type": "string"}, {"name": "cost", "type": "float"}]
+LARGE = {"schema": SCHEMA, "rows": [[f"a long name of a SKU, number {n}", float(n)] for n in range(1000)]}
+RESULTS = MemoryResults()
+
+
+class Nowhere:
+    """A channel that nothing is sent to."""
+
+    async def send(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+    async def release(self) -> None:
+        """There is no connection."""
+
+
+def ask(revision: Revision, *answers: Any, owner: str = "somebody") -> Any:
+    """Asks the product's server as *owner*, over an API that answers so."""
+    hub = Hub()
+    shared = Shared(hub, Seals(b"k" * 32), Tasks(hub), "https://console.example", RESULTS, lambda: 1_790_000_000.0)
+    offer = product()(Selection(), False)
+    doit = Doit.of(Recorder(*answers))
+    context = Context(offer, Caller(revision), owner, lambda *_: doit, Nowhere(), shared)
+
+    async def send(method: str, **params: Any) -> Any:
+        return orjson.loads(await dispatch(context, Request(1, method, params)))["result"]
+
+    return send
+
+
+@EACH
+async def test_prompts_are_listed_got_and_their_arguments_enforced(revision: Revision) -> None:
+    send = ask(revision)
+    names = [prompt["name"] for prompt in (await send("prompts/list"))["prompts"]]
+    assert len(names) == 18 and "cloud_overview" in names
+    found = await send("prompts/get", name="search_expert_inquiries", arguments={"keyword": "quota"})
+    assert found["messages"][0]["content"]["text"].endswith("\n\nkeyword: quota")
+    with pytest.raises(RpcError, match="keyword: is required"):
+        await send("prompts/get", name="search_expert_inquiries", arguments={})
+
+
+@EACH
+async def test_documents_are_listed_and_read(revision: Revision) -> None:
+    send = ask(revision, {"id": "b1", "name": "Data"})
+    assert {one["uri"] for one in (await send("resources/list"))["resources"]} >= {"doit://guide/queries"}
+    templates = (await send("resources/templates/list"))["resourceTemplates"]
+    assert "doit://budgets/{id}" in {one["uriTemplate"] for one in templates}
+    (content,) = (await send("resources/read", uri="doit://budgets/b1"))["contents"]
+    assert orjson.loads(content["text"])["console"] == "https://console.example/#analytics/budgets/b1"
+    with pytest.raises(RpcError, match="not found"):
+        await send("resources/read", uri="doit://budgets/..")
+
+
+@pytest.mark.parametrize("revision", REVISIONS[1:], ids=lambda revision: revision.name)
+async def test_arguments_and_addresses_are_completed(revision: Revision) -> None:
+    send = ask(revision, {"budgets": [{"id": "b1", "budgetName": "Data"}]})
+    of_prompt = {"type": "ref/prompt", "name": "month_end_review"}
+    found = await send("completion/complete", ref=of_prompt, argument={"name": "month", "value": "2026-0"})
+    assert found["completion"]["values"][0] == "2026-09"
+    of_address = {"type": "ref/resource", "uri": "doit://budgets/{id}"}
+    found = await send("completion/complete", ref=of_address, argument={"name": "id", "value": "dat"})
+    assert found["completion"]["values"] == ["b1"]
+
+
+@EACH
+async def test_a_handle_works_in_the_next_call_and_for_nobody_else(revision: Revision) -> None:
+    send = ask(revision, {"result": LARGE})
+    first = orjson.loads((await send("tools/call", name="run_query", arguments={"config": {}}))["content"][0]["text"])
+    asked = {"name": "query_result", "arguments": {"handle": first["handle"], "top": 1}}
+    again = orjson.loads((await ask(revision)("tools/call", **asked))["content"][0]["text"])
+    assert again["rowCount"] == 1000 and again["total"] == {"cost": 499500.0}
+    foreign = await ask(revision, owner="another")("tools/call", **asked)
+    assert foreign["isError"] is True and "no such result" in foreign["content"][0]["text"]
+
+
+@EACH
+async def test_search_says_the_same_as_text_and_as_structure(revision: Revision) -> None:
+    send = ask(revision, {"budgets": [{"id": "b1", "budgetName": "Data"}]})
+    found = await send("tools/call", name="search", arguments={"query": "data"})
+    assert [block["type"] for block in found["content"]] == ["text"]
+    said = orjson.loads(found["content"][0]["text"])
+    assert [hit["id"] for hit in said["results"]] == ["budget:b1"]
+    assert found.get("structuredContent", said) == said
+    assert ("structuredContent" in found) == revision.has("structured")

@@ -1,0 +1,216 @@
+"""The code against the digest of the DoiT API's document: every operation is declared once, with the document's names.
+
+What is missing or wrong is said in words. ``tests/data/doit-api.json`` is written by scripts/spec.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.doit import AREAS
+from doit_mcp.doit.bodies import FORM
+from doit_mcp.doit.operation import Operation
+from doit_mcp.protocol.schema import of_function, of_type
+from scripts.spec_digest import fields_of, loaded
+from tests.doit_document import ABSENT, DOCUMENT, present
+
+Facts = dict[str, dict[str, Any]]
+DIGEST: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "doit-api.json").read_text("utf-8"))
+ROWS = {(row["method"], row["path"]): row for row in DIGEST}
+OF_THE_CLIENT = {"X-Tenant-Id": "the tenant of the call", "Idempotency-Key": "made by the client"}
+"""Headers that are no arguments, and where they come from."""
+COMPOSED = {
+    ("GET", "/insights/v1/results"): "list_optimization_recommendations",
+    ("POST", "/cloudflow/v1/flows/{flowId}/actions/refine"): "refine_cloudflow",
+}
+"""Operations that are offered by functions of the catalogue."""
+DIFFERENT = {
+    "createTicket ticket.platform": "names of the old server are taken too, and sent as what the document has",
+    "* config.splits[].origin.type": "one value more than dimensions have: in words, not listed",
+    "* config.splits[].targets[].type": "allocation and allocation_rule are other words for values that it has",
+    "* config.splits[].type": "allocation and allocation_rule are other words for values that it has",
+    "* config.timeRange.customTimeRange": "the old server's place for it; it is sent as config.customTimeRange",
+    "updateDatahubDataset name": "is in the path; in the body it may only be the same",
+    "updateUser language": "the old server took es as well",
+}
+"""Where a declaration knowingly differs from the document, and why: operationId (* for any), and the parameter or field
+with all that is in it."""
+MILLISECONDS = ("minCreationTime", "maxCreationTime")
+"""Parameters that are whole numbers whether the document calls them that or text: a query has nothing but text."""
+
+
+def members(kind: type) -> Iterator[Any]:
+    """The methods of an area that are about an operation."""
+    yield from (member for member in vars(kind).values() if isinstance(getattr(member, "operation", None), Operation))
+
+
+METHODS = [member for kind in AREAS.values() for member in members(kind)]
+# A method that offers another's operation is itself the function of its row; a declaring one is wrapped.
+DECLARED: list[Operation] = [one.operation for one in METHODS if one.operation.function is not one]
+OFFERED: list[Operation] = [one.operation for one in METHODS if not one.__name__.startswith("_")]
+EACH = pytest.mark.parametrize("declared", DECLARED, ids=lambda row: f"{row.method} {row.path}")
+
+
+def key(row: Operation) -> tuple[str, str]:
+    """By what an operation is known in the digest."""
+    return row.method, row.path
+
+
+def test_every_operation_is_declared() -> None:
+    missing = ROWS.keys() - {key(row) for row in DECLARED}
+    assert not missing, listed(f"{ROWS[one]['tag']}: {' '.join(one)}" for one in missing)
+
+
+def test_nothing_is_declared_that_is_not_there() -> None:
+    unknown = {key(row) for row in DECLARED} - ROWS.keys()
+    assert not unknown, listed(f"not in the document: {' '.join(one)}" for one in unknown)
+
+
+def test_nothing_is_declared_twice() -> None:
+    again = [one for one, times in Counter(key(row) for row in DECLARED).items() if times > 1]
+    assert not again, listed(f"declared more than once: {' '.join(one)}" for one in again)
+
+
+def test_every_declared_operation_is_a_tool() -> None:
+    tools = {tool.name for tool in all_tools()}
+    offered = {key(row) for row in OFFERED if row.name in tools}
+    offered |= {one for one, name in COMPOSED.items() if name in tools}
+    silent = {key(row) for row in DECLARED} - offered
+    assert not silent, listed(f"no tool offers it: {' '.join(one)}" for one in silent)
+
+
+@EACH
+def test_parameters_are_those_of_the_document(declared: Operation) -> None:
+    row = ROWS[key(declared)]
+    places = {name: facts["in"] for name, facts in row["parameters"].items() if facts["in"] != "header"}
+    assert places == {name: "path" for name in declared.placeholders} | {name: "query" for name in declared.parameters}
+    assert declared.keyed == ("Idempotency-Key" in row["parameters"])
+    problems = list(mistakes(row["operationId"], *parameters_of(declared)))
+    assert not problems, listed(problems)
+
+
+@EACH
+def test_the_body_is_that_of_the_document(declared: Operation) -> None:
+    row = ROWS[key(declared)]
+    problems = list(mistakes(row["operationId"], *fields_in(declared)))
+    if row.get("body", {}).get("fields"):
+        assert declared.body and declared.media == row["body"]["media"]
+    else:
+        assert not declared.body
+    assert not problems, listed(problems)
+
+
+@EACH
+def test_streams_are_read_as_streams(declared: Operation) -> None:
+    success = [media for types in ROWS[key(declared)]["success"].values() for media in types]
+    assert declared.stream == ("text/event-stream" in success)
+
+
+def test_the_table_of_differences_has_nothing_needless() -> None:
+    differing = {
+        f"{operation} {problem.partition(':')[0]}"
+        for declared in DECLARED
+        for compared in (parameters_of(declared), fields_in(declared))
+        for problem in mistakes("", *compared)
+        for operation in ("*", ROWS[key(declared)]["operationId"])
+    }
+    assert not DIFFERENT.keys() - differing, listed(DIFFERENT.keys() - differing)
+
+
+@pytest.mark.skipif(not present(), reason=ABSENT)
+def test_the_digest_is_that_of_the_document() -> None:
+    assert DIGEST == loaded(DOCUMENT)
+
+
+def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
+    """The parameters by the document, and by the declaration."""
+    wanted = {name: facts for name, facts in ROWS[key(declared)]["parameters"].items() if name not in OF_THE_CLIENT}
+    for name in MILLISECONDS:
+        if name in wanted:
+            wanted[name] = {**wanted[name], "type": "integer"}
+    placed = {*declared.placeholders, *declared.parameters}
+    return wanted, {name: facts for name, facts in described(declared).items() if name in placed}
+
+
+def fields_in(declared: Operation) -> tuple[Facts, Facts]:
+    """The fields of the body by the document, and by the declaration."""
+    placed = {*declared.placeholders, *declared.parameters}
+    fields: Facts = ROWS[key(declared)].get("body", {}).get("fields", {})
+    return fields, {name: facts for name, facts in described(declared).items() if name not in placed}
+
+
+@cache
+def described(declared: Operation) -> Facts:
+    """All arguments of a declaration; values that only the offering method lists are taken from there."""
+    found = dict(fields_of(schema_of(declared)))
+    for row in OFFERED:
+        if key(row) == key(declared) and row.function is not declared.function:
+            for name, facts in fields_of(of_function(row.function)):
+                if name in found and "enum" in facts:
+                    found[name] = {"enum": facts["enum"], **found[name]}
+    return found
+
+
+def schema_of(declared: Operation) -> dict[str, Any]:
+    """The schema of a declaration's arguments; in a form, bytes are text."""
+    if declared.media != FORM:
+        return of_function(declared.function)
+    (form,) = get_args(get_type_hints(declared.function)["form"])
+    hints = get_type_hints(form)
+    fields = {name: {"type": "string"} if hint is bytes else of_type(hint) for name, hint in hints.items()}
+    return {"properties": fields}
+
+
+def mistakes(operation: str, wanted: Facts, found: Facts) -> Iterator[str]:
+    """What is missing, unknown or of another kind, except where that is known."""
+    known = [field for one, field in map(str.split, DIFFERENT) if operation and one in (operation, "*")]
+    for name in wanted.keys() | found.keys():
+        if any(name == one or name.startswith((f"{one}.", f"{one}[")) for one in known):
+            continue
+        if name not in wanted:
+            yield f"{name}: is not in the document"
+        elif name not in found:
+            if not anything_goes(name, found):
+                yield f"{name}: is missing ({wanted[name]})"
+        elif wrong := difference(wanted[name], found[name]):
+            yield f"{name}: {wrong}"
+
+
+def anything_goes(name: str, found: Facts) -> bool:
+    """Whether a field lies in one whose fields the declaration leaves open."""
+    above = name.rpartition(".")[0]
+    while above:
+        holder = above.removesuffix(".*").removesuffix("[]")
+        if holder in found:
+            return not any(other.startswith(f"{holder}.") or other.startswith(f"{holder}[]") for other in found)
+        above = above.rpartition(".")[0]
+    return False
+
+
+def difference(wanted: dict[str, Any], found: dict[str, Any]) -> str:
+    """How a declaration is about other values than the document; "" if it is not.
+
+    It may require what the document forgets to (the tests of compatibility bound that), and list values that the
+    document only talks about.
+    """
+    if found["type"] != wanted["type"]:
+        return f"is {found['type']}, not {wanted['type']}"
+    if wanted.get("required") and not found.get("required"):
+        return "is required"
+    values, known = set(wanted.get("enum", ())), set(found.get("enum", ()))
+    if values and values != known:
+        return f"has the values {sorted(known)}, not {sorted(values)}"
+    return ""
+
+
+def listed(lines: Iterable[str]) -> str:
+    """Lines one below the other, as pytest shows them."""
+    return "\n".join(["", *sorted(lines)])

@@ -1,0 +1,129 @@
+"""scripts/spec: a document's digest, and what it says about a newer document."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.spec_digest import differences, digest, main
+
+THING = {
+    "allOf": [
+        {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}},
+        {
+            "properties": {
+                "kind": {"type": "string", "nullable": True, "enum": ["a", "b", None]},
+                "value": {"oneOf": [{"type": "string"}, {"type": "boolean"}]},
+                "tags": {"type": "array", "items": {"type": "string", "enum": ["x"]}},
+                "parts": {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}},
+                "byName": {
+                    "type": "object",
+                    "additionalProperties": {"type": "object", "properties": {"n": {"type": "integer"}}},
+                },
+                "free": {},
+            }
+        },
+    ]
+}
+DOCUMENT: dict[str, Any] = {
+    "paths": {
+        "/things/{id}": {
+            "parameters": [{"$ref": "#/components/parameters/Id"}],
+            "get": {
+                "operationId": "getThing",
+                "tags": ["Things"],
+                "parameters": [{"name": "max", "in": "query", "schema": {"type": "integer"}}],
+                "responses": {200: {"content": {"application/json": {}}}, "404": {"description": "none"}},
+            },
+            "put": {
+                "operationId": "setThing",
+                "tags": ["Things"],
+                "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
+                "responses": {"204": {"description": "done"}},
+            },
+        }
+    },
+    "components": {
+        "parameters": {"Id": {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}},
+        "schemas": {"Thing": THING},
+    },
+}
+
+
+def test_an_operation_is_a_row() -> None:
+    get, put = digest(DOCUMENT)
+    assert get == {
+        **{"method": "GET", "path": "/things/{id}", "operationId": "getThing", "tag": "Things"},
+        "parameters": {
+            "id": {"in": "path", "required": True, "type": "string"},
+            "max": {"in": "query", "type": "integer"},
+        },
+        "success": {"200": ["application/json"]},
+    }
+    assert put["body"] == {
+        "media": "application/json",
+        "fields": {
+            "name": {"required": True, "type": "string"},
+            "kind": {"type": "string", "enum": ["a", "b"]},
+            "value": {"type": "boolean|string"},
+            "tags": {"type": "array of string", "enum": ["x"]},
+            "parts": {"type": "array of object"},
+            "byName": {"type": "object"},
+            "byName.*.n": {"type": "integer"},
+            "free": {"type": "any"},
+        },
+    }
+    assert put["success"] == {"204": []}
+
+
+def changed() -> dict[str, Any]:
+    """A newer document, in which everything is different."""
+    newer: dict[str, Any] = copy.deepcopy(DOCUMENT)
+    thing = newer["paths"].pop("/things/{id}")
+    get, put = thing["get"], thing["put"]
+    get["parameters"] = [{"name": "q", "in": "query", "required": True, "schema": {"type": "string"}}]
+    get["responses"] = {"200": {"content": {"text/event-stream": {}}}}
+    get["operationId"] = "readThing"
+    fields = newer["components"]["schemas"]["Thing"]["allOf"][1]["properties"]
+    fields["kind"]["enum"] = ["a", "c"]
+    del fields["free"]
+    content = put["requestBody"]["content"]
+    content["application/merge-patch+json"] = content.pop("application/json")
+    newer["paths"]["/things/{id}"] = thing
+    newer["paths"]["/things"] = {"post": {**put, "operationId": "addThing"}}
+    return newer
+
+
+def test_changes_are_told_in_words() -> None:
+    assert list(differences(digest(DOCUMENT), digest(changed()))) == [
+        "POST /things: new (addThing, Things)",
+        "GET /things/{id}: operationId is readThing, was getThing",
+        "GET /things/{id}: new parameter q (query, string, required)",
+        "GET /things/{id}: parameter max is gone",
+        "GET /things/{id}: success is 200 text/event-stream, was 200 application/json",
+        "PUT /things/{id}: body is application/merge-patch+json, was application/json",
+        "PUT /things/{id}: body field free is gone",
+        "PUT /things/{id}: body field kind is string, optional, one of a, c, was string, optional, one of a, b",
+    ]
+    assert "POST /things: gone (addThing)" in list(differences(digest(changed()), digest(DOCUMENT)))
+    without = [{key: value for key, value in row.items() if key != "body"} for row in digest(DOCUMENT)]
+    assert "PUT /things/{id}: body is none, was application/json" in list(differences(digest(DOCUMENT), without))
+
+
+def test_the_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new, kept = tmp_path / "old.yml", tmp_path / "new.json", tmp_path / "digest.json"
+    old.write_text(json.dumps(DOCUMENT, default=str), "utf-8")
+    new.write_text(json.dumps(changed()), "utf-8")
+    assert main([str(old), "--digest", str(kept)]) == 0
+    rows = digest(json.loads(json.dumps(DOCUMENT)))
+    assert json.loads(kept.read_text("utf-8")) == rows and len(kept.read_text("utf-8").splitlines()) == len(rows) + 2
+    before = kept.read_text("utf-8")
+    assert main([str(old), "--diff", "--digest", str(kept)]) == 0
+    assert main([str(new), "--diff", "--digest", str(kept)]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == ["2 operations written to digest.json", "Nothing changed."] and len(said) == 10
+    assert kept.read_text("utf-8") == before
