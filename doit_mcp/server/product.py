@@ -26,8 +26,10 @@ SERVER_INFO: JsonObject = {
 # Some clients read no more than the first 512 characters.
 INSTRUCTIONS = (
     "DoiT Cloud Intelligence: the signed-in customer's cloud costs (AWS, Google Cloud, Azure and others), budgets,"
-    " reports, anomalies, invoices and support tickets. Start with cost_breakdown for what is spent on what; use"
-    " run_query for any other question about costs, and saved reports with list_reports and get_report_results."
+    " reports, anomalies, invoices and support tickets. Start with get_cloud_overview; cost_breakdown and cost_trend"
+    " show what is spent on what, explain_cost_change why it changed, forecast_spend where it goes, get_savings_summary"
+    " what could be saved. run_query answers any other question about costs; query_result looks into a large answer"
+    " again without a new query. search and fetch find reports, budgets, anomalies, invoices, tickets and more."
     " Amounts are in the currency that the answer states; dates are UTC. Lists come in pages: pass pageToken on."
     " Tools that change something say so; ask the user before you call them."
 )
