@@ -168,8 +168,8 @@ async def test_what_is_used_is_not_deleted(party: Party) -> None:
     refused = await party.send("DELETE", f"{PATH}/{group['id']}")
     assert [list(one["resources"]) for one in refused.json] == [["reports"]]
     assert report.json["config"]["group"] == [{"type": "attribution_group", "id": group["id"]}]
-    for path in (*(f"{users[kind][0]}/{one}" for kind, one in ids.items()), f"/analytics/v1/reports/{report.json['id']}",
-                 f"{PATH}/{group['id']}", f"{PATH}/{outer['id']}", f"{PATH}/{made['id']}"):
+    using = [f"{users[kind][0]}/{one}" for kind, one in ids.items()] + [f"{users['reports'][0]}/{report.json['id']}"]
+    for path in (*using, f"{PATH}/{group['id']}", f"{PATH}/{outer['id']}", f"{PATH}/{made['id']}"):
         assert (await party.send("DELETE", path)).status == 200, path
 
 

@@ -128,6 +128,7 @@ async def test_life_of_a_template(party: Party, clock: Clock) -> None:
         assert "not found" in await party.refused(404, method, f"{TEMPLATES}/nothing", sent)
     assert "not found" in await party.refused(404, "GET", f"{TEMPLATES}/nothing")
     assert (await party.send("POST", TEMPLATES, TEMPLATE)).status == 201, "the name is free again"
-    for wrong, field in (({"eligibleTo": "2020-01-01T00:00:00Z"}, "eligibleTo"), ({"eligibleFrom": "x"}, "eligibleFrom"),
+    early = {"eligibleTo": "2020-01-01T00:00:00Z"}
+    for wrong, field in ((early, "eligibleTo"), ({"eligibleFrom": "x"}, "eligibleFrom"),
                          ({"platform": ""}, "platform"), ({"priceBooks": [{"x": 1}]}, "priceBooks.0")):
         assert field in await party.refused(400, "POST", TEMPLATES, {**TEMPLATE, "name": "Other", **wrong})

@@ -97,7 +97,8 @@ async def test_labels_are_filtered_sorted_and_paged(party: Party) -> None:
     for field in ("id", "type", "createTime", "updateTime"):
         values = [one[field] for one in (await party.get(LABELS, sortBy=field, sortOrder="desc"))["labels"]]
         assert values == sorted(values, reverse=True)
-    for body, field in (({"name": "x"}, "color"), ({"name": "x", "color": "red"}, "color"), ({"color": "teal"}, "name")):
+    red = {"name": "x", "color": "red"}
+    for body, field in (({"name": "x"}, "color"), (red, "color"), ({"color": "teal"}, "name")):
         assert field in await party.refused(400, "POST", LABELS, body)
 
 

@@ -55,7 +55,8 @@ async def test_the_active_theme_is_each_users_own(party: Party) -> None:
 
 
 @pytest.mark.parametrize(("body", "field"), [
-    ({"primaryColor": "red"}, "primaryColor"), ({"primaryColor": "#1234"}, "primaryColor"), ({"name": "x" * 201}, "name"),
+    ({"primaryColor": "red"}, "primaryColor"), ({"primaryColor": "#1234"}, "primaryColor"),
+    ({"name": "x" * 201}, "name"),
     ({"colors": {"light": [], "dark": ["#fff"]}}, "colors.light"), ({"colors": {"light": ["#fff"]}}, "dark"),
     ({"colors": {"light": ["#fff"], "dark": ["#fff"] * 33}}, "colors.dark"),
 ])

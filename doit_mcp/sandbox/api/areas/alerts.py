@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from .. import listing
 from ..answers import JsonObject, answer
 from ..costs.alerts import check, last_fired
 from ..costs.calendar_days import day_of_millis, millis_of
-from ..costs.dimensions import answered
+from ..costs.dimensions import Made, answered
 from ..resources import made, owner_of, records, removed
 from ..routes import Route
 from ..schemas import CURRENCIES, FILTER, INTERVALS, METRIC, NUMBER, TEXT, compiled, items, one_of, record, text
@@ -35,15 +37,20 @@ async def list_alerts(ask: Ask) -> web.Response:
     criteria = listing.filters(ask.query.get("filter", ""), ("owner", "name"))
     found = listing.named_like(ask.query, newest_first(records(ask.tenant, "alert")), "name")
     found = listing.matching(found, criteria, lambda alert, key: owner_of(alert) if key == "owner" else alert[key])
-    rows = [_shown(ask, alert) | {"owner": owner_of(alert)} for alert in found]
-    rows = listing.ordered(ask.query, rows, SORTS, lambda row, field: row.get(field, 0))
-    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return answer(ask.listed("alerts", page))
+    allocations = made(ask.tenant)
+    found = listing.ordered(
+        ask.query, found, SORTS,
+        lambda alert, field: _fired(ask, alert, allocations) or 0 if field == "lastAlerted" else alert[field],
+    )
+    page = listing.page(found, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    # When an alert fired is reckoned for those alone that are shown.
+    rows = [_shown(ask, alert, allocations) | {"owner": owner_of(alert)} for alert in page.rows]
+    return answer(ask.listed("alerts", replace(page, rows=rows)))
 
 
 async def get_alert(ask: Ask) -> web.Response:
     """GET /analytics/v1/alerts/{id}."""
-    return answer(_shown(ask, _alert(ask)))
+    return answer(_shown(ask, _alert(ask), made(ask.tenant)))
 
 
 async def create_alert(ask: Ask) -> web.Response:
@@ -58,7 +65,7 @@ async def create_alert(ask: Ask) -> web.Response:
         "createTime": ask.millis,
         "updateTime": ask.millis,
     }
-    return answer(_shown(ask, added(records(ask.tenant, "alert"), alert)), 201)
+    return answer(_shown(ask, added(records(ask.tenant, "alert"), alert), made(ask.tenant)), 201)
 
 
 async def update_alert(ask: Ask) -> web.Response:
@@ -68,7 +75,7 @@ async def update_alert(ask: Ask) -> web.Response:
     changed = {**alert, **body, "config": _settled(ask, alert["config"], body["config"]), "updateTime": ask.millis}
     changed["recipients"] = changed["recipients"] or alert["recipients"]
     records(ask.tenant, "alert")[alert["id"]] = changed
-    return answer(_shown(ask, changed))
+    return answer(_shown(ask, changed, made(ask.tenant)))
 
 
 async def delete_alert(ask: Ask) -> web.Response:
@@ -88,11 +95,17 @@ def _settled(ask: Ask, before: JsonObject, changes: JsonObject) -> JsonObject:
     return config
 
 
-def _shown(ask: Ask, alert: JsonObject) -> JsonObject:
+def _shown(ask: Ask, alert: JsonObject, allocations: Made) -> JsonObject:
     shown = {name: alert[name] for name in ("id", "name", "createTime", "updateTime", "recipients", "config")}
+    fired = _fired(ask, alert, allocations)
+    return shown if fired is None else shown | {"lastAlerted": fired}
+
+
+def _fired(ask: Ask, alert: JsonObject, allocations: Made) -> int | None:
+    """When the alert last fired, in epoch milliseconds: never before it was made."""
     born: int = alert["createTime"]
-    fired = last_fired(alert["config"], ask.tenant.ledger, day_of_millis(born), made(ask.tenant))
-    return shown if fired is None else shown | {"lastAlerted": max(millis_of(fired), born)}
+    day = last_fired(alert["config"], ask.tenant.ledger, day_of_millis(born), allocations)
+    return None if day is None else max(millis_of(day), born)
 
 
 ROUTES = (

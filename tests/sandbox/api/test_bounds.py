@@ -1,0 +1,86 @@
+"""A world is not filled without end, and presets are everybody's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox.api import resources, seeds_account, uploads
+from doit_mcp.sandbox.api.answers import Refusal
+from doit_mcp.sandbox.api.areas import datahub
+from doit_mcp.sandbox.api.tenants import RECORDS, Tenant
+from doit_mcp.sandbox.people import ACME
+
+from .conftest import Party
+
+REPORT = {"objectId": "x", "objectType": "report"}
+
+
+@pytest.fixture
+def tenant(party: Party) -> Tenant:
+    """The state behind the API."""
+    return party.api.tenant(ACME)
+
+
+async def test_preset_allocations_stay(party: Party, tenant: Tenant) -> None:
+    one = next(iter(resources.records(tenant, "allocation").values()))
+    one["type"] = "preset"
+    for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
+        assert "preset" in await party.refused(403, method, f"/analytics/v1/allocations/{one['id']}", body)
+
+
+async def test_a_group_needs_room_for_its_rules(party: Party, tenant: Tenant) -> None:
+    found = resources.records(tenant, "allocation")
+    whole = {**found, **{str(number): {**next(iter(found.values())), "id": str(number)} for number in range(RECORDS)}}
+    found.update(dict(list(whole.items())[: RECORDS - 1]))
+    component = {"key": "region", "type": "fixed", "values": ["x"], "mode": "is"}
+    rules = [{"action": "create", "name": "x", "components": [component], "formula": "A"}]
+    body = {"name": "x", "description": "", "rules": rules, "unallocatedCosts": "y"}
+    answer = await party.send("POST", "/analytics/v1/allocations", body, declared=False)
+    assert (answer.status, len(found)) == (409, RECORDS - 1)
+
+
+async def test_a_label_is_on_so_many_objects(party: Party, tenant: Tenant) -> None:
+    label = next(one for one in resources.records(tenant, "label").values() if one["type"] == "custom")
+    label["objects"] = [{**REPORT, "objectId": str(number)} for number in range(RECORDS)]
+    report = next(iter(resources.records(tenant, "report")))
+    path = f"/analytics/v1/labels/{label['id']}/assignments"
+    assert str(RECORDS) in await party.refused(400, "POST", path, {"add": [{**REPORT, "objectId": report}]})
+    assert len(label["objects"]) == RECORDS
+
+
+async def test_a_contract_has_so_many_versions(party: Party, tenant: Tenant) -> None:
+    found = tenant.collection("contracts", seeds_account.contracts).values()
+    contract = next(one for one in found if one["customerId"] != ACME.id)
+    contract["versions"] *= RECORDS
+    body: dict[str, Any] = {
+        "name": "x", "startDate": "2026-11-01T00:00:00Z", "renewalPolicy": "auto", "invoicesEmail": "a@b",
+        "contractUpdatesEmail": "a@b", "billingProfile": {},
+    }
+    path = f"/customers/{contract['customerId']}/contracts/{contract['id']}"
+    assert str(RECORDS) in await party.refused(400, "POST", path, body)
+
+
+async def test_so_many_events_are_kept(party: Party, tenant: Tenant) -> None:
+    dataset = next(iter(tenant.collection("datasets", seeds_account.datasets).values()))
+    dataset["events"] = {str(number): 0.0 for number in range(datahub.KEPT)}
+    body = {"events": [{"provider": "x", "time": "2026-11-01T00:00:00Z"}]}
+    assert "events" in await party.refused(400, "POST", "/datahub/v1/events", body)
+
+
+def test_a_file_has_so_many_rows() -> None:
+    row = b"2026-11-01T00:00:00Z,a,1\n"
+    with pytest.raises(Refusal, match=str(uploads.ROWS)):
+        uploads.events(b"usage_date,label.a,metric.cost\n" + row * (uploads.ROWS + 1))
+
+
+async def test_so_many_idempotency_keys_are_remembered(party: Party, tenant: Tenant) -> None:
+    known = tenant.collection("idempotency", lambda tenant: ())
+    known.update({str(number): {"asked": "", "answer": {}, "time": 9e9} for number in range(RECORDS)})
+    users = tenant.collection("users", seeds_account.users).values()
+    invited = next(one for one in users if one["status"] == "invited")
+    answer = await party.send(
+        "POST", f"/iam/v1/users/{invited['id']}/actions/resend", headers={"Idempotency-Key": "one"}
+    )
+    assert answer.status == 200 and len(known) == RECORDS and "0" not in known
