@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from .people import USERS, may
 
@@ -65,3 +66,7 @@ def text(base: str, world: str) -> str:
         token=USERS[0].api_token,
         call=json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, separators=(",", ":")),
     )
+
+
+def _lines(rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"  {name:<24} {rest}" for name, rest in rows)

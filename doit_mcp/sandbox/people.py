@@ -70,11 +70,11 @@ def user_by_email(email: str) -> User | None:
 
 
 def may(user: User) -> str:
-    """In a few words what the API lets this user do, and for whom: "Acme Rockets, looks only, not at billing"."""
+    """In a few words what the API lets this user do, and for whom: "Acme Rockets: views only, without billing"."""
     customer = customer_by_id(user.customer)
     whom = "Every customer" if user.employee else customer.name if customer is not None else "No customer"
-    does = "looks and changes" if user.permissions & WRITE else "looks only"
-    return f"{whom}, {does}" + ("" if user.permissions >= BILLING else ", not at billing")
+    does = "views and edits" if user.permissions & WRITE else "views only"
+    return f"{whom}: {does}" + ("" if user.permissions >= BILLING else ", without billing")
 
 
 def customer_by_id(identifier: str) -> Customer | None:

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Protocol
 
 from aiohttp import web
@@ -65,8 +64,9 @@ def _listen(host: str, port: int) -> tuple[socket.socket, str]:
 
 def _usual_api(clock: Callable[[], float]) -> Api:
     # Imported when needed: its data takes time to make, which tests of the provider alone need not wait for.
-    made: Api = import_module("doit_mcp.sandbox.api").Api(clock=clock)
-    return made
+    from .api import Api as DoitApi
+
+    return DoitApi(clock=clock)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +14,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+import jwt
 import pytest
 from aiohttp import web
 
-from doit_mcp.sandbox.people import USERS
+from doit_mcp.sandbox.people import GLOBEX, USERS
 from tests.e2e.launch import Sandbox
 from tests.e2e.node_packages import NODE, environment, run, unavailable
 
 ARTIFACTS = NODE.parent / "artifacts"
 VERIFIER = "a-verifier-that-is-long-enough-for-pkce-0123456789"
-ADMIN = USERS[0]
+ADMIN, _, _, EMPLOYEE = USERS
 STATE = "the state of this request"
 # An icon of its own keeps the browser from asking for one.
 CLOSE = '<title>Client</title><link rel="icon" href="data:,"><p>You may close this window.'
@@ -54,8 +55,8 @@ class Client:
 
 
 @asynccontextmanager
-async def waiting(sandbox: Sandbox) -> AsyncIterator[Client]:
-    """A registered client with a server at its redirect URI."""
+async def waiting(sandbox: Sandbox, name: str = "Cost Companion") -> AsyncIterator[Client]:
+    """A registered client called *name* with a server at its redirect URI."""
     returned: list[dict[str, str]] = []
 
     async def back(request: web.Request) -> web.Response:
@@ -70,7 +71,7 @@ async def waiting(sandbox: Sandbox) -> AsyncIterator[Client]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         client = Client(f"http://127.0.0.1:{runner.addresses[0][1]}/callback", returned=returned)
         metadata = {
-            "client_name": "Cost Companion",
+            "client_name": name,
             "redirect_uris": [client.callback],
             "token_endpoint_auth_method": "none",
         }
@@ -85,7 +86,7 @@ async def waiting(sandbox: Sandbox) -> AsyncIterator[Client]:
 async def act(
     home: Path,
     url: str,
-    steps: list[dict[str, Any]],
+    steps: Sequence[Mapping[str, Any]],
     *,
     scheme: str = "light",
     width: int = 1280,
@@ -106,7 +107,7 @@ async def act(
     return seen
 
 
-def shot(name: str) -> dict[str, str]:
+def shot(name: str) -> dict[str, Any]:
     return {"shoot": str(ARTIFACTS / f"{name}.png")}
 
 
@@ -115,7 +116,7 @@ async def test_signs_in_and_allows(
     sandbox_asking: Sandbox, node: Path, tmp_path: Path, scheme: str, width: int
 ) -> None:
     async with waiting(sandbox_asking) as client:
-        steps = [
+        steps: list[dict[str, Any]] = [
             {"expect": "Ready users"},
             shot(f"sign-in-{scheme}-{width}"),
             {"fill": "E-mail address", "with": ADMIN.email},
@@ -159,7 +160,7 @@ async def test_denies(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> No
 
 async def test_wrong_password_stays_on_the_page(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
     async with waiting(sandbox_asking) as client:
-        steps = [
+        steps: list[dict[str, Any]] = [
             {"fill": "E-mail address", "with": ADMIN.email},
             {"fill": "Password", "with": "not it"},
             {"press": "Sign in", "exact": True},
@@ -167,3 +168,55 @@ async def test_wrong_password_stays_on_the_page(sandbox_asking: Sandbox, node: P
         ]
         await act(tmp_path, client.request(sandbox_asking), steps, complaint="status of 403")
         assert client.returned == []
+
+
+async def test_an_employee_chooses_the_customer(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+    async with waiting(sandbox_asking) as client:
+        steps: list[dict[str, Any]] = [
+            {"press": EMPLOYEE.name},
+            {"expect": "Allow access?"},
+            {"choose": "Customer", "option": GLOBEX.id},
+            shot("consent-employee"),
+            {"press": "Allow access"},
+            {"reach": client.callback},
+        ]
+        await act(tmp_path, client.request(sandbox_asking), steps, width=390)
+        (returned,) = client.returned
+        form = {
+            "grant_type": "authorization_code",
+            "code": returned["code"],
+            "redirect_uri": client.callback,
+            "client_id": client.id,
+            "code_verifier": VERIFIER,
+        }
+    async with aiohttp.ClientSession() as http:
+        async with http.post(f"{sandbox_asking.world}/api/auth/token", data=form) as answer:
+            claims = jwt.decode((await answer.json())["access_token"], options={"verify_signature": False})
+    assert (claims["customer_context"], claims["doit_employee"]) == (GLOBEX.id, True)
+
+
+async def test_another_account(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+    async with waiting(sandbox_asking) as client:
+        steps: list[dict[str, Any]] = [
+            {"press": ADMIN.name},
+            {"press": "Use another account"},
+            {"press": USERS[1].name},
+            {"expect": USERS[1].email},
+        ]
+        seen = await act(tmp_path, client.request(sandbox_asking), steps)
+    assert ADMIN.email not in seen["text"]
+
+
+async def test_a_hostile_name_is_only_text(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+    """Nothing runs, and the browser has nothing to complain of: not even that its policy stopped something."""
+    name = "</strong><script>document.title='owned'</script><img src=x onerror=alert(1)>"
+    async with waiting(sandbox_asking, name) as client:
+        steps = [{"press": ADMIN.name}, {"expect": "Allow access?"}, shot("consent-hostile")]
+        seen = await act(tmp_path, client.request(sandbox_asking), steps, width=390)
+    assert name in seen["text"] and seen["title"] == "Allow access \u00b7 DoiT sandbox"
+
+
+async def test_a_request_of_nobody_is_a_page(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+    url = f"{sandbox_asking.world}/sign-in/oauth?client_id=nobody"
+    steps = [{"expect": "Unknown application"}, shot("unknown-application")]
+    await act(tmp_path, url, steps, scheme="dark", complaint="status of 400")

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from doit_mcp.sandbox.identity import FetchError
 from doit_mcp.sandbox.people import Grant
@@ -132,7 +133,7 @@ class Party:
         kept = {name: value for name, value in parameters.items() if value is not None}
         return f"{self.url}/sign-in/oauth?{urlencode(kept)}"
 
-    async def get(self, url: str) -> aiohttp.ClientResponse:
+    async def get(self, url: str | URL) -> aiohttp.ClientResponse:
         """A response without following it anywhere, read."""
         async with self.http.get(url, allow_redirects=False) as response:
             await response.read()

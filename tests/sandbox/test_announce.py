@@ -32,7 +32,7 @@ def test_text_names_everybody_with_password_rights_and_token() -> None:
         assert [line for line in lines if user.email in line and user.password in line]
         assert [line for line in lines if user.email in line and user.api_token in line]
     (viewer,) = [line for line in lines if "acme-viewer " in line]
-    assert "Acme Rockets, looks only, not at billing" in viewer
+    assert "Acme Rockets: views only, without billing" in viewer
     (employee,) = [line for line in lines if "doit-employee " in line]
     assert "Every customer" in employee
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from yarl import URL
 
-from .conftest import BASE, CALLBACK, Party
+from .conftest import BASE, CALLBACK, Fields, Party
 
 
 async def refused(party: Party, url: str) -> str:
@@ -213,9 +214,38 @@ async def test_auto_approval_needs_no_page_and_no_cookie(party: Party) -> None:
     one, other = party.heard(answer)["code"], party.heard(again)["code"]
     assert one != other
     token = await (await party.redeem(client, one)).json()
-    assert party.world.identity.signing.read(token["access_token"])["sub"] == "viewer@acme.example"
+    claims = party.world.identity.signing.read(token["access_token"]) or {}
+    assert claims["sub"] == "viewer@acme.example"
     assert (await party.redeem(client, other)).status == 200
     # It still judges the request.
     await refused(party, party.ask(client, redirect_uri="https://evil.example/"))
     heard = dict(parse_qsl(urlsplit((await party.get(party.ask(client, scope="x"))).headers["Location"]).query))
     assert heard["error"] == "invalid_scope"
+
+
+@pytest.mark.parametrize("state", ["%41", "a%0d%0ab", "a\r\nSet-Cookie: b=c", "a+b c", "\u00fc\U0001f600", "x" * 2000])
+async def test_a_state_comes_back_as_it_was_through_every_page(party: Party, state: str) -> None:
+    client = (await party.register())["client_id"]
+    page = await party.sign_in(party.ask(client, state=state), "admin@acme.example")
+    assert (await party.decide(page))["state"] == state
+    assert party.heard(await party.get(party.ask(client, state=state, scope="x")))["state"] == state
+
+
+async def test_a_long_request_stays_as_long_as_it_was(party: Party) -> None:
+    """Signing in leads back to the same request: written in another way it could be too long for a request line."""
+    client = (await party.register())["client_id"]
+    state = "/:@" * 2200
+    asked = f"{party.ask(client, state=None)}&prompt=login&state={state}"
+    url = URL(asked, encoded=True)
+    page = Fields(await (await party.get(url)).text())
+    form = {"transaction": page.inputs["transaction"], "user": "admin@acme.example"}
+    signed = await party.post("/sign-in/user", form)
+    there = party.url + signed.headers["Location"]
+    assert there == asked.replace("&prompt=login", "")
+    assert "Allow access?" in await (await party.get(URL(there, encoded=True))).text()
+
+
+@pytest.mark.parametrize("query", ["client_id=%ff", "client_id=%ED%A0%80", "client_id=%00", ""])
+async def test_what_is_no_text_is_a_page(party: Party, query: str) -> None:
+    answer = await party.get(URL(f"{party.url}/sign-in/oauth?{query}", encoded=True))
+    assert (answer.status, answer.content_type) == (400, "text/html")

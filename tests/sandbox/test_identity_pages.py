@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
+from doit_mcp.sandbox.identity import Identity
 from doit_mcp.sandbox.people import ACME, GLOBEX, USERS
 
-from .conftest import CALLBACK, Clock, Fields, Party, Web
+from .conftest import BASE, CALLBACK, SECRET, Clock, Fields, Party, Web
 
 ADMIN = "admin@acme.example"
+CHALLENGE = f"code_challenge_method=S256&code_challenge={'x' * 43}"
 
 
 async def consent_text(party: Party, client_id: str, email: str = ADMIN, **changes: str | None) -> str:
@@ -255,3 +259,37 @@ async def test_odd_visits_are_pages(party: Party, path: str) -> None:
         assert (answer.status, answer.content_type) == (400, "text/html")
     async with party.http.post(party.url + path, data={"x": "y" * 70_000}) as answer:
         assert (answer.status, answer.content_type) == (413, "text/html")
+
+
+async def test_cookies_stay_with_the_pages_and_out_of_scripts(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    await party.sign_in(party.ask(client), ADMIN)
+    found = {cookie.key: cookie for cookie in party.http.cookie_jar}
+    assert set(found) == {"sandbox_session", "sandbox_browser"}
+    for cookie in found.values():
+        assert (cookie["path"], cookie["samesite"], cookie["httponly"]) == ("/sign-in", "Lax", True)
+        # Plain http on loopback; behind https they are for https alone.
+        assert not cookie["secure"] and len(cookie.value) >= 43
+
+
+async def test_cookies_of_an_https_issuer_are_for_https_alone(documents: Web) -> None:
+    identity = Identity("https://idp.example", BASE, SECRET, resolver=documents, auto_approve=None)
+    app = web.Application()
+    identity.register(app)
+    async with TestClient(TestServer(app)) as http:
+        metadata = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+        client = (await (await http.post("/api/auth/register", json=metadata)).json())["client_id"]
+        answer = await http.get(f"/sign-in/oauth?client_id={client}&response_type=code&{CHALLENGE}")
+        assert answer.status == 200 and answer.cookies["sandbox_browser"]["secure"]
+
+
+@pytest.mark.parametrize("planted", ["short", "x" * 65, "x" * 40 + '"', "\u00fc" * 40])
+async def test_odd_cookies_are_replaced(party: Party, planted: str) -> None:
+    client = (await party.register())["client_id"]
+    answer = await party.http.get(party.ask(client), headers={"Cookie": f"sandbox_browser={planted}"})
+    assert answer.status == 200 and answer.cookies["sandbox_browser"].value not in ("", planted)
+
+
+def test_a_stranger_cannot_be_the_one_who_approves() -> None:
+    with pytest.raises(ValueError, match="nobody@acme.example"):
+        Identity("https://idp.example", BASE, SECRET, auto_approve="nobody@acme.example")

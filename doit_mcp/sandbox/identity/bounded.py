@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Kept = TypeVar("Kept")
@@ -27,7 +27,7 @@ class Bounded(Generic[Kept]):
         """Remember *value*; what was known under *key* is replaced and counts as new."""
         self._items.pop(key, None)
         if len(self._items) >= self._limit:
-            self.sweep()
+            self._sweep()
         while len(self._items) >= self._limit:
             self._items.popitem(last=False)
         self._items[key] = (self._clock() + lifetime, value)
@@ -53,17 +53,7 @@ class Bounded(Generic[Kept]):
         self._items.pop(key, None)
         return found
 
-    def sweep(self) -> None:
-        """Forget everything whose time is over."""
+    def _sweep(self) -> None:
         now = self._clock()
         for key in [key for key, (end, _) in self._items.items() if end <= now]:
             del self._items[key]
-
-    def items(self) -> Iterator[tuple[str, Kept]]:
-        """Everything that is known, oldest first."""
-        self.sweep()
-        return iter([(key, value) for key, (_, value) in self._items.items()])
-
-    def __len__(self) -> int:
-        self.sweep()
-        return len(self._items)

@@ -21,6 +21,11 @@ from .signing import header
 
 KEY_LIMIT = 20
 RSA_BITS = 2048
+# Clients remember their registration, and people restart the sandbox.
+_UNKNOWN = (
+    "This application is not registered here; the sandbox forgets everything when it stops."
+    " Remove the connection in your application and add it again."
+)
 
 
 def _refused(description: str, *, basic: bool = False) -> OAuthError:
@@ -58,7 +63,7 @@ class Clients:
         if found := self._registered.get(client_id):
             return found
         if not is_document_url(client_id):
-            raise OAuthError("invalid_client", "This client is not known here. It has to register first.", status=401)
+            raise OAuthError("invalid_client", _UNKNOWN, status=401)
         try:
             return await self._documents.client(client_id)
         except DocumentError as error:

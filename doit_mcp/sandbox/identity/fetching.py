@@ -8,7 +8,8 @@ import socket
 import ssl
 import time
 from asyncio import Semaphore, timeout
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -126,18 +127,23 @@ class Fetcher:
             self._kept.put(url, body, lifetime)
         return body
 
-    def _session(self) -> aiohttp.ClientSession:
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
         # A session for each document: they are rare, and nothing is left to close or to reuse.
-        connector = aiohttp.TCPConnector(
-            resolver=PublicOnly(self._names(), self._permitted), ssl=self._tls, use_dns_cache=False, force_close=True
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=self._limit),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-        )
+        names = PublicOnly(self._names(), self._permitted)
+        connector = aiohttp.TCPConnector(resolver=names, ssl=self._tls, use_dns_cache=False, force_close=True)
+        try:
+            async with aiohttp.ClientSession(
+                connector=connector,
+                timeout=aiohttp.ClientTimeout(total=self._limit),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+            ) as session:
+                yield session
+        finally:
+            # A connector leaves a resolver that it was given to the giver.
+            await names.close()
 
     async def _get(self, session: aiohttp.ClientSession, url: str) -> tuple[bytes, float]:
         target = urlsplit(url)._replace(netloc=f"{urlsplit(url).hostname}:{self._port}").geturl()

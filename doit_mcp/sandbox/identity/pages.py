@@ -132,12 +132,12 @@ def _customer_name(identifier: str) -> str:
 def _customer_choice(user: User) -> str:
     if not user.employee:
         return f"<p>{escape(_customer_name(user.customer))}</p>"
-    options = [(customer.id, f"{customer.name} ({customer.domain})") for customer in CUSTOMERS]
+    options = [(customer.id, customer.name) for customer in CUSTOMERS]
     listed = "".join(
         _option(identifier, text, selected=identifier == user.customer)
         for identifier, text in [*options, ("", "No customer yet")]
     )
-    return f'<select id="customer" name="customer" form="decision">{listed}</select>'
+    return f'<select aria-labelledby="for" name="customer" form="decision">{listed}</select>'
 
 
 def _option(identifier: str, text: str, *, selected: bool) -> str:

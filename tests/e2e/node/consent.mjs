@@ -1,7 +1,8 @@
 // Plays a person in headless Chromium: opens an address, does what the order says, prints what was seen as one JSON line.
 //
-// argument: {"browser": path, "profile": directory, "url": …, "width", "height", "screenshot": path, "steps": [
-//   {"fill": label, "with": text} | {"press": button name} | {"shoot": path}]}
+// argument: {"browser": path, "url": …, "width", "height", "scheme": "light"|"dark", "steps": [
+//   {"fill": label, "with": text} | {"choose": label, "option": value} | {"press": button name} | {"expect": text} |
+//   {"reach": start of an address} | {"shoot": path}]}
 
 import { chromium } from "playwright-core";
 
@@ -10,6 +11,7 @@ const FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-b
 
 async function step(page, order) {
   if (order.fill) return page.getByLabel(order.fill, { exact: true }).fill(order.with);
+  if (order.choose) return page.getByRole("combobox", { name: order.choose }).selectOption(order.option);
   if (order.press) return page.getByRole("button", { name: order.press, exact: order.exact }).click();
   if (order.expect) return page.getByText(order.expect).first().waitFor();
   if (order.reach) return page.waitForURL((address) => address.href.startsWith(order.reach));
