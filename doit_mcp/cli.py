@@ -16,7 +16,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__, log
-from .settings import BadSettings, Settings
+from .settings import LOOPBACK, BadSettings, Settings
 
 if TYPE_CHECKING:
     from .sandbox.world import World
@@ -141,6 +141,8 @@ async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
     from .web.serve import address, running, stopped
     from .web.site import site
 
+    if settings.host not in LOOPBACK:
+        raise BadSettings([f"DOIT_MCP_HOST: the sandbox's passwords are published, so it listens on {LOOPBACK[0]} only."])
     if options.auto_approve is not None and user_by_email(options.auto_approve) is None:
         there = ", ".join(user.email for user in USERS)
         raise BadSettings([f"--auto-approve: nobody is called {options.auto_approve}; there are {there}."])

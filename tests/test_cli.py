@@ -70,6 +70,12 @@ def test_the_sandbox_knows_who_lives_in_it() -> None:
     assert done.returncode == 2 and "nobody@acme.example" in done.stderr
 
 
+def test_the_sandbox_stays_on_this_machine() -> None:
+    """Its passwords are published."""
+    done = run("sandbox", "--host", "0.0.0.0")
+    assert done.returncode == 2 and "DOIT_MCP_HOST" in done.stderr and "127.0.0.1" in done.stderr
+
+
 def test_stdio_needs_a_key() -> None:
     done = run("stdio")
     assert done.returncode == 2 and "DOIT_API_KEY" in done.stderr and done.stdout == ""
