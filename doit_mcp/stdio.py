@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,9 +20,7 @@ from .protocol.inbound import Caller
 from .protocol.jsonrpc import (
     INVALID_REQUEST,
     Message,
-    Notification,
     Request,
-    Response,
     RpcError,
     error_bytes,
     message,
@@ -30,10 +29,9 @@ from .protocol.jsonrpc import (
 )
 from .protocol.revisions import UNSAID
 from .server import lifecycle
-from .server.batches import answer_batch, messages
+from .server.batches import messages, taken
 from .server.connect import connect
 from .server.context import Connect, Context, Offer, Shared
-from .server.dispatch import answer
 from .server.hub import Hub
 from .server.outbox import Outbox
 from .server.product import product
@@ -54,18 +52,25 @@ LAST_WORDS_S = 10.0
 class Pipe:
     """Writes messages; it is the channel and the destination of every request here."""
 
+    may_stream = True
+
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
         self._lock = asyncio.Lock()
+        self._gone = False
 
     async def send(self, data: bytes) -> None:
-        """One message, one line. A reader who is slow holds up this process alone."""
+        """One message, one line. A reader who is slow holds up this process alone; one who left is spared it."""
         async with self._lock:
-            await asyncio.to_thread(self._write, data)
+            if not self._gone:
+                await asyncio.to_thread(self._write, data)
 
     def _write(self, data: bytes) -> None:
-        self._out.write(data + b"\n")
-        self._out.flush()
+        try:
+            self._out.write(data + b"\n")
+            self._out.flush()
+        except BrokenPipeError:
+            self._gone = True
 
     async def release(self) -> None:
         """There is but one pipe."""
@@ -115,8 +120,6 @@ class Stdio:
                 self._one(message(value))
         except RpcError as error:
             await self._pipe.send(error_bytes(error, error.id))
-        except Full as full:
-            await self._pipe.send(error_bytes(RpcError(INVALID_REQUEST, str(full)), None))
 
     def _with_batches(self, values: list[object]) -> list[object]:
         if not self._session.caller.revision.has("batches"):
@@ -124,11 +127,8 @@ class Stdio:
         return values
 
     def _one(self, item: Message) -> None:
-        if isinstance(item, Response):
-            self._session.answered(item)
-        elif isinstance(item, Notification):
-            if item.method == "notifications/cancelled":
-                self._session.cancel(item.params.get("requestId"))
+        if not isinstance(item, Request):
+            self._session.receive(item)
         elif inbound.has_envelope(item):
             self._start(item, inbound.envelope(item, None))
         elif item.method == "initialize":
@@ -141,23 +141,18 @@ class Stdio:
         return Context(self._offer, caller, OWNER, self._connect, self._pipe, self._shared, self._session)
 
     def _start(self, item: Request, caller: Caller) -> None:
-        self._work.start(self._context(caller), item, self._pipe)
+        try:
+            self._work.start(self._context(caller), item, self._pipe)
+        except Full as full:
+            raise RpcError(INVALID_REQUEST, str(full), id=item.id) from full
 
     def _batch(self, read: list[Message | RpcError]) -> None:
-        context = self._context(self._session.caller)
-
-        async def one(item: Message) -> bytes | None:
-            if isinstance(item, Request):
-                return (await answer(context, item))[1]
-            self._one(item)
-            return None
-
-        async def work() -> None:
-            answers = await answer_batch(read, one)
-            if answers != b"[]":
-                await self._pipe.send(answers)
-
-        self._work.run(OWNER, work())
+        if taken(self._session, read):
+            return
+        try:
+            self._work.start_batch(self._context(self._session.caller), self._session, read, self._pipe)
+        except Full as full:
+            raise RpcError(INVALID_REQUEST, str(full)) from full
 
 
 async def lines_of(source: BinaryIO, longest: int) -> AsyncIterator[bytes]:
@@ -187,6 +182,10 @@ async def _api(settings: Settings) -> AsyncIterator[Connect]:
 
 async def serve(settings: Settings) -> None:
     """Serve the client on standard input and output until it closes the pipe."""
+    # Who waits for a line cannot be interrupted otherwise, and an interrupt would have to wait for one.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Not sys.stdout: what a broken pipe leaves in its buffer would be a failure at exit.
+    out = open(sys.stdout.fileno(), "wb", closefd=False)
     async with _api(settings) as api:
-        stdio = Stdio(product()(Selection(), False), api, Pipe(sys.stdout.buffer), settings)
+        stdio = Stdio(product()(Selection(), False), api, Pipe(out), settings)
         await stdio.run(lines_of(sys.stdin.buffer, settings.max_body))

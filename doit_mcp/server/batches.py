@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from typing import Any
 
 from ..protocol.jsonrpc import INVALID_REQUEST, Message, Request, RpcError, error_bytes, message
+from .context import Context
+from .dispatch import answer
+from .sessions import Session
 
 MOST = 50
 AT_ONCE = 8
-
-# Answers one message of a batch: the bytes of its response, or None for what is not answered.
-One = Callable[[Message], Awaitable[bytes | None]]
 
 
 def messages(values: list[Any]) -> list[Message | RpcError]:
@@ -37,15 +37,42 @@ def messages(values: list[Any]) -> list[Message | RpcError]:
     return read
 
 
-async def answer_batch(read: list[Message | RpcError], one: One) -> bytes:
-    """The array of responses, in the order of the requests."""
+def taken(session: Session, read: Sequence[Message | RpcError]) -> bool:
+    """Take a batch in which nothing is to be answered; False, and nothing taken, when something is."""
+    unanswered = [item for item in read if not isinstance(item, (Request, RpcError))]
+    if len(unanswered) < len(read):
+        return False
+    for item in unanswered:
+        session.receive(item)
+    return True
+
+
+async def answer_batch(
+    context: Context, session: Session, read: Sequence[Message | RpcError]
+) -> tuple[int, bytes] | None:
+    """HTTP status and the array of responses, in the order of the requests; None when all of them were cancelled.
+
+    Each request runs in *session* under its own id, as if it had come alone.
+    """
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def each(item: Message | RpcError) -> bytes | None:
         if isinstance(item, RpcError):
             return error_bytes(item, item.id)
-        async with gate:
-            return await one(item)
+        if not isinstance(item, Request):
+            session.receive(item)
+            return None
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            session.start(item, task)
+            async with gate:
+                return (await answer(context, item))[1]
+        except RpcError as error:
+            return error_bytes(error, item.id)
+        except asyncio.CancelledError:
+            # By its client. When the whole batch is stopped, gather() says so all the same.
+            return None
 
-    answers = [answer for answer in await asyncio.gather(*map(each, read)) if answer is not None]
-    return b"[" + b",".join(answers) + b"]"
+    answers = [one for one in await asyncio.gather(*map(each, read)) if one is not None]
+    return (200, b"[" + b",".join(answers) + b"]") if answers else None

@@ -48,7 +48,7 @@ class RunningCall:
     def __init__(self, context: Context, request: Request, name: str, asker: Asker, *, task: bool = False) -> None:
         self._context, self._request, self._name, self._asker, self._task = context, request, name, asker, task
         self._doit: Doit | None = None
-        self._steps = 0.0
+        self._steps = -1.0
         self._deadline: asyncio.Timeout | None = None
 
     @property
@@ -90,14 +90,14 @@ class RunningCall:
             return await work
 
     async def _report(self, message: str) -> None:
-        await self.progress(self._steps + 1, message=message)
+        await self.progress(max(self._steps, 0.0) + 1, message=message)
 
     async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
-        """Send a progress notification if the request has a token; *done* has to rise (Progress)."""
+        """Send a progress notification if the request has a token; one that does not rise is none (Progress)."""
         meta = self._request.params.get("_meta")
         token = meta.get("progressToken") if isinstance(meta, dict) else None
         # A task's progress goes nowhere: its request has been answered (tasks extension, Y7).
-        if isinstance(token, bool) or not isinstance(token, (str, int)) or self._task:
+        if isinstance(token, bool) or not isinstance(token, (str, int)) or self._task or done <= self._steps:
             return
         self._steps = done
         params: JsonObject = {"progressToken": token, "progress": done}
@@ -179,7 +179,9 @@ def asker_of(context: Context, request: Request, before: Mapping[str, JsonObject
     """How this request's client is asked."""
     if context.caller.revision.era.stateless:
         return ByRetry(request, before)
-    return OnStream(context.session, context.channel.send) if context.session is not None else Nobody()
+    if context.session is None or not context.channel.may_stream:
+        return Nobody()
+    return OnStream(context.session, context.channel.send)
 
 
 Work = Callable[[RunningCall], Awaitable[JsonObject]]

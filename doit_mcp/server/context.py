@@ -70,7 +70,10 @@ class Offer:
 
 
 class Channel(Protocol):
-    """The way to the client, ahead of a request's answer."""
+    """The way to the client, ahead of a request's answer; *may_stream* says whether anything can go there at all."""
+
+    @property
+    def may_stream(self) -> bool: ...
 
     async def send(self, data: bytes) -> None:
         """Send one message. A client that cannot take it, or left, is spared it; that is no error."""

@@ -70,7 +70,7 @@ def asked_for(context: Context, request: Request) -> tuple[Prompt, dict[str, str
     problems += [f"{str(other)[:64]}: is not an argument of this prompt" for other in given if other not in known]
     if found := [problem for problem in problems if problem]:
         raise RpcError(INVALID_PARAMS, "Invalid arguments: " + "; ".join(found[:20]), id=request.id)
-    return prompt, given
+    return prompt, {name: value for name, value in given.items() if value is not None}
 
 
 def _problem(argument: Argument, given: JsonObject) -> str:

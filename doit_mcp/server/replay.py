@@ -13,7 +13,7 @@ MOST_BYTES = 64 << 20
 class Log:
     """The events of one stream; *done* once its last message is in."""
 
-    __slots__ = ("_changed", "bytes", "done", "events", "first", "stream")
+    __slots__ = ("_changed", "_followers", "bytes", "done", "events", "first", "stream")
 
     def __init__(self, stream: str) -> None:
         self.stream = stream
@@ -22,6 +22,12 @@ class Log:
         self.bytes = 0
         self.done = False
         self._changed = asyncio.Event()
+        self._followers = 0
+
+    @property
+    def followed(self) -> bool:
+        """Whether somebody came for what is kept here."""
+        return self._followers > 0
 
     def changed(self) -> None:
         """Wake whoever follows."""
@@ -32,15 +38,22 @@ class Log:
         return f"{self.stream}_{number}"
 
     async def after(self, number: int) -> AsyncIterator[tuple[str, bytes]]:
-        """(event id, message) of everything after *number*, past and to come, until the stream is done."""
-        while True:
-            while number - self.first + 1 < len(self.events):
+        """(event id, message) of everything after *number*, past and to come, until the stream is done.
+
+        Each message goes to one stream alone: who came before ends here (Multiple Connections).
+        """
+        self._followers += 1
+        newest = self._followers
+        self._changed.set()
+        while newest == self._followers:
+            if number - self.first + 1 < len(self.events):
                 number = max(number + 1, self.first)
                 yield self.id_of(number), self.events[number - self.first]
-            if self.done:
+            elif self.done:
                 return
-            self._changed.clear()
-            await self._changed.wait()
+            else:
+                self._changed.clear()
+                await self._changed.wait()
 
 
 class Replays:

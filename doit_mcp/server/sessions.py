@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..protocol.inbound import Caller
-from ..protocol.jsonrpc import INVALID_REQUEST, Id, Request, Response, RpcError, notification_bytes
+from ..protocol.jsonrpc import INVALID_REQUEST, Id, Notification, Request, Response, RpcError, notification_bytes
 from .hub import UPDATED, Change
 from .outbox import Outbox
 
@@ -54,6 +54,13 @@ class Session:
             raise RpcError(
                 INVALID_REQUEST, "Invalid Request: a request with this id is already in flight", id=request.id
             )
+
+    def receive(self, item: Notification | Response) -> None:
+        """Take a message that is not answered; one that means nothing here is dropped."""
+        if isinstance(item, Response):
+            self.answered(item)
+        elif item.method == "notifications/cancelled":
+            self.cancel(item.params.get("requestId"))
 
     def cancel(self, id: object) -> None:
         """Stop the request with this id; nothing happens when there is none (Cancellation)."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from ..protocol.jsonrpc import Request
+from ..protocol.jsonrpc import Message, Request, RpcError
+from .batches import answer_batch
 from .context import Context
 from .dispatch import answer
+from .sessions import Session
 from .slots import Full, Slots
 
 log = logging.getLogger(__name__)
@@ -40,13 +42,18 @@ class Work:
         """Answer *request* in a task; raises Full, or RpcError for an id that is in flight in the session."""
         if context.session is not None:
             context.session.check_free(request)
-        task = self.run(context.owner, _answered(context, request, deliver))
+        task = self._run(context.owner, _answered(partial(answer, context, request), deliver))
         if context.session is not None:
             context.session.start(request, task)
         return task
 
-    def run(self, owner: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run *work* in a task that holds a place of *owner*; raises Full."""
+    def start_batch(
+        self, context: Context, session: Session, read: Sequence[Message | RpcError], deliver: Deliver
+    ) -> None:
+        """Answer a batch of *session* in one task and one place; raises Full."""
+        self._run(context.owner, _answered(partial(answer_batch, context, session, read), deliver))
+
+    def _run(self, owner: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         try:
             self.slots.take(owner)
         except Full:
@@ -75,10 +82,10 @@ class Work:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _answered(context: Context, request: Request, deliver: Deliver) -> None:
+async def _answered(answering: Callable[[], Awaitable[tuple[int, bytes] | None]], deliver: Deliver) -> None:
     try:
-        status, body = await answer(context, request)
+        answered = await answering()
     except asyncio.CancelledError:
         await deliver.nothing()
         raise
-    await deliver.finish(status, body)
+    await (deliver.nothing() if answered is None else deliver.finish(*answered))

@@ -10,13 +10,13 @@ from aiohttp import web
 from ..auth.challenge import challenge
 from ..auth.errors import AuthError
 from ..auth.principal import Principal
-from ..protocol.jsonrpc import INVALID_REQUEST, RpcError, error_bytes
+from ..protocol.jsonrpc import error_bytes
 from ..server.dispatch import internal_error
 from ..server.slots import Full
 from ..trace import HEADER
 from . import keys
 from .answer import json_answer
-from .body import Refused
+from .body import Refused, refuse
 from .streams import TooMany
 
 log = logging.getLogger(__name__)
@@ -52,13 +52,13 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Refused as refused:
-        return refused.response
+        return refuse(refused.status, str(refused), refused.headers, request.get(keys.ID))
     except web.HTTPException as error:
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         return refusal(error.status, error.reason.lower().replace(" ", "_"), error.reason, headers)
     except Exception:
         log.exception("a request failed")
-        return json_answer(500, error_bytes(internal_error(), None))
+        return json_answer(500, error_bytes(internal_error(), request.get(keys.ID)))
 
 
 def _host_is_ours(request: web.Request, hosts: frozenset[str]) -> bool:
@@ -111,23 +111,19 @@ def endpoint(methods: Mapping[str, Endpoint]) -> Handler:
         trace.owner, trace.customer = principal.owner, principal.customer
         serve = methods.get(request.method)
         if serve is None:
-            return json_answer(405, _error("Method not allowed here"), {"Allow": allow})
+            return refuse(405, "Method not allowed here", {"Allow": allow})
         if request.app[keys.DRAINING].is_set():
-            return json_answer(503, _error("The server is shutting down; try again"), {"Retry-After": "2"})
+            return refuse(503, "The server is shutting down; try again", {"Retry-After": "2"})
         try:
             request[keys.OFFER] = request.app[keys.OFFERS](request, principal)
             return await serve(request, principal)
         except Full as full:
             status = 503 if full.everyone else 429
-            return json_answer(status, _error(str(full)), {"Retry-After": "2"})
+            return refuse(status, str(full), {"Retry-After": "2"}, request.get(keys.ID))
         except TooMany as many:
-            return json_answer(429, _error(str(many)), {"Retry-After": "5"})
+            return refuse(429, str(many), {"Retry-After": "5"}, request.get(keys.ID))
 
     return handle
-
-
-def _error(text: str) -> bytes:
-    return error_bytes(RpcError(INVALID_REQUEST, text), None)
 
 
 async def authenticate(request: web.Request) -> Principal:

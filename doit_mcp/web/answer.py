@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
 
 from aiohttp import web
 
@@ -36,6 +39,8 @@ def json_answer(status: int, body: bytes, headers: dict[str, str] | None = None)
 class Nowhere:
     """The channel of requests that say nothing ahead of their answer."""
 
+    may_stream = False
+
     async def send(self, data: bytes) -> None:
         """Nothing is ever sent."""
 
@@ -47,14 +52,19 @@ NOWHERE = Nowhere()
 
 
 class Answer:
-    """The HTTP answer to one POST; it is the channel of the request, too. *beat* is how often a quiet stream says that
-    it is alive, in seconds; *recording* keeps what a client may come back for."""
+    """The HTTP answer to one POST; it is the channel of the request, too. Used as a context manager by the handler of
+    that POST: behind the block nothing is written any more, and what is still to be said is only kept.
+
+    *beat* is how often a quiet stream says that it is alive, *patience* how long a client may take nothing, in seconds;
+    *recording* keeps what a client may come back for.
+    """
 
     __slots__ = (
         "_beat",
         "_gone",
         "_heart",
         "_lock",
+        "_patience",
         "_recording",
         "_request",
         "_response",
@@ -64,9 +74,16 @@ class Answer:
     )
 
     def __init__(
-        self, request: web.Request, *, may_stream: bool, beat: float, recording: Recording | None = None
+        self,
+        request: web.Request,
+        *,
+        may_stream: bool,
+        beat: float,
+        recording: Recording | None = None,
+        patience: float = WRITE_TIMEOUT_S,
     ) -> None:
         self._request, self.may_stream, self._beat, self._recording = request, may_stream, beat, recording
+        self._patience = patience
         self._stream: web.StreamResponse | None = None
         self._gone = False
         # Made when there is a stream to write to.
@@ -75,8 +92,15 @@ class Answer:
         self._response: web.StreamResponse | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._heart: asyncio.TimerHandle | asyncio.Task[None] | None = None
-        if may_stream:
-            self._heart = asyncio.get_running_loop().call_later(beat, self._start_beating)
+
+    def __enter__(self) -> Self:
+        if self.may_stream:
+            self._heart = asyncio.get_running_loop().call_later(self._beat, self._start_beating)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._gone = True
+        self._stop_beating()
 
     async def settled(self) -> web.StreamResponse:
         """What the handler has to give back, once that is known."""
@@ -129,34 +153,36 @@ class Answer:
             await self._end(self._stream)
         self._gone = True
 
-    def abandon(self) -> None:
-        """The client left; what is still to be said is only kept."""
-        self._gone = True
-        self._stop_beating()
-
     async def _end(self, stream: web.StreamResponse) -> None:
         if not self._gone:
-            try:
-                async with asyncio.timeout(WRITE_TIMEOUT_S):
-                    await stream.write_eof()
-            except (ConnectionError, TimeoutError):
-                self._gone = True
+            async with self._patiently():
+                await stream.write_eof()
         if self._response is None:
             self._settle(stream)
 
     async def _write(self, data: bytes) -> None:
         async with self._locked():
-            if self._gone:
+            if self._gone or (self._recording is not None and self._recording.followed):
                 return
-            try:
-                async with asyncio.timeout(WRITE_TIMEOUT_S):
-                    if self._stream is None:
-                        await self._open()
-                    if data and self._stream is not None:
-                        await self._stream.write(data)
-            except (ConnectionError, TimeoutError):
-                # The client left. In the handshake era its call goes on all the same (Transports, disconnection).
-                self._gone = True
+            async with self._patiently():
+                if self._stream is None:
+                    await self._open()
+                if data and self._stream is not None:
+                    await self._stream.write(data)
+
+    @asynccontextmanager
+    async def _patiently(self) -> AsyncIterator[None]:
+        """Write; a client that left is gone. In the handshake era its call goes on (Transports, disconnection)."""
+        try:
+            async with asyncio.timeout(self._patience):
+                yield
+        except ConnectionError:
+            self._gone = True
+        except TimeoutError:
+            self._gone = True
+            # It would never take the end of the stream either, and hold its connection for good (security L3).
+            if self._request.transport is not None:
+                self._request.transport.abort()
 
     def _locked(self) -> asyncio.Lock:
         """One writer at a time: what a call says, and that it is alive."""

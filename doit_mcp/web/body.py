@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from aiohttp import web
 
-from ..protocol.jsonrpc import INVALID_REQUEST, RpcError, error_bytes
+from ..protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes
 from .answer import json_answer
 
 JSON, EVENTS = "application/json", "text/event-stream"
@@ -16,11 +16,16 @@ MOST_ACCEPT = 1_000
 
 
 class Refused(Exception):
-    """The HTTP request itself cannot be served; *response* says why."""
+    """The HTTP request itself cannot be served; the text says why."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(text)
-        self.response = json_answer(status, error_bytes(RpcError(INVALID_REQUEST, text), None), headers)
+        self.status, self.headers = status, headers
+
+
+def refuse(status: int, text: str, headers: dict[str, str] | None = None, id: Id | None = None) -> web.Response:
+    """The answer to an HTTP request that cannot be served; *id* is that of the message in it, if one was read."""
+    return json_answer(status, error_bytes(RpcError(INVALID_REQUEST, text), id), headers)
 
 
 def accepts(request: web.Request, kind: str) -> bool:
@@ -53,6 +58,8 @@ async def read(request: web.Request, timeout: float) -> bytes:
     if not (accepts(request, JSON) or accepts(request, EVENTS)):
         raise Refused(406, f"Accept must allow {JSON} or {EVENTS}")
     try:
+        if (request.content_length or 0) > request.client_max_size:
+            raise web.HTTPRequestEntityTooLarge(request.client_max_size)
         if request.content.is_eof():
             return await request.read()
         async with asyncio.timeout(timeout):

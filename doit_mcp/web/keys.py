@@ -12,6 +12,7 @@ from ..auth.principal import Principal
 from ..doit import Doit
 from ..metrics import Metrics
 from ..protocol.inbound import Caller
+from ..protocol.jsonrpc import Id
 from ..server.context import Offer, Report, Shared
 from ..server.replay import Replays
 from ..server.sessions import Sessions
@@ -58,3 +59,5 @@ READY: web.AppKey[Callable[[], bool]] = web.AppKey("ready")
 
 OFFER = web.RequestKey("offer", Offer)
 TRACE = web.RequestKey("trace", Trace)
+# That of the request in the body, once it was read.
+ID: web.RequestKey[Id] = web.RequestKey("id")

@@ -22,6 +22,11 @@ class Recording:
         """Whether something was kept."""
         return self._log is not None
 
+    @property
+    def followed(self) -> bool:
+        """Whether the client came back for the stream: then it is told everything there, and here no more."""
+        return self._log is not None and self._log.followed
+
     def start(self) -> str:
         """The event id of the stream's beginning."""
         return self._opened().id_of(0)

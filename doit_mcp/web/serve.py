@@ -90,6 +90,8 @@ async def running(app: web.Application, bound: socket.socket) -> AsyncIterator[N
         await web.SockSite(runner, bound, backlog=BACKLOG).start()
         yield
     finally:
+        # Still listening: who comes now is told so, and the orchestrator's probe sees it (security L4, L5).
+        await runner.shutdown()
         await runner.cleanup()
 
 

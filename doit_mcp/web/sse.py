@@ -20,22 +20,22 @@ from ..protocol.jsonrpc import (
     result_bytes,
 )
 from ..server import lifecycle
-from ..server.batches import answer_batch, messages
+from ..server.batches import messages, taken
 from ..server.context import Context
-from ..server.dispatch import answer
 from ..server.outbox import Outbox
 from ..server.sessions import Session
 from . import keys
 from .answer import json_answer
 from .body import EVENTS, Refused, accepts, read
 from .events import drain, event_stream, send
-from .streamable import receive, receive_all
 
 MESSAGES = "/sse/message"
 
 
 class OnSse:
     """Channel and destination of a request whose answers go to the session's stream."""
+
+    may_stream = True
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -83,7 +83,7 @@ async def post(request: web.Request, principal: Principal) -> web.StreamResponse
         else:
             _one(request, principal, session, message(value))
     except RpcError as error:
-        return json_answer(400, error_bytes(error, error.id))
+        return json_answer(400, error_bytes(error, request.get(keys.ID, error.id)))
     return web.Response(status=202, text="Accepted")
 
 
@@ -100,8 +100,10 @@ def _session(request: web.Request, principal: Principal) -> Session:
 def _one(request: web.Request, principal: Principal, session: Session, item: Message) -> None:
     assert session.outbox is not None
     if not isinstance(item, Request):
-        receive(session, item)
-    elif item.method == "initialize":
+        session.receive(item)
+        return
+    request[keys.ID] = item.id
+    if item.method == "initialize":
         session.outbox.put(_initialized(request, session, item))
     else:
         channel = OnSse(session.outbox)
@@ -127,18 +129,7 @@ def _batch(request: web.Request, principal: Principal, session: Session, values:
         raise RpcError(INVALID_REQUEST, "Invalid Request: this session's revision has no batches")
     assert session.outbox is not None
     read = messages(values)
-    if receive_all(session, read):
-        return
-    channel = OnSse(session.outbox)
-    context = _context(request, principal, session, channel)
-
-    async def one(item: Message) -> bytes | None:
-        if isinstance(item, Request):
-            return (await answer(context, item))[1]
-        receive(session, item)
-        return None
-
-    async def work() -> None:
-        await channel.finish(200, await answer_batch(read, one))
-
-    request.app[keys.WORK].run(principal.owner, work())
+    if not taken(session, read):
+        channel = OnSse(session.outbox)
+        context = _context(request, principal, session, channel)
+        request.app[keys.WORK].start_batch(context, session, read, channel)

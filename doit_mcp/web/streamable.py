@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -25,7 +23,7 @@ from ..protocol.jsonrpc import (
     result_bytes,
 )
 from ..server import lifecycle
-from ..server.batches import answer_batch, messages
+from ..server.batches import messages, taken
 from ..server.context import Channel, Context
 from ..server.dispatch import AT_ONCE, answer
 from ..server.sessions import Session
@@ -47,11 +45,13 @@ async def post(request: web.Request, principal: Principal) -> web.StreamResponse
         if isinstance(value, list):
             return await _batch(request, principal, value)
         item = message(value)
+        if isinstance(item, Request):
+            request[keys.ID] = item.id
         if inbound.speaks_envelope(request.headers, item):
             return await _enveloped(request, principal, item)
         return await _handshaken(request, principal, item)
     except RpcError as error:
-        return json_answer(400, error_bytes(error, error.id))
+        return json_answer(400, error_bytes(error, request.get(keys.ID, error.id)))
 
 
 async def _enveloped(request: web.Request, principal: Principal, item: Message) -> web.StreamResponse:
@@ -63,29 +63,26 @@ async def _enveloped(request: web.Request, principal: Principal, item: Message) 
     caller = inbound.envelope(item, request.headers)
     if item.method in AT_ONCE:
         return json_answer(*await answer(_context(request, principal, caller, NOWHERE), item))
-    reply = _answer(request)
     if item.method == LISTEN:
-        if not reply.may_stream:
+        if not accepts(request, EVENTS):
             raise Refused(406, f"Accept must allow {EVENTS} for {LISTEN}")
         with request.app[keys.STREAMS].place(principal.owner):
-            return await _while_connected(request, principal, caller, reply, item)
+            return await _while_connected(request, principal, caller, item)
     slots = request.app[keys.WORK].slots
     slots.take(principal.owner)
     try:
-        return await _while_connected(request, principal, caller, reply, item)
+        return await _while_connected(request, principal, caller, item)
     finally:
         slots.give_back(principal.owner)
 
 
 async def _while_connected(
-    request: web.Request, principal: Principal, caller: Caller, reply: Answer, item: Request
+    request: web.Request, principal: Principal, caller: Caller, item: Request
 ) -> web.StreamResponse:
     """The connection is the request: when it goes, this handler is cancelled, and the work with it (Cancellation)."""
-    try:
+    with _answer(request) as reply:
         await reply.finish(*await answer(_context(request, principal, caller, reply), item))
         return await reply.settled()
-    finally:
-        reply.abandon()
 
 
 async def _handshaken(request: web.Request, principal: Principal, item: Message) -> web.StreamResponse:
@@ -100,26 +97,8 @@ async def _handshaken(request: web.Request, principal: Principal, item: Message)
     if isinstance(item, Request):
         return await _answered(request, principal, caller, session, item)
     if session is not None:
-        receive(session, item)
+        session.receive(item)
     return web.Response(status=202)
-
-
-def receive(session: Session, item: Notification | Response) -> None:
-    """Take a message that is not answered."""
-    if isinstance(item, Response):
-        session.answered(item)
-    elif item.method == "notifications/cancelled":
-        session.cancel(item.params.get("requestId"))
-
-
-def receive_all(session: Session, items: Sequence[Message | RpcError]) -> bool:
-    """Take a batch in which nothing is to be answered; False, and nothing taken, when something is."""
-    taken = [item for item in items if isinstance(item, (Notification, Response))]
-    if len(taken) < len(items):
-        return False
-    for item in taken:
-        receive(session, item)
-    return True
 
 
 def _initialize(request: web.Request, principal: Principal, item: Request) -> web.Response:
@@ -169,18 +148,10 @@ async def _answered(
 ) -> web.StreamResponse:
     if item.method in AT_ONCE:
         return json_answer(*await answer(_context(request, principal, caller, NOWHERE, session), item))
-    reply = _answer(request, session)
-    request.app[keys.WORK].start(_context(request, principal, caller, reply, session), item, reply)
-    return await _left_or_answered(reply)
-
-
-async def _left_or_answered(reply: Answer) -> web.StreamResponse:
-    """What the work has delivered; it goes on when the client leaves (Transports, Sending Messages to the Server)."""
-    try:
+    # The work goes on when the client leaves (Transports, Sending Messages to the Server).
+    with _answer(request, session) as reply:
+        request.app[keys.WORK].start(_context(request, principal, caller, reply, session), item, reply)
         return await reply.settled()
-    except asyncio.CancelledError:
-        reply.abandon()
-        raise
 
 
 async def _batch(request: web.Request, principal: Principal, values: list[Any]) -> web.StreamResponse:
@@ -191,22 +162,12 @@ async def _batch(request: web.Request, principal: Principal, values: list[Any]) 
         raise RpcError(INVALID_REQUEST, "Invalid Request: batches need a session of the revision that has them")
     inbound.check_session_version(session.caller.revision, request.headers)
     read = messages(values)
-    if receive_all(session, read):
+    if taken(session, read):
         return web.Response(status=202)
-    reply = _answer(request, session)
-    context = _context(request, principal, session.caller, reply, session)
-
-    async def one(item: Message) -> bytes | None:
-        if isinstance(item, Request):
-            return (await answer(context, item))[1]
-        receive(session, item)
-        return None
-
-    async def work() -> None:
-        await reply.finish(200, await answer_batch(read, one))
-
-    request.app[keys.WORK].run(principal.owner, work())
-    return await _left_or_answered(reply)
+    with _answer(request, session) as reply:
+        context = _context(request, principal, session.caller, reply, session)
+        request.app[keys.WORK].start_batch(context, session, read, reply)
+        return await reply.settled()
 
 
 async def get(request: web.Request, principal: Principal) -> web.StreamResponse:

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from ..auth.challenge import WELL_KNOWN, metadata
 from . import keys
-from .access import refusal
+from .access import preflight, refusal
 
 ENDPOINTS = ("/mcp", "/sse")
 PROVIDER_DOCUMENTS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
@@ -37,12 +37,18 @@ async def no_provider(request: web.Request) -> web.Response:
     return refusal(404, "not_found", text)
 
 
+async def may_ask(request: web.Request) -> web.Response:
+    """The answer to a preflight."""
+    return preflight("GET, OPTIONS")
+
+
 def routes() -> list[web.RouteDef]:
     """All of them."""
     found = [web.get(name, no_provider, allow_head=False) for name in _provider_paths()]
     for pattern in (WELL_KNOWN + "{path:(/.*)?}", "/{path:(mcp|sse)(/.*)?}" + WELL_KNOWN):
         found.append(web.get(pattern, protected_resource, allow_head=False))
-    return found
+    # Browsers ask first, because clients name their protocol revision here as well.
+    return found + [web.options(route.path, may_ask) for route in found]
 
 
 def _provider_paths() -> list[str]:

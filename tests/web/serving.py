@@ -18,7 +18,7 @@ from doit_mcp.catalogue.resources import NoResource, Resource, Template
 from doit_mcp.catalogue.selection import Selection
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
 from doit_mcp.sandbox.people import USERS, Grant, User
-from doit_mcp.sandbox.world import World, world
+from doit_mcp.sandbox.world import Api, World, world
 from doit_mcp.server.context import Offer
 from doit_mcp.server.hub import Hub
 from doit_mcp.settings import Settings
@@ -366,7 +366,9 @@ async def next_event(response: aiohttp.ClientResponse) -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def serving(bench: Bench | None = None, changes: Json | None = None, **settings: Any) -> AsyncIterator[Site]:
+async def serving(
+    bench: Bench | None = None, changes: Json | None = None, api: Api | None = None, **settings: Any
+) -> AsyncIterator[Site]:
     """The application with the tests' records; *settings* replace defaults, *changes* parts of the offer."""
     used = bench or Bench()
     hub = Hub()
@@ -377,16 +379,15 @@ async def serving(bench: Bench | None = None, changes: Json | None = None, **set
 
     with bind("127.0.0.1", 0) as bound:
         base = address(bound)
-        async with world(resource_url=base, secret=SECRET, api=NoApi()) as stand_in:
-            own = replace(
-                Settings(),
-                resource_url=base,
-                auth_server_url=stand_in.url,
-                doit_api_base=stand_in.url,
-                exchange_secret=SECRET,
-                drain_s=2,
-                **settings,
-            )
+        async with world(resource_url=base, secret=SECRET, api=api or NoApi()) as stand_in:
+            usual: Json = {
+                "resource_url": base,
+                "auth_server_url": stand_in.url,
+                "doit_api_base": stand_in.url,
+                "exchange_secret": SECRET,
+                "drain_s": 2,
+            }
+            own = replace(Settings(), **(usual | settings))
             # The clients are still there when the server stops.
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
                 async with running(build(own, make_offer, hub=hub), bound):
