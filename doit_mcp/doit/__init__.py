@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Self
 
 from .areas.account_team import AccountTeam
+from .areas.annotations import Annotations
 from .areas.anomalies import Anomalies
 from .areas.assets import Assets
 from .areas.auth import Auth
@@ -15,13 +16,16 @@ from .areas.cloud_incidents import CloudIncidents
 from .areas.cloudflow import Cloudflow
 from .areas.customers import Customers
 from .areas.datahub import Datahub
+from .areas.folders import Folders
 from .areas.invoices import Invoices
+from .areas.labels import Labels
 from .areas.organizations import Organizations
 from .areas.platforms import Platforms
 from .areas.products import Products
 from .areas.reports import Reports
 from .areas.roles import Roles
 from .areas.service_quotas import ServiceQuotas
+from .areas.sharing import Sharing
 from .areas.tickets import Tickets
 from .areas.users import Users
 from .operation import Area, Sender
@@ -36,6 +40,10 @@ class Doit:
     reports: Reports
     budgets: Budgets
     anomalies: Anomalies
+    annotations: Annotations
+    labels: Labels
+    folders: Folders
+    sharing: Sharing
     assets: Assets
     datahub: Datahub
     invoices: Invoices

@@ -16,7 +16,11 @@ def examples(schema: dict[str, Any], name: str = "") -> Iterator[Any]:
     """Values that fit a schema: each value of an enum, an object with all and one with only its required fields."""
     schema = {key: value for part in schema.get("allOf", [schema]) for key, value in part.items()}
     kind = schema.get("type")
-    if "enum" in schema:
+    # null is what an update may clear with, and {"not": {}} is that server's word for a field that is left out.
+    choices = [choice for choice in schema.get("anyOf", ()) if choice not in ({"type": "null"}, {"not": {}})]
+    if choices:
+        yield from (value for choice in choices for value in examples(choice, name))
+    elif "enum" in schema:
         yield from schema["enum"]
     elif "pattern" in schema:
         yield next(shape for shape in (f"some {name}", *SHAPES) if re.fullmatch(schema["pattern"], shape))
