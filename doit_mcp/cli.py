@@ -142,7 +142,7 @@ async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
     from .web.site import site
 
     if settings.host not in LOOPBACK:
-        raise BadSettings([f"DOIT_MCP_HOST: the sandbox's passwords are published, so it listens on {LOOPBACK[0]} only."])
+        raise BadSettings([f"DOIT_MCP_HOST: the sandbox listens on {LOOPBACK[0]} only: its passwords are published."])
     if options.auto_approve is not None and user_by_email(options.auto_approve) is None:
         there = ", ".join(user.email for user in USERS)
         raise BadSettings([f"--auto-approve: nobody is called {options.auto_approve}; there are {there}."])
