@@ -156,8 +156,8 @@ KINDS = (
     ),
     Kind(
         "allocation", "allocation team", "allocations",
-        lambda call, word: Readings.of(call.doit).allocations(**_named(word)),
-        lambda call, id: Readings.of(call.doit).allocation(id=id),
+        lambda call, word: call.doit.allocations.list_allocations(**_named(word)),
+        lambda call, id: call.doit.allocations.get_allocation(id=id),
         lambda row: f"Allocation: {titled(row, 'name', of='allocation')}",
         "analytics/allocations/{id}", "urlUI", by_name=True,
     ),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from ..doit.errors import ApiError
+from ..doit.records import DimensionType
 from ..protocol.jsonrpc import JsonObject
 from . import suggestions
 from .call import Call
@@ -17,7 +18,6 @@ from .invisible import visible
 from .kinds import KIND_NAMED
 from .parts import together
 from .prompts import Complete
-from .readings import Readings
 from .resources import NoResource, Resource, Template
 from .rows import cut
 
@@ -108,7 +108,8 @@ async def dimension(call: Call, variables: Mapping[str, str]) -> JsonObject:
     """A dimension with its values."""
     if variables["type"] not in suggestions.DIMENSION_TYPES:
         raise NoResource(variables["type"])
-    return as_json(await _or_nothing(Readings.of(call.doit).dimension(type=variables["type"], id=variables["id"])))
+    kind = cast(DimensionType, variables["type"])
+    return as_json(await _or_nothing(call.doit.dimensions.get_dimension(type=kind, id=variables["id"])))
 
 
 async def _or_nothing(work: Awaitable[JsonObject]) -> JsonObject:

@@ -41,21 +41,5 @@ class Readings(Area):
     @get("/analytics/v1/commitment-manager", items="commitments")
     async def commitments(self, *, maxResults: int | None = None, pageToken: str | None = None) -> JsonObject: ...
 
-    @get("/analytics/v1/allocations", items="allocations")
-    async def allocations(
-        self, *, maxResults: int | None = None, pageToken: str | None = None, nameContains: str | None = None
-    ) -> JsonObject: ...
-
-    @get("/analytics/v1/allocations/{id}")
-    async def allocation(self, *, id: str) -> JsonObject: ...
-
-    @get("/analytics/v1/dimensions", items="dimensions")
-    async def dimensions(
-        self, *, maxResults: int | None = None, pageToken: str | None = None, filter: str | None = None
-    ) -> JsonObject: ...
-
-    @get("/analytics/v1/dimension")
-    async def dimension(self, *, type: str, id: str) -> JsonObject: ...
-
     @get("/cloudflow/v1/flows", items="items")
     async def flows(self, *, maxResults: int | None = None, pageToken: str | None = None) -> JsonObject: ...

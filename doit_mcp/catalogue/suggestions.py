@@ -99,5 +99,5 @@ async def dimension_id(call: Call, typed: str, settled: Mapping[str, str]) -> li
     """Ids of dimensions: of the type that is settled, if one is."""
     kind = settled.get("type")
     known = f"type:{kind}" if kind in DIMENSION_TYPES else None
-    answer = await Readings.of(call.doit).dimensions(maxResults=LARGE, filter=known)
+    answer = await call.doit.dimensions.list_dimensions(maxResults=LARGE, filter=known)
     return matching((row.get("id") for row in page_of(answer, "dimensions").rows), typed)

@@ -17,11 +17,16 @@ SPELLED = {
     "json": "JSON",
 }
 VERBS = {
+    "accept": ("Accepting", "Accepted"),
+    "activate": ("Activating", "Activated"),
     "add": ("Adding", "Added"),
+    "archive": ("Archiving", "Archived"),
     "ask": ("Asking", "Asked"),
+    "assign": ("Assigning", "Assigned"),
     "cancel": ("Cancelling", "Cancelled"),
     "create": ("Creating", "Created"),
     "delete": ("Deleting", "Deleted"),
+    "dismiss": ("Dismissing", "Dismissed"),
     "export": ("Exporting", "Exported"),
     "find": ("Looking for", "Looked for"),
     "get": ("Reading", "Read"),

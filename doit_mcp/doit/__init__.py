@@ -6,16 +6,22 @@ from types import MappingProxyType
 from typing import Self
 
 from .areas.account_team import AccountTeam
+from .areas.alerts import Alerts
+from .areas.allocations import Allocations
 from .areas.annotations import Annotations
 from .areas.anomalies import Anomalies
 from .areas.assets import Assets
 from .areas.auth import Auth
 from .areas.billing_explainer import BillingExplainer
+from .areas.budget_suggestions import BudgetSuggestions
 from .areas.budgets import Budgets
 from .areas.cloud_incidents import CloudIncidents
 from .areas.cloudflow import Cloudflow
+from .areas.contract_templates import ContractTemplates
+from .areas.contracts import Contracts
 from .areas.customers import Customers
 from .areas.datahub import Datahub
+from .areas.dimensions import Dimensions
 from .areas.folders import Folders
 from .areas.invoices import Invoices
 from .areas.labels import Labels
@@ -25,6 +31,7 @@ from .areas.products import Products
 from .areas.reports import Reports
 from .areas.roles import Roles
 from .areas.service_quotas import ServiceQuotas
+from .areas.settings import Settings
 from .areas.sharing import Sharing
 from .areas.tickets import Tickets
 from .areas.users import Users
@@ -39,6 +46,11 @@ class Doit:
 
     reports: Reports
     budgets: Budgets
+    budget_suggestions: BudgetSuggestions
+    alerts: Alerts
+    allocations: Allocations
+    dimensions: Dimensions
+    settings: Settings
     anomalies: Anomalies
     annotations: Annotations
     labels: Labels
@@ -51,6 +63,8 @@ class Doit:
     service_quotas: ServiceQuotas
     cloud_incidents: CloudIncidents
     account_team: AccountTeam
+    contracts: Contracts
+    contract_templates: ContractTemplates
     customers: Customers
     users: Users
     roles: Roles

@@ -58,11 +58,11 @@ class Filter(TypedDict, total=False):
     """Values of one dimension to include or leave out."""
 
     id: Required[Annotated[str, "Dimension, e.g. service_description, cloud_provider, project_id, or a label's key."]]
-    type: Required[Annotated[DimensionType, "Kind of the dimension; fixed for the built-in ones."]]
-    mode: Annotated[MatchMode, "How values are compared; is, if left out."]
-    inverse: Annotated[bool, "true leaves the values out instead."]
+    type: Required[Annotated[DimensionType, "fixed for the built-in ones."]]
+    mode: Annotated[MatchMode, "is, if left out."]
+    inverse: Annotated[bool, "Leave the values out instead."]
     values: Annotated[list[str], "Values exactly as they occur in the data."]
-    caseInsensitive: Annotated[bool, "For starts_with, ends_with and contains."]
+    caseInsensitive: bool
     includeNull: Annotated[bool, "Also rows without a value."]
 
 

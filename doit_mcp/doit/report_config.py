@@ -3,61 +3,31 @@
 from typing import Annotated, Literal, Required, TypedDict
 
 from ..protocol.schema import JsonObject, Length, Range
-from .records import Currency, DimensionType, Filter
+from .records import Currency, Filter
 
-Span = TypedDict("Span", {"from": Annotated[str, "RFC 3339."], "to": Annotated[str, "RFC 3339."]})
+Span = TypedDict("Span", {"from": str, "to": str})
 Unit = Literal["day", "week", "month", "quarter", "year"]
 Sort = Literal["asc", "desc", "a_to_z"]
-FontSize = Literal["auto", "small", "medium", "large"]
 
 
 class Metric(TypedDict):
     """What is measured."""
 
     type: Literal["basic", "custom", "extended"]
-    value: Annotated[str, "basic: cost, usage or savings; custom: id of the metric; extended: e.g. amortized_cost."]
+    value: str
 
 
-class Dimension(TypedDict, total=False):
-    """A dimension of the data."""
+class Dimension(TypedDict):
+    """A dimension of the data. Its types are those of filters, which list them: once is enough."""
 
-    id: Required[str]
-    type: Required[DimensionType]
-
-
-class GroupLimit(TypedDict, total=False):
-    """Only the first groups."""
-
-    metric: Required[Metric]
-    sort: Sort
-    value: Annotated[int, "How many groups."]
+    id: str
+    type: str
 
 
 class Group(Dimension, total=False):
     """A dimension that makes rows."""
 
-    limit: GroupLimit
-
-
-class MetricFilter(TypedDict, total=False):
-    """Only rows whose metric is in bounds."""
-
-    metric: Required[Metric]
-    operator: Required[Annotated[Literal["gt", "lt", "lte", "gte", "b", "nb", "e", "ne"], "b between, nb not between."]]
-    values: Required[list[float]]
-    operand: Annotated[
-        Literal["single_value", "series_total"], "Compare each value, or the total of a series; single_value."
-    ]
-
-
-class ChangeLimit(TypedDict):
-    """Only rows that changed that much from period to period."""
-
-    metric: Metric
-    changeType: Literal["percentage", "absolute"]
-    operator: Literal[">", ">=", "<", "<=", "between", "not_between"]
-    values: list[float]
-    includeIncompleteData: Annotated[bool, "Keep rows whose change is not known."]
+    limit: Annotated[JsonObject, "Only the first: metric, sort (asc, desc, a_to_z), value (how many)."]
 
 
 class TimeRange(TypedDict, total=False):
@@ -66,117 +36,66 @@ class TimeRange(TypedDict, total=False):
     mode: Required[Annotated[Literal["last", "current", "custom"], "last wants amount and unit; current wants unit."]]
     amount: Annotated[int, Range(0, 5000)]
     unit: Unit
-    includeCurrent: Annotated[bool, "Whether the running period counts."]
-    customTimeRange: Annotated[Span, "Better given beside timeRange."]
-
-
-class SecondaryTimeRange(TypedDict, total=False):
-    """A period to compare with: shifted back, or custom."""
-
-    amount: Annotated[int, Range(0)]
-    unit: Literal["day", "month", "quarter", "year"]
-    includeCurrent: Annotated[bool, "Compare with whole earlier periods."]
-    customTimeRange: Span
-
-
-class Analysis(TypedDict, total=False):
-    """Marks on the result."""
-
-    forecast: bool
-    notTrending: bool
-    trendingDown: bool
-    trendingUp: bool
-
-
-class Forecast(TypedDict, total=False):
-    """How to forecast; its presence switches forecasting on."""
-
-    mode: Annotated[Literal["totals", "grouping"], "totals, if left out."]
-    historicalTimeIntervals: int
-    futureTimeIntervals: int
-    historicalCustomDateRange: Span
-    futureCustomDateRange: Span
-
-
-class Origin(TypedDict):
-    """Whose cost is split."""
-
-    id: str
-    type: Annotated[str, "A type of dimension, or unallocated."]
-
-
-class Target(TypedDict, total=False):
-    """Who gets a share."""
-
-    id: Required[str]
-    type: Required[DimensionType]
-    value: Annotated[float, "Share in custom mode: 0.3 is 30 %."]
-
-
-class Split(TypedDict, total=False):
-    """Spreads a shared cost."""
-
-    id: Required[str]
-    type: Required[DimensionType]
-    mode: Required[Literal["even", "custom", "proportional"]]
-    includeOrigin: bool
-    origin: Origin
-    targets: list[Target]
-
-
-class Count(TypedDict):
-    """The field whose different values are counted."""
-
-    id: str
-    type: Literal["fixed", "label", "tag", "project_label", "system_label"]
-
-
-class DisplaySettings(TypedDict, total=False):
-    """How the report looks in the console."""
-
-    themeId: str
-    dataLabelFontSize: FontSize
-    axisLabelFontSize: FontSize
-    numberScale: Literal["auto", "thousands", "millions", "billions", "raw"]
-    decimalPrecision: Annotated[int, Range(0, 8)]
+    includeCurrent: Annotated[bool, "The running period too."]
+    customTimeRange: Annotated[JsonObject, "Old place."]
 
 
 class Config(TypedDict, total=False):
-    """A query."""
+    """A query. Its fields that are seldom needed are open objects, described in words: the schemas of three tools have
+    to stay small."""
 
-    dataSource: Annotated[Literal["billing", "bqlens", "billing-datahub", "kubernetes-utilization"], "billing."]
-    metrics: Annotated[list[Metric], "Up to four.", Length(maximum=4)]
-    metric: Annotated[Metric, "Old form of metrics, which wins."]
-    timeRange: TimeRange
-    customTimeRange: Annotated[Span, "For timeRange.mode custom."]
-    secondaryTimeRange: SecondaryTimeRange
-    timeInterval: Annotated[
-        Literal["hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"],
-        "Length of the steps in time.",
+    dataSource: Literal["billing", "bqlens", "billing-datahub", "kubernetes-utilization"]
+    metrics: Annotated[
+        list[Metric],
+        "Up to four. Values: basic: cost, usage, savings; custom: its id; extended: e.g. amortized_cost.",
+        Length(maximum=4),
     ]
-    group: Annotated[list[Group], "What the rows are."]
-    filters: Annotated[list[Filter], "What counts. Values must be spelled as in the data (list_dimensions)."]
-    dimensions: Annotated[list[Dimension], "What the columns are, e.g. datetime year and month."]
+    metric: Annotated[JsonObject, "Old form of metrics."]
+    timeRange: TimeRange
+    customTimeRange: Annotated[Span, "For mode custom; RFC 3339."]
+    secondaryTimeRange: Annotated[
+        JsonObject,
+        "To compare with: amount and unit (day, month, quarter, year) back, includeCurrent (whole periods); or "
+        "customTimeRange.",
+    ]
+    timeInterval: Literal["hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"]
+    group: Annotated[list[Group], "The rows; types as in filters."]
+    filters: Annotated[list[Filter], "What counts."]
+    dimensions: Annotated[list[Dimension], "The columns, e.g. datetime year, month."]
     aggregation: Annotated[
         Literal["total", "percent_total", "percent_col", "percent_row", "total_over_total", "count"],
-        "total, if left out; count wants the field count.",
+        "count wants the field count.",
     ]
-    count: Count
-    metricFilter: MetricFilter
-    limitByChange: ChangeLimit
-    limitAggregation: Annotated[
-        Literal["none", "top", "all"], "What becomes of rows that limits leave out; none shows nothing of them."
+    count: Annotated[JsonObject, "What is counted: id, type (fixed, label, tag, project_label, system_label)."]
+    metricFilter: Annotated[
+        JsonObject,
+        "Only rows in bounds: metric (as in metrics), operator (gt, lt, lte, gte, e, ne, b: between, nb: not between), "
+        "values (list), operand (single_value, series_total).",
     ]
-    advancedAnalysis: Analysis
-    forecastSettings: Forecast | None
+    limitByChange: Annotated[
+        JsonObject,
+        "Only rows that changed: metric, changeType (percentage, absolute), operator (>, >=, <, <=, between, "
+        "not_between), values (list), includeIncompleteData.",
+    ]
+    limitAggregation: Annotated[Literal["none", "top", "all"], "What of the left-out rows to add up."]
+    advancedAnalysis: Annotated[JsonObject, "forecast, notTrending, trendingDown, trendingUp: booleans."]
+    forecastSettings: Annotated[
+        JsonObject | None,
+        "mode (totals, grouping), historicalTimeIntervals, futureTimeIntervals; or historicalCustomDateRange, "
+        "futureCustomDateRange (from, to).",
+    ]
     currency: Currency
-    includePromotionalCredits: Annotated[bool, "true wants timeInterval month, quarter or year."]
+    includePromotionalCredits: Annotated[bool, "Wants timeInterval month or longer."]
     includeSubtotals: bool
     displayValues: Annotated[
         Literal["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"],
-        "For comparisons with secondaryTimeRange.",
+        "With secondaryTimeRange.",
     ]
-    splits: list[Split]
+    splits: Annotated[
+        list[JsonObject],
+        "Shared costs to spread: id, type, mode (even, custom, proportional), includeOrigin, origin (id, type or "
+        "unallocated), targets (id, type, value: 0.3 is 30 %).",
+    ]
     sortGroups: Sort
     sortDimensions: Sort
     layout: Literal[
@@ -197,7 +116,11 @@ class Config(TypedDict, total=False):
         "csv_export",
         "sheets_export",
     ]
-    displaySettings: DisplaySettings
+    displaySettings: Annotated[
+        JsonObject,
+        "themeId, dataLabelFontSize, axisLabelFontSize (auto, small, medium, large), numberScale (auto, thousands, "
+        "millions, billions, raw), decimalPrecision.",
+    ]
 
 
 PROVIDERS = {

@@ -8,7 +8,8 @@ from typing import Any
 
 SPECIAL = {"startDate": "2026-01-01", "endDate": "2026-01-31", "maxResults": "40", "minCreationTime": "1700000000000"}
 SPECIAL |= {"maxCreationTime": "1800000000000", "pageToken": "token", "phone": "+44"}
-SHAPES = ("12345678", "2026-01", "some-text")
+SPECIAL |= {"condition": "value", "dataSource": "billing", "primaryColor": "#aabbcc", "light": "#fff", "dark": "#000"}
+SHAPES = ("12345678", "2026-01", "some-text", "#aabbcc")
 """For patterns."""
 
 

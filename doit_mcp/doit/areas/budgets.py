@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.schema import JsonObject, Length, Range
-from ..operation import Area, get, offers, patch, post
+from ..operation import Area, delete, get, offers, patch, post
 from ..pages import id_of
 from ..params import Id, IdIfKnown, MaxResults, Millis, Name, NameContains, PageToken, SinceCreated, UntilCreated
 from ..records import Collaborator, Currency, Filter, Page, Role, SlackChannel
@@ -148,4 +148,9 @@ class Budgets(Area):
     async def update_budget(self, *, id: Id, **changes: Unpack[Changes]) -> Annotated[JsonObject, BudgetDetails]:
         """Change a budget; what is left out stays as it is. Lists (scopes, alerts, recipients, collaborators) are
         replaced as a whole, so read the budget with get_budget first."""
+        ...
+
+    @delete("/analytics/v1/budgets/{id}")
+    async def delete_budget(self, *, id: Id) -> JsonObject:
+        """Delete a budget: nobody is warned any more. This cannot be undone: ask the user first, by name."""
         ...

@@ -1,10 +1,10 @@
 """Reports and queries: what was spent on what."""
 
-from typing import Annotated, Any, Required, TypedDict, Unpack, cast
+from typing import Annotated, Any, Required, TypedDict, TypeVar, Unpack, cast
 
-from ...protocol.schema import JsonObject, Pattern
+from ...protocol.schema import JsonObject, Length, Pattern
 from ..errors import ApiError
-from ..operation import Area, get, offers, post
+from ..operation import Area, delete, get, offers, patch, post
 from ..pages import id_of
 from ..params import Id, IdIfKnown, MaxResults, Name, NameContains, PageToken, SinceCreated, UntilCreated
 from ..records import Page
@@ -40,6 +40,40 @@ class QueryResult(TypedDict, total=False):
     currency: Annotated[str, "Of the amounts, if it was asked for; the account's own otherwise."]
     secondaryRows: Annotated[list[list[Any]], "Rows of the secondary time range."]
     forecastRows: list[list[Any]]
+
+
+class ReportConfig(TypedDict, total=False):
+    """A report as it is defined."""
+
+    id: str
+    name: str
+    description: str
+    type: Annotated[str, "custom, preset or managed."]
+    config: Annotated[JsonObject, "What it asks: the config of run_query."]
+    labels: Annotated[list[str], "Ids."]
+    folderId: Annotated[str, "root: in no folder."]
+
+
+class Report(TypedDict, total=False):
+    """What can be said about a report."""
+
+    description: str
+    labels: Annotated[list[str], "Ids of labels."]
+    folderId: Annotated[str, "Where to keep it; root: in no folder."]
+
+
+class NewReport(Report, total=False):
+    """A report to create."""
+
+    name: Required[Annotated[str, Length(1)]]
+    config: Required[Config]
+
+
+class Changes(Report, total=False):
+    """What to change about a report."""
+
+    name: Annotated[str, Length(1)]
+    config: Config
 
 
 class Query(TypedDict, total=False):
@@ -96,7 +130,7 @@ class Reports(Area):
         """Run a saved report and show its results, over its own period or another one. Give its id or its name."""
         if bool(startDate) != bool(endDate):
             raise ApiError("startDate and endDate: give both or none", kind="argument")
-        found = id or await id_of(name or "", self.list_reports, "reportName", nameContains=name)
+        found = id or await self._named(name)
         return await self._report(id=found, timeRange=timeRange, startDate=startDate, endDate=endDate)
 
     @post(
@@ -116,6 +150,53 @@ class Reports(Area):
         """
         asked = completed(cast(JsonObject, config))
         return table(await self._query(config=cast(Config, asked)), asked.get("currency"))
+
+    @post("/analytics/v1/reports")
+    async def _create(self, **report: Unpack[NewReport]) -> JsonObject: ...
+
+    @offers(_create)
+    async def create_report(self, **report: Unpack[NewReport]) -> Annotated[JsonObject, ReportConfig]:
+        """Save a Cloud Analytics report; it shows no numbers. Try its config with run_query first; for a report that
+        exists use update_report."""
+        return await self._create(**_settled(report))
+
+    @get("/analytics/v1/reports/{id}/config")
+    async def _config(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_config)
+    async def get_report_config(
+        self, *, id: IdIfKnown = None, name: Name = None
+    ) -> Annotated[JsonObject, ReportConfig]:
+        """Show what a saved report asks: metrics, period, groups, filters, layout. Give its id or its name. For its
+        numbers use get_report_results."""
+        return await self._config(id=id or await self._named(name))
+
+    @patch("/analytics/v1/reports/{id}")
+    async def _update(self, *, id: Id, **changes: Unpack[Changes]) -> JsonObject: ...
+
+    @offers(_update)
+    async def update_report(self, *, id: Id, **changes: Unpack[Changes]) -> Annotated[JsonObject, ReportConfig]:
+        """Change a saved report; what is left out stays. Lists are replaced as a whole ([] clears), forecastSettings
+        null ends forecasts: read get_report_config first."""
+        return await self._update(id=id, **_settled(changes))
+
+    @delete("/analytics/v1/reports/{id}")
+    async def delete_report(self, *, id: Id) -> JsonObject:
+        """Delete a saved report. This cannot be undone: ask the user first, by name."""
+        ...
+
+    async def _named(self, name: str | None) -> str:
+        return await id_of(name or "", self.list_reports, "reportName", nameContains=name)
+
+
+B = TypeVar("B", NewReport, Changes)
+
+
+def _settled(body: B) -> B:
+    """A report's body with its config as the API wants it."""
+    if "config" in body:
+        body["config"] = cast(Config, completed(cast(JsonObject, body["config"])))
+    return body
 
 
 def table(answer: JsonObject, currency: str | None = None) -> JsonObject:
