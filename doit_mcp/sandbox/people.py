@@ -43,13 +43,13 @@ CUSTOMERS = (ACME, GLOBEX)
 READ = frozenset(
     "costs.read budgets.read anomalies.read invoices.read tickets.read flows.read alerts.read allocations.read "
     "annotations.read labels.read themes.read folders.read assets.read contracts.read templates.read datahub.read "
-    "quotas.read incidents.read team.read users.read settings.read".split()
+    "quotas.read incidents.read team.read users.read settings.read insights.read".split()
 )
 BILLING = frozenset({"invoices.read", "assets.read", "contracts.read", "templates.read", "settings.read"})
 WRITE = frozenset(
     "budgets.write reports.write tickets.write flows.write alerts.write allocations.write annotations.write "
     "labels.write themes.write folders.write sharing.write assets.write contracts.write templates.write datahub.write "
-    "users.write settings.write".split()
+    "users.write settings.write insights.write".split()
 )
 
 USERS = (

@@ -88,3 +88,30 @@ async def test_unknown_flows_and_conversations(party: Party) -> None:
         answer = await party.send("POST", path, body, headers=STREAM, declared=False)
         assert (answer.status, "not found" in answer.json["error"]) == (404, True)
     assert (await party.get(PATH, ADMIN))["items"][0]["instructions"] is None
+
+
+async def test_a_flow_is_built(party: Party) -> None:
+    path = f"{PATH}/actions/build"
+    answer = await party.send("POST", path, {"question": "Tell me of idle disks."}, headers=STREAM)
+    events = [json.loads(one.removeprefix("data: ")) for one in answer.body.decode().split("\n\n")[:-1]]
+    conversation, cycle, prose = split(events)
+    created = next(one["customEvent"] for one in cycle if "customEvent" in one)
+    flow = (await party.get(PATH))["items"][0]
+    assert created == {"messageId": "cloudflow_created", "data": {"flowId": flow["id"]}} and conversation
+    assert (flow["name"], flow["published"]) == ("Tell me of idle disks", False) and flow["name"] in prose
+    assert "text/event-stream" in await party.refused(406, "POST", path, {"question": "x"})
+    assert "question" in await party.refused(400, "POST", path, {"question": " "}, headers=STREAM)
+
+
+async def test_one_run_at_a_time(party: Party, clock: Clock) -> None:
+    flow = (await party.get(PATH))["items"][0]["id"]
+    path = f"/cloudflow/v1/trigger/{flow}"
+    answer = await party.send("POST", path, {"any": "payload"})
+    assert answer.status == 202 and answer.json["executionLink"].startswith("https://")
+    assert "running" in await party.refused(409, "POST", path, {})
+    assert (await party.get(PATH))["items"][0]["lastExecutionStatus"] == "running"
+    clock.advance(61)
+    assert (await party.get(PATH))["items"][0]["lastExecutionStatus"] == "complete"
+    assert (await party.send("POST", path, {})).status == 202
+    assert "body" in await party.refused(400, "POST", path, [])
+    assert "not found" in await party.refused(404, "POST", "/cloudflow/v1/trigger/none", {})

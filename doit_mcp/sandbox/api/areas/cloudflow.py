@@ -1,10 +1,11 @@
-"""CloudFlow: /cloudflow/v1/flows, and refining a flow, which answers as an event stream."""
+"""CloudFlow: /cloudflow/v1/flows, running one, and building and refining, which answer as event streams."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
 
+import jsonschema_rs
 import orjson
 from aiohttp import web
 
@@ -13,7 +14,7 @@ from ..answers import JsonObject, Refusal, answer, bad
 from ..costs.calendar_days import rfc3339
 from ..routes import Route
 from ..schemas import REFINE_BODY
-from ..tenants import Ask, Records, existing
+from ..tenants import Ask, Records, added, existing, make_room
 
 EVENT_STREAM = "text/event-stream"
 CONVERSATIONS = 1000  # remembered by a tenant
@@ -24,6 +25,8 @@ SHOWN = (
     " lastExecutionStatus nextRun".split()
 )
 INSTRUCTIONS_LIMIT = 20_000
+RUN = 60  # seconds that a run takes
+PAYLOAD = jsonschema_rs.validator_for({"type": "object"})
 
 
 def records(ask: Ask) -> Records:
@@ -34,15 +37,14 @@ def records(ask: Ask) -> Records:
 async def list_flows(ask: Ask) -> web.Response:
     """GET /cloudflow/v1/flows; rowCount is always null here, and pageToken on the last page."""
     found = sorted(records(ask).values(), key=lambda flow: (flow["createTime"], flow["id"]), reverse=True)
-    rows = [{name: flow[name] for name in SHOWN} for flow in found]
+    rows = [{name: flow[name] for name in SHOWN} | {"lastExecutionStatus": _status(ask, flow)} for flow in found]
     page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(50, 500), scope=ask.scope)
     return answer({"items": page.rows, "pageToken": page.token, "rowCount": None})
 
 
 async def refine_flow(ask: Ask) -> web.StreamResponse:
     """POST /cloudflow/v1/flows/{flowId}/actions/refine: adds a step for what is asked, and tells of it as it goes."""
-    if EVENT_STREAM not in ask.request.headers.get("Accept", ""):
-        raise Refusal(406, f"this operation answers as {EVENT_STREAM}: the Accept header has to name it")
+    _stream_wanted(ask)
     flow = existing(records(ask), ask.part("flowId"), "flow")
     body = await ask.body(REFINE_BODY)
     question = " ".join(body["question"].split())
@@ -51,13 +53,74 @@ async def refine_flow(ask: Ask) -> web.StreamResponse:
     conversation = _conversation(ask, body.get("conversationId"))
     step = question[:80].rstrip(".")
     _extend(ask, flow, question, step)
+    return await streamed(ask, _events(flow, step, conversation))
+
+
+async def build_flow(ask: Ask) -> web.StreamResponse:
+    """POST /cloudflow/v1/flows/actions/build: a new draft with one step, told of by the event cloudflow_created."""
+    _stream_wanted(ask)
+    body = await ask.body(REFINE_BODY)
+    question = " ".join(body["question"].split())
+    if not question or len(question) > INSTRUCTIONS_LIMIT:
+        raise bad(f"question must have between 1 and {INSTRUCTIONS_LIMIT} characters", field="question")
+    make_room(records(ask), 1)
+    conversation = _conversation(ask, body.get("conversationId"))
+    step = question[:80].rstrip(".")
+    flow: JsonObject = {
+        **dict.fromkeys(SHOWN), "id": ask.tenant.new_id(), "name": step, "description": question,
+        "instructions": question, "published": False, "createTime": rfc3339(ask.now), "steps": [step],
+    }
+    added(records(ask), flow)
+    return await streamed(ask, _built(flow, conversation))
+
+
+async def trigger_flow(ask: Ask) -> web.Response:
+    """POST /cloudflow/v1/trigger/{flowId}: starts a run, which takes RUN seconds; 409 while one goes on."""
+    flow = existing(records(ask), ask.part("flowId"), "flow")
+    await ask.body(PAYLOAD)
+    if _status(ask, flow) == "running":
+        raise Refusal(409, "the flow is running already")
+    flow.update(lastExecutedTime=rfc3339(ask.now), lastExecutionStatus="complete", runs_until=ask.now + RUN)
+    link = seeds.console_url(ask.tenant.customer, "cloudflow/executions", ask.tenant.new_id())
+    return answer({"executionLink": link}, 202)
+
+
+def _stream_wanted(ask: Ask) -> None:
+    """406 unless the Accept header names event streams."""
+    if EVENT_STREAM not in ask.request.headers.get("Accept", ""):
+        raise Refusal(406, f"this operation answers as {EVENT_STREAM}: the Accept header has to name it")
+
+
+def _status(ask: Ask, flow: JsonObject) -> str | None:
+    """What became of the last run, "running" until it is over."""
+    found: str | None = flow["lastExecutionStatus"]
+    return "running" if flow.get("runs_until", 0) > ask.now else found
+
+
+async def streamed(ask: Ask, events: Iterator[JsonObject]) -> web.StreamResponse:
+    """The events as an event stream, one by one."""
     response = web.StreamResponse(headers={"Cache-Control": "no-cache", "Content-Type": EVENT_STREAM})
     await response.prepare(ask.request)
-    for event in _events(flow, step, conversation):
+    for event in events:
         await response.write(b"data: " + orjson.dumps(event) + b"\n\n")
         await asyncio.sleep(PACE)
     await response.write_eof()
     return response
+
+
+def _built(flow: JsonObject, conversation: str) -> Iterator[JsonObject]:
+    """What the stream of a new flow says."""
+    yield {"conversationId": conversation}
+    cycle: tuple[JsonObject, ...] = (
+        {"llmStart": "planning"},
+        {"llmEnd": "planning"},
+        {"toolStart": f"Creating the flow {flow['name']}"},
+        {"customEvent": {"messageId": "cloudflow_created", "data": {"flowId": flow["id"]}}},
+        {"toolEnd": "Created it with 1 step"},
+    )
+    for event in cycle:
+        yield {"answer": orjson.dumps(event).decode()}
+    yield {"answer": f"I made the flow {flow['name']} as a draft. Publish it to make it run."}
 
 
 def _conversation(ask: Ask, wanted: str | None) -> str:
@@ -105,5 +168,7 @@ def _events(flow: JsonObject, step: str, conversation: str) -> Iterator[JsonObje
 
 ROUTES = (
     Route("GET", "/cloudflow/v1/flows", list_flows, "flows.read"),
+    Route("POST", "/cloudflow/v1/flows/actions/build", build_flow, "flows.write"),
+    Route("POST", "/cloudflow/v1/trigger/{flowId}", trigger_flow, "flows.write"),
     Route("POST", "/cloudflow/v1/flows/{flowId}/actions/refine", refine_flow, "flows.write"),
 )

@@ -1,0 +1,51 @@
+"""Templates of flows: /cloudflow/v1/templates, the same for every customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from .. import listing
+from ..answers import JsonObject, answer
+from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..routes import Route
+from ..tenants import Ask, Records, Tenant, existing
+
+TEMPLATES = (
+    ("Delete unattached disks", "Finds disks that belong to no machine and deletes them after approval.", 300),
+    ("Report untagged resources", "Sends a list of resources without an owner's tag.", 210),
+    ("Stop machines at night", "Stops machines of development projects outside working hours.", 95),
+)
+
+
+def templates(tenant: Tenant) -> Iterator[JsonObject]:
+    """The library of templates."""
+    for name, description, age in TEMPLATES:
+        yield {
+            "name": name, "description": description, "instructions": f"{description} Ask which accounts to include.",
+            "createTime": rfc3339(tenant.born - age * DAY_SECONDS), "updateTime": None,
+        }
+
+
+def records(ask: Ask) -> Records:
+    """The templates by id."""
+    return ask.tenant.collection("flow templates", templates)
+
+
+async def list_templates(ask: Ask) -> web.Response:
+    """GET /cloudflow/v1/templates, the latest first."""
+    found = sorted(records(ask).values(), key=lambda one: str(one["createTime"]), reverse=True)
+    page = listing.page(found, ask.query.get("pageToken", ""), ask.page_size(50, 500), scope=ask.scope)
+    return answer({"items": page.rows, "pageToken": page.token, "rowCount": len(page.rows)})
+
+
+async def get_template(ask: Ask) -> web.Response:
+    """GET /cloudflow/v1/templates/{templateId}."""
+    return answer(existing(records(ask), ask.part("templateId"), "template"))
+
+
+ROUTES = (
+    Route("GET", "/cloudflow/v1/templates", list_templates, "flows.read"),
+    Route("GET", "/cloudflow/v1/templates/{templateId}", get_template, "flows.read"),
+)

@@ -1,0 +1,42 @@
+"""The commitment manager: what was promised, held against the billing lines."""
+
+from __future__ import annotations
+
+from ..conftest import Clock
+from .conftest import GLOBEX, VIEWER, Party
+
+COMMITMENTS = "/analytics/v1/commitment-manager"
+
+
+async def test_commitments_follow_the_lines(party: Party, clock: Clock) -> None:
+    found = (await party.get(COMMITMENTS))["commitments"]
+    for one in found:
+        assert await party.get(f"{COMMITMENTS}/{one['id']}", VIEWER) == one
+        assert one["totalCommitmentValue"] == sum(period["commitmentValue"] for period in one["periods"])
+        filters = [{"id": "cloud_provider", "type": "fixed", "values": [one["cloudProvider"]]}]
+        cost = await party.cost(
+            metrics=[{"type": "basic", "value": "cost"}], filters=filters, dataSource="billing",
+            timeRange={"mode": "custom"}, timeInterval="month", includePromotionalCredits=False,
+            customTimeRange={"from": one["startDate"], "to": "2026-11-24T23:59:59Z"},
+            dimensions=[{"id": "year", "type": "datetime"}, {"id": "month", "type": "datetime"}],
+        )
+        assert abs(one["totalCurrentAttainment"] - cost) < 1
+    clock.advance(86_400)
+    later = (await party.get(COMMITMENTS))["commitments"]
+    assert [one["id"] for one in later] == [one["id"] for one in found]
+    assert all(new["totalCurrentAttainment"] > old["totalCurrentAttainment"] for new, old in zip(later, found))
+    assert not {one["id"] for one in (await party.get(COMMITMENTS, GLOBEX))["commitments"]} & {
+        one["id"] for one in found
+    }
+
+
+async def test_filter_order_and_pages(party: Party) -> None:
+    found = await party.walk(COMMITMENTS, "commitments", 1, sortBy="name", sortOrder="desc")
+    names = [one["name"] for one in found]
+    assert len(names) > 1 and names == sorted(names, reverse=True)
+    cloud = found[0]["cloudProvider"]
+    assert (await party.get(COMMITMENTS, filter=f"provider:[{cloud}]"))["commitments"] == found[:1]
+    assert (await party.get(COMMITMENTS, filter="name:none"))["commitments"] == []
+    assert "filter" in await party.refused(400, "GET", COMMITMENTS, filter="owner:x")
+    assert "sortBy" in await party.refused(400, "GET", COMMITMENTS, sortBy="owner")
+    assert "not found" in await party.refused(404, "GET", f"{COMMITMENTS}/none")

@@ -1,0 +1,84 @@
+"""Insights: what is found in the billing lines, and what customers bring in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .conftest import GLOBEX, Party
+
+RESULTS = "/insights/v1/results"
+MINE = f"{RESULTS}/source/public-api/insight/mine"
+RESOURCE = {"resourceId": "r-1", "resultType": "potential_daily_savings", "account": "1", "cloudProvider": "aws",
+            "result": {"value": 2.5}}
+INSIGHT: dict[str, Any] = {
+    "key": "mine", "title": "Mine", "shortDescription": "Of my own", "cloudProvider": "aws", "categories": ["FinOps"],
+}
+
+
+async def titles(party: Party, **query: object) -> list[str]:
+    """The titles of the insights that a query finds."""
+    return [one["title"] for one in (await party.get(RESULTS, **query))["results"]]
+
+
+async def test_seeded_insights_are_of_the_tenant_and_its_lines(party: Party) -> None:
+    found = (await party.get(RESULTS))["results"]
+    assert {one["source"] for one in found} == {"doit"}
+    assert all(one["summary"]["potentialDailySavings"] > 0 for one in found if "FinOps" in one["categories"])
+    assert found != (await party.get(RESULTS, GLOBEX))["results"]
+    for one in found:
+        path = f"{RESULTS}/source/doit/insight/{one['key']}"
+        assert await party.get(path) == one
+        resources = await party.get(path + "/resource-results", maxResults=1)
+        assert resources["rowCount"] == 1
+
+
+async def test_filters_and_pages(party: Party) -> None:
+    every = await titles(party)
+    first = await party.get(RESULTS, maxResults=1)
+    second = await party.get(RESULTS, maxResults=1, pageToken=first["pagination"]["pageToken"])
+    assert [one["results"][0]["title"] for one in (first, second)] == every[:2]
+    assert set(await titles(party, category="Security")) == {"Storage that anybody can read"}
+    assert set(await titles(party, easyWin="true")) == set(every) - {"Storage that anybody can read"}
+    assert set(await titles(party, searchTerm="BUCKETS")) == {"Storage that anybody can read"}
+    assert await titles(party, cloudFlows="true") == await titles(party, displayStatus="dismissed") == []
+    assert 0 < len(await titles(party, priority="High")) < len(every)
+    assert len(await titles(party, tag="storage")) < len(every) == len(await titles(party, source="doit"))
+    for name, value in (("priority", "Huge"), ("displayStatus", "x"), ("category", "x"), ("maxResults", "501")):
+        assert name in await party.refused(400, "GET", RESULTS, **{name: value})
+    assert "pageToken" in await party.refused(
+        400, "GET", RESULTS, pageToken=first["pagination"]["pageToken"], category="Security"
+    )
+
+
+async def test_life_of_an_insight(party: Party) -> None:
+    before = await party.get(RESULTS)
+    made = await party.send("POST", RESULTS, {"results": [{**INSIGHT, "resourceResults": [RESOURCE]}]})
+    assert (made.status, made.json) == (200, [])
+    one = await party.get(MINE)
+    assert (one["source"], one["summary"]["potentialDailySavings"]) == ("public-api", 2.5)
+    changed = await party.send("POST", MINE, {**INSIGHT, "title": "Renamed"})
+    assert (changed.json["title"], changed.json["summary"]) == ("Renamed", one["summary"])
+    more = await party.send(
+        "POST", MINE + "/resource-results", {"resourceResults": [{**RESOURCE, "resourceId": f"r-{at}"} for at in "ab"]}
+    )
+    assert [row["resourceId"] for row in more.json["resourceResults"]] == ["r-a", "r-b"]
+    dismissal = {"reason": "not relevant", "comment": "no"}
+    put = await party.send("PUT", MINE + "/status", {"status": "dismissed", "dismissalDetails": dismissal})
+    assert (put.status, put.body) == (204, b"")
+    one = await party.get(MINE)
+    assert (one["displayStatus"], one["dismissalDetails"]) == ("dismissed", dismissal)
+    assert await titles(party, displayStatus="dismissed") == ["Renamed"]
+    assert (await party.send("DELETE", MINE)).status == 204
+    assert await party.get(RESULTS) == before
+    assert "not found" in await party.refused(404, "GET", MINE)
+    assert (await party.send("DELETE", RESULTS, insightKey="mine")).status == 204
+
+
+async def test_what_is_refused(party: Party) -> None:
+    theirs = f"{RESULTS}/source/doit/insight/aws-rightsizing"
+    assert "sourceID" in await party.refused(400, "POST", theirs, {**INSIGHT, "key": "aws-rightsizing"})
+    assert "sourceID" in await party.refused(403, "DELETE", theirs)
+    assert "key" in await party.refused(400, "POST", MINE, {**INSIGHT, "key": "other"})
+    assert "categories" in await party.refused(400, "POST", MINE, {**INSIGHT, "categories": []})
+    assert "resourceResults" in await party.refused(400, "POST", RESULTS, {"results": [INSIGHT]})
+    assert "not found" in await party.refused(404, "POST", MINE + "/resource-results", {"resourceResults": []})
