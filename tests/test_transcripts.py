@@ -6,6 +6,7 @@ What differs from run to run stands as <session>, <state> and the like.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -50,6 +51,16 @@ CHAPTERS: dict[str, tuple[tuple[str, Json | None], ...]] = {
     "ping": (("ping", None),),
     "errors": (("foo/bar", None), ("tools/list", {"cursor": "no cursor"})),
 }
+
+MALFORMED: tuple[Any, ...] = (
+    5,
+    [],
+    {"jsonrpc": "1.0", "id": 1, "method": "ping"},
+    {"jsonrpc": "2.0", "id": None, "method": "ping"},
+    {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []},
+    {"jsonrpc": "2.0", "id": 1},
+    {"jsonrpc": "2.0", "id": 1, "result": {}, "error": {"code": 1, "message": "both"}},
+)
 
 
 class Transcript:
@@ -173,9 +184,44 @@ async def test_batches(pytestconfig: pytest.Config) -> None:
         compare(pytestconfig, "2025-03-26", "batches", transcript)
 
 
+@pytest.mark.parametrize("revision", HANDSHAKES)
+async def test_cancellation(pytestconfig: pytest.Config, revision: str) -> None:
+    """The request that is cancelled ends without an answer; an unknown one is no fault."""
+    async with serving() as site:
+        transcript, headers = await handshake(site, revision, {})
+        del transcript.lines[:]
+        message = site.request("tools/call", {"name": "wait"})
+        waiting = asyncio.create_task(transcript.exchange(message, headers))
+        await site.bench.started.wait()
+        for id in ("unknown", message["id"]):
+            params = {"requestId": id, "reason": "not needed"}
+            note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
+            await transcript.exchange(note, headers)
+        await waiting
+        # The answer that ends last is told first: its request was.
+        transcript.lines.sort(key=lambda line: "id" not in line["request"]["body"])
+        compare(pytestconfig, revision, "cancellation", transcript)
+
+
+@pytest.mark.parametrize("revision", [*HANDSHAKES, MODERN])
+async def test_malformed(pytestconfig: pytest.Config, revision: str) -> None:
+    """What is no message of this revision, and what names a session that is none."""
+    async with serving() as site:
+        if revision == MODERN:
+            transcript, headers = Transcript(site, revision), {"MCP-Protocol-Version": MODERN, "Mcp-Method": "ping"}
+        else:
+            transcript, headers = await handshake(site, revision, {})
+            del transcript.lines[:]
+        for message in MALFORMED:
+            await transcript.exchange(message, headers)
+        await transcript.exchange(site.request("ping"), {"Mcp-Session-Id": "unknown"})
+        compare(pytestconfig, revision, "malformed", transcript)
+
+
 def test_nothing_on_file_is_unused() -> None:
     """A transcript that no test compares would go stale unseen."""
     used = {f"{revision}/{chapter}" for revision in (*HANDSHAKES, MODERN) for chapter in CHAPTERS}
-    used |= {f"{revision}/lifecycle" for revision in HANDSHAKES}
+    used |= {f"{revision}/{chapter}" for revision in HANDSHAKES for chapter in ("lifecycle", "cancellation")}
+    used |= {f"{revision}/malformed" for revision in (*HANDSHAKES, MODERN)}
     used |= {f"{MODERN}/discovery", f"{MODERN}/questions", "2025-03-26/batches"}
     assert {f"{file.parent.name}/{file.stem}" for file in HOME.glob("*/*.json")} == used

@@ -55,15 +55,16 @@ def required(caller: Caller, question: Question) -> JsonObject | None:
     if question.method == ROOTS:
         return None if _is_object(declared.get("roots")) else {"roots": {}}
     if question.method == SAMPLE:
-        return _sampling(declared.get("sampling"), question)
+        return _sampling(caller, declared.get("sampling"), question)
     if question.method == ELICIT and caller.revision.has("elicitation"):
         return _elicitation(caller, declared.get("elicitation"), question)
     return {"elicitation": {}}
 
 
-def _sampling(declared: object, question: Question) -> JsonObject | None:
+def _sampling(caller: Caller, declared: object, question: Question) -> JsonObject | None:
     needs_tools = "tools" in question.params
-    if isinstance(declared, dict) and (not needs_tools or _is_object(declared.get("tools"))):
+    has_tools = isinstance(declared, dict) and _is_object(declared.get("tools"))
+    if isinstance(declared, dict) and (not needs_tools or (has_tools and caller.revision.has("sampling.tools"))):
         return None
     return {"sampling": {"tools": {}} if needs_tools else {}}
 

@@ -7,7 +7,7 @@ from ..catalogue.prompts import Argument, Prompt
 from ..catalogue.tools import ToolError
 from ..doit.errors import ApiError, explain
 from ..protocol.blocks import fitting
-from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
+from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, JsonObject, Request, RpcError
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
 from .calls import RunningCall, rounds
@@ -51,6 +51,9 @@ async def get(context: Context, request: Request) -> JsonObject:
         raise RpcError(INVALID_PARAMS, explain(error, prompt.name), id=request.id) from error
     except (ToolError, NoAnswer) as refusal:
         raise RpcError(INVALID_PARAMS, str(refusal), id=request.id) from refusal
+    except TimeoutError as late:
+        text = f"{prompt.name} did not finish within {DEADLINE:g} seconds; try again later"
+        raise RpcError(INTERNAL_ERROR, text, id=request.id) from late
     except CannotAsk as missing:
         text = f"{prompt.name} has to ask the user, and this client cannot be asked"
         raise RpcError(INVALID_PARAMS, text, id=request.id) from missing

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 
 MOST_EVENTS = 512
 MOST_BYTES = 64 << 20
+# What a message takes besides its bytes, and a log besides its messages; many small ones are not free.
+ROOM = 256
 
 
 class Log:
@@ -19,7 +21,7 @@ class Log:
         self.stream = stream
         self.first = 1
         self.events: list[bytes] = []
-        self.bytes = 0
+        self.bytes = ROOM
         self.done = False
         self._changed = asyncio.Event()
         self._followers = 0
@@ -68,16 +70,17 @@ class Replays:
     def open(self, session: str, stream: str) -> Log:
         """A new log for a stream of a session."""
         log = self._logs[session, stream] = Log(stream)
+        self.bytes += log.bytes
         self._streams.setdefault(session, set()).add(stream)
         return log
 
     def add(self, session: str, log: Log, data: bytes, *, last: bool = False) -> str:
         """Keep a message; its event id."""
         log.events.append(data)
-        log.bytes += len(data)
+        log.bytes += len(data) + ROOM
         log.done = last
         if (session, log.stream) in self._logs:
-            self.bytes += len(data)
+            self.bytes += len(data) + ROOM
             if len(log.events) > MOST_EVENTS:
                 self._forget_first(log)
             while self.bytes > self._most_bytes:
@@ -88,8 +91,8 @@ class Replays:
     def _forget_first(self, log: Log) -> None:
         gone = log.events.pop(0)
         log.first += 1
-        log.bytes -= len(gone)
-        self.bytes -= len(gone)
+        log.bytes -= len(gone) + ROOM
+        self.bytes -= len(gone) + ROOM
 
     def find(self, session: str, event_id: str) -> tuple[Log, int] | None:
         """The log and number that an event id of this session stands for; never another session's (security S7)."""

@@ -10,7 +10,7 @@ from ..catalogue.resources import NoResource, Resource, Template
 from ..catalogue.skills import SCHEME, mime_type
 from ..catalogue.tools import ToolError
 from ..doit.errors import ApiError, explain
-from ..protocol.jsonrpc import INVALID_PARAMS, RESOURCE_NOT_FOUND, JsonObject, Request, RpcError
+from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, JsonObject, Request, RpcError
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
 from .calls import RunningCall, rounds
@@ -84,6 +84,9 @@ async def read(context: Context, request: Request) -> JsonObject:
         raise RpcError(INVALID_PARAMS, explain(error, "resources/read"), {"uri": uri}, id=request.id) from error
     except (ToolError, NoAnswer) as refusal:
         raise RpcError(INVALID_PARAMS, str(refusal), {"uri": uri}, id=request.id) from refusal
+    except TimeoutError as late:
+        text = f"The resource was not read within {DEADLINE:g} seconds; try again later"
+        raise RpcError(INTERNAL_ERROR, text, {"uri": uri}, id=request.id) from late
     except CannotAsk as missing:
         text = "This resource has to ask the user, and this client cannot be asked"
         raise RpcError(INVALID_PARAMS, text, {"uri": uri}, id=request.id) from missing

@@ -40,13 +40,14 @@ async def listen(request: web.Request, session: Session) -> web.StreamResponse:
     """The stream on which the server speaks of its own accord; a newer one takes its place."""
     outbox = Outbox()
     hub = request.app[keys.SHARED].hub
-    async with event_stream(request) as response:
-        session.listen(outbox)
-        try:
-            with hub.listening(session.owner, session.hear), hub.until_closed(outbox):
+    session.listen(outbox)
+    try:
+        # Before the answer begins: what happens from then on is heard.
+        with hub.listening(session.owner, session.hear), hub.until_closed(outbox):
+            async with event_stream(request) as response:
                 await drain(response, outbox)
-        finally:
-            session.leave(outbox)
+    finally:
+        session.leave(outbox)
     return response
 
 

@@ -63,12 +63,11 @@ async def get(request: web.Request, principal: Principal) -> web.StreamResponse:
     hub = request.app[keys.SHARED].hub
     prefix = urlsplit(request.app[keys.SETTINGS].resource_url).path
     with request.app[keys.STREAMS].session(principal.owner, outbox) as session:
-        async with event_stream(request) as response:
-            address = f"{prefix}{MESSAGES}?sessionId={session.id}"
-            if not await send(response, address.encode(), name="endpoint"):
-                return response
-            with hub.listening(session.owner, session.hear), hub.until_closed(outbox):
-                await drain(response, outbox)
+        with hub.listening(session.owner, session.hear), hub.until_closed(outbox):
+            async with event_stream(request) as response:
+                address = f"{prefix}{MESSAGES}?sessionId={session.id}"
+                if await send(response, address.encode(), name="endpoint"):
+                    await drain(response, outbox)
     return response
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.server.replay import MOST_EVENTS, Replays
+from doit_mcp.server.replay import MOST_EVENTS, ROOM, Replays
 
 MESSAGES = st.lists(st.binary(min_size=1, max_size=20), max_size=30)
 
@@ -60,18 +60,19 @@ def test_a_long_stream_forgets_its_beginning() -> None:
     for _ in range(MOST_EVENTS + 10):
         replays.add("s", log, b"x")
     assert replays.find("s", "1_9") is None and replays.find("s", "1_10") is not None
-    assert replays.bytes == MOST_EVENTS == len(log.events)
+    assert len(log.events) == MOST_EVENTS and replays.bytes == MOST_EVENTS * (1 + ROOM) + ROOM
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("12"), st.binary(min_size=1, max_size=40))))
 def test_room_is_bounded_and_counted(steps: list[tuple[str, str, bytes]]) -> None:
-    replays = Replays(most_bytes=200)
+    most = 200 + 8 * ROOM
+    replays = Replays(most)
     logs = {}
     for session, stream, data in steps:
         if (session, stream) not in logs:
             logs[session, stream] = replays.open(session, stream)
         replays.add(session, logs[session, stream], data)
-        assert replays.bytes <= 200
+        assert replays.bytes <= most
     for session in "abc":
         replays.forget(session)
     assert replays.bytes == 0

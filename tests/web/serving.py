@@ -23,6 +23,7 @@ from doit_mcp.server.context import Offer
 from doit_mcp.server.hub import Hub
 from doit_mcp.settings import Settings
 from doit_mcp.web.app import build
+from doit_mcp.web.offers import Make
 from doit_mcp.web.serve import address, bind, running
 from tests.wire_schema import check
 
@@ -367,9 +368,13 @@ async def next_event(response: aiohttp.ClientResponse) -> tuple[str, str]:
 
 @asynccontextmanager
 async def serving(
-    bench: Bench | None = None, changes: Json | None = None, api: Api | None = None, **settings: Any
+    bench: Bench | None = None,
+    changes: Json | None = None,
+    api: Api | None = None,
+    make: Make | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Site]:
-    """The application with the tests' records; *settings* replace defaults, *changes* parts of the offer."""
+    """The application with the tests' records; *settings* replace defaults, *changes* parts of the offer, *make* it."""
     used = bench or Bench()
     hub = Hub()
     offered = offer(used, **(changes or {}))
@@ -390,5 +395,5 @@ async def serving(
             own = replace(Settings(), **(usual | settings))
             # The clients are still there when the server stops.
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-                async with running(build(own, make_offer, hub=hub), bound):
+                async with running(build(own, make or make_offer, hub=hub), bound):
                     yield Site(base, stand_in, http, used, hub)

@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.web.serving import ACCEPT, LATEST, META, MODERN, Answer, Site, serving
+from tests.web.serving import ACCEPT, LATEST, META, MODERN, Answer, Session, Site, serving
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -76,8 +77,14 @@ class Loop:
         self.site: Site = self._runner.run(self._stack.enter_async_context(serving()))
 
     def post(self, body: bytes, headers: dict[str, str]) -> Answer:
-        sent = self.site.headers() | {"Content-Type": "application/json", "Accept": ACCEPT} | headers
-        return self._runner.run(asyncio.wait_for(self.site.send("POST", "/mcp", sent, body), 10))
+        return self.send("POST", "/mcp", {"Content-Type": "application/json"} | headers, body)
+
+    def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> Answer:
+        sent = self.site.headers() | {"Accept": ACCEPT} | headers
+        return self._runner.run(asyncio.wait_for(self.site.send(method, path, sent, body), 10))
+
+    def initialize(self, revision: str) -> Session:
+        return self._runner.run(self.site.initialize(revision, elicitation={}))
 
     def close(self) -> None:
         self._runner.run(self._stack.aclose())
@@ -132,3 +139,38 @@ def test_any_bytes(loop: Loop, body: bytes) -> None:
     answer = loop.post(body, {})
     judge(answer)
     assert answer.status != 202
+
+
+@FEW
+@given(
+    message=MESSAGES | st.lists(MESSAGES, max_size=3),
+    revision=st.sampled_from(["2024-11-05", "2025-03-26", LATEST]),
+)
+def test_any_json_on_a_session(loop: Loop, message: Any, revision: str) -> None:
+    """Whatever came before, and whatever comes: the session answers afterwards as if nothing had been."""
+    session = loop.initialize(revision)
+    headers = {name.replace("_", "-"): value for name, value in session.head.items()}
+    judge(loop.post(json.dumps(message).encode("utf-8", "replace"), headers))
+    ping = json.dumps({"jsonrpc": "2.0", "id": "last", "method": "ping"}).encode()
+    answer = loop.post(ping, headers)
+    assert answer.status == 200 and answer.body == {"jsonrpc": "2.0", "id": "last", "result": {}}
+
+
+@FEW
+@given(method=st.sampled_from(["GET", "DELETE", "HEAD", "PUT", "PATCH"]), headers=HEADERS, accept=VALUE | st.none())
+def test_any_other_method(loop: Loop, method: str, headers: dict[str, str], accept: str | None) -> None:
+    """Without a session of one's own there is no stream: refused, never a hang."""
+    answer = loop.send(method, "/mcp", headers | ({} if accept is None else {"Accept": accept}))
+    assert answer.status in (400, 404, 405, 406), answer
+    assert ("Allow" in answer.headers) == (answer.status == 405)
+
+
+@FEW
+@given(path=st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30), query=VALUE)
+def test_any_path(loop: Loop, path: str, query: str) -> None:
+    """Paths that choose tools, and all others: never a 5xx, always JSON."""
+    for start in ("/", "/mcp/", "/mcp/x/", "/sse/"):
+        url = quote(f"{start}{path}", safe="/,%") + "?" + quote(query, safe="=&,")
+        answer = loop.send("POST", url, {"Content-Type": "application/json"}, b"{}")
+        assert answer.status in (400, 404, 405), (url, answer)
+        assert answer.headers["Content-Type"].startswith("application/json")

@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from doit_mcp.catalogue.call import Call
+from doit_mcp.catalogue.tools import Content, Tool
 from doit_mcp.sandbox.people import User
 from doit_mcp.server.hub import TOOLS, Change
 from tests.web.serving import ADMIN, LATEST, MODERN, STRANGER, VIEWER, Answer, Json, Site, check, next_event, serving
@@ -189,3 +191,45 @@ async def test_says_that_it_is_alive_and_limits_streams() -> None:
             async with opened(site, STRANGER):
                 line = await asyncio.wait_for(stream.response.content.readline(), 5)
             assert line.startswith(b":")
+
+
+async def test_a_stream_needs_a_client_that_takes_one(site: Site) -> None:
+    headers = site.headers() | {"Accept": "application/json"}
+    assert (await site.send("GET", "/sse", headers)).status == 406
+
+
+async def test_a_wrong_initialize_is_answered_on_the_stream(site: Site) -> None:
+    """1.7: and can be mended."""
+    async with opened(site) as stream:
+        assert (await stream.ask("initialize", {"protocolVersion": 5}))["error"]["code"] == -32602
+        assert (await stream.initialize(LATEST))["result"]["protocolVersion"] == LATEST
+
+
+async def test_an_array_where_there_are_no_batches(site: Site) -> None:
+    async with opened(site) as stream:
+        await stream.initialize(LATEST)
+        assert (await stream.post([site.request("ping")])).code == (400, -32600)
+
+
+async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
+    """S6, M5: refused under the id it has."""
+    async with opened(site) as stream:
+        await stream.post(site.request("tools/call", {"name": "wait"}, id="w"))
+        await site.bench.started.wait()
+        refused = await stream.post(site.request("ping", id="w"))
+        assert refused.code == (400, -32600) and refused.body["id"] == "w"
+
+
+async def test_the_connection_stays_when_a_call_lets_it_go(site: Site) -> None:
+    """3.4: never polling here; the stream is the session."""
+
+    async def polls(call: Call, arguments: Json) -> Content:
+        await call.release()
+        return Content([{"type": "text", "text": "still here"}])
+
+    tool = Tool("polls", "Polls", "Lets go.", {"type": "object"}, polls)
+    async with serving(changes={"tools": (tool,)}) as other, opened(other) as stream:
+        await stream.initialize(LATEST)
+        answer = await stream.ask("tools/call", {"name": "polls"})
+        assert answer["result"]["content"][0]["text"] == "still here"
+        assert (await stream.ask("ping"))["result"] == {}

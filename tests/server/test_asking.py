@@ -1,0 +1,72 @@
+"""Questions on a session's stream that nobody answers in time, or that several fail at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from doit_mcp.catalogue.call import CannotAsk, NoAnswer, Question
+from doit_mcp.protocol.inbound import Caller
+from doit_mcp.protocol.jsonrpc import Response
+from doit_mcp.protocol.revisions import NEWEST_HANDSHAKE
+from doit_mcp.server.asking import Nobody, OnStream
+from doit_mcp.server.sessions import Session
+
+ROOTS = Question("roots/list")
+
+
+def session() -> Session:
+    return Session("s", "owner", Caller(NEWEST_HANDSHAKE, {}, {"roots": {}}), 0.0)
+
+
+class Sent:
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, object]] = []
+        self.asked = asyncio.Event()
+
+    async def __call__(self, data: bytes) -> None:
+        self.messages.append(json.loads(data))
+        self.asked.set()
+
+
+async def test_no_answer_in_time() -> None:
+    """Lifecycle, Timeouts: the question is taken back under its own id, and a late answer means nothing."""
+    sent, asked = Sent(), session()
+    with pytest.raises(NoAnswer, match="in time"):
+        await OnStream(asked, sent, timeout=0.01).ask({"roots": ROOTS})
+    question, cancelled = sent.messages
+    assert cancelled["method"] == "notifications/cancelled"
+    assert isinstance(cancelled["params"], dict) and cancelled["params"]["requestId"] == question["id"]
+    asked.answered(Response(str(question["id"]), result={"roots": []}))
+    assert asked.asked == {}
+
+
+async def test_one_of_several_fails() -> None:
+    """The others are no longer waited for."""
+    sent, asked = Sent(), session()
+    asking = asyncio.ensure_future(OnStream(asked, sent).ask({"one": ROOTS, "two": ROOTS}))
+    while len(asked.asked) < 2:
+        await asyncio.sleep(0)
+    asked.answered(Response("doit-1", error={"code": -1, "message": "no"}))
+    with pytest.raises(NoAnswer, match="with an error"):
+        await asking
+    assert asked.asked == {}
+
+
+async def test_a_cancelled_call_forgets_its_question() -> None:
+    sent, asked = Sent(), session()
+    asking = asyncio.ensure_future(OnStream(asked, sent).ask({"one": ROOTS}))
+    await sent.asked.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert asked.asked == {}
+
+
+async def test_where_nobody_is() -> None:
+    with pytest.raises(CannotAsk):
+        await Nobody().ask({"one": ROOTS})
