@@ -11,6 +11,8 @@ NEGLIGIBLE = 0.005
 """Half a cent: what costs less is not there."""
 UNUSED = 1e-9
 """Usage from which no price can be reckoned."""
+ABSURD = 10**12
+"""Cents: an effect of usage beyond ten thousand million comes from odd data, and is too large for exact sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ def _driver(name: Hashable, old: Spent, new: Spent, status: str) -> Driver:
         return Driver(name, before, after, status)
     # More or less of it at the old price; the rest of the change is the price's.
     by_usage = cents((new.usage - old.usage) * (old.cost / old.usage))
+    if abs(by_usage) > ABSURD:
+        return Driver(name, before, after, status)
     return Driver(name, before, after, status, by_usage, after - before - by_usage)
 
 

@@ -1,13 +1,15 @@
-"""CloudFlow's assistant: a stream of events, followed with progress and summed up as one answer."""
+"""The assistants of CloudFlow and Ava: a stream of events, followed with progress and summed up as one answer."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
 import orjson
 
+from ..doit.areas import ava
 from ..doit.areas.cloudflow import Conversation, Question
 from ..doit.errors import ApiError
 from ..doit.params import Id
@@ -29,6 +31,16 @@ class Refined(TypedDict, total=False):
     flowId: str
     steps: Annotated[list[str], "What it did, in order."]
     complete: Annotated[bool, "false: the connection ended before the work did."]
+    next: Annotated[str, "How to go on, if it is not complete."]
+
+
+class Answered(TypedDict, total=False):
+    """What Ava said."""
+
+    answer: str
+    conversationId: Annotated[str, "Give this to go on with the conversation."]
+    steps: Annotated[list[str], "What she did, in order."]
+    complete: Annotated[bool, "false: the connection ended before the answer did."]
     next: Annotated[str, "How to go on, if it is not complete."]
 
 
@@ -78,11 +90,48 @@ async def refine_cloudflow(
     """Change a CloudFlow automation by describing what it should do: an assistant edits the flow's steps. It takes up
     to a minute or more and may ask back; answer with the same conversationId. The flow is changed as it goes on."""
     await call.background()
-    body: Any = {"question": question} | ({"conversationId": conversationId} if conversationId else {})
+    events = call.doit.cloudflow.refine_cloudflow(flowId=flowId, **asked(question, conversationId))
     so_far = Progress(flowId, conversationId or "")
+    return await followed(call, events, so_far, "Look at the flow before asking again; then call refine_cloudflow")
+
+
+async def build_cloud_flow(
+    call: Call,
+    *,
+    question: Annotated[str, "What the flow should do, in plain words.", Length(1, 20_000)],
+    conversationId: Annotated[Conversation | None, Length(1, 500)] = None,
+) -> Annotated[JsonObject, Refined]:
+    """Make a new CloudFlow automation by describing what it should do: an assistant builds its steps. It takes some
+    minutes and may ask back; answer with the same conversationId. To change a flow use refine_cloudflow."""
+    await call.background()
+    events = call.doit.cloudflow.build_cloud_flow(**asked(question, conversationId))
+    so_far = Progress("", conversationId or "")
+    return await followed(call, events, so_far, "See list_cloudflows before asking again; then call refine_cloudflow")
+
+
+async def ask_ava_streaming(
+    call: Call, *, question: ava.Question, conversationId: ava.ConversationId | None = None
+) -> Annotated[JsonObject, Answered]:
+    """Ask Ava, DoiT's assistant, in plain words; what she does meanwhile is reported as progress. The conversation is
+    kept: go on with its id. For one question without a conversation use ask_ava_sync."""
+    await call.background()
+    events = call.doit.ava.ask_ava_streaming(**asked(question, conversationId))
+    found = await followed(call, events, Progress("", conversationId or ""), "Ask again with ask_ava_streaming")
+    return {name: value for name, value in found.items() if name != "flowId"}
+
+
+def asked(question: str, conversation: str | None) -> Any:
+    """The body of a question."""
+    return {"question": question} | ({"conversationId": conversation} if conversation else {})
+
+
+async def followed(
+    call: Call, stream: AsyncGenerator[JsonObject, None], so_far: Progress, how: str
+) -> JsonObject:
+    """The result of a *stream* that was followed to its end, or as far as it came; *how* to go on then."""
     began = False
     try:
-        async with aclosing(call.doit.cloudflow.refine_cloudflow(flowId=flowId, **body)) as events:
+        async with aclosing(stream) as events:
             async for event in events:
                 step = so_far.take(event)
                 began = True
@@ -91,20 +140,20 @@ async def refine_cloudflow(
     except ApiError as error:
         if not began:
             raise
-        return unfinished(so_far, error)
+        return unfinished(so_far, error, how)
     if not so_far.said and not so_far.steps:
         raise ApiError("the assistant said nothing", kind="answer", maybe_applied=True)
     return so_far.result() | {"complete": True}
 
 
-def unfinished(so_far: Progress, error: ApiError) -> JsonObject:
+def unfinished(so_far: Progress, error: ApiError, how: str) -> JsonObject:
     """What has come until the stream ended too early, and how to go on."""
     why = "the time for one call was over" if error.kind == "timeout" else error.reason or "the connection ended"
+    flow = f" for flow {so_far.flow}" if so_far.flow else ""
     again = f" with conversationId {so_far.conversation}" if so_far.conversation else ""
     return so_far.result() | {
         "complete": False,
-        "next": f"Incomplete: {why} while the assistant was at work, which may go on. Look at the flow before asking"
-        f" again; then call refine_cloudflow for flow {so_far.flow}{again}.",
+        "next": f"Incomplete: {why} while the assistant was at work, which may go on. {how}{flow}{again}.",
     }
 
 

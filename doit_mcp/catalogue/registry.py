@@ -7,7 +7,7 @@ from functools import cache
 from ..doit import AREAS
 from .costs import cost_breakdown
 from .explain import explain_cost_change
-from .flows import refine_cloudflow
+from .flows import ask_ava_streaming, build_cloud_flow, refine_cloudflow
 from .forecasts import forecast_spend
 from .keeping import keeping, of_query, of_report
 from .overview import get_cloud_overview
@@ -37,6 +37,8 @@ def composed() -> tuple[Tool, ...]:
         from_function(search, area="search", hint="Search reports, budgets, anomalies, invoices, tickets and more"),
         from_function(fetch, area="search", hint="Read one thing that search found, with its link"),
         from_function(refine_cloudflow, area="cloudflow", hint=hint_of("cloudflow"), writes=True, destroys=True),
+        from_function(build_cloud_flow, area="cloudflow", hint=hint_of("cloudflow"), writes=True),
+        from_function(ask_ava_streaming, area="ava", hint=hint_of("ava"), writes=True),
     )
 
 

@@ -12,11 +12,13 @@ from .areas.annotations import Annotations
 from .areas.anomalies import Anomalies
 from .areas.assets import Assets
 from .areas.auth import Auth
+from .areas.ava import Ava
 from .areas.billing_explainer import BillingExplainer
 from .areas.budget_suggestions import BudgetSuggestions
 from .areas.budgets import Budgets
 from .areas.cloud_incidents import CloudIncidents
 from .areas.cloudflow import Cloudflow
+from .areas.commitments import Commitments
 from .areas.contract_templates import ContractTemplates
 from .areas.contracts import Contracts
 from .areas.customers import Customers
@@ -73,6 +75,8 @@ class Doit:
     products: Products
     tickets: Tickets
     cloudflow: Cloudflow
+    ava: Ava
+    commitments: Commitments
     auth: Auth
 
     def __init__(self, sender: Sender) -> None:

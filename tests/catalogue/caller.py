@@ -26,6 +26,7 @@ class Caller:
         self.owner, self.now, self.console = "somebody", 1_790_000_000.0, "https://console.example"
         self.results: Results = MemoryResults()
         self.steps: list[tuple[float, str]] = []
+        self.detached = False
 
     async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         self.steps.append((done, message))
@@ -43,12 +44,14 @@ class Caller:
         raise CannotAsk({})
 
     async def background(self, *, required: bool = False) -> None:
-        """It stays in the foreground."""
+        self.detached = True
 
     async def release(self) -> None:
         """There is no connection."""
 
 
+STREAMED = ("refine_cloudflow", "build_cloud_flow", "ask_ava_streaming")
+"""Tools that follow a stream of events."""
 TOOLS = {tool.name: tool for tool in all_tools()}
 
 

@@ -4,21 +4,75 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.schema import JsonObject, Length
-from ..operation import Area, post
+from ..operation import Area, get, post
+from ..params import Id, MaxResults, PageToken
+from ..records import Page
 
 Question = Annotated[str, "What to change, in plain words.", Length(1, 20_000)]
 Conversation = Annotated[str, "Goes on with the conversation of an earlier answer; a new one, if left out."]
 
 
+class FlowPage(Page, total=False):
+    """A page of flows."""
+
+    items: Annotated[
+        list[JsonObject],
+        "Each with id, name, description, published, triggerType, lastExecutedTime, lastExecutionStatus and nextRun.",
+    ]
+
+
+class TemplatePage(Page, total=False):
+    """A page of templates."""
+
+    items: Annotated[list[JsonObject], "Each with id, name, description and instructions."]
+
+
+class TemplateDetails(TypedDict, total=False):
+    """One template."""
+
+    id: str
+    name: str
+    description: str
+    instructions: Annotated[str, "How to set it up and use it."]
+    createTime: Annotated[str, "RFC 3339."]
+    updateTime: Annotated[str, "RFC 3339."]
+
+
 class Refinement(TypedDict, total=False):
-    """What to change about a flow."""
+    """What to change about a flow, or what a new one should do."""
 
     question: Required[Question]
     conversationId: Conversation
 
 
 class Cloudflow(Area):
-    """CloudFlow: automations, workflows, flows that act on cloud accounts."""
+    """CloudFlow: automations, workflows, flows that act on cloud accounts, and templates for them."""
+
+    @get("/cloudflow/v1/flows", items="items")
+    async def list_cloudflows(
+        self, *, maxResults: MaxResults = None, pageToken: PageToken = None
+    ) -> Annotated[JsonObject, FlowPage]:
+        """List the CloudFlow automations: what each does, what starts it, when it ran and how that ended."""
+        ...
+
+    @get("/cloudflow/v1/templates", items="items")
+    async def list_cloudflow_templates(
+        self, *, maxResults: MaxResults = None, pageToken: PageToken = None
+    ) -> Annotated[JsonObject, TemplatePage]:
+        """List the templates from which CloudFlow automations can be made."""
+        ...
+
+    @get("/cloudflow/v1/templates/{templateId}")
+    async def get_cloudflow_template(
+        self, *, templateId: Annotated[Id, "Id of the template, as list_cloudflow_templates shows it."]
+    ) -> Annotated[JsonObject, TemplateDetails]:
+        """Show one CloudFlow template with its instructions."""
+        ...
+
+    @post("/cloudflow/v1/flows/actions/build", stream=True)
+    def build_cloud_flow(self, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:
+        """Make a flow by describing what it should do; answers with the events of the work as they happen."""
+        ...
 
     @post("/cloudflow/v1/flows/{flowId}/actions/refine", stream=True)
     def refine_cloudflow(self, *, flowId: str, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:
