@@ -92,7 +92,8 @@ def asking(bench: Bench) -> dict[str, Any]:
     tools = (*map(asks, QUESTIONS), tool("twice", twice), tool("optional", optional), tool("job", job))
     return {
         "tools": (*tools, tool("never", never)),
-        "prompts": (Prompt("ask", "Ask", "Asks first", prompt),),
+        # Named as a tool that asks the same.
+        "prompts": (Prompt("form", "Ask", "Asks first", prompt),),
         "resources": (Resource("doc://ask", "ask", "Ask", "Asks first", "text/plain", read),),
     }
 
@@ -204,17 +205,21 @@ async def test_a_state_says_when_it_ends(asker: Site) -> None:
 @pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
 async def test_prompts_and_resources_ask_too(asker: Site, method: str, user: Any) -> None:
     """R2; and a state of one request is none of another's, nor of another caller's."""
-    named = {"name": "ask"} if method == "prompts/get" else {"uri": "doc://ask"}
+    named: Json = {"name": "form", "arguments": {}} if method == "prompts/get" else {"uri": "doc://ask"}
     declared = {"clientCapabilities": {"elicitation": {}}}
     asked = (await asker.modern(method, named, **declared)).result
     assert asked["resultType"] == "input_required" and not {"ttlMs", "cacheScope"} & asked.keys()
     retry = named | {"inputResponses": {"form": REPLY["form"]}, "requestState": asked["requestState"]}
     assert (await asker.modern(method, retry, user=user, **declared)).code == (400, -32602)
-    other = {"tools/call": {"name": "form"}} | {"prompts/get": {"name": "ask"}, "resources/read": {"uri": "doc://ask"}}
-    for elsewhere, params in other.items():
-        if elsewhere != method:
-            foreign = params | {"inputResponses": {"form": REPLY["form"]}, "requestState": asked["requestState"]}
-            assert (await asker.modern(elsewhere, foreign, **declared)).code == (400, -32602)
+    others: dict[str, Json] = {
+        "tools/call": {"name": "form", "arguments": {}},
+        "prompts/get": {"name": "form", "arguments": {}},
+        "resources/read": {"uri": "doc://ask"},
+    }
+    del others[method]
+    for elsewhere, params in others.items():
+        foreign = params | {"inputResponses": {"form": REPLY["form"]}, "requestState": asked["requestState"]}
+        assert (await asker.modern(elsewhere, foreign, **declared)).code == (400, -32602)
     done = (await asker.modern(method, retry, **declared)).result
     assert "Ann" in json.dumps(done) and done["resultType"] == "complete"
     assert (await asker.modern(method, named)).code == (400, -32021)
@@ -225,7 +230,7 @@ async def test_prompts_and_resources_ask_too(asker: Site, method: str, user: Any
 @pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
 async def test_prompts_and_resources_on_a_session(asker: Site, method: str) -> None:
     """Asked, declined with an error, and refused where nobody can be asked."""
-    named = {"name": "ask"} if method == "prompts/get" else {"uri": "doc://ask"}
+    named = {"name": "form"} if method == "prompts/get" else {"uri": "doc://ask"}
     session = await asker.initialize(elicitation={})
     for reply, good in ((REPLY["form"], True), ({"action": "perhaps"}, False)):
         async with opened(asker, asker.request(method, named), asker.headers(**session.head), LATEST) as stream:

@@ -233,3 +233,17 @@ async def test_the_connection_stays_when_a_call_lets_it_go(site: Site) -> None:
         answer = await stream.ask("tools/call", {"name": "polls"})
         assert answer["result"]["content"][0]["text"] == "still here"
         assert (await stream.ask("ping"))["result"] == {}
+
+
+async def test_too_many_calls_at_once() -> None:
+    """Q2, M5: refused in the answer to the POST, under the id it has; a batch likewise, without one."""
+    async with serving(calls_per_principal=1) as site, opened(site) as stream:
+        await stream.initialize("2025-03-26")
+        await stream.post(site.request("tools/call", {"name": "wait"}, id="w"))
+        await site.bench.started.wait()
+        refused = await stream.post(site.request("tools/call", {"name": "echo"}, id="e"))
+        assert refused.status == 429 and refused.headers["Retry-After"].isdigit() and refused.body["id"] == "e"
+        batch = await stream.post([site.request("tools/call", {"name": "echo"})])
+        assert batch.status == 429 and "id" not in batch.body
+        site.bench.proceed.set()
+        assert (await stream.next("tools/call"))["id"] == "w" and site.bench.ran == []
