@@ -218,7 +218,7 @@ async def test_an_endless_answer_ends_at_the_limit(site: Site, clock: Clock) -> 
         await site.fetcher(clock)(URL)
 
 
-async def test_slow_hosts_take_their_time_and_not_more_also_in_a_queue(site: Site, clock: Clock) -> None:
+async def test_a_slow_host_takes_its_time_and_not_more(site: Site, clock: Clock) -> None:
     stop = asyncio.Event()
 
     async def reply(request: web.BaseRequest) -> web.StreamResponse:
@@ -226,13 +226,36 @@ async def test_slow_hosts_take_their_time_and_not_more_also_in_a_queue(site: Sit
         return web.json_response({})
 
     site.reply = reply
-    fetcher = site.fetcher(clock, limit=0.2)
-    asked = [fetcher(f"{URL}?{number}") for number in range(8)]
-    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    with pytest.raises(FetchError, match="could not be fetched"):
+        await site.fetcher(clock, limit=0.2)(URL)
     stop.set()
-    assert all(isinstance(outcome, FetchError) for outcome in outcomes)
-    # Only so many at a time: the others waited for a turn and gave up.
-    assert len(site.asked) <= 4
+
+
+async def test_only_so_many_at_a_time(site: Site, clock: Clock) -> None:
+    stop = asyncio.Event()
+
+    async def reply(request: web.BaseRequest) -> web.StreamResponse:
+        await stop.wait()
+        return web.json_response({})
+
+    site.reply = reply
+    fetcher = site.fetcher(clock, limit=30)
+    asked = [asyncio.create_task(fetcher(f"{URL}?{number}")) for number in range(8)]
+    while len(site.asked) < 4:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert len(site.asked) == 4
+    stop.set()
+    assert await asyncio.gather(*asked) == [b"{}"] * 8
+
+
+async def test_waiting_for_a_turn_counts(site: Site, clock: Clock) -> None:
+    fetcher = site.fetcher(clock, limit=0.1)
+    for _ in range(4):
+        await fetcher._turns.acquire()
+    with pytest.raises(FetchError, match="could not be fetched"):
+        await fetcher(URL)
+    assert not site.asked
 
 
 async def test_a_host_that_hangs_up(site: Site, clock: Clock) -> None:
