@@ -29,9 +29,9 @@ def docs() -> ModuleType:
     return module
 
 
-def rows(name: str) -> Iterator[list[str]]:
+def rows_between(name: str) -> Iterator[list[str]]:
     """The rows of a generated table, heads left out."""
-    _, _, rest = README.partition(f".. {name}: written by scripts/docs\n")
+    _, _, rest = README.partition(f".. {name}: written by scripts/")
     table, end, _ = rest.partition(f".. {name}: end\n")
     assert end
     yield from list(csv.reader(line.strip() for line in table.splitlines() if line.startswith('   "')))[1:]
@@ -42,15 +42,15 @@ def test_the_tables_are_current(docs: ModuleType, capsys: pytest.CaptureFixture[
 
 
 def test_every_setting_is_there_and_has_a_meaning() -> None:
-    found = {variable.strip("`"): meaning for variable, _, meaning in rows("settings")}
+    found = {variable.strip("`"): meaning for variable, _, meaning in rows_between("settings")}
     assert list(found) == [item.metadata["env"] for item in fields(Settings)]
     assert all(len(meaning) > 10 for meaning in found.values())
 
 
 def test_every_tool_is_there_in_order() -> None:
-    found = [(row[0].strip("`"), row[3], row[4].strip("`")) for row in rows("tools")]
+    found = [(row[0].strip("`"), row[3], row[4].strip("`")) for row in rows_between("tools")]
     assert found == [(tool.name, "writes" if tool.writes else "reads", tool.area) for tool in all_tools()]
-    assert all(row[2] for row in rows("tools"))
+    assert all(row[2] for row in rows_between("tools"))
 
 
 def test_a_stale_table_is_found_and_mended(

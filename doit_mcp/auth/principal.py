@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import orjson
@@ -31,3 +31,9 @@ class Principal:
         # As JSON, so that no subject can be made up to run into a customer.
         named = orjson.dumps([self.kind, self.subject, self.customer])
         object.__setattr__(self, "owner", hashlib.sha256(named).hexdigest()[:32])
+
+    def acting_for(self, customer: str) -> Principal:
+        """The same employee for another customer. Raises PermissionError for everybody else (security C2)."""
+        if not self.employee:
+            raise PermissionError("only employees act for other customers")
+        return replace(self, customer=customer)

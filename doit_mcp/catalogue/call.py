@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Protocol
+
+import orjson
 
 from ..doit import Doit
 from ..protocol.jsonrpc import JsonObject
+from .receipts import Receipts
 from .results import Results
 
 
@@ -23,12 +27,25 @@ class NoAnswer(Exception):
     """The client was asked and gave no usable answer: it failed, took too long, or sent something else."""
 
 
+class Interrupted(Exception):
+    """The run of a call ends before it has done anything; it begins anew when the client comes again, or elsewhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something to ask the client: elicitation/create, sampling/createMessage or roots/list, with its parameters."""
+    """Something to ask the client: elicitation/create, sampling/createMessage or roots/list, with its parameters.
+
+    An answer to a *sealed* one counts only if exactly this question was put before.
+    """
 
     method: str
     params: JsonObject = field(default_factory=dict)
+    sealed: bool = False
+
+    @property
+    def digest(self) -> str:
+        """What tells this question from every other."""
+        return sha256(orjson.dumps([self.method, self.params], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 class Call(Protocol):
@@ -56,6 +73,10 @@ class Call(Protocol):
         """Results that are kept for a while, to be asked about again."""
 
     @property
+    def receipts(self) -> Receipts:
+        """What was written a short while ago, so that nothing is written twice."""
+
+    @property
     def capabilities(self) -> JsonObject:
         """What the client declared, in its own words."""
 
@@ -73,6 +94,12 @@ class Call(Protocol):
 
     async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
         """The answers to several questions that are asked at once."""
+
+    def act_for(self, customer: str) -> Doit | None:
+        """The API as another customer; None for everybody but employees of DoiT."""
+
+    def stay_with(self, customer: str) -> bool:
+        """Later calls of this session act for *customer*, too. False where there is no session, or no right to it."""
 
     async def background(self, *, required: bool = False) -> None:
         """From here on the call is long: where the client can follow it as a task, it becomes one.

@@ -13,7 +13,6 @@ from ..protocol.jsonrpc import JsonObject
 from .call import Call
 from .cells import number
 from .parts import together
-from .readings import Readings
 
 PAGE = 200
 """Rows of each kind that a search reads; where there are more, those whose name has the longest word as well."""
@@ -97,7 +96,7 @@ async def _insight(call: Call, identifier: str) -> JsonObject:
     source, _, key = identifier.partition("/")
     if not source or not key:
         raise ApiError("id: a recommendation's is recommendation:source/key", kind="argument")
-    return await Readings.of(call.doit).insight(sourceID=source, insightKey=key)
+    return await call.doit.insights.get_insight(source=source, key=key)
 
 
 async def _ticket_read(call: Call, identifier: str) -> JsonObject:
@@ -163,7 +162,7 @@ KINDS = (
     ),
     Kind(
         "recommendation", "recommendation insight savings optimization", "results",
-        lambda call, word: Readings.of(call.doit).insights(maxResults=PAGE),
+        lambda call, word: call.doit.insights.list_optimization_recommendations(maxResults=PAGE),
         _insight, _recommendation, "insights#{id}",
         id_of=lambda row: f"{row['source']}/{row['key']}" if row.get("source") and row.get("key") else "",
     ),

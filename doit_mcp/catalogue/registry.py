@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from ..doit import AREAS
+from .confirming import confirmed, confirms, reader_of
 from .costs import cost_breakdown
+from .discovery import with_discovery
 from .explain import explain_cost_change
 from .flows import ask_ava_streaming, build_cloud_flow, refine_cloudflow
 from .forecasts import forecast_spend
 from .keeping import keeping, of_query, of_report
 from .overview import get_cloud_overview
 from .query_result import query_result
+from .repeats import once
 from .savings import get_savings_summary, list_optimization_recommendations
 from .search import fetch, search
 from .tools import Tool, from_function, from_operation
@@ -37,7 +41,9 @@ def composed() -> tuple[Tool, ...]:
         from_function(search, area="search", hint="Search reports, budgets, anomalies, invoices, tickets and more"),
         from_function(fetch, area="search", hint="Read one thing that search found, with its link"),
         from_function(refine_cloudflow, area="cloudflow", hint=hint_of("cloudflow"), writes=True, destroys=True),
-        from_function(build_cloud_flow, area="cloudflow", hint=hint_of("cloudflow"), writes=True),
+        from_function(
+            build_cloud_flow, area="cloudflow", title="Build CloudFlow", hint=hint_of("cloudflow"), writes=True
+        ),
         from_function(ask_ava_streaming, area="ava", hint=hint_of("ava"), writes=True),
     )
 
@@ -86,9 +92,17 @@ def finished(tool: Tool) -> Tool:
     return keeping(tool, of_report) if tool.name == "get_report_results" else tool
 
 
+def careful(tools: Sequence[Tool]) -> tuple[Tool, ...]:
+    """*tools*, whose writes ask the user first where that is called for, and are not done twice by mistake."""
+    named = {tool.name: tool for tool in tools}
+    writing = {tool.name: once(tool) for tool in tools if tool.writes}
+    writing |= {name: confirmed(tool, reader_of(tool, named)) for name, tool in writing.items() if confirms(tool)}
+    return tuple(writing.get(tool.name, tool) for tool in tools)
+
+
 @cache
-def all_tools() -> tuple[Tool, ...]:
-    """Every tool, always in the same order: composed ones first, then by area."""
+def own_tools() -> tuple[Tool, ...]:
+    """Every tool that does something of its own, always in the same order: composed ones first, then by area."""
     made = composed()
     names = {tool.name for tool in made}
     operations = (
@@ -97,4 +111,10 @@ def all_tools() -> tuple[Tool, ...]:
         for operation in group.operations
         if operation.name not in names
     )
-    return (*made, *operations)
+    return careful((*made, *operations))
+
+
+@cache
+def all_tools() -> tuple[Tool, ...]:
+    """Every tool: those, and at the end the ones that find and call any of them."""
+    return with_discovery(own_tools())

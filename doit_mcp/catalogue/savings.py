@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from math import fsum
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, TypedDict
 
+from ..doit.areas.insights import Category, DisplayStatus, Priority
 from ..doit.errors import ApiError
 from ..doit.pages import page_of, pages
 from ..doit.params import PageToken
@@ -16,18 +17,12 @@ from .call import Call
 from .cells import money, number
 from .parts import together
 from .periods import today_of
-from .readings import Readings
 
 MONTH_DAYS = 365 / 12
 PAGE = 20
 MOST_PAGES = 20
 READ = 500
 
-Category = Literal[
-    "FinOps", "OperationalExcellence", "PerformanceEfficiency", "Reliability", "Security", "Sustainability"
-]
-Priority = Literal["Low", "Medium", "High"]
-DisplayStatus = Literal["actionable", "acknowledged", "in progress", "optimized", "dismissed"]
 PROVIDERS = {"amazon-web-services": "aws", "google-cloud": "gcp", "microsoft-azure": "azure"}
 
 
@@ -47,11 +42,14 @@ class Recommendations(TypedDict, total=False):
 async def list_optimization_recommendations(
     call: Call,
     *,
-    category: Annotated[list[Category] | None, Length(1, 6)] = None,
+    category: Annotated[list[Category] | None, "With several, pages may be short.", Length(1, 6)] = None,
     priority: Annotated[list[Priority] | None, Length(1, 3)] = None,
     displayStatus: Annotated[list[DisplayStatus] | None, Length(1, 5)] = None,
     provider: Annotated[str | None, "Cloud: aws, gcp or azure.", Length(1, 100)] = None,
+    source: Annotated[list[str] | None, "public-api: the customer's own.", Length(1, 50)] = None,
+    tag: Annotated[list[str] | None, "Has one of these.", Length(1, 50)] = None,
     easyWin: Annotated[bool | None, "true: only what is easy to do."] = None,
+    cloudFlows: Annotated[bool | None, "true: only what CloudFlow can do."] = None,
     searchTerm: Annotated[str | None, "Text in title or description.", Length(maximum=300)] = None,
     page: Annotated[int | None, "Number of the page, from 0; pageToken is better.", Range(0)] = None,
     pageSize: Annotated[int, "Rows of a page.", Range(1, 100)] = PAGE,
@@ -66,8 +64,10 @@ async def list_optimization_recommendations(
     answer: JsonObject = {}
     token = pageToken
     for turn in range(number_of + 1):
-        answer = await Readings.of(call.doit).insights(
-            category=category, priority=priority, displayStatus=displayStatus, easyWin=easyWin,
+        answer = await call.doit.insights.list_optimization_recommendations(
+            category=category[0] if category and len(category) == 1 else None,
+            priority=priority, displayStatus=displayStatus, source=source, tag=tag, easyWin=easyWin,
+            cloudFlows=cloudFlows,
             cloudProvider=PROVIDERS.get(provider, provider) if provider else None,
             searchTerm=searchTerm or None, pageToken=token, maxResults=pageSize,
         )
@@ -75,12 +75,20 @@ async def list_optimization_recommendations(
         if token is None and turn < number_of:
             answer = {}
             break
-    rows = sorted(
-        (insight(row) for row in page_of(answer, "results").rows), key=lambda row: -row["potentialDailySavings"]
-    )
+    fitting = (row for row in page_of(answer, "results").rows if in_one_of(row, category))
+    rows = sorted(map(insight, fitting), key=lambda row: -row["potentialDailySavings"])
     total = money(fsum(row["potentialDailySavings"] for row in rows))
     found: JsonObject = {"rowCount": len(rows), "insights": rows, "totalDailySavings": total}
     return found | ({"pageToken": token} if token else {})
+
+
+def in_one_of(row: JsonObject, categories: Sequence[str] | None) -> bool:
+    """Whether a recommendation has one of the *categories*. One alone the API looks at; it spells them otherwise."""
+    found = row.get("categories")
+    if not categories or len(categories) == 1:
+        return True
+    own = {str(name).replace(" ", "").casefold() for name in found} if isinstance(found, list) else set()
+    return not own.isdisjoint(name.casefold() for name in categories)
 
 
 def next_token(answer: JsonObject) -> str | None:
@@ -127,12 +135,14 @@ async def get_savings_summary(
 ) -> Annotated[JsonObject, Summary]:
     """Rank where money can be saved or is at stake: recommendations with their monthly savings, commitments that are
     forecast to fall short, and anomalies that still last. Amounts of different kinds or currencies do not add up."""
-    readings = Readings.of(call.doit)
+    insights, commitments = call.doit.insights, call.doit.commitments
     parts = (
         await together(
             {
-                "recommendation": _rows(readings.insights, displayStatus=["actionable"], maxResults=READ),
-                "commitment": _rows(readings.commitments, maxResults=READ),
+                "recommendation": _rows(
+                    insights.list_optimization_recommendations, displayStatus=["actionable"], maxResults=READ
+                ),
+                "commitment": _rows(commitments.list_commitments, maxResults=READ),
                 "anomaly": _anomalies(call),
             }
         )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from .core import CORE, DISCOVERY
 from .tools import Tool
 
-CORE, ALL = "core", "all"
+USUAL, ALL = "core", "all"
+LISTS: Mapping[str, frozenset[str]] = MappingProxyType({USUAL: CORE, "discovery": DISCOVERY})
+"""Toolsets that name their tools; the others are areas."""
 
 
 class UnknownToolset(Exception):
@@ -24,8 +28,8 @@ class Selection:
 
 
 def toolsets(tools: Iterable[Tool]) -> tuple[str, ...]:
-    """The names that select something: the usual tools, everything, and one set for each area."""
-    return (CORE, ALL, *sorted({tool.area for tool in tools}))
+    """The names that select something: the usual tools, everything, what finds the rest, and one set for each area."""
+    return (USUAL, ALL, *sorted({tool.area for tool in tools} | LISTS.keys() - {USUAL}))
 
 
 def runs(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
@@ -33,7 +37,7 @@ def runs(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
     return tuple(tool for tool in tools if not (selection.readonly and tool.writes))
 
 
-def shows(tools: Iterable[Tool], core: frozenset[str], selection: Selection) -> tuple[Tool, ...]:
+def shows(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
     """The tools that are listed, in the order of *tools*. Raises UnknownToolset naming what there is."""
     tools = tuple(tools)
     known = toolsets(tools)
@@ -41,12 +45,9 @@ def shows(tools: Iterable[Tool], core: frozenset[str], selection: Selection) -> 
         raise UnknownToolset(f"no toolset {', '.join(sorted(unknown))[:80]}; there are {', '.join(known)}")
     if unknown := selection.tools - {tool.name for tool in tools}:
         raise UnknownToolset(f"no tool {', '.join(sorted(unknown))[:80]}")
-    chosen = selection.toolsets or (frozenset() if selection.tools else frozenset({CORE}))
+    chosen = selection.toolsets or (frozenset() if selection.tools else frozenset({USUAL}))
+    names = selection.tools.union(*(LISTS[name] for name in chosen & LISTS.keys()))
+    areas = chosen - LISTS.keys()
     return tuple(
-        tool
-        for tool in runs(tools, selection)
-        if ALL in chosen
-        or tool.area in chosen
-        or tool.name in selection.tools
-        or (CORE in chosen and tool.name in core)
+        tool for tool in runs(tools, selection) if ALL in chosen or tool.area in areas or tool.name in names
     )

@@ -11,7 +11,6 @@ from .call import Call
 from .kinds import KIND_NAMED
 from .periods import month_of, today_of
 from .prompts import Complete
-from .readings import Readings
 
 TICKET_STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
 SEVERITIES = ("information", "warning", "critical")
@@ -67,7 +66,7 @@ def _ids(answer: JsonObject, items: str) -> list[Any]:
 
 async def flow(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
     """Ids of the customer's CloudFlows; what was typed may also be a part of a flow's name."""
-    rows = page_of(await Readings.of(call.doit).flows(maxResults=LARGE), "items").rows
+    rows = page_of(await call.doit.cloudflow.list_cloudflows(maxResults=LARGE), "items").rows
     return _by_name(((str(row.get("id") or ""), str(row.get("name") or "")) for row in rows), typed)
 
 

@@ -23,6 +23,7 @@ NARROW = "Ask for less: use the arguments that narrow it down."
 NARROW_LIST = "Ask for fewer rows (maxResults) or use a filter."
 
 Run = Callable[[Call, JsonObject], Awaitable["JsonObject | Content"]]
+StandsFor = Callable[[JsonObject], tuple["Tool", JsonObject]]
 
 
 class ToolError(Exception):
@@ -43,7 +44,8 @@ class Content:
 class Tool:
     """One tool. *annotations* are its hints; *rows* is the key of the answer under which a list's rows are.
 
-    *narrow* says how to ask for less. *deadline* is in seconds.
+    *narrow* says how to ask for less. *deadline* is in seconds. *stands_for* is there for a tool that calls others: it
+    gives, for arguments that fit, the one that is meant and the arguments for it as they came, or raises ToolError.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Tool:
     deadline: float = DEADLINE
     rows: str = ""
     narrow: str = NARROW
+    stands_for: StandsFor | None = None
     _arguments: Checker = field(init=False, repr=False)
     _result: Checker | None = field(init=False, repr=False)
 

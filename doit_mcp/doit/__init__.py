@@ -1,6 +1,6 @@
 """The DoiT API. To add an operation, write its method in its area's module; to add an area, its attribute below."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from inspect import get_annotations
 from types import MappingProxyType
 from typing import Self
@@ -13,11 +13,16 @@ from .areas.anomalies import Anomalies
 from .areas.assets import Assets
 from .areas.auth import Auth
 from .areas.ava import Ava
+from .areas.aws_commitments import AwsCommitments
 from .areas.billing_explainer import BillingExplainer
+from .areas.billing_transfer import BillingTransfer
 from .areas.budget_suggestions import BudgetSuggestions
 from .areas.budgets import Budgets
+from .areas.cloud_connect import CloudConnect
+from .areas.cloud_diagrams import CloudDiagrams
 from .areas.cloud_incidents import CloudIncidents
 from .areas.cloudflow import Cloudflow
+from .areas.cloudflow_connections import CloudflowConnections
 from .areas.commitments import Commitments
 from .areas.contract_templates import ContractTemplates
 from .areas.contracts import Contracts
@@ -25,6 +30,7 @@ from .areas.customers import Customers
 from .areas.datahub import Datahub
 from .areas.dimensions import Dimensions
 from .areas.folders import Folders
+from .areas.insights import Insights
 from .areas.invoices import Invoices
 from .areas.labels import Labels
 from .areas.organizations import Organizations
@@ -37,6 +43,7 @@ from .areas.settings import Settings
 from .areas.sharing import Sharing
 from .areas.tickets import Tickets
 from .areas.users import Users
+from .console import Console
 from .operation import Area, Sender
 
 __all__ = ["AREAS", "Doit"]
@@ -74,23 +81,35 @@ class Doit:
     platforms: Platforms
     products: Products
     tickets: Tickets
-    cloudflow: Cloudflow
-    ava: Ava
+    cloud_diagrams: CloudDiagrams
     commitments: Commitments
+    ava: Ava
+    insights: Insights
+    cloud_connect: CloudConnect
+    cloudflow: Cloudflow
+    cloudflow_connections: CloudflowConnections
+    aws_commitments: AwsCommitments
+    billing_transfer: BillingTransfer
     auth: Auth
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, console: Callable[[], Sender] | None = None) -> None:
         self._sender = sender
+        self._console = console
 
     @classmethod
-    def of(cls, sender: Sender) -> Self:
-        """Every area, bound to *sender*."""
-        return cls(sender)
+    def of(cls, sender: Sender, console: Callable[[], Sender] | None = None) -> Self:
+        """Every area, bound to *sender*; *console* makes the one that reaches DoiT's console."""
+        return cls(sender, console)
 
     @property
     def tenant(self) -> str:
         """Id of the customer that all requests are about; "" where only the credential knows it."""
         return self._sender.tenant
+
+    @property
+    def console(self) -> Console | None:
+        """DoiT's console; None where it cannot be reached."""
+        return None if self._console is None else Console(self._console())
 
     def __getattr__(self, name: str) -> Area:
         if name not in AREAS:

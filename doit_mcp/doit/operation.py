@@ -78,6 +78,8 @@ class Facts(TypedDict, total=False):
     """The API wants an Idempotency-Key, so that repeating the request does nothing twice."""
     media: str
     """Content type of the body, where it is not application/json."""
+    whole: str
+    """Name of the one argument that is the body: an object whose members are the caller's to choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Operation:
     destroys: bool = False
     keyed: bool = False
     media: str = "application/json"
+    whole: str = ""
 
     @property
     def repeatable(self) -> bool:
@@ -116,6 +119,8 @@ class Operation:
         """The request for *arguments*. Raises ApiError (kind "argument") for a path value that is no segment."""
         path = PLACEHOLDER.sub(lambda found: segment(found[1], arguments[found[1]]), self.path)
         query = {name: texts(arguments[name]) for name in self.parameters if arguments.get(name) is not None}
+        if self.whole:
+            return Request(self.method, path, query, arguments[self.whole])
         placed = {*self.placeholders, *self.parameters}
         body = {name: value for name, value in arguments.items() if name not in placed}
         return Request(self.method, path, query, body if self.body else None)
@@ -216,6 +221,7 @@ def description_of(function: Callable[..., Any]) -> str:
 def _declare(method: Method, path: str, facts: Facts, *, reads: bool = False, stream: bool = False) -> Decorator:
     def decorate(function: F) -> F:
         row = replace(describe(function, method, path, reads, stream), **facts)
+        row = replace(row, parameters=tuple(name for name in row.parameters if name != row.whole))
         expected = answer_type(function)
 
         @wraps(function)

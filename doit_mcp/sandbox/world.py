@@ -13,6 +13,7 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from . import console
 from .identity import Identity, Resolver
 from .people import Grant
 
@@ -103,6 +104,7 @@ async def world(
         app = web.Application(middlewares=[json_errors], client_max_size=BODY_LIMIT)
         identity.register(app)
         hosted.register(app, identity.lookup)
+        console.register(app, identity.lookup)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import orjson
 
-from ..catalogue.call import CannotAsk, NoAnswer, Question
+from ..catalogue.call import CannotAsk, Interrupted, NoAnswer, Question
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, Response, RpcError, notification_bytes
 from ..protocol.revisions import Revision
@@ -36,7 +37,7 @@ class Asker(Protocol):
         """The answers, by key. Raises NoAnswer, or whatever makes the era ask."""
 
 
-class InputRequired(Exception):
+class InputRequired(Interrupted):
     """The request cannot be answered before the client has answered *questions*."""
 
     def __init__(self, questions: Mapping[str, Question]) -> None:
@@ -164,20 +165,39 @@ def fitted(question: Question, revision: Revision) -> JsonObject:
     return fit("CreateMessage", question.params, revision) if question.method == SAMPLE else question.params
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What earlier rounds of a request brought: answers by key, and digests of the sealed questions that were put."""
+
+    known: Mapping[str, JsonObject] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+    def after(self, known: Mapping[str, JsonObject], asked: Mapping[str, Question]) -> Before:
+        """The same after a round that brought the answers *known* and ended by putting the questions *asked*, whose
+        answers, if there were any before, count no longer."""
+        kept = {key: answer for key, answer in {**self.known, **known}.items() if key not in asked}
+        return Before(kept, {**self.shown, **{key: one.digest for key, one in asked.items() if one.sealed}})
+
+
 class ByRetry:
     """Envelope era: what was answered already is at hand; the first question without an answer ends the run (MRTR)."""
 
-    def __init__(self, request: Request, before: Mapping[str, JsonObject]) -> None:
+    def __init__(self, request: Request, before: Before) -> None:
         self._request = request
         self._before = before
         self.known: dict[str, JsonObject] = {}
 
+    def _answer(self, key: str, question: Question) -> JsonObject | None:
+        """The client's answer. To a sealed question it counts only if just that was put in an earlier round."""
+        if question.sealed and self._before.shown.get(key) != question.digest:
+            return None
+        return self._before.known.get(key, inputs(self._request).get(key))
+
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
         """The answers, where all are there; raises InputRequired with the ones that are not."""
-        given = inputs(self._request)
         missing: dict[str, Question] = {}
         for key, question in questions.items():
-            answer = self._before.get(key, given.get(key))
+            answer = self._answer(key, question)
             if answer is None:
                 missing[key] = question
                 continue

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from ..catalogue.call import CannotAsk, Question
+from ..catalogue.call import CannotAsk, Interrupted, Question
+from ..catalogue.receipts import Receipts
 from ..catalogue.results import Results
 from ..doit import Doit
 from ..doit.client import DEADLINE as API_DEADLINE
@@ -24,8 +25,9 @@ from ..protocol.jsonrpc import (
     notification_bytes,
 )
 from ..protocol.wire import fit
-from .asking import Asker, ByRetry, InputRequired, Nobody, OnStream, inputs, required
-from .context import Context
+from .asking import Asker, Before, ByRetry, InputRequired, Nobody, OnStream, inputs, required
+from .context import Connect, Context
+from .records import switched
 
 T = TypeVar("T")
 
@@ -36,7 +38,7 @@ MOST_STATE = 32 << 10
 TASK_DEADLINE = 600.0
 
 
-class Detach(Exception):
+class Detach(Interrupted):
     """The call wants to go on as a task; *known* is what the client has answered so far."""
 
     known: Mapping[str, JsonObject] = {}
@@ -55,9 +57,26 @@ class RunningCall:
     def doit(self) -> Doit:
         """The DoiT API, for this caller and this call."""
         if self._doit is None:
-            seconds = TASK_DEADLINE if self._task else API_DEADLINE
-            self._doit = self._context.connect(self._name, self._context.caller, self._report, seconds)
+            self._doit = self._connected(self._context.connect)
         return self._doit
+
+    def _connected(self, connect: Connect) -> Doit:
+        seconds = TASK_DEADLINE if self._task else API_DEADLINE
+        return connect(self._name, self._context.caller, self._report, seconds)
+
+    def act_for(self, customer: str) -> Doit | None:
+        """The API as another customer, for employees."""
+        act_for = self._context.act_for
+        return None if act_for is None else self._connected(act_for(customer))
+
+    def stay_with(self, customer: str) -> bool:
+        """Remember the customer in the session, if there is one and the caller may."""
+        context = self._context
+        if context.session is None or context.act_for is None:
+            return False
+        context.session.customer = customer
+        switched(context, customer, "session")
+        return True
 
     @property
     def owner(self) -> str:
@@ -78,6 +97,11 @@ class RunningCall:
     def results(self) -> Results:
         """Results that are kept for a while."""
         return self._context.shared.results
+
+    @property
+    def receipts(self) -> Receipts:
+        """What was written a short while ago."""
+        return self._context.shared.receipts
 
     @property
     def capabilities(self) -> JsonObject:
@@ -175,7 +199,7 @@ class _Pause:
             self._deadline.reschedule(asyncio.get_running_loop().time() + self._left)
 
 
-def asker_of(context: Context, request: Request, before: Mapping[str, JsonObject]) -> Asker:
+def asker_of(context: Context, request: Request, before: Before) -> Asker:
     """How this request's client is asked."""
     if context.caller.revision.era.stateless:
         return ByRetry(request, before)
@@ -200,10 +224,10 @@ async def rounds(context: Context, request: Request, name: str, work: Work) -> J
         return {
             "resultType": "input_required",
             "inputRequests": needed.requests,
-            "requestState": _sealed(context, request, {**before, **asker.known}),
+            "requestState": _sealed(context, request, before.after(asker.known, needed.questions)),
         }
     except Detach as away:
-        away.known = {**before, **asker.known}
+        away.known = {**before.known, **asker.known}
         raise
     except CannotAsk as missing:
         if not context.caller.revision.era.stateless:
@@ -217,28 +241,29 @@ def unable(request: Request, missing: CannotAsk) -> RpcError:
     return RpcError(MISSING_CLIENT_CAPABILITY, "The client did not declare a required capability", data, id=request.id)
 
 
-def answers_before(context: Context, request: Request) -> dict[str, JsonObject]:
-    """What the client answered in earlier rounds; RpcError -32602 for a state that is not ours for this request."""
+def answers_before(context: Context, request: Request) -> Before:
+    """What earlier rounds brought; RpcError -32602 for a state that is not ours for this request."""
     if not context.caller.revision.era.stateless:
-        return {}
+        return Before()
     inputs(request)
     state = request.params.get("requestState")
     if state is None:
-        return {}
+        return Before()
     try:
         if not isinstance(state, str):
             raise ValueError("no text")
-        known: dict[str, JsonObject] = context.shared.seals.open(binding(context, request), state)
-        return known
+        known, shown = context.shared.seals.open(binding(context, request), state)
+        return Before(known, shown)
     except ValueError as wrong:
         text = "Invalid params: params.requestState is not one of this request, or too old; repeat it without"
         raise RpcError(INVALID_PARAMS, text, id=request.id) from wrong
 
 
-def _sealed(context: Context, request: Request, known: Mapping[str, JsonObject]) -> str:
-    if len(orjson.dumps(known)) > MOST_STATE:
+def _sealed(context: Context, request: Request, before: Before) -> str:
+    state = [before.known, before.shown]
+    if len(orjson.dumps(state)) > MOST_STATE:
         raise RpcError(INVALID_PARAMS, "Invalid params: the answers are too large", id=request.id)
-    return context.shared.seals.close(binding(context, request), known, STATE_LIFE)
+    return context.shared.seals.close(binding(context, request), state, STATE_LIFE)
 
 
 def binding(context: Context, request: Request) -> bytes:

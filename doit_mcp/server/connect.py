@@ -11,10 +11,28 @@ from .context import Report
 
 
 def connect(
-    upstream: Upstream, credential: Credential, tenant: str, name: str, caller: Caller, report: Report, seconds: float
+    upstream: Upstream,
+    credential: Credential,
+    tenant: str,
+    name: str,
+    caller: Caller,
+    report: Report,
+    seconds: float,
+    *,
+    console: Upstream | None = None,
 ) -> Doit:
-    """The API for one call of the tool called *name*: always as this *tenant*, whatever a client says (security C1)."""
-    return Doit.of(Client(upstream, credential, tenant, tracking(name, caller), report, deadline=seconds))
+    """The API for one call of the tool called *name*: always as this *tenant*, whatever a client says (security C1).
+
+    *console* is where DoiT's console is reached, which knows no tenant.
+    """
+    said = tracking(name, caller)
+
+    def at_console() -> Client:
+        assert console is not None
+        return Client(console, credential, "", said, report, deadline=seconds)
+
+    sender = Client(upstream, credential, tenant, said, report, deadline=seconds)
+    return Doit.of(sender, None if console is None else at_console)
 
 
 def tracking(name: str, caller: Caller) -> dict[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..catalogue.prompts import Prompt
+from ..catalogue.receipts import MemoryReceipts, Receipts
 from ..catalogue.resources import Resource, Template
 from ..catalogue.results import MemoryResults, Results
 from ..catalogue.skills import Skill
@@ -25,6 +26,9 @@ from .tasks import Tasks
 Report = Callable[[str], Awaitable[None]]
 # What is called ("" where it is no tool), who calls, where progress goes, seconds it may take -> the API for this call.
 Connect = Callable[[str, Caller, Report, float], Doit]
+
+# Id of a customer -> how to reach the API for that one.
+ActFor = Callable[[str], Connect]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,13 +98,15 @@ class Shared:
     clock: Callable[[], float] = time.time
     # Hears of every tool call: its name, whether it failed, how many seconds it took.
     tool_called: Callable[[str, bool, float], None] = lambda name, failed, seconds: None
+    receipts: Receipts = field(default_factory=MemoryReceipts)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """One request's surroundings: what is offered, who asks, how to reach DoiT for them and how to speak first.
 
-    *owner* is the caller's principal as a key; *headers* are those of the request on HTTP.
+    *owner* is the caller's principal as a key; *headers* are those of the request on HTTP. *act_for* is there for
+    employees of DoiT alone: how to reach DoiT for another customer.
     """
 
     offer: Offer
@@ -111,3 +117,4 @@ class Context:
     shared: Shared
     session: Session | None = None
     headers: Headers | None = None
+    act_for: ActFor | None = None

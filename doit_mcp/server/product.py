@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 from .. import __version__
-from ..catalogue.core import CORE
-from ..catalogue.library import RESOURCES, TEMPLATES
+from ..catalogue import library
+from ..catalogue.discovery import with_discovery
+from ..catalogue.employees import employee_tools
 from ..catalogue.playbooks import PROMPTS
-from ..catalogue.registry import all_tools
+from ..catalogue.registry import own_tools
 from ..catalogue.selection import Selection, runs, shows
 from ..catalogue.tools import Tool
 from ..protocol.jsonrpc import JsonObject
@@ -23,34 +24,42 @@ SERVER_INFO: JsonObject = {
     "websiteUrl": "https://www.doit.com",
 }
 
-# Some clients read no more than the first 512 characters.
+# Some clients read no more than the first 512 characters, so those say what there is, where to begin, and how to reach
+# what is not listed.
 INSTRUCTIONS = (
-    "DoiT Cloud Intelligence: the signed-in customer's cloud costs (AWS, Google Cloud, Azure and others), budgets,"
-    " reports, anomalies, invoices and support tickets. Start with get_cloud_overview; cost_breakdown and cost_trend"
-    " show what is spent on what, explain_cost_change why it changed, forecast_spend where it goes, get_savings_summary"
-    " what could be saved. run_query answers any other question about costs; query_result looks into a large answer"
-    " again without a new query. search and fetch find reports, budgets, anomalies, invoices, tickets and more."
-    " Amounts are in the currency that the answer states; dates are UTC. Lists come in pages: pass pageToken on."
-    " Tools that change something say so; ask the user before you call them."
+    "DoiT Cloud Intelligence: the signed-in customer's cloud costs (AWS, Google Cloud, Azure, others), budgets,"
+    " anomalies, invoices, reports, savings, support. Start: get_cloud_overview. Spend: cost_breakdown, cost_trend,"
+    " compare_spend; why it changed: explain_cost_change; where it goes: forecast_spend; savings: get_savings_summary;"
+    " anything else about costs: run_query. All other operations (users, labels, alerts, contracts, CloudFlow): find"
+    " with find_operation, run with read_operation or call_operation. "
+    "query_result looks into a large answer again without a new query. search and fetch find reports, budgets,"
+    " anomalies, invoices, tickets and more. Amounts are in the currency that the answer states; dates are UTC. Lists"
+    " come in pages: pass pageToken on. Before a tool that changes something ask the user; a change that is called"
+    " again with the same arguments within two minutes is not made twice."
+)
+FOR_EMPLOYEES = (
+    " You serve an employee of DoiT: search_customers finds customers, change_customer acts for one of them. Any single"
+    " call can act for another customer by one more argument, customerContext, whatever its schema says."
 )
 
 
-def make_offer(tools: tuple[Tool, ...], core: frozenset[str], selection: Selection, employee: bool) -> Offer:
+def make_offer(tools: tuple[Tool, ...], selection: Selection, employee: bool) -> Offer:
     """The offer for one selection. Raises UnknownToolset."""
-    shown = shows(tools, core, selection)
-    named = {tool.name for tool in shown}
-    unlisted = tuple(tool for tool in runs(tools, selection) if tool.name not in named)
+    known = (*tools, *employee_tools()) if employee else tools
+    named = {tool.name for tool in shows(with_discovery(known), selection)}
+    # Made from what this path runs, so that nothing else can be found or called.
+    running = with_discovery(runs(known, selection))
     return Offer(
-        tools=shown,
+        tools=tuple(tool for tool in running if tool.name in named),
         server_info=SERVER_INFO,
-        instructions=INSTRUCTIONS,
-        unlisted=unlisted,
+        instructions=INSTRUCTIONS + FOR_EMPLOYEES if employee else INSTRUCTIONS,
+        unlisted=tuple(tool for tool in running if tool.name not in named),
         prompts=PROMPTS,
-        resources=RESOURCES,
-        templates=TEMPLATES,
+        resources=library.RESOURCES,
+        templates=library.TEMPLATES,
     )
 
 
 def product() -> Callable[[Selection, bool], Offer]:
     """What the server offers, by selection and by whether an employee asks."""
-    return partial(make_offer, all_tools(), CORE)
+    return partial(make_offer, own_tools())

@@ -6,12 +6,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from ..catalogue.call import CannotAsk
+from ..catalogue.call import CannotAsk, Interrupted
 from ..catalogue.tools import Tool
 from ..protocol.jsonrpc import JsonObject
 from ..trace import CURRENT
-from .asking import InputRequired
-from .calls import Detach
 from .context import Context
 
 # Who changed what, for whom, and what became of it: one line for every write, by itself.
@@ -23,13 +21,23 @@ async def recorded(context: Context, tool: Tool, run: Callable[[], Awaitable[Jso
     started = time.perf_counter()
     try:
         result = await run()
-    except (InputRequired, Detach, CannotAsk):
+    except (Interrupted, CannotAsk):
         raise
     except BaseException as failure:
         _record(context, tool, type(failure).__name__, time.perf_counter() - started)
         raise
     _record(context, tool, "error" if result.get("isError") else "ok", time.perf_counter() - started)
     return result
+
+
+def switched(context: Context, customer: str, how: str) -> None:
+    """An employee acts for *customer*: in one call, or from now on in a session (security C2)."""
+    said = {"customer": customer, "how": how, "principal": context.owner[:12]}
+    trace = CURRENT.get()
+    if trace is not None:
+        said |= {"before": trace.customer, "trace": trace.id}
+        trace.customer = customer
+    audit.info("act for", extra=said)
 
 
 def _record(context: Context, tool: Tool, outcome: str, seconds: float) -> None:

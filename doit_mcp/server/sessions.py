@@ -34,6 +34,8 @@ class Session:
     subscriptions: set[str] = field(default_factory=set)
     # Where messages go that belong to no request: the stream that is open for them, if any.
     outbox: Outbox | None = None
+    # For whom an employee of DoiT acts here; "" for whom the token names. Counts for employees alone.
+    customer: str = ""
     streams: int = 0
     questions: int = 0
 

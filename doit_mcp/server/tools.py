@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import orjson
@@ -10,6 +11,7 @@ import orjson
 from ..catalogue import answers
 from ..catalogue.aliases import ALIASES
 from ..catalogue.call import CannotAsk, NoAnswer
+from ..catalogue.employees import CUSTOMER, MOST_CUSTOMER
 from ..catalogue.tools import Content, Tool, ToolError
 from ..doit.errors import ApiError, explain
 from ..protocol import cursors
@@ -20,7 +22,7 @@ from ..protocol.revisions import Revision
 from ..protocol.wire import fit
 from .calls import Detach, RunningCall, rounds
 from .context import Context, Offer
-from .records import recorded
+from .records import recorded, switched
 from .tasks import InTask, Task, TooManyTasks
 
 
@@ -63,18 +65,43 @@ async def call(context: Context, request: Request) -> JsonObject:
     tool, arguments = _called(context, request)
     if tool.name in context.offer.mirrored and context.headers is not None and context.caller.revision.era.stateless:
         check_parameters(request, context.headers, tool.input_schema)
-    arguments = tool.read(arguments)
-    if problems := tool.problems(arguments):
-        text = "Invalid arguments: " + "; ".join(problems)
+    try:
+        context, arguments = _understood(context, tool, arguments)
+        if tool.stands_for is not None:
+            # From here on it is a call of the other tool, in everything that follows.
+            tool, arguments = tool.stands_for(arguments)
+            context, arguments = _understood(context, tool, arguments)
+    except ToolError as refusal:
+        return answers.failure(str(refusal))
+    except WrongArguments as wrong:
         if context.caller.revision.has("argument.errors.are.results"):
-            return answers.failure(text)
-        raise RpcError(INVALID_PARAMS, text, id=request.id)
+            return answers.failure(str(wrong))
+        raise RpcError(INVALID_PARAMS, str(wrong), id=request.id) from None
     try:
         return await rounds(context, request, tool.name, lambda call: _run(context, call, tool, arguments))
     except CannotAsk:
         return answers.failure(f"{tool.name} has to ask the user, and this client cannot be asked")
     except Detach as away:
         return _as_task(context, request, tool, arguments, away.known)
+
+
+class WrongArguments(Exception):
+    """Arguments that do not fit, in words for a model."""
+
+
+def _understood(context: Context, tool: Tool, arguments: JsonObject) -> tuple[Context, JsonObject]:
+    """*arguments* in the form that the tool asks for, and the context of a call for the customer that an employee named
+    among them. Raises WrongArguments."""
+    if context.act_for is not None and CUSTOMER in arguments and CUSTOMER not in tool.input_schema["properties"]:
+        customer = arguments[CUSTOMER]
+        if not isinstance(customer, str) or not 0 < len(customer) <= MOST_CUSTOMER:
+            raise WrongArguments(f"Invalid arguments: {CUSTOMER}: must be the id of a customer")
+        context = replace(context, connect=context.act_for(customer))
+        switched(context, customer, "call")
+    arguments = tool.read(arguments)
+    if problems := tool.problems(arguments):
+        raise WrongArguments("Invalid arguments: " + "; ".join(problems))
+    return context, arguments
 
 
 async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonObject) -> JsonObject:

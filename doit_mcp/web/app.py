@@ -105,6 +105,7 @@ async def identity_and_api(app: web.Application) -> AsyncIterator[None]:
     settings = app[keys.SETTINGS]
     async with open_session() as http:
         upstream = Upstream(http, settings.doit_api_base, count=app[keys.METRICS].upstream)
+        console = Upstream(http, settings.console_base, count=app[keys.METRICS].upstream)
         async with open_auth(
             resource_url=settings.resource_url,
             auth_server_url=settings.auth_server_url,
@@ -112,13 +113,13 @@ async def identity_and_api(app: web.Application) -> AsyncIterator[None]:
             secret=settings.exchange_secret,
             http=http,
         ) as auth:
-            _attach(app, auth, upstream)
+            _attach(app, auth, upstream, console)
             yield
 
 
-def _attach(app: web.Application, auth: Auth, upstream: Upstream) -> None:
+def _attach(app: web.Application, auth: Auth, upstream: Upstream, console: Upstream) -> None:
     app[keys.AUTHENTICATOR] = auth.authenticator
-    app[keys.CONNECTOR] = connector(upstream, auth)
+    app[keys.CONNECTOR] = connector(upstream, auth, console)
     app[keys.READY] = lambda: auth.ready
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..auth.errors import UpstreamCredentialError
 from ..auth.gate import Auth
 from ..auth.principal import Principal
@@ -10,12 +12,14 @@ from ..doit.errors import CredentialError
 from ..doit.upstream import Upstream
 from ..protocol.inbound import Caller
 from ..server.connect import connect
-from ..server.context import Report
+from ..server.context import ActFor, Connect, Report
+from ..server.sessions import Session
+from ..trace import CURRENT
 from .keys import ConnectFor
 
 
-def connector(upstream: Upstream, auth: Auth) -> ConnectFor:
-    """How each caller's calls reach the API."""
+def connector(upstream: Upstream, auth: Auth, console: Upstream | None = None) -> ConnectFor:
+    """How each caller's calls reach the API, and DoiT's console."""
 
     def connect_for(principal: Principal, name: str, caller: Caller, report: Report, seconds: float) -> Doit:
         credential = auth.credential(principal)
@@ -26,6 +30,22 @@ def connector(upstream: Upstream, auth: Auth) -> ConnectFor:
             except UpstreamCredentialError as error:
                 raise CredentialError(error.kind, str(error), error.retry_after) from error
 
-        return connect(upstream, give, principal.customer, name, caller, report, seconds)
+        return connect(upstream, give, principal.customer, name, caller, report, seconds, console=console)
 
     return connect_for
+
+
+def ways(connect_for: ConnectFor, principal: Principal, session: Session | None) -> tuple[Connect, ActFor | None]:
+    """How a request of *principal* reaches DoiT, as the customer of the token or the one that an employee chose in
+    *session*; and, for employees alone, how it does for any other customer."""
+    if not principal.employee:
+        return partial(connect_for, principal), None
+
+    def act_for(customer: str) -> Connect:
+        return partial(connect_for, principal.acting_for(customer))
+
+    if session is None or not session.customer:
+        return partial(connect_for, principal), act_for
+    if (trace := CURRENT.get()) is not None:
+        trace.customer = session.customer
+    return act_for(session.customer), act_for

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +26,7 @@ from ..server.sessions import Session
 from . import keys
 from .answer import json_answer
 from .body import EVENTS, Refused, accepts, read
+from .connect import ways
 from .events import drain, event_stream, send
 
 MESSAGES = "/sse/message"
@@ -119,8 +119,9 @@ def _initialized(request: web.Request, session: Session, item: Request) -> bytes
 
 def _context(request: web.Request, principal: Principal, session: Session, channel: OnSse) -> Context:
     app = request.app
-    connect = partial(app[keys.CONNECTOR], principal)
-    return Context(request[keys.OFFER], session.caller, principal.owner, connect, channel, app[keys.SHARED], session)
+    connect, act_for = ways(app[keys.CONNECTOR], principal, session)
+    shared, offer = app[keys.SHARED], request[keys.OFFER]
+    return Context(offer, session.caller, principal.owner, connect, channel, shared, session, act_for=act_for)
 
 
 def _batch(request: web.Request, principal: Principal, session: Session, values: list[Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -30,6 +29,7 @@ from ..server.sessions import Session
 from . import keys
 from .answer import NOWHERE, Answer, json_answer
 from .body import EVENTS, Refused, accepts, read
+from .connect import ways
 from .events import follow, listen
 from .recording import Recording
 
@@ -138,9 +138,9 @@ def _context(
     request: web.Request, principal: Principal, caller: Caller, channel: Channel, session: Session | None = None
 ) -> Context:
     app = request.app
-    connect = partial(app[keys.CONNECTOR], principal)
-    offer = request[keys.OFFER]
-    return Context(offer, caller, principal.owner, connect, channel, app[keys.SHARED], session, request.headers)
+    connect, act_for = ways(app[keys.CONNECTOR], principal, session)
+    shared, offer = app[keys.SHARED], request[keys.OFFER]
+    return Context(offer, caller, principal.owner, connect, channel, shared, session, request.headers, act_for)
 
 
 async def _answered(

@@ -35,3 +35,13 @@ def test_x6_the_token_is_not_shown() -> None:
 def test_a_principal_does_not_change() -> None:
     with pytest.raises(AttributeError):
         ONE.customer = "globex"  # type: ignore[misc]
+
+
+def test_employees_alone_act_for_other_customers() -> None:
+    """C2: the same person and token for another customer; another principal, as for any other customer."""
+    employee = Principal("e", "own", True, "jwt", "t", 10.0)
+    acting = employee.acting_for("other")
+    assert (acting.customer, acting.subject, acting.token, acting.expires) == ("other", "e", "t", 10.0)
+    assert acting.employee and acting.owner != employee.owner
+    with pytest.raises(PermissionError):
+        Principal("u", "own", False, "jwt", "t", 10.0).acting_for("other")

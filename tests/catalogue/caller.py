@@ -9,6 +9,7 @@ import orjson
 
 from doit_mcp.catalogue import answers
 from doit_mcp.catalogue.call import CannotAsk, Question
+from doit_mcp.catalogue.receipts import MemoryReceipts, Receipts
 from doit_mcp.catalogue.registry import all_tools
 from doit_mcp.catalogue.results import MemoryResults, Results
 from doit_mcp.catalogue.tools import Content, Tool
@@ -25,6 +26,7 @@ class Caller:
         self.capabilities: JsonObject = {}
         self.owner, self.now, self.console = "somebody", 1_790_000_000.0, "https://console.example"
         self.results: Results = MemoryResults()
+        self.receipts: Receipts = MemoryReceipts()
         self.steps: list[tuple[float, str]] = []
         self.detached = False
 
@@ -42,6 +44,12 @@ class Caller:
 
     async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
         raise CannotAsk({})
+
+    def act_for(self, customer: str) -> Doit | None:
+        return None
+
+    def stay_with(self, customer: str) -> bool:
+        return False
 
     async def background(self, *, required: bool = False) -> None:
         self.detached = True

@@ -9,7 +9,7 @@ from typing import Any
 SPECIAL = {"startDate": "2026-01-01", "endDate": "2026-01-31", "maxResults": "40", "minCreationTime": "1700000000000"}
 SPECIAL |= {"maxCreationTime": "1800000000000", "pageToken": "token", "phone": "+44"}
 SPECIAL |= {"condition": "value", "dataSource": "billing", "primaryColor": "#aabbcc", "light": "#fff", "dark": "#000"}
-SHAPES = ("12345678", "2026-01", "some-text", "#aabbcc")
+SHAPES = ("12345678", "2026-01", "some-text", "#aabbcc", "123456789012", "2026-01-31", "2026-01-31T12:00:00Z")
 """For patterns."""
 
 

@@ -19,6 +19,7 @@ def life(**event: Any) -> dict[str, str]:
     return {"answer": json.dumps(event)}
 
 
+CREATED = {"customEvent": {"messageId": "cloudflow_created", "data": {"flowId": "f9"}}}
 WORK = [
     {"answerId": "a", "conversationId": "c1"},
     life(toolStart="Reading the flow", toolId="t1"),
@@ -104,3 +105,12 @@ def test_other_events_make_no_flow(event: dict[str, Any]) -> None:
 @pytest.mark.parametrize("text", ["plain", "{", "[1]", '{"a": 1}'])
 def test_what_is_said_is_no_lifecycle_event(text: str) -> None:
     assert lifecycle(text) is None
+
+
+async def test_a_build_that_is_cut_off_names_the_flow_that_is_there_already() -> None:
+    made = life(**CREATED)
+    late = ApiError("", kind="timeout", maybe_applied=True)
+    result = await call("build_cloud_flow", Recorder([{"conversationId": "c1"}, made, late]), question="q")
+    found = result["structuredContent"]
+    assert found["flowId"] == "f9" and found["complete"] is False and "isError" not in result
+    assert found["next"].endswith("then call refine_cloudflow for flow f9 with conversationId c1.")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.catalogue import library
 from doit_mcp.catalogue.guides import QUERIES
-from doit_mcp.catalogue.library import MOST, RESOURCES, TEMPLATES, as_json
 from doit_mcp.catalogue.resources import NoResource
 from doit_mcp.doit.errors import ApiError
 from doit_mcp.doit.operation import Request
@@ -16,13 +16,13 @@ from tests.doit.recorder import Recorder
 
 from .caller import TOOLS, Caller
 
-AT = {resource.uri: resource for resource in RESOURCES}
+AT = {resource.uri: resource for resource in library.RESOURCES}
 
 
 async def read(uri: str, answer: Any, tenant: str = "acme") -> Any:
     api = Recorder(answer)
     api.tenant = tenant
-    for template in TEMPLATES:
+    for template in library.TEMPLATES:
         if (variables := template.match(uri)) is not None:
             content = await template.read(Caller(api), variables)
             break
@@ -33,10 +33,10 @@ async def read(uri: str, answer: Any, tenant: str = "acme") -> Any:
 
 def test_the_addresses_are_those_that_were_promised() -> None:
     wanted = [f"doit://{name}/{{id}}" for name in ("reports", "budgets", "anomalies", "invoices", "allocations")]
-    addresses = [template.uri_template for template in TEMPLATES]
+    addresses = [template.uri_template for template in library.TEMPLATES]
     assert {*wanted, "doit://dimensions/{type}/{id}"} <= set(addresses) and len(set(addresses)) == len(addresses)
     assert {"doit://customer", "doit://guide/queries"} <= AT.keys()
-    for template in TEMPLATES:
+    for template in library.TEMPLATES:
         assert set(template.complete) == set(template.variables) and template.description.endswith(".")
 
 
@@ -90,10 +90,10 @@ async def test_the_customer_is_told() -> None:
 
 def test_long_documents_are_cut_and_never_endless() -> None:
     rows = [{"n": n, "text": "x" * 50} for n in range(5000)]
-    found = json.loads(as_json({"rows": rows})["text"])
+    found = json.loads(library.as_json({"rows": rows})["text"])
     assert len(found["rows"]) < 5000 and found["cut"][0]["of"] == 5000
     with pytest.raises(NoResource):
-        as_json({"text": "x" * (3 * MOST)})
+        library.as_json({"text": "x" * (3 * library.MOST)})
 
 
 async def test_the_guide_holds_queries_that_are_right() -> None:
@@ -104,7 +104,7 @@ async def test_the_guide_holds_queries_that_are_right() -> None:
 
 
 async def test_addresses_are_completed() -> None:
-    named = {template.uri_template: template for template in TEMPLATES}
+    named = {template.uri_template: template for template in library.TEMPLATES}
     budgets = {"budgets": [{"id": "b1", "budgetName": "Data"}, {"id": "b2", "budgetName": "Web"}]}
     complete = named["doit://budgets/{id}"].complete["id"]
     assert await complete(Caller(Recorder(budgets)), "web", {}) == ["b2"]

@@ -26,7 +26,7 @@ from .examples import objects
 TOOLS = all_tools()
 EACH = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 # Areas that have composed tools, whether the API has such an area or not.
-COMPOSED = ("search", "insights")
+COMPOSED = ("search", "insights", "discovery")
 HINTS = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
 
 
@@ -125,6 +125,9 @@ def test_the_first_piece_is_here() -> None:
 
 # Where the schema alone does not tell what a call needs at least.
 LEAST: dict[str, dict[str, Any]] = {
+    "call_operation": {"name": "create_label", "arguments": {"name": "n", "color": "blue"}},
+    "read_operation": {"name": "list_labels"},
+    "find_operation": {"query": "labels"},
     "cost_breakdown": {"groupBy": "service"},
     "compare_spend": {"period2": {"from": "2026-01-01", "to": "2026-01-31"}},
     "explain_cost_change": {},

@@ -37,7 +37,7 @@ async def test_the_arguments_are_those_that_the_api_knows() -> None:
     }
     found = (await call("list_optimization_recommendations", api, **given))["structuredContent"]
     assert api.requests[0].path == "/insights/v1/results" and api.requests[0].query == {
-        **{"category": ["FinOps"], "priority": ["Low", "High"], "displayStatus": ["in progress"]},
+        **{"category": "FinOps", "priority": ["Low", "High"], "displayStatus": ["in progress"]},
         **{"cloudProvider": "aws", "easyWin": "true", "searchTerm": "idle", "maxResults": "30"},
     }
     assert found["rowCount"] == 2 and found["pageToken"] == "t1" and found["totalDailySavings"] in (6.25, 6.26)
@@ -47,6 +47,22 @@ async def test_the_arguments_are_those_that_the_api_knows() -> None:
         *("key", "source", "title", "shortDescription", "provider", "categories", "displayStatus"),
         *("potentialDailySavings", "tags", "easyWin", "lastUpdated"),
     }
+
+
+async def test_of_several_categories_the_rows_that_fit_are_kept() -> None:
+    rows = [
+        {"key": "a", "source": "s", "categories": ["Operational excellence"]},
+        {"key": "b", "source": "s", "categories": ["Reliability", "Security"]},
+        {"key": "c", "source": "s", "categories": None},
+        {"key": "d", "source": "s", "categories": ["FinOps"]},
+    ]
+    api = Recorder({"results": rows, "pagination": {"rowCount": 4, "pageToken": "n"}})
+    given = {"category": ["Security", "OperationalExcellence"], "source": ["s", "public-api"], "tag": ["ISO"]}
+    found = (await call("list_optimization_recommendations", api, **given, cloudFlows=False))["structuredContent"]
+    assert [row["key"] for row in found["insights"]] == ["a", "b"]
+    assert (found["rowCount"], found["pageToken"]) == (2, "n")
+    expected = {"source": ["s", "public-api"], "tag": ["ISO"], "cloudFlows": "false", "maxResults": "20"}
+    assert api.requests[0].query == expected
 
 
 async def test_pages_are_reached_by_number_and_by_token() -> None:

@@ -172,3 +172,14 @@ def test_the_registry_binds_every_area() -> None:
         assert area.operations and (area.__doc__ or "").strip()
         for operation in area.operations:
             assert operation_of(getattr(area, operation.name)) == operation
+
+
+async def test_one_argument_can_be_the_whole_body() -> None:
+    class Runs(Area):
+        @post("/runs/{id}", whole="payload")
+        async def run(self, *, id: str, dry: bool | None = None, payload: JsonObject) -> JsonObject: ...
+
+    api = Recorder()
+    await Runs(api).run(id="a/b", dry=True, payload={"id": 1, "dry": None, "payload": {}})
+    assert api.requests == [Request("POST", "/runs/a%2Fb", {"dry": "true"}, {"id": 1, "dry": None, "payload": {}})]
+    assert Runs.operations[0].parameters == ("dry",)

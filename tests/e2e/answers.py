@@ -6,15 +6,15 @@ import json
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 
 ADMIN = "admin@acme.example"
 CALLED = ("validate_user", "list_budgets", "cost_breakdown", "refine_cloudflow")
-# The first piece's tools; more may be listed, these must be.
+# More may be listed, these must be; refine_cloudflow is called by name without being listed.
 TOOLS = frozenset(
-    "validate_user list_budgets get_budget create_budget update_budget list_reports get_report_results run_query"
-    " cost_breakdown get_anomalies get_anomaly list_invoices get_invoice list_tickets create_ticket"
-    " refine_cloudflow".split()
+    "validate_user list_budgets get_budget list_reports get_report_results run_query cost_breakdown get_anomalies"
+    " get_anomaly list_invoices get_invoice list_tickets create_ticket find_operation".split()
 )
 HINTS = ("readOnlyHint", "destructiveHint", "openWorldHint")
 COSTS = {
@@ -39,8 +39,9 @@ class Truth:
 
     @property
     def calls(self) -> dict[str, dict[str, Any]]:
-        """Arguments of every call a client makes, by tool."""
-        refine = {"flowId": self.flow, "question": "Add a step that posts the weekly cost to Slack"}
+        """Arguments of every call a client makes, by tool. Each asks for a step of its own: the same change by the same
+        user within two minutes is not made again."""
+        refine = {"flowId": self.flow, "question": f"Add a step that posts the cost to Slack channel {token_hex(4)}"}
         return {
             "validate_user": {},
             "list_budgets": {},

@@ -65,28 +65,31 @@ class Ava(Area):
         *,
         question: Question,
         conversationId: ConversationId | None = None,
-        ephemeral: Annotated[bool, "true keeps nothing. false keeps the conversation, to go on with."] = True,
+        ephemeral: Annotated[
+            bool | None, "true keeps nothing; false keeps the conversation, to go on with. true, if it is new."
+        ] = None,
     ) -> Annotated[JsonObject, Said]:
         """Ask Ava, DoiT's assistant, in plain words, and get the whole answer at once. For numbers the cost tools are
         quicker and exact; Ava knows the product and the customer's setup. It takes up to a minute or more."""
-        asked: AskedOnce = {"question": question, "ephemeral": ephemeral}
+        # What is not kept cannot be gone on with.
+        asked: AskedOnce = {"question": question, "ephemeral": not conversationId if ephemeral is None else ephemeral}
         if conversationId is not None:
             asked["conversationId"] = conversationId
         said = await self._ask(**asked)
         # The status is sent before the answer is known, so failures come in its place.
         if isinstance(error := said.get("error"), str) and error:
             raise ApiError(clean(error), kind="fault")
+        if not isinstance(said.get("answer"), str):
+            raise ApiError("it holds no answer", kind="answer")
         return said
 
-    @post("/ava/v1/feedback")
+    @post("/ava/v1/feedback", outward=True)
     async def ava_feedback(self, **feedback: Unpack[Feedback]) -> None:
         """Tell DoiT whether an answer of Ava was good. Only for answers that are kept (ephemeral false), and only when
         the user gave an opinion."""
         ...
 
     @delete("/ava/v1/deleteConversation")
-    async def delete_ava_conversation(
-        self, *, conversationId: Annotated[str, "Which one.", Length(1, 500)]
-    ) -> None:
+    async def delete_ava_conversation(self, *, conversationId: Annotated[str, "Which one.", Length(1, 500)]) -> None:
         """Delete a conversation with Ava. This cannot be undone: ask first."""
         ...

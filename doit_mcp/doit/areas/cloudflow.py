@@ -3,12 +3,14 @@
 from collections.abc import AsyncGenerator
 from typing import Annotated, Required, TypedDict, Unpack
 
-from ...protocol.schema import JsonObject, Length
-from ..operation import Area, get, post
+from ...protocol.schema import JsonObject, Length, Range
+from ..errors import ApiError
+from ..operation import Area, get, offers, post
 from ..params import Id, MaxResults, PageToken
 from ..records import Page
 
 Question = Annotated[str, "What to change, in plain words.", Length(1, 20_000)]
+Rows = Annotated[MaxResults, Range(1, 500)]
 Conversation = Annotated[str, "Goes on with the conversation of an earlier answer; a new one, if left out."]
 
 
@@ -38,6 +40,12 @@ class TemplateDetails(TypedDict, total=False):
     updateTime: Annotated[str, "RFC 3339."]
 
 
+class Started(TypedDict, total=False):
+    """A run that began."""
+
+    executionLink: Annotated[str, "Where people see how it goes."]
+
+
 class Refinement(TypedDict, total=False):
     """What to change about a flow, or what a new one should do."""
 
@@ -50,14 +58,14 @@ class Cloudflow(Area):
 
     @get("/cloudflow/v1/flows", items="items")
     async def list_cloudflows(
-        self, *, maxResults: MaxResults = None, pageToken: PageToken = None
+        self, *, maxResults: Rows = None, pageToken: PageToken = None
     ) -> Annotated[JsonObject, FlowPage]:
         """List the CloudFlow automations: what each does, what starts it, when it ran and how that ended."""
         ...
 
     @get("/cloudflow/v1/templates", items="items")
     async def list_cloudflow_templates(
-        self, *, maxResults: MaxResults = None, pageToken: PageToken = None
+        self, *, maxResults: Rows = None, pageToken: PageToken = None
     ) -> Annotated[JsonObject, TemplatePage]:
         """List the templates from which CloudFlow automations can be made."""
         ...
@@ -68,6 +76,24 @@ class Cloudflow(Area):
     ) -> Annotated[JsonObject, TemplateDetails]:
         """Show one CloudFlow template with its instructions."""
         ...
+
+    @post(
+        "/cloudflow/v1/trigger/{flowId}", whole="payload", title="Trigger CloudFlow", destroys=True, outward=True
+    )
+    async def _trigger(self, *, flowId: Id, payload: JsonObject) -> JsonObject: ...
+
+    @offers(_trigger)
+    async def trigger_cloud_flow(
+        self,
+        *,
+        flowID: Annotated[str, "Id of the flow, as list_cloudflows shows it; never a URL.", Length(1, 1500)],
+        requestBodyJson: Annotated[JsonObject | None, "What the flow's webhook gets."] = None,
+    ) -> Annotated[JsonObject, Started]:
+        """Run a published CloudFlow automation that starts with a webhook. It acts on cloud accounts: only when the
+        user asks for it. It answers at once with a link; list_cloudflows shows how the run ended."""
+        if "/" in flowID or "%" in flowID:
+            raise ApiError("flowID: give the flow's id alone, not a URL", kind="argument")
+        return await self._trigger(flowId=flowID.strip(), payload=requestBodyJson or {})
 
     @post("/cloudflow/v1/flows/actions/build", stream=True)
     def build_cloud_flow(self, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:

@@ -127,7 +127,7 @@ class Labels(Area):
         """List what bears a label: kind and id of each report, budget, alert, allocation, metric or annotation."""
         ...
 
-    @post("/analytics/v1/labels/{id}/assignments")
+    @post("/analytics/v1/labels/{id}/assignments", destroys=True)
     async def assign_objects_to_label(self, *, id: LabelId, **assignment: Unpack[Assignment]) -> JsonObject:
         """Put a label on resources, or take it off them, several at once."""
         ...

@@ -1,0 +1,118 @@
+"""Receipts of writes: clients that got no answer in time call again, and nothing must be done twice for that."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+LIFE_S = 120.0
+"""ChatGPT gives up after about 60 seconds and calls again at once."""
+PER_OWNER, TOTAL = 100, 10_000
+MOST_BYTES = 256 << 10
+"""Of one answer that is kept; of a larger one it is only known that it was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A write that ended so many *seconds* ago. *done* is False where it is not known what became of it; *answer* is
+    what it gave, b"" where that is not known or too large to keep."""
+
+    answer: bytes
+    done: bool
+    seconds: float
+
+
+class Receipts(Protocol):
+    """Where receipts are kept, by their owner and by a key that stands for one write."""
+
+    async def claim(self, owner: str, key: str) -> Receipt | None:
+        """None: the write is the caller's to do, who must settle it. Else it was done a short while ago; one that is
+        being done is waited for."""
+
+    async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None:
+        """The claimed write gave *answer*; None: it has surely not been done. Not *known*: it may have been."""
+
+    async def forget(self, owner: str, group: str) -> None:
+        """What was done no longer stands: forget the owner's receipts whose keys begin with *group*."""
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: float = 0.0
+    answer: bytes = b""
+    done: bool = False
+
+
+class MemoryReceipts:
+    """Receipts in this process. The oldest make room: first the owner's own, then anybody's."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        life: float = LIFE_S,
+        per_owner: int = PER_OWNER,
+        total: int = TOTAL,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        self._clock, self._life = clock, life
+        self._per_owner, self._total, self._most = per_owner, total, most_bytes
+        # Oldest first: a write moves to the young end when it is done.
+        self._entries: dict[tuple[str, str], _Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    async def claim(self, owner: str, key: str) -> Receipt | None:
+        """The receipt, or None for who has to do it."""
+        while True:
+            self._forget_old()
+            entry = self._entries.get((owner, key))
+            if entry is None:
+                self._make_room(owner)
+                self._entries[owner, key] = _Entry()
+                return None
+            if entry.settled.is_set():
+                return Receipt(entry.answer, entry.done, self._clock() - entry.ended)
+            await entry.settled.wait()
+
+    async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None:
+        """Keep the answer, or give the write free; wakes those who wait."""
+        entry = self._entries.pop((owner, key), None)
+        if entry is None:
+            return
+        if answer is not None:
+            entry.ended, entry.done = self._clock(), known
+            entry.answer = answer if known and len(answer) <= self._most else b""
+            self._entries[owner, key] = entry
+        entry.settled.set()
+
+    async def forget(self, owner: str, group: str) -> None:
+        """Forget what is settled; what is being done stays."""
+        for whose, key in list(self._entries):
+            if whose == owner and key.startswith(group) and self._entries[whose, key].settled.is_set():
+                del self._entries[whose, key]
+
+    def _forget_old(self) -> None:
+        ended = self._clock() - self._life
+        for place, entry in list(self._entries.items()):
+            if entry.settled.is_set():
+                if entry.ended > ended:
+                    return
+                del self._entries[place]
+
+    def _make_room(self, owner: str) -> None:
+        own = [place for place in self._entries if place[0] == owner]
+        if len(own) >= self._per_owner:
+            self._drop_one(own)
+        elif len(self._entries) >= self._total:
+            self._drop_one(list(self._entries))
+
+    def _drop_one(self, places: list[tuple[str, str]]) -> None:
+        """Forget the oldest of *places* that is done; if none is, one that is being done is no longer waited for."""
+        place = next((one for one in places if self._entries[one].settled.is_set()), places[0])
+        self._entries.pop(place).settled.set()

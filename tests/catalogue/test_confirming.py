@@ -1,0 +1,197 @@
+"""Confirming: which tools ask, what the user sees, and that a no is a no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from doit_mcp.catalogue.call import Question
+from doit_mcp.catalogue.confirming import KEY, Reader, confirms, message, question, reader_of
+from doit_mcp.catalogue.registry import own_tools
+from doit_mcp.catalogue.tools import Content, Tool, ToolError
+from doit_mcp.doit.errors import ApiError
+from doit_mcp.protocol.jsonrpc import JsonObject
+from doit_mcp.protocol.schema import Checker
+from tests.doit.recorder import Recorder
+
+from .caller import TOOLS, Caller
+
+BUDGET = {"id": "b1", "name": "Data team", "amount": 1000, "currency": "USD", "currentUtilization": 12.5}
+ASKING = [tool for tool in own_tools() if confirms(tool)]
+
+
+class Asked(Caller):
+    """A caller whose user can be asked, and answers so."""
+
+    def __init__(self, api: Recorder, action: str = "accept") -> None:
+        super().__init__(api)
+        self.action = action
+        self.questions: list[Question] = []
+
+    def can_ask(self, question: Question) -> bool:
+        return question.method == "elicitation/create" and question.params["mode"] == "form"
+
+    async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
+        self.questions += questions.values()
+        assert list(questions) == [KEY]
+        return {KEY: {"action": self.action, "content": {}}}
+
+    @property
+    def text(self) -> str:
+        (asked,) = self.questions
+        return str(asked.params["message"])
+
+
+async def run(name: str, caller: Caller, **arguments: Any) -> Any:
+    tool = TOOLS[name]
+    assert tool.problems(arguments) == []
+    return await tool.run(caller, arguments)
+
+
+def methods(api: Recorder) -> list[str]:
+    return [request.method for request in api.requests]
+
+
+def test_what_asks() -> None:
+    asking = {tool.name for tool in ASKING}
+    deleting = {tool.name for tool in own_tools() if tool.name.startswith(("delete_", "cancel_", "archive_"))}
+    assert deleting <= asking
+    assert asking >= {
+        *("update_resource_permissions", "invite_user", "update_user", "delete_user", "create_contract"),
+        *("activate_contract", "update_contract_template", "send_datahub_events", "upload_datahub_csv"),
+        *("create_asset", "update_asset", "trigger_cloud_flow"),
+    }
+    assert not asking & {"create_budget", "update_budget", "create_ticket", "create_label", "refine_cloudflow"}
+    assert not any(not tool.writes for tool in ASKING)
+
+
+@pytest.mark.parametrize("tool", ASKING, ids=lambda tool: tool.name)
+def test_what_is_there_is_read_by_a_tool_that_reads(tool: Any) -> None:
+    """And whatever is shown, the question is one that every client can put."""
+    named = {one.name: one for one in own_tools()}
+    reader = reader_of(tool, named)
+    assert reader is None or not reader.tool.writes
+    asked = question(message(tool, {"id": "x"}, None))
+    assert asked.sealed and asked.params["mode"] == "form" and asked.params["message"].startswith(f"{tool.title}?\n")
+    assert Checker(asked.params["requestedSchema"]).problems({}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [
+        ("delete_budget", "get_budget"),
+        ("delete_report", "get_report_config"),
+        ("delete_custom_theme", "get_theme"),
+        ("update_resource_permissions", "get_resource_permissions"),
+        ("delete_user", "list_users"),
+        ("update_user", "list_users"),
+        ("cancel_contract", "get_contract"),
+        ("update_asset", "get_asset"),
+        ("update_customer", "get_customer"),
+        ("delete_datahub_dataset", "get_datahub_dataset"),
+        ("invite_user", None),
+        ("create_contract", None),
+        ("delete_datahub_datasets", None),
+    ],
+)
+def test_who_reads_what_is_there(name: str, reader: str | None) -> None:
+    found = reader_of(TOOLS[name], TOOLS)
+    assert (found.tool.name if found else None) == reader
+
+
+async def test_an_accepted_deletion_is_made_after_showing_what_goes() -> None:
+    api = Recorder(BUDGET, None)
+    caller = Asked(api)
+    assert await run("delete_budget", caller, id="b1") == {"status": "completed"}
+    assert methods(api) == ["GET", "DELETE"]
+    assert caller.text.splitlines() == [
+        "Delete budget?",
+        "What is deleted cannot be brought back.",
+        "About:",
+        "- id: b1",
+        "- name: Data team",
+        "- amount: 1000",
+        "- currency: USD",
+        "Accept to go on. Decline, and everything stays as it is.",
+    ]
+
+
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+async def test_a_no_is_a_no(action: str) -> None:
+    api = Recorder(BUDGET)
+    with pytest.raises(ToolError, match="Nothing was changed: the user did not agree to delete_budget"):
+        await run("delete_budget", Asked(api, action), id="b1")
+    assert methods(api) == ["GET"]
+
+
+async def test_a_change_is_shown_against_what_is_there() -> None:
+    api = Recorder({"users": [{"id": "u2"}, {"id": "u1", "email": "ann@acme.example", "roleId": "viewer"}]}, {})
+    caller = Asked(api)
+    await run("update_user", caller, id="u1", roleId="admin", firstName="Ann")
+    assert "- email: ann@acme.example" in caller.text
+    assert "Change:\n- roleId: viewer → admin\n- firstName: Ann" in caller.text
+    assert methods(api) == ["GET", "PATCH"]
+
+
+async def test_what_reaches_outside_is_said() -> None:
+    caller = Asked(Recorder({}))
+    await run("invite_user", caller, email="bob@acme.example")
+    assert "outside of your DoiT account" in caller.text and "With:\n- email: bob@acme.example" in caller.text
+
+
+async def test_what_is_not_there_is_not_asked_about() -> None:
+    caller = Asked(Recorder(ApiError("no such budget", kind="missing", status=404)))
+    with pytest.raises(ApiError):
+        await run("delete_budget", caller, id="b1")
+    assert caller.questions == []
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "fault", "network"])
+async def test_what_cannot_be_read_is_asked_about_without(kind: Any) -> None:
+    api = Recorder(ApiError("", kind=kind), {})
+    caller = Asked(api)
+    await run("delete_budget", caller, id="b1")
+    assert "- id: b1" in caller.text and methods(api) == ["GET", "DELETE"]
+
+
+async def test_who_cannot_be_asked_is_not_and_nothing_is_read_for_it() -> None:
+    api = Recorder(None)
+    await run("delete_budget", Caller(api), id="b1")
+    assert methods(api) == ["DELETE"]
+
+
+async def test_a_trial_is_not_asked_about() -> None:
+    caller = Asked(Recorder({}))
+    await run("resend_invite", caller, id="u1", dryRun=True)
+    assert caller.questions == []
+    await run("resend_invite", caller, id="u1", dryRun=False)
+    assert len(caller.questions) == 1
+
+
+async def test_what_is_shown_is_short_and_visible() -> None:
+    tool = TOOLS["create_contract"]
+    shown = message(tool, {f"field{n}": "x\u202e\n y" * 500 for n in range(50)} | {"rows": [{}] * 9}, None)
+    assert len(shown) < 5_000 and "\u202e" not in shown and "- and 31 more" in shown
+    assert "rows: 9 entries" in message(tool, {"rows": [{}] * 9}, None)
+
+
+async def test_what_changes_by_itself_is_no_part_of_the_question() -> None:
+    """So that it is the same question when the request comes again with the answer."""
+    first, second = (
+        message(TOOLS["delete_budget"], {"id": "b1"}, {**BUDGET, "currentUtilization": used}) for used in (1, 2)
+    )
+    assert first == second and question(first).digest == question(second).digest
+    assert question(first).digest != question(message(TOOLS["delete_budget"], {"id": "b2"}, BUDGET)).digest
+
+
+async def test_what_cannot_be_told_by_the_arguments_or_is_no_object_is_not_shown() -> None:
+    async def blocks(call: Any, arguments: JsonObject) -> Content:
+        return Content([{"type": "text", "text": "x"}])
+
+    api = Recorder()
+    assert await Reader(TOOLS["get_datahub_dataset"]).current(Caller(api), {"id": "x"}) is None
+    assert api.requests == []
+    picture = Tool("get_picture", "Get picture", "Shows.", {"type": "object", "properties": {}}, blocks)
+    assert await Reader(picture).current(Caller(api), {}) is None

@@ -1,0 +1,69 @@
+"""The customer's own insights, flows that are triggered, and their connections, against the sandbox's API."""
+
+from __future__ import annotations
+
+import pytest
+
+from doit_mcp.doit.errors import ApiError
+
+from .conftest import Ask
+
+OWN = {"sourceID": "public-api", "insightKey": "idle-things"}
+INSIGHT = {
+    **{"key": "idle-things", "title": "Idle things", "shortDescription": "Nobody uses them"},
+    **{"cloudProvider": "aws", "categories": ["FinOps"]},
+}
+RESOURCE = {
+    **{"resourceId": "i-1", "cloudProvider": "aws", "account": "123456789012", "resultType": "potential_daily_savings"},
+    "result": {"value": 4.5},
+}
+
+
+async def test_life_of_an_insight(ask: Ask) -> None:
+    assert (await ask("post_insight_result", **INSIGHT))["displayStatus"] == "actionable"
+    made = await ask("post_insight_resource_results", **OWN, resourceResults=[RESOURCE])
+    assert [row["resourceId"] for row in made["resourceResults"]] == ["i-1"]
+    listed = await ask("list_optimization_recommendations", source=["public-api"], category=["FinOps", "Security"])
+    row = next(one for one in listed["insights"] if one["key"] == "idle-things")
+    assert row["potentialDailySavings"] == 4.5
+    where = {"source": row["source"], "key": row["key"]}
+    assert (await ask("get_insight_resources", **where))["rowCount"] == 1
+    done = await ask("update_insight_status", key="idle-things", status="dismissed")
+    assert done == {"success": True, **where, "status": "dismissed"}
+    assert (await ask("get_insight", **where))["displayStatus"] == "dismissed"
+    assert await ask("delete_insight_result", **OWN) == {"status": "completed"}
+    with pytest.raises(ApiError) as caught:
+        await ask("get_insight", **where)
+    assert caught.value.kind == "missing"
+
+
+async def test_a_batch_says_what_failed_and_is_deleted_by_key(ask: Ask) -> None:
+    batch = [{**INSIGHT, "key": "batch", "resourceResults": [RESOURCE]}]
+    assert await ask("post_insight_results", results=batch) == {"failures": [], "rowCount": 0}
+    assert (await ask("get_insight", source="public-api", key="batch"))["summary"]["potentialDailySavings"] == 4.5
+    assert await ask("delete_insight_results", insightKey="batch") == {"status": "completed"}
+
+
+async def test_a_flow_is_triggered_once_at_a_time(ask: Ask) -> None:
+    flow = (await ask("list_cloudflows"))["items"][0]["id"]
+    started = await ask("trigger_cloud_flow", flowID=flow, requestBodyJson={"flowId": "kept"})
+    assert started["executionLink"].startswith("https://")
+    with pytest.raises(ApiError) as caught:
+        await ask("trigger_cloud_flow", flowID=flow)
+    assert caught.value.kind == "conflict"
+
+
+async def test_life_of_a_connection(ask: Ask) -> None:
+    made = await ask("create_cloudflow_connection", name="New", awsConfig={"roleName": "r"})
+    changed = await ask("update_cloudflow_connection", connectionId=made["connectionId"], enabled=False)
+    assert (changed["name"], changed["enabled"]) == ("New", False)
+    rows = (await ask("list_cloudflow_connections"))["items"]
+    assert made["connectionId"] in {row["connectionId"] for row in rows}
+    await ask("delete_cloudflow_connection", connectionId=made["connectionId"])
+    with pytest.raises(ApiError) as caught:
+        await ask("get_cloudflow_connection", connectionId=made["connectionId"])
+    assert caught.value.kind == "missing"
+    used = next(row for row in rows if row["name"] == "Production accounts")
+    with pytest.raises(ApiError) as caught:
+        await ask("delete_cloudflow_connection", connectionId=used["connectionId"])
+    assert caught.value.kind == "conflict"

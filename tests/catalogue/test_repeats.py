@@ -1,0 +1,208 @@
+"""Writes that come twice: done once, unless they surely were not done, or something was changed in between."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from doit_mcp.catalogue.call import Interrupted
+from doit_mcp.catalogue.receipts import MemoryReceipts, Receipts
+from doit_mcp.catalogue.registry import own_tools
+from doit_mcp.catalogue.repeats import NOTE, once
+from doit_mcp.catalogue.tools import Content, Tool, ToolError
+from doit_mcp.doit.errors import ApiError
+from tests.doit.recorder import Recorder
+
+from .caller import TOOLS, Caller
+
+LABEL = {"name": "n", "color": "blue"}
+
+
+class Twice:
+    """Callers over one API and one store of receipts."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.api = Recorder(*answers)
+        self.receipts: Receipts = MemoryReceipts()
+
+    def caller(self, owner: str = "o") -> Caller:
+        made = Caller(self.api)
+        made.receipts, made.owner = self.receipts, owner
+        return made
+
+    async def __call__(self, tool: str | Tool, owner: str = "o", **arguments: Any) -> Any:
+        tool = TOOLS[tool] if isinstance(tool, str) else tool
+        return await tool.run(self.caller(owner), arguments)
+
+    @property
+    def sent(self) -> list[str]:
+        return [request.method for request in self.api.requests]
+
+
+async def test_the_second_is_answered_with_the_first_ones_result() -> None:
+    call = Twice({"id": "l1"})
+    first = await call("create_label", **LABEL)
+    again = await call("create_label", **dict(reversed(LABEL.items())))
+    assert first == {"id": "l1"} and again.pop(NOTE).startswith("This is the answer of the same call 1 seconds ago")
+    assert again == first and call.sent == ["POST"]
+
+
+async def test_other_arguments_and_other_people_are_other_writes() -> None:
+    call = Twice({"id": "l1"})
+    await call("create_label", **LABEL)
+    await call("create_label", **LABEL | {"name": "m"})
+    await call("create_label", "another", **LABEL)
+    assert call.sent == ["POST"] * 3
+
+
+async def test_another_customer_is_another_write() -> None:
+    call = Twice({"id": "l1"})
+    await call("create_label", **LABEL)
+    call.api.tenant = "other"
+    await call("create_label", **LABEL)
+    assert call.sent == ["POST"] * 2
+
+
+async def test_reads_are_repeated() -> None:
+    call = Twice({"labels": []})
+    await call("list_labels")
+    await call("list_labels")
+    assert call.sent == ["GET", "GET"]
+
+
+@pytest.mark.parametrize("kind", ["argument", "refused", "forbidden", "missing", "conflict", "rate", "network"])
+async def test_what_surely_was_not_done_may_be_repeated(kind: Any) -> None:
+    call = Twice(ApiError("", kind=kind), {"id": "l1"})
+    with pytest.raises(ApiError):
+        await call("create_label", **LABEL)
+    assert await call("create_label", **LABEL) == {"id": "l1"}
+
+
+@pytest.mark.parametrize("kind", ["fault", "timeout", "network", "answer"])
+async def test_what_may_have_been_done_is_not_repeated(kind: Any) -> None:
+    call = Twice(ApiError("", kind=kind, maybe_applied=True), {"id": "l1"})
+    with pytest.raises(ApiError):
+        await call("create_label", **LABEL)
+    with pytest.raises(ToolError, match="not known whether that took effect.*Check the current state first"):
+        await call("create_label", **LABEL)
+    assert call.sent == ["POST"]
+
+
+async def test_what_was_changed_in_between_makes_it_another_write() -> None:
+    """Create, delete, create: the second creation is meant."""
+    call = Twice({"id": "l1"})
+    await call("create_label", **LABEL)
+    await call("delete_label", id="l1")
+    await call("create_label", **LABEL)
+    assert call.sent == ["POST", "DELETE", "POST"]
+
+
+async def test_back_and_forth_is_done_each_time() -> None:
+    call = Twice({"id": "b"})
+    for amount in (5, 6, 5):
+        assert NOTE not in await call("update_budget", id="b", amount=amount)
+    assert NOTE in await call("update_budget", id="b", amount=5)
+    assert call.sent == ["PATCH"] * 3
+
+
+async def test_another_creation_in_between_changes_nothing() -> None:
+    call = Twice({"id": "l1"})
+    for name in ("n", "m", "n"):
+        await call("create_label", **LABEL | {"name": name})
+    assert call.sent == ["POST"] * 2
+
+
+def made(run: Any, **more: Any) -> Tool:
+    return once(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True, **more))
+
+
+async def test_the_second_waits_for_the_first() -> None:
+    go, ran = asyncio.Event(), []
+
+    async def run(call: Any, arguments: Any) -> Any:
+        ran.append(1)
+        await go.wait()
+        return {"id": 1}
+
+    call, tool = Twice(), made(run)
+    both = [asyncio.ensure_future(call(tool)) for _ in range(2)]
+    while not ran:
+        await asyncio.sleep(0)
+    go.set()
+    first, second = await asyncio.gather(*both)
+    assert first == {"id": 1} and second["id"] == 1 and NOTE in second and ran == [1]
+
+
+async def test_a_write_whose_caller_left_is_unknown() -> None:
+    started = asyncio.Event()
+
+    async def run(call: Any, arguments: Any) -> Any:
+        started.set()
+        await asyncio.Event().wait()
+
+    call, tool = Twice(), made(run)
+    running = asyncio.ensure_future(call(tool))
+    await started.wait()
+    waiting = asyncio.ensure_future(call(tool))
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    with pytest.raises(ToolError, match="not known"):
+        await waiting
+
+
+@pytest.mark.parametrize("failure", [ToolError("no"), Interrupted("later")])
+async def test_what_ended_before_it_did_anything_may_be_repeated(failure: Exception) -> None:
+    async def run(call: Any, arguments: Any) -> Any:
+        raise failure
+
+    call, tool = Twice(), made(run)
+    for _ in range(2):
+        with pytest.raises(type(failure), match=str(failure)):
+            await call(tool)
+
+
+async def test_a_fault_of_ours_leaves_it_unknown() -> None:
+    async def run(call: Any, arguments: Any) -> Any:
+        raise RuntimeError("ours")
+
+    call, tool = Twice(), made(run)
+    with pytest.raises(RuntimeError):
+        await call(tool)
+    with pytest.raises(ToolError, match="not known"):
+        await call(tool)
+
+
+async def test_blocks_come_again_with_a_note() -> None:
+    async def run(call: Any, arguments: Any) -> Any:
+        return Content([{"type": "text", "text": "made"}], structured={"id": 1})
+
+    call, tool = Twice(), made(run)
+    await call(tool)
+    again = await call(tool)
+    assert again.blocks[0] == {"type": "text", "text": "made"} and "nothing was done again" in again.blocks[1]["text"]
+    assert again.structured == {"id": 1}
+
+
+async def test_a_result_too_large_to_keep_is_a_short_one() -> None:
+    async def run(call: Any, arguments: Any) -> Any:
+        return {"text": "x" * 10}
+
+    call, tool = Twice(), made(run)
+    call.receipts = MemoryReceipts(most_bytes=5)
+    await call(tool)
+    again = await call(tool)
+    assert again.keys() == {"status", NOTE} and again["status"] == "completed"
+
+
+async def test_text_that_is_no_unicode_is_refused_by_the_request() -> None:
+    with pytest.raises(ApiError, match="Unicode"):
+        await Twice()("delete_label", id="\ud800")
+
+
+def test_answers_given_again_fit_the_schemas() -> None:
+    for tool in own_tools():
+        if tool.writes:
+            assert tool.result_problems({"status": "completed", NOTE: "again"}) == []
