@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from doit_mcp.catalogue.call import CannotAsk, NoAnswer, Question
 from doit_mcp.protocol.inbound import Caller
-from doit_mcp.protocol.jsonrpc import Response
+from doit_mcp.protocol.jsonrpc import Request, Response
 from doit_mcp.protocol.revisions import NEWEST_HANDSHAKE
-from doit_mcp.server.asking import Nobody, OnStream
+from doit_mcp.server.asking import Before, ByRetry, InputRequired, Nobody, OnStream
 from doit_mcp.server.sessions import Session
 
 ROOTS = Question("roots/list")
@@ -70,3 +72,30 @@ async def test_a_cancelled_call_forgets_its_question() -> None:
 async def test_where_nobody_is() -> None:
     with pytest.raises(CannotAsk):
         await Nobody().ask({"one": ROOTS})
+
+
+def enveloped(before: Before, **responses: Any) -> ByRetry:
+    return ByRetry(Request(1, "tools/call", {"inputResponses": responses}), before)
+
+
+async def test_an_open_question_takes_any_answer_that_comes() -> None:
+    answers = await enveloped(Before(), one={"roots": []}).ask({"one": ROOTS})
+    assert answers == {"one": {"roots": []}}
+
+
+async def test_a_sealed_question_takes_an_answer_only_after_just_it_was_put() -> None:
+    """R6: an answer that comes by itself, or to another question, is none."""
+    asked = Question("roots/list", {"_meta": {"n": 1}}, sealed=True)
+    other = replace(asked, params={"_meta": {"n": 2}})
+    for before in (Before(), Before(shown={"one": other.digest}), Before(known={"one": {"roots": []}})):
+        with pytest.raises(InputRequired):
+            await enveloped(before, one={"roots": []}).ask({"one": asked})
+    put = Before().after({}, {"one": asked})
+    assert await enveloped(put, one={"roots": []}).ask({"one": asked}) == {"one": {"roots": []}}
+
+
+def test_what_is_asked_anew_is_no_longer_answered() -> None:
+    asked = Question("roots/list", sealed=True)
+    before = Before({"one": {"roots": []}, "two": {"roots": []}}, {"one": "old"})
+    after = before.after({"three": {}}, {"one": asked, "four": ROOTS})
+    assert after == Before({"two": {"roots": []}, "three": {}}, {"one": asked.digest})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -105,3 +106,32 @@ async def test_search_says_the_same_as_text_and_as_structure(revision: Revision)
     assert [hit["id"] for hit in said["results"]] == ["budget:b1"]
     assert found.get("structuredContent", said) == said
     assert ("structuredContent" in found) == revision.has("structured")
+
+
+def test_the_first_512_characters_say_where_to_begin_and_how_to_reach_the_rest() -> None:
+    """Some clients read no more (clients 1.4); every tool that is named is there."""
+    offer = product()(Selection(), False)
+    first = offer.instructions[:512]
+    for word in ("costs", "budgets", "anomalies", "invoices", "get_cloud_overview", "find_operation", "call_operation"):
+        assert word in first
+    assert len(offer.instructions) <= 1_500
+    listed = {tool.name for tool in offer.tools}
+    named = {word for word in re.findall(r"[a-z]+(?:_[a-z]+)+", offer.instructions)}
+    assert named <= listed
+
+
+def test_one_index_serves_all_offers_that_run_the_same() -> None:
+    offers = product()
+    finders = {
+        chosen: offers(chosen, False).tool_named["find_operation"]
+        for chosen in (Selection(), Selection(frozenset({"labels"})), Selection(readonly=True))
+    }
+    usual, labels, reading = finders.values()
+    assert usual is labels and usual is not reading
+
+
+@pytest.mark.parametrize("toolset", ["core", "all", "discovery", "labels"])
+def test_everything_runs_on_every_path(toolset: str) -> None:
+    offer = product()(Selection(frozenset({toolset})), False)
+    everything = product()(Selection(frozenset({"all"})), False)
+    assert offer.tool_named.keys() == everything.tool_named.keys() and not everything.unlisted

@@ -1,0 +1,112 @@
+"""What the lists of tools cost a client's model: token counts by o200k, and their table in README."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from doit_mcp.catalogue.selection import Selection
+from doit_mcp.catalogue.tools import Tool
+from doit_mcp.server.product import product
+from doit_mcp.server.tools import described
+
+README = Path(__file__).resolve().parent.parent / "README.rst"
+BEGIN, END = ".. tokens: written by scripts/tokens --write\n", "\n.. tokens: end\n"
+PATHS = {"": "/mcp", "discovery": "/mcp/x/discovery", "all": "/mcp/x/all"}
+LARGEST = 10
+
+Count = Callable[[str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one list costs: as it is sent, and in names, descriptions and input schemas alone, which models see."""
+
+    path: str
+    tools: int
+    sent: int
+    seen: int
+
+
+def tokenizer() -> Count:
+    """Counts tokens by o200k."""
+    with warnings.catch_warnings():
+        # It reads its own files in a way that Python will drop one day; nothing is wrong with what it reads.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        encoding = importlib.import_module("bpe_openai").get_encoding("o200k_base")
+    return lambda text: len(encoding.encode(text))
+
+
+def listed(toolset: str) -> tuple[Tool, ...]:
+    """The tools that a path lists; "" for the usual ones."""
+    return product()(Selection(frozenset({toolset} if toolset else ())), False).tools
+
+
+def sent(tool: Tool) -> str:
+    """A tool as it is listed."""
+    return orjson.dumps(described(tool)).decode()
+
+
+def seen(tool: Tool) -> str:
+    """Of a tool what clients put before their model, and what they limit."""
+    shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
+    return orjson.dumps(shown).decode()
+
+
+def costs(count: Count) -> list[Cost]:
+    """What each path costs."""
+    return [
+        Cost(path, len(tools), sum(count(sent(tool)) for tool in tools), sum(count(seen(tool)) for tool in tools))
+        for path, tools in ((path, listed(toolset)) for toolset, path in PATHS.items())
+    ]
+
+
+def largest(count: Count) -> list[tuple[str, int]]:
+    """The tools whose definitions cost most."""
+    sizes = [(tool.name, count(seen(tool))) for tool in listed("all")]
+    return sorted(sizes, key=lambda one: -one[1])[:LARGEST]
+
+
+def table(found: Sequence[Cost]) -> str:
+    """The costs as a table of reStructuredText."""
+    rows = [("Path", "Tools", "Tokens of tools/list", "of that names, descriptions, arguments")]
+    rows += [(f"``{one.path}``", f"{one.tools}", f"{one.sent:,}", f"{one.seen:,}") for one in found]
+    lines = "".join("   " + ",".join(f'"{cell}"' for cell in row) + "\n" for row in rows)
+    return f".. csv-table::\n   :header-rows: 1\n   :widths: 30 12 28 30\n\n{lines}"
+
+
+def rewritten(text: str, found: Sequence[Cost]) -> str:
+    """README with its table of tokens written anew. Raises ValueError if it has no markers."""
+    head, begins, rest = text.partition(BEGIN)
+    _, ends, tail = rest.partition(END)
+    if not begins or not ends:
+        raise ValueError("README.rst has no markers for the table of tokens")
+    return f"{head}{BEGIN}\n{table(found)}{END}{tail}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the counts; with --write put them into README as well."""
+    parser = argparse.ArgumentParser(prog="scripts/tokens", description="Count the tokens of the lists of tools.")
+    parser.add_argument("--write", action="store_true", help="put the counts into README.rst")
+    options = parser.parse_args(arguments)
+    count = tokenizer()
+    found = costs(count)
+    for one in found:
+        print(f"{one.path:18} {one.tools:4} tools {one.sent:7,} tokens, seen by models {one.seen:7,}")
+    print("Largest definitions:")
+    for name, tokens in largest(count):
+        print(f"  {name:36} {tokens:6,}")
+    if options.write:
+        README.write_text(rewritten(README.read_text("utf-8"), found), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
