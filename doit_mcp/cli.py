@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import fields, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__, log
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .sandbox.world import World
 
 # What may not be seen in a list of processes comes from the environment alone.
-SECRETS = frozenset({"exchange_secret", "api_key"})
+SECRETS = frozenset({"exchange_secret", "api_key", "redis_url"})
 WORLD_PORT = 8081
 # MCP Inspector's web page, which people run beside the sandbox.
 INSPECTOR = ("http://localhost:6274", "http://127.0.0.1:6274")
@@ -107,6 +108,11 @@ def _bound(settings: Settings) -> socket.socket:
         raise BadSettings([f"Cannot listen on {settings.host} port {settings.port}: {reason}."]) from failure
 
 
+def _check_redis(settings: Settings) -> None:
+    if settings.redis_url and find_spec("redis") is None:
+        raise BadSettings(["DOIT_MCP_REDIS_URL needs the extra redis: pip install 'doit-mcp[redis]'"])
+
+
 async def serve(settings: Settings, options: argparse.Namespace) -> None:
     """The server, until it is told to stop."""
     if not settings.exchange_secret:
@@ -116,6 +122,7 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
                 " To try the server without any account, run: python -m doit_mcp sandbox"
             ]
         )
+    _check_redis(settings)
     from .web.serve import running, stopped
     from .web.site import site
 
@@ -141,6 +148,7 @@ async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
     from .web.serve import address, running, stopped
     from .web.site import site
 
+    _check_redis(settings)
     if settings.host not in LOOPBACK:
         raise BadSettings([f"DOIT_MCP_HOST: the sandbox listens on {LOOPBACK[0]} only: its passwords are published."])
     if options.auto_approve is not None and user_by_email(options.auto_approve) is None:

@@ -16,6 +16,10 @@ AUTHORITY = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 HOST = re.compile(AUTHORITY)
 ORIGIN = re.compile(rf"https?://{AUTHORITY}")
 URL = re.compile(rf"https?://{AUTHORITY}(?:/[!$&-;=@-Z_a-z~%]*)?")
+# With or without user and password; behind the host the number of a database.
+REDIS = re.compile(
+    rf"rediss?://(?:[^@/\s?#]*@)?{AUTHORITY}(?:/[0-9]{{0,4}})?|unix://(?:[^@/\s?#]*@)?/[^\s?#]+(?:\?db=[0-9]{{1,4}})?"
+)
 
 
 class BadSettings(Exception):
@@ -140,6 +144,12 @@ class Settings:
         metadata={"env": "DOIT_MCP_DRAIN_S", "least": 0, "most": 300,
                   "help": "Seconds that running calls get to finish at shutdown"},
     )
+    redis_url: str = field(
+        default="",
+        repr=False,
+        metadata={"env": "DOIT_MCP_REDIS_URL", "redis": True,
+                  "help": "Redis through which several replicas share state; everything is in memory unless set"},
+    )
     log_level: str = field(
         default="info",
         metadata={"env": "DOIT_MCP_LOG_LEVEL", "of": ("debug", "info", "warning", "error"),
@@ -195,6 +205,8 @@ class Settings:
 def _parsed(text: str, rules: Mapping[str, object], default: object) -> object:
     if rules.get("url"):
         return _url(text)
+    if rules.get("redis"):
+        return _redis(text)
     if isinstance(default, bool):
         return _switch(text)
     if isinstance(default, int):
@@ -214,6 +226,12 @@ def _url(text: str) -> str:
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("must be an https URL (plain http is for loopback addresses only)")
     return text.rstrip("/")
+
+
+def _redis(text: str) -> str:
+    if not REDIS.fullmatch(text) or _split(text) is None:
+        raise ValueError("must be a URL such as redis://:password@host:6379/0, rediss://host or unix:///path/to/socket")
+    return text
 
 
 def _split(text: str) -> SplitResult | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from doit_mcp.settings import LOOPBACK, WEB_CLIENTS, BadSettings, Settings
 
 VARIABLES = {item.metadata["env"]: item for item in fields(Settings)}
-SECRETS = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_API_KEY")
+SECRETS = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL")
 
 
 def problems(environment: dict[str, str]) -> list[str]:
@@ -56,6 +56,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_BODY_TIMEOUT_S", "7", 7),
     ("DOIT_MCP_KEEP_ALIVE_S", "8", 8),
     ("DOIT_MCP_DRAIN_S", "0", 0),
+    ("DOIT_MCP_REDIS_URL", "redis://:hush@redis:6379/1", "redis://:hush@redis:6379/1"),
     ("DOIT_MCP_LOG_LEVEL", "DEBUG", "debug"),
 ]
 
@@ -136,6 +137,30 @@ def test_urls_that_cannot_be(variable: str, text: str) -> None:
     assert len(problem) < 160 and "secret" not in problem
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "redis://host",
+        "rediss://user:p%40ss@host.example:6380/15",
+        "redis://[::1]:6379",
+        "unix:///run/redis.sock",
+        "unix://user:pass@/run/redis.sock?db=1",
+    ],
+)
+def test_addresses_of_redis(text: str) -> None:
+    assert Settings.from_environment({"DOIT_MCP_REDIS_URL": text}).redis_url == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["host", "http://host", "redis://", "redis://host:0", "redis://host:99999", "redis://host/x", "redis://:secret@",
+     "redis://host?ssl_cert_reqs=none", "unix://secret", "unix://", "redis://a b"],
+)
+def test_addresses_that_are_none_of_redis(text: str) -> None:
+    (problem,) = problems({"DOIT_MCP_REDIS_URL": text})
+    assert problem.startswith("DOIT_MCP_REDIS_URL must be a URL") and "secret" not in problem
+
+
 @pytest.mark.parametrize("host", LOOPBACK)
 def test_plain_http_is_for_loopback(host: str) -> None:
     url = f"http://[{host}]:1" if ":" in host else f"http://{host}:1"
@@ -196,7 +221,8 @@ def test_all_problems_come_at_once_and_in_order() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    found = Settings.from_environment(dict.fromkeys(SECRETS, "hush-hush"))
+    given = dict.fromkeys(SECRETS, "hush-hush") | {"DOIT_MCP_REDIS_URL": "redis://:hush-hush@host"}
+    found = Settings.from_environment(given)
     assert "hush-hush" not in repr(found) + str(found)
     assert (found.exchange_secret, found.api_key) == ("hush-hush", "hush-hush")
 

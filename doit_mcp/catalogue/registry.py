@@ -36,7 +36,10 @@ def composed() -> tuple[Tool, ...]:
             narrow="Ask for a smaller page (pageSize) or use a filter.",
         ),
         from_function(
-            get_savings_summary, area="insights", hint="How can we save money: all savings opportunities, ranked"
+            get_savings_summary,
+            area="insights",
+            hint="How can we save money: all savings opportunities, ranked",
+            slow=True,
         ),
         from_function(search, area="search", hint="Search reports, budgets, anomalies, invoices, tickets and more"),
         from_function(fetch, area="search", hint="Read one thing that search found, with its link"),
@@ -52,24 +55,41 @@ def about_costs() -> tuple[Tool, ...]:
     """The composed tools that ask for costs."""
     return (
         from_function(
-            get_cloud_overview, area="reports", hint="First look: total spend, top services, what is unusual"
+            get_cloud_overview,
+            area="reports",
+            hint="First look: total spend, top services, what is unusual",
+            slow=True,
         ),
-        keeping(from_function(cost_breakdown, area="reports", hint=hint_of("reports")), of_query),
+        keeping(from_function(cost_breakdown, area="reports", hint=hint_of("reports"), slow=True), of_query),
         keeping(
-            from_function(cost_trend, area="reports", hint="Spend over time, month by month, growth", narrow=PERIOD),
+            from_function(
+                cost_trend,
+                area="reports",
+                hint="Spend over time, month by month, growth",
+                narrow=PERIOD,
+                slow=True,
+            ),
             of_query,
         ),
         from_function(
-            compare_spend, area="reports", hint="Compare spend of two periods, this quarter and last", narrow=PERIOD
+            compare_spend,
+            area="reports",
+            hint="Compare spend of two periods, this quarter and last",
+            narrow=PERIOD,
+            slow=True,
         ),
         from_function(
             explain_cost_change,
             area="reports",
             hint="Why did the bill go up: cost drivers, what changed, price or usage, root cause of a cost increase",
             narrow="Ask for fewer drivers (top) or dimensions (by).",
+            slow=True,
         ),
         from_function(
-            forecast_spend, area="reports", hint="Forecast, projected bill, month-end estimate, budget overrun"
+            forecast_spend,
+            area="reports",
+            hint="Forecast, projected bill, month-end estimate, budget overrun",
+            slow=True,
         ),
         from_function(
             query_result,

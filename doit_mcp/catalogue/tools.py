@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 
 from ..doit import Doit
 from ..doit.operation import Operation, description_of
-from ..doit.records import Page
+from ..doit.records import Done, Page
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Checker, of_function, of_typed_dict
 from .arguments import read
@@ -18,6 +18,7 @@ from .rows import resumed, without_first
 from .wording import status_of, title_of
 
 DEADLINE = 45.0
+TASK_AFTER = 8.0
 SECURITY: tuple[JsonObject, ...] = ({"type": "oauth2", "scopes": ["mcp:tools"]},)
 NARROW = "Ask for less: use the arguments that narrow it down."
 NARROW_LIST = "Ask for fewer rows (maxResults) or use a filter."
@@ -44,7 +45,9 @@ class Content:
 class Tool:
     """One tool. *annotations* are its hints; *rows* is the key of the answer under which a list's rows are.
 
-    *narrow* says how to ask for less. *deadline* is in seconds. *stands_for* is there for a tool that calls others: it
+    *narrow* says how to ask for less. *deadline* is in seconds. *task_after* is there for
+    reads that can take the API long to compute and that ask nobody anything: so many seconds after its beginning the
+    call becomes a task, where the client can follow one. *stands_for* is there for a tool that calls others: it
     gives, for arguments that fit, the one that is meant and the arguments for it as they came, or raises ToolError.
     """
 
@@ -62,6 +65,7 @@ class Tool:
     deadline: float = DEADLINE
     rows: str = ""
     narrow: str = NARROW
+    task_after: float | None = None
     stands_for: StandsFor | None = None
     _arguments: Checker = field(init=False, repr=False)
     _result: Checker | None = field(init=False, repr=False)
@@ -96,12 +100,15 @@ def from_operation(operation: Operation, area: str, hint: str = "") -> Tool:
     """
     if operation.stream:
         raise TypeError(f"{operation.name}: a stream needs a function that reads it")
-    output = _output(operation.function, operation.items)
+    output = _output(operation.function, operation.items, may_be_empty=not operation.reads)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject:
         method = getattr(getattr(call.doit, area), operation.name)
         shown, given = resumed(arguments) if operation.items else (0, arguments)
-        answer = settled(shaped(await method(**given), operation.items), output)
+        answer = await method(**given)
+        if not operation.reads and answer in (None, {}):
+            answer = done(operation, given)
+        answer = settled(shaped(answer, operation.items), output)
         return without_first(answer, operation.items, shown)
 
     return _tool(
@@ -114,6 +121,7 @@ def from_operation(operation: Operation, area: str, hint: str = "") -> Tool:
         hints=hints_of(operation),
         rows=operation.items,
         narrow=operation.narrow,
+        slow=operation.slow and operation.reads,
     )
 
 
@@ -128,6 +136,7 @@ def from_function(
     writes: bool = False,
     destroys: bool = False,
     outward: bool = False,
+    slow: bool = False,
 ) -> Tool:
     """The tool that runs *function*: its first parameter is ``doit: Doit`` or ``call: Call``, the keyword-only ones are
     the arguments, the docstring is the description. *destroys*: it may change or delete what is there."""
@@ -140,7 +149,9 @@ def from_function(
         return result if isinstance(result, Content) else settled(result, output)
 
     hints = _hints(reads=not writes, destroys=destroys, idempotent=not writes, outward=outward)
-    return _tool(function, run, output, title=title, area=area, hint=hint, hints=hints, rows=rows, narrow=narrow)
+    return _tool(
+        function, run, output, title=title, area=area, hint=hint, hints=hints, rows=rows, narrow=narrow, slow=slow
+    )
 
 
 def _tool(
@@ -154,6 +165,7 @@ def _tool(
     hints: JsonObject,
     rows: str,
     narrow: str,
+    slow: bool,
 ) -> Tool:
     name = function.__name__
     title = title or title_of(name)
@@ -172,6 +184,7 @@ def _tool(
         writes=not hints["readOnlyHint"],
         rows=rows,
         narrow=narrow or (NARROW_LIST if "maxResults" in schema["properties"] else NARROW),
+        task_after=TASK_AFTER if slow else None,
     )
 
 
@@ -180,7 +193,8 @@ def hints_of(operation: Operation) -> JsonObject:
     return _hints(
         reads=operation.reads,
         destroys=not operation.reads and (operation.destroys or operation.method != "POST"),
-        idempotent=operation.repeatable or operation.method != "POST",
+        # A key makes repeats of one request harmless, but each call of the tool has its own.
+        idempotent=operation.reads or operation.method != "POST",
         outward=operation.outward,
     )
 
@@ -204,24 +218,30 @@ def _meta(name: str, title: str, hint: str) -> JsonObject:
     return meta | ({"anthropic/searchHint": hint} if hint else {})
 
 
-def _output(function: Callable[..., Any], items: str) -> JsonObject:
+def _output(function: Callable[..., Any], items: str, *, may_be_empty: bool = False) -> JsonObject:
     """The schema of a function's answer: an open object with the fields that its return annotation names."""
     hint = get_type_hints(function, include_extras=True).get("return")
     records = get_args(hint)[1:] if get_origin(hint) is Annotated else (hint,)
     for record in records:
         if is_typeddict(record):
             return of_typed_dict(record, closed=False)
-    schema = of_typed_dict(Page, closed=False)
-    rows: JsonObject = {items: {"type": "array", "items": {"type": "object"}}, **schema["properties"]} if items else {}
-    return {"type": "object", "properties": rows}
+    if not items:
+        return of_typed_dict(Done, closed=False) if may_be_empty else {"type": "object", "properties": {}}
+    page = of_typed_dict(Page, closed=False)["properties"]
+    return {"type": "object", "properties": {items: {"type": "array", "items": {"type": "object"}}, **page}}
+
+
+def done(operation: Operation, arguments: JsonObject) -> JsonObject:
+    """What is said for a write that the API answers with nothing: that it is done, and to what."""
+    deleted = {"deleted": True} if operation.method == "DELETE" else {}
+    about = (*operation.placeholders, *operation.parameters)
+    return {"status": "completed", **deleted, **{name: arguments[name] for name in about if name in arguments}}
 
 
 def shaped(answer: Any, items: str) -> JsonObject:
     """An answer of the API as an object, which structured content has to be."""
     if isinstance(answer, dict):
         return answer
-    if answer is None:
-        return {"status": "completed"}
     if isinstance(answer, list):
         return {items or "items": answer, "rowCount": len(answer)}
     return {"result": answer}

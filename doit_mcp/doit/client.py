@@ -9,7 +9,6 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from itertools import count
 from typing import Any, Protocol
-from urllib.parse import quote
 from uuid import uuid4
 
 import orjson
@@ -21,7 +20,7 @@ from ..trace import CURRENT
 from .bodies import Body, body_of
 from .errors import ApiError, CredentialError, kind_of
 from .events import Parser, StreamError
-from .operation import Operation, Sender
+from .operation import Operation, Sender, escaped
 from .reasons import clean, reason
 from .upstream import Reply, Upstream, encoded
 
@@ -70,6 +69,8 @@ class Client:
         self._extra = _extra(tenant, tuple((tracking or {}).items()))
         self._report = report
         self._ends = asyncio.get_running_loop().time() + deadline
+        # A call that may take longer than usual does so because nobody waits for it with an open connection.
+        self._slow_timeout = upstream.slow_timeout if deadline <= DEADLINE else deadline
         self._first_wait = first_wait
         self._chance = chance
         self._ids = ids
@@ -152,7 +153,7 @@ class Client:
 
     async def _patiently(self, operation: Operation, url: URL, headers: dict[str, str], body: Body | None) -> Reply:
         """The reply, after repeats where those are harmless. Other writes are sent once, whatever happens (F3)."""
-        longest = self._upstream.slow_timeout if operation.slow else self._upstream.timeout
+        longest = self._slow_timeout if operation.slow else self._upstream.timeout
         content = None if body is None else body.content
         for tried in count():
             try:
@@ -204,7 +205,7 @@ class Client:
         if operation.keyed:
             headers["Idempotency-Key"] = key
         if self.tenant:
-            headers["X-Tenant-Id"] = quote(self.tenant, safe="")
+            headers["X-Tenant-Id"] = escaped(self.tenant)
         return headers
 
 

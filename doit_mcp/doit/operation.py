@@ -117,13 +117,16 @@ class Operation:
 
     def request(self, arguments: Mapping[str, Any]) -> Request:
         """The request for *arguments*. Raises ApiError (kind "argument") for a path value that is no segment."""
-        path = PLACEHOLDER.sub(lambda found: segment(found[1], arguments[found[1]]), self.path)
+        path = self.path
+        if self.placeholders:
+            path = PLACEHOLDER.sub(lambda found: segment(found[1], arguments[found[1]]), path)
         query = {name: texts(arguments[name]) for name in self.parameters if arguments.get(name) is not None}
         if self.whole:
             return Request(self.method, path, query, arguments[self.whole])
+        if not self.body:
+            return Request(self.method, path, query, None)
         placed = {*self.placeholders, *self.parameters}
-        body = {name: value for name, value in arguments.items() if name not in placed}
-        return Request(self.method, path, query, body if self.body else None)
+        return Request(self.method, path, query, {name: arguments[name] for name in arguments if name not in placed})
 
 
 def segment(name: str, value: Any) -> str:
@@ -136,9 +139,15 @@ def segment(name: str, value: Any) -> str:
     if text in ("", ".", ".."):
         raise ApiError(f'{name}: "{text}" is not an id', kind="argument")
     try:
-        return quote(text, safe="")
+        return escaped(text)
     except UnicodeEncodeError:
         raise ApiError(f"{name}: is not valid Unicode text", kind="argument") from None
+
+
+def escaped(text: str) -> str:
+    """*text* with all outside RFC 3986's unreserved set percent-encoded. Raises UnicodeEncodeError."""
+    # Most ids and numbers need nothing, and are known for it ten times faster than quote() finds out.
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
 
 
 def texts(value: Any) -> str | list[str]:

@@ -54,6 +54,13 @@ class Page(TypedDict, total=False):
     rowCount: int
 
 
+class Done(TypedDict, total=False):
+    """What is said for a write that the API answers with nothing, besides what it was about."""
+
+    status: Annotated[str, "completed: it is done."]
+    deleted: Annotated[bool, "true: it is gone."]
+
+
 class Filter(TypedDict, total=False):
     """Values of one dimension to include or leave out."""
 

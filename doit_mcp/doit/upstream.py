@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from aiohttp import (
     ClientConnectorError,
@@ -25,7 +24,7 @@ from yarl import URL
 
 from ..trace import CURRENT
 from .errors import ApiError
-from .operation import Query, Request
+from .operation import Query, Request, escaped
 
 MAX_URL = 8_192
 MAX_BODY = 8 << 20
@@ -136,8 +135,10 @@ class Upstream:
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
     ) -> ClientResponse:
         limits = self._limits.get(timeout) or ClientTimeout(total=timeout, sock_connect=self._connect)
+        # A GET that met a connection closed meanwhile may go out on another one.
+        guards = () if method == "GET" else (once,)
         return await self._http.request(
-            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False, middlewares=(once,)
+            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False, middlewares=guards
         )
 
     async def exchange(
@@ -162,15 +163,18 @@ class Upstream:
 
     async def read(self, response: ClientResponse) -> tuple[bytes, bool]:
         """The body, decompressed, up to the bound; and whether that is all of it."""
-        content = bytearray()
-        async for chunk in response.content.iter_any():
+        stream = response.content
+        chunk = await stream.readany()
+        if stream.at_eof() and len(chunk) <= self.max_body:
+            return chunk, True
+        content = bytearray(chunk)
+        while chunk and len(content) <= self.max_body:
+            # A long body that is here already would otherwise be read without a pause for others.
+            await asyncio.sleep(0)
+            chunk = await stream.readany()
             content += chunk
-            if len(content) > self.max_body:
-                return bytes(content[: self.max_body]), False
-            if not response.content.at_eof():
-                # A long body that is here already would otherwise be read without a pause for others.
-                await asyncio.sleep(0)
-        return bytes(content), True
+        whole = len(content) <= self.max_body
+        return bytes(content if whole else content[: self.max_body]), whole
 
 
 def _let_go(response: ClientResponse) -> None:
@@ -183,7 +187,7 @@ def _let_go(response: ClientResponse) -> None:
 
 def encoded(pairs: Iterable[tuple[str, str]]) -> str:
     """*pairs* as a query: all outside RFC 3986's unreserved set is percent-encoded. Raises UnicodeEncodeError."""
-    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+    return "&".join([f"{escaped(name)}={escaped(value)}" for name, value in pairs])
 
 
 def pairs_of(query: Query) -> list[tuple[str, str]]:

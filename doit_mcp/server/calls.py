@@ -24,9 +24,9 @@ from ..protocol.jsonrpc import (
     RpcError,
     notification_bytes,
 )
-from ..protocol.wire import fit
 from .asking import Asker, Before, ByRetry, InputRequired, Nobody, OnStream, inputs, required
 from .context import Connect, Context
+from .progress import Progress, Unheard
 from .records import switched
 
 T = TypeVar("T")
@@ -48,9 +48,9 @@ class RunningCall:
     """Implements :class:`doit_mcp.catalogue.call.Call` for one request."""
 
     def __init__(self, context: Context, request: Request, name: str, asker: Asker, *, task: bool = False) -> None:
-        self._context, self._request, self._name, self._asker, self._task = context, request, name, asker, task
+        self._context, self._name, self._asker, self._task = context, name, asker, task
         self._doit: Doit | None = None
-        self._steps = -1.0
+        self._progress = Unheard() if task else Progress(request, context.channel, context.caller.revision)
         self._deadline: asyncio.Timeout | None = None
 
     @property
@@ -62,7 +62,7 @@ class RunningCall:
 
     def _connected(self, connect: Connect) -> Doit:
         seconds = TASK_DEADLINE if self._task else API_DEADLINE
-        return connect(self._name, self._context.caller, self._report, seconds)
+        return connect(self._name, self._context.caller, self._progress.step, seconds)
 
     def act_for(self, customer: str) -> Doit | None:
         """The API as another customer, for employees."""
@@ -74,7 +74,7 @@ class RunningCall:
         context = self._context
         if context.session is None or context.act_for is None:
             return False
-        context.session.customer = customer
+        context.session.customer, context.session.unsaved = customer, True
         switched(context, customer, "session")
         return True
 
@@ -113,24 +113,9 @@ class RunningCall:
         async with asyncio.timeout(TASK_DEADLINE if self._task else seconds) as self._deadline:
             return await work
 
-    async def _report(self, message: str) -> None:
-        await self.progress(max(self._steps, 0.0) + 1, message=message)
-
     async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Send a progress notification if the request has a token; one that does not rise is none (Progress)."""
-        meta = self._request.params.get("_meta")
-        token = meta.get("progressToken") if isinstance(meta, dict) else None
-        # A task's progress goes nowhere: its request has been answered (tasks extension, Y7).
-        if isinstance(token, bool) or not isinstance(token, (str, int)) or self._task or done <= self._steps:
-            return
-        self._steps = done
-        params: JsonObject = {"progressToken": token, "progress": done}
-        if total is not None:
-            params["total"] = total
-        if message:
-            params["message"] = message
-        fitted = fit("Progress", params, self._context.caller.revision)
-        await self._context.channel.send(notification_bytes("notifications/progress", fitted))
+        await self._progress.tell(done, total, message)
 
     async def log(self, level: str, data: object, logger: str = "") -> None:
         """Send a log message if the client wants this level: by request, or by session (Logging)."""
@@ -219,7 +204,10 @@ async def rounds(context: Context, request: Request, name: str, work: Work) -> J
     before = answers_before(context, request)
     asker = asker_of(context, request, before)
     try:
-        return await work(RunningCall(context, request, name, asker))
+        result = await work(RunningCall(context, request, name, asker))
+        if context.session is not None and context.session.unsaved:
+            await context.session.save()
+        return result
     except InputRequired as needed:
         return {
             "resultType": "input_required",

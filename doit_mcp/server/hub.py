@@ -33,9 +33,10 @@ Listener = Callable[[Change], None]
 
 
 class Hub:
-    """The listeners of one process."""
+    """The listeners of one process; *relay* tells those of others, where there are other processes."""
 
-    def __init__(self) -> None:
+    def __init__(self, relay: Listener | None = None) -> None:
+        self.relay = relay
         self._listeners: dict[int, tuple[str, Listener]] = {}
         self._next = 0
         self._streams: set[Outbox] = set()
@@ -56,6 +57,12 @@ class Hub:
 
     def publish(self, change: Change) -> None:
         """Tell all whom it concerns, without waiting for any of them."""
+        self.tell(change)
+        if self.relay is not None:
+            self.relay(change)
+
+    def tell(self, change: Change) -> None:
+        """Tell those whom it concerns in this process."""
         for owner, listener in list(self._listeners.values()):
             if change.owner in ("", owner):
                 listener(change)

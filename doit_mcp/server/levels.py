@@ -16,4 +16,5 @@ async def set_level(context: Context, request: Request) -> JsonObject:
         )
     if context.session is not None:
         context.session.level = level
+        await context.session.save()
     return {}

@@ -37,6 +37,9 @@ class Outbox:
         self._messages.append(data)
         self._ready.set()
 
+    async def room(self) -> None:
+        """There always is: who falls behind is cut off."""
+
     def close(self) -> None:
         """No more messages; what waits is still read."""
         self._closed = True

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+
+from ..protocol.jsonrpc import Id
 
 MOST_EVENTS = 512
 MOST_BYTES = 64 << 20
@@ -13,12 +15,12 @@ ROOM = 256
 
 
 class Log:
-    """The events of one stream; *done* once its last message is in."""
+    """The events of one stream, which answers the requests *ids*; *done* once its last message is in."""
 
-    __slots__ = ("_changed", "_followers", "bytes", "done", "events", "first", "stream")
+    __slots__ = ("_changed", "_followers", "bytes", "done", "events", "first", "ids", "stream")
 
-    def __init__(self, stream: str) -> None:
-        self.stream = stream
+    def __init__(self, stream: str, ids: Sequence[Id] = ()) -> None:
+        self.stream, self.ids = stream, ids
         self.first = 1
         self.events: list[bytes] = []
         self.bytes = ROOM
@@ -35,6 +37,11 @@ class Log:
         """Wake whoever follows."""
         self._changed.set()
 
+    def leave(self) -> None:
+        """Who follows goes on elsewhere: whoever did so here ends."""
+        self._followers += 1
+        self._changed.set()
+
     def id_of(self, number: int) -> str:
         """The event id of the message with this number; number 0 is the stream's beginning."""
         return f"{self.stream}_{number}"
@@ -44,9 +51,8 @@ class Log:
 
         Each message goes to one stream alone: who came before ends here (Multiple Connections).
         """
-        self._followers += 1
+        self.leave()
         newest = self._followers
-        self._changed.set()
         while newest == self._followers:
             if number - self.first + 1 < len(self.events):
                 number = max(number + 1, self.first)
@@ -58,6 +64,13 @@ class Log:
                 await self._changed.wait()
 
 
+def place(event_id: str) -> tuple[str, int | None]:
+    """The stream and the number in an event id; no number where it is none of ours."""
+    stream, _, number = event_id.rpartition("_")
+    right = number.isascii() and number.isdecimal() and len(number) <= 9
+    return stream, int(number) if right else None
+
+
 class Replays:
     """Logs of all sessions of a process, the oldest forgotten first when they take too much room."""
 
@@ -67,9 +80,25 @@ class Replays:
         self._streams: dict[str, set[str]] = {}
         self.bytes = 0
 
-    def open(self, session: str, stream: str) -> Log:
-        """A new log for a stream of a session."""
-        log = self._logs[session, stream] = Log(stream)
+    async def begin(self, session: str, log: Log) -> None:
+        """The first event of *log* is about to be sent."""
+
+    async def keep(self, session: str, log: Log, data: bytes, *, last: bool = False) -> str:
+        """Keep a message, so that the client can have it again; its event id."""
+        return self.add(session, log, data, last=last)
+
+    async def end(self, session: str, log: Log) -> None:
+        """Nothing comes any more: the request was cancelled, and is not answered."""
+        self.finish(log)
+
+    async def after(self, session: str, event_id: str) -> AsyncIterator[tuple[str, bytes]] | None:
+        """What came, and is still to come, after this event of this session; None for one that is not known."""
+        found = self.find(session, event_id)
+        return None if found is None else found[0].after(found[1])
+
+    def open(self, session: str, stream: str, ids: Sequence[Id] = ()) -> Log:
+        """A new log for a stream of a session that answers these requests."""
+        log = self._logs[session, stream] = Log(stream, ids)
         self.bytes += log.bytes
         self._streams.setdefault(session, set()).add(stream)
         return log
@@ -88,6 +117,11 @@ class Replays:
         log.changed()
         return log.id_of(log.first + len(log.events) - 1)
 
+    def finish(self, log: Log) -> None:
+        """Whoever follows comes to the end."""
+        log.done = True
+        log.changed()
+
     def _forget_first(self, log: Log) -> None:
         gone = log.events.pop(0)
         log.first += 1
@@ -96,19 +130,17 @@ class Replays:
 
     def find(self, session: str, event_id: str) -> tuple[Log, int] | None:
         """The log and number that an event id of this session stands for; never another session's (security S7)."""
-        stream, _, number = event_id.rpartition("_")
+        stream, number = place(event_id)
         log = self._logs.get((session, stream))
-        if log is None or not number.isascii() or not number.isdecimal() or len(number) > 9:
+        if log is None or number is None:
             return None
         # A number whose successors are forgotten cannot be continued without a gap.
-        return (log, int(number)) if log.first - 1 <= int(number) < log.first + len(log.events) else None
+        return (log, number) if log.first - 1 <= number < log.first + len(log.events) else None
 
     def forget(self, session: str) -> None:
         """The session ended; so do the logs, and whoever follows them."""
         for stream in list(self._streams.get(session, ())):
-            log = self._drop(session, stream)
-            log.done = True
-            log.changed()
+            self.finish(self._drop(session, stream))
 
     def _drop(self, session: str, stream: str) -> Log:
         log = self._logs.pop((session, stream))

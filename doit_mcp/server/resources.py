@@ -140,6 +140,7 @@ async def subscribe(context: Context, request: Request) -> JsonObject:
             text = f"A session has at most {MOST_SUBSCRIPTIONS} subscriptions; end one first"
             raise RpcError(INVALID_PARAMS, text, id=request.id)
         context.session.subscriptions.add(uri)
+        await context.session.save()
     return {}
 
 
@@ -148,4 +149,5 @@ async def unsubscribe(context: Context, request: Request) -> JsonObject:
     uri = _uri(request)
     if context.session is not None:
         context.session.subscriptions.discard(uri)
+        await context.session.save()
     return {}

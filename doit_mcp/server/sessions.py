@@ -8,9 +8,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ..protocol.inbound import Caller
-from ..protocol.jsonrpc import INVALID_REQUEST, Id, Notification, Request, Response, RpcError, notification_bytes
+from ..protocol.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    Id,
+    Notification,
+    Request,
+    Response,
+    RpcError,
+    notification_bytes,
+)
+from ..state.away import Away
 from .hub import UPDATED, Change
 from .outbox import Outbox
 
@@ -18,7 +29,30 @@ DEFAULT_LEVEL = "info"
 MOST_SUBSCRIPTIONS = 100
 
 
-@dataclass(slots=True, eq=False)
+class Way(Protocol):
+    """Takes messages for the client."""
+
+    def put(self, data: bytes) -> None:
+        """Take one, without waiting."""
+
+    async def room(self) -> None:
+        """Wait until there is room for one more."""
+
+
+class Elsewhere(Protocol):
+    """What a session is at other replicas."""
+
+    async def save(self, session: Session) -> None:
+        """Write down what has changed. Raises Away."""
+
+    def receive(self, session: Session, item: Notification | Response) -> None:
+        """Pass a message of the client on, which nobody here waits for."""
+
+    def listens(self, session: Session) -> None:
+        """The client listens here from now on, and nowhere else."""
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Session:
     """State that later requests find again; it holds no credential and authenticates nobody (security S1, S2)."""
 
@@ -36,8 +70,12 @@ class Session:
     outbox: Outbox | None = None
     # For whom an employee of DoiT acts here; "" for whom the token names. Counts for employees alone.
     customer: str = ""
-    streams: int = 0
     questions: int = 0
+    # Other replicas, if there are any, and the way to the stream of the client that one of them holds.
+    elsewhere: Elsewhere | None = None
+    away: Way | None = None
+    # Whether something was changed that the others have to know.
+    unsaved: bool = False
 
     @property
     def busy(self) -> bool:
@@ -57,24 +95,40 @@ class Session:
                 INVALID_REQUEST, "Invalid Request: a request with this id is already in flight", id=request.id
             )
 
-    def receive(self, item: Notification | Response) -> None:
-        """Take a message that is not answered; one that means nothing here is dropped."""
-        if isinstance(item, Response):
-            self.answered(item)
-        elif item.method == "notifications/cancelled":
-            self.cancel(item.params.get("requestId"))
+    async def save(self) -> None:
+        """Let other replicas know what was changed; RpcError -32603 when that cannot be done at the moment."""
+        if self.elsewhere is not None:
+            try:
+                await self.elsewhere.save(self)
+            except Away as away:
+                raise RpcError(INTERNAL_ERROR, str(away)) from away
+        self.unsaved = False
 
-    def cancel(self, id: object) -> None:
+    def receive(self, item: Notification | Response) -> None:
+        """Take a message that is not answered; one that means nothing here may mean something elsewhere."""
+        if not self.take(item) and self.elsewhere is not None:
+            self.elsewhere.receive(self, item)
+
+    def take(self, item: Notification | Response) -> bool:
+        """Take a message that is not answered; False where somebody else may wait for it."""
+        if isinstance(item, Response):
+            return self.answered(item)
+        return item.method != "notifications/cancelled" or self.cancel(item.params.get("requestId"))
+
+    def cancel(self, id: object) -> bool:
         """Stop the request with this id; nothing happens when there is none (Cancellation)."""
         # 1 == True == 1.0 in Python, so only the types that an id can have are looked up.
         if isinstance(id, (str, int)) and not isinstance(id, bool) and (task := self.running.get(id)):
             task.cancel()
+            return True
+        return False
 
-    def answered(self, response: Response) -> None:
-        """The client answered a question; what nobody waits for any more is dropped."""
+    def answered(self, response: Response) -> bool:
+        """The client answered a question; what nobody waits for (any more) is dropped."""
         waiting = self.asked.pop(response.id, None) if response.id is not None else None
         if waiting is not None and not waiting.done():
             waiting.set_result(response)
+        return waiting is not None
 
     def hear(self, change: Change) -> None:
         """Pass a change on to the client, where it listens and wants to know."""
@@ -87,6 +141,8 @@ class Session:
         if self.outbox is not None:
             self.outbox.close()
         self.outbox = outbox
+        if self.elsewhere is not None:
+            self.elsewhere.listens(self)
 
     def leave(self, outbox: Outbox) -> None:
         """The stream of *outbox* is gone."""
@@ -106,7 +162,25 @@ def new_id() -> str:
     return secrets.token_hex(24)
 
 
-class Sessions:
+class Sessions(Protocol):
+    """Where sessions are kept; owners find their own alone (security S1). Methods may raise Away."""
+
+    def __len__(self) -> int: ...
+
+    async def open(self, owner: str, caller: Caller, outbox: Outbox | None = None) -> Session:
+        """A new session of *owner* with a fresh, unguessable id; with *outbox* the client hears by that from now on."""
+
+    async def find(self, id: str, owner: str) -> Session | None:
+        """The live session with this id, if *owner* opened it; using it keeps it alive."""
+
+    async def close(self, session: Session) -> None:
+        """End the session; its id is unknown from now on."""
+
+    def end_all(self) -> None:
+        """End what runs here (shutdown)."""
+
+
+class MemorySessions:
     """The sessions of one process; the least recently used go first when a bound is reached (security S8)."""
 
     def __init__(
@@ -126,35 +200,38 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._all)
 
-    def open(self, owner: str, caller: Caller) -> Session:
-        """A new session of *owner* with a fresh, unguessable id."""
+    async def open(self, owner: str, caller: Caller, outbox: Outbox | None = None) -> Session:
+        """A new session of *owner*."""
         self.expire()
         owned = self._owned.get(owner)
         if owned is not None and len(owned) >= self._per_owner:
-            self.close(self._all[next(iter(owned))])
+            self._close(self._all[next(iter(owned))])
         elif len(self._all) >= self._total:
-            self.close(next(iter(self._all.values())))
-        session = Session(new_id(), owner, caller, self._clock())
+            self._close(next(iter(self._all.values())))
+        session = Session(new_id(), owner, caller, self._clock(), outbox=outbox)
         self._all[session.id] = session
         self._owned.setdefault(owner, OrderedDict())[session.id] = None
         return session
 
-    def find(self, id: str, owner: str) -> Session | None:
-        """The live session with this id, if *owner* opened it; using it keeps it alive."""
+    async def find(self, id: str, owner: str) -> Session | None:
+        """The live session with this id."""
         session = self._all.get(id)
         if session is None or session.owner != owner:
             return None
         now = self._clock()
         if self._expired(session, now):
-            self.close(session)
+            self._close(session)
             return None
         session.touched = now
         self._all.move_to_end(id)
         self._owned[owner].move_to_end(id)
         return session
 
-    def close(self, session: Session) -> None:
-        """End the session; its id is unknown from now on."""
+    async def close(self, session: Session) -> None:
+        """End the session."""
+        self._close(session)
+
+    def _close(self, session: Session) -> None:
         if self._all.pop(session.id, None) is None:
             return
         owned = self._owned[session.owner]
@@ -176,7 +253,7 @@ class Sessions:
                 session.touched = now
                 self._all.move_to_end(session.id)
             else:
-                self.close(session)
+                self._close(session)
 
     def _expired(self, session: Session, now: float) -> bool:
         return now - session.touched >= self._idle and not session.busy
@@ -184,4 +261,4 @@ class Sessions:
     def end_all(self) -> None:
         """Close every session (shutdown)."""
         for session in list(self._all.values()):
-            self.close(session)
+            self._close(session)

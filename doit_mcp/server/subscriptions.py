@@ -20,7 +20,7 @@ MOST_NAMED = 100
 
 async def listen(context: Context, request: Request) -> JsonObject:
     """Acknowledge, then pass changes on until the client leaves or the server stops; then the (empty) result."""
-    wanted = _wanted(context, request)
+    wanted = await _wanted(context, request)
     outbox = Outbox()
     meta = {SUBSCRIPTION: request.id}
 
@@ -38,7 +38,7 @@ async def listen(context: Context, request: Request) -> JsonObject:
     return {"_meta": meta}
 
 
-def _wanted(context: Context, request: Request) -> JsonObject:
+async def _wanted(context: Context, request: Request) -> JsonObject:
     """What is asked for and can be had, as the acknowledgment names it."""
     asked = request.params.get("notifications")
     if not isinstance(asked, dict):
@@ -52,7 +52,7 @@ def _wanted(context: Context, request: Request) -> JsonObject:
     if tasks := _texts(request, asked, "taskIds"):
         if not extensions.declares(context.caller, extensions.TASKS):
             raise unable(request, CannotAsk(extensions.required(extensions.TASKS)))
-        wanted["taskIds"] = [id for id in tasks if context.shared.tasks.find(id, context.owner) is not None]
+        wanted["taskIds"] = [id for id in tasks if await context.shared.tasks.find(id, context.owner) is not None]
     return wanted
 
 

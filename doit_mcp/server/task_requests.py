@@ -12,17 +12,17 @@ from .tasks import Task
 
 async def get(context: Context, request: Request) -> JsonObject:
     """The task's state, with its result, error or open questions."""
-    return _found(context, request).detail
+    return (await _found(context, request)).detail
 
 
 async def update(context: Context, request: Request) -> JsonObject:
     """Answers to what the task asks; their effect shows in the next tasks/get."""
-    task = _found(context, request)
+    task = await _found(context, request)
     answers = request.params.get("inputResponses")
     if not isinstance(answers, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.inputResponses must be an object", id=request.id)
     try:
-        context.shared.tasks.answer(task, answers)
+        await context.shared.tasks.take(task, answers)
     except NoAnswer as wrong:
         raise RpcError(INVALID_PARAMS, f"Invalid params: params.inputResponses: {wrong}", id=request.id) from None
     return {}
@@ -30,16 +30,16 @@ async def update(context: Context, request: Request) -> JsonObject:
 
 async def cancel(context: Context, request: Request) -> JsonObject:
     """Stop the task; nothing happens to one that has ended."""
-    context.shared.tasks.cancel(_found(context, request))
+    await context.shared.tasks.stop(await _found(context, request))
     return {}
 
 
-def _found(context: Context, request: Request) -> Task:
+async def _found(context: Context, request: Request) -> Task:
     # Before the look-up: who did not declare the extension learns nothing of ids (Y5).
     if not extensions.declares(context.caller, extensions.TASKS):
         raise unable(request, CannotAsk(extensions.required(extensions.TASKS)))
     id = request.params.get("taskId")
-    task = context.shared.tasks.find(id, context.owner) if isinstance(id, str) else None
+    task = await context.shared.tasks.find(id, context.owner) if isinstance(id, str) else None
     if task is None:
         raise RpcError(INVALID_PARAMS, "Invalid params: params.taskId names no task of yours", id=request.id)
     return task

@@ -46,6 +46,8 @@ class Task:
     known: dict[str, JsonObject] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     work: asyncio.Task[None] | None = None
+    # The replica that works at it, where that is another one.
+    holder: str = ""
 
     @property
     def created_result(self) -> JsonObject:
@@ -76,6 +78,17 @@ class Task:
             "pollIntervalMs": POLL_MS,
         }
         return state | ({"statusMessage": self.message} if self.message else {})
+
+
+def checked(task: Task, answers: Mapping[str, object]) -> dict[str, JsonObject]:
+    """Those of *answers* that answer an open question. Raises NoAnswer for one that cannot be right."""
+    taken: dict[str, JsonObject] = {}
+    for key, answer in answers.items():
+        if key in task.asked:
+            if not isinstance(answer, dict):
+                raise NoAnswer(f"{key}: must be an object")
+            taken[key] = check(task.asked[key], answer)
+    return taken
 
 
 def _instant(seconds: float) -> str:
@@ -110,10 +123,32 @@ class Tasks:
         task = Task(secrets.token_urlsafe(24), owner, now, now, known=dict(known))
         self._all[task.id] = task
         task.work = asyncio.create_task(self._run(task, work))
+        self._keep(task)
         return task
 
-    def find(self, id: str, owner: str) -> Task | None:
-        """The task with this id, if it is this principal's and not expired."""
+    def _keep(self, task: Task) -> None:
+        """The task has changed; who needs it elsewhere sees to it."""
+
+    def _forget(self, task: Task) -> None:
+        """The task is no more."""
+
+    async def find(self, id: str, owner: str) -> Task | None:
+        """The task with this id, if it is this principal's and not expired. RpcError when that cannot be known now."""
+        return self.here(id, owner)
+
+    async def stop(self, task: Task) -> None:
+        """Stop a task that was found."""
+        self.cancel(task)
+
+    async def take(self, task: Task, answers: Mapping[str, object]) -> None:
+        """Take answers to what a task that was found asks. Raises NoAnswer."""
+        self.answer(task, answers)
+
+    async def settled(self) -> None:
+        """What was created can be found."""
+
+    def here(self, id: str, owner: str) -> Task | None:
+        """The same, of those of this process."""
         self._expire()
         task = self._all.get(id)
         return task if task is not None and task.owner == owner else None
@@ -149,6 +184,7 @@ class Tasks:
 
     def _touched(self, task: Task) -> None:
         task.updated = self._clock()
+        self._keep(task)
         self._hub.publish(Change(TASK, about=task.id, owner=task.owner, params=task.detail))
 
     def cancel(self, task: Task) -> None:
@@ -159,12 +195,7 @@ class Tasks:
 
     def answer(self, task: Task, answers: Mapping[str, object]) -> None:
         """Take answers to open questions; other keys are ignored. Raises NoAnswer for one that cannot be right."""
-        taken: dict[str, JsonObject] = {}
-        for key, answer in answers.items():
-            if key in task.asked:
-                if not isinstance(answer, dict):
-                    raise NoAnswer(f"{key}: must be an object")
-                taken[key] = check(task.asked[key], answer)
+        taken = checked(task, answers)
         for key, answer in taken.items():
             task.known[key] = answer
             del task.asked[key]
@@ -199,12 +230,14 @@ class Tasks:
     def _remove(self, task: Task) -> None:
         del self._all[task.id]
         self.cancel(task)
+        self._forget(task)
 
     async def end_all(self) -> None:
         """Stop every task (shutdown)."""
         works = [task.work for task in self._all.values() if task.work is not None]
         for task in list(self._all.values()):
-            self._remove(task)
+            self.cancel(task)
+        self._all.clear()
         await asyncio.gather(*works, return_exceptions=True)
 
 

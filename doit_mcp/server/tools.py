@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -14,16 +15,19 @@ from ..catalogue.call import CannotAsk, NoAnswer
 from ..catalogue.employees import CUSTOMER, MOST_CUSTOMER
 from ..catalogue.tools import Content, Tool, ToolError
 from ..doit.errors import ApiError, explain
-from ..protocol import cursors
+from ..protocol import cursors, extensions
 from ..protocol.blocks import fitting
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from ..protocol.parameters import check_parameters
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
+from .asking import Nobody
 from .calls import Detach, RunningCall, rounds
 from .context import Context, Offer
 from .records import recorded, switched
 from .tasks import InTask, Task, TooManyTasks
+
+TOO_MANY = "Too many tasks are running for this user; wait for one to end, or cancel one"
 
 
 async def list_tools(context: Context, request: Request) -> orjson.Fragment:
@@ -78,6 +82,8 @@ async def call(context: Context, request: Request) -> JsonObject:
             return answers.failure(str(wrong))
         raise RpcError(INVALID_PARAMS, str(wrong), id=request.id) from None
     try:
+        if tool.task_after is not None and extensions.declares(context.caller, extensions.TASKS):
+            return await _soon_or_as_task(context, request, tool, arguments)
         return await rounds(context, request, tool.name, lambda call: _run(context, call, tool, arguments))
     except CannotAsk:
         return answers.failure(f"{tool.name} has to ask the user, and this client cannot be asked")
@@ -125,19 +131,52 @@ async def _ran(context: Context, call: RunningCall, tool: Tool, arguments: JsonO
 def _as_task(
     context: Context, request: Request, tool: Tool, arguments: JsonObject, known: Mapping[str, JsonObject]
 ) -> JsonObject:
-    """Go on in the background, with what the client has answered so far."""
+    """Begin anew in the background, with what the client has answered so far."""
 
     async def work(task: Task) -> JsonObject:
-        running = RunningCall(context, request, tool.name, InTask(context.shared.tasks, task), task=True)
-        result = await _run(context, running, tool, arguments)
+        asker = InTask(context.shared.tasks, task)
+        return await _run(context, RunningCall(context, request, tool.name, asker, task=True), tool, arguments)
+
+    return _created(context, work, known) or answers.failure(TOO_MANY)
+
+
+async def _soon_or_as_task(context: Context, request: Request, tool: Tool, arguments: JsonObject) -> JsonObject:
+    """The result if it is there soon, as most are; what takes longer goes on as a task."""
+    call = RunningCall(context, request, tool.name, Nobody(), task=True)
+    running = asyncio.create_task(_run(context, call, tool, arguments))
+    try:
+        await asyncio.wait({running}, timeout=tool.task_after)
+        if not running.done():
+
+            async def work(task: Task) -> JsonObject:
+                return await running
+
+            if (created := _created(context, work, {})) is not None:
+                return created
+            # There are tasks enough: the client waits, as it would without them.
+            await asyncio.wait({running}, timeout=tool.deadline)
+            if not running.done():
+                running.cancel()
+                return answers.failure(answers.late(tool))
+    except asyncio.CancelledError:
+        running.cancel()
+        raise
+    return running.result()
+
+
+def _created(
+    context: Context, work: Callable[[Task], Awaitable[JsonObject]], known: Mapping[str, JsonObject]
+) -> JsonObject | None:
+    """The answer that says that a task does the *work*; None where this user has too many running."""
+
+    async def sealed(task: Task) -> JsonObject:
         # What a task holds is what the request would have been answered with, era's seal and all.
-        return context.caller.revision.era.seal(result, context.offer.identity)
+        return context.caller.revision.era.seal(await work(task), context.offer.identity)
 
     try:
-        task = context.shared.tasks.create(context.owner, work, known)
+        return context.shared.tasks.create(context.owner, sealed, known).created_result
     except TooManyTasks:
-        return answers.failure("Too many tasks are running for this user; wait for one to end, or cancel one")
-    return task.created_result
+        return None
 
 
 def _called(context: Context, request: Request) -> tuple[Tool, JsonObject]:

@@ -118,14 +118,14 @@ class Answer:
         """Send a message ahead of the answer. A client that cannot take streams, or left, is spared it."""
         if not self.may_stream:
             return
-        id = self._recording.add(data) if self._recording is not None else None
+        id = await self._recording.add(data) if self._recording is not None else None
         await self._write(event(data, id))
 
     async def finish(self, status: int, body: bytes) -> None:
         """Send the answer itself; to be called once, whether or not the client is still there."""
         await self._fall_silent()
         if self._stream is not None or (self._recording is not None and self._recording.started):
-            id = self._recording.add(body, last=True) if self._recording is not None else None
+            id = await self._recording.add(body, last=True) if self._recording is not None else None
             await self._write(event(body, id))
         if self._response is not None:
             return
@@ -137,6 +137,8 @@ class Answer:
     async def nothing(self) -> None:
         """End without an answer: the request was cancelled."""
         await self._fall_silent()
+        if self._recording is not None:
+            await self._recording.end()
         if self._stream is not None:
             await self._end(self._stream)
         elif self._response is None:
@@ -195,7 +197,7 @@ class Answer:
         await stream.prepare(self._request)
         self._stream = stream
         if self._recording is not None and self._recording.polls:
-            await stream.write(f"id: {self._recording.start()}\nretry: {RETRY_MS}\ndata: \n\n".encode())
+            await stream.write(f"id: {await self._recording.start()}\nretry: {RETRY_MS}\ndata: \n\n".encode())
 
     def _start_beating(self) -> None:
         self._heart = asyncio.get_running_loop().create_task(self._beating())

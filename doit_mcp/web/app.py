@@ -12,19 +12,16 @@ from ..doit.upstream import Upstream, open_session
 from ..metrics import Metrics
 from ..server.context import Shared
 from ..server.hub import Hub
-from ..server.replay import Replays
 from ..server.seals import Seals
-from ..server.sessions import Sessions
 from ..server.slots import Slots
-from ..server.tasks import Tasks
 from ..server.work import Work
 from ..settings import Settings
 from . import health, keys, sse, streamable, wellknown
-from .access import endpoint, finish_headers, guard
+from .access import Endpoint, endpoint, finish_headers, guard
 from .connect import connector
 from .observe import observe
 from .offers import Make, Offers
-from .streams import Streams
+from .parts import Redis, available, parts
 
 TOOLSETS = r"{toolsets:[A-Za-z0-9_,%-]{1,500}}"
 MCP_PATHS = ("/mcp", "/mcp/readonly", f"/mcp/x/{TOOLSETS}", f"/mcp/x/{TOOLSETS}/readonly")
@@ -44,34 +41,33 @@ def build(
     app = web.Application(middlewares=[observe, guard], client_max_size=settings.max_body)
     app[keys.SETTINGS] = settings
     app[keys.HOSTS], app[keys.ORIGINS] = settings.hosts, settings.origins
-    app[keys.STREAMS] = Streams(settings.streams_per_principal)
     app[keys.WORK] = Work(Slots(per_owner=settings.calls_per_principal, total=settings.calls_total))
-    app[keys.REPLAYS] = replays = Replays()
-    app[keys.SESSIONS] = Sessions(
-        idle=settings.session_idle_s,
-        per_owner=settings.sessions_per_principal,
-        total=settings.sessions_total,
-        ended=lambda session: replays.forget(session.id),
-    )
     hub = Hub() if hub is None else hub
-    app[keys.METRICS] = metrics = _metrics(app)
+    state = parts(settings, hub)
+    app[keys.STREAMS], app[keys.REPLAYS], app[keys.SESSIONS] = state.streams, state.replays, state.sessions
+    app[keys.METRICS] = metrics = _metrics(app, state.redis)
     app[keys.SHARED] = Shared(
         hub,
         Seals.derived(settings.exchange_secret),
-        Tasks(hub),
+        state.tasks,
         settings.console_base,
+        state.results,
         tool_called=metrics.tool_call,
+        receipts=state.receipts,
     )
     app[keys.OFFERS] = Offers(make_offer)
     app[keys.DRAINING] = asyncio.Event()
     app.on_response_prepare.append(finish_headers)
     app.cleanup_ctx.append(outside or identity_and_api)
+    if state.redis is not None:
+        app.cleanup_ctx.append(_among_replicas(state.redis))
     app.on_shutdown.append(_drain)
-    _route(app)
+    _route(app, (lambda serve: serve) if state.redis is None else available)
     return app
 
 
-def _metrics(app: web.Application) -> Metrics:
+def _metrics(app: web.Application, redis: Redis | None) -> Metrics:
+    shared = {} if redis is None else redis.gauges()
     return Metrics(
         {
             "sessions": ("Sessions of the handshake era", lambda: len(app[keys.SESSIONS])),
@@ -79,17 +75,27 @@ def _metrics(app: web.Application) -> Metrics:
             "calls_in_flight": ("Requests that are being answered", lambda: app[keys.WORK].slots.in_use),
             "tasks": ("Tasks that are kept", lambda: len(app[keys.SHARED].tasks)),
             "listeners": ("Who waits for changes", lambda: len(app[keys.SHARED].hub)),
+            **shared,
         }
     )
 
 
-def _route(app: web.Application) -> None:
-    mcp = endpoint({"POST": streamable.post, "GET": streamable.get, "DELETE": streamable.delete})
+def _among_replicas(redis: Redis) -> Outside:
+    async def running(app: web.Application) -> AsyncIterator[None]:
+        async with redis.running():
+            yield
+
+    return running
+
+
+def _route(app: web.Application, serving: Callable[[Endpoint], Endpoint]) -> None:
+    post, delete = serving(streamable.post), serving(streamable.delete)
+    mcp = endpoint({"POST": post, "GET": serving(streamable.get), "DELETE": delete})
     for path in MCP_PATHS:
         app.router.add_route("*", path, mcp)
     # Some connectors post to the very address they were given, old transport or new.
-    app.router.add_route("*", "/sse", endpoint({"GET": sse.get, "POST": streamable.post, "DELETE": streamable.delete}))
-    app.router.add_route("*", sse.MESSAGES, endpoint({"POST": sse.post}))
+    app.router.add_route("*", "/sse", endpoint({"GET": serving(sse.get), "POST": post, "DELETE": delete}))
+    app.router.add_route("*", sse.MESSAGES, endpoint({"POST": serving(sse.post)}))
     app.add_routes(wellknown.routes())
     app.add_routes(
         [
@@ -129,5 +135,4 @@ async def _drain(app: web.Application) -> None:
     await app[keys.WORK].finish(app[keys.SETTINGS].drain_s)
     await app[keys.SHARED].tasks.end_all()
     app[keys.SHARED].hub.close()
-    app[keys.STREAMS].close_all()
     app[keys.SESSIONS].end_all()

@@ -53,12 +53,11 @@ async def listen(request: web.Request, session: Session) -> web.StreamResponse:
 
 async def follow(request: web.Request, session: Session, last: str) -> web.StreamResponse:
     """What came after event *last* on its stream, and what is still to come (Resumability and Redelivery)."""
-    found = request.app[keys.REPLAYS].find(session.id, last)
-    if found is None:
+    rest = await request.app[keys.REPLAYS].after(session.id, last)
+    if rest is None:
         raise Refused(404, "Last-Event-ID is not known (any more); send the request again")
-    log, number = found
     async with event_stream(request) as response:
-        async for id, data in log.after(number):
+        async for id, data in rest:
             if not await send(response, data, id=id):
                 break
     return response

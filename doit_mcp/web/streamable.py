@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from ..protocol import inbound
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import (
     INVALID_REQUEST,
+    Id,
     Message,
     Notification,
     Request,
@@ -81,14 +83,18 @@ async def _while_connected(
 ) -> web.StreamResponse:
     """The connection is the request: when it goes, this handler is cancelled, and the work with it (Cancellation)."""
     with _answer(request) as reply:
-        await reply.finish(*await answer(_context(request, principal, caller, reply), item))
+        context = _context(request, principal, caller, reply)
+        answered = await answer(context, item)
+        # Before the client hears of a task, it can be asked for.
+        await context.shared.tasks.settled()
+        await reply.finish(*answered)
         return await reply.settled()
 
 
 async def _handshaken(request: web.Request, principal: Principal, item: Message) -> web.StreamResponse:
     if isinstance(item, Request) and item.method == "initialize":
-        return _initialize(request, principal, item)
-    session = _session(request, principal)
+        return await _initialize(request, principal, item)
+    session = await _session(request, principal)
     if session is None:
         caller = inbound.stateless_handshake(request.headers)
     else:
@@ -101,35 +107,35 @@ async def _handshaken(request: web.Request, principal: Principal, item: Message)
     return web.Response(status=202)
 
 
-def _initialize(request: web.Request, principal: Principal, item: Request) -> web.Response:
+async def _initialize(request: web.Request, principal: Principal, item: Request) -> web.Response:
     if SESSION_ID in request.headers:
-        _session(request, principal)
+        await _session(request, principal)
         raise RpcError(INVALID_REQUEST, "Invalid Request: this session is initialized already", id=item.id)
     try:
         caller = lifecycle.hello(item)
     except RpcError as error:
         return json_answer(200, error_bytes(error, item.id))
-    session = request.app[keys.SESSIONS].open(principal.owner, caller)
+    session = await request.app[keys.SESSIONS].open(principal.owner, caller)
     body = result_bytes(item.id, lifecycle.welcome(request[keys.OFFER], caller))
     return json_answer(200, body, {SESSION_ID: session.id})
 
 
-def _session(request: web.Request, principal: Principal) -> Session | None:
+async def _session(request: web.Request, principal: Principal) -> Session | None:
     """The session that the request names, None when it names none; raises Refused 404 for one that is not theirs."""
     values = request.headers.getall(SESSION_ID, [])
     if not values:
         return None
-    session = request.app[keys.SESSIONS].find(values[0], principal.owner) if len(values) == 1 else None
+    session = await request.app[keys.SESSIONS].find(values[0], principal.owner) if len(values) == 1 else None
     if session is None:
         raise Refused(404, "Session not found; start over with initialize")
     return session
 
 
-def _answer(request: web.Request, session: Session | None = None) -> Answer:
+def _answer(request: web.Request, session: Session | None = None, ids: Sequence[Id] = ()) -> Answer:
     app = request.app
     recording = None
     if session is not None and session.caller.revision.has("resumption"):
-        recording = Recording(app[keys.REPLAYS], session)
+        recording = Recording(app[keys.REPLAYS], session, ids)
     beat = app[keys.SETTINGS].keep_alive_s
     return Answer(request, may_stream=accepts(request, EVENTS), beat=beat, recording=recording)
 
@@ -149,7 +155,7 @@ async def _answered(
     if item.method in AT_ONCE:
         return json_answer(*await answer(_context(request, principal, caller, NOWHERE, session), item))
     # The work goes on when the client leaves (Transports, Sending Messages to the Server).
-    with _answer(request, session) as reply:
+    with _answer(request, session, (item.id,)) as reply:
         request.app[keys.WORK].start(_context(request, principal, caller, reply, session), item, reply)
         return await reply.settled()
 
@@ -157,14 +163,14 @@ async def _answered(
 async def _batch(request: web.Request, principal: Principal, values: list[Any]) -> web.StreamResponse:
     if inbound.speaks_envelope(request.headers, None):
         raise RpcError(INVALID_REQUEST, "Invalid Request: this revision has no batches; send one message")
-    session = _session(request, principal)
+    session = await _session(request, principal)
     if session is None or not session.caller.revision.has("batches"):
         raise RpcError(INVALID_REQUEST, "Invalid Request: batches need a session of the revision that has them")
     inbound.check_session_version(session.caller.revision, request.headers)
     read = messages(values)
     if taken(session, read):
         return web.Response(status=202)
-    with _answer(request, session) as reply:
+    with _answer(request, session, [item.id for item in read if isinstance(item, Request)]) as reply:
         context = _context(request, principal, session.caller, reply, session)
         request.app[keys.WORK].start_batch(context, session, read, reply)
         return await reply.settled()
@@ -172,7 +178,7 @@ async def _batch(request: web.Request, principal: Principal, values: list[Any]) 
 
 async def get(request: web.Request, principal: Principal) -> web.StreamResponse:
     """The stream for what belongs to no request, or the rest of one that was lost."""
-    session = _for_stream(request, principal)
+    session = await _for_stream(request, principal)
     if not accepts(request, EVENTS):
         raise Refused(406, f"Accept must allow {EVENTS}")
     last = request.headers.get("Last-Event-ID") if session.caller.revision.has("resumption") else None
@@ -182,10 +188,10 @@ async def get(request: web.Request, principal: Principal) -> web.StreamResponse:
         return await listen(request, session)
 
 
-def _for_stream(request: web.Request, principal: Principal) -> Session:
+async def _for_stream(request: web.Request, principal: Principal) -> Session:
     if inbound.speaks_envelope(request.headers, None):
         raise Refused(405, "This revision has no GET and no DELETE here", {"Allow": "POST"})
-    session = _session(request, principal)
+    session = await _session(request, principal)
     if session is None:
         raise Refused(400, f"{SESSION_ID} is missing")
     try:
@@ -197,5 +203,5 @@ def _for_stream(request: web.Request, principal: Principal) -> Session:
 
 async def delete(request: web.Request, principal: Principal) -> web.StreamResponse:
     """The client ends its session."""
-    request.app[keys.SESSIONS].close(_for_stream(request, principal))
+    await request.app[keys.SESSIONS].close(await _for_stream(request, principal))
     return web.Response(status=204)

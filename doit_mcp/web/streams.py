@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from ..protocol.inbound import Caller
 from ..protocol.revisions import UNSAID
 from ..server.outbox import Outbox
-from ..server.sessions import Session, new_id
+from ..server.sessions import MemorySessions, Session, Sessions
 
 
 class TooMany(Exception):
     """The principal has as many streams open as one may have."""
 
 
-class Streams:
-    """Streams of one process: places for every long-lived stream, and the HTTP+SSE sessions by id."""
+def unbounded() -> MemorySessions:
+    """Sessions that live as long as their streams, which are counted."""
+    return MemorySessions(idle=math.inf, per_owner=sys.maxsize, total=sys.maxsize)
 
-    def __init__(self, per_owner: int) -> None:
+
+class Streams:
+    """Streams of one process: places for every long-lived stream, and the HTTP+SSE *sessions* that need theirs."""
+
+    def __init__(self, per_owner: int, sessions: Sessions | None = None) -> None:
         self._per_owner = per_owner
         self._count: dict[str, int] = {}
-        self._by_id: dict[str, Session] = {}
+        self._sessions: Sessions = unbounded() if sessions is None else sessions
         self.open = 0
 
     @contextmanager
@@ -41,26 +48,16 @@ class Streams:
             else:
                 self._count[owner] -= 1
 
-    @contextmanager
-    def session(self, owner: str, outbox: Outbox) -> Iterator[Session]:
+    @asynccontextmanager
+    async def session(self, owner: str, outbox: Outbox) -> AsyncIterator[Session]:
         """An HTTP+SSE session; when its stream ends, what runs in it is stopped (security L1)."""
         with self.place(owner):
-            session = Session(new_id(), owner, Caller(UNSAID), 0.0)
-            session.listen(outbox)
-            self._by_id[session.id] = session
+            session = await self._sessions.open(owner, Caller(UNSAID), outbox)
             try:
                 yield session
             finally:
-                del self._by_id[session.id]
-                session.end()
+                await self._sessions.close(session)
 
-    def find(self, id: str, owner: str) -> Session | None:
+    async def find(self, id: str, owner: str) -> Session | None:
         """The open HTTP+SSE session with this id, if *owner* opened it."""
-        session = self._by_id.get(id)
-        return session if session is not None and session.owner == owner else None
-
-    def close_all(self) -> None:
-        """Ask every HTTP+SSE stream to end (shutdown)."""
-        for session in list(self._by_id.values()):
-            if session.outbox is not None:
-                session.outbox.close()
+        return await self._sessions.find(id, owner)

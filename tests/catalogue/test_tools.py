@@ -15,6 +15,11 @@ from tests.doit.recorder import Recorder
 
 from .caller import TOOLS, Caller, run
 
+INSIGHT = {
+    **{"key": "k", "title": "t", "shortDescription": "s", "cloudProvider": "aws", "categories": ["FinOps"]},
+    "resourceResults": [],
+}
+
 
 class Kinds(Area):
     """Kinds."""
@@ -47,7 +52,7 @@ class Kinds(Area):
         ("list_kinds", True, False, True, False),
         ("create_kind", False, False, False, False),
         ("find_kinds", True, False, True, False),
-        ("send_kind", False, False, True, True),
+        ("send_kind", False, False, False, True),
         ("set_kind", False, True, True, False),
         ("update_kind", False, True, True, False),
         ("delete_kind", False, True, True, False),
@@ -115,7 +120,6 @@ async def test_a_function_can_take_the_call_and_make_its_own_blocks() -> None:
     ("answer", "items", "expected"),
     [
         ({"a": 1}, "x", {"a": 1}),
-        (None, "", {"status": "completed"}),
         ([1, 2], "snapshots", {"snapshots": [1, 2], "rowCount": 2}),
         ([], "", {"items": [], "rowCount": 0}),
         ("text", "", {"result": "text"}),
@@ -123,6 +127,44 @@ async def test_a_function_can_take_the_call_and_make_its_own_blocks() -> None:
 )
 def test_every_answer_becomes_an_object(answer: object, items: str, expected: JsonObject) -> None:
     assert shaped(answer, items) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("delete_budget", {"id": "b1"}, {"deleted": True, "id": "b1"}),
+        ("delete_folder", {"id": "f1"}, {"deleted": True, "id": "f1"}),
+        ("delete_account_role", {"accountID": "1"}, {"deleted": True, "accountID": "1"}),
+        ("delete_cloudflow_connection", {"connectionId": "c"}, {"deleted": True, "connectionId": "c"}),
+        ("delete_ava_conversation", {"conversationId": "v"}, {"deleted": True, "conversationId": "v"}),
+        ("assign_objects_to_label", {"id": "l1", "remove": []}, {"id": "l1"}),
+        ("update_customer", {"customerId": "x", "urlSlug": "abc"}, {"customerId": "x"}),
+        ("ava_feedback", {"conversationId": "v", "answerId": "a", "feedback": {"positive": True}}, {}),
+    ],
+)
+@pytest.mark.parametrize("nothing", [None, {}])
+async def test_a_write_answered_with_nothing_says_what_was_done(
+    name: str, arguments: JsonObject, expected: JsonObject, nothing: object
+) -> None:
+    found = await run(name, Recorder(nothing), **arguments)
+    assert found == {"status": "completed", **expected}
+    schema = TOOLS[name].output_schema or {}
+    assert {"status", "deleted"} <= schema["properties"].keys() and not TOOLS[name].result_problems(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "answer", "expected"),
+    [
+        ("get_statussheet_components", {"id": "s", "node": ["n"]}, {}, {}),
+        ("list_cloudflows", {}, {}, {}),
+        ("post_insight_results", {"results": [INSIGHT]}, [], {"failures": [], "rowCount": 0}),
+        ("delete_datahub_dataset", {"name": "d"}, {"message": "Deleted"}, {"message": "Deleted"}),
+    ],
+)
+async def test_an_answer_that_says_something_stays_as_it_is(
+    name: str, arguments: JsonObject, answer: object, expected: JsonObject
+) -> None:
+    assert await run(name, Recorder(answer), **arguments) == expected
 
 
 def test_nulls_that_the_schema_does_not_know_are_settled() -> None:

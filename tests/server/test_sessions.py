@@ -13,7 +13,7 @@ from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Request, Response, RpcError
 from doit_mcp.protocol.revisions import UNSAID
 from doit_mcp.server.outbox import Outbox
-from doit_mcp.server.sessions import Sessions
+from doit_mcp.server.sessions import MemorySessions
 from doit_mcp.server.slots import Full, Slots
 
 CALLER = Caller(UNSAID)
@@ -27,58 +27,60 @@ class Clock:
         return self.now
 
 
-def made(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> Sessions:
-    return Sessions(idle=10, per_owner=per_owner, total=total, clock=clock or Clock())
+def made(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> MemorySessions:
+    return MemorySessions(idle=10, per_owner=per_owner, total=total, clock=clock or Clock())
 
 
-def test_ids_cannot_be_guessed_or_chosen() -> None:
+async def test_ids_cannot_be_guessed_or_chosen() -> None:
     """S3: 128 bits and more, visible ASCII, each a new one."""
     sessions = made(per_owner=2000, total=2000)
-    ids = {sessions.open("a", CALLER).id for _ in range(1000)}
+    ids = {(await sessions.open("a", CALLER)).id for _ in range(1000)}
     assert len(ids) == 1000 and all(re.fullmatch("[0-9a-f]{48}", id) for id in ids)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["open", "use", "wait", "close"])), max_size=60))
-def test_bounds_hold_whatever_happens(steps: list[tuple[str, str]]) -> None:
+async def test_bounds_hold_whatever_happens(steps: list[tuple[str, str]]) -> None:
     clock = Clock()
     sessions = made(clock)
     known: dict[str, list[str]] = {"a": [], "b": [], "c": []}
     for owner, step in steps:
         if step == "open":
-            known[owner].append(sessions.open(owner, CALLER).id)
+            known[owner].append((await sessions.open(owner, CALLER)).id)
         elif step == "wait":
             clock.now += 4
-        elif known[owner] and (session := sessions.find(known[owner][0], owner)) and step == "close":
-            sessions.close(session)
+        elif known[owner] and (session := await sessions.find(known[owner][0], owner)) and step == "close":
+            await sessions.close(session)
         assert len(sessions) <= 5
         for other in "abc":
-            alive = [id for id in known[other] if sessions.find(id, other)]
+            alive = [id for id in known[other] if await sessions.find(id, other)]
             assert len(alive) <= 3
-            assert all(sessions.find(id, foreign) is None for id in alive for foreign in "abc" if foreign != other)
+            for foreign in set("abc") - {other}:
+                assert [await sessions.find(id, foreign) for id in alive] == [None] * len(alive)
 
 
-def test_the_oldest_of_the_same_owner_goes() -> None:
+async def test_the_oldest_of_the_same_owner_goes() -> None:
     sessions = made()
-    other = sessions.open("b", CALLER)
-    first, second, third = (sessions.open("a", CALLER) for _ in range(3))
-    assert sessions.find(first.id, "a")
-    sessions.open("a", CALLER)
-    assert sessions.find(second.id, "a") is None
-    assert sessions.find(first.id, "a") and sessions.find(third.id, "a") and sessions.find(other.id, "b")
+    other = await sessions.open("b", CALLER)
+    first, second, third = [await sessions.open("a", CALLER) for _ in range(3)]
+    assert await sessions.find(first.id, "a")
+    await sessions.open("a", CALLER)
+    assert await sessions.find(second.id, "a") is None
+    for session in (first, third, other):
+        assert await sessions.find(session.id, session.owner) is session
 
 
 async def test_idle_sessions_go_and_busy_ones_stay() -> None:
     clock = Clock()
     sessions = made(clock)
-    idle, running, listening = (sessions.open(owner, CALLER) for owner in "abc")
+    idle, running, listening = [await sessions.open(owner, CALLER) for owner in "abc"]
     task = asyncio.create_task(asyncio.sleep(60))
     running.start(Request(1, "x", {}), task)
     outbox = Outbox()
     listening.listen(outbox)
     clock.now = 11
     sessions.expire()
-    assert len(sessions) == 2 and sessions.find(idle.id, "a") is None
-    assert sessions.find(running.id, "b") and sessions.find(listening.id, "c")
+    assert len(sessions) == 2 and await sessions.find(idle.id, "a") is None
+    assert await sessions.find(running.id, "b") and await sessions.find(listening.id, "c")
     sessions.end_all()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -86,7 +88,7 @@ async def test_idle_sessions_go_and_busy_ones_stay() -> None:
 
 
 async def test_requests_in_flight() -> None:
-    session = made().open("a", CALLER)
+    session = await made().open("a", CALLER)
     task = asyncio.create_task(asyncio.sleep(60))
     session.start(Request(1, "x", {}), task)
     with pytest.raises(RpcError):
@@ -102,7 +104,7 @@ async def test_requests_in_flight() -> None:
 
 
 async def test_answers_to_questions() -> None:
-    session = made().open("a", CALLER)
+    session = await made().open("a", CALLER)
     session.asked["q"] = future = asyncio.get_running_loop().create_future()
     session.answered(Response("other", {}))
     session.answered(Response(None, error={"code": 1, "message": ""}))

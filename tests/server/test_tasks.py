@@ -46,7 +46,7 @@ async def test_completes() -> None:
     assert created["resultType"] == "task" and created["status"] == "working" and created["ttlMs"] == LIFE_S * 1000
     assert created["createdAt"].endswith("Z") and "result" not in created
     await until(task, "completed")
-    assert tasks.find(task.id, "a") is task and tasks.find(task.id, "b") is None
+    assert tasks.here(task.id, "a") is task and tasks.here(task.id, "b") is None
     assert task.detail["result"] == {"content": []}
     tasks.cancel(task)
     assert task.status == "completed"
@@ -113,9 +113,9 @@ async def test_bounds_and_expiry() -> None:
     for _ in range(2 * PER_OWNER):
         await until(tasks.create("a", waits, {}), "completed")
     assert len(tasks) == PER_OWNER + 1
-    assert tasks.find(running[0].id, "a") is None
+    assert tasks.here(running[0].id, "a") is None
     clock.now += LIFE_S + 1
-    assert tasks.find(running[-1].id, "a") is None and len(tasks) == 0
+    assert tasks.here(running[-1].id, "a") is None and len(tasks) == 0
 
 
 async def test_the_end_stops_them_all() -> None:

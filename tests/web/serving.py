@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +17,7 @@ from doit_mcp.catalogue.prompts import Argument, Prompt, user_text
 from doit_mcp.catalogue.resources import NoResource, Resource, Template
 from doit_mcp.catalogue.selection import Selection
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
+from doit_mcp.protocol.revisions import BY_NAME
 from doit_mcp.sandbox.people import USERS, Grant, User
 from doit_mcp.sandbox.world import Api, World, world
 from doit_mcp.server.context import Offer
@@ -30,6 +31,7 @@ from tests.wire_schema import check
 SECRET = "a-secret-of-the-exchange-with-enough-bytes"
 MODERN = "2026-07-28"
 LATEST = "2025-11-25"
+REVISIONS = tuple(BY_NAME)
 META = "io.modelcontextprotocol/"
 ACCEPT = "application/json, text/event-stream"
 ADMIN, VIEWER, STRANGER, EMPLOYEE = USERS
@@ -229,6 +231,42 @@ async def read(response: aiohttp.ClientResponse) -> Answer:
     return Answer(response.status, response.headers.copy(), text, messages, ids)
 
 
+def check_all(answer: Answer, headers: Mapping[str, str], data: Any) -> None:
+    """Every JSON-RPC message of an answer fits a revision that the request named; if it named none, any.
+
+    What a request asked for is known where its body can be read.
+    """
+    messages = [one for one in answer.messages if isinstance(one, list) or "jsonrpc" in one]
+    asked = _read_back(data)
+    meta = asked.get("params", {}).get("_meta", {}) if isinstance(asked.get("params", {}), dict) else {}
+    named = [value for name, value in headers.items() if name.lower() == "mcp-protocol-version"]
+    # Whoever sends an envelope is answered in its era, whatever version it names.
+    named += [MODERN] if isinstance(meta, dict) and f"{META}protocolVersion" in meta else []
+    method = asked.get("method") if isinstance(asked.get("method"), str) else None
+    known = [one for one in REVISIONS if one in named]
+    for message in messages:
+        check_one_of(known or REVISIONS, message, method)
+
+
+def _read_back(data: Any) -> Json:
+    try:
+        found = json.loads(data) if isinstance(data, (bytes, str)) else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def check_one_of(revisions: Sequence[str], message: Any, method: str | None) -> None:
+    """The message fits one of these revisions."""
+    failures = []
+    for revision in revisions:
+        try:
+            return check(revision, message, method)
+        except AssertionError as failure:
+            failures.append(failure)
+    raise failures[-1]
+
+
 class Site:
     """A running server, and ways to talk to it."""
 
@@ -250,7 +288,9 @@ class Site:
         async with self.http.request(
             method, self.base + path, headers=headers, data=data, allow_redirects=False, **options
         ) as response:
-            return await read(response)
+            answer = await read(response)
+        check_all(answer, headers, data)
+        return answer
 
     async def post(
         self, message: Any, *, user: User | None = ADMIN, path: str = "/mcp", revision: str = "", **headers: str

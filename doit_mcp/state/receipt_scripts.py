@@ -1,0 +1,88 @@
+"""The Lua scripts of receipts. A receipt is a hash: s(tate), t(oken), u(ntil when a claim holds), e(nded), a(nswer),
+n(ame); an owner's are listed in a sorted set by when each last moved. Redis' clock is the only one."""
+
+from __future__ import annotations
+
+NOW = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+"""
+
+# KEYS: receipt, index. ARGV: token, name, lease, life, most receipts. Nothing: it is claimed now.
+CLAIM = NOW + """
+local held = redis.call('HMGET', KEYS[1], 's', 'u', 'e', 'a')
+if held[1] == 'claimed' then
+  if tonumber(held[2]) > now then return {'claimed', 0, ''} end
+  return {'unknown', now - tonumber(held[2]), ''}
+elseif held[1] then
+  return {held[1], now - tonumber(held[3]), held[4]}
+end
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then
+  local oldest, settled, count = false, false, 0
+  for _, key in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+    local state = redis.call('HMGET', key, 's', 'u')
+    if not state[1] then
+      redis.call('ZREM', KEYS[2], key)
+    else
+      count = count + 1
+      oldest = oldest or key
+      if not settled and (state[1] ~= 'claimed' or tonumber(state[2]) <= now) then settled = key end
+    end
+  end
+  if count >= tonumber(ARGV[5]) then
+    redis.call('DEL', settled or oldest)
+    redis.call('ZREM', KEYS[2], settled or oldest)
+  end
+end
+redis.call('HSET', KEYS[1], 's', 'claimed', 't', ARGV[1], 'n', ARGV[2], 'u', now + ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[3] + ARGV[4])
+redis.call('ZADD', KEYS[2], now, KEYS[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[3] + ARGV[4])
+return false
+"""
+
+# KEYS: receipt, index. ARGV: token, outcome, answer, life.
+SETTLE = NOW + """
+if redis.call('HGET', KEYS[1], 't') ~= ARGV[1] then return 0 end
+if ARGV[2] == 'none' then
+  redis.call('DEL', KEYS[1])
+  redis.call('ZREM', KEYS[2], KEYS[1])
+else
+  redis.call('HSET', KEYS[1], 's', ARGV[2], 'e', now, 'a', ARGV[3])
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+  redis.call('ZADD', KEYS[2], now, KEYS[1])
+  if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[2], ARGV[4]) end
+end
+return 1
+"""
+
+# KEYS: receipts. ARGV: lease, life, the token of each.
+RENEW = NOW + """
+for i, key in ipairs(KEYS) do
+  local held = redis.call('HMGET', key, 's', 't')
+  if held[1] == 'claimed' and held[2] == ARGV[i + 2] then
+    redis.call('HSET', key, 'u', now + ARGV[1])
+    redis.call('PEXPIRE', key, ARGV[1] + ARGV[2])
+  end
+end
+return 1
+"""
+
+# KEYS: index. The key and the name of each receipt that is settled.
+NAMES = NOW + """
+local found = {}
+for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  local held = redis.call('HMGET', key, 's', 'u', 'n')
+  if held[1] and (held[1] ~= 'claimed' or tonumber(held[2]) <= now) then found[#found + 1] = {key, held[3]} end
+end
+return found
+"""
+
+# KEYS: receipts.
+FORGET = NOW + """
+for _, key in ipairs(KEYS) do
+  local held = redis.call('HMGET', key, 's', 'u')
+  if held[1] and (held[1] ~= 'claimed' or tonumber(held[2]) <= now) then redis.call('DEL', key) end
+end
+return 1
+"""

@@ -1,0 +1,175 @@
+"""Receipts in Redis: a write that comes again to another replica is not done twice (doit_mcp.catalogue.receipts)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+from .away import Away
+from .box import Box, Broken
+from .link import Link
+from .receipt_scripts import CLAIM, FORGET, NAMES, RENEW, SETTLE
+
+log = logging.getLogger(__name__)
+
+# A claim is renewed while its write runs. One that is not any more was held by a process that died.
+LEASE_S = 15.0
+RENEWALS = 3
+# How often who waits for a write elsewhere looks again: soon at first (seconds).
+LOOK_S, LOOK_AT_MOST_S = 0.02, 0.5
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Own(Protocol[R_co]):
+    """Receipts of this process, for the time that Redis is away."""
+
+    def __len__(self) -> int: ...
+
+    async def claim(self, owner: str, key: str) -> R_co | None: ...
+
+    async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None: ...
+
+    async def forget(self, owner: str, group: str) -> None: ...
+
+
+class RedisReceipts(Generic[R]):
+    """Receipts of all replicas; *make* makes one from its answer, whether it was done, and its age in seconds.
+
+    What a process that died was doing may or may not have been done: nobody knows, so it is not repeated for a while.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        box: Box,
+        own: Own[R],
+        make: Callable[[bytes, bool, float], R],
+        *,
+        life: float,
+        per_owner: int,
+        most_bytes: int,
+        lease: float = LEASE_S,
+    ) -> None:
+        self._link, self._box, self._own, self._make = link, box, own, make
+        self._life, self._per_owner, self._most, self._lease = life, per_owner, most_bytes, lease
+        # Claims in Redis that this process holds, and the task that renews them while there are any.
+        self._held: dict[str, str] = {}
+        self._renewing: asyncio.Task[None] | None = None
+        self._alone = False
+
+    async def claim(self, owner: str, key: str) -> R | None:
+        """The receipt, or None for who has to do it."""
+        # What was done while Redis was away is known here alone.
+        checked = len(self._own) > 0
+        if checked and (receipt := await self._own.claim(owner, key)) is not None:
+            return receipt
+        away = False
+        try:
+            receipt = await self._claimed(owner, key)
+        except Away:
+            away = True
+        finally:
+            if checked:
+                await self._own.settle(owner, key, None)
+        if away:
+            if not self._alone:
+                log.warning("writes are told apart by this process alone until Redis can be used again")
+            receipt = await self._own.claim(owner, key)
+        self._alone = away
+        return receipt
+
+    async def _claimed(self, owner: str, key: str) -> R | None:
+        place, token, look = self._place(owner, key), secrets.token_hex(8), LOOK_S
+        name = self._box.close(place, key.encode("utf-8", "surrogatepass"))
+        bounds = (int(self._lease * 1000), int(self._life * 1000), self._per_owner)
+        while True:
+            found = await self._link.script(CLAIM, [place, self._index(owner)], token, name, *bounds)
+            if found is None:
+                self._hold(place, token)
+                return None
+            if (receipt := self._receipt(place, found)) is not None:
+                return receipt
+            await asyncio.sleep(look)
+            look = min(2 * look, LOOK_AT_MOST_S)
+
+    def _receipt(self, place: str, found: list[Any]) -> R | None:
+        """None: it is being done."""
+        kind, age, answer = found
+        if kind == b"claimed":
+            return None
+        try:
+            opened = self._box.open(place, answer) if answer else b""
+        except Broken:
+            kind, opened = b"unknown", b""
+        return self._make(opened, kind == b"known", age / 1000)
+
+    async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None:
+        """Keep the answer, or give the write free."""
+        place = self._place(owner, key)
+        token = self._held.pop(place, None)
+        if token is None:
+            await self._own.settle(owner, key, answer, known=known)
+            return
+        kept = answer if answer is not None and known and len(answer) <= self._most else b""
+        outcome = "none" if answer is None else "known" if known else "unknown"
+        sealed = self._box.close(place, kept) if kept else b""
+        try:
+            await self._link.script(
+                SETTLE, [place, self._index(owner)], token, outcome, sealed, int(self._life * 1000)
+            )
+        except Away:
+            # In Redis its claim will lapse, as if this process had died; here it is known what became of it.
+            if answer is not None and await self._own.claim(owner, key) is None:
+                await self._own.settle(owner, key, answer, known=known)
+
+    async def forget(self, owner: str, group: str) -> None:
+        """Forget what is settled; what is being done stays."""
+        await self._own.forget(owner, group)
+        try:
+            found = await self._link.script(NAMES, [self._index(owner)])
+            places = [place.decode() for place, name in found if self._named(place.decode(), name).startswith(group)]
+            if places:
+                await self._link.script(FORGET, places)
+        except Away:
+            log.warning("receipts in Redis could not be forgotten")
+
+    def _named(self, place: str, name: bytes) -> str:
+        try:
+            return self._box.open(place, name).decode("utf-8", "surrogatepass")
+        except Broken:
+            return ""
+
+    def _place(self, owner: str, key: str) -> str:
+        return self._link.key("receipt", self._box.name(owner), self._box.name(key))
+
+    def _index(self, owner: str) -> str:
+        return self._link.key("receipts", self._box.name(owner))
+
+    def _hold(self, place: str, token: str) -> None:
+        self._held[place] = token
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._renew())
+
+    async def _renew(self) -> None:
+        while self._held:
+            await asyncio.sleep(self._lease / RENEWALS)
+            held = dict(self._held)
+            if held:
+                try:
+                    await self._link.script(
+                        RENEW, list(held), int(self._lease * 1000), int(self._life * 1000), *held.values()
+                    )
+                except Away:
+                    # The next round comes before the lease ends, or the claim lapses.
+                    continue
+
+    async def close(self) -> None:
+        """Renew nothing any more (shutdown)."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)

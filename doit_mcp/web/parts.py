@@ -1,0 +1,179 @@
+"""The parts of the application that hold state: in this process, or in Redis, shared with other replicas."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ..auth.principal import Principal
+from ..catalogue import receipts, results
+from ..catalogue.receipts import MemoryReceipts, Receipt, Receipts
+from ..catalogue.results import MemoryResults, Results
+from ..catalogue.tools import ToolError
+from ..server.hub import Change, Hub
+from ..server.replay import MOST_EVENTS, Replays
+from ..server.sessions import MemorySessions, Sessions
+from ..server.shared_replay import SharedReplays
+from ..server.shared_sessions import SharedSessions
+from ..server.shared_tasks import SharedTasks
+from ..server.tasks import Tasks
+from ..settings import Settings
+from ..state.away import Away
+from ..state.box import Box, prefix
+from ..state.bus import BEAT_S, Body, Bus
+from ..state.link import Link, open_link
+from ..state.logs import Logs
+from ..state.notes import Notes
+from ..state.receipts import RedisReceipts
+from ..state.records import Records
+from ..state.results import RedisResults
+from .access import Endpoint
+from .body import Refused
+from .streams import Streams
+
+NO_RESULTS = "Kept tables are temporarily unavailable; try again in a few seconds, or get the table anew"
+# A stream says that it is there at every beat; so long may Redis be away before it counts as gone (seconds).
+STREAM_LIFE_S = 120
+# A client comes back for a lost stream soon; longer than any call takes (seconds).
+LOG_LIFE_S = 900
+RETRY_S = "2"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What holds state; *redis* is there where it is shared."""
+
+    hub: Hub
+    replays: Replays
+    sessions: Sessions
+    streams: Streams
+    tasks: Tasks
+    results: Results
+    receipts: Receipts
+    redis: Redis | None = None
+
+
+class Redis:
+    """The link to Redis and what needs it all the time."""
+
+    def __init__(self, link: Link, bus: Bus, receipts: RedisReceipts[Receipt]) -> None:
+        self.link, self.bus, self.receipts = link, bus, receipts
+
+    def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        """What operators want to see of it."""
+        return {
+            "redis_away": ("Whether Redis cannot be used", lambda: float(self.link.away)),
+            "redis_waiting": ("Messages that wait for Redis", lambda: float(len(self.bus.sender))),
+        }
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Take part among the replicas while the block runs."""
+        try:
+            async with self.bus.running():
+                yield
+        finally:
+            await self.receipts.close()
+            await self.link.close()
+
+
+def parts(settings: Settings, hub: Hub) -> Parts:
+    """The parts for *settings*. Raises ImportError where Redis is wanted and the extra ``redis`` is not installed."""
+    return _shared(settings, hub) if settings.redis_url else _own(settings, hub)
+
+
+def _own(settings: Settings, hub: Hub) -> Parts:
+    replays = Replays()
+    sessions = MemorySessions(
+        idle=settings.session_idle_s,
+        per_owner=settings.sessions_per_principal,
+        total=settings.sessions_total,
+        ended=lambda session: replays.forget(session.id),
+    )
+    return Parts(
+        hub,
+        replays,
+        sessions,
+        Streams(settings.streams_per_principal),
+        Tasks(hub),
+        MemoryResults(),
+        MemoryReceipts(),
+    )
+
+
+def _shared(settings: Settings, hub: Hub) -> Parts:
+    secret, idle = settings.exchange_secret, settings.session_idle_s
+    link = open_link(settings.redis_url, prefix(secret))
+    bus = Bus(link, Box(secret, "bus"), beat=min(BEAT_S, idle / 3))
+    _relay(hub, bus)
+    logs = Logs(link, Box(secret, "logs"), bus.sender, bus.id, life=max(idle, LOG_LIFE_S), most_events=MOST_EVENTS)
+    replays = SharedReplays(logs, bus)
+    box = Box(secret, "sessions")
+    records = Records(link, box, "session", bus.id, life=idle, per_owner=settings.sessions_per_principal)
+    sessions = SharedSessions(records, bus, "session", ended=replays.forget)
+    held = Records(link, box, "stream", bus.id, life=max(idle, STREAM_LIFE_S))
+    streams = Streams(settings.streams_per_principal, SharedSessions(held, bus, "stream", held=True))
+    kept_receipts = _receipts(link, secret)
+    return Parts(
+        hub,
+        replays,
+        sessions,
+        streams,
+        SharedTasks(hub, Notes(link, Box(secret, "tasks"), bus.sender, "task", bus.id), bus),
+        _results(link, secret),
+        kept_receipts,
+        Redis(link, bus, kept_receipts),
+    )
+
+
+def _results(link: Link, secret: str) -> RedisResults:
+    return RedisResults(
+        link,
+        Box(secret, "results"),
+        lambda: ToolError(NO_RESULTS),
+        life=results.LIFE_S,
+        most_bytes=results.MOST_BYTES,
+        per_owner=results.PER_OWNER,
+        owner_bytes=results.OWNER_BYTES,
+    )
+
+
+def _receipts(link: Link, secret: str) -> RedisReceipts[Receipt]:
+    return RedisReceipts(
+        link,
+        Box(secret, "receipts"),
+        MemoryReceipts(),
+        Receipt,
+        life=receipts.LIFE_S,
+        per_owner=receipts.PER_OWNER,
+        most_bytes=receipts.MOST_BYTES,
+    )
+
+
+def _relay(hub: Hub, bus: Bus) -> None:
+    """What is published at one replica is heard at all."""
+
+    def relay(change: Change) -> None:
+        said = [change.method, change.about, change.owner, change.params]
+        bus.broadcast("change", change=said)
+
+    async def heard(body: Body) -> None:
+        hub.tell(Change(*body["change"]))
+
+    hub.relay = relay
+    bus.on("change", heard)
+
+
+def available(serve: Endpoint) -> Endpoint:
+    """An endpoint that says so when it needs Redis and Redis is away."""
+
+    async def served(request: web.Request, principal: Principal) -> web.StreamResponse:
+        try:
+            return await serve(request, principal)
+        except Away as away:
+            raise Refused(503, str(away), {"Retry-After": RETRY_S}) from away
+
+    return served

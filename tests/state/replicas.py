@@ -1,0 +1,81 @@
+"""Several replicas of the tests' server in one process: one URL for tokens, one Redis, and nothing else in common."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+
+from doit_mcp.sandbox.people import User
+from doit_mcp.sandbox.world import World, world
+from doit_mcp.server.hub import Hub
+from doit_mcp.settings import Settings
+from doit_mcp.web.app import build
+from doit_mcp.web.serve import address, bind, running
+from tests.web.serving import ADMIN, SECRET, Bench, Json, NoApi, Session, Site, offer
+
+
+class Replica(Site):
+    """One of them; *resource* is what tokens are for."""
+
+    def __init__(
+        self, base: str, resource: str, stand_in: World, http: aiohttp.ClientSession, bench: Bench, hub: Hub
+    ) -> None:
+        super().__init__(base, stand_in, http, bench, hub)
+        self.resource = resource
+
+    def token(self, user: User = ADMIN, **claims: Any) -> str:
+        return self.world.identity.mint(user, resource=f"{self.resource}/mcp", **claims)
+
+
+def at(site: Site, session: Session, user: User | None = None) -> Session:
+    """The session, used at another replica."""
+    return Session(site, session.id, session.revision, user or session.user, session.welcome)
+
+
+def settings_for(url: str, stand_in: World, base: str, redis_url: str) -> Json:
+    """What one replica is told."""
+    return {
+        "resource_url": url,
+        "auth_server_url": stand_in.url,
+        "doit_api_base": stand_in.url,
+        "exchange_secret": SECRET,
+        "allowed_hosts": (base.removeprefix("http://"),),
+        "drain_s": 2,
+        "redis_url": redis_url,
+    }
+
+
+@asynccontextmanager
+async def replicas(
+    redis_url: str, *, benches: tuple[Bench, ...] = (), changes: Json | None = None, **settings: Any
+) -> AsyncIterator[tuple[Replica, ...]]:
+    """Two replicas, or one for each of *benches*."""
+    async with AsyncExitStack() as stack:
+        sockets = [stack.enter_context(bind("127.0.0.1", 0)) for _ in benches or range(2)]
+        url = address(sockets[0])
+        stand_in = await stack.enter_async_context(world(resource_url=url, secret=SECRET, api=NoApi()))
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        made = []
+        for number, bound in enumerate(sockets):
+            bench, hub = benches[number] if benches else Bench(), Hub()
+            offered = offer(bench, **(changes or {}))
+            own = replace(Settings(), **(settings_for(url, stand_in, address(bound), redis_url) | settings))
+            app = build(own, lambda selection, employee, offered=offered: offered, hub=hub)
+            await stack.enter_async_context(running(app, bound))
+            made.append(Replica(address(bound), url, stand_in, http, bench, hub))
+        yield tuple(made)
+
+
+@asynccontextmanager
+async def another(beside: Replica, redis_url: str, **settings: Any) -> AsyncIterator[Replica]:
+    """One more, which stops politely at the end of the block."""
+    bench, hub = Bench(), Hub()
+    offered = offer(bench)
+    with bind("127.0.0.1", 0) as bound:
+        told = settings_for(beside.resource, beside.world, address(bound), redis_url) | settings
+        async with running(build(replace(Settings(), **told), lambda selection, employee: offered, hub=hub), bound):
+            yield Replica(address(bound), beside.resource, beside.world, beside.http, bench, hub)
