@@ -19,25 +19,38 @@ VERBS = frozenset("archive cancel delete".split())
 AREAS = frozenset("sharing users contracts contract_templates billing_transfer assets".split())
 NAMES = frozenset(
     "trigger_cloud_flow update_customer send_datahub_events upload_datahub_csv post_insight_results"
-    " post_insight_resource_results create_account_role update_aws_feature".split()
+    " post_insight_resource_results create_account_role update_aws_feature"
+    " create_cloudflow_connection update_cloudflow_connection".split()
 )
 READERS: Mapping[str, str] = {
     "cancel_invite": "list_users",
+    "create_account_role": "get_aws_account",
+    "delete_account_role": "get_aws_account",
     "delete_custom_theme": "get_theme",
+    "delete_insight_result": "get_insight",
     "delete_report": "get_report_config",
     "delete_user": "list_users",
+    "post_insight_resource_results": "get_insight",
     "resend_invite": "list_users",
+    "trigger_cloud_flow": "list_cloudflows",
+    "update_aws_feature": "get_aws_account",
     "update_user": "list_users",
 }
 """The tool that shows what a write is about, where that is not get_ and the noun of the write."""
-PLACES = frozenset("id customerID customerId contractID templateID resourceType resourceId flowId".split())
-"""Arguments that say what a write is about, not what it changes."""
+READ_AS: Mapping[str, str] = {"sourceID": "source", "insightKey": "key", "flowID": "id"}
+"""What readers call an argument that the write has another name for."""
+PLACES = frozenset(
+    "id customerID customerId contractID templateID resourceType resourceId flowId flowID accountID connectionId"
+    " sourceID insightKey".split()
+)
+"""Arguments that say what a write is about, not what it changes. All of a deletion's do."""
 
 KEY = "confirm"
 FORM: JsonObject = {"type": "object", "properties": {}}
 TELLING = (
     *("name", "displayName", "firstName", "lastName", "email", "title", "subject", "description", "type", "status"),
     *("role", "roleId", "owner", "amount", "currency", "platform", "public", "permissions", "records", "version"),
+    *("roleArn", "s3Bucket", "enabledFeatures"),
 )
 """Fields of a thing that tell people which one it is, and that do not change by themselves while they think."""
 MOST_LINES, MOST_VALUE = 20, 160
@@ -54,23 +67,26 @@ class Reader:
     """How the current state of what a write is about is read: by a tool for one thing, or as a row of a list."""
 
     tool: Tool
+    may_miss: bool = False
+    """The write also makes what is not there yet."""
 
     async def current(self, call: Call, arguments: JsonObject) -> JsonObject | None:
-        """The thing; None where it cannot be told. Raises ApiError if it is not there."""
+        """The thing; None where it cannot be told. Raises ApiError if it is not there but has to be."""
         schema = self.tool.input_schema
         places = {*PLACES, *schema.get("required", ())} & schema["properties"].keys()
-        given = {name: value for name, value in arguments.items() if name in places}
+        named = {READ_AS.get(name, name): value for name, value in arguments.items()}
+        given = {name: value for name, value in named.items() if name in places}
         if self.tool.problems(given):
             return None
         try:
             found = await self.tool.run(call, given)
         except ApiError as error:
-            if error.kind == "missing":
+            if error.kind == "missing" and not self.may_miss:
                 raise
             return None
         if isinstance(found, Content):
             return None
-        return _row(found, self.tool.rows, arguments) if self.tool.name.startswith("list_") else found
+        return _row(found, self.tool.rows, named) if self.tool.name.startswith("list_") else found
 
 
 def _row(found: JsonObject, rows: str, arguments: JsonObject) -> JsonObject | None:
@@ -82,8 +98,9 @@ def _row(found: JsonObject, rows: str, arguments: JsonObject) -> JsonObject | No
 def reader_of(tool: Tool, named: Mapping[str, Tool]) -> Reader | None:
     """The reader of what *tool* changes or deletes, if *named* has one."""
     verb, _, noun = tool.name.partition("_")
-    reader = named.get(READERS.get(tool.name, f"get_{noun}"))
-    return None if reader is None or reader.writes or verb == "create" else Reader(reader)
+    creates = verb == "create"
+    reader = named.get(READERS.get(tool.name, "" if creates else f"get_{noun}"))
+    return None if reader is None or reader.writes else Reader(reader, creates)
 
 
 def confirmed(tool: Tool, reader: Reader | None) -> Tool:
@@ -113,16 +130,19 @@ def question(text: str) -> Question:
 def message(tool: Tool, arguments: JsonObject, current: JsonObject | None) -> str:
     """What will happen, in plain text: the tool, what it is about now, and what changes."""
     lines = [f"{tool.title}?"]
-    if tool.name.startswith("delete_"):
+    deletes = tool.name.startswith("delete_")
+    if deletes:
         lines.append("What is deleted cannot be brought back.")
     if tool.annotations.get("openWorldHint"):
         lines.append("This has effects outside of your DoiT account: people or providers are told.")
     before = current or {}
-    about = {name: value for name, value in arguments.items() if name in PLACES}
-    about |= {name: before[name] for name in TELLING if before.get(name) not in (None, "", [], {})}
-    changes = [(name, value) for name, value in arguments.items() if name not in PLACES]
+    about = {name: value for name, value in arguments.items() if deletes or name in PLACES}
+    changes = {name: value for name, value in arguments.items() if name not in about}
+    told = (name for name in TELLING if name not in arguments)  # What changes is shown with its old value below.
+    about |= {name: before[name] for name in told if before.get(name) not in (None, "", [], {})}
     lines += _section("About", (f"{name}: {_shown(value)}" for name, value in about.items()))
-    lines += _section("Change" if before else "With", (_change(name, before, value) for name, value in changes))
+    title = "Change" if before.keys() & changes.keys() else "With"
+    lines += _section(title, (_change(name, before, value) for name, value in changes.items()))
     lines.append("Accept to go on. Decline, and everything stays as it is.")
     clean: str = orjson.loads(visible(orjson.dumps("\n".join(lines)).decode()))
     return clean

@@ -46,6 +46,18 @@ class ComponentIds(TypedDict, total=False):
     combiner: SomeIds
 
 
+class Components(TypedDict, total=False):
+    """Components by their ids, by kind."""
+
+    node: JsonObject
+    element: JsonObject
+    group: JsonObject
+    link: JsonObject
+    attachment: JsonObject
+    combiner: JsonObject
+    note: JsonObject
+
+
 class Hits(TypedDict, total=False):
     """What a search found."""
 
@@ -75,6 +87,7 @@ class Diagrams(TypedDict, total=False):
 
     scheme: Annotated[JsonObject, "Diagrams by id: name, type and statussheet, its layers with ssid and account_name."]
     statussheet: Annotated[JsonObject, "Layers by id, with their components by kind and id, if ids were given."]
+    template: Annotated[JsonObject, "Template layers by id, if they were asked for."]
 
 
 class Export(TypedDict, total=False):
@@ -94,12 +107,16 @@ class Export(TypedDict, total=False):
 class CostSnapshot(TypedDict, total=False):
     """Cost of what is on a layer."""
 
+    diagramId: Annotated[str, "Id of the layer."]
+    timeRange: Annotated[JsonObject, "startDate, endDate, interval."]
     currency: str
     total: float
-    trendingPct: Annotated[float | None, "Change from the period before, as a fraction: 0.1 is 10% more."]
+    trendingPct: Annotated[
+        float | None, "Change from the period before, as a fraction: 0.1 is 10 % more; null: nothing to compare with."
+    ]
     topResources: Annotated[list[JsonObject], "At most 5, each with id, name, type and amount."]
     byService: Annotated[list[JsonObject], "At most 5, each with service and amount."]
-    trend: Annotated[list[JsonObject], "The latest 12 intervals: bucketStart and amount."]
+    trend: Annotated[list[JsonObject], "The latest 12 intervals: bucketStart (a date; of weeks a label) and amount."]
 
 
 class Snapshot(TypedDict, total=False):

@@ -17,14 +17,14 @@ class Dismissal(TypedDict, total=False):
     reason: Literal[
         "not relevant", "not enough information", "not worth the effort", "inaccurate optimization opportunities"
     ]
-    comment: Annotated[str, Length(maximum=20_000)]
+    comment: Annotated[str, "In your own words.", Length(maximum=20_000)]
 
 
 class Finding(TypedDict, total=False):
     """What is the matter with a resource."""
 
     value: Annotated[float, "Savings a day, USD."]
-    critical: int
+    critical: Annotated[int, "Number of critical risks; so with the next three."]
     high: int
     medium: int
     low: int
@@ -34,16 +34,19 @@ class Finding(TypedDict, total=False):
 
 
 class NewResource(TypedDict, total=False):
-    """A resource that an insight is about. Resource, account, provider and type of the result tell it from others."""
+    """A resource that an insight is about. Resource, account, provider and type of the result tell it from others.
+
+    The API ignores changes to type, provider, account and location of one that it knows.
+    """
 
     resourceId: Required[Annotated[str, "Its id in the cloud.", Length(1, 2000)]]
     resourceType: Annotated[str, "What it is, e.g. instance."]
     cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
     account: Required[Annotated[str, "Account or project it is in.", Length(1, 500)]]
     location: Annotated[str, "Region or zone."]
-    externalId: str
-    externalUrl: str
-    metadata: JsonObject
+    externalId: Annotated[str, "Its id where the finding comes from."]
+    externalUrl: Annotated[str, "Link to the finding there."]
+    metadata: Annotated[JsonObject, "Anything else about it."]
     resultType: Required[
         Annotated[
             Literal[
@@ -56,19 +59,19 @@ class NewResource(TypedDict, total=False):
             "recommendation or agentInstalled.",
         ]
     ]
-    result: Finding
+    result: Annotated[Finding, "What was found, with the members that resultType asks for."]
 
 
 class NewInsight(TypedDict, total=False):
     """What can be said about an insight."""
 
     key: Required[Key]
-    title: Required[Annotated[str, Length(1, 500)]]
-    shortDescription: Required[Text]
-    detailedDescriptionMdx: Annotated[str, "Markdown.", Length(maximum=100_000)]
+    title: Required[Annotated[str, "Shown to people.", Length(1, 500)]]
+    shortDescription: Required[Annotated[Text, "In a sentence or two."]]
+    detailedDescriptionMdx: Annotated[str, "Markdown (MDX).", Length(maximum=100_000)]
     cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
     categories: Required[Annotated[list[Literal["FinOps", "Security"]], Length(1, 2)]]
-    reportUrl: str
+    reportUrl: Annotated[str, "Link to a report about it."]
     cloudFlowTemplateId: Annotated[str, "A CloudFlow template that mends it."]
     easyWinDescription: Annotated[str, "Why it is easy to do."]
 
@@ -76,13 +79,13 @@ class NewInsight(TypedDict, total=False):
 class NewInsightWithResources(NewInsight, total=False):
     """An insight of a batch."""
 
-    resourceResults: Required[Annotated[list[NewResource], Length(maximum=5000)]]
+    resourceResults: Required[Annotated[list[NewResource], "The resources it is about.", Length(maximum=5000)]]
 
 
 class Batch(TypedDict, total=False):
     """Insights to create or replace."""
 
-    results: Required[Annotated[list[NewInsightWithResources], Length(1, 500)]]
+    results: Required[Annotated[list[NewInsightWithResources], "The insights.", Length(1, 500)]]
 
 
 class InsightWithStatus(NewInsight, total=False):
@@ -123,6 +126,7 @@ class InsightDetails(TypedDict, total=False):
     easyWinDescription: str
     cloudFlowTemplateId: str
     reportUrl: str
+    lastUpdated: Annotated[str, "RFC 3339."]
 
 
 class ResourcePage(TypedDict, total=False):

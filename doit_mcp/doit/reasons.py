@@ -1,7 +1,8 @@
 """The API's own reason for a refusal, found in the shapes it uses, and cleaned so that it may be shown.
 
 Pure functions. Shapes: {error: text}, RFC 9457 problems (title, detail, code, details[{issue, field}]),
-{message: text}, batch problems (invalidItems), and lists of blockers [{id, type, error}].
+{message: text}, batch problems (invalidItems), and lists of blockers [{id, type, error, resources}], where resources
+are the things in the way by their kind: {budgets: [{id, name}]}.
 """
 
 import re
@@ -12,6 +13,10 @@ from typing import Any
 import orjson
 
 MAX_REASON = 500
+MAX_CONFLICT = 1_000
+"""Of a 409: it may have to name many things that are in the way."""
+MOST_KINDS, MOST_EACH, MOST_NAME = 6, 3, 60
+"""Kinds of things in the way that are named, how many of each, and characters of a name."""
 MAX_READ = 20_000
 """Characters of a text that are looked at: the cleaning must not be given megabytes."""
 
@@ -39,11 +44,12 @@ def reason(status: int, body: bytes) -> str:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return ""
-    return clean("; ".join(dict.fromkeys(_texts(value))))
+    most = MAX_CONFLICT if status == 409 else MAX_REASON
+    return clean("; ".join(dict.fromkeys(_texts(value))), most)
 
 
-def clean(text: str) -> str:
-    """*text* without markup, addresses, credentials, stack traces and invisible characters; at most 500 characters."""
+def clean(text: str, most: int = MAX_REASON) -> str:
+    """*text* without markup, addresses, credentials, stack traces, invisible characters; at most *most* characters."""
     text = text[:MAX_READ]
     if found := STACK.search(text):
         text = text[: found.start()]
@@ -52,7 +58,7 @@ def clean(text: str) -> str:
     for pattern, word in ((SECRET, "[removed]"), (URL, "[link]"), (EMAIL, "[address]")):
         text = pattern.sub(word, text)
     text = " ".join(text.split())
-    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _visible(letter: str) -> bool:
@@ -63,10 +69,10 @@ def _visible(letter: str) -> bool:
 def _texts(value: Any) -> Iterable[str]:
     """The sentences of an error body, most telling first; its code only where there is no sentence."""
     if isinstance(value, list):
-        return [_blocker(item) for item in value[:5] if isinstance(item, dict)]
+        return [said for item in value[:5] if isinstance(item, dict) and (said := _blocker(item))]
     if not isinstance(value, dict):
         return []
-    found = [*_sentences(value), *_fields(value)]
+    found = [*_sentences(value), *_fields(value), *_in_the_way(value.get("resources"))]
     code = value.get("code")
     return found or ([code] if isinstance(code, str) else [])
 
@@ -93,4 +99,30 @@ def _field(item: dict[str, Any]) -> str:
 
 
 def _blocker(item: dict[str, Any]) -> str:
-    return " ".join(str(item[name]) for name in ("type", "id", "error") if isinstance(item.get(name), str | int))
+    said = " ".join(str(item[name]) for name in ("type", "id", "error") if isinstance(item.get(name), str | int))
+    return ", ".join([*([said] if said else []), *_in_the_way(item.get("resources"))])
+
+
+def _in_the_way(resources: Any) -> list[str]:
+    """What uses the thing that is to go, so that it can be changed first: one text, or none."""
+    if not isinstance(resources, dict):
+        return []
+    kinds = [(kind, found) for kind, found in resources.items() if isinstance(found, list) and found]
+    named = [f"{kind[:MOST_NAME]}: {_some(found)}" for kind, found in kinds[:MOST_KINDS]]
+    return [f"used by {', '.join(named)}"] if named else []
+
+
+def _some(found: list[Any]) -> str:
+    names = [name for one in found[:MOST_EACH] if isinstance(one, dict) and (name := _reference(one))]
+    left = len(found) - len(names)
+    if not names:
+        return str(left)
+    return ", ".join(names) + (f" and {left} more" if left else "")
+
+
+def _reference(one: dict[str, Any]) -> str:
+    """Name and id; not the owner, who is told only to those who may not see the thing itself."""
+    name, identifier = (
+        value[:MOST_NAME] if isinstance(value := one.get(field), str) else "" for field in ("name", "id")
+    )
+    return f"{name} (id {identifier})" if name and identifier else name or identifier

@@ -28,7 +28,7 @@ for _name in ("create_allocation", "update_allocation"):
     _fields["rule"]["required"] = ["components", "formula"]
     _fields["rules"]["items"]["required"] = ["action"]
 # What else a call needs, where that server's schema does not tell.
-NEEDED: dict[str, dict[str, Any]] = {"update_theme": {"id": "some id"}}
+NEEDED: dict[str, dict[str, Any]] = {"update_theme": {"id": "some id"}, "id_of_asset": {"quantity": 1}}
 # What is sent in their place is not the caller's to choose.
 OURS = {"customerContext", "X-Tenant-Id", "Idempotency-Key"}
 

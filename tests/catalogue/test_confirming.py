@@ -61,7 +61,7 @@ def test_what_asks() -> None:
     assert asking >= {
         *("update_resource_permissions", "invite_user", "update_user", "delete_user", "create_contract"),
         *("activate_contract", "update_contract_template", "send_datahub_events", "upload_datahub_csv"),
-        *("create_asset", "update_asset", "trigger_cloud_flow"),
+        *("create_asset", "update_asset", "trigger_cloud_flow", "update_cloudflow_connection"),
     }
     assert not asking & {"create_budget", "update_budget", "create_ticket", "create_label", "refine_cloudflow"}
     assert not any(not tool.writes for tool in ASKING)
@@ -91,6 +91,13 @@ def test_what_is_there_is_read_by_a_tool_that_reads(tool: Any) -> None:
         ("update_asset", "get_asset"),
         ("update_customer", "get_customer"),
         ("delete_datahub_dataset", "get_datahub_dataset"),
+        ("create_account_role", "get_aws_account"),
+        ("delete_account_role", "get_aws_account"),
+        ("update_aws_feature", "get_aws_account"),
+        ("update_cloudflow_connection", "get_cloudflow_connection"),
+        ("trigger_cloud_flow", "list_cloudflows"),
+        ("delete_insight_result", "get_insight"),
+        ("create_cloudflow_connection", None),
         ("invite_user", None),
         ("create_contract", None),
         ("delete_datahub_datasets", None),
@@ -104,7 +111,7 @@ def test_who_reads_what_is_there(name: str, reader: str | None) -> None:
 async def test_an_accepted_deletion_is_made_after_showing_what_goes() -> None:
     api = Recorder(BUDGET, None)
     caller = Asked(api)
-    assert await run("delete_budget", caller, id="b1") == {"status": "completed"}
+    assert await run("delete_budget", caller, id="b1") == {"status": "completed", "deleted": True, "id": "b1"}
     assert methods(api) == ["GET", "DELETE"]
     assert caller.text.splitlines() == [
         "Delete budget?",
@@ -133,6 +140,73 @@ async def test_a_change_is_shown_against_what_is_there() -> None:
     assert "- email: ann@acme.example" in caller.text
     assert "Change:\n- roleId: viewer → admin\n- firstName: Ann" in caller.text
     assert methods(api) == ["GET", "PATCH"]
+
+
+ACCOUNT = {
+    **{"accountID": "1", "roleArn": "arn:old", "enabledFeatures": ["sandbox"], "timeLinked": "2026-01-01T00:00:00Z"},
+    "supportedFeatures": [{"name": "sandbox", "hasRequiredPermissions": True}],
+}
+
+
+async def test_a_connected_account_is_shown_before_its_features_change() -> None:
+    caller = Asked(Recorder(ACCOUNT))
+    await run("update_aws_feature", caller, accountID="1", enabledFeatures=["quotas"])
+    assert caller.text.splitlines()[1:-1] == [
+        *("About:", "- accountID: 1", "- roleArn: arn:old"),
+        *("Change:", '- enabledFeatures: ["sandbox"] → ["quotas"]'),
+    ]
+
+
+async def test_the_role_of_a_connected_account_is_shown_before_it_is_replaced() -> None:
+    api = Recorder(ACCOUNT)
+    caller = Asked(api)
+    await run("create_account_role", caller, accountID="1", roleArn="arn:new", enabledFeatures=["sandbox"])
+    assert "About:\n- accountID: 1\nChange:\n- roleArn: arn:old → arn:new\n" in caller.text
+    assert methods(api) == ["GET", "POST"]
+
+
+async def test_an_account_that_is_not_connected_yet_can_be() -> None:
+    api = Recorder(ApiError("no such account", kind="missing", status=404), ACCOUNT)
+    caller = Asked(api)
+    await run("create_account_role", caller, accountID="1", roleArn="arn:new", enabledFeatures=[])
+    assert "About:\n- accountID: 1\nWith:\n- roleArn: arn:new\n" in caller.text
+    assert methods(api) == ["GET", "POST"]
+
+
+@pytest.mark.parametrize("name", ["update_aws_feature", "delete_account_role"])
+async def test_an_account_that_is_not_connected_is_not_asked_about(name: str) -> None:
+    caller = Asked(Recorder(ApiError("no such account", kind="missing", status=404)))
+    with pytest.raises(ApiError):
+        await run(name, caller, accountID="1", **({"enabledFeatures": []} if name.startswith("update") else {}))
+    assert caller.questions == []
+
+
+async def test_a_disconnection_says_which_role_and_what_stops() -> None:
+    caller = Asked(Recorder(ACCOUNT, None))
+    found = await run("delete_account_role", caller, accountID="1")
+    assert found == {"status": "completed", "deleted": True, "accountID": "1"}
+    assert '- accountID: 1\n- roleArn: arn:old\n- enabledFeatures: ["sandbox"]\nAccept' in caller.text
+
+
+async def test_a_flow_is_asked_about_by_its_name() -> None:
+    flows = {"items": [{"id": "f0", "name": "Other"}, {"id": "f1", "name": "Stop idle machines"}]}
+    caller = Asked(Recorder(flows, {"executionLink": "l"}))
+    await run("trigger_cloud_flow", caller, flowID="f1", requestBodyJson={"zone": "a"})
+    assert 'About:\n- flowID: f1\n- name: Stop idle machines\nWith:\n- requestBodyJson: {"zone":"a"}\n' in caller.text
+
+
+async def test_an_insight_is_read_by_other_names_than_it_is_deleted_by() -> None:
+    api = Recorder({"title": "Idle things"}, None)
+    caller = Asked(api)
+    await run("delete_insight_result", caller, sourceID="public-api", insightKey="k")
+    assert "- insightKey: k\n- title: Idle things\n" in caller.text
+    assert {request.path for request in api.requests} == {"/insights/v1/results/source/public-api/insight/k"}
+
+
+async def test_whatever_a_deletion_is_given_says_what_goes() -> None:
+    caller = Asked(Recorder({"message": "Deleted"}))
+    await run("delete_datahub_datasets", caller, datasets=["a", "b"])
+    assert 'About:\n- datasets: ["a","b"]\nAccept' in caller.text
 
 
 async def test_what_reaches_outside_is_said() -> None:

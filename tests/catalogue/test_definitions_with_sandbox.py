@@ -32,7 +32,7 @@ async def test_life_of_an_alert(ask: Ask) -> None:
     assert changed["name"] == "AWS by day"
     assert (await ask("get_alert", name="aws by DAY"))["id"] == made["id"]
     assert [row["id"] for row in (await ask("list_alerts", nameContains="by day"))["alerts"]] == [made["id"]]
-    assert await ask("delete_alert", id=made["id"]) == {"status": "completed"}
+    assert await ask("delete_alert", id=made["id"]) == {"status": "completed", "deleted": True, "id": made["id"]}
     await gone(ask, "get_alert", id=made["id"])
 
 
@@ -53,7 +53,8 @@ async def test_allocations_with_old_names_single_and_in_a_group(ask: Ask) -> Non
     assert (await ask("get_allocation", name="no google"))["id"] == single["id"]
     with pytest.raises(ApiError) as caught:
         await ask("delete_allocation", id=single["id"])
-    assert caught.value.kind == "conflict" and "in use" in caught.value.reason
+    assert caught.value.kind == "conflict"
+    assert f"in use, used by allocations: Clouds (id {group['id']})" in caught.value.reason
     await ask("delete_allocation", id=group["id"])
     await ask("delete_allocation", id=single["id"])
     await gone(ask, "get_allocation", id=single["id"])

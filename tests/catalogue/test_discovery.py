@@ -57,7 +57,7 @@ async def test_reading_runs_the_operation_with_its_own_arguments() -> None:
     found = await run("read_operation", api, name="list_labels", arguments={"maxResults": "5"})
     assert found["labels"] == [{"id": "l"}] and api.requests[0].query == {"maxResults": "5"}
     await run("read_operation", api, name="list_labels")
-    assert api.requests[1] == Request("GET", "/analytics/v1/labels", {}, None)
+    assert api.requests[1] == Request("GET", "/analytics/v1/labels", {"maxResults": "500"}, None)
 
 
 async def test_reading_runs_nothing_that_writes() -> None:

@@ -31,7 +31,7 @@ async def test_life_of_an_insight(ask: Ask) -> None:
     done = await ask("update_insight_status", key="idle-things", status="dismissed")
     assert done == {"success": True, **where, "status": "dismissed"}
     assert (await ask("get_insight", **where))["displayStatus"] == "dismissed"
-    assert await ask("delete_insight_result", **OWN) == {"status": "completed"}
+    assert await ask("delete_insight_result", **OWN) == {"status": "completed", "deleted": True, **OWN}
     with pytest.raises(ApiError) as caught:
         await ask("get_insight", **where)
     assert caught.value.kind == "missing"
@@ -41,7 +41,8 @@ async def test_a_batch_says_what_failed_and_is_deleted_by_key(ask: Ask) -> None:
     batch = [{**INSIGHT, "key": "batch", "resourceResults": [RESOURCE]}]
     assert await ask("post_insight_results", results=batch) == {"failures": [], "rowCount": 0}
     assert (await ask("get_insight", source="public-api", key="batch"))["summary"]["potentialDailySavings"] == 4.5
-    assert await ask("delete_insight_results", insightKey="batch") == {"status": "completed"}
+    deleted = await ask("delete_insight_results", insightKey="batch")
+    assert deleted == {"status": "completed", "deleted": True, "insightKey": "batch"}
 
 
 async def test_a_flow_is_triggered_once_at_a_time(ask: Ask) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.doit.errors import ApiError, explain
-from doit_mcp.doit.reasons import MAX_REASON, clean, reason
+from doit_mcp.doit.reasons import MAX_CONFLICT, MAX_REASON, clean, reason
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,49 @@ def test_every_shape_of_the_api_is_read(body: Any, expected: str) -> None:
 @pytest.mark.parametrize("status", [200, 302, 401, 403, 500, 503])
 def test_statuses_whose_bodies_are_nobodys_business(status: int) -> None:
     assert reason(status, b'{"error": "secret plumbing"}') == ""
+
+
+def blocked(**resources: Any) -> str:
+    """The reason of a 409 where these are in the way."""
+    blocker = {"id": "a1", "type": "single", "error": "Prod is in use", "resources": resources}
+    return reason(409, json.dumps([blocker]).encode())
+
+
+def test_what_is_in_the_way_of_a_deletion_is_named() -> None:
+    budgets = [{"id": f"b{n}", "name": f"Budget {n}"} for n in range(5)]
+    assert blocked(budgets=budgets, reports=[{"id": "r1"}], alerts=[]) == (
+        "single a1 Prod is in use, used by budgets: Budget 0 (id b0), Budget 1 (id b1), Budget 2 (id b2) and 2 more, "
+        "reports: r1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        ({"budgets": [{"name": "Ads", "owner": "ann@acme.example"}]}, "budgets: Ads"),
+        ({"budgets": [{"owner": "ann@acme.example"}, {"owner": "bob"}]}, "budgets: 2"),
+        ({"budgets": ["odd", 5, None, {"id": 7}, {"id": "b", "name": ["x"]}]}, "budgets: 5"),
+        ({"reports": [{"name": "see https://inner.example/x"}]}, "reports: see [link]"),
+        ({"budgets": [{"name": "Ads\u202e\nBearer abc.def"}]}, "budgets: Ads [removed]"),
+    ],
+)
+def test_what_is_in_the_way_is_cleaned_and_tells_no_owner(resources: Any, expected: str) -> None:
+    assert blocked(**resources) == f"single a1 Prod is in use, used by {expected}"
+
+
+@pytest.mark.parametrize("resources", [{}, {"budgets": []}, {"budgets": None}, {"budgets": {"id": "b"}}])
+def test_nothing_in_the_way_is_not_spoken_of(resources: Any) -> None:
+    assert blocked(**resources) == "single a1 Prod is in use"
+
+
+def test_much_in_the_way_stays_short() -> None:
+    many = {f"kind{n}" * 40: [{"id": "i" * 999, "name": "word " * 999}] * 999 for n in range(99)}
+    assert len(blocked(**many)) == MAX_CONFLICT
+    bare = [{"resources": {"alerts": [{"id": "a9"}]}}, {"resources": 1}]
+    assert reason(409, json.dumps(bare).encode()) == "used by alerts: a9"
+    body = {"error": "in use", "resources": {"flows": [{"id": "f1", "name": "Nightly stop"}]}}
+    assert reason(409, json.dumps(body).encode()) == "in use; used by flows: Nightly stop (id f1)"
+    assert len(reason(400, json.dumps({"error": "word " * 999}).encode())) == MAX_REASON
 
 
 def test_what_is_no_json_says_nothing() -> None:

@@ -8,6 +8,8 @@ from ..pages import id_of
 from ..params import Id, IdIfKnown, MaxResults, PageToken, SortOrder
 from ..records import Page
 
+PAGE = 500
+
 Content = Annotated[str, "The note itself.", Length(1, 5000)]
 Moment = Annotated[str, "The moment it is about, RFC 3339 with a zone, e.g. ending in T00:00:00Z.", Length(1, 40)]
 Reports = Annotated[list[str], "Ids of the reports it is about.", Length(maximum=1000)]
@@ -55,10 +57,21 @@ class Annotations(Area):
     """Annotations: notes at a date in the cost charts: launches, migrations, incidents that explain a change."""
 
     @get("/analytics/v1/annotations", items="annotations")
-    async def list_annotations(
+    async def _annotations(
         self,
         *,
         maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        sortBy: str | None = None,
+        sortOrder: SortOrder = None,
+    ) -> JsonObject: ...
+
+    @offers(_annotations)
+    async def list_annotations(
+        self,
+        *,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
@@ -70,7 +83,9 @@ class Annotations(Area):
     ) -> Annotated[JsonObject, AnnotationPage]:
         """List the notes that people left at dates of the cost charts, newest first: they often say why costs changed
         (a launch, a migration, an incident)."""
-        ...
+        return await self._annotations(
+            maxResults=maxResults or PAGE, pageToken=pageToken, filter=filter, sortBy=sortBy, sortOrder=sortOrder
+        )
 
     @get("/analytics/v1/annotations/{id}")
     async def _annotation(self, *, id: Id) -> JsonObject: ...
@@ -83,7 +98,7 @@ class Annotations(Area):
         content: Annotated[str | None, "Instead of the id: a part of the text that only it has.", Length(1, 99)] = None,
     ) -> Annotated[JsonObject, AnnotationDetails]:
         """Show one note with its date, reports and labels. Give its id or a part of its text."""
-        return await self._annotation(id=id or await id_of(content or "", self.list_annotations, "content"))
+        return await self._annotation(id=id or await id_of(content or "", self._annotations, "content"))
 
     @post("/analytics/v1/annotations")
     async def create_annotation(

@@ -3,6 +3,7 @@
 from typing import Annotated, TypedDict, Unpack
 
 from ...protocol.schema import JsonObject, Length, Range
+from ..errors import ApiError
 from ..operation import Area, get, offers, patch, post
 from ..pages import MOST, id_of, pages
 from ..params import Id, IdIfKnown, MaxResults, Name, PageToken
@@ -10,6 +11,8 @@ from ..records import Page
 
 PAGE = 100
 MOST_ROWS = 249
+
+AssetId = Annotated[Id, "Id of the asset, as list_assets shows it."]
 
 
 class AssetPage(Page, total=False):
@@ -94,10 +97,16 @@ class Assets(Area):
         return await self._asset(id=id or await id_of(name or "", self._assets, "name"))
 
     @patch("/billing/v1/assets/{id}", outward=True)
-    async def update_asset(self, *, id: Id, **changes: Unpack[Licenses]) -> Annotated[JsonObject, AssetDetails]:
+    async def _update(self, *, id: Id, **changes: Unpack[Licenses]) -> JsonObject: ...
+
+    @offers(_update)
+    async def update_asset(self, *, id: AssetId, **changes: Unpack[Licenses]) -> Annotated[JsonObject, AssetDetails]:
         """Change how many licenses a Google Workspace or Office 365 subscription has. It changes what is paid: tell
         the user the old and the new number first."""
-        ...
+        # Whoever reads a missing number as 0 would take all licenses away.
+        if "quantity" not in changes:
+            raise ApiError("quantity: is needed", kind="argument")
+        return await self._update(id=id, **changes)
 
     @post("/billing/v1/createAsset", outward=True)
     async def create_asset(

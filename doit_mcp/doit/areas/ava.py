@@ -36,7 +36,7 @@ class Said(TypedDict, total=False):
 class Opinion(TypedDict, total=False):
     """Whether an answer was good."""
 
-    positive: Required[bool]
+    positive: Required[Annotated[bool, "true: it was good."]]
     text: Annotated[str, "Why.", Length(maximum=20_000)]
 
 
@@ -90,6 +90,8 @@ class Ava(Area):
         ...
 
     @delete("/ava/v1/deleteConversation")
-    async def delete_ava_conversation(self, *, conversationId: Annotated[str, "Which one.", Length(1, 500)]) -> None:
+    async def delete_ava_conversation(
+        self, *, conversationId: Annotated[str, "Id that an answer of Ava came with.", Length(1, 500)]
+    ) -> None:
         """Delete a conversation with Ava. This cannot be undone: ask first."""
         ...

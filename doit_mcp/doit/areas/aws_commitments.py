@@ -109,8 +109,9 @@ class PlannedPurchases(Page, total=False):
 
     items: Annotated[
         list[JsonObject],
-        "Each with service, status (valid, expired), purchaseApprovalStatus, requiresApproval, finalCommitment, "
-        "estimatedSavings, and steps: scheduledDate, purchaseAmount, cumulativeCommitment, requiresApproval.",
+        "Each with service, status (valid, expired), purchaseApprovalStatus (pending_approval, approved, paused), "
+        "requiresApproval, profile, term, paymentOption, finalCommitment, estimatedSavings, and steps: scheduledDate, "
+        "purchaseAmount, cumulativeCommitment, requiresApproval.",
     ]
 
 
@@ -119,8 +120,9 @@ class OrganizationSettings(Page, total=False):
 
     items: Annotated[
         list[JsonObject],
-        "Each with managementAccountId, purchaseAccountId and services: service and settings (purchaseMode, policy, "
-        "term, paymentOption, minimumCommitment, maximumCommitment).",
+        "Each with managementAccountId, purchaseAccountId and services: service and settings: purchaseMode "
+        "(autonomous, requires_approval), policy, term, paymentOption, minimumCommitment (USD an hour and purchase), "
+        "maximumCommitment (USD an hour; 0: no limit), lastDayOfMonthForPurchase.",
     ]
 
 
@@ -186,9 +188,9 @@ class AwsCommitments(Area):
         managementAccountId: ManagementAccount,
         status: Literal["active", "retired", "payment_pending", "payment_failed", "queued", "queued_deleted"]
         | None = None,
-        instanceType: Annotated[Word, "Exactly, e.g. m5.large."] = None,
-        instanceFamily: Annotated[Word, "Exactly, e.g. m5."] = None,
-        region: Annotated[Word, "Exactly, e.g. us-east-1."] = None,
+        instanceType: Annotated[Word, "Exactly, also in case, e.g. m5.large."] = None,
+        instanceFamily: Annotated[Word, "Exactly, also in case, e.g. m5."] = None,
+        region: Annotated[Word, "Exactly, also in case, e.g. us-east-1."] = None,
         offeringClass: Literal["standard", "convertible"] | None = None,
         pageToken: PageToken = None,
         maxResults: Rows = None,
@@ -211,7 +213,8 @@ class AwsCommitments(Area):
         managementAccountId: ManagementAccount,
         serviceId: Annotated[Service, "Type of commitment."],
         granularity: Annotated[
-            Literal["hour", "day", "week", "month"] | None, "Of the usage; day, if left out."
+            Literal["hour", "day", "week", "month"] | None,
+            "Of the usage: about 24 hours, 21 days (if left out), 16 weeks or 6 months of it.",
         ] = None,
     ) -> Annotated[JsonObject, Recommendation]:
         """Show how much of one type of commitment to buy, and the eligible usage that it rests on."""

@@ -40,7 +40,7 @@ class BillingExplainer(Area):
 
     @get("/billing/v1/billing-explainers/{invoiceMonth}", narrow=NARROW)
     async def get_billing_explainer_per_payer(
-        self, *, invoiceMonth: Annotated[str, "YYYY-MM", Pattern(r"^\d{4}-(0[1-9]|1[0-2])$")]
+        self, *, invoiceMonth: Annotated[str, "Month, YYYY-MM.", Pattern(r"^\d{4}-(0[1-9]|1[0-2])$")]
     ) -> Annotated[JsonObject, PayerExplainer]:
         """Explain a month's AWS cost of each payer account: AWS's own bill, DoiT's, and what AWS would have charged
         without DoiT. For one invoice use get_entity_invoice_explainer."""
@@ -50,8 +50,12 @@ class BillingExplainer(Area):
     async def get_entity_invoice_explainer(
         self,
         *,
-        billingProfileId: Annotated[str, "As the invoice shows it.", Pattern(r"^[A-Za-z0-9_-]{1,128}$")],
-        invoiceNumber: Annotated[str, "As list_invoices shows it.", Pattern(r"^[A-Za-z0-9_-]{1,64}$")],
+        billingProfileId: Annotated[
+            str, "As the invoice shows it, e.g. CUST-12345.", Pattern(r"^[A-Za-z0-9_-]{1,128}$")
+        ],
+        invoiceNumber: Annotated[
+            str, "As list_invoices shows it, e.g. IN244004936.", Pattern(r"^[A-Za-z0-9_-]{1,64}$")
+        ],
     ) -> Annotated[JsonObject, InvoiceExplainer]:
         """Explain one AWS invoice of a billing profile: AWS's own bill, DoiT's, and what AWS would have charged without
         DoiT."""

@@ -93,8 +93,10 @@ class NewHandshakes(TypedDict, total=False):
     """Resellers to map to a distributor."""
 
     dpmaId: Required[DpmaId]
-    sendHandshakes: Annotated[bool, "true sends an AWS handshake to every reseller without one; false only maps."]
-    items: Required[Annotated[list[NewHandshake], Length(1, 100)]]
+    sendHandshakes: Annotated[
+        bool, "true sends an AWS handshake to every reseller without one. It only maps, if left out."
+    ]
+    items: Required[Annotated[list[NewHandshake], "No resellerPmaAccountId twice.", Length(1, 100)]]
 
 
 class NewMapping(TypedDict, total=False):
@@ -110,7 +112,7 @@ class NewMappings(TypedDict, total=False):
 
     dpmaId: Required[DpmaId]
     resellerPmaAccountId: Required[ResellerAccount]
-    items: Required[Annotated[list[NewMapping], Length(1, 100)]]
+    items: Required[Annotated[list[NewMapping], "No ecAccountId and no ecCustomerId twice.", Length(1, 100)]]
 
 
 class BillingTransfer(Area):
@@ -138,7 +140,8 @@ class BillingTransfer(Area):
         **batch: Unpack[NewHandshakes],
     ) -> Annotated[JsonObject, Handshakes]:
         """Map resellers to a distributor for AWS billing transfer and, if wanted, send them AWS handshakes. Items can
-        fail one by one: read results. Try it with dryRun first. For distributors only."""
+        fail one by one: read results. A malformed item stops all of them. Try it with dryRun first. For distributors
+        only."""
         ...
 
     @post("/billingtransfer/v1/end-customer-mappings", destroys=True)
@@ -163,7 +166,8 @@ class BillingTransfer(Area):
     async def list_reseller_end_customers(
         self, *, resellerPmaAccountId: ResellerAccount, includeRevoked: Revoked = None
     ) -> Annotated[JsonObject, EndCustomers]:
-        """The same as list_billing_transfer_end_customers where the distributor's id is not known."""
+        """List the end customers under a reseller's account by that account alone. It is what
+        list_billing_transfer_end_customers gives, for when the distributor's id (dpmaId) is not known."""
         ...
 
     @get("/billingtransfer/v1/reseller-accounts", items="items")

@@ -14,8 +14,9 @@ class SuggestionList(TypedDict, total=False):
 
     items: Annotated[
         list[JsonObject],
-        "Each with id, name, description, rationale, confidence (high, medium, low), amount (value, currency), "
-        "timeInterval, alertThresholds (percent), scopeChips (what it covers), config (arguments for create_budget).",
+        "Each with id, name, description, rationale, confidence (high, medium, low), amount (amount, currency), "
+        "timeInterval, alertThresholds (percent), scopeChips (what it covers: key, values), config (arguments for "
+        "create_budget).",
     ]
     rowCount: int
 
@@ -55,7 +56,7 @@ class BudgetSuggestions(Area):
         exist use list_budgets."""
         ...
 
-    @post("/analytics/v1/budget-suggestions/{id}/actions/accept")
+    @post("/analytics/v1/budget-suggestions/{id}/actions/accept", destroys=True)
     async def accept_budget_suggestion(
         self, *, id: SuggestionId, **body: Unpack[Accepting]
     ) -> Annotated[JsonObject, Accepted]:

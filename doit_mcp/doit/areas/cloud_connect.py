@@ -33,10 +33,12 @@ class Settings(TypedDict, total=False):
     """What is used of an account."""
 
     s3Bucket: Annotated[str, "Bucket of CloudTrail logs; with feature real-time-data only, which needs it.", Length(1)]
-    s3BucketRegion: Annotated[str, "Region of the bucket; with s3Bucket.", Length(1)]
+    s3BucketRegion: Annotated[str, "Region of the bucket, e.g. us-east-1; with s3Bucket.", Length(1)]
     enabledFeatures: Required[
         Annotated[
-            list[str], "All features to use, as get_cloud_connect_supported_features names them.", Length(maximum=100)
+            list[str],
+            "All features to use, e.g. real-time-data, as get_cloud_connect_supported_features names them.",
+            Length(maximum=100),
         ]
     ]
 
@@ -45,7 +47,9 @@ class Role(Settings, total=False):
     """An account to connect."""
 
     accountID: Required[AccountId]
-    roleArn: Required[Annotated[str, "ARN of the IAM role that was made for DoiT.", Length(1, 2048)]]
+    roleArn: Required[
+        Annotated[str, "IAM role made for DoiT, e.g. arn:aws:iam::123456789012:role/DoiTRole.", Length(1, 2048)]
+    ]
 
 
 class CloudConnect(Area):
@@ -60,12 +64,13 @@ class CloudConnect(Area):
 
     @get("/core/v1/cloudconnect/aws/accounts/{accountID}")
     async def get_aws_account(self, *, accountID: AccountId) -> Annotated[JsonObject, Account]:
-        """Show how an AWS account is connected with DoiT: role, features, bucket."""
+        """Show how an AWS account is connected with DoiT: role, features in use, features the role allows, bucket."""
         ...
 
     @post("/core/v1/cloudconnect/aws/accounts", destroys=True)
     async def create_account_role(self, **role: Unpack[Role]) -> Annotated[JsonObject, Account]:
-        """Connect an AWS account with DoiT by an IAM role that exists in it, or replace the role of a connected one."""
+        """Connect an AWS account with DoiT by an IAM role that exists in it, or replace the role of a connected one. It
+        lets DoiT into the account: only when the user asks for it and has approved account and role."""
         ...
 
     @put("/core/v1/cloudconnect/aws/accounts/{accountID}")

@@ -7,6 +7,7 @@ from ...protocol.schema import JsonObject, Length, Pattern, Range
 from ..diagram_records import (
     ActivityGroups,
     ComponentIds,
+    Components,
     CostSnapshot,
     Diagrams,
     DiagramStats,
@@ -34,6 +35,7 @@ Offset = Annotated[int | None, "How many to skip.", Range(0)]
 DiagramType = Literal["application", "infrastructure", "network", "template"]
 NodeType = Literal["app_component", "app_group", "app_link", "attachment", "group", "host", "link", "service"]
 Ids = Annotated[list[str] | None, Length(maximum=500)]
+Kind = Annotated[bool | None, "Components of this kind, too."]
 
 
 class CloudDiagrams(Area):
@@ -91,18 +93,18 @@ class CloudDiagrams(Area):
         ] = None,
         include_components: Annotated[bool | None, "What is on the layers, too."] = None,
         external: Annotated[bool | None, "Components of other diagrams that are linked."] = None,
-        element: bool | None = None,
-        link: bool | None = None,
-        group: bool | None = None,
-        note: bool | None = None,
-        combiner: bool | None = None,
+        element: Kind = None,
+        link: Kind = None,
+        group: Kind = None,
+        note: Kind = None,
+        combiner: Kind = None,
         type: Annotated[list[DiagramType] | None, "Only diagrams of these types.", Length(1, 4)] = None,
         node_type: Annotated[NodeType | None, "Only components of this type."] = None,
-        alarms_count: Annotated[bool | None, "true, if left out."] = None,
-        issues_count: bool | None = None,
+        alarms_count: Annotated[bool | None, "How many alarms each has; true, if left out."] = None,
+        issues_count: Annotated[bool | None, "How many issues each has."] = None,
         skip_empty: Annotated[bool | None, "Leave out diagrams without components."] = None,
-        exclude_default_vpc: Annotated[bool | None, "true, if left out."] = None,
-        exclude_empty_subnets: Annotated[bool | None, "true, if left out."] = None,
+        exclude_default_vpc: Annotated[bool | None, "Leave out the default VPC; true, if left out."] = None,
+        exclude_empty_subnets: Annotated[bool | None, "Leave out subnets without anything; true, if left out."] = None,
     ) -> Annotated[JsonObject, Diagrams]:
         """List all diagrams with their layers, or load some of them with what is on them (include_components, element,
         link …). Whole layers are large: for one resource use search_cloud_diagrams."""
@@ -141,11 +143,13 @@ class CloudDiagrams(Area):
         self,
         *,
         id: LayerId,
-        p: Annotated[str | None, "Only these fields, separated by spaces.", Length(1, 2000)] = None,
+        p: Annotated[
+            str | None, "Only these fields, separated by spaces, e.g. name cld_id props tags.", Length(1, 2000)
+        ] = None,
         **components: Unpack[ComponentIds],
-    ) -> JsonObject:
-        """Show some components of a layer by their ids; give the ids of at least one kind. The answer has them by kind
-        and id."""
+    ) -> Annotated[JsonObject, Components]:
+        """Show some components of a layer by their ids; give the ids of at least one kind. They come from
+        search_cloud_diagrams, where type is the kind. The answer has the components by kind and id."""
         ...
 
     @get("/clouddiagrams/v1/statussheet/{id}/export-json", narrow="Use get_statussheet_components for a part of it.")
@@ -181,12 +185,16 @@ class CloudDiagrams(Area):
         limit: Annotated[Limit, "10, if left out."] = None,
         sort: Annotated[str | None, "A field; with - before it descending, e.g. -createdAt.", Length(1, 100)] = None,
     ) -> Annotated[list[JsonObject], Snapshots]:
-        """List the saved states of a layer."""
+        """List the saved states (snapshots) of a layer: when each was saved. What changed between them is in
+        list_cloud_diagram_activity_groups."""
         ...
 
     @get("/clouddiagrams/v1/statussheet/{id}/snapshot")
     async def get_cloud_diagram_layer_snapshot(
-        self, *, id: LayerId, snapshot_id: Annotated[str, "Id of the snapshot.", Length(1, 500)]
+        self,
+        *,
+        id: LayerId,
+        snapshot_id: Annotated[str, "Its _id, as list_cloud_diagram_layer_snapshots shows it.", Length(1, 500)],
     ) -> Annotated[JsonObject, Snapshot]:
         """Show one saved state of a layer: its name, when it was saved, and the one before."""
         ...
@@ -241,5 +249,6 @@ class CloudDiagrams(Area):
         limit: Annotated[Limit, "50, if left out."] = None,
         offset: Offset = None,
     ) -> Annotated[list[JsonObject], NodeActivities]:
-        """List the changes of one component, the newest first."""
+        """List the changes of one component, the newest first: created, changed, deleted, when and by whom. For a whole
+        layer use list_cloud_diagram_activity_groups."""
         ...

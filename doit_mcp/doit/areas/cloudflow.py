@@ -19,7 +19,8 @@ class FlowPage(Page, total=False):
 
     items: Annotated[
         list[JsonObject],
-        "Each with id, name, description, published, triggerType, lastExecutedTime, lastExecutionStatus and nextRun.",
+        "Each with id, name, description, published, triggerType, lastExecutedTime, nextRun (null: no schedule) and "
+        "lastExecutionStatus (pending, running, complete, pending-approval, failed, sleeping, stopped).",
     ]
 
 
@@ -87,10 +88,13 @@ class Cloudflow(Area):
         self,
         *,
         flowID: Annotated[str, "Id of the flow, as list_cloudflows shows it; never a URL.", Length(1, 1500)],
-        requestBodyJson: Annotated[JsonObject | None, "What the flow's webhook gets."] = None,
+        requestBodyJson: Annotated[
+            JsonObject | None, "Payload for the flow's webhook, as the flow expects it; {}, if left out."
+        ] = None,
     ) -> Annotated[JsonObject, Started]:
         """Run a published CloudFlow automation that starts with a webhook. It acts on cloud accounts: only when the
-        user asks for it. It answers at once with a link; list_cloudflows shows how the run ended."""
+        user asks for it. It answers at once with a link; list_cloudflows shows how the run ended. While a run goes on
+        it is refused."""
         if "/" in flowID or "%" in flowID:
             raise ApiError("flowID: give the flow's id alone, not a URL", kind="argument")
         return await self._trigger(flowId=flowID.strip(), payload=requestBodyJson or {})

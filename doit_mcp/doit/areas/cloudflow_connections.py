@@ -88,11 +88,11 @@ class Collaborator(TypedDict, total=False):
 class Connection(TypedDict, total=False):
     """What can be said about a connection."""
 
-    description: str
+    description: Annotated[str, "What it is for."]
     gcpConfig: Annotated[GcpConfig, "Google Cloud: either this or awsConfig."]
     awsConfig: Annotated[AwsConfig, "AWS: either this or gcpConfig."]
-    collaborators: Annotated[list[Collaborator], Length(maximum=1000)]
-    enabled: bool
+    collaborators: Annotated[list[Collaborator], "Who may use or change it.", Length(maximum=1000)]
+    enabled: Annotated[bool, "false: disabled. A new one is enabled, if left out."]
 
 
 class NewConnection(Connection, total=False):
@@ -130,7 +130,8 @@ class CloudflowConnections(Area):
         self, **connection: Unpack[NewConnection]
     ) -> Annotated[JsonObject, ConnectionDetails]:
         """Create a connection by which CloudFlow automations may act on AWS accounts or on Google Cloud. It grants
-        permissions: show the user what it will allow first."""
+        permissions: show the user what it will allow first. For Google Cloud run the deploymentCommand of the answer
+        there."""
         if ("gcpConfig" in connection) == ("awsConfig" in connection):
             raise ApiError("gcpConfig, awsConfig: give one of them", kind="argument")
         return await self._create(**connection)
@@ -142,7 +143,8 @@ class CloudflowConnections(Area):
     async def update_cloudflow_connection(
         self, *, connectionId: ConnectionId, **changes: Unpack[Changes]
     ) -> Annotated[JsonObject, ConnectionDetails]:
-        """Change a CloudFlow connection; what is left out stays as it is. enabled false stops what uses it."""
+        """Change a CloudFlow connection; what is left out stays as it is. enabled false stops what uses it. What it may
+        do in the cloud can change: show the user first."""
         if "gcpConfig" in changes and "awsConfig" in changes:
             raise ApiError("gcpConfig, awsConfig: give at most one of them", kind="argument")
         return await self._update(connectionId=connectionId, **changes)

@@ -30,8 +30,12 @@ class CommitmentDetails(TypedDict, total=False):
     totalCommitmentValue: Annotated[float, "What was promised, in its currency."]
     totalCurrentAttainment: Annotated[float, "What is reached so far."]
     totalMarketplaceSpend: float
-    totalForecastValue: Annotated[float, "What will be reached at its end."]
-    periods: Annotated[list[JsonObject], "Each with startDate, endDate, commitmentValue, forecastValue and more."]
+    totalForecastValue: Annotated[float, "What will be reached at its end; 0: too little is known yet."]
+    periods: Annotated[
+        list[JsonObject],
+        "Each with startDate, endDate, commitmentValue, forecastValue, marketplaceSpend, marketplaceLimitAmount and "
+        "marketplaceLimitPercentage (0 to 100).",
+    ]
     createTime: Millis
     updateTime: Millis
 
@@ -47,12 +51,14 @@ class Commitments(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value], joined by |. Keys: name, provider. The same key twice means or, different keys mean and.",
+            "key:[value], joined by |, e.g. provider:[google-cloud]. Keys: name, provider. The same key twice "
+            "means or, different keys mean and.",
         ] = None,
         sortBy: Literal["name", "startDate", "endDate", "provider", "createTime", "updateTime"] | None = None,
         sortOrder: SortOrder = None,
     ) -> Annotated[JsonObject, CommitmentPage]:
-        """List the commitments to cloud providers: what was promised, what is reached, what is forecast, until when."""
+        """List the commitments to cloud providers, the newest first: what was promised, what is reached, what is
+        forecast, until when. For Savings Plans and Reserved Instances use list_aws_organizations."""
         ...
 
     @get("/analytics/v1/commitment-manager/{id}")

@@ -35,7 +35,7 @@ class ContractDetails(TypedDict, total=False):
     name: str
     startDate: Annotated[str | None, "RFC 3339."]
     endDate: Annotated[str | None, "RFC 3339; null: none."]
-    renewalPolicy: str
+    renewalPolicy: Annotated[str, "auto, manual or fixed."]
     currentVersionNumber: int | None
     timeCreated: Annotated[str, "RFC 3339."]
     versions: Annotated[list[JsonObject], "All versions with their terms, the newest last."]
@@ -70,7 +70,7 @@ class ContractVersion(TypedDict, total=False):
 class Cancellation(TypedDict, total=False):
     """Why a contract ends."""
 
-    reason: Annotated[str, Length(maximum=2000)]
+    reason: Annotated[str, "Why it ends; kept with the contract.", Length(maximum=2000)]
 
 
 class ContractStatus(TypedDict, total=False):
@@ -118,12 +118,12 @@ class Contracts(Area):
         read get_contract first, and show the user what changes."""
         ...
 
-    @post("/customers/{customerID}/contracts/{contractID}/activate", outward=True)
+    @post("/customers/{customerID}/contracts/{contractID}/activate", outward=True, destroys=True)
     async def activate_contract(
         self, *, customerID: CustomerId, contractID: ContractId
     ) -> Annotated[JsonObject, ContractStatus]:
         """Put a draft contract into force, now or when it starts: the customer is billed by it. Only when the user asks
-        for it, after showing the terms."""
+        for it, after showing the terms. It is refused while another contract of the same type is active."""
         ...
 
     @post("/customers/{customerID}/contracts/{contractID}/cancel", outward=True, destroys=True)

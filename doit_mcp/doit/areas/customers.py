@@ -18,7 +18,9 @@ class Settings(TypedDict, total=False):
 
     currency: Annotated[Currency, "Cannot be cleared."]
     allowedInviteDomains: Annotated[
-        list[str], "Whoever has an address in these domains may join by themselves. [] clears.", Length(maximum=500)
+        list[str],
+        "Whoever has an address in these domains may join by themselves. [] clears. Takes the right to manage users.",
+        Length(maximum=500),
     ]
     mfaRequired: Annotated[bool, "Whether users have to sign in with a second factor."]
 
@@ -26,7 +28,7 @@ class Settings(TypedDict, total=False):
 class Contact(TypedDict, total=False):
     """Whom to write to."""
 
-    emails: Annotated[list[str], "[] clears.", Length(maximum=500)]
+    emails: Annotated[list[str], "All addresses to write to; [] clears.", Length(maximum=500)]
 
 
 class CustomerDetails(TypedDict, total=False):
@@ -46,11 +48,12 @@ class CustomerChanges(TypedDict, total=False):
 
     urlSlug: Annotated[
         str,
-        'Name in addresses of the console: 3 to 12 lower-case letters, digits, dashes. "" clears.',
+        "Name in addresses of the console: 3 to 12 lower-case letters, digits, dashes (not first or last), and nobody "
+        'else\'s. "" clears.',
         Length(maximum=12),
     ]
-    settings: Settings
-    contact: Contact
+    settings: Annotated[Settings, "What is left out stays as it is."]
+    contact: Annotated[Contact, "What is left out stays as it is."]
 
 
 class Customers(Area):

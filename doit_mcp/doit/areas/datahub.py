@@ -14,7 +14,7 @@ NAME = Pattern(r"^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$")
 Dataset = Annotated[str, "Name of the dataset.", Length(1, 300)]
 Provider = Annotated[str, "Name of the dataset.", NAME, Length(1, 300)]
 Moment = Annotated[str, "RFC 3339, e.g. 2026-01-31T10:00:00Z.", Length(1, 40)]
-Description = Annotated[str, Length(maximum=5000)]
+Description = Annotated[str, "What its data are.", Length(maximum=5000)]
 
 
 class Datasets(TypedDict, total=False):
@@ -57,8 +57,8 @@ class EventDimension(TypedDict, total=False):
 class EventMetric(TypedDict, total=False):
     """An amount."""
 
-    value: float
-    type: Annotated[str, "cost, usage, or a name of your own."]
+    value: Annotated[float, "The amount."]
+    type: Annotated[str, "cost, usage, or a name of your own, e.g. working_hours."]
 
 
 class Event(TypedDict, total=False):
@@ -152,7 +152,7 @@ class Datahub(Area):
 
     @get("/datahub/v1/datasets", items="datasets")
     async def list_datahub_datasets(self) -> Annotated[JsonObject, Datasets]:
-        """List the DataHub datasets with their number of records."""
+        """List the DataHub datasets: description, number of records, who changed each last and when."""
         ...
 
     @post("/datahub/v1/datasets")
@@ -174,7 +174,7 @@ class Datahub(Area):
     async def update_datahub_dataset(
         self, *, name: Dataset, **changes: Unpack[DatasetChanges]
     ) -> Annotated[JsonObject, DatasetDetails]:
-        """Change the description of a DataHub dataset; its name is fixed."""
+        """Change the description of a DataHub dataset. Its name is fixed: for another one create a new dataset."""
         ...
 
     @delete("/datahub/v1/datasets/{name}")

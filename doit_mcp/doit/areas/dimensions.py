@@ -67,7 +67,7 @@ class Dimensions(Area):
         self,
         *,
         type: Annotated[DimensionType, "As list_dimensions shows it."],
-        id: Annotated[str, "As list_dimensions shows it.", Length(1, 500)],
+        id: Annotated[str, "As list_dimensions shows it, e.g. service_description.", Length(1, 500)],
     ) -> Annotated[JsonObject, DimensionDetails]:
         """Show the values of one dimension, spelled as filters need them: service names, projects, regions, values of
         a label."""

@@ -8,10 +8,12 @@ from ..pages import id_of
 from ..params import Id, IdIfKnown, MaxResults, Name, PageToken
 from ..records import Page
 
+PAGE = 500
+
 FolderId = Annotated[Id, "Id of the folder, as list_folders shows it."]
-FolderName = Annotated[str, Length(1, 300)]
+FolderName = Annotated[str, "What the folder is called.", Length(1, 300)]
 Parent = Annotated[str, "Id of the folder that holds it; root for the top.", Length(maximum=500)]
-Words = Annotated[str, Length(maximum=5000)]
+Words = Annotated[str, "What is kept in it.", Length(maximum=5000)]
 
 
 class FolderPage(Page, total=False):
@@ -49,12 +51,18 @@ class Folders(Area):
     """Folders: where reports and allocations are kept, nested."""
 
     @get("/analytics/v1/folders", items="folders")
+    async def _folders(self, *, maxResults: MaxResults = None, pageToken: PageToken = None) -> JsonObject: ...
+
+    @offers(_folders)
     async def list_folders(
-        self, *, maxResults: MaxResults = None, pageToken: PageToken = None
+        self,
+        *,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
+        pageToken: PageToken = None,
     ) -> Annotated[JsonObject, FolderPage]:
         """List the folders of reports and allocations, ordered by id. What is in one: list_reports with filter
         folderId:[its id]."""
-        ...
+        return await self._folders(maxResults=maxResults or PAGE, pageToken=pageToken)
 
     @get("/analytics/v1/folders/{id}")
     async def _folder(self, *, id: Id) -> JsonObject: ...
@@ -62,7 +70,7 @@ class Folders(Area):
     @offers(_folder)
     async def get_folder(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, FolderDetails]:
         """Show one folder: name, description, the folder that holds it. Give its id or its name."""
-        return await self._folder(id=id or await id_of(name or "", self.list_folders, "name"))
+        return await self._folder(id=id or await id_of(name or "", self._folders, "name"))
 
     @post("/analytics/v1/folders")
     async def create_folder(self, **folder: Unpack[NewFolder]) -> Annotated[JsonObject, FolderDetails]:

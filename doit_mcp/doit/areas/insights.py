@@ -113,7 +113,8 @@ class Insights(Area):
         maxResults: Annotated[int | None, "Rows in the answer, 1000 if left out.", Range(1, MOST_ROWS)] = None,
         **resources: Unpack[ResourceSet],
     ) -> Annotated[JsonObject, ResourcePage]:
-        """Replace all resources of an insight of the customer's own: unresolved ones that are not given are deleted."""
+        """Replace all resources of an insight of the customer's own: unresolved ones that are not given are deleted. Of
+        those that are there already, type, provider, account and location stay as they are."""
         ...
 
     @put("/insights/v1/results/source/{sourceID}/insight/{insightKey}/status")

@@ -8,6 +8,8 @@ from ..pages import id_of
 from ..params import Id, IdIfKnown, MaxResults, Name, NameContains, PageToken, SortOrder
 from ..records import Page
 
+PAGE = 500
+
 Color = Literal[
     "blue",
     "skyBlue",
@@ -21,7 +23,7 @@ Color = Literal[
     "rosePink",
     "slateGrey",
 ]
-LabelName = Annotated[str, Length(1, 300)]
+LabelName = Annotated[str, "The word itself.", Length(1, 300)]
 LabelId = Annotated[Id, "Id of the label, as list_labels shows it."]
 
 
@@ -72,18 +74,30 @@ class Labelled(TypedDict):
 class Assignment(TypedDict, total=False):
     """What is to get the label, and what is to lose it."""
 
-    add: Annotated[list[Labelled], Length(maximum=1000)]
-    remove: Annotated[list[Labelled], Length(maximum=1000)]
+    add: Annotated[list[Labelled], "What gets the label.", Length(maximum=1000)]
+    remove: Annotated[list[Labelled], "What loses it.", Length(maximum=1000)]
 
 
 class Labels(Area):
     """Labels: words that put reports, budgets, alerts, allocations and annotations together, and what bears them."""
 
     @get("/analytics/v1/labels", items="labels")
-    async def list_labels(
+    async def _labels(
         self,
         *,
         maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        nameContains: NameContains = None,
+        sortBy: str | None = None,
+        sortOrder: SortOrder = None,
+    ) -> JsonObject: ...
+
+    @offers(_labels)
+    async def list_labels(
+        self,
+        *,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
@@ -95,7 +109,14 @@ class Labels(Area):
     ) -> Annotated[JsonObject, LabelPage]:
         """List the labels that people put on reports, budgets, alerts and the like, newest first. They are not the tags
         of cloud resources: those are dimensions."""
-        ...
+        return await self._labels(
+            maxResults=maxResults or PAGE,
+            pageToken=pageToken,
+            filter=filter,
+            nameContains=nameContains,
+            sortBy=sortBy,
+            sortOrder=sortOrder,
+        )
 
     @get("/analytics/v1/labels/{id}")
     async def _label(self, *, id: Id) -> JsonObject: ...
@@ -103,7 +124,7 @@ class Labels(Area):
     @offers(_label)
     async def get_label(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, LabelDetails]:
         """Show one label: name, color, type. Give its id or its name. What bears it is in get_label_assignments."""
-        return await self._label(id=id or await id_of(name or "", self.list_labels, "name", nameContains=name))
+        return await self._label(id=id or await id_of(name or "", self._labels, "name", nameContains=name))
 
     @post("/analytics/v1/labels")
     async def create_label(self, **label: Unpack[NewLabel]) -> Annotated[JsonObject, LabelDetails]:
@@ -128,6 +149,15 @@ class Labels(Area):
         ...
 
     @post("/analytics/v1/labels/{id}/assignments", destroys=True)
+    async def _assign(self, *, id: Id, **assignment: Unpack[Assignment]) -> JsonObject: ...
+
+    @offers(_assign)
     async def assign_objects_to_label(self, *, id: LabelId, **assignment: Unpack[Assignment]) -> JsonObject:
-        """Put a label on resources, or take it off them, several at once."""
-        ...
+        """Put a label on reports, budgets, alerts, allocations, metrics or annotations, or take it off them, several at
+        once; what is not named keeps what it has. The label exists already: see list_labels, create_label."""
+        given: Assignment = {}
+        if add := assignment.get("add"):
+            given["add"] = add
+        if remove := assignment.get("remove"):
+            given["remove"] = remove
+        return await self._assign(id=id, **given)

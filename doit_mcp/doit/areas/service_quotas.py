@@ -14,7 +14,8 @@ class QuotaPage(Page, total=False):
     items: Annotated[
         list[JsonObject],
         "Each with cloudProvider, resource (account or project), service, quota, region, limit, usage, "
-        "utilizationPercent, status (ok, warning from 80 %, exceeded from 100 %) and observedAt.",
+        "utilizationPercent, status (ok, warning from 80 %, exceeded from 100 %) and observedAt. Global ones have no "
+        "region.",
     ]
 
 

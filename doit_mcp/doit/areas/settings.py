@@ -7,9 +7,11 @@ from ..operation import Area, delete, get, offers, patch, post, put
 from ..pages import id_of
 from ..params import Id, IdIfKnown, Name
 
-Color = Annotated[str, Pattern("^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$")]
+HEX = Pattern("^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$")
+Color = Annotated[str, "In hex: #rgb, #rrggbb or #rrggbbaa.", HEX]
 Palette = Annotated[list[Color], Length(1, 32)]
-ThemeName = Annotated[str, Length(1, 200)]
+ThemeId = Annotated[Id, "Id of the theme, as list_themes shows it."]
+ThemeName = Annotated[str, "What the theme is called.", Length(1, 200)]
 
 
 class ThemeList(TypedDict, total=False):
@@ -31,7 +33,7 @@ class ThemeDetails(TypedDict, total=False):
 
 
 class Palettes(TypedDict):
-    """Colours of a theme, #rgb, #rrggbb or #rrggbbaa."""
+    """Colours of a theme."""
 
     light: Annotated[Palette, "For light mode."]
     dark: Annotated[Palette, "For dark mode."]
@@ -42,7 +44,7 @@ class NewTheme(TypedDict):
 
     name: ThemeName
     primaryColor: Color
-    colors: Palettes
+    colors: Annotated[Palettes, "1 to 32 colours for each mode."]
 
 
 class ThemeChanges(TypedDict, total=False):
@@ -113,8 +115,9 @@ class Settings(Area):
         return await self._update(id=id or await self._named(name), **changes)
 
     @delete("/analytics/v1/settings/themes/{id}")
-    async def delete_custom_theme(self, *, id: Id) -> JsonObject:
-        """Delete a colour theme. This cannot be undone: ask the user first, by name."""
+    async def delete_custom_theme(self, *, id: ThemeId) -> JsonObject:
+        """Delete a colour theme. Only administrators of Cloud Analytics may. This cannot be undone: ask the user first,
+        by name."""
         ...
 
     @get("/analytics/v1/settings/active-theme")

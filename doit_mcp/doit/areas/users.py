@@ -17,7 +17,7 @@ JobTitle = Literal[
     "Software / Ops Engineer",
 ]
 UserId = Annotated[Id, "Id of the user, as list_users shows it."]
-PersonName = Annotated[str, Length(1, 300)]
+PersonName = Annotated[str, "Of the person.", Length(1, 300)]
 RoleId = Annotated[str, "As list_roles shows it.", Length(1, 500)]
 DryRun = Annotated[bool | None, "true only says what would happen."]
 
@@ -27,7 +27,8 @@ class UserList(TypedDict, total=False):
 
     users: Annotated[
         list[JsonObject],
-        "Each with id, email, displayName, jobTitle, roleId, organizationId and status (active, invited).",
+        "Each with id, email, displayName, firstName, lastName, jobTitle, roleId, organizationId and status (active, "
+        "invited); inviteStatus where the API tells it, e.g. Cancelled.",
     ]
     rowCount: int
 
@@ -68,7 +69,7 @@ class UserChanges(TypedDict, total=False):
 class Invitation(TypedDict, total=False):
     """Whom to invite."""
 
-    email: Required[Annotated[str, Length(3, 320)]]
+    email: Required[Annotated[str, "E-mail address of the person.", Length(3, 320)]]
     firstName: PersonName
     lastName: PersonName
     jobTitle: JobTitle
@@ -105,7 +106,7 @@ class Users(Area):
         approved address and role."""
         ...
 
-    @post("/iam/v1/users/{id}/actions/resend", keyed=True, outward=True)
+    @post("/iam/v1/users/{id}/actions/resend", keyed=True, outward=True, destroys=True)
     async def resend_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
         """Send an invitation again: a new e-mail, valid for 48 hours; links in earlier ones stop working. It also
         revives a cancelled invitation."""
@@ -114,5 +115,5 @@ class Users(Area):
     @post("/iam/v1/users/{id}/actions/cancel", keyed=True, destroys=True)
     async def cancel_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
         """Cancel an invitation: its links stop working. The person stays in list_users; resend_invite revives it, and
-        delete_user removes it for good."""
+        delete_user removes it for good. It is refused if the invitation is cancelled already."""
         ...

@@ -28,7 +28,6 @@ from .asking import asked
         ("get_asset", {"id": "g/1 #"}, Request("GET", "/billing/v1/assets/g%2F1%20%23", {}, None)),
         ("get_asset", {"id": "1", "name": "x"}, Request("GET", "/billing/v1/assets/1", {}, None)),
         ("update_asset", {"id": "1", "quantity": 0}, Request("PATCH", "/billing/v1/assets/1", {}, {"quantity": 0})),
-        ("update_asset", {"id": "1"}, Request("PATCH", "/billing/v1/assets/1", {}, {})),
         ("create_asset", {}, Request("POST", "/billing/v1/createAsset", {}, None)),
         (
             "create_asset",
@@ -62,3 +61,10 @@ async def test_one_asset_is_found_by_name() -> None:
     assert caught.value.kind == "missing"
     with pytest.raises(ApiError, match="id or name"):
         await asked("assets", "get_asset", {})
+
+
+async def test_licenses_are_never_changed_without_a_number() -> None:
+    api = Recorder()
+    with pytest.raises(ApiError, match="quantity: is needed"):
+        await Doit.of(api).assets.update_asset(id="1")
+    assert not api.requests

@@ -99,4 +99,6 @@ def test_what_binds_others_says_so() -> None:
     assert {name for name, row in rows.items() if row.outward} == {
         *("update_contract", "activate_contract", "cancel_contract"),
     }
-    assert {name for name, row in rows.items() if row.destroys} == {"update_contract", "cancel_contract"}
+    assert {name for name, row in rows.items() if row.destroys} == {
+        *("update_contract", "activate_contract", "cancel_contract"),
+    }
