@@ -12,6 +12,7 @@ _TEXT = """DoiT MCP sandbox
   MCP server      {base}/mcp   (older clients: {base}/sse)
   In a browser    {base}/
   Its world       {world}   (identity provider and DoiT API)
+  Watch it        {world}/   (users, tokens and calls, live)
 
 Sign in as
 

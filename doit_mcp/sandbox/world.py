@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 from . import console
 from .identity import Identity, Resolver
 from .people import Grant
+from .watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ async def world(
         identity.register(app)
         hosted.register(app, identity.lookup)
         console.register(app, identity.lookup)
+        Watch(identity, clock).register(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         try:

@@ -37,6 +37,10 @@ def test_text_names_everybody_with_password_rights_and_token() -> None:
     assert "Every customer" in employee
 
 
+def test_text_says_where_the_world_can_be_watched() -> None:
+    assert re.search(rf"^  Watch it +{re.escape(WORLD)}/ ", announce.text(BASE, WORLD), re.MULTILINE)
+
+
 def commands() -> Iterator[list[str]]:
     text = announce.text(BASE, WORLD).replace("\\\n", " ")
     for line in text.splitlines():

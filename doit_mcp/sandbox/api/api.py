@@ -96,7 +96,8 @@ class Api:
                 access.permit(grant.user, route.permission)
                 return await route.handle(Ask(request, grant.user, self.tenant(customer), self._clock()))
             except Refusal as refusal:
-                return self._refused(request, refusal)
+                own = route.refuse(refusal) if route.refuse is not None else None
+                return self._refused(request, refusal) if own is None else own
 
         return handle
 

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from .answers import Refusal
 from .tenants import Ask
 
 Handle = Callable[[Ask], Awaitable[web.StreamResponse]]
+Refuse = Callable[[Refusal], web.Response | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An operation of the API; *permission* is what people.User needs for it."""
+    """An operation of the API; *permission* is what people.User needs for it.
+
+    *refuse* makes the answers to refusals that have a shape of the operation's own, and None of the others.
+    """
 
     method: str
     path: str
     handle: Handle
     permission: str
+    refuse: Refuse | None = None

@@ -23,6 +23,8 @@ from .seals import Seals
 SESSION_LIFE = 8 * 3600.0
 SESSION = "sandbox_session"
 BROWSER = "sandbox_browser"
+# The e-mail address of the person at the browser, for whoever looks on: once the handler knows it.
+VISITOR = web.RequestKey("visitor", str)
 _BROWSER_ID = re.compile(r"[A-Za-z0-9_-]{40,64}")
 EXPIRED = pages.Notice(
     "This page has expired", "Go back to your application and start the sign-in again. Cookies have to be allowed."
@@ -90,6 +92,7 @@ class Interaction:
         """The authorization endpoint. Asking twice changes nothing: some clients look before they send the user."""
         ask = await self._authorize.read(request.rel_url.raw_query_string)
         if (email := self._auto()) is not None and (user := user_by_email(email)) is not None:
+            request[VISITOR] = user.email
             return _redirect(self._approve(ask, user, user.customer))
         user = self._signed_in(request)
         if "none" in ask.prompt:
@@ -109,6 +112,7 @@ class Interaction:
         user = user_by_email(form["user"]) if "user" in form else _by_password(form)
         if user is None:
             return self._sign_in_page(request, ask, email=form.get("email", ""), failed=True)
+        request[VISITOR] = user.email
         session = self._token()
         self._sessions.put(digest(session), user.email, SESSION_LIFE)
         response = _redirect(f"{AUTHORIZE}?{pages.without_prompt(ask.query)}", 303)
@@ -156,7 +160,10 @@ class Interaction:
 
     def _signed_in(self, request: web.Request) -> User | None:
         email = self._sessions.get(digest(request.cookies.get(SESSION, "")))
-        return user_by_email(email) if email is not None else None
+        if email is None:
+            return None
+        request[VISITOR] = email
+        return user_by_email(email)
 
     def _browser(self, request: web.Request) -> str:
         # A new random value where there is none: a seal is then for a cookie that only this answer sets.

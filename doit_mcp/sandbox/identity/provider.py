@@ -19,7 +19,7 @@ from .documents import Documents
 from .exchange import Exchange
 from .fetching import Fetcher, Resolver
 from .interaction import Interaction
-from .records import SCOPES, Approval
+from .records import SCOPES, Approval, JsonObject
 from .registration import Registration
 from .resources import Resources
 from .signing import Signing
@@ -110,6 +110,10 @@ class Identity:
     def lookup(self, token: str) -> Grant | None:
         """What a bearer stands for at the DoiT API: a user's API token or an unexpired exchanged token, else None."""
         return self._exchange.lookup(token)
+
+    def revoked(self, claims: JsonObject) -> bool:
+        """Whether the access token with these claims, or its whole flow, was revoked."""
+        return self._tokens.is_revoked(claims)
 
     def mint(
         self,

@@ -1,0 +1,230 @@
+"""Cloud diagrams as a whole: /clouddiagrams/v1/scheme. All of it is read, some by POST."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import jsonschema_rs
+from aiohttp import web
+
+from .. import diagram_views as views
+from .. import listing
+from ..answers import JsonObject, answer, bad
+from ..costs.calendar_days import parse_seconds, rfc3339
+from ..diagram_history import history, layers_of, synced
+from ..routes import Route
+from ..schemas import WHOLE, compiled, record, text
+from ..seeds import console_url
+from ..seeds_diagrams import KINDS, diagrams
+from ..tenants import Ask, Records
+
+PATH = "/clouddiagrams/v1/scheme"
+TYPES = ("application", "infrastructure", "network", "template")
+NODE_TYPES = ("app_component", "app_group", "app_link", "attachment", "group", "host", "link", "service")
+TEMPLATES = ("component", "statussheet")
+FLAGGED = ("element", "link", "group", "note", "combiner")  # kinds that the query can turn on and off
+IDS: JsonObject = {"type": "array", "items": text(500), "maxItems": 500}
+FOUND = compiled("resources", resources=IDS)
+LOADED = jsonschema_rs.validator_for(record(
+    "", scheme=IDS, statussheet=IDS, template={"anyOf": [{"type": "string", "enum": list(TEMPLATES)}, IDS]},
+))
+SEARCH = compiled("query", query=text(1000), ss_id=text(500), **{
+    "from": {**WHOLE, "minimum": 0}, "size": {**WHOLE, "minimum": 1, "maximum": 10_000},
+})
+NODE_CHANGES = ("NODE_CREATE", "NODE_UPDATE", "NODE_DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Which components of layers are wanted, and what of them; *node_type* "" means all."""
+
+    kinds: tuple[str, ...]
+    node_type: str
+    external: bool
+    issues: bool
+    default_vpc: bool
+    empty_subnets: bool
+
+
+async def find_diagrams(ask: Ask) -> web.Response:
+    """POST /clouddiagrams/v1/scheme/find: by ids of components, or of resources in their clouds."""
+    wanted = set((await ask.body(FOUND))["resources"])
+    found = [
+        layer for layer in layers_of(ask.tenant).values()
+        if any(wanted & {one["_id"], one.get("cld_id")} for kind in KINDS for one in layer[kind].values())
+    ]
+    urls = (f"{console_url(ask.tenant.customer, 'cloud-diagrams', one['diagram'])}/{one['id']}" for one in found)
+    return answer([{"diagramUrl": url, "imageUrl": f"{url}/image"} for url in urls])
+
+
+async def list_stats(ask: Ask) -> web.Response:
+    """GET /clouddiagrams/v1/scheme/stats: what changed on every layer from start to end, by service."""
+    start, end = (_moment(ask, name) for name in ("start", "end"))
+    if end < start:
+        raise bad("end must not be before start", field="end")
+    return answer([_stats(ask, layer, start, end) for layer in layers_of(ask.tenant).values()])
+
+
+async def get_diagrams(ask: Ask) -> web.Response:
+    """POST /clouddiagrams/v1/scheme/get: all diagrams, or with a body the named ones and what is on them."""
+    types = ask.request.query.getall("type", [])
+    if set(types) - set(TYPES):
+        raise bad(f"type must be one of {', '.join(TYPES)}", field="type")
+    wishes = _wishes(ask)
+    body = await ask.body(LOADED) if await ask.request.read() else {}
+    layers = [one for one in layers_of(ask.tenant).values() if not types or _diagram(ask, one)["type"] in types]
+    if _flag(ask, "skip_empty", False):
+        filled = {one["diagram"] for one in layers if any(one[kind] for kind in KINDS)}
+        layers = [one for one in layers if one["diagram"] in filled]
+    if not body:
+        return answer({"scheme": _schemes(ask, layers)})
+    named = [
+        one for one in layers if one["diagram"] in body.get("scheme", ()) or one["id"] in body.get("statussheet", ())
+    ]
+    found = {
+        "scheme": _schemes(ask, [one for one in layers if one["diagram"] in {layer["diagram"] for layer in named}]),
+        "statussheet": {layer["id"]: _loaded(ask, layer, wishes) for layer in named},
+    }
+    if "template" in body:
+        found["template"] = {layer["id"]: _loaded(ask, layer, wishes) for layer in _templates(layers, body["template"])}
+    return answer(found)
+
+
+async def search_diagrams(ask: Ask) -> web.Response:
+    """POST /clouddiagrams/v1/scheme/search: all the words, in any case; each category has its own pages."""
+    body = await ask.body(SEARCH)
+    words = body["query"].lower().split()
+    layers = [one for one in layers_of(ask.tenant).values() if body.get("ss_id", one["id"]) == one["id"]]
+    on = [(layer, views.components(ask, layer)) for layer in layers if words]
+    hits: dict[str, list[JsonObject]] = {
+        "scheme": [
+            _layer_hit(ask, layer) for layer, _ in on if views.layer_hit(_diagram(ask, layer), layer, words)
+        ],
+        "component": [hit for layer, found in on for hit in views.named(layer, found, words)],
+        "prop": [hit for layer, found in on for hit in views.with_value(layer, found, words)],
+    }
+    start, size = body.get("from", 0), body.get("size", 20)
+    return answer({name: found[start:start + size] for name, found in hits.items()})
+
+
+def _records(ask: Ask) -> Records:
+    return ask.tenant.collection("diagrams", diagrams)
+
+
+def _diagram(ask: Ask, layer: JsonObject) -> JsonObject:
+    return _records(ask)[layer["diagram"]]
+
+
+def _flag(ask: Ask, name: str, default: bool) -> bool:
+    return listing.chosen(ask.query, name, ("true", "false"), "true" if default else "false") == "true"
+
+
+def _moment(ask: Ask, name: str) -> float:
+    try:
+        return parse_seconds(ask.query.get(name, ""))
+    except ValueError:
+        raise bad(f"{name} must be an RFC 3339 time", field=name) from None
+
+
+def _stats(ask: Ask, layer: JsonObject, start: float, end: float) -> JsonObject:
+    changed: dict[tuple[str, str], int] = {}
+    for group in history(ask.tenant, layer):
+        for one in group["items"] if start <= parse_seconds(group["timestamp"]) <= end else ():
+            if one["activity"] in NODE_CHANGES:
+                place = (one["activity"], one.get("service_type", ""))
+                changed[place] = changed.get(place, 0) + 1
+    diagram, state = _diagram(ask, layer), views.import_state(ask, layer)
+    shown: JsonObject = {
+        "_id": diagram["id"], "ss_id": layer["id"], "name": diagram["name"], "type": diagram["type"],
+        "changes": [{"type": type_, "service": service, "count": n} for (type_, service), n in changed.items()],
+    }
+    if state is None:
+        return shown
+    account = {"account_name": layer["name"], "account_id": layer["account"], "account_type": layer["cloud"]}
+    return shown | account | {"import": state}
+
+
+def _schemes(ask: Ask, layers: list[JsonObject]) -> JsonObject:
+    """Diagrams by id, with their layers."""
+    counted = _flag(ask, "alarms_count", True)
+    found: JsonObject = {}
+    for layer in layers:
+        diagram = _diagram(ask, layer)
+        shown = {"_id": diagram["id"], **{name: diagram[name] for name in ("name", "type", "color")}, "statussheet": []}
+        found.setdefault(diagram["id"], shown)["statussheet"].append({
+            "ssid": layer["id"], "name": layer["name"], "account_name": layer["name"] if layer["account"] else "",
+            "alarms_count": views.alarms(ask, layer) if counted else 0,
+            "empty": not any(layer[kind] for kind in KINDS), "color": layer["color"],
+        })
+    return found
+
+
+def _wishes(ask: Ask) -> Wishes:
+    """What the query wants of layers: all kinds of components, unless it says otherwise; 400 for what is no wish."""
+    every = _flag(ask, "components", True)
+    return Wishes(
+        kinds=tuple(kind for kind in KINDS if (_flag(ask, kind, every) if kind in FLAGGED else every)),
+        node_type=listing.chosen(ask.query, "node_type", NODE_TYPES, "") if ask.query.get("node_type") else "",
+        external=_flag(ask, "external", False),
+        issues=_flag(ask, "issues_count", False),
+        default_vpc=not _flag(ask, "exclude_default_vpc", True),
+        empty_subnets=not _flag(ask, "exclude_empty_subnets", True),
+    )
+
+
+def _loaded(ask: Ask, layer: JsonObject, wishes: Wishes) -> JsonObject:
+    """A layer with those of its components that are wanted, without their properties."""
+    found = views.components(ask, layer)
+    hidden = set() if wishes.default_vpc else views.defaults(found)
+    hidden |= set() if wishes.empty_subnets else views.vacant(found)
+    found = views.without(found, hidden)
+    for kind, one in _outside(ask, layer) if wishes.external else ():
+        found[kind][one["_id"]] = one
+    left_out = {"props"} if wishes.issues else {"props", "issues"}
+    state = views.import_state(ask, layer)
+    meta = {
+        "_id": layer["id"], "updatedAt": rfc3339(synced(ask.tenant, layer)), "linksVersion": len(layer["link"]),
+        **({"import": state} if state is not None else {}),
+    }
+    return {"statussheet": meta} | {
+        kind: {
+            identifier: {name: value for name, value in one.items() if name not in left_out}
+            for identifier, one in found[kind].items()
+            if wishes.node_type in ("", views.node_type(layer, kind, one))
+        }
+        for kind in wishes.kinds
+    }
+
+
+def _outside(ask: Ask, layer: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    """Components of other layers that this one's links lead to."""
+    for link in layer["link"].values():
+        end = link["destination"]
+        if end["ss_id"] != layer["id"]:
+            other = views.components(ask, layers_of(ask.tenant)[end["ss_id"]])
+            yield end["type"], other[end["type"]][end["_id"]]
+
+
+def _templates(layers: list[JsonObject], wanted: str | list[str]) -> list[JsonObject]:
+    """The templates of a kind, or of these ids."""
+    if isinstance(wanted, str):
+        return [one for one in layers if one["template"] == wanted]
+    return [one for one in layers if one["template"] and one["id"] in wanted]
+
+
+def _layer_hit(ask: Ask, layer: JsonObject) -> JsonObject:
+    state = views.import_state(ask, layer)
+    return {
+        "_id": layer["id"], "ss_id": layer["id"], "type": "statussheet", "name": layer["name"],
+        "scheme_id": layer["diagram"], "scheme": _diagram(ask, layer)["name"],
+        **({"account_name": layer["name"], "status": state["status"]} if state is not None else {}),
+    }
+
+
+ROUTES = (
+    Route("POST", PATH + "/find", find_diagrams, "costs.read"),
+    Route("GET", PATH + "/stats", list_stats, "costs.read"),
+    Route("POST", PATH + "/get", get_diagrams, "costs.read"),
+    Route("POST", PATH + "/search", search_diagrams, "costs.read"),
+)

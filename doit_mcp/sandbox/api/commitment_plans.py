@@ -1,0 +1,111 @@
+"""Savings Plans that a customer has and should have: states by the clock, and what PerfectScale recommends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import pi, sin
+from statistics import median
+
+from .answers import JsonObject
+from .costs.coverage import PLAN_RATE, Coverage, coverage
+from .costs.money import MICRO
+from .seeds_perfect_scale import plans, preferences
+from .tenants import Ask
+
+HOURS = 730  # of a month
+BASIS = 60  # days of eligible spend that a recommendation rests on
+DROP = 0.2  # of eligible spend from one week to the next that stops purchases
+TARGETS = {"conservative": 0.65, "balanced": 0.8, "max_savings": 0.9}
+PAID = (100 - PLAN_RATE) / 100  # of on-demand rates, at those of Savings Plans
+# Lines are of days; over the day, load swings around its mean.
+SWING = tuple(1 + 0.2 * sin((hour - 9) * pi / 12) for hour in range(24))
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """How much to commit for a type of commitment, in dollars an hour; *saves* is dollars a month."""
+
+    policy: str
+    current: float
+    recommended: float
+    saves: float
+    average: float  # coverage, 0 to 1
+    equivalent: float  # on-demand rate that *average* covers
+
+    @property
+    def gap(self) -> float:
+        """What is left to buy."""
+        return self.recommended - self.current
+
+
+def money(dollars: float) -> JsonObject:
+    """Money: decimal text and currency."""
+    return {"amount": f"{round(dollars, 2) + 0.0:.2f}", "currency": "USD"}
+
+
+def iso_day(day: int) -> str:
+    """A day as YYYY-MM-DD."""
+    return date.fromordinal(day).isoformat()
+
+
+def state(plan: JsonObject, now: float, ended: str = "expired") -> str:
+    """Where a plan or reservation is in its life; *ended* is what it is called then."""
+    if now < plan["start"]:
+        return "queued"
+    return "active" if now < plan["end"] else ended
+
+
+def active(ask: Ask, organization: str, service: str, since: float, until: float) -> list[JsonObject]:
+    """The plans of a type that are active all the time from *since* to *until*."""
+    return [
+        one for one in ask.tenant.collection("savings plans", plans).values()
+        if one["organization"] == organization and one["service"] == service
+        and one["start"] <= since and until < one["end"]
+    ]
+
+
+def committed(plans_: Sequence[JsonObject]) -> float:
+    """What plans commit to altogether, in dollars an hour."""
+    return float(sum(one["commitment"] for one in plans_))
+
+
+def hourly(ask: Ask, organization: str, service: str, first: int, last: int) -> dict[int, float]:
+    """Dollars an hour, at on-demand rates, that plans could cover on each day with some."""
+    spent: Coverage = ask.tenant.reckoned(coverage)
+    members = [one.id for one in spent.members(organization)]
+    days = spent.daily(service, members, max(first, ask.tenant.ledger.first), min(last, ask.tenant.ledger.last))
+    return {day: one.plannable / MICRO / 24 for day, one in days.items() if one.plannable}
+
+
+def advice(ask: Ask, organization: str, service: str) -> Advice | None:
+    """What to commit to, by the customer's policy; None without eligible spend."""
+    wanted = ask.tenant.collection("commitment preferences", preferences)[service]["settings"]
+    days = hourly(ask, organization, service, ask.today - BASIS, ask.today - 1)
+    if not days:
+        return None
+    usual = median(rate * swing for rate in days.values() for swing in SWING)
+    current = committed(active(ask, organization, service, ask.now, ask.now))
+    target = usual * TARGETS[wanted["policy"]] * PAID
+    if wanted["maximumCommitment"]:
+        target = min(target, wanted["maximumCommitment"])
+    recommended = round(max(current, target), 2)
+    average = min(1.0, recommended / PAID / usual)
+    saves = (recommended - current) / PAID * (1 - PAID) * HOURS
+    return Advice(
+        wanted["policy"], round(current, 2), recommended, round(saves, 2), round(average, 4), round(usual * average, 4)
+    )
+
+
+def potential(ask: Ask, organization: str, service: str) -> float:
+    """What more could be saved, in dollars a month."""
+    found = advice(ask, organization, service)
+    return found.saves if found is not None else 0.0
+
+
+def dropped(ask: Ask, organization: str, service: str) -> bool:
+    """Whether eligible spend of the last week is far below that of the week before."""
+    rates = hourly(ask, organization, service, ask.today - 14, ask.today - 1)
+    before, after = (sum(rates.get(ask.today - back, 0.0) for back in range(first, first - 7, -1)) for first in (14, 7))
+    return after < before * (1 - DROP)

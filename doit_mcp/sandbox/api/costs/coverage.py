@@ -1,0 +1,120 @@
+"""What commitments cover of the spend at AWS that they can cover, as the savings on the billing lines have it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from .catalog import SERVICES
+from .ledger import Ledger, Selection
+
+# SKUs that each type of commitment covers.
+COVERED = {"BoxUsage:m6i.xlarge": "compute", "Lambda-GB-Second": "compute", "InstanceUsage:db.r6g.large": "database"}
+INSTANCE = "BoxUsage:m6i.xlarge"  # what instances are reserved of
+INSTANCE_PRICE = next(sku.price for service in SERVICES for sku in service.skus if sku.id == INSTANCE)
+# Percent below on-demand rates. Lines save less than either: some of the spend is always on demand.
+PLAN_RATE, RESERVED_RATE = 27, 36
+RESERVED_SHARE = 25  # percent of the savings on instances in production that reservations make
+COLUMNS = ("billing_account_id", "project_id", "project_name", "region", "label_env", "sku_id", "day_start")
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Eligible spend in micro-dollars: *listed* at on-demand rates, and what plans and reservations save of it."""
+
+    listed: int = 0
+    by_plans: int = 0
+    by_reservations: int = 0
+
+    def __add__(self, other: Spend) -> Spend:
+        return Spend(
+            self.listed + other.listed, self.by_plans + other.by_plans, self.by_reservations + other.by_reservations
+        )
+
+    @property
+    def saved(self) -> int:
+        """Savings of all commitments."""
+        return self.by_plans + self.by_reservations
+
+    @property
+    def cost(self) -> int:
+        """What is paid in the end."""
+        return self.listed - self.saved
+
+    @property
+    def plan_cost(self) -> int:
+        """What is paid at the rates of Savings Plans."""
+        return self.by_plans * (100 - PLAN_RATE) // PLAN_RATE
+
+    @property
+    def reserved(self) -> int:
+        """What reservations cover, at on-demand rates."""
+        return self.by_reservations * 100 // RESERVED_RATE
+
+    @property
+    def reserved_cost(self) -> int:
+        """What is paid for what reservations cover."""
+        return self.reserved - self.by_reservations
+
+    @property
+    def on_demand(self) -> int:
+        """What no commitment covers."""
+        return self.cost - self.plan_cost - self.reserved_cost
+
+    @property
+    def plannable(self) -> int:
+        """What Savings Plans could cover, at on-demand rates."""
+        return self.listed - self.reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A member account of an organization; *reserves* says whether it has reserved instances."""
+
+    organization: str
+    id: str
+    name: str
+    region: str
+    reserves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The member accounts and their eligible spend by type of commitment, account and day."""
+
+    accounts: tuple[Account, ...]
+    spend: dict[tuple[str, str], dict[int, Spend]]
+
+    def members(self, organization: str) -> list[Account]:
+        """The accounts of an organization, by number."""
+        return [one for one in self.accounts if one.organization == organization]
+
+    def daily(self, service: str, accounts: Collection[str], first: int, last: int) -> dict[int, Spend]:
+        """The accounts' spend of each day of a range."""
+        found = {day: Spend() for day in range(first, last + 1)}
+        for account in accounts:
+            for day, spend in self.spend.get((service, account), {}).items():
+                if first <= day <= last:
+                    found[day] += spend
+        return found
+
+    def total(self, service: str, accounts: Collection[str], first: int, last: int) -> Spend:
+        """The accounts' spend in a range of days."""
+        return sum(self.daily(service, accounts, first, last).values(), Spend())
+
+
+def coverage(ledger: Ledger) -> Coverage:
+    """What the lines of a ledger come to."""
+    series = frozenset(at for at, sku in ledger.members("series", "sku_id") if sku in COVERED)
+    accounts: dict[str, Account] = {}
+    spend: dict[tuple[str, str], dict[int, Spend]] = {}
+    for *names, day, cost, _, savings in ledger.sums(COLUMNS, ledger.first, ledger.last, Selection(series=series)):
+        organization, account, name, region, env, sku = (str(one) for one in names)
+        reserves = env == "production"
+        accounts[account] = Account(organization, account, name, region, reserves)
+        saved = int(savings or 0)
+        reserved = saved * RESERVED_SHARE // 100 if reserves and sku == INSTANCE else 0
+        days = spend.setdefault((COVERED[sku], account), {})
+        line = Spend(int(cost or 0) + saved, saved - reserved, reserved)
+        days[int(day or 0)] = days.get(int(day or 0), Spend()) + line
+    return Coverage(tuple(accounts[key] for key in sorted(accounts)), spend)

@@ -1,0 +1,101 @@
+"""The page that shows the sandbox's world, in a real browser: calls appear while they happen, as text only."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from doit_mcp.sandbox.people import USERS
+from tests.e2e.launch import Sandbox, launched
+from tests.e2e.node_packages import NODE, environment, run, unavailable
+from tests.e2e.test_consent import VERIFIER, act, waiting
+
+ARTIFACTS = NODE.parent / "artifacts"
+ADMIN, VIEWER, *_ = USERS
+HOSTILE = "<img src=x onerror=document.title='owned'>"
+
+
+@pytest.fixture
+def sandbox_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox in which nobody else makes calls."""
+    with launched(tmp_path_factory.mktemp("sandbox-alone")) as running:
+        yield running
+
+
+@pytest.fixture
+async def tokens(sandbox_alone: Sandbox, node: Path, tmp_path: Path) -> dict[str, Any]:
+    """What a person's sign-in gave, and an MCP call made with it; the application has an unpleasant name."""
+    async with waiting(sandbox_alone, f"Cost Companion {HOSTILE}") as client:
+        steps = [{"press": ADMIN.name}, {"press": "Allow access"}, {"reach": client.callback}]
+        await act(tmp_path, client.request(sandbox_alone), steps)
+        (returned,) = client.returned
+        form = {
+            "grant_type": "authorization_code",
+            "code": returned["code"],
+            "redirect_uri": client.callback,
+            "client_id": client.id,
+            "code_verifier": VERIFIER,
+        }
+        async with aiohttp.ClientSession() as http:
+            async with http.post(f"{sandbox_alone.world}/api/auth/token", data=form) as answer:
+                found: dict[str, Any] = await answer.json()
+            params = {"name": "list_budgets", "arguments": {}}
+            body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+            headers = {"Authorization": f"Bearer {found['access_token']}", "Accept": "application/json"}
+            async with http.post(sandbox_alone.mcp, json=body, headers=headers) as answer:
+                assert answer.status == 200, await answer.text()
+        return {**found, "code": returned["code"]}
+
+
+@pytest.fixture
+async def seen(sandbox_alone: Sandbox, node: Path, tmp_path: Path, tokens: dict[str, Any]) -> dict[str, Any]:
+    """What a browser saw of the page while calls were made; see node/watch.mjs."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        unavailable("chromium is not installed: the page cannot be looked at")
+    ARTIFACTS.mkdir(exist_ok=True)
+    world = sandbox_alone.world
+    calls = [
+        {"url": f"{world}/analytics/v1/budgets?maxResults=7", "bearer": ADMIN.api_token},
+        {"url": f"{world}/billing/v1/invoices", "bearer": VIEWER.api_token},
+        {"url": f"{world}/nothing/{HOSTILE}", "bearer": "a-bearer-of-nobody"},
+    ]
+    order = {"browser": browser, "url": f"{world}/", "shots": str(ARTIFACTS), "calls": calls, "expect": "/nothing/"}
+    done = await run(["node", str(node / "watch.mjs"), json.dumps(order)], env=environment(tmp_path), limit=90)
+    assert done.status == 0, str(done)
+    found: dict[str, Any] = json.loads(done.out)
+    return found
+
+
+async def test_in_a_browser(seen: dict[str, Any], tokens: dict[str, Any]) -> None:
+    assert (seen["console"], seen["violations"]) == ([], [])
+    assert set(seen["requests"]) == {"/", "/world/events"}
+
+    assert not [row for row in seen["before"] if "/nothing/" in row]
+    assert [row for row in seen["before"] if "/api/auth/token" in row and "signed in" in row and ADMIN.email in row]
+    assert [row for row in seen["before"] if "/sign-in/consent" in row and ADMIN.email in row]
+    lost, refused, listed = seen["after"][:3]
+    assert HOSTILE in lost and "404" in lost
+    assert VIEWER.email in refused and "Acme Rockets" in refused and "403" in refused
+    assert "/analytics/v1/budgets?maxResults=7" in listed and ADMIN.email in listed and "200" in listed
+
+    assert len(seen["filtered"]) == 1 and VIEWER.email in seen["filtered"][0]
+    assert seen["nothing"] == "None of the calls fits the filter."
+    assert len(seen["byToken"]) == 1 and "maxResults=7" in seen["byToken"][0]
+    before, during, after = seen["paused"]
+    assert (during, after) == (before, before + 3)
+    assert seen["rows"] == 200
+
+    for look in seen["looks"]:
+        assert look["overflow"] <= 0 and look["sideways"] <= 0, "a horizontal scroll bar"
+    assert len(seen["looks"]) == 4
+
+    assert f"Cost Companion {HOSTILE}" in seen["text"] and ADMIN.password in seen["text"]
+    secrets = [user.api_token for user in USERS] + [tokens[name] for name in ("code", "access_token", "refresh_token")]
+    assert not [one for one in (*secrets, "a-bearer-of-nobody") if one in seen["html"]]

@@ -1,0 +1,379 @@
+"""AWS billing transfer: a distributor with its resellers, and a reseller with its end customers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox.api import Api, seeds_accounts
+from doit_mcp.sandbox.api.areas.billing_transfer import ROUTES
+from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, GLOBEX_ESTATE
+from doit_mcp.sandbox.api.routes import Route
+from doit_mcp.sandbox.api.tenants import RECORDS
+from doit_mcp.sandbox.people import ACME
+from doit_mcp.sandbox.people import GLOBEX as GLOBEX_CUSTOMER
+from doit_mcp.sandbox.people import User
+from doit_mcp.server.product import product
+from tests.web.serving import STRANGER, serving
+
+from ..conftest import Clock
+from .conftest import ADMIN, EMPLOYEE, GLOBEX, VIEWER, Party
+
+PATH = "/billingtransfer/v1"
+ROOTS = f"{PATH}/programmanagementaccounts"
+SHAKES, MAPPINGS = f"{PATH}/resellerhandshakes", f"{PATH}/end-customer-mappings"
+CLIENTS, OWN = f"{PATH}/end-customers", f"{PATH}/reseller-accounts"
+NEW, OTHER = "700000000001", "700000000002"
+HOUR, DAY = 3600, 86_400
+
+
+async def refused(party: Party, status: int, method: str, path: str, body: object = None, **options: Any) -> Any:
+    """A refusal in the shape of this area."""
+    answer = await party.send(method, path, body, **options)
+    assert answer.status == status, answer
+    found = answer.json
+    assert found["status"] == status and found["code"].startswith("billing-transfer.") and found["detail"], found
+    return found
+
+
+async def shake(party: Party, key: str, items: list[Any], **options: Any) -> Any:
+    """The answer to a batch of a distributor's, for its first account unless another is named."""
+    root = options.pop("root", None) or (await party.get(ROOTS))["items"][0]["dpmaId"]
+    body = {"dpmaId": root, "items": items, **options.pop("more", {"sendHandshakes": True})}
+    return await party.send("POST", SHAKES, body, headers={"Idempotency-Key": key} if key else {}, **options)
+
+
+async def shaken(party: Party, key: str, items: list[Any], **options: Any) -> Any:
+    """The results of such a batch, which are counted right."""
+    answer = await shake(party, key, items, **options)
+    assert answer.status == 200, answer
+    found = answer.json
+    statuses = [one["status"] for one in found["results"]]
+    assert found["summary"] == {name: statuses.count(name) for name in found["summary"]}
+    assert sum(found["summary"].values()) == len(items)
+    return found["results"]
+
+
+async def tenants(party: Party) -> dict[str, Any]:
+    """All resellers of the distributor by the number of their account, with the account above each."""
+    return {
+        one["resellerPmaAccountId"]: {**one, "above": root["dpmaId"]}
+        for root in (await party.get(ROOTS))["items"] for one in root["tenants"]
+    }
+
+
+async def reseller(party: Party, at: int = 0) -> str:
+    """The customer id of one of the distributor's resellers."""
+    found: str = [one["customerId"] for one in (await tenants(party)).values()][at]
+    return found
+
+
+def item(account: str, customer: str) -> dict[str, str]:
+    """A reseller of a batch."""
+    return {"resellerCustomerId": customer, "resellerPmaAccountId": account}
+
+
+async def test_a_distributors_accounts(party: Party) -> None:
+    found = (await party.get(ROOTS))["items"]
+    assert found == await party.walk(ROOTS, "items", 1) and len(found) == 2
+    assert found[0]["accountId"] == ACME_ESTATE.projects[0].billing_account
+    for one in found:
+        counts = dict(one["handshakeStatus"])
+        assert counts.pop("total") == len(one["tenants"]) == sum(counts.values())
+        assert {tenant["parentTenant"] for tenant in one["tenants"]} == {ACME.id}
+    assert [(one["iamStatus"], one["iamDiff"] is None) for one in found] == [("valid", True), ("drift", False)]
+    states = (await party.get(f"{ROOTS}/status"))["items"]
+    for state, one in zip(states, found, strict=True):
+        kept = ("dpmaId", "accountId", "iamStatus", "iamDiff", "createdAt")
+        assert {name: state[name] for name in kept} == {name: one[name] for name in kept}
+    assert await party.get(ROOTS, EMPLOYEE, customerContext=ACME.id) == await party.get(ROOTS)
+    assert "maxResults" in await party.refused(400, "GET", ROOTS, maxResults=0)
+    assert "pageToken" in await party.refused(400, "GET", ROOTS, pageToken="x")
+
+
+async def test_a_handshake_is_answered_in_time(party: Party, clock: Clock) -> None:
+    before = await tenants(party)
+    customer = await reseller(party)
+    [made] = await shaken(party, "one", [item(NEW, customer)])
+    assert made["status"] == "handshake_issued" and made["handshakeState"] == "open"
+    one = (await tenants(party))[NEW]
+    assert (one["status"], one["handshakeState"], one["effectiveTime"]) == ("handshake_pending", "open", None)
+    assert {name: value for name, value in (await tenants(party)).items() if name != NEW} == before
+    clock.advance(2 * HOUR - 1)
+    assert (await tenants(party))[NEW]["handshakeState"] == "open"
+    clock.advance(1)
+    one = (await tenants(party))[NEW]
+    assert (one["status"], one["effectiveTime"]) == ("cur_export_waiting", "2026-11-24T14:00:00Z")
+    assert one["handshakeState"] == "accepted"
+    clock.advance(DAY)
+    assert (await tenants(party))[NEW]["status"] == "active"
+    assert (await shaken(party, "two", [item(NEW, customer)]))[0]["status"] == "no_op"
+
+
+async def test_what_became_of_each_item(party: Party) -> None:
+    found = await tenants(party)
+    first, second = [root["dpmaId"] for root in (await party.get(ROOTS))["items"]]
+    declined = next(one for one in found.values() if one["handshakeState"] == "declined")
+    customer, other = await reseller(party, 0), await reseller(party, 1)
+    accepted = next(one for one in found.values() if one["customerId"] == customer)["resellerPmaAccountId"]
+    own = (await party.get(ROOTS))["items"][0]["accountId"]
+    again = item(declined["resellerPmaAccountId"], declined["customerId"])
+    batch = [item(NEW, customer), item(accepted, customer), item(OTHER, GLOBEX_CUSTOMER.id), item(own, customer), again]
+    results = await shaken(party, "map", batch, more={})
+    assert [one["status"] for one in results] == ["mapped", "no_op", "failed", "failed", "remapped"]
+    assert [one["error"]["code"] for one in results[2:4]] == ["reseller_not_found", "account_of_distributor"]
+    assert not any("handshakeId" in one for one in results)
+    assert [results[at]["handshakeState"] for at in (0, 1, 4)] == ["requested", "accepted", "declined"]
+    now = await tenants(party)
+    assert now[NEW]["status"] == "handshake_pending" and OTHER not in now
+    assert now[declined["resellerPmaAccountId"]]["above"] == first
+    results = await shaken(party, "send", [item(NEW, other), again], root=second)
+    assert [one["status"] for one in results] == ["handshake_issued", "handshake_issued"]
+    assert len({one["handshakeId"] for one in results}) == 2
+    one = (await tenants(party))[NEW]
+    assert (one["customerId"], one["above"]) == (other, second)
+    assert [one["status"] for one in await shaken(party, "move", [item(NEW, customer)])] == ["remapped"]
+
+
+async def test_a_dry_run_changes_nothing(party: Party) -> None:
+    before, customer = await tenants(party), await reseller(party)
+    batch = [item(NEW, customer), item(OTHER, "nobody")]
+    for _ in range(2):
+        results = await shaken(party, "key", batch, dryRun="true")
+        assert [one["status"] for one in results] == ["handshake_issued", "failed"] and "handshakeId" not in results[0]
+        assert await tenants(party) == before
+    assert "dryRun" in (await shake(party, "key", batch, dryRun="maybe")).json["error"]
+    assert (await shaken(party, "key", batch))[0]["handshakeId"], "the key is still free"
+
+
+async def test_a_key_is_used_once(party: Party, clock: Clock) -> None:
+    batch = [item(NEW, await reseller(party))]
+    first = await shaken(party, "key", batch)
+    clock.advance(5 * HOUR)
+    assert await shaken(party, "key", batch) == first
+    for key, said in (("key", "another"), ("", "required"), ("x" * 256, "255")):
+        answer = await shake(party, key, [item(OTHER, batch[0]["resellerCustomerId"])])
+        assert answer.status == 400 and said in answer.json["error"]
+    assert OTHER not in await tenants(party)
+    clock.advance(DAY)
+    assert (await shaken(party, "key", batch))[0]["status"] == "no_op"
+
+
+async def test_batches_that_are_not_valid(party: Party) -> None:
+    before, customer = await tenants(party), await reseller(party)
+    key = {"Idempotency-Key": "key"}
+    batch = [item(NEW, customer), {"resellerCustomerId": customer}, item(NEW, customer), item("12", customer), {}]
+    found = (await shake(party, "key", batch)).json
+    assert (found["status"], found["code"]) == (422, "billing-transfer.batch_validation_failed")
+    wrong = [(one["index"], one["code"]) for one in found["invalidItems"]]
+    assert wrong == [(1, "invalid_item"), (2, "duplicate_pma"), (3, "invalid_item"), (4, "invalid_item")]
+    assert [one.get("resellerCustomerId") for one in found["invalidItems"]] == [customer, customer, customer, None]
+    assert "resellerPmaAccountId" in found["invalidItems"][0]["reason"]
+    good: dict[str, Any] = {"dpmaId": "x", "items": [item(NEW, customer)]}
+    for body, said in (
+        ({"items": good["items"]}, "dpmaId"), ({**good, "dpmaId": ""}, "dpmaId"), ({**good, "items": []}, "items"),
+        ({**good, "items": good["items"] * 101}, "items"), ({**good, "x": 1}, "x"), ({**good, "items": [1]}, "items.0"),
+        ({**good, "sendHandshakes": "yes"}, "sendHandshakes"),
+    ):
+        found = await refused(party, 422, "POST", SHAKES, body, headers=key)
+        assert said in found["detail"] and "invalidItems" not in found
+    assert (await refused(party, 403, "POST", SHAKES, good, headers=key))["code"] == "billing-transfer.not_the_owner"
+    assert "body" in await party.refused(400, "POST", SHAKES, [], headers=key)
+    assert await tenants(party) == before
+
+
+async def test_a_resellers_accounts(party: Party) -> None:
+    own = (await party.get(OWN, GLOBEX))["items"]
+    assert own[0]["resellerPmaAccountId"] == GLOBEX_ESTATE.projects[0].billing_account
+    assert [one["status"] for one in own] == ["active", "handshake_pending"]
+    for revoked in (False, True):
+        whole = (await party.get(f"{OWN}/end-customers", GLOBEX, includeRevoked=str(revoked).lower()))["items"]
+        assert [{name: one[name] for name in own[0]} for one in whole] == own
+        for one in whole:
+            query = {"includeRevoked": str(revoked).lower()}
+            account = one["resellerPmaAccountId"]
+            found = await party.get(f"{PATH}/resellers/{account}/end-customers", GLOBEX, **query)
+            assert found["items"] == one["tenants"] and one["handshakeStatus"]["total"] == len(one["tenants"])
+            query |= {"dpmaId": one["dpmaId"], "resellerPmaAccountId": account}
+            assert await party.get(CLIENTS, GLOBEX, **query) == found
+        assert ("revoked" in [one["status"] for one in whole[0]["tenants"]]) is revoked
+    assert await party.get(OWN) == {"items": []} == await party.get(f"{OWN}/end-customers"), "Acme is no reseller"
+    assert "includeRevoked" in await party.refused(400, "GET", f"{OWN}/end-customers", who=GLOBEX, includeRevoked="x")
+
+
+async def test_end_customers_are_for_those_above_them(party: Party) -> None:
+    found = await tenants(party)
+    account, one = next(iter(found.items()))
+    seen = (await party.get(CLIENTS, dpmaId=one["above"], resellerPmaAccountId=account))["items"]
+    assert [client["status"] for client in seen] == ["active", "cur_export_waiting"]
+    assert (await party.get(f"{PATH}/resellers/{account}/end-customers"))["items"] == seen
+    for who, query in (
+        (GLOBEX, {"dpmaId": one["above"], "resellerPmaAccountId": account}),
+        (ADMIN, {"dpmaId": "x", "resellerPmaAccountId": account}),
+        (ADMIN, {"dpmaId": one["above"], "resellerPmaAccountId": NEW}),
+    ):
+        await refused(party, 404, "GET", CLIENTS, who=who, **query)
+    await refused(party, 404, "GET", f"{PATH}/resellers/{account}/end-customers", who=GLOBEX)
+    assert "dpmaId" in await party.refused(400, "GET", CLIENTS, resellerPmaAccountId=account)
+    assert "resellerPmaAccountId" in await party.refused(400, "GET", CLIENTS, dpmaId="x")
+
+
+async def under(party: Party, at: int = 0) -> dict[str, Any]:
+    """What names one of the reseller's accounts in a batch."""
+    one = (await party.get(OWN, GLOBEX))["items"][at]
+    return {name: one[name] for name in ("dpmaId", "resellerPmaAccountId")}
+
+
+async def clients(party: Party, at: int = 0, **query: object) -> dict[str, Any]:
+    """End customers under one of the reseller's accounts by the number of theirs."""
+    found = (await party.get(CLIENTS, GLOBEX, **await under(party, at), **query))["items"]
+    return {one["ecAccountId"]: one for one in found}
+
+
+async def mapped(party: Party, at: int, **fields: str) -> Any:
+    """The result of a batch with one item."""
+    answer = await party.send("POST", MAPPINGS, {**await under(party, at), "items": [fields]}, who=GLOBEX)
+    assert answer.status == 200, answer
+    [found] = answer.json["results"]
+    return found
+
+
+async def test_life_of_a_mapping(party: Party, clock: Clock) -> None:
+    first, second = [one["ecCustomerId"] for one in (await clients(party)).values()]
+    fields = {"ecAccountId": NEW, "ecCustomerId": first, "curBasePath": "s3://reports/cur"}
+    clock.advance(60)
+    assert await mapped(party, 0, **fields) == {**fields, "status": "mapped"}
+    made = (await clients(party))[NEW]
+    assert (made["status"], made["handshakeState"], made["createdAt"]) == ("pending", "open", "2026-11-24T12:01:00Z")
+    assert made["effectiveTime"] is None and made["lastRefreshTime"] is None
+    clock.advance(3 * HOUR)
+    one = (await clients(party))[NEW]
+    assert (one["status"], one["effectiveTime"]) == ("cur_export_waiting", "2026-11-24T14:01:00Z")
+    assert one["lastRefreshTime"] == "2026-11-24T15:00:00Z"
+    assert (await mapped(party, 0, ecAccountId=NEW, ecCustomerId=first))["status"] == "already_mapped"
+    assert (await mapped(party, 0, **{**fields, "curBasePath": "s3://other"}))["status"] == "remapped"
+    moved = await mapped(party, 1, ecAccountId=NEW, ecCustomerId=second)
+    assert (moved["status"], moved["curBasePath"]) == ("remapped", "s3://other")
+    assert NEW not in await clients(party) and (await clients(party, 1))[NEW] == {**one, "ecCustomerId": second}
+    clock.advance(DAY)
+    assert (await clients(party, 1))[NEW]["status"] == "active"
+
+
+async def test_what_was_revoked_is_mapped_anew(party: Party) -> None:
+    whole = await clients(party, includeRevoked="true")
+    [gone] = [one for one in whole.values() if one["status"] == "revoked"]
+    result = await mapped(party, 0, ecAccountId=gone["ecAccountId"], ecCustomerId=gone["ecCustomerId"])
+    assert result["status"] == "remapped"
+    assert (await clients(party))[gone["ecAccountId"]]["status"] == "pending"
+
+
+async def test_mappings_that_are_refused(party: Party) -> None:
+    before, place = await clients(party, includeRevoked="true"), await under(party)
+    first, second, third = [one["ecCustomerId"] for one in before.values()]
+
+    async def said(*items: tuple[object, object]) -> list[Any]:
+        rows = [{"ecAccountId": account, "ecCustomerId": customer} for account, customer in items]
+        found = await refused(party, 422, "POST", MAPPINGS, {**place, "items": rows}, who=GLOBEX)
+        return [(one["index"], one["code"]) for one in found["invalidItems"]]
+
+    assert await said((NEW, first), (NEW, second), (OTHER, first)) == [
+        (1, "duplicate_ec_account"), (2, "duplicate_ec_customer"),
+    ]
+    assert await said((NEW, first), (OTHER, "nobody"), ("700000000003", ACME.id)) == [
+        (1, "unknown_customer"), (2, "unknown_customer"),
+    ]
+    assert await said(("1", third), (NEW, 1)) == [(0, "invalid_item"), (1, "invalid_item")]
+    body = {**place, "items": [{"ecAccountId": NEW, "ecCustomerId": first}]}
+    for changes, code in (
+        ({"resellerPmaAccountId": NEW}, "not_the_owner"), ({"dpmaId": "x"}, "reseller_not_mapped"),
+    ):
+        found = await refused(party, 403, "POST", MAPPINGS, {**body, **changes}, who=GLOBEX)
+        assert found["code"] == f"billing-transfer.{code}"
+    assert "items" in (await refused(party, 422, "POST", MAPPINGS, place, who=GLOBEX))["detail"]
+    assert await clients(party, includeRevoked="true") == before
+
+
+async def test_nothing_is_mapped_under_an_account_that_lapsed(party: Party) -> None:
+    node = next(iter(party.api.tenant(GLOBEX_CUSTOMER).collection("reseller accounts", seeds_accounts.reseller_accounts)
+                     .values()))
+    body = {**await under(party), "items": [{"ecAccountId": NEW, "ecCustomerId": "x"}]}
+    node["outcome"] = "expired"
+    found = await refused(party, 403, "POST", MAPPINGS, body, who=GLOBEX)
+    assert found["code"] == "billing-transfer.reseller_not_mapped"
+
+
+async def test_tiers_keep_to_their_operations(party: Party) -> None:
+    for path in (ROOTS, f"{ROOTS}/status"):
+        assert "distributor" in await party.refused(403, "GET", path, who=GLOBEX)
+    key = {"Idempotency-Key": "key"}
+    found = await refused(party, 403, "POST", SHAKES, {}, who=GLOBEX, headers=key)
+    assert found["code"] == "billing-transfer.not_a_distributor"
+    assert (await refused(party, 403, "POST", MAPPINGS, {}))["code"] == "billing-transfer.not_a_reseller"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+async def test_nobody_without_the_permission(party: Party, route: Route) -> None:
+    path = re.sub(r"\{[^}]+\}", "x", route.path)
+    answer = await party.send(route.method, path, {}, who=VIEWER)
+    said = answer.json.get("detail", answer.json.get("error"))
+    assert answer.status == 403 and f"contracts.{'read' if route.method == 'GET' else 'write'}" in said
+
+
+def many(party: Party, user: User, name: str, seed: Any) -> Any:
+    """The records of a kind, as many as there can be."""
+    customer = ACME if user is ADMIN else GLOBEX_CUSTOMER
+    found = party.api.tenant(customer).collection(name, seed)
+    one = next(iter(found.values()))
+    found.update({str(number): {**one, "id": str(number)} for number in range(RECORDS - len(found))})
+    return found
+
+
+async def test_there_are_so_many_accounts(party: Party) -> None:
+    customer, end_customer = await reseller(party), next(iter((await clients(party)).values()))["ecCustomerId"]
+    found = many(party, ADMIN, "reseller accounts", seeds_accounts.reseller_accounts)
+    known = next(iter(found))
+    for dry in ("true", "false"):
+        results = await shaken(party, "key", [item(NEW, customer), item(known, customer)], dryRun=dry)
+        assert [one["status"] for one in results] == ["failed", "no_op"]
+        assert results[0]["error"]["code"] == "too_many_accounts"
+    assert len(found) == RECORDS
+    del found["0"]
+    results = await shaken(party, "more", [item(NEW, customer), item(OTHER, customer)], more={})
+    assert [one["status"] for one in results] == ["mapped", "failed"] and len(found) == RECORDS
+    found = many(party, GLOBEX, "end customer accounts", seeds_accounts.end_customers)
+    body = {**await under(party), "items": [{"ecAccountId": NEW, "ecCustomerId": end_customer}]}
+    assert str(RECORDS) in await party.refused(400, "POST", MAPPINGS, body, who=GLOBEX)
+    assert len(found) == RECORDS
+
+
+async def test_the_tools_reach_it(clock: Clock) -> None:
+    async with serving(make=product(), api=Api(clock=clock)) as site:
+        async def call(name: str, user: User = ADMIN, **arguments: object) -> Any:
+            result = (await site.call(name, arguments, user=user)).result
+            assert not result.get("isError"), (name, result)
+            return result["structuredContent"]
+
+        page = await call("list_billing_transfer_accounts", maxResults=1)
+        root = page["items"][0]
+        assert (await call("list_billing_transfer_accounts", maxResults=1, pageToken=page["pageToken"]))["items"]
+        states = (await call("get_billing_transfer_account_status"))["items"]
+        assert root["dpmaId"] == states[0]["dpmaId"]
+        batch = {"dpmaId": root["dpmaId"], "items": [item(NEW, root["tenants"][0]["customerId"])]}
+        dry = await call("create_billing_transfer_handshakes", **batch, sendHandshakes=True, dryRun=True)
+        made = await call("create_billing_transfer_handshakes", **batch, sendHandshakes=True)
+        assert dry["summary"] == made["summary"] and made["results"][0]["handshakeId"]
+        own = (await call("list_billing_transfer_reseller_accounts", STRANGER))["items"][0]
+        place = {name: own[name] for name in ("dpmaId", "resellerPmaAccountId")}
+        before = (await call("list_billing_transfer_end_customers", STRANGER, **place))["items"]
+        items = [{"ecAccountId": NEW, "ecCustomerId": before[0]["ecCustomerId"]}]
+        done = await call("create_billing_transfer_mappings", STRANGER, **place, items=items)
+        assert [one["status"] for one in done["results"]] == ["mapped"]
+        account = own["resellerPmaAccountId"]
+        after = (await call("list_reseller_end_customers", STRANGER, resellerPmaAccountId=account))["items"]
+        assert [one["ecAccountId"] for one in after] == [*(one["ecAccountId"] for one in before), NEW]
+        whole = (await call("list_billing_transfer_reseller_tenants", STRANGER, includeRevoked=True))["items"]
+        assert len(whole[0]["tenants"]) == len(after) + 1
+        refusal = await site.call("create_billing_transfer_mappings", {**place, "items": items * 2}, user=STRANGER)
+        assert refusal.result["isError"] is True and "in the batch twice" in str(refusal.result["content"])

@@ -1,0 +1,125 @@
+"""Roles by which DoiT reaches accounts, and what it may use them for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox.api import Api, seeds_accounts
+from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, AWS, AZURE, GLOBEX_ESTATE
+from doit_mcp.sandbox.api.tenants import RECORDS
+from doit_mcp.sandbox.people import ACME
+from doit_mcp.server.product import product
+from tests.web.serving import serving
+
+from ..conftest import Clock
+from .conftest import ADMIN, GLOBEX, VIEWER, Party
+
+PATH = "/core/v1/cloudconnect/aws/accounts"
+FEATURES = "/core/v1/cloudconnect/supportedFeatures"
+PRODUCTION, SANDBOX = "111122223333", "444455556666"
+BUCKET = {"s3Bucket": "acme-trail", "s3BucketRegion": "us-west-2"}
+LAST = "enabledFeatures"
+
+
+def role(account: str = SANDBOX, **changes: object) -> dict[str, Any]:
+    """What connects an account."""
+    arn = f"arn:aws:iam::{account}:role/DoiT"
+    return {"accountID": account, "roleArn": arn, "enabledFeatures": ["core"], **changes}
+
+
+async def test_life_of_a_connected_account(party: Party, clock: Clock) -> None:
+    one = f"{PATH}/{SANDBOX}"
+    assert "not found" in await party.refused(404, "GET", one)
+    made = (await party.send("POST", PATH, role())).json
+    features = made["supportedFeatures"]
+    assert made == {**role(), "supportedFeatures": features, "timeLinked": "2026-11-24T12:00:00Z"}
+    assert made == await party.get(one)
+    assert await party.get(f"{FEATURES}/{SANDBOX}") == {"supportedFeatures": features}
+    assert {"name": "real-time-data", "hasRequiredPermissions": False} in features
+    clock.advance(60)
+    wanted = {"enabledFeatures": ["real-time-data", "core"], **BUCKET}
+    used = (await party.send("PUT", one, wanted)).json
+    assert {name: used[name] for name in wanted} == wanted and used["timeLinked"] == made["timeLinked"]
+    assert {"name": "real-time-data", "hasRequiredPermissions": True} in used["supportedFeatures"]
+    assert used == await party.get(one)
+    less = (await party.send("PUT", one, {"enabledFeatures": []})).json
+    assert less == {**made, "enabledFeatures": []}, "the bucket went with the feature"
+    assert (await party.send("POST", PATH, role())).json == made, "the same role stays linked"
+    other = (await party.send("POST", PATH, role(roleArn=f"arn:aws:iam::{SANDBOX}:role/team/Other"))).json
+    assert other["timeLinked"] == "2026-11-24T12:01:00Z" and other == await party.get(one)
+    gone = await party.send("DELETE", one)
+    assert (gone.status, gone.body) == (200, b"")
+    for method, body in (("GET", None), ("PUT", {"enabledFeatures": []}), ("DELETE", None)):
+        # The document declares a 404 for reading alone.
+        assert "not found" in await party.refused(404, method, one, body, declared=method == "GET")
+    assert "not found" in await party.refused(404, "GET", f"{FEATURES}/{SANDBOX}")
+
+
+@pytest.mark.parametrize(("estate", "who"), [(ACME_ESTATE, ADMIN), (GLOBEX_ESTATE, GLOBEX)])
+async def test_accounts_of_the_billing_lines_are_connected(party: Party, estate: Any, who: Any) -> None:
+    largest = max((one for one in estate.projects if one.provider == AWS), key=lambda one: one.scale)
+    found = await party.get(f"{PATH}/{largest.id}", who)
+    assert found["roleArn"].startswith(f"arn:aws:iam::{largest.id}:role/")
+    assert found["s3BucketRegion"] == largest.region and "real-time-data" in found[LAST]
+    assert all(one["hasRequiredPermissions"] for one in found["supportedFeatures"])
+    azure = next(one for one in estate.projects if one.provider == AZURE).billing_account
+    features = (await party.get(f"{FEATURES}/{azure}", who))["supportedFeatures"]
+    assert [one["hasRequiredPermissions"] for one in features] == [True, False]
+    assert "not found" in await party.refused(404, "GET", f"{PATH}/{azure}", who=who)
+
+
+async def test_customers_do_not_see_each_others_accounts(party: Party) -> None:
+    for path in (f"{PATH}/{PRODUCTION}", f"{FEATURES}/{PRODUCTION}"):
+        assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)
+        assert "settings.read" in await party.refused(403, "GET", path, who=VIEWER)
+    before = await party.get(f"{PATH}/{PRODUCTION}")
+    assert PRODUCTION in await party.refused(409, "POST", PATH, role(PRODUCTION), who=GLOBEX)
+    assert "not found" in await party.refused(404, "DELETE", f"{PATH}/{PRODUCTION}", who=GLOBEX, declared=False)
+    assert await party.get(f"{PATH}/{PRODUCTION}") == before
+    fresh = "987654321098"
+    assert (await party.send("POST", PATH, role(fresh))).status == 200
+    assert "not found" in await party.refused(404, "GET", f"{PATH}/{fresh}", who=GLOBEX)
+
+
+@pytest.mark.parametrize(("changes", "field"), [
+    ({"accountID": "12"}, "accountID"), ({"roleArn": "arn:aws:iam::111122223333:role/DoiT"}, SANDBOX),
+    ({"roleArn": "DoiT"}, "roleArn"), ({LAST: ["moon"]}, LAST), ({LAST: ["core", "core"]}, LAST),
+    ({LAST: ["real-time-data"]}, "s3Bucket"), ({LAST: ["real-time-data"], "s3Bucket": "a-bucket"}, "s3BucketRegion"),
+    (BUCKET, "not allowed"), ({LAST: ["real-time-data"], **BUCKET, "s3Bucket": "X"}, "s3Bucket"), ({"x": 1}, "x"),
+])
+async def test_what_is_wrong_is_named(party: Party, changes: dict[str, Any], field: str) -> None:
+    assert field in await party.refused(400, "POST", PATH, role(**changes))
+    assert "not found" in await party.refused(404, "GET", f"{PATH}/{SANDBOX}")
+    settings = {name: value for name, value in changes.items() if name not in ("accountID", "roleArn")}
+    if settings:
+        before = await party.get(f"{PATH}/{PRODUCTION}")
+        assert field in await party.refused(400, "PUT", f"{PATH}/{PRODUCTION}", {LAST: ["core"], **settings})
+        assert await party.get(f"{PATH}/{PRODUCTION}") == before
+
+
+async def test_so_many_accounts_are_connected(party: Party) -> None:
+    found = party.api.tenant(ACME).collection("connected accounts", seeds_accounts.connected_accounts)
+    one = found[PRODUCTION]
+    found.update({str(number): one for number in range(RECORDS - len(found))})
+    assert str(RECORDS) in await party.refused(409, "POST", PATH, role())
+    assert (await party.send("POST", PATH, role(PRODUCTION))).status == 200, "it is there already"
+    assert len(found) == RECORDS
+
+
+async def test_the_tools_reach_it(clock: Clock) -> None:
+    async with serving(make=product(), api=Api(clock=clock)) as site:
+        async def call(name: str, **arguments: object) -> Any:
+            result = (await site.call(name, arguments)).result
+            assert not result.get("isError"), (name, result)
+            return result.get("structuredContent")
+
+        made = await call("create_account_role", **role())
+        assert made["roleArn"] == role()["roleArn"] and await call("get_aws_account", accountID=SANDBOX) == made
+        changed = await call("update_aws_feature", accountID=SANDBOX, enabledFeatures=["real-time-data"], **BUCKET)
+        assert changed["s3Bucket"] == BUCKET["s3Bucket"]
+        features = await call("get_cloud_connect_supported_features", accountID=SANDBOX)
+        assert features["supportedFeatures"] == changed["supportedFeatures"]
+        await call("delete_account_role", accountID=SANDBOX)
+        assert (await site.call("get_aws_account", {"accountID": SANDBOX})).result["isError"] is True

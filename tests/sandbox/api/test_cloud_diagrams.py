@@ -1,0 +1,350 @@
+"""Cloud diagrams: what is on them, how it is connected, what it costs by the billing lines, and how it changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox.api import diagram_graph
+from doit_mcp.sandbox.api.diagram_history import layers_of
+from doit_mcp.sandbox.people import ACME
+
+from ..conftest import Clock
+from .conftest import GLOBEX, VIEWER, Party
+from .test_perfect_scale import called
+
+PATH = "/clouddiagrams/v1"
+GET, FIND, SEARCH = f"{PATH}/scheme/get", f"{PATH}/scheme/find", f"{PATH}/scheme/search"
+PERIOD: dict[str, Any] = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-24T00:00:00Z"}
+DAY = 86_400
+KINDS = {"node", "element", "group", "link", "attachment", "combiner", "note"}
+
+
+async def post(party: Party, path: str, body: object = None, **options: Any) -> Any:
+    """The JSON of an answer with status 200 to a POST."""
+    answer = await party.send("POST", path, body, **options)
+    assert answer.status == 200, answer
+    return answer.json
+
+
+async def layer_of(party: Party, name: str = "acme-production") -> str:
+    """The id of the layer of this name."""
+    schemes = (await post(party, GET))["scheme"].values()
+    return next(str(one["ssid"]) for scheme in schemes for one in scheme["statussheet"] if one["name"] == name)
+
+
+async def exported(party: Party, layer: str) -> Any:
+    """All that is on a layer."""
+    return await party.get(f"{PATH}/statussheet/{layer}/export-json")
+
+
+async def node_of(party: Party, layer: str, icon: str = "instances") -> Any:
+    """A node of a layer, by what it is."""
+    return next(one for one in (await exported(party, layer))["nodes"] if one["icon"] == icon)
+
+
+async def test_all_diagrams_have_the_accounts_of_the_lines(party: Party) -> None:
+    found = (await post(party, GET, who=VIEWER))["scheme"]
+    assert (await post(party, GET, {})) == {"scheme": found}
+    names = {one["name"]: [layer["name"] for layer in one["statussheet"]] for one in found.values()}
+    assert names["Amazon Web Services"] == ["acme-production", "acme-staging", "acme-launchpad", "acme-sandbox"]
+    # One of the two incidents is still on.
+    alarms = {layer["name"]: layer["alarms_count"] for one in found.values() for layer in one["statussheet"]}
+    assert {name for name, number in alarms.items() if number} == {"Acme analytics"}
+    quiet = (await post(party, GET, alarms_count="false"))["scheme"].values()
+    assert not any(layer["alarms_count"] for one in quiet for layer in one["statussheet"])
+    (application,) = (await post(party, GET, type="application"))["scheme"].values()
+    assert application["type"] == "application"
+    kept = (await post(party, GET, skip_empty="true"))["scheme"]
+    assert {found[one]["type"] for one in set(found) - set(kept)} == {"network"}
+
+
+async def test_layers_are_loaded_by_what_the_query_wants(party: Party) -> None:
+    layer = await layer_of(party)
+
+    async def loaded(**query: object) -> Any:
+        found = await post(party, GET, {"statussheet": [layer, "none"]}, **query)
+        (scheme,) = found["scheme"].values()
+        assert scheme["name"] == "Amazon Web Services" and list(found["statussheet"]) == [layer]
+        return found["statussheet"][layer]
+
+    whole = await loaded()
+    assert set(whole) == KINDS | {"statussheet"}
+    assert set(await loaded(components="false", link="true")) == {"link", "statussheet"}
+    assert set(whole) - set(await loaded(link="false", note="false")) == {"link", "note"}
+    assert not any("props" in one or "issues" in one for one in whole["node"].values())
+    hosts = await loaded(node_type="host")
+    assert {one["icon"] for one in hosts["node"].values()} == {"instances", "database"} and not hosts["group"]
+    names = {one["name"] for one in whole["group"].values()}
+    assert {one["name"] for one in (await loaded(exclude_default_vpc="false"))["group"].values()} - names == {"default"}
+    more = (await loaded(exclude_empty_subnets="false"))["group"]
+    assert {one["name"] for one in more.values()} - names == {"public"}
+    for groups in (whole["group"], more):
+        items = [item for one in groups.values() for item in one["items"]]
+        assert {item["_id"] for item in items if item["type"] == "group"} <= set(groups)
+
+
+async def test_whole_diagrams_templates_and_what_lies_beyond(party: Party) -> None:
+    schemes = (await post(party, GET))["scheme"].values()
+    one = next(scheme for scheme in schemes if scheme["type"] == "application")
+    (layer,) = (part["ssid"] for part in one["statussheet"])
+    here = (await post(party, GET, {"scheme": [one["_id"]]}))["statussheet"][layer]
+    beyond = (await post(party, GET, {"scheme": [one["_id"]]}, external="true"))["statussheet"][layer]
+    assert here["node"] == {} and here["element"] == beyond["element"]
+    ends = {link["destination"]["_id"] for link in here["link"].values() if link["destination"]["ss_id"] != layer}
+    assert ends == set(beyond["node"])
+    assert set((await exported(party, layer))["metadata"]["connections"]) == ends
+    (template,) = (await post(party, GET, {"template": "statussheet"}))["template"]
+    (other,) = (await post(party, GET, {"template": "component"}))["template"]
+    assert template != other
+    assert set((await post(party, GET, {"template": [other, layer]}))["template"]) == {other}
+
+
+async def test_insights_and_diagrams_speak_of_the_same_resources(party: Party) -> None:
+    layer = await layer_of(party)
+    node = await node_of(party, layer)
+    (url,) = await post(party, FIND, {"resources": [node["cld_id"], "none"]})
+    assert layer in url["diagramUrl"] and url["imageUrl"].startswith(url["diagramUrl"])
+    assert await post(party, FIND, {"resources": []}) == []
+    assert await post(party, FIND, {"resources": [node["cld_id"]]}, who=GLOBEX) == []
+    assert [one["comment"] for one in node["issues"]] == ["Right-size Amazon Elastic Compute Cloud"]
+    database = await node_of(party, layer, "database")
+    assert "issues" not in database
+    insight = {
+        "key": "mine", "title": "Old engine", "shortDescription": "x", "cloudProvider": "aws", "categories": ["FinOps"],
+        "resourceResults": [{
+            "resourceId": database["cld_id"], "resultType": "security_risk", "account": "111122223333",
+            "cloudProvider": "aws", "result": {"high": 1},
+        }],
+    }
+    await party.send("POST", "/insights/v1/results", {"results": [insight]})
+    assert [one["comment"] for one in (await node_of(party, layer, "database"))["issues"]] == ["Old engine"]
+    found = await post(party, GET, {"statussheet": [layer]}, issues_count="true")
+    assert found["statussheet"][layer]["node"][database["_id"]]["issues"]
+    await party.send("DELETE", "/insights/v1/results", insightKey="mine")
+    assert "issues" not in await node_of(party, layer, "database")
+
+
+async def test_search_by_names_and_values_in_pages(party: Party) -> None:
+    found = await post(party, SEARCH, {"query": "ACME production"})
+    assert [one["name"] for one in found["scheme"]] == ["acme-production"]
+    kinds = [one["type"] for one in found["component"]]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"node": 6, "group": 1, "element": 1, "note": 1}
+    second = await post(party, SEARCH, {"query": "acme production", "from": 1, "size": 2})
+    assert second["component"] == found["component"][1:3]
+    layer = found["scheme"][0]["ss_id"]
+    (hit,) = (await post(party, SEARCH, {"query": "rds::dbinstance", "ss_id": layer}))["prop"]
+    assert (hit["name"], hit["props"]) == ("acme-production database", {"service_type": "AWS::RDS::DBInstance"})
+    # The document names service_type alone among the properties, and says that all which match are shown.
+    hits = (await post(party, SEARCH, {"query": "us-west-2"}, declared=False))["prop"]
+    assert hits and all(one["props"] == {"region": "us-west-2"} for one in hits)
+    assert not any((await post(party, SEARCH, {"query": "acme"}, who=GLOBEX)).values())
+    assert not any((await post(party, SEARCH, {"query": " "})).values())
+
+
+async def test_some_components_and_some_fields(party: Party) -> None:
+    layer = await layer_of(party)
+    node, path = await node_of(party, layer), f"{PATH}/statussheet/{layer}/get"
+    link = (await exported(party, layer))["links"][0]
+    found = await post(party, path, {"node": [node["_id"], "none"], "link": [link["_id"]]})
+    assert found == {"node": {node["_id"]: node}, "link": {link["_id"]: link}}
+    found = await post(party, path, {"node": [node["_id"]], "link": [link["_id"]]}, p="name  nothing")
+    assert found["node"][node["_id"]] == {"_id": node["_id"], "name": node["name"]}
+    assert set(found["link"][link["_id"]]) == {"_id", "origin", "destination"}
+    wrong: list[dict[str, list[str]]] = [{}, {"node": []}, {"nodes": ["x"]}]
+    for body in wrong:
+        assert await party.refused(400, "POST", path, body)
+
+
+async def test_relationships_along_links_and_groups(party: Party) -> None:
+    layer = await layer_of(party)
+    node = await node_of(party, layer)
+    path = f"{PATH}/statussheet/{layer}/resources/{node['_id']}/relationships"
+    found = await party.get(path)
+    assert found["anchor"]["name"] == "acme-production instances" and not found["truncated"]
+    assert {(one["name"].split()[1], one["relation"], one["hops"]) for one in found["relations"]} == {
+        (role, "downstream", 1) for role in ("volumes", "database", "bucket", "logs")
+    }
+    assert (await party.get(path, direction="upstream"))["relations"] == []
+    groups = await party.get(path, kind="group_members")
+    assert [(one["name"], one["relation"]) for one in groups["relations"]] == [("private", "group_parent")]
+    groups = await party.get(path, kind="group_members", depth="transitive")
+    assert [one["name"] for one in groups["relations"]] == ["private", "main", "us-east-1", "acme-production"]
+    both = await party.get(path, kind="both", depth="transitive")
+    assert both["relations"] == found["relations"] + groups["relations"]
+    # An application is linked to machines on other diagrams; the walk stays on its own.
+    applications = await layer_of(party, "Production")
+    first = (await exported(party, applications))["elements"][0]
+    path = f"{PATH}/statussheet/{applications}/resources/{first['_id']}/relationships"
+    chain = (await party.get(path, depth="transitive"))["relations"]
+    assert [one["hops"] for one in chain] == [1, 2, 3, 4] and {one["type"] for one in chain} == {"element"}
+
+
+async def test_relationships_are_bounded_and_circles_end(party: Party) -> None:
+    layer = layers_of(party.api.tenant(ACME))[await layer_of(party, "Three tiers")]
+    web, *_, database = layer["element"]
+    link = next(iter(layer["link"].values()))
+    end = {**link["origin"], "_id": database}
+    layer["link"]["back"] = {**link, "_id": "back", "origin": end, "destination": link["origin"]}
+    around = diagram_graph.merged(diagram_graph.along_links(layer, web, "both", True))
+    assert len(around) == 2 and {one["hops"] for one in around} == {1}
+    for number in range(250):
+        name = f"element {number}"
+        layer["element"][name] = {"_id": name, "name": name}
+        layer["link"][name] = {**link, "_id": name, "destination": {**link["destination"], "_id": name}}
+    found = await party.get(f"{PATH}/statussheet/{layer['id']}/resources/{web}/relationships")
+    assert len(found["relations"]) == 200 and found["truncated"]
+
+
+async def test_costs_are_those_of_reports(party: Party) -> None:
+    layer = await layer_of(party)
+    path = f"{PATH}/statussheet/{layer}/costs"
+    found = await party.get(path, startDate="2026-11-01", endDate="2026-11-20", interval="week")
+    cost = await party.cost(
+        metrics=[{"type": "basic", "value": "cost"}], dataSource="billing", timeRange={"mode": "custom"},
+        customTimeRange={"from": "2026-11-01T00:00:00Z", "to": "2026-11-20T23:59:59Z"}, timeInterval="month",
+        filters=[{"id": "project_id", "type": "fixed", "values": ["111122223333"]}], includePromotionalCredits=False,
+        dimensions=[{"id": "month", "type": "datetime"}],
+    )
+    assert found["total"] == pytest.approx(cost)
+    assert sum(one["amount"] for one in found["byService"]) == pytest.approx(cost) and len(found["topResources"]) == 5
+    assert [one["bucketStart"] for one in found["trend"]] == ["2026-W44", "2026-W45", "2026-W46", "2026-W47"]
+    assert sum(one["amount"] for one in found["trend"]) == pytest.approx(cost)
+    before = await party.get(path, startDate="2026-10-12", endDate="2026-10-31")
+    assert found["trendingPct"] == pytest.approx(found["total"] / before["total"] - 1, abs=1e-4)
+    assert len(before["trend"]) == 12 and before["trend"][-1]["bucketStart"] == "2026-10-31"
+    months = await party.get(path, startDate="0001-01-01", endDate="9999-12-31", interval="month")
+    assert [one["bucketStart"] for one in months["trend"]][-1] == "2026-11-01" and months["trendingPct"] is None
+    future = await party.get(path, startDate="2027-01-01", endDate="2027-01-02")
+    assert (future["total"], future["trend"], future["topResources"]) == (0, [], [])
+
+
+async def test_costs_of_applications_and_of_nothing(party: Party) -> None:
+    days: dict[str, Any] = {"startDate": "2026-11-01", "endDate": "2026-11-20"}
+    mine = await party.get(f"{PATH}/statussheet/{await layer_of(party)}/costs", **days)
+    found = await party.get(f"{PATH}/statussheet/{await layer_of(party, 'Production')}/costs", **days)
+    assert mine["total"] in [pytest.approx(one["amount"]) for one in found["topResources"]]
+    empty = await party.get(f"{PATH}/statussheet/{await layer_of(party, 'Draft')}/costs", **days)
+    assert (empty["total"], empty["trend"], empty["trendingPct"]) == (0, [], None)
+
+
+async def test_snapshots_follow_the_changes(party: Party, clock: Clock) -> None:
+    layer = await layer_of(party)
+    path = f"{PATH}/statussheet/{layer}/snapshots"
+    found = await party.get(path)
+    assert len(found) == 10 and found == sorted(found, key=lambda one: one["createdAt"], reverse=True)
+    assert await party.get(path, offset=3, limit=2) == found[3:5]
+    assert found[0]["prevState"] == found[1]["_id"]
+    first = (await party.get(path, sort="createdAt", limit=1))[0]
+    assert "prevState" not in first and first["name"].endswith("import")
+    assert await party.get(f"{PATH}/statussheet/{layer}/snapshot", snapshot_id=first["_id"]) == first
+    groups = await party.get(f"{PATH}/activity", ss_id=layer)
+    assert [one["snapshot"] for one in groups] == [one["_id"] for one in found]
+    clock.advance(14 * DAY)
+    later = await party.get(path)
+    assert later[0]["createdAt"] > found[0]["createdAt"] and found[0] in later
+    assert await party.get(f"{PATH}/statussheet/{await layer_of(party, 'Draft')}/snapshots") == []
+
+
+async def test_activity_leads_to_what_is_there_now(party: Party) -> None:
+    layer = await layer_of(party)
+    node = await node_of(party, layer)
+    asked: dict[str, Any] = {"ss_id": layer, "nodeId": node["_id"]}
+    found = await party.get(f"{PATH}/activity/node-activities", **asked, limit=1000)
+    assert found[-1]["activity"] == "NODE_CREATE"
+    changes = [one["metadata"]["changes"]["instance_count"] for one in found[:-1]]
+    assert changes[0]["to"] == node["instance_count"]
+    assert all(newer["from"] == older["to"] for newer, older in zip(changes, changes[1:]))
+    assert await party.get(f"{PATH}/activity/node-activities", **asked, offset=1, limit=1) == found[1:2]
+    assert await party.get(f"{PATH}/activity/node-activities", ss_id=layer, nodeId="none") == []
+    (made,) = await party.get(f"{PATH}/activity", ss_id=layer, tags="import")
+    assert {one["activity"] for one in made["items"]} == {
+        "NODE_CREATE", "GROUP_CREATE", "LINK_CREATE", "ATTACHMENT_CREATE"
+    }
+    assert await party.get(f"{PATH}/activity", ss_id=layer, tags="none") == []
+
+
+async def test_stats_count_the_changes_of_a_period(party: Party) -> None:
+    layer = await layer_of(party)
+    found = {one["ss_id"]: one for one in await party.get(f"{PATH}/scheme/stats", **PERIOD)}
+    groups = await party.get(f"{PATH}/activity", ss_id=layer)
+    within = [one for one in groups if PERIOD["start"] <= one["timestamp"] <= PERIOD["end"]]
+    items = [item for one in within for item in one["items"]]
+    assert sum(one["count"] for one in found[layer]["changes"]) == len(items) > 0
+    assert (found[layer]["account_id"], found[layer]["account_type"]) == ("111122223333", "AWS")
+    assert found[layer]["import"]["syncedAt"] == "2026-11-18T00:00:00Z"
+    assert "import" not in found[await layer_of(party, "Draft")]
+    long_ago = await party.get(f"{PATH}/scheme/stats", start="0999-01-01T00:00:00Z", end="9999-12-31T00:00:00Z")
+    changed = {one["type"] for entry in long_ago for one in entry["changes"]}
+    assert changed == {"NODE_CREATE", "NODE_UPDATE"}
+
+
+async def test_wrong_questions(party: Party) -> None:
+    layer = await layer_of(party)
+    sheet = f"{PATH}/statussheet/{layer}"
+    for method, path, body, query in (
+        ("GET", f"{PATH}/scheme/stats", None, {"start": "x", "end": PERIOD["end"]}),
+        ("GET", f"{PATH}/scheme/stats", None, {"end": "2026-11-24", "start": PERIOD["start"]}),
+        ("GET", f"{PATH}/scheme/stats", None, {"end": PERIOD["start"], "start": PERIOD["end"]}),
+        ("GET", f"{sheet}/costs", None, {"startDate": "2026-11", "endDate": "2026-11-02"}),
+        ("GET", f"{sheet}/costs", None, {"endDate": "2026-11-01", "startDate": "2026-11-02"}),
+        ("GET", f"{sheet}/costs", None, {"interval": "year", "endDate": "2026-11-02", "startDate": "2026-11-02"}),
+        ("GET", f"{sheet}/snapshots", None, {"limit": 0}), ("GET", f"{sheet}/snapshots", None, {"offset": -1}),
+        ("GET", f"{sheet}/snapshots", None, {"sort": "size"}), ("GET", f"{PATH}/activity", None, {"ss_id": ""}),
+        ("GET", f"{PATH}/activity/node-activities", None, {"nodeId": "", "ss_id": layer}),
+        ("GET", f"{sheet}/snapshot", None, {"snapshot_id": ""}),
+        ("GET", f"{sheet}/resources/x/relationships", None, {"depth": "deep"}),
+        ("POST", GET, {"statussheet": [layer]}, {"node_type": "x"}), ("POST", GET, {}, {"type": "x"}),
+        ("POST", GET, {}, {"skip_empty": "x"}), ("POST", GET, {}, {"external": "x"}), ("POST", GET, {}, {"link": "x"}),
+    ):
+        said = await party.refused(400, method, path, body, **query)
+        assert next(iter(query)) in said, (path, query, said)
+    assert "start" in await party.refused(400, "GET", f"{PATH}/scheme/stats", end=PERIOD["end"])
+    assert "query" in await party.refused(400, "POST", SEARCH, {})
+    assert "size" in await party.refused(400, "POST", SEARCH, {"query": "x", "size": 0})
+    assert "resources" in await party.refused(400, "POST", FIND, {"resources": ["x"] * 501})
+    assert "template" in await party.refused(400, "POST", GET, {"template": "x"})
+
+
+async def test_layers_of_others_are_as_if_they_were_not_there(party: Party) -> None:
+    layer = await layer_of(party)
+    for one, who in ((layer, GLOBEX), ("none", VIEWER)):
+        sheet = f"{PATH}/statussheet/{one}"
+        for path in ("export-json", "costs", "snapshots", "snapshot", "resources/x/relationships"):
+            assert "not there" in await party.refused(403, "GET", f"{sheet}/{path}", who=who)
+        assert "not there" in await party.refused(403, "POST", f"{sheet}/get", {"node": ["x"]}, who=who)
+        assert "not there" in await party.refused(403, "GET", f"{PATH}/activity", ss_id=one, who=who)
+        path = f"{PATH}/activity/node-activities"
+        assert "not there" in await party.refused(403, "GET", path, ss_id=one, nodeId="x", who=who)
+    sheet = f"{PATH}/statussheet/{layer}"
+    assert "snapshot" in await party.refused(403, "GET", f"{sheet}/snapshot", snapshot_id="none")
+    assert "on the diagram" in await party.refused(404, "GET", f"{sheet}/resources/none/relationships")
+    assert await post(party, GET, {"statussheet": [layer]}, who=GLOBEX) == {"scheme": {}, "statussheet": {}}
+    theirs = {one["ss_id"] for one in await party.get(f"{PATH}/scheme/stats", GLOBEX, **PERIOD)}
+    assert not theirs & {one["ss_id"] for one in await party.get(f"{PATH}/scheme/stats", **PERIOD)}
+
+
+async def test_every_tool(party: Party) -> None:
+    layer = await layer_of(party)
+    node = await node_of(party, layer)
+    snapshot = (await party.get(f"{PATH}/statussheet/{layer}/snapshots"))[0]["_id"]
+    days: dict[str, Any] = {"startDate": "2026-11-01", "endDate": "2026-11-20"}
+    for name, arguments in {
+        "find_cloud_diagrams": {"resources": [node["cld_id"]]},
+        "get_cloud_diagrams_stats": PERIOD,
+        "get_cloud_diagram_components": {"layer_ids": [layer], "include_components": True, "type": ["infrastructure"]},
+        "search_cloud_diagrams": {"query": "production", "ss_id": layer, "from": 0, "size": 5},
+        "get_statussheet_components": {"id": layer, "node": [node["_id"]], "p": "name"},
+        "export_cloud_diagram_json": {"id": layer},
+        "get_cloud_diagram_cost_snapshot": {"layerId": layer, **days, "interval": "week"},
+        "list_cloud_diagram_layer_snapshots": {"id": layer, "limit": 2, "sort": "-createdAt"},
+        "get_cloud_diagram_layer_snapshot": {"id": layer, "snapshot_id": snapshot},
+        "get_cloud_diagram_resource_relationships": {"layerId": layer, "resourceId": node["_id"], "kind": "both"},
+        "list_cloud_diagram_activity_groups": {"ss_id": layer, "tags": ["import", "scaling"]},
+        "list_cloud_diagram_node_activities": {"ss_id": layer, "nodeId": node["_id"], "limit": 3},
+    }.items():
+        result = await called(party, name, arguments)
+        assert not result.get("isError") and result["structuredContent"], (name, result)
+    result = await called(party, "export_cloud_diagram_json", {"id": "none"})
+    assert result["isError"]

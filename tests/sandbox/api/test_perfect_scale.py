@@ -1,0 +1,292 @@
+"""PerfectScale for Commitments: savings, coverage, purchases and advice, held against the billing lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from doit_mcp.catalogue.results import MemoryResults
+from doit_mcp.catalogue.selection import Selection
+from doit_mcp.doit import Doit
+from doit_mcp.doit.client import Client
+from doit_mcp.doit.upstream import Upstream
+from doit_mcp.protocol.inbound import Caller
+from doit_mcp.protocol.jsonrpc import Request
+from doit_mcp.protocol.revisions import REVISIONS
+from doit_mcp.sandbox.api.seeds_perfect_scale import plans
+from doit_mcp.sandbox.people import ACME, User
+from doit_mcp.server.context import Context, Shared
+from doit_mcp.server.dispatch import dispatch
+from doit_mcp.server.hub import Hub
+from doit_mcp.server.product import product
+from doit_mcp.server.seals import Seals
+from doit_mcp.server.tasks import Tasks
+
+from ..conftest import Clock
+from .conftest import ADMIN, EMPLOYEE, GLOBEX, NOON, VIEWER, Answer, Party
+
+AWS = "/ps4commitments/v1/aws"
+ROOT = f"{AWS}/organizations"
+MINE, THEIRS = "900100200300", "910200300400"
+ONE = f"{ROOT}/{MINE}"
+DAY = 86_400
+
+
+class Nowhere:
+    """A channel that nothing is sent to."""
+
+    may_stream = False
+
+    async def send(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+    async def release(self) -> None:
+        """There is no connection."""
+
+
+async def test_organizations_and_accounts_are_those_of_the_lines(party: Party) -> None:
+    (listed,) = (await party.get(ROOT))["items"]
+    whole = await party.get(ONE, VIEWER)
+    assert listed["managementAccountId"] == MINE and listed.items() <= whole.items()
+    members = await party.walk(f"{ONE}/member-accounts", "items", 3)
+    assert [one["displayName"] for one in members] == [
+        "acme-production", "acme-staging", "acme-launchpad", "acme-sandbox"
+    ]
+    for member in members:
+        assert member.items() <= (await party.get(f"{ONE}/member-accounts/{member['memberAccountId']}")).items()
+    for service in ("compute", "database"):
+        for read in (saved, potential):
+            assert read(listed, service) == pytest.approx(sum(read(one, service) for one in members), abs=0.03)
+
+
+async def test_savings_and_cost_are_those_of_reports(party: Party) -> None:
+    skus = ["BoxUsage:m6i.xlarge", "Lambda-GB-Second"]
+    window = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-24T23:59:59Z"}
+    result = await party.query(
+        metrics=[{"type": "basic", "value": "cost"}, {"type": "basic", "value": "savings"}], dataSource="billing",
+        filters=[{"id": "sku_id", "type": "fixed", "values": skus}], timeRange={"mode": "custom"},
+        customTimeRange=window, timeInterval="month", dimensions=[{"id": "month", "type": "datetime"}],
+    )
+    names = [column["name"] for column in result["schema"]]
+    cost, savings = (sum(row[names.index(name)] for row in result["rows"]) for name in ("cost", "savings"))
+    month = (await party.get(ONE))["monthlyStats"]["compute"][-1]
+    assert month["month"] == "2026-11" and amount(month["costWithSavings"]) == pytest.approx(cost, abs=0.01)
+    assert amount(month["onDemandCost"]) == pytest.approx(cost + savings, abs=0.01)
+    assert month["esr"] == pytest.approx(savings / (cost + savings), abs=1e-4)
+
+
+async def test_coverage_of_days_adds_up_and_goes_on_with_the_clock(party: Party, clock: Clock) -> None:
+    found = await party.get(f"{ONE}/member-accounts/111122223333")
+    days = found["dailyCoverage"]["compute"]
+    assert len(days) == 30 and (days[0]["date"], days[-1]["date"]) == ("2026-10-25", "2026-11-23")
+    kinds = ("onDemandCost", "savingsPlanCost", "reservedInstCost")
+    assert all(amount(day[kind]) > 0 for day in days for kind in kinds)
+    # Databases have no reserved instances.
+    assert "reservedInstCost" not in found["dailyCoverage"]["database"][0]
+    totals = found["savingsTotals"]["compute"]
+    assert amount(totals["lifetime"]) >= amount(totals["ytd"]) > 0
+    clock.advance(DAY)
+    later = await party.get(f"{ONE}/member-accounts/111122223333")
+    assert later["dailyCoverage"]["compute"][:-1] == days[1:]
+    assert amount(later["savingsTotals"]["compute"]["ytd"]) > amount(totals["ytd"])
+
+
+async def test_savings_plans_by_type_and_state_which_the_clock_moves(party: Party, clock: Clock) -> None:
+    path = f"{ONE}/savings-plans"
+    found = await party.walk(path, "items", 2)
+    assert [one["state"] for one in found] == ["queued", "active", "active", "active", "expired"]
+    assert await party.walk(path, "items", 1, type="compute", status="active") == [
+        one for one in found if (one["savingsPlanType"], one["state"]) == ("compute", "active")
+    ]
+    assert (await party.get(path, type="sagemaker"))["items"] == []
+    for one in found:
+        assert ("upfrontPaymentAmount" in one) == (one["paymentOption"] != "no_upfront")
+        assert (one["lastMonthUtilization"] is not None) == ("lastMonthSavings" in one) == (one["state"] == "active")
+    clock.advance(11 * DAY)
+    assert [one["state"] for one in (await party.get(path))["items"]][0] == "active"
+    advice = (await party.get(f"{ONE}/recommendations"))["compute"]
+    now = (await party.get(path, type="compute", status="active"))["items"]
+    assert advice["currentCommitment"] == pytest.approx(sum(amount(one["commitment"]) for one in now), abs=0.02)
+
+
+async def test_reserved_instances_and_their_filters(party: Party) -> None:
+    path = f"{ONE}/reserved-instances"
+    found = await party.walk(path, "items", 1)
+    assert {one["accountId"] for one in found} == {"111122223333", "333344445555"}
+    filters: list[tuple[dict[str, Any], tuple[str, str]]] = [
+        ({"status": "retired"}, ("state", "retired")), ({"region": "eu-west-1"}, ("region", "eu-west-1")),
+        ({"instanceType": "m6i.xlarge"}, ("instanceType", "m6i.xlarge")),
+        ({"instanceFamily": "m5"}, ("instanceType", "m5.large")),
+        ({"offeringClass": "convertible"}, ("offeringClass", "convertible")),
+    ]
+    for query, member in filters:
+        fitting = [one for one in found if one[member[0]] == member[1]]
+        assert fitting and (await party.get(path, **query))["items"] == fitting
+    assert (await party.get(path, instanceFamily="m"))["items"] == []
+    for one in (one for one in found if one["state"] == "active"):
+        assert one["totalActualHours"] + one["unusedHours"] == one["purchasedHours"]
+        assert one["utilizationPercentage"] > 0.5
+        used = amount(one["realizedSavings"]) - amount(one["riCostForUnusedHours"])
+        assert amount(one["netRiSavings"]) == pytest.approx(used, abs=0.03)
+
+
+async def test_recommendations_rest_on_eligible_usage(party: Party) -> None:
+    listed = await party.get(f"{ONE}/recommendations")
+    assert set(listed) == {"compute", "database"}
+    sizes = {"hour": 24, "day": 21, "week": 16, "month": 6}
+    for service, advice in listed.items():
+        assert advice["recommendedCommitment"] >= advice["currentCommitment"] > 0
+        for granularity, size in sizes.items():
+            found = await party.get(f"{ONE}/recommendations/{service}", granularity=granularity)
+            points = found["eligibleUsage"]
+            assert found["recommendation"] == advice and len(points) == size
+            assert [one["usageTime"] for one in points] == sorted(one["usageTime"] for one in points)
+            assert ("totalUsage" in points[0]) == (granularity == "hour")
+        assert await party.get(f"{ONE}/recommendations/{service}") == await party.get(
+            f"{ONE}/recommendations/{service}", granularity="day"
+        )
+        assert all(one["minUsage"] < one["medianUsage"] < one["maxUsage"] for one in points)
+        members = (await party.get(ROOT))["items"][0]["monthlyPotentialSavings"]
+        assert amount(members[service]) == pytest.approx(advice["potentialAdditionalSavings"], abs=0.01)
+
+
+async def test_planned_purchases_lead_to_what_is_recommended(party: Party, clock: Clock) -> None:
+    path = f"{ONE}/planned-purchases"
+    advice = await party.get(f"{ONE}/recommendations")
+    found = await party.walk(path, "items", 1)
+    assert [one["service"] for one in found] == ["compute", "database"]
+    for one in found:
+        assert (await party.get(path, service=one["service"]))["items"] == [one]
+        steps, target = one["steps"], advice[one["service"]]["recommendedCommitment"]
+        assert amount(one["finalCommitment"]) == amount(steps[-1]["cumulativeCommitment"]) == target
+        bought = sum(amount(step["purchaseAmount"]) for step in steps)
+        assert bought == pytest.approx(target - advice[one["service"]]["currentCommitment"])
+        saved_by_steps = sum(amount(step["estimatedSavings"]) for step in steps)
+        assert saved_by_steps == pytest.approx(amount(one["estimatedSavings"]))
+        assert all(int(step["scheduledDate"][-2:]) <= 25 for step in steps)
+        assert all(step["requiresApproval"] == one["requiresApproval"] for step in steps)
+        assert (one["purchaseApprovalStatus"] == "approved") != one["requiresApproval"]
+    clock.advance(30 * DAY)
+    assert (await party.get(path))["items"][0]["weeksToTarget"] < found[0]["weeksToTarget"]
+
+
+async def test_nothing_is_planned_where_enough_is_committed(party: Party) -> None:
+    bought = party.api.tenant(ACME).collection("savings plans", plans).values()
+    next(one for one in bought if one["service"] == "database")["commitment"] = 1000.0
+    assert [one["service"] for one in (await party.get(f"{ONE}/planned-purchases"))["items"]] == ["compute"]
+    advice = (await party.get(f"{ONE}/recommendations"))["database"]
+    assert (advice["potentialAdditionalSavings"], advice["recommendedCommitment"]) == (0.0, 1000.0)
+
+
+async def test_what_is_not_onboarded_has_nothing(party: Party) -> None:
+    one = f"{ROOT}/{THEIRS}"
+    whole = await party.get(one, GLOBEX)
+    assert whole["onboardingStatus"]["database"]["status"] == "onboarding"
+    assert set(whole["stats30d"]) == set(whole["dailyCoverage"]) == {"compute"}
+    assert set(await party.get(f"{one}/recommendations", GLOBEX)) == {"compute"}
+    assert "onboarded" in await refused(party, 404, f"{one}/recommendations/database", who=GLOBEX)
+    assert (await party.get(f"{one}/planned-purchases", GLOBEX, service="database"))["items"] == []
+
+
+async def test_settings_need_their_permission(party: Party) -> None:
+    (item,) = (await party.get(f"{AWS}/settings"))["items"]
+    assert [one["service"] for one in item["services"]] == ["compute", "database"]
+    assert "settings.read" in await refused(party, 403, f"{AWS}/settings", who=VIEWER)
+    (item,) = (await party.get(f"{AWS}/settings", GLOBEX))["items"]
+    assert [one["service"] for one in item["services"]] == ["compute"]
+
+
+async def test_other_customers_are_not_there(party: Party) -> None:
+    assert [one["managementAccountId"] for one in (await party.get(ROOT, GLOBEX))["items"]] == [THEIRS]
+    member = f"{ROOT}/{THEIRS}/member-accounts/111122223333"
+    assert "not found" in await refused(party, 404, member, who=GLOBEX)
+    parts = ("", "/member-accounts", "/savings-plans", "/reserved-instances", "/recommendations",
+             "/recommendations/compute", "/planned-purchases")
+    for part in parts:
+        assert "not found" in await refused(party, 404, f"{ONE}{part}", who=GLOBEX)
+        answer = await party.send("GET", f"{ONE}{part}", who=EMPLOYEE, headers={"X-Tenant-Id": ACME.id})
+        assert answer.status == 200
+    answer = await party.send("GET", ROOT, headers={"X-Tenant-Id": "GLbX7k2Ww8"})
+    assert answer.json["code"] == "tenant_id_mismatch"
+
+
+async def test_wrong_questions(party: Party) -> None:
+    assert "12 digits" in await refused(party, 400, f"{ROOT}/1")
+    assert "12 digits" in await refused(party, 400, f"{ONE}/member-accounts/x")
+    assert "compute, database" in await refused(party, 400, f"{ONE}/recommendations/sagemaker")
+    for part, query in (
+        ("/savings-plans", {"type": "x"}), ("/savings-plans", {"status": "retired"}),
+        ("/reserved-instances", {"status": "expired"}), ("/reserved-instances", {"offeringClass": "x"}),
+        ("/recommendations/compute", {"granularity": "year"}), ("/planned-purchases", {"service": "x"}),
+        ("/savings-plans", {"maxResults": 501}), ("/member-accounts", {"maxResults": 0}),
+    ):
+        assert next(iter(query)) in await refused(party, 400, ONE + part, **query)
+    token = (await party.get(f"{ONE}/savings-plans", maxResults=1))["pageToken"]
+    for query in ({"pageToken": "x"}, {"pageToken": token, "type": "compute"}):
+        answer = await party.send("GET", f"{ONE}/savings-plans", **query)
+        assert (answer.status, answer.json["code"]) == (400, "pagination_token_invalid")
+
+
+async def test_every_tool(party: Party) -> None:
+    one: dict[str, Any] = {"managementAccountId": MINE}
+    for name, arguments in {
+        "list_aws_organizations": {},
+        "get_aws_organization": one,
+        "list_aws_member_accounts": one | {"maxResults": 2},
+        "get_aws_member_account": one | {"memberAccountId": "111122223333"},
+        "list_aws_savings_plans": one | {"type": "compute", "status": "active"},
+        "list_aws_reserved_instances": one | {"instanceFamily": "m6i"},
+        "list_aws_recommendations": one,
+        "get_aws_recommendation": one | {"serviceId": "compute", "granularity": "week"},
+        "list_aws_planned_purchases": one | {"service": "compute"},
+        "list_aws_organizations_settings": {},
+    }.items():
+        result = await called(party, name, arguments)
+        assert not result.get("isError"), (name, result)
+        found = result["structuredContent"]
+        assert found.get("items", found), name
+    result = await called(party, "get_aws_organization", {"managementAccountId": THEIRS})
+    assert result["isError"] and "not found" in result["content"][0]["text"]
+
+
+async def called(party: Party, name: str, arguments: Any, who: User = ADMIN) -> Any:
+    """The result of a tool that is called over MCP, by a server whose API is the sandbox's."""
+    hub = Hub()
+    shared = Shared(hub, Seals(b"k" * 32), Tasks(hub), "https://console.example", MemoryResults(), lambda: NOON)
+
+    async def credential(*, fresh: bool = False) -> str:
+        return who.api_token
+
+    def connect(*_: object) -> Doit:
+        return Doit.of(Client(Upstream(party.http, party.url), credential))
+
+    offer = product()(Selection(frozenset({"all"})), False)
+    context = Context(offer, Caller(REVISIONS[-1]), "somebody", connect, Nowhere(), shared)
+    answer = await dispatch(context, Request(1, "tools/call", {"name": name, "arguments": arguments}))
+    return orjson.loads(answer)["result"]
+
+
+async def refused(party: Party, expected: int, path: str, **options: Any) -> str:
+    """What a problem with the *expected* status says."""
+    answer: Answer = await party.send("GET", path, **options)
+    assert answer.status == expected == answer.json["status"], answer
+    said: str = answer.json["detail"]
+    return said
+
+
+def amount(money: Any) -> float:
+    """Money as a number."""
+    assert money["currency"] == "USD"
+    return float(money["amount"])
+
+
+def saved(account: Any, service: str) -> float:
+    """What commitments saved an account in 30 days."""
+    return amount(account["stats30d"][service]["savings"])
+
+
+def potential(account: Any, service: str) -> float:
+    """What more they could save it a month."""
+    return amount(account["monthlyPotentialSavings"][service])
