@@ -1,15 +1,23 @@
-"""The product's application with the two tools that the benchmark calls, and an identity provider to make a token.
+"""The product's application, with tools that the benchmark calls.
 
-echo answers with its argument; fetch_report makes one GET to the upstream stub, the whole way that a DoiT operation
-goes: the caller's token is exchanged, the product's client sends, the answer is read, checked and cut.
+echo answers with its argument; stream_echo does so after a progress notification, which makes an event stream of the
+answer; fetch_report makes one GET to the upstream stub, the whole way that a DoiT operation goes: the caller's token is
+exchanged, the product's client sends, the answer is read, checked and cut.
+
+With --inputs (a directory that scripts/bench made) the identity provider is the benchmark's, outside this process, and
+further tools are those that all servers have. Without, the sandbox's is in this process, and --token-file gets a token.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -22,14 +30,21 @@ from doit_mcp.catalogue.tools import Content, Tool  # noqa: E402
 from doit_mcp.cli import run  # noqa: E402
 from doit_mcp.doit.operation import Area, get, operation_of  # noqa: E402
 from doit_mcp.protocol.jsonrpc import JsonObject  # noqa: E402
-from doit_mcp.sandbox.people import USERS  # noqa: E402
-from doit_mcp.sandbox.world import world  # noqa: E402
 from doit_mcp.server.context import Offer  # noqa: E402
 from doit_mcp.settings import Settings  # noqa: E402
 from doit_mcp.web.app import build  # noqa: E402
 from doit_mcp.web.serve import address, bind, running, stopped  # noqa: E402
 
 SECRET = "a benchmark keeps no secrets, but needs one"
+# All load comes from one caller: what limits a single one in production must not end a measurement.
+SETTINGS = Settings(
+    exchange_secret=SECRET,
+    calls_per_principal=10_000,
+    calls_total=10_000,
+    sessions_per_principal=100_000,
+    sessions_total=100_000,
+    streams_per_principal=100_000,
+)
 
 
 class Stub(Area):
@@ -56,6 +71,12 @@ async def echo(call: Call, arguments: JsonObject) -> Content:
     return Content([{"type": "text", "text": arguments["text"]}])
 
 
+async def stream_echo(call: Call, arguments: JsonObject) -> Content:
+    """The argument as text, after a sign of life."""
+    await call.progress(1)
+    return await echo(call, arguments)
+
+
 async def fetch_report(call: Call, arguments: JsonObject) -> JsonObject:
     """One GET upstream."""
     answer: JsonObject = await call.doit.auth.sender.send(FETCH, arguments)
@@ -72,52 +93,84 @@ def text_schema(name: str) -> JsonObject:
     }
 
 
-def tools(count: int) -> tuple[Tool, ...]:
-    """The two tools, and as many more as make *count* of them."""
+def tools(count: int, listed: list[dict[str, Any]]) -> tuple[Tool, ...]:
+    """The two tools, and as many more as make *count* of them: those *listed* behind the same two, or copies."""
     made = [
-        Tool("echo", "Echo", "Answers with its argument", text_schema("text"), echo),
-        Tool("fetch_report", "Fetch", "Fetches a report", text_schema("id"), fetch_report, {"type": "object"}),
+        Tool("echo", "Echo", "Answers with its argument.", text_schema("text"), echo),
+        Tool("fetch_report", "Fetch", "Fetches a report.", text_schema("id"), fetch_report, {"type": "object"}),
     ]
-    more = range(len(made), count)
-    return (*made, *(replace(made[0], name=f"echo_{number}", title=f"Echo {number}") for number in more))
+    for number in range(2, count):
+        if listed:
+            name, about, schema = (listed[number][key] for key in ("name", "description", "inputSchema"))
+            made.append(Tool(name, name.replace("_", " "), about, schema, echo))
+        else:
+            made.append(replace(made[0], name=f"echo_{number}", title=f"Echo {number}"))
+    return tuple(made)
 
 
-async def main(port: int, upstream: str, count: int, token_file: Path | None) -> None:
+def application(settings: Settings, options: argparse.Namespace) -> web.Application:
+    """The product as users run it (--all), or with the benchmark's tools in place of its own."""
+    if options.all:
+        from doit_mcp.web.site import site
+
+        return site(settings)
+    listed = json.loads((options.inputs / "tools.json").read_text()) if options.inputs else []
+    # Callable by name and in no list, so that every server lists the same.
+    streaming = Tool("stream_echo", "Stream", "Answers with its argument.", text_schema("text"), stream_echo)
+    offer = Offer(
+        tools=tools(options.tools, listed),
+        unlisted=(streaming,),
+        server_info={"name": "doit-mcp-bench", "version": __version__},
+    )
+
+    def make_offer(selection: Selection, employee: bool) -> Offer:
+        return offer
+
+    return build(settings, make_offer)
+
+
+@asynccontextmanager
+async def surroundings(base: str, options: argparse.Namespace) -> AsyncIterator[Settings]:
+    """Settings for an identity provider and an API that are there while the block runs."""
+    if options.inputs is not None:
+        places = json.loads((options.inputs / "places.json").read_text())
+        yield replace(
+            SETTINGS,
+            resource_url=places["audience"].removesuffix("/mcp"),
+            allowed_hosts=(base.removeprefix("http://"),),
+            auth_server_url=places["issuer"],
+            doit_api_base=places["upstream"].removesuffix("/small"),
+        )
+        return
+    # Imported only here: its memory and its time to start are not the product's.
+    from doit_mcp.sandbox.people import USERS
+    from doit_mcp.sandbox.world import world
+
+    async with world(resource_url=base, secret=SECRET, api=NoApi()) as stand_in:
+        if options.token_file is not None:
+            token = stand_in.identity.mint(USERS[0], resource=f"{base}/mcp", ttl=86_400)
+            options.token_file.write_text(token)
+        yield replace(SETTINGS, resource_url=base, auth_server_url=stand_in.url, doit_api_base=options.upstream)
+
+
+async def main(options: argparse.Namespace) -> None:
     """Serve until told to stop."""
-    with bind("127.0.0.1", port) as bound:
+    with bind("127.0.0.1", options.port) as bound:
         base = address(bound)
-        offer = Offer(tools=tools(count), server_info={"name": "doit-mcp-bench", "version": __version__})
-
-        def make_offer(selection: Selection, employee: bool) -> Offer:
-            return offer
-
-        async with world(resource_url=base, secret=SECRET, api=NoApi()) as stand_in:
-            settings = replace(
-                Settings(),
-                resource_url=base,
-                auth_server_url=stand_in.url,
-                doit_api_base=upstream,
-                exchange_secret=SECRET,
-                calls_per_principal=10_000,
-                calls_total=10_000,
-                sessions_per_principal=100_000,
-                sessions_total=100_000,
-                streams_per_principal=100_000,
-            )
-            async with running(build(settings, make_offer), bound):
-                token = stand_in.identity.mint(USERS[0], resource=f"{base}/mcp", ttl=86_400)
-                if token_file is not None:
-                    token_file.write_text(token)
-                print(f"{base}/mcp", flush=True)
-                await stopped()
+        async with surroundings(base, options) as settings, running(application(settings, options), bound):
+            print(f"{base}/mcp", flush=True)
+            await stopped()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--upstream", default="http://127.0.0.1:42090")
-    parser.add_argument("--tools", type=int, default=2)
-    parser.add_argument("--token-file", type=Path)
-    options = parser.parse_args()
-    log.configure("warning")
-    run(main(options.port, options.upstream, options.tools, options.token_file))
+    parser.add_argument("--tools", type=int, default=2, help="how many tools there are")
+    parser.add_argument("--all", action="store_true", help="the product's own tools, and nothing of the benchmark's")
+    parser.add_argument("--log-level", default="warning", help="info: a line for each request")
+    parser.add_argument("--inputs", type=Path, help="directory of scripts/bench with keys, tools and places")
+    parser.add_argument("--upstream", default="http://127.0.0.1:42090", help="without --inputs: the upstream stub")
+    parser.add_argument("--token-file", type=Path, help="without --inputs: where to put an access token")
+    given = parser.parse_args()
+    log.configure(given.log_level)
+    run(main(given))

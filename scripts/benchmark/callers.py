@@ -1,0 +1,156 @@
+"""Who sends the load: on each connection one request after the other, each answer looked at, none awaited by a
+coroutine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .client import PLACE, Legacy, Message
+from .wire import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to do to the server that listens on *port* and is process *pid*."""
+
+    operation: str
+    port: int
+    pid: int
+    inputs: str
+    connections: int = 1
+    seconds: float = 1.0
+    warmup: float = 0.3
+    core: int | None = None
+    tool: str = "echo"
+    # What the answer's Content-Type must be; anything if empty.
+    expect: str = ""
+    # For probes: sessions or streams, and for how long they are watched.
+    count: int = 0
+    idle: float = 0.0
+
+
+def message_of(job: Job) -> tuple[Message, int]:
+    """The request of an operation, and how often its number must be in the answer: id, and what is sent back."""
+    if job.operation == "list":
+        return {"jsonrpc": "2.0", "id": PLACE, "method": "tools/list", "params": {}}, 1
+    fetches = job.operation == "fetch"
+    arguments = {"id": f"r-{PLACE}"} if fetches else {"text": f"text-{PLACE}-which-comes-back"}
+    params: Message = {"name": "fetch_report" if fetches else job.tool, "arguments": arguments}
+    if job.operation == "stream":
+        params["_meta"] = {"progressToken": PLACE}
+    return {"jsonrpc": "2.0", "id": PLACE, "method": "tools/call", "params": params}, 2
+
+
+class Meter:
+    """What was measured between start and stop, and the first thing that went wrong at any time."""
+
+    def __init__(self) -> None:
+        self.latencies = array("d")
+        self.on = False
+        self.sending = True
+        self.failures = 0
+        self.first = ""
+
+    def answered(self, since: float) -> None:
+        """A right answer to what was sent at *since*."""
+        if self.on:
+            self.latencies.append(time.perf_counter() - since)
+
+    def failed(self, what: str) -> None:
+        """A wrong one, or none."""
+        self.failures += 1
+        self.first = self.first or what[:400]
+
+
+class Caller:
+    """One connection's requests, without a coroutine for each."""
+
+    def __init__(self, connection: Connection, meter: Meter, job: Job, parts: list[bytes], least: int) -> None:
+        self._connection, self._meter, self._parts, self._least = connection, meter, parts, least
+        self._number = 0
+        self._want = b""
+        self._since = 0.0
+        self._mark = b"fetch_report" if job.operation == "list" else b"COMPLETED" if job.operation == "fetch" else b""
+        self._expect = b"Content-Type: " + job.expect.encode() if job.expect else b""
+        self.idle = asyncio.get_running_loop().create_future()
+
+    def start(self, number: int) -> None:
+        """Begin, with ids from *number* on."""
+        self._number = number
+        self._connection.on_answer, self._connection.on_lost = self._answered, self._lost
+        self.send()
+
+    def send(self) -> None:
+        """The next request."""
+        self._number += 1
+        self._want = b"%d" % self._number
+        request = self.request()
+        self._since = time.perf_counter()
+        self._connection.transport.write(request)
+
+    def request(self) -> bytes:
+        """The bytes of the next request."""
+        return self._want.join(self._parts)
+
+    def _answered(self, status: int, head: bytes, body: bytes) -> None:
+        right = status == 200 and body.count(self._want) >= self._least and self._mark in body
+        if right and b'"isError":true' not in body and self._expect.lower() in head.lower():
+            self._meter.answered(self._since)
+        else:
+            self._meter.failed(f"{status} {head[:200]!r} {body[:200]!r}")
+        if self._meter.sending:
+            self.send()
+        elif not self.idle.done():
+            self.idle.set_result(None)
+
+    def _lost(self) -> None:
+        if not self.idle.done():
+            self._meter.failed("the server closed the connection")
+            self.idle.set_result(None)
+
+
+class Stranger(Caller):
+    """A caller whose every request has a token that nobody has seen."""
+
+    tokens: Iterator[str]
+    old: bytes
+
+    def request(self) -> bytes:
+        """The request with the next token; tokens of one moment are equally long."""
+        first, *others = self._parts
+        return self._want.join([first.replace(self.old, next(self.tokens).encode(), 1), *others])
+
+
+class LegacyCaller(Caller):
+    """A caller on the older transport: a request is over when its POST is accepted and its answer came."""
+
+    def attach(self, session: Legacy) -> None:
+        """Take answers from the session's stream."""
+        self._open = 2
+        self._heard = b""
+        session.on_message = self._message
+
+    def send(self) -> None:
+        """The next request."""
+        self._open, self._heard = 2, b""
+        super().send()
+
+    def _message(self, data: bytes) -> None:
+        # Others than the answer, such as log messages, are passed over.
+        if self._want and self._want in data:
+            self._heard = data
+            self._done()
+
+    def _answered(self, status: int, head: bytes, body: bytes) -> None:
+        if status not in (200, 202):
+            self._meter.failed(f"post: {status} {body[:200]!r}")
+        self._done()
+
+    def _done(self) -> None:
+        self._open -= 1
+        if self._open == 0:
+            super()._answered(200, b"", self._heard)

@@ -1,0 +1,156 @@
+"""An MCP client's requests as bytes, and the handshakes of both transports. Revision 2025-11-25, which all peers know.
+
+A request is made once and sent many times: a number of eight digits stands for its id (and for what its arguments
+repeat of it), so that every answer can be told from every other, and no length changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from .wire import Connection, Failed, events_of, header
+
+REVISION = "2025-11-25"
+ACCEPT = "application/json, text/event-stream"
+HOST = "127.0.0.1"
+PLACE = 10_000_000
+PATIENCE = 30.0
+
+Message = dict[str, Any]
+HELLO: Message = {
+    "jsonrpc": "2.0",
+    "id": PLACE,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": REVISION,
+        "capabilities": {},
+        "clientInfo": {"name": "doit-mcp-bench", "version": "1"},
+    },
+}
+READY: Message = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to send requests, and whose they are."""
+
+    port: int
+    token: str
+
+    def head(self, verb: str, path: str, *more: tuple[str, str], token: str = "") -> str:
+        """The first lines of a request, without the empty one."""
+        lines = [f"{verb} {path} HTTP/1.1", f"Host: {HOST}:{self.port}"]
+        lines.append(f"Authorization: Bearer {token or self.token}")
+        lines += [f"{name}: {value}" for name, value in more]
+        return "\r\n".join(lines) + "\r\n"
+
+    def post(self, message: Message, session: str = "", path: str = "/mcp", token: str = "") -> list[bytes]:
+        """A POST in the parts between which its number goes; one part for a notification."""
+        body = json.dumps(message, separators=(",", ":")).encode()
+        more = [("Accept", ACCEPT), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        if message["method"] != "initialize":
+            more.append(("MCP-Protocol-Version", REVISION))
+        if session:
+            more.append(("Mcp-Session-Id", session))
+        first, *others = body.split(b"%d" % PLACE)
+        return [self.head("POST", path, *more, token=token).encode() + b"\r\n" + first, *others]
+
+    def get(self, path: str) -> bytes:
+        """A GET that opens a stream of the older transport."""
+        return self.head("GET", path, ("Accept", "text/event-stream")).encode() + b"\r\n"
+
+    def delete(self, session: str) -> bytes:
+        """The end of a session."""
+        more = (("Mcp-Session-Id", session), ("MCP-Protocol-Version", REVISION))
+        return self.head("DELETE", "/mcp", *more).encode() + b"\r\n"
+
+
+def filled(parts: list[bytes], number: int) -> bytes:
+    """A request with its number."""
+    return (b"%d" % number).join(parts)
+
+
+async def connect(target: Target) -> Connection:
+    """A new connection."""
+    _, connection = await asyncio.get_running_loop().create_connection(Connection, HOST, target.port)
+    return connection
+
+
+def result_of(status: int, head: bytes, body: bytes, number: int) -> Message:
+    """The result in an answer, read in full. Raises Failed."""
+    text = body
+    if b"text/event-stream" in header(head, "content-type"):
+        text = (events_of(body) or [b""])[-1]
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = None
+    if status != 200 or not isinstance(answer, dict) or answer.get("id") != number or "result" not in answer:
+        raise Failed(f"not the result of {number}: {status} {body[:300]!r}")
+    result: Message = answer["result"]
+    if result.get("isError"):
+        raise Failed(f"an error: {body[:300]!r}")
+    return result
+
+
+async def handshake(target: Target, connection: Connection) -> str:
+    """initialize and notifications/initialized; returns the id of the session, empty where there is none."""
+    status, head, body = await connection.ask(filled(target.post(HELLO), PLACE))
+    if "serverInfo" not in result_of(status, head, body, PLACE):
+        raise Failed(f"initialize: {body[:300]!r}")
+    session = header(head, "mcp-session-id").decode()
+    status, _, body = await connection.ask(target.post(READY, session)[0])
+    if status not in (200, 202, 204):
+        raise Failed(f"initialized: {status} {body[:300]!r}")
+    return session
+
+
+async def end(target: Target, connection: Connection, session: str) -> None:
+    """DELETE the session. Raises Failed."""
+    if session:
+        status, _, body = await connection.ask(target.delete(session))
+        if status not in (200, 202, 204):
+            raise Failed(f"DELETE: {status} {body[:300]!r}")
+
+
+class Legacy:
+    """A session of the older transport: a stream that answers come on, and the path to post to."""
+
+    def __init__(self, target: Target, stream: Connection) -> None:
+        self.path = ""
+        self.on_message: Callable[[bytes], None] | None = None
+        self._target, self.stream = target, stream
+        self._endpoint: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def _event(self, name: bytes, data: bytes) -> None:
+        if name == b"endpoint" and not self._endpoint.done():
+            self._endpoint.set_result(data.decode())
+        elif self.on_message is not None:
+            self.on_message(data)
+
+    async def open(self, post: Connection) -> None:
+        """Open the stream and shake hands, posting on *post*. Raises Failed."""
+        await self.stream.listen(self._target.get("/sse"), self._event)
+        parts = urlsplit(await asyncio.wait_for(self._endpoint, PATIENCE))
+        self.path = parts.path + (f"?{parts.query}" if parts.query else "")
+        welcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        def heard(data: bytes) -> None:
+            if b"serverInfo" in data and not welcome.done():
+                welcome.set_result(data)
+
+        self.on_message = heard
+        await self._accepted(post, filled(self._target.post(HELLO, path=self.path), PLACE))
+        await asyncio.wait_for(welcome, PATIENCE)
+        await self._accepted(post, self._target.post(READY, path=self.path)[0])
+        self.on_message = None
+
+    async def _accepted(self, post: Connection, request: bytes) -> None:
+        status, _, body = await post.ask(request)
+        if status not in (200, 202):
+            raise Failed(f"post to {self.path}: {status} {body[:300]!r}")

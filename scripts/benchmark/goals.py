@@ -1,0 +1,129 @@
+"""The goals: what each of them compares with what, and whether it is met. Ratios are of CPU per request unless the
+figure says otherwise, and the median over the rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .figures import Spread, ratios, spread
+from .rounds import Record
+from .suites import NODE_PEERS, OLDER, PEERS, SESSIONS, STREAMS, TOOLS
+
+NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part of a goal: a figure of *above*, over that of *below* if there is one; at *most* or *least* so much."""
+
+    goal: int
+    suite: str
+    above: str
+    below: str = ""
+    figure: str = "cpu_us"
+    most: float | None = None
+    least: float | None = None
+    connections: int = 32
+
+    @property
+    def text(self) -> str:
+        """What is compared."""
+        figure = {
+            "cpu_us": "CPU", "rps": "requests/s", "p50_ms": "p50", "rss_mb": "memory", "bytes_each": "bytes each",
+            "start_s": "start", "idle_share": "share of a core", "regrown_mb": "MB more after opening again twice",
+        }[self.figure]  # fmt: skip
+        where = f" (c={self.connections})" if self.connections != 32 and self.suite in ("call", "fetch") else ""
+        return f"{self.suite}{where}: {figure} of {self.above}" + (f" over {self.below}" if self.below else "")
+
+    @property
+    def wanted(self) -> str:
+        """The bound."""
+        return f"at most {self.most:g}" if self.most is not None else f"at least {self.least:g}"
+
+    def value(self, records: Sequence[Record]) -> Spread | None:
+        """What was measured; None if that was not."""
+        above = self._by_round(records, self.above)
+        return ratios(above, self._by_round(records, self.below)) if self.below else spread(above.values())
+
+    def _by_round(self, records: Sequence[Record], server: str) -> dict[int, float]:
+        load = self.figure in ("cpu_us", "rps", "p50_ms")
+        return {
+            record.round: record.figures[self.figure]
+            for record in records
+            if (record.suite, record.server) == (self.suite, server)
+            and not record.error
+            and self.figure in record.figures
+            and (not load or record.connections == self.connections)
+        }
+
+    def met(self, value: Spread | None) -> str:
+        """yes, no by how much, or not measured."""
+        if value is None:
+            return NOT_MEASURED
+        if self.most is not None and value.median > self.most:
+            return f"no, {value.median / self.most - 1:.1%} over"
+        if self.least is not None and value.median < self.least:
+            return f"no, {1 - value.median / self.least:.1%} under"
+        return "yes"
+
+
+def _over(
+    goal: int, suite: str, least: float, peers: Iterable[str], figure: str = "cpu_us", at: int = 32
+) -> list[Check]:
+    """Each of *peers* has to need so many times what we need; of requests per second it is the other way round."""
+    if figure == "rps":
+        return [Check(goal, suite, "ours", peer, figure, least=least, connections=at) for peer in peers]
+    return [Check(goal, suite, peer, "ours", figure, least=least, connections=at) for peer in peers]
+
+
+# The request log has a bound, too: 25 µs more. It goes with goal 1.
+LOG_US = 25.0
+CHECKS: tuple[Check, ...] = (
+    Check(1, "call", "ours", "limit c", most=1.4),
+    *_over(2, "call", 7, ("py-sdk", "py-sdk low", "ts-sdk1", "ts-sdk2")),
+    *_over(2, "call", 10, ("py-fastmcp",)),
+    *_over(2, "call", 5, ("ts-fastmcp",)),
+    *_over(3, "noauth", 3, (*PEERS, "py-sdk low", "ts-sdk1 low")),
+    Check(4, "fresh", "ours", "limit b", most=1.25),
+    Check(5, "fetch", "ours", "limit cd", most=1.3),
+    *_over(5, "fetch", 6, ("py-sdk",)),
+    *_over(5, "fetch", 2.8, ("py-sdk aiohttp",)),
+    *_over(5, "fetch", 4, NODE_PEERS),
+    *_over(5, "fetch", 4, PEERS, "rps", 256),
+    Check(6, "list", "ours", "limit c", most=1.4),
+    *_over(6, "list", 80, ("py-sdk",)),
+    *_over(6, "list", 10, ("py-sdk low", *PEERS[1:])),
+    Check(7, "sse", "ours", "ours JSON", most=1.25),
+    *_over(7, "sse", 9, ("py-sdk",)),
+    *_over(7, "sse", 6, NODE_PEERS),
+    Check(8, "legacy", "ours", "limit c", most=1.4),
+    *_over(8, "legacy", 6, ("py-sdk",)),
+    *_over(8, "legacy", 2.2, OLDER[1:]),
+    *_over(9, "init", 7, ("py-sdk",)),
+    *_over(9, "init", 5, ("ts-sdk1", "ts-sdk2")),
+    Check(10, "startup", "ours", "py-sdk", "rss_mb", most=0.8),
+    Check(10, "sessions", "ours", "py-sdk", "bytes_each", most=0.15),
+    Check(10, "streams", "ours", "py-sdk", "bytes_each", most=0.15),
+    *(Check(10, "streams", "ours", peer, "bytes_each", most=0.35) for peer in OLDER[1:]),
+    Check(11, "startup", "ours, 100 tools", "py-sdk", "start_s", most=0.6),
+    Check(11, "startup", "ours", "py-sdk", "start_s", most=0.6),
+    Check(12, "call", "ours", "py-sdk", "p50_ms", most=0.35, connections=1),
+    Check(13, "streams", "ours", figure="idle_share", most=0.01),
+    Check(13, "streams", "ours", figure="regrown_mb", most=2),
+    *(
+        Check(14, "growth", f"ours, {what}", "ours", most=1.1)
+        for what in (f"{SESSIONS:,} sessions", f"{STREAMS:,} streams", f"{TOOLS:,} tools")
+    ),
+)
+
+
+def log_cost(records: Sequence[Record]) -> Spread | None:
+    """Microseconds that the request log adds to a call."""
+    found: dict[str, dict[int, float]] = {"ours": {}, "ours, request log": {}}
+    for record in records:
+        if record.suite == "call" and record.server in found and record.connections == 32 and not record.error:
+            found[record.server][record.round] = record.figures["cpu_us"]
+    without = found["ours"]
+    logged = found["ours, request log"]
+    return spread(value - without[number] for number, value in logged.items() if number in without)

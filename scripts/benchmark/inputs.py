@@ -1,0 +1,161 @@
+"""What every server and the load share: a key pair, tokens, tools. Written to a directory, read by processes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, cycle, islice
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+MOST_TOOLS = 2000
+AUDIENCE = "https://mcp.example/mcp"
+# The name that our server looks for; the others do not mind.
+KEY_ID = "mcp-access"
+LIFE = 86_400
+WORDS = (
+    "the identifier of each matching record in its account by date range and currency with a filter for status or type "
+    "sorted as asked at most so many per page when left out all results are included up to the maximum allowed value"
+).split()
+VERBS = ("list", "get", "create", "update", "archive")
+NOUNS = ("budget", "report", "invoice", "alert", "label", "asset", "ticket", "quota", "folder", "contract")
+
+
+def _base64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The shared files in *directory*."""
+
+    directory: Path
+
+    @property
+    def token(self) -> str:
+        """The one access token that is used unless a measurement needs many."""
+        return (self.directory / "token").read_text()
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where the outside is, by the names issuer, audience, upstream."""
+        found: dict[str, str] = json.loads((self.directory / "places.json").read_text())
+        return found
+
+    def tokens(self) -> Iterator[str]:
+        """Tokens without end, no two alike; they are the same caller's."""
+        key = load_pem_private_key((self.directory / "private.pem").read_bytes(), None)
+        assert isinstance(key, EllipticCurvePrivateKey)
+        issuer, begun = self.places["issuer"], time.time_ns()
+        return (signed(key, claims(issuer, f"{begun}-{number}")) for number in count())
+
+    def write_keys(self) -> None:
+        """A key pair, its public half also as a JWK set; and the tools."""
+        key = generate_private_key(SECP256R1())
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (self.directory / "private.pem").write_bytes(private)
+        public = key.public_key()
+        pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        (self.directory / "public.pem").write_bytes(pem)
+        point = public.public_numbers()
+        jwk = {"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": KEY_ID}
+        jwk |= {"x": _base64(point.x.to_bytes(32)), "y": _base64(point.y.to_bytes(32))}
+        (self.directory / "jwks.json").write_text(json.dumps({"keys": [jwk]}))
+        (self.directory / "tools.json").write_text(json.dumps(tools(MOST_TOOLS)))
+
+    def write_places(self, url: str) -> None:
+        """Where the outside turned out to be, and a token from there."""
+        places = {"issuer": url, "audience": AUDIENCE, "upstream": f"{url}/small"}
+        (self.directory / "places.json").write_text(json.dumps(places))
+        (self.directory / "token").write_text(next(self.tokens()))
+
+
+def claims(issuer: str, identifier: str) -> dict[str, Any]:
+    """What an access token of the identity provider says."""
+    now = int(time.time())
+    return {
+        "iss": issuer, "aud": AUDIENCE, "sub": "user-1", "client_id": "bench", "scope": "mcp:tools", "iat": now,
+        "nbf": now - 5, "exp": now + LIFE, "jti": identifier, "customer_context": "customer-1", "cid": "bench",
+        "flow_id": "flow-1",
+    }  # fmt: skip
+
+
+def signed(key: EllipticCurvePrivateKey, content: dict[str, Any]) -> str:
+    """A JWT. By hand, since a library's takes longer than the request that carries it."""
+    header = {"alg": "ES256", "typ": "JWT", "kid": KEY_ID}
+    text = ".".join(_base64(json.dumps(part, separators=(",", ":")).encode()) for part in (header, content))
+    r, s = decode_dss_signature(key.sign(text.encode(), ECDSA(SHA256())))
+    return f"{text}.{_base64(r.to_bytes(32) + s.to_bytes(32))}"
+
+
+def text_schema(name: str) -> dict[str, Any]:
+    """An object with one text."""
+    return {
+        "type": "object",
+        "properties": {name: {"type": "string"}},
+        "required": [name],
+        "additionalProperties": False,
+    }
+
+
+def tools(number: int) -> list[dict[str, Any]]:
+    """echo and fetch_report, then as many definitions of a REST API's size (1.5 KB) as make *number*; always the same,
+    so that runs of different days can be compared."""
+    words = cycle(WORDS)
+    made: list[dict[str, Any]] = [
+        {"name": "echo", "description": "Answers with its argument.", "inputSchema": text_schema("text")},
+        {"name": "fetch_report", "description": "Fetches a report.", "inputSchema": text_schema("id")},
+    ]
+
+    def says(length: int) -> str:
+        return " ".join(islice(words, length)).capitalize() + "."
+
+    for index in range(2, number):
+        noun = NOUNS[index % len(NOUNS)]
+        rule = {
+            "type": "object",
+            "properties": {
+                "field": {"type": "string", "enum": ["name", "date", "cost", "owner"]},
+                "operator": {"type": "string", "enum": ["is", "in", "above", "below"]},
+                "values": {"type": "array", "items": {"type": "string"}},
+            },
+            "required": ["field", "operator"],
+            "additionalProperties": False,
+        }
+        properties = {
+            f"{noun}Id": {"type": "string", "description": says(11), "pattern": "^[A-Za-z0-9]{1,40}$"},
+            "from": {"type": "string", "description": says(9)},
+            "to": {"type": "string", "description": says(9)},
+            "status": {
+                "type": "array",
+                "items": {"type": "string", "enum": ["active", "paused", "ended"]},
+                "description": says(10),
+                "maxItems": 3,
+            },
+            "maxResults": {"type": "integer", "minimum": 1, "maximum": 500, "description": says(10)},
+            "ascending": {"type": "boolean", "description": says(10)},
+            "filters": {"type": "array", "description": says(12), "items": rule},
+        }
+        schema = {
+            "type": "object",
+            "properties": properties,
+            "required": [f"{noun}Id"],
+            "additionalProperties": False,
+        }
+        name = f"{VERBS[index % len(VERBS)]}_{noun}_{index:04d}"
+        made.append({"name": name, "description": says(40), "inputSchema": schema})
+    return made

@@ -1,0 +1,67 @@
+"""What the operating system knows: cores, the CPU time and memory of a process, how busy a core was. Linux only."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+TICK = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """The core that servers run on and the one that the load comes from; None for both where there are no two."""
+
+    server: int | None = None
+    load: int | None = None
+
+
+def cores() -> Cores:
+    """Two cores that this process may use: with one, client and server would take each other's time."""
+    usable = sorted(os.sched_getaffinity(0))
+    return Cores(usable[0], usable[1]) if len(usable) > 1 else Cores()
+
+
+def pin(core: int | None) -> Callable[[], None] | None:
+    """What a child process runs before its program, so that not even its start happens elsewhere."""
+    if core is None:
+        return None
+
+    def stay() -> None:
+        os.sched_setaffinity(0, {core})
+
+    return stay
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process, all threads, in steps of a clock tick (10 ms)."""
+    # The name of the program comes second, in parentheses, and may hold anything.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process occupies (RSS)."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+
+
+def busy_seconds(core: int) -> float:
+    """Seconds for which a core has worked so far, for anybody."""
+    with open("/proc/stat") as lines:
+        for line in lines:
+            name, *numbers = line.split()
+            if name == f"cpu{core}":
+                user, nice, system, _idle, _waiting, irq, soft, stolen = map(int, numbers[:8])
+                return (user + nice + system + irq + soft + stolen) / TICK
+    return 0.0
+
+
+def many_files() -> int:
+    """Raise the limit on open files as far as we may; children inherit it. Returns the limit."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most

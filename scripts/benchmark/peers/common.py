@@ -1,0 +1,92 @@
+"""What the Python peers share: options, inputs, the request upstream. Imported by scripts that run by themselves, with
+an interpreter that need not have this project."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CREDENTIAL = {"Authorization": "Bearer a-token-of-the-api"}
+MOST = 256
+
+Fetch = Callable[[str], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How to serve."""
+
+    port: int
+    public_key: str
+    places: dict[str, str]
+    tools: list[dict[str, Any]]
+    auth: bool
+    sse: bool
+    legacy: bool
+    low: bool
+    client: str
+
+
+def setup() -> Setup:
+    """From the command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--inputs", type=Path, required=True)
+    parser.add_argument("--tools", type=int, default=2)
+    parser.add_argument("--no-auth", action="store_true", help="check no token")
+    parser.add_argument("--sse", action="store_true", help="answer with event streams")
+    parser.add_argument("--legacy", action="store_true", help="the older transport, at /sse")
+    parser.add_argument("--low", action="store_true", help="the lower of two interfaces")
+    parser.add_argument("--client", choices=("httpx2", "aiohttp"), default="httpx2", help="for requests upstream")
+    given = parser.parse_args()
+    return Setup(
+        port=given.port,
+        public_key=(given.inputs / "public.pem").read_text(),
+        places=json.loads((given.inputs / "places.json").read_text()),
+        tools=json.loads((given.inputs / "tools.json").read_text())[: given.tools],
+        auth=not given.no_auth,
+        sse=given.sse,
+        legacy=given.legacy,
+        low=given.low,
+        client=given.client,
+    )
+
+
+def fetcher(how: Setup) -> Fetch:
+    """Makes one GET with a client that all calls share, made at the first."""
+    made: list[Any] = []
+    address = how.places["upstream"]
+
+    async def by_httpx2(id: str) -> str:
+        if not made:
+            import httpx2
+
+            limits = httpx2.Limits(max_connections=MOST, max_keepalive_connections=MOST)
+            made.append(httpx2.AsyncClient(limits=limits))
+        response = await made[0].get(address, params={"id": id}, headers=CREDENTIAL)
+        response.raise_for_status()
+        text: str = response.text
+        return text
+
+    async def by_aiohttp(id: str) -> str:
+        import aiohttp
+
+        if not made:
+            made.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MOST)))
+        async with made[0].get(address, params={"id": id}, headers=CREDENTIAL) as response:
+            response.raise_for_status()
+            text: str = await response.text(encoding="utf-8")
+            return text
+
+    return by_aiohttp if how.client == "aiohttp" else by_httpx2
+
+
+def serve(app: Any, how: Setup) -> None:
+    """With uvicorn, at its best: uvloop and httptools where they are installed, no access log."""
+    import uvicorn
+
+    uvicorn.run(app, host="127.0.0.1", port=how.port, access_log=False, log_level="warning", backlog=1024)

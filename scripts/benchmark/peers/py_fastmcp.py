@@ -1,0 +1,62 @@
+"""Peer: fastmcp for Python."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from common import Setup, fetcher, serve, setup
+
+# Read when the package is imported; a look for updates would be measured as its start.
+os.environ.setdefault("FASTMCP_CHECK_FOR_UPDATES", "off")
+os.environ.setdefault("FASTMCP_LOG_LEVEL", "WARNING")
+
+
+def application(how: Setup) -> Any:
+    """The server as an ASGI application."""
+    from fastmcp import FastMCP
+    from fastmcp.server.auth.providers.jwt import JWTVerifier
+    from fastmcp.tools import Tool
+    from fastmcp.tools.base import ToolResult
+    from mcp.types import TextContent
+
+    verifier = JWTVerifier(
+        public_key=how.public_key,
+        algorithm="ES256",
+        issuer=how.places["issuer"],
+        audience=how.places["audience"],
+        required_scopes=["mcp:tools"],
+    )
+    server = FastMCP("bench", version="1.0.0", auth=verifier if how.auth else None)
+    fetch = fetcher(how)
+
+    def as_text(text: str) -> ToolResult:
+        return ToolResult(content=[TextContent(type="text", text=text)])
+
+    async def echo(text: str) -> ToolResult:
+        return as_text(text)
+
+    async def fetch_report(id: str) -> ToolResult:
+        return as_text(await fetch(id))
+
+    async def other() -> ToolResult:
+        return as_text("ok")
+
+    functions = {"echo": echo, "fetch_report": fetch_report}
+    for described in how.tools:
+        name = described["name"]
+        function = functions.get(name, other)
+        # Annotations are objects there, not text as the import above makes them.
+        function.__annotations__ = {key: str for key in function.__annotations__ if key != "return"}
+        tool = Tool.from_function(function, name=name, description=described["description"], output_schema=None)
+        if function is other:
+            tool = tool.model_copy(update={"parameters": described["inputSchema"]})
+        server.add_tool(tool)
+    if how.legacy:
+        return server.http_app(transport="sse", path="/sse")
+    return server.http_app(path="/mcp", json_response=not how.sse)
+
+
+if __name__ == "__main__":
+    given = setup()
+    serve(application(given), given)

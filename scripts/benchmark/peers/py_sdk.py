@@ -1,0 +1,108 @@
+"""Peer: the official Python SDK (package mcp), by its high-level interface or, with --low, the one below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common import Setup, fetcher, serve, setup
+
+
+def guarded(how: Setup) -> dict[str, Any]:
+    """The arguments that make a server check tokens: all that ours checks of one, each time."""
+    if not how.auth:
+        return {}
+    import jwt
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    from mcp.server.auth.provider import AccessToken
+    from mcp.server.auth.settings import AuthSettings
+
+    key: Any = load_pem_public_key(how.public_key.encode())
+    issuer, audience = how.places["issuer"], how.places["audience"]
+
+    class Verifier:
+        """Knows one key."""
+
+        async def verify_token(self, token: str) -> AccessToken | None:
+            """Who it is; None for a token that is not right."""
+            try:
+                claims = jwt.decode(token, key, ["ES256"], audience=audience, issuer=issuer)
+            except jwt.InvalidTokenError:
+                return None
+            return AccessToken(
+                token=token,
+                client_id=claims["client_id"],
+                scopes=claims["scope"].split(),
+                expires_at=claims["exp"],
+                subject=claims["sub"],
+                claims=claims,
+            )
+
+    settings = AuthSettings.model_validate(
+        {
+            "issuer_url": "https://issuer.example",
+            "resource_server_url": "https://mcp.example",
+            "required_scopes": ["mcp:tools"],
+            "validate_token_resource": False,
+        }
+    )
+    return {"auth": settings, "token_verifier": Verifier()}
+
+
+def high(how: Setup) -> Any:
+    """Tools are functions."""
+    from mcp.server.mcpserver import MCPServer
+
+    server = MCPServer("bench", version="1.0.0", log_level="WARNING", **guarded(how))
+    fetch = fetcher(how)
+
+    @server.tool(description=how.tools[0]["description"], structured_output=False)
+    async def echo(text: str) -> str:
+        return text
+
+    @server.tool(description=how.tools[1]["description"], structured_output=False)
+    async def fetch_report(id: str) -> str:
+        return await fetch(id)
+
+    async def other() -> str:
+        return "ok"
+
+    for tool in how.tools[2:]:
+        server.add_tool(other, name=tool["name"], description=tool["description"], structured_output=False)
+        # Schemas come from signatures there; these are to be the ones that everyone lists.
+        server._tool_manager.get_tool(tool["name"]).parameters = tool["inputSchema"]
+    if how.legacy:
+        return server.sse_app()
+    return server.streamable_http_app(json_response=not how.sse)
+
+
+def low(how: Setup) -> Any:
+    """Two handlers, and what they list is made once."""
+    import mcp_types as types
+    from mcp.server.lowlevel.server import Server
+
+    fetch = fetcher(how)
+    listed = types.ListToolsResult(
+        tools=[
+            types.Tool(name=tool["name"], description=tool["description"], input_schema=tool["inputSchema"])
+            for tool in how.tools
+        ]
+    )
+    schemas = {tool["name"]: tool["inputSchema"] for tool in how.tools}
+
+    async def on_list(context: Any, params: Any) -> types.ListToolsResult:
+        return listed
+
+    async def on_call(context: Any, params: Any) -> types.CallToolResult:
+        arguments = params.arguments or {}
+        text = await fetch(arguments["id"]) if params.name == "fetch_report" else arguments["text"]
+        return types.CallToolResult(content=[types.TextContent(type="text", text=text)])
+
+    server = Server(
+        "bench", version="1.0.0", on_list_tools=on_list, on_call_tool=on_call, get_tool_input_schema=schemas.get
+    )
+    return server.streamable_http_app(json_response=not how.sse, **guarded(how))
+
+
+if __name__ == "__main__":
+    given = setup()
+    serve(low(given) if given.low else high(given), given)

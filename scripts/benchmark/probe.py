@@ -1,0 +1,114 @@
+"""What sessions and streams cost a server: opened by the hundred, left alone, and closed. In the load's process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from . import machine
+from .callers import Job
+from .client import Legacy, Target, connect, end, handshake
+from .inputs import Inputs
+from .wire import Connection
+
+# Until what was asked for has been done, and freed.
+SETTLE = 1.0
+WIDTH = 32
+MB = 2**20
+
+Open = Callable[[Connection], Awaitable[Connection | None]]
+
+
+def _target(job: Job) -> Target:
+    return Target(job.port, Inputs(Path(job.inputs)).token)
+
+
+async def _many(target: Target, count: int, work: Open) -> list[Connection]:
+    """Do *work* so often, over a few connections; the connections that it leaves open."""
+    left = iter(range(count))
+    opened: list[Connection] = []
+
+    async def some() -> None:
+        connection = await connect(target)
+        for _ in left:
+            one = await work(connection)
+            if one is not None:
+                opened.append(one)
+        connection.transport.close()
+
+    await asyncio.gather(*(some() for _ in range(min(WIDTH, count))))
+    return opened
+
+
+def _sessions(target: Target) -> Open:
+    async def begin(connection: Connection) -> None:
+        await handshake(target, connection)
+
+    return begin
+
+
+def _streams(target: Target) -> Open:
+    async def begin(connection: Connection) -> Connection:
+        session = Legacy(target, await connect(target))
+        await session.open(connection)
+        return session.stream
+
+    return begin
+
+
+async def sessions(job: Job) -> dict[str, Any]:
+    """Memory of sessions that were begun and left."""
+    target = _target(job)
+    first = await connect(target)
+    await end(target, first, await handshake(target, first))
+    await asyncio.sleep(SETTLE)
+    before = machine.resident(job.pid)
+    await _many(target, job.count, _sessions(target))
+    await asyncio.sleep(SETTLE)
+    after = machine.resident(job.pid)
+    return {"rss_mb": before / MB, "full_mb": after / MB, "bytes_each": max(0, after - before) / job.count}
+
+
+async def streams(job: Job) -> dict[str, Any]:
+    """Memory and CPU of idle /sse streams; memory after they were closed and opened again, twice."""
+    target = _target(job)
+    for one in await _many(target, 1, _streams(target)):
+        one.transport.abort()
+    await asyncio.sleep(SETTLE)
+    before = machine.resident(job.pid)
+    opened = await _many(target, job.count, _streams(target))
+    await asyncio.sleep(SETTLE)
+    after = machine.resident(job.pid)
+    watched: dict[str, Any] = {}
+    if job.idle:
+        spent = machine.cpu_seconds(job.pid)
+        await asyncio.sleep(job.idle)
+        watched["idle_share"] = (machine.cpu_seconds(job.pid) - spent) / job.idle
+    lost = sum(one.closed for one in opened)
+    for _ in range(2):
+        for one in opened:
+            one.transport.abort()
+        await asyncio.sleep(SETTLE)
+        opened = await _many(target, job.count, _streams(target))
+    await asyncio.sleep(SETTLE)
+    again = machine.resident(job.pid)
+    return watched | {
+        "rss_mb": before / MB,
+        "full_mb": after / MB,
+        "bytes_each": max(0, after - before) / job.count,
+        "regrown_mb": (again - after) / MB,
+        "failures": lost,
+        "failure": f"{lost} streams were closed by the server" if lost else "",
+    }
+
+
+async def hold(job: Job) -> dict[str, Any]:
+    """Open so many sessions or streams, say so, and keep them until this process is killed."""
+    target = _target(job)
+    kept = await _many(target, job.count, _streams(target) if job.tool == "streams" else _sessions(target))
+    print('{"holding": true}', flush=True)
+    while not any(one.closed for one in kept):
+        await asyncio.sleep(1)
+    return {"error": "the server closed streams that were held"}

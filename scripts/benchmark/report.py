@@ -1,0 +1,117 @@
+"""Tables for people: a line per server with ratios, and a line per goal that says whether it is met."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .figures import Spread, ratios, spread
+from .goals import CHECKS, LOG_US, NOT_MEASURED, log_cost
+from .rounds import Record
+from .suites import SUITES, Suite
+
+LOAD = ("server", "runs", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "over ours", "over limit", "foreign")
+FRESH = {
+    "startup": (("start_s", "start, s", 2), ("rss_mb", "memory, MB", 1)),
+    "sessions": (("rss_mb", "memory before, MB", 1), ("full_mb", "with them, MB", 1), ("bytes_each", "bytes each", 0)),
+    "streams": (
+        ("rss_mb", "memory before, MB", 1),
+        ("full_mb", "with them, MB", 1),
+        ("bytes_each", "bytes each", 0),
+        ("idle_share", "share of a core, idle", 4),
+        ("regrown_mb", "MB more after opening again twice", 1),
+    ),
+}
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, of which the first is the heading, as a Markdown table whose columns are in line."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        return f"| {' | '.join(padded)} |"
+
+    heading, *others = rows
+    return "\n".join([line(heading), line(["-" * width for width in widths]), *map(line, others)])
+
+
+def _text(value: Spread | None, digits: int) -> str:
+    return value.text(digits) if value is not None else ""
+
+
+def report(records: Sequence[Record], notes: Sequence[str]) -> str:
+    """Everything that is to be said about *records*."""
+    parts = ["Each cell of three is least / median / most over the rounds; ratios are taken round by round.", *notes]
+    for name, suite in SUITES.items():
+        mine = [record for record in records if record.suite == name]
+        for connections in dict.fromkeys(record.connections for record in mine):
+            some = [record for record in mine if record.connections == connections]
+            where = f", c={connections}" if connections else ""
+            parts.append(f"## {name}{where}: {suite.about}\n\n{_of_suite(suite, some)}")
+    parts.append(f"## Goals\n\n{goals(records)}")
+    return "\n\n".join(parts)
+
+
+def _of_suite(suite: Suite, records: Sequence[Record]) -> str:
+    void = [record for record in records if record.error]
+    by_server: dict[str, list[Record]] = {}
+    for record in records:
+        if not record.error:
+            by_server.setdefault(record.server, []).append(record)
+    rows = _load_rows(by_server) if suite.what == "load" else _fresh_rows(suite, by_server)
+    said = [f"- void: {record.server}, round {record.round + 1}: {record.error}" for record in void]
+    return "\n".join([table(rows), *said])
+
+
+def _figures(records: Sequence[Record], name: str) -> dict[int, float]:
+    return {record.round: record.figures[name] for record in records if name in record.figures}
+
+
+def _load_rows(by_server: dict[str, list[Record]]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [LOAD]
+    # The limits come from the least to the most work; the last is the one that does all that cannot be avoided.
+    base = next((name for name in reversed(by_server) if name.startswith("limit")), "")
+    for name, records in by_server.items():
+        cpu = _figures(records, "cpu_us")
+        row = [name, str(len(records))]
+        for figure, digits in (("rps", 0), ("p50_ms", 2), ("p99_ms", 2)):
+            row.append(_text(spread(_figures(records, figure).values()), digits))
+        row.append(_text(spread(cpu.values()), 0))
+        for other in ("ours", base):
+            row.append(_text(ratios(cpu, _figures(by_server.get(other, []), "cpu_us")), 2))
+        foreign = spread(_figures(records, "foreign").values())
+        row.append(f"{foreign.median:.0%}" if foreign is not None else "")
+        rows.append(row)
+    return rows
+
+
+def _fresh_rows(suite: Suite, by_server: dict[str, list[Record]]) -> list[Sequence[str]]:
+    columns = FRESH[suite.what]
+    mine = by_server.get("ours", [])
+    last = "start over ours" if suite.what == "startup" else "bytes over ours"
+    figure = columns[0][0] if suite.what == "startup" else "bytes_each"
+    rows: list[Sequence[str]] = [("server", "runs", *(title for _, title, _ in columns), last)]
+    for name, records in by_server.items():
+        cells = [_text(spread(_figures(records, key).values()), digits) for key, _, digits in columns]
+        over = _text(ratios(_figures(records, figure), _figures(mine, figure)), 2)
+        rows.append([name, str(len(records)), *cells, over])
+    return rows
+
+
+def goals(records: Sequence[Record]) -> str:
+    """The goals that this run says something about, and which it does not."""
+    rows: list[Sequence[str]] = [("goal", "what", "wanted", "measured", "met")]
+    silent: dict[int, int] = {}
+    for check in CHECKS:
+        value = check.value(records)
+        met = check.met(value)
+        if met == NOT_MEASURED:
+            silent[check.goal] = silent.get(check.goal, 0) + 1
+            continue
+        digits = 4 if check.figure == "idle_share" else 2
+        rows.append([str(check.goal), check.text, check.wanted, _text(value, digits), met])
+        if check.goal == 1 and (cost := log_cost(records)) is not None:
+            within = "yes" if cost.median <= LOG_US else f"no, {cost.median - LOG_US:.0f} µs over"
+            rows.append(["1", "call: µs that the request log adds", f"at most {LOG_US:g}", cost.text(1), within])
+    said = ", ".join(f"{goal} ({count})" for goal, count in sorted(silent.items()))
+    return table(rows) + (f"\n\n{NOT_MEASURED} (goal, and how many comparisons of it): {said}" if said else "")

@@ -1,0 +1,171 @@
+"""Servers as processes: who there is, whether it is installed, how it is started, when it answers, how it is ended."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from . import machine
+from .client import ACCEPT, HELLO, HOST
+from .inputs import Inputs
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = Path(__file__).resolve().parent / "peers"
+NODE = PEERS / "node"
+# Where `scripts/bench --install` puts the Python peers, apart from what the tests run with.
+PEERS_PYTHON = ROOT / "build" / "bench" / "bin" / "python"
+PATIENCE = 30.0
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A program that can serve; *there* says whether it is installed."""
+
+    name: str
+    command: tuple[str, ...]
+    there: Callable[[], bool] = lambda: True
+    # Compiles itself while it runs: needs more load before it is what it will be.
+    warms: bool = False
+
+
+def peers_python() -> str:
+    """The interpreter that has the Python peers."""
+    return str(PEERS_PYTHON) if PEERS_PYTHON.exists() else sys.executable
+
+
+def has_modules(*names: str) -> bool:
+    """Whether the peers' interpreter finds these."""
+    test = f"import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, {names!r})))"
+    return subprocess.run([peers_python(), "-c", test], check=False).returncode == 0
+
+
+def has_packages(*names: str) -> bool:
+    """Whether Node is there, and these packages are."""
+    return shutil.which("node") is not None and all((NODE / "node_modules" / name).is_dir() for name in names)
+
+
+def kinds() -> dict[str, Kind]:
+    """Every program by its name."""
+    python, node = peers_python(), shutil.which("node") or "node"
+    every = [
+        Kind("ours", (sys.executable, str(ROOT / "scripts" / "bench_server.py"))),
+        Kind("limit", (sys.executable, "-m", "scripts.benchmark.limits")),
+        Kind("py-sdk", (python, str(PEERS / "py_sdk.py")), lambda: has_modules("mcp", "uvicorn")),
+        Kind("py-fastmcp", (python, str(PEERS / "py_fastmcp.py")), lambda: has_modules("fastmcp", "uvicorn")),
+    ]
+    needed = {
+        "ts-sdk1": ("@modelcontextprotocol/sdk",),
+        "ts-sdk2": ("@modelcontextprotocol/server", "@modelcontextprotocol/node", "@modelcontextprotocol/express"),
+        "ts-fastmcp": ("fastmcp",),
+    }
+    for name, packages in needed.items():
+        command = (node, str(NODE / f"{name.removeprefix('ts-')}.mjs"))
+        every.append(Kind(name, command, partial(has_packages, *packages), warms=True))
+    return {kind.name: kind for kind in every}
+
+
+def remarks() -> list[str]:
+    """What makes the peers slower than they could be here."""
+    if has_modules("mcp") and not has_modules("httptools", "uvloop"):
+        return ["httptools or uvloop is missing: the Python peers run slower than they can; see --install"]
+    return []
+
+
+class Broken(Exception):
+    """A server that does not serve."""
+
+
+def free_port(first: int) -> int:
+    """A port at or above *first* that nobody listens on."""
+    for port in range(first, 65_000):
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise Broken("no free port")
+
+
+class Ports:
+    """Hands out ports, each once: one that a server has just left may not be free yet."""
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+
+    def take(self) -> int:
+        """The next free one."""
+        port = free_port(self._next)
+        self._next = port + 1
+        return port
+
+
+class Running:
+    """A server's process. *to_answer* is how many seconds it took from its start to its first answer."""
+
+    def __init__(self, name: str, kind: Kind, port: int, process: subprocess.Popen[bytes]) -> None:
+        self.name, self.kind, self.port, self.process = name, kind, port, process
+        self.to_answer = 0.0
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self.process.pid
+
+    def stop(self) -> None:
+        """End it at once; nothing of it is needed."""
+        self.process.kill()
+        self.process.wait()
+
+
+def start(
+    name: str, kind: Kind, options: tuple[str, ...], inputs: Inputs, ports: Ports, core: int | None
+) -> Running:
+    """Start a server and wait for its first answer to initialize. Raises Broken, with what it wrote."""
+    log = inputs.directory / "servers.log"
+    for _ in range(TRIES):
+        port = ports.take()
+        command = [*kind.command, "--port", str(port), "--inputs", str(inputs.directory), *options]
+        with open(log, "ab") as output:
+            begun = time.perf_counter()
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=output, preexec_fn=machine.pin(core)
+            )
+        running = Running(name, kind, port, process)
+        if _answers(running, inputs.token, "--legacy" in options):
+            running.to_answer = time.perf_counter() - begun
+            return running
+        ended = process.poll() is not None
+        running.stop()
+        if not ended:
+            break
+    raise Broken(f"{name} does not start:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def _answers(running: Running, token: str, any_status: bool) -> bool:
+    """Wait until it answers; False if its process ended, perhaps since another took the port, or it never does."""
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": ACCEPT}
+    limit = time.perf_counter() + PATIENCE
+    while time.perf_counter() < limit and running.process.poll() is None:
+        connection = http.client.HTTPConnection(HOST, running.port, timeout=10)
+        try:
+            connection.request("POST", "/mcp", json.dumps(HELLO), headers)
+            # A server of the older transport alone knows no /mcp, and serves all the same.
+            if connection.getresponse().status == 200 or any_status:
+                return True
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.003)
+    return False

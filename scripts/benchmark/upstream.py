@@ -1,0 +1,94 @@
+"""The world outside a server: an API with one small report, and an identity provider's keys and token exchange.
+
+A bare asyncio.Protocol: it must answer faster than any server can ask. ``python -m scripts.benchmark.upstream
+DIRECTORY`` prints its URL once it listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+ROWS = [
+    {"date": f"2026-03-{day:02}", "service": "Compute Engine", "project": "rockets", "cost": 120.5 + day, "credits": 0}
+    for day in range(1, 11)
+]
+EXCHANGED = json.dumps(
+    {
+        "access_token": "a-token-of-the-api",
+        "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "token_type": "Bearer",
+        "expires_in": 86_400,
+    }
+).encode()
+
+
+def report() -> tuple[bytes, bytes]:
+    """The report of about 1 KB before and after the id that was asked for."""
+    body = json.dumps({"id": "-id-", "status": "COMPLETED", "rows": ROWS}, separators=(",", ":"))
+    before, _, after = body.encode().partition(b"-id-")
+    return before, after
+
+
+class Outside(asyncio.Protocol):
+    """One connection."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, keys: bytes) -> None:
+        self._keys = keys
+        self._received = b""
+        self._before, self._after = report()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Connected."""
+        # Not asked whether it is one: uvloop's are not registered as such.
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer each request that is complete."""
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            head = self._received[:end]
+            size = self._size(head)
+            if len(self._received) < end + 4 + size:
+                return
+            self._received = self._received[end + 4 + size :]
+            self._answer(head)
+
+    @staticmethod
+    def _size(head: bytes) -> int:
+        if head.startswith(b"GET "):
+            return 0
+        _, _, rest = head.lower().partition(b"\r\ncontent-length:")
+        return int(rest.partition(b"\r\n")[0] or b"0")
+
+    def _answer(self, head: bytes) -> None:
+        path, _, query = head.split(b" ", 2)[1].partition(b"?")
+        if path == b"/small":
+            body = self._before + query.removeprefix(b"id=") + self._after
+        else:
+            body = self._keys if path == b"/.well-known/jwks.json" else EXCHANGED
+        start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self.transport.write(start + body)
+
+
+async def serve(directory: Path) -> None:
+    """Serve on a free port until killed."""
+    make = partial(Outside, (directory / "jwks.json").read_bytes())
+    server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0, backlog=1024)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        new_event_loop = None  # type: ignore[assignment]
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(serve(Path(sys.argv[1])))

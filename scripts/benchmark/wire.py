@@ -1,0 +1,179 @@
+"""HTTP/1.1 as a client sees it, with as little between as Python allows: the load must outrun every server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+
+OnAnswer = Callable[[int, bytes, bytes], None]
+OnEvent = Callable[[bytes, bytes], None]
+BODILESS = (202, 204)
+
+
+class Failed(Exception):
+    """An answer is not what it must be, or none came: the measurement is worth nothing."""
+
+
+def header(head: bytes, name: str) -> bytes:
+    """The value of a header in the bytes before the body; empty where there is none."""
+    found = re.search(rb"\r\n" + name.encode() + rb":[ \t]*([^\r\n]*)", head, re.IGNORECASE)
+    return found[1].strip() if found else b""
+
+
+def unchunked(raw: bytes, start: int) -> bytes | None:
+    """The body in chunks that begins at *start*; None while some of it is still to come."""
+    parts: list[bytes] = []
+    while (line := raw.find(b"\r\n", start)) >= 0:
+        size = int(raw[start:line].partition(b";")[0], 16)
+        end = line + 2 + size
+        if len(raw) < end + 2:
+            return None
+        if size == 0:
+            return b"".join(parts)
+        parts.append(raw[line + 2 : end])
+        start = end + 2
+    return None
+
+
+class Connection(asyncio.Protocol):
+    """A connection that is kept. At most one request is under way on it, or a stream of events without end."""
+
+    transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self.on_answer: OnAnswer | None = None
+        self.on_lost: Callable[[], None] | None = None
+        self.closed = False
+        self._received = b""
+        self._stream: EventStream | None = None
+        self._opening: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Connected."""
+        # Not asked whether it is one: uvloop's are not registered as such.
+        self.transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """No longer."""
+        self.closed = True
+        if self.on_lost is not None:
+            self.on_lost()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes: of an answer, of the head of a stream, or of its events."""
+        if self._stream is not None and self._opening is None:
+            self._stream.feed(data)
+            return
+        received = self._received = self._received + data if self._received else data
+        end = received.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        if self._opening is not None:
+            self._open(received[:end], received[end + 4 :])
+            return
+        body = self._body(received, end)
+        if body is not None:
+            self._received = b""
+            assert self.on_answer is not None, "an answer that nobody asked for"
+            self.on_answer(int(received[9:12]), received[:end], body)
+
+    def _body(self, received: bytes, end: int) -> bytes | None:
+        head = received[:end].lower()
+        at = head.find(b"\r\ncontent-length:")
+        if at >= 0:
+            size = int(head[at + 17 :].partition(b"\r\n")[0])
+            return received[end + 4 :] if len(received) - end - 4 >= size else None
+        if b"\r\ntransfer-encoding: chunked" in head:
+            return unchunked(received, end + 4)
+        if int(received[9:12]) in BODILESS:
+            return b""
+        raise Failed(f"an answer without a length: {head[:200]!r}")
+
+    def ask(self, request: bytes) -> asyncio.Future[tuple[int, bytes, bytes]]:
+        """Send a request; the future gets status, head and body of the answer, or Failed."""
+        future: asyncio.Future[tuple[int, bytes, bytes]] = asyncio.get_running_loop().create_future()
+
+        def answered(status: int, head: bytes, body: bytes) -> None:
+            if not future.done():
+                future.set_result((status, head, body))
+
+        self.on_answer, self.on_lost = answered, partial(_lost, future)
+        self.transport.write(request)
+        return future
+
+    async def listen(self, request: bytes, on_event: OnEvent) -> None:
+        """Open a stream: *on_event* gets the name and the data of each event from now on. Raises Failed."""
+        self._stream = EventStream(on_event)
+        self._opening = asyncio.get_running_loop().create_future()
+        opening = self._opening
+        self.on_lost = partial(_lost, opening)
+        self.transport.write(request)
+        await opening
+        self.on_lost = None
+
+    def _open(self, head: bytes, rest: bytes) -> None:
+        assert self._opening is not None and self._stream is not None
+        opening, self._opening, self._received = self._opening, None, b""
+        if head[9:12] != b"200" or b"text/event-stream" not in header(head, "content-type"):
+            opening.set_exception(Failed(f"no stream: {head[:200]!r} {rest[:200]!r}"))
+            return
+        self._stream.chunked = b"chunked" in header(head, "transfer-encoding").lower()
+        opening.set_result(None)
+        if rest:
+            self._stream.feed(rest)
+
+
+def _lost(future: asyncio.Future[None] | asyncio.Future[tuple[int, bytes, bytes]]) -> None:
+    if not future.done():
+        future.set_exception(Failed("the server closed the connection"))
+
+
+class EventStream:
+    """Takes the bytes of a stream as they come and gives its events."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self.chunked = False
+        self._on_event = on_event
+        self._raw = b""
+        self._text = b""
+
+    def feed(self, data: bytes) -> None:
+        """More bytes."""
+        self._text += self._without_frames(data) if self.chunked else data
+        # A carriage return at the very end may be half of a line's end: it waits for the other half.
+        text = self._text.replace(b"\r\n", b"\n")
+        *events, self._text = text.split(b"\n\n")
+        for one in events:
+            self._give(one)
+
+    def _without_frames(self, data: bytes) -> bytes:
+        raw, start, out = self._raw + data, 0, b""
+        while (line := raw.find(b"\r\n", start)) >= 0:
+            end = line + 2 + int(raw[start:line].partition(b";")[0], 16)
+            if len(raw) < end + 2:
+                break
+            out += raw[line + 2 : end]
+            start = end + 2
+        self._raw = raw[start:]
+        return out
+
+    def _give(self, text: bytes) -> None:
+        name, data = b"message", []
+        for line in text.split(b"\n"):
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                data.append(value.removeprefix(b" "))
+            elif field == b"event":
+                name = value.removeprefix(b" ")
+        if any(data):
+            self._on_event(name, b"\n".join(data))
+
+
+def events_of(body: bytes) -> list[bytes]:
+    """The data of all events of a finished stream."""
+    found: list[bytes] = []
+    EventStream(lambda name, data: found.append(data)).feed(body)
+    return found

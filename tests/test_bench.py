@@ -1,0 +1,229 @@
+"""scripts/bench: it measures what it says and checks what it is answered. Nothing here says how fast anything is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.benchmark import figures
+from scripts.benchmark.__main__ import chosen, taken
+from scripts.benchmark.callers import Job, message_of
+from scripts.benchmark.client import PLACE, Target, filled, result_of
+from scripts.benchmark.goals import CHECKS, NOT_MEASURED, Check, log_cost
+from scripts.benchmark.inputs import tools
+from scripts.benchmark.report import goals, report, table
+from scripts.benchmark.rounds import Record
+from scripts.benchmark.suites import SUITES
+from scripts.benchmark.wire import Connection, EventStream, Failed, events_of, header, unchunked
+
+ROOT = Path(__file__).parent.parent
+
+
+def bench(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run scripts/bench in the environment of the tests."""
+    command = [str(ROOT / "scripts" / "bench"), "--rounds", "1", "-d", "0.2", "-c", "2", "--json", str(file)]
+    environment = os.environ | {"BENCH_PYTHON": sys.executable}
+    return subprocess.run(
+        [*command, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=110
+    )
+
+
+def test_it_measures_this_server_and_the_limits(tmp_path: Path) -> None:
+    done = bench(tmp_path / "raw", "call", "sse", "list", "init", "fetch", "legacy", "fresh", "--only", "limit [^a]")
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
+    names = {(record["suite"], record["server"]) for record in found}
+    limits = {"call": "c", "sse": "s1", "list": "c", "init": "c", "fetch": "cd", "legacy": "c", "fresh": "b"}
+    assert names == {(suite, "ours") for suite in limits} | {(one, f"limit {at}") for one, at in limits.items()}
+    for record in found:
+        assert not record["error"] and not record["figures"]["failures"]
+        assert record["figures"]["requests"] > 0 and record["figures"]["rps"] > 0
+        assert 0 < record["figures"]["p50_ms"] <= record["figures"]["p99_ms"]
+    for suite in limits:
+        assert f"## {suite}, c=2: " in done.stdout
+    assert done.stdout.count("| ours ") == done.stdout.count("| limit ") == len(limits)
+    assert "## Goals" in done.stdout and "not measured (goal" in done.stdout
+
+
+def test_it_looks_at_fresh_processes(tmp_path: Path) -> None:
+    done = bench(tmp_path / "raw", "startup", "sessions", "--only", "nobody else")
+    assert done.returncode == 0, done.stderr[-3000:]
+    start, sessions = (json.loads(line)["figures"] for line in (tmp_path / "raw").read_text().splitlines())
+    assert start["start_s"] > 0 and start["rss_mb"] > 10
+    assert sessions["full_mb"] >= sessions["rss_mb"] > 10 and sessions["bytes_each"] >= 0
+
+
+def test_an_unknown_suite_is_refused(tmp_path: Path) -> None:
+    done = bench(tmp_path / "raw", "speed")
+    assert done.returncode == 2 and "there are call, sse" in done.stderr
+
+
+def test_percentiles_are_values_that_occurred() -> None:
+    ordered = [float(number) for number in range(1, 101)]
+    assert [figures.percentile(ordered, share) for share in (0, 0.5, 0.99, 1)] == [1, 50, 99, 100]
+    assert figures.percentile([3.0], 0.99) == 3
+    with pytest.raises(ValueError, match="nothing"):
+        figures.percentile([], 0.5)
+
+
+def test_a_spread_is_range_and_median() -> None:
+    found = figures.spread([4, 1, 1000, 2])
+    assert found == figures.Spread(1, 3, 1000) and found.text() == "1 / 3 / 1,000"
+    assert figures.Spread(2, 2, 2).text(1) == "2.0"
+    assert figures.spread([]) is None
+
+
+def test_ratios_compare_within_a_round() -> None:
+    """The second round was slow for both; a ratio of medians would not say 2."""
+    assert figures.ratios({0: 20, 1: 200, 2: 30}, {0: 10, 1: 100}) == figures.Spread(2, 2, 2)
+    assert figures.ratios({0: 1}, {1: 1}) is None and figures.ratios({0: 1}, {0: 0}) is None
+
+
+def record(server: str, round: int, cpu: float, suite: str = "call", error: str = "") -> Record:
+    """One measurement of load."""
+    values = {"rps": 1e6 / cpu, "p50_ms": 1.0, "p99_ms": 2.0, "cpu_us": cpu, "foreign": 0.0}
+    return Record(suite, server, round, 32, {} if error else values, error)
+
+
+def test_goals_say_whether_they_are_met_and_by_how_much() -> None:
+    found = [record("ours", 0, 150), record("limit c", 0, 100), record("py-sdk", 0, 900), record("py-fastmcp", 0, 1500)]
+    found += [record("ours, request log", 0, 180)]
+    lines = [line for line in goals(found).splitlines() if line.startswith("| 1") or line.startswith("| 2")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [cell[3:] for cell in cells] == [
+        ["1.50", "no, 7.1% over"],
+        ["30.0", "no, 5 µs over"],
+        ["6.00", "no, 14.3% under"],
+        ["10.00", "yes"],
+    ]
+
+
+def test_a_void_measurement_counts_for_nothing_and_is_shown() -> None:
+    found = [record("ours", 0, 150), record("limit c", 0, 1, error="3 wrong answers"), record("ours", 1, 160)]
+    assert CHECKS[0].value(found) is None and CHECKS[0].met(None) == NOT_MEASURED
+    assert log_cost(found) is None
+    said = report(found, ["a note"])
+    assert "- void: limit c, round 1: 3 wrong answers" in said and "a note" in said and "not measured (goal" in said
+
+
+def test_every_goal_is_there_and_compares_servers_that_exist() -> None:
+    assert {check.goal for check in CHECKS} == set(range(1, 15))
+    for check in CHECKS:
+        names = {entry.name for entry in SUITES[check.suite].entries}
+        assert check.above in names and check.below in names | {""}, check
+        assert (check.most is None) != (check.least is None) and check.text and check.wanted
+        fixed = SUITES[check.suite].connections
+        assert check.figure not in ("cpu_us", "rps", "p50_ms") or check.connections in fixed, check
+    assert Check(1, "call", "ours", most=2).met(figures.Spread(1, 2, 3)) == "yes"
+
+
+def test_servers_that_are_not_installed_are_left_out() -> None:
+    there = {"ours": True, "limit": True} | dict.fromkeys(("py-sdk", "py-fastmcp", *("ts-sdk1", "ts-sdk2")), False)
+    there |= {"ts-fastmcp": True}
+    assert [entry.name for entry in taken(SUITES["init"], "", there)] == ["ours", "limit c"]
+    assert [entry.name for entry in taken(SUITES["sse"], "ts", there)] == ["ours", "ts-fastmcp"]
+    assert chosen(["all"]) == list(SUITES.values()) and chosen([])[0].name == "call"
+
+
+def test_tools_are_the_same_every_time() -> None:
+    made = tools(100)
+    assert made == tools(100) and len({tool["name"] for tool in made}) == 100
+    assert [tool["name"] for tool in made[:2]] == ["echo", "fetch_report"]
+    assert 130_000 < len(json.dumps(made, separators=(",", ":"))) < 170_000
+
+
+@pytest.mark.parametrize("operation", ["call", "stream", "fetch", "list"])
+def test_requests_say_how_long_they_are_and_hold_their_number(operation: str) -> None:
+    message, least = message_of(Job(operation, 1, 1, ""))
+    raw = filled(Target(80, "secret").post(message, "s1"), 12_345_678)
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert int(header(head, "content-length")) == len(body) and header(head, "mcp-session-id") == b"s1"
+    assert json.loads(body)["id"] == 12_345_678 and body.count(b"12345678") >= least and b"%d" % PLACE not in raw
+
+
+def answer_of(*pieces: bytes) -> list[tuple[int, bytes, bytes]]:
+    """What a connection makes of bytes that come in pieces."""
+    connection, found = Connection(), list[tuple[int, bytes, bytes]]()
+    connection.on_answer = lambda status, head, body: found.append((status, head, body))
+    for piece in pieces:
+        connection.data_received(piece)
+    return found
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nMcp-Session-Id: AbC\r\n"
+SIZED = HEAD + b"content-length: 5\r\n\r\nhello"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=1\r\nllo\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("raw", [SIZED, CHUNKED])
+def test_answers_are_read_whole_however_they_are_cut(raw: bytes) -> None:
+    for cut in range(1, len(raw)):
+        [(status, head, body)] = answer_of(raw[:cut], raw[cut:])
+        assert (status, body) == (200, b"hello") and header(head, "mcp-session-id") == b"AbC"
+    assert answer_of(raw[:-1]) == []
+
+
+def test_answers_without_a_body_need_no_length() -> None:
+    assert answer_of(b"HTTP/1.1 202 Accepted\r\nX: y\r\n\r\n")[0][2] == b""
+    with pytest.raises(Failed, match="without a length"):
+        answer_of(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n")
+    assert unchunked(b"5\r\nhel", 0) is None
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_events_are_read_whole_however_they_are_cut(end: str, chunked: bool) -> None:
+    text = f": hi{end}{end}event: endpoint{end}data: /x{end}{end}data: a{end}data: b{end}{end}".encode()
+    raw = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (text[:9], text[9:])) if chunked else text
+    for cut in range(len(raw)):
+        found: list[tuple[bytes, bytes]] = []
+        take: Callable[[bytes, bytes], None] = lambda name, data: found.append((name, data))  # noqa: E731
+        stream = EventStream(take)
+        stream.chunked = chunked
+        stream.feed(raw[:cut])
+        stream.feed(raw[cut:])
+        assert found == [(b"endpoint", b"/x"), (b"message", b"a\nb")]
+    assert events_of(text) == [b"/x", b"a\nb"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, b'{"id":1,"result":{}}'),
+        (200, b'{"id":2,"result":{}}'),
+        (200, b'{"id":1,"error":{}}'),
+        (200, b'{"id":1,"result":{"isError":true}}'),
+        (200, b"no JSON"),
+    ],
+)
+def test_wrong_answers_fail(status: int, body: bytes) -> None:
+    with pytest.raises(Failed):
+        result_of(status, HEAD, body, 1)
+
+
+async def test_a_stream_that_is_refused_fails() -> None:
+    connection = Connection()
+    connection.connection_made(_Transport())
+    opening = asyncio.ensure_future(connection.listen(b"", lambda name, data: None))
+    await asyncio.sleep(0)
+    connection.data_received(b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n\r\n{}")
+    with pytest.raises(Failed, match="401"):
+        await opening
+
+
+class _Transport(asyncio.Transport):
+    """Takes what is written."""
+
+    def write(self, data: object) -> None:
+        """Nothing comes of it."""
+
+
+def test_tables_are_in_line() -> None:
+    assert table([("a", "bb"), ("ccc", "d")]).splitlines() == ["| a   | bb |", "| --- | -- |", "| ccc | d  |"]
