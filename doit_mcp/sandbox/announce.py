@@ -55,13 +55,17 @@ def json_line(base: str, world: str) -> str:
     )
 
 
-def text(base: str, world: str) -> str:
-    """The addresses, who can sign in and what they may, and lines to paste; *base* and *world* without end slash."""
+def text(base: str, world: str, further: int = 0) -> str:
+    """The addresses, who can sign in and what they may, and lines to paste; *base* and *world* without end slash.
+
+    *further* is the number of customers without a name.
+    """
+    more = f"\n  and {further} more customers, each with a user: {world}/sandbox/customers" if further else ""
     return _TEXT.format(
         base=base,
         world=world,
         people=_lines((user.email, f"password {user.password:<14} {may(user)}") for user in USERS),
-        tokens=_lines((user.email, user.api_token) for user in USERS),
+        tokens=_lines((user.email, user.api_token) for user in USERS) + more,
         cursor=json.dumps({"mcpServers": {"doit": {"url": f"{base}/mcp"}}}),
         code=json.dumps({"servers": {"doit": {"type": "http", "url": f"{base}/mcp"}}}),
         token=USERS[0].api_token,

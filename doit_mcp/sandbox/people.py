@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import hmac
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+MOST_FURTHER = 100_000
+_DIGITS = len(str(MOST_FURTHER))
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A DoiT customer; *id* is the tenant (``X-Tenant-Id``, ``customer_context``)."""
+    """A DoiT customer; *id* is the tenant (``X-Tenant-Id``, ``customer_context``).
+
+    *number* counts those that nobody named, from 1.
+    """
 
     id: str
     name: str
     domain: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +74,77 @@ USERS = (
 )
 
 
+class People:
+    """Those with names, and *further* customers with a user each, made up whenever somebody asks for one of them."""
+
+    def __init__(self, further: int = 0) -> None:
+        if not 0 <= further <= MOST_FURTHER:
+            raise ValueError(f"there can be {MOST_FURTHER} further customers")
+        self.further = further
+
+    def __len__(self) -> int:
+        return len(CUSTOMERS) + self.further
+
+    def customers(self, start: int, stop: int) -> list[Customer]:
+        """Some of all customers, those with names first."""
+        numbers = range(max(start, len(CUSTOMERS)), min(stop, len(self)))
+        return [*CUSTOMERS[start:stop], *(_further_customer(at - len(CUSTOMERS) + 1) for at in numbers)]
+
+    def customer(self, identifier: str) -> Customer | None:
+        """The customer with this id."""
+        named = next((customer for customer in CUSTOMERS if customer.id == identifier), None)
+        return named or self._numbered(r"load(\d+)", identifier)
+
+    def customer_of(self, domain: str) -> Customer | None:
+        """The customer with this domain."""
+        named = next((customer for customer in CUSTOMERS if customer.domain == domain), None)
+        return named or self._numbered(r"load-(\d+)\.example", domain)
+
+    def users_of(self, customer: Customer) -> Sequence[User]:
+        """The customer's users, without DoiT's employees."""
+        if customer.number:
+            return [_further_user(customer)]
+        return [user for user in USERS if user.customer == customer.id and not user.employee]
+
+    def user(self, email: str) -> User | None:
+        """The user with this e-mail address, any case."""
+        wanted = email.strip().lower()
+        named = next((user for user in USERS if user.email == wanted), None)
+        return named or _user_of(self._numbered(r"admin@load-(\d+)\.example", wanted))
+
+    def user_of_token(self, token: str) -> User | None:
+        """The user whose API token this is."""
+        presented = token.encode("utf-8", "surrogatepass")
+        named = [user for user in USERS if hmac.compare_digest(user.api_token.encode(), presented)]
+        return named[0] if named else _user_of(self._numbered(r"sandbox-api-token-load-(\d+)-admin", token))
+
+    def _numbered(self, form: str, text: str) -> Customer | None:
+        found = re.fullmatch(form, text, re.ASCII)
+        number = int(found[1]) if found and len(found[1]) == _DIGITS else 0
+        return _further_customer(number) if 0 < number <= self.further else None
+
+
+NAMED = People()
+
+
+def _further_customer(number: int) -> Customer:
+    digits = f"{number:0{_DIGITS}}"
+    return Customer(f"load{digits}", f"Load {number}", f"load-{digits}.example", number)
+
+
+def _further_user(customer: Customer) -> User:
+    name = customer.domain.partition(".")[0]
+    return User(f"admin@{customer.domain}", f"{customer.name} billing admin", "Billing admin", customer.id,
+                f"{name}-admin", f"sandbox-api-token-{name}-admin", READ | WRITE)
+
+
+def _user_of(customer: Customer | None) -> User | None:
+    return _further_user(customer) if customer is not None else None
+
+
 def user_by_email(email: str) -> User | None:
-    """The user with this e-mail address, any case."""
-    return next((user for user in USERS if user.email == email.strip().lower()), None)
+    """The named user with this e-mail address, any case."""
+    return NAMED.user(email)
 
 
 def may(user: User) -> str:
@@ -78,5 +156,5 @@ def may(user: User) -> str:
 
 
 def customer_by_id(identifier: str) -> Customer | None:
-    """The customer with this id."""
-    return next((customer for customer in CUSTOMERS if customer.id == identifier), None)
+    """The named customer with this id."""
+    return NAMED.customer(identifier)

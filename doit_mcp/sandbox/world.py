@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from . import console
 from .identity import Identity, Resolver
-from .people import Grant
+from .people import NAMED, Grant, People
 from .watch import Watch
 
 log = logging.getLogger(__name__)
@@ -64,11 +64,11 @@ def _listen(host: str, port: int) -> tuple[socket.socket, str]:
     return bound, f"http://{name}:{bound.getsockname()[1]}"
 
 
-def _usual_api(clock: Callable[[], float]) -> Api:
+def _usual_api(clock: Callable[[], float], people: People) -> Api:
     # Imported when needed: its data takes time to make, which tests of the provider alone need not wait for.
     from .api import Api as DoitApi
 
-    return DoitApi(clock=clock)
+    return DoitApi(clock=clock, people=people)
 
 
 @asynccontextmanager
@@ -84,6 +84,7 @@ async def world(
     auto_approve: str | None = None,
     resolver: Resolver | None = None,
     api: Api | None = None,
+    people: People = NAMED,
 ) -> AsyncIterator[World]:
     """A world that lasts as long as the block; *resource_url* and *secret* are the MCP server's.
 
@@ -100,12 +101,13 @@ async def world(
             exchanged_ttl=exchanged_ttl,
             auto_approve=auto_approve,
             resolver=resolver,
+            people=people,
         )
-        hosted = api if api is not None else _usual_api(clock)
+        hosted = api if api is not None else _usual_api(clock, people)
         app = web.Application(middlewares=[json_errors], client_max_size=BODY_LIMIT)
         identity.register(app)
         hosted.register(app, identity.lookup)
-        console.register(app, identity.lookup)
+        console.register(app, identity.lookup, people)
         Watch(identity, clock).register(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()

@@ -71,8 +71,9 @@ def by_service(result: Mapping[str, Any]) -> dict[str, float]:
 def truth(world: str, token: str) -> Truth:
     """Ask the world at *world* what the tools should say to the owner of *token*."""
     flows = ask(world, "/cloudflow/v1/flows", token)
+    user = ask(world, "/auth/v1/validate", token)
     return Truth(
-        user=ask(world, "/auth/v1/validate", token),
+        user={**user, "id": f"{user['domain']}/{user['email']}"},
         budgets=ask(world, "/analytics/v1/budgets", token)["budgets"],
         services=by_service(ask(world, "/analytics/v1/reports/query", token, COSTS)["result"]),
         flow=next(iter(flows.values()))[0]["id"],
@@ -127,7 +128,7 @@ def check_costs(answer: Mapping[str, Any], services: Mapping[str, float]) -> Non
 def check_results(results: Mapping[str, Mapping[str, Any]], expected: Truth) -> None:
     """The results of all CALLED tools, by tool, as they came over the wire."""
     user = structured(results["validate_user"])
-    assert user == expected.user == {"domain": "acme.example", "email": ADMIN}
+    assert user == expected.user == {"domain": "acme.example", "email": ADMIN, "id": f"acme.example/{ADMIN}"}
     budgets = structured(results["list_budgets"])["budgets"]
     assert [budget["id"] for budget in budgets] == [budget["id"] for budget in expected.budgets] != []
     assert [budget["amount"] for budget in budgets] == [budget["amount"] for budget in expected.budgets]

@@ -41,6 +41,28 @@ async def test_schemas_are_portable(sandbox: Sandbox, node: Path, tmp_path: Path
     assert "problem" not in finished.err, str(finished)
 
 
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize(
+    ("path", "there", "not_there"),
+    [
+        ("/x/all", {"delete_budget", "run_query", "build_cloud_flow", "create_billing_transfer_handshakes"}, set()),
+        ("/readonly", {"run_query", "read_operation"}, {"create_ticket", "call_operation"}),
+        ("/x/all/readonly", {"list_users", "run_query"}, {"delete_user", "create_ticket"}),
+        ("/x/discovery", {"search", "fetch", "find_operation", "call_operation", "validate_user"}, {"run_query"}),
+    ],
+    ids=["all", "readonly", "all-readonly", "discovery"],
+)
+async def test_schemas_of_other_selections_are_portable(
+    sandbox: Sandbox, node: Path, tmp_path: Path, path: str, there: set[str], not_there: set[str], era: str
+) -> None:
+    # It knows by the address what to speak only where that ends in /mcp or /sse.
+    flags = ("--transport", "http", "--method", "tools/list", "--strict", "--protocol-era", era)
+    finished = await inspect(node, tmp_path, sandbox.mcp + path, *flags, *bearer(sandbox))
+    names = [tool["name"] for tool in result(finished)["tools"]]
+    assert there <= set(names) and not not_there & set(names) and len(set(names)) == len(names)
+    assert "problem" not in finished.err, str(finished)
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_calls_a_tool(sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path, era: str) -> None:
     flags = ("--method", "tools/call", "--tool-name", "cost_breakdown", "--tool-arg", "groupBy=service")

@@ -1,6 +1,6 @@
 """The DoiT API of the sandbox: follows the published document, keeps state, invents nothing twice."""
 
-from .api import Api
+from .api import OPERATIONS, Api
 from .faults import Call, Fault
 
-__all__ = ["Api", "Call", "Fault"]
+__all__ = ["OPERATIONS", "Api", "Call", "Fault"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from ..people import Customer, Grant, User, customer_by_id
+from ..people import NAMED, Customer, Grant, People, User
 from .answers import JsonObject, Refusal, bad
 
 Lookup = Callable[[str], Grant | None]
@@ -35,12 +35,12 @@ def identify(request: web.Request, lookup: Lookup) -> Grant:
     return grant
 
 
-def tenant_of(request: web.Request, grant: Grant) -> Customer:
+def tenant_of(request: web.Request, grant: Grant, people: People = NAMED) -> Customer:
     """The customer the request is about; 400 ``tenant_id_required`` or ``tenant_id_mismatch``."""
     asked = tenant_asked(request)
     if not asked and not grant.customer:
         raise bad("tenant_id_required: this credential needs the X-Tenant-Id header", code="tenant_id_required")
-    customer = customer_by_id(asked or grant.customer)
+    customer = people.customer(asked or grant.customer)
     if customer is None or (asked and asked != grant.customer and not grant.user.employee):
         raise bad("tenant_id_mismatch: X-Tenant-Id is not a tenant of this credential", code="tenant_id_mismatch")
     return customer
@@ -52,11 +52,11 @@ def permit(user: User, permission: str) -> None:
         raise Refusal(403, f"{user.email} lacks the permission {permission}")
 
 
-def validate(request: web.Request, grant: Grant) -> JsonObject:
+def validate(request: web.Request, grant: Grant, people: People = NAMED) -> JsonObject:
     """``{domain, email}`` (operation validate); an employee who names no customer gets 403."""
     asked = tenant_asked(request)
     if grant.user.employee and not asked:
         raise Refusal(403, "employees have to name a customer context")
     if grant.user.employee and asked == DOIT_CONTEXT:
         return {"domain": DOIT_CONTEXT, "email": grant.user.email}
-    return {"domain": tenant_of(request, grant).domain, "email": grant.user.email}
+    return {"domain": tenant_of(request, grant, people).domain, "email": grant.user.email}

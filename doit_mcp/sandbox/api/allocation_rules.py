@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from .answers import JsonObject, bad
 from .costs.allocations import check, nested
 from .costs.dimensions import GROUP, RULE, TYPES, answered
-from .resources import records
+from .resources import owner_of, records, role_of
 from .schemas import FLAG, TEXT, items, one_of, or_null, record, text
-from .tenants import Ask, Records, Tenant, existing
+from .tenants import Ask, Records, existing
 
 WITHOUT = ("attribution", "attribution_group", "allocation")  # types that components do not take
 COMPONENT = record(
@@ -98,41 +98,45 @@ def _filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bool:
     return False
 
 
-def _references(found: Iterable[JsonObject]) -> list[JsonObject]:
-    return [{"id": one["id"], "name": one["name"]} for one in found]
+def _references(ask: Ask, found: Iterable[JsonObject]) -> list[JsonObject]:
+    """ResourceReference: whoever has no access is told whom to ask."""
+    return [
+        {"id": one["id"], "name": one["name"]} | ({} if role_of(ask.user, one) else {"owner": owner_of(one)})
+        for one in found
+    ]
 
 
-def _allocations(tenant: Tenant, allocation: JsonObject) -> list[JsonObject]:
-    return _references(
-        one for one in records(tenant, "allocation").values()
+def _allocations(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
+    return _references(ask, (
+        one for one in records(ask.tenant, "allocation").values()
         if allocation["id"] in (one["rules"] if one["allocationType"] == "group" else nested(one["rule"]))
-    )
+    ))
 
 
-def _alerts(tenant: Tenant, allocation: JsonObject) -> list[JsonObject]:
-    return _references(
-        one for one in records(tenant, "alert").values()
+def _alerts(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
+    return _references(ask, (
+        one for one in records(ask.tenant, "alert").values()
         if _filtered_by(one["config"]["scopes"], allocation)
         or allocation["id"] in (one["config"].get("attributions") or ())
-    )
+    ))
 
 
-def _budgets(tenant: Tenant, allocation: JsonObject) -> list[JsonObject]:
-    return _references(
-        one for one in records(tenant, "budget").values()
+def _budgets(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
+    return _references(ask, (
+        one for one in records(ask.tenant, "budget").values()
         if allocation["id"] in one["scope"] or _filtered_by(one["scopes"], allocation)
-    )
+    ))
 
 
-def _reports(tenant: Tenant, allocation: JsonObject) -> list[JsonObject]:
+def _reports(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
     parts = ("filters", "group", "dimensions")
-    return _references(
-        one for one in records(tenant, "report").values()
+    return _references(ask, (
+        one for one in records(ask.tenant, "report").values()
         if any(_filtered_by(one["config"].get(part) or (), allocation) for part in parts)
-    )
+    ))
 
 
-BLOCKERS: dict[str, Callable[[Tenant, JsonObject], list[JsonObject]]] = {
+BLOCKERS: dict[str, Callable[[Ask, JsonObject], list[JsonObject]]] = {
     "alerts": _alerts, "allocations": _allocations, "budgets": _budgets, "reports": _reports,
 }
 """What uses an allocation, by the type of the resources."""

@@ -1,48 +1,23 @@
-"""The sandbox's own paths: faults and latency at run time, and the last calls. For this machine only."""
+"""The sandbox's own paths: faults and latency at run time, the last calls, all customers. For this machine only."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableSequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableSequence
 from dataclasses import asdict
 from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Protocol
 
-import jsonschema_rs
 import orjson
 from aiohttp import web
 
+from ..people import People
 from .answers import JsonObject, Refusal, answer, bad
+from .fault_words import wished
 from .faults import Call, Fault
+from .listing import whole
 
+PAGE, LARGEST_PAGE = 1000, 10_000  # customers
 Answering = Callable[[web.Request], Awaitable[web.Response]]
-FAULTS = 100
-_FAULT = {
-    "type": "object",
-    "required": ["kind"],
-    "properties": {
-        "path_prefix": {"type": "string", "maxLength": 1000},
-        "kind": {
-            "anyOf": [
-                {"type": "integer", "minimum": 400, "maximum": 599},
-                {"enum": ["hang", "garbage", "reset", "truncated", "huge"]},
-            ]
-        },
-        "times": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
-        "retry_after": {"anyOf": [{"type": "integer"}, {"type": "string", "maxLength": 100}, {"type": "null"}]},
-        "rate": {"type": "number", "minimum": 0, "maximum": 1},
-    },
-    "additionalProperties": False,
-}
-BODY = jsonschema_rs.validator_for(
-    {
-        "type": "object",
-        "properties": {
-            "latency": {"type": "number", "minimum": 0, "maximum": 300},
-            "faults": {"type": "array", "maxItems": FAULTS, "items": _FAULT},
-        },
-        "additionalProperties": False,
-    }
-)
 
 
 class Controlled(Protocol):
@@ -52,12 +27,20 @@ class Controlled(Protocol):
     latency: float
 
     @property
+    def operations(self) -> Collection[str]:
+        """Method and path of all that can be asked, as the document spells them."""
+
+    @property
+    def people(self) -> People:
+        """Who there is."""
+
+    @property
     def calls(self) -> MutableSequence[Call]:
         """The last requests, oldest first."""
 
 
 def register(app: web.Application, api: Controlled) -> None:
-    """Add GET, PUT (replaces all) and DELETE /sandbox/faults, and GET and DELETE /sandbox/calls."""
+    """Add GET, PUT (replaces all) and DELETE /sandbox/faults, GET and DELETE /sandbox/calls, GET /sandbox/customers."""
 
     async def faults(request: web.Request) -> web.Response:
         if request.method == "PUT":
@@ -72,6 +55,12 @@ def register(app: web.Application, api: Controlled) -> None:
             api.calls.clear()
         return answer({"calls": _shown(api.calls)})
 
+    async def customers(request: web.Request) -> web.Response:
+        start = whole(request.query, "start", 0) or 0
+        stop = start + (whole(request.query, "limit", 1, LARGEST_PAGE) or PAGE)
+        return answer(_customers(api.people, start, stop))
+
+    app.router.add_route("GET", "/sandbox/customers", _here(customers))
     for method in ("GET", "PUT", "DELETE"):
         app.router.add_route(method, "/sandbox/faults", _here(faults))
     for method in ("GET", "DELETE"):
@@ -101,14 +90,29 @@ def _loopback(host: str | None) -> bool:
 
 async def _replace(request: web.Request, api: Controlled) -> None:
     try:
-        wanted: dict[str, Any] = orjson.loads(await request.read())
-    except ValueError:
+        latency, faults = wished(orjson.loads(await request.read()), api.operations)
+    except orjson.JSONDecodeError:
         raise bad("the body is not JSON") from None
-    problems = [f"{'.'.join(map(str, one.instance_path)) or 'body'}: {one.message}" for one in BODY.iter_errors(wanted)]
-    if problems:
-        raise bad("; ".join(problems[:10]))
-    api.latency = float(wanted.get("latency", 0.0))
-    api.faults[:] = [Fault(**{"path_prefix": "/", **one}) for one in wanted.get("faults", [])]
+    except ValueError as wrong:
+        raise bad(str(wrong)) from None
+    api.latency, api.faults[:] = latency, faults
+
+
+def _customers(people: People, start: int, stop: int) -> JsonObject:
+    """Customers with their users' secrets, which are published; *next* is where the list goes on."""
+    rows = [
+        {
+            "id": customer.id,
+            "name": customer.name,
+            "domain": customer.domain,
+            "users": [
+                {"email": user.email, "password": user.password, "api_token": user.api_token}
+                for user in people.users_of(customer)
+            ],
+        }
+        for customer in people.customers(start, stop)
+    ]
+    return {"customers": rows, "count": len(people), "next": stop if stop < len(people) else None}
 
 
 def _shown(calls: Iterable[Call]) -> list[JsonObject]:

@@ -1,18 +1,22 @@
-"""Faults that tests switch on, and the record of what arrived."""
+"""Faults that are switched on from outside, and the record of what arrived."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import random
+import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from aiohttp import web
 
 from .answers import Refusal, refusal_answer
 
-Kind = int | Literal["hang", "garbage", "reset", "truncated", "huge"]
+Kind = int | Literal["slow", "hang", "garbage", "reset", "truncated", "huge"]
+KINDS = ("slow", "hang", "garbage", "reset", "truncated", "huge")  # beside statuses
+LONGEST_DELAY = 300.0  # seconds
 HUGE = 64  # MiB
 BODY_KEPT = 64 * 1024  # bytes of a body in the record
 EDGE_TIMEOUT = 524  # the edge's own answer: a page, not JSON (facts, section 3)
@@ -22,8 +26,9 @@ EDGE_TIMEOUT = 524  # the edge's own answer: a page, not JSON (facts, section 3)
 class Fault:
     """What happens to the next *times* requests (None: all) whose raw path starts with *path_prefix*.
 
+    *operation* narrows it to one of the document's, spelled as there: ``GET /analytics/v1/budgets/{id}``.
     *retry_after* is in seconds, or any text. *rate* is the share of the matching requests that is hit; the others
-    do not count.
+    do not count. *delay* is how many seconds it takes; after it a request that is only slow is answered as ever.
     """
 
     path_prefix: str
@@ -31,6 +36,14 @@ class Fault:
     times: int | None = 1
     retry_after: int | str | None = None
     rate: float = 1.0
+    delay: float = 0.0
+    operation: str = ""
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether it is about a request with this method and raw path."""
+        if not path.startswith(self.path_prefix):
+            return False
+        return not self.operation or _form(self.operation).fullmatch(f"{method} {path.partition('?')[0]}") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +73,24 @@ def call_of(request: web.Request, body: bytes, tenant: str, bearer: str) -> Call
     return Call(request.method, request.raw_path, tenant, headers, body[:BODY_KEPT], bearer)
 
 
-def take(faults: list[Fault], path: str, ids: random.Random) -> Fault | None:
-    """The first fault that hits a request with this path, used up once."""
+def take(faults: list[Fault], method: str, path: str, ids: random.Random) -> Fault | None:
+    """The first fault that hits a request with this method and path, used up once."""
     for fault in faults:
-        if path.startswith(fault.path_prefix) and ids.random() < fault.rate:
+        if fault.matches(method, path) and ids.random() < fault.rate:
             if fault.times is not None:
                 fault.times -= 1
                 if fault.times <= 0:
                     faults.remove(fault)
             return fault
     return None
+
+
+async def pause(seconds: float, closing: asyncio.Event) -> None:
+    """Wait, but not longer than the world lasts."""
+    try:
+        await asyncio.wait_for(closing.wait(), seconds)
+    except TimeoutError:
+        return
 
 
 async def suffer(
@@ -88,6 +109,11 @@ async def suffer(
         _abort(request)
         return web.Response(status=500)
     return web.Response(body=b'{"result": [1, 2, <<<', content_type="application/json")
+
+
+@lru_cache(maxsize=256)
+def _form(operation: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{[^/]*?\\}", "[^/]+", re.escape(operation)))
 
 
 def _status(status: int, retry_after: int | str | None, *, problem: bool, ids: random.Random) -> web.Response:

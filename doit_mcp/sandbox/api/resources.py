@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..people import User
 from . import seeds, seeds_analytics
-from .answers import JsonObject, bad
+from .answers import JsonObject, Refusal, bad
 from .costs.allocations import made_of
 from .costs.dimensions import Made
-from .tenants import Records, Seed, Tenant, existing
+from .tenants import Ask, Records, Seed, Tenant, existing
 
 ROOT = "root"
 # Types of objects, as label assignments name them, with the collections they are kept in.
@@ -24,6 +25,9 @@ KINDS: dict[str, tuple[str, Seed]] = {
     "label": ("labels", seeds_analytics.labels),
     "report": ("reports", seeds.reports),
 }
+
+
+ROLES = ("", "viewer", "editor", "owner")  # each may do more than the one before
 
 
 def records(tenant: Tenant, kind: str) -> Records:
@@ -84,3 +88,26 @@ def shares(record: JsonObject) -> list[JsonObject]:
 def owner_of(record: JsonObject) -> str:
     """The e-mail address of a record's owner."""
     return next((str(one["email"]) for one in shares(record) if one["role"] == "owner"), "")
+
+
+def role_of(user: User, record: JsonObject) -> str:
+    """One of ROLES: what a user may do with what is shared, as themselves or as somebody of the customer's."""
+    if user.employee:
+        return "owner"
+    everybody = "viewer" if record.get("type") in ("preset", "managed") else record.get("public") or ""
+    own = [one["role"] for one in shares(record) if one["email"].lower() == user.email]
+    role: str = max([everybody, *own], key=ROLES.index)
+    return role
+
+
+def seen(ask: Ask, kind: str) -> Records:
+    """The records of a kind that the user has access to."""
+    return {name: one for name, one in records(ask.tenant, kind).items() if role_of(ask.user, one)}
+
+
+def opened(ask: Ask, kind: str, identifier: str, role: str = "viewer") -> JsonObject:
+    """A record; 404 if it is not there, 403 if the user has less than this *role* in it."""
+    found = existing(records(ask.tenant, kind), identifier, kind)
+    if ROLES.index(role_of(ask.user, found)) < ROLES.index(role):
+        raise Refusal(403, f"{ask.user.email} is no {role} of this {kind}")
+    return found

@@ -56,6 +56,7 @@ def budgets(tenant: Tenant) -> Iterator[JsonObject]:
             "metric": "cost",
             "alerts": [{"percentage": percentage} for percentage in (50, 85, 100)],
             "collaborators": [{"email": owner, "role": "owner"}],
+            "public": "viewer",
             "recipients": [owner],
             "recipientsSlackChannels": [],
             "scope": [],
@@ -98,6 +99,7 @@ def reports(tenant: Tenant) -> Iterator[JsonObject]:
             "config": {**usual, **config},
             "folderId": "root",
             "owner": owner if type_ == "custom" else "support@doit.example",
+            "public": "viewer",
             "createTime": made,
             "updateTime": made,
         }

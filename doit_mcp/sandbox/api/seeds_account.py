@@ -40,11 +40,8 @@ def users(tenant: Tenant) -> Iterator[JsonObject]:
     """Those who can sign in, and one who is invited."""
     roles = {role["name"]: tenant.stable_id("roles", str(at)) for at, role in enumerate(roles_of(tenant))}
     usual = {"organizationId": tenant.stable_id("organizations", "0"), "language": "en"}
-    for user in USERS:
-        if user.customer == tenant.customer.id and not user.employee:
-            yield {
-                **usual, "email": user.email, "displayName": user.name, "roleId": roles[user.role], "status": "active",
-            }
+    for user in tenant.people.users_of(tenant.customer):
+        yield {**usual, "email": user.email, "displayName": user.name, "roleId": roles[user.role], "status": "active"}
     email = f"newcomer@{tenant.customer.domain}"
     yield {
         **usual, "email": email, "displayName": email, "roleId": roles["Viewer without billing"], "status": "invited",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..people import ACME
 from .answers import JsonObject
 from .costs.calendar_days import DAY_SECONDS, rfc3339
-from .costs.catalog import AWS, AZURE, ESTATES, Project
+from .costs.catalog import AWS, AZURE, ESTATES, Project, estate_of
 from .seeds_account import children
 from .tenants import Tenant
 
@@ -20,7 +20,7 @@ AZURE_FEATURES = (CORE, "rightsizing")
 
 
 def distributor(tenant: Tenant) -> bool:
-    """Whether the customer stands above resellers; the other one is a reseller itself."""
+    """Whether the customer stands above resellers; the others are resellers themselves."""
     return tenant.customer.id == ACME.id
 
 
@@ -115,10 +115,11 @@ def connected_accounts(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def _projects(tenant: Tenant, provider: str) -> list[Project]:
-    return [one for one in ESTATES[tenant.customer.id].projects if one.provider == provider]
+    return [one for one in estate_of(tenant.customer).projects if one.provider == provider]
 
 
 def owned_elsewhere(tenant: Tenant, account: str) -> bool:
     """Whether the account is one that another customer runs."""
-    others = (estate for customer, estate in ESTATES.items() if customer != tenant.customer.id)
+    own = estate_of(tenant.customer)
+    others = (estate for estate in ESTATES.values() if estate is not own)
     return any(account in (one.id, one.billing_account) for estate in others for one in estate.projects)

@@ -39,7 +39,7 @@ def alerts(tenant: Tenant) -> Iterator[JsonObject]:
     )
     for index, (name, config) in enumerate(shapes):
         yield {
-            "name": name, "owner": owner, "recipients": [owner], "config": {**usual, **config},
+            "name": name, "owner": owner, "public": "viewer", "recipients": [owner], "config": {**usual, **config},
             **_times(tenant, 70 - index),
         }
 
@@ -59,6 +59,7 @@ def allocations(tenant: Tenant) -> Iterator[JsonObject]:
         "unallocatedCosts": "No team",
         "folderId": "root",
         "owner": admin(tenant.customer),
+        "public": "viewer",
         **_times(tenant, 49),
     }
 
@@ -74,6 +75,7 @@ def _single(tenant: Tenant, name: str, key: str, value: str, days_ago: int) -> J
         "rule": {"components": [component], "formula": "A"},
         "folderId": "root",
         "owner": admin(tenant.customer),
+        "public": "viewer",
         **_times(tenant, days_ago),
     }
 

@@ -6,17 +6,15 @@ import hashlib
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, TypeVar
 
 import jsonschema_rs
 import orjson
 from aiohttp import web
 
-from ..people import Customer, User
+from ..people import NAMED, Customer, People, User
 from .answers import JsonObject, Refusal, bad
+from .books import Books, Reckoned
 from .costs.calendar_days import today_of
-from .costs.catalog import ESTATES
 from .costs.ledger import Ledger
 from .listing import Page, whole
 
@@ -25,7 +23,6 @@ ID_LENGTH = 20
 RECORDS = 2000  # of one kind; a world is not a place to fill
 PROBLEMS_TOLD = 10
 
-Reckoned = TypeVar("Reckoned")
 Records = dict[str, JsonObject]
 Seed = Callable[["Tenant"], Iterable[JsonObject]]
 
@@ -33,20 +30,28 @@ Seed = Callable[["Tenant"], Iterable[JsonObject]]
 class Tenant:
     """One customer's world: billing lines and what its users made. *born* is when it began, in epoch seconds.
 
-    *claims* are the URL slugs that are taken, with the customers' ids: the only thing that all tenants share.
+    *books* are its billing lines. *claims* are the URL slugs that are taken, with the customers' ids: with *people*
+    the only thing that all tenants share.
     """
 
     def __init__(
-        self, customer: Customer, *, clock: Callable[[], float], seed: int, claims: dict[str, str] | None = None
+        self,
+        customer: Customer,
+        books: Books,
+        *,
+        born: float,
+        seed: int,
+        claims: dict[str, str],
+        people: People = NAMED,
     ) -> None:
         self.customer = customer
-        self.claims = {} if claims is None else claims
-        self.born = clock()
-        self._clock = clock
+        self.claims = claims
+        self.people = people
+        self.born = born
+        self._books = books
         self._seed = seed
         self._ids = random.Random(f"{seed}/{customer.id}")
         self._collections: dict[str, Records] = {}
-        self._reckoned: dict[Callable[[Ledger], Any], tuple[int, Any]] = {}
 
     def collection(self, name: str, seed: Seed) -> Records:
         """The records of a kind by their id, oldest first; *seed* makes those that were always there."""
@@ -67,25 +72,11 @@ class Tenant:
     @property
     def ledger(self) -> Ledger:
         """Billing lines up to today."""
-        self._ledger.extend(today_of(self._clock()))
-        return self._ledger
+        return self._books.ledger
 
     def reckoned(self, make: Callable[[Ledger], Reckoned]) -> Reckoned:
         """What *make*, a function of a module, says of the lines; it is asked once a day."""
-        ledger = self.ledger
-        if self._reckoned.get(make, (0, None))[0] != ledger.last:
-            self._reckoned[make] = (ledger.last, make(ledger))
-        found: Reckoned = self._reckoned[make][1]
-        return found
-
-    @cached_property
-    def _ledger(self) -> Ledger:
-        return Ledger(ESTATES[self.customer.id], seed=self._seed, today=today_of(self.born))
-
-    def close(self) -> None:
-        """Give the lines' memory back."""
-        if "_ledger" in self.__dict__:
-            self._ledger.close()
+        return self._books.reckoned(make)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..people import USERS, Grant, customer_by_id, user_by_email
+from ..people import NAMED, Grant, People
 from .answers import OAuthError, required
 from .assertions import Assertions
 from .bounded import Bounded, digest
@@ -38,6 +37,7 @@ class Exchange:
         clock: Callable[[], float],
         *,
         ttl: float,
+        people: People = NAMED,
         token: Callable[[], str] = secrets.token_urlsafe,
         limit: int = 20_000,
     ) -> None:
@@ -46,6 +46,7 @@ class Exchange:
         self._assertions = assertions
         self._clock = clock
         self._ttl = ttl
+        self._people = people
         self._token = token
         self._exchanged: Bounded[Exchanged] = Bounded(limit, clock)
 
@@ -62,7 +63,7 @@ class Exchange:
         if fields.get("audience") != AUDIENCE:
             raise OAuthError("invalid_target", f"The audience has to be {AUDIENCE}.")
         claims = self._tokens.read(subject)
-        grant = _grant(claims) if claims else None
+        grant = self._grant(claims) if claims else None
         if claims is None or grant is None:
             # RFC 8693 2.2.2 names this code for a subject token that is not acceptable.
             raise OAuthError("invalid_request", "The subject_token is not a valid access token.")
@@ -90,16 +91,14 @@ class Exchange:
         found = self._exchanged.get(digest(token))
         if found is not None:
             return None if self._tokens.is_revoked(found.claims) else found.grant
-        presented = token.encode("utf-8", "surrogatepass")
-        matching = [user for user in USERS if hmac.compare_digest(user.api_token.encode(), presented)]
-        return Grant(matching[0], matching[0].customer) if matching else None
+        user = self._people.user_of_token(token)
+        return Grant(user, user.customer) if user is not None else None
 
-
-def _grant(claims: JsonObject) -> Grant | None:
-    """The user and customer of an access token; None for an unknown user, or a customer that is not the user's."""
-    user = user_by_email(str(claims.get("sub", "")))
-    customer = claims.get("customer_context")
-    if user is None or not isinstance(customer, str):
-        return None
-    allowed = customer in ("", user.customer) or (user.employee and customer_by_id(customer) is not None)
-    return Grant(user, customer) if allowed else None
+    def _grant(self, claims: JsonObject) -> Grant | None:
+        """The user and customer of an access token; None for an unknown user, or a customer that is not the user's."""
+        user = self._people.user(str(claims.get("sub", "")))
+        customer = claims.get("customer_context")
+        if user is None or not isinstance(customer, str):
+            return None
+        allowed = customer in ("", user.customer) or (user.employee and self._people.customer(customer) is not None)
+        return Grant(user, customer) if allowed else None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from ..people import User, customer_by_id, user_by_email
+from ..people import NAMED, People, User
 from . import pages
 from .answers import Handler, OAuthError, read_form
 from .authorize import AskError, Authorize
@@ -48,6 +48,7 @@ class Interaction:
         *,
         auto: Callable[[], str | None],
         secure: bool,
+        people: People = NAMED,
         token: Callable[[], str] = secrets.token_urlsafe,
     ) -> None:
         self._authorize = authorize
@@ -56,6 +57,7 @@ class Interaction:
         self._seals = Seals(clock)
         self._auto = auto
         self._secure = secure
+        self._people = people
         self._token = token
         self._sessions: Bounded[str] = Bounded(5_000, clock)
 
@@ -91,7 +93,7 @@ class Interaction:
     async def show(self, request: web.Request) -> web.StreamResponse:
         """The authorization endpoint. Asking twice changes nothing: some clients look before they send the user."""
         ask = await self._authorize.read(request.rel_url.raw_query_string)
-        if (email := self._auto()) is not None and (user := user_by_email(email)) is not None:
+        if (email := self._auto()) is not None and (user := self._people.user(email)) is not None:
             request[VISITOR] = user.email
             return _redirect(self._approve(ask, user, user.customer))
         user = self._signed_in(request)
@@ -109,7 +111,7 @@ class Interaction:
         """Credentials, or a click on a ready user; then the same request again, now with a session."""
         form = await read_form(request)
         ask = await self._opened(request, form, "sign-in")
-        user = user_by_email(form["user"]) if "user" in form else _by_password(form)
+        user = self._people.user(form["user"]) if "user" in form else self._by_password(form)
         if user is None:
             return self._sign_in_page(request, ask, email=form.get("email", ""), failed=True)
         request[VISITOR] = user.email
@@ -138,7 +140,7 @@ class Interaction:
         if form.get("decision") != "allow":
             location = self._authorize.refusal(ask.redirect_uri, ask.state, "access_denied", "The user said no.")
             return _redirect(location, 303)
-        return _redirect(self._approve(ask, user, _customer(user, form)), 303)
+        return _redirect(self._approve(ask, user, self._customer(user, form)), 303)
 
     def _approve(self, ask: Ask, user: User, customer: str) -> str:
         self._clients.used(ask.client.id)
@@ -163,7 +165,7 @@ class Interaction:
         if email is None:
             return None
         request[VISITOR] = email
-        return user_by_email(email)
+        return self._people.user(email)
 
     def _browser(self, request: web.Request) -> str:
         # A new random value where there is none: a seal is then for a cookie that only this answer sets.
@@ -177,18 +179,16 @@ class Interaction:
     def _set_cookie(self, response: web.Response, name: str, value: str) -> None:
         response.set_cookie(name, value, path="/sign-in", httponly=True, samesite="Lax", secure=self._secure)
 
+    def _by_password(self, form: dict[str, str]) -> User | None:
+        user = self._people.user(form.get("email", ""))
+        given = form.get("password", "").encode("utf-8", "surrogatepass")
+        return user if user is not None and hmac.compare_digest(user.password.encode(), given) else None
 
-def _by_password(form: dict[str, str]) -> User | None:
-    user = user_by_email(form.get("email", ""))
-    given = form.get("password", "").encode("utf-8", "surrogatepass")
-    return user if user is not None and hmac.compare_digest(user.password.encode(), given) else None
-
-
-def _customer(user: User, form: dict[str, str]) -> str:
-    """The tenant to act for: employees choose one or none, everybody else has one. Raises OAuthError."""
-    if not user.employee:
-        return user.customer
-    chosen = form.get("customer", "")
-    if chosen and customer_by_id(chosen) is None:
-        raise OAuthError("invalid_request", "This customer does not exist.")
-    return chosen
+    def _customer(self, user: User, form: dict[str, str]) -> str:
+        """The tenant to act for: employees choose one or none, everybody else has one. Raises OAuthError."""
+        if not user.employee:
+            return user.customer
+        chosen = form.get("customer", "")
+        if chosen and self._people.customer(chosen) is None:
+            raise OAuthError("invalid_request", "This customer does not exist.")
+        return chosen

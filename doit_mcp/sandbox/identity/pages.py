@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 from aiohttp import web
 
-from ..people import CUSTOMERS, USERS, User, customer_by_id, may
+from ..people import CUSTOMERS, MOST_FURTHER, USERS, People, User, may
 from . import redirects
 from .known_clients import KNOWN_HOSTS
 from .records import Ask
@@ -125,7 +125,8 @@ def consent(ask: Ask, user: User, transaction: str) -> web.Response:
 
 
 def _customer_name(identifier: str) -> str:
-    customer = customer_by_id(identifier)
+    # Whether there is such a customer was asked when the user signed in.
+    customer = People(MOST_FURTHER).customer(identifier)
     return customer.name if customer is not None else identifier
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from ..people import Grant, User, user_by_email
+from ..people import NAMED, Grant, People, User
 from . import metadata
 from .answers import Handler, for_programs, preflight
 from .assertions import Assertions
@@ -32,8 +32,9 @@ class Identity:
 
     *secret* is the one of the token exchange. *auto_approve* is the e-mail address of a user who allows everything
     without a page, for clients that run without a person; *resolver* fetches client metadata documents that are not
-    recorded. `auto_approve` and `down` may be changed at any time; while *down*, the key set, the token and the
-    revocation endpoint answer 503. `served` counts requests: "jwks", and token requests by grant type.
+    recorded; *people* are those who can sign in. `auto_approve` and `down` may be changed at any time; while *down*,
+    the key set, the token and the revocation endpoint answer 503. `served` counts requests: "jwks", and token requests
+    by grant type.
     """
 
     def __init__(
@@ -47,10 +48,12 @@ class Identity:
         exchanged_ttl: float = 3600,
         auto_approve: str | None = None,
         resolver: Resolver | None = None,
+        people: People = NAMED,
     ) -> None:
-        if auto_approve is not None and user_by_email(auto_approve) is None:
+        if auto_approve is not None and people.user(auto_approve) is None:
             raise ValueError(f"auto_approve names nobody who lives in the sandbox: {auto_approve}")
         self.issuer = issuer.rstrip("/")
+        self.people = people
         self.down = False
         self.auto_approve = auto_approve
         self.served: Counter[str] = Counter()
@@ -59,10 +62,10 @@ class Identity:
         self._ttl = access_ttl
         self._resources = Resources(resource_url)
         assertions = Assertions({self.token_endpoint, self.issuer}, clock)
-        self._tokens = Tokens(self.issuer, self.signing, self._resources, clock, ttl=access_ttl)
+        self._tokens = Tokens(self.issuer, self.signing, self._resources, clock, ttl=access_ttl, people=people)
         # The exchange wants the endpoint itself for an audience, and nothing else.
         exchange_assertions = Assertions({self.token_endpoint}, clock, dated=True)
-        self._exchange = Exchange(secret, self._tokens, exchange_assertions, clock, ttl=exchanged_ttl)
+        self._exchange = Exchange(secret, self._tokens, exchange_assertions, clock, ttl=exchanged_ttl, people=people)
         self._codes = Codes(clock, self._tokens.revoke_flow)
         self._clients = Clients(Documents(resolver or Fetcher(clock=clock)), assertions)
 
@@ -93,6 +96,7 @@ class Identity:
             self._clock,
             auto=lambda: self.auto_approve,
             secure=self.issuer.startswith("https:"),
+            people=self.people,
         ).register(app)
 
     def _up(self) -> None:

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ..people import user_by_email
+from ..people import NAMED, People
 from .answers import OAuthError
 from .bounded import Bounded, digest
 from .records import SCOPES, Approval, Client, JsonObject
@@ -57,9 +57,11 @@ class Tokens:
         clock: Callable[[], float],
         *,
         ttl: float,
+        people: People = NAMED,
         token: Callable[[], str] = secrets.token_urlsafe,
         limit: int = 20_000,
     ) -> None:
+        self._people = people
         self._issuer = issuer
         self._signing = signing
         self._resources = resources
@@ -75,7 +77,7 @@ class Tokens:
     ) -> JsonObject:
         """The claims of an access token, in the shape that the MCP server expects of DoiT's provider."""
         now = self._clock()
-        user = user_by_email(approval.email)
+        user = self._people.user(approval.email)
         return {
             "iss": self._issuer,
             "aud": audience,

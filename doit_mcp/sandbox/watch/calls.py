@@ -32,6 +32,7 @@ _SECRET = re.compile(
             r"[\w-]{40,}",
             r"eyJ[\w.-]+",
             r"sandbox-(?:api-token|exchanged)-[\w-]*",
+            r"load-\d{6}-admin",
             *(re.escape(user.password) for user in USERS),
         )
     )

@@ -15,7 +15,7 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from ..identity import VISITOR, Identity
 from ..identity.metadata import REGISTER, REVOKE, TOKEN
-from ..people import CUSTOMERS, USERS, Grant, may, user_by_email
+from ..people import CUSTOMERS, USERS, Grant, People, may
 from .calls import LOST, Call, clean, side_of, target
 from .page import PRIVATE, page
 from .stream import HISTORY, QUEUE, WATCHERS, Event, Stream, Watcher
@@ -92,7 +92,7 @@ class Watch:
         self, request: web.Request, response: web.StreamResponse, at: float, began: float, grant: Grant | None
     ) -> None:
         given, note = self._learnt(request, response)
-        user, customer = _known(request, given, grant)
+        user, customer = _known(request, given, grant, self._identity.people)
         call = Call(
             at=at,
             side=side_of(request.path),
@@ -221,14 +221,14 @@ def _bearer(request: web.Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _known(request: web.Request, given: Token | None, grant: Grant | None) -> _Who:
+def _known(request: web.Request, given: Token | None, grant: Grant | None, people: People) -> _Who:
     """Who calls, for which customer: by the token it has or gets, or by the session of a browser."""
     if given is not None:
         return given.user, given.customer
     if grant is not None:
         asked = request.headers.get("X-Tenant-Id") or request.query.get("customerContext")
         return grant.user.email, asked or grant.customer
-    visitor = user_by_email(request.get(VISITOR, ""))
+    visitor = people.user(request.get(VISITOR, ""))
     if visitor is None:
         return "", ""
     # An employee chooses the customer on the page, and only the token says which.

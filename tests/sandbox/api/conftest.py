@@ -70,11 +70,12 @@ class Party:
         declared: bool = True,
         **query: object,
     ) -> Answer:
-        """The answer to one request; *declared* says that the document knows of it."""
+        """The answer to one request; *declared* says that the document knows of it, and bytes are sent as they are."""
         sent = {"Authorization": f"Bearer {who.api_token}"} if who else {}
         parameters = {name: str(value) for name, value in query.items()}
+        sending: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
         async with self.http.request(
-            method, self.url + path, json=body, params=parameters, headers={**sent, **(headers or {})}
+            method, self.url + path, **sending, params=parameters, headers={**sent, **(headers or {})}
         ) as response:
             answer = Answer(response.status, response.headers, await response.read())
         if declared and doit_document.present():

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from doit_mcp.sandbox.api import Fault
+from doit_mcp.sandbox.api.fault_words import spoken
 from doit_mcp.sandbox.people import ACME
 
 from .conftest import ADMIN, GLOBEX, Party
@@ -103,7 +104,8 @@ async def put(party: Party, body: Any) -> Any:
 async def test_faults_can_be_set_from_outside(party: Party) -> None:
     fault = {"kind": 429, "path_prefix": BUDGETS, "times": None, "retry_after": 3}
     status, said = await put(party, {"latency": 0.001, "faults": [fault]})
-    assert (status, said) == (200, {"latency": 0.001, "faults": [{**fault, "rate": 1.0}]})
+    usual = {"path_prefix": "/", "times": 1, "retry_after": None, "rate": 1.0, "delay": 0.0, "operation": ""}
+    assert (status, said) == (200, {"latency": 0.001, "faults": [{**usual, **fault}]})
     assert await statuses(party, BUDGETS, 3) == [429] * 3
     assert party.api.latency == 0.001
     async with party.http.get(party.url + FAULTS) as answer:
@@ -111,7 +113,6 @@ async def test_faults_can_be_set_from_outside(party: Party) -> None:
     async with party.http.delete(party.url + FAULTS) as answer:
         assert await answer.json() == {"latency": 0.0, "faults": []}
     assert await statuses(party, BUDGETS, 1) == [200]
-    usual = {"path_prefix": "/", "times": 1, "retry_after": None, "rate": 1.0}
     assert await put(party, {"faults": [{"kind": "reset"}]}) == (
         200,
         {"latency": 0.0, "faults": [{**usual, "kind": "reset"}]},
@@ -121,12 +122,56 @@ async def test_faults_can_be_set_from_outside(party: Party) -> None:
 @pytest.mark.parametrize("body", [
     [], {"latency": -1}, {"latency": 10**6}, {"faults": [{}]}, {"faults": [{"kind": 200}]}, {"faults": [{"kind": "x"}]},
     {"faults": [{"kind": 500, "rate": 2}]}, {"faults": [{"kind": 500, "times": 0}]}, {"faults": [{"kind": 500}] * 101},
-    {"misspelt": 1},
+    {"misspelt": 1}, {"faults": [{"kind": 500, "operation": "GET /analytics/v1/budget"}]},
+    {"faults": [{"kind": "slow", "delay": -1}]}, {"faults": [{"kind": "slow", "delay": 301}]},
 ])
 async def test_wrong_faults_are_refused(party: Party, body: Any) -> None:
     status, said = await put(party, body)
     assert status == 400 and said["error"]
     assert party.api.faults == []
+
+
+async def test_a_fault_can_be_of_one_operation(party: Party) -> None:
+    budget = (await party.get(BUDGETS))["budgets"][0]["id"]
+    fault = {"kind": 429, "operation": f"GET {BUDGETS}/{{id}}", "times": None}
+    assert (await put(party, {"faults": [fault]}))[0] == 200
+    assert await statuses(party, f"{BUDGETS}/{budget}", 1) == [429]
+    assert await statuses(party, f"{BUDGETS}/{budget}?x=/y", 1) == [429]
+    assert await statuses(party, BUDGETS, 1) == await statuses(party, f"{BUDGETS}?a=b", 1) == [200]
+    changed = await party.send("PATCH", f"{BUDGETS}/{budget}", {"amount": 5}, declared=False)
+    assert changed.status == 200
+    assert await statuses(party, f"/sharing/v1/budgets/{budget}", 1) == [200]
+
+
+async def test_what_is_only_slow_is_answered_in_the_end(party: Party) -> None:
+    party.api.faults += [Fault(BUDGETS, "slow", delay=300.0), Fault(BUDGETS, "slow", delay=0.001)]
+    waiting = asyncio.create_task(party.send("GET", BUDGETS, declared=False))
+    while not party.api.calls:
+        await asyncio.sleep(0)
+    assert await statuses(party, BUDGETS, 2) == [200, 200] and not waiting.done()
+    party.api.faults.append(Fault(BUDGETS, 503, delay=0.001))
+    assert await statuses(party, BUDGETS, 2) == [503, 200]
+    # The world can be left all the same.
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("words", "fault"), [
+    ("reset", {"kind": "reset"}), ("503,times=2", {"kind": 503, "times": 2}),
+    ("429, on=GET /a/{id}, rate=0.5, retry-after=2", {
+        "kind": 429, "operation": "GET /a/{id}", "rate": 0.5, "retry_after": 2,
+    }),
+    ("slow,delay=1.5,on=/analytics", {"kind": "slow", "delay": 1.5, "path_prefix": "/analytics"}),
+    ("429,retry-after=soon", {"kind": 429, "retry_after": "soon"}),
+])
+def test_faults_in_words(words: str, fault: Any) -> None:
+    assert spoken(words) == {"times": None, **fault}
+
+
+@pytest.mark.parametrize("words", ["503,rate", "503,colour=red", "503,rate=much", "503,times=often", "503,,"])
+def test_words_that_are_no_fault(words: str) -> None:
+    with pytest.raises(ValueError):
+        spoken(words)
 
 
 async def test_faults_that_are_no_json_are_refused(party: Party) -> None:

@@ -105,7 +105,7 @@ async def test_sharing(party: Party, kind: str) -> None:
     resource = found[kind][0]["id"]
     path = f"/sharing/v1/{kind}/{resource}"
     before = await party.get(path)
-    assert before["permissions"] == [{"user": ADMIN.email, "role": "owner"}] and before["public"] is None
+    assert before["permissions"] == [{"user": ADMIN.email, "role": "owner"}] and before["public"] == "viewer"
     shared = [{"user": VIEWER.email, "role": "owner"}, {"user": ADMIN.email, "role": "editor"}]
     after = (await party.send("PUT", path, {"permissions": shared, "public": "viewer"})).json
     assert (after["permissions"], after["public"], after["name"]) == (shared, "viewer", before["name"])

@@ -11,10 +11,10 @@ from ..answers import JsonObject, answer
 from ..costs.alerts import check, last_fired
 from ..costs.calendar_days import day_of_millis, millis_of
 from ..costs.dimensions import Made, answered
-from ..resources import made, owner_of, records, removed
+from ..resources import made, opened, owner_of, records, removed, seen
 from ..routes import Route
 from ..schemas import CURRENCIES, FILTER, INTERVALS, METRIC, NUMBER, TEXT, compiled, items, one_of, record, text
-from ..tenants import Ask, added, existing, newest_first
+from ..tenants import Ask, added, newest_first
 
 SORTS = ("name", "createTime", "updateTime", "lastAlerted")
 CONFIG = record(
@@ -35,7 +35,7 @@ DEFAULTS: JsonObject = {
 async def list_alerts(ask: Ask) -> web.Response:
     """GET /analytics/v1/alerts, latest first."""
     criteria = listing.filters(ask.query.get("filter", ""), ("owner", "name"))
-    found = listing.named_like(ask.query, newest_first(records(ask.tenant, "alert")), "name")
+    found = listing.named_like(ask.query, newest_first(seen(ask, "alert")), "name")
     found = listing.matching(found, criteria, lambda alert, key: owner_of(alert) if key == "owner" else alert[key])
     allocations = made(ask.tenant)
     found = listing.ordered(
@@ -70,7 +70,7 @@ async def create_alert(ask: Ask) -> web.Response:
 
 async def update_alert(ask: Ask) -> web.Response:
     """PATCH /analytics/v1/alerts/{id}: what is left out stays, in the configuration too."""
-    alert = _alert(ask)
+    alert = _alert(ask, "editor")
     body = await ask.body(CHANGES)
     changed = {**alert, **body, "config": _settled(ask, alert["config"], body["config"]), "updateTime": ask.millis}
     changed["recipients"] = changed["recipients"] or alert["recipients"]
@@ -80,12 +80,12 @@ async def update_alert(ask: Ask) -> web.Response:
 
 async def delete_alert(ask: Ask) -> web.Response:
     """DELETE /analytics/v1/alerts/{id}: the answer has no body."""
-    removed(ask.tenant, "alert", ask.part("id"))
+    removed(ask.tenant, "alert", _alert(ask, "editor")["id"])
     return web.Response()
 
 
-def _alert(ask: Ask) -> JsonObject:
-    return existing(records(ask.tenant, "alert"), ask.part("id"), "alert")
+def _alert(ask: Ask, role: str = "viewer") -> JsonObject:
+    return opened(ask, "alert", ask.part("id"), role)
 
 
 def _settled(ask: Ask, before: JsonObject, changes: JsonObject) -> JsonObject:

@@ -8,10 +8,10 @@ from .. import listing, seeds
 from ..allocation_rules import BLOCKERS, RULES, SINGLE, grouped, rule_of, shown_rules
 from ..answers import JsonObject, Refusal, answer, bad
 from ..costs.allocations import check
-from ..resources import check_folder, owner_of, records, removed
+from ..resources import check_folder, opened, owner_of, records, removed, seen
 from ..routes import Route
 from ..schemas import FLAG, TEXT, compiled, or_null, text
-from ..tenants import Ask, Records, existing, make_room, newest_first
+from ..tenants import Ask, Records, make_room, newest_first
 
 SORTS = ("id", "name", "owner", "description", "type", "createTime", "updateTime")
 LISTED = ("id", "name", "description", "type", "allocationType", "createTime", "updateTime")
@@ -27,7 +27,7 @@ CHANGES = compiled("", name=or_null(NAME), description=or_null(DESCRIPTION), **M
 async def list_allocations(ask: Ask) -> web.Response:
     """GET /analytics/v1/allocations, latest first."""
     criteria = listing.filters(ask.query.get("filter", ""), ("type", "owner", "name", "folderId"))
-    found = listing.named_like(ask.query, newest_first(_records(ask)), "name")
+    found = listing.named_like(ask.query, newest_first(seen(ask, "allocation")), "name")
     found = listing.matching(found, criteria, _read)
     found = listing.ordered(ask.query, found, SORTS, _read_any)
     page = listing.page([_item(ask, one) for one in found], ask.query.get("pageToken", ""), ask.page_size(),
@@ -62,7 +62,7 @@ async def create_allocation(ask: Ask) -> web.Response:
 
 async def update_allocation(ask: Ask) -> web.Response:
     """PATCH /analytics/v1/allocations/{id}: what is left out or null stays; a group stays a group."""
-    allocation = _own(_allocation(ask))
+    allocation = _own(_allocation(ask, "editor"))
     body = {name: value for name, value in (await ask.body(CHANGES)).items() if value is not None}
     other = "rules" if allocation["allocationType"] == "single" else "rule"
     if other in body:
@@ -74,8 +74,8 @@ async def update_allocation(ask: Ask) -> web.Response:
 
 async def delete_allocation(ask: Ask) -> web.Response:
     """DELETE /analytics/v1/allocations/{id}; 409 with what uses it (AllocationDeleteValidation)."""
-    allocation = _own(_allocation(ask))
-    used = {name: found for name, find in BLOCKERS.items() if (found := find(ask.tenant, allocation))}
+    allocation = _own(_allocation(ask, "editor"))
+    used = {name: found for name, find in BLOCKERS.items() if (found := find(ask, allocation))}
     if used:
         blocker = {
             "id": allocation["id"],
@@ -92,8 +92,8 @@ def _records(ask: Ask) -> Records:
     return records(ask.tenant, "allocation")
 
 
-def _allocation(ask: Ask) -> JsonObject:
-    return existing(_records(ask), ask.part("id"), "allocation")
+def _allocation(ask: Ask, role: str = "viewer") -> JsonObject:
+    return opened(ask, "allocation", ask.part("id"), role)
 
 
 def _store(ask: Ask, allocations: list[JsonObject]) -> None:

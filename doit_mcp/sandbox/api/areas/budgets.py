@@ -11,12 +11,12 @@ from ..answers import JsonObject, answer, bad
 from ..costs.budgets import Standing, scope_of, standing
 from ..costs.calendar_days import day_of_millis, millis_of, start_of
 from ..costs.dimensions import answered
-from ..resources import made, owner_of
+from ..resources import made, opened, owner_of
 from ..resources import records as kept
-from ..resources import removed
+from ..resources import removed, seen
 from ..routes import Route
 from ..schemas import BUDGET_BODY
-from ..tenants import Ask, Records, added, existing, newest_first
+from ..tenants import Ask, Records, added, newest_first
 
 DEFAULT_ALERTS = [{"percentage": percentage} for percentage in (50, 85, 100)]
 LISTS = ("alerts", "seasonalAmounts", "collaborators", "recipients", "recipientsSlackChannels", "scope", "scopes")
@@ -34,7 +34,7 @@ async def list_budgets(ask: Ask) -> web.Response:
     risks = criteria.pop("riskStatus", [])[:1]
     if risks and risks[0] not in RISKS:
         raise bad(f"filter: riskStatus must be one of {', '.join(RISKS)}", field="filter")
-    found = listing.named_like(ask.query, newest_first(records(ask)), "name")
+    found = listing.named_like(ask.query, newest_first(seen(ask, "budget")), "name")
     found = _changed_since(found, criteria.pop("lastModified", []))
     found = listing.matching(listing.created_between(ask.query, found), criteria, _read)
     allocations = made(ask.tenant)
@@ -50,7 +50,7 @@ async def list_budgets(ask: Ask) -> web.Response:
 
 async def get_budget(ask: Ask) -> web.Response:
     """GET /analytics/v1/budgets/{id}."""
-    return answer(_detail(ask, existing(records(ask), ask.part("id"), "budget")))
+    return answer(_detail(ask, opened(ask, "budget", ask.part("id"))))
 
 
 async def create_budget(ask: Ask) -> web.Response:
@@ -81,7 +81,7 @@ async def create_budget(ask: Ask) -> web.Response:
 
 async def update_budget(ask: Ask) -> web.Response:
     """PATCH /analytics/v1/budgets/{id}: what is left out stays."""
-    budget = existing(records(ask), ask.part("id"), "budget")
+    budget = opened(ask, "budget", ask.part("id"), "editor")
     body = _listed(await ask.body(BUDGET_BODY))
     changed = _completed(ask, {**budget, **body, "updateTime": ask.millis})
     records(ask)[budget["id"]] = changed
@@ -90,7 +90,7 @@ async def update_budget(ask: Ask) -> web.Response:
 
 async def delete_budget(ask: Ask) -> web.Response:
     """DELETE /analytics/v1/budgets/{id}."""
-    removed(ask.tenant, "budget", ask.part("id"))
+    removed(ask.tenant, "budget", opened(ask, "budget", ask.part("id"), "editor")["id"])
     return answer({})
 
 

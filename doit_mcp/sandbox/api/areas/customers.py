@@ -66,10 +66,13 @@ def _rename(ask: Ask, customer: JsonObject, slug: str) -> None:
     own, before = ask.tenant.customer.id, customer.get("urlSlug", "")
     if slug == before:
         return
+    people = ask.tenant.people
     others = {seeds_account.slug(one): one.id for one in CUSTOMERS}
+    if (numbered := people.customer_of(f"{slug}.example")) is not None:
+        others[slug] = numbered.id
     if slug and {**others, **ask.tenant.claims}.get(slug, own) != own:
         raise Refusal(409, f"urlSlug: {slug} belongs to another customer")
-    if any(slug == one.id.lower() for one in CUSTOMERS):
+    if people.customer(slug) is not None or any(slug == one.id.lower() for one in CUSTOMERS):
         raise Refusal(409, f"urlSlug: {slug} is the id of a customer")
     old = [one for one in customer["oldSlugs"] if one != slug] + ([before] if before else [])
     if len(old) > OLD_SLUGS:

@@ -12,12 +12,12 @@ from ..costs.dimensions import answered
 from ..costs.engine import run
 from ..costs.plan import plan_of
 from ..costs.ranges import overriding
-from ..resources import ROOT, check_folder, check_labels, labels_of, made, owner_of
+from ..resources import ROOT, check_folder, check_labels, labels_of, made, opened, owner_of
 from ..resources import records as kept
-from ..resources import removed, set_labels
+from ..resources import removed, seen, set_labels
 from ..routes import Route
 from ..schemas import NEW_REPORT, QUERY_BODY, REPORT_CHANGES
-from ..tenants import Ask, Records, added, existing, newest_first
+from ..tenants import Ask, Records, added, newest_first
 
 FILTERS = ("reportName", "owner", "type", "updateTime", "folderId")
 PLAIN = ("id", "name", "description", "type", "config", "folderId")  # of ExternalReport
@@ -39,7 +39,7 @@ async def query(ask: Ask) -> web.Response:
 async def list_reports(ask: Ask) -> web.Response:
     """GET /analytics/v1/reports, latest first."""
     criteria = listing.filters(ask.query.get("filter", ""), FILTERS)
-    found = listing.named_like(ask.query, newest_first(records(ask)), "name")
+    found = listing.named_like(ask.query, newest_first(seen(ask, "report")), "name")
     found = listing.matching(listing.created_between(ask.query, found), criteria, _read)
     rows = [_summary(ask, report) for report in found]
     page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
@@ -48,7 +48,7 @@ async def list_reports(ask: Ask) -> web.Response:
 
 async def get_report(ask: Ask) -> web.Response:
     """GET /analytics/v1/reports/{id}: run it, for another range of time if the query names one."""
-    report = existing(records(ask), ask.part("id"), "report")
+    report = opened(ask, "report", ask.part("id"))
     plan = plan_of(report["config"], ask.today, made(ask.tenant))
     range_ = overriding(ask.query, ask.today)
     if range_ is not None:
@@ -58,7 +58,7 @@ async def get_report(ask: Ask) -> web.Response:
 
 async def get_config(ask: Ask) -> web.Response:
     """GET /analytics/v1/reports/{id}/config."""
-    return answer(_plain(ask, existing(records(ask), ask.part("id"), "report")))
+    return answer(_plain(ask, opened(ask, "report", ask.part("id"))))
 
 
 async def create_report(ask: Ask) -> web.Response:
@@ -83,7 +83,7 @@ async def create_report(ask: Ask) -> web.Response:
 
 async def update_report(ask: Ask) -> web.Response:
     """PATCH /analytics/v1/reports/{id}: what is left out stays, in the configuration too."""
-    report = _own(existing(records(ask), ask.part("id"), "report"))
+    report = _own(ask)
     body = await ask.body(REPORT_CHANGES)
     labels = body.pop("labels", None)
     changed = {**report, **body, "updateTime": ask.millis}
@@ -97,16 +97,17 @@ async def update_report(ask: Ask) -> web.Response:
 
 async def delete_report(ask: Ask) -> web.Response:
     """DELETE /analytics/v1/reports/{id}."""
-    report = _own(existing(records(ask), ask.part("id"), "report"))
+    report = _own(ask)
     removed(ask.tenant, "report", report["id"])
     return answer({})
 
 
-def _own(report: JsonObject) -> JsonObject:
-    """The report, if it may be changed: presets are the same for everybody."""
+def _own(ask: Ask) -> JsonObject:
+    """The report, if the user may change it: presets are the same for everybody."""
+    report = opened(ask, "report", ask.part("id"))
     if report["type"] != "custom":
         raise Refusal(403, f"a {report['type']} report cannot be changed or deleted")
-    return report
+    return opened(ask, "report", report["id"], "editor")
 
 
 def _settled(before: JsonObject, changes: JsonObject) -> JsonObject:

@@ -1,14 +1,17 @@
-"""Sharing: /sharing/v1/{resourceType}/{resourceId}, who may do what with an object of Cloud Analytics."""
+"""Sharing: /sharing/v1/{resourceType}/{resourceId}, who may do what with an object of Cloud Analytics.
+
+Whoever has no part in one does not find it in lists and gets 403 for it; editors and owners change it and share it.
+"""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from ..answers import JsonObject, Refusal, answer, bad
-from ..resources import records, shares
+from ..resources import opened, shares
 from ..routes import Route
 from ..schemas import compiled, one_of, or_null, record, text
-from ..tenants import Ask, existing
+from ..tenants import Ask
 
 TYPES = {"alerts": "alert", "allocations": "allocation", "budgets": "budget", "reports": "report"}
 PERMISSION = record("user role", user=text(320, minLength=3), role=one_of("owner", "editor", "viewer"))
@@ -26,7 +29,7 @@ async def get_permissions(ask: Ask) -> web.Response:
 
 async def set_permissions(ask: Ask) -> web.Response:
     """PUT /sharing/v1/{resourceType}/{resourceId}: replaces the whole list, which has exactly one owner."""
-    resource = _resource(ask)
+    resource = _resource(ask, "editor")
     body = await ask.body(BODY)
     found = body["permissions"]
     if sum(one["role"] == "owner" for one in found) != 1:
@@ -44,11 +47,11 @@ async def set_permissions(ask: Ask) -> web.Response:
     return answer(_shown(resource))
 
 
-def _resource(ask: Ask) -> JsonObject:
+def _resource(ask: Ask, role: str = "viewer") -> JsonObject:
     kind = ask.part("resourceType")
     if kind not in TYPES:
         raise bad(f"resourceType must be one of {', '.join(TYPES)}", field="resourceType")
-    return existing(records(ask.tenant, TYPES[kind]), ask.part("resourceId"), TYPES[kind])
+    return opened(ask, TYPES[kind], ask.part("resourceId"), role)
 
 
 def _shown(resource: JsonObject) -> JsonObject:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...people import ACME, GLOBEX
+from ...people import ACME, GLOBEX, Customer
 
 AWS, GOOGLE, AZURE = "amazon-web-services", "google-cloud", "microsoft-azure"
 
@@ -152,3 +152,8 @@ GLOBEX_ESTATE = Estate(
 )
 
 ESTATES = {ACME.id: ACME_ESTATE, GLOBEX.id: GLOBEX_ESTATE}
+
+
+def estate_of(customer: Customer) -> Estate:
+    """What a customer runs; those without a name run what one of the others does."""
+    return ESTATES[customer.id] if not customer.number else tuple(ESTATES.values())[customer.number % len(ESTATES)]

@@ -1,0 +1,134 @@
+"""What a model does when somebody asks "why did our costs go up?", with an SDK's client: figures agree to the cent.
+
+Globex's admin asks: what the other tests count is Acme's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+
+from tests.e2e.launch import Sandbox
+
+GLOBEX = "admin@globex.example"
+WEEK = timedelta(days=7)
+Say = Callable[..., Awaitable[Any]]
+
+
+@asynccontextmanager
+async def talking(sandbox: Sandbox) -> AsyncIterator[Say]:
+    """Calls a tool, and gives what it answers."""
+    bearer = {"Authorization": f"Bearer {sandbox.api_tokens[GLOBEX]}"}
+    url = f"{sandbox.base}/mcp/x/all"
+    async with create_mcp_http_client(headers=bearer) as http:
+        async with Client(streamable_http_client(url, http_client=http), mode="auto") as client:
+
+            async def call(tool: str, /, **arguments: Any) -> Any:
+                result = await client.call_tool(tool, arguments)
+                assert not result.is_error, (tool, result.content)
+                return result.structured_content
+
+            yield call
+
+
+def cents(*amounts: float) -> Decimal:
+    """The exact sum of amounts that are whole cents."""
+    return sum((Decimal(str(one)).quantize(Decimal("0.01")) for one in amounts), Decimal(0))
+
+
+def column(table: Any, name: str = "cost") -> Iterable[float]:
+    """The values of a column."""
+    at = [one["name"] for one in table["columns"]].index(name)
+    return (row[at] for row in table["rows"])
+
+
+def span(first: date, last: date) -> str:
+    """A stretch of days as the tools write it."""
+    return f"{first:%Y-%m-%d}/{last:%Y-%m-%d}"
+
+
+async def test_why_did_our_costs_go_up(sandbox: Sandbox) -> None:
+    async with talking(sandbox) as say:
+        service = await why_costs_went_up(say)
+        await budget_and_alert(say, service)
+
+
+async def why_costs_went_up(say: Say) -> str:
+    """The overview, the trend, the jump, a ticket about it; the service that jumped."""
+    overview = await say("get_cloud_overview")
+    assert cents(*column(overview["costByCloud"])) == cents(overview["totalCost"])
+
+    trend = await say("cost_trend", months=3, groupBy="cloud")
+    months = [month["cost"] for month in trend["months"]]
+    assert cents(*months) == cents(*column(trend)) == cents(trend["total"]["all"])
+    assert cents(*(one["cost"] for one in trend["groups"])) + cents(trend["total"]["other"]) == cents(*months)
+
+    anomaly = (await say("get_anomalies", sortBy="startTime", sortOrder="desc"))["anomalies"][0]
+    assert anomaly["status"] == "active" and anomaly["id"] in {one["id"] for one in overview["anomalies"]}
+    assert (await say("get_anomaly", id=anomaly["id"]))["actualCost"] == anomaly["actualCost"]
+
+    start, today = date.fromisoformat(anomaly["startTime"][:10]), datetime.now(timezone.utc).date()
+    spans = {"after": span(start, today), "before": span(start - WEEK, today - WEEK)}
+    explained = await say("explain_cost_change", **spans)
+    total = explained["total"]
+    assert cents(total["before"], total["change"]) == cents(total["after"])
+    drivers = {one["dimension"]: one["drivers"][0]["name"] for one in explained["by"]}
+    for one in explained["by"]:
+        for name in ("before", "after", "change"):
+            assert cents(*(part[name] for part in (*one["drivers"], one["other"]))) == cents(total[name])
+
+    scope = [
+        {"id": "service_description", "type": "fixed", "values": [drivers["service"]]},
+        {"id": "project_name", "type": "fixed", "values": [anomaly["scope"]]},
+    ]
+    narrow = await say("explain_cost_change", **spans, filters=scope)
+    assert cents(narrow["total"]["after"]) == cents(anomaly["actualCost"]), "the anomaly is where the lines jump"
+
+    subject = f"{drivers['service']} costs {total['change']} more than a week ago"
+    ticket = await say("create_ticket", ticket={
+        "subject": subject, "body": f"See anomaly {anomaly['id']}.", "severity": "high", "platform": "microsoft_azure",
+        "product": "Virtual Machines",
+    })
+    comment = await say("create_ticket_comment", ticketId=ticket["id"], body="Who can look into it?")
+    listed = await say("list_tickets", subject=subject)
+    assert [one["id"] for one in listed["tickets"]] == [ticket["id"]]
+    assert [one["id"] for one in (await say("list_ticket_comments", ticketId=ticket["id"]))["comments"]] == [
+        comment["id"]
+    ]
+    return str(drivers["service"])
+
+
+async def budget_and_alert(say: Say, service: str) -> None:
+    """A budget for a service and an alert for it: they are seen, know what was spent, and are gone in the end."""
+    before = {kind: await say(f"list_{kind}") for kind in ("budgets", "alerts")}
+    breakdown = await say("cost_breakdown", groupBy="service", months=1, topN=25)
+    spent = next(one["cost"] for one in breakdown["groups"] if one["name"] == service)
+    assert cents(*(one["cost"] for one in breakdown["groups"])) == cents(breakdown["total"]["shown"])
+    scopes = [{"type": "fixed", "id": "service_description", "values": [service]}]
+    first = datetime.now(timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    budget = await say(
+        "create_budget", name=f"{service} from now on", amount=round(spent * 1.5, 2), currency="USD", type="recurring",
+        timeInterval="month", startPeriod=int(first.timestamp() * 1000), scopes=scopes,
+    )
+    assert cents(budget["currentUtilization"]) == cents(spent)
+    assert [one.get("triggered", False) for one in budget["alerts"]] == [True, False, False], "half of it is spent"
+    # Today's lines passed it.
+    config = {
+        "metric": {"type": "basic", "value": "cost"}, "timeInterval": "month", "condition": "value", "operator": "gt",
+        "value": round(spent - 0.01, 2), "scopes": scopes,
+    }
+    alert = await say("create_alert", name=f"{service} has passed", config=config)
+    assert alert["lastAlerted"] == alert["createTime"]
+    seen = (await say("list_budgets", nameContains=budget["name"]))["budgets"]
+    assert [(one["id"], cents(one["currentUtilization"])) for one in seen] == [(budget["id"], cents(spent))]
+    assert alert["id"] in {one["id"] for one in (await say("list_alerts"))["alerts"]}
+    assert (await say("delete_alert", id=alert["id"]))["deleted"]
+    assert (await say("delete_budget", id=budget["id"]))["deleted"]
+    assert {kind: await say(f"list_{kind}") for kind in before} == before

@@ -1,0 +1,122 @@
+"""Customers without a name: made when they are asked for, apart from each other, and forgotten in time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from doit_mcp.sandbox.api import Api, api
+from doit_mcp.sandbox.api.books import VARIANTS
+from doit_mcp.sandbox.people import ACME, People, User
+from doit_mcp.sandbox.world import world
+
+from ..conftest import BASE, SECRET, Clock
+from .conftest import ADMIN, EMPLOYEE, Party
+
+COUNT = 50
+PEOPLE = People(COUNT)
+LABELS, BUDGETS = "/analytics/v1/labels", "/analytics/v1/budgets"
+
+
+def user(number: int) -> User:
+    """The user of a customer."""
+    (found,) = PEOPLE.users_of(PEOPLE.customers(1 + number, 2 + number)[0])
+    return found
+
+
+@pytest.fixture
+async def party(clock: Clock) -> AsyncIterator[Party]:
+    """A client in a world with more customers."""
+    made = Api(clock=clock, people=PEOPLE)
+    async with world(resource_url=BASE, secret=SECRET, clock=clock, api=made, people=PEOPLE) as there:
+        async with aiohttp.ClientSession() as http:
+            yield Party(there.url, made, http)
+
+
+async def ids(party: Party, path: str, items: str, who: User) -> set[str]:
+    """The ids of what is listed."""
+    return {one["id"] for one in (await party.get(path, who))[items]}
+
+
+async def test_each_has_a_world_of_its_own(party: Party) -> None:
+    # They share their lines.
+    first, other = user(1), user(1 + VARIANTS)
+    assert not await ids(party, BUDGETS, "budgets", first) & await ids(party, BUDGETS, "budgets", other)
+    made = (await party.send("POST", LABELS, {"name": "Mine", "color": "teal"}, who=first)).json["id"]
+    assert made in await ids(party, LABELS, "labels", first) and made not in await ids(party, LABELS, "labels", other)
+    assert "not found" in await party.refused(404, "GET", f"{LABELS}/{made}", who=other)
+    assert (await party.get("/auth/v1/validate", first)) == {"domain": "load-000001.example", "email": first.email}
+    users = (await party.get("/iam/v1/users", first))["users"]
+    assert [one["email"] for one in users] == [first.email, "newcomer@load-000001.example"]
+
+
+async def test_figures_are_plausible_and_not_all_the_same(party: Party) -> None:
+    month: dict[str, Any] = {"timeInterval": "month", "timeRange": {"mode": "last", "amount": 1, "unit": "month"}}
+    costs = [await party.cost(user(number), **month) for number in range(1, VARIANTS + 2)]
+    assert costs[0] == costs[-1] and len(set(costs)) == VARIANTS and min(costs) > 1000
+    assert await party.cost(**month) not in costs
+    for number in (1, 2):
+        anomalies = (await party.get("/anomalies/v1", user(number)))["anomalies"]
+        assert len(anomalies) == 2
+
+
+async def test_they_do_not_see_each_other(party: Party) -> None:
+    answer = await party.send("GET", BUDGETS, who=user(1), headers={"X-Tenant-Id": user(2).customer})
+    assert (answer.status, "tenant_id_mismatch" in answer.json["error"]) == (400, True)
+    for who in (user(1), ADMIN):
+        answer = await party.send("GET", BUDGETS, who=who, headers={"X-Tenant-Id": f"load{COUNT + 1:06}"})
+        assert answer.status == 400
+    for_them = await party.send("GET", BUDGETS, who=EMPLOYEE, headers={"X-Tenant-Id": user(1).customer})
+    assert {one["id"] for one in for_them.json["budgets"]} == await ids(party, BUDGETS, "budgets", user(1))
+
+
+async def test_slugs_of_theirs_are_taken(party: Party) -> None:
+    headers = {"Content-Type": "application/merge-patch+json"}
+    for number, status in ((7, 409), (COUNT + 1, 200)):
+        body = {"urlSlug": f"load-{number:06}"}
+        answer = await party.send("PATCH", f"/customers/v1/customers/{ACME.id}", body, headers=headers)
+        assert answer.status == status
+    own = await party.get(f"/customers/v1/customers/{user(7).customer}", user(7))
+    assert own["urlSlug"] == "load-000007"
+
+
+async def test_what_is_remembered_is_bounded(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "TENANTS", 2)
+    made = {}
+    for number in (1, 2):
+        answer = await party.send("POST", LABELS, {"name": "Mine", "color": "teal"}, who=user(number))
+        made[number] = answer.json["id"]
+    await party.send("POST", LABELS, {"name": "Mine", "color": "teal"})
+    # The first is asked again, so the second is the one that was not for the longest time.
+    assert made[1] in await ids(party, LABELS, "labels", user(1))
+    await ids(party, LABELS, "labels", user(3))
+    assert made[1] in await ids(party, LABELS, "labels", user(1))
+    assert made[2] not in await ids(party, LABELS, "labels", user(2))
+    assert (await party.get(LABELS, nameContains="Mine"))["labels"], "those with names are never forgotten"
+
+
+async def listed(party: Party, status: int = 200, **query: object) -> Any:
+    """The answer of the list of customers."""
+    parameters = {name: str(value) for name, value in query.items()}
+    async with party.http.get(f"{party.url}/sandbox/customers", params=parameters) as answer:
+        assert answer.status == status
+        return await answer.json()
+
+
+async def test_they_are_listed_for_programs(party: Party) -> None:
+    whole = await listed(party)
+    assert (whole["count"], whole["next"], len(whole["customers"])) == (COUNT + 2, None, COUNT + 2)
+    page = await listed(party, start=1, limit=2)
+    assert (page["customers"], page["next"]) == (whole["customers"][1:3], 3)
+    acme, last = whole["customers"][0], whole["customers"][-1]
+    assert (acme["id"], len(acme["users"])) == (ACME.id, 2)
+    (only,) = last["users"]
+    assert await party.get("/auth/v1/validate", user(COUNT)) == {"domain": last["domain"], "email": only["email"]}
+    assert (only["password"], only["api_token"]) == (user(COUNT).password, user(COUNT).api_token)
+    for wrong in ({"start": -1}, {"limit": 0}, {"limit": 10_001}, {"start": "x"}):
+        assert next(iter(wrong)) in (await listed(party, 400, **wrong))["error"]
+    async with party.http.get(f"{party.url}/sandbox/customers", headers={"Host": "evil.example"}) as answer:
+        assert answer.status == 403 and user(1).password not in await answer.text()

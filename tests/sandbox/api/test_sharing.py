@@ -1,0 +1,116 @@
+"""Who of a customer's users sees and changes what is shared: by their own role, or by everybody's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox import people
+from doit_mcp.sandbox.people import User
+
+from ..bodies import ALERT, ALLOCATION, BUDGET
+from .conftest import ADMIN, EMPLOYEE, GLOBEX, VIEWER, Party
+
+BODIES: dict[str, Any] = {"alerts": ALERT, "allocations": ALLOCATION, "budgets": BUDGET, "reports": {"name": "Mine"}}
+EACH = pytest.mark.parametrize("kind", BODIES)
+# A colleague of the admin's, with the same permissions: what stops them is the thing's own sharing.
+COLLEAGUE = replace(
+    ADMIN, email="colleague@acme.example", password="acme-colleague", api_token="sandbox-api-token-acme-colleague"
+)
+
+
+@pytest.fixture(autouse=True)
+def colleague(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The colleague lives here, too."""
+    monkeypatch.setattr(people, "USERS", (*people.USERS, COLLEAGUE))
+
+
+async def create(party: Party, kind: str) -> str:
+    """The id of something new of the admin's."""
+    answer = await party.send("POST", f"/analytics/v1/{kind}", BODIES[kind])
+    assert answer.status in (200, 201), answer
+    found: str = answer.json["id"]
+    return found
+
+
+async def share(party: Party, kind: str, one: str, public: str = "", **roles: str) -> None:
+    """Share with the colleague as a role, and with everybody."""
+    permissions = [{"user": ADMIN.email, "role": "owner"}]
+    permissions += [{"user": COLLEAGUE.email, "role": role} for role in roles.values()]
+    answer = await party.send("PUT", f"/sharing/v1/{kind}/{one}", {"permissions": permissions, "public": public})
+    assert answer.status == 200, answer
+
+
+async def rights(party: Party, kind: str, one: str, who: User) -> list[bool]:
+    """Whether somebody finds a thing, reads it, reads its sharing, and changes it."""
+    path = f"/analytics/v1/{kind}"
+    body = {"config": ALERT["config"]} if kind == "alerts" else {"description": "x"}
+    listed = one in {row["id"] for row in (await party.get(path, who))[kind]}
+    shared = f"/sharing/v1/{kind}/{one}"
+    asked = (("GET", f"{path}/{one}", None), ("GET", shared, None), ("PATCH", f"{path}/{one}", body))
+    answers = [await party.send(method, where, sent, who=who) for method, where, sent in asked]
+    assert {answer.status for answer in answers} <= {200, 403}
+    return [listed, *(answer.status == 200 for answer in answers)]
+
+
+@EACH
+async def test_what_somebody_makes_is_theirs_until_it_is_shared(party: Party, kind: str) -> None:
+    one = await create(party, kind)
+    assert await rights(party, kind, one, ADMIN) == [True] * 4
+    assert await rights(party, kind, one, EMPLOYEE) == [True] * 4
+    assert await rights(party, kind, one, COLLEAGUE) == [False] * 4
+    assert await rights(party, kind, one, VIEWER) == [False] * 4
+    for role, expected in (("viewer", [True, True, True, False]), ("editor", [True] * 4)):
+        await share(party, kind, one, colleague=role)
+        assert await rights(party, kind, one, COLLEAGUE) == expected
+        await share(party, kind, one, public=role)
+        assert await rights(party, kind, one, COLLEAGUE) == expected
+    await share(party, kind, one, public="viewer", colleague="editor")
+    assert await rights(party, kind, one, COLLEAGUE) == [True] * 4, "the greater of the two"
+    assert await rights(party, kind, one, VIEWER) == [True, True, True, False]
+    await share(party, kind, one)
+    assert await rights(party, kind, one, COLLEAGUE) == [False] * 4
+
+
+@EACH
+async def test_who_may_not_change_it_may_neither_delete_nor_share_it(party: Party, kind: str) -> None:
+    one = await create(party, kind)
+    path = f"/analytics/v1/{kind}/{one}"
+    body = {"permissions": [{"user": COLLEAGUE.email, "role": "owner"}], "public": ""}
+    for role in ("", "viewer"):
+        await share(party, kind, one, public=role)
+        for method, where, sent in (("DELETE", path, None), ("PUT", f"/sharing/v1/{kind}/{one}", body)):
+            said = await party.refused(403, method, where, sent, who=COLLEAGUE)
+            assert COLLEAGUE.email in said and f"of this {kind[:-1]}" in said
+    await share(party, kind, one, colleague="editor")
+    assert (await party.send("PUT", f"/sharing/v1/{kind}/{one}", body, who=COLLEAGUE)).status == 200
+    assert await rights(party, kind, one, ADMIN) == [False] * 4, "it was given away"
+    assert (await party.send("DELETE", path, who=COLLEAGUE)).status == 200
+    assert "not found" in await party.refused(404, "GET", path)
+
+
+@EACH
+async def test_what_was_always_there_is_seen_by_everybody(party: Party, kind: str) -> None:
+    path = f"/analytics/v1/{kind}"
+    whole = (await party.get(path))[kind]
+    assert whole and (await party.get(path, COLLEAGUE))[kind] == whole == (await party.get(path, VIEWER))[kind]
+    assert "not found" in await party.refused(404, "GET", f"{path}/{whole[0]['id']}", who=GLOBEX)
+
+
+async def test_a_report_is_not_run_for_who_has_no_part_in_it(party: Party) -> None:
+    one = await create(party, "reports")
+    for tail in ("", "/config"):
+        assert "no viewer" in await party.refused(403, "GET", f"/analytics/v1/reports/{one}{tail}", who=COLLEAGUE)
+
+
+async def test_whoever_cannot_see_what_uses_an_allocation_is_told_whose_it_is(party: Party) -> None:
+    allocation = await create(party, "allocations")
+    await share(party, "allocations", allocation, colleague="editor")
+    scope = {"type": "allocation_rule", "id": "allocation_rule", "values": [allocation]}
+    budget = (await party.send("POST", "/analytics/v1/budgets", {**BUDGET, "scopes": [scope]})).json
+    path, reference = f"/analytics/v1/allocations/{allocation}", {"id": budget["id"], "name": budget["name"]}
+    for who, more in ((ADMIN, {}), (COLLEAGUE, {"owner": ADMIN.email})):
+        answer = await party.send("DELETE", path, who=who)
+        assert (answer.status, answer.json[0]["resources"]) == (409, {"budgets": [{**reference, **more}]})

@@ -1,0 +1,66 @@
+"""What the command line changes about the sandbox's world: faults, latency, customers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doit_mcp.sandbox import announce
+from tests.e2e.launch import environment, launched
+
+VALIDATE = "/auth/v1/validate"
+
+
+def ask(url: str, token: str = "") -> tuple[int, Any, Any]:
+    """Status, headers and JSON of an answer."""
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.headers, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, json.load(error)
+
+
+def test_faults_latency_and_customers_are_there_from_the_start(tmp_path: Path) -> None:
+    flags = (
+        "--customers", "3", "--latency", "0.001", "--fault", "503,on=GET /analytics/v1/budgets/{id},times=1",
+        "--fault", "429,on=/analytics/v1/labels,retry-after=7",
+    )
+    with launched(tmp_path, *flags) as sandbox:
+        listed = ask(f"{sandbox.world}/sandbox/customers")[2]
+        assert listed["count"] == 5 and [len(one["users"]) for one in listed["customers"]] == [2, 1, 1, 1, 1]
+        token = listed["customers"][-1]["users"][0]["api_token"]
+        assert ask(sandbox.world + VALIDATE, token)[2]["domain"] == listed["customers"][-1]["domain"]
+        status, _, body = ask(f"{sandbox.world}/analytics/v1/budgets", token)
+        one = f"{sandbox.world}/analytics/v1/budgets/{body['budgets'][0]['id']}"
+        assert status == 200 and [ask(one, token)[0] for _ in range(2)] == [503, 200]
+        for _ in range(2):
+            status, headers, _ = ask(f"{sandbox.world}/analytics/v1/labels", token)
+            assert (status, headers["Retry-After"]) == (429, "7")
+        faults = ask(f"{sandbox.world}/sandbox/faults")[2]
+        assert faults["latency"] == 0.001 and [one["kind"] for one in faults["faults"]] == [429]
+
+
+@pytest.mark.parametrize(("flags", "said"), [
+    (("--customers", "-1"), "--customers"), (("--fault", "503,rate"), "rate"),
+    (("--fault", "429,on=GET /nothing"), "GET /nothing"),
+], ids=lambda value: value if isinstance(value, str) else " ".join(value))
+def test_what_cannot_be_is_refused_before_anything_runs(flags: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--world-port", "0", *flags]
+    done = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and said in done.stderr and done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_people_are_told_of_further_customers() -> None:
+    assert "/sandbox/customers" not in announce.text("http://a", "http://b")
+    assert "and 12 more customers, each with a user: http://b/sandbox/customers" in announce.text(
+        "http://a", "http://b", 12
+    )

@@ -1,0 +1,336 @@
+"""Every tool, called over HTTP against the sandbox: none fails for want of the world, and each answer fits its schema.
+
+What a tool says is the matter of its own tests. Ids come from what was answered before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from doit_mcp.catalogue.discovery import with_discovery
+from doit_mcp.catalogue.employees import employee_tools
+from doit_mcp.catalogue.registry import own_tools
+from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.people import ACME, GLOBEX, User
+from doit_mcp.server.product import product
+from tests import doit_document
+from tests.sandbox.bodies import (
+    ACCOUNT,
+    ALERT,
+    ALLOCATION,
+    BUDGET,
+    BY_CLOUD,
+    CONTRACT,
+    CSV,
+    EVENT,
+    INSIGHT,
+    NOTE,
+    RESOURCE,
+    ROLE,
+    TEMPLATE,
+    THEME,
+    TICKET,
+)
+from tests.sandbox.steps import filled, picked
+from tests.web.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Site, serving
+
+EVERYTHING = "/mcp/x/all"
+Words = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A call of a *tool*; *keep* names places in its answer."""
+
+    tool: str
+    arguments: Words = field(default_factory=dict)
+    keep: Words = field(default_factory=dict)
+    who: User = ADMIN
+
+
+def life(thing: str, things: str, made: Words, changes: Words, at: str = "id", named: str = "id") -> list[Step]:
+    """Made, listed, read, changed; what it is deleted with comes later."""
+    one = {named: f"${thing}"}
+    return [
+        Step(f"create_{thing}", made, {thing: at}),
+        Step(f"list_{things}"),
+        Step(f"get_{thing}", one),
+        Step(f"update_{thing}", one | changes),
+    ]
+
+
+LARGE: Words = {
+    **BY_CLOUD,
+    "timeRange": {"mode": "last", "amount": 30, "unit": "day"},
+    "timeInterval": "day",
+    "group": [{"id": "project_id", "type": "fixed"}, {"id": "sku_description", "type": "fixed"}],
+}
+COSTS = [
+    Step("validate_user"),
+    Step("get_cloud_overview"),
+    Step("cost_breakdown", {"groupBy": "service"}),
+    Step("cost_trend", {"months": 3, "groupBy": "cloud"}),
+    Step("compare_spend", {"period2": {"from": "$from", "to": "$to"}}),
+    Step("explain_cost_change"),
+    Step("forecast_spend"),
+    Step("run_query", {"config": LARGE}, {"handle": "handle"}),
+    Step("query_result", {"handle": "$handle", "groupBy": ["project_id"]}),
+    Step("list_optimization_recommendations", {}, {"source": "insights.0.source", "key": "insights.0.key"}),
+    Step("get_insight", {"source": "$source", "key": "$key"}),
+    Step("get_insight_resources", {"source": "$source", "key": "$key"}),
+    Step("get_savings_summary"),
+    Step("search", {"query": "budgets"}, {"hit": "results.0.id"}),
+    Step("fetch", {"id": "$hit"}),
+    Step("list_dimensions"),
+    Step("get_dimension", {"type": "fixed", "id": "cloud_provider"}),
+    Step("get_anomalies", {}, {"anomaly": "anomalies.0.id"}),
+    Step("get_anomaly", {"id": "$anomaly"}),
+    Step("list_commitments", {}, {"commitment": "commitments.0.id"}),
+    Step("get_commitment", {"id": "$commitment"}),
+    Step("list_service_quotas"),
+    Step("get_cloud_incidents", {}, {"incident": "incidents.0.id"}),
+    Step("get_cloud_incident", {"id": "$incident"}),
+]
+ANALYTICS = [
+    *life("folder", "folders", {"name": "Mine"}, {"description": "x"}),
+    *life("alert", "alerts", ALERT, {"config": ALERT["config"]}),
+    *life("allocation", "allocations", ALLOCATION, {"name": "Google"}),
+    *life("annotation", "annotations", NOTE, {"content": "Again"}),
+    *life("label", "labels", {"name": "Mine", "color": "teal"}, {"name": "Ours"}),
+    *life("budget", "budgets", BUDGET, {"amount": 2000}),
+    Step("create_report", {"name": "R", "config": BY_CLOUD, "labels": ["$label"]}, {"report": "id"}),
+    Step("list_reports"),
+    Step("get_report_results", {"id": "$report"}),
+    Step("get_report_config", {"id": "$report"}),
+    Step("update_report", {"id": "$report", "name": "S"}),
+    Step("create_custom_theme", THEME, {"theme": "id"}),
+    Step("list_themes"),
+    Step("get_theme", {"id": "$theme"}),
+    Step("update_theme", {"id": "$theme", "newName": "Plainer"}),
+    Step("set_active_theme", {"themeId": "$theme"}),
+    Step("get_active_theme"),
+    Step("assign_objects_to_label", {"id": "$label", "add": [{"objectId": "$budget", "objectType": "budget"}]}),
+    Step("get_label_assignments", {"id": "$label"}),
+    Step("list_budget_suggestions", {}, {"first": "items.0.id", "second": "items.1.id"}),
+    Step("accept_budget_suggestion", {"id": "$first", "budgetId": "$budget"}),
+    Step("dismiss_budget_suggestion", {"id": "$second"}),
+    Step("get_resource_permissions", {"resourceType": "budgets", "resourceId": "$budget"}),
+    Step("update_resource_permissions", {
+        "resourceType": "budgets", "resourceId": "$budget",
+        "permissions": [{"user": ADMIN.email, "role": "owner"}, {"user": VIEWER.email, "role": "viewer"}],
+    }),
+    *(
+        Step(f"delete_{tool}", {"id": f"${kept}"})
+        for tool, kept in (
+            ("alert", "alert"), ("allocation", "allocation"), ("annotation", "annotation"), ("custom_theme", "theme"),
+            ("budget", "budget"), ("report", "report"), ("label", "label"), ("folder", "folder"),
+        )
+    ),
+]
+HOLDER = {"customerID": ACME.id}
+NEW = HOLDER | {"contractID": "$contract"}
+BILLING = [
+    Step("list_invoices", {"filter": "platform:amazon-web-services"}, {"invoice": "invoices.0.id"}),
+    Step("get_invoice", {"id": "$invoice"}),
+    Step("get_billing_explainer_per_payer", {"invoiceMonth": "$month"}),
+    Step("list_contracts", {}, {"old": "contracts.0.id"}),
+    Step("get_contract", {"contractID": "$old"}, {"profile": "versions.0.billingProfile.id"}),
+    Step("get_entity_invoice_explainer", {"billingProfileId": "$profile", "invoiceNumber": "$invoice"}),
+    # Contracts of a customer are written by its parent: DoiT.
+    Step("create_contract", HOLDER | CONTRACT, {"contract": "contractId"}, EMPLOYEE),
+    Step("update_contract", NEW | CONTRACT | {"name": "Better"}, who=EMPLOYEE),
+    Step("cancel_contract", HOLDER | {"contractID": "$old", "reason": "Over"}, who=EMPLOYEE),
+    Step("activate_contract", NEW, who=EMPLOYEE),
+    *life("contract_template", "contract_templates", TEMPLATE, TEMPLATE, "templateId", "templateID"),
+    Step("archive_contract_template", {"templateID": "$contract_template"}),
+    Step("create_asset", {"accountName": "lab", "rootEmail": "root@acme.example"}),
+    Step("list_assets", {"filter": "type:g-suite"}, {"asset": "assets.0.id"}),
+    Step("get_asset", {"id": "$asset"}),
+    Step("update_asset", {"id": "$asset", "quantity": 99}),
+    Step("list_billing_transfer_accounts", {}, {
+        "root": "items.0.dpmaId", "reseller": "items.0.tenants.0.customerId",
+        "account": "items.0.tenants.0.resellerPmaAccountId",
+    }),
+    Step("get_billing_transfer_account_status"),
+    Step("create_billing_transfer_handshakes", {"dpmaId": "$root", "items": [
+        {"resellerCustomerId": "$reseller", "resellerPmaAccountId": "700000000001"},
+    ]}),
+    Step("list_billing_transfer_end_customers", {"dpmaId": "$root", "resellerPmaAccountId": "$account"}),
+    Step("list_reseller_end_customers", {"resellerPmaAccountId": "$account"}),
+    Step("list_billing_transfer_reseller_accounts", who=STRANGER),
+    Step("list_billing_transfer_reseller_tenants", {}, {
+        "above": "items.0.dpmaId", "own": "items.0.resellerPmaAccountId", "client": "items.0.tenants.0.ecCustomerId",
+    }, STRANGER),
+    Step("create_billing_transfer_mappings", {"dpmaId": "$above", "resellerPmaAccountId": "$own", "items": [
+        {"ecAccountId": "700000000002", "ecCustomerId": "$client"},
+    ]}, who=STRANGER),
+]
+ORGANIZATION = {"managementAccountId": "$organization"}
+COMMITMENTS = [
+    Step("list_aws_organizations", {}, {"organization": "items.0.managementAccountId"}),
+    Step("get_aws_organization", ORGANIZATION),
+    Step("list_aws_member_accounts", ORGANIZATION, {"member": "items.0.memberAccountId"}),
+    Step("get_aws_member_account", ORGANIZATION | {"memberAccountId": "$member"}),
+    Step("list_aws_savings_plans", ORGANIZATION),
+    Step("list_aws_reserved_instances", ORGANIZATION),
+    Step("list_aws_recommendations", ORGANIZATION),
+    Step("get_aws_recommendation", ORGANIZATION | {"serviceId": "compute"}),
+    Step("list_aws_planned_purchases", ORGANIZATION),
+    Step("list_aws_organizations_settings"),
+]
+DATAHUB = [
+    Step("create_datahub_dataset", {"name": "Mine"}),
+    Step("list_datahub_datasets"),
+    Step("get_datahub_dataset", {"name": "Mine"}),
+    Step("update_datahub_dataset", {"name": "Mine", "description": "x"}),
+    Step("send_datahub_events", {"events": [EVENT]}),
+    Step("upload_datahub_csv", {"provider": "Meters", "csv": CSV}),
+    Step("delete_datahub_events_by_filter", {"dataset": "Meters", "eventIds": ["one"]}),
+    Step("delete_datahub_dataset", {"name": "Mine"}),
+    Step("delete_datahub_datasets", {"datasets": ["Meters"]}),
+]
+USER, CONNECTED = {"id": "$user"}, {"accountID": ACCOUNT}
+PEOPLE = [
+    Step("list_account_team"),
+    Step("get_customer"),
+    Step("update_customer", {"settings": {"currency": "EUR"}}),
+    Step("list_users"),
+    Step("list_roles"),
+    Step("list_organizations"),
+    Step("invite_user", {"email": "new@acme.example"}, {"user": "user.id"}),
+    Step("update_user", USER | {"firstName": "New"}),
+    Step("resend_invite", USER),
+    Step("cancel_invite", USER),
+    Step("delete_user", USER),
+    Step("get_cloud_connect_supported_features", {"accountID": "111122223333"}),
+    Step("create_account_role", ROLE),
+    Step("get_aws_account", CONNECTED),
+    Step("update_aws_feature", CONNECTED | {"enabledFeatures": []}),
+    Step("delete_account_role", CONNECTED),
+]
+ON_TICKET = {"ticketId": "$ticket"}
+SUPPORT = [
+    Step("list_platforms"),
+    Step("list_products", {"platform": "google_cloud_platform"}),
+    Step("create_ticket", {"ticket": TICKET}, {"ticket": "id"}),
+    Step("list_tickets"),
+    Step("get_ticket", {"id": "$ticket"}),
+    Step("create_ticket_comment", ON_TICKET | {"body": "More of it."}),
+    Step("list_ticket_comments", ON_TICKET),
+    Step("add_ticket_tags", ON_TICKET | {"tags": ["q4"]}),
+    Step("list_ticket_tags", ON_TICKET),
+    Step("remove_ticket_tags", ON_TICKET | {"tags": ["q4"]}),
+    Step("update_ticket", ON_TICKET | {"status": "solved"}),
+]
+LAYER = {"id": "$layer"}
+DIAGRAMS = [
+    Step("get_cloud_diagram_components", {"type": ["infrastructure"]}, {"layer": "scheme.*.statussheet.0.ssid"}),
+    Step("export_cloud_diagram_json", LAYER, {"node": "nodes.0._id"}),
+    Step("get_statussheet_components", LAYER | {"node": ["$node"]}),
+    Step("find_cloud_diagrams", {"resources": ["$node"]}),
+    Step("search_cloud_diagrams", {"query": "production"}),
+    Step("get_cloud_diagrams_stats", {"start": "$start", "end": "$end"}),
+    Step("get_cloud_diagram_cost_snapshot", {"layerId": "$layer", "startDate": "$from", "endDate": "$to"}),
+    Step("list_cloud_diagram_layer_snapshots", LAYER, {"snapshot": "snapshots.0._id"}),
+    Step("get_cloud_diagram_layer_snapshot", LAYER | {"snapshot_id": "$snapshot"}),
+    Step("get_cloud_diagram_resource_relationships", {"layerId": "$layer", "resourceId": "$node"}),
+    Step("list_cloud_diagram_activity_groups", {"ss_id": "$layer"}),
+    Step("list_cloud_diagram_node_activities", {"ss_id": "$layer", "nodeId": "$node"}),
+]
+MINE = {"sourceID": "public-api", "insightKey": "mine"}
+INSIGHTS = [
+    Step("post_insight_result", INSIGHT),
+    Step("post_insight_resource_results", MINE | {"resourceResults": [RESOURCE]}),
+    Step("update_insight_status", {"key": "mine", "status": "acknowledged"}),
+    Step("delete_insight_result", MINE),
+    Step("post_insight_results", {"results": [INSIGHT | {"key": "batch", "resourceResults": [RESOURCE]}]}),
+    Step("delete_insight_results", {"insightKey": "batch"}),
+]
+ASSISTANTS = [
+    Step("ask_ava_streaming", {"question": "What did we spend?"}),
+    Step("ask_ava_sync", {"question": "And now?", "ephemeral": False}, {
+        "conversation": "conversationId", "answer": "answerId",
+    }),
+    Step("ava_feedback", {"conversationId": "$conversation", "answerId": "$answer", "feedback": {"positive": True}}),
+    Step("delete_ava_conversation", {"conversationId": "$conversation"}),
+    Step("build_cloud_flow", {"question": "Tell me of idle disks."}),
+    Step("list_cloudflows", {}, {"flow": "items.0.id"}),
+    Step("refine_cloudflow", {"flowId": "$flow", "question": "Weekly."}),
+    Step("trigger_cloud_flow", {"flowID": "$flow"}),
+    Step("list_cloudflow_templates", {}, {"flowTemplate": "items.0.id"}),
+    Step("get_cloudflow_template", {"templateId": "$flowTemplate"}),
+    *life(
+        "cloudflow_connection", "cloudflow_connections", {"name": "Mine", "awsConfig": {"roleName": "r"}},
+        {"enabled": False}, "connectionId", "connectionId",
+    ),
+    Step("delete_cloudflow_connection", {"connectionId": "$cloudflow_connection"}),
+]
+DISCOVERY = [
+    Step("find_operation", {"query": "invite a user"}),
+    Step("read_operation", {"name": "list_users"}),
+    Step("call_operation", {"name": "create_label", "arguments": {"name": "Another", "color": "lime"}}),
+    Step("search_customers", {"domains": [GLOBEX.domain]}, {"other": "customers.0.id"}, EMPLOYEE),
+    Step("change_customer", {"customerContext": "$other"}, who=EMPLOYEE),
+]
+STEPS = [
+    *COSTS, *ANALYTICS, *BILLING, *COMMITMENTS, *DATAHUB, *PEOPLE, *SUPPORT, *DIAGRAMS, *INSIGHTS, *ASSISTANTS,
+    *DISCOVERY,
+]
+
+
+@pytest.fixture
+def api() -> Api:
+    """The sandbox's API, which remembers what it was asked."""
+    return Api()
+
+
+@pytest.fixture
+async def site(api: Api) -> AsyncIterator[Site]:
+    """The product beside it."""
+    async with serving(make=product(), api=api) as made:
+        yield made
+
+
+def dates() -> Words:
+    """Stretches of time that the sandbox has lines for."""
+    first = datetime.fromtimestamp(time.time(), timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    end = first - timedelta(days=1)
+    start = end.replace(day=1)
+    return {
+        "month": f"{start:%Y-%m}", "from": f"{start:%Y-%m-%d}", "to": f"{end:%Y-%m-%d}",
+        "start": f"{start:%Y-%m-%d}T00:00:00Z", "end": f"{end:%Y-%m-%d}T00:00:00Z",
+    }
+
+
+def test_every_tool_is_in_the_table() -> None:
+    called = [step.tool for step in STEPS]
+    there = with_discovery((*own_tools(), *employee_tools()))
+    assert sorted(called) == sorted(tool.name for tool in there)
+
+
+async def test_every_tool_answers_as_its_schema_says(site: Site, api: Api) -> None:
+    listed = (await site.modern("tools/list", user=EMPLOYEE, path=EVERYTHING)).result["tools"]
+    schemas = {one["name"]: jsonschema_rs.validator_for(one.get("outputSchema", True)) for one in listed}
+    # A session, because change_customer is remembered in one.
+    sessions = {user: await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)}
+    kept = dates()
+    for step in STEPS:
+        answer = await sessions[step.who].post(
+            site.request("tools/call", {"name": step.tool, "arguments": filled(step.arguments, kept)}), path=EVERYTHING
+        )
+        result = answer.result
+        assert not result.get("isError"), (step.tool, result["content"])
+        found = result["structuredContent"]
+        wrong = [f"{list(one.instance_path)}: {one.message}" for one in schemas[step.tool].iter_errors(found)]
+        assert not wrong, (step.tool, wrong, found)
+        kept |= {name: picked(found, place) for name, place in step.keep.items()}
+    if doit_document.present():
+        asked = {doit_document.operation_of(call.method, call.path.partition("?")[0]) for call in api.calls}
+        assert asked == set(doit_document.operations()), "between them they use the whole API"
