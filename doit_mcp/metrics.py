@@ -15,14 +15,20 @@ if TYPE_CHECKING:
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 45.0)
 
+# Of a circuit, from good to bad.
+STATES = ("closed", "half-open", "open")
+
 Gauges = Mapping[str, tuple[str, Callable[[], float]]]
 
 
 class Metrics:
-    """The numbers of one process. *gauges*: name -> what it is, and how to find out its present size."""
+    """The numbers of one process. *gauges*: name -> what it is, and how to find out its present size; *circuits*:
+    upstream -> state of the circuit to it.
+    """
 
-    def __init__(self, gauges: Gauges) -> None:
+    def __init__(self, gauges: Gauges, circuits: Mapping[str, Callable[[], str]] | None = None) -> None:
         self._gauges = gauges
+        self._circuits = circuits or {}
         self._requests: Counter[tuple[str, ...]] = Counter()
         self._messages: Counter[tuple[str, ...]] = Counter()
         self._calls: Counter[tuple[str, ...]] = Counter()
@@ -68,6 +74,12 @@ class Metrics:
         )
         for name, (text, read) in self._gauges.items():
             yield GaugeMetricFamily(f"doit_mcp_{name}", text, value=read())
+        circuit = GaugeMetricFamily(
+            "doit_mcp_upstream_circuit", "Circuit breaker: 0 closed, 1 half-open, 2 open", labels=("upstream",)
+        )
+        for upstream, state in self._circuits.items():
+            circuit.add_metric((upstream,), STATES.index(state()))
+        yield circuit
 
     def _cumulated(self) -> list[tuple[str, float]]:
         total, found = 0, []

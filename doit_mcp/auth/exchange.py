@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import orjson
 from aiohttp import ClientSession
 
+from ..breaker import Breaker, CircuitOpen
 from .bearer import digest
 from .bounded import Bounded
 from .compact import MAX_TOKEN, base64
@@ -127,7 +128,7 @@ class Exchange:
     """Tokens of the DoiT API for the access tokens of our callers, each exchanged once and kept while it serves.
 
     *secret* is shared with the identity provider at *issuer*; *identifier* makes a new ``jti``; *pause* waits a number
-    of seconds before a repeat.
+    of seconds before a repeat. While *breaker* is open nobody is exchanged anew (security F8).
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class Exchange:
         deadline: float = DEADLINE,
         kept: int = MAX_CACHED,
         flights: int = MAX_FLIGHTS,
+        breaker: Breaker | None = None,
     ) -> None:
         self._endpoint = issuer.rstrip("/") + PATH
         self._secret = secret
@@ -150,6 +152,7 @@ class Exchange:
         self._identifier = identifier
         self._pause = pause
         self._deadline = deadline
+        self._breaker = breaker or Breaker("identity", single=True)
         self._kept: Bounded[str] = Bounded(kept, clock)
         self._flights: Flights[str] = Flights(flights)
 
@@ -179,7 +182,9 @@ class Exchange:
         asked = self._clock()
         try:
             async with asyncio.timeout(self._deadline):
-                answer = await self._answer(principal.token)
+                answer = await self._answer(principal)
+        except CircuitOpen as shut:
+            raise UpstreamCredentialError("unavailable", LATER, shut.seconds) from None
         except (TimeoutError, FetchError) as error:
             log.warning("token exchange: %s", str(error) or "no complete answer in time")
             raise UpstreamCredentialError("unavailable", LATER) from None
@@ -187,16 +192,34 @@ class Exchange:
         self._kept.put(key, exchanged.token, min(asked + exchanged.serves, principal.expires))
         return exchanged.token
 
-    async def _answer(self, subject_token: str) -> Answer:
-        """The endpoint's answer; asked once more if the connection broke or the answer was a 5xx. Raises FetchError."""
+    async def _answer(self, principal: Principal) -> Answer:
+        """The endpoint's answer; asked once more if the connection broke or the answer was a 5xx.
+
+        Raises FetchError or CircuitOpen.
+        """
         try:
-            answer = await self._ask(subject_token)
+            answer = await self._judged(principal)
             if answer.status < 500:
                 return answer
         except FetchError as error:
             log.info("token exchange: %s, asking again", error)
         await self._pause(PAUSE)
-        return await self._ask(subject_token)
+        return await self._judged(principal)
+
+    async def _judged(self, principal: Principal) -> Answer:
+        """One request; the breaker hears what became of it."""
+        ticket = self._breaker.enter()
+        fine = False
+        try:
+            answer = await self._ask(principal.token)
+            fine = answer.status < 500
+            return answer
+        finally:
+            # Nobody's leaving ends an exchange, so one that was cancelled is one that hung.
+            if fine:
+                self._breaker.succeeded(ticket)
+            else:
+                self._breaker.failed(ticket, principal.subject)
 
     async def _ask(self, subject_token: str) -> Answer:
         proof = assertion(self._secret, self._endpoint, self._clock(), self._identifier())

@@ -5,7 +5,6 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from itertools import count
 from typing import Any, Protocol
@@ -15,10 +14,11 @@ import orjson
 from aiohttp import ClientConnectorError, ClientError, ClientResponse, ConnectionTimeoutError
 from yarl import URL
 
+from ..breaker import CircuitOpen
 from ..protocol.schema import JsonObject
 from ..trace import CURRENT
 from .bodies import Body, body_of
-from .errors import ApiError, CredentialError, kind_of
+from .errors import ApiError, CredentialError, kind_of, retry_after
 from .events import Parser, StreamError
 from .operation import Operation, Sender, escaped
 from .reasons import clean, reason
@@ -104,7 +104,7 @@ class Client:
                 async with asyncio.timeout_at(self._ends):
                     headers = await self._headers(operation, body, key, fresh=fresh, accept="text/event-stream")
                 async with AsyncExitStack() as stack:
-                    opening = self._upstream.open(operation.method, url, headers, content, None)
+                    opening = self._upstream.open(operation.method, url, headers, content, None, operation.name)
                     async with asyncio.timeout_at(self._ends):
                         response = await stack.enter_async_context(opening)
                     if response.status == 401 and not fresh:
@@ -115,6 +115,8 @@ class Client:
                     return
         except (ClientError, StreamError) as error:
             raise _broken(operation, error) from error
+        except CircuitOpen as shut:
+            raise _paused(shut) from None
         except TimeoutError:
             raise _late(operation) from None
 
@@ -155,14 +157,19 @@ class Client:
         """The reply, after repeats where those are harmless. Other writes are sent once, whatever happens (F3)."""
         longest = self._slow_timeout if operation.slow else self._upstream.timeout
         content = None if body is None else body.content
+        error: ApiError | None = None
         for tried in count():
             try:
-                reply = await self._upstream.exchange(operation.method, url, headers, content, self._within(longest))
+                within = self._within(longest)
+                reply = await self._upstream.exchange(operation.method, url, headers, content, within, operation.name)
                 if reply.status not in RETRIED:
                     return reply
                 error = _failure(operation, reply.status, reply.headers, reply.body)
             except ClientError as broken:
                 error = _broken(operation, broken)
+            except CircuitOpen as shut:
+                # What went wrong before says more, and whether a write may have been applied.
+                raise error or _paused(shut) from None
             await self._wait(operation, error, tried)
         raise AssertionError("unreachable")
 
@@ -179,6 +186,10 @@ class Client:
         if wait is None:
             wait = self._chance() * min(LONGEST_WAIT, self._first_wait * 2**tried)
         late = asyncio.get_running_loop().time() + wait >= self._ends
+        if (rest := self._upstream.breaker.rest) > wait:
+            # The circuit opened: the repeat would not be sent.
+            error.retry_after = rest
+            raise error
         if not operation.repeatable or not self._retries or wait > LONGEST_WAIT or late:
             raise error
         self._retries -= 1
@@ -258,6 +269,12 @@ def _broken(operation: Operation, error: Exception) -> ApiError:
     return ApiError(words, kind="network", maybe_applied=not operation.reads)
 
 
+def _paused(shut: CircuitOpen) -> ApiError:
+    """The error for what was not sent, because everything failed a moment ago (security F8)."""
+    words = "the service is temporarily unavailable: too many requests failed, so this one was not sent"
+    return ApiError(words, kind="fault", retry_after=shut.seconds)
+
+
 def _late(operation: Operation) -> ApiError:
     return ApiError("", kind="timeout", maybe_applied=not operation.reads)
 
@@ -266,18 +283,3 @@ def _refused(error: CredentialError) -> ApiError:
     if error.kind == "refused":
         return ApiError(clean(str(error)), kind="credential", status=401)
     return ApiError("the sign-in service is not available", kind="network", retry_after=error.retry_after)
-
-
-def retry_after(text: str, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None if it is missing, past or garbage."""
-    text = text.strip()
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return float(text) or None
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    seconds = (moment - now).total_seconds()
-    return seconds if seconds > 0 else None

@@ -1,5 +1,7 @@
 """What can go wrong with a call of the DoiT API, and what to tell a model about it."""
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Literal
 
 Kind = Literal[
@@ -78,6 +80,21 @@ def kind_of(status: int) -> Kind:
     if status in KINDS:
         return KINDS[status]
     return "refused" if 400 <= status < 500 else "fault"
+
+
+def retry_after(text: str, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None if it is missing, past or garbage."""
+    text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text) or None
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    seconds = (moment - now).total_seconds()
+    return seconds if seconds > 0 else None
 
 
 def explain(error: ApiError, tool: str) -> str:

@@ -1,8 +1,8 @@
 """The API's own reason for a refusal, found in the shapes it uses, and cleaned so that it may be shown.
 
 Pure functions. Shapes: {error: text}, RFC 9457 problems (title, detail, code, details[{issue, field}]),
-{message: text}, batch problems (invalidItems), and lists of blockers [{id, type, error, resources}], where resources
-are the things in the way by their kind: {budgets: [{id, name}]}.
+{message: text}, batch problems (invalidItems[{index, code, reason}]), and lists of blockers
+[{id, type, error, resources}], where resources are the things in the way by their kind: {budgets: [{id, name}]}.
 """
 
 import re
@@ -14,9 +14,11 @@ import orjson
 
 MAX_REASON = 500
 MAX_CONFLICT = 1_000
-"""Of a 409: it may have to name many things that are in the way."""
+"""Of a 409, which may have to name many things that are in the way, and of a 422, which names the items of a batch."""
 MOST_KINDS, MOST_EACH, MOST_NAME = 6, 3, 60
 """Kinds of things in the way that are named, how many of each, and characters of a name."""
+MOST_ITEMS = 10
+"""Items of a batch that are named; the others are counted."""
 MAX_READ = 20_000
 """Characters of a text that are looked at: the cleaning must not be given megabytes."""
 
@@ -44,7 +46,7 @@ def reason(status: int, body: bytes) -> str:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return ""
-    most = MAX_CONFLICT if status == 409 else MAX_REASON
+    most = MAX_CONFLICT if status in (409, 422) else MAX_REASON
     return clean("; ".join(dict.fromkeys(_texts(value))), most)
 
 
@@ -87,15 +89,27 @@ def _sentences(value: dict[str, Any]) -> list[str]:
 
 
 def _fields(value: dict[str, Any]) -> list[str]:
-    """What is wrong with single fields: details[{field, issue}] and invalidItems."""
-    lists = [value.get("details"), value.get("invalidItems")]
-    items = [item for group in lists if isinstance(group, list) for item in group[:5]]
-    return [_field(item) if isinstance(item, dict) else str(item) for item in items]
+    """What is wrong with single fields and items: details[{field, issue}] and invalidItems."""
+    lists = (value.get("details"), value.get("invalidItems"))
+    details, items = (group if isinstance(group, list) else [] for group in lists)
+    found = [_field(item) if isinstance(item, dict) else str(item) for item in details[:5]]
+    found += [_item(item) if isinstance(item, dict) else str(item)[:MOST_NAME] for item in items[:MOST_ITEMS]]
+    return found + ([f"and {len(items) - MOST_ITEMS} more items"] if len(items) > MOST_ITEMS else [])
 
 
 def _field(item: dict[str, Any]) -> str:
-    names = ("field", "id", "issue", "reason", "message", "error")
+    names = ("field", "id", "code", "issue", "reason", "message", "error")
     return ": ".join(str(item[name]) for name in names if isinstance(item.get(name), str | int))
+
+
+def _item(item: dict[str, Any]) -> str:
+    """An item of a batch by its place, as it is written in the arguments: items[3]: code: reason."""
+    index = item.get("index")
+    if not isinstance(index, int) or isinstance(index, bool):
+        return _field(item)[: 3 * MOST_NAME]
+    names = ("resellerCustomerId", "code", "reason")
+    said = [value[:MOST_NAME] for name in names if isinstance(value := item.get(name), str) and value.strip()]
+    return ": ".join([f"items[{index}]", *said])
 
 
 def _blocker(item: dict[str, Any]) -> str:

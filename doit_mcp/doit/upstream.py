@@ -22,7 +22,8 @@ from aiohttp import (
 )
 from yarl import URL
 
-from ..trace import CURRENT
+from ..breaker import Breaker
+from ..trace import CURRENT, Sent, Trace
 from .errors import ApiError
 from .operation import Query, Request, escaped
 
@@ -36,7 +37,7 @@ SLOW_TIMEOUT = 40.0
 class SeveredError(ClientError):
     """The connection broke after the request may have been sent.
 
-    Its class matters: aiohttp repeats PUT and DELETE by itself after a ServerDisconnectedError or ClientOSError.
+    Its class matters: aiohttp repeats GET, PUT and DELETE by itself after a ServerDisconnectedError or ClientOSError.
     """
 
 
@@ -51,13 +52,16 @@ class Reply:
 
 
 async def once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Client middleware: keep aiohttp from sending a request again on its own account (security F3)."""
+    """Client middleware: keep aiohttp from sending a request again on its own account (security F2, F3)."""
     try:
         return await handler(request)
     except (ClientConnectorError, ConnectionTimeoutError):
         raise
     except (ClientOSError, ServerDisconnectedError) as error:
         raise SeveredError(str(error)) from error
+
+
+ONCE = (once,)
 
 
 def open_session() -> ClientSession:
@@ -79,6 +83,7 @@ class Upstream:
     """The DoiT API at *base_url* (a path in it is kept), reached through *http*. One per process.
 
     *timeout* and *slow_timeout* are seconds for one whole exchange, of ordinary operations and of those that compute.
+    While *breaker* is open nothing is sent: the methods that send raise CircuitOpen then (security F8).
     """
 
     def __init__(
@@ -91,6 +96,7 @@ class Upstream:
         connect_timeout: float = CONNECT_TIMEOUT,
         max_body: int = MAX_BODY,
         count: Callable[[int | None], None] = lambda status: None,
+        breaker: Breaker | None = None,
     ) -> None:
         self._http = http
         self._base = base_url.rstrip("/")
@@ -104,6 +110,7 @@ class Upstream:
         self.max_body = max_body
         # Hears the status of every exchange, None where no answer came.
         self._count = count
+        self.breaker = breaker or Breaker("api")
 
     def url(self, request: Request, extra: str) -> URL:
         """The address of *request* with *extra* query parameters (encoded). Raises ApiError ("argument") if over 8 KB.
@@ -122,30 +129,46 @@ class Upstream:
 
     @asynccontextmanager
     async def open(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None, name: str
     ) -> AsyncIterator[ClientResponse]:
         """Send one request and give its response; whatever interrupts the reading closes the connection at once."""
-        response = await self._send(method, url, headers, body, timeout)
+        ticket = self.breaker.enter()
+        trace, status = CURRENT.get(), None
+        headers = _with_own_span(headers, trace)
+        started = time.perf_counter()
         try:
-            yield response
+            try:
+                response = await self._send(method, url, headers, body, timeout)
+            except BaseException as error:
+                self._failed(ticket, error, headers, timeout, name)
+                raise
+            status = response.status
+            self._answered(ticket, status, headers, name)
+            try:
+                yield response
+            finally:
+                _let_go(response)
         finally:
-            _let_go(response)
+            self._note(trace, headers, name, method, status, started)
 
     async def _send(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
     ) -> ClientResponse:
         limits = self._limits.get(timeout) or ClientTimeout(total=timeout, sock_connect=self._connect)
-        # A GET that met a connection closed meanwhile may go out on another one.
-        guards = () if method == "GET" else (once,)
         return await self._http.request(
-            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False, middlewares=guards
+            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False, middlewares=ONCE
         )
 
     async def exchange(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None, name: str
     ) -> Reply:
-        """Send one request and read the answer. Raises aiohttp.ClientError or TimeoutError."""
-        status = None
+        """Send one request of the operation called *name* and read the answer.
+
+        Raises CircuitOpen, aiohttp.ClientError or TimeoutError.
+        """
+        ticket = self.breaker.enter()
+        trace, status = CURRENT.get(), None
+        headers = _with_own_span(headers, trace)
         started = time.perf_counter()
         try:
             response = await self._send(method, url, headers, body, timeout)
@@ -154,12 +177,50 @@ class Upstream:
             finally:
                 _let_go(response)
             status = response.status
+            self._answered(ticket, status, headers, name)
             return Reply(status, response.headers, content, whole)
+        except BaseException as error:
+            self._failed(ticket, error, headers, timeout, name)
+            raise
         finally:
-            if (trace := CURRENT.get()) is not None:
-                trace.calls += 1
-                trace.seconds += time.perf_counter() - started
-            self._count(status)
+            self._note(trace, headers, name, method, status, started)
+
+    def _note(
+        self,
+        trace: Trace | None,
+        headers: Mapping[str, str],
+        name: str,
+        method: str,
+        status: int | None,
+        started: float,
+    ) -> None:
+        """Count a request that is over, in the metrics and in the trace of what it was made for."""
+        if trace is not None:
+            trace.calls += 1
+            trace.seconds += (seconds := time.perf_counter() - started)
+            if trace.sent is not None:
+                span_id = headers["traceparent"].split("-")[2]
+                trace.sent.append(Sent(span_id, self.breaker.name, name, method, status, started, seconds))
+        self._count(status)
+
+    def _answered(self, ticket: int, status: int, headers: Mapping[str, str], name: str) -> None:
+        if status < 500:
+            # Whatever a caller did wrong, and whoever asks too often (429), the API is well.
+            self.breaker.succeeded(ticket)
+        else:
+            self.breaker.failed(ticket, _caller(headers), name)
+
+    def _failed(
+        self, ticket: int, error: BaseException, headers: Mapping[str, str], timeout: float | None, name: str
+    ) -> None:
+        """Tell the breaker why there is no answer."""
+        if isinstance(error, ClientConnectorError | ConnectionTimeoutError):
+            self.breaker.failed(ticket, None, name)
+        elif isinstance(error, ClientError) or (isinstance(error, TimeoutError) and timeout == self.timeout):
+            self.breaker.failed(ticket, _caller(headers), name)
+        else:
+            # The caller left. Or it was late, but the operation is one that computes, or the call had little time left.
+            self.breaker.left(ticket)
 
     async def read(self, response: ClientResponse) -> tuple[bytes, bool]:
         """The body, decompressed, up to the bound; and whether that is all of it."""
@@ -175,6 +236,18 @@ class Upstream:
             content += chunk
         whole = len(content) <= self.max_body
         return bytes(content if whole else content[: self.max_body]), whole
+
+
+def _with_own_span(headers: Mapping[str, str], trace: Trace | None) -> Mapping[str, str]:
+    """*headers*, where spans are made with a traceparent of this request's own: each is a span, repeats too."""
+    if trace is None or trace.sent is None:
+        return headers
+    return {**headers, "traceparent": trace.parent()}
+
+
+def _caller(headers: Mapping[str, str]) -> int:
+    """Whose request it was, the customer if that is known: in a form that is no secret."""
+    return hash(headers.get("X-Tenant-Id") or headers.get("Authorization"))
 
 
 def _let_go(response: ClientResponse) -> None:

@@ -124,7 +124,7 @@ async def connect(api: Api) -> AsyncIterator[Callable[..., Client]]:
         def make(
             tenant: str = "", *, tokens: tuple[Any, ...] = ("token", "fresh"), base: str = "", **settings: Any
         ) -> Client:
-            limits = ("timeout", "slow_timeout", "max_body")
+            limits = ("timeout", "slow_timeout", "max_body", "breaker")
             upstream = {name: settings.pop(name) for name in limits if name in settings}
 
             async def credential(*, fresh: bool = False) -> str:

@@ -17,6 +17,28 @@ from .recorder import Recorder, pages_of
 NOON = 1_767_182_400_000  # 2025-12-31T12:00:00Z
 
 
+@pytest.mark.parametrize(
+    ("said", "known_as"),
+    [
+        ({"domain": "Acme.example", "email": " Ann@acme.example"}, "acme.example/ann@acme.example"),
+        ({"domain": "acme.example"}, "acme.example"),
+        ({"email": "ann@acme.example", "domain": ""}, "ann@acme.example"),
+        ({"email": "a@b", "domain": "b", "id": "the API's own"}, "b/a@b"),
+    ],
+)
+async def test_who_is_signed_in_has_an_id_that_stays(said: dict[str, str], known_as: str) -> None:
+    api = Recorder(said)
+    assert await Doit.of(api).auth.validate_user() == {**said, "id": known_as}
+    assert api.requests == [Request("GET", "/auth/v1/validate", {}, None)]
+
+
+@pytest.mark.parametrize("said", [{}, {"email": " ", "domain": ""}, {"email": 5, "domain": None}])
+async def test_nobody_is_not_taken_for_somebody(said: Any) -> None:
+    with pytest.raises(ApiError) as caught:
+        await Doit.of(Recorder(said)).auth.validate_user()
+    assert caught.value.kind == "answer"
+
+
 async def test_update_budget_lays_out_path_and_body() -> None:
     api = Recorder({"id": "b/1"})
     await Doit.of(api).budgets.update_budget(id="b/1", amount=5.0)

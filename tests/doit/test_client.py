@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from doit_mcp.doit.client import Client, retry_after
-from doit_mcp.doit.errors import ApiError, CredentialError, explain
+from doit_mcp.doit.client import Client
+from doit_mcp.doit.errors import ApiError, CredentialError, explain, retry_after
 from doit_mcp.doit.operation import Area, get, post, put
 from doit_mcp.doit.upstream import connect as upstream_at
 from doit_mcp.protocol.schema import JsonObject
@@ -96,6 +96,19 @@ async def test_reads_are_repeated_twice_and_then_given_up(api: Api, connect: Con
     assert len(api.seen) == 3 and error.status == status and not error.maybe_applied
 
 
+@pytest.mark.parametrize("step", [resets, truncates])
+@pytest.mark.parametrize("warm", [False, True])
+async def test_a_broken_connection_is_three_requests_and_no_more(
+    api: Api, connect: Connect, step: Handler, warm: bool
+) -> None:
+    """F2: none of them is aiohttp's own, be the connection new or one that was kept."""
+    if warm:
+        await Things(connect()).read(id="1")
+    api.script = [step]
+    error = await failing(connect())
+    assert error.kind == "network" and len(api.seen) == 3 + warm
+
+
 @pytest.mark.parametrize("step", [says(429), says(503), resets, truncates])
 async def test_a_read_that_works_the_second_time_works(api: Api, connect: Connect, step: Handler) -> None:
     api.script = [step, says(200, {"ok": True})]
@@ -151,6 +164,35 @@ async def test_a_long_retry_after_is_passed_on_at_once(api: Api, connect: Connec
 async def test_a_retry_after_that_says_nothing_is_ignored(api: Api, connect: Connect, wait: str) -> None:
     api.script = [says(429, {}, Retry_After=wait), says(200, {"ok": True})]
     assert await Things(connect()).read(id="1") == {"ok": True}
+
+
+@pytest.mark.parametrize(
+    ("header", "chance", "sent"), [({}, 0.0, 3), ({}, 0.5, 1), ({"Retry_After": "9"}, 0.0, 1)], ids=str
+)
+async def test_waits_are_drawn_from_nothing_up_and_end_with_the_call(
+    api: Api, connect: Connect, header: dict[str, str], chance: float, sent: int
+) -> None:
+    """F2: full jitter, Retry-After in its place; a wait that the call would not outlive is not begun."""
+    api.script = [says(503, {}, **header)]
+    error = await failing(connect(first_wait=30.0, chance=lambda: chance, deadline=4.0))
+    assert (error.kind, error.status, len(api.seen)) == ("fault", 503, sent)
+
+
+async def test_exchanges_have_what_is_left_of_the_call(api: Api, connect: Connect) -> None:
+    """F1: the time for one exchange is the usual until the call has less than that."""
+    api.script = [hangs]
+    given: list[float] = []
+    client = connect(deadline=0.3, timeout=0.2)
+    within = client._within
+
+    def noted(longest: float) -> float:
+        given.append(within(longest))
+        return given[-1]
+
+    client._within = noted  # type: ignore[method-assign]
+    await failing(client)
+    await failing(client)
+    assert given[0] == 0.2 and given[1] <= 0.1
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:

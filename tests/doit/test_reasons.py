@@ -40,6 +40,45 @@ def test_statuses_whose_bodies_are_nobodys_business(status: int) -> None:
     assert reason(status, b'{"error": "secret plumbing"}') == ""
 
 
+def refused(items: Any) -> str:
+    """The reason of a 422 about these items of a batch."""
+    problem = {"title": "Invalid batch", "code": "billing-transfer.batch_validation_failed", "invalidItems": items}
+    return reason(422, json.dumps(problem).encode())
+
+
+def test_what_is_wrong_in_a_batch_is_named_by_place_and_code() -> None:
+    items = [
+        {"index": 0, "code": "duplicate_pma", "resellerCustomerId": "c7", "reason": "The account comes twice."},
+        {"index": 12, "code": "duplicate_ec_account"},
+    ]
+    assert refused(items) == (
+        "Invalid batch; items[0]: c7: duplicate_pma: The account comes twice.; items[12]: duplicate_ec_account"
+    )
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ([{"code": "c"}], "Invalid batch; c"),
+        ([{"index": True, "code": "c"}], "Invalid batch; c"),
+        ([{"index": 3}], "Invalid batch; items[3]"),
+        ([{"index": 3, "code": 7, "reason": " "}], "Invalid batch; items[3]"),
+        ([{"index": 1, "code": "c", "reason": "see https://in.example/x"}], "Invalid batch; items[1]: c: see [link]"),
+        ("odd", "Invalid batch"),
+        ([], "Invalid batch"),
+    ],
+)
+def test_odd_items_of_a_batch_do_no_harm(items: Any, expected: str) -> None:
+    assert refused(items) == expected
+
+
+def test_a_large_batch_is_named_up_to_a_bound_and_counted() -> None:
+    said = refused([{"index": n, "code": f"code_{n}", "reason": "too " * 99} for n in range(100)])
+    assert len(said) <= MAX_CONFLICT
+    assert all(f"items[{n}]: code_{n}: too" in said for n in range(10)) and "items[10]" not in said
+    assert said.endswith("; and 90 more items")
+
+
 def blocked(**resources: Any) -> str:
     """The reason of a 409 where these are in the way."""
     blocker = {"id": "a1", "type": "single", "error": "Prod is in use", "resources": resources}

@@ -1,14 +1,16 @@
 """Who the caller is."""
 
-from typing import Annotated, TypedDict
+from typing import Annotated, Required, TypedDict
 
 from ...protocol.schema import JsonObject
-from ..operation import Area, get
+from ..errors import ApiError
+from ..operation import Area, get, offers
 
 
 class User(TypedDict, total=False):
     """The owner of the credential."""
 
+    id: Required[Annotated[str, "Always the same for this user of this customer."]]
     domain: Annotated[str, "The customer's domain."]
     email: str
 
@@ -17,7 +19,21 @@ class Auth(Area):
     """Signed-in user and account: who am I, which customer, check the connection."""
 
     @get("/auth/v1/validate")
+    async def _validate(self) -> JsonObject: ...
+
+    @offers(_validate)
     async def validate_user(self) -> Annotated[JsonObject, User]:
         """Show who is signed in: e-mail address and the customer's domain. Use it to check that the connection works
         and whose data the other tools show."""
-        ...
+        found = await self._validate()
+        return {**found, "id": account_of(found)}
+
+
+def account_of(user: JsonObject) -> str:
+    """What tells a user of one customer from all others. Clients with several accounts know them by it, so the customer
+    counts: one person may have a connection to each. Raises ApiError ("answer") where the API does not say who it
+    is."""
+    told = [value.strip().lower() for name in ("domain", "email") if isinstance(value := user.get(name), str)]
+    if not any(told):
+        raise ApiError("it does not say who is signed in", kind="answer")
+    return "/".join(part for part in told if part)

@@ -48,6 +48,9 @@ class Feedback(TypedDict, total=False):
     feedback: Required[Opinion]
 
 
+PATIENCE = "Ava needs longer than one call may take; ask_ava_streaming gives what she has said by then, and can go on"
+
+
 class Ava(Area):
     """Ava: DoiT's assistant, who knows cloud costs and DoiT's product."""
 
@@ -70,15 +73,20 @@ class Ava(Area):
         ] = None,
     ) -> Annotated[JsonObject, Said]:
         """Ask Ava, DoiT's assistant, in plain words, and get the whole answer at once. For numbers the cost tools are
-        quicker and exact; Ava knows the product and the customer's setup. It takes up to a minute or more."""
+        quicker and exact; Ava knows the product and the customer's setup. For long questions use ask_ava_streaming."""
         # What is not kept cannot be gone on with.
         asked: AskedOnce = {"question": question, "ephemeral": not conversationId if ephemeral is None else ephemeral}
         if conversationId is not None:
             asked["conversationId"] = conversationId
-        said = await self._ask(**asked)
+        try:
+            said = await self._ask(**asked)
+        except ApiError as error:
+            if error.kind == "timeout":
+                error.reason = PATIENCE
+            raise
         # The status is sent before the answer is known, so failures come in its place.
-        if isinstance(error := said.get("error"), str) and error:
-            raise ApiError(clean(error), kind="fault")
+        if isinstance(failed := said.get("error"), str) and failed:
+            raise ApiError(clean(failed), kind="fault")
         if not isinstance(said.get("answer"), str):
             raise ApiError("it holds no answer", kind="answer")
         return said

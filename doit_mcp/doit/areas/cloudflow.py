@@ -1,5 +1,6 @@
 """CloudFlow: automations."""
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Annotated, Required, TypedDict, Unpack
 
@@ -12,6 +13,12 @@ from ..records import Page
 Question = Annotated[str, "What to change, in plain words.", Length(1, 20_000)]
 Rows = Annotated[MaxResults, Range(1, 500)]
 Conversation = Annotated[str, "Goes on with the conversation of an earlier answer; a new one, if left out."]
+
+MOST_FLOW = 1_500
+HOOK = re.compile(
+    r"https?://[A-Za-z0-9.:-]{1,255}(?:/[\w.~-]{1,100}){0,8}/cloudflow/v1/trigger/([^/?#%\s\\]+)", re.ASCII
+)
+"""The address by which a flow is started, as CloudFlow shows it to people."""
 
 
 class FlowPage(Page, total=False):
@@ -87,7 +94,7 @@ class Cloudflow(Area):
     async def trigger_cloud_flow(
         self,
         *,
-        flowID: Annotated[str, "Id of the flow, as list_cloudflows shows it; never a URL.", Length(1, 1500)],
+        flowID: Annotated[str, "Id of the flow, as list_cloudflows shows it.", Length(1, 2 * MOST_FLOW)],
         requestBodyJson: Annotated[
             JsonObject | None, "Payload for the flow's webhook, as the flow expects it; {}, if left out."
         ] = None,
@@ -95,9 +102,7 @@ class Cloudflow(Area):
         """Run a published CloudFlow automation that starts with a webhook. It acts on cloud accounts: only when the
         user asks for it. It answers at once with a link; list_cloudflows shows how the run ended. While a run goes on
         it is refused."""
-        if "/" in flowID or "%" in flowID:
-            raise ApiError("flowID: give the flow's id alone, not a URL", kind="argument")
-        return await self._trigger(flowId=flowID.strip(), payload=requestBodyJson or {})
+        return await self._trigger(flowId=flow_of(flowID), payload=requestBodyJson or {})
 
     @post("/cloudflow/v1/flows/actions/build", stream=True)
     def build_cloud_flow(self, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:
@@ -108,3 +113,14 @@ class Cloudflow(Area):
     def refine_cloudflow(self, *, flowId: str, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:
         """Change a flow by describing what it should do; answers with the events of the work as they happen."""
         ...
+
+
+def flow_of(text: str) -> str:
+    """The id of the flow that *text* names: by the id itself, or as the old server took it by the flow's address, of
+    which only the id counts; nothing is ever sent to its host. Raises ApiError ("argument") for anything else."""
+    plain = text.strip()
+    found = HOOK.fullmatch(plain)
+    flow = found[1] if found else plain
+    if "/" in flow or "%" in flow or len(flow) > MOST_FLOW:
+        raise ApiError("flowID: give the flow's id alone, as list_cloudflows shows it", kind="argument")
+    return flow

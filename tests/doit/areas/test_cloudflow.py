@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.doit import AREAS, Doit
-from doit_mcp.doit.errors import ApiError
+from doit_mcp.doit.errors import ApiError, explain
 from doit_mcp.doit.operation import Request
 from tests.doit.recorder import Recorder
 
@@ -160,6 +160,14 @@ async def test_what_ava_could_not_answer_is_an_error(said: dict[str, Any], kind:
     assert caught.value.kind == kind and reason in caught.value.reason
 
 
+@pytest.mark.parametrize(("kind", "told"), [("timeout", True), ("fault", False)])
+async def test_who_cannot_wait_for_ava_is_told_what_can_be_waited_for(kind: Any, told: bool) -> None:
+    with pytest.raises(ApiError) as caught:
+        await Doit.of(Recorder(ApiError("", kind=kind))).ava.ask_ava_sync(question="q")
+    said = explain(caught.value, "ask_ava_sync")
+    assert caught.value.kind == kind and ("ask_ava_streaming gives what she has said" in said) == told
+
+
 @pytest.mark.parametrize(
     ("name", "given"),
     [
@@ -189,8 +197,23 @@ async def test_a_flow_gets_its_payload_as_it_is(payload: dict[str, Any]) -> None
 @pytest.mark.parametrize(
     "flow",
     [
-        "https://api.doit.com/cloudflow/v1/trigger/f",
         "https://evil.example/x",
+        "https://api.doit.com/cloudflow/v1/trigger/",
+        "https://api.doit.com/cloudflow/v1/trigger/..",
+        "https://api.doit.com/cloudflow/v1/trigger/f/",
+        "https://api.doit.com/cloudflow/v1/trigger/f/../../x",
+        "https://api.doit.com/cloudflow/v1/trigger/f%2Fg",
+        "https://api.doit.com/cloudflow/v1/trigger/f?x=/cloudflow/v1/trigger/g",
+        "https://api.doit.com/x?y=/cloudflow/v1/trigger/f",
+        "https://api.doit.com/x#/cloudflow/v1/trigger/f",
+        "https://someone@api.doit.com/cloudflow/v1/trigger/f",
+        "https:///cloudflow/v1/trigger/f",
+        "https://api.doit.com\\x/cloudflow/v1/trigger/f",
+        "ftp://api.doit.com/cloudflow/v1/trigger/f",
+        "javascript://api.doit.com/cloudflow/v1/trigger/f",
+        "https://api.doit.com/cloudflow/v2/trigger/f",
+        "https://api.doit.com/cloudflow/v1/trigger/" + "f" * 1501,
+        "/cloudflow/v1/trigger/f",
         "//evil.example",
         "evil.example/cloudflow/v1/trigger/f",
         "../flows",
@@ -202,11 +225,22 @@ async def test_a_flow_gets_its_payload_as_it_is(payload: dict[str, Any]) -> None
         " .. ",
     ],
 )
-async def test_a_flow_is_never_named_by_a_url(flow: str) -> None:
+async def test_a_flow_is_named_by_no_other_address(flow: str) -> None:
     api = Recorder()
     with pytest.raises(ApiError) as caught:
         await Doit.of(api).cloudflow.trigger_cloud_flow(flowID=flow)
     assert caught.value.kind == "argument" and not api.requests
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["https://api.doit.com", "http://127.0.0.1:8081", "https://evil.example", "https://proxy.example/doit/api"],
+)
+async def test_of_a_flow_s_address_only_the_id_counts(start: str) -> None:
+    """The old server took it. Its host is never contacted: the request goes where all go."""
+    flow = f" {start}/cloudflow/v1/trigger/f-1.x \n"
+    sent = await asked("cloudflow", "trigger_cloud_flow", {"flowID": flow, "requestBodyJson": {"a": 1}})
+    assert sent == Request("POST", "/cloudflow/v1/trigger/f-1.x", {}, {"a": 1})
 
 
 async def test_what_is_no_url_stays_one_segment_of_our_path() -> None:

@@ -1,0 +1,126 @@
+"""Spans for OpenTelemetry, of each request and of what it asked upstream; imported only where they are exported.
+
+They have the ids that travel in ``traceparent`` headers anyway (W3C Trace Context): :mod:`doit_mcp.trace` knows them.
+Attributes are names of ours and numbers: never an argument, a token or who it was (security G3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from threading import Thread
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
+
+from . import __version__
+from .trace import Sent, Trace
+
+LAST_WORDS_S = 3.0
+
+
+class Given(IdGenerator):
+    """Hands out the ids that the next span is to have, in place of new ones."""
+
+    def __init__(self) -> None:
+        self.trace_id = self.span_id = 0
+
+    def generate_trace_id(self) -> int:
+        return self.trace_id
+
+    def generate_span_id(self) -> int:
+        return self.span_id
+
+
+class Spans:
+    """Makes spans and gives them to *processor*. Which traces are sampled is what the SDK's own variables say."""
+
+    def __init__(self, processor: SpanProcessor) -> None:
+        self._ids = Given()
+        self._provider = TracerProvider(resource=_resource(), id_generator=self._ids, shutdown_on_exit=False)
+        self._provider.add_span_processor(processor)
+        self._tracer = self._provider.get_tracer("doit_mcp", __version__)
+
+    def begin(self, trace: Trace) -> Span:
+        """The span of the request of *trace*, which from now on says what is sent for it, and whether it is sampled."""
+        self._ids.trace_id, self._ids.span_id = int(trace.trace_id, 16), random.getrandbits(64) | 1
+        span = self._tracer.start_span("request", _parent(trace), SpanKind.SERVER)
+        trace.flags = f"{span.get_span_context().trace_flags & TraceFlags.SAMPLED:02x}"
+        if span.is_recording():
+            trace.sent = []
+        return span
+
+    def end(self, span: Span, trace: Trace, method: str, route: str, status: int) -> None:
+        """The request was answered with *status*; *method* and *route* are names of ours."""
+        if not span.is_recording():
+            return
+        self._children(span, trace.sent or ())
+        span.update_name(" ".join(filter(None, (trace.method, trace.tool))) or f"{method} {route}")
+        span.set_attributes({"http.request.method": method, "http.route": route})
+        span.set_attribute("http.response.status_code", status)
+        named = {"mcp.method.name": trace.method, "gen_ai.tool.name": trace.tool}
+        span.set_attributes({name: value for name, value in named.items() if value})
+        if trace.failed or status >= 500:
+            span.set_attribute("error.type", "tool_error" if trace.failed else str(status))
+            span.set_status(Status(StatusCode.ERROR))
+        span.end()
+
+    def _children(self, span: Span, sent: list[Sent] | tuple[Sent, ...]) -> None:
+        context = set_span_in_context(span, Context())
+        # From the clock that durations are taken from to the one that spans are dated by.
+        shift = time.time_ns() - time.perf_counter_ns()
+        for one in sent:
+            self._ids.span_id = int(one.span_id, 16)
+            said: Mapping[str, str | int] = {"http.request.method": one.method, "doit_mcp.upstream": one.upstream}
+            started = shift + int(one.started * 1e9)
+            child = self._tracer.start_span(one.name.strip("_"), context, SpanKind.CLIENT, said, start_time=started)
+            if one.status is not None:
+                child.set_attribute("http.response.status_code", one.status)
+            if one.status is None or one.status >= 400:
+                child.set_attribute("error.type", "no answer" if one.status is None else str(one.status))
+                child.set_status(Status(StatusCode.ERROR))
+            child.end(started + int(one.seconds * 1e9))
+
+    async def close(self) -> None:
+        """Export what is left, unless that takes long: a collector that is away must not hold up the shutdown."""
+        closing = Thread(target=self._provider.shutdown, daemon=True)
+        closing.start()
+        await asyncio.to_thread(closing.join, LAST_WORDS_S)
+
+
+def _parent(trace: Trace) -> Context:
+    """Where the request's span belongs: below that of the caller, or nowhere."""
+    if not trace.parent_id:
+        return Context()
+    flags = TraceFlags(int(trace.flags, 16))
+    caller = SpanContext(int(trace.trace_id, 16), int(trace.parent_id, 16), is_remote=True, trace_flags=flags)
+    return set_span_in_context(NonRecordingSpan(caller), Context())
+
+
+def _resource() -> Resource:
+    """What OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say, and our own name where they name nothing."""
+    found = Resource.create()
+    if str(found.attributes[SERVICE_NAME]).startswith("unknown_service"):
+        found = found.merge(Resource({SERVICE_NAME: "doit-mcp", SERVICE_VERSION: __version__}))
+    return found
+
+
+def open_spans(endpoint: str) -> Spans:
+    """Spans that go to the collector at *endpoint* (OTLP over HTTP), from a thread of their own."""
+    return Spans(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))

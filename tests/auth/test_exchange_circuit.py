@@ -1,0 +1,94 @@
+"""The circuit to the token exchange (security F8, X5): opened by the provider's own failures only, and closed again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from doit_mcp.auth.errors import UpstreamCredentialError
+from doit_mcp.auth.exchange import Exchange
+from doit_mcp.auth.principal import Principal
+from doit_mcp.breaker import FEWEST, FIRST_REST, Breaker
+
+from .conftest import SECRET
+from .minting import NOW
+from .provider import Answering, Clock, Provider, hangs, resets, says
+
+
+async def no_pause(seconds: float) -> None:
+    """Repeat at once."""
+
+
+def user(number: int, token: int = 0) -> Principal:
+    return Principal(f"user{number}@acme.example", "acme", False, "jwt", f"token-{number}-{token}", NOW + 3600)
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> Breaker:
+    return Breaker("identity", single=True, clock=clock, chance=lambda: 0.5)
+
+
+@pytest.fixture
+async def exchange(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, patience: float, breaker: Breaker
+) -> AsyncIterator[Exchange]:
+    made = Exchange(provider.url, SECRET, http, clock, pause=no_pause, deadline=patience, breaker=breaker)
+    yield made
+    await made.close()
+
+
+async def failure(exchange: Exchange, principal: Principal) -> UpstreamCredentialError:
+    with pytest.raises(UpstreamCredentialError) as caught:
+        await exchange.token(principal)
+    return caught.value
+
+
+@pytest.mark.parametrize("answer", [says(500), says(503, "<html>"), resets])
+async def test_failures_of_the_provider_open_it_and_its_recovery_closes_it(
+    exchange: Exchange, provider: Provider, clock: Clock, breaker: Breaker, answer: Answering
+) -> None:
+    kept = await exchange.token(user(0))
+    provider.exchange_answer = answer
+    for number in range(1, FEWEST // 2 + 2):
+        await failure(exchange, user(number))
+    sent = len(provider.exchanges)
+    assert breaker.state == "open" and sent == FEWEST
+    refused = await failure(exchange, user(99))
+    assert (refused.kind, refused.retry_after, len(provider.exchanges)) == ("unavailable", FIRST_REST, sent)
+    assert await exchange.token(user(0)) == kept
+    provider.exchange_answer = None
+    clock.advance(FIRST_REST)
+    assert await exchange.token(user(99)) and breaker.state == "closed"
+
+
+@pytest.mark.parametrize("patience", [0.1])
+async def test_hanging_counts(exchange: Exchange, provider: Provider, breaker: Breaker) -> None:
+    until = asyncio.Event()
+    provider.exchange_answer = hangs(until)
+    found = await asyncio.gather(*(failure(exchange, user(number)) for number in range(FEWEST)))
+    until.set()
+    assert {error.kind for error in found} == {"unavailable"} and breaker.state == "open"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429])
+async def test_what_a_caller_did_wrong_does_not(
+    exchange: Exchange, provider: Provider, breaker: Breaker, status: int
+) -> None:
+    provider.exchange_answer = says(status, '{"error": "invalid_grant"}')
+    for number in range(2 * FEWEST):
+        await failure(exchange, user(number))
+    assert breaker.state == "closed"
+
+
+async def test_nor_do_failures_that_one_user_alone_meets(
+    exchange: Exchange, provider: Provider, breaker: Breaker
+) -> None:
+    assert await exchange.token(user(2))
+    provider.exchange_answer = says(500)
+    for token in range(2 * FEWEST):
+        await failure(exchange, user(1, token))
+    provider.exchange_answer = None
+    assert breaker.state == "closed" and await exchange.token(user(3))

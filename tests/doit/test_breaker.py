@@ -1,0 +1,266 @@
+"""The circuit breaker by itself (security F8): what opens it, how it tries again, and what it never does."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from doit_mcp.breaker import FEWEST, FIRST_REST, HALF, LEASE, LONE, LONGEST_REST, Breaker, CircuitOpen
+
+LONGEST = LONGEST_REST * 1.2
+
+
+class Clock:
+    """Moves when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> Breaker:
+    return Breaker("api", clock=clock, chance=lambda: 0.5)
+
+
+def fail(breaker: Breaker, times: int, *, callers: int = 2, operations: int = 2) -> None:
+    """So many failures in turn, of so many callers with so many operations."""
+    for number in range(times):
+        breaker.failed(breaker.enter(), number % callers, f"operation {number % operations}")
+
+
+def well(breaker: Breaker, times: int = 1) -> None:
+    for _ in range(times):
+        breaker.succeeded(breaker.enter())
+
+
+def refused(breaker: Breaker) -> float:
+    with pytest.raises(CircuitOpen) as caught:
+        breaker.enter()
+    return caught.value.seconds
+
+
+def opened(breaker: Breaker) -> None:
+    fail(breaker, FEWEST)
+    assert breaker.state == "open"
+
+
+def test_repeated_failures_open_it_and_say_for_how_long(breaker: Breaker, clock: Clock) -> None:
+    fail(breaker, FEWEST - 1)
+    assert breaker.state == "closed" and breaker.rest == 0
+    fail(breaker, 1)
+    assert breaker.state == "open" and refused(breaker) == breaker.rest == FIRST_REST
+    clock.now += 3
+    assert refused(breaker) == FIRST_REST - 3
+
+
+def test_failures_among_many_successes_do_not(breaker: Breaker) -> None:
+    well(breaker, 3 * FEWEST)
+    fail(breaker, 2 * FEWEST)
+    assert breaker.state == "closed"
+    fail(breaker, FEWEST)
+    assert breaker.state == "open"
+
+
+@pytest.mark.parametrize("wait", [0.0, HALF - 1])
+def test_what_is_long_ago_does_not_count(breaker: Breaker, clock: Clock, wait: float) -> None:
+    fail(breaker, FEWEST - 1)
+    clock.now += wait
+    well(breaker)
+    clock.now += 2 * HALF
+    fail(breaker, FEWEST - 1)
+    assert breaker.state == "closed"
+
+
+def test_the_window_slides(breaker: Breaker, clock: Clock) -> None:
+    fail(breaker, FEWEST - 1)
+    clock.now += HALF + 1
+    fail(breaker, 1)
+    assert breaker.state == "open"
+
+
+def test_callers_and_operations_are_told_apart_across_the_window(breaker: Breaker, clock: Clock) -> None:
+    for number in range(FEWEST):
+        clock.now += HALF * 1.5 if number == FEWEST // 2 else 0.0
+        late = number >= FEWEST // 2
+        breaker.failed(breaker.enter(), late, str(late))
+    assert breaker.state == "open"
+
+
+@pytest.mark.parametrize(("callers", "operations"), [(1, 1), (1, 9), (9, 1)])
+def test_one_caller_or_one_operation_does_not_take_it_from_others(
+    breaker: Breaker, callers: int, operations: int
+) -> None:
+    fail(breaker, LONE - 1, callers=callers, operations=operations)
+    well(breaker)
+    fail(breaker, 10 * LONE, callers=callers, operations=operations)
+    assert breaker.state == "closed"
+
+
+def test_if_there_is_nobody_else_it_opens_late(breaker: Breaker) -> None:
+    fail(breaker, LONE - 1, callers=1)
+    assert breaker.state == "closed"
+    fail(breaker, 1, callers=1)
+    assert breaker.state == "open"
+
+
+def test_the_only_operation_of_an_upstream_is_not_told_apart(clock: Clock) -> None:
+    breaker = Breaker("identity", single=True, clock=clock)
+    fail(breaker, FEWEST, operations=1)
+    assert breaker.state == "open"
+
+
+def test_a_connection_that_cannot_be_made_is_nobodys(breaker: Breaker) -> None:
+    for _ in range(FEWEST):
+        breaker.failed(breaker.enter(), None)
+    assert breaker.state == "open"
+
+
+def test_few_of_those_do_not_make_one_callers_failures_everybodys(breaker: Breaker) -> None:
+    breaker.failed(breaker.enter(), None)
+    well(breaker)
+    fail(breaker, LONE, callers=1)
+    assert breaker.state == "closed"
+
+
+def test_one_request_probes_and_its_success_closes(breaker: Breaker, clock: Clock) -> None:
+    opened(breaker)
+    clock.now += FIRST_REST
+    assert breaker.state == "half-open"
+    probe = breaker.enter()
+    assert refused(breaker) == LEASE
+    breaker.succeeded(probe)
+    assert breaker.state == "closed"
+    fail(breaker, FEWEST - 1)
+    assert breaker.state == "closed"
+
+
+def test_a_failing_probe_opens_it_for_longer_up_to_a_bound(breaker: Breaker, clock: Clock) -> None:
+    opened(breaker)
+    rests = []
+    for _ in range(1100):
+        clock.now += breaker.rest
+        breaker.failed(breaker.enter(), 1)
+        rests.append(breaker.rest)
+    assert rests[:3] == [10, 20, 20] and set(rests[3:]) == {LONGEST_REST}
+    clock.now += breaker.rest
+    well(breaker)
+    opened(breaker)
+    assert breaker.rest == FIRST_REST
+
+
+def test_a_probe_that_is_given_up_lets_the_next_one_go(breaker: Breaker, clock: Clock) -> None:
+    opened(breaker)
+    clock.now += FIRST_REST
+    breaker.left(breaker.enter())
+    well(breaker)
+    assert breaker.state == "closed"
+
+
+def test_a_probe_that_hangs_holds_up_the_next_one_for_a_moment(breaker: Breaker, clock: Clock) -> None:
+    opened(breaker)
+    clock.now += FIRST_REST
+    slow = breaker.enter()
+    clock.now += LEASE
+    second = breaker.enter()
+    refused(breaker)
+    breaker.succeeded(slow)
+    assert breaker.state == "closed"
+    breaker.failed(second, 1)
+    breaker.left(second)
+    assert breaker.state == "closed"
+
+
+def test_who_was_sent_before_it_opened_has_nothing_to_say(breaker: Breaker, clock: Clock) -> None:
+    early = breaker.enter()
+    opened(breaker)
+    clock.now += FIRST_REST
+    for _ in range(3):
+        breaker.failed(early, 1)
+        breaker.succeeded(early)
+        breaker.left(early)
+    assert breaker.state == "half-open"
+
+
+class Machine(RuleBasedStateMachine):
+    """Any order of requests, outcomes and times. What was sent is kept here, what is known about it too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.chance = 0.5
+        self.breaker = Breaker("api", clock=self.clock, chance=lambda: self.chance)
+        self.flying: list[int] = []
+        self.probes: dict[int, float] = {}
+        self.bad: list[tuple[float, int | None]] = []
+
+    @rule(seconds=st.floats(0, 60), chance=st.floats(0, 1))
+    def time_passes(self, seconds: float, chance: float) -> None:
+        self.clock.now += seconds
+        self.chance = chance
+
+    @rule()
+    def somebody_asks(self) -> None:
+        state, rest = self.breaker.state, self.breaker.rest
+        try:
+            ticket = self.breaker.enter()
+        except CircuitOpen as shut:
+            assert state != "closed" and 0 < shut.seconds == rest
+        else:
+            assert rest == 0
+            self.flying.append(ticket)
+            if state != "closed":
+                assert state == "half-open" and 0 < self.breaker.rest <= LEASE
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data(), caller=st.sampled_from([None, 1, 2]), burst=st.integers(1, 40))
+    def it_fails(self, data: st.DataObject, caller: int | None, burst: int) -> None:
+        ticket = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
+        state = self.breaker.state
+        for number in range(burst):
+            # One that was sent twice counts once for each: a burst is as many requests that went out together.
+            self.bad.append((self.clock.now, caller))
+            self.breaker.failed(ticket, caller, f"operation {number % 2}")
+        if state == "closed" and self.breaker.state != "closed":
+            seen = [caller for when, caller in self.bad if when > self.clock.now - 2 * HALF]
+            assert 2 * len(seen) >= FEWEST
+            assert len(set(seen)) > 1 or None in seen or len(seen) >= LONE
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data(), burst=st.integers(1, 40))
+    def it_works(self, data: st.DataObject, burst: int) -> None:
+        ticket = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
+        for _ in range(burst):
+            self.breaker.succeeded(ticket)
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data())
+    def nobody_waits(self, data: st.DataObject) -> None:
+        ticket = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
+        self.breaker.left(ticket)
+
+    @rule()
+    def the_upstream_recovers(self) -> None:
+        """F7: however it got here, whoever hangs, one request that works closes it, and soon it may be sent."""
+        assert self.breaker.rest <= LONGEST
+        self.clock.now += self.breaker.rest
+        well(self.breaker)
+        assert self.breaker.state == "closed"
+
+    @invariant()
+    def it_is_never_away_for_long(self) -> None:
+        rest = self.breaker.rest
+        assert 0 <= rest <= LONGEST
+        assert (self.breaker.state == "closed") <= (rest == 0)
+        assert (self.breaker.state == "open") <= (rest > 0)
+
+
+TestMachine = Machine.TestCase
