@@ -10,7 +10,7 @@ from ..doit.errors import ApiError, explain
 from ..protocol.jsonrpc import JsonObject
 from .invisible import visible
 from .rows import cut, token_behind
-from .tools import Tool
+from .tools import DEADLINE, Tool
 
 SMALL = 30_000
 """Characters of a read's JSON before it is cut at a row (the text block repeats the structured content)."""
@@ -82,7 +82,7 @@ def late(tool: Tool) -> str:
         text = "It may take effect all the same: check the current state before repeating it."
     else:
         text = f"{tool.narrow} Or try again later."
-    return f"{tool.name} did not finish within {tool.deadline:g} seconds. {text}"
+    return f"{tool.name} did not finish within {tool.deadline or DEADLINE:g} seconds. {text}"
 
 
 def failure(text: str) -> JsonObject:

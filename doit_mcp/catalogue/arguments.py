@@ -1,8 +1,8 @@
 """Arguments as clients really send them, read by the schema before they are checked against it.
 
 Models and forms send numbers as text, text as numbers, whole numbers as 5.0, lists and objects as JSON text, enums in
-another case, and null or "" for what they leave out. Only what can mean one thing is changed; the rest is left as it is
-for the check to refuse.
+another case, ids and names with blanks around, and null or "" for what they leave out. Only what can mean one thing is
+changed; the rest is left as it is for the check to refuse.
 """
 
 from __future__ import annotations
@@ -21,13 +21,41 @@ the client makes the keys."""
 WHOLE = re.compile(r"-?\d{1,18}")
 NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
 EXACT = 2**53
+IDENTIFYING = re.compile(
+    r"(?!eventIds)(?:id|\w*[a-z]I[dD]s?|\w+_ids?|name|\w+Name|email|\w+Email|datasets?|handle|invoiceNumber|pageToken)"
+)
+"""Arguments by which things and people are known, where a blank before or behind is never part of it. Not keys and ids
+that customers give to data of their own: there " a" and "a" may be two. Only the arguments themselves, too: what lies
+deeper may be data that has to arrive as it is."""
 
 
 def read(arguments: JsonObject, schema: JsonObject) -> JsonObject:
     """*arguments* with everything in the form that *schema* asks for, where that can be told."""
     known = schema.get("properties", {})
     kept = {name: value for name, value in arguments.items() if name in known or name not in IGNORED}
-    return _object(kept, schema)
+    # Before, so that blanks alone count as nothing; and after, when lists are lists.
+    return _trimmed(_object(_trimmed(kept), schema))
+
+
+def is_plain(arguments: JsonObject, known: JsonObject) -> bool:
+    """Whether read() would leave these *arguments* as they are, if they fit the schema with the *known* properties: all
+    are known, and texts without blanks around, whole numbers or switches."""
+    for name, value in arguments.items():
+        kind = type(value)
+        if name not in known or not (kind is bool or kind is int or (kind is str and value == value.strip())):
+            return False
+    return True
+
+
+def _trimmed(arguments: JsonObject) -> JsonObject:
+    """*arguments* without the blanks around ids, names and lists of such."""
+    return {name: _bare(value) if IDENTIFYING.fullmatch(name) else value for name, value in arguments.items()}
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip()
+    return [item.strip() if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
 
 
 def _read(value: Any, schema: JsonObject) -> Any:

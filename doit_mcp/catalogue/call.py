@@ -77,6 +77,10 @@ class Call(Protocol):
         """What was written a short while ago, so that nothing is written twice."""
 
     @property
+    def hints(self) -> JsonObject:
+        """The request's _meta in the client's own words: good for the form of answers, never for rights."""
+
+    @property
     def capabilities(self) -> JsonObject:
         """What the client declared, in its own words."""
 

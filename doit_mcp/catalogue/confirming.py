@@ -20,9 +20,11 @@ AREAS = frozenset("sharing users contracts contract_templates billing_transfer a
 NAMES = frozenset(
     "trigger_cloud_flow update_customer send_datahub_events upload_datahub_csv post_insight_results"
     " post_insight_resource_results create_account_role update_aws_feature"
-    " create_cloudflow_connection update_cloudflow_connection".split()
+    " create_cloudflow_connection update_cloudflow_connection"
+    " assign_objects_to_label dismiss_budget_suggestion".split()
 )
 READERS: Mapping[str, str] = {
+    "assign_objects_to_label": "get_label",
     "cancel_invite": "list_users",
     "create_account_role": "get_aws_account",
     "delete_account_role": "get_aws_account",
@@ -30,6 +32,7 @@ READERS: Mapping[str, str] = {
     "delete_insight_result": "get_insight",
     "delete_report": "get_report_config",
     "delete_user": "list_users",
+    "dismiss_budget_suggestion": "list_budget_suggestions",
     "post_insight_resource_results": "get_insight",
     "resend_invite": "list_users",
     "trigger_cloud_flow": "list_cloudflows",

@@ -27,3 +27,7 @@ DISCOVERY = frozenset(
     search_customers change_customer
     """.split()
 )
+
+PINNED = frozenset("get_cloud_overview find_operation read_operation call_operation".split())
+"""What a client that loads tools only when they are wanted has at hand from the start: where to begin, and what leads
+to all others."""

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 from ..doit import AREAS
+from ..doit.areas.cloudflow import flow_of
+from ..protocol.jsonrpc import JsonObject
+from .call import Call
 from .confirming import confirmed, confirms, reader_of
 from .costs import cost_breakdown
 from .discovery import with_discovery
+from .displaying import displaying
 from .explain import explain_cost_change
 from .flows import ask_ava_streaming, build_cloud_flow, refine_cloudflow
 from .forecasts import forecast_spend
 from .keeping import keeping, of_query, of_report
 from .overview import get_cloud_overview
-from .query_result import query_result
+from .permissions import permitted
+from .query_result import MOST_CSV, query_result
 from .repeats import once
 from .savings import get_savings_summary, list_optimization_recommendations
 from .search import fetch, search
-from .tools import Tool, from_function, from_operation
+from .tools import Content, Tool, from_function, from_operation
 from .trends import compare_spend, cost_trend
 
 PERIOD = "Ask for a shorter period."
+ROOM = "anthropic/maxResultSizeChars"
 
 
 def composed() -> tuple[Tool, ...]:
@@ -91,13 +98,21 @@ def about_costs() -> tuple[Tool, ...]:
             hint="Forecast, projected bill, month-end estimate, budget overrun",
             slow=True,
         ),
-        from_function(
-            query_result,
-            area="reports",
-            hint="Drill down, filter, sort, regroup or export (CSV) an earlier large cost result",
-            narrow="Ask for fewer rows (top), or group or filter them.",
+        roomy(
+            from_function(
+                query_result,
+                area="reports",
+                hint="Drill down, filter, sort, regroup or export (CSV) an earlier large cost result",
+                narrow="Ask for fewer rows (top), or group or filter them.",
+            )
         ),
     )
+
+
+def roomy(tool: Tool) -> Tool:
+    """*tool*, whose answers a client should take whole though they are long: half a table is no export."""
+    # Text needs escapes in JSON, and has the rest of the answer beside it.
+    return replace(tool, meta={**tool.meta, ROOM: 2 * MOST_CSV})
 
 
 def hint_of(area: str) -> str:
@@ -106,7 +121,10 @@ def hint_of(area: str) -> str:
 
 
 def finished(tool: Tool) -> Tool:
-    """The tool of an operation with what it gets on top: handles to large results, and the currency of queries."""
+    """The tool of an operation with what it gets on top: handles to large results, the currency of queries, and the
+    mark by which a client finds out whose account it is connected to."""
+    if tool.name == "validate_user":
+        return replace(tool, meta={**tool.meta, "openai/profile": True})
     if tool.name == "run_query":
         return keeping(tool, of_query, currency=True)
     return keeping(tool, of_report) if tool.name == "get_report_results" else tool
@@ -117,7 +135,18 @@ def careful(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: once(tool) for tool in tools if tool.writes}
     writing |= {name: confirmed(tool, reader_of(tool, named)) for name, tool in writing.items() if confirms(tool)}
-    return tuple(writing.get(tool.name, tool) for tool in tools)
+    return tuple(by_id(writing.get(tool.name, tool)) for tool in tools)
+
+
+def by_id(tool: Tool) -> Tool:
+    """*tool*; where it takes a flow's address too, what the user is shown and what counts as the same is the id."""
+    if "flowID" not in tool.input_schema["properties"]:
+        return tool
+
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+        return await tool.run(call, {**arguments, "flowID": flow_of(arguments["flowID"])})
+
+    return replace(tool, run=run)
 
 
 @cache
@@ -126,12 +155,12 @@ def own_tools() -> tuple[Tool, ...]:
     made = composed()
     names = {tool.name for tool in made}
     operations = (
-        finished(from_operation(operation, area, hint_of(area)))
+        permitted(finished(from_operation(operation, area, hint_of(area))))
         for area, group in AREAS.items()
         for operation in group.operations
         if operation.name not in names
     )
-    return careful((*made, *operations))
+    return careful(tuple(displaying(tool) for tool in (*made, *operations)))
 
 
 @cache

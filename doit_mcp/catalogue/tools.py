@@ -12,8 +12,9 @@ from ..doit.operation import Operation, description_of
 from ..doit.records import Done, Page
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Checker, of_function, of_typed_dict
-from .arguments import read
+from .arguments import is_plain, read
 from .call import Call
+from .core import PINNED
 from .rows import resumed, without_first
 from .wording import status_of, title_of
 
@@ -45,10 +46,11 @@ class Content:
 class Tool:
     """One tool. *annotations* are its hints; *rows* is the key of the answer under which a list's rows are.
 
-    *narrow* says how to ask for less. *deadline* is in seconds. *task_after* is there for
-    reads that can take the API long to compute and that ask nobody anything: so many seconds after its beginning the
-    call becomes a task, where the client can follow one. *stands_for* is there for a tool that calls others: it
-    gives, for arguments that fit, the one that is meant and the arguments for it as they came, or raises ToolError.
+    *narrow* says how to ask for less. *deadline* is in seconds; a read that is one request needs none, for the client
+    bounds it. *task_after* is there for reads that can take the API long to compute and that ask nobody anything: so
+    many seconds after its beginning the call becomes a task, where the client can follow one. *stands_for* is there for
+    a tool that calls others: it gives, for arguments that fit, the one that is meant and the arguments for it as they
+    came, or raises ToolError.
     """
 
     name: str
@@ -62,7 +64,7 @@ class Tool:
     meta: JsonObject = field(default_factory=dict)
     area: str = ""
     writes: bool = False
-    deadline: float = DEADLINE
+    deadline: float | None = DEADLINE
     rows: str = ""
     narrow: str = NARROW
     task_after: float | None = None
@@ -82,6 +84,8 @@ class Tool:
     def read(self, arguments: JsonObject) -> JsonObject:
         """Arguments in the form the schema asks for, where what a client sent can mean only that. Comes before
         problems() and run()."""
+        if is_plain(arguments, self.input_schema.get("properties", {})) and not self._arguments.problems(arguments):
+            return arguments
         return read(arguments, self.input_schema)
 
     def problems(self, arguments: JsonObject) -> list[str]:
@@ -122,6 +126,7 @@ def from_operation(operation: Operation, area: str, hint: str = "") -> Tool:
         rows=operation.items,
         narrow=operation.narrow,
         slow=operation.slow and operation.reads,
+        deadline=None if operation.reads else DEADLINE,
     )
 
 
@@ -166,6 +171,7 @@ def _tool(
     rows: str,
     narrow: str,
     slow: bool,
+    deadline: float | None = DEADLINE,
 ) -> Tool:
     name = function.__name__
     title = title or title_of(name)
@@ -184,6 +190,7 @@ def _tool(
         writes=not hints["readOnlyHint"],
         rows=rows,
         narrow=narrow or (NARROW_LIST if "maxResults" in schema["properties"] else NARROW),
+        deadline=deadline,
         task_after=TASK_AFTER if slow else None,
     )
 
@@ -215,7 +222,8 @@ def _meta(name: str, title: str, hint: str) -> JsonObject:
         "openai/toolInvocation/invoking": invoking,
         "openai/toolInvocation/invoked": invoked,
     }
-    return meta | ({"anthropic/searchHint": hint} if hint else {})
+    meta |= {"anthropic/searchHint": hint} if hint else {}
+    return meta | ({"anthropic/alwaysLoad": True} if name in PINNED else {})
 
 
 def _output(function: Callable[..., Any], items: str, *, may_be_empty: bool = False) -> JsonObject:

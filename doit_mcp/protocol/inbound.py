@@ -25,6 +25,7 @@ PREFIX = "io.modelcontextprotocol/"
 VERSION, CAPABILITIES, CLIENT, LEVEL = (
     PREFIX + name for name in ("protocolVersion", "clientCapabilities", "clientInfo", "logLevel")
 )
+VERSION_MEMBER = f"params._meta[{VERSION!r}]"
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 # Methods whose Mcp-Name header repeats a member of params (Standard Request Headers).
 NAMED = {
@@ -86,7 +87,7 @@ def envelope(request: Request, headers: Headers | None) -> Caller:
     client = _member(request, meta, CLIENT, dict, "an object") if CLIENT in meta else {}
     level = _member(request, meta, LEVEL, str, "a string") if LEVEL in meta else None
     if headers is not None:
-        _agree(request, headers, VERSION_HEADER, version, f"params._meta[{VERSION!r}]")
+        _agree(request, headers, VERSION_HEADER, version, VERSION_MEMBER)
     revision = ENVELOPES.get(version)
     if revision is None:
         raise unsupported(version, request)
@@ -148,6 +149,9 @@ def _member(request: Request, meta: JsonObject, name: str, kind: type, said: str
 
 
 def _agree(request: Request, headers: Headers, header: str, expected: str, source: str) -> None:
+    # What nearly all clients send is equal as it is.
+    if headers.getall(header, []) == [expected]:
+        return
     values = sent(headers, header)
     if values == [expected]:
         return
@@ -162,6 +166,9 @@ def _named(request: Request, headers: Headers) -> None:
     source = request.params.get(member)
     if not isinstance(source, str):
         raise _params(request, f"params.{member} must be a string")
+    # Names of tools and prompts need no encoding.
+    if source.isascii() and source.isidentifier() and headers.getall("Mcp-Name", []) == [source]:
+        return
     values = sent(headers, "Mcp-Name")
     if len(values) != 1:
         fault = "is missing" if not values else "is there more than once"

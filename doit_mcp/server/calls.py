@@ -48,7 +48,7 @@ class RunningCall:
     """Implements :class:`doit_mcp.catalogue.call.Call` for one request."""
 
     def __init__(self, context: Context, request: Request, name: str, asker: Asker, *, task: bool = False) -> None:
-        self._context, self._name, self._asker, self._task = context, name, asker, task
+        self._context, self._request, self._name, self._asker, self._task = context, request, name, asker, task
         self._doit: Doit | None = None
         self._progress = Unheard() if task else Progress(request, context.channel, context.caller.revision)
         self._deadline: asyncio.Timeout | None = None
@@ -104,12 +104,20 @@ class RunningCall:
         return self._context.shared.receipts
 
     @property
+    def hints(self) -> JsonObject:
+        """What the request's _meta says of who reads the answer; a client's own words, never proof of anything."""
+        meta = self._request.params.get("_meta")
+        return meta if isinstance(meta, dict) else {}
+
+    @property
     def capabilities(self) -> JsonObject:
         """What the client declared."""
         return self._context.caller.capabilities
 
-    async def within(self, seconds: float, work: Awaitable[T]) -> T:
+    async def within(self, seconds: float | None, work: Awaitable[T]) -> T:
         """The result of *work*; TimeoutError after *seconds* (of a task: its own time), less the time of questions."""
+        if seconds is None and not self._task:
+            return await work
         async with asyncio.timeout(TASK_DEADLINE if self._task else seconds) as self._deadline:
             return await work
 

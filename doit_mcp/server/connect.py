@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
 from .. import __version__
 from ..doit import Doit
-from ..doit.client import Client, Credential
+from ..doit.client import MAX_TRACKING, Client, Credential
 from ..doit.upstream import Upstream
 from ..protocol.inbound import Caller
 from .context import Report
@@ -25,7 +29,7 @@ def connect(
 
     *console* is where DoiT's console is reached, which knows no tenant.
     """
-    said = tracking(name, caller)
+    said = tracking(name, _text(caller.client.get("name")), _text(caller.client.get("version")), caller.revision.name)
 
     def at_console() -> Client:
         assert console is not None
@@ -35,14 +39,13 @@ def connect(
     return Doit.of(sender, None if console is None else at_console)
 
 
-def tracking(name: str, caller: Caller) -> dict[str, str]:
+def _text(value: object) -> str:
+    return value[:MAX_TRACKING] if isinstance(value, str) else ""
+
+
+@lru_cache(maxsize=1024)
+def tracking(name: str, client: str, version: str, revision: str) -> Mapping[str, str]:
     """What DoiT counts calls by: this server, the tool, the client's own name and version, and the revision."""
-    said = {
-        "mcpTool": name,
-        "mcpClient": caller.client.get("name"),
-        "mcpClientVersion": caller.client.get("version"),
-        "mcpProtocolVersion": caller.revision.name,
-    }
-    return {"mcp": "true", "mcpVersion": __version__} | {
-        key: value for key, value in said.items() if isinstance(value, str) and value
-    }
+    said = {"mcpTool": name, "mcpClient": client, "mcpClientVersion": version, "mcpProtocolVersion": revision}
+    kept = {key: value for key, value in said.items() if value}
+    return MappingProxyType({"mcp": "true", "mcpVersion": __version__} | kept)

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..catalogue.prompts import Prompt
 from ..catalogue.receipts import MemoryReceipts, Receipts
@@ -101,8 +101,7 @@ class Shared:
     receipts: Receipts = field(default_factory=MemoryReceipts)
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """One request's surroundings: what is offered, who asks, how to reach DoiT for them and how to speak first.
 
     *owner* is the caller's principal as a key; *headers* are those of the request on HTTP. *act_for* is there for

@@ -72,6 +72,7 @@ class SharedSessions:
         }
         for name, handler in handlers.items():
             bus.on(f"{kind} {name}", handler)
+        bus.on_own(f"{kind} listens", self._on_own_listens)
         bus.at_each_beat(self._keep)
 
     def __len__(self) -> int:
@@ -194,9 +195,10 @@ class SharedSessions:
             answer = [item.id, item.result, item.error]
             self._bus.tell(asker, f"{self._kind} answer", id=session.id, answer=answer)
 
-    def listens(self, session: Session) -> None:
+    def listens(self, session: Session, others: Others) -> None:
         """Streams of this session elsewhere end: each message goes to one of them (Multiple Connections)."""
-        self._bus.broadcast(f"{self._kind} listens", id=session.id)
+        if self._bus.broadcast(f"{self._kind} listens", id=session.id):
+            others.beginning += 1
 
     async def _keep(self) -> None:
         """What is in use does not expire; what is gone from Redis ends."""
@@ -227,8 +229,16 @@ class SharedSessions:
 
     async def _on_listens(self, body: Body) -> None:
         session = self._here.get(body["id"])
-        if session is not None and session.outbox is not None:
+        if session is None or session.outbox is None:
+            return
+        # What is read before the word of a stream here is older than that stream.
+        if not (isinstance(session.elsewhere, Others) and session.elsewhere.beginning):
             session.outbox.close()
+
+    async def _on_own_listens(self, body: Body) -> None:
+        session = self._here.get(body["id"])
+        if session is not None and isinstance(session.elsewhere, Others):
+            session.elsewhere.beginning = max(0, session.elsewhere.beginning - 1)
 
     async def _on_out(self, body: Body) -> None:
         session = self._here.get(body["id"])
@@ -237,12 +247,16 @@ class SharedSessions:
 
 
 class Others:
-    """Implements :class:`doit_mcp.server.sessions.Elsewhere`: which version of its record a session here has."""
+    """Implements :class:`doit_mcp.server.sessions.Elsewhere`: which version of its record a session here has.
 
-    __slots__ = ("_sessions", "version", "written")
+    *beginning* counts the streams that began here and whose word was not yet read among those of others.
+    """
+
+    __slots__ = ("_sessions", "beginning", "version", "written")
 
     def __init__(self, sessions: SharedSessions, version: int, written: dict[str, Any]) -> None:
         self._sessions, self.version, self.written = sessions, version, written
+        self.beginning = 0
 
     async def save(self, session: Session) -> None:
         """Write down what has changed."""
@@ -254,7 +268,7 @@ class Others:
 
     def listens(self, session: Session) -> None:
         """End streams elsewhere."""
-        self._sessions.listens(session)
+        self._sessions.listens(session, self)
 
 
 def _asker(id: object) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 import orjson
@@ -13,7 +12,7 @@ from ..catalogue import answers
 from ..catalogue.aliases import ALIASES
 from ..catalogue.call import CannotAsk, NoAnswer
 from ..catalogue.employees import CUSTOMER, MOST_CUSTOMER
-from ..catalogue.tools import Content, Tool, ToolError
+from ..catalogue.tools import DEADLINE, Content, Tool, ToolError
 from ..doit.errors import ApiError, explain
 from ..protocol import cursors, extensions
 from ..protocol.blocks import fitting
@@ -102,7 +101,7 @@ def _understood(context: Context, tool: Tool, arguments: JsonObject) -> tuple[Co
         customer = arguments[CUSTOMER]
         if not isinstance(customer, str) or not 0 < len(customer) <= MOST_CUSTOMER:
             raise WrongArguments(f"Invalid arguments: {CUSTOMER}: must be the id of a customer")
-        context = replace(context, connect=context.act_for(customer))
+        context = context._replace(connect=context.act_for(customer))
         switched(context, customer, "call")
     arguments = tool.read(arguments)
     if problems := tool.problems(arguments):
@@ -154,7 +153,7 @@ async def _soon_or_as_task(context: Context, request: Request, tool: Tool, argum
             if (created := _created(context, work, {})) is not None:
                 return created
             # There are tasks enough: the client waits, as it would without them.
-            await asyncio.wait({running}, timeout=tool.deadline)
+            await asyncio.wait({running}, timeout=tool.deadline or DEADLINE)
             if not running.done():
                 running.cancel()
                 return answers.failure(answers.late(tool))

@@ -24,6 +24,7 @@ class Caller:
     def __init__(self, api: Recorder) -> None:
         self.doit = Doit.of(api)
         self.capabilities: JsonObject = {}
+        self.hints: JsonObject = {}
         self.owner, self.now, self.console = "somebody", 1_790_000_000.0, "https://console.example"
         self.results: Results = MemoryResults()
         self.receipts: Receipts = MemoryReceipts()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doit_mcp.catalogue.arguments import read
+from doit_mcp.catalogue.arguments import is_plain, read
 from doit_mcp.catalogue.registry import all_tools
+from tests.doit.recorder import Recorder
+
+from .caller import run
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -78,6 +81,55 @@ def test_a_tenant_argument_that_a_schema_knows_is_kept() -> None:
     assert read({"customerContext": "x"}, schema) == {"customerContext": "x"}
 
 
+KNOWN_BY = ("id", "flowID", "name", "firstName", "email", "ss_id")
+FREE = ("body", "key", "filter", "query", "nameContains")
+BLANKS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        **{name: {"type": "string", "minLength": 1} for name in KNOWN_BY + FREE},
+        **dict.fromkeys(
+            ("layer_ids", "datasets", "eventIds", "tags"), {"type": "array", "items": {"type": "string"}}
+        ),
+        "ticket": {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}},
+        "customerId": {"type": "integer"},
+    },
+    "required": ["id"],
+}
+
+
+@pytest.mark.parametrize("name", KNOWN_BY)
+def test_blanks_around_ids_and_names_are_dropped(name: str) -> None:
+    assert read({name: " \t a b\n"}, BLANKS) == {name: "a b"}
+    assert read({name: "  "}, BLANKS) == ({"id": ""} if name == "id" else {})
+
+
+def test_blanks_around_the_ids_of_a_list_are_dropped() -> None:
+    found = read({"layer_ids": [" a", "b "], "datasets": '[" c "]'}, BLANKS)
+    assert found == {"layer_ids": ["a", "b"], "datasets": ["c"]}
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_free_text_and_keys_of_customers_keep_their_blanks(name: str) -> None:
+    assert read({name: " a "}, BLANKS) == {name: " a "}
+
+
+def test_lists_that_are_data_and_what_lies_deeper_keep_their_blanks() -> None:
+    given_values = {"eventIds": [" a"], "tags": [" b "], "ticket": {"id": " 1 ", "name": " n "}}
+    assert read(given_values, BLANKS) == given_values
+
+
+def test_numbers_are_no_names() -> None:
+    assert read({"customerId": " 7 ", "id": 7, "name": None}, BLANKS) == {"customerId": 7, "id": "7"}
+
+
+async def test_ids_with_blanks_around_reach_the_api_without() -> None:
+    api = Recorder({"id": "7"})
+    await run("get_ticket", api, id=" 7 ")
+    await run("update_user", api, id="u1 ", firstName=" Ann", roleId="r\n")
+    assert [request.path.rpartition("/")[2] for request in api.requests] == ["7", "u1"]
+    assert api.requests[1].body == {"firstName": "Ann", "roleId": "r"}
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*SCHEMA["properties"], "x"]), inner),
@@ -91,7 +143,27 @@ def test_reading_never_fails_and_changes_nothing_the_second_time(arguments: dict
     assert read(once, SCHEMA) == once
 
 
+@settings(deadline=None)  # Every tool is asked each time, which takes long on a busy machine.
 @given(st.dictionaries(st.sampled_from(["id", "config", "ticket", "maxResults", "name", "x"]), JSON))
 def test_no_arguments_break_any_tool_before_it_runs(arguments: dict[str, Any]) -> None:
     for tool in all_tools():
         assert all(isinstance(problem, str) for problem in tool.problems(tool.read(arguments)))
+
+
+TOOLS = all_tools()
+PLAIN = st.one_of(st.booleans(), st.integers(-5, 5), st.sampled_from(["", "a", " a", "a ", "5", "5.0", "true", "[]"]))
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_plain_arguments_that_fit_are_read_as_they_are(data: st.DataObject) -> None:
+    """What Tool.read() leaves out for them would have changed nothing."""
+    tool = data.draw(st.sampled_from(TOOLS))
+    known = tool.input_schema["properties"]
+    names = st.sampled_from([*known, "customerContext"])
+    texts = [one for schema in known.values() for one in schema.get("enum", ()) if isinstance(one, str)]
+    values = st.one_of(PLAIN, st.sampled_from(texts)) if texts else PLAIN
+    arguments = data.draw(st.dictionaries(names, values, max_size=4))
+    if is_plain(arguments, known) and not tool.problems(arguments):
+        assert read(arguments, tool.input_schema) == arguments
+    assert tool.read(arguments) == read(arguments, tool.input_schema)

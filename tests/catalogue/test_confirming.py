@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from doit_mcp.catalogue.call import Question
 from doit_mcp.catalogue.confirming import KEY, Reader, confirms, message, question, reader_of
 from doit_mcp.catalogue.registry import own_tools
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
+from doit_mcp.doit import AREAS
 from doit_mcp.doit.errors import ApiError
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.protocol.schema import Checker
@@ -19,6 +21,7 @@ from tests.doit.recorder import Recorder
 from .caller import TOOLS, Caller
 
 BUDGET = {"id": "b1", "name": "Data team", "amount": 1000, "currency": "USD", "currentUtilization": 12.5}
+NAMED = {tool.name: tool for tool in own_tools()}
 ASKING = [tool for tool in own_tools() if confirms(tool)]
 
 
@@ -67,6 +70,52 @@ def test_what_asks() -> None:
     assert not any(not tool.writes for tool in ASKING)
 
 
+BACK = "it can be changed back, and the client's own approval stands before it"
+SAID = "it says what the user wanted said; the client's own approval stands before it"
+UNASKED = {
+    **dict.fromkeys(("update_report", "update_budget", "update_alert", "update_allocation", "update_theme"), BACK),
+    **dict.fromkeys(("update_annotation", "update_label", "update_folder", "update_datahub_dataset"), BACK),
+    **dict.fromkeys(("set_active_theme", "update_insight_status", "remove_ticket_tags"), BACK),
+    "accept_budget_suggestion": "it creates nothing: it marks a suggestion for which a budget was made",
+    "post_insight_result": "it replaces a finding of the customer's own with a newer one, and is repeated all the time",
+    "refine_cloudflow": "it edits one flow as the user says, who can say so again; to run it asks",
+    **dict.fromkeys(("create_ticket", "update_ticket", "create_ticket_comment", "ava_feedback"), SAID),
+}
+"""Writes that change, delete or reach outside, and do not ask; why."""
+
+
+def test_whatever_destroys_or_reaches_outside_asks_or_says_why_not() -> None:
+    risky = {
+        tool.name
+        for tool in own_tools()
+        if tool.annotations["destructiveHint"] or tool.annotations["openWorldHint"] and tool.writes
+    }
+    assert risky - {tool.name for tool in ASKING} == UNASKED.keys()
+
+
+def test_what_deletes_shares_is_about_users_or_contracts_or_is_done_in_bulk_asks() -> None:
+    """By the operations, not by the names that the table of confirmations has."""
+    asking = {tool.name for tool in ASKING}
+    rows = [row for area in AREAS.values() for row in area.operations if not row.reads]
+    deleting = {row.name for row in rows if row.method == "DELETE"}
+    words = "users|invites?|sharing|permissions|contracts?|contract-templates|trigger|handshakes|mappings"
+    named = re.compile(rf"/({words})\b")
+    about = {row.name for row in rows if named.search(row.path)}
+    bulk = {row.name for row in rows if many(NAMED[row.name])}
+    # Tags are taken off a ticket, and can be put on again.
+    assert (deleting | about | bulk) - asking == {"remove_ticket_tags"}
+    assert {"delete_datahub_datasets", "delete_ava_conversation"} <= deleting
+    assert {"invite_user", "trigger_cloud_flow", "update_resource_permissions"} <= about
+    assert {"send_datahub_events", "post_insight_results", "assign_objects_to_label"} <= bulk
+
+
+def many(tool: Tool) -> bool:
+    """Whether what a tool is given is a list of things to write."""
+    fields = tool.input_schema["properties"]
+    lists = {name for name in fields if fields[name].get("items", {}).get("type") == "object"}
+    return bool(lists & {*tool.input_schema.get("required", ()), "add", "remove"}) or "csv" in fields
+
+
 @pytest.mark.parametrize("tool", ASKING, ids=lambda tool: tool.name)
 def test_what_is_there_is_read_by_a_tool_that_reads(tool: Any) -> None:
     """And whatever is shown, the question is one that every client can put."""
@@ -85,6 +134,8 @@ def test_what_is_there_is_read_by_a_tool_that_reads(tool: Any) -> None:
         ("delete_report", "get_report_config"),
         ("delete_custom_theme", "get_theme"),
         ("update_resource_permissions", "get_resource_permissions"),
+        ("assign_objects_to_label", "get_label"),
+        ("dismiss_budget_suggestion", "list_budget_suggestions"),
         ("delete_user", "list_users"),
         ("update_user", "list_users"),
         ("cancel_contract", "get_contract"),
@@ -193,6 +244,22 @@ async def test_a_flow_is_asked_about_by_its_name() -> None:
     caller = Asked(Recorder(flows, {"executionLink": "l"}))
     await run("trigger_cloud_flow", caller, flowID="f1", requestBodyJson={"zone": "a"})
     assert 'About:\n- flowID: f1\n- name: Stop idle machines\nWith:\n- requestBodyJson: {"zone":"a"}\n' in caller.text
+
+
+async def test_a_flow_that_is_named_by_its_address_is_asked_about_by_its_id() -> None:
+    caller = Asked(Recorder({"items": [{"id": "f1", "name": "Stop idle machines"}]}, {"executionLink": "l"}))
+    await run("trigger_cloud_flow", caller, flowID="https://somewhere.example/cloudflow/v1/trigger/f1")
+    assert "About:\n- flowID: f1\n- name: Stop idle machines\n" in caller.text and "somewhere" not in caller.text
+    again = await run("trigger_cloud_flow", caller, flowID="f1")
+    assert "alreadyDone" in again
+
+
+async def test_a_label_is_shown_with_what_it_goes_on() -> None:
+    api = Recorder({"id": "l1", "name": "Prod"}, {})
+    caller = Asked(api)
+    await run("assign_objects_to_label", caller, id="l1", add=[{"objectId": "b1", "objectType": "budget"}])
+    assert "About:\n- id: l1\n- name: Prod\nWith:\n- add: " in caller.text and "b1" in caller.text
+    assert methods(api) == ["GET", "POST"]
 
 
 async def test_an_insight_is_read_by_other_names_than_it_is_deleted_by() -> None:

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doit_mcp.catalogue import answers
+from doit_mcp.catalogue.core import CORE, PINNED
 from doit_mcp.catalogue.invisible import visible
-from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.catalogue.query_result import MOST_CSV
+from doit_mcp.catalogue.registry import ROOM, all_tools
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
 from doit_mcp.doit import AREAS
 from doit_mcp.doit.errors import ApiError
@@ -68,7 +70,28 @@ def test_a_tool_has_the_metadata_that_clients_read(tool: Tool) -> None:
     for status in ("invoking", "invoked"):
         assert 0 < len(tool.meta[f"openai/toolInvocation/{status}"]) <= 64
     assert 10 < len(tool.meta["anthropic/searchHint"]) <= 200
-    assert 0 < tool.deadline <= 45
+    # One request that only reads is bounded by the client itself.
+    assert not tool.writes if tool.deadline is None else 0 < tool.deadline <= 45
+
+
+def test_a_few_tools_are_at_hand_from_the_start() -> None:
+    pinned = {tool.name for tool in TOOLS if tool.meta.get("anthropic/alwaysLoad") is True}
+    assert pinned == PINNED and pinned < CORE
+    assert all("anthropic/alwaysLoad" not in tool.meta for tool in TOOLS if tool.name not in pinned)
+
+
+def test_only_what_exports_may_be_longer_than_what_is_cut() -> None:
+    roomy = {tool.name: tool.meta[ROOM] for tool in TOOLS if ROOM in tool.meta}
+    assert roomy == {"query_result": 2 * MOST_CSV} and answers.SMALL < 2 * MOST_CSV <= 500_000
+
+
+def test_one_tool_tells_clients_whose_account_it_is() -> None:
+    """As ChatGPT wants it: no arguments, and an id that is always there."""
+    (tool,) = (tool for tool in TOOLS if "openai/profile" in tool.meta)
+    assert tool.name == "validate_user" and tool.meta["openai/profile"] is True and tool.annotations["readOnlyHint"]
+    assert tool.input_schema["properties"] == {} and tool.output_schema is not None
+    fields = tool.output_schema["properties"]
+    assert tool.output_schema["required"] == ["id"] and fields["id"]["type"] == fields["email"]["type"] == "string"
 
 
 @EACH

@@ -103,7 +103,8 @@ async def test_a_function_is_a_tool() -> None:
         "additionalProperties": False,
     }
     assert set((tool.output_schema or {})["properties"]) == {"total", "words"}
-    assert await run(tool, Recorder({"email": "e"}), left="2") == {"total": 3, "words": [], "user": {"email": "e"}}
+    user = {"email": "e", "id": "e"}
+    assert await run(tool, Recorder({"email": "e"}), left="2") == {"total": 3, "words": [], "user": user}
     assert not tool.writes and tool.annotations["readOnlyHint"]
 
 

@@ -12,7 +12,8 @@ from .conftest import Ask
 
 
 async def test_who_am_i(ask: Ask) -> None:
-    assert await ask("validate_user") == {"domain": "acme.example", "email": "admin@acme.example"}
+    user = {"domain": "acme.example", "email": "admin@acme.example"}
+    assert await ask("validate_user") == {**user, "id": "acme.example/admin@acme.example"}
 
 
 async def test_budgets_are_listed_found_made_and_changed(ask: Ask) -> None:
