@@ -12,7 +12,7 @@ from typing import Any
 
 from .away import Away
 from .box import Box, Broken
-from .link import Link
+from .link import Command, Link
 from .sender import Sender
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class Bus:
         self._link, self._box, self._beat, self._life = link, box, beat, life
         self._number = 0
         self._handlers: dict[str, Handler] = {}
+        self._echoes: dict[str, Handler] = {}
         self._keepers: list[Callable[[], Awaitable[None]]] = []
         self._changes = link.key("changes")
         self._inbox = link.key("inbox", self.id)
@@ -75,6 +76,11 @@ class Bus:
         """Have messages of this kind handled."""
         self._handlers[kind] = handler
 
+    def on_own(self, kind: str, handler: Handler) -> None:
+        """Have own broadcasts of this kind handled where they stand among those of others: all replicas read the same
+        order."""
+        self._echoes[kind] = handler
+
     def at_each_beat(self, keeper: Callable[[], Awaitable[None]]) -> None:
         """Have something done regularly, as long as Redis can be used."""
         self._keepers.append(keeper)
@@ -83,19 +89,20 @@ class Bus:
         """The key that is there while that replica lives."""
         return self._link.key("replica", replica)
 
-    def broadcast(self, kind: str, **body: Any) -> None:
-        """Tell all other replicas."""
-        self._put(ALL, [self._changes], MOST_CHANGES, {"kind": kind, **body})
+    def broadcast(self, kind: str, **body: Any) -> bool:
+        """Tell all other replicas; False where there is no room for it."""
+        return self._put(ALL, [self._changes], MOST_CHANGES, {"kind": kind, **body})
 
     def tell(self, replica: str, kind: str, **body: Any) -> None:
         """Tell one replica, if it lives."""
         keys = [self._link.key("inbox", replica), self.alive(replica)]
         self._put(ONE, keys, MOST_INBOX, {"kind": kind, **body})
 
-    def _put(self, script: str, keys: list[str], most: int, body: Body) -> None:
+    def _put(self, script: str, keys: list[str], most: int, body: Body) -> bool:
         self._number += 1
         sealed = self._box.pack(f"{keys[0]} {self.id} {self._number}", body)
-        self.sender.put(("EVAL", script, len(keys), *keys, most, STREAM_LIFE_S, self.id, self._number, sealed))
+        command: Command = ("EVAL", script, len(keys), *keys, most, STREAM_LIFE_S, self.id, self._number, sealed)
+        return self.sender.put(command)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -175,11 +182,11 @@ class Bus:
         except (KeyError, ValueError):
             log.warning("an entry in Redis is not one of ours")
             return
-        if origin == self.id or number <= self._seen.get((stream, origin), 0):
+        if number <= self._seen.get((stream, origin), 0):
             return
         try:
             body = self._box.unpack(f"{stream} {origin} {number}", fields[b"m"])
-            await self._handlers[body.pop("kind")](body)
+            await self._handled(origin, body)
         except Broken:
             log.warning("a message in Redis is not one of ours")
         except Away:
@@ -192,6 +199,13 @@ class Bus:
         self._seen.move_to_end((stream, origin))
         if len(self._seen) > MOST_SENDERS:
             self._seen.popitem(last=False)
+
+    async def _handled(self, origin: str, body: Body) -> None:
+        kind = body.pop("kind")
+        if origin != self.id:
+            await self._handlers[kind](body)
+        elif kind in self._echoes:
+            await self._echoes[kind](body)
 
 
 async def _stopped(*tasks: asyncio.Task[None]) -> None:

@@ -15,6 +15,7 @@ from ..server.dispatch import internal_error
 from ..server.slots import Full
 from ..trace import HEADER
 from . import keys
+from .address import client_address
 from .answer import json_answer
 from .body import Refused, refuse
 from .streams import TooMany
@@ -131,7 +132,11 @@ async def authenticate(request: web.Request) -> Principal:
     authenticator = request.app[keys.AUTHENTICATOR]
     values = request.headers.getall("Authorization", [])
     known = authenticator.remembered(values[0]) if len(values) == 1 else None
-    return known if known is not None else await authenticator.authenticate(values)
+    if known is not None:
+        return known
+    forwarded = request.headers.getall("X-Forwarded-For", [])
+    address = client_address(request.remote, forwarded, request.app[keys.SETTINGS].trusted_proxies)
+    return await authenticator.authenticate(values, address)
 
 
 def unauthorized(request: web.Request, error: AuthError) -> web.Response:

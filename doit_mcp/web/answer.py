@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Self
+from collections.abc import Coroutine
+from typing import Any, Self
 
 from aiohttp import web
 
 from .recording import Recording
+from .writing import PATIENCE_S, event, written
 
-# A client that takes nothing for this long is gone, or might as well be (security L3).
-WRITE_TIMEOUT_S = 30.0
 # Milliseconds after which a client whose connection was let go asks for the rest.
 RETRY_MS = 500
 STREAM_HEADERS = {
@@ -22,12 +20,6 @@ STREAM_HEADERS = {
     "X-Accel-Buffering": "no",
 }
 COMMENT = b": alive\n\n"
-
-
-def event(data: bytes, id: str | None = None) -> bytes:
-    """One server-sent event; serialized JSON holds no line break, so one data line carries it (security L7)."""
-    start = b"" if id is None else b"id: " + id.encode() + b"\n"
-    return start + b"event: message\ndata: " + data + b"\n\n"
 
 
 def json_answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> web.Response:
@@ -80,7 +72,7 @@ class Answer:
         may_stream: bool,
         beat: float,
         recording: Recording | None = None,
-        patience: float = WRITE_TIMEOUT_S,
+        patience: float = PATIENCE_S,
     ) -> None:
         self._request, self.may_stream, self._beat, self._recording = request, may_stream, beat, recording
         self._patience = patience
@@ -126,7 +118,7 @@ class Answer:
         await self._fall_silent()
         if self._stream is not None or (self._recording is not None and self._recording.started):
             id = await self._recording.add(body, last=True) if self._recording is not None else None
-            await self._write(event(body, id))
+            await self._write(event(body, id), last=True)
         if self._response is not None:
             return
         if self._stream is None:
@@ -157,34 +149,27 @@ class Answer:
 
     async def _end(self, stream: web.StreamResponse) -> None:
         if not self._gone:
-            async with self._patiently():
-                await stream.write_eof()
+            await self._written(stream.write_eof(), 0)
         if self._response is None:
             self._settle(stream)
 
-    async def _write(self, data: bytes) -> None:
+    async def _write(self, data: bytes, *, last: bool = False) -> None:
         async with self._locked():
-            if self._gone or (self._recording is not None and self._recording.followed):
-                return
-            async with self._patiently():
-                if self._stream is None:
-                    await self._open()
-                if data and self._stream is not None:
-                    await self._stream.write(data)
+            if not self._gone and (self._recording is None or not self._recording.followed):
+                await self._written(self._put(data, last), len(data))
 
-    @asynccontextmanager
-    async def _patiently(self) -> AsyncIterator[None]:
+    async def _put(self, data: bytes, last: bool) -> None:
+        stream = self._stream or await self._open()
+        if last:
+            # With the last event in one piece; ending it once more does nothing.
+            await stream.write_eof(data)
+        elif data:
+            await stream.write(data)
+
+    async def _written(self, writing: Coroutine[Any, Any, None], size: int) -> None:
         """Write; a client that left is gone. In the handshake era its call goes on (Transports, disconnection)."""
-        try:
-            async with asyncio.timeout(self._patience):
-                yield
-        except ConnectionError:
+        if not await written(self._request, writing, size, self._patience):
             self._gone = True
-        except TimeoutError:
-            self._gone = True
-            # It would never take the end of the stream either, and hold its connection for good (security L3).
-            if self._request.transport is not None:
-                self._request.transport.abort()
 
     def _locked(self) -> asyncio.Lock:
         """One writer at a time: what a call says, and that it is alive."""
@@ -192,12 +177,13 @@ class Answer:
             self._lock = asyncio.Lock()
         return self._lock
 
-    async def _open(self) -> None:
+    async def _open(self) -> web.StreamResponse:
         stream = web.StreamResponse(headers=STREAM_HEADERS)
         await stream.prepare(self._request)
         self._stream = stream
         if self._recording is not None and self._recording.polls:
             await stream.write(f"id: {await self._recording.start()}\nretry: {RETRY_MS}\ndata: \n\n".encode())
+        return stream
 
     def _start_beating(self) -> None:
         self._heart = asyncio.get_running_loop().create_task(self._beating())

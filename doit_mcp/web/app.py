@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from aiohttp import web
 
 from ..auth.gate import Auth, open_auth
+from ..breaker import Breaker
 from ..doit.upstream import Upstream, open_session
 from ..metrics import Metrics
 from ..server.context import Shared
@@ -15,11 +17,11 @@ from ..server.hub import Hub
 from ..server.seals import Seals
 from ..server.slots import Slots
 from ..server.work import Work
-from ..settings import Settings
+from ..settings import BadSettings, Settings
 from . import health, keys, sse, streamable, wellknown
 from .access import Endpoint, endpoint, finish_headers, guard
 from .connect import connector
-from .observe import observe
+from .observe import SPANS, observe
 from .offers import Make, Offers
 from .parts import Redis, available, parts
 
@@ -45,6 +47,7 @@ def build(
     hub = Hub() if hub is None else hub
     state = parts(settings, hub)
     app[keys.STREAMS], app[keys.REPLAYS], app[keys.SESSIONS] = state.streams, state.replays, state.sessions
+    app[health.CIRCUITS] = (Breaker("api"), Breaker("identity", single=True), Breaker("console", single=True))
     app[keys.METRICS] = metrics = _metrics(app, state.redis)
     app[keys.SHARED] = Shared(
         hub,
@@ -62,6 +65,8 @@ def build(
     if state.redis is not None:
         app.cleanup_ctx.append(_among_replicas(state.redis))
     app.on_shutdown.append(_drain)
+    if settings.otlp_endpoint:
+        _export_spans(app)
     _route(app, (lambda serve: serve) if state.redis is None else available)
     return app
 
@@ -76,8 +81,23 @@ def _metrics(app: web.Application, redis: Redis | None) -> Metrics:
             "tasks": ("Tasks that are kept", lambda: len(app[keys.SHARED].tasks)),
             "listeners": ("Who waits for changes", lambda: len(app[keys.SHARED].hub)),
             **shared,
-        }
+        },
+        {circuit.name: partial(getattr, circuit, "state") for circuit in app[health.CIRCUITS]},
     )
+
+
+def _export_spans(app: web.Application) -> None:
+    try:
+        from ..spans import open_spans
+    except ImportError:
+        need = "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra otel: pip install 'doit-mcp[otel]'"
+        raise BadSettings([need]) from None
+    app[SPANS] = spans = open_spans(app[keys.SETTINGS].otlp_endpoint)
+
+    async def close(app: web.Application) -> None:
+        await spans.close()
+
+    app.on_cleanup.append(close)
 
 
 def _among_replicas(redis: Redis) -> Outside:
@@ -109,21 +129,25 @@ def _route(app: web.Application, serving: Callable[[Endpoint], Endpoint]) -> Non
 async def identity_and_api(app: web.Application) -> AsyncIterator[None]:
     """The identity provider and the DoiT API, over one pool of connections."""
     settings = app[keys.SETTINGS]
+    to_api, to_identity, to_console = app[health.CIRCUITS]
     async with open_session() as http:
-        upstream = Upstream(http, settings.doit_api_base, count=app[keys.METRICS].upstream)
-        console = Upstream(http, settings.console_base, count=app[keys.METRICS].upstream)
+        upstream = Upstream(http, settings.doit_api_base, count=app[keys.METRICS].upstream, breaker=to_api)
+        console: Upstream | None = None
+        if base := settings.console_for_tokens:
+            console = Upstream(http, base, count=app[keys.METRICS].upstream, breaker=to_console)
         async with open_auth(
             resource_url=settings.resource_url,
             auth_server_url=settings.auth_server_url,
             doit_api_base=settings.doit_api_base,
             secret=settings.exchange_secret,
             http=http,
+            breaker=to_identity,
         ) as auth:
             _attach(app, auth, upstream, console)
             yield
 
 
-def _attach(app: web.Application, auth: Auth, upstream: Upstream, console: Upstream) -> None:
+def _attach(app: web.Application, auth: Auth, upstream: Upstream, console: Upstream | None) -> None:
     app[keys.AUTHENTICATOR] = auth.authenticator
     app[keys.CONNECTOR] = connector(upstream, auth, console)
     app[keys.READY] = lambda: auth.ready

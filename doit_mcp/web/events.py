@@ -10,29 +10,28 @@ from aiohttp_sse import EventSourceResponse, sse_response
 from ..server.outbox import Outbox
 from ..server.sessions import Session
 from . import keys
-from .answer import WRITE_TIMEOUT_S
 from .body import Refused
+from .writing import PATIENCE_S, event, written
 
 
 def event_stream(request: web.Request) -> AbstractAsyncContextManager[EventSourceResponse]:
     """An event stream that says that it is alive when nothing else is said, and gives up a reader who takes nothing."""
     beat = request.app[keys.SETTINGS].keep_alive_s
-    return sse_response(request, sep="\n", send_timeout=WRITE_TIMEOUT_S, ping_interval=beat)
+    return sse_response(request, sep="\n", send_timeout=PATIENCE_S, ping_interval=beat)
 
 
-async def send(response: EventSourceResponse, data: bytes, *, name: str = "message", id: str | None = None) -> bool:
-    """Write one event; False when the reader is gone or takes nothing."""
-    try:
-        await response.send(data.decode(), id=id, event=name)
-    except (ConnectionError, TimeoutError):
-        return False
-    return True
+async def send(request: web.Request, response: EventSourceResponse, event: bytes) -> bool:
+    """Write one event; False when the reader is gone or takes nothing.
+
+    As bytes: what aiohttp-sse does to text costs three times as much, and there is nothing to split.
+    """
+    return await written(request, response.write(event), len(event))
 
 
-async def drain(response: EventSourceResponse, outbox: Outbox) -> None:
+async def drain(request: web.Request, response: EventSourceResponse, outbox: Outbox) -> None:
     """Pass on what is put into *outbox* until it is closed or the reader is gone."""
     while (data := await outbox.get()) is not None:
-        if not await send(response, data):
+        if not await send(request, response, event(data)):
             return
 
 
@@ -45,7 +44,7 @@ async def listen(request: web.Request, session: Session) -> web.StreamResponse:
         # Before the answer begins: what happens from then on is heard.
         with hub.listening(session.owner, session.hear), hub.until_closed(outbox):
             async with event_stream(request) as response:
-                await drain(response, outbox)
+                await drain(request, response, outbox)
     finally:
         session.leave(outbox)
     return response
@@ -58,6 +57,6 @@ async def follow(request: web.Request, session: Session, last: str) -> web.Strea
         raise Refused(404, "Last-Event-ID is not known (any more); send the request again")
     async with event_stream(request) as response:
         async for id, data in rest:
-            if not await send(response, data, id=id):
+            if not await send(request, response, event(data, id)):
                 break
     return response

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
+from ..breaker import Breaker
 from . import keys
+
+# The circuits to what is outside.
+CIRCUITS: web.AppKey[Sequence[Breaker]] = web.AppKey("circuits")
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -15,10 +21,14 @@ async def alive(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """New work is welcome: the identity provider's keys were had once, and the server is not shutting down."""
+    """New work is welcome: the identity provider's keys were had once, and the server is not shutting down.
+
+    Open circuits are shown and change nothing: the next replica would meet the same upstream (security L5).
+    """
     checks = {"accepting": not request.app[keys.DRAINING].is_set(), "keys": request.app[keys.READY]()}
     good = all(checks.values())
-    body = {"status": "ok" if good else "unavailable", "checks": checks}
+    circuits = {circuit.name: circuit.state for circuit in request.app[CIRCUITS]}
+    body = {"status": "ok" if good else "unavailable", "checks": checks, "circuits": circuits}
     return web.json_response(body, status=200 if good else 503)
 
 

@@ -6,11 +6,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from ..trace import begin
 from . import keys
+
+if TYPE_CHECKING:
+    from ..spans import Spans
+
+# There only where spans are exported.
+SPANS: web.AppKey[Spans] = web.AppKey("spans")
 
 log = logging.getLogger("doit_mcp.requests")
 
@@ -26,6 +33,8 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Begin the request's trace, and say what became of it."""
     started = time.perf_counter()
     request[keys.TRACE] = trace = begin(request.headers)
+    spans = request.app.get(SPANS)
+    span = None if spans is None else spans.begin(trace)
     status = CLIENT_LEFT
     try:
         response = await handler(request)
@@ -35,6 +44,8 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise
     finally:
         method, route = _method(request), _route(request)
+        if spans is not None and span is not None:
+            spans.end(span, trace, method, route, status)
         request.app[keys.METRICS].request(method, route, status)
         if trace.method:
             request.app[keys.METRICS].message(trace.method)
@@ -42,6 +53,14 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
             ms = round((time.perf_counter() - started) * 1000, 2)
             extra = {"method": method, "route": route, "status": status, "ms": ms, **trace.facts}
             log.info("request", extra=extra)
+
+
+def unread(status: int) -> str:
+    """The trace id of a request that could not be read as HTTP, whose log line is written: of what it said there is
+    nothing to tell."""
+    trace = begin({})
+    log.info("request", extra={"method": "other", "route": "other", "status": status, "ms": 0.0, **trace.facts})
+    return trace.id
 
 
 def _method(request: web.Request) -> str:

@@ -12,7 +12,9 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from ..protocol.jsonrpc import INVALID_REQUEST, RpcError, error_bytes
+from ..trace import HEADER
 from .answer import json_answer
+from .observe import unread
 
 # Also the limit on half-sent headers; proxies in front keep theirs shorter (security J9).
 KEEP_ALIVE_S = 60.0
@@ -35,10 +37,14 @@ class DiscreetHandler(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """A JSON error that says no more than that."""
-        super().handle_error(request, status, exc, message)
+        """A JSON error that says no more than that, with a trace id and a log line as all requests have (G1)."""
+        if status >= 500:
+            super().handle_error(request, status, exc, message)
+        elif request.writer.output_size > 0:
+            raise ConnectionError("a part of the answer is sent already")
         text = "This is not a valid HTTP request" if status < 500 else "Internal error"
-        response = json_answer(status, error_bytes(RpcError(INVALID_REQUEST, text), None), {"Server": "doit-mcp"})
+        headers = {"Server": "doit-mcp", HEADER: unread(status)}
+        response = json_answer(status, error_bytes(RpcError(INVALID_REQUEST, text), None), headers)
         response.force_close()
         return response
 
@@ -59,10 +65,10 @@ class Runner(web.AppRunner):
         return server
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; OSError when the address cannot be had."""
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket, *shared* with other processes of the same user; OSError when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    return socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
 
 
 def address(bound: socket.socket) -> str:
@@ -95,9 +101,9 @@ async def running(app: web.Application, bound: socket.socket) -> AsyncIterator[N
         await runner.cleanup()
 
 
-async def stopped() -> None:
-    """Wait for SIGTERM or SIGINT."""
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
+async def stopped(told: asyncio.Event | None = None) -> None:
+    """Wait for SIGTERM or SIGINT, or until it is *told* otherwise."""
+    loop, told = asyncio.get_running_loop(), told or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     await told.wait()

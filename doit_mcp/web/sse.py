@@ -28,6 +28,7 @@ from .answer import json_answer
 from .body import EVENTS, Refused, accepts, read
 from .connect import ways
 from .events import drain, event_stream, send
+from .writing import event
 
 MESSAGES = "/sse/message"
 
@@ -67,8 +68,8 @@ async def get(request: web.Request, principal: Principal) -> web.StreamResponse:
         with hub.listening(session.owner, session.hear), hub.until_closed(outbox):
             async with event_stream(request) as response:
                 address = f"{prefix}{MESSAGES}?sessionId={session.id}"
-                if await send(response, address.encode(), name="endpoint"):
-                    await drain(response, outbox)
+                if await send(request, response, event(address.encode(), name=b"endpoint")):
+                    await drain(request, response, outbox)
     return response
 
 

@@ -29,6 +29,8 @@ def test_the_extra_is_asked_for(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    # It would hold for all tests that follow in this process.
+    monkeypatch.setattr("doit_mcp.log.configure", lambda level, **streams: None)
     monkeypatch.setenv("DOIT_MCP_REDIS_URL", "redis://:hush@host")
     monkeypatch.setenv("MCP_TOKEN_EXCHANGE_SECRET", "secret")
     with pytest.raises(SystemExit) as ended:

@@ -180,6 +180,24 @@ async def test_messages_for_nobody(pair: Pair) -> None:
     assert (await a.sessions.find(session.id, "o")) is session
 
 
+async def test_one_of_two_streams_stays(pair: Pair) -> None:
+    """Multiple Connections: of two that begin before either replica heard of the other's, the later in Redis stays."""
+    a, b = pair
+    here = await a.sessions.open("ann", CALLER)
+    there = await b.sessions.find(here.id, "ann")
+    assert there is not None
+    one, other = Outbox(), Outbox()
+    here.listen(one)
+    there.listen(other)
+    await heard(a, b)
+    await heard(b, a)
+    assert one.closed != other.closed
+    newest = Outbox()
+    here.listen(newest)
+    await heard(a, b)
+    assert other.closed and not newest.closed
+
+
 async def test_the_end_of_a_replica_is_not_that_of_its_sessions(pair: Pair) -> None:
     a, b = pair
     outbox = Outbox()

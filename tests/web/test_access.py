@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import io
 import json
+import logging
 
 import pytest
 
@@ -136,8 +137,10 @@ async def test_a_huge_token_is_refused_in_our_words(site: Site, size: int) -> No
         b"s3cret\r\n\r\n",
     ],
 )
-async def test_what_is_no_http_is_not_repeated(site: Site, raw: bytes) -> None:
-    """J8, G4: one answer, without a quote or a version, and the connection is closed."""
+async def test_what_is_no_http_is_not_repeated(site: Site, raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """J8, G4: one answer, without a quote or a version, and the connection is closed. G1: its line has its trace id,
+    and nobody can fill the log with errors."""
+    caplog.set_level(logging.INFO)
     host, port = site.base.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(raw)
@@ -145,6 +148,9 @@ async def test_what_is_no_http_is_not_repeated(site: Site, raw: bytes) -> None:
     writer.close()
     await writer.wait_closed()
     assert b" 400 " in answer and b"s3cret" not in answer and b"aiohttp" not in answer.lower()
+    (line,) = [record for record in caplog.records if record.name == "doit_mcp.requests"]
+    assert vars(line)["status"] == 400 and vars(line)["trace"].encode() in answer
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "HEAD"])

@@ -1,9 +1,13 @@
-"""Whatever is sent to ``/mcp``: a well-formed answer with the right kind of code, never a 500, never a hang."""
+"""Whatever is sent to ``/mcp``: a well-formed answer with the right kind of code, never a 500, never a hang.
+
+DOIT_MCP_TEST_LONG=1 tries 10,000 examples in each test.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -98,7 +102,10 @@ def loop() -> Iterator[Loop]:
     made.close()
 
 
-FEW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = os.environ.get("DOIT_MCP_TEST_LONG") == "1"
+FEW = settings(max_examples=10_000 if LONG else 150, deadline=None, suppress_health_check=list(HealthCheck))
+# Of a whole test, which is longer with more examples; a hang is found by the limit on each answer.
+pytestmark = pytest.mark.timeout(3600 if LONG else 120)
 
 
 def judge(answer: Answer) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from doit_mcp.breaker import FEWEST, Breaker
 from doit_mcp.sandbox.api import Api, Fault
 from doit_mcp.sandbox.people import CUSTOMERS, User
 from doit_mcp.sandbox.world import World, world
 from doit_mcp.settings import Settings
+from doit_mcp.web import health
 from doit_mcp.web.serve import address, bind, running
 from doit_mcp.web.site import site as product
 from tests.web.serving import ACCEPT, ADMIN, EMPLOYEE, LATEST, SECRET, STRANGER, VIEWER, Answer, read
@@ -27,6 +33,20 @@ class Product:
     base: str
     world: World
     http: aiohttp.ClientSession
+    app: web.Application
+
+    @property
+    def circuits(self) -> dict[str, Breaker]:
+        return {circuit.name: circuit for circuit in self.app[health.CIRCUITS]}
+
+    async def sees(self, upstream: str) -> tuple[int, str, float]:
+        """What an operator sees of the circuit to *upstream*: status and words of /readyz, and the gauge."""
+        async with self.http.get(self.base + "/readyz") as ready:
+            words = (await ready.json())["circuits"][upstream]
+        async with self.http.get(self.base + "/metrics") as answer:
+            line = f'doit_mcp_upstream_circuit{{upstream="{upstream}"}} '
+            value = next(text for text in (await answer.text()).splitlines() if text.startswith(line))
+        return ready.status, words, float(value.removeprefix(line))
 
     @property
     def api(self) -> Api:
@@ -45,7 +65,9 @@ class Product:
 
 
 @asynccontextmanager
-async def served(**settings: Any) -> AsyncIterator[Product]:
+async def served(
+    prepare: Callable[[web.Application], None] = lambda app: None, **settings: Any
+) -> AsyncIterator[Product]:
     with bind("127.0.0.1", 0) as bound:
         base = address(bound)
         async with world(resource_url=base, secret=SECRET) as made:
@@ -53,12 +75,13 @@ async def served(**settings: Any) -> AsyncIterator[Product]:
                 Settings(),
                 resource_url=base,
                 auth_server_url=made.url,
-                doit_api_base=made.url,
                 exchange_secret=SECRET,
-                **settings,
+                **({"doit_api_base": made.url} | settings),
             )
-            async with aiohttp.ClientSession() as http, running(product(own), bound):
-                yield Product(base, made, http)
+            app = product(own)
+            prepare(app)
+            async with aiohttp.ClientSession() as http, running(app, bound):
+                yield Product(base, made, http, app)
 
 
 @pytest.fixture
@@ -122,6 +145,56 @@ async def test_a_wait_that_is_too_long_is_told(there: Product) -> None:
     assert "120 seconds" in text and "429" in text
 
 
+async def test_an_api_that_is_down_is_told_and_used_again_when_it_is_up() -> None:
+    """F7: refused connections; no restart."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        host, port = taken.getsockname()
+        async with served(doit_api_base=f"http://{host}:{port}") as there:
+            down = await there.call("list_budgets")
+            text = down.result["content"][0]["text"]
+            assert down.status == 200 and down.result["isError"] is True and "could not be reached" in text
+            taken.listen()
+
+            async def budgets(request: web.Request) -> web.Response:
+                return web.json_response({"budgets": [], "rowCount": 0})
+
+            runner = web.ServerRunner(web.Server(budgets), shutdown_timeout=0.1)
+            await runner.setup()
+            await web.SockSite(runner, taken).start()
+            assert (await there.call("list_budgets")).result["structuredContent"]["budgets"] == []
+            await runner.cleanup()
+
+
+async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(there: Product) -> None:
+    """F7, F8, L5: told at once and when to come back, nothing is sent, and the first call that works ends it."""
+    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+    there.api.faults.append(Fault("/analytics/v1", 500, times=None))
+    users, tools = (ADMIN, STRANGER), ("list_budgets", "list_reports")
+    asked = [(tools[number // 2 % 2], users[number % 2]) for number in range(FEWEST + 4)]
+    await asyncio.gather(*(there.call(tool, user=user) for tool, user in asked))
+    assert await there.sees("api") == (200, "open", 2.0) and await there.sees("identity") == (200, "closed", 0.0)
+    sent = len(there.api.calls)
+    text = (await there.call("list_alerts")).result["content"][0]["text"]
+    assert "temporarily unavailable" in text and "not sent" in text and "Try again in" in text
+    assert len(there.api.calls) == sent
+    there.api.faults.clear()
+    there.circuits["api"].clock = lambda: time.monotonic() + 6.1
+    assert await there.sees("api") == (200, "half-open", 1.0)
+    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+    assert await there.sees("api") == (200, "closed", 0.0)
+
+
+async def test_one_users_errors_are_no_ones_elses(there: Product) -> None:
+    """F8: whatever one user gets, refusals or failures, others are served."""
+    for status in (500, 403):
+        there.api.faults.append(Fault("/analytics/v1/budgets", status, times=None))
+        await asyncio.gather(*(there.call("list_budgets", user=STRANGER) for _ in range(FEWEST + 4)))
+        there.api.faults.clear()
+    assert await there.sees("api") == (200, "closed", 0.0)
+    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+
+
 async def test_tenants_stay_apart(there: Product) -> None:
     """C1: the tenant is the token's; no argument, _meta, query or header of a client changes it."""
     own = (await there.call("list_budgets")).result["structuredContent"]["budgets"]
@@ -179,3 +252,70 @@ async def test_reading_only_is_enforced(there: Product) -> None:
     assert (await there.call("list_budgets", path="/mcp/x/tickets")).result["structuredContent"]
     unknown = await there.call("list_budgets", path="/mcp/x/nothing")
     assert unknown.status == 404 and "core" in unknown.text
+
+
+@asynccontextmanager
+async def canary() -> AsyncIterator[tuple[str, list[str]]]:
+    """A host that no token may reach: its address, and what came there."""
+    seen: list[str] = []
+
+    async def see(request: web.Request) -> web.StreamResponse:
+        seen.append(f"{request.method} {request.path} {request.headers.get('Authorization')}")
+        return web.json_response({"customers": [], "rowCount": 0})
+
+    runner = web.ServerRunner(web.Server(see), shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_token_goes_no_further_than_the_console_the_operator_named(status: int) -> None:
+    """X7: with the token of the exchange, never the caller's own; a redirect to elsewhere is an error."""
+    came: list[str] = []
+    async with canary() as (elsewhere, seen):
+
+        async def redirects(request: web.Request) -> web.StreamResponse:
+            came.append(request.headers["Authorization"])
+            return web.Response(status=status, headers={"Location": f"{elsewhere}/stolen"})
+
+        runner = web.ServerRunner(web.Server(redirects), shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        console = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with served(doit_console_base=console) as there:
+            token = there.world.identity.mint(EMPLOYEE, resource=f"{there.base}/mcp")
+            answer = await there.call("search_customers", {"domains": ["acme.example"]}, token=token)
+            assert answer.result["isError"] is True and elsewhere not in answer.text
+        await runner.cleanup()
+        assert len(came) == 1 and came[0] != f"Bearer {token}" and seen == []
+
+
+async def test_no_token_goes_to_a_console_that_is_nobodys_word() -> None:
+    """X7: the issuer's host is not taken for the console where the API is elsewhere and the operator did not say so."""
+    async with canary() as (address, seen), served(doit_api_base=address.replace("127.0.0.1", "localhost")) as there:
+        answer = await there.call("search_customers", {"domains": ["acme.example"]}, user=EMPLOYEE)
+        assert answer.result["isError"] is True and "cannot be searched" in answer.text
+        assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("console", "issuer", "api", "goes"),
+    [
+        ("", "https://console.doit.com", "https://api.doit.com", True),
+        ("", "https://doit.com", "https://api.doit.com/base", True),
+        ("", "https://login.example.com", "https://api.doit.com", False),
+        ("", "https://console.doit.com.example.com", "https://api.doit.com", False),
+        ("", "https://notdoit.com", "https://api.doit.com", False),
+        ("", "https://console.doit.com", "https://api.example.com", False),
+        ("", "http://127.0.0.1:1", "http://127.0.0.1:2", True),
+        ("", "http://127.0.0.1:1", "http://localhost:1", False),
+        ("https://console.example.com", "https://login.example.com", "https://api.doit.com", True),
+    ],
+)
+def test_which_console_gets_tokens(console: str, issuer: str, api: str, goes: bool) -> None:
+    settings = Settings(doit_console_base=console, auth_server_url=issuer, doit_api_base=api)
+    assert settings.console_for_tokens == (settings.console_base if goes else "")

@@ -1,0 +1,53 @@
+"""The identity provider is killed and comes back with keys of its own: new sign-ins work, former ones are over (K3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import aiohttp
+
+from doit_mcp.sandbox.world import World, world
+from doit_mcp.server.hub import Hub
+from doit_mcp.settings import Settings
+from doit_mcp.web.app import build
+from doit_mcp.web.serve import address, bind, running
+from tests.web.serving import SECRET, Bench, Json, NoApi, Session, Site, offer
+
+
+@asynccontextmanager
+async def provider(resource: str, port: int = 0) -> AsyncIterator[World]:
+    async with world(resource_url=resource, secret=SECRET, api=NoApi(), port=port) as made:
+        yield made
+
+
+async def test_a_provider_restarted_with_new_keys() -> None:
+    """Served on while it is away (K4); its new key is in use with its first token, and from then on the old is none."""
+    bench, hub = Bench(), Hub()
+    with bind("127.0.0.1", 0) as bound:
+        base = address(bound)
+        former = provider(base)
+        first = await former.__aenter__()
+        url: str = first.url
+        told: Json = {"resource_url": base, "exchange_secret": SECRET, "drain_s": 0}
+        own = replace(Settings(), auth_server_url=url, doit_api_base=url, **told)
+        offered = offer(bench)
+        async with aiohttp.ClientSession() as http, running(build(own, lambda *given: offered, hub=hub), bound):
+            before = Site(base, first, http, bench, hub)
+            old = {"Authorization": f"Bearer {before.token()}"}
+            session = await before.initialize()
+            await former.__aexit__(None, None, None)
+            assert (await session.ask("ping")).result == {}
+            assert (await before.call("echo", {"text": "away"}, headers=old)).status == 200
+            async with provider(base, int(url.rpartition(":")[2])) as second:
+                assert second.url == url
+                after = Site(base, second, http, bench, hub)
+                assert (await before.call("echo", headers=old)).status == 200, "nobody has shown a new token yet"
+                load = [after.call("echo", {"text": str(number)}) for number in range(20)]
+                assert {answer.status for answer in await asyncio.gather(*load)} == {200}
+                assert (await before.send("POST", "/mcp", old)).status == 401
+                # The session is its owner's still, whoever signed the token.
+                again = Session(after, session.id, session.revision, session.user, {})
+                assert (await again.ask("ping")).result == {}

@@ -1,0 +1,53 @@
+"""Strangers are limited by where they come from, and nobody can say that for themselves (P4, H4)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.web.address import client_address
+from tests.web.serving import Site, serving
+
+INNER = ("10.0.0.0/8", "fd00::/8")
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "trusted", "address"),
+    [
+        ("8.8.8.8", [], (), "8.8.8.8"),
+        # Who is not a trusted proxy can say what it likes.
+        ("8.8.8.8", ["9.9.9.9"], INNER, "8.8.8.8"),
+        ("10.1.1.1", ["9.9.9.9"], (), ""),
+        ("10.1.1.1", ["9.9.9.9"], INNER, "9.9.9.9"),
+        # Of what a client sent itself only the last, which the proxy added, counts.
+        ("10.1.1.1", ["1.1.1.1, 9.9.9.9"], INNER, "9.9.9.9"),
+        ("10.1.1.1", ["1.1.1.1", "9.9.9.9 , 10.2.2.2"], INNER, "9.9.9.9"),
+        ("10.1.1.1", ["10.3.3.3"], INNER, ""),
+        ("10.1.1.1", ["unknown"], INNER, ""),
+        ("10.1.1.1", [], INNER, ""),
+        ("fd00::1", ["2001:4860:1:2:3:4:5:6"], INNER, "2001:4860:1:2::/64"),
+        ("127.0.0.1", ["9.9.9.9"], INNER, ""),
+        (None, ["9.9.9.9"], INNER, ""),
+        ("", [], INNER, ""),
+    ],
+)
+def test_addresses(remote: str | None, forwarded: list[str], trusted: tuple[str, ...], address: str) -> None:
+    assert client_address(remote, forwarded, trusted) == address
+
+
+@given(st.one_of(st.none(), st.text()), st.lists(st.text(max_size=60), max_size=30))
+def test_anything_can_be_sent(remote: str | None, forwarded: list[str]) -> None:
+    assert isinstance(client_address(remote, forwarded, INNER), str)
+
+
+async def wrong(site: Site, number: int, address: str) -> int:
+    headers = site.headers(None) | {"Authorization": f"Bearer wrong-{address}-{number}", "X-Forwarded-For": address}
+    return (await site.send("GET", "/mcp", headers)).status
+
+
+async def test_one_who_guesses_does_not_lock_out_others() -> None:
+    async with serving(trusted_proxies=("127.0.0.0/8",)) as site:
+        told = [await wrong(site, number, "8.8.8.8") for number in range(140)]
+        assert told[0] == 401 and told[-1] == 429 and told.count(401) < 140
+        assert await wrong(site, 0, "9.9.9.9") == 401

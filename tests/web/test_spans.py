@@ -1,0 +1,192 @@
+"""OpenTelemetry spans of the product: their ids are those that travel, they say nothing of anybody, and off is off."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from threading import Event
+from typing import Any
+
+import pytest
+from aiohttp import web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from doit_mcp import spans
+from doit_mcp.sandbox.api import Fault
+from doit_mcp.settings import BadSettings, Settings
+from doit_mcp.spans import Spans
+from doit_mcp.web.observe import SPANS
+from doit_mcp.web.site import site as product
+from tests.web.serving import ACCEPT, ADMIN, LATEST
+from tests.web.test_outages import Product, served
+
+TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+class Told:
+    """The product with what its spans were."""
+
+    def __init__(self, there: Product, exporter: InMemorySpanExporter) -> None:
+        self.there, self.exporter = there, exporter
+
+    async def call(self, name: str, arguments: Any = None, flags: str = "01", **headers: str) -> dict[str, str]:
+        """Calls as a caller who has a trace; the answer's headers."""
+        bearer = self.there.world.identity.mint(ADMIN, resource=f"{self.there.base}/mcp")
+        parent = {"traceparent": f"00-{TRACE}-{CALLER}-{flags}"} if flags else {}
+        sent = {"Authorization": f"Bearer {bearer}", "Accept": ACCEPT, "MCP-Protocol-Version": LATEST}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+        message |= {"params": {"name": name, "arguments": arguments or {}}}  # type: ignore[dict-item]
+        async with self.there.http.post(
+            self.there.base + "/mcp", json=message, headers={**sent, **parent, **headers}
+        ) as response:
+            assert bearer not in self.text
+            return dict(response.headers)
+
+    @property
+    def text(self) -> str:
+        """Everything that the spans say."""
+        return " ".join(span.to_json() for span in self.exporter.get_finished_spans())
+
+    def kinds(self) -> tuple[list[ReadableSpan], list[ReadableSpan]]:
+        """The spans of requests, and those of what was sent."""
+        found = self.exporter.get_finished_spans()
+        return tuple([span for span in found if span.kind is kind] for kind in (SpanKind.SERVER, SpanKind.CLIENT))
+
+    def parents(self) -> list[list[str]]:
+        """The traceparents that the API saw: trace, span and flags."""
+        found = [dict(call.headers) for call in self.there.api.calls]
+        return [headers["traceparent"].split("-")[1:] for headers in found if "traceparent" in headers]
+
+
+@pytest.fixture
+async def told() -> AsyncIterator[Told]:
+    exporter = InMemorySpanExporter()
+
+    def prepare(app: web.Application) -> None:
+        app[SPANS] = Spans(SimpleSpanProcessor(exporter))
+
+    async with served(prepare) as there:
+        yield Told(there, exporter)
+        await there.app[SPANS].close()
+
+
+def ids(span: ReadableSpan) -> tuple[str, str, str]:
+    """Trace, span and parent ("" for none)."""
+    assert span.context is not None
+    parent = f"{span.parent.span_id:016x}" if span.parent else ""
+    return f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}", parent
+
+
+async def test_a_call_is_a_span_below_the_callers_with_one_for_what_it_sent(told: Told) -> None:
+    await told.call("list_budgets")
+    (server,), (client,) = told.kinds()
+    trace, own, above = ids(server)
+    assert (trace, above, server.name) == (TRACE, CALLER, "tools/call list_budgets")
+    assert dict(server.attributes or {}) == {
+        "http.request.method": "POST",
+        "http.route": "/mcp",
+        "http.response.status_code": 200,
+        "mcp.method.name": "tools/call",
+        "gen_ai.tool.name": "list_budgets",
+    }
+    assert server.status.status_code is StatusCode.UNSET and server.resource.attributes["service.name"] == "doit-mcp"
+    assert ids(client) == (TRACE, told.parents()[0][1], own) and told.parents() == [[TRACE, ids(client)[1], "01"]]
+    assert client.name == "budgets" and dict(client.attributes or {}) == {
+        "http.request.method": "GET",
+        "doit_mcp.upstream": "api",
+        "http.response.status_code": 200,
+    }
+    assert server.start_time <= client.start_time <= client.end_time <= server.end_time  # type: ignore[operator]
+
+
+async def test_every_repeat_has_a_span_of_its_own(told: Told) -> None:
+    told.there.api.faults += [Fault("/analytics/v1/budgets", 503), Fault("/analytics/v1/budgets", "reset")]
+    await told.call("list_budgets")
+    _, clients = told.kinds()
+    assert [ids(span)[1] for span in clients] == [span for _, span, _ in told.parents()] and len(clients) == 3
+    assert len({ids(span)[1] for span in clients}) == 3
+    assert [(span.attributes or {}).get("error.type") for span in clients] == ["503", "no answer", None]
+
+
+async def test_what_the_caller_does_not_sample_is_not_sampled(told: Told) -> None:
+    await told.call("list_budgets", flags="00")
+    ((trace, _, flags),) = told.parents()
+    assert (trace, flags, told.exporter.get_finished_spans()) == (TRACE, "00", ())
+
+
+async def test_without_a_caller_the_trace_begins_here(told: Told) -> None:
+    headers = await told.call("list_budgets", flags="")
+    (server,), _ = told.kinds()
+    assert ids(server)[0] == headers["X-MCP-Trace-Id"] != TRACE and ids(server)[2] == ""
+    assert told.parents()[0][::2] == [headers["X-MCP-Trace-Id"], "01"]
+
+
+async def test_failures_show_and_nobody_is_named(told: Told) -> None:
+    told.there.api.faults.append(Fault("/analytics/v1/budgets", 500))
+    await told.call("get_budget", {"id": "canary-of-an-argument"})
+    await told.call("canary-of-a-tool")
+    await told.call("list_budgets", Authorization="Bearer canary-of-a-token")
+    async with told.there.http.get(f"{told.there.base}/canary-of-a-path?canary=1", headers={}) as answer:
+        assert answer.status == 404
+    servers, clients = told.kinds()
+    said = [(span.name, (span.attributes or {}).get("error.type")) for span in servers]
+    assert said == [
+        ("tools/call get_budget", "tool_error"),
+        ("tools/call", None),
+        ("POST /mcp", None),
+        ("GET other", None),
+    ]
+    assert [span.name for span in clients] == ["budget"] and clients[0].status.status_code is StatusCode.ERROR
+    for secret in ("canary", ADMIN.email, ADMIN.customer, "Bearer"):
+        assert secret not in told.text
+
+
+async def test_a_collector_gets_them() -> None:
+    came: list[ExportTraceServiceRequest] = []
+
+    async def collect(request: web.Request) -> web.Response:
+        assert request.path == "/v1/traces"
+        came.append(ExportTraceServiceRequest.FromString(await request.read()))
+        return web.Response(content_type="application/x-protobuf")
+
+    runner = web.ServerRunner(web.Server(collect), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with served(otlp_endpoint=f"http://127.0.0.1:{runner.addresses[0][1]}") as there:
+        await there.call("list_budgets")
+    await runner.cleanup()
+    found = [span.name for one in came for all_of in one.resource_spans for span in all_of.scope_spans[0].spans]
+    assert sorted(found) == ["budgets", "tools/call list_budgets"]
+
+
+async def test_a_collector_that_hangs_does_not_hold_up_the_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans, "LAST_WORDS_S", 0.01)
+    free = Event()
+
+    class Hanging(SpanProcessor):
+        def shutdown(self) -> None:
+            free.wait()
+
+    await Spans(Hanging()).close()
+    free.set()
+
+
+def test_the_extra_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "doit_mcp.spans", None)
+    monkeypatch.delattr("doit_mcp.spans")
+    with pytest.raises(BadSettings, match="extra otel"):
+        product(Settings(exchange_secret="s", otlp_endpoint="http://127.0.0.1:1"))
+
+
+def test_nothing_is_imported_while_it_is_off() -> None:
+    code = (
+        "import sys; from doit_mcp.settings import Settings; from doit_mcp.web.site import site; "
+        "site(Settings(exchange_secret='s')); "
+        "assert not [name for name in sys.modules if name.startswith('opentelemetry')]"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
