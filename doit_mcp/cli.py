@@ -17,14 +17,17 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__, log
-from .settings import LOOPBACK, BadSettings, Settings
+from .setting_values import LOOPBACK
+from .settings import BadSettings, Settings
 
 if TYPE_CHECKING:
+    from .sandbox.api import Fault
     from .sandbox.world import World
 
 # What may not be seen in a list of processes comes from the environment alone.
 SECRETS = frozenset({"exchange_secret", "api_key", "redis_url"})
 WORLD_PORT = 8081
+_NAMES = frozenset(item.metadata["env"] for item in fields(Settings))
 # MCP Inspector's web page, which people run beside the sandbox.
 INSPECTOR = ("http://localhost:6274", "http://127.0.0.1:6274")
 
@@ -34,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         settings = _settings(options)
-        log.configure(settings.log_level)
+        # Standard output is the protocol's (stdio) or for people (sandbox) elsewhere.
+        log.configure(settings.log_level, audit=sys.stdout if options.run is serve else None)
         run(options.run(settings, options))
     except BadSettings as bad:
         _refuse(bad.problems)
@@ -72,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_settings(command)
         if name == "sandbox":
             _add_sandbox(command)
+        if name == "serve":
+            command.add_argument("--worker", action="store_true", default=False, help=argparse.SUPPRESS)
     return parser
 
 
@@ -89,23 +95,42 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--auto-approve", default=None, metavar="EMAIL", help="allow this user's sign-ins unseen")
     group.add_argument("--access-ttl", type=float, default=3600.0, metavar="SECONDS", help="life of access tokens")
     group.add_argument("--announce", choices=("text", "json"), default="text", help="how to say where everything is")
+    group.add_argument(
+        "--customers", type=int, default=0, metavar="N", help="further customers, for load tests: /sandbox/customers"
+    )
+    group.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="before every answer of the API")
+    group.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND,OPTION=VALUE,…",
+        help="what the API does wrong, any number of times: a status or slow, hang, reset, truncated, garbage, huge;"
+        " on=an operation or the beginning of a path, rate=0 to 1, times=, delay=, retry-after=, such as"
+        " '429,on=GET /analytics/v1/budgets,rate=0.1,retry-after=2'",
+    )
 
 
 def _settings(options: argparse.Namespace) -> Settings:
     """Flags over environment over defaults; raises BadSettings."""
-    given = vars(options)
-    names = {item.metadata["env"] for item in fields(Settings)}
-    return Settings.from_environment(flags={name: given[name] for name in names if name in given})
+    return Settings.from_environment(flags=_flags(options))
 
 
-def _bound(settings: Settings) -> socket.socket:
+def _flags(options: argparse.Namespace) -> dict[str, str]:
+    return {name: value for name, value in vars(options).items() if name in _NAMES}
+
+
+def _bound(settings: Settings, *, shared: bool = False) -> socket.socket:
     from .web.serve import bind
 
     try:
-        return bind(settings.host, settings.port)
+        return bind(settings.host, settings.port, shared=shared)
     except OSError as failure:
-        reason = failure.strerror or "the address cannot be had"
-        raise BadSettings([f"Cannot listen on {settings.host} port {settings.port}: {reason}."]) from failure
+        raise _cannot_listen(settings, failure) from failure
+
+
+def _cannot_listen(settings: Settings, failure: OSError) -> BadSettings:
+    reason = failure.strerror or "the address cannot be had"
+    return BadSettings([f"Cannot listen on {settings.host} port {settings.port}: {reason}."])
 
 
 def _check_redis(settings: Settings) -> None:
@@ -123,12 +148,38 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
             ]
         )
     _check_redis(settings)
+    worker = getattr(options, "worker", False)
+    if settings.workers > 1 and not worker:
+        await _watch_over_workers(settings, options)
+        return
     from .web.serve import running, stopped
     from .web.site import site
+    from .workers import until_orphaned
 
-    with _bound(settings) as bound:
+    told = asyncio.Event()
+    if worker:
+        until_orphaned(told)
+    with _bound(settings, shared=worker) as bound:
         async with running(site(settings), bound):
-            await stopped()
+            await stopped(told)
+
+
+async def _watch_over_workers(settings: Settings, options: argparse.Namespace) -> None:
+    from .workers import Workers, command, reserve
+
+    if not settings.redis_url:
+        raise BadSettings(
+            ["DOIT_MCP_WORKERS: several processes need DOIT_MCP_REDIS_URL: no session would be known to all of them."]
+        )
+    try:
+        held = reserve(settings.host, settings.port)
+    except OSError as failure:
+        raise _cannot_listen(settings, failure) from failure
+    with held:
+        environment = Settings.environment(_flags(options))
+        workers = Workers(command(held.getsockname()[1]), environment, settings.workers, settings.drain_s)
+        if not await workers.run():
+            sys.exit(1)
 
 
 async def stdio(settings: Settings, options: argparse.Namespace) -> None:
@@ -143,17 +194,24 @@ async def stdio(settings: Settings, options: argparse.Namespace) -> None:
 async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
     """The server and a stand-in world, on loopback."""
     from .sandbox import announce
-    from .sandbox.people import USERS, user_by_email
+    from .sandbox.api import Api
+    from .sandbox.people import MOST_FURTHER, USERS, People
     from .sandbox.world import world
     from .web.serve import address, running, stopped
     from .web.site import site
 
     _check_redis(settings)
+    if settings.workers > 1:
+        raise BadSettings(["DOIT_MCP_WORKERS: the sandbox is one process."])
     if settings.host not in LOOPBACK:
         raise BadSettings([f"DOIT_MCP_HOST: the sandbox listens on {LOOPBACK[0]} only: its passwords are published."])
-    if options.auto_approve is not None and user_by_email(options.auto_approve) is None:
+    if not 0 <= options.customers <= MOST_FURTHER:
+        raise BadSettings([f"--customers: a whole number from 0 to {MOST_FURTHER}."])
+    people = People(options.customers)
+    if options.auto_approve is not None and people.user(options.auto_approve) is None:
         there = ", ".join(user.email for user in USERS)
         raise BadSettings([f"--auto-approve: nobody is called {options.auto_approve}; there are {there}."])
+    latency, faults = _faults(options)
     with _bound(settings) as bound:
         base, secret = address(bound), secrets.token_urlsafe(32)
         made = world(
@@ -163,6 +221,8 @@ async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
             port=options.world_port,
             access_ttl=options.access_ttl,
             auto_approve=options.auto_approve,
+            people=people,
+            api=Api(latency=latency, faults=faults, people=people),
         )
         async with _world_port_is_free(made, options.world_port) as stand_in:
             own = replace(
@@ -176,9 +236,20 @@ async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
                 allowed_origins=(*settings.allowed_origins, *INSPECTOR),
             )
             async with running(site(own), bound):
-                say = announce.json_line if options.announce == "json" else announce.text
-                print(say(base, stand_in.url), flush=True)
+                line = announce.json_line(base, stand_in.url)
+                text = announce.text(base, stand_in.url, options.customers)
+                print(line if options.announce == "json" else text, flush=True)
                 await stopped()
+
+
+def _faults(options: argparse.Namespace) -> tuple[float, list[Fault]]:
+    from .sandbox.api import OPERATIONS
+    from .sandbox.api.fault_words import spoken, wished
+
+    try:
+        return wished({"latency": options.latency, "faults": list(map(spoken, options.fault))}, OPERATIONS)
+    except ValueError as wrong:
+        raise BadSettings([f"--latency, --fault: {wrong}."]) from wrong
 
 
 @asynccontextmanager

@@ -14,6 +14,8 @@ MOST_TEXT = 500
 MOST_FRAMES = 12
 # What every record has by itself; the rest is what the caller said.
 OWN = frozenset(vars(logging.makeLogRecord({})))
+# Who changed what, for whom, and what became of it.
+AUDIT = "doit_mcp.audit"
 # aiohttp quotes the raw bytes of requests that it cannot parse, credentials and all.
 QUOTES_REQUESTS = ("aiohttp.server", "aiohttp.web")
 
@@ -59,14 +61,34 @@ class _WithoutRequest(logging.Filter):
         return True
 
 
-def configure(level: str, stream: TextIO | None = None) -> None:
-    """Send all logging of the process to *stream* (standard error), from *level* up."""
+class _FirstLine(logging.Filter):
+    """Keeps what happened, and not the objects it happened to: asyncio writes exceptions out, text and all (X6)."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = record.getMessage().partition("\n")[0], None
+        return True
+
+
+def configure(level: str, stream: TextIO | None = None, audit: TextIO | None = None) -> None:
+    """Send all logging of the process to *stream* (standard error), from *level* up; but what was changed, and by whom,
+    to *audit* (the same stream), whatever the level (G6)."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(Lines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # Asyncio's own remarks (slow callbacks, sockets) are for developers.
-    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    own = logging.getLogger("asyncio")
+    own.setLevel(logging.ERROR)
+    own.addFilter(_FirstLine())
+    _audit(handler if audit is None else logging.StreamHandler(audit))
     for name in QUOTES_REQUESTS:
         logging.getLogger(name).addFilter(_WithoutRequest())
+
+
+def _audit(handler: logging.StreamHandler[TextIO]) -> None:
+    handler.setFormatter(Lines())
+    logger = logging.getLogger(AUDIT)
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

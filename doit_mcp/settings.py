@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
+
+from .setting_values import HOST, NETWORK, ORIGIN, authority, parsed
 
 WEB_CLIENTS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-# A host name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
-AUTHORITY = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
-HOST = re.compile(AUTHORITY)
-ORIGIN = re.compile(rf"https?://{AUTHORITY}")
-URL = re.compile(rf"https?://{AUTHORITY}(?:/[!$&-;=@-Z_a-z~%]*)?")
-# With or without user and password; behind the host the number of a database.
-REDIS = re.compile(
-    rf"rediss?://(?:[^@/\s?#]*@)?{AUTHORITY}(?:/[0-9]{{0,4}})?|unix://(?:[^@/\s?#]*@)?/[^\s?#]+(?:\?db=[0-9]{{1,4}})?"
-)
 
 
 class BadSettings(Exception):
@@ -41,6 +31,11 @@ class Settings:
     port: int = field(
         default=8080,
         metadata={"env": "DOIT_MCP_PORT", "least": 0, "most": 65535, "help": "Port to listen on; 0 takes a free one"},
+    )
+    workers: int = field(
+        default=1,
+        metadata={"env": "DOIT_MCP_WORKERS", "least": 1, "most": 64,
+                  "help": "Processes that serve the port; more than one need DOIT_MCP_REDIS_URL"},
     )
     resource_url: str = field(
         default="https://mcp.doit.com",
@@ -88,6 +83,11 @@ class Settings:
         default=(),
         metadata={"env": "DOIT_MCP_ALLOWED_HOSTS", "each": HOST, "such": "names such as host or host:8080",
                   "help": "Host names answered to, besides that of MCP_RESOURCE_URL"},
+    )
+    trusted_proxies: tuple[str, ...] = field(
+        default=(),
+        metadata={"env": "DOIT_MCP_TRUSTED_PROXIES", "each": NETWORK, "such": "networks such as 10.0.0.0/8 or fd00::/8",
+                  "help": "Networks of proxies whose X-Forwarded-For is believed, to limit strangers by their address"},
     )
     advertise_offline_access: bool = field(
         default=True,
@@ -150,6 +150,11 @@ class Settings:
         metadata={"env": "DOIT_MCP_REDIS_URL", "redis": True,
                   "help": "Redis through which several replicas share state; everything is in memory unless set"},
     )
+    otlp_endpoint: str = field(
+        default="",
+        metadata={"env": "OTEL_EXPORTER_OTLP_ENDPOINT", "collector": True,
+                  "help": "Collector that gets OpenTelemetry spans (OTLP over HTTP), such as http://collector:4318"},
+    )
     log_level: str = field(
         default="info",
         metadata={"env": "DOIT_MCP_LOG_LEVEL", "of": ("debug", "info", "warning", "error"),
@@ -162,20 +167,35 @@ class Settings:
         return self.doit_console_base or self.auth_server_url
 
     @property
+    def console_for_tokens(self) -> str:
+        """The console, if tokens of the DoiT API may go there; else "" (security X7 knows the API's own origin only).
+
+        They may where the operator named it, and without being told where it is DoiT's as the API is, or the same host.
+        """
+        hosts = {urlsplit(address).hostname or "" for address in (self.console_base, self.doit_api_base)}
+        one_owner = len(hosts) == 1 or all(f".{host}".endswith(".doit.com") for host in hosts)
+        return self.console_base if self.doit_console_base or one_owner else ""
+
+    @property
     def own_origin(self) -> str:
         """The origin of this server's own pages."""
         parts = urlsplit(self.resource_url)
-        return f"{parts.scheme}://{_authority(parts)}"
+        return f"{parts.scheme}://{authority(parts)}"
 
     @property
     def hosts(self) -> frozenset[str]:
         """Every ``Host`` this server answers to, as sent but in lower case: with its port unless that is the usual."""
-        return frozenset((_authority(urlsplit(self.resource_url)), *self.allowed_hosts))
+        return frozenset((authority(urlsplit(self.resource_url)), *self.allowed_hosts))
 
     @property
     def origins(self) -> frozenset[str]:
         """Every browser origin that may call."""
         return frozenset((self.own_origin, *self.allowed_origins))
+
+    @staticmethod
+    def environment(flags: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a process that has these settings: this process's own, and *flags* before it."""
+        return {**os.environ, **flags}
 
     @classmethod
     def from_environment(
@@ -194,80 +214,9 @@ class Settings:
             if not text:
                 continue
             try:
-                values[item.name] = _parsed(text, item.metadata, item.default)
+                values[item.name] = parsed(text, item.metadata, item.default)
             except ValueError as wrong:
                 problems.append(f"{name} {wrong}.")
         if problems:
             raise BadSettings(problems)
         return cls(**values)  # type: ignore[arg-type]  # the loop above follows the fields' own types
-
-
-def _parsed(text: str, rules: Mapping[str, object], default: object) -> object:
-    if rules.get("url"):
-        return _url(text)
-    if rules.get("redis"):
-        return _redis(text)
-    if isinstance(default, bool):
-        return _switch(text)
-    if isinstance(default, int):
-        return _number(text, rules)
-    if isinstance(default, tuple):
-        return _several(text.replace(",", " ").lower().split(), rules)
-    allowed = rules.get("of")
-    if isinstance(allowed, tuple) and text.lower() not in allowed:
-        raise ValueError(f"must be one of {', '.join(allowed)}")
-    return text.lower() if allowed else text
-
-
-def _url(text: str) -> str:
-    parts = _split(text) if URL.fullmatch(text) else None
-    if parts is None:
-        raise ValueError("must be a URL such as https://host or https://host/path, without query or credentials")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("must be an https URL (plain http is for loopback addresses only)")
-    return text.rstrip("/")
-
-
-def _redis(text: str) -> str:
-    if not REDIS.fullmatch(text) or _split(text) is None:
-        raise ValueError("must be a URL such as redis://:password@host:6379/0, rediss://host or unix:///path/to/socket")
-    return text
-
-
-def _split(text: str) -> SplitResult | None:
-    """The parts of an address; None when its host or port cannot be."""
-    try:
-        parts = urlsplit(text)
-        return None if parts.port == 0 else parts
-    except ValueError:
-        return None
-
-
-def _authority(parts: SplitResult) -> str:
-    return parts.netloc.lower().removesuffix(DEFAULT_PORTS[parts.scheme])
-
-
-def _several(items: list[str], rules: Mapping[str, object]) -> tuple[str, ...]:
-    form = rules["each"]
-    assert isinstance(form, re.Pattern)
-    split = (_split(item if "//" in item else f"//{item}") for item in items if form.fullmatch(item))
-    parsed = [parts for parts in split if parts is not None]
-    if len(parsed) != len(items):
-        raise ValueError(f"must be {rules['such']}, separated by blanks or commas")
-    return tuple(f"{parts.scheme}://{_authority(parts)}" if parts.scheme else parts.netloc for parts in parsed)
-
-
-def _switch(text: str) -> bool:
-    if text.lower() in ("1", "true", "yes", "on"):
-        return True
-    if text.lower() in ("0", "false", "no", "off"):
-        return False
-    raise ValueError("must be true or false")
-
-
-def _number(text: str, rules: Mapping[str, object]) -> int:
-    least, most = rules["least"], rules["most"]
-    assert isinstance(least, int) and isinstance(most, int)
-    if not (text.isascii() and text.isdecimal()) or len(text) > 12 or not least <= int(text) <= most:
-        raise ValueError(f"must be a whole number from {least} to {most}")
-    return int(text)

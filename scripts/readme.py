@@ -1,4 +1,5 @@
-"""Owns the generated tables of README.rst: settings from the record that reads them, tools from the catalogue."""
+"""Owns the generated tables of README.rst: settings from the record that reads them, tools from the catalogue, and the
+tests that prove the rows of the security sheet."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from doit_mcp.catalogue.registry import all_tools
 from doit_mcp.settings import Settings
 from doit_mcp.web.page import first_sentence
 
-README = Path(__file__).resolve().parent.parent / "README.rst"
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.rst"
+SECURITY = ROOT / "tests" / "data" / "security.txt"
 MARKUP = re.compile(r"([\\*`|])|(_)(?=\W|$)")
 
 
@@ -44,9 +47,22 @@ def tools_table() -> str:
     return _table(("Name", "Title", "What it does", "Access", "Toolset", "Usual"), (20, 16, 40, 8, 10, 6), rows)
 
 
+def security_table() -> str:
+    """A row for every requirement of the security sheet, with the tests that prove it."""
+    rows: list[tuple[str, list[str]]] = []
+    for line in SECURITY.read_text("utf-8").splitlines():
+        if line.startswith("    "):
+            rows[-1][1].append(line.strip().removeprefix("- "))
+        elif line and not line.startswith("#"):
+            rows.append((line, []))
+    shown = ((_text(row), "; ".join(map(_text, tests))) for row, tests in rows)
+    return _table(("Rows", "Tests, under tests/"), (10, 90), shown)
+
+
 def rewritten(text: str) -> str:
     """*text* with each table between its markers written anew; raises ValueError for a marker that is not there."""
-    for name, table in (("settings", settings_table()), ("tools", tools_table())):
+    tables = (("settings", settings_table()), ("tools", tools_table()), ("security", security_table()))
+    for name, table in tables:
         begin, end = f".. {name}: written by scripts/docs\n", f"\n.. {name}: end\n"
         head, found_begin, rest = text.partition(begin)
         _, found_end, tail = rest.partition(end)

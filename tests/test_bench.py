@@ -35,6 +35,7 @@ def bench(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.timeout(400)  # it starts a dozen processes, which is slow where others work
 def test_it_measures_this_server_and_the_limits(tmp_path: Path) -> None:
     done = bench(tmp_path / "raw", "call", "sse", "list", "init", "fetch", "legacy", "fresh", "--only", "limit [^a]")
     assert done.returncode == 0, done.stderr[-3000:]
@@ -52,6 +53,7 @@ def test_it_measures_this_server_and_the_limits(tmp_path: Path) -> None:
     assert "## Goals" in done.stdout and "not measured (goal" in done.stdout
 
 
+@pytest.mark.timeout(400)  # it starts a dozen processes, which is slow where others work
 def test_it_looks_at_fresh_processes(tmp_path: Path) -> None:
     done = bench(tmp_path / "raw", "startup", "sessions", "--only", "nobody else")
     assert done.returncode == 0, done.stderr[-3000:]

@@ -15,19 +15,23 @@ import doit_mcp
 ROOT = Path(doit_mcp.__file__).parent
 BELOW = {
     "protocol": "",
-    "settings": "",
+    "setting_values": "",
+    "settings": "setting_values",
     "log": "",
     "metrics": "",
     "trace": "",
-    "auth": "protocol",
-    "doit": "protocol trace",
+    "breaker": "",
+    "spans": "trace",
+    "auth": "protocol breaker",
+    "doit": "protocol trace breaker",
     "catalogue": "doit protocol",
     "server": "catalogue doit protocol state metrics log trace",
     "state": "protocol",
     "sandbox": "protocol settings log",
-    "web": "server catalogue doit protocol auth state settings log metrics trace",
+    "web": "server catalogue doit protocol auth state settings setting_values log metrics trace breaker spans",
     "stdio": "server catalogue doit protocol state settings log metrics",
-    "cli": "web stdio sandbox settings log",
+    "workers": "",
+    "cli": "web stdio sandbox workers settings setting_values log",
     "__main__": "cli",
 }
 # The one place where layers meet as objects.

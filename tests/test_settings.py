@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.settings import LOOPBACK, WEB_CLIENTS, BadSettings, Settings
+from doit_mcp.setting_values import LOOPBACK
+from doit_mcp.settings import WEB_CLIENTS, BadSettings, Settings
 
 VARIABLES = {item.metadata["env"]: item for item in fields(Settings)}
 SECRETS = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL")
@@ -35,6 +36,7 @@ def test_nothing_set_means_the_defaults_of_production() -> None:
 GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_HOST", "0.0.0.0", "0.0.0.0"),
     ("DOIT_MCP_PORT", "0", 0),
+    ("DOIT_MCP_WORKERS", "2", 2),
     ("MCP_RESOURCE_URL", "https://mcp.example.org/base/", "https://mcp.example.org/base"),
     ("AUTH_SERVER_URL", "http://127.0.0.1:9000", "http://127.0.0.1:9000"),
     ("DOIT_API_BASE", "http://[::1]:9000/api", "http://[::1]:9000/api"),
@@ -45,6 +47,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("TENANT_ID", "t", "t"),
     ("DOIT_MCP_ALLOWED_ORIGINS", "https://A.example, http://b:6274", ("https://a.example", "http://b:6274")),
     ("DOIT_MCP_ALLOWED_HOSTS", "A.example b.example:8080,[::1]:80", ("a.example", "b.example:8080", "[::1]:80")),
+    ("DOIT_MCP_TRUSTED_PROXIES", "10.0.0.0/8, FD00::/8 192.0.2.1", ("10.0.0.0/8", "fd00::/8", "192.0.2.1/32")),
     ("DOIT_MCP_ADVERTISE_OFFLINE_ACCESS", "No", False),
     ("DOIT_MCP_SESSION_IDLE_S", "60", 60),
     ("DOIT_MCP_SESSIONS_PER_PRINCIPAL", "2", 2),
@@ -57,6 +60,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_KEEP_ALIVE_S", "8", 8),
     ("DOIT_MCP_DRAIN_S", "0", 0),
     ("DOIT_MCP_REDIS_URL", "redis://:hush@redis:6379/1", "redis://:hush@redis:6379/1"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/", "http://collector:4318"),
     ("DOIT_MCP_LOG_LEVEL", "DEBUG", "debug"),
 ]
 

@@ -1,0 +1,174 @@
+"""``Dockerfile``, ``compose.yaml`` and ``deploy``: they name what exists, hold no secrets, and agree with the server.
+
+No container engine runs in the tests, so nothing is built here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import json
+import re
+import subprocess
+import sys
+from configparser import ConfigParser
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from doit_mcp.settings import Settings
+from doit_mcp.web.serve import KEEP_ALIVE_S
+from tests.web.serving import serving
+
+ROOT = Path(__file__).parent.parent
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+REPLICAS = ("mcp-1", "mcp-2")
+VARIABLES = {item.metadata["env"]: item for item in fields(Settings)}
+SECRETS = {"MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_REDIS_PASSWORD", "DOIT_API_KEY"}
+# What operators set and no setting of the server is.
+OF_THE_FILE = {"DOIT_MCP_SITE", "DOIT_MCP_REDIS_PASSWORD"}
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile, instruction by instruction."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.M).replace("\\\n", " ")
+    return [(line.split()[0], line.partition(" ")[2].strip()) for line in text.splitlines() if line.strip()]
+
+
+def of(name: str) -> list[str]:
+    return [value for instruction, value in instructions() if instruction == name]
+
+
+def seconds(text: str) -> int:
+    assert text.endswith("s")
+    return int(text[:-1])
+
+
+def test_two_replicas_that_differ_in_nothing() -> None:
+    assert set(SERVICES) == {*REPLICAS, "redis", "proxy"}
+    first, second = (SERVICES[name] for name in REPLICAS)
+    assert first == second and "ports" not in first
+
+
+def test_every_variable_is_a_setting() -> None:
+    environment = SERVICES["mcp-1"]["environment"]
+    assert set(environment) <= set(VARIABLES)
+    assert {"MCP_RESOURCE_URL", "MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_REDIS_URL"} <= set(environment)
+    used = set(re.findall(r"\$\{(\w+)", (ROOT / "compose.yaml").read_text()))
+    assert used <= set(VARIABLES) | OF_THE_FILE
+    set_in_image = {pair.partition("=")[0] for pair in " ".join(of("ENV")).split()}
+    assert {name for name in set_in_image if name.startswith("DOIT")} <= set(VARIABLES)
+
+
+def test_the_settings_of_a_replica_are_taken() -> None:
+    """As compose would fill them in."""
+    given = {"DOIT_MCP_SITE": "mcp.example.com", "MCP_TOKEN_EXCHANGE_SECRET": "s", "DOIT_MCP_REDIS_PASSWORD": "p"}
+
+    def filled(found: re.Match[str]) -> str:
+        name, default = found[1], (found[2] or "").removeprefix(":-")
+        return given[name] if name in given else default
+
+    environment = {
+        name: re.sub(r"\$\{(\w+)(:[-?][^}]*)?\}", filled, value)
+        for name, value in SERVICES["mcp-1"]["environment"].items()
+    }
+    settings = Settings.from_environment(environment)
+    assert settings.hosts == {"mcp.example.com"} and settings.redis_url == "redis://:p@redis:6379/0"
+    assert seconds(SERVICES["mcp-1"]["stop_grace_period"]) > settings.drain_s + 5
+
+
+def test_no_secret_is_written_down() -> None:
+    """Each comes from the operator's environment, and without one nothing starts."""
+    for name in ("compose.yaml", "Dockerfile", "deploy/Caddyfile"):
+        for line in (ROOT / name).read_text().splitlines():
+            if not line.lstrip().startswith("#") and (found := re.match(r"\s*(\w+)[:=]\s*(\S.*)", line)):
+                assert found[1] not in SECRETS or found[2].startswith("${" + found[1] + ":?"), line
+    assert not [value for value in of("ARG") + of("ENV") if any(name in value for name in SECRETS)]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_nobody_may_do_more_than_needed(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True and service["cap_drop"] == ["ALL"] and not service.get("privileged")
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert set(service.get("cap_add", [])) <= {"NET_BIND_SERVICE"}
+    assert ("ports" in service) == (name == "proxy")
+    if name == "redis":
+        assert service["networks"] == ["inside"] and COMPOSE["networks"]["inside"] == {"internal": True}
+
+
+def test_the_image_is_small_and_not_root() -> None:
+    bases = of("FROM")
+    assert len(bases) == 2 and all(re.match(r"python:3\.\d+-slim\b", base) for base in bases)
+    assert instructions()[-1] == ("CMD", '["serve"]')
+    uid, _, gid = of("USER")[-1].partition(":")
+    assert uid.isdigit() and gid.isdigit() and int(uid) > 0
+    last_stage = instructions()[[name for name, _ in instructions()].index("FROM", 1) :]
+    assert [value.split()[0] for name, value in last_stage if name == "COPY"] == ["--from=build"]
+
+
+def test_only_what_is_installed_gets_into_the_image() -> None:
+    kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    copied = {word for value in of("COPY") if "--from" not in value for word in value.split()[:-1]}
+    assert copied == set(kept) and all((ROOT / name).exists() for name in kept)
+    assert not [name for name in ("tests", ".git", ".venv") if any(fnmatch.fnmatch(name, one) for one in kept)]
+
+
+def test_its_command_exists() -> None:
+    (program,), (command,) = (json.loads(of(name)[0]) for name in ("ENTRYPOINT", "CMD"))
+    setup = (ROOT / "setup.cfg").read_text()
+    assert f"{program} = doit_mcp.cli:main" in setup and "redis >=" in setup
+    done = subprocess.run(
+        [sys.executable, "-m", "doit_mcp", command, "--help"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0 and "for production" in done.stdout
+
+
+async def test_the_health_check_is_answered() -> None:
+    """It has to work inside the container, where the server is called by its address."""
+    (check,) = of("HEALTHCHECK")
+    command = json.loads(check.partition("CMD ")[2])
+    assert command[0] == "python"
+    async with serving() as site:
+        for port, expected in ((site.base.rpartition(":")[2], 0), ("1", 1)):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *command[1:], env={"DOIT_MCP_PORT": port}, stderr=asyncio.subprocess.DEVNULL
+            )
+            assert await process.wait() == expected
+
+
+def test_the_proxy_knows_both_and_hides_what_is_for_operators() -> None:
+    text = (ROOT / "deploy" / "Caddyfile").read_text()
+    for name in REPLICAS:
+        assert f"{name}:8080" in text and SERVICES["proxy"]["depends_on"][name]["condition"] == "service_healthy"
+    assert "path /metrics /readyz" in text and "health_uri /readyz" in text and "flush_interval -1" in text
+    (kept,) = re.findall(r"keepalive (\d+)s", text)
+    assert int(kept) < KEEP_ALIVE_S
+    (most,) = re.findall(r"max_size (\d+)MiB", text)
+    assert int(most) << 20 == Settings().max_body
+    assert "./deploy/Caddyfile:/etc/caddy/Caddyfile:ro" in SERVICES["proxy"]["volumes"]
+
+
+def test_every_package_of_the_image_is_pinned_by_its_hashes() -> None:
+    """Section 15 of the security sheet: what setup.cfg asks for, for the server and the extras of the image."""
+    text = (ROOT / "deploy" / "requirements.txt").read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    pins = {}
+    for line in lines:
+        requirement, *hashes = line.split("--hash=")
+        name, _, version = requirement.strip().partition("==")
+        pins[name] = version.partition(";")[0].strip()
+        assert hashes and all(re.fullmatch(r"sha256:[0-9a-f]{64} *", one) for one in hashes), name
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    extras = (config["options.extras_require"][one] for one in ("redis", "otel"))
+    wanted = [config["options"]["install_requires"], *extras]
+    for line in "\n".join(wanted).splitlines():
+        if line.strip() and not line.startswith("#"):
+            requirement = Requirement(line)
+            assert pins[requirement.name.lower()] in requirement.specifier, line

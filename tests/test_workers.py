@@ -1,0 +1,124 @@
+"""Several processes on one port: each serves, one that dies is replaced, and all end with the one that started them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from doit_mcp.sandbox.world import world
+from doit_mcp.workers import Workers, reserve
+from tests.state.redis_server import redis_server
+from tests.test_cli import environment, run
+from tests.web.serving import LATEST, SECRET, Bench, Hub, Site
+
+LISTENING = "0A"
+
+
+def listeners(port: int) -> int:
+    """How many sockets listen on the port (proc(5), net/tcp)."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(line[1].endswith(f":{port:04X}") and line[3] == LISTENING for line in lines)
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def until(found: Any, wanted: Any) -> None:
+    """Wait for *found* to give *wanted*."""
+    async with asyncio.timeout(60):
+        while found() != wanted:
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def two_workers() -> AsyncIterator[tuple[asyncio.subprocess.Process, Site, int]]:
+    """`doit-mcp serve --workers 2`, a world, and a way to talk to it."""
+    with redis_server() as redis, reserve("127.0.0.1", 0) as held:
+        port = held.getsockname()[1]
+        base = f"http://127.0.0.1:{port}"
+        async with world(resource_url=base, secret=SECRET) as stand_in:
+            own = {
+                "MCP_TOKEN_EXCHANGE_SECRET": SECRET, "MCP_RESOURCE_URL": base, "AUTH_SERVER_URL": stand_in.url,
+                "DOIT_API_BASE": stand_in.url, "DOIT_MCP_REDIS_URL": redis.url,
+            }
+            command = [sys.executable, "-m", "doit_mcp", "serve", "--workers", "2", "--port", str(port)]
+            process = await asyncio.create_subprocess_exec(*command, env=environment(**own))
+            # A connection for each request, so that the kernel chooses a worker each time.
+            connector = aiohttp.TCPConnector(force_close=True)
+            try:
+                async with aiohttp.ClientSession(connector=connector) as http:
+                    await until(lambda: listeners(port), 2)
+                    yield process, Site(base, stand_in, http, Bench(), Hub()), port
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                await process.wait()
+                await until(lambda: listeners(port), 0)
+
+
+async def test_sessions_are_known_to_all_workers_and_outlive_one() -> None:
+    async with two_workers() as (process, site, port):
+        session = await site.initialize(LATEST)
+        for _ in range(20):
+            assert (await session.ask("ping")).result == {}
+        workers = children(process.pid)
+        assert len(workers) == 2
+        os.kill(workers[0], signal.SIGKILL)
+        await until(lambda: len(set(children(process.pid)) - set(workers)), 1)
+        await until(lambda: listeners(port), 2)
+        for _ in range(20):
+            assert (await session.ask("ping")).result == {}
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
+async def test_workers_end_when_nobody_watches_over_them() -> None:
+    async with two_workers() as (process, site, port):
+        process.kill()
+        await process.wait()
+        await until(lambda: listeners(port), 0)
+
+
+async def test_what_does_not_come_up_is_given_up() -> None:
+    workers = Workers([sys.executable, "-c", "raise SystemExit(2)"], dict(os.environ), 2, 1.0, first_pause=0.001)
+    assert not await workers.run()
+
+
+async def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doit_mcp.workers.GRACE_S", 0.1)
+    deaf = "import os,signal,sys; signal.signal(15, signal.SIG_IGN); open(sys.argv[1], 'w').close(); signal.pause()"
+    sign = Path(f"/tmp/doit-deaf-{os.getpid()}")
+    workers = Workers([sys.executable, "-c", deaf, str(sign)], dict(os.environ), 1, 0.0)
+    running = asyncio.create_task(workers.run())
+    await until(sign.exists, True)
+    sign.unlink()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert not await running
+
+
+def test_without_redis_there_is_one_process() -> None:
+    done = run("serve", "--workers", "2", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
+    assert done.returncode == 2 and "DOIT_MCP_REDIS_URL" in done.stderr
+    assert "one process" in run("sandbox", "--workers", "2").stderr
+    assert run("serve", "--workers", "0", MCP_TOKEN_EXCHANGE_SECRET=SECRET).returncode == 2
+
+
+def test_a_port_that_is_taken_is_said_at_once() -> None:
+    with reserve("127.0.0.1", 0) as held:
+        port = held.getsockname()[1]
+        held.close()
+        with socket.create_server(("127.0.0.1", port)):
+            more = {"MCP_TOKEN_EXCHANGE_SECRET": SECRET, "DOIT_MCP_REDIS_URL": "redis://127.0.0.1:1"}
+            done = run("serve", "--workers", "2", "--port", str(port), **more)
+    assert done.returncode == 2 and str(port) in done.stderr
