@@ -66,6 +66,9 @@ class NoApi:
 FETCH = operation_of(Stub.fetch_report)
 
 
+ANY = {"type": "object"}
+
+
 async def echo(call: Call, arguments: JsonObject) -> Content:
     """The argument as text."""
     return Content([{"type": "text", "text": arguments["text"]}])
@@ -97,7 +100,8 @@ def tools(count: int, listed: list[dict[str, Any]]) -> tuple[Tool, ...]:
     """The two tools, and as many more as make *count* of them: those *listed* behind the same two, or copies."""
     made = [
         Tool("echo", "Echo", "Answers with its argument.", text_schema("text"), echo),
-        Tool("fetch_report", "Fetch", "Fetches a report.", text_schema("id"), fetch_report, {"type": "object"}),
+        # As tools are that read by one request.
+        Tool("fetch_report", "Fetch", "Fetches a report.", text_schema("id"), fetch_report, ANY, deadline=None),
     ]
     for number in range(2, count):
         if listed:

@@ -1,0 +1,33 @@
+# The server alone: no compiler, no tests, no secrets. It writes nowhere, so it runs on a read-only file system.
+#   docker build -t doit-mcp .
+#   docker run --read-only --cap-drop ALL -p 127.0.0.1:8080:8080 -e MCP_RESOURCE_URL -e MCP_TOKEN_EXCHANGE_SECRET doit-mcp
+
+FROM python:3.11-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /src
+# Nothing but what these hashes say, the extras redis and otel included.
+COPY deploy/requirements.txt ./
+RUN python -m venv /opt/doit-mcp \
+    && /opt/doit-mcp/bin/pip install --require-hashes --requirement requirements.txt
+# Only what is installed: see .dockerignore for what never gets here.
+COPY pyproject.toml setup.cfg README.rst LICENSE ./
+COPY doit_mcp ./doit_mcp
+RUN /opt/doit-mcp/bin/pip install --no-deps . \
+    && /opt/doit-mcp/bin/pip check \
+    && /opt/doit-mcp/bin/pip uninstall --yes pip
+
+FROM python:3.11-slim
+# Numeric, so that an orchestrator can see that it is not root.
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin doit
+COPY --from=build /opt/doit-mcp /opt/doit-mcp
+# Bytecode was written at installation; in a container there is nothing to write it to.
+ENV PATH=/opt/doit-mcp/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    DOIT_MCP_HOST=0.0.0.0 DOIT_MCP_PORT=8080
+USER 10001:10001
+WORKDIR /
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['DOIT_MCP_PORT'] + '/healthz', timeout=2)"]
+ENTRYPOINT ["doit-mcp"]
+CMD ["serve"]
