@@ -152,7 +152,7 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
     if settings.workers > 1 and not worker:
         await _watch_over_workers(settings, options)
         return
-    from .web.serve import running, stopped
+    from .web.serve import running, settle_heap, stopped
     from .web.site import site
     from .workers import until_orphaned
 
@@ -161,6 +161,7 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
         until_orphaned(told)
     with _bound(settings, shared=worker) as bound:
         async with running(site(settings), bound):
+            settle_heap()
             await stopped(told)
 
 
@@ -197,7 +198,7 @@ async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
     from .sandbox.api import Api
     from .sandbox.people import MOST_FURTHER, USERS, People
     from .sandbox.world import world
-    from .web.serve import address, running, stopped
+    from .web.serve import address, running, settle_heap, stopped
     from .web.site import site
 
     _check_redis(settings)
@@ -238,6 +239,7 @@ async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
             async with running(site(own), bound):
                 line = announce.json_line(base, stand_in.url)
                 text = announce.text(base, stand_in.url, options.customers)
+                settle_heap()
                 print(line if options.announce == "json" else text, flush=True)
                 await stopped()
 

@@ -33,7 +33,7 @@ from doit_mcp.protocol.jsonrpc import JsonObject  # noqa: E402
 from doit_mcp.server.context import Offer  # noqa: E402
 from doit_mcp.settings import Settings  # noqa: E402
 from doit_mcp.web.app import build  # noqa: E402
-from doit_mcp.web.serve import address, bind, running, stopped  # noqa: E402
+from doit_mcp.web.serve import address, bind, running, settle_heap, stopped  # noqa: E402
 
 SECRET = "a benchmark keeps no secrets, but needs one"
 # All load comes from one caller: what limits a single one in production must not end a measurement.
@@ -162,6 +162,7 @@ async def main(options: argparse.Namespace) -> None:
     with bind("127.0.0.1", options.port) as bound:
         base = address(bound)
         async with surroundings(base, options) as settings, running(application(settings, options), bound):
+            settle_heap()
             print(f"{base}/mcp", flush=True)
             await stopped()
 

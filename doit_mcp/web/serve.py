@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -23,6 +24,9 @@ BACKLOG = 1024
 LAST_WORDS_S = 2.0
 # Large enough that a header which is too long for us is refused by us, in our words.
 MOST_HEADER = 256 << 10
+# New container objects before the garbage collector looks for cycles among them, and how often it then looks at older
+# ones. Python's 700 are those of two calls.
+GARBAGE = (20_000, 20, 20)
 
 
 class DiscreetHandler(RequestHandler):
@@ -99,6 +103,15 @@ async def running(app: web.Application, bound: socket.socket) -> AsyncIterator[N
         # Still listening: who comes now is told so, and the orchestrator's probe sees it (security L4, L5).
         await runner.shutdown()
         await runner.cleanup()
+
+
+def settle_heap() -> None:
+    """To be called once the process serves. What it holds by then it holds to its end, so the garbage collector need
+    not look at it again; and calls that wait for the API leave it nothing to do, so it need not look at them so often.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
 
 
 async def stopped(told: asyncio.Event | None = None) -> None:

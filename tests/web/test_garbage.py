@@ -4,6 +4,8 @@ has to look at all that they hold."""
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -74,3 +76,12 @@ async def test_a_call_in_a_session_leaves_no_garbage(streamed: bool) -> None:
             for _ in range(CALLS):
                 await session.call("budgets", token=token)
     assert left == {}
+
+
+def test_a_process_that_serves_leaves_its_own_alone() -> None:
+    """In a process of its own: it holds for good."""
+    code = (
+        "import gc; from doit_mcp.web.serve import GARBAGE, settle_heap; settle_heap();"
+        " assert gc.get_threshold() == GARBAGE and gc.get_freeze_count() > 10_000 and gc.isenabled()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

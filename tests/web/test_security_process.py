@@ -24,7 +24,7 @@ from aiohttp import web
 from doit_mcp import log
 from doit_mcp.cli import run
 from doit_mcp.settings import Settings
-from doit_mcp.web.serve import address, bind, running, stopped
+from doit_mcp.web.serve import address, bind, running, settle_heap, stopped
 from doit_mcp.web.site import site
 from tests.web.serving import ACCEPT, MODERN, SECRET, Answer, Json, read
 from tests.web.test_security_outside import RESOURCE, Outside
@@ -189,6 +189,7 @@ async def main() -> None:
         app = site(own)
         app.router.add_get("/tests/inside", _inside)
         async with running(app, bound):
+            settle_heap()
             print(base, flush=True)
             await stopped()
 
