@@ -23,17 +23,17 @@ from aiohttp import web
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from doit_mcp import __version__, log  # noqa: E402  # the project need not be installed
-from doit_mcp.catalogue.call import Call  # noqa: E402
-from doit_mcp.catalogue.selection import Selection  # noqa: E402
-from doit_mcp.catalogue.tools import Content, Tool  # noqa: E402
-from doit_mcp.cli import run  # noqa: E402
-from doit_mcp.doit.operation import Area, get, operation_of  # noqa: E402
-from doit_mcp.protocol.jsonrpc import JsonObject  # noqa: E402
-from doit_mcp.server.context import Offer  # noqa: E402
-from doit_mcp.settings import Settings  # noqa: E402
-from doit_mcp.web.app import build  # noqa: E402
-from doit_mcp.web.serve import address, bind, running, settle_heap, stopped  # noqa: E402
+from doit_mcp import __version__, log
+from doit_mcp.catalogue.call import Call
+from doit_mcp.catalogue.selection import Selection
+from doit_mcp.catalogue.tools import Content, Tool
+from doit_mcp.cli import run
+from doit_mcp.doit.operation import Area, get, operation_of
+from doit_mcp.protocol.jsonrpc import JsonObject
+from doit_mcp.server.context import Offer
+from doit_mcp.settings import Settings
+from doit_mcp.web.app import build
+from doit_mcp.web.serve import address, bind, running, settle_heap, stopped
 
 SECRET = "a benchmark keeps no secrets, but needs one"
 # All load comes from one caller: what limits a single one in production must not end a measurement.

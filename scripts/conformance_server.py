@@ -17,24 +17,24 @@ from aiohttp import web
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from doit_mcp import __version__, log  # noqa: E402  # the project need not be installed
-from doit_mcp.auth.principal import Principal  # noqa: E402
-from doit_mcp.catalogue.call import Call  # noqa: E402
-from doit_mcp.catalogue.selection import Selection  # noqa: E402
-from doit_mcp.catalogue.tools import Content, Tool  # noqa: E402
-from doit_mcp.doit import Doit  # noqa: E402
-from doit_mcp.doit.client import Client  # noqa: E402
-from doit_mcp.doit.upstream import connect  # noqa: E402
-from doit_mcp.sandbox.people import USERS  # noqa: E402
-from doit_mcp.sandbox.world import world  # noqa: E402
-from doit_mcp.server.context import Offer  # noqa: E402
-from doit_mcp.server.hub import PROMPTS, TOOLS, Change, Hub  # noqa: E402
-from doit_mcp.settings import Settings  # noqa: E402
-from doit_mcp.web import keys  # noqa: E402
-from doit_mcp.web.app import build  # noqa: E402
-from doit_mcp.web.serve import address, bind, running, stopped  # noqa: E402
-from scripts.conformance_fixture import asking, documents, plain, tasks  # noqa: E402
-from scripts.conformance_fixture.making import JsonObject, text, tool  # noqa: E402
+from doit_mcp import __version__, log
+from doit_mcp.auth.principal import Principal
+from doit_mcp.catalogue.call import Call
+from doit_mcp.catalogue.selection import Selection
+from doit_mcp.catalogue.tools import Content, Tool
+from doit_mcp.doit import Doit
+from doit_mcp.doit.client import Client
+from doit_mcp.doit.upstream import connect
+from doit_mcp.sandbox.people import USERS
+from doit_mcp.sandbox.world import world
+from doit_mcp.server.context import Offer
+from doit_mcp.server.hub import PROMPTS, TOOLS, Change, Hub
+from doit_mcp.settings import Settings
+from doit_mcp.web import keys
+from doit_mcp.web.app import build
+from doit_mcp.web.serve import address, bind, running, stopped
+from scripts.conformance_fixture import asking, documents, plain, tasks
+from scripts.conformance_fixture.making import JsonObject, text, tool
 
 SECRET = "the conformance fixture has no secrets"
 ANYBODY = Principal("anybody", "", False, "api", "", float("inf"))

@@ -28,6 +28,7 @@ from aiohttp import ClientSession, TCPConnector, web
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from .inputs import Inputs
+from .machine import run
 
 LEVELS = ("a0", "a", "b", "c", "cd", "s1")
 STREAM = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
@@ -171,12 +172,7 @@ def main() -> None:
     parser.add_argument("--tools", type=int, default=2)
     parser.add_argument("--level", choices=LEVELS, default="c")
     options = parser.parse_args()
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        new_event_loop = None  # type: ignore[assignment]
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(Limit(options.level, Inputs(options.inputs), options.tools).serve(options.port))
+    run(Limit(options.level, Inputs(options.inputs), options.tools).serve(options.port))
 
 
 if __name__ == "__main__":

@@ -162,14 +162,9 @@ def main() -> None:
     job = Job(**json.loads(sys.argv[1]))
     work = {"sessions": sessions, "streams": streams, "hold": hold}.get(job.operation, run)
     try:
-        from uvloop import new_event_loop
-    except ImportError:
-        new_event_loop = None  # type: ignore[assignment]
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        try:
-            print(json.dumps(runner.run(work(job))), flush=True)
-        except (Failed, OSError, TimeoutError) as failure:
-            print(json.dumps({"error": f"{type(failure).__name__}: {failure}"[:600]}), flush=True)
+        print(json.dumps(machine.run(work(job))), flush=True)
+    except (Failed, OSError, TimeoutError) as failure:
+        print(json.dumps({"error": f"{type(failure).__name__}: {failure}"[:600]}), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from .machine import run
+
 ROWS = [
     {"date": f"2026-03-{day:02}", "service": "Compute Engine", "project": "rockets", "cost": 120.5 + day, "credits": 0}
     for day in range(1, 11)
@@ -86,9 +88,4 @@ async def serve(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        new_event_loop = None  # type: ignore[assignment]
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(serve(Path(sys.argv[1])))
+    run(serve(Path(sys.argv[1])))

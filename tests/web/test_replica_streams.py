@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.repeats import NOTE, once
 from doit_mcp.catalogue.tools import Tool
 from tests.state.process import separate
-from tests.state.redis_server import Server, redis_server
+from tests.state.redis_server import Server
 from tests.state.replicas import Replica, at, replicas
 from tests.web.serving import LATEST, META, MODERN, NAME, STRANGER, Answer, Bench, Json, Session
 from tests.web.streaming import Stream, opened
@@ -21,24 +21,6 @@ from tests.web.streaming import Stream, opened
 Pair = tuple[Replica, ...]
 TASKS = {"clientCapabilities": {"elicitation": {}, "extensions": {f"{META}tasks": {}}}}
 DEAD = -32603
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with redis_server() as made:
-        yield made
-
-
-@pytest.fixture
-def redis(server: Server) -> Server:
-    server.fresh()
-    return server
-
-
-@pytest.fixture
-async def pair(redis: Server) -> AsyncIterator[Pair]:
-    async with replicas(redis.url) as made:
-        yield made
 
 
 def steps(session: Session, id: Any = "s") -> Json:

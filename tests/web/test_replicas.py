@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
-import pytest
 
 from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.tools import Tool
 from doit_mcp.sandbox.people import User
 from doit_mcp.server.hub import TOOLS, UPDATED, Change
 from tests.state.process import separate
-from tests.state.redis_server import Server, redis_server
+from tests.state.redis_server import Server
 from tests.state.replicas import Replica, another, at, replicas
 from tests.web.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, VIEWER, Json, Session, next_event
 from tests.web.streaming import Stream, opened
@@ -23,24 +22,6 @@ from tests.web.streaming import Stream, opened
 Pair = tuple[Replica, ...]
 NOTE = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 REPLY = {"action": "accept", "content": {"name": "Bea"}}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with redis_server() as made:
-        yield made
-
-
-@pytest.fixture
-def redis(server: Server) -> Server:
-    server.fresh()
-    return server
-
-
-@pytest.fixture
-async def pair(redis: Server) -> AsyncIterator[Pair]:
-    async with replicas(redis.url) as made:
-        yield made
 
 
 async def soon(event: asyncio.Event) -> None:

@@ -118,7 +118,7 @@ def _forecast_rows(
     kept = {series_of(plan, row) for row in shown} if wanted.by_group else {()}
     home = homes(plan, shown) if sources and plan.rest != "none" else None
     for row in ledger.sums([*sources, "day_start"], first, ledger.last, chosen):
-        group: Key = row[: len(sources)]  # type: ignore[assignment]
+        group: Key = row[: len(sources)]  # type: ignore[assignment]  # the columns that were asked for first are texts
         if group not in kept:
             if home is None:
                 continue

@@ -28,6 +28,8 @@ def rows_of(plan: Plan, ledger: Ledger, range_: Range, selection: Selection) -> 
     marks = ([plan.interval.start] if plan.interval.start else []) + ([plan.counted] if plan.counted else [])
     found = ledger.sums([*sources, *marks], range_.first, range_.last, selection)
     at = width + len(marks)
+    # SQLite's rows have no types: first the texts that were asked for, then whole numbers. Hence the type checker's
+    # three exceptions here and below.
     if plan.counted:
         return _counted(plan, found, width, at)
     if plan.interval.start:
