@@ -124,6 +124,11 @@ class Settings:
         metadata={"env": "DOIT_MCP_CALLS_TOTAL", "least": 1, "most": 1_000_000,
                   "help": "Requests of all users that run at the same time"},
     )
+    calls_per_minute: int = field(
+        default=0,
+        metadata={"env": "DOIT_MCP_CALLS_PER_MINUTE", "least": 0, "most": 1_000_000,
+                  "help": "Tools that one user may call in a minute; 0 sets no limit"},
+    )
     max_body: int = field(
         default=4 << 20,
         metadata={"env": "DOIT_MCP_MAX_BODY", "least": 1024, "most": 64 << 20,

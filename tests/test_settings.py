@@ -55,6 +55,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_STREAMS_PER_PRINCIPAL", "4", 4),
     ("DOIT_MCP_CALLS_PER_PRINCIPAL", "5", 5),
     ("DOIT_MCP_CALLS_TOTAL", "6", 6),
+    ("DOIT_MCP_CALLS_PER_MINUTE", "600", 600),
     ("DOIT_MCP_MAX_BODY", "1024", 1024),
     ("DOIT_MCP_BODY_TIMEOUT_S", "7", 7),
     ("DOIT_MCP_KEEP_ALIVE_S", "8", 8),

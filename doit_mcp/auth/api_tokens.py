@@ -14,7 +14,7 @@ from .compact import glimpses, parse
 from .errors import AuthError, invalid_token, unavailable
 from .fetching import Answer, FetchError, fetch
 from .flights import Flights, TooManyFlights
-from .limits import Tries
+from .limits import BY_ADDRESS, TOTAL, SharedTries, Tries
 from .principal import Principal
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,12 @@ def contradicts(token: str, email: str) -> bool:
     return any(not isinstance(subject, str) or subject.lower() != email.lower() for subject in subjects)
 
 
+def _too_many(wait: float) -> AuthError:
+    return AuthError(429, "rate_limited", "Too many tokens were refused: wait.", retry_after=int(wait) + 1)
+
+
 class ApiTokens:
-    """Checks API tokens at *api_base* (its path is kept)."""
+    """Checks API tokens at *api_base* (its path is kept); *shared* counts the tries of all replicas together."""
 
     def __init__(
         self,
@@ -87,6 +91,7 @@ class ApiTokens:
         *,
         timeout: float = TIMEOUT,
         flights: int = MAX_FLIGHTS,
+        shared: SharedTries | None = None,
     ) -> None:
         self._url = api_base.rstrip("/") + PATH
         self._http = http
@@ -95,8 +100,8 @@ class ApiTokens:
         self._refused: Bounded[bool] = Bounded(MAX_REMEMBERED, clock)
         self._proven: Bounded[bool] = Bounded(MAX_REMEMBERED, clock)
         self._flights: Flights[Principal | None] = Flights(flights)
-        # A stranger can make the DoiT API check 200 wrong tokens at once, and four a second from then on (P4).
-        self._tries = Tries(clock, total=(200, 4), by_address=(120, 2))
+        self._tries = Tries(clock, total=TOTAL, by_address=BY_ADDRESS)
+        self._shared = shared
 
     async def principal(self, token: str, address: str) -> Principal:
         """The caller behind *token*, sent from *address* ("" if unknown). Raises AuthError 401, 429 or 503."""
@@ -107,7 +112,7 @@ class ApiTokens:
         proven = self._proven.get(key) is not None
         # Before anything is started: what strangers can have under way leaves room for others.
         if not proven and key not in self._flights and (wait := self._tries.take(address)):
-            raise AuthError(429, "rate_limited", "Too many tokens were refused: wait.", retry_after=int(wait) + 1)
+            raise _too_many(wait)
         try:
             found = await self._flights.join(key, lambda: self._checked(token, key, address, proven))
         except TooManyFlights:
@@ -126,6 +131,8 @@ class ApiTokens:
 
     async def _checked(self, token: str, key: bytes, address: str, proven: bool) -> Principal | None:
         asked = self._clock()
+        if not proven:
+            await self._tried_elsewhere(address)
         validated, passing = await self._validated(token)
         if validated is None or contradicts(token, validated.email):
             self._proven.pop(key)
@@ -133,7 +140,7 @@ class ApiTokens:
                 self._refused.put(key, True, asked + REMEMBERED)
             return None
         if not proven:
-            self._tries.give_back(address)
+            self._give_back(address)
         self._proven.put(key, True, asked + PROVEN)
         return Principal(
             subject=validated.email,
@@ -144,6 +151,17 @@ class ApiTokens:
             token=token,
             expires=asked + REMEMBERED,
         )
+
+    async def _tried_elsewhere(self, address: str) -> None:
+        """A stranger who may try here may have tried at other replicas; asked once for all who wait for a token."""
+        if self._shared is not None and (wait := await self._shared.take(address)):
+            self._tries.give_back(address)
+            raise _too_many(wait)
+
+    def _give_back(self, address: str) -> None:
+        self._tries.give_back(address)
+        if self._shared is not None:
+            self._shared.give_back(address)
 
     async def _validated(self, token: str) -> tuple[Validated | None, bool]:
         """What the API says, and whether that may change soon. Employees' legacy tokens get 403 unless they name a
@@ -158,7 +176,14 @@ class ApiTokens:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         try:
             return await fetch(
-                self._http, "GET", self._url + query, seconds=self._timeout, headers=headers, most=MAX_ANSWER
+                self._http,
+                "GET",
+                self._url + query,
+                name="API token",
+                upstream="api",
+                seconds=self._timeout,
+                headers=headers,
+                most=MAX_ANSWER,
             )
         except FetchError as error:
             log.warning("validate: %s", error)

@@ -17,6 +17,7 @@ from .authenticator import Authenticator
 from .errors import UpstreamCredentialError
 from .exchange import Exchange
 from .keys import Keys
+from .limits import SharedTries
 from .principal import Principal
 from .tokens import Rules
 
@@ -76,19 +77,20 @@ async def open_auth(
     http: ClientSession,
     clock: Callable[[], float] = time.time,
     breaker: Breaker | None = None,
+    tries: SharedTries | None = None,
 ) -> AsyncIterator[Auth]:
     """Authentication while the block runs; keys are fetched from its start on, which nobody waits for.
 
     *http* is shared by all callers: it must keep no cookies (security X8), and should not limit its connections, or
-    some who hang would hold up all (X5). *secret* is that of the token exchange, *breaker* the circuit to it. Raises
-    ValueError for a session that keeps cookies or an empty secret.
+    some who hang would hold up all (X5). *secret* is that of the token exchange, *breaker* the circuit to it; *tries*
+    count what strangers try at all replicas. Raises ValueError for a session that keeps cookies or an empty secret.
     """
     if not secret.strip():
         raise ValueError("the secret of the token exchange is empty")
     if not isinstance(http.cookie_jar, DummyCookieJar):
         raise ValueError("the HTTP session keeps cookies, which would be shared by all callers")
     keys = Keys(auth_server_url, http, clock)
-    api_tokens = ApiTokens(doit_api_base, http, clock)
+    api_tokens = ApiTokens(doit_api_base, http, clock, shared=tries)
     exchange = Exchange(auth_server_url, secret, http, clock, breaker=breaker)
     authenticator = Authenticator(Rules.of(auth_server_url, resource_url), keys, api_tokens, clock)
     refreshing = asyncio.create_task(keys.keep_fresh())

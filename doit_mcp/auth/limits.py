@@ -1,32 +1,25 @@
-"""How often something may fail, in all and by address: a bucket of tries that fills up again with time."""
+"""How often something may fail, in all and by address: buckets of tries that fill up again with time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
+
+from ..bucket import Bucket, Buckets
+
+# A stranger can make the DoiT API check so many wrong tokens at once, and so many more a second (security P4).
+TOTAL = (200.0, 4.0)
+BY_ADDRESS = (120.0, 2.0)
 
 
-class Bucket:
-    """*burst* tries at once, *rate* more a second."""
+class SharedTries(Protocol):
+    """The same tries, counted over all replicas; asked after this one's own."""
 
-    __slots__ = ("_burst", "_rate", "_left", "_at")
+    async def take(self, address: str) -> float:
+        """As :meth:`Tries.take`; 0 as well where nobody can be asked at the moment."""
 
-    def __init__(self, burst: float, rate: float, now: float) -> None:
-        self._burst, self._rate, self._left, self._at = burst, rate, burst, now
-
-    def wait(self, now: float) -> float:
-        """Seconds until there is a try; 0 if there is one now."""
-        # A clock that was set back fills nothing.
-        self._left = min(self._burst, self._left + max(0.0, now - self._at) * self._rate)
-        self._at = now
-        return 0.0 if self._left >= 1 else (1 - self._left) / self._rate
-
-    def take(self) -> None:
-        """Use one try up."""
-        self._left -= 1
-
-    def give_back(self) -> None:
-        """One try was not needed after all."""
-        self._left = min(self._burst, self._left + 1)
+    def give_back(self, address: str) -> None:
+        """As :meth:`Tries.give_back`."""
 
 
 class Tries:
@@ -42,9 +35,7 @@ class Tries:
     ) -> None:
         self._clock = clock
         self._total = Bucket(*total, clock())
-        self._by_address = by_address
-        self._addresses = addresses
-        self._buckets: dict[str, Bucket] = {}
+        self._by_address = Buckets(*by_address, addresses)
 
     def take(self, address: str) -> float:
         """Take a try and return 0, or take none and return the seconds to wait."""
@@ -62,10 +53,4 @@ class Tries:
             bucket.give_back()
 
     def _of(self, address: str, now: float) -> list[Bucket]:
-        if not address:
-            return [self._total]
-        bucket = self._buckets.pop(address, None) or Bucket(*self._by_address, now)
-        while len(self._buckets) >= self._addresses:
-            del self._buckets[next(iter(self._buckets))]
-        self._buckets[address] = bucket
-        return [bucket, self._total]
+        return [self._by_address.of(address, now), self._total] if address else [self._total]

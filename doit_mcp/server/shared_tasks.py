@@ -13,7 +13,7 @@ from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
 from ..state.away import Away
 from ..state.bus import Body, Bus
 from ..state.notes import Note, Notes
-from .hub import Hub
+from .hub import TASK, Change, Hub
 from .tasks import FINAL, LIFE_S, Task, Tasks, checked
 
 log = logging.getLogger(__name__)
@@ -21,12 +21,17 @@ log = logging.getLogger(__name__)
 SETTLE_S = 2.0
 # How long the effect of an answer or a stop is waited for, and how often it is looked for (seconds).
 EFFECT_S, LOOK_S = 2.0, 0.02
+# What is told instead of a change that is too large to go to every replica (relay).
+MOVED = "task moved"
 DEAD = "The server that worked at the task was restarted; call again"
 KEPT = ("id", "owner", "created", "updated", "status", "message", "result", "error")
 
 
 class SharedTasks(Tasks):
-    """Tasks of this replica, a note of each in Redis, and ways to those of others. Their bounds are this replica's."""
+    """Tasks of this replica, a note of each in Redis, and ways to those of others.
+
+    Only the bound on running tasks is one for all replicas; how many are kept is each one's own affair.
+    """
 
     def __init__(self, hub: Hub, notes: Notes, bus: Bus, clock: Callable[[], float] = time.time) -> None:
         super().__init__(hub, clock)
@@ -34,12 +39,15 @@ class SharedTasks(Tasks):
         self._created = False
         bus.on("task stop", self._on_stop)
         bus.on("task answer", self._on_answer)
+        bus.on(MOVED, self._on_moved)
 
     def _keep(self, task: Task) -> None:
         asked = {key: [one.method, one.params, one.sealed] for key, one in task.asked.items()}
         value = {name: getattr(task, name) for name in KEPT} | {"asked": asked}
         self._notes.write(task.id, value, task.created + LIFE_S - self._clock())
         self._created = True
+        if task.status in FINAL and self.counts is not None:
+            self.counts.changed(task.owner)
 
     def _forget(self, task: Task) -> None:
         self._notes.drop(task.id)
@@ -94,6 +102,13 @@ class SharedTasks(Tasks):
                     await asyncio.sleep(LOOK_S)
         except TimeoutError:
             log.warning("a replica is slow to move a task")
+
+    async def _on_moved(self, body: Body) -> None:
+        """Tell those who listen here what stands in the note, which was written before this was said."""
+        if self._hub.hears(body["owner"]):
+            note = await self._notes.read(body["id"])
+            if note is not None and note.value["owner"] == body["owner"]:
+                self._hub.tell(Change(TASK, about=body["id"], owner=body["owner"], params=_task(note).detail))
 
     async def _on_stop(self, body: Body) -> None:
         task = self.here(body["id"], body["owner"])

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from ..catalogue.call import NoAnswer, Question
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
+from ..state.counts import Counts
 from .asking import check
 from .hub import TASK, Change, Hub
 
@@ -96,15 +97,28 @@ def _instant(seconds: float) -> str:
 
 
 class Tasks:
-    """The tasks of one process; each belongs to a principal, who alone can see it (Y6)."""
+    """The tasks of one process; each belongs to a principal, who alone can see it (Y6).
+
+    *counts*, where there are other replicas, makes the limit on running tasks one for all of them.
+    """
 
     def __init__(self, hub: Hub, clock: Callable[[], float] = time.time) -> None:
         self._hub = hub
         self._clock = clock
         self._all: OrderedDict[str, Task] = OrderedDict()
+        self.counts: Counts | None = None
 
     def __len__(self) -> int:
         return len(self._all)
+
+    async def room(self, owner: str) -> None:
+        """Before a task is created: see that other replicas leave room for it. Raises TooManyTasks."""
+        if self.counts is not None and not await self.counts.room(owner):
+            raise TooManyTasks
+
+    def running(self, owner: str) -> int:
+        """How many tasks of *owner* have not ended."""
+        return sum(task.owner == owner and task.status not in FINAL for task in self._all.values())
 
     def create(
         self, owner: str, work: Callable[[Task], Awaitable[JsonObject]], known: Mapping[str, JsonObject]

@@ -13,7 +13,11 @@ log = logging.getLogger(__name__)
 
 # Longer than any command takes when all is well, and short enough for who waits (seconds).
 TIMEOUT_S = 2.0
+# What those wait who can do without Redis (seconds).
+BRIEFLY_S = 0.5
 CONNECTIONS = 32
+# While Redis is away one command asks whether it is back: soon at first, then about once a second.
+FIRST_PROBE_S, PROBE_S = 0.05, 1.0
 
 Argument = str | bytes | int
 Command = Sequence[Argument]
@@ -30,28 +34,55 @@ class Client(Protocol):
 
 
 class Link:
-    """Runs commands; every failure is :class:`Away`, and each outage one warning in the log."""
+    """Runs commands; every failure is :class:`Away`, and each outage one warning in the log.
 
-    def __init__(self, client: Client, failures: tuple[type[Exception], ...], prefix: str, timeout: float) -> None:
+    Once Redis was silent, nobody waits for it any more: commands fail at once, and a task of the link's own asks until
+    there is an answer. What Redis refuses (*refusals*, some of *failures*) is answered, if not as wished.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        failures: tuple[type[Exception], ...],
+        prefix: str,
+        timeout: float,
+        refusals: tuple[type[Exception], ...] = (),
+    ) -> None:
         self._client, self._failures, self._prefix, self._timeout = client, failures, prefix, timeout
+        self._refusals = refusals
         self._away = False
+        self._answered = 0
+        self._closed = False
+        self._probing: asyncio.Task[None] | None = None
 
     @property
     def away(self) -> bool:
-        """Whether the last command failed."""
+        """Whether Redis could not be used at last."""
         return self._away
 
     def key(self, *parts: str) -> str:
         """A key of ours."""
         return ":".join((self._prefix, *parts))
 
-    async def run(self, *command: Argument, patience: float = 0.0) -> Any:
-        """The answer to one command; *patience* is what it may take beyond the usual (seconds)."""
-        return await self._guarded(lambda: self._client.execute_command(*command), patience)
+    async def run(self, *command: Argument, patience: float = 0.0, within: float | None = None) -> Any:
+        """The answer to one command; it may take *patience* beyond the usual (seconds).
 
-    async def script(self, text: str, keys: Sequence[str], *arguments: Argument) -> Any:
+        Who can do without says *within* how many instead, and is not kept waiting while it is doubtful that Redis is
+        there. A short wait in vain may be this process's own fault, so it closes the link for nobody else.
+        """
+        if within is None:
+            return await self._guarded(lambda: self._client.execute_command(*command), self._timeout + patience)
+        if self._probing is not None:
+            raise Away
+        return await self._tried(
+            lambda: self._client.execute_command(*command), min(within, self._timeout), self._doubt
+        )
+
+    async def script(
+        self, text: str, keys: Sequence[str], *arguments: Argument, within: float | None = None
+    ) -> Any:
         """What a Lua script returns. Its text goes along: Redis knows scripts by their digest, also after a restart."""
-        return await self.run("EVAL", text, len(keys), *keys, *arguments)
+        return await self.run("EVAL", text, len(keys), *keys, *arguments, within=within)
 
     async def all(self, commands: Sequence[Command]) -> list[Any]:
         """The answers to several commands, sent at once, each done for itself; an answer can be an exception."""
@@ -63,26 +94,81 @@ class Link:
                 answers: list[Any] = await pipeline.execute(raise_on_error=False)
                 return answers
 
-        answers: list[Any] = await self._guarded(work, 0.0)
+        answers: list[Any] = await self._guarded(work, self._timeout)
         return answers
 
-    async def _guarded(self, work: Callable[[], Awaitable[Any]], patience: float) -> Any:
+    async def _guarded(self, work: Callable[[], Awaitable[Any]], seconds: float) -> Any:
+        if self._closed:
+            raise Away
+        return await self._tried(work, seconds, self._close)
+
+    async def _tried(
+        self, work: Callable[[], Awaitable[Any]], seconds: float, silent: Callable[[Exception], None]
+    ) -> Any:
+        before = self._answered
         try:
-            async with asyncio.timeout(self._timeout + patience):
+            async with asyncio.timeout(seconds):
                 answer = await work()
-        except self._failures as failure:
-            if not self._away:
-                self._away = True
-                # Without its words: they can repeat what was sent.
-                log.warning("Redis cannot be used", extra={"failure": type(failure).__name__})
+        except self._refusals as failure:
+            self._heard()
+            self._warn(failure)
             raise Away from failure
+        except self._failures as failure:
+            # Where others were answered meanwhile, it was this command's bad luck.
+            if self._answered == before:
+                silent(failure)
+            raise Away from failure
+        self._heard()
         if self._away:
             self._away = False
             log.info("Redis can be used again")
         return answer
 
+    def _doubt(self, failure: Exception) -> None:
+        """Redis may be silent; it is asked."""
+        if self._probing is None:
+            self._probing = asyncio.create_task(self._probe())
+
+    def _close(self, failure: Exception) -> None:
+        """Redis is silent; until it is heard of nobody else waits for it."""
+        self._closed = True
+        self._warn(failure)
+        self._doubt(failure)
+
+    def _heard(self) -> None:
+        """Redis answers, and be it with a refusal."""
+        self._answered += 1
+        self._closed = False
+        probing, self._probing = self._probing, None
+        if probing is not None and probing is not asyncio.current_task():
+            probing.cancel()
+
+    def _warn(self, failure: Exception) -> None:
+        if not self._away:
+            self._away = True
+            # Without its words: they can repeat what was sent.
+            log.warning("Redis cannot be used", extra={"failure": type(failure).__name__})
+
+    async def _probe(self) -> None:
+        pause = FIRST_PROBE_S
+        try:
+            # Whoever is answered, this task or a command that was under way, opens the link.
+            while self._probing is not None:
+                try:
+                    await self._tried(lambda: self._client.execute_command("PING"), self._timeout, self._close)
+                except Away:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, PROBE_S)
+        finally:
+            # Without its task the link must not stay closed.
+            if self._probing is asyncio.current_task():
+                self._probing, self._closed = None, False
+
     async def close(self) -> None:
         """Close the connections."""
+        if (probing := self._probing) is not None:
+            probing.cancel()
+            await asyncio.gather(probing, return_exceptions=True)
         await self._client.aclose()
 
 
@@ -91,7 +177,7 @@ def open_link(url: str, prefix: str, timeout: float = TIMEOUT_S) -> Link:
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
-    from redis.exceptions import RedisError
+    from redis.exceptions import RedisError, ResponseError
 
     pool = BlockingConnectionPool.from_url(
         url,
@@ -103,4 +189,4 @@ def open_link(url: str, prefix: str, timeout: float = TIMEOUT_S) -> Link:
         retry=Retry(NoBackoff(), 0),
         protocol=2,
     )
-    return Link(Redis.from_pool(pool), (RedisError, OSError, TimeoutError), prefix, timeout)
+    return Link(Redis.from_pool(pool), (RedisError, OSError, TimeoutError), prefix, timeout, (ResponseError,))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,12 +65,8 @@ class Logs:
     async def begin(self, session: str, stream: str, about: Any) -> None:
         """A new log; it is there afterwards unless Redis is away."""
         self._put(session, stream, "0-1", b"", False, about)
-        try:
-            async with asyncio.timeout(OPENING_S):
-                await self._sender.flush()
-        except TimeoutError:
-            # It will be there when Redis is; until then the client finds it at this replica.
-            return
+        # Otherwise it will be there when Redis is; until then the client finds it at this replica.
+        await self._sender.settle(OPENING_S)
 
     async def add(self, session: str, stream: str, number: int, data: bytes, about: Any, *, last: bool) -> None:
         """Add a message; without *data*: the end alone."""

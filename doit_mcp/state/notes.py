@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -59,10 +58,7 @@ class Notes:
 
     async def settled(self, seconds: float) -> None:
         """Wait so long at most until all that was written can be read."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._sender.flush()
-        except TimeoutError:
+        if not await self._sender.settle(seconds):
             log.warning("what was written can be read only when Redis can be used again")
 
     async def read(self, id: str) -> Note | None:

@@ -72,6 +72,17 @@ class Sender:
             self._gone.clear()
             await self._gone.wait()
 
+    async def settle(self, seconds: float) -> bool:
+        """The same, but not for longer than that, and not at all while Redis is away; whether it is done."""
+        if self._link.away:
+            return self._done == self._put
+        try:
+            async with asyncio.timeout(seconds):
+                await self.flush()
+        except TimeoutError:
+            return False
+        return True
+
     async def run(self) -> None:
         """Do what is put, for ever."""
         pause = FIRST_PAUSE_S

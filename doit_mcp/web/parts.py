@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,17 +13,19 @@ from ..catalogue import receipts, results
 from ..catalogue.receipts import MemoryReceipts, Receipt, Receipts
 from ..catalogue.results import MemoryResults, Results
 from ..catalogue.tools import ToolError
-from ..server.hub import Change, Hub
+from ..server.hub import Hub
+from ..server.relay import relay
 from ..server.replay import MOST_EVENTS, Replays
 from ..server.sessions import MemorySessions, Sessions
 from ..server.shared_replay import SharedReplays
 from ..server.shared_sessions import SharedSessions
 from ..server.shared_tasks import SharedTasks
+from ..server.slots import Slots
 from ..server.tasks import Tasks
 from ..settings import Settings
 from ..state.away import Away
 from ..state.box import Box, prefix
-from ..state.bus import BEAT_S, Body, Bus
+from ..state.bus import BEAT_S, Bus
 from ..state.link import Link, open_link
 from ..state.logs import Logs
 from ..state.notes import Notes
@@ -32,6 +34,7 @@ from ..state.records import Records
 from ..state.results import RedisResults
 from .access import Endpoint
 from .body import Refused
+from .limits import Limits, own_limits, shared_limits
 from .streams import Streams
 
 NO_RESULTS = "Kept tables are temporarily unavailable; try again in a few seconds, or get the table anew"
@@ -53,14 +56,15 @@ class Parts:
     tasks: Tasks
     results: Results
     receipts: Receipts
+    limits: Limits
     redis: Redis | None = None
 
 
 class Redis:
-    """The link to Redis and what needs it all the time."""
+    """The link to Redis and what needs it all the time; *closes* end what uses the link by itself."""
 
-    def __init__(self, link: Link, bus: Bus, receipts: RedisReceipts[Receipt]) -> None:
-        self.link, self.bus, self.receipts = link, bus, receipts
+    def __init__(self, link: Link, bus: Bus, closes: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        self.link, self.bus, self._closes = link, bus, closes
 
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
         """What operators want to see of it."""
@@ -76,16 +80,20 @@ class Redis:
             async with self.bus.running():
                 yield
         finally:
-            await self.receipts.close()
+            for close in self._closes:
+                await close()
             await self.link.close()
 
 
-def parts(settings: Settings, hub: Hub) -> Parts:
-    """The parts for *settings*. Raises ImportError where Redis is wanted and the extra ``redis`` is not installed."""
-    return _shared(settings, hub) if settings.redis_url else _own(settings, hub)
+def parts(settings: Settings, hub: Hub, slots: Slots) -> Parts:
+    """The parts for *settings*, and for the *slots* of calls.
+
+    Raises ImportError where Redis is wanted and the extra ``redis`` is not installed.
+    """
+    return _shared(settings, hub, slots) if settings.redis_url else _own(settings, hub, slots)
 
 
-def _own(settings: Settings, hub: Hub) -> Parts:
+def _own(settings: Settings, hub: Hub, slots: Slots) -> Parts:
     replays = Replays()
     sessions = MemorySessions(
         idle=settings.session_idle_s,
@@ -101,14 +109,15 @@ def _own(settings: Settings, hub: Hub) -> Parts:
         Tasks(hub),
         MemoryResults(),
         MemoryReceipts(),
+        own_limits(settings, slots),
     )
 
 
-def _shared(settings: Settings, hub: Hub) -> Parts:
+def _shared(settings: Settings, hub: Hub, slots: Slots) -> Parts:
     secret, idle = settings.exchange_secret, settings.session_idle_s
     link = open_link(settings.redis_url, prefix(secret))
     bus = Bus(link, Box(secret, "bus"), beat=min(BEAT_S, idle / 3))
-    _relay(hub, bus)
+    relay(hub, bus)
     logs = Logs(link, Box(secret, "logs"), bus.sender, bus.id, life=max(idle, LOG_LIFE_S), most_events=MOST_EVENTS)
     replays = SharedReplays(logs, bus)
     box = Box(secret, "sessions")
@@ -116,16 +125,19 @@ def _shared(settings: Settings, hub: Hub) -> Parts:
     sessions = SharedSessions(records, bus, "session", ended=replays.forget)
     held = Records(link, box, "stream", bus.id, life=max(idle, STREAM_LIFE_S))
     streams = Streams(settings.streams_per_principal, SharedSessions(held, bus, "stream", held=True))
+    tasks = SharedTasks(hub, Notes(link, Box(secret, "tasks"), bus.sender, "task", bus.id), bus)
+    limits = shared_limits(settings, link, bus, slots, streams, tasks)
     kept_receipts = _receipts(link, secret)
     return Parts(
         hub,
         replays,
         sessions,
         streams,
-        SharedTasks(hub, Notes(link, Box(secret, "tasks"), bus.sender, "task", bus.id), bus),
+        tasks,
         _results(link, secret),
         kept_receipts,
-        Redis(link, bus, kept_receipts),
+        limits,
+        Redis(link, bus, (kept_receipts.close, *(one.close for one in limits.counts))),
     )
 
 
@@ -151,20 +163,6 @@ def _receipts(link: Link, secret: str) -> RedisReceipts[Receipt]:
         per_owner=receipts.PER_OWNER,
         most_bytes=receipts.MOST_BYTES,
     )
-
-
-def _relay(hub: Hub, bus: Bus) -> None:
-    """What is published at one replica is heard at all."""
-
-    def relay(change: Change) -> None:
-        said = [change.method, change.about, change.owner, change.params]
-        bus.broadcast("change", change=said)
-
-    async def heard(body: Body) -> None:
-        hub.tell(Change(*body["change"]))
-
-    hub.relay = relay
-    bus.on("change", heard)
 
 
 def available(serve: Endpoint) -> Endpoint:

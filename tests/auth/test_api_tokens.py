@@ -232,6 +232,39 @@ async def test_p4_good_tokens_use_no_tries_up(authenticator: Authenticator, prov
         assert await enter(authenticator, f"good-{number}", "192.0.2.1")
 
 
+class Elsewhere:
+    """Tries of other replicas."""
+
+    def __init__(self, *waits: float) -> None:
+        self.waits = list(waits)
+        self.seen: list[str] = []
+
+    async def take(self, address: str) -> float:
+        self.seen.append(f"take {address}")
+        await asyncio.sleep(0)
+        return self.waits.pop(0) if self.waits else 0.0
+
+    def give_back(self, address: str) -> None:
+        self.seen.append(f"give back {address}")
+
+
+async def test_p4_tries_at_other_replicas_count(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
+    """Once for all who wait for a token; what they refuse costs no try here, and who was let in before is not asked."""
+    elsewhere = Elsewhere(2.5, 0.0)
+    tokens = ApiTokens(f"{provider.url}/api-base", http, clock, shared=elsewhere)
+    told = await asyncio.gather(*(tokens.principal(TOKEN, "192.0.2.1") for _ in range(9)), return_exceptions=True)
+    assert [(one.status, one.retry_after) for one in told if isinstance(one, AuthError)] == [(429, 3)] * 9
+    assert provider.validations == [] and elsewhere.seen == ["take 192.0.2.1"]
+    assert (await tokens.principal(TOKEN, "192.0.2.1")).subject == "admin@acme.example"
+    assert elsewhere.seen[1:] == ["take 192.0.2.1", "give back 192.0.2.1"]
+    clock.advance(30)
+    await tokens.principal(TOKEN, "192.0.2.1")
+    with pytest.raises(AuthError):
+        await tokens.principal("wrong", "192.0.2.2")
+    assert elsewhere.seen[3:] == ["take 192.0.2.2"]
+    await tokens.close()
+
+
 async def test_a_full_house_is_503_and_not_401(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
     until = asyncio.Event()
     provider.validate_answer = hangs(until)

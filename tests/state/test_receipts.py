@@ -14,7 +14,7 @@ from doit_mcp.state.box import Box, prefix
 from doit_mcp.state.link import Link
 from doit_mcp.state.receipts import RedisReceipts
 from tests.state.conftest import SECRET
-from tests.state.redis_server import Server
+from tests.state.redis_server import Server, back
 
 Make = Callable[..., Receipts]
 BOUNDS: dict[str, Any] = {"life": 60.0, "per_owner": 100, "most_bytes": 100}
@@ -172,7 +172,7 @@ async def test_what_a_replica_that_died_was_doing_is_not_repeated(of_redis: Any)
 
 
 async def test_without_redis_each_process_for_itself(
-    of_redis: Any, redis: Server, caplog: pytest.LogCaptureFixture
+    of_redis: Any, link: Link, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One warning for an outage; what was done meanwhile is still known here afterwards."""
     caplog.set_level(logging.INFO, "doit_mcp.state")
@@ -188,6 +188,7 @@ async def test_without_redis_each_process_for_itself(
     said = [record.getMessage() for record in caplog.records if record.name == "doit_mcp.state.receipts"]
     assert sum("this process alone" in text for text in said) == 1
     redis.resume()
+    await back(link)
     assert told(await receipts.claim("o", "before")) == (b"b", True)
     assert told(await receipts.claim("o", "k")) == (b"a", True)
     await receipts.settle("o", "m", None)
@@ -205,12 +206,13 @@ async def test_two_at_once_while_redis_goes(of_redis: Any, redis: Server) -> Non
     assert [told(await task) for task in waiting] == [(b"a", True)] * 2
 
 
-async def test_who_gives_up_waiting_leaves_nothing_behind(of_redis: Any, redis: Server) -> None:
+async def test_who_gives_up_waiting_leaves_nothing_behind(of_redis: Any, link: Link, redis: Server) -> None:
     one, other = of_redis(), of_redis()
     assert await one.claim("o", "k") is None
     redis.pause()
     await done(other, "local")
     redis.resume()
+    await back(link)
     waiting = asyncio.create_task(other.claim("o", "k"))
     await asyncio.wait([waiting], timeout=0.1)
     waiting.cancel()
@@ -219,15 +221,26 @@ async def test_who_gives_up_waiting_leaves_nothing_behind(of_redis: Any, redis: 
     assert told(await asyncio.wait_for(other.claim("o", "k"), 10)) == (b"a", True)
 
 
-async def test_who_could_not_renew_can_still_settle(of_redis: Any, redis: Server) -> None:
+async def test_who_could_not_renew_can_still_settle(of_redis: Any, link: Link, redis: Server) -> None:
     one, other = of_redis(lease=0.15), of_redis(lease=0.15)
     assert await one.claim("o", "k") is None
     redis.pause()
     # Longer than a command may take.
     await asyncio.sleep(0.5)
     redis.resume()
+    await back(link)
     await one.settle("o", "k", b"a")
     assert told(await other.claim("o", "k")) == (b"a", True)
+
+
+async def test_what_was_not_done_while_redis_went_is_nowhere(of_redis: Any, link: Link, redis: Server) -> None:
+    receipts = of_redis(lease=0.15)
+    assert await receipts.claim("o", "k") is None
+    redis.kill()
+    await receipts.settle("o", "k", None)
+    assert await receipts.claim("o", "k") is None
+    redis.start()
+    await back(link)
 
 
 async def test_names_that_are_not_ours_are_in_no_group(of_redis: Any, redis: Server) -> None:

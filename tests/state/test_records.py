@@ -12,7 +12,7 @@ from doit_mcp.state.box import Box
 from doit_mcp.state.link import Link
 from doit_mcp.state.records import Records
 from tests.state.conftest import SECRET
-from tests.state.redis_server import Server
+from tests.state.redis_server import Server, back
 
 
 def kept(link: Link, replica: str = "me", **bounds: Any) -> Records:
@@ -92,4 +92,5 @@ async def test_without_redis(link: Link, redis: Server) -> None:
         await records.find("i", "a")
     assert link.away
     redis.start()
+    await back(link)
     assert await records.find("i", "a") is None and not link.away

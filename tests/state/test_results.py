@@ -14,7 +14,7 @@ from doit_mcp.state.box import Box, prefix
 from doit_mcp.state.link import Link, open_link
 from doit_mcp.state.results import RedisResults
 from tests.state.conftest import SECRET
-from tests.state.redis_server import Server
+from tests.state.redis_server import Server, back
 
 Make = Callable[..., Results]
 BOUNDS: dict[str, Any] = {"life": 60.0, "most_bytes": 100, "per_owner": 3, "owner_bytes": 200}
@@ -94,10 +94,12 @@ async def test_without_redis_nothing_is_kept_and_who_asks_is_told(link: Link, re
     with pytest.raises(ToolError, match="temporarily unavailable"):
         await results.get("a", handle)
     redis.resume()
+    await back(link)
     assert await results.get("a", handle) == b"data"
     redis.kill()
     with pytest.raises(ToolError, match="temporarily unavailable"):
         await results.get("a", handle)
     redis.start()
+    await back(link)
     assert await results.get("a", handle) is None
     assert await results.put("a", b"more") is not None

@@ -76,3 +76,19 @@ async def test_what_redis_refuses_for_good_holds_up_nothing_for_ever(
         await asyncio.wait_for(sender.flush(), 10)
     assert numbers(redis, key)[-1] == 1
     assert "refuses" in caplog.text and "secret words" not in caplog.text
+
+
+async def test_who_waits_for_a_while_does_not_while_redis_is_away(link: Link, redis: Server) -> None:
+    sender, key = Sender(link), link.key("list")
+    sender.put(("RPUSH", key, 1))
+    assert not await sender.settle(0.01)
+    async with running(sender):
+        assert await sender.settle(10)
+        redis.kill()
+        sender.put(("RPUSH", key, 2))
+        while not link.away:
+            await asyncio.sleep(0.005)
+        assert not await sender.settle(1_000)
+        redis.start()
+        await asyncio.wait_for(sender.flush(), 10)
+        assert await sender.settle(0)

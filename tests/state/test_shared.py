@@ -15,7 +15,7 @@ from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Notification, Response, RpcError
 from doit_mcp.protocol.revisions import UNSAID
 from doit_mcp.server import shared_replay, shared_tasks
-from doit_mcp.server.hub import Hub
+from doit_mcp.server.hub import Change, Hub
 from doit_mcp.server.outbox import Outbox
 from doit_mcp.server.shared_replay import SharedReplays
 from doit_mcp.server.shared_sessions import SharedSessions
@@ -28,7 +28,7 @@ from doit_mcp.state.logs import Logs
 from doit_mcp.state.notes import Notes
 from doit_mcp.state.records import Records
 from tests.state.conftest import SECRET
-from tests.state.redis_server import Server
+from tests.state.redis_server import Server, back
 
 CALLER = Caller(UNSAID, {"name": "c"}, {"roots": {}})
 FORM = Question("elicitation/create", {"message": "?"})
@@ -120,8 +120,8 @@ async def test_changes_are_merged(pair: Pair) -> None:
     assert there is not None
     await session.save()
     session.level = "error"
-    session.subscriptions.add("doc://a")
-    there.subscriptions.add("doc://b")
+    session.subscriptions |= {"doc://a"}
+    there.subscriptions |= {"doc://b"}
     await asyncio.gather(session.save(), there.save())
     for member in pair:
         found = await member.sessions.find(session.id, "o")
@@ -155,6 +155,7 @@ async def test_a_change_that_could_not_be_written_is_none(pair: Pair, redis: Ser
     with pytest.raises(RpcError, match="temporarily unavailable"):
         await session.save()
     redis.start()
+    await back(a.link)
     assert not session.unsaved and await a.sessions.find(session.id, "o") is None
 
 
@@ -298,6 +299,18 @@ async def test_answers_that_come_too_late(pair: Pair, caplog: pytest.LogCaptureF
     await a.tasks.take(task, {"one": {"action": "decline"}})
     while task.status != "completed":
         await asyncio.sleep(0)
+
+
+async def test_a_task_that_moved_and_is_gone_or_of_somebody_else(pair: Pair) -> None:
+    a, b = pair
+    task = a.tasks.create("o", waits, {})
+    await a.tasks.settled()
+    told: list[Change] = []
+    with b.tasks._hub.listening("o", told.append), b.tasks._hub.listening("p", told.append):
+        for id, owner in (("unknown", "o"), (task.id, "p"), (task.id, "q"), (task.id, "o")):
+            a.bus.broadcast(shared_tasks.MOVED, id=id, owner=owner)
+        await heard(a, b)
+    assert [(change.about, change.owner) for change in told] == [(task.id, "o")]
 
 
 async def test_a_holder_that_is_slow(

@@ -12,9 +12,10 @@ import pytest
 from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.repeats import NOTE, once
 from doit_mcp.catalogue.tools import Tool
+from doit_mcp.server.relay import MOST_CARRIED
 from tests.state.process import separate
 from tests.state.redis_server import Server
-from tests.state.replicas import Replica, at, replicas
+from tests.state.replicas import Replica, at, back, replicas
 from tests.web.serving import LATEST, META, MODERN, NAME, STRANGER, Answer, Bench, Json, Session
 from tests.web.streaming import Stream, opened
 
@@ -234,6 +235,34 @@ async def test_a_task_is_followed_everywhere(pair: Pair) -> None:
     assert (await until(b, task, "completed"))["result"]["structuredContent"] == {"said": "done at last"}
 
 
+async def test_a_large_result_is_told_everywhere_and_does_not_travel(redis: Server) -> None:
+    """The post of the replicas carries that a task moved; who has a subscriber reads the rest."""
+    proceed = asyncio.Event()
+
+    async def report(call: Call, arguments: Json) -> Json:
+        await call.background()
+        await proceed.wait()
+        return {"said": "x" * 50_000}
+
+    said = {"type": "object", "properties": {"said": {"type": "string"}}}
+    tool = Tool("report", "Report", "Is long.", {"type": "object"}, report, said)
+    async with replicas(redis.url, benches=(Bench(), Bench(), Bench()), changes={"tools": (tool,)}) as (a, b, c):
+        task = (await a.call("report", **TASKS)).result
+        message = b.envelope("subscriptions/listen", {"notifications": {"taskIds": [task["taskId"]]}}, **TASKS)
+        headers = b.headers() | b.modern_headers(message)
+        async with opened(a, message, headers, MODERN) as near, opened(b, message, headers, MODERN) as far:
+            for stream in (near, far):
+                await stream.message()
+            proceed.set()
+            here, there = [(await stream.message())["params"] for stream in (near, far)]
+        assert here == there and here["result"]["structuredContent"] == {"said": "x" * 50_000}
+        assert (await until(c, task, "completed"))["result"] == here["result"]
+        with redis.client() as client:
+            (stream,) = client.keys("*:changes")
+            sizes = [len(fields[b"m"]) for _, fields in client.xrange(stream)]
+        assert sizes and max(sizes) < 2 * MOST_CARRIED
+
+
 async def test_a_task_is_stopped_and_answered_everywhere(redis: Server) -> None:
     async with replicas(redis.url, changes={"tools": asking()}) as (a, b):
         task = (await a.call("job", **TASKS)).result
@@ -282,6 +311,7 @@ async def test_tasks_without_redis(pair: Pair, redis: Server) -> None:
     a.bench.proceed.set()
     await until(a, task, "completed")
     redis.resume()
+    await back(b)
     await until(b, task, "completed")
 
 

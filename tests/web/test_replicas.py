@@ -15,7 +15,7 @@ from doit_mcp.sandbox.people import User
 from doit_mcp.server.hub import TOOLS, UPDATED, Change
 from tests.state.process import separate
 from tests.state.redis_server import Server
-from tests.state.replicas import Replica, another, at, replicas
+from tests.state.replicas import Replica, another, at, back, replicas
 from tests.web.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, VIEWER, Json, Session, next_event
 from tests.web.streaming import Stream, opened
 
@@ -186,6 +186,7 @@ async def test_an_employees_customer_holds_everywhere(redis: Server) -> None:
             redis_is_away.set()
             assert (await calling).error["code"] == -32603
             redis.resume()
+            await back(a, b)
             assert (await session.call("whose")).result["structuredContent"]["said"] in ("globex", "initech")
             for one in (session, there):
                 told = await one.call("whose")
@@ -301,6 +302,7 @@ async def test_requests_without_a_session_need_no_redis(pair: Pair, redis: Serve
         for path in ("/healthz", "/readyz"):
             assert (await a.send("GET", path, {})).status == 200
         start()
+        await back(a, b)
         if stop == redis.pause:
             assert (await at(b, session).ask("ping")).result == {}
     assert (await session.ask("ping")).status == 404
@@ -331,6 +333,7 @@ async def test_a_server_starts_without_redis(redis: Server) -> None:
     async with replicas(redis.url) as (a, b):
         assert (await b.call("echo")).status == 200
         redis.start()
+        await back(a, b)
         session = await a.initialize()
         async with general(at(b, session)) as stream:
             a.hub.publish(Change(TOOLS))

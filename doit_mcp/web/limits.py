@@ -1,0 +1,60 @@
+"""Limits of a principal, and of strangers: for this process, or with Redis for all replicas together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..auth.limits import BY_ADDRESS, TOTAL, SharedTries
+from ..server.admission import Admission, Rate
+from ..server.slots import Slots
+from ..server.tasks import RUNNING_PER_OWNER, Tasks
+from ..settings import Settings
+from ..state.box import Box
+from ..state.buckets import AddressTries, SharedBuckets
+from ..state.bus import Bus
+from ..state.counts import Counts
+from ..state.link import Link
+from .streams import Streams
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """*admission* asks what the places of this process do not know, *tries* counts those of strangers elsewhere, too;
+    *counts* say what is held here as long as they are not closed."""
+
+    admission: Admission | None = None
+    tries: SharedTries | None = None
+    counts: tuple[Counts, ...] = ()
+
+
+def own_limits(settings: Settings, slots: Slots) -> Limits:
+    """Without other replicas: nothing is asked unless there is a rate."""
+    rate = settings.calls_per_minute
+    return Limits(Admission(slots, Rate(rate), None) if rate else None)
+
+
+def shared_limits(
+    settings: Settings, link: Link, bus: Bus, slots: Slots, streams: Streams, tasks: Tasks
+) -> Limits:
+    """One limit for all replicas on each of a principal's calls, streams and running tasks, and on strangers' tries."""
+    secret = settings.exchange_secret
+
+    def count(kind: str, limit: int, held: Callable[[str], int]) -> Counts:
+        made = Counts(link, Box(secret, f"{kind} in use"), kind, bus.id, limit=limit, held=held)
+        bus.at_each_beat(made.keep)
+        return made
+
+    calls = count("calls", settings.calls_per_principal, slots.held)
+    streams.counts = count("streams", settings.streams_per_principal, streams.held)
+    tasks.counts = count("tasks", RUNNING_PER_OWNER, tasks.running)
+    rate: Rate | None = None
+    if settings.calls_per_minute:
+        rate = Rate(settings.calls_per_minute, SharedBuckets(link, Box(secret, "rates"), bus.sender, "rate"))
+    # Strangers can wait: a flood of theirs must not make a busy Redis seem to be away.
+    tries = SharedBuckets(link, Box(secret, "tries"), bus.sender, "tries", within=None)
+    return Limits(
+        Admission(slots, rate, calls),
+        AddressTries(tries, total=TOTAL, by_address=BY_ADDRESS),
+        (calls, streams.counts, tasks.counts),
+    )
