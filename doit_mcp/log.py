@@ -6,12 +6,14 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TextIO
 
 import orjson
 
 MOST_TEXT = 500
 MOST_FRAMES = 12
+MOST_ITEMS = 20
 # What every record has by itself; the rest is what the caller said.
 OWN = frozenset(vars(logging.makeLogRecord({})))
 # Who changed what, for whom, and what became of it.
@@ -26,7 +28,7 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line; of an exception its class and where it came from, never its text, which can hold anything."""
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": f"{_second(int(record.created))}.{int(record.msecs):03d}+00:00",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _cut(record.getMessage()),
@@ -44,10 +46,21 @@ def _frames(error: BaseException) -> list[str]:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return _cut(value)
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value[:MOST_ITEMS]]
     return value if isinstance(value, (bool, int, float)) or value is None else _cut(str(value))
 
 
+@lru_cache(maxsize=4)
+def _second(number: int) -> str:
+    return datetime.fromtimestamp(number, UTC).replace(tzinfo=None).isoformat()
+
+
 def _cut(text: str) -> str:
+    if text.isascii() and len(text) <= MOST_TEXT:
+        return text
     # Surrogates have no UTF-8 form.
     text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"
@@ -72,6 +85,9 @@ class _FirstLine(logging.Filter):
 def configure(level: str, stream: TextIO | None = None, audit: TextIO | None = None) -> None:
     """Send all logging of the process to *stream* (standard error), from *level* up; but what was changed, and by whom,
     to *audit* (the same stream), whatever the level (G6)."""
+    # What no line tells, and would cost each of them as much as all it tells (logging, Optimization).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(Lines())
     root = logging.getLogger()

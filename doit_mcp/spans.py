@@ -1,7 +1,12 @@
 """Spans for OpenTelemetry, of each request and of what it asked upstream; imported only where they are exported.
 
 They have the ids that travel in ``traceparent`` headers anyway (W3C Trace Context): :mod:`doit_mcp.trace` knows them.
-Attributes are names of ours and numbers: never an argument, a token or who it was (security G3).
+Attributes are names of ours and numbers: never an argument, an address, a token or who it was (security G3).
+
+What is sent upstream is a span below the request that it was sent for, made when it is over: that may be after the
+request, of a call that goes on as a task or an exchange whose caller left. Where several requests wait for one
+exchange, validation or look at the keys, it stands below the one that started it. Keys that are refreshed because time
+has passed are nobody's request, and no span.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping
+from functools import partial
 from threading import Thread
 
 from opentelemetry.context import Context
@@ -63,14 +69,13 @@ class Spans:
         span = self._tracer.start_span("request", _parent(trace), SpanKind.SERVER)
         trace.flags = f"{span.get_span_context().trace_flags & TraceFlags.SAMPLED:02x}"
         if span.is_recording():
-            trace.sent = []
+            trace.tell = partial(self._sent, set_span_in_context(span, Context()))
         return span
 
     def end(self, span: Span, trace: Trace, method: str, route: str, status: int) -> None:
         """The request was answered with *status*; *method* and *route* are names of ours."""
         if not span.is_recording():
             return
-        self._children(span, trace.sent or ())
         span.update_name(" ".join(filter(None, (trace.method, trace.tool))) or f"{method} {route}")
         span.set_attributes({"http.request.method": method, "http.route": route})
         span.set_attribute("http.response.status_code", status)
@@ -81,21 +86,18 @@ class Spans:
             span.set_status(Status(StatusCode.ERROR))
         span.end()
 
-    def _children(self, span: Span, sent: list[Sent] | tuple[Sent, ...]) -> None:
-        context = set_span_in_context(span, Context())
+    def _sent(self, below: Context, one: Sent) -> None:
         # From the clock that durations are taken from to the one that spans are dated by.
-        shift = time.time_ns() - time.perf_counter_ns()
-        for one in sent:
-            self._ids.span_id = int(one.span_id, 16)
-            said: Mapping[str, str | int] = {"http.request.method": one.method, "doit_mcp.upstream": one.upstream}
-            started = shift + int(one.started * 1e9)
-            child = self._tracer.start_span(one.name.strip("_"), context, SpanKind.CLIENT, said, start_time=started)
-            if one.status is not None:
-                child.set_attribute("http.response.status_code", one.status)
-            if one.status is None or one.status >= 400:
-                child.set_attribute("error.type", "no answer" if one.status is None else str(one.status))
-                child.set_status(Status(StatusCode.ERROR))
-            child.end(started + int(one.seconds * 1e9))
+        started = time.time_ns() - time.perf_counter_ns() + int(one.started * 1e9)
+        self._ids.span_id = int(one.span_id, 16)
+        said: Mapping[str, str] = {"http.request.method": one.method, "doit_mcp.upstream": one.upstream}
+        span = self._tracer.start_span(one.name.strip("_"), below, SpanKind.CLIENT, said, start_time=started)
+        if one.status is not None:
+            span.set_attribute("http.response.status_code", one.status)
+        if one.status is None or one.status >= 400:
+            span.set_attribute("error.type", "no answer" if one.status is None else str(one.status))
+            span.set_status(Status(StatusCode.ERROR))
+        span.end(started + int(one.seconds * 1e9))
 
     async def close(self) -> None:
         """Export what is left, unless that takes long: a collector that is away must not hold up the shutdown."""

@@ -13,8 +13,15 @@ from typing import NamedTuple
 PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 OWN_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 HEADER = "X-MCP-Trace-Id"
+MOST_STATUSES = 10
+"""Of a request that sent more than that the last ones are told: they are what became of it."""
 
 CURRENT: ContextVar[Trace | None] = ContextVar("trace", default=None)
+
+
+def new_span_id(bits: Callable[[int], int] = random.getrandbits) -> str:
+    """Sixteen hexadecimal digits, never all of them zero."""
+    return f"{bits(64) | 1:016x}"
 
 
 class Sent(NamedTuple):
@@ -37,8 +44,11 @@ class Trace:
     """One request: the *id* that users can quote and operators find, and what is known of it by its end.
 
     *trace_id* and *flags* are those of W3C Trace Context. *method* and *tool* are names of ours, never a caller's
-    words. *calls* and *seconds* are those of the DoiT API. *parent_id* is the caller's span, if one was named; *sent*
-    is kept only where somebody makes spans of it.
+    words. *calls*, *seconds* and *statuses* are those of the DoiT API, the ones with *identity* those of finding out
+    who calls and of getting a token for them. *parent_id* is the caller's span, if one was named; *tell* is there only
+    where spans are made, and hears of everything sent.
+
+    What several requests wait for is told of the one that started it; what begins without a request is told of none.
     """
 
     id: str
@@ -51,23 +61,44 @@ class Trace:
     customer: str = ""
     calls: int = 0
     seconds: float = 0.0
+    statuses: tuple[int | None, ...] = ()
+    identity_seconds: float = 0.0
+    identity_statuses: tuple[int | None, ...] = ()
     parent_id: str = ""
-    sent: list[Sent] | None = None
+    tell: Callable[[Sent], None] | None = None
+
+    def asked(self, status: int | None, seconds: float) -> None:
+        """Count a request to the DoiT API that is over; *status* None where no answer came."""
+        self.calls += 1
+        self.seconds += seconds
+        self.statuses = (*self.statuses[1 - MOST_STATUSES :], status)
+
+    def identified(self, status: int | None, seconds: float) -> None:
+        """Count a request that was made to know the caller, or to act for them."""
+        self.identity_seconds += seconds
+        self.identity_statuses = (*self.identity_statuses[1 - MOST_STATUSES :], status)
 
     def parent(self, bits: Callable[[int], int] = random.getrandbits) -> str:
         """The traceparent of a request made for this one, as a span of its own."""
-        return f"00-{self.trace_id}-{bits(64) | 1:016x}-{self.flags}"
+        return f"00-{self.trace_id}-{new_span_id(bits)}-{self.flags}"
 
     @property
     def facts(self) -> dict[str, object]:
         """What there is to say, for a log line."""
         said: dict[str, object] = {"trace": self.id}
-        named = {"rpc": self.method, "tool": self.tool, "principal": self.owner[:12], "customer": self.customer}
-        said |= {name: value for name, value in named.items() if value}
+        if self.method:
+            said["rpc"] = self.method
         if self.tool:
-            said["failed"] = self.failed
+            said["tool"], said["failed"] = self.tool, self.failed
+        if self.owner:
+            said["principal"] = self.owner[:12]
+        if self.customer:
+            said["customer"] = self.customer
         if self.calls:
             said |= {"upstream_calls": self.calls, "upstream_ms": round(self.seconds * 1000, 2)}
+            said["upstream_status"] = self.statuses
+        if self.identity_statuses:
+            said |= {"identity_ms": round(self.identity_seconds * 1000, 2), "identity_status": self.identity_statuses}
         return said
 
 

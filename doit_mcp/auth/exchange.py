@@ -16,7 +16,6 @@ import orjson
 from aiohttp import ClientSession
 
 from ..breaker import Breaker, CircuitOpen
-from .bearer import digest
 from .bounded import Bounded
 from .compact import MAX_TOKEN, base64
 from .errors import UpstreamCredentialError
@@ -164,7 +163,7 @@ class Exchange:
         """
         if principal.expires <= self._clock():
             raise UpstreamCredentialError("refused", "The access token has expired: sign in again.")
-        key = digest(principal.token)
+        key = principal.digest
         kept = self._kept.get(key)
         if kept is not None and (not fresh or refused not in ("", kept)):
             return kept
@@ -227,6 +226,8 @@ class Exchange:
             self._http,
             "POST",
             self._endpoint,
+            name="token exchange",
+            upstream=self._breaker.name,
             seconds=self._deadline,
             headers={"Accept": "application/json"},
             form=exchange_form(subject_token, proof),

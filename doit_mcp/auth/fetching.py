@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
 from ..protocol.jsonrpc import JsonObject
+from ..trace import CURRENT, Sent, new_span_id
 
 MAX_ANSWER = 1 << 20
 # One limit for everything is set around it all; a limit on reads alone would let an answer drip in forever.
@@ -43,6 +45,8 @@ async def fetch(
     method: str,
     url: str,
     *,
+    name: str,
+    upstream: str,
     seconds: float,
     headers: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
@@ -50,9 +54,37 @@ async def fetch(
 ) -> Answer:
     """The answer, whatever its status; a redirect is an answer too (it would carry credentials elsewhere: X2, X7).
 
-    *seconds* limits everything from connecting to the last byte, *most* is the size of the body in bytes.
+    *seconds* limits everything from connecting to the last byte, *most* is the size of the body in bytes. *name* and
+    *upstream* are what it is called in the trace of the request that it is made for, if there is one.
     Raises FetchError.
     """
+    status, started = None, time.perf_counter()
+    try:
+        answer = await _fetch(http, method, url, seconds, headers, form, most)
+        status = answer.status
+        return answer
+    finally:
+        _note(name, upstream, method, status, started)
+
+
+def _note(name: str, upstream: str, method: str, status: int | None, started: float) -> None:
+    trace = CURRENT.get()
+    if trace is None:
+        return
+    trace.identified(status, seconds := time.perf_counter() - started)
+    if trace.tell is not None:
+        trace.tell(Sent(new_span_id(), upstream, name, method, status, started, seconds))
+
+
+async def _fetch(
+    http: ClientSession,
+    method: str,
+    url: str,
+    seconds: float,
+    headers: Mapping[str, str] | None,
+    form: Mapping[str, str] | None,
+    most: int,
+) -> Answer:
     try:
         async with asyncio.timeout(seconds):
             response = await http.request(

@@ -157,7 +157,13 @@ class Keys:
     async def _fetch(self) -> None:
         try:
             answer = await fetch(
-                self._http, "GET", self._url, seconds=self._timeout, headers={"Accept": "application/json"}
+                self._http,
+                "GET",
+                self._url,
+                name="keys",
+                upstream="identity",
+                seconds=self._timeout,
+                headers={"Accept": "application/json"},
             )
             if answer.status != 200:
                 raise BadKeySet(f"status {answer.status}")

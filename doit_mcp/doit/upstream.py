@@ -196,11 +196,10 @@ class Upstream:
     ) -> None:
         """Count a request that is over, in the metrics and in the trace of what it was made for."""
         if trace is not None:
-            trace.calls += 1
-            trace.seconds += (seconds := time.perf_counter() - started)
-            if trace.sent is not None:
+            trace.asked(status, seconds := time.perf_counter() - started)
+            if trace.tell is not None:
                 span_id = headers["traceparent"].split("-")[2]
-                trace.sent.append(Sent(span_id, self.breaker.name, name, method, status, started, seconds))
+                trace.tell(Sent(span_id, self.breaker.name, name, method, status, started, seconds))
         self._count(status)
 
     def _answered(self, ticket: int, status: int, headers: Mapping[str, str], name: str) -> None:
@@ -240,7 +239,7 @@ class Upstream:
 
 def _with_own_span(headers: Mapping[str, str], trace: Trace | None) -> Mapping[str, str]:
     """*headers*, where spans are made with a traceparent of this request's own: each is a span, repeats too."""
-    if trace is None or trace.sent is None:
+    if trace is None or trace.tell is None:
         return headers
     return {**headers, "traceparent": trace.parent()}
 

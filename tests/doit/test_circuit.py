@@ -15,7 +15,7 @@ from doit_mcp.doit.client import Client
 from doit_mcp.doit.errors import ApiError, explain
 from doit_mcp.doit.operation import Area, get, post
 from doit_mcp.protocol.schema import JsonObject
-from doit_mcp.trace import begin
+from doit_mcp.trace import Sent, begin
 
 from .conftest import Api, Handler, hangs, resets, says, streams, truncates
 
@@ -193,11 +193,13 @@ async def test_what_was_sent_is_noted_in_the_trace(api: Api, connect: Connect, b
     api.script = [says(503), streams(b"data: a\n\n") if call == "talk" else says(200, {})]
     trace = begin({})
     await ended(connect(breaker=breaker), call)
-    trace.sent = []
+    told: list[Sent] = []
+    trace.tell = told.append
     await ended(connect(breaker=breaker), call)
     assert trace.calls == len(api.seen) == (2 if call == "talk" else 3)
-    assert [(one.upstream, one.name, one.status) for one in trace.sent] == [("api", call, 200)]
-    assert api.seen[-1].headers["traceparent"] == f"00-{trace.trace_id}-{trace.sent[0].span_id}-00"
+    assert trace.statuses == ((503, 200) if call == "talk" else (503, 200, 200))
+    assert [(one.upstream, one.name, one.status) for one in told] == [("api", call, 200)]
+    assert api.seen[-1].headers["traceparent"] == f"00-{trace.trace_id}-{told[0].span_id}-00"
 
 
 @pytest.mark.parametrize("call", ["read", "keyed", "talk"])

@@ -207,6 +207,10 @@ async def test_calls_through_the_whole_program(tmp_path: Path) -> None:
             assert made.outside.seen[f"{fault}-1"] == 1 + (fault in mended)
     lines = [line for line in made.lines() if line.get("tool") == "get_budget"]
     assert [line["upstream_calls"] for line in lines] == [1, 2, 2, 2, 1, 1]
+    statuses = [[200], [503, 200], [None, 200], [None, 200], [200], [404]]
+    assert [line["upstream_status"] for line in lines] == statuses
+    assert [line.get("identity_status") for line in lines] == [[200], None, None, None, None, None]
+    assert lines[0]["identity_ms"] > 0
     assert all(line["status"] == 200 and len(line["trace"]) == 32 for line in lines)
     assert made.process.returncode == 0
 

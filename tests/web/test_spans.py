@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -22,10 +23,12 @@ from doit_mcp.settings import BadSettings, Settings
 from doit_mcp.spans import Spans
 from doit_mcp.web.observe import SPANS
 from doit_mcp.web.site import site as product
-from tests.web.serving import ACCEPT, ADMIN, LATEST
+from tests.web.serving import ACCEPT, ADMIN, LATEST, SECRET
 from tests.web.test_outages import Product, served
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+# What is asked to know the caller, or to act for them.
+IDENTITY = ("token exchange", "keys", "API token")
 
 
 class Told:
@@ -53,9 +56,18 @@ class Told:
         return " ".join(span.to_json() for span in self.exporter.get_finished_spans())
 
     def kinds(self) -> tuple[list[ReadableSpan], list[ReadableSpan]]:
-        """The spans of requests, and those of what was sent."""
-        found = self.exporter.get_finished_spans()
+        """The spans of requests, and those of what was sent for what they asked."""
+        found = [span for span in self.exporter.get_finished_spans() if span.name not in IDENTITY]
         return tuple([span for span in found if span.kind is kind] for kind in (SpanKind.SERVER, SpanKind.CLIENT))
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self.exporter.get_finished_spans() if span.name == name]
+
+    async def ended(self, name: str) -> ReadableSpan:
+        """The first span of this name, once there is one."""
+        while not (found := self.named(name)):
+            await asyncio.sleep(0.01)
+        return found[0]
 
     def parents(self) -> list[list[str]]:
         """The traceparents that the API saw: trace, span and flags."""
@@ -146,6 +158,77 @@ async def test_failures_show_and_nobody_is_named(told: Told) -> None:
         assert secret not in told.text
 
 
+async def test_an_exchange_is_a_span_below_the_request_that_needed_it(told: Told) -> None:
+    """Once for a token: what is kept is no request."""
+    bearer = f"Bearer {told.there.world.identity.mint(ADMIN, resource=f'{told.there.base}/mcp')}"
+    await told.call("list_budgets", Authorization=bearer)
+    await told.call("list_budgets", Authorization=bearer)
+    (exchange,), (first, _) = told.named("token exchange"), told.kinds()[0]
+    assert ids(exchange)[::2] == (TRACE, ids(first)[1]) and exchange.kind is SpanKind.CLIENT
+    assert dict(exchange.attributes or {}) == {
+        "http.request.method": "POST",
+        "doit_mcp.upstream": "identity",
+        "http.response.status_code": 200,
+    }
+    assert first.start_time <= exchange.start_time <= exchange.end_time <= first.end_time  # type: ignore[operator]
+    assert told.there.world.url not in told.text and bearer not in told.text and SECRET not in told.text
+
+
+async def test_an_exchange_that_several_wait_for_is_the_first_ones(told: Told) -> None:
+    bearer = f"Bearer {told.there.world.identity.mint(ADMIN, resource=f'{told.there.base}/mcp')}"
+    traces = [f"{number:032x}" for number in range(1, 6)]
+    calls = [
+        told.call("list_budgets", Authorization=bearer, traceparent=f"00-{one}-{CALLER}-01") for one in traces
+    ]
+    await asyncio.gather(*calls)
+    (exchange,), (servers, _) = told.named("token exchange"), told.kinds()
+    assert [ids(exchange)[::2]] == [ids(one)[:2] for one in servers if ids(one)[1] == ids(exchange)[2]]
+
+
+async def test_an_exchange_that_fails_shows(told: Told) -> None:
+    await told.call("list_budgets")
+    told.there.world.identity.down = True
+    await told.call("list_budgets")
+    (_, server), clients = told.kinds()
+    assert server.status.status_code is StatusCode.ERROR and len(clients) == 1
+    found = [((span.attributes or {}).get("error.type"), ids(span)[2]) for span in told.named("token exchange")]
+    assert found[1:] == [("503", ids(server)[1])] * 2
+
+
+async def test_another_look_at_the_keys_is_the_requests_that_needed_it(told: Told) -> None:
+    """What looked at them before, without being asked, is no span."""
+    await told.call("list_budgets")
+    assert told.named("keys") == []
+    told.there.world.identity.rotate()
+    await told.call("list_budgets", traceparent=f"00-{'1' * 32}-{CALLER}-01")
+    (keys,), server = told.named("keys"), told.kinds()[0][-1]
+    assert ids(keys)[::2] == ids(server)[:2] == ("1" * 32, ids(server)[1])
+    assert (keys.attributes or {})["doit_mcp.upstream"] == "identity" and keys.status.status_code is StatusCode.UNSET
+
+
+async def test_the_check_of_an_api_token_is_a_span(told: Told) -> None:
+    await told.call("list_budgets", Authorization=f"Bearer {ADMIN.api_token}")
+    await told.call("list_budgets", Authorization="Bearer canary-of-a-token")
+    (servers, _), checks = told.kinds(), told.named("API token")
+    assert [ids(one)[2] for one in checks] == [ids(one)[1] for one in servers]
+    assert [(one.attributes or {})["http.response.status_code"] for one in checks] == [200, 401]
+    assert {(one.attributes or {})["doit_mcp.upstream"] for one in checks} == {"api"}
+    for secret in (ADMIN.api_token, ADMIN.email, "canary", "validate", "customerContext"):
+        assert secret not in told.text
+
+
+async def test_what_goes_on_after_its_caller_left_is_still_theirs(told: Told) -> None:
+    told.there.api.faults.append(Fault("/auth/v1/validate", "slow", delay=0.3))
+    calling = asyncio.create_task(told.call("list_budgets", Authorization=f"Bearer {ADMIN.api_token}"))
+    while not told.there.api.calls:
+        await asyncio.sleep(0.01)
+    calling.cancel()
+    request = await told.ended("POST /mcp")
+    assert told.named("API token") == []
+    check = await told.ended("API token")
+    assert ids(check)[::2] == ids(request)[:2] and (check.attributes or {})["http.response.status_code"] == 200
+
+
 async def test_a_collector_gets_them() -> None:
     came: list[ExportTraceServiceRequest] = []
 
@@ -161,7 +244,7 @@ async def test_a_collector_gets_them() -> None:
         await there.call("list_budgets")
     await runner.cleanup()
     found = [span.name for one in came for all_of in one.resource_spans for span in all_of.scope_spans[0].spans]
-    assert sorted(found) == ["budgets", "tools/call list_budgets"]
+    assert sorted(found) == ["budgets", "token exchange", "tools/call list_budgets"]
 
 
 async def test_a_collector_that_hangs_does_not_hold_up_the_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
