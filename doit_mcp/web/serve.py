@@ -14,8 +14,9 @@ from aiohttp.web_protocol import RequestHandler
 
 from ..protocol.jsonrpc import INVALID_REQUEST, RpcError, error_bytes
 from ..trace import HEADER
-from .answer import json_answer
+from .answer import whole
 from .observe import unread
+from .writing import PATIENCE_S
 
 # Also the limit on half-sent headers; proxies in front keep theirs shorter (security J9).
 KEEP_ALIVE_S = 60.0
@@ -48,7 +49,7 @@ class DiscreetHandler(RequestHandler):
             raise ConnectionError("a part of the answer is sent already")
         text = "This is not a valid HTTP request" if status < 500 else "Internal error"
         headers = {"Server": "doit-mcp", HEADER: unread(status)}
-        response = json_answer(status, error_bytes(RpcError(INVALID_REQUEST, text), None), headers)
+        response = whole(status, error_bytes(RpcError(INVALID_REQUEST, text), None), headers)
         response.force_close()
         return response
 
@@ -70,9 +71,17 @@ class Runner(web.AppRunner):
 
 
 def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """A listening socket, *shared* with other processes of the same user; OSError when the address cannot be had."""
+    """A listening socket, *shared* with other processes of the same user; OSError when the address cannot be had.
+
+    Its connections are cut off when the other side has taken nothing of an answer for PATIENCE_S, whether or not
+    anything of ours waits for that (security L3): by the system, which has nothing to do while all is well.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
+    bound = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
+    # Linux knows it. Connections have what the listening socket has.
+    if (option := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:
+        bound.setsockopt(socket.IPPROTO_TCP, option, int(PATIENCE_S * 1000))
+    return bound
 
 
 def address(bound: socket.socket) -> str:

@@ -10,12 +10,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from aiohttp import web
+
+from doit_mcp.server.hub import TOOLS, Change, Hub
 from doit_mcp.settings import Settings
 from doit_mcp.web.app import build
 from doit_mcp.web.serve import address, bind, running
 from tests.state.replicas import Replica, settings_for
-from tests.web.serving import Bench, offer
+from tests.web.serving import Bench, Json, offer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,14 +38,14 @@ class Process:
 
 
 @asynccontextmanager
-async def separate(beside: Replica, redis_url: str) -> AsyncIterator[Process]:
+async def separate(beside: Replica, redis_url: str, **settings: Any) -> AsyncIterator[Process]:
     """A replica beside another one, in its own process."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.state.process", cwd=ROOT, stdin=pipe, stdout=pipe
     )
     assert process.stdin is not None and process.stdout is not None
-    told = settings_for(beside.resource, beside.world, "", redis_url) | {"allowed_hosts": ()}
+    told = settings_for(beside.resource, beside.world, "", redis_url) | {"allowed_hosts": ()} | settings
     process.stdin.write(json.dumps(told).encode() + b"\n")
     base = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
     made = Process(Replica(base, beside.resource, beside.world, beside.http, Bench(), beside.hub), process)
@@ -51,14 +55,38 @@ async def separate(beside: Replica, redis_url: str) -> AsyncIterator[Process]:
         await made.kill()
 
 
+HUB = web.AppKey("hub", Hub)
+
+
+async def _heard(request: web.Request) -> web.Response:
+    """What a proxy says of a request."""
+    names = ("Host", "X-Forwarded-For", "X-Forwarded-Proto")
+    return web.json_response({name: request.headers.getall(name, []) for name in names})
+
+
+async def _change(request: web.Request) -> web.Response:
+    """Say that the list of tools has changed, and to how many streams."""
+    hub = request.app[HUB]
+    hub.publish(Change(TOOLS))
+    return web.json_response(len(hub))
+
+
+def _told() -> Json:
+    told: Json = json.loads(sys.stdin.readline())
+    return told
+
+
 async def main() -> None:
     """Serve until killed."""
-    told = json.loads(sys.stdin.readline())
-    offered = offer(Bench())
+    told = {name: tuple(value) if isinstance(value, list) else value for name, value in _told().items()}
+    offered, hub = offer(Bench()), Hub()
     with bind("127.0.0.1", 0) as bound:
         base = address(bound)
         own = replace(Settings(), **(told | {"allowed_hosts": (base.removeprefix("http://"),)}))
-        async with running(build(own, lambda selection, employee: offered), bound):
+        app = build(own, lambda selection, employee: offered, hub=hub)
+        app[HUB] = hub
+        app.add_routes([web.get("/tests/heard", _heard), web.post("/tests/change", _change)])
+        async with running(app, bound):
             print(base, flush=True)
             await asyncio.Event().wait()
 

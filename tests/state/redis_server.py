@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
+
+from doit_mcp.state.link import Link
 
 PROGRAM = "redis-server"
 
@@ -63,6 +66,12 @@ class Server:
         self.resume()
         with self.client() as client:
             client.flushall()
+
+
+async def back(link: Link) -> None:
+    """Wait until the link knows that Redis can be used (again)."""
+    while link.away or link._probing is not None:
+        await asyncio.sleep(0.005)
 
 
 @contextmanager

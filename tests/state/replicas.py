@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -34,6 +35,13 @@ class Replica(Site):
 def at(site: Site, session: Session, user: User | None = None) -> Session:
     """The session, used at another replica."""
     return Session(site, session.id, session.revision, user or session.user, session.welcome)
+
+
+async def back(*sites: Site) -> None:
+    """Wait until these replicas know that Redis can be used (again)."""
+    for site in sites:
+        while "redis_away 0.0" not in (await site.send("GET", "/metrics", {})).text:
+            await asyncio.sleep(0.01)
 
 
 def settings_for(url: str, stand_in: World, base: str, redis_url: str) -> Json:

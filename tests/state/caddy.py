@@ -1,0 +1,94 @@
+"""Caddy with the configuration of ``deploy``, on loopback and without certificates."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+PROGRAM = "caddy"
+FILE = Path(__file__).resolve().parents[2] / "deploy" / "Caddyfile"
+REPLICAS = "mcp-1:8080 mcp-2:8080"
+GLOBAL = "\tgrace_period 5s\n"
+
+
+def program() -> str:
+    """Where it is. A test is skipped where it is missing; DOIT_MCP_TEST_REQUIRE_ALL=1 demands it."""
+    found = shutil.which(PROGRAM)
+    if found is None:
+        assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", f"{PROGRAM} is not installed"
+        pytest.skip(f"{PROGRAM} is not installed")
+    return found
+
+
+def free_address() -> str:
+    """An address on loopback that nobody has at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        return f"127.0.0.1:{bound.getsockname()[1]}"
+
+
+async def run(*arguments: str, folder: Path, site: str) -> asyncio.subprocess.Process:
+    """The program, for a *site*; what it keeps it keeps in *folder*."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "DOIT_MCP_SITE": site}
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(program(), *arguments, env=environment, stdout=pipe, stderr=pipe)
+
+
+async def version(folder: Path) -> tuple[int, ...]:
+    """Of the program."""
+    _, said = await said_by(await run("version", folder=folder, site=""))
+    return tuple(map(int, said.split()[0].removeprefix("v").split(".")))
+
+
+async def said_by(process: asyncio.subprocess.Process) -> tuple[int, str]:
+    """The exit status and all output of a program that ends by itself."""
+    out, errors = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, (out + errors).decode()
+
+
+@asynccontextmanager
+async def caddy(
+    folder: Path, site: str, *replicas: str, grace: str = "5s"
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The proxy of ``deploy/Caddyfile`` at *site* ("127.0.0.1:8000"), in front of these replicas.
+
+    Nothing else of the file is different but how much *grace* calls have, and nobody but this machine reaches it.
+    """
+    text = FILE.read_text()
+    assert text.count(REPLICAS) == 1 and text.count(GLOBAL) == 1
+    made = folder / "Caddyfile"
+    addresses = " ".join(one.removeprefix("http://") for one in replicas)
+    made.write_text(
+        text.replace(REPLICAS, addresses).replace(GLOBAL, f"\tgrace_period {grace}\n\tdefault_bind 127.0.0.1\n")
+    )
+    process = await run("run", "--config", str(made), folder=folder, site=f"http://{site}")
+    reading = asyncio.create_task(_until_it_serves(process))
+    try:
+        await asyncio.wait_for(reading, 30)
+        draining = asyncio.create_task(process.communicate())
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await draining
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _until_it_serves(process: asyncio.subprocess.Process) -> None:
+    assert process.stderr is not None
+    said = b""
+    while b"serving initial configuration" not in said:
+        line = await process.stderr.readline()
+        assert line, said.decode()
+        said += line
