@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from .outbox import Outbox
 
@@ -32,28 +32,37 @@ class Change:
 Listener = Callable[[Change], None]
 
 
+class Listening:
+    """A listener's place in the hub, while the block runs. Thousands of streams hold one: it is small."""
+
+    __slots__ = ("_hub", "listener", "outbox", "owner")
+
+    def __init__(self, hub: Hub, owner: str, listener: Listener, outbox: Outbox | None) -> None:
+        self._hub, self.owner, self.listener, self.outbox = hub, owner, listener, outbox
+
+    def __enter__(self) -> Self:
+        self._hub.listeners[self] = None
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        del self._hub.listeners[self]
+
+
 class Hub:
-    """The listeners of one process; *relay* tells those of others, where there are other processes."""
+    """The *listeners* of one process; *relay* tells those of others, where there are other processes."""
 
     def __init__(self, relay: Listener | None = None) -> None:
         self.relay = relay
-        self._listeners: dict[int, tuple[str, Listener]] = {}
-        self._next = 0
-        self._streams: set[Outbox] = set()
+        # In the order in which they came.
+        self.listeners: dict[Listening, None] = {}
 
     def __len__(self) -> int:
-        return len(self._listeners)
+        return len(self.listeners)
 
-    @contextmanager
-    def listening(self, owner: str, listener: Listener) -> Iterator[None]:
-        """Call *listener* for every change that concerns *owner* while the block runs."""
-        self._next += 1
-        key = self._next
-        self._listeners[key] = (owner, listener)
-        try:
-            yield
-        finally:
-            del self._listeners[key]
+    def listening(self, owner: str, listener: Listener, outbox: Outbox | None = None) -> Listening:
+        """Call *listener* for every change that concerns *owner* while the block runs; :meth:`close` ends the stream of
+        *outbox*."""
+        return Listening(self, owner, listener, outbox)
 
     def publish(self, change: Change) -> None:
         """Tell all whom it concerns, without waiting for any of them."""
@@ -63,20 +72,16 @@ class Hub:
 
     def tell(self, change: Change) -> None:
         """Tell those whom it concerns in this process."""
-        for owner, listener in list(self._listeners.values()):
-            if change.owner in ("", owner):
-                listener(change)
+        for listening in list(self.listeners):
+            if change.owner in ("", listening.owner):
+                listening.listener(change)
 
-    @contextmanager
-    def until_closed(self, outbox: Outbox) -> Iterator[None]:
-        """Let :meth:`close` end this stream while the block runs."""
-        self._streams.add(outbox)
-        try:
-            yield
-        finally:
-            self._streams.discard(outbox)
+    def hears(self, owner: str) -> bool:
+        """Whether anybody in this process listens for *owner*."""
+        return any(listening.owner == owner for listening in self.listeners)
 
     def close(self) -> None:
         """End every stream politely (shutdown)."""
-        for outbox in list(self._streams):
-            outbox.close()
+        for listening in list(self.listeners):
+            if listening.outbox is not None:
+                listening.outbox.close()

@@ -139,7 +139,7 @@ async def subscribe(context: Context, request: Request) -> JsonObject:
         if len(context.session.subscriptions) >= MOST_SUBSCRIPTIONS:
             text = f"A session has at most {MOST_SUBSCRIPTIONS} subscriptions; end one first"
             raise RpcError(INVALID_PARAMS, text, id=request.id)
-        context.session.subscriptions.add(uri)
+        context.session.subscriptions |= {uri}
         await context.session.save()
     return {}
 
@@ -148,6 +148,6 @@ async def unsubscribe(context: Context, request: Request) -> JsonObject:
     """No longer."""
     uri = _uri(request)
     if context.session is not None:
-        context.session.subscriptions.discard(uri)
+        context.session.subscriptions -= {uri}
         await context.session.save()
     return {}

@@ -65,7 +65,7 @@ class Session:
     # What the client was asked, and waits to answer.
     asked: dict[Id, asyncio.Future[Response]] = field(default_factory=dict)
     # URIs whose changes the client wants to hear of.
-    subscriptions: set[str] = field(default_factory=set)
+    subscriptions: frozenset[str] = frozenset()
     # Where messages go that belong to no request: the stream that is open for them, if any.
     outbox: Outbox | None = None
     # For whom an employee of DoiT acts here; "" for whom the token names. Counts for employees alone.
@@ -219,7 +219,7 @@ class MemorySessions:
         if session is None or session.owner != owner:
             return None
         now = self._clock()
-        if self._expired(session, now):
+        if now - session.touched >= self._idle and not session.busy:
             self._close(session)
             return None
         session.touched = now
@@ -254,9 +254,6 @@ class MemorySessions:
                 self._all.move_to_end(session.id)
             else:
                 self._close(session)
-
-    def _expired(self, session: Session, now: float) -> bool:
-        return now - session.touched >= self._idle and not session.busy
 
     def end_all(self) -> None:
         """Close every session (shutdown)."""

@@ -127,7 +127,7 @@ class SharedSessions:
         fields = found.fields
         others.version, others.written = found.version, {name: fields[name] for name in fields if name != "id"}
         session.caller, session.level = _caller(fields), fields["level"]
-        session.subscriptions = {uri for name, uri in fields.items() if name.startswith(URI)}
+        session.subscriptions = frozenset(uri for name, uri in fields.items() if name.startswith(URI))
         if not session.unsaved:
             session.customer = fields["customer"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 from ..catalogue.call import CannotAsk
 from ..protocol import extensions
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, notification_bytes
@@ -28,9 +26,7 @@ async def listen(context: Context, request: Request) -> JsonObject:
         if _concerns(wanted, change):
             outbox.put(notification_bytes(change.method, {**(change.params or {}), "_meta": meta}))
 
-    with ExitStack() as stack:
-        stack.enter_context(context.shared.hub.listening(context.owner, hear))
-        stack.enter_context(context.shared.hub.until_closed(outbox))
+    with context.shared.hub.listening(context.owner, hear, outbox):
         acknowledged = {"notifications": wanted, "_meta": meta}
         await context.channel.send(notification_bytes("notifications/subscriptions/acknowledged", acknowledged))
         while (data := await outbox.get()) is not None:

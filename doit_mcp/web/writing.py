@@ -10,8 +10,9 @@ from aiohttp import web
 
 # A client that takes nothing for this long is gone, or might as well be (security L3).
 PATIENCE_S = 30.0
-# Bytes that a connection on which nothing waits takes without waiting.
+# Bytes that a connection on which nothing waits takes without waiting; half of what makes aiohttp wait.
 AT_ONCE = 32 << 10
+COMMENT = b": alive\n\n"
 
 
 def event(data: bytes, id: str | None = None, name: bytes = b"message") -> bytes:
