@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .api_tokens import ApiTokens
-from .bearer import MAX_HEADER, bearer, digest
+from .bearer import MAX_HEADER, bearer
 from .compact import Compact
 from .errors import invalid_token
 from .keys import Keys
@@ -41,15 +41,15 @@ class Authenticator:
         self._api_tokens = api_tokens
         self._clock = clock
         self._limit = remember
-        self._remembered: dict[bytes, Remembered] = {}
+        # By a hash of the whole token that nobody outside can compute (Python's own, keyed anew in each process);
+        # whether it is the same token is looked at as well.
+        self._remembered: dict[int, Remembered] = {}
 
     def remembered(self, header: str) -> Principal | None:
         """The caller with this one Authorization header, if let in before and not to be checked again."""
-        if len(header) > MAX_HEADER or not header.isascii():
+        if len(header) > MAX_HEADER or header[:7].lower() != "bearer ":
             return None
-        scheme, _, token = header.partition(" ")
-        found = self._recall(digest(token))
-        return found if found is not None and scheme.lower() == "bearer" else None
+        return self._recall(header[7:])
 
     async def authenticate(self, values: Sequence[str], address: str = "") -> Principal:
         """The caller with these Authorization headers (all of a request). Raises AuthError.
@@ -57,26 +57,25 @@ class Authenticator:
         *address* is where the request came from, "" if that is not known; wrong API tokens are limited by it.
         """
         token = bearer(values)
-        key = digest(token)
-        known = self._recall(key)
+        known = self._recall(token)
         if known is not None:
             return known
         if is_ours(token, self._rules):
-            return await self._by_access_token(token, key)
+            return await self._by_access_token(token)
         found = await self._api_tokens.principal(token, address)
-        self._remember(key, Remembered(found, None))
+        self._remember(Remembered(found, None))
         return found
 
     def forget(self, token: str) -> None:
         """Check *token* again when it comes next: the DoiT API refused it."""
-        self._remembered.pop(digest(token), None)
+        self._remembered.pop(hash(token), None)
         self._api_tokens.forget(token)
 
-    async def _by_access_token(self, token: str, key: bytes) -> Principal:
+    async def _by_access_token(self, token: str) -> Principal:
         compact = check(token, self._rules, self._clock())
         name = await self._signer(compact)
         found = principal(compact, token)
-        self._remember(key, Remembered(found, name))
+        self._remember(Remembered(found, name))
         return found
 
     async def _signer(self, compact: Compact) -> bytes:
@@ -90,17 +89,18 @@ class Authenticator:
             raise invalid_token("The signature of the access token is not valid.")
         return name
 
-    def _recall(self, key: bytes) -> Principal | None:
-        found = self._remembered.get(key)
-        if found is None:
+    def _recall(self, token: str) -> Principal | None:
+        found = self._remembered.get(hash(token))
+        if found is None or found.principal.token != token:
             return None
         in_force = found.key is None or found.key in self._keys.in_force
         if in_force and found.principal.expires > self._clock():
             return found.principal
-        del self._remembered[key]
+        del self._remembered[hash(token)]
         return None
 
-    def _remember(self, key: bytes, found: Remembered) -> None:
+    def _remember(self, found: Remembered) -> None:
+        key = hash(found.principal.token)
         self._remembered.pop(key, None)
         while len(self._remembered) >= self._limit:
             del self._remembered[next(iter(self._remembered))]

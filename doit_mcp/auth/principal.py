@@ -8,6 +8,8 @@ from typing import Literal
 
 import orjson
 
+from .bearer import digest
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -26,11 +28,14 @@ class Principal:
     token: str = field(repr=False)
     expires: float
     owner: str = field(init=False)
+    # What caches go by that hold something of this token: computed once, not with each request.
+    digest: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         # As JSON, so that no subject can be made up to run into a customer.
         named = orjson.dumps([self.kind, self.subject, self.customer])
         object.__setattr__(self, "owner", hashlib.sha256(named).hexdigest()[:32])
+        object.__setattr__(self, "digest", digest(self.token))
 
     def acting_for(self, customer: str) -> Principal:
         """The same employee for another customer. Raises PermissionError for everybody else (security C2)."""

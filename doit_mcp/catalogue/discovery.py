@@ -144,7 +144,7 @@ def read_only(finder: Finder, name: str) -> Tool:
 
 async def ran(tool: Tool, call: Call, arguments: JsonObject | None) -> JsonObject | Content:
     """What *tool* answers to *arguments* as they came. Raises ToolError for wrong ones."""
-    given = tool.read(arguments or {})
-    if problems := tool.problems(given):
+    given, problems = tool.understood(arguments or {})
+    if problems:
         raise ToolError(f"Invalid arguments: {'; '.join(problems)}")
     return await tool.run(call, given)

@@ -10,8 +10,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 from ..doit import Doit
 from ..doit.operation import Operation, description_of
 from ..doit.records import Done, Page
+from ..protocol.checker import Checker
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import Checker, of_function, of_typed_dict
+from ..protocol.schema import of_function, of_typed_dict
 from .arguments import is_plain, read
 from .call import Call
 from .core import PINNED
@@ -20,6 +21,7 @@ from .wording import status_of, title_of
 
 DEADLINE = 45.0
 TASK_AFTER = 8.0
+NO_PROBLEMS: list[str] = []
 SECURITY: tuple[JsonObject, ...] = ({"type": "oauth2", "scopes": ["mcp:tools"]},)
 NARROW = "Ask for less: use the arguments that narrow it down."
 NARROW_LIST = "Ask for fewer rows (maxResults) or use a filter."
@@ -81,11 +83,16 @@ class Tool:
         """Whether its answers go on behind a pageToken."""
         return bool(self.rows) and "pageToken" in self.input_schema["properties"]
 
+    def understood(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
+        """What read() makes of *arguments*, and the problems() of that."""
+        if is_plain(arguments, self.input_schema.get("properties", {})) and self._arguments.fits(arguments):
+            return arguments, NO_PROBLEMS
+        given = self.read(arguments)
+        return given, self.problems(given)
+
     def read(self, arguments: JsonObject) -> JsonObject:
         """Arguments in the form the schema asks for, where what a client sent can mean only that. Comes before
         problems() and run()."""
-        if is_plain(arguments, self.input_schema.get("properties", {})) and not self._arguments.problems(arguments):
-            return arguments
         return read(arguments, self.input_schema)
 
     def problems(self, arguments: JsonObject) -> list[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .jsonrpc import (
     HEADER_MISMATCH,
@@ -40,6 +39,9 @@ NAMED = {
 VERSION_HEADER = "MCP-Protocol-Version"
 ENCODED, ENCODED_END = "=?base64?", "?="
 LITERAL = re.compile(r"[\t -~]*")
+NONE: list[str] = []
+# What a caller said who said nothing; nobody writes to it.
+NOTHING: JsonObject = {}
 
 
 class Headers(Protocol):
@@ -49,13 +51,12 @@ class Headers(Protocol):
         """Every value sent under *key*, any case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who speaks which revision; *client* and *capabilities* are the client's own words, never proof of anything."""
 
     revision: Revision
-    client: JsonObject = field(default_factory=dict)
-    capabilities: JsonObject = field(default_factory=dict)
+    client: JsonObject = NOTHING
+    capabilities: JsonObject = NOTHING
     level: str | None = None
 
 
@@ -74,7 +75,11 @@ def speaks_envelope(headers: Headers, message: Message | None) -> bool:
     """
     if message is not None and has_envelope(message):
         return True
-    return any(version not in HANDSHAKES for version in sent(headers, VERSION_HEADER))
+    for version in headers.getall(VERSION_HEADER, NONE):
+        # What nearly all clients send is the name itself.
+        if version not in HANDSHAKES and any(one not in HANDSHAKES for one in sent(headers, VERSION_HEADER)):
+            return True
+    return False
 
 
 def envelope(request: Request, headers: Headers | None) -> Caller:
@@ -129,7 +134,7 @@ def stateless_handshake(headers: Headers) -> Caller:
 
 def check_session_version(revision: Revision, headers: Headers) -> None:
     """Refuse a version header that contradicts the session's revision, where the header exists (section 1.4)."""
-    if not revision.has("version.header"):
+    if headers.getall(VERSION_HEADER, NONE) == [revision.name] or not revision.has("version.header"):
         return
     for version in sent(headers, VERSION_HEADER):
         if version != revision.name:
@@ -150,7 +155,7 @@ def _member(request: Request, meta: JsonObject, name: str, kind: type, said: str
 
 def _agree(request: Request, headers: Headers, header: str, expected: str, source: str) -> None:
     # What nearly all clients send is equal as it is.
-    if headers.getall(header, []) == [expected]:
+    if headers.getall(header, NONE) == [expected]:
         return
     values = sent(headers, header)
     if values == [expected]:
@@ -167,7 +172,7 @@ def _named(request: Request, headers: Headers) -> None:
     if not isinstance(source, str):
         raise _params(request, f"params.{member} must be a string")
     # Names of tools and prompts need no encoding.
-    if source.isascii() and source.isidentifier() and headers.getall("Mcp-Name", []) == [source]:
+    if source.isascii() and source.isidentifier() and headers.getall("Mcp-Name", NONE) == [source]:
         return
     values = sent(headers, "Mcp-Name")
     if len(values) != 1:
@@ -182,7 +187,7 @@ def sent(headers: Headers, name: str) -> list[str]:
 
     aiohttp keeps bytes that are no UTF-8 as lone surrogates, which no JSON writer accepts.
     """
-    values = [value.strip(" \t") for value in headers.getall(name, [])]
+    values = [value.strip(" \t") for value in headers.getall(name, NONE)]
     return [value if value.isascii() else value.encode("utf-8", "replace").decode() for value in values]
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -36,8 +35,7 @@ class RpcError(Exception):
         self.id = id
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A call that wants an answer."""
 
     id: Id
@@ -45,16 +43,14 @@ class Request:
     params: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(NamedTuple):
     """A message that is never answered."""
 
     method: str
     params: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """The peer's answer to a request of ours; exactly one of *result* and *error* is there."""
 
     id: Id | None
@@ -104,7 +100,7 @@ def message(value: Any) -> Message:
     """The message in one JSON value; raises RpcError -32600, with the id if a valid one was read."""
     if not isinstance(value, dict):
         raise RpcError(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
-    identifier = _id(value)
+    identifier = _id(value) if "id" in value else None
     if value.get("jsonrpc") != "2.0":
         raise RpcError(INVALID_REQUEST, 'Invalid Request: "jsonrpc" must be "2.0"', id=identifier)
     if "method" not in value:
@@ -122,13 +118,9 @@ def message(value: Any) -> Message:
 
 
 def _id(value: JsonObject) -> Id | None:
-    """The id, or None when the message has none; an error message may spell that as null."""
-    if "id" not in value:
-        return None
+    """The id of a message that has one; an error message may have null instead."""
     identifier = value["id"]
-    if isinstance(identifier, str) and len(identifier) <= MAX_ID:
-        return identifier
-    if isinstance(identifier, int) and not isinstance(identifier, bool):
+    if type(identifier) is int or (isinstance(identifier, str) and len(identifier) <= MAX_ID):
         return identifier
     if identifier is None and "method" not in value and "error" in value:
         return None

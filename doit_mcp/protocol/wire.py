@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from .jsonrpc import JsonObject
@@ -51,6 +52,7 @@ LATER: dict[str, dict[str, str]] = {
     "Cacheable": {"ttlMs": "cache.hints", "cacheScope": "cache.hints"},
 }
 
+NONE: dict[str, str] = {}
 _ANNOTATED = {"annotations": "Annotations"}
 # Members that are, or list, objects of another kind. Content blocks are not among them: see blocks.py.
 PARTS: dict[str, dict[str, str]] = {
@@ -66,13 +68,20 @@ PARTS: dict[str, dict[str, str]] = {
 
 
 def fit(kind: str, value: JsonObject, revision: Revision) -> JsonObject:
-    """*value* without the members that *revision* does not know, and its parts likewise."""
-    later, parts = LATER[kind], PARTS.get(kind, {})
+    """*value* without the members that *revision* does not know, and its parts likewise; itself where all are known."""
+    unknown, parts = _unknown(kind, revision), PARTS.get(kind, NONE)
+    if unknown.isdisjoint(value) and parts.keys().isdisjoint(value):
+        return value
     return {
         name: _part(parts[name], item, revision) if name in parts else item
         for name, item in value.items()
-        if name not in later or revision.has(later[name])
+        if name not in unknown
     }
+
+
+@lru_cache(maxsize=256)
+def _unknown(kind: str, revision: Revision) -> frozenset[str]:
+    return frozenset(name for name, feature in LATER[kind].items() if not revision.has(feature))
 
 
 def _part(kind: str, item: Any, revision: Revision) -> Any:

@@ -10,10 +10,10 @@ from typing import Protocol
 import orjson
 
 from ..catalogue.call import CannotAsk, Interrupted, NoAnswer, Question
+from ..protocol.checker import Checker
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, Response, RpcError, notification_bytes
 from ..protocol.revisions import Revision
-from ..protocol.schema import Checker
 from ..protocol.wire import fit
 from .sessions import Session
 

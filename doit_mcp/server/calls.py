@@ -31,6 +31,8 @@ from .records import switched
 
 T = TypeVar("T")
 
+NOTHING_BEFORE = Before()
+
 # How long a person may think before the state of a request has to be asked for anew.
 STATE_LIFE = 900.0
 MOST_STATE = 32 << 10
@@ -50,8 +52,16 @@ class RunningCall:
     def __init__(self, context: Context, request: Request, name: str, asker: Asker, *, task: bool = False) -> None:
         self._context, self._request, self._name, self._asker, self._task = context, request, name, asker, task
         self._doit: Doit | None = None
-        self._progress = Unheard() if task else Progress(request, context.channel, context.caller.revision)
+        self._heard: Progress | Unheard | None = None
         self._deadline: asyncio.Timeout | None = None
+
+    @property
+    def _progress(self) -> Progress | Unheard:
+        if self._heard is None:
+            context = self._context
+            new = Progress(self._request, context.channel, context.caller.revision)
+            self._heard = Unheard() if self._task else new
+        return self._heard
 
     @property
     def doit(self) -> Doit:
@@ -114,11 +124,14 @@ class RunningCall:
         """What the client declared."""
         return self._context.caller.capabilities
 
-    async def within(self, seconds: float | None, work: Awaitable[T]) -> T:
+    def within(self, seconds: float | None, work: Awaitable[T]) -> Awaitable[T]:
         """The result of *work*; TimeoutError after *seconds* (of a task: its own time), less the time of questions."""
-        if seconds is None and not self._task:
-            return await work
-        async with asyncio.timeout(TASK_DEADLINE if self._task else seconds) as self._deadline:
+        if self._task:
+            seconds = TASK_DEADLINE
+        return work if seconds is None else self._until(seconds, work)
+
+    async def _until(self, seconds: float, work: Awaitable[T]) -> T:
+        async with asyncio.timeout(seconds) as self._deadline:
             return await work
 
     async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
@@ -240,11 +253,11 @@ def unable(request: Request, missing: CannotAsk) -> RpcError:
 def answers_before(context: Context, request: Request) -> Before:
     """What earlier rounds brought; RpcError -32602 for a state that is not ours for this request."""
     if not context.caller.revision.era.stateless:
-        return Before()
+        return NOTHING_BEFORE
     inputs(request)
     state = request.params.get("requestState")
     if state is None:
-        return Before()
+        return NOTHING_BEFORE
     try:
         if not isinstance(state, str):
             raise ValueError("no text")

@@ -56,7 +56,10 @@ AT_ONCE = frozenset(
 )
 
 
-KNOWN = frozenset(HANDLERS)
+# Methods of capabilities that are declared only where there is something to offer.
+OPTIONAL = frozenset(
+    method for method in HANDLERS if method.startswith(("prompts/", "skills/", "resources/", "completion/"))
+)
 
 
 def offers(offer: Offer, method: str) -> bool:
@@ -73,16 +76,12 @@ def offers(offer: Offer, method: str) -> bool:
     return True
 
 
-async def dispatch(context: Context, request: Request) -> bytes:
-    """The success answer to *request*; raises RpcError for every other outcome that has a name."""
-    revision = context.caller.revision
-    handler = HANDLERS.get(request.method) if request.method in revision.requests else None
-    if handler is None or not offers(context.offer, request.method):
-        raise RpcError(METHOD_NOT_FOUND, f"Method not found: {request.method[:80]}", id=request.id)
-    result = await handler(context, request)
-    if not isinstance(result, orjson.Fragment):
-        result = revision.era.seal(result, context.offer.identity)
-    return result_bytes(request.id, result)
+def handler_of(context: Context, method: str) -> Handler:
+    """What answers *method*; RpcError -32601 where nothing does, for this caller and this offer."""
+    handler = HANDLERS.get(method) if method in context.caller.revision.requests else None
+    if handler is None or (method in OPTIONAL and not offers(context.offer, method)):
+        raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:80]}")
+    return handler
 
 
 def internal_error() -> RpcError:
@@ -94,13 +93,17 @@ def internal_error() -> RpcError:
 
 async def answer(context: Context, request: Request) -> tuple[int, bytes]:
     """HTTP status and body for *request*: the one place where a failure becomes a JSON-RPC error."""
+    era = context.caller.revision.era
     if (trace := CURRENT.get()) is not None:
-        trace.method = request.method if request.method in KNOWN else "other"
+        trace.method = request.method if request.method in HANDLERS else "other"
     try:
-        return 200, await dispatch(context, request)
+        result = await handler_of(context, request.method)(context, request)
+        if not isinstance(result, orjson.Fragment):
+            result = era.seal(result, context.offer.identity)
+        return 200, result_bytes(request.id, result)
     except RpcError as error:
-        return context.caller.revision.era.status(error.code), error_bytes(error, request.id)
+        return era.status(error.code), error_bytes(error, request.id)
     except Exception:
         log.exception("a handler failed", extra=trace.facts if trace is not None else {})
         fault = internal_error()
-        return context.caller.revision.era.status(fault.code), error_bytes(fault, request.id)
+        return era.status(fault.code), error_bytes(fault, request.id)

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Awaitable, Callable
 
-from ..catalogue.call import CannotAsk, Interrupted
 from ..catalogue.tools import Tool
-from ..protocol.jsonrpc import JsonObject
 from ..trace import CURRENT
 from .context import Context
 
 # Who changed what, for whom, and what became of it: one line for every write, by itself.
 audit = logging.getLogger("doit_mcp.audit")
-
-
-async def recorded(context: Context, tool: Tool, run: Callable[[], Awaitable[JsonObject]]) -> JsonObject:
-    """The result of *run*, which is a call of *tool*. Rounds that only ask are not counted; the one that ends it is."""
-    started = time.perf_counter()
-    try:
-        result = await run()
-    except (Interrupted, CannotAsk):
-        raise
-    except BaseException as failure:
-        _record(context, tool, type(failure).__name__, time.perf_counter() - started)
-        raise
-    _record(context, tool, "error" if result.get("isError") else "ok", time.perf_counter() - started)
-    return result
 
 
 def switched(context: Context, customer: str, how: str) -> None:
@@ -40,7 +22,8 @@ def switched(context: Context, customer: str, how: str) -> None:
     audit.info("act for", extra=said)
 
 
-def _record(context: Context, tool: Tool, outcome: str, seconds: float) -> None:
+def record(context: Context, tool: Tool, outcome: str, seconds: float) -> None:
+    """A call of *tool* ended: "ok", "error" (the result says so) or the name of what was raised."""
     trace = CURRENT.get()
     if trace is not None:
         trace.tool, trace.failed = tool.name, outcome != "ok"

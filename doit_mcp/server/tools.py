@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 
@@ -10,7 +11,7 @@ import orjson
 
 from ..catalogue import answers
 from ..catalogue.aliases import ALIASES
-from ..catalogue.call import CannotAsk, NoAnswer
+from ..catalogue.call import CannotAsk, Interrupted, NoAnswer
 from ..catalogue.employees import CUSTOMER, MOST_CUSTOMER
 from ..catalogue.tools import DEADLINE, Content, Tool, ToolError
 from ..doit.errors import ApiError, explain
@@ -23,7 +24,7 @@ from ..protocol.wire import fit
 from .asking import Nobody
 from .calls import Detach, RunningCall, rounds
 from .context import Context, Offer
-from .records import recorded, switched
+from .records import record, switched
 from .tasks import InTask, Task, TooManyTasks
 
 TOO_MANY = "Too many tasks are running for this user; wait for one to end, or cancel one"
@@ -87,7 +88,7 @@ async def call(context: Context, request: Request) -> JsonObject:
     except CannotAsk:
         return answers.failure(f"{tool.name} has to ask the user, and this client cannot be asked")
     except Detach as away:
-        return _as_task(context, request, tool, arguments, away.known)
+        return await _as_task(context, request, tool, arguments, away.known)
 
 
 class WrongArguments(Exception):
@@ -103,31 +104,42 @@ def _understood(context: Context, tool: Tool, arguments: JsonObject) -> tuple[Co
             raise WrongArguments(f"Invalid arguments: {CUSTOMER}: must be the id of a customer")
         context = context._replace(connect=context.act_for(customer))
         switched(context, customer, "call")
-    arguments = tool.read(arguments)
-    if problems := tool.problems(arguments):
+    arguments, problems = tool.understood(arguments)
+    if problems:
         raise WrongArguments("Invalid arguments: " + "; ".join(problems))
     return context, arguments
 
 
 async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonObject) -> JsonObject:
-    return await recorded(context, tool, lambda: _ran(context, call, tool, arguments))
-
-
-async def _ran(context: Context, call: RunningCall, tool: Tool, arguments: JsonObject) -> JsonObject:
+    """The result of a call. Rounds that only ask are not recorded; the one that ends it is."""
+    started = time.perf_counter()
     try:
         result = await call.within(tool.deadline, tool.run(call, arguments))
-    except ApiError as error:
-        return answers.failure(explain(error, tool.name))
-    except ToolError as refusal:
-        return answers.failure(str(refusal))
-    except NoAnswer as reason:
-        return answers.failure(f"{tool.name} asked for something and got no usable answer: {reason}")
-    except TimeoutError:
-        return answers.failure(answers.late(tool))
-    return _success(context, tool, arguments, result)
+        answered = _success(context, tool, arguments, result)
+    except (Interrupted, CannotAsk):
+        raise
+    except (ApiError, ToolError, NoAnswer, TimeoutError) as failure:
+        answered = answers.failure(_told(tool, failure))
+    except BaseException as failure:
+        record(context, tool, type(failure).__name__, time.perf_counter() - started)
+        raise
+    record(context, tool, "error" if answered.get("isError") else "ok", time.perf_counter() - started)
+    return answered
 
 
-def _as_task(
+def _told(tool: Tool, failure: Exception) -> str:
+    """What is said of a call that failed in a way that was to be expected."""
+    match failure:
+        case ApiError():
+            return explain(failure, tool.name)
+        case NoAnswer():
+            return f"{tool.name} asked for something and got no usable answer: {failure}"
+        case TimeoutError():
+            return answers.late(tool)
+    return str(failure)
+
+
+async def _as_task(
     context: Context, request: Request, tool: Tool, arguments: JsonObject, known: Mapping[str, JsonObject]
 ) -> JsonObject:
     """Begin anew in the background, with what the client has answered so far."""
@@ -136,7 +148,7 @@ def _as_task(
         asker = InTask(context.shared.tasks, task)
         return await _run(context, RunningCall(context, request, tool.name, asker, task=True), tool, arguments)
 
-    return _created(context, work, known) or answers.failure(TOO_MANY)
+    return await _created(context, work, known) or answers.failure(TOO_MANY)
 
 
 async def _soon_or_as_task(context: Context, request: Request, tool: Tool, arguments: JsonObject) -> JsonObject:
@@ -150,7 +162,7 @@ async def _soon_or_as_task(context: Context, request: Request, tool: Tool, argum
             async def work(task: Task) -> JsonObject:
                 return await running
 
-            if (created := _created(context, work, {})) is not None:
+            if (created := await _created(context, work, {})) is not None:
                 return created
             # There are tasks enough: the client waits, as it would without them.
             await asyncio.wait({running}, timeout=tool.deadline or DEADLINE)
@@ -163,7 +175,7 @@ async def _soon_or_as_task(context: Context, request: Request, tool: Tool, argum
     return running.result()
 
 
-def _created(
+async def _created(
     context: Context, work: Callable[[Task], Awaitable[JsonObject]], known: Mapping[str, JsonObject]
 ) -> JsonObject | None:
     """The answer that says that a task does the *work*; None where this user has too many running."""
@@ -173,6 +185,7 @@ def _created(
         return context.caller.revision.era.seal(await work(task), context.offer.identity)
 
     try:
+        await context.shared.tasks.room(context.owner)
         return context.shared.tasks.create(context.owner, sealed, known).created_result
     except TooManyTasks:
         return None

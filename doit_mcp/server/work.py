@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from ..protocol.jsonrpc import Message, Request, RpcError
+from ..protocol.jsonrpc import Id, Message, Request, RpcError
+from .admission import Admission
 from .batches import answer_batch
 from .context import Context
 from .dispatch import answer
@@ -29,10 +30,13 @@ class Deliver(Protocol):
 
 
 class Work:
-    """The tasks of one process, each in its place among the calls in flight."""
+    """The tasks of one process, each in its place among the calls in flight.
 
-    def __init__(self, slots: Slots) -> None:
-        self.slots = slots
+    Who starts one asks *admission* first, where there is any.
+    """
+
+    def __init__(self, slots: Slots, admission: Admission | None = None) -> None:
+        self.slots, self.admission = slots, admission
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -40,11 +44,13 @@ class Work:
 
     def start(self, context: Context, request: Request, deliver: Deliver) -> asyncio.Task[None]:
         """Answer *request* in a task; raises Full, or RpcError for an id that is in flight in the session."""
-        if context.session is not None:
-            context.session.check_free(request)
-        task = self._run(context.owner, _answered(partial(answer, context, request), deliver))
-        if context.session is not None:
-            context.session.start(request, task)
+        session = context.session
+        if session is not None:
+            session.check_free(request)
+        work = _answered(partial(answer, context, request), deliver)
+        task = self._run(context.owner, work, session, request.id)
+        if session is not None:
+            session.running[request.id] = task
         return task
 
     def start_batch(
@@ -53,7 +59,9 @@ class Work:
         """Answer a batch of *session* in one task and one place; raises Full."""
         self._run(context.owner, _answered(partial(answer_batch, context, session, read), deliver))
 
-    def _run(self, owner: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _run(
+        self, owner: str, work: Coroutine[Any, Any, None], session: Session | None = None, id: Id | None = None
+    ) -> asyncio.Task[None]:
         try:
             self.slots.take(owner)
         except Full:
@@ -61,11 +69,13 @@ class Work:
             raise
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(partial(self._done, owner))
+        task.add_done_callback(partial(self._done, owner, session, id))
         return task
 
-    def _done(self, owner: str, task: asyncio.Task[None]) -> None:
+    def _done(self, owner: str, session: Session | None, id: Id | None, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if session is not None and id is not None:
+            session.running.pop(id, None)
         self.slots.give_back(owner)
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.error("an answer could not be delivered", exc_info=failure)

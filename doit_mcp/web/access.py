@@ -13,12 +13,13 @@ from ..auth.principal import Principal
 from ..protocol.jsonrpc import error_bytes
 from ..server.dispatch import internal_error
 from ..server.slots import Full
-from ..trace import HEADER
+from ..trace import CURRENT, HEADER
 from . import keys
 from .address import client_address
-from .answer import json_answer
+from .answer import whole
 from .body import Refused, refuse
 from .streams import TooMany
+from .whole import ALWAYS
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ ANY_HOST = frozenset({"/healthz", "/readyz"})
 ANY_ORIGIN = "/.well-known/"
 # Tokens are asked for the address that people give their client, not for the one that it learns afterwards.
 RESOURCE_OF = {"/sse/message": "/sse"}
+NONE: list[str] = []
 
 
 def refusal(status: int, error: str, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -42,36 +44,36 @@ def refusal(status: int, error: str, text: str, headers: Mapping[str, str] | Non
     return web.json_response({"error": error, "error_description": text}, status=status, headers=headers)
 
 
-@web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Check Host and Origin, and turn what was raised into an answer."""
-    if request.path not in ANY_HOST and not _host_is_ours(request, request.app[keys.HOSTS]):
+def foreign(request: web.Request, hosts: frozenset[str], origins: frozenset[str]) -> web.Response | None:
+    """The refusal of a request to a Host that is not among *hosts*, or from a web page that is not of *origins*."""
+    headers = request.headers
+    sent = headers.getall("Host", NONE)
+    if (len(sent) != 1 or sent[0].lower() not in hosts) and request.path not in ANY_HOST:
         return refusal(421, "misdirected_request", "This server does not answer to that Host")
-    origins = request.headers.getall("Origin", [])
-    if origins and (len(origins) > 1 or origins[0] not in request.app[keys.ORIGINS]) and ANY_ORIGIN not in request.path:
-        return refusal(403, "forbidden_origin", "This web origin may not call this server")
-    try:
-        return await handler(request)
-    except Refused as refused:
-        return refuse(refused.status, str(refused), refused.headers, request.get(keys.ID))
-    except web.HTTPException as error:
-        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return refusal(error.status, error.reason.lower().replace(" ", "_"), error.reason, headers)
-    except Exception:
-        log.exception("a request failed")
-        return json_answer(500, error_bytes(internal_error(), request.get(keys.ID)))
+    if "Origin" in headers:
+        pages = headers.getall("Origin")
+        if (len(pages) > 1 or pages[0] not in origins) and ANY_ORIGIN not in request.path:
+            return refusal(403, "forbidden_origin", "This web origin may not call this server")
+    return None
 
 
-def _host_is_ours(request: web.Request, hosts: frozenset[str]) -> bool:
-    sent = request.headers.getall("Host", [])
-    return len(sent) == 1 and sent[0].lower() in hosts
+def told(request: web.Request, failure: Exception) -> web.StreamResponse:
+    """The answer to a request that was ended by *failure*."""
+    match failure:
+        case Refused():
+            return refuse(failure.status, str(failure), failure.headers, request.get(keys.ID))
+        case web.HTTPException():
+            headers = {"Allow": failure.headers["Allow"]} if "Allow" in failure.headers else None
+            return refusal(failure.status, failure.reason.lower().replace(" ", "_"), failure.reason, headers)
+    log.error("a request failed", exc_info=failure)
+    return whole(500, error_bytes(internal_error(), request.get(keys.ID)))
 
 
 async def finish_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Headers of every answer: no software versions, no sniffing, and CORS for the origins that may call."""
-    response.headers["Server"] = "doit-mcp"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers[HEADER] = request[keys.TRACE].id
+    response.headers.update(ALWAYS)
+    if (trace := CURRENT.get()) is not None:
+        response.headers[HEADER] = trace.id
     if ANY_ORIGIN in request.path:
         response.headers["Access-Control-Allow-Origin"] = "*"
         return
@@ -97,43 +99,45 @@ def preflight(methods: str) -> web.Response:
     )
 
 
-def endpoint(methods: Mapping[str, Endpoint]) -> Handler:
+def endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Handler:
     """An MCP path: the bearer first, whatever the method, so that every client finds out where to sign in."""
     allow = ", ".join((*methods, "OPTIONS"))
+    offers, draining = app[keys.OFFERS], app[keys.DRAINING]
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.method == "OPTIONS":
             return preflight(allow)
-        try:
-            principal = await authenticate(request)
-        except AuthError as error:
-            return unauthorized(request, error)
-        trace = request[keys.TRACE]
-        trace.owner, trace.customer = principal.owner, principal.customer
+        authenticator = app[keys.AUTHENTICATOR]
+        values = request.headers.getall("Authorization", NONE)
+        # A token that was seen before costs a hash and a look-up.
+        principal = authenticator.remembered(values[0]) if len(values) == 1 else None
+        if principal is None:
+            try:
+                principal = await authenticate(request, authenticator)
+            except AuthError as error:
+                return unauthorized(request, error)
+        if (trace := CURRENT.get()) is not None:
+            trace.owner, trace.customer = principal.owner, principal.customer
         serve = methods.get(request.method)
         if serve is None:
             return refuse(405, "Method not allowed here", {"Allow": allow})
-        if request.app[keys.DRAINING].is_set():
+        if draining.is_set():
             return refuse(503, "The server is shutting down; try again", {"Retry-After": "2"})
         try:
-            request[keys.OFFER] = request.app[keys.OFFERS](request, principal)
+            request[keys.OFFER] = offers(request, principal)
             return await serve(request, principal)
         except Full as full:
             status = 503 if full.everyone else 429
-            return refuse(status, str(full), {"Retry-After": "2"}, request.get(keys.ID))
+            return refuse(status, str(full), {"Retry-After": str(full.retry_s)}, request.get(keys.ID))
         except TooMany as many:
             return refuse(429, str(many), {"Retry-After": "5"}, request.get(keys.ID))
 
     return handle
 
 
-async def authenticate(request: web.Request) -> Principal:
-    """The verified caller; raises AuthError. A token seen before costs a hash and a look-up."""
-    authenticator = request.app[keys.AUTHENTICATOR]
-    values = request.headers.getall("Authorization", [])
-    known = authenticator.remembered(values[0]) if len(values) == 1 else None
-    if known is not None:
-        return known
+async def authenticate(request: web.Request, authenticator: keys.Doorman) -> Principal:
+    """The verified caller; raises AuthError."""
+    values = request.headers.getall("Authorization", NONE)
     forwarded = request.headers.getall("X-Forwarded-For", [])
     address = client_address(request.remote, forwarded, request.app[keys.SETTINGS].trusted_proxies)
     return await authenticator.authenticate(values, address)

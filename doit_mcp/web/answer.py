@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import Context
 from typing import Any, Self
 
 from aiohttp import web
 
+from .hearts import Hearts
 from .recording import Recording
-from .writing import PATIENCE_S, event, written
+from .whole import JSON, Whole
+from .writing import COMMENT, PATIENCE_S, event, written
 
 # Milliseconds after which a client whose connection was let go asks for the rest.
 RETRY_MS = 500
-STREAM_HEADERS = {
-    "Content-Type": "text/event-stream",
-    "Cache-Control": "no-cache, no-transform",
+STREAM_HEADERS = (
+    ("Content-Type", "text/event-stream"),
+    ("Cache-Control", "no-cache, no-transform"),
     # Asks nginx and its kin to pass events on at once (2026-07-28, Receiving Messages).
-    "X-Accel-Buffering": "no",
-}
-COMMENT = b": alive\n\n"
+    ("X-Accel-Buffering", "no"),
+)
 
 
-def json_answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> web.Response:
-    """A JSON body that no cache may keep."""
-    kept = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-    return web.Response(status=status, body=body, headers=kept | (headers or {}))
+def whole(
+    status: int, body: bytes, headers: dict[str, str] | None = None, *, events_alone: bool = False
+) -> web.StreamResponse:
+    """An answer with nothing said before it: JSON that no cache may keep. A result for a client that takes
+    *events_alone* is the one event of a stream."""
+    kind = JSON
+    if events_alone and status == 200:
+        kind, body = STREAM_HEADERS, event(body)
+    if headers is None:
+        return Whole(status, body, kind)
+    return web.Response(status=status, body=body, headers=dict(kind) | headers)
 
 
 class Nowhere:
@@ -43,18 +52,26 @@ class Nowhere:
 NOWHERE = Nowhere()
 
 
+class Events(web.StreamResponse):
+    """An event stream whose first event is at hand: it goes out with the headers, in one piece."""
+
+    _send_headers_immediately = False
+
+
 class Answer:
     """The HTTP answer to one POST; it is the channel of the request, too. Used as a context manager by the handler of
     that POST: behind the block nothing is written any more, and what is still to be said is only kept.
 
-    *beat* is how often a quiet stream says that it is alive, *patience* how long a client may take nothing, in seconds;
-    *recording* keeps what a client may come back for.
+    *may_stream* says whether the client takes event streams, *events_alone* that it takes nothing else. *hearts* have a
+    quiet stream say that it is alive, *patience* is how long a client may take nothing, in seconds; *recording* keeps
+    what a client may come back for.
     """
 
     __slots__ = (
-        "_beat",
+        "_events_alone",
         "_gone",
         "_heart",
+        "_hearts",
         "_lock",
         "_patience",
         "_recording",
@@ -70,12 +87,13 @@ class Answer:
         request: web.Request,
         *,
         may_stream: bool,
-        beat: float,
+        events_alone: bool = False,
+        hearts: Hearts,
         recording: Recording | None = None,
         patience: float = PATIENCE_S,
     ) -> None:
-        self._request, self.may_stream, self._beat, self._recording = request, may_stream, beat, recording
-        self._patience = patience
+        self._request, self.may_stream, self._hearts, self._recording = request, may_stream, hearts, recording
+        self._patience, self._events_alone = patience, events_alone
         self._stream: web.StreamResponse | None = None
         self._gone = False
         # Made when there is a stream to write to.
@@ -83,11 +101,11 @@ class Answer:
         # What the handler gives back to aiohttp: the answer, or the stream that was ended before it.
         self._response: web.StreamResponse | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._heart: asyncio.TimerHandle | asyncio.Task[None] | None = None
+        self._heart: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
         if self.may_stream:
-            self._heart = asyncio.get_running_loop().call_later(self._beat, self._start_beating)
+            self._hearts.add(self)
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -115,14 +133,17 @@ class Answer:
 
     async def finish(self, status: int, body: bytes) -> None:
         """Send the answer itself; to be called once, whether or not the client is still there."""
-        await self._fall_silent()
+        if self._heart is None:
+            self._hearts.remove(self)
+        else:
+            await self._fall_silent()
         if self._stream is not None or (self._recording is not None and self._recording.started):
             id = await self._recording.add(body, last=True) if self._recording is not None else None
             await self._write(event(body, id), last=True)
         if self._response is not None:
             return
         if self._stream is None:
-            self._settle(json_answer(status, body))
+            self._settle(whole(status, body, events_alone=self._events_alone))
         else:
             await self._end(self._stream)
 
@@ -159,7 +180,11 @@ class Answer:
                 await self._written(self._put(data, last), len(data))
 
     async def _put(self, data: bytes, last: bool) -> None:
-        stream = self._stream or await self._open()
+        stream = self._stream
+        if stream is None:
+            stream = self._stream = Events(headers=STREAM_HEADERS)
+            await stream.prepare(self._request)
+            data = await self._beginning() + data
         if last:
             # With the last event in one piece; ending it once more does nothing.
             await stream.write_eof(data)
@@ -177,31 +202,31 @@ class Answer:
             self._lock = asyncio.Lock()
         return self._lock
 
-    async def _open(self) -> web.StreamResponse:
-        stream = web.StreamResponse(headers=STREAM_HEADERS)
-        await stream.prepare(self._request)
-        self._stream = stream
-        if self._recording is not None and self._recording.polls:
-            await stream.write(f"id: {await self._recording.start()}\nretry: {RETRY_MS}\ndata: \n\n".encode())
-        return stream
+    async def _beginning(self) -> bytes:
+        """What a client has to know that may come back for the rest (2025-11-25, polling)."""
+        if self._recording is None or not self._recording.polls:
+            return b""
+        return f"id: {await self._recording.start()}\nretry: {RETRY_MS}\ndata: \n\n".encode()
 
-    def _start_beating(self) -> None:
-        self._heart = asyncio.get_running_loop().create_task(self._beating())
+    def begin_to_beat(self, context: Context) -> None:
+        """Say from now on that the request is worked at."""
+        self._heart = asyncio.get_running_loop().create_task(self._beating(), context=context)
 
     async def _beating(self) -> None:
         """Comments on a quiet stream; the first one makes it a stream, so that proxies and clients keep waiting."""
         while not self._gone:
             await self._write(COMMENT)
-            await asyncio.sleep(self._beat)
+            await asyncio.sleep(self._hearts.seconds)
 
     async def _fall_silent(self) -> None:
         """No more comments; one that is being written, which may open the stream, is written to its end."""
-        if isinstance(self._heart, asyncio.Task):
+        if self._heart is not None:
             async with self._locked():
                 self._stop_beating()
         self._stop_beating()
 
     def _stop_beating(self) -> None:
+        self._hearts.remove(self)
         if self._heart is not None:
             self._heart.cancel()
             self._heart = None

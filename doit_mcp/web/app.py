@@ -18,12 +18,15 @@ from ..server.seals import Seals
 from ..server.slots import Slots
 from ..server.work import Work
 from ..settings import BadSettings, Settings
-from . import health, keys, sse, streamable, wellknown
-from .access import Endpoint, endpoint, finish_headers, guard
+from . import health, keys, wellknown
+from .access import Endpoint, endpoint, finish_headers
 from .connect import connector
-from .observe import SPANS, observe
+from .observe import SPANS, observing
 from .offers import Make, Offers
 from .parts import Redis, available, parts
+from .sse import MESSAGES, Legacy
+from .streamable import Streamable
+from .ticker import Ticker
 
 TOOLSETS = r"{toolsets:[A-Za-z0-9_,%-]{1,500}}"
 MCP_PATHS = ("/mcp", "/mcp/readonly", f"/mcp/x/{TOOLSETS}", f"/mcp/x/{TOOLSETS}/readonly")
@@ -40,13 +43,15 @@ def build(
     *outside* connects the application with the world (who may call, how the DoiT API is reached) while it runs;
     changes that are published on *hub* reach those who listen.
     """
-    app = web.Application(middlewares=[observe, guard], client_max_size=settings.max_body)
+    app = web.Application(client_max_size=settings.max_body)
     app[keys.SETTINGS] = settings
     app[keys.HOSTS], app[keys.ORIGINS] = settings.hosts, settings.origins
-    app[keys.WORK] = Work(Slots(per_owner=settings.calls_per_principal, total=settings.calls_total))
+    slots = Slots(per_owner=settings.calls_per_principal, total=settings.calls_total)
     hub = Hub() if hub is None else hub
-    state = parts(settings, hub)
+    state = parts(settings, hub, slots)
+    app[keys.WORK], app[keys.TRIES] = Work(slots, state.limits.admission), state.limits.tries
     app[keys.STREAMS], app[keys.REPLAYS], app[keys.SESSIONS] = state.streams, state.replays, state.sessions
+    app[keys.TICKER] = Ticker(settings.keep_alive_s)
     app[health.CIRCUITS] = (Breaker("api"), Breaker("identity", single=True), Breaker("console", single=True))
     app[keys.METRICS] = metrics = _metrics(app, state.redis)
     app[keys.SHARED] = Shared(
@@ -67,6 +72,7 @@ def build(
     app.on_shutdown.append(_drain)
     if settings.otlp_endpoint:
         _export_spans(app)
+    app.middlewares.append(observing(app))
     _route(app, (lambda serve: serve) if state.redis is None else available)
     return app
 
@@ -109,13 +115,14 @@ def _among_replicas(redis: Redis) -> Outside:
 
 
 def _route(app: web.Application, serving: Callable[[Endpoint], Endpoint]) -> None:
+    streamable, legacy = Streamable(app), Legacy(app)
     post, delete = serving(streamable.post), serving(streamable.delete)
-    mcp = endpoint({"POST": post, "GET": serving(streamable.get), "DELETE": delete})
+    mcp = endpoint(app, {"POST": post, "GET": serving(streamable.get), "DELETE": delete})
     for path in MCP_PATHS:
         app.router.add_route("*", path, mcp)
     # Some connectors post to the very address they were given, old transport or new.
-    app.router.add_route("*", "/sse", endpoint({"GET": serving(sse.get), "POST": post, "DELETE": delete}))
-    app.router.add_route("*", sse.MESSAGES, endpoint({"POST": serving(sse.post)}))
+    app.router.add_route("*", "/sse", endpoint(app, {"GET": serving(legacy.get), "POST": post, "DELETE": delete}))
+    app.router.add_route("*", MESSAGES, endpoint(app, {"POST": serving(legacy.post)}))
     app.add_routes(wellknown.routes())
     app.add_routes(
         [
@@ -142,6 +149,7 @@ async def identity_and_api(app: web.Application) -> AsyncIterator[None]:
             secret=settings.exchange_secret,
             http=http,
             breaker=to_identity,
+            tries=app[keys.TRIES],
         ) as auth:
             _attach(app, auth, upstream, console)
             yield

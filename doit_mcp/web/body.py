@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
+from typing import NamedTuple
 
 from aiohttp import web
 
 from ..protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes
-from .answer import json_answer
+from .answer import whole
 
 JSON, EVENTS = "application/json", "text/event-stream"
 # Characters of an Accept header that are looked at.
@@ -23,18 +24,32 @@ class Refused(Exception):
         self.status, self.headers = status, headers
 
 
-def refuse(status: int, text: str, headers: dict[str, str] | None = None, id: Id | None = None) -> web.Response:
+def refuse(status: int, text: str, headers: dict[str, str] | None = None, id: Id | None = None) -> web.StreamResponse:
     """The answer to an HTTP request that cannot be served; *id* is that of the message in it, if one was read."""
-    return json_answer(status, error_bytes(RpcError(INVALID_REQUEST, text), id), headers)
+    return whole(status, error_bytes(RpcError(INVALID_REQUEST, text), id), headers)
 
 
-def accepts(request: web.Request, kind: str) -> bool:
-    """Whether ``Accept`` allows this media type; no header allows all (RFC 9110, 12.5.1)."""
+class Takes(NamedTuple):
+    """What a client can be answered with."""
+
+    json: bool
+    events: bool
+
+
+EVERYTHING = Takes(True, True)
+
+
+def takes(request: web.Request) -> Takes:
+    """What ``Accept`` allows; no header allows all (RFC 9110, 12.5.1)."""
     values = request.headers.getall("Accept", None)
-    return values is None or _accepted(",".join(values)[:MOST_ACCEPT], kind)
+    return EVERYTHING if values is None else _takes(",".join(values)[:MOST_ACCEPT])
 
 
 @lru_cache(maxsize=256)
+def _takes(value: str) -> Takes:
+    return Takes(_accepted(value, JSON), _accepted(value, EVENTS))
+
+
 def _accepted(value: str, kind: str) -> bool:
     main = kind.partition("/")[0]
     for item in value.split(","):
@@ -56,13 +71,17 @@ async def read(request: web.Request, timeout: float) -> bytes:
         raise Refused(415, f"Content-Type must be {JSON}")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Refused(415, "Content-Encoding is not supported; send the body as it is")
-    if not (accepts(request, JSON) or accepts(request, EVENTS)):
+    if not any(takes(request)):
         raise Refused(406, f"Accept must allow {JSON} or {EVENTS}")
     try:
+        if request.content.is_eof():
+            # It is all here, as it nearly always is.
+            body = request.content.read_nowait()
+            if len(body) > request.client_max_size:
+                raise web.HTTPRequestEntityTooLarge(request.client_max_size)
+            return body
         if (request.content_length or 0) > request.client_max_size:
             raise web.HTTPRequestEntityTooLarge(request.client_max_size)
-        if request.content.is_eof():
-            return await request.read()
         async with asyncio.timeout(timeout):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:

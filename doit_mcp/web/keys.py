@@ -8,6 +8,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from ..auth.limits import SharedTries
 from ..auth.principal import Principal
 from ..doit import Doit
 from ..metrics import Metrics
@@ -18,9 +19,9 @@ from ..server.replay import Replays
 from ..server.sessions import Sessions
 from ..server.work import Work
 from ..settings import Settings
-from ..trace import Trace
 from .offers import Offers
 from .streams import Streams
+from .ticker import Ticker
 
 
 class ConnectFor(Protocol):
@@ -48,7 +49,10 @@ AUTHENTICATOR: web.AppKey[Doorman] = web.AppKey("authenticator")
 CONNECTOR: web.AppKey[ConnectFor] = web.AppKey("connector")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
+# What strangers tried at other replicas, where there are any.
+TRIES: web.AppKey[SharedTries | None] = web.AppKey("tries")
 STREAMS = web.AppKey("streams", Streams)
+TICKER = web.AppKey("ticker", Ticker)
 REPLAYS = web.AppKey("replays", Replays)
 SHARED = web.AppKey("shared", Shared)
 WORK = web.AppKey("work", Work)
@@ -58,6 +62,5 @@ DRAINING = web.AppKey("draining", asyncio.Event)
 READY: web.AppKey[Callable[[], bool]] = web.AppKey("ready")
 
 OFFER = web.RequestKey("offer", Offer)
-TRACE = web.RequestKey("trace", Trace)
 # That of the request in the body, once it was read.
 ID: web.RequestKey[Id] = web.RequestKey("id")

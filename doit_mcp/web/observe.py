@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from ..trace import begin
 from . import keys
+from .access import foreign, told
 
 if TYPE_CHECKING:
     from ..spans import Spans
@@ -28,31 +29,42 @@ METHODS = frozenset({"GET", "POST", "DELETE", "OPTIONS", "HEAD", "PUT", "PATCH"}
 CLIENT_LEFT = 499
 
 
-@web.middleware
-async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Begin the request's trace, and say what became of it."""
-    started = time.perf_counter()
-    request[keys.TRACE] = trace = begin(request.headers)
-    spans = request.app.get(SPANS)
-    span = None if spans is None else spans.begin(trace)
-    status = CLIENT_LEFT
-    try:
-        response = await handler(request)
-        status = response.status
-        return response
-    except asyncio.CancelledError:
-        raise
-    finally:
-        method, route = _method(request), _route(request)
-        if spans is not None and span is not None:
-            spans.end(span, trace, method, route, status)
-        request.app[keys.METRICS].request(method, route, status)
-        if trace.method:
-            request.app[keys.METRICS].message(trace.method)
-        if log.isEnabledFor(logging.INFO):
-            ms = round((time.perf_counter() - started) * 1000, 2)
-            extra = {"method": method, "route": route, "status": status, "ms": ms, **trace.facts}
-            log.info("request", extra=extra)
+def observing(app: web.Application) -> Middleware:
+    """What surrounds every handler of *app*. What it needs of it is taken once, since every request needs it."""
+    metrics, hosts, origins = app[keys.METRICS], app[keys.HOSTS], app[keys.ORIGINS]
+
+    @web.middleware
+    async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Begin the request's trace, let in who may come, turn what was raised into an answer, and say what became of
+        it."""
+        started = time.perf_counter()
+        trace = begin(request.headers)
+        spans = app.get(SPANS)
+        span = None if spans is None else spans.begin(trace)
+        status = CLIENT_LEFT
+        try:
+            response: web.StreamResponse | None = foreign(request, hosts, origins)
+            if response is None:
+                try:
+                    response = await handler(request)
+                except Exception as failure:
+                    response = told(request, failure)
+            status = response.status
+            return response
+        finally:
+            method, route = request.method, _route(request)
+            method = method if method in METHODS else "other"
+            if spans is not None and span is not None:
+                spans.end(span, trace, method, route, status)
+            metrics.request(method, route, status)
+            if trace.method:
+                metrics.message(trace.method)
+            if log.isEnabledFor(logging.INFO):
+                ms = round((time.perf_counter() - started) * 1000, 2)
+                extra = {"method": method, "route": route, "status": status, "ms": ms, **trace.facts}
+                log.info("request", extra=extra)
+
+    return observe
 
 
 def unread(status: int) -> str:
@@ -63,10 +75,9 @@ def unread(status: int) -> str:
     return trace.id
 
 
-def _method(request: web.Request) -> str:
-    return request.method if request.method in METHODS else "other"
-
-
 def _route(request: web.Request) -> str:
+    # That of nearly all requests.
+    if request.raw_path == "/mcp":
+        return "/mcp"
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else "other"

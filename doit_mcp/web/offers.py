@@ -25,10 +25,17 @@ class Offers:
     def __init__(self, make: Make) -> None:
         self._make = make
         self._made: OrderedDict[tuple[Selection, bool], Offer] = OrderedDict()
+        # Those of nearly all requests, by employee or not.
+        self._usual: dict[bool, Offer] = {}
 
     def __call__(self, request: web.Request, principal: Principal) -> Offer:
         """The offer for this request; raises Refused 404 for names that select nothing."""
-        return self.of(selection(request), principal.employee)
+        chosen, employee = selection(request), principal.employee
+        if chosen is not USUAL:
+            return self.of(chosen, employee)
+        if employee not in self._usual:
+            self._usual[employee] = self.of(chosen, employee)
+        return self._usual[employee]
 
     def of(self, chosen: Selection, employee: bool) -> Offer:
         """The offer for this choice."""
@@ -46,12 +53,18 @@ class Offers:
 
 
 USUAL = Selection()
+SELECTING = ("toolsets", "tools", "readonly")
 
 
 def selection(request: web.Request) -> Selection:
     """What the request selects. Reading only always wins, wherever it is said; a header can but narrow it (A4)."""
-    path, query, headers = request.match_info, request.query, request.headers
-    if not (path or query or "X-MCP-Toolsets" in headers or "X-MCP-Readonly" in headers or request.path != "/mcp"):
+    headers = request.headers
+    plain = "X-MCP-Toolsets" not in headers and "X-MCP-Readonly" not in headers
+    if plain and request.raw_path == "/mcp":
+        return USUAL
+    path, query = request.match_info, request.query
+    # Most others select nothing either: those to /sse/message, for one, whose query names the session alone.
+    if plain and not path and not any(name in query for name in SELECTING) and not request.path.endswith("/readonly"):
         return USUAL
     toolsets = _names(path.get("toolsets"), query.get("toolsets"))
     if not toolsets:
@@ -60,6 +73,11 @@ def selection(request: web.Request) -> Selection:
     readonly = request.path.endswith("/readonly") or _switched_on(query.get("readonly"))
     readonly = readonly or _switched_on(headers.get("X-MCP-Readonly"))
     return Selection(toolsets, tools, readonly) if toolsets or tools or readonly else USUAL
+
+
+def selecting(request: web.Request) -> dict[str, str]:
+    """The part of the query that selects, for an address that is to select the same."""
+    return {name: request.query[name] for name in SELECTING if name in request.query}
 
 
 def _names(*texts: str | None) -> frozenset[str]:

@@ -44,7 +44,7 @@ class Door:
 
     async def enter(self, request: web.Request) -> web.StreamResponse:
         try:
-            principal = await access.authenticate(request)
+            principal = await access.authenticate(request, request.app[keys.AUTHENTICATOR])
         except AuthError as error:
             return access.unauthorized(request, error)
         self.bodies_read += len(await request.read())

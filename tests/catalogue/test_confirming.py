@@ -14,8 +14,8 @@ from doit_mcp.catalogue.registry import own_tools
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
 from doit_mcp.doit import AREAS
 from doit_mcp.doit.errors import ApiError
+from doit_mcp.protocol.checker import Checker
 from doit_mcp.protocol.jsonrpc import JsonObject
-from doit_mcp.protocol.schema import Checker
 from tests.doit.recorder import Recorder
 
 from .caller import TOOLS, Caller

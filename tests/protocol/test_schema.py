@@ -8,14 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.protocol.checker import MAX_PROBLEM_LENGTH, MAX_PROBLEMS, Checker, capped
 from doit_mcp.protocol.schema import (
-    MAX_PROBLEM_LENGTH,
-    MAX_PROBLEMS,
-    Checker,
     Length,
     Pattern,
     Range,
-    capped,
     of_function,
     of_type,
     of_typed_dict,

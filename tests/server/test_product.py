@@ -12,10 +12,10 @@ from doit_mcp.catalogue.results import MemoryResults
 from doit_mcp.catalogue.selection import Selection
 from doit_mcp.doit import Doit
 from doit_mcp.protocol.inbound import Caller
-from doit_mcp.protocol.jsonrpc import Request, RpcError
+from doit_mcp.protocol.jsonrpc import Request
 from doit_mcp.protocol.revisions import REVISIONS, Revision
 from doit_mcp.server.context import Context, Shared
-from doit_mcp.server.dispatch import dispatch
+from doit_mcp.server.dispatch import answer
 from doit_mcp.server.hub import Hub
 from doit_mcp.server.product import product
 from doit_mcp.server.seals import Seals
@@ -26,6 +26,10 @@ EACH = pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: revis
 SCHEMA = [{"name": "sku", "type": "string"}, {"name": "cost", "type": "float"}]
 LARGE = {"schema": SCHEMA, "rows": [[f"a long name of a SKU, number {n}", float(n)] for n in range(1000)]}
 RESULTS = MemoryResults()
+
+
+class Refused(Exception):
+    """The answer is an error, with this message."""
 
 
 class Nowhere:
@@ -47,7 +51,10 @@ def ask(revision: Revision, *answers: Any, owner: str = "somebody") -> Any:
     context = Context(offer, Caller(revision), owner, lambda *_: doit, Nowhere(), shared)
 
     async def send(method: str, **params: Any) -> Any:
-        return orjson.loads(await dispatch(context, Request(1, method, params)))["result"]
+        answered = orjson.loads((await answer(context, Request(1, method, params)))[1])
+        if "error" in answered:
+            raise Refused(answered["error"]["message"])
+        return answered["result"]
 
     return send
 
@@ -59,7 +66,7 @@ async def test_prompts_are_listed_got_and_their_arguments_enforced(revision: Rev
     assert len(names) == 18 and "cloud_overview" in names
     found = await send("prompts/get", name="search_expert_inquiries", arguments={"keyword": "quota"})
     assert found["messages"][0]["content"]["text"].endswith("\n\nkeyword: quota")
-    with pytest.raises(RpcError, match="keyword: is required"):
+    with pytest.raises(Refused, match="keyword: is required"):
         await send("prompts/get", name="search_expert_inquiries", arguments={})
 
 
@@ -71,7 +78,7 @@ async def test_documents_are_listed_and_read(revision: Revision) -> None:
     assert "doit://budgets/{id}" in {one["uriTemplate"] for one in templates}
     (content,) = (await send("resources/read", uri="doit://budgets/b1"))["contents"]
     assert orjson.loads(content["text"])["console"] == "https://console.example/#analytics/budgets/b1"
-    with pytest.raises(RpcError, match="not found"):
+    with pytest.raises(Refused, match="not found"):
         await send("resources/read", uri="doit://budgets/..")
 
 

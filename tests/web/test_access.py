@@ -10,7 +10,7 @@ import logging
 
 import pytest
 
-from tests.web.serving import ACCEPT, ADMIN, STRANGER, VIEWER, Site, events, serving
+from tests.web.serving import ACCEPT, ADMIN, LATEST, STRANGER, VIEWER, Site, events, serving
 
 ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core", "/mcp/x/core,budgets/readonly")
 FORMS = ("/.well-known/oauth-protected-resource{path}", "{path}/.well-known/oauth-protected-resource")
@@ -184,6 +184,28 @@ async def test_answers_that_can_be_taken(site: Site, accept: str | None) -> None
     headers |= {"Accept": accept} if accept else {}
     answer = await site.send("POST", "/mcp", headers, json.dumps(site.request("ping")).encode())
     assert answer.status == 200
+    wanted = "text/event-stream" if accept == "text/event-stream" else "application/json"
+    assert answer.headers["Content-Type"] == wanted
+
+
+async def test_who_takes_events_alone_gets_events(site: Site) -> None:
+    """RFC 9110, 12.5.1: each answer is the one event of a stream; what is refused is refused in JSON."""
+    only = {"Accept": "text/event-stream"}
+    client = {"name": "t", "version": "1"}
+    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": client}
+    hello = site.request("initialize", params)
+    welcome = await site.post(hello, revision=LATEST, **only)
+    assert welcome.headers["Content-Type"] == "text/event-stream" and welcome.headers["Mcp-Session-Id"]
+    session = await site.initialize()
+    requests = (site.request("tools/list"), site.request("tools/call", {"name": "echo", "arguments": {"text": "hi"}}))
+    for message in requests:
+        answer = await site.post(message, revision=session.revision, **only, **session.head)
+        assert answer.headers["Content-Type"] == "text/event-stream" and len(answer.messages) == 1
+        assert answer.result and answer.headers["Cache-Control"].startswith("no-cache")
+    modern = await site.modern("tools/call", {"name": "echo", "arguments": {"text": "hi"}}, headers=only)
+    assert modern.headers["Content-Type"] == "text/event-stream" and modern.result["resultType"] == "complete"
+    refused = await site.modern("nothing/at/all", headers=only)
+    assert refused.code == (404, -32601) and refused.headers["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from doit_mcp.catalogue.selection import Selection
 from doit_mcp.server.context import Offer
 from doit_mcp.server.product import product
-from tests.web.serving import EMPLOYEE, Site, serving
+from tests.web.serving import EMPLOYEE, Site, next_event, serving
 
 
 @pytest.fixture
@@ -50,6 +51,18 @@ async def test_reading_only(shop: Site, path: str, headers: dict[str, str]) -> N
     writer = next(name for name, reads in everything.items() if not reads)
     answer = await shop.modern("tools/call", {"name": writer, "arguments": {}}, path=path, headers=headers)
     assert answer.code == (400, -32602)
+
+
+@pytest.mark.parametrize("query", ["?readonly=true", "?toolsets=budgets,anomalies&readonly=1", ""])
+async def test_what_a_stream_selects_its_posts_select(shop: Site, query: str) -> None:
+    """A4: the address that the older transport announces stands for the same tools as the one that was opened."""
+    async with shop.http.get(f"{shop.base}/sse{query}", headers=shop.headers()) as stream:
+        _, address = await next_event(stream)
+        assert (await shop.post(shop.request("tools/list"), path=address)).status == 202
+        _, data = await next_event(stream)
+    tools = json.loads(data)["result"]["tools"]
+    found = {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in tools}
+    assert found == await listed(shop, f"/mcp{query}") and all(found.values()) == bool(query)
 
 
 async def test_a_header_narrows_and_never_widens(shop: Site) -> None:

@@ -15,6 +15,7 @@ from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.tools import Content, Tool
 from doit_mcp.server.hub import TOOLS, Change
 from doit_mcp.web.answer import Answer
+from doit_mcp.web.hearts import Hearts
 from tests.web.serving import LATEST, MODERN, Bench, Json, Session, Site, serving
 from tests.web.streaming import Event, Stream, keys, opened, raw_post, wired
 
@@ -265,7 +266,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        with Answer(request, may_stream=True, beat=60, patience=0.2) as answer:
+        with Answer(request, may_stream=True, hearts=Hearts(60), patience=0.2) as answer:
             for _ in range(64):
                 await answer.send(b'"' + b"x" * (1 << 20) + b'"')
             await answer.finish(200, b"{}")

@@ -18,7 +18,7 @@ from doit_mcp.protocol.revisions import REVISIONS
 from doit_mcp.sandbox.api.seeds_perfect_scale import plans
 from doit_mcp.sandbox.people import ACME, User
 from doit_mcp.server.context import Context, Shared
-from doit_mcp.server.dispatch import dispatch
+from doit_mcp.server.dispatch import answer
 from doit_mcp.server.hub import Hub
 from doit_mcp.server.product import product
 from doit_mcp.server.seals import Seals
@@ -264,8 +264,8 @@ async def called(party: Party, name: str, arguments: Any, who: User = ADMIN) -> 
 
     offer = product()(Selection(frozenset({"all"})), False)
     context = Context(offer, Caller(REVISIONS[-1]), "somebody", connect, Nowhere(), shared)
-    answer = await dispatch(context, Request(1, "tools/call", {"name": name, "arguments": arguments}))
-    return orjson.loads(answer)["result"]
+    _, body = await answer(context, Request(1, "tools/call", {"name": name, "arguments": arguments}))
+    return orjson.loads(body)["result"]
 
 
 async def refused(party: Party, expected: int, path: str, **options: Any) -> str:
