@@ -1,8 +1,9 @@
 """The product's application, with tools that the benchmark calls.
 
 echo answers with its argument; stream_echo does so after a progress notification, which makes an event stream of the
-answer; fetch_report makes one GET to the upstream stub, the whole way that a DoiT operation goes: the caller's token is
-exchanged, the product's client sends, the answer is read, checked and cut.
+answer; sized_echo answers with as much text as it is asked for; fetch_report makes one GET to the upstream stub, the
+whole way that a DoiT operation goes: the caller's token is exchanged, the product's client sends, the answer is read,
+checked and cut.
 
 With --inputs (a directory that scripts/bench made) the identity provider is the benchmark's, outside this process, and
 further tools are those that all servers have. Without, the sandbox's is in this process, and --token-file gets a token.
@@ -16,6 +17,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,19 @@ async def stream_echo(call: Call, arguments: JsonObject) -> Content:
     return await echo(call, arguments)
 
 
+@lru_cache(maxsize=8)
+def filler(size: int) -> str:
+    """Rows as JSON, so many characters: quotes have to be escaped, as in the results of real tools."""
+    row = '{"date":"2026-03-01","service":"Compute Engine","cost":120.5},'
+    return (row * (size // len(row) + 1))[:size]
+
+
+async def sized_echo(call: Call, arguments: JsonObject) -> Content:
+    """The argument as text, made as long as is asked for."""
+    text = arguments["text"]
+    return Content([{"type": "text", "text": text + filler(arguments["size"] - len(text))}])
+
+
 async def fetch_report(call: Call, arguments: JsonObject) -> JsonObject:
     """One GET upstream."""
     answer: JsonObject = await call.doit.auth.sender.send(FETCH, arguments)
@@ -96,10 +111,14 @@ def text_schema(name: str) -> JsonObject:
     }
 
 
+SIZED = text_schema("text")
+SIZED["properties"]["size"] = {"type": "integer"}
+
+
 def tools(count: int, listed: list[dict[str, Any]]) -> tuple[Tool, ...]:
     """The two tools, and as many more as make *count* of them: those *listed* behind the same two, or copies."""
     made = [
-        Tool("echo", "Echo", "Answers with its argument.", text_schema("text"), echo),
+        Tool("echo", "Echo", "Answers with its argument.", text_schema("text"), echo, deadline=None),
         # As tools are that read by one request.
         Tool("fetch_report", "Fetch", "Fetches a report.", text_schema("id"), fetch_report, ANY, deadline=None),
     ]
@@ -120,10 +139,13 @@ def application(settings: Settings, options: argparse.Namespace) -> web.Applicat
         return site(settings)
     listed = json.loads((options.inputs / "tools.json").read_text()) if options.inputs else []
     # Callable by name and in no list, so that every server lists the same.
-    streaming = Tool("stream_echo", "Stream", "Answers with its argument.", text_schema("text"), stream_echo)
+    unlisted = (
+        Tool("stream_echo", "Stream", "Answers with its argument.", text_schema("text"), stream_echo),
+        Tool("sized_echo", "Size", "Answers with its argument and more.", SIZED, sized_echo),
+    )
     offer = Offer(
         tools=tools(options.tools, listed),
-        unlisted=(streaming,),
+        unlisted=unlisted,
         server_info={"name": "doit-mcp-bench", "version": __version__},
     )
 
@@ -139,7 +161,7 @@ async def surroundings(base: str, options: argparse.Namespace) -> AsyncIterator[
     if options.inputs is not None:
         places = json.loads((options.inputs / "places.json").read_text())
         yield replace(
-            SETTINGS,
+            Settings(exchange_secret=SECRET) if options.usual_limits else SETTINGS,
             resource_url=places["audience"].removesuffix("/mcp"),
             allowed_hosts=(base.removeprefix("http://"),),
             auth_server_url=places["issuer"],
@@ -172,6 +194,7 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--tools", type=int, default=2, help="how many tools there are")
     parser.add_argument("--all", action="store_true", help="the product's own tools, and nothing of the benchmark's")
+    parser.add_argument("--usual-limits", action="store_true", help="with --inputs: callers are limited as by default")
     parser.add_argument("--log-level", default="warning", help="info: a line for each request")
     parser.add_argument("--inputs", type=Path, help="directory of scripts/bench with keys, tools and places")
     parser.add_argument("--upstream", default="http://127.0.0.1:42090", help="without --inputs: the upstream stub")

@@ -9,18 +9,21 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from scripts.benchmark import figures
-from scripts.benchmark.__main__ import chosen, taken
+from scripts.benchmark.__main__ import chosen, moved, taken
 from scripts.benchmark.callers import Job, message_of
 from scripts.benchmark.client import PLACE, Target, filled, result_of
-from scripts.benchmark.goals import CHECKS, NOT_MEASURED, Check, log_cost
+from scripts.benchmark.fairness import SCENES
+from scripts.benchmark.goals import CHECKS, DEMANDS, LOADED, NOT_MEASURED, Check, log_cost
+from scripts.benchmark.growth import CURVES, ByRound, Column
 from scripts.benchmark.inputs import tools
-from scripts.benchmark.report import goals, report, table
-from scripts.benchmark.rounds import Record
+from scripts.benchmark.report import goals, report, simple, table
 from scripts.benchmark.suites import SUITES
+from scripts.benchmark.trials import Record
 from scripts.benchmark.wire import Connection, EventStream, Failed, events_of, header, unchunked
 
 ROOT = Path(__file__).parent.parent
@@ -60,6 +63,19 @@ def test_it_looks_at_fresh_processes(tmp_path: Path) -> None:
     start, sessions = (json.loads(line)["figures"] for line in (tmp_path / "raw").read_text().splitlines())
     assert start["start_s"] > 0 and start["rss_mb"] > 10
     assert sessions["full_mb"] >= sessions["rss_mb"] > 10 and sessions["bytes_each"] >= 0
+
+
+@pytest.mark.timeout(400)  # it starts several processes, which is slow where others work
+def test_it_follows_curves_and_looks_at_fairness(tmp_path: Path) -> None:
+    suites = ("grow-sessions", "fairness")
+    done = bench(tmp_path / "raw", *suites, "-d", "0.1", "--points", "3", "--only", "^(3|L3|K1)$", "--rst")
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
+    figures = {record["server"]: record["figures"] for record in found}
+    assert tuple(figures) == ("3", "L3", "K1")
+    assert figures["3"]["bytes_each"] >= 0 and figures["3"]["cpu_us"] > 0
+    assert figures["L3"]["p95_s"] > 0 and figures["K1"]["slowest_s"] > 0 and figures["K1"]["key_fetches"] >= 1
+    assert "sessions held  CPU µs/call" in done.stdout and "\nK1   200 first requests" in done.stdout
 
 
 def test_an_unknown_suite_is_refused(tmp_path: Path) -> None:
@@ -111,7 +127,9 @@ def test_a_void_measurement_counts_for_nothing_and_is_shown() -> None:
     found = [record("ours", 0, 150), record("limit c", 0, 1, error="3 wrong answers"), record("ours", 1, 160)]
     assert CHECKS[0].value(found) is None and CHECKS[0].met(None) == NOT_MEASURED
     assert log_cost(found) is None
+    found.append(Record("grow-tools", "ours", 0, 0, error="it does not start"))
     said = report(found, ["a note"])
+    assert "- void: ours, round 1: it does not start" in said
     assert "- void: limit c, round 1: 3 wrong answers" in said and "a note" in said and "not measured (goal" in said
 
 
@@ -122,8 +140,48 @@ def test_every_goal_is_there_and_compares_servers_that_exist() -> None:
         assert check.above in names and check.below in names | {""}, check
         assert (check.most is None) != (check.least is None) and check.text and check.wanted
         fixed = SUITES[check.suite].connections
-        assert check.figure not in ("cpu_us", "rps", "p50_ms") or check.connections in fixed, check
+        assert check.figure not in LOADED or check.connections in fixed, check
     assert Check(1, "call", "ours", most=2).met(figures.Spread(1, 2, 3)) == "yes"
+
+
+def test_every_demand_is_there_and_every_scene_can_be_played() -> None:
+    entries = {entry.name: entry for entry in SUITES["fairness"].entries}
+    assert {check.above for check in DEMANDS} == {str(check.goal) for check in DEMANDS} == set(entries)
+    assert {entry.operation for entry in entries.values()} == set(SCENES)
+    assert all("--usual-limits" in entry.options for entry in entries.values())
+    found = [Record("fairness", "K1", 0, 0, {"key_fetches": 4}), Record("fairness", "Q2", 0, 0, {"p95_s": 0.25})]
+    lines = [line for line in goals(found, DEMANDS).splitlines() if line.startswith(("| Q2", "| K1"))]
+    assert [line.split("|")[4].strip() for line in lines] == ["0.250", "4"]
+    assert "yes" in lines[0] and "no, 33.3% over" in lines[1]
+
+
+LINEAR: list[tuple[int, ByRound]] = [
+    (0, {0: 10.0, 1: 20.0}),
+    (10, {0: 20.0, 1: 30.0}),
+    (20, {0: 30.0, 1: 40.0}),
+    (30, {0: 40.0, 1: 75.0}),
+]
+
+
+def test_growth_is_told_against_the_first_point_and_against_a_straight_line() -> None:
+    def cell(against: Literal["", "base", "line", "unit"], at: int) -> figures.Spread | None:
+        return Column("", "", 0, against).cell(LINEAR, at, 0)
+
+    assert cell("", 1) == figures.Spread(20, 25, 30)
+    assert cell("base", 0) is None and cell("base", 1) == figures.Spread(1.5, 1.75, 2)
+    assert cell("line", 2) is None and cell("line", 3) == figures.Spread(1, 1.25, 1.5)
+    assert cell("unit", 0) is None and cell("unit", 1) == figures.Spread(1, 1, 1)
+
+
+@pytest.mark.parametrize("name", list(CURVES))
+def test_curves_have_a_line_for_each_point_that_was_measured(name: str) -> None:
+    curve = CURVES[name]
+    measured = {entry.name: [(0, {"cpu_us": 100.0, "rss_mb": 60.0})] for entry in curve.entries()}
+    heading, *lines = curve.rows(measured)
+    assert len(lines) == len(curve.points) and {len(line) for line in lines} == {len(heading)}
+    assert len(curve.rows({"7": [(0, {"cpu_us": 1.0})]})) == 2
+    assert [entry.name for entry in moved(SUITES[name], (2, 3000)).entries] == ["2", "3,000"]
+    assert moved(SUITES["call"], (2,)) is SUITES["call"] and SUITES[name] in chosen(["growth"])
 
 
 def test_servers_that_are_not_installed_are_left_out() -> None:
@@ -169,6 +227,8 @@ def test_answers_are_read_whole_however_they_are_cut(raw: bytes) -> None:
     for cut in range(1, len(raw)):
         [(status, head, body)] = answer_of(raw[:cut], raw[cut:])
         assert (status, body) == (200, b"hello") and header(head, "mcp-session-id") == b"AbC"
+    [(_, _, body)] = answer_of(*(raw[at : at + 1] for at in range(len(raw))))
+    assert body == b"hello"
     assert answer_of(raw[:-1]) == []
 
 
@@ -229,3 +289,4 @@ class _Transport(asyncio.Transport):
 
 def test_tables_are_in_line() -> None:
     assert table([("a", "bb"), ("ccc", "d")]).splitlines() == ["| a   | bb |", "| --- | -- |", "| ccc | d  |"]
+    assert simple([("a", "bb"), ("ccc", "")]).splitlines() == ["===  ==", "a    bb", "===  ==", "ccc", "===  =="]

@@ -9,15 +9,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from . import machine
+from .entries import Entry, Suite
+from .growth import CURVES
 from .inputs import Inputs
-from .report import report
-from .rounds import Plan, Record, measure, outside
+from .report import report, simple, table
+from .rounds import measure
 from .servers import Broken, Kind, Ports, kinds, remarks
-from .suites import SUITES, USUAL, Entry, Suite
+from .suites import GROUPS, SUITES, USUAL
+from .trials import Plan, Record, outside
 
 FIRST_PORT = 43_000
 ENOUGH_FILES = 16_000
@@ -25,7 +28,7 @@ ENOUGH_FILES = 16_000
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    suites = "\n".join(f"  {suite.name:9} {suite.about}" for suite in SUITES.values())
+    suites = "\n".join(f"  {suite.name:16} {suite.about}" for suite in SUITES.values())
     made = argparse.ArgumentParser(
         prog="scripts/bench",
         description=__doc__,
@@ -33,20 +36,32 @@ def parser() -> argparse.ArgumentParser:
         " installs them.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("suites", nargs="*", metavar="suite", help=f"default: {' '.join(USUAL)}; all for every one")
+    usual = " ".join(USUAL)
+    made.add_argument("suites", nargs="*", metavar="suite", help=f"default: {usual}; growth for grow-*, all for all")
     made.add_argument("--rounds", type=int, default=3, help="how often each server is measured (3)")
     made.add_argument("-d", "--seconds", type=float, default=0.5, help="length of one measurement (0.5)")
     made.add_argument("-c", "--connections", type=int, action="append", help="connections, instead of the suites' own")
     made.add_argument("--only", default="", metavar="REGEX", help="these servers only; ours is always measured")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the raw measurements, one JSON object a line")
+    made.add_argument("--points", type=_numbers, default=(), metavar="N,N", help="where grow-* are measured")
+    made.add_argument("--rst", action="store_true", help="print tables in reStructuredText")
     made.add_argument("--port", type=int, default=FIRST_PORT, help=f"first of the ports to use ({FIRST_PORT})")
     return made
 
 
 def chosen(names: Sequence[str]) -> list[Suite]:
     """The suites of these names. Raises KeyError."""
-    wanted = list(SUITES) if "all" in names else list(names or USUAL)
-    return [SUITES[name] for name in wanted]
+    wanted = [each for name in names or USUAL for each in GROUPS.get(name, (name,))]
+    return [SUITES[name] for name in dict.fromkeys(wanted)]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(sorted(int(part) for part in text.split(",")))
+
+
+def moved(suite: Suite, points: tuple[int, ...]) -> Suite:
+    """A curve at these points, if there are any; any other suite as it is."""
+    return replace(suite, entries=CURVES[suite.name].entries(points)) if suite.name in CURVES and points else suite
 
 
 def taken(suite: Suite, only: str, there: dict[str, bool]) -> list[Entry]:
@@ -74,12 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure as *arguments* say; 1 if a measurement was void, 2 if nothing could be measured."""
     options = parser().parse_args(arguments)
     try:
-        suites = chosen(options.suites)
+        suites = [moved(suite, options.points) for suite in chosen(options.suites)]
     except KeyError as unknown:
         print(f"there is no suite {unknown}; there are {', '.join(SUITES)}", file=sys.stderr)
         return 2
     if machine.many_files() < ENOUGH_FILES:
-        print("the limit on open files is low: streams and growth may not open what they need", file=sys.stderr)
+        print("the limit on open files is low: streams and grow-streams may not open what they need", file=sys.stderr)
     records: list[Record] = []
     programs, cores = kinds(), machine.cores()
     there = {name: kind.there() for name, kind in programs.items()}
@@ -112,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         except KeyboardInterrupt:
             print("stopped; what was measured so far:", file=sys.stderr)
-    print(report(records, notes(cores, programs, there)))
+    print(report(records, notes(cores, programs, there), simple if options.rst else table))
     return 1 if any(record.error for record in records) else 0
 
 

@@ -28,8 +28,12 @@ class Job:
     tool: str = "echo"
     # What the answer's Content-Type must be; anything if empty.
     expect: str = ""
-    # For probes: sessions or streams, and for how long they are watched.
+    # What its callers accept; as usual if empty.
+    accept: str = ""
+    # For probes: sessions or streams, or how many callers there are; and for how long they are watched.
     count: int = 0
+    # How long a result is.
+    size: int = 0
     idle: float = 0.0
 
 
@@ -38,7 +42,9 @@ def message_of(job: Job) -> tuple[Message, int]:
     if job.operation == "list":
         return {"jsonrpc": "2.0", "id": PLACE, "method": "tools/list", "params": {}}, 1
     fetches = job.operation == "fetch"
-    arguments = {"id": f"r-{PLACE}"} if fetches else {"text": f"text-{PLACE}-which-comes-back"}
+    arguments: Message = {"id": f"r-{PLACE}"} if fetches else {"text": f"text-{PLACE}-which-comes-back"}
+    if job.size:
+        arguments["size"] = job.size
     params: Message = {"name": "fetch_report" if fetches else job.tool, "arguments": arguments}
     if job.operation == "stream":
         params["_meta"] = {"progressToken": PLACE}

@@ -41,6 +41,7 @@ class Target:
 
     port: int
     token: str
+    accept: str = ""
 
     def head(self, verb: str, path: str, *more: tuple[str, str], token: str = "") -> str:
         """The first lines of a request, without the empty one."""
@@ -52,7 +53,8 @@ class Target:
     def post(self, message: Message, session: str = "", path: str = "/mcp", token: str = "") -> list[bytes]:
         """A POST in the parts between which its number goes; one part for a notification."""
         body = json.dumps(message, separators=(",", ":")).encode()
-        more = [("Accept", ACCEPT), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        more = [("Accept", self.accept or ACCEPT), ("Content-Type", "application/json")]
+        more.append(("Content-Length", str(len(body))))
         if message["method"] != "initialize":
             more.append(("MCP-Protocol-Version", REVISION))
         if session:

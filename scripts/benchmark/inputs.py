@@ -56,12 +56,15 @@ class Inputs:
         found: dict[str, str] = json.loads((self.directory / "places.json").read_text())
         return found
 
-    def tokens(self) -> Iterator[str]:
-        """Tokens without end, no two alike; they are the same caller's."""
+    def tokens(self, *, callers: bool = False, forged: bool = False) -> Iterator[str]:
+        """Tokens without end, no two alike: the same caller's, or each of another; by the provider's key, or not."""
         key = load_pem_private_key((self.directory / "private.pem").read_bytes(), None)
+        if forged:
+            key = generate_private_key(SECP256R1())
         assert isinstance(key, EllipticCurvePrivateKey)
         issuer, begun = self.places["issuer"], time.time_ns()
-        return (signed(key, claims(issuer, f"{begun}-{number}")) for number in count())
+        names = (f"user-{number}" if callers else "user-1" for number in count(2))
+        return (signed(key, claims(issuer, f"{begun}-{number}", next(names))) for number in count())
 
     def write_keys(self) -> None:
         """A key pair, its public half also as a JWK set; and the tools."""
@@ -84,11 +87,11 @@ class Inputs:
         (self.directory / "token").write_text(next(self.tokens()))
 
 
-def claims(issuer: str, identifier: str) -> dict[str, Any]:
+def claims(issuer: str, identifier: str, subject: str) -> dict[str, Any]:
     """What an access token of the identity provider says."""
     now = int(time.time())
     return {
-        "iss": issuer, "aud": AUDIENCE, "sub": "user-1", "client_id": "bench", "scope": "mcp:tools", "iat": now,
+        "iss": issuer, "aud": AUDIENCE, "sub": subject, "client_id": "bench", "scope": "mcp:tools", "iat": now,
         "nbf": now - 5, "exp": now + LIFE, "jti": identifier, "customer_context": "customer-1", "cid": "bench",
         "flow_id": "flow-1",
     }  # fmt: skip

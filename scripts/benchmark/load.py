@@ -21,8 +21,9 @@ from .figures import percentile
 from .inputs import Inputs
 from .wire import Connection, Failed
 
-# Each connection has numbers of its own.
+# Each connection has numbers of its own, all of eight digits.
 NUMBERS = 100_000
+MOST_NUMBERS = 9 * PLACE
 # How long the last requests may take once nothing new is sent.
 LAST = 10.0
 # How many times as long as asked a window may be.
@@ -43,7 +44,7 @@ async def _callers(job: Job, target: Target, meter: Meter) -> tuple[list[Caller]
     sessions = await asyncio.gather(*(begun() for _ in range(job.connections)))
     for index, (connection, session) in enumerate(sessions):
         parts = target.post(message, session)
-        number = PLACE + index * NUMBERS
+        number = PLACE + index * _numbers(job)
         result = result_of(*await connection.ask(filled(parts, number)), number)
         _look(job, result, number)
         if job.operation == "fresh":
@@ -56,6 +57,10 @@ async def _callers(job: Job, target: Target, meter: Meter) -> tuple[list[Caller]
     return made, sessions
 
 
+def _numbers(job: Job) -> int:
+    return min(NUMBERS, MOST_NUMBERS // job.connections)
+
+
 def _look(job: Job, result: Message, number: int) -> None:
     """Raises Failed where a result does not say what it must."""
     if job.operation == "list":
@@ -64,6 +69,10 @@ def _look(job: Job, result: Message, number: int) -> None:
         return
     text = result["content"][0]["text"]
     whole = f"text-{number}-which-comes-back"
+    if job.size:
+        if not text.startswith(whole) or len(text) != job.size:
+            raise Failed(f"the wrong text: {len(text)} of {job.size} {text[:200]}")
+        return
     if (f"r-{number}" not in text) if job.operation == "fetch" else text != whole:
         raise Failed(f"the wrong text: {text[:200]}")
 
@@ -96,7 +105,7 @@ async def _handshakes(target: Target, meter: Meter) -> None:
 
 async def run(job: Job) -> dict[str, Any]:
     """Measure. Raises Failed where the measurement cannot even begin."""
-    target = Target(job.port, Inputs(Path(job.inputs)).token)
+    target = Target(job.port, Inputs(Path(job.inputs)).token, job.accept)
     meter = Meter()
     callers: list[Caller] = []
     sessions: list[tuple[Connection, str]] = []
@@ -108,7 +117,7 @@ async def run(job: Job) -> dict[str, Any]:
     else:
         callers, sessions = await _callers(job, target, meter)
     for index, caller in enumerate(callers):
-        caller.start(PLACE + index * NUMBERS)
+        caller.start(PLACE + index * _numbers(job))
     tasks += [caller.idle for caller in callers]
     await asyncio.sleep(job.warmup)
     measured = await _window(job, meter)
@@ -157,10 +166,11 @@ def _busy(job: Job) -> float:
 
 def main() -> None:
     """Do the job of the command line."""
+    from .fairness import SCENES
     from .probe import hold, sessions, streams
 
     job = Job(**json.loads(sys.argv[1]))
-    work = {"sessions": sessions, "streams": streams, "hold": hold}.get(job.operation, run)
+    work = {"sessions": sessions, "streams": streams, "hold": hold, **SCENES}.get(job.operation, run)
     try:
         print(json.dumps(machine.run(work(job))), flush=True)
     except (Failed, OSError, TimeoutError) as failure:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from .entries import Suite
 from .figures import Spread, ratios, spread
-from .goals import CHECKS, LOG_US, NOT_MEASURED, log_cost
-from .rounds import Record
-from .suites import SUITES, Suite
+from .goals import CHECKS, DEMANDS, LOG_US, NOT_MEASURED, Check, log_cost
+from .growth import CURVES, place
+from .suites import SUITES
+from .trials import Record
 
 LOAD = ("server", "runs", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "over ours", "over limit", "foreign")
+# Of figures that have not two behind the point.
+DIGITS = {"idle_share": 4, "p95_s": 3, "healthz_s": 3, "key_fetches": 0}
 FRESH = {
     "startup": (("start_s", "start, s", 2), ("rss_mb", "memory, MB", 1)),
     "sessions": (("rss_mb", "memory before, MB", 1), ("full_mb", "with them, MB", 1), ("bytes_each", "bytes each", 0)),
@@ -23,9 +27,27 @@ FRESH = {
 }
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
+Rows = Sequence[Sequence[str]]
+Form = Callable[[Rows], str]
+
+
+def _widths(rows: Rows) -> list[int]:
+    return [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+
+
+def simple(rows: Rows) -> str:
+    """Rows, of which the first is the heading, as a simple table of reStructuredText."""
+    widths = _widths(rows)
+    edge = "  ".join("=" * width for width in widths)
+    heading, *others = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+    return "\n".join([edge, heading, edge, *others, edge])
+
+
+def table(rows: Rows) -> str:
     """Rows, of which the first is the heading, as a Markdown table whose columns are in line."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = _widths(rows)
 
     def line(cells: Sequence[str]) -> str:
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
@@ -39,28 +61,44 @@ def _text(value: Spread | None, digits: int) -> str:
     return value.text(digits) if value is not None else ""
 
 
-def report(records: Sequence[Record], notes: Sequence[str]) -> str:
-    """Everything that is to be said about *records*."""
+def report(records: Sequence[Record], notes: Sequence[str], form: Form = table) -> str:
+    """Everything that is to be said about *records*, with tables in this *form*."""
     parts = ["Each cell of three is least / median / most over the rounds; ratios are taken round by round.", *notes]
     for name, suite in SUITES.items():
         mine = [record for record in records if record.suite == name]
+        if mine and suite.what in ("growth", "fairness"):
+            parts.append(f"## {name}: {suite.about}\n\n{_of_whole(suite, mine, form)}")
+            continue
         for connections in dict.fromkeys(record.connections for record in mine):
             some = [record for record in mine if record.connections == connections]
             where = f", c={connections}" if connections else ""
-            parts.append(f"## {name}{where}: {suite.about}\n\n{_of_suite(suite, some)}")
-    parts.append(f"## Goals\n\n{goals(records)}")
+            parts.append(f"## {name}{where}: {suite.about}\n\n{_of_suite(suite, some, form)}")
+    parts.append(f"## Goals\n\n{goals(records, form=form)}")
     return "\n\n".join(parts)
 
 
-def _of_suite(suite: Suite, records: Sequence[Record]) -> str:
+def _void(records: Sequence[Record]) -> list[str]:
     void = [record for record in records if record.error]
+    return [f"- void: {record.server}, round {record.round + 1}: {record.error}" for record in void]
+
+
+def _of_whole(suite: Suite, records: Sequence[Record], form: Form) -> str:
+    """A suite that is one table: a curve's, or what is demanded of the scenes of fairness."""
+    if suite.name not in CURVES:
+        return "\n".join([goals(records, DEMANDS, form), *_void(records)])
+    points: dict[str, list[tuple[int, dict[str, float]]]] = {}
+    for record in sorted((one for one in records if not one.error), key=lambda record: place(record.server)):
+        points.setdefault(record.server, []).append((record.round, record.figures))
+    return "\n".join([form(CURVES[suite.name].rows(points)), *_void(records)])
+
+
+def _of_suite(suite: Suite, records: Sequence[Record], form: Form) -> str:
     by_server: dict[str, list[Record]] = {}
     for record in records:
         if not record.error:
             by_server.setdefault(record.server, []).append(record)
     rows = _load_rows(by_server) if suite.what == "load" else _fresh_rows(suite, by_server)
-    said = [f"- void: {record.server}, round {record.round + 1}: {record.error}" for record in void]
-    return "\n".join([table(rows), *said])
+    return "\n".join([form(rows), *_void(records)])
 
 
 def _figures(records: Sequence[Record], name: str) -> dict[int, float]:
@@ -98,20 +136,22 @@ def _fresh_rows(suite: Suite, by_server: dict[str, list[Record]]) -> list[Sequen
     return rows
 
 
-def goals(records: Sequence[Record]) -> str:
+def goals(records: Sequence[Record], checks: Sequence[Check] = CHECKS, form: Form = table) -> str:
     """The goals that this run says something about, and which it does not."""
-    rows: list[Sequence[str]] = [("goal", "what", "wanted", "measured", "met")]
-    silent: dict[int, int] = {}
-    for check in CHECKS:
+    name = "goal" if checks is CHECKS else "row"
+    rows: list[Sequence[str]] = [(name, "what", "wanted", "measured", "met")]
+    silent: dict[int | str, int] = {}
+    for check in checks:
         value = check.value(records)
         met = check.met(value)
         if met == NOT_MEASURED:
             silent[check.goal] = silent.get(check.goal, 0) + 1
             continue
-        digits = 4 if check.figure == "idle_share" else 2
+        digits = DIGITS.get(check.figure, 2)
         rows.append([str(check.goal), check.text, check.wanted, _text(value, digits), met])
         if check.goal == 1 and (cost := log_cost(records)) is not None:
             within = "yes" if cost.median <= LOG_US else f"no, {cost.median - LOG_US:.0f} µs over"
             rows.append(["1", "call: µs that the request log adds", f"at most {LOG_US:g}", cost.text(1), within])
-    said = ", ".join(f"{goal} ({count})" for goal, count in sorted(silent.items()))
-    return table(rows) + (f"\n\n{NOT_MEASURED} (goal, and how many comparisons of it): {said}" if said else "")
+    said = ", ".join(f"{goal} ({count})" for goal, count in silent.items())
+    silence = f"{NOT_MEASURED} ({name}, and how many comparisons of it): {said}" if said else ""
+    return "\n\n".join(filter(None, (form(rows) if len(rows) > 1 else "", silence)))

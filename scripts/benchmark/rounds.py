@@ -3,86 +3,32 @@ the machine meets all of them. What needs a fresh process gets one each time."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from . import machine
 from .callers import Job
-from .inputs import Inputs
-from .machine import Cores
-from .servers import ROOT, Broken, Kind, Ports, Running, start
-from .suites import Entry, Suite
+from .entries import Entry, Suite
+from .servers import Broken, Running
+from .trials import WARMER, Emit, Plan, Record, do, holding, job_of, record_of, started, undisturbed
+from .upstream import key_fetches
 
-# Share of the server's core that others may take before a measurement is repeated, once.
-DISTURBED = 0.10
-# Load before the first round; programs that compile themselves get three times as much.
-WARM, WARMER = 1.0, 3.0
+# Load before the first round.
+WARM = 1.0
+# Of a round of growth.
+TURNS = 4
+# Until what was asked for has been done, and freed.
+SETTLE = 1.0
 MB = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One measurement of one server: *figures* by name, or *error*, what made it void."""
-
-    suite: str
-    server: str
-    round: int
-    connections: int
-    figures: dict[str, float] = field(default_factory=dict)
-    error: str = ""
-
-
-Emit = Callable[[Record], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to measure."""
-
-    inputs: Inputs
-    kinds: dict[str, Kind]
-    ports: Ports
-    cores: Cores
-    rounds: int = 3
-    seconds: float = 0.5
-    # Instead of the suites' own.
-    connections: tuple[int, ...] = ()
-
-
-@contextmanager
-def outside(inputs: Inputs, cores: Cores) -> Iterator[None]:
-    """Identity provider and API while the block runs; *inputs* are complete then."""
-    inputs.write_keys()
-    command = [sys.executable, "-m", "scripts.benchmark.upstream", str(inputs.directory)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=machine.pin(cores.load)
-    )
-    try:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        if not url:
-            raise Broken("the stub of the outside does not start")
-        inputs.write_places(url)
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 def measure(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
     """All rounds of a suite over those of its *entries*."""
-    work = _load if suite.what == "load" else _fresh
+    work = {"load": _load, "growth": _growth}.get(suite.what, _fresh)
     work(suite, entries, plan, emit)
-
-
-def _started(entry: Entry, plan: Plan) -> Running:
-    kind = plan.kinds[entry.kind]
-    return start(entry.name, kind, entry.options, plan.inputs, plan.ports, plan.cores.server)
 
 
 def _load(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
@@ -91,120 +37,109 @@ def _load(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> Non
         standing: list[tuple[Entry, Running]] = []
         for entry in entries:
             try:
-                running = _started(entry, plan)
+                running = started(entry, plan)
             except Broken as broken:
                 emit(Record(suite.name, entry.name, 0, connections[0], error=str(broken)))
                 continue
             stack.callback(running.stop)
-            if entry.hold:
-                stack.enter_context(_holding(entry, running, plan))
-            warm = WARM * (WARMER if running.kind.warms else 1.0)
-            _do(_job(suite, entry, running, plan, 32, min(warm, 3 * plan.seconds)), plan)
+            _warm(suite, entry, running, plan, 32)
             standing.append((entry, running))
         for number in range(plan.rounds):
             for count in connections:
                 for entry, running in standing:
-                    job = _job(suite, entry, running, plan, count, plan.seconds)
-                    emit(_record(suite, entry, number, count, _undisturbed(job, plan)))
+                    job = job_of(suite, entry, running, plan, count, plan.seconds)
+                    emit(record_of(suite, entry, number, count, undisturbed(job, plan)))
 
 
-def _job(suite: Suite, entry: Entry, running: Running, plan: Plan, connections: int, seconds: float) -> Job:
-    return Job(
-        operation=entry.operation or suite.operation,
-        port=running.port,
-        pid=running.pid,
-        inputs=str(plan.inputs.directory),
-        connections=connections,
-        seconds=seconds,
-        warmup=min(0.3, seconds) * (WARMER if running.kind.warms else 1.0),
-        core=plan.cores.server,
-        tool=entry.tool,
-        expect=entry.expect or suite.expect,
-        count=suite.count,
-    )
+def _warm(suite: Suite, entry: Entry, running: Running, plan: Plan, connections: int) -> None:
+    warm = WARM * (WARMER if running.kind.warms else 1.0)
+    do(job_of(suite, entry, running, plan, connections, min(warm, 3 * plan.seconds)), plan)
 
 
-def _undisturbed(job: Job, plan: Plan) -> dict[str, Any]:
-    """The result, or that of the second try if others took less of the core during that. Nothing but how much they
-    took decides which of the two counts."""
-    first = _do(job, plan)
-    if first.get("error") or first["foreign"] <= DISTURBED:
-        return first
-    second = _do(job, plan)
-    better = second if second.get("error") or second["foreign"] < first["foreign"] else first
-    return {**better, "attempts": 2}
+def _growth(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
+    """As load, but each round has fresh processes, whose memory and start are of interest, too. They are dear, so there
+    are several turns with them; the one with the least CPU counts, as all that others do to a core adds to that."""
+    for number in range(plan.rounds):
+        with ExitStack() as stack:
+            points = [(entry, *_point(suite, entry, plan, stack)) for entry in entries]
+            if suite.idle and any(entry.held for entry in entries):
+                _watch([(running, figures) for _, running, figures in points], suite.idle)
+            turns = [
+                [_at_point(_job_at(suite, entry, running, plan), suite, plan) for entry, running, _ in points]
+                for _ in range(TURNS)
+            ]
+            for (entry, _, figures), *found in zip(points, *turns, strict=True):
+                emit(record_of(suite, entry, number, _connections(suite, entry), figures | _least(found)))
 
 
-def _record(suite: Suite, entry: Entry, number: int, connections: int, found: dict[str, Any]) -> Record:
-    error = found.get("error", "")
-    if found.get("failures"):
-        error = f"{found['failures']} wrong answers, the first: {found['failure']}"
-    figures = {name: value for name, value in found.items() if isinstance(value, (int, float))}
-    return Record(suite.name, entry.name, number, connections, figures, error)
+def _connections(suite: Suite, entry: Entry) -> int:
+    return entry.connections or suite.connections[0]
 
 
-def _command(job: Job) -> list[str]:
-    return [sys.executable, "-m", "scripts.benchmark.load", json.dumps(asdict(job))]
+def _job_at(suite: Suite, entry: Entry, running: Running, plan: Plan) -> Job:
+    return job_of(suite, entry, running, plan, _connections(suite, entry), plan.seconds)
 
 
-def _do(job: Job, plan: Plan) -> dict[str, Any]:
-    limit = 120 + 10 * (job.seconds + job.idle)
-    try:
-        done = subprocess.run(
-            _command(job),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=limit,
-            preexec_fn=machine.pin(plan.cores.load),
-        )
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-    except subprocess.TimeoutExpired:
-        return {"error": f"not done within {limit:.0f} s"}
-    except ValueError:
-        return {"error": done.stderr.strip()[-600:] or "the load ended without a word"}
+def _least(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The turn that took the least CPU per call; a void one, if there is any."""
+    void = (found for found in turns if found.get("error") or found.get("failures"))
+    return next(void, None) or min(turns, key=lambda found: float(found["cpu_us"]))
 
 
-@contextmanager
-def _holding(entry: Entry, running: Running, plan: Plan) -> Iterator[None]:
-    """So many sessions or streams of this server are open while the block runs."""
-    job = Job("hold", running.port, running.pid, str(plan.inputs.directory), tool=entry.hold, count=entry.held)
-    process = subprocess.Popen(
-        _command(job), cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=machine.pin(plan.cores.load)
-    )
-    try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        if "holding" not in said:
-            raise Broken(f"{entry.name}: {said.strip() or 'could not open so many'}")
-        yield
-        if process.poll() is not None:
-            raise Broken(f"{entry.name}: not all stayed open; nothing measured here holds")
-    finally:
-        process.kill()
-        process.wait()
+def _point(suite: Suite, entry: Entry, plan: Plan, stack: ExitStack) -> tuple[Running, dict[str, Any]]:
+    """A server that holds what it has to until the *stack* is left, and what is known of it by then."""
+    running = started(entry, plan)
+    stack.callback(running.stop)
+    _warm(suite, entry, running, plan, suite.connections[0])
+    figures: dict[str, Any] = {"start_s": running.to_answer}
+    if entry.held:
+        before = machine.resident(running.pid)
+        stack.enter_context(holding(entry, running, plan))
+        time.sleep(SETTLE)
+        figures["bytes_each"] = max(0, machine.resident(running.pid) - before) / entry.held
+    return running, figures
+
+
+def _watch(points: Sequence[tuple[Running, dict[str, Any]]], seconds: float) -> None:
+    """See what the servers do while nobody asks them anything."""
+    before = [machine.cpu_seconds(running.pid) for running, _ in points]
+    time.sleep(seconds)
+    for (running, figures), spent in zip(points, before, strict=True):
+        figures["idle_share"] = (machine.cpu_seconds(running.pid) - spent) / seconds
+
+
+def _at_point(job: Job, suite: Suite, plan: Plan) -> dict[str, Any]:
+    found = do(job, plan)
+    if suite.also and not found.get("error"):
+        also = do(replace(job, operation=suite.also), plan)
+        found |= {"also_us": also["cpu_us"]} if "cpu_us" in also else also
+    if job.size and "rps" in found:
+        found["mb_per_s"] = found["rps"] * job.size / 1e6
+    return found | {"rss_mb": machine.resident(job.pid) / MB}
 
 
 def _fresh(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
     for number in range(plan.rounds):
         for entry in entries:
+            fetches = key_fetches(plan.inputs)
             try:
-                running = _started(entry, plan)
+                running = started(entry, plan)
             except Broken as broken:
                 emit(Record(suite.name, entry.name, number, 0, error=str(broken)))
                 continue
             try:
-                emit(_record(suite, entry, number, 0, _look(suite, running, plan)))
+                found = _look(suite, entry, running, plan)
+                emit(record_of(suite, entry, number, 0, found | {"key_fetches": key_fetches(plan.inputs) - fetches}))
             finally:
                 running.stop()
 
 
-def _look(suite: Suite, running: Running, plan: Plan) -> dict[str, Any]:
+def _look(suite: Suite, entry: Entry, running: Running, plan: Plan) -> dict[str, Any]:
+    if suite.what == "fairness":
+        return do(job_of(suite, entry, running, plan, entry.connections, plan.seconds), plan)
     if suite.what == "startup":
         return {"start_s": running.to_answer, "rss_mb": machine.resident(running.pid) / MB}
     # Others' streams are not watched: no goal is about that, and it takes a while.
     idle = suite.idle if running.kind.name in ("ours", "limit") else 0.0
     directory = str(plan.inputs.directory)
-    return _do(Job(suite.what, running.port, running.pid, directory, count=suite.count, idle=idle), plan)
+    return do(Job(suite.what, running.port, running.pid, directory, count=suite.count, idle=idle), plan)

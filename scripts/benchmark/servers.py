@@ -129,9 +129,17 @@ class Running:
 
 
 def start(
-    name: str, kind: Kind, options: tuple[str, ...], inputs: Inputs, ports: Ports, core: int | None
+    name: str,
+    kind: Kind,
+    options: tuple[str, ...],
+    inputs: Inputs,
+    ports: Ports,
+    core: int | None,
+    *,
+    cold: bool = False,
 ) -> Running:
-    """Start a server and wait for its first answer to initialize. Raises Broken, with what it wrote."""
+    """Start a server and wait for its first answer to initialize; if it is to stay *cold*, for its first refusal of who
+    has no token. Raises Broken, with what it wrote."""
     log = inputs.directory / "servers.log"
     for _ in range(TRIES):
         port = ports.take()
@@ -142,7 +150,7 @@ def start(
                 command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=output, preexec_fn=machine.pin(core)
             )
         running = Running(name, kind, port, process)
-        if _answers(running, inputs.token, "--legacy" in options):
+        if _answers(running, "" if cold else inputs.token, cold or "--legacy" in options):
             running.to_answer = time.perf_counter() - begun
             return running
         ended = process.poll() is not None

@@ -2,62 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-STREAMED = "text/event-stream"
-JSON = "application/json"
-PYTHON_PEERS = ("py-sdk", "py-fastmcp")
-NODE_PEERS = ("ts-sdk1", "ts-sdk2", "ts-fastmcp")
-PEERS = (*PYTHON_PEERS, *NODE_PEERS)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One server of a suite: its *name* in tables, the program, and how that is started. *hold* sessions or streams are
-    open while it is measured; *operation*, *tool* and *expect* go before the suite's."""
-
-    name: str
-    kind: str
-    options: tuple[str, ...] = ()
-    operation: str = ""
-    tool: str = "echo"
-    expect: str = ""
-    hold: str = ""
-    held: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """A comparison. *what* is load, or how a fresh process is looked at: startup, sessions, streams."""
-
-    name: str
-    about: str
-    entries: tuple[Entry, ...]
-    what: str = "load"
-    operation: str = "call"
-    expect: str = ""
-    connections: tuple[int, ...] = (32,)
-    # Sessions or streams to open; tools that must be listed.
-    count: int = 0
-    # Seconds for which our streams are watched: one round of pings, which come every 15 s.
-    idle: float = 0.0
-
-
-def ours(*options: str, name: str = "ours", **more: str) -> Entry:
-    """This server."""
-    return Entry(name, "ours", options, **more)  # type: ignore[arg-type]
-
-
-def limit(level: str = "c", *options: str) -> Entry:
-    """A limit."""
-    return Entry(f"limit {level}", "limit", ("--level", level, *options))
-
-
-def peers(*options: str, names: Iterable[str] = PEERS) -> tuple[Entry, ...]:
-    """The peers, all started alike."""
-    return tuple(Entry(name, name, options) for name in names)
-
+from .entries import JSON, OLDER, PEERS, STREAMED, Entry, Suite, limit, ours, peers
+from .growth import CURVES
 
 LOW = Entry("py-sdk low", "py-sdk", ("--low",))
 WITHOUT_TOKENS = (
@@ -69,10 +17,8 @@ WITH_AIOHTTP = Entry("py-sdk aiohttp", "py-sdk", ("--client", "aiohttp"))
 WHOLE = ours("--all")
 # ts-fastmcp waits a second in each handshake, which is no cost.
 HASTY = tuple(name for name in PEERS if name != "ts-fastmcp")
-# The second TypeScript SDK has no server for the older transport.
-OLDER = tuple(name for name in PEERS if name != "ts-sdk2")
 HUNDRED = ("--tools", "100")
-SESSIONS, STREAMS, TOOLS = 20_000, 10_000, 2_000
+MB = 2**20
 
 SUITES = {
     suite.name: suite
@@ -93,10 +39,12 @@ SUITES = {
         ),
         Suite(
             "sse",
-            "tools/call answered as an event stream; ours sends a progress notification first, as it streams only then",
+            "tools/call answered as an event stream of one event, which ours is for a client that takes nothing else",
             (
-                ours(operation="stream", tool="stream_echo", expect=STREAMED),
+                ours(accept=STREAMED, expect=STREAMED),
                 ours(name="ours JSON"),
+                # Two events: a notification of progress first.
+                ours(name="ours, progress", operation="stream", tool="stream_echo", expect=STREAMED),
                 limit("s1"),
                 *peers("--sse"),
             ),
@@ -156,16 +104,21 @@ SUITES = {
             count=2000,
             idle=15.0,
         ),
+        *(curve.suite() for curve in CURVES.values()),
         Suite(
-            "growth",
-            "tools/call on a server that holds many sessions, streams or tools, against one that holds none",
+            "fairness",
+            "what others notice of a greedy, a hostile or a crowd of callers; at the limits that are usual",
             (
-                ours(),
-                replace(ours(name=f"ours, {SESSIONS:,} sessions"), hold="sessions", held=SESSIONS),
-                replace(ours(name=f"ours, {STREAMS:,} streams"), hold="streams", held=STREAMS),
-                ours("--tools", str(TOOLS), name=f"ours, {TOOLS:,} tools"),
+                ours("--usual-limits", name="Q2", operation="greedy", count=200),
+                ours("--usual-limits", name="Q3", operation="crowd", count=1500),
+                ours("--usual-limits", name="Q4", operation="forgers", count=3000),
+                ours("--usual-limits", name="L3", operation="stalled", count=30, size=2 * MB),
+                ours("--usual-limits", name="K1", operation="herd", count=200, cold=True),
             ),
+            what="fairness",
         ),
     )
 }
+# Names for several suites.
+GROUPS = {"all": tuple(SUITES), "growth": tuple(CURVES)}
 USUAL = ("call", "sse", "list", "init", "fetch", "legacy", "startup")

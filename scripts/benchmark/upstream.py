@@ -1,4 +1,5 @@
-"""The world outside a server: an API with one small report, and an identity provider's keys and token exchange.
+"""The world outside a server: an API with one small report, and an identity provider's keys and token exchange. A
+report whose id begins with "slow" takes a second.
 
 A bare asyncio.Protocol: it must answer faster than any server can ask. ``python -m scripts.benchmark.upstream
 DIRECTORY`` prints its URL once it listens.
@@ -9,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import cast
+from urllib.request import urlopen
 
+from .inputs import Inputs
 from .machine import run
 
 ROWS = [
@@ -29,6 +33,18 @@ EXCHANGED = json.dumps(
 ).encode()
 
 
+KEYS = b"/.well-known/jwks.json"
+# Where it says how often somebody asked for the keys.
+ASKED = "/asked"
+SLOW = 1.0
+
+
+def key_fetches(inputs: Inputs) -> int:
+    """How often the outside was asked for its keys so far."""
+    with urlopen(inputs.places["issuer"] + ASKED, timeout=10) as answer:
+        return int(answer.read())
+
+
 def report() -> tuple[bytes, bytes]:
     """The report of about 1 KB before and after the id that was asked for."""
     body = json.dumps({"id": "-id-", "status": "COMPLETED", "rows": ROWS}, separators=(",", ":"))
@@ -41,8 +57,8 @@ class Outside(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, keys: bytes) -> None:
-        self._keys = keys
+    def __init__(self, keys: bytes, asked: Counter[bytes]) -> None:
+        self._keys, self._asked = keys, asked
         self._received = b""
         self._before, self._after = report()
 
@@ -71,17 +87,24 @@ class Outside(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> None:
         path, _, query = head.split(b" ", 2)[1].partition(b"?")
+        self._asked[path] += 1
         if path == b"/small":
             body = self._before + query.removeprefix(b"id=") + self._after
+        elif path == ASKED.encode():
+            body = b"%d" % self._asked[KEYS]
         else:
-            body = self._keys if path == b"/.well-known/jwks.json" else EXCHANGED
+            body = self._keys if path == KEYS else EXCHANGED
         start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-        self.transport.write(start + body)
+        if query.startswith(b"id=slow"):
+            # There is no second request on this connection before the first is answered.
+            asyncio.get_running_loop().call_later(SLOW, self.transport.write, start + body)
+        else:
+            self.transport.write(start + body)
 
 
 async def serve(directory: Path) -> None:
     """Serve on a free port until killed."""
-    make = partial(Outside, (directory / "jwks.json").read_bytes())
+    make = partial(Outside, (directory / "jwks.json").read_bytes(), Counter[bytes]())
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0, backlog=1024)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

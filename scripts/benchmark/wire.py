@@ -48,6 +48,9 @@ class Connection(asyncio.Protocol):
         self.on_lost: Callable[[], None] | None = None
         self.closed = False
         self._received = b""
+        # Of an answer whose length is known: what came of it, and how much is still to come.
+        self._pieces: list[bytes] = []
+        self._missing = 0
         self._stream: EventStream | None = None
         self._opening: asyncio.Future[None] | None = None
 
@@ -67,6 +70,13 @@ class Connection(asyncio.Protocol):
         if self._stream is not None and self._opening is None:
             self._stream.feed(data)
             return
+        if self._missing > 0:
+            # Only looked at when it is complete: a long answer comes in many pieces.
+            self._pieces.append(data)
+            self._missing -= len(data)
+            if self._missing > 0:
+                return
+            data, self._pieces = b"".join(self._pieces), []
         received = self._received = self._received + data if self._received else data
         end = received.find(b"\r\n\r\n")
         if end < 0:
@@ -85,7 +95,8 @@ class Connection(asyncio.Protocol):
         at = head.find(b"\r\ncontent-length:")
         if at >= 0:
             size = int(head[at + 17 :].partition(b"\r\n")[0])
-            return received[end + 4 :] if len(received) - end - 4 >= size else None
+            self._missing = end + 4 + size - len(received)
+            return received[end + 4 :] if self._missing <= 0 else None
         if b"\r\ntransfer-encoding: chunked" in head:
             return unchunked(received, end + 4)
         if int(received[9:12]) in BODILESS:
