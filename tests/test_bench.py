@@ -31,7 +31,10 @@ ROOT = Path(__file__).parent.parent
 
 def bench(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run scripts/bench in the environment of the tests."""
-    command = [str(ROOT / "scripts" / "bench"), "--rounds", "1", "-d", "0.2", "-c", "2", "--json", str(file)]
+    # Each worker has ports of its own: between looking for a free one and taking it another could.
+    first = 23_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    command = [str(ROOT / "scripts" / "bench"), "--rounds", "1", "-d", "0.2", "-c", "2", "--port", str(first)]
+    command += ["--json", str(file)]
     environment = os.environ | {"BENCH_PYTHON": sys.executable}
     return subprocess.run(
         [*command, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=110

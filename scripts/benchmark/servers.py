@@ -150,7 +150,8 @@ def start(
                 command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=output, preexec_fn=machine.pin(core)
             )
         running = Running(name, kind, port, process)
-        if _answers(running, "" if cold else inputs.token, cold or "--legacy" in options):
+        wanted = 401 if cold else None if "--legacy" in options else 200
+        if _answers(running, "" if cold else inputs.token, wanted):
             running.to_answer = time.perf_counter() - begun
             return running
         ended = process.poll() is not None
@@ -160,16 +161,17 @@ def start(
     raise Broken(f"{name} does not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def _answers(running: Running, token: str, any_status: bool) -> bool:
-    """Wait until it answers; False if its process ended, perhaps since another took the port, or it never does."""
+def _answers(running: Running, token: str, wanted: int | None) -> bool:
+    """Wait until it answers with the *wanted* status, if there is one; False if its process ended, perhaps since
+    another took the port, or it never does."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": ACCEPT}
     limit = time.perf_counter() + PATIENCE
     while time.perf_counter() < limit and running.process.poll() is None:
         connection = http.client.HTTPConnection(HOST, running.port, timeout=10)
         try:
             connection.request("POST", "/mcp", json.dumps(HELLO), headers)
-            # A server of the older transport alone knows no /mcp, and serves all the same.
-            if connection.getresponse().status == 200 or any_status:
+            # A server of the older transport alone knows no /mcp, and serves all the same: nothing is wanted of it.
+            if connection.getresponse().status == wanted or wanted is None:
                 return True
         except (OSError, http.client.HTTPException):
             pass
