@@ -57,10 +57,11 @@ class RunningCall:
 
     @property
     def _progress(self) -> Progress | Unheard:
-        if self._heard is None:
-            context = self._context
-            new = Progress(self._request, context.channel, context.caller.revision)
-            self._heard = Unheard() if self._task else new
+        # Made when something is to be told or the API is reached: short calls do neither.
+        if self._heard is None and self._task:
+            self._heard = Unheard()
+        elif self._heard is None:
+            self._heard = Progress(self._request, self._context.channel, self._context.caller.revision)
         return self._heard
 
     @property

@@ -170,6 +170,7 @@ async def test_an_exchange_is_a_span_below_the_request_that_needed_it(told: Told
         "doit_mcp.upstream": "identity",
         "http.response.status_code": 200,
     }
+    # All have ended, so all have times, whatever their types allow.
     assert first.start_time <= exchange.start_time <= exchange.end_time <= first.end_time  # type: ignore[operator]
     assert told.there.world.url not in told.text and bearer not in told.text and SECRET not in told.text
 
