@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from doit_mcp.log import QUOTES_REQUESTS, Lines, _WithoutRequest
 
@@ -19,6 +20,11 @@ SHAPES = re.compile(
     r"eyJ[A-Za-z0-9_-]{8}|(?i:bearer)\s+(?!resource_metadata)[A-Za-z0-9._~+/-]{12}|\"jsonrpc\\*\"", re.ASCII
 )
 RUNS = re.compile(r"[A-Za-z0-9_~+/=-]{16,}", re.ASCII)
+# The one Hypothesis profile of the suite. How long an example takes depends on how busy the machine is, so it proves
+# nothing; a failure prints the line that reproduces it elsewhere.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("suite")
+
 LOGGERS = ("doit_mcp", "aiohttp", "asyncio")
 # Where secrets are made, and what of it is one: the result, or an argument by its place.
 SOURCES: tuple[tuple[str, str, Callable[..., Any]], ...] = (

@@ -50,7 +50,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(VALUES, max_size=60), st.integers(1, 40), VALUES, st.booleans())
 def test_whatever_is_answered_is_valid_json_and_bounded(
     some: list[Any], times: int, extra: Any, writes: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.catalogue.arguments import is_plain, read
@@ -143,7 +143,6 @@ def test_reading_never_fails_and_changes_nothing_the_second_time(arguments: dict
     assert read(once, SCHEMA) == once
 
 
-@settings(deadline=None)  # Every tool is asked each time, which takes long on a busy machine.
 @given(st.dictionaries(st.sampled_from(["id", "config", "ticket", "maxResults", "name", "x"]), JSON))
 def test_no_arguments_break_any_tool_before_it_runs(arguments: dict[str, Any]) -> None:
     for tool in all_tools():
@@ -155,7 +154,6 @@ PLAIN = st.one_of(st.booleans(), st.integers(-5, 5), st.sampled_from(["", "a", "
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_plain_arguments_that_fit_are_read_as_they_are(data: st.DataObject) -> None:
     """What Tool.read() leaves out for them would have changed nothing."""
     tool = data.draw(st.sampled_from(TOOLS))

@@ -134,7 +134,7 @@ async def test_no_text_of_any_argument_leaves_the_path(tool: Tool) -> None:
 
 
 @EACH
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(text=st.text(max_size=12))
 async def test_no_text_in_all_arguments_at_once_leaves_the_path(tool: Tool, text: str) -> None:
     arguments = least(tool)

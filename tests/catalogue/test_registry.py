@@ -194,7 +194,7 @@ ODD = st.recursive(
 
 
 @EACH
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(odd=ODD)
 async def test_whatever_the_api_answers_is_a_result_or_a_clean_error(tool: Tool, odd: Any) -> None:
     arguments = least(tool)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.web.serving import ACCEPT, LATEST, META, MODERN, Answer, Session, Site, serving
@@ -103,7 +103,7 @@ def loop() -> Iterator[Loop]:
 
 
 LONG = os.environ.get("DOIT_MCP_TEST_LONG") == "1"
-FEW = settings(max_examples=10_000 if LONG else 150, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=10_000 if LONG else 150)
 # Of a whole test, which is longer with more examples; a hang is found by the limit on each answer.
 pytestmark = pytest.mark.timeout(3600 if LONG else 120)
 

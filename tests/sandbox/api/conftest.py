@@ -10,7 +10,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from hypothesis import settings
 
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.people import User, user_by_email
@@ -18,10 +17,6 @@ from doit_mcp.sandbox.world import world
 from tests import doit_document
 
 from ..conftest import BASE, SECRET, Clock
-
-# How long an example takes is no matter of right or wrong.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc).timestamp()
 
