@@ -1,11 +1,15 @@
 # The server alone: no compiler, no tests, no secrets. It writes nowhere, so it runs on a read-only file system.
+# scripts/image builds it with an SBOM and with the labels filled in; for a quick try:
 #   docker build -t doit-mcp .
 #   docker run --read-only --cap-drop ALL -p 127.0.0.1:8080:8080 -e MCP_RESOURCE_URL -e MCP_TOKEN_EXCHANGE_SECRET doit-mcp
 
-FROM python:3.11-slim AS build
+# The digest names an index of images for all platforms. scripts/pin-images renews it.
+ARG PYTHON_IMAGE=python:3.11-slim@sha256:e41613d42d4891e4930f79523f93f81bbc7632584ec65e36ab055f41a800b41e
+
+FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
-# Nothing but what these hashes say, the extras redis and otel included.
+# Only files with these hashes, the extras redis and otel included.
 COPY deploy/requirements.txt ./
 RUN python -m venv /opt/doit-mcp \
     && /opt/doit-mcp/bin/pip install --require-hashes --requirement requirements.txt
@@ -16,7 +20,18 @@ RUN /opt/doit-mcp/bin/pip install --no-deps . \
     && /opt/doit-mcp/bin/pip check \
     && /opt/doit-mcp/bin/pip uninstall --yes pip
 
-FROM python:3.11-slim
+FROM ${PYTHON_IMAGE}
+# What the image is and what it was made from; scripts/image fills in the revision and the time.
+ARG PYTHON_IMAGE
+ARG REVISION=""
+ARG CREATED=""
+LABEL org.opencontainers.image.title="DoiT MCP" \
+    org.opencontainers.image.description="Remote MCP server for DoiT Cloud Intelligence" \
+    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.base.name="docker.io/library/${PYTHON_IMAGE}" \
+    org.opencontainers.image.revision="${REVISION}" \
+    org.opencontainers.image.created="${CREATED}"
 # Numeric, so that an orchestrator can see that it is not root.
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin doit
 COPY --from=build /opt/doit-mcp /opt/doit-mcp

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -20,6 +22,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from doit_mcp import __version__
 from doit_mcp.settings import Settings
 from doit_mcp.web.serve import KEEP_ALIVE_S
 from tests.web.serving import serving
@@ -32,6 +35,8 @@ VARIABLES = {item.metadata["env"]: item for item in fields(Settings)}
 SECRETS = {"MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_REDIS_PASSWORD", "DOIT_API_KEY"}
 # What operators set and no setting of the server is.
 OF_THE_FILE = {"DOIT_MCP_SITE", "DOIT_MCP_REDIS_PASSWORD"}
+PINNED = re.compile(r"[a-z]+:[0-9.]+-[a-z]+@sha256:[0-9a-f]{64}")
+UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -42,6 +47,24 @@ def instructions() -> list[tuple[str, str]]:
 
 def of(name: str) -> list[str]:
     return [value for instruction, value in instructions() if instruction == name]
+
+
+def base_image() -> str:
+    """The image that both stages start from."""
+    name, _, value = of("ARG")[0].partition("=")
+    assert name == "PYTHON_IMAGE" and [line.split()[0] for line in of("FROM")] == ["${PYTHON_IMAGE}"] * 2
+    return value
+
+
+def size(text: str) -> int:
+    """Bytes: 512mb, 1g, 900MiB."""
+    found = re.fullmatch(r"(\d+)([kmg])(i?b)?", text.lower())
+    assert found, text
+    return int(found[1]) * UNITS[found[2]]
+
+
+def labels() -> dict[str, str]:
+    return dict(re.findall(r'org\.opencontainers\.image\.([a-z.]+)="([^"]*)"', of("LABEL")[0]))
 
 
 def seconds(text: str) -> int:
@@ -102,13 +125,101 @@ def test_nobody_may_do_more_than_needed(name: str) -> None:
         assert service["networks"] == ["inside"] and COMPOSE["networks"]["inside"] == {"internal": True}
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_has_its_share_of_the_machine(name: str) -> None:
+    """A leak, or a flood of processes, in one ends that one and not the machine."""
+    service = SERVICES[name]
+    assert size(service["mem_limit"]) <= 1 << 30 and 0 < service["pids_limit"] <= 256
+    if name == "redis":
+        # Buffers of connections and fragmentation come on top of it.
+        (most,) = re.findall(r"--maxmemory (\w+)", service["command"][-1])
+        assert size(service["mem_limit"]) >= 2 * size(most)
+    if name == "proxy":
+        assert size(service["environment"]["GOMEMLIMIT"]) < size(service["mem_limit"])
+
+
+def test_images_are_pinned_by_their_digests() -> None:
+    """A tag can be pointed at another image at any time."""
+    images = [base_image(), *(SERVICES[name]["image"] for name in ("redis", "proxy"))]
+    assert all(PINNED.fullmatch(image) for image in images), images
+    assert base_image().startswith("python:3.11-slim@") and len(set(images)) == 3
+
+
+def test_labels_say_what_the_image_is() -> None:
+    """Of the Open Container Initiative; what nobody filled in is empty, never wrong."""
+    said = labels()
+    assert said["version"] == __version__ and said["licenses"] == "MIT" and said["title"] and said["description"]
+    assert said["base.name"] == "docker.io/library/${PYTHON_IMAGE}"
+    assert (said["revision"], said["created"]) == ("${REVISION}", "${CREATED}")
+    last_stage = instructions()[[name for name, _ in instructions()].index("FROM", 3) :]
+    arguments = [value for name, value in last_stage if name == "ARG"]
+    assert arguments == ["PYTHON_IMAGE", 'REVISION=""', 'CREATED=""']
+
+
+def run_script(copy: Path, fake: str, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One of our scripts in a copy of what it reads, with a Docker that *fake*, shell, stands in for."""
+    (copy / "bin").mkdir(exist_ok=True)
+    docker = copy / "bin" / "docker"
+    docker.write_text(f"#!/bin/sh\n{fake}\n")
+    docker.chmod(0o755)
+    (copy / "scripts").mkdir(exist_ok=True)
+    for name in (f"scripts/{script}", "Dockerfile", "compose.yaml"):
+        if not (copy / name).exists():
+            shutil.copy(ROOT / name, copy / name)
+    path = f"{copy / 'bin'}:{os.environ['PATH']}"
+    return subprocess.run(
+        [str(copy / "scripts" / script), *arguments],
+        env={**os.environ, "PATH": path, "GIT_CEILING_DIRECTORIES": str(copy.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_digests_are_renewed(tmp_path: Path) -> None:
+    """scripts/pin-images: each image by the digest that the registry names, nothing else touched."""
+    names = 'case "$6" in redis*) echo sha256:%064d;; python*) echo sha256:%064d;; *) exit 9;; esac' % (1, 2)
+    failed = run_script(tmp_path, names, "pin-images")
+    assert failed.returncode == 9, "a registry that does not answer ends it"
+    names = names.replace("*) exit 9", f"caddy:2.11-alpine) echo {SERVICES['proxy']['image'].partition('@')[2]}")
+    shutil.copy(ROOT / "Dockerfile", tmp_path)
+    shutil.copy(ROOT / "compose.yaml", tmp_path)
+    assert run_script(tmp_path, names, "pin-images", "--check").returncode == 1
+    assert (tmp_path / "Dockerfile").read_text() == (ROOT / "Dockerfile").read_text()
+    done = run_script(tmp_path, names, "pin-images")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 2, done
+    for name, image in (("Dockerfile", base_image()), ("compose.yaml", SERVICES["redis"]["image"])):
+        renewed = f"{image.partition('@')[0]}@sha256:{1 + (name == 'Dockerfile'):064d}"
+        assert (tmp_path / name).read_text() == (ROOT / name).read_text().replace(image, renewed)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Dockerfile", "bin", "compose.yaml", "scripts"]
+    assert run_script(tmp_path, names, "pin-images", "--check").returncode == 0
+    assert run_script(tmp_path, "echo no digest", "pin-images").returncode == 1
+    assert run_script(tmp_path, names, "pin-images", "--chekc").returncode == 2
+
+
+def test_images_are_built_with_a_bill_of_materials(tmp_path: Path) -> None:
+    """scripts/image: an SBOM and provenance are attached, and the labels name the commit."""
+    shows = 'printf "%s\\n" "$@"'
+    assert run_script(tmp_path, shows, "image").returncode == 2
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "gc.auto=0"]
+    when = {**os.environ, "GIT_COMMITTER_DATE": "2026-01-02T03:04:05+02:00"}
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "All of it"]):
+        subprocess.run([*git, *command], check=True, env=when)
+    revision = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    said = run_script(tmp_path, shows, "image", "--tag", "r/doit-mcp", "--push").stdout.splitlines()
+    assert said[:2] == ["buildx", "build"] and {"--sbom=true", "--provenance=mode=max"} <= set(said)
+    assert f"REVISION={revision}" in said and "CREATED=2026-01-02T01:04:05Z" in said
+    assert said[-4:] == ["--tag", "r/doit-mcp", "--push", "."]
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    assert f"REVISION={revision}-modified" in run_script(tmp_path, shows, "image", "--push").stdout.splitlines()
+
+
 def test_the_image_is_small_and_not_root() -> None:
-    bases = of("FROM")
-    assert len(bases) == 2 and all(re.match(r"python:3\.\d+-slim\b", base) for base in bases)
+    assert re.match(r"python:3\.\d+-slim\b", base_image())
     assert instructions()[-1] == ("CMD", '["serve"]')
     uid, _, gid = of("USER")[-1].partition(":")
     assert uid.isdigit() and gid.isdigit() and int(uid) > 0
-    last_stage = instructions()[[name for name, _ in instructions()].index("FROM", 1) :]
+    last_stage = instructions()[[name for name, _ in instructions()].index("FROM", 2) :]
     assert [value.split()[0] for name, value in last_stage if name == "COPY"] == ["--from=build"]
 
 
@@ -156,7 +267,7 @@ def test_the_proxy_knows_both_and_hides_what_is_for_operators() -> None:
     (grace,) = re.findall(r"grace_period (\d+)s", text)
     assert int(grace) < 10 and not re.search(r"^\s*flush_interval", text, re.M)
     # Older ones do not send a body again.
-    (version,) = re.findall(r"caddy:(\d+)\.(\d+)-alpine", SERVICES["proxy"]["image"])
+    (version,) = re.findall(r"caddy:(\d+)\.(\d+)-alpine@", SERVICES["proxy"]["image"])
     assert tuple(map(int, version)) >= (2, 11)
 
 
