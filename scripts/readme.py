@@ -48,7 +48,7 @@ def tools_table() -> str:
 
 
 def security_table() -> str:
-    """A row for every requirement of the security sheet, with the tests that prove it."""
+    """A row for every requirement of the security sheet, in a sentence where it has one, with the tests that prove it."""
     rows: list[tuple[str, list[str]]] = []
     for line in SECURITY.read_text("utf-8").splitlines():
         if line.startswith("    "):
@@ -56,7 +56,7 @@ def security_table() -> str:
         elif line and not line.startswith("#"):
             rows.append((line, []))
     shown = ((_text(row), "; ".join(map(_text, tests))) for row, tests in rows)
-    return _table(("Rows", "Tests, under tests/"), (10, 90), shown)
+    return _table(("Requirement", "Tests, under tests/"), (30, 70), shown)
 
 
 def rewritten(text: str) -> str:
