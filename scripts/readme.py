@@ -48,7 +48,7 @@ def tools_table() -> str:
 
 
 def security_table() -> str:
-    """A row for every requirement of the security sheet, in a sentence where it has one, with the tests that prove it."""
+    """A row for every requirement of the security sheet, its sentence if it has one, and the tests that prove it."""
     rows: list[tuple[str, list[str]]] = []
     for line in SECURITY.read_text("utf-8").splitlines():
         if line.startswith("    "):

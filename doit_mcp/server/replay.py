@@ -65,9 +65,9 @@ class Log:
 
 
 def place(event_id: str) -> tuple[str, int | None]:
-    """The stream and the number in an event id; no number where it is none of ours."""
-    stream, _, number = event_id.rpartition("_")
-    right = number.isascii() and number.isdecimal() and len(number) <= 9
+    """The stream and the number in an event id; no number in an id that is not ours."""
+    stream, separator, number = event_id.rpartition("_")
+    right = separator and number.isascii() and number.isdecimal() and len(number) <= 9
     return stream, int(number) if right else None
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.server.replay import MOST_EVENTS, ROOM, Replays
+from doit_mcp.server.replay import MOST_EVENTS, ROOM, Replays, place
 
 MESSAGES = st.lists(st.binary(min_size=1, max_size=20), max_size=30)
 
@@ -86,3 +86,11 @@ async def test_followers_end_with_the_session() -> None:
     replays.forget("s")
     assert await following == [("1_1", b"a")]
     assert replays.find("s", "1_0") is None
+
+
+def test_an_event_id_names_its_stream() -> None:
+    """Found by scripts/fuzz: "1" was read as message 1 of a stream without a name."""
+    assert place("a_1") == ("a", 1) and place("_1") == ("", 1) and place("1") == ("", None)
+    replays = Replays()
+    replays.add("session", replays.open("session", ""), b"message")
+    assert replays.find("session", "1") is None

@@ -1,0 +1,1 @@
+"""Fuzzing: every parser of bytes from outside, run on hostile input. ``scripts/fuzz --help`` says how."""

@@ -1,0 +1,98 @@
+"""Two ways to make inputs: Hypothesis, which is always there, and atheris, which follows the coverage of the code."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import strategies as st
+
+from .targets import Target
+
+ROOT = Path(__file__).resolve().parents[2]
+BATCH = 1_000
+MAX_INPUT_BYTES = 4_096
+# Seconds that one input may take; far above what any needs, however busy the machine is.
+MAX_INPUT_SECONDS = 20
+
+
+def inputs(target: Target) -> st.SearchStrategy[bytes]:
+    """Any bytes, sequences of what well-formed inputs are made of, and well-formed inputs with a part replaced."""
+    tokens = sorted({token for one in target.seeds for token in re.findall(rb"\w+|\W", one)} | {b"", b"\xff", b"\0"})
+    pieces = st.lists(st.sampled_from(tokens) | st.binary(max_size=6), max_size=24).map(b"".join)
+    edits = st.tuples(st.sampled_from(target.seeds), st.integers(0, 300), st.integers(0, 40), pieces)
+    return st.binary(max_size=200) | pieces | edits.map(_edited)
+
+
+def _edited(edit: tuple[bytes, int, int, bytes]) -> bytes:
+    whole, at, length, piece = edit
+    return whole[:at] + piece + whole[at + length :]
+
+
+def explore(target: Target, runs: int, number: int) -> bytes | None:
+    """The smallest input found that fails, of *runs* that follow from the seed *number*; None if all went well."""
+    failing: list[bytes] = []
+
+    @seed(number)
+    @settings(
+        max_examples=runs,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        verbosity=Verbosity.quiet,
+    )
+    @given(inputs(target))
+    def run(data: bytes) -> None:
+        try:
+            target.run(data)
+        except Exception:
+            failing.append(data)
+            raise
+
+    try:
+        run()
+    except Exception:
+        # Hypothesis ends with the smallest; without an input it is a fault of the fuzzer itself.
+        if not failing:
+            raise
+        return failing[-1]
+    return None
+
+
+def explore_for(target: Target, seconds: float, number: int) -> bytes | None:
+    """The same until the time is up."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if (found := explore(target, BATCH, number)) is not None:
+            return found
+        number += 1
+    return None
+
+
+def artifacts(folder: Path) -> Iterator[Path]:
+    """The inputs that libFuzzer kept because they crashed or took too long."""
+    return (path for kind in ("crash", "timeout", "oom") for path in folder.glob(f"{kind}-*"))
+
+
+def guide(name: str, target: Target, folder: Path, limits: list[str], number: int) -> bytes | None:
+    """An input that fails, found by atheris in a process of its own; its corpus stays in *folder* for the next time."""
+    corpus = folder / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for one in target.seeds:
+        (corpus / hashlib.sha256(one).hexdigest()[:16]).write_bytes(one)
+    known = set(artifacts(folder))
+    command = [sys.executable, "-m", "scripts.fuzzing.guided", name, str(corpus), f"-artifact_prefix={folder}/"]
+    command += [f"-max_len={MAX_INPUT_BYTES}", f"-timeout={MAX_INPUT_SECONDS}", f"-seed={number}", *limits]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    found = sorted(set(artifacts(folder)) - known)
+    if done.returncode and not found:
+        raise RuntimeError(f"atheris ended with {done.returncode}:\n{done.stdout[-3000:]}")
+    return found[0].read_bytes() if found else None

@@ -1,0 +1,76 @@
+"""scripts/fuzz: a short run of it is part of the suite, and it finds the faults that are there."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from scripts.fuzzing.__main__ import main
+from scripts.fuzzing.engines import explore, inputs
+from scripts.fuzzing.targets import TARGETS, Target, Violated
+
+RUNS, SEED = 150, 1
+
+
+def planted(data: bytes) -> None:
+    """A fault behind a comparison, as parsers have them."""
+    if b"xyz" in data:
+        raise Violated("planted")
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_parsers_withstand_hostile_input(name: str) -> None:
+    assert explore(TARGETS[name], RUNS, SEED) is None
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_seeds_are_well_formed(name: str) -> None:
+    """Inputs are made from them; one that fails would make every run fail."""
+    target = TARGETS[name]
+    assert target.seeds and target.run.__doc__
+    for one in target.seeds:
+        target.run(one)
+    inputs(target).validate()
+
+
+def test_a_fault_is_found_made_small_and_the_same_every_time() -> None:
+    target = Target(planted, (b"wxyz 1234", b"abc"))
+    found = explore(target, 500, SEED)
+    assert found == b"xyz" == explore(target, 500, SEED)
+
+
+def test_faults_of_the_fuzzer_are_no_finding() -> None:
+    with pytest.raises(Exception, match="Cannot sample"):
+        explore(Target(planted, ()), RUNS, SEED)
+
+
+def test_the_first_failing_input_ends_it_and_runs_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(TARGETS, "cursors", Target(planted, (b"wxyz 1234",)))
+    options = ["--engine", "hypothesis", "--seed", "1", "--folder", str(tmp_path)]
+    assert main(["cursors", "--runs", "500", *options]) == 1
+    (kept,) = (tmp_path / "cursors").iterdir()
+    told = capsys.readouterr().err
+    assert "cursors fails with b'xyz'" in told and f"scripts/fuzz cursors --input {kept}" in told and "planted" in told
+    with pytest.raises(Violated, match="planted"):
+        main(["cursors", "--input", str(kept)])
+    assert main(["cursors", "--seconds", "60", *options]) == 1, "a time in place of a number"
+    assert main(["locales", "--runs", "5", *options]) == main(["locales", "--seconds", "0", *options]) == 0
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["--input", "file"], ["--engine", "afl"]])
+def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2 and "usage: scripts/fuzz" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not find_spec("atheris"), reason="atheris is not installed; scripts/fuzz installs it")
+def test_atheris_follows_the_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a process of its own, starting from the seeds; what it learned stays for the next time."""
+    assert main(["event-ids", "--engine", "atheris", "--runs", "2000", "--seed", "1", "--folder", str(tmp_path)]) == 0
+    assert len(list((tmp_path / "event-ids" / "corpus").iterdir())) > len(TARGETS["event-ids"].seeds)
+    assert "nothing failed" in capsys.readouterr().out
