@@ -57,12 +57,12 @@ async def _session(target: Target) -> tuple[Connection, str]:
     return connection, await handshake(target, connection)
 
 
-async def _quiet(target: Target, message: Message, done: Callable[[], bool]) -> dict[str, float]:
-    """One call after the other until the others are *done*; how long those took that were begun before."""
+async def _quiet(target: Target, message: Message, done: Callable[[], bool], least: int = 0) -> dict[str, float]:
+    """One call after the other until the others are *done*, but *least* of them; how long they took."""
     connection, session = await _session(target)
     parts = target.post(message, session)
     taken: list[float] = []
-    while not done():
+    while len(taken) < least or not done():
         since, number = time.perf_counter(), PLACE + len(taken)
         result_of(*await connection.ask(filled(parts, number)), number)
         taken.append(time.perf_counter() - since)
@@ -186,7 +186,8 @@ async def stalled(job: Job) -> dict[str, Any]:
         answers.append(connection.ask(filled(target.post(message, session), PLACE)))
         stopped.append(connection)
     limit = time.perf_counter() + LONGER * job.seconds
-    found: dict[str, Any] = await _quiet(quiet, FETCH, lambda: time.perf_counter() > limit)
+    # They stall until they are resumed, so a call is beside them however late it comes.
+    found: dict[str, Any] = await _quiet(quiet, FETCH, lambda: time.perf_counter() > limit, least=1)
     for connection in stopped:
         connection.transport.resume_reading()
     # They were only slow: what they asked for was kept for them, whole.

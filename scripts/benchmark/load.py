@@ -25,9 +25,10 @@ from .wire import Connection, Failed
 NUMBERS = 100_000
 MOST_NUMBERS = 9 * PLACE
 # How long the last requests may take once nothing new is sent.
-LAST = 10.0
-# How many times as long as asked a window may be.
+LAST = 30.0
+# How many times as long as asked a window may be, and at least how many seconds where hardly anything is answered.
 LONGER = 5
+SLOWEST = 30.0
 
 
 async def _callers(job: Job, target: Target, meter: Meter) -> tuple[list[Caller], list[tuple[Connection, str]]]:
@@ -138,7 +139,8 @@ async def _window(job: Job, meter: Meter) -> dict[str, Any]:
     gc.disable()
     before = (time.perf_counter(), machine.cpu_seconds(job.pid), _busy(job), time.process_time())
     meter.on = True
-    for _ in range(LONGER):
+    end = before[0] + max(LONGER * job.seconds, SLOWEST)
+    while time.perf_counter() < end:
         await asyncio.sleep(job.seconds)
         # Some servers answer in bursts of all that is under way: a window without a whole one shows nothing.
         if len(meter.latencies) >= 2 * job.connections or meter.failures:
@@ -148,7 +150,7 @@ async def _window(job: Job, meter: Meter) -> dict[str, Any]:
     wall, served, busy, own = (late - early for late, early in zip(after, before, strict=True))
     ordered = sorted(meter.latencies)
     if not ordered:
-        raise Failed(f"nothing was answered in {job.seconds} s {meter.first}")
+        raise Failed(f"nothing was answered in {wall:.1f} s {meter.first}")
     return {
         "requests": len(ordered),
         "rps": len(ordered) / wall,
