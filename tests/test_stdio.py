@@ -65,7 +65,7 @@ class Client:
         return self.request(method, {**(params or {}), "_meta": meta})
 
     async def next(self, method: str | None = None, revision: str = "") -> Any:
-        message = json.loads(await asyncio.wait_for(self.out.lines.get(), 5))
+        message = json.loads(await asyncio.wait_for(self.out.lines.get(), 20))
         check(revision or self.revision, message, method)
         return message
 
@@ -98,7 +98,7 @@ async def piped(**settings: Any) -> AsyncIterator[Client]:
         yield client
     finally:
         client.input.put_nowait(None)
-        await asyncio.wait_for(running, 15)
+        await asyncio.wait_for(running, 20)
         assert out.lines.empty(), "nobody read this"
 
 
@@ -153,7 +153,7 @@ async def test_cancels_a_request() -> None:
             client.send([call] if batched else call)
             await client.bench.started.wait()
             client.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "w"}})
-            await asyncio.wait_for(client.bench.ended.wait(), 5)
+            await asyncio.wait_for(client.bench.ended.wait(), 20)
             assert client.bench.cancelled and (await client.ask("ping"))["result"] == {}
 
 

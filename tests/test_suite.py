@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
+# A wait for what has to happen ends a hang; it says nothing about speed.
+LEAST_PATIENCE_SECONDS = 20
 
 
-def calls() -> Iterator[tuple[str, str, set[str]]]:
-    """Every call in the tests: file, name of what is called, its keywords."""
-    for file in TESTS.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call):
-                name = ast.unparse(node.func).rpartition(".")[2]
-                yield str(file.relative_to(TESTS)), name, {one.arg or "" for one in node.keywords}
+@cache
+def calls() -> list[tuple[str, ast.Call]]:
+    """Every call of a function in the tests, and its file."""
+    trees = {str(file.relative_to(TESTS)): ast.parse(file.read_text()) for file in sorted(TESTS.rglob("*.py"))}
+    return [(file, node) for file, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def files_that_call(*names: str, with_any_of: frozenset[str] = frozenset()) -> set[str]:
+    """The files that call a function with one of these names and, if any are given, one of these keywords."""
+    return {
+        file
+        for file, call in calls()
+        if (call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")) in names
+        and (not with_any_of or with_any_of & {one.arg for one in call.keywords})
+    }
 
 
 def test_there_is_one_hypothesis_profile() -> None:
     """It is the one of conftest.py, which sets no deadline: a busy machine makes examples slow, not wrong."""
     assert settings.default is not None and settings.default.deadline is None
     assert HealthCheck.too_slow in settings.default.suppress_health_check
-    profiles = [file for file, name, _ in calls() if name in ("register_profile", "load_profile")]
-    assert set(profiles) == {"conftest.py"}
-    settled = {"deadline", "suppress_health_check", "derandomize", "print_blob"}
-    assert not [file for file, name, keywords in calls() if name == "settings" and keywords & settled]
+    assert files_that_call("register_profile", "load_profile") == {"conftest.py"}
+    profile = frozenset({"deadline", "suppress_health_check", "derandomize", "print_blob"})
+    assert files_that_call("settings", with_any_of=profile) == set()
+
+
+def test_waits_for_what_has_to_happen_are_long() -> None:
+    """On a machine with other work a second of the tests' own may take ten."""
+    short = []
+    for file, call in calls():
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "wait_for" and len(call.args) > 1:
+            limit = call.args[1]
+            if isinstance(limit, ast.Constant) and limit.value is not None and limit.value < LEAST_PATIENCE_SECONDS:
+                short.append(f"{file}:{call.lineno} waits {limit.value} s")
+    assert not short

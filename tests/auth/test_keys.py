@@ -315,7 +315,7 @@ FAULTS: list[Callable[[asyncio.Event, str], Answering]] = [
 ]
 
 
-PATIENCE = [(fault, 10.0) for fault in FAULTS[:-2]] + [(fault, 0.5) for fault in FAULTS[-2:]]
+PATIENCE = [(fault, 10.0) for fault in FAULTS[:-2]] + [(fault, 1.0) for fault in FAULTS[-2:]]
 
 
 @pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))

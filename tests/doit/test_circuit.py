@@ -142,12 +142,12 @@ async def test_no_connection_is_nobodys(connect: Connect, breaker: Heard) -> Non
 @pytest.mark.parametrize(
     ("call", "limits", "counts"),
     [
-        ("read", {"timeout": 0.05}, True),
+        ("read", {"timeout": 0.3}, True),
         # It may take long: that it does says nothing.
-        ("compute", {"slow_timeout": 0.05}, False),
+        ("compute", {"slow_timeout": 0.3}, False),
         # The call had less time than the API may take.
-        ("read", {"timeout": 30.0, "deadline": 0.05}, False),
-        ("talk", {"deadline": 0.05}, False),
+        ("read", {"timeout": 30.0, "deadline": 0.3}, False),
+        ("talk", {"deadline": 0.3}, False),
     ],
 )
 async def test_which_timeouts_count(

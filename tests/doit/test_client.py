@@ -182,16 +182,16 @@ async def test_exchanges_have_what_is_left_of_the_call(api: Api, connect: Connec
     """F1: the time for one exchange is the usual until the call has less than that."""
     api.script = [hangs]
     given: list[float] = []
-    client = connect(deadline=0.3, timeout=0.2)
-    within = client._within
+    for deadline in (60.0, 0.1):
+        client = connect(deadline=deadline, timeout=0.2)
+        within = client._within
 
-    def noted(longest: float) -> float:
-        given.append(within(longest))
-        return given[-1]
+        def noted(longest: float, within: Callable[[float], float] = within) -> float:
+            given.append(within(longest))
+            return given[-1]
 
-    client._within = noted  # type: ignore[method-assign]
-    await failing(client)
-    await failing(client)
+        client._within = noted  # type: ignore[method-assign]
+        await failing(client)
     assert given[0] == 0.2 and given[1] <= 0.1
 
 
@@ -287,10 +287,11 @@ async def test_false_compression_is_a_clean_error(api: Api, connect: Connect) ->
 
 async def test_a_drip_is_ended_by_the_total_timeout_and_the_connection_closed(api: Api, connect: Connect) -> None:
     api.script = [hangs]
-    error = await failing(connect(timeout=0.05))
+    # Long enough for the request to arrive on a busy machine: what is asked is how the wait for the answer ends.
+    error = await failing(connect(timeout=0.5))
     assert error.kind == "timeout" and len(api.seen) == 1
     await api.gone.wait()
-    assert (await failing(connect(deadline=0.05), write=True)).maybe_applied
+    assert (await failing(connect(deadline=0.5), write=True)).maybe_applied
 
 
 async def test_nobody_there_is_said_and_nothing_was_applied(connect: Connect) -> None:
@@ -340,7 +341,7 @@ async def test_a_stream_that_breaks_gives_what_came_and_then_the_error(
     api.script = [step]
     events = []
     with pytest.raises(ApiError) as caught:
-        async for event in Things(connect(deadline=0.5, max_body=100_000)).talk():
+        async for event in Things(connect(deadline=2.0, max_body=100_000)).talk():
             events.append(event)
     assert events == [{"answer": "a"}] and caught.value.kind == kind and caught.value.maybe_applied
     assert len(api.seen) == 1

@@ -205,7 +205,7 @@ async def test_expiry_in_mid_use(sandbox_brief: Sandbox, http: aiohttp.ClientSes
     started = time.monotonic()
     user = structured((await link.call("validate_user", {})).result)
     while (answer := await link.call("validate_user", {})).status == 200:
-        assert time.monotonic() - started < 15, "an access token of 2 seconds was accepted for 15"
+        assert time.monotonic() - started < 60, "an access token of 2 seconds was accepted for 60"
         await asyncio.sleep(0.1)
     assert answer.status == 401 and answer.challenge["error"] == "invalid_token"
     assert answer.challenge["resource_metadata"] == chatgpt.well_known(sandbox_brief.mcp)[0]

@@ -29,7 +29,7 @@ class Member:
         self.heard.put_nowait(body["what"])
 
     async def next(self) -> Any:
-        return await asyncio.wait_for(self.heard.get(), 10)
+        return await asyncio.wait_for(self.heard.get(), 20)
 
 
 @asynccontextmanager
@@ -134,7 +134,7 @@ async def test_keepers_are_asked_as_long_as_redis_can_be_used(redis: Server, cap
     bus.at_each_beat(keeper)
     async with bus.running():
         for _ in range(2):
-            await asyncio.wait_for(beats.get(), 10)
+            await asyncio.wait_for(beats.get(), 20)
     await link.close()
     assert "goes on" in caplog.text
 

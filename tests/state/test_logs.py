@@ -96,5 +96,5 @@ async def test_beginning_without_redis(
     await notes.settled(0.05)
     assert "can be used again" in caplog.text
     redis.resume()
-    await asyncio.wait_for(sender.flush(), 10)
+    await asyncio.wait_for(sender.flush(), 20)
     assert await logs.read("s", "1", 0) is not None and await notes.read("n") is not None

@@ -152,10 +152,10 @@ async def test_replicas_do_nothing_twice(of_redis: Any, redis: Server) -> None:
 
 
 async def test_a_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
-    one, other = of_redis(lease=0.3), of_redis(lease=0.3)
+    one, other = of_redis(lease=1.0), of_redis(lease=1.0)
     assert await one.claim("o", "k") is None
     waiting = asyncio.create_task(other.claim("o", "k"))
-    await asyncio.wait([waiting], timeout=1.0)
+    await asyncio.wait([waiting], timeout=2.5)
     assert not waiting.done()
     await one.settle("o", "k", b"a")
     assert told(await waiting) == (b"a", True)
@@ -163,7 +163,7 @@ async def test_a_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
 
 async def test_what_a_replica_that_died_was_doing_is_not_repeated(of_redis: Any) -> None:
     """Nobody knows whether it was done."""
-    dying, other = of_redis(lease=0.1, life=0.3), of_redis(lease=0.1, life=0.3)
+    dying, other = of_redis(lease=0.1, life=1.5), of_redis(lease=0.1, life=1.5)
     assert await dying.claim("o", "k") is None
     await dying.close()
     assert told(await other.claim("o", "k")) == (b"", False)
@@ -182,7 +182,7 @@ async def test_without_redis_each_process_for_itself(
     await receipts.settle("o", "before", b"b")
     for key in ("k", "l"):
         await done(receipts, key)
-    first, second = await asyncio.gather(receipts.claim("o", "m"), asyncio.wait_for(receipts.forget("o", "z"), 5))
+    first, second = await asyncio.gather(receipts.claim("o", "m"), asyncio.wait_for(receipts.forget("o", "z"), 20))
     assert first is None and second is None
     assert told(await receipts.claim("o", "k")) == (b"a", True)
     said = [record.getMessage() for record in caplog.records if record.name == "doit_mcp.state.receipts"]
@@ -218,7 +218,7 @@ async def test_who_gives_up_waiting_leaves_nothing_behind(of_redis: Any, link: L
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     await one.settle("o", "k", b"a")
-    assert told(await asyncio.wait_for(other.claim("o", "k"), 10)) == (b"a", True)
+    assert told(await asyncio.wait_for(other.claim("o", "k"), 20)) == (b"a", True)
 
 
 async def test_who_could_not_renew_can_still_settle(of_redis: Any, link: Link, redis: Server) -> None:

@@ -44,7 +44,7 @@ async def test_everything_in_its_order_through_an_outage(link: Link, redis: Serv
         await asyncio.wait([flushing], timeout=0.2)
         assert not flushing.done() and len(sender) == 5
         redis.start()
-        await asyncio.wait_for(flushing, 10)
+        await asyncio.wait_for(flushing, 20)
     assert numbers(redis, key) == list(range(5))
 
 
@@ -59,7 +59,7 @@ async def test_there_is_a_bound_and_who_can_wait_waits(
     await asyncio.sleep(0)
     assert not waiting.done()
     async with running(sender):
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 20)
         assert sender.put(("RPUSH", key, 4))
         await sender.flush()
     assert numbers(redis, key) == [0, 1, 4]
@@ -73,7 +73,7 @@ async def test_what_redis_refuses_for_good_holds_up_nothing_for_ever(
     sender.put(("NO-SUCH-COMMAND", "secret words"))
     sender.put(("RPUSH", key, 1))
     async with running(sender):
-        await asyncio.wait_for(sender.flush(), 10)
+        await asyncio.wait_for(sender.flush(), 20)
     assert numbers(redis, key)[-1] == 1
     assert "refuses" in caplog.text and "secret words" not in caplog.text
 
@@ -90,5 +90,5 @@ async def test_who_waits_for_a_while_does_not_while_redis_is_away(link: Link, re
             await asyncio.sleep(0.005)
         assert not await sender.settle(1_000)
         redis.start()
-        await asyncio.wait_for(sender.flush(), 10)
+        await asyncio.wait_for(sender.flush(), 20)
         assert await sender.settle(0)

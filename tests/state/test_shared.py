@@ -81,7 +81,7 @@ async def heard(a: Member, b: Member) -> None:
     a.bus.tell(b.bus.id, "heard")
     a.bus.broadcast("heard")
     for _ in range(2):
-        await asyncio.wait_for(told.get(), 10)
+        await asyncio.wait_for(told.get(), 20)
 
 
 async def test_a_session_is_here_while_it_is_used(pair: Pair) -> None:
@@ -242,7 +242,7 @@ async def test_following_through_an_outage(
     keeping = asyncio.create_task(a.replays.keep("s", log, b"answer", last=True))
     redis.resume()
     await keeping
-    assert await asyncio.wait_for(following, 10) == [b"answer"]
+    assert await asyncio.wait_for(following, 20) == [b"answer"]
 
 
 async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ class Stream:
     async def event(self) -> Event:
         """The next event that is no comment; an empty one at the end."""
         lines: list[str] = []
-        while line := await asyncio.wait_for(self.response.content.readline(), 10):
+        while line := await asyncio.wait_for(self.response.content.readline(), 20):
             text = line.decode().removesuffix("\n")
             if text and not text.startswith(":"):
                 lines.append(text)
@@ -98,13 +98,13 @@ class Wire:
 
     async def rest(self) -> bytes:
         """Everything until the server closes the connection."""
-        return await asyncio.wait_for(self.reader.read(), 10)
+        return await asyncio.wait_for(self.reader.read(), 20)
 
     async def answer(self) -> tuple[int, bytes]:
         """Status and body of the next answer, which has a length."""
-        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)).decode()
+        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 20)).decode()
         fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
-        body = await asyncio.wait_for(self.reader.readexactly(int(fields.get("content-length", 0))), 10)
+        body = await asyncio.wait_for(self.reader.readexactly(int(fields.get("content-length", 0))), 20)
         return int(head.split()[1]), body
 
 

@@ -85,7 +85,7 @@ class Loop:
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> Answer:
         sent = self.site.headers() | {"Accept": ACCEPT} | headers
-        return self._runner.run(asyncio.wait_for(self.site.send(method, path, sent, body), 10))
+        return self._runner.run(asyncio.wait_for(self.site.send(method, path, sent, body), 20))
 
     def initialize(self, revision: str) -> Session:
         return self._runner.run(self.site.initialize(revision, elicitation={}))

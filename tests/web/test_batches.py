@@ -87,7 +87,7 @@ async def test_ends_with_its_stream(site: Site) -> None:
         assert (await stream.post([site.request("tools/call", {"name": "wait"})])).status == 202
         await site.bench.started.wait()
         stream.response.close()
-    await asyncio.wait_for(site.bench.ended.wait(), 5)
+    await asyncio.wait_for(site.bench.ended.wait(), 20)
     assert site.bench.cancelled
 
 

@@ -61,8 +61,8 @@ class Reader:
 
     async def chunk(self) -> bytes | None:
         """The next piece of the body; None at its end."""
-        size = int(await asyncio.wait_for(self.reader.readline(), 10), 16)
-        data = await asyncio.wait_for(self.reader.readexactly(size + 2), 10)
+        size = int(await asyncio.wait_for(self.reader.readline(), 20), 16)
+        data = await asyncio.wait_for(self.reader.readexactly(size + 2), 20)
         return data[:-2] if size else None
 
 
@@ -86,7 +86,7 @@ async def opened(streams: Streams) -> AsyncIterator[tuple[Reader, Outbox]]:
     before = len(streams.outboxes)
     reader = Reader(*await asyncio.open_connection("127.0.0.1", streams.port, limit=1 << 10))
     reader.writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    while (line := await asyncio.wait_for(reader.reader.readline(), 10)) != b"\r\n":
+    while (line := await asyncio.wait_for(reader.reader.readline(), 20)) != b"\r\n":
         reader.head += line
     assert len(streams.outboxes) == before + 1
     try:

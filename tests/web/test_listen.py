@@ -26,7 +26,7 @@ class Listener:
         self.response, self.id = response, id
 
     async def next(self) -> Json:
-        message: Json = json.loads((await asyncio.wait_for(next_event(self.response), 5))[1])
+        message: Json = json.loads((await asyncio.wait_for(next_event(self.response), 20))[1])
         check(MODERN, message, "subscriptions/listen")
         meta = message["params" if "method" in message else "result"]["_meta"]
         assert meta[SUBSCRIPTION] == self.id and type(meta[SUBSCRIPTION]) is type(self.id)

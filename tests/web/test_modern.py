@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests import published
 from tests.web.serving import ADMIN, META, MODERN, STRANGER, Site, check, read, serving
 
 UNKNOWN = "1900-01-01"
@@ -225,9 +226,9 @@ async def test_a_client_that_takes_no_streams_gets_the_answer(site: Site) -> Non
 async def test_a_lost_connection_cancels(site: Site) -> None:
     """T8, L1: closing the response is the cancellation; the work stops."""
     task = asyncio.create_task(site.call("wait"))
-    await asyncio.wait_for(site.bench.started.wait(), 5)
+    await asyncio.wait_for(site.bench.started.wait(), 20)
     task.cancel()
-    await asyncio.wait_for(site.bench.ended.wait(), 5)
+    await asyncio.wait_for(site.bench.ended.wait(), 20)
     assert site.bench.cancelled
     assert (await site.call("echo")).status == 200
 
@@ -354,6 +355,7 @@ async def test_without_the_extension_the_call_is_answered_itself(site: Site) -> 
     assert (await site.call("long")).result["structuredContent"] == {"said": "done at last"}
 
 
+@pytest.mark.skipif(not published.present(), reason=published.ABSENT)
 def test_schemas_were_checked() -> None:
     """The client of these tests checks every message; this proves that the check can fail."""
     with pytest.raises(AssertionError):

@@ -247,7 +247,7 @@ async def test_nobody_waits_for_a_client_that_takes_no_streams(asker: Site) -> N
     """A question could never reach it: the call says so at once."""
     session = await asker.initialize(**ALL)
     message = asker.request("tools/call", {"name": "form"})
-    answer = await asyncio.wait_for(session.post(message, Accept="application/json"), 5)
+    answer = await asyncio.wait_for(session.post(message, Accept="application/json"), 20)
     assert answer.result["isError"] is True and "cannot be asked" in said(answer)
 
 

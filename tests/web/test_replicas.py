@@ -25,7 +25,7 @@ REPLY = {"action": "accept", "content": {"name": "Bea"}}
 
 
 async def soon(event: asyncio.Event) -> None:
-    await asyncio.wait_for(event.wait(), 10)
+    await asyncio.wait_for(event.wait(), 20)
 
 
 def cancelled(id: object) -> Json:
@@ -210,7 +210,7 @@ class Old:
         self.response, self.address = response, address
 
     async def next(self) -> Json:
-        name, data = await asyncio.wait_for(next_event(self.response), 10)
+        name, data = await asyncio.wait_for(next_event(self.response), 20)
         assert name == "message", name
         message: Json = json.loads(data)
         return message

@@ -183,7 +183,7 @@ async def test_every_write_is_in_the_audit_log_and_no_read_is(site: Site, writte
     session = await site.initialize()
     await session.call("echo", {"text": CANARY})
     cut = asyncio.create_task(session.call("wait", id="w"))
-    await asyncio.wait_for(site.bench.started.wait(), 10)
+    await asyncio.wait_for(site.bench.started.wait(), 20)
     assert (await session.note("notifications/cancelled", {"requestId": "w"})).status == 202
     assert (await cut).messages == ()
     site.bench.proceed.set()

@@ -71,7 +71,7 @@ async def test_a_task_does_not_outlive_the_server() -> None:
     tasks = {"clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
     assert (await other.call("long", **tasks)).result["resultType"] == "task"
     await other.bench.started.wait()
-    await asyncio.wait_for(site_of.__aexit__(None, None, None), 10)
+    await asyncio.wait_for(site_of.__aexit__(None, None, None), 20)
 
 
 def closed_port() -> int:

@@ -29,7 +29,7 @@ class Stream:
         return await self.site.post(message, user=user or self.user, path=self.address)
 
     async def next(self, method: str | None = None) -> Json:
-        name, data = await asyncio.wait_for(next_event(self.response), 5)
+        name, data = await asyncio.wait_for(next_event(self.response), 20)
         assert name == "message"
         message: Json = json.loads(data)
         check(self.revision, message, method)
@@ -153,9 +153,9 @@ async def test_what_runs_ends_with_the_stream(site: Site) -> None:
     """L1: the session is gone with its stream, and its calls are aborted."""
     async with opened(site) as stream:
         assert (await stream.post(site.request("tools/call", {"name": "wait"}))).status == 202
-        await asyncio.wait_for(site.bench.started.wait(), 5)
+        await asyncio.wait_for(site.bench.started.wait(), 20)
         stream.response.close()
-    await asyncio.wait_for(site.bench.ended.wait(), 5)
+    await asyncio.wait_for(site.bench.ended.wait(), 20)
     assert site.bench.cancelled
     assert (await stream.post(site.request("ping"))).status == 404
 
@@ -166,7 +166,7 @@ async def test_cancels_by_notification(site: Site) -> None:
         await site.bench.started.wait()
         params = {"requestId": "w"}
         await stream.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
-        await asyncio.wait_for(site.bench.ended.wait(), 5)
+        await asyncio.wait_for(site.bench.ended.wait(), 20)
         assert site.bench.cancelled and (await stream.ask("ping"))["result"] == {}
 
 
@@ -189,7 +189,7 @@ async def test_says_that_it_is_alive_and_limits_streams() -> None:
         async with opened(site) as stream:
             assert (await site.send("GET", "/sse", site.headers())).status == 429
             async with opened(site, STRANGER):
-                line = await asyncio.wait_for(stream.response.content.readline(), 5)
+                line = await asyncio.wait_for(stream.response.content.readline(), 20)
             assert line.startswith(b":")
 
 

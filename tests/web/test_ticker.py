@@ -62,7 +62,7 @@ async def test_the_timer_runs_while_there_are_streams() -> None:
     for stream in (first, second):
         assert not ticker.runs
         ticker.add(stream)
-        await asyncio.wait_for(stream.beaten.wait(), 5)
+        await asyncio.wait_for(stream.beaten.wait(), 20)
         assert ticker.runs
         ticker.remove(stream)
         while ticker.runs:
@@ -75,7 +75,7 @@ async def test_one_that_fails_stops_nobody_for_good() -> None:
     ticker, broken, other = Ticker(0.001), Broken(), Stream()
     ticker.add(broken)
     ticker.add(other)
-    await asyncio.wait_for(other.beaten.wait(), 5)
+    await asyncio.wait_for(other.beaten.wait(), 20)
     while broken.beats < 2:
         await asyncio.sleep(0.001)
     ticker.remove(broken)

@@ -30,7 +30,7 @@ def ping(site: Site, **headers: str) -> bytes:
 
 async def answer(wire: Wire) -> tuple[str, dict[str, str], bytes]:
     """Status line, headers and body."""
-    head = (await asyncio.wait_for(wire.reader.readuntil(b"\r\n\r\n"), 10)).decode()
+    head = (await asyncio.wait_for(wire.reader.readuntil(b"\r\n\r\n"), 20)).decode()
     status, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
     assert len(headers) == len(lines)
@@ -93,9 +93,9 @@ async def test_the_slow_begin_to_beat_in_order_and_as_themselves() -> None:
         hearts.add(made[-1])
     hearts.remove(made[1])
     WHERE.set("later")
-    assert await asyncio.wait_for(made[2].began, 5) == "second"
+    assert await asyncio.wait_for(made[2].began, 20) == "second"
     assert made[0].began.result() == "first" and not made[1].began.done()
     # Whoever comes when nobody waits any more is waited for as well; who was removed twice or never came is no matter.
     hearts.remove(made[0])
     hearts.add(made[1])
-    assert await asyncio.wait_for(made[1].began, 5) == "later"
+    assert await asyncio.wait_for(made[1].began, 20) == "later"
