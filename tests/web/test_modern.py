@@ -236,11 +236,13 @@ async def test_a_lost_connection_cancels(site: Site) -> None:
 async def test_keep_alive_makes_a_quiet_answer_a_stream() -> None:
     """T7: comment lines until there is something to say."""
     async with serving(keep_alive_s=1) as site:
-        task = asyncio.create_task(site.call("wait"))
-        await asyncio.sleep(1.3)
-        site.bench.proceed.set()
-        answer = await task
-        assert answer.text.startswith(": ") and answer.result["structuredContent"] == {"said": "waited"}
+        message = site.envelope("tools/call", {"name": "wait", "arguments": {}})
+        headers = site.headers() | {"Content-Type": "application/json"} | site.modern_headers(message)
+        async with site.http.post(f"{site.base}/mcp", data=json.dumps(message), headers=headers) as response:
+            assert (await response.content.readline()).startswith(b": ")
+            site.bench.proceed.set()
+            answer = await read(response)
+        assert answer.result["structuredContent"] == {"said": "waited"}
 
 
 async def test_asks_and_is_asked_again(site: Site) -> None:

@@ -37,9 +37,9 @@ class Query:
             raise ToolError("There are no such costs.")
         return {"rows": self.begun}
 
-    def tool(self, name: str, after: float | None) -> Tool:
+    def tool(self, name: str, after: float | None, deadline: float = 30) -> Tool:
         output = {"type": "object", "properties": {"rows": {"type": "integer"}}, "required": ["rows"]}
-        return Tool(name, "Query", "Queries", schema(), self.run, output, deadline=0.2, task_after=after)
+        return Tool(name, "Query", "Queries", schema(), self.run, output, deadline=deadline, task_after=after)
 
 
 @pytest.fixture
@@ -49,7 +49,12 @@ def query() -> Query:
 
 @pytest.fixture
 async def site(query: Query) -> AsyncIterator[Site]:
-    tools = (query.tool("never_a_task", None), query.tool("soon_a_task", 0.01), query.tool("late_a_task", 30))
+    tools = (
+        query.tool("never_a_task", None, 0.2),
+        query.tool("soon_a_task", 0.01, 0.2),
+        query.tool("patient_task", 0.01),
+        query.tool("late_a_task", 30),
+    )
     async with serving(changes={"tools": (*offer(Bench()).tools, *tools)}) as made:
         yield made
 
@@ -111,7 +116,7 @@ async def test_with_too_many_tasks_the_client_waits(site: Site, query: Query) ->
         assert (await site.call("soon_a_task", **FOLLOWS)).result["resultType"] == "task"
     late = (await site.call("soon_a_task", **FOLLOWS)).result
     assert late["isError"] and "did not finish within 0.2 seconds" in late["content"][0]["text"]
-    waiting = asyncio.create_task(site.call("soon_a_task", **FOLLOWS))
+    waiting = asyncio.create_task(site.call("patient_task", **FOLLOWS))
     while query.begun < RUNNING_PER_OWNER + 2:
         await asyncio.sleep(0.01)
     query.proceed.set()
