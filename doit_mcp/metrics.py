@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -21,13 +21,29 @@ STATES = ("closed", "half-open", "open")
 Gauges = Mapping[str, tuple[str, Callable[[], float]]]
 
 
+class Stream(Protocol):
+    """A log stream: how many lines it *dropped*, and whether it is *failing*."""
+
+    @property
+    def dropped(self) -> int: ...
+
+    @property
+    def failing(self) -> bool: ...
+
+
 class Metrics:
     """The numbers of one process. *gauges*: name -> what it is, and how to find out its present size; *circuits*:
-    upstream -> state of the circuit to it.
+    upstream -> state of the circuit to it; *logs*: the log streams by name.
     """
 
-    def __init__(self, gauges: Gauges, circuits: Mapping[str, Callable[[], str]] | None = None) -> None:
+    def __init__(
+        self,
+        gauges: Gauges,
+        circuits: Mapping[str, Callable[[], str]] | None = None,
+        logs: Mapping[str, Stream] | None = None,
+    ) -> None:
         self._gauges = gauges
+        self._logs = {} if logs is None else logs
         self._circuits = circuits or {}
         self._requests: Counter[tuple[str, ...]] = Counter()
         self._messages: Counter[tuple[str, ...]] = Counter()
@@ -63,6 +79,7 @@ class Metrics:
             ("messages", "JSON-RPC requests", ("method",), dict(self._messages)),
             ("tool_calls", "Tool calls", ("tool", "outcome"), dict(self._calls)),
             ("upstream_requests", "Requests to the DoiT API", ("status",), dict(self._upstream)),
+            ("log_lines_dropped", "Log lines that were dropped", ("stream",), self._dropped()),
         )
         for name, text, labels, counts in counters:
             family = CounterMetricFamily(f"doit_mcp_{name}", text, labels=labels)
@@ -80,6 +97,13 @@ class Metrics:
         for upstream, state in self._circuits.items():
             circuit.add_metric((upstream,), STATES.index(state()))
         yield circuit
+        failing = GaugeMetricFamily("doit_mcp_log_failing", "Whether a log stream loses lines", labels=("stream",))
+        for name, stream in self._logs.items():
+            failing.add_metric((name,), stream.failing)
+        yield failing
+
+    def _dropped(self) -> dict[tuple[str, ...], int]:
+        return {(name,): stream.dropped for name, stream in self._logs.items()}
 
     def _cumulated(self) -> list[tuple[str, float]]:
         total, found = 0, []

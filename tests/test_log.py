@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import io
+import gc
 import json
 import logging
+import sys
+import warnings
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 
 from doit_mcp import log
 from doit_mcp.log import AUDIT, QUOTES_REQUESTS
 
-NAMES = ("", "asyncio", AUDIT, *QUOTES_REQUESTS)
+NAMES = ("", "asyncio", "py.warnings", AUDIT, *QUOTES_REQUESTS)
 
 
 @pytest.fixture(autouse=True)
@@ -21,20 +27,43 @@ def as_it_was() -> Iterator[None]:
     """Logging is configured for the whole process."""
     loggers = [logging.getLogger(name) for name in NAMES]
     before = [(one.level, one.handlers[:], one.filters[:], one.propagate) for one in loggers]
+    streams, unraisable = dict(log.STREAMS), sys.unraisablehook
     yield
     for one, (level, handlers, filters, propagate) in zip(loggers, before, strict=True):
         one.setLevel(level)
         one.handlers[:], one.filters[:], one.propagate = handlers, filters, propagate
+    logging.captureWarnings(False)
+    sys.unraisablehook = unraisable
+    log.STREAMS.clear()
+    log.STREAMS.update(streams)
 
 
-def lines(stream: io.StringIO) -> list[dict[str, object]]:
-    return [json.loads(line) for line in stream.getvalue().splitlines()]
+@dataclass
+class Logs:
+    """Two files, and what was written to them."""
+
+    log: TextIO
+    audit: TextIO
+
+    @staticmethod
+    def lines(stream: TextIO) -> list[dict[str, object]]:
+        log.flush(10)
+        return [json.loads(line) for line in Path(stream.name).read_text().splitlines()]
+
+    def text(self) -> str:
+        log.flush(10)
+        return Path(self.log.name).read_text()
 
 
-async def test_what_asyncio_tells_of_exceptions_is_not_repeated() -> None:
+@pytest.fixture
+def logs(tmp_path: Path) -> Iterator[Logs]:
+    with (tmp_path / "log").open("w") as first, (tmp_path / "audit").open("w") as second:
+        yield Logs(first, second)
+
+
+async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> None:
     """X6: their text can hold anything; the class and the place help."""
-    said = io.StringIO()
-    log.configure("info", said)
+    log.configure("info", logs.log)
 
     async def fails() -> None:
         raise ValueError("Bearer not-to-be-seen")
@@ -45,23 +74,90 @@ async def test_what_asyncio_tells_of_exceptions_is_not_repeated() -> None:
     except ValueError as failure:
         context = {"message": "Task exception was never retrieved", "exception": failure, "note": "not-to-be-seen"}
         loop.default_exception_handler(context)
-    (line,) = lines(said)
+    (line,) = logs.lines(logs.log)
     assert line["message"] == "Task exception was never retrieved" and line["exception"] == "ValueError"
-    assert "not-to-be-seen" not in said.getvalue() and "test_log.py" in said.getvalue()
+    assert "not-to-be-seen" not in logs.text() and "test_log.py" in logs.text()
 
 
 @pytest.mark.parametrize("level", ["debug", "warning", "error"])
-def test_what_was_changed_is_always_told(level: str) -> None:
+def test_what_was_changed_is_always_told(level: str, logs: Logs) -> None:
     """G6: on a stream of its own, whatever the level of the rest."""
-    said, changed = io.StringIO(), io.StringIO()
-    log.configure(level, said, changed)
+    log.configure(level, logs.log, logs.audit)
     logging.getLogger(AUDIT).info("write", extra={"tool": "create_label"})
-    assert [line["tool"] for line in lines(changed)] == ["create_label"] and not said.getvalue()
+    assert [line["tool"] for line in logs.lines(logs.audit)] == ["create_label"] and not logs.text()
 
 
-def test_without_a_stream_of_its_own_it_stands_among_the_rest() -> None:
-    said = io.StringIO()
-    log.configure("error", said)
+def test_without_a_stream_of_its_own_it_stands_among_the_rest(logs: Logs) -> None:
+    log.configure("error", logs.log)
     logging.getLogger(AUDIT).info("write")
     logging.getLogger("elsewhere").info("unseen")
-    assert [line["logger"] for line in lines(said)] == [AUDIT]
+    assert [line["logger"] for line in logs.lines(logs.log)] == [AUDIT]
+
+
+def test_n6_what_python_would_print_is_logged(logs: Logs) -> None:
+    """Whoever prints on a standard error that nobody reads waits; and prints what may be secret."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        log.configure("info", logs.log)
+        warnings.warn("first line\nnot-to-be-seen", UserWarning, stacklevel=1)
+
+    class Fails:
+        def __del__(self) -> None:
+            raise ValueError("not-to-be-seen")
+
+    Fails()
+    warned, failed = logs.lines(logs.log)
+    assert warned["logger"] == "py.warnings" and str(warned["message"]).endswith("UserWarning: first line")
+    assert failed["exception"] == "ValueError" and "__del__" in str(failed["at"])
+    assert "not-to-be-seen" not in logs.text()
+
+
+def test_n6_a_record_that_cannot_be_a_line_is_named(logs: Logs) -> None:
+    """The standard library would print it, with its arguments."""
+    log.configure("info", logs.log)
+    logging.getLogger("elsewhere").info("%d", "not-to-be-seen")
+    logging.getLogger("elsewhere").info("still there")
+    bad, good = logs.lines(logs.log)
+    assert bad["about"] == "elsewhere" and bad["exception"] == "TypeError" and bad["level"] == "error"
+    assert good["message"] == "still there" and "not-to-be-seen" not in logs.text()
+
+
+def test_n6_objects_are_lines_when_they_are_logged(logs: Logs) -> None:
+    """What happens to them afterwards does not show."""
+    log.configure("info", logs.log)
+    objects = {"id": "a" * 900, "ids": ("b", "c")}
+    logging.getLogger("doit_mcp").info("said", extra={"objects": objects})
+    objects["id"] = "changed"
+    (line,) = logs.lines(logs.log)
+    assert line["objects"] == {"id": "a" * 499 + "…", "ids": ["b", "c"]}
+
+
+def test_n6_a_finalizer_may_log_in_the_middle_of_a_line(logs: Logs) -> None:
+    """Garbage is collected anywhere, and tasks that failed say so then."""
+    log.configure("info", logs.log)
+    logger = logging.getLogger("doit_mcp")
+
+    class Tells:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            logger.info("collected")
+
+    before = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(2000):
+            Tells()
+            logger.info("said")
+    finally:
+        gc.set_threshold(*before)
+    gc.collect()
+    assert Counter(str(line["message"]) for line in logs.lines(logs.log)) == {"said": 2000, "collected": 2000}
+
+
+def test_without_a_standard_error_there_is_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    log.configure("info")
+    logging.getLogger("doit_mcp").error("lost")
+    assert not log.STREAMS and not log.is_audit_failing()

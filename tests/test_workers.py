@@ -42,7 +42,7 @@ async def until(found: Any, wanted: Any) -> None:
 
 
 @asynccontextmanager
-async def two_workers() -> AsyncIterator[tuple[asyncio.subprocess.Process, Site, int]]:
+async def two_workers(stderr: int | None = None) -> AsyncIterator[tuple[asyncio.subprocess.Process, Site, int]]:
     """`doit-mcp serve --workers 2`, a world, and a way to talk to it."""
     with redis_server() as redis, reserve("127.0.0.1", 0) as held:
         port = held.getsockname()[1]
@@ -53,7 +53,7 @@ async def two_workers() -> AsyncIterator[tuple[asyncio.subprocess.Process, Site,
                 "DOIT_API_BASE": stand_in.url, "DOIT_MCP_REDIS_URL": redis.url,
             }
             command = [sys.executable, "-m", "doit_mcp", "serve", "--workers", "2", "--port", str(port)]
-            process = await asyncio.create_subprocess_exec(*command, env=environment(**own))
+            process = await asyncio.create_subprocess_exec(*command, env=environment(**own), stderr=stderr)
             # A connection for each request, so that the kernel chooses a worker each time.
             connector = aiohttp.TCPConnector(force_close=True)
             try:

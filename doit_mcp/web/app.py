@@ -11,6 +11,7 @@ from aiohttp import web
 from ..auth.gate import Auth, open_auth
 from ..breaker import Breaker
 from ..doit.upstream import Upstream, open_session
+from ..log import STREAMS
 from ..metrics import Metrics
 from ..server.context import Shared
 from ..server.hub import Hub
@@ -89,6 +90,7 @@ def _metrics(app: web.Application, redis: Redis | None) -> Metrics:
             **shared,
         },
         {circuit.name: partial(getattr, circuit, "state") for circuit in app[health.CIRCUITS]},
+        STREAMS,
     )
 
 

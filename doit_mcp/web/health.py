@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from ..breaker import Breaker
+from ..log import STREAMS
 from . import keys
 
 # The circuits to what is outside.
@@ -23,12 +24,14 @@ async def alive(request: web.Request) -> web.Response:
 async def ready(request: web.Request) -> web.Response:
     """New work is welcome: the identity provider's keys were had once, and the server is not shutting down.
 
-    Open circuits are shown and change nothing: the next replica would meet the same upstream (security L5).
+    Open circuits are shown and change nothing: the next replica would meet the same upstream (security L5). Nor do
+    failing log streams: a collector that fails for all replicas would take all of them out of service.
     """
     checks = {"accepting": not request.app[keys.DRAINING].is_set(), "keys": request.app[keys.READY]()}
     good = all(checks.values())
     circuits = {circuit.name: circuit.state for circuit in request.app[CIRCUITS]}
-    body = {"status": "ok" if good else "unavailable", "checks": checks, "circuits": circuits}
+    logs = {name: "failing" if stream.failing else "ok" for name, stream in STREAMS.items()}
+    body = {"status": "ok" if good else "unavailable", "checks": checks, "circuits": circuits, "logs": logs}
     return web.json_response(body, status=200 if good else 503)
 
 

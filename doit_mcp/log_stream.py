@@ -1,0 +1,152 @@
+"""Log stream: a thread writes the lines that the rest of the process queues, so nothing waits for the reader of a log.
+
+A pipe that nobody reads blocks whoever writes to it. Here that is a daemon thread; the queue before it is bounded, and
+lines that do not fit are dropped and counted.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+
+MAX_LINES = 10_000
+MAX_BYTES = 4 << 20
+STALL_SECONDS = 5.0
+"""A write that takes longer counts as failing."""
+PAUSE_SECONDS = 0.02
+"""Between two batches of a busy stream: waking the thread costs more than the line that wakes it."""
+
+
+class LogStream:
+    """Lines for the descriptor *fd*, at most *max_lines* and *max_bytes* of which wait to be written.
+
+    *report* makes the line that says how many were dropped; it is written as soon as writing works again.
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        report: Callable[[int], bytes],
+        *,
+        max_lines: int = MAX_LINES,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._fd, self._report = fd, report
+        self._max_lines, self._max_bytes = max_lines, max_bytes
+        # Not a queue.Queue: put() may be called by a finalizer in the middle of another put().
+        self._queue: SimpleQueue[bytes | Event] = SimpleQueue()
+        self._held: bytes | Event | None = None
+        # No lock: put() alone changes the first three numbers, the thread alone the others.
+        self._queued_lines = self._queued_bytes = self._refused = 0
+        self._taken_lines = self._taken_bytes = self._lost = self._reported = 0
+        # Whether the last line written was cut off in the middle: the next one has to begin a line of its own.
+        self._torn = False
+        self._writing_since: float | None = None
+        Thread(target=self._run, name="log", daemon=True).start()
+
+    def put(self, line: bytes) -> None:
+        """Queue *line*, which ends with a line feed, or drop it. Never waits. One caller at a time."""
+        size = len(line)
+        waiting = self._queued_bytes - self._taken_bytes
+        if self._queued_lines - self._taken_lines >= self._max_lines or waiting + size > self._max_bytes:
+            self._refused += 1
+            return
+        self._queued_lines += 1
+        self._queued_bytes += size
+        self._queue.put(line)
+
+    @property
+    def dropped(self) -> int:
+        """How many lines were dropped so far."""
+        return self._refused + self._lost
+
+    @property
+    def failing(self) -> bool:
+        """Whether lines are being dropped, a write hangs, or the reader has closed its end."""
+        since = self._writing_since
+        stalled = since is not None and time.monotonic() - since > STALL_SECONDS
+        return stalled or self.dropped > self._reported or self._is_closed()
+
+    def _is_closed(self) -> bool:
+        poll = select.poll()
+        # No event is asked for, so only errors are reported: POLLERR, POLLHUP, POLLNVAL.
+        poll.register(self._fd, 0)
+        return bool(poll.poll(0))
+
+    def mark(self) -> Event:
+        """An event that is set once everything queued before it was written or lost."""
+        reached = Event()
+        self._queue.put(reached)
+        return reached
+
+    def _run(self) -> None:
+        while True:
+            self._write_batch(self._next_batch())
+            if self._held is None and self._queue.empty():
+                time.sleep(PAUSE_SECONDS)
+
+    def _next_batch(self) -> list[bytes]:
+        """Wait for a line; it and what else waits, up to what a pipe takes from one of several writers in one piece."""
+        batch: list[bytes] = []
+        size = 0
+        item = self._held if self._held is not None else self._queue.get()
+        self._held = None
+        while isinstance(item, bytes):
+            size += len(item)
+            if batch and size > select.PIPE_BUF:
+                self._held = item
+                return batch
+            batch.append(item)
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return batch
+        if batch:
+            self._held = item
+        else:
+            item.set()
+        return batch
+
+    def _write_batch(self, batch: list[bytes]) -> None:
+        data = b"".join(batch)
+        lost = self._write(data)
+        self._lost += lost
+        self._taken_lines += len(batch)
+        self._taken_bytes += len(data)
+        if batch and not lost and (dropped := self.dropped - self._reported):
+            if not self._write(self._report(dropped)):
+                self._reported += dropped
+
+    def _write(self, data: bytes) -> int:
+        """Write *data*, however long that takes; how many of its lines were lost because it failed."""
+        lines = data.count(b"\n")
+        if self._torn:
+            data = b"\n" + data
+        rest = memoryview(data)
+        self._writing_since = time.monotonic()
+        try:
+            while rest:
+                rest = rest[self._write_some(rest) :]
+        except OSError:
+            if written := len(data) - len(rest):
+                self._torn = not data[:written].endswith(b"\n")
+            return min(bytes(rest).count(b"\n"), lines)
+        finally:
+            self._writing_since = None
+        self._torn = False
+        return 0
+
+    def _write_some(self, data: memoryview) -> int:
+        """Write a part of *data*; how many bytes that was."""
+        while True:
+            try:
+                return os.write(self._fd, data)
+            except BlockingIOError:
+                # Another process that shares the pipe made it non-blocking.
+                writable = select.poll()
+                writable.register(self._fd, select.POLLOUT)
+                writable.poll()
