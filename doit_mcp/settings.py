@@ -160,6 +160,11 @@ class Settings:
         metadata={"env": "OTEL_EXPORTER_OTLP_ENDPOINT", "collector": True,
                   "help": "Collector that gets OpenTelemetry spans (OTLP over HTTP), such as http://collector:4318"},
     )
+    audit_required: bool = field(
+        default=False,
+        metadata={"env": "DOIT_MCP_AUDIT_REQUIRED",
+                  "help": "Refuse changes while the audit log cannot be written"},
+    )
     log_level: str = field(
         default="info",
         metadata={"env": "DOIT_MCP_LOG_LEVEL", "of": ("debug", "info", "warning", "error"),

@@ -89,7 +89,14 @@ class Stdio:
     def __init__(self, offer: Offer, connect: Connect, pipe: Pipe, settings: Settings) -> None:
         hub = Hub()
         self._offer, self._connect, self._pipe = offer, connect, pipe
-        self._shared = Shared(hub, Seals(os.urandom(32)), Tasks(hub), settings.console_base)
+        self._shared = Shared(
+            hub,
+            Seals(os.urandom(32)),
+            Tasks(hub),
+            settings.console_base,
+            audit_required=settings.audit_required,
+        )
+        self._customer = settings.tenant_id or settings.customer_context
         self._work = Work(Slots(per_owner=settings.calls_total, total=settings.calls_total))
         self._session = Session("stdio", OWNER, Caller(UNSAID), 0.0)
         self._outbox = Outbox()
@@ -138,7 +145,8 @@ class Stdio:
             self._start(item, self._session.caller)
 
     def _context(self, caller: Caller) -> Context:
-        return Context(self._offer, caller, OWNER, self._connect, self._pipe, self._shared, self._session)
+        context = Context(self._offer, caller, OWNER, self._connect, self._pipe, self._shared, self._session)
+        return context._replace(customer=self._customer)
 
     def _start(self, item: Request, caller: Caller) -> None:
         try:

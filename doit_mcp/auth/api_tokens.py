@@ -42,6 +42,7 @@ class Validated:
 
     email: str
     employee: bool
+    domain: str = ""
 
 
 def read_validation(answer: Answer, *, as_employee: bool) -> Validated | None:
@@ -57,7 +58,7 @@ def read_validation(answer: Answer, *, as_employee: bool) -> Validated | None:
         raise unavailable(LATER, 5)
     if as_employee and domain != EMPLOYEE_DOMAIN:
         return None
-    return Validated(str(email).lower(), as_employee)
+    return Validated(str(email).lower(), as_employee, str(domain).lower())
 
 
 def _is_text(value: object) -> bool:
@@ -150,6 +151,8 @@ class ApiTokens:
             kind="api",
             token=token,
             expires=asked + REMEMBERED,
+            email=validated.email,
+            domain=validated.domain,
         )
 
     async def _tried_elsewhere(self, address: str) -> None:

@@ -27,6 +27,9 @@ class Principal:
     kind: Literal["jwt", "api"]
     token: str = field(repr=False)
     expires: float
+    # For the audit log. Access tokens name no domain.
+    email: str = ""
+    domain: str = ""
     owner: str = field(init=False)
     # What caches go by that hold something of this token: computed once, not with each request.
     digest: bytes = field(init=False, repr=False)
@@ -36,6 +39,12 @@ class Principal:
         named = orjson.dumps([self.kind, self.subject, self.customer])
         object.__setattr__(self, "owner", hashlib.sha256(named).hexdigest()[:32])
         object.__setattr__(self, "digest", digest(self.token))
+
+    @property
+    def token_label(self) -> str:
+        """What tells the API tokens of one user apart, without telling anything of them; "" for access tokens, of which
+        there is a new one every hour."""
+        return self.digest.hex()[:8] if self.kind == "api" else ""
 
     def acting_for(self, customer: str) -> Principal:
         """The same employee for another customer. Raises PermissionError for everybody else (security C2)."""

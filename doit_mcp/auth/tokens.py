@@ -30,6 +30,7 @@ LAST_MOMENT = 253_402_300_799.0
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Order of the group of P-256 (SEC 2)."""
 
+MAX_EMAIL = 320
 TEXTS = ("customer_context", "cid", "flow_id", "jti")
 # Toolset paths: names, and lists of names whose commas clients may have encoded; never dots alone.
 BELOW = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~,-]|%2[Cc])+)+/?")
@@ -168,4 +169,14 @@ def principal(compact: Compact, token: str) -> Principal:
         kind="jwt",
         token=token,
         expires=float(claims["exp"]),
+        email=_email(claims),
     )
+
+
+def _email(claims: JsonObject) -> str:
+    """The e-mail address of the caller for the audit log, if there is one."""
+    for name in ("email", "sub"):
+        value = claims.get(name)
+        if isinstance(value, str) and "@" in value and len(value) <= MAX_EMAIL and value.isprintable():
+            return value
+    return ""

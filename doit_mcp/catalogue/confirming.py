@@ -12,7 +12,7 @@ from ..doit.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 from .call import Call, Question
 from .invisible import visible
-from .tools import Content, Tool, ToolError
+from .tools import Content, Declined, Tool
 
 # A write confirms if its verb, its area or its name is here.
 VERBS = frozenset("archive cancel delete".split())
@@ -116,7 +116,7 @@ def confirmed(tool: Tool, reader: Reader | None) -> Tool:
             asked = question(message(tool, arguments, current))
             answer = (await call.ask_all({KEY: asked}))[KEY]
             if answer["action"] != "accept":
-                raise ToolError(
+                raise Declined(
                     f"Nothing was changed: the user did not agree to {tool.name}. Do not call it again unless the user"
                     " asks for it."
                 )

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import orjson
 
+from ..doit.effects import note_repeat
 from ..doit.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 from .call import Call, CannotAsk, Interrupted, NoAnswer
@@ -31,6 +32,7 @@ def once(tool: Tool) -> Tool:
         key = group + _digest(tool, arguments)
         receipt = await call.receipts.claim(call.owner, key)
         if receipt is not None:
+            note_repeat()
             return _again(tool, receipt)
         if tool.annotations.get("destructiveHint"):
             await call.receipts.forget(call.owner, group)

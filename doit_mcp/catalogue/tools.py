@@ -34,6 +34,10 @@ class ToolError(Exception):
     """A refusal; the text is for a model: what is wrong, and what would be right."""
 
 
+class Declined(ToolError):
+    """The user was asked and did not agree, so nothing was changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """A result whose blocks the tool makes itself; *structured* has to fit the tool's output schema."""

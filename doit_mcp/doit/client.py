@@ -11,13 +11,14 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import orjson
-from aiohttp import ClientConnectorError, ClientError, ClientResponse, ConnectionTimeoutError
+from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
 from ..breaker import CircuitOpen
 from ..protocol.schema import JsonObject
 from ..trace import CURRENT
 from .bodies import Body, body_of
+from .effects import NOT_CONNECTED, Change
 from .errors import ApiError, CredentialError, kind_of, retry_after
 from .events import Parser, StreamError
 from .operation import Operation, Sender, escaped
@@ -104,9 +105,12 @@ class Client:
                 async with asyncio.timeout_at(self._ends):
                     headers = await self._headers(operation, body, key, fresh=fresh, accept="text/event-stream")
                 async with AsyncExitStack() as stack:
+                    change = stack.enter_context(Change(operation.reads))
+                    change.sent = True
                     opening = self._upstream.open(operation.method, url, headers, content, None, operation.name)
                     async with asyncio.timeout_at(self._ends):
                         response = await stack.enter_async_context(opening)
+                    change.status = response.status
                     if response.status == 401 and not fresh:
                         continue
                     await self._check(operation, response)
@@ -158,19 +162,24 @@ class Client:
         longest = self._slow_timeout if operation.slow else self._upstream.timeout
         content = None if body is None else body.content
         error: ApiError | None = None
-        for tried in count():
-            try:
-                within = self._within(longest)
-                reply = await self._upstream.exchange(operation.method, url, headers, content, within, operation.name)
-                if reply.status not in RETRIED:
-                    return reply
-                error = _failure(operation, reply.status, reply.headers, reply.body)
-            except ClientError as broken:
-                error = _broken(operation, broken)
-            except CircuitOpen as shut:
-                # What went wrong before says more, and whether a write may have been applied.
-                raise error or _paused(shut) from None
-            await self._wait(operation, error, tried)
+        with Change(operation.reads) as change:
+            for tried in count():
+                try:
+                    within = self._within(longest)
+                    change.sent = True
+                    reply = await self._upstream.exchange(
+                        operation.method, url, headers, content, within, operation.name
+                    )
+                    if reply.status not in RETRIED:
+                        change.status = reply.status
+                        return reply
+                    error = _failure(operation, reply.status, reply.headers, reply.body)
+                except ClientError as broken:
+                    error = _broken(operation, broken)
+                except CircuitOpen as shut:
+                    # What went wrong before says more, and whether a write may have been applied.
+                    raise error or _paused(shut) from None
+                await self._wait(operation, error, tried)
         raise AssertionError("unreachable")
 
     def _within(self, longest: float) -> float:
@@ -263,7 +272,7 @@ def _failure(operation: Operation, status: int, headers: Mapping[str, str], body
 
 def _broken(operation: Operation, error: Exception) -> ApiError:
     """The error for a connection that was not made (nothing was sent) or that broke."""
-    if isinstance(error, ClientConnectorError | ConnectionTimeoutError):
+    if isinstance(error, NOT_CONNECTED):
         return ApiError("no connection could be made", kind="network")
     words = "the connection broke before the answer was complete"
     return ApiError(words, kind="network", maybe_applied=not operation.reads)

@@ -25,9 +25,9 @@ from ..protocol.jsonrpc import (
     notification_bytes,
 )
 from .asking import Asker, Before, ByRetry, InputRequired, Nobody, OnStream, inputs, required
+from .audit import acted_for
 from .context import Connect, Context
 from .progress import Progress, Unheard
-from .records import switched
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class RunningCall:
         if context.session is None or context.act_for is None:
             return False
         context.session.customer, context.session.unsaved = customer, True
-        switched(context, customer, "session")
+        acted_for(context, customer, "session")
         return True
 
     @property

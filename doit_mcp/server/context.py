@@ -86,6 +86,22 @@ class Channel(Protocol):
         """Let the connection go where the client can fetch the rest later; otherwise nothing happens."""
 
 
+class Actor(Protocol):
+    """Who calls. *email*, *domain* and *token_label*, which tells the API tokens of one user apart, may be empty."""
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def domain(self) -> str: ...
+
+    @property
+    def token_label(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What all requests of a process share. *console* is where people open DoiT's console."""
@@ -99,13 +115,16 @@ class Shared:
     # Hears of every tool call: its name, whether it failed, how many seconds it took.
     tool_called: Callable[[str, bool, float], None] = lambda name, failed, seconds: None
     receipts: Receipts = field(default_factory=MemoryReceipts)
+    # Whether changes are refused while the audit log cannot be written.
+    audit_required: bool = False
 
 
 class Context(NamedTuple):
     """One request's surroundings: what is offered, who asks, how to reach DoiT for them and how to speak first.
 
-    *owner* is the caller's principal as a key; *headers* are those of the request on HTTP. *act_for* is there for
-    employees of DoiT alone: how to reach DoiT for another customer.
+    *owner* is the caller's principal as a key, *actor* the caller as the audit log names them; *headers* are those of
+    the request on HTTP. *customer* is the one that *connect* acts for, "" where the credential alone says it. *act_for*
+    is there for employees of DoiT alone: how to reach DoiT for another customer.
     """
 
     offer: Offer
@@ -117,3 +136,5 @@ class Context(NamedTuple):
     session: Session | None = None
     headers: Headers | None = None
     act_for: ActFor | None = None
+    actor: Actor | None = None
+    customer: str = ""

@@ -22,9 +22,10 @@ from ..protocol.parameters import check_parameters
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
 from .asking import Nobody
+from .audit import acted_for, audited, record_attempt
 from .calls import Detach, RunningCall, rounds
 from .context import Context, Offer
-from .records import record, switched
+from .records import record
 from .tasks import InTask, Task, TooManyTasks
 
 TOO_MANY = "Too many tasks are running for this user; wait for one to end, or cancel one"
@@ -76,8 +77,10 @@ async def call(context: Context, request: Request) -> JsonObject:
             tool, arguments = tool.stands_for(arguments)
             context, arguments = _understood(context, tool, arguments)
     except ToolError as refusal:
+        record_attempt(context, tool, arguments)
         return answers.failure(str(refusal))
     except WrongArguments as wrong:
+        record_attempt(context, tool, arguments)
         if context.caller.revision.has("argument.errors.are.results"):
             return answers.failure(str(wrong))
         raise RpcError(INVALID_PARAMS, str(wrong), id=request.id) from None
@@ -102,8 +105,8 @@ def _understood(context: Context, tool: Tool, arguments: JsonObject) -> tuple[Co
         customer = arguments[CUSTOMER]
         if not isinstance(customer, str) or not 0 < len(customer) <= MOST_CUSTOMER:
             raise WrongArguments(f"Invalid arguments: {CUSTOMER}: must be the id of a customer")
-        context = context._replace(connect=context.act_for(customer))
-        switched(context, customer, "call")
+        acted_for(context, customer, "call")
+        context = context._replace(connect=context.act_for(customer), customer=customer)
     arguments, problems = tool.understood(arguments)
     if problems:
         raise WrongArguments("Invalid arguments: " + "; ".join(problems))
@@ -114,16 +117,17 @@ async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonO
     """The result of a call. Rounds that only ask are not recorded; the one that ends it is."""
     started = time.perf_counter()
     try:
-        result = await call.within(tool.deadline, tool.run(call, arguments))
+        running = audited(context, tool, call, arguments) if tool.writes else tool.run(call, arguments)
+        result = await call.within(tool.deadline, running)
         answered = _success(context, tool, arguments, result)
     except (Interrupted, CannotAsk):
         raise
     except (ApiError, ToolError, NoAnswer, TimeoutError) as failure:
         answered = answers.failure(_told(tool, failure))
-    except BaseException as failure:
-        record(context, tool, type(failure).__name__, time.perf_counter() - started)
+    except BaseException:
+        record(context, tool, True, time.perf_counter() - started)
         raise
-    record(context, tool, "error" if answered.get("isError") else "ok", time.perf_counter() - started)
+    record(context, tool, bool(answered.get("isError")), time.perf_counter() - started)
     return answered
 
 
@@ -148,7 +152,10 @@ async def _as_task(
         asker = InTask(context.shared.tasks, task)
         return await _run(context, RunningCall(context, request, tool.name, asker, task=True), tool, arguments)
 
-    return await _created(context, work, known) or answers.failure(TOO_MANY)
+    if (created := await _created(context, work, known)) is not None:
+        return created
+    record_attempt(context, tool, arguments)
+    return answers.failure(TOO_MANY)
 
 
 async def _soon_or_as_task(context: Context, request: Request, tool: Tool, arguments: JsonObject) -> JsonObject:

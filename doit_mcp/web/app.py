@@ -63,6 +63,7 @@ def build(
         state.results,
         tool_called=metrics.tool_call,
         receipts=state.receipts,
+        audit_required=settings.audit_required,
     )
     app[keys.OFFERS] = Offers(make_offer)
     app[keys.DRAINING] = asyncio.Event()

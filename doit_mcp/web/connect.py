@@ -35,6 +35,12 @@ def connector(upstream: Upstream, auth: Auth, console: Upstream | None = None) -
     return connect_for
 
 
+def customer_of(principal: Principal, session: Session | None) -> str:
+    """The customer that a request of *principal* acts for: that of the token, or the one that an employee chose."""
+    chosen = session.customer if principal.employee and session is not None else ""
+    return chosen or principal.customer
+
+
 def ways(connect_for: ConnectFor, principal: Principal, session: Session | None) -> tuple[Connect, ActFor | None]:
     """How a request of *principal* reaches DoiT, as the customer of the token or the one that an employee chose in
     *session*; and, for employees alone, how it does for any other customer."""
@@ -44,8 +50,9 @@ def ways(connect_for: ConnectFor, principal: Principal, session: Session | None)
     def act_for(customer: str) -> Connect:
         return partial(connect_for, principal.acting_for(customer))
 
-    if session is None or not session.customer:
+    customer = customer_of(principal, session)
+    if customer == principal.customer:
         return partial(connect_for, principal), act_for
     if (trace := CURRENT.get()) is not None:
-        trace.customer = session.customer
-    return act_for(session.customer), act_for
+        trace.customer = customer
+    return act_for(customer), act_for

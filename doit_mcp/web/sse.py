@@ -28,7 +28,7 @@ from ..server.sessions import Session, Way
 from . import keys
 from .answer import whole
 from .body import EVENTS, Refused, read, takes
-from .connect import ways
+from .connect import customer_of, ways
 from .event_stream import EventStream
 from .offers import selecting
 from .whole import Whole
@@ -145,7 +145,18 @@ class Legacy:
     def _context(self, request: web.Request, principal: Principal, session: Session, channel: OnSse) -> Context:
         connect, act_for = ways(self._app[keys.CONNECTOR], principal, session)
         shared, offer = self._shared, request[keys.OFFER]
-        return Context(offer, session.caller, principal.owner, connect, channel, shared, session, act_for=act_for)
+        return Context(
+            offer,
+            session.caller,
+            principal.owner,
+            connect,
+            channel,
+            shared,
+            session,
+            act_for=act_for,
+            actor=principal,
+            customer=customer_of(principal, session),
+        )
 
     async def _batch(
         self, request: web.Request, principal: Principal, session: Session, channel: OnSse, values: list[Any]

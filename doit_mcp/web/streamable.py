@@ -31,7 +31,7 @@ from ..server.sessions import Session
 from . import keys
 from .answer import NOWHERE, Answer, whole
 from .body import EVENTS, Refused, read, takes
-from .connect import ways
+from .connect import customer_of, ways
 from .events import follow, listen
 from .hearts import Hearts
 from .recording import Recording
@@ -167,7 +167,20 @@ class Streamable:
     ) -> Context:
         connect, act_for = ways(self._app[keys.CONNECTOR], principal, session)
         shared, offer = self._shared, request[keys.OFFER]
-        return Context(offer, caller, principal.owner, connect, channel, shared, session, request.headers, act_for)
+        customer = customer_of(principal, session)
+        return Context(
+            offer,
+            caller,
+            principal.owner,
+            connect,
+            channel,
+            shared,
+            session,
+            request.headers,
+            act_for,
+            principal,
+            customer,
+        )
 
     async def _batch(self, request: web.Request, principal: Principal, values: list[Any]) -> web.StreamResponse:
         if inbound.speaks_envelope(request.headers, None):

@@ -190,7 +190,7 @@ async def test_every_write_is_in_the_audit_log_and_no_read_is(site: Site, writte
     done = await session.call("wait")
     lines = [json.loads(line) for line in written]
     audit = [line for line in lines if line["logger"] == "doit_mcp.audit"]
-    assert [(line["tool"], line["outcome"]) for line in audit] == [("wait", "CancelledError"), ("wait", "ok")]
+    assert [(line["tool"], line["outcome"]) for line in audit] == [("wait", "not_sent"), ("wait", "done")]
     assert audit[1]["trace"] == done.headers["X-MCP-Trace-Id"] and audit[1]["customer"] == ADMIN.customer
     assert {line["principal"] for line in audit} == {line["principal"] for line in lines if "principal" in line}
 

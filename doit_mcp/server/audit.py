@@ -1,0 +1,128 @@
+"""The audit log: who changed what, for which customer, and what became of it. One line for every attempt, none for
+reads; README explains the fields."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any, Literal
+
+from ..catalogue.call import Call, Interrupted
+from ..catalogue.tools import Content, Declined, Tool, ToolError
+from ..doit.effects import EFFECTS, Effects
+from ..doit.errors import ApiError
+from ..log import is_audit_failing
+from ..protocol.jsonrpc import JsonObject
+from ..trace import CURRENT
+from .context import Context
+
+audit = logging.getLogger("doit_mcp.audit")
+
+Outcome = Literal[
+    "done",  # the API carried it out
+    "dry_run",  # the API said what would happen
+    "repeated",  # not carried out: an equal call was, or may have been, a moment ago
+    "declined",  # the user was asked and did not agree
+    "refused",  # the API, or the sign-in to it, refused
+    "not_sent",  # it ended before anything was sent
+    "unknown",  # sent, and it is not known whether, or how much of it, was carried out
+]
+
+IDENTIFIER = re.compile(r"id|key|datasets?|resourceType|\w*[a-z]I[dD]s?")
+NAMES = ("name", "email")
+"""They say what a call is about if no identifier does."""
+MAX_IDENTIFIERS, MAX_LISTED, MAX_TEXT = 10, 20, 256
+UNAVAILABLE = (
+    "Nothing was changed: the audit log cannot be written at the moment, and this server makes no changes without it."
+    " Reading still works. Try again later."
+)
+
+
+def acted_for(context: Context, customer: str, how: Literal["call", "session"]) -> None:
+    """An employee acts for *customer*: in one call, or from now on in a session (security C2)."""
+    said = _who(context) | {"customer": customer, "before": context.customer, "how": how}
+    if (trace := CURRENT.get()) is not None:
+        trace.customer = customer
+        said["trace"] = trace.id
+    audit.info("act for", extra=said)
+
+
+async def audited(context: Context, tool: Tool, call: Call, arguments: JsonObject) -> JsonObject | Content:
+    """What *tool*, which writes, answers. Whatever ends it is recorded; a round that only asks does not end it."""
+    effects = Effects()
+    token = EFFECTS.set(effects)
+    try:
+        if context.shared.audit_required and is_audit_failing():
+            raise ToolError(UNAVAILABLE)
+        result = await tool.run(call, arguments)
+    except Interrupted:
+        raise
+    except BaseException as failure:
+        record_attempt(context, tool, arguments, _outcome_of(failure, effects))
+        raise
+    finally:
+        EFFECTS.reset(token)
+    outcome: Outcome = "dry_run" if arguments.get("dryRun") is True else "done"
+    record_attempt(context, tool, arguments, "repeated" if effects.repeated else outcome, result)
+    return result
+
+
+def record_attempt(
+    context: Context,
+    tool: Tool,
+    arguments: JsonObject,
+    outcome: Outcome = "not_sent",
+    result: JsonObject | Content | None = None,
+) -> None:
+    """An attempt to change something has ended; nothing is recorded of tools that only read."""
+    if not tool.writes:
+        return
+    answer = result.structured if isinstance(result, Content) else result
+    about = objects(tool, arguments, answer or {})
+    said = _who(context) | {"tool": tool.name, "objects": about, "outcome": outcome}
+    if (trace := CURRENT.get()) is not None:
+        said["trace"] = trace.id
+    audit.info("write", extra=said)
+
+
+def _outcome_of(failure: BaseException, effects: Effects) -> Outcome:
+    if effects.repeated:
+        return "repeated"
+    # What was done before a later request failed is a part, and a part is not the whole.
+    if effects.done or effects.doubtful or (isinstance(failure, ApiError) and failure.maybe_applied):
+        return "unknown"
+    if isinstance(failure, Declined):
+        return "declined"
+    return "refused" if isinstance(failure, ApiError) and failure.status is not None else "not_sent"
+
+
+def _who(context: Context) -> dict[str, Any]:
+    """The caller by name, which no other log says, and the customer that the call is for."""
+    said: dict[str, Any] = {"principal": context.owner[:12]}
+    customer = context.customer
+    if (actor := context.actor) is not None:
+        named = {"subject": actor.subject, "email": actor.email, "token": actor.token_label}
+        said |= {name: value for name, value in named.items() if value}
+        customer = customer or actor.domain
+    return said | {"customer": customer}
+
+
+def objects(tool: Tool, arguments: JsonObject, answer: JsonObject) -> dict[str, Any]:
+    """What a call is about: the identifiers among its *arguments*, and those of the *answer* that come on top."""
+    # Arguments that were refused may have any name.
+    known = {name: arguments[name] for name in tool.input_schema.get("properties", {}) if name in arguments}
+    found = {
+        name: identifier
+        for name, value in {**known, **answer, **known}.items()
+        if IDENTIFIER.fullmatch(name) and (identifier := _identifier(value))
+    }
+    found = found or {name: one for name in NAMES if (one := _identifier(known.get(name)))}
+    return dict(list(found.items())[:MAX_IDENTIFIERS])
+
+
+def _identifier(value: Any) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if isinstance(value, list):
+        return tuple(one[:MAX_TEXT] for one in value[:MAX_LISTED] if isinstance(one, str))
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""

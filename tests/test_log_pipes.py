@@ -1,0 +1,388 @@
+"""Logs that are pipes, and what their readers do: nothing of it holds the server up, and no line is lost unnoticed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from doit_mcp.log_stream import LogStream
+from doit_mcp.sandbox.world import world
+from doit_mcp.workers import reserve
+from tests.test_cli import environment
+from tests.test_workers import two_workers
+from tests.web.serving import ADMIN, LATEST, SECRET, Bench, Hub, Json, Session, Site
+
+REQUESTS = 2_000
+
+
+@contextmanager
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe's two ends; those still open at the end are closed."""
+    ends = os.pipe()
+    before = [os.fstat(end).st_ino for end in ends]
+    try:
+        yield ends
+    finally:
+        for end, inode in zip(ends, before, strict=True):
+            try:
+                still = os.fstat(end).st_ino == inode
+            except OSError:
+                still = False
+            if still:
+                os.close(end)
+
+
+def fill(end: int) -> None:
+    """Write to a pipe until it is full."""
+    os.set_blocking(end, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(end, b"\n" * 4096)
+    os.set_blocking(end, True)
+
+
+@dataclass
+class Served:
+    """`doit-mcp serve`, and ways to ask it."""
+
+    process: asyncio.subprocess.Process
+    site: Site
+
+    async def ask(self, count: int) -> None:
+        """So many requests, each of which leaves a line in the log."""
+        for _ in range(count):
+            assert (await self.site.send("GET", "/healthz", {})).status == 200
+
+    async def write(self, session: Session, name: str) -> str:
+        """A label that is created, which leaves a line in the audit log: its id."""
+        made = await session.call("create_label", {"name": name, "color": "blue"})
+        assert "isError" not in made.result, made.result
+        found: str = made.result["structuredContent"]["id"]
+        return found
+
+    async def logs(self) -> dict[str, str]:
+        """What /readyz says of the streams; the server stays in service."""
+        answer = await self.site.send("GET", "/readyz", {})
+        assert answer.status == 200
+        found: dict[str, str] = answer.body["logs"]
+        return found
+
+    async def number(self, name: str) -> float:
+        """A number of /metrics."""
+        lines = (await self.site.send("GET", "/metrics", {})).text.splitlines()
+        (line,) = [line for line in lines if line.startswith(name)]
+        return float(line.rpartition(" ")[2])
+
+    async def stop(self) -> None:
+        """SIGTERM ends it, within its drain and what the flush may take; pytest's timeout bounds the rest."""
+        self.process.terminate()
+        assert await asyncio.wait_for(self.process.wait(), 30) == 0
+
+
+@asynccontextmanager
+async def served(stdout: int, stderr: int, **settings: str) -> AsyncIterator[Served]:
+    """The program in a process of its own, with these as its standard output and error."""
+    with reserve("127.0.0.1", 0) as held:
+        port = str(held.getsockname()[1])
+        base = f"http://127.0.0.1:{port}"
+        async with world(resource_url=base, secret=SECRET) as stand_in:
+            own = {
+                "MCP_TOKEN_EXCHANGE_SECRET": SECRET, "MCP_RESOURCE_URL": base, "AUTH_SERVER_URL": stand_in.url,
+                "DOIT_API_BASE": stand_in.url, "DOIT_MCP_DRAIN_S": "1", **settings,
+            }
+            # A worker shares its port, so that nobody can take it before.
+            command = [sys.executable, "-m", "doit_mcp", "serve", "--worker", "--port", port]
+            process = await asyncio.create_subprocess_exec(
+                *command, env=environment(**own), stdin=asyncio.subprocess.PIPE, stdout=stdout, stderr=stderr
+            )
+            try:
+                async with aiohttp.ClientSession() as http:
+                    await _until_ready(http, base, process)
+                    yield Served(process, Site(base, stand_in, http, Bench(), Hub()))
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                await process.wait()
+
+
+async def _until_ready(http: aiohttp.ClientSession, base: str, process: asyncio.subprocess.Process) -> None:
+    while process.returncode is None:
+        try:
+            async with http.get(base + "/readyz") as answer:
+                if answer.status == 200:
+                    return
+        except aiohttp.ClientConnectionError:
+            pass
+        await asyncio.sleep(0.05)
+    raise AssertionError("the server ended")
+
+
+def lines_of(text: bytes) -> list[Json]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+async def read_until(end: int, wanted: str) -> list[Json]:
+    """Lines of a pipe up to the first that has *wanted* as its message or tool."""
+    text = b""
+    while True:
+        text += await asyncio.to_thread(os.read, end, 1 << 16)
+        whole = text[: text.rfind(b"\n") + 1]
+        found = lines_of(whole)
+        if any(wanted in (line["message"], line.get("tool")) for line in found):
+            return found
+
+
+async def test_n6_nobody_reads_the_log() -> None:
+    """Far more lines than a pipe takes; then SIGTERM."""
+    with pipe() as (_, end):
+        async with served(asyncio.subprocess.DEVNULL, end) as made:
+            await made.ask(REQUESTS)
+            await made.stop()
+
+
+async def test_n6_nobody_reads_the_audit_log(tmp_path: Path) -> None:
+    with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
+        fill(end)
+        async with served(end, log.fileno()) as made:
+            session = await made.site.initialize(LATEST)
+            for number in range(5):
+                await made.write(session, f"n6-{number}")
+            await made.ask(10)
+            async with asyncio.timeout(60):
+                while (await made.logs())["audit"] != "failing":
+                    await asyncio.sleep(0.2)
+            assert (await made.logs())["log"] == "ok"
+            await made.stop()
+
+
+async def test_n6_nobody_reads_what_workers_log() -> None:
+    """Nor what the process says that watches over them."""
+    with pipe() as (_, end):
+        fill(end)
+        async with two_workers(end) as (process, site, _port):
+            session = await site.initialize(LATEST)
+            for _number in range(20):
+                assert (await session.ask("ping")).result == {}
+            process.terminate()
+            assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
+async def test_n6_nobody_reads_what_stdio_logs() -> None:
+    """Clients that start a server need not look at its standard error."""
+    messages = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}
+        }},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
+            "name": "create_label", "arguments": {"name": "n6 stdio", "color": "blue"}
+        }},
+    ]
+    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+    with pipe() as (_, end):
+        fill(end)
+        async with world(resource_url="http://127.0.0.1:1", secret=SECRET) as stand_in:
+            own = {"DOIT_API_KEY": ADMIN.api_token, "DOIT_API_BASE": stand_in.url, "AUTH_SERVER_URL": stand_in.url}
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "doit_mcp", "stdio", env=environment(**own), stderr=end, **pipes
+            )
+            text = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+            out, _error = await asyncio.wait_for(process.communicate(text), 60)
+    answers = {answer["id"]: answer["result"] for answer in lines_of(out)}
+    assert answers[2].get("isError") is None and process.returncode == 0
+
+
+async def test_n6_the_reader_of_the_audit_log_is_gone(tmp_path: Path) -> None:
+    """The server goes on, and operators see it: before a line is lost, and how many were."""
+    with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
+        async with served(end, log.fileno()) as made:
+            session = await made.site.initialize(LATEST)
+            first = await made.write(session, "n6 first")
+            (line,) = await read_until(read, "create_label")
+            assert line["objects"]["id"] == first
+            assert await made.logs() == {"log": "ok", "audit": "ok"}
+            assert await made.number('doit_mcp_log_failing{stream="audit"}') == 0
+            os.close(end)
+            os.close(read)
+            assert await made.logs() == {"log": "ok", "audit": "failing"}
+            await made.write(session, "n6 second")
+            await made.write(session, "n6 third")
+            async with asyncio.timeout(60):
+                while await made.number('doit_mcp_log_lines_dropped_total{stream="audit"}') != 2:
+                    await asyncio.sleep(0.05)
+            assert await made.number('doit_mcp_log_failing{stream="audit"}') == 1
+            assert await made.number('doit_mcp_log_lines_dropped_total{stream="log"}') == 0
+            await made.stop()
+    lines = lines_of((tmp_path / "log").read_bytes())
+    assert [line["tool"] for line in lines if "tool" in line] == 3 * ["create_label"]
+
+
+async def test_n6_a_full_disk_is_no_end() -> None:
+    with open("/dev/full", "wb", buffering=0) as full:
+        async with served(full.fileno(), full.fileno()) as made:
+            session = await made.site.initialize(LATEST)
+            await made.write(session, "n6 full")
+            await made.ask(50)
+            async with asyncio.timeout(60):
+                while await made.number('doit_mcp_log_lines_dropped_total{stream="log"}') < 50:
+                    await asyncio.sleep(0.05)
+            assert await made.logs() == {"log": "failing", "audit": "failing"}
+            await made.stop()
+
+
+async def test_n6_the_last_lines_are_written_before_the_end(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
+        async with served(audit.fileno(), log.fileno()) as made:
+            session = await made.site.initialize(LATEST)
+            await made.write(session, "n6 last")
+            await made.stop()
+    assert len(lines_of((tmp_path / "audit").read_bytes())) == 1
+    assert [line["tool"] for line in lines_of((tmp_path / "log").read_bytes()) if "tool" in line] == ["create_label"]
+
+
+async def test_n6_writes_wait_for_the_audit_log_where_it_is_required(tmp_path: Path) -> None:
+    """DOIT_MCP_AUDIT_REQUIRED: no change that would not be on record; reads go on."""
+    with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
+        async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
+            session = await made.site.initialize(LATEST)
+            first = await made.write(session, "n6 first")
+            os.close(end)
+            os.close(read)
+            refused = await session.call("create_label", {"name": "n6 second", "color": "blue"})
+            assert refused.result["isError"] is True and "audit log" in refused.result["content"][0]["text"]
+            labels = (await session.call("list_labels")).result["structuredContent"]["labels"]
+            assert first in [label["id"] for label in labels]
+            assert "n6 second" not in [label["name"] for label in labels]
+            await made.stop()
+
+
+def report(dropped: int) -> bytes:
+    return f"{dropped} dropped\n".encode()
+
+
+def drain(end: int) -> bytes:
+    """What a pipe holds now."""
+    os.set_blocking(end, False)
+    found = b""
+    try:
+        while piece := os.read(end, 1 << 16):
+            found += piece
+    except BlockingIOError:
+        pass
+    return found
+
+
+def numbered(count: int, size: int = 1000) -> list[bytes]:
+    return [f"{number:08}".encode().ljust(size - 1, b".") + b"\n" for number in range(count)]
+
+
+@pytest.mark.parametrize("bounds", [{"max_lines": 100}, {"max_bytes": 100_000}])
+def test_n6_a_reader_that_pauses_gets_the_lines_and_what_is_missing(bounds: Any) -> None:
+    with pipe() as (read, end):
+        fill(end)
+        stream = LogStream(end, report, **bounds)
+        sent = numbered(1000)
+        for line in sent:
+            stream.put(line)
+        dropped = stream.dropped
+        # All but 100 lines and perhaps a batch that is being written.
+        assert 895 <= dropped <= 900 and stream.failing
+        found, mark = b"", stream.mark()
+        while not mark.wait(0.01):
+            found += drain(read)
+        found += drain(read)
+        assert not stream.failing and stream.dropped == dropped
+        lines = found.lstrip(b"\n").splitlines(keepends=True)
+        assert lines.count(report(dropped)) == 1
+        lines.remove(report(dropped))
+        assert lines == sent[: 1000 - dropped]
+        stream.put(b"after\n")
+        assert stream.mark().wait(10) and drain(read) == b"after\n"
+
+
+def test_n6_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
+    """A disk that fills up in the middle of a line, and has room again."""
+    written, room = tmp_path / "log", 2500
+    with written.open("wb") as file:
+        stream = LogStream(file.fileno(), report)
+        stream._write_some = limited(file.fileno(), written, lambda: room)  # type: ignore[method-assign]
+        for line in numbered(4):
+            stream.put(line)
+            assert stream.mark().wait(10)
+        assert stream.dropped == 2 and stream.failing
+        room = 100_000
+        stream.put(b"after\n")
+        assert stream.mark().wait(10) and not stream.failing
+    lines = written.read_bytes().splitlines(keepends=True)
+    assert lines[:2] == numbered(2) and lines[3:] == [b"after\n", b"2 dropped\n"]
+
+
+def limited(fd: int, path: Path, room: Any) -> Any:
+    """write() on a disk with so much room."""
+
+    def write(data: memoryview) -> int:
+        left = room() - path.stat().st_size
+        if left <= 0:
+            raise OSError(28, "No space left on device")
+        return os.write(fd, data[:left])
+
+    return write
+
+
+def test_n6_a_pipe_that_somebody_made_non_blocking_is_waited_for() -> None:
+    with pipe() as (read, end):
+        os.set_blocking(end, False)
+        stream = LogStream(end, report)
+        sent = numbered(300)
+        for line in sent:
+            stream.put(line)
+        found, mark = b"", stream.mark()
+        while not mark.wait(0.01):
+            found += drain(read)
+        assert found + drain(read) == b"".join(sent) and stream.dropped == 0
+
+
+def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before its queue is full."""
+    monkeypatch.setattr("doit_mcp.log_stream.STALL_SECONDS", 0.0)
+    with pipe() as (read, end):
+        stream = LogStream(end, report)
+        assert not stream.failing
+        for line in numbered(100):
+            stream.put(line)
+        while not stream.failing:
+            time.sleep(0.01)
+        assert stream.dropped == 0
+        mark = stream.mark()
+        while not mark.wait(0.01):
+            drain(read)
+        assert not stream.failing
+
+
+def test_n6_batches_are_what_a_pipe_takes_in_one_piece() -> None:
+    """Lines of several processes that share a pipe do not mix."""
+    sizes: list[int] = []
+    with open(os.devnull, "wb") as null:
+        stream = LogStream(null.fileno(), report)
+        write = stream._write_some
+
+        def measured(data: memoryview) -> int:
+            sizes.append(len(data))
+            return write(data)
+
+        stream._write_some = measured  # type: ignore[method-assign]
+        for line in [*numbered(50, 500), *numbered(2, 5000), *numbered(50, 500)]:
+            stream.put(line)
+        assert stream.mark().wait(10)
+    assert sum(sizes) == 60_000 and [size for size in sizes if size > 4096] == [5000, 5000]
+    assert len(sizes) < 100
