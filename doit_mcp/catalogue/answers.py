@@ -8,7 +8,7 @@ import orjson
 
 from ..doit.errors import ApiError, explain
 from ..protocol.jsonrpc import JsonObject
-from .invisible import visible
+from .invisible import visible, visible_text
 from .rows import cut, token_behind
 from .tools import DEADLINE, Tool
 
@@ -87,7 +87,7 @@ def late(tool: Tool) -> str:
 
 def failure(text: str) -> JsonObject:
     """A result that tells the model what went wrong."""
-    return {"content": [{"type": "text", "text": text}], "isError": True}
+    return {"content": [{"type": "text", "text": visible_text(text)}], "isError": True}
 
 
 def _result(text: str) -> JsonObject:

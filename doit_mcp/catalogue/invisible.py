@@ -1,4 +1,4 @@
-"""Characters that people cannot see but models read: taken out of what comes from the API (security A3)."""
+"""Characters that people cannot see but models read: removed from everything that comes from the API (security A3)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ INVISIBLE = re.compile(
     "\U000e0000-\U000e0fff"  # tags, further selectors
     "]+"
 )
+CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]+")
 ESCAPE = re.compile(r'\\(?:u00[01][0-9a-f]|["\\/bfnrt])')
 
 
@@ -24,3 +25,10 @@ def visible(json: str) -> str:
         json = INVISIBLE.sub("", json)
     # Other controls are escaped. Every escape is looked at, so that an escaped backslash before a "u" is not one.
     return ESCAPE.sub(lambda found: "" if found[0][1] == "u" else found[0], json) if "\\u00" in json else json
+
+
+def visible_text(text: str) -> str:
+    """*text* without invisible characters, and without controls other than line breaks and tabs."""
+    if text.isprintable() and text.isascii():
+        return text
+    return CONTROLS.sub("", INVISIBLE.sub("", text))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import orjson
 
 from ..catalogue.call import CannotAsk, Interrupted, Question
+from ..catalogue.invisible import visible
 from ..catalogue.receipts import Receipts
 from ..catalogue.results import Results
 from ..doit import Doit
@@ -149,7 +150,8 @@ class RunningCall:
         if least is None or LEVELS.index(level) < LEVELS.index(least) or self._task:
             return
         params: JsonObject = {"level": level, "data": data} | ({"logger": logger} if logger else {})
-        await context.channel.send(notification_bytes("notifications/message", params))
+        shown = orjson.loads(visible(orjson.dumps(params).decode()))
+        await context.channel.send(notification_bytes("notifications/message", shown))
 
     def can_ask(self, question: Question) -> bool:
         """Whether there is somebody to ask, and the client declared that it can be asked this."""

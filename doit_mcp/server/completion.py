@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..catalogue.invisible import visible_text
 from ..catalogue.prompts import Complete
 from ..catalogue.tools import ToolError
 from ..doit.errors import ApiError
@@ -37,7 +38,8 @@ async def complete(context: Context, request: Request) -> JsonObject:
 
 def _completion(values: list[str]) -> JsonObject:
     more = len(values) > MOST_VALUES
-    return {"completion": {"values": values[:MOST_VALUES], "total": len(values), "hasMore": more}}
+    shown = [visible_text(value) for value in values[:MOST_VALUES]]
+    return {"completion": {"values": shown, "total": len(values), "hasMore": more}}
 
 
 def _completer(context: Context, request: Request, name: str) -> Complete | None:

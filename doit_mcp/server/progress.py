@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..catalogue.invisible import visible_text
 from ..protocol.jsonrpc import JsonObject, Request, notification_bytes
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
@@ -34,7 +35,8 @@ class Progress:
         if total is not None:
             params["total"] = total
         if message:
-            params["message"] = message
+            # Steps of the assistants are text from the API.
+            params["message"] = visible_text(message)
         fitted = fit("Progress", params, self._revision)
         await self._channel.send(notification_bytes("notifications/progress", fitted))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..catalogue.call import CannotAsk, NoAnswer
+from ..catalogue.invisible import visible_text
 from ..catalogue.prompts import Argument, Prompt
 from ..catalogue.tools import ToolError
 from ..doit.errors import ApiError, explain
@@ -48,9 +49,9 @@ async def get(context: Context, request: Request) -> JsonObject:
     try:
         return await rounds(context, request, "", work)
     except ApiError as error:
-        raise RpcError(INVALID_PARAMS, explain(error, prompt.name), id=request.id) from error
+        raise RpcError(INVALID_PARAMS, visible_text(explain(error, prompt.name)), id=request.id) from error
     except (ToolError, NoAnswer) as refusal:
-        raise RpcError(INVALID_PARAMS, str(refusal), id=request.id) from refusal
+        raise RpcError(INVALID_PARAMS, visible_text(str(refusal)), id=request.id) from refusal
     except TimeoutError as late:
         text = f"{prompt.name} did not finish within {DEADLINE:g} seconds; try again later"
         raise RpcError(INTERNAL_ERROR, text, id=request.id) from late

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from ..catalogue.call import CannotAsk, NoAnswer
+from ..catalogue.invisible import visible_text
 from ..catalogue.resources import NoResource, Resource, Template
 from ..catalogue.skills import SCHEME, mime_type
 from ..catalogue.tools import ToolError
@@ -81,9 +82,10 @@ async def read(context: Context, request: Request) -> JsonObject:
     except ApiError as error:
         if error.status == 404:
             raise _missing(context, request, uri) from error
-        raise RpcError(INVALID_PARAMS, explain(error, "resources/read"), {"uri": uri}, id=request.id) from error
+        text = visible_text(explain(error, "resources/read"))
+        raise RpcError(INVALID_PARAMS, text, {"uri": uri}, id=request.id) from error
     except (ToolError, NoAnswer) as refusal:
-        raise RpcError(INVALID_PARAMS, str(refusal), {"uri": uri}, id=request.id) from refusal
+        raise RpcError(INVALID_PARAMS, visible_text(str(refusal)), {"uri": uri}, id=request.id) from refusal
     except TimeoutError as late:
         text = f"The resource was not read within {DEADLINE:g} seconds; try again later"
         raise RpcError(INTERNAL_ERROR, text, {"uri": uri}, id=request.id) from late
