@@ -24,7 +24,7 @@ from .query_result import MOST_CSV, query_result
 from .repeats import once
 from .savings import get_savings_summary, list_optimization_recommendations
 from .search import fetch, search
-from .tools import Content, Tool, from_function, from_operation
+from .tools import Content, Tool, ToolError, from_function, from_operation
 from .trends import compare_spend, cost_trend
 
 PERIOD = "Ask for a shorter period."
@@ -131,11 +131,25 @@ def finished(tool: Tool) -> Tool:
 
 
 def careful(tools: Sequence[Tool]) -> tuple[Tool, ...]:
-    """*tools*, whose writes ask the user first where that is called for, and are not done twice by mistake."""
+    """*tools*, whose writes ask the user first where that is needed, change something, and are not done twice."""
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: once(tool) for tool in tools if tool.writes}
     writing |= {name: confirmed(tool, reader_of(tool, named)) for name, tool in writing.items() if confirms(tool)}
-    return tuple(by_id(writing.get(tool.name, tool)) for tool in tools)
+    return tuple(changing(by_id(writing.get(tool.name, tool))) for tool in tools)
+
+
+def changing(tool: Tool) -> Tool:
+    """*tool*; an update that is given nothing to change is refused, before the user is asked and anything is sent."""
+    changes = tool.changes
+    if changes is None:
+        return tool
+
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+        if not changes.given(arguments):
+            raise ToolError(f"Nothing to change: give at least one of {', '.join(changes.names)}.")
+        return await tool.run(call, arguments)
+
+    return replace(tool, run=run)
 
 
 def by_id(tool: Tool) -> Tool:

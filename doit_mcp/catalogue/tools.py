@@ -15,6 +15,7 @@ from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import of_function, of_typed_dict
 from .arguments import is_plain, read
 from .call import Call
+from .changes import Changes, changes_of
 from .core import PINNED
 from .rows import resumed, without_first
 from .wording import status_of, title_of
@@ -56,7 +57,7 @@ class Tool:
     bounds it. *task_after* is there for reads that can take the API long to compute and that ask nobody anything: so
     many seconds after its beginning the call becomes a task, where the client can follow one. *stands_for* is there for
     a tool that calls others: it gives, for arguments that fit, the one that is meant and the arguments for it as they
-    came, or raises ToolError.
+    came, or raises ToolError. *changes* is there for updates that need at least one change.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Tool:
     narrow: str = NARROW
     task_after: float | None = None
     stands_for: StandsFor | None = None
+    changes: Changes | None = None
     _arguments: Checker = field(init=False, repr=False)
     _result: Checker | None = field(init=False, repr=False)
 
@@ -138,6 +140,7 @@ def from_operation(operation: Operation, area: str, hint: str = "") -> Tool:
         narrow=operation.narrow,
         slow=operation.slow and operation.reads,
         deadline=None if operation.reads else DEADLINE,
+        changes=changes_of(operation),
     )
 
 
@@ -183,6 +186,7 @@ def _tool(
     narrow: str,
     slow: bool,
     deadline: float | None = DEADLINE,
+    changes: Changes | None = None,
 ) -> Tool:
     name = function.__name__
     title = title or title_of(name)
@@ -203,6 +207,7 @@ def _tool(
         narrow=narrow or (NARROW_LIST if "maxResults" in schema["properties"] else NARROW),
         deadline=deadline,
         task_after=TASK_AFTER if slow else None,
+        changes=changes,
     )
 
 

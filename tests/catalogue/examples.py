@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from doit_mcp.catalogue.tools import Tool
+
 SPECIAL = {"startDate": "2026-01-01", "endDate": "2026-01-31", "maxResults": "40", "minCreationTime": "1700000000000"}
 SPECIAL |= {"maxCreationTime": "1800000000000", "pageToken": "token", "phone": "+44"}
 SPECIAL |= {"condition": "value", "dataSource": "billing", "primaryColor": "#aabbcc", "light": "#fff", "dark": "#000"}
@@ -47,3 +49,13 @@ def objects(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield least
     for name, inner in fields.items():
         yield from ({**least, name: value} for value in examples(inner, name))
+
+
+def with_change(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """*arguments*, with the first example of a change where *tool* is an update that needs one and they have none."""
+    changes = tool.changes
+    if changes is None or changes.given(arguments):
+        return arguments
+    fields = tool.input_schema["properties"]
+    choices = ({**arguments, name: value} for name in changes.names for value in examples(fields[name], name))
+    return next(choice for choice in choices if changes.given(choice))

@@ -17,7 +17,7 @@ from doit_mcp.doit.operation import Request, texts
 from tests.doit.recorder import Recorder
 
 from .caller import STREAMED, TOOLS, run
-from .examples import examples, objects
+from .examples import examples, objects, with_change
 
 OLD: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "compat.json").read_text())
 COVERED = sorted(name for name in OLD if ALIASES.get(name, name) in TOOLS)
@@ -82,7 +82,7 @@ async def test_an_argument_ends_up_where_it_did(name: str, argument: str, place:
     value = next(examples(schema["properties"][argument], argument))
     arguments = {**next(objects(schema)), **NEEDED.get(name, {}), argument: value}
     api = Recorder(answer if name not in STREAMED else [{"answer": "done"}])
-    await run(tool_of(name), api, **arguments)
+    await run(tool_of(name), api, **with_change(tool_of(name), arguments))
     request = api.requests[-1]
     assert f"{request.method} {api.operations[-1].path}" == OLD[name]["operations"][0]
     where, key = place.split()
@@ -217,7 +217,8 @@ NEEDED_HERE = {
 def enough(name: str) -> dict[str, Any]:
     """Arguments by which a tool of that server can be called: the least, and an id where there can be one."""
     known = {"id": "1"} if "id" in OLD[name]["arguments"]["properties"] else {}
-    return {**known, **next(objects(OLD[name]["arguments"])), **NEEDED.get(name, {}), **NEEDED_HERE.get(name, {})}
+    given = {**known, **next(objects(OLD[name]["arguments"])), **NEEDED.get(name, {}), **NEEDED_HERE.get(name, {})}
+    return with_change(tool_of(name), given)
 
 
 @pytest.mark.parametrize("name", sorted(RESULTS))

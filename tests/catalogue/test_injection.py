@@ -24,6 +24,7 @@ from doit_mcp.doit.upstream import Upstream
 from tests.doit.recorder import Recorder
 
 from .caller import STREAMED, Caller
+from .examples import with_change
 from .test_registry import least
 
 TOOLS = own_tools()
@@ -49,7 +50,6 @@ PLACED = [
     and not {"enum", "pattern"} & schema.keys()
 ]
 """Tools with arguments that are parts of their path, and may be any text."""
-NEEDED: dict[str, dict[str, Any]] = {"update_asset": {"quantity": 1}}
 Place = tuple[str | int, ...]
 
 
@@ -87,7 +87,7 @@ async def requests_of(tool: Tool, arguments: dict[str, Any]) -> Recorder:
     """What a call asks of the API; nothing where the arguments are refused."""
     api = Recorder(answer if tool.name not in STREAMED else [{"answer": "done"}])
     api.tenant = "customer"
-    given = tool.read({**arguments, **NEEDED.get(tool.name, {})})
+    given = tool.read(with_change(tool, arguments))
     if not tool.problems(given):
         try:
             await tool.run(Caller(api), given)

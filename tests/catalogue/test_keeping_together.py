@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from doit_mcp.doit.errors import ApiError
@@ -56,9 +58,14 @@ async def test_a_budget_is_shared(ask: Ask) -> None:
         await ask("update_resource_permissions", **budget, permissions=[{"user": "a@acme.example", "role": "viewer"}])
 
 
-@pytest.mark.parametrize(("given", "sent"), [({}, "viewer"), ({"public": None}, ""), ({"public": "editor"}, "editor")])
-async def test_allocations_always_say_what_everybody_may(given: dict[str, str | None], sent: str) -> None:
+OWNER = {"permissions": [{"user": "ann@acme.example", "role": "owner"}]}
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"), [(OWNER, "viewer"), ({"public": None}, ""), ({"public": "editor"}, "editor")]
+)
+async def test_allocations_always_say_what_everybody_may(given: dict[str, Any], sent: str) -> None:
     """The API fails on allocations without the member, and on null; what is left out stays as it is."""
     api = Recorder({"public": "viewer"})
     await run("update_resource_permissions", api, resourceType="allocations", resourceId="a", **given)
-    assert api.requests[-1].body == {"public": sent} and len(api.requests) == (1 if given else 2)
+    assert api.requests[-1].body == {**given, "public": sent} and len(api.requests) == (1 if "public" in given else 2)

@@ -23,7 +23,7 @@ from doit_mcp.doit.errors import ApiError
 from tests.doit.recorder import Recorder
 
 from .caller import STREAMED, Caller
-from .examples import objects
+from .examples import objects, with_change
 
 TOOLS = all_tools()
 EACH = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
@@ -158,7 +158,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "query_result": {"handle": "x"},
     "search": {"query": "x"},
     "get_customer": {"customerId": "c"},
-    "update_customer": {"customerId": "c"},
+    "update_customer": {"customerId": "c", "settings": {"mfaRequired": True}},
     "delete_datahub_events_by_filter": {"dataset": "d", "eventIds": ["x"]},
     "upload_datahub_csv": {"provider": "p", "csv": "time\n"},
     "create_budget": {"name": "n", "currency": "USD", "type": "fixed", "startPeriod": 1},
@@ -173,7 +173,7 @@ LEAST: dict[str, dict[str, Any]] = {
 def least(tool: Tool) -> dict[str, Any]:
     """The arguments of a call that asks for as little as possible."""
     by_id = {"id": "x"} if tool.input_schema["properties"].get("id", {}).get("type") == "string" else {}
-    return LEAST.get(tool.name, by_id | next(objects(tool.input_schema)))
+    return LEAST.get(tool.name, with_change(tool, by_id | next(objects(tool.input_schema))))
 
 
 ODD = st.recursive(

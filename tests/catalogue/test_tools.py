@@ -138,7 +138,7 @@ def test_every_answer_becomes_an_object(answer: object, items: str, expected: Js
         ("delete_account_role", {"accountID": "1"}, {"deleted": True, "accountID": "1"}),
         ("delete_cloudflow_connection", {"connectionId": "c"}, {"deleted": True, "connectionId": "c"}),
         ("delete_ava_conversation", {"conversationId": "v"}, {"deleted": True, "conversationId": "v"}),
-        ("assign_objects_to_label", {"id": "l1", "remove": []}, {"id": "l1"}),
+        ("assign_objects_to_label", {"id": "l1", "remove": [{"objectId": "b", "objectType": "budget"}]}, {"id": "l1"}),
         ("update_customer", {"customerId": "x", "urlSlug": "abc"}, {"customerId": "x"}),
         ("ava_feedback", {"conversationId": "v", "answerId": "a", "feedback": {"positive": True}}, {}),
     ],

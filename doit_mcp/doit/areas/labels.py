@@ -60,8 +60,8 @@ class NewLabel(TypedDict, total=False):
 class LabelChanges(TypedDict, total=False):
     """What to change about a label."""
 
-    name: LabelName | None
-    color: Color | None
+    name: LabelName
+    color: Color
 
 
 class Labelled(TypedDict):
