@@ -61,6 +61,15 @@ class Call(Protocol):
         """The caller's principal, as a key: what is kept for one is never given to another."""
 
     @property
+    def customer(self) -> str | None:
+        """Id of the customer that an employee of DoiT acts for, "" for their own; None for everybody else."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether questions are answered while the call waits. Otherwise it runs again from its start with the answers,
+        so that everything it has read is newer than they are."""
+
+    @property
     def now(self) -> float:
         """The time, in epoch seconds."""
 

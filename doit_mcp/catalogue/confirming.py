@@ -1,20 +1,20 @@
-"""Confirming: which tools ask the user before they change anything, and what the user is shown."""
+"""Confirming: which writes ask the user first, and what has to hold when the user accepts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
-import orjson
 
 from ..doit.errors import ApiError
+from ..doit.reach import reached
 from ..protocol.jsonrpc import JsonObject
 from .call import Call, Question
-from .invisible import visible
-from .tools import Content, Declined, Tool
+from .plain_text import plain
+from .previewing import PLACES, message
+from .tools import Content, Declined, Tool, ToolError
 
-# A write confirms if its verb, its area or its name is here.
+# A write always asks if its verb, its area or its name is here. Others ask if they are given an argument that reaches
+# people, addresses, channels or outside systems (doit/reach.py).
 VERBS = frozenset("archive cancel delete".split())
 AREAS = frozenset("sharing users contracts contract_templates billing_transfer assets".split())
 NAMES = frozenset(
@@ -40,27 +40,16 @@ READERS: Mapping[str, str] = {
     "update_user": "list_users",
 }
 """The tool that shows what a write is about, where that is not get_ and the noun of the write."""
-READ_AS: Mapping[str, str] = {"sourceID": "source", "insightKey": "key", "flowID": "id"}
+READ_AS: Mapping[str, str] = {"sourceID": "source", "insightKey": "key", "flowID": "id", "ticketId": "id"}
 """What readers call an argument that the write has another name for."""
-PLACES = frozenset(
-    "id customerID customerId contractID templateID resourceType resourceId flowId flowID accountID connectionId"
-    " sourceID insightKey".split()
-)
-"""Arguments that say what a write is about, not what it changes. All of a deletion's do."""
-
 KEY = "confirm"
 FORM: JsonObject = {"type": "object", "properties": {}}
-TELLING = (
-    *("name", "displayName", "firstName", "lastName", "email", "title", "subject", "description", "type", "status"),
-    *("role", "roleId", "owner", "amount", "currency", "platform", "public", "permissions", "records", "version"),
-    *("roleArn", "s3Bucket", "enabledFeatures"),
-)
-"""Fields of a thing that tell people which one it is, and that do not change by themselves while they think."""
-MOST_LINES, MOST_VALUE = 20, 160
+MAX_QUESTIONS = 3
+"""How often the user is asked when what a write is about changes while they think."""
 
 
 def confirms(tool: Tool) -> bool:
-    """Whether *tool* asks before it runs."""
+    """Whether *tool* always asks before it runs, whatever its arguments."""
     verb = tool.name.partition("_")[0]
     return tool.writes and (verb in VERBS or tool.area in AREAS or tool.name in NAMES)
 
@@ -108,64 +97,60 @@ def reader_of(tool: Tool, named: Mapping[str, Tool]) -> Reader | None:
 
 def confirmed(tool: Tool, reader: Reader | None) -> Tool:
     """*tool*, which asks the user first where the client can be asked. A no, or no answer, and nothing happens."""
+    always = confirms(tool)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
-        # What can be asked does not depend on the words, which cost a request; a trial changes nothing.
-        if arguments.get("dryRun") is not True and call.can_ask(question("")):
-            current = await reader.current(call, arguments) if reader is not None else None
-            asked = question(message(tool, arguments, current))
-            answer = (await call.ask_all({KEY: asked}))[KEY]
-            if answer["action"] != "accept":
-                raise Declined(
-                    f"Nothing was changed: the user did not agree to {tool.name}. Do not call it again unless the user"
-                    " asks for it."
-                )
+        # A trial changes nothing; and whether a client can be asked does not depend on the words, which cost requests.
+        asks = arguments.get("dryRun") is not True and (always or reached(arguments, tool.reaches))
+        if asks and call.can_ask(question("")):
+            await _agreed(call, tool, reader, arguments)
         return await tool.run(call, arguments)
 
     return replace(tool, run=run)
 
 
+async def _agreed(call: Call, tool: Tool, reader: Reader | None, arguments: JsonObject) -> None:
+    """Ask the user until they accept what is true at that time. Raises ToolError if they do not.
+
+    After the answer everything is read and put into words again: what they agreed to is what is there. In the era that
+    runs the call again with the answer, that run has just done so. Between this last read and the write the state can
+    still change; the API has no conditional requests that would rule it out.
+    """
+    customer = await _customer_of(call)
+
+    async def preview() -> str:
+        current = await reader.current(call, arguments) if reader is not None else None
+        return message(tool, arguments, current, customer)
+
+    text = await preview()
+    for _ in range(MAX_QUESTIONS):
+        answer = (await call.ask_all({KEY: question(text)}))[KEY]
+        if answer["action"] != "accept":
+            raise Declined(
+                f"Nothing was changed: the user did not agree to {tool.name}. Do not call it again unless the user"
+                " asks for it."
+            )
+        accepted, text = text, await preview() if call.waits else text
+        if text == accepted:
+            return
+    raise ToolError(
+        f"Nothing was changed: what {tool.name} is about changed each time while the user was being asked"
+        f" ({MAX_QUESTIONS} times). Read its current state, tell the user, and call again."
+    )
+
+
+async def _customer_of(call: Call) -> str:
+    """The customer that an employee acts for, by domain and id; "" for everybody else, who have only their own."""
+    id = call.customer
+    if id is None:
+        return ""
+    try:
+        domain = plain(str((await call.doit.auth.validate_user()).get("domain") or ""))
+    except ApiError:
+        domain = ""  # The id alone still says whose data it is; if the API is unavailable, the write will say so.
+    return (f"{domain} (id {plain(id)})" if domain and id else domain or plain(id)) or "your own account"
+
+
 def question(text: str) -> Question:
     """A yes or no: a form without fields, which is accepted or not."""
     return Question("elicitation/create", {"mode": "form", "message": text, "requestedSchema": FORM}, sealed=True)
-
-
-def message(tool: Tool, arguments: JsonObject, current: JsonObject | None) -> str:
-    """What will happen, in plain text: the tool, what it is about now, and what changes."""
-    lines = [f"{tool.title}?"]
-    deletes = tool.name.startswith("delete_")
-    if deletes:
-        lines.append("What is deleted cannot be brought back.")
-    if tool.annotations.get("openWorldHint"):
-        lines.append("This has effects outside of your DoiT account: people or providers are told.")
-    before = current or {}
-    about = {name: value for name, value in arguments.items() if deletes or name in PLACES}
-    changes = {name: value for name, value in arguments.items() if name not in about}
-    told = (name for name in TELLING if name not in arguments)  # What changes is shown with its old value below.
-    about |= {name: before[name] for name in told if before.get(name) not in (None, "", [], {})}
-    lines += _section("About", (f"{name}: {_shown(value)}" for name, value in about.items()))
-    title = "Change" if before.keys() & changes.keys() else "With"
-    lines += _section(title, (_change(name, before, value) for name, value in changes.items()))
-    lines.append("Accept to go on. Decline, and everything stays as it is.")
-    clean: str = orjson.loads(visible(orjson.dumps("\n".join(lines)).decode()))
-    return clean
-
-
-def _section(title: str, lines: Iterable[str]) -> list[str]:
-    found = list(lines)
-    more = [f"- and {len(found) - MOST_LINES} more"] if len(found) > MOST_LINES else []
-    return [f"{title}:", *(f"- {line}" for line in found[:MOST_LINES]), *more] if found else []
-
-
-def _change(name: str, before: JsonObject, value: Any) -> str:
-    if name in before and before[name] != value:
-        return f"{name}: {_shown(before[name])} → {_shown(value)}"
-    return f"{name}: {_shown(value)}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list) and len(value) > 3 and all(isinstance(one, dict | list) for one in value):
-        return f"{len(value)} entries"
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    text = " ".join(text.split())
-    return text if len(text) <= MOST_VALUE else f"{text[: MOST_VALUE - 1]}…"

@@ -134,7 +134,11 @@ def careful(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     """*tools*, whose writes ask the user first where that is needed, change something, and are not done twice."""
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: once(tool) for tool in tools if tool.writes}
-    writing |= {name: confirmed(tool, reader_of(tool, named)) for name, tool in writing.items() if confirms(tool)}
+    writing |= {
+        name: confirmed(tool, reader_of(tool, named))
+        for name, tool in writing.items()
+        if confirms(tool) or tool.reaches
+    }
     return tuple(changing(by_id(writing.get(tool.name, tool))) for tool in tools)
 
 

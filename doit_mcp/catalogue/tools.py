@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 
 from ..doit import Doit
 from ..doit.operation import Operation, description_of
+from ..doit.reach import Path, reaching
 from ..doit.records import Done, Page
 from ..protocol.checker import Checker
 from ..protocol.jsonrpc import JsonObject
@@ -57,7 +58,8 @@ class Tool:
     bounds it. *task_after* is there for reads that can take the API long to compute and that ask nobody anything: so
     many seconds after its beginning the call becomes a task, where the client can follow one. *stands_for* is there for
     a tool that calls others: it gives, for arguments that fit, the one that is meant and the arguments for it as they
-    came, or raises ToolError. *changes* is there for updates that need at least one change.
+    came, or raises ToolError. *outward*: the operation itself reaches outside of the account; *reaches* are the paths
+    of the arguments that do. *changes* is there for updates that need at least one change.
     """
 
     name: str
@@ -76,6 +78,8 @@ class Tool:
     narrow: str = NARROW
     task_after: float | None = None
     stands_for: StandsFor | None = None
+    outward: bool = False
+    reaches: tuple[Path, ...] = ()
     changes: Changes | None = None
     _arguments: Checker = field(init=False, repr=False)
     _result: Checker | None = field(init=False, repr=False)
@@ -191,6 +195,8 @@ def _tool(
     name = function.__name__
     title = title or title_of(name)
     schema = of_function(function)
+    writes, outward = not hints["readOnlyHint"], hints["openWorldHint"]
+    reaches = reaching(function) if writes else ()
     return Tool(
         name=name,
         title=title,
@@ -198,15 +204,17 @@ def _tool(
         input_schema=schema,
         run=run,
         output_schema=output,
-        annotations=hints,
+        annotations={**hints, "openWorldHint": outward or bool(reaches)},
         security=SECURITY,
         meta=_meta(name, title, hint),
         area=area,
-        writes=not hints["readOnlyHint"],
+        writes=writes,
         rows=rows,
         narrow=narrow or (NARROW_LIST if "maxResults" in schema["properties"] else NARROW),
         deadline=deadline,
         task_after=TASK_AFTER if slow else None,
+        outward=outward,
+        reaches=reaches,
         changes=changes,
     )
 

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict
 
 from ..protocol.schema import JsonObject, Length
+from .reach import REACHES
 
 Status = Literal[
     "actionable", "acknowledged", "optimized", "dismissed", "in progress", "upgrade needed", "permissions needed"
@@ -45,7 +46,7 @@ class NewResource(TypedDict, total=False):
     account: Required[Annotated[str, "Account or project it is in.", Length(1, 500)]]
     location: Annotated[str, "Region or zone."]
     externalId: Annotated[str, "Its id where the finding comes from."]
-    externalUrl: Annotated[str, "Link to the finding there."]
+    externalUrl: Annotated[str, "Link to the finding there.", REACHES]
     metadata: Annotated[JsonObject, "Anything else about it."]
     resultType: Required[
         Annotated[
@@ -71,7 +72,7 @@ class NewInsight(TypedDict, total=False):
     detailedDescriptionMdx: Annotated[str, "Markdown (MDX).", Length(maximum=100_000)]
     cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
     categories: Required[Annotated[list[Literal["FinOps", "Security"]], Length(1, 2)]]
-    reportUrl: Annotated[str, "Link to a report about it."]
+    reportUrl: Annotated[str, "Link to a report about it.", REACHES]
     cloudFlowTemplateId: Annotated[str, "A CloudFlow template that mends it."]
     easyWinDescription: Annotated[str, "Why it is easy to do."]
 

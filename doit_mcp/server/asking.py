@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import orjson
 
@@ -29,9 +29,13 @@ class Send(Protocol):
 
 
 class Asker(Protocol):
-    """How the client of one request is asked; *known* is what it answered, by key."""
+    """How the client of one request is asked; *known* is what it answered, by key.
+
+    *waits*: the answers come while the call waits. Otherwise the whole request comes again with them.
+    """
 
     known: dict[str, JsonObject]
+    waits: ClassVar[bool]
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
         """The answers, by key. Raises NoAnswer, or whatever makes the era ask."""
@@ -104,6 +108,8 @@ def check(question: Question, answer: JsonObject) -> JsonObject:
 class Nobody:
     """A request with no session and no envelope: there is nobody to ask, whatever the method."""
 
+    waits: ClassVar[bool] = True
+
     def __init__(self) -> None:
         self.known: dict[str, JsonObject] = {}
 
@@ -114,6 +120,8 @@ class Nobody:
 
 class OnStream:
     """Handshake era: requests of ours on the stream of the client's request, answers by POST or on the same pipe."""
+
+    waits: ClassVar[bool] = True
 
     def __init__(self, session: Session, send: Send, timeout: float = ANSWER_TIMEOUT) -> None:
         self._session, self._send, self._timeout = session, send, timeout
@@ -181,6 +189,8 @@ class Before:
 
 class ByRetry:
     """Envelope era: what was answered already is at hand; the first question without an answer ends the run (MRTR)."""
+
+    waits: ClassVar[bool] = False
 
     def __init__(self, request: Request, before: Before) -> None:
         self._request = request

@@ -96,6 +96,16 @@ class RunningCall:
         return self._context.owner
 
     @property
+    def customer(self) -> str | None:
+        """Id of the customer that an employee acts for; None for everybody else."""
+        return self.doit.tenant if self._context.act_for is not None else None
+
+    @property
+    def waits(self) -> bool:
+        """Whether questions are answered while the call waits."""
+        return self._asker.waits
+
+    @property
     def now(self) -> float:
         """The time, in epoch seconds."""
         return self._context.shared.clock()

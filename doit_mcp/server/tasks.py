@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import ClassVar
 
 from ..catalogue.call import NoAnswer, Question
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
@@ -257,6 +258,8 @@ class Tasks:
 
 class InTask:
     """How the client of a task is asked."""
+
+    waits: ClassVar[bool] = True
 
     def __init__(self, tasks: Tasks, task: Task) -> None:
         self._tasks, self._task = tasks, task

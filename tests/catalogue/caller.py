@@ -30,6 +30,8 @@ class Caller:
         self.receipts: Receipts = MemoryReceipts()
         self.steps: list[tuple[float, str]] = []
         self.detached = False
+        self.customer: str | None = None
+        self.waits = False
 
     async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         self.steps.append((done, message))

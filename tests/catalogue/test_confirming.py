@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from doit_mcp.catalogue.call import Question
-from doit_mcp.catalogue.confirming import KEY, Reader, confirms, message, question, reader_of
+from doit_mcp.catalogue.confirming import KEY, MAX_QUESTIONS, Reader, confirms, question, reader_of
+from doit_mcp.catalogue.previewing import ACCEPT, message
 from doit_mcp.catalogue.registry import own_tools
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
 from doit_mcp.doit import AREAS
@@ -28,8 +29,9 @@ ASKING = [tool for tool in own_tools() if confirms(tool)]
 class Asked(Caller):
     """A caller whose user can be asked, and answers so."""
 
-    def __init__(self, api: Recorder, action: str = "accept") -> None:
+    def __init__(self, api: Recorder, action: str = "accept", *, waits: bool = False) -> None:
         super().__init__(api)
+        self.waits = waits
         self.action = action
         self.questions: list[Question] = []
 
@@ -47,7 +49,7 @@ class Asked(Caller):
         return str(asked.params["message"])
 
 
-async def run(name: str, caller: Caller, **arguments: Any) -> Any:
+async def run(name: str, caller: Caller, /, **arguments: Any) -> Any:
     tool = TOOLS[name]
     assert tool.problems(arguments) == []
     return await tool.run(caller, arguments)
@@ -67,12 +69,18 @@ def test_what_asks() -> None:
         *("create_asset", "update_asset", "trigger_cloud_flow", "update_cloudflow_connection"),
     }
     assert not asking & {"create_budget", "update_budget", "create_ticket", "create_label", "refine_cloudflow"}
+    by_arguments = {tool.name for tool in own_tools() if tool.reaches} - asking
+    assert by_arguments == {
+        *("create_budget", "update_budget", "create_alert", "update_alert", "create_ticket", "update_ticket"),
+        "post_insight_result",
+    }
     assert not any(not tool.writes for tool in ASKING)
 
 
 BACK = "it can be changed back, and the client's own approval stands before it"
 SAID = "it says what the user wanted said; the client's own approval stands before it"
 UNASKED = {
+    **dict.fromkeys(("create_budget", "create_alert"), "they ask if they name people, channels or public access"),
     **dict.fromkeys(("update_report", "update_budget", "update_alert", "update_allocation", "update_theme"), BACK),
     **dict.fromkeys(("update_annotation", "update_label", "update_folder", "update_datahub_dataset"), BACK),
     **dict.fromkeys(("set_active_theme", "update_insight_status", "remove_ticket_tags"), BACK),
@@ -166,13 +174,13 @@ async def test_an_accepted_deletion_is_made_after_showing_what_goes() -> None:
     assert methods(api) == ["GET", "DELETE"]
     assert caller.text.splitlines() == [
         "Delete budget?",
-        "What is deleted cannot be brought back.",
+        "This cannot be undone.",
         "About:",
         "- id: b1",
         "- name: Data team",
         "- amount: 1000",
         "- currency: USD",
-        "Accept to go on. Decline, and everything stays as it is.",
+        "Accept to continue, or decline to leave everything unchanged.",
     ]
 
 
@@ -189,7 +197,7 @@ async def test_a_change_is_shown_against_what_is_there() -> None:
     caller = Asked(api)
     await run("update_user", caller, id="u1", roleId="admin", firstName="Ann")
     assert "- email: ann@acme.example" in caller.text
-    assert "Change:\n- roleId: viewer → admin\n- firstName: Ann" in caller.text
+    assert "access:\n- roleId: viewer → admin\nDetails:\n- firstName: Ann" in caller.text
     assert methods(api) == ["GET", "PATCH"]
 
 
@@ -204,7 +212,7 @@ async def test_a_connected_account_is_shown_before_its_features_change() -> None
     await run("update_aws_feature", caller, accountID="1", enabledFeatures=["quotas"])
     assert caller.text.splitlines()[1:-1] == [
         *("About:", "- accountID: 1", "- roleArn: arn:old"),
-        *("Change:", '- enabledFeatures: ["sandbox"] → ["quotas"]'),
+        *("Changes:", '- enabledFeatures: ["sandbox"] → ["quotas"]'),
     ]
 
 
@@ -212,7 +220,7 @@ async def test_the_role_of_a_connected_account_is_shown_before_it_is_replaced() 
     api = Recorder(ACCOUNT)
     caller = Asked(api)
     await run("create_account_role", caller, accountID="1", roleArn="arn:new", enabledFeatures=["sandbox"])
-    assert "About:\n- accountID: 1\nChange:\n- roleArn: arn:old → arn:new\n" in caller.text
+    assert "About:\n- accountID: 1\nPeople, addresses and access:\n- roleArn: arn:old → arn:new\n" in caller.text
     assert methods(api) == ["GET", "POST"]
 
 
@@ -220,7 +228,7 @@ async def test_an_account_that_is_not_connected_yet_can_be() -> None:
     api = Recorder(ApiError("no such account", kind="missing", status=404), ACCOUNT)
     caller = Asked(api)
     await run("create_account_role", caller, accountID="1", roleArn="arn:new", enabledFeatures=[])
-    assert "About:\n- accountID: 1\nWith:\n- roleArn: arn:new\n" in caller.text
+    assert "About:\n- accountID: 1\nPeople, addresses and access:\n- roleArn: arn:new\n" in caller.text
     assert methods(api) == ["GET", "POST"]
 
 
@@ -243,7 +251,8 @@ async def test_a_flow_is_asked_about_by_its_name() -> None:
     flows = {"items": [{"id": "f0", "name": "Other"}, {"id": "f1", "name": "Stop idle machines"}]}
     caller = Asked(Recorder(flows, {"executionLink": "l"}))
     await run("trigger_cloud_flow", caller, flowID="f1", requestBodyJson={"zone": "a"})
-    assert 'About:\n- flowID: f1\n- name: Stop idle machines\nWith:\n- requestBodyJson: {"zone":"a"}\n' in caller.text
+    shown = "About:\n- flowID: f1\n- name: Stop idle machines\nDetails:\n- requestBodyJson: "
+    assert shown + '{"zone":"a"}\n' in caller.text
 
 
 async def test_a_flow_that_is_named_by_its_address_is_asked_about_by_its_id() -> None:
@@ -258,7 +267,7 @@ async def test_a_label_is_shown_with_what_it_goes_on() -> None:
     api = Recorder({"id": "l1", "name": "Prod"}, {})
     caller = Asked(api)
     await run("assign_objects_to_label", caller, id="l1", add=[{"objectId": "b1", "objectType": "budget"}])
-    assert "About:\n- id: l1\n- name: Prod\nWith:\n- add: " in caller.text and "b1" in caller.text
+    assert "About:\n- id: l1\n- name: Prod\nDetails:\n- add: " in caller.text and "b1" in caller.text
     assert methods(api) == ["GET", "POST"]
 
 
@@ -279,7 +288,7 @@ async def test_whatever_a_deletion_is_given_says_what_goes() -> None:
 async def test_what_reaches_outside_is_said() -> None:
     caller = Asked(Recorder({}))
     await run("invite_user", caller, email="bob@acme.example")
-    assert "outside of your DoiT account" in caller.text and "With:\n- email: bob@acme.example" in caller.text
+    assert "outside of your DoiT account" in caller.text and "access:\n- email: bob@acme.example" in caller.text
 
 
 async def test_what_is_not_there_is_not_asked_about() -> None:
@@ -336,3 +345,198 @@ async def test_what_cannot_be_told_by_the_arguments_or_is_no_object_is_not_shown
     assert api.requests == []
     picture = Tool("get_picture", "Get picture", "Shows.", {"type": "object", "properties": {}}, blocks)
     assert await Reader(picture).current(Caller(api), {}) is None
+
+
+OWNER, EDITOR = {"user": "ann@acme.example", "role": "owner"}, {"user": "bob@acme.example", "role": "editor"}
+SHARED = {"id": "b1", "name": "Costs", "permissions": [OWNER, EDITOR], "public": None}
+RESOURCE = {"resourceType": "budgets", "resourceId": "b1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("update_budget", {"id": "b1", "recipients": ["eve@evil.example"]}, "recipients: add eve@evil.example"),
+        ("update_budget", {"id": "b1", "public": "viewer"}, "public: no access → viewer"),
+        (
+            "update_budget",
+            {"id": "b1", "recipientsSlackChannels": [{"id": "C1", "name": "general"}]},
+            "recipientsSlackChannels: C1 (name: general)",
+        ),
+        (
+            "create_budget",
+            {
+                **{"name": "n", "currency": "USD", "type": "fixed", "startPeriod": 1},
+                "collaborators": [{"email": "eve@evil.example", "role": "owner"}],
+            },
+            "collaborators: eve@evil.example (owner)",
+        ),
+        (
+            "create_alert",
+            {
+                "name": "n",
+                "config": {"metric": {"type": "basic", "value": "cost"}, "timeInterval": "day", "value": 1},
+                "recipients": ["eve@evil.example"],
+            },
+            "recipients: eve@evil.example",
+        ),
+        (
+            "create_ticket",
+            {
+                "ticket": {
+                    **{"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"},
+                    "requester": "eve@evil.example",
+                }
+            },
+            "ticket.requester: eve@evil.example",
+        ),
+    ],
+)
+async def test_n11_what_names_people_channels_or_public_asks(name: str, arguments: JsonObject, said: str) -> None:
+    current = {**BUDGET, "recipients": ["ann@acme.example"], "public": None}
+    api = Recorder(current)
+    caller = Asked(api, "decline")
+    with pytest.raises(ToolError, match="Nothing was changed"):
+        await run(name, caller, **arguments)
+    assert f"People, addresses and access:\n- {said}\n" in caller.text
+    assert set(methods(api)) <= {"GET"}
+    assert TOOLS[name].annotations["openWorldHint"] is True
+
+
+async def test_n11_what_names_nobody_does_not_ask() -> None:
+    api = Recorder(BUDGET)
+    caller = Asked(api)
+    await run("update_budget", caller, id="b1", amount=5)
+    await run("update_budget", caller, id="b1", amount=6, recipients=[], recipientsSlackChannels=[])
+    assert caller.questions == [] and methods(api) == ["PATCH", "PATCH"]
+
+
+async def test_n12_every_person_who_gets_loses_or_changes_access_is_named() -> None:
+    caller = Asked(Recorder(SHARED, {}))
+    people = [{**OWNER, "user": "ANN@acme.example"}, {**EDITOR, "role": "viewer"}]
+    await run(
+        "update_resource_permissions",
+        caller,
+        **RESOURCE,
+        permissions=[*people, {"user": "eve@evil.example", "role": "editor"}],
+        public="viewer",
+    )
+    assert caller.text.splitlines()[-5:-1] == [
+        "People, addresses and access:",
+        "- permissions: add eve@evil.example (editor)",
+        "- permissions: change bob@acme.example: editor → viewer",
+        "- public: no access → viewer",
+    ]
+
+
+async def test_n12_who_loses_access_is_named_and_who_has_it_now_is_shown() -> None:
+    caller = Asked(Recorder(SHARED, {}))
+    await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER])
+    assert "- permissions: remove bob@acme.example (editor)\n" in caller.text
+    caller = Asked(Recorder({**SHARED, "permissions": [OWNER, EDITOR] * 2}, {}))
+    await run("update_resource_permissions", caller, **RESOURCE, public="viewer")
+    assert "- permissions: ann@acme.example (owner), bob@acme.example (editor), ann" in caller.text
+
+
+async def test_n12_who_is_named_twice_is_shown_twice_and_the_same_list_is_unchanged() -> None:
+    caller = Asked(Recorder(SHARED, {}))
+    people = [OWNER, {**EDITOR, "role": "viewer"}, {"user": "Bob@acme.example", "role": "owner"}]
+    await run("update_resource_permissions", caller, **RESOURCE, permissions=people)
+    assert "bob@acme.example: editor → viewer\n- permissions: change Bob@acme.example: editor → owner\n" in caller.text
+    caller = Asked(Recorder(SHARED, {}))
+    await run("update_resource_permissions", caller, **RESOURCE, permissions=[EDITOR, OWNER])
+    assert "- permissions: unchanged\n" in caller.text
+
+
+async def test_n12_what_goes_beyond_the_limit_is_counted() -> None:
+    caller = Asked(Recorder(SHARED, {}))
+    many = [{"user": f"p{n}@acme.example", "role": "viewer"} for n in range(30)]
+    await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER, *many], public="editor")
+    assert "- permissions: add p19@acme.example (viewer)\n- and 11 more: 10 added, 1 removed\n" in caller.text
+    assert "- public: no access → editor" in caller.text
+
+
+async def test_n12_a_list_that_cannot_be_read_says_that_it_is_replaced() -> None:
+    caller = Asked(Recorder(ApiError("", kind="forbidden"), {}))
+    await run("update_budget", caller, id="b1", recipients=["bob@acme.example"])
+    assert "- recipients: bob@acme.example\n- recipients: anyone not listed here is removed" in caller.text
+
+
+async def test_n12_nested_addresses_and_granted_roles_are_compared_too() -> None:
+    current = {"settings": {"allowedInviteDomains": ["acme.example"], "mfaRequired": True}, "contact": None}
+    caller = Asked(Recorder(current, {}))
+    settings = {"allowedInviteDomains": ["acme.example", "evil.example"], "mfaRequired": False}
+    await run("update_customer", caller, customerId="c", settings=settings)
+    assert "- settings.allowedInviteDomains: add evil.example\nChanges:\n" in caller.text
+    assert '- settings: {"mfaRequired":true} → {"mfaRequired":false}\n' in caller.text
+    caller = Asked(Recorder({"connectionId": "x", "gcpConfig": {"predefinedRoles": ["roles/viewer"]}}, {}))
+    roles = {"predefinedRoles": ["roles/owner"]}
+    await run("update_cloudflow_connection", caller, connectionId="x", gcpConfig=roles)
+    assert "Roles: add roles/owner\n- gcpConfig.predefinedRoles: remove roles/viewer\nAccept" in caller.text
+
+
+async def test_n13_what_changed_while_the_user_was_asked_is_asked_about_again() -> None:
+    renamed = {**BUDGET, "name": "Another by now"}
+    api = Recorder(BUDGET, renamed, renamed, None)
+    caller = Asked(api, waits=True)
+    await run("delete_budget", caller, id="b1")
+    assert methods(api) == ["GET", "GET", "GET", "DELETE"]
+    first, second = (str(asked.params["message"]) for asked in caller.questions)
+    assert "name: Data team" in first and "name: Another by now" in second
+
+
+async def test_n13_what_keeps_changing_is_refused_in_the_end() -> None:
+    api = Recorder(*({**BUDGET, "name": f"Name {n}"} for n in range(9)))
+    caller = Asked(api, waits=True)
+    with pytest.raises(ToolError, match="changed each time while the user was being asked"):
+        await run("delete_budget", caller, id="b1")
+    assert len(caller.questions) == MAX_QUESTIONS and set(methods(api)) == {"GET"}
+
+
+async def test_n13_what_is_gone_when_the_user_accepts_is_not_deleted() -> None:
+    api = Recorder(BUDGET, ApiError("no such budget", kind="missing", status=404))
+    with pytest.raises(ApiError):
+        await run("delete_budget", Asked(api, waits=True), id="b1")
+    assert methods(api) == ["GET", "GET"]
+
+
+async def test_n13_a_run_that_comes_with_the_answer_reads_once() -> None:
+    api = Recorder(BUDGET, None)
+    await run("delete_budget", Asked(api), id="b1")
+    assert methods(api) == ["GET", "DELETE"]
+
+
+@pytest.mark.parametrize(
+    ("id", "answer", "said"),
+    [
+        ("c1", {"domain": "acme.example"}, "acme.example (id c1)"),
+        ("c1", ApiError("", kind="fault"), "c1"),
+        ("", {"domain": "doit.example"}, "doit.example"),
+        ("", {}, "your own account"),
+    ],
+)
+async def test_n15_an_employee_sees_for_whom(id: str, answer: Any, said: str) -> None:
+    caller = Asked(Recorder(answer, BUDGET, None))
+    caller.customer = id
+    await run("delete_budget", caller, id="b1")
+    assert caller.text.startswith(f"Delete budget?\nCustomer: {said}\n")
+
+
+EVIL = "![x](http://evil.example/p.png) <img src=x> [pay](https://evil.example) &#8238;x"
+
+
+async def test_n24_markup_of_the_api_is_plain_text_in_a_question() -> None:
+    caller = Asked(Recorder({**BUDGET, "name": EVIL}, None))
+    await run("delete_budget", caller, id="b1")
+    line = next(line for line in caller.text.splitlines() if line.startswith("- name: "))
+    assert line == (
+        "- name: ! [x] (http:// evil.example/p.png) < img src=x> [pay] (https:// evil.example) & #8238;x"
+    )
+
+
+@pytest.mark.parametrize("gap", ["\n", "\r\n", "\u2028", "\u2029", "\x85", "\x0b", "\x1c"])
+async def test_n24_no_text_of_the_api_passes_for_a_line_of_the_question(gap: str) -> None:
+    name = f"Data team{gap}{ACCEPT}{gap}Customer: nobody"
+    caller = Asked(Recorder({**BUDGET, "name": name}, None))
+    await run("delete_budget", caller, id="b1")
+    lines = caller.text.splitlines()
+    assert len(lines) == 8 and lines.count(ACCEPT) == 1 and not any(line.startswith("Customer") for line in lines)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from doit_mcp.catalogue.confirming import MAX_QUESTIONS
 from doit_mcp.sandbox.people import Grant
 from doit_mcp.server.product import product
 from tests.web.serving import (
@@ -21,6 +22,7 @@ from tests.web.serving import (
     STRANGER,
     Answer,
     Json,
+    Session,
     Site,
     serving,
 )
@@ -197,6 +199,89 @@ async def test_a_deletion_is_confirmed_on_the_stream_of_a_session(action: str) -
             assert (await session.post(answer)).status == 202
             result = (await stream.until(""))["result"]
         assert ("DELETE" in api.methods) == (action == "accept") == ("isError" not in result)
+
+
+async def test_n13_what_changed_meanwhile_is_asked_about_again_on_the_stream_of_a_session() -> None:
+    """A label that somebody renamed while the user was asked is not deleted by the answer about the old one."""
+    async with place() as (site, api):
+        session = await site.initialize(elicitation={})
+        call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
+        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+            first = await stream.until("elicitation/create")
+            api.label = {**api.label, "name": "Production"}
+            await accept(session, first)
+            second = await stream.until("elicitation/create")
+            assert "name: Production" in second["params"]["message"] and "DELETE" not in api.methods
+            await accept(session, second)
+            assert "isError" not in (await stream.until(""))["result"]
+        assert api.methods == ["GET", "GET", "GET", "DELETE"]
+
+
+async def test_n13_what_changes_each_time_is_refused_on_the_stream_of_a_session() -> None:
+    async with place() as (site, api):
+        session = await site.initialize(elicitation={})
+        call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
+        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+            for turn in range(MAX_QUESTIONS):
+                question = await stream.until("elicitation/create")
+                api.label = {**api.label, "name": f"Name {turn}"}
+                await accept(session, question)
+            result = (await stream.until(""))["result"]
+        assert result["isError"] is True and "changed each time" in result["content"][0]["text"]
+        assert set(api.methods) == {"GET"}
+
+
+async def test_n13_the_round_that_accepts_reads_once() -> None:
+    async with place() as (site, api):
+        asked = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
+        params: Json = {"name": "delete_label", "arguments": {"id": "l1"}, "requestState": asked.result["requestState"]}
+        params["inputResponses"] = {"confirm": {"action": "accept"}}
+        await site.modern("tools/call", params, clientCapabilities=ASKED)
+        assert api.methods == ["GET", "GET", "DELETE"]
+
+
+async def accept(session: Session, question: Json) -> None:
+    answer = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {}}}
+    assert (await session.post(answer)).status == 202
+
+
+async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_call() -> None:
+    async with place() as (site, api):
+        arguments = {"id": "l1", "customerContext": OTHER}
+        asked = await site.call("delete_label", arguments, user=EMPLOYEE, clientCapabilities=ASKED)
+        message = asked.result["inputRequests"]["confirm"]["params"]["message"]
+        assert f"\nCustomer: of {OTHER} (id {OTHER})\n" in message and set(api.tenants) == {OTHER}
+        own = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
+        assert "Customer" not in own.result["inputRequests"]["confirm"]["params"]["message"]
+
+
+async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_session() -> None:
+    async with place() as (site, _):
+        session = await site.initialize(user=EMPLOYEE, elicitation={})
+        for customer in (EMPLOYEE.customer, OTHER):
+            await session.call("change_customer", {"customerContext": customer})
+            call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
+            async with opened(site, call, site.headers(EMPLOYEE, **session.head), LATEST) as stream:
+                question = await stream.until("elicitation/create")
+                assert f"\nCustomer: of {customer} (id {customer})\n" in question["params"]["message"]
+                await accept(session, question)
+                await stream.until("")
+
+
+async def test_n18_an_update_without_a_change_is_refused_before_anybody_is_asked() -> None:
+    async with place() as (site, api):
+        for name, arguments in (
+            ("update_label", {"id": "l1"}),
+            ("update_label", {"id": "l1", "name": None}),
+            ("update_user", {"id": "u1"}),
+            ("update_theme", {"id": "t1"}),
+            ("update_datahub_dataset", {"name": "d"}),
+            ("assign_objects_to_label", {"id": "l1", "add": [], "remove": []}),
+        ):
+            for called, given in ((name, arguments), ("call_operation", {"name": name, "arguments": arguments})):
+                refused = await site.call(called, given, clientCapabilities=ASKED)
+                assert refused.result["isError"] is True and text(refused).startswith("Nothing to change: give at")
+        assert api.seen == []
 
 
 async def test_the_same_write_twice_is_done_once() -> None:

@@ -6,9 +6,10 @@ from ...protocol.schema import JsonObject, Length
 from ..operation import Area, delete, get, offers, patch, post
 from ..pages import id_of
 from ..params import Id, IdIfKnown, MaxResults, Millis, Name, NameContains, PageToken, SortOrder
+from ..reach import REACHES
 from ..records import Currency, Filter, Page
 
-Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100)]
+Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100), REACHES]
 
 
 class AlertPage(Page, total=False):

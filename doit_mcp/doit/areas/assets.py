@@ -7,6 +7,7 @@ from ..errors import ApiError
 from ..operation import Area, get, offers, patch, post
 from ..pages import MOST, id_of, pages
 from ..params import Id, IdIfKnown, MaxResults, Name, PageToken
+from ..reach import REACHES
 from ..records import Page
 
 PAGE = 100
@@ -115,7 +116,9 @@ class Assets(Area):
         type: Annotated[str | None, "amazon-web-services, if left out.", Length(1, 100)] = None,
         mode: Annotated[str | None, "New, if left out.", Length(1, 100)] = None,
         accountName: Annotated[str | None, "Name of the new account.", Length(1, 300)] = None,
-        rootEmail: Annotated[str | None, "E-mail address of the new account's root user.", Length(3, 320)] = None,
+        rootEmail: Annotated[
+            str | None, "E-mail address of the new account's root user.", Length(3, 320), REACHES
+        ] = None,
     ) -> Annotated[JsonObject, NewAsset]:
         """Open a new cloud account for the customer. It costs money and cannot be deleted here: only when the user asks
         for it and has approved name and root address."""

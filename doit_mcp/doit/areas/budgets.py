@@ -6,6 +6,7 @@ from ...protocol.schema import JsonObject, Length, Range
 from ..operation import Area, delete, get, offers, patch, post
 from ..pages import id_of
 from ..params import Id, IdIfKnown, MaxResults, Millis, Name, NameContains, PageToken, SinceCreated, UntilCreated
+from ..reach import REACHES
 from ..records import Collaborator, Currency, Filter, Page, Role, SlackChannel
 
 
@@ -58,13 +59,15 @@ class Budget(TypedDict, total=False):
     usePrevSpend: Annotated[bool, "Take the last period's spend as the amount (recurring budgets)."]
     growthPerPeriod: Annotated[float, "Growth of the amount from period to period, in percent.", Range(0)]
     metric: Annotated[Literal["cost", "amortized_cost"], "What is limited; cost, if left out."]
-    public: Annotated[Role, "What everybody of the customer may do with it; only the collaborators, if left out."]
+    public: Annotated[
+        Role, "What everybody of the customer may do with it; only the collaborators, if left out.", REACHES
+    ]
     scopes: Annotated[list[Filter], "What it covers. Give either this or scope.", Length(1)]
     scope: Annotated[list[str], "Old form of scopes: ids of allocations.", Length(1)]
-    collaborators: Annotated[list[Collaborator], "Who may see or change it; exactly one owner.", Length(1)]
+    collaborators: Annotated[list[Collaborator], "Who may see or change it; exactly one owner.", Length(1), REACHES]
     alerts: Annotated[list[Threshold], "Up to three thresholds.", Length(maximum=3)]
-    recipients: Annotated[list[str], "E-mail addresses that are warned; the creator, if left out."]
-    recipientsSlackChannels: list[SlackChannel]
+    recipients: Annotated[list[str], "E-mail addresses that are warned; the creator, if left out.", REACHES]
+    recipientsSlackChannels: Annotated[list[SlackChannel], REACHES]
     seasonalAmounts: Annotated[list[float], "An amount for each period of a recurring budget."]
 
 

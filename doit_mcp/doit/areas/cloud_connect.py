@@ -5,6 +5,7 @@ from typing import Annotated, Required, TypedDict, Unpack
 from ...protocol.schema import JsonObject, Length
 from ..operation import Area, delete, get, post, put
 from ..params import Id
+from ..reach import REACHES
 
 FEATURE = "hasRequiredPermissions says whether the role is enough for it"
 
@@ -48,7 +49,9 @@ class Role(Settings, total=False):
 
     accountID: Required[AccountId]
     roleArn: Required[
-        Annotated[str, "IAM role made for DoiT, e.g. arn:aws:iam::123456789012:role/DoiTRole.", Length(1, 2048)]
+        Annotated[
+            str, "IAM role made for DoiT, e.g. arn:aws:iam::123456789012:role/DoiTRole.", Length(1, 2048), REACHES
+        ]
     ]
 
 

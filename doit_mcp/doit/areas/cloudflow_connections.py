@@ -6,6 +6,7 @@ from ...protocol.schema import JsonObject, Length, Range
 from ..errors import ApiError
 from ..operation import Area, delete, get, offers, patch, post
 from ..params import Id, MaxResults, PageToken
+from ..reach import REACHES
 from ..records import Page
 
 FIELDS = "connectionId, name, description, enabled, status, gcpConfig or awsConfig, collaborators"
@@ -38,8 +39,8 @@ class ConnectionDetails(TypedDict, total=False):
 class CustomRole(TypedDict, total=False):
     """A role with permissions of its own."""
 
-    roleId: str
-    permissions: Texts
+    roleId: Annotated[str, REACHES]
+    permissions: Annotated[Texts, REACHES]
 
 
 class GcpConfig(TypedDict, total=False):
@@ -50,7 +51,7 @@ class GcpConfig(TypedDict, total=False):
     projectId: str
     level: Annotated[Literal["organization", "folder", "project"], "Where the permissions hold."]
     serviceAccountName: str
-    predefinedRoles: Texts
+    predefinedRoles: Annotated[Texts, REACHES]
     customRole: CustomRole
     infraManagerProject: str
     infraManagerLocation: str
@@ -68,8 +69,8 @@ class AwsConfig(TypedDict, total=False):
     """AWS."""
 
     context: Annotated[list[AwsAccount], Length(maximum=1000)]
-    roleName: str
-    permissions: JsonObject
+    roleName: Annotated[str, REACHES]
+    permissions: Annotated[JsonObject, REACHES]
     managementAccount: str
     organizationRootId: str
     scopeTargetedOrganizationalUnitIds: Texts
@@ -91,7 +92,7 @@ class Connection(TypedDict, total=False):
     description: Annotated[str, "What it is for."]
     gcpConfig: Annotated[GcpConfig, "Google Cloud: either this or awsConfig."]
     awsConfig: Annotated[AwsConfig, "AWS: either this or gcpConfig."]
-    collaborators: Annotated[list[Collaborator], "Who may use or change it.", Length(maximum=1000)]
+    collaborators: Annotated[list[Collaborator], "Who may use or change it.", Length(maximum=1000), REACHES]
     enabled: Annotated[bool, "false: disabled. A new one is enabled, if left out."]
 
 

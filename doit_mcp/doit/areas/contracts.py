@@ -6,6 +6,7 @@ from ...protocol.schema import JsonObject, Length
 from ..errors import ApiError
 from ..operation import Area, get, offers, post
 from ..params import Id
+from ..reach import REACHES
 
 OwnCustomer = Annotated[
     str | None, "Id of the customer that has the contract; the signed-in one, if left out.", Length(1, 500)
@@ -48,8 +49,8 @@ class Terms(TypedDict, total=False):
     startDate: Required[Annotated[str, "RFC 3339.", Length(10, 64)]]
     endDate: Annotated[str | None, "RFC 3339; null: none."]
     renewalPolicy: Required[Literal["auto", "manual", "fixed"]]
-    invoicesEmail: Required[Annotated[str, "Where invoices go.", Length(3, 320)]]
-    contractUpdatesEmail: Required[Annotated[str, "Where news about the contract go.", Length(3, 320)]]
+    invoicesEmail: Required[Annotated[str, "Where invoices go.", Length(3, 320), REACHES]]
+    contractUpdatesEmail: Required[Annotated[str, "Where news about the contract go.", Length(3, 320), REACHES]]
     billingProfile: Required[Annotated[JsonObject, "name, country, state, city, address, zip."]]
     managementAccounts: Annotated[list[str], "Ids of cloud accounts.", Length(maximum=1000)]
     billingRules: Annotated[Objects, "name, managementAccounts, filters, formula of each."]

@@ -6,6 +6,7 @@ from ...protocol.schema import JsonObject, Length
 from ..errors import ApiError
 from ..operation import Area, get, offers, patch
 from ..params import Id
+from ..reach import REACHES
 from ..records import Currency
 
 CustomerId = Annotated[
@@ -21,6 +22,7 @@ class Settings(TypedDict, total=False):
         list[str],
         "Whoever has an address in these domains may join by themselves. [] clears. Takes the right to manage users.",
         Length(maximum=500),
+        REACHES,
     ]
     mfaRequired: Annotated[bool, "Whether users have to sign in with a second factor."]
 
@@ -28,7 +30,7 @@ class Settings(TypedDict, total=False):
 class Contact(TypedDict, total=False):
     """Whom to write to."""
 
-    emails: Annotated[list[str], "All addresses to write to; [] clears.", Length(maximum=500)]
+    emails: Annotated[list[str], "All addresses to write to; [] clears.", Length(maximum=500), REACHES]
 
 
 class CustomerDetails(TypedDict, total=False):

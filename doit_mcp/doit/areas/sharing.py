@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, TypedDict, Unpack
 from ...protocol.schema import JsonObject, Length
 from ..operation import Area, get, offers, put
 from ..params import Id
+from ..reach import REACHES
 from ..records import Role
 
 ResourceType = Annotated[Literal["alerts", "budgets", "reports", "allocations"], "Kind of the resource."]
@@ -32,11 +33,15 @@ class PermissionChanges(TypedDict, total=False):
     """Who may do what from now on."""
 
     permissions: Annotated[
-        list[Permission], "Everybody who may; exactly one is the owner. Who is not in it loses access.", Length(1, 1000)
+        list[Permission],
+        "Everybody who may; exactly one is the owner. Who is not in it loses access.",
+        Length(1, 1000),
+        REACHES,
     ]
     public: Annotated[
         Literal["editor", "viewer"] | None,
         "What everybody of the customer may do; null: nothing. Leave it out to leave it as it is.",
+        REACHES,
     ]
 
 

@@ -6,6 +6,7 @@ from ...protocol.schema import JsonObject, Length, Range
 from ..operation import Area, delete, get, offers, patch, post
 from ..pages import MOST, pages
 from ..params import Millis, PageToken, SinceCreated, UntilCreated
+from ..reach import REACHES
 from ..records import Page
 
 MOST_ROWS = 100
@@ -70,7 +71,9 @@ class NewTicket(TypedDict, total=False):
     product: Required[Product]
     severity: Required[Annotated[Severity, "urgent is for production being down."]]
     created: Annotated[str, "When the problem was noticed, RFC 3339; now, if left out."]
-    requester: Annotated[str, "E-mail address of the person to answer. Only for service accounts, which need it."]
+    requester: Annotated[
+        str, "E-mail address of the person to answer. Only for service accounts, which need it.", REACHES
+    ]
 
 
 class Ticket(TypedDict, total=False):
@@ -97,7 +100,9 @@ class TicketChanges(TypedDict, total=False):
     status: Annotated[
         Literal["open", "pending", "hold", "solved"], "Customers can only say solved; DoiT's employees any."
     ]
-    assignee: Annotated[str, "E-mail address of who works on it, at DoiT. DoiT's employees only.", Length(3, 320)]
+    assignee: Annotated[
+        str, "E-mail address of who works on it, at DoiT. DoiT's employees only.", Length(3, 320), REACHES
+    ]
 
 
 class ChangedTicket(TypedDict, total=False):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 from ...protocol.schema import JsonObject, Length, Pattern
 from ..operation import Area, delete, get, patch, post
 from ..params import Id
+from ..reach import REACHES
 
 JobTitle = Literal[
     "Data Engineer / Data Analysts",
@@ -18,7 +19,7 @@ JobTitle = Literal[
 ]
 UserId = Annotated[Id, "Id of the user, as list_users shows it."]
 PersonName = Annotated[str, "Of the person.", Length(1, 300)]
-RoleId = Annotated[str, "As list_roles shows it.", Length(1, 500)]
+RoleId = Annotated[str, "As list_roles shows it.", Length(1, 500), REACHES]
 DryRun = Annotated[bool | None, "true only says what would happen."]
 
 
@@ -69,7 +70,7 @@ class UserChanges(TypedDict, total=False):
 class Invitation(TypedDict, total=False):
     """Whom to invite."""
 
-    email: Required[Annotated[str, "E-mail address of the person.", Length(3, 320)]]
+    email: Required[Annotated[str, "E-mail address of the person.", Length(3, 320), REACHES]]
     firstName: PersonName
     lastName: PersonName
     jobTitle: JobTitle

@@ -1,0 +1,59 @@
+"""Values as a message to people shows them: on one line, plain and short."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from ..protocol.jsonrpc import JsonObject
+from ..protocol.schema import cut
+from .plain_text import plain
+
+MAX_LINES, MAX_VALUE = 20, 160
+IDENTITIES = ("user", "email", "id")
+"""Members by which people and channels are told from each other."""
+
+
+def shown(value: Any) -> str:
+    """*value* on one line."""
+    if isinstance(value, list) and value and all(_is_person(one) for one in value):
+        return cut(", ".join(shown_entry(one) for one in value), MAX_VALUE)
+    if isinstance(value, list) and len(value) > 3 and all(isinstance(one, dict | list) for one in value):
+        return f"{len(value)} entries"
+    return cut(plain(value if isinstance(value, str) else orjson.dumps(value).decode()), MAX_VALUE)
+
+
+def _is_person(value: Any) -> bool:
+    return isinstance(value, dict) and "role" in value and any(name in value for name in ("user", "email"))
+
+
+def shown_entry(entry: Any) -> str:
+    """A person or a channel: bob@example.com (viewer); C12 (name: general)."""
+    if not isinstance(entry, dict):
+        return shown(entry)
+    name, rest = named(entry), details(entry)
+    if name is None or not rest:
+        return rest or shown(name or entry)
+    return f"{shown(name)} ({rest})"
+
+
+def details(entry: JsonObject) -> str:
+    """What is said of a person or a channel besides who or which it is."""
+    known = {name: value for name, value in entry.items() if value not in (None, "", [], {}) and value != named(entry)}
+    return ", ".join(
+        shown(value) if name == "role" else f"{plain(name)}: {shown(value)}" for name, value in known.items()
+    )
+
+
+def named(entry: JsonObject) -> str | None:
+    """By what a person or a channel is known."""
+    return next((entry[name] for name in IDENTITIES if isinstance(entry.get(name), str)), None)
+
+
+def identity_of(entry: Any) -> str:
+    """What tells an *entry* of a list from the others; e-mail addresses are the same in any case."""
+    name = named(entry) if isinstance(entry, dict) else entry
+    if isinstance(name, str):
+        return name.strip().casefold() if "@" in name else name
+    return orjson.dumps(entry, option=orjson.OPT_SORT_KEYS).decode()

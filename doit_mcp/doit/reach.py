@@ -1,0 +1,69 @@
+"""Reach: the arguments that name people, addresses, channels, outside systems, roles to grant, or public access.
+
+An argument is marked where it is declared, at any depth: ``recipients: Annotated[list[str], "...", REACHES]``. A write
+that is given such an argument asks the user first, and its hints say that it can reach outside of the account.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from inspect import Parameter, signature
+from typing import Annotated, Any, Unpack, get_args, get_origin, get_type_hints, is_typeddict
+
+Path = tuple[str, ...]
+"""Names that lead from the arguments to one of them. Lists on the way have no name: the path goes into every item."""
+
+NOTHING: tuple[Any, ...] = (None, "", [], {})
+
+
+class Reach:
+    """The type of the marker."""
+
+
+REACHES = Reach()
+
+
+def reaching(function: Callable[..., Any]) -> tuple[Path, ...]:
+    """The paths of all marked arguments in *function*'s signature."""
+    hints = get_type_hints(function, include_extras=True)
+    found: list[Path] = []
+    for name, parameter in signature(function).parameters.items():
+        if parameter.kind is Parameter.VAR_KEYWORD and get_origin(hints[name]) is Unpack:
+            found += _marked(get_args(hints[name])[0], ())
+        elif parameter.kind is Parameter.KEYWORD_ONLY:
+            found += _marked(hints[name], (name,))
+    return tuple(found)
+
+
+def _marked(annotation: Any, path: Path) -> Iterable[Path]:
+    if get_origin(annotation) is Annotated and REACHES in get_args(annotation)[1:]:
+        yield path
+    elif is_typeddict(annotation):
+        for name, hint in get_type_hints(annotation, include_extras=True).items():
+            yield from _marked(hint, (*path, name))
+    else:
+        for part in get_args(annotation):
+            yield from _marked(part, path)
+
+
+def leaves(value: Any, path: Path) -> list[Any]:
+    """All values that *path* leads to from *value*."""
+    if not path:
+        return [value]
+    if isinstance(value, list):
+        return [leaf for item in value for leaf in leaves(item, path)]
+    return leaves(value[path[0]], path[1:]) if isinstance(value, dict) and path[0] in value else []
+
+
+def reached(arguments: Mapping[str, Any], paths: Iterable[Path]) -> bool:
+    """Whether *arguments* have a value, other than an empty one, at one of the *paths*."""
+    return any(leaf not in NOTHING for path in paths for leaf in leaves(arguments, path))
+
+
+def without(value: Any, path: Path) -> Any:
+    """A copy of *value* without what *path* leads to, and without the objects that are empty then."""
+    if isinstance(value, list):
+        return [without(item, path) for item in value]
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    rest = {name: member for name, member in value.items() if name != path[0]}
+    inner = without(value[path[0]], path[1:]) if path[1:] else {}
+    return rest if inner == {} else {**rest, path[0]: inner}
