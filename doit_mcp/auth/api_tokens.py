@@ -81,7 +81,10 @@ def _too_many(wait: float) -> AuthError:
 
 
 class ApiTokens:
-    """Checks API tokens at *api_base* (its path is kept); *shared* counts the tries of all replicas together."""
+    """Checks API tokens at *api_base* (its path is kept); *shared* counts the tries of all replicas together.
+
+    *refused* is called with the digest of every token that the API refuses.
+    """
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class ApiTokens:
         timeout: float = TIMEOUT,
         flights: int = MAX_FLIGHTS,
         shared: SharedTries | None = None,
+        refused: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._url = api_base.rstrip("/") + PATH
         self._http = http
@@ -102,6 +106,7 @@ class ApiTokens:
         self._flights: Flights[Principal | None] = Flights(flights)
         self._tries = Tries(clock, total=TOTAL, by_address=BY_ADDRESS)
         self._shared = shared
+        self._on_refused = refused
 
     async def principal(self, token: str, address: str) -> Principal:
         """The caller behind *token*, sent from *address* ("" if unknown). Raises AuthError 401, 429 or 503."""
@@ -138,6 +143,7 @@ class ApiTokens:
             self._proven.pop(key)
             if not passing:
                 self._refused.put(key, True, asked + REMEMBERED)
+                self._on_refused(key)
             return None
         if not proven:
             self._give_back(address)

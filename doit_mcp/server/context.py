@@ -19,6 +19,7 @@ from ..protocol.inbound import Caller, Headers
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.parameters import mirrors
 from .hub import Hub
+from .leases import Lease
 from .seals import Seals
 from .sessions import Session
 from .tasks import Tasks
@@ -29,6 +30,9 @@ Connect = Callable[[str, Caller, Report, float], Doit]
 
 # Id of a customer -> how to reach the API for that one.
 ActFor = Callable[[str], Connect]
+
+# The challenge that tells a client where to sign in, as text (RFC 6750).
+SignIn = Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +109,8 @@ class Context(NamedTuple):
     """One request's surroundings: what is offered, who asks, how to reach DoiT for them and how to speak first.
 
     *owner* is the caller's principal as a key; *headers* are those of the request on HTTP. *act_for* is there for
-    employees of DoiT alone: how to reach DoiT for another customer.
+    employees of DoiT alone: how to reach DoiT for another customer. *sign_in* makes the challenge that a result carries
+    when the sign-in is no longer accepted, where the transport has one; *lease* is how long a stream may go on.
     """
 
     offer: Offer
@@ -117,3 +122,5 @@ class Context(NamedTuple):
     session: Session | None = None
     headers: Headers | None = None
     act_for: ActFor | None = None
+    sign_in: SignIn | None = None
+    lease: Lease | None = None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from aiohttp import web
 
+from ..auth.ended import Ended
 from ..auth.gate import Auth, open_auth
 from ..breaker import Breaker
 from ..doit.upstream import Upstream, open_session
 from ..metrics import Metrics
 from ..server.context import Shared
 from ..server.hub import Hub
+from ..server.leases import Leases
 from ..server.seals import Seals
 from ..server.slots import Slots
 from ..server.work import Work
@@ -23,7 +26,7 @@ from .access import Endpoint, endpoint, finish_headers
 from .connect import connector
 from .observe import SPANS, observing
 from .offers import Make, Offers
-from .parts import Redis, available, parts
+from .parts import Redis, available, parts, share_ended
 from .sse import MESSAGES, Legacy
 from .streamable import Streamable
 from .ticker import Ticker
@@ -51,6 +54,10 @@ def build(
     state = parts(settings, hub, slots)
     app[keys.WORK], app[keys.TRIES] = Work(slots, state.limits.admission), state.limits.tries
     app[keys.STREAMS], app[keys.REPLAYS], app[keys.SESSIONS] = state.streams, state.replays, state.sessions
+    app[keys.LEASES] = leases = Leases()
+    app[keys.ENDED] = ended = Ended(time.time, leases.end)
+    if state.redis is not None:
+        share_ended(ended, state.redis.bus)
     app[keys.TICKER] = Ticker(settings.keep_alive_s)
     app[health.CIRCUITS] = (Breaker("api"), Breaker("identity", single=True), Breaker("console", single=True))
     app[keys.METRICS] = metrics = _metrics(app, state.redis)
@@ -150,6 +157,7 @@ async def identity_and_api(app: web.Application) -> AsyncIterator[None]:
             http=http,
             breaker=to_identity,
             tries=app[keys.TRIES],
+            ended=app[keys.ENDED],
         ) as auth:
             _attach(app, auth, upstream, console)
             yield

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from ..auth.ended import Ended
 from ..auth.limits import SharedTries
 from ..auth.principal import Principal
 from ..doit import Doit
@@ -15,6 +16,7 @@ from ..metrics import Metrics
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import Id
 from ..server.context import Offer, Report, Shared
+from ..server.leases import Leases
 from ..server.replay import Replays
 from ..server.sessions import Sessions
 from ..server.work import Work
@@ -52,6 +54,8 @@ SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 # What strangers tried at other replicas, where there are any.
 TRIES: web.AppKey[SharedTries | None] = web.AppKey("tries")
 STREAMS = web.AppKey("streams", Streams)
+LEASES = web.AppKey("leases", Leases)
+ENDED = web.AppKey("ended", Ended)
 TICKER = web.AppKey("ticker", Ticker)
 REPLAYS = web.AppKey("replays", Replays)
 SHARED = web.AppKey("shared", Shared)

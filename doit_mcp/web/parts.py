@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from ..auth.ended import Ended
 from ..auth.principal import Principal
 from ..catalogue import receipts, results
 from ..catalogue.receipts import MemoryReceipts, Receipt, Receipts
@@ -25,7 +26,7 @@ from ..server.tasks import Tasks
 from ..settings import Settings
 from ..state.away import Away
 from ..state.box import Box, prefix
-from ..state.bus import BEAT_S, Bus
+from ..state.bus import BEAT_S, Body, Bus
 from ..state.link import Link, open_link
 from ..state.logs import Logs
 from ..state.notes import Notes
@@ -163,6 +164,19 @@ def _receipts(link: Link, secret: str) -> RedisReceipts[Receipt]:
         per_owner=receipts.PER_OWNER,
         most_bytes=receipts.MOST_BYTES,
     )
+
+
+def share_ended(ended: Ended, bus: Bus) -> None:
+    """A login that ended at one replica has ended at all of them."""
+
+    def relay(key: bytes, expires: float) -> None:
+        bus.broadcast("login ended", key=key.hex(), expires=expires)
+
+    async def heard(body: Body) -> None:
+        ended.heard(bytes.fromhex(body["key"]), body["expires"])
+
+    ended.relay = relay
+    bus.on("login ended", heard)
 
 
 def available(serve: Endpoint) -> Endpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -23,12 +24,14 @@ from ..protocol.revisions import UNSAID
 from ..server import lifecycle
 from ..server.batches import messages, taken
 from ..server.context import Context
+from ..server.leases import Lease
 from ..server.outbox import Outbox
 from ..server.sessions import Session, Way
 from . import keys
+from .access import sign_in
 from .answer import whole
 from .body import EVENTS, Refused, read, takes
-from .connect import ways
+from .connect import expiry, lease_of, ways
 from .event_stream import EventStream
 from .offers import selecting
 from .whole import Whole
@@ -72,6 +75,8 @@ class Legacy:
         self._app = app
         self._settings, self._streams = app[keys.SETTINGS], app[keys.STREAMS]
         self._work, self._shared = app[keys.WORK], app[keys.SHARED]
+        # Of the streams that are open here, by session.
+        self._leases: dict[str, Lease] = {}
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """Open the stream; its first event says where to post. The session lives as long as the stream."""
@@ -79,14 +84,17 @@ class Legacy:
             raise Refused(406, f"Accept must allow {EVENTS}")
         outbox, streams = Outbox(), self._streams
         await streams.room(principal.owner)
-        with streams.place(principal.owner):
+        with streams.place(principal.owner), lease_of(self._app, principal) as lease:
+            lease.on_end(outbox.close)
             session = await streams.sessions.open(principal.owner, NOBODY_YET, outbox)
+            self._leases[session.id] = lease
             try:
                 with self._shared.hub.listening(session.owner, session.hear, outbox):
                     async with EventStream(request) as stream:
                         if await stream.say(event(self._address(request, session).encode(), name=b"endpoint")):
                             await stream.tell(outbox)
             finally:
+                del self._leases[session.id]
                 # What runs in it is stopped (security L1).
                 await streams.sessions.close(session)
         return stream
@@ -98,6 +106,9 @@ class Legacy:
     async def post(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """A message of the client's; answers go to the stream."""
         session, way = await self._session(request, principal)
+        if (lease := self._leases.get(session.id)) is not None:
+            # The stream is the session, and a client that renewed its token goes on with it.
+            lease.renew(principal.digest, expiry(principal))
         body = await read(request, self._settings.body_timeout_s)
         try:
             value = parse(body)
@@ -145,7 +156,17 @@ class Legacy:
     def _context(self, request: web.Request, principal: Principal, session: Session, channel: OnSse) -> Context:
         connect, act_for = ways(self._app[keys.CONNECTOR], principal, session)
         shared, offer = self._shared, request[keys.OFFER]
-        return Context(offer, session.caller, principal.owner, connect, channel, shared, session, act_for=act_for)
+        return Context(
+            offer,
+            session.caller,
+            principal.owner,
+            connect,
+            channel,
+            shared,
+            session,
+            act_for=act_for,
+            sign_in=partial(sign_in, self._settings.resource_url, request.path),
+        )
 
     async def _batch(
         self, request: web.Request, principal: Principal, session: Session, channel: OnSse, values: list[Any]
