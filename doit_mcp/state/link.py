@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from .away import Away
+from .names import evaluation, joined
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Link:
 
     def key(self, *parts: str) -> str:
         """A key of ours."""
-        return ":".join((self._prefix, *parts))
+        return joined(":", (self._prefix, *parts))
 
     async def run(self, *command: Argument, patience: float = 0.0, within: float | None = None) -> Any:
         """The answer to one command; it may take *patience* beyond the usual (seconds).
@@ -97,7 +98,7 @@ class Link:
         self, text: str, keys: Sequence[str], *arguments: Argument, within: float | None = None
     ) -> Any:
         """What a Lua script returns. Its text goes along: Redis knows scripts by their digest, also after a restart."""
-        return await self.run("EVAL", text, len(keys), *keys, *arguments, within=within)
+        return await self.run(*evaluation(text, keys), *arguments, within=within)
 
     async def all(self, commands: Sequence[Command]) -> list[Any]:
         """The answers to several commands, sent at once, each done for itself; an answer can be an exception."""

@@ -63,7 +63,7 @@ def build(
     app[keys.METRICS] = metrics = _metrics(app, state.redis)
     app[keys.SHARED] = Shared(
         hub,
-        Seals.derived(settings.exchange_secret),
+        Seals.derived(*settings.state_keys),
         state.tasks,
         settings.console_base,
         state.results,

@@ -38,7 +38,7 @@ def shared_limits(
     settings: Settings, link: Link, bus: Bus, slots: Slots, streams: Streams, tasks: Tasks
 ) -> Limits:
     """One limit for all replicas on each of a principal's calls, streams and running tasks, and on strangers' tries."""
-    secret = settings.exchange_secret
+    secret = settings.state_keys
 
     def count(kind: str, limit: int, held: Callable[[str], int]) -> Counts:
         made = Counts(link, Box(secret, f"{kind} in use"), kind, bus.id, limit=limit, held=held)

@@ -25,7 +25,7 @@ from ..server.slots import Slots
 from ..server.tasks import Tasks
 from ..settings import Settings
 from ..state.away import Away
-from ..state.box import Box, prefix
+from ..state.box import Box, Secrets, prefix
 from ..state.bus import BEAT_S, Body, Bus
 from ..state.link import Link, open_link
 from ..state.logs import Logs
@@ -115,7 +115,7 @@ def _own(settings: Settings, hub: Hub, slots: Slots) -> Parts:
 
 
 def _shared(settings: Settings, hub: Hub, slots: Slots) -> Parts:
-    secret, idle = settings.exchange_secret, settings.session_idle_s
+    secret, idle = settings.state_keys, settings.session_idle_s
     link = open_link(settings.redis_url, prefix(secret))
     bus = Bus(link, Box(secret, "bus"), beat=min(BEAT_S, idle / 3))
     relay(hub, bus)
@@ -142,7 +142,7 @@ def _shared(settings: Settings, hub: Hub, slots: Slots) -> Parts:
     )
 
 
-def _results(link: Link, secret: str) -> RedisResults:
+def _results(link: Link, secret: Secrets) -> RedisResults:
     return RedisResults(
         link,
         Box(secret, "results"),
@@ -154,7 +154,7 @@ def _results(link: Link, secret: str) -> RedisResults:
     )
 
 
-def _receipts(link: Link, secret: str) -> RedisReceipts[Receipt]:
+def _receipts(link: Link, secret: Secrets) -> RedisReceipts[Receipt]:
     return RedisReceipts(
         link,
         Box(secret, "receipts"),

@@ -160,7 +160,7 @@ class Silent:
         while data := await reader.read(65536):
             greetings = data.count(b"SETINFO")
             writer.write(b"+OK\r\n" * greetings)
-            self.asked += not greetings and b"PING" not in data
+            self.asked += not greetings and b"probe" not in data
         writer.close()
 
 
