@@ -18,7 +18,7 @@ from .ended import Ended
 from .errors import UpstreamCredentialError
 from .exchange import Exchange
 from .keys import Keys
-from .limits import SharedTries
+from .limits import SharedProven, SharedTries
 from .principal import Principal
 from .tokens import Rules
 
@@ -84,14 +84,15 @@ async def open_auth(
     clock: Callable[[], float] = time.time,
     breaker: Breaker | None = None,
     tries: SharedTries | None = None,
+    proven: SharedProven | None = None,
     ended: Ended | None = None,
 ) -> AsyncIterator[Auth]:
     """Authentication while the block runs; keys are fetched from its start on, which nobody waits for.
 
     *http* is shared by all callers: it must keep no cookies (security X8), and should not limit its connections, or
     some who hang would hold up all (X5). *secret* is that of the token exchange, *breaker* the circuit to it; *tries*
-    count what strangers try at all replicas; *ended* remembers logins that are over. Raises ValueError
-    for a session that keeps cookies or an empty secret.
+    count what strangers try at all replicas, and *proven* knows the tokens that need none; *ended* remembers logins
+    that are over. Raises ValueError for a session that keeps cookies or an empty secret.
     """
     if not secret.strip():
         raise ValueError("the secret of the token exchange is empty")
@@ -99,7 +100,7 @@ async def open_auth(
         raise ValueError("the HTTP session keeps cookies, which would be shared by all callers")
     keys = Keys(auth_server_url, http, clock)
     ended = Ended(clock) if ended is None else ended
-    api_tokens = ApiTokens(doit_api_base, http, clock, shared=tries, refused=ended.tell)
+    api_tokens = ApiTokens(doit_api_base, http, clock, shared=tries, proven=proven, refused=ended.tell)
     exchange = Exchange(auth_server_url, secret, http, clock, breaker=breaker)
     authenticator = Authenticator(Rules.of(auth_server_url, resource_url), keys, api_tokens, clock, ended=ended)
     refreshing = asyncio.create_task(keys.keep_fresh())

@@ -53,6 +53,7 @@ def build(
     hub = Hub() if hub is None else hub
     state = parts(settings, hub, slots)
     app[keys.WORK], app[keys.TRIES] = Work(slots, state.limits.admission), state.limits.tries
+    app[keys.PROVEN] = state.limits.proven
     app[keys.STREAMS], app[keys.REPLAYS], app[keys.SESSIONS] = state.streams, state.replays, state.sessions
     app[keys.LEASES] = leases = Leases()
     app[keys.ENDED] = ended = Ended(time.time, leases.end)
@@ -157,6 +158,7 @@ async def identity_and_api(app: web.Application) -> AsyncIterator[None]:
             http=http,
             breaker=to_identity,
             tries=app[keys.TRIES],
+            proven=app[keys.PROVEN],
             ended=app[keys.ENDED],
         ) as auth:
             _attach(app, auth, upstream, console)

@@ -9,7 +9,7 @@ from typing import Protocol
 from aiohttp import web
 
 from ..auth.ended import Ended
-from ..auth.limits import SharedTries
+from ..auth.limits import SharedProven, SharedTries
 from ..auth.principal import Principal
 from ..doit import Doit
 from ..metrics import Metrics
@@ -53,6 +53,8 @@ METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 # What strangers tried at other replicas, where there are any.
 TRIES: web.AppKey[SharedTries | None] = web.AppKey("tries")
+# Tokens that were proven at other replicas.
+PROVEN: web.AppKey[SharedProven | None] = web.AppKey("proven")
 STREAMS = web.AppKey("streams", Streams)
 LEASES = web.AppKey("leases", Leases)
 ENDED = web.AppKey("ended", Ended)
