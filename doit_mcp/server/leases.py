@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Self
 
@@ -65,16 +66,41 @@ class Lease:
 NEVER = float("inf")
 
 
+MAX_RELAYED = 10_000
+
+
 class Leases:
-    """The leases of all streams of this process, by credential (a digest of it)."""
+    """The leases of all streams of this process, by credential (a digest of it).
+
+    *sessions* has those of streams that are a session (HTTP+SSE), by its id; *relay*, if there is one, tells other
+    replicas of a renewal, since one of them may hold the stream.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self.held: dict[bytes, set[Lease]] = {}
+        self.sessions: dict[str, Lease] = {}
+        self.relay: Callable[[str, bytes, float], None] | None = None
+        self._relayed: OrderedDict[tuple[str, bytes], None] = OrderedDict()
 
     def lease(self, credential: bytes, expires: float) -> Lease:
         """A lease until *expires* (epoch seconds, or NEVER)."""
         return Lease(self, credential, expires)
+
+    def renew(self, session: str, credential: bytes, expires: float) -> None:
+        """The client of this session shows a credential, which may be a newer one than its stream has."""
+        if session in self.sessions:
+            self.sessions[session].renew(credential, expires)
+        elif self.relay is not None and (session, credential) not in self._relayed:
+            self._relayed[session, credential] = None
+            if len(self._relayed) > MAX_RELAYED:
+                self._relayed.popitem(last=False)
+            self.relay(session, credential, expires)
+
+    def heard(self, session: str, credential: bytes, expires: float) -> None:
+        """The same, learned from another replica."""
+        if session in self.sessions:
+            self.sessions[session].renew(credential, expires)
 
     def end(self, credential: bytes) -> None:
         """The credential was refused: end every stream that has it."""

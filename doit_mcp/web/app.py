@@ -26,7 +26,7 @@ from .access import Endpoint, endpoint, finish_headers
 from .connect import connector
 from .observe import SPANS, observing
 from .offers import Make, Offers
-from .parts import Redis, available, parts, share_ended
+from .parts import Redis, available, parts, share_ended, share_renewals
 from .sse import MESSAGES, Legacy
 from .streamable import Streamable
 from .ticker import Ticker
@@ -59,6 +59,7 @@ def build(
     app[keys.ENDED] = ended = Ended(time.time, leases.end)
     if state.redis is not None:
         share_ended(ended, state.redis.bus)
+        share_renewals(leases, state.redis.bus)
     app[keys.TICKER] = Ticker(settings.keep_alive_s)
     app[health.CIRCUITS] = (Breaker("api"), Breaker("identity", single=True), Breaker("console", single=True))
     app[keys.METRICS] = metrics = _metrics(app, state.redis)

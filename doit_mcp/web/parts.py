@@ -15,6 +15,7 @@ from ..catalogue.receipts import MemoryReceipts, Receipt, Receipts
 from ..catalogue.results import MemoryResults, Results
 from ..catalogue.tools import ToolError
 from ..server.hub import Hub
+from ..server.leases import NEVER, Leases
 from ..server.relay import relay
 from ..server.replay import MOST_EVENTS, Replays
 from ..server.sessions import MemorySessions, Sessions
@@ -177,6 +178,21 @@ def share_ended(ended: Ended, bus: Bus) -> None:
 
     ended.relay = relay
     bus.on("login ended", heard)
+
+
+def share_renewals(leases: Leases, bus: Bus) -> None:
+    """A client of HTTP+SSE may show its renewed token to a replica that does not hold its stream."""
+
+    def relay(session: str, key: bytes, expires: float) -> None:
+        # An API token has no end of its own, and JSON has no infinity.
+        bus.broadcast("stream renewed", id=session, key=key.hex(), expires=None if expires == NEVER else expires)
+
+    async def heard(body: Body) -> None:
+        expires = NEVER if body["expires"] is None else body["expires"]
+        leases.heard(body["id"], bytes.fromhex(body["key"]), expires)
+
+    leases.relay = relay
+    bus.on("stream renewed", heard)
 
 
 def available(serve: Endpoint) -> Endpoint:

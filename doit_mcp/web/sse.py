@@ -24,7 +24,6 @@ from ..protocol.revisions import UNSAID
 from ..server import lifecycle
 from ..server.batches import messages, taken
 from ..server.context import Context
-from ..server.leases import Lease
 from ..server.outbox import Outbox
 from ..server.sessions import Session, Way
 from . import keys
@@ -75,8 +74,7 @@ class Legacy:
         self._app = app
         self._settings, self._streams = app[keys.SETTINGS], app[keys.STREAMS]
         self._work, self._shared = app[keys.WORK], app[keys.SHARED]
-        # Of the streams that are open here, by session.
-        self._leases: dict[str, Lease] = {}
+        self._leases = app[keys.LEASES]
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """Open the stream; its first event says where to post. The session lives as long as the stream."""
@@ -87,14 +85,14 @@ class Legacy:
         with streams.place(principal.owner), lease_of(self._app, principal) as lease:
             lease.on_end(outbox.close)
             session = await streams.sessions.open(principal.owner, NOBODY_YET, outbox)
-            self._leases[session.id] = lease
+            self._leases.sessions[session.id] = lease
             try:
                 with self._shared.hub.listening(session.owner, session.hear, outbox):
                     async with EventStream(request) as stream:
                         if await stream.say(event(self._address(request, session).encode(), name=b"endpoint")):
                             await stream.tell(outbox)
             finally:
-                del self._leases[session.id]
+                del self._leases.sessions[session.id]
                 # What runs in it is stopped (security L1).
                 await streams.sessions.close(session)
         return stream
@@ -106,9 +104,8 @@ class Legacy:
     async def post(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """A message of the client's; answers go to the stream."""
         session, way = await self._session(request, principal)
-        if (lease := self._leases.get(session.id)) is not None:
-            # The stream is the session, and a client that renewed its token goes on with it.
-            lease.renew(principal.digest, expiry(principal))
+        # The stream is the session, and a client that renewed its token goes on with it.
+        self._leases.renew(session.id, principal.digest, expiry(principal))
         body = await read(request, self._settings.body_timeout_s)
         try:
             value = parse(body)

@@ -243,3 +243,22 @@ async def test_n19_a_login_that_ended_at_one_replica_has_ended_at_the_others(red
         async with asyncio.timeout(10):
             while (await listing(second, token)).status != 401:
                 await asyncio.sleep(0.01)
+
+
+async def test_n19_a_token_that_is_renewed_at_another_replica_keeps_the_stream(redis: Server) -> None:
+    async with replicas(redis.url) as (first, second):
+        brief = {"Authorization": f"Bearer {first.token(exp=int(time.time()) + 2)}", "Accept": "text/event-stream"}
+        async with (
+            first.http.get(f"{first.base}/sse", headers=brief) as ending,
+            first.http.get(f"{first.base}/sse", headers=brief) as renewed,
+        ):
+            assert (await next_event(ending))[0] == "endpoint"
+            _, address = await next_event(renewed)
+            headers = first.headers() | {"Content-Type": "application/json"}
+            for number in (1, 2):
+                ping = {"jsonrpc": "2.0", "id": number, "method": "ping"}
+                async with first.http.post(second.base + address, json=ping, headers=headers) as posted:
+                    assert posted.status == 202
+                assert f'"id":{number}' in (await next_event(renewed))[1]
+                if number == 1:
+                    assert b"data" not in await ending.content.read()
