@@ -262,3 +262,22 @@ async def test_n19_a_token_that_is_renewed_at_another_replica_keeps_the_stream(r
                 assert f'"id":{number}' in (await next_event(renewed))[1]
                 if number == 1:
                     assert b"data" not in await ending.content.read()
+
+
+async def test_n19_a_stream_that_a_client_came_back_for_ends_too() -> None:
+    async with serving() as site:
+        session = await site.initialize()
+        message = site.request("tools/call", {"name": "steps", "arguments": {"pause": True}})
+        message["params"]["_meta"] = {"progressToken": "t"}
+        async with opened(site, message, site.headers(**session.head), LATEST) as stream:
+            while (event := await stream.event()).id is None:
+                pass
+        brief = session_headers(session, site.token(exp=int(time.time()) + 2))
+        async with site.http.get(f"{site.base}/mcp", headers=brief | {"Last-Event-ID": event.id}) as rest:
+            assert rest.status == 200
+            # The call still waits; what ends is the stream.
+            assert b'"result"' not in await rest.content.read() and not site.bench.ended.is_set()
+        async with session.stream(Last_Event_ID=event.id) as again:
+            site.bench.proceed.set()
+            while '"result"' not in (await next_event(again))[1]:
+                pass
