@@ -8,6 +8,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from redis.exceptions import BusyLoadingError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
 
 from doit_mcp.server.hub import TOOLS, Change
 from doit_mcp.state.away import Away
@@ -155,3 +158,24 @@ async def test_n23_sessions_go_on_after_a_swap(pair: Pair) -> None:
             assert time.monotonic() - began < 15
             assert (await first.initialize()).id
             assert await hears(first, second, session)
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (ReadOnlyError("You can't write against a read only replica."), True),
+        (MasterDownError("Link with MASTER is down"), True),
+        (BusyLoadingError("Redis is loading the dataset in memory"), True),
+        (ResponseError("NOREPLICAS Not enough good replicas to write."), True),
+        (ResponseError("UNBLOCKED force unblock from blocking operation, instance state changed"), True),
+        (ResponseError("Error running script (call to f_1): @user_script:1: -READONLY You can't write"), True),
+        (ResponseError("OOM command not allowed when used memory > 'maxmemory'."), False),
+        (ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"), False),
+        (RedisConnectionError("READONLY"), False),
+        (TimeoutError(), False),
+    ],
+)
+async def test_n23_what_says_that_a_server_takes_no_writes(failure: Exception, expected: bool) -> None:
+    link = open_link("redis://127.0.0.1:1", "x")
+    assert link._no_primary(failure) is expected
+    await link.close()
