@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .sandbox.world import World
 
 # What may not be seen in a list of processes comes from the environment alone.
-SECRETS = frozenset({"exchange_secret", "api_key", "redis_url"})
+SECRETS = frozenset({"exchange_secret", "state_secrets", "api_key", "redis_url"})
 WORLD_PORT = 8081
 _NAMES = frozenset(item.metadata["env"] for item in fields(Settings))
 # MCP Inspector's web page, which people run beside the sandbox.

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from urllib.parse import SplitResult, urlsplit
 
+# Stands for a key that comes from the secret of the token exchange.
+DERIVED = "derived"
+MIN_SECRET = 32
+MAX_SECRETS = 4
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # A host name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
@@ -29,6 +33,8 @@ def parsed(text: str, rules: Mapping[str, object], default: object) -> object:
         return _collector(text)
     if rules.get("redis"):
         return _redis(text)
+    if rules.get("secrets"):
+        return _secrets(text)
     if isinstance(default, bool):
         return _switch(text)
     if isinstance(default, int):
@@ -60,6 +66,18 @@ def _redis(text: str) -> str:
     if not REDIS.fullmatch(text) or _split(text) is None:
         raise ValueError("must be a URL such as redis://:password@host:6379/0, rediss://host or unix:///path/to/socket")
     return text
+
+
+def _secrets(text: str) -> tuple[str, ...]:
+    items = text.replace(",", " ").split()
+    if any(len(item) < MIN_SECRET and item != DERIVED for item in items):
+        raise ValueError(
+            f"must be secrets of at least {MIN_SECRET} characters each, or the word {DERIVED},"
+            " separated by blanks or commas"
+        )
+    if len(set(items)) != len(items) or len(items) > MAX_SECRETS:
+        raise ValueError(f"must be at most {MAX_SECRETS} secrets, each given once")
+    return tuple(items)
 
 
 def _split(text: str) -> SplitResult | None:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
-from .setting_values import HOST, NETWORK, ORIGIN, authority, parsed
+from .setting_values import DERIVED, HOST, NETWORK, ORIGIN, authority, parsed
 
+# More than any secret has.
+MAX_FILE_BYTES = 64 << 10
 WEB_CLIENTS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
 
 
@@ -59,13 +61,20 @@ class Settings:
     exchange_secret: str = field(
         default="",
         repr=False,
-        metadata={"env": "MCP_TOKEN_EXCHANGE_SECRET",
+        metadata={"env": "MCP_TOKEN_EXCHANGE_SECRET", "file": True,
                   "help": "Secret of the token exchange; serve does not start without it"},
+    )
+    state_secrets: tuple[str, ...] = field(
+        default=(),
+        repr=False,
+        metadata={"env": "DOIT_MCP_STATE_SECRETS", "file": True, "secrets": True,
+                  "help": "Secrets that protect shared state and requests for confirmation, the one in use first; "
+                  "derived stands for MCP_TOKEN_EXCHANGE_SECRET, which is used unless this is set"},
     )
     api_key: str = field(
         default="",
         repr=False,
-        metadata={"env": "DOIT_API_KEY", "help": "stdio: the credential, a token of the DoiT API"},
+        metadata={"env": "DOIT_API_KEY", "file": True, "help": "stdio: the credential, a token of the DoiT API"},
     )
     customer_context: str = field(
         default="", metadata={"env": "CUSTOMER_CONTEXT", "help": "stdio: customer context, for legacy API keys"}
@@ -152,7 +161,7 @@ class Settings:
     redis_url: str = field(
         default="",
         repr=False,
-        metadata={"env": "DOIT_MCP_REDIS_URL", "redis": True,
+        metadata={"env": "DOIT_MCP_REDIS_URL", "file": True, "redis": True,
                   "help": "Redis through which several replicas share state; everything is in memory unless set"},
     )
     otlp_endpoint: str = field(
@@ -170,6 +179,11 @@ class Settings:
         metadata={"env": "DOIT_MCP_LOG_LEVEL", "of": ("debug", "info", "warning", "error"),
                   "help": "Least severe messages that are logged"},
     )
+
+    @property
+    def state_keys(self) -> tuple[str, ...]:
+        """The secrets of everything that other replicas or later requests must understand; the first is in use."""
+        return tuple(self.exchange_secret if one == DERIVED else one for one in self.state_secrets or (DERIVED,))
 
     @property
     def console_base(self) -> str:
@@ -213,20 +227,43 @@ class Settings:
     ) -> Settings:
         """Read every field from *environment* (the process's by default); *flags*, by the same names, go before it.
 
-        Raises :class:`BadSettings` with all problems at once; no problem repeats a value, which may be a secret.
+        A secret can also be read from the file that its name with ``_FILE`` behind it names. Raises
+        :class:`BadSettings` with all problems at once; no problem repeats a value, which may be a secret.
         """
         environment = {**(os.environ if environment is None else environment), **(flags or {})}
         values: dict[str, object] = {}
         problems: list[str] = []
         for item in fields(cls):
             name = item.metadata["env"]
-            text = environment.get(name, "").strip()
-            if not text:
-                continue
             try:
+                text = _text_of(environment, name, may_be_file=item.metadata.get("file"))
+                if not text:
+                    continue
                 values[item.name] = parsed(text, item.metadata, item.default)
             except ValueError as wrong:
                 problems.append(f"{name} {wrong}.")
+            except BadSettings as bad:
+                problems += bad.problems
         if problems:
             raise BadSettings(problems)
         return cls(**values)  # type: ignore[arg-type]  # the loop above follows the fields' own types
+
+
+def _text_of(environment: Mapping[str, str], name: str, *, may_be_file: object) -> str:
+    """What is set under *name*, or stands in the file that ``name_FILE`` names. Raises BadSettings."""
+    text, path = environment.get(name, "").strip(), environment.get(f"{name}_FILE", "").strip()
+    if not path or not may_be_file:
+        return text
+    if text:
+        raise BadSettings([f"{name} and {name}_FILE are both set: keep one of them."])
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        found = data.decode().strip()
+    except OSError as failure:
+        raise BadSettings([f"{name}_FILE names a file that cannot be read: {failure.strerror}."]) from None
+    except ValueError:
+        raise BadSettings([f"{name}_FILE must name a file of UTF-8 text."]) from None
+    if not found or len(data) > MAX_FILE_BYTES:
+        raise BadSettings([f"{name}_FILE must name a file that holds the secret, of 1 to {MAX_FILE_BYTES} bytes."])
+    return found

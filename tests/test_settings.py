@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_API_BASE", "http://[::1]:9000/api", "http://[::1]:9000/api"),
     ("DOIT_CONSOLE_BASE", "https://console.example.org", "https://console.example.org"),
     ("MCP_TOKEN_EXCHANGE_SECRET", " s3cret ", "s3cret"),
+    ("DOIT_MCP_STATE_SECRETS", f"{'N' * 32}, derived", ("N" * 32, "derived")),
     ("DOIT_API_KEY", "key", "key"),
     ("CUSTOMER_CONTEXT", "EE8CtpzYiKp0dVAESVrB", "EE8CtpzYiKp0dVAESVrB"),
     ("TENANT_ID", "t", "t"),
@@ -231,6 +233,65 @@ def test_secrets_are_not_shown() -> None:
     found = Settings.from_environment(given)
     assert "hush-hush" not in repr(found) + str(found)
     assert (found.exchange_secret, found.api_key) == ("hush-hush", "hush-hush")
+
+
+FILES = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL")
+
+
+@pytest.mark.parametrize("variable", FILES)
+def test_n22_secrets_are_read_from_files(variable: str, tmp_path: Path) -> None:
+    """As Docker and Kubernetes hand them out: a path, perhaps a link, and a line break behind the secret."""
+    secret = "redis://:hush@redis" if variable == "DOIT_MCP_REDIS_URL" else "h" * 40
+    (tmp_path / "data").write_text(f"  {secret}\n")
+    file = tmp_path / "secret"
+    file.symlink_to(tmp_path / "data")
+    found = Settings.from_environment({f"{variable}_FILE": str(file), variable: "  "})
+    value = getattr(found, VARIABLES[variable].name)
+    assert value == ((secret,) if variable == "DOIT_MCP_STATE_SECRETS" else secret)
+
+
+@pytest.mark.parametrize("variable", FILES)
+def test_n22_files_that_hold_no_secret_are_refused(variable: str, tmp_path: Path) -> None:
+    file, name = tmp_path / "hush", f"{variable}_FILE"
+    assert problems({name: str(file)}) == [f"{name} names a file that cannot be read: No such file or directory."]
+    assert problems({name: str(tmp_path)}) == [f"{name} names a file that cannot be read: Is a directory."]
+    for content in (b"", b" \n", b"x" * 70_000):
+        file.write_bytes(content)
+        assert problems({name: str(file)}) == [
+            f"{name} must name a file that holds the secret, of 1 to 65536 bytes."
+        ]
+    file.write_bytes(b"\xff\xfe")
+    assert problems({name: str(file)}) == [f"{name} must name a file of UTF-8 text."]
+    file.write_bytes(b"secret")
+    assert problems({name: str(file), variable: "other"}) == [f"{variable} and {name} are both set: keep one of them."]
+
+
+def test_n22_only_secrets_come_from_files() -> None:
+    assert Settings.from_environment({"DOIT_MCP_PORT_FILE": "/nowhere"}) == Settings()
+    assert [item.metadata["env"] for item in fields(Settings) if item.metadata.get("file")] == list(FILES)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("short", "must be secrets of at least 32 characters each, or the word derived, separated by blanks or commas"),
+        (f"{'a' * 31} derived", "must be secrets of at least 32 characters each, or the word derived, separated by"
+         " blanks or commas"),
+        (f"{'a' * 32} {'a' * 32}", "must be at most 4 secrets, each given once"),
+        (" ".join(letter * 32 for letter in "abcde"), "must be at most 4 secrets, each given once"),
+    ],
+)
+def test_n22_state_secrets_that_are_weak_or_doubled_are_refused(text: str, problem: str) -> None:
+    assert problems({"DOIT_MCP_STATE_SECRETS": text}) == [f"DOIT_MCP_STATE_SECRETS {problem}."]
+
+
+def test_n22_the_word_derived_stands_for_the_secret_of_the_exchange() -> None:
+    given = {"MCP_TOKEN_EXCHANGE_SECRET": "exchange"}
+    assert "hush" not in repr(Settings.from_environment({"DOIT_MCP_STATE_SECRETS": "hush" * 8}))
+    assert Settings.from_environment(given).state_keys == ("exchange",)
+    both = Settings.from_environment(given | {"DOIT_MCP_STATE_SECRETS": f"{'N' * 32}\nderived"})
+    assert both.state_keys == ("N" * 32, "exchange")
+    assert Settings.from_environment({"DOIT_MCP_STATE_SECRETS": "N" * 32}).state_keys == ("N" * 32,)
 
 
 @given(st.sampled_from(sorted(set(VARIABLES) - set(SECRETS))), st.text(min_size=5))

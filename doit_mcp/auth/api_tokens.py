@@ -14,7 +14,7 @@ from .compact import glimpses, parse
 from .errors import AuthError, invalid_token, unavailable
 from .fetching import Answer, FetchError, fetch
 from .flights import Flights, TooManyFlights
-from .limits import BY_ADDRESS, TOTAL, SharedTries, Tries
+from .limits import BY_ADDRESS, TOTAL, SharedProven, SharedTries, Tries
 from .principal import Principal
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ MAX_ANSWER = 64 << 10
 REMEMBERED = 30.0
 """Seconds that an answer counts, good or bad: a revoked token is dead after them (security P3)."""
 PROVEN = 86_400.0
+SHARED_AGAIN = 3_600.0
+"""Seconds after which other replicas are told again that a token in use is good."""
 MAX_REMEMBERED = 10_000
 MAX_FLIGHTS = 500
 MAX_TEXT = 320
@@ -82,7 +84,10 @@ def _too_many(wait: float) -> AuthError:
 
 
 class ApiTokens:
-    """Checks API tokens at *api_base* (its path is kept); *shared* counts the tries of all replicas together."""
+    """Checks API tokens at *api_base* (its path is kept); *shared* counts the tries of all replicas together.
+
+    *refused* is called with the digest of every token that the API refuses.
+    """
 
     def __init__(
         self,
@@ -93,16 +98,20 @@ class ApiTokens:
         timeout: float = TIMEOUT,
         flights: int = MAX_FLIGHTS,
         shared: SharedTries | None = None,
+        proven: SharedProven | None = None,
+        refused: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._url = api_base.rstrip("/") + PATH
         self._http = http
         self._clock = clock
         self._timeout = timeout
         self._refused: Bounded[bool] = Bounded(MAX_REMEMBERED, clock)
-        self._proven: Bounded[bool] = Bounded(MAX_REMEMBERED, clock)
+        # When other replicas were told of each.
+        self._proven: Bounded[float] = Bounded(MAX_REMEMBERED, clock)
         self._flights: Flights[Principal | None] = Flights(flights)
         self._tries = Tries(clock, total=TOTAL, by_address=BY_ADDRESS)
-        self._shared = shared
+        self._shared, self._shared_proven = shared, proven
+        self._on_refused = refused
 
     async def principal(self, token: str, address: str) -> Principal:
         """The caller behind *token*, sent from *address* ("" if unknown). Raises AuthError 401, 429 or 503."""
@@ -113,7 +122,8 @@ class ApiTokens:
         proven = self._proven.get(key) is not None
         # Before anything is started: what strangers can have under way leaves room for others.
         if not proven and key not in self._flights and (wait := self._tries.take(address)):
-            raise _too_many(wait)
+            if not self._tries.take_reserved(address):
+                proven = await self._proven_elsewhere(key, wait)
         try:
             found = await self._flights.join(key, lambda: self._checked(token, key, address, proven))
         except TooManyFlights:
@@ -124,7 +134,7 @@ class ApiTokens:
 
     def forget(self, token: str) -> None:
         """The DoiT API refused *token*: it is nothing special any more."""
-        self._proven.pop(digest(token))
+        self._not_proven(digest(token))
 
     async def close(self) -> None:
         """End what is under way."""
@@ -133,16 +143,20 @@ class ApiTokens:
     async def _checked(self, token: str, key: bytes, address: str, proven: bool) -> Principal | None:
         asked = self._clock()
         if not proven:
-            await self._tried_elsewhere(address)
+            proven = await self._tried_elsewhere(key, address)
         validated, passing = await self._validated(token)
         if validated is None or contradicts(token, validated.email):
-            self._proven.pop(key)
+            if proven:
+                # Of others Redis is not told: a flood of wrong tokens would be a flood there.
+                self._not_proven(key)
             if not passing:
                 self._refused.put(key, True, asked + REMEMBERED)
+                self._on_refused(key)
             return None
         if not proven:
             self._give_back(address)
-        self._proven.put(key, True, asked + PROVEN)
+        self._tries.proved(address)
+        self._share_proof(key, asked)
         return Principal(
             subject=validated.email,
             # The API knows the tenant of a token; only a caller who has several must name one.
@@ -155,11 +169,33 @@ class ApiTokens:
             domain=validated.domain,
         )
 
-    async def _tried_elsewhere(self, address: str) -> None:
-        """A stranger who may try here may have tried at other replicas; asked once for all who wait for a token."""
-        if self._shared is not None and (wait := await self._shared.take(address)):
-            self._tries.give_back(address)
+    async def _tried_elsewhere(self, key: bytes, address: str) -> bool:
+        """A stranger who may try here may have tried at other replicas; asked once for all who wait for a token.
+
+        Whether the token needs no try, because it was proven at another replica. Raises AuthError 429.
+        """
+        if self._shared is None or not (wait := await self._shared.take(address)):
+            return False
+        self._tries.give_back(address)
+        return await self._proven_elsewhere(key, wait)
+
+    async def _proven_elsewhere(self, key: bytes, wait: float) -> bool:
+        """True for a token that was proven before this process began or at another one; raises AuthError 429."""
+        if self._shared_proven is None or not await self._shared_proven.knows(key):
             raise _too_many(wait)
+        return True
+
+    def _share_proof(self, key: bytes, now: float) -> None:
+        told = self._proven.get(key)
+        if self._shared_proven is not None and (told is None or told + SHARED_AGAIN <= now):
+            self._shared_proven.add(key)
+            told = now
+        self._proven.put(key, now if told is None else told, now + PROVEN)
+
+    def _not_proven(self, key: bytes) -> None:
+        self._proven.pop(key)
+        if self._shared_proven is not None:
+            self._shared_proven.remove(key)
 
     def _give_back(self, address: str) -> None:
         self._tries.give_back(address)

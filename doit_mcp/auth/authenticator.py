@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from .api_tokens import ApiTokens
 from .bearer import MAX_HEADER, bearer
 from .compact import Compact
-from .errors import invalid_token
+from .ended import Ended
+from .errors import SIGN_IN, invalid_token
 from .keys import Keys
 from .principal import Principal
 from .tokens import Rules, check, is_ours, principal, signer
@@ -35,12 +36,14 @@ class Authenticator:
         clock: Callable[[], float],
         *,
         remember: int = MAX_REMEMBERED,
+        ended: Ended | None = None,
     ) -> None:
         self._rules = rules
         self._keys = keys
         self._api_tokens = api_tokens
         self._clock = clock
         self._limit = remember
+        self._ended = Ended(clock) if ended is None else ended
         # By a hash of the whole token that nobody outside can compute (Python's own, keyed anew in each process);
         # whether it is the same token is looked at as well.
         self._remembered: dict[int, Remembered] = {}
@@ -71,10 +74,17 @@ class Authenticator:
         self._remembered.pop(hash(token), None)
         self._api_tokens.forget(token)
 
+    def end(self, principal: Principal) -> None:
+        """The identity provider says that the login behind this access token is over: it opens nothing any more."""
+        self._ended.add(principal.digest, principal.expires)
+
     async def _by_access_token(self, token: str) -> Principal:
         compact = check(token, self._rules, self._clock())
         name = await self._signer(compact)
         found = principal(compact, token)
+        # After the last wait: a login that ended meanwhile must not be remembered again.
+        if found.digest in self._ended:
+            raise invalid_token(SIGN_IN)
         self._remember(Remembered(found, name))
         return found
 
@@ -92,6 +102,9 @@ class Authenticator:
     def _recall(self, token: str) -> Principal | None:
         found = self._remembered.get(hash(token))
         if found is None or found.principal.token != token:
+            return None
+        if found.principal.digest in self._ended:
+            del self._remembered[hash(token)]
             return None
         in_force = found.key is None or found.key in self._keys.in_force
         if in_force and found.principal.expires > self._clock():

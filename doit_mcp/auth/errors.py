@@ -6,6 +6,7 @@ from typing import Literal
 
 SCOPE = "mcp:tools"
 """The scope without which a token opens nothing here."""
+SIGN_IN = "The sign-in service no longer accepts this login: sign in again."
 
 
 class AuthError(Exception):
@@ -33,12 +34,23 @@ class AuthError(Exception):
 
 
 class UpstreamCredentialError(Exception):
-    """There is no credential for the DoiT API: "refused" (sign in again) or "unavailable" (later, *retry_after* s)."""
+    """There is no credential for the DoiT API: "refused" (sign in again) or "unavailable" (later, *retry_after* s).
 
-    def __init__(self, kind: Literal["refused", "unavailable"], message: str, retry_after: float | None = None) -> None:
+    *ended*: the identity provider says that the login itself is over, so the access token is worthless from now on.
+    """
+
+    def __init__(
+        self,
+        kind: Literal["refused", "unavailable"],
+        message: str,
+        retry_after: float | None = None,
+        *,
+        ended: bool = False,
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.retry_after = retry_after
+        self.ended = ended
 
 
 def invalid_token(description: str) -> AuthError:

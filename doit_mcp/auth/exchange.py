@@ -18,7 +18,7 @@ from aiohttp import ClientSession
 from ..breaker import Breaker, CircuitOpen
 from .bounded import Bounded
 from .compact import MAX_TOKEN, base64
-from .errors import UpstreamCredentialError
+from .errors import SIGN_IN, UpstreamCredentialError
 from .fetching import Answer, FetchError, fetch
 from .flights import Flights, TooManyFlights
 from .principal import Principal
@@ -52,8 +52,9 @@ OUR_FAULT = frozenset(
      "server_error", "temporarily_unavailable", "slow_down"}
 )
 THEIR_FAULT = frozenset({"invalid_grant", "invalid_request", "invalid_token", "access_denied", "expired_token"})
+# Of those, the code that says that the login is over and nothing else: invalid_request can be about our own request.
+LOGIN_ENDED = "invalid_grant"
 
-SIGN_IN = "The sign-in service no longer accepts this login: sign in again."
 LATER = "The sign-in service could not give access to the DoiT API: try again shortly."
 
 
@@ -110,7 +111,7 @@ def _failure(answer: Answer, code: object) -> UpstreamCredentialError:
     known = code if isinstance(code, str) and code in OUR_FAULT | THEIR_FAULT else "none known"
     log.warning("token exchange: status %d, error %s", answer.status, known)
     if answer.status in (400, 401, 403) and known in THEIR_FAULT:
-        return UpstreamCredentialError("refused", SIGN_IN)
+        return UpstreamCredentialError("refused", SIGN_IN, ended=known == LOGIN_ENDED)
     wait = answer.retry_after.strip()
     seconds = float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 5 else None
     return UpstreamCredentialError("unavailable", LATER, seconds)

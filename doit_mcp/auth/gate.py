@@ -14,10 +14,11 @@ from aiohttp import ClientSession, DummyCookieJar
 from ..breaker import Breaker
 from .api_tokens import ApiTokens
 from .authenticator import Authenticator
+from .ended import Ended
 from .errors import UpstreamCredentialError
 from .exchange import Exchange
 from .keys import Keys
-from .limits import SharedTries
+from .limits import SharedProven, SharedTries
 from .principal import Principal
 from .tokens import Rules
 
@@ -52,7 +53,12 @@ class Auth:
 
         async def give(*, fresh: bool = False) -> str:
             nonlocal handed
-            handed = await self._exchange.token(principal, fresh=fresh, refused=handed)
+            try:
+                handed = await self._exchange.token(principal, fresh=fresh, refused=handed)
+            except UpstreamCredentialError as error:
+                if error.ended:
+                    self.authenticator.end(principal)
+                raise
             return handed
 
         return give
@@ -78,21 +84,25 @@ async def open_auth(
     clock: Callable[[], float] = time.time,
     breaker: Breaker | None = None,
     tries: SharedTries | None = None,
+    proven: SharedProven | None = None,
+    ended: Ended | None = None,
 ) -> AsyncIterator[Auth]:
     """Authentication while the block runs; keys are fetched from its start on, which nobody waits for.
 
     *http* is shared by all callers: it must keep no cookies (security X8), and should not limit its connections, or
     some who hang would hold up all (X5). *secret* is that of the token exchange, *breaker* the circuit to it; *tries*
-    count what strangers try at all replicas. Raises ValueError for a session that keeps cookies or an empty secret.
+    count what strangers try at all replicas, and *proven* knows the tokens that need none; *ended* remembers logins
+    that are over. Raises ValueError for a session that keeps cookies or an empty secret.
     """
     if not secret.strip():
         raise ValueError("the secret of the token exchange is empty")
     if not isinstance(http.cookie_jar, DummyCookieJar):
         raise ValueError("the HTTP session keeps cookies, which would be shared by all callers")
     keys = Keys(auth_server_url, http, clock)
-    api_tokens = ApiTokens(doit_api_base, http, clock, shared=tries)
+    ended = Ended(clock) if ended is None else ended
+    api_tokens = ApiTokens(doit_api_base, http, clock, shared=tries, proven=proven, refused=ended.tell)
     exchange = Exchange(auth_server_url, secret, http, clock, breaker=breaker)
-    authenticator = Authenticator(Rules.of(auth_server_url, resource_url), keys, api_tokens, clock)
+    authenticator = Authenticator(Rules.of(auth_server_url, resource_url), keys, api_tokens, clock, ended=ended)
     refreshing = asyncio.create_task(keys.keep_fresh())
     refreshing.add_done_callback(_ended)
     try:

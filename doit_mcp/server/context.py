@@ -19,6 +19,7 @@ from ..protocol.inbound import Caller, Headers
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.parameters import mirrors
 from .hub import Hub
+from .leases import Lease
 from .seals import Seals
 from .sessions import Session
 from .tasks import Tasks
@@ -29,6 +30,9 @@ Connect = Callable[[str, Caller, Report, float], Doit]
 
 # Id of a customer -> how to reach the API for that one.
 ActFor = Callable[[str], Connect]
+
+# The challenge that tells a client where to sign in, as text (RFC 6750).
+SignIn = Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +128,9 @@ class Context(NamedTuple):
 
     *owner* is the caller's principal as a key, *actor* the caller as the audit log names them; *headers* are those of
     the request on HTTP. *customer* is the one that *connect* acts for, "" where the credential alone says it. *act_for*
-    is there for employees of DoiT alone: how to reach DoiT for another customer.
+    is there for employees of DoiT alone: how to reach DoiT for another customer. *sign_in* makes the challenge that a
+    result carries when the sign-in is no longer accepted, where the transport has one; *lease* is how long a stream may
+    go on.
     """
 
     offer: Offer
@@ -138,3 +144,5 @@ class Context(NamedTuple):
     act_for: ActFor | None = None
     actor: Actor | None = None
     customer: str = ""
+    sign_in: SignIn | None = None
+    lease: Lease | None = None

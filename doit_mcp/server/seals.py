@@ -20,23 +20,25 @@ DIGEST_SIZE = 32
 class Seals:
     """Authenticated, not encrypted: only what the client may read goes in (2026-07-28, MRTR; security J11)."""
 
-    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
-        if len(key) < DIGEST_SIZE:
+    def __init__(self, *keys: bytes, clock: Callable[[], float] = time.time) -> None:
+        """The first of *keys* seals; what another one sealed can be opened as well."""
+        if not keys or any(len(key) < DIGEST_SIZE for key in keys):
             raise ValueError("a sealing key has at least 32 bytes")
-        self._key = key
+        self._keys = keys
         self._clock = clock
 
     @classmethod
-    def derived(cls, secret: str, clock: Callable[[], float] = time.time) -> Seals:
-        """A key for this purpose alone, the same in every process that knows the secret."""
-        return cls(hmac.new(secret.encode(), b"doit-mcp request state v1", DIGEST).digest(), clock)
+    def derived(cls, *secrets: str, clock: Callable[[], float] = time.time) -> Seals:
+        """Keys for this purpose alone, the same in every process that knows the secrets."""
+        keys = (hmac.new(secret.encode(), b"doit-mcp request state v1", DIGEST).digest() for secret in secrets)
+        return cls(*keys, clock=clock)
 
     def close(self, binding: bytes, value: Any, life: float) -> str:
         """*value* (JSON) sealed for *binding* for *life* seconds; raises ValueError when it is too large."""
         body = orjson.dumps([int(self._clock() + life), value])
         if len(body) > MOST:
             raise ValueError("too large to be sealed")
-        return base64.urlsafe_b64encode(self._mac(binding, body) + body).decode().rstrip("=")
+        return base64.urlsafe_b64encode(self._mac(self._keys[0], binding, body) + body).decode().rstrip("=")
 
     def open(self, binding: bytes, sealed: str) -> Any:
         """The value; raises ValueError when the seal is broken, for something else, or too old."""
@@ -50,12 +52,12 @@ class Seals:
         if base64.urlsafe_b64encode(raw).decode().rstrip("=") != sealed:
             raise ValueError("not canonical")
         mac, body = raw[:DIGEST_SIZE], raw[DIGEST_SIZE:]
-        if not hmac.compare_digest(mac, self._mac(binding, body)):
+        if not any(hmac.compare_digest(mac, self._mac(key, binding, body)) for key in self._keys):
             raise ValueError("not ours")
         expires, value = orjson.loads(body)
         if self._clock() > expires:
             raise ValueError("expired")
         return value
 
-    def _mac(self, binding: bytes, body: bytes) -> bytes:
-        return hmac.new(self._key, DIGEST(binding).digest() + body, DIGEST).digest()
+    def _mac(self, key: bytes, binding: bytes, body: bytes) -> bytes:
+        return hmac.new(key, DIGEST(binding).digest() + body, DIGEST).digest()

@@ -26,6 +26,8 @@ async def listen(context: Context, request: Request) -> JsonObject:
         if _concerns(wanted, change):
             outbox.put(notification_bytes(change.method, {**(change.params or {}), "_meta": meta}))
 
+    if context.lease is not None:
+        context.lease.on_end(outbox.close)
     with context.shared.hub.listening(context.owner, hear, outbox):
         acknowledged = {"notifications": wanted, "_meta": meta}
         await context.channel.send(notification_bytes("notifications/subscriptions/acknowledged", acknowledged))

@@ -28,6 +28,8 @@ from .context import Context, Offer
 from .records import record
 from .tasks import InTask, Task, TooManyTasks
 
+# Under this name ChatGPT looks for the reason to show its sign-in again (OpenAI Apps SDK, authentication).
+CHALLENGE = "mcp/www_authenticate"
 TOO_MANY = "Too many tasks are running for this user; wait for one to end, or cancel one"
 
 
@@ -124,6 +126,8 @@ async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonO
         raise
     except (ApiError, ToolError, NoAnswer, TimeoutError) as failure:
         answered = answers.failure(_told(tool, failure))
+        if context.sign_in is not None and isinstance(failure, ApiError) and failure.kind == "credential":
+            answered["_meta"] = {CHALLENGE: [context.sign_in()]}
     except BaseException:
         record(context, tool, True, time.perf_counter() - started)
         raise

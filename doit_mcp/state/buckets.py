@@ -8,6 +8,7 @@ from typing import NamedTuple
 from .away import Away
 from .box import Box
 from .link import BRIEFLY_S, Link
+from .names import evaluation
 from .sender import Sender
 
 # A bucket is a hash: l(eft) and when that was (a), in seconds. One that is full again is not needed any more.
@@ -73,7 +74,7 @@ class SharedBuckets:
         """They were not needed after all. Without waiting; while Redis is away, time will have filled them."""
         if not self._link.away:
             keys, bounds = self._told(wanted)
-            self._sender.put(("EVAL", GIVE_BACK, len(keys), *keys, goes, *bounds))
+            self._sender.put((*evaluation(GIVE_BACK, keys), goes, *bounds))
 
     def _told(self, wanted: Sequence[Wanted]) -> tuple[list[str], list[str]]:
         keys = [self._link.key(self._kind, self._box.name(one.name)) for one in wanted]

@@ -13,6 +13,7 @@ from typing import Any
 from .away import Away
 from .box import Box, Broken
 from .link import Command, Link
+from .names import variants
 from .sender import Sender
 
 log = logging.getLogger(__name__)
@@ -66,8 +67,10 @@ class Bus:
         self._handlers: dict[str, Handler] = {}
         self._echoes: dict[str, Handler] = {}
         self._keepers: list[Callable[[], Awaitable[None]]] = []
-        self._changes = link.key("changes")
-        self._inbox = link.key("inbox", self.id)
+        # Each under every secret: replicas write where their own current one leads, and read everywhere.
+        self._changes = variants(link.key("changes"))
+        self._inboxes = variants(link.key("inbox", self.id))
+        self._alive = variants(self.alive(self.id))
         self._positions: list[str] = []
         # The number of the last message of each sender, by stream.
         self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
@@ -91,11 +94,11 @@ class Bus:
 
     def broadcast(self, kind: str, **body: Any) -> bool:
         """Tell all other replicas; False where there is no room for it."""
-        return self._put(ALL, [self._changes], MOST_CHANGES, {"kind": kind, **body})
+        return self._put(ALL, [self._changes[0]], MOST_CHANGES, {"kind": kind, **body})
 
     def tell(self, replica: str, kind: str, **body: Any) -> None:
         """Tell one replica, if it lives."""
-        keys = [self._link.key("inbox", replica), self.alive(replica)]
+        keys = [str(self._link.key("inbox", replica)), str(self.alive(replica))]
         self._put(ONE, keys, MOST_INBOX, {"kind": kind, **body})
 
     def _put(self, script: str, keys: list[str], most: int, body: Body) -> bool:
@@ -113,7 +116,7 @@ class Bus:
         except Away:
             log.warning("started without Redis; sessions are refused until it can be used")
             # Others may use it before this one does, so nothing that stands there then is too old.
-            self._positions = [EVERYTHING, EVERYTHING]
+            self._positions = [EVERYTHING for _ in self._streams]
         post = [asyncio.create_task(_steadily(work)) for work in (self.sender.run, self._read)]
         beating = asyncio.create_task(_steadily(self._beating))
         try:
@@ -129,12 +132,13 @@ class Bus:
         try:
             async with asyncio.timeout(LAST_WORDS_S):
                 await self.sender.flush()
-                await self._link.run("DEL", self.alive(self.id), self._inbox)
+                await self._link.run("DEL", *self._alive, *self._inboxes)
         except (TimeoutError, Away):
             log.warning("Redis was away at the end; other replicas find out by themselves")
 
     async def _say_alive(self) -> None:
-        await self._link.run("SET", self.alive(self.id), "1", "PX", int(self._life * 1000))
+        for key in self._alive:
+            await self._link.run("SET", key, "1", "PX", int(self._life * 1000))
 
     async def _beating(self) -> None:
         while True:
@@ -147,9 +151,13 @@ class Bus:
                 continue
             await asyncio.sleep(self._beat)
 
+    @property
+    def _streams(self) -> tuple[str, ...]:
+        return (*self._changes, *self._inboxes)
+
     async def _take_position(self) -> None:
         """Read from here on. A Redis that forgot everything may begin anew below what was read before."""
-        newest = [one.decode() for one in await self._link.script(NEWEST, [self._changes, self._inbox])]
+        newest = [one.decode() for one in await self._link.script(NEWEST, self._streams)]
         old = self._positions or newest
         self._positions = [min(pair, key=_order) for pair in zip(old, newest, strict=True)]
 
@@ -165,7 +173,7 @@ class Bus:
                     continue
 
     async def _read_once(self) -> None:
-        streams = (self._changes, self._inbox)
+        streams = self._streams
         how: tuple[str | int, ...] = ("COUNT", AT_ONCE, "BLOCK", int(BLOCK_S * 1000))
         answer = await self._link.run("XREAD", *how, "STREAMS", *streams, *self._positions, patience=BLOCK_S)
         for name, entries in answer or ():
@@ -173,8 +181,8 @@ class Bus:
             for id, fields in entries:
                 await self._take(stream, fields)
                 self._positions[streams.index(stream)] = id.decode()
-            if stream == self._inbox:
-                await self._link.run("XDEL", self._inbox, *(id for id, _ in entries))
+            if stream in self._inboxes:
+                await self._link.run("XDEL", stream, *(id for id, _ in entries))
 
     async def _take(self, stream: str, fields: dict[bytes, bytes]) -> None:
         try:

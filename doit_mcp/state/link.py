@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from .away import Away
+from .names import evaluation, joined
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,10 @@ BRIEFLY_S = 0.5
 CONNECTIONS = 32
 # While Redis is away one command asks whether it is back: soon at first, then about once a second.
 FIRST_PROBE_S, PROBE_S = 0.05, 1.0
+
+# What a server says that takes no writes: it is a replica now, or it is not ready. In scripts older servers say it
+# inside another error.
+NO_PRIMARY = ("READONLY", "MASTERDOWN", "NOREPLICAS", "LOADING", "UNBLOCKED")
 
 Argument = str | bytes | int
 Command = Sequence[Argument]
@@ -33,23 +38,34 @@ class Client(Protocol):
     async def aclose(self) -> None: ...
 
 
+class NoPrimary(Exception):
+    """The server that the name leads to takes no writes."""
+
+
 class Link:
     """Runs commands; every failure is :class:`Away`, and each outage one warning in the log.
 
     Once Redis was silent, nobody waits for it any more: commands fail at once, and a task of the link's own asks until
     there is an answer. What Redis refuses (*refusals*, some of *failures*) is answered, if not as wished.
+
+    A server that says that it takes no writes (*no_primary*) is left: *connect* makes new connections, which resolve
+    the name again, and the command is repeated once. So a failover is over for us when the name leads to the new one.
     """
 
     def __init__(
         self,
-        client: Client,
+        connect: Callable[[], Client],
         failures: tuple[type[Exception], ...],
         prefix: str,
         timeout: float,
         refusals: tuple[type[Exception], ...] = (),
+        no_primary: Callable[[Exception], bool] = lambda failure: False,
     ) -> None:
-        self._client, self._failures, self._prefix, self._timeout = client, failures, prefix, timeout
-        self._refusals = refusals
+        self._connect, self._client = connect, connect()
+        self._failures, self._prefix, self._timeout = failures, prefix, timeout
+        self._refusals, self._no_primary = refusals, no_primary
+        # Connections to servers that were left, until what is under way there has ended.
+        self._left: dict[Client, asyncio.Task[None]] = {}
         self._away = False
         self._answered = 0
         self._closed = False
@@ -62,7 +78,7 @@ class Link:
 
     def key(self, *parts: str) -> str:
         """A key of ours."""
-        return ":".join((self._prefix, *parts))
+        return joined(":", (self._prefix, *parts))
 
     async def run(self, *command: Argument, patience: float = 0.0, within: float | None = None) -> Any:
         """The answer to one command; it may take *patience* beyond the usual (seconds).
@@ -82,7 +98,7 @@ class Link:
         self, text: str, keys: Sequence[str], *arguments: Argument, within: float | None = None
     ) -> Any:
         """What a Lua script returns. Its text goes along: Redis knows scripts by their digest, also after a restart."""
-        return await self.run("EVAL", text, len(keys), *keys, *arguments, within=within)
+        return await self.run(*evaluation(text, keys), *arguments, within=within)
 
     async def all(self, commands: Sequence[Command]) -> list[Any]:
         """The answers to several commands, sent at once, each done for itself; an answer can be an exception."""
@@ -92,7 +108,10 @@ class Link:
                 for command in commands:
                     pipeline.execute_command(*command)
                 answers: list[Any] = await pipeline.execute(raise_on_error=False)
-                return answers
+            for answer in answers:
+                if isinstance(answer, Exception) and self._no_primary(answer):
+                    raise answer
+            return answers
 
         answers: list[Any] = await self._guarded(work, self._timeout)
         return answers
@@ -108,7 +127,11 @@ class Link:
         before = self._answered
         try:
             async with asyncio.timeout(seconds):
-                answer = await work()
+                answer = await self._at_primary(work)
+        except NoPrimary as failure:
+            # It answers, but nothing can be written there: all others wait for the probe as well.
+            self._close(failure)
+            raise Away from failure
         except self._refusals as failure:
             self._heard()
             self._warn(failure)
@@ -123,6 +146,33 @@ class Link:
             self._away = False
             log.info("Redis can be used again")
         return answer
+
+    async def _at_primary(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """The answer of a server that takes writes. Raises NoPrimary where the second one takes none either."""
+        client = self._client
+        try:
+            return await work()
+        except self._failures as failure:
+            if not self._no_primary(failure):
+                raise
+        self._leave(client)
+        try:
+            return await work()
+        except self._failures as failure:
+            if self._no_primary(failure):
+                raise NoPrimary from failure
+            raise
+
+    def _leave(self, client: Client) -> None:
+        """Use new connections from now on, unless another command has seen to that."""
+        if client is self._client:
+            self._client = self._connect()
+            self._left[client] = asyncio.create_task(self._retire(client))
+
+    async def _retire(self, client: Client) -> None:
+        await asyncio.sleep(self._timeout)
+        del self._left[client]
+        await client.aclose()
 
     def _doubt(self, failure: Exception) -> None:
         """Redis may be silent; it is asked."""
@@ -151,11 +201,13 @@ class Link:
 
     async def _probe(self) -> None:
         pause = FIRST_PROBE_S
+        # A write, which replicas refuse, and one that needs no memory.
+        probe = ("DEL", self.key("probe"))
         try:
             # Whoever is answered, this task or a command that was under way, opens the link.
             while self._probing is not None:
                 try:
-                    await self._tried(lambda: self._client.execute_command("PING"), self._timeout, self._close)
+                    await self._tried(lambda: self._client.execute_command(*probe), self._timeout, self._close)
                 except Away:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, PROBE_S)
@@ -169,7 +221,10 @@ class Link:
         if (probing := self._probing) is not None:
             probing.cancel()
             await asyncio.gather(probing, return_exceptions=True)
-        await self._client.aclose()
+        for retiring in self._left.values():
+            retiring.cancel()
+        for client in (*self._left, self._client):
+            await client.aclose()
 
 
 def open_link(url: str, prefix: str, timeout: float = TIMEOUT_S) -> Link:
@@ -177,16 +232,26 @@ def open_link(url: str, prefix: str, timeout: float = TIMEOUT_S) -> Link:
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
-    from redis.exceptions import RedisError, ResponseError
+    from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, RedisError, ResponseError
 
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=CONNECTIONS,
-        timeout=timeout,
-        socket_connect_timeout=timeout,
-        # Our own timeout is around each command, and who needs it again repeats it.
-        socket_timeout=None,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-    )
-    return Link(Redis.from_pool(pool), (RedisError, OSError, TimeoutError), prefix, timeout, (ResponseError,))
+    def connect() -> Client:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=timeout,
+            socket_connect_timeout=timeout,
+            # Our own timeout is around each command, and who needs it again repeats it.
+            socket_timeout=None,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+        return Redis.from_pool(pool)
+
+    def no_primary(failure: Exception) -> bool:
+        # The library takes the code away from the text where it has a class for it.
+        if isinstance(failure, BusyLoadingError | MasterDownError | ReadOnlyError):
+            return True
+        text = str(failure)
+        return isinstance(failure, ResponseError) and (text.startswith(NO_PRIMARY) or "-READONLY" in text)
+
+    return Link(connect, (RedisError, OSError, TimeoutError), prefix, timeout, (ResponseError,), no_primary)

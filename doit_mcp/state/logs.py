@@ -8,6 +8,7 @@ from typing import Any
 
 from .box import Box, Broken
 from .link import Link
+from .names import evaluation, joined, variants
 from .sender import Sender
 
 AT_ONCE = 50
@@ -75,15 +76,15 @@ class Logs:
 
     def _put(self, session: str, stream: str, id: str, data: bytes, last: bool, about: Any) -> None:
         key = self._key(session, stream)
-        sealed = self._box.close(f"{key} {id}", data) if data else b""
-        said = self._box.pack(f"{key} about", about)
+        sealed = self._box.close(joined(" ", (key, id)), data) if data else b""
+        said = self._box.pack(joined(" ", (key, "about")), about)
         fields = (id, sealed, int(last), self._replica, said)
         # The beginning takes a place, too.
-        self._sender.put(("EVAL", ADD, 1, key, self._life, self._most + 1, *fields))
+        self._sender.put((*evaluation(ADD, [key]), self._life, self._most + 1, *fields))
 
     def drop(self, session: str, stream: str) -> None:
         """Forget a log."""
-        self._sender.put(("DEL", self._key(session, stream)))
+        self._sender.put(("DEL", *variants(self._key(session, stream))))
 
     async def read(self, session: str, stream: str, number: int) -> Page | None:
         """The next messages after *number*; None where there is no log (any more). Raises Away."""
@@ -94,11 +95,11 @@ class Logs:
         first, last, done, about, holder, alive, entries = found
         try:
             messages = [
-                (_number(id), self._box.open(f"{key} {id.decode()}", _field(fields, b"m")))
+                (_number(id), self._box.open(joined(" ", (key, id.decode())), _field(fields, b"m")))
                 for id, fields in entries
                 if _field(fields, b"m")
             ]
-            said = self._box.unpack(f"{key} about", about)
+            said = self._box.unpack(joined(" ", (key, "about")), about)
         except Broken:
             return None
         begun = first == b"0-1"

@@ -8,6 +8,7 @@ from typing import Any
 
 from .box import Box, Broken
 from .link import Link
+from .names import evaluation, variants
 from .sender import Sender
 
 log = logging.getLogger(__name__)
@@ -50,11 +51,11 @@ class Notes:
         """Write without waiting; in the order of the calls."""
         key = self._key(id)
         fields = (self._replica, self._box.pack(key, value), max(1, int(life * 1000)))
-        self._sender.put(("EVAL", WRITE, 1, key, *fields))
+        self._sender.put((*evaluation(WRITE, [key]), *fields))
 
     def drop(self, id: str) -> None:
         """Forget it."""
-        self._sender.put(("DEL", self._key(id)))
+        self._sender.put(("DEL", *variants(self._key(id))))
 
     async def settled(self, seconds: float) -> None:
         """Wait so long at most until all that was written can be read."""

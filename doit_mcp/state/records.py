@@ -9,6 +9,7 @@ from typing import Any
 
 from .box import Box, Broken
 from .link import Command, Link
+from .names import Name, evaluation, joined, variants
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +38,12 @@ redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return gone
 """
 
-# KEYS: record, list. ARGV: owner, known version, life (0: it is not prolonged), own replica, key of replicas.
+# KEYS: record, list. ARGV: the owner under each secret, separated by blanks, known version, life (0: it is not
+# prolonged), own replica, key of replicas, and while there are several secrets the record's name under the current one.
+# The name that the record has comes along.
 FIND = NOW + """
 local held = redis.call('HMGET', KEYS[1], 'owner', 'holder', 'version')
-if held[1] ~= ARGV[1] then return false end
+if not held[1] or not string.find(' ' .. ARGV[1] .. ' ', ' ' .. held[1] .. ' ', 1, true) then return false end
 local alive = 1
 if held[2] ~= '' and held[2] ~= ARGV[4] then alive = redis.call('EXISTS', ARGV[5] .. held[2]) end
 if tonumber(ARGV[3]) > 0 and alive == 1 then
@@ -48,8 +51,24 @@ if tonumber(ARGV[3]) > 0 and alive == 1 then
   redis.call('ZADD', KEYS[2], 'XX', now, KEYS[1])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
-if held[3] == ARGV[2] then return {held[2], held[3], alive} end
-return {held[2], held[3], alive, redis.call('HGETALL', KEYS[1])}
+if held[3] == ARGV[2] and (not ARGV[6] or ARGV[6] == KEYS[1]) then return {held[2], held[3], alive, KEYS[1]} end
+return {held[2], held[3], alive, KEYS[1], redis.call('HGETALL', KEYS[1])}
+"""
+
+# KEYS: record, the same under the current secret, the owner's list under each secret, the current one's first.
+# ARGV: version, owner, life, fields and values, sealed anew. Nothing happens where the record has changed meanwhile.
+MOVE = NOW + """
+if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('RENAME', KEYS[1], KEYS[2])
+redis.call('HSET', KEYS[2], 'owner', ARGV[2], unpack(ARGV, 4))
+for i = 4, #KEYS do
+  redis.call('ZUNIONSTORE', KEYS[3], 2, KEYS[3], KEYS[i], 'AGGREGATE', 'MAX')
+  redis.call('DEL', KEYS[i])
+end
+redis.call('ZADD', KEYS[3], redis.call('ZSCORE', KEYS[3], KEYS[1]) or now, KEYS[2])
+redis.call('ZREM', KEYS[3], KEYS[1])
+redis.call('PEXPIRE', KEYS[3], ARGV[3])
+return 1
 """
 
 # KEYS: record. ARGV: number of fields that go, those, fields and values. Nothing where there is no record.
@@ -67,7 +86,8 @@ redis.call('ZREM', KEYS[2], KEYS[1])
 return redis.call('DEL', KEYS[1])
 """
 
-# KEYS: record, list, record, list, … ARGV: life, own replica, key of replicas. Whether each is still there.
+# KEYS: record, list, record, list, … ARGV: life, own replica, key of replicas, and while there are several secrets each
+# record's name under the current one. Whether each is still there: 2 if it is, under an older name.
 KEEP = NOW + """
 local there = {}
 for i = 1, #KEYS, 2 do
@@ -75,7 +95,8 @@ for i = 1, #KEYS, 2 do
   if holder and holder ~= '' and holder ~= ARGV[2] and redis.call('EXISTS', ARGV[3] .. holder) == 0 then
     holder = false
   end
-  there[#there + 1] = holder and 1 or 0
+  local name = ARGV[3 + (i + 1) / 2]
+  there[#there + 1] = not holder and 0 or (name and name ~= KEYS[i]) and 2 or 1
   if holder then
     redis.call('PEXPIRE', KEYS[i], ARGV[1])
     redis.call('ZADD', KEYS[i + 1], 'XX', now, KEYS[i])
@@ -86,6 +107,7 @@ return there
 """
 
 UNLIMITED = 1 << 40
+OLD_NAME = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +143,44 @@ class Records:
         keys = self._keys(id, owner)
         holder = self._replica if held else ""
         packed = self._packed(keys[0], {**fields, "id": id})
-        arguments = (self._box.name(owner), holder, self._life, self._per_owner)
+        arguments = (str(self._box.name(owner)), holder, self._life, self._per_owner)
         gone = await self._link.script(OPEN, keys, *arguments, *packed)
         pairs = zip(gone[::2], gone[1::2], strict=True)
-        return [str(self._box.unpack(f"{key.decode()} id", sealed)) for key, sealed in pairs]
+        ids = (self._id(key.decode(), sealed) for key, sealed in pairs)
+        return [id for id in ids if id is not None]
+
+    def _id(self, key: str, sealed: bytes) -> str | None:
+        """The id of a record that had to go; None where a secret sealed it that is not in force any more."""
+        try:
+            return str(self._box.unpack(f"{key} id", sealed))
+        except Broken:
+            log.warning("a record in Redis is not one of ours", extra={"kind": self._kind})
+            return None
 
     async def find(self, id: str, owner: str, known: int = 0, *, use: bool = True) -> Found | None:
         """The record, if *owner* opened it; *use* prolongs its life."""
         keys = self._keys(id, owner)
         life = self._life if use else 0
-        found = await self._link.script(
-            FIND, keys, self._box.name(owner), known, life, self._replica, self._replicas
-        )
+        owners = " ".join(variants(self._box.name(owner)))
+        own = keys[:1] if isinstance(keys[0], Name) else []
+        found = await self._link.script(FIND, keys, owners, known, life, self._replica, self._replicas, *map(str, own))
         if found is None:
             return None
         try:
-            fields = self._unpacked(keys[0], found[3]) if len(found) > 3 else None
+            fields = self._unpacked(keys[0], found[4]) if len(found) > 4 else None
         except Broken:
             log.warning("a record in Redis is not one of ours", extra={"kind": self._kind})
             return None
+        name = found[3].decode()
+        if fields is not None and name != keys[0]:
+            await self._move(name, keys, owner, found[1], fields)
         return Found(found[0].decode(), int(found[1]), bool(found[2]), fields)
+
+    async def _move(self, name: str, keys: list[str], owner: str, version: bytes, fields: Mapping[str, Any]) -> None:
+        """Name and seal a record by the current secret, so that it outlives the one that it was made with."""
+        raw = [name, str(keys[0]), *variants(keys[1])]
+        packed = self._packed(keys[0], fields)
+        await self._link.script(MOVE, raw, version, str(self._box.name(owner)), self._life, *packed)
 
     async def change(self, id: str, owner: str, fields: Mapping[str, Any], gone: Iterable[str] = ()) -> int | None:
         """Set *fields*, take those in *gone* away; the new version, None where there is no such record any more."""
@@ -155,22 +195,29 @@ class Records:
 
     def closing(self, id: str, owner: str) -> Command:
         """The command that ends the record, for who cannot wait until Redis can be used."""
-        return ("EVAL", CLOSE, 2, *self._keys(id, owner))
+        return evaluation(CLOSE, self._keys(id, owner))
 
     async def keep(self, records: Iterable[tuple[str, str]]) -> list[bool]:
         """Prolong the lives of records (id, owner); whether each is still there, and its holder."""
+        records = list(records)
         keys = [key for id, owner in records for key in self._keys(id, owner)]
-        return [bool(one) for one in await self._link.script(KEEP, keys, self._life, self._replica, self._replicas)]
+        own = [str(key) for key in keys[::2] if isinstance(key, Name)]
+        there = await self._link.script(KEEP, keys, self._life, self._replica, self._replicas, *own)
+        for (id, owner), one in zip(records, there, strict=True):
+            if one == OLD_NAME:
+                # Finding it gives it its new one.
+                await self.find(id, owner)
+        return [bool(one) for one in there]
 
     def _packed(self, key: str, fields: Mapping[str, Any]) -> list[str | bytes]:
         """Names and sealed values; each value is bound to its record and name."""
         packed: list[str | bytes] = []
         for name, value in fields.items():
-            packed += [f"f:{name}", self._box.pack(f"{key} {name}", value)]
+            packed += [f"f:{name}", self._box.pack(joined(" ", (key, name)), value)]
         return packed
 
     def _unpacked(self, key: str, flat: list[bytes]) -> dict[str, Any]:
         """The fields; raises Broken."""
         pairs = zip(flat[::2], flat[1::2], strict=True)
         own = {name.decode()[2:]: sealed for name, sealed in pairs if name.startswith(b"f:")}
-        return {name: self._box.unpack(f"{key} {name}", sealed) for name, sealed in own.items()}
+        return {name: self._box.unpack(joined(" ", (key, name)), sealed) for name, sealed in own.items()}

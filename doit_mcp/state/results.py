@@ -9,6 +9,7 @@ from collections.abc import Callable
 from .away import Away
 from .box import Box, Broken
 from .link import Link
+from .names import variants
 
 log = logging.getLogger(__name__)
 
@@ -76,11 +77,11 @@ class RedisResults:
         """What was kept. Raises the error of *unavailable* when Redis cannot be asked."""
         place = self._place(owner, handle)
         try:
-            sealed = await self._link.run("GET", place)
+            found = await self._link.run("MGET", *variants(place))
         except Away as away:
             raise self._unavailable() from away
         try:
-            return None if sealed is None else self._box.open(place, sealed)
+            return next((self._box.open(place, sealed) for sealed in found if sealed is not None), None)
         except Broken:
             log.warning("a result in Redis is not what was put there")
             return None

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from ..auth.challenge import challenge
-from ..auth.errors import AuthError
+from ..auth.errors import SCOPE, SIGN_IN, AuthError, invalid_token
 from ..auth.principal import Principal
 from ..protocol.jsonrpc import error_bytes
 from ..server.dispatch import internal_error
@@ -149,11 +149,20 @@ def unauthorized(request: web.Request, error: AuthError) -> web.Response:
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status in (400, 401, 403):
-        headers["WWW-Authenticate"] = challenge(
-            request.app[keys.SETTINGS].resource_url,
-            RESOURCE_OF.get(request.path, request.path),
-            error=error.error,
-            description=error.description,
-            scope=error.scope or "mcp:tools",
-        )
+        headers["WWW-Authenticate"] = _challenge(request.app[keys.SETTINGS].resource_url, request.path, error)
     return refusal(error.status, error.error, error.description, headers)
+
+
+def sign_in(resource_url: str, path: str) -> str:
+    """The challenge for a caller at *path* whose sign-in ended after the request was let in."""
+    return _challenge(resource_url, path, invalid_token(SIGN_IN))
+
+
+def _challenge(resource_url: str, path: str, error: AuthError) -> str:
+    return challenge(
+        resource_url,
+        RESOURCE_OF.get(path, path),
+        error=error.error,
+        description=error.description,
+        scope=error.scope or SCOPE,
+    )

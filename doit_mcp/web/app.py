@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from aiohttp import web
 
+from ..auth.ended import Ended
 from ..auth.gate import Auth, open_auth
 from ..breaker import Breaker
 from ..doit.upstream import Upstream, open_session
@@ -15,6 +17,7 @@ from ..log import STREAMS
 from ..metrics import Metrics
 from ..server.context import Shared
 from ..server.hub import Hub
+from ..server.leases import Leases
 from ..server.seals import Seals
 from ..server.slots import Slots
 from ..server.work import Work
@@ -24,7 +27,7 @@ from .access import Endpoint, endpoint, finish_headers
 from .connect import connector
 from .observe import SPANS, observing
 from .offers import Make, Offers
-from .parts import Redis, available, parts
+from .parts import Redis, available, parts, share_ended, share_renewals
 from .sse import MESSAGES, Legacy
 from .streamable import Streamable
 from .ticker import Ticker
@@ -51,13 +54,19 @@ def build(
     hub = Hub() if hub is None else hub
     state = parts(settings, hub, slots)
     app[keys.WORK], app[keys.TRIES] = Work(slots, state.limits.admission), state.limits.tries
+    app[keys.PROVEN] = state.limits.proven
     app[keys.STREAMS], app[keys.REPLAYS], app[keys.SESSIONS] = state.streams, state.replays, state.sessions
+    app[keys.LEASES] = leases = Leases()
+    app[keys.ENDED] = ended = Ended(time.time, leases.end)
+    if state.redis is not None:
+        share_ended(ended, state.redis.bus)
+        share_renewals(leases, state.redis.bus)
     app[keys.TICKER] = Ticker(settings.keep_alive_s)
     app[health.CIRCUITS] = (Breaker("api"), Breaker("identity", single=True), Breaker("console", single=True))
     app[keys.METRICS] = metrics = _metrics(app, state.redis)
     app[keys.SHARED] = Shared(
         hub,
-        Seals.derived(settings.exchange_secret),
+        Seals.derived(*settings.state_keys),
         state.tasks,
         settings.console_base,
         state.results,
@@ -153,6 +162,8 @@ async def identity_and_api(app: web.Application) -> AsyncIterator[None]:
             http=http,
             breaker=to_identity,
             tries=app[keys.TRIES],
+            proven=app[keys.PROVEN],
+            ended=app[keys.ENDED],
         ) as auth:
             _attach(app, auth, upstream, console)
             yield

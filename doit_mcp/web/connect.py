@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from aiohttp import web
+
 from ..auth.errors import UpstreamCredentialError
 from ..auth.gate import Auth
 from ..auth.principal import Principal
@@ -13,8 +15,10 @@ from ..doit.upstream import Upstream
 from ..protocol.inbound import Caller
 from ..server.connect import connect
 from ..server.context import ActFor, Connect, Report
+from ..server.leases import NEVER, Lease
 from ..server.sessions import Session
 from ..trace import CURRENT
+from . import keys
 from .keys import ConnectFor
 
 
@@ -39,6 +43,16 @@ def customer_of(principal: Principal, session: Session | None) -> str:
     """The customer that a request of *principal* acts for: that of the token, or the one that an employee chose."""
     chosen = session.customer if principal.employee and session is not None else ""
     return chosen or principal.customer
+
+
+def lease_of(app: web.Application, principal: Principal) -> Lease:
+    """How long a stream of *principal* may go on. An API token has no end of its own; it is refused one day."""
+    return app[keys.LEASES].lease(principal.digest, expiry(principal))
+
+
+def expiry(principal: Principal) -> float:
+    """When the credential of *principal* ends by itself, in epoch seconds."""
+    return principal.expires if principal.kind == "jwt" else NEVER
 
 
 def ways(connect_for: ConnectFor, principal: Principal, session: Session | None) -> tuple[Connect, ActFor | None]:

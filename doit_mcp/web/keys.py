@@ -8,13 +8,15 @@ from typing import Protocol
 
 from aiohttp import web
 
-from ..auth.limits import SharedTries
+from ..auth.ended import Ended
+from ..auth.limits import SharedProven, SharedTries
 from ..auth.principal import Principal
 from ..doit import Doit
 from ..metrics import Metrics
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import Id
 from ..server.context import Offer, Report, Shared
+from ..server.leases import Leases
 from ..server.replay import Replays
 from ..server.sessions import Sessions
 from ..server.work import Work
@@ -51,7 +53,11 @@ METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 # What strangers tried at other replicas, where there are any.
 TRIES: web.AppKey[SharedTries | None] = web.AppKey("tries")
+# Tokens that were proven at other replicas.
+PROVEN: web.AppKey[SharedProven | None] = web.AppKey("proven")
 STREAMS = web.AppKey("streams", Streams)
+LEASES = web.AppKey("leases", Leases)
+ENDED = web.AppKey("ended", Ended)
 TICKER = web.AppKey("ticker", Ticker)
 REPLAYS = web.AppKey("replays", Replays)
 SHARED = web.AppKey("shared", Shared)

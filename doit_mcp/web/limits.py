@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..auth.limits import BY_ADDRESS, TOTAL, SharedTries
+from ..auth.limits import BY_ADDRESS, TOTAL, SharedProven, SharedTries
 from ..server.admission import Admission, Rate
 from ..server.slots import Slots
 from ..server.tasks import RUNNING_PER_OWNER, Tasks
 from ..settings import Settings
+from ..state import proven
 from ..state.box import Box
 from ..state.buckets import AddressTries, SharedBuckets
 from ..state.bus import Bus
@@ -20,11 +21,12 @@ from .streams import Streams
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """*admission* asks what the places of this process do not know, *tries* counts those of strangers elsewhere, too;
-    *counts* say what is held here as long as they are not closed."""
+    """*admission* asks what the places of this process do not know, *tries* counts those of strangers elsewhere, too,
+    and *proven* knows the tokens that need none; *counts* say what is held here as long as they are not closed."""
 
     admission: Admission | None = None
     tries: SharedTries | None = None
+    proven: SharedProven | None = None
     counts: tuple[Counts, ...] = ()
 
 
@@ -38,7 +40,7 @@ def shared_limits(
     settings: Settings, link: Link, bus: Bus, slots: Slots, streams: Streams, tasks: Tasks
 ) -> Limits:
     """One limit for all replicas on each of a principal's calls, streams and running tasks, and on strangers' tries."""
-    secret = settings.exchange_secret
+    secret = settings.state_keys
 
     def count(kind: str, limit: int, held: Callable[[str], int]) -> Counts:
         made = Counts(link, Box(secret, f"{kind} in use"), kind, bus.id, limit=limit, held=held)
@@ -56,5 +58,6 @@ def shared_limits(
     return Limits(
         Admission(slots, rate, calls),
         AddressTries(tries, total=TOTAL, by_address=BY_ADDRESS),
+        proven.SharedProven(link, Box(secret, "proven"), bus.sender),
         (calls, streams.counts, tasks.counts),
     )

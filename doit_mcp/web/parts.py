@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from ..auth.ended import Ended
 from ..auth.principal import Principal
 from ..catalogue import receipts, results
 from ..catalogue.receipts import MemoryReceipts, Receipt, Receipts
 from ..catalogue.results import MemoryResults, Results
 from ..catalogue.tools import ToolError
 from ..server.hub import Hub
+from ..server.leases import NEVER, Leases
 from ..server.relay import relay
 from ..server.replay import MOST_EVENTS, Replays
 from ..server.sessions import MemorySessions, Sessions
@@ -24,8 +26,8 @@ from ..server.slots import Slots
 from ..server.tasks import Tasks
 from ..settings import Settings
 from ..state.away import Away
-from ..state.box import Box, prefix
-from ..state.bus import BEAT_S, Bus
+from ..state.box import Box, Secrets, prefix
+from ..state.bus import BEAT_S, Body, Bus
 from ..state.link import Link, open_link
 from ..state.logs import Logs
 from ..state.notes import Notes
@@ -114,7 +116,7 @@ def _own(settings: Settings, hub: Hub, slots: Slots) -> Parts:
 
 
 def _shared(settings: Settings, hub: Hub, slots: Slots) -> Parts:
-    secret, idle = settings.exchange_secret, settings.session_idle_s
+    secret, idle = settings.state_keys, settings.session_idle_s
     link = open_link(settings.redis_url, prefix(secret))
     bus = Bus(link, Box(secret, "bus"), beat=min(BEAT_S, idle / 3))
     relay(hub, bus)
@@ -141,7 +143,7 @@ def _shared(settings: Settings, hub: Hub, slots: Slots) -> Parts:
     )
 
 
-def _results(link: Link, secret: str) -> RedisResults:
+def _results(link: Link, secret: Secrets) -> RedisResults:
     return RedisResults(
         link,
         Box(secret, "results"),
@@ -153,7 +155,7 @@ def _results(link: Link, secret: str) -> RedisResults:
     )
 
 
-def _receipts(link: Link, secret: str) -> RedisReceipts[Receipt]:
+def _receipts(link: Link, secret: Secrets) -> RedisReceipts[Receipt]:
     return RedisReceipts(
         link,
         Box(secret, "receipts"),
@@ -163,6 +165,34 @@ def _receipts(link: Link, secret: str) -> RedisReceipts[Receipt]:
         per_owner=receipts.PER_OWNER,
         most_bytes=receipts.MOST_BYTES,
     )
+
+
+def share_ended(ended: Ended, bus: Bus) -> None:
+    """A login that ended at one replica has ended at all of them."""
+
+    def relay(key: bytes, expires: float) -> None:
+        bus.broadcast("login ended", key=key.hex(), expires=expires)
+
+    async def heard(body: Body) -> None:
+        ended.heard(bytes.fromhex(body["key"]), body["expires"])
+
+    ended.relay = relay
+    bus.on("login ended", heard)
+
+
+def share_renewals(leases: Leases, bus: Bus) -> None:
+    """A client of HTTP+SSE may show its renewed token to a replica that does not hold its stream."""
+
+    def relay(session: str, key: bytes, expires: float) -> None:
+        # An API token has no end of its own, and JSON has no infinity.
+        bus.broadcast("stream renewed", id=session, key=key.hex(), expires=None if expires == NEVER else expires)
+
+    async def heard(body: Body) -> None:
+        expires = NEVER if body["expires"] is None else body["expires"]
+        leases.heard(body["id"], bytes.fromhex(body["key"]), expires)
+
+    leases.relay = relay
+    bus.on("stream renewed", heard)
 
 
 def available(serve: Endpoint) -> Endpoint:

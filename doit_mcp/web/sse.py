@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -26,9 +27,10 @@ from ..server.context import Context
 from ..server.outbox import Outbox
 from ..server.sessions import Session, Way
 from . import keys
+from .access import sign_in
 from .answer import whole
 from .body import EVENTS, Refused, read, takes
-from .connect import customer_of, ways
+from .connect import customer_of, expiry, lease_of, ways
 from .event_stream import EventStream
 from .offers import selecting
 from .whole import Whole
@@ -72,6 +74,7 @@ class Legacy:
         self._app = app
         self._settings, self._streams = app[keys.SETTINGS], app[keys.STREAMS]
         self._work, self._shared = app[keys.WORK], app[keys.SHARED]
+        self._leases = app[keys.LEASES]
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """Open the stream; its first event says where to post. The session lives as long as the stream."""
@@ -79,14 +82,17 @@ class Legacy:
             raise Refused(406, f"Accept must allow {EVENTS}")
         outbox, streams = Outbox(), self._streams
         await streams.room(principal.owner)
-        with streams.place(principal.owner):
+        with streams.place(principal.owner), lease_of(self._app, principal) as lease:
+            lease.on_end(outbox.close)
             session = await streams.sessions.open(principal.owner, NOBODY_YET, outbox)
+            self._leases.sessions[session.id] = lease
             try:
                 with self._shared.hub.listening(session.owner, session.hear, outbox):
                     async with EventStream(request) as stream:
                         if await stream.say(event(self._address(request, session).encode(), name=b"endpoint")):
                             await stream.tell(outbox)
             finally:
+                del self._leases.sessions[session.id]
                 # What runs in it is stopped (security L1).
                 await streams.sessions.close(session)
         return stream
@@ -98,6 +104,8 @@ class Legacy:
     async def post(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """A message of the client's; answers go to the stream."""
         session, way = await self._session(request, principal)
+        # The stream is the session, and a client that renewed its token goes on with it.
+        self._leases.renew(session.id, principal.digest, expiry(principal))
         body = await read(request, self._settings.body_timeout_s)
         try:
             value = parse(body)
@@ -156,6 +164,7 @@ class Legacy:
             act_for=act_for,
             actor=principal,
             customer=customer_of(principal, session),
+            sign_in=partial(sign_in, self._settings.resource_url, request.path),
         )
 
     async def _batch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -27,11 +28,13 @@ from ..server import lifecycle
 from ..server.batches import messages, taken
 from ..server.context import Channel, Context
 from ..server.dispatch import AT_ONCE, answer
+from ..server.leases import Lease
 from ..server.sessions import Session
 from . import keys
+from .access import sign_in
 from .answer import NOWHERE, Answer, whole
 from .body import EVENTS, Refused, read, takes
-from .connect import customer_of, ways
+from .connect import customer_of, lease_of, ways
 from .events import follow, listen
 from .hearts import Hearts
 from .recording import Recording
@@ -81,8 +84,8 @@ class Streamable:
             if not takes(request).events:
                 raise Refused(406, f"Accept must allow {EVENTS} for {LISTEN}")
             await self._streams.room(principal.owner)
-            with self._streams.place(principal.owner):
-                return await self._while_connected(request, principal, caller, item)
+            with self._streams.place(principal.owner), lease_of(self._app, principal) as lease:
+                return await self._while_connected(request, principal, caller, item, lease)
         if self._work.admission is not None:
             await self._work.admission.ask(principal.owner, item)
         slots = self._work.slots
@@ -93,12 +96,14 @@ class Streamable:
             slots.give_back(principal.owner)
 
     async def _while_connected(
-        self, request: web.Request, principal: Principal, caller: Caller, item: Request
+        self, request: web.Request, principal: Principal, caller: Caller, item: Request, lease: Lease | None = None
     ) -> web.StreamResponse:
         """The connection is the request: when it goes, this handler is cancelled, and with it the work (Cancellation).
         """
         with self._answer(request) as reply:
             context = self._context(request, principal, caller, reply)
+            if lease is not None:
+                context = context._replace(lease=lease)
             answered = await answer(context, item)
             # Before the client hears of a task, it can be asked for.
             await context.shared.tasks.settled()
@@ -167,7 +172,6 @@ class Streamable:
     ) -> Context:
         connect, act_for = ways(self._app[keys.CONNECTOR], principal, session)
         shared, offer = self._shared, request[keys.OFFER]
-        customer = customer_of(principal, session)
         return Context(
             offer,
             caller,
@@ -178,8 +182,9 @@ class Streamable:
             session,
             request.headers,
             act_for,
-            principal,
-            customer,
+            actor=principal,
+            customer=customer_of(principal, session),
+            sign_in=partial(sign_in, self._settings.resource_url, request.path),
         )
 
     async def _batch(self, request: web.Request, principal: Principal, values: list[Any]) -> web.StreamResponse:
@@ -206,10 +211,10 @@ class Streamable:
             raise Refused(406, f"Accept must allow {EVENTS}")
         last = request.headers.get("Last-Event-ID") if session.caller.revision.has("resumption") else None
         await self._streams.room(principal.owner)
-        with self._streams.place(principal.owner):
+        with self._streams.place(principal.owner), lease_of(self._app, principal) as lease:
             if last is not None:
-                return await follow(request, session, last)
-            return await listen(request, session)
+                return await follow(request, session, last, lease)
+            return await listen(request, session, lease)
 
     async def _for_stream(self, request: web.Request, principal: Principal) -> Session:
         if inbound.speaks_envelope(request.headers, None):

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from doit_mcp.auth.api_tokens import ApiTokens
 from doit_mcp.auth.authenticator import Authenticator
+from doit_mcp.auth.bearer import digest
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.auth.principal import Principal
 
@@ -313,3 +314,83 @@ async def test_x6_nothing_about_a_token_is_logged(
             provider.validate_answer = answer
             await refused(authenticator, f"canary-{number}")
     assert "canary" not in caplog.text
+
+
+async def test_n21_a_flood_from_everywhere_leaves_tries_to_addresses_of_good_tokens(
+    authenticator: Authenticator, provider: Provider
+) -> None:
+    """Without other replicas: a new token of an office that is known gets in while all tries are used up."""
+    await enter(authenticator, TOKEN, "198.51.100.7")
+    for number in range(400):
+        await refused(authenticator, f"wrong-{number}", f"192.0.2.{number % 250}")
+    provider.people["new"] = ACME
+    assert (await refused(authenticator, "new", "203.0.113.1")).status == 429
+    assert (await enter(authenticator, "new", "198.51.100.7")).subject == "admin@acme.example"
+
+
+class Proofs:
+    """What all replicas know to be good."""
+
+    def __init__(self) -> None:
+        self.known: set[bytes] = set()
+        self.told = 0
+
+    async def knows(self, digest: bytes) -> bool:
+        return digest in self.known
+
+    def add(self, digest: bytes) -> None:
+        self.known.add(digest)
+        self.told += 1
+
+    def remove(self, digest: bytes) -> None:
+        self.known.discard(digest)
+        self.told += 1
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", ""])
+async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
+    address: str, provider: Provider, http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    proofs, base = Proofs(), f"{provider.url}/api-base"
+    before = ApiTokens(base, http, clock, proven=proofs)
+    await before.principal(TOKEN, address)
+    assert proofs.known == {digest(TOKEN)}
+    # This process starts anew, and its tries are used up from the same address.
+    tokens = ApiTokens(base, http, clock, proven=proofs)
+
+    async def wrong(number: int) -> int:
+        with pytest.raises(AuthError) as caught:
+            await tokens.principal(f"wrong-{number}", address)
+        return caught.value.status
+
+    assert (await asyncio.gather(*(wrong(number) for number in range(300))))[-1] == 429
+    told = proofs.told
+    assert (await tokens.principal(TOKEN, address)).subject == "admin@acme.example"
+    # Redis hears of good tokens, and not of the flood; and of the same token only now and then.
+    assert proofs.told == told + 1
+    clock.advance(31)
+    await tokens.principal(TOKEN, address)
+    assert proofs.told == told + 1
+    clock.advance(3600)
+    await tokens.principal(TOKEN, address)
+    assert proofs.told == told + 2
+    # Once it is revoked it is a stranger as well.
+    del provider.people[TOKEN]
+    clock.advance(31)
+    with pytest.raises(AuthError):
+        await tokens.principal(TOKEN, address)
+    assert proofs.known == set()
+
+
+async def test_n21_what_other_replicas_refuse_is_let_in_if_it_was_proven(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    """And costs no try, neither here nor there."""
+    proofs, elsewhere = Proofs(), Elsewhere(2.5, 2.5)
+    tokens = ApiTokens(f"{provider.url}/api-base", http, clock, shared=elsewhere, proven=proofs)
+    with pytest.raises(AuthError) as caught:
+        await tokens.principal(TOKEN, "192.0.2.1")
+    assert caught.value.status == 429 and provider.validations == []
+    proofs.known.add(digest(TOKEN))
+    assert await tokens.principal(TOKEN, "192.0.2.1")
+    assert elsewhere.seen == ["take 192.0.2.1"] * 2

@@ -121,3 +121,19 @@ def test_addresses_are_forgotten_not_collected(clock: Clock) -> None:
         assert tries.take(name) == 0
     assert tries.take("d") > 0
     assert tries.take("a") == 0
+
+
+def test_n21_a_share_of_tries_is_kept_for_addresses_that_good_tokens_came_from(clock: Clock) -> None:
+    tries = Tries(clock, total=(2, 0.001), by_address=(3, 0.001), reserve=(2, 1), addresses=2)
+    tries.proved("good")
+    tries.proved("")
+    assert [bool(tries.take(name)) for name in ("a", "b", "c", "good")] == [False, False, True, True]
+    assert [tries.take_reserved(name) for name in ("c", "", "good", "good")] == [False, False, True, True]
+    assert not tries.take_reserved("good")
+    clock.advance(10)
+    # The address has a limit of its own all the same, and is forgotten when others come.
+    assert [tries.take_reserved("good") for _ in range(2)] == [True, False]
+    for name in ("d", "e"):
+        tries.proved(name)
+    clock.advance(10)
+    assert [tries.take_reserved(name) for name in ("good", "d", "e")] == [False, True, True]

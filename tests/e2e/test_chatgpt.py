@@ -221,6 +221,22 @@ async def test_revoked_refresh_token_is_dead(sandbox: Sandbox, http: aiohttp.Cli
     assert (answer.status, answer.body["error"]) == (400, "invalid_grant")
 
 
+async def test_n19_a_revoked_login_leads_to_a_new_sign_in(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    """The result tells ChatGPT to show its sign-in, every later request is 401, and a new sign-in works."""
+    link = await linked(http, sandbox.mcp)
+    assert structured((await link.call("validate_user", {})).result)
+    assert (await chatgpt.revoke(http, link.found, link.registration, link.refresh)).status == 200
+    refused = await link.call("validate_user", {})
+    assert refused.status == 200 and refused.result["isError"]
+    (challenge,) = refused.result["_meta"]["mcp/www_authenticate"]
+    listing = await chatgpt.modern(http, sandbox.mcp, link.access, "tools/list")
+    assert listing.status == 401 and listing.headers["WWW-Authenticate"] == challenge
+    assert listing.challenge["error"] == "invalid_token" and listing.challenge["error_description"]
+    again = await linked(http, sandbox.mcp)
+    assert structured((await again.call("validate_user", {})).result)
+    assert (await link.call("validate_user", {})).status == 401
+
+
 async def test_code_serves_once_and_only_with_its_verifier(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     found = await chatgpt.discover(http, chatgpt.well_known(sandbox.mcp)[0], "mcp:tools")
     registration = chatgpt.published(found)

@@ -85,14 +85,14 @@ async def test_an_exchanged_token_ends_with_the_one_it_came_from(party: Party, c
     await party.post("/api/auth/revoke", {"client_id": client, "token": tokens["refresh_token"]})
     assert await whoami(party, body["access_token"]) == 401
     answer = await party.token(**form(party, clock, tokens["access_token"]))
-    assert await error_of(answer) == (400, "invalid_request")
+    assert await error_of(answer) == (400, "invalid_grant")
 
 
 async def test_a_revoked_access_token_is_exchanged_no_more(party: Party, clock: Clock) -> None:
     client = (await party.register())["client_id"]
     token = (await party.login(client))["access_token"]
     await party.post("/api/auth/revoke", {"client_id": client, "token": token})
-    assert await error_of(await party.token(**form(party, clock, token))) == (400, "invalid_request")
+    assert await error_of(await party.token(**form(party, clock, token))) == (400, "invalid_grant")
 
 
 async def test_a_token_without_an_id_is_not_revoked_with_others(party: Party, clock: Clock) -> None:

@@ -20,7 +20,7 @@ class Clock:
 
 
 def made(clock: Clock | None = None) -> Seals:
-    return Seals.derived("a secret", clock or Clock())
+    return Seals.derived("a secret", clock=clock or Clock())
 
 
 @given(VALUES, st.binary())
@@ -66,7 +66,7 @@ def test_expires() -> None:
 def test_another_secret_opens_nothing() -> None:
     sealed = made().close(b"x", {}, 10)
     with pytest.raises(ValueError, match="not ours"):
-        Seals.derived("another secret", Clock()).open(b"x", sealed)
+        Seals.derived("another secret", clock=Clock()).open(b"x", sealed)
 
 
 def test_bounds() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from doit_mcp.sandbox.people import User
-from doit_mcp.sandbox.world import World, world
+from doit_mcp.sandbox.world import Api, World, world
 from doit_mcp.server.hub import Hub
 from doit_mcp.settings import Settings
 from doit_mcp.web.app import build
@@ -59,13 +59,18 @@ def settings_for(url: str, stand_in: World, base: str, redis_url: str) -> Json:
 
 @asynccontextmanager
 async def replicas(
-    redis_url: str, *, benches: tuple[Bench, ...] = (), changes: Json | None = None, **settings: Any
+    redis_url: str,
+    *,
+    benches: tuple[Bench, ...] = (),
+    changes: Json | None = None,
+    api: Api | None = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[Replica, ...]]:
     """Two replicas, or one for each of *benches*."""
     async with AsyncExitStack() as stack:
         sockets = [stack.enter_context(bind("127.0.0.1", 0)) for _ in benches or range(2)]
         url = address(sockets[0])
-        stand_in = await stack.enter_async_context(world(resource_url=url, secret=SECRET, api=NoApi()))
+        stand_in = await stack.enter_async_context(world(resource_url=url, secret=SECRET, api=api or NoApi()))
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         made = []
         for number, bound in enumerate(sockets):

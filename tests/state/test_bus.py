@@ -99,7 +99,7 @@ async def test_what_is_not_ours_and_what_fails_harms_nothing(redis: Server, capl
         a.bus.broadcast("fail")
         assert await b.next() == "at last"
         a.bus.broadcast("unheard of")
-        stream = a.bus._changes
+        stream = a.bus._changes[0]
         with redis.client() as client:
             client.xadd(stream, {"x": "y"})
             client.xadd(stream, {"o": "x", "n": "no number"})

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from doit_mcp.sandbox.people import User
 from doit_mcp.server.tasks import RUNNING_PER_OWNER
@@ -160,7 +163,7 @@ class Silent:
         while data := await reader.read(65536):
             greetings = data.count(b"SETINFO")
             writer.write(b"+OK\r\n" * greetings)
-            self.asked += not greetings and b"PING" not in data
+            self.asked += not greetings and b"probe" not in data
         writer.close()
 
 
@@ -236,3 +239,38 @@ async def test_strangers_have_one_number_of_tries_at_all(redis: Server) -> None:
             keys = client.keys("*:tries:*")
             assert len(keys) == 3 and all(client.pttl(key) > 0 for key in keys)
             assert not [key for key in client.keys() if b"8.8.8.8" in key]
+
+
+class Validating:
+    """A DoiT API that knows one API token."""
+
+    def register(self, app: web.Application, lookup: Any) -> None:
+        async def validate(request: web.Request) -> web.Response:
+            if request.headers["Authorization"] != "Bearer an-api-token":
+                return web.json_response({}, status=401)
+            return web.json_response({"domain": "acme.example", "email": "admin@acme.example"})
+
+        app.router.add_get("/auth/v1/validate", validate)
+
+
+@pytest.mark.parametrize("trusted", [("127.0.0.0/8",), ()])
+async def test_n21_a_flood_of_wrong_tokens_locks_no_proven_token_out(redis: Server, trusted: tuple[str, ...]) -> None:
+    """From the same address, or where only the limit for all counts, at a replica that has not seen the token."""
+    async with replicas(redis.url, api=Validating(), trusted_proxies=trusted) as (a, b):
+
+        async def ask(site: Replica, token: str) -> int:
+            given = {"Authorization": f"Bearer {token}", "X-Forwarded-For": "8.8.8.8"}
+            message = site.envelope("tools/list")
+            head = site.headers(None) | site.modern_headers(message) | given | {"Content-Type": "application/json"}
+            return (await site.send("POST", "/mcp", head, json.dumps(message).encode())).status
+
+        assert await ask(a, "an-api-token") == 200
+        told: set[int] = set()
+        for first in range(0, 300, 20):
+            told.update(await asyncio.gather(*(ask(b, f"wrong-{first + number}") for number in range(20))))
+        assert told == {401, 429}
+        # Tries come back all the time; none is left now.
+        more = 0
+        while await ask(b, f"more-{more}") != 429:
+            more += 1
+        assert await ask(b, "an-api-token") == 200

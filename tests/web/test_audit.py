@@ -301,7 +301,7 @@ async def test_n20_canceled_after_it_was_sent(audit: Written) -> None:
         api.behavior = held
         session = await site.initialize()
         cut = asyncio.create_task(session.call("create_label", LABEL, id="c"))
-        await asyncio.wait_for(api.reached.wait(), 10)
+        await asyncio.wait_for(api.reached.wait(), 20)
         assert (await session.note("notifications/cancelled", {"requestId": "c"})).status == 202
         await cut
         hold.set()

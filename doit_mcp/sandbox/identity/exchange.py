@@ -62,7 +62,9 @@ class Exchange:
             raise OAuthError("invalid_request", "An actor_token is not supported.")
         if fields.get("audience") != AUDIENCE:
             raise OAuthError("invalid_target", f"The audience has to be {AUDIENCE}.")
-        claims = self._tokens.read(subject)
+        claims = self._tokens.read(subject, revoked=True)
+        if claims is not None and self._tokens.is_revoked(claims):
+            raise OAuthError("invalid_grant", "The login behind the subject_token was revoked.")
         grant = self._grant(claims) if claims else None
         if claims is None or grant is None:
             # RFC 8693 2.2.2 names this code for a subject token that is not acceptable.

@@ -119,6 +119,13 @@ class Identity:
         """Whether the access token with these claims, or its whole flow, was revoked."""
         return self._tokens.is_revoked(claims)
 
+    def end_login(self, token: str) -> None:
+        """Revoke the whole login that an access token came of, as its user can at DoiT's console."""
+        claims = self.signing.read(token)
+        if claims is None:
+            raise ValueError("not an access token of this provider")
+        self._tokens.revoke_flow(str(claims["flow_id"]))
+
     def mint(
         self,
         user: User,

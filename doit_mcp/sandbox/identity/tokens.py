@@ -145,15 +145,15 @@ class Tokens:
             self._flows.put(flow_id, approval, REFRESH_LIFE)
         return answer, float(claims["exp"])
 
-    def read(self, token: str) -> JsonObject | None:
-        """The claims of an access token that is ours, unexpired and not revoked; else None."""
+    def read(self, token: str, *, revoked: bool = False) -> JsonObject | None:
+        """The claims of an access token that is ours and unexpired, and not revoked unless *revoked* allows that."""
         claims = self._signing.read(token)
         if claims is None or claims.get("iss") != self._issuer:
             return None
         end = claims.get("exp")
-        if not isinstance(end, (int, float)) or end <= self._clock() or self.is_revoked(claims):
+        if not isinstance(end, (int, float)) or end <= self._clock():
             return None
-        return claims
+        return claims if revoked or not self.is_revoked(claims) else None
 
     def is_revoked(self, claims: JsonObject) -> bool:
         """Whether the token with these claims, or its whole flow, was revoked."""

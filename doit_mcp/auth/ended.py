@@ -1,0 +1,38 @@
+"""Ended: access tokens whose login is over at the identity provider, although they have not expired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .bounded import Bounded
+
+MAX_ENDED = 20_000
+
+
+class Ended:
+    """Tokens by digest, each until it expires; *tell* is called with the digest of every credential that ends.
+
+    *relay*, if there is one, tells other replicas of a token that ended here.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], tell: Callable[[bytes], None] = lambda _: None, *, limit: int = MAX_ENDED
+    ) -> None:
+        self._tokens: Bounded[bool] = Bounded(limit, clock)
+        self.tell = tell
+        self.relay: Callable[[bytes, float], None] | None = None
+
+    def __contains__(self, key: bytes) -> bool:
+        return self._tokens.get(key) is not None
+
+    def add(self, key: bytes, expires: float) -> None:
+        """The identity provider refused this token for good."""
+        known = key in self
+        self.heard(key, expires)
+        if not known and self.relay is not None:
+            self.relay(key, expires)
+
+    def heard(self, key: bytes, expires: float) -> None:
+        """The same, learned from another replica."""
+        self._tokens.put(key, True, expires)
+        self.tell(key)

@@ -1,0 +1,69 @@
+"""Names in Redis while secrets change: what a thing is called under the current secret, and under the others.
+
+With one secret a name is an ordinary text, and nothing here costs anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class Name(str):
+    """A name under the current secret; *others* is the same under the other secrets, in their order."""
+
+    __slots__ = ("others",)
+    others: tuple[str, ...]
+
+
+def name_of(texts: Sequence[str]) -> str:
+    """The name with these variants, that under the current secret first."""
+    if len(texts) == 1:
+        return texts[0]
+    name = Name(texts[0])
+    name.others = tuple(texts[1:])
+    return name
+
+
+def variants(name: str) -> tuple[str, ...]:
+    """What *name* is under each secret, the current one first; of an ordinary text itself."""
+    return (str(name), *name.others) if isinstance(name, Name) else (name,)
+
+
+def joined(separator: str, parts: Sequence[str]) -> str:
+    """The parts as one name, under each secret by itself."""
+    for part in parts:
+        if isinstance(part, Name):
+            break
+    else:
+        return separator.join(parts)
+    spread = [variants(part) for part in parts]
+    count = max(map(len, spread))
+    return name_of([separator.join(one[number % len(one)] for one in spread) for number in range(count)])
+
+
+# Before a script: each key stands there under every secret, and the one that exists is meant; the current one's where
+# none does. Redis runs scripts one after the other, so no two replicas ever see different names of one thing.
+CHOOSE = """
+do
+  local count = #KEYS / {width}
+  for i = 1, count do
+    local first = (i - 1) * {width} + 1
+    local chosen = KEYS[first]
+    for j = first, first + {width} - 1 do
+      if redis.call('EXISTS', KEYS[j]) == 1 then chosen = KEYS[j] break end
+    end
+    KEYS[i] = chosen
+  end
+  for i = #KEYS, count + 1, -1 do KEYS[i] = nil end
+end
+"""
+
+
+def evaluation(text: str, keys: Sequence[str]) -> tuple[str | int, ...]:
+    """EVAL with the script *text* and its keys; arguments follow."""
+    if not any(isinstance(key, Name) for key in keys):
+        return ("EVAL", text, len(keys), *keys)
+    spread = [variants(key) for key in keys]
+    width = max(map(len, spread))
+    wide = [one[number % len(one)] for one in spread for number in range(width)]
+    return ("EVAL", CHOOSE.replace("{width}", str(width)) + text, len(wide), *wide)
