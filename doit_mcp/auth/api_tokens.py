@@ -38,9 +38,11 @@ LATER = "The DoiT API cannot check the API token at the moment."
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """What the DoiT API says about a token: whose it is, and whether it let them in as an employee of DoiT."""
+    """What the DoiT API says about a token: its user, the domain of its customer, and whether the user is an employee
+    of DoiT. The API has one customer for a domain."""
 
     email: str
+    domain: str
     employee: bool
 
 
@@ -57,7 +59,7 @@ def read_validation(answer: Answer, *, as_employee: bool) -> Validated | None:
         raise unavailable(LATER, 5)
     if as_employee and domain != EMPLOYEE_DOMAIN:
         return None
-    return Validated(str(email).lower(), as_employee)
+    return Validated(str(email).lower(), str(domain).lower(), as_employee)
 
 
 def _is_text(value: object) -> bool:
@@ -150,6 +152,7 @@ class ApiTokens:
             kind="api",
             token=token,
             expires=asked + REMEMBERED,
+            domain=validated.domain,
         )
 
     async def _tried_elsewhere(self, address: str) -> None:

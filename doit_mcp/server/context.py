@@ -105,7 +105,8 @@ class Context(NamedTuple):
     """One request's surroundings: what is offered, who asks, how to reach DoiT for them and how to speak first.
 
     *owner* is the caller's principal as a key; *headers* are those of the request on HTTP. *act_for* is there for
-    employees of DoiT alone: how to reach DoiT for another customer.
+    employees of DoiT alone: how to reach DoiT for another customer. *tenant* is the customer whose data *connect*
+    reaches: a key for what is kept, never sent to the API.
     """
 
     offer: Offer
@@ -117,3 +118,4 @@ class Context(NamedTuple):
     session: Session | None = None
     headers: Headers | None = None
     act_for: ActFor | None = None
+    tenant: str = ""

@@ -102,7 +102,7 @@ def _understood(context: Context, tool: Tool, arguments: JsonObject) -> tuple[Co
         customer = arguments[CUSTOMER]
         if not isinstance(customer, str) or not 0 < len(customer) <= MOST_CUSTOMER:
             raise WrongArguments(f"Invalid arguments: {CUSTOMER}: must be the id of a customer")
-        context = context._replace(connect=context.act_for(customer))
+        context = context._replace(connect=context.act_for(customer), tenant=customer)
         switched(context, customer, "call")
     arguments, problems = tool.understood(arguments)
     if problems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 from ..auth.errors import UpstreamCredentialError
 from ..auth.gate import Auth
@@ -35,17 +36,25 @@ def connector(upstream: Upstream, auth: Auth, console: Upstream | None = None) -
     return connect_for
 
 
-def ways(connect_for: ConnectFor, principal: Principal, session: Session | None) -> tuple[Connect, ActFor | None]:
-    """How a request of *principal* reaches DoiT, as the customer of the token or the one that an employee chose in
-    *session*; and, for employees alone, how it does for any other customer."""
+class Ways(NamedTuple):
+    """How a request reaches DoiT as the customer *tenant* and, for employees alone, as any other customer."""
+
+    connect: Connect
+    act_for: ActFor | None
+    tenant: str
+
+
+def ways(connect_for: ConnectFor, principal: Principal, session: Session | None) -> Ways:
+    """The ways of a request of *principal*, as the customer of the token or the one that an employee chose in
+    *session*."""
     if not principal.employee:
-        return partial(connect_for, principal), None
+        return Ways(partial(connect_for, principal), None, principal.tenant)
 
     def act_for(customer: str) -> Connect:
         return partial(connect_for, principal.acting_for(customer))
 
     if session is None or not session.customer:
-        return partial(connect_for, principal), act_for
+        return Ways(partial(connect_for, principal), act_for, principal.tenant)
     if (trace := CURRENT.get()) is not None:
         trace.customer = session.customer
-    return act_for(session.customer), act_for
+    return Ways(act_for(session.customer), act_for, session.customer)

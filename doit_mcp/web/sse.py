@@ -143,9 +143,11 @@ class Legacy:
         return result_bytes(item.id, lifecycle.welcome(request[keys.OFFER], session.caller))
 
     def _context(self, request: web.Request, principal: Principal, session: Session, channel: OnSse) -> Context:
-        connect, act_for = ways(self._app[keys.CONNECTOR], principal, session)
+        connect, act_for, tenant = ways(self._app[keys.CONNECTOR], principal, session)
         shared, offer = self._shared, request[keys.OFFER]
-        return Context(offer, session.caller, principal.owner, connect, channel, shared, session, act_for=act_for)
+        return Context(
+            offer, session.caller, principal.owner, connect, channel, shared, session, act_for=act_for, tenant=tenant
+        )
 
     async def _batch(
         self, request: web.Request, principal: Principal, session: Session, channel: OnSse, values: list[Any]

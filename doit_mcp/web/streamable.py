@@ -165,9 +165,9 @@ class Streamable:
         channel: Channel,
         session: Session | None = None,
     ) -> Context:
-        connect, act_for = ways(self._app[keys.CONNECTOR], principal, session)
-        shared, offer = self._shared, request[keys.OFFER]
-        return Context(offer, caller, principal.owner, connect, channel, shared, session, request.headers, act_for)
+        connect, act_for, tenant = ways(self._app[keys.CONNECTOR], principal, session)
+        shared, offer, owner = self._shared, request[keys.OFFER], principal.owner
+        return Context(offer, caller, owner, connect, channel, shared, session, request.headers, act_for, tenant)
 
     async def _batch(self, request: web.Request, principal: Principal, values: list[Any]) -> web.StreamResponse:
         if inbound.speaks_envelope(request.headers, None):
