@@ -61,6 +61,14 @@ class Call(Protocol):
         """The caller's principal, as a key: what is kept for one is never given to another."""
 
     @property
+    def tenant(self) -> str:
+        """The customer whose data this call sees, as a key; "" where nothing names it. Never sent to the API."""
+
+    @property
+    def customer(self) -> str:
+        """The same, where an employee of DoiT calls, who can act for several customers; "" for all other callers."""
+
+    @property
     def now(self) -> float:
         """The time, in epoch seconds."""
 

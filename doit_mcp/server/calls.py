@@ -95,6 +95,16 @@ class RunningCall:
         return self._context.owner
 
     @property
+    def tenant(self) -> str:
+        """The customer whose data this call sees."""
+        return self._context.tenant
+
+    @property
+    def customer(self) -> str:
+        """The same, for employees of DoiT alone."""
+        return self._context.customer
+
+    @property
     def now(self) -> float:
         """The time, in epoch seconds."""
         return self._context.shared.clock()
@@ -277,9 +287,9 @@ def _sealed(context: Context, request: Request, before: Before) -> str:
 
 
 def binding(context: Context, request: Request) -> bytes:
-    """What a state is good for: this principal and this request, whatever its id (R6)."""
+    """What a state is good for: this principal, acting for this customer, and this request, whatever its id (R6)."""
     params: dict[str, Any] = {
         name: value for name, value in request.params.items() if name in ("name", "uri", "arguments")
     }
-    text = orjson.dumps([context.owner, request.method, params], option=orjson.OPT_SORT_KEYS)
+    text = orjson.dumps([context.owner, context.tenant, request.method, params], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).digest()

@@ -119,3 +119,8 @@ class Context(NamedTuple):
     headers: Headers | None = None
     act_for: ActFor | None = None
     tenant: str = ""
+
+    @property
+    def customer(self) -> str:
+        """The customer whose data an employee of DoiT sees; "" for all other callers, who have only one."""
+        return "" if self.act_for is None else self.tenant

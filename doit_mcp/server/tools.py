@@ -180,13 +180,19 @@ async def _created(
 ) -> JsonObject | None:
     """The answer that says that a task does the *work*; None where this user has too many running."""
 
+    # A task belongs to the person, and tasks/get names no customer: an employee may act for another one by then.
+    about = f"Customer: {context.customer}" if context.customer else ""
+
     async def sealed(task: Task) -> JsonObject:
         # What a task holds is what the request would have been answered with, era's seal and all.
-        return context.caller.revision.era.seal(await work(task), context.offer.identity)
+        result = await work(task)
+        if about:
+            result = {**result, "content": [*result.get("content", ()), {"type": "text", "text": about}]}
+        return context.caller.revision.era.seal(result, context.offer.identity)
 
     try:
         await context.shared.tasks.room(context.owner)
-        return context.shared.tasks.create(context.owner, sealed, known).created_result
+        return context.shared.tasks.create(context.owner, sealed, known, about).created_result
     except TooManyTasks:
         return None
 

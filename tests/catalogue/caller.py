@@ -26,6 +26,7 @@ class Caller:
         self.capabilities: JsonObject = {}
         self.hints: JsonObject = {}
         self.owner, self.now, self.console = "somebody", 1_790_000_000.0, "https://console.example"
+        self.tenant = self.customer = ""
         self.results: Results = MemoryResults()
         self.receipts: Receipts = MemoryReceipts()
         self.steps: list[tuple[float, str]] = []
