@@ -8,6 +8,7 @@ from typing import Literal
 
 import orjson
 
+from ..breaker import Requester
 from .bearer import digest
 
 
@@ -22,6 +23,8 @@ class Principal:
 
     *tenant* is the customer whose data the caller sees, for keys and logs: *customer*, or else *domain*.
 
+    *requester* is how circuit breakers tell callers apart.
+
     *owner* is the key of sessions, tasks, kept tables, receipts and limits: the same for every token of one user at one
     customer, and different for two users or two customers.
     """
@@ -35,11 +38,13 @@ class Principal:
     domain: str = ""
     tenant: str = field(init=False)
     owner: str = field(init=False)
+    requester: Requester = field(init=False, repr=False)
     # What caches go by that hold something of this token: computed once, not with each request.
     digest: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tenant", self.customer or self.domain)
+        object.__setattr__(self, "requester", Requester.of(self.subject, self.tenant))
         # As JSON, so that no subject can be made up to run into a tenant.
         named = orjson.dumps([self.kind, self.subject, self.tenant])
         object.__setattr__(self, "owner", hashlib.sha256(named).hexdigest()[:32])

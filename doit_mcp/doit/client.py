@@ -14,7 +14,7 @@ import orjson
 from aiohttp import ClientConnectorError, ClientError, ClientResponse, ConnectionTimeoutError
 from yarl import URL
 
-from ..breaker import CircuitOpen
+from ..breaker import ALONE, CircuitOpen, Requester
 from ..protocol.schema import JsonObject
 from ..trace import CURRENT
 from .bodies import Body, body_of
@@ -24,7 +24,7 @@ from .operation import Operation, Sender, escaped
 from .reasons import clean, reason
 from .upstream import Reply, Upstream, encoded
 
-__all__ = ["Client", "Credential", "Sender", "Upstream"]
+__all__ = ["ALONE", "Client", "Credential", "Requester", "Sender", "Upstream"]
 
 MAX_TRACKING = 100
 RETRIED = frozenset({429, 502, 503, 504})
@@ -46,7 +46,8 @@ class Client:
 
     *tenant* ("" for none) goes with every request and nothing else can set it (security C1). *tracking* are query
     parameters, cut to 100 characters. The whole call ends *deadline* seconds after the client was made. *ids* makes
-    idempotency keys: one for each operation sent, the same for its repeats.
+    idempotency keys: one for each operation sent, the same for its repeats. *requester* is who the circuit breaker
+    counts.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Client:
         first_wait: float = FIRST_WAIT,
         chance: Callable[[], float] = random.random,
         ids: Callable[[], str] = lambda: str(uuid4()),
+        requester: Requester = ALONE,
     ) -> None:
         self._upstream = upstream
         self._credential = credential
@@ -74,6 +76,7 @@ class Client:
         self._first_wait = first_wait
         self._chance = chance
         self._ids = ids
+        self._requester = requester
         self._retries = RETRIES
 
     async def report(self, message: str) -> None:
@@ -104,7 +107,9 @@ class Client:
                 async with asyncio.timeout_at(self._ends):
                     headers = await self._headers(operation, body, key, fresh=fresh, accept="text/event-stream")
                 async with AsyncExitStack() as stack:
-                    opening = self._upstream.open(operation.method, url, headers, content, None, operation.name)
+                    opening = self._upstream.open(
+                        operation.method, url, headers, content, None, operation.name, self._requester
+                    )
                     async with asyncio.timeout_at(self._ends):
                         response = await stack.enter_async_context(opening)
                     if response.status == 401 and not fresh:
@@ -161,7 +166,9 @@ class Client:
         for tried in count():
             try:
                 within = self._within(longest)
-                reply = await self._upstream.exchange(operation.method, url, headers, content, within, operation.name)
+                reply = await self._upstream.exchange(
+                    operation.method, url, headers, content, within, operation.name, self._requester
+                )
                 if reply.status not in RETRIED:
                     return reply
                 error = _failure(operation, reply.status, reply.headers, reply.body)
@@ -186,7 +193,7 @@ class Client:
         if wait is None:
             wait = self._chance() * min(LONGEST_WAIT, self._first_wait * 2**tried)
         late = asyncio.get_running_loop().time() + wait >= self._ends
-        if (rest := self._upstream.breaker.rest) > wait:
+        if (rest := self._upstream.breaker.rest_of(self._requester)) > wait:
             # The circuit opened: the repeat would not be sent.
             error.retry_after = rest
             raise error

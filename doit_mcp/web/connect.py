@@ -31,7 +31,8 @@ def connector(upstream: Upstream, auth: Auth, console: Upstream | None = None) -
             except UpstreamCredentialError as error:
                 raise CredentialError(error.kind, str(error), error.retry_after) from error
 
-        return connect(upstream, give, principal.customer, name, caller, report, seconds, console=console)
+        who, tenant = principal.requester, principal.customer
+        return connect(upstream, give, tenant, name, caller, report, seconds, console=console, requester=who)
 
     return connect_for
 

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
+from doit_mcp.breaker import FEWEST, LONE
 from doit_mcp.protocol.extensions import TASKS
 from doit_mcp.sandbox.people import Grant
 from tests.catalogue.caller import TOOLS
-from tests.web.serving import LATEST, Answer, Bench, Json, Session, Site, next_event, serving
+from tests.web.serving import ADMIN, LATEST, Answer, Bench, Json, Session, Site, next_event, serving
 from tests.web.serving import tools as bench_tools
 
 EMAIL = "consultant@partner.example"
 DOMAINS = {"token-of-a": "a.example", "second-token-of-a": "A.example", "token-of-b": "b.example"}
 A, SECOND_A, B = ({"Authorization": f"Bearer {token}"} for token in DOMAINS)
+REAL = ("create_label", "list_budgets", "list_reports")
 LABEL = {"name": "Q3", "color": "blue"}
 CLIENT = {"extensions": {TASKS: {}}}
 
@@ -30,7 +32,7 @@ class Api:
     named: list[str] = field(default_factory=list)
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
-        """The two operations that these tests reach."""
+        """The operations that these tests reach; the lists fail for the tokens of these two customers."""
 
         async def validate(request: web.Request) -> web.Response:
             return web.json_response({"domain": domain_of(request), "email": EMAIL})
@@ -41,6 +43,13 @@ class Api:
             self.named += [request.headers.get("X-Tenant-Id", ""), request.query.get("customerContext", "")]
             return web.json_response({"id": f"label-of-{domain}", **LABEL}, status=201)
 
+        async def listed(request: web.Request) -> web.Response:
+            if request.headers["Authorization"].removeprefix("Bearer ") in DOMAINS:
+                return web.json_response({"error": "this customer's data breaks it"}, status=500)
+            return web.json_response({request.path.rpartition("/")[2]: [], "rowCount": 0})
+
+        for name in ("budgets", "reports"):
+            app.router.add_get(f"/analytics/v1/{name}", listed)
         app.router.add_get("/auth/v1/validate", validate)
         app.router.add_post("/analytics/v1/labels", create)
 
@@ -53,7 +62,7 @@ def domain_of(request: web.Request) -> str:
 async def there() -> AsyncIterator[tuple[Site, Api]]:
     api = Api()
     bench = Bench()
-    async with serving(bench, changes={"tools": (*bench_tools(bench), TOOLS["create_label"])}, api=api) as site:
+    async with serving(bench, changes={"tools": (*bench_tools(bench), *map(TOOLS.__getitem__, REAL))}, api=api) as site:
         yield site, api
 
 
@@ -112,3 +121,16 @@ async def test_n9_tasks_belong_to_the_person_at_one_customer(there: tuple[Site, 
     while (found := (await ask("tasks/get", id, A)).result)["status"] == "working":
         await asyncio.sleep(0)
     assert found["status"] == "completed"
+
+
+@pytest.mark.parametrize("failures", [FEWEST + 10, LONE + 10])
+async def test_n17_one_person_with_two_tokens_opens_the_circuit_for_nobody_else(
+    there: tuple[Site, Api], failures: int
+) -> None:
+    """Not even where there is no single success."""
+    site, _ = there
+    for number in range(failures):
+        answer = await site.call(REAL[1 + number // 2 % 2], headers=(A, B)[number % 2])
+        assert answer.result["isError"]
+    for number in range(10):
+        assert not (await site.call(REAL[1 + number % 2], user=ADMIN)).result.get("isError")
