@@ -113,6 +113,16 @@ class Call(Protocol):
     def stay_with(self, customer: str) -> bool:
         """Later calls of this session act for *customer*, too. False where there is no session, or no right to it."""
 
+    async def commit(self) -> None:
+        """From here on the call changes things, and what the user agreed to counts as used. Before, it changes nothing.
+
+        Raises Interrupted where the user has to be asked again, ToolError where that cannot be checked.
+        """
+
+    @property
+    def committed(self) -> bool:
+        """Whether the call may have changed something."""
+
     async def background(self, *, required: bool = False) -> None:
         """From here on the call is long: where the client can follow it as a task, it becomes one.
 

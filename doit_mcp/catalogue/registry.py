@@ -21,7 +21,7 @@ from .keeping import keeping, of_query, of_report
 from .overview import get_cloud_overview
 from .permissions import permitted
 from .query_result import MOST_CSV, query_result
-from .repeats import once
+from .repeats import committing, once
 from .savings import get_savings_summary, list_optimization_recommendations
 from .search import fetch, search
 from .tools import Content, Tool, from_function, from_operation
@@ -133,8 +133,9 @@ def finished(tool: Tool) -> Tool:
 def careful(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     """*tools*, whose writes ask the user first where that is called for, and are not done twice by mistake."""
     named = {tool.name: tool for tool in tools}
-    writing = {tool.name: once(tool) for tool in tools if tool.writes}
+    writing = {tool.name: committing(tool) for tool in tools if tool.writes}
     writing |= {name: confirmed(tool, reader_of(tool, named)) for name, tool in writing.items() if confirms(tool)}
+    writing = {name: once(tool) for name, tool in writing.items()}
     return tuple(by_id(writing.get(tool.name, tool)) for tool in tools)
 
 

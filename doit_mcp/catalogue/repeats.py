@@ -20,21 +20,31 @@ NOTHING_DONE = (ToolError, CannotAsk, NoAnswer, Interrupted)
 """Raised before a tool has changed anything."""
 
 
+def committing(tool: Tool) -> Tool:
+    """*tool*, which changes things from its start on. Whatever asks the user is put around it, and :func:`once` around
+    that: a repeat is answered by the receipt, and only what is really done uses up the user's consent."""
+
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+        await call.commit()
+        return await tool.run(call, arguments)
+
+    return replace(tool, run=run)
+
+
 def once(tool: Tool) -> Tool:
-    """*tool*, which for a while does not do the same again: same principal, same customer, same arguments.
+    """*tool*, a committing one, which for a while does not do the same again: same principal, same customer, same
+    arguments.
 
     What surely was not done may be repeated; so may everything in its area once something there was changed or deleted.
     """
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
-        group = f"{tool.area} {call.doit.tenant} "
+        group = f"{tool.area} {call.tenant} "
         key = group + _digest(tool, arguments)
         receipt = await call.receipts.claim(call.owner, key)
         if receipt is not None:
             return _again(tool, receipt)
-        if tool.annotations.get("destructiveHint"):
-            await call.receipts.forget(call.owner, group)
-        return await _settled(tool, call, key, arguments)
+        return await _settled(tool, call, group, key, arguments)
 
     return replace(tool, run=run)
 
@@ -48,7 +58,7 @@ def _digest(tool: Tool, arguments: JsonObject) -> str:
     return sha256(text).hexdigest()
 
 
-async def _settled(tool: Tool, call: Call, key: str, arguments: JsonObject) -> JsonObject | Content:
+async def _settled(tool: Tool, call: Call, group: str, key: str, arguments: JsonObject) -> JsonObject | Content:
     """What the tool answers, kept under *key*. Whatever ends it, the key is settled."""
     answer: bytes | None = b""
     known = False
@@ -63,8 +73,15 @@ async def _settled(tool: Tool, call: Call, key: str, arguments: JsonObject) -> J
         answer = b"" if error.maybe_applied else None
         raise
     finally:
-        # Also when the caller went away in the middle: then nobody knows what became of it.
-        await asyncio.shield(call.receipts.settle(call.owner, key, answer, known=known))
+        # Also when the caller went away in the middle: then nobody knows what became of it, if anything was begun.
+        await asyncio.shield(_settle(tool, call, group, key, answer if call.committed else None, known))
+
+
+async def _settle(tool: Tool, call: Call, group: str, key: str, answer: bytes | None, known: bool) -> None:
+    if answer is not None and tool.annotations.get("destructiveHint"):
+        # Its own receipt is not settled yet, so it is not forgotten.
+        await call.receipts.forget(call.owner, group)
+    await call.receipts.settle(call.owner, key, answer, known=known)
 
 
 def _packed(result: JsonObject | Content) -> bytes:

@@ -18,6 +18,7 @@ from ..doit import Doit
 from ..protocol.inbound import Caller, Headers
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.parameters import mirrors
+from .consents import Consents, MemoryConsents
 from .hub import Hub
 from .seals import Seals
 from .sessions import Session
@@ -99,6 +100,7 @@ class Shared:
     # Hears of every tool call: its name, whether it failed, how many seconds it took.
     tool_called: Callable[[str, bool, float], None] = lambda name, failed, seconds: None
     receipts: Receipts = field(default_factory=MemoryReceipts)
+    consents: Consents = field(default_factory=MemoryConsents)
 
 
 class Context(NamedTuple):

@@ -22,9 +22,10 @@ from ..protocol.parameters import check_parameters
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
 from .asking import Nobody
-from .calls import Detach, RunningCall, rounds
+from .calls import Detach, RunningCall
 from .context import Context, Offer
 from .records import record, switched
+from .rounds import rounds
 from .tasks import InTask, Task, TooManyTasks
 
 TOO_MANY = "Too many tasks are running for this user; wait for one to end, or cancel one"

@@ -62,6 +62,7 @@ def build(
         state.results,
         tool_called=metrics.tool_call,
         receipts=state.receipts,
+        consents=state.consents,
     )
     app[keys.OFFERS] = Offers(make_offer)
     app[keys.DRAINING] = asyncio.Event()

@@ -13,6 +13,8 @@ from ..catalogue import receipts, results
 from ..catalogue.receipts import MemoryReceipts, Receipt, Receipts
 from ..catalogue.results import MemoryResults, Results
 from ..catalogue.tools import ToolError
+from ..server import consents
+from ..server.consents import Consents, MemoryConsents
 from ..server.hub import Hub
 from ..server.relay import relay
 from ..server.replay import MOST_EVENTS, Replays
@@ -26,6 +28,7 @@ from ..settings import Settings
 from ..state.away import Away
 from ..state.box import Box, prefix
 from ..state.bus import BEAT_S, Bus
+from ..state.consents import RedisConsents
 from ..state.link import Link, open_link
 from ..state.logs import Logs
 from ..state.notes import Notes
@@ -56,6 +59,7 @@ class Parts:
     tasks: Tasks
     results: Results
     receipts: Receipts
+    consents: Consents
     limits: Limits
     redis: Redis | None = None
 
@@ -109,6 +113,7 @@ def _own(settings: Settings, hub: Hub, slots: Slots) -> Parts:
         Tasks(hub),
         MemoryResults(),
         MemoryReceipts(),
+        MemoryConsents(),
         own_limits(settings, slots),
     )
 
@@ -136,6 +141,7 @@ def _shared(settings: Settings, hub: Hub, slots: Slots) -> Parts:
         tasks,
         _results(link, secret),
         kept_receipts,
+        RedisConsents(link, Box(secret, "consents"), life=consents.LIFE_SECONDS, per_owner=consents.PER_OWNER),
         limits,
         Redis(link, bus, (kept_receipts.close, *(one.close for one in limits.counts))),
     )

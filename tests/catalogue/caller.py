@@ -30,7 +30,7 @@ class Caller:
         self.results: Results = MemoryResults()
         self.receipts: Receipts = MemoryReceipts()
         self.steps: list[tuple[float, str]] = []
-        self.detached = False
+        self.detached = self.committed = False
 
     async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         self.steps.append((done, message))
@@ -52,6 +52,9 @@ class Caller:
 
     def stay_with(self, customer: str) -> bool:
         return False
+
+    async def commit(self) -> None:
+        self.committed = True
 
     async def background(self, *, required: bool = False) -> None:
         self.detached = True

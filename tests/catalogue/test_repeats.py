@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from doit_mcp.catalogue.call import Interrupted
 from doit_mcp.catalogue.receipts import MemoryReceipts, Receipts
 from doit_mcp.catalogue.registry import own_tools
-from doit_mcp.catalogue.repeats import NOTE, once
+from doit_mcp.catalogue.repeats import NOTE, committing, once
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
 from doit_mcp.doit.errors import ApiError
 from tests.doit.recorder import Recorder
@@ -26,10 +27,11 @@ class Twice:
     def __init__(self, *answers: Any) -> None:
         self.api = Recorder(*answers)
         self.receipts: Receipts = MemoryReceipts()
+        self.tenant = ""
 
     def caller(self, owner: str = "o") -> Caller:
         made = Caller(self.api)
-        made.receipts, made.owner = self.receipts, owner
+        made.receipts, made.owner, made.tenant = self.receipts, owner, self.tenant
         return made
 
     async def __call__(self, tool: str | Tool, owner: str = "o", **arguments: Any) -> Any:
@@ -60,7 +62,7 @@ async def test_other_arguments_and_other_people_are_other_writes() -> None:
 async def test_another_customer_is_another_write() -> None:
     call = Twice({"id": "l1"})
     await call("create_label", **LABEL)
-    call.api.tenant = "other"
+    call.tenant = "other"
     await call("create_label", **LABEL)
     assert call.sent == ["POST"] * 2
 
@@ -115,7 +117,7 @@ async def test_another_creation_in_between_changes_nothing() -> None:
 
 
 def made(run: Any, **more: Any) -> Tool:
-    return once(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True, **more))
+    return once(committing(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True, **more)))
 
 
 async def test_the_second_waits_for_the_first() -> None:
@@ -162,6 +164,32 @@ async def test_what_ended_before_it_did_anything_may_be_repeated(failure: Except
     for _ in range(2):
         with pytest.raises(type(failure), match=str(failure)):
             await call(tool)
+
+
+async def test_n14_a_question_that_was_broken_off_leaves_nothing_unknown() -> None:
+    """What asks the user runs inside, and nothing was begun by then."""
+    asking, ran = asyncio.Event(), []
+
+    async def run(call: Any, arguments: Any) -> Any:
+        ran.append(1)
+        return {"id": 1}
+
+    inner = committing(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True))
+
+    async def ask(call: Any, arguments: Any) -> Any:
+        if not asking.is_set():
+            asking.set()
+            await asyncio.Event().wait()
+        return await inner.run(call, arguments)
+
+    call, tool = Twice(), once(replace(inner, run=ask))
+    first = asyncio.ensure_future(call(tool))
+    await asking.wait()
+    second = asyncio.ensure_future(call(tool))
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await second == {"id": 1} and ran == [1]
 
 
 async def test_a_fault_of_ours_leaves_it_unknown() -> None:
