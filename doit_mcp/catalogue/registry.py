@@ -21,6 +21,7 @@ from .keeping import keeping, of_query, of_report
 from .overview import get_cloud_overview
 from .permissions import permitted
 from .query_result import MOST_CSV, query_result
+from .rechecking import check_of
 from .repeats import committing, once
 from .savings import get_savings_summary, list_optimization_recommendations
 from .search import fetch, search
@@ -135,7 +136,7 @@ def careful(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: committing(tool) for tool in tools if tool.writes}
     writing |= {name: confirmed(tool, reader_of(tool, named)) for name, tool in writing.items() if confirms(tool)}
-    writing = {name: once(tool) for name, tool in writing.items()}
+    writing = {name: once(tool, check_of(tool, named)) for name, tool in writing.items()}
     return tuple(by_id(writing.get(tool.name, tool)) for tool in tools)
 
 

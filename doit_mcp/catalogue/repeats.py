@@ -12,10 +12,20 @@ from ..doit.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 from .call import Call, CannotAsk, Interrupted, NoAnswer
 from .receipts import LIFE_S, Receipt
+from .rechecking import Check
 from .tools import Content, Tool, ToolError
 
 NOTE = "alreadyDone"
 """Member of an answer that was given before."""
+CHECKED, MADE, CHANGED = "checked", "made", "changed"
+"""Kinds of writes: those whose effect the API shows; those that add something, which changes and deletions of anybody
+at the customer may undo; those that change or delete something, which any other write may undo."""
+STANDING = frozenset(
+    "accept_budget_suggestion ask_ava_streaming ava_feedback build_cloud_flow create_billing_transfer_handshakes"
+    " create_billing_transfer_mappings create_ticket_comment refine_cloudflow resend_invite send_datahub_events"
+    " trigger_cloud_flow upload_datahub_csv".split()
+)
+"""Writes that no later one of somebody else undoes, and that must not be done twice: messages, runs, events."""
 NOTHING_DONE = (ToolError, CannotAsk, NoAnswer, Interrupted)
 """Raised before a tool has changed anything."""
 
@@ -31,22 +41,41 @@ def committing(tool: Tool) -> Tool:
     return replace(tool, run=run)
 
 
-def once(tool: Tool) -> Tool:
+def once(tool: Tool, check: Check | None = None) -> Tool:
     """*tool*, a committing one, which for a while does not do the same again: same principal, same customer, same
     arguments.
 
-    What surely was not done may be repeated; so may everything in its area once something there was changed or deleted.
+    What surely was not done may be repeated. So may what no longer holds by *check*; without one, what anybody at the
+    customer may have undone; and everything in its area once the caller changed or deleted something there.
     """
+    kind = _kind(tool, check)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
         group = f"{tool.area} {call.tenant} "
-        key = group + _digest(tool, arguments)
-        receipt = await call.receipts.claim(call.owner, key)
-        if receipt is not None:
-            return _again(tool, receipt)
+        key = f"{group}{kind} {_digest(tool, arguments)}"
+        while (receipt := await call.receipts.claim(call.owner, key)) is not None:
+            if not receipt.done or check is None or await check.holds(call, arguments, _structured(receipt)):
+                return _again(tool, receipt)
+            await call.receipts.forget(call.owner, key)
         return await _settled(tool, call, group, key, arguments)
 
     return replace(tool, run=run)
+
+
+def _kind(tool: Tool, check: Check | None) -> str:
+    """What ends a receipt of *tool* early, as part of its key."""
+    if check is not None:
+        return CHECKED
+    if tool.name in STANDING:
+        return "standing"
+    return CHANGED if tool.annotations.get("destructiveHint") else MADE
+
+
+def _structured(receipt: Receipt) -> JsonObject:
+    """The object that the write answered with; {} where that was not kept."""
+    kept = orjson.loads(receipt.answer) if receipt.answer else {}
+    found: JsonObject = kept.get("result") or kept.get("content", {}).get("structured") or {}
+    return found
 
 
 def _digest(tool: Tool, arguments: JsonObject) -> str:
@@ -78,9 +107,12 @@ async def _settled(tool: Tool, call: Call, group: str, key: str, arguments: Json
 
 
 async def _settle(tool: Tool, call: Call, group: str, key: str, answer: bytes | None, known: bool) -> None:
-    if answer is not None and tool.annotations.get("destructiveHint"):
+    if answer is not None:
         # Its own receipt is not settled yet, so it is not forgotten.
-        await call.receipts.forget(call.owner, group)
+        await call.receipts.forget_all(f"{group}{CHANGED} ")
+        if tool.annotations.get("destructiveHint"):
+            await call.receipts.forget_all(f"{group}{MADE} ")
+            await call.receipts.forget(call.owner, group)
     await call.receipts.settle(call.owner, key, answer, known=known)
 
 

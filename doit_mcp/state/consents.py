@@ -30,5 +30,5 @@ class RedisConsents:
     async def use(self, owner: str, asked: int, id: str) -> bool:
         """Whether the consent may count. Raises Away."""
         name = self._box.name(owner)
-        keys = [self._link.key("consents", name), self._link.key("consents floor", name)]
+        keys = [self._link.key("consents", name), self._link.key("consents-floor", name)]
         return bool(await self._link.script(USE, keys, self._box.name(id), asked, self._life, self._per_owner))
