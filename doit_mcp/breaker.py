@@ -144,18 +144,17 @@ class Breaker:
     def _concerns(self, requester: Requester | None) -> bool:
         return self._few is None or (requester is not None and not self._few.isdisjoint(requester))
 
-    def _time_of(self, requester: Requester | None) -> float:
+    def _time_of(self, requester: Requester) -> float:
         """When *requester* may probe."""
-        known = requester is not None and requester.person not in self._probers
-        return self._others_until if known else self._until
+        return self._until if requester.person in self._probers else self._others_until
 
-    def enter(self, requester: Requester | None = None) -> int:
-        """The ticket for one request of *requester*, None if that is not known. Raises CircuitOpen."""
+    def enter(self, requester: Requester) -> int:
+        """The ticket for one request of *requester*. Raises CircuitOpen."""
         if self._shut and self._concerns(requester):
             self._probe(requester)
         return self._ticket
 
-    def _probe(self, requester: Requester | None) -> None:
+    def _probe(self, requester: Requester) -> None:
         now, until = self.clock(), self._time_of(requester)
         if now < until:
             raise CircuitOpen(until - now)

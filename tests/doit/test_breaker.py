@@ -61,12 +61,12 @@ def fail(breaker: Breaker, times: int, *, callers: int = SEVERAL, operations: in
 
 def well(breaker: Breaker, times: int = 1) -> None:
     for _ in range(times):
-        breaker.succeeded(breaker.enter())
+        breaker.succeeded(breaker.enter(who(99)))
 
 
 def refused(breaker: Breaker, requester: Requester | None = None) -> float:
     with pytest.raises(CircuitOpen) as caught:
-        breaker.enter(requester)
+        breaker.enter(requester or who(99))
     return caught.value.seconds
 
 
@@ -142,12 +142,12 @@ def test_the_only_operation_of_an_upstream_is_not_told_apart(clock: Clock) -> No
 
 def test_a_connection_that_cannot_be_made_is_nobodys(breaker: Breaker) -> None:
     for _ in range(FEWEST):
-        breaker.failed(breaker.enter(), None)
+        breaker.failed(breaker.enter(who(99)), None)
     assert breaker.state == "open"
 
 
 def test_few_of_those_do_not_make_one_callers_failures_everybodys(breaker: Breaker) -> None:
-    breaker.failed(breaker.enter(), None)
+    breaker.failed(breaker.enter(who(99)), None)
     well(breaker)
     fail(breaker, LONE, callers=1)
     assert breaker.state == "closed"
@@ -157,7 +157,7 @@ def test_one_request_probes_and_its_success_closes(breaker: Breaker, clock: Cloc
     opened(breaker)
     clock.now += FIRST_REST
     assert breaker.state == "half-open"
-    probe = breaker.enter()
+    probe = breaker.enter(who(99))
     assert refused(breaker) == LEASE
     breaker.succeeded(probe)
     assert breaker.state == "closed"
@@ -182,7 +182,7 @@ def test_a_failing_probe_opens_it_for_longer_up_to_a_bound(breaker: Breaker, clo
 def test_a_probe_that_is_given_up_lets_the_next_one_go(breaker: Breaker, clock: Clock) -> None:
     opened(breaker)
     clock.now += FIRST_REST
-    breaker.left(breaker.enter())
+    breaker.left(breaker.enter(who(99)))
     well(breaker)
     assert breaker.state == "closed"
 
@@ -190,9 +190,9 @@ def test_a_probe_that_is_given_up_lets_the_next_one_go(breaker: Breaker, clock: 
 def test_a_probe_that_hangs_holds_up_the_next_one_for_a_moment(breaker: Breaker, clock: Clock) -> None:
     opened(breaker)
     clock.now += FIRST_REST
-    slow = breaker.enter()
+    slow = breaker.enter(who(99))
     clock.now += LEASE
-    second = breaker.enter()
+    second = breaker.enter(who(99))
     refused(breaker)
     breaker.succeeded(slow)
     assert breaker.state == "closed"
@@ -202,7 +202,7 @@ def test_a_probe_that_hangs_holds_up_the_next_one_for_a_moment(breaker: Breaker,
 
 
 def test_who_was_sent_before_it_opened_has_nothing_to_say(breaker: Breaker, clock: Clock) -> None:
-    early = breaker.enter()
+    early = breaker.enter(who(99))
     opened(breaker)
     clock.now += FIRST_REST
     for _ in range(3):
@@ -288,19 +288,19 @@ class Machine(RuleBasedStateMachine):
         self.clock.now += seconds
         self.chance = chance
 
-    @rule()
-    def somebody_asks(self) -> None:
-        state, rest = self.breaker.state, self.breaker.rest
+    @rule(caller=st.sampled_from([*map(who, range(4))]))
+    def somebody_asks(self, caller: Requester) -> None:
+        state, rest = self.breaker.state, self.breaker.rest_of(caller)
         try:
-            ticket = self.breaker.enter()
+            ticket = self.breaker.enter(caller)
         except CircuitOpen as shut:
             assert state != "closed" and 0 < shut.seconds == rest
         else:
             assert rest == 0
             self.flying.append(ticket)
-            if state != "closed":
+            if self.breaker.rest_of(caller):
                 # A sum of times and its difference again: the last digit may be another.
-                assert state == "half-open" and 0 < self.breaker.rest <= LEASE + 1e-9
+                assert state != "closed" and 0 < self.breaker.rest <= LEASE + 1e-9
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data(), caller=st.sampled_from([None, *map(who, range(4))]), burst=st.integers(1, 40))
@@ -341,6 +341,7 @@ class Machine(RuleBasedStateMachine):
     def it_is_never_away_for_long(self) -> None:
         rest = self.breaker.rest
         assert 0 <= rest <= LONGEST
+        assert all(self.breaker.rest_of(who(number)) <= rest for number in range(100))
         assert (self.breaker.state == "closed") <= (rest == 0)
         assert (self.breaker.state == "open") <= (rest > 0)
 

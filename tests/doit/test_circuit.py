@@ -83,7 +83,7 @@ def breaker() -> Heard:
 def fail(breaker: Breaker, times: int) -> None:
     """Failures of nobody in particular, that were not heard from the client."""
     for _ in range(times):
-        Breaker.failed(breaker, breaker.enter(), None)
+        Breaker.failed(breaker, breaker.enter(ALONE), None)
 
 
 async def ended(client: Client, call: str = "read") -> ApiError | None:

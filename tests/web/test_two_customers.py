@@ -43,6 +43,11 @@ class Api:
             self.named += [request.headers.get("X-Tenant-Id", ""), request.query.get("customerContext", "")]
             return web.json_response({"id": f"label-of-{domain}", **LABEL}, status=201)
 
+        async def label(request: web.Request) -> web.Response:
+            return web.json_response({"id": request.match_info["id"], **LABEL})
+
+        app.router.add_get("/analytics/v1/labels/{id}", label)
+
         async def listed(request: web.Request) -> web.Response:
             if request.headers["Authorization"].removeprefix("Bearer ") in DOMAINS:
                 return web.json_response({"error": "this customer's data breaks it"}, status=500)
