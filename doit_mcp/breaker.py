@@ -1,9 +1,9 @@
-"""A circuit breaker: an upstream that fails again and again is left alone for a while (security F8).
+"""A circuit breaker stops calling a failing upstream for a few seconds.
 
-What opens it are failures of the upstream itself. Half of what was sent in the last seconds has to fail, of several
-callers and several operations: one customer whose data makes the API stumble, or one operation that is broken, must
-not take it from everybody else. Where only one of them is there to judge by, it takes many more failures and not a
-single success. A connection that cannot be made is nobody's in particular and counts for all.
+It opens for everybody when half of the requests of the last seconds failed, for several persons of several customers
+and with more than one operation: one person, one customer whose data makes the API fail, or one broken operation must
+not take the API away from all others. When fewer callers than that fail, it takes many more failures and not a single
+success, and the circuit opens for those callers alone. A connection that cannot be made concerns everybody.
 """
 
 from __future__ import annotations
@@ -11,24 +11,46 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Hashable
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeVar
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 State = Literal["closed", "half-open", "open"]
 
 HALF = 10.0
 """Seconds of each of the two parts of the window: it reaches back over one of them at least, two at most."""
 FEWEST = 20
 """Outcomes in the window before anything is concluded."""
+SEVERAL = 3
+"""Persons, and customers, that have to meet failures before these count as the upstream's."""
 LONE = 60
-"""Failures that open it on the word of one caller or one operation."""
+"""Failures that open it when they are those of fewer callers, or of one operation."""
 FIRST_REST = 5.0
 LONGEST_REST = 20.0
 """Seconds, before a jitter of a fifth: with the lease it is well under the 40 s of security F7 and K4."""
 LEASE = 5.0
 """Seconds after which a probe that has not ended no longer holds up the next one."""
+MAX_PROBERS = 8
+"""Callers remembered for a failed probe."""
+
+
+class Requester(NamedTuple):
+    """On whose behalf a request is sent, as hashes that are no secrets: a person counts once, whatever the tokens and
+    customers, and so does a customer, whoever its users are."""
+
+    person: int
+    customer: int
+
+    @classmethod
+    def of(cls, subject: str, tenant: str) -> Requester:
+        """The user *subject*, who sees the data of *tenant*."""
+        return cls(hash(("person", subject.lower())), hash(("customer", tenant)))
+
+
+ALONE = Requester(0, 0)
+"""The only one there is, for a process with one user."""
 
 
 class CircuitOpen(Exception):
@@ -40,35 +62,40 @@ class CircuitOpen(Exception):
 
 
 class Tally:
-    """What came of the requests that ended in one part of the window, which *began* at a time."""
+    """Outcomes of the requests that ended in one part of the window, which *began* at a time."""
 
-    __slots__ = ("bad", "began", "callers", "first", "good", "nobodys", "operations")
+    __slots__ = ("bad", "began", "customers", "general", "good", "operations", "persons")
 
     def __init__(self, began: float) -> None:
         self.began = began
-        # *nobodys* are the failures that would have met anybody.
-        self.good = self.bad = self.nobodys = 0
-        # Who failed first, and with what; whether others did, and with something else.
-        self.first: tuple[Hashable, str] | None = None
-        self.callers = self.operations = False
+        # *general* are the failures that would have met anybody.
+        self.good = self.bad = self.general = 0
+        # Who failed and with what: no more of them than it takes to decide.
+        self.persons: set[int] = set()
+        self.customers: set[int] = set()
+        self.operations: set[str] = set()
 
-    def failed(self, caller: Hashable, operation: str) -> None:
-        """Count a failure; *caller* None for one that would have met anybody."""
+    def failed(self, requester: Requester | None, operation: str) -> None:
+        """Count a failure; *requester* is None for one that would have met anybody."""
         self.bad += 1
-        if caller is None:
-            self.nobodys += 1
-        elif self.first is None:
-            self.first = caller, operation
-        else:
-            self.callers |= caller != self.first[0]
-            self.operations |= operation != self.first[1]
+        if requester is None:
+            self.general += 1
+            return
+        _add(self.persons, requester.person)
+        _add(self.customers, requester.customer)
+        _add(self.operations, operation)
+
+
+def _add(found: set[T], value: T) -> None:
+    if len(found) < SEVERAL:
+        found.add(value)
 
 
 class Breaker:
     """The circuit to one upstream; *name* is said in logs and metrics. One per process: what it keeps does not grow.
 
-    Ask `enter` before a request, and say once what became of it: `succeeded`, `failed`, or `left` where nothing can be
-    said. *single* is for an upstream with one operation, whose failure is the upstream's. *chance* is from 0 to 1.
+    Call `enter` before a request and report its outcome once: `succeeded`, `failed`, or `left` where it says nothing.
+    *single* is for an upstream with one operation that is the same for all customers. *chance* is from 0 to 1.
     """
 
     def __init__(
@@ -84,7 +111,12 @@ class Breaker:
         self.clock = clock
         self._chance = chance
         self._shut = False
+        # The persons and customers it is open for; None: for everybody.
+        self._few: frozenset[int] | None = None
         self._until = 0.0  # no request before, while it is open; no further probe before, while it is half open
+        # The same for callers other than those whose probes failed last: these must not keep it open for all others.
+        self._others_until = 0.0
+        self._probers: dict[int, None] = {}
         self._probing = False
         self._rests = 0
         # Changes with every opening and closing: who asked before then has nothing to say any more.
@@ -100,20 +132,34 @@ class Breaker:
 
     @property
     def rest(self) -> float:
-        """Seconds until a request may be sent: 0 unless it is open or a probe is under way."""
+        """Seconds until anybody may send a request: 0 unless it is open or a probe is under way."""
         return max(0.0, self._until - self.clock()) if self._shut else 0.0
 
-    def enter(self) -> int:
-        """The ticket for one request. Raises CircuitOpen."""
-        if self._shut:
-            self._probe()
+    def rest_of(self, requester: Requester) -> float:
+        """Seconds until *requester* may send a request."""
+        if not self._shut or not self._concerns(requester):
+            return 0.0
+        return max(0.0, self._time_of(requester) - self.clock())
+
+    def _concerns(self, requester: Requester | None) -> bool:
+        return self._few is None or (requester is not None and not self._few.isdisjoint(requester))
+
+    def _time_of(self, requester: Requester) -> float:
+        """When *requester* may probe."""
+        return self._until if requester.person in self._probers else self._others_until
+
+    def enter(self, requester: Requester) -> int:
+        """The ticket for one request of *requester*. Raises CircuitOpen."""
+        if self._shut and self._concerns(requester):
+            self._probe(requester)
         return self._ticket
 
-    def _probe(self) -> None:
-        now = self.clock()
-        if now < self._until:
-            raise CircuitOpen(self._until - now)
-        self._probing, self._until = True, now + LEASE
+    def _probe(self, requester: Requester) -> None:
+        now, until = self.clock(), self._time_of(requester)
+        if now < until:
+            raise CircuitOpen(until - now)
+        self._probing = True
+        self._until = self._others_until = now + LEASE
 
     def succeeded(self, ticket: int) -> None:
         """The upstream answered, if only that the request was wrong."""
@@ -126,19 +172,21 @@ class Breaker:
 
     def left(self, ticket: int) -> None:
         """Nobody waited for the answer, or its absence says nothing."""
-        if ticket == self._ticket and self._shut:
-            self._until = self.clock()
+        if ticket == self._ticket and self._probing:
+            self._until = self._others_until = self.clock()
 
-    def failed(self, ticket: int, caller: Hashable, operation: str = "") -> None:
-        """The upstream failed; *caller* is None where that has nothing to do with who asked (no connection)."""
+    def failed(self, ticket: int, requester: Requester | None, operation: str = "") -> None:
+        """The upstream failed; *requester* is None where that has nothing to do with who asked (no connection)."""
         if ticket != self._ticket:
             return
-        if self._shut:
-            self._open()
+        if self._shut and self._concerns(requester):
+            self._open(requester)
             return
-        self._window().failed(caller, operation)
+        self._window().failed(requester, operation)
         if self._is_enough():
-            self._open()
+            # Anew, or for others than before.
+            self._few, self._rests, self._probing = None if self._is_general() else self._few_failed(), 0, False
+            self._open(None)
 
     def _window(self) -> Tally:
         now = self.clock()
@@ -151,33 +199,49 @@ class Breaker:
     def _is_enough(self) -> bool:
         before, now = self._before, self._now
         good, bad = before.good + now.good, before.bad + now.bad
-        if self._is_broad():
+        if self._is_general() or (self._few_failed() is None and self._are_several_operations()):
             return good + bad >= FEWEST and bad >= good
         return bad >= LONE and not good
 
-    def _is_broad(self) -> bool:
-        """Whether the failures are those of more than one caller with one operation."""
+    def _is_general(self) -> bool:
+        """Whether half of the failures would have met anybody."""
         before, now = self._before, self._now
-        if 2 * (before.nobodys + now.nobodys) >= before.bad + now.bad:
-            return True
-        callers, operations = before.callers or now.callers, before.operations or now.operations
-        if before.first is not None and now.first is not None:
-            callers = callers or before.first[0] != now.first[0]
-            operations = operations or before.first[1] != now.first[1]
-        return callers and (operations or self._single)
+        return 2 * (before.general + now.general) >= before.bad + now.bad
 
-    def _open(self) -> None:
-        rest = min(LONGEST_REST, FIRST_REST * 2**self._rests) * (0.8 + 0.4 * self._chance())
+    def _are_several_operations(self) -> bool:
+        return self._single or len(self._before.operations | self._now.operations) > 1
+
+    def _few_failed(self) -> frozenset[int] | None:
+        """The persons or customers that failed; None where they are several."""
+        persons = self._before.persons | self._now.persons
+        if len(persons) < SEVERAL:
+            return frozenset(persons)
+        customers = self._before.customers | self._now.customers
+        return None if self._single or len(customers) >= SEVERAL else frozenset(customers)
+
+    def _open(self, prober: Requester | None) -> None:
+        """Open it, for longer if it was open; *prober* is whose probe failed, None where anybody's would have."""
+        now, jitter = self.clock(), 0.8 + 0.4 * self._chance()
         if not self._probing:
-            log.warning("circuit to %s: open, after %d failures", self.name, self._before.bad + self._now.bad)
+            whom = "" if self._few is None else f" for {len(self._few)} of its callers"
+            failures = self._before.bad + self._now.bad
+            log.warning("circuit to %s: open%s, after %d failures", self.name, whom, failures)
+        self._until = self._others_until = now + min(LONGEST_REST, FIRST_REST * 2**self._rests) * jitter
+        if prober is not None:
+            self._others_until = min(self._until, now + FIRST_REST * jitter)
+            self._probers.pop(prober.person, None)
+            self._probers[prober.person] = None
+            if len(self._probers) > MAX_PROBERS:
+                del self._probers[next(iter(self._probers))]
         # Bounded as well: an outage of days must not make it a number of a thousand digits.
         self._rests = min(self._rests + 1, 8)
-        self._shut, self._probing, self._until = True, False, self.clock() + rest
+        self._shut, self._probing = True, False
         self._ticket += 1
 
     def _close(self) -> None:
         log.warning("circuit to %s: closed again", self.name)
         self._shut = self._probing = False
-        self._rests = 0
+        self._few, self._rests = None, 0
+        self._probers.clear()
         self._ticket += 1
         self._before, self._now = Tally(float("-inf")), Tally(float("-inf"))

@@ -146,7 +146,7 @@ class Stdio:
 
     def _context(self, caller: Caller) -> Context:
         context = Context(self._offer, caller, OWNER, self._connect, self._pipe, self._shared, self._session)
-        return context._replace(customer=self._customer)
+        return context._replace(tenant=self._customer)
 
     def _start(self, item: Request, caller: Caller) -> None:
         try:

@@ -40,11 +40,12 @@ LATER = "The DoiT API cannot check the API token at the moment."
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """What the DoiT API says about a token: whose it is, and whether it let them in as an employee of DoiT."""
+    """What the DoiT API says about a token: its user, the domain of its customer, and whether the user is an employee
+    of DoiT. The API has one customer for a domain."""
 
     email: str
+    domain: str
     employee: bool
-    domain: str = ""
 
 
 def read_validation(answer: Answer, *, as_employee: bool) -> Validated | None:
@@ -60,7 +61,7 @@ def read_validation(answer: Answer, *, as_employee: bool) -> Validated | None:
         raise unavailable(LATER, 5)
     if as_employee and domain != EMPLOYEE_DOMAIN:
         return None
-    return Validated(str(email).lower(), as_employee, str(domain).lower())
+    return Validated(str(email).lower(), str(domain).lower(), as_employee)
 
 
 def _is_text(value: object) -> bool:

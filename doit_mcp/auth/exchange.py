@@ -208,7 +208,7 @@ class Exchange:
 
     async def _judged(self, principal: Principal) -> Answer:
         """One request; the breaker hears what became of it."""
-        ticket = self._breaker.enter()
+        ticket = self._breaker.enter(principal.requester)
         fine = False
         try:
             answer = await self._ask(principal.token)
@@ -219,7 +219,7 @@ class Exchange:
             if fine:
                 self._breaker.succeeded(ticket)
             else:
-                self._breaker.failed(ticket, principal.subject)
+                self._breaker.failed(ticket, principal.requester)
 
     async def _ask(self, subject_token: str) -> Answer:
         proof = assertion(self._secret, self._endpoint, self._clock(), self._identifier())

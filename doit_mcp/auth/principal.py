@@ -8,6 +8,7 @@ from typing import Literal
 
 import orjson
 
+from ..breaker import Requester
 from .bearer import digest
 
 
@@ -15,10 +16,17 @@ from .bearer import digest
 class Principal:
     """A verified caller.
 
-    *customer* is the tenant ("" where the credential names none); *kind* says whether *token* is an access token of
-    the identity provider or a DoiT API token; *expires* is when its verification ends, in epoch seconds. *owner* is
-    what sessions, limits and logs go by: the same for every token of the same user in the same customer, and never
-    for two of them.
+    *subject* is the user: for a DoiT API token, the e-mail address that the API returned. *customer* is what requests
+    to the API name as the tenant: "" for an API token, whose tenant the API knows. *domain* is the domain that the API
+    returned for an API token; it is never sent to the API. *kind* says whether *token* is an access token of the
+    identity provider or a DoiT API token; *expires* is when its verification ends, in epoch seconds.
+
+    *tenant* is the customer whose data the caller sees, for keys and logs: *customer*, or else *domain*.
+
+    *requester* is how circuit breakers tell callers apart.
+
+    *owner* is the key of sessions, tasks, kept tables, receipts and limits: the same for every token of one user at one
+    customer, and different for two users or two customers.
     """
 
     subject: str
@@ -27,16 +35,19 @@ class Principal:
     kind: Literal["jwt", "api"]
     token: str = field(repr=False)
     expires: float
-    # For the audit log. Access tokens name no domain.
     email: str = ""
     domain: str = ""
+    tenant: str = field(init=False)
     owner: str = field(init=False)
+    requester: Requester = field(init=False, repr=False)
     # What caches go by that hold something of this token: computed once, not with each request.
     digest: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        # As JSON, so that no subject can be made up to run into a customer.
-        named = orjson.dumps([self.kind, self.subject, self.customer])
+        object.__setattr__(self, "tenant", self.customer or self.domain)
+        object.__setattr__(self, "requester", Requester.of(self.subject, self.tenant))
+        # As JSON, so that no subject can be made up to run into a tenant.
+        named = orjson.dumps([self.kind, self.subject, self.tenant])
         object.__setattr__(self, "owner", hashlib.sha256(named).hexdigest()[:32])
         object.__setattr__(self, "digest", digest(self.token))
 

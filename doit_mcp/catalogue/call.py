@@ -61,8 +61,12 @@ class Call(Protocol):
         """The caller's principal, as a key: what is kept for one is never given to another."""
 
     @property
+    def tenant(self) -> str:
+        """The customer whose data this call sees, as a key; "" where nothing names it. Never sent to the API."""
+
+    @property
     def customer(self) -> str | None:
-        """Id of the customer that an employee of DoiT acts for, "" for their own; None for everybody else."""
+        """The same, where an employee of DoiT calls, who can act for several customers; None for all other callers."""
 
     @property
     def waits(self) -> bool:
@@ -113,6 +117,16 @@ class Call(Protocol):
 
     def stay_with(self, customer: str) -> bool:
         """Later calls of this session act for *customer*, too. False where there is no session, or no right to it."""
+
+    async def commit(self) -> None:
+        """From here on the call changes things, and what the user agreed to counts as used. Before, it changes nothing.
+
+        Raises Interrupted where the user has to be asked again, ToolError where that cannot be checked.
+        """
+
+    @property
+    def committed(self) -> bool:
+        """Whether the call may have changed something."""
 
     async def background(self, *, required: bool = False) -> None:
         """From here on the call is long: where the client can follow it as a task, it becomes one.

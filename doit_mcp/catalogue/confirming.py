@@ -148,7 +148,9 @@ async def _customer_of(call: Call) -> str:
         domain = plain(str((await call.doit.auth.validate_user()).get("domain") or ""))
     except ApiError:
         domain = ""  # The id alone still says whose data it is; if the API is unavailable, the write will say so.
-    return (f"{domain} (id {plain(id)})" if domain and id else domain or plain(id)) or "your own account"
+    # Where an API token names the customer, its key is the domain.
+    id = "" if id == domain else plain(id)
+    return (f"{domain} (id {id})" if domain and id else domain or id) or "your own account"
 
 
 def question(text: str) -> Question:

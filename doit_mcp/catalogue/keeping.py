@@ -12,7 +12,7 @@ from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import of_type
 from .call import Call
 from .currencies import StatedCurrency, with_currency
-from .tools import Content, Tool
+from .tools import Content, Tool, ToolError
 
 FEW_ROWS = 50
 LARGE = 20_000
@@ -32,16 +32,33 @@ class Table:
 TableOf = Callable[[JsonObject], "Table | None"]
 
 
+CUSTOMER = "customer"
+"""Member of a table's *about*: the customer that an employee of DoiT acted for."""
+
+
 async def keep(call: Call, table: Table) -> str | None:
     """The handle under which *table* is kept; None where it is too large for that."""
-    data = orjson.dumps({"columns": table.columns, "rows": table.rows, "about": table.about})
+    about = {**table.about, CUSTOMER: call.customer} if call.customer else table.about
+    data = orjson.dumps({"columns": table.columns, "rows": table.rows, "about": about})
     return await call.results.put(call.owner, data)
 
 
 async def kept(call: Call, handle: str) -> Table | None:
-    """The table under *handle*; None if this caller has none there, or no longer."""
+    """The table under *handle*; None if this caller has none there, or no longer.
+
+    Raises ToolError for a table of another customer than the one that the caller acts for now.
+    """
     data = await call.results.get(call.owner, handle)
-    return None if data is None else Table(**orjson.loads(data))
+    if data is None:
+        return None
+    table = Table(**orjson.loads(data))
+    customer = table.about.get(CUSTOMER, "")
+    if customer != (call.customer or ""):
+        raise ToolError(
+            f"handle: this result is about the customer {customer or 'of your own token'}, and this call acts for"
+            f" another one. Act for that customer again, or run the cost tool for the customer of this call."
+        )
+    return table
 
 
 def keeping(tool: Tool, table_of: TableOf, *, currency: bool = False) -> Tool:

@@ -38,6 +38,15 @@ class Receipts(Protocol):
     async def forget(self, owner: str, group: str) -> None:
         """What was done no longer stands: forget the owner's receipts whose keys begin with *group*."""
 
+    async def forget_all(self, group: str) -> None:
+        """The same for everybody's receipts of *group*, which is all of a key up to its last space. Those of writes
+        that may or may not have been done stay."""
+
+
+def group_of(key: str) -> str:
+    """All of *key* up to its last space."""
+    return key[: key.rfind(" ") + 1]
+
 
 @dataclass(slots=True, eq=False)
 class _Entry:
@@ -63,6 +72,8 @@ class MemoryReceipts:
         self._per_owner, self._total, self._most = per_owner, total, most_bytes
         # Oldest first: a write moves to the young end when it is done.
         self._entries: dict[tuple[str, str], _Entry] = {}
+        # Those that are known to be done, by group.
+        self._groups: dict[str, set[tuple[str, str]]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -82,20 +93,35 @@ class MemoryReceipts:
 
     async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None:
         """Keep the answer, or give the write free; wakes those who wait."""
-        entry = self._entries.pop((owner, key), None)
-        if entry is None:
+        if (owner, key) not in self._entries:
             return
+        entry = self._pop((owner, key))
         if answer is not None:
             entry.ended, entry.done = self._clock(), known
             entry.answer = answer if known and len(answer) <= self._most else b""
             self._entries[owner, key] = entry
+            if known:
+                self._groups.setdefault(group_of(key), set()).add((owner, key))
         entry.settled.set()
+
+    def _pop(self, place: tuple[str, str]) -> _Entry:
+        group = group_of(place[1])
+        if (done := self._groups.get(group)) is not None:
+            done.discard(place)
+            if not done:
+                del self._groups[group]
+        return self._entries.pop(place)
 
     async def forget(self, owner: str, group: str) -> None:
         """Forget what is settled; what is being done stays."""
         for whose, key in list(self._entries):
             if whose == owner and key.startswith(group) and self._entries[whose, key].settled.is_set():
-                del self._entries[whose, key]
+                self._pop((whose, key))
+
+    async def forget_all(self, group: str) -> None:
+        """Forget what was done by anybody."""
+        for place in list(self._groups.get(group, ())):
+            self._pop(place)
 
     def _forget_old(self) -> None:
         ended = self._clock() - self._life
@@ -103,7 +129,7 @@ class MemoryReceipts:
             if entry.settled.is_set():
                 if entry.ended > ended:
                     return
-                del self._entries[place]
+                self._pop(place)
 
     def _make_room(self, owner: str) -> None:
         own = [place for place in self._entries if place[0] == owner]
@@ -115,4 +141,4 @@ class MemoryReceipts:
     def _drop_one(self, places: list[tuple[str, str]]) -> None:
         """Forget the oldest of *places* that is done; if none is, one that is being done is no longer waited for."""
         place = next((one for one in places if self._entries[one].settled.is_set()), places[0])
-        self._entries.pop(place).settled.set()
+        self._pop(place).settled.set()

@@ -21,7 +21,8 @@ from .keeping import keeping, of_query, of_report
 from .overview import get_cloud_overview
 from .permissions import permitted
 from .query_result import MOST_CSV, query_result
-from .repeats import once
+from .rechecking import check_of
+from .repeats import committing, once
 from .savings import get_savings_summary, list_optimization_recommendations
 from .search import fetch, search
 from .tools import Content, Tool, ToolError, from_function, from_operation
@@ -133,12 +134,13 @@ def finished(tool: Tool) -> Tool:
 def careful(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     """*tools*, whose writes ask the user first where that is needed, change something, and are not done twice."""
     named = {tool.name: tool for tool in tools}
-    writing = {tool.name: once(tool) for tool in tools if tool.writes}
+    writing = {tool.name: committing(tool) for tool in tools if tool.writes}
     writing |= {
         name: confirmed(tool, reader_of(tool, named))
         for name, tool in writing.items()
         if confirms(tool) or tool.reaches
     }
+    writing = {name: once(tool, check_of(tool, named)) for name, tool in writing.items()}
     return tuple(changing(by_id(writing.get(tool.name, tool))) for tool in tools)
 
 

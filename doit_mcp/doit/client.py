@@ -14,7 +14,7 @@ import orjson
 from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
-from ..breaker import CircuitOpen
+from ..breaker import ALONE, CircuitOpen, Requester
 from ..protocol.schema import JsonObject
 from ..trace import CURRENT
 from .bodies import Body, body_of
@@ -25,7 +25,7 @@ from .operation import Operation, Sender, escaped
 from .reasons import clean, reason
 from .upstream import Reply, Upstream, encoded
 
-__all__ = ["Client", "Credential", "Sender", "Upstream"]
+__all__ = ["ALONE", "Client", "Credential", "Requester", "Sender", "Upstream"]
 
 MAX_TRACKING = 100
 RETRIED = frozenset({429, 502, 503, 504})
@@ -47,7 +47,8 @@ class Client:
 
     *tenant* ("" for none) goes with every request and nothing else can set it (security C1). *tracking* are query
     parameters, cut to 100 characters. The whole call ends *deadline* seconds after the client was made. *ids* makes
-    idempotency keys: one for each operation sent, the same for its repeats.
+    idempotency keys: one for each operation sent, the same for its repeats. *requester* is who the circuit breaker
+    counts.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Client:
         first_wait: float = FIRST_WAIT,
         chance: Callable[[], float] = random.random,
         ids: Callable[[], str] = lambda: str(uuid4()),
+        requester: Requester = ALONE,
     ) -> None:
         self._upstream = upstream
         self._credential = credential
@@ -75,6 +77,7 @@ class Client:
         self._first_wait = first_wait
         self._chance = chance
         self._ids = ids
+        self._requester = requester
         self._retries = RETRIES
 
     async def report(self, message: str) -> None:
@@ -107,7 +110,9 @@ class Client:
                 async with AsyncExitStack() as stack:
                     change = stack.enter_context(Change(operation.reads))
                     change.sent = True
-                    opening = self._upstream.open(operation.method, url, headers, content, None, operation.name)
+                    opening = self._upstream.open(
+                        operation.method, url, headers, content, None, operation.name, self._requester
+                    )
                     async with asyncio.timeout_at(self._ends):
                         response = await stack.enter_async_context(opening)
                     change.status = response.status
@@ -168,7 +173,7 @@ class Client:
                     within = self._within(longest)
                     change.sent = True
                     reply = await self._upstream.exchange(
-                        operation.method, url, headers, content, within, operation.name
+                        operation.method, url, headers, content, within, operation.name, self._requester
                     )
                     if reply.status not in RETRIED:
                         change.status = reply.status
@@ -195,7 +200,7 @@ class Client:
         if wait is None:
             wait = self._chance() * min(LONGEST_WAIT, self._first_wait * 2**tried)
         late = asyncio.get_running_loop().time() + wait >= self._ends
-        if (rest := self._upstream.breaker.rest) > wait:
+        if (rest := self._upstream.breaker.rest_of(self._requester)) > wait:
             # The circuit opened: the repeat would not be sent.
             error.retry_after = rest
             raise error

@@ -22,7 +22,7 @@ from aiohttp import (
 )
 from yarl import URL
 
-from ..breaker import Breaker
+from ..breaker import Breaker, Requester
 from ..trace import CURRENT, Sent, Trace
 from .errors import ApiError
 from .operation import Query, Request, escaped
@@ -129,10 +129,17 @@ class Upstream:
 
     @asynccontextmanager
     async def open(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None, name: str
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float | None,
+        name: str,
+        requester: Requester,
     ) -> AsyncIterator[ClientResponse]:
         """Send one request and give its response; whatever interrupts the reading closes the connection at once."""
-        ticket = self.breaker.enter()
+        ticket = self.breaker.enter(requester)
         trace, status = CURRENT.get(), None
         headers = _with_own_span(headers, trace)
         started = time.perf_counter()
@@ -140,10 +147,10 @@ class Upstream:
             try:
                 response = await self._send(method, url, headers, body, timeout)
             except BaseException as error:
-                self._failed(ticket, error, headers, timeout, name)
+                self._failed(ticket, error, requester, timeout, name)
                 raise
             status = response.status
-            self._answered(ticket, status, headers, name)
+            self._answered(ticket, status, requester, name)
             try:
                 yield response
             finally:
@@ -160,13 +167,20 @@ class Upstream:
         )
 
     async def exchange(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None, name: str
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float | None,
+        name: str,
+        requester: Requester,
     ) -> Reply:
-        """Send one request of the operation called *name* and read the answer.
+        """Send one request of the operation called *name* for *requester* and read the answer.
 
         Raises CircuitOpen, aiohttp.ClientError or TimeoutError.
         """
-        ticket = self.breaker.enter()
+        ticket = self.breaker.enter(requester)
         trace, status = CURRENT.get(), None
         headers = _with_own_span(headers, trace)
         started = time.perf_counter()
@@ -177,10 +191,10 @@ class Upstream:
             finally:
                 _let_go(response)
             status = response.status
-            self._answered(ticket, status, headers, name)
+            self._answered(ticket, status, requester, name)
             return Reply(status, response.headers, content, whole)
         except BaseException as error:
-            self._failed(ticket, error, headers, timeout, name)
+            self._failed(ticket, error, requester, timeout, name)
             raise
         finally:
             self._note(trace, headers, name, method, status, started)
@@ -202,21 +216,21 @@ class Upstream:
                 trace.tell(Sent(span_id, self.breaker.name, name, method, status, started, seconds))
         self._count(status)
 
-    def _answered(self, ticket: int, status: int, headers: Mapping[str, str], name: str) -> None:
+    def _answered(self, ticket: int, status: int, requester: Requester, name: str) -> None:
         if status < 500:
             # Whatever a caller did wrong, and whoever asks too often (429), the API is well.
             self.breaker.succeeded(ticket)
         else:
-            self.breaker.failed(ticket, _caller(headers), name)
+            self.breaker.failed(ticket, requester, name)
 
     def _failed(
-        self, ticket: int, error: BaseException, headers: Mapping[str, str], timeout: float | None, name: str
+        self, ticket: int, error: BaseException, requester: Requester, timeout: float | None, name: str
     ) -> None:
         """Tell the breaker why there is no answer."""
         if isinstance(error, ClientConnectorError | ConnectionTimeoutError):
             self.breaker.failed(ticket, None, name)
         elif isinstance(error, ClientError) or (isinstance(error, TimeoutError) and timeout == self.timeout):
-            self.breaker.failed(ticket, _caller(headers), name)
+            self.breaker.failed(ticket, requester, name)
         else:
             # The caller left. Or it was late, but the operation is one that computes, or the call had little time left.
             self.breaker.left(ticket)
@@ -242,11 +256,6 @@ def _with_own_span(headers: Mapping[str, str], trace: Trace | None) -> Mapping[s
     if trace is None or trace.tell is None:
         return headers
     return {**headers, "traceparent": trace.parent()}
-
-
-def _caller(headers: Mapping[str, str]) -> int:
-    """Whose request it was, the customer if that is known: in a form that is no secret."""
-    return hash(headers.get("X-Tenant-Id") or headers.get("Authorization"))
 
 
 def _let_go(response: ClientResponse) -> None:

@@ -15,6 +15,7 @@ from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, Response, RpcError, notification_bytes
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
+from .consents import Consent, Consents
 from .sessions import Session
 
 # A person needs time to read and answer; after that nobody is there (Lifecycle, Timeouts).
@@ -175,16 +176,29 @@ def fitted(question: Question, revision: Revision) -> JsonObject:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What earlier rounds of a request brought: answers by key, and digests of the sealed questions that were put."""
+    """What earlier rounds of a request brought: answers by key; and the sealed questions that were put, by key: the
+    digest of each, and the consent that an acceptance of it is."""
 
     known: Mapping[str, JsonObject] = field(default_factory=dict)
-    shown: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, tuple[str, Consent]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, state: tuple[dict[str, JsonObject], dict[str, tuple[str, int, str]]]) -> Before:
+        """That of a *state*."""
+        known, shown = state
+        return cls(known, {key: (digest, Consent(asked, id)) for key, (digest, asked, id) in shown.items()})
+
+    @property
+    def state(self) -> list[object]:
+        """The same as JSON, which the client brings again."""
+        return [self.known, {key: [digest, *consent] for key, (digest, consent) in self.shown.items()}]
 
     def after(self, known: Mapping[str, JsonObject], asked: Mapping[str, Question]) -> Before:
         """The same after a round that brought the answers *known* and ended by putting the questions *asked*, whose
         answers, if there were any before, count no longer."""
         kept = {key: answer for key, answer in {**self.known, **known}.items() if key not in asked}
-        return Before(kept, {**self.shown, **{key: one.digest for key, one in asked.items() if one.sealed}})
+        put = {key: (one.digest, Consent.new()) for key, one in asked.items() if one.sealed}
+        return Before(kept, {**self.shown, **put})
 
 
 class ByRetry:
@@ -196,10 +210,12 @@ class ByRetry:
         self._request = request
         self._before = before
         self.known: dict[str, JsonObject] = {}
+        # Sealed questions whose answers were taken.
+        self._consented: dict[str, Question] = {}
 
     def _answer(self, key: str, question: Question) -> JsonObject | None:
         """The client's answer. To a sealed question it counts only if just that was put in an earlier round."""
-        if question.sealed and self._before.shown.get(key) != question.digest:
+        if question.sealed and self._before.shown.get(key, ("",))[0] != question.digest:
             return None
         return self._before.known.get(key, inputs(self._request).get(key))
 
@@ -211,6 +227,8 @@ class ByRetry:
             if answer is None:
                 missing[key] = question
                 continue
+            if question.sealed:
+                self._consented[key] = question
             try:
                 self.known[key] = check(question, answer)
             except NoAnswer as wrong:
@@ -219,6 +237,13 @@ class ByRetry:
         if missing:
             raise InputRequired(missing)
         return {key: self.known[key] for key in questions}
+
+    async def use(self, consents: Consents, owner: str) -> None:
+        """Use the consents that were taken; raises InputRequired with the questions whose consent was used before."""
+        asked = self._consented
+        again = {key: one for key, one in asked.items() if not await consents.use(owner, *self._before.shown[key][1])}
+        if again:
+            raise InputRequired(again)
 
 
 def inputs(request: Request) -> dict[str, JsonObject]:

@@ -40,7 +40,7 @@ UNAVAILABLE = (
 
 def acted_for(context: Context, customer: str, how: Literal["call", "session"]) -> None:
     """An employee acts for *customer*: in one call, or from now on in a session (security C2)."""
-    said = _who(context) | {"customer": customer, "before": context.customer, "how": how}
+    said = _who(context) | {"customer": customer, "before": context.tenant, "how": how}
     if (trace := CURRENT.get()) is not None:
         trace.customer = customer
         said["trace"] = trace.id
@@ -99,12 +99,10 @@ def _outcome_of(failure: BaseException, effects: Effects) -> Outcome:
 def _who(context: Context) -> dict[str, Any]:
     """The caller by name, which no other log says, and the customer that the call is for."""
     said: dict[str, Any] = {"principal": context.owner[:12]}
-    customer = context.customer
     if (actor := context.actor) is not None:
         named = {"subject": actor.subject, "email": actor.email, "token": actor.token_label}
         said |= {name: value for name, value in named.items() if value}
-        customer = customer or actor.domain
-    return said | {"customer": customer}
+    return said | {"customer": context.tenant}
 
 
 def objects(tool: Tool, arguments: JsonObject, answer: JsonObject) -> dict[str, Any]:

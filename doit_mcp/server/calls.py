@@ -1,11 +1,10 @@
-"""RunningCall: what a tool, prompt or resource gets of its request; and the rounds of a request that asks back."""
+"""RunningCall: what a tool, prompt or resource gets of its request."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar
 
 import orjson
 
@@ -13,32 +12,26 @@ from ..catalogue.call import CannotAsk, Interrupted, Question
 from ..catalogue.invisible import visible
 from ..catalogue.receipts import Receipts
 from ..catalogue.results import Results
+from ..catalogue.tools import ToolError
 from ..doit import Doit
 from ..doit.client import DEADLINE as API_DEADLINE
 from ..protocol import extensions
 from ..protocol.inbound import LEVELS
-from ..protocol.jsonrpc import (
-    INVALID_PARAMS,
-    MISSING_CLIENT_CAPABILITY,
-    JsonObject,
-    Request,
-    RpcError,
-    notification_bytes,
-)
-from .asking import Asker, Before, ByRetry, InputRequired, Nobody, OnStream, inputs, required
+from ..protocol.jsonrpc import JsonObject, Request, notification_bytes
+from ..state.away import Away
+from .asking import Asker, ByRetry, Nobody, required
 from .audit import acted_for
 from .context import Connect, Context
 from .progress import Progress, Unheard
 
 T = TypeVar("T")
 
-NOTHING_BEFORE = Before()
-
-# How long a person may think before the state of a request has to be asked for anew.
-STATE_LIFE = 900.0
-MOST_STATE = 32 << 10
 # Nobody waits for a task with an open connection, so it may take as long as the work takes (seconds).
 TASK_DEADLINE = 600.0
+UNCHECKED = (
+    "Nothing was changed: whether this confirmation was used before cannot be checked at the moment. Call again in a"
+    " few seconds; the user will be asked again."
+)
 
 
 class Detach(Interrupted):
@@ -55,6 +48,7 @@ class RunningCall:
         self._doit: Doit | None = None
         self._heard: Progress | Unheard | None = None
         self._deadline: asyncio.Timeout | None = None
+        self.committed = False
 
     @property
     def _progress(self) -> Progress | Unheard:
@@ -96,9 +90,14 @@ class RunningCall:
         return self._context.owner
 
     @property
+    def tenant(self) -> str:
+        """The customer whose data this call sees."""
+        return self._context.tenant
+
+    @property
     def customer(self) -> str | None:
-        """Id of the customer that an employee acts for; None for everybody else."""
-        return self.doit.tenant if self._context.act_for is not None else None
+        """The same, for employees of DoiT alone."""
+        return self._context.customer
 
     @property
     def waits(self) -> bool:
@@ -187,6 +186,15 @@ class RunningCall:
     def _pause(self) -> _Pause:
         return _Pause(self._deadline)
 
+    async def commit(self) -> None:
+        """From here on the call changes things; what the user agreed to is used up."""
+        if isinstance(self._asker, ByRetry):
+            try:
+                await self._asker.use(self._context.shared.consents, self._context.owner)
+            except Away:
+                raise ToolError(UNCHECKED) from None
+        self.committed = True
+
     async def background(self, *, required: bool = False) -> None:
         """Become a task where the client can follow one (SEP-2663: the server's choice, call by call)."""
         if self._task:
@@ -216,82 +224,3 @@ class _Pause:
     def __exit__(self, *failure: object) -> None:
         if self._deadline is not None and self._left is not None and not self._deadline.expired():
             self._deadline.reschedule(asyncio.get_running_loop().time() + self._left)
-
-
-def asker_of(context: Context, request: Request, before: Before) -> Asker:
-    """How this request's client is asked."""
-    if context.caller.revision.era.stateless:
-        return ByRetry(request, before)
-    if context.session is None or not context.channel.may_stream:
-        return Nobody()
-    return OnStream(context.session, context.channel.send)
-
-
-Work = Callable[[RunningCall], Awaitable[JsonObject]]
-
-
-async def rounds(context: Context, request: Request, name: str, work: Work) -> JsonObject:
-    """The result of *work*, or one that asks for what is missing (2026-07-28, Multi Round-Trip Requests).
-
-    Raises RpcError -32021 for what the client did not declare, in the era that has it; CannotAsk in the other.
-    """
-    before = answers_before(context, request)
-    asker = asker_of(context, request, before)
-    try:
-        result = await work(RunningCall(context, request, name, asker))
-        if context.session is not None and context.session.unsaved:
-            await context.session.save()
-        return result
-    except InputRequired as needed:
-        return {
-            "resultType": "input_required",
-            "inputRequests": needed.requests,
-            "requestState": _sealed(context, request, before.after(asker.known, needed.questions)),
-        }
-    except Detach as away:
-        away.known = {**before.known, **asker.known}
-        raise
-    except CannotAsk as missing:
-        if not context.caller.revision.era.stateless:
-            raise
-        raise unable(request, missing) from None
-
-
-def unable(request: Request, missing: CannotAsk) -> RpcError:
-    """The error that names the capabilities a client would have to declare."""
-    data = {"requiredCapabilities": missing.required}
-    return RpcError(MISSING_CLIENT_CAPABILITY, "The client did not declare a required capability", data, id=request.id)
-
-
-def answers_before(context: Context, request: Request) -> Before:
-    """What earlier rounds brought; RpcError -32602 for a state that is not ours for this request."""
-    if not context.caller.revision.era.stateless:
-        return NOTHING_BEFORE
-    inputs(request)
-    state = request.params.get("requestState")
-    if state is None:
-        return NOTHING_BEFORE
-    try:
-        if not isinstance(state, str):
-            raise ValueError("no text")
-        known, shown = context.shared.seals.open(binding(context, request), state)
-        return Before(known, shown)
-    except ValueError as wrong:
-        text = "Invalid params: params.requestState is not one of this request, or too old; repeat it without"
-        raise RpcError(INVALID_PARAMS, text, id=request.id) from wrong
-
-
-def _sealed(context: Context, request: Request, before: Before) -> str:
-    state = [before.known, before.shown]
-    if len(orjson.dumps(state)) > MOST_STATE:
-        raise RpcError(INVALID_PARAMS, "Invalid params: the answers are too large", id=request.id)
-    return context.shared.seals.close(binding(context, request), state, STATE_LIFE)
-
-
-def binding(context: Context, request: Request) -> bytes:
-    """What a state is good for: this principal and this request, whatever its id (R6)."""
-    params: dict[str, Any] = {
-        name: value for name, value in request.params.items() if name in ("name", "uri", "arguments")
-    }
-    text = orjson.dumps([context.owner, request.method, params], option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(text).digest()

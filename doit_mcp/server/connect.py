@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from .. import __version__
 from ..doit import Doit
-from ..doit.client import MAX_TRACKING, Client, Credential
+from ..doit.client import ALONE, MAX_TRACKING, Client, Credential, Requester
 from ..doit.upstream import Upstream
 from ..protocol.inbound import Caller
 from .context import Report
@@ -24,18 +24,19 @@ def connect(
     seconds: float,
     *,
     console: Upstream | None = None,
+    requester: Requester = ALONE,
 ) -> Doit:
     """The API for one call of the tool called *name*: always as this *tenant*, whatever a client says (security C1).
 
-    *console* is where DoiT's console is reached, which knows no tenant.
+    *console* is where DoiT's console is reached, which knows no tenant; *requester* is who circuit breakers count.
     """
     said = tracking(name, _text(caller.client.get("name")), _text(caller.client.get("version")), caller.revision.name)
 
     def at_console() -> Client:
         assert console is not None
-        return Client(console, credential, "", said, report, deadline=seconds)
+        return Client(console, credential, "", said, report, deadline=seconds, requester=requester)
 
-    sender = Client(upstream, credential, tenant, said, report, deadline=seconds)
+    sender = Client(upstream, credential, tenant, said, report, deadline=seconds, requester=requester)
     return Doit.of(sender, None if console is None else at_console)
 
 

@@ -18,6 +18,7 @@ from ..doit import Doit
 from ..protocol.inbound import Caller, Headers
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.parameters import mirrors
+from .consents import Consents, MemoryConsents
 from .hub import Hub
 from .leases import Lease
 from .seals import Seals
@@ -121,16 +122,17 @@ class Shared:
     receipts: Receipts = field(default_factory=MemoryReceipts)
     # Whether changes are refused while the audit log cannot be written.
     audit_required: bool = False
+    consents: Consents = field(default_factory=MemoryConsents)
 
 
 class Context(NamedTuple):
     """One request's surroundings: what is offered, who asks, how to reach DoiT for them and how to speak first.
 
     *owner* is the caller's principal as a key, *actor* the caller as the audit log names them; *headers* are those of
-    the request on HTTP. *customer* is the one that *connect* acts for, "" where the credential alone says it. *act_for*
-    is there for employees of DoiT alone: how to reach DoiT for another customer. *sign_in* makes the challenge that a
-    result carries when the sign-in is no longer accepted, where the transport has one; *lease* is how long a stream may
-    go on.
+    the request on HTTP. *act_for* is there for employees of DoiT alone: how to reach DoiT for another customer.
+    *sign_in* makes the challenge that a result carries when the sign-in is no longer accepted, where the transport has
+    one; *lease* is how long a stream may go on. *tenant* is the customer whose data *connect* reaches: a key for what
+    is kept, never sent to the API.
     """
 
     offer: Offer
@@ -143,6 +145,11 @@ class Context(NamedTuple):
     headers: Headers | None = None
     act_for: ActFor | None = None
     actor: Actor | None = None
-    customer: str = ""
     sign_in: SignIn | None = None
     lease: Lease | None = None
+    tenant: str = ""
+
+    @property
+    def customer(self) -> str | None:
+        """The customer whose data an employee of DoiT sees; None for all other callers, who have only one."""
+        return None if self.act_for is None else self.tenant

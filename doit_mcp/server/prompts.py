@@ -11,9 +11,10 @@ from ..protocol.blocks import fitting
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, JsonObject, Request, RpcError
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
-from .calls import RunningCall, rounds
+from .calls import RunningCall
 from .context import Context
 from .lists import page
+from .rounds import rounds
 
 DEADLINE = 45.0
 MOST_ARGUMENT = 10_000

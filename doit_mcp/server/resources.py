@@ -14,9 +14,10 @@ from ..doit.errors import ApiError, explain
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, JsonObject, Request, RpcError
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
-from .calls import RunningCall, rounds
+from .calls import RunningCall
 from .context import Context
 from .lists import hints, page
+from .rounds import rounds
 from .sessions import MOST_SUBSCRIPTIONS
 from .skills import file_of, manifests
 

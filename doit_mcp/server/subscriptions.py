@@ -5,11 +5,11 @@ from __future__ import annotations
 from ..catalogue.call import CannotAsk
 from ..protocol import extensions
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, notification_bytes
-from .calls import unable
 from .context import Context
 from .hub import PROMPTS, RESOURCES, TASK, TOOLS, UPDATED, Change
 from .outbox import Outbox
 from .resources import locate
+from .rounds import unable
 
 SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 LISTS = {"toolsListChanged": TOOLS, "promptsListChanged": PROMPTS, "resourcesListChanged": RESOURCES}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..catalogue.call import CannotAsk, NoAnswer
 from ..protocol import extensions
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
-from .calls import unable
 from .context import Context
+from .rounds import unable
 from .tasks import Task
 
 

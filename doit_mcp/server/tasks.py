@@ -122,10 +122,14 @@ class Tasks:
         return sum(task.owner == owner and task.status not in FINAL for task in self._all.values())
 
     def create(
-        self, owner: str, work: Callable[[Task], Awaitable[JsonObject]], known: Mapping[str, JsonObject]
+        self,
+        owner: str,
+        work: Callable[[Task], Awaitable[JsonObject]],
+        known: Mapping[str, JsonObject],
+        message: str = "",
     ) -> Task:
         """Start *work* as a new task of *owner*, which can be looked up from now on; *known* are answers that the
-        client gave already. Raises TooManyTasks."""
+        client gave already, *message* is the status message. Raises TooManyTasks."""
         self._expire()
         own = [task for task in self._all.values() if task.owner == owner]
         if sum(task.status not in FINAL for task in own) >= RUNNING_PER_OWNER:
@@ -135,7 +139,7 @@ class Tasks:
         elif len(self._all) >= TOTAL:
             self._remove(self._ended_first())
         now = self._clock()
-        task = Task(secrets.token_urlsafe(24), owner, now, now, known=dict(known))
+        task = Task(secrets.token_urlsafe(24), owner, now, now, message=message, known=dict(known))
         self._all[task.id] = task
         task.work = asyncio.create_task(self._run(task, work))
         self._keep(task)

@@ -23,9 +23,10 @@ from ..protocol.revisions import Revision
 from ..protocol.wire import fit
 from .asking import Nobody
 from .audit import acted_for, audited, record_attempt
-from .calls import Detach, RunningCall, rounds
+from .calls import Detach, RunningCall
 from .context import Context, Offer
 from .records import record
+from .rounds import rounds
 from .tasks import InTask, Task, TooManyTasks
 
 # Under this name ChatGPT looks for the reason to show its sign-in again (OpenAI Apps SDK, authentication).
@@ -108,7 +109,7 @@ def _understood(context: Context, tool: Tool, arguments: JsonObject) -> tuple[Co
         if not isinstance(customer, str) or not 0 < len(customer) <= MOST_CUSTOMER:
             raise WrongArguments(f"Invalid arguments: {CUSTOMER}: must be the id of a customer")
         acted_for(context, customer, "call")
-        context = context._replace(connect=context.act_for(customer), customer=customer)
+        context = context._replace(connect=context.act_for(customer), tenant=customer)
     arguments, problems = tool.understood(arguments)
     if problems:
         raise WrongArguments("Invalid arguments: " + "; ".join(problems))
@@ -191,13 +192,19 @@ async def _created(
 ) -> JsonObject | None:
     """The answer that says that a task does the *work*; None where this user has too many running."""
 
+    # A task belongs to the person, and tasks/get names no customer: an employee may act for another one by then.
+    about = f"Customer: {context.customer}" if context.customer else ""
+
     async def sealed(task: Task) -> JsonObject:
         # What a task holds is what the request would have been answered with, era's seal and all.
-        return context.caller.revision.era.seal(await work(task), context.offer.identity)
+        result = await work(task)
+        if about:
+            result = {**result, "content": [*result.get("content", ()), {"type": "text", "text": about}]}
+        return context.caller.revision.era.seal(result, context.offer.identity)
 
     try:
         await context.shared.tasks.room(context.owner)
-        return context.shared.tasks.create(context.owner, sealed, known).created_result
+        return context.shared.tasks.create(context.owner, sealed, known, about).created_result
     except TooManyTasks:
         return None
 

@@ -1,5 +1,6 @@
 """The Lua scripts of receipts. A receipt is a hash: s(tate), t(oken), u(ntil when a claim holds), e(nded), a(nswer),
-n(ame); an owner's are listed in a sorted set by when each last moved. Redis' clock is the only one."""
+n(ame); an owner's are listed in a sorted set by when each last moved, those of a group that are known to be done by
+when each ended. Redis' clock is the only one."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ redis.call('PEXPIRE', KEYS[2], ARGV[3] + ARGV[4])
 return false
 """
 
-# KEYS: receipt, index. ARGV: token, outcome, answer, life.
+# KEYS: receipt, index, index of its group. ARGV: token, outcome, answer, life.
 SETTLE = NOW + """
 if redis.call('HGET', KEYS[1], 't') ~= ARGV[1] then return 0 end
 if ARGV[2] == 'none' then
@@ -52,6 +53,11 @@ else
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   redis.call('ZADD', KEYS[2], now, KEYS[1])
   if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[2], ARGV[4]) end
+  if ARGV[2] == 'known' then
+    redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[4])
+    redis.call('ZADD', KEYS[3], now, KEYS[1])
+    redis.call('PEXPIRE', KEYS[3], ARGV[4])
+  end
 end
 return 1
 """
@@ -85,4 +91,12 @@ for _, key in ipairs(KEYS) do
   if held[1] and (held[1] ~= 'claimed' or tonumber(held[2]) <= now) then redis.call('DEL', key) end
 end
 return 1
+"""
+
+# KEYS: index of a group. What is not known to be done stays.
+FORGET_GROUP = """
+for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if redis.call('HGET', key, 's') == 'known' then redis.call('DEL', key) end
+end
+return redis.call('DEL', KEYS[1])
 """

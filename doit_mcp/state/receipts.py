@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from .away import Away
 from .box import Box, Broken
 from .link import Link
-from .receipt_scripts import CLAIM, FORGET, NAMES, RENEW, SETTLE
+from .receipt_scripts import CLAIM, FORGET, FORGET_GROUP, NAMES, RENEW, SETTLE
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ class Own(Protocol[R_co]):
     async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None: ...
 
     async def forget(self, owner: str, group: str) -> None: ...
+
+    async def forget_all(self, group: str) -> None: ...
 
 
 class RedisReceipts(Generic[R]):
@@ -119,9 +121,8 @@ class RedisReceipts(Generic[R]):
         outcome = "none" if answer is None else "known" if known else "unknown"
         sealed = self._box.close(place, kept) if kept else b""
         try:
-            await self._link.script(
-                SETTLE, [place, self._index(owner)], token, outcome, sealed, int(self._life * 1000)
-            )
+            places = [place, self._index(owner), self._group(key[: key.rfind(" ") + 1])]
+            await self._link.script(SETTLE, places, token, outcome, sealed, int(self._life * 1000))
         except Away:
             # In Redis its claim will lapse, as if this process had died; here it is known what became of it.
             if answer is not None and await self._own.claim(owner, key) is None:
@@ -138,6 +139,14 @@ class RedisReceipts(Generic[R]):
         except Away:
             log.warning("receipts in Redis could not be forgotten")
 
+    async def forget_all(self, group: str) -> None:
+        """Forget what was done by anybody."""
+        await self._own.forget_all(group)
+        try:
+            await self._link.script(FORGET_GROUP, [self._group(group)])
+        except Away:
+            log.warning("receipts in Redis could not be forgotten")
+
     def _named(self, place: str, name: bytes) -> str:
         try:
             return self._box.open(place, name).decode("utf-8", "surrogatepass")
@@ -149,6 +158,9 @@ class RedisReceipts(Generic[R]):
 
     def _index(self, owner: str) -> str:
         return self._link.key("receipts", self._box.name(owner))
+
+    def _group(self, group: str) -> str:
+        return self._link.key("receipts-of", self._box.name(group))
 
     def _hold(self, place: str, token: str) -> None:
         self._held[place] = token

@@ -117,7 +117,7 @@ def endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Handler:
             except AuthError as error:
                 return unauthorized(request, error)
         if (trace := CURRENT.get()) is not None:
-            trace.owner, trace.customer = principal.owner, principal.customer
+            trace.owner, trace.customer = principal.owner, principal.tenant
         serve = methods.get(request.method)
         if serve is None:
             return refuse(405, "Method not allowed here", {"Allow": allow})

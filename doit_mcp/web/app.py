@@ -73,6 +73,7 @@ def build(
         tool_called=metrics.tool_call,
         receipts=state.receipts,
         audit_required=settings.audit_required,
+        consents=state.consents,
     )
     app[keys.OFFERS] = Offers(make_offer)
     app[keys.DRAINING] = asyncio.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -34,15 +35,10 @@ def connector(upstream: Upstream, auth: Auth, console: Upstream | None = None) -
             except UpstreamCredentialError as error:
                 raise CredentialError(error.kind, str(error), error.retry_after) from error
 
-        return connect(upstream, give, principal.customer, name, caller, report, seconds, console=console)
+        who, tenant = principal.requester, principal.customer
+        return connect(upstream, give, tenant, name, caller, report, seconds, console=console, requester=who)
 
     return connect_for
-
-
-def customer_of(principal: Principal, session: Session | None) -> str:
-    """The customer that a request of *principal* acts for: that of the token, or the one that an employee chose."""
-    chosen = session.customer if principal.employee and session is not None else ""
-    return chosen or principal.customer
 
 
 def lease_of(app: web.Application, principal: Principal) -> Lease:
@@ -55,18 +51,25 @@ def expiry(principal: Principal) -> float:
     return principal.expires if principal.kind == "jwt" else NEVER
 
 
-def ways(connect_for: ConnectFor, principal: Principal, session: Session | None) -> tuple[Connect, ActFor | None]:
-    """How a request of *principal* reaches DoiT, as the customer of the token or the one that an employee chose in
-    *session*; and, for employees alone, how it does for any other customer."""
+class Ways(NamedTuple):
+    """How a request reaches DoiT as the customer *tenant* and, for employees alone, as any other customer."""
+
+    connect: Connect
+    act_for: ActFor | None
+    tenant: str
+
+
+def ways(connect_for: ConnectFor, principal: Principal, session: Session | None) -> Ways:
+    """The ways of a request of *principal*, as the customer of the token or the one that an employee chose in
+    *session*."""
     if not principal.employee:
-        return partial(connect_for, principal), None
+        return Ways(partial(connect_for, principal), None, principal.tenant)
 
     def act_for(customer: str) -> Connect:
         return partial(connect_for, principal.acting_for(customer))
 
-    customer = customer_of(principal, session)
-    if customer == principal.customer:
-        return partial(connect_for, principal), act_for
+    if session is None or not session.customer:
+        return Ways(partial(connect_for, principal), act_for, principal.tenant)
     if (trace := CURRENT.get()) is not None:
-        trace.customer = customer
-    return act_for(customer), act_for
+        trace.customer = session.customer
+    return Ways(act_for(session.customer), act_for, session.customer)

@@ -14,6 +14,8 @@ from ..catalogue import receipts, results
 from ..catalogue.receipts import MemoryReceipts, Receipt, Receipts
 from ..catalogue.results import MemoryResults, Results
 from ..catalogue.tools import ToolError
+from ..server import consents
+from ..server.consents import Consents, MemoryConsents
 from ..server.hub import Hub
 from ..server.leases import NEVER, Leases
 from ..server.relay import relay
@@ -28,6 +30,7 @@ from ..settings import Settings
 from ..state.away import Away
 from ..state.box import Box, Secrets, prefix
 from ..state.bus import BEAT_S, Body, Bus
+from ..state.consents import RedisConsents
 from ..state.link import Link, open_link
 from ..state.logs import Logs
 from ..state.notes import Notes
@@ -58,6 +61,7 @@ class Parts:
     tasks: Tasks
     results: Results
     receipts: Receipts
+    consents: Consents
     limits: Limits
     redis: Redis | None = None
 
@@ -111,6 +115,7 @@ def _own(settings: Settings, hub: Hub, slots: Slots) -> Parts:
         Tasks(hub),
         MemoryResults(),
         MemoryReceipts(),
+        MemoryConsents(),
         own_limits(settings, slots),
     )
 
@@ -138,6 +143,7 @@ def _shared(settings: Settings, hub: Hub, slots: Slots) -> Parts:
         tasks,
         _results(link, secret),
         kept_receipts,
+        RedisConsents(link, Box(secret, "consents"), life=consents.LIFE_SECONDS, per_owner=consents.PER_OWNER),
         limits,
         Redis(link, bus, (kept_receipts.close, *(one.close for one in limits.counts))),
     )

@@ -30,7 +30,7 @@ from . import keys
 from .access import sign_in
 from .answer import whole
 from .body import EVENTS, Refused, read, takes
-from .connect import customer_of, expiry, lease_of, ways
+from .connect import expiry, lease_of, ways
 from .event_stream import EventStream
 from .offers import selecting
 from .whole import Whole
@@ -151,7 +151,7 @@ class Legacy:
         return result_bytes(item.id, lifecycle.welcome(request[keys.OFFER], session.caller))
 
     def _context(self, request: web.Request, principal: Principal, session: Session, channel: OnSse) -> Context:
-        connect, act_for = ways(self._app[keys.CONNECTOR], principal, session)
+        connect, act_for, tenant = ways(self._app[keys.CONNECTOR], principal, session)
         shared, offer = self._shared, request[keys.OFFER]
         return Context(
             offer,
@@ -163,8 +163,8 @@ class Legacy:
             session,
             act_for=act_for,
             actor=principal,
-            customer=customer_of(principal, session),
             sign_in=partial(sign_in, self._settings.resource_url, request.path),
+            tenant=tenant,
         )
 
     async def _batch(

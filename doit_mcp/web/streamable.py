@@ -34,7 +34,7 @@ from . import keys
 from .access import sign_in
 from .answer import NOWHERE, Answer, whole
 from .body import EVENTS, Refused, read, takes
-from .connect import customer_of, lease_of, ways
+from .connect import lease_of, ways
 from .events import follow, listen
 from .hearts import Hearts
 from .recording import Recording
@@ -170,7 +170,7 @@ class Streamable:
         channel: Channel,
         session: Session | None = None,
     ) -> Context:
-        connect, act_for = ways(self._app[keys.CONNECTOR], principal, session)
+        connect, act_for, tenant = ways(self._app[keys.CONNECTOR], principal, session)
         shared, offer = self._shared, request[keys.OFFER]
         return Context(
             offer,
@@ -183,8 +183,8 @@ class Streamable:
             request.headers,
             act_for,
             actor=principal,
-            customer=customer_of(principal, session),
             sign_in=partial(sign_in, self._settings.resource_url, request.path),
+            tenant=tenant,
         )
 
     async def _batch(self, request: web.Request, principal: Principal, values: list[Any]) -> web.StreamResponse:

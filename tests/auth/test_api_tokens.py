@@ -44,6 +44,7 @@ async def refused(authenticator: Authenticator, token: str = TOKEN, address: str
 async def test_p1_a_valid_token_is_whoever_the_api_says(authenticator: Authenticator, provider: Provider) -> None:
     found = await enter(authenticator, TOKEN)
     assert (found.subject, found.customer, found.employee, found.kind) == ("admin@acme.example", "", False, "api")
+    assert found.tenant == found.domain == "acme.example"
     assert found.token == TOKEN and TOKEN not in repr(found)
     assert provider.validations == [(TOKEN, "")]  # at the base's own path
 
@@ -136,6 +137,7 @@ async def test_employees_without_a_context_are_asked_for_again(
     provider.employees["employee-token"] = "someone@doit.example"
     found = await enter(authenticator, "employee-token")
     assert (found.subject, found.customer, found.employee) == ("someone@doit.example", "", True)
+    assert found.tenant == "doit.com" and found.acting_for("acme").tenant == "acme"
     assert provider.validations == [("employee-token", ""), ("employee-token", "customerContext=doit.com")]
 
 

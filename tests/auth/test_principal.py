@@ -23,6 +23,13 @@ def test_the_owner_differs_for_everybody_else(change: dict[str, str]) -> None:
     assert replace(ONE, **change).owner != ONE.owner  # type: ignore[arg-type]
 
 
+def test_n9_the_owner_of_an_api_token_includes_the_domain_that_is_never_sent() -> None:
+    first = Principal("a@acme.example", "", False, "api", "one", 1.0, domain="acme.example")
+    assert replace(first, token="two").owner == first.owner
+    assert replace(first, domain="globex.example").owner != first.owner
+    assert (first.customer, first.tenant) == ("", "acme.example") and ONE.tenant == "acme"
+
+
 def test_a_subject_cannot_run_into_a_customer() -> None:
     first, second = replace(ONE, subject='a","b', customer="c"), replace(ONE, subject="a", customer='b","c')
     assert first.owner != second.owner
@@ -42,6 +49,6 @@ def test_employees_alone_act_for_other_customers() -> None:
     employee = Principal("e", "own", True, "jwt", "t", 10.0)
     acting = employee.acting_for("other")
     assert (acting.customer, acting.subject, acting.token, acting.expires) == ("other", "e", "t", 10.0)
-    assert acting.employee and acting.owner != employee.owner
+    assert acting.tenant == "other" and acting.employee and acting.owner != employee.owner
     with pytest.raises(PermissionError):
         Principal("u", "own", False, "jwt", "t", 10.0).acting_for("other")

@@ -26,10 +26,11 @@ class Caller:
         self.capabilities: JsonObject = {}
         self.hints: JsonObject = {}
         self.owner, self.now, self.console = "somebody", 1_790_000_000.0, "https://console.example"
+        self.tenant = ""
         self.results: Results = MemoryResults()
         self.receipts: Receipts = MemoryReceipts()
         self.steps: list[tuple[float, str]] = []
-        self.detached = False
+        self.detached = self.committed = False
         self.customer: str | None = None
         self.waits = False
 
@@ -53,6 +54,9 @@ class Caller:
 
     def stay_with(self, customer: str) -> bool:
         return False
+
+    async def commit(self) -> None:
+        self.committed = True
 
     async def background(self, *, required: bool = False) -> None:
         self.detached = True

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from doit_mcp.catalogue.call import Interrupted
 from doit_mcp.catalogue.receipts import MemoryReceipts, Receipts
+from doit_mcp.catalogue.rechecking import check_of
 from doit_mcp.catalogue.registry import own_tools
-from doit_mcp.catalogue.repeats import NOTE, once
+from doit_mcp.catalogue.repeats import NOTE, STANDING, committing, once
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
 from doit_mcp.doit.errors import ApiError
 from tests.doit.recorder import Recorder
@@ -26,10 +28,11 @@ class Twice:
     def __init__(self, *answers: Any) -> None:
         self.api = Recorder(*answers)
         self.receipts: Receipts = MemoryReceipts()
+        self.tenant = ""
 
     def caller(self, owner: str = "o") -> Caller:
         made = Caller(self.api)
-        made.receipts, made.owner = self.receipts, owner
+        made.receipts, made.owner, made.tenant = self.receipts, owner, self.tenant
         return made
 
     async def __call__(self, tool: str | Tool, owner: str = "o", **arguments: Any) -> Any:
@@ -46,7 +49,7 @@ async def test_the_second_is_answered_with_the_first_ones_result() -> None:
     first = await call("create_label", **LABEL)
     again = await call("create_label", **dict(reversed(LABEL.items())))
     assert first == {"id": "l1"} and again.pop(NOTE).startswith("This is the answer of the same call 1 seconds ago")
-    assert again == first and call.sent == ["POST"]
+    assert again == first and call.sent == ["POST", "GET"]
 
 
 async def test_other_arguments_and_other_people_are_other_writes() -> None:
@@ -60,7 +63,7 @@ async def test_other_arguments_and_other_people_are_other_writes() -> None:
 async def test_another_customer_is_another_write() -> None:
     call = Twice({"id": "l1"})
     await call("create_label", **LABEL)
-    call.api.tenant = "other"
+    call.tenant = "other"
     await call("create_label", **LABEL)
     assert call.sent == ["POST"] * 2
 
@@ -100,22 +103,114 @@ async def test_what_was_changed_in_between_makes_it_another_write() -> None:
 
 
 async def test_back_and_forth_is_done_each_time() -> None:
-    call = Twice({"id": "b"})
+    call = Twice(*({"id": "b", "amount": amount} for amount in (5, 6, 5)))
     for amount in (5, 6, 5):
         assert NOTE not in await call("update_budget", id="b", amount=amount)
     assert NOTE in await call("update_budget", id="b", amount=5)
-    assert call.sent == ["PATCH"] * 3
+    assert call.sent == ["PATCH"] * 3 + ["GET"]
 
 
 async def test_another_creation_in_between_changes_nothing() -> None:
     call = Twice({"id": "l1"})
     for name in ("n", "m", "n"):
         await call("create_label", **LABEL | {"name": name})
-    assert call.sent == ["POST"] * 2
+    assert call.sent == ["POST", "POST", "GET"]
+
+
+GONE = ApiError("", kind="missing", status=404)
+
+
+async def test_n16_what_somebody_deleted_is_made_again() -> None:
+    call = Twice({"id": "l1"}, GONE, {"id": "l2"})
+    await call("create_label", **LABEL)
+    assert await call("create_label", **LABEL) == {"id": "l2"}
+    assert [(request.path, call.sent[at]) for at, request in enumerate(call.api.requests)] == [
+        ("/analytics/v1/labels", "POST"), ("/analytics/v1/labels/l1", "GET"), ("/analytics/v1/labels", "POST"),
+    ]
+    assert (await call("create_label", **LABEL))[NOTE]
+
+
+async def test_n16_what_somebody_changed_since_is_set_again() -> None:
+    call = Twice({"id": "b", "amount": 5}, {"id": "b", "amount": 7}, {"id": "b", "amount": 5})
+    await call("update_budget", id="b", amount=5)
+    assert NOTE not in await call("update_budget", id="b", amount=5)
+    assert NOTE in await call("update_budget", id="b", amount=5)
+    assert call.sent == ["PATCH", "GET", "PATCH", "GET"]
+
+
+async def test_n16_other_fields_and_forms_of_the_api_are_no_change() -> None:
+    """What the API said that it set is what has to be there."""
+    said = {"id": "b", "amount": 5.0, "name": "N", "description": "trimmed"}
+    call = Twice(said, {**said, "name": "another", "currentUtilization": 3})
+    await call("update_budget", id="b", amount=5, description=" trimmed ")
+    assert NOTE in await call("update_budget", id="b", amount=5, description=" trimmed ")
+
+
+async def test_n16_a_deletion_holds_while_the_thing_is_gone() -> None:
+    call = Twice({}, GONE, {"id": "l1", "name": "back again"}, {})
+    await call("delete_label", id="l1")
+    assert NOTE in await call("delete_label", id="l1")
+    assert NOTE not in await call("delete_label", id="l1")
+    assert call.sent == ["DELETE", "GET", "GET", "DELETE"]
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "network", "fault", "timeout", "rate"])
+async def test_n16_what_cannot_be_read_stands(kind: Any) -> None:
+    call = Twice({"id": "l1"}, ApiError("", kind=kind))
+    await call("create_label", **LABEL)
+    assert (await call("create_label", **LABEL))["id"] == "l1" and call.sent == ["POST", "GET"]
+
+
+async def test_n16_a_write_by_another_argument_name_is_checked() -> None:
+    ticket = {"id": 5, "status": "solved"}
+    call = Twice(ticket, {"ticket": "another form"}, {**ticket, "status": "open"}, ticket)
+    await call("update_ticket", ticketId=5, status="solved")
+    assert NOTE in await call("update_ticket", ticketId=5, status="solved")
+    assert NOTE not in await call("update_ticket", ticketId=5, status="solved")
+    assert [request.path for request in call.api.requests[1:3]] == ["/support/v1/tickets/5"] * 2
+
+
+async def test_n16_what_the_api_cannot_show_ends_with_a_write_of_anybody_at_the_customer() -> None:
+    tags, other = {"ticketId": 5, "tags": ["a"]}, {"ticketId": 6, "tags": ["b"]}
+    call = Twice({"applied_tags": []})
+    await call("remove_ticket_tags", **tags)
+    assert NOTE in await call("remove_ticket_tags", **tags)
+    await call("add_ticket_tags", "a colleague", **tags)
+    assert NOTE not in await call("remove_ticket_tags", **tags)
+    # Adding is undone by what takes away, not by what adds.
+    await call("add_ticket_tags", **tags)
+    await call("add_ticket_tags", "a colleague", **other)
+    assert NOTE in await call("add_ticket_tags", **tags)
+    await call("remove_ticket_tags", "a colleague", **tags)
+    assert NOTE not in await call("add_ticket_tags", **tags)
+    call.tenant = "another customer"
+    await call("remove_ticket_tags", "a stranger", **tags)
+    call.tenant = ""
+    assert NOTE in await call("add_ticket_tags", **tags)
+
+
+async def test_n16_messages_stand_whatever_colleagues_do() -> None:
+    call = Twice({"id": 1, "status": "open"})
+    comment = {"ticketId": 5, "comment": {"body": "hello"}}
+    await call("create_ticket_comment", **comment)
+    await call("update_ticket", "a colleague", ticketId=5, status="open")
+    assert NOTE in await call("create_ticket_comment", **comment)
+
+
+def test_n16_every_write_has_a_check_or_is_known_to_have_none() -> None:
+    """A new write is looked at: what shows its effect, or what ends its receipt."""
+    named = {tool.name: tool for tool in own_tools()}
+    unchecked = {tool.name for tool in named.values() if tool.writes and check_of(tool, named) is None}
+    assert STANDING <= unchecked and unchecked - STANDING == set(
+        "add_ticket_tags assign_objects_to_label cancel_invite create_account_role create_asset delete_account_role"
+        " delete_ava_conversation delete_datahub_datasets delete_datahub_events_by_filter delete_insight_result"
+        " delete_insight_results dismiss_budget_suggestion invite_user post_insight_resource_results"
+        " post_insight_result post_insight_results remove_ticket_tags update_aws_feature update_insight_status".split()
+    )
 
 
 def made(run: Any, **more: Any) -> Tool:
-    return once(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True, **more))
+    return once(committing(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True, **more)))
 
 
 async def test_the_second_waits_for_the_first() -> None:
@@ -162,6 +257,32 @@ async def test_what_ended_before_it_did_anything_may_be_repeated(failure: Except
     for _ in range(2):
         with pytest.raises(type(failure), match=str(failure)):
             await call(tool)
+
+
+async def test_n14_a_question_that_was_broken_off_leaves_nothing_unknown() -> None:
+    """What asks the user runs inside, and nothing was begun by then."""
+    asking, ran = asyncio.Event(), []
+
+    async def run(call: Any, arguments: Any) -> Any:
+        ran.append(1)
+        return {"id": 1}
+
+    inner = committing(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True))
+
+    async def ask(call: Any, arguments: Any) -> Any:
+        if not asking.is_set():
+            asking.set()
+            await asyncio.Event().wait()
+        return await inner.run(call, arguments)
+
+    call, tool = Twice(), once(replace(inner, run=ask))
+    first = asyncio.ensure_future(call(tool))
+    await asking.wait()
+    second = asyncio.ensure_future(call(tool))
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await second == {"id": 1} and ran == [1]
 
 
 async def test_a_fault_of_ours_leaves_it_unknown() -> None:

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from doit_mcp.breaker import FEWEST, FIRST_REST, HALF, LEASE, LONE, LONGEST_REST, Breaker, CircuitOpen
+from doit_mcp.breaker import (
+    FEWEST,
+    FIRST_REST,
+    HALF,
+    LEASE,
+    LONE,
+    LONGEST_REST,
+    MAX_PROBERS,
+    SEVERAL,
+    Breaker,
+    CircuitOpen,
+    Requester,
+)
 
 LONGEST = LONGEST_REST * 1.2
 
@@ -31,20 +43,30 @@ def breaker(clock: Clock) -> Breaker:
     return Breaker("api", clock=clock, chance=lambda: 0.5)
 
 
-def fail(breaker: Breaker, times: int, *, callers: int = 2, operations: int = 2) -> None:
+def who(number: int) -> Requester:
+    """A person of a customer of their own."""
+    return Requester(number, 1000 + number)
+
+
+def send(breaker: Breaker, requester: Requester, operation: str = "operation") -> None:
+    """A request that fails."""
+    breaker.failed(breaker.enter(requester), requester, operation)
+
+
+def fail(breaker: Breaker, times: int, *, callers: int = SEVERAL, operations: int = 2) -> None:
     """So many failures in turn, of so many callers with so many operations."""
     for number in range(times):
-        breaker.failed(breaker.enter(), number % callers, f"operation {number % operations}")
+        send(breaker, who(number % callers), f"operation {number % operations}")
 
 
 def well(breaker: Breaker, times: int = 1) -> None:
     for _ in range(times):
-        breaker.succeeded(breaker.enter())
+        breaker.succeeded(breaker.enter(who(99)))
 
 
-def refused(breaker: Breaker) -> float:
+def refused(breaker: Breaker, requester: Requester | None = None) -> float:
     with pytest.raises(CircuitOpen) as caught:
-        breaker.enter()
+        breaker.enter(requester or who(99))
     return caught.value.seconds
 
 
@@ -91,7 +113,7 @@ def test_callers_and_operations_are_told_apart_across_the_window(breaker: Breake
     for number in range(FEWEST):
         clock.now += HALF * 1.5 if number == FEWEST // 2 else 0.0
         late = number >= FEWEST // 2
-        breaker.failed(breaker.enter(), late, str(late))
+        send(breaker, who(number % 2 + late), str(late))
     assert breaker.state == "open"
 
 
@@ -120,12 +142,12 @@ def test_the_only_operation_of_an_upstream_is_not_told_apart(clock: Clock) -> No
 
 def test_a_connection_that_cannot_be_made_is_nobodys(breaker: Breaker) -> None:
     for _ in range(FEWEST):
-        breaker.failed(breaker.enter(), None)
+        breaker.failed(breaker.enter(who(99)), None)
     assert breaker.state == "open"
 
 
 def test_few_of_those_do_not_make_one_callers_failures_everybodys(breaker: Breaker) -> None:
-    breaker.failed(breaker.enter(), None)
+    breaker.failed(breaker.enter(who(99)), None)
     well(breaker)
     fail(breaker, LONE, callers=1)
     assert breaker.state == "closed"
@@ -135,7 +157,7 @@ def test_one_request_probes_and_its_success_closes(breaker: Breaker, clock: Cloc
     opened(breaker)
     clock.now += FIRST_REST
     assert breaker.state == "half-open"
-    probe = breaker.enter()
+    probe = breaker.enter(who(99))
     assert refused(breaker) == LEASE
     breaker.succeeded(probe)
     assert breaker.state == "closed"
@@ -148,7 +170,7 @@ def test_a_failing_probe_opens_it_for_longer_up_to_a_bound(breaker: Breaker, clo
     rests = []
     for _ in range(1100):
         clock.now += breaker.rest
-        breaker.failed(breaker.enter(), 1)
+        send(breaker, who(1))
         rests.append(breaker.rest)
     assert rests[:3] == [10, 20, 20] and set(rests[3:]) == {LONGEST_REST}
     clock.now += breaker.rest
@@ -160,7 +182,7 @@ def test_a_failing_probe_opens_it_for_longer_up_to_a_bound(breaker: Breaker, clo
 def test_a_probe_that_is_given_up_lets_the_next_one_go(breaker: Breaker, clock: Clock) -> None:
     opened(breaker)
     clock.now += FIRST_REST
-    breaker.left(breaker.enter())
+    breaker.left(breaker.enter(who(99)))
     well(breaker)
     assert breaker.state == "closed"
 
@@ -168,26 +190,85 @@ def test_a_probe_that_is_given_up_lets_the_next_one_go(breaker: Breaker, clock: 
 def test_a_probe_that_hangs_holds_up_the_next_one_for_a_moment(breaker: Breaker, clock: Clock) -> None:
     opened(breaker)
     clock.now += FIRST_REST
-    slow = breaker.enter()
+    slow = breaker.enter(who(99))
     clock.now += LEASE
-    second = breaker.enter()
+    second = breaker.enter(who(99))
     refused(breaker)
     breaker.succeeded(slow)
     assert breaker.state == "closed"
-    breaker.failed(second, 1)
+    breaker.failed(second, who(1))
     breaker.left(second)
     assert breaker.state == "closed"
 
 
 def test_who_was_sent_before_it_opened_has_nothing_to_say(breaker: Breaker, clock: Clock) -> None:
-    early = breaker.enter()
+    early = breaker.enter(who(99))
     opened(breaker)
     clock.now += FIRST_REST
     for _ in range(3):
-        breaker.failed(early, 1)
+        breaker.failed(early, who(1))
         breaker.succeeded(early)
         breaker.left(early)
     assert breaker.state == "half-open"
+
+
+def test_n17_one_person_with_many_tokens_and_customers_is_one(breaker: Breaker) -> None:
+    for number in range(10 * LONE):
+        if breaker.state == "closed":
+            send(breaker, Requester(1, number % 9), f"operation {number % 5}")
+    # Not a single success: it is open, for that person alone.
+    assert refused(breaker, Requester(1, 99)) == breaker.rest == breaker.rest_of(Requester(1, 5)) == FIRST_REST
+    assert breaker.rest_of(who(2)) == 0
+    breaker.succeeded(breaker.enter(who(2)))
+    assert breaker.state == "closed" and breaker.enter(Requester(1, 1))
+
+
+def test_n17_many_persons_of_two_customers_open_it_for_those_customers(breaker: Breaker) -> None:
+    for number in range(LONE):
+        send(breaker, Requester(number, 1000 + number % 2), f"operation {number % 5}")
+    assert breaker.state == "open"
+    assert refused(breaker, Requester(99, 1000)) and breaker.rest_of(Requester(1, 1002)) == 0
+
+
+def test_n17_several_persons_of_several_customers_open_it_for_everybody(breaker: Breaker) -> None:
+    fail(breaker, FEWEST - 1)
+    assert breaker.state == "closed"
+    fail(breaker, 1)
+    assert refused(breaker, who(99)) == FIRST_REST
+
+
+def test_n17_an_outage_that_few_met_first_becomes_everybodys(breaker: Breaker) -> None:
+    fail(breaker, LONE, callers=1)
+    assert refused(breaker, who(0))
+    for number in (1, 2):
+        send(breaker, who(number), f"operation {number}")
+    assert refused(breaker, who(99)) == FIRST_REST
+
+
+def test_n17_whose_probe_failed_does_not_keep_it_open_for_others(breaker: Breaker, clock: Clock) -> None:
+    opened(breaker)
+    clock.now += FIRST_REST
+    for _ in range(4):
+        send(breaker, who(0))
+        assert breaker.rest_of(who(0)) == breaker.rest >= 2 * FIRST_REST
+        assert breaker.rest_of(who(7)) == FIRST_REST
+        clock.now += breaker.rest
+    send(breaker, who(0))
+    clock.now += FIRST_REST
+    assert refused(breaker, who(0))
+    breaker.succeeded(breaker.enter(who(7)))
+    assert breaker.state == "closed" and breaker.enter(who(0))
+
+
+def test_n17_what_it_remembers_is_bounded(breaker: Breaker, clock: Clock) -> None:
+    for number in range(1000):
+        breaker.failed(0, who(number), f"operation {number}")
+    for number in range(1000):
+        clock.now += LONGEST
+        send(breaker, who(number))
+    assert len(breaker._probers) == MAX_PROBERS
+    tallies = [getattr(tally, name) for tally in (breaker._before, breaker._now) for name in tally.__slots__]
+    assert all(len(found) <= SEVERAL for found in tallies if isinstance(found, set))
 
 
 class Machine(RuleBasedStateMachine):
@@ -200,30 +281,30 @@ class Machine(RuleBasedStateMachine):
         self.breaker = Breaker("api", clock=self.clock, chance=lambda: self.chance)
         self.flying: list[int] = []
         self.probes: dict[int, float] = {}
-        self.bad: list[tuple[float, int | None]] = []
+        self.bad: list[tuple[float, Requester | None]] = []
 
     @rule(seconds=st.floats(0, 60), chance=st.floats(0, 1))
     def time_passes(self, seconds: float, chance: float) -> None:
         self.clock.now += seconds
         self.chance = chance
 
-    @rule()
-    def somebody_asks(self) -> None:
-        state, rest = self.breaker.state, self.breaker.rest
+    @rule(caller=st.sampled_from([*map(who, range(4))]))
+    def somebody_asks(self, caller: Requester) -> None:
+        state, rest = self.breaker.state, self.breaker.rest_of(caller)
         try:
-            ticket = self.breaker.enter()
+            ticket = self.breaker.enter(caller)
         except CircuitOpen as shut:
             assert state != "closed" and 0 < shut.seconds == rest
         else:
             assert rest == 0
             self.flying.append(ticket)
-            if state != "closed":
+            if self.breaker.rest_of(caller):
                 # A sum of times and its difference again: the last digit may be another.
-                assert state == "half-open" and 0 < self.breaker.rest <= LEASE + 1e-9
+                assert state != "closed" and 0 < self.breaker.rest <= LEASE + 1e-9
 
     @precondition(lambda self: self.flying)
-    @rule(data=st.data(), caller=st.sampled_from([None, 1, 2]), burst=st.integers(1, 40))
-    def it_fails(self, data: st.DataObject, caller: int | None, burst: int) -> None:
+    @rule(data=st.data(), caller=st.sampled_from([None, *map(who, range(4))]), burst=st.integers(1, 40))
+    def it_fails(self, data: st.DataObject, caller: Requester | None, burst: int) -> None:
         ticket = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
         state = self.breaker.state
         for number in range(burst):
@@ -233,7 +314,7 @@ class Machine(RuleBasedStateMachine):
         if state == "closed" and self.breaker.state != "closed":
             seen = [caller for when, caller in self.bad if when > self.clock.now - 2 * HALF]
             assert 2 * len(seen) >= FEWEST
-            assert len(set(seen)) > 1 or None in seen or len(seen) >= LONE
+            assert len(set(seen)) >= SEVERAL or None in seen or len(seen) >= LONE
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data(), burst=st.integers(1, 40))
@@ -260,6 +341,7 @@ class Machine(RuleBasedStateMachine):
     def it_is_never_away_for_long(self) -> None:
         rest = self.breaker.rest
         assert 0 <= rest <= LONGEST
+        assert all(self.breaker.rest_of(who(number)) <= rest for number in range(100))
         assert (self.breaker.state == "closed") <= (rest == 0)
         assert (self.breaker.state == "open") <= (rest > 0)
 

@@ -10,7 +10,14 @@ from typing import Any, TypedDict, Unpack
 import pytest
 from aiohttp import web
 
-from doit_mcp.breaker import FEWEST, FIRST_REST, LEASE, Breaker
+from doit_mcp.breaker import (
+    ALONE,
+    FEWEST,
+    FIRST_REST,
+    LEASE,
+    Breaker,
+    Requester,
+)
 from doit_mcp.doit.client import Client
 from doit_mcp.doit.errors import ApiError, explain
 from doit_mcp.doit.operation import Area, get, post
@@ -76,7 +83,7 @@ def breaker() -> Heard:
 def fail(breaker: Breaker, times: int) -> None:
     """Failures of nobody in particular, that were not heard from the client."""
     for _ in range(times):
-        Breaker.failed(breaker, breaker.enter(), None)
+        Breaker.failed(breaker, breaker.enter(ALONE), None)
 
 
 async def ended(client: Client, call: str = "read") -> ApiError | None:
@@ -115,21 +122,18 @@ async def test_what_is_the_apis_failure(
     assert kinds == {GOOD if well else "read"} and len(breaker.said) == len(api.seen) > 0
 
 
-async def test_callers_are_told_apart_by_customer_and_else_by_credential(
+async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
     api: Api, connect: Connect, breaker: Heard
 ) -> None:
     api.script = [says(500)]
-    for client in (
-        connect("a", tokens=("1",), breaker=breaker),
-        connect("a", tokens=("2",), breaker=breaker),
-        connect("b", tokens=("2",), breaker=breaker),
-        connect("", tokens=("2",), breaker=breaker),
-        connect("", tokens=("3",), breaker=breaker),
-    ):
-        await ended(client)
-    callers = [said[0] for said in breaker.said]
-    assert callers[0] == callers[1] and len(set(callers)) == 4
-    assert not any(isinstance(caller, str) for caller in callers)
+    requesters = [Requester.of(*one) for one in (("a@x", "x"), ("A@x", "x"), ("a@x", "y"), ("b@x", "y"))]
+    for number, requester in enumerate(requesters):
+        await ended(connect(str(number), tokens=(str(number),), breaker=breaker, requester=requester))
+    assert [said[0] for said in breaker.said] == requesters
+    assert [one.person == requesters[0].person for one in requesters] == [True, True, True, False]
+    assert [one.customer == requesters[2].customer for one in requesters] == [False, False, True, True]
+    await ended(connect("", breaker=breaker))
+    assert breaker.said[-1] == (ALONE, "read")
 
 
 async def test_no_connection_is_nobodys(connect: Connect, breaker: Heard) -> None:

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from doit_mcp.catalogue.call import CannotAsk, NoAnswer, Question
@@ -14,6 +15,7 @@ from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Request, Response
 from doit_mcp.protocol.revisions import NEWEST_HANDSHAKE
 from doit_mcp.server.asking import Before, ByRetry, InputRequired, Nobody, OnStream
+from doit_mcp.server.consents import Consent
 from doit_mcp.server.sessions import Session
 
 ROOTS = Question("roots/list")
@@ -87,7 +89,8 @@ async def test_a_sealed_question_takes_an_answer_only_after_just_it_was_put() ->
     """R6: an answer that comes by itself, or to another question, is none."""
     asked = Question("roots/list", {"_meta": {"n": 1}}, sealed=True)
     other = replace(asked, params={"_meta": {"n": 2}})
-    for before in (Before(), Before(shown={"one": other.digest}), Before(known={"one": {"roots": []}})):
+    elsewhere = Before(shown={"one": (other.digest, Consent.new())})
+    for before in (Before(), elsewhere, Before(known={"one": {"roots": []}})):
         with pytest.raises(InputRequired):
             await enveloped(before, one={"roots": []}).ask({"one": asked})
     put = Before().after({}, {"one": asked})
@@ -96,6 +99,9 @@ async def test_a_sealed_question_takes_an_answer_only_after_just_it_was_put() ->
 
 def test_what_is_asked_anew_is_no_longer_answered() -> None:
     asked = Question("roots/list", sealed=True)
-    before = Before({"one": {"roots": []}, "two": {"roots": []}}, {"one": "old"})
+    before = Before({"one": {"roots": []}, "two": {"roots": []}}, {"one": ("old", Consent(1, "x"))})
     after = before.after({"three": {}}, {"one": asked, "four": ROOTS})
-    assert after == Before({"two": {"roots": []}, "three": {}}, {"one": asked.digest})
+    digest, consent = after.shown["one"]
+    assert after.known == {"two": {"roots": []}, "three": {}} and after.shown.keys() == {"one"}
+    assert digest == asked.digest
+    assert consent.id != "x" and Before.of(orjson.loads(orjson.dumps(after.state))) == after

@@ -133,6 +133,32 @@ async def test_a_group_is_forgotten_but_for_what_is_being_done(make: Make) -> No
     assert told(await receipts.claim("o", "budgets t 3")) == (b"3", True)
 
 
+async def test_n16_a_group_is_forgotten_for_everybody_but_for_what_is_not_known(make: Make) -> None:
+    receipts = make()
+    for owner in ("o", "p"):
+        await done(receipts, "tags t changed 1", owner=owner)
+        await done(receipts, "tags t made 1", owner=owner)
+        await done(receipts, "tags u changed 1", owner=owner)
+    assert await receipts.claim("o", "tags t changed 2") is None
+    assert await receipts.claim("o", "tags t changed 3") is None
+    await receipts.settle("o", "tags t changed 3", b"", known=False)
+    await receipts.forget_all("tags t changed ")
+    for owner in ("o", "p"):
+        assert await receipts.claim(owner, "tags t changed 1") is None
+        for key in ("tags t made 1", "tags u changed 1"):
+            assert told(await receipts.claim(owner, key)) == (b"a", True)
+    assert told(await receipts.claim("o", "tags t changed 3")) == (b"", False)
+    await receipts.settle("o", "tags t changed 2", b"2")
+    assert told(await receipts.claim("o", "tags t changed 2")) == (b"2", True)
+
+
+async def test_n16_another_replica_forgets_as_well(of_redis: Any) -> None:
+    one, other = of_redis(), of_redis()
+    await done(one, "tags t changed 1")
+    await other.forget_all("tags t changed ")
+    assert await one.claim("o", "tags t changed 1") is None
+
+
 async def test_replicas_do_nothing_twice(of_redis: Any, redis: Server) -> None:
     one, other = of_redis(), of_redis()
     assert await one.claim("the-owner", "budgets tenant 1") is None
@@ -141,7 +167,7 @@ async def test_replicas_do_nothing_twice(of_redis: Any, redis: Server) -> None:
     assert told(await waiting) == (b"the answer", True)
     with redis.client() as client:
         keys = client.keys()
-        assert len(keys) == 2 and all(key.startswith(prefix(SECRET).encode()) for key in keys)
+        assert len(keys) == 3 and all(key.startswith(prefix(SECRET).encode()) for key in keys)
         assert all(client.pttl(key) > 0 for key in keys)
         seen = b" ".join([*keys, *(client.dump(key) for key in keys)])
         assert not any(word in seen for word in (b"owner", b"tenant", b"answer"))

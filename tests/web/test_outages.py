@@ -15,9 +15,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from doit_mcp.breaker import FEWEST, Breaker
+from doit_mcp.breaker import FEWEST, SEVERAL, Breaker
 from doit_mcp.sandbox.api import Api, Fault
-from doit_mcp.sandbox.people import CUSTOMERS, User
+from doit_mcp.sandbox.people import CUSTOMERS, NAMED, People, User
 from doit_mcp.sandbox.world import World, world
 from doit_mcp.settings import Settings
 from doit_mcp.web import health
@@ -66,11 +66,11 @@ class Product:
 
 @asynccontextmanager
 async def served(
-    prepare: Callable[[web.Application], None] = lambda app: None, **settings: Any
+    prepare: Callable[[web.Application], None] = lambda app: None, people: People = NAMED, **settings: Any
 ) -> AsyncIterator[Product]:
     with bind("127.0.0.1", 0) as bound:
         base = address(bound)
-        async with world(resource_url=base, secret=SECRET) as made:
+        async with world(resource_url=base, secret=SECRET, people=people, api=Api(people=people)) as made:
             own = replace(
                 Settings(),
                 resource_url=base,
@@ -166,12 +166,24 @@ async def test_an_api_that_is_down_is_told_and_used_again_when_it_is_up() -> Non
             await runner.cleanup()
 
 
-async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(there: Product) -> None:
+@pytest.fixture
+async def customers() -> AsyncIterator[tuple[Product, list[User]]]:
+    """Several customers, and a user of each."""
+    people = People(SEVERAL)
+    async with served(people=people) as made:
+        users = [people.users_of(one)[0] for one in people.customers(len(CUSTOMERS), len(CUSTOMERS) + SEVERAL)]
+        yield made, users
+
+
+async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(
+    customers: tuple[Product, list[User]]
+) -> None:
     """F7, F8, L5: told at once and when to come back, nothing is sent, and the first call that works ends it."""
+    there, users = customers
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
     there.api.faults.append(Fault("/analytics/v1", 500, times=None))
-    users, tools = (ADMIN, STRANGER), ("list_budgets", "list_reports")
-    asked = [(tools[number // 2 % 2], users[number % 2]) for number in range(FEWEST + 4)]
+    tools = ("list_budgets", "list_reports")
+    asked = [(tools[number // SEVERAL % 2], users[number % SEVERAL]) for number in range(FEWEST + 4)]
     await asyncio.gather(*(there.call(tool, user=user) for tool, user in asked))
     assert await there.sees("api") == (200, "open", 2.0) and await there.sees("identity") == (200, "closed", 0.0)
     sent = len(there.api.calls)

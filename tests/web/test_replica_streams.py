@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.repeats import NOTE, once
+from doit_mcp.catalogue.repeats import NOTE, committing, once
 from doit_mcp.catalogue.tools import Tool
 from doit_mcp.server.relay import MOST_CARRIED
 from tests.state.process import separate
@@ -332,7 +332,7 @@ async def test_kept_results_and_writes_are_known_everywhere(redis: Server) -> No
     said = {"type": "object", "properties": {"said": {"type": "string"}, NOTE: {"type": "string"}}}
     schema = {"type": "object", "properties": {"handle": {"type": "string"}}}
     reading = [Tool(run.__name__, "T", "Does it.", schema, run, said) for run in (keep, rows)]
-    writing = once(Tool("change", "T", "Does it.", schema, change, said, writes=True))
+    writing = once(committing(Tool("change", "T", "Does it.", schema, change, said, writes=True)))
     async with replicas(redis.url, changes={"tools": (*reading, writing)}) as (a, b):
         handle = (await a.call("keep")).result["structuredContent"]["said"]
         assert (await b.call("rows", {"handle": handle})).result["structuredContent"] == {"said": "the rows"}

@@ -1,0 +1,91 @@
+"""Consents: each acceptance of a change counts once, whatever state a client sends again."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+LIFE_SECONDS = 1_000.0
+"""Longer than a request state is good for."""
+PER_OWNER, TOTAL = 100, 10_000
+
+
+class Consent(NamedTuple):
+    """A question put to the user: when, in epoch milliseconds, and under which unique id."""
+
+    asked: int
+    id: str
+
+    @classmethod
+    def new(cls) -> Consent:
+        """That of a question which is put now."""
+        return cls(time.time_ns() // 1_000_000, secrets.token_urlsafe(12))
+
+
+class Consents(Protocol):
+    """Which consents were used."""
+
+    async def use(self, owner: str, asked: int, id: str) -> bool:
+        """Whether the consent may count: False where it was used before, or where that is no longer known because it
+        is older than one of those that had to make room. Raises Away where it cannot be checked."""
+
+
+class _Used:
+    """Used consents of one owner. All asked for at *floor* or before count as used."""
+
+    __slots__ = ("ends", "floor", "ids")
+
+    def __init__(self) -> None:
+        self.ids: dict[str, int] = {}
+        self.floor, self.ends = -1, 0.0
+
+
+class MemoryConsents:
+    """Consents that were used in this process. The oldest make room: those of the owner first, then anybody's."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        life: float = LIFE_SECONDS,
+        per_owner: int = PER_OWNER,
+        total: int = TOTAL,
+    ) -> None:
+        self._clock, self._life, self._per_owner, self._total = clock, life, per_owner, total
+        # The owner who used one last comes last.
+        self._owners: dict[str, _Used] = {}
+        self._size, self._floor = 0, -1
+
+    def __len__(self) -> int:
+        return self._size
+
+    async def use(self, owner: str, asked: int, id: str) -> bool:
+        """Whether the consent may count."""
+        self._forget_old()
+        used = self._owners.get(owner) or _Used()
+        if asked <= max(used.floor, self._floor) or id in used.ids:
+            return False
+        used.ids[id], used.ends = asked, self._clock() + self._life
+        self._size += 1
+        self._owners.pop(owner, None)
+        self._owners[owner] = used
+        if len(used.ids) > self._per_owner:
+            oldest = min(used.ids, key=used.ids.__getitem__)
+            used.floor = used.ids.pop(oldest)
+            self._size -= 1
+        while self._size > self._total:
+            dropped = self._drop(next(iter(self._owners)))
+            self._floor = max(self._floor, dropped.floor, *dropped.ids.values())
+        return True
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        while self._owners and (first := next(iter(self._owners.items())))[1].ends <= now:
+            self._drop(first[0])
+
+    def _drop(self, owner: str) -> _Used:
+        used = self._owners.pop(owner)
+        self._size -= len(used.ids)
+        return used

@@ -1,0 +1,104 @@
+"""Employees of DoiT act for several customers: what is kept for one is not seen while they act for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from doit_mcp.catalogue.call import Call
+from doit_mcp.catalogue.keeping import Table, keep
+from doit_mcp.catalogue.tools import Tool
+from doit_mcp.protocol.extensions import TASKS
+from tests.catalogue.caller import TOOLS
+from tests.state.redis_server import Server
+from tests.state.replicas import at, replicas
+from tests.web.serving import ADMIN, EMPLOYEE, STRANGER, Bench, Json, Site, schema, serving
+from tests.web.serving import tools as bench_tools
+
+OTHER = STRANGER.customer
+COLUMNS: list[Json] = [{"name": "sku", "type": "string"}, {"name": "cost", "type": "float"}]
+ANY: Json = {"type": "object", "properties": {}}
+CLIENT = {"extensions": {TASKS: {}}}
+
+
+async def table(call: Call, arguments: Json) -> Json:
+    rows = [["secret of " + call.tenant, 1.0]]
+    return {"handle": await keep(call, Table(COLUMNS, rows, {"tool": "table"}))}
+
+
+async def choose(call: Call, arguments: Json) -> Json:
+    return {"chosen": call.stay_with(arguments["customer"])}
+
+
+OWN = (
+    Tool("table", "Table", "Keeps a table.", schema(), table, ANY),
+    Tool("choose", "Choose", "Acts for.", schema(customer={"type": "string"}), choose, ANY),
+)
+
+
+@asynccontextmanager
+async def place(bench: Bench | None = None) -> AsyncIterator[Site]:
+    used = bench or Bench()
+    async with serving(used, changes={"tools": (*bench_tools(used), *OWN, TOOLS["query_result"])}) as site:
+        yield site
+
+
+async def test_n10_a_kept_table_is_read_for_its_own_customer_alone() -> None:
+    """The customer is an argument of each call."""
+    async with place() as site:
+
+        async def call(name: str, customer: str, **arguments: str) -> Json:
+            named = {**arguments, "customerContext": customer} if customer else arguments
+            return (await site.call(name, named, user=EMPLOYEE)).result
+
+        handle = (await call("table", OTHER))["structuredContent"]["handle"]
+        found = await call("query_result", OTHER, handle=handle)
+        assert found["structuredContent"]["rows"] == [[f"secret of {OTHER}", 1.0]]
+        assert found["structuredContent"]["source"] == {"tool": "table", "customer": OTHER}
+        for customer in ("", ADMIN.customer):
+            refused = await call("query_result", customer, handle=handle)
+            assert refused["isError"] and "secret" not in str(refused)
+            assert f"the customer {OTHER}, and this call acts for another one" in str(refused)
+
+
+async def test_n10_a_kept_table_stays_with_its_customer_when_a_session_changes_it(redis: Server) -> None:
+    """At every replica."""
+    async with replicas(redis.url, changes={"tools": (*OWN, TOOLS["query_result"])}) as (a, b):
+        session = await a.initialize(user=EMPLOYEE)
+        await session.call("choose", {"customer": OTHER})
+        handle = (await session.call("table")).result["structuredContent"]["handle"]
+        there = at(b, session)
+        found = (await there.call("query_result", {"handle": handle})).result["structuredContent"]
+        assert found["source"]["customer"] == OTHER
+        await session.call("choose", {"customer": EMPLOYEE.customer})
+        refused = (await there.call("query_result", {"handle": handle})).result
+        assert refused["isError"] and OTHER in str(refused) and "secret" not in str(refused)
+
+
+async def test_n10_the_tables_of_customers_name_none() -> None:
+    async with place() as site:
+        handle = (await site.call("table")).result["structuredContent"]["handle"]
+        found = (await site.call("query_result", {"handle": handle})).result["structuredContent"]
+        assert found["source"] == {"tool": "table"}
+
+
+async def test_n10_a_task_of_an_employee_names_its_customer() -> None:
+    """Nothing in tasks/get says for whom the employee acts by then."""
+    bench = Bench()
+    async with place(bench) as site:
+        for user, arguments, message in (
+            (EMPLOYEE, {"customerContext": OTHER}, f"Customer: {OTHER}"),
+            (EMPLOYEE, {}, f"Customer: {EMPLOYEE.customer}"),
+            (ADMIN, {}, None),
+        ):
+            bench.proceed.clear()
+            made = (await site.call("long", dict(arguments), user=user, clientCapabilities=CLIENT)).result
+            assert made.get("statusMessage") == message
+            bench.proceed.set()
+            while made["status"] == "working":
+                await asyncio.sleep(0)
+                params = {"taskId": made["taskId"]}
+                made = (await site.modern("tasks/get", params, user=user, clientCapabilities=CLIENT)).result
+            texts = [block["text"] for block in made["result"]["content"]]
+            assert made["status"] == "completed" and (message in texts if message else "Customer" not in str(texts))
