@@ -29,7 +29,8 @@ def once(tool: Tool) -> Tool:
     async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
         group = f"{tool.area} {call.doit.tenant} "
         key = group + _digest(tool, arguments)
-        receipt = await call.receipts.claim(call.owner, key)
+        repeatable = bool(tool.annotations.get("idempotentHint"))
+        receipt = await call.receipts.claim(call.owner, key, repeatable=repeatable)
         if receipt is not None:
             return _again(tool, receipt)
         if tool.annotations.get("destructiveHint"):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from .inbound import Caller
+from .introduction import EXTENSIONS as EXTENSIONS
+from .introduction import SKILLS as SKILLS
+from .introduction import TASKS as TASKS
 from .jsonrpc import JsonObject
-
-EXTENSIONS = "extensions"
-TASKS = "io.modelcontextprotocol/tasks"
-SKILLS = "io.modelcontextprotocol/skills"
 
 
 def declares(caller: Caller, extension: str) -> bool:

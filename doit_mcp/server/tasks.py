@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import orjson
+
 from ..catalogue.call import NoAnswer, Question
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
 from ..state.counts import Counts
@@ -24,6 +26,9 @@ POLL_MS = 1000
 PER_OWNER = 50
 TOTAL = 5_000
 RUNNING_PER_OWNER = 8
+# Of one result, and of all results that are kept for one principal and for all together; the oldest go first.
+MAX_RESULT_BYTES, MAX_OWNER_BYTES, MAX_TOTAL_BYTES = 1 << 20, 2 << 20, 64 << 20
+TOO_LARGE = f"The result is larger than {MAX_RESULT_BYTES >> 10} KB, so it is not kept; ask for less"
 FINAL = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -41,8 +46,11 @@ class Task:
     updated: float
     status: str = "working"
     message: str = ""
-    result: JsonObject | None = None
+    # Serialized here; an object where it comes from another replica.
+    result: orjson.Fragment | JsonObject | None = None
     error: JsonObject | None = None
+    # Bytes of the result.
+    size: int = 0
     asked: dict[str, Question] = field(default_factory=dict)
     known: dict[str, JsonObject] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -170,8 +178,8 @@ class Tasks:
     async def _run(self, task: Task, work: Callable[[Task], Awaitable[JsonObject]]) -> None:
         try:
             async with asyncio.timeout(LIFE_S):
-                task.result = await work(task)
-            self._move(task, "completed")
+                data = orjson.dumps(await work(task))
+            self._complete(task, data)
         except asyncio.CancelledError:
             self._move(task, "cancelled")
             raise
@@ -182,6 +190,25 @@ class Tasks:
         except Exception:
             log.exception("a task failed")
             self._fail(task, RpcError(INTERNAL_ERROR, "Internal error"))
+
+    def _complete(self, task: Task, data: bytes) -> None:
+        if len(data) > MAX_RESULT_BYTES:
+            self._fail(task, RpcError(INTERNAL_ERROR, TOO_LARGE))
+            return
+        task.result, task.size = orjson.Fragment(data), len(data)
+        self._move(task, "completed")
+        self._make_room([one for one in self._all.values() if one.owner == task.owner], MAX_OWNER_BYTES)
+        self._make_room(list(self._all.values()), MAX_TOTAL_BYTES)
+
+    def _make_room(self, tasks: list[Task], most: int) -> None:
+        """Forget the oldest of *tasks* that have ended while their results have more bytes than *most*."""
+        held = sum(task.size for task in tasks)
+        for task in tasks:
+            if held <= most:
+                return
+            if task.status in FINAL:
+                held -= task.size
+                self._remove(task)
 
     def _fail(self, task: Task, error: RpcError) -> None:
         task.error = {"code": error.code, "message": error.message}
@@ -194,6 +221,10 @@ class Tasks:
         if task.status in FINAL:
             return
         task.status = status
+        if status in FINAL:
+            # Nobody reads the questions and answers of a task that has ended.
+            task.asked.clear()
+            task.known.clear()
         self._touched(task)
 
     def _touched(self, task: Task) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from .away import Away
+from .away import Away, Full
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +17,10 @@ TIMEOUT_S = 2.0
 # What those wait who can do without Redis (seconds).
 BRIEFLY_S = 0.5
 CONNECTIONS = 32
+# In the error of a command that needs memory when there is none left (maxmemory, noeviction), also inside a script's.
+NO_MEMORY = "used memory > 'maxmemory'"
+# So long after the last such error Redis counts as full, and the log does not repeat it (seconds).
+FULL_S = 30.0
 # While Redis is away one command asks whether it is back: soon at first, then about once a second.
 FIRST_PROBE_S, PROBE_S = 0.05, 1.0
 
@@ -51,6 +56,7 @@ class Link:
         self._client, self._failures, self._prefix, self._timeout = client, failures, prefix, timeout
         self._refusals = refusals
         self._away = False
+        self._full_until = 0.0
         self._answered = 0
         self._closed = False
         self._probing: asyncio.Task[None] | None = None
@@ -59,6 +65,17 @@ class Link:
     def away(self) -> bool:
         """Whether Redis could not be used at last."""
         return self._away
+
+    @property
+    def full(self) -> bool:
+        """Whether Redis refused a write a short while ago because its memory is used up."""
+        return time.monotonic() < self._full_until
+
+    def refused_for_memory(self) -> None:
+        """Redis refused a write because its memory is used up."""
+        if not self.full:
+            log.error("Redis is full and refuses writes; raise its maxmemory")
+        self._full_until = time.monotonic() + FULL_S
 
     def key(self, *parts: str) -> str:
         """A key of ours."""
@@ -111,6 +128,9 @@ class Link:
                 answer = await work()
         except self._refusals as failure:
             self._heard()
+            if is_full(failure):
+                self.refused_for_memory()
+                raise Full from failure
             self._warn(failure)
             raise Away from failure
         except self._failures as failure:
@@ -170,6 +190,11 @@ class Link:
             probing.cancel()
             await asyncio.gather(probing, return_exceptions=True)
         await self._client.aclose()
+
+
+def is_full(failure: Exception) -> bool:
+    """Whether Redis refused a command because its memory is used up."""
+    return NO_MEMORY in str(failure)
 
 
 def open_link(url: str, prefix: str, timeout: float = TIMEOUT_S) -> Link:
