@@ -12,17 +12,20 @@ from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.receipts import MemoryReceipts, Receipt
 from doit_mcp.catalogue.repeats import once
 from doit_mcp.catalogue.tools import Tool
-from doit_mcp.sandbox.people import USERS
+from doit_mcp.sandbox.people import USERS, User
 from doit_mcp.state.box import Box, prefix
 from doit_mcp.state.link import Link, open_link
 from doit_mcp.state.receipts import RedisReceipts
 from tests.state.conftest import SECRET
 from tests.state.redis_server import Server, redis_server
-from tests.state.replicas import at, replicas
+from tests.state.replicas import Replica, at, replicas
 from tests.state.test_receipts import Unprotected, done, told
-from tests.web.serving import LATEST, Answer, Json, schema
+from tests.web.serving import LATEST, Answer, Json, Session, schema
+from tests.web.test_security_outside import MIB
 
 MEMORY = ("--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
+# Sessions, tables, receipts, tasks and streams of one user together.
+PER_USER = 20 * MIB
 CLIENT = {"name": "t", "version": "1"}
 SAID = {"type": "object", "properties": {"said": {"type": "string"}}}
 
@@ -43,6 +46,11 @@ class Writes:
     def tool(self, name: str, *, idempotent: bool) -> Tool:
         async def run(call: Call, arguments: Json) -> Json:
             self.done.append(f"{name} {arguments['text']}")
+            # Some answers are large, and so are the tables that some calls keep.
+            if arguments["text"].startswith("hoard"):
+                for _ in range(12):
+                    await call.results.put(call.owner, b"x" * MIB)
+                return {"said": "x" * 30_000}
             return {"said": f"{name} {len(self.done)}"}
 
         hints = {"readOnlyHint": False, "idempotentHint": idempotent, "destructiveHint": False}
@@ -81,6 +89,41 @@ async def test_n5_no_write_is_done_twice_while_redis_is_full(small: Server) -> N
         assert answered(await session.call("create", {"text": "new"})) == '{"said":"create 3"}'
         assert "alreadyDone" in answered(await elsewhere.call("create", {"text": "new"}))
         assert writes.done.count("create new") == 1
+
+
+async def hoard(site: Replica, user: User) -> None:
+    """Everything that one user can have kept, and more: sessions, subscriptions, receipts, tables."""
+    said = {f"member-{number}": "x" * 1_000 for number in range(250)}
+    params: Json = {"protocolVersion": LATEST, "capabilities": {"elicitation": said, **said}, "clientInfo": CLIENT | said}
+    for number in range(120):
+        opened = await site.post(site.request("initialize", params), user=user)
+        assert opened.status == 200, opened
+        session = Session(site, opened.headers["Mcp-Session-Id"], LATEST, user, {})
+        for digit in range(5):
+            uri = f"doc://number/{digit}" + "7" * 2_000
+            await session.ask("resources/subscribe", {"uri": uri})
+        if number % 10 == 0:
+            answer = await session.call("create", {"text": f"hoard {number} {user.email}"})
+            assert "xxx" in answered(answer)
+
+
+@pytest.mark.timeout(300)
+async def test_n5_two_users_do_not_fill_redis(small: Server) -> None:
+    """What they can have kept has a bound in bytes, so another user's write is done once and is known afterwards."""
+    writes = Writes()
+    async with replicas(small.url, changes={"tools": writes.tools}) as (here, there):
+        with small.client() as client:
+            before = client.info("memory")["used_memory"]
+            await hoard(here, USERS[0])
+            await hoard(there, USERS[1])
+            grown = client.info("memory")["used_memory"] - before
+        print(f"{grown / MIB:.1f} MiB in Redis for two users")
+        assert grown < 2 * PER_USER, f"{grown / MIB:.1f} MiB"
+        session = await here.initialize(user=USERS[2])
+        assert answered(await session.call("create", {"text": "mine"})).startswith('{"said":"create ')
+        assert "alreadyDone" in answered(await at(there, session).call("create", {"text": "mine"}))
+        assert writes.done.count("create mine") == 1
+        assert "redis_full 0.0" in (await here.send("GET", "/metrics", {})).text
 
 
 async def test_n5_sessions_and_reads_go_on_while_redis_is_full(small: Server) -> None:
