@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .inbound import Caller
-from .introduction import EXTENSIONS as EXTENSIONS
-from .introduction import SKILLS as SKILLS
-from .introduction import TASKS as TASKS
+from .introduction import EXTENSIONS, SKILLS, TASKS
 from .jsonrpc import JsonObject
+
+__all__ = ("EXTENSIONS", "SKILLS", "TASKS", "declares", "required")
 
 
 def declares(caller: Caller, extension: str) -> bool:

@@ -34,8 +34,8 @@ MAX_PAGES_BYTES = 8 << 20
 MAX_TASK_ARGUMENTS_BYTES = 128 << 10
 """Of a call that goes on as a task, which holds its arguments for as long as it runs."""
 TOO_LARGE = (
-    f"The arguments are larger than {MAX_TASK_ARGUMENTS_BYTES >> 10} KB, which is the most that a call in the background"
-    " may have; send less"
+    f"The arguments are larger than {MAX_TASK_ARGUMENTS_BYTES >> 10} KB, which is the most that a call in the"
+    " background may have; send less"
 )
 TOO_MANY = "Too many tasks are running for this user; wait for one to end, or cancel one"
 

@@ -1,8 +1,9 @@
 """The Lua scripts of receipts. A receipt is a hash: s(tate), t(oken), u(ntil when a claim holds), e(nded), a(nswer),
 n(ame); an owner's are listed in a sorted set by when each last moved. Redis' clock is the only one.
 
-A Redis whose memory is used up takes no claim, and says so before anything else is changed. A write that was claimed
-before can still be settled: to delete the field u needs no memory, and a claim without it is one that was done.
+A Redis whose memory is used up refuses a script at its first write, so a claim begins with the one that needs memory.
+A write that was claimed before can still be settled: to delete the field u needs no memory, and a claim without it is
+one that was done.
 """
 
 from __future__ import annotations
@@ -86,7 +87,9 @@ NAMES = NOW + """
 local found = {}
 for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   local held = redis.call('HMGET', key, 's', 'u', 'n')
-  if held[1] and (held[1] ~= 'claimed' or not held[2] or tonumber(held[2]) <= now) then found[#found + 1] = {key, held[3]} end
+  if held[1] and (held[1] ~= 'claimed' or not held[2] or tonumber(held[2]) <= now) then
+    found[#found + 1] = {key, held[3]}
+  end
 end
 return found
 """

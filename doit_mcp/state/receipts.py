@@ -43,8 +43,8 @@ class RedisReceipts(Generic[R]):
     What a process that died was doing may or may not have been done: nobody knows, so it is not repeated for a while.
 
     While Redis cannot be reached each process protects what it has done itself. While Redis is full it still tells what
-    was done, but takes no new claim: another replica would do the same again. So a write is refused then, with the error
-    that *unprotected* makes, unless doing it twice does no harm.
+    was done, but takes no new claim: another replica would do the same again. So a write is refused then, with the
+    error that *unprotected* makes, unless doing it twice does no harm.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 # KEYS: record, list. ARGV: owner, holder, life, most, fields and values. What had to go: the field f:id of each.
 OPEN = NOW + """
--- First, so that nothing has changed when there is no memory for it.
+-- First: a full Redis refuses a script only at its first write, and then nothing has changed.
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'holder', ARGV[2], 'version', 1, unpack(ARGV, 5))
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
@@ -46,8 +46,7 @@ local alive = 1
 if held[2] ~= '' and held[2] ~= ARGV[4] then alive = redis.call('EXISTS', ARGV[5] .. held[2]) end
 if tonumber(ARGV[3]) > 0 and alive == 1 then
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
-  -- Needs memory, which a full Redis has not; the record can be used all the same.
-  redis.pcall('ZADD', KEYS[2], 'XX', now, KEYS[1])
+  redis.call('ZADD', KEYS[2], 'XX', now, KEYS[1])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
 if held[3] == ARGV[2] then return {held[2], held[3], alive} end
@@ -80,7 +79,7 @@ for i = 1, #KEYS, 2 do
   there[#there + 1] = holder and 1 or 0
   if holder then
     redis.call('PEXPIRE', KEYS[i], ARGV[1])
-    redis.pcall('ZADD', KEYS[i + 1], 'XX', now, KEYS[i])
+    redis.call('ZADD', KEYS[i + 1], 'XX', now, KEYS[i])
     redis.call('PEXPIRE', KEYS[i + 1], ARGV[1])
   end
 end

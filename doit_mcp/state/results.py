@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 PUT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
--- First, so that nothing has changed when there is no memory for it.
+-- First: a full Redis refuses a script only at its first write, and then nothing has changed.
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3])
 local live, held, size = {}, 0, tonumber(ARGV[2])
 for _, item in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do

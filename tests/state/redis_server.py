@@ -96,7 +96,8 @@ async def back(link: Link) -> None:
 
 @contextmanager
 def redis_server(*options: str) -> Iterator[Server]:
-    """A running server with these *options* besides the usual ones. Where the program is missing the test is skipped; DOIT_MCP_TEST_REQUIRE_ALL=1 demands it."""
+    """A running server with these *options* besides the usual ones. Where the program is missing the test is skipped;
+    DOIT_MCP_TEST_REQUIRE_ALL=1 demands it."""
     if shutil.which(PROGRAM) is None:
         assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", f"{PROGRAM} is not installed"
         pytest.skip(f"{PROGRAM} is not installed")

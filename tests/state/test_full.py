@@ -94,7 +94,8 @@ async def test_n5_no_write_is_done_twice_while_redis_is_full(small: Server) -> N
 async def hoard(site: Replica, user: User) -> None:
     """Everything that one user can have kept, and more: sessions, subscriptions, receipts, tables."""
     said = {f"member-{number}": "x" * 1_000 for number in range(250)}
-    params: Json = {"protocolVersion": LATEST, "capabilities": {"elicitation": said, **said}, "clientInfo": CLIENT | said}
+    capabilities: Json = {"elicitation": said, **said}
+    params: Json = {"protocolVersion": LATEST, "capabilities": capabilities, "clientInfo": CLIENT | said}
     for number in range(120):
         opened = await site.post(site.request("initialize", params), user=user)
         assert opened.status == 200, opened

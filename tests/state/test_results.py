@@ -17,7 +17,9 @@ from tests.state.conftest import SECRET
 from tests.state.redis_server import Server, back
 
 Make = Callable[..., Results]
-BOUNDS: dict[str, Any] = {"life": 60.0, "most_bytes": 100, "per_owner": 3, "owner_bytes": 200, "total": 100, "total_bytes": 10_000}
+BOUNDS: dict[str, Any] = {
+    "life": 60.0, "most_bytes": 100, "per_owner": 3, "owner_bytes": 200, "total": 100, "total_bytes": 10_000
+}
 
 
 def of_redis(link: Link, **bounds: Any) -> RedisResults:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from doit_mcp.server.sessions import MAX_SUBSCRIPTION_BYTES
-from doit_mcp.server.tools import MAX_TASK_ARGUMENTS_BYTES
-from tests.web.serving import META, Json, Site
+from tests.web.serving import META, Bench, Json, Site, schema, serving, tools
 from tests.web.test_listen import TASKS, listening
 
 LONG = "doc://number/" + "7" * 1_500
@@ -85,3 +85,20 @@ async def test_n4_a_task_lets_its_request_go(site: Site) -> None:
     while (state := (await site.modern("tasks/get", params, **TASKS)).result)["status"] == "working":
         await asyncio.sleep(0.01)
     assert state["status"] == "completed" and state["result"]["_meta"][f"{META}serverInfo"]
+
+
+async def test_n4_a_task_holds_no_large_arguments() -> None:
+    """Refused in words before the task begins; a call that could also be answered in place is."""
+    declared = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
+    bench = Bench()
+    large = [replace(one, input_schema=schema(text={"type": "string"})) for one in tools(bench) if one.name == "long"]
+    soon = [replace(one, task_after=0.01) for one in tools(bench) if one.name == "wait"]
+    soon = [replace(one, input_schema=schema(text={"type": "string"})) for one in soon]
+    async with serving(bench, {"tools": (*large, *soon)}) as site:
+        refused = await site.call("long", {"text": "x" * 140_000}, **declared)
+        assert refused.result["isError"] and "larger than 128 KB" in refused.text
+        assert (await site.call("long", {"text": "x" * 100_000}, **declared)).result["resultType"] == "task"
+        waiting = asyncio.create_task(site.call("wait", {"text": "x" * 140_000}, **declared))
+        await bench.started.wait()
+        bench.proceed.set()
+        assert (await waiting).result["content"]

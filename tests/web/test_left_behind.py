@@ -1,7 +1,7 @@
 """What hostile requests leave behind in the server's own process, with one user and with many.
 
-Every kind of request carries megabytes in a different place. Most are refused; whatever the answer is, the memory of the
-process has to be what it was. ``DOIT_MCP_TEST_LONG=1`` sends a thousand requests of each kind.
+Every kind of request carries megabytes in a different place. Most are refused; whatever the answer is, the memory of
+the process has to be what it was. ``DOIT_MCP_TEST_LONG=1`` sends a thousand requests of each kind.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from tests.web.test_security_outside import MIB
 from tests.web.test_security_process import LONG, META, Program, program
 from tests.web.test_storm import together
 
-REQUESTS, WARM = (1_000, 30) if LONG else (40, 8)
+REQUESTS, WARM = (1_000, 30) if LONG else (24, 6)
 BODY = (4 * MIB if LONG else MIB) - 64 * 1024
 # A process that keeps half of what it is sent grows by more than this.
-MAX_GROWTH = 50 * MIB if LONG else 16 * MIB
+MAX_GROWTH = 50 * MIB if LONG else 10 * MIB
 CONCURRENCY = 2
 BUDGET: Json = {"id": "free-1"}
 TEMPLATE = "doit://reports/"
