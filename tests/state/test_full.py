@@ -16,6 +16,7 @@ from doit_mcp.sandbox.people import USERS, User
 from doit_mcp.state.box import Box, prefix
 from doit_mcp.state.link import Link, open_link
 from doit_mcp.state.receipts import RedisReceipts
+from doit_mcp.state.sender import Sender
 from tests.state.conftest import SECRET
 from tests.state.redis_server import Server, redis_server
 from tests.state.replicas import Replica, at, replicas
@@ -185,3 +186,30 @@ async def test_n5_a_refused_claim_takes_no_room_from_older_receipts(small: Serve
     assert await one.claim("o", "4", repeatable=True) is None
     await one.settle("o", "4", b"four")
     assert told(await one.claim("o", "4", repeatable=True)) == (b"four", True)
+
+
+async def test_n5_a_full_redis_holds_up_no_messages(small: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """The first is tried some times; those behind it go at once, what needs no memory among them, and room comes back.
+    """
+    link = open_link(small.url, prefix(SECRET), timeout=2.0)
+    sender, key = Sender(link), link.key("list")
+    with small.client() as client:
+        client.set(link.key("gone"), "x")
+    small.fill()
+    for number in range(50):
+        sender.put(("RPUSH", key, number))
+    sender.put(("DEL", link.key("gone")))
+    running = asyncio.create_task(sender.run())
+    try:
+        assert await sender.settle(20)
+        assert link.full and not link.away
+        small.make_room()
+        sender.put(("RPUSH", key, "last"))
+        await sender.flush()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await link.close()
+    with small.client() as client:
+        assert client.lrange(key, 0, -1) == [b"last"] and not client.exists(link.key("gone"))
+    assert len([record for record in caplog.records if "Redis is full" in record.message]) == 1
