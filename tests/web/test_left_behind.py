@@ -36,7 +36,7 @@ def text(size: int = BODY) -> str:
 
 def members() -> Json:
     """An object of many members, which takes much more memory than its bytes."""
-    return {f"{MARK}-{index}": [index] for index in range(BODY // 26)}
+    return {f"{MARK}-{index}": [index] for index in range(BODY // 32)}
 
 
 def rpc(method: str, params: Json, id: object = 1) -> Json:
