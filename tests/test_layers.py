@@ -63,7 +63,9 @@ def imported(module: str) -> Iterator[str]:
 
 
 def test_imports_are_seen() -> None:
-    assert set(imported("protocol.inbound")) == {"protocol.jsonrpc", "protocol.revisions"}
+    assert set(imported("protocol.inbound")) == {
+        "protocol.introduction", "protocol.jsonrpc", "protocol.revisions"
+    }
 
 
 @pytest.mark.parametrize("module", TREES)

@@ -102,10 +102,15 @@ FORMS: Mapping[str, tuple[tuple[str, str], str, str]] = {
 }
 
 
-@lru_cache(maxsize=256)
 def locale_of(tag: str) -> Locale | None:
     """The locale that a language tag (BCP 47) names; None for what is none, or not known here."""
-    found = TAG.fullmatch(tag) if len(tag) <= MOST_TAG else None
+    # The length comes first: the cache keeps its keys, and a client can send megabytes.
+    return _locale_of(tag) if len(tag) <= MOST_TAG else None
+
+
+@lru_cache(maxsize=256)
+def _locale_of(tag: str) -> Locale | None:
+    found = TAG.fullmatch(tag)
     if found is None:
         return None
     language = found[1].lower()

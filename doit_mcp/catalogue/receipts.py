@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,8 +12,10 @@ from typing import Protocol
 LIFE_S = 120.0
 """ChatGPT gives up after about 60 seconds and calls again at once."""
 PER_OWNER, TOTAL = 100, 10_000
-MOST_BYTES = 256 << 10
+MOST_BYTES = 32 << 10
 """Of one answer that is kept; of a larger one it is only known that it was done."""
+MAX_TOTAL_BYTES = 64 << 20
+"""Of all answers in one process; beyond it the oldest answers are forgotten, but not that the write was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,13 @@ class Receipt:
 class Receipts(Protocol):
     """Where receipts are kept, by their owner and by a key that stands for one write."""
 
-    async def claim(self, owner: str, key: str) -> Receipt | None:
+    async def claim(self, owner: str, key: str, *, repeatable: bool = False) -> Receipt | None:
         """None: the write is the caller's to do, who must settle it. Else it was done a short while ago; one that is
-        being done is waited for."""
+        being done is waited for.
+
+        Raises ToolError where it cannot be known whether the write was done, unless it is *repeatable*: then doing it
+        twice has the effect of doing it once.
+        """
 
     async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None:
         """The claimed write gave *answer*; None: it has surely not been done. Not *known*: it may have been."""
@@ -57,7 +64,7 @@ class _Entry:
 
 
 class MemoryReceipts:
-    """Receipts in this process. The oldest make room: first the owner's own, then anybody's."""
+    """Receipts in this process. The oldest make room: first the owner's own, then those of who has the most."""
 
     def __init__(
         self,
@@ -67,9 +74,11 @@ class MemoryReceipts:
         per_owner: int = PER_OWNER,
         total: int = TOTAL,
         most_bytes: int = MOST_BYTES,
+        total_bytes: int = MAX_TOTAL_BYTES,
     ) -> None:
         self._clock, self._life = clock, life
-        self._per_owner, self._total, self._most = per_owner, total, most_bytes
+        self._per_owner, self._total, self._most, self._total_bytes = per_owner, total, most_bytes, total_bytes
+        self._bytes = 0
         # Oldest first: a write moves to the young end when it is done.
         self._entries: dict[tuple[str, str], _Entry] = {}
         # Those that are known to be done, by group.
@@ -78,7 +87,7 @@ class MemoryReceipts:
     def __len__(self) -> int:
         return len(self._entries)
 
-    async def claim(self, owner: str, key: str) -> Receipt | None:
+    async def claim(self, owner: str, key: str, *, repeatable: bool = False) -> Receipt | None:
         """The receipt, or None for who has to do it."""
         while True:
             self._forget_old()
@@ -95,33 +104,46 @@ class MemoryReceipts:
         """Keep the answer, or give the write free; wakes those who wait."""
         if (owner, key) not in self._entries:
             return
-        entry = self._pop((owner, key))
+        entry = self._drop((owner, key))
         if answer is not None:
             entry.ended, entry.done = self._clock(), known
             entry.answer = answer if known and len(answer) <= self._most else b""
             self._entries[owner, key] = entry
             if known:
                 self._groups.setdefault(group_of(key), set()).add((owner, key))
+            self._bytes += len(entry.answer)
+            self._forget_answers()
         entry.settled.set()
-
-    def _pop(self, place: tuple[str, str]) -> _Entry:
-        group = group_of(place[1])
-        if (done := self._groups.get(group)) is not None:
-            done.discard(place)
-            if not done:
-                del self._groups[group]
-        return self._entries.pop(place)
 
     async def forget(self, owner: str, group: str) -> None:
         """Forget what is settled; what is being done stays."""
         for whose, key in list(self._entries):
             if whose == owner and key.startswith(group) and self._entries[whose, key].settled.is_set():
-                self._pop((whose, key))
+                self._drop((whose, key))
 
     async def forget_all(self, group: str) -> None:
         """Forget what was done by anybody."""
         for place in list(self._groups.get(group, ())):
-            self._pop(place)
+            self._drop(place)
+
+    def _drop(self, place: tuple[str, str]) -> _Entry:
+        group = group_of(place[1])
+        if (done := self._groups.get(group)) is not None:
+            done.discard(place)
+            if not done:
+                del self._groups[group]
+        entry = self._entries.pop(place)
+        self._bytes -= len(entry.answer)
+        return entry
+
+    def _forget_answers(self) -> None:
+        """Forget the oldest answers while all together are too large."""
+        if self._bytes > self._total_bytes:
+            for entry in self._entries.values():
+                self._bytes -= len(entry.answer)
+                entry.answer = b""
+                if self._bytes <= self._total_bytes:
+                    return
 
     def _forget_old(self) -> None:
         ended = self._clock() - self._life
@@ -129,16 +151,17 @@ class MemoryReceipts:
             if entry.settled.is_set():
                 if entry.ended > ended:
                     return
-                self._pop(place)
+                self._drop(place)
 
     def _make_room(self, owner: str) -> None:
         own = [place for place in self._entries if place[0] == owner]
         if len(own) >= self._per_owner:
             self._drop_one(own)
         elif len(self._entries) >= self._total:
-            self._drop_one(list(self._entries))
+            most, _ = Counter(whose for whose, _ in self._entries).most_common(1)[0]
+            self._drop_one([place for place in self._entries if place[0] == most])
 
     def _drop_one(self, places: list[tuple[str, str]]) -> None:
         """Forget the oldest of *places* that is done; if none is, one that is being done is no longer waited for."""
         place = next((one for one in places if self._entries[one].settled.is_set()), places[0])
-        self._pop(place).settled.set()
+        self._drop(place).settled.set()

@@ -50,11 +50,12 @@ def once(tool: Tool, check: Check | None = None) -> Tool:
     customer may have undone; and everything in its area once the caller changed or deleted something there.
     """
     kind = _kind(tool, check)
+    repeatable = bool(tool.annotations.get("idempotentHint"))
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
         group = f"{tool.area} {call.tenant} "
         key = f"{group}{kind} {_digest(tool, arguments)}"
-        while (receipt := await call.receipts.claim(call.owner, key)) is not None:
+        while (receipt := await call.receipts.claim(call.owner, key, repeatable=repeatable)) is not None:
             if not receipt.done or check is None or await check.holds(call, arguments, _structured(receipt)):
                 note_repeat()
                 return _again(tool, receipt)

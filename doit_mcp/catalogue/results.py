@@ -12,8 +12,9 @@ LIFE_S = 1800.0
 MOST_BYTES = 4 << 20
 """Of one result; a larger one is not kept."""
 PER_OWNER = 20
-OWNER_BYTES = 16 << 20
-TOTAL_BYTES = 256 << 20
+OWNER_BYTES = 8 << 20
+TOTAL_BYTES = 128 << 20
+MAX_TOTAL = 2_000
 
 
 class Results(Protocol):
@@ -46,16 +47,18 @@ class MemoryResults:
         per_owner: int = PER_OWNER,
         owner_bytes: int = OWNER_BYTES,
         total_bytes: int = TOTAL_BYTES,
+        total: int = MAX_TOTAL,
     ) -> None:
         self._clock, self._ids, self._life = clock, ids, life
-        self._most, self._per_owner, self._owner_bytes, self._total = most_bytes, per_owner, owner_bytes, total_bytes
+        self._most, self._per_owner, self._owner_bytes = most_bytes, per_owner, owner_bytes
+        self._total_bytes, self._total = total_bytes, total
         # Oldest first, so the first ones are also those that end first.
         self._entries: dict[str, _Entry] = {}
         self._size = 0
 
     async def put(self, owner: str, data: bytes) -> str | None:
         """Keep *data* for *owner*."""
-        if len(data) > min(self._most, self._owner_bytes, self._total):
+        if len(data) > min(self._most, self._owner_bytes, self._total_bytes):
             return None
         self._forget_old()
         own = [handle for handle, entry in self._entries.items() if entry.owner == owner]
@@ -63,7 +66,7 @@ class MemoryResults:
         while own and (len(own) >= self._per_owner or held + len(data) > self._owner_bytes):
             held -= len(self._entries[own[0]].data)
             self._drop(own.pop(0))
-        while self._entries and self._size + len(data) > self._total:
+        while self._entries and (self._size + len(data) > self._total_bytes or len(self._entries) >= self._total):
             self._drop(next(iter(self._entries)))
         handle = self._ids()
         self._entries[handle] = _Entry(owner, data, self._clock() + self._life)

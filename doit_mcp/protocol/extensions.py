@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from .inbound import Caller
+from .introduction import EXTENSIONS, SKILLS, TASKS
 from .jsonrpc import JsonObject
 
-EXTENSIONS = "extensions"
-TASKS = "io.modelcontextprotocol/tasks"
-SKILLS = "io.modelcontextprotocol/skills"
+__all__ = ("EXTENSIONS", "SKILLS", "TASKS", "declares", "required")
 
 
 def declares(caller: Caller, extension: str) -> bool:

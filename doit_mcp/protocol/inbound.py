@@ -6,6 +6,7 @@ import base64
 import re
 from typing import Any, NamedTuple, Protocol
 
+from .introduction import NOTHING, known_capabilities, known_client
 from .jsonrpc import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -40,8 +41,6 @@ VERSION_HEADER = "MCP-Protocol-Version"
 ENCODED, ENCODED_END = "=?base64?", "?="
 LITERAL = re.compile(r"[\t -~]*")
 NONE: list[str] = []
-# What a caller said who said nothing; nobody writes to it.
-NOTHING: JsonObject = {}
 
 
 class Headers(Protocol):
@@ -52,12 +51,22 @@ class Headers(Protocol):
 
 
 class Caller(NamedTuple):
-    """Who speaks which revision; *client* and *capabilities* are the client's own words, never proof of anything."""
+    """Who speaks which revision; *client* and *capabilities* are the client's own words, never proof of anything.
+
+    Only :func:`introduced` makes one from a client's words: whatever holds a caller holds little.
+    """
 
     revision: Revision
     client: JsonObject = NOTHING
     capabilities: JsonObject = NOTHING
     level: str | None = None
+
+
+def introduced(
+    revision: Revision, client: JsonObject, capabilities: JsonObject, level: str | None = None
+) -> Caller:
+    """The caller that a client says it is, reduced to what this server reads."""
+    return Caller(revision, known_client(client), known_capabilities(capabilities), level)
 
 
 def has_envelope(message: Message) -> bool:
@@ -89,7 +98,7 @@ def envelope(request: Request, headers: Headers | None) -> Caller:
         raise _params(request, f"params._meta is missing; every request carries {VERSION} and {CAPABILITIES} there")
     version = _member(request, meta, VERSION, str, "a string")
     capabilities = _member(request, meta, CAPABILITIES, dict, "an object")
-    client = _member(request, meta, CLIENT, dict, "an object") if CLIENT in meta else {}
+    client = _member(request, meta, CLIENT, dict, "an object") if CLIENT in meta else NOTHING
     level = _member(request, meta, LEVEL, str, "a string") if LEVEL in meta else None
     if headers is not None:
         _agree(request, headers, VERSION_HEADER, version, VERSION_MEMBER)
@@ -101,7 +110,7 @@ def envelope(request: Request, headers: Headers | None) -> Caller:
         _named(request, headers)
     if level is not None and level not in LEVELS:
         raise _params(request, f"params._meta[{LEVEL!r}] must be one of {', '.join(LEVELS)}")
-    return Caller(revision, client, capabilities, level)
+    return introduced(revision, client, capabilities, level)
 
 
 def unsupported(version: str, request: Request | None = None) -> RpcError:

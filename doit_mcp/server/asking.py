@@ -20,6 +20,9 @@ from .sessions import Session
 
 # A person needs time to read and answer; after that nobody is there (Lifecycle, Timeouts).
 ANSWER_TIMEOUT = 300.0
+MAX_ANSWER_BYTES = 64 << 10
+"""Of one answer of a client, which is remembered until its call ends."""
+TOO_LARGE = f"the answer is larger than {MAX_ANSWER_BYTES >> 10} KB"
 ELICIT, SAMPLE, ROOTS = "elicitation/create", "sampling/createMessage", "roots/list"
 
 
@@ -90,8 +93,15 @@ def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
+def is_too_large(answer: object) -> bool:
+    """Whether an answer has more bytes than are remembered."""
+    return len(orjson.dumps(answer)) > MAX_ANSWER_BYTES
+
+
 def check(question: Question, answer: JsonObject) -> JsonObject:
     """*answer*, if it can be one to *question*; raises NoAnswer saying what is wrong with it."""
+    if is_too_large(answer):
+        raise NoAnswer(TOO_LARGE)
     if question.method == ELICIT:
         if answer.get("action") not in ("accept", "decline", "cancel"):
             raise NoAnswer('"action" must be accept, decline or cancel')

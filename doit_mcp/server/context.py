@@ -107,6 +107,21 @@ class Actor(Protocol):
     def token_label(self) -> str: ...
 
 
+class Nowhere:
+    """The channel of requests that say nothing ahead of their answer, and of tasks."""
+
+    may_stream = False
+
+    async def send(self, data: bytes) -> None:
+        """Nothing is ever sent."""
+
+    async def release(self) -> None:
+        """There is no stream to end."""
+
+
+NOWHERE = Nowhere()
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What all requests of a process share. *console* is where people open DoiT's console."""

@@ -19,6 +19,7 @@ from ..protocol.jsonrpc import (
 from ..trace import CURRENT
 from . import completion, levels, lifecycle, prompts, resources, skills, subscriptions, task_requests, tools
 from .context import Context, Offer
+from .progress import check_token
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ async def answer(context: Context, request: Request) -> tuple[int, bytes]:
     if (trace := CURRENT.get()) is not None:
         trace.method = request.method if request.method in HANDLERS else "other"
     try:
+        check_token(request)
         result = await handler_of(context, request.method)(context, request)
         if not isinstance(result, orjson.Fragment):
             result = era.seal(result, context.offer.identity)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..protocol import extensions
 from ..protocol.eras import SERVER_INFO
-from ..protocol.inbound import Caller
+from ..protocol.inbound import Caller, introduced
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from ..protocol.revisions import ENVELOPES, Revision, negotiate
 from ..protocol.wire import fit
@@ -23,7 +23,7 @@ def hello(request: Request) -> Caller:
         if not isinstance(value, dict):
             raise _wrong(request, f"{name} must be an object")
         members[name] = value
-    return Caller(negotiate(requested), members["clientInfo"], members["capabilities"])
+    return introduced(negotiate(requested), members["clientInfo"], members["capabilities"])
 
 
 def _wrong(request: Request, text: str) -> RpcError:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from ..catalogue.invisible import visible_text
-from ..protocol.jsonrpc import JsonObject, Request, notification_bytes
+from ..protocol.jsonrpc import INVALID_PARAMS, MAX_ID, JsonObject, Request, RpcError, notification_bytes
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
 from .context import Channel
+
+
+def check_token(request: Request) -> None:
+    """Raise RpcError -32602 for a progress token that is too long: every notification repeats it."""
+    meta = request.params.get("_meta")
+    token = meta.get("progressToken") if isinstance(meta, dict) else None
+    if isinstance(token, str) and len(token) > MAX_ID:
+        text = f"Invalid params: params._meta.progressToken must have at most {MAX_ID} characters"
+        raise RpcError(INVALID_PARAMS, text, id=request.id)
 
 
 class Progress:

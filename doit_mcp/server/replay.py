@@ -10,17 +10,18 @@ from ..protocol.jsonrpc import Id
 
 MOST_EVENTS = 512
 MOST_BYTES = 64 << 20
+MAX_OWNER_BYTES = 4 << 20
 # What a message takes besides its bytes, and a log besides its messages; many small ones are not free.
 ROOM = 256
 
 
 class Log:
-    """The events of one stream, which answers the requests *ids*; *done* once its last message is in."""
+    """The events of one stream of *owner*, which answers the requests *ids*; *done* once its last message is in."""
 
-    __slots__ = ("_changed", "_followers", "bytes", "done", "events", "first", "ids", "stream")
+    __slots__ = ("_changed", "_followers", "bytes", "done", "events", "first", "ids", "owner", "stream")
 
-    def __init__(self, stream: str, ids: Sequence[Id] = ()) -> None:
-        self.stream, self.ids = stream, ids
+    def __init__(self, stream: str, ids: Sequence[Id] = (), owner: str = "") -> None:
+        self.stream, self.ids, self.owner = stream, ids, owner
         self.first = 1
         self.events: list[bytes] = []
         self.bytes = ROOM
@@ -72,10 +73,11 @@ def place(event_id: str) -> tuple[str, int | None]:
 
 
 class Replays:
-    """Logs of all sessions of a process, the oldest forgotten first when they take too much room."""
+    """Logs of all sessions of a process; the oldest are forgotten first when an owner's, or all, take too much room."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, most_bytes: int = MOST_BYTES, owner_bytes: int = MAX_OWNER_BYTES) -> None:
+        self._most_bytes, self._owner_bytes = most_bytes, owner_bytes
+        self._owned: dict[str, int] = {}
         self._logs: OrderedDict[tuple[str, str], Log] = OrderedDict()
         self._streams: dict[str, set[str]] = {}
         self.bytes = 0
@@ -96,10 +98,10 @@ class Replays:
         found = self.find(session, event_id)
         return None if found is None else found[0].after(found[1])
 
-    def open(self, session: str, stream: str, ids: Sequence[Id] = ()) -> Log:
-        """A new log for a stream of a session that answers these requests."""
-        log = self._logs[session, stream] = Log(stream, ids)
-        self.bytes += log.bytes
+    def open(self, session: str, stream: str, ids: Sequence[Id] = (), owner: str = "") -> Log:
+        """A new log for a stream of a session of *owner* that answers these requests."""
+        log = self._logs[session, stream] = Log(stream, ids, owner)
+        self._count(log, log.bytes)
         self._streams.setdefault(session, set()).add(stream)
         return log
 
@@ -109,13 +111,31 @@ class Replays:
         log.bytes += len(data) + ROOM
         log.done = last
         if (session, log.stream) in self._logs:
-            self.bytes += len(data) + ROOM
+            self._count(log, len(data) + ROOM)
             if len(log.events) > MOST_EVENTS:
                 self._forget_first(log)
+            if self._owned[log.owner] > self._owner_bytes:
+                self._make_room(log.owner)
             while self.bytes > self._most_bytes:
                 self._drop(*next(iter(self._logs)))
         log.changed()
         return log.id_of(log.first + len(log.events) - 1)
+
+    def _count(self, log: Log, size: int) -> None:
+        self.bytes += size
+        held = self._owned.get(log.owner, 0) + size
+        if held:
+            self._owned[log.owner] = held
+        else:
+            self._owned.pop(log.owner, None)
+
+    def _make_room(self, owner: str) -> None:
+        """Forget the oldest logs of *owner*, those of others stay."""
+        for place, log in list(self._logs.items()):
+            if self._owned.get(owner, 0) <= self._owner_bytes:
+                return
+            if log.owner == owner:
+                self._drop(*place)
 
     def finish(self, log: Log) -> None:
         """Whoever follows comes to the end."""
@@ -126,7 +146,7 @@ class Replays:
         gone = log.events.pop(0)
         log.first += 1
         log.bytes -= len(gone) + ROOM
-        self.bytes -= len(gone) + ROOM
+        self._count(log, -len(gone) - ROOM)
 
     def find(self, session: str, event_id: str) -> tuple[Log, int] | None:
         """The log and number that an event id of this session stands for; never another session's (security S7)."""
@@ -144,7 +164,7 @@ class Replays:
 
     def _drop(self, session: str, stream: str) -> Log:
         log = self._logs.pop((session, stream))
-        self.bytes -= log.bytes
+        self._count(log, -log.bytes)
         streams = self._streams[session]
         streams.remove(stream)
         if not streams:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from ..catalogue.call import CannotAsk, NoAnswer
@@ -18,7 +18,7 @@ from .calls import RunningCall
 from .context import Context
 from .lists import hints, page
 from .rounds import rounds
-from .sessions import MOST_SUBSCRIPTIONS
+from .sessions import MAX_SUBSCRIPTION_BYTES, MOST_SUBSCRIPTIONS
 from .skills import file_of, manifests
 
 DEADLINE = 45.0
@@ -142,9 +142,18 @@ async def subscribe(context: Context, request: Request) -> JsonObject:
         if len(context.session.subscriptions) >= MOST_SUBSCRIPTIONS:
             text = f"A session has at most {MOST_SUBSCRIPTIONS} subscriptions; end one first"
             raise RpcError(INVALID_PARAMS, text, id=request.id)
+        check_subscriptions(request, context.session.subscriptions | {uri})
         context.session.subscriptions |= {uri}
         await context.session.save()
     return {}
+
+
+def check_subscriptions(request: Request, uris: Iterable[str]) -> None:
+    """Raise RpcError -32602 when *uris* are more bytes than a session, or a stream, may remember."""
+    size = sum(len(uri.encode()) for uri in uris)
+    if size > MAX_SUBSCRIPTION_BYTES:
+        text = f"The subscribed URIs have {size} bytes; at most {MAX_SUBSCRIPTION_BYTES} are kept, so end some first"
+        raise RpcError(INVALID_PARAMS, text, id=request.id)
 
 
 async def unsubscribe(context: Context, request: Request) -> JsonObject:

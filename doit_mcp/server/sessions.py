@@ -27,6 +27,8 @@ from .outbox import Outbox
 
 DEFAULT_LEVEL = "info"
 MOST_SUBSCRIPTIONS = 100
+MAX_SUBSCRIPTION_BYTES = 8 << 10
+"""Of all URIs that a session, or a stream of ``subscriptions/listen``, names."""
 
 
 class Way(Protocol):

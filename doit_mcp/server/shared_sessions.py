@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ..protocol.inbound import Caller
-from ..protocol.jsonrpc import MAX_ID, Notification, Response
+from ..protocol.inbound import Caller, introduced
+from ..protocol.jsonrpc import INVALID_PARAMS, MAX_ID, Notification, Response
 from ..protocol.revisions import BY_NAME
 from ..state.away import Away
 from ..state.bus import Body, Bus
 from ..state.records import Found, Records
+from .asking import TOO_LARGE, is_too_large
 from .outbox import Outbox
 from .sessions import Session, new_id
 
@@ -193,6 +194,9 @@ class SharedSessions:
                 self._bus.broadcast(f"{self._kind} cancel", id=session.id, request=id)
         elif (asker := _asker(item.id)) is not None and asker != self._bus.id:
             answer = [item.id, item.result, item.error]
+            if is_too_large(answer):
+                # The one who asked does not wait in vain, and Redis holds little.
+                answer = [item.id, None, {"code": INVALID_PARAMS, "message": TOO_LARGE}]
             self._bus.tell(asker, f"{self._kind} answer", id=session.id, answer=answer)
 
     def listens(self, session: Session, others: Others) -> None:
@@ -279,4 +283,5 @@ def _asker(id: object) -> str | None:
 
 def _caller(fields: dict[str, Any]) -> Caller:
     revision, client, capabilities = fields["caller"]
-    return Caller(BY_NAME[revision], client, capabilities)
+    # A record of an older release can hold more than is kept today.
+    return introduced(BY_NAME[revision], client, capabilities)

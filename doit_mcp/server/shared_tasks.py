@@ -14,7 +14,8 @@ from ..state.away import Away
 from ..state.bus import Body, Bus
 from ..state.notes import Note, Notes
 from .hub import TASK, Change, Hub
-from .tasks import FINAL, LIFE_S, Task, Tasks, checked
+from .task import FINAL, LIFE_S, Task, check_answers
+from .tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class SharedTasks(Tasks):
     async def take(self, task: Task, answers: Mapping[str, object]) -> None:
         """Take answers to it, wherever it runs."""
         if task.holder:
-            if taken := checked(task, answers):
+            if taken := check_answers(task, answers):
                 self._bus.tell(task.holder, "task answer", id=task.id, owner=task.owner, answers=taken)
                 await self._effect(task)
         else:

@@ -8,12 +8,14 @@ from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, no
 from .context import Context
 from .hub import PROMPTS, RESOURCES, TASK, TOOLS, UPDATED, Change
 from .outbox import Outbox
-from .resources import locate
+from .resources import check_subscriptions, locate
 from .rounds import unable
 
 SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 LISTS = {"toolsListChanged": TOOLS, "promptsListChanged": PROMPTS, "resourcesListChanged": RESOURCES}
 MOST_NAMED = 100
+MAX_BODY_BYTES = 64 << 10
+"""Of a request that opens a stream, which holds it for as long as it is open."""
 
 
 async def listen(context: Context, request: Request) -> JsonObject:
@@ -59,6 +61,7 @@ def _texts(request: Request, asked: JsonObject, name: str) -> list[str]:
     if not isinstance(found, list) or len(found) > MOST_NAMED or not all(isinstance(one, str) for one in found):
         text = f"Invalid params: params.notifications.{name} must be a list of at most {MOST_NAMED} texts"
         raise RpcError(INVALID_PARAMS, text, id=request.id)
+    check_subscriptions(request, found)
     return found
 
 

@@ -7,7 +7,7 @@ from ..protocol import extensions
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from .context import Context
 from .rounds import unable
-from .tasks import Task
+from .task import Task
 
 
 async def get(context: Context, request: Request) -> JsonObject:

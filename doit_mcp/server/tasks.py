@@ -8,93 +8,28 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import ClassVar
 
-from ..catalogue.call import NoAnswer, Question
+import orjson
+
+from ..catalogue.call import Question
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
 from ..state.counts import Counts
-from .asking import check
 from .hub import TASK, Change, Hub
+from .task import FINAL, LIFE_S, Task, check_answers
 
 log = logging.getLogger(__name__)
 
-LIFE_S = 3600.0
-POLL_MS = 1000
 PER_OWNER = 50
 TOTAL = 5_000
 RUNNING_PER_OWNER = 8
-FINAL = frozenset({"completed", "failed", "cancelled"})
+# Of one result, and of all results that are kept for one principal and for all together; the oldest go first.
+MAX_RESULT_BYTES, MAX_OWNER_BYTES, MAX_TOTAL_BYTES = 1 << 20, 2 << 20, 64 << 20
+TOO_LARGE = f"The result is larger than {MAX_RESULT_BYTES >> 10} KB, so it is not kept; ask for less"
 
 
 class TooManyTasks(Exception):
     """The principal has as many tasks running as one may have."""
-
-
-@dataclass(slots=True, eq=False)
-class Task:
-    """One task. *asked* holds the questions that wait for answers; *known* the answers, by key."""
-
-    id: str
-    owner: str
-    created: float
-    updated: float
-    status: str = "working"
-    message: str = ""
-    result: JsonObject | None = None
-    error: JsonObject | None = None
-    asked: dict[str, Question] = field(default_factory=dict)
-    known: dict[str, JsonObject] = field(default_factory=dict)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    work: asyncio.Task[None] | None = None
-    # The replica that works at it, where that is another one.
-    holder: str = ""
-
-    @property
-    def created_result(self) -> JsonObject:
-        """What the request that became this task is answered with."""
-        return {"resultType": "task", **self._state()}
-
-    @property
-    def detail(self) -> JsonObject:
-        """The whole state: with the result, the error or the open questions, as the status has it."""
-        state = self._state()
-        if self.status == "completed":
-            state["result"] = self.result
-        elif self.status == "failed":
-            state["error"] = self.error
-        elif self.status == "input_required":
-            state["inputRequests"] = {
-                key: {"method": one.method, "params": one.params} for key, one in self.asked.items()
-            }
-        return state
-
-    def _state(self) -> JsonObject:
-        state: JsonObject = {
-            "taskId": self.id,
-            "status": self.status,
-            "createdAt": _instant(self.created),
-            "lastUpdatedAt": _instant(self.updated),
-            "ttlMs": int(LIFE_S * 1000),
-            "pollIntervalMs": POLL_MS,
-        }
-        return state | ({"statusMessage": self.message} if self.message else {})
-
-
-def checked(task: Task, answers: Mapping[str, object]) -> dict[str, JsonObject]:
-    """Those of *answers* that answer an open question. Raises NoAnswer for one that cannot be right."""
-    taken: dict[str, JsonObject] = {}
-    for key, answer in answers.items():
-        if key in task.asked:
-            if not isinstance(answer, dict):
-                raise NoAnswer(f"{key}: must be an object")
-            taken[key] = check(task.asked[key], answer)
-    return taken
-
-
-def _instant(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Tasks:
@@ -175,8 +110,8 @@ class Tasks:
     async def _run(self, task: Task, work: Callable[[Task], Awaitable[JsonObject]]) -> None:
         try:
             async with asyncio.timeout(LIFE_S):
-                task.result = await work(task)
-            self._move(task, "completed")
+                data = orjson.dumps(await work(task))
+            self._complete(task, data)
         except asyncio.CancelledError:
             self._move(task, "cancelled")
             raise
@@ -187,6 +122,25 @@ class Tasks:
         except Exception:
             log.exception("a task failed")
             self._fail(task, RpcError(INTERNAL_ERROR, "Internal error"))
+
+    def _complete(self, task: Task, data: bytes) -> None:
+        if len(data) > MAX_RESULT_BYTES:
+            self._fail(task, RpcError(INTERNAL_ERROR, TOO_LARGE))
+            return
+        task.result, task.size = orjson.Fragment(data), len(data)
+        self._move(task, "completed")
+        self._make_room([one for one in self._all.values() if one.owner == task.owner], MAX_OWNER_BYTES)
+        self._make_room(list(self._all.values()), MAX_TOTAL_BYTES)
+
+    def _make_room(self, tasks: list[Task], most: int) -> None:
+        """Forget the oldest of *tasks* that have ended while their results have more bytes than *most*."""
+        held = sum(task.size for task in tasks)
+        for task in tasks:
+            if held <= most:
+                return
+            if task.status in FINAL:
+                held -= task.size
+                self._remove(task)
 
     def _fail(self, task: Task, error: RpcError) -> None:
         task.error = {"code": error.code, "message": error.message}
@@ -199,6 +153,10 @@ class Tasks:
         if task.status in FINAL:
             return
         task.status = status
+        if status in FINAL:
+            # Nobody reads the questions and answers of a task that has ended.
+            task.asked.clear()
+            task.known.clear()
         self._touched(task)
 
     def _touched(self, task: Task) -> None:
@@ -214,7 +172,7 @@ class Tasks:
 
     def answer(self, task: Task, answers: Mapping[str, object]) -> None:
         """Take answers to open questions; other keys are ignored. Raises NoAnswer for one that cannot be right."""
-        taken = checked(task, answers)
+        taken = check_answers(task, answers)
         for key, answer in taken.items():
             task.known[key] = answer
             del task.asked[key]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
 
 import orjson
 
 from ..catalogue import answers
 from ..catalogue.aliases import ALIASES
 from ..catalogue.call import CannotAsk, Interrupted, NoAnswer
+from ..catalogue.displaying import HINT
 from ..catalogue.employees import CUSTOMER, MOST_CUSTOMER
+from ..catalogue.locales import MOST_TAG
 from ..catalogue.tools import DEADLINE, Content, Tool, ToolError
 from ..doit.errors import ApiError, explain
 from ..protocol import cursors, extensions
@@ -23,14 +24,24 @@ from ..protocol.revisions import Revision
 from ..protocol.wire import fit
 from .asking import Nobody
 from .audit import acted_for, audited, record_attempt
+from .byte_cache import ByteCache
 from .calls import Detach, RunningCall
-from .context import Context, Offer
+from .context import NOWHERE, Context, Offer
 from .records import record
 from .rounds import rounds
-from .tasks import InTask, Task, TooManyTasks
+from .task import Task
+from .tasks import InTask, TooManyTasks
 
 # Under this name ChatGPT looks for the reason to show its sign-in again (OpenAI Apps SDK, authentication).
 CHALLENGE = "mcp/www_authenticate"
+MAX_PAGES_BYTES = 8 << 20
+"""Of all pages of tool lists that are kept serialized: clients can select more lists than it pays to keep."""
+MAX_TASK_ARGUMENTS_BYTES = 128 << 10
+"""Of a call that goes on as a task, which holds its arguments for as long as it runs."""
+TOO_LARGE = (
+    f"The arguments are larger than {MAX_TASK_ARGUMENTS_BYTES >> 10} KB, which is the most that a call in the"
+    " background may have; send less"
+)
 TOO_MANY = "Too many tasks are running for this user; wait for one to end, or cancel one"
 
 
@@ -58,8 +69,19 @@ def described(tool: Tool) -> JsonObject:
     return listed
 
 
-@lru_cache(maxsize=256)
+_pages = ByteCache(MAX_PAGES_BYTES)
+
+
 def _page(offer: Offer, revision: Revision, start: int) -> bytes:
+    key = (offer, revision, start)
+    kept = _pages.get(key)
+    if kept is None:
+        kept = _serialized(offer, revision, start)
+        _pages.put(key, kept)
+    return kept
+
+
+def _serialized(offer: Offer, revision: Revision, start: int) -> bytes:
     stop = start + offer.page_size
     result: JsonObject = {"tools": [fit("Tool", described(tool), revision) for tool in offer.tools[start:stop]]}
     if stop < len(offer.tools):
@@ -151,7 +173,11 @@ def _told(tool: Tool, failure: Exception) -> str:
 async def _as_task(
     context: Context, request: Request, tool: Tool, arguments: JsonObject, known: Mapping[str, JsonObject]
 ) -> JsonObject:
-    """Begin anew in the background, with what the client has answered so far."""
+    """Run it again in the background, with what the client has answered so far."""
+    if _too_large(arguments):
+        record_attempt(context, tool, arguments)
+        return answers.failure(TOO_LARGE)
+    context, request = _detached(context, request)
 
     async def work(task: Task) -> JsonObject:
         asker = InTask(context.shared.tasks, task)
@@ -163,8 +189,23 @@ async def _as_task(
     return answers.failure(TOO_MANY)
 
 
+def _too_large(arguments: JsonObject) -> bool:
+    return len(orjson.dumps(arguments)) > MAX_TASK_ARGUMENTS_BYTES
+
+
+def _detached(context: Context, request: Request) -> tuple[Context, Request]:
+    """What a task needs of its request. The rest, with the body and the connection, goes when the request is answered.
+    """
+    meta = request.params.get("_meta")
+    hint = meta.get(HINT) if isinstance(meta, dict) else None
+    kept = {"_meta": {HINT: hint}} if isinstance(hint, str) and len(hint) <= MOST_TAG else {}
+    return context._replace(channel=NOWHERE, headers=None), Request(request.id, request.method, kept)
+
+
 async def _soon_or_as_task(context: Context, request: Request, tool: Tool, arguments: JsonObject) -> JsonObject:
     """The result if it is there soon, as most are; what takes longer goes on as a task."""
+    tasks_allowed = not _too_large(arguments)
+    context, request = _detached(context, request)
     call = RunningCall(context, request, tool.name, Nobody(), task=True)
     running = asyncio.create_task(_run(context, call, tool, arguments))
     try:
@@ -174,9 +215,9 @@ async def _soon_or_as_task(context: Context, request: Request, tool: Tool, argum
             async def work(task: Task) -> JsonObject:
                 return await running
 
-            if (created := await _created(context, work, {})) is not None:
+            if tasks_allowed and (created := await _created(context, work, {})) is not None:
                 return created
-            # There are tasks enough: the client waits, as it would without them.
+            # There is no room for another task: the client waits, as it would without them.
             await asyncio.wait({running}, timeout=tool.deadline or DEADLINE)
             if not running.done():
                 running.cancel()

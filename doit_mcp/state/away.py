@@ -10,3 +10,7 @@ class Away(Exception):
 
     def __init__(self) -> None:
         super().__init__(UNAVAILABLE)
+
+
+class Full(Away):
+    """Redis answers, but its memory is used up: it takes no writes. What it holds can be read and deleted."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from .away import Away
+from .away import Away, Full
 from .names import evaluation, joined
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,10 @@ TIMEOUT_S = 2.0
 # What those wait who can do without Redis (seconds).
 BRIEFLY_S = 0.5
 CONNECTIONS = 32
+# In the error of a command that needs memory when there is none left (maxmemory, noeviction), also inside a script's.
+NO_MEMORY = "used memory > 'maxmemory'"
+# So long after the last such error Redis counts as full, and the log does not repeat it (seconds).
+FULL_S = 30.0
 # While Redis is away one command asks whether it is back: soon at first, then about once a second.
 FIRST_PROBE_S, PROBE_S = 0.05, 1.0
 
@@ -67,6 +72,7 @@ class Link:
         # Connections to servers that were left, until what is under way there has ended.
         self._left: dict[Client, asyncio.Task[None]] = {}
         self._away = False
+        self._full_until = 0.0
         self._answered = 0
         self._closed = False
         self._probing: asyncio.Task[None] | None = None
@@ -75,6 +81,17 @@ class Link:
     def away(self) -> bool:
         """Whether Redis could not be used at last."""
         return self._away
+
+    @property
+    def full(self) -> bool:
+        """Whether Redis refused a write a short while ago because its memory is used up."""
+        return time.monotonic() < self._full_until
+
+    def refused_for_memory(self) -> None:
+        """Redis refused a write because its memory is used up."""
+        if not self.full:
+            log.error("Redis is full and refuses writes; raise its maxmemory")
+        self._full_until = time.monotonic() + FULL_S
 
     def key(self, *parts: str) -> str:
         """A key of ours."""
@@ -134,6 +151,9 @@ class Link:
             raise Away from failure
         except self._refusals as failure:
             self._heard()
+            if is_full(failure):
+                self.refused_for_memory()
+                raise Full from failure
             self._warn(failure)
             raise Away from failure
         except self._failures as failure:
@@ -225,6 +245,11 @@ class Link:
             retiring.cancel()
         for client in (*self._left, self._client):
             await client.aclose()
+
+
+def is_full(failure: Exception) -> bool:
+    """Whether Redis refused a command because its memory is used up."""
+    return NO_MEMORY in str(failure)
 
 
 def open_link(url: str, prefix: str, timeout: float = TIMEOUT_S) -> Link:

@@ -1,6 +1,11 @@
 """The Lua scripts of receipts. A receipt is a hash: s(tate), t(oken), u(ntil when a claim holds), e(nded), a(nswer),
 n(ame); an owner's are listed in a sorted set by when each last moved, those of a group that are known to be done by
-when each ended. Redis' clock is the only one."""
+when each ended. Redis' clock is the only one.
+
+A Redis whose memory is used up refuses a script at its first write, so a claim begins with the one that needs memory.
+A write that was claimed before can still be settled: to delete the field u needs no memory, and a claim without it is
+one that was done.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,14 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 CLAIM = NOW + """
 local held = redis.call('HMGET', KEYS[1], 's', 'u', 'e', 'a')
 if held[1] == 'claimed' then
+  if not held[2] then return {'known', math.max(0, ARGV[4] - redis.call('PTTL', KEYS[1])), ''} end
   if tonumber(held[2]) > now then return {'claimed', 0, ''} end
   return {'unknown', now - tonumber(held[2]), ''}
 elseif held[1] then
   return {held[1], now - tonumber(held[3]), held[4]}
 end
+redis.call('HSET', KEYS[1], 's', 'claimed', 't', ARGV[1], 'n', ARGV[2], 'u', now + ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[3] + ARGV[4])
 if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then
   local oldest, settled, count = false, false, 0
   for _, key in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
@@ -27,7 +35,7 @@ if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then
     else
       count = count + 1
       oldest = oldest or key
-      if not settled and (state[1] ~= 'claimed' or tonumber(state[2]) <= now) then settled = key end
+      if not settled and (state[1] ~= 'claimed' or not state[2] or tonumber(state[2]) <= now) then settled = key end
     end
   end
   if count >= tonumber(ARGV[5]) then
@@ -35,8 +43,6 @@ if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then
     redis.call('ZREM', KEYS[2], settled or oldest)
   end
 end
-redis.call('HSET', KEYS[1], 's', 'claimed', 't', ARGV[1], 'n', ARGV[2], 'u', now + ARGV[3])
-redis.call('PEXPIRE', KEYS[1], ARGV[3] + ARGV[4])
 redis.call('ZADD', KEYS[2], now, KEYS[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[3] + ARGV[4])
 return false
@@ -49,7 +55,15 @@ if ARGV[2] == 'none' then
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], KEYS[1])
 else
-  redis.call('HSET', KEYS[1], 's', ARGV[2], 'e', now, 'a', ARGV[3])
+  local kept = redis.pcall('HSET', KEYS[1], 's', ARGV[2], 'e', now, 'a', ARGV[3])
+  if type(kept) == 'table' and kept.err then
+    -- The answer does not fit. What is not known to be done stays a claim that nobody renews.
+    if ARGV[2] == 'known' then
+      redis.call('HDEL', KEYS[1], 'u')
+      redis.call('PEXPIRE', KEYS[1], ARGV[4])
+    end
+    return 1
+  end
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   redis.call('ZADD', KEYS[2], now, KEYS[1])
   if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[2], ARGV[4]) end
@@ -79,7 +93,9 @@ NAMES = NOW + """
 local found = {}
 for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   local held = redis.call('HMGET', key, 's', 'u', 'n')
-  if held[1] and (held[1] ~= 'claimed' or tonumber(held[2]) <= now) then found[#found + 1] = {key, held[3]} end
+  if held[1] and (held[1] ~= 'claimed' or not held[2] or tonumber(held[2]) <= now) then
+    found[#found + 1] = {key, held[3]}
+  end
 end
 return found
 """
@@ -88,7 +104,7 @@ return found
 FORGET = NOW + """
 for _, key in ipairs(KEYS) do
   local held = redis.call('HMGET', key, 's', 'u')
-  if held[1] and (held[1] ~= 'claimed' or tonumber(held[2]) <= now) then redis.call('DEL', key) end
+  if held[1] and (held[1] ~= 'claimed' or not held[2] or tonumber(held[2]) <= now) then redis.call('DEL', key) end
 end
 return 1
 """

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from .away import Away
+from .away import Away, Full
 from .box import Box, Broken
 from .link import Link
 from .receipt_scripts import CLAIM, FORGET, FORGET_GROUP, NAMES, RENEW, SETTLE
@@ -30,7 +30,7 @@ class Own(Protocol[R_co]):
 
     def __len__(self) -> int: ...
 
-    async def claim(self, owner: str, key: str) -> R_co | None: ...
+    async def claim(self, owner: str, key: str, *, repeatable: bool = False) -> R_co | None: ...
 
     async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None: ...
 
@@ -43,6 +43,10 @@ class RedisReceipts(Generic[R]):
     """Receipts of all replicas; *make* makes one from its answer, whether it was done, and its age in seconds.
 
     What a process that died was doing may or may not have been done: nobody knows, so it is not repeated for a while.
+
+    While Redis cannot be reached each process protects what it has done itself. While Redis is full it still tells what
+    was done, but takes no new claim: another replica would do the same again. So a write is refused then, with the
+    error that *unprotected* makes, unless doing it twice does no harm.
     """
 
     def __init__(
@@ -51,21 +55,22 @@ class RedisReceipts(Generic[R]):
         box: Box,
         own: Own[R],
         make: Callable[[bytes, bool, float], R],
+        unprotected: Callable[[], Exception],
         *,
         life: float,
         per_owner: int,
         most_bytes: int,
         lease: float = LEASE_S,
     ) -> None:
-        self._link, self._box, self._own, self._make = link, box, own, make
+        self._link, self._box, self._own, self._make, self._unprotected = link, box, own, make, unprotected
         self._life, self._per_owner, self._most, self._lease = life, per_owner, most_bytes, lease
         # Claims in Redis that this process holds, and the task that renews them while there are any.
         self._held: dict[str, str] = {}
         self._renewing: asyncio.Task[None] | None = None
         self._alone = False
 
-    async def claim(self, owner: str, key: str) -> R | None:
-        """The receipt, or None for who has to do it."""
+    async def claim(self, owner: str, key: str, *, repeatable: bool = False) -> R | None:
+        """The receipt, or None for who has to do it. Raises the error of *unprotected* while Redis is full."""
         # What was done while Redis was away is known here alone.
         checked = len(self._own) > 0
         if checked and (receipt := await self._own.claim(owner, key)) is not None:
@@ -73,6 +78,10 @@ class RedisReceipts(Generic[R]):
         away = False
         try:
             receipt = await self._claimed(owner, key)
+        except Full:
+            if not repeatable:
+                raise self._unprotected() from None
+            away = True
         except Away:
             away = True
         finally:

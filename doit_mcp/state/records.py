@@ -22,6 +22,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 # KEYS: record, list. ARGV: owner, holder, life, most, fields and values. What had to go: the field f:id of each.
 OPEN = NOW + """
+-- First: a full Redis refuses a script only at its first write, and then nothing has changed.
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'holder', ARGV[2], 'version', 1, unpack(ARGV, 5))
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
 local gone = {}
 while redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[4]) do
@@ -31,8 +34,6 @@ while redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[4]) do
   redis.call('DEL', oldest)
   if id then gone[#gone + 1] = oldest; gone[#gone + 1] = id end
 end
-redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'holder', ARGV[2], 'version', 1, unpack(ARGV, 5))
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('ZADD', KEYS[2], now, KEYS[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return gone

@@ -8,7 +8,7 @@ from collections import deque
 from itertools import islice
 
 from .away import Away
-from .link import Command, Link
+from .link import Command, Link, is_full
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,8 @@ ROOM = 200
 FIRST_PAUSE_S, PAUSE_S = 0.05, 0.5
 # A command that Redis refuses so often will be refused for ever.
 ATTEMPTS = 60
+# While Redis is full only the first message is tried again; the others must not wait behind it.
+ATTEMPTS_WHEN_FULL = 5
 
 
 class Sender:
@@ -103,15 +105,27 @@ class Sender:
             answers = await self._link.all([command for command, _ in batch])
         except Away:
             return False
-        for answer in answers:
+        for (command, _), answer in zip(batch, answers, strict=True):
             if isinstance(answer, Exception):
-                self._refused += 1
-                if self._refused < ATTEMPTS:
+                if not self._given_up(answer):
                     return False
-                log.error("Redis refuses a message for good", extra={"failure": type(answer).__name__})
-            self._refused = 0
+            # A full Redis still deletes, so that says nothing about the other messages.
+            elif command[0] != "DEL":
+                self._refused = 0
             _, size = self._queue.popleft()
             self._bytes -= size
             self._done += 1
             self._gone.set()
+        return True
+
+    def _given_up(self, failure: Exception) -> bool:
+        """Whether a message that Redis refused is dropped."""
+        self._refused += 1
+        if is_full(failure):
+            self._link.refused_for_memory()
+            return self._refused >= ATTEMPTS_WHEN_FULL
+        if self._refused < ATTEMPTS:
+            return False
+        log.error("Redis refuses a message for good", extra={"failure": type(failure).__name__})
+        self._refused = 0
         return True

@@ -37,21 +37,6 @@ def whole(
     return web.Response(status=status, body=body, headers=dict(kind) | headers)
 
 
-class Nowhere:
-    """The channel of requests that say nothing ahead of their answer."""
-
-    may_stream = False
-
-    async def send(self, data: bytes) -> None:
-        """Nothing is ever sent."""
-
-    async def release(self) -> None:
-        """There is no stream to end."""
-
-
-NOWHERE = Nowhere()
-
-
 class Events(web.StreamResponse):
     """An event stream whose first event is at hand: it goes out with the headers, in one piece."""
 

@@ -43,6 +43,11 @@ from .limits import Limits, own_limits, shared_limits
 from .streams import Streams
 
 NO_RESULTS = "Kept tables are temporarily unavailable; try again in a few seconds, or get the table anew"
+UNPROTECTED = (
+    "Nothing was changed: the memory that protects writes from being done twice is full, so it cannot be recorded that"
+    " this one is done. Check the current state if it may have been done a moment ago; otherwise try again in some"
+    " minutes, and tell the operator of this server if it stays so"
+)
 # A stream says that it is there at every beat; so long may Redis be away before it counts as gone (seconds).
 STREAM_LIFE_S = 120
 # A client comes back for a lost stream soon; longer than any call takes (seconds).
@@ -76,6 +81,7 @@ class Redis:
         """What operators want to see of it."""
         return {
             "redis_away": ("Whether Redis cannot be used", lambda: float(self.link.away)),
+            "redis_full": ("Whether Redis refused writes for lack of memory", lambda: float(self.link.full)),
             "redis_waiting": ("Messages that wait for Redis", lambda: float(len(self.bus.sender))),
         }
 
@@ -158,6 +164,8 @@ def _results(link: Link, secret: Secrets) -> RedisResults:
         most_bytes=results.MOST_BYTES,
         per_owner=results.PER_OWNER,
         owner_bytes=results.OWNER_BYTES,
+        total=results.MAX_TOTAL,
+        total_bytes=results.TOTAL_BYTES,
     )
 
 
@@ -167,6 +175,7 @@ def _receipts(link: Link, secret: Secrets) -> RedisReceipts[Receipt]:
         Box(secret, "receipts"),
         MemoryReceipts(),
         Receipt,
+        lambda: ToolError(UNPROTECTED),
         life=receipts.LIFE_S,
         per_owner=receipts.PER_OWNER,
         most_bytes=receipts.MOST_BYTES,

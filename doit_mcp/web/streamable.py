@@ -26,13 +26,14 @@ from ..protocol.jsonrpc import (
 )
 from ..server import lifecycle
 from ..server.batches import messages, taken
-from ..server.context import Channel, Context
+from ..server.context import NOWHERE, Channel, Context
 from ..server.dispatch import AT_ONCE, answer
 from ..server.leases import Lease
 from ..server.sessions import Session
+from ..server.subscriptions import MAX_BODY_BYTES
 from . import keys
 from .access import sign_in
-from .answer import NOWHERE, Answer, whole
+from .answer import Answer, whole
 from .body import EVENTS, Refused, read, takes
 from .connect import lease_of, ways
 from .events import follow, listen
@@ -65,12 +66,14 @@ class Streamable:
             if isinstance(item, Request):
                 request[keys.ID] = item.id
             if inbound.speaks_envelope(request.headers, item):
-                return await self._enveloped(request, principal, item)
+                return await self._enveloped(request, principal, item, len(body))
             return await self._handshaken(request, principal, item)
         except RpcError as error:
             return whole(400, error_bytes(error, request.get(keys.ID, error.id)))
 
-    async def _enveloped(self, request: web.Request, principal: Principal, item: Message) -> web.StreamResponse:
+    async def _enveloped(
+        self, request: web.Request, principal: Principal, item: Message, size: int
+    ) -> web.StreamResponse:
         if isinstance(item, Response):
             raise RpcError(INVALID_REQUEST, NO_RESPONSES, id=item.id)
         if isinstance(item, Notification):
@@ -81,6 +84,9 @@ class Streamable:
             context = self._context(request, principal, caller, NOWHERE)
             return whole(*await answer(context, item), events_alone=not takes(request).json)
         if item.method == LISTEN:
+            if size > MAX_BODY_BYTES:
+                text = f"Invalid Request: {LISTEN} has {size} bytes; at most {MAX_BODY_BYTES} are allowed"
+                raise RpcError(INVALID_REQUEST, text, id=item.id)
             if not takes(request).events:
                 raise Refused(406, f"Accept must allow {EVENTS} for {LISTEN}")
             await self._streams.room(principal.owner)

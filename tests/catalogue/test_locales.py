@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalogue.locales import FORMS, Locale, finite, locale_of
+from doit_mcp.catalogue.locales import FORMS, Locale, _locale_of, finite, locale_of
 
 
 def place(tag: str) -> Locale:
@@ -107,3 +107,11 @@ def test_no_digit_is_lost(amount: float, tag: str) -> None:
 def test_any_text_is_a_locale_or_none(tag: str) -> None:
     found = locale_of(tag)
     assert found is None or len(found.tag) <= 6
+
+
+def test_n4_a_long_tag_is_not_remembered() -> None:
+    """A cache keeps its keys, and a hint can be as long as a body."""
+    _locale_of.cache_clear()
+    assert [locale_of(f"{number}" + "x" * 1_000_000) for number in range(3)] == [None] * 3
+    assert _locale_of.cache_info().currsize == 0
+    assert locale_of("de") is locale_of("de") and _locale_of.cache_info().currsize == 1

@@ -120,3 +120,21 @@ async def test_a_group_is_forgotten_but_not_what_is_being_done() -> None:
     await receipts.forget("o", "g ")
     assert len(receipts) == 3
     assert await receipts.claim("o", "g 1") is None and await receipts.claim("p", "g 1") is not None
+
+
+async def test_n4_all_answers_together_have_a_bound() -> None:
+    """The oldest answers go; that their writes were done is known all the same."""
+    receipts = MemoryReceipts(Clock(), total_bytes=100)
+    for number in range(5):
+        await done(receipts, f"{number}", owner=f"owner {number}", answer=b"x" * 40)
+    found = [await receipts.claim(f"owner {number}", f"{number}") for number in range(5)]
+    assert [one.answer for one in found if one is not None and one.done] == [b"", b"", b"", b"x" * 40, b"x" * 40]
+
+
+async def test_n5_room_is_made_by_who_has_the_most() -> None:
+    """What one owner has done many times does not make the server forget what another did once."""
+    receipts = MemoryReceipts(Clock(), total=10)
+    await done(receipts, "only", owner="quiet")
+    for number in range(50):
+        await done(receipts, f"{number}", owner="greedy")
+    assert len(receipts) == 10 and await receipts.claim("quiet", "only") is not None

@@ -94,3 +94,19 @@ def test_an_event_id_names_its_stream() -> None:
     replays = Replays()
     replays.add("session", replays.open("session", ""), b"message")
     assert replays.find("session", "1") is None
+
+
+def test_n5_an_owner_has_a_bound_of_its_own() -> None:
+    """Who fills it loses the oldest of its own logs; those of others stay."""
+    replays = Replays(owner_bytes=10_000)
+    quiet = replays.open("quiet", "1", owner="q")
+    replays.add("quiet", quiet, b"kept")
+    for number in range(20):
+        log = replays.open(f"s{number}", "1", owner="greedy")
+        replays.add(f"s{number}", log, b"x" * 1_000)
+    assert replays.bytes <= 10_000 + quiet.bytes
+    assert replays.find("quiet", "1_0") is not None and replays.find("s0", "1_0") is None
+    assert replays.find("s19", "1_0") is not None
+    # A log that is larger than the bound goes as well, and so does its share.
+    replays.add("s19", log, b"x" * 20_000)
+    assert replays.find("s19", "1_0") is None and replays.bytes == quiet.bytes

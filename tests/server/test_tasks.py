@@ -5,12 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
 from doit_mcp.catalogue.call import NoAnswer, Question
 from doit_mcp.protocol.jsonrpc import RpcError
+from doit_mcp.server.asking import MAX_ANSWER_BYTES
 from doit_mcp.server.hub import TASK, Change, Hub
-from doit_mcp.server.tasks import LIFE_S, PER_OWNER, RUNNING_PER_OWNER, InTask, Task, Tasks, TooManyTasks
+from doit_mcp.server.tasks import (
+    LIFE_S,
+    MAX_OWNER_BYTES,
+    MAX_RESULT_BYTES,
+    PER_OWNER,
+    RUNNING_PER_OWNER,
+    InTask,
+    Task,
+    Tasks,
+    TooManyTasks,
+)
 
 FORM = Question(
     "elicitation/create",
@@ -30,6 +42,11 @@ def given(name: str) -> dict[str, Any]:
     return {"action": "accept", "content": {"name": name}}
 
 
+def state_of(task: Task) -> Any:
+    """The state of the task as the client reads it."""
+    return orjson.loads(orjson.dumps(task.detail))
+
+
 async def until(task: Task, status: str) -> None:
     while task.status != status:
         await asyncio.sleep(0)
@@ -47,7 +64,7 @@ async def test_completes() -> None:
     assert created["createdAt"].endswith("Z") and "result" not in created
     await until(task, "completed")
     assert tasks.here(task.id, "a") is task and tasks.here(task.id, "b") is None
-    assert task.detail["result"] == {"content": []}
+    assert state_of(task)["result"] == {"content": []}
     tasks.cancel(task)
     assert task.status == "completed"
 
@@ -90,7 +107,7 @@ async def test_asks_for_two_things_and_takes_them_one_by_one() -> None:
         tasks.answer(task, {"two": given("B")})
         assert task.status == "working" and "inputRequests" not in task.detail
         await until(task, "completed")
-    assert task.detail["result"] == {"names": ["A", "B", "K"]}
+    assert state_of(task)["result"] == {"names": ["A", "B", "K"]}
     assert told == ["input_required", "input_required", "working", "completed"]
 
 
@@ -129,3 +146,40 @@ async def test_the_end_stops_them_all() -> None:
     await asyncio.sleep(0)
     await tasks.end_all()
     assert task.status == "cancelled" and len(tasks) == 0
+
+
+async def test_n4_results_have_a_bound_in_bytes() -> None:
+    """One that is too large is an error; of many the owner's oldest go, and another owner's stay."""
+    tasks = Tasks(Hub(), Clock())
+
+    async def answers(task: Task, size: int = MAX_RESULT_BYTES // 2) -> dict[str, Any]:
+        return {"text": "x" * size}
+
+    other = tasks.create("b", answers, {})
+    await until(other, "completed")
+    made = []
+    for _ in range(10):
+        made.append(tasks.create("a", answers, {}))
+        await until(made[-1], "completed")
+    kept = [task for task in made if tasks.here(task.id, "a") is not None]
+    assert kept == made[-len(kept):] and 0 < sum(task.size for task in kept) <= MAX_OWNER_BYTES
+    assert tasks.here(other.id, "b") is other
+    large = tasks.create("a", lambda task: answers(task, MAX_RESULT_BYTES), {})
+    await until(large, "failed")
+    assert large.result is None and "larger than" in state_of(large)["error"]["message"]
+
+
+async def test_n4_answers_have_a_bound_and_go_with_the_end() -> None:
+    tasks = Tasks(Hub(), Clock())
+
+    async def work(task: Task) -> dict[str, Any]:
+        return await InTask(tasks, task).ask({"one": FORM})
+
+    task = tasks.create("a", work, {"before": given("B")})
+    await until(task, "input_required")
+    with pytest.raises(NoAnswer, match="larger than 64 KB"):
+        tasks.answer(task, {"one": given("A") | {"_meta": {"junk": "x" * MAX_ANSWER_BYTES}}})
+    assert task.known == {"before": given("B")}
+    tasks.answer(task, {"one": given("A")})
+    await until(task, "completed")
+    assert state_of(task)["result"] == {"one": given("A")} and not task.known and not task.asked

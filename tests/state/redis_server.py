@@ -8,13 +8,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from doit_mcp.state.link import Link
 
@@ -24,14 +24,14 @@ PROGRAM = "redis-server"
 class Server:
     """The server; it can be paused, killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+        self.folder, self.options = folder, options
         self.url = f"unix://{folder}/redis.sock"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         options = ["--port", "0", "--unixsocket", f"{self.folder}/redis.sock", "--save", "", "--appendonly", "no"]
-        command = [PROGRAM, *options, "--dir", str(self.folder), "--loglevel", "warning"]
+        command = [PROGRAM, *options, *self.options, "--dir", str(self.folder), "--loglevel", "warning"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         while True:
             try:
@@ -44,6 +44,26 @@ class Server:
     def client(self) -> Redis:
         """For looking in from outside."""
         return Redis.from_url(self.url)
+
+    def fill(self) -> None:
+        """Use all the memory that it may use, and a megabyte more: what connections give back is no room for others."""
+        with self.client() as client:
+            allowed = int(client.config_get("maxmemory")["maxmemory"])
+            try:
+                for count in range(allowed >> 20):
+                    client.set(f"filling:{count}", b"x" * (1 << 20))
+            except OutOfMemoryError:
+                client.config_set("maxmemory", 2 * allowed)
+                client.set("filling:last", b"x" * (3 << 20))
+                client.config_set("maxmemory", allowed)
+                return
+        raise AssertionError("it has more memory than it was given")
+
+    def make_room(self) -> None:
+        """Take back what :meth:`fill` did."""
+        with self.client() as client:
+            for key in client.scan_iter("filling:*"):
+                client.delete(key)
 
     def pause(self) -> None:
         assert self.process is not None
@@ -75,14 +95,15 @@ async def back(link: Link) -> None:
 
 
 @contextmanager
-def redis_server() -> Iterator[Server]:
-    """A running server. Where the program is missing the test is skipped; DOIT_MCP_TEST_REQUIRE_ALL=1 demands it."""
+def redis_server(*options: str) -> Iterator[Server]:
+    """A running server with these *options* besides the usual ones. Where the program is missing the test is skipped;
+    DOIT_MCP_TEST_REQUIRE_ALL=1 demands it."""
     if shutil.which(PROGRAM) is None:
         assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", f"{PROGRAM} is not installed"
         pytest.skip(f"{PROGRAM} is not installed")
     # A path that is short enough for a socket.
     with tempfile.TemporaryDirectory(prefix="doit-redis-") as folder:
-        server = Server(Path(folder))
+        server = Server(Path(folder), options)
         server.start()
         try:
             yield server

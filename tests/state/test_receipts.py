@@ -20,6 +20,10 @@ Make = Callable[..., Receipts]
 BOUNDS: dict[str, Any] = {"life": 60.0, "per_owner": 100, "most_bytes": 100}
 
 
+class Unprotected(Exception):
+    """A write that is refused because its receipt could not be kept."""
+
+
 @pytest.fixture
 async def of_redis(link: Link) -> AsyncIterator[Callable[..., RedisReceipts[Receipt]]]:
     """Each is another replica."""
@@ -27,7 +31,7 @@ async def of_redis(link: Link) -> AsyncIterator[Callable[..., RedisReceipts[Rece
 
     def make(**bounds: Any) -> RedisReceipts[Receipt]:
         box = Box(SECRET, "receipts")
-        made.append(RedisReceipts(link, box, MemoryReceipts(), Receipt, **{**BOUNDS, **bounds}))
+        made.append(RedisReceipts(link, box, MemoryReceipts(), Receipt, Unprotected, **{**BOUNDS, **bounds}))
         return made[-1]
 
     yield make

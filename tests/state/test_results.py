@@ -17,7 +17,9 @@ from tests.state.conftest import SECRET
 from tests.state.redis_server import Server, back
 
 Make = Callable[..., Results]
-BOUNDS: dict[str, Any] = {"life": 60.0, "most_bytes": 100, "per_owner": 3, "owner_bytes": 200}
+BOUNDS: dict[str, Any] = {
+    "life": 60.0, "most_bytes": 100, "per_owner": 3, "owner_bytes": 200, "total": 100, "total_bytes": 10_000
+}
 
 
 def of_redis(link: Link, **bounds: Any) -> RedisResults:
@@ -31,6 +33,15 @@ def make(request: pytest.FixtureRequest) -> Make:
         return lambda **bounds: MemoryResults(**{**BOUNDS, **bounds})
     link = request.getfixturevalue("link")
     return lambda **bounds: of_redis(link, **bounds)
+
+
+@pytest.mark.parametrize("bounds", [{"total": 4}, {"total_bytes": 240}])
+async def test_n5_all_owners_together_have_a_bound(make: Make, bounds: dict[str, int]) -> None:
+    """The oldest of anybody make room, those of one owner after another; and each owner's bound stays."""
+    results = make(**bounds)
+    handles = [(owner, await results.put(owner, f"{number:03}".encode() * 20)) for number, owner in enumerate("abcdef")]
+    kept = [await results.get(owner, handle or "") for owner, handle in handles]
+    assert kept == [None, None, *(f"{number:03}".encode() * 20 for number in range(2, 6))]
 
 
 async def test_a_result_is_its_owners_alone(make: Make) -> None:
@@ -75,7 +86,7 @@ async def test_replicas_share_them_and_redis_learns_nothing(link: Link, redis: S
         await other.close()
     with redis.client() as client:
         keys = client.keys()
-        assert len(keys) == 2 and all(key.startswith(prefix(SECRET).encode()) for key in keys)
+        assert len(keys) == 3 and all(key.startswith(prefix(SECRET).encode()) for key in keys)
         seen = b" ".join([*keys, *(client.dump(key) for key in keys)])
         assert all(client.pttl(key) > 0 for key in keys)
         for word in (b"owner", b"secret", b"rows", handle.encode()):

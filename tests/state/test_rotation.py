@@ -50,10 +50,25 @@ class Member:
         self.logs = Logs(link, Box(secrets, "logs"), self.bus.sender, self.bus.id, life=60, most_events=10)
         self.notes = Notes(link, Box(secrets, "tasks"), self.bus.sender, "task", self.bus.id)
         self.results = RedisResults(
-            link, Box(secrets, "results"), RuntimeError, life=60, most_bytes=99, per_owner=2, owner_bytes=999
+            link,
+            Box(secrets, "results"),
+            RuntimeError,
+            life=60,
+            most_bytes=99,
+            per_owner=2,
+            owner_bytes=999,
+            total=9,
+            total_bytes=9_999,
         )
         self.receipts = RedisReceipts(
-            link, Box(secrets, "receipts"), MemoryReceipts(), Receipt, life=60, per_owner=9, most_bytes=99
+            link,
+            Box(secrets, "receipts"),
+            MemoryReceipts(),
+            Receipt,
+            RuntimeError,
+            life=60,
+            per_owner=9,
+            most_bytes=99,
         )
         self.buckets = SharedBuckets(link, Box(secrets, "rates"), self.bus.sender, "rate")
         self.held = 0

@@ -20,7 +20,8 @@ from doit_mcp.server.outbox import Outbox
 from doit_mcp.server.shared_replay import SharedReplays
 from doit_mcp.server.shared_sessions import SharedSessions
 from doit_mcp.server.shared_tasks import SharedTasks
-from doit_mcp.server.tasks import LIFE_S, PER_OWNER, InTask, Task
+from doit_mcp.server.task import LIFE_S, Task
+from doit_mcp.server.tasks import PER_OWNER, InTask
 from doit_mcp.state.box import Box, prefix
 from doit_mcp.state.bus import Bus
 from doit_mcp.state.link import open_link

@@ -125,6 +125,24 @@ async def test_an_answer_finds_the_replica_that_asked(pair: Pair) -> None:
         assert (await stream.until(""))["result"]["structuredContent"] == {"said": "Bea"}
 
 
+async def test_n5_a_large_answer_does_not_go_through_redis(pair: Pair, redis: Server) -> None:
+    """Who asked hears at once that it cannot be used, at the replica that asked and through the other one."""
+    a, b = pair
+    session = await a.initialize(elicitation={})
+    with redis.client() as client:
+        for site in (a, b):
+            before = client.info("memory")["used_memory"]
+            message = session.site.request("tools/call", {"name": "ask"})
+            async with opened(a, message, a.headers(**session.head), LATEST) as stream:
+                question = await stream.until("elicitation/create")
+                large = REPLY | {"_meta": {"junk": "x" * 900_000}}
+                answer = {"jsonrpc": "2.0", "id": question["id"], "result": large}
+                assert (await at(site, session).post(answer)).status == 202
+                result = (await stream.until(""))["result"]
+            assert result["isError"] and "got no usable answer" in result["content"][0]["text"]
+            assert client.info("memory")["used_memory"] - before < 500_000
+
+
 async def test_changes_are_heard_everywhere(pair: Pair) -> None:
     a, b = pair
     here, there = await a.initialize(), await a.initialize()

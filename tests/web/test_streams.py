@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.catalogue.call import Call
+from doit_mcp.catalogue.invisible import visible_text
 from doit_mcp.catalogue.tools import Content, Tool
 from doit_mcp.server.hub import TOOLS, Change
 from doit_mcp.web.answer import Answer
@@ -96,7 +97,7 @@ async def test_framing_of_the_handshake_era(revision: str) -> None:
             assert await stream.ends()
         for event in (log, answer):
             check_frame(event, ids=revision in RESUMES)
-        assert json.loads(log.data)["params"]["data"] == NASTY
+        assert json.loads(log.data)["params"]["data"] == visible_text(NASTY)
         assert json.loads(answer.data)["id"] == site.ids
 
 

@@ -1,0 +1,33 @@
+"""ByteCache: serialized answers by what they were made from, bounded by the bytes of all of them together."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+
+class ByteCache:
+    """At most *max_bytes* of values; the least recently used go first. A larger value is not kept at all."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._values: OrderedDict[Hashable, bytes] = OrderedDict()
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: Hashable) -> bytes | None:
+        """The value, which is now the most recently used one."""
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: Hashable, value: bytes) -> None:
+        """Keep *value* under a *key* that has none."""
+        self._values[key] = value
+        self.bytes += len(value)
+        while self.bytes > self._max_bytes:
+            _, dropped = self._values.popitem(last=False)
+            self.bytes -= len(dropped)
