@@ -154,7 +154,7 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
         return
     from .web.serve import running, settle_heap, stopped
     from .web.site import site
-    from .workers import until_orphaned
+    from .workers import report_serving, until_orphaned
 
     told = asyncio.Event()
     if worker:
@@ -162,6 +162,8 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
     with _bound(settings, shared=worker) as bound:
         async with running(site(settings), bound):
             settle_heap()
+            if worker:
+                report_serving()
             await stopped(told)
 
 

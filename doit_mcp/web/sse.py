@@ -72,6 +72,7 @@ class Legacy:
         self._app = app
         self._settings, self._streams = app[keys.SETTINGS], app[keys.STREAMS]
         self._work, self._shared = app[keys.WORK], app[keys.SHARED]
+        self._bodies = app[keys.BODIES]
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """Open the stream; its first event says where to post. The session lives as long as the stream."""
@@ -98,7 +99,7 @@ class Legacy:
     async def post(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """A message of the client's; answers go to the stream."""
         session, way = await self._session(request, principal)
-        body = await read(request, self._settings.body_timeout_s)
+        body = await read(request, self._settings.body_timeout_s, self._bodies, principal.owner)
         try:
             value = parse(body)
             if isinstance(value, list):
