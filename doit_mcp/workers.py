@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import time
@@ -40,7 +41,7 @@ def reserve(host: str, port: int) -> socket.socket:
 
 
 class End(NamedTuple):
-    """How a worker ended: by itself and with status 0 after it was told to, and the seconds it served."""
+    """How a worker ended: whether well when it was asked to, and the seconds it served."""
 
     polite: bool
     served: float
@@ -107,7 +108,9 @@ class Workers:
                 since = await serving if serving.done() else None
                 served = 0.0 if since is None else time.monotonic() - since
                 log.info("worker ended", extra={"worker": number, "status": process.returncode})
-                return End(ended.done() and process.returncode == 0, served)
+                # One that did not serve yet has nothing to finish.
+                good = (0,) if since is not None else (0, -signal.SIGTERM)
+                return End(ended.done() and process.returncode in good, served)
             finally:
                 self._serving.discard(number)
                 told.cancel()

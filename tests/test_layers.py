@@ -33,7 +33,7 @@ BELOW = {
     "web": "server catalogue doit protocol auth state settings setting_values log metrics trace breaker spans stopping",
     "stdio": "server catalogue doit protocol state settings log metrics",
     "workers": "stopping",
-    "cli": "web stdio sandbox workers settings setting_values log",
+    "cli": "web stdio sandbox workers stopping settings setting_values log",
     "__main__": "cli",
 }
 # The one place where layers meet as objects.

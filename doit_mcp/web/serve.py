@@ -78,8 +78,8 @@ def settle_heap() -> None:
     gc.set_threshold(*GARBAGE)
 
 
-async def stopped(told: asyncio.Event | None = None) -> None:
-    """Wait for a signal to stop, or until *told* is set."""
-    told = told or asyncio.Event()
+async def stopped() -> None:
+    """Wait for a signal to stop."""
+    told = asyncio.Event()
     on_stop_signal(told.set)
     await told.wait()
