@@ -21,7 +21,6 @@ import yaml
 from packaging.requirements import Requirement
 
 from doit_mcp.settings import Settings
-
 from tests.web.serving import serving
 
 ROOT = Path(__file__).parent.parent

@@ -157,7 +157,7 @@ async def test_n7_real_workers_outlive_five_deaths_of_one() -> None:
 
 @pytest.mark.parametrize("of", ["watcher", "worker"])
 async def test_n24_hangups_drain(of: str) -> None:
-    """As at SIGTERM: the call in progress is answered."""
+    """As SIGTERM does: status 0, and of a worker alone a new one in its place."""
     async with two_workers() as (process, site, port):
         session = await site.initialize(LATEST)
         assert (await session.ask("ping")).result == {}

@@ -66,7 +66,7 @@ class AcceptingSite(web.BaseSite):
 
     def _accept(self) -> None:
         for _ in range(MAX_ACCEPTED_AT_ONCE):
-            if self._edge.full:
+            if self._edge.full(len(self._connecting)):
                 return self._pause("connections")
             try:
                 connection, _address = self._bound.accept()

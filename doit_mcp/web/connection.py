@@ -15,8 +15,15 @@ from ..protocol.jsonrpc import INVALID_REQUEST, RpcError, error_bytes
 from ..trace import HEADER
 from .answer import whole
 from .edge import Edge
-from .heads import MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES, MAX_WAITING_REQUESTS, HeadParser, HeadTooLarge
-from .heads import TooManyWaiting
+from .heads import (
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    MAX_TARGET_BYTES,
+    MAX_WAITING_REQUESTS,
+    HeadParser,
+    HeadTooLarge,
+    TooManyWaiting,
+)
 from .observe import unread
 
 # What is read ahead of a body that is not taken.

@@ -60,11 +60,13 @@ class Edge:
             closed=lambda reason: self._closed(f"silent_{reason}"),
         )
 
-    @property
-    def full(self) -> bool:
-        """Whether one more connection would take a descriptor that other work needs."""
+    def full(self, accepted: int) -> bool:
+        """Whether one more connection, besides the open ones and those just *accepted*, would take a descriptor that
+        other work needs."""
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return limit != resource.RLIM_INFINITY and self.open >= limit - min(limit // 4, RESERVED_DESCRIPTORS)
+        if limit == resource.RLIM_INFINITY:
+            return False
+        return self.open + accepted >= limit - min(limit // 4, RESERVED_DESCRIPTORS)
 
     def paused(self, reason: str) -> None:
         """Accepting was paused."""

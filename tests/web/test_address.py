@@ -67,7 +67,8 @@ def test_n21_each_ipv4_client_has_one_bucket(address: IPv4Address, port: int) ->
 
 
 async def wrong(site: Site, number: int, address: str) -> int:
-    headers = site.headers(None) | {"Authorization": f"Bearer wrong-{address.replace(':', '-')}-{number}", "X-Forwarded-For": address}
+    token = f"wrong-{address.replace(':', '-')}-{number}"
+    headers = site.headers(None) | {"Authorization": f"Bearer {token}", "X-Forwarded-For": address}
     return (await site.send("GET", "/mcp", headers)).status
 
 

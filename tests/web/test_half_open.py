@@ -33,7 +33,8 @@ async def send_all(wire: Wire, data: bytes) -> None:
 
 async def metric(site: Site, reason: str) -> float:
     text = (await site.send("GET", "/metrics", {})).text
-    lines = [line for line in text.splitlines() if line.startswith(f'doit_mcp_connections_closed_total{{reason="{reason}"')]
+    start = f'doit_mcp_connections_closed_total{{reason="{reason}"'
+    lines = [line for line in text.splitlines() if line.startswith(start)]
     return float(lines[0].split()[1]) if lines else 0.0
 
 

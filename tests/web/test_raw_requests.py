@@ -1,4 +1,4 @@
-"""What a raw client can send that aiohttp handles before our code: a JSON error or a closed connection, without echo."""
+"""What a raw client can send that aiohttp handles before our code: an error in JSON that repeats nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ ODD = {
         b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked, c4nary\r\n\r\n0\r\n\r\n", {400},
     ),
     "two encodings": (
-        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"
+        b"\r\n0\r\n\r\n",
         {400},
     ),
     "chunks of http 1.0": (
