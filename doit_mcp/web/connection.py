@@ -50,7 +50,7 @@ class Connection(RequestHandler):
             payload_exception=RequestPayloadError,
             auto_decompress=False,
         )
-        self._parser = HeadParser(parser, self._head_received)  # type: ignore[assignment]  # all that is used of one
+        self._parser = HeadParser(parser, self._head_received, self._messages)  # type: ignore[assignment]  # all that is used of one
 
     def _head_received(self, size: int) -> None:
         if size:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import Protocol
 
 from aiohttp.http_exceptions import HttpProcessingError
@@ -56,21 +56,20 @@ class Parser(Protocol):
 class HeadParser:
     """Feeds aiohttp's *parser* and raises HttpProcessingError once a head is too large or too many requests wait.
 
-    *unfinished* is called with the bytes of a head that has begun and not ended, and with 0 once it has ended.
+    *unfinished* is called with the bytes of a head that has begun and not ended, and with 0 once it has ended;
+    *waiting* holds the requests that were parsed and not taken yet.
     """
 
     __slots__ = (
-        "feed_eof", "pause_reading", "set_upgraded", "_parser", "_unfinished", "_failed", "_waiting",
+        "feed_eof", "pause_reading", "message_consumed", "set_upgraded", "_parser", "_unfinished", "_waiting", "_failed",
         "_head", "_head_end", "_body_left", "_chunks", "_chunk_data", "_framing",
     )
 
-    def __init__(self, parser: Parser, unfinished: Callable[[int], None]) -> None:
-        self._parser, self._unfinished = parser, unfinished
-        self.feed_eof, self.pause_reading, self.set_upgraded = (
-            parser.feed_eof, parser.pause_reading, parser.set_upgraded
-        )
+    def __init__(self, parser: Parser, unfinished: Callable[[int], None], waiting: Sized) -> None:
+        self._parser, self._unfinished, self._waiting = parser, unfinished, waiting
+        self.feed_eof, self.pause_reading = parser.feed_eof, parser.pause_reading
+        self.message_consumed, self.set_upgraded = parser.message_consumed, parser.set_upgraded
         self._failed = False
-        self._waiting = 0
         # Of the head that has begun: its bytes so far, and the last three of them.
         self._head, self._head_end = 0, b""
         # Of the body that is being received: bytes still to come, or the chunked body itself.
@@ -79,11 +78,6 @@ class HeadParser:
         # Bytes of chunks so far, and bytes received since the last of them that were not part of a chunk.
         self._chunk_data, self._framing = 0, 0
 
-    def message_consumed(self) -> None:
-        """A request was taken from the queue."""
-        self._waiting -= 1
-        self._parser.message_consumed()
-
     def feed_data(self, data: bytes) -> tuple[Sequence[Found], bool, bytes]:
         """As the parser's method."""
         if self._failed:
@@ -91,7 +85,8 @@ class HeadParser:
         try:
             if len(data) <= MAX_HEAD_BYTES and not self._body_left:
                 fed = self._parser.feed_data(data)
-                self._account(data, fed[0])
+                if not self._is_usual(data, fed[0]):
+                    self._account(data, fed[0], 0)
                 return fed
             return self._feed_in_pieces(data)
         except HttpProcessingError:
@@ -101,22 +96,31 @@ class HeadParser:
                 self._chunks.set_exception(RequestPayloadError("the chunked body is not valid"))
             raise
 
+    def _is_usual(self, data: bytes, messages: Sequence[Found]) -> bool:
+        """Whether *data* is exactly one request, as nearly always, so that there is nothing to count."""
+        if len(messages) != 1 or self._head or self._chunks is not None or self._waiting:
+            return False
+        message, payload = messages[0]
+        if message.chunked or not payload.is_eof():
+            return False
+        return data.find(END) + len(END) + payload.total_bytes == len(data)
+
     def _feed_in_pieces(self, data: bytes) -> tuple[Sequence[Found], bool, bytes]:
         found: list[Found] = []
         while data:
             size = self._body_left or MAX_HEAD_BYTES
             piece, data = data[:size], data[size:]
             messages, upgraded, tail = self._parser.feed_data(piece)
-            self._account(piece, messages)
+            self._account(piece, messages, len(found))
             found += messages
             if upgraded:
                 return found, True, tail + data
         return found, False, b""
 
-    def _account(self, piece: bytes, messages: Sequence[Found]) -> None:
+    def _account(self, piece: bytes, messages: Sequence[Found], found: int) -> None:
+        """Count *piece*, in which *messages* were found; *found* others were in earlier pieces of the same data."""
         if messages:
-            self._waiting += len(messages)
-            if self._waiting > MAX_WAITING_REQUESTS:
+            if len(self._waiting) + found + len(messages) > MAX_WAITING_REQUESTS:
                 raise TooManyWaiting(code=400, message="Too many requests wait on this connection")
             self._end_heads(piece, messages)
         elif self._body_left:
