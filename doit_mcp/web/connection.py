@@ -50,7 +50,8 @@ class Connection(RequestHandler):
             payload_exception=RequestPayloadError,
             auto_decompress=False,
         )
-        self._parser = HeadParser(parser, self._head_received, self._messages)  # type: ignore[assignment]  # all that is used of one
+        bounded = HeadParser(parser, self._head_received, self._messages)
+        self._parser = bounded  # type: ignore[assignment]  # it has what aiohttp uses of a parser
 
     def _head_received(self, size: int) -> None:
         if size:

@@ -61,7 +61,8 @@ class HeadParser:
     """
 
     __slots__ = (
-        "feed_eof", "pause_reading", "message_consumed", "set_upgraded", "_parser", "_unfinished", "_waiting", "_failed",
+        "feed_eof", "pause_reading", "message_consumed", "set_upgraded",
+        "_parser", "_unfinished", "_waiting", "_failed",
         "_head", "_head_end", "_body_left", "_chunks", "_chunk_data", "_framing",
     )
 
