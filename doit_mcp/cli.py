@@ -152,17 +152,22 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
     if settings.workers > 1 and not worker:
         await _watch_over_workers(settings, options)
         return
-    from .web.serve import running, settle_heap, stopped
+    from .stopping import on_stop_signal
+    from .web.serve import running, settle_heap
     from .web.site import site
-    from .workers import until_orphaned
+    from .workers import report_serving, until_orphaned
 
     told = asyncio.Event()
+    # Before the first request can come, so that none is cut off.
+    on_stop_signal(told.set)
     if worker:
         until_orphaned(told)
     with _bound(settings, shared=worker) as bound:
         async with running(site(settings), bound):
             settle_heap()
-            await stopped(told)
+            if worker:
+                report_serving()
+            await told.wait()
 
 
 async def _watch_over_workers(settings: Settings, options: argparse.Namespace) -> None:

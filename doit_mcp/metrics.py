@@ -49,6 +49,8 @@ class Metrics:
         self._messages: Counter[tuple[str, ...]] = Counter()
         self._calls: Counter[tuple[str, ...]] = Counter()
         self._upstream: Counter[tuple[str, ...]] = Counter()
+        self._closed: Counter[tuple[str, ...]] = Counter()
+        self._pauses: Counter[tuple[str, ...]] = Counter()
         self._buckets = [0] * (len(SECONDS) + 1)
         self._seconds = 0.0
 
@@ -70,6 +72,14 @@ class Metrics:
         """The DoiT API answered with *status*, or not at all."""
         self._upstream[("none" if status is None else f"{status // 100}xx",)] += 1
 
+    def connection_closed(self, reason: str) -> None:
+        """A connection was closed before its request was complete."""
+        self._closed[(reason,)] += 1
+
+    def accept_paused(self, reason: str) -> None:
+        """Accepting connections was paused, because descriptors are short."""
+        self._pauses[(reason,)] += 1
+
     def collect(self) -> Iterator[Metric]:
         """Everything, as the library's families."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -80,6 +90,8 @@ class Metrics:
             ("tool_calls", "Tool calls", ("tool", "outcome"), dict(self._calls)),
             ("upstream_requests", "Requests to the DoiT API", ("status",), dict(self._upstream)),
             ("log_lines_dropped", "Log lines that were dropped", ("stream",), self._dropped()),
+            ("connections_closed", "Connections closed before a complete request", ("reason",), dict(self._closed)),
+            ("accept_pauses", "Pauses in accepting connections", ("reason",), dict(self._pauses)),
         )
         for name, text, labels, counts in counters:
             family = CounterMetricFamily(f"doit_mcp_{name}", text, labels=labels)

@@ -153,6 +153,11 @@ class Settings:
         metadata={"env": "DOIT_MCP_KEEP_ALIVE_S", "least": 1, "most": 55,
                   "help": "Seconds between signs of life on a quiet stream"},
     )
+    keep_alive_timeout_s: int = field(
+        default=75,
+        metadata={"env": "DOIT_MCP_KEEP_ALIVE_TIMEOUT_S", "least": 1, "most": 3600,
+                  "help": "Seconds after which an idle connection is closed; longer than a proxy in front keeps it"},
+    )
     drain_s: int = field(
         default=25,
         metadata={"env": "DOIT_MCP_DRAIN_S", "least": 0, "most": 300,

@@ -11,14 +11,18 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .stopping import on_stop_signal
 
 log = logging.getLogger(__name__)
 
-# A worker that ends is started anew; one that keeps ending at once is waited for longer and longer (seconds).
+# The pause before a worker that ended is started again doubles each time, up to the longest (seconds).
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+# A worker that served for so long begins with the first pause again.
 LIVED_S = 60.0
-# Starts that fail one after the other before all is given up: what does not come up now does not come up by itself.
-MOST_FAILURES = 5
+# Starts in a row that never served, while no other worker serves, before all is given up: the configuration is wrong.
+MAX_FAILED_STARTS = 5
 # What a worker gets beyond its own drain before it is killed (seconds).
 GRACE_S = 15.0
 
@@ -36,6 +40,13 @@ def reserve(host: str, port: int) -> socket.socket:
     return held
 
 
+class End(NamedTuple):
+    """How a worker ended: whether well when it was asked to, and the seconds it served."""
+
+    polite: bool
+    served: float
+
+
 @dataclass(slots=True, eq=False)
 class Workers:
     """So many processes of one command. *drain_s* is what each may take to end when it is told to."""
@@ -47,57 +58,78 @@ class Workers:
     first_pause: float = FIRST_PAUSE_S
     _told: asyncio.Event = field(default_factory=asyncio.Event)
     _failed: bool = False
+    _serving: set[int] = field(default_factory=set)
 
     async def run(self) -> bool:
-        """Keep them running until SIGTERM or SIGINT, then end them politely; False where they do not come up, or did
-        not end by themselves."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._told.set)
+        """Keep them running until a signal to stop, then end them politely; False where none comes up, or one did not
+        end by itself."""
+        on_stop_signal(self._told.set)
         polite = await asyncio.gather(*(self._keep(number) for number in range(self.count)))
         return all(polite) and not self._failed
 
     async def _keep(self, number: int) -> bool:
         pause, failures = self.first_pause, 0
         while not self._told.is_set():
-            started = time.monotonic()
-            polite = await self._once(number)
+            polite, served = await self._once(number)
             if self._told.is_set():
                 return polite
-            if time.monotonic() - started >= LIVED_S:
-                pause, failures = self.first_pause, 0
-            failures += 1
-            if failures >= MOST_FAILURES:
-                log.error("a worker does not come up; all are stopped", extra={"worker": number})
+            if served >= LIVED_S:
+                pause = self.first_pause
+            failures = 0 if served else failures + 1
+            if failures >= MAX_FAILED_STARTS and not self._serving:
+                log.error("no worker comes up; all are stopped", extra={"worker": number})
                 self._failed = True
                 self._told.set()
                 return False
+            extra = {"worker": number, "served_s": round(served, 1), "pause_s": pause, "serving": len(self._serving)}
+            log.error("a worker ended; it is started again after a pause", extra=extra)
             await self._unless_told(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
         return True
 
-    async def _once(self, number: int) -> bool:
-        """Run one worker to its end; whether that was a good one."""
-        # Its standard input ends with this process, however that ends, and the worker with it.
-        process = await asyncio.create_subprocess_exec(
-            *self.command, stdin=asyncio.subprocess.PIPE, env=dict(self.environment), start_new_session=True
-        )
-        log.info("worker started", extra={"worker": number, "pid": process.pid})
-        ended = asyncio.create_task(process.wait())
-        told = asyncio.create_task(self._told.wait())
+    async def _once(self, number: int) -> End:
+        """Run one worker to its end."""
+        # The worker's standard input: it says there that it serves, and ends when this process has closed its side.
+        own, given = socket.socketpair()
+        with own:
+            with given:
+                process = await asyncio.create_subprocess_exec(
+                    *self.command, stdin=given.fileno(), env=dict(self.environment), start_new_session=True
+                )
+            log.info("worker started", extra={"worker": number, "pid": process.pid})
+            ended = asyncio.create_task(process.wait())
+            told = asyncio.create_task(self._told.wait())
+            serving = asyncio.create_task(self._note_serving(own, number))
+            try:
+                await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
+                if not ended.done():
+                    process.terminate()
+                    await asyncio.wait({ended}, timeout=self.drain_s + GRACE_S)
+                since = await serving if serving.done() else None
+                served = 0.0 if since is None else time.monotonic() - since
+                log.info("worker ended", extra={"worker": number, "status": process.returncode})
+                # One that did not serve yet has nothing to finish.
+                good = (0,) if since is not None else (0, -signal.SIGTERM)
+                return End(ended.done() and process.returncode in good, served)
+            finally:
+                self._serving.discard(number)
+                told.cancel()
+                serving.cancel()
+                if process.returncode is None:
+                    process.kill()
+                # Both watch descriptors that are closed next.
+                await asyncio.wait({ended, serving})
+
+    async def _note_serving(self, own: socket.socket, number: int) -> float | None:
+        """Wait until the worker says that it serves: the time when it did, None where it ended first."""
+        own.setblocking(False)
         try:
-            await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
-            if ended.done():
-                log.error("a worker ended", extra={"worker": number, "status": process.returncode})
-                return False
-            process.terminate()
-            await asyncio.wait({ended}, timeout=self.drain_s + GRACE_S)
-            return ended.done() and process.returncode == 0
-        finally:
-            told.cancel()
-            if process.returncode is None:
-                process.kill()
-            await ended
+            if not await asyncio.get_running_loop().sock_recv(own, 1):
+                return None
+        except ConnectionError:
+            return None
+        self._serving.add(number)
+        return time.monotonic()
 
     async def _unless_told(self, seconds: float) -> None:
         try:
@@ -110,6 +142,11 @@ class Workers:
 def command(port: int) -> list[str]:
     """How a worker is started: as this process was, with settings from its environment."""
     return [sys.executable, "-m", __package__ or "doit_mcp", "serve", "--worker", "--port", str(port)]
+
+
+def report_serving() -> None:
+    """Tell the process that watches over this worker that it serves."""
+    os.write(sys.stdin.fileno(), b"\n")
 
 
 def until_orphaned(told: asyncio.Event) -> None:

@@ -121,7 +121,7 @@ def call(said: dict[str, Any], name: str, arguments: dict[str, Any]) -> dict[str
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_lets_calls_in_flight_finish(number: int) -> None:
     """L4: told to stop in the middle of a call, it answers, and leaves with status 0 and without a traceback."""
     with sandbox() as (process, said):

@@ -24,7 +24,6 @@ from packaging.requirements import Requirement
 
 from doit_mcp import __version__
 from doit_mcp.settings import Settings
-from doit_mcp.web.serve import KEEP_ALIVE_S
 from tests.web.serving import serving
 
 ROOT = Path(__file__).parent.parent
@@ -259,7 +258,7 @@ def test_the_proxy_knows_both_and_hides_what_is_for_operators() -> None:
         assert f"{name}:8080" in text and SERVICES["proxy"]["depends_on"][name]["condition"] == "service_healthy"
     assert "path /metrics /readyz" in text and "health_uri /readyz" in text
     (kept,) = re.findall(r"keepalive (\d+)s", text)
-    assert int(kept) < KEEP_ALIVE_S
+    assert int(kept) < Settings().keep_alive_timeout_s
     (most,) = re.findall(r"max_size (\d+)MiB", text)
     assert int(most) << 20 == Settings().max_body
     assert "./deploy/Caddyfile:/etc/caddy/Caddyfile:ro" in SERVICES["proxy"]["volumes"]

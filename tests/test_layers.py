@@ -23,6 +23,7 @@ BELOW = {
     "trace": "",
     "breaker": "",
     "bucket": "",
+    "stopping": "",
     "spans": "trace",
     "auth": "protocol breaker bucket trace",
     "doit": "protocol trace breaker",
@@ -30,10 +31,10 @@ BELOW = {
     "server": "catalogue doit protocol state bucket metrics log trace",
     "state": "protocol",
     "sandbox": "protocol settings log",
-    "web": "server catalogue doit protocol auth state settings setting_values log metrics trace breaker spans",
+    "web": "server catalogue doit protocol auth state settings setting_values log metrics trace breaker spans stopping",
     "stdio": "server catalogue doit protocol state settings log metrics",
-    "workers": "",
-    "cli": "web stdio sandbox workers settings setting_values log",
+    "workers": "stopping",
+    "cli": "web stdio sandbox workers stopping settings setting_values log",
     "__main__": "cli",
 }
 # The one place where layers meet as objects.

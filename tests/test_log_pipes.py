@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -101,16 +102,19 @@ async def served(stdout: int, stderr: int, **settings: str) -> AsyncIterator[Ser
                 "MCP_TOKEN_EXCHANGE_SECRET": SECRET, "MCP_RESOURCE_URL": base, "AUTH_SERVER_URL": stand_in.url,
                 "DOIT_API_BASE": stand_in.url, "DOIT_MCP_DRAIN_S": "1", **settings,
             }
-            # A worker shares its port, so that nobody can take it before.
+            # A worker shares its port, so that nobody can take it before. It ends when the other end is closed.
             command = [sys.executable, "-m", "doit_mcp", "serve", "--worker", "--port", port]
-            process = await asyncio.create_subprocess_exec(
-                *command, env=environment(**own), stdin=asyncio.subprocess.PIPE, stdout=stdout, stderr=stderr
-            )
+            watching, watched = socket.socketpair()
+            with watched:
+                process = await asyncio.create_subprocess_exec(
+                    *command, env=environment(**own), stdin=watched.fileno(), stdout=stdout, stderr=stderr
+                )
             try:
                 async with aiohttp.ClientSession() as http:
                     await _until_ready(http, base, process)
                     yield Served(process, Site(base, stand_in, http, Bench(), Hub()))
             finally:
+                watching.close()
                 if process.returncode is None:
                     process.kill()
                 await process.wait()

@@ -61,6 +61,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_MAX_BODY", "1024", 1024),
     ("DOIT_MCP_BODY_TIMEOUT_S", "7", 7),
     ("DOIT_MCP_KEEP_ALIVE_S", "8", 8),
+    ("DOIT_MCP_KEEP_ALIVE_TIMEOUT_S", "620", 620),
     ("DOIT_MCP_DRAIN_S", "0", 0),
     ("DOIT_MCP_REDIS_URL", "redis://:hush@redis:6379/1", "redis://:hush@redis:6379/1"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/", "http://collector:4318"),

@@ -95,6 +95,83 @@ async def test_what_does_not_come_up_is_given_up() -> None:
     assert not await workers.run()
 
 
+SERVES = "import os, sys, time; os.write(0, b'.'); "
+
+
+async def test_n7_a_worker_that_served_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """One of two dies again and again, each time after it served; the other one goes on, and so do the attempts."""
+    monkeypatch.setattr("doit_mcp.workers.LONGEST_PAUSE_S", 0.05)
+    caplog.set_level("INFO")
+    # The first to come stays; who comes later dies after it served.
+    program = SERVES + (
+        "os.mkdir(sys.argv[1]) if not os.path.exists(sys.argv[1]) else sys.exit(3); sys.stdin.buffer.read()"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "first")]
+    workers = Workers(command, dict(os.environ), 2, 5.0, first_pause=0.01)
+    running = asyncio.create_task(workers.run())
+
+    def pauses() -> list[float]:
+        ends = [vars(record) for record in caplog.records if "ended; it is started again" in record.message]
+        assert {end["serving"] for end in ends} <= {1}
+        return [end["pause_s"] for end in ends]
+
+    await until(lambda: len(pauses()) >= 8 or running.done(), True)
+    assert not running.done()
+    # Later and later, up to a limit.
+    assert pauses()[:5] == [0.01, 0.02, 0.04, 0.05, 0.05]
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+
+
+async def test_n7_starts_that_never_serve_stop_no_worker_that_does(tmp_path: Path) -> None:
+    starts = tmp_path / "starts"
+    starts.touch()
+    program = (
+        "import os, sys, time; log = open(sys.argv[1], 'a'); log.write('.'); log.close(); "
+        "os.path.exists(sys.argv[2]) and sys.exit(2); os.mkdir(sys.argv[2]); os.write(0, b'.'); sys.stdin.buffer.read()"
+    )
+    command = [sys.executable, "-c", program, str(starts), str(tmp_path / "first")]
+    workers = Workers(command, dict(os.environ), 2, 5.0, first_pause=0.001)
+    running = asyncio.create_task(workers.run())
+    await until(lambda: len(starts.read_text()) > 8 or running.done(), True)
+    assert not running.done()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+
+
+async def test_n7_real_workers_outlive_five_deaths_of_one() -> None:
+    """Each after it served; sessions go on all the while."""
+    async with two_workers() as (process, site, port):
+        session = await site.initialize(LATEST)
+        healthy, victim = children(process.pid)
+        for _ in range(5):
+            os.kill(victim, signal.SIGKILL)
+            await until(lambda gone=victim: gone in children(process.pid), False)
+            await until(lambda: listeners(port), 2)
+            (victim,) = set(children(process.pid)) - {healthy}
+            assert (await session.ask("ping")).result == {}
+        assert process.returncode is None and healthy in children(process.pid)
+
+
+@pytest.mark.parametrize("of", ["watcher", "worker"])
+async def test_n24_hangups_drain(of: str) -> None:
+    """As SIGTERM does: status 0, and of a worker alone a new one in its place."""
+    async with two_workers() as (process, site, port):
+        session = await site.initialize(LATEST)
+        assert (await session.ask("ping")).result == {}
+        workers = children(process.pid)
+        if of == "watcher":
+            process.send_signal(signal.SIGHUP)
+            assert await process.wait() == 0
+        else:
+            os.kill(workers[0], signal.SIGHUP)
+            await until(lambda: workers[0] in children(process.pid), False)
+            assert process.returncode is None
+            assert (await session.ask("ping")).result == {}
+
+
 async def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("doit_mcp.workers.GRACE_S", 0.1)
     deaf = "import os,signal,sys; signal.signal(15, signal.SIG_IGN); open(sys.argv[1], 'w').close(); signal.pause()"

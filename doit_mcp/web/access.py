@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from ..auth.challenge import challenge
 from ..auth.errors import SCOPE, SIGN_IN, AuthError, invalid_token
@@ -17,7 +18,7 @@ from ..trace import CURRENT, HEADER
 from . import keys
 from .address import client_address
 from .answer import whole
-from .body import Refused, refuse
+from .body import CONTINUE, Refused, refuse
 from .streams import TooMany
 from .whole import ALWAYS
 
@@ -50,11 +51,30 @@ def foreign(request: web.Request, hosts: frozenset[str], origins: frozenset[str]
     sent = headers.getall("Host", NONE)
     if (len(sent) != 1 or sent[0].lower() not in hosts) and request.path not in ANY_HOST:
         return refusal(421, "misdirected_request", "This server does not answer to that Host")
+    if not request.raw_path.startswith("/") and not _own_target(request, hosts):
+        return refusal(421, "misdirected_request", "This server does not answer to the host in the request's target")
     if "Origin" in headers:
         pages = headers.getall("Origin")
         if (len(pages) > 1 or pages[0] not in origins) and ANY_ORIGIN not in request.path:
             return refusal(403, "forbidden_origin", "This web origin may not call this server")
     return None
+
+
+def _own_target(request: web.Request, hosts: frozenset[str]) -> bool:
+    """Whether a target that is not a path alone, such as ``http://host/path``, names one of *hosts*: it would go before
+    the Host header (RFC 9112, 3.2.2)."""
+    if request.raw_path == "*":
+        return True
+    scheme, separator, rest = request.raw_path.partition("://")
+    if request.method == "CONNECT" or not separator or scheme.lower() not in ("http", "https"):
+        return False
+    return re.split(r"[/?#]", rest, maxsplit=1)[0].lower() in hosts
+
+
+async def expect(request: web.Request) -> None:
+    """Check the Expect header. "100 Continue" is sent when the body is read, which is after the bearer was accepted."""
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() != CONTINUE:
+        raise web.HTTPExpectationFailed
 
 
 def told(request: web.Request, failure: Exception) -> web.StreamResponse:

@@ -1,22 +1,34 @@
-"""Where a request came from: the connection's address, or the one that a trusted proxy tells."""
+"""Where a request came from: the connection's address, or the one that a trusted proxy reports."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 # Of a chain of proxies only the nearest are looked at.
 MOST_HOPS = 10
 # One customer of a provider has so many leading bits of an IPv6 address for itself.
 OWN_BITS = 64
+# IPv4 addresses as a socket for both protocols shows them (RFC 4291, 2.5.5.2).
+MAPPED = IPv6Network("::ffff:0:0/96")
+# Some proxies add the port: 192.0.2.1:5000, [2001:db8::1]:5000.
+WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?")
 
 
 @lru_cache(maxsize=16)
 def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     """The networks that these texts name. Raises ValueError."""
-    return tuple(ip_network(text) for text in texts)
+    return tuple(_unmapped(ip_network(text)) for text in texts)
+
+
+def _unmapped(network: Network) -> Network:
+    if isinstance(network, IPv6Network) and network.subnet_of(MAPPED):
+        return IPv4Network((network.network_address.packed[-4:], network.prefixlen - MAPPED.prefixlen))
+    return network
 
 
 def client_address(remote: str | None, forwarded: Sequence[str], trusted: tuple[str, ...]) -> str:
@@ -27,21 +39,20 @@ def client_address(remote: str | None, forwarded: Sequence[str], trusted: tuple[
     """
     inner = networks(trusted)
     hops = [hop.strip() for value in forwarded for hop in value.split(",")][-MOST_HOPS:]
-    address = remote or ""
-    while hops and _within(address, inner):
-        address = hops.pop()
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return ""
-    if not found.is_global:
+    found = _parsed(remote or "")
+    while hops and found is not None and any(found in network for network in inner):
+        found = _parsed(hops.pop())
+    if found is None or not found.is_global:
         return ""
     return str(ip_network((found, OWN_BITS), strict=False)) if isinstance(found, IPv6Address) else str(found)
 
 
-def _within(address: str, inner: tuple[Network, ...]) -> bool:
+def _parsed(text: str) -> Address | None:
+    """The address without a port, an IPv4 address as such however it is written; None for anything else."""
+    if (split := WITH_PORT.fullmatch(text)) is not None:
+        text = split[1] or split[2]
     try:
-        found = ip_address(address)
+        found = ip_address(text)
     except ValueError:
-        return False
-    return any(found in network for network in inner)
+        return None
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found

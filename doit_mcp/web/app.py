@@ -23,8 +23,10 @@ from ..server.slots import Slots
 from ..server.work import Work
 from ..settings import BadSettings, Settings
 from . import health, keys, wellknown
-from .access import Endpoint, endpoint, finish_headers
+from .access import Endpoint, endpoint, expect, finish_headers
+from .bodies import Bodies
 from .connect import connector
+from .edge import Edge
 from .observe import SPANS, observing
 from .offers import Make, Offers
 from .parts import Redis, available, parts, share_ended, share_renewals
@@ -64,6 +66,8 @@ def build(
     app[keys.TICKER] = Ticker(settings.keep_alive_s)
     app[health.CIRCUITS] = (Breaker("api"), Breaker("identity", single=True), Breaker("console", single=True))
     app[keys.METRICS] = metrics = _metrics(app, state.redis)
+    app[keys.BODIES] = Bodies(settings.max_body)
+    app[keys.EDGE] = Edge(metrics, settings.keep_alive_timeout_s)
     app[keys.SHARED] = Shared(
         hub,
         Seals.derived(*settings.state_keys),
@@ -94,6 +98,8 @@ def _metrics(app: web.Application, redis: Redis | None) -> Metrics:
     return Metrics(
         {
             "sessions": ("Sessions of the handshake era", lambda: len(app[keys.SESSIONS])),
+            "body_bytes": ("Bytes of request bodies that are being received", lambda: app[keys.BODIES].bytes),
+            "connections": ("Open connections of clients", lambda: app[keys.EDGE].open),
             "streams": ("Open event streams", lambda: app[keys.STREAMS].open),
             "calls_in_flight": ("Requests that are being answered", lambda: app[keys.WORK].slots.in_use),
             "tasks": ("Tasks that are kept", lambda: len(app[keys.SHARED].tasks)),
@@ -132,10 +138,11 @@ def _route(app: web.Application, serving: Callable[[Endpoint], Endpoint]) -> Non
     post, delete = serving(streamable.post), serving(streamable.delete)
     mcp = endpoint(app, {"POST": post, "GET": serving(streamable.get), "DELETE": delete})
     for path in MCP_PATHS:
-        app.router.add_route("*", path, mcp)
+        app.router.add_route("*", path, mcp, expect_handler=expect)
     # Some connectors post to the very address they were given, old transport or new.
-    app.router.add_route("*", "/sse", endpoint(app, {"GET": serving(legacy.get), "POST": post, "DELETE": delete}))
-    app.router.add_route("*", MESSAGES, endpoint(app, {"POST": serving(legacy.post)}))
+    sse = endpoint(app, {"GET": serving(legacy.get), "POST": post, "DELETE": delete})
+    app.router.add_route("*", "/sse", sse, expect_handler=expect)
+    app.router.add_route("*", MESSAGES, endpoint(app, {"POST": serving(legacy.post)}), expect_handler=expect)
     app.add_routes(wellknown.routes())
     app.add_routes(
         [

@@ -6,14 +6,17 @@ import asyncio
 from functools import lru_cache
 from typing import NamedTuple
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from ..protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes
 from .answer import whole
+from .bodies import Bodies, TooManyBytes
 
 JSON, EVENTS = "application/json", "text/event-stream"
 # Characters of an Accept header that are looked at.
 MOST_ACCEPT = 1_000
+CONTINUE = "100-continue"
+CLOSE = {"Connection": "close"}
 
 
 class Refused(Exception):
@@ -64,8 +67,8 @@ def _zero(parameter: str) -> bool:
     return name.strip() == "q" and value.strip() in ("0", "0.", "0.0", "0.00", "0.000")
 
 
-async def read(request: web.Request, timeout: float) -> bytes:
-    """The whole body; raises :class:`Refused` with 406, 413, 415 or 408."""
+async def read(request: web.Request, timeout: float, bodies: Bodies, owner: str) -> bytes:
+    """The whole body of a request of *owner*; raises :class:`Refused` with 400, 406, 408, 413, 415, 429 or 503."""
     # What nearly all clients send needs no parsing.
     if request.headers.get("Content-Type") != JSON and request.content_type != JSON:
         raise Refused(415, f"Content-Type must be {JSON}")
@@ -73,18 +76,37 @@ async def read(request: web.Request, timeout: float) -> bytes:
         raise Refused(415, "Content-Encoding is not supported; send the body as it is")
     if not any(takes(request)):
         raise Refused(406, f"Accept must allow {JSON} or {EVENTS}")
+    if request.content.is_eof():
+        # It is all here, as it nearly always is.
+        body = request.content.read_nowait()
+        _check_size(len(body), request)
+        return body
+    _check_size(request.content_length or 0, request)
     try:
-        if request.content.is_eof():
-            # It is all here, as it nearly always is.
-            body = request.content.read_nowait()
-            if len(body) > request.client_max_size:
-                raise web.HTTPRequestEntityTooLarge(request.client_max_size)
-            return body
-        if (request.content_length or 0) > request.client_max_size:
-            raise web.HTTPRequestEntityTooLarge(request.client_max_size)
         async with asyncio.timeout(timeout):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise Refused(413, "The body is too large", {"Connection": "close"}) from None
+            return await _receive(request, bodies, owner)
     except TimeoutError:
-        raise Refused(408, "The body did not arrive in time", {"Connection": "close"}) from None
+        raise Refused(408, "The body did not arrive in time", CLOSE) from None
+    except TooManyBytes as full:
+        raise Refused(full.status, str(full), CLOSE | {"Retry-After": "5"}) from None
+    except web.RequestPayloadError:
+        raise Refused(400, "The body is not valid HTTP", CLOSE) from None
+
+
+def _check_size(size: int, request: web.Request) -> None:
+    if size > request.client_max_size:
+        raise Refused(413, f"The body is too large: at most {request.client_max_size} bytes", CLOSE)
+
+
+async def _receive(request: web.Request, bodies: Bodies, owner: str) -> bytes:
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == CONTINUE:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # It is no part of the answer, which has not begun.
+        request.writer.output_size = 0
+    body = bytearray()
+    with bodies.receiving(owner) as receive:
+        async for piece in request.content.iter_any():
+            receive(len(piece))
+            body += piece
+            _check_size(len(body), request)
+        return bytes(body)

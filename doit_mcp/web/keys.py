@@ -21,6 +21,8 @@ from ..server.replay import Replays
 from ..server.sessions import Sessions
 from ..server.work import Work
 from ..settings import Settings
+from .bodies import Bodies
+from .edge import Edge
 from .offers import Offers
 from .streams import Streams
 from .ticker import Ticker
@@ -50,6 +52,8 @@ ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("origins")
 AUTHENTICATOR: web.AppKey[Doorman] = web.AppKey("authenticator")
 CONNECTOR: web.AppKey[ConnectFor] = web.AppKey("connector")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
+BODIES = web.AppKey("bodies", Bodies)
+EDGE = web.AppKey("edge", Edge)
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 # What strangers tried at other replicas, where there are any.
 TRIES: web.AppKey[SharedTries | None] = web.AppKey("tries")

@@ -75,6 +75,7 @@ class Legacy:
         self._settings, self._streams = app[keys.SETTINGS], app[keys.STREAMS]
         self._work, self._shared = app[keys.WORK], app[keys.SHARED]
         self._leases = app[keys.LEASES]
+        self._bodies = app[keys.BODIES]
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """Open the stream; its first event says where to post. The session lives as long as the stream."""
@@ -106,7 +107,7 @@ class Legacy:
         session, way = await self._session(request, principal)
         # The stream is the session, and a client that renewed its token goes on with it.
         self._leases.renew(session.id, principal.digest, expiry(principal))
-        body = await read(request, self._settings.body_timeout_s)
+        body = await read(request, self._settings.body_timeout_s, self._bodies, principal.owner)
         try:
             value = parse(body)
             if isinstance(value, list):

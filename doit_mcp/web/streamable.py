@@ -52,12 +52,13 @@ class Streamable:
     def __init__(self, app: web.Application) -> None:
         self._app = app
         self._settings, self._work, self._shared = app[keys.SETTINGS], app[keys.WORK], app[keys.SHARED]
+        self._bodies = app[keys.BODIES]
         self._sessions, self._streams, self._replays = app[keys.SESSIONS], app[keys.STREAMS], app[keys.REPLAYS]
         self._hearts = Hearts(self._settings.keep_alive_s)
 
     async def post(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """A message from the client."""
-        body = await read(request, self._settings.body_timeout_s)
+        body = await read(request, self._settings.body_timeout_s, self._bodies, principal.owner)
         try:
             value = parse(body)
             if isinstance(value, list):

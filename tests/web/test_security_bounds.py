@@ -16,7 +16,7 @@ import pytest
 from doit_mcp.sandbox.api import Api, Fault
 from doit_mcp.sandbox.api.faults import Kind
 from doit_mcp.server.product import product
-from doit_mcp.web import serve
+from doit_mcp.web import edge
 from tests.conftest import GUARD
 from tests.web.serving import ADMIN, LATEST, SECRET, STRANGER, Answer, serving
 from tests.web.streaming import wired
@@ -124,9 +124,9 @@ async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path:
 
 
 async def test_half_sent_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """J9: after the time that an idle connection has."""
-    monkeypatch.setattr(serve, "KEEP_ALIVE_S", 0.3)
-    async with serving() as site, wired(site) as slow, wired(site) as idle:
+    """J9: sooner than an idle connection, which has a time of its own."""
+    monkeypatch.setattr(edge, "HEAD_TIMEOUT_SECONDS", 0.3)
+    async with serving(keep_alive_timeout_s=1) as site, wired(site) as slow, wired(site) as idle:
         slow.writer.write(b"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthor")
         idle.writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await idle.answer())[0] == 200

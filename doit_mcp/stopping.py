@@ -1,0 +1,16 @@
+"""The signals that end a process after its work in progress."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+
+def on_stop_signal(stop: Callable[[], object]) -> None:
+    """Call *stop* at SIGTERM, SIGINT, and at SIGHUP when the terminal closes, unless nohup has disabled that one."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, stop)

@@ -1,0 +1,73 @@
+"""Connections that have not completed a request head: bounded in number, in bytes and in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Closable(Protocol):
+    """A connection."""
+
+    def force_close(self) -> None:
+        """Close it without an answer."""
+
+
+class HalfOpen:
+    """Connections in the order in which they began to wait. When there are too many, or they hold too many bytes, the
+    oldest are closed: honest clients complete a head within milliseconds, so those who came last deserve the place.
+
+    *closed* is called with the reason each time a connection is closed.
+    """
+
+    def __init__(
+        self, *, seconds: float, max_connections: int, max_bytes: int, closed: Callable[[str], None]
+    ) -> None:
+        self._seconds, self._max_connections, self._max_bytes = seconds, max_connections, max_bytes
+        self._closed = closed
+        self._bytes: dict[Closable, int] = {}
+        self._deadlines: dict[Closable, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self.total_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._bytes)
+
+    def hold(self, connection: Closable, size: int) -> None:
+        """*connection* has received *size* bytes of a head that has not ended."""
+        if connection not in self._bytes:
+            loop = asyncio.get_running_loop()
+            self._deadlines[connection] = loop.time() + self._seconds
+            if self._timer is None:
+                self._timer = loop.call_later(self._seconds, self._expire)
+        self.total_bytes += size - self._bytes.get(connection, 0)
+        self._bytes[connection] = size
+        while len(self._bytes) > self._max_connections or self.total_bytes > self._max_bytes:
+            self._close(next(iter(self._bytes)), "too_many")
+
+    def release(self, connection: Closable) -> None:
+        """Its head has ended, or the connection is closed."""
+        self.total_bytes -= self._bytes.pop(connection, 0)
+        self._deadlines.pop(connection, None)
+
+    def _close(self, connection: Closable, reason: str) -> None:
+        self.release(connection)
+        self._closed(reason)
+        connection.force_close()
+
+    def _expire(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        while self._deadlines:
+            connection, deadline = next(iter(self._deadlines.items()))
+            if deadline > loop.time():
+                self._timer = loop.call_at(deadline, self._expire)
+                return
+            self._close(connection, "timeout")
+
+    def stop(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

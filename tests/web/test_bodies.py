@@ -1,0 +1,103 @@
+"""Bodies that are being received share a budget of bytes; one user has a part of it (N1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, ExitStack
+
+import pytest
+
+from doit_mcp.sandbox.people import User
+from doit_mcp.web.bodies import BODIES_PER_OWNER, BODIES_TOTAL, Bodies, TooManyBytes
+from tests.web.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Site, serving
+from tests.web.streaming import Wire, raw_post, wired
+
+LARGEST = 64 << 10
+
+
+def test_n1_what_was_received_is_given_back() -> None:
+    bodies = Bodies(10)
+    with bodies.receiving("ann") as ann, bodies.receiving("ann") as second:
+        ann(10 * BODIES_PER_OWNER - 1)
+        second(1)
+        with pytest.raises(TooManyBytes) as refused:
+            second(1)
+        assert refused.value.status == 429
+    assert bodies.bytes == 0
+    with bodies.receiving("ann") as ann:
+        ann(10 * BODIES_PER_OWNER)
+        with pytest.raises(TooManyBytes):
+            ann(1)
+    assert bodies.bytes == 0
+
+
+def test_n1_all_together_have_a_limit() -> None:
+    bodies = Bodies(10)
+    with ExitStack() as stack:
+        for number in range(BODIES_TOTAL // BODIES_PER_OWNER):
+            stack.enter_context(bodies.receiving(f"user {number}"))(10 * BODIES_PER_OWNER)
+        late = stack.enter_context(bodies.receiving("late"))
+        with pytest.raises(TooManyBytes) as refused:
+            late(1)
+        assert refused.value.status == 503 and bodies.bytes == 10 * BODIES_TOTAL
+    assert bodies.bytes == 0
+
+
+async def begin(site: Site, wire: Wire, size: int, headers: Mapping[str, str]) -> None:
+    """Send a body but for its last byte."""
+    wire.writer.write(raw_post(site, {**headers, "Content-Length": str(size)}) + b" " * (size - 1))
+    await wire.writer.drain()
+
+
+async def until_received(site: Site, size: int) -> None:
+    """Until bodies in progress have so many bytes."""
+    while True:
+        text = (await site.send("GET", "/metrics", {})).text
+        (line,) = [line for line in text.splitlines() if line.startswith("doit_mcp_body_bytes ")]
+        if float(line.split()[1]) == size:
+            return
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(("users", "status"), [((ADMIN,), 429), ((VIEWER, STRANGER, EMPLOYEE), 503)])
+async def test_n1_bodies_in_progress_are_bounded(
+    users: tuple[User, ...], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of one user, and of all; then a refusal with Retry-After, and small requests are served all the same."""
+    monkeypatch.setattr("doit_mcp.web.bodies.BODIES_TOTAL", 3 * BODIES_PER_OWNER)
+    async with serving(max_body=LARGEST) as site, AsyncExitStack() as stack:
+        wires = []
+        for user in users:
+            for _ in range(BODIES_PER_OWNER):
+                wires.append(await stack.enter_async_context(wired(site)))
+                await begin(site, wires[-1], LARGEST, site.headers(user))
+        await until_received(site, len(wires) * (LARGEST - 1))
+        late = await stack.enter_async_context(wired(site))
+        await begin(site, late, LARGEST, site.headers(ADMIN))
+        head = await asyncio.wait_for(late.reader.readuntil(b"\r\n\r\n"), 10)
+        assert f" {status} ".encode() in head and b"Retry-After: " in head
+        assert (await site.post(site.request("ping"))).result == {}
+        for wire in wires:
+            wire.writer.write(b" ")
+            # All of it is taken, though blanks are no message.
+            assert (await wire.answer())[0] == 400
+        await until_received(site, 0)
+
+
+async def test_n1_a_client_that_leaves_gives_back_its_bytes() -> None:
+    async with serving(max_body=LARGEST) as site:
+        async with wired(site) as wire:
+            await begin(site, wire, LARGEST, site.headers())
+            await until_received(site, LARGEST - 1)
+        await until_received(site, 0)
+
+
+async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
+    """H5: the bearer comes first, so such a body is never received."""
+    async with serving(max_body=LARGEST) as site, AsyncExitStack() as stack:
+        for _ in range(BODIES_TOTAL):
+            wire = await stack.enter_async_context(wired(site))
+            await begin(site, wire, LARGEST, {})
+            assert (await wire.answer())[0] == 401
+        assert (await site.post(site.request("ping"))).result == {}
