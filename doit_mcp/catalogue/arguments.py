@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import orjson
-
-from ..protocol.jsonrpc import JsonObject
+from ..protocol.jsonrpc import JsonObject, RpcError, parse
 
 IGNORED = frozenset({"customerContext", "X-Tenant-Id", "Idempotency-Key"})
 """Dropped where no schema knows them: clients of the old server send them, but the tenant is not theirs to choose, and
@@ -21,6 +19,7 @@ the client makes the keys."""
 WHOLE = re.compile(r"-?\d{1,18}")
 NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
 EXACT = 2**53
+MAX_NAME = 100
 IDENTIFYING = re.compile(
     r"(?!eventIds)(?:id|\w*[a-z]I[dD]s?|\w+_ids?|name|\w+Name|email|\w+Email|datasets?|handle|invoiceNumber|pageToken)"
 )
@@ -49,7 +48,12 @@ def is_plain(arguments: JsonObject, known: JsonObject) -> bool:
 
 def _trimmed(arguments: JsonObject) -> JsonObject:
     """*arguments* without the blanks around ids, names and lists of such."""
-    return {name: _bare(value) if IDENTIFYING.fullmatch(name) else value for name, value in arguments.items()}
+    return {name: _bare(value) if _identifies(name) else value for name, value in arguments.items()}
+
+
+def _identifies(name: str) -> bool:
+    # The expression backtracks, and no argument of ours has a longer name.
+    return len(name) <= MAX_NAME and IDENTIFYING.fullmatch(name) is not None
 
 
 def _bare(value: Any) -> Any:
@@ -106,8 +110,8 @@ def _from_text(text: str, kind: Any, schema: JsonObject) -> Any:
         return plain.lower() == "true"
     if kind in ("array", "object") and plain[:1] == ("[" if kind == "array" else "{"):
         try:
-            return _read(orjson.loads(plain), schema)
-        except orjson.JSONDecodeError:
+            return _read(parse(plain.encode()), schema)
+        except (RpcError, UnicodeEncodeError):
             return text
     return text
 

@@ -17,6 +17,8 @@ from .tools import Content, Tool
 FEW_ROWS = 50
 LARGE = 20_000
 """Characters of an answer's JSON from which on its table is kept. Answers are cut at 30,000."""
+ROWS_OF_LINE = 5_000
+"""Rows of one line of a kept table: reading a line is a single step, which nothing interrupts."""
 HANDLE: JsonObject = {"type": "string", "description": "For query_result: the whole table, kept for half an hour."}
 
 
@@ -34,14 +36,23 @@ TableOf = Callable[[JsonObject], "Table | None"]
 
 async def keep(call: Call, table: Table) -> str | None:
     """The handle under which *table* is kept; None where it is too large for that."""
-    data = orjson.dumps({"columns": table.columns, "rows": table.rows, "about": table.about})
-    return await call.results.put(call.owner, data)
+    return await call.results.put(call.owner, packed(table))
 
 
-async def kept(call: Call, handle: str) -> Table | None:
-    """The table under *handle*; None if this caller has none there, or no longer."""
-    data = await call.results.get(call.owner, handle)
-    return None if data is None else Table(**orjson.loads(data))
+def packed(table: Table) -> bytes:
+    """*table* as lines of JSON: the first has everything but the rows from ROWS_OF_LINE on, which are in the others."""
+    starts = range(ROWS_OF_LINE, len(table.rows), ROWS_OF_LINE)
+    first = {"columns": table.columns, "rows": table.rows[:ROWS_OF_LINE], "about": table.about}
+    return b"\n".join(map(orjson.dumps, [first, *(table.rows[start : start + ROWS_OF_LINE] for start in starts)]))
+
+
+def unpacked(data: bytes) -> Table:
+    """The table that was packed."""
+    first, *others = data.split(b"\n")
+    table = Table(**orjson.loads(first))
+    for line in others:
+        table.rows.extend(orjson.loads(line))
+    return table
 
 
 def keeping(tool: Tool, table_of: TableOf, *, currency: bool = False) -> Tool:

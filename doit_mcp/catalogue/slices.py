@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from heapq import merge
+from itertools import compress
 from math import fsum, isfinite
+from operator import ge, gt, le, lt
 from typing import Annotated, Any, Literal, Required, TypedDict
 
 from ..doit.errors import ApiError
@@ -15,6 +18,14 @@ from .cells import number
 from .keeping import Table
 
 NUMERIC = frozenset({"float", "number", "integer", "int", "double", "numeric"})
+MAX_SEARCHES = 4_000_000
+"""How often one call may look for a text in a cell (contains, starts_with), which takes about 60 ns; every further
+LETTERS letters of the cells count as one more."""
+MAX_TESTS = 4_000_000
+"""How many cells one call may test."""
+LETTERS = 100
+SORTED_AT_ONCE = 20_000
+"""Rows of one sort. Nothing interrupts it, so more rows are sorted in parts, which are then merged."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 CENTS = 2
 EXACT = 6
@@ -45,33 +56,54 @@ def place(table: Table, column: str, where: str) -> int:
     return names.index(column)
 
 
-def filtered(table: Table, conditions: Iterable[Condition]) -> Table:
-    """The rows that meet every condition."""
-    rows = table.rows
+def filtered(table: Table, conditions: Sequence[Condition]) -> Table:
+    """The rows that meet every condition. Raises ApiError for more conditions and values than so many rows allow."""
+    if len(conditions) * len(table.rows) > MAX_TESTS:
+        most = MAX_TESTS // len(table.rows)
+        text = f"filters: {len(conditions)} conditions are too many for {len(table.rows):,} rows; give at most {most}"
+        raise ApiError(text, kind="argument")
+    rows, left = table.rows, MAX_SEARCHES
     for condition in conditions:
-        at, meets = place(table, condition["column"], "filters"), _test(condition)
-        rows = [row for row in rows if meets(row[at])]
+        at = place(table, condition["column"], "filters")
+        cells = [row[at] for row in rows]
+        if condition["op"] in ("contains", "starts_with"):
+            found, cost = _searched(cells, condition, left)
+            left -= cost
+        else:
+            found = map(_test(condition), cells)
+        rows = list(compress(rows, found))
     return Table(table.columns, rows, table.about)
 
 
+def _searched(cells: list[Any], condition: Condition, left: int) -> tuple[Iterable[bool], int]:
+    """Whether each cell has one of the condition's texts, and how many searches that takes. Raises ApiError for more
+    than are *left*."""
+    texts = [text_of(cell).casefold() for cell in cells]
+    parts = list(dict.fromkeys(value.casefold() for value in condition["values"]))
+    each = len(texts) + sum(map(len, texts)) // LETTERS
+    if each * len(parts) > left:
+        text = (
+            f"filters: {condition['op']} with {len(parts)} values is too much for {len(cells):,} rows; {left // each}"
+            " values fit here. Give fewer, or put a condition first that leaves fewer rows"
+        )
+        raise ApiError(text, kind="argument")
+    if condition["op"] == "contains":
+        return (any(part in text for part in parts) for text in texts), each * len(parts)
+    starts = tuple(parts)
+    return (text.startswith(starts) for text in texts), each * len(parts)
+
+
 def _test(condition: Condition) -> Callable[[Any], bool]:
+    """What a cell has to be, for conditions that take the same time for any number of values."""
     op, values = condition["op"], condition["values"]
     if op in ("is", "not"):
         wanted = set(values)
         return lambda cell: (text_of(cell) in wanted) == (op == "is")
-    if op in ("contains", "starts_with"):
-        parts = [value.casefold() for value in values]
-        if op == "contains":
-            return lambda cell: any(part in text_of(cell).casefold() for part in parts)
-        return lambda cell: text_of(cell).casefold().startswith(tuple(parts))
+    # A number that is beyond any of them is beyond the nearest.
     bounds = [_bound(value) for value in values]
-    compare: dict[str, Callable[[float], bool]] = {
-        "gt": lambda found: any(found > bound for bound in bounds),
-        "gte": lambda found: any(found >= bound for bound in bounds),
-        "lt": lambda found: any(found < bound for bound in bounds),
-        "lte": lambda found: any(found <= bound for bound in bounds),
-    }
-    return lambda cell: (found := numeric(cell)) is not None and compare[op](found)
+    bound = min(bounds) if op in ("gt", "gte") else max(bounds)
+    compare: Callable[[float, float], bool] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}[op]
+    return lambda cell: (found := numeric(cell)) is not None and compare(found, bound)
 
 
 def _bound(value: str) -> float:
@@ -128,7 +160,13 @@ def ordered(table: Table, column: str, *, descending: bool) -> Table:
     """The rows in the order of a column; numbers before text, what is empty at the end, equals as they were."""
     at = place(table, column, "sortBy")
     filled = [row for row in table.rows if text_of(row[at])]
-    rows = sorted(filled, key=lambda row: _rank(row[at]), reverse=descending)
+
+    def rank(row: list[Any]) -> tuple[int, float, str]:
+        return _rank(row[at])
+
+    starts = range(0, len(filled), SORTED_AT_ONCE)
+    parts = [sorted(filled[start : start + SORTED_AT_ONCE], key=rank, reverse=descending) for start in starts]
+    rows = parts[0] if len(parts) == 1 else list(merge(*parts, key=rank, reverse=descending))
     return Table(table.columns, rows + [row for row in table.rows if not text_of(row[at])], table.about)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 from ..doit import Doit
 from ..doit.operation import Operation, description_of
 from ..doit.records import Done, Page
+from ..protocol.bounds import bounded
 from ..protocol.checker import Checker
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import of_function, of_typed_dict
@@ -75,7 +76,7 @@ class Tool:
     _result: Checker | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_arguments", Checker(self.input_schema))
+        object.__setattr__(self, "_arguments", Checker(bounded(self.input_schema)))
         object.__setattr__(self, "_result", Checker(self.output_schema) if self.output_schema else None)
 
     @property

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from ..protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes
+from ..heavy import in_thread
+from ..protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes, parse
 from .answer import whole
 
 JSON, EVENTS = "application/json", "text/event-stream"
 # Characters of an Accept header that are looked at.
 MOST_ACCEPT = 1_000
+# Longer bodies are parsed in a thread.
+MAX_PARSED_IN_PLACE_BYTES = 128 << 10
 
 
 class Refused(Exception):
@@ -88,3 +91,8 @@ async def read(request: web.Request, timeout: float) -> bytes:
         raise Refused(413, "The body is too large", {"Connection": "close"}) from None
     except TimeoutError:
         raise Refused(408, "The body did not arrive in time", {"Connection": "close"}) from None
+
+
+async def parsed(body: bytes) -> Any:
+    """The JSON value in *body*; raises RpcError."""
+    return parse(body) if len(body) <= MAX_PARSED_IN_PLACE_BYTES else await in_thread(parse, body)

@@ -16,7 +16,6 @@ from ..protocol.jsonrpc import (
     RpcError,
     error_bytes,
     message,
-    parse,
     result_bytes,
 )
 from ..protocol.revisions import UNSAID
@@ -27,7 +26,7 @@ from ..server.outbox import Outbox
 from ..server.sessions import Session, Way
 from . import keys
 from .answer import whole
-from .body import EVENTS, Refused, read, takes
+from .body import EVENTS, Refused, parsed, read, takes
 from .connect import ways
 from .event_stream import EventStream
 from .offers import selecting
@@ -100,7 +99,7 @@ class Legacy:
         session, way = await self._session(request, principal)
         body = await read(request, self._settings.body_timeout_s)
         try:
-            value = parse(body)
+            value = await parsed(body)
             if isinstance(value, list):
                 await self._batch(request, principal, session, OnSse(way), value)
             else:

@@ -20,7 +20,6 @@ from ..protocol.jsonrpc import (
     RpcError,
     error_bytes,
     message,
-    parse,
     result_bytes,
 )
 from ..server import lifecycle
@@ -30,7 +29,7 @@ from ..server.dispatch import AT_ONCE, answer
 from ..server.sessions import Session
 from . import keys
 from .answer import NOWHERE, Answer, whole
-from .body import EVENTS, Refused, read, takes
+from .body import EVENTS, Refused, parsed, read, takes
 from .connect import ways
 from .events import follow, listen
 from .hearts import Hearts
@@ -55,7 +54,7 @@ class Streamable:
         """A message from the client."""
         body = await read(request, self._settings.body_timeout_s)
         try:
-            value = parse(body)
+            value = await parsed(body)
             if isinstance(value, list):
                 return await self._batch(request, principal, value)
             item = message(value)

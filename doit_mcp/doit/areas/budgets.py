@@ -59,13 +59,17 @@ class Budget(TypedDict, total=False):
     growthPerPeriod: Annotated[float, "Growth of the amount from period to period, in percent.", Range(0)]
     metric: Annotated[Literal["cost", "amortized_cost"], "What is limited; cost, if left out."]
     public: Annotated[Role, "What everybody of the customer may do with it; only the collaborators, if left out."]
-    scopes: Annotated[list[Filter], "What it covers. Give either this or scope.", Length(1)]
-    scope: Annotated[list[str], "Old form of scopes: ids of allocations.", Length(1)]
-    collaborators: Annotated[list[Collaborator], "Who may see or change it; exactly one owner.", Length(1)]
+    scopes: Annotated[list[Filter], "What it covers. Give either this or scope.", Length(1, 100)]
+    scope: Annotated[list[str], "Old form of scopes: ids of allocations.", Length(1, 1000)]
+    collaborators: Annotated[list[Collaborator], "Who may see or change it; exactly one owner.", Length(1, 1000)]
     alerts: Annotated[list[Threshold], "Up to three thresholds.", Length(maximum=3)]
-    recipients: Annotated[list[str], "E-mail addresses that are warned; the creator, if left out."]
-    recipientsSlackChannels: list[SlackChannel]
-    seasonalAmounts: Annotated[list[float], "An amount for each period of a recurring budget."]
+    recipients: Annotated[
+        list[str], "E-mail addresses that are warned; the creator, if left out.", Length(maximum=1000)
+    ]
+    recipientsSlackChannels: Annotated[list[SlackChannel], Length(maximum=1000)]
+    seasonalAmounts: Annotated[
+        list[float], "An amount for each period of a recurring budget.", Length(maximum=1000)
+    ]
 
 
 class NewBudget(Budget, total=False):
