@@ -25,7 +25,7 @@ BELOW = {
     "bucket": "",
     "spans": "trace",
     "auth": "protocol breaker bucket trace",
-    "doit": "protocol trace breaker",
+    "doit": "protocol trace breaker heavy",
     "catalogue": "doit protocol heavy",
     "server": "catalogue doit protocol state bucket metrics log trace heavy",
     "state": "protocol",

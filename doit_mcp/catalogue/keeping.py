@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import of_type
 from .call import Call
@@ -17,6 +18,8 @@ from .tools import Content, Tool
 FEW_ROWS = 50
 LARGE = 20_000
 """Characters of an answer's JSON from which on its table is kept. Answers are cut at 30,000."""
+MAX_IN_PLACE_BYTES = 200_000
+"""Size of an answer up to which its table is made in place."""
 ROWS_OF_LINE = 5_000
 """Rows of one line of a kept table: reading a line is a single step, which nothing interrupts."""
 HANDLE: JsonObject = {"type": "string", "description": "For query_result: the whole table, kept for half an hour."}
@@ -82,12 +85,21 @@ def keeping(tool: Tool, table_of: TableOf, *, currency: bool = False) -> Tool:
 
 
 async def _with_handle(call: Call, tool: Tool, result: JsonObject, table_of: TableOf) -> JsonObject:
-    table = table_of(result)
-    if table is None or len(table.rows) < FEW_ROWS or len(orjson.dumps(result)) < LARGE:
+    size = len(orjson.dumps(result))
+    if size < LARGE:
         return result
-    about: JsonObject = {name: result[name] for name in ("currency", "period") if name in result}
-    handle = await keep(call, replace(table, about={"tool": tool.name, **about}))
+    made = _made(tool, result, table_of) if size <= MAX_IN_PLACE_BYTES else await in_thread(_made, tool, result, table_of)
+    handle = None if made is None else await call.results.put(call.owner, made)
     return {**result, "handle": handle} if handle else result
+
+
+def _made(tool: Tool, result: JsonObject, table_of: TableOf) -> bytes | None:
+    """The table of *result*, ready to be kept; None if it has none, or one of few rows."""
+    table = table_of(result)
+    if table is None or len(table.rows) < FEW_ROWS:
+        return None
+    about: JsonObject = {name: result[name] for name in ("currency", "period") if name in result}
+    return packed(replace(table, about={"tool": tool.name, **about}))
 
 
 def of_query(answer: JsonObject) -> Table | None:

@@ -15,6 +15,7 @@ from aiohttp import ClientConnectorError, ClientError, ClientResponse, Connectio
 from yarl import URL
 
 from ..breaker import CircuitOpen
+from ..heavy import in_thread
 from ..protocol.schema import JsonObject
 from ..trace import CURRENT
 from .bodies import Body, body_of
@@ -27,6 +28,7 @@ from .upstream import Reply, Upstream, encoded
 __all__ = ["Client", "Credential", "Sender", "Upstream"]
 
 MAX_TRACKING = 100
+MAX_PARSED_IN_PLACE_BYTES = 256 << 10
 RETRIED = frozenset({429, 502, 503, 504})
 RETRIES = 2
 """Repeats of reads in the whole call: a composed tool has no more of them than a simple one."""
@@ -90,7 +92,9 @@ class Client:
             reply = await self._answer(operation, url, body)
         except TimeoutError:
             raise _late(operation) from None
-        return _value(operation, reply)
+        if len(reply.body) <= MAX_PARSED_IN_PLACE_BYTES:
+            return _value(operation, reply)
+        return await in_thread(_value, operation, reply)
 
     async def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
         """The answer's events as they come; data that is no JSON object comes as {answer: text}. Raises ApiError."""

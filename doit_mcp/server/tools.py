@@ -120,7 +120,7 @@ async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonO
     started = time.perf_counter()
     try:
         result = await call.within(tool.deadline, tool.run(call, arguments))
-        answered = _success(context, tool, arguments, result)
+        answered = await _success(context, tool, arguments, result)
     except (Interrupted, CannotAsk):
         raise
     except (ApiError, ToolError, NoAnswer, TimeoutError) as failure:
@@ -210,10 +210,10 @@ def _called(context: Context, request: Request) -> tuple[Tool, JsonObject]:
     return tool, arguments
 
 
-def _success(context: Context, tool: Tool, arguments: JsonObject, result: JsonObject | Content) -> JsonObject:
+async def _success(context: Context, tool: Tool, arguments: JsonObject, result: JsonObject | Content) -> JsonObject:
     if isinstance(result, Content):
         return _blocks(context, result)
-    return fit("CallToolResult", answers.complete(tool, arguments, result), context.caller.revision)
+    return fit("CallToolResult", await answers.completed(tool, arguments, result), context.caller.revision)
 
 
 def _blocks(context: Context, content: Content) -> JsonObject:
