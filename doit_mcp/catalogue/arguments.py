@@ -19,7 +19,6 @@ the client makes the keys."""
 WHOLE = re.compile(r"-?\d{1,18}")
 NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
 EXACT = 2**53
-MAX_NAME = 100
 IDENTIFYING = re.compile(
     r"(?!eventIds)(?:id|\w*[a-z]I[dD]s?|\w+_ids?|name|\w+Name|email|\w+Email|datasets?|handle|invoiceNumber|pageToken)"
 )
@@ -33,7 +32,7 @@ def read(arguments: JsonObject, schema: JsonObject) -> JsonObject:
     known = schema.get("properties", {})
     kept = {name: value for name, value in arguments.items() if name in known or name not in IGNORED}
     # Before, so that blanks alone count as nothing; and after, when lists are lists.
-    return _trimmed(_object(_trimmed(kept), schema))
+    return _trimmed(_object(_trimmed(kept, known), schema), known)
 
 
 def is_plain(arguments: JsonObject, known: JsonObject) -> bool:
@@ -46,14 +45,12 @@ def is_plain(arguments: JsonObject, known: JsonObject) -> bool:
     return True
 
 
-def _trimmed(arguments: JsonObject) -> JsonObject:
-    """*arguments* without the blanks around ids, names and lists of such."""
-    return {name: _bare(value) if _identifies(name) else value for name, value in arguments.items()}
-
-
-def _identifies(name: str) -> bool:
-    # The expression backtracks, and no argument of ours has a longer name.
-    return len(name) <= MAX_NAME and IDENTIFYING.fullmatch(name) is not None
+def _trimmed(arguments: JsonObject, known: JsonObject) -> JsonObject:
+    """*arguments* without the blanks around ids, names and lists of such, where they are *known*."""
+    return {
+        name: _bare(value) if name in known and IDENTIFYING.fullmatch(name) else value
+        for name, value in arguments.items()
+    }
 
 
 def _bare(value: Any) -> Any:

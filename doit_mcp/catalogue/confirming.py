@@ -167,5 +167,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, list) and len(value) > 3 and all(isinstance(one, dict | list) for one in value):
         return f"{len(value)} entries"
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    text = " ".join(text.split())
+    # Nothing behind these characters is shown, unless nearly all of them are spaces.
+    text = " ".join(text[: 10 * MOST_VALUE].split())
     return text if len(text) <= MOST_VALUE else f"{text[: MOST_VALUE - 1]}…"

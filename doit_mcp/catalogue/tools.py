@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 from ..doit import Doit
 from ..doit.operation import Operation, description_of
 from ..doit.records import Done, Page
-from ..protocol.bounds import bounded
+from ..protocol.bounds import MAX_ITEMS, bounded
 from ..protocol.checker import Checker
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import of_function, of_typed_dict
@@ -88,6 +88,9 @@ class Tool:
         """What read() makes of *arguments*, and the problems() of that."""
         if is_plain(arguments, self.input_schema.get("properties", {})) and self._arguments.fits(arguments):
             return arguments, NO_PROBLEMS
+        if len(arguments) > MAX_ITEMS:
+            known = ", ".join(self.input_schema.get("properties", {}))
+            return arguments, [f"arguments: {len(arguments):,} are too many; known: {known}"]
         given = self.read(arguments)
         return given, self.problems(given)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 JsonObject = dict[str, Any]
+Path = tuple[str | int, ...]
 
 MAX_VALUES = 200_000
 """Values of one JSON text. orjson needs up to 60 ms for so many, and nothing interrupts it."""
@@ -69,3 +70,23 @@ def bounded(schema: JsonObject) -> JsonObject:
         case "object" if "properties" in schema:
             found["properties"] = {name: bounded(one) for name, one in schema["properties"].items()}
     return found
+
+
+def overlong(value: Any, schema: JsonObject, path: Path = ()) -> tuple[Path, int] | None:
+    """The place of a list in *value* with more items than *schema* allows, and how many those are; None if there is
+    none. Lists in lists come later, so no more items are visited than are allowed."""
+    parts = schema.get("anyOf", [schema])
+    if isinstance(value, list):
+        schema = next((part for part in parts if part.get("type") == "array"), {})
+        most = schema.get("maxItems", len(value))
+        if len(value) > most:
+            return path, most
+        items = schema.get("items", {})
+        children = ((item, items, (*path, number)) for number, item in enumerate(value))
+    elif isinstance(value, dict):
+        known = next((part["properties"] for part in parts if "properties" in part), {})
+        children = ((value[name], inner, (*path, name)) for name, inner in known.items() if name in value)
+    else:
+        return None
+    found = (overlong(child, inner, place) for child, inner, place in children if isinstance(child, CONTAINERS))
+    return next((one for one in found if one is not None), None)

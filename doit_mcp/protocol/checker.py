@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from .bounds import is_large
+from .bounds import is_large, overlong
 from .schema import JsonObject, cut, printable, shown
 
 MAX_PROBLEMS = 20
@@ -46,8 +46,8 @@ class Checker:
         return self._compiled.is_valid(value)
 
     def problems(self, value: Any) -> list[str]:
-        """What is wrong with *value* as sentences ``path: what``; empty if it fits. At most 20, each bounded; of a large
-        value only the first problem, because the library builds the errors of all its items before it gives one."""
+        """What is wrong with *value* as sentences ``path: what``; empty if it fits. At most 20, each bounded; one of a
+        large value, since the library builds the errors of all items of a list before it gives the first."""
         try:
             # Most values fit.
             if self.fits(value):
@@ -55,6 +55,9 @@ class Checker:
             if not is_large(value):
                 errors = list(islice(self._compiled.iter_errors(value), MAX_PROBLEMS + 1))
                 return capped(line for error in errors for line in self._lines(error))
+            if (found := overlong(value, self._schema)) is not None:
+                path, most = found
+                return [f"{_path(path)}: must have at most {most} items"]
             self._compiled.validate(value)
         except jsonschema_rs.ValidationError as error:
             return capped(self._lines(error))

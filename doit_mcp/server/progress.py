@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..protocol.jsonrpc import JsonObject, Request, notification_bytes
+from ..protocol.jsonrpc import MAX_ID, JsonObject, Request, notification_bytes
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
 from .context import Channel
@@ -17,7 +17,7 @@ class Progress:
     def __init__(self, request: Request, channel: Channel, revision: Revision) -> None:
         meta = request.params.get("_meta")
         token = meta.get("progressToken") if isinstance(meta, dict) else None
-        self._token = token if isinstance(token, (str, int)) and not isinstance(token, bool) else None
+        self._token = token if _is_token(token) else None
         self._channel, self._revision = channel, revision
         self._steps = -1.0
 
@@ -37,6 +37,13 @@ class Progress:
             params["message"] = message
         fitted = fit("Progress", params, self._revision)
         await self._channel.send(notification_bytes("notifications/progress", fitted))
+
+
+def _is_token(token: object) -> bool:
+    """Whether notifications can carry *token*: each repeats it, so it is no longer than an id may be."""
+    if isinstance(token, str):
+        return len(token) <= MAX_ID
+    return isinstance(token, int) and not isinstance(token, bool)
 
 
 class Unheard:
