@@ -37,11 +37,6 @@ class Table:
 TableOf = Callable[[JsonObject], "Table | None"]
 
 
-async def keep(call: Call, table: Table) -> str | None:
-    """The handle under which *table* is kept; None where it is too large for that."""
-    return await call.results.put(call.owner, packed(table))
-
-
 def packed(table: Table) -> bytes:
     """*table* as lines of JSON: the first has everything but the rows from ROWS_OF_LINE on, which are in the others."""
     starts = range(ROWS_OF_LINE, len(table.rows), ROWS_OF_LINE)
@@ -88,7 +83,10 @@ async def _with_handle(call: Call, tool: Tool, result: JsonObject, table_of: Tab
     size = len(orjson.dumps(result))
     if size < LARGE:
         return result
-    made = _made(tool, result, table_of) if size <= MAX_IN_PLACE_BYTES else await in_thread(_made, tool, result, table_of)
+    if size <= MAX_IN_PLACE_BYTES:
+        made = _made(tool, result, table_of)
+    else:
+        made = await in_thread(_made, tool, result, table_of)
     handle = None if made is None else await call.results.put(call.owner, made)
     return {**result, "handle": handle} if handle else result
 

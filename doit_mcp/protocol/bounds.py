@@ -84,7 +84,7 @@ def overlong(value: Any, schema: JsonObject, path: Path = ()) -> tuple[Path, int
         items = schema.get("items", {})
         children = ((item, items, (*path, number)) for number, item in enumerate(value))
     elif isinstance(value, dict):
-        known = next((part["properties"] for part in parts if "properties" in part), {})
+        known: JsonObject = next((part["properties"] for part in parts if "properties" in part), {})
         children = ((value[name], inner, (*path, name)) for name, inner in known.items() if name in value)
     else:
         return None

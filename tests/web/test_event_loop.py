@@ -159,7 +159,8 @@ FRAMES = {
     "a write's free object": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"trigger_cloud_flow",'
     b'"arguments":{"flowID":"f","requestBodyJson":%s}}}',
     "tool": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":%s}}',
-    "_meta": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"run_query","_meta":{"progressToken":%s}}}',
+    "_meta": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"run_query",'
+    b'"_meta":{"progressToken":%s}}}',
     "capabilities": b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",'
     b'"clientInfo":{"name":"x","version":"1"},"capabilities":{"x":%s}}}',
     "prompt": b'{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":%s}}',
