@@ -8,11 +8,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+LOOP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 45.0)
 
 # Of a circuit, from good to bad.
@@ -29,6 +31,30 @@ class Stream(Protocol):
 
     @property
     def failing(self) -> bool: ...
+
+
+class Histogram:
+    """Durations, counted by upper bounds in seconds."""
+
+    __slots__ = ("_bounds", "_counts", "_sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one duration."""
+        self._counts[bisect_left(self._bounds, seconds)] += 1
+        self._sum += seconds
+
+    def family(self, name: str, text: str) -> Metric:
+        """The histogram as the library's family."""
+        from prometheus_client.core import HistogramMetricFamily
+
+        bounds = (*map(str, self._bounds), "+Inf")
+        buckets = list(zip(bounds, map(float, accumulate(self._counts)), strict=True))
+        return HistogramMetricFamily(f"doit_mcp_{name}", text, buckets=buckets, sum_value=self._sum)
 
 
 class Metrics:
@@ -51,8 +77,8 @@ class Metrics:
         self._upstream: Counter[tuple[str, ...]] = Counter()
         self._closed: Counter[tuple[str, ...]] = Counter()
         self._pauses: Counter[tuple[str, ...]] = Counter()
-        self._buckets = [0] * (len(SECONDS) + 1)
-        self._seconds = 0.0
+        self._call_seconds = Histogram(SECONDS)
+        self.loop_delay = Histogram(LOOP_SECONDS)
 
     def request(self, method: str, route: str, status: int) -> None:
         """An HTTP request was answered."""
@@ -65,8 +91,7 @@ class Metrics:
     def tool_call(self, tool: str, failed: bool, seconds: float) -> None:
         """A tool of ours ran."""
         self._calls[tool, "error" if failed else "ok"] += 1
-        self._buckets[bisect_left(SECONDS, seconds)] += 1
-        self._seconds += seconds
+        self._call_seconds.observe(seconds)
 
     def upstream(self, status: int | None) -> None:
         """The DoiT API answered with *status*, or not at all."""
@@ -82,7 +107,7 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """Everything, as the library's families."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         counters: tuple[tuple[str, str, tuple[str, ...], Mapping[tuple[str, ...], int]], ...] = (
             ("http_requests", "HTTP requests", ("method", "route", "status"), dict(self._requests)),
@@ -98,9 +123,8 @@ class Metrics:
             for values, count in counts.items():
                 family.add_metric(values, count)
             yield family
-        yield HistogramMetricFamily(
-            "doit_mcp_tool_call_seconds", "Duration of tool calls", buckets=self._cumulated(), sum_value=self._seconds
-        )
+        yield self._call_seconds.family("tool_call_seconds", "Duration of tool calls")
+        yield self.loop_delay.family("event_loop_delay_seconds", "How late the event loop runs a timer that is due")
         for name, (text, read) in self._gauges.items():
             yield GaugeMetricFamily(f"doit_mcp_{name}", text, value=read())
         circuit = GaugeMetricFamily(
@@ -116,13 +140,6 @@ class Metrics:
 
     def _dropped(self) -> dict[tuple[str, ...], int]:
         return {(name,): stream.dropped for name, stream in self._logs.items()}
-
-    def _cumulated(self) -> list[tuple[str, float]]:
-        total, found = 0, []
-        for bound, count in zip((*map(str, SECONDS), "+Inf"), self._buckets, strict=True):
-            total += count
-            found.append((bound, float(total)))
-        return found
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from ..doit.errors import ApiError, explain
+from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
 from .invisible import visible, visible_text
 from .rows import cut, token_behind
@@ -14,6 +15,8 @@ from .tools import DEADLINE, Tool
 
 SMALL = 30_000
 """Characters of a read's JSON before it is cut at a row (the text block repeats the structured content)."""
+MAX_IN_PLACE = 200_000
+"""Characters of JSON up to which an answer is made in place; a longer one takes more than 10 ms."""
 CEILING = 140_000
 """UTF-16 code units of the whole serialized result; some hosts refuse more than about 150,000."""
 NOTE = 700
@@ -22,9 +25,23 @@ IDENTIFIERS = ("id", "operationId", "reportId", "ticketId", "budgetId", "flowId"
 MOST_IDENTIFIER = 256
 
 
-def complete(tool: Tool, arguments: JsonObject, result: JsonObject) -> JsonObject:
-    """The CallToolResult for a *result* of *tool*, called with *arguments*."""
-    fitted, text = fit(tool, arguments, result)
+async def completed(tool: Tool, arguments: JsonObject, result: JsonObject) -> JsonObject:
+    """The CallToolResult, made in a thread where that takes long."""
+    text = serialized(result)
+    if len(text) > MAX_IN_PLACE:
+        return await in_thread(complete, tool, arguments, result, text)
+    return complete(tool, arguments, result, text)
+
+
+def serialized(result: JsonObject) -> str:
+    """The JSON text of *result*."""
+    return orjson.dumps(result).decode()
+
+
+def complete(tool: Tool, arguments: JsonObject, result: JsonObject, text: str | None = None) -> JsonObject:
+    """The CallToolResult for a *result* of *tool*, called with *arguments*; *text* is the result serialized, if it is
+    known."""
+    fitted, text = fit(tool, arguments, result, serialized(result) if text is None else text)
     if problems := tool.result_problems(fitted):
         error = ApiError(f"it has another form than expected ({problems[0]})", kind="answer", maybe_applied=tool.writes)
         return failure(explain(error, tool.name))
@@ -35,9 +52,8 @@ def complete(tool: Tool, arguments: JsonObject, result: JsonObject) -> JsonObjec
     return whole
 
 
-def fit(tool: Tool, arguments: JsonObject, result: JsonObject) -> tuple[JsonObject, str]:
-    """*result* and its JSON text, without invisible characters and, if it is a long read, with fewer rows."""
-    text = orjson.dumps(result).decode()
+def fit(tool: Tool, arguments: JsonObject, result: JsonObject, text: str) -> tuple[JsonObject, str]:
+    """*result* and its JSON *text*, without invisible characters and, if it is a long read, with fewer rows."""
     if len(text) > SMALL and not tool.writes:
         result, cuts = cut(result, SMALL - NOTE)
         if cuts:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import orjson
-
-from ..protocol.jsonrpc import JsonObject
+from ..protocol.jsonrpc import JsonObject, RpcError, parse
 
 IGNORED = frozenset({"customerContext", "X-Tenant-Id", "Idempotency-Key"})
 """Dropped where no schema knows them: clients of the old server send them, but the tenant is not theirs to choose, and
@@ -34,7 +32,7 @@ def read(arguments: JsonObject, schema: JsonObject) -> JsonObject:
     known = schema.get("properties", {})
     kept = {name: value for name, value in arguments.items() if name in known or name not in IGNORED}
     # Before, so that blanks alone count as nothing; and after, when lists are lists.
-    return _trimmed(_object(_trimmed(kept), schema))
+    return _trimmed(_object(_trimmed(kept, known), schema), known)
 
 
 def is_plain(arguments: JsonObject, known: JsonObject) -> bool:
@@ -47,9 +45,12 @@ def is_plain(arguments: JsonObject, known: JsonObject) -> bool:
     return True
 
 
-def _trimmed(arguments: JsonObject) -> JsonObject:
-    """*arguments* without the blanks around ids, names and lists of such."""
-    return {name: _bare(value) if IDENTIFYING.fullmatch(name) else value for name, value in arguments.items()}
+def _trimmed(arguments: JsonObject, known: JsonObject) -> JsonObject:
+    """*arguments* without the blanks around ids, names and lists of such, where they are *known*."""
+    return {
+        name: _bare(value) if name in known and IDENTIFYING.fullmatch(name) else value
+        for name, value in arguments.items()
+    }
 
 
 def _bare(value: Any) -> Any:
@@ -106,8 +107,8 @@ def _from_text(text: str, kind: Any, schema: JsonObject) -> Any:
         return plain.lower() == "true"
     if kind in ("array", "object") and plain[:1] == ("[" if kind == "array" else "{"):
         try:
-            return _read(orjson.loads(plain), schema)
-        except orjson.JSONDecodeError:
+            return _read(parse(plain.encode()), schema)
+        except (RpcError, UnicodeEncodeError):
             return text
     return text
 

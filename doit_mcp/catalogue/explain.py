@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Hashable
 from datetime import date
-from typing import Annotated, Any, Literal, TypedDict, cast
+from functools import cached_property
+from typing import Annotated, Any, Literal, TypedDict
 
 from ..doit.errors import ApiError
 from ..doit.records import Filter
 from ..doit.report_config import Config, provider_of
+from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, Pattern, Range
 from . import periods
@@ -17,7 +19,7 @@ from .cells import money, percent, sums_by, total_of
 from .costs import COST, DIMENSIONS, Cloud
 from .currencies import AskedCurrency, StatedCurrency, own_currency
 from .drivers import Driver, Spent, cents, drivers, price_and_usage, shown, split
-from .keeping import Table, keep
+from .keeping import Table, packed
 from .parts import Parts, together
 from .periods import Period, month_of, today_of
 
@@ -74,7 +76,8 @@ async def explain_cost_change(
     pairs = {name: parts.found[name] for name in dimensions if name in parts.found}
     Parts(pairs, parts.failed).or_raise()
     totals = await _totals(call, config, pairs, old, new)
-    found = explained(pairs, *totals, top) | {
+    found = await in_thread(explained, pairs, *totals, top)
+    found |= {
         "before": old.shown,
         "after": new.shown,
         "currency": currency or parts.found.get("currency"),
@@ -112,13 +115,16 @@ def config_of(cloud: str | None, filters: list[Filter] | None, currency: str | N
 class Pair:
     """One dimension's spend in both periods."""
 
-    __slots__ = ("before", "after", "complete_before", "complete_after")
-
     def __init__(self, before: Spend, after: Spend) -> None:
         self.before, self.after = before, after
         self.complete_before, self.complete_after = len(before) < MOST_GROUPS, len(after) < MOST_GROUPS
 
-    @property
+    @classmethod
+    def of(cls, before: JsonObject, after: JsonObject, dimension: str) -> Pair:
+        """The spend that the answers to both queries give. Raises ApiError."""
+        return cls(spend_of(before, dimension), spend_of(after, dimension))
+
+    @cached_property
     def ranked(self) -> list[Driver]:
         """Its drivers."""
         return drivers(
@@ -136,7 +142,8 @@ async def _pair(call: Call, config: Config, by: str, old: Period, new: Period) -
     )
     for error in parts.failed.values():
         raise error
-    return Pair(*(spend_of(parts.found[name], DIMENSIONS[by]) for name in ("before", "after")))
+    # Thousands of groups by months: up to a second of work.
+    return await in_thread(Pair.of, parts.found["before"], parts.found["after"], DIMENSIONS[by])
 
 
 def grouped_by(config: Config, by: str) -> Config:
@@ -203,11 +210,15 @@ async def _kept(call: Call, found: JsonObject, pairs: dict[str, Pair], top: int)
     """*found*, with a handle to all drivers where it does not show them all."""
     if all(len(pair.before.keys() | pair.after.keys()) <= top for pair in pairs.values()):
         return found
-    rows = []
+    about = {"tool": "explain_cost_change", **{name: found[name] for name in ("currency", "before", "after")}}
+    handle = await call.results.put(call.owner, await in_thread(_packed, pairs, about))
+    return found | ({"handle": handle} if handle else {})
+
+
+def _packed(pairs: dict[str, Pair], about: JsonObject) -> bytes:
+    """All drivers as a table that can be kept."""
+    rows: list[list[Any]] = []
     for dimension, pair in pairs.items():
         for one in (shown(driver, None) for driver in pair.ranked):
             rows.append([dimension, *(one.get(name) for name, _ in DRIVER_COLUMNS[1:])])
-    columns = [{"name": name, "type": kind} for name, kind in DRIVER_COLUMNS]
-    about = {"tool": "explain_cost_change", **{name: found[name] for name in ("currency", "before", "after")}}
-    handle = await keep(call, Table(columns, cast(list[list[Any]], rows), about))
-    return found | ({"handle": handle} if handle else {})
+    return packed(Table([{"name": name, "type": kind} for name, kind in DRIVER_COLUMNS], rows, about))

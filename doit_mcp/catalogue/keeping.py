@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import of_type
 from .call import Call
@@ -17,6 +18,10 @@ from .tools import Content, Tool, ToolError
 FEW_ROWS = 50
 LARGE = 20_000
 """Characters of an answer's JSON from which on its table is kept. Answers are cut at 30,000."""
+MAX_IN_PLACE_BYTES = 200_000
+"""Size of an answer up to which its table is made in place."""
+ROWS_OF_LINE = 5_000
+"""Rows of one line of a kept table: reading a line is a single step, which nothing interrupts."""
 HANDLE: JsonObject = {"type": "string", "description": "For query_result: the whole table, kept for half an hour."}
 
 
@@ -36,29 +41,34 @@ CUSTOMER = "customer"
 """Member of a table's *about*: the customer that an employee of DoiT acted for."""
 
 
-async def keep(call: Call, table: Table) -> str | None:
-    """The handle under which *table* is kept; None where it is too large for that."""
-    about = {**table.about, CUSTOMER: call.customer} if call.customer else table.about
-    data = orjson.dumps({"columns": table.columns, "rows": table.rows, "about": about})
-    return await call.results.put(call.owner, data)
+def packed(table: Table, customer: str | None = None) -> bytes:
+    """*table* as lines of JSON: the first has everything but the rows from ROWS_OF_LINE on, which are in the others.
 
-
-async def kept(call: Call, handle: str) -> Table | None:
-    """The table under *handle*; None if this caller has none there, or no longer.
-
-    Raises ToolError for a table of another customer than the one that the caller acts for now.
+    *customer* is the one that an employee of DoiT acts for.
     """
-    data = await call.results.get(call.owner, handle)
-    if data is None:
-        return None
-    table = Table(**orjson.loads(data))
-    customer = table.about.get(CUSTOMER, "")
-    if customer != (call.customer or ""):
-        raise ToolError(
-            f"handle: this result is about the customer {customer or 'of your own token'}, and this call acts for"
-            f" another one. Act for that customer again, or run the cost tool for the customer of this call."
-        )
+    about = {**table.about, CUSTOMER: customer} if customer else table.about
+    starts = range(ROWS_OF_LINE, len(table.rows), ROWS_OF_LINE)
+    first = {"columns": table.columns, "rows": table.rows[:ROWS_OF_LINE], "about": about}
+    return b"\n".join(map(orjson.dumps, [first, *(table.rows[start : start + ROWS_OF_LINE] for start in starts)]))
+
+
+def unpacked(data: bytes) -> Table:
+    """The table that was packed."""
+    first, *others = data.split(b"\n")
+    table = Table(**orjson.loads(first))
+    for line in others:
+        table.rows.extend(orjson.loads(line))
     return table
+
+
+def check_customer(table: Table, customer: str) -> None:
+    """Raise ToolError for a table about another customer than *customer*, whom an employee acts for now."""
+    own = table.about.get(CUSTOMER, "")
+    if own != customer:
+        raise ToolError(
+            f"handle: this result is about the customer {own or 'of your own token'}, and this call acts for another"
+            " one. Act for that customer again, or run the cost tool for the customer of this call."
+        )
 
 
 def keeping(tool: Tool, table_of: TableOf, *, currency: bool = False) -> Tool:
@@ -88,12 +98,24 @@ def keeping(tool: Tool, table_of: TableOf, *, currency: bool = False) -> Tool:
 
 
 async def _with_handle(call: Call, tool: Tool, result: JsonObject, table_of: TableOf) -> JsonObject:
-    table = table_of(result)
-    if table is None or len(table.rows) < FEW_ROWS or len(orjson.dumps(result)) < LARGE:
+    size = len(orjson.dumps(result))
+    if size < LARGE:
         return result
-    about: JsonObject = {name: result[name] for name in ("currency", "period") if name in result}
-    handle = await keep(call, replace(table, about={"tool": tool.name, **about}))
+    if size <= MAX_IN_PLACE_BYTES:
+        made = _made(tool, call.customer, result, table_of)
+    else:
+        made = await in_thread(_made, tool, call.customer, result, table_of)
+    handle = None if made is None else await call.results.put(call.owner, made)
     return {**result, "handle": handle} if handle else result
+
+
+def _made(tool: Tool, customer: str | None, result: JsonObject, table_of: TableOf) -> bytes | None:
+    """The table of *result*, ready to be kept; None if it has none, or one of few rows."""
+    table = table_of(result)
+    if table is None or len(table.rows) < FEW_ROWS:
+        return None
+    about: JsonObject = {name: result[name] for name in ("currency", "period") if name in result}
+    return packed(replace(table, about={"tool": tool.name, **about}), customer)
 
 
 def of_query(answer: JsonObject) -> Table | None:

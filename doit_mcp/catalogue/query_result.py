@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict
 
+from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, Range
 from . import slices
 from .call import Call
-from .keeping import Table, kept
+from .keeping import Table, check_customer, unpacked
 from .slices import Aggregate, Condition
 from .tools import ToolError
 
@@ -43,26 +45,51 @@ async def query_result(
     format: Annotated[Literal["table", "csv"], "csv gives text for a spreadsheet."] = "table",
 ) -> Annotated[JsonObject, Slice]:
     """Group, filter, sort or export the whole table behind a cost answer that had a handle, without querying again."""
-    table = await kept(call, handle)
-    if table is None:
+    data = await call.results.get(call.owner, handle)
+    if data is None:
         raise ToolError(
             "handle: there is no such result, or no longer (results are kept for half an hour). Run the cost tool again"
             " and use the handle in its answer."
         )
-    chosen = slices.filtered(table, filters or ())
-    if groupBy:
-        chosen = slices.grouped(chosen, groupBy, aggregate)
-    if order := sortBy or _usual(chosen):
-        chosen = slices.ordered(chosen, order, descending=sortOrder == "desc")
-    part = slices.tidy(Table(chosen.columns, chosen.rows[skip : skip + top], chosen.about))
+    descending, csv = sortOrder == "desc", format == "csv"
+    wanted = Wanted(filters or [], groupBy, aggregate, sortBy, descending, top, skip, csv, call.customer or "")
+    return await in_thread(slice_of, data, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of a table, in which form."""
+
+    filters: list[Condition]
+    group_by: list[str] | None
+    aggregate: Aggregate
+    sort_by: str | None
+    descending: bool
+    top: int
+    skip: int
+    csv: bool
+    customer: str
+
+
+def slice_of(data: bytes, wanted: Wanted) -> JsonObject:
+    """The part of the kept table *data* that is *wanted*. Raises ApiError; ToolError for another customer's table."""
+    table = unpacked(data)
+    check_customer(table, wanted.customer)
+    chosen = slices.filtered(table, wanted.filters)
+    if wanted.group_by:
+        chosen = slices.grouped(chosen, wanted.group_by, wanted.aggregate)
+    if order := wanted.sort_by or _usual(chosen):
+        chosen = slices.ordered(chosen, order, descending=wanted.descending)
+    part = slices.tidy(Table(chosen.columns, chosen.rows[wanted.skip : wanted.skip + wanted.top], chosen.about))
+    adds_up = wanted.aggregate in ("sum", "count") or not wanted.group_by
     found: JsonObject = {
         "rowCount": len(chosen.rows),
         "columns": part.columns,
         "shown": len(part.rows),
-        "total": slices.totals(chosen) if aggregate in ("sum", "count") or not groupBy else {},
+        "total": slices.totals(chosen) if adds_up else {},
         "source": table.about,
     }
-    if format == "table":
+    if not wanted.csv:
         return found | {"rows": part.rows}
     text, rows = slices.as_csv(part, MOST_CSV)
     return found | {"csv": text, "shown": rows}

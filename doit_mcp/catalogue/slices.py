@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from functools import cache
+from heapq import merge
 from math import fsum, isfinite
+from operator import ge, gt, le, lt
 from typing import Annotated, Any, Literal, Required, TypedDict
 
 from ..doit.errors import ApiError
@@ -15,6 +18,14 @@ from .cells import number
 from .keeping import Table
 
 NUMERIC = frozenset({"float", "number", "integer", "int", "double", "numeric"})
+MAX_SEARCHES = 8_000_000
+"""How often one call may look for a text in a cell (contains, starts_with), which takes about 50 ns; every further
+LETTERS letters of the cells count as one more."""
+MAX_TESTS = 4_000_000
+"""How many cells one call may test."""
+LETTERS = 100
+SORTED_AT_ONCE = 20_000
+"""Rows of one sort. Nothing interrupts it, so more rows are sorted in parts, which are then merged."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 CENTS = 2
 EXACT = 6
@@ -45,33 +56,63 @@ def place(table: Table, column: str, where: str) -> int:
     return names.index(column)
 
 
-def filtered(table: Table, conditions: Iterable[Condition]) -> Table:
-    """The rows that meet every condition."""
+def filtered(table: Table, conditions: Sequence[Condition]) -> Table:
+    """The rows that meet every condition. Raises ApiError for more conditions or values than so many rows allow."""
     rows = table.rows
+    if len(conditions) * len(rows) > MAX_TESTS:
+        most = MAX_TESTS // len(rows)
+        text = f"filters: {len(conditions)} conditions are too many for {len(rows):,} rows; give at most {most}"
+        raise ApiError(text, kind="argument")
+
+    @cache
+    def column(at: int, read: Callable[[Any], Any]) -> list[Any]:
+        # Each cell is read once, however many conditions there are.
+        return [read(row[at]) for row in rows]
+
+    left: Sequence[int] = range(len(rows))
+    searches = MAX_SEARCHES
     for condition in conditions:
-        at, meets = place(table, condition["column"], "filters"), _test(condition)
-        rows = [row for row in rows if meets(row[at])]
-    return Table(table.columns, rows, table.about)
+        at, op = place(table, condition["column"], "filters"), condition["op"]
+        if op in ("contains", "starts_with"):
+            left, searches = _with_text(column(at, folded), left, condition, searches)
+        elif op in ("is", "not"):
+            texts, wanted = column(at, text_of), set(condition["values"])
+            left = [number for number in left if (texts[number] in wanted) == (op == "is")]
+        else:
+            left = _beyond(column(at, numeric), left, condition)
+    return Table(table.columns, [rows[number] for number in left], table.about)
 
 
-def _test(condition: Condition) -> Callable[[Any], bool]:
-    op, values = condition["op"], condition["values"]
-    if op in ("is", "not"):
-        wanted = set(values)
-        return lambda cell: (text_of(cell) in wanted) == (op == "is")
-    if op in ("contains", "starts_with"):
-        parts = [value.casefold() for value in values]
-        if op == "contains":
-            return lambda cell: any(part in text_of(cell).casefold() for part in parts)
-        return lambda cell: text_of(cell).casefold().startswith(tuple(parts))
-    bounds = [_bound(value) for value in values]
-    compare: dict[str, Callable[[float], bool]] = {
-        "gt": lambda found: any(found > bound for bound in bounds),
-        "gte": lambda found: any(found >= bound for bound in bounds),
-        "lt": lambda found: any(found < bound for bound in bounds),
-        "lte": lambda found: any(found <= bound for bound in bounds),
-    }
-    return lambda cell: (found := numeric(cell)) is not None and compare[op](found)
+def _with_text(
+    texts: list[str], rows: Sequence[int], condition: Condition, searches: int
+) -> tuple[Sequence[int], int]:
+    """Those of the *rows* in whose text is one of the condition's, and how many searches are left. Raises ApiError for
+    too many."""
+    parts = list(dict.fromkeys(map(str.casefold, condition["values"])))
+    each = len(rows) + sum(len(texts[row]) for row in rows) // LETTERS
+    if each * len(parts) > searches:
+        text = (
+            f"filters: {condition['op']} with {len(parts)} values is too much for {len(rows):,} rows; here"
+            f" {searches // each} values fit. Give fewer, or put a condition first that leaves fewer rows"
+        )
+        raise ApiError(text, kind="argument")
+    searches -= each * len(parts)
+    if condition["op"] == "starts_with":
+        starts = tuple(parts)
+        return [row for row in rows if texts[row].startswith(starts)], searches
+    without = rows
+    for part in parts:
+        without = [row for row in without if part not in texts[row]]
+    dropped = set(without)
+    return [row for row in rows if row not in dropped], searches
+
+
+def _beyond(numbers: list[float | None], rows: Sequence[int], condition: Condition) -> list[int]:
+    """Those of the *rows* whose number is beyond one of the condition's bounds, so beyond the nearest."""
+    op, bounds = condition["op"], [_bound(value) for value in condition["values"]]
+    bound = min(bounds) if op in ("gt", "gte") else max(bounds)
+    compare: Callable[[float, float], bool] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}[op]
+    return [row for row in rows if (found := numbers[row]) is not None and compare(found, bound)]
 
 
 def _bound(value: str) -> float:
@@ -97,6 +138,11 @@ def text_of(cell: Any) -> str:
     if cell is None:
         return ""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def folded(cell: Any) -> str:
+    """A cell as text to be compared in any case."""
+    return text_of(cell).casefold()
 
 
 def grouped(table: Table, by: list[str], aggregate: Aggregate = "sum") -> Table:
@@ -128,7 +174,13 @@ def ordered(table: Table, column: str, *, descending: bool) -> Table:
     """The rows in the order of a column; numbers before text, what is empty at the end, equals as they were."""
     at = place(table, column, "sortBy")
     filled = [row for row in table.rows if text_of(row[at])]
-    rows = sorted(filled, key=lambda row: _rank(row[at]), reverse=descending)
+
+    def rank(row: list[Any]) -> tuple[int, float, str]:
+        return _rank(row[at])
+
+    starts = range(0, len(filled), SORTED_AT_ONCE)
+    parts = [sorted(filled[start : start + SORTED_AT_ONCE], key=rank, reverse=descending) for start in starts]
+    rows = parts[0] if len(parts) == 1 else list(merge(*parts, key=rank, reverse=descending))
     return Table(table.columns, rows + [row for row in table.rows if not text_of(row[at])], table.about)
 
 

@@ -11,6 +11,7 @@ from ..doit import Doit
 from ..doit.operation import Operation, description_of
 from ..doit.reach import Path, reaching
 from ..doit.records import Done, Page
+from ..protocol.bounds import MAX_ITEMS, bounded
 from ..protocol.checker import Checker
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import of_function, of_typed_dict
@@ -85,7 +86,7 @@ class Tool:
     _result: Checker | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_arguments", Checker(self.input_schema))
+        object.__setattr__(self, "_arguments", Checker(bounded(self.input_schema)))
         object.__setattr__(self, "_result", Checker(self.output_schema) if self.output_schema else None)
 
     @property
@@ -97,6 +98,9 @@ class Tool:
         """What read() makes of *arguments*, and the problems() of that."""
         if is_plain(arguments, self.input_schema.get("properties", {})) and self._arguments.fits(arguments):
             return arguments, NO_PROBLEMS
+        if len(arguments) > MAX_ITEMS:
+            known = ", ".join(self.input_schema.get("properties", {}))
+            return arguments, [f"arguments: {len(arguments):,} are too many; known: {known}"]
         given = self.read(arguments)
         return given, self.problems(given)
 

@@ -15,6 +15,7 @@ from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
 from ..breaker import ALONE, CircuitOpen, Requester
+from ..heavy import in_thread
 from ..protocol.schema import JsonObject
 from ..trace import CURRENT
 from .bodies import Body, body_of
@@ -27,7 +28,9 @@ from .upstream import Reply, Upstream, encoded
 
 __all__ = ["ALONE", "Client", "Credential", "Requester", "Sender", "Upstream"]
 
+JSON = "application/json"
 MAX_TRACKING = 100
+MAX_PARSED_IN_PLACE_BYTES = 256 << 10
 RETRIED = frozenset({429, 502, 503, 504})
 RETRIES = 2
 """Repeats of reads in the whole call: a composed tool has no more of them than a simple one."""
@@ -94,7 +97,9 @@ class Client:
             reply = await self._answer(operation, url, body)
         except TimeoutError:
             raise _late(operation) from None
-        return _value(operation, reply)
+        if len(reply.body) <= MAX_PARSED_IN_PLACE_BYTES:
+            return _value(operation, reply)
+        return await in_thread(_value, operation, reply)
 
     async def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
         """The answer's events as they come; data that is no JSON object comes as {answer: text}. Raises ApiError."""
@@ -210,13 +215,7 @@ class Client:
         await asyncio.sleep(wait)
 
     async def _headers(
-        self,
-        operation: Operation,
-        body: Body | None,
-        key: str,
-        *,
-        fresh: bool = False,
-        accept: str = "application/json",
+        self, operation: Operation, body: Body | None, key: str, *, fresh: bool = False, accept: str = JSON
     ) -> dict[str, str]:
         try:
             token = await self._credential(fresh=fresh)

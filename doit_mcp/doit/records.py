@@ -68,7 +68,7 @@ class Filter(TypedDict, total=False):
     type: Required[Annotated[DimensionType, "fixed for the built-in ones."]]
     mode: Annotated[MatchMode, "is, if left out."]
     inverse: Annotated[bool, "Leave the values out instead."]
-    values: Annotated[list[str], "Values exactly as they occur in the data."]
+    values: Annotated[list[str], "Values exactly as they occur in the data.", Length(maximum=5000)]
     caseInsensitive: bool
     includeNull: Annotated[bool, "Also rows without a value."]
 

@@ -47,7 +47,7 @@ class Config(TypedDict, total=False):
     dataSource: Literal["billing", "bqlens", "billing-datahub", "kubernetes-utilization"]
     metrics: Annotated[
         list[Metric],
-        "Up to four. Values: basic: cost, usage, savings; custom: its id; extended: e.g. amortized_cost.",
+        "Values: basic: cost, usage, savings; custom: its id; extended: e.g. amortized_cost.",
         Length(maximum=4),
     ]
     metric: Annotated[JsonObject, "Old form of metrics."]
@@ -59,9 +59,9 @@ class Config(TypedDict, total=False):
         "customTimeRange.",
     ]
     timeInterval: Literal["hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"]
-    group: Annotated[list[Group], "The rows; types as in filters."]
-    filters: Annotated[list[Filter], "What counts."]
-    dimensions: Annotated[list[Dimension], "The columns, e.g. datetime year, month."]
+    group: Annotated[list[Group], "The rows; types as in filters.", Length(maximum=100)]
+    filters: Annotated[list[Filter], Length(maximum=100)]
+    dimensions: Annotated[list[Dimension], "The columns, e.g. datetime year, month.", Length(maximum=100)]
     aggregation: Annotated[
         Literal["total", "percent_total", "percent_col", "percent_row", "total_over_total", "count"],
         "count wants the field count.",
@@ -95,6 +95,7 @@ class Config(TypedDict, total=False):
         list[JsonObject],
         "Shared costs to spread: id, type, mode (even, custom, proportional), includeOrigin, origin (id, type or "
         "unallocated), targets (id, type, value: 0.3 is 30 %).",
+        Length(maximum=100),
     ]
     sortGroups: Sort
     sortDimensions: Sort

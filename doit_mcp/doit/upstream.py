@@ -28,7 +28,7 @@ from .errors import ApiError
 from .operation import Query, Request, escaped
 
 MAX_URL = 8_192
-MAX_BODY = 8 << 20
+MAX_BODY = 5 << 20
 CONNECT_TIMEOUT = 5.0
 TIMEOUT = 25.0
 SLOW_TIMEOUT = 40.0

@@ -1,4 +1,4 @@
-"""Checker: values against a JSON Schema, with every problem told in plain words."""
+"""Checker: checks values against a JSON Schema and says in plain words what is wrong."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Any
 
 import jsonschema_rs
 
+from .bounds import is_large, overlong
 from .schema import JsonObject, cut, printable, shown
 
 MAX_PROBLEMS = 20
 MAX_PROBLEM_LENGTH = 300
 MAX_SHOWN_OPTIONS = 40
+MAX_GUESSED = 80
+"""Characters of a name that is compared with the known ones: that takes time in the square of its length."""
 
 WORDS = {
     "string": "text",
@@ -43,23 +46,32 @@ class Checker:
         return self._compiled.is_valid(value)
 
     def problems(self, value: Any) -> list[str]:
-        """Everything wrong with *value* as sentences ``path: what``; empty if it fits. At most 20, each bounded."""
+        """What is wrong with *value* as sentences ``path: what``; empty if it fits. At most 20, each bounded; one of a
+        large value, since the library builds the errors of all items of a list before it gives the first."""
         try:
             # Most values fit.
             if self.fits(value):
                 return []
-            errors = list(islice(self._compiled.iter_errors(value), MAX_PROBLEMS + 1))
+            if not is_large(value):
+                errors = list(islice(self._compiled.iter_errors(value), MAX_PROBLEMS + 1))
+                return capped(line for error in errors for line in self._lines(error))
+            if (found := overlong(value, self._schema)) is not None:
+                path, most = found
+                return [f"{_path(path)}: must have at most {most} items"]
+            self._compiled.validate(value)
+        except jsonschema_rs.ValidationError as error:
+            return capped(self._lines(error))
         except ValueError:
             return ["arguments: hold something that JSON cannot express"]
-        return capped(line for error in errors for line in self._lines(error))
+        return []
 
-    def _lines(self, error: jsonschema_rs.ValidationError) -> list[str]:
+    def _lines(self, error: jsonschema_rs.ValidationError) -> Iterable[str]:
         path, kind = list(error.instance_path), error.kind
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
             return [f"{_path([*path, kind.property])}: is required"]
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
             known = self._known(error.schema_path[:-1])
-            return [f"{_path([*path, name])}: {_unknown(name, known)}" for name in kind.unexpected]
+            return (f"{_path([*path, name])}: {_unknown(name, known)}" for name in kind.unexpected)
         return [f"{_path(path) or 'arguments'}: {_sentence(error)} (got {shown(error.instance)})"]
 
     def _known(self, steps: Iterable[str | int]) -> list[str]:
@@ -71,7 +83,7 @@ class Checker:
 
 def capped(lines: Iterable[str]) -> list[str]:
     """The first 20 different *lines*, each at most 300 characters long, and a note if there are more."""
-    unique = list(dict.fromkeys(islice(lines, 10 * MAX_PROBLEMS)))
+    unique = list(dict.fromkeys(islice(lines, 2 * MAX_PROBLEMS)))
     kept = [cut(line, MAX_PROBLEM_LENGTH) for line in unique[:MAX_PROBLEMS]]
     return [*kept, "and more"] if len(unique) > MAX_PROBLEMS else kept
 
@@ -84,7 +96,7 @@ def _path(steps: Iterable[str | int]) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, 1)
+    close = get_close_matches(name, known, 1) if len(name) <= MAX_GUESSED else []
     if close:
         return f"is not known here; did you mean {close[0]}?"
     return f"is not known here; known: {', '.join(known)}" if known else "is not known here: nothing is expected"

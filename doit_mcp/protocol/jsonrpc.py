@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from .bounds import CONTAINERS, MAX_VALUES, has_too_many_values
+
 JsonObject = dict[str, Any]
 Id = str | int
 
@@ -62,11 +64,15 @@ Message = Request | Notification | Response
 
 
 def parse(body: bytes) -> Any:
-    """The JSON value in *body*: strict UTF-8, no NaN, bounded depth. Raises RpcError -32700 (RFC 8259).
+    """The JSON value in *body*: strict UTF-8, no NaN, bounded depth. Raises RpcError -32700 (RFC 8259), and -32600
+    for more values than MAX_VALUES.
 
     Of members with the same name the last counts, here and for every check that follows. Integers beyond 64 bits
     become floats, as in most parsers.
     """
+    if has_too_many_values(body):
+        text = f"Invalid Request: the body has more than {MAX_VALUES:,} values; send them in several requests"
+        raise RpcError(INVALID_REQUEST, text)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as wrong:
@@ -89,7 +95,7 @@ def _depth_exceeds(value: JsonObject | list[Any], limit: int) -> bool:
             child
             for item in level
             for child in (item.values() if isinstance(item, dict) else item)
-            if isinstance(child, (dict, list))
+            if isinstance(child, CONTAINERS)
         ]
         if not level:
             return False

@@ -10,6 +10,7 @@ from ..doit.errors import ApiError, explain
 from ..protocol.blocks import fitting
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, JsonObject, Request, RpcError
 from ..protocol.revisions import Revision
+from ..protocol.schema import shown
 from ..protocol.wire import fit
 from .calls import RunningCall
 from .context import Context
@@ -66,7 +67,7 @@ def asked_for(context: Context, request: Request) -> tuple[Prompt, dict[str, str
     name = request.params.get("name")
     prompt = context.offer.prompt_named.get(name) if isinstance(name, str) else None
     if prompt is None:
-        raise RpcError(INVALID_PARAMS, f"Unknown prompt: {str(name)[:80]}", id=request.id)
+        raise RpcError(INVALID_PARAMS, f"Unknown prompt: {shown(name)}", id=request.id)
     given = request.params.get("arguments", {})
     if not isinstance(given, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.arguments must be an object", id=request.id)

@@ -16,8 +16,10 @@ from ..catalogue.employees import CUSTOMER, MOST_CUSTOMER
 from ..catalogue.locales import MOST_TAG
 from ..catalogue.tools import DEADLINE, Content, Tool, ToolError
 from ..doit.errors import ApiError, explain
+from ..heavy import in_thread
 from ..protocol import cursors, extensions
 from ..protocol.blocks import fitting
+from ..protocol.bounds import is_large
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from ..protocol.parameters import check_parameters
 from ..protocol.revisions import Revision
@@ -96,11 +98,11 @@ async def call(context: Context, request: Request) -> JsonObject:
     if tool.name in context.offer.mirrored and context.headers is not None and context.caller.revision.era.stateless:
         check_parameters(request, context.headers, tool.input_schema)
     try:
-        context, arguments = _understood(context, tool, arguments)
+        context, arguments = await _understood(context, tool, arguments)
         if tool.stands_for is not None:
             # From here on it is a call of the other tool, in everything that follows.
             tool, arguments = tool.stands_for(arguments)
-            context, arguments = _understood(context, tool, arguments)
+            context, arguments = await _understood(context, tool, arguments)
     except ToolError as refusal:
         record_attempt(context, tool, arguments)
         return answers.failure(str(refusal))
@@ -123,7 +125,7 @@ class WrongArguments(Exception):
     """Arguments that do not fit, in words for a model."""
 
 
-def _understood(context: Context, tool: Tool, arguments: JsonObject) -> tuple[Context, JsonObject]:
+async def _understood(context: Context, tool: Tool, arguments: JsonObject) -> tuple[Context, JsonObject]:
     """*arguments* in the form that the tool asks for, and the context of a call for the customer that an employee named
     among them. Raises WrongArguments."""
     if context.act_for is not None and CUSTOMER in arguments and CUSTOMER not in tool.input_schema["properties"]:
@@ -132,7 +134,10 @@ def _understood(context: Context, tool: Tool, arguments: JsonObject) -> tuple[Co
             raise WrongArguments(f"Invalid arguments: {CUSTOMER}: must be the id of a customer")
         acted_for(context, customer, "call")
         context = context._replace(connect=context.act_for(customer), tenant=customer)
-    arguments, problems = tool.understood(arguments)
+    if is_large(arguments):
+        arguments, problems = await in_thread(tool.understood, arguments)
+    else:
+        arguments, problems = tool.understood(arguments)
     if problems:
         raise WrongArguments("Invalid arguments: " + "; ".join(problems))
     return context, arguments
@@ -144,7 +149,7 @@ async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonO
     try:
         running = audited(context, tool, call, arguments) if tool.writes else tool.run(call, arguments)
         result = await call.within(tool.deadline, running)
-        answered = _success(context, tool, arguments, result)
+        answered = await _success(context, tool, arguments, result)
     except (Interrupted, CannotAsk):
         raise
     except (ApiError, ToolError, NoAnswer, TimeoutError) as failure:
@@ -264,10 +269,10 @@ def _called(context: Context, request: Request) -> tuple[Tool, JsonObject]:
     return tool, arguments
 
 
-def _success(context: Context, tool: Tool, arguments: JsonObject, result: JsonObject | Content) -> JsonObject:
+async def _success(context: Context, tool: Tool, arguments: JsonObject, result: JsonObject | Content) -> JsonObject:
     if isinstance(result, Content):
         return _blocks(context, result)
-    return fit("CallToolResult", answers.complete(tool, arguments, result), context.caller.revision)
+    return fit("CallToolResult", await answers.completed(tool, arguments, result), context.caller.revision)
 
 
 def _blocks(context: Context, content: Content) -> JsonObject:

@@ -33,6 +33,7 @@ from .parts import Redis, available, parts, share_ended, share_renewals
 from .sse import MESSAGES, Legacy
 from .streamable import Streamable
 from .ticker import Ticker
+from .watchdog import watching
 
 TOOLSETS = r"{toolsets:[A-Za-z0-9_,%-]{1,500}}"
 MCP_PATHS = ("/mcp", "/mcp/readonly", f"/mcp/x/{TOOLSETS}", f"/mcp/x/{TOOLSETS}/readonly")
@@ -82,6 +83,7 @@ def build(
     app[keys.OFFERS] = Offers(make_offer)
     app[keys.DRAINING] = asyncio.Event()
     app.on_response_prepare.append(finish_headers)
+    app.cleanup_ctx.append(watching(metrics.loop_delay.observe))
     app.cleanup_ctx.append(outside or identity_and_api)
     if state.redis is not None:
         app.cleanup_ctx.append(_among_replicas(state.redis))

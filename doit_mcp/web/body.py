@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import HttpVersion11, web
 
-from ..protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes
+from ..heavy import in_thread
+from ..protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes, parse
 from .answer import whole
 from .bodies import Bodies, TooManyBytes
 
@@ -17,6 +18,8 @@ JSON, EVENTS = "application/json", "text/event-stream"
 MOST_ACCEPT = 1_000
 CONTINUE = "100-continue"
 CLOSE = {"Connection": "close"}
+# Longer bodies are parsed in a thread.
+MAX_PARSED_IN_PLACE_BYTES = 128 << 10
 
 
 class Refused(Exception):
@@ -110,3 +113,8 @@ async def _receive(request: web.Request, bodies: Bodies, owner: str) -> bytes:
             body += piece
             _check_size(len(body), request)
         return bytes(body)
+
+
+async def parsed(body: bytes) -> Any:
+    """The JSON value in *body*; raises RpcError."""
+    return parse(body) if len(body) <= MAX_PARSED_IN_PLACE_BYTES else await in_thread(parse, body)

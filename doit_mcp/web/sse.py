@@ -17,7 +17,6 @@ from ..protocol.jsonrpc import (
     RpcError,
     error_bytes,
     message,
-    parse,
     result_bytes,
 )
 from ..protocol.revisions import UNSAID
@@ -29,7 +28,7 @@ from ..server.sessions import Session, Way
 from . import keys
 from .access import sign_in
 from .answer import whole
-from .body import EVENTS, Refused, read, takes
+from .body import EVENTS, Refused, parsed, read, takes
 from .connect import expiry, lease_of, ways
 from .event_stream import EventStream
 from .offers import selecting
@@ -109,7 +108,7 @@ class Legacy:
         self._leases.renew(session.id, principal.digest, expiry(principal))
         body = await read(request, self._settings.body_timeout_s, self._bodies, principal.owner)
         try:
-            value = parse(body)
+            value = await parsed(body)
             if isinstance(value, list):
                 await self._batch(request, principal, session, OnSse(way), value)
             else:

@@ -21,7 +21,6 @@ from ..protocol.jsonrpc import (
     RpcError,
     error_bytes,
     message,
-    parse,
     result_bytes,
 )
 from ..server import lifecycle
@@ -34,7 +33,7 @@ from ..server.subscriptions import MAX_BODY_BYTES
 from . import keys
 from .access import sign_in
 from .answer import Answer, whole
-from .body import EVENTS, Refused, read, takes
+from .body import EVENTS, Refused, parsed, read, takes
 from .connect import lease_of, ways
 from .events import follow, listen
 from .hearts import Hearts
@@ -60,7 +59,7 @@ class Streamable:
         """A message from the client."""
         body = await read(request, self._settings.body_timeout_s, self._bodies, principal.owner)
         try:
-            value = parse(body)
+            value = await parsed(body)
             if isinstance(value, list):
                 return await self._batch(request, principal, value)
             item = message(value)

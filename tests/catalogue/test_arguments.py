@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +12,9 @@ from hypothesis import strategies as st
 
 from doit_mcp.catalogue.arguments import is_plain, read
 from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.catalogue.tools import Tool
+from doit_mcp.protocol.bounds import MAX_TEXT, bounded
+from doit_mcp.protocol.checker import Checker
 from tests.doit.recorder import Recorder
 
 from .caller import run
@@ -165,3 +170,39 @@ def test_plain_arguments_that_fit_are_read_as_they_are(data: st.DataObject) -> N
     if is_plain(arguments, known) and not tool.problems(arguments):
         assert read(arguments, tool.input_schema) == arguments
     assert tool.read(arguments) == read(arguments, tool.input_schema)
+
+
+def texts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The schema of every free text in *schema*."""
+    items = [schema["items"]] if "items" in schema else []
+    for inner in (*schema.get("anyOf", ()), *schema.get("properties", {}).values(), *items):
+        yield from texts(inner)
+    if schema.get("type") == "string" and "enum" not in schema:
+        yield schema
+
+
+@pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
+def test_n2_every_text_has_a_bound(tool: Tool) -> None:
+    """Its own, which is published, or the default one."""
+    for published, enforced in zip(texts(tool.input_schema), texts(bounded(tool.input_schema)), strict=True):
+        most = published.get("maxLength", MAX_TEXT)
+        assert enforced["maxLength"] == most
+        checker = Checker({name: value for name, value in enforced.items() if name != "pattern"})
+        if most <= 100_000:
+            assert checker.fits("x" * most) and not checker.fits("x" * (most + 1))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[" + "[]," * 1_300_000 + "[]]", '["\ud800"]'])
+def test_n2_json_in_a_text_has_the_bounds_of_a_body(text: str) -> None:
+    """What may not be sent as a list may not be sent as its text either: it stays a text, for the check to refuse."""
+    schema = {"type": "object", "properties": {"x": {"type": "array"}}}
+    started = time.process_time()
+    assert read({"x": text}, schema) == {"x": text}
+    assert time.process_time() - started < 0.5
+
+
+def test_n2_thousands_of_arguments() -> None:
+    """No tool has so many, so nothing is done with them."""
+    tool = next(tool for tool in all_tools() if tool.name == "get_budget")
+    _, problems = tool.understood({f"n{number}": number for number in range(150_000)})
+    assert problems == ["arguments: 150,000 are too many; known: id, name"]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.keeping import Table, keep
+from doit_mcp.catalogue.keeping import Table, packed
 from doit_mcp.catalogue.tools import Tool
 from doit_mcp.protocol.extensions import TASKS
 from tests.catalogue.caller import TOOLS
@@ -24,7 +24,8 @@ CLIENT = {"extensions": {TASKS: {}}}
 
 async def table(call: Call, arguments: Json) -> Json:
     rows = [["secret of " + call.tenant, 1.0]]
-    return {"handle": await keep(call, Table(COLUMNS, rows, {"tool": "table"}))}
+    data = packed(Table(COLUMNS, rows, {"tool": "table"}), call.customer)
+    return {"handle": await call.results.put(call.owner, data)}
 
 
 async def choose(call: Call, arguments: Json) -> Json:

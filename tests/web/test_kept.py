@@ -91,9 +91,10 @@ async def test_n4_a_task_holds_no_large_arguments() -> None:
     """Refused in words before the task begins; a call that could also be answered in place is."""
     declared = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     bench = Bench()
-    large = [replace(one, input_schema=schema(text={"type": "string"})) for one in tools(bench) if one.name == "long"]
+    arguments = schema(text={"type": "string", "maxLength": 1_000_000})
+    large = [replace(one, input_schema=arguments) for one in tools(bench) if one.name == "long"]
     soon = [replace(one, task_after=0.01) for one in tools(bench) if one.name == "wait"]
-    soon = [replace(one, input_schema=schema(text={"type": "string"})) for one in soon]
+    soon = [replace(one, input_schema=arguments) for one in soon]
     async with serving(bench, {"tools": (*large, *soon)}) as site:
         refused = await site.call("long", {"text": "x" * 140_000}, **declared)
         assert refused.result["isError"] and "larger than 128 KB" in refused.text

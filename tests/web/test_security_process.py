@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import io
 import json
 import os
 import resource
@@ -27,12 +28,14 @@ from doit_mcp.cli import run
 from doit_mcp.settings import Settings
 from doit_mcp.web.serve import address, bind, running, settle_heap, stopped
 from doit_mcp.web.site import site
+from tests.web.heartbeat import Heartbeat
 from tests.web.serving import ACCEPT, MODERN, SECRET, Answer, Json, read
 from tests.web.test_security_outside import RESOURCE, Outside
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = os.environ.get("DOIT_MCP_TEST_LONG") == "1"
 META = "io.modelcontextprotocol/"
+HEARTBEAT: web.AppKey[list[Heartbeat]] = web.AppKey("heartbeat")
 
 
 def many_descriptors() -> None:
@@ -56,7 +59,9 @@ class Program:
         return usual | {name.replace("_", "-"): value for name, value in more.items()}
 
     async def send(self, method: str, path: str, headers: Json, data: bytes | None = None) -> Answer:
-        async with self.http.request(method, self.base + path, headers=headers, data=data) as response:
+        # aiohttp wants large bodies as files.
+        sent = None if data is None else io.BytesIO(data)
+        async with self.http.request(method, self.base + path, headers=headers, data=sent) as response:
             return await read(response)
 
     async def post(self, message: Json, token: str, *, path: str = "/mcp", **headers: str) -> Answer:
@@ -75,6 +80,10 @@ class Program:
     async def inside(self) -> int:
         """Tasks of the server's event loop, once garbage is collected."""
         return int((await self.send("GET", "/tests/inside", {})).text)
+
+    async def longest_hold(self) -> float:
+        """Seconds of the server's CPU time for which its event loop was held, at most, since the last time."""
+        return float((await self.send("GET", "/tests/longest-hold", {})).text)
 
     async def gauges(self) -> dict[str, float]:
         lines = (await self.send("GET", "/metrics", {})).text.splitlines()
@@ -183,6 +192,13 @@ async def _inside(request: web.Request) -> web.Response:
     return web.Response(text=str(len(asyncio.all_tasks())))
 
 
+async def _longest_hold(request: web.Request) -> web.Response:
+    """The longest that the loop was held since the last time; begins to measure when it is asked first."""
+    if not request.app[HEARTBEAT]:
+        request.app[HEARTBEAT].append(Heartbeat())
+    return web.Response(text=str(request.app[HEARTBEAT][0].take()))
+
+
 async def main() -> None:
     """Serve until told to stop."""
     told = json.loads(sys.stdin.readline())
@@ -192,6 +208,8 @@ async def main() -> None:
         log.configure(own.log_level)
         app = site(own)
         app.router.add_get("/tests/inside", _inside)
+        app[HEARTBEAT] = []
+        app.router.add_get("/tests/longest-hold", _longest_hold)
         async with running(app, bound):
             settle_heap()
             print(base, flush=True)

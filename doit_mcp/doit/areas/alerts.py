@@ -54,10 +54,10 @@ class AlertConfig(TypedDict, total=False):
     operator: Annotated[Literal["gt", "lt"], "Fires above (gt) or below (lt) value."]
     value: Required[Annotated[float, "The threshold."]]
     currency: Currency
-    scopes: Annotated[list[Filter], "What is watched, all if left out. Only the first counts."]
+    scopes: Annotated[list[Filter], "What is watched, all if left out. Only the first counts.", Length(maximum=100)]
     evaluateForEach: Annotated[str, "Id of a dimension (list_dimensions): look at each value. Not with forecast."]
     dataSource: Annotated[Literal["billing", "billing-datahub"], "billing, if left out."]
-    attributions: Annotated[list[str], "Old form of scopes: ids of allocations."]
+    attributions: Annotated[list[str], "Old form of scopes: ids of allocations.", Length(maximum=1000)]
 
 
 class NewAlert(TypedDict, total=False):

@@ -59,7 +59,11 @@ class Component(TypedDict, total=False):
             "fixed for the built-in ones; allocation_rule for other allocations. Old: attribution, attribution_group.",
         ]
     ]
-    values: Required[Annotated[list[str], "As they occur in the data; ids of allocations for allocation_rule."]]
+    values: Required[
+        Annotated[
+            list[str], "As they occur in the data; ids of allocations for allocation_rule.", Length(maximum=5000)
+        ]
+    ]
     mode: Required[MatchMode]
     inverse: Annotated[bool, "Leave the values out instead."]
     includeNull: bool
@@ -87,7 +91,7 @@ class Member(TypedDict, total=False):
     id: Annotated[str, "Of an allocation that exists."]
     name: str
     description: str
-    components: Annotated[list[Component], "As in rule."]
+    components: Annotated[list[Component], "As in rule.", Length(maximum=100)]
     formula: str
 
 

@@ -62,13 +62,19 @@ class Budget(TypedDict, total=False):
     public: Annotated[
         Role, "What everybody of the customer may do with it; only the collaborators, if left out.", REACHES
     ]
-    scopes: Annotated[list[Filter], "What it covers. Give either this or scope.", Length(1)]
-    scope: Annotated[list[str], "Old form of scopes: ids of allocations.", Length(1)]
-    collaborators: Annotated[list[Collaborator], "Who may see or change it; exactly one owner.", Length(1), REACHES]
+    scopes: Annotated[list[Filter], "What it covers. Give either this or scope.", Length(1, 100)]
+    scope: Annotated[list[str], "Old form of scopes: ids of allocations.", Length(1, 1000)]
+    collaborators: Annotated[
+        list[Collaborator], "Who may see or change it; exactly one owner.", Length(1, 1000), REACHES
+    ]
     alerts: Annotated[list[Threshold], "Up to three thresholds.", Length(maximum=3)]
-    recipients: Annotated[list[str], "E-mail addresses that are warned; the creator, if left out.", REACHES]
-    recipientsSlackChannels: Annotated[list[SlackChannel], REACHES]
-    seasonalAmounts: Annotated[list[float], "An amount for each period of a recurring budget."]
+    recipients: Annotated[
+        list[str], "E-mail addresses that are warned; the creator, if left out.", Length(maximum=1000), REACHES
+    ]
+    recipientsSlackChannels: Annotated[list[SlackChannel], Length(maximum=1000), REACHES]
+    seasonalAmounts: Annotated[
+        list[float], "An amount for each period of a recurring budget.", Length(maximum=1000)
+    ]
 
 
 class NewBudget(Budget, total=False):

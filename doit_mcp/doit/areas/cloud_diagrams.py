@@ -89,7 +89,8 @@ class CloudDiagrams(Area):
         scheme_ids: Annotated[Ids, "Diagrams to load."] = None,
         layer_ids: Annotated[Ids, "Layers to load."] = None,
         template: Annotated[
-            Literal["component", "statussheet"] | list[str] | None, "Templates to load: a kind, or ids of layers."
+            Literal["component", "statussheet"] | Annotated[list[str], Length(maximum=500)] | None,
+            "Templates to load: a kind, or ids of layers.",
         ] = None,
         include_components: Annotated[bool | None, "What is on the layers, too."] = None,
         external: Annotated[bool | None, "Components of other diagrams that are linked."] = None,

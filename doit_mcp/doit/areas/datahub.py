@@ -67,8 +67,8 @@ class Event(TypedDict, total=False):
     provider: Required[Provider]
     time: Required[Moment]
     id: Annotated[str, "Unique in the dataset; made up, if left out."]
-    dimensions: list[EventDimension]
-    metrics: list[EventMetric]
+    dimensions: Annotated[list[EventDimension], Length(maximum=1000)]
+    metrics: Annotated[list[EventMetric], Length(maximum=1000)]
 
 
 class Events(TypedDict, total=False):

@@ -58,7 +58,7 @@ class Report(TypedDict, total=False):
     """What can be said about a report."""
 
     description: str
-    labels: Annotated[list[str], "Ids of labels."]
+    labels: Annotated[list[str], "Ids of labels.", Length(maximum=1000)]
     folderId: Annotated[str, "Where to keep it; root: in no folder."]
 
 

@@ -1,0 +1,66 @@
+"""Watchdog: measures how late the event loop runs a timer, which is how long something kept it from everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+
+log = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 0.1
+LARGE_DELAY_SECONDS = 0.5
+"""A delay that is logged. Requests may hold the loop for 0.1 s; a busy machine can add to that."""
+QUIET_SECONDS = 60.0
+"""Time between two warnings."""
+
+
+class Watchdog:
+    """Sets a timer again and again; *observe* gets the seconds by which each one was late."""
+
+    __slots__ = ("_due", "_loop", "_observe", "_quiet_until", "_timer", "_unlogged")
+
+    def __init__(self, observe: Callable[[float], None]) -> None:
+        self._observe = observe
+        self._loop = asyncio.get_running_loop()
+        self._quiet_until = 0.0
+        self._unlogged = 0
+        self._set()
+
+    def _set(self) -> None:
+        self._due = self._loop.time() + INTERVAL_SECONDS
+        self._timer = self._loop.call_at(self._due, self._look)
+
+    def _look(self) -> None:
+        # The loop runs timers that are due within its clock's resolution.
+        delay = max(0.0, self._loop.time() - self._due)
+        self._observe(delay)
+        if delay >= LARGE_DELAY_SECONDS:
+            self._warn(delay)
+        self._set()
+
+    def _warn(self, delay: float) -> None:
+        if self._loop.time() < self._quiet_until:
+            self._unlogged += 1
+            return
+        extra = {"delay_ms": round(delay * 1000), "unlogged_delays": self._unlogged}
+        log.warning("the event loop was held up", extra=extra)
+        self._quiet_until = self._loop.time() + QUIET_SECONDS
+        self._unlogged = 0
+
+    def stop(self) -> None:
+        """Set no more timers."""
+        self._timer.cancel()
+
+
+def watching(observe: Callable[[float], None]) -> Callable[[web.Application], AsyncIterator[None]]:
+    """For an application's ``cleanup_ctx``: a watchdog while it runs."""
+
+    async def run(app: web.Application) -> AsyncIterator[None]:
+        watchdog = Watchdog(observe)
+        yield
+        watchdog.stop()
+
+    return run

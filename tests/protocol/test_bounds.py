@@ -1,0 +1,134 @@
+"""Bounds of what a peer sends: values are counted before parsing, lists and texts have a bound each."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.protocol import bounds
+from doit_mcp.protocol.bounds import MAX_ITEMS, MAX_LARGE_VALUES, MAX_TEXT, MAX_VALUES, bounded, is_large, overlong
+from doit_mcp.protocol.checker import Checker
+from doit_mcp.protocol.jsonrpc import INVALID_REQUEST, PARSE_ERROR, RpcError, parse
+
+TEXTS = st.text('ab,[]{}:"\\\n', max_size=8)
+VALUES = st.recursive(
+    st.none() | st.integers(0, 9) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=30,
+)
+
+
+def count(value: Any) -> int:
+    """Values in *value*, itself included; empty lists and objects twice."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    inner = value.values() if isinstance(value, dict) else value
+    return 1 + (sum(map(count, inner)) if value else 1)
+
+
+@given(VALUES, st.integers(0, 40))
+def test_n2_values_are_counted_without_parsing(value: Any, most: int) -> None:
+    """Whatever is inside of the texts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounds, "MAX_VALUES", most)
+        text = orjson.dumps(value)
+        # So short a text has no more values.
+        expected = count(value) - 1 > most and len(text) > 2 * most
+        assert bounds.has_too_many_values(text) == expected
+
+
+@pytest.mark.parametrize("item", [b"1", b"[]", b"{}", b'""', b'"a,b"', rb'"\\\",\""', b'{"a":1}', b"[[[1]]]"])
+def test_n2_a_body_of_too_many_values(item: bytes) -> None:
+    """Refused in a few milliseconds, with the bound; parsing and checking it took 12 s."""
+    body = b"[" + b",".join([item] * (4_000_000 // (len(item) + 1))) + b"]"
+    started = time.process_time()
+    with pytest.raises(RpcError, match=f"more than {MAX_VALUES:,} values; send them in several requests") as refused:
+        parse(body)
+    assert refused.value.code == INVALID_REQUEST and time.process_time() - started < 0.5
+
+
+def test_the_largest_body_is_parsed() -> None:
+    assert len(parse(b"[" + b"1," * (MAX_VALUES - 2) + b"1]")) == MAX_VALUES - 1
+    text = "a,b[{" * 700_000
+    assert parse(orjson.dumps({"csv": text})) == {"csv": text}
+    with pytest.raises(RpcError) as refused:
+        parse(b'["' + b'",' * 1_300_000)
+    assert refused.value.code in (PARSE_ERROR, INVALID_REQUEST)
+
+
+@given(VALUES)
+def test_large_values(value: Any) -> None:
+    assert not is_large(value)
+    assert is_large([value] * MAX_LARGE_VALUES + [1]) and is_large({"a": {"b": [[1]] * MAX_LARGE_VALUES}})
+
+
+LIST = {"type": "array", "items": {"type": "string"}}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "own": {"type": "array", "items": {"type": "string", "maxLength": 5}, "maxItems": 3},
+        "none": {"anyOf": [LIST, {"type": "null"}]},
+        "word": {"type": "string", "enum": ["x" * (MAX_TEXT + 1)]},
+        "deep": {"type": "array", "items": {"type": "object", "properties": {"list": LIST}}, "maxItems": 9000},
+        "free": {"type": "object"},
+    },
+}
+
+
+def test_n2_lists_and_texts_have_a_bound() -> None:
+    """Their own, or the usual one; a schema stays as it is."""
+    before = orjson.dumps(SCHEMA)
+    checker = Checker(bounded(SCHEMA))
+    assert orjson.dumps(SCHEMA) == before
+    for fine in (
+        {"own": ["12345"] * 3, "none": ["x" * MAX_TEXT], "free": {"a": ["x"] * 1999}},
+        {"none": ["x"] * MAX_ITEMS, "word": "x" * (MAX_TEXT + 1)},
+        {"none": None, "deep": [{"list": []}] * 9000},
+    ):
+        assert checker.problems(fine) == []
+    for wrong, said in (
+        ({"own": ["x"] * 4}, "own: must have at most 3 items"),
+        ({"own": ["123456"]}, "own[0]: must have at most 5 characters"),
+        ({"none": ["x" * (MAX_TEXT + 1)]}, f"none: must have at most {MAX_TEXT} characters"),
+        ({"none": ["x"] * (MAX_ITEMS + 1)}, f"none: must have at most {MAX_ITEMS} items"),
+        ({"none": [1] * 50_000}, f"none: must have at most {MAX_ITEMS} items"),
+        ({"deep": [{}] * 5000 + [{"list": [1] * 5000}]}, f"deep[5000].list: must have at most {MAX_ITEMS} items"),
+        ({"deep": [{"list": ["x"] * 1001}]}, "deep[0].list: must have at most 1000 items"),
+        ({"deep": [1] * 9001}, "deep: must have at most 9000 items"),
+        ({"deep": [1] * 9000}, "deep[0]: must be an object"),
+    ):
+        problems = checker.problems(wrong)
+        assert any(problem.startswith(said) for problem in problems), (problems, said)
+        assert len(problems) <= 2
+
+
+def test_the_first_list_that_is_too_long() -> None:
+    assert overlong({"x": 1}, SCHEMA) is None and overlong("text", SCHEMA) is None
+    assert overlong({"own": [1, 2, 3, 4], "deep": {}}, SCHEMA) == (("own",), 3)
+    assert overlong({"own": {"a": [1] * 9}}, SCHEMA) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {f"n{number}": number for number in range(150_000)},
+        {"deep": [1] * 9000},
+        {"x" * 3_000_000: 1},
+        {"own": [["x"] * 150_000]},
+        {"none": {"a": ["x"] * 150_000}},
+        {"word": "y" * 3_000_000},
+    ],
+)
+def test_n2_what_is_wrong_with_a_large_value_is_soon_found(wrong: dict[str, Any]) -> None:
+    """Built of all errors, the answer took 9 µs for each item, and seconds for names that are compared."""
+    checker = Checker({**bounded(SCHEMA), "additionalProperties": False})
+    checker.problems({})
+    started = time.process_time()
+    problems = checker.problems(wrong)
+    assert time.process_time() - started < 0.5
+    assert problems and len("".join(problems)) < 10_000

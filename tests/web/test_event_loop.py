@@ -1,0 +1,277 @@
+"""No request holds the event loop: the largest legal and illegal lists for every tool, and bodies for every endpoint.
+
+What is measured is the CPU time of the server's process between two ticks of its event loop, so that a busy machine
+does not matter; the limit allows for machines that are slower than 100 ms asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.catalogue.tools import Tool
+from doit_mcp.protocol.bounds import MAX_ITEMS, MAX_VALUES
+from tests.catalogue.examples import examples, objects
+
+from .serving import LATEST, MODERN, Answer, Json
+from .test_security_process import META, Program, program
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LIMIT_SECONDS = 0.25
+BODY_BYTES = 4_000_000
+EVERYTHING = "/mcp/x/all"
+Place = tuple[str, ...]
+ITEMS = "[]"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
+    """The product in a process of its own, whose event loop is watched."""
+    async with program(tmp_path_factory.mktemp("loop")) as running:
+        running.outside.gate.set()
+        await running.longest_hold()
+        yield running
+
+
+def lists(schema: Json, path: Place = ()) -> Iterator[tuple[Place, Json]]:
+    """The place and the schema of every list in *schema*, lists in lists included."""
+    for part in schema.get("anyOf", ()):
+        yield from lists(part, path)
+    if schema.get("type") == "array":
+        yield path, schema
+        yield from lists(schema.get("items", {}), (*path, ITEMS))
+    for name, inner in schema.get("properties", {}).items():
+        yield from lists(inner, (*path, name))
+
+
+def example(schema: Json, name: str = "") -> Any:
+    return next(examples(schema, name))
+
+
+def placed(schema: Json, path: Place, value: Any, name: str = "") -> Any:
+    """An example of *schema* with *value* at the place *path*."""
+    if not path:
+        return value
+    schema = next((part for part in schema.get("anyOf", ()) if part.get("type") in ("array", "object")), schema)
+    first, *rest = path
+    if first == ITEMS:
+        return [placed(schema["items"], tuple(rest), value, name)]
+    inner = schema["properties"][first]
+    least = next(objects(schema))
+    return {**least, first: placed(inner, tuple(rest), value, first)}
+
+
+def largest(schema: Json) -> list[Any]:
+    """As many items as *schema* allows and a body carries."""
+    item = example(schema.get("items", {"type": "string"}), "item")
+    each = len(orjson.dumps(item)) + 1
+    values = orjson.dumps(item).count(b",") + orjson.dumps(item).count(b"[") + orjson.dumps(item).count(b"{") + 1
+    return [item] * min(schema.get("maxItems", MAX_ITEMS), BODY_BYTES // each, (MAX_VALUES - 100) // values)
+
+
+LISTS = {tool.name: (tool, list(lists(tool.input_schema))) for tool in all_tools()}
+EACH = pytest.mark.parametrize("name", [name for name, (_, found) in LISTS.items() if found])
+
+
+def call(name: str, arguments: Any) -> Json:
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
+
+
+async def watched(made: Program, path: str, body: bytes, headers: Json) -> Answer:
+    """The answer to a POST; meanwhile a second client's health checks are answered, and nothing holds the loop."""
+    await made.longest_hold()
+    request = asyncio.create_task(made.send("POST", path, headers, body))
+    checks = 0
+    while not request.done() or not checks:
+        assert (await made.send("GET", "/healthz", {})).status == 200
+        checks += 1
+        await asyncio.sleep(0.005)
+    answer = await request
+    held = await made.longest_hold()
+    assert held < LIMIT_SECONDS, (path, body[:120], len(body), held, answer.text[:300])
+    return answer
+
+
+def legacy(made: Program, token: str) -> Json:
+    return made.headers(token, MCP_Protocol_Version=LATEST)
+
+
+@EACH
+async def test_n2_no_list_of_a_tool_holds_the_loop(made: Program, name: str) -> None:
+    """The largest legal list is taken; the largest illegal ones are refused in one sentence with the place and the
+    bound."""
+    tool, found = LISTS[name]
+    headers = legacy(made, made.outside.token(name))
+    for path, schema in found:
+        legal = placed(tool.input_schema, path, largest(schema))
+        assert tool.problems(tool.read(legal)) == [], path
+        answer = await watched(made, EVERYTHING, orjson.dumps(call(name, legal)), headers)
+        text = answer.text
+        assert answer.status == 200 and "Invalid arguments" not in text, text[:300]
+        most = schema["maxItems"]
+        for wrong in ([0] * (MAX_VALUES - 1000), [{}] * (most + 1)):
+            body = orjson.dumps(call(name, placed(tool.input_schema, path, wrong)))
+            text = (await watched(made, EVERYTHING, body, headers)).text
+            place = "".join("[0]" if step == ITEMS else f".{step}" for step in path).removeprefix(".")
+            assert "Invalid arguments" in text and place in text and len(text) < 3_000, (path, text[:300])
+    body = orjson.dumps(call(name, placed(tool.input_schema, found[0][0], "LIST")))
+    refused = await watched(made, EVERYTHING, body.replace(b'"LIST"', b"[" + b"1," * 1_300_000 + b"1]"), headers)
+    assert refused.status == 400 and f"{MAX_VALUES:,} values" in refused.body["error"]["message"]
+
+
+def shapes() -> dict[str, bytes]:
+    """JSON values of up to 4 MB that are hard to parse, to walk through or to check."""
+    most = MAX_VALUES - 100
+    return {
+        "empty lists, too many": b"[" + b"[]," * 1_300_000 + b"[]]",
+        "empty lists": b"[" + b"[]," * (most // 2 - 1) + b"[]]",
+        "objects": b"[" + b'{"a":1},' * (most // 2 - 1) + b"{}]",
+        "names": b"{" + b",".join(b'"n%d":%d' % (number, number) for number in range(most)) + b"}",
+        "a long name": b'{"' + b"aI" * 1_900_000 + b'":1}',
+        "a long text": b'"' + b"a " * 1_900_000 + b'"',
+        "texts with commas": b"[" + b'"a,b,c,d,e,f,g",' * (most - 1) + b"1]",
+        "escapes": b'"' + b"\\ud83d\\ude00" * 330_000 + b'"',
+        "quotes": b'"' + b'\\"' * 1_900_000 + b'"',
+        "digits": b"9" * 3_900_000,
+        "long numbers": b"[" + b"9007199254740993.%s1," % (b"0" * 700) * 5_000 + b"1]",
+        "deep": b"[" * 60 + b"]" * 60,
+        "deep and wide": b"[" + (b"[" * 50 + b"]" * 50 + b",") * (most // 52) + b"1]",
+        "JSON in a text": orjson.dumps("[" + "[]," * 1_200_000 + "[]]"),
+        "small JSON in a text": orjson.dumps("[" + "[]," * (most // 2 - 1) + "[]]"),
+    }
+
+
+SHAPES = shapes()
+FRAMES = {
+    "arguments": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"run_query","arguments":%s}}',
+    "config": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"run_query","arguments":{"config":%s}}}',
+    "list": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"query_result","arguments":'
+    b'{"handle":"h","groupBy":%s}}}',
+    "another tool's arguments": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"call_operation",'
+    b'"arguments":{"name":"create_label","arguments":%s}}}',
+    "a write's free object": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"trigger_cloud_flow",'
+    b'"arguments":{"flowID":"f","requestBodyJson":%s}}}',
+    "tool": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":%s}}',
+    "_meta": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"run_query",'
+    b'"_meta":{"progressToken":%s}}}',
+    "capabilities": b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",'
+    b'"clientInfo":{"name":"x","version":"1"},"capabilities":{"x":%s}}}',
+    "prompt": b'{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":%s}}',
+    "prompt's arguments": b'{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"monthly_review",'
+    b'"arguments":%s}}',
+    "resource": b'{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":%s}}',
+    "completion": b'{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":%s,"argument":'
+    b'{"name":"a","value":"b"}}}',
+    "cursor": b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":%s}}',
+    "notification": b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"x":%s}}',
+    "response": b'{"jsonrpc":"2.0","id":"doit-1","result":{"action":"accept","content":%s}}',
+    "method": b'{"jsonrpc":"2.0","id":1,"method":%s}',
+    "id": b'{"jsonrpc":"2.0","id":%s,"method":"ping"}',
+    "batch": b'[{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":%s}}]',
+    "nothing around": b"%s",
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+async def test_n2_no_body_holds_the_loop(made: Program, frame: str) -> None:
+    """Whatever part of a message is large. Some of these are served, the others refused; none is a fault of ours."""
+    headers = legacy(made, made.outside.token("frames"))
+    for value in SHAPES.values():
+        answer = await watched(made, EVERYTHING, FRAMES[frame] % value, headers)
+        assert answer.status in (200, 202, 400) and "Internal error" not in answer.text, answer.text[:300]
+
+
+@pytest.mark.parametrize("method", ["tools/call", "prompts/get"])
+async def test_n2_answers_to_questions_hold_nothing(made: Program, method: str) -> None:
+    """The newest revision's inputResponses, capabilities and state."""
+    token = made.outside.token("answers")
+    for value in ("empty lists", "names", "a long text", "deep and wide"):
+        for member in ("inputResponses", "requestState", "_meta"):
+            big = orjson.loads(SHAPES[value])
+            params: Json = {"name": "delete_budget", "arguments": {"id": "free-1"}}
+            params["_meta"] = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {"elicitation": {}}}
+            if member == "_meta":
+                params["_meta"] |= {f"{META}clientCapabilities": {"elicitation": {}, "x": big}}
+            else:
+                params[member] = {"confirm": {"action": "accept", "content": big}} if member[0] == "i" else big
+            message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            sent = made.headers(token, MCP_Protocol_Version=MODERN, Mcp_Method=method, Mcp_Name="delete_budget")
+            answer = await watched(made, EVERYTHING, orjson.dumps(message), sent)
+            assert answer.status in (200, 400), answer.text[:300]
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/readonly", "/mcp/x/core", "/sse", "/sse/message?sessionId=x"])
+async def test_n2_no_endpoint_is_held(made: Program, path: str) -> None:
+    """With a token and without; in a batch of 50 as well, in a session that has them."""
+    headers = legacy(made, made.outside.token("ends"))
+    stranger = {name: value for name, value in headers.items() if name != "Authorization"}
+    for shape in ("empty lists, too many", "names", "deep and wide"):
+        body = FRAMES["arguments"] % SHAPES[shape]
+        assert (await watched(made, path, body, headers)).status in (200, 400, 404)
+        assert (await watched(made, path, body, stranger)).status == 401
+
+
+async def test_n2_no_batch_holds_the_loop(made: Program) -> None:
+    """Fifty messages that share a large body."""
+    token = made.outside.token("batch")
+    params: Json = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    opened = await made.post({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, token)
+    headers = made.headers(token, Mcp_Session_Id=opened.headers["Mcp-Session-Id"])
+    config = {"metrics": [0] * (MAX_VALUES // 50 - 20)}
+    batch = [{**call("run_query", {"config": config}), "id": number} for number in range(50)]
+    answer = await watched(made, EVERYTHING, orjson.dumps(batch), headers)
+    assert answer.status == 200 and answer.text.count("config.metrics") >= 50
+    assert (await watched(made, EVERYTHING, orjson.dumps(batch * 2), headers)).status == 400
+
+
+REFUSED: dict[str, bytes] = {
+    "wrong shape": FRAMES["id"] % SHAPES["objects"],
+    "too many values": FRAMES["arguments"] % SHAPES["empty lists, too many"],
+    "unknown tool": FRAMES["arguments"].replace(b"run_query", b"x") % SHAPES["names"],
+    "unknown arguments": FRAMES["arguments"] % SHAPES["names"],
+    "wrong items": FRAMES["list"] % (b"[" + b"1," * (MAX_VALUES - 1000) + b"1]"),
+    "wrong texts": FRAMES["list"] % SHAPES["texts with commas"],
+    "not JSON": b"[" * 3_900_000,
+}
+REQUESTS = 5
+
+
+async def cpu_of(made: Program, body: bytes, headers: Json) -> float:
+    """Seconds of CPU for some equal requests."""
+    before = made.cpu
+    for _ in range(REQUESTS):
+        await made.send("POST", EVERYTHING, headers, body)
+    return made.cpu - before
+
+
+async def test_refused_requests_cost_little(made: Program) -> None:
+    """No refusal costs much more CPU than the largest upload that is taken; without a valid token, hardly any."""
+    headers = legacy(made, made.outside.token("cost"))
+    events = {"events": [{"provider": "a", "time": "2026-01-31T10:00:00Z", "metrics": [{"value": 1, "type": "cost"}]}]}
+    events["events"] *= 20_000
+    accepted = orjson.dumps(call("send_datahub_events", events))
+    assert "Invalid" not in (await made.send("POST", EVERYTHING, headers, accepted)).text
+    limit = 2 * await cpu_of(made, accepted, headers) + 0.2
+    for name, body in REFUSED.items():
+        assert await cpu_of(made, body, headers) < limit, name
+    for token in ("", "Bearer wrong", f"Bearer {made.outside.token('x', exp=1)}"):
+        stranger = {name: value for name, value in headers.items() if name != "Authorization"}
+        stranger |= {"Authorization": token} if token else {}
+        assert await cpu_of(made, accepted, stranger) < 0.4 * limit, token[:20]
+
+
+@pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
+async def test_n2_every_list_says_how_long_it_may_be(tool: Tool) -> None:
+    """What is published is what is enforced."""
+    for path, schema in lists(tool.input_schema):
+        assert 0 < schema["maxItems"] <= 50_000, path
+        item = example(schema.get("items", {"type": "string"}), "item")
+        long = placed(tool.input_schema, path, [item] * (schema["maxItems"] + 1))
+        assert f"at most {schema['maxItems']} items" in "; ".join(tool.problems(tool.read(long))), path
