@@ -75,7 +75,7 @@ async def test_n1_bodies_in_progress_are_bounded(
         await until_received(site, len(wires) * (LARGEST - 1))
         late = await stack.enter_async_context(wired(site))
         await begin(site, late, LARGEST, site.headers(ADMIN))
-        head = await asyncio.wait_for(late.reader.readuntil(b"\r\n\r\n"), 10)
+        head = await asyncio.wait_for(late.reader.readuntil(b"\r\n\r\n"), 20)
         assert f" {status} ".encode() in head and b"Retry-After: " in head
         assert (await site.post(site.request("ping"))).result == {}
         for wire in wires:
