@@ -22,7 +22,7 @@ BELOW = {
     "metrics": "",
     "trace": "",
     "breaker": "",
-    "heavy": "",
+    "heavy": "trace",
     "bucket": "",
     "stopping": "",
     "spans": "trace",
