@@ -238,8 +238,9 @@ async def test_n6_a_full_disk_is_no_end() -> None:
             await made.write(session, "n6 full")
             await made.ask(50)
             async with asyncio.timeout(60):
-                while await made.number('doit_mcp_log_lines_dropped_total{stream="log"}') < 50:
-                    await asyncio.sleep(0.05)
+                for stream, lost in (("log", 50), ("audit", 1)):
+                    while await made.number(f'doit_mcp_log_lines_dropped_total{{stream="{stream}"}}') < lost:
+                        await asyncio.sleep(0.05)
             assert await made.logs() == {"log": "failing", "audit": "failing"}
             await made.stop()
 

@@ -127,9 +127,7 @@ def tools(bench: Bench) -> tuple[Tool, ...]:
     said = {"type": "object", "properties": {"said": TEXT}, "required": ["said"]}
     runs = (echo, wait, steps, ask, ask_all, fail, bug, blocks, long)
     schemas = {
-        "echo": schema(
-            text={**TEXT, "maxLength": 1_000_000}, region={**TEXT, "x-mcp-header": "Region"}, size={"type": "integer"}
-        ),
+        "echo": schema(text=TEXT, region={**TEXT, "x-mcp-header": "Region"}, size={"type": "integer"}),
         "steps": schema(pause={"type": "boolean"}),
         "ask": schema(text=TEXT),
     }
