@@ -101,7 +101,8 @@ def confirmed(tool: Tool, reader: Reader | None) -> Tool:
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
         # A trial changes nothing; and whether a client can be asked does not depend on the words, which cost requests.
-        asks = arguments.get("dryRun") is not True and (always or reached(arguments, tool.reaches))
+        reaches = always or reached(arguments, tool.reaches, replaces=tool.name.startswith("update_"))
+        asks = arguments.get("dryRun") is not True and reaches
         if asks and call.can_ask(question("")):
             await _agreed(call, tool, reader, arguments)
         return await tool.run(call, arguments)

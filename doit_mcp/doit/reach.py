@@ -53,9 +53,22 @@ def leaves(value: Any, path: Path) -> list[Any]:
     return leaves(value[path[0]], path[1:]) if isinstance(value, dict) and path[0] in value else []
 
 
-def reached(arguments: Mapping[str, Any], paths: Iterable[Path]) -> bool:
-    """Whether *arguments* have a value, other than an empty one, at one of the *paths*."""
+def reached(arguments: Mapping[str, Any], paths: Iterable[Path], *, replaces: bool = False) -> bool:
+    """Whether *arguments* have a value at one of the *paths*.
+
+    An empty value names nobody, so it counts only if the write *replaces* what is there: then it removes everybody.
+    """
+    if replaces:
+        return any(_is_given(arguments, path) for path in paths)
     return any(leaf not in NOTHING for path in paths for leaf in leaves(arguments, path))
+
+
+def _is_given(value: Any, path: Path) -> bool:
+    if not path or value == []:
+        return True
+    if isinstance(value, list):
+        return any(_is_given(item, path) for item in value)
+    return isinstance(value, Mapping) and path[0] in value and _is_given(value[path[0]], path[1:])
 
 
 def without(value: Any, path: Path) -> Any:

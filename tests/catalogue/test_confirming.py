@@ -406,8 +406,23 @@ async def test_n11_what_names_nobody_does_not_ask() -> None:
     api = Recorder(BUDGET)
     caller = Asked(api)
     await run("update_budget", caller, id="b1", amount=5)
-    await run("update_budget", caller, id="b1", amount=6, recipients=[], recipientsSlackChannels=[])
-    assert caller.questions == [] and methods(api) == ["PATCH", "PATCH"]
+    assert caller.questions == [] and methods(api) == ["PATCH"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"recipients": []}, "recipients: remove ann@acme.example"),
+        ({"recipientsSlackChannels": []}, "recipientsSlackChannels: remove C1 (name: costs)"),
+    ],
+)
+async def test_n11_what_removes_people_asks_as_well(arguments: JsonObject, said: str) -> None:
+    channels = [{"id": "C1", "name": "costs"}]
+    api = Recorder({**BUDGET, "recipients": ["ann@acme.example"], "recipientsSlackChannels": channels})
+    caller = Asked(api, "decline")
+    with pytest.raises(ToolError, match="Nothing was changed"):
+        await run("update_budget", caller, id="b1", **arguments)
+    assert f"People, addresses and access:\n- {said}\n" in caller.text and set(methods(api)) == {"GET"}
 
 
 async def test_n12_every_person_who_gets_loses_or_changes_access_is_named() -> None:

@@ -56,6 +56,21 @@ def test_empty_values_reach_nobody(arguments: dict[str, Any], reaches: bool) -> 
     assert reached(arguments, PATHS) is reaches
 
 
+@pytest.mark.parametrize(
+    ("arguments", "removes"),
+    [
+        ({"id": "x", "title": "t"}, False),
+        ({"people": [{"name": "Ann"}], "settings": None}, False),
+        ({"cc": []}, True),
+        ({"public": None}, True),
+        ({"people": []}, True),
+        ({"settings": {"email": ""}}, True),
+    ],
+)
+def test_empty_values_remove_people_where_they_replace_what_is_there(arguments: dict[str, Any], removes: bool) -> None:
+    assert reached(arguments, PATHS, replaces=True) is removes
+
+
 def test_the_rest_is_what_is_not_reached() -> None:
     given = {"people": [{"email": "a", "name": "Ann"}, {"name": "Bob"}], "settings": {"email": "b"}}
     assert leaves(given, ("people", "email")) == ["a"]
