@@ -4,6 +4,9 @@ It opens for everybody when half of the requests of the last seconds failed, for
 and with more than one operation: one person, one customer whose data makes the API fail, or one broken operation must
 not take the API away from all others. When fewer callers than that fail, it takes many more failures and not a single
 success, and the circuit opens for those callers alone. A connection that cannot be made concerns everybody.
+
+The failures of one person or customer count for no more than a third of what opens it, unless others fail as often: a
+caller who fails all the time, beside a few who were unlucky once, is not an upstream that fails.
 """
 
 from __future__ import annotations
@@ -11,12 +14,12 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 State = Literal["closed", "half-open", "open"]
 
 HALF = 10.0
@@ -25,6 +28,11 @@ FEWEST = 20
 """Outcomes in the window before anything is concluded."""
 SEVERAL = 3
 """Persons, and customers, that have to meet failures before these count as the upstream's."""
+MAX_SHARE = -(-FEWEST // (2 * SEVERAL))
+"""Failures of one caller that always count, a third of what opens it; those beyond it count only up to twice as many as
+SEVERAL callers have."""
+MAX_COUNTED = 100
+"""Persons, and customers, whose failures are counted apart in each part of the window."""
 LONE = 60
 """Failures that open it when they are those of fewer callers, or of one operation."""
 FIRST_REST = 5.0
@@ -70,9 +78,10 @@ class Tally:
         self.began = began
         # *general* are the failures that would have met anybody.
         self.good = self.bad = self.general = 0
-        # Who failed and with what: no more of them than it takes to decide.
-        self.persons: set[int] = set()
-        self.customers: set[int] = set()
+        # Failures by who met them. Those of more callers than are counted apart are in *bad* only.
+        self.persons: Counter[int] = Counter()
+        self.customers: Counter[int] = Counter()
+        # No more of them than it takes to decide.
         self.operations: set[str] = set()
 
     def failed(self, requester: Requester | None, operation: str) -> None:
@@ -81,14 +90,21 @@ class Tally:
         if requester is None:
             self.general += 1
             return
-        _add(self.persons, requester.person)
-        _add(self.customers, requester.customer)
-        _add(self.operations, operation)
+        _count(self.persons, requester.person)
+        _count(self.customers, requester.customer)
+        if len(self.operations) < SEVERAL:
+            self.operations.add(operation)
 
 
-def _add(found: set[T], value: T) -> None:
-    if len(found) < SEVERAL:
-        found.add(value)
+def _count(found: Counter[int], caller: int) -> None:
+    if caller in found or len(found) < MAX_COUNTED:
+        found[caller] += 1
+
+
+def _excess(found: Counter[int]) -> int:
+    """Failures beyond what their callers can count for."""
+    most = max(MAX_SHARE, 2 * found.most_common(SEVERAL)[-1][1])
+    return sum(count - most for count in found.values() if count > most)
 
 
 class Breaker:
@@ -199,9 +215,22 @@ class Breaker:
     def _is_enough(self) -> bool:
         before, now = self._before, self._now
         good, bad = before.good + now.good, before.bad + now.bad
-        if self._is_general() or (self._few_failed() is None and self._are_several_operations()):
-            return good + bad >= FEWEST and bad >= good
-        return bad >= LONE and not good
+        # The cheap checks first: this runs with each failure.
+        if bad < good or good + bad < FEWEST:
+            return False
+        if self._is_general():
+            return True
+        if (few := self._few_failed()) is not None:
+            return bad >= LONE and not good and not (self._shut and few == self._few)
+        counted = bad - self._excess()
+        if self._are_several_operations():
+            return counted >= max(good, FEWEST / 2)
+        return bad >= LONE and counted >= LONE / 2 and not good
+
+    def _excess(self) -> int:
+        """How many of the failures are more than their callers can count for."""
+        persons = _excess(self._before.persons + self._now.persons)
+        return persons if self._single else max(persons, _excess(self._before.customers + self._now.customers))
 
     def _is_general(self) -> bool:
         """Whether half of the failures would have met anybody."""
@@ -212,12 +241,16 @@ class Breaker:
         return self._single or len(self._before.operations | self._now.operations) > 1
 
     def _few_failed(self) -> frozenset[int] | None:
-        """The persons or customers that failed; None where they are several."""
-        persons = self._before.persons | self._now.persons
+        """The persons or customers that failed more than once in a while; None where several failed."""
+        persons = self._before.persons + self._now.persons
         if len(persons) < SEVERAL:
-            return frozenset(persons)
-        customers = self._before.customers | self._now.customers
-        return None if self._single or len(customers) >= SEVERAL else frozenset(customers)
+            return frozenset(person for person, count in persons.items() if count > MAX_SHARE)
+        if self._single:
+            return None
+        customers = self._before.customers + self._now.customers
+        if len(customers) < SEVERAL:
+            return frozenset(customer for customer, count in customers.items() if count > MAX_SHARE)
+        return None
 
     def _open(self, prober: Requester | None) -> None:
         """Open it, for longer if it was open; *prober* is whose probe failed, None where anybody's would have."""

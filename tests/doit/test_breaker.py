@@ -13,6 +13,7 @@ from doit_mcp.breaker import (
     LEASE,
     LONE,
     LONGEST_REST,
+    MAX_COUNTED,
     MAX_PROBERS,
     SEVERAL,
     Breaker,
@@ -240,9 +241,35 @@ def test_n17_several_persons_of_several_customers_open_it_for_everybody(breaker:
 def test_n17_an_outage_that_few_met_first_becomes_everybodys(breaker: Breaker) -> None:
     fail(breaker, LONE, callers=1)
     assert refused(breaker, who(0))
+    # One failure each could be bad luck.
+    for number in (1, 2, 1, 2):
+        send(breaker, who(number), f"operation {number}")
+        assert breaker.rest_of(who(99)) == 0
     for number in (1, 2):
         send(breaker, who(number), f"operation {number}")
     assert refused(breaker, who(99)) == FIRST_REST
+
+
+@pytest.mark.parametrize("successes", [0, 10])
+@pytest.mark.parametrize("operations", [1, 5])
+@pytest.mark.parametrize("one", ["person", "customer"])
+def test_n17_one_who_fails_always_and_two_who_failed_once_open_it_for_nobody(
+    breaker: Breaker, one: str, operations: int, successes: int
+) -> None:
+    """What one person fails, or the users of one customer, counts for a third of what opens it at most."""
+    well(breaker, successes)
+    for number in (1, 2):
+        send(breaker, who(number), "unlucky" if operations > 1 else "operation 0")
+    for number in range(10 * LONE):
+        failing = Requester(3, number) if one == "person" else Requester(100 + number, 3)
+        send(breaker, failing, f"operation {number % operations}")
+        assert breaker.state == "closed" and breaker.rest_of(who(99)) == 0
+
+
+def test_n17_two_who_fail_always_and_one_who_failed_once_open_it_for_nobody(breaker: Breaker) -> None:
+    send(breaker, who(2), "unlucky")
+    fail(breaker, 10 * LONE, callers=2)
+    assert breaker.state == "closed" and breaker.enter(who(99)) == 0
 
 
 def test_n17_whose_probe_failed_does_not_keep_it_open_for_others(breaker: Breaker, clock: Clock) -> None:
@@ -269,6 +296,7 @@ def test_n17_what_it_remembers_is_bounded(breaker: Breaker, clock: Clock) -> Non
     assert len(breaker._probers) == MAX_PROBERS
     tallies = [getattr(tally, name) for tally in (breaker._before, breaker._now) for name in tally.__slots__]
     assert all(len(found) <= SEVERAL for found in tallies if isinstance(found, set))
+    assert all(len(found) <= MAX_COUNTED for found in tallies if isinstance(found, dict))
 
 
 class Machine(RuleBasedStateMachine):
