@@ -211,14 +211,14 @@ async def _kept(call: Call, found: JsonObject, pairs: dict[str, Pair], top: int)
     if all(len(pair.before.keys() | pair.after.keys()) <= top for pair in pairs.values()):
         return found
     about = {"tool": "explain_cost_change", **{name: found[name] for name in ("currency", "before", "after")}}
-    handle = await call.results.put(call.owner, await in_thread(_packed, pairs, about))
+    handle = await call.results.put(call.owner, await in_thread(_packed, pairs, about, call.customer))
     return found | ({"handle": handle} if handle else {})
 
 
-def _packed(pairs: dict[str, Pair], about: JsonObject) -> bytes:
+def _packed(pairs: dict[str, Pair], about: JsonObject, customer: str | None) -> bytes:
     """All drivers as a table that can be kept."""
     rows: list[list[Any]] = []
     for dimension, pair in pairs.items():
         for one in (shown(driver, None) for driver in pair.ranked):
             rows.append([dimension, *(one.get(name) for name, _ in DRIVER_COLUMNS[1:])])
-    return packed(Table([{"name": name, "type": kind} for name, kind in DRIVER_COLUMNS], rows, about))
+    return packed(Table([{"name": name, "type": kind} for name, kind in DRIVER_COLUMNS], rows, about), customer)

@@ -9,6 +9,7 @@ import pytest
 
 from doit_mcp.catalogue.explain import wanted
 from doit_mcp.catalogue.periods import read
+from doit_mcp.catalogue.tools import ToolError
 from doit_mcp.doit.errors import ApiError
 from tests.doit.recorder import Recorder
 
@@ -79,6 +80,17 @@ async def test_a_handle_leads_to_all_drivers() -> None:
     assert [row[1] for row in again["rows"]] == ["BigQuery", "New"]
     assert again["source"]["tool"] == "explain_cost_change" and again["source"]["after"]["from"] == "2026-08-01"
     assert "handle" not in await tool.run(caller, {"top": 25})  # type: ignore[operator]
+
+
+async def test_n10_a_handle_is_about_the_customer_that_an_employee_acts_for() -> None:
+    caller = Caller(Recorder(answering({}, LINES)))
+    caller.customer = "acme"
+    found: Any = await TOOLS["explain_cost_change"].run(caller, {"top": 1, "by": ["service"]})
+    again: Any = await TOOLS["query_result"].run(caller, {"handle": found["handle"]})
+    assert again["rowCount"] == 5 and again["source"]["customer"] == "acme"
+    caller.customer = "globex"
+    with pytest.raises(ToolError, match="about the customer acme"):
+        await TOOLS["query_result"].run(caller, {"handle": found["handle"]})
 
 
 async def test_a_dimension_that_fails_is_named_and_all_failing_is_an_error() -> None:
