@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from ..catalogue.discovery import WRITE
+from ..catalogue.employees import change_customer
 from ..protocol.jsonrpc import INVALID_REQUEST, Message, Request, RpcError, error_bytes, message
 from .context import Context
 from .dispatch import answer
@@ -34,7 +36,22 @@ def messages(values: list[Any]) -> list[Message | RpcError]:
                 raise RpcError(INVALID_REQUEST, "Invalid Request: two requests of the batch have the same id")
             seen.add(item.id)
         read.append(item)
+    requests = [item for item in read if isinstance(item, Request)]
+    if len(requests) > 1 and any(map(_changes_customer, requests)):
+        # The requests of a batch have one context and no order: none could say for which customer it is.
+        raise RpcError(
+            INVALID_REQUEST,
+            f"Invalid Request: {change_customer.__name__} cannot be part of a batch with other requests; send it alone"
+            " and the others after its answer. Nothing was done.",
+        )
     return read
+
+
+def _changes_customer(request: Request) -> bool:
+    name, arguments = request.params.get("name"), request.params.get("arguments")
+    if name == WRITE and isinstance(arguments, dict):
+        name = arguments.get("name")
+    return request.method == "tools/call" and name == change_customer.__name__
 
 
 def taken(session: Session, read: Sequence[Message | RpcError]) -> bool:

@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.keeping import Table, packed
 from doit_mcp.catalogue.tools import Tool
 from doit_mcp.protocol.extensions import TASKS
+from doit_mcp.sandbox.api import Api
+from doit_mcp.server.product import product
 from tests.catalogue.caller import TOOLS
 from tests.state.redis_server import Server
 from tests.state.replicas import at, replicas
@@ -103,3 +107,26 @@ async def test_n10_a_task_of_an_employee_names_its_customer() -> None:
                 made = (await site.modern("tasks/get", params, user=user, clientCapabilities=CLIENT)).result
             texts = [block["text"] for block in made["result"]["content"]]
             assert made["status"] == "completed" and (message in texts if message else "Customer" not in str(texts))
+
+
+@pytest.mark.parametrize("inside", [False, True])
+async def test_n9_a_batch_that_changes_the_customer_does_nothing_else(inside: bool) -> None:
+    """Its other requests would be done for the customer of before."""
+    async with serving(make=product(), api=Api()) as site:
+        session = await site.initialize("2025-03-26", user=EMPLOYEE)
+        change: Json = {"name": "change_customer", "arguments": {"customerContext": OTHER}}
+        if inside:
+            change = {"name": "call_operation", "arguments": change}
+        label: Json = {"name": "create_label", "arguments": {"name": "Batch", "color": "blue"}}
+        batch = [site.request("tools/call", one) for one in (change, label)]
+        for requests in (batch, batch[::-1]):
+            refused = await session.post(requests)
+            assert refused.code == (400, -32600) and "send it alone" in refused.text
+        for user in (ADMIN, STRANGER):
+            found = (await site.call("list_labels", user=user)).result["structuredContent"]
+            assert "Batch" not in [one["name"] for one in found["labels"]]
+        # Alone it may come as a batch, too; what comes after it acts for that customer.
+        assert (await session.post(batch[:1])).status == 200
+        assert (await session.post(batch[1:])).status == 200
+        found = (await site.call("list_labels", user=STRANGER)).result["structuredContent"]
+        assert "Batch" in [one["name"] for one in found["labels"]]
