@@ -108,7 +108,7 @@ async def change_customer(
     except ApiError as error:
         if error.kind in ("refused", "forbidden", "missing"):
             text = f"{CUSTOMER}: is the id of no customer that you can act for. Nothing changed."
-            raise ToolError(text) from None
+            raise ToolError(text) from error
         raise
     remembered = call.stay_with(customerContext)
     found: JsonObject = {CUSTOMER: customerContext, "domain": domain, "remembered": remembered}

@@ -4,10 +4,10 @@ reads; README explains the fields."""
 from __future__ import annotations
 
 import logging
-import re
 from typing import Any, Literal
 
 from ..catalogue.call import Call, Interrupted
+from ..catalogue.objects import MAX_IDENTIFIERS, identifiers
 from ..catalogue.tools import Content, Declined, Tool, ToolError
 from ..doit.effects import EFFECTS, Effects
 from ..doit.errors import ApiError
@@ -28,10 +28,6 @@ Outcome = Literal[
     "unknown",  # sent, and it is not known whether, or how much of it, was carried out
 ]
 
-IDENTIFIER = re.compile(r"id|key|datasets?|resourceType|\w*[a-z]I[dD]s?")
-NAMES = ("name", "email")
-"""They say what a call is about if no identifier does."""
-MAX_IDENTIFIERS, MAX_LISTED, MAX_TEXT = 10, 20, 256
 UNAVAILABLE = (
     "Nothing was changed: the audit log cannot be written at the moment, and this server makes no changes without it."
     " Reading still works. Try again later."
@@ -93,7 +89,9 @@ def _outcome_of(failure: BaseException, effects: Effects) -> Outcome:
         return "unknown"
     if isinstance(failure, Declined):
         return "declined"
-    return "refused" if isinstance(failure, ApiError) and failure.status is not None else "not_sent"
+    # A tool may say a refusal in words of its own.
+    cause = failure.__cause__ if isinstance(failure, ToolError) else failure
+    return "refused" if isinstance(cause, ApiError) and cause.status is not None else "not_sent"
 
 
 def _who(context: Context) -> dict[str, Any]:
@@ -109,18 +107,4 @@ def objects(tool: Tool, arguments: JsonObject, answer: JsonObject) -> dict[str, 
     """What a call is about: the identifiers among its *arguments*, and those of the *answer* that come on top."""
     # Arguments that were refused may have any name.
     known = {name: arguments[name] for name in tool.input_schema.get("properties", {}) if name in arguments}
-    found = {
-        name: identifier
-        for name, value in {**known, **answer, **known}.items()
-        if IDENTIFIER.fullmatch(name) and (identifier := _identifier(value))
-    }
-    found = found or {name: one for name in NAMES if (one := _identifier(known.get(name)))}
-    return dict(list(found.items())[:MAX_IDENTIFIERS])
-
-
-def _identifier(value: Any) -> str | tuple[str, ...]:
-    if isinstance(value, str):
-        return value[:MAX_TEXT]
-    if isinstance(value, list):
-        return tuple(one[:MAX_TEXT] for one in value[:MAX_LISTED] if isinstance(one, str))
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+    return dict(list(identifiers(known, answer).items())[:MAX_IDENTIFIERS])

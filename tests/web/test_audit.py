@@ -17,6 +17,7 @@ from aiohttp import web
 from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.tools import Tool
 from doit_mcp.log import Lines
+from doit_mcp.sandbox.api import Api as Sandbox
 from doit_mcp.sandbox.people import Grant
 from doit_mcp.server.product import product
 from tests.web.serving import (
@@ -383,3 +384,45 @@ async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bo
     assert line["trace"] == begun.headers["X-MCP-Trace-Id"] and line["email"] == ADMIN.email
     wanted = ("not_sent", {"flowId": "f1"}) if canceled else ("done", {"flowId": "f1", "id": "t1"})
     assert (line["outcome"], line["objects"]) == wanted
+
+
+@pytest.mark.parametrize("tool, arguments, objects", [
+    (
+        "assign_objects_to_label",
+        {"id": "l1", "add": [{"objectId": f"o{number}", "objectType": "report"} for number in range(2)]},
+        {"id": "l1", "add.objectId": ["o0", "o1"]},
+    ),
+    (
+        "update_resource_permissions",
+        {"resourceType": "reports", "resourceId": "r1", "permissions": [{"user": "a@b.example", "role": "viewer"}]},
+        {"resourceType": "reports", "resourceId": "r1", "permissions.user": ["a@b.example"]},
+    ),
+    (
+        "create_billing_transfer_handshakes",
+        {"dpmaId": "1", "items": [{"resellerCustomerId": "c1", "resellerPmaAccountId": "123456789012"}] * 2},
+        {"dpmaId": "1", "items.resellerCustomerId": ["c1"], "items.resellerPmaAccountId": ["123456789012"]},
+    ),
+])
+async def test_n20_what_is_inside_of_an_argument_is_named(
+    audit: Written, tool: str, arguments: Json, objects: Json
+) -> None:
+    async with place() as (site, api):
+        await site.call(tool, arguments)
+    assert [line["objects"] for line in audit.lines()] == [objects]
+
+
+async def test_n20_invalid_arguments_make_no_long_line(audit: Written) -> None:
+    async with place() as (site, api):
+        inner: Json = {f"n{number}Id": 5 for number in range(500)} | {"x" * 500 + "Id": "x"}
+        await site.call("assign_objects_to_label", {"id": "l1", "add": inner, "remove": "no"})
+    assert audit.outcomes == [("assign_objects_to_label", "not_sent")] and len(audit.texts[0]) < 1000
+
+
+@pytest.mark.parametrize("customer, outcome", [(STRANGER.customer, "done"), ("nobody", "refused")])
+async def test_n20_a_change_of_the_customer_names_it(audit: Written, customer: str, outcome: str) -> None:
+    async with serving(make=product(), api=Sandbox()) as site:
+        await site.call("change_customer", {"customerContext": customer}, user=EMPLOYEE)
+    (line,) = audit.lines()
+    assert (line["tool"], line["outcome"], line["objects"]) == (
+        "change_customer", outcome, {"customerContext": customer},
+    )
