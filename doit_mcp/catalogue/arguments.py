@@ -19,6 +19,9 @@ the client makes the keys."""
 WHOLE = re.compile(r"-?\d{1,18}")
 NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
 EXACT = 2**53
+EMPTY: tuple[Any, ...] = (None, "", [], {})
+TRUE_IF_LEFT_OUT = frozenset({"enabled"})
+"""Switches that are on unless they are said to be off."""
 IDENTIFYING = re.compile(
     r"(?!eventIds)(?:id|\w*[a-z]I[dD]s?|\w+_ids?|name|\w+Name|email|\w+Email|datasets?|handle|invoiceNumber|pageToken)"
 )
@@ -118,3 +121,43 @@ def _one_of(text: str, options: list[Any]) -> str:
         return text
     same = [option for option in options if isinstance(option, str) and option.casefold() == text.strip().casefold()]
     return same[0] if len(same) == 1 else text
+
+
+def canonical(value: Any, schema: JsonObject, *, adds: bool) -> Any:
+    """*value*, which fits *schema*, in the one form of all values that mean the same: whole numbers without a fraction,
+    and objects without optional members that say what leaving them out says.
+
+    Where a write *adds* something, empty members are such; an update can clear a field with them.
+    """
+    if options := schema.get("anyOf"):
+        schema = next((option for option in options if option.get("type") == _type_of(value)), {})
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT:
+        return int(value)
+    if isinstance(value, list):
+        items = schema.get("items", {})
+        return [canonical(item, items, adds=adds) for item in value]
+    if not isinstance(value, dict):
+        return value
+    known, required = schema.get("properties", {}), schema.get("required", ())
+    members = {name: canonical(member, known.get(name, {}), adds=adds) for name, member in value.items()}
+    return {
+        name: member
+        for name, member in members.items()
+        if name in required or name not in known or not _says_nothing(name, member, known[name], adds)
+    }
+
+
+def _type_of(value: Any) -> str:
+    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else ""
+
+
+def _says_nothing(name: str, value: Any, schema: JsonObject, adds: bool) -> bool:
+    """Whether the optional member *name* might as well be left out."""
+    if "default" in schema and value == schema["default"]:
+        return True
+    if not adds:
+        return False
+    # 0 and False are equal for Python, but not for a schema.
+    off = value is False and schema.get("type") == "boolean" and name not in TRUE_IF_LEFT_OUT
+    zero = type(value) is int and value == 0 and schema.get("minimum") == 0
+    return off or zero or value in EMPTY

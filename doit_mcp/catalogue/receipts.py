@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,8 @@ MOST_BYTES = 32 << 10
 """Of one answer that is kept; of a larger one it is only known that it was done."""
 MAX_TOTAL_BYTES = 64 << 20
 """Of all answers in one process; beyond it the oldest answers are forgotten, but not that the write was done."""
+MAX_MIRROR, MAX_MIRROR_BYTES = 2_000, 16 << 20
+"""Receipts, and bytes of their answers, that one process keeps beside those in Redis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +41,20 @@ class Receipts(Protocol):
         twice has the effect of doing it once.
         """
 
-    async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None:
-        """The claimed write gave *answer*; None: it has surely not been done. Not *known*: it may have been."""
+    async def settle(
+        self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
+    ) -> None:
+        """The claimed write gave *answer*; None: it has surely not been done. Not *known*: it may have been.
 
-    async def forget(self, owner: str, group: str) -> None:
-        """What was done no longer stands: forget the owner's receipts whose keys begin with *group*."""
+        A write that is known to be done is in *groups*, which stand for what it was about.
+        """
 
-    async def forget_all(self, group: str) -> None:
-        """The same for everybody's receipts of *group*, which is all of a key up to its last space. Those of writes
-        that may or may not have been done stay."""
+    async def forget(self, owner: str, key: str) -> None:
+        """What was done no longer stands; a write that is being done stays."""
 
-
-def group_of(key: str) -> str:
-    """All of *key* up to its last space."""
-    return key[: key.rfind(" ") + 1]
+    async def forget_groups(self, groups: Collection[str]) -> None:
+        """What was done in these groups no longer stands, whoever did it. Writes that may or may not have been done
+        stay."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +63,7 @@ class _Entry:
     ended: float = 0.0
     answer: bytes = b""
     done: bool = False
+    groups: Collection[str] = ()
 
 
 class MemoryReceipts:
@@ -100,7 +103,17 @@ class MemoryReceipts:
                 return Receipt(entry.answer, entry.done, self._clock() - entry.ended)
             await entry.settled.wait()
 
-    async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None:
+    def begin(self, owner: str, key: str) -> None:
+        """The write was claimed for all processes: what this one knew of it no longer counts."""
+        if (owner, key) in self._entries:
+            self._drop((owner, key)).settled.set()
+        self._forget_old()
+        self._make_room(owner)
+        self._entries[owner, key] = _Entry()
+
+    async def settle(
+        self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
+    ) -> None:
         """Keep the answer, or give the write free; wakes those who wait."""
         if (owner, key) not in self._entries:
             return
@@ -110,29 +123,31 @@ class MemoryReceipts:
             entry.answer = answer if known and len(answer) <= self._most else b""
             self._entries[owner, key] = entry
             if known:
-                self._groups.setdefault(group_of(key), set()).add((owner, key))
+                entry.groups = groups
+                for group in groups:
+                    self._groups.setdefault(group, set()).add((owner, key))
             self._bytes += len(entry.answer)
             self._forget_answers()
         entry.settled.set()
 
-    async def forget(self, owner: str, group: str) -> None:
-        """Forget what is settled; what is being done stays."""
-        for whose, key in list(self._entries):
-            if whose == owner and key.startswith(group) and self._entries[whose, key].settled.is_set():
-                self._drop((whose, key))
+    async def forget(self, owner: str, key: str) -> None:
+        """Forget it if it is settled."""
+        if (entry := self._entries.get((owner, key))) is not None and entry.settled.is_set():
+            self._drop((owner, key))
 
-    async def forget_all(self, group: str) -> None:
+    async def forget_groups(self, groups: Collection[str]) -> None:
         """Forget what was done by anybody."""
-        for place in list(self._groups.get(group, ())):
-            self._drop(place)
+        for group in groups:
+            for place in list(self._groups.get(group, ())):
+                self._drop(place)
 
     def _drop(self, place: tuple[str, str]) -> _Entry:
-        group = group_of(place[1])
-        if (done := self._groups.get(group)) is not None:
-            done.discard(place)
-            if not done:
-                del self._groups[group]
         entry = self._entries.pop(place)
+        for group in entry.groups:
+            self._groups[group].discard(place)
+            if not self._groups[group]:
+                del self._groups[group]
+        entry.groups = ()
         self._bytes -= len(entry.answer)
         return entry
 

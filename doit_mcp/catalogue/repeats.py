@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from hashlib import sha256
 
@@ -10,23 +11,31 @@ import orjson
 
 from ..doit.effects import note_repeat
 from ..doit.errors import ApiError
+from ..heavy import in_thread
+from ..protocol.bounds import is_large
 from ..protocol.jsonrpc import JsonObject
+from .arguments import canonical
 from .call import Call, CannotAsk, Interrupted, NoAnswer
+from .objects import subjects
 from .receipts import LIFE_S, Receipt
 from .rechecking import Check
 from .tools import Content, Tool, ToolError
 
 NOTE = "alreadyDone"
 """Member of an answer that was given before."""
-CHECKED, MADE, CHANGED = "checked", "made", "changed"
-"""Kinds of writes: those whose effect the API shows; those that add something, which changes and deletions of anybody
-at the customer may undo; those that change or delete something, which any other write may undo."""
+MADE, CHANGED = "made", "changed"
+"""Kinds of writes: those that add something, which only its removal undoes, and those that change or delete something,
+which any later write about it undoes."""
+REMOVING = frozenset("cancel delete remove".split())
+"""Verbs of removals."""
 STANDING = frozenset(
-    "accept_budget_suggestion ask_ava_streaming ava_feedback build_cloud_flow create_billing_transfer_handshakes"
-    " create_billing_transfer_mappings create_ticket_comment refine_cloudflow resend_invite send_datahub_events"
-    " trigger_cloud_flow upload_datahub_csv".split()
+    "accept_budget_suggestion ask_ava_streaming ava_feedback build_cloud_flow create_asset"
+    " create_billing_transfer_handshakes create_billing_transfer_mappings create_ticket_comment refine_cloudflow"
+    " send_datahub_events trigger_cloud_flow upload_datahub_csv".split()
 )
-"""Writes that no later one of somebody else undoes, and that must not be done twice: messages, runs, events."""
+"""Writes that no later one undoes, and that must not be done twice: messages, runs, events, purchases."""
+RENEWING = frozenset({"resend_invite"})
+"""Writes that change what is there, but that only a removal undoes."""
 NOTHING_DONE = (ToolError, CannotAsk, NoAnswer, Interrupted)
 """Raised before a tool has changed anything."""
 
@@ -46,42 +55,48 @@ def once(tool: Tool, check: Check | None = None) -> Tool:
     """*tool*, a committing one, which for a while does not do the same again: same principal, same customer, same
     arguments.
 
-    What surely was not done may be repeated. So may what no longer holds by *check*; without one, what anybody at the
-    customer may have undone; and everything in its area once the caller changed or deleted something there.
+    What surely was not done may be repeated. So may what no longer holds by *check*, and what a later write about the
+    same object has undone, whoever at the customer made it. An update whose effect cannot be read is done again, if
+    that does no harm. A trial run changes nothing, so it is no write at all.
     """
-    kind = _kind(tool, check)
     repeatable = bool(tool.annotations.get("idempotentHint"))
+    renews = repeatable and check is None and tool.name.startswith("update_")
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
-        group = f"{tool.area} {call.tenant} "
-        key = f"{group}{kind} {_digest(tool, arguments)}"
+        if arguments.get("dryRun") is True:
+            return await tool.run(call, arguments)
+        digest = await in_thread(_digest, tool, arguments) if is_large(arguments) else _digest(tool, arguments)
+        key = f"{call.tenant} {digest}"
         while (receipt := await call.receipts.claim(call.owner, key, repeatable=repeatable)) is not None:
-            if not receipt.done or check is None or await check.holds(call, arguments, _structured(receipt)):
+            if not receipt.done or not (renews or await _is_undone(check, call, arguments, receipt)):
                 note_repeat()
                 return _again(tool, receipt)
             await call.receipts.forget(call.owner, key)
-        return await _settled(tool, call, group, key, arguments)
+        return await _settled(tool, call, key, arguments)
 
     return replace(tool, run=run)
 
 
-def _kind(tool: Tool, check: Check | None) -> str:
-    """What ends a receipt of *tool* early, as part of its key."""
-    if check is not None:
-        return CHECKED
-    if tool.name in STANDING:
-        return "standing"
-    return CHANGED if tool.annotations.get("destructiveHint") else MADE
+async def _is_undone(check: Check | None, call: Call, arguments: JsonObject, receipt: Receipt) -> bool:
+    return check is not None and not await check.holds(call, arguments, _structured(receipt.answer))
 
 
-def _structured(receipt: Receipt) -> JsonObject:
-    """The object that the write answered with; {} where that was not kept."""
-    kept = orjson.loads(receipt.answer) if receipt.answer else {}
+def _groups(tool: Tool, call: Call, kind: str, objects: Iterable[str]) -> list[str]:
+    """The groups of the receipts of one *kind* about some objects."""
+    named = (orjson.dumps([call.tenant, tool.area, kind, one]) for one in objects)
+    return [sha256(name).hexdigest()[:32] for name in named]
+
+
+def _structured(answer: bytes) -> JsonObject:
+    """The object in a packed answer; {} where that was not kept."""
+    kept = orjson.loads(answer) if answer else {}
     found: JsonObject = kept.get("result") or kept.get("content", {}).get("structured") or {}
     return found
 
 
 def _digest(tool: Tool, arguments: JsonObject) -> str:
+    """The same for all arguments that mean the same."""
+    arguments = canonical(arguments, tool.input_schema, adds=not tool.annotations.get("idempotentHint"))
     # Text that is no Unicode is refused when the request is made; here it only has to have a digest.
     try:
         text = orjson.dumps([tool.name, arguments], option=orjson.OPT_SORT_KEYS)
@@ -90,7 +105,7 @@ def _digest(tool: Tool, arguments: JsonObject) -> str:
     return sha256(text).hexdigest()
 
 
-async def _settled(tool: Tool, call: Call, group: str, key: str, arguments: JsonObject) -> JsonObject | Content:
+async def _settled(tool: Tool, call: Call, key: str, arguments: JsonObject) -> JsonObject | Content:
     """What the tool answers, kept under *key*. Whatever ends it, the key is settled."""
     answer: bytes | None = b""
     known = False
@@ -106,17 +121,27 @@ async def _settled(tool: Tool, call: Call, group: str, key: str, arguments: Json
         raise
     finally:
         # Also when the caller went away in the middle: then nobody knows what became of it, if anything was begun.
-        await asyncio.shield(_settle(tool, call, group, key, answer if call.committed else None, known))
+        await asyncio.shield(_settle(tool, call, key, arguments, answer if call.committed else None, known))
 
 
-async def _settle(tool: Tool, call: Call, group: str, key: str, answer: bytes | None, known: bool) -> None:
-    if answer is not None:
-        # Its own receipt is not settled yet, so it is not forgotten.
-        await call.receipts.forget_all(f"{group}{CHANGED} ")
-        if tool.annotations.get("destructiveHint"):
-            await call.receipts.forget_all(f"{group}{MADE} ")
-            await call.receipts.forget(call.owner, group)
-    await call.receipts.settle(call.owner, key, answer, known=known)
+async def _settle(
+    tool: Tool, call: Call, key: str, arguments: JsonObject, answer: bytes | None, known: bool
+) -> None:
+    if answer is None:
+        await call.receipts.settle(call.owner, key, None)
+        return
+    about = subjects(arguments, {})
+    removes = tool.name.partition("_")[0] in REMOVING
+    undone = [group for kind in (CHANGED, MADE)[: 1 + removes] for group in _groups(tool, call, kind, about)]
+    # Its own receipt is not settled yet, so it is not forgotten.
+    await call.receipts.forget_groups(undone)
+    if tool.name in STANDING:
+        own = []
+    elif tool.annotations.get("destructiveHint") and tool.name not in RENEWING:
+        own = _groups(tool, call, CHANGED, about)
+    else:
+        own = _groups(tool, call, MADE, subjects(arguments, _structured(answer)))
+    await call.receipts.settle(call.owner, key, answer, known=known, groups=own)
 
 
 def _packed(result: JsonObject | Content) -> bytes:

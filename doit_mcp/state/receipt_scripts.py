@@ -1,6 +1,6 @@
-"""The Lua scripts of receipts. A receipt is a hash: s(tate), t(oken), u(ntil when a claim holds), e(nded), a(nswer),
-n(ame); an owner's are listed in a sorted set by when each last moved, those of a group that are known to be done by
-when each ended. Redis' clock is the only one.
+"""The Lua scripts of receipts. A receipt is a hash: s(tate), t(oken), u(ntil when a claim holds), e(nded), a(nswer);
+an owner's are listed in a sorted set by when each last moved, those of a group that are known to be done by when each
+ended. Redis' clock is the only one.
 
 A Redis whose memory is used up refuses a script at its first write, so a claim begins with the one that needs memory.
 A write that was claimed before can still be settled: to delete the field u needs no memory, and a claim without it is
@@ -14,19 +14,19 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
 
-# KEYS: receipt, index. ARGV: token, name, lease, life, most receipts. Nothing: it is claimed now.
+# KEYS: receipt, index. ARGV: token, lease, life, most receipts. Nothing: it is claimed now.
 CLAIM = NOW + """
 local held = redis.call('HMGET', KEYS[1], 's', 'u', 'e', 'a')
 if held[1] == 'claimed' then
-  if not held[2] then return {'known', math.max(0, ARGV[4] - redis.call('PTTL', KEYS[1])), ''} end
+  if not held[2] then return {'known', math.max(0, ARGV[3] - redis.call('PTTL', KEYS[1])), ''} end
   if tonumber(held[2]) > now then return {'claimed', 0, ''} end
   return {'unknown', now - tonumber(held[2]), ''}
 elseif held[1] then
   return {held[1], now - tonumber(held[3]), held[4]}
 end
-redis.call('HSET', KEYS[1], 's', 'claimed', 't', ARGV[1], 'n', ARGV[2], 'u', now + ARGV[3])
-redis.call('PEXPIRE', KEYS[1], ARGV[3] + ARGV[4])
-if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then
+redis.call('HSET', KEYS[1], 's', 'claimed', 't', ARGV[1], 'u', now + ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[2] + ARGV[3])
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[4]) then
   local oldest, settled, count = false, false, 0
   for _, key in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
     local state = redis.call('HMGET', key, 's', 'u')
@@ -38,17 +38,17 @@ if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then
       if not settled and (state[1] ~= 'claimed' or not state[2] or tonumber(state[2]) <= now) then settled = key end
     end
   end
-  if count >= tonumber(ARGV[5]) then
+  if count >= tonumber(ARGV[4]) then
     redis.call('DEL', settled or oldest)
     redis.call('ZREM', KEYS[2], settled or oldest)
   end
 end
 redis.call('ZADD', KEYS[2], now, KEYS[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[3] + ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[2] + ARGV[3])
 return false
 """
 
-# KEYS: receipt, index, index of its group. ARGV: token, outcome, answer, life.
+# KEYS: receipt, index, indexes of its groups. ARGV: token, outcome, answer, life.
 SETTLE = NOW + """
 if redis.call('HGET', KEYS[1], 't') ~= ARGV[1] then return 0 end
 if ARGV[2] == 'none' then
@@ -68,9 +68,11 @@ else
   redis.call('ZADD', KEYS[2], now, KEYS[1])
   if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[2], ARGV[4]) end
   if ARGV[2] == 'known' then
-    redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[4])
-    redis.call('ZADD', KEYS[3], now, KEYS[1])
-    redis.call('PEXPIRE', KEYS[3], ARGV[4])
+    for i = 3, #KEYS do
+      redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now - ARGV[4])
+      redis.call('ZADD', KEYS[i], now, KEYS[1])
+      redis.call('PEXPIRE', KEYS[i], ARGV[4])
+    end
   end
 end
 return 1
@@ -88,31 +90,20 @@ end
 return 1
 """
 
-# KEYS: index. The key and the name of each receipt that is settled.
-NAMES = NOW + """
-local found = {}
-for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local held = redis.call('HMGET', key, 's', 'u', 'n')
-  if held[1] and (held[1] ~= 'claimed' or not held[2] or tonumber(held[2]) <= now) then
-    found[#found + 1] = {key, held[3]}
-  end
-end
-return found
-"""
-
-# KEYS: receipts.
+# KEYS: receipt.
 FORGET = NOW + """
-for _, key in ipairs(KEYS) do
-  local held = redis.call('HMGET', key, 's', 'u')
-  if held[1] and (held[1] ~= 'claimed' or not held[2] or tonumber(held[2]) <= now) then redis.call('DEL', key) end
-end
+local held = redis.call('HMGET', KEYS[1], 's', 'u')
+if held[1] and (held[1] ~= 'claimed' or not held[2] or tonumber(held[2]) <= now) then redis.call('DEL', KEYS[1]) end
 return 1
 """
 
-# KEYS: index of a group. What is not known to be done stays.
-FORGET_GROUP = """
-for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  if redis.call('HGET', key, 's') == 'known' then redis.call('DEL', key) end
+# KEYS: indexes of groups. What is not known to be done stays.
+FORGET_GROUPS = """
+for _, group in ipairs(KEYS) do
+  for _, key in ipairs(redis.call('ZRANGE', group, 0, -1)) do
+    if redis.call('HGET', key, 's') == 'known' then redis.call('DEL', key) end
+  end
+  redis.call('DEL', group)
 end
-return redis.call('DEL', KEYS[1])
+return 1
 """

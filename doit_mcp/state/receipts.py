@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Generic, Protocol, TypeVar
 
 from .away import Away, Full
 from .box import Box, Broken
 from .link import Link
-from .receipt_scripts import CLAIM, FORGET, FORGET_GROUP, NAMES, RENEW, SETTLE
+from .receipt_scripts import CLAIM, FORGET, FORGET_GROUPS, RENEW, SETTLE
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +26,21 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Own(Protocol[R_co]):
-    """Receipts of this process, for the time that Redis is away."""
+    """Receipts of this process."""
 
     def __len__(self) -> int: ...
 
     async def claim(self, owner: str, key: str, *, repeatable: bool = False) -> R_co | None: ...
 
-    async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None: ...
+    def begin(self, owner: str, key: str) -> None: ...
 
-    async def forget(self, owner: str, group: str) -> None: ...
+    async def settle(
+        self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
+    ) -> None: ...
 
-    async def forget_all(self, group: str) -> None: ...
+    async def forget(self, owner: str, key: str) -> None: ...
+
+    async def forget_groups(self, groups: Collection[str]) -> None: ...
 
 
 class RedisReceipts(Generic[R]):
@@ -44,7 +48,9 @@ class RedisReceipts(Generic[R]):
 
     What a process that died was doing may or may not have been done: nobody knows, so it is not repeated for a while.
 
-    While Redis cannot be reached each process protects what it has done itself. While Redis is full it still tells what
+    While Redis cannot be reached each process protects what it has done itself, before that and meanwhile: *own* has
+    the writes that Redis does not know, *mirror* a copy of those that this process did and Redis knows. What other
+    processes did is not known then. While Redis is full it still tells what
     was done, but takes no new claim: another replica would do the same again. So a write is refused then, with the
     error that *unprotected* makes, unless doing it twice does no harm.
     """
@@ -54,6 +60,7 @@ class RedisReceipts(Generic[R]):
         link: Link,
         box: Box,
         own: Own[R],
+        mirror: Own[R],
         make: Callable[[bytes, bool, float], R],
         unprotected: Callable[[], Exception],
         *,
@@ -62,7 +69,8 @@ class RedisReceipts(Generic[R]):
         most_bytes: int,
         lease: float = LEASE_S,
     ) -> None:
-        self._link, self._box, self._own, self._make, self._unprotected = link, box, own, make, unprotected
+        self._link, self._box, self._make, self._unprotected = link, box, make, unprotected
+        self._own, self._mirror = own, mirror
         self._life, self._per_owner, self._most, self._lease = life, per_owner, most_bytes, lease
         # Claims in Redis that this process holds, and the task that renews them while there are any.
         self._held: dict[str, str] = {}
@@ -81,6 +89,9 @@ class RedisReceipts(Generic[R]):
         except Full:
             if not repeatable:
                 raise self._unprotected() from None
+            # Redis has no receipt of it, so what the mirror has was forgotten.
+            self._mirror.begin(owner, key)
+            await self._mirror.settle(owner, key, None)
             away = True
         except Away:
             away = True
@@ -89,19 +100,29 @@ class RedisReceipts(Generic[R]):
                 await self._own.settle(owner, key, None)
         if away:
             if not self._alone:
-                log.warning("writes are told apart by this process alone until Redis can be used again")
-            receipt = await self._own.claim(owner, key)
+                log.warning(
+                    "Redis cannot be used: until it can, this process recognizes only the repeats of writes that it did"
+                    " itself"
+                )
+            if (receipt := await self._mirrored(owner, key)) is None:
+                receipt = await self._own.claim(owner, key)
         self._alone = away
+        return receipt
+
+    async def _mirrored(self, owner: str, key: str) -> R | None:
+        """What this process did while Redis was there; a write that it is still doing is waited for."""
+        if (receipt := await self._mirror.claim(owner, key)) is None:
+            await self._mirror.settle(owner, key, None)
         return receipt
 
     async def _claimed(self, owner: str, key: str) -> R | None:
         place, token, look = self._place(owner, key), secrets.token_hex(8), LOOK_S
-        name = self._box.close(place, key.encode("utf-8", "surrogatepass"))
         bounds = (int(self._lease * 1000), int(self._life * 1000), self._per_owner)
         while True:
-            found = await self._link.script(CLAIM, [place, self._index(owner)], token, name, *bounds)
+            found = await self._link.script(CLAIM, [place, self._index(owner)], token, *bounds)
             if found is None:
                 self._hold(place, token)
+                self._mirror.begin(owner, key)
                 return None
             if (receipt := self._receipt(place, found)) is not None:
                 return receipt
@@ -119,48 +140,45 @@ class RedisReceipts(Generic[R]):
             kind, opened = b"unknown", b""
         return self._make(opened, kind == b"known", age / 1000)
 
-    async def settle(self, owner: str, key: str, answer: bytes | None, *, known: bool = True) -> None:
+    async def settle(
+        self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
+    ) -> None:
         """Keep the answer, or give the write free."""
         place = self._place(owner, key)
         token = self._held.pop(place, None)
         if token is None:
-            await self._own.settle(owner, key, answer, known=known)
+            await self._own.settle(owner, key, answer, known=known, groups=groups)
             return
+        await self._mirror.settle(owner, key, answer, known=known, groups=groups)
         kept = answer if answer is not None and known and len(answer) <= self._most else b""
         outcome = "none" if answer is None else "known" if known else "unknown"
         sealed = self._box.close(place, kept) if kept else b""
         try:
-            places = [place, self._index(owner), self._group(key[: key.rfind(" ") + 1])]
+            places = [place, self._index(owner), *map(self._group, groups)]
             await self._link.script(SETTLE, places, token, outcome, sealed, int(self._life * 1000))
         except Away:
             # In Redis its claim will lapse, as if this process had died; here it is known what became of it.
             if answer is not None and await self._own.claim(owner, key) is None:
-                await self._own.settle(owner, key, answer, known=known)
+                await self._own.settle(owner, key, answer, known=known, groups=groups)
 
-    async def forget(self, owner: str, group: str) -> None:
-        """Forget what is settled; what is being done stays."""
-        await self._own.forget(owner, group)
-        try:
-            found = await self._link.script(NAMES, [self._index(owner)])
-            places = [place.decode() for place, name in found if self._named(place.decode(), name).startswith(group)]
-            if places:
-                await self._link.script(FORGET, places)
-        except Away:
-            log.warning("receipts in Redis could not be forgotten")
+    async def forget(self, owner: str, key: str) -> None:
+        """Forget it if it is settled."""
+        for known in (self._own, self._mirror):
+            await known.forget(owner, key)
+        await self._forgotten(FORGET, [self._place(owner, key)])
 
-    async def forget_all(self, group: str) -> None:
+    async def forget_groups(self, groups: Collection[str]) -> None:
         """Forget what was done by anybody."""
-        await self._own.forget_all(group)
+        for known in (self._own, self._mirror):
+            await known.forget_groups(groups)
+        if groups:
+            await self._forgotten(FORGET_GROUPS, list(map(self._group, groups)))
+
+    async def _forgotten(self, script: str, places: list[str]) -> None:
         try:
-            await self._link.script(FORGET_GROUP, [self._group(group)])
+            await self._link.script(script, places)
         except Away:
             log.warning("receipts in Redis could not be forgotten")
-
-    def _named(self, place: str, name: bytes) -> str:
-        try:
-            return self._box.open(place, name).decode("utf-8", "surrogatepass")
-        except Broken:
-            return ""
 
     def _place(self, owner: str, key: str) -> str:
         return self._link.key("receipt", self._box.name(owner), self._box.name(key))

@@ -174,6 +174,7 @@ def _receipts(link: Link, secret: Secrets) -> RedisReceipts[Receipt]:
         link,
         Box(secret, "receipts"),
         MemoryReceipts(),
+        MemoryReceipts(total=receipts.MAX_MIRROR, total_bytes=receipts.MAX_MIRROR_BYTES),
         Receipt,
         lambda: ToolError(UNPROTECTED),
         life=receipts.LIFE_S,

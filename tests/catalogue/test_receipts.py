@@ -111,15 +111,27 @@ async def test_too_many_in_flight_are_no_longer_waited_for() -> None:
     assert len(receipts) == 1
 
 
-async def test_a_group_is_forgotten_but_not_what_is_being_done() -> None:
+async def test_groups_leave_nothing_behind() -> None:
     receipts = MemoryReceipts(Clock())
-    await done(receipts, "g 1")
-    await done(receipts, "g 1", "p")
-    await done(receipts, "h 1")
-    await receipts.claim("o", "g 2")
-    await receipts.forget("o", "g ")
-    assert len(receipts) == 3
-    assert await receipts.claim("o", "g 1") is None and await receipts.claim("p", "g 1") is not None
+    for key in ("1", "2", "3"):
+        assert await receipts.claim("o", key) is None
+        await receipts.settle("o", key, b"a", groups=["g", key])
+    await receipts.forget_groups(["1"])
+    await receipts.forget("o", "2")
+    assert receipts._groups == {"g": {("o", "3")}, "3": {("o", "3")}}
+    await receipts.forget_groups(["g"])
+    assert not receipts._groups and not len(receipts)
+
+
+async def test_a_write_that_was_claimed_elsewhere_begins_again() -> None:
+    receipts = MemoryReceipts(Clock())
+    await done(receipts, "k")
+    receipts.begin("o", "k")
+    waiting = asyncio.ensure_future(receipts.claim("o", "k"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await receipts.settle("o", "k", b"b")
+    assert await waiting == Receipt(b"b", True, 0.0)
 
 
 async def test_n4_all_answers_together_have_a_bound() -> None:

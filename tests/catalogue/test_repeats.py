@@ -12,7 +12,7 @@ from doit_mcp.catalogue.call import Interrupted
 from doit_mcp.catalogue.receipts import MemoryReceipts, Receipts
 from doit_mcp.catalogue.rechecking import check_of
 from doit_mcp.catalogue.registry import own_tools
-from doit_mcp.catalogue.repeats import NOTE, STANDING, committing, once
+from doit_mcp.catalogue.repeats import NOTE, STANDING, _digest, committing, once
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
 from doit_mcp.doit.errors import ApiError
 from tests.doit.recorder import Recorder
@@ -163,30 +163,231 @@ async def test_n16_what_cannot_be_read_stands(kind: Any) -> None:
 
 async def test_n16_a_write_by_another_argument_name_is_checked() -> None:
     ticket = {"id": 5, "status": "solved"}
-    call = Twice(ticket, {"ticket": "another form"}, {**ticket, "status": "open"}, ticket)
+    call = Twice(ticket, ticket, {**ticket, "status": "open"}, ticket)
     await call("update_ticket", ticketId=5, status="solved")
     assert NOTE in await call("update_ticket", ticketId=5, status="solved")
     assert NOTE not in await call("update_ticket", ticketId=5, status="solved")
     assert [request.path for request in call.api.requests[1:3]] == ["/support/v1/tickets/5"] * 2
 
 
-async def test_n16_what_the_api_cannot_show_ends_with_a_write_of_anybody_at_the_customer() -> None:
-    tags, other = {"ticketId": 5, "tags": ["a"]}, {"ticketId": 6, "tags": ["b"]}
-    call = Twice({"applied_tags": []})
-    await call("remove_ticket_tags", **tags)
-    assert NOTE in await call("remove_ticket_tags", **tags)
-    await call("add_ticket_tags", "a colleague", **tags)
-    assert NOTE not in await call("remove_ticket_tags", **tags)
-    # Adding is undone by what takes away, not by what adds.
-    await call("add_ticket_tags", **tags)
-    await call("add_ticket_tags", "a colleague", **other)
-    assert NOTE in await call("add_ticket_tags", **tags)
-    await call("remove_ticket_tags", "a colleague", **tags)
-    assert NOTE not in await call("add_ticket_tags", **tags)
+async def test_n16_what_the_api_cannot_show_ends_with_a_write_about_the_same_by_anybody_at_the_customer() -> None:
+    dismissal = {"id": "s1", "reason": "other"}
+    call = Twice({})
+    await call("dismiss_budget_suggestion", **dismissal)
+    for owner in ("o", "a colleague"):
+        await call("dismiss_budget_suggestion", owner, id="s2", reason="other")
+    assert NOTE in await call("dismiss_budget_suggestion", **dismissal)
     call.tenant = "another customer"
-    await call("remove_ticket_tags", "a stranger", **tags)
+    await call("dismiss_budget_suggestion", "a stranger", id="s1", reason="wrong_amount")
     call.tenant = ""
-    assert NOTE in await call("add_ticket_tags", **tags)
+    assert NOTE in await call("dismiss_budget_suggestion", **dismissal)
+    await call("dismiss_budget_suggestion", "a colleague", id="s1", reason="wrong_amount")
+    assert NOTE not in await call("dismiss_budget_suggestion", **dismissal)
+
+
+@pytest.mark.parametrize("later", [
+    ("update_label", {"id": "l2", "name": "M"}),
+    ("update_label", {"id": "l1", "color": "teal"}),
+    ("delete_label", {"id": "l2"}),
+    ("create_label", {"name": "m", "color": "blue"}),
+])
+async def test_n16_a_creation_stands_whatever_else_is_changed(later: tuple[str, dict[str, Any]]) -> None:
+    call = Twice({"id": "l1", "name": "n"})
+    await call("create_label", **LABEL)
+    name, arguments = later
+    await call(name, **arguments)
+    assert NOTE in await call("create_label", **LABEL)
+    assert call.sent.count("POST") == 1 + (name == "create_label")
+
+
+async def test_n16_what_is_unknown_stays_so_whatever_else_is_changed() -> None:
+    call = Twice(ApiError("", kind="timeout", maybe_applied=True), {"id": "l1"})
+    with pytest.raises(ApiError):
+        await call("create_label", **LABEL)
+    for id in ("l1", "l2"):
+        await call("update_label", id=id, name="n")
+        await call("delete_label", id=id)
+    with pytest.raises(ToolError, match="not known"):
+        await call("create_label", **LABEL)
+    assert call.sent.count("POST") == 1
+
+
+@pytest.mark.parametrize("name, one, other", [
+    ("trigger_cloud_flow", {"flowID": "a"}, {"flowID": "b"}),
+    ("trigger_cloud_flow", {"flowID": "a"}, {"flowID": "a", "requestBodyJson": "{}"}),
+    ("resend_invite", {"id": "a"}, {"id": "b"}),
+    ("create_asset", {"type": "t", "accountName": "a"}, {"type": "t", "accountName": "b"}),
+    ("cancel_invite", {"id": "a"}, {"id": "b"}),
+])
+async def test_n16_one_then_another_then_the_first_is_two_writes(
+    name: str, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    call = Twice({})
+    for arguments in (one, other, one, other):
+        await call(name, **arguments)
+    assert call.sent == ["POST"] * 2
+
+
+async def test_n16_a_purchase_stands_when_another_asset_is_changed() -> None:
+    call = Twice({"id": "new"})
+    purchase = {"type": "amazon-web-services", "accountName": "acc1", "rootEmail": "root@acme.example"}
+    await call("create_asset", **purchase)
+    for owner in ("o", "a colleague"):
+        await call("update_asset", owner, id="new", quantity=3)
+    assert NOTE in await call("create_asset", **purchase) and call.sent.count("POST") == 1
+
+
+async def test_n16_an_invitation_ends_when_it_is_canceled_and_no_earlier() -> None:
+    invitation = {"email": "new@acme.example"}
+    call = Twice({"message": "sent", "user": {"id": "u1"}})
+    await call("invite_user", **invitation)
+    await call("resend_invite", id="u1")
+    await call("cancel_invite", id="u1", dryRun=True)
+    await call("cancel_invite", id="u2")
+    assert NOTE in await call("invite_user", **invitation) and NOTE in await call("resend_invite", id="u1")
+    await call("cancel_invite", "a colleague", id="u1")
+    assert NOTE not in await call("invite_user", **invitation) and NOTE not in await call("resend_invite", id="u1")
+
+
+async def test_n16_a_trial_run_is_no_write() -> None:
+    call = Twice({"message": "would be sent"})
+    for dry in (True, True, False):
+        assert NOTE not in await call("resend_invite", id="u1", dryRun=dry)
+    assert NOTE not in await call("resend_invite", id="u1", dryRun=True)
+    assert NOTE in await call("resend_invite", id="u1") and len(call.sent) == 4
+
+
+@pytest.mark.parametrize("name, first, second, listed", [
+    ("add_ticket_tags", {"ticketId": 5, "tags": [" A "]}, {}, {"tags": ["b", "a"]}),
+    ("remove_ticket_tags", {"ticketId": 5, "tags": ["a"]}, {"tags": ["a"]}, {"tags": ["b"]}),
+    (
+        "assign_objects_to_label",
+        {"id": "l", "add": [{"objectId": "o", "objectType": "report"}]},
+        {"assignments": []},
+        {"assignments": [{"objectId": "o", "objectType": "report"}]},
+    ),
+    (
+        "assign_objects_to_label",
+        {"id": "l", "remove": [{"objectId": "o", "objectType": "report"}]},
+        {"assignments": [{"objectId": "o", "objectType": "report"}]},
+        {"assignments": [{"objectId": "o", "objectType": "budget"}]},
+    ),
+])
+async def test_n16_members_of_a_list_are_read(
+    name: str, first: dict[str, Any], second: dict[str, Any], listed: dict[str, Any]
+) -> None:
+    """Also what somebody undid whose tenant is known by another name."""
+    call = Twice({}, listed, second, {})
+    await call(name, **first)
+    assert NOTE in await call(name, **first)
+    assert NOTE not in await call(name, **first)
+    assert [method != "GET" for method in call.sent] == [True, False, False, True]
+
+
+@pytest.mark.parametrize("name, arguments, now", [
+    ("update_theme", {"id": "t", "newName": "N"}, {"id": "t", "name": "COLLEAGUE"}),
+    ("update_theme", {"id": "t", "name": "O", "newName": "N"}, {"id": "t", "name": "COLLEAGUE"}),
+    ("update_user", {"id": "u", "jobFunction": "Founder"}, {"users": [{"id": "u", "jobTitle": "Management"}]}),
+    ("update_user", {"id": "u", "language": "en"}, {"users": [{"id": "u", "jobTitle": "Management"}]}),
+    ("update_customer", {"customerId": "c", "contact": {"emails": ["a"]}}, {"contact": {"emails": ["b"], "x": 1}}),
+])
+async def test_n16_what_is_not_shown_or_under_another_name_is_set_again(
+    name: str, arguments: dict[str, Any], now: dict[str, Any]
+) -> None:
+    call = Twice({}, now, {})
+    await call(name, **arguments)
+    assert NOTE not in await call(name, **arguments)
+
+
+@pytest.mark.parametrize("name, arguments, now", [
+    ("update_theme", {"id": "t", "name": "O", "newName": "N"}, {"id": "t", "name": "N"}),
+    ("update_user", {"id": "u", "jobFunction": "Founder"}, {"users": [{"id": "u", "jobTitle": "Founder"}]}),
+    ("update_customer", {"customerId": "c", "contact": {"emails": ["a"]}}, {"contact": {"emails": ["a"], "x": 1}}),
+])
+async def test_n16_what_stands_under_another_name_is_not_set_again(
+    name: str, arguments: dict[str, Any], now: dict[str, Any]
+) -> None:
+    call = Twice({}, now)
+    await call(name, **arguments)
+    assert NOTE in await call(name, **arguments)
+
+
+async def test_n16_an_update_that_cannot_be_read_is_done_again() -> None:
+    call = Twice({})
+    for _ in range(2):
+        assert NOTE not in await call("update_insight_status", key="k", status="dismissed")
+    assert call.sent == ["PUT"] * 2
+
+
+async def test_n16_what_was_renamed_since_is_made_again() -> None:
+    call = Twice({"id": "l1", "name": "n"}, {"id": "l1", "name": "Z"}, {"id": "l2", "name": "n"})
+    await call("create_label", **LABEL)
+    assert (await call("create_label", **LABEL))["id"] == "l2"
+    assert NOTE in await call("create_label", **LABEL)
+
+
+async def test_n16_a_contract_with_a_newer_version_is_updated_again() -> None:
+    """The addresses are not among what is shown of a contract, but every change makes a version."""
+    terms = {
+        "customerID": "c", "contractID": "k", "name": "n", "startDate": "2026-01-01T00:00:00Z",
+        "renewalPolicy": "manual", "invoicesEmail": "a@b.example", "contractUpdatesEmail": "a@b.example",
+        "billingProfile": {"name": "p"},
+    }
+    version = {"contractId": "k", "version": 2, "status": "draft"}
+    shown = {"id": "k", "name": "n", "status": "active", "currentVersionNumber": 2}
+    call = Twice(version, shown, {**shown, "currentVersionNumber": 3}, version)
+    await call("update_contract", **terms)
+    assert NOTE in await call("update_contract", **terms)
+    assert NOTE not in await call("update_contract", **terms)
+
+
+async def test_n19_a_sign_in_that_is_not_accepted_is_no_repeat() -> None:
+    call = Twice({}, ApiError("", kind="credential", status=401))
+    await call("add_ticket_tags", ticketId=5, tags=["a"])
+    with pytest.raises(ApiError):
+        await call("add_ticket_tags", ticketId=5, tags=["a"])
+    assert call.sent == ["POST", "GET"]
+
+
+BUDGET: dict[str, Any] = {"name": "b", "currency": "USD", "type": "fixed", "startPeriod": 1, "amount": 100}
+
+
+@pytest.mark.parametrize("name, one, other", [
+    ("create_budget", BUDGET, {**BUDGET, "amount": 100.0, "startPeriod": "1"}),
+    ("create_budget", BUDGET, {**BUDGET, "amount": "100", "currency": "usd", "name": " b "}),
+    ("create_budget", BUDGET, {**BUDGET, "growthPerPeriod": 0, "usePrevSpend": False, "recipients": []}),
+    ("create_budget", BUDGET, {**BUDGET, "growthPerPeriod": 0.0, "description": "", "recipients": None}),
+    ("create_ticket_comment", {"ticketId": 1, "body": "x"}, {"ticketId": "1", "body": "x", "private": False}),
+    ("resend_invite", {"id": "x"}, {"id": "x", "dryRun": False}),
+    ("post_insight_result", {"key": "k"}, {"key": "k", "source": "public-api"}),
+    ("update_budget", {"id": "b", "amount": 5}, {"amount": 5.0, "id": "b"}),
+    (
+        "create_report",
+        {"name": "r", "config": {"filters": [{"id": "a", "type": "fixed", "values": ["1"]}]}},
+        {"config": {"filters": [{"values": ["1"], "id": "a", "type": "fixed", "inverse": False}]}, "name": "r"},
+    ),
+])
+def test_n16_a_write_is_the_same_however_it_is_spelled(name: str, one: Any, other: Any) -> None:
+    tool = TOOLS[name]
+    first, second = (_digest(tool, tool.read(arguments)) for arguments in (one, other))
+    assert first == second
+
+
+@pytest.mark.parametrize("name, one, other", [
+    ("update_budget", {"id": "b", "amount": 5}, {"id": "b", "amount": 5, "recipients": []}),
+    ("update_budget", {"id": "b", "amount": 5}, {"id": "b", "amount": 5, "description": ""}),
+    ("update_cloudflow_connection", {"connectionId": "c"}, {"connectionId": "c", "enabled": False}),
+    ("create_cloudflow_connection", {"name": "n"}, {"name": "n", "enabled": False}),
+    ("send_datahub_events", {"events": [{"metrics": [{"value": 1}]}]}, {"events": [{"metrics": [{"value": True}]}]}),
+    ("send_datahub_events", {"events": [{"metrics": [{"value": 0}]}]}, {"events": [{"metrics": [{}]}]}),
+    ("create_ticket_comment", {"ticketId": 1, "body": "x"}, {"ticketId": 1, "body": "x", "private": True}),
+    ("create_budget", BUDGET, {**BUDGET, "amount": 100.5}),
+    ("trigger_cloud_flow", {"flowID": "a"}, {"flowID": "A"}),
+])
+def test_n16_writes_that_mean_something_else_are_different(name: str, one: Any, other: Any) -> None:
+    tool = TOOLS[name]
+    first, second = (_digest(tool, tool.read(arguments)) for arguments in (one, other))
+    assert first != second
 
 
 async def test_n16_messages_stand_whatever_colleagues_do() -> None:
@@ -202,10 +403,10 @@ def test_n16_every_write_has_a_check_or_is_known_to_have_none() -> None:
     named = {tool.name: tool for tool in own_tools()}
     unchecked = {tool.name for tool in named.values() if tool.writes and check_of(tool, named) is None}
     assert STANDING <= unchecked and unchecked - STANDING == set(
-        "add_ticket_tags assign_objects_to_label cancel_invite create_account_role create_asset delete_account_role"
-        " delete_ava_conversation delete_datahub_datasets delete_datahub_events_by_filter delete_insight_result"
-        " delete_insight_results dismiss_budget_suggestion invite_user post_insight_resource_results"
-        " post_insight_result post_insight_results remove_ticket_tags update_aws_feature update_insight_status".split()
+        "cancel_invite create_account_role delete_account_role delete_ava_conversation delete_datahub_datasets"
+        " delete_datahub_events_by_filter delete_insight_result delete_insight_results dismiss_budget_suggestion"
+        " invite_user post_insight_resource_results post_insight_result post_insight_results resend_invite"
+        " update_aws_feature update_insight_status".split()
     )
 
 

@@ -151,7 +151,8 @@ async def pair(small: Server) -> Any:
 
 def receipts(link: Link, **bounds: Any) -> RedisReceipts[Receipt]:
     usual: Json = {"life": 60.0, "per_owner": 2, "most_bytes": 1000}
-    return RedisReceipts(link, Box(SECRET, "receipts"), MemoryReceipts(), Receipt, Unprotected, **(usual | bounds))
+    known = MemoryReceipts(), MemoryReceipts()
+    return RedisReceipts(link, Box(SECRET, "receipts"), *known, Receipt, Unprotected, **(usual | bounds))
 
 
 async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(small: Server, pair: Any) -> None:
@@ -169,7 +170,7 @@ async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(smal
         await other.claim("o", "not done")
     small.make_room()
     assert told(await other.claim("o", "done")) == (b"", True) and await other.claim("o", "not done") is None
-    # It counts among the owner's, and can be forgotten.
+    # It can be forgotten.
     await one.forget("o", "done")
     assert await one.claim("o", "done") is None
 

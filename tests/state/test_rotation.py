@@ -64,6 +64,7 @@ class Member:
             link,
             Box(secrets, "receipts"),
             MemoryReceipts(),
+            MemoryReceipts(),
             Receipt,
             RuntimeError,
             life=60,
@@ -152,7 +153,7 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
         await a.receipts.settle("o", "g:k", b"answer")
         receipt = await waiting
         assert receipt is not None and receipt.answer == b"answer"
-        await b.receipts.forget("o", "g:")
+        await b.receipts.forget("o", "g:k")
         assert await a.receipts.claim("o", "g:k") is None
         # Tasks, and what was sent on a stream.
         a.notes.write("task", {"status": "working"}, 60)
