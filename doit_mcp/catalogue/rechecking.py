@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ..doit.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
+from .arguments import EMPTY
 from .call import Call
 from .confirming import Reader, reader_of
 from .previewing import PLACES
@@ -98,7 +99,9 @@ class ThingCheck:
             fields[STATUS] = result[STATUS]
         expected = {**fields, **_part(result, fields.keys())}
         unseen = any(value is not None and name not in current for name, value in expected.items())
-        return unseen or _differs(expected, current)
+        # Null clears a field.
+        filled = any(value is None and current.get(name) not in EMPTY for name, value in expected.items())
+        return unseen or filled or _differs(expected, current)
 
 
 def _part(values: JsonObject, names: Collection[str]) -> JsonObject:

@@ -290,6 +290,7 @@ async def test_n16_members_of_a_list_are_read(
     ("update_user", {"id": "u", "jobFunction": "Founder"}, {"users": [{"id": "u", "jobTitle": "Management"}]}),
     ("update_user", {"id": "u", "language": "en"}, {"users": [{"id": "u", "jobTitle": "Management"}]}),
     ("update_customer", {"customerId": "c", "contact": {"emails": ["a"]}}, {"contact": {"emails": ["b"], "x": 1}}),
+    ("update_folder", {"id": "f", "parentFolderId": None}, {"id": "f", "parentFolderId": "filled again"}),
 ])
 async def test_n16_what_is_not_shown_or_under_another_name_is_set_again(
     name: str, arguments: dict[str, Any], now: dict[str, Any]
@@ -303,6 +304,7 @@ async def test_n16_what_is_not_shown_or_under_another_name_is_set_again(
     ("update_theme", {"id": "t", "name": "O", "newName": "N"}, {"id": "t", "name": "N"}),
     ("update_user", {"id": "u", "jobFunction": "Founder"}, {"users": [{"id": "u", "jobTitle": "Founder"}]}),
     ("update_customer", {"customerId": "c", "contact": {"emails": ["a"]}}, {"contact": {"emails": ["a"], "x": 1}}),
+    ("update_folder", {"id": "f", "parentFolderId": None}, {"id": "f", "parentFolderId": ""}),
 ])
 async def test_n16_what_stands_under_another_name_is_not_set_again(
     name: str, arguments: dict[str, Any], now: dict[str, Any]
