@@ -104,3 +104,24 @@ async def test_n16_a_replica_knows_what_it_did_itself_while_redis_is_gone(redis:
         again = await done(here, "create_label", LABEL)
         assert again[NOTE] and again["id"] == first["id"]
         redis.start()
+
+
+async def test_n16_a_contract_whose_addresses_a_colleague_changed_is_updated_again(there: Site) -> None:
+    """What is shown of a contract has no addresses; its versions have."""
+    customer = EMPLOYEE.customer
+    draft: Json = {
+        "customerID": customer, "name": "Terms", "startDate": "2027-01-01T00:00:00Z", "renewalPolicy": "manual",
+        "invoicesEmail": "first@acme.example", "contractUpdatesEmail": "first@acme.example",
+        "billingProfile": {"name": "Acme"},
+    }
+    contract = (await done(there, "create_contract", draft, EMPLOYEE))["contractId"]
+    change = {**draft, "contractID": contract, "invoicesEmail": "right@acme.example"}
+    await done(there, "update_contract", change, EMPLOYEE)
+    assert (await done(there, "update_contract", change, EMPLOYEE))[NOTE]
+    headers = {"Authorization": f"Bearer {EMPLOYEE.api_token}"}
+    other = {**change, "invoicesEmail": "evil@attacker.example", "customerContext": customer}
+    answer = await there.call("update_contract", other, headers=headers)
+    assert not answer.result.get("isError"), answer
+    assert NOTE not in await done(there, "update_contract", change, EMPLOYEE)
+    found = await done(there, "get_contract", {"customerID": customer, "contractID": contract}, EMPLOYEE)
+    assert [one["invoicesEmail"] for one in found["versions"]][-2:] == ["evil@attacker.example", "right@acme.example"]
