@@ -94,9 +94,13 @@ class Tool:
         """Whether its answers go on behind a pageToken."""
         return bool(self.rows) and "pageToken" in self.input_schema["properties"]
 
+    def takes(self, arguments: JsonObject) -> bool:
+        """Whether *arguments* fit as they came, as nearly all do: then none of them holds others."""
+        return is_plain(arguments, self.input_schema.get("properties", {})) and self._arguments.fits(arguments)
+
     def understood(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
         """What read() makes of *arguments*, and the problems() of that."""
-        if is_plain(arguments, self.input_schema.get("properties", {})) and self._arguments.fits(arguments):
+        if self.takes(arguments):
             return arguments, NO_PROBLEMS
         if len(arguments) > MAX_ITEMS:
             known = ", ".join(self.input_schema.get("properties", {}))

@@ -26,7 +26,11 @@ def known_client(said: JsonObject) -> JsonObject:
     """The name, title and version in a ``clientInfo``, each cut to a length that a log line can carry."""
     if not said:
         return NOTHING
-    return {name: said[name][:MAX_TEXT] for name in INFO if isinstance(said.get(name), str)}
+    known: JsonObject = {}
+    for name in INFO:
+        if isinstance(text := said.get(name), str):
+            known[name] = text[:MAX_TEXT]
+    return known
 
 
 def known_capabilities(said: JsonObject) -> JsonObject:
