@@ -11,7 +11,6 @@ from .jsonrpc import JsonObject
 
 MAX_TEXT = 128
 """Characters of a name, a title or a version that are kept."""
-INFO = ("name", "title", "version")
 # Capabilities that questions to the client depend on, with the members of each that matter.
 CAPABILITIES = {"roots": (), "sampling": ("tools",), "elicitation": ("form", "url")}
 EXTENSIONS = "extensions"
@@ -27,9 +26,13 @@ def known_client(said: JsonObject) -> JsonObject:
     if not said:
         return NOTHING
     known: JsonObject = {}
-    for name in INFO:
-        if isinstance(text := said.get(name), str):
-            known[name] = text[:MAX_TEXT]
+    # One by one, since every request of the envelope era comes here.
+    if isinstance(name := said.get("name"), str):
+        known["name"] = name[:MAX_TEXT]
+    if isinstance(title := said.get("title"), str):
+        known["title"] = title[:MAX_TEXT]
+    if isinstance(version := said.get("version"), str):
+        known["version"] = version[:MAX_TEXT]
     return known
 
 

@@ -99,7 +99,7 @@ async def answer(context: Context, request: Request) -> tuple[int, bytes]:
         trace.method = request.method if request.method in HANDLERS else "other"
     try:
         if "_meta" in request.params:
-            check_token(request)
+            check_token(request, request.params["_meta"])
         result = await handler_of(context, request.method)(context, request)
         if not isinstance(result, orjson.Fragment):
             result = era.seal(result, context.offer.identity)

@@ -9,9 +9,8 @@ from ..protocol.wire import fit
 from .context import Channel
 
 
-def check_token(request: Request) -> None:
-    """Raise RpcError -32602 for a progress token that is too long: every notification repeats it."""
-    meta = request.params.get("_meta")
+def check_token(request: Request, meta: object) -> None:
+    """Raise RpcError -32602 for a progress token in *meta* that is too long: every notification repeats it."""
     if not isinstance(meta, dict) or "progressToken" not in meta:
         return
     token = meta["progressToken"]
