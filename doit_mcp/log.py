@@ -14,6 +14,7 @@ import time
 import traceback
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 MOST_TEXT = 500
 MOST_FRAMES = 12
 MOST_ITEMS = 20
-# What every record has by itself; the rest is what the caller said.
-OWN = frozenset(vars(logging.makeLogRecord({})))
+# So many attributes every record has by itself, before those that the caller added.
+OWN_ATTRIBUTES = len(vars(logging.makeLogRecord({})))
 # Who changed what, for whom, and what became of it.
 AUDIT = "doit_mcp.audit"
 # Those of this process: "log", and "audit" where that has one of its own.
@@ -54,7 +55,7 @@ class Lines(logging.Formatter):
             "logger": record.name,
             "message": _cut(record.getMessage()),
         }
-        line |= {name: _plain(value) for name, value in vars(record).items() if name not in OWN}
+        line |= {name: _plain(value) for name, value in islice(vars(record).items(), OWN_ATTRIBUTES, None)}
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = type(record.exc_info[1]).__name__
             line["at"] = _frames(record.exc_info[1])

@@ -14,7 +14,7 @@ from typing import Literal
 
 import pytest
 
-from scripts.benchmark import figures, machine
+from scripts.benchmark import against, figures, machine
 from scripts.benchmark.__main__ import chosen, moved, taken
 from scripts.benchmark.callers import Job, message_of
 from scripts.benchmark.client import PLACE, Target, filled, result_of
@@ -208,6 +208,40 @@ def test_servers_that_are_not_installed_are_left_out() -> None:
     assert [entry.name for entry in taken(SUITES["init"], "", there)] == ["ours", "limit c"]
     assert [entry.name for entry in taken(SUITES["sse"], "ts", there)] == ["ours", "ts-fastmcp"]
     assert chosen(["all"]) == list(SUITES.values()) and chosen([])[0].name == "call"
+
+
+def test_another_checkout_is_measured_beside_ours(tmp_path: Path) -> None:
+    suite = against.beside(SUITES["call"])
+    names = [(entry.name, entry.kind) for entry in suite.entries[:4]]
+    other = [("against", "against"), ("against, request log", "against")]
+    assert names == [("ours", "ours"), other[0], ("ours, request log", "ours"), other[1]]
+    assert suite.entries[3].options == suite.entries[2].options != ()
+    assert against.beside(SUITES["grow-tools"]) is SUITES["grow-tools"]
+    program = tmp_path / "scripts" / "bench_server.py"
+    with pytest.raises(FileNotFoundError):
+        against.kind(tmp_path)
+    program.parent.mkdir()
+    program.touch()
+    assert against.kind(tmp_path).command == (sys.executable, str(program))
+
+
+def test_ours_is_compared_with_another_checkout_round_by_round() -> None:
+    found = [record("ours", 0, 110), record("against", 0, 100), record("ours", 1, 210), record("against", 1, 200)]
+    found += [record("ours, request log", 0, 150), record("limit c", 0, 70), record("against", 2, 1, error="no")]
+    rows = against.compared(found)
+    assert rows == [against.HEADING, ("call", "ours", "32", "cpu_us", "1.050 / 1.075 / 1.100")]
+    assert "## Against the other checkout" in report(found, []) and "## Against" not in report(found[:1], [])
+
+
+@HANGS
+def test_it_measures_another_checkout(tmp_path: Path) -> None:
+    done = bench(tmp_path / "raw", "call", "--only", "^against$", "--against", str(ROOT))
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
+    assert [(one["server"], one["error"]) for one in found] == [("ours", ""), ("against", "")]
+    assert "ours over the other" in done.stdout
+    done = bench(tmp_path / "raw", "call", "--against", str(tmp_path))
+    assert done.returncode == 2 and "is no checkout of this project" in done.stderr
 
 
 def test_tools_are_the_same_every_time() -> None:

@@ -44,6 +44,7 @@ class Authenticator:
         self._clock = clock
         self._limit = remember
         self._ended = Ended(clock) if ended is None else ended
+        self._ended_digests = self._ended.digests
         # By a hash of the whole token that nobody outside can compute (Python's own, keyed anew in each process);
         # whether it is the same token is looked at as well.
         self._remembered: dict[int, Remembered] = {}
@@ -83,7 +84,7 @@ class Authenticator:
         name = await self._signer(compact)
         found = principal(compact, token)
         # After the last wait: a login that ended meanwhile must not be remembered again.
-        if found.digest in self._ended:
+        if found.digest in self._ended_digests:
             raise invalid_token(SIGN_IN)
         self._remember(Remembered(found, name))
         return found
@@ -101,14 +102,11 @@ class Authenticator:
 
     def _recall(self, token: str) -> Principal | None:
         found = self._remembered.get(hash(token))
-        if found is None or found.principal.token != token:
-            return None
-        if found.principal.digest in self._ended:
-            del self._remembered[hash(token)]
+        if found is None or (caller := found.principal).token != token:
             return None
         in_force = found.key is None or found.key in self._keys.in_force
-        if in_force and found.principal.expires > self._clock():
-            return found.principal
+        if in_force and caller.digest not in self._ended_digests and caller.expires > self._clock():
+            return caller
         del self._remembered[hash(token)]
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, KeysView
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -18,6 +18,10 @@ class Bounded(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def keys(self) -> KeysView[bytes]:
+        """The keys, those of values whose time has come included; what is put later appears in it."""
+        return self._entries.keys()
 
     def get(self, key: bytes) -> T | None:
         """The value, if its time has not come."""

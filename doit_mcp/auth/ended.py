@@ -10,7 +10,8 @@ MAX_ENDED = 20_000
 
 
 class Ended:
-    """Tokens by digest, each until it expires; *tell* is called with the digest of every credential that ends.
+    """Tokens by digest, each until it expires; *digests* has them all. *tell* is called with the digest of every
+    credential that ends.
 
     *relay*, if there is one, tells other replicas of a token that ended here.
     """
@@ -20,14 +21,13 @@ class Ended:
     ) -> None:
         self._tokens: Bounded[bool] = Bounded(limit, clock)
         self.tell = tell
+        # An access token may stay here after it expired: it is refused anyway.
+        self.digests = self._tokens.keys()
         self.relay: Callable[[bytes, float], None] | None = None
-
-    def __contains__(self, key: bytes) -> bool:
-        return self._tokens.get(key) is not None
 
     def add(self, key: bytes, expires: float) -> None:
         """The identity provider refused this token for good."""
-        known = key in self
+        known = key in self.digests
         self.heard(key, expires)
         if not known and self.relay is not None:
             self.relay(key, expires)

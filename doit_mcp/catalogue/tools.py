@@ -82,10 +82,12 @@ class Tool:
     outward: bool = False
     reaches: tuple[Path, ...] = ()
     changes: Changes | None = None
+    _known: JsonObject = field(init=False, repr=False)
     _arguments: Checker = field(init=False, repr=False)
     _result: Checker | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_known", self.input_schema.get("properties", {}))
         object.__setattr__(self, "_arguments", Checker(bounded(self.input_schema)))
         object.__setattr__(self, "_result", Checker(self.output_schema) if self.output_schema else None)
 
@@ -94,13 +96,16 @@ class Tool:
         """Whether its answers go on behind a pageToken."""
         return bool(self.rows) and "pageToken" in self.input_schema["properties"]
 
+    def takes(self, arguments: JsonObject) -> bool:
+        """Whether *arguments* fit as they came, as nearly all do: then none of them holds others."""
+        return is_plain(arguments, self._known) and self._arguments.fits(arguments)
+
     def understood(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
         """What read() makes of *arguments*, and the problems() of that."""
-        if is_plain(arguments, self.input_schema.get("properties", {})) and self._arguments.fits(arguments):
+        if self.takes(arguments):
             return arguments, NO_PROBLEMS
         if len(arguments) > MAX_ITEMS:
-            known = ", ".join(self.input_schema.get("properties", {}))
-            return arguments, [f"arguments: {len(arguments):,} are too many; known: {known}"]
+            return arguments, [f"arguments: {len(arguments):,} are too many; known: {', '.join(self._known)}"]
         given = self.read(arguments)
         return given, self.problems(given)
 

@@ -19,7 +19,7 @@ from ..heavy import in_thread
 from ..protocol.schema import JsonObject
 from ..trace import CURRENT
 from .bodies import Body, body_of
-from .effects import NOT_CONNECTED, Change
+from .effects import NOT_CONNECTED, READING, Change
 from .errors import ApiError, CredentialError, kind_of, retry_after
 from .events import Parser, StreamError
 from .operation import Operation, Sender, escaped
@@ -172,7 +172,7 @@ class Client:
         longest = self._slow_timeout if operation.slow else self._upstream.timeout
         content = None if body is None else body.content
         error: ApiError | None = None
-        with Change(operation.reads) as change:
+        with READING if operation.reads else Change(reads=False) as change:
             for tried in count():
                 try:
                     within = self._within(longest)

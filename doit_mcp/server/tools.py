@@ -98,7 +98,8 @@ async def call(context: Context, request: Request) -> JsonObject:
     if tool.name in context.offer.mirrored and context.headers is not None and context.caller.revision.era.stateless:
         check_parameters(request, context.headers, tool.input_schema)
     try:
-        context, arguments = await _understood(context, tool, arguments)
+        if context.act_for is not None or not tool.takes(arguments):
+            context, arguments = await _understood(context, tool, arguments)
         if tool.stands_for is not None:
             # From here on it is a call of the other tool, in everything that follows.
             tool, arguments = tool.stands_for(arguments)
@@ -149,7 +150,11 @@ async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonO
     try:
         running = audited(context, tool, call, arguments) if tool.writes else tool.run(call, arguments)
         result = await call.within(tool.deadline, running)
-        answered = await _success(context, tool, arguments, result)
+        if isinstance(result, Content):
+            answered = _blocks(context, result)
+        else:
+            completed = await answers.completed(tool, arguments, result)
+            answered = fit("CallToolResult", completed, context.caller.revision)
     except (Interrupted, CannotAsk):
         raise
     except (ApiError, ToolError, NoAnswer, TimeoutError) as failure:
@@ -267,12 +272,6 @@ def _called(context: Context, request: Request) -> tuple[Tool, JsonObject]:
     if tool is None:
         raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:80]}", id=request.id)
     return tool, arguments
-
-
-async def _success(context: Context, tool: Tool, arguments: JsonObject, result: JsonObject | Content) -> JsonObject:
-    if isinstance(result, Content):
-        return _blocks(context, result)
-    return fit("CallToolResult", await answers.completed(tool, arguments, result), context.caller.revision)
 
 
 def _blocks(context: Context, content: Content) -> JsonObject:

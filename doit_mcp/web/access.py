@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import HttpVersion11, web
+from yarl import URL
 
 from ..auth.challenge import challenge
 from ..auth.errors import SCOPE, SIGN_IN, AuthError, invalid_token
@@ -173,9 +174,9 @@ def unauthorized(request: web.Request, error: AuthError) -> web.Response:
     return refusal(error.status, error.error, error.description, headers)
 
 
-def sign_in(resource_url: str, path: str) -> str:
-    """The challenge for a caller at *path* whose sign-in ended after the request was let in."""
-    return _challenge(resource_url, path, invalid_token(SIGN_IN))
+def sign_in(resource_url: str, target: str) -> str:
+    """The challenge for a caller whose sign-in ended after the request for *target*, as it was sent, was let in."""
+    return _challenge(resource_url, URL(target, encoded=True).path, invalid_token(SIGN_IN))
 
 
 def _challenge(resource_url: str, path: str, error: AuthError) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aiohttp import HttpVersion11, web
 
-from ..heavy import in_thread
-from ..protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes, parse
+from ..protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes
 from .answer import whole
 from .bodies import Bodies, TooManyBytes
 
@@ -18,8 +17,8 @@ JSON, EVENTS = "application/json", "text/event-stream"
 MOST_ACCEPT = 1_000
 CONTINUE = "100-continue"
 CLOSE = {"Connection": "close"}
-# Longer bodies are parsed in a thread.
-MAX_PARSED_IN_PLACE_BYTES = 128 << 10
+# Callers parse longer bodies in a thread.
+MAX_IN_PLACE_BYTES = 128 << 10
 
 
 class Refused(Exception):
@@ -82,9 +81,11 @@ async def read(request: web.Request, timeout: float, bodies: Bodies, owner: str)
     if request.content.is_eof():
         # It is all here, as it nearly always is.
         body = request.content.read_nowait()
-        _check_size(len(body), request)
+        if len(body) > request.client_max_size:
+            raise _too_large(request)
         return body
-    _check_size(request.content_length or 0, request)
+    if (request.content_length or 0) > request.client_max_size:
+        raise _too_large(request)
     try:
         async with asyncio.timeout(timeout):
             return await _receive(request, bodies, owner)
@@ -96,9 +97,8 @@ async def read(request: web.Request, timeout: float, bodies: Bodies, owner: str)
         raise Refused(400, "The body is not valid HTTP", CLOSE) from None
 
 
-def _check_size(size: int, request: web.Request) -> None:
-    if size > request.client_max_size:
-        raise Refused(413, f"The body is too large: at most {request.client_max_size} bytes", CLOSE)
+def _too_large(request: web.Request) -> Refused:
+    return Refused(413, f"The body is too large: at most {request.client_max_size} bytes", CLOSE)
 
 
 async def _receive(request: web.Request, bodies: Bodies, owner: str) -> bytes:
@@ -111,10 +111,6 @@ async def _receive(request: web.Request, bodies: Bodies, owner: str) -> bytes:
         async for piece in request.content.iter_any():
             receive(len(piece))
             body += piece
-            _check_size(len(body), request)
+            if len(body) > request.client_max_size:
+                raise _too_large(request)
         return bytes(body)
-
-
-async def parsed(body: bytes) -> Any:
-    """The JSON value in *body*; raises RpcError."""
-    return parse(body) if len(body) <= MAX_PARSED_IN_PLACE_BYTES else await in_thread(parse, body)

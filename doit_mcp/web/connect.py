@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
 from aiohttp import web
 
@@ -51,25 +50,21 @@ def expiry(principal: Principal) -> float:
     return principal.expires if principal.kind == "jwt" else NEVER
 
 
-class Ways(NamedTuple):
-    """How a request reaches DoiT as the customer *tenant* and, for employees alone, as any other customer."""
-
-    connect: Connect
-    act_for: ActFor | None
-    tenant: str
+# How a request reaches DoiT as one customer; for employees alone, as any other; and that one customer.
+Ways = tuple[Connect, ActFor | None, str]
 
 
 def ways(connect_for: ConnectFor, principal: Principal, session: Session | None) -> Ways:
     """The ways of a request of *principal*, as the customer of the token or the one that an employee chose in
     *session*."""
     if not principal.employee:
-        return Ways(partial(connect_for, principal), None, principal.tenant)
+        return partial(connect_for, principal), None, principal.tenant
 
     def act_for(customer: str) -> Connect:
         return partial(connect_for, principal.acting_for(customer))
 
     if session is None or not session.customer:
-        return Ways(partial(connect_for, principal), act_for, principal.tenant)
+        return partial(connect_for, principal), act_for, principal.tenant
     if (trace := CURRENT.get()) is not None:
         trace.customer = session.customer
-    return Ways(act_for(session.customer), act_for, session.customer)
+    return act_for(session.customer), act_for, session.customer

@@ -54,6 +54,7 @@ class Connection(RequestHandler):
         self._parser = bounded  # type: ignore[assignment]  # it has what aiohttp uses of a parser
 
     def _head_received(self, size: int) -> None:
+        self._edge.silent.release(self)
         if size:
             self._edge.unfinished.hold(self, size)
         else:
@@ -72,19 +73,19 @@ class Connection(RequestHandler):
         self._edge.unfinished.release(self)
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes of the client."""
-        if not self._request_count:
-            self._edge.silent.release(self)
-        super().data_received(data)
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on if reading was paused. aiohttp calls this after each read of a body, paused or not."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
         """Send *resp*. What aiohttp itself raises outside of every handler, as for Expect, would quote the request."""
-        if isinstance(resp, web.HTTPException):
+        # That is a web.HTTPException; asking for that class takes longer, since it is abstract.
+        if isinstance(resp, Exception):
             resp = self._refuse(resp.status, f"The request was refused: {resp.reason}")
-        return super().finish_response(request, resp, start_time)
+        return RequestHandler.finish_response(self, request, resp, start_time)
 
     def handle_error(
         self,

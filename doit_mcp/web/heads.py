@@ -18,6 +18,7 @@ MAX_HEADERS = 100
 # Requests that one connection has sent ahead of the one that is being answered.
 MAX_WAITING_REQUESTS = 8
 END = b"\r\n\r\n"
+END_BYTES = len(END)
 END_OF_CHUNKS = b"0\r\n\r\n"
 NOTHING: tuple[Sequence[tuple[RawRequestMessage, StreamReader]], bool, bytes] = ((), False, b"")
 
@@ -56,13 +57,13 @@ class Parser(Protocol):
 class HeadParser:
     """Feeds aiohttp's *parser* and raises HttpProcessingError once a head is too large or too many requests wait.
 
-    *unfinished* is called with the bytes of a head that has begun and not ended, and with 0 once it has ended;
-    *waiting* holds the requests that were parsed and not taken yet.
+    *unfinished* is called with the bytes of a head that has begun and not ended, and with 0 once it has ended, and when
+    the first bytes arrive; *waiting* holds the requests that were parsed and not taken yet.
     """
 
     __slots__ = (
         "feed_eof", "pause_reading", "message_consumed", "set_upgraded",
-        "_parser", "_unfinished", "_waiting", "_failed",
+        "_parser", "_unfinished", "_waiting", "_began", "_between_requests", "_failed",
         "_head", "_head_end", "_body_left", "_chunks", "_chunk_data", "_framing",
     )
 
@@ -70,6 +71,8 @@ class HeadParser:
         self._parser, self._unfinished, self._waiting = parser, unfinished, waiting
         self.feed_eof, self.pause_reading = parser.feed_eof, parser.pause_reading
         self.message_consumed, self.set_upgraded = parser.message_consumed, parser.set_upgraded
+        # Whether anything was received, and whether the next byte begins a request.
+        self._began = self._between_requests = False
         self._failed = False
         # Of the head that has begun: its bytes so far, and the last three of them.
         self._head, self._head_end = 0, b""
@@ -81,30 +84,37 @@ class HeadParser:
 
     def feed_data(self, data: bytes) -> tuple[Sequence[Found], bool, bytes]:
         """As the parser's method."""
-        if self._failed:
-            return NOTHING
         try:
-            if len(data) <= MAX_HEAD_BYTES and not self._body_left:
-                fed = self._parser.feed_data(data)
-                if not self._is_usual(data, fed[0]):
-                    self._account(data, fed[0], 0)
-                return fed
-            return self._feed_in_pieces(data)
+            if not self._between_requests or len(data) > MAX_HEAD_BYTES:
+                return self._feed_unusual(data)
+            fed = self._parser.feed_data(data)
+            messages = fed[0]
+            if len(messages) == 1 and not self._waiting:
+                payload = messages[0][1]
+                # Exactly one request, as nearly always, so there is nothing to count. It has no chunks, since what
+                # surrounds those makes them longer than their content.
+                if data.find(END) + END_BYTES + payload.total_bytes == len(data) and payload.is_eof():
+                    return fed
+            self._account(data, messages, 0)
+            return fed
         except HttpProcessingError:
             # aiohttp would report every further piece of an unreadable request as one more error.
-            self._failed = True
+            self._failed, self._between_requests = True, False
             if self._chunks is not None:
                 self._chunks.set_exception(RequestPayloadError("the chunked body is not valid"))
             raise
 
-    def _is_usual(self, data: bytes, messages: Sequence[Found]) -> bool:
-        """Whether *data* is exactly one request, as nearly always, so that there is nothing to count."""
-        if len(messages) != 1 or self._head or self._chunks is not None or self._waiting:
-            return False
-        message, payload = messages[0]
-        if message.chunked or not payload.is_eof():
-            return False
-        return data.find(END) + len(END) + payload.total_bytes == len(data)
+    def _feed_unusual(self, data: bytes) -> tuple[Sequence[Found], bool, bytes]:
+        if self._failed:
+            return NOTHING
+        if not self._began:
+            self._began = True
+            self._unfinished(0)
+        if len(data) > MAX_HEAD_BYTES or self._body_left:
+            return self._feed_in_pieces(data)
+        fed = self._parser.feed_data(data)
+        self._account(data, fed[0], 0)
+        return fed
 
     def _feed_in_pieces(self, data: bytes) -> tuple[Sequence[Found], bool, bytes]:
         found: list[Found] = []
@@ -130,6 +140,7 @@ class HeadParser:
             self._receive_chunks(self._chunks, piece)
         elif piece:
             self._extend_head(piece)
+        self._between_requests = not (self._head or self._body_left or self._chunks is not None)
 
     def _extend_head(self, piece: bytes) -> None:
         # The parser skips line breaks before a request.
@@ -156,8 +167,8 @@ class HeadParser:
             if end < 0:
                 # It was held back by the parser, or follows chunks of which the end was not found.
                 break
-            self._check_size(before + end + len(END) - position)
-            position, before = end + len(END), 0
+            self._check_size(before + end + END_BYTES - position)
+            position, before = end + END_BYTES, 0
             if not message.chunked:
                 position += int(message.headers.get("Content-Length", "0"))
             elif payload.is_eof():
@@ -167,7 +178,7 @@ class HeadParser:
                 return
         if guessed and (message.chunked or payload is EMPTY_PAYLOAD):
             # Only an unfinished head can follow, in which there is no such end.
-            position = data.rfind(END) + len(END)
+            position = data.rfind(END) + END_BYTES
         if position > len(data):
             self._body_left = position - len(data)
         elif position < len(data):
@@ -176,7 +187,7 @@ class HeadParser:
     def _receive_chunks(self, payload: StreamReader, piece: bytes) -> None:
         if payload.is_eof():
             self._chunks = None
-            self._extend_head(piece[piece.rfind(END) + len(END) :] if END in piece else piece)
+            self._extend_head(piece[piece.rfind(END) + END_BYTES :] if END in piece else piece)
             return
         self._framing = self._framing + len(piece) if payload.total_bytes == self._chunk_data else 0
         self._chunk_data = payload.total_bytes

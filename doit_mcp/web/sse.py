@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 
 from ..auth.principal import Principal
+from ..heavy import in_thread
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import (
     INVALID_REQUEST,
@@ -17,6 +18,7 @@ from ..protocol.jsonrpc import (
     RpcError,
     error_bytes,
     message,
+    parse,
     result_bytes,
 )
 from ..protocol.revisions import UNSAID
@@ -28,7 +30,7 @@ from ..server.sessions import Session, Way
 from . import keys
 from .access import sign_in
 from .answer import whole
-from .body import EVENTS, Refused, parsed, read, takes
+from .body import EVENTS, MAX_IN_PLACE_BYTES, Refused, read, takes
 from .connect import expiry, lease_of, ways
 from .event_stream import EventStream
 from .offers import selecting
@@ -108,7 +110,7 @@ class Legacy:
         self._leases.renew(session.id, principal.digest, expiry(principal))
         body = await read(request, self._settings.body_timeout_s, self._bodies, principal.owner)
         try:
-            value = await parsed(body)
+            value = parse(body) if len(body) <= MAX_IN_PLACE_BYTES else await in_thread(parse, body)
             if isinstance(value, list):
                 await self._batch(request, principal, session, OnSse(way), value)
             else:
@@ -161,10 +163,12 @@ class Legacy:
             channel,
             shared,
             session,
-            act_for=act_for,
-            actor=principal,
-            sign_in=partial(sign_in, self._settings.resource_url, request.path),
-            tenant=tenant,
+            None,
+            act_for,
+            principal,
+            partial(sign_in, self._settings.resource_url, request.raw_path),
+            None,
+            tenant,
         )
 
     async def _batch(

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from ..auth.principal import Principal
+from ..heavy import in_thread
 from ..protocol import inbound
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import (
@@ -21,6 +22,7 @@ from ..protocol.jsonrpc import (
     RpcError,
     error_bytes,
     message,
+    parse,
     result_bytes,
 )
 from ..server import lifecycle
@@ -33,7 +35,7 @@ from ..server.subscriptions import MAX_BODY_BYTES
 from . import keys
 from .access import sign_in
 from .answer import Answer, whole
-from .body import EVENTS, Refused, parsed, read, takes
+from .body import EVENTS, MAX_IN_PLACE_BYTES, Refused, read, takes
 from .connect import lease_of, ways
 from .events import follow, listen
 from .hearts import Hearts
@@ -59,7 +61,7 @@ class Streamable:
         """A message from the client."""
         body = await read(request, self._settings.body_timeout_s, self._bodies, principal.owner)
         try:
-            value = await parsed(body)
+            value = parse(body) if len(body) <= MAX_IN_PLACE_BYTES else await in_thread(parse, body)
             if isinstance(value, list):
                 return await self._batch(request, principal, value)
             item = message(value)
@@ -107,9 +109,7 @@ class Streamable:
         """The connection is the request: when it goes, this handler is cancelled, and with it the work (Cancellation).
         """
         with self._answer(request) as reply:
-            context = self._context(request, principal, caller, reply)
-            if lease is not None:
-                context = context._replace(lease=lease)
+            context = self._context(request, principal, caller, reply, lease=lease)
             answered = await answer(context, item)
             # Before the client hears of a task, it can be asked for.
             await context.shared.tasks.settled()
@@ -175,6 +175,7 @@ class Streamable:
         caller: Caller,
         channel: Channel,
         session: Session | None = None,
+        lease: Lease | None = None,
     ) -> Context:
         connect, act_for, tenant = ways(self._app[keys.CONNECTOR], principal, session)
         shared, offer = self._shared, request[keys.OFFER]
@@ -188,9 +189,10 @@ class Streamable:
             session,
             request.headers,
             act_for,
-            actor=principal,
-            sign_in=partial(sign_in, self._settings.resource_url, request.path),
-            tenant=tenant,
+            principal,
+            partial(sign_in, self._settings.resource_url, request.raw_path),
+            lease,
+            tenant,
         )
 
     async def _batch(self, request: web.Request, principal: Principal, values: list[Any]) -> web.StreamResponse:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from . import machine
+from . import against, machine
 from .entries import Entry, Suite
 from .growth import CURVES
 from .inputs import Inputs
@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("-d", "--seconds", type=float, default=0.5, help="length of one measurement (0.5)")
     made.add_argument("-c", "--connections", type=int, action="append", help="connections, instead of the suites' own")
     made.add_argument("--only", default="", metavar="REGEX", help="these servers only; ours is always measured")
+    made.add_argument("--against", type=Path, metavar="DIR", help="also measure the server of this other checkout")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the raw measurements, one JSON object a line")
     made.add_argument("--points", type=_numbers, default=(), metavar="N,N", help="where grow-* are measured")
     made.add_argument("--rst", action="store_true", help="print tables in reStructuredText")
@@ -98,6 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("the limit on open files is low: streams and grow-streams may not open what they need", file=sys.stderr)
     records: list[Record] = []
     programs, cores = kinds(), machine.cores()
+    if options.against is not None:
+        try:
+            programs[against.NAME] = against.kind(options.against)
+        except FileNotFoundError as missing:
+            print(f"{options.against} is no checkout of this project: {missing}", file=sys.stderr)
+            return 2
+        suites = [against.beside(suite) for suite in suites]
     there = {name: kind.there() for name, kind in programs.items()}
     begun = time.monotonic()
 

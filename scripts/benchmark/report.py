@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from .against import compared
 from .entries import Suite
 from .figures import Spread, ratios, spread
 from .goals import CHECKS, DEMANDS, LOG_US, NOT_MEASURED, Check, log_cost
@@ -73,6 +74,8 @@ def report(records: Sequence[Record], notes: Sequence[str], form: Form = table) 
             some = [record for record in mine if record.connections == connections]
             where = f", c={connections}" if connections else ""
             parts.append(f"## {name}{where}: {suite.about}\n\n{_of_suite(suite, some, form)}")
+    if len(rows := compared(records)) > 1:
+        parts.append(f"## Against the other checkout\n\n{form(rows)}")
     parts.append(f"## Goals\n\n{goals(records, form=form)}")
     return "\n\n".join(parts)
 

@@ -140,6 +140,6 @@ def _look(suite: Suite, entry: Entry, running: Running, plan: Plan) -> dict[str,
     if suite.what == "startup":
         return {"start_s": running.to_answer, "rss_mb": machine.resident(running.pid) / MB}
     # Others' streams are not watched: no goal is about that, and it takes a while.
-    idle = suite.idle if running.kind.name in ("ours", "limit") else 0.0
+    idle = suite.idle if running.kind.name in ("ours", "limit", "against") else 0.0
     directory = str(plan.inputs.directory)
     return do(Job(suite.what, running.port, running.pid, directory, count=suite.count, idle=idle), plan)
