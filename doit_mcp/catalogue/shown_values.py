@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from .plain_text import plain
 MAX_LINES, MAX_VALUE = 20, 160
 IDENTITIES = ("user", "email", "id")
 """Members by which people and channels are told from each other."""
+LOWER_CASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def shown(value: Any) -> str:
@@ -52,8 +54,9 @@ def named(entry: JsonObject) -> str | None:
 
 
 def identity_of(entry: Any) -> str:
-    """What tells an *entry* of a list from the others; e-mail addresses are the same in any case."""
+    """What tells an *entry* of a list from the others. E-mail addresses are the same in any case of ASCII letters only:
+    Unicode's case folding makes one of different addresses, such as those with "ſ" and "s", or "ß" and "ss"."""
     name = named(entry) if isinstance(entry, dict) else entry
     if isinstance(name, str):
-        return name.strip().casefold() if "@" in name else name
+        return name.translate(LOWER_CASE) if "@" in name else name
     return orjson.dumps(entry, option=orjson.OPT_SORT_KEYS).decode()

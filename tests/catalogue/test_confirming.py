@@ -462,6 +462,22 @@ async def test_n12_who_is_named_twice_is_shown_twice_and_the_same_list_is_unchan
     assert "- permissions: unchanged\n" in caller.text
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("jess@acme.example", "jeſs@acme.example"),
+        ("ann@strasse.example", "ann@straße.example"),
+        ("kim@acme.example", "\u212aim@acme.example"),
+        ("ann@acme.example", "ann@acme.example\u00a0"),
+    ],
+)
+async def test_n12_an_address_that_unicode_folds_to_another_one_is_another_one(old: str, new: str) -> None:
+    caller = Asked(Recorder({**BUDGET, "recipients": [old]}, {}))
+    await run("update_budget", caller, id="b1", recipients=[new])
+    assert "recipients: add " in caller.text and f"recipients: remove {old}\n" in caller.text
+    assert "unchanged" not in caller.text.splitlines()[:-1][-1]
+
+
 async def test_n12_what_goes_beyond_the_limit_is_counted() -> None:
     caller = Asked(Recorder(SHARED, {}))
     many = [{"user": f"p{n}@acme.example", "role": "viewer"} for n in range(30)]
