@@ -46,6 +46,10 @@ KEY = "confirm"
 FORM: JsonObject = {"type": "object", "properties": {}}
 MAX_QUESTIONS = 3
 """How often the user is asked when what a write is about changes while they think."""
+UNREACHABLE = (
+    "asks the user first, and the question cannot reach this client: the request does not accept an event stream. Send"
+    " the header Accept: application/json, text/event-stream, and call again."
+)
 
 
 def confirms(tool: Tool) -> bool:
@@ -105,6 +109,8 @@ def confirmed(tool: Tool, reader: Reader | None) -> Tool:
         asks = arguments.get("dryRun") is not True and reaches
         if asks and call.can_ask(question("")):
             await _agreed(call, tool, reader, arguments)
+        elif asks and call.declares(question("")):
+            raise ToolError(f"Nothing was changed: {tool.name} {UNREACHABLE}")
         return await tool.run(call, arguments)
 
     return replace(tool, run=run)
