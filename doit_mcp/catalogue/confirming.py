@@ -67,7 +67,8 @@ class Reader:
     """The write also makes what is not there yet."""
 
     async def current(self, call: Call, arguments: JsonObject) -> JsonObject | None:
-        """The thing; None where it cannot be told. Raises ApiError if it is not there but has to be."""
+        """The thing; None where it is not known. Raises ApiError if it is not there but has to be, and where the
+        sign-in has ended."""
         schema = self.tool.input_schema
         places = {*PLACES, *schema.get("required", ())} & schema["properties"].keys()
         named = {READ_AS.get(name, name): value for name, value in arguments.items()}
@@ -77,7 +78,7 @@ class Reader:
         try:
             found = await self.tool.run(call, given)
         except ApiError as error:
-            if error.kind == "missing" and not self.may_miss:
+            if error.kind == "credential" or (error.kind == "missing" and not self.may_miss):
                 raise
             return None
         if isinstance(found, Content):
@@ -153,7 +154,9 @@ async def _customer_of(call: Call) -> str:
         return ""
     try:
         domain = plain(str((await call.doit.auth.validate_user()).get("domain") or ""))
-    except ApiError:
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
         domain = ""  # The id alone still says whose data it is; if the API is unavailable, the write will say so.
     # Where an API token names the customer, its key is the domain.
     id = "" if id == domain else plain(id)

@@ -306,6 +306,15 @@ async def test_what_cannot_be_read_is_asked_about_without(kind: Any) -> None:
     assert "- id: b1" in caller.text and methods(api) == ["GET", "DELETE"]
 
 
+@pytest.mark.parametrize("customer", [None, "c1"])
+async def test_n19_an_ended_sign_in_is_not_swallowed(customer: str | None) -> None:
+    caller = Asked(Recorder(ApiError("", kind="credential", status=401)))
+    caller.customer = customer
+    with pytest.raises(ApiError) as raised:
+        await run("delete_budget", caller, id="b1")
+    assert raised.value.kind == "credential" and caller.questions == []
+
+
 async def test_who_cannot_be_asked_is_not_and_nothing_is_read_for_it() -> None:
     api = Recorder(None)
     await run("delete_budget", Caller(api), id="b1")
