@@ -8,10 +8,9 @@ from typing import Any
 import orjson
 
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import cut
 from .plain_text import plain
 
-MAX_LINES, MAX_VALUE = 20, 160
+MAX_LINES, MAX_VALUE, MAX_READ = 20, 160, 1_000
 IDENTITIES = ("user", "email", "id")
 """Members by which people and channels are told from each other."""
 LOWER_CASE = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -20,10 +19,16 @@ LOWER_CASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 def shown(value: Any) -> str:
     """*value* on one line."""
     if isinstance(value, list) and value and all(_is_person(one) for one in value):
-        return cut(", ".join(shown_entry(one) for one in value), MAX_VALUE)
-    if isinstance(value, list) and len(value) > 3 and all(isinstance(one, dict | list) for one in value):
-        return f"{len(value)} entries"
-    return cut(plain(value if isinstance(value, str) else orjson.dumps(value).decode()), MAX_VALUE)
+        return shortened(", ".join(shown_entry(one) for one in value))
+    return shortened(value if isinstance(value, str) else orjson.dumps(value).decode())
+
+
+def shortened(text: str) -> str:
+    """*text* on one line; the characters that are left out are counted."""
+    # A text can have megabytes, and only its beginning is shown.
+    found = plain(text[:MAX_READ])
+    rest = max(0, len(found) - MAX_VALUE) + max(0, len(text) - MAX_READ)
+    return f"{found[:MAX_VALUE]}… (and {rest:,} more characters)" if rest else found
 
 
 def _is_person(value: Any) -> bool:
