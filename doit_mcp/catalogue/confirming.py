@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import orjson
+
 from ..doit.errors import ApiError
 from ..doit.pages import LARGE, page_of
 from ..doit.reach import mentioned, reached
@@ -51,6 +53,8 @@ MAX_QUESTIONS = 3
 """How often the user is asked when what a write is about changes while they think."""
 MAX_PAGES = 10
 """Pages of a list that are searched for the thing a write is about."""
+MAX_INLINE_BYTES = 16 << 10
+"""Of arguments whose preview is made in the event loop. A text of a few KB can be JSON with thousands of members."""
 UNREAD = "The current state could not be read."
 UNREACHABLE = (
     "asks the user first, and the question cannot reach this client: the request does not accept an event stream. Send"
@@ -156,7 +160,7 @@ async def _agreed(call: Call, tool: Tool, reader: Reader | None, arguments: Json
 
     async def preview() -> Question:
         current, note = await reader.find(call, arguments) if reader is not None else (None, "")
-        if is_large(arguments):
+        if is_large(arguments) or len(orjson.dumps(arguments)) > MAX_INLINE_BYTES:
             return await in_thread(_question, tool, arguments, current, customer, note)
         return _question(tool, arguments, current, customer, note)
 

@@ -91,12 +91,13 @@ def _compared(arguments: JsonObject, before: JsonObject) -> JsonObject:
 
 
 def basis_of(tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = "") -> str:
-    """A digest of everything that message() is made from, uncut, so that what it only counts cannot change either.
+    """A digest of what message() is made from, uncut, so that what it only counts cannot change either.
 
-    It has only the fields of the current state that the message compares or shows: others change by themselves.
+    Of the current state it has only the fields that the message compares or shows: others change by themselves. The
+    arguments stay the same while the user is asked.
     """
     before = current or {}
     compared = _compared(arguments, before)
     access = [leaves(before, path) for path in tool.reaches]
-    made = [tool.name, arguments, customer, note, _telling(arguments, before), compared, access]
+    made = [tool.name, customer, note, _telling(arguments, before), compared, access]
     return sha256(orjson.dumps(made, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -15,7 +15,7 @@ from .shown_values import MAX_LINES, MAX_VALUE, shortened, shown
 MAX_DEPTH = 12
 """Levels of a value that have lines of their own; what is deeper is one line."""
 MAX_SCANNED = 100_000
-"""Characters of a text that are searched for addresses."""
+"""Characters of a text that are searched for addresses; longer ones are not read as JSON either."""
 MAX_KINDS = 10
 UNKNOWN = object()
 """The value before a change, where it is not known."""
@@ -58,20 +58,25 @@ def _lines(path: str, kind: str, value: Any, before: Any, depth: int) -> Iterato
 
 def _items(path: str, kind: str, values: list[Any], before: list[Any], depth: int) -> Iterator[Line]:
     """The items of a list that were not there before, and those that are there no longer."""
-    old, new = ({orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in items} for items in (before, values))
+    old = {_key(one) for one in before}
+    new = {_key(one) for one in values} if before else old
     if before and old == new:
         yield Line(kind, f"{path}: unchanged, {len(values)} entries")
         return
     for number, value in enumerate(values):
-        if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) in old:
+        if old and _key(value) in old:
             continue
         if isinstance(value, dict) and _fits(value):
             yield Line(kind, f"{path}[{number}]: {shown(value)}", _is_prominent(kind, value))
         else:
             yield from _lines(f"{path}[{number}]", kind, value, UNKNOWN, depth + 1)
     for value in before:
-        if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) not in new:
+        if _key(value) not in new:
             yield Line(kind, f"{path}: remove {shown(value)}", _is_prominent(kind, value))
+
+
+def _key(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def part_of(before: Any, value: Any) -> Any:
@@ -86,7 +91,7 @@ def part_of(before: Any, value: Any) -> Any:
 
 def parsed(value: Any) -> Any:
     """What a text holds that is the JSON of an object or a list; anything else as it is."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+    if isinstance(value, str) and len(value) <= MAX_SCANNED and value[:100].lstrip()[:1] in ("{", "["):
         try:
             return orjson.loads(value)
         except orjson.JSONDecodeError:
