@@ -101,11 +101,13 @@ class Reader:
 
     async def _row(self, call: Call, arguments: JsonObject, id: object) -> tuple[JsonObject | None, str]:
         """The row with this id, and where there is none how far the list was read."""
-        rows = {"maxResults": LARGE} if "maxResults" in self.tool.input_schema["properties"] else {}
-        given, token = {**arguments, **rows}, ""
+        if id is None:
+            return None, ""
+        large = {**arguments, "maxResults": LARGE}
+        given, token = arguments if self.tool.problems(large) else large, ""
         for _ in range(MAX_PAGES):
             found = await self.tool.run(call, {**given, "pageToken": token} if token else given)
-            if isinstance(found, Content) or id is None:
+            if isinstance(found, Content):
                 return None, ""
             page = page_of(found, self.tool.rows)
             if (row := next((row for row in page.rows if row.get("id") == id), None)) is not None:

@@ -9,7 +9,7 @@ import orjson
 from ..doit.reach import leaves, mentioned, without
 from ..protocol.jsonrpc import JsonObject
 from .access_changes import access_lines
-from .shown_values import MAX_LINES, shown
+from .shown_values import MAX_LINES, shortened, shown
 from .tools import Tool
 from .value_lines import UNKNOWN, hidden_addresses, limited, part_of, value_lines
 
@@ -26,6 +26,8 @@ TELLING = (
 )
 """Fields of a thing that tell people which one it is, and that do not change by themselves while they think."""
 
+MAX_ADDRESS = 400
+"""Characters of an address: the longest e-mail addresses have fewer."""
 ACCEPT = "Accept to continue, or decline to leave everything unchanged."
 
 
@@ -80,7 +82,7 @@ def _mentions(tool: Tool, arguments: JsonObject) -> list[str]:
     lines = []
     for path, words in list(found.items())[:MAX_LINES]:
         rest = f", and {len(words) - MAX_LINES} more" if len(words) > MAX_LINES else ""
-        lines.append(f"{path} mentions: {', '.join(shown(word) for word in words[:MAX_LINES])}{rest}")
+        lines.append(f"{path} mentions: {', '.join(shortened(word, MAX_ADDRESS) for word in words[:MAX_LINES])}{rest}")
     more = [f"and addresses in {len(found) - MAX_LINES} more texts"] if len(found) > MAX_LINES else []
     return lines + more
 

@@ -23,12 +23,17 @@ def shown(value: Any) -> str:
     return shortened(value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, length: int = MAX_VALUE) -> str:
     """*text* on one line; the characters that are left out are counted."""
     # A text can have megabytes, and only its beginning is shown.
     found = plain(text[:MAX_READ])
-    rest = max(0, len(found) - MAX_VALUE) + max(0, len(text) - MAX_READ)
-    return f"{found[:MAX_VALUE]}… (and {rest:,} more characters)" if rest else found
+    rest = max(0, len(found) - length) + max(0, len(text) - MAX_READ)
+    return f"{found[:length]}… (and {rest:,} more characters)" if rest else found
+
+
+def is_shortened(text: str) -> bool:
+    """Whether a part of *text* is left out where it is shown. Breaking markup makes a text longer."""
+    return len(text) > MAX_READ or len(plain(text)) > MAX_VALUE
 
 
 def _is_person(value: Any) -> bool:

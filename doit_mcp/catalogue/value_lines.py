@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ..doit.reach import ADDRESS, addresses
-from .shown_values import MAX_LINES, MAX_VALUE, shortened, shown
+from .shown_values import MAX_LINES, MAX_VALUE, is_shortened, shortened, shown
 
 MAX_DEPTH = 12
 """Levels of a value that have lines of their own; what is deeper is one line."""
@@ -102,11 +102,11 @@ def parsed(value: Any) -> Any:
 def _fits(value: Any) -> bool:
     if isinstance(value, list) and len(value) > MAX_VALUE:
         return False
-    return value is UNKNOWN or len(orjson.dumps(value)) <= MAX_VALUE
+    return value is UNKNOWN or not is_shortened(orjson.dumps(value).decode())
 
 
 def _is_prominent(kind: str, value: Any) -> bool:
-    if PROMINENT.search(kind.rpartition(".")[2]):
+    if PROMINENT.search(kind.rpartition(".")[2]) or ADDRESS.search(kind[:MAX_SCANNED]):
         return True
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     scanned = text[:MAX_SCANNED]
@@ -118,7 +118,8 @@ def _names(value: Any) -> str:
 
 
 def hidden_addresses(name: str, value: Any) -> Iterator[tuple[str, list[str]]]:
-    """The texts in *value* that are too long to be shown whole, by their paths, with the addresses that they hold."""
+    """The texts and names in *value* that are too long to be shown whole, by their paths, with the addresses in them.
+    """
     yield from _hidden(shortened(name), value, 0)
 
 
@@ -127,10 +128,12 @@ def _hidden(path: str, value: Any, depth: int) -> Iterator[tuple[str, list[str]]
     if isinstance(value, (dict, list)) and depth < MAX_DEPTH:
         members = value.items() if isinstance(value, dict) else ((None, one) for one in value)
         for name, member in members:
+            if name is not None and is_shortened(name) and (found := addresses(name[:MAX_SCANNED])):
+                yield path, found
             yield from _hidden(path if name is None else f"{path}.{shortened(name)}", member, depth + 1)
         return
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    if len(text) > MAX_VALUE and (found := addresses(text[:MAX_SCANNED])):
+    if is_shortened(text) and (found := addresses(text[:MAX_SCANNED])):
         yield path, found
 
 

@@ -96,8 +96,8 @@ class Redis:
         """Take part among the replicas while the block runs."""
         try:
             async with self.bus.running():
-                for open in self._opens:
-                    await open()
+                for prepare in self._opens:
+                    await prepare()
                 yield
         finally:
             for close in self._closes:

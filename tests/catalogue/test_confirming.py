@@ -555,6 +555,20 @@ async def test_n12_no_recipient_hides_behind_a_long_sibling(as_text: bool) -> No
     assert any(line.startswith("- and 30 more: ") for line in lines) and "xxx… (and 340 more characters)" in text
 
 
+async def test_n12_no_address_hides_in_a_long_one_or_in_a_name() -> None:
+    long = "x" * 250 + "@evil.example"
+    text = await text_for("update_budget", BUDGET, id="b1", recipients=[long])
+    assert f"- recipients mentions: {long}\n" in text
+    body = {"y" * 200 + " to eve@evil.example": 1, "bob@evil.example": 2, **{f"filler {n}": n for n in range(50)}}
+    text = await text_for("trigger_cloud_flow", {"items": []}, flowID="f1", requestBodyJson=body)
+    assert "- requestBodyJson mentions: eve@evil.example\n" in text
+    assert "- requestBodyJson.bob@evil.example: 2\n" in text
+    # Markup is broken by blanks, which must not push anything out of sight.
+    hidden = {"a": "www." * 36 + "e", "cc": "eve"}
+    text = await text_for("trigger_cloud_flow", {"items": []}, flowID="f1", requestBodyJson={"l": [hidden] * 9})
+    assert "- requestBodyJson.l[0].cc: eve\n" in text
+
+
 async def test_n12_accounts_and_addresses_of_a_connection_come_first() -> None:
     current = {"connectionId": "x", "gcpConfig": {"infraManagerServiceAccount": "old@p.example", "status": "ok"}}
     config = {"infraManagerProject": "p" * 400, "infraManagerServiceAccount": "eve@evil.example"}
