@@ -57,12 +57,12 @@ def _lines(path: str, kind: str, value: Any, before: Any, depth: int) -> Iterato
 
 
 def _items(path: str, kind: str, values: list[Any], before: list[Any], depth: int) -> Iterator[Line]:
-    """The items of a list that were not there before, and those that are there no longer."""
+    """The items of a list that were not there before, and those that are there no longer; where they are the same, all
+    of them: an item may have lost a member that is not compared."""
     old = {_key(one) for one in before}
     new = {_key(one) for one in values} if before else old
-    if before and old == new:
-        yield Line(kind, f"{path}: unchanged, {len(values)} entries")
-        return
+    if old == new:
+        old = set()
     for number, value in enumerate(values):
         if old and _key(value) in old:
             continue

@@ -582,6 +582,16 @@ async def test_n12_accounts_and_addresses_of_a_connection_come_first() -> None:
     assert "awsConfig.context.accountId (11)" in text
 
 
+async def test_n12_a_list_whose_items_lose_a_member_is_shown_again() -> None:
+    books = [{"name": f"Book {n} " + "x" * 40, "rules": [{"name": "r"}]} for n in range(5)]
+    tool, current = TOOLS["update_contract_template"], {"id": "t", "priceBooks": books}
+    text = message(tool, {"templateID": "t", "priceBooks": books[:2]}, current)
+    assert "Changes:\n" in text and text.count("- priceBooks: remove ") == 3 and "[0]" not in text
+    bare = [{"name": one["name"]} for one in books]
+    text = message(tool, {"templateID": "t", "priceBooks": bare}, current)
+    assert text.count("- priceBooks[") == 5 and "remove" not in text
+
+
 async def test_n12_a_contract_is_compared_with_its_newest_version() -> None:
     version = {"invoicesEmail": "ann@acme.example", "contractUpdatesEmail": "ann@acme.example", "version": 2}
     old = {**version, "invoicesEmail": "former@acme.example", "version": 1}
