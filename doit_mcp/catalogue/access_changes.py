@@ -7,8 +7,8 @@ from typing import Any
 
 from ..doit.reach import Path, leaves
 from ..protocol.jsonrpc import JsonObject
-from .plain_text import plain
 from .shown_values import IDENTITIES, MAX_LINES, details, identity_of, named, shown, shown_entry
+from .value_lines import value_lines
 
 EMPTY = {"public": "no access"}
 """What an empty value means, where that is not just "none"."""
@@ -35,7 +35,8 @@ def _lines(path: Path, given: list[Any], before: list[Any], replaces: bool) -> I
     """Kind of change and line, for one path."""
     label = ".".join(path)
     if len(given) == 1 and isinstance(given[0], dict):
-        yield from _members(label, given[0], before[0] if before and isinstance(before[0], dict) else {})
+        old = before[0] if before and isinstance(before[0], dict) else {}
+        yield from (("changed", line.text) for line in value_lines(label, given[0], old))
     elif len(given) == 1 and not isinstance(given[0], list):
         yield from _scalar(label, path[-1], given[0], before)
     elif before:
@@ -48,13 +49,8 @@ def _lines(path: Path, given: list[Any], before: list[Any], replaces: bool) -> I
 
 def _scalar(label: str, name: str, given: Any, before: list[Any]) -> Iterator[tuple[str, str]]:
     empty = EMPTY.get(name, "none")
-    new, *old = [empty if value in (None, "") else shown(value) for value in (given, *before[:1])]
-    yield "changed", f"{label}: {old[0]} → {new}" if old and old[0] != new else f"{label}: {new}"
-
-
-def _members(label: str, given: JsonObject, before: JsonObject) -> Iterator[tuple[str, str]]:
-    for name, value in given.items():
-        yield from _scalar(f"{label}.{plain(name)}", name, value, [before[name]] if name in before else [])
+    new, *old = [empty if value in (None, "") else value for value in (given, *before[:1])]
+    yield "changed", f"{label}: {shown(old[0])} → {shown(new)}" if old and old[0] != new else f"{label}: {shown(new)}"
 
 
 def _entries(values: list[Any]) -> list[Any]:

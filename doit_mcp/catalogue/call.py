@@ -35,17 +35,19 @@ class Interrupted(Exception):
 class Question:
     """Something to ask the client: elicitation/create, sampling/createMessage or roots/list, with its parameters.
 
-    An answer to a *sealed* one counts only if exactly this question was put before.
+    A yes to a *sealed* one counts only if exactly this question was put before. *basis* is a digest of what it is made
+    from, as far as that can change: two questions with the same words and a different basis are different.
     """
 
     method: str
     params: JsonObject = field(default_factory=dict)
     sealed: bool = False
+    basis: str = ""
 
     @property
     def digest(self) -> str:
         """What tells this question from every other."""
-        return sha256(orjson.dumps([self.method, self.params], option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return sha256(orjson.dumps([self.method, self.params, self.basis], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 class Call(Protocol):
@@ -103,8 +105,12 @@ class Call(Protocol):
     async def log(self, level: str, data: object, logger: str = "") -> None:
         """Send a log message; silent unless the client wants that level."""
 
+    def declares(self, question: Question) -> bool:
+        """Whether the client declared that it can be asked this, even if the question cannot reach it just now."""
+
     def can_ask(self, question: Question) -> bool:
-        """Whether the client declared that it can be asked this."""
+        """Whether the client can be asked this: it declared that or was asked it before, and the question reaches it.
+        """
 
     async def ask(self, key: str, method: str, params: JsonObject) -> JsonObject:
         """The client's answer to one question; *key* names it within this call. Raises CannotAsk or NoAnswer."""

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import orjson
+
 from ..doit.errors import ApiError
-from ..doit.reach import reached
+from ..doit.pages import LARGE, page_of
+from ..doit.reach import mentioned, reached
+from ..heavy import in_thread
+from ..protocol.bounds import is_large
 from ..protocol.jsonrpc import JsonObject
 from .call import Call, Question
 from .plain_text import plain
-from .previewing import PLACES, message
+from .previewing import PLACES, basis_of, message
 from .tools import Content, Declined, Tool, ToolError
 
 # A write always asks if its verb, its area or its name is here. Others ask if they are given an argument that reaches
-# people, addresses, channels or outside systems (doit/reach.py).
+# people, addresses, channels or outside systems, or a text that mentions some (doit/reach.py).
 VERBS = frozenset("archive cancel delete".split())
 AREAS = frozenset("sharing users contracts contract_templates billing_transfer assets".split())
 NAMES = frozenset(
@@ -46,6 +51,15 @@ KEY = "confirm"
 FORM: JsonObject = {"type": "object", "properties": {}}
 MAX_QUESTIONS = 3
 """How often the user is asked when what a write is about changes while they think."""
+MAX_PAGES = 10
+"""Pages of a list that are searched for the thing a write is about."""
+MAX_INLINE_BYTES = 16 << 10
+"""Of arguments whose preview is made in the event loop. A text of a few KB can be JSON with thousands of members."""
+UNREAD = "The current state could not be read."
+UNREACHABLE = (
+    "asks the user first, and the question cannot reach this client: the request does not accept an event stream. Send"
+    " the header Accept: application/json, text/event-stream, and call again."
+)
 
 
 def confirms(tool: Tool) -> bool:
@@ -63,28 +77,52 @@ class Reader:
     """The write also makes what is not there yet."""
 
     async def current(self, call: Call, arguments: JsonObject) -> JsonObject | None:
-        """The thing; None where it cannot be told. Raises ApiError if it is not there but has to be."""
+        """The thing; None where it is not known. Raises ApiError if it is not there but has to be, and where the
+        sign-in has ended."""
+        return (await self.find(call, arguments))[0]
+
+    async def find(self, call: Call, arguments: JsonObject) -> tuple[JsonObject | None, str]:
+        """The same, with a note for the user on why it is not known."""
         schema = self.tool.input_schema
         places = {*PLACES, *schema.get("required", ())} & schema["properties"].keys()
         named = {READ_AS.get(name, name): value for name, value in arguments.items()}
         given = {name: value for name, value in named.items() if name in places}
         if self.tool.problems(given):
-            return None
+            return None, ""
         try:
+            if self.tool.name.startswith("list_"):
+                return await self._row(call, given, named.get("id"))
             found = await self.tool.run(call, given)
         except ApiError as error:
-            if error.kind == "missing" and not self.may_miss:
+            if error.kind == "credential" or (error.kind == "missing" and not self.may_miss):
                 raise
-            return None
-        if isinstance(found, Content):
-            return None
-        return _row(found, self.tool.rows, named) if self.tool.name.startswith("list_") else found
+            return None, UNREAD if error.kind != "missing" else ""
+        return (None, "") if isinstance(found, Content) else (_newest(found), "")
+
+    async def _row(self, call: Call, arguments: JsonObject, id: object) -> tuple[JsonObject | None, str]:
+        """The row with this id, and where there is none how far the list was read."""
+        if id is None:
+            return None, ""
+        large = {**arguments, "maxResults": LARGE}
+        given, token = arguments if self.tool.problems(large) else large, ""
+        for _ in range(MAX_PAGES):
+            found = await self.tool.run(call, {**given, "pageToken": token} if token else given)
+            if isinstance(found, Content):
+                return None, ""
+            page = page_of(found, self.tool.rows)
+            if (row := next((row for row in page.rows if row.get("id") == id), None)) is not None:
+                return row, ""
+            if not page.token or page.token == token or not self.tool.pages:
+                return None, f"{self.tool.name} shows nothing with this id."
+            token = page.token
+        return None, f"The first {MAX_PAGES} pages of {self.tool.name} show nothing with this id."
 
 
-def _row(found: JsonObject, rows: str, arguments: JsonObject) -> JsonObject | None:
-    identifier = arguments.get("id")
-    listed = (row for row in found.get(rows, ()) if isinstance(row, dict))
-    return next((row for row in listed if identifier is not None and row.get("id") == identifier), None)
+def _newest(thing: JsonObject) -> JsonObject:
+    """*thing*; one that is kept in versions, the newest last, has the fields of the newest as well."""
+    versions = thing.get("versions")
+    newest = versions[-1] if isinstance(versions, list) and versions else None
+    return {**thing, **newest} if isinstance(newest, dict) else thing
 
 
 def reader_of(tool: Tool, named: Mapping[str, Tool]) -> Reader | None:
@@ -102,9 +140,12 @@ def confirmed(tool: Tool, reader: Reader | None) -> Tool:
     async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
         # A trial changes nothing; and whether a client can be asked does not depend on the words, which cost requests.
         reaches = always or reached(arguments, tool.reaches, replaces=tool.name.startswith("update_"))
+        reaches = reaches or bool(mentioned(arguments, tool.mentions))
         asks = arguments.get("dryRun") is not True and reaches
         if asks and call.can_ask(question("")):
             await _agreed(call, tool, reader, arguments)
+        elif asks and call.declares(question("")):
+            raise ToolError(f"Nothing was changed: {tool.name} {UNREACHABLE}")
         return await tool.run(call, arguments)
 
     return replace(tool, run=run)
@@ -119,25 +160,32 @@ async def _agreed(call: Call, tool: Tool, reader: Reader | None, arguments: Json
     """
     customer = await _customer_of(call)
 
-    async def preview() -> str:
-        current = await reader.current(call, arguments) if reader is not None else None
-        return message(tool, arguments, current, customer)
+    async def preview() -> Question:
+        current, note = await reader.find(call, arguments) if reader is not None else (None, "")
+        if is_large(arguments) or len(orjson.dumps(arguments)) > MAX_INLINE_BYTES:
+            return await in_thread(_question, tool, arguments, current, customer, note)
+        return _question(tool, arguments, current, customer, note)
 
-    text = await preview()
+    asked = await preview()
     for _ in range(MAX_QUESTIONS):
-        answer = (await call.ask_all({KEY: question(text)}))[KEY]
+        answer = (await call.ask_all({KEY: asked}))[KEY]
         if answer["action"] != "accept":
             raise Declined(
                 f"Nothing was changed: the user did not agree to {tool.name}. Do not call it again unless the user"
                 " asks for it."
             )
-        accepted, text = text, await preview() if call.waits else text
-        if text == accepted:
+        accepted, asked = asked, await preview() if call.waits else asked
+        if asked == accepted:
             return
     raise ToolError(
         f"Nothing was changed: what {tool.name} is about changed each time while the user was being asked"
         f" ({MAX_QUESTIONS} times). Read its current state, tell the user, and call again."
     )
+
+
+def _question(tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str, note: str) -> Question:
+    said = tool, arguments, current, customer, note
+    return question(message(*said), basis_of(*said))
 
 
 async def _customer_of(call: Call) -> str:
@@ -147,13 +195,16 @@ async def _customer_of(call: Call) -> str:
         return ""
     try:
         domain = plain(str((await call.doit.auth.validate_user()).get("domain") or ""))
-    except ApiError:
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
         domain = ""  # The id alone still says whose data it is; if the API is unavailable, the write will say so.
     # Where an API token names the customer, its key is the domain.
     id = "" if id == domain else plain(id)
     return (f"{domain} (id {id})" if domain and id else domain or id) or "your own account"
 
 
-def question(text: str) -> Question:
+def question(text: str, basis: str = "") -> Question:
     """A yes or no: a form without fields, which is accepted or not."""
-    return Question("elicitation/create", {"mode": "form", "message": text, "requestedSchema": FORM}, sealed=True)
+    params: JsonObject = {"mode": "form", "message": text, "requestedSchema": FORM}
+    return Question("elicitation/create", params, sealed=True, basis=basis)

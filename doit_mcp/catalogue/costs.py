@@ -93,7 +93,9 @@ async def cost_of(doit: Doit, config: Config) -> float | None:
     """The cost of everything that *config* asks for. None if the API fails: the top is worth showing without it."""
     try:
         return total_of(await doit.reports.run_query(config=config))
-    except ApiError:
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
         return None
 
 

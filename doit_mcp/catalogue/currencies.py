@@ -24,7 +24,9 @@ async def own_currency(doit: Doit) -> str | None:
         return None
     try:
         customer = await doit.customers.get_customer()
-    except ApiError:
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
         # The amounts are worth showing without it; null says that it is not known.
         return None
     settings = customer.get("settings")

@@ -13,6 +13,7 @@ from ..doit.areas import ava
 from ..doit.areas.cloudflow import Conversation, Question
 from ..doit.errors import ApiError
 from ..doit.params import Id
+from ..doit.reach import MENTIONS
 from ..doit.reasons import clean
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length
@@ -98,7 +99,7 @@ async def refine_cloudflow(
 async def build_cloud_flow(
     call: Call,
     *,
-    question: Annotated[str, "What the flow should do, in plain words.", Length(1, 20_000)],
+    question: Annotated[str, "What the flow should do, in plain words.", Length(1, 20_000), MENTIONS],
     conversationId: Annotated[Conversation | None, Length(1, 500)] = None,
 ) -> Annotated[JsonObject, Refined]:
     """Make a new CloudFlow automation by describing what it should do: an assistant builds its steps. It takes some

@@ -27,13 +27,14 @@ class Parts:
         """Itself, if any part has an answer. Raises the error that says most if all failed."""
         if self.found or not self.failed:
             return self
-        raise next((error for error in self.failed.values() if error.kind == "credential"), None) or next(
+        raise next(
             (error for error in self.failed.values() if error.kind != "forbidden"), next(iter(self.failed.values()))
         )
 
 
 async def together(parts: Mapping[str, Awaitable[Any]], seconds: float | None = None) -> Parts:
-    """All *parts* at once; those that take longer than *seconds* fail by timeout."""
+    """All *parts* at once; those that take longer than *seconds* fail by timeout. Raises ApiError where the
+    sign-in has ended: the client has to hear of that, whatever else was found."""
     found: dict[str, Any] = {}
     failed: dict[str, ApiError] = {}
 
@@ -49,6 +50,8 @@ async def together(parts: Mapping[str, Awaitable[Any]], seconds: float | None = 
     async with asyncio.TaskGroup() as group:
         for name, work in parts.items():
             group.create_task(one(name, work))
+    if (ended := next((error for error in failed.values() if error.kind == "credential"), None)) is not None:
+        raise ended
     # In the order of the question, whatever came first.
     return Parts(
         {name: found[name] for name in parts if name in found}, {name: failed[name] for name in parts if name in failed}
@@ -56,7 +59,6 @@ async def together(parts: Mapping[str, Awaitable[Any]], seconds: float | None = 
 
 
 WORDS = {
-    "credential": "the sign-in is no longer accepted",
     "forbidden": "the signed-in user lacks the permission",
     "missing": "it does not exist for this customer",
     "rate": "too many requests",

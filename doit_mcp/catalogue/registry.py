@@ -138,7 +138,7 @@ def careful(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     writing |= {
         name: confirmed(tool, reader_of(tool, named))
         for name, tool in writing.items()
-        if confirms(tool) or tool.reaches
+        if confirms(tool) or tool.reaches or tool.mentions
     }
     writing = {name: once(tool, check_of(tool, named)) for name, tool in writing.items()}
     return tuple(changing(by_id(writing.get(tool.name, tool))) for tool in tools)

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import orjson
 
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import cut
 from .plain_text import plain
 
-MAX_LINES, MAX_VALUE = 20, 160
+MAX_LINES, MAX_VALUE, MAX_READ = 20, 160, 1_000
 IDENTITIES = ("user", "email", "id")
 """Members by which people and channels are told from each other."""
+LOWER_CASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def shown(value: Any) -> str:
     """*value* on one line."""
     if isinstance(value, list) and value and all(_is_person(one) for one in value):
-        return cut(", ".join(shown_entry(one) for one in value), MAX_VALUE)
-    if isinstance(value, list) and len(value) > 3 and all(isinstance(one, dict | list) for one in value):
-        return f"{len(value)} entries"
-    return cut(plain(value if isinstance(value, str) else orjson.dumps(value).decode()), MAX_VALUE)
+        return shortened(", ".join(shown_entry(one) for one in value))
+    return shortened(value if isinstance(value, str) else orjson.dumps(value).decode())
+
+
+def shortened(text: str, length: int = MAX_VALUE) -> str:
+    """*text* on one line; the characters that are left out are counted."""
+    # A text can have megabytes, and only its beginning is shown.
+    found = plain(text[:MAX_READ])
+    rest = max(0, len(found) - length) + max(0, len(text) - MAX_READ)
+    return f"{found[:length]}… (and {rest:,} more characters)" if rest else found
+
+
+def is_shortened(text: str) -> bool:
+    """Whether a part of *text* is left out where it is shown. Breaking markup makes a text longer."""
+    return len(text) > MAX_READ or len(plain(text)) > MAX_VALUE
 
 
 def _is_person(value: Any) -> bool:
@@ -52,8 +64,9 @@ def named(entry: JsonObject) -> str | None:
 
 
 def identity_of(entry: Any) -> str:
-    """What tells an *entry* of a list from the others; e-mail addresses are the same in any case."""
+    """What tells an *entry* of a list from the others. E-mail addresses are the same in any case of ASCII letters only:
+    Unicode's case folding makes one of different addresses, such as those with "ſ" and "s", or "ß" and "ss"."""
     name = named(entry) if isinstance(entry, dict) else entry
     if isinstance(name, str):
-        return name.strip().casefold() if "@" in name else name
+        return name.translate(LOWER_CASE) if "@" in name else name
     return orjson.dumps(entry, option=orjson.OPT_SORT_KEYS).decode()

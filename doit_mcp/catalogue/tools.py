@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 
 from ..doit import Doit
 from ..doit.operation import Operation, description_of
-from ..doit.reach import Path, reaching
+from ..doit.reach import MENTIONS, Path, reaching
 from ..doit.records import Done, Page
 from ..protocol.bounds import MAX_ITEMS, bounded
 from ..protocol.checker import Checker
@@ -55,12 +55,13 @@ class Content:
 class Tool:
     """One tool. *annotations* are its hints; *rows* is the key of the answer under which a list's rows are.
 
-    *narrow* says how to ask for less. *deadline* is in seconds; a read that is one request needs none, for the client
-    bounds it. *task_after* is there for reads that can take the API long to compute and that ask nobody anything: so
-    many seconds after its beginning the call becomes a task, where the client can follow one. *stands_for* is there for
-    a tool that calls others: it gives, for arguments that fit, the one that is meant and the arguments for it as they
-    came, or raises ToolError. *outward*: the operation itself reaches outside of the account; *reaches* are the paths
-    of the arguments that do. *changes* is there for updates that need at least one change.
+    *narrow* says how to ask for less. *deadline* is in seconds; a read that is one request needs none, for the
+    client bounds it. *task_after* is there for reads that can take the API long to compute and that ask nobody
+    anything: so many seconds after its beginning the call becomes a task, where the client can follow one.
+    *stands_for* is there for a tool that calls others: it gives, for arguments that fit, the one that is meant and
+    the arguments for it as they came, or raises ToolError. *outward*: the operation itself reaches outside of the
+    account; *reaches* are the paths of the arguments that do, *mentions* those of texts that do if they hold an
+    address. *changes* is there for updates that need at least one change.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Tool:
     stands_for: StandsFor | None = None
     outward: bool = False
     reaches: tuple[Path, ...] = ()
+    mentions: tuple[Path, ...] = ()
     changes: Changes | None = None
     _known: JsonObject = field(init=False, repr=False)
     _arguments: Checker = field(init=False, repr=False)
@@ -206,6 +208,7 @@ def _tool(
     schema = of_function(function)
     writes, outward = not hints["readOnlyHint"], hints["openWorldHint"]
     reaches = reaching(function) if writes else ()
+    mentions = reaching(function, MENTIONS) if writes else ()
     return Tool(
         name=name,
         title=title,
@@ -213,7 +216,7 @@ def _tool(
         input_schema=schema,
         run=run,
         output_schema=output,
-        annotations={**hints, "openWorldHint": outward or bool(reaches)},
+        annotations={**hints, "openWorldHint": outward or bool(reaches or mentions)},
         security=SECURITY,
         meta=_meta(name, title, hint),
         area=area,
@@ -224,6 +227,7 @@ def _tool(
         task_after=TASK_AFTER if slow else None,
         outward=outward,
         reaches=reaches,
+        mentions=mentions,
         changes=changes,
     )
 

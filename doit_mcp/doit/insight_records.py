@@ -3,13 +3,13 @@
 from typing import Annotated, Literal, Required, TypedDict
 
 from ..protocol.schema import JsonObject, Length
-from .reach import REACHES
+from .reach import MENTIONS, REACHES
 
 Status = Literal[
     "actionable", "acknowledged", "optimized", "dismissed", "in progress", "upgrade needed", "permissions needed"
 ]
 Key = Annotated[str, "Name of the insight in its source; a new one creates an insight.", Length(1, 500)]
-Text = Annotated[str, Length(1, 20_000)]
+Text = Annotated[str, Length(1, 20_000), MENTIONS]
 
 
 class Dismissal(TypedDict, total=False):
@@ -67,14 +67,14 @@ class NewInsight(TypedDict, total=False):
     """What can be said about an insight."""
 
     key: Required[Key]
-    title: Required[Annotated[str, "Shown to people.", Length(1, 500)]]
+    title: Required[Annotated[str, "Shown to people.", Length(1, 500), MENTIONS]]
     shortDescription: Required[Annotated[Text, "In a sentence or two."]]
-    detailedDescriptionMdx: Annotated[str, "Markdown (MDX).", Length(maximum=100_000)]
+    detailedDescriptionMdx: Annotated[str, "Markdown (MDX).", Length(maximum=100_000), MENTIONS]
     cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
     categories: Required[Annotated[list[Literal["FinOps", "Security"]], Length(1, 2)]]
     reportUrl: Annotated[str, "Link to a report about it.", REACHES]
     cloudFlowTemplateId: Annotated[str, "A CloudFlow template that mends it."]
-    easyWinDescription: Annotated[str, "Why it is easy to do."]
+    easyWinDescription: Annotated[str, "Why it is easy to do.", MENTIONS]
 
 
 class NewInsightWithResources(NewInsight, total=False):

@@ -2,8 +2,13 @@
 
 An argument is marked where it is declared, at any depth: ``recipients: Annotated[list[str], "...", REACHES]``. A write
 that is given such an argument asks the user first, and its hints say that it can reach outside of the account.
+
+Free text on which an automation acts, or which others see with its links, is marked with MENTIONS instead: it reaches
+outside if it holds an e-mail address or a URL.
 """
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, signature
 from typing import Annotated, Any, Unpack, get_args, get_origin, get_type_hints, is_typeddict
@@ -18,30 +23,47 @@ class Reach:
     """The type of the marker."""
 
 
-REACHES = Reach()
+REACHES, MENTIONS = Reach(), Reach()
+
+ADDRESS = re.compile(
+    r"[^\s@]@[^\s@]"  # e-mail addresses
+    r"|//[^\s/]"  # URLs, also those without a scheme
+    r"|\bwww\."
+    r"|(?<![\w.-])(?:[\w-]{1,63}\.){1,8}[^\W\d]{2,63}[:/]",  # evil.example/hook
+    re.IGNORECASE,
+)
+SEPARATORS = re.compile(r"[\s,;<>()\[\]{}\"'`|\\]+")
+"""What ends an e-mail address or a URL in a text."""
 
 
-def reaching(function: Callable[..., Any]) -> tuple[Path, ...]:
-    """The paths of all marked arguments in *function*'s signature."""
+def addresses(text: str) -> list[str]:
+    """The words of *text* that are, or hold, an e-mail address or a URL; in order, none twice."""
+    # Full-width letters and the like stand for the usual ones where addresses are read.
+    words = (word.rstrip(".:!?") for word in SEPARATORS.split(unicodedata.normalize("NFKC", text)))
+    return list(dict.fromkeys(word for word in words if ADDRESS.search(word)))
+
+
+def reaching(function: Callable[..., Any], marker: Reach = REACHES) -> tuple[Path, ...]:
+    """The paths of all arguments in *function*'s signature that have the *marker*."""
     hints = get_type_hints(function, include_extras=True)
     found: list[Path] = []
     for name, parameter in signature(function).parameters.items():
         if parameter.kind is Parameter.VAR_KEYWORD and get_origin(hints[name]) is Unpack:
-            found += _marked(get_args(hints[name])[0], ())
+            found += _marked(get_args(hints[name])[0], (), marker)
         elif parameter.kind is Parameter.KEYWORD_ONLY:
-            found += _marked(hints[name], (name,))
+            found += _marked(hints[name], (name,), marker)
     return tuple(found)
 
 
-def _marked(annotation: Any, path: Path) -> Iterable[Path]:
-    if get_origin(annotation) is Annotated and REACHES in get_args(annotation)[1:]:
+def _marked(annotation: Any, path: Path, marker: Reach) -> Iterable[Path]:
+    if get_origin(annotation) is Annotated and marker in get_args(annotation)[1:]:
         yield path
     elif is_typeddict(annotation):
         for name, hint in get_type_hints(annotation, include_extras=True).items():
-            yield from _marked(hint, (*path, name))
+            yield from _marked(hint, (*path, name), marker)
     else:
         for part in get_args(annotation):
-            yield from _marked(part, path)
+            yield from _marked(part, path, marker)
 
 
 def leaves(value: Any, path: Path) -> list[Any]:
@@ -61,6 +83,15 @@ def reached(arguments: Mapping[str, Any], paths: Iterable[Path], *, replaces: bo
     if replaces:
         return any(_is_given(arguments, path) for path in paths)
     return any(leaf not in NOTHING for path in paths for leaf in leaves(arguments, path))
+
+
+def mentioned(arguments: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, list[str]]:
+    """The addresses in the texts that *arguments* have at these *paths*, by the path."""
+    found = {
+        ".".join(path): [one for leaf in leaves(arguments, path) if isinstance(leaf, str) for one in addresses(leaf)]
+        for path in paths
+    }
+    return {path: list(dict.fromkeys(words)) for path, words in found.items() if words}
 
 
 def _is_given(value: Any, path: Path) -> bool:

@@ -1,21 +1,19 @@
-"""Asking the client: on the session's stream and waiting, or by a result that asks and a request that comes again."""
+"""Asking the client: what it can be asked and what counts as an answer; on a session's stream the call waits for it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 import orjson
 
-from ..catalogue.call import CannotAsk, Interrupted, NoAnswer, Question
+from ..catalogue.call import CannotAsk, NoAnswer, Question
 from ..protocol.checker import Checker
 from ..protocol.inbound import Caller
-from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, Response, RpcError, notification_bytes
+from ..protocol.jsonrpc import JsonObject, Response, notification_bytes
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
-from .consents import Consent, Consents
 from .sessions import Session
 
 # A person needs time to read and answer; after that nobody is there (Lifecycle, Timeouts).
@@ -43,19 +41,6 @@ class Asker(Protocol):
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
         """The answers, by key. Raises NoAnswer, or whatever makes the era ask."""
-
-
-class InputRequired(Interrupted):
-    """The request cannot be answered before the client has answered *questions*."""
-
-    def __init__(self, questions: Mapping[str, Question]) -> None:
-        super().__init__("input required")
-        self.questions = questions
-
-    @property
-    def requests(self) -> JsonObject:
-        """The ``inputRequests`` of the result."""
-        return {key: {"method": one.method, "params": one.params} for key, one in self.questions.items()}
 
 
 def required(caller: Caller, question: Question) -> JsonObject | None:
@@ -182,87 +167,3 @@ def fitted(question: Question, revision: Revision) -> JsonObject:
     if question.method == ELICIT:
         return fit("ElicitURL" if question.params.get("mode") == "url" else "ElicitForm", question.params, revision)
     return fit("CreateMessage", question.params, revision) if question.method == SAMPLE else question.params
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What earlier rounds of a request brought: answers by key; and the sealed questions that were put, by key: the
-    digest of each, and the consent that an acceptance of it is."""
-
-    known: Mapping[str, JsonObject] = field(default_factory=dict)
-    shown: Mapping[str, tuple[str, Consent]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, state: tuple[dict[str, JsonObject], dict[str, tuple[str, int, str]]]) -> Before:
-        """That of a *state*."""
-        known, shown = state
-        return cls(known, {key: (digest, Consent(asked, id)) for key, (digest, asked, id) in shown.items()})
-
-    @property
-    def state(self) -> list[object]:
-        """The same as JSON, which the client brings again."""
-        return [self.known, {key: [digest, *consent] for key, (digest, consent) in self.shown.items()}]
-
-    def after(self, known: Mapping[str, JsonObject], asked: Mapping[str, Question]) -> Before:
-        """The same after a round that brought the answers *known* and ended by putting the questions *asked*, whose
-        answers, if there were any before, count no longer."""
-        kept = {key: answer for key, answer in {**self.known, **known}.items() if key not in asked}
-        put = {key: (one.digest, Consent.new()) for key, one in asked.items() if one.sealed}
-        return Before(kept, {**self.shown, **put})
-
-
-class ByRetry:
-    """Envelope era: what was answered already is at hand; the first question without an answer ends the run (MRTR)."""
-
-    waits: ClassVar[bool] = False
-
-    def __init__(self, request: Request, before: Before) -> None:
-        self._request = request
-        self._before = before
-        self.known: dict[str, JsonObject] = {}
-        # Sealed questions whose answers were taken.
-        self._consented: dict[str, Question] = {}
-
-    def _answer(self, key: str, question: Question) -> JsonObject | None:
-        """The client's answer. To a sealed question it counts only if just that was put in an earlier round."""
-        if question.sealed and self._before.shown.get(key, ("",))[0] != question.digest:
-            return None
-        return self._before.known.get(key, inputs(self._request).get(key))
-
-    async def ask(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """The answers, where all are there; raises InputRequired with the ones that are not."""
-        missing: dict[str, Question] = {}
-        for key, question in questions.items():
-            answer = self._answer(key, question)
-            if answer is None:
-                missing[key] = question
-                continue
-            if question.sealed:
-                self._consented[key] = question
-            try:
-                self.known[key] = check(question, answer)
-            except NoAnswer as wrong:
-                text = f"Invalid params: params.inputResponses[{key!r}]: {wrong}"
-                raise RpcError(INVALID_PARAMS, text, id=self._request.id) from None
-        if missing:
-            raise InputRequired(missing)
-        return {key: self.known[key] for key in questions}
-
-    async def use(self, consents: Consents, owner: str) -> None:
-        """Use the consents that were taken; raises InputRequired with the questions whose consent was used before."""
-        asked = self._consented
-        again = {key: one for key, one in asked.items() if not await consents.use(owner, *self._before.shown[key][1])}
-        if again:
-            raise InputRequired(again)
-
-
-def inputs(request: Request) -> dict[str, JsonObject]:
-    """The ``inputResponses`` of a request; RpcError -32602 when they are no object of objects."""
-    given = request.params.get("inputResponses", {})
-    if not isinstance(given, dict):
-        raise RpcError(INVALID_PARAMS, "Invalid params: params.inputResponses must be an object", id=request.id)
-    for key, answer in given.items():
-        if not isinstance(answer, dict):
-            text = f"Invalid params: params.inputResponses[{key[:64]!r}] must be an object"
-            raise RpcError(INVALID_PARAMS, text, id=request.id)
-    return given

@@ -19,10 +19,11 @@ from ..protocol import extensions
 from ..protocol.inbound import LEVELS
 from ..protocol.jsonrpc import JsonObject, Request, notification_bytes
 from ..state.away import Away
-from .asking import Asker, ByRetry, Nobody, required
+from .asking import Asker, Nobody, required
 from .audit import acted_for
 from .context import Connect, Context
 from .progress import Progress, Unheard
+from .retrying import ByRetry
 
 T = TypeVar("T")
 
@@ -162,9 +163,17 @@ class RunningCall:
         shown = orjson.loads(visible(orjson.dumps(params).decode()))
         await context.channel.send(notification_bytes("notifications/message", shown))
 
+    def declares(self, question: Question) -> bool:
+        """Whether the client declared that it can be asked this."""
+        return required(self._context.caller, question) is None
+
     def can_ask(self, question: Question) -> bool:
-        """Whether there is somebody to ask, and the client declared that it can be asked this."""
-        return not isinstance(self._asker, Nobody) and required(self._context.caller, question) is None
+        """Whether the client declared that it can be asked this, or was asked it, and the question can reach it."""
+        return not isinstance(self._asker, Nobody) and self._required(question) is None
+
+    def _required(self, question: Question) -> JsonObject | None:
+        is_open = question.sealed and isinstance(self._asker, ByRetry) and self._asker.is_open
+        return None if is_open else required(self._context.caller, question)
 
     async def ask(self, key: str, method: str, params: JsonObject) -> JsonObject:
         """One question."""
@@ -174,7 +183,7 @@ class RunningCall:
         """Several questions at once; what the client did not declare is never asked (R4)."""
         needed: JsonObject = {}
         for question in questions.values():
-            needed |= required(self._context.caller, question) or {}
+            needed |= self._required(question) or {}
         if needed:
             raise CannotAsk(needed)
         with self._pause():
@@ -190,7 +199,7 @@ class RunningCall:
         """From here on the call changes things; what the user agreed to is used up."""
         if isinstance(self._asker, ByRetry):
             try:
-                await self._asker.use(self._context.shared.consents, self._context.owner)
+                await self._asker.use()
             except Away:
                 raise ToolError(UNCHECKED) from None
         self.committed = True

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from ..catalogue.invisible import visible_text
 from ..catalogue.prompts import Complete
 from ..catalogue.tools import ToolError
-from ..doit.errors import ApiError
+from ..doit.errors import ApiError, explain
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from .asking import Nobody
 from .calls import RunningCall
+from .challenges import challenge_of
 from .context import Context
 
 MOST_VALUES = 100
@@ -31,7 +32,10 @@ async def complete(context: Context, request: Request) -> JsonObject:
     try:
         work = completer(call, argument["value"][:MOST_TYPED], _settled(request))
         return _completion(await call.within(DEADLINE, work))
-    except (ApiError, ToolError, TimeoutError):
+    except (ApiError, ToolError, TimeoutError) as failure:
+        if isinstance(failure, ApiError) and failure.kind == "credential":
+            text = visible_text(explain(failure, "completion/complete"))
+            raise RpcError(INVALID_PARAMS, text, challenge_of(context, failure) or None, id=request.id) from failure
         # Nothing to suggest is no failure of what the user is typing; the error comes when it is used.
         return _completion([])
 

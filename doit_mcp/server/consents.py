@@ -12,6 +12,11 @@ LIFE_SECONDS = 1_000.0
 PER_OWNER, TOTAL = 100, 10_000
 
 
+def now_ms() -> int:
+    """The time, in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
 class Consent(NamedTuple):
     """A question put to the user: when, in epoch milliseconds, and under which unique id."""
 
@@ -21,15 +26,15 @@ class Consent(NamedTuple):
     @classmethod
     def new(cls) -> Consent:
         """That of a question which is put now."""
-        return cls(time.time_ns() // 1_000_000, secrets.token_urlsafe(12))
+        return cls(now_ms(), secrets.token_urlsafe(12))
 
 
 class Consents(Protocol):
     """Which consents were used."""
 
     async def use(self, owner: str, asked: int, id: str) -> bool:
-        """Whether the consent may count: False where it was used before, or where that is no longer known because it
-        is older than one of those that had to make room. Raises Away where it cannot be checked."""
+        """Whether the consent may count: False where it was used before, or where that is not known because it is older
+        than one of those that had to make room, or than this memory. Raises Away where it cannot be checked."""
 
 
 class _Used:
@@ -43,7 +48,11 @@ class _Used:
 
 
 class MemoryConsents:
-    """Consents that were used in this process. The oldest make room: those of the owner first, then anybody's."""
+    """Consents that were used in this process. The oldest make room: those of the owner first, then anybody's.
+
+    All that were asked for at *since* (epoch milliseconds; now, if left out) or before count as used: a process that
+    ran before this one may have used them.
+    """
 
     def __init__(
         self,
@@ -52,11 +61,12 @@ class MemoryConsents:
         life: float = LIFE_SECONDS,
         per_owner: int = PER_OWNER,
         total: int = TOTAL,
+        since: int | None = None,
     ) -> None:
         self._clock, self._life, self._per_owner, self._total = clock, life, per_owner, total
         # The owner who used one last comes last.
         self._owners: dict[str, _Used] = {}
-        self._size, self._floor = 0, -1
+        self._size, self._floor = 0, now_ms() if since is None else since
 
     def __len__(self) -> int:
         return self._size

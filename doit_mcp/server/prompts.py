@@ -13,6 +13,7 @@ from ..protocol.revisions import Revision
 from ..protocol.schema import shown
 from ..protocol.wire import fit
 from .calls import RunningCall
+from .challenges import challenge_of
 from .context import Context
 from .lists import page
 from .rounds import rounds
@@ -51,7 +52,8 @@ async def get(context: Context, request: Request) -> JsonObject:
     try:
         return await rounds(context, request, "", work)
     except ApiError as error:
-        raise RpcError(INVALID_PARAMS, visible_text(explain(error, prompt.name)), id=request.id) from error
+        text = visible_text(explain(error, prompt.name))
+        raise RpcError(INVALID_PARAMS, text, challenge_of(context, error) or None, id=request.id) from error
     except (ToolError, NoAnswer) as refusal:
         raise RpcError(INVALID_PARAMS, visible_text(str(refusal)), id=request.id) from refusal
     except TimeoutError as late:

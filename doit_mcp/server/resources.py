@@ -15,6 +15,7 @@ from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUN
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit
 from .calls import RunningCall
+from .challenges import challenge_of
 from .context import Context
 from .lists import hints, page
 from .rounds import rounds
@@ -84,7 +85,7 @@ async def read(context: Context, request: Request) -> JsonObject:
         if error.status == 404:
             raise _missing(context, request, uri) from error
         text = visible_text(explain(error, "resources/read"))
-        raise RpcError(INVALID_PARAMS, text, {"uri": uri}, id=request.id) from error
+        raise RpcError(INVALID_PARAMS, text, {"uri": uri, **challenge_of(context, error)}, id=request.id) from error
     except (ToolError, NoAnswer) as refusal:
         raise RpcError(INVALID_PARAMS, visible_text(str(refusal)), {"uri": uri}, id=request.id) from refusal
     except TimeoutError as late:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,9 +17,10 @@ from ..protocol.jsonrpc import (
     Request,
     RpcError,
 )
-from .asking import Asker, Before, ByRetry, InputRequired, Nobody, OnStream, inputs
+from .asking import Asker, Nobody, OnStream
 from .calls import Detach, RunningCall
 from .context import Context
+from .retrying import Before, ByRetry, InputRequired, inputs
 
 NOTHING_BEFORE = Before()
 
@@ -30,7 +32,7 @@ MOST_STATE = 32 << 10
 def asker_of(context: Context, request: Request, before: Before) -> Asker:
     """How this request's client is asked."""
     if context.caller.revision.era.stateless:
-        return ByRetry(request, before)
+        return ByRetry(request, before, partial(context.shared.consents.use, context.owner))
     if context.session is None or not context.channel.may_stream:
         return Nobody()
     return OnStream(context.session, context.channel.send)

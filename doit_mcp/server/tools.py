@@ -28,14 +28,13 @@ from .asking import Nobody
 from .audit import acted_for, audited, record_attempt
 from .byte_cache import ByteCache
 from .calls import Detach, RunningCall
+from .challenges import challenge_of
 from .context import NOWHERE, Context, Offer
 from .records import record
 from .rounds import rounds
 from .task import Task
 from .tasks import InTask, TooManyTasks
 
-# Under this name ChatGPT looks for the reason to show its sign-in again (OpenAI Apps SDK, authentication).
-CHALLENGE = "mcp/www_authenticate"
 MAX_PAGES_BYTES = 8 << 20
 """Of all pages of tool lists that are kept serialized: clients can select more lists than it pays to keep."""
 MAX_TASK_ARGUMENTS_BYTES = 128 << 10
@@ -159,8 +158,8 @@ async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonO
         raise
     except (ApiError, ToolError, NoAnswer, TimeoutError) as failure:
         answered = answers.failure(_told(tool, failure))
-        if context.sign_in is not None and isinstance(failure, ApiError) and failure.kind == "credential":
-            answered["_meta"] = {CHALLENGE: [context.sign_in()]}
+        if challenge := challenge_of(context, failure):
+            answered["_meta"] = challenge
     except BaseException:
         record(context, tool, True, time.perf_counter() - started)
         raise

@@ -72,10 +72,16 @@ class Parts:
 
 
 class Redis:
-    """The link to Redis and what needs it all the time; *closes* end what uses the link by itself."""
+    """The link to Redis and what needs it all the time; *opens* prepare what uses the link, *closes* end it."""
 
-    def __init__(self, link: Link, bus: Bus, closes: Sequence[Callable[[], Awaitable[None]]]) -> None:
-        self.link, self.bus, self._closes = link, bus, closes
+    def __init__(
+        self,
+        link: Link,
+        bus: Bus,
+        opens: Sequence[Callable[[], Awaitable[None]]],
+        closes: Sequence[Callable[[], Awaitable[None]]],
+    ) -> None:
+        self.link, self.bus, self._opens, self._closes = link, bus, opens, closes
 
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
         """What operators want to see of it."""
@@ -90,6 +96,8 @@ class Redis:
         """Take part among the replicas while the block runs."""
         try:
             async with self.bus.running():
+                for prepare in self._opens:
+                    await prepare()
                 yield
         finally:
             for close in self._closes:
@@ -141,6 +149,7 @@ def _shared(settings: Settings, hub: Hub, slots: Slots) -> Parts:
     tasks = SharedTasks(hub, Notes(link, Box(secret, "tasks"), bus.sender, "task", bus.id), bus)
     limits = shared_limits(settings, link, bus, slots, streams, tasks)
     kept_receipts = _receipts(link, secret)
+    used = RedisConsents(link, Box(secret, "consents"), life=consents.LIFE_SECONDS, per_owner=consents.PER_OWNER)
     return Parts(
         hub,
         replays,
@@ -149,9 +158,9 @@ def _shared(settings: Settings, hub: Hub, slots: Slots) -> Parts:
         tasks,
         _results(link, secret),
         kept_receipts,
-        RedisConsents(link, Box(secret, "consents"), life=consents.LIFE_SECONDS, per_owner=consents.PER_OWNER),
+        used,
         limits,
-        Redis(link, bus, (kept_receipts.close, *(one.close for one in limits.counts))),
+        Redis(link, bus, (used.open,), (kept_receipts.close, *(one.close for one in limits.counts))),
     )
 
 

@@ -40,6 +40,9 @@ class Caller:
     async def log(self, level: str, data: object, logger: str = "") -> None:
         raise AssertionError(f"logged {data!r}")
 
+    def declares(self, question: Question) -> bool:
+        return self.can_ask(question)
+
     def can_ask(self, question: Question) -> bool:
         return False
 

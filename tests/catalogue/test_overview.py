@@ -48,6 +48,14 @@ async def test_when_all_fails_it_is_an_error() -> None:
     assert caught.value.status == 401
 
 
+async def test_n19_a_sign_in_that_ended_meanwhile_is_not_just_a_part_that_failed() -> None:
+    """The client learns where to sign in again from the error alone."""
+    others = {"anomalies": ApiError("", kind="credential", status=401), "cloudincidents": INCIDENTS}
+    with pytest.raises(ApiError) as caught:
+        await call("get_cloud_overview", Recorder(answering(others, LINES)))
+    assert caught.value.kind == "credential"
+
+
 async def test_costs_alone_failing_leaves_the_rest() -> None:
     others = {"query": ApiError("", kind="timeout"), "anomalies": ANOMALIES, "cloudincidents": {"incidents": None}}
     found = (await call("get_cloud_overview", Recorder(answering(others, []))))["structuredContent"]

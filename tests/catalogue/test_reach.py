@@ -81,8 +81,42 @@ def test_n11_only_writes_reach_and_their_hints_say_so() -> None:
     for tool in reaching:
         assert tool.writes and tool.annotations["openWorldHint"] is True, tool.name
     for tool in all_tools():
-        if tool.writes and not tool.reaches:
+        if tool.mentions:
+            assert tool.writes and tool.annotations["openWorldHint"] is True, tool.name
+        if tool.writes and not tool.reaches and not tool.mentions:
             assert tool.annotations["openWorldHint"] is tool.outward, tool.name
+
+
+INSTRUCTS = re.compile(r"plain words|Markdown|MDX|HTML|Shown to people|in a sentence|easy to do", re.IGNORECASE)
+"""Words in the descriptions of texts on which an assistant acts, or which others see with links."""
+UNMENTIONED = {
+    ("ask_ava_streaming", "question"): "she answers the user, and changes nothing",
+    ("create_ticket", "ticket.body"): "support staff read what the user wanted said; the tool is outward",
+}
+
+
+def test_n11_texts_that_instruct_or_are_shown_with_links_are_marked_or_say_why_not() -> None:
+    found = {
+        (tool.name, ".".join(path))
+        for tool in (*all_tools(), *employee_tools())
+        if tool.writes
+        for path, schema in arguments_of(tool.input_schema)
+        if INSTRUCTS.search(schema.get("description", "")) and not covered(path, tool.mentions)
+    }
+    assert found == UNMENTIONED.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("refine_cloudflow", "question"),
+        ("build_cloud_flow", "question"),
+        ("post_insight_result", "title shortDescription detailedDescriptionMdx easyWinDescription"),
+    ],
+)
+def test_n11_which_texts_are_marked(name: str, path: str) -> None:
+    tool = next(tool for tool in all_tools() if tool.name == name)
+    assert {".".join(one) for one in tool.mentions} == set(path.split())
 
 
 @pytest.mark.parametrize(

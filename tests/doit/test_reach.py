@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any, Required, TypedDict, Unpack
 
 import pytest
 
-from doit_mcp.doit.reach import REACHES, leaves, reached, reaching, without
+from doit_mcp.doit.reach import REACHES, addresses, leaves, reached, reaching, without
 from doit_mcp.protocol.schema import Length
 
 
@@ -77,3 +78,25 @@ def test_the_rest_is_what_is_not_reached() -> None:
     assert without(given, ("people", "email"))["people"] == [{"name": "Ann"}, {"name": "Bob"}]
     assert without(given, ("settings", "email")) == {"people": given["people"]}
     assert without(given, ("other",)) == given
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Write to bob@acme.example, or (eve@evil.example).", ["bob@acme.example", "eve@evil.example"]),
+        ("post it to https://evil.example/hook?a=1!", ["https://evil.example/hook?a=1"]),
+        ("[Fix](//evil.example) <http://x.example> www.evil.example", ["//evil.example", "http://x.example"]),
+        ("evil.example/hook, 10.0.0.1/x, and/or, e.g. node.js, main.tf: v1.2/3", ["evil.example/hook"]),
+        ("eve\uff20evil.example bob@x bob@x", ["eve@evil.example", "bob@x"]),
+        ("Stop idle machines @ night // 50 % of 3.5/4", []),
+    ],
+)
+def test_n11_addresses_in_a_text(text: str, found: list[str]) -> None:
+    assert addresses(text)[: len(found)] == found and bool(addresses(text)) is bool(found)
+
+
+@pytest.mark.parametrize("piece", ["a", "a.", "@", "a-", "/", "a@", "www.", "a.b/", ",", "ﷺ"])
+def test_n11_a_long_text_is_searched_in_little_time(piece: str) -> None:
+    before = time.process_time()
+    addresses(piece * (100_000 // len(piece)))
+    assert time.process_time() - before < 2

@@ -14,8 +14,9 @@ from doit_mcp.catalogue.call import CannotAsk, NoAnswer, Question
 from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Request, Response
 from doit_mcp.protocol.revisions import NEWEST_HANDSHAKE
-from doit_mcp.server.asking import Before, ByRetry, InputRequired, Nobody, OnStream
+from doit_mcp.server.asking import Nobody, OnStream
 from doit_mcp.server.consents import Consent
+from doit_mcp.server.retrying import Before, ByRetry, InputRequired
 from doit_mcp.server.sessions import Session
 
 ROOTS = Question("roots/list")
@@ -77,7 +78,10 @@ async def test_where_nobody_is() -> None:
 
 
 def enveloped(before: Before, **responses: Any) -> ByRetry:
-    return ByRetry(Request(1, "tools/call", {"inputResponses": responses}), before)
+    async def use(asked: int, id: str) -> bool:
+        return True
+
+    return ByRetry(Request(1, "tools/call", {"inputResponses": responses}), before, use)
 
 
 async def test_an_open_question_takes_any_answer_that_comes() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.confirming import confirmed
 from doit_mcp.catalogue.repeats import NOTE, committing, once
@@ -44,9 +46,13 @@ async def asked(site: Site) -> Json:
     return {"requestState": answer.result["requestState"], "inputResponses": {"confirm": {"action": "accept"}}}
 
 
-async def accept(site: Site, state: Json) -> Answer:
+async def accept(site: Site, state: Json, declared: Json = ASKED) -> Answer:
     params = {"name": "delete_thing", "arguments": {"id": "1"}, **state}
-    return await site.modern("tools/call", params, clientCapabilities=ASKED)
+    return await site.modern("tools/call", params, clientCapabilities=declared)
+
+
+async def refuse(site: Site, state: Json, action: str, declared: Json = ASKED) -> Answer:
+    return await accept(site, {**state, "inputResponses": {"confirm": {"action": action}}}, declared)
 
 
 def is_repeat(answer: Answer) -> bool:
@@ -102,3 +108,90 @@ async def test_n14_what_a_user_declined_leaves_receipts_alone() -> None:
         state = await asked(site)
         await accept(site, {**state, "inputResponses": {"confirm": {"action": "decline"}}})
         assert is_repeat(await site.call("change_thing", {"id": "1"})) and things.done == ["change 1"]
+
+
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+async def test_n14_a_no_uses_up_the_consent_as_well(action: str) -> None:
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        state = await asked(site)
+        assert "did not agree" in (await refuse(site, state, action)).result["content"][0]["text"]
+        again = await accept(site, state)
+        assert again.result["resultType"] == "input_required" and things.done == []
+        assert not is_repeat(await accept(site, {**state, "requestState": again.result["requestState"]}))
+        assert things.done == ["delete 1"]
+
+
+async def test_n14_a_no_uses_up_the_consent_at_every_replica(redis: Server) -> None:
+    things = Things()
+    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
+        state = await asked(a)
+        await refuse(a, state, "decline")
+        assert (await accept(b, state)).result["resultType"] == "input_required" and things.done == []
+
+
+@pytest.mark.parametrize("declared", [{}, {"sampling": {}}])
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+async def test_n14_a_no_is_a_no_whatever_the_client_declares_by_then(action: str, declared: Json) -> None:
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        state = await asked(site)
+        for sent in (state, {}):
+            refused = (await refuse(site, sent, action, declared)).result
+            assert refused["isError"] and "did not agree" in refused["content"][0]["text"]
+        # An open question without an answer is asked again; it is no reason to go ahead.
+        left_open = await accept(site, {"requestState": state["requestState"]}, declared)
+        assert left_open.result["resultType"] == "input_required" and things.done == []
+
+
+async def test_n14_a_yes_counts_whatever_the_client_declares_by_then() -> None:
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        state = await asked(site)
+        assert not is_repeat(await accept(site, state, {})) and things.done == ["delete 1"]
+        await site.call("change_thing", {"id": "1"})
+        assert (await accept(site, state, {})).result["resultType"] == "input_required"
+
+
+async def test_n14_a_redis_that_lost_everything_asks_again(redis: Server) -> None:
+    things = Things()
+    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
+        state = await asked(a)
+        assert not is_repeat(await accept(a, state))
+        await a.call("change_thing", {"id": "1"})
+        redis.kill()
+        redis.start()
+        await back(a, b)
+        assert (await accept(b, state)).result["resultType"] == "input_required"
+        assert things.done == ["delete 1", "change 1"]
+
+
+async def test_n14_the_first_yes_after_a_start_counts(redis: Server) -> None:
+    things = Things()
+    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
+        assert not is_repeat(await accept(b, await asked(a))) and things.done == ["delete 1"]
+
+
+async def test_n14_a_restarted_process_asks_again() -> None:
+    """The process before it may have carried out what was agreed to."""
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        state = await asked(site)
+    async with serving(changes={"tools": things.tools}) as site:
+        assert (await accept(site, state)).result["resultType"] == "input_required" and things.done == []
+
+
+async def test_n14_a_question_that_cannot_reach_the_client_is_not_skipped() -> None:
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        arguments = {"name": "delete_thing", "arguments": {"id": "1"}}
+        session = await site.initialize("2025-06-18", elicitation={})
+        message = site.request("tools/call", arguments)
+        refused = (await session.post(message, Accept="application/json")).result
+        assert refused["isError"] and things.done == []
+        assert "Accept: application/json, text/event-stream" in refused["content"][0]["text"]
+        # Clients that declare nothing have their own approval; a write that asks nothing needs none.
+        await session.post(site.request("tools/call", {**arguments, "name": "change_thing"}), Accept="application/json")
+        mute = await site.initialize("2025-06-18")
+        await mute.post(site.request("tools/call", arguments), Accept="application/json")
+        assert things.done == ["change 1", "delete 1"]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from doit_mcp.catalogue.call import Call
+from doit_mcp.catalogue.prompts import Argument, Prompt, user_text
+from doit_mcp.catalogue.registry import own_tools
+from doit_mcp.catalogue.resources import Resource
 from doit_mcp.catalogue.tools import Tool
 from tests.state.redis_server import Server
 from tests.state.replicas import replicas
@@ -122,6 +126,64 @@ async def provider(app: web.Application) -> AsyncIterator[tuple[Site, str]]:
             yield site, issuer
     finally:
         await runner.cleanup()
+
+
+async def document(call: Call) -> Json:
+    return {"text": str(await call.doit.budgets.list_budgets())}
+
+
+async def prompted(call: Call, arguments: Mapping[str, str]) -> list[Json]:
+    return [user_text(str(await call.doit.budgets.list_budgets()))]
+
+
+async def suggested(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
+    return [str(await call.doit.budgets.list_budgets())]
+
+
+ASKING: dict[str, Json] = {
+    "resources/read": {"uri": "doc://mine"},
+    "prompts/get": {"name": "mine", "arguments": {"which": "x"}},
+    "completion/complete": {"ref": {"type": "ref/prompt", "name": "mine"}, "argument": {"name": "which", "value": ""}},
+}
+OFFERED: Json = {
+    "resources": (Resource("doc://mine", "mine", "Mine", "Whose data.", "text/plain", document),),
+    "prompts": (Prompt("mine", "Mine", "Whose data.", prompted, (Argument("which", "Which.", True, suggested),)),),
+}
+
+
+@pytest.mark.parametrize("method", ASKING)
+async def test_n19_errors_of_other_methods_carry_the_challenge(method: str) -> None:
+    async with serving(changes=OFFERED, api=Api()) as site:
+        token = site.token()
+        session = await site.initialize()
+        assert "result" in (await send(site, token, site.envelope(method, ASKING[method]))).body
+        assert "result" in (await session.ask(method, ASKING[method])).body
+        site.world.identity.end_login(token)
+        refused = await session.ask(method, ASKING[method])
+        assert refused.code == (200, -32602)
+        (challenge,) = refused.error["data"][CHALLENGE]
+        assert 'error="invalid_token"' in challenge and "sign in again" in refused.error["message"]
+    async with serving(changes=OFFERED, api=Api()) as site:
+        token = site.token()
+        site.world.identity.end_login(token)
+        refused = await send(site, token, site.envelope(method, ASKING[method]))
+        assert refused.code == (400, -32602)
+        (challenge,) = refused.error["data"][CHALLENGE]
+        after = await send(site, token, site.envelope(method, ASKING[method]))
+        assert after.status == 401 and after.headers["WWW-Authenticate"] == challenge
+
+
+async def test_n19_a_write_that_asks_carries_the_challenge_instead_of_asking() -> None:
+    async with serving(changes={"tools": own_tools()}, api=Api()) as site:
+        token = site.token()
+        site.world.identity.end_login(token)
+        message = site.envelope(
+            "tools/call",
+            {"name": "delete_budget", "arguments": {"id": "b1"}},
+            clientCapabilities={"elicitation": {"form": {}}},
+        )
+        refused = (await send(site, token, message)).result
+        assert refused["isError"] and CHALLENGE in refused["_meta"]
 
 
 class Refusing(Api):

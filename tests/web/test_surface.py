@@ -157,10 +157,14 @@ async def test_a_deletion_is_confirmed_by_a_second_round(name: str, arguments: J
         # An answer to a question that was never put is none.
         unasked = await again("accept", None)
         assert unasked.result["resultType"] == "input_required" and "DELETE" not in api.methods
-        done = await again("accept")
+        # The question that was declined is used up.
+        once_more = await again("accept")
+        assert once_more.result["resultType"] == "input_required" and "DELETE" not in api.methods
+        state = once_more.result["requestState"]
+        done = await again("accept", state)
         assert done.result.get("isError") is None and api.methods.count("DELETE") == 1
         # The client gave up and sends the same once more.
-        twice = await again("accept")
+        twice = await again("accept", state)
         assert "alreadyDone" in twice.result["structuredContent"] and api.methods.count("DELETE") == 1
 
 

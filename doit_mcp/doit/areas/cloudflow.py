@@ -8,9 +8,10 @@ from ...protocol.schema import JsonObject, Length, Range
 from ..errors import ApiError
 from ..operation import Area, get, offers, post
 from ..params import Id, MaxResults, PageToken
+from ..reach import MENTIONS
 from ..records import Page
 
-Question = Annotated[str, "What to change, in plain words.", Length(1, 20_000)]
+Question = Annotated[str, "What to change, in plain words.", Length(1, 20_000), MENTIONS]
 Rows = Annotated[MaxResults, Range(1, 500)]
 Conversation = Annotated[str, "Goes on with the conversation of an earlier answer; a new one, if left out."]
 
