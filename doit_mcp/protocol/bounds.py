@@ -11,6 +11,8 @@ MAX_VALUES = 200_000
 """Values of one JSON text. orjson needs up to 60 ms for so many, and nothing interrupts it."""
 MAX_LARGE_VALUES = 2_000
 """Values up to which work that visits each of them is done in place."""
+MAX_LARGE_CHARACTERS = 16_000
+"""Characters of all texts up to which the same holds: a text may be the JSON of as many values."""
 MAX_ITEMS = 1_000
 """Items of a list whose schema says nothing else."""
 MAX_TEXT = 20_000
@@ -42,10 +44,16 @@ def _separators(text: bytes) -> int:
 
 
 def is_large(value: Any) -> bool:
-    """Whether *value* holds more than MAX_LARGE_VALUES values; counting stops there."""
-    stack, found = [value], 0
+    """Whether *value* holds more than MAX_LARGE_VALUES values, or texts with more than MAX_LARGE_CHARACTERS in all;
+    counting stops there."""
+    stack, found, characters = [value], 0, 0
     while stack:
         item = stack.pop()
+        if isinstance(item, str):
+            characters += len(item)
+            if characters > MAX_LARGE_CHARACTERS:
+                return True
+            continue
         if not isinstance(item, CONTAINERS):
             continue
         found += len(item)

@@ -275,3 +275,30 @@ async def test_n2_every_list_says_how_long_it_may_be(tool: Tool) -> None:
         item = example(schema.get("items", {"type": "string"}), "item")
         long = placed(tool.input_schema, path, [item] * (schema["maxItems"] + 1))
         assert f"at most {schema['maxItems']} items" in "; ".join(tool.problems(tool.read(long))), path
+
+
+def in_text(count: int) -> str:
+    """A list as JSON in a text, as some clients send it."""
+    return "[" + "0," * (count - 1) + "0]"
+
+
+@pytest.mark.parametrize("name", ["get_statussheet_components", "query_result"])
+async def test_n2_lists_in_texts_hold_nothing(made: Program, name: str) -> None:
+    """Every list of a tool as text, also inside of the arguments of a discovery call that are text themselves."""
+    tool = next(tool for tool in all_tools() if tool.name == name)
+    text = in_text(MAX_VALUES - 10)
+    wrong = {one: text for one, schema in tool.input_schema["properties"].items() if any(lists(schema))}
+    headers = legacy(made, made.outside.token("texts"))
+    answer = await watched(made, EVERYTHING, orjson.dumps(call(name, wrong)), headers)
+    assert "Invalid arguments" in answer.text and len(answer.text) < 3_000, answer.text[:300]
+    inner = {"name": name, "arguments": orjson.dumps({next(iter(wrong)): text}).decode()}
+    answer = await watched(made, "/mcp", orjson.dumps(call("read_operation", inner)), headers)
+    assert "Invalid arguments" in answer.text, answer.text[:300]
+
+
+async def test_n2_a_completion_names_a_prompt_with_text(made: Program) -> None:
+    headers = legacy(made, made.outside.token("completions"))
+    numbers = b"[" + b",".join(b"1.7976931348%06de300" % number for number in range(170_000)) + b"]"
+    body = FRAMES["completion"] % (b'{"type":"ref/prompt","name":%s}' % numbers)
+    answer = await watched(made, EVERYTHING, body, headers)
+    assert answer.body["error"]["message"] == "Invalid params: params.ref.name must be text"
