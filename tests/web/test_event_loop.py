@@ -218,12 +218,27 @@ async def test_n2_no_endpoint_is_held(made: Program, path: str) -> None:
         assert (await watched(made, path, body, stranger)).status == 401
 
 
-async def test_n2_no_batch_holds_the_loop(made: Program) -> None:
-    """Fifty messages that share a large body."""
-    token = made.outside.token("batch")
+async def with_batches(made: Program, token: str) -> Json:
+    """The headers of a session that has batches."""
     params: Json = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     opened = await made.post({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, token)
-    headers = made.headers(token, Mcp_Session_Id=opened.headers["Mcp-Session-Id"])
+    return made.headers(token, Mcp_Session_Id=opened.headers["Mcp-Session-Id"])
+
+
+async def test_n2_a_batch_of_searches_lets_others_in(made: Program) -> None:
+    """Each member searches for words that are misspelled, all different."""
+    headers = await with_batches(made, made.outside.token("searches"))
+    words = [f"b{number}udgetz" for number in range(800)]
+    batch = [
+        {**call("find_operation", {"query": " ".join(words[number::50])[:300]}), "id": number} for number in range(50)
+    ]
+    answer = await watched(made, "/mcp", orjson.dumps(batch), headers)
+    assert len(answer.body) == 50 and all("operations" in str(one) for one in answer.body)
+
+
+async def test_n2_no_batch_holds_the_loop(made: Program) -> None:
+    """Fifty messages that share a large body."""
+    headers = await with_batches(made, made.outside.token("batch"))
     config = {"metrics": [0] * (MAX_VALUES // 50 - 20)}
     batch = [{**call("run_query", {"config": config}), "id": number} for number in range(50)]
     answer = await watched(made, EVERYTHING, orjson.dumps(batch), headers)
