@@ -11,7 +11,7 @@ from ..doit import Doit
 from ..doit.operation import Operation, description_of
 from ..doit.reach import Path, reaching
 from ..doit.records import Done, Page
-from ..protocol.bounds import MAX_ITEMS, bounded
+from ..protocol.bounds import MAX_FREE_VALUES, MAX_ITEMS, bounded
 from ..protocol.checker import Checker
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import of_function, of_typed_dict
@@ -86,7 +86,9 @@ class Tool:
     _result: Checker | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_arguments", Checker(bounded(self.input_schema)))
+        # The arguments for another tool are checked by its schema.
+        free = MAX_FREE_VALUES if self.stands_for is None else None
+        object.__setattr__(self, "_arguments", Checker(bounded(self.input_schema), free))
         object.__setattr__(self, "_result", Checker(self.output_schema) if self.output_schema else None)
 
     @property

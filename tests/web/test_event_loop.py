@@ -317,3 +317,22 @@ async def test_n2_a_completion_names_a_prompt_with_text(made: Program) -> None:
     body = FRAMES["completion"] % (b'{"type":"ref/prompt","name":%s}' % numbers)
     answer = await watched(made, EVERYTHING, body, headers)
     assert answer.body["error"]["message"] == "Invalid params: params.ref.name must be text"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("update_annotation", {"id": "x", "content": SHAPES["names"]}, "content: must be text"),
+        ("get_cloud_diagram_components", {"template": SHAPES["names"]}, "template: "),
+        ("query_result", {"handle": "x", "filters": [SHAPES["names"]]}, "filters[0]"),
+        ("trigger_cloud_flow", {"flowID": "f", "requestBodyJson": SHAPES["names"]}, "must have at most 20,000 values"),
+    ],
+)
+async def test_n2_no_large_object_holds_the_interpreter(
+    made: Program, name: str, arguments: Json, said: str
+) -> None:
+    """A single step of the library that checks arguments cannot be interrupted, in a thread neither."""
+    big = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
+    texts = orjson.dumps(arguments, default=lambda value: orjson.Fragment(value))
+    answer = await watched(made, EVERYTHING, big % (name.encode(), texts), legacy(made, made.outside.token("objects")))
+    assert said in answer.text and len(answer.text) < 5_000, answer.text[:300]
