@@ -56,12 +56,13 @@ class Work:
 
     def start_batch(
         self, context: Context, session: Session, read: Sequence[Message | RpcError], deliver: Deliver
-    ) -> None:
+    ) -> asyncio.Task[None]:
         """Answer a batch of *session* in one task, in as many places as it has requests at once; raises Full. Where
         fewer are free, it takes those and longer."""
         requests = sum(isinstance(item, Request) for item in read)
         places = self.slots.take_up_to(context.owner, max(1, min(requests, AT_ONCE)))
-        self._run(context.owner, places, _answered(partial(answer_batch, context, session, read, places), deliver))
+        work = _answered(partial(answer_batch, context, session, read, places), deliver)
+        return self._run(context.owner, places, work)
 
     def _run(
         self,

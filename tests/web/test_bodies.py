@@ -1,4 +1,4 @@
-"""Bodies that are being received share a budget of bytes; one user has a part of it (N1)."""
+"""Bodies of the requests in progress share a budget of bytes; one user has a part of it (N1)."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ LARGEST = 64 << 10
 
 def test_n1_what_was_received_is_given_back() -> None:
     bodies = Bodies(10)
-    with bodies.receiving("ann") as ann, bodies.receiving("ann") as second:
-        ann(10 * BODIES_PER_OWNER - 1)
-        second(1)
+    with bodies.share("ann") as ann, bodies.share("ann") as second:
+        ann.add(10 * BODIES_PER_OWNER - 1)
+        second.add(1)
         with pytest.raises(TooManyBytes) as refused:
-            second(1)
+            second.add(1)
         assert refused.value.status == 429
     assert bodies.bytes == 0
-    with bodies.receiving("ann") as ann:
-        ann(10 * BODIES_PER_OWNER)
+    with bodies.share("ann") as ann:
+        ann.add(10 * BODIES_PER_OWNER)
         with pytest.raises(TooManyBytes):
-            ann(1)
+            ann.add(1)
     assert bodies.bytes == 0
 
 
@@ -36,10 +36,10 @@ def test_n1_all_together_have_a_limit() -> None:
     bodies = Bodies(10)
     with ExitStack() as stack:
         for number in range(BODIES_TOTAL // BODIES_PER_OWNER):
-            stack.enter_context(bodies.receiving(f"user {number}"))(10 * BODIES_PER_OWNER)
-        late = stack.enter_context(bodies.receiving("late"))
+            stack.enter_context(bodies.share(f"user {number}")).add(10 * BODIES_PER_OWNER)
+        late = stack.enter_context(bodies.share("late"))
         with pytest.raises(TooManyBytes) as refused:
-            late(1)
+            late.add(1)
         assert refused.value.status == 503 and bodies.bytes == 10 * BODIES_TOTAL
     assert bodies.bytes == 0
 
@@ -50,13 +50,16 @@ async def begin(site: Site, wire: Wire, size: int, headers: Mapping[str, str]) -
     await wire.writer.drain()
 
 
+async def counted(site: Site) -> float:
+    """Bytes of the bodies in progress."""
+    text = (await site.send("GET", "/metrics", {})).text
+    (line,) = [line for line in text.splitlines() if line.startswith("doit_mcp_body_bytes ")]
+    return float(line.split()[1])
+
+
 async def until_received(site: Site, size: int) -> None:
     """Until bodies in progress have so many bytes."""
-    while True:
-        text = (await site.send("GET", "/metrics", {})).text
-        (line,) = [line for line in text.splitlines() if line.startswith("doit_mcp_body_bytes ")]
-        if float(line.split()[1]) == size:
-            return
+    while await counted(site) != size:
         await asyncio.sleep(0.01)
 
 
@@ -101,3 +104,26 @@ async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
             await begin(site, wire, LARGEST, {})
             assert (await wire.answer())[0] == 401
         assert (await site.post(site.request("ping"))).result == {}
+
+
+@pytest.mark.parametrize("era", ["modern", "handshake"])
+async def test_n1_a_body_is_counted_until_its_request_is_done(era: str) -> None:
+    """Where a request goes on without its connection, its arguments stay, too."""
+    async with serving(max_body=4 * LARGEST) as site:
+        params = {"name": "wait", "more": "x" * 2 * LARGEST}
+        if era == "modern":
+            answer = asyncio.create_task(site.modern("tools/call", params))
+        else:
+            session = await site.initialize()
+            answer = asyncio.create_task(session.post(site.request("tools/call", params)))
+        await asyncio.wait_for(site.bench.started.wait(), 20)
+        held = await counted(site)
+        assert held > 2 * LARGEST
+        if era == "handshake":
+            answer.cancel()
+            await asyncio.wait({answer})
+            assert await counted(site) == held
+        site.bench.proceed.set()
+        await until_received(site, 0)
+        if era == "modern":
+            assert (await answer).status == 200

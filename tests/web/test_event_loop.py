@@ -26,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMIT_SECONDS = 0.25
 BODY_BYTES = 4_000_000
+MAX_MEMORY_BYTES = 250 << 20
 EVERYTHING = "/mcp/x/all"
 Place = tuple[str, ...]
 ITEMS = "[]"
@@ -336,3 +337,22 @@ async def test_n2_no_large_object_holds_the_interpreter(
     texts = orjson.dumps(arguments, default=lambda value: orjson.Fragment(value))
     answer = await watched(made, EVERYTHING, big % (name.encode(), texts), legacy(made, made.outside.token("objects")))
     assert said in answer.text and len(answer.text) < 5_000, answer.text[:300]
+
+
+@pytest.mark.parametrize("size", [4_000_000, 400_000])
+async def test_n1_large_bodies_of_one_user_take_little_memory(made: Program, size: int) -> None:
+    """Many at once, each with as many values as fit: most are refused before they are parsed, and nothing of them is
+    left to be worked on."""
+    headers = legacy(made, made.outside.token(f"memory {size}"))
+    values = b"[" + b"[]," * (min(size // 3, MAX_VALUES // 2) - 100) + b"[]]"
+    body = (FRAMES["list"] % values).ljust(size)
+    await made.send("POST", EVERYTHING, headers, body)
+    before, most = made.rss, 0
+    many = asyncio.gather(*(made.send("POST", EVERYTHING, headers, body) for _ in range(60)))
+    while not many.done():
+        most = max(most, made.rss)
+        await asyncio.sleep(0.01)
+    statuses = [answer.status for answer in await many]
+    assert set(statuses) <= {200, 429} and 200 in statuses
+    assert most - before < MAX_MEMORY_BYTES, (most - before) >> 20
+    assert (await made.gauges())["body_bytes"] == 0
