@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
+from threading import Event
 
 import pytest
 
+from doit_mcp import heavy
+from doit_mcp.heavy import MAX_QUEUED_PER_CALLER
 from doit_mcp.sandbox.people import User
 from doit_mcp.web.bodies import BODIES_PER_OWNER, BODIES_TOTAL, Bodies, TooManyBytes
-from tests.web.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Site, serving
+from tests.web.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Answer, Site, serving
 from tests.web.streaming import Wire, raw_post, wired
 
 LARGEST = 64 << 10
@@ -127,3 +130,33 @@ async def test_n1_a_body_is_counted_until_its_request_is_done(era: str) -> None:
         await until_received(site, 0)
         if era == "modern":
             assert (await answer).status == 200
+
+
+@pytest.mark.parametrize(
+    ("size", "waiting", "said"),
+    [(900_000, BODIES_PER_OWNER, "in progress may have"), (140_000, MAX_QUEUED_PER_CALLER, "send fewer at once")],
+)
+async def test_n1_few_bodies_wait_to_be_parsed(size: int, waiting: int, said: str) -> None:
+    """While the thread is busy, those of one user have a bound in bytes and in number; 770 MB could wait. Others are
+    served."""
+    begin, count = Event(), 40
+    async with serving(max_body=1 << 20) as site:
+        running = heavy._TURNS.submit("busy", begin.wait)
+        try:
+            message = site.request("ping", {"x": "x" * size})
+            posts = {asyncio.create_task(site.post(message)) for _ in range(count)}
+            done: set[asyncio.Task[Answer]] = set()
+            while len(done) < count - waiting:
+                done |= (await asyncio.wait(posts - done, return_when=asyncio.FIRST_COMPLETED, timeout=20))[0]
+            for refused in done:
+                answer = refused.result()
+                assert answer.status == 429 and "Retry-After" in answer.headers and said in answer.text
+            assert (await site.post(site.request("ping"))).result == {}
+            late = asyncio.create_task(site.post(message, user=STRANGER))
+            await asyncio.wait({late}, timeout=0.1)
+            assert len([post for post in posts if not post.done()]) == waiting and not late.done()
+        finally:
+            begin.set()
+        assert running.result(20)
+        assert {(await post).status for post in posts - done} == {200} and (await late).status == 200
+        await until_received(site, 0)
