@@ -10,13 +10,31 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from threading import Condition, Thread
 from typing import Any, ParamSpec, TypeVar
 
 from .trace import CURRENT
 
+MAX_QUEUED_PER_CALLER = 16
+MAX_QUEUED = 512
+"""Computations that wait when no more are begun: of one caller, and of all."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class TooManyQueued(Exception):
+    """So many computations wait that this one is not begun; *everyone* tells whether they are those of all callers or
+    of this one."""
+
+    def __init__(self, everyone: bool) -> None:
+        super().__init__(
+            "The server is busy with large requests; try again in a moment"
+            if everyone
+            else "Too many large requests of this user are waiting; send fewer at once"
+        )
+        self.everyone = everyone
 
 
 class Turns:
@@ -29,18 +47,41 @@ class Turns:
         self._changed = Condition()
         # Callers in the order of their turns, each with its computations in the order in which they came.
         self._waiting: OrderedDict[str, deque[tuple[Future[Any], Callable[[], Any]]]] = OrderedDict()
+        self._queued = 0
         self._thread: Thread | None = None
 
-    def submit(self, caller: str, work: Callable[[], T]) -> Future[T]:
-        """Queue *work* for *caller*; cancel the future to leave the queue."""
+    def submit(self, caller: str, work: Callable[[], T], *, refusable: bool = False) -> Future[T]:
+        """Queue *work* for *caller*; cancel the future to leave the queue. Raises TooManyQueued for *refusable* work,
+        with which nothing has begun yet; what comes later in a request belongs to a call in flight, and those are
+        counted."""
         future: Future[T] = Future()
         with self._changed:
+            if refusable and len(self._waiting.get(caller, ())) >= MAX_QUEUED_PER_CALLER:
+                raise TooManyQueued(everyone=False)
+            if refusable and self._queued >= MAX_QUEUED:
+                raise TooManyQueued(everyone=True)
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="heavy", daemon=True)
                 self._thread.start()
             self._waiting.setdefault(caller, deque()).append((future, work))
+            self._queued += 1
             self._changed.notify()
+        future.add_done_callback(partial(self._leave, caller))
         return future
+
+    def _leave(self, caller: str, future: Future[Any]) -> None:
+        """Forget the work of a *future* that was canceled: what it holds may be large."""
+        if not future.cancelled():
+            return
+        with self._changed:
+            queue = self._waiting.get(caller, deque())
+            for index, (queued, _) in enumerate(queue):
+                if queued is future:
+                    del queue[index]
+                    self._queued -= 1
+                    break
+            if not queue:
+                self._waiting.pop(caller, None)
 
     def _next(self) -> tuple[Future[Any], Callable[[], Any]]:
         """Wait for the first computation of the caller whose turn it is; that caller goes to the end."""
@@ -48,6 +89,7 @@ class Turns:
             self._changed.wait_for(lambda: bool(self._waiting))
             caller, queue = self._waiting.popitem(last=False)
             found = queue.popleft()
+            self._queued -= 1
             if queue:
                 self._waiting[caller] = queue
             return found
@@ -76,6 +118,15 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     The caller is that of the request's trace. Python switches threads between its own instructions only, so no single
     call of a C function in it may be long.
     """
+    return await asyncio.wrap_future(_TURNS.submit(_caller(), lambda: function(*args, **kwargs)))
+
+
+async def in_thread_unless_full(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same for work that a request begins with, which is refused with TooManyQueued where much waits already."""
+    work = _TURNS.submit(_caller(), lambda: function(*args, **kwargs), refusable=True)
+    return await asyncio.wrap_future(work)
+
+
+def _caller() -> str:
     trace = CURRENT.get()
-    caller = "" if trace is None else trace.owner
-    return await asyncio.wrap_future(_TURNS.submit(caller, lambda: function(*args, **kwargs)))
+    return "" if trace is None else trace.owner

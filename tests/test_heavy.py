@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 
 from doit_mcp import heavy
-from doit_mcp.heavy import Turns, in_thread
+from doit_mcp.heavy import MAX_QUEUED_PER_CALLER, TooManyQueued, Turns, in_thread
 from doit_mcp.trace import CURRENT, Trace
 
 
@@ -29,9 +29,9 @@ async def test_the_caller_is_that_of_the_request(monkeypatch: pytest.MonkeyPatch
     callers: list[str] = []
 
     class Noting(Turns):
-        def submit(self, caller, work):  # type: ignore[no-untyped-def]
+        def submit(self, caller, work, **how):  # type: ignore[no-untyped-def]
             callers.append(caller)
-            return super().submit(caller, work)
+            return super().submit(caller, work, **how)
 
     monkeypatch.setattr(heavy, "_TURNS", Noting())
     assert await in_thread(max, 1, 2) == 2
@@ -51,10 +51,10 @@ async def test_failures_and_what_is_canceled() -> None:
     second = asyncio.ensure_future(in_thread(done.append, "second"))
     await asyncio.sleep(0)
     second.cancel()
-    begin.set()
-    assert await first is True
     with pytest.raises(asyncio.CancelledError):
         await second
+    begin.set()
+    assert await first is True
     await in_thread(done.append, "third")
     assert done == ["third"]
 
@@ -67,3 +67,49 @@ async def test_the_thread_keeps_no_result() -> None:
     await in_thread(int)
     gc.collect()
     assert made() is None
+
+
+async def test_n1_what_is_canceled_leaves_the_queue() -> None:
+    """What it holds may be large, and others may wait before it for long."""
+
+    class Large:
+        def __call__(self) -> None:
+            """Work."""
+
+    turns, begin = Turns(), Event()
+    running = turns.submit("first", begin.wait)
+    while not running.running():
+        await asyncio.sleep(0.001)
+    held: list[weakref.ref[Large]] = []
+    for caller in ("first", "second", "second"):
+        work = Large()
+        held.append(weakref.ref(work))
+        assert turns.submit(caller, work).cancel()
+        del work
+    assert [one() for one in held] == [None] * 3 and turns._queued == 0 and not turns._waiting
+    after = turns.submit("second", lambda: "done")
+    assert not running.cancel()
+    begin.set()
+    assert await asyncio.wrap_future(after) == "done" and running.result(20) is True
+
+
+def test_n1_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each caller and for all; only for work with which a request begins."""
+    monkeypatch.setattr(heavy, "MAX_QUEUED", MAX_QUEUED_PER_CALLER + 2)
+    turns, begin = Turns(), Event()
+    running = turns.submit("", begin.wait)
+    while not running.running():
+        pass
+    mine = [turns.submit("a", int, refusable=True) for _ in range(MAX_QUEUED_PER_CALLER)]
+    with pytest.raises(TooManyQueued, match="send fewer at once") as own:
+        turns.submit("a", int, refusable=True)
+    others = [turns.submit("b", int, refusable=True), turns.submit("c", int, refusable=True)]
+    with pytest.raises(TooManyQueued, match="The server is busy") as everybody:
+        turns.submit("d", int, refusable=True)
+    assert not own.value.everyone and everybody.value.everyone
+    later = turns.submit("a", int)
+    mine[0].cancel(), later.cancel()
+    mine[0] = turns.submit("a", int, refusable=True)
+    begin.set()
+    assert [one.result(20) for one in (*mine, *others)] == [0] * (MAX_QUEUED_PER_CALLER + 2)
+    assert turns._queued == 0

@@ -117,9 +117,12 @@ def _from_text(text: str, kind: Any, schema: JsonObject) -> Any:
 
 
 def _one_of(text: str, options: list[Any]) -> str:
-    if text in options:
+    plain, known = text.strip(), {option: option.casefold() for option in options if isinstance(option, str)}
+    # Case folding makes no text shorter, so a longer one can be none of them.
+    if text in known or len(plain) > max(map(len, known.values()), default=0):
         return text
-    same = [option for option in options if isinstance(option, str) and option.casefold() == text.strip().casefold()]
+    wanted = plain.casefold()
+    same = [option for option, folded in known.items() if folded == wanted]
     return same[0] if len(same) == 1 else text
 
 

@@ -15,6 +15,9 @@ from .tools import Tool
 WORD = re.compile(r"[^\W_]+", re.UNICODE)
 MOST_WORDS = 16
 MOST_LETTERS = 40
+MAX_CORRECTED_WORDS = 3
+"""Unknown words of a query that are compared with all known ones, which takes more than a millisecond each."""
+MAX_KEPT_CORRECTIONS = 512
 SKIPPED = frozenset(
     "a all an and any are as at be by can do does exist for from give how i in is it its me my of on or our please"
     " that the their them there these this to tool operation us use want we what when where which who with you".split()
@@ -26,7 +29,9 @@ VERB = 0.5
 UNASKED = 0.8
 """What a tool that writes is worth where no word says what it does."""
 BEGINNING = 0.7
-"""What a word is worth that is only the beginning of another; the shorter has at least four letters."""
+"""What a word is worth that is only the beginning of another."""
+LEAST_BEGINNING = 4
+"""Letters of such a beginning, at least."""
 SAME, TYPO = 0.8, 0.6
 """What one is worth that means the same, or that is spelled almost like it."""
 
@@ -81,6 +86,7 @@ class Finder:
 
     def __init__(self, tools: Sequence[Tool]) -> None:
         self.tools = tuple(tools)
+        self._corrections: dict[str, list[str]] = {}
 
     @cached_property
     def _worth(self) -> tuple[dict[str, float], ...]:
@@ -99,7 +105,10 @@ class Finder:
         said = " ".join(word for word in WORD.findall(query.casefold()) if word not in SKIPPED)
         asked = words_of(said)[:MOST_WORDS]
         meant = [self._meant(word) for word in dict.fromkeys(asked)]
-        points = [sum(_points(words, worth) for words in meant) for worth in self._worth]
+        unknown = [(index, word) for index, word in enumerate(dict.fromkeys(asked)) if not meant[index]]
+        for index, word in unknown[:MAX_CORRECTED_WORDS]:
+            meant[index] = {other: TYPO * self._rarity[other] for other in self._corrected(word)}
+        points = [sum(_points(words, worth) for words in meant if words) for worth in self._worth]
         if not any(self._acts(words) for words in meant):
             points = [
                 score * UNASKED if tool.writes else score for score, tool in zip(points, self.tools, strict=True)
@@ -109,22 +118,44 @@ class Finder:
 
     def _acts(self, words: Mapping[str, float]) -> bool:
         """Whether one of *words* is what a tool that writes begins with."""
-        return any(words.keys() & {_verb(tool)} for tool in self.tools if tool.writes)
+        return not self._writing_verbs.isdisjoint(words)
+
+    @cached_property
+    def _writing_verbs(self) -> frozenset[str]:
+        return frozenset(_verb(tool) for tool in self.tools if tool.writes)
+
+    @cached_property
+    def _alike(self) -> dict[str, list[str]]:
+        """The known words by their first letters: only words that share those can begin with each other."""
+        found: dict[str, list[str]] = {}
+        for word in self._rarity:
+            found.setdefault(word[:LEAST_BEGINNING], []).append(word)
+        return found
 
     @cached_property
     def _verbs(self) -> frozenset[str]:
         return frozenset(map(_verb, self.tools))
 
     def _meant(self, word: str) -> dict[str, float]:
-        """The words of tools that *word* may stand for, each with how much that counts."""
+        """The words of tools that *word* may stand for as it is spelled, each with how much that counts."""
         known = self._rarity
-        found = {other: BEGINNING * known[other] for other in known if _begins(word, other)}
+        alike = self._alike.get(word[:LEAST_BEGINNING], ())
+        found = {other: BEGINNING * known[other] for other in alike if _begins(word, other)}
         if verb := VERBS.get(word):
             found[verb] = SAME * known.get(verb, 0.0)
         if word in known:
             found[word] = known[word]
-        if not found and len(word) > 3:
-            found = {other: TYPO * known[other] for other in get_close_matches(word, known, 3, 0.75)}
+        return found
+
+    def _corrected(self, word: str) -> list[str]:
+        """The known words that are spelled almost like *word*."""
+        if len(word) <= 3:
+            return []
+        found = self._corrections.get(word)
+        if found is None:
+            if len(self._corrections) >= MAX_KEPT_CORRECTIONS:
+                del self._corrections[next(iter(self._corrections))]
+            found = self._corrections[word] = get_close_matches(word, self._rarity, 3, 0.75)
         return found
 
     def nearest(self, name: str, most: int = 3) -> list[str]:
@@ -139,8 +170,9 @@ def _verb(tool: Tool) -> str:
 
 
 def _begins(one: str, other: str) -> bool:
-    shorter, longer = sorted((one, other), key=len)
-    return len(shorter) > 3 and shorter != longer and longer.startswith(shorter)
+    if len(one) > len(other):
+        one, other = other, one
+    return len(one) >= LEAST_BEGINNING and other.startswith(one) and one != other
 
 
 def _points(words: Mapping[str, float], worth: Mapping[str, float]) -> float:

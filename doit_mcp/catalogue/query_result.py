@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict
 
-from ..heavy import in_thread
+from ..heavy import in_thread_unless_full
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, Range
 from . import slices
@@ -53,7 +53,7 @@ async def query_result(
         )
     descending, csv = sortOrder == "desc", format == "csv"
     wanted = Wanted(filters or [], groupBy, aggregate, sortBy, descending, top, skip, csv, call.customer or "")
-    return await in_thread(slice_of, data, wanted)
+    return await in_thread_unless_full(slice_of, data, wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from ..doit import Doit
 from ..doit.operation import Operation, description_of
 from ..doit.reach import MENTIONS, Path, reaching
 from ..doit.records import Done, Page
-from ..protocol.bounds import MAX_ITEMS, bounded
+from ..protocol.bounds import MAX_FREE_VALUES, MAX_ITEMS, bounded
 from ..protocol.checker import Checker
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import of_function, of_typed_dict
@@ -55,13 +55,12 @@ class Content:
 class Tool:
     """One tool. *annotations* are its hints; *rows* is the key of the answer under which a list's rows are.
 
-    *narrow* says how to ask for less. *deadline* is in seconds; a read that is one request needs none, for the
-    client bounds it. *task_after* is there for reads that can take the API long to compute and that ask nobody
-    anything: so many seconds after its beginning the call becomes a task, where the client can follow one.
-    *stands_for* is there for a tool that calls others: it gives, for arguments that fit, the one that is meant and
-    the arguments for it as they came, or raises ToolError. *outward*: the operation itself reaches outside of the
-    account; *reaches* are the paths of the arguments that do, *mentions* those of texts that do if they hold an
-    address. *changes* is there for updates that need at least one change.
+    *narrow* says how to ask for less. *deadline* is in seconds; reads of one request need none, because the client
+    bounds them. *task_after* is for slow reads that ask no questions: after so many seconds the call becomes a task
+    if the client can follow one. *stands_for* is for a tool that calls others: it returns the tool that arguments
+    mean and its arguments, or raises ToolError. *outward*: the operation itself reaches outside of the account;
+    *reaches* are the paths of the arguments that do, *mentions* those of texts that do if they hold an address.
+    *changes* is for updates that need at least one change.
     """
 
     name: str
@@ -90,7 +89,8 @@ class Tool:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_known", self.input_schema.get("properties", {}))
-        object.__setattr__(self, "_arguments", Checker(bounded(self.input_schema)))
+        free = MAX_FREE_VALUES if self.stands_for is None else None  # Another tool's are checked by its schema.
+        object.__setattr__(self, "_arguments", Checker(bounded(self.input_schema), free))
         object.__setattr__(self, "_result", Checker(self.output_schema) if self.output_schema else None)
 
     @property

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 JsonObject = dict[str, Any]
 Path = tuple[str | int, ...]
+Place = tuple[str | None, ...]
+"""The names on the way into a schema; None stands for every item of a list."""
 
 MAX_VALUES = 200_000
 """Values of one JSON text. orjson needs up to 60 ms for so many, and nothing interrupts it."""
 MAX_LARGE_VALUES = 2_000
 """Values up to which work that visits each of them is done in place."""
+MAX_LARGE_CHARACTERS = 16_000
+"""Characters of all texts up to which the same holds: a text may be the JSON of as many values."""
 MAX_ITEMS = 1_000
 """Items of a list whose schema says nothing else."""
+MAX_FREE_VALUES = 20_000
+"""Values of an object that may have any members."""
 MAX_TEXT = 20_000
 """Characters of a text whose schema says nothing else."""
 
@@ -41,17 +48,21 @@ def _separators(text: bytes) -> int:
     return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
-def is_large(value: Any) -> bool:
-    """Whether *value* holds more than MAX_LARGE_VALUES values; counting stops there."""
-    stack, found = [value], 0
+def is_large(value: Any, most: int = MAX_LARGE_VALUES, most_characters: int = MAX_LARGE_CHARACTERS) -> bool:
+    """Whether *value* holds more values than *most*, or texts with more than *most_characters* in all; counting stops
+    there."""
+    stack, found, characters = [value], 0, 0
     while stack:
         item = stack.pop()
-        if not isinstance(item, CONTAINERS):
-            continue
-        found += len(item)
-        if found > MAX_LARGE_VALUES:
-            return True
-        stack.extend(item.values() if isinstance(item, dict) else item)
+        if isinstance(item, str):
+            characters += len(item)
+            if characters > most_characters:
+                return True
+        elif isinstance(item, CONTAINERS):
+            found += len(item)
+            if found > most:
+                return True
+            stack.extend(item.values() if isinstance(item, dict) else item)
     return False
 
 
@@ -72,21 +83,26 @@ def bounded(schema: JsonObject) -> JsonObject:
     return found
 
 
-def overlong(value: Any, schema: JsonObject, path: Path = ()) -> tuple[Path, int] | None:
-    """The place of a list in *value* with more items than *schema* allows, and how many those are; None if there is
-    none. Lists in lists come later, so no more items are visited than are allowed."""
-    parts = schema.get("anyOf", [schema])
-    if isinstance(value, list):
-        schema = next((part for part in parts if part.get("type") == "array"), {})
-        most = schema.get("maxItems", len(value))
-        if len(value) > most:
-            return path, most
-        items = schema.get("items", {})
-        children = ((item, items, (*path, number)) for number, item in enumerate(value))
-    elif isinstance(value, dict):
-        known: JsonObject = next((part["properties"] for part in parts if "properties" in part), {})
-        children = ((value[name], inner, (*path, name)) for name, inner in known.items() if name in value)
-    else:
-        return None
-    found = (overlong(child, inner, place) for child, inner, place in children if isinstance(child, CONTAINERS))
-    return next((one for one in found if one is not None), None)
+def free_places(schema: JsonObject, path: Place = ()) -> Iterator[Place]:
+    """The places of the objects in *schema* that may have any members."""
+    for part in schema.get("anyOf", ()):
+        yield from free_places(part, path)
+    if schema.get("type") == "array":
+        yield from free_places(schema.get("items", {}), (*path, None))
+    elif schema.get("type") == "object" and "properties" not in schema:
+        yield path
+    for name, inner in schema.get("properties", {}).items():
+        yield from free_places(inner, (*path, name))
+
+
+def at_place(value: Any, place: Place, path: Path = ()) -> Iterator[tuple[Any, Path]]:
+    """What *value* has at *place*, each with its own path."""
+    if len(path) == len(place):
+        yield value, path
+        return
+    step = place[len(path)]
+    if step is None and isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from at_place(item, place, (*path, number))
+    elif step is not None and isinstance(value, dict) and step in value:
+        yield from at_place(value[step], place, (*path, step))

@@ -15,6 +15,7 @@ from .sessions import Session
 
 MOST = 50
 AT_ONCE = 8
+"""Requests of one batch that run at the same time, each in a place of its own among its user's calls in flight."""
 
 
 def messages(values: list[Any]) -> list[Message | RpcError]:
@@ -65,13 +66,13 @@ def taken(session: Session, read: Sequence[Message | RpcError]) -> bool:
 
 
 async def answer_batch(
-    context: Context, session: Session, read: Sequence[Message | RpcError]
+    context: Context, session: Session, read: Sequence[Message | RpcError], at_once: int
 ) -> tuple[int, bytes] | None:
     """HTTP status and the array of responses, in the order of the requests; None when all of them were cancelled.
 
-    Each request runs in *session* under its own id, as if it had come alone.
+    At most *at_once* requests run at the same time. Each runs in *session* under its own id, as if it had come alone.
     """
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate, beginning = asyncio.Semaphore(at_once), asyncio.Lock()
 
     async def each(item: Message | RpcError) -> bytes | None:
         if isinstance(item, RpcError):
@@ -84,6 +85,9 @@ async def answer_batch(
         try:
             session.start(item, task)
             async with gate:
+                # One at a time, so that other requests get their turn in between.
+                async with beginning:
+                    await asyncio.sleep(0)
                 return (await answer(context, item))[1]
         except RpcError as error:
             return error_bytes(error, item.id)

@@ -53,7 +53,9 @@ def _completer(context: Context, request: Request, name: str) -> Complete | None
         raise _wrong(request, "ref must be an object")
     kind = ref.get("type")
     if kind == "ref/prompt":
-        prompt = context.offer.prompt_named.get(str(ref.get("name")))
+        if not isinstance(prompt_name := ref.get("name"), str):
+            raise _wrong(request, "ref.name must be text")
+        prompt = context.offer.prompt_named.get(prompt_name)
         found = {argument.name: argument.complete for argument in prompt.arguments} if prompt is not None else {}
     elif kind == "ref/resource":
         uri = ref.get("uri")

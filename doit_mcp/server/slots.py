@@ -42,15 +42,24 @@ class Slots:
         self._taken[owner] = taken + 1
         self.in_use += 1
 
-    def give_back(self, owner: str) -> None:
-        """Give a place of *owner* back."""
-        self.in_use -= 1
+    def take_up_to(self, owner: str, wanted: int) -> int:
+        """Take as many places of *owner* as are free, at most as many as are *wanted*; raises :class:`Full` if none is.
+        """
+        self.check(owner)
+        places = min(wanted, self._per_owner - self.held(owner), self._total - self.in_use)
+        self._taken[owner] = self.held(owner) + places
+        self.in_use += places
+        return places
+
+    def give_back(self, owner: str, places: int = 1) -> None:
+        """Give *places* of *owner* back."""
+        self.in_use -= places
         if not self.in_use:
             self._empty.set()
-        if self._taken[owner] == 1:
+        if self._taken[owner] == places:
             del self._taken[owner]
         else:
-            self._taken[owner] -= 1
+            self._taken[owner] -= places
         if self.given_back is not None:
             self.given_back(owner)
 

@@ -16,7 +16,7 @@ from ..catalogue.employees import CUSTOMER, MOST_CUSTOMER
 from ..catalogue.locales import MOST_TAG
 from ..catalogue.tools import DEADLINE, Content, Tool, ToolError
 from ..doit.errors import ApiError, explain
-from ..heavy import in_thread
+from ..heavy import TooManyQueued, in_thread_unless_full
 from ..protocol import cursors, extensions
 from ..protocol.blocks import fitting
 from ..protocol.bounds import is_large
@@ -103,7 +103,7 @@ async def call(context: Context, request: Request) -> JsonObject:
             # From here on it is a call of the other tool, in everything that follows.
             tool, arguments = tool.stands_for(arguments)
             context, arguments = await _understood(context, tool, arguments)
-    except ToolError as refusal:
+    except (ToolError, TooManyQueued) as refusal:
         record_attempt(context, tool, arguments)
         return answers.failure(str(refusal))
     except WrongArguments as wrong:
@@ -135,7 +135,7 @@ async def _understood(context: Context, tool: Tool, arguments: JsonObject) -> tu
         acted_for(context, customer, "call")
         context = context._replace(connect=context.act_for(customer), tenant=customer)
     if is_large(arguments):
-        arguments, problems = await in_thread(tool.understood, arguments)
+        arguments, problems = await in_thread_unless_full(tool.understood, arguments)
     else:
         arguments, problems = tool.understood(arguments)
     if problems:
@@ -156,7 +156,7 @@ async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonO
             answered = fit("CallToolResult", completed, context.caller.revision)
     except (Interrupted, CannotAsk):
         raise
-    except (ApiError, ToolError, NoAnswer, TimeoutError) as failure:
+    except (ApiError, ToolError, NoAnswer, TooManyQueued, TimeoutError) as failure:
         answered = answers.failure(_told(tool, failure))
         if challenge := challenge_of(context, failure):
             answered["_meta"] = challenge

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from ..protocol.jsonrpc import Id, Message, Request, RpcError
 from .admission import Admission
-from .batches import answer_batch
+from .batches import AT_ONCE, answer_batch
 from .context import Context
 from .dispatch import answer
 from .sessions import Session
-from .slots import Full, Slots
+from .slots import Slots
 
 log = logging.getLogger(__name__)
 
@@ -47,36 +47,44 @@ class Work:
         session = context.session
         if session is not None:
             session.check_free(request)
+        self.slots.take(context.owner)
         work = _answered(partial(answer, context, request), deliver)
-        task = self._run(context.owner, work, session, request.id)
+        task = self._run(context.owner, 1, work, session, request.id)
         if session is not None:
             session.running[request.id] = task
         return task
 
     def start_batch(
         self, context: Context, session: Session, read: Sequence[Message | RpcError], deliver: Deliver
-    ) -> None:
-        """Answer a batch of *session* in one task and one place; raises Full."""
-        self._run(context.owner, _answered(partial(answer_batch, context, session, read), deliver))
+    ) -> asyncio.Task[None]:
+        """Answer a batch of *session* in one task, in as many places as it has requests at once; raises Full. Where
+        fewer are free, it takes those and longer."""
+        requests = sum(isinstance(item, Request) for item in read)
+        places = self.slots.take_up_to(context.owner, max(1, min(requests, AT_ONCE)))
+        work = _answered(partial(answer_batch, context, session, read, places), deliver)
+        return self._run(context.owner, places, work)
 
     def _run(
-        self, owner: str, work: Coroutine[Any, Any, None], session: Session | None = None, id: Id | None = None
+        self,
+        owner: str,
+        places: int,
+        work: Coroutine[Any, Any, None],
+        session: Session | None = None,
+        id: Id | None = None,
     ) -> asyncio.Task[None]:
-        try:
-            self.slots.take(owner)
-        except Full:
-            work.close()
-            raise
+        """Run *work* in the *places* of *owner*, which were taken for it."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(partial(self._done, owner, session, id))
+        task.add_done_callback(partial(self._done, owner, places, session, id))
         return task
 
-    def _done(self, owner: str, session: Session | None, id: Id | None, task: asyncio.Task[None]) -> None:
+    def _done(
+        self, owner: str, places: int, session: Session | None, id: Id | None, task: asyncio.Task[None]
+    ) -> None:
         self._tasks.discard(task)
         if session is not None and id is not None:
             session.running.pop(id, None)
-        self.slots.give_back(owner)
+        self.slots.give_back(owner, places)
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.error("an answer could not be delivered", exc_info=failure)
 

@@ -12,6 +12,7 @@ from yarl import URL
 from ..auth.challenge import challenge
 from ..auth.errors import SCOPE, SIGN_IN, AuthError, invalid_token
 from ..auth.principal import Principal
+from ..heavy import TooManyQueued
 from ..protocol.jsonrpc import error_bytes
 from ..server.dispatch import internal_error
 from ..server.slots import Full
@@ -150,6 +151,9 @@ def endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Handler:
         except Full as full:
             status = 503 if full.everyone else 429
             return refuse(status, str(full), {"Retry-After": str(full.retry_s)}, request.get(keys.ID))
+        except TooManyQueued as queued:
+            status = 503 if queued.everyone else 429
+            return refuse(status, str(queued), {"Retry-After": "2"}, request.get(keys.ID))
         except TooMany as many:
             return refuse(429, str(many), {"Retry-After": "5"}, request.get(keys.ID))
 

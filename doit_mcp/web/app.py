@@ -100,7 +100,7 @@ def _metrics(app: web.Application, redis: Redis | None) -> Metrics:
     return Metrics(
         {
             "sessions": ("Sessions of the handshake era", lambda: len(app[keys.SESSIONS])),
-            "body_bytes": ("Bytes of request bodies that are being received", lambda: app[keys.BODIES].bytes),
+            "body_bytes": ("Bytes of the request bodies in progress", lambda: app[keys.BODIES].bytes),
             "connections": ("Open connections of clients", lambda: app[keys.EDGE].open),
             "streams": ("Open event streams", lambda: app[keys.STREAMS].open),
             "calls_in_flight": ("Requests that are being answered", lambda: app[keys.WORK].slots.in_use),

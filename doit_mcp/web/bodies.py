@@ -1,17 +1,17 @@
-"""A bound on the bytes of request bodies that are being received at the same time."""
+"""A bound on the bytes of the request bodies that are received and handled at the same time."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 # Multiples of the largest body.
 BODIES_PER_OWNER, BODIES_TOTAL = 4, 16
 
 
 class TooManyBytes(Exception):
-    """The bodies that are being received hold too many bytes; *status* is that of the refusal."""
+    """The bodies of the requests in progress hold too many bytes; *status* is that of the refusal."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -19,32 +19,66 @@ class TooManyBytes(Exception):
 
 
 class Bodies:
-    """Bytes received of bodies that are not complete: what was declared costs nothing, so nobody can reserve it all."""
+    """Counts bytes that were received, until their request is done: parsed, a body takes many times its size. What was
+    declared costs nothing, so nobody can reserve it all."""
 
     def __init__(self, max_body: int) -> None:
         self._per_owner, self._total = BODIES_PER_OWNER * max_body, BODIES_TOTAL * max_body
         self._owners: Counter[str] = Counter()
         self.bytes = 0
 
-    @contextmanager
-    def receiving(self, owner: str) -> Iterator[Callable[[int], None]]:
-        """Call what this yields with the size of each piece; it raises TooManyBytes where no more may be received."""
-        received = 0
+    def share(self, owner: str) -> Share:
+        """The share of one request of *owner*, for as long as its context lasts."""
+        return Share(self, owner)
 
-        def receive(size: int) -> None:
-            nonlocal received
-            if self._owners[owner] + size > self._per_owner:
-                raise TooManyBytes(429, f"Your requests that are being received may have {self._per_owner} bytes")
-            if self.bytes + size > self._total:
-                raise TooManyBytes(503, "The server is receiving too many large requests; try again")
-            received += size
-            self.bytes += size
-            self._owners[owner] += size
+    def add(self, owner: str, size: int) -> None:
+        """Count *size* bytes; raises TooManyBytes, and counts none, where there is no room for them."""
+        if self._owners[owner] + size > self._per_owner:
+            text = f"Your requests in progress may have {self._per_owner:,} bytes in all; wait for one to finish"
+            raise TooManyBytes(429, text)
+        if self.bytes + size > self._total:
+            raise TooManyBytes(503, "The server is handling too many large requests; try again")
+        self.bytes += size
+        self._owners[owner] += size
 
-        try:
-            yield receive
-        finally:
-            self.bytes -= received
-            self._owners[owner] -= received
-            if not self._owners[owner]:
-                del self._owners[owner]
+    def give_back(self, owner: str, size: int) -> None:
+        """They are no longer held."""
+        self.bytes -= size
+        self._owners[owner] -= size
+        if not self._owners[owner]:
+            del self._owners[owner]
+
+
+class Share:
+    """What one request holds."""
+
+    __slots__ = ("_bodies", "_bytes", "_owner", "_task")
+
+    def __init__(self, bodies: Bodies, owner: str) -> None:
+        self._bodies, self._owner, self._bytes = bodies, owner, 0
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, size: int) -> None:
+        """Count what was received; raises TooManyBytes where no more may be."""
+        self._bodies.add(self._owner, size)
+        self._bytes += size
+
+    def keep_until_done(self, task: asyncio.Task[None]) -> None:
+        """The request goes on in *task*, which may outlive its connection."""
+        self._task = task
+
+    def __enter__(self) -> Share:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._bytes:
+            return
+        if self._task is None or self._task.done():
+            self._give_back()
+        else:
+            self._task.add_done_callback(self._give_back)
+
+    def _give_back(self, task: asyncio.Task[None] | None = None) -> None:
+        self._bodies.give_back(self._owner, self._bytes)

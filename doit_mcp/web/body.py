@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,13 +12,15 @@ from aiohttp import HttpVersion11, web
 
 from ..protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes
 from .answer import whole
-from .bodies import Bodies, TooManyBytes
+from .bodies import Share, TooManyBytes
 
 JSON, EVENTS = "application/json", "text/event-stream"
 # Characters of an Accept header that are looked at.
 MOST_ACCEPT = 1_000
 CONTINUE = "100-continue"
 CLOSE = {"Connection": "close"}
+# Shorter bodies that arrive in one piece are not counted: the calls in flight bound those.
+MAX_UNCOUNTED_BYTES = 64 << 10
 # Callers parse longer bodies in a thread.
 MAX_IN_PLACE_BYTES = 128 << 10
 
@@ -69,8 +73,9 @@ def _zero(parameter: str) -> bool:
     return name.strip() == "q" and value.strip() in ("0", "0.", "0.0", "0.00", "0.000")
 
 
-async def read(request: web.Request, timeout: float, bodies: Bodies, owner: str) -> bytes:
-    """The whole body of a request of *owner*; raises :class:`Refused` with 400, 406, 408, 413, 415, 429 or 503."""
+async def read(request: web.Request, timeout: float, share: Share) -> bytes:
+    """The whole body of a request, counted in *share*; raises :class:`Refused` with 400, 406, 408, 413, 415, 429 or
+    503."""
     # What nearly all clients send needs no parsing.
     if request.headers.get("Content-Type") != JSON and request.content_type != JSON:
         raise Refused(415, f"Content-Type must be {JSON}")
@@ -83,34 +88,43 @@ async def read(request: web.Request, timeout: float, bodies: Bodies, owner: str)
         body = request.content.read_nowait()
         if len(body) > request.client_max_size:
             raise _too_large(request)
+        if len(body) > MAX_UNCOUNTED_BYTES:
+            with _refusing():
+                share.add(len(body))
         return body
     if (request.content_length or 0) > request.client_max_size:
         raise _too_large(request)
     try:
         async with asyncio.timeout(timeout):
-            return await _receive(request, bodies, owner)
+            with _refusing():
+                return await _receive(request, share)
     except TimeoutError:
         raise Refused(408, "The body did not arrive in time", CLOSE) from None
-    except TooManyBytes as full:
-        raise Refused(full.status, str(full), CLOSE | {"Retry-After": "5"}) from None
     except web.RequestPayloadError:
         raise Refused(400, "The body is not valid HTTP", CLOSE) from None
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except TooManyBytes as full:
+        raise Refused(full.status, str(full), CLOSE | {"Retry-After": "5"}) from None
 
 
 def _too_large(request: web.Request) -> Refused:
     return Refused(413, f"The body is too large: at most {request.client_max_size} bytes", CLOSE)
 
 
-async def _receive(request: web.Request, bodies: Bodies, owner: str) -> bytes:
+async def _receive(request: web.Request, share: Share) -> bytes:
     if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == CONTINUE:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # It is no part of the answer, which has not begun.
         request.writer.output_size = 0
     body = bytearray()
-    with bodies.receiving(owner) as receive:
-        async for piece in request.content.iter_any():
-            receive(len(piece))
-            body += piece
-            if len(body) > request.client_max_size:
-                raise _too_large(request)
-        return bytes(body)
+    async for piece in request.content.iter_any():
+        share.add(len(piece))
+        body += piece
+        if len(body) > request.client_max_size:
+            raise _too_large(request)
+    return bytes(body)

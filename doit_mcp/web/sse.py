@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 
 from ..auth.principal import Principal
-from ..heavy import in_thread
+from ..heavy import in_thread_unless_full
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import (
     INVALID_REQUEST,
@@ -108,15 +109,18 @@ class Legacy:
         session, way = await self._session(request, principal)
         # The stream is the session, and a client that renewed its token goes on with it.
         self._leases.renew(session.id, principal.digest, expiry(principal))
-        body = await read(request, self._settings.body_timeout_s, self._bodies, principal.owner)
-        try:
-            value = parse(body) if len(body) <= MAX_IN_PLACE_BYTES else await in_thread(parse, body)
-            if isinstance(value, list):
-                await self._batch(request, principal, session, OnSse(way), value)
-            else:
-                await self._one(request, principal, session, OnSse(way), message(value))
-        except RpcError as error:
-            return whole(400, error_bytes(error, request.get(keys.ID, error.id)))
+        with self._bodies.share(principal.owner) as share:
+            body = await read(request, self._settings.body_timeout_s, share)
+            try:
+                value = parse(body) if len(body) <= MAX_IN_PLACE_BYTES else await in_thread_unless_full(parse, body)
+                if isinstance(value, list):
+                    started = await self._batch(request, principal, session, OnSse(way), value)
+                else:
+                    started = await self._one(request, principal, session, OnSse(way), message(value))
+            except RpcError as error:
+                return whole(400, error_bytes(error, request.get(keys.ID, error.id)))
+            if started is not None:
+                share.keep_until_done(started)
         return Whole(202, b"Accepted", PLAIN)
 
     async def _session(self, request: web.Request, principal: Principal) -> tuple[Session, Way]:
@@ -132,17 +136,17 @@ class Legacy:
 
     async def _one(
         self, request: web.Request, principal: Principal, session: Session, channel: OnSse, item: Message
-    ) -> None:
+    ) -> asyncio.Task[None] | None:
         if not isinstance(item, Request):
             session.receive(item)
-            return
+            return None
         request[keys.ID] = item.id
         if item.method == "initialize":
             await channel.send(await self._initialized(request, session, item))
-        else:
-            if self._work.admission is not None:
-                await self._work.admission.ask(principal.owner, item)
-            self._work.start(self._context(request, principal, session, channel), item, channel)
+            return None
+        if self._work.admission is not None:
+            await self._work.admission.ask(principal.owner, item)
+        return self._work.start(self._context(request, principal, session, channel), item, channel)
 
     async def _initialized(self, request: web.Request, session: Session, item: Request) -> bytes:
         try:
@@ -173,12 +177,13 @@ class Legacy:
 
     async def _batch(
         self, request: web.Request, principal: Principal, session: Session, channel: OnSse, values: list[Any]
-    ) -> None:
+    ) -> asyncio.Task[None] | None:
         if not session.caller.revision.has("batches"):
             raise RpcError(INVALID_REQUEST, "Invalid Request: this session's revision has no batches")
         read = messages(values)
-        if not taken(session, read):
-            context = self._context(request, principal, session, channel)
-            if self._work.admission is not None:
-                await self._work.admission.ask(principal.owner, *read)
-            self._work.start_batch(context, session, read, channel)
+        if taken(session, read):
+            return None
+        context = self._context(request, principal, session, channel)
+        if self._work.admission is not None:
+            await self._work.admission.ask(principal.owner, *read)
+        return self._work.start_batch(context, session, read, channel)

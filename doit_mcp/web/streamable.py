@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from ..auth.principal import Principal
-from ..heavy import in_thread
+from ..heavy import in_thread_unless_full
 from ..protocol import inbound
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import (
@@ -35,6 +35,7 @@ from ..server.subscriptions import MAX_BODY_BYTES
 from . import keys
 from .access import sign_in
 from .answer import Answer, whole
+from .bodies import Share
 from .body import EVENTS, MAX_IN_PLACE_BYTES, Refused, read, takes
 from .connect import lease_of, ways
 from .events import follow, listen
@@ -59,17 +60,24 @@ class Streamable:
 
     async def post(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """A message from the client."""
-        body = await read(request, self._settings.body_timeout_s, self._bodies, principal.owner)
+        with self._bodies.share(principal.owner) as share:
+            return await self._post(request, principal, share)
+
+    async def _post(self, request: web.Request, principal: Principal, share: Share) -> web.StreamResponse:
+        body = await read(request, self._settings.body_timeout_s, share)
         try:
-            value = parse(body) if len(body) <= MAX_IN_PLACE_BYTES else await in_thread(parse, body)
+            size = len(body)
+            value = parse(body) if size <= MAX_IN_PLACE_BYTES else await in_thread_unless_full(parse, body)
+            # The text is not needed any more, however long the work takes.
+            del body
             if isinstance(value, list):
-                return await self._batch(request, principal, value)
+                return await self._batch(request, principal, value, share)
             item = message(value)
             if isinstance(item, Request):
                 request[keys.ID] = item.id
             if inbound.speaks_envelope(request.headers, item):
-                return await self._enveloped(request, principal, item, len(body))
-            return await self._handshaken(request, principal, item)
+                return await self._enveloped(request, principal, item, size)
+            return await self._handshaken(request, principal, item, share)
         except RpcError as error:
             return whole(400, error_bytes(error, request.get(keys.ID, error.id)))
 
@@ -116,7 +124,9 @@ class Streamable:
             await reply.finish(*answered)
             return await reply.settled()
 
-    async def _handshaken(self, request: web.Request, principal: Principal, item: Message) -> web.StreamResponse:
+    async def _handshaken(
+        self, request: web.Request, principal: Principal, item: Message, share: Share
+    ) -> web.StreamResponse:
         if isinstance(item, Request) and item.method == "initialize":
             return await self._initialize(request, principal, item)
         session = await self._session(request, principal)
@@ -136,7 +146,8 @@ class Streamable:
         with self._answer(request, session, (item.id,)) as reply:
             if self._work.admission is not None:
                 await self._work.admission.ask(principal.owner, item)
-            self._work.start(self._context(request, principal, caller, reply, session), item, reply)
+            context = self._context(request, principal, caller, reply, session)
+            share.keep_until_done(self._work.start(context, item, reply))
             return await reply.settled()
 
     async def _initialize(self, request: web.Request, principal: Principal, item: Request) -> web.StreamResponse:
@@ -195,7 +206,9 @@ class Streamable:
             tenant,
         )
 
-    async def _batch(self, request: web.Request, principal: Principal, values: list[Any]) -> web.StreamResponse:
+    async def _batch(
+        self, request: web.Request, principal: Principal, values: list[Any], share: Share
+    ) -> web.StreamResponse:
         if inbound.speaks_envelope(request.headers, None):
             raise RpcError(INVALID_REQUEST, "Invalid Request: this revision has no batches; send one message")
         session = await self._session(request, principal)
@@ -209,7 +222,7 @@ class Streamable:
             context = self._context(request, principal, session.caller, reply, session)
             if self._work.admission is not None:
                 await self._work.admission.ask(principal.owner, *read)
-            self._work.start_batch(context, session, read, reply)
+            share.keep_until_done(self._work.start_batch(context, session, read, reply))
             return await reply.settled()
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalogue.finding import Finder, stem, words_of
+from doit_mcp.catalogue import finding
+from doit_mcp.catalogue.finding import (
+    MAX_CORRECTED_WORDS,
+    MAX_KEPT_CORRECTIONS,
+    MOST_WORDS,
+    Finder,
+    stem,
+    words_of,
+)
 from doit_mcp.catalogue.registry import own_tools
 
 FINDER = Finder(own_tools())
@@ -82,3 +92,22 @@ def test_a_wrong_name_is_near_a_right_one(name: str, near: str) -> None:
 def test_any_words_are_searched_for(query: str) -> None:
     found = FINDER.find(query)
     assert len({tool.name for tool in found}) == len(found) and len(FINDER.nearest(query)) <= 3
+
+
+def test_n2_few_unknown_words_are_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparing one with all known words takes a millisecond; what was found is kept, within a bound."""
+    compared: list[str] = []
+
+    def matches(word: str, *others: object) -> list[str]:
+        compared.append(word)
+        return get_close_matches(word, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(finding, "get_close_matches", matches)
+    finder = Finder(FINDER.tools)
+    many = " ".join(f"zqx{number}w" for number in range(MOST_WORDS))
+    assert finder.find(many) == [] and len(compared) == MAX_CORRECTED_WORDS
+    assert finder.find("laerts budgtes") and len(compared) == MAX_CORRECTED_WORDS + 2
+    assert finder.find("budgtes laerts") and finder.find(many) == [] and len(compared) == MAX_CORRECTED_WORDS + 2
+    for number in range(MAX_KEPT_CORRECTIONS):
+        finder.find(f"qqz{number}x")
+    assert len(finder._corrections) == MAX_KEPT_CORRECTIONS

@@ -136,3 +136,17 @@ def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
         slots.give_back(owner)
     assert slots.in_use == 0
     asyncio.run(slots.empty())
+
+
+def test_n3_a_batch_takes_no_more_places_than_are_free() -> None:
+    slots = Slots(per_owner=5, total=7)
+    assert [slots.take_up_to("a", 3), slots.take_up_to("a", 3)] == [3, 2] and slots.held("a") == 5
+    with pytest.raises(Full) as own:
+        slots.take_up_to("a", 1)
+    assert slots.take_up_to("b", 8) == 2
+    with pytest.raises(Full) as all_taken:
+        slots.take_up_to("c", 1)
+    assert not own.value.everyone and all_taken.value.everyone
+    for owner, places in (("a", 2), ("b", 2), ("a", 3)):
+        slots.give_back(owner, places)
+    assert slots.in_use == slots.held("a") == slots.held("b") == 0

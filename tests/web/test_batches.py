@@ -122,3 +122,22 @@ async def test_needs_a_session(site: Site, version: str) -> None:
     """1.4 row 6: without one nobody has said that the client understands an array."""
     answer = await site.post([site.request("ping")], MCP_Protocol_Version=version)
     assert answer.code == (400, -32600)
+
+
+async def test_n3_the_members_of_batches_share_the_places_of_their_user() -> None:
+    """A batch takes a place for each member that it runs at once, as many as are free; with none it is refused."""
+    async with serving(calls_per_principal=11) as site:
+        sessions = [await site.initialize(BATCHES) for _ in range(3)]
+        batch = [site.request("tools/call", {"name": "wait"}) for _ in range(12)]
+        posts = []
+        for session, in_use in zip(sessions[:2], (8, 11), strict=True):
+            posts.append(asyncio.create_task(session.post(batch)))
+            while f"doit_mcp_calls_in_flight {in_use}" not in (await site.send("GET", "/metrics", {})).text:
+                await asyncio.sleep(0.01)
+        refused = await sessions[2].post(batch)
+        assert refused.status == 429 and "Retry-After" in refused.headers
+        assert (await site.call("echo", user=STRANGER)).status == 200
+        site.bench.proceed.set()
+        for post in posts:
+            assert [one["result"]["content"] != [] for one in (await post).body] == [True] * 12
+        assert "doit_mcp_calls_in_flight 0" in (await site.send("GET", "/metrics", {})).text

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMIT_SECONDS = 0.25
 BODY_BYTES = 4_000_000
+MAX_MEMORY_BYTES = 250 << 20
 EVERYTHING = "/mcp/x/all"
 Place = tuple[str, ...]
 ITEMS = "[]"
@@ -218,12 +219,27 @@ async def test_n2_no_endpoint_is_held(made: Program, path: str) -> None:
         assert (await watched(made, path, body, stranger)).status == 401
 
 
-async def test_n2_no_batch_holds_the_loop(made: Program) -> None:
-    """Fifty messages that share a large body."""
-    token = made.outside.token("batch")
+async def with_batches(made: Program, token: str) -> Json:
+    """The headers of a session that has batches."""
     params: Json = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     opened = await made.post({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, token)
-    headers = made.headers(token, Mcp_Session_Id=opened.headers["Mcp-Session-Id"])
+    return made.headers(token, Mcp_Session_Id=opened.headers["Mcp-Session-Id"])
+
+
+async def test_n2_a_batch_of_searches_lets_others_in(made: Program) -> None:
+    """Each member searches for words that are misspelled, all different."""
+    headers = await with_batches(made, made.outside.token("searches"))
+    words = [f"b{number}udgetz" for number in range(800)]
+    batch = [
+        {**call("find_operation", {"query": " ".join(words[number::50])[:300]}), "id": number} for number in range(50)
+    ]
+    answer = await watched(made, "/mcp", orjson.dumps(batch), headers)
+    assert len(answer.body) == 50 and all("operations" in str(one) for one in answer.body)
+
+
+async def test_n2_no_batch_holds_the_loop(made: Program) -> None:
+    """Fifty messages that share a large body."""
+    headers = await with_batches(made, made.outside.token("batch"))
     config = {"metrics": [0] * (MAX_VALUES // 50 - 20)}
     batch = [{**call("run_query", {"config": config}), "id": number} for number in range(50)]
     answer = await watched(made, EVERYTHING, orjson.dumps(batch), headers)
@@ -275,3 +291,67 @@ async def test_n2_every_list_says_how_long_it_may_be(tool: Tool) -> None:
         item = example(schema.get("items", {"type": "string"}), "item")
         long = placed(tool.input_schema, path, [item] * (schema["maxItems"] + 1))
         assert f"at most {schema['maxItems']} items" in "; ".join(tool.problems(tool.read(long))), path
+
+
+def in_text(count: int) -> str:
+    """A list as JSON in a text, as some clients send it."""
+    return "[" + "0," * (count - 1) + "0]"
+
+
+@pytest.mark.parametrize("name", ["get_statussheet_components", "query_result"])
+async def test_n2_lists_in_texts_hold_nothing(made: Program, name: str) -> None:
+    """Every list of a tool as text, also inside of the arguments of a discovery call that are text themselves."""
+    tool = next(tool for tool in all_tools() if tool.name == name)
+    text = in_text(MAX_VALUES - 10)
+    wrong = {one: text for one, schema in tool.input_schema["properties"].items() if any(lists(schema))}
+    headers = legacy(made, made.outside.token("texts"))
+    answer = await watched(made, EVERYTHING, orjson.dumps(call(name, wrong)), headers)
+    assert "Invalid arguments" in answer.text and len(answer.text) < 3_000, answer.text[:300]
+    inner = {"name": name, "arguments": orjson.dumps({next(iter(wrong)): text}).decode()}
+    answer = await watched(made, "/mcp", orjson.dumps(call("read_operation", inner)), headers)
+    assert "Invalid arguments" in answer.text, answer.text[:300]
+
+
+async def test_n2_a_completion_names_a_prompt_with_text(made: Program) -> None:
+    headers = legacy(made, made.outside.token("completions"))
+    numbers = b"[" + b",".join(b"1.7976931348%06de300" % number for number in range(170_000)) + b"]"
+    body = FRAMES["completion"] % (b'{"type":"ref/prompt","name":%s}' % numbers)
+    answer = await watched(made, EVERYTHING, body, headers)
+    assert answer.body["error"]["message"] == "Invalid params: params.ref.name must be text"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("update_annotation", {"id": "x", "content": SHAPES["names"]}, "content: must be text"),
+        ("get_cloud_diagram_components", {"template": SHAPES["names"]}, "template: "),
+        ("query_result", {"handle": "x", "filters": [SHAPES["names"]]}, "filters[0]"),
+        ("trigger_cloud_flow", {"flowID": "f", "requestBodyJson": SHAPES["names"]}, "must have at most 20,000 values"),
+    ],
+)
+async def test_n2_no_large_object_holds_the_interpreter(
+    made: Program, name: str, arguments: Json, said: str
+) -> None:
+    """A single step of the library that checks arguments cannot be interrupted, in a thread neither."""
+    big = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
+    texts = orjson.dumps(arguments, default=lambda value: orjson.Fragment(value))
+    answer = await watched(made, EVERYTHING, big % (name.encode(), texts), legacy(made, made.outside.token("objects")))
+    assert said in answer.text and len(answer.text) < 5_000, answer.text[:300]
+
+
+async def test_n1_large_bodies_of_one_user_take_little_memory(made: Program) -> None:
+    """Many at once, each with as many values as fit: what is too much is refused before it is parsed."""
+    size = 400_000
+    headers = legacy(made, made.outside.token("memory"))
+    values = b"[" + b"[]," * (min(size // 3, MAX_VALUES // 2) - 100) + b"[]]"
+    body = (FRAMES["list"] % values).ljust(size)
+    await made.send("POST", EVERYTHING, headers, body)
+    before, most = made.rss, 0
+    many = asyncio.gather(*(made.send("POST", EVERYTHING, headers, body) for _ in range(60)))
+    while not many.done():
+        most = max(most, made.rss)
+        await asyncio.sleep(0.01)
+    statuses = [answer.status for answer in await many]
+    assert set(statuses) <= {200, 429} and 200 in statuses
+    assert most - before < MAX_MEMORY_BYTES, (most - before) >> 20
+    assert (await made.gauges())["body_bytes"] == 0
