@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 
+from ..memory import exact
 from ..protocol.jsonrpc import Id
 
 MOST_EVENTS = 512
@@ -110,7 +111,7 @@ class Replays:
 
     def add(self, session: str, log: Log, data: bytes, *, last: bool = False) -> str:
         """Keep a message; its event id."""
-        log.events.append(data)
+        log.events.append(exact(data))
         log.bytes += len(data) + EVENT_BYTES
         log.done = last
         if (session, log.stream) in self._logs:
