@@ -7,12 +7,14 @@ and for the API, which runs in the same process.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from threading import current_thread
 from typing import Any
 
 import orjson
 import pytest
 from aiohttp import web
 
+from doit_mcp.catalogue import overview
 from doit_mcp.catalogue.overview import GROUPS
 from doit_mcp.sandbox.people import Grant
 from doit_mcp.server.product import product
@@ -20,7 +22,7 @@ from tests.web.heartbeat import Heartbeat
 from tests.web.serving import Json, Site, serving
 
 LIMIT_SECONDS = 0.25
-ROWS, QUERY_ROWS = 10_500, 60_000
+ROWS, QUERY_ROWS = 10_500, 20_000
 TEMPLATE = "doit://budgets/{id}"
 
 
@@ -86,10 +88,11 @@ async def test_n2_a_large_answer_of_the_api_does_not_hold_the_event_loop(
     heart = Heartbeat()
     try:
         answer = await site.modern(method, params)
-        assert heart.take() < LIMIT_SECONDS
+        held = heart.take()
     finally:
         heart.stop()
     check(method, params, answer.body)
+    assert held < LIMIT_SECONDS
 
 
 def check(method: str, params: Json, body: Any) -> None:
@@ -112,3 +115,17 @@ def check(method: str, params: Json, body: Any) -> None:
             assert found["id"] == "budget:id5" and found["title"].startswith("Budget: one")
         case "get_cloud_overview":
             assert len(found["costByCloud"]["rows"]) <= 700 and found["totalCost"] == QUERY_ROWS * (QUERY_ROWS - 1) / 2
+
+
+async def test_n2_large_queries_of_the_overview_are_summed_in_the_thread(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def summed(answer: Json, groups: tuple[str, ...]) -> Json:
+        threads.append(current_thread().name)
+        return {"columns": [], "rows": []}
+
+    monkeypatch.setattr(overview, "summed", summed)
+    await site.modern("tools/call", {"name": "get_cloud_overview", "arguments": {}})
+    assert threads == ["heavy"] * len(GROUPS)
