@@ -93,7 +93,7 @@ async def read(request: web.Request, timeout: float, bodies: Bodies, owner: str)
     except TooManyBytes as full:
         raise Refused(full.status, str(full), CLOSE | {"Retry-After": "5"}) from None
     except web.RequestPayloadError:
-        raise Refused(400, "The body is not valid HTTP", CLOSE) from None
+        raise Refused(400, "The body is not valid HTTP, or its chunks are too small", CLOSE) from None
 
 
 def _check_size(size: int, request: web.Request) -> None:
@@ -112,6 +112,8 @@ async def _receive(request: web.Request, bodies: Bodies, owner: str) -> bytes:
             receive(len(piece))
             body += piece
             _check_size(len(body), request)
+            # Where the rest of the body has been received already, nothing else would interrupt parsing it.
+            await asyncio.sleep(0)
         return bytes(body)
 
 

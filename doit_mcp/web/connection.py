@@ -34,7 +34,7 @@ class Connection(RequestHandler):
     """Bounds what a client can make the process keep, and answers errors without repeating the request: aiohttp quotes
     its bytes, a bearer among them (security X6)."""
 
-    __slots__ = ("_edge",)
+    __slots__ = ("_bounded", "_edge")
 
     def __init__(self, manager: web.Server, edge: Edge, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(manager, loop=loop, **options)
@@ -50,8 +50,8 @@ class Connection(RequestHandler):
             payload_exception=RequestPayloadError,
             auto_decompress=False,
         )
-        bounded = HeadParser(parser, self._head_received, self._messages)
-        self._parser = bounded  # type: ignore[assignment]  # it has what aiohttp uses of a parser
+        self._bounded = HeadParser(parser, self._head_received, self._messages)
+        self._parser = self._bounded  # type: ignore[assignment]  # it has what aiohttp uses of a parser
 
     def _head_received(self, size: int) -> None:
         if size:
@@ -84,6 +84,13 @@ class Connection(RequestHandler):
         """Send *resp*. What aiohttp itself raises outside of every handler, as for Expect, would quote the request."""
         if isinstance(resp, web.HTTPException):
             resp = self._refuse(resp.status, f"The request was refused: {resp.reason}")
+        if not request.content.is_eof() and not resp.prepared:
+            # It is answered before its body ended, as without a token. The rest is received, so that the client gets to
+            # see the answer, but not parsed.
+            resp.force_close()
+            self._bounded.ignore_rest()
+            # aiohttp reads on for a while before it closes the connection; that the body is invalid is said already.
+            request.content._exception = None
         return super().finish_response(request, resp, start_time)
 
     def handle_error(
