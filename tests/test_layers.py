@@ -23,18 +23,19 @@ BELOW = {
     "trace": "",
     "breaker": "",
     "heavy": "trace",
+    "memory": "",
     "bucket": "",
     "stopping": "",
     "spans": "trace",
     "auth": "protocol breaker bucket trace",
     "doit": "protocol trace breaker heavy",
-    "catalogue": "doit protocol heavy",
-    "server": "catalogue doit protocol state bucket metrics log trace heavy",
+    "catalogue": "doit protocol heavy memory",
+    "server": "catalogue doit protocol state bucket metrics log trace heavy memory",
     "state": "protocol",
     "sandbox": "protocol settings log",
     "web": (
         "server catalogue doit protocol auth state settings setting_values log metrics trace breaker spans stopping"
-        " heavy"
+        " heavy memory"
     ),
     "stdio": "server catalogue doit protocol state settings log metrics",
     "workers": "stopping",

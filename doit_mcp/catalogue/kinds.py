@@ -17,6 +17,9 @@ from .parts import together
 PAGE = 200
 """Rows of each kind that a search reads; where there are more, those whose name has the longest word as well."""
 
+MAX_LINK = 2_000
+"""Characters of a link into the console."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -38,7 +41,7 @@ class Kind:
 
     def url(self, call: Call, row: JsonObject, identifier: str) -> str:
         """The page in DoiT's console, on the console that this server belongs to."""
-        own = urlsplit(str(row.get(self.link) or "")) if self.link else None
+        own = urlsplit(str(row.get(self.link) or "")[:MAX_LINK]) if self.link else None
         if own is not None and own.scheme in ("http", "https") and own.path.strip("/"):
             return f"{call.console}{own.path}{f'?{own.query}' if own.query else ''}"
         place = self.section.replace("{id}", quote(identifier, safe=""))

@@ -9,6 +9,7 @@ import orjson
 
 from ..doit.errors import ApiError
 from ..doit.records import DimensionType
+from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
 from . import suggestions
 from .call import Call
@@ -23,18 +24,27 @@ from .rows import cut
 
 MOST = 100_000
 """Characters of a document; longer lists in it are cut and it says so."""
+MAX_IN_PLACE_BYTES = 256 << 10
+"""Of a document that is made in place; a larger one takes more than 10 ms."""
 JSON = "application/json"
 
 
-def as_json(value: JsonObject) -> JsonObject:
+async def as_json(value: JsonObject) -> JsonObject:
     """*value* as a resource's contents."""
+    if len(orjson.dumps(value)) <= MAX_IN_PLACE_BYTES:
+        return _as_json(value)
+    return await in_thread(_as_json, value)
+
+
+def _as_json(value: JsonObject) -> JsonObject:
     shown, cuts = cut(value, MOST)
     if cuts:
         shown = {**shown, "cut": cuts}
-    text = visible(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+    text = orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
+    # First, because millions of characters take long to be made visible.
     if len(text) > 2 * MOST:
         raise NoResource("it is too large to be read as one document")
-    return {"text": text}
+    return {"text": visible(text)}
 
 
 async def customer(call: Call) -> JsonObject:
@@ -49,7 +59,7 @@ async def customer(call: Call) -> JsonObject:
     parts = await together(work)
     if "user" not in parts.found and "customer" not in parts.found:
         raise next(iter(parts.failed.values()))
-    return as_json({"id": tenant or None, **parts.found} | ({"failed": parts.failures} if parts.failed else {}))
+    return await as_json({"id": tenant or None, **parts.found} | ({"failed": parts.failures} if parts.failed else {}))
 
 
 def guide(text: str) -> Callable[[Call], Awaitable[JsonObject]]:
@@ -98,7 +108,7 @@ def of_kind(kind_name: str, plural: str, title: str, description: str) -> Templa
     async def read(call: Call, variables: Mapping[str, str]) -> JsonObject:
         identifier = variables["id"]
         row = await _or_nothing(kind.one(call, identifier))
-        return as_json({**row, "console": kind.url(call, row, identifier)})
+        return await as_json({**row, "console": kind.url(call, row, identifier)})
 
     complete: dict[str, Complete] = {"id": suggestions.thing(kind_name)}
     return Template(f"doit://{plural}/{{id}}", kind_name, title, description, JSON, read, complete)
@@ -109,7 +119,7 @@ async def dimension(call: Call, variables: Mapping[str, str]) -> JsonObject:
     if variables["type"] not in suggestions.DIMENSION_TYPES:
         raise NoResource(variables["type"])
     kind = cast(DimensionType, variables["type"])
-    return as_json(await _or_nothing(call.doit.dimensions.get_dimension(type=kind, id=variables["id"])))
+    return await as_json(await _or_nothing(call.doit.dimensions.get_dimension(type=kind, id=variables["id"])))
 
 
 async def _or_nothing(work: Awaitable[JsonObject]) -> JsonObject:

@@ -26,8 +26,14 @@ def words_of(query: str) -> list[str]:
 
 
 def text_of(row: JsonObject) -> str:
-    """The short values of a row as one text."""
-    return " ".join(_texts(row, 0))[:MOST_TEXT]
+    """The short values of a row as one text; what is behind its first MOST_TEXT characters is not looked at."""
+    texts, length = [], 0
+    for text in _texts(row, 0):
+        texts.append(text[:MOST_TEXT])
+        length += len(texts[-1]) + 1
+        if length > MOST_TEXT:
+            break
+    return " ".join(texts)[:MOST_TEXT]
 
 
 def _texts(value: Any, depth: int) -> Iterable[str]:
@@ -57,7 +63,7 @@ def fit(words: list[str], title: str, about: str, text: str) -> Fit:
     alone does so only if nothing else was asked for. All words together count most."""
     if not words:
         return Fit(1.0)
-    title, text = title.casefold(), text.casefold()
+    title, text = title[:MOST_TEXT].casefold(), text.casefold()
     kinds = about.casefold().split()
     met, points, own = 0, 0.0, False
     for word in words:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..memory import exact
+
 LIFE_S = 120.0
 """ChatGPT gives up after about 60 seconds and calls again at once."""
 PER_OWNER, TOTAL = 100, 10_000
@@ -120,7 +122,7 @@ class MemoryReceipts:
         entry = self._drop((owner, key))
         if answer is not None:
             entry.ended, entry.done = self._clock(), known
-            entry.answer = answer if known and len(answer) <= self._most else b""
+            entry.answer = exact(answer) if known and len(answer) <= self._most else b""
             self._entries[owner, key] = entry
             if known:
                 entry.groups = groups

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Required, TypedDict
 import orjson
 
 from ..doit.pages import Page, page_of
+from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, shown
 from .call import Call
@@ -21,6 +22,12 @@ SECONDS = 8.0
 MOST = 20
 MOST_OF_KIND = 8
 MOST_TITLE = 200
+MAX_ID = 600
+"""Characters of an id that fetch takes."""
+MAX_ROWS = 10_000
+"""Rows of one kind that are looked at."""
+MAX_ROWS_IN_PLACE, MAX_IN_PLACE_BYTES = 250, 128 << 10
+"""What takes a few milliseconds; more is done in a thread."""
 FAILED = "doit/failedParts"
 KIND_NAMES = ", ".join(kind.name for kind in KINDS)
 
@@ -70,14 +77,23 @@ async def _found(call: Call, kind: Kind, words: list[str], longest: str) -> list
         more: Page = page_of(await kind.many(call, longest), kind.items)
         known = {kind.id_of(row) for row in rows}
         rows = rows + [row for row in more.rows if kind.id_of(row) not in known]
+    if len(rows) <= MAX_ROWS_IN_PLACE:
+        return _best(call, kind, words, rows)
+    return await in_thread(_best, call, kind, words, rows[:MAX_ROWS])
+
+
+def _best(call: Call, kind: Kind, words: list[str], rows: list[JsonObject]) -> list[tuple[Fit, JsonObject]]:
     found = []
     for row in rows:
         identifier, title = kind.id_of(row), kind.title(row)
         worth = fit(words, title, kind.words, text_of(row))
-        if identifier and worth.points > 0:
-            hit = {"id": f"{kind.name}:{identifier}", "title": title[:MOST_TITLE]}
-            found.append((worth, hit | {"url": kind.url(call, row, identifier)}))
-    return sorted(found, key=lambda one: -one[0].points)[:MOST_OF_KIND]
+        if worth.points > 0 and 0 < len(identifier) < MAX_ID - len(kind.name):
+            found.append((worth, row, identifier, title[:MOST_TITLE]))
+    kept = sorted(found, key=lambda one: -one[0].points)[:MOST_OF_KIND]
+    return [
+        (worth, {"id": f"{kind.name}:{identifier}", "title": title, "url": kind.url(call, row, identifier)})
+        for worth, row, identifier, title in kept
+    ]
 
 
 def _failed(parts: Parts) -> JsonObject | None:
@@ -87,7 +103,7 @@ def _failed(parts: Parts) -> JsonObject | None:
 
 
 async def fetch(
-    call: Call, *, id: Annotated[str, "An id that search gave, such as budget:abc.", Length(1, 600)]
+    call: Call, *, id: Annotated[str, "An id that search gave, such as budget:abc.", Length(1, MAX_ID)]
 ) -> Annotated[Content, Document]:
     """Show one thing that search found, as text with its link into the DoiT console."""
     name, _, identifier = id.partition(":")
@@ -98,10 +114,16 @@ async def fetch(
     for error in parts.failed.values():
         raise error
     row: JsonObject = parts.found["it"]
+    if len(orjson.dumps(row)) <= MAX_IN_PLACE_BYTES:
+        return _document(call, kind, identifier, row)
+    return await in_thread(_document, call, kind, identifier, row)
+
+
+def _document(call: Call, kind: Kind, identifier: str, row: JsonObject) -> Content:
     title = kind.title({"id": identifier, **row})[:MOST_TITLE]
-    found: JsonObject = {"id": id, "title": title, "text": document(title, row)}
+    found: JsonObject = {"id": f"{kind.name}:{identifier}", "title": title, "text": document(title, row)}
     found["url"] = kind.url(call, row, identifier)
-    found["metadata"] = {"kind": name, **_facts(row)}
+    found["metadata"] = {"kind": kind.name, **_facts(row)}
     return _content(found, None)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..doit.pages import LARGE, page_of
+from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
 from .kinds import KIND_NAMED
@@ -20,14 +21,36 @@ DIMENSION_TYPES = (
     *("attribution", "attribution_group", "allocation", "allocation_rule", "gke", "gke_label"),
 )
 MONTHS = 13
+MAX_ROWS = 10_000
+"""Rows of an answer that are looked at."""
+MAX_ROWS_IN_PLACE = 500
+"""Rows that take about a millisecond."""
+MAX_CHARACTERS = 1_000
+"""Of a value that is suggested, and of a name that is searched."""
+
+Rows = Sequence[JsonObject]
 
 
 def matching(values: Iterable[Any], typed: str) -> list[str]:
     """The values that go on from what was typed, then those that hold it; each once, in any case."""
     wanted = typed.strip().casefold()
-    texts = list(dict.fromkeys(str(value) for value in values if value is not None and value != ""))
-    begin = [text for text in texts if text.casefold().startswith(wanted)]
-    return begin + [text for text in texts if wanted in text.casefold() and text not in begin]
+    begin: dict[str, None] = {}
+    contain: dict[str, None] = {}
+    for value in values:
+        text = str(value) if isinstance(value, str | int | float) else ""
+        if text and len(text) <= MAX_CHARACTERS:
+            place = text.casefold().find(wanted)
+            if place == 0:
+                begin[text] = None
+            elif place > 0:
+                contain[text] = None
+    return [*begin, *contain]
+
+
+async def _found(rows: Rows, find: Callable[[Rows], list[str]]) -> list[str]:
+    """What *find* finds in *rows*, in a thread where there are many."""
+    rows = rows[:MAX_ROWS]
+    return find(rows) if len(rows) <= MAX_ROWS_IN_PLACE else await in_thread(find, rows)
 
 
 def of(*values: str) -> Complete:
@@ -51,23 +74,26 @@ async def month(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]
 async def platform(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
     """Platforms that tickets can be about."""
     answer = await call.doit.platforms.list_platforms()
-    return matching(_ids(answer, "platforms"), typed)
+    return await _found(page_of(answer, "platforms").rows, lambda rows: matching(_ids(rows), typed))
 
 
 async def product(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
     """Products that tickets can be about: of the platform that is settled, if one is."""
     answer = await call.doit.products.list_products(platform=settled.get("platform") or None)
-    return matching(_ids(answer, "products"), typed)
+    return await _found(page_of(answer, "products").rows, lambda rows: matching(_ids(rows), typed))
 
 
-def _ids(answer: JsonObject, items: str) -> list[Any]:
-    return [row.get("id") or row.get("name") for row in page_of(answer, items).rows]
+def _ids(rows: Rows) -> Iterable[Any]:
+    return (row.get("id") or row.get("name") for row in rows)
 
 
 async def flow(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
     """Ids of the customer's CloudFlows; what was typed may also be a part of a flow's name."""
-    rows = page_of(await call.doit.cloudflow.list_cloudflows(maxResults=LARGE), "items").rows
-    return _by_name(((str(row.get("id") or ""), str(row.get("name") or "")) for row in rows), typed)
+
+    def find(rows: Rows) -> list[str]:
+        return _by_name(((str(row.get("id") or ""), str(row.get("name") or "")) for row in rows), typed)
+
+    return await _found(page_of(await call.doit.cloudflow.list_cloudflows(maxResults=LARGE), "items").rows, find)
 
 
 def thing(kind_name: str) -> Complete:
@@ -75,23 +101,27 @@ def thing(kind_name: str) -> Complete:
     kind = KIND_NAMED[kind_name]
 
     async def complete(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
-        rows = page_of(await kind.many(call, ""), kind.items).rows
-        return _by_name(((kind.id_of(row), kind.title(row)) for row in rows), typed)
+        def find(rows: Rows) -> list[str]:
+            return _by_name(((kind.id_of(row), kind.title(row)) for row in rows), typed)
+
+        return await _found(page_of(await kind.many(call, ""), kind.items).rows, find)
 
     return complete
 
 
 def _by_name(pairs: Iterable[tuple[str, str]], typed: str) -> list[str]:
-    known = [(identifier, name) for identifier, name in pairs if identifier]
+    known = [(identifier, name) for identifier, name in pairs if identifier and len(identifier) <= MAX_CHARACTERS]
     by_id = matching((identifier for identifier, _ in known), typed)
-    named = [identifier for identifier, name in known if typed.strip().casefold() in name.casefold()]
+    wanted = typed.strip().casefold()
+    named = [identifier for identifier, name in known if wanted in name[:MAX_CHARACTERS].casefold()]
     return list(dict.fromkeys([*by_id, *named]))
 
 
 async def budget_name(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
     """Names of budgets."""
     answer = await call.doit.budgets.list_budgets(maxResults=LARGE)
-    return matching((row.get("budgetName") for row in page_of(answer, "budgets").rows), typed)
+    rows = page_of(answer, "budgets").rows
+    return await _found(rows, lambda rows: matching((row.get("budgetName") for row in rows), typed))
 
 
 async def dimension_id(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
@@ -99,4 +129,5 @@ async def dimension_id(call: Call, typed: str, settled: Mapping[str, str]) -> li
     kind = settled.get("type")
     known = f"type:{kind}" if kind in DIMENSION_TYPES else None
     answer = await call.doit.dimensions.list_dimensions(maxResults=LARGE, filter=known)
-    return matching((row.get("id") for row in page_of(answer, "dimensions").rows), typed)
+    rows = page_of(answer, "dimensions").rows
+    return await _found(rows, lambda rows: matching((row.get("id") for row in rows), typed))

@@ -1,13 +1,21 @@
-"""ByteCache: serialized answers by what they were made from, bounded by the bytes of all of them together."""
+"""ByteCache: serialized answers by what they were made from, bounded by the bytes of all of them together.
+
+Keys must be small: texts of clients and objects that hold others would stay in memory without being counted.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
 
+from ..memory import exact
+
+# What an entry takes besides its value: the key, a tuple of three, and its place in the dictionary.
+ENTRY_BYTES = 400
+
 
 class ByteCache:
-    """At most *max_bytes* of values; the least recently used go first. A larger value is not kept at all."""
+    """At most *max_bytes* of entries; the least recently used go first. A larger value is not kept at all."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -26,8 +34,8 @@ class ByteCache:
 
     def put(self, key: Hashable, value: bytes) -> None:
         """Keep *value* under a *key* that has none."""
-        self._values[key] = value
-        self.bytes += len(value)
+        self._values[key] = exact(value)
+        self.bytes += ENTRY_BYTES + len(value)
         while self.bytes > self._max_bytes:
             _, dropped = self._values.popitem(last=False)
-            self.bytes -= len(dropped)
+            self.bytes -= ENTRY_BYTES + len(dropped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ ActFor = Callable[[str], Connect]
 SignIn = Callable[[], str]
 
 
+_numbers = itertools.count()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Offer:
     """What this server offers on a path: the same for every caller who comes that way. Equal only to itself."""
@@ -62,6 +66,8 @@ class Offer:
     # What every answer of the envelope era repeats: name and version, not the whole introduction.
     identity: JsonObject = field(init=False)
     fingerprint: str = field(init=False)
+    # Stands for the offer in keys of caches, which would otherwise keep it: no other offer of the process has it.
+    number: int = field(init=False, default_factory=lambda: next(_numbers))
 
     def __post_init__(self) -> None:
         named = {tool.name: tool for tool in (*self.tools, *self.unlisted)}

@@ -6,13 +6,16 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 
+from ..memory import exact
 from ..protocol.jsonrpc import Id
 
 MOST_EVENTS = 512
 MOST_BYTES = 64 << 20
 MAX_OWNER_BYTES = 4 << 20
-# What a message takes besides its bytes, and a log besides its messages; many small ones are not free.
-ROOM = 256
+# What a message takes besides its bytes.
+EVENT_BYTES = 256
+# What a log takes besides its messages and the ids of its requests: its copy in Redis has 4.7 KB before the first one.
+LOG_BYTES = 5_000
 
 
 class Log:
@@ -24,7 +27,7 @@ class Log:
         self.stream, self.ids, self.owner = stream, ids, owner
         self.first = 1
         self.events: list[bytes] = []
-        self.bytes = ROOM
+        self.bytes = LOG_BYTES + sum(len(id) if isinstance(id, str) else 8 for id in ids)
         self.done = False
         self._changed = asyncio.Event()
         self._followers = 0
@@ -103,21 +106,19 @@ class Replays:
         log = self._logs[session, stream] = Log(stream, ids, owner)
         self._count(log, log.bytes)
         self._streams.setdefault(session, set()).add(stream)
+        self._make_room(owner)
         return log
 
     def add(self, session: str, log: Log, data: bytes, *, last: bool = False) -> str:
         """Keep a message; its event id."""
-        log.events.append(data)
-        log.bytes += len(data) + ROOM
+        log.events.append(exact(data))
+        log.bytes += len(data) + EVENT_BYTES
         log.done = last
         if (session, log.stream) in self._logs:
-            self._count(log, len(data) + ROOM)
+            self._count(log, len(data) + EVENT_BYTES)
             if len(log.events) > MOST_EVENTS:
                 self._forget_first(log)
-            if self._owned[log.owner] > self._owner_bytes:
-                self._make_room(log.owner)
-            while self.bytes > self._most_bytes:
-                self._drop(*next(iter(self._logs)))
+            self._make_room(log.owner)
         log.changed()
         return log.id_of(log.first + len(log.events) - 1)
 
@@ -130,12 +131,15 @@ class Replays:
             self._owned.pop(log.owner, None)
 
     def _make_room(self, owner: str) -> None:
-        """Forget the oldest logs of *owner*, those of others stay."""
-        for place, log in list(self._logs.items()):
-            if self._owned.get(owner, 0) <= self._owner_bytes:
-                return
-            if log.owner == owner:
-                self._drop(*place)
+        """Forget the oldest logs of *owner* where these take too much, and the oldest of all where all do."""
+        if self._owned[owner] > self._owner_bytes:
+            for place, log in list(self._logs.items()):
+                if log.owner == owner:
+                    self._drop(*place)
+                    if self._owned.get(owner, 0) <= self._owner_bytes:
+                        break
+        while self.bytes > self._most_bytes:
+            self._drop(*next(iter(self._logs)))
 
     def finish(self, log: Log) -> None:
         """Whoever follows comes to the end."""
@@ -145,8 +149,8 @@ class Replays:
     def _forget_first(self, log: Log) -> None:
         gone = log.events.pop(0)
         log.first += 1
-        log.bytes -= len(gone) + ROOM
-        self._count(log, -len(gone) - ROOM)
+        log.bytes -= len(gone) + EVENT_BYTES
+        self._count(log, -len(gone) - EVENT_BYTES)
 
     def find(self, session: str, event_id: str) -> tuple[Log, int] | None:
         """The log and number that an event id of this session stands for; never another session's (security S7)."""

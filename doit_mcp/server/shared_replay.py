@@ -51,7 +51,8 @@ class SharedReplays(Replays):
 
     async def begin(self, session: str, log: Log) -> None:
         """Let other replicas know of it first."""
-        await self._copies.begin(session, log.stream, list(log.ids))
+        if (session, log.stream) in self._logs:
+            await self._copies.begin(session, log.stream, list(log.ids))
 
     async def keep(self, session: str, log: Log, data: bytes, *, last: bool = False) -> str:
         """Keep a message in both."""
@@ -68,7 +69,7 @@ class SharedReplays(Replays):
         key = session, log.stream
         if key in self._logs:
             number = log.first + len(log.events) - 1
-            await self._copies.add(session, log.stream, number, data, list(log.ids), last=last)
+            await self._copies.add(session, log.stream, number, data, last=last)
             if key in self._followed:
                 self._tell(self._followed[key], "more", key)
 
@@ -118,6 +119,9 @@ class SharedReplays(Replays):
                     yield f"{key[1]}_{number}", data
                 if not page.messages:
                     if not page.alive:
+                        if not page.about:
+                            # It is not known which requests to answer.
+                            return
                         yield f"{key[1]}_{number + 1}", _dead(page.about)
                         return
                     await _woken(follower)

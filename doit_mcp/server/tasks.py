@@ -13,6 +13,7 @@ from typing import ClassVar
 import orjson
 
 from ..catalogue.call import Question
+from ..memory import exact
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
 from ..state.counts import Counts
 from .hub import TASK, Change, Hub
@@ -110,7 +111,7 @@ class Tasks:
     async def _run(self, task: Task, work: Callable[[Task], Awaitable[JsonObject]]) -> None:
         try:
             async with asyncio.timeout(LIFE_S):
-                data = orjson.dumps(await work(task))
+                data = exact(orjson.dumps(await work(task)))
             self._complete(task, data)
         except asyncio.CancelledError:
             self._move(task, "cancelled")

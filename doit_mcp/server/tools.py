@@ -36,7 +36,7 @@ from .task import Task
 from .tasks import InTask, TooManyTasks
 
 MAX_PAGES_BYTES = 8 << 20
-"""Of all pages of tool lists that are kept serialized: clients can select more lists than it pays to keep."""
+"""Of all pages of tool lists that are kept serialized, with their keys: clients can select many different lists."""
 MAX_TASK_ARGUMENTS_BYTES = 128 << 10
 """Of a call that goes on as a task, which holds its arguments for as long as it runs."""
 TOO_LARGE = (
@@ -74,7 +74,7 @@ _pages = ByteCache(MAX_PAGES_BYTES)
 
 
 def _page(offer: Offer, revision: Revision, start: int) -> bytes:
-    key = (offer, revision, start)
+    key = (offer.number, revision.name, start)
     kept = _pages.get(key)
     if kept is None:
         kept = _serialized(offer, revision, start)

@@ -16,16 +16,17 @@ AT_ONCE = 50
 OPENING_S = 2.0
 
 # An entry's id is the number of its message, 0-1 for the beginning. Of one that is there already nothing is made.
-# KEYS: log. ARGV: life, most, id, message, whether it is the last, holder, about.
+# What the log is about has a key of its own: it can be large, so it is stored once, not with each message.
+# KEYS: log, about. ARGV: life, most, id, message, whether it is the last, holder, about (with the beginning alone).
 ADD = """
-local done = redis.pcall('XADD', KEYS[1], 'MAXLEN', ARGV[2], ARGV[3],
-  'm', ARGV[4], 'l', ARGV[5], 'h', ARGV[6], 'a', ARGV[7])
+local done = redis.pcall('XADD', KEYS[1], 'MAXLEN', ARGV[2], ARGV[3], 'm', ARGV[4], 'l', ARGV[5], 'h', ARGV[6])
 if type(done) == 'table' and done.err and not string.find(done.err, 'equal or smaller', 1, true) then return done end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
+if ARGV[7] then redis.call('SET', KEYS[2], ARGV[7], 'PX', ARGV[1]) else redis.call('PEXPIRE', KEYS[2], ARGV[1]) end
 return 1
 """
 
-# KEYS: log. ARGV: number after which, most, key of replicas. Nothing where there is no log.
+# KEYS: log, about. ARGV: number after which, most, key of replicas. Nothing where there is no log.
 # First and last number, whether the last is there, about, holder, whether it lives; the messages.
 READ = """
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
@@ -35,13 +36,13 @@ local fields = {}
 for i = 1, #last[2], 2 do fields[last[2][i]] = last[2][i + 1] end
 local found = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1] .. '-1', '+', 'COUNT', ARGV[2])
 local alive = redis.call('EXISTS', ARGV[3] .. fields['h'])
-return {first[1], last[1], fields['l'], fields['a'], fields['h'], alive, found}
+return {first[1], last[1], fields['l'], redis.call('GET', KEYS[2]), fields['h'], alive, found}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a log has. *about* is what its holder said of it; *done*: nothing comes behind *last*."""
+    """What a log has. *about* is what its holder said of it, None if Redis lost that; *done*: *last* is the end."""
 
     first: int
     last: int
@@ -60,36 +61,38 @@ class Logs:
         self._life, self._most = int(life * 1000), most_events
         self._replicas = link.key("replica", "")
 
-    def _key(self, session: str, stream: str) -> str:
-        return self._link.key("log", self._box.name(f"{session} {stream}"))
+    def _keys(self, session: str, stream: str) -> list[str]:
+        """The keys of a log and of what it is about."""
+        key = self._link.key("log", self._box.name(f"{session} {stream}"))
+        return [key, joined(":", (key, "about"))]
 
     async def begin(self, session: str, stream: str, about: Any) -> None:
         """A new log; it is there afterwards unless Redis is away."""
-        self._put(session, stream, "0-1", b"", False, about)
+        keys = self._keys(session, stream)
+        self._put(keys, "0-1", b"", False, self._box.pack(keys[1], about))
         # Otherwise it will be there when Redis is; until then the client finds it at this replica.
         await self._sender.settle(OPENING_S)
 
-    async def add(self, session: str, stream: str, number: int, data: bytes, about: Any, *, last: bool) -> None:
+    async def add(self, session: str, stream: str, number: int, data: bytes, *, last: bool) -> None:
         """Add a message; without *data*: the end alone."""
         await self._sender.room()
-        self._put(session, stream, f"{number}-0" if data else f"{number}-1", data, last, about)
+        self._put(self._keys(session, stream), f"{number}-0" if data else f"{number}-1", data, last)
 
-    def _put(self, session: str, stream: str, id: str, data: bytes, last: bool, about: Any) -> None:
-        key = self._key(session, stream)
-        sealed = self._box.close(joined(" ", (key, id)), data) if data else b""
-        said = self._box.pack(joined(" ", (key, "about")), about)
-        fields = (id, sealed, int(last), self._replica, said)
+    def _put(self, keys: list[str], id: str, data: bytes, last: bool, *about: bytes) -> None:
+        sealed = self._box.close(joined(" ", (keys[0], id)), data) if data else b""
+        fields: tuple[str | bytes | int, ...] = (id, sealed, int(last), self._replica, *about)
         # The beginning takes a place, too.
-        self._sender.put((*evaluation(ADD, [key]), self._life, self._most + 1, *fields))
+        self._sender.put((*evaluation(ADD, keys), self._life, self._most + 1, *fields))
 
     def drop(self, session: str, stream: str) -> None:
         """Forget a log."""
-        self._sender.put(("DEL", *variants(self._key(session, stream))))
+        keys = self._keys(session, stream)
+        self._sender.put(("DEL", *(variant for key in keys for variant in variants(key))))
 
     async def read(self, session: str, stream: str, number: int) -> Page | None:
         """The next messages after *number*; None where there is no log (any more). Raises Away."""
-        key = self._key(session, stream)
-        found = await self._link.script(READ, [key], number, AT_ONCE, self._replicas)
+        keys = key, about_key = self._keys(session, stream)
+        found = await self._link.script(READ, keys, number, AT_ONCE, self._replicas)
         if found is None:
             return None
         first, last, done, about, holder, alive, entries = found
@@ -99,7 +102,7 @@ class Logs:
                 for id, fields in entries
                 if _field(fields, b"m")
             ]
-            said = self._box.unpack(joined(" ", (key, "about")), about)
+            said = None if about is None else self._box.unpack(about_key, about)
         except Broken:
             return None
         begun = first == b"0-1"

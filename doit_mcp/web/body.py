@@ -101,7 +101,7 @@ async def read(request: web.Request, timeout: float, share: Share) -> bytes:
     except TimeoutError:
         raise Refused(408, "The body did not arrive in time", CLOSE) from None
     except web.RequestPayloadError:
-        raise Refused(400, "The body is not valid HTTP", CLOSE) from None
+        raise Refused(400, "The body is not valid HTTP, or its chunks are too small", CLOSE) from None
 
 
 @contextmanager
@@ -127,4 +127,6 @@ async def _receive(request: web.Request, share: Share) -> bytes:
         body += piece
         if len(body) > request.client_max_size:
             raise _too_large(request)
+        # Where the rest of the body has been received already, nothing else would interrupt parsing it.
+        await asyncio.sleep(0)
     return bytes(body)

@@ -34,7 +34,7 @@ class Connection(RequestHandler):
     """Bounds what a client can make the process keep, and answers errors without repeating the request: aiohttp quotes
     its bytes, a bearer among them (security X6)."""
 
-    __slots__ = ("_edge",)
+    __slots__ = ("_bounded", "_edge")
 
     def __init__(self, manager: web.Server, edge: Edge, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(manager, loop=loop, **options)
@@ -50,8 +50,8 @@ class Connection(RequestHandler):
             payload_exception=RequestPayloadError,
             auto_decompress=False,
         )
-        bounded = HeadParser(parser, self._head_received, self._messages)
-        self._parser = bounded  # type: ignore[assignment]  # it has what aiohttp uses of a parser
+        self._bounded = HeadParser(parser, self._head_received, self._messages)
+        self._parser = self._bounded  # type: ignore[assignment]  # it has what aiohttp uses of a parser
 
     def _head_received(self, size: int) -> None:
         self._edge.silent.release(self)
@@ -85,6 +85,13 @@ class Connection(RequestHandler):
         # That is a web.HTTPException; asking for that class takes longer, since it is abstract.
         if isinstance(resp, Exception):
             resp = self._refuse(resp.status, f"The request was refused: {resp.reason}")
+        if not request.content.is_eof() and not resp.prepared:
+            # It is answered before its body ended, as without a token. The rest is received, so that the client gets to
+            # see the answer, but not parsed.
+            resp.force_close()
+            self._bounded.ignore_rest()
+            # aiohttp reads on for a while before it closes the connection; that the body is invalid is said already.
+            request.content._exception = None
         return RequestHandler.finish_response(self, request, resp, start_time)
 
     def handle_error(

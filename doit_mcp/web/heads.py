@@ -15,6 +15,9 @@ MAX_HEAD_BYTES = 32 << 10
 # The path and query of a request.
 MAX_TARGET_BYTES = 8 << 10
 MAX_HEADERS = 100
+# What the sizes and line breaks of chunks may add to half of the data in them: a chunk of one byte costs as much as one
+# of many. It is more than the 256 KB that were received when the parser pauses, which count before they are parsed.
+MAX_CHUNK_FRAMING_BYTES = 512 << 10
 # Requests that one connection has sent ahead of the one that is being answered.
 MAX_WAITING_REQUESTS = 8
 END = b"\r\n\r\n"
@@ -29,6 +32,12 @@ class HeadTooLarge(HttpProcessingError):
     """The head of a request, or what surrounds the chunks of its body, is larger than MAX_HEAD_BYTES."""
 
     code = 431
+
+
+class ChunksTooSmall(HttpProcessingError):
+    """The chunks of a body have more framing than MAX_CHUNK_FRAMING_BYTES and half of their data."""
+
+    code = 400
 
 
 class TooManyWaiting(HttpProcessingError):
@@ -64,7 +73,7 @@ class HeadParser:
     __slots__ = (
         "feed_eof", "pause_reading", "message_consumed", "set_upgraded",
         "_parser", "_unfinished", "_waiting", "_began", "_between_requests", "_failed",
-        "_head", "_head_end", "_body_left", "_chunks", "_chunk_data", "_framing",
+        "_head", "_head_end", "_body_left", "_chunks", "_chunk_data", "_framing", "_chunk_bytes",
     )
 
     def __init__(self, parser: Parser, unfinished: Callable[[int], None], waiting: Sized) -> None:
@@ -81,6 +90,12 @@ class HeadParser:
         self._chunks: StreamReader | None = None
         # Bytes of chunks so far, and bytes received since the last of them that were not part of a chunk.
         self._chunk_data, self._framing = 0, 0
+        # Bytes received of the chunked body, its framing included.
+        self._chunk_bytes = 0
+
+    def ignore_rest(self) -> None:
+        """Parse nothing more of what the client sends."""
+        self._failed, self._between_requests = True, False
 
     def feed_data(self, data: bytes) -> tuple[Sequence[Found], bool, bytes]:
         """As the parser's method."""
@@ -175,6 +190,7 @@ class HeadParser:
                 position, guessed = _end_of_chunks(data, position), True
             else:
                 self._chunks, self._chunk_data, self._framing = payload, payload.total_bytes, 0
+                self._chunk_bytes = 0
                 return
         if guessed and (message.chunked or payload is EMPTY_PAYLOAD):
             # Only an unfinished head can follow, in which there is no such end.
@@ -192,6 +208,9 @@ class HeadParser:
         self._framing = self._framing + len(piece) if payload.total_bytes == self._chunk_data else 0
         self._chunk_data = payload.total_bytes
         self._check_size(self._framing)
+        self._chunk_bytes += len(piece)
+        if self._chunk_bytes > MAX_CHUNK_FRAMING_BYTES + payload.total_bytes * 3 // 2:
+            raise ChunksTooSmall(message="the chunks of the body are too small")
 
     @staticmethod
     def _check_size(size: int) -> None:

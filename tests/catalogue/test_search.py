@@ -198,3 +198,19 @@ def test_words_and_fits_are_bounded(query: str, title: str, text: str) -> None:
     found = fit(words, title, "budget limit", text)
     assert 0.0 <= found.share <= 1.0 and found.points >= 0.0
     assert best([(found, "x")] * 30, 20) == ["x"] * 20 or found.share <= 0.5
+
+
+def test_n2_the_text_of_a_row_is_gathered_only_as_far_as_it_is_searched() -> None:
+    class Values(dict[str, Any]):
+        """Notes how many members were looked at."""
+
+        seen = 0
+
+        def items(self) -> Any:
+            for item in super().items():
+                self.seen += 1
+                yield item
+
+    row = Values({str(number): "x" * 99 for number in range(10_000)})
+    assert len(text_of(row)) == 4_000 and row.seen <= 41
+    assert text_of({"a": "long " * 10_000, "b": 1}) == ("long " * 800)

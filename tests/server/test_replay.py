@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.server.replay import MOST_EVENTS, ROOM, Replays, place
+from doit_mcp.server.replay import EVENT_BYTES, LOG_BYTES, MOST_EVENTS, Replays, place
 
 MESSAGES = st.lists(st.binary(min_size=1, max_size=20), max_size=30)
 
@@ -60,12 +60,12 @@ def test_a_long_stream_forgets_its_beginning() -> None:
     for _ in range(MOST_EVENTS + 10):
         replays.add("s", log, b"x")
     assert replays.find("s", "1_9") is None and replays.find("s", "1_10") is not None
-    assert len(log.events) == MOST_EVENTS and replays.bytes == MOST_EVENTS * (1 + ROOM) + ROOM
+    assert len(log.events) == MOST_EVENTS and replays.bytes == MOST_EVENTS * (1 + EVENT_BYTES) + LOG_BYTES
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("12"), st.binary(min_size=1, max_size=40))))
 def test_room_is_bounded_and_counted(steps: list[tuple[str, str, bytes]]) -> None:
-    most = 200 + 8 * ROOM
+    most = 200 + 3 * LOG_BYTES + 8 * EVENT_BYTES
     replays = Replays(most)
     logs = {}
     for session, stream, data in steps:
@@ -98,15 +98,28 @@ def test_an_event_id_names_its_stream() -> None:
 
 def test_n5_an_owner_has_a_bound_of_its_own() -> None:
     """Who fills it loses the oldest of its own logs; those of others stay."""
-    replays = Replays(owner_bytes=10_000)
+    replays = Replays(owner_bytes=40_000)
     quiet = replays.open("quiet", "1", owner="q")
     replays.add("quiet", quiet, b"kept")
     for number in range(20):
         log = replays.open(f"s{number}", "1", owner="greedy")
         replays.add(f"s{number}", log, b"x" * 1_000)
-    assert replays.bytes <= 10_000 + quiet.bytes
+    assert replays.bytes <= 40_000 + quiet.bytes
     assert replays.find("quiet", "1_0") is not None and replays.find("s0", "1_0") is None
     assert replays.find("s19", "1_0") is not None
     # A log that is larger than the bound goes as well, and so does its share.
-    replays.add("s19", log, b"x" * 20_000)
+    replays.add("s19", log, b"x" * 50_000)
     assert replays.find("s19", "1_0") is None and replays.bytes == quiet.bytes
+
+
+def test_n5_ids_and_logs_without_messages_count() -> None:
+    """A batch has up to 50 ids of 256 characters, and a log takes room before its first message."""
+    replays = Replays(owner_bytes=100_000)
+    first = replays.open("s", "first", ["i" * 256] * 50, owner="greedy")
+    assert replays.bytes == first.bytes == LOG_BYTES + 50 * 256
+    for number in range(100):
+        replays.open("s", str(number), [number], owner="greedy")
+    assert replays.bytes <= 100_000
+    assert replays.find("s", "first_0") is None and replays.find("s", "99_0") is not None
+    replays.forget("s")
+    assert replays.bytes == 0

@@ -158,7 +158,7 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
         # Tasks, and what was sent on a stream.
         a.notes.write("task", {"status": "working"}, 60)
         await a.logs.begin("s", "1", {"id": 1})
-        await a.logs.add("s", "1", 1, b"event", {"id": 1}, last=False)
+        await a.logs.add("s", "1", 1, b"event", last=False)
         await a.bus.sender.flush()
         note, page = await b.notes.read("task"), await b.logs.read("s", "1", 0)
         assert note is not None and note.value == {"status": "working"} and note.alive

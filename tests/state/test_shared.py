@@ -52,7 +52,7 @@ class Member:
         records = Records(self.link, Box(SECRET, "sessions"), "session", self.bus.id, life=60)
         self.sessions = SharedSessions(records, self.bus, "session", ended=self.ended.append)
         logs = Logs(self.link, Box(SECRET, "logs"), self.bus.sender, self.bus.id, life=60, most_events=10)
-        self.replays = SharedReplays(logs, self.bus, 4096)
+        self.replays = SharedReplays(logs, self.bus, 12_000)
         self.clock = Clock()
         notes = Notes(self.link, Box(SECRET, "tasks"), self.bus.sender, "task", self.bus.id)
         self.tasks = SharedTasks(Hub(), notes, self.bus, self.clock)
@@ -256,6 +256,20 @@ async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytes
     await a.replays.keep("s", log, b"1")
     await a.replays.keep("s", log, b"2", last=True)
     assert await collected(await finding) == [b"2"]
+
+
+async def test_n5_a_log_whose_requests_are_not_known_ends_without_answers(pair: Pair, redis: Server) -> None:
+    """What a log is about is stored beside it; Redis can lose that alone."""
+    a, b = pair
+    written = Logs(a.link, Box(SECRET, "logs"), a.bus.sender, "dead", life=60, most_events=10)
+    await written.begin("s", "1", [7])
+    await written.add("s", "1", 1, b"x", last=False)
+    await a.bus.sender.flush()
+    message, answer = await collected(await b.replays.after("s", "1_0"))
+    assert message == b"x" and b'"id":7' in answer
+    with redis.client() as client:
+        client.delete(*client.keys("*:log:*:about"))
+    assert await collected(await b.replays.after("s", "1_0")) == [b"x"]
 
 
 async def test_nobody_follows_what_is_gone(pair: Pair) -> None:

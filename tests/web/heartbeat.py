@@ -5,21 +5,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 TICK_SECONDS = 0.002
 
 
 class Heartbeat:
-    """Ticks in the running loop; *longest* is the most CPU time between two ticks."""
+    """Ticks in the running loop; *longest* is the most CPU time between two ticks, by *clock*: ``time.thread_time`` is
+    that of the event loop's thread alone."""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, clock: Callable[[], float] = time.process_time) -> None:
+        self._loop, self._clock = asyncio.get_running_loop(), clock
         self.longest = 0.0
-        self._last = time.process_time()
+        self._last = clock()
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
 
     def _tick(self) -> None:
-        now = time.process_time()
+        now = self._clock()
         self.longest = max(self.longest, now - self._last)
         self._last = now
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)

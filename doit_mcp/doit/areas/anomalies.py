@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal, TypedDict
 
+from ...heavy import in_thread
 from ...protocol.schema import JsonObject
 from ..operation import Area, get, offers
-from ..pages import page_of
+from ..pages import LARGE, page_of
 from ..params import Id, MaxResults, PageToken, SortOrder
 from ..records import Page
 from ..times import moment
@@ -91,7 +92,7 @@ class Anomalies(Area):
             includeNotifications=includeNotifications,
         )
         page = page_of(answer, "anomalies")
-        rows = [readable(row) for row in page.rows]
+        rows = _readable(page.rows) if len(page.rows) <= LARGE else await in_thread(_readable, page.rows)
         return {**page.whole, "rowCount": len(rows), "anomalies": rows, "pageToken": page.token or None}
 
     @get("/anomalies/v1/{id}")
@@ -101,6 +102,10 @@ class Anomalies(Area):
     async def get_anomaly(self, *, id: Id) -> Annotated[JsonObject, AnomalyDetails]:
         """Show one cost anomaly: when, where, how much above the expected, and which SKUs and resources caused it."""
         return {**readable(await self._anomaly(id=id)), "id": id}
+
+
+def _readable(rows: list[JsonObject]) -> list[JsonObject]:
+    return [readable(row) for row in rows]
 
 
 def readable(anomaly: JsonObject) -> JsonObject:

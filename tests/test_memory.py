@@ -1,0 +1,56 @@
+"""What is kept takes no more memory than it counts."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import orjson
+import pytest
+
+from doit_mcp.catalogue.receipts import MemoryReceipts
+from doit_mcp.memory import exact
+from doit_mcp.server.byte_cache import ByteCache
+from doit_mcp.server.replay import Replays
+
+COUNT = 400
+
+
+def message(number: int) -> bytes:
+    return orjson.dumps({"number": number})
+
+
+@pytest.mark.parametrize("size", [0, 1, 20, 1_000, 100_000])
+def test_n4_a_copy_is_equal_and_small(size: int) -> None:
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        copies = [exact(orjson.dumps("x" * size)) for _ in range(COUNT)]
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert copies[0] == orjson.dumps("x" * size)
+    assert grown < COUNT * (size + 100)
+
+
+async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> None:
+    """A message of 20 bytes kept 4 KB, counted as 276 bytes at most."""
+    cache, replays, receipts = ByteCache(1 << 30), Replays(), MemoryReceipts(per_owner=COUNT)
+    log = replays.open("s", "1")
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(COUNT):
+            cache.put(number, message(number))
+        cached = tracemalloc.get_traced_memory()[0]
+        for number in range(COUNT):
+            replays.add("s", log, message(number))
+        replayed = tracemalloc.get_traced_memory()[0]
+        for number in range(COUNT):
+            await receipts.claim("o", f"key {number}")
+            await receipts.settle("o", f"key {number}", message(number))
+        settled = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert cached - before <= cache.bytes
+    assert replayed - cached <= replays.bytes
+    assert settled - replayed < COUNT * 2_000
