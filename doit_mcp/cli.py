@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__, log
-from .setting_values import LOOPBACK
+from .setting_values import LOOPBACK, MIN_SECRET
 from .settings import BadSettings, Settings
 
 if TYPE_CHECKING:
@@ -133,13 +133,7 @@ def _cannot_listen(settings: Settings, failure: OSError) -> BadSettings:
     return BadSettings([f"Cannot listen on {settings.host} port {settings.port}: {reason}."])
 
 
-def _check_redis(settings: Settings) -> None:
-    if settings.redis_url and find_spec("redis") is None:
-        raise BadSettings(["DOIT_MCP_REDIS_URL needs the extra redis: pip install 'doit-mcp[redis]'"])
-
-
-async def serve(settings: Settings, options: argparse.Namespace) -> None:
-    """The server, until it is told to stop."""
+def _check_secrets(settings: Settings) -> None:
     if not settings.exchange_secret:
         raise BadSettings(
             [
@@ -147,6 +141,25 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
                 " To try the server without any account, run: python -m doit_mcp sandbox"
             ]
         )
+    # Clients receive data that these secrets protect, and can try secrets on it without limit.
+    if any(len(secret) < MIN_SECRET for secret in settings.state_keys):
+        raise BadSettings(
+            [
+                f"MCP_TOKEN_EXCHANGE_SECRET must have at least {MIN_SECRET} characters, because it also protects shared"
+                " state and requests for confirmation. Use a longer secret (openssl rand -hex 32 makes one), or set"
+                f" DOIT_MCP_STATE_SECRETS to a different one of at least {MIN_SECRET} characters."
+            ]
+        )
+
+
+def _check_redis(settings: Settings) -> None:
+    if settings.redis_url and find_spec("redis") is None:
+        raise BadSettings(["DOIT_MCP_REDIS_URL needs the extra redis: pip install 'doit-mcp[redis]'"])
+
+
+async def serve(settings: Settings, options: argparse.Namespace) -> None:
+    """The server, until it is told to stop."""
+    _check_secrets(settings)
     _check_redis(settings)
     worker = getattr(options, "worker", False)
     if settings.workers > 1 and not worker:

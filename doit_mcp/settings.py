@@ -62,7 +62,8 @@ class Settings:
         default="",
         repr=False,
         metadata={"env": "MCP_TOKEN_EXCHANGE_SECRET", "file": True,
-                  "help": "Secret of the token exchange; serve does not start without it"},
+                  "help": "Secret of the token exchange, required by serve; at least 32 characters unless "
+                  "DOIT_MCP_STATE_SECRETS is set without the word derived"},
     )
     state_secrets: tuple[str, ...] = field(
         default=(),

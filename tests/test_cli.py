@@ -44,6 +44,24 @@ def test_serve_needs_its_secret() -> None:
     assert done.returncode == 2 and "MCP_TOKEN_EXCHANGE_SECRET" in done.stderr and "sandbox" in done.stderr
 
 
+@pytest.mark.parametrize("state_secrets", ["", "derived", f"{'n' * 32},derived"])
+def test_n22_a_short_secret_protects_no_shared_state(state_secrets: str) -> None:
+    """Clients hold sealed state, so they could try secrets on it offline. The minimum itself is accepted."""
+    short, enough = "x" * 31, "x" * 32
+    # An address of a documentation network: no machine has it, so what is accepted cannot listen and ends, too.
+    more = {"DOIT_MCP_STATE_SECRETS": state_secrets, "DOIT_MCP_HOST": "192.0.2.1"}
+    done = run("serve", **more, MCP_TOKEN_EXCHANGE_SECRET=short)
+    assert done.returncode == 2 and short not in done.stderr
+    assert "MCP_TOKEN_EXCHANGE_SECRET must have at least 32 characters" in done.stderr
+    assert "openssl rand -hex 32" in done.stderr and "DOIT_MCP_STATE_SECRETS" in done.stderr
+    assert "Cannot listen" in run("serve", **more, MCP_TOKEN_EXCHANGE_SECRET=enough).stderr
+
+
+def test_n22_a_short_exchange_secret_is_accepted_where_no_state_depends_on_it() -> None:
+    more = {"DOIT_MCP_STATE_SECRETS": "n" * 32, "DOIT_MCP_HOST": "192.0.2.1"}
+    assert "Cannot listen" in run("serve", **more, MCP_TOKEN_EXCHANGE_SECRET="short").stderr
+
+
 def test_every_problem_at_once() -> None:
     done = run(DOIT_MCP_PORT="x", AUTH_SERVER_URL="ftp://x", DOIT_MCP_MAX_BODY="1", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 3

@@ -89,7 +89,7 @@ def test_every_variable_is_a_setting() -> None:
 
 def test_the_settings_of_a_replica_are_taken() -> None:
     """As compose would fill them in."""
-    given = {"DOIT_MCP_SITE": "mcp.example.com", "MCP_TOKEN_EXCHANGE_SECRET": "s", "DOIT_MCP_REDIS_PASSWORD": "p"}
+    given = {"DOIT_MCP_SITE": "mcp.example.com", "MCP_TOKEN_EXCHANGE_SECRET": "s" * 32, "DOIT_MCP_REDIS_PASSWORD": "p"}
 
     def filled(found: re.Match[str]) -> str:
         name, default = found[1], (found[2] or "").removeprefix(":-")
