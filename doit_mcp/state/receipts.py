@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from .away import Away, Full
+from .away import Away, Refused
 from .box import Box, Broken
 from .link import Link
 from .receipt_scripts import CLAIM, FORGET, FORGET_GROUP, NAMES, RENEW, SETTLE
@@ -70,7 +70,7 @@ class RedisReceipts(Generic[R]):
         self._alone = False
 
     async def claim(self, owner: str, key: str, *, repeatable: bool = False) -> R | None:
-        """The receipt, or None for who has to do it. Raises the error of *unprotected* while Redis is full."""
+        """The receipt, or None for who has to do it. Raises the error of *unprotected* while Redis refuses."""
         # What was done while Redis was away is known here alone.
         checked = len(self._own) > 0
         if checked and (receipt := await self._own.claim(owner, key)) is not None:
@@ -78,7 +78,8 @@ class RedisReceipts(Generic[R]):
         away = False
         try:
             receipt = await self._claimed(owner, key)
-        except Full:
+        except Refused:
+            # Full, or a replica after a failover: another process of ours may be able to write where it should be.
             if not repeatable:
                 raise self._unprotected() from None
             away = True
