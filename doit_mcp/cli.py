@@ -195,7 +195,7 @@ async def _watch_over_workers(settings: Settings, options: argparse.Namespace) -
     except OSError as failure:
         raise _cannot_listen(settings, failure) from failure
     with held:
-        environment = Settings.environment(_flags(options))
+        environment = settings.environment(_flags(options))
         workers = Workers(command(held.getsockname()[1]), environment, settings.workers, settings.drain_s)
         if not await workers.run():
             sys.exit(1)

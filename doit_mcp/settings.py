@@ -222,10 +222,18 @@ class Settings:
         """Every browser origin that may call."""
         return frozenset((self.own_origin, *self.allowed_origins))
 
-    @staticmethod
-    def environment(flags: Mapping[str, str]) -> dict[str, str]:
-        """The environment of a process that has these settings: this process's own, and *flags* before it."""
-        return {**os.environ, **flags}
+    def environment(self, flags: Mapping[str, str]) -> dict[str, str]:
+        """The environment of another process with these settings: this process's own, and *flags* before it.
+
+        Secrets from files are passed by value, because the files may change before that process starts.
+        """
+        found = {**os.environ, **flags}
+        for item in fields(self):
+            name = item.metadata["env"]
+            if item.metadata.get("file") and found.pop(f"{name}_FILE", ""):
+                value = getattr(self, item.name)
+                found[name] = value if isinstance(value, str) else ",".join(value)
+        return found
 
     @classmethod
     def from_environment(
@@ -270,6 +278,8 @@ def _text_of(environment: Mapping[str, str], name: str, *, may_be_file: object) 
         raise BadSettings([f"{name}_FILE names a file that cannot be read: {failure.strerror}."]) from None
     except ValueError:
         raise BadSettings([f"{name}_FILE must name a file of UTF-8 text."]) from None
+    if "\0" in found:
+        raise BadSettings([f"{name}_FILE must name a file of text without null characters."])
     if not found or len(data) > MAX_FILE_BYTES:
         raise BadSettings([f"{name}_FILE must name a file that holds the secret, of 1 to {MAX_FILE_BYTES} bytes."])
     return found
