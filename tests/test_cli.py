@@ -83,6 +83,33 @@ def test_flags_go_before_the_environment_and_secrets_are_none() -> None:
     assert "--resource-url" in shown and "--exchange-secret" not in shown and "--api-key" not in shown
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serve", "--redis-url", "redis://:{}@host"], "set DOIT_MCP_REDIS_URL or DOIT_MCP_REDIS_URL_FILE"),
+        (["--redis-url", "redis://:{}@host", "serve"], "set DOIT_MCP_REDIS_URL or DOIT_MCP_REDIS_URL_FILE"),
+        (["--exchange-secret={}"], "set MCP_TOKEN_EXCHANGE_SECRET or MCP_TOKEN_EXCHANGE_SECRET_FILE"),
+        (["serve", "--state-secrets={},derived"], "set DOIT_MCP_STATE_SECRETS or DOIT_MCP_STATE_SECRETS_FILE"),
+        (["stdio", "--api-key", "{}"], "set DOIT_API_KEY or DOIT_API_KEY_FILE"),
+        (["serve", "--redisurl", "redis://:{}@host"], "Unknown flag --redisurl"),
+        (["--redisurl", "redis://:{}@host"], "Unknown command. Available: serve, sandbox, stdio"),
+        (["--a={}"], "Unknown flag --a"),
+        (["--redis={}", "sandbox", "--key", "{}"], "Unknown flag --key, --redis"),
+        (["serve", "{}"], "Unexpected argument"),
+        (["{}"], "Unknown command. Available: serve, sandbox, stdio"),
+        (["--worker={}"], "Unknown flag --worker"),
+        (["serve", "--port", "{}"], "DOIT_MCP_PORT must be a whole number"),
+        (["--port"], "--port: expected one argument"),
+    ],
+)
+def test_n22_no_error_repeats_a_secret_from_the_command_line(arguments: list[str], said: str) -> None:
+    """Wherever it stands, and if the name of the flag is misspelled."""
+    done = run(*(argument.replace("{}", SECRET) for argument in arguments))
+    assert done.returncode == 2 and SECRET not in done.stderr + done.stdout
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_the_sandbox_knows_who_lives_in_it() -> None:
     done = run("sandbox", "--port", "0", "--world-port", "0", "--auto-approve", "nobody@acme.example")
     assert done.returncode == 2 and "nobody@acme.example" in done.stderr
