@@ -37,7 +37,7 @@ class Settings:
     workers: int = field(
         default=1,
         metadata={"env": "DOIT_MCP_WORKERS", "least": 1, "most": 64,
-                  "help": "Processes that serve the port; more than one need DOIT_MCP_REDIS_URL"},
+                  "help": "Processes that serve the port; more than one requires DOIT_MCP_REDIS_URL"},
     )
     resource_url: str = field(
         default="https://mcp.doit.com",
