@@ -97,7 +97,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = field(
         default=(),
         metadata={"env": "DOIT_MCP_TRUSTED_PROXIES", "each": NETWORK, "such": "networks such as 10.0.0.0/8 or fd00::/8",
-                  "help": "Networks of proxies whose X-Forwarded-For is believed, to limit strangers by their address"},
+                  "help": "Networks of proxies whose X-Forwarded-For is trusted, to limit unauthenticated clients by address"},
     )
     advertise_offline_access: bool = field(
         default=True,
@@ -157,7 +157,7 @@ class Settings:
     keep_alive_timeout_s: int = field(
         default=75,
         metadata={"env": "DOIT_MCP_KEEP_ALIVE_TIMEOUT_S", "least": 1, "most": 3600,
-                  "help": "Seconds after which an idle connection is closed; longer than a proxy in front keeps it"},
+                  "help": "Seconds after which an idle connection is closed; longer than the proxy's idle timeout"},
     )
     drain_s: int = field(
         default=25,
