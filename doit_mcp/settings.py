@@ -97,7 +97,8 @@ class Settings:
     trusted_proxies: tuple[str, ...] = field(
         default=(),
         metadata={"env": "DOIT_MCP_TRUSTED_PROXIES", "each": NETWORK, "such": "networks such as 10.0.0.0/8 or fd00::/8",
-                  "help": "Networks of proxies whose X-Forwarded-For is trusted, to limit unauthenticated clients by address"},
+                  "help": "Networks of proxies whose X-Forwarded-For is trusted, to limit unauthenticated clients by "
+                  "address"},
     )
     advertise_offline_access: bool = field(
         default=True,
