@@ -16,17 +16,15 @@ from dataclasses import fields, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import __version__, log
-from .setting_values import LOOPBACK
+from . import log
+from .command_line import parse
+from .setting_values import LOOPBACK, MIN_SECRET
 from .settings import BadSettings, Settings
 
 if TYPE_CHECKING:
     from .sandbox.api import Fault
     from .sandbox.world import World
 
-# What may not be seen in a list of processes comes from the environment alone.
-SECRETS = frozenset({"exchange_secret", "state_secrets", "api_key", "redis_url"})
-WORLD_PORT = 8081
 _NAMES = frozenset(item.metadata["env"] for item in fields(Settings))
 # MCP Inspector's web page, which people run beside the sandbox.
 INSPECTOR = ("http://localhost:6274", "http://127.0.0.1:6274")
@@ -34,8 +32,9 @@ INSPECTOR = ("http://localhost:6274", "http://127.0.0.1:6274")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that *arguments* (the process's) name; exit status 2 for what cannot be used."""
-    options = _parser().parse_args(arguments)
     try:
+        runs = {"serve": serve, "sandbox": sandbox, "stdio": stdio}
+        options = parse(sys.argv[1:] if arguments is None else arguments, runs)
         settings = _settings(options)
         # Standard output is the protocol's (stdio) or for people (sandbox) elsewhere.
         log.configure(settings.log_level, audit=sys.stdout if options.run is serve else None)
@@ -58,56 +57,6 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         new_event_loop = None  # type: ignore[assignment]  # asyncio's own loop, where uvloop does not install
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(work)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="doit-mcp", description="MCP server for DoiT Cloud Intelligence")
-    parser.add_argument("--version", action="version", version=__version__)
-    parser.set_defaults(run=serve)
-    _add_settings(parser)
-    commands = parser.add_subparsers(title="commands", metavar="serve | sandbox | stdio")
-    for name, run, text in (
-        ("serve", serve, "the server for production (the default)"),
-        ("sandbox", sandbox, "the server with an identity provider and a DoiT API of its own, all on loopback"),
-        ("stdio", stdio, "the server on standard input and output, for one local client"),
-    ):
-        command = commands.add_parser(name, help=text, description=text, argument_default=argparse.SUPPRESS)
-        command.set_defaults(run=run)
-        _add_settings(command)
-        if name == "sandbox":
-            _add_sandbox(command)
-        if name == "serve":
-            command.add_argument("--worker", action="store_true", default=False, help=argparse.SUPPRESS)
-    return parser
-
-
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("settings", "each is an environment variable, too; secrets are that only")
-    for item in fields(Settings):
-        if item.name not in SECRETS:
-            flag, name = "--" + item.name.replace("_", "-"), item.metadata["env"]
-            group.add_argument(flag, metavar="VALUE", default=argparse.SUPPRESS, dest=name, help=name)
-
-
-def _add_sandbox(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("sandbox")
-    group.add_argument("--world-port", type=int, default=WORLD_PORT, metavar="PORT", help="of the stand-in world")
-    group.add_argument("--auto-approve", default=None, metavar="EMAIL", help="allow this user's sign-ins unseen")
-    group.add_argument("--access-ttl", type=float, default=3600.0, metavar="SECONDS", help="life of access tokens")
-    group.add_argument("--announce", choices=("text", "json"), default="text", help="how to say where everything is")
-    group.add_argument(
-        "--customers", type=int, default=0, metavar="N", help="further customers, for load tests: /sandbox/customers"
-    )
-    group.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="before every answer of the API")
-    group.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="KIND,OPTION=VALUE,…",
-        help="what the API does wrong, any number of times: a status or slow, hang, reset, truncated, garbage, huge;"
-        " on=an operation or the beginning of a path, rate=0 to 1, times=, delay=, retry-after=, such as"
-        " '429,on=GET /analytics/v1/budgets,rate=0.1,retry-after=2'",
-    )
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -133,13 +82,7 @@ def _cannot_listen(settings: Settings, failure: OSError) -> BadSettings:
     return BadSettings([f"Cannot listen on {settings.host} port {settings.port}: {reason}."])
 
 
-def _check_redis(settings: Settings) -> None:
-    if settings.redis_url and find_spec("redis") is None:
-        raise BadSettings(["DOIT_MCP_REDIS_URL needs the extra redis: pip install 'doit-mcp[redis]'"])
-
-
-async def serve(settings: Settings, options: argparse.Namespace) -> None:
-    """The server, until it is told to stop."""
+def _check_secrets(settings: Settings) -> None:
     if not settings.exchange_secret:
         raise BadSettings(
             [
@@ -147,6 +90,25 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
                 " To try the server without any account, run: python -m doit_mcp sandbox"
             ]
         )
+    # Clients receive data that these secrets protect, and can try secrets on it without limit.
+    if any(len(secret) < MIN_SECRET for secret in settings.state_keys):
+        raise BadSettings(
+            [
+                f"MCP_TOKEN_EXCHANGE_SECRET must have at least {MIN_SECRET} characters, because it also protects shared"
+                " state and requests for confirmation. Use a longer secret (openssl rand -hex 32 makes one), or set"
+                f" DOIT_MCP_STATE_SECRETS to a different one of at least {MIN_SECRET} characters."
+            ]
+        )
+
+
+def _check_redis(settings: Settings) -> None:
+    if settings.redis_url and find_spec("redis") is None:
+        raise BadSettings(["DOIT_MCP_REDIS_URL needs the extra redis: pip install 'doit-mcp[redis]'"])
+
+
+async def serve(settings: Settings, options: argparse.Namespace) -> None:
+    """The server, until it is told to stop."""
+    _check_secrets(settings)
     _check_redis(settings)
     worker = getattr(options, "worker", False)
     if settings.workers > 1 and not worker:
@@ -182,7 +144,7 @@ async def _watch_over_workers(settings: Settings, options: argparse.Namespace) -
     except OSError as failure:
         raise _cannot_listen(settings, failure) from failure
     with held:
-        environment = Settings.environment(_flags(options))
+        environment = settings.environment(_flags(options))
         workers = Workers(command(held.getsockname()[1]), environment, settings.workers, settings.drain_s)
         if not await workers.run():
             sys.exit(1)

@@ -37,7 +37,7 @@ class Settings:
     workers: int = field(
         default=1,
         metadata={"env": "DOIT_MCP_WORKERS", "least": 1, "most": 64,
-                  "help": "Processes that serve the port; more than one need DOIT_MCP_REDIS_URL"},
+                  "help": "Processes that serve the port; more than one requires DOIT_MCP_REDIS_URL"},
     )
     resource_url: str = field(
         default="https://mcp.doit.com",
@@ -62,7 +62,8 @@ class Settings:
         default="",
         repr=False,
         metadata={"env": "MCP_TOKEN_EXCHANGE_SECRET", "file": True,
-                  "help": "Secret of the token exchange; serve does not start without it"},
+                  "help": "Secret of the token exchange, required by serve; at least 32 characters unless "
+                  "DOIT_MCP_STATE_SECRETS is set without the word derived"},
     )
     state_secrets: tuple[str, ...] = field(
         default=(),
@@ -96,7 +97,8 @@ class Settings:
     trusted_proxies: tuple[str, ...] = field(
         default=(),
         metadata={"env": "DOIT_MCP_TRUSTED_PROXIES", "each": NETWORK, "such": "networks such as 10.0.0.0/8 or fd00::/8",
-                  "help": "Networks of proxies whose X-Forwarded-For is believed, to limit strangers by their address"},
+                  "help": "Networks of proxies whose X-Forwarded-For is trusted, to limit unauthenticated clients by "
+                  "address"},
     )
     advertise_offline_access: bool = field(
         default=True,
@@ -156,7 +158,7 @@ class Settings:
     keep_alive_timeout_s: int = field(
         default=75,
         metadata={"env": "DOIT_MCP_KEEP_ALIVE_TIMEOUT_S", "least": 1, "most": 3600,
-                  "help": "Seconds after which an idle connection is closed; longer than a proxy in front keeps it"},
+                  "help": "Seconds after which an idle connection is closed; longer than the proxy's idle timeout"},
     )
     drain_s: int = field(
         default=25,
@@ -221,10 +223,18 @@ class Settings:
         """Every browser origin that may call."""
         return frozenset((self.own_origin, *self.allowed_origins))
 
-    @staticmethod
-    def environment(flags: Mapping[str, str]) -> dict[str, str]:
-        """The environment of a process that has these settings: this process's own, and *flags* before it."""
-        return {**os.environ, **flags}
+    def environment(self, flags: Mapping[str, str]) -> dict[str, str]:
+        """The environment of another process with these settings: this process's own, and *flags* before it.
+
+        Secrets from files are passed by value, because the files may change before that process starts.
+        """
+        found = {**os.environ, **flags}
+        for item in fields(self):
+            name = item.metadata["env"]
+            if item.metadata.get("file") and found.pop(f"{name}_FILE", ""):
+                value = getattr(self, item.name)
+                found[name] = value if isinstance(value, str) else ",".join(value)
+        return found
 
     @classmethod
     def from_environment(
@@ -269,6 +279,8 @@ def _text_of(environment: Mapping[str, str], name: str, *, may_be_file: object) 
         raise BadSettings([f"{name}_FILE names a file that cannot be read: {failure.strerror}."]) from None
     except ValueError:
         raise BadSettings([f"{name}_FILE must name a file of UTF-8 text."]) from None
+    if "\0" in found:
+        raise BadSettings([f"{name}_FILE must name a file of text without null characters."])
     if not found or len(data) > MAX_FILE_BYTES:
         raise BadSettings([f"{name}_FILE must name a file that holds the secret, of 1 to {MAX_FILE_BYTES} bytes."])
     return found

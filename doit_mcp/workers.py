@@ -28,8 +28,15 @@ GRACE_S = 15.0
 
 
 def reserve(host: str, port: int) -> socket.socket:
-    """A socket that holds the port for sockets of the same user, and takes no connection itself. Raises OSError."""
+    """A socket that holds the port for our workers, and takes no connection itself. Raises OSError if it is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Sockets that share a port do not exclude those of another server of the same user, so one that does not share
+    # comes first. SO_REUSEADDR: connections that ended a moment ago are no obstacle. *held* does without, so that it
+    # excludes other servers also while no worker listens.
+    with socket.socket(family, socket.SOCK_STREAM) as alone:
+        alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        alone.bind((host, port))
+        port = alone.getsockname()[1]
     held = socket.socket(family, socket.SOCK_STREAM)
     try:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -44,6 +44,24 @@ def test_serve_needs_its_secret() -> None:
     assert done.returncode == 2 and "MCP_TOKEN_EXCHANGE_SECRET" in done.stderr and "sandbox" in done.stderr
 
 
+@pytest.mark.parametrize("state_secrets", ["", "derived", f"{'n' * 32},derived"])
+def test_n22_a_short_secret_protects_no_shared_state(state_secrets: str) -> None:
+    """Clients hold sealed state, so they could try secrets on it offline. The minimum itself is accepted."""
+    short, enough = "x" * 31, "x" * 32
+    # An address of a documentation network: no machine has it, so what is accepted cannot listen and ends, too.
+    more = {"DOIT_MCP_STATE_SECRETS": state_secrets, "DOIT_MCP_HOST": "192.0.2.1"}
+    done = run("serve", **more, MCP_TOKEN_EXCHANGE_SECRET=short)
+    assert done.returncode == 2 and short not in done.stderr
+    assert "MCP_TOKEN_EXCHANGE_SECRET must have at least 32 characters" in done.stderr
+    assert "openssl rand -hex 32" in done.stderr and "DOIT_MCP_STATE_SECRETS" in done.stderr
+    assert "Cannot listen" in run("serve", **more, MCP_TOKEN_EXCHANGE_SECRET=enough).stderr
+
+
+def test_n22_a_short_exchange_secret_is_accepted_where_no_state_depends_on_it() -> None:
+    more = {"DOIT_MCP_STATE_SECRETS": "n" * 32, "DOIT_MCP_HOST": "192.0.2.1"}
+    assert "Cannot listen" in run("serve", **more, MCP_TOKEN_EXCHANGE_SECRET="short").stderr
+
+
 def test_every_problem_at_once() -> None:
     done = run(DOIT_MCP_PORT="x", AUTH_SERVER_URL="ftp://x", DOIT_MCP_MAX_BODY="1", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 3
@@ -63,6 +81,33 @@ def test_flags_go_before_the_environment_and_secrets_are_none() -> None:
     assert done.returncode == 2 and "DOIT_MCP_PORT" in done.stderr
     shown = run("serve", "--help").stdout
     assert "--resource-url" in shown and "--exchange-secret" not in shown and "--api-key" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serve", "--redis-url", "redis://:{}@host"], "set DOIT_MCP_REDIS_URL or DOIT_MCP_REDIS_URL_FILE"),
+        (["--redis-url", "redis://:{}@host", "serve"], "set DOIT_MCP_REDIS_URL or DOIT_MCP_REDIS_URL_FILE"),
+        (["--exchange-secret={}"], "set MCP_TOKEN_EXCHANGE_SECRET or MCP_TOKEN_EXCHANGE_SECRET_FILE"),
+        (["serve", "--state-secrets={},derived"], "set DOIT_MCP_STATE_SECRETS or DOIT_MCP_STATE_SECRETS_FILE"),
+        (["stdio", "--api-key", "{}"], "set DOIT_API_KEY or DOIT_API_KEY_FILE"),
+        (["serve", "--redisurl", "redis://:{}@host"], "Unknown flag --redisurl"),
+        (["--redisurl", "redis://:{}@host"], "Unknown command. Available: serve, sandbox, stdio"),
+        (["--a={}"], "Unknown flag --a"),
+        (["--redis={}", "sandbox", "--key", "{}"], "Unknown flag --key, --redis"),
+        (["serve", "{}"], "Unexpected argument"),
+        (["{}"], "Unknown command. Available: serve, sandbox, stdio"),
+        (["--worker={}"], "Unknown flag --worker"),
+        (["serve", "--port", "{}"], "DOIT_MCP_PORT must be a whole number"),
+        (["--port"], "--port: expected one argument"),
+    ],
+)
+def test_n22_no_error_repeats_a_secret_from_the_command_line(arguments: list[str], said: str) -> None:
+    """Wherever it stands, and if the name of the flag is misspelled."""
+    done = run(*(argument.replace("{}", SECRET) for argument in arguments))
+    assert done.returncode == 2 and SECRET not in done.stderr + done.stdout
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_sandbox_knows_who_lives_in_it() -> None:

@@ -79,17 +79,22 @@ def test_two_replicas_that_differ_in_nothing() -> None:
 
 def test_every_variable_is_a_setting() -> None:
     environment = SERVICES["mcp-1"]["environment"]
-    assert set(environment) <= set(VARIABLES)
+    known = set(VARIABLES) | {f"{name}_FILE" for name, item in VARIABLES.items() if item.metadata.get("file")}
+    assert set(environment) <= known
     assert {"MCP_RESOURCE_URL", "MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_REDIS_URL"} <= set(environment)
+    assert {"MCP_TOKEN_EXCHANGE_SECRET_FILE", "DOIT_MCP_AUDIT_REQUIRED"} <= set(environment)
     used = set(re.findall(r"\$\{(\w+)", (ROOT / "compose.yaml").read_text()))
-    assert used <= set(VARIABLES) | OF_THE_FILE
+    assert used <= known | OF_THE_FILE
     set_in_image = {pair.partition("=")[0] for pair in " ".join(of("ENV")).split()}
     assert {name for name in set_in_image if name.startswith("DOIT")} <= set(VARIABLES)
 
 
-def test_the_settings_of_a_replica_are_taken() -> None:
+@pytest.mark.parametrize("name", ["MCP_TOKEN_EXCHANGE_SECRET", "MCP_TOKEN_EXCHANGE_SECRET_FILE"])
+def test_the_settings_of_a_replica_are_taken(name: str, tmp_path: Path) -> None:
     """As compose would fill them in."""
-    given = {"DOIT_MCP_SITE": "mcp.example.com", "MCP_TOKEN_EXCHANGE_SECRET": "s", "DOIT_MCP_REDIS_PASSWORD": "p"}
+    (tmp_path / "secret").write_text("s" * 32)
+    secret = str(tmp_path / "secret") if name.endswith("_FILE") else "s" * 32
+    given = {"DOIT_MCP_SITE": "mcp.example.com", name: secret, "DOIT_MCP_REDIS_PASSWORD": "p"}
 
     def filled(found: re.Match[str]) -> str:
         name, default = found[1], (found[2] or "").removeprefix(":-")
@@ -101,15 +106,16 @@ def test_the_settings_of_a_replica_are_taken() -> None:
     }
     settings = Settings.from_environment(environment)
     assert settings.hosts == {"mcp.example.com"} and settings.redis_url == "redis://:p@redis:6379/0"
+    assert settings.exchange_secret == "s" * 32 and not settings.audit_required
     assert seconds(SERVICES["mcp-1"]["stop_grace_period"]) > settings.drain_s + 5
 
 
 def test_no_secret_is_written_down() -> None:
-    """Each comes from the operator's environment, and without one nothing starts."""
+    """Each comes from the operator's environment."""
     for name in ("compose.yaml", "Dockerfile", "deploy/Caddyfile"):
         for line in (ROOT / name).read_text().splitlines():
             if not line.lstrip().startswith("#") and (found := re.match(r"\s*(\w+)[:=]\s*(\S.*)", line)):
-                assert found[1] not in SECRETS or found[2].startswith("${" + found[1] + ":?"), line
+                assert found[1] not in SECRETS or re.fullmatch(rf"\$\{{{found[1]}:(-|\?[^}}]+)\}}", found[2]), line
     assert not [value for value in of("ARG") + of("ENV") if any(name in value for name in SECRETS)]
 
 
@@ -177,10 +183,13 @@ def run_script(copy: Path, fake: str, script: str, *arguments: str) -> subproces
 
 def test_digests_are_renewed(tmp_path: Path) -> None:
     """scripts/pin-images: each image by the digest that the registry names, nothing else touched."""
-    names = 'case "$6" in redis*) echo sha256:%064d;; python*) echo sha256:%064d;; *) exit 9;; esac' % (1, 2)
+    names = 'case "$2$6" in version) ;; *redis:*) echo sha256:%064d;; *python:*) echo sha256:%064d;; *) exit 9;; esac'
+    names %= (1, 2)
+    without = run_script(tmp_path, "exit 1", "pin-images")
+    assert without.returncode == 1 and "buildx" in without.stderr
     failed = run_script(tmp_path, names, "pin-images")
     assert failed.returncode == 9, "a registry that does not answer ends it"
-    names = names.replace("*) exit 9", f"caddy:2.11-alpine) echo {SERVICES['proxy']['image'].partition('@')[2]}")
+    names = names.replace("*) exit 9", f"*caddy:2.11-alpine) echo {SERVICES['proxy']['image'].partition('@')[2]}")
     shutil.copy(ROOT / "Dockerfile", tmp_path)
     shutil.copy(ROOT / "compose.yaml", tmp_path)
     assert run_script(tmp_path, names, "pin-images", "--check").returncode == 1
@@ -199,7 +208,9 @@ def test_digests_are_renewed(tmp_path: Path) -> None:
 def test_images_are_built_with_a_bill_of_materials(tmp_path: Path) -> None:
     """scripts/image: an SBOM and provenance are attached, and the labels name the commit."""
     shows = 'printf "%s\\n" "$@"'
-    assert run_script(tmp_path, shows, "image").returncode == 2
+    usage = run_script(tmp_path, shows, "image")
+    assert usage.returncode == 2 and usage.stderr.startswith("Build the image") and "containerd" in usage.stderr
+    assert usage.stderr.rstrip().endswith("refuses them."), "comments in the script are none of the usage"
     git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "gc.auto=0"]
     when = {**os.environ, "GIT_COMMITTER_DATE": "2026-01-02T03:04:05+02:00"}
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "All of it"]):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from scripts.fuzzing.__main__ import main
-from scripts.fuzzing.engines import explore, inputs
+from scripts.fuzzing.engines import ROOT, explore, inputs
 from scripts.fuzzing.targets import TARGETS, Target, Violated
 
 RUNS, SEED = 150, 1
@@ -61,6 +65,19 @@ def test_the_first_failing_input_ends_it_and_runs_again(
     assert main(["locales", "--runs", "5", *options]) == main(["locales", "--seconds", "0", *options]) == 0
 
 
+def test_the_time_is_for_all_targets_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What one takes more than its share is missing for the others; each runs at least once."""
+    shares: list[float] = []
+    clock = iter([100.0, 100.0, 140.0, 170.0])
+    monkeypatch.setattr("scripts.fuzzing.__main__.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("scripts.fuzzing.__main__.search", lambda *given: shares.append(given[-1]))
+    assert main(["cursors", "locales", "bearers", "--seconds", "60"]) == 0
+    assert shares == [20.0, 10.0, 0.0]
+    assert capsys.readouterr().out.count("nothing failed") == 3
+
+
 @pytest.mark.parametrize("arguments", [["nothing"], ["--input", "file"], ["--engine", "afl"]])
 def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -74,3 +91,49 @@ def test_atheris_follows_the_code(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["event-ids", "--engine", "atheris", "--runs", "2000", "--seed", "1", "--folder", str(tmp_path)]) == 0
     assert len(list((tmp_path / "event-ids" / "corpus").iterdir())) > len(TARGETS["event-ids"].seeds)
     assert "nothing failed" in capsys.readouterr().out
+
+
+HANGS = """
+import pathlib, sys
+from scripts.fuzzing import targets
+def hang(data):
+    pathlib.Path(sys.argv[2], "hangs").touch()
+    while True:
+        pass
+targets.TARGETS["cursors"] = targets.Target(hang, (b"x",))
+import runpy
+sys.argv = ["guided", *sys.argv[1:]]
+runpy.run_module("scripts.fuzzing.guided", run_name="__main__")
+"""
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not find_spec("atheris"), reason="atheris is not installed; scripts/fuzz installs it")
+def test_a_hung_input_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    """Killed from outside, that one cannot end anything itself."""
+    (tmp_path / "x").write_bytes(b"x")
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, HANGS, "cursors", str(tmp_path), "-timeout=300"],
+        stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )
+    assert parent.stdout is not None
+    child = Path(f"/proc/{int(parent.stdout.readline())}")
+    while not (tmp_path / "hangs").exists():
+        assert parent.poll() is None and is_running(child)
+        time.sleep(0.05)
+    parent.kill()
+    parent.communicate()
+    while is_running(child):
+        time.sleep(0.05)
+
+
+def is_running(process: Path) -> bool:
+    try:
+        return "State:\tZ" not in (process / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

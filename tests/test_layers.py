@@ -39,7 +39,8 @@ BELOW = {
     ),
     "stdio": "server catalogue doit protocol state settings log metrics",
     "workers": "stopping",
-    "cli": "web stdio sandbox workers stopping settings setting_values log",
+    "command_line": "settings",
+    "cli": "web stdio sandbox workers stopping settings setting_values log command_line",
     "__main__": "cli",
 }
 # The one place where layers meet as objects.

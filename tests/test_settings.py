@@ -261,10 +261,38 @@ def test_n22_files_that_hold_no_secret_are_refused(variable: str, tmp_path: Path
         assert problems({name: str(file)}) == [
             f"{name} must name a file that holds the secret, of 1 to 65536 bytes."
         ]
+    file.write_bytes(b"a\0b")
+    assert problems({name: str(file)}) == [f"{name} must name a file of text without null characters."]
     file.write_bytes(b"\xff\xfe")
     assert problems({name: str(file)}) == [f"{name} must name a file of UTF-8 text."]
     file.write_bytes(b"secret")
     assert problems({name: str(file), variable: "other"}) == [f"{variable} and {name} are both set: keep one of them."]
+
+
+def test_n22_another_process_gets_what_was_read_and_not_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file may hold something else by then, or be gone."""
+    given = {
+        "MCP_TOKEN_EXCHANGE_SECRET": "h" * 40,
+        "DOIT_MCP_STATE_SECRETS": f"{'N' * 32},derived",
+        "DOIT_API_KEY": "k e y",
+        "DOIT_MCP_REDIS_URL": "redis://:hush@redis",
+    }
+    for variable, text in given.items():
+        (tmp_path / variable).write_text(text)
+        monkeypatch.setenv(f"{variable}_FILE", str(tmp_path / variable))
+    monkeypatch.setenv("DOIT_MCP_PORT", "1")
+    found = Settings.from_environment(flags={"DOIT_MCP_PORT": "2"})
+    for variable in given:
+        (tmp_path / variable).unlink()
+    environment = found.environment({"DOIT_MCP_PORT": "2"})
+    assert Settings.from_environment(environment) == found and found.port == 2
+    assert not [name for name in environment if name.startswith(tuple(given)) and name.endswith("_FILE")]
+    monkeypatch.undo()
+    monkeypatch.setenv("DOIT_API_KEY", "key")
+    monkeypatch.setenv("DOIT_API_KEY_FILE", " ")
+    assert Settings.from_environment().environment({})["DOIT_API_KEY"] == "key"
 
 
 def test_n22_only_secrets_come_from_files() -> None:

@@ -7,8 +7,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import aiohttp
 import pytest
 
 from doit_mcp.sandbox.world import world
-from doit_mcp.workers import Workers, reserve
+from doit_mcp.web.serve import bind
+from doit_mcp.workers import MAX_FAILED_STARTS, Workers, reserve
 from tests.state.redis_server import redis_server
 from tests.test_cli import environment, run
 from tests.web.serving import LATEST, SECRET, Bench, Hub, Site
@@ -41,19 +42,32 @@ async def until(found: Any, wanted: Any) -> None:
             await asyncio.sleep(0.02)
 
 
+@contextmanager
+def free_port() -> Iterator[socket.socket]:
+    """A socket that keeps a port from the rest of the machine, but not from servers that reserve() it."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held
+
+
 @asynccontextmanager
-async def two_workers(stderr: int | None = None) -> AsyncIterator[tuple[asyncio.subprocess.Process, Site, int]]:
-    """`doit-mcp serve --workers 2`, a world, and a way to talk to it."""
-    with redis_server() as redis, reserve("127.0.0.1", 0) as held:
+async def two_workers(
+    stderr: int | None = None, **settings: str | None
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, Site, int]]:
+    """`doit-mcp serve --workers 2`, a world, and a way to talk to it. *settings* are added; None removes one."""
+    with redis_server() as redis, free_port() as held:
         port = held.getsockname()[1]
         base = f"http://127.0.0.1:{port}"
         async with world(resource_url=base, secret=SECRET) as stand_in:
             own = {
                 "MCP_TOKEN_EXCHANGE_SECRET": SECRET, "MCP_RESOURCE_URL": base, "AUTH_SERVER_URL": stand_in.url,
                 "DOIT_API_BASE": stand_in.url, "DOIT_MCP_REDIS_URL": redis.url,
-            }
+            } | settings
+            present = {name: text for name, text in own.items() if text is not None}
             command = [sys.executable, "-m", "doit_mcp", "serve", "--workers", "2", "--port", str(port)]
-            process = await asyncio.create_subprocess_exec(*command, env=environment(**own), stderr=stderr)
+            process = await asyncio.create_subprocess_exec(*command, env=environment(**present), stderr=stderr)
             # A connection for each request, so that the kernel chooses a worker each time.
             connector = aiohttp.TCPConnector(force_close=True)
             try:
@@ -81,6 +95,57 @@ async def test_sessions_are_known_to_all_workers_and_outlive_one() -> None:
             assert (await session.ask("ping")).result == {}
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
+
+
+async def test_n22_a_worker_that_is_replaced_has_the_secrets_of_the_others(tmp_path: Path) -> None:
+    """Also when the file with the secret changed, or is gone: a rotation begins with a restart of the whole server."""
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    of_file = {"MCP_TOKEN_EXCHANGE_SECRET": None, "MCP_TOKEN_EXCHANGE_SECRET_FILE": str(file)}
+    async with two_workers(**of_file) as (process, site, port):
+        session = await site.initialize(LATEST)
+        for change in (lambda: file.write_text("w" * 40), file.unlink):
+            change()
+            for worker in children(process.pid):
+                os.kill(worker, signal.SIGKILL)
+                await until(lambda gone=worker: gone in children(process.pid), False)
+                await until(lambda: listeners(port), 2)
+            for _ in range(20):
+                assert (await session.ask("ping")).result == {}
+
+
+async def test_n7_a_second_server_on_the_same_port_is_refused() -> None:
+    """Also one with workers, which share a port among themselves; the first one goes on."""
+    async with two_workers() as (process, site, port):
+        more = {"MCP_TOKEN_EXCHANGE_SECRET": SECRET, "DOIT_MCP_REDIS_URL": "redis://127.0.0.1:1"}
+        for flags in (["--workers", "2"], []):
+            done = await asyncio.to_thread(run, "serve", *flags, "--port", str(port), **more)
+            assert done.returncode == 2 and f"port {port}" in done.stderr
+        assert listeners(port) == 2 and process.returncode is None
+
+
+def test_n7_a_port_is_reserved_while_no_worker_listens() -> None:
+    with reserve("127.0.0.1", 0) as held:
+        with pytest.raises(OSError, match="in use"):
+            reserve(*held.getsockname())
+        with socket.socket() as worker:
+            worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            worker.bind(held.getsockname())
+
+
+def test_n7_connections_that_just_ended_do_not_keep_a_server_from_starting() -> None:
+    """TIME_WAIT, which the side that closes first has, is in the way of a bind without SO_REUSEADDR."""
+    with reserve("127.0.0.1", 0) as held:
+        address = held.getsockname()
+        with (
+            bind(*address, shared=True) as listening,
+            socket.create_connection(address) as client,
+        ):
+            accepted, _ = listening.accept()
+            accepted.close()
+            assert client.recv(1) == b""
+    with reserve(*address) as held, pytest.raises(OSError, match="in use"):
+        socket.create_server(address)
 
 
 async def test_workers_end_when_nobody_watches_over_them() -> None:
@@ -136,6 +201,23 @@ async def test_n7_starts_that_never_serve_stop_no_worker_that_does(tmp_path: Pat
     workers = Workers(command, dict(os.environ), 2, 5.0, first_pause=0.001)
     running = asyncio.create_task(workers.run())
     await until(lambda: len(starts.read_text()) > 8 or running.done(), True)
+    assert not running.done()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+
+
+async def test_n7_a_single_worker_that_served_each_time_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Though nothing serves while it is away: only starts that never served count as failed."""
+    monkeypatch.setattr("doit_mcp.workers.LONGEST_PAUSE_S", 0.01)
+    starts = tmp_path / "starts"
+    starts.touch()
+    program = SERVES + "log = open(sys.argv[1], 'a'); log.write('.'); log.close(); sys.exit(3)"
+    command = [sys.executable, "-c", program, str(starts)]
+    workers = Workers(command, dict(os.environ), 1, 5.0, first_pause=0.001)
+    running = asyncio.create_task(workers.run())
+    await until(lambda: len(starts.read_text()) > MAX_FAILED_STARTS + 1 or running.done(), True)
     assert not running.done()
     os.kill(os.getpid(), signal.SIGTERM)
     await running

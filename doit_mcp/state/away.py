@@ -12,5 +12,8 @@ class Away(Exception):
         super().__init__(UNAVAILABLE)
 
 
-class Full(Away):
-    """Redis answers, but its memory is used up: it takes no writes. What it holds can be read and deleted."""
+class Refused(Away):
+    """Redis answered, but refused the command: its memory is used up, or it is a replica, loading data or the like.
+
+    Other replicas of this server may still reach it, or the new primary.
+    """

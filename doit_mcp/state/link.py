@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from .away import Away, Full
+from .away import Away, Refused
 from .names import evaluation, joined
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,9 @@ BRIEFLY_S = 0.5
 CONNECTIONS = 32
 # In the error of a command that needs memory when there is none left (maxmemory, noeviction), also inside a script's.
 NO_MEMORY = "used memory > 'maxmemory'"
+# Redis says this of a script's command that the user's ACL forbids.
+NO_PERMISSION = "can't run this command"
+ERROR_CODE = re.compile(r"[A-Z]{3,20}\b")
 # So long after the last such error Redis counts as full, and the log does not repeat it (seconds).
 FULL_S = 30.0
 # While Redis is away one command asks whether it is back: soon at first, then about once a second.
@@ -48,7 +52,8 @@ class NoPrimary(Exception):
 
 
 class Link:
-    """Runs commands; every failure is :class:`Away`, and each outage one warning in the log.
+    """Runs commands; every failure is :class:`Away` (:class:`Refused` where Redis answers), and each outage one warning
+    in the log.
 
     Once Redis was silent, nobody waits for it any more: commands fail at once, and a task of the link's own asks until
     there is an answer. What Redis refuses (*refusals*, some of *failures*) is answered, if not as wished.
@@ -74,7 +79,8 @@ class Link:
         self._away = False
         self._full_until = 0.0
         self._answered = 0
-        self._closed = False
+        # What commands raise at once, while Redis is silent or takes no writes.
+        self._closed: type[Away] | None = None
         self._probing: asyncio.Task[None] | None = None
 
     @property
@@ -135,7 +141,7 @@ class Link:
 
     async def _guarded(self, work: Callable[[], Awaitable[Any]], seconds: float) -> Any:
         if self._closed:
-            raise Away
+            raise self._closed()
         return await self._tried(work, seconds, self._close)
 
     async def _tried(
@@ -148,14 +154,14 @@ class Link:
         except NoPrimary as failure:
             # It answers, but nothing can be written there: all others wait for the probe as well.
             self._close(failure)
-            raise Away from failure
+            raise Refused from failure
         except self._refusals as failure:
             self._heard()
             if is_full(failure):
                 self.refused_for_memory()
-                raise Full from failure
-            self._warn(failure)
-            raise Away from failure
+            else:
+                self._warn(failure)
+            raise Refused from failure
         except self._failures as failure:
             # Where others were answered meanwhile, it was this command's bad luck.
             if self._answered == before:
@@ -200,15 +206,15 @@ class Link:
             self._probing = asyncio.create_task(self._probe())
 
     def _close(self, failure: Exception) -> None:
-        """Redis is silent; until it is heard of nobody else waits for it."""
-        self._closed = True
+        """Redis is silent or takes no writes; until that changes, commands fail at once."""
+        self._closed = Refused if isinstance(failure, NoPrimary) else Away
         self._warn(failure)
         self._doubt(failure)
 
     def _heard(self) -> None:
         """Redis answers, and be it with a refusal."""
         self._answered += 1
-        self._closed = False
+        self._closed = None
         probing, self._probing = self._probing, None
         if probing is not None and probing is not asyncio.current_task():
             probing.cancel()
@@ -217,7 +223,9 @@ class Link:
         if not self._away:
             self._away = True
             # Without its words: they can repeat what was sent.
-            log.warning("Redis cannot be used", extra={"failure": type(failure).__name__})
+            cause = failure.__cause__ if isinstance(failure, NoPrimary) else failure
+            extra = {"failure": type(cause).__name__, "code": error_code(str(cause))}
+            log.warning("Redis cannot be used", extra={name: text for name, text in extra.items() if text})
 
     async def _probe(self) -> None:
         pause = FIRST_PROBE_S
@@ -234,7 +242,7 @@ class Link:
         finally:
             # Without its task the link must not stay closed.
             if self._probing is asyncio.current_task():
-                self._probing, self._closed = None, False
+                self._probing, self._closed = None, None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -245,6 +253,15 @@ class Link:
             retiring.cancel()
         for client in (*self._left, self._client):
             await client.aclose()
+
+
+def error_code(text: str) -> str:
+    """The code word that an error of Redis begins with, such as NOREPLICAS; "" where the library has removed it."""
+    # Of permissions in a script, whose code the library removes and has no class for.
+    if NO_PERMISSION in text:
+        return "NOPERM"
+    found = ERROR_CODE.match(text)
+    return found[0] if found else ""
 
 
 def is_full(failure: Exception) -> bool:

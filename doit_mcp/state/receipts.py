@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Collection
 from typing import Any, Generic, Protocol, TypeVar
 
-from .away import Away, Full
+from .away import Away, Refused
 from .box import Box, Broken
 from .link import Link
 from .receipt_scripts import CLAIM, FORGET, FORGET_GROUPS, RENEW, SETTLE
@@ -78,7 +78,7 @@ class RedisReceipts(Generic[R]):
         self._alone = False
 
     async def claim(self, owner: str, key: str, *, repeatable: bool = False) -> R | None:
-        """The receipt, or None for who has to do it. Raises the error of *unprotected* while Redis is full."""
+        """The receipt, or None for who has to do it. Raises the error of *unprotected* while Redis refuses."""
         # What was done while Redis was away is known here alone.
         checked = len(self._own) > 0
         if checked and (receipt := await self._own.claim(owner, key)) is not None:
@@ -86,12 +86,16 @@ class RedisReceipts(Generic[R]):
         away = False
         try:
             receipt = await self._claimed(owner, key)
-        except Full:
+        except Refused:
+            if self._link.full:
+                # It was read, and has no receipt of it: what the mirror has was forgotten.
+                self._mirror.begin(owner, key)
+                await self._mirror.settle(owner, key, None)
+            elif (receipt := await self._mirrored(owner, key)) is not None:
+                return receipt
+            # Another process of ours may be able to write where it should be.
             if not repeatable:
                 raise self._unprotected() from None
-            # Redis has no receipt of it, so what the mirror has was forgotten.
-            self._mirror.begin(owner, key)
-            await self._mirror.settle(owner, key, None)
             away = True
         except Away:
             away = True

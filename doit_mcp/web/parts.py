@@ -44,9 +44,9 @@ from .streams import Streams
 
 NO_RESULTS = "Kept tables are temporarily unavailable; try again in a few seconds, or get the table anew"
 UNPROTECTED = (
-    "Nothing was changed: the memory that protects writes from being done twice is full, so it cannot be recorded that"
-    " this one is done. Check the current state if it may have been done a moment ago; otherwise try again in some"
-    " minutes, and tell the operator of this server if it stays so"
+    "Nothing was changed: the store that keeps writes from being done twice refuses new entries at the moment, so"
+    " this write could not be recorded. Check the current state if it may have been done a moment ago; otherwise try"
+    " again in a few minutes, and tell the operator of this server if the problem persists"
 )
 # A stream says that it is there at every beat; so long may Redis be away before it counts as gone (seconds).
 STREAM_LIFE_S = 120

@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import secrets
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -22,7 +23,12 @@ def parser() -> argparse.ArgumentParser:
     """The arguments."""
     made = argparse.ArgumentParser(prog="scripts/fuzz", description=HELP)
     made.add_argument("targets", nargs="*", metavar="TARGET", help=f"any of {', '.join(TARGETS)}; all unless given")
-    made.add_argument("--seconds", type=float, default=60, help="time for all targets together (default: 60)")
+    made.add_argument(
+        "--seconds",
+        type=float,
+        default=60,
+        help="time for all targets together (default: 60); atheris takes at least 3 seconds for each",
+    )
     made.add_argument("--runs", type=int, help="inputs for each target, in place of a time")
     made.add_argument("--seed", type=int, help="the number that inputs follow from; a random one unless given")
     made.add_argument("--engine", choices=("atheris", "hypothesis"), help="atheris where it is installed, unless given")
@@ -49,8 +55,7 @@ def search(name: str, options: argparse.Namespace, number: int, seconds: float) 
     """An input of this target that fails."""
     target = TARGETS[name]
     if options.engine == "atheris":
-        limit = f"-runs={options.runs}" if options.runs else f"-max_total_time={max(1, round(seconds))}"
-        return guide(name, target, options.folder / name, [limit], number)
+        return guide(name, target, options.folder / name, number, options.runs, seconds)
     return explore(target, options.runs, number) if options.runs else explore_for(target, seconds, number)
 
 
@@ -70,8 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # libFuzzer takes 0 for "choose one".
     number = secrets.randbelow(2**31 - 1) + 1 if options.seed is None else options.seed
     print(f"{options.engine}, seed {number}")
-    for name in names:
-        found = search(name, options, number, options.seconds / len(names))
+    end = time.monotonic() + options.seconds
+    for left, name in zip(range(len(names), 0, -1), names, strict=True):
+        found = search(name, options, number, max(0.0, end - time.monotonic()) / left)
         if found is not None:
             report(name, found, options.folder)
             return 1

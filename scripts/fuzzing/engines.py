@@ -16,10 +16,15 @@ from hypothesis import strategies as st
 from .targets import Target
 
 ROOT = Path(__file__).resolve().parents[2]
-BATCH = 1_000
+# Inputs between two looks at the clock.
+BATCH = 100
 MAX_INPUT_BYTES = 4_096
 # Seconds that one input may take; far above what any needs, however busy the machine is.
 MAX_INPUT_SECONDS = 20
+# What atheris takes to start, at least.
+START_SECONDS = 2
+# And what it may take beyond its time before it is killed: an input that hangs, at its start or at its end.
+GRACE_SECONDS = MAX_INPUT_SECONDS + 40
 
 
 def inputs(target: Target) -> st.SearchStrategy[bytes]:
@@ -82,16 +87,31 @@ def artifacts(folder: Path) -> Iterator[Path]:
     return (path for kind in ("crash", "timeout", "oom") for path in folder.glob(f"{kind}-*"))
 
 
-def guide(name: str, target: Target, folder: Path, limits: list[str], number: int) -> bytes | None:
-    """An input that fails, found by atheris in a process of its own; its corpus stays in *folder* for the next time."""
+def guide(name: str, target: Target, folder: Path, number: int, runs: int | None, seconds: float) -> bytes | None:
+    """An input that fails, found by atheris in a process of its own; its corpus stays in *folder* for the next time.
+
+    It ends after *runs* inputs or, without them, after *seconds*; it is killed if it does not.
+    """
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     for one in target.seeds:
         (corpus / hashlib.sha256(one).hexdigest()[:16]).write_bytes(one)
     known = set(artifacts(folder))
+    limit = f"-runs={runs}" if runs else f"-max_total_time={max(1, round(seconds - START_SECONDS))}"
     command = [sys.executable, "-m", "scripts.fuzzing.guided", name, str(corpus), f"-artifact_prefix={folder}/"]
-    command += [f"-max_len={MAX_INPUT_BYTES}", f"-timeout={MAX_INPUT_SECONDS}", f"-seed={number}", *limits]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    command += [f"-max_len={MAX_INPUT_BYTES}", f"-timeout={MAX_INPUT_SECONDS}", f"-seed={number}", limit]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=None if runs else seconds + GRACE_SECONDS,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise RuntimeError(f"atheris did not end after {late.timeout:.0f} seconds and was killed") from late
     found = sorted(set(artifacts(folder)) - known)
     if done.returncode and not found:
         raise RuntimeError(f"atheris ended with {done.returncode}:\n{done.stdout[-3000:]}")

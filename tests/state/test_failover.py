@@ -13,11 +13,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
 
 from doit_mcp.server.hub import TOOLS, Change
-from doit_mcp.state.away import Away
+from doit_mcp.state.away import Away, Refused
 from doit_mcp.state.link import Link, open_link
 from tests.state.failover import Node, Pair, replicated
 from tests.state.redis_server import PROGRAM, redis_server
-from tests.state.replicas import Replica, at, replicas
+from tests.state.replicas import Replica, at, back, replicas
+from tests.state.test_full import Writes, answered
 from tests.web.serving import Session, next_event
 
 WRITE = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])"
@@ -88,12 +89,22 @@ async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pa
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
     with pytest.raises(Away):
         await link.run("SET", "key", "1")
-    assert link._closed
+    # However often it is asked: commands go there again once it takes writes.
+    async with asyncio.timeout(20):
+        while rejected(pair.primary, "del") < 3:
+            assert link._closed
+            await asyncio.sleep(0.01)
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 0)
     async with asyncio.timeout(10):
         while link._closed:
             await asyncio.sleep(0.01)
     assert await link.run("SET", "key", "1")
+
+
+def rejected(node: Node, command: str) -> int:
+    """How many of these commands the server refused before they ran."""
+    with node.client() as client:
+        return int(client.info("commandstats").get(f"cmdstat_{command}", {}).get("rejected_calls", 0))
 
 
 async def test_n23_connections_to_a_server_that_was_left_are_closed(pair: Pair) -> None:
@@ -161,6 +172,69 @@ async def test_n23_sessions_go_on_after_a_swap(pair: Pair) -> None:
             assert all(await asyncio.gather(*(works(at(second, session)) for _ in range(30))))
             assert (await first.initialize()).id
             assert await hears(first, second, session)
+
+
+@pytest.mark.parametrize("code", ["READONLY", "NOREPLICAS"])
+async def test_n23_no_write_is_done_twice_while_redis_refuses_writes(pair: Pair, code: str) -> None:
+    """The other replica could not learn of it. Writes that are safe to repeat are done."""
+    writes = Writes()
+    async with replicas(pair.address.url, changes={"tools": writes.tools}) as (here, there):
+        assert answered(await here.call("create", {"text": "before"})) == '{"said":"create 1"}'
+        if code == "READONLY":
+            await pair.swap(told=False)
+        else:
+            await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
+        for site in (here, there) * 3:
+            refused = await site.call("create", {"text": "new"})
+            assert refused.result["isError"] and answered(refused).startswith("Nothing was changed:")
+        assert not (await here.call("set", {"text": "same"})).result.get("isError")
+        assert writes.done == ["create before", "set same"]
+        pair.address.target = pair.primary
+        await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 0)
+        await back(here, there)
+        assert answered(await here.call("create", {"text": "new"})) == '{"said":"create 3"}'
+        assert "alreadyDone" in answered(await there.call("create", {"text": "new"}))
+        assert writes.done.count("create new") == 1
+
+
+async def test_n23_what_redis_refuses_for_other_reasons_is_not_done_twice_either(pair: Pair) -> None:
+    """Here its own ACL; the log names the code and none of the words."""
+    url = pair.address.url.replace("redis://", "redis://limited:x@")
+    await pair.primary.says("ACL", "SETUSER", "limited", "on", "nopass", "~*", "&*", "+@all", "-hset")
+    writes = Writes()
+    async with replicas(url, changes={"tools": writes.tools}) as (here, there):
+        for site in (here, there):
+            refused = await site.call("create", {"text": "new"})
+            assert refused.result["isError"] and answered(refused).startswith("Nothing was changed:")
+        assert writes.done == []
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("EVAL", "return redis.call('SET', 'canary', '1')", "0"), "NOPERM"),
+        (("INCR", "canary"), None),
+    ],
+)
+async def test_n23_the_log_names_the_code_of_what_redis_refuses(
+    pair: Pair, link: Link, caplog: pytest.LogCaptureFixture, command: tuple[str, ...], code: str | None
+) -> None:
+    await link.run("SET", "canary", "text")
+    await pair.primary.says("ACL", "SETUSER", "default", "-set")
+    with pytest.raises(Refused):
+        await link.run(*command)
+    (record,) = [vars(record) for record in caplog.records if record.message == "Redis cannot be used"]
+    assert record["failure"] == "ResponseError" and record.get("code") == code and "canary" not in str(record)
+
+
+async def test_n23_the_log_names_the_reason_of_a_failover(
+    pair: Pair, link: Link, caplog: pytest.LogCaptureFixture
+) -> None:
+    await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
+    with pytest.raises(Refused):
+        await link.run("SET", "key", "1")
+    (record,) = [vars(record) for record in caplog.records if record.message == "Redis cannot be used"]
+    assert (record["failure"], record["code"]) == ("ResponseError", "NOREPLICAS")
 
 
 @pytest.mark.parametrize(

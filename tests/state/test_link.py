@@ -165,7 +165,7 @@ def test_the_extra_is_asked_for(
     # It would hold for all tests that follow in this process.
     monkeypatch.setattr("doit_mcp.log.configure", lambda level, **streams: None)
     monkeypatch.setenv("DOIT_MCP_REDIS_URL", "redis://:hush@host")
-    monkeypatch.setenv("MCP_TOKEN_EXCHANGE_SECRET", "secret")
+    monkeypatch.setenv("MCP_TOKEN_EXCHANGE_SECRET", "s" * 32)
     with pytest.raises(SystemExit) as ended:
         cli.main([command])
     shown = capsys.readouterr().err
