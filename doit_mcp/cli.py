@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__, log
+from .descriptors import hold_standard_descriptors, raise_descriptor_limit
 from .setting_values import LOOPBACK
 from .settings import BadSettings, Settings
 
@@ -35,10 +36,13 @@ INSPECTOR = ("http://localhost:6274", "http://127.0.0.1:6274")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that *arguments* (the process's) name; exit status 2 for what cannot be used."""
     options = _parser().parse_args(arguments)
+    hold_standard_descriptors()
+    raise_descriptor_limit()
     try:
         settings = _settings(options)
         # Standard output is the protocol's (stdio) or for people (sandbox) elsewhere.
-        log.configure(settings.log_level, audit=sys.stdout if options.run is serve else None)
+        serves = options.run is serve
+        log.configure(settings.log_level, audit=sys.stdout if serves else None, separate_audit=serves)
         run(options.run(settings, options))
     except BadSettings as bad:
         _refuse(bad.problems)

@@ -17,28 +17,29 @@ BELOW = {
     "protocol": "",
     "setting_values": "",
     "settings": "setting_values",
-    "log": "log_stream",
+    "log": "log_stream descriptors",
     "log_stream": "",
     "metrics": "",
     "trace": "",
     "breaker": "",
     "heavy": "trace",
     "bucket": "",
+    "descriptors": "",
     "stopping": "",
     "spans": "trace",
-    "auth": "protocol breaker bucket trace",
-    "doit": "protocol trace breaker heavy",
+    "auth": "protocol breaker bucket trace descriptors",
+    "doit": "protocol trace breaker heavy descriptors",
     "catalogue": "doit protocol heavy",
     "server": "catalogue doit protocol state bucket metrics log trace heavy",
     "state": "protocol",
     "sandbox": "protocol settings log",
     "web": (
         "server catalogue doit protocol auth state settings setting_values log metrics trace breaker spans stopping"
-        " heavy"
+        " heavy descriptors"
     ),
     "stdio": "server catalogue doit protocol state settings log metrics",
     "workers": "stopping",
-    "cli": "web stdio sandbox workers stopping settings setting_values log",
+    "cli": "web stdio sandbox workers stopping settings setting_values log descriptors",
     "__main__": "cli",
 }
 # The one place where layers meet as objects.

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,10 @@ async def until(found: Any, wanted: Any) -> None:
 
 
 @asynccontextmanager
-async def two_workers(stderr: int | None = None) -> AsyncIterator[tuple[asyncio.subprocess.Process, Site, int]]:
-    """`doit-mcp serve --workers 2`, a world, and a way to talk to it."""
+async def two_workers(
+    stderr: int | None = None, stdout: int | None = None, before: Sequence[str] = ()
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, Site, int]]:
+    """`doit-mcp serve --workers 2`, which the command *before* starts, a world, and a way to talk to it."""
     with redis_server() as redis, reserve("127.0.0.1", 0) as held:
         port = held.getsockname()[1]
         base = f"http://127.0.0.1:{port}"
@@ -52,8 +54,10 @@ async def two_workers(stderr: int | None = None) -> AsyncIterator[tuple[asyncio.
                 "MCP_TOKEN_EXCHANGE_SECRET": SECRET, "MCP_RESOURCE_URL": base, "AUTH_SERVER_URL": stand_in.url,
                 "DOIT_API_BASE": stand_in.url, "DOIT_MCP_REDIS_URL": redis.url,
             }
-            command = [sys.executable, "-m", "doit_mcp", "serve", "--workers", "2", "--port", str(port)]
-            process = await asyncio.create_subprocess_exec(*command, env=environment(**own), stderr=stderr)
+            command = [*before, sys.executable, "-m", "doit_mcp", "serve", "--workers", "2", "--port", str(port)]
+            process = await asyncio.create_subprocess_exec(
+                *command, env=environment(**own), stdout=stdout, stderr=stderr
+            )
             # A connection for each request, so that the kernel chooses a worker each time.
             connector = aiohttp.TCPConnector(force_close=True)
             try:
