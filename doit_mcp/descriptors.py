@@ -42,8 +42,14 @@ def raise_descriptor_limit() -> None:
         return
 
 
-def is_own_shortage(failure: OSError) -> bool:
-    """Whether *failure* to connect is a shortage of this process or system, which says nothing about the other side."""
-    if isinstance(failure, socket.gaierror):
-        return failure.errno in RESOLVER_OUT_OF_RESOURCES
-    return failure.errno in OUT_OF_RESOURCES
+def is_own_shortage(failure: BaseException) -> bool:
+    """Whether *failure* to connect comes from a shortage of this process or system, which says nothing about the other
+    side. Libraries raise exceptions of their own from what the system said."""
+    found: BaseException | None = failure
+    while found is not None:
+        if isinstance(found, socket.gaierror):
+            return found.errno in RESOLVER_OUT_OF_RESOURCES
+        if isinstance(found, OSError) and found.errno in OUT_OF_RESOURCES:
+            return True
+        found = found.__cause__ or found.__context__
+    return False

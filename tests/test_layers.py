@@ -31,7 +31,7 @@ BELOW = {
     "doit": "protocol trace breaker heavy descriptors",
     "catalogue": "doit protocol heavy",
     "server": "catalogue doit protocol state bucket metrics log trace heavy",
-    "state": "protocol",
+    "state": "protocol descriptors",
     "sandbox": "protocol settings log",
     "web": (
         "server catalogue doit protocol auth state settings setting_values log metrics trace breaker spans stopping"

@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from tests.web.serving import serving
+from tests.test_log_pipes import served
+from tests.web.serving import ACCEPT, ADMIN, STRANGER, VIEWER, serving
 from tests.web.streaming import wired
 from tests.web.test_security_process import Program, program
 
@@ -105,3 +107,39 @@ async def test_n24_a_server_that_stops_leaves_no_descriptor() -> None:
         async with serving() as site, wired(site):
             assert (await site.send("GET", "/healthz", {})).status == 200
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+LIMITED = ("sh", "-c", 'ulimit -Sn "$1" && ulimit -Hn "$2" && shift 2 && exec "$@"', "sh")
+
+
+@pytest.mark.parametrize("hard", [128, 4096])
+async def test_n24_calls_do_not_lack_descriptors_for_the_api(hard: int, tmp_path: Path) -> None:
+    """More clients than the soft limit, each with a call that needs a second descriptor. All are served, if not all at
+    once; the circuit stays closed."""
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_budgets", "arguments": {}}}
+    users = (ADMIN, VIEWER, STRANGER)
+    with (tmp_path / "log").open("wb") as log:
+        before = (*LIMITED, "64", str(hard))
+        null, many = asyncio.subprocess.DEVNULL, {"DOIT_MCP_CALLS_PER_PRINCIPAL": "200"}
+        async with served(null, log.fileno(), before, **many) as program:
+            assert resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+            connector = aiohttp.TCPConnector(limit=0, force_close=True)
+            async with aiohttp.ClientSession(connector=connector) as http:
+
+                async def call(number: int) -> str:
+                    token = users[number % len(users)].api_token
+                    headers = {"Authorization": f"Bearer {token}", "Accept": ACCEPT}
+                    async with http.post(program.site.base + "/mcp", json=ask, headers=headers) as answer:
+                        assert answer.status == 200
+                        return await answer.text()
+
+                for number in range(len(users)):
+                    assert "isError" not in await call(number)
+                faults = {"latency": 0.3, "faults": []}
+                async with http.put(program.site.world.url + "/sandbox/faults", json=faults) as answer:
+                    assert answer.status < 300
+                answers = await asyncio.gather(*map(call, range(150)))
+                assert not [text for text in answers if "isError" in text]
+                ready = await program.site.send("GET", "/readyz", {})
+                assert ready.body["circuits"]["api"] == "closed"
+            await program.stop()
