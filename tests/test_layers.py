@@ -24,6 +24,7 @@ BELOW = {
     "breaker": "",
     "heavy": "trace",
     "bucket": "",
+    "blocking": "",
     "descriptors": "",
     "stopping": "",
     "spans": "trace",
@@ -37,7 +38,7 @@ BELOW = {
         "server catalogue doit protocol auth state settings setting_values log metrics trace breaker spans stopping"
         " heavy descriptors"
     ),
-    "stdio": "server catalogue doit protocol state settings log metrics",
+    "stdio": "server catalogue doit protocol state settings log metrics blocking stopping",
     "workers": "stopping",
     "cli": "web stdio sandbox workers stopping settings setting_values log descriptors",
     "__main__": "cli",
