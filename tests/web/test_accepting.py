@@ -9,10 +9,17 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from doit_mcp.metrics import Metrics
+from doit_mcp.web.accepting import AcceptingSite
+from doit_mcp.web.connection import Runner
+from doit_mcp.web.edge import Edge
+from doit_mcp.web.serve import bind
 from tests.test_log_pipes import served
 from tests.web.serving import ACCEPT, ADMIN, STRANGER, VIEWER, serving
 from tests.web.streaming import wired
@@ -96,6 +103,36 @@ async def test_n24_a_client_that_left_before_it_was_accepted() -> None:
             assert (await wire.answer())[0] == 200
         while "doit_mcp_connections 1.0" not in (await site.send("GET", "/metrics", {})).text:
             await asyncio.sleep(0.02)
+
+
+class Refusing:
+    """An event loop for which every client has left by the time it is connected."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.seen: list[socket.socket] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loop, name)
+
+    async def connect_accepted_socket(self, server: object, connection: socket.socket) -> None:
+        self.seen.append(connection)
+        raise ConnectionResetError
+
+
+async def test_n24_the_descriptor_of_a_client_that_left_is_closed() -> None:
+    edge = Edge(Metrics({}, {}, {}), 75.0)
+    runner, bound = Runner(web.Application(), edge), bind("127.0.0.1", 0)
+    await runner.setup()
+    site = AcceptingSite(runner, bound, edge)
+    site._loop = loop = Refusing(asyncio.get_running_loop())  # type: ignore[assignment]
+    await site.start()
+    reader, writer = await asyncio.open_connection(*bound.getsockname()[:2])
+    assert await asyncio.wait_for(reader.read(), 20) == b""
+    writer.close()
+    assert [one.fileno() for one in loop.seen] == [-1]
+    await runner.cleanup()
+    edge.stop()
 
 
 async def test_n24_a_server_that_stops_leaves_no_descriptor() -> None:
