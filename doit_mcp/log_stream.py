@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import NamedTuple
 
 MAX_LINES = 10_000
 MAX_BYTES = 4 << 20
@@ -24,11 +23,8 @@ PAUSE_SECONDS = 0.02
 """Between two batches of a busy stream: waking the thread costs more than the line that wakes it."""
 
 
-class Line(NamedTuple):
-    """A line, and when it was queued."""
-
-    since: float
-    data: bytes
+# When a line was queued, and the line. A class for it would take longer to make.
+Line = tuple[float, bytes]
 
 
 class MissingStream:
@@ -97,7 +93,7 @@ class LogStream:
             return
         self._queued_lines += 1
         self._queued_bytes += size
-        self._queue.put(Line(time.monotonic(), line))
+        self._queue.put((time.monotonic(), line))
 
     @property
     def dropped(self) -> int:
@@ -153,13 +149,14 @@ class LogStream:
         size, since = 0, None
         item = self._held if self._held is not None else self._queue.get()
         self._held = None
-        while isinstance(item, Line):
-            size += len(item.data)
+        while isinstance(item, tuple):
+            queued, line = item
+            size += len(line)
             if batch and size > MAX_WRITE_BYTES:
                 self._held = item
                 return since, batch
-            since = item.since if since is None else since
-            batch.append(item.data)
+            since = queued if since is None else since
+            batch.append(line)
             try:
                 item = self._queue.get_nowait()
             except Empty:
