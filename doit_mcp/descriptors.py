@@ -8,6 +8,8 @@ import os
 import resource
 import socket
 
+# So many connections take a bounded amount of memory, whatever the system would allow.
+MAX_DESCRIPTORS = 65_536
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 # What a resolver reports where it could not open a file or a socket.
 RESOLVER_OUT_OF_RESOURCES = frozenset({socket.EAI_SYSTEM, socket.EAI_MEMORY})
@@ -30,16 +32,12 @@ def is_writable(descriptor: int) -> bool:
 
 
 def raise_descriptor_limit() -> None:
-    """Let the process have as many descriptors as it may: the usual first limit of 1024 is for programs that use
-    select(2)."""
+    """Let the process have up to MAX_DESCRIPTORS, if it may: the usual first limit of 1024 is for programs that use
+    select(2). A higher limit is the operator's choice."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == hard:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):
-        # A system whose hard limit is no number that it accepts: the soft limit stays.
-        return
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MAX_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def is_own_shortage(failure: BaseException) -> bool:
