@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import log
 from .command_line import parse
+from .descriptors import hold_standard_descriptors, raise_descriptor_limit
 from .setting_values import LOOPBACK, MIN_SECRET
 from .settings import BadSettings, Settings
 
@@ -32,12 +33,15 @@ INSPECTOR = ("http://localhost:6274", "http://127.0.0.1:6274")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that *arguments* (the process's) name; exit status 2 for what cannot be used."""
+    hold_standard_descriptors()
+    raise_descriptor_limit()
     try:
         runs = {"serve": serve, "sandbox": sandbox, "stdio": stdio}
         options = parse(sys.argv[1:] if arguments is None else arguments, runs)
         settings = _settings(options)
         # Standard output is the protocol's (stdio) or for people (sandbox) elsewhere.
-        log.configure(settings.log_level, audit=sys.stdout if options.run is serve else None)
+        serves = options.run is serve
+        log.configure(settings.log_level, audit=sys.stdout if serves else None, separate_audit=serves)
         run(options.run(settings, options))
     except BadSettings as bad:
         _refuse(bad.problems)

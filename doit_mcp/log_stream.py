@@ -15,10 +15,45 @@ from threading import Event, Thread
 
 MAX_LINES = 10_000
 MAX_BYTES = 4 << 20
-STALL_SECONDS = 5.0
-"""A write that takes longer counts as failing."""
+# What a pipe takes from one of several writers in one piece, less the line feed that ends a line which was cut off.
+MAX_WRITE_BYTES = select.PIPE_BUF - 1
+STALL_SECONDS = 0.5
+"""A stream is failing while its oldest line has waited longer."""
 PAUSE_SECONDS = 0.02
 """Between two batches of a busy stream: waking the thread costs more than the line that wakes it."""
+
+
+# When a line was queued, and the line. A class for it would take longer to make.
+Line = tuple[float, bytes]
+
+
+class MissingStream:
+    """A stream that the process was started without: all its lines are dropped."""
+
+    failing = True
+    waiting = 0
+
+    def __init__(self) -> None:
+        self.dropped = 0
+
+    @property
+    def missing(self) -> int:
+        """All of them."""
+        return self.dropped
+
+    def put(self, line: bytes) -> None:
+        """Drop it."""
+        self.dropped += 1
+
+    def mark(self) -> Event:
+        """There is nothing to wait for."""
+        reached = Event()
+        reached.set()
+        return reached
+
+    def call_after(self, function: Callable[[], object]) -> None:
+        """There is nothing to wait for."""
+        function()
 
 
 class LogStream:
@@ -38,14 +73,15 @@ class LogStream:
         self._fd, self._report = fd, report
         self._max_lines, self._max_bytes = max_lines, max_bytes
         # Not a queue.Queue: put() may be called by a finalizer in the middle of another put().
-        self._queue: SimpleQueue[bytes | Event] = SimpleQueue()
-        self._held: bytes | Event | None = None
+        self._queue: SimpleQueue[Line | Callable[[], object]] = SimpleQueue()
+        self._held: Line | Callable[[], object] | None = None
         # No lock: put() alone changes the first three numbers, the thread alone the others.
         self._queued_lines = self._queued_bytes = self._refused = 0
         self._taken_lines = self._taken_bytes = self._lost = self._reported = 0
         # Whether the last line written was cut off in the middle: the next one has to begin a line of its own.
         self._torn = False
-        self._writing_since: float | None = None
+        # When the oldest of the lines that are being written was queued.
+        self._oldest_since: float | None = None
         Thread(target=self._run, name="log", daemon=True).start()
 
     def put(self, line: bytes) -> None:
@@ -57,7 +93,7 @@ class LogStream:
             return
         self._queued_lines += 1
         self._queued_bytes += size
-        self._queue.put(line)
+        self._queue.put((time.monotonic(), line))
 
     @property
     def dropped(self) -> int:
@@ -65,9 +101,19 @@ class LogStream:
         return self._refused + self._lost
 
     @property
+    def waiting(self) -> int:
+        """How many lines wait to be written."""
+        return self._queued_lines - self._taken_lines
+
+    @property
+    def missing(self) -> int:
+        """How many lines the reader does not have, and does not know to be dropped."""
+        return self.waiting + self.dropped - self._reported
+
+    @property
     def failing(self) -> bool:
-        """Whether lines are being dropped, a write hangs, or the reader has closed its end."""
-        since = self._writing_since
+        """Whether lines are being dropped, or wait for long, or the reader has closed its end."""
+        since = self._oldest_since
         stalled = since is not None and time.monotonic() - since > STALL_SECONDS
         return stalled or self.dropped > self._reported or self._is_closed()
 
@@ -80,36 +126,46 @@ class LogStream:
     def mark(self) -> Event:
         """An event that is set once everything queued before it was written or lost."""
         reached = Event()
-        self._queue.put(reached)
+        self.call_after(reached.set)
         return reached
+
+    def call_after(self, function: Callable[[], object]) -> None:
+        """Call *function*, which must not raise, once everything queued before it was written or lost. It is called
+        in the thread that writes."""
+        self._queue.put(function)
 
     def _run(self) -> None:
         while True:
-            self._write_batch(self._next_batch())
+            since, batch = self._next_batch()
+            self._oldest_since = since
+            self._write_batch(batch)
+            self._oldest_since = None
             if self._held is None and self._queue.empty():
                 time.sleep(PAUSE_SECONDS)
 
-    def _next_batch(self) -> list[bytes]:
-        """Wait for a line; it and what else waits, up to what a pipe takes from one of several writers in one piece."""
+    def _next_batch(self) -> tuple[float | None, list[bytes]]:
+        """Wait for a line; it and what else waits, up to MAX_WRITE_BYTES, and when the first of them was queued."""
         batch: list[bytes] = []
-        size = 0
+        size, since = 0, None
         item = self._held if self._held is not None else self._queue.get()
         self._held = None
-        while isinstance(item, bytes):
-            size += len(item)
-            if batch and size > select.PIPE_BUF:
+        while isinstance(item, tuple):
+            queued, line = item
+            size += len(line)
+            if batch and size > MAX_WRITE_BYTES:
                 self._held = item
-                return batch
-            batch.append(item)
+                return since, batch
+            since = queued if since is None else since
+            batch.append(line)
             try:
                 item = self._queue.get_nowait()
             except Empty:
-                return batch
+                return since, batch
         if batch:
             self._held = item
         else:
-            item.set()
-        return batch
+            item()
+        return since, batch
 
     def _write_batch(self, batch: list[bytes]) -> None:
         data = b"".join(batch)
@@ -127,7 +183,6 @@ class LogStream:
         if self._torn:
             data = b"\n" + data
         rest = memoryview(data)
-        self._writing_since = time.monotonic()
         try:
             while rest:
                 rest = rest[self._write_some(rest) :]
@@ -135,8 +190,6 @@ class LogStream:
             if written := len(data) - len(rest):
                 self._torn = not data[:written].endswith(b"\n")
             return min(bytes(rest).count(b"\n"), lines)
-        finally:
-            self._writing_since = None
         self._torn = False
         return 0
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from .blocking import BlockingCalls
 from .catalogue.selection import Selection
 from .doit.errors import CredentialError
 from .doit.upstream import connect as upstream_at
@@ -41,12 +41,16 @@ from .server.slots import Full, Slots
 from .server.tasks import Tasks
 from .server.work import Work
 from .settings import Settings
+from .stopping import on_stop_signal
 
 log = logging.getLogger(__name__)
 
 OWNER = "stdio"
-# What is still running when the client closes the pipe gets this long to answer.
+STDIN, STDOUT = 0, 1
+# What is still running when the client closes the pipe, or at a signal to stop, gets this long to end.
 LAST_WORDS_S = 10.0
+# And then the client, to read the last messages.
+LAST_WRITE_SECONDS = 2.0
 
 
 class Pipe:
@@ -57,20 +61,25 @@ class Pipe:
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
         self._lock = asyncio.Lock()
-        self._gone = False
+        self._write_calls = BlockingCalls("stdout")
+        # Set once nothing can be written any more.
+        self.broken = asyncio.Event()
+        self.failure: OSError | None = None
 
     async def send(self, data: bytes) -> None:
-        """One message, one line. A reader who is slow holds up this process alone; one who left is spared it."""
+        """One message, one line. A slow reader delays this process alone. Once a write failed nothing is written."""
         async with self._lock:
-            if not self._gone:
-                await asyncio.to_thread(self._write, data)
+            if self.broken.is_set():
+                return
+            try:
+                await self._write_calls(self._write, data)
+            except OSError as failure:
+                self.failure = failure
+                self.broken.set()
 
     def _write(self, data: bytes) -> None:
-        try:
-            self._out.write(data + b"\n")
-            self._out.flush()
-        except BrokenPipeError:
-            self._gone = True
+        self._out.write(data + b"\n")
+        self._out.flush()
 
     async def release(self) -> None:
         """There is but one pipe."""
@@ -101,18 +110,28 @@ class Stdio:
         self._session = Session("stdio", OWNER, Caller(UNSAID), 0.0)
         self._outbox = Outbox()
 
-    async def run(self, lines: AsyncIterator[bytes]) -> None:
-        """Answer until the client closes its end."""
+    async def run(self, lines: AsyncIterator[bytes], stop: asyncio.Event) -> None:
+        """Answer until the client closes one of its ends, or *stop* is set; then end what is under way."""
         self._session.listen(self._outbox)
         pump = asyncio.create_task(self._pump())
         with self._shared.hub.listening(OWNER, self._session.hear):
-            async for line in lines:
-                await self._take(line)
+            ends = [asyncio.create_task(one) for one in (self._read(lines), stop.wait(), self._pipe.broken.wait())]
+            try:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                if ends[0].done():
+                    ends[0].result()
+            finally:
+                await _cancel(ends)
         self._shared.hub.close()
         await self._work.finish(LAST_WORDS_S)
         await self._shared.tasks.end_all()
         self._outbox.close()
-        await pump
+        await asyncio.wait([pump], timeout=LAST_WRITE_SECONDS)
+        await _cancel([pump])
+
+    async def _read(self, lines: AsyncIterator[bytes]) -> None:
+        async for line in lines:
+            await self._take(line)
 
     async def _pump(self) -> None:
         while (data := await self._outbox.get()) is not None:
@@ -163,15 +182,22 @@ class Stdio:
             raise RpcError(INVALID_REQUEST, str(full)) from full
 
 
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def lines_of(source: BinaryIO, longest: int) -> AsyncIterator[bytes]:
     """The lines of *source*; one that is too long comes as an empty one, which is answered with a parse error."""
+    read = BlockingCalls("stdin")
     while True:
-        line = await asyncio.to_thread(source.readline, longest + 1)
+        line = await read(source.readline, longest + 1)
         if not line:
             return
         if len(line) > longest and not line.endswith(b"\n"):
             while line and not line.endswith(b"\n"):
-                line = await asyncio.to_thread(source.readline, longest)
+                line = await read(source.readline, longest)
             yield b""
         elif line.strip():
             yield line
@@ -189,11 +215,16 @@ async def _api(settings: Settings) -> AsyncIterator[Connect]:
 
 
 async def serve(settings: Settings) -> None:
-    """Serve the client on standard input and output until it closes the pipe."""
-    # Who waits for a line cannot be interrupted otherwise, and an interrupt would have to wait for one.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # Not sys.stdout: what a broken pipe leaves in its buffer would be a failure at exit.
-    out = open(sys.stdout.fileno(), "wb", closefd=False)
+    """Serve the client on standard input and output until it closes the pipe, or a signal to stop."""
+    stop = asyncio.Event()
+    on_stop_signal(stop.set)
+    # Not sys.stdin and sys.stdout: at exit Python would wait for a line that is being read, and fail at what a broken
+    # pipe left in the buffer.
+    source, out = open(STDIN, "rb", closefd=False), open(STDOUT, "wb", closefd=False)
+    pipe = Pipe(out)
     async with _api(settings) as api:
-        stdio = Stdio(product()(Selection(), False), api, Pipe(out), settings)
-        await stdio.run(lines_of(sys.stdin.buffer, settings.max_body))
+        stdio = Stdio(product()(Selection(), False), api, pipe, settings)
+        await stdio.run(lines_of(source, settings.max_body), stop)
+    if (failure := pipe.failure) is not None and not isinstance(failure, BrokenPipeError):
+        log.error("standard output cannot be written", extra={"reason": os.strerror(failure.errno or 0)})
+        sys.exit(1)

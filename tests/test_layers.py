@@ -17,7 +17,7 @@ BELOW = {
     "protocol": "",
     "setting_values": "",
     "settings": "setting_values",
-    "log": "log_stream",
+    "log": "log_stream descriptors",
     "log_stream": "",
     "metrics": "",
     "trace": "",
@@ -25,22 +25,24 @@ BELOW = {
     "heavy": "trace",
     "memory": "",
     "bucket": "",
+    "blocking": "",
+    "descriptors": "",
     "stopping": "",
     "spans": "trace",
-    "auth": "protocol breaker bucket trace",
-    "doit": "protocol trace breaker heavy",
+    "auth": "protocol breaker bucket trace descriptors",
+    "doit": "protocol trace breaker heavy descriptors",
     "catalogue": "doit protocol heavy memory",
     "server": "catalogue doit protocol state bucket metrics log trace heavy memory",
-    "state": "protocol",
+    "state": "protocol descriptors",
     "sandbox": "protocol settings log",
     "web": (
         "server catalogue doit protocol auth state settings setting_values log metrics trace breaker spans stopping"
-        " heavy memory"
+        " heavy memory descriptors"
     ),
-    "stdio": "server catalogue doit protocol state settings log metrics",
+    "stdio": "server catalogue doit protocol state settings log metrics blocking stopping",
     "workers": "stopping",
     "command_line": "settings",
-    "cli": "web stdio sandbox workers stopping settings setting_values log command_line",
+    "cli": "web stdio sandbox workers stopping settings setting_values log command_line descriptors",
     "__main__": "cli",
 }
 # The one place where layers meet as objects.

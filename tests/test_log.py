@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import logging
+import select
 import sys
 import warnings
 from collections import Counter
@@ -18,6 +19,7 @@ import pytest
 
 from doit_mcp import log
 from doit_mcp.log import AUDIT, QUOTES_REQUESTS
+from doit_mcp.log_stream import LogStream
 
 NAMES = ("", "asyncio", "py.warnings", AUDIT, *QUOTES_REQUESTS)
 
@@ -156,8 +158,47 @@ def test_n6_a_finalizer_may_log_in_the_middle_of_a_line(logs: Logs) -> None:
     assert Counter(str(line["message"]) for line in logs.lines(logs.log)) == {"said": 2000, "collected": 2000}
 
 
-def test_without_a_standard_error_there_is_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_standard_error_there_is_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     log.configure("info")
     logging.getLogger("doit_mcp").error("lost")
-    assert not log.STREAMS and log.is_audit_failing()
+    assert log.STREAMS["log"].failing and log.STREAMS["log"].dropped == 1
+    assert not await log.is_audit_recording()
+
+
+async def test_n6_without_a_standard_output_the_log_does_not_get_audit_lines(logs: Logs) -> None:
+    log.configure("info", logs.log, None, separate_audit=True)
+    logging.getLogger(AUDIT).info("write", extra={"email": "not-to-be-seen@acme.example"})
+    assert "not-to-be-seen" not in logs.text()
+    assert {name: stream.failing for name, stream in log.STREAMS.items()} == {"log": False, "audit": True}
+    assert log.STREAMS["audit"].dropped == 1 and not await log.is_audit_recording()
+
+
+@pytest.mark.parametrize("text", ["x", "\u0416", "\U0001f600", "\x00"])
+def test_n6_a_line_is_never_longer_than_a_pipe_takes_in_one_piece(logs: Logs, text: str) -> None:
+    """Longer ones would mix with those of other workers. What a line is about stays in it."""
+    log.configure("info", logs.log, logs.audit)
+    about = {"outcome": "refused", "tool": "delete_label", "subject": "u-1", "customer": "acme", "trace": "t-1"}
+    objects = {"eventIds": tuple(f"{number} {text * 256}" for number in range(20)), "labelIds": (text * 256,) * 20}
+    audit = logging.getLogger(AUDIT)
+    audit.info("write", extra={**about, "objects": objects})
+    audit.info("write", extra={**about, **dict.fromkeys(map(str, range(100)), text * 900)})
+    audit.info("write", extra=dict.fromkeys([*about, "objects"], text * 900))
+    audit.info(text * 900, extra=about)
+    audit.info("write", extra={**about, "objects": {"id": "a"}})
+    lines = logs.lines(logs.audit)
+    sizes = [len(line) + 1 for line in Path(logs.audit.name).read_bytes().splitlines()]
+    assert len(lines) == 5 and max(sizes) <= select.PIPE_BUF
+    assert lines[0]["shortened"] is True and str(lines[0]["objects"]).startswith("{'eventIds': ['0 ")
+    for number in (0, 1, 4):
+        assert {name: lines[number][name] for name in about} == about
+    assert all(str(lines[2][name]).startswith(text) for name in about)
+    assert "shortened" not in lines[4] and lines[4]["objects"] == {"id": "a"}
+
+
+@pytest.mark.parametrize(("dropped", "said"), [(1, "1 line was dropped"), (2, "2 lines were dropped")])
+def test_n6_dropped_lines_are_counted_in_words(logs: Logs, dropped: int, said: str) -> None:
+    log.configure("info", logs.log)
+    stream = log.STREAMS["log"]
+    assert isinstance(stream, LogStream)
+    assert json.loads(stream._report(dropped))["message"] == said

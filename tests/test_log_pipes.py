@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +92,11 @@ class Served:
 
 
 @asynccontextmanager
-async def served(stdout: int, stderr: int, **settings: str) -> AsyncIterator[Served]:
-    """The program in a process of its own, with these as its standard output and error."""
+async def served(
+    stdout: int, stderr: int, before: Sequence[str] = (), **settings: str
+) -> AsyncIterator[Served]:
+    """The program in a process of its own, with these as its standard output and error; *before* is a command that
+    starts it."""
     with reserve("127.0.0.1", 0) as held:
         port = str(held.getsockname()[1])
         base = f"http://127.0.0.1:{port}"
@@ -103,7 +106,7 @@ async def served(stdout: int, stderr: int, **settings: str) -> AsyncIterator[Ser
                 "DOIT_API_BASE": stand_in.url, "DOIT_MCP_DRAIN_S": "1", **settings,
             }
             # A worker shares its port, so that nobody can take it before. It ends when the other end is closed.
-            command = [sys.executable, "-m", "doit_mcp", "serve", "--worker", "--port", port]
+            command = [*before, sys.executable, "-m", "doit_mcp", "serve", "--worker", "--port", port]
             watching, watched = socket.socketpair()
             with watched:
                 process = await asyncio.create_subprocess_exec(
@@ -269,6 +272,107 @@ async def test_n6_writes_wait_for_the_audit_log_where_it_is_required(tmp_path: P
             assert first in [label["id"] for label in labels]
             assert "n6 second" not in [label["name"] for label in labels]
             await made.stop()
+
+
+async def test_n6_changes_are_refused_at_once_where_nobody_reads_the_required_audit_log(tmp_path: Path) -> None:
+    """Only the first change, made before anything waited, can be missing; the log says so at the end."""
+    with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
+        fill(end)
+        async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
+            session = await made.site.initialize(LATEST)
+            await made.write(session, "n6 first")
+            for number in range(5):
+                refused = await session.call("create_label", {"name": f"n6 {number}", "color": "blue"})
+                assert refused.result["isError"] is True and "audit log" in refused.result["content"][0]["text"]
+            assert (await made.logs())["audit"] == "failing"
+            await made.stop()
+    lines = lines_of((tmp_path / "log").read_bytes())
+    (line,) = [line for line in lines if line.get("stream") == "audit"]
+    # The refusals are attempts, which have lines as well.
+    assert line["level"] == "error" and line["message"] == "6 lines were not written" and line["missing"] == 6
+
+
+async def test_n6_what_was_not_written_at_the_end_is_said_on_the_other_stream(tmp_path: Path) -> None:
+    """Of the log in the audit log as well. The exit status stays 0."""
+    with pipe() as (_, end), (tmp_path / "audit").open("wb") as audit:
+        fill(end)
+        async with served(audit.fileno(), end) as made:
+            await made.write(await made.site.initialize(LATEST), "n6 last")
+            await made.stop()
+    first, last = lines_of((tmp_path / "audit").read_bytes())
+    assert first["tool"] == "create_label"
+    assert last["level"] == "error" and last["stream"] == "log" and last["missing"] > 0
+
+
+async def test_n6_required_audit_lines_are_written_one_after_the_other(tmp_path: Path) -> None:
+    """A reader that reads, if slowly, refuses nothing."""
+    with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
+        async with served(audit.fileno(), log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
+            session = await made.site.initialize(LATEST)
+            for number in range(20):
+                await made.write(session, f"n6 {number}")
+            await made.stop()
+    assert len(lines_of((tmp_path / "audit").read_bytes())) == 20
+
+
+CLOSED = "import os, sys; [os.close(int(n)) for n in sys.argv[1].split(',')]; os.execv(sys.argv[2], sys.argv[2:])"
+
+
+@pytest.mark.parametrize("closed", ["1", "2", "1,2"])
+async def test_n6_started_without_standard_streams(closed: str, tmp_path: Path) -> None:
+    """What is missing fails; audit lines, which name users, go nowhere else; and the end is an ordinary one."""
+    with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
+        before = (sys.executable, "-c", CLOSED, closed)
+        async with served(audit.fileno(), log.fileno(), before, DOIT_MCP_AUDIT_REQUIRED="true") as made:
+            found = {"audit": "failing" if "1" in closed else "ok", "log": "failing" if "2" in closed else "ok"}
+            assert await made.logs() == found
+            session = await made.site.initialize(LATEST)
+            answer = await session.call("create_label", {"name": "n6 closed", "color": "blue"})
+            assert answer.result.get("isError", False) is ("1" in closed)
+            await made.stop()
+    assert b"doit_mcp.audit" not in (tmp_path / "log").read_bytes()
+    written = lines_of((tmp_path / "audit").read_bytes())
+    assert [line["tool"] for line in written if "tool" in line] == ([] if "1" in closed else ["create_label"])
+
+
+async def test_n6_workers_without_a_standard_output(tmp_path: Path) -> None:
+    """They inherit what holds its number, and do not take it for an audit log."""
+    with (tmp_path / "log").open("wb") as log:
+        async with two_workers(log.fileno(), before=(sys.executable, "-c", CLOSED, "1")) as (_process, site, _port):
+            for _number in range(10):
+                answer = await site.send("GET", "/readyz", {})
+                assert answer.body["logs"] == {"log": "ok", "audit": "failing"}
+            await (await site.initialize(LATEST)).call("create_label", {"name": "n6 workers", "color": "blue"})
+    assert b"doit_mcp.audit" not in (tmp_path / "log").read_bytes()
+
+
+async def test_n6_long_audit_lines_of_workers_do_not_mix() -> None:
+    """A user can make each identifier of a refused call long. The pipe's reader is slow."""
+    with pipe() as (read, end):
+        async with two_workers(stdout=end) as (process, site, _port):
+            session = await site.initialize(LATEST)
+            ids: Json = {"eventIds": ["\u0416" * 256] * 20, "nonsense": 1}
+
+            few = asyncio.Semaphore(8)
+
+            async def refused(number: int) -> None:
+                async with few:
+                    name, given = "delete_label", {"id": str(number), "nonsense": 1}
+                    if number % 2:
+                        name, given = "delete_datahub_events_by_filter", ids
+                    assert (await session.call(name, given)).result["isError"] is True
+
+            calls = asyncio.gather(*map(refused, range(60)))
+            os.close(end)
+            found, calling = b"", True
+            while calling or b"\n" not in found or len(lines_of(found[: found.rfind(b"\n") + 1])) < 60:
+                found += await asyncio.to_thread(os.read, read, 1500)
+                calling = not calls.done()
+            await calls
+            process.terminate()
+            assert await asyncio.wait_for(process.wait(), 60) == 0
+    lines = lines_of(found)
+    assert len(lines) == 60 and sum("shortened" in line for line in lines) == 30
 
 
 def report(dropped: int) -> bytes:

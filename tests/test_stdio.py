@@ -11,9 +11,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from doit_mcp.doit import Doit
 from doit_mcp.settings import Settings
@@ -93,7 +96,7 @@ async def piped(**settings: Any) -> AsyncIterator[Client]:
 
     doit = Doit.of(Recorder())
     server = Stdio(offer(bench), lambda *_: doit, Pipe(out), Settings(**settings))
-    running = asyncio.create_task(server.run(lines()))
+    running = asyncio.create_task(server.run(lines(), asyncio.Event()))
     try:
         yield client
     finally:
@@ -249,7 +252,7 @@ async def test_lines_are_bounded(text: bytes, lines: list[bytes]) -> None:
     assert [line async for line in lines_of(source, 10)] == lines
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_ends_it_at_once(number: int) -> None:
     """Without waiting for a line that may never come, and without a traceback."""
     command = [sys.executable, "-m", "doit_mcp", "stdio"]
@@ -261,7 +264,125 @@ def test_an_interrupt_ends_it_at_once(number: int) -> None:
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["result"] == {}
         process.send_signal(number)
-        assert process.wait(10) == -number and process.stderr.read() == b""
+        assert process.wait(10) == 0 and process.stderr.read() == b""
+
+
+INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+    "protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}
+}}
+CREATE = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
+    "name": "create_label", "arguments": {"name": "n24", "color": "blue"}
+}}
+
+
+def text_of(*messages: Json) -> bytes:
+    return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+
+
+class SlowApi:
+    """An API that answers a change when it is let."""
+
+    def __init__(self) -> None:
+        self.arrived, self.proceed = asyncio.Event(), asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if request.method != "POST":
+            return web.json_response({})
+        self.arrived.set()
+        await self.proceed.wait()
+        return web.json_response({"id": "made", "name": "n24", "color": "blue"}, status=201)
+
+
+@asynccontextmanager
+async def slow_api() -> AsyncIterator[tuple[SlowApi, str]]:
+    api, app = SlowApi(), web.Application()
+    app.router.add_route("*", "/{path:.*}", api.answer)
+    async with TestServer(app) as server:
+        yield api, str(server.make_url(""))
+
+
+@asynccontextmanager
+async def program(base: str, stdout: int = subprocess.PIPE) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`doit-mcp stdio`, as a client starts it."""
+    pipe, given = subprocess.PIPE, environment(DOIT_API_KEY="a key", DOIT_API_BASE=base)
+    command = (sys.executable, "-m", "doit_mcp", "stdio")
+    process = await asyncio.create_subprocess_exec(*command, env=given, stdin=pipe, stdout=stdout, stderr=pipe)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_n24_a_signal_lets_a_change_end_with_its_answer_and_its_audit_line(number: int) -> None:
+    async with slow_api() as (api, base), program(base) as process:
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        process.stdin.write(text_of(INITIALIZE, CREATE))
+        await api.arrived.wait()
+        process.send_signal(number)
+        api.proceed.set()
+        answers = [json.loads(line) async for line in process.stdout]
+        assert await process.wait() == 0
+        (line,) = [json.loads(line) async for line in process.stderr]
+    assert answers[1]["result"]["structuredContent"]["id"] == "made"
+    assert (line["logger"], line["tool"], line["outcome"]) == ("doit_mcp.audit", "create_label", "done")
+
+
+async def test_n24_a_signal_ends_it_though_its_messages_are_not_read() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writing, b"\n" * 4096)
+    os.set_blocking(writing, True)
+    try:
+        async with program("http://127.0.0.1:9", writing) as process:
+            assert process.stdin is not None
+            process.stdin.write(text_of(INITIALIZE, CREATE))
+            # It was read, so the handlers of signals are there.
+            await process.stdin.drain()
+            await started(process.pid)
+            process.terminate()
+            assert await asyncio.wait_for(process.wait(), 60) == 0
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+async def started(pid: int) -> None:
+    """Wait until the process catches SIGTERM (proc(5), SigCgt)."""
+    while True:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        (caught,) = [int(line.split()[1], 16) for line in lines if line.startswith("SigCgt")]
+        if caught >> (signal.SIGTERM - 1) & 1:
+            return
+        await asyncio.sleep(0.02)
+
+
+async def test_n24_a_standard_output_that_cannot_be_written_ends_it() -> None:
+    """Though the client keeps the other pipe open."""
+    with open("/dev/full", "wb") as full:
+        async with program("http://127.0.0.1:9", full.fileno()) as process:
+            assert process.stdin is not None and process.stderr is not None
+            process.stdin.write(text_of(INITIALIZE))
+            assert await asyncio.wait_for(process.wait(), 60) == 1
+            (line,) = [json.loads(line) async for line in process.stderr]
+    assert line["level"] == "error" and line["message"] == "standard output cannot be written"
+    assert line["reason"] == "No space left on device"
+
+
+async def test_n24_a_client_that_reads_nothing_more_ends_it() -> None:
+    """Though it keeps the other pipe open. It is no failure."""
+    reading, writing = os.pipe()
+    async with program("http://127.0.0.1:9", writing) as process:
+        os.close(writing)
+        os.close(reading)
+        assert process.stdin is not None and process.stderr is not None
+        process.stdin.write(text_of(INITIALIZE))
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+        assert await process.stderr.read() == b""
 
 
 def test_a_client_that_closes_its_end_first() -> None:

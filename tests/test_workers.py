@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,10 @@ def free_port() -> Iterator[socket.socket]:
 
 @asynccontextmanager
 async def two_workers(
-    stderr: int | None = None, **settings: str | None
+    stderr: int | None = None, stdout: int | None = None, before: Sequence[str] = (), **settings: str | None
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, Site, int]]:
-    """`doit-mcp serve --workers 2`, a world, and a way to talk to it. *settings* are added; None removes one."""
+    """`doit-mcp serve --workers 2`, which the command *before* starts, a world, and a way to talk to it. *settings* are
+    added; None removes one."""
     with redis_server() as redis, free_port() as held:
         port = held.getsockname()[1]
         base = f"http://127.0.0.1:{port}"
@@ -66,8 +67,10 @@ async def two_workers(
                 "DOIT_API_BASE": stand_in.url, "DOIT_MCP_REDIS_URL": redis.url,
             } | settings
             present = {name: text for name, text in own.items() if text is not None}
-            command = [sys.executable, "-m", "doit_mcp", "serve", "--workers", "2", "--port", str(port)]
-            process = await asyncio.create_subprocess_exec(*command, env=environment(**present), stderr=stderr)
+            command = [*before, sys.executable, "-m", "doit_mcp", "serve", "--workers", "2", "--port", str(port)]
+            process = await asyncio.create_subprocess_exec(
+                *command, env=environment(**present), stdout=stdout, stderr=stderr
+            )
             # A connection for each request, so that the kernel chooses a worker each time.
             connector = aiohttp.TCPConnector(force_close=True)
             try:

@@ -19,7 +19,7 @@ from ..breaker import Breaker, CircuitOpen
 from .bounded import Bounded
 from .compact import MAX_TOKEN, base64
 from .errors import SIGN_IN, UpstreamCredentialError
-from .fetching import Answer, FetchError, fetch
+from .fetching import Answer, FetchError, OwnShortage, fetch
 from .flights import Flights, TooManyFlights
 from .principal import Principal
 
@@ -209,17 +209,20 @@ class Exchange:
     async def _judged(self, principal: Principal) -> Answer:
         """One request; the breaker hears what became of it."""
         ticket = self._breaker.enter(principal.requester)
-        fine = False
         try:
             answer = await self._ask(principal.token)
-            fine = answer.status < 500
-            return answer
-        finally:
-            # Nobody's leaving ends an exchange, so one that was cancelled is one that hung.
-            if fine:
-                self._breaker.succeeded(ticket)
-            else:
-                self._breaker.failed(ticket, principal.requester)
+        except OwnShortage:
+            self._breaker.left(ticket)
+            raise
+        except BaseException:
+            # Callers that leave do not end an exchange, so one that was canceled is one that hung.
+            self._breaker.failed(ticket, principal.requester)
+            raise
+        if answer.status < 500:
+            self._breaker.succeeded(ticket)
+        else:
+            self._breaker.failed(ticket, principal.requester)
+        return answer
 
     async def _ask(self, subject_token: str) -> Answer:
         proof = assertion(self._secret, self._endpoint, self._clock(), self._identifier())

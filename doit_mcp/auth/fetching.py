@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
+from ..descriptors import is_own_shortage
 from ..protocol.jsonrpc import JsonObject
 from ..trace import CURRENT, Sent, new_span_id
 
@@ -21,6 +22,10 @@ UNLIMITED = ClientTimeout(total=None)
 
 class FetchError(Exception):
     """There is no usable answer: no connection, a broken one, too late, too large. The message names no address."""
+
+
+class OwnShortage(FetchError):
+    """This process or its system could open no connection, which says nothing about the other side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +111,6 @@ async def _fetch(
     except TimeoutError:
         raise FetchError("no complete answer in time") from None
     except (ClientError, OSError, ValueError) as error:
-        raise FetchError(f"no answer ({type(error).__name__})") from None
+        own = isinstance(error, ClientConnectorError) and is_own_shortage(error)
+        kind = OwnShortage if own else FetchError
+        raise kind(f"no answer ({type(error).__name__})") from None

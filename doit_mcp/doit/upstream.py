@@ -23,6 +23,7 @@ from aiohttp import (
 from yarl import URL
 
 from ..breaker import Breaker, Requester
+from ..descriptors import is_own_shortage
 from ..trace import CURRENT, Sent, Trace
 from .errors import ApiError
 from .operation import Query, Request, escaped
@@ -227,7 +228,9 @@ class Upstream:
         self, ticket: int, error: BaseException, requester: Requester, timeout: float | None, name: str
     ) -> None:
         """Tell the breaker why there is no answer."""
-        if isinstance(error, ClientConnectorError | ConnectionTimeoutError):
+        if isinstance(error, ClientConnectorError) and is_own_shortage(error):
+            self.breaker.left(ticket)
+        elif isinstance(error, ClientConnectorError | ConnectionTimeoutError):
             self.breaker.failed(ticket, None, name)
         elif isinstance(error, ClientError) or (isinstance(error, TimeoutError) and timeout == self.timeout):
             self.breaker.failed(ticket, requester, name)

@@ -11,7 +11,7 @@ from ..catalogue.objects import MAX_IDENTIFIERS, identifiers
 from ..catalogue.tools import Content, Declined, Tool, ToolError
 from ..doit.effects import EFFECTS, Effects
 from ..doit.errors import ApiError
-from ..log import is_audit_failing
+from ..log import is_audit_recording
 from ..protocol.jsonrpc import JsonObject
 from ..trace import CURRENT
 from .context import Context
@@ -48,7 +48,7 @@ async def audited(context: Context, tool: Tool, call: Call, arguments: JsonObjec
     effects = Effects()
     token = EFFECTS.set(effects)
     try:
-        if context.shared.audit_required and is_audit_failing():
+        if context.shared.audit_required and not await is_audit_recording():
             raise ToolError(UNAVAILABLE)
         result = await tool.run(call, arguments)
     except Interrupted:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from ..descriptors import is_own_shortage
 from .away import Away, Refused
 from .names import evaluation, joined
 
@@ -164,7 +165,7 @@ class Link:
             raise Refused from failure
         except self._failures as failure:
             # Where others were answered meanwhile, it was this command's bad luck.
-            if self._answered == before:
+            if self._answered == before and not is_own_shortage(failure):
                 silent(failure)
             raise Away from failure
         self._heard()

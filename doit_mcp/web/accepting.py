@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 
 from aiohttp import web
 
+from ..descriptors import is_own_shortage
 from .edge import Edge
 
 log = logging.getLogger(__name__)
@@ -16,7 +16,6 @@ log = logging.getLogger(__name__)
 # Connections that are accepted before other events are handled.
 MAX_ACCEPTED_AT_ONCE = 64
 PAUSE_SECONDS = 0.25
-OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class AcceptingSite(web.BaseSite):
@@ -73,7 +72,7 @@ class AcceptingSite(web.BaseSite):
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return None
             except OSError as failure:
-                if failure.errno in OUT_OF_RESOURCES:
+                if is_own_shortage(failure):
                     return self._pause("descriptors")
                 # Errors of the connection itself, which accept(2) passes on.
                 continue

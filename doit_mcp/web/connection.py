@@ -78,6 +78,13 @@ class Connection(RequestHandler):
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
+    def _process_keepalive(self) -> None:
+        # A head that has begun has a deadline of its own. aiohttp sets this timer again after the answer.
+        if self in self._edge.unfinished:
+            self._keepalive_handle = None
+        else:
+            super()._process_keepalive()
+
     def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:

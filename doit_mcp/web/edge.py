@@ -19,8 +19,10 @@ MAX_UNFINISHED_BYTES = 16 << 20
 MAX_SILENT_CONNECTIONS = 4096
 # Between two log lines about the same thing.
 LOG_INTERVAL_SECONDS = 60.0
-# Descriptors that connections of clients leave for the DoiT API, Redis and logs; of small limits a quarter.
+# Descriptors that connections of clients leave for Redis, logs and the identity provider; of small limits a half.
 RESERVED_DESCRIPTORS = 256
+# A client's connection, and the one to the DoiT API that its call needs.
+DESCRIPTORS_PER_CONNECTION = 2
 
 
 class Occasional:
@@ -66,7 +68,8 @@ class Edge:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if limit == resource.RLIM_INFINITY:
             return False
-        return self.open + accepted >= limit - min(limit // 4, RESERVED_DESCRIPTORS)
+        wanted = DESCRIPTORS_PER_CONNECTION * (self.open + accepted + 1)
+        return wanted > limit - min(limit // 2, RESERVED_DESCRIPTORS)
 
     def paused(self, reason: str) -> None:
         """Accepting was paused."""

@@ -34,6 +34,9 @@ class HalfOpen:
     def __len__(self) -> int:
         return len(self._bytes)
 
+    def __contains__(self, connection: Closable) -> bool:
+        return connection in self._bytes
+
     def hold(self, connection: Closable, size: int) -> None:
         """*connection* has received *size* bytes of a head that has not ended."""
         if connection not in self._bytes:

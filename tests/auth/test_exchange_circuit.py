@@ -12,6 +12,7 @@ from doit_mcp.auth.errors import UpstreamCredentialError
 from doit_mcp.auth.exchange import Exchange
 from doit_mcp.auth.principal import Principal
 from doit_mcp.breaker import FEWEST, FIRST_REST, Breaker
+from tests.shortage import no_descriptors
 
 from .conftest import SECRET
 from .minting import NOW
@@ -65,6 +66,16 @@ async def test_failures_of_the_provider_open_it_and_its_recovery_closes_it(
 
 
 @pytest.mark.parametrize("patience", [0.1])
+async def test_n24_a_shortage_of_descriptors_is_not_the_providers_failure(
+    exchange: Exchange, provider: Provider, breaker: Breaker
+) -> None:
+    with no_descriptors():
+        for number in range(FEWEST):
+            assert (await failure(exchange, user(number))).kind == "unavailable"
+    assert breaker.state == "closed" and not provider.exchanges
+    assert await exchange.token(user(0)) and breaker.state == "closed"
+
+
 async def test_hanging_counts(exchange: Exchange, provider: Provider, breaker: Breaker) -> None:
     until = asyncio.Event()
     provider.exchange_answer = hangs(until)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import nullcontext
 from typing import Any, TypedDict, Unpack
 
 import pytest
@@ -23,6 +24,7 @@ from doit_mcp.doit.errors import ApiError, explain
 from doit_mcp.doit.operation import Area, get, post
 from doit_mcp.protocol.schema import JsonObject
 from doit_mcp.trace import Sent, begin
+from tests.shortage import no_descriptors
 
 from .conftest import Api, Handler, hangs, resets, says, streams, truncates
 
@@ -134,6 +136,20 @@ async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
     assert [one.customer == requesters[2].customer for one in requesters] == [False, False, True, True]
     await ended(connect("", breaker=breaker))
     assert breaker.said[-1] == (ALONE, "read")
+
+
+async def test_n24_a_shortage_of_descriptors_is_not_the_apis_failure(
+    api: Api, connect: Connect, breaker: Heard
+) -> None:
+    """The process or its system is short of something; the API may be well."""
+    api.script = [says(200, {})]
+    for shortage, wanted in ((True, LEFT), (False, GOOD)):
+        client = connect(breaker=breaker)
+        with no_descriptors() if shortage else nullcontext():
+            errors = [await ended(client) for _ in range(FEWEST)]
+        assert all(error is not None and error.status is None for error in errors) is shortage
+        assert set(breaker.said) == {wanted} and breaker.state == "closed"
+        breaker.said.clear()
 
 
 async def test_no_connection_is_nobodys(connect: Connect, breaker: Heard) -> None:

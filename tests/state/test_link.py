@@ -14,6 +14,7 @@ from doit_mcp.settings import Settings
 from doit_mcp.state import link as module
 from doit_mcp.state.away import Away
 from doit_mcp.state.link import Link, open_link
+from tests.shortage import no_descriptors
 from tests.state.redis_server import Server, back
 
 
@@ -185,6 +186,15 @@ async def test_an_outage_is_one_warning(link: Link, redis: Server, caplog: pytes
         assert await link.run("PING")
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "secret" not in caplog.text
+
+
+async def test_n24_a_shortage_of_descriptors_closes_the_link_for_nobody(
+    link: Link, caplog: pytest.LogCaptureFixture
+) -> None:
+    with no_descriptors():
+        await away(link)
+    assert not link.away and "Redis cannot be used" not in caplog.text
+    assert await link.run("GET", link.key("a")) is None
 
 
 async def test_a_server_that_hangs_or_refuses(link: Link, redis: Server) -> None:

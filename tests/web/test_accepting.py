@@ -9,10 +9,19 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
 
-from tests.web.serving import serving
+from doit_mcp.metrics import Metrics
+from doit_mcp.web.accepting import AcceptingSite
+from doit_mcp.web.connection import Runner
+from doit_mcp.web.edge import Edge
+from doit_mcp.web.serve import bind
+from tests.test_log_pipes import served
+from tests.web.serving import ACCEPT, ADMIN, STRANGER, VIEWER, serving
 from tests.web.streaming import wired
 from tests.web.test_security_process import Program, program
 
@@ -96,6 +105,36 @@ async def test_n24_a_client_that_left_before_it_was_accepted() -> None:
             await asyncio.sleep(0.02)
 
 
+class Refusing:
+    """An event loop for which every client has left by the time it is connected."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.seen: list[socket.socket] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loop, name)
+
+    async def connect_accepted_socket(self, server: object, connection: socket.socket) -> None:
+        self.seen.append(connection)
+        raise ConnectionResetError
+
+
+async def test_n24_the_descriptor_of_a_client_that_left_is_closed() -> None:
+    edge = Edge(Metrics({}, {}, {}), 75.0)
+    runner, bound = Runner(web.Application(), edge), bind("127.0.0.1", 0)
+    await runner.setup()
+    site = AcceptingSite(runner, bound, edge)
+    site._loop = loop = Refusing(asyncio.get_running_loop())  # type: ignore[assignment]
+    await site.start()
+    reader, writer = await asyncio.open_connection(*bound.getsockname()[:2])
+    assert await asyncio.wait_for(reader.read(), 20) == b""
+    writer.close()
+    assert [one.fileno() for one in loop.seen] == [-1]
+    await runner.cleanup()
+    edge.stop()
+
+
 async def test_n24_a_server_that_stops_leaves_no_descriptor() -> None:
     async with serving() as site:
         async with wired(site):
@@ -105,3 +144,39 @@ async def test_n24_a_server_that_stops_leaves_no_descriptor() -> None:
         async with serving() as site, wired(site):
             assert (await site.send("GET", "/healthz", {})).status == 200
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+LIMITED = ("sh", "-c", 'ulimit -Sn "$1" && ulimit -Hn "$2" && shift 2 && exec "$@"', "sh")
+
+
+@pytest.mark.parametrize("hard", [128, 4096])
+async def test_n24_calls_do_not_lack_descriptors_for_the_api(hard: int, tmp_path: Path) -> None:
+    """More clients than the soft limit, each with a call that needs a second descriptor. All are served, if not all at
+    once; the circuit stays closed."""
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_budgets", "arguments": {}}}
+    users = (ADMIN, VIEWER, STRANGER)
+    with (tmp_path / "log").open("wb") as log:
+        before = (*LIMITED, "64", str(hard))
+        null, many = asyncio.subprocess.DEVNULL, {"DOIT_MCP_CALLS_PER_PRINCIPAL": "200"}
+        async with served(null, log.fileno(), before, **many) as program:
+            assert resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+            connector = aiohttp.TCPConnector(limit=0, force_close=True)
+            async with aiohttp.ClientSession(connector=connector) as http:
+
+                async def call(number: int) -> str:
+                    token = users[number % len(users)].api_token
+                    headers = {"Authorization": f"Bearer {token}", "Accept": ACCEPT}
+                    async with http.post(program.site.base + "/mcp", json=ask, headers=headers) as answer:
+                        assert answer.status == 200
+                        return await answer.text()
+
+                for number in range(len(users)):
+                    assert "isError" not in await call(number)
+                faults = {"latency": 0.3, "faults": []}
+                async with http.put(program.site.world.url + "/sandbox/faults", json=faults) as answer:
+                    assert answer.status < 300
+                answers = await asyncio.gather(*map(call, range(150)))
+                assert not [text for text in answers if "isError" in text]
+                ready = await program.site.send("GET", "/readyz", {})
+                assert ready.body["circuits"]["api"] == "closed"
+            await program.stop()

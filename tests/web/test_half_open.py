@@ -199,6 +199,22 @@ async def test_n1_what_is_released_is_not_counted() -> None:
     held.stop()
 
 
+@pytest.mark.parametrize("pipelined", [False, True])
+async def test_n8_a_head_that_has_begun_is_not_idle(pipelined: bool) -> None:
+    """It may come in pieces, before and after the moment when an idle connection is closed."""
+    begun, rest = WHOLE[:20], WHOLE[20:]
+    async with serving(keep_alive_timeout_s=1) as site, wired(site) as wire:
+        wire.writer.write(WHOLE + begun if pipelined else WHOLE)
+        assert (await wire.answer())[0] == 200
+        if not pipelined:
+            wire.writer.write(begun)
+        await asyncio.sleep(1.5)
+        wire.writer.write(rest)
+        assert (await wire.answer())[0] == 200
+        # Now it is idle.
+        assert await wire.rest() == b""
+
+
 async def test_n8_idle_connections_are_kept_as_configured() -> None:
     settings: dict[str, Any] = {"keep_alive_timeout_s": 1}
     async with serving(**settings) as site, wired(site) as idle, wired(site) as silent:

@@ -133,6 +133,17 @@ async def test_n24_chunks_that_break_off_end_the_request(site: Site) -> None:
     assert status == 400 and CANARY not in body
 
 
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+async def test_n24_nobody_tries_to_unpack_bodies(site: Site, coding: str) -> None:
+    """What cannot be unpacked is refused as what can be, and the connection goes on."""
+    for headers, expected in ((site.headers(), 415), ({}, 401)):
+        async with wired(site) as wire:
+            wire.writer.write(raw_post(site, headers | {"Content-Encoding": coding}, b"not packed at all"))
+            assert (await wire.answer())[0] == expected
+            wire.writer.write(raw_post(site, site.headers(), json.dumps(site.request("ping")).encode()))
+            assert (await wire.answer())[0] == 200
+
+
 async def test_n24_packed_bodies_are_not_unpacked(site: Site) -> None:
     """J5: not even to read the rest of a request that was refused."""
     packed = gzip.compress(b" " * (64 << 20))
