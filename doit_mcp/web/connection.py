@@ -84,9 +84,9 @@ class Connection(RequestHandler):
         """Send *resp*. What aiohttp itself raises outside of every handler, as for Expect, would quote the request."""
         if isinstance(resp, web.HTTPException):
             resp = self._refuse(resp.status, f"The request was refused: {resp.reason}")
-        if not request.content.is_eof() and not resp.prepared:
-            # It is answered before its body ended, as without a token. The rest is received, so that the client gets to
-            # see the answer, but not parsed.
+        if not request.content.is_eof() and request.content_length is None and not resp.prepared:
+            # It is answered before its chunks ended, as without a token. They are received, so that the client gets to
+            # see the answer, but not parsed. A body with a length costs nothing to parse.
             resp.force_close()
             self._bounded.ignore_rest()
             # aiohttp reads on for a while before it closes the connection; that the body is invalid is said already.
