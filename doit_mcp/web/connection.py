@@ -92,9 +92,9 @@ class Connection(RequestHandler):
         # That is a web.HTTPException; asking for that class takes longer, since it is abstract.
         if isinstance(resp, Exception):
             resp = self._refuse(resp.status, f"The request was refused: {resp.reason}")
-        if not request.content.is_eof() and not resp.prepared:
-            # It is answered before its body ended, as without a token. The rest is received, so that the client gets to
-            # see the answer, but not parsed.
+        if not request.content.is_eof() and request.content_length is None and not resp.prepared:
+            # It is answered before its chunks ended, as without a token. They are received, so that the client gets to
+            # see the answer, but not parsed. A body with a length costs nothing to parse.
             resp.force_close()
             self._bounded.ignore_rest()
             # aiohttp reads on for a while before it closes the connection; that the body is invalid is said already.

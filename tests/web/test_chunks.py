@@ -67,10 +67,7 @@ async def test_n1_a_body_in_chunks_is_read_in_turns(size: int) -> None:
         assert held < LIMIT_SECONDS
 
 
-@pytest.mark.parametrize("chunked", [True, False])
-async def test_n1_an_unfinished_body_without_a_token_is_not_parsed(
-    monkeypatch: pytest.MonkeyPatch, chunked: bool
-) -> None:
+async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is answered with 401, and the connection is closed."""
     parsed = 0
     feed = HeadParser._feed_in_pieces
@@ -82,9 +79,8 @@ async def test_n1_an_unfinished_body_without_a_token_is_not_parsed(
 
     monkeypatch.setattr(heads.HeadParser, "_feed_in_pieces", count)
     async with serving() as site, wired(site) as wire:
-        body = chunks(b" " * 600_000, 1) if chunked else b" " * 3_000_000
-        start = head(site, {}) if chunked else raw_post(site, {"Content-Length": "4000000"})
-        await send(wire, start + body[:1000])
+        body = chunks(b" " * 600_000, 1)
+        await send(wire, head(site, {}) + body[:1000])
         answer = await asyncio.wait_for(wire.reader.readuntil(b"\r\n\r\n"), 20)
         assert answer.startswith(b"HTTP/1.1 401 ") and b"connection: close" in answer.lower()
         before = parsed
