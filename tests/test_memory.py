@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
+import sys
 import tracemalloc
 
 import orjson
 import pytest
 
 from doit_mcp.catalogue.receipts import MemoryReceipts
-from doit_mcp.memory import exact
+from doit_mcp.memory import exact, settle_allocator
 from doit_mcp.server.byte_cache import ByteCache
 from doit_mcp.server.replay import Replays
 
@@ -54,3 +57,34 @@ async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> 
     assert cached - before <= cache.bytes
     assert replayed - cached <= replays.bytes
     assert settled - replayed < COUNT * 2_000
+
+
+def left_behind(prepare: str) -> int:
+    """Bytes that a process keeps of many blocks of a megabyte that it freed, while it uses what stands behind them."""
+    code = f"""
+from doit_mcp.memory import settle_allocator
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+{prepare}
+before = resident()
+# What is freed first raises glibc's threshold.
+warm = bytearray(b"x" * (24 << 20))
+del warm
+pattern = b"x" * (1 << 20)
+blocks = [bytearray(pattern) for _ in range(100)]
+last = bytearray(100_000)
+del blocks
+print(resident() - before)
+"""
+    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc keeps large blocks")
+def test_n4_large_blocks_go_back_to_the_system() -> None:
+    assert left_behind("") > 50 << 20
+    assert left_behind("settle_allocator()") < 10 << 20
+
+
+def test_n4_without_glibc_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    settle_allocator()

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from ..memory import settle_allocator
 from ..stopping import on_stop_signal
 from . import keys
 from .accepting import AcceptingSite
@@ -73,6 +74,7 @@ def settle_heap() -> None:
     """To be called once the process serves. What it holds by then it holds to its end, so the garbage collector need
     not look at it again; and calls that wait for the API leave it nothing to do, so it need not look at them so often.
     """
+    settle_allocator()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
