@@ -85,7 +85,7 @@ class Tally:
         self.operations: set[str] = set()
 
     def failed(self, requester: Requester | None, operation: str) -> None:
-        """Count a failure; *requester* is None for one that would have met anybody."""
+        """Count a failure; *requester* is None for one that does not depend on the caller."""
         self.bad += 1
         if requester is None:
             self.general += 1
@@ -192,7 +192,7 @@ class Breaker:
             self._until = self._others_until = self.clock()
 
     def failed(self, ticket: int, requester: Requester | None, operation: str = "") -> None:
-        """The upstream failed; *requester* is None where that has nothing to do with who asked (no connection)."""
+        """The upstream failed; *requester* is None if that does not depend on the caller (no connection)."""
         if ticket != self._ticket:
             return
         if self._shut and self._concerns(requester):
@@ -200,7 +200,7 @@ class Breaker:
             return
         self._window().failed(requester, operation)
         if self._is_enough():
-            # Anew, or for others than before.
+            # It opens again, or for different callers.
             self._few, self._rests, self._probing = None if self._is_general() else self._few_failed(), 0, False
             self._open(None)
 

@@ -29,7 +29,7 @@ async def test_the_caller_is_that_of_the_request(monkeypatch: pytest.MonkeyPatch
     callers: list[str] = []
 
     class Noting(Turns):
-        def submit(self, caller, work, **how):  # type: ignore[no-untyped-def]
+        def submit(self, caller, work, **how):  # type: ignore[no-untyped-def]  # passes everything on
             callers.append(caller)
             return super().submit(caller, work, **how)
 

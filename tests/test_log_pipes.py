@@ -424,7 +424,7 @@ def test_n6_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> N
     written, room = tmp_path / "log", 2500
     with written.open("wb") as file:
         stream = LogStream(file.fileno(), report)
-        stream._write_some = limited(file.fileno(), written, lambda: room)  # type: ignore[method-assign]
+        stream._write_some = limited(file.fileno(), written, lambda: room)  # type: ignore[method-assign]  # a full pipe
         for line in numbered(4):
             stream.put(line)
             assert stream.mark().wait(10)
@@ -489,7 +489,7 @@ def test_n6_batches_are_what_a_pipe_takes_in_one_piece() -> None:
             sizes.append(len(data))
             return write(data)
 
-        stream._write_some = measured  # type: ignore[method-assign]
+        stream._write_some = measured  # type: ignore[method-assign]  # notes sizes
         for line in [*numbered(50, 500), *numbered(2, 5000), *numbered(50, 500)]:
             stream.put(line)
         assert stream.mark().wait(10)

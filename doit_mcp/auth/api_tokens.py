@@ -27,7 +27,7 @@ REMEMBERED = 30.0
 """Seconds that an answer counts, good or bad: a revoked token is dead after them (security P3)."""
 PROVEN = 86_400.0
 SHARED_AGAIN = 3_600.0
-"""Seconds after which other replicas are told again that a token in use is good."""
+"""Interval, in seconds, at which a token in use is reported to other replicas again."""
 MAX_REMEMBERED = 10_000
 MAX_FLIGHTS = 500
 MAX_TEXT = 320
@@ -107,7 +107,7 @@ class ApiTokens:
         self._clock = clock
         self._timeout = timeout
         self._refused: Bounded[bool] = Bounded(MAX_REMEMBERED, clock)
-        # When other replicas were told of each.
+        # When each was last reported to other replicas.
         self._proven: Bounded[float] = Bounded(MAX_REMEMBERED, clock)
         self._flights: Flights[Principal | None] = Flights(flights)
         self._tries = Tries(clock, total=TOTAL, by_address=BY_ADDRESS)
@@ -171,7 +171,7 @@ class ApiTokens:
         )
 
     async def _tried_elsewhere(self, key: bytes, address: str) -> bool:
-        """A stranger who may try here may have tried at other replicas; asked once for all who wait for a token.
+        """Take a try at all replicas together; concurrent requests with one token take one.
 
         Whether the token needs no try, because it was proven at another replica. Raises AuthError 429.
         """

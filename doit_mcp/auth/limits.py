@@ -10,7 +10,7 @@ from ..bucket import Bucket, Buckets
 # A stranger can make the DoiT API check so many wrong tokens at once, and so many more a second (security P4).
 TOTAL = (200.0, 4.0)
 BY_ADDRESS = (120.0, 2.0)
-# And beyond the total so many more, from addresses that good tokens came from.
+# Extra tries beyond the total, for addresses that valid tokens came from.
 RESERVE = (50.0, 1.0)
 
 

@@ -20,7 +20,7 @@ def access_lines(
     """What *arguments* say at these *paths*, compared with the *current* state where that is known.
 
     Each path has lines of its own up to the limit, so that a long list cannot push another one out of sight.
-    *replaces*: whoever is not named loses what they have.
+    *replaces*: people who are not named lose their access.
     """
     lines: list[str] = []
     for path in paths:

@@ -100,7 +100,7 @@ class Reader:
         return (None, "") if isinstance(found, Content) else (_newest(found), "")
 
     async def _row(self, call: Call, arguments: JsonObject, id: object) -> tuple[JsonObject | None, str]:
-        """The row with this id, and where there is none how far the list was read."""
+        """The row with this id; if it was not found, also how far the list was read."""
         if id is None:
             return None, ""
         large = {**arguments, "maxResults": LARGE}

@@ -119,7 +119,7 @@ def header_values(data: bytes) -> None:
         encoded = base64.b64encode(decoded.encode()).decode()
         again = inbound.decode_value(f"{inbound.ENCODED}{encoded}{inbound.ENCODED_END}")
         require(again == decoded, "a value survives its base64 form")
-    takes(SimpleNamespace(headers=CIMultiDict(Accept=value)))  # type: ignore[arg-type]
+    takes(SimpleNamespace(headers=CIMultiDict(Accept=value)))  # type: ignore[arg-type]  # only the headers are read
 
 
 def events_of(chunks: list[bytes], limit: int) -> tuple[list[str], bool]:

@@ -100,7 +100,7 @@ def test_n2_few_unknown_words_are_corrected(monkeypatch: pytest.MonkeyPatch) -> 
 
     def matches(word: str, *others: object) -> list[str]:
         compared.append(word)
-        return get_close_matches(word, *others)  # type: ignore[arg-type]
+        return get_close_matches(word, *others)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(finding, "get_close_matches", matches)
     finder = Finder(FINDER.tools)

@@ -190,7 +190,7 @@ async def test_exchanges_have_what_is_left_of_the_call(api: Api, connect: Connec
             given.append(within(longest))
             return given[-1]
 
-        client._within = noted  # type: ignore[method-assign]
+        client._within = noted  # type: ignore[method-assign]  # notes the limit of each try
         await failing(client)
     assert given[0] == 0.2 and given[1] <= 0.1
 

@@ -12,7 +12,7 @@ async def test_n19_a_lease_ends_with_its_credential_and_only_then() -> None:
     leases, ended = Leases(), []
     with leases.lease(b"a", NEVER) as first, leases.lease(b"a", NEVER) as second, leases.lease(b"b", NEVER) as other:
         for lease, name in ((first, "first"), (second, "second"), (other, "other")):
-            lease.on_end(lambda name=name: ended.append(name))  # type: ignore[misc]
+            lease.on_end(lambda name=name: ended.append(name))  # type: ignore[misc]  # binds the loop's name
         leases.end(b"unknown")
         leases.end(b"a")
         assert sorted(ended) == ["first", "second"] and not other.over

@@ -125,7 +125,7 @@ async def test_n24_the_descriptor_of_a_client_that_left_is_closed() -> None:
     runner, bound = Runner(web.Application(), edge), bind("127.0.0.1", 0)
     await runner.setup()
     site = AcceptingSite(runner, bound, edge)
-    site._loop = loop = Refusing(asyncio.get_running_loop())  # type: ignore[assignment]
+    site._loop = loop = Refusing(asyncio.get_running_loop())  # type: ignore[assignment]  # a loop that refuses
     await site.start()
     reader, writer = await asyncio.open_connection(*bound.getsockname()[:2])
     assert await asyncio.wait_for(reader.read(), 20) == b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import Any
 
 import pytest
@@ -357,7 +358,9 @@ async def test_without_the_extension_the_call_is_answered_itself(site: Site) -> 
     assert (await site.call("long")).result["structuredContent"] == {"said": "done at last"}
 
 
-@pytest.mark.skipif(not published.present(), reason=published.ABSENT)
+@pytest.mark.skipif(
+    not published.present() and os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", reason=published.ABSENT
+)
 def test_schemas_were_checked() -> None:
     """The client of these tests checks every message; this proves that the check can fail."""
     with pytest.raises(AssertionError):

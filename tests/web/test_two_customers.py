@@ -75,7 +75,7 @@ async def opened(site: Site, bearer: Json) -> Session:
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     answer = await site.post(site.request("initialize", params), user=None, **bearer)
     assert answer.status == 200, answer
-    return Session(site, answer.headers["Mcp-Session-Id"], LATEST, None, {})  # type: ignore[arg-type]
+    return Session(site, answer.headers["Mcp-Session-Id"], LATEST, None, {})  # type: ignore[arg-type]  # no user
 
 
 async def test_n9_the_write_at_the_second_customer_is_sent(there: tuple[Site, Api]) -> None:
