@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .sandbox.api import Fault
     from .sandbox.world import World
 
-_NAMES = frozenset(item.metadata["env"] for item in fields(Settings))
+_NAMES = frozenset(declared.name for declared in Settings.variables().values())
 # MCP Inspector's web page, which people run beside the sandbox.
 INSPECTOR = ("http://localhost:6274", "http://127.0.0.1:6274")
 

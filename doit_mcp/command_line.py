@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from . import __version__
 from .settings import BadSettings, Settings
 
 WORLD_PORT = 8081
+
+
+def _flag(field: str) -> str:
+    return "--" + field.replace("_", "-")
+
+
 # Other users of the machine can see the arguments of a process, so these come from the environment or a file.
-SECRETS = {
-    "--" + item.name.replace("_", "-"): item.metadata["env"] for item in fields(Settings) if item.metadata.get("file")
-}
+SECRETS = {_flag(name): declared for name, declared in Settings.variables().items() if declared.is_secret}
+FLAGS = {_flag(name): declared for name, declared in Settings.variables().items() if not declared.is_secret}
 COMMANDS = {
-    "serve": "the server for production (the default)",
-    "sandbox": "the server with an identity provider and a DoiT API of its own, all on loopback",
-    "stdio": "the server on standard input and output, for one local client",
+    "serve": "Serve HTTP clients in production (the default).",
+    "sandbox": "Serve on loopback, with a built-in identity provider and DoiT API. Needs no account.",
+    "stdio": "Serve one local client on standard input and output.",
 }
 
 
@@ -30,14 +34,17 @@ def parse(arguments: Sequence[str], runs: Mapping[str, Callable[..., Any]]) -> a
     given = {argument.partition("=")[0] for argument in arguments}
     if secrets := [flag for flag in SECRETS if flag in given]:
         raise BadSettings(
-            [f"{flag} is not a flag, because other users could see the secret: set {SECRETS[flag]} or"
-             f" {SECRETS[flag]}_FILE." for flag in secrets]
+            [
+                f"{flag} is not a flag, because other users could see the secret: set {SECRETS[flag].name} or"
+                f" {SECRETS[flag].file_variable}."
+                for flag in secrets
+            ]
         )
     try:
         options, unknown = _parser(runs).parse_known_args(arguments)
     except argparse.ArgumentError as wrong:
         # The text about a command repeats what was given; that about a flag, all of which take any text, does not.
-        if wrong.argument_name not in _flags_of_settings():
+        if wrong.argument_name not in FLAGS:
             raise BadSettings([f"Unknown command. Available: {', '.join(COMMANDS)}."]) from None
         raise BadSettings([f"{wrong.argument_name}: {wrong.message}."]) from None
     if unknown:
@@ -50,7 +57,11 @@ def parse(arguments: Sequence[str], runs: Mapping[str, Callable[..., Any]]) -> a
 def _parser(runs: Mapping[str, Callable[..., Any]]) -> argparse.ArgumentParser:
     # Without abbreviations: an error about an ambiguous one repeats its value.
     parser = argparse.ArgumentParser(
-        prog="doit-mcp", description="MCP server for DoiT Cloud Intelligence", allow_abbrev=False, exit_on_error=False
+        prog="doit-mcp",
+        usage="%(prog)s [serve | sandbox | stdio] [--setting VALUE ...]",
+        description="Remote MCP server for DoiT Cloud Intelligence.",
+        allow_abbrev=False,
+        exit_on_error=False,
     )
     parser.add_argument("--version", action="version", version=__version__)
     parser.set_defaults(run=runs["serve"])
@@ -58,7 +69,12 @@ def _parser(runs: Mapping[str, Callable[..., Any]]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="serve | sandbox | stdio")
     for name, text in COMMANDS.items():
         command = commands.add_parser(
-            name, help=text, description=text, argument_default=argparse.SUPPRESS, allow_abbrev=False
+            name,
+            usage=f"doit-mcp {name} [--setting VALUE ...]",
+            help=text,
+            description=text,
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
         )
         command.set_defaults(run=runs[name])
         _add_settings(command)
@@ -69,37 +85,67 @@ def _parser(runs: Mapping[str, Callable[..., Any]]) -> argparse.ArgumentParser:
     return parser
 
 
-def _flags_of_settings() -> dict[str, str]:
-    """Each flag, and the variable of its setting."""
-    return {
-        "--" + item.name.replace("_", "-"): item.metadata["env"]
-        for item in fields(Settings)
-        if not item.metadata.get("file")
-    }
-
-
 def _add_settings(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("settings", "each is an environment variable, too; secrets are that only")
-    for flag, name in _flags_of_settings().items():
-        group.add_argument(flag, metavar="VALUE", default=argparse.SUPPRESS, dest=name, help=name)
+    group = parser.add_argument_group(
+        "settings",
+        "Flags override the environment variables in brackets. Secrets have variables only: "
+        + ", ".join(declared.name for declared in SECRETS.values()),
+    )
+    for flag, declared in FLAGS.items():
+        default = f"; default {declared.default_text}" if declared.default_text else ""
+        group.add_argument(
+            flag,
+            metavar="VALUE",
+            default=argparse.SUPPRESS,
+            dest=declared.name,
+            help=f"{declared.description}{default} [{declared.name}]".replace("%", "%%"),
+        )
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("sandbox")
-    group.add_argument("--world-port", type=int, default=WORLD_PORT, metavar="PORT", help="of the stand-in world")
-    group.add_argument("--auto-approve", default=None, metavar="EMAIL", help="allow this user's sign-ins unseen")
-    group.add_argument("--access-ttl", type=float, default=3600.0, metavar="SECONDS", help="life of access tokens")
-    group.add_argument("--announce", choices=("text", "json"), default="text", help="how to say where everything is")
     group.add_argument(
-        "--customers", type=int, default=0, metavar="N", help="further customers, for load tests: /sandbox/customers"
+        "--world-port",
+        type=int,
+        default=WORLD_PORT,
+        metavar="PORT",
+        help="Port of the identity provider and the DoiT API; default %(default)s",
     )
-    group.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="before every answer of the API")
+    group.add_argument(
+        "--auto-approve",
+        default=None,
+        metavar="EMAIL",
+        help="Sign this user in and allow access without showing any page",
+    )
+    group.add_argument(
+        "--access-ttl",
+        type=float,
+        default=3600.0,
+        metavar="SECONDS",
+        help="Lifetime of access tokens, in seconds; default %(default)g",
+    )
+    group.add_argument(
+        "--announce",
+        choices=("text", "json"),
+        default="text",
+        help="Format of the startup message; default %(default)s",
+    )
+    group.add_argument(
+        "--customers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Number of additional customers, for load tests; /sandbox/customers lists them",
+    )
+    group.add_argument(
+        "--latency", type=float, default=0.0, metavar="SECONDS", help="Delay of every API response, in seconds"
+    )
     group.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="KIND,OPTION=VALUE,…",
-        help="what the API does wrong, any number of times: a status or slow, hang, reset, truncated, garbage, huge;"
-        " on=an operation or the beginning of a path, rate=0 to 1, times=, delay=, retry-after=, such as"
-        " '429,on=GET /analytics/v1/budgets,rate=0.1,retry-after=2'",
+        help="Fault of the API; repeat the flag for several. KIND is a status code, slow, hang, reset, truncated, garbage"
+        " or huge. Options: on= an operation or the start of a path, rate= from 0 to 1, times=, delay=, retry-after=."
+        " Example: '429,on=GET /analytics/v1/budgets,rate=0.1,retry-after=2'",
     )

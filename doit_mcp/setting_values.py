@@ -1,13 +1,15 @@
-"""What operators write in the environment, turned to values: numbers, switches, URLs, lists of hosts."""
+"""Environment variables of settings: how each is declared, and the parsers of their values."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from ipaddress import ip_network
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-# Stands for a key that comes from the secret of the token exchange.
+# Means that the key is derived from the secret of the token exchange.
 DERIVED = "derived"
 MIN_SECRET = 32
 MAX_SECRETS = 4
@@ -19,111 +21,167 @@ HOST = re.compile(AUTHORITY)
 ORIGIN = re.compile(rf"https?://{AUTHORITY}")
 NETWORK = re.compile(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?")
 URL = re.compile(rf"https?://{AUTHORITY}(?:/[!$&-;=@-Z_a-z~%]*)?")
-# With or without user and password; behind the host the number of a database.
+# User, password and database number are optional.
 REDIS = re.compile(
     rf"rediss?://(?:[^@/\s?#]*@)?{AUTHORITY}(?:/[0-9]{{0,4}})?|unix://(?:[^@/\s?#]*@)?/[^\s?#]+(?:\?db=[0-9]{{1,4}})?"
 )
 
 
-def parsed(text: str, rules: Mapping[str, object], default: object) -> object:
-    """The value that *text* stands for, by a field's metadata and default; ValueError says what it must be."""
-    if rules.get("url"):
-        return _url(text)
-    if rules.get("collector"):
-        return _collector(text)
-    if rules.get("redis"):
-        return _redis(text)
-    if rules.get("secrets"):
-        return _secrets(text)
-    if isinstance(default, bool):
-        return _switch(text)
-    if isinstance(default, int):
-        return _number(text, rules)
-    if isinstance(default, tuple):
-        return _several(text.replace(",", " ").lower().split(), rules)
-    allowed = rules.get("of")
-    if isinstance(allowed, tuple) and text.lower() not in allowed:
-        raise ValueError(f"must be one of {', '.join(allowed)}")
-    return text.lower() if allowed else text
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable: its name, the parser of its text, and its description for --help and the docs."""
+
+    name: str
+    parse: Callable[[str], object]
+    description: str
+    default: object
+    is_secret: bool
+
+    @property
+    def default_text(self) -> str:
+        """The default as an operator would write it; "" if there is none."""
+        if isinstance(self.default, bool):
+            return str(self.default).lower()
+        return " ".join(self.default) if isinstance(self.default, tuple) else str(self.default)
+
+    @property
+    def file_variable(self) -> str:
+        """The variable that names a file with the value; only secrets have one."""
+        return f"{self.name}_FILE"
 
 
-def _url(text: str) -> str:
-    parts = _split(text) if URL.fullmatch(text) else None
-    if parts is None:
-        raise ValueError("must be a URL such as https://host or https://host/path, without query or credentials")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("must be an https URL (plain http is for loopback addresses only)")
-    return text.rstrip("/")
+def setting(
+    default: object, name: str, parse: Callable[[str], object], description: str, *, is_secret: bool = False
+) -> Any:
+    """Declare a dataclass field that is read from the environment variable *name*.
+
+    *parse* raises ValueError with what the text must be. A secret is not a flag, appears in no error or repr, and can
+    also be read from a file.
+    """
+    return field(
+        default=default,
+        repr=not is_secret,
+        metadata={"variable": Variable(name, parse, description, default, is_secret)},
+    )
 
 
-def _collector(text: str) -> str:
-    if not URL.fullmatch(text) or _split(text) is None:
-        raise ValueError("must be a URL such as http://host:4318, without query or credentials")
-    return text.rstrip("/")
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """Parses a whole number from *minimum* to *maximum*."""
+
+    minimum: int
+    maximum: int
+
+    def __call__(self, value: str) -> int:
+        is_number = value.isascii() and value.isdecimal() and len(value) <= 12
+        if not is_number or not self.minimum <= int(value) <= self.maximum:
+            raise ValueError(f"must be a whole number from {self.minimum} to {self.maximum}")
+        return int(value)
 
 
-def _redis(text: str) -> str:
-    if not REDIS.fullmatch(text) or _split(text) is None:
-        raise ValueError("must be a URL such as redis://:password@host:6379/0, rediss://host or unix:///path/to/socket")
-    return text
+class Choice:
+    """Parses one of a few words, in any case."""
+
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
+
+    def __call__(self, value: str) -> str:
+        if value.lower() not in self.choices:
+            raise ValueError(f"must be one of {', '.join(self.choices)}")
+        return value.lower()
 
 
-def _secrets(text: str) -> tuple[str, ...]:
-    items = text.replace(",", " ").split()
-    if any(len(item) < MIN_SECRET and item != DERIVED for item in items):
-        raise ValueError(
-            f"must be secrets of at least {MIN_SECRET} characters each, or the word {DERIVED},"
-            " separated by blanks or commas"
-        )
-    if len(set(items)) != len(items) or len(items) > MAX_SECRETS:
-        raise ValueError(f"must be at most {MAX_SECRETS} secrets, each given once")
-    return tuple(items)
+def text(value: str) -> str:
+    """Any text."""
+    return value
 
 
-def _split(text: str) -> SplitResult | None:
-    """The parts of an address; None when its host or port cannot be."""
-    try:
-        parts = urlsplit(text)
-        return None if parts.port == 0 else parts
-    except ValueError:
-        return None
-
-
-def authority(parts: SplitResult) -> str:
-    """Host and port in lower case, without the port that is the scheme's usual."""
-    return parts.netloc.lower().removesuffix(DEFAULT_PORTS[parts.scheme])
-
-
-def _several(items: list[str], rules: Mapping[str, object]) -> tuple[str, ...]:
-    form = rules["each"]
-    assert isinstance(form, re.Pattern)
-    if form is NETWORK:
-        return _networks(items, rules)
-    split = (_split(item if "//" in item else f"//{item}") for item in items if form.fullmatch(item))
-    parsed = [parts for parts in split if parts is not None]
-    if len(parsed) != len(items):
-        raise ValueError(f"must be {rules['such']}, separated by blanks or commas")
-    return tuple(f"{parts.scheme}://{authority(parts)}" if parts.scheme else parts.netloc for parts in parsed)
-
-
-def _networks(items: list[str], rules: Mapping[str, object]) -> tuple[str, ...]:
-    try:
-        return tuple(str(ip_network(item)) for item in items)
-    except ValueError:
-        raise ValueError(f"must be {rules['such']}, separated by blanks or commas") from None
-
-
-def _switch(text: str) -> bool:
-    if text.lower() in ("1", "true", "yes", "on"):
+def boolean(value: str) -> bool:
+    if value.lower() in ("1", "true", "yes", "on"):
         return True
-    if text.lower() in ("0", "false", "no", "off"):
+    if value.lower() in ("0", "false", "no", "off"):
         return False
     raise ValueError("must be true or false")
 
 
-def _number(text: str, rules: Mapping[str, object]) -> int:
-    least, most = rules["least"], rules["most"]
-    assert isinstance(least, int) and isinstance(most, int)
-    if not (text.isascii() and text.isdecimal()) or len(text) > 12 or not least <= int(text) <= most:
-        raise ValueError(f"must be a whole number from {least} to {most}")
-    return int(text)
+def url(value: str) -> str:
+    """An https URL, or an http URL of a loopback address, without its trailing slash."""
+    parts = _split(value) if URL.fullmatch(value) else None
+    if parts is None:
+        raise ValueError("must be a URL such as https://host or https://host/path, without query or credentials")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("must be an https URL (plain http is for loopback addresses only)")
+    return value.rstrip("/")
+
+
+def collector_url(value: str) -> str:
+    """An http or https URL, without its trailing slash."""
+    if not URL.fullmatch(value) or _split(value) is None:
+        raise ValueError("must be a URL such as http://host:4318, without query or credentials")
+    return value.rstrip("/")
+
+
+def redis_url(value: str) -> str:
+    if not REDIS.fullmatch(value) or _split(value) is None:
+        raise ValueError("must be a URL such as redis://:password@host:6379/0, rediss://host or unix:///path/to/socket")
+    return value
+
+
+def secrets(value: str) -> tuple[str, ...]:
+    """Up to four different secrets of at least 32 characters, or the word ``derived``."""
+    items = _items(value)
+    if any(len(item) < MIN_SECRET and item != DERIVED for item in items):
+        raise ValueError(
+            f"must be secrets of at least {MIN_SECRET} characters each, or the word {DERIVED},"
+            " separated by spaces or commas"
+        )
+    if len(set(items)) != len(items) or len(items) > MAX_SECRETS:
+        raise ValueError(f"must be at most {MAX_SECRETS} different secrets")
+    return tuple(items)
+
+
+def origins(value: str) -> tuple[str, ...]:
+    """Origins in lower case, without the default port of their scheme."""
+    split = [_split(item) if ORIGIN.fullmatch(item) else None for item in _items(value.lower())]
+    found = [f"{parts.scheme}://{authority(parts)}" for parts in split if parts]
+    if len(found) != len(split):
+        raise ValueError("must be origins such as https://host, separated by spaces or commas")
+    return tuple(found)
+
+
+def hosts(value: str) -> tuple[str, ...]:
+    """Host names in lower case, with their port if they have one."""
+    split = [_split(f"//{item}") if HOST.fullmatch(item) else None for item in _items(value.lower())]
+    found = [parts.netloc for parts in split if parts]
+    if len(found) != len(split):
+        raise ValueError("must be names such as host or host:8080, separated by spaces or commas")
+    return tuple(found)
+
+
+def networks(value: str) -> tuple[str, ...]:
+    """IPv4 and IPv6 networks in their canonical form."""
+    items = _items(value.lower())
+    try:
+        if all(NETWORK.fullmatch(item) for item in items):
+            return tuple(str(ip_network(item)) for item in items)
+    except ValueError:
+        pass  # the same answer as for what is no network at all
+    raise ValueError("must be networks such as 10.0.0.0/8 or fd00::/8, separated by spaces or commas")
+
+
+def authority(parts: SplitResult) -> str:
+    """Host and port in lower case, without the scheme's default port."""
+    return parts.netloc.lower().removesuffix(DEFAULT_PORTS[parts.scheme])
+
+
+def _items(value: str) -> list[str]:
+    return value.replace(",", " ").split()
+
+
+def _split(value: str) -> SplitResult | None:
+    """Split a URL; None if its host or port is invalid."""
+    try:
+        parts = urlsplit(value)
+        return None if parts.port == 0 else parts
+    except ValueError:
+        return None

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from urllib.parse import urlsplit
 
-from .setting_values import DERIVED, HOST, NETWORK, ORIGIN, authority, parsed
+from .setting_values import (
+    DERIVED,
+    Choice,
+    Integer,
+    Variable,
+    authority,
+    boolean,
+    collector_url,
+    hosts,
+    networks,
+    origins,
+    redis_url,
+    secrets,
+    setting,
+    text,
+    url,
+)
 
 # More than any secret has.
 MAX_FILE_BYTES = 64 << 10
@@ -24,168 +40,140 @@ class BadSettings(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an operator can set. Times are seconds, sizes bytes.
+    """What an operator can set: times in seconds, sizes in bytes.
 
-    A field's metadata names its variable (``env``) and says what it is for (``help``, for README.rst and --help).
+    Each field declares its environment variable. The flags of the command line, --help and the
+    configuration reference in the docs are made from these declarations.
     """
 
-    host: str = field(default="127.0.0.1", metadata={"env": "DOIT_MCP_HOST", "help": "Address to listen on"})
-    port: int = field(
-        default=8080,
-        metadata={"env": "DOIT_MCP_PORT", "least": 0, "most": 65535, "help": "Port to listen on; 0 takes a free one"},
+    host: str = setting("127.0.0.1", "DOIT_MCP_HOST", text, "Address to listen on")
+    port: int = setting(8080, "DOIT_MCP_PORT", Integer(0, 65535), "Port to listen on; 0 picks a free one")
+    workers: int = setting(
+        1, "DOIT_MCP_WORKERS", Integer(1, 64), "Worker processes; more than one requires DOIT_MCP_REDIS_URL"
     )
-    workers: int = field(
-        default=1,
-        metadata={"env": "DOIT_MCP_WORKERS", "least": 1, "most": 64,
-                  "help": "Processes that serve the port; more than one requires DOIT_MCP_REDIS_URL"},
+    resource_url: str = setting(
+        "https://mcp.doit.com",
+        "MCP_RESOURCE_URL",
+        url,
+        "Public base URL of this server, and its OAuth resource identifier",
     )
-    resource_url: str = field(
-        default="https://mcp.doit.com",
-        metadata={"env": "MCP_RESOURCE_URL", "url": True,
-                  "help": "Public base URL of this server, and its OAuth resource identifier"},
+    auth_server_url: str = setting(
+        "https://console.doit.com",
+        "AUTH_SERVER_URL",
+        url,
+        "Issuer of access tokens, and the base URL of its keys and its token endpoint",
     )
-    auth_server_url: str = field(
-        default="https://console.doit.com",
-        metadata={"env": "AUTH_SERVER_URL", "url": True,
-                  "help": "Issuer of access tokens; also the base of its keys and its token endpoint"},
+    doit_api_base: str = setting("https://api.doit.com", "DOIT_API_BASE", url, "Base URL of the DoiT API")
+    doit_console_base: str = setting(
+        "",
+        "DOIT_CONSOLE_BASE",
+        url,
+        "Base URL of DoiT's console, for links and customer search; defaults to AUTH_SERVER_URL",
     )
-    doit_api_base: str = field(
-        default="https://api.doit.com",
-        metadata={"env": "DOIT_API_BASE", "url": True, "help": "The DoiT API; a path in it is kept"},
+    exchange_secret: str = setting(
+        "",
+        "MCP_TOKEN_EXCHANGE_SECRET",
+        text,
+        "Client secret for the token exchange, required by serve; at least 32 characters unless "
+        "DOIT_MCP_STATE_SECRETS replaces it for shared state",
+        is_secret=True,
     )
-    doit_console_base: str = field(
-        default="",
-        metadata={"env": "DOIT_CONSOLE_BASE", "url": True,
-                  "help": "DoiT's console: links for people, customer search; AUTH_SERVER_URL unless set"},
+    state_secrets: tuple[str, ...] = setting(
+        (),
+        "DOIT_MCP_STATE_SECRETS",
+        secrets,
+        'Secrets that protect shared state and confirmation requests, current one first; "derived" means '
+        "MCP_TOKEN_EXCHANGE_SECRET, which is the default",
+        is_secret=True,
     )
-    exchange_secret: str = field(
-        default="",
-        repr=False,
-        metadata={"env": "MCP_TOKEN_EXCHANGE_SECRET", "file": True,
-                  "help": "Secret of the token exchange, required by serve; at least 32 characters unless "
-                  "DOIT_MCP_STATE_SECRETS is set without the word derived"},
+    api_key: str = setting("", "DOIT_API_KEY", text, "stdio: DoiT API token", is_secret=True)
+    customer_context: str = setting("", "CUSTOMER_CONTEXT", text, "stdio: customer context, for legacy API keys")
+    tenant_id: str = setting("", "TENANT_ID", text, "stdio: tenant, for tokens that can act for several customers")
+    allowed_origins: tuple[str, ...] = setting(
+        WEB_CLIENTS,
+        "DOIT_MCP_ALLOWED_ORIGINS",
+        origins,
+        "Browser origins that may call this server, in addition to its own",
     )
-    state_secrets: tuple[str, ...] = field(
-        default=(),
-        repr=False,
-        metadata={"env": "DOIT_MCP_STATE_SECRETS", "file": True, "secrets": True,
-                  "help": "Secrets that protect shared state and requests for confirmation, the one in use first; "
-                  "derived stands for MCP_TOKEN_EXCHANGE_SECRET, which is used unless this is set"},
+    allowed_hosts: tuple[str, ...] = setting(
+        (), "DOIT_MCP_ALLOWED_HOSTS", hosts, "Accepted Host headers, in addition to the host of MCP_RESOURCE_URL"
     )
-    api_key: str = field(
-        default="",
-        repr=False,
-        metadata={"env": "DOIT_API_KEY", "file": True, "help": "stdio: the credential, a token of the DoiT API"},
+    trusted_proxies: tuple[str, ...] = setting(
+        (),
+        "DOIT_MCP_TRUSTED_PROXIES",
+        networks,
+        "Networks of proxies whose X-Forwarded-For is trusted, so that unauthenticated clients are limited by address",
     )
-    customer_context: str = field(
-        default="", metadata={"env": "CUSTOMER_CONTEXT", "help": "stdio: customer context, for legacy API keys"}
+    advertise_offline_access: bool = setting(
+        True,
+        "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS",
+        boolean,
+        "Whether the metadata tells clients that they can request refresh tokens",
     )
-    tenant_id: str = field(
-        default="",
-        metadata={"env": "TENANT_ID", "help": "stdio: tenant, for tokens that may act for several customers"},
+    session_idle_s: int = setting(
+        1800, "DOIT_MCP_SESSION_IDLE_S", Integer(1, 604_800), "Idle time after which a session expires, in seconds"
     )
-    allowed_origins: tuple[str, ...] = field(
-        default=WEB_CLIENTS,
-        metadata={"env": "DOIT_MCP_ALLOWED_ORIGINS", "each": ORIGIN, "such": "origins such as https://host",
-                  "help": "Browser origins that may call, besides our own"},
+    sessions_per_principal: int = setting(
+        100, "DOIT_MCP_SESSIONS_PER_PRINCIPAL", Integer(1, 100_000), "Maximum number of sessions per user"
     )
-    allowed_hosts: tuple[str, ...] = field(
-        default=(),
-        metadata={"env": "DOIT_MCP_ALLOWED_HOSTS", "each": HOST, "such": "names such as host or host:8080",
-                  "help": "Host names answered to, besides that of MCP_RESOURCE_URL"},
+    sessions_total: int = setting(
+        50_000, "DOIT_MCP_SESSIONS_TOTAL", Integer(1, 1_000_000), "Maximum number of sessions in total"
     )
-    trusted_proxies: tuple[str, ...] = field(
-        default=(),
-        metadata={"env": "DOIT_MCP_TRUSTED_PROXIES", "each": NETWORK, "such": "networks such as 10.0.0.0/8 or fd00::/8",
-                  "help": "Networks of proxies whose X-Forwarded-For is trusted, to limit unauthenticated clients by "
-                  "address"},
+    streams_per_principal: int = setting(
+        20, "DOIT_MCP_STREAMS_PER_PRINCIPAL", Integer(1, 100_000), "Maximum number of open event streams per user"
     )
-    advertise_offline_access: bool = field(
-        default=True,
-        metadata={"env": "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS",
-                  "help": "Whether clients are told that they may ask for refresh tokens"},
+    calls_per_principal: int = setting(
+        32, "DOIT_MCP_CALLS_PER_PRINCIPAL", Integer(1, 100_000), "Maximum number of concurrent requests per user"
     )
-    session_idle_s: int = field(
-        default=1800,
-        metadata={"env": "DOIT_MCP_SESSION_IDLE_S", "least": 1, "most": 604_800,
-                  "help": "Seconds after which an idle session is gone"},
+    calls_total: int = setting(
+        1000, "DOIT_MCP_CALLS_TOTAL", Integer(1, 1_000_000), "Maximum number of concurrent requests in total"
     )
-    sessions_per_principal: int = field(
-        default=100,
-        metadata={"env": "DOIT_MCP_SESSIONS_PER_PRINCIPAL", "least": 1, "most": 100_000,
-                  "help": "Sessions one user may hold"},
+    calls_per_minute: int = setting(
+        0,
+        "DOIT_MCP_CALLS_PER_MINUTE",
+        Integer(0, 1_000_000),
+        "Maximum number of tool calls per user and minute; 0 means no limit",
     )
-    sessions_total: int = field(
-        default=50_000,
-        metadata={"env": "DOIT_MCP_SESSIONS_TOTAL", "least": 1, "most": 1_000_000,
-                  "help": "Sessions of all users together"},
+    max_body: int = setting(
+        4 << 20, "DOIT_MCP_MAX_BODY", Integer(1024, 64 << 20), "Maximum size of a request body, in bytes"
     )
-    streams_per_principal: int = field(
-        default=20,
-        metadata={"env": "DOIT_MCP_STREAMS_PER_PRINCIPAL", "least": 1, "most": 100_000,
-                  "help": "Event streams one user may hold open"},
+    body_timeout_s: int = setting(
+        30, "DOIT_MCP_BODY_TIMEOUT_S", Integer(1, 600), "Time limit for receiving a request body, in seconds"
     )
-    calls_per_principal: int = field(
-        default=32,
-        metadata={"env": "DOIT_MCP_CALLS_PER_PRINCIPAL", "least": 1, "most": 100_000,
-                  "help": "Requests of one user that run at the same time"},
+    keep_alive_s: int = setting(
+        15, "DOIT_MCP_KEEP_ALIVE_S", Integer(1, 55), "Keepalive interval for idle streams, in seconds"
     )
-    calls_total: int = field(
-        default=1000,
-        metadata={"env": "DOIT_MCP_CALLS_TOTAL", "least": 1, "most": 1_000_000,
-                  "help": "Requests of all users that run at the same time"},
+    keep_alive_timeout_s: int = setting(
+        75,
+        "DOIT_MCP_KEEP_ALIVE_TIMEOUT_S",
+        Integer(1, 3600),
+        "Time after which an idle connection is closed, in seconds; longer than the proxy's idle timeout",
     )
-    calls_per_minute: int = field(
-        default=0,
-        metadata={"env": "DOIT_MCP_CALLS_PER_MINUTE", "least": 0, "most": 1_000_000,
-                  "help": "Tools that one user may call in a minute; 0 sets no limit"},
+    drain_s: int = setting(
+        25, "DOIT_MCP_DRAIN_S", Integer(0, 300), "Time that running calls get to finish at shutdown, in seconds"
     )
-    max_body: int = field(
-        default=4 << 20,
-        metadata={"env": "DOIT_MCP_MAX_BODY", "least": 1024, "most": 64 << 20,
-                  "help": "Largest request body, in bytes"},
+    redis_url: str = setting(
+        "",
+        "DOIT_MCP_REDIS_URL",
+        redis_url,
+        "Redis for the state that replicas share; without it, state is kept in memory",
+        is_secret=True,
     )
-    body_timeout_s: int = field(
-        default=30,
-        metadata={"env": "DOIT_MCP_BODY_TIMEOUT_S", "least": 1, "most": 600,
-                  "help": "Seconds a client has to send its request body"},
+    otlp_endpoint: str = setting(
+        "",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        collector_url,
+        "OpenTelemetry collector for traces (OTLP over HTTP), such as http://collector:4318",
     )
-    keep_alive_s: int = field(
-        default=15,
-        metadata={"env": "DOIT_MCP_KEEP_ALIVE_S", "least": 1, "most": 55,
-                  "help": "Seconds between signs of life on a quiet stream"},
+    audit_required: bool = setting(
+        False, "DOIT_MCP_AUDIT_REQUIRED", boolean, "Refuse changes while the audit log cannot be written"
     )
-    keep_alive_timeout_s: int = field(
-        default=75,
-        metadata={"env": "DOIT_MCP_KEEP_ALIVE_TIMEOUT_S", "least": 1, "most": 3600,
-                  "help": "Seconds after which an idle connection is closed; longer than the proxy's idle timeout"},
-    )
-    drain_s: int = field(
-        default=25,
-        metadata={"env": "DOIT_MCP_DRAIN_S", "least": 0, "most": 300,
-                  "help": "Seconds that running calls get to finish at shutdown"},
-    )
-    redis_url: str = field(
-        default="",
-        repr=False,
-        metadata={"env": "DOIT_MCP_REDIS_URL", "file": True, "redis": True,
-                  "help": "Redis through which several replicas share state; everything is in memory unless set"},
-    )
-    otlp_endpoint: str = field(
-        default="",
-        metadata={"env": "OTEL_EXPORTER_OTLP_ENDPOINT", "collector": True,
-                  "help": "Collector that gets OpenTelemetry spans (OTLP over HTTP), such as http://collector:4318"},
-    )
-    audit_required: bool = field(
-        default=False,
-        metadata={"env": "DOIT_MCP_AUDIT_REQUIRED",
-                  "help": "Refuse changes while the audit log cannot be written"},
-    )
-    log_level: str = field(
-        default="info",
-        metadata={"env": "DOIT_MCP_LOG_LEVEL", "of": ("debug", "info", "warning", "error"),
-                  "help": "Least severe messages that are logged"},
-    )
+    log_level: str = setting("info", "DOIT_MCP_LOG_LEVEL", Choice("debug", "info", "warning", "error"), "Log level: debug, info, warning or error")
+
+    @classmethod
+    def variables(cls) -> dict[str, Variable]:
+        """The environment variable of each field, in the order of their declaration."""
+        return {item.name: item.metadata["variable"] for item in fields(cls)}
 
     @property
     def state_keys(self) -> tuple[str, ...]:
@@ -229,11 +217,10 @@ class Settings:
         Secrets from files are passed by value, because the files may change before that process starts.
         """
         found = {**os.environ, **flags}
-        for item in fields(self):
-            name = item.metadata["env"]
-            if item.metadata.get("file") and found.pop(f"{name}_FILE", ""):
-                value = getattr(self, item.name)
-                found[name] = value if isinstance(value, str) else ",".join(value)
+        for field_name, declared in self.variables().items():
+            if declared.is_secret and found.pop(declared.file_variable, ""):
+                value = getattr(self, field_name)
+                found[declared.name] = value if isinstance(value, str) else ",".join(value)
         return found
 
     @classmethod
@@ -248,15 +235,12 @@ class Settings:
         environment = {**(os.environ if environment is None else environment), **(flags or {})}
         values: dict[str, object] = {}
         problems: list[str] = []
-        for item in fields(cls):
-            name = item.metadata["env"]
+        for field_name, declared in cls.variables().items():
             try:
-                text = _text_of(environment, name, may_be_file=item.metadata.get("file"))
-                if not text:
-                    continue
-                values[item.name] = parsed(text, item.metadata, item.default)
+                if found := _read(environment, declared):
+                    values[field_name] = declared.parse(found)
             except ValueError as wrong:
-                problems.append(f"{name} {wrong}.")
+                problems.append(f"{declared.name} {wrong}.")
             except BadSettings as bad:
                 problems += bad.problems
         if problems:
@@ -264,23 +248,27 @@ class Settings:
         return cls(**values)  # type: ignore[arg-type]  # the loop above follows the fields' own types
 
 
-def _text_of(environment: Mapping[str, str], name: str, *, may_be_file: object) -> str:
-    """What is set under *name*, or stands in the file that ``name_FILE`` names. Raises BadSettings."""
-    text, path = environment.get(name, "").strip(), environment.get(f"{name}_FILE", "").strip()
-    if not path or not may_be_file:
-        return text
-    if text:
-        raise BadSettings([f"{name} and {name}_FILE are both set: keep one of them."])
+def _read(environment: Mapping[str, str], declared: Variable) -> str:
+    """Return the value of a variable, read from the file that its ``_FILE`` variant names if that is set.
+
+    Raises :class:`BadSettings`.
+    """
+    name, file_name = declared.name, declared.file_variable
+    value, path = environment.get(name, "").strip(), environment.get(file_name, "").strip()
+    if not path or not declared.is_secret:
+        return value
+    if value:
+        raise BadSettings([f"{name} and {file_name} are both set: set only one of them."])
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
         found = data.decode().strip()
     except OSError as failure:
-        raise BadSettings([f"{name}_FILE names a file that cannot be read: {failure.strerror}."]) from None
+        raise BadSettings([f"{file_name} names a file that cannot be read: {failure.strerror}."]) from None
     except ValueError:
-        raise BadSettings([f"{name}_FILE must name a file of UTF-8 text."]) from None
+        raise BadSettings([f"{file_name} must name a file of UTF-8 text."]) from None
     if "\0" in found:
-        raise BadSettings([f"{name}_FILE must name a file of text without null characters."])
+        raise BadSettings([f"{file_name} must name a file of text without null characters."])
     if not found or len(data) > MAX_FILE_BYTES:
-        raise BadSettings([f"{name}_FILE must name a file that holds the secret, of 1 to {MAX_FILE_BYTES} bytes."])
+        raise BadSettings([f"{file_name} must name a file that holds the secret, of 1 to {MAX_FILE_BYTES} bytes."])
     return found

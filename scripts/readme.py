@@ -9,7 +9,6 @@ import io
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from pathlib import Path
 
 from doit_mcp.catalogue.core import CORE
@@ -26,7 +25,8 @@ MARKUP = re.compile(r"([\\*`|])|(_)(?=\W|$)")
 def settings_table() -> str:
     """A row for every environment variable."""
     rows = [
-        (_code(item.metadata["env"]), _default(item.default), _text(item.metadata["help"])) for item in fields(Settings)
+        (_code(declared.name), _default(declared.default), _text(declared.description))
+        for declared in Settings.variables().values()
     ]
     return _table(("Variable", "Default", "Meaning"), (34, 22, 44), rows)
 

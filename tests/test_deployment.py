@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 REPLICAS = ("mcp-1", "mcp-2")
-VARIABLES = {item.metadata["env"]: item for item in fields(Settings)}
+VARIABLES = {declared.name: declared for declared in Settings.variables().values()}
 SECRETS = {"MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_REDIS_PASSWORD", "DOIT_API_KEY"}
 # What operators set and no setting of the server is.
 OF_THE_FILE = {"DOIT_MCP_SITE", "DOIT_MCP_REDIS_PASSWORD"}
@@ -79,7 +78,7 @@ def test_two_replicas_that_differ_in_nothing() -> None:
 
 def test_every_variable_is_a_setting() -> None:
     environment = SERVICES["mcp-1"]["environment"]
-    known = set(VARIABLES) | {f"{name}_FILE" for name, item in VARIABLES.items() if item.metadata.get("file")}
+    known = set(VARIABLES) | {declared.file_variable for declared in VARIABLES.values() if declared.is_secret}
     assert set(environment) <= known
     assert {"MCP_RESOURCE_URL", "MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_REDIS_URL"} <= set(environment)
     assert {"MCP_TOKEN_EXCHANGE_SECRET_FILE", "DOIT_MCP_AUDIT_REQUIRED"} <= set(environment)
@@ -247,7 +246,7 @@ def test_its_command_exists() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "doit_mcp", command, "--help"], capture_output=True, text=True, check=False, cwd=ROOT
     )
-    assert done.returncode == 0 and "for production" in done.stdout
+    assert done.returncode == 0 and "in production" in done.stdout
 
 
 async def test_the_health_check_is_answered() -> None:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.setting_values import LOOPBACK
+from doit_mcp.setting_values import LOOPBACK, Integer, url
 from doit_mcp.settings import WEB_CLIENTS, BadSettings, Settings
 
-VARIABLES = {item.metadata["env"]: item for item in fields(Settings)}
+VARIABLES = {declared.name: declared for declared in Settings.variables().values()}
+FIELDS = {declared.name: field for field, declared in Settings.variables().items()}
 SECRETS = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL")
 
 
@@ -73,7 +74,7 @@ GIVEN: list[tuple[str, str, Any]] = [
 @pytest.mark.parametrize(("variable", "text", "value"), GIVEN)
 def test_each_variable(variable: str, text: str, value: Any) -> None:
     found = Settings.from_environment({variable: text})
-    assert getattr(found, VARIABLES[variable].name) == value
+    assert getattr(found, FIELDS[variable]) == value
 
 
 def test_all_variables_are_tested() -> None:
@@ -96,22 +97,22 @@ def test_flags_go_before_the_environment() -> None:
     assert (found.port, found.host) == (2, "h")
 
 
-NUMBERS = [variable for variable, item in VARIABLES.items() if type(item.default) is int]
+NUMBERS = {name: declared.parse for name, declared in VARIABLES.items() if isinstance(declared.parse, Integer)}
 
 
 @pytest.mark.parametrize("variable", NUMBERS)
 def test_numbers_have_bounds(variable: str) -> None:
-    rules, name = VARIABLES[variable].metadata, VARIABLES[variable].name
-    for edge in (rules["least"], rules["most"]):
-        assert getattr(Settings.from_environment({variable: str(edge)}), name) == edge
-    beyond = [str(rules["least"] - 1), str(rules["most"] + 1)]
+    bounds = NUMBERS[variable]
+    for edge in (bounds.minimum, bounds.maximum):
+        assert getattr(Settings.from_environment({variable: str(edge)}), FIELDS[variable]) == edge
+    beyond = [str(bounds.minimum - 1), str(bounds.maximum + 1)]
     for text in [*beyond, "1.5", "1e3", "x", "0x10", "٣", "²", "1_000", "9" * 5000]:
         assert problems({variable: text}) == [
-            f"{variable} must be a whole number from {rules['least']} to {rules['most']}."
+            f"{variable} must be a whole number from {bounds.minimum} to {bounds.maximum}."
         ]
 
 
-URLS = [variable for variable, item in VARIABLES.items() if item.metadata.get("url")]
+URLS = [name for name, declared in VARIABLES.items() if declared.parse is url]
 
 
 @pytest.mark.parametrize("variable", URLS)
@@ -162,8 +163,19 @@ def test_addresses_of_redis(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["host", "http://host", "redis://", "redis://host:0", "redis://host:99999", "redis://host/x", "redis://:secret@",
-     "redis://host?ssl_cert_reqs=none", "unix://secret", "unix://", "redis://a b"],
+    [
+        "host",
+        "http://host",
+        "redis://",
+        "redis://host:0",
+        "redis://host:99999",
+        "redis://host/x",
+        "redis://:secret@",
+        "redis://host?ssl_cert_reqs=none",
+        "unix://secret",
+        "unix://",
+        "redis://a b",
+    ],
 )
 def test_addresses_that_are_none_of_redis(text: str) -> None:
     (problem,) = problems({"DOIT_MCP_REDIS_URL": text})
@@ -247,7 +259,7 @@ def test_n22_secrets_are_read_from_files(variable: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.symlink_to(tmp_path / "data")
     found = Settings.from_environment({f"{variable}_FILE": str(file), variable: "  "})
-    value = getattr(found, VARIABLES[variable].name)
+    value = getattr(found, FIELDS[variable])
     assert value == ((secret,) if variable == "DOIT_MCP_STATE_SECRETS" else secret)
 
 
@@ -258,15 +270,13 @@ def test_n22_files_that_hold_no_secret_are_refused(variable: str, tmp_path: Path
     assert problems({name: str(tmp_path)}) == [f"{name} names a file that cannot be read: Is a directory."]
     for content in (b"", b" \n", b"x" * 70_000):
         file.write_bytes(content)
-        assert problems({name: str(file)}) == [
-            f"{name} must name a file that holds the secret, of 1 to 65536 bytes."
-        ]
+        assert problems({name: str(file)}) == [f"{name} must name a file that holds the secret, of 1 to 65536 bytes."]
     file.write_bytes(b"a\0b")
     assert problems({name: str(file)}) == [f"{name} must name a file of text without null characters."]
     file.write_bytes(b"\xff\xfe")
     assert problems({name: str(file)}) == [f"{name} must name a file of UTF-8 text."]
     file.write_bytes(b"secret")
-    assert problems({name: str(file), variable: "other"}) == [f"{variable} and {name} are both set: keep one of them."]
+    assert problems({name: str(file), variable: "other"}) == [f"{variable} and {name} are both set: set only one of them."]
 
 
 def test_n22_another_process_gets_what_was_read_and_not_the_file(
@@ -297,17 +307,19 @@ def test_n22_another_process_gets_what_was_read_and_not_the_file(
 
 def test_n22_only_secrets_come_from_files() -> None:
     assert Settings.from_environment({"DOIT_MCP_PORT_FILE": "/nowhere"}) == Settings()
-    assert [item.metadata["env"] for item in fields(Settings) if item.metadata.get("file")] == list(FILES)
+    assert [declared.name for declared in VARIABLES.values() if declared.is_secret] == list(FILES)
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("short", "must be secrets of at least 32 characters each, or the word derived, separated by blanks or commas"),
-        (f"{'a' * 31} derived", "must be secrets of at least 32 characters each, or the word derived, separated by"
-         " blanks or commas"),
-        (f"{'a' * 32} {'a' * 32}", "must be at most 4 secrets, each given once"),
-        (" ".join(letter * 32 for letter in "abcde"), "must be at most 4 secrets, each given once"),
+        ("short", "must be secrets of at least 32 characters each, or the word derived, separated by spaces or commas"),
+        (
+            f"{'a' * 31} derived",
+            "must be secrets of at least 32 characters each, or the word derived, separated by spaces or commas",
+        ),
+        (f"{'a' * 32} {'a' * 32}", "must be at most 4 different secrets"),
+        (" ".join(letter * 32 for letter in "abcde"), "must be at most 4 different secrets"),
     ],
 )
 def test_n22_state_secrets_that_are_weak_or_doubled_are_refused(text: str, problem: str) -> None:
