@@ -168,7 +168,12 @@ class Settings:
     audit_required: bool = setting(
         False, "DOIT_MCP_AUDIT_REQUIRED", boolean, "Refuse changes while the audit log cannot be written"
     )
-    log_level: str = setting("info", "DOIT_MCP_LOG_LEVEL", Choice("debug", "info", "warning", "error"), "Log level: debug, info, warning or error")
+    log_level: str = setting(
+        "info",
+        "DOIT_MCP_LOG_LEVEL",
+        Choice("debug", "info", "warning", "error"),
+        "Log level: debug, info, warning or error",
+    )
 
     @classmethod
     def variables(cls) -> dict[str, Variable]:

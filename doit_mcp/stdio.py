@@ -220,7 +220,8 @@ async def serve(settings: Settings) -> None:
     on_stop_signal(stop.set)
     # Not sys.stdin and sys.stdout: at exit Python would wait for a line that is being read, and fail at what a broken
     # pipe left in the buffer.
-    source, out = open(STDIN, "rb", closefd=False), open(STDOUT, "wb", closefd=False)
+    # Opening a descriptor does not block, and neither file is closed: the process ends first.
+    source, out = open(STDIN, "rb", closefd=False), open(STDOUT, "wb", closefd=False)  # noqa: ASYNC230, SIM115
     pipe = Pipe(out)
     async with _api(settings) as api:
         stdio = Stdio(product()(Selection(), False), api, pipe, settings)

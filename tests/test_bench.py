@@ -50,7 +50,7 @@ def test_cpu_time_is_that_of_the_process() -> None:
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
     with child:
         assert child.stdout is not None and child.stdout.readline()
-        assert 0 < machine.cpu_seconds(child.pid)
+        assert machine.cpu_seconds(child.pid) > 0
         child.kill()
     with pytest.raises(OSError):
         machine.cpu_seconds(child.pid)
@@ -131,7 +131,7 @@ def record(server: str, round: int, cpu: float, suite: str = "call", error: str 
 def test_goals_say_whether_they_are_met_and_by_how_much() -> None:
     found = [record("ours", 0, 150), record("limit c", 0, 100), record("py-sdk", 0, 900), record("py-fastmcp", 0, 1500)]
     found += [record("ours, request log", 0, 180)]
-    lines = [line for line in goals(found).splitlines() if line.startswith("| 1") or line.startswith("| 2")]
+    lines = [line for line in goals(found).splitlines() if line.startswith(("| 1", "| 2"))]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert [cell[3:] for cell in cells] == [
         ["1.50", "no, 7.1% over"],
@@ -298,7 +298,7 @@ def test_events_are_read_whole_however_they_are_cut(end: str, chunked: bool) -> 
     raw = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (text[:9], text[9:])) if chunked else text
     for cut in range(len(raw)):
         found: list[tuple[bytes, bytes]] = []
-        take: Callable[[bytes, bytes], None] = lambda name, data: found.append((name, data))  # noqa: E731
+        take: Callable[[bytes, bytes], None] = lambda name, data, found=found: found.append((name, data))  # noqa: E731
         stream = EventStream(take)
         stream.chunked = chunked
         stream.feed(raw[:cut])

@@ -97,7 +97,7 @@ def test_the_settings_of_a_replica_are_taken(name: str, tmp_path: Path) -> None:
 
     def filled(found: re.Match[str]) -> str:
         name, default = found[1], (found[2] or "").removeprefix(":-")
-        return given[name] if name in given else default
+        return given.get(name, default)
 
     environment = {
         name: re.sub(r"\$\{(\w+)(:[-?][^}]*)?\}", filled, value)

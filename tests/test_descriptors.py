@@ -53,6 +53,6 @@ def test_n24_a_shortage_of_our_own_is_known(failure: Exception, own: bool) -> No
         try:
             raise failure
         except Exception:
-            raise RuntimeError("as libraries do")
+            raise RuntimeError("as libraries do")  # noqa: B904  # with the context, not the cause
     except RuntimeError as raised:
         assert is_own_shortage(raised) is own

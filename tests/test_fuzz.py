@@ -119,7 +119,9 @@ def test_a_hung_input_ends_with_the_process_that_started_it(tmp_path: Path) -> N
     (tmp_path / "x").write_bytes(b"x")
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, HANGS, "cursors", str(tmp_path), "-timeout=300"],
-        stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
     )
     assert parent.stdout is not None
     child = Path(f"/proc/{int(parent.stdout.readline())}")

@@ -102,7 +102,7 @@ def test_every_declared_operation_is_a_tool() -> None:
 def test_parameters_are_those_of_the_document(declared: Operation) -> None:
     row = ROWS[key(declared)]
     places = {name: facts["in"] for name, facts in row["parameters"].items() if facts["in"] != "header"}
-    assert places == {name: "path" for name in declared.placeholders} | {name: "query" for name in declared.parameters}
+    assert places == dict.fromkeys(declared.placeholders, "path") | dict.fromkeys(declared.parameters, "query")
     assert declared.keyed == ("Idempotency-Key" in row["parameters"])
     problems = list(mistakes(row["operationId"], *parameters_of(declared)))
     assert not problems, listed(problems)
@@ -138,7 +138,7 @@ def test_the_table_of_differences_has_nothing_needless() -> None:
 
 @pytest.mark.skipif(not present(), reason=ABSENT)
 def test_the_digest_is_that_of_the_document() -> None:
-    assert DIGEST == loaded(DOCUMENT)
+    assert loaded(DOCUMENT) == DIGEST
 
 
 def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
@@ -201,7 +201,7 @@ def anything_goes(name: str, found: Facts) -> bool:
     while above:
         holder = above.removesuffix(".*").removesuffix("[]")
         if holder in found:
-            return not any(other.startswith(f"{holder}.") or other.startswith(f"{holder}[]") for other in found)
+            return not any(other.startswith((f"{holder}.", f"{holder}[]")) for other in found)
         above = above.rpartition(".")[0]
     return False
 

@@ -72,9 +72,7 @@ def imported(module: str) -> Iterator[str]:
 
 
 def test_imports_are_seen() -> None:
-    assert set(imported("protocol.inbound")) == {
-        "protocol.introduction", "protocol.jsonrpc", "protocol.revisions"
-    }
+    assert set(imported("protocol.inbound")) == {"protocol.introduction", "protocol.jsonrpc", "protocol.revisions"}
 
 
 @pytest.mark.parametrize("module", TREES)

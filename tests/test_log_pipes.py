@@ -92,9 +92,7 @@ class Served:
 
 
 @asynccontextmanager
-async def served(
-    stdout: int, stderr: int, before: Sequence[str] = (), **settings: str
-) -> AsyncIterator[Served]:
+async def served(stdout: int, stderr: int, before: Sequence[str] = (), **settings: str) -> AsyncIterator[Served]:
     """The program in a process of its own, with these as its standard output and error; *before* is a command that
     starts it."""
     with reserve("127.0.0.1", 0) as held:
@@ -102,8 +100,12 @@ async def served(
         base = f"http://127.0.0.1:{port}"
         async with world(resource_url=base, secret=SECRET) as stand_in:
             own = {
-                "MCP_TOKEN_EXCHANGE_SECRET": SECRET, "MCP_RESOURCE_URL": base, "AUTH_SERVER_URL": stand_in.url,
-                "DOIT_API_BASE": stand_in.url, "DOIT_MCP_DRAIN_S": "1", **settings,
+                "MCP_TOKEN_EXCHANGE_SECRET": SECRET,
+                "MCP_RESOURCE_URL": base,
+                "AUTH_SERVER_URL": stand_in.url,
+                "DOIT_API_BASE": stand_in.url,
+                "DOIT_MCP_DRAIN_S": "1",
+                **settings,
             }
             # A worker shares its port, so that nobody can take it before. It ends when the other end is closed.
             command = [*before, sys.executable, "-m", "doit_mcp", "serve", "--worker", "--port", port]
@@ -188,12 +190,18 @@ async def test_n6_nobody_reads_what_workers_log() -> None:
 async def test_n6_nobody_reads_what_stdio_logs() -> None:
     """Clients that start a server need not look at its standard error."""
     messages = [
-        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-            "protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}
-        }},
-        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
-            "name": "create_label", "arguments": {"name": "n6 stdio", "color": "blue"}
-        }},
+        {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "initialize",
+            "params": {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+        },
+        {
+            "jsonrpc": "2.0",
+            "id": 2,
+            "method": "tools/call",
+            "params": {"name": "create_label", "arguments": {"name": "n6 stdio", "color": "blue"}},
+        },
     ]
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
     with pipe() as (_, end):

@@ -15,8 +15,24 @@ import pytest
 
 TESTS = Path(__file__).parent
 # How many rows each section has.
-ROWS = {"T": 14, "H": 9, "K": 5, "S": 10, "X": 8, "C": 4, "P": 5, "J": 13, "O": 3, "U": 3, "F": 8, "L": 7, "Q": 5,
-        "G": 6, "A": 5, "N": 24}
+ROWS = {
+    "T": 14,
+    "H": 9,
+    "K": 5,
+    "S": 10,
+    "X": 8,
+    "C": 4,
+    "P": 5,
+    "J": 13,
+    "O": 3,
+    "U": 3,
+    "F": 8,
+    "L": 7,
+    "Q": 5,
+    "G": 6,
+    "A": 5,
+    "N": 24,
+}
 
 # "N9", "N9 N10", or either with ": " and the requirement in a sentence.
 HEAD = re.compile(r"([A-Z]\d+(?: [A-Z]\d+)*)(?:: (\S.+[.]))?")

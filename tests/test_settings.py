@@ -276,7 +276,9 @@ def test_n22_files_that_hold_no_secret_are_refused(variable: str, tmp_path: Path
     file.write_bytes(b"\xff\xfe")
     assert problems({name: str(file)}) == [f"{name} must name a file of UTF-8 text."]
     file.write_bytes(b"secret")
-    assert problems({name: str(file), variable: "other"}) == [f"{variable} and {name} are both set: set only one of them."]
+    assert problems({name: str(file), variable: "other"}) == [
+        f"{variable} and {name} are both set: set only one of them."
+    ]
 
 
 def test_n22_another_process_gets_what_was_read_and_not_the_file(

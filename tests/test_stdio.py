@@ -267,12 +267,18 @@ def test_an_interrupt_ends_it_at_once(number: int) -> None:
         assert process.wait(10) == 0 and process.stderr.read() == b""
 
 
-INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-    "protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}
-}}
-CREATE = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
-    "name": "create_label", "arguments": {"name": "n24", "color": "blue"}
-}}
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+}
+CREATE = {
+    "jsonrpc": "2.0",
+    "id": 2,
+    "method": "tools/call",
+    "params": {"name": "create_label", "arguments": {"name": "n24", "color": "blue"}},
+}
 
 
 def text_of(*messages: Json) -> bytes:

@@ -63,8 +63,11 @@ async def two_workers(
         base = f"http://127.0.0.1:{port}"
         async with world(resource_url=base, secret=SECRET) as stand_in:
             own = {
-                "MCP_TOKEN_EXCHANGE_SECRET": SECRET, "MCP_RESOURCE_URL": base, "AUTH_SERVER_URL": stand_in.url,
-                "DOIT_API_BASE": stand_in.url, "DOIT_MCP_REDIS_URL": redis.url,
+                "MCP_TOKEN_EXCHANGE_SECRET": SECRET,
+                "MCP_RESOURCE_URL": base,
+                "AUTH_SERVER_URL": stand_in.url,
+                "DOIT_API_BASE": stand_in.url,
+                "DOIT_MCP_REDIS_URL": redis.url,
             } | settings
             present = {name: text for name, text in own.items() if text is not None}
             command = [*before, sys.executable, "-m", "doit_mcp", "serve", "--workers", "2", "--port", str(port)]

@@ -14,7 +14,7 @@ from .errors import SCOPE
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 SCOPES = (SCOPE, "mcp:resources")
 # RFC 6750 section 3: what error, error_description and scope may hold between the quotes.
-UNQUOTABLE = re.compile(r'[^\x20-\x21\x23-\x5b\x5d-\x7e]')
+UNQUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 # Characters of a path that stay as they are; "%" because the path may be encoded already.
 PATH_SAFE = "/%~:@!$&'()*+,;="
 

@@ -48,8 +48,16 @@ MAX_FLIGHTS = 2_000
 VISIBLE = re.compile(r"[\x21-\x7e]+", re.ASCII)
 # The caller's token is not to blame for these, so signing in again would not help (RFC 6749 5.2, RFC 8693 2.2.2).
 OUR_FAULT = frozenset(
-    {"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_target", "invalid_scope",
-     "server_error", "temporarily_unavailable", "slow_down"}
+    {
+        "invalid_client",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_target",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+        "slow_down",
+    }
 )
 THEIR_FAULT = frozenset({"invalid_grant", "invalid_request", "invalid_token", "access_denied", "expired_token"})
 # Of those, the code that says that the login is over and nothing else: invalid_request can be about our own request.

@@ -109,8 +109,7 @@ class Call(Protocol):
         """Whether the client declared that it can be asked this, even if the question cannot reach it just now."""
 
     def can_ask(self, question: Question) -> bool:
-        """Whether the client can be asked this: it declared that or was asked it before, and the question reaches it.
-        """
+        """Whether the client can be asked this: it declared that or was asked it before, and the question reaches it."""
 
     async def ask(self, key: str, method: str, params: JsonObject) -> JsonObject:
         """The client's answer to one question; *key* names it within this call. Raises CannotAsk or NoAnswer."""

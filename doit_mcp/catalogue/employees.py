@@ -47,9 +47,8 @@ async def search_customers(
     segment: Texts = None,
     tierPackages: Texts = None,
     domains: Annotated[list[str] | None, "Domains of the customers.", Length(1, 100)] = None,
-    assetPlatforms: list[
-        Literal["amazon-web-services", "google-cloud", "g-suite", "office-365", "microsoft-azure"]
-    ] | None = None,
+    assetPlatforms: list[Literal["amazon-web-services", "google-cloud", "g-suite", "office-365", "microsoft-azure"]]
+    | None = None,
     hasFlexsave: bool | None = None,
     standalone: bool | None = None,
     minMonthlyCloudSpend: Amount = None,
@@ -129,7 +128,5 @@ def employee_tools() -> tuple[Tool, ...]:
             outward=True,
             narrow="Ask for a smaller page (pageSize) or use a filter.",
         ),
-        from_function(
-            change_customer, area=AREA, hint="Act for another customer of DoiT", writes=True, outward=True
-        ),
+        from_function(change_customer, area=AREA, hint="Act for another customer of DoiT", writes=True, outward=True),
     )

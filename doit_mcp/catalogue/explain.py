@@ -161,9 +161,7 @@ def spend_of(answer: JsonObject, dimension: str) -> Spend:
     return {key[0]: Spent(amount, usage.get(key, 0.0)) for key, amount in cost.items()}
 
 
-async def _totals(
-    call: Call, config: Config, pairs: dict[str, Pair], old: Period, new: Period
-) -> tuple[float, float]:
+async def _totals(call: Call, config: Config, pairs: dict[str, Pair], old: Period, new: Period) -> tuple[float, float]:
     """Cost of both periods: from a dimension whose lists are complete, else asked for."""
     for pair in pairs.values():
         if pair.complete_before and pair.complete_after:

@@ -110,9 +110,7 @@ class Finder:
             meant[index] = {other: TYPO * self._rarity[other] for other in self._corrected(word)}
         points = [sum(_points(words, worth) for words in meant if words) for worth in self._worth]
         if not any(self._acts(words) for words in meant):
-            points = [
-                score * UNASKED if tool.writes else score for score, tool in zip(points, self.tools, strict=True)
-            ]
+            points = [score * UNASKED if tool.writes else score for score, tool in zip(points, self.tools, strict=True)]
         ranked = sorted(zip(points, range(len(points)), strict=True), key=lambda one: (-one[0], one[1]))
         return [self.tools[index] for score, index in ranked if score > 0]
 

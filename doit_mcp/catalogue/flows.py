@@ -126,9 +126,7 @@ def asked(question: str, conversation: str | None) -> Any:
     return {"question": question} | ({"conversationId": conversation} if conversation else {})
 
 
-async def followed(
-    call: Call, stream: AsyncGenerator[JsonObject, None], so_far: Progress, how: str
-) -> JsonObject:
+async def followed(call: Call, stream: AsyncGenerator[JsonObject, None], so_far: Progress, how: str) -> JsonObject:
     """The result of a *stream* that was followed to its end, or as far as it came; *how* to go on then."""
     began = False
     try:

@@ -96,9 +96,7 @@ def forecast_config(cloud: str | None, currency: str | None, today: date, quarte
 
 async def budgets_of(budgets: Budgets) -> list[JsonObject]:
     """The customer's budgets, a bounded number of them."""
-    return [
-        row async for page in pages(budgets.list_budgets, most=BUDGET_PAGES, maxResults=LARGE) for row in page.rows
-    ]
+    return [row async for page in pages(budgets.list_budgets, most=BUDGET_PAGES, maxResults=LARGE) for row in page.rows]
 
 
 def breaches(budgets: list[JsonObject], today: date) -> list[JsonObject]:

@@ -31,9 +31,7 @@ MAX_ADDRESS = 400
 ACCEPT = "Accept to continue, or decline to leave everything unchanged."
 
 
-def message(
-    tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = ""
-) -> str:
+def message(tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = "") -> str:
     """What will happen, in plain text. *customer* is there where it is not the user's own, *note* where *current* is
     not known.
 

@@ -124,9 +124,7 @@ async def _settled(tool: Tool, call: Call, key: str, arguments: JsonObject) -> J
         await asyncio.shield(_settle(tool, call, key, arguments, answer if call.committed else None, known))
 
 
-async def _settle(
-    tool: Tool, call: Call, key: str, arguments: JsonObject, answer: bytes | None, known: bool
-) -> None:
+async def _settle(tool: Tool, call: Call, key: str, arguments: JsonObject, answer: bytes | None, known: bool) -> None:
     if answer is None:
         await call.receipts.settle(call.owner, key, None)
         return

@@ -66,10 +66,16 @@ async def list_optimization_recommendations(
     for turn in range(number_of + 1):
         answer = await call.doit.insights.list_optimization_recommendations(
             category=category[0] if category and len(category) == 1 else None,
-            priority=priority, displayStatus=displayStatus, source=source, tag=tag, easyWin=easyWin,
+            priority=priority,
+            displayStatus=displayStatus,
+            source=source,
+            tag=tag,
+            easyWin=easyWin,
             cloudFlows=cloudFlows,
             cloudProvider=PROVIDERS.get(provider, provider) if provider else None,
-            searchTerm=searchTerm or None, pageToken=token, maxResults=pageSize,
+            searchTerm=searchTerm or None,
+            pageToken=token,
+            maxResults=pageSize,
         )
         token = next_token(answer)
         if token is None and turn < number_of:

@@ -48,6 +48,4 @@ def shows(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
     chosen = selection.toolsets or (frozenset() if selection.tools else frozenset({USUAL}))
     names = selection.tools.union(*(LISTS[name] for name in chosen & LISTS.keys()))
     areas = chosen - LISTS.keys()
-    return tuple(
-        tool for tool in runs(tools, selection) if ALL in chosen or tool.area in areas or tool.name in names
-    )
+    return tuple(tool for tool in runs(tools, selection) if ALL in chosen or tool.area in areas or tool.name in names)

@@ -83,9 +83,7 @@ def filtered(table: Table, conditions: Sequence[Condition]) -> Table:
     return Table(table.columns, [rows[number] for number in left], table.about)
 
 
-def _with_text(
-    texts: list[str], rows: Sequence[int], condition: Condition, searches: int
-) -> tuple[Sequence[int], int]:
+def _with_text(texts: list[str], rows: Sequence[int], condition: Condition, searches: int) -> tuple[Sequence[int], int]:
     """Those of the *rows* in whose text is one of the condition's, and how many searches are left. Raises ApiError for
     too many."""
     parts = list(dict.fromkeys(map(str.casefold, condition["values"])))

@@ -118,8 +118,7 @@ def _names(value: Any) -> str:
 
 
 def hidden_addresses(name: str, value: Any) -> Iterator[tuple[str, list[str]]]:
-    """The texts and names in *value* that are too long to be shown whole, by their paths, with the addresses in them.
-    """
+    """The texts and names in *value* that are too long to be shown whole, by their paths, with the addresses in them."""
     yield from _hidden(shortened(name), value, 0)
 
 

@@ -276,6 +276,4 @@ def encoded(pairs: Iterable[tuple[str, str]]) -> str:
 
 def pairs_of(query: Query) -> list[tuple[str, str]]:
     """The query as name and value pairs: a list repeats its name."""
-    return [
-        (name, item) for name, value in query.items() for item in (value if isinstance(value, list) else [value])
-    ]
+    return [(name, item) for name, value in query.items() for item in (value if isinstance(value, list) else [value])]

@@ -62,9 +62,7 @@ class Caller(NamedTuple):
     level: str | None = None
 
 
-def introduced(
-    revision: Revision, client: JsonObject, capabilities: JsonObject, level: str | None = None
-) -> Caller:
+def introduced(revision: Revision, client: JsonObject, capabilities: JsonObject, level: str | None = None) -> Caller:
     """The caller that a client says it is, reduced to what this server reads."""
     return Caller(revision, known_client(client), known_capabilities(capabilities), level)
 
@@ -97,7 +95,7 @@ def envelope(request: Request, headers: Headers | None) -> Caller:
     if not isinstance(meta, dict):
         raise _params(request, f"params._meta is missing; every request carries {VERSION} and {CAPABILITIES} there")
     version, capabilities, client = meta.get(VERSION), meta.get(CAPABILITIES), meta.get(CLIENT, NOTHING)
-    level = meta[LEVEL] if LEVEL in meta else None
+    level = meta.get(LEVEL)
     if not (isinstance(version, str) and isinstance(capabilities, dict) and isinstance(client, dict)):
         raise _wrong_member(request, meta)
     if LEVEL in meta and not isinstance(level, str):

@@ -174,7 +174,7 @@ def _without_none(hint: Any) -> Any:
     if origin is Annotated:
         return Annotated[_without_none(args[0]), *args[1:]]
     if origin in (Union, UnionType):
-        return Union[tuple(part for part in args if part is not NoneType)]
+        return Union[tuple(part for part in args if part is not NoneType)]  # noqa: UP007  # there is no `|` of a tuple
     return hint
 
 

@@ -63,14 +63,43 @@ WRITE = frozenset(
 )
 
 USERS = (
-    User("admin@acme.example", "Acme billing admin", "Billing admin", ACME.id, "acme-admin",
-         "sandbox-api-token-acme-admin", READ | WRITE),
-    User("viewer@acme.example", "Acme viewer", "Viewer without billing", ACME.id, "acme-viewer",
-         "sandbox-api-token-acme-viewer", READ - BILLING),
-    User("admin@globex.example", "Globex billing admin", "Billing admin", GLOBEX.id, "globex-admin",
-         "sandbox-api-token-globex-admin", READ | WRITE),
-    User("employee@doit.example", "DoiT employee", "DoiT employee", ACME.id, "doit-employee",
-         "sandbox-api-token-doit-employee", READ | WRITE, employee=True),
+    User(
+        "admin@acme.example",
+        "Acme billing admin",
+        "Billing admin",
+        ACME.id,
+        "acme-admin",
+        "sandbox-api-token-acme-admin",
+        READ | WRITE,
+    ),
+    User(
+        "viewer@acme.example",
+        "Acme viewer",
+        "Viewer without billing",
+        ACME.id,
+        "acme-viewer",
+        "sandbox-api-token-acme-viewer",
+        READ - BILLING,
+    ),
+    User(
+        "admin@globex.example",
+        "Globex billing admin",
+        "Billing admin",
+        GLOBEX.id,
+        "globex-admin",
+        "sandbox-api-token-globex-admin",
+        READ | WRITE,
+    ),
+    User(
+        "employee@doit.example",
+        "DoiT employee",
+        "DoiT employee",
+        ACME.id,
+        "doit-employee",
+        "sandbox-api-token-doit-employee",
+        READ | WRITE,
+        employee=True,
+    ),
 )
 
 
@@ -134,8 +163,15 @@ def _further_customer(number: int) -> Customer:
 
 def _further_user(customer: Customer) -> User:
     name = customer.domain.partition(".")[0]
-    return User(f"admin@{customer.domain}", f"{customer.name} billing admin", "Billing admin", customer.id,
-                f"{name}-admin", f"sandbox-api-token-{name}-admin", READ | WRITE)
+    return User(
+        f"admin@{customer.domain}",
+        f"{customer.name} billing admin",
+        "Billing admin",
+        customer.id,
+        f"{name}-admin",
+        f"sandbox-api-token-{name}-admin",
+        READ | WRITE,
+    )
 
 
 def _user_of(customer: Customer | None) -> User | None:

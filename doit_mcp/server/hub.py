@@ -8,9 +8,7 @@ from typing import Self
 
 from .outbox import Outbox
 
-TOOLS, PROMPTS, RESOURCES = (
-    f"notifications/{kind}/list_changed" for kind in ("tools", "prompts", "resources")
-)
+TOOLS, PROMPTS, RESOURCES = (f"notifications/{kind}/list_changed" for kind in ("tools", "prompts", "resources"))
 UPDATED = "notifications/resources/updated"
 TASK = "notifications/tasks"
 

@@ -43,8 +43,7 @@ class Slots:
         self.in_use += 1
 
     def take_up_to(self, owner: str, wanted: int) -> int:
-        """Take as many places of *owner* as are free, at most as many as are *wanted*; raises :class:`Full` if none is.
-        """
+        """Take as many places of *owner* as are free, at most as many as are *wanted*; raises :class:`Full` if none is."""
         self.check(owner)
         places = min(wanted, self._per_owner - self.held(owner), self._total - self.in_use)
         self._taken[owner] = self.held(owner) + places

@@ -203,8 +203,7 @@ def _too_large(arguments: JsonObject) -> bool:
 
 
 def _detached(context: Context, request: Request) -> tuple[Context, Request]:
-    """What a task needs of its request. The rest, with the body and the connection, goes when the request is answered.
-    """
+    """What a task needs of its request. The rest, with the body and the connection, goes when the request is answered."""
     meta = request.params.get("_meta")
     hint = meta.get(HINT) if isinstance(meta, dict) else None
     kept = {"_meta": {HINT: hint}} if isinstance(hint, str) and len(hint) <= MOST_TAG else {}

@@ -78,9 +78,7 @@ class Work:
         task.add_done_callback(partial(self._done, owner, places, session, id))
         return task
 
-    def _done(
-        self, owner: str, places: int, session: Session | None, id: Id | None, task: asyncio.Task[None]
-    ) -> None:
+    def _done(self, owner: str, places: int, session: Session | None, id: Id | None, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if session is not None and id is not None:
             session.running.pop(id, None)

@@ -56,9 +56,7 @@ class SharedBuckets:
     """Buckets of one kind, whose names cannot be read from Redis; they are waited for *within* so many seconds, or as
     long as for anything else."""
 
-    def __init__(
-        self, link: Link, box: Box, sender: Sender, kind: str, *, within: float | None = BRIEFLY_S
-    ) -> None:
+    def __init__(self, link: Link, box: Box, sender: Sender, kind: str, *, within: float | None = BRIEFLY_S) -> None:
         self._link, self._box, self._sender, self._kind, self._within = link, box, sender, kind, within
 
     async def take(self, wanted: Sequence[Wanted], goes: int = 1) -> float:
@@ -84,9 +82,7 @@ class SharedBuckets:
 class AddressTries:
     """Tries of strangers: in all, and by address where there is one (doit_mcp.auth.limits)."""
 
-    def __init__(
-        self, buckets: SharedBuckets, *, total: tuple[float, float], by_address: tuple[float, float]
-    ) -> None:
+    def __init__(self, buckets: SharedBuckets, *, total: tuple[float, float], by_address: tuple[float, float]) -> None:
         self._buckets, self._total, self._by_address = buckets, Wanted("", *total), by_address
 
     async def take(self, address: str) -> float:

@@ -118,9 +118,7 @@ class Link:
             lambda: self._client.execute_command(*command), min(within, self._timeout), self._doubt
         )
 
-    async def script(
-        self, text: str, keys: Sequence[str], *arguments: Argument, within: float | None = None
-    ) -> Any:
+    async def script(self, text: str, keys: Sequence[str], *arguments: Argument, within: float | None = None) -> Any:
         """What a Lua script returns. Its text goes along: Redis knows scripts by their digest, also after a restart."""
         return await self.run(*evaluation(text, keys), *arguments, within=within)
 

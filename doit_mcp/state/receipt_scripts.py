@@ -15,7 +15,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
 
 # KEYS: receipt, index. ARGV: token, lease, life, most receipts. Nothing: it is claimed now.
-CLAIM = NOW + """
+CLAIM = (
+    NOW
+    + """
 local held = redis.call('HMGET', KEYS[1], 's', 'u', 'e', 'a')
 if held[1] == 'claimed' then
   if not held[2] then return {'known', math.max(0, ARGV[3] - redis.call('PTTL', KEYS[1])), ''} end
@@ -47,9 +49,12 @@ redis.call('ZADD', KEYS[2], now, KEYS[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[2] + ARGV[3])
 return false
 """
+)
 
 # KEYS: receipt, index, indexes of its groups. ARGV: token, outcome, answer, life.
-SETTLE = NOW + """
+SETTLE = (
+    NOW
+    + """
 if redis.call('HGET', KEYS[1], 't') ~= ARGV[1] then return 0 end
 if ARGV[2] == 'none' then
   redis.call('DEL', KEYS[1])
@@ -77,9 +82,12 @@ else
 end
 return 1
 """
+)
 
 # KEYS: receipts. ARGV: lease, life, the token of each.
-RENEW = NOW + """
+RENEW = (
+    NOW
+    + """
 for i, key in ipairs(KEYS) do
   local held = redis.call('HMGET', key, 's', 't')
   if held[1] == 'claimed' and held[2] == ARGV[i + 2] then
@@ -89,13 +97,17 @@ for i, key in ipairs(KEYS) do
 end
 return 1
 """
+)
 
 # KEYS: receipt.
-FORGET = NOW + """
+FORGET = (
+    NOW
+    + """
 local held = redis.call('HMGET', KEYS[1], 's', 'u')
 if held[1] and (held[1] ~= 'claimed' or not held[2] or tonumber(held[2]) <= now) then redis.call('DEL', KEYS[1]) end
 return 1
 """
+)
 
 # KEYS: indexes of groups. What is not known to be done stays.
 FORGET_GROUPS = """

@@ -21,7 +21,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
 
 # KEYS: record, list. ARGV: owner, holder, life, most, fields and values. What had to go: the field f:id of each.
-OPEN = NOW + """
+OPEN = (
+    NOW
+    + """
 -- First: a full Redis refuses a script only at its first write, and then nothing has changed.
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'holder', ARGV[2], 'version', 1, unpack(ARGV, 5))
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
@@ -38,11 +40,14 @@ redis.call('ZADD', KEYS[2], now, KEYS[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return gone
 """
+)
 
 # KEYS: record, list. ARGV: the owner under each secret, separated by blanks, known version, life (0: it is not
 # prolonged), own replica, key of replicas, and while there are several secrets the record's name under the current one.
 # The name that the record has comes along.
-FIND = NOW + """
+FIND = (
+    NOW
+    + """
 local held = redis.call('HMGET', KEYS[1], 'owner', 'holder', 'version')
 if not held[1] or not string.find(' ' .. ARGV[1] .. ' ', ' ' .. held[1] .. ' ', 1, true) then return false end
 local alive = 1
@@ -55,10 +60,13 @@ end
 if held[3] == ARGV[2] and (not ARGV[6] or ARGV[6] == KEYS[1]) then return {held[2], held[3], alive, KEYS[1]} end
 return {held[2], held[3], alive, KEYS[1], redis.call('HGETALL', KEYS[1])}
 """
+)
 
 # KEYS: record, the same under the current secret, the owner's list under each secret, the current one's first.
 # ARGV: version, owner, life, fields and values, sealed anew. Nothing happens where the record has changed meanwhile.
-MOVE = NOW + """
+MOVE = (
+    NOW
+    + """
 if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 redis.call('RENAME', KEYS[1], KEYS[2])
 redis.call('HSET', KEYS[2], 'owner', ARGV[2], unpack(ARGV, 4))
@@ -71,6 +79,7 @@ redis.call('ZREM', KEYS[3], KEYS[1])
 redis.call('PEXPIRE', KEYS[3], ARGV[3])
 return 1
 """
+)
 
 # KEYS: record. ARGV: number of fields that go, those, fields and values. Nothing where there is no record.
 CHANGE = """
@@ -89,7 +98,9 @@ return redis.call('DEL', KEYS[1])
 
 # KEYS: record, list, record, list, … ARGV: life, own replica, key of replicas, and while there are several secrets each
 # record's name under the current one. Whether each is still there: 2 if it is, under an older name.
-KEEP = NOW + """
+KEEP = (
+    NOW
+    + """
 local there = {}
 for i = 1, #KEYS, 2 do
   local holder = redis.call('HGET', KEYS[i], 'holder')
@@ -106,6 +117,7 @@ for i = 1, #KEYS, 2 do
 end
 return there
 """
+)
 
 UNLIMITED = 1 << 40
 OLD_NAME = 2

@@ -21,9 +21,7 @@ class HalfOpen:
     *closed* is called with the reason each time a connection is closed.
     """
 
-    def __init__(
-        self, *, seconds: float, max_connections: int, max_bytes: int, closed: Callable[[str], None]
-    ) -> None:
+    def __init__(self, *, seconds: float, max_connections: int, max_bytes: int, closed: Callable[[str], None]) -> None:
         self._seconds, self._max_connections, self._max_bytes = seconds, max_connections, max_bytes
         self._closed = closed
         self._bytes: dict[Closable, int] = {}

@@ -71,9 +71,23 @@ class HeadParser:
     """
 
     __slots__ = (
-        "feed_eof", "pause_reading", "message_consumed", "set_upgraded",
-        "_parser", "_unfinished", "_waiting", "_began", "_between_requests", "_failed",
-        "_head", "_head_end", "_body_left", "_chunks", "_chunk_data", "_framing", "_chunk_bytes",
+        "feed_eof",
+        "pause_reading",
+        "message_consumed",
+        "set_upgraded",
+        "_parser",
+        "_unfinished",
+        "_waiting",
+        "_began",
+        "_between_requests",
+        "_failed",
+        "_head",
+        "_head_end",
+        "_body_left",
+        "_chunks",
+        "_chunk_data",
+        "_framing",
+        "_chunk_bytes",
     )
 
     def __init__(self, parser: Parser, unfinished: Callable[[int], None], waiting: Sized) -> None:

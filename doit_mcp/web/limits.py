@@ -36,9 +36,7 @@ def own_limits(settings: Settings, slots: Slots) -> Limits:
     return Limits(Admission(slots, Rate(rate), None) if rate else None)
 
 
-def shared_limits(
-    settings: Settings, link: Link, bus: Bus, slots: Slots, streams: Streams, tasks: Tasks
-) -> Limits:
+def shared_limits(settings: Settings, link: Link, bus: Bus, slots: Slots, streams: Streams, tasks: Tasks) -> Limits:
     """One limit for all replicas on each of a principal's calls, streams and running tasks, and on strangers' tries."""
     secret = settings.state_keys
 

@@ -50,8 +50,6 @@ class Recording:
     async def _opened(self) -> Log:
         if self._log is None:
             # Not a number: streams of several replicas must not meet.
-            self._log = self._replays.open(
-                self._session.id, secrets.token_hex(6), self._ids, self._session.owner
-            )
+            self._log = self._replays.open(self._session.id, secrets.token_hex(6), self._ids, self._session.owner)
             await self._replays.begin(self._session.id, self._log)
         return self._log

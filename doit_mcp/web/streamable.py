@@ -114,8 +114,7 @@ class Streamable:
     async def _while_connected(
         self, request: web.Request, principal: Principal, caller: Caller, item: Request, lease: Lease | None = None
     ) -> web.StreamResponse:
-        """The connection is the request: when it goes, this handler is cancelled, and with it the work (Cancellation).
-        """
+        """The connection is the request: when it goes, this handler is cancelled, and with it the work (Cancellation)."""
         with self._answer(request) as reply:
             context = self._context(request, principal, caller, reply, lease=lease)
             answered = await answer(context, item)

@@ -69,9 +69,7 @@ def moved(suite: Suite, points: tuple[int, ...]) -> Suite:
 def taken(suite: Suite, only: str, there: dict[str, bool]) -> list[Entry]:
     """The servers of a suite that are installed and asked for; ours by all means, since ratios are to it."""
     return [
-        entry
-        for entry in suite.entries
-        if there[entry.kind] and (entry.name == "ours" or re.search(only, entry.name))
+        entry for entry in suite.entries if there[entry.kind] and (entry.name == "ours" or re.search(only, entry.name))
     ]
 
 

@@ -57,9 +57,7 @@ def outside(inputs: Inputs, cores: Cores) -> Iterator[None]:
     """Identity provider and API while the block runs; *inputs* are complete then."""
     inputs.write_keys()
     command = [sys.executable, "-m", "scripts.benchmark.upstream", str(inputs.directory)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=machine.pin(cores.load)
-    )
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=machine.pin(cores.load))
     try:
         assert process.stdout is not None
         url = process.stdout.readline().strip()

@@ -30,7 +30,7 @@ from doit_mcp.web.address import client_address
 from doit_mcp.web.body import takes
 
 META = f'"_meta":{{"{inbound.VERSION}":"2026-07-28","{inbound.CAPABILITIES}":{{}}}}'
-CALL = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"a":"x"},%s}}' % META
+CALL = f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"x"}},{META}}}}}'
 HEAD = "MCP-Protocol-Version: 2026-07-28\nMcp-Method: tools/call\nMcp-Name: t\nMcp-Param-A: x\n\n"
 MIRRORED = {"properties": {"a": {"type": "string", "x-mcp-header": "A"}, "n": {"type": "integer", "x-mcp-header": "N"}}}
 BINDING = b"caller tool arguments"

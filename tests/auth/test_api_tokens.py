@@ -71,10 +71,25 @@ async def test_p1_x7_no_redirect_is_followed(
 
 @pytest.mark.parametrize(
     "body",
-    ["", "[]", "null", "<html>", "{}", '{"email": "a@b"}', '{"domain": "b"}', '{"domain": "", "email": "a@b"}',
-     '{"domain": "b", "email": ""}', '{"domain": 1, "email": "a@b"}', '{"domain": "b", "email": ["a@b"]}',
-     '{"domain": "b", "email": "nobody"}', '{"domain": "b", "email": "a@b\\n"}', "[" * 50_000,
-     '{"domain": "b", "email": "a@' + "b" * 1000 + '"}', '{"domain": "b", "email": null}', '{"x": NaN}'],
+    [
+        "",
+        "[]",
+        "null",
+        "<html>",
+        "{}",
+        '{"email": "a@b"}',
+        '{"domain": "b"}',
+        '{"domain": "", "email": "a@b"}',
+        '{"domain": "b", "email": ""}',
+        '{"domain": 1, "email": "a@b"}',
+        '{"domain": "b", "email": ["a@b"]}',
+        '{"domain": "b", "email": "nobody"}',
+        '{"domain": "b", "email": "a@b\\n"}',
+        "[" * 50_000,
+        '{"domain": "b", "email": "a@' + "b" * 1000 + '"}',
+        '{"domain": "b", "email": null}',
+        '{"x": NaN}',
+    ],
 )
 async def test_p1_a_malformed_identity_is_an_outage(
     authenticator: Authenticator, provider: Provider, body: str
@@ -86,8 +101,15 @@ async def test_p1_a_malformed_identity_is_an_outage(
 @pytest.mark.parametrize("patience", [1.0])
 async def test_p1_outages_are_503_and_over_at_once(authenticator: Authenticator, provider: Provider) -> None:
     until = asyncio.Event()
-    for answer in (says(500), says(502, "<html>"), says(504), resets, floods, hangs(until),
-                   says(200, "x", Content_Encoding="gzip")):
+    for answer in (
+        says(500),
+        says(502, "<html>"),
+        says(504),
+        resets,
+        floods,
+        hangs(until),
+        says(200, "x", Content_Encoding="gzip"),
+    ):
         provider.validate_answer = answer
         error = await refused(authenticator)
         assert (error.status, error.error) == (503, "temporarily_unavailable")
@@ -111,9 +133,7 @@ async def test_p2_claims_of_a_jwt_give_no_rights(authenticator: Authenticator, p
 @pytest.mark.parametrize(
     "subject", ["admin@globex.example", "", "admin@acme.example ", 1, None, ["admin@acme.example"]]
 )
-async def test_p2_another_subject_is_refused(
-    authenticator: Authenticator, provider: Provider, subject: Any
-) -> None:
+async def test_p2_another_subject_is_refused(authenticator: Authenticator, provider: Provider, subject: Any) -> None:
     body = json.dumps({"sub": subject}).encode()
     token = f"{b64(encoded({'alg': 'HS256'}))}.{b64(body)}.c2ln"
     provider.people[token] = ACME
@@ -294,10 +314,22 @@ async def test_x1_no_access_token_is_ever_tried_as_an_api_token(
 ) -> None:
     ours: dict[str, Any] = {"iss": provider.url}
     tokens = [
-        mint(exp=1), mint(aud="https://other.example"), mint(iss="https://evil.example"), mint(scope=None), mint(sub=1),
-        Signer().token(**ours), unsigned({"alg": "none"}, claims(**ours)), mint() + "=", mint() + "x", "x" + mint(),
-        mint()[:-30], mint().rpartition(".")[0], mint() + "." + mint(), mint().replace(".", "~"),
-        provider.signer.token(header={"kid": "other"}, **ours), provider.signer.token(header={"kid": None}, **ours),
+        mint(exp=1),
+        mint(aud="https://other.example"),
+        mint(iss="https://evil.example"),
+        mint(scope=None),
+        mint(sub=1),
+        Signer().token(**ours),
+        unsigned({"alg": "none"}, claims(**ours)),
+        mint() + "=",
+        mint() + "x",
+        "x" + mint(),
+        mint()[:-30],
+        mint().rpartition(".")[0],
+        mint() + "." + mint(),
+        mint().replace(".", "~"),
+        provider.signer.token(header={"kid": "other"}, **ours),
+        provider.signer.token(header={"kid": None}, **ours),
         provider.signer.token(header={"alg": "HS256"}, **ours),
         provider.signer.token(header={"kid": "x"}, iss="https://evil.example", aud=BASE),
         provider.signer.raw(b'{"alg":"ES256","kid":"mcp-access"}', b"[" * 5000),

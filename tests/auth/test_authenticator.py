@@ -36,8 +36,22 @@ async def test_h1_what_is_remembered_opens_the_door_to_nothing_but_itself(
     token = mint()
     await authenticator.authenticate([f"Bearer {token}"])
     good = f"Bearer {token}"
-    for header in (token, f"Basic {token}", f" {good}", f"{good} ", f"{good}=", good[:-1], f"Bearer\t{token}",
-                   f"{good}, {good}", "", "Bearer ", "é", "\udcff", "x" * 1_000_000, f"{good}\udcff"):
+    for header in (
+        token,
+        f"Basic {token}",
+        f" {good}",
+        f"{good} ",
+        f"{good}=",
+        good[:-1],
+        f"Bearer\t{token}",
+        f"{good}, {good}",
+        "",
+        "Bearer ",
+        "é",
+        "\udcff",
+        "x" * 1_000_000,
+        f"{good}\udcff",
+    ):
         assert authenticator.remembered(header) is None, header[:60]
 
 

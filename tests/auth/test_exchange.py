@@ -69,7 +69,12 @@ async def test_x2_the_form_is_the_contracts(exchange: Exchange, provider: Provid
     options: Any = {"verify_exp": False, "verify_iat": False}
     claims = jwt.decode(proof, SECRET, algorithms=["HS256"], audience=endpoint, options=options)
     assert claims == {
-        "iss": "mcp.doit.com", "sub": "mcp.doit.com", "aud": endpoint, "iat": NOW, "exp": NOW + 60, "jti": "id-0",
+        "iss": "mcp.doit.com",
+        "sub": "mcp.doit.com",
+        "aud": endpoint,
+        "iat": NOW,
+        "exp": NOW + 60,
+        "jti": "id-0",
     }
 
 
@@ -116,9 +121,7 @@ async def test_x3_a_token_serves_until_its_margin(exchange: Exchange, provider: 
     assert await exchange.token(ADMIN) == "upstream-2"
 
 
-async def test_x3_nothing_outlives_the_callers_own_token(
-    exchange: Exchange, provider: Provider, clock: Clock
-) -> None:
+async def test_x3_nothing_outlives_the_callers_own_token(exchange: Exchange, provider: Provider, clock: Clock) -> None:
     brief = replace(ADMIN, expires=NOW + 50)
     assert await exchange.token(brief) == "upstream-1"
     clock.advance(49)
@@ -137,9 +140,23 @@ async def test_a_token_in_its_last_seconds_is_still_tried(exchange: Exchange, pr
 
 @pytest.mark.parametrize(
     ("expires_in", "serves"),
-    [(None, UNSAID_LIFE), ("3600", UNSAID_LIFE), (True, UNSAID_LIFE), ([], UNSAID_LIFE), ({}, UNSAID_LIFE),
-     (1e18, UNSAID_LIFE), (10**30, UNSAID_LIFE), (86_401, UNSAID_LIFE), (0, 0), (-1, 0), (-1e300, 0), (30, 0),
-     (30.5, 0.5), (60, 30), (3599.5, 3569.5)],
+    [
+        (None, UNSAID_LIFE),
+        ("3600", UNSAID_LIFE),
+        (True, UNSAID_LIFE),
+        ([], UNSAID_LIFE),
+        ({}, UNSAID_LIFE),
+        (1e18, UNSAID_LIFE),
+        (10**30, UNSAID_LIFE),
+        (86_401, UNSAID_LIFE),
+        (0, 0),
+        (-1, 0),
+        (-1e300, 0),
+        (30, 0),
+        (30.5, 0.5),
+        (60, 30),
+        (3599.5, 3569.5),
+    ],
     ids=repr,
 )
 async def test_x3_odd_lives_are_not_trusted_long(

@@ -44,9 +44,7 @@ async def test_keys_are_fetched_from_the_start_on(auth: Auth, provider: Provider
     assert provider.jwks_asked == 1
 
 
-async def test_nobody_waits_for_the_first_fetch(
-    provider: Provider, http: aiohttp.ClientSession, clock: Clock
-) -> None:
+async def test_nobody_waits_for_the_first_fetch(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
     until = asyncio.Event()
     provider.jwks_answer = hangs(until)
     async with opened(provider, http, clock=clock) as auth:

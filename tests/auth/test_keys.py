@@ -37,19 +37,43 @@ def foreign(signer: Signer) -> list[Any]:
     x = signer.jwk()["x"]
     big = Signer(ec.SECP384R1()).private.public_key().public_numbers()
     return [
-        None, 1, "text", [], {}, {"kid": "mcp-access"}, {"kty": 1, "kid": "mcp-access"},
+        None,
+        1,
+        "text",
+        [],
+        {},
+        {"kid": "mcp-access"},
+        {"kty": 1, "kid": "mcp-access"},
         {"kty": "oct", "k": b64(b"secret"), "kid": "mcp-access", "alg": "HS256"},
         {"kty": "RSA", "n": b64(bytes(256)), "e": "AQAB", "kid": "mcp-access"},
         {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "mcp-access"},
-        signer.jwk(crv="P-384"), signer.jwk(crv="secp256k1"), signer.jwk(crv=["P-256"]), signer.jwk(crv=None),
+        signer.jwk(crv="P-384"),
+        signer.jwk(crv="secp256k1"),
+        signer.jwk(crv=["P-256"]),
+        signer.jwk(crv=None),
         {"kty": "EC", "crv": "P-384", "x": b64(big.x.to_bytes(48)), "y": b64(big.y.to_bytes(48)), "kid": "mcp-access"},
-        signer.jwk(x="!!"), signer.jwk(x=""), signer.jwk(x=None), signer.jwk(x=1), signer.jwk(x="é"),
+        signer.jwk(x="!!"),
+        signer.jwk(x=""),
+        signer.jwk(x=None),
+        signer.jwk(x=1),
+        signer.jwk(x="é"),
         signer.jwk(x=x + "="),
-        signer.jwk(x=b64(bytes(33))), signer.jwk(x=b64(bytes(31))), signer.jwk(y=x), signer.jwk(x=b64(bytes(32))),
-        signer.jwk(x=b64(b"\xff" * 32)), signer.jwk(use="enc"), signer.jwk(use=1), signer.jwk(alg="ES384"),
-        signer.jwk(alg=["ES256"]), signer.jwk(key_ops=["sign"]), signer.jwk(key_ops="verify"),
+        signer.jwk(x=b64(bytes(33))),
+        signer.jwk(x=b64(bytes(31))),
+        signer.jwk(y=x),
+        signer.jwk(x=b64(bytes(32))),
+        signer.jwk(x=b64(b"\xff" * 32)),
+        signer.jwk(use="enc"),
+        signer.jwk(use=1),
+        signer.jwk(alg="ES384"),
+        signer.jwk(alg=["ES256"]),
+        signer.jwk(key_ops=["sign"]),
+        signer.jwk(key_ops="verify"),
         signer.jwk(d=b64(bytes(32))),
-        signer.jwk(kid="id-token"), signer.jwk(kid=None), signer.jwk(kid="MCP-ACCESS"), signer.jwk(kid=["mcp-access"]),
+        signer.jwk(kid="id-token"),
+        signer.jwk(kid=None),
+        signer.jwk(kid="MCP-ACCESS"),
+        signer.jwk(kid=["mcp-access"]),
     ]
 
 
@@ -78,8 +102,17 @@ def test_use_and_alg_may_be_left_out(signer: Signer) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [None, {}, {"keys": None}, {"keys": {}}, {"keys": "x"}, {"keys": []}, {"keys": [1, None]},
-     {"keys": [{"kid": "mcp-access"}]}, {"keys": [{"kty": "EC", "kid": "mcp-access"}]}],
+    [
+        None,
+        {},
+        {"keys": None},
+        {"keys": {}},
+        {"keys": "x"},
+        {"keys": []},
+        {"keys": [1, None]},
+        {"keys": [{"kid": "mcp-access"}]},
+        {"keys": [{"kty": "EC", "kid": "mcp-access"}]},
+    ],
 )
 def test_a_faulty_document_is_no_withdrawal(document: Any) -> None:
     with pytest.raises(BadKeySet):

@@ -89,10 +89,14 @@ async def test_t12_every_request_is_checked(
 async def test_h2_a_token_anywhere_else_is_no_credential(door: Door, mint: Mint) -> None:
     token = mint()
     places: list[dict[str, Any]] = [
-        {"params": {"access_token": token}}, {"params": {"token": token, "Authorization": f"Bearer {token}"}},
+        {"params": {"access_token": token}},
+        {"params": {"token": token, "Authorization": f"Bearer {token}"}},
         {"headers": {"Cookie": f"access_token={token}; Authorization=Bearer {token}"}},
-        {"headers": {"Proxy-Authorization": f"Bearer {token}"}}, {"headers": {"X-Authorization": f"Bearer {token}"}},
-        {"headers": {"X-Api-Key": token}}, {"data": {"access_token": token}}, {"json": {"access_token": token}},
+        {"headers": {"Proxy-Authorization": f"Bearer {token}"}},
+        {"headers": {"X-Authorization": f"Bearer {token}"}},
+        {"headers": {"X-Api-Key": token}},
+        {"data": {"access_token": token}},
+        {"json": {"access_token": token}},
     ]
     for place in places:
         assert (await door.ask("/mcp", **place))[0] == 401
@@ -106,9 +110,10 @@ async def test_h3_two_headers_over_the_wire(door: Door, mint: Mint) -> None:
 
 
 async def test_h4_headers_about_users_mean_nothing(door: Door, mint: Mint) -> None:
-    claims = {name: "someone-else" for name in (
-        "X-User", "X-User-Email", "X-Forwarded-User", "X-Customer-Context", "X-Tenant-Id", "X-Remote-User", "From"
-    )}
+    claims = dict.fromkeys(
+        ("X-User", "X-User-Email", "X-Forwarded-User", "X-Customer-Context", "X-Tenant-Id", "X-Remote-User", "From"),
+        "someone-else",
+    )
     assert (await door.ask("/mcp", headers=claims))[0] == 401
     status, _, who = await door.ask("/mcp", headers={**claims, **shown(mint())})
     assert (status, who) == (200, ["admin@acme.example", "acme"])
@@ -154,8 +159,14 @@ async def test_k4_an_outage_is_no_challenge(door: Door, provider: Provider, mint
 
 
 async def test_h8_hostile_headers_change_nothing(door: Door) -> None:
-    hostile = {"Forwarded": "host=evil.example;proto=http", "X-Forwarded-Host": "evil.example", "Host": "evil.example",
-               "X-Forwarded-Proto": "http", "X-Original-URL": "/evil", "X-Forwarded-Prefix": "/evil"}
+    hostile = {
+        "Forwarded": "host=evil.example;proto=http",
+        "X-Forwarded-Host": "evil.example",
+        "Host": "evil.example",
+        "X-Forwarded-Proto": "http",
+        "X-Original-URL": "/evil",
+        "X-Forwarded-Prefix": "/evil",
+    }
     plain = await door.ask("/mcp")
     assert await door.ask("/mcp", headers=hostile) == plain
     assert "evil" not in str(plain)

@@ -50,8 +50,10 @@ def test_an_honest_token_says_who_is_calling(signer: Signer) -> None:
     assert token not in repr(found)
 
 
-@pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", "ES384", "es256", "ES256K", "", None, 256, True,
-                                 ["ES256"], {"alg": "ES256"}])
+@pytest.mark.parametrize(
+    "alg",
+    ["none", "None", "NONE", "nOnE", "ES384", "es256", "ES256K", "", None, 256, True, ["ES256"], {"alg": "ES256"}],
+)
 def test_t1_the_algorithm_is_fixed(signer: Signer, alg: Any) -> None:
     assert_401(signer.token(header={"alg": alg}), signer)
     assert_401(unsigned({**HEADER, "alg": alg}, claims()), signer)
@@ -88,8 +90,24 @@ def test_t1_no_other_kind_of_key(signer: Signer) -> None:
 
 @pytest.mark.parametrize(
     "kid",
-    [None, "", "mcp", "MCP-ACCESS", "mcp-access ", " mcp-access", "mcp-access\x00", "id-token", 1, True, ["mcp-access"],
-     {"kid": "mcp-access"}, "../../etc/passwd", "mcp-access' OR 1=1", "https://evil.example/jwks.json", "x" * 3000],
+    [
+        None,
+        "",
+        "mcp",
+        "MCP-ACCESS",
+        "mcp-access ",
+        " mcp-access",
+        "mcp-access\x00",
+        "id-token",
+        1,
+        True,
+        ["mcp-access"],
+        {"kid": "mcp-access"},
+        "../../etc/passwd",
+        "mcp-access' OR 1=1",
+        "https://evil.example/jwks.json",
+        "x" * 3000,
+    ],
 )
 def test_t2_the_kid_is_exact(signer: Signer, kid: Any) -> None:
     assert_401(signer.token(header={"kid": kid}), signer)
@@ -103,8 +121,18 @@ def test_t3_keys_named_by_the_token_are_not_looked_at(signer: Signer, name: str)
     assert verified(signer.token(header={name: value}), signer).subject == "admin@acme.example"
 
 
-@pytest.mark.parametrize("extension", [{"crit": ["exp"]}, {"crit": []}, {"crit": ["b64"], "b64": False}, {"b64": False},
-                                       {"b64": True}, {"crit": "exp"}, {"crit": ["x"], "x": 1}])
+@pytest.mark.parametrize(
+    "extension",
+    [
+        {"crit": ["exp"]},
+        {"crit": []},
+        {"crit": ["b64"], "b64": False},
+        {"b64": False},
+        {"b64": True},
+        {"crit": "exp"},
+        {"crit": ["x"], "x": 1},
+    ],
+)
 def test_t5_extensions_are_refused(signer: Signer, extension: dict[str, Any]) -> None:
     assert_401(signer.token(header=extension), signer)
 
@@ -114,9 +142,23 @@ def test_t6_only_raw_signatures_of_64_bytes_in_range(signer: Signer) -> None:
     raw = base64.urlsafe_b64decode(good + "==")
     zero, one, order = bytes(32), (1).to_bytes(32), ORDER.to_bytes(32)
     crafted = [
-        b"", bytes(64), zero + raw[32:], raw[:32] + zero, order + raw[32:], raw[:32] + order, b"\xff" * 64,
-        one + one, signer.der(signed.encode()), raw[:63], raw + b"\x00", raw + raw, b"\x00" + raw, raw[32:] + raw[:32],
-        raw[:32], bytes(65), (ORDER + 1).to_bytes(32) + raw[32:],
+        b"",
+        bytes(64),
+        zero + raw[32:],
+        raw[:32] + zero,
+        order + raw[32:],
+        raw[:32] + order,
+        b"\xff" * 64,
+        one + one,
+        signer.der(signed.encode()),
+        raw[:63],
+        raw + b"\x00",
+        raw + raw,
+        b"\x00" + raw,
+        raw[32:] + raw[:32],
+        raw[:32],
+        bytes(65),
+        (ORDER + 1).to_bytes(32) + raw[32:],
     ]
     for signature in crafted:
         assert_401(f"{signed}.{b64(signature)}", signer)
@@ -135,19 +177,65 @@ def test_t6_bytes_have_one_spelling(signer: Signer) -> None:
 
 @pytest.mark.parametrize(
     "issuer",
-    [None, "", ISSUER + "/", ISSUER + ".evil.example", ISSUER[:-1], "https://evil.example/" + ISSUER, [ISSUER],
-     ISSUER.upper(), {"iss": ISSUER}, True, 1, " " + ISSUER, ISSUER + "\x00", "http" + ISSUER[5:]],
+    [
+        None,
+        "",
+        ISSUER + "/",
+        ISSUER + ".evil.example",
+        ISSUER[:-1],
+        "https://evil.example/" + ISSUER,
+        [ISSUER],
+        ISSUER.upper(),
+        {"iss": ISSUER},
+        True,
+        1,
+        " " + ISSUER,
+        ISSUER + "\x00",
+        "http" + ISSUER[5:],
+    ],
 )
 def test_t7_the_issuer_is_exact(signer: Signer, issuer: Any) -> None:
     assert_401(signer.token(iss=issuer), signer)
 
 
-OURS = ["", "/", "/mcp", "/mcp/", "/sse", "/sse/", "/mcp/readonly", "/mcp/x/core", "/mcp/x/core,budgets/readonly",
-        "/mcp/x/core%2Cbudgets", "/mcp/x/core/"]
-FOREIGN = [".evil.example", ":443", "@evil.example", "/mcp/..", "/mcp/../admin", "/mcp/./x", "/mcp//x", "/mcp//",
-           "/mcpx",
-           "/sse/x", "/sse/message", "/api", "//", "?x=1", "/mcp?x=1", "#mcp", "/mcp/x#f", "/MCP", "/mcp/%2e%2e",
-           "/mcp/x y", "/mcp\\x", "/mcp/x\n", "/mcp/é"]
+OURS = [
+    "",
+    "/",
+    "/mcp",
+    "/mcp/",
+    "/sse",
+    "/sse/",
+    "/mcp/readonly",
+    "/mcp/x/core",
+    "/mcp/x/core,budgets/readonly",
+    "/mcp/x/core%2Cbudgets",
+    "/mcp/x/core/",
+]
+FOREIGN = [
+    ".evil.example",
+    ":443",
+    "@evil.example",
+    "/mcp/..",
+    "/mcp/../admin",
+    "/mcp/./x",
+    "/mcp//x",
+    "/mcp//",
+    "/mcpx",
+    "/sse/x",
+    "/sse/message",
+    "/api",
+    "//",
+    "?x=1",
+    "/mcp?x=1",
+    "#mcp",
+    "/mcp/x#f",
+    "/MCP",
+    "/mcp/%2e%2e",
+    "/mcp/x y",
+    "/mcp\\x",
+    "/mcp/x\n",
+    "/mcp/é",
+]
 
 
 @pytest.mark.parametrize("path", OURS)
@@ -161,9 +249,30 @@ def test_t8_our_own_urls_are_the_audience(signer: Signer, path: str) -> None:
 @pytest.mark.parametrize(
     "audience",
     [BASE + path for path in FOREIGN]
-    + [None, "", [], [[]], {}, 1, True, {"aud": BASE}, [BASE, 1], [[BASE]], "https://other.example", ISSUER, "cmp",
-       "mcp.doit.com", BASE[:-1], BASE.upper(), " " + BASE, f"{BASE} https://other.example", "http" + BASE[5:],
-       "https://evil.example/" + BASE, "client-1", "/mcp"],
+    + [
+        None,
+        "",
+        [],
+        [[]],
+        {},
+        1,
+        True,
+        {"aud": BASE},
+        [BASE, 1],
+        [[BASE]],
+        "https://other.example",
+        ISSUER,
+        "cmp",
+        "mcp.doit.com",
+        BASE[:-1],
+        BASE.upper(),
+        " " + BASE,
+        f"{BASE} https://other.example",
+        "http" + BASE[5:],
+        "https://evil.example/" + BASE,
+        "client-1",
+        "/mcp",
+    ],
     ids=repr,
 )
 def test_t8_nothing_else_is(signer: Signer, audience: Any) -> None:
@@ -230,8 +339,22 @@ def test_t10_an_employee_is_one_by_true_only(signer: Signer, value: Any) -> None
 
 @pytest.mark.parametrize(
     "scope",
-    [None, "", "mcp", "mcp:toolsx", "xmcp:tools", "mcp:tools:read", "MCP:TOOLS", "mcp:tools,x", "mcp:tools\tx",
-     "mcp: tools", ["mcp:tools"], 1, {"mcp:tools": True}, True],
+    [
+        None,
+        "",
+        "mcp",
+        "mcp:toolsx",
+        "xmcp:tools",
+        "mcp:tools:read",
+        "MCP:TOOLS",
+        "mcp:tools,x",
+        "mcp:tools\tx",
+        "mcp: tools",
+        ["mcp:tools"],
+        1,
+        {"mcp:tools": True},
+        True,
+    ],
     ids=repr,
 )
 def test_t11_the_scope_is_a_whole_word_or_403(signer: Signer, scope: Any) -> None:
@@ -251,9 +374,26 @@ def test_t11_a_forged_token_without_scope_is_401(signer: Signer) -> None:
 
 
 PAYLOADS = [
-    b"", b"[]", b"null", b"1", b'"text"', b"true", b"{", b"{}{}", b"{} x", b"\xff\xfe", b'{"sub":"\xff"}', b'{"a":NaN}',
-    b"[" * 100_000, b"[" * 5000 + b"]" * 5000, b'{"a":' * 3000 + b"1" + b"}" * 3000, b'{"exp":' + b"9" * 5000 + b"}",
-    b'{"exp":1e400}', b'{"sub":"\\ud800"}', json.dumps(claims()).encode("utf-16"), b"\xef\xbb\xbf" + encoded(claims()),
+    b"",
+    b"[]",
+    b"null",
+    b"1",
+    b'"text"',
+    b"true",
+    b"{",
+    b"{}{}",
+    b"{} x",
+    b"\xff\xfe",
+    b'{"sub":"\xff"}',
+    b'{"a":NaN}',
+    b"[" * 100_000,
+    b"[" * 5000 + b"]" * 5000,
+    b'{"a":' * 3000 + b"1" + b"}" * 3000,
+    b'{"exp":' + b"9" * 5000 + b"}",
+    b'{"exp":1e400}',
+    b'{"sub":"\\ud800"}',
+    json.dumps(claims()).encode("utf-16"),
+    b"\xef\xbb\xbf" + encoded(claims()),
     encoded(claims()) + b"\x00",
 ]
 
@@ -280,17 +420,40 @@ def test_x1_a_token_is_recognised_in_every_disguise(signer: Signer) -> None:
     header, payload, signature = token.split(".")
     other = b64(encoded({"alg": "HS256", "kid": "x"}))
     disguises = [
-        token, token + "=", token + ".x", "x" + token, token[:-20], f"{header}.{payload}", f"{header}.{payload}.",
-        f"{other}.{payload}.{signature}", f"x.{payload}", payload, header, f"{header}.@@@.x", f"{header}~{payload}",
-        signer.token(iss="https://evil.example"), signer.token(header={"kid": "x"}), signer.token(exp=1),
-        signer.token(header={"kid": "x"}, iss=ISSUER + "/"), signer.token(header={"kid": "x"}, iss=[ISSUER]),
+        token,
+        token + "=",
+        token + ".x",
+        "x" + token,
+        token[:-20],
+        f"{header}.{payload}",
+        f"{header}.{payload}.",
+        f"{other}.{payload}.{signature}",
+        f"x.{payload}",
+        payload,
+        header,
+        f"{header}.@@@.x",
+        f"{header}~{payload}",
+        signer.token(iss="https://evil.example"),
+        signer.token(header={"kid": "x"}),
+        signer.token(exp=1),
+        signer.token(header={"kid": "x"}, iss=ISSUER + "/"),
+        signer.token(header={"kid": "x"}, iss=[ISSUER]),
         signer.token(header={"kid": "x"}, iss="https://evil.example"),  # still meant for us
-        unsigned({"alg": "none"}, claims()), Signer().token(), base64.b64encode(encoded(claims())).decode(),
+        unsigned({"alg": "none"}, claims()),
+        Signer().token(),
+        base64.b64encode(encoded(claims())).decode(),
     ]
     for disguise in disguises:
         assert is_ours(disguise, RULES), disguise
-    for foreign in ("an-opaque-token", "a.b.c", "eyJ", unsigned({"alg": "HS256"}, {"sub": "a@b.example"}), "x" * 8000,
-                    "." * 8000, "AAAA." * 1600):
+    for foreign in (
+        "an-opaque-token",
+        "a.b.c",
+        "eyJ",
+        unsigned({"alg": "HS256"}, {"sub": "a@b.example"}),
+        "x" * 8000,
+        "." * 8000,
+        "AAAA." * 1600,
+    ):
         assert not is_ours(foreign, RULES), foreign
 
 

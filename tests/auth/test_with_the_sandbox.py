@@ -87,9 +87,7 @@ async def test_a_login_that_the_provider_does_not_know_is_refused(place: World, 
     assert caught.value.kind == "refused"
 
 
-async def test_a_wrong_secret_is_not_the_users_fault(
-    place: World, http: aiohttp.ClientSession, clock: Clock
-) -> None:
+async def test_a_wrong_secret_is_not_the_users_fault(place: World, http: aiohttp.ClientSession, clock: Clock) -> None:
     async with open_auth(
         resource_url=BASE, auth_server_url=place.url, doit_api_base=place.url, secret="wrong", http=http, clock=clock
     ) as auth:

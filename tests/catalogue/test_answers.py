@@ -52,9 +52,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=60)
 @given(st.lists(VALUES, max_size=60), st.integers(1, 40), VALUES, st.booleans())
-def test_whatever_is_answered_is_valid_json_and_bounded(
-    some: list[Any], times: int, extra: Any, writes: bool
-) -> None:
+def test_whatever_is_answered_is_valid_json_and_bounded(some: list[Any], times: int, extra: Any, writes: bool) -> None:
     result = complete({"budgets": [{"row": row} for row in some * times], "rowCount": 7, "extra": extra}, writes=writes)
     assert answers.within_ceiling(orjson.dumps(result))
     if result.get("isError"):

@@ -92,9 +92,7 @@ BLANKS: dict[str, Any] = {
     "type": "object",
     "properties": {
         **{name: {"type": "string", "minLength": 1} for name in KNOWN_BY + FREE},
-        **dict.fromkeys(
-            ("layer_ids", "datasets", "eventIds", "tags"), {"type": "array", "items": {"type": "string"}}
-        ),
+        **dict.fromkeys(("layer_ids", "datasets", "eventIds", "tags"), {"type": "array", "items": {"type": "string"}}),
         "ticket": {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}},
         "customerId": {"type": "integer"},
     },

@@ -603,7 +603,8 @@ async def test_n12_a_contract_is_compared_with_its_newest_version() -> None:
         customerID="c",
         contractID="k",
         **terms,
-        **{"invoicesEmail": "eve@evil.example", "contractUpdatesEmail": "ann@acme.example"},
+        invoicesEmail="eve@evil.example",
+        contractUpdatesEmail="ann@acme.example",
     )
     assert "- invoicesEmail: ann@acme.example → eve@evil.example\n" in text
 
@@ -746,9 +747,7 @@ async def test_n24_markup_of_the_api_is_plain_text_in_a_question() -> None:
     caller = Asked(Recorder({**BUDGET, "name": EVIL}, None))
     await run("delete_budget", caller, id="b1")
     line = next(line for line in caller.text.splitlines() if line.startswith("- name: "))
-    assert line == (
-        "- name: ! [x] (http:// evil.example/p.png) < img src=x> [pay] (https:// evil.example) & #8238;x"
-    )
+    assert line == ("- name: ! [x] (http:// evil.example/p.png) < img src=x> [pay] (https:// evil.example) & #8238;x")
 
 
 @pytest.mark.parametrize("gap", ["\n", "\r\n", "\u2028", "\u2029", "\x85", "\x0b", "\x1c"])

@@ -118,8 +118,10 @@ async def test_other_tools_and_blocks_are_as_they_were() -> None:
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["cost", "share", "first", "currency", "total", "name", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["cost", "share", "first", "currency", "total", "name", "x"]), inner)
+    ),
     max_leaves=12,
 )
 

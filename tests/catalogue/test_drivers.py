@@ -20,9 +20,7 @@ def total(bill: Mapping[Hashable, Spent]) -> int:
 
 
 @given(before=BILLS, after=BILLS, top=st.integers(1, 10))
-def test_shown_drivers_and_other_add_up(
-    before: dict[Hashable, Spent], after: dict[Hashable, Spent], top: int
-) -> None:
+def test_shown_drivers_and_other_add_up(before: dict[Hashable, Spent], after: dict[Hashable, Spent], top: int) -> None:
     ranked = drivers(before, after)
     parts = split(ranked, total(before), total(after), top)
     everything = [*parts.shown, parts.other]
@@ -39,9 +37,7 @@ def test_shown_drivers_and_other_add_up(
 
 
 @given(before=BILLS, after=BILLS)
-def test_the_order_is_by_size_and_never_by_chance(
-    before: dict[Hashable, Spent], after: dict[Hashable, Spent]
-) -> None:
+def test_the_order_is_by_size_and_never_by_chance(before: dict[Hashable, Spent], after: dict[Hashable, Spent]) -> None:
     ranked = drivers(before, after)
     assert [abs(one.change) for one in ranked] == sorted((abs(one.change) for one in ranked), reverse=True)
     assert {one.name for one in ranked} == before.keys() | after.keys()

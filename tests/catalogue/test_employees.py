@@ -68,8 +68,10 @@ LISTS: dict[str, Any] = {
         (LISTS, filters(**LISTS)),
         ({"hasFlexsave": False, "standalone": "true"}, filters(hasFlexsave=False, standalone=True)),
         (SPEND, filters(spend=SPEND)),
-        ({f"invoiced{name[0].upper()}{name[1:]}": one for name, one in INVOICED.items()},
-         filters(spend={"invoiced": INVOICED})),
+        (
+            {f"invoiced{name[0].upper()}{name[1:]}": one for name, one in INVOICED.items()},
+            filters(spend={"invoiced": INVOICED}),
+        ),
         ({"contractsActive": True}, filters(contracts={"active": True})),
         ({"contractsActive": False}, filters()),
         ({"pageSize": 20, "pageToken": "p"}, {"filters": {}, "pageSize": 20, "pageToken": "p"}),

@@ -43,7 +43,7 @@ def test_every_old_prompt_is_there_with_its_arguments() -> None:
 @pytest.mark.parametrize("prompt", PROMPTS, ids=lambda prompt: prompt.name)
 async def test_a_prompt_is_one_message_with_what_was_given(prompt: Any) -> None:
     given = {argument.name: f"value of {argument.name}" for argument in prompt.arguments}
-    (plain,) = await prompt.run(Caller(Recorder()), {name: "" for name in given})
+    (plain,) = await prompt.run(Caller(Recorder()), dict.fromkeys(given, ""))
     (full,) = await prompt.run(Caller(Recorder()), given)
     assert plain["role"] == full["role"] == "user" and len(plain["content"]["text"]) > 40
     added = "".join(f"\n{name}: {value}" for name, value in given.items())

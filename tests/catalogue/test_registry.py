@@ -178,16 +178,18 @@ def least(tool: Tool) -> dict[str, Any]:
 
 ODD = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            [
-                *("result", "rows", "schema", "name", "cost", "id", "pageToken", "rowCount", "answer", "error"),
-                *("budgets", "reports", "anomalies", "invoices", "tickets", "startTime", "invoiceDate", "subject"),
-            ]
-        ),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *("result", "rows", "schema", "name", "cost", "id", "pageToken", "rowCount", "answer", "error"),
+                    *("budgets", "reports", "anomalies", "invoices", "tickets", "startTime", "invoiceDate", "subject"),
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=12,
 )

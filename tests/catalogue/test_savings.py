@@ -15,8 +15,15 @@ from .caller import call
 
 
 def row(key: str, daily: float | None, **more: Any) -> dict[str, Any]:
-    return {"source": "aws-trusted-advisor", "key": key, "title": key.title(), "cloudProvider": "aws",
-            "categories": ["FinOps", "Security"], "summary": {"potentialDailySavings": daily}, **more}
+    return {
+        "source": "aws-trusted-advisor",
+        "key": key,
+        "title": key.title(),
+        "cloudProvider": "aws",
+        "categories": ["FinOps", "Security"],
+        "summary": {"potentialDailySavings": daily},
+        **more,
+    }
 
 
 PAGES: dict[str, Any] = {
@@ -85,8 +92,15 @@ def test_odd_rows_are_read() -> None:
 
 
 COMMITMENTS = [
-    {"id": "c1", "name": "GCP flat", "currency": "EUR", "totalCommitmentValue": 1000.0, "totalForecastValue": 400.0,
-     "totalCurrentAttainment": 100.0, "endDate": "2027-01-01T00:00:00Z"},
+    {
+        "id": "c1",
+        "name": "GCP flat",
+        "currency": "EUR",
+        "totalCommitmentValue": 1000.0,
+        "totalForecastValue": 400.0,
+        "totalCurrentAttainment": 100.0,
+        "endDate": "2027-01-01T00:00:00Z",
+    },
     {"id": "over", "totalCommitmentValue": 9e9, "totalForecastValue": 1.0, "endDate": "2020-01-01T00:00:00Z"},
     {"id": "unknown", "totalCommitmentValue": 9e9, "totalForecastValue": 0, "endDate": "2027-01-01T00:00:00Z"},
     {"id": "met", "totalCommitmentValue": 10.0, "totalForecastValue": 20.0, "endDate": "2027-01-01T00:00:00Z"},

@@ -120,7 +120,9 @@ async def test_long_lists_are_also_asked_by_name() -> None:
 
 DETAILS: dict[str, Any] = {
     "/analytics/v1/reports/r1": {
-        "id": "r1", "reportName": "Daily cost", "createTime": 1_790_000_000_000,
+        "id": "r1",
+        "reportName": "Daily cost",
+        "createTime": 1_790_000_000_000,
         "result": {"schema": [{"name": "day"}, {"name": "cost"}], "rows": [["01", 2.5]] * 70},
     },
     "/analytics/v1/budgets/b1": {"id": "b1", "name": "Data", "amount": 5, "currency": "USD", "status": "x"},

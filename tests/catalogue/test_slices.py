@@ -60,7 +60,7 @@ def test_rows_are_chosen(asked: Any, left: list[int]) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (condition("nothing", "is", "x"), "filters: no column \"nothing\"; there are service, month, cost, usage"),
+        (condition("nothing", "is", "x"), 'filters: no column "nothing"; there are service, month, cost, usage'),
         (condition("cost", "gt", "much"), "is no number"),
         (condition("cost", "gt", "nan"), "is no number"),
     ],

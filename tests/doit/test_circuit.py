@@ -115,9 +115,7 @@ async def ended(client: Client, call: str = "read") -> ApiError | None:
         (says(200, b"no gzip", Content_Encoding="gzip"), False),
     ],
 )
-async def test_what_is_the_apis_failure(
-    api: Api, connect: Connect, breaker: Heard, step: Handler, well: bool
-) -> None:
+async def test_what_is_the_apis_failure(api: Api, connect: Connect, breaker: Heard, step: Handler, well: bool) -> None:
     api.script = [step]
     await ended(connect(breaker=breaker))
     kinds = {said if said == GOOD else said[1] for said in breaker.said}

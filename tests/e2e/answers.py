@@ -91,7 +91,7 @@ def structured(result: Mapping[str, Any]) -> Any:
 def check_listed(names: Sequence[str]) -> None:
     """*names* is a tools/list: ours are there, nothing comes twice."""
     assert len(set(names)) == len(names)
-    assert TOOLS <= set(names), f"not listed: {sorted(TOOLS - set(names))}"
+    assert set(names) >= TOOLS, f"not listed: {sorted(TOOLS - set(names))}"
 
 
 def check_tools(tools: Sequence[Mapping[str, Any]], *, stripped: bool = False) -> None:

@@ -150,9 +150,7 @@ async def register(http: aiohttp.ClientSession, found: Discovered) -> Registrati
         "response_types": ["code"],
         "token_endpoint_auth_method": "client_secret_post",
     }
-    async with http.post(
-        found.server["registration_endpoint"], json=body, headers={"User-Agent": PROBER}
-    ) as response:
+    async with http.post(found.server["registration_endpoint"], json=body, headers={"User-Agent": PROBER}) as response:
         answer = await read(response)
     if answer.status != 201:
         raise RuntimeError(f"registration: {answer.status} {answer.body}")
@@ -203,9 +201,7 @@ async def redeem(
     return await post_form(http, found.server["token_endpoint"], form | registration.form)
 
 
-async def refresh(
-    http: aiohttp.ClientSession, found: Discovered, registration: Registration, token: str
-) -> Answer:
+async def refresh(http: aiohttp.ClientSession, found: Discovered, registration: Registration, token: str) -> Answer:
     """Exchange a refresh token for new tokens."""
     form = {"grant_type": "refresh_token", "refresh_token": token, "resource": found.resource}
     return await post_form(http, found.server["token_endpoint"], form | registration.form)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -74,7 +74,7 @@ async def why_costs_went_up(say: Say) -> str:
     assert anomaly["status"] == "active" and anomaly["id"] in {one["id"] for one in overview["anomalies"]}
     assert (await say("get_anomaly", id=anomaly["id"]))["actualCost"] == anomaly["actualCost"]
 
-    start, today = date.fromisoformat(anomaly["startTime"][:10]), datetime.now(timezone.utc).date()
+    start, today = date.fromisoformat(anomaly["startTime"][:10]), datetime.now(UTC).date()
     spans = {"after": span(start, today), "before": span(start - WEEK, today - WEEK)}
     explained = await say("explain_cost_change", **spans)
     total = explained["total"]
@@ -92,10 +92,16 @@ async def why_costs_went_up(say: Say) -> str:
     assert cents(narrow["total"]["after"]) == cents(anomaly["actualCost"]), "the anomaly is where the lines jump"
 
     subject = f"{drivers['service']} costs {total['change']} more than a week ago"
-    ticket = await say("create_ticket", ticket={
-        "subject": subject, "body": f"See anomaly {anomaly['id']}.", "severity": "high", "platform": "microsoft_azure",
-        "product": "Virtual Machines",
-    })
+    ticket = await say(
+        "create_ticket",
+        ticket={
+            "subject": subject,
+            "body": f"See anomaly {anomaly['id']}.",
+            "severity": "high",
+            "platform": "microsoft_azure",
+            "product": "Virtual Machines",
+        },
+    )
     comment = await say("create_ticket_comment", ticketId=ticket["id"], body="Who can look into it?")
     listed = await say("list_tickets", subject=subject)
     assert [one["id"] for one in listed["tickets"]] == [ticket["id"]]
@@ -112,17 +118,27 @@ async def budget_and_alert(say: Say, service: str) -> None:
     spent = next(one["cost"] for one in breakdown["groups"] if one["name"] == service)
     assert cents(*(one["cost"] for one in breakdown["groups"])) == cents(breakdown["total"]["shown"])
     scopes = [{"type": "fixed", "id": "service_description", "values": [service]}]
-    first = datetime.now(timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    first = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     budget = await say(
-        "create_budget", name=f"{service} from now on", amount=round(spent * 1.5, 2), currency="USD", type="recurring",
-        timeInterval="month", startPeriod=int(first.timestamp() * 1000), scopes=scopes,
+        "create_budget",
+        name=f"{service} from now on",
+        amount=round(spent * 1.5, 2),
+        currency="USD",
+        type="recurring",
+        timeInterval="month",
+        startPeriod=int(first.timestamp() * 1000),
+        scopes=scopes,
     )
     assert cents(budget["currentUtilization"]) == cents(spent)
     assert [one.get("triggered", False) for one in budget["alerts"]] == [True, False, False], "half of it is spent"
     # Today's lines passed it.
     config = {
-        "metric": {"type": "basic", "value": "cost"}, "timeInterval": "month", "condition": "value", "operator": "gt",
-        "value": round(spent - 0.01, 2), "scopes": scopes,
+        "metric": {"type": "basic", "value": "cost"},
+        "timeInterval": "month",
+        "condition": "value",
+        "operator": "gt",
+        "value": round(spent - 0.01, 2),
+        "scopes": scopes,
     }
     alert = await say("create_alert", name=f"{service} has passed", config=config)
     assert alert["lastAlerted"] == alert["createTime"]

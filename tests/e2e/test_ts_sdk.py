@@ -67,7 +67,5 @@ async def test_stdio(sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Pa
         PYTHONPATH=str(ROOT),
     )
     server = {"command": sys.executable, "args": ["-m", "doit_mcp", "stdio"], "env": env, "cwd": str(tmp_path)}
-    said = await drive(
-        node, tmp_path, {"sdk": sdk, "transport": "stdio", "era": era, "calls": expected.calls} | server
-    )
+    said = await drive(node, tmp_path, {"sdk": sdk, "transport": "stdio", "era": era, "calls": expected.calls} | server)
     check(said, expected)

@@ -137,7 +137,7 @@ def test_n2_what_is_wrong_with_a_large_value_is_soon_found(wrong: dict[str, Any]
     assert problems and len("".join(problems)) < 10_000
 
 
-NAMES = {"%012d" % number: 0 for number in range(190_000)}
+NAMES = {f"{number:012d}": 0 for number in range(190_000)}
 
 
 @pytest.mark.parametrize(

@@ -48,19 +48,34 @@ def test_n4_both_eras_keep_little() -> None:
     meta = {VERSION: next(iter(ENVELOPES)), CAPABILITIES: HOSTILE, CLIENT: INFO}
     for caller in (hello(handshake), envelope(Request(1, "ping", {"_meta": meta}), None)):
         assert kept(caller) < 2_000
-        assert caller.client == {
-            "name": "n" * MAX_TEXT, "title": "t", "version": "\U0001f600" * MAX_TEXT
-        }
+        assert caller.client == {"name": "n" * MAX_TEXT, "title": "t", "version": "\U0001f600" * MAX_TEXT}
         assert declares(caller._replace(revision=BY_NAME["2026-07-28"]), TASKS)
 
 
 @pytest.mark.parametrize("revision", BY_NAME.values(), ids=list(BY_NAME))
-@pytest.mark.parametrize("declared", [
-    HOSTILE, {}, {"elicitation": {}}, {"elicitation": {"url": {}}}, {"elicitation": {"url": None}},
-    {"elicitation": {"form": {}}}, {"elicitation": {"form": 1}}, {"elicitation": []}, {"sampling": {}},
-    {"sampling": {"tools": {}}}, {"sampling": {"tools": True}}, {"sampling": 1}, {"roots": {}}, {"roots": True},
-    {"extensions": {TASKS: {}}}, {"extensions": {TASKS: True}}, {"extensions": [TASKS]}, {"extensions": {}},
-])
+@pytest.mark.parametrize(
+    "declared",
+    [
+        HOSTILE,
+        {},
+        {"elicitation": {}},
+        {"elicitation": {"url": {}}},
+        {"elicitation": {"url": None}},
+        {"elicitation": {"form": {}}},
+        {"elicitation": {"form": 1}},
+        {"elicitation": []},
+        {"sampling": {}},
+        {"sampling": {"tools": {}}},
+        {"sampling": {"tools": True}},
+        {"sampling": 1},
+        {"roots": {}},
+        {"roots": True},
+        {"extensions": {TASKS: {}}},
+        {"extensions": {TASKS: True}},
+        {"extensions": [TASKS]},
+        {"extensions": {}},
+    ],
+)
 def test_n4_what_a_client_can_be_asked_stays_the_same(declared: dict[str, Any], revision: Any) -> None:
     whole, reduced = Caller(revision, {}, declared), introduced(revision, {}, declared)
     assert [required(reduced, one) for one in QUESTIONS] == [required(whole, one) for one in QUESTIONS]

@@ -104,9 +104,10 @@ def test_integers_are_compared_as_numbers(argument: Any, header: str, expected: 
     assert agrees({"limit": argument}, ("Mcp-Param-Limit", header)) is expected
 
 
-@pytest.mark.parametrize(("argument", "header", "expected"), [(True, "true", True), (False, "false", True)] + [
-    (True, text, False) for text in ("True", "1", "false", "")
-])
+@pytest.mark.parametrize(
+    ("argument", "header", "expected"),
+    [(True, "true", True), (False, "false", True)] + [(True, text, False) for text in ("True", "1", "false", "")],
+)
 def test_booleans(argument: bool, header: str, expected: bool) -> None:
     assert agrees({"dry": argument}, ("Mcp-Param-Dry-Run", header)) is expected
 

@@ -40,8 +40,15 @@ class Changes(TypedDict, total=False):
     anything: Any
 
 
-Kept = TypedDict("Kept", {"a": "Required[int]", "b": "NotRequired[str]", "c": "Annotated[NotRequired[int], 'x']"})
-Loose = TypedDict("Loose", {"a": "Required[int]", "b": str}, total=False)
+class Kept(TypedDict):
+    a: "Required[int]"
+    b: "NotRequired[str]"
+    c: "Annotated[NotRequired[int], 'x']"
+
+
+class Loose(TypedDict, total=False):
+    a: "Required[int]"
+    b: str
 
 
 async def update(
@@ -299,7 +306,8 @@ def test_only_keyword_parameters_are_published() -> None:
 
 
 def test_what_is_not_required_is_not_listed() -> None:
-    Free = TypedDict("Free", {"a": int}, total=False)
+    class Free(TypedDict, total=False):
+        a: int
 
     def run(*, name: Literal["a"] = None) -> None:  # type: ignore[assignment]
         """Says less than it takes."""

@@ -18,13 +18,22 @@ BY_CLOUD: Body = {
 ALERT: Body = {
     "name": "Google by month",
     "config": {
-        "metric": METRIC, "timeInterval": "month", "condition": "value", "operator": "gt", "value": 1000,
+        "metric": METRIC,
+        "timeInterval": "month",
+        "condition": "value",
+        "operator": "gt",
+        "value": 1000,
         "scopes": [GOOGLE],
     },
 }
 BUDGET: Body = {
-    "name": "Google", "amount": 1000, "currency": "USD", "type": "recurring", "timeInterval": "month",
-    "startPeriod": 1_790_812_800_000, "scopes": [GOOGLE],
+    "name": "Google",
+    "amount": 1000,
+    "currency": "USD",
+    "type": "recurring",
+    "timeInterval": "month",
+    "startPeriod": 1_790_812_800_000,
+    "scopes": [GOOGLE],
 }
 ALLOCATION: Body = {
     "name": "Google only",
@@ -35,24 +44,41 @@ del ALLOCATION["rule"]["components"][0]["id"]
 THEME: Body = {"name": "Plain", "primaryColor": "#336699", "colors": {"light": ["#336699"], "dark": ["#99ccff"]}}
 NOTE: Body = {"content": "Release", "timestamp": "2026-11-01T00:00:00Z"}
 CONTRACT: Body = {
-    "name": "Resale", "startDate": "2026-11-01T00:00:00Z", "renewalPolicy": "auto", "invoicesEmail": "a@acme.example",
-    "contractUpdatesEmail": "b@acme.example", "billingProfile": {"name": "A"},
+    "name": "Resale",
+    "startDate": "2026-11-01T00:00:00Z",
+    "renewalPolicy": "auto",
+    "invoicesEmail": "a@acme.example",
+    "contractUpdatesEmail": "b@acme.example",
+    "billingProfile": {"name": "A"},
 }
 TEMPLATE: Body = {"name": "Resale of AWS", "platform": "amazon-web-services", "eligibleFrom": "2026-11-01T00:00:00Z"}
 EVENT: Body = {
-    "provider": "Meters", "id": "one", "time": "2026-11-01T00:00:00Z",
-    "dimensions": [{"key": "team", "type": "label", "value": "a"}], "metrics": [{"type": "cost", "value": 1.5}],
+    "provider": "Meters",
+    "id": "one",
+    "time": "2026-11-01T00:00:00Z",
+    "dimensions": [{"key": "team", "type": "label", "value": "a"}],
+    "metrics": [{"type": "cost", "value": 1.5}],
 }
 CSV = "usage_date,id,label.team,metric.cost\n2026-11-01T00:00:00Z,two,a,1.5\n"
 TICKET: Body = {
-    "subject": "Why is BigQuery dear?", "body": "It jumped.", "severity": "high", "platform": "google_cloud_platform",
+    "subject": "Why is BigQuery dear?",
+    "body": "It jumped.",
+    "severity": "high",
+    "platform": "google_cloud_platform",
     "product": "BigQuery",
 }
 INSIGHT: Body = {
-    "key": "mine", "title": "Mine", "shortDescription": "Of my own", "cloudProvider": "aws", "categories": ["FinOps"],
+    "key": "mine",
+    "title": "Mine",
+    "shortDescription": "Of my own",
+    "cloudProvider": "aws",
+    "categories": ["FinOps"],
 }
 RESOURCE: Body = {
-    "resourceId": "r-1", "resultType": "potential_daily_savings", "account": "1", "cloudProvider": "aws",
+    "resourceId": "r-1",
+    "resultType": "potential_daily_savings",
+    "account": "1",
+    "cloudProvider": "aws",
     "result": {"value": 2.5},
 }
 ACCOUNT = "444455556666"

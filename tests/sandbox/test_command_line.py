@@ -30,8 +30,14 @@ def ask(url: str, token: str = "") -> tuple[int, Any, Any]:
 
 def test_faults_latency_and_customers_are_there_from_the_start(tmp_path: Path) -> None:
     flags = (
-        "--customers", "3", "--latency", "0.001", "--fault", "503,on=GET /analytics/v1/budgets/{id},times=1",
-        "--fault", "429,on=/analytics/v1/labels,retry-after=7",
+        "--customers",
+        "3",
+        "--latency",
+        "0.001",
+        "--fault",
+        "503,on=GET /analytics/v1/budgets/{id},times=1",
+        "--fault",
+        "429,on=/analytics/v1/labels,retry-after=7",
     )
     with launched(tmp_path, *flags) as sandbox:
         listed = ask(f"{sandbox.world}/sandbox/customers")[2]
@@ -48,10 +54,15 @@ def test_faults_latency_and_customers_are_there_from_the_start(tmp_path: Path) -
         assert faults["latency"] == 0.001 and [one["kind"] for one in faults["faults"]] == [429]
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (("--customers", "-1"), "--customers"), (("--fault", "503,rate"), "rate"),
-    (("--fault", "429,on=GET /nothing"), "GET /nothing"),
-], ids=lambda value: value if isinstance(value, str) else " ".join(value))
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--customers", "-1"), "--customers"),
+        (("--fault", "503,rate"), "rate"),
+        (("--fault", "429,on=GET /nothing"), "GET /nothing"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
 def test_what_cannot_be_is_refused_before_anything_runs(flags: tuple[str, ...], said: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--world-port", "0", *flags]
     done = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60)

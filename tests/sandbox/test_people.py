@@ -48,9 +48,20 @@ def test_no_two_are_alike() -> None:
     assert len({one.id for one in customers}) == len({one.domain for one in customers}) == 302
 
 
-@pytest.mark.parametrize("text", [
-    "load000000", "load00001", "load0000001", "load٠٠٠٠٠١", "load000001\n", "Load000001", "load", "", "\udcff",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "load000000",
+        "load00001",
+        "load0000001",
+        "load٠٠٠٠٠١",
+        "load000001\n",
+        "Load000001",
+        "load",
+        "",
+        "\udcff",
+    ],
+)
 def test_nobody_else_is_there(text: str) -> None:
     assert MANY.customer(text) is None
     assert MANY.user_of_token(text) is None and MANY.user(text) is None

@@ -215,7 +215,8 @@ async def test_tokens_go_when_they_are_revoked_or_end(party: Party, clock: Clock
         await party.post("/api/auth/revoke", {"client_id": client, "token": first["refresh_token"]})
         kept = (await page.next("tokens"))["tokens"]
     assert {token["fingerprint"] for token in kept} == {
-        fingerprint(second["access_token"]), fingerprint(second["refresh_token"])
+        fingerprint(second["access_token"]),
+        fingerprint(second["refresh_token"]),
     }
     assert fingerprint(api) not in json.dumps(kept)
     clock.advance(3600)
@@ -409,13 +410,19 @@ async def test_the_page_is_one_document_with_a_strict_policy(party: Party) -> No
 @pytest.mark.parametrize(
     ("raw", "shown"),
     [
-        ("/sign-in/oauth?state=x&code=y&scope=mcp%3Atools&client_id=id&nonsense-name=1",
-         "/sign-in/oauth?state=…&code=…&scope=mcp:tools&client_id=App&…"),
-        ("/sign-in/oauth?redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fback%3Fkey%3Dsecret",
-         "/sign-in/oauth?redirect_uri=http://127.0.0.1:1/back"),
+        (
+            "/sign-in/oauth?state=x&code=y&scope=mcp%3Atools&client_id=id&nonsense-name=1",
+            "/sign-in/oauth?state=…&code=…&scope=mcp:tools&client_id=App&…",
+        ),
+        (
+            "/sign-in/oauth?redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fback%3Fkey%3Dsecret",
+            "/sign-in/oauth?redirect_uri=http://127.0.0.1:1/back",
+        ),
         ("/api/auth/token?client_id=" + "a" * 43, "/api/auth/token?client_id=…"),
-        ("/analytics/v1/reports?filter=owner:a%40b.c&maxResults=5",
-         "/analytics/v1/reports?filter=owner:a@b.c&maxResults=5"),
+        (
+            "/analytics/v1/reports?filter=owner:a%40b.c&maxResults=5",
+            "/analytics/v1/reports?filter=owner:a@b.c&maxResults=5",
+        ),
         ("/x?Access_Token=1&pageToken=2&api.key=3&a=%00%0a%1b", "/x?Access_Token=…&pageToken=…&api.key=…&a=   "),
         ("/x/eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.?" + "sandbox-api-token-x", "/x/…?…=…"),
     ],

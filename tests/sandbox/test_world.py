@@ -19,8 +19,13 @@ async def test_url_is_the_issuer_on_loopback(party: Party) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nothing", 404), ("GET", "/.well-known/oauth-authorization-server/mcp", 404), ("PUT", "/whoami", 405),
-     ("GET", "/api/auth/token", 405), ("GET", "/whoami", 401)],
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/.well-known/oauth-authorization-server/mcp", 404),
+        ("PUT", "/whoami", 405),
+        ("GET", "/api/auth/token", 405),
+        ("GET", "/whoami", 401),
+    ],
 )
 async def test_errors_are_json(party: Party, method: str, path: str, status: int) -> None:
     async with party.http.request(method, party.url + path) as answer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jsonschema_rs
@@ -122,15 +122,25 @@ ANALYTICS = [
     Step("accept_budget_suggestion", {"id": "$first", "budgetId": "$budget"}),
     Step("dismiss_budget_suggestion", {"id": "$second"}),
     Step("get_resource_permissions", {"resourceType": "budgets", "resourceId": "$budget"}),
-    Step("update_resource_permissions", {
-        "resourceType": "budgets", "resourceId": "$budget",
-        "permissions": [{"user": ADMIN.email, "role": "owner"}, {"user": VIEWER.email, "role": "viewer"}],
-    }),
+    Step(
+        "update_resource_permissions",
+        {
+            "resourceType": "budgets",
+            "resourceId": "$budget",
+            "permissions": [{"user": ADMIN.email, "role": "owner"}, {"user": VIEWER.email, "role": "viewer"}],
+        },
+    ),
     *(
         Step(f"delete_{tool}", {"id": f"${kept}"})
         for tool, kept in (
-            ("alert", "alert"), ("allocation", "allocation"), ("annotation", "annotation"), ("custom_theme", "theme"),
-            ("budget", "budget"), ("report", "report"), ("label", "label"), ("folder", "folder"),
+            ("alert", "alert"),
+            ("allocation", "allocation"),
+            ("annotation", "annotation"),
+            ("custom_theme", "theme"),
+            ("budget", "budget"),
+            ("report", "report"),
+            ("label", "label"),
+            ("folder", "folder"),
         )
     ),
 ]
@@ -154,23 +164,49 @@ BILLING = [
     Step("list_assets", {"filter": "type:g-suite"}, {"asset": "assets.0.id"}),
     Step("get_asset", {"id": "$asset"}),
     Step("update_asset", {"id": "$asset", "quantity": 99}),
-    Step("list_billing_transfer_accounts", {}, {
-        "root": "items.0.dpmaId", "reseller": "items.0.tenants.0.customerId",
-        "account": "items.0.tenants.0.resellerPmaAccountId",
-    }),
+    Step(
+        "list_billing_transfer_accounts",
+        {},
+        {
+            "root": "items.0.dpmaId",
+            "reseller": "items.0.tenants.0.customerId",
+            "account": "items.0.tenants.0.resellerPmaAccountId",
+        },
+    ),
     Step("get_billing_transfer_account_status"),
-    Step("create_billing_transfer_handshakes", {"dpmaId": "$root", "items": [
-        {"resellerCustomerId": "$reseller", "resellerPmaAccountId": "700000000001"},
-    ]}),
+    Step(
+        "create_billing_transfer_handshakes",
+        {
+            "dpmaId": "$root",
+            "items": [
+                {"resellerCustomerId": "$reseller", "resellerPmaAccountId": "700000000001"},
+            ],
+        },
+    ),
     Step("list_billing_transfer_end_customers", {"dpmaId": "$root", "resellerPmaAccountId": "$account"}),
     Step("list_reseller_end_customers", {"resellerPmaAccountId": "$account"}),
     Step("list_billing_transfer_reseller_accounts", who=STRANGER),
-    Step("list_billing_transfer_reseller_tenants", {}, {
-        "above": "items.0.dpmaId", "own": "items.0.resellerPmaAccountId", "client": "items.0.tenants.0.ecCustomerId",
-    }, STRANGER),
-    Step("create_billing_transfer_mappings", {"dpmaId": "$above", "resellerPmaAccountId": "$own", "items": [
-        {"ecAccountId": "700000000002", "ecCustomerId": "$client"},
-    ]}, who=STRANGER),
+    Step(
+        "list_billing_transfer_reseller_tenants",
+        {},
+        {
+            "above": "items.0.dpmaId",
+            "own": "items.0.resellerPmaAccountId",
+            "client": "items.0.tenants.0.ecCustomerId",
+        },
+        STRANGER,
+    ),
+    Step(
+        "create_billing_transfer_mappings",
+        {
+            "dpmaId": "$above",
+            "resellerPmaAccountId": "$own",
+            "items": [
+                {"ecAccountId": "700000000002", "ecCustomerId": "$client"},
+            ],
+        },
+        who=STRANGER,
+    ),
 ]
 ORGANIZATION = {"managementAccountId": "$organization"}
 COMMITMENTS = [
@@ -255,9 +291,14 @@ INSIGHTS = [
 ]
 ASSISTANTS = [
     Step("ask_ava_streaming", {"question": "What did we spend?"}),
-    Step("ask_ava_sync", {"question": "And now?", "ephemeral": False}, {
-        "conversation": "conversationId", "answer": "answerId",
-    }),
+    Step(
+        "ask_ava_sync",
+        {"question": "And now?", "ephemeral": False},
+        {
+            "conversation": "conversationId",
+            "answer": "answerId",
+        },
+    ),
     Step("ava_feedback", {"conversationId": "$conversation", "answerId": "$answer", "feedback": {"positive": True}}),
     Step("delete_ava_conversation", {"conversationId": "$conversation"}),
     Step("build_cloud_flow", {"question": "Tell me of idle disks."}),
@@ -267,8 +308,12 @@ ASSISTANTS = [
     Step("list_cloudflow_templates", {}, {"flowTemplate": "items.0.id"}),
     Step("get_cloudflow_template", {"templateId": "$flowTemplate"}),
     *life(
-        "cloudflow_connection", "cloudflow_connections", {"name": "Mine", "awsConfig": {"roleName": "r"}},
-        {"enabled": False}, "connectionId", "connectionId",
+        "cloudflow_connection",
+        "cloudflow_connections",
+        {"name": "Mine", "awsConfig": {"roleName": "r"}},
+        {"enabled": False},
+        "connectionId",
+        "connectionId",
     ),
     Step("delete_cloudflow_connection", {"connectionId": "$cloudflow_connection"}),
 ]
@@ -280,7 +325,16 @@ DISCOVERY = [
     Step("change_customer", {"customerContext": "$other"}, who=EMPLOYEE),
 ]
 STEPS = [
-    *COSTS, *ANALYTICS, *BILLING, *COMMITMENTS, *DATAHUB, *PEOPLE, *SUPPORT, *DIAGRAMS, *INSIGHTS, *ASSISTANTS,
+    *COSTS,
+    *ANALYTICS,
+    *BILLING,
+    *COMMITMENTS,
+    *DATAHUB,
+    *PEOPLE,
+    *SUPPORT,
+    *DIAGRAMS,
+    *INSIGHTS,
+    *ASSISTANTS,
     *DISCOVERY,
 ]
 
@@ -300,12 +354,15 @@ async def site(api: Api) -> AsyncIterator[Site]:
 
 def dates() -> Words:
     """Stretches of time that the sandbox has lines for."""
-    first = datetime.fromtimestamp(time.time(), timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    first = datetime.fromtimestamp(time.time(), UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     end = first - timedelta(days=1)
     start = end.replace(day=1)
     return {
-        "month": f"{start:%Y-%m}", "from": f"{start:%Y-%m-%d}", "to": f"{end:%Y-%m-%d}",
-        "start": f"{start:%Y-%m-%d}T00:00:00Z", "end": f"{end:%Y-%m-%d}T00:00:00Z",
+        "month": f"{start:%Y-%m}",
+        "from": f"{start:%Y-%m-%d}",
+        "to": f"{end:%Y-%m-%d}",
+        "start": f"{start:%Y-%m-%d}T00:00:00Z",
+        "end": f"{end:%Y-%m-%d}T00:00:00Z",
     }
 
 

@@ -123,7 +123,7 @@ def test_the_first_512_characters_say_where_to_begin_and_how_to_reach_the_rest()
         assert word in first
     assert len(offer.instructions) <= 1_500
     listed = {tool.name for tool in offer.tools}
-    named = {word for word in re.findall(r"[a-z]+(?:_[a-z]+)+", offer.instructions)}
+    named = set(re.findall(r"[a-z]+(?:_[a-z]+)+", offer.instructions))
     assert named <= listed
 
 

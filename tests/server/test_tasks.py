@@ -162,7 +162,7 @@ async def test_n4_results_have_a_bound_in_bytes() -> None:
         made.append(tasks.create("a", answers, {}))
         await until(made[-1], "completed")
     kept = [task for task in made if tasks.here(task.id, "a") is not None]
-    assert kept == made[-len(kept):] and 0 < sum(task.size for task in kept) <= MAX_OWNER_BYTES
+    assert kept == made[-len(kept) :] and 0 < sum(task.size for task in kept) <= MAX_OWNER_BYTES
     assert tasks.here(other.id, "b") is other
     large = tasks.create("a", lambda task: answers(task, MAX_RESULT_BYTES), {})
     await until(large, "failed")

@@ -128,7 +128,7 @@ async def replicated() -> AsyncIterator[Pair]:
             await replica.follow(primary)
             address = Address(primary)
             server = await asyncio.start_server(address.connected, "127.0.0.1", 0)
-            address.url = "redis://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+            address.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             async with server:
                 yield Pair(primary, replica, address)
                 await address.close()

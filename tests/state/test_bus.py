@@ -113,7 +113,7 @@ async def test_who_leaves_is_known_to_be_gone(redis: Server) -> None:
     async with members(redis) as (a, b):
         async with members(redis, 1) as (c,):
             with redis.client() as client:
-                assert client.exists(c.bus.alive(c.bus.id)) and 0 < client.pttl(c.bus.alive(c.bus.id))
+                assert client.exists(c.bus.alive(c.bus.id)) and client.pttl(c.bus.alive(c.bus.id)) > 0
             c.bus.broadcast("say", what="farewell")
         assert await a.next() == await b.next() == "farewell"
         with redis.client() as client:

@@ -150,9 +150,7 @@ async def test_without_redis_everybody_has_the_whole_limit(pair: Pair, link: Lin
     assert not await a.take()
 
 
-async def test_a_long_outage_collects_no_names(
-    pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_long_outage_collects_no_names(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_UNSAID", 3)
     a, _ = pair
     redis.kill()

@@ -55,10 +55,21 @@ class Writes:
             return {"said": f"{name} {len(self.done)}"}
 
         hints = {"readOnlyHint": False, "idempotentHint": idempotent, "destructiveHint": False}
-        return once(committing(Tool(
-            name=name, title=name, description="Writes.", input_schema=schema(text={"type": "string"}), run=run,
-            output_schema=SAID, annotations=hints, area="bench", writes=True,
-        )))
+        return once(
+            committing(
+                Tool(
+                    name=name,
+                    title=name,
+                    description="Writes.",
+                    input_schema=schema(text={"type": "string"}),
+                    run=run,
+                    output_schema=SAID,
+                    annotations=hints,
+                    area="bench",
+                    writes=True,
+                )
+            )
+        )
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -190,8 +201,7 @@ async def test_n5_a_refused_claim_takes_no_room_from_older_receipts(small: Serve
 
 
 async def test_n5_a_full_redis_holds_up_no_messages(small: Server, caplog: pytest.LogCaptureFixture) -> None:
-    """The first is tried some times; those behind it go at once, what needs no memory among them, and room comes back.
-    """
+    """The first is tried some times; those behind it go at once, what needs no memory among them, and room comes back."""
     link = open_link(small.url, prefix(SECRET), timeout=2.0)
     sender, key = Sender(link), link.key("list")
     with small.client() as client:

@@ -88,9 +88,10 @@ async def test_streams_at_one_count_at_all(redis: Server) -> None:
         listen = a.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
 
         async def tried(site: Replica) -> Counter[int]:
-            async with at(site, other).stream() as response, site.http.get(
-                f"{site.base}/sse", headers=site.headers()
-            ) as old:
+            async with (
+                at(site, other).stream() as response,
+                site.http.get(f"{site.base}/sse", headers=site.headers()) as old,
+            ):
                 return Counter((response.status, old.status))
 
         async with session.stream() as held, opened(b, listen, b.headers() | b.modern_headers(listen), MODERN) as new:
@@ -111,6 +112,7 @@ def underscored(headers: Json) -> dict[str, str]:
 
 async def test_running_tasks_at_one_count_at_all(redis: Server) -> None:
     async with replicas(redis.url) as (a, b):
+
         async def begun(site: Replica, user: User = ADMIN) -> bool:
             return (await site.call("long", user=user, **TASKS)).result.get("resultType") == "task"
 
@@ -222,6 +224,7 @@ async def test_what_has_no_place_elsewhere_counts_as_no_call(redis: Server) -> N
 async def test_strangers_have_one_number_of_tries_at_all(redis: Server) -> None:
     """P4: an address that guesses at two replicas gets no more tries than at one."""
     async with replicas(redis.url, trusted_proxies=("127.0.0.0/8",)) as pair:
+
         async def wrong(number: int, address: str) -> int:
             site = pair[number % 2]
             given = {"Authorization": f"Bearer wrong-{address}-{number}", "X-Forwarded-For": address}

@@ -18,7 +18,12 @@ from tests.state.redis_server import Server, back
 
 Make = Callable[..., Results]
 BOUNDS: dict[str, Any] = {
-    "life": 60.0, "most_bytes": 100, "per_owner": 3, "owner_bytes": 200, "total": 100, "total_bytes": 10_000
+    "life": 60.0,
+    "most_bytes": 100,
+    "per_owner": 3,
+    "owner_bytes": 200,
+    "total": 100,
+    "total_bytes": 10_000,
 }
 
 

@@ -73,9 +73,7 @@ class Member:
         )
         self.buckets = SharedBuckets(link, Box(secrets, "rates"), self.bus.sender, "rate")
         self.held = 0
-        self.counts = Counts(
-            link, Box(secrets, "calls"), "calls", self.bus.id, limit=2, held=lambda owner: self.held
-        )
+        self.counts = Counts(link, Box(secrets, "calls"), "calls", self.bus.id, limit=2, held=lambda owner: self.held)
 
     async def _hear(self, body: Body) -> None:
         self.heard.put_nowait(body["word"])
@@ -104,7 +102,7 @@ def test_n22_without_the_setting_keys_are_what_they_always_were(monkeypatch: pyt
     assert prefix((SECRET,)) == "doit-mcp:7dfb45884ecb" and type(prefix((SECRET,))) is str
     assert box.name("x") == "70cc8af429c944509d8810308b86c7c2" and type(box.name("x")) is str
     monkeypatch.setattr(box_module.os, "urandom", bytes)
-    assert box.close("place", b"data").hex() == "000000000000000000000000" "32963df7870b31c9253296b8706b57262bbfa3b4"
+    assert box.close("place", b"data").hex() == "00000000000000000000000032963df7870b31c9253296b8706b57262bbfa3b4"
     assert Seals.derived(SECRET, clock=lambda: 1e9).close(b"b", "v", 10) == (
         "lKilbd9ciKM15Jm3AqJUUVA0xTHaFk4_SNVOSTO7sixbMTAwMDAwMDAxMCwidiJd"
     )
@@ -200,7 +198,7 @@ async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis
         assert await last.records.open("t", "o", {}) == []
         with redis.client() as client:
             (old,), (new,) = variants(prefix(OLD_ONE)), variants(prefix(ALONE))
-            assert not [key for key in client.keys(f"{old}:sessions:*")]
+            assert not client.keys(f"{old}:sessions:*")
             assert client.keys(f"{new}:sessions:*") and client.keys(f"{new}:session:*")
 
 

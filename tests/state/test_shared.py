@@ -227,9 +227,7 @@ async def test_logs_that_are_dropped(pair: Pair) -> None:
     assert await b.replays.after("s", "old_0") is None and await b.replays.after("s", "x") is None
 
 
-async def test_following_through_an_outage(
-    pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_replay, "LOOK_S", 0.05)
     a, b = pair
     log = a.replays.open("s", "1", [7])

@@ -83,9 +83,9 @@ async def test_origins_that_may_call(site: Site) -> None:
     preflight = await site.send("OPTIONS", "/mcp", origin | asks)
     assert preflight.status == 204 and preflight.headers["Access-Control-Allow-Origin"] == origin["Origin"]
     allowed = preflight.headers["Access-Control-Allow-Headers"].lower()
-    for name in (
-        "authorization content-type mcp-session-id mcp-protocol-version last-event-id mcp-method mcp-name".split()
-    ):
+    for (
+        name
+    ) in "authorization content-type mcp-session-id mcp-protocol-version last-event-id mcp-method mcp-name".split():
         assert name in allowed
     refused = await site.send("POST", "/mcp", origin)
     assert refused.status == 401 and refused.headers["Access-Control-Allow-Origin"] == origin["Origin"]

@@ -134,24 +134,37 @@ async def test_n20_the_line_names_the_user_of_an_access_token(audit: Written, re
     async with place() as (site, api):
         answer = await site.call("update_label", {"id": "l1", "name": "Another"})
         (line,) = audit.lines()
-        assert line.items() >= {
-            "logger": "doit_mcp.audit", "level": "info", "message": "write", "subject": ADMIN.email,
-            "email": ADMIN.email, "customer": ADMIN.customer, "tool": "update_label", "objects": {"id": "l1"},
-            "outcome": "done", "trace": answer.headers["X-MCP-Trace-Id"],
-        }.items()
+        assert (
+            line.items()
+            >= {
+                "logger": "doit_mcp.audit",
+                "level": "info",
+                "message": "write",
+                "subject": ADMIN.email,
+                "email": ADMIN.email,
+                "customer": ADMIN.customer,
+                "tool": "update_label",
+                "objects": {"id": "l1"},
+                "outcome": "done",
+                "trace": answer.headers["X-MCP-Trace-Id"],
+            }.items()
+        )
         assert "token" not in line and "Another" not in audit.texts[0]
         # Both logs lead to each other, and only one of them names anybody.
         assert {one["principal"] for one in requests.lines("request") if "principal" in one} == {line["principal"]}
         assert "@" not in "".join(requests.texts)
 
 
-@pytest.mark.parametrize("claims, email", [
-    ({"sub": "u-1"}, None),
-    ({"sub": "u-1", "email": "Ann@acme.example"}, "Ann@acme.example"),
-    ({"sub": "u-1", "email": 5}, None),
-    ({"sub": "u-1", "email": "a@" + "b" * 400}, None),
-    ({"sub": "u-1", "email": "a@b\n"}, None),
-])
+@pytest.mark.parametrize(
+    "claims, email",
+    [
+        ({"sub": "u-1"}, None),
+        ({"sub": "u-1", "email": "Ann@acme.example"}, "Ann@acme.example"),
+        ({"sub": "u-1", "email": 5}, None),
+        ({"sub": "u-1", "email": "a@" + "b" * 400}, None),
+        ({"sub": "u-1", "email": "a@b\n"}, None),
+    ],
+)
 async def test_n20_the_address_is_what_the_token_says(audit: Written, claims: Json, email: str | None) -> None:
     async with place() as (site, api):
         bearer = f"Bearer {site.token(ADMIN, **claims)}"
@@ -193,15 +206,18 @@ async def test_n20_a_call_through_another_tool_is_its_own(audit: Written) -> Non
     assert audit.outcomes == [("delete_label", "done")]
 
 
-@pytest.mark.parametrize("behavior, outcome", [
-    (carried_out, "done"),
-    (status(403), "refused"),
-    (status(404), "refused"),
-    (status(401), "refused"),
-    (status(500), "unknown"),
-    (unreadable, "unknown"),
-    (broken, "unknown"),
-])
+@pytest.mark.parametrize(
+    "behavior, outcome",
+    [
+        (carried_out, "done"),
+        (status(403), "refused"),
+        (status(404), "refused"),
+        (status(401), "refused"),
+        (status(500), "unknown"),
+        (unreadable, "unknown"),
+        (broken, "unknown"),
+    ],
+)
 async def test_n20_the_outcome_is_what_the_api_made_of_it(audit: Written, behavior: Behavior, outcome: str) -> None:
     async with place() as (site, api):
         api.behavior = behavior
@@ -227,9 +243,15 @@ class Invites(Api):
         app.router.add_post("/iam/v1/users/{id}/actions/resend", resend)
 
 
-@pytest.mark.parametrize("busy, more, outcome", [
-    (0, {}, "done"), (1, {}, "done"), (9, {}, "unknown"), (0, {"dryRun": True}, "dry_run"),
-])
+@pytest.mark.parametrize(
+    "busy, more, outcome",
+    [
+        (0, {}, "done"),
+        (1, {}, "done"),
+        (9, {}, "unknown"),
+        (0, {"dryRun": True}, "dry_run"),
+    ],
+)
 async def test_n20_retries_are_one_write_and_a_trial_is_none(
     audit: Written, busy: int, more: Json, outcome: str
 ) -> None:
@@ -273,15 +295,22 @@ async def test_n20_a_round_that_asks_has_no_line(audit: Written) -> None:
         asked = await site.modern("tools/call", params, clientCapabilities=ASKED)
         assert asked.result["resultType"] == "input_required" and audit.texts == []
         params |= {
-            "requestState": asked.result["requestState"], "inputResponses": {"confirm": {"action": "decline"}},
+            "requestState": asked.result["requestState"],
+            "inputResponses": {"confirm": {"action": "decline"}},
         }
         await site.modern("tools/call", params, clientCapabilities=ASKED)
     assert audit.outcomes == [("delete_label", "declined")]
 
 
-@pytest.mark.parametrize("arguments", [
-    {"id": 5.5, "x" * 9000: 1}, {}, {"id": "l1", "nonsenseId": "n"}, {"id": ["l"] * 1000},
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"id": 5.5, "x" * 9000: 1},
+        {},
+        {"id": "l1", "nonsenseId": "n"},
+        {"id": ["l"] * 1000},
+    ],
+)
 async def test_n20_what_was_not_understood_was_not_sent(audit: Written, arguments: Json) -> None:
     async with place() as (site, api):
         await site.call("delete_label", arguments)
@@ -330,9 +359,17 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_its_customer(audit: Wri
     async with place() as (site, api):
         session = await site.initialize("2025-03-26", user=EMPLOYEE)
         calls = [
-            site.request("tools/call", {"name": "update_label", "arguments": {
-                "id": f"l{number}", "name": "n", **({"customerContext": customer} if customer else {})
-            }})
+            site.request(
+                "tools/call",
+                {
+                    "name": "update_label",
+                    "arguments": {
+                        "id": f"l{number}",
+                        "name": "n",
+                        **({"customerContext": customer} if customer else {}),
+                    },
+                },
+            )
             for number, customer in enumerate(["", STRANGER.customer, ""])
         ]
         answer = await session.post(calls)
@@ -342,9 +379,15 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_its_customer(audit: Wri
     assert {id: line["customer"] for id, line in lines.items()} == {"l0": own, "l1": STRANGER.customer, "l2": own}
     assert {line["email"] for line in lines.values()} == {EMPLOYEE.email}
     (change,) = audit.lines("act for")
-    assert change.items() >= {
-        "email": EMPLOYEE.email, "customer": STRANGER.customer, "before": own, "how": "call",
-    }.items()
+    assert (
+        change.items()
+        >= {
+            "email": EMPLOYEE.email,
+            "customer": STRANGER.customer,
+            "before": own,
+            "how": "call",
+        }.items()
+    )
 
 
 async def test_n20_an_employee_writes_for_the_customer_chosen_in_the_session(audit: Written) -> None:
@@ -386,23 +429,26 @@ async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bo
     assert (line["outcome"], line["objects"]) == wanted
 
 
-@pytest.mark.parametrize("tool, arguments, objects", [
-    (
-        "assign_objects_to_label",
-        {"id": "l1", "add": [{"objectId": f"o{number}", "objectType": "report"} for number in range(2)]},
-        {"id": "l1", "add.objectId": ["o0", "o1"]},
-    ),
-    (
-        "update_resource_permissions",
-        {"resourceType": "reports", "resourceId": "r1", "permissions": [{"user": "a@b.example", "role": "viewer"}]},
-        {"resourceType": "reports", "resourceId": "r1", "permissions.user": ["a@b.example"]},
-    ),
-    (
-        "create_billing_transfer_handshakes",
-        {"dpmaId": "1", "items": [{"resellerCustomerId": "c1", "resellerPmaAccountId": "123456789012"}] * 2},
-        {"dpmaId": "1", "items.resellerCustomerId": ["c1"], "items.resellerPmaAccountId": ["123456789012"]},
-    ),
-])
+@pytest.mark.parametrize(
+    "tool, arguments, objects",
+    [
+        (
+            "assign_objects_to_label",
+            {"id": "l1", "add": [{"objectId": f"o{number}", "objectType": "report"} for number in range(2)]},
+            {"id": "l1", "add.objectId": ["o0", "o1"]},
+        ),
+        (
+            "update_resource_permissions",
+            {"resourceType": "reports", "resourceId": "r1", "permissions": [{"user": "a@b.example", "role": "viewer"}]},
+            {"resourceType": "reports", "resourceId": "r1", "permissions.user": ["a@b.example"]},
+        ),
+        (
+            "create_billing_transfer_handshakes",
+            {"dpmaId": "1", "items": [{"resellerCustomerId": "c1", "resellerPmaAccountId": "123456789012"}] * 2},
+            {"dpmaId": "1", "items.resellerCustomerId": ["c1"], "items.resellerPmaAccountId": ["123456789012"]},
+        ),
+    ],
+)
 async def test_n20_what_is_inside_of_an_argument_is_named(
     audit: Written, tool: str, arguments: Json, objects: Json
 ) -> None:
@@ -424,5 +470,7 @@ async def test_n20_a_change_of_the_customer_names_it(audit: Written, customer: s
         await site.call("change_customer", {"customerContext": customer}, user=EMPLOYEE)
     (line,) = audit.lines()
     assert (line["tool"], line["outcome"], line["objects"]) == (
-        "change_customer", outcome, {"customerContext": customer},
+        "change_customer",
+        outcome,
+        {"customerContext": customer},
     )

@@ -92,4 +92,4 @@ async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.Monk
 
 
 def test_n1_the_slack_is_more_than_what_waits_while_the_parser_pauses() -> None:
-    assert MAX_CHUNK_FRAMING_BYTES >= 2 * asyncio.selector_events._SelectorSocketTransport.max_size
+    assert 2 * asyncio.selector_events._SelectorSocketTransport.max_size <= MAX_CHUNK_FRAMING_BYTES

@@ -329,9 +329,7 @@ async def test_n2_a_completion_names_a_prompt_with_text(made: Program) -> None:
         ("trigger_cloud_flow", {"flowID": "f", "requestBodyJson": SHAPES["names"]}, "must have at most 20,000 values"),
     ],
 )
-async def test_n2_no_large_object_holds_the_interpreter(
-    made: Program, name: str, arguments: Json, said: str
-) -> None:
+async def test_n2_no_large_object_holds_the_interpreter(made: Program, name: str, arguments: Json, said: str) -> None:
     """A single step of the library that checks arguments cannot be interrupted, in a thread neither."""
     big = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
     texts = orjson.dumps(arguments, default=lambda value: orjson.Fragment(value))

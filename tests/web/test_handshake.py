@@ -25,9 +25,7 @@ async def test_negotiates(site: Site, asked: str) -> None:
     assert "title" not in answer.result["serverInfo"] or asked not in REVISIONS[:2]
 
 
-@pytest.mark.parametrize(
-    "params", [None, {}, {"protocolVersion": 5}, {"protocolVersion": LATEST, "capabilities": []}]
-)
+@pytest.mark.parametrize("params", [None, {}, {"protocolVersion": 5}, {"protocolVersion": LATEST, "capabilities": []}])
 async def test_an_initialize_that_is_wrong(site: Site, params: Any) -> None:
     answer = await site.post(site.request("initialize", params))
     assert answer.code == (200, -32602) and "Mcp-Session-Id" not in answer.headers

@@ -83,9 +83,7 @@ async def site() -> AsyncIterator[Site]:
     ],
     ids=["completion", "search", "fetch", "read", "overview"],
 )
-async def test_n2_a_large_answer_of_the_api_does_not_hold_the_event_loop(
-    site: Site, method: str, params: Json
-) -> None:
+async def test_n2_a_large_answer_of_the_api_does_not_hold_the_event_loop(site: Site, method: str, params: Json) -> None:
     heart = Heartbeat(time.thread_time)
     try:
         answer = await site.modern(method, params)

@@ -89,9 +89,7 @@ IN_SESSION: dict[str, Json] = {
     "long-subscription": rpc("resources/subscribe", {"uri": TEMPLATE + text(1_900)}),
     "unsubscription": rpc("resources/unsubscribe", {"uri": TEMPLATE + text()}),
     "level": rpc("logging/setLevel", {"level": text()}),
-    "cancellation": {
-        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": text()}
-    },
+    "cancellation": {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": text()}},
     "response": {"jsonrpc": "2.0", "id": f"doit-{MARK}", "result": members()},
     "session-progress-token": rpc(
         "tools/call", {"name": "get_budget", "arguments": BUDGET, "_meta": {"progressToken": text()}}, MARK
@@ -132,7 +130,7 @@ class Sender:
             return {}
         named = [params[name] for name in ("name", "uri", "taskId") if name in params]
         heads = {"MCP-Protocol-Version": MODERN, "Mcp-Method": self.message["method"]}
-        return heads | {"Mcp-Name": name[:100] for name in named}
+        return heads | ({"Mcp-Name": named[-1][:100]} if named else {})
 
 
 async def left_behind(sender: Sender) -> int:

@@ -175,9 +175,7 @@ async def customers() -> AsyncIterator[tuple[Product, list[User]]]:
         yield made, users
 
 
-async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(
-    customers: tuple[Product, list[User]]
-) -> None:
+async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(customers: tuple[Product, list[User]]) -> None:
     """F7, F8, L5: told at once and when to come back, nothing is sent, and the first call that works ends it."""
     there, users = customers
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]

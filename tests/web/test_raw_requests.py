@@ -33,7 +33,8 @@ ODD = {
     "other method": (b"PROPFIND /c4nary HTTP/1.1\r\nHost: {host}\r\n\r\n", {404}),
     "encodings": (b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", {401}),
     "encoding that is not last": (
-        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked, c4nary\r\n\r\n0\r\n\r\n", {400},
+        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked, c4nary\r\n\r\n0\r\n\r\n",
+        {400},
     ),
     "two encodings": (
         b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"
@@ -41,13 +42,16 @@ ODD = {
         {400},
     ),
     "chunks of http 1.0": (
-        b"POST /mcp HTTP/1.0\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {401},
+        b"POST /mcp HTTP/1.0\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        {401},
     ),
     "huge chunk": (
-        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nc4nary", {400},
+        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nc4nary",
+        {400},
     ),
     "two equal lengths": (
-        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", {400},
+        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        {400},
     ),
     "huge length": (b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Length: 99999999999999999999999\r\n\r\n{}", {400}),
     "line feeds alone": (b"GET /c4nary HTTP/1.1\nHost: {host}\n\n", {400}),

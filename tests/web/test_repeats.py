@@ -77,8 +77,13 @@ async def test_n16_what_a_colleague_with_an_api_token_undid_is_done_again(there:
 async def test_n16_two_budgets_that_differ_in_spelling_are_one(there: Site) -> None:
     scope = {"id": "cloud_provider", "type": "fixed", "values": ["amazon-web-services"]}
     budget: Json = {
-        "name": "Twice", "currency": "USD", "type": "recurring", "startPeriod": 1790812800000, "amount": 100,
-        "timeInterval": "month", "scopes": [scope],
+        "name": "Twice",
+        "currency": "USD",
+        "type": "recurring",
+        "startPeriod": 1790812800000,
+        "amount": 100,
+        "timeInterval": "month",
+        "scopes": [scope],
     }
     first = await done(there, "create_budget", budget)
     for change in ({"amount": 100.0}, {"amount": "100"}, {"growthPerPeriod": 0}, {"recipients": []}):
@@ -110,8 +115,12 @@ async def test_n16_a_contract_whose_addresses_a_colleague_changed_is_updated_aga
     """What is shown of a contract has no addresses; its versions have."""
     customer = EMPLOYEE.customer
     draft: Json = {
-        "customerID": customer, "name": "Terms", "startDate": "2027-01-01T00:00:00Z", "renewalPolicy": "manual",
-        "invoicesEmail": "first@acme.example", "contractUpdatesEmail": "first@acme.example",
+        "customerID": customer,
+        "name": "Terms",
+        "startDate": "2027-01-01T00:00:00Z",
+        "renewalPolicy": "manual",
+        "invoicesEmail": "first@acme.example",
+        "contractUpdatesEmail": "first@acme.example",
         "billingProfile": {"name": "Acme"},
     }
     contract = (await done(there, "create_contract", draft, EMPLOYEE))["contractId"]

@@ -21,7 +21,7 @@ from tests.web.streaming import raw_post, wired
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "a-word-of-the-callers-that-nobody-logs"
-LEAKS = '''
+LEAKS = """
 import logging
 import pytest
 from doit_mcp.auth.exchange import assertion
@@ -57,7 +57,7 @@ def test_is_discreet():
     Signer().token()
     logging.getLogger("doit_mcp").info("request", extra={"trace": "0" * 32, "principal": "0123456789ab"})
     logging.getLogger("aiohttp.server").error("Error handling request", exc_info=ValueError("Bearer 0123456789abcdef"))
-'''
+"""
 
 
 @pytest.fixture

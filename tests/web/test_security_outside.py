@@ -151,6 +151,7 @@ async def test_people_and_faults_are_told_apart() -> None:
     """What the proofs that use it rest on: a token is its person's, calls wait at the gate, and each fault is one."""
     outside = Outside()
     async with outside.running(), aiohttp.ClientSession() as http:
+
         async def fetched(id: str, person: str) -> tuple[int, bytes]:
             form = {"subject_token": outside.token(person)}
             async with http.post(f"{outside.url}/api/auth/token", data=form) as answer:

@@ -138,8 +138,12 @@ def encoded(message: Json) -> bytes:
 
 def budget(number: int, id: str) -> Json:
     """A call of the tool that makes one request upstream."""
-    return {"jsonrpc": "2.0", "id": number, "method": "tools/call",
-            "params": {"name": "get_budget", "arguments": {"id": id}}}
+    return {
+        "jsonrpc": "2.0",
+        "id": number,
+        "method": "tools/call",
+        "params": {"name": "get_budget", "arguments": {"id": id}},
+    }
 
 
 def enveloped(message: Json) -> Json:
@@ -160,8 +164,15 @@ async def program(folder: Path, **settings: Any) -> AsyncIterator[Program]:
     outside, logged = Outside(), folder / "server.log"
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(outside.running())
-        told: Json = {"resource_url": RESOURCE, "auth_server_url": outside.url, "doit_api_base": outside.url,
-                      "exchange_secret": SECRET, "drain_s": 1, "log_level": "info", **settings}
+        told: Json = {
+            "resource_url": RESOURCE,
+            "auth_server_url": outside.url,
+            "doit_api_base": outside.url,
+            "exchange_secret": SECRET,
+            "drain_s": 1,
+            "log_level": "info",
+            **settings,
+        }
         pipe = asyncio.subprocess.PIPE
         command = (sys.executable, "-m", "tests.web.test_security_process")
         errors = stack.enter_context(logged.open("w"))

@@ -43,7 +43,14 @@ class Mixture:
     def __init__(self, made: Program) -> None:
         self.made, self.counts = made, Counter[tuple[str, int]]()
         self.kinds = (
-            self.call, self.ping, self.listing, self.session, self.stranger, self.nonsense, self.elsewhere, self.probe
+            self.call,
+            self.ping,
+            self.listing,
+            self.session,
+            self.stranger,
+            self.nonsense,
+            self.elsewhere,
+            self.probe,
         )
 
     async def one(self, number: int) -> None:

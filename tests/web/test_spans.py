@@ -178,9 +178,7 @@ async def test_an_exchange_is_a_span_below_the_request_that_needed_it(told: Told
 async def test_an_exchange_that_several_wait_for_is_the_first_ones(told: Told) -> None:
     bearer = f"Bearer {told.there.world.identity.mint(ADMIN, resource=f'{told.there.base}/mcp')}"
     traces = [f"{number:032x}" for number in range(1, 6)]
-    calls = [
-        told.call("list_budgets", Authorization=bearer, traceparent=f"00-{one}-{CALLER}-01") for one in traces
-    ]
+    calls = [told.call("list_budgets", Authorization=bearer, traceparent=f"00-{one}-{CALLER}-01") for one in traces]
     await asyncio.gather(*calls)
     (exchange,), (servers, _) = told.named("token exchange"), told.kinds()
     assert [ids(exchange)[::2]] == [ids(one)[:2] for one in servers if ids(one)[1] == ids(exchange)[2]]

@@ -165,6 +165,7 @@ def check_upstream(made: Program) -> None:
 
 async def open_streams(made: Program, callers: list[Caller], stack: AsyncExitStack) -> list[aiohttp.ClientResponse]:
     """Streams of the newest revision and of sessions, spread over everybody, until there are STREAMS in all."""
+
     async def one(number: int) -> aiohttp.ClientResponse:
         caller = callers[number % PEOPLE]
         if number < PEOPLE:

@@ -60,9 +60,7 @@ class Component(TypedDict, total=False):
         ]
     ]
     values: Required[
-        Annotated[
-            list[str], "As they occur in the data; ids of allocations for allocation_rule.", Length(maximum=5000)
-        ]
+        Annotated[list[str], "As they occur in the data; ids of allocations for allocation_rule.", Length(maximum=5000)]
     ]
     mode: Required[MatchMode]
     inverse: Annotated[bool, "Leave the values out instead."]

@@ -101,9 +101,7 @@ class Annotations(Area):
         return await self._annotation(id=id or await id_of(content or "", self._annotations, "content"))
 
     @post("/analytics/v1/annotations")
-    async def create_annotation(
-        self, **annotation: Unpack[NewAnnotation]
-    ) -> Annotated[JsonObject, AnnotationDetails]:
+    async def create_annotation(self, **annotation: Unpack[NewAnnotation]) -> Annotated[JsonObject, AnnotationDetails]:
         """Leave a note at a date of the cost charts. Everybody of the customer who sees the charts sees it."""
         ...
 

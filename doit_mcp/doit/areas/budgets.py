@@ -72,9 +72,7 @@ class Budget(TypedDict, total=False):
         list[str], "E-mail addresses that are warned; the creator, if left out.", Length(maximum=1000), REACHES
     ]
     recipientsSlackChannels: Annotated[list[SlackChannel], Length(maximum=1000), REACHES]
-    seasonalAmounts: Annotated[
-        list[float], "An amount for each period of a recurring budget.", Length(maximum=1000)
-    ]
+    seasonalAmounts: Annotated[list[float], "An amount for each period of a recurring budget.", Length(maximum=1000)]
 
 
 class NewBudget(Budget, total=False):

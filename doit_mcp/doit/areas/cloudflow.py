@@ -86,9 +86,7 @@ class Cloudflow(Area):
         """Show one CloudFlow template with its instructions."""
         ...
 
-    @post(
-        "/cloudflow/v1/trigger/{flowId}", whole="payload", title="Trigger CloudFlow", destroys=True, outward=True
-    )
+    @post("/cloudflow/v1/trigger/{flowId}", whole="payload", title="Trigger CloudFlow", destroys=True, outward=True)
     async def _trigger(self, *, flowId: Id, payload: JsonObject) -> JsonObject: ...
 
     @offers(_trigger)

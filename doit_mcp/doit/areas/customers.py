@@ -73,9 +73,7 @@ class Customers(Area):
     async def _update(self, *, customerId: Id, **changes: Unpack[CustomerChanges]) -> JsonObject: ...
 
     @offers(_update)
-    async def update_customer(
-        self, *, customerId: CustomerId = None, **changes: Unpack[CustomerChanges]
-    ) -> JsonObject:
+    async def update_customer(self, *, customerId: CustomerId = None, **changes: Unpack[CustomerChanges]) -> JsonObject:
         """Change the customer's settings or contact addresses; what is left out stays as it is. It concerns all users
         of the customer: ask first, and read get_customer before replacing a list."""
         return await self._update(customerId=self._known(customerId), **changes)

@@ -13,15 +13,26 @@ from .tenants import Ask, Records, existing
 
 WITHOUT = ("attribution", "attribution_group", "allocation")  # types that components do not take
 COMPONENT = record(
-    "key type values mode", key=TEXT, type=one_of(*(one for one in TYPES if one not in WITHOUT)),
-    values={"type": "array", "items": TEXT, "maxItems": 100}, inverse=FLAG, inverse_selection=FLAG, includeNull=FLAG,
-    caseInsensitive=FLAG, mode=one_of("is", "starts_with", "ends_with", "contains", "regexp"),
+    "key type values mode",
+    key=TEXT,
+    type=one_of(*(one for one in TYPES if one not in WITHOUT)),
+    values={"type": "array", "items": TEXT, "maxItems": 100},
+    inverse=FLAG,
+    inverse_selection=FLAG,
+    includeNull=FLAG,
+    caseInsensitive=FLAG,
+    mode=one_of("is", "starts_with", "ends_with", "contains", "regexp"),
 )
 COMPONENTS = items(COMPONENT, maxItems=26)
 SINGLE = record("components formula", components=COMPONENTS, formula=text(500))
 MEMBER = record(
-    "action", name=text(500), description=text(5000), action=one_of("create", "update", "select"), id=TEXT,
-    components=COMPONENTS, formula=text(500),
+    "action",
+    name=text(500),
+    description=text(5000),
+    action=one_of("create", "update", "select"),
+    id=TEXT,
+    components=COMPONENTS,
+    formula=text(500),
 )
 RULES = items(or_null(MEMBER), maxItems=100)
 
@@ -70,8 +81,14 @@ def _written(ask: Ask, known: Records, member: JsonObject, where: str) -> JsonOb
         before = _chosen(known, member, where)
     else:
         before = {
-            "id": ask.tenant.new_id(), "description": "", "type": "custom", "allocationType": "single",
-            "anomalyDetection": False, "folderId": "root", "owner": ask.user.email, "createTime": ask.millis,
+            "id": ask.tenant.new_id(),
+            "description": "",
+            "type": "custom",
+            "allocationType": "single",
+            "anomalyDetection": False,
+            "folderId": "root",
+            "owner": ask.user.email,
+            "createTime": ask.millis,
         }
     changes: JsonObject = {name: member[name] for name in ("name", "description") if name in member}
     written: JsonObject = {**before, **changes, "rule": rule_of(member), "updateTime": ask.millis}
@@ -107,36 +124,55 @@ def _references(ask: Ask, found: Iterable[JsonObject]) -> list[JsonObject]:
 
 
 def _allocations(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
-    return _references(ask, (
-        one for one in records(ask.tenant, "allocation").values()
-        if allocation["id"] in (one["rules"] if one["allocationType"] == "group" else nested(one["rule"]))
-    ))
+    return _references(
+        ask,
+        (
+            one
+            for one in records(ask.tenant, "allocation").values()
+            if allocation["id"] in (one["rules"] if one["allocationType"] == "group" else nested(one["rule"]))
+        ),
+    )
 
 
 def _alerts(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
-    return _references(ask, (
-        one for one in records(ask.tenant, "alert").values()
-        if _filtered_by(one["config"]["scopes"], allocation)
-        or allocation["id"] in (one["config"].get("attributions") or ())
-    ))
+    return _references(
+        ask,
+        (
+            one
+            for one in records(ask.tenant, "alert").values()
+            if _filtered_by(one["config"]["scopes"], allocation)
+            or allocation["id"] in (one["config"].get("attributions") or ())
+        ),
+    )
 
 
 def _budgets(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
-    return _references(ask, (
-        one for one in records(ask.tenant, "budget").values()
-        if allocation["id"] in one["scope"] or _filtered_by(one["scopes"], allocation)
-    ))
+    return _references(
+        ask,
+        (
+            one
+            for one in records(ask.tenant, "budget").values()
+            if allocation["id"] in one["scope"] or _filtered_by(one["scopes"], allocation)
+        ),
+    )
 
 
 def _reports(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
     parts = ("filters", "group", "dimensions")
-    return _references(ask, (
-        one for one in records(ask.tenant, "report").values()
-        if any(_filtered_by(one["config"].get(part) or (), allocation) for part in parts)
-    ))
+    return _references(
+        ask,
+        (
+            one
+            for one in records(ask.tenant, "report").values()
+            if any(_filtered_by(one["config"].get(part) or (), allocation) for part in parts)
+        ),
+    )
 
 
 BLOCKERS: dict[str, Callable[[Ask, JsonObject], list[JsonObject]]] = {
-    "alerts": _alerts, "allocations": _allocations, "budgets": _budgets, "reports": _reports,
+    "alerts": _alerts,
+    "allocations": _allocations,
+    "budgets": _budgets,
+    "reports": _reports,
 }
 """What uses an allocation, by the type of the resources."""

@@ -60,9 +60,12 @@ def state(plan: JsonObject, now: float, ended: str = "expired") -> str:
 def active(ask: Ask, organization: str, service: str, since: float, until: float) -> list[JsonObject]:
     """The plans of a type that are active all the time from *since* to *until*."""
     return [
-        one for one in ask.tenant.collection("savings plans", plans).values()
-        if one["organization"] == organization and one["service"] == service
-        and one["start"] <= since and until < one["end"]
+        one
+        for one in ask.tenant.collection("savings plans", plans).values()
+        if one["organization"] == organization
+        and one["service"] == service
+        and one["start"] <= since
+        and until < one["end"]
     ]
 
 

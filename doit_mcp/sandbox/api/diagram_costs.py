@@ -43,7 +43,8 @@ def snapshot(tenant: Tenant, layer: JsonObject, first: int, last: int, interval:
     priced = layer["priced"]
     lines = [
         Line(priced[place], service, day, cost)
-        for place, service, day, cost in tenant.reckoned(spend) if place in priced
+        for place, service, day, cost in tenant.reckoned(spend)
+        if place in priced
     ]
     within = [line for line in lines if first <= line.day <= last]
     total = sum(line.cost for line in within)
@@ -82,8 +83,10 @@ def _resource(layer: JsonObject, identifier: str, service: str, cost: int) -> Js
     node = layer["node"].get(identifier)
     found = node or layer["element"][identifier]
     return {
-        "id": found.get("cld_id", identifier), "name": found["name"],
-        "type": service.lower() if node else "application", "amount": amount(cost),
+        "id": found.get("cld_id", identifier),
+        "name": found["name"],
+        "type": service.lower() if node else "application",
+        "amount": amount(cost),
     }
 
 

@@ -20,7 +20,8 @@ def anchor(layer: JsonObject, identifier: str) -> JsonObject | None:
 def along_links(layer: JsonObject, start: str, direction: str, far: bool) -> Iterator[JsonObject]:
     """What can be reached over the layer's own links, nearest first; *far*: over any number of them."""
     for relation, (one, other) in {
-        "downstream": ("origin", "destination"), "upstream": ("destination", "origin")
+        "downstream": ("origin", "destination"),
+        "upstream": ("destination", "origin"),
     }.items():
         if direction in (relation, "both"):
             yield from _walk(layer, start, relation, one, other, far)

@@ -15,7 +15,10 @@ from .tenants import Records, Tenant
 WEDNESDAY = 3  # of a day's ordinal, by 7
 HOURS = 24
 MADE = (
-    ("node", "NODE_CREATE"), ("group", "GROUP_CREATE"), ("attachment", "ATTACHMENT_CREATE"), ("link", "LINK_CREATE"),
+    ("node", "NODE_CREATE"),
+    ("group", "GROUP_CREATE"),
+    ("attachment", "ATTACHMENT_CREATE"),
+    ("link", "LINK_CREATE"),
 )
 
 
@@ -98,11 +101,18 @@ def _group(tenant: Tenant, layer: JsonObject, time: float, tag: str, items: list
     """An activity group; the snapshot it belongs to has its id."""
     group, moment = tenant.stable_id("diagram snapshot", layer["id"], str(int(time))), rfc3339(time)
     return {
-        "_id": group, "statussheet": layer["id"], "timestamp": moment, "tags": [tag], "snapshot": group,
+        "_id": group,
+        "statussheet": layer["id"],
+        "timestamp": moment,
+        "tags": [tag],
+        "snapshot": group,
         "items": [
             {
-                "_id": tenant.stable_id("diagram activity", group, one["metadata"]["_id"]), "group": group,
-                "timestamp": moment, "tags": [tag], **one,
+                "_id": tenant.stable_id("diagram activity", group, one["metadata"]["_id"]),
+                "group": group,
+                "timestamp": moment,
+                "tags": [tag],
+                **one,
             }
             for one in items
         ],

@@ -42,7 +42,8 @@ def without(found: Components, hidden: set[str]) -> Components:
     """The components without some groups; those are no items of other groups either."""
     groups = {
         identifier: one | {"items": [item for item in one["items"] if item["_id"] not in hidden]}
-        for identifier, one in found["group"].items() if identifier not in hidden
+        for identifier, one in found["group"].items()
+        if identifier not in hidden
     }
     return {**found, "group": groups}
 
@@ -69,7 +70,10 @@ def import_state(ask: Ask, layer: JsonObject) -> JsonObject | None:
     if not layer["account"]:
         return None
     return {
-        "status": "success", "type": layer["cloud"], "account": layer["name"], "cloudId": layer["account"],
+        "status": "success",
+        "type": layer["cloud"],
+        "account": layer["name"],
+        "cloudId": layer["account"],
         "syncedAt": rfc3339(synced(ask.tenant, layer)),
     }
 
@@ -114,10 +118,17 @@ def _has(words: list[str], text: str) -> bool:
 
 def _hit(layer: JsonObject, kind: str, component: JsonObject, props: JsonObject) -> JsonObject:
     hit: JsonObject = {
-        "_id": component["_id"], "type": kind, "name": component.get("name") or component.get("text") or "",
-        "scheme_id": layer["diagram"], "ss_id": layer["id"], "account_name": layer["name"] if layer["account"] else "",
-        "node_type": node_type(layer, kind, component), "color": component.get("color"), "icon": component.get("icon"),
-        "group_type": component.get("group_type"), "props": props,
+        "_id": component["_id"],
+        "type": kind,
+        "name": component.get("name") or component.get("text") or "",
+        "scheme_id": layer["diagram"],
+        "ss_id": layer["id"],
+        "account_name": layer["name"] if layer["account"] else "",
+        "node_type": node_type(layer, kind, component),
+        "color": component.get("color"),
+        "icon": component.get("icon"),
+        "group_type": component.get("group_type"),
+        "props": props,
     }
     return {name: value for name, value in hit.items() if value not in (None, "", {})}
 

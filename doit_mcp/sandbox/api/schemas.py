@@ -62,68 +62,117 @@ METRIC = record("type value", type=one_of("basic", "custom", "extended"), value=
 METRIC_LIST = items(METRIC, maxItems=4)
 DIMENSION = record("id type", id=TEXT, type=one_of(*TYPES))
 FILTER = record(
-    "id type", id=TEXT, type=one_of(*TYPES), values=TEXTS, inverse=FLAG, caseInsensitive=FLAG, includeNull=FLAG,
+    "id type",
+    id=TEXT,
+    type=one_of(*TYPES),
+    values=TEXTS,
+    inverse=FLAG,
+    caseInsensitive=FLAG,
+    includeNull=FLAG,
     mode=one_of("is", "starts_with", "ends_with", "contains", "regexp"),
 )
 LIMIT = record("metric", metric=METRIC, sort=one_of("a_to_z", "asc", "desc"), value={"type": "integer", "minimum": 0})
 METRIC_FILTER = record(
-    "metric operator values", metric=METRIC, operator=one_of("gt", "lt", "lte", "gte", "b", "nb", "e", "ne"),
+    "metric operator values",
+    metric=METRIC,
+    operator=one_of("gt", "lt", "lte", "gte", "b", "nb", "e", "ne"),
     values={"type": "array", "items": NUMBER, "minItems": 1, "maxItems": 2},
     operand=one_of("single_value", "series_total"),
 )
 INSTANTS = record("from to", **{"from": TEXT, "to": TEXT})
 TIME_RANGE = record(
-    amount={"type": "integer", "minimum": 0, "maximum": 5000}, includeCurrent=FLAG,
-    mode=one_of("last", "current", "custom"), unit=one_of(*INTERVALS),
+    amount={"type": "integer", "minimum": 0, "maximum": 5000},
+    includeCurrent=FLAG,
+    mode=one_of("last", "current", "custom"),
+    unit=one_of(*INTERVALS),
 )
 SECONDARY = record(
-    amount={"type": "integer", "minimum": 0, "maximum": 5000}, includeCurrent=FLAG,
-    unit=one_of("day", "month", "quarter", "year"), customTimeRange=INSTANTS,
+    amount={"type": "integer", "minimum": 0, "maximum": 5000},
+    includeCurrent=FLAG,
+    unit=one_of("day", "month", "quarter", "year"),
+    customTimeRange=INSTANTS,
 )
 FORECAST = record(
-    mode=one_of("totals", "grouping"), historicalTimeIntervals=WHOLE, futureTimeIntervals=WHOLE,
-    historicalCustomDateRange=INSTANTS, futureCustomDateRange=INSTANTS,
+    mode=one_of("totals", "grouping"),
+    historicalTimeIntervals=WHOLE,
+    futureTimeIntervals=WHOLE,
+    historicalCustomDateRange=INSTANTS,
+    futureCustomDateRange=INSTANTS,
 )
 COUNT = record("id type", id=TEXT, type=one_of("fixed", "label", "tag", "project_label", "system_label"))
 # Unknown members are refused: ignoring a misspelt filter would answer a wrong number.
 CONFIG = record(
-    metric=METRIC, metrics=METRIC_LIST, metricFilter=METRIC_FILTER, limitAggregation=one_of("none", "top", "all"),
-    limitByChange={"type": "object"}, advancedAnalysis={"type": "object", "additionalProperties": FLAG},
+    metric=METRIC,
+    metrics=METRIC_LIST,
+    metricFilter=METRIC_FILTER,
+    limitAggregation=one_of("none", "top", "all"),
+    limitByChange={"type": "object"},
+    advancedAnalysis={"type": "object", "additionalProperties": FLAG},
     aggregation=one_of("total", "percent_total", "percent_col", "percent_row", "total_over_total", "count"),
-    forecastSettings={"anyOf": [{"type": "null"}, FORECAST]}, dimensions=items(DIMENSION), timeRange=TIME_RANGE,
+    forecastSettings={"anyOf": [{"type": "null"}, FORECAST]},
+    dimensions=items(DIMENSION),
+    timeRange=TIME_RANGE,
     timeInterval=one_of("hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"),
-    secondaryTimeRange=SECONDARY, includePromotionalCredits=FLAG, includeSubtotals=FLAG,
-    filters=items(FILTER), group=items(record("id type", id=TEXT, type=one_of(*TYPES), limit=LIMIT)),
-    layout=one_of(*LAYOUTS), currency=one_of(*CURRENCIES), splits=items({"type": "object"}),
+    secondaryTimeRange=SECONDARY,
+    includePromotionalCredits=FLAG,
+    includeSubtotals=FLAG,
+    filters=items(FILTER),
+    group=items(record("id type", id=TEXT, type=one_of(*TYPES), limit=LIMIT)),
+    layout=one_of(*LAYOUTS),
+    currency=one_of(*CURRENCIES),
+    splits=items({"type": "object"}),
     displayValues=one_of("actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"),
-    sortGroups=one_of("asc", "desc", "a_to_z"), sortDimensions=one_of("asc", "desc", "a_to_z"),
+    sortGroups=one_of("asc", "desc", "a_to_z"),
+    sortDimensions=one_of("asc", "desc", "a_to_z"),
     dataSource=one_of("billing", "bqlens", "billing-datahub", "kubernetes-utilization"),
-    displaySettings={"type": "object"}, customTimeRange=INSTANTS, count=COUNT,
+    displaySettings={"type": "object"},
+    customTimeRange=INSTANTS,
+    count=COUNT,
 )
 REPORT_MEMBERS: dict[str, JsonObject] = {
-    "name": {"type": "string", "minLength": 1}, "description": TEXT, "config": CONFIG, "labels": TEXTS,
+    "name": {"type": "string", "minLength": 1},
+    "description": TEXT,
+    "config": CONFIG,
+    "labels": TEXTS,
     "folderId": TEXT,
 }
 BUDGET = record(
     alerts=items(record("percentage", percentage={"type": "number", "exclusiveMinimum": 0}), maxItems=3),
-    amount={"type": "number", "minimum": 0}, seasonalAmounts=items(NUMBER),
+    amount={"type": "number", "minimum": 0},
+    seasonalAmounts=items(NUMBER),
     collaborators=items(record("email role", email=TEXT, role=one_of("owner", "editor", "viewer")), maxItems=100),
-    currency=one_of(*CURRENCIES), description=TEXT, endPeriod=INSTANT,
+    currency=one_of(*CURRENCIES),
+    description=TEXT,
+    endPeriod=INSTANT,
     growthPerPeriod={"type": "number", "minimum": -99, "maximum": 1000},
-    metric=one_of("cost", "amortized_cost"), name=TEXT, public=one_of("owner", "editor", "viewer"), recipients=TEXTS,
-    recipientsSlackChannels=items({"type": "object"}), scope=TEXTS, scopes=items(FILTER, maxItems=50),
-    startPeriod=INSTANT, timeInterval=one_of(*INTERVALS), type=one_of("fixed", "recurring"), usePrevSpend=FLAG,
+    metric=one_of("cost", "amortized_cost"),
+    name=TEXT,
+    public=one_of("owner", "editor", "viewer"),
+    recipients=TEXTS,
+    recipientsSlackChannels=items({"type": "object"}),
+    scope=TEXTS,
+    scopes=items(FILTER, maxItems=50),
+    startPeriod=INSTANT,
+    timeInterval=one_of(*INTERVALS),
+    type=one_of("fixed", "recurring"),
+    usePrevSpend=FLAG,
 )
 PLATFORMS = ("doit", "google_cloud_platform", "amazon_web_services", "microsoft_azure")
 TICKET = record(
-    "body platform product severity subject", body={"type": "string", "minLength": 1}, created=TEXT,
-    platform=one_of(*PLATFORMS), product={"type": "string", "minLength": 1}, requester=TEXT,
-    severity=one_of("low", "normal", "high", "urgent"), subject={"type": "string", "minLength": 1},
+    "body platform product severity subject",
+    body={"type": "string", "minLength": 1},
+    created=TEXT,
+    platform=one_of(*PLATFORMS),
+    product={"type": "string", "minLength": 1},
+    requester=TEXT,
+    severity=one_of("low", "normal", "high", "urgent"),
+    subject={"type": "string", "minLength": 1},
 )
 
 COMMENT = record("body", body={"type": "string", "minLength": 1}, private=FLAG)
 TICKET_CHANGE: JsonObject = {
-    **record("", status=one_of("open", "pending", "hold", "solved"), assignee=TEXT), "minProperties": 1,
+    **record("", status=one_of("open", "pending", "hold", "solved"), assignee=TEXT),
+    "minProperties": 1,
 }
 TAGS = record(
     "tags",

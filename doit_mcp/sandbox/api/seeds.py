@@ -79,18 +79,27 @@ def reports(tenant: Tenant) -> Iterator[JsonObject]:
         ("preset", "Top services", {"group": [top]}),
         ("custom", "Cost by team", {"group": [{"type": "label", "id": "team"}]}),
         ("custom", "Daily cost", {"timeRange": last_month_days, "timeInterval": "day", "layout": "line_chart"}),
-        ("custom", "This month vs. last", {
-            "group": [by_service],
-            "timeRange": {"mode": "current", "unit": "month"},
-            "secondaryTimeRange": {"amount": 1, "unit": "month"},
-        }),
+        (
+            "custom",
+            "This month vs. last",
+            {
+                "group": [by_service],
+                "timeRange": {"mode": "current", "unit": "month"},
+                "secondaryTimeRange": {"amount": 1, "unit": "month"},
+            },
+        ),
         ("custom", "Forecast", {"forecastSettings": {"mode": "totals", "futureTimeIntervals": 3}}),
     )
     for index, (type_, name, config) in enumerate(shapes):
         made = int(tenant.born * 1000) - (90 - index) * DAY_MS
         usual: JsonObject = {
-            "dataSource": "billing", "metrics": [cost], "timeInterval": "month", "timeRange": last_months,
-            "aggregation": "total", "currency": "USD", "layout": "stacked_column_chart",
+            "dataSource": "billing",
+            "metrics": [cost],
+            "timeInterval": "month",
+            "timeRange": last_months,
+            "aggregation": "total",
+            "currency": "USD",
+            "layout": "stacked_column_chart",
         }
         yield {
             "name": name,
@@ -120,8 +129,11 @@ def tickets(tenant: Tenant) -> Iterator[JsonObject]:
         made = int((tenant.born - days_ago * DAY) * 1000)
         number = FIRST_TICKET + 13 * index + (0 if acme else 5)
         reply = {
-            "id": number * 10_000 + 1, "body": "We are looking into it.", "author": "employee@doit.example",
-            "created": made + 3_600_000, "private": False,
+            "id": number * 10_000 + 1,
+            "body": "We are looking into it.",
+            "author": "employee@doit.example",
+            "created": made + 3_600_000,
+            "private": False,
         }
         note = {**reply, "id": number * 10_000 + 2, "body": "Seen in the billing export.", "private": True}
         yield {
@@ -145,12 +157,20 @@ def tickets(tenant: Tenant) -> Iterator[JsonObject]:
 def flows(tenant: Tenant) -> Iterator[JsonObject]:
     """Two flows: one that runs every week, one in the making."""
     yield _flow(
-        tenant, "Weekly cost digest", "Sends the cost of the week by service.", 48,
-        ["Query last week's cost by service", "Send the result by e-mail"], "schedule",
+        tenant,
+        "Weekly cost digest",
+        "Sends the cost of the week by service.",
+        48,
+        ["Query last week's cost by service", "Send the result by e-mail"],
+        "schedule",
     )
     yield _flow(
-        tenant, "Stop idle staging machines", "Looks for machines without load and stops them.", 11,
-        ["List machines in staging", "Keep those below 5 % load", "Ask for approval", "Stop them"], None,
+        tenant,
+        "Stop idle staging machines",
+        "Looks for machines without load and stops them.",
+        11,
+        ["List machines in staging", "Keep those below 5 % load", "Ask for approval", "Stop them"],
+        None,
     )
 
 

@@ -44,8 +44,13 @@ def users(tenant: Tenant) -> Iterator[JsonObject]:
         yield {**usual, "email": user.email, "displayName": user.name, "roleId": roles[user.role], "status": "active"}
     email = f"newcomer@{tenant.customer.domain}"
     yield {
-        **usual, "email": email, "displayName": email, "roleId": roles["Viewer without billing"], "status": "invited",
-        "invite": "pending", "expires": tenant.born + 2 * DAY_SECONDS,
+        **usual,
+        "email": email,
+        "displayName": email,
+        "roleId": roles["Viewer without billing"],
+        "status": "invited",
+        "invite": "pending",
+        "expires": tenant.born + 2 * DAY_SECONDS,
     }
 
 
@@ -106,15 +111,29 @@ def _contract(tenant: Tenant, holder: str, name: str, status: str, first: int) -
     accounts = sorted({value for _, value in tenant.ledger.members("series", "billing_account_id") if value})
     terms = {"name": name, "startDate": start, "endDate": end, "renewalPolicy": "auto"}
     return {
-        **terms, "customerId": holder, "type": "reseller", "status": status, "currentVersionNumber": 1,
+        **terms,
+        "customerId": holder,
+        "type": "reseller",
+        "status": status,
+        "currentVersionNumber": 1,
         "timeCreated": rfc3339(tenant.born - 400 * DAY_SECONDS),
-        "versions": [{
-            **terms, "version": 1, "status": status, "effectiveStart": start, "effectiveEnd": end,
-            "cancellationReason": None, "invoicesEmail": admin(tenant.customer),
-            "contractUpdatesEmail": admin(tenant.customer),
-            "billingProfile": {"id": billing_profile(tenant), "name": tenant.customer.name, "country": "US"},
-            "managementAccounts": accounts, "billingRules": [], "priceBooks": [], "customLineItems": [],
-        }],
+        "versions": [
+            {
+                **terms,
+                "version": 1,
+                "status": status,
+                "effectiveStart": start,
+                "effectiveEnd": end,
+                "cancellationReason": None,
+                "invoicesEmail": admin(tenant.customer),
+                "contractUpdatesEmail": admin(tenant.customer),
+                "billingProfile": {"id": billing_profile(tenant), "name": tenant.customer.name, "country": "US"},
+                "managementAccounts": accounts,
+                "billingRules": [],
+                "priceBooks": [],
+                "customLineItems": [],
+            }
+        ],
     }
 
 
@@ -123,16 +142,25 @@ def templates(tenant: Tenant) -> Iterator[JsonObject]:
     made = rfc3339(tenant.born - 120 * DAY_SECONDS)
     rule = {"name": "Discount", "percentageChange": -3.0, "cloud": AWS, "includeCredits": False}
     yield {
-        "name": "AWS resale", "platform": AWS, "status": "active", "structure": "blank", "eligibleFrom": made,
-        "billingRules": [], "priceBooks": [{"name": "Standard", "rules": [rule]}], "customLineItems": [],
-        "createdAt": made, "updatedAt": made,
+        "name": "AWS resale",
+        "platform": AWS,
+        "status": "active",
+        "structure": "blank",
+        "eligibleFrom": made,
+        "billingRules": [],
+        "priceBooks": [{"name": "Standard", "rules": [rule]}],
+        "customLineItems": [],
+        "createdAt": made,
+        "updatedAt": made,
     }
 
 
 def asset(tenant: Tenant, platform: str, account: str, name: str, made: int) -> JsonObject:
     """An asset for an account at a cloud, without its id."""
     properties = {
-        "customerDomain": tenant.customer.domain, "customerID": tenant.customer.id, "reseller": "doit.example",
+        "customerDomain": tenant.customer.domain,
+        "customerID": tenant.customer.id,
+        "reseller": "doit.example",
     }
     title = f"{NAMES[platform]} - {name or account}"
     return {"name": title, "type": platform, "quantity": 1, "createTime": made, "properties": properties}
@@ -152,14 +180,21 @@ def assets(tenant: Tenant) -> Iterator[JsonObject]:
     office = asset(tenant, GOOGLE, "", "", made)
     domain = tenant.customer.domain
     office["properties"]["subscription"] = {
-        "billingMethod": "OFFLINE", "creationTime": made, "id": tenant.stable_id("subscription"),
+        "billingMethod": "OFFLINE",
+        "creationTime": made,
+        "id": tenant.stable_id("subscription"),
         "plan": {
-            "commitmentInterval": {"startTime": made, "endTime": made + 365 * DAY_MS}, "isCommitmentPlan": True,
+            "commitmentInterval": {"startTime": made, "endTime": made + 365 * DAY_MS},
+            "isCommitmentPlan": True,
             "planName": "ANNUAL_MONTHLY_PAY",
         },
-        "purchaseOrderID": "", "renewalSettings": {"renewalType": "AUTO_RENEW_MONTHLY_PAY"}, "resourceUIURL": "",
+        "purchaseOrderID": "",
+        "renewalSettings": {"renewalType": "AUTO_RENEW_MONTHLY_PAY"},
+        "resourceUIURL": "",
         "seats": {"licensedNumberOfSeats": SEATS - 4, "maximumNumberOfSeats": SEATS, "numberOfSeats": SEATS},
-        "skuID": "1010020027", "skuName": "Google Workspace Business Starter", "status": "ACTIVE",
+        "skuID": "1010020027",
+        "skuName": "Google Workspace Business Starter",
+        "status": "ACTIVE",
     }
     yield {**office, "name": f"Google Workspace - {domain}", "type": "g-suite", "quantity": SEATS}
 
@@ -169,8 +204,12 @@ def datasets(tenant: Tenant) -> Iterator[JsonObject]:
     born = today_of(tenant.born)
     sent = {tenant.stable_id("event", str(day)): float(seconds_of(day)) for day in range(born - 30, born)}
     yield {
-        "id": "Datadog", "name": "Datadog", "description": "What observability costs a day", "events": sent,
-        "updatedBy": admin(tenant.customer), "lastUpdated": rfc3339(tenant.born - DAY_SECONDS),
+        "id": "Datadog",
+        "name": "Datadog",
+        "description": "What observability costs a day",
+        "events": sent,
+        "updatedBy": admin(tenant.customer),
+        "lastUpdated": rfc3339(tenant.born - DAY_SECONDS),
     }
 
 
@@ -180,8 +219,13 @@ def incidents(tenant: Tenant) -> Iterator[JsonObject]:
         (210, AWS, "Amazon EC2", "archived", "Elevated error rates of instance launches in us-east-1"),
         (120, GOOGLE, "BigQuery", "archived", "Queries in europe-west1 are slower than usual"),
         (33, AWS, "Amazon S3", "archived", "Increased latency of PUT requests in eu-west-1"),
-        (1, GOOGLE, "Compute Engine" if tenant.customer == ACME else "Cloud Storage", "active",
-         "Some requests in europe-west1 fail"),
+        (
+            1,
+            GOOGLE,
+            "Compute Engine" if tenant.customer == ACME else "Cloud Storage",
+            "active",
+            "Some requests in europe-west1 fail",
+        ),
     )
     for days_ago, platform, product, status, title in rows:
         yield {

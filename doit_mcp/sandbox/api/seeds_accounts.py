@@ -54,9 +54,15 @@ def program_accounts(tenant: Tenant) -> Iterator[JsonObject]:
 
 def _program_account(tenant: Tenant, account: str, region: str, days_ago: int) -> JsonObject:
     return {
-        "id": tenant.stable_id("program account", account), "accountId": account, "region": region,
-        "roleArn": f"arn:aws:iam::{account}:role/{STACK}", "stackName": STACK, "iamStatus": "valid", "iamDiff": None,
-        "createdAt": rfc3339(tenant.born - days_ago * DAY_SECONDS), "updatedAt": None,
+        "id": tenant.stable_id("program account", account),
+        "accountId": account,
+        "region": region,
+        "roleArn": f"arn:aws:iam::{account}:role/{STACK}",
+        "stackName": STACK,
+        "iamStatus": "valid",
+        "iamDiff": None,
+        "createdAt": rfc3339(tenant.born - days_ago * DAY_SECONDS),
+        "updatedAt": None,
     }
 
 
@@ -80,8 +86,14 @@ def _reseller_account(
 ) -> JsonObject:
     issued = tenant.born - hours_ago * HOUR
     return {
-        "id": account, "dpmaId": root, "customerId": customer, "displayName": name, "created": issued,
-        "issued": issued, "outcome": outcome, "handshakeId": handshake(tenant.stable_id("handshake", account)),
+        "id": account,
+        "dpmaId": root,
+        "customerId": customer,
+        "displayName": name,
+        "created": issued,
+        "issued": issued,
+        "outcome": outcome,
+        "handshakeId": handshake(tenant.stable_id("handshake", account)),
     }
 
 
@@ -94,8 +106,14 @@ def end_customers(tenant: Tenant) -> Iterator[JsonObject]:
     for (customer, name), (hours, revoked) in zip(names.items(), ages, strict=True):
         issued = tenant.born - hours * HOUR
         yield {
-            "id": digits(tenant, "end customer", name), "resellerPmaAccountId": account, "ecCustomerId": customer,
-            "created": issued, "issued": issued, "outcome": "accepted", "revoked": revoked, "curBasePath": "",
+            "id": digits(tenant, "end customer", name),
+            "resellerPmaAccountId": account,
+            "ecCustomerId": customer,
+            "created": issued,
+            "issued": issued,
+            "outcome": "accepted",
+            "revoked": revoked,
+            "curBasePath": "",
         }
 
 
@@ -105,7 +123,10 @@ def connected_accounts(tenant: Tenant) -> Iterator[JsonObject]:
     for at, project in enumerate(projects[: max(1, len(projects) - 1)]):
         real_time = {"s3Bucket": f"{project.name}-cloudtrail", "s3BucketRegion": project.region} if at == 0 else {}
         yield {
-            "id": project.id, "cloud": AWS, "roleArn": f"arn:aws:iam::{project.id}:role/DoiTRole", **real_time,
+            "id": project.id,
+            "cloud": AWS,
+            "roleArn": f"arn:aws:iam::{project.id}:role/DoiTRole",
+            **real_time,
             "enabledFeatures": [CORE, QUOTAS, REAL_TIME] if real_time else [CORE],
             "granted": [CORE, QUOTAS, SPOT] if real_time else [CORE, QUOTAS],
             "timeLinked": rfc3339(tenant.born - (380 - 40 * at) * DAY_SECONDS),

@@ -31,15 +31,28 @@ def alerts(tenant: Tenant) -> Iterator[JsonObject]:
     usual: JsonObject = {"dataSource": "billing", "metric": COST, "currency": "USD", "operator": "gt"}
     aws = {"type": "fixed", "id": "cloud_provider", "values": [AWS], "mode": "is", "inverse": False}
     shapes: tuple[tuple[str, JsonObject], ...] = (
-        ("AWS above its monthly plan",
-         {"scopes": [aws], "timeInterval": "month", "condition": "value", "value": float(round(spent / 2e6, -2))}),
-        ("A service grows by half in a week",
-         {"scopes": [], "timeInterval": "week", "condition": "percentage-change", "value": 50.0,
-          "evaluateForEach": "service_description"}),
+        (
+            "AWS above its monthly plan",
+            {"scopes": [aws], "timeInterval": "month", "condition": "value", "value": float(round(spent / 2e6, -2))},
+        ),
+        (
+            "A service grows by half in a week",
+            {
+                "scopes": [],
+                "timeInterval": "week",
+                "condition": "percentage-change",
+                "value": 50.0,
+                "evaluateForEach": "service_description",
+            },
+        ),
     )
     for index, (name, config) in enumerate(shapes):
         yield {
-            "name": name, "owner": owner, "public": "viewer", "recipients": [owner], "config": {**usual, **config},
+            "name": name,
+            "owner": owner,
+            "public": "viewer",
+            "recipients": [owner],
+            "config": {**usual, **config},
             **_times(tenant, 70 - index),
         }
 
@@ -97,11 +110,13 @@ def labels(tenant: Tenant) -> Iterator[JsonObject]:
     """One of everybody's, and two of the customer's with something on them."""
     budget = {"objectId": tenant.stable_id("budgets", "0"), "objectType": "budget"}
     note = {"objectId": tenant.stable_id("annotations", "0"), "objectType": "annotation"}
-    for index, (name, color, kind, objects) in enumerate((
-        ("Important", "apricot", "preset", []),
-        ("FinOps", "teal", "custom", [budget]),
-        ("Incident", "rosePink", "custom", [note]),
-    )):
+    for index, (name, color, kind, objects) in enumerate(
+        (
+            ("Important", "apricot", "preset", []),
+            ("FinOps", "teal", "custom", [budget]),
+            ("Incident", "rosePink", "custom", [note]),
+        )
+    ):
         yield {"name": name, "color": color, "type": kind, "objects": objects, **_texts(tenant, 80 - index)}
 
 
@@ -139,8 +154,13 @@ def suggestions(tenant: Tenant) -> Iterator[JsonObject]:
             "alertThresholds": [50.0, 85.0, 100.0],
             "scopeChips": [{"key": "service_description", "values": [service]}],
             "config": {
-                "name": f"Monthly {service}", "amount": amount, "currency": "USD", "type": "recurring",
-                "timeInterval": "month", "scopes": [scope], "alerts": [{"percentage": one} for one in (50, 85, 100)],
+                "name": f"Monthly {service}",
+                "amount": amount,
+                "currency": "USD",
+                "type": "recurring",
+                "timeInterval": "month",
+                "scopes": [scope],
+                "alerts": [{"percentage": one} for one in (50, 85, 100)],
             },
             "generatedTime": rfc3339(tenant.born - 2 * DAY_SECONDS),
             "status": "pending",

@@ -19,7 +19,13 @@ HOLDERS = {AWS: "account", GOOGLE: "project", AZURE: "azure_subscription"}  # ty
 PLAIN = "#6b7280"
 DRAWN = 100  # days before the world began that people drew their diagrams
 COLUMNS = (
-    "cloud_provider", "project_id", "project_name", "region", "service_description", "sku_id", "label_team",
+    "cloud_provider",
+    "project_id",
+    "project_name",
+    "region",
+    "service_description",
+    "sku_id",
+    "label_team",
     "label_env",
 )
 
@@ -51,9 +57,16 @@ THINGS = (
     Thing("database", "Microsoft.Sql/servers/databases", ("gp-vcore",), True),
 )
 USES = (
-    ("cluster", "instances"), ("instances", "volumes"), ("instances", "disks"), ("instances", "database"),
-    ("instances", "bucket"), ("instances", "warehouse"), ("instances", "logs"), ("functions", "database"),
-    ("functions", "bucket"), ("functions", "logs"),
+    ("cluster", "instances"),
+    ("instances", "volumes"),
+    ("instances", "disks"),
+    ("instances", "database"),
+    ("instances", "bucket"),
+    ("instances", "warehouse"),
+    ("instances", "logs"),
+    ("functions", "database"),
+    ("functions", "bucket"),
+    ("functions", "logs"),
 )
 
 
@@ -99,14 +112,19 @@ def _diagram(tenant: Tenant, name: str, type_: str, color: str) -> JsonObject:
 def _layer(
     tenant: Tenant, diagram: str, name: str, *, account: str = "", cloud: str = "", template: str = ""
 ) -> JsonObject:
-    """An empty layer; *priced* are the components that bear a cost, *counted* those with instances, by account and SKU.
-    """
+    """An empty layer; *priced* are the components that bear a cost, *counted* those with instances, by account and SKU."""
     return {
         "id": tenant.stable_id("diagram layer", diagram, account or name),
-        "diagram": tenant.stable_id("diagram", diagram), "name": name, "account": account, "template": template,
-        "cloud": CLOUDS[cloud][0] if cloud else "", "color": CLOUDS[cloud][1] if cloud else PLAIN,
+        "diagram": tenant.stable_id("diagram", diagram),
+        "name": name,
+        "account": account,
+        "template": template,
+        "cloud": CLOUDS[cloud][0] if cloud else "",
+        "color": CLOUDS[cloud][1] if cloud else PLAIN,
         "drawn": tenant.born - DRAWN * DAY_SECONDS,
-        "priced": {}, "counted": {}, **{kind: {} for kind in KINDS},
+        "priced": {},
+        "counted": {},
+        **{kind: {} for kind in KINDS},
     }
 
 
@@ -145,8 +163,12 @@ def _nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -> It
         props = {"service_type": thing.type, "region": line["region"], "service": line["service_description"]}
         labels = {"team": line["label_team"], "env": line["label_env"]}
         layer["node"][node] = {
-            **_cloudy(layer), "_id": node, "name": f"{layer['name']} {thing.role}", "icon": thing.role,
-            "cld_id": found.pop(place, "") or f"{thing.role}-{node[:10].lower()}", "running": True,
+            **_cloudy(layer),
+            "_id": node,
+            "name": f"{layer['name']} {thing.role}",
+            "icon": thing.role,
+            "cld_id": found.pop(place, "") or f"{thing.role}-{node[:10].lower()}",
+            "running": True,
             "tags": [f"{label}:{value}" for label, value in labels.items() if value],
             "props": props | {label: value for label, value in labels.items() if value},
         }
@@ -172,7 +194,7 @@ def _applications(tenant: Tenant, lines: list[dict[str, str]], accounts: Iterabl
         account = of_account[line["project_id"]]
         element = _element(tenant, layer, line["project_name"], {"team": line["label_team"]}, account["account"])
         teams.setdefault(line["label_team"], []).append(element)
-        layer["priced"].update({place: element for place in account["priced"]})
+        layer["priced"].update(dict.fromkeys(account["priced"], element))
         _link(tenant, layer, ("element", element, layer), ("node", next(iter(account["node"])), account))
     for one, other in pairwise(list(layer["element"])):
         _link(tenant, layer, ("element", one, layer), ("element", other, layer))
@@ -200,12 +222,22 @@ def _element(tenant: Tenant, layer: JsonObject, name: str, props: JsonObject, ac
 
 
 def _group(
-    tenant: Tenant, layer: JsonObject, type_: str, name: str, items: Iterable[tuple[str, str]], *,
-    cld_id: str = "", default: bool = False,
+    tenant: Tenant,
+    layer: JsonObject,
+    type_: str,
+    name: str,
+    items: Iterable[tuple[str, str]],
+    *,
+    cld_id: str = "",
+    default: bool = False,
 ) -> str:
     group = tenant.stable_id("diagram group", layer["id"], type_, name)
     layer["group"][group] = {
-        **_cloudy(layer), "_id": group, "name": name, "group_type": type_, "props": {"default": default},
+        **_cloudy(layer),
+        "_id": group,
+        "name": name,
+        "group_type": type_,
+        "props": {"default": default},
         "cld_id": cld_id or f"{type_}-{group[:10].lower()}",
         "items": [{"_id": one, "type": kind} for kind, one in items],
     }
@@ -221,6 +253,9 @@ def _link(
         for kind, one, of in (origin, destination)
     )
     layer["link"][link] = {
-        "_id": link, "connection_type": "normal", "origin": next(ends), "destination": next(ends),
+        "_id": link,
+        "connection_type": "normal",
+        "origin": next(ends),
+        "destination": next(ends),
         "owner_ss_id": layer["id"],
     }

@@ -35,38 +35,57 @@ def insights(tenant: Tenant) -> Iterator[JsonObject]:
     for at, (provider, service, projects) in enumerate(tenant.reckoned(dearest)):
         cloud = PROVIDERS[provider]
         common: JsonObject = {
-            "source": SOURCE, "cloudProvider": cloud, "displayStatus": "actionable",
+            "source": SOURCE,
+            "cloudProvider": cloud,
+            "displayStatus": "actionable",
             "lastUpdated": rfc3339(tenant.born - DAY * (at + 1)),
         }
         yield {
-            **common, "id": f"{SOURCE}/{cloud}-rightsizing", "key": f"{cloud}-rightsizing",
+            **common,
+            "id": f"{SOURCE}/{cloud}-rightsizing",
+            "key": f"{cloud}-rightsizing",
             "title": f"Right-size {service}",
             "shortDescription": f"Some of {service} is larger than its load of the last {DAYS} days needs.",
             "detailedDescriptionMdx": "Choose the next smaller size where the peak stays below half of it.",
-            "categories": ["FinOps"], "tags": ["rightsizing"], "priority": "High" if at == 0 else "Medium",
+            "categories": ["FinOps"],
+            "tags": ["rightsizing"],
+            "priority": "High" if at == 0 else "Medium",
             "easyWinDescription": "Takes one restart outside working hours.",
             "resources": [_saving(tenant, cloud, service, *one) for one in sorted(projects.items())],
         }
         yield {
-            **common, "id": f"{SOURCE}/{cloud}-open-storage", "key": f"{cloud}-open-storage",
+            **common,
+            "id": f"{SOURCE}/{cloud}-open-storage",
+            "key": f"{cloud}-open-storage",
             "title": "Storage that anybody can read",
             "shortDescription": "Buckets are open to the public without need.",
-            "categories": ["Security"], "tags": ["storage"], "priority": "High",
+            "categories": ["Security"],
+            "tags": ["storage"],
+            "priority": "High",
             "resources": [_risk(tenant, cloud, project) for project in sorted(projects)[:2]],
         }
 
 
 def _saving(tenant: Tenant, cloud: str, service: str, project: str, cost: int) -> JsonObject:
     return {
-        "resourceId": f"i-{tenant.stable_id('idle', project)[:12].lower()}", "resourceType": service,
-        "cloudProvider": cloud, "account": project, "resolved": False, "resultType": "potential_daily_savings",
+        "resourceId": f"i-{tenant.stable_id('idle', project)[:12].lower()}",
+        "resourceType": service,
+        "cloudProvider": cloud,
+        "account": project,
+        "resolved": False,
+        "resultType": "potential_daily_savings",
         "result": {"value": amount(cost * SAVED // (100 * DAYS))},
     }
 
 
 def _risk(tenant: Tenant, cloud: str, project: str) -> JsonObject:
     return {
-        "resourceId": f"{project}-public-{tenant.stable_id('bucket', project)[:6].lower()}", "resourceType": "bucket",
-        "cloudProvider": cloud, "account": project, "resolved": False, "severity": "high",
-        "resultType": "security_risk", "result": {"critical": 0, "high": 1, "medium": 0, "low": 0},
+        "resourceId": f"{project}-public-{tenant.stable_id('bucket', project)[:6].lower()}",
+        "resourceType": "bucket",
+        "cloudProvider": cloud,
+        "account": project,
+        "resolved": False,
+        "severity": "high",
+        "resultType": "security_risk",
+        "result": {"critical": 0, "high": 1, "medium": 0, "low": 0},
     }

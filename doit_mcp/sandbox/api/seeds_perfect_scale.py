@@ -35,7 +35,9 @@ def organizations(tenant: Tenant) -> Iterator[JsonObject]:
     lately = {"status": "onboarding", "onboardingStartedAt": rfc3339(tenant.born - 2 * DAY_SECONDS)}
     for management in sorted({one.organization for one in tenant.reckoned(coverage).accounts}):
         yield {
-            "id": management, "name": f"{tenant.customer.name} AWS", "purchaseAccountId": management,
+            "id": management,
+            "name": f"{tenant.customer.name} AWS",
+            "purchaseAccountId": management,
             "onboarding": {"compute": done, "database": done if tenant.customer == ACME else lately},
         }
 
@@ -44,14 +46,26 @@ def preferences(tenant: Tenant) -> Iterator[JsonObject]:
     """How each type of commitment is bought: AwsOrganizationSettings, with what the customer has approved."""
     usual = {"lastDayOfMonthForPurchase": 25, "term": "one_year", "paymentOption": "no_upfront"}
     yield {
-        "id": "compute", "approval": "pending_approval", "ceiling": 0.0, "settings": {
-            **usual, "purchaseMode": "requires_approval", "minimumCommitment": 0.1, "maximumCommitment": 0.0,
+        "id": "compute",
+        "approval": "pending_approval",
+        "ceiling": 0.0,
+        "settings": {
+            **usual,
+            "purchaseMode": "requires_approval",
+            "minimumCommitment": 0.1,
+            "maximumCommitment": 0.0,
             "policy": "balanced",
         },
     }
     yield {
-        "id": "database", "approval": "approved", "ceiling": 50.0, "settings": {
-            **usual, "purchaseMode": "autonomous", "minimumCommitment": 0.05, "maximumCommitment": 50.0,
+        "id": "database",
+        "approval": "approved",
+        "ceiling": 50.0,
+        "settings": {
+            **usual,
+            "purchaseMode": "autonomous",
+            "minimumCommitment": 0.05,
+            "maximumCommitment": 50.0,
             "policy": "conservative",
         },
     }
@@ -67,9 +81,14 @@ def plans(tenant: Tenant) -> Iterator[JsonObject]:
             start = tenant.born - age * DAY_SECONDS
             if service in ready:
                 yield {
-                    "id": guid(tenant, "savings plan", organization["id"], str(at)), "organization": organization["id"],
-                    "service": service, "start": start, "end": start + TERMS[term] * DAY_SECONDS, "term": term,
-                    "payment": payment, "commitment": round(share * _peak(tenant, spent, service, members), 2),
+                    "id": guid(tenant, "savings plan", organization["id"], str(at)),
+                    "organization": organization["id"],
+                    "service": service,
+                    "start": start,
+                    "end": start + TERMS[term] * DAY_SECONDS,
+                    "term": term,
+                    "payment": payment,
+                    "commitment": round(share * _peak(tenant, spent, service, members), 2),
                 }
 
 
@@ -92,9 +111,16 @@ def _reservation(
 ) -> JsonObject:
     start = tenant.born - age * DAY_SECONDS
     return {
-        "id": guid(tenant, "reservation", account.id, type_), "organization": account.organization,
-        "account": account.id, "region": account.region, "type": type_, "count": number, "offering": offering,
-        "term": term, "start": start, "end": start + TERMS[term] * DAY_SECONDS,
+        "id": guid(tenant, "reservation", account.id, type_),
+        "organization": account.organization,
+        "account": account.id,
+        "region": account.region,
+        "type": type_,
+        "count": number,
+        "offering": offering,
+        "term": term,
+        "start": start,
+        "end": start + TERMS[term] * DAY_SECONDS,
     }
 
 

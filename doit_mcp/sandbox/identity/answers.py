@@ -42,9 +42,7 @@ def refusal(error: OAuthError) -> web.Response:
         headers["WWW-Authenticate"] = error.challenge
     if error.status == 503:
         headers["Retry-After"] = "5"
-    return answer(
-        {"error": error.error, "error_description": error.description}, status=error.status, headers=headers
-    )
+    return answer({"error": error.error, "error_description": error.description}, status=error.status, headers=headers)
 
 
 def for_programs(handler: Handler) -> Handler:

@@ -66,9 +66,7 @@ class Authorize:
         except OAuthError as error:
             location = self.refusal(redirect_uri, state, error.error, error.description)
             raise AskError("This request is not valid", error.description, location) from error
-        return Ask(
-            client, redirect_uri, "redirect_uri" in trusted, state, challenge, scopes, resource, prompt, query
-        )
+        return Ask(client, redirect_uri, "redirect_uri" in trusted, state, challenge, scopes, resource, prompt, query)
 
     async def _client(self, client_id: str | None) -> Client:
         if client_id is None:

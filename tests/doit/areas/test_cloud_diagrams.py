@@ -48,9 +48,7 @@ WINDOW = {"startDate": "2026-01-01", "endDate": "2026-01-31"}
         (
             "get_statussheet_components",
             {"id": "s/1", "p": "name icon", "node": ["n"], "link": ["l", "m"]},
-            Request(
-                "POST", f"{PATH}/statussheet/s%2F1/get", {"p": "name icon"}, {"node": ["n"], "link": ["l", "m"]}
-            ),
+            Request("POST", f"{PATH}/statussheet/s%2F1/get", {"p": "name icon"}, {"node": ["n"], "link": ["l", "m"]}),
         ),
         ("export_cloud_diagram_json", {"id": "s"}, Request("GET", f"{PATH}/statussheet/s/export-json", {}, None)),
         (

@@ -47,9 +47,7 @@ RESOURCE = {
         (
             "get_insight_resources",
             {"source": "s", "key": "k", "pageToken": "t"},
-            Request(
-                "GET", f"{PATH}/source/s/insight/k/resource-results", {"pageToken": "t", "maxResults": "50"}, None
-            ),
+            Request("GET", f"{PATH}/source/s/insight/k/resource-results", {"pageToken": "t", "maxResults": "50"}, None),
         ),
         (
             "get_insight_resources",

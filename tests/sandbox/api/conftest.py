@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -18,7 +18,7 @@ from tests import doit_document
 
 from ..conftest import BASE, SECRET, Clock
 
-NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc).timestamp()
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 
 
 def user(email: str) -> User:

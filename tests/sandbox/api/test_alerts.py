@@ -87,12 +87,17 @@ def test_what_is_looked_at() -> None:
     aws = [{**GOOGLE, "values": ["amazon-web-services"]}]
     first_only = [GOOGLE, *aws]
     for scopes, part in (
-        (None, ""), ([GOOGLE], "google-cloud/"), (aws, "amazon-web-services/"), (first_only, "google-cloud/"),
+        (None, ""),
+        ([GOOGLE], "google-cloud/"),
+        (aws, "amazon-web-services/"),
+        (first_only, "google-cloud/"),
     ):
         for value in (20, 40, 70, 200):
             jumped = [
-                when for (service, when), cost in costs.items()
-                if service.startswith(part) and when > START + 1
+                when
+                for (service, when), cost in costs.items()
+                if service.startswith(part)
+                and when > START + 1
                 and 100 * (cost - costs[service, when - 1]) > value * costs[service, when - 1]
             ]
             last = str(date.fromordinal(max(jumped))) if jumped else None
@@ -101,17 +106,20 @@ def test_what_is_looked_at() -> None:
     assert fired(**usage) is not None and fired(currency="IDR", value=10**6) is not None
 
 
-@pytest.mark.parametrize(("config", "field"), [
-    ({"metric": {"type": "custom", "value": "x"}}, "config.metric"),
-    ({"value": None}, "config.value"),
-    ({"timeInterval": "hour"}, "config.timeInterval"),
-    ({"dataSource": "billing-datahub"}, "config.dataSource"),
-    ({"scopes": [{"type": "fixed", "id": "nothing", "values": ["x"]}]}, "config.scopes[0]"),
-    ({"scopes": [GOOGLE, {"type": "fixed", "id": "nothing", "values": ["x"]}]}, "config.scopes[1]"),
-    ({"evaluateForEach": "nothing"}, "config.evaluateForEach"),
-    ({"evaluateForEach": "region", "condition": "forecast"}, "config.evaluateForEach"),
-    ({"misspelt": 1}, "misspelt"),
-])
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"metric": {"type": "custom", "value": "x"}}, "config.metric"),
+        ({"value": None}, "config.value"),
+        ({"timeInterval": "hour"}, "config.timeInterval"),
+        ({"dataSource": "billing-datahub"}, "config.dataSource"),
+        ({"scopes": [{"type": "fixed", "id": "nothing", "values": ["x"]}]}, "config.scopes[0]"),
+        ({"scopes": [GOOGLE, {"type": "fixed", "id": "nothing", "values": ["x"]}]}, "config.scopes[1]"),
+        ({"evaluateForEach": "nothing"}, "config.evaluateForEach"),
+        ({"evaluateForEach": "region", "condition": "forecast"}, "config.evaluateForEach"),
+        ({"misspelt": 1}, "misspelt"),
+    ],
+)
 async def test_what_is_wrong_is_named(party: Party, config: Any, field: str) -> None:
     assert field in await party.refused(400, "POST", PATH, {"name": "x", "config": {**CONFIG, **config}})
     alert = (await party.get(PATH))["alerts"][0]["id"]

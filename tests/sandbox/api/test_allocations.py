@@ -96,8 +96,13 @@ async def test_a_group_is_made_changed_and_shares_everything_out(party: Party) -
         assert (filtered, filtered + inverse) == (pytest.approx(cost, abs=0.01), pytest.approx(whole, abs=0.01))
     values = (await party.get("/analytics/v1/dimension", type="allocation", id=group["id"]))["values"]
     assert [one["value"] for one in values] == ["Production", "Google", "The rest"]
-    update = {"action": "update", "id": group["rules"][0]["id"], "name": "Prod", "components": [PRODUCTION],
-              "formula": "NOT A"}
+    update = {
+        "action": "update",
+        "id": group["rules"][0]["id"],
+        "name": "Prod",
+        "components": [PRODUCTION],
+        "formula": "NOT A",
+    }
     changed = (await party.send("PATCH", f"{PATH}/{group['id']}", {"rules": [update]})).json
     assert [(one["name"], one["formula"]) for one in changed["rules"]] == [("Prod", "NOT A")]
     assert (await party.get(f"{PATH}/{update['id']}"))["name"] == "Prod"
@@ -110,8 +115,11 @@ async def test_rules_take_what_their_formula_says(party: Party) -> None:
         await party.cost(filters=one, **YEAR) for one in (google, production, [*google, *production], [])
     ]
     for formula, expected in (
-        ("A", of_google), ("A AND B", both), ("A OR B", of_google + of_production - both),
-        ("NOT (A OR B)", whole - of_google - of_production + both), ("A AND NOT B", of_google - both),
+        ("A", of_google),
+        ("A AND B", both),
+        ("A OR B", of_google + of_production - both),
+        ("NOT (A OR B)", whole - of_google - of_production + both),
+        ("A AND NOT B", of_google - both),
     ):
         made = await single(party, GOOGLE, PRODUCTION, formula=formula, name=formula)
         assert await party.cost(filters=[by_rule(made["id"])], **YEAR) == pytest.approx(expected, abs=0.01), formula
@@ -162,9 +170,14 @@ async def test_what_is_used_is_not_deleted(party: Party) -> None:
     (blocker,) = refused.json
     found = {kind: [one["id"] for one in uses] for kind, uses in blocker["resources"].items()}
     assert found == {"allocations": [group["id"], outer["id"]], **{kind: [one] for kind, one in ids.items()}}
-    report = await party.send("POST", "/analytics/v1/reports", {
-        "name": "By group", "config": {"group": [{"type": "allocation", "id": group["id"]}]},
-    })
+    report = await party.send(
+        "POST",
+        "/analytics/v1/reports",
+        {
+            "name": "By group",
+            "config": {"group": [{"type": "allocation", "id": group["id"]}]},
+        },
+    )
     refused = await party.send("DELETE", f"{PATH}/{group['id']}")
     assert [list(one["resources"]) for one in refused.json] == [["reports"]]
     assert report.json["config"]["group"] == [{"type": "attribution_group", "id": group["id"]}]
@@ -177,8 +190,9 @@ async def test_rules_within_rules_have_a_bottom(party: Party) -> None:
     first = await single(party, GOOGLE)
     second = await create(party, rule=nested(first["id"]))
     third = await create(party, rule=nested(second["id"]))
-    assert "deep" in await party.refused(400, "POST", PATH, {"name": "x", "description": "",
-                                                             "rule": nested(third["id"])})
+    assert "deep" in await party.refused(
+        400, "POST", PATH, {"name": "x", "description": "", "rule": nested(third["id"])}
+    )
     for target in (first, second, third):
         body = {"rule": nested(target["id"])}
         assert "circle" in await party.refused(400, "PATCH", f"{PATH}/{first['id']}", body)
@@ -188,34 +202,41 @@ async def test_rules_within_rules_have_a_bottom(party: Party) -> None:
     assert (await party.send("PATCH", f"{PATH}/{second['id']}", body)).status == 200
 
 
-@pytest.mark.parametrize(("body", "field"), [
-    ({}, "rule"),
-    ({"rule": None}, "rule"),
-    ({"rule": rule(GOOGLE), "rules": []}, "rule"),
-    ({"rule": rule()}, "rule.components"),
-    ({"rule": rule(GOOGLE, formula="B")}, "rule.formula"),
-    ({"rule": rule(GOOGLE, formula="A AND")}, "rule.formula"),
-    ({"rule": rule(GOOGLE, formula="A A")}, "rule.formula"),
-    ({"rule": rule(GOOGLE, formula="(A")}, "rule.formula"),
-    ({"rule": rule(GOOGLE, formula="a + b")}, "rule.formula"),
-    ({"rule": rule(component("nothing", "x"))}, "nothing"),
-    ({"rule": rule(component("cloud_provider"))}, "values"),
-    ({"rule": rule({**GOOGLE, "caseInsensitive": True})}, "caseInsensitive"),
-    ({"rule": rule(component("year", "2026", type="datetime"))}, "rule.components[0]"),
-    ({"rule": rule(component("x", "y", type="allocation"))}, "type"),
-    ({"rule": nested("nothing")}, "nothing"),
-    ({"rule": nested()}, "values"),
-    ({"rule": rule({**nested("x")["components"][0], "mode": "regexp"})}, "mode"),
-    ({"rule": rule({**nested("x")["components"][0], "key": "x"})}, "key"),
-    ({"rules": [], "unallocatedCosts": "x"}, "rules"),
-    ({"rules": [{"action": "select"}], "unallocatedCosts": "x"}, "rules[0].id"),
-    ({"rules": [{"action": "create", "components": [GOOGLE], "formula": "A"}], "unallocatedCosts": "x"},
-     "rules[0].name"),
-    ({"rules": [{"action": "create", "name": "x", "components": [GOOGLE], "formula": "A"}]}, "unallocatedCosts"),
-    ({"rules": [{"action": "select", "id": "x"}], "unallocatedCosts": "x", "anomalyDetection": True},
-     "anomalyDetection"),
-    ({"rule": rule(GOOGLE), "folderId": "nowhere"}, "folderId"),
-])
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "rule"),
+        ({"rule": None}, "rule"),
+        ({"rule": rule(GOOGLE), "rules": []}, "rule"),
+        ({"rule": rule()}, "rule.components"),
+        ({"rule": rule(GOOGLE, formula="B")}, "rule.formula"),
+        ({"rule": rule(GOOGLE, formula="A AND")}, "rule.formula"),
+        ({"rule": rule(GOOGLE, formula="A A")}, "rule.formula"),
+        ({"rule": rule(GOOGLE, formula="(A")}, "rule.formula"),
+        ({"rule": rule(GOOGLE, formula="a + b")}, "rule.formula"),
+        ({"rule": rule(component("nothing", "x"))}, "nothing"),
+        ({"rule": rule(component("cloud_provider"))}, "values"),
+        ({"rule": rule({**GOOGLE, "caseInsensitive": True})}, "caseInsensitive"),
+        ({"rule": rule(component("year", "2026", type="datetime"))}, "rule.components[0]"),
+        ({"rule": rule(component("x", "y", type="allocation"))}, "type"),
+        ({"rule": nested("nothing")}, "nothing"),
+        ({"rule": nested()}, "values"),
+        ({"rule": rule({**nested("x")["components"][0], "mode": "regexp"})}, "mode"),
+        ({"rule": rule({**nested("x")["components"][0], "key": "x"})}, "key"),
+        ({"rules": [], "unallocatedCosts": "x"}, "rules"),
+        ({"rules": [{"action": "select"}], "unallocatedCosts": "x"}, "rules[0].id"),
+        (
+            {"rules": [{"action": "create", "components": [GOOGLE], "formula": "A"}], "unallocatedCosts": "x"},
+            "rules[0].name",
+        ),
+        ({"rules": [{"action": "create", "name": "x", "components": [GOOGLE], "formula": "A"}]}, "unallocatedCosts"),
+        (
+            {"rules": [{"action": "select", "id": "x"}], "unallocatedCosts": "x", "anomalyDetection": True},
+            "anomalyDetection",
+        ),
+        ({"rule": rule(GOOGLE), "folderId": "nowhere"}, "folderId"),
+    ],
+)
 async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
     before = await party.get(PATH)
     assert field in await party.refused(400, "POST", PATH, {"name": "x", "description": "", **body})
@@ -230,7 +251,8 @@ async def test_a_group_stays_a_group(party: Party) -> None:
     assert "rule" in await party.refused(400, "PATCH", f"{PATH}/{group['id']}", {"rule": rule(GOOGLE)})
     assert "rules[1].id" in await party.refused(400, "PATCH", f"{PATH}/{group['id']}", {"rules": twice})
     assert (await party.send("PATCH", f"{PATH}/{group['id']}", {"unallocatedCosts": "y"})).json == {
-        **group, "unallocatedCosts": "y"
+        **group,
+        "unallocatedCosts": "y",
     }
 
 
@@ -270,7 +292,8 @@ def test_formulas_mean_what_they_do_in_logic(text: str) -> None:
     everything = frozenset(range(8))
     python = text.replace("NOT", "not").replace("AND", "and").replace("OR", "or")
     expected = {
-        one for one in everything
+        one
+        for one in everything
         if eval(python, {}, {letter: one in part for letter, part in zip("ABC", sets)})  # of our own making
     }
     assert parsed(text, 3).of(sets, everything) == expected

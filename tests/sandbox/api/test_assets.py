@@ -53,8 +53,10 @@ async def test_accounts_are_created_by_the_query(party: Party) -> None:
     assert answer.headers["Request-Id"].startswith("req_")
     assert (await party.get(ASSETS))["assets"][0]["name"].endswith("lab")
     for query, status, field in (
-        ({"rootEmail": "root@acme.example"}, 409, None), ({"type": "google-cloud"}, 400, "type"),
-        ({"mode": "Old"}, 400, "mode"), ({"rootEmail": "x"}, 400, "rootEmail"),
+        ({"rootEmail": "root@acme.example"}, 409, None),
+        ({"type": "google-cloud"}, 400, "type"),
+        ({"mode": "Old"}, 400, "mode"),
+        ({"rootEmail": "x"}, 400, "rootEmail"),
         ({"accountName": "x" * 51}, 400, "accountName"),
     ):
         problem = await party.send("POST", CREATE, **query)
@@ -104,13 +106,18 @@ async def test_explainers_explain_the_invoice(party: Party) -> None:
     assert (single["invoiceMonth"], single["invoiceNumber"]) == ("2026-10", invoice["id"])
 
 
-@pytest.mark.parametrize(("path", "status", "field"), [
-    (f"{EXPLAINERS}/2026-13", 400, "invoiceMonth"), (f"{EXPLAINERS}/0000-01", 400, "invoiceMonth"),
-    (f"{EXPLAINERS}/2026-11", 404, None), (f"{EXPLAINERS}/1999-01", 404, None),
-    ("/billing/v1/billing-profiles/CUST-0/billing-explainers/IN1", 404, None),
-    ("/billing/v1/billing-profiles/a.b/billing-explainers/IN1", 400, "billingProfileId"),
-    ("/billing/v1/billing-profiles/CUST-0/billing-explainers/I.N", 400, "invoiceNumber"),
-])
+@pytest.mark.parametrize(
+    ("path", "status", "field"),
+    [
+        (f"{EXPLAINERS}/2026-13", 400, "invoiceMonth"),
+        (f"{EXPLAINERS}/0000-01", 400, "invoiceMonth"),
+        (f"{EXPLAINERS}/2026-11", 404, None),
+        (f"{EXPLAINERS}/1999-01", 404, None),
+        ("/billing/v1/billing-profiles/CUST-0/billing-explainers/IN1", 404, None),
+        ("/billing/v1/billing-profiles/a.b/billing-explainers/IN1", 400, "billingProfileId"),
+        ("/billing/v1/billing-profiles/CUST-0/billing-explainers/I.N", 400, "invoiceNumber"),
+    ],
+)
 async def test_what_cannot_be_explained(party: Party, path: str, status: int, field: str | None) -> None:
     problem = await party.send("GET", path)
     assert (problem.status, problem.headers["Content-Type"]) == (status, "application/problem+json")
@@ -126,10 +133,14 @@ async def test_quotas_are_what_was_used(party: Party) -> None:
         assert one["utilizationPercent"] == pytest.approx(100 * one["usage"] / one["limit"], abs=0.01)
         assert (one["status"] == "exceeded") == (one["utilizationPercent"] >= 100)
     assert whole[0]["resource"]["id"] == "acme-analytics", "where BigQuery jumped"
-    day = {"timeRange": {"mode": "custom"},
-           "customTimeRange": {"from": "2026-11-23T00:00:00Z", "to": "2026-11-23T00:00:00Z"}}
-    filters = [{"type": "fixed", "id": name, "values": [value]} for name, value in (
-        ("project_id", "acme-analytics"), ("sku_id", "3362-E469-6BEF"))]
+    day = {
+        "timeRange": {"mode": "custom"},
+        "customTimeRange": {"from": "2026-11-23T00:00:00Z", "to": "2026-11-23T00:00:00Z"},
+    }
+    filters = [
+        {"type": "fixed", "id": name, "values": [value]}
+        for name, value in (("project_id", "acme-analytics"), ("sku_id", "3362-E469-6BEF"))
+    ]
     result = await party.query(metrics=[{"type": "basic", "value": "usage"}], filters=filters, **day)
     at = [column["name"] for column in result["schema"]].index("usage")
     assert whole[0]["usage"] == pytest.approx(result["rows"][0][at], abs=0.001)
@@ -149,8 +160,13 @@ async def test_quotas_are_filtered_and_paged(party: Party) -> None:
     assert found == whole["items"]
     aws = (await party.get(QUOTAS, cloudProvider="aws", minUtilizationPercent=60.5))["items"]
     assert aws == [one for one in found if one["cloudProvider"] == "aws" and one["utilizationPercent"] >= 60.5]
-    for query in ({"cloudProvider": "azure"}, {"minUtilizationPercent": 101}, {"minUtilizationPercent": "x"},
-                  {"minUtilizationPercent": "nan"}, {"maxResults": 201}):
+    for query in (
+        {"cloudProvider": "azure"},
+        {"minUtilizationPercent": 101},
+        {"minUtilizationPercent": "x"},
+        {"minUtilizationPercent": "nan"},
+        {"maxResults": 201},
+    ):
         assert next(iter(query)) in await party.refused(400, "GET", QUOTAS, **query)
 
 

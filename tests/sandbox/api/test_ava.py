@@ -15,7 +15,7 @@ async def test_a_stream_says_what_a_single_answer_says(party: Party) -> None:
     first, *events = [json.loads(one.removeprefix("data: ")) for one in streamed.body.decode().split("\n\n")[:-1]]
     cycle = [one["answer"] for one in events if one["answer"].startswith("{")]
     assert [next(iter(json.loads(one))) for one in cycle] == ["toolStart", "toolEnd", "llmStart", "llmEnd"]
-    prose = "".join(one["answer"] for one in events[len(cycle):])
+    prose = "".join(one["answer"] for one in events[len(cycle) :])
     single = (await party.send("POST", SYNC, {"question": "And?", "conversationId": first["conversationId"]})).json
     assert (single["answer"], single["conversationId"]) == (prose, first["conversationId"])
     ephemeral = (await party.send("POST", SYNC, {"question": "And?", "ephemeral": True}, who=VIEWER)).json

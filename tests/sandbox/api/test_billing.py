@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,13 +19,16 @@ BOTH = pytest.mark.parametrize("who", [ADMIN, GLOBEX], ids=lambda who: who.custo
 
 def when(millis: int) -> datetime:
     """An instant."""
-    return datetime.fromtimestamp(millis / 1000, timezone.utc)
+    return datetime.fromtimestamp(millis / 1000, UTC)
 
 
 @BOTH
 async def test_invoices_are_the_sums_of_their_months(party: Party, who: User) -> None:
     result = await party.query(
-        who, group=[{"type": "fixed", "id": "cloud_provider"}], timeInterval="month", includePromotionalCredits=True,
+        who,
+        group=[{"type": "fixed", "id": "cloud_provider"}],
+        timeInterval="month",
+        includePromotionalCredits=True,
         timeRange={"mode": "last", "amount": 13, "unit": "month"},
     )
     months = {(cloud, year, month): cost for cloud, year, month, cost, _ in result["rows"]}
@@ -53,7 +56,9 @@ async def test_invoices_are_paid_in_time_or_late(party: Party, clock: Clock) -> 
     later = {one["id"]: one for one in (await party.get(INVOICES))["invoices"]}
     assert len(later) == 42
     assert {one["platform"]: later[one["id"]]["status"] for one in invoices[:3]} == {
-        "amazon-web-services": "PAID", "google-cloud": "PAID", "microsoft-azure": "PAST DUE"
+        "amazon-web-services": "PAID",
+        "google-cloud": "PAID",
+        "microsoft-azure": "PAST DUE",
     }
     assert all((one["balanceAmount"] == 0) == (one["status"] == "PAID") for one in later.values())
 
@@ -97,14 +102,24 @@ async def test_anomalies_are_where_the_lines_jump(party: Party, who: User) -> No
 async def _daily(party: Party, who: User, anomaly: Any) -> dict[str, float]:
     """The daily cost, in the month around, of what an anomaly is about."""
     start = when(anomaly["startTime"]).timestamp()
-    times = [datetime.fromtimestamp(start + days * 86_400, timezone.utc).isoformat() for days in (-14, 14)]
+    times = [datetime.fromtimestamp(start + days * 86_400, UTC).isoformat() for days in (-14, 14)]
     result = await party.query(
-        who, timeInterval="day", timeRange={"mode": "custom"}, customTimeRange={"from": times[0], "to": times[1]},
+        who,
+        timeInterval="day",
+        timeRange={"mode": "custom"},
+        customTimeRange={"from": times[0], "to": times[1]},
         filters=[
             {"type": "fixed", "id": "project_name", "values": [anomaly["scope"]]},
-            {"type": "fixed", "id": "service_description", "mode": "contains", "values": [
-                {"EC2": "Elastic Compute", "S3": "Simple Storage"}.get(anomaly["serviceName"], anomaly["serviceName"])
-            ]},
+            {
+                "type": "fixed",
+                "id": "service_description",
+                "mode": "contains",
+                "values": [
+                    {"EC2": "Elastic Compute", "S3": "Simple Storage"}.get(
+                        anomaly["serviceName"], anomaly["serviceName"]
+                    )
+                ],
+            },
         ],
     )
     daily: dict[str, float] = defaultdict(float)
@@ -157,7 +172,13 @@ async def test_anomalies_are_filtered(party: Party) -> None:
     assert await ids(maxCreationTime=found[1]["startTime"]) == [second]
     told = (await party.get(ANOMALIES, includeNotifications="true"))["anomalies"]
     assert all(one["notifications"] for one in told) and not any(one["notifications"] for one in found)
-    for query in ({"filter": "colour:red"}, {"filter": "critical"}, {"filter": "severityLevel:Critical"},
-                  {"sortBy": "colour"}, {"sortOrder": "up"}, {"includeNotifications": "maybe"}):
+    for query in (
+        {"filter": "colour:red"},
+        {"filter": "critical"},
+        {"filter": "severityLevel:Critical"},
+        {"sortBy": "colour"},
+        {"sortOrder": "up"},
+        {"includeNotifications": "maybe"},
+    ):
         assert next(iter(query)) in await party.refused(400, "GET", ANOMALIES, **query)
     assert "not found" in await party.refused(404, "GET", f"{ANOMALIES}/nothing")

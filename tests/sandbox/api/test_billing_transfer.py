@@ -12,9 +12,8 @@ from doit_mcp.sandbox.api.areas.billing_transfer import ROUTES
 from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, GLOBEX_ESTATE
 from doit_mcp.sandbox.api.routes import Route
 from doit_mcp.sandbox.api.tenants import RECORDS
-from doit_mcp.sandbox.people import ACME
+from doit_mcp.sandbox.people import ACME, User
 from doit_mcp.sandbox.people import GLOBEX as GLOBEX_CUSTOMER
-from doit_mcp.sandbox.people import User
 from doit_mcp.server.product import product
 from tests.web.serving import STRANGER, serving
 
@@ -60,7 +59,8 @@ async def tenants(party: Party) -> dict[str, Any]:
     """All resellers of the distributor by the number of their account, with the account above each."""
     return {
         one["resellerPmaAccountId"]: {**one, "above": root["dpmaId"]}
-        for root in (await party.get(ROOTS))["items"] for one in root["tenants"]
+        for root in (await party.get(ROOTS))["items"]
+        for one in root["tenants"]
     }
 
 
@@ -173,8 +173,12 @@ async def test_batches_that_are_not_valid(party: Party) -> None:
     assert "resellerPmaAccountId" in found["invalidItems"][0]["reason"]
     good: dict[str, Any] = {"dpmaId": "x", "items": [item(NEW, customer)]}
     for body, said in (
-        ({"items": good["items"]}, "dpmaId"), ({**good, "dpmaId": ""}, "dpmaId"), ({**good, "items": []}, "items"),
-        ({**good, "items": good["items"] * 101}, "items"), ({**good, "x": 1}, "x"), ({**good, "items": [1]}, "items.0"),
+        ({"items": good["items"]}, "dpmaId"),
+        ({**good, "dpmaId": ""}, "dpmaId"),
+        ({**good, "items": []}, "items"),
+        ({**good, "items": good["items"] * 101}, "items"),
+        ({**good, "x": 1}, "x"),
+        ({**good, "items": [1]}, "items.0"),
         ({**good, "sendHandshakes": "yes"}, "sendHandshakes"),
     ):
         found = await refused(party, 422, "POST", SHAKES, body, headers=key)
@@ -279,15 +283,18 @@ async def test_mappings_that_are_refused(party: Party) -> None:
         return [(one["index"], one["code"]) for one in found["invalidItems"]]
 
     assert await said((NEW, first), (NEW, second), (OTHER, first)) == [
-        (1, "duplicate_ec_account"), (2, "duplicate_ec_customer"),
+        (1, "duplicate_ec_account"),
+        (2, "duplicate_ec_customer"),
     ]
     assert await said((NEW, first), (OTHER, "nobody"), ("700000000003", ACME.id)) == [
-        (1, "unknown_customer"), (2, "unknown_customer"),
+        (1, "unknown_customer"),
+        (2, "unknown_customer"),
     ]
     assert await said(("1", third), (NEW, 1)) == [(0, "invalid_item"), (1, "invalid_item")]
     body = {**place, "items": [{"ecAccountId": NEW, "ecCustomerId": first}]}
     for changes, code in (
-        ({"resellerPmaAccountId": NEW}, "not_the_owner"), ({"dpmaId": "x"}, "reseller_not_mapped"),
+        ({"resellerPmaAccountId": NEW}, "not_the_owner"),
+        ({"dpmaId": "x"}, "reseller_not_mapped"),
     ):
         found = await refused(party, 403, "POST", MAPPINGS, {**body, **changes}, who=GLOBEX)
         assert found["code"] == f"billing-transfer.{code}"
@@ -296,8 +303,11 @@ async def test_mappings_that_are_refused(party: Party) -> None:
 
 
 async def test_nothing_is_mapped_under_an_account_that_lapsed(party: Party) -> None:
-    node = next(iter(party.api.tenant(GLOBEX_CUSTOMER).collection("reseller accounts", seeds_accounts.reseller_accounts)
-                     .values()))
+    node = next(
+        iter(
+            party.api.tenant(GLOBEX_CUSTOMER).collection("reseller accounts", seeds_accounts.reseller_accounts).values()
+        )
+    )
     body = {**await under(party), "items": [{"ecAccountId": NEW, "ecCustomerId": "x"}]}
     node["outcome"] = "expired"
     found = await refused(party, 403, "POST", MAPPINGS, body, who=GLOBEX)
@@ -350,6 +360,7 @@ async def test_there_are_so_many_accounts(party: Party) -> None:
 
 async def test_the_tools_reach_it(clock: Clock) -> None:
     async with serving(make=product(), api=Api(clock=clock)) as site:
+
         async def call(name: str, user: User = ADMIN, **arguments: object) -> Any:
             result = (await site.call(name, arguments, user=user)).result
             assert not result.get("isError"), (name, result)

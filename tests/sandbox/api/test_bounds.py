@@ -55,8 +55,12 @@ async def test_a_contract_has_so_many_versions(party: Party, tenant: Tenant) -> 
     contract = next(one for one in found if one["customerId"] != ACME.id)
     contract["versions"] *= RECORDS
     body: dict[str, Any] = {
-        "name": "x", "startDate": "2026-11-01T00:00:00Z", "renewalPolicy": "auto", "invoicesEmail": "a@b",
-        "contractUpdatesEmail": "a@b", "billingProfile": {},
+        "name": "x",
+        "startDate": "2026-11-01T00:00:00Z",
+        "renewalPolicy": "auto",
+        "invoicesEmail": "a@b",
+        "contractUpdatesEmail": "a@b",
+        "billingProfile": {},
     }
     path = f"/customers/{contract['customerId']}/contracts/{contract['id']}"
     assert str(RECORDS) in await party.refused(400, "POST", path, body)

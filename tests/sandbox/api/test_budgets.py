@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ MONTH = {"timeInterval": "month", "timeRange": {"mode": "current", "unit": "mont
 
 def ms(*date: int) -> int:
     """Midnight in epoch milliseconds."""
-    return int(datetime(*date, tzinfo=timezone.utc).timestamp() * 1000)  # type: ignore[arg-type]
+    return int(datetime(*date, tzinfo=UTC).timestamp() * 1000)  # type: ignore[arg-type]
 
 
 async def create(party: Party, **body: object) -> Any:
@@ -51,12 +51,25 @@ async def test_life_of_a_budget(party: Party, clock: Clock) -> None:
     assert await party.get(PATH) == before
 
 
-@pytest.mark.parametrize("scopes", [
-    [], [GOOGLE], [{**GOOGLE, "inverse": True}],
-    [{"type": "label", "id": "env", "values": ["production"]}, GOOGLE],
-    [{"type": "label", "id": "team", "includeNull": True}],
-    [{"type": "fixed", "id": "sku_description", "mode": "contains", "values": ["STORAGE"], "caseInsensitive": True}],
-])
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        [],
+        [GOOGLE],
+        [{**GOOGLE, "inverse": True}],
+        [{"type": "label", "id": "env", "values": ["production"]}, GOOGLE],
+        [{"type": "label", "id": "team", "includeNull": True}],
+        [
+            {
+                "type": "fixed",
+                "id": "sku_description",
+                "mode": "contains",
+                "values": ["STORAGE"],
+                "caseInsensitive": True,
+            }
+        ],
+    ],
+)
 async def test_use_is_the_spend_of_the_scope(party: Party, scopes: list[Any]) -> None:
     budget = await create(party, amount=1, scopes=scopes)
     assert budget["currentUtilization"] == pytest.approx(await party.cost(filters=scopes, **MONTH), abs=0.001)
@@ -121,7 +134,9 @@ async def test_risk(party: Party, clock: Clock) -> None:
     breaches = [one["forecastedUtilizationDate"] for one in at_risk]
     assert breaches == sorted(breaches) and {one["riskStatus"] for one in at_risk} == {"atRisk"}
     assert (await party.get(f"{PATH}/{soon['id']}"))["alerts"][-1] == {
-        "percentage": 100, "triggered": False, "forecastedDate": ms(2026, 11, 25)
+        "percentage": 100,
+        "triggered": False,
+        "forecastedDate": ms(2026, 11, 25),
     }
 
 
@@ -139,9 +154,16 @@ async def test_lists_are_filtered(party: Party, clock: Clock) -> None:
     assert await found(nameContains="tEAm") == await found(minCreationTime=since + 1) == ids[::-1]
     assert not set(await found(maxCreationTime=since)) & set(ids)
     assert await found(filter=f"lastModified:>{since}") == ids[::-1]
-    for query in ({"filter": "nonsense:1"}, {"filter": "budgetName"}, {"filter": "riskStatus:no"},
-                  {"filter": "lastModified:no"}, {"maxResults": 0}, {"maxResults": "x"}, {"minCreationTime": "x"},
-                  {"pageToken": "x"}):
+    for query in (
+        {"filter": "nonsense:1"},
+        {"filter": "budgetName"},
+        {"filter": "riskStatus:no"},
+        {"filter": "lastModified:no"},
+        {"maxResults": 0},
+        {"maxResults": "x"},
+        {"minCreationTime": "x"},
+        {"pageToken": "x"},
+    ):
         said = await party.refused(400, "GET", PATH, **query)
         assert next(iter(query)) in said or "riskStatus" in said or "lastModified" in said
 

@@ -83,12 +83,21 @@ async def test_customers_do_not_see_each_others_accounts(party: Party) -> None:
     assert "not found" in await party.refused(404, "GET", f"{PATH}/{fresh}", who=GLOBEX)
 
 
-@pytest.mark.parametrize(("changes", "field"), [
-    ({"accountID": "12"}, "accountID"), ({"roleArn": "arn:aws:iam::111122223333:role/DoiT"}, SANDBOX),
-    ({"roleArn": "DoiT"}, "roleArn"), ({LAST: ["moon"]}, LAST), ({LAST: ["core", "core"]}, LAST),
-    ({LAST: ["real-time-data"]}, "s3Bucket"), ({LAST: ["real-time-data"], "s3Bucket": "a-bucket"}, "s3BucketRegion"),
-    (BUCKET, "not allowed"), ({LAST: ["real-time-data"], **BUCKET, "s3Bucket": "X"}, "s3Bucket"), ({"x": 1}, "x"),
-])
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"accountID": "12"}, "accountID"),
+        ({"roleArn": "arn:aws:iam::111122223333:role/DoiT"}, SANDBOX),
+        ({"roleArn": "DoiT"}, "roleArn"),
+        ({LAST: ["moon"]}, LAST),
+        ({LAST: ["core", "core"]}, LAST),
+        ({LAST: ["real-time-data"]}, "s3Bucket"),
+        ({LAST: ["real-time-data"], "s3Bucket": "a-bucket"}, "s3BucketRegion"),
+        (BUCKET, "not allowed"),
+        ({LAST: ["real-time-data"], **BUCKET, "s3Bucket": "X"}, "s3Bucket"),
+        ({"x": 1}, "x"),
+    ],
+)
 async def test_what_is_wrong_is_named(party: Party, changes: dict[str, Any], field: str) -> None:
     assert field in await party.refused(400, "POST", PATH, role(**changes))
     assert "not found" in await party.refused(404, "GET", f"{PATH}/{SANDBOX}")
@@ -110,6 +119,7 @@ async def test_so_many_accounts_are_connected(party: Party) -> None:
 
 async def test_the_tools_reach_it(clock: Clock) -> None:
     async with serving(make=product(), api=Api(clock=clock)) as site:
+
         async def call(name: str, **arguments: object) -> Any:
             result = (await site.call(name, arguments)).result
             assert not result.get("isError"), (name, result)

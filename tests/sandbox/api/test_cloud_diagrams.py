@@ -112,11 +112,20 @@ async def test_insights_and_diagrams_speak_of_the_same_resources(party: Party) -
     database = await node_of(party, layer, "database")
     assert "issues" not in database
     insight = {
-        "key": "mine", "title": "Old engine", "shortDescription": "x", "cloudProvider": "aws", "categories": ["FinOps"],
-        "resourceResults": [{
-            "resourceId": database["cld_id"], "resultType": "security_risk", "account": "111122223333",
-            "cloudProvider": "aws", "result": {"high": 1},
-        }],
+        "key": "mine",
+        "title": "Old engine",
+        "shortDescription": "x",
+        "cloudProvider": "aws",
+        "categories": ["FinOps"],
+        "resourceResults": [
+            {
+                "resourceId": database["cld_id"],
+                "resultType": "security_risk",
+                "account": "111122223333",
+                "cloudProvider": "aws",
+                "result": {"high": 1},
+            }
+        ],
     }
     await party.send("POST", "/insights/v1/results", {"results": [insight]})
     assert [one["comment"] for one in (await node_of(party, layer, "database"))["issues"]] == ["Old engine"]
@@ -202,9 +211,13 @@ async def test_costs_are_those_of_reports(party: Party) -> None:
     path = f"{PATH}/statussheet/{layer}/costs"
     found = await party.get(path, startDate="2026-11-01", endDate="2026-11-20", interval="week")
     cost = await party.cost(
-        metrics=[{"type": "basic", "value": "cost"}], dataSource="billing", timeRange={"mode": "custom"},
-        customTimeRange={"from": "2026-11-01T00:00:00Z", "to": "2026-11-20T23:59:59Z"}, timeInterval="month",
-        filters=[{"id": "project_id", "type": "fixed", "values": ["111122223333"]}], includePromotionalCredits=False,
+        metrics=[{"type": "basic", "value": "cost"}],
+        dataSource="billing",
+        timeRange={"mode": "custom"},
+        customTimeRange={"from": "2026-11-01T00:00:00Z", "to": "2026-11-20T23:59:59Z"},
+        timeInterval="month",
+        filters=[{"id": "project_id", "type": "fixed", "values": ["111122223333"]}],
+        includePromotionalCredits=False,
         dimensions=[{"id": "month", "type": "datetime"}],
     )
     assert found["total"] == pytest.approx(cost)
@@ -260,7 +273,10 @@ async def test_activity_leads_to_what_is_there_now(party: Party) -> None:
     assert await party.get(f"{PATH}/activity/node-activities", ss_id=layer, nodeId="none") == []
     (made,) = await party.get(f"{PATH}/activity", ss_id=layer, tags="import")
     assert {one["activity"] for one in made["items"]} == {
-        "NODE_CREATE", "GROUP_CREATE", "LINK_CREATE", "ATTACHMENT_CREATE"
+        "NODE_CREATE",
+        "GROUP_CREATE",
+        "LINK_CREATE",
+        "ATTACHMENT_CREATE",
     }
     assert await party.get(f"{PATH}/activity", ss_id=layer, tags="none") == []
 
@@ -290,13 +306,18 @@ async def test_wrong_questions(party: Party) -> None:
         ("GET", f"{sheet}/costs", None, {"startDate": "2026-11", "endDate": "2026-11-02"}),
         ("GET", f"{sheet}/costs", None, {"endDate": "2026-11-01", "startDate": "2026-11-02"}),
         ("GET", f"{sheet}/costs", None, {"interval": "year", "endDate": "2026-11-02", "startDate": "2026-11-02"}),
-        ("GET", f"{sheet}/snapshots", None, {"limit": 0}), ("GET", f"{sheet}/snapshots", None, {"offset": -1}),
-        ("GET", f"{sheet}/snapshots", None, {"sort": "size"}), ("GET", f"{PATH}/activity", None, {"ss_id": ""}),
+        ("GET", f"{sheet}/snapshots", None, {"limit": 0}),
+        ("GET", f"{sheet}/snapshots", None, {"offset": -1}),
+        ("GET", f"{sheet}/snapshots", None, {"sort": "size"}),
+        ("GET", f"{PATH}/activity", None, {"ss_id": ""}),
         ("GET", f"{PATH}/activity/node-activities", None, {"nodeId": "", "ss_id": layer}),
         ("GET", f"{sheet}/snapshot", None, {"snapshot_id": ""}),
         ("GET", f"{sheet}/resources/x/relationships", None, {"depth": "deep"}),
-        ("POST", GET, {"statussheet": [layer]}, {"node_type": "x"}), ("POST", GET, {}, {"type": "x"}),
-        ("POST", GET, {}, {"skip_empty": "x"}), ("POST", GET, {}, {"external": "x"}), ("POST", GET, {}, {"link": "x"}),
+        ("POST", GET, {"statussheet": [layer]}, {"node_type": "x"}),
+        ("POST", GET, {}, {"type": "x"}),
+        ("POST", GET, {}, {"skip_empty": "x"}),
+        ("POST", GET, {}, {"external": "x"}),
+        ("POST", GET, {}, {"link": "x"}),
     ):
         said = await party.refused(400, method, path, body, **query)
         assert next(iter(query)) in said, (path, query, said)

@@ -31,7 +31,7 @@ def split(events: list[Any]) -> tuple[str, list[Any], str]:
     first, *answers = events
     assert list(first) == ["conversationId"] and all(list(one) == ["answer"] for one in answers)
     cycle = [json.loads(one["answer"]) for one in answers if one["answer"].startswith("{")]
-    return first["conversationId"], cycle, "".join(one["answer"] for one in answers[len(cycle):])
+    return first["conversationId"], cycle, "".join(one["answer"] for one in answers[len(cycle) :])
 
 
 async def test_flows_are_listed(party: Party) -> None:
@@ -83,8 +83,10 @@ async def test_conversations_are_forgotten_in_time(party: Party) -> None:
 async def test_unknown_flows_and_conversations(party: Party) -> None:
     flow = (await party.get(PATH))["items"][0]["id"]
     # The document declares no 404 here.
-    for path, body in ((f"{PATH}/nothing/actions/refine", {"question": "x"}),
-                       (f"{PATH}/{flow}/actions/refine", {"question": "x", "conversationId": "nothing"})):
+    for path, body in (
+        (f"{PATH}/nothing/actions/refine", {"question": "x"}),
+        (f"{PATH}/{flow}/actions/refine", {"question": "x", "conversationId": "nothing"}),
+    ):
         answer = await party.send("POST", path, body, headers=STREAM, declared=False)
         assert (answer.status, "not found" in answer.json["error"]) == (404, True)
     assert (await party.get(PATH, ADMIN))["items"][0]["instructions"] is None

@@ -15,8 +15,12 @@ async def test_commitments_follow_the_lines(party: Party, clock: Clock) -> None:
         assert one["totalCommitmentValue"] == sum(period["commitmentValue"] for period in one["periods"])
         filters = [{"id": "cloud_provider", "type": "fixed", "values": [one["cloudProvider"]]}]
         cost = await party.cost(
-            metrics=[{"type": "basic", "value": "cost"}], filters=filters, dataSource="billing",
-            timeRange={"mode": "custom"}, timeInterval="month", includePromotionalCredits=False,
+            metrics=[{"type": "basic", "value": "cost"}],
+            filters=filters,
+            dataSource="billing",
+            timeRange={"mode": "custom"},
+            timeInterval="month",
+            includePromotionalCredits=False,
             customTimeRange={"from": one["startDate"], "to": "2026-11-24T23:59:59Z"},
             dimensions=[{"id": "year", "type": "datetime"}, {"id": "month", "type": "datetime"}],
         )

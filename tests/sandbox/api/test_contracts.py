@@ -15,11 +15,18 @@ from .conftest import EMPLOYEE, GLOBEX, VIEWER, Party
 
 TEMPLATES = "/billing/v1/contract-templates"
 CONTRACT: dict[str, Any] = {
-    "name": "Resale", "startDate": "2026-11-01T00:00:00Z", "endDate": None, "renewalPolicy": "auto",
-    "invoicesEmail": "a@acme.example", "contractUpdatesEmail": "b@acme.example", "billingProfile": {"name": "A"},
+    "name": "Resale",
+    "startDate": "2026-11-01T00:00:00Z",
+    "endDate": None,
+    "renewalPolicy": "auto",
+    "invoicesEmail": "a@acme.example",
+    "contractUpdatesEmail": "b@acme.example",
+    "billingProfile": {"name": "A"},
 }
 TEMPLATE: dict[str, Any] = {
-    "name": "Mine", "platform": "amazon-web-services", "eligibleFrom": "2026-11-01T00:00:00Z",
+    "name": "Mine",
+    "platform": "amazon-web-services",
+    "eligibleFrom": "2026-11-01T00:00:00Z",
     "priceBooks": [{"name": "x", "rules": [{"percentageChange": -1.5}]}],
 }
 ACME_CONTRACTS = f"/customers/{ACME.id}/contracts"
@@ -77,8 +84,12 @@ async def test_contracts_follow_the_calendar(party: Party, clock: Clock) -> None
 async def test_the_direct_parent_writes(party: Party) -> None:
     seeded = (await party.get(ACME_CONTRACTS))[0]
     path = f"{ACME_CONTRACTS}/{seeded['id']}"
-    for place, body in ((ACME_CONTRACTS, CONTRACT), (path, CONTRACT), (f"{path}/activate", None),
-                        (f"{path}/cancel", None)):
+    for place, body in (
+        (ACME_CONTRACTS, CONTRACT),
+        (path, CONTRACT),
+        (f"{path}/activate", None),
+        (f"{path}/cancel", None),
+    ):
         assert "parent" in await party.refused(403, "POST", place, body)
     answer = await party.send("POST", path, CONTRACT, who=EMPLOYEE)
     assert (answer.status, answer.json["version"]) == (200, 2)
@@ -86,17 +97,29 @@ async def test_the_direct_parent_writes(party: Party) -> None:
         assert await party.refused(403, "GET", place, who=who)
     assert await party.get(f"/customers/{GLOBEX_CUSTOMER.id}/contracts", GLOBEX)
     child = of_child(party)
-    for method, tail, body in (("GET", "", None), ("POST", "", CONTRACT), ("POST", "/activate", None),
-                               ("POST", "/cancel", None)):
+    for method, tail, body in (
+        ("GET", "", None),
+        ("POST", "", CONTRACT),
+        ("POST", "/activate", None),
+        ("POST", "/cancel", None),
+    ):
         for identifier in ("nothing", seeded["id"]):
             assert "not found" in await party.refused(404, method, f"{child}/{identifier}{tail}", body)
 
 
-@pytest.mark.parametrize(("body", "field"), [
-    ({"name": ""}, "name"), ({"startDate": "soon"}, "startDate"), ({"endDate": "2026-10-31T00:00:00Z"}, "endDate"),
-    ({"renewalPolicy": "x"}, "renewalPolicy"), ({"invoicesEmail": "x"}, "invoicesEmail"), ({"type": "x"}, "type"),
-    ({"billingProfile": []}, "billingProfile"), ({"priceBooks": [1]}, "priceBooks"),
-])
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"startDate": "soon"}, "startDate"),
+        ({"endDate": "2026-10-31T00:00:00Z"}, "endDate"),
+        ({"renewalPolicy": "x"}, "renewalPolicy"),
+        ({"invoicesEmail": "x"}, "invoicesEmail"),
+        ({"type": "x"}, "type"),
+        ({"billingProfile": []}, "billingProfile"),
+        ({"priceBooks": [1]}, "priceBooks"),
+    ],
+)
 async def test_what_is_wrong_with_a_contract_is_named(party: Party, body: Any, field: str) -> None:
     path = of_child(party)
     assert field in await party.refused(400, "POST", path, {**CONTRACT, **body})
@@ -129,6 +152,10 @@ async def test_life_of_a_template(party: Party, clock: Clock) -> None:
     assert "not found" in await party.refused(404, "GET", f"{TEMPLATES}/nothing")
     assert (await party.send("POST", TEMPLATES, TEMPLATE)).status == 201, "the name is free again"
     early = {"eligibleTo": "2020-01-01T00:00:00Z"}
-    for wrong, field in ((early, "eligibleTo"), ({"eligibleFrom": "x"}, "eligibleFrom"),
-                         ({"platform": ""}, "platform"), ({"priceBooks": [{"x": 1}]}, "priceBooks.0")):
+    for wrong, field in (
+        (early, "eligibleTo"),
+        ({"eligibleFrom": "x"}, "eligibleFrom"),
+        ({"platform": ""}, "platform"),
+        ({"priceBooks": [{"x": 1}]}, "priceBooks.0"),
+    ):
         assert field in await party.refused(400, "POST", TEMPLATES, {**TEMPLATE, "name": "Other", **wrong})

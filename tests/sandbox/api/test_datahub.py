@@ -21,9 +21,9 @@ from .conftest import ADMIN, GLOBEX, Party
 
 DATASETS, EVENTS, UPLOAD = "/datahub/v1/datasets", "/datahub/v1/events", "/datahub/v1/csv/upload"
 CSV = (
-    "usage_date,id,fixed.service_id,label.team,metric.cost\r\n"
-    '2026-11-01T00:00:00Z,one,x,"a, b",1.5\r\n2026-11-02T00:00:00+02:00,two,x,c,2\r\n\r\n'
-).encode()
+    b"usage_date,id,fixed.service_id,label.team,metric.cost\r\n"
+    b'2026-11-01T00:00:00Z,one,x,"a, b",1.5\r\n2026-11-02T00:00:00+02:00,two,x,c,2\r\n\r\n'
+)
 
 
 def event(**more: object) -> dict[str, Any]:
@@ -84,11 +84,16 @@ async def test_events_make_datasets_and_are_deleted(party: Party) -> None:
     assert "2" in answer.json["message"]
     await party.send("POST", f"{EVENTS}/delete", {"dataset": "Mine", "eventIds": ["a", "a", "never"]})
     assert (await party.get(f"{DATASETS}/Mine"))["records"] == 1
-    for body in ({"dataset": "Mine"}, {"dataset": "Mine", "eventIds": ["a"], **times},
-                 {"dataset": "Mine", "startTime": times["startTime"]}):
+    for body in (
+        {"dataset": "Mine"},
+        {"dataset": "Mine", "eventIds": ["a"], **times},
+        {"dataset": "Mine", "startTime": times["startTime"]},
+    ):
         assert "eventIds" in await party.refused(400, "POST", f"{EVENTS}/delete", body)
-    for body, field in (({"dataset": "None", **times}, "dataset"),
-                        ({"dataset": "Mine", "startTime": "x", "endTime": "y"}, "startTime")):
+    for body, field in (
+        ({"dataset": "None", **times}, "dataset"),
+        ({"dataset": "Mine", "startTime": "x", "endTime": "y"}, "startTime"),
+    ):
         assert field in await party.refused(400, "POST", f"{EVENTS}/delete", body)
     assert "None" in await party.refused(400, "DELETE", DATASETS, {"datasets": ["Mine", "None"]})
     assert (await party.send("DELETE", DATASETS, {"datasets": ["Mine", "Other"]})).status == 200
@@ -96,11 +101,17 @@ async def test_events_make_datasets_and_are_deleted(party: Party) -> None:
     assert (await party.get(DATASETS, GLOBEX))["datasets"]
 
 
-@pytest.mark.parametrize(("body", "field"), [
-    ({"events": []}, "events"), ({}, "events"), ({"events": [event(time="x")]}, "events.0.time"),
-    ({"events": [event(provider="a/b")]}, "events.0.provider"), ({"events": [{"provider": "x"}]}, "time"),
-    ({"events": [event(dimensions=[{"key": "a", "type": "x", "value": "b"}])]}, "events.0.dimensions"),
-])
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"events": []}, "events"),
+        ({}, "events"),
+        ({"events": [event(time="x")]}, "events.0.time"),
+        ({"events": [event(provider="a/b")]}, "events.0.provider"),
+        ({"events": [{"provider": "x"}]}, "time"),
+        ({"events": [event(dimensions=[{"key": "a", "type": "x", "value": "b"}])]}, "events.0.dimensions"),
+    ],
+)
 async def test_what_is_wrong_with_events_is_named(party: Party, body: Any, field: str) -> None:
     assert field in await party.refused(400, "POST", EVENTS, body)
 
@@ -113,14 +124,24 @@ async def test_files_are_read(party: Party, data: bytes) -> None:
     assert (await party.get(f"{DATASETS}/Mine"))["records"] == 2, "an event that is sent again is no other one"
 
 
-@pytest.mark.parametrize(("data", "said"), [
-    (b"", "usage_date"), (b"usage_date,metric.cost\r\n", "dimension"), (b"usage_date,label.a\r\n", "metric"),
-    (CSV.replace(b"id,", b"colour,"), "colour"), (CSV + b"1,2\r\n", "line 5"), (CSV.replace(b"1.5", b"x"), "line 2"),
-    (CSV.replace(b"2026-11-02T00:00:00+02:00", b"2026-11-02"), "line 3"), (b"\xff\xfe\x00", "UTF-8"),
-    (b"\x1f\x8bnonsense", "GZ"), (gzip.compress(CSV, mtime=0)[:-9], "GZ"), (b"PKnonsense", "ZIP"),
-    (zipped("a", "b"), "single"),
-    (CSV.replace(b'"a, b"', b'"a'), "file"),
-])
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "usage_date"),
+        (b"usage_date,metric.cost\r\n", "dimension"),
+        (b"usage_date,label.a\r\n", "metric"),
+        (CSV.replace(b"id,", b"colour,"), "colour"),
+        (CSV + b"1,2\r\n", "line 5"),
+        (CSV.replace(b"1.5", b"x"), "line 2"),
+        (CSV.replace(b"2026-11-02T00:00:00+02:00", b"2026-11-02"), "line 3"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"\x1f\x8bnonsense", "GZ"),
+        (gzip.compress(CSV, mtime=0)[:-9], "GZ"),
+        (b"PKnonsense", "ZIP"),
+        (zipped("a", "b"), "single"),
+        (CSV.replace(b'"a, b"', b'"a'), "file"),
+    ],
+)
 async def test_what_is_wrong_with_a_file_is_said(party: Party, data: bytes, said: str) -> None:
     before = await party.get(DATASETS)
     status, answer = await upload(party, data)
@@ -134,8 +155,11 @@ async def test_an_upload_is_a_form_with_provider_and_file(party: Party) -> None:
     assert "Content-Type" in await party.refused(400, "POST", UPLOAD, {})
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     headers = {"Authorization": f"Bearer {ADMIN.api_token}", **kind}
-    for data, said in ((b"nonsense", "boundary"), (b"--x\r\n\r\n\r\n--x--", "name"),
-                       (b'--x\r\nContent-Disposition: form-data; name="provider"\r\n\r\nMine\r\n--x--\r\n', "file")):
+    for data, said in (
+        (b"nonsense", "boundary"),
+        (b"--x\r\n\r\n\r\n--x--", "name"),
+        (b'--x\r\nContent-Disposition: form-data; name="provider"\r\n\r\nMine\r\n--x--\r\n', "file"),
+    ):
         async with party.http.post(party.url + UPLOAD, data=data, headers=headers) as response:
             assert response.status == 400 and said in (await response.json())["error"]
 

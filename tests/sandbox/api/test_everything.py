@@ -111,8 +111,14 @@ ANALYTICS_STEPS = [
     *(
         Step(f"DELETE {ANALYTICS}/{kind}/{{id}}", {"id": f"${name}"})
         for kind, name in (
-            ("alerts", "alert"), ("allocations", "allocation"), ("annotations", "note"), ("settings/themes", "theme"),
-            ("budgets", "budget"), ("reports", "report"), ("labels", "label"), ("folders", "folder"),
+            ("alerts", "alert"),
+            ("allocations", "allocation"),
+            ("annotations", "note"),
+            ("settings/themes", "theme"),
+            ("budgets", "budget"),
+            ("reports", "report"),
+            ("labels", "label"),
+            ("folders", "folder"),
         )
     ),
 ]
@@ -151,15 +157,21 @@ TRANSFER = "/billingtransfer/v1"
 TRANSFER_STEPS = [
     Step(
         f"GET {TRANSFER}/programmanagementaccounts",
-        keep={"root": "items.0.dpmaId", "reseller": "items.0.tenants.0.customerId",
-              "account": "items.0.tenants.0.resellerPmaAccountId"},
+        keep={
+            "root": "items.0.dpmaId",
+            "reseller": "items.0.tenants.0.customerId",
+            "account": "items.0.tenants.0.resellerPmaAccountId",
+        },
     ),
     Step(f"GET {TRANSFER}/programmanagementaccounts/status"),
     Step(
         f"POST {TRANSFER}/resellerhandshakes",
-        body={"dpmaId": "$root", "items": [
-            {"resellerCustomerId": "$reseller", "resellerPmaAccountId": "700000000001"},
-        ]},
+        body={
+            "dpmaId": "$root",
+            "items": [
+                {"resellerCustomerId": "$reseller", "resellerPmaAccountId": "700000000001"},
+            ],
+        },
         headers={"Idempotency-Key": "one"},
     ),
     Step(f"GET {TRANSFER}/end-customers", query={"dpmaId": "$root", "resellerPmaAccountId": "$account"}),
@@ -169,14 +181,16 @@ TRANSFER_STEPS = [
         keep={"above": "items.0.dpmaId", "own": "items.0.resellerPmaAccountId"},
         who=GLOBEX,
     ),
-    Step(
-        f"GET {TRANSFER}/reseller-accounts/end-customers", keep={"end": "items.0.tenants.0.ecCustomerId"}, who=GLOBEX
-    ),
+    Step(f"GET {TRANSFER}/reseller-accounts/end-customers", keep={"end": "items.0.tenants.0.ecCustomerId"}, who=GLOBEX),
     Step(
         f"POST {TRANSFER}/end-customer-mappings",
-        body={"dpmaId": "$above", "resellerPmaAccountId": "$own", "items": [
-            {"ecAccountId": "700000000002", "ecCustomerId": "$end"},
-        ]},
+        body={
+            "dpmaId": "$above",
+            "resellerPmaAccountId": "$own",
+            "items": [
+                {"ecAccountId": "700000000002", "ecCustomerId": "$end"},
+            ],
+        },
         who=GLOBEX,
     ),
 ]
@@ -186,8 +200,12 @@ COMMITMENT_STEPS = [
     *(
         Step(f"GET {AWS}/organizations/{{managementAccountId}}{tail}", {"managementAccountId": "$organization"} | more)
         for tail, more in (
-            ("", {}), ("/member-accounts", {}), ("/savings-plans", {}), ("/reserved-instances", {}),
-            ("/recommendations", {}), ("/planned-purchases", {}),
+            ("", {}),
+            ("/member-accounts", {}),
+            ("/savings-plans", {}),
+            ("/reserved-instances", {}),
+            ("/recommendations", {}),
+            ("/planned-purchases", {}),
             ("/member-accounts/{memberAccountId}", {"memberAccountId": "111122223333"}),
             ("/recommendations/{serviceId}", {"serviceId": "compute"}),
         )
@@ -247,9 +265,7 @@ DIAGRAM_STEPS = [
     Step(f"POST {DIAGRAMS}/scheme/find", body={"resources": ["$node"]}),
     Step(f"POST {DIAGRAMS}/scheme/search", body={"query": "acme production"}),
     Step(f"GET {DIAGRAMS}/scheme/stats", query={"start": "2026-11-01T00:00:00Z", "end": "2026-11-24T00:00:00Z"}),
-    Step(
-        f"GET {DIAGRAMS}/statussheet/{{id}}/costs", LAYER, query={"startDate": "2026-11-01", "endDate": "2026-11-20"}
-    ),
+    Step(f"GET {DIAGRAMS}/statussheet/{{id}}/costs", LAYER, query={"startDate": "2026-11-01", "endDate": "2026-11-20"}),
     Step(f"GET {DIAGRAMS}/statussheet/{{id}}/snapshots", LAYER, keep={"snapshot": "0._id"}),
     Step(f"GET {DIAGRAMS}/statussheet/{{id}}/snapshot", LAYER, query={"snapshot_id": "$snapshot"}),
     Step(f"GET {DIAGRAMS}/statussheet/{{id}}/resources/{{rid}}/relationships", LAYER | {"rid": "$node"}),
@@ -299,8 +315,16 @@ ASSISTANT_STEPS = [
     Step("DELETE /cloudflow/v1/connections/{connectionId}", {"connectionId": "$connection"}),
 ]
 STEPS = [
-    *ANALYTICS_STEPS, *BILLING_STEPS, *TRANSFER_STEPS, *COMMITMENT_STEPS, *DATAHUB_STEPS, *PEOPLE_STEPS,
-    *SUPPORT_STEPS, *DIAGRAM_STEPS, *INSIGHT_STEPS, *ASSISTANT_STEPS,
+    *ANALYTICS_STEPS,
+    *BILLING_STEPS,
+    *TRANSFER_STEPS,
+    *COMMITMENT_STEPS,
+    *DATAHUB_STEPS,
+    *PEOPLE_STEPS,
+    *SUPPORT_STEPS,
+    *DIAGRAM_STEPS,
+    *INSIGHT_STEPS,
+    *ASSISTANT_STEPS,
 ]
 
 

@@ -119,12 +119,24 @@ async def test_faults_can_be_set_from_outside(party: Party) -> None:
     )
 
 
-@pytest.mark.parametrize("body", [
-    [], {"latency": -1}, {"latency": 10**6}, {"faults": [{}]}, {"faults": [{"kind": 200}]}, {"faults": [{"kind": "x"}]},
-    {"faults": [{"kind": 500, "rate": 2}]}, {"faults": [{"kind": 500, "times": 0}]}, {"faults": [{"kind": 500}] * 101},
-    {"misspelt": 1}, {"faults": [{"kind": 500, "operation": "GET /analytics/v1/budget"}]},
-    {"faults": [{"kind": "slow", "delay": -1}]}, {"faults": [{"kind": "slow", "delay": 301}]},
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {"latency": -1},
+        {"latency": 10**6},
+        {"faults": [{}]},
+        {"faults": [{"kind": 200}]},
+        {"faults": [{"kind": "x"}]},
+        {"faults": [{"kind": 500, "rate": 2}]},
+        {"faults": [{"kind": 500, "times": 0}]},
+        {"faults": [{"kind": 500}] * 101},
+        {"misspelt": 1},
+        {"faults": [{"kind": 500, "operation": "GET /analytics/v1/budget"}]},
+        {"faults": [{"kind": "slow", "delay": -1}]},
+        {"faults": [{"kind": "slow", "delay": 301}]},
+    ],
+)
 async def test_wrong_faults_are_refused(party: Party, body: Any) -> None:
     status, said = await put(party, body)
     assert status == 400 and said["error"]
@@ -156,14 +168,24 @@ async def test_what_is_only_slow_is_answered_in_the_end(party: Party) -> None:
     await asyncio.gather(waiting, return_exceptions=True)
 
 
-@pytest.mark.parametrize(("words", "fault"), [
-    ("reset", {"kind": "reset"}), ("503,times=2", {"kind": 503, "times": 2}),
-    ("429, on=GET /a/{id}, rate=0.5, retry-after=2", {
-        "kind": 429, "operation": "GET /a/{id}", "rate": 0.5, "retry_after": 2,
-    }),
-    ("slow,delay=1.5,on=/analytics", {"kind": "slow", "delay": 1.5, "path_prefix": "/analytics"}),
-    ("429,retry-after=soon", {"kind": 429, "retry_after": "soon"}),
-])
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("reset", {"kind": "reset"}),
+        ("503,times=2", {"kind": 503, "times": 2}),
+        (
+            "429, on=GET /a/{id}, rate=0.5, retry-after=2",
+            {
+                "kind": 429,
+                "operation": "GET /a/{id}",
+                "rate": 0.5,
+                "retry_after": 2,
+            },
+        ),
+        ("slow,delay=1.5,on=/analytics", {"kind": "slow", "delay": 1.5, "path_prefix": "/analytics"}),
+        ("429,retry-after=soon", {"kind": 429, "retry_after": "soon"}),
+    ],
+)
 def test_faults_in_words(words: str, fault: Any) -> None:
     assert spoken(words) == {"times": None, **fault}
 

@@ -47,15 +47,18 @@ def test_nothing_known_is_nothing_predicted() -> None:
     assert predicted({}, FIRST, FIRST + 9, range(FIRST + 10, FIRST + 12)) == [0, 0]
 
 
-@pytest.mark.parametrize(("config", "first", "count"), [
-    ({"timeInterval": "month", "timeRange": {"mode": "last", "amount": 2, "unit": "month"}}, (2026, 11, 1), 3),
-    ({"timeInterval": "month", "timeRange": {"mode": "current", "unit": "month"}}, (2026, 12, 1), 3),
-    ({"timeInterval": "day"}, (2026, 11, 25), 30),
-    ({"timeInterval": "isoweek", "timeRange": {"mode": "current", "unit": "month"}}, (2026, 11, 30), 8),
-    ({"timeInterval": "quarter", "timeRange": {"mode": "last", "amount": 1, "unit": "quarter"}}, (2026, 10, 1), 2),
-    ({"timeInterval": "year", "timeRange": {"mode": "current", "unit": "year"}}, (2027, 1, 1), 1),
-    ({"timeInterval": "day", **days(date(2026, 11, 20), date(2030, 1, 1))}, (2026, 11, 25), 30),
-])
+@pytest.mark.parametrize(
+    ("config", "first", "count"),
+    [
+        ({"timeInterval": "month", "timeRange": {"mode": "last", "amount": 2, "unit": "month"}}, (2026, 11, 1), 3),
+        ({"timeInterval": "month", "timeRange": {"mode": "current", "unit": "month"}}, (2026, 12, 1), 3),
+        ({"timeInterval": "day"}, (2026, 11, 25), 30),
+        ({"timeInterval": "isoweek", "timeRange": {"mode": "current", "unit": "month"}}, (2026, 11, 30), 8),
+        ({"timeInterval": "quarter", "timeRange": {"mode": "last", "amount": 1, "unit": "quarter"}}, (2026, 10, 1), 2),
+        ({"timeInterval": "year", "timeRange": {"mode": "current", "unit": "year"}}, (2027, 1, 1), 1),
+        ({"timeInterval": "day", **days(date(2026, 11, 20), date(2030, 1, 1))}, (2026, 11, 25), 30),
+    ],
+)
 def test_forecast_rows_follow_the_rows(config: Any, first: tuple[int, int, int], count: int) -> None:
     found = result_of(**config, advancedAnalysis={"forecast": True})
     rows = records(found, "forecastRows")

@@ -8,10 +8,19 @@ from .conftest import GLOBEX, Party
 
 RESULTS = "/insights/v1/results"
 MINE = f"{RESULTS}/source/public-api/insight/mine"
-RESOURCE = {"resourceId": "r-1", "resultType": "potential_daily_savings", "account": "1", "cloudProvider": "aws",
-            "result": {"value": 2.5}}
+RESOURCE = {
+    "resourceId": "r-1",
+    "resultType": "potential_daily_savings",
+    "account": "1",
+    "cloudProvider": "aws",
+    "result": {"value": 2.5},
+}
 INSIGHT: dict[str, Any] = {
-    "key": "mine", "title": "Mine", "shortDescription": "Of my own", "cloudProvider": "aws", "categories": ["FinOps"],
+    "key": "mine",
+    "title": "Mine",
+    "shortDescription": "Of my own",
+    "cloudProvider": "aws",
+    "categories": ["FinOps"],
 }
 
 

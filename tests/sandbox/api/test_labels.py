@@ -10,8 +10,13 @@ from ..conftest import Clock
 from .conftest import GLOBEX, Party
 
 LABELS, NOTES, REPORTS = "/analytics/v1/labels", "/analytics/v1/annotations", "/analytics/v1/reports"
-OBJECTS = {"alert": "/analytics/v1/alerts", "allocation": "/analytics/v1/allocations",
-           "budget": "/analytics/v1/budgets", "report": REPORTS, "annotation": NOTES}
+OBJECTS = {
+    "alert": "/analytics/v1/alerts",
+    "allocation": "/analytics/v1/allocations",
+    "budget": "/analytics/v1/budgets",
+    "report": REPORTS,
+    "annotation": NOTES,
+}
 
 
 async def label(party: Party, name: str = "Mine", color: str = "teal") -> Any:
@@ -38,8 +43,13 @@ async def test_life_of_a_label(party: Party, clock: Clock) -> None:
     changed = (await party.send("PATCH", path, {"name": None, "color": "lime"})).json
     assert changed == {**made, "color": "lime", "updateTime": "2026-11-24T12:00:01Z"} == await party.get(path)
     assert (await party.send("DELETE", path)).json == {}
-    for method, tail, body in (("GET", "", None), ("PATCH", "", {}), ("DELETE", "", None),
-                               ("GET", "/assignments", None), ("POST", "/assignments", {"add": []})):
+    for method, tail, body in (
+        ("GET", "", None),
+        ("PATCH", "", {}),
+        ("DELETE", "", None),
+        ("GET", "/assignments", None),
+        ("POST", "/assignments", {"add": []}),
+    ):
         assert "not found" in await party.refused(404, method, path + tail, body)
     assert await party.get(LABELS) == before
 
@@ -62,8 +72,12 @@ async def test_labels_are_put_on_everything(party: Party) -> None:
         assert {"id": made["id"], "name": "Mine"} in shown["labels"]
     await party.send("POST", path, {"remove": objects[1:], "add": []})
     assert (await party.get(path))["assignments"] == objects[:1]
-    for body in ({}, {"add": [{"objectId": "x", "objectType": "alert"}]}, {"add": [{**objects[0], "objectType": "x"}]},
-                 {"add": [{"objectId": "x", "objectType": "metric"}]}):
+    for body in (
+        {},
+        {"add": [{"objectId": "x", "objectType": "alert"}]},
+        {"add": [{**objects[0], "objectType": "x"}]},
+        {"add": [{"objectId": "x", "objectType": "metric"}]},
+    ):
         assert "add" in await party.refused(400, "POST", path, body)
 
 
@@ -140,11 +154,18 @@ async def test_notes_are_filtered_sorted_and_paged(party: Party) -> None:
         assert next(iter(query)) in await party.refused(400, "GET", NOTES, **query)
 
 
-@pytest.mark.parametrize(("body", "field"), [
-    ({"content": ""}, "content"), ({"timestamp": "yesterday"}, "timestamp"), ({"timestamp": "2026-11-01"}, "timestamp"),
-    ({"timestamp": "0001-01-01T00:00:00+01:00"}, "timestamp"),
-    ({"reports": ["nothing"]}, "reports"), ({"labels": ["nothing"]}, "labels"), ({"x": 1}, "x"),
-])
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"content": ""}, "content"),
+        ({"timestamp": "yesterday"}, "timestamp"),
+        ({"timestamp": "2026-11-01"}, "timestamp"),
+        ({"timestamp": "0001-01-01T00:00:00+01:00"}, "timestamp"),
+        ({"reports": ["nothing"]}, "reports"),
+        ({"labels": ["nothing"]}, "labels"),
+        ({"x": 1}, "x"),
+    ],
+)
 async def test_what_is_wrong_with_a_note_is_named(party: Party, body: Any, field: str) -> None:
     usual = {"content": "x", "timestamp": "2026-11-01T00:00:00Z"}
     before = await party.get(NOTES)

@@ -71,7 +71,7 @@ def test_daily_costs_of_many_selections_are_not_all_kept() -> None:
     ledger = Ledger(ACME_ESTATE, seed=7, today=TODAY)
     whole = ledger.daily()
     parts = [ledger.daily(Selection(days=frozenset({day}))) for day in sorted(whole)[: DAILY_KEPT + 2]]
-    assert [part for part in parts] == [{day: whole[day]} for day in sorted(whole)[: DAILY_KEPT + 2]]
+    assert parts == [{day: whole[day]} for day in sorted(whole)[: DAILY_KEPT + 2]]
     assert len(ledger._daily) <= DAILY_KEPT
 
 
@@ -103,5 +103,6 @@ def test_what_is_known_of_a_day(day: int) -> None:
     assert (row["iso_year"], row["isoweek"]) == tuple(found.strftime("%G-%V").split("-"))
     week = date.fromordinal(int(row["week_start"]))
     assert week.strftime("%A") == "Sunday" and (row["week_year"], row["week"]) == (
-        f"{week.year:04}", week.strftime("%U").zfill(2) if date(week.year, 1, 1).weekday() != 6 else week.strftime("%U")
+        f"{week.year:04}",
+        week.strftime("%U").zfill(2) if date(week.year, 1, 1).weekday() != 6 else week.strftime("%U"),
     )

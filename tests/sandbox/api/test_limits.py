@@ -27,11 +27,14 @@ limits = st.builds(limit, st.integers(1, 5), st.sampled_from(["a_to_z", "asc", "
 groups = st.lists(st.sampled_from(FIXED), min_size=1, max_size=3, unique=True).flatmap(
     lambda found: st.tuples(*(limits.map(lambda extra, one=one: named(one)[0] | extra) for one in found)).map(list)
 )
-metric_filters = st.none() | st.fixed_dictionaries({
-    "metric": st.just(COST), "operator": st.sampled_from(["gt", "lt"]),
-    "values": st.lists(st.integers(0, 3000), min_size=1, max_size=1),
-    "operand": st.sampled_from(["single_value", "series_total"]),
-})
+metric_filters = st.none() | st.fixed_dictionaries(
+    {
+        "metric": st.just(COST),
+        "operator": st.sampled_from(["gt", "lt"]),
+        "values": st.lists(st.integers(0, 3000), min_size=1, max_size=1),
+        "operand": st.sampled_from(["single_value", "series_total"]),
+    }
+)
 
 
 @given(groups, metric_filters, st.sampled_from(["top", "all"]))
@@ -39,9 +42,12 @@ def test_with_the_rest_sums_are_those_without_limits(group: Any, metric_filter: 
     filtered = {"metricFilter": metric_filter} if metric_filter else {}
     config = {**MONTHS, **COMPARED, "group": group, "metrics": METRICS, **filtered}
     limited = result_of(**config, limitAggregation=rest)
-    whole = result_of(**{name: value for name, value in config.items() if name != "metricFilter"} | {
-        "group": [{"type": one["type"], "id": one["id"]} for one in group],
-    })
+    whole = result_of(
+        **{name: value for name, value in config.items() if name != "metricFilter"}
+        | {
+            "group": [{"type": one["type"], "id": one["id"]} for one in group],
+        }
+    )
     for rows in ("rows", "secondaryRows"):
         for metric in ("cost", "usage", "savings"):
             assert micro(records(limited, rows), metric) == micro(records(whole, rows), metric)
@@ -59,13 +65,20 @@ def test_top_has_one_rest_and_all_has_one_below_each_value() -> None:
     assert len(shown["none"]) == 2
     assert shown["top"] == [*shown["none"], (OTHER, OTHER)]
     assert shown["all"] == [
-        shown["none"][0], (first, OTHER), shown["none"][1], (second, OTHER), (OTHER, OTHER),
+        shown["none"][0],
+        (first, OTHER),
+        shown["none"][1],
+        (second, OTHER),
+        (OTHER, OTHER),
     ]
 
 
 def test_percentages_count_the_rest() -> None:
     result = result_of(
-        group=[BY_SERVICE | limit(2)], limitAggregation="top", aggregation="percent_total", timeInterval="year",
+        group=[BY_SERVICE | limit(2)],
+        limitAggregation="top",
+        aggregation="percent_total",
+        timeInterval="year",
     )
     assert sum(row["cost"] for row in records(result)) == pytest.approx(100)
 

@@ -52,9 +52,20 @@ def test_made_up_tokens_are_refused(token: str) -> None:
         assert (caught.value.status, caught.value.code) == (400, "pagination_token_invalid")
 
 
-@pytest.mark.parametrize("value", [
-    [], {}, 1, None, [1, 2, 3], [-1, "1", "2", ""], ["0", "1", "2", ""], [0, [], "2", ""], [0, "1", {}, ""],
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        [],
+        {},
+        1,
+        None,
+        [1, 2, 3],
+        [-1, "1", "2", ""],
+        ["0", "1", "2", ""],
+        [0, [], "2", ""],
+        [0, "1", {}, ""],
+    ],
+)
 def test_tokens_of_another_form_are_refused(value: object) -> None:
     with pytest.raises(Refusal):
         listing.page(rows([1, 2]), base64.urlsafe_b64encode(orjson.dumps(value)).decode(), 1, scope="a list")

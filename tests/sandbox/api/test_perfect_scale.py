@@ -52,7 +52,10 @@ async def test_organizations_and_accounts_are_those_of_the_lines(party: Party) -
     assert listed["managementAccountId"] == MINE and listed.items() <= whole.items()
     members = await party.walk(f"{ONE}/member-accounts", "items", 3)
     assert [one["displayName"] for one in members] == [
-        "acme-production", "acme-staging", "acme-launchpad", "acme-sandbox"
+        "acme-production",
+        "acme-staging",
+        "acme-launchpad",
+        "acme-sandbox",
     ]
     for member in members:
         assert member.items() <= (await party.get(f"{ONE}/member-accounts/{member['memberAccountId']}")).items()
@@ -65,9 +68,13 @@ async def test_savings_and_cost_are_those_of_reports(party: Party) -> None:
     skus = ["BoxUsage:m6i.xlarge", "Lambda-GB-Second"]
     window = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-24T23:59:59Z"}
     result = await party.query(
-        metrics=[{"type": "basic", "value": "cost"}, {"type": "basic", "value": "savings"}], dataSource="billing",
-        filters=[{"id": "sku_id", "type": "fixed", "values": skus}], timeRange={"mode": "custom"},
-        customTimeRange=window, timeInterval="month", dimensions=[{"id": "month", "type": "datetime"}],
+        metrics=[{"type": "basic", "value": "cost"}, {"type": "basic", "value": "savings"}],
+        dataSource="billing",
+        filters=[{"id": "sku_id", "type": "fixed", "values": skus}],
+        timeRange={"mode": "custom"},
+        customTimeRange=window,
+        timeInterval="month",
+        dimensions=[{"id": "month", "type": "datetime"}],
     )
     names = [column["name"] for column in result["schema"]]
     cost, savings = (sum(row[names.index(name)] for row in result["rows"]) for name in ("cost", "savings"))
@@ -116,7 +123,8 @@ async def test_reserved_instances_and_their_filters(party: Party) -> None:
     found = await party.walk(path, "items", 1)
     assert {one["accountId"] for one in found} == {"111122223333", "333344445555"}
     filters: list[tuple[dict[str, Any], tuple[str, str]]] = [
-        ({"status": "retired"}, ("state", "retired")), ({"region": "eu-west-1"}, ("region", "eu-west-1")),
+        ({"status": "retired"}, ("state", "retired")),
+        ({"region": "eu-west-1"}, ("region", "eu-west-1")),
         ({"instanceType": "m6i.xlarge"}, ("instanceType", "m6i.xlarge")),
         ({"instanceFamily": "m5"}, ("instanceType", "m5.large")),
         ({"offeringClass": "convertible"}, ("offeringClass", "convertible")),
@@ -202,8 +210,15 @@ async def test_other_customers_are_not_there(party: Party) -> None:
     assert [one["managementAccountId"] for one in (await party.get(ROOT, GLOBEX))["items"]] == [THEIRS]
     member = f"{ROOT}/{THEIRS}/member-accounts/111122223333"
     assert "not found" in await refused(party, 404, member, who=GLOBEX)
-    parts = ("", "/member-accounts", "/savings-plans", "/reserved-instances", "/recommendations",
-             "/recommendations/compute", "/planned-purchases")
+    parts = (
+        "",
+        "/member-accounts",
+        "/savings-plans",
+        "/reserved-instances",
+        "/recommendations",
+        "/recommendations/compute",
+        "/planned-purchases",
+    )
     for part in parts:
         assert "not found" in await refused(party, 404, f"{ONE}{part}", who=GLOBEX)
         answer = await party.send("GET", f"{ONE}{part}", who=EMPLOYEE, headers={"X-Tenant-Id": ACME.id})
@@ -217,10 +232,14 @@ async def test_wrong_questions(party: Party) -> None:
     assert "12 digits" in await refused(party, 400, f"{ONE}/member-accounts/x")
     assert "compute, database" in await refused(party, 400, f"{ONE}/recommendations/sagemaker")
     for part, query in (
-        ("/savings-plans", {"type": "x"}), ("/savings-plans", {"status": "retired"}),
-        ("/reserved-instances", {"status": "expired"}), ("/reserved-instances", {"offeringClass": "x"}),
-        ("/recommendations/compute", {"granularity": "year"}), ("/planned-purchases", {"service": "x"}),
-        ("/savings-plans", {"maxResults": 501}), ("/member-accounts", {"maxResults": 0}),
+        ("/savings-plans", {"type": "x"}),
+        ("/savings-plans", {"status": "retired"}),
+        ("/reserved-instances", {"status": "expired"}),
+        ("/reserved-instances", {"offeringClass": "x"}),
+        ("/recommendations/compute", {"granularity": "year"}),
+        ("/planned-purchases", {"service": "x"}),
+        ("/savings-plans", {"maxResults": 501}),
+        ("/member-accounts", {"maxResults": 0}),
     ):
         assert next(iter(query)) in await refused(party, 400, ONE + part, **query)
     token = (await party.get(f"{ONE}/savings-plans", maxResults=1))["pageToken"]

@@ -15,13 +15,20 @@ WRITES = [route for route in ROUTES if route.permission not in VIEWER.permission
 
 
 def test_all_writes_need_a_permission_that_viewers_lack() -> None:
-    open_to_viewers = {
-        (route.method, route.path) for route in ROUTES if route.method != "GET" and route not in WRITES
-    }
+    open_to_viewers = {(route.method, route.path) for route in ROUTES if route.method != "GET" and route not in WRITES}
     assert {("POST", "/analytics/v1/reports/query"), ("PUT", "/analytics/v1/settings/active-theme")} <= open_to_viewers
-    assert not {path for _, path in open_to_viewers if not path.startswith((
-        "/analytics/v1/reports/query", "/analytics/v1/settings/active-theme", "/ava/", "/clouddiagrams/",
-    ))}
+    assert not {
+        path
+        for _, path in open_to_viewers
+        if not path.startswith(
+            (
+                "/analytics/v1/reports/query",
+                "/analytics/v1/settings/active-theme",
+                "/ava/",
+                "/clouddiagrams/",
+            )
+        )
+    }
     assert {route.permission for route in ROUTES} <= ADMIN.permissions
 
 

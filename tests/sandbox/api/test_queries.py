@@ -135,13 +135,17 @@ def _fits(one: Any, value: str | None) -> bool:
     return tests[one["mode"]]()
 
 
-@pytest.mark.parametrize(("interval", "start"), [
-    ("day", lambda day: day), ("month", lambda day: day.replace(day=1)),
-    ("quarter", lambda day: date(day.year, (day.month - 1) // 3 * 3 + 1, 1)),
-    ("year", lambda day: date(day.year, 1, 1)),
-    ("isoweek", lambda day: date.fromordinal(day.toordinal() - day.weekday())),
-    ("week", lambda day: date.fromordinal(day.toordinal() - (day.weekday() + 1) % 7)),
-])
+@pytest.mark.parametrize(
+    ("interval", "start"),
+    [
+        ("day", lambda day: day),
+        ("month", lambda day: day.replace(day=1)),
+        ("quarter", lambda day: date(day.year, (day.month - 1) // 3 * 3 + 1, 1)),
+        ("year", lambda day: date(day.year, 1, 1)),
+        ("isoweek", lambda day: date.fromordinal(day.toordinal() - day.weekday())),
+        ("week", lambda day: date.fromordinal(day.toordinal() - (day.weekday() + 1) % 7)),
+    ],
+)
 def test_periods_are_those_of_the_calendar(interval: str, start: Any) -> None:
     expected: dict[int, int] = defaultdict(int)
     for ordinal, cost in ledger().daily().items():
@@ -189,7 +193,9 @@ def test_limits_of_several_levels_work_on_what_the_level_above_left() -> None:
 
 
 @given(
-    st.sampled_from(["gt", "lt", "gte", "lte", "b", "nb", "e", "ne"]), st.floats(0, 3000), st.floats(0, 3000),
+    st.sampled_from(["gt", "lt", "gte", "lte", "b", "nb", "e", "ne"]),
+    st.floats(0, 3000),
+    st.floats(0, 3000),
     st.sampled_from(["single_value", "series_total"]),
 )
 def test_metric_filters_keep_what_passes(operator: str, low: float, high: float, operand: str) -> None:
@@ -202,9 +208,14 @@ def test_metric_filters_keep_what_passes(operator: str, low: float, high: float,
     for row in plain:
         totals[row["service_id"]] += row["cost"]
     tests = {
-        "gt": lambda value: value > low, "lt": lambda value: value < low, "gte": lambda value: value >= low,
-        "lte": lambda value: value <= low, "b": lambda value: low <= value <= high,
-        "nb": lambda value: not low <= value <= high, "e": lambda value: value == low, "ne": lambda value: value != low,
+        "gt": lambda value: value > low,
+        "lt": lambda value: value < low,
+        "gte": lambda value: value >= low,
+        "lte": lambda value: value <= low,
+        "b": lambda value: low <= value <= high,
+        "nb": lambda value: not low <= value <= high,
+        "e": lambda value: value == low,
+        "ne": lambda value: value != low,
     }
     judged = [round(totals[row["service_id"]], 6) if operand == "series_total" else row["cost"] for row in plain]
     assert shown == [row for row, value in zip(plain, judged) if tests[operator](value)]
@@ -256,18 +267,28 @@ def test_running_sums_end_at_the_sum(groups: list[Dimension], range_: Any) -> No
     assert ends == pytest.approx(dict(sums), abs=1e-6)
 
 
-@pytest.mark.parametrize(("main", "compared", "first", "last"), [
-    ({"mode": "current", "unit": "month"}, {"amount": 1, "unit": "month"}, (2026, 10, 1), (2026, 10, 24)),
-    ({"mode": "current", "unit": "month"}, {"amount": 1, "unit": "month", "includeCurrent": True},
-     (2026, 10, 1), (2026, 10, 31)),
-    ({"mode": "last", "amount": 1, "unit": "month"}, {"amount": 1, "unit": "month"}, (2026, 9, 1), (2026, 9, 30)),
-    ({"mode": "last", "amount": 1, "unit": "month"}, {"amount": 1, "unit": "year"}, (2025, 10, 1), (2025, 10, 31)),
-    ({"mode": "last", "amount": 7, "unit": "day"}, {"amount": 7, "unit": "day"}, (2026, 11, 10), (2026, 11, 16)),
-    ({"mode": "current", "unit": "quarter"}, {"amount": 1, "unit": "quarter"}, (2026, 7, 1), (2026, 8, 24)),
-    ({"mode": "current", "unit": "week"},
-     {"customTimeRange": {"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T12:00:00+02:00"}},
-     (2026, 3, 1), (2026, 3, 2)),
-])
+@pytest.mark.parametrize(
+    ("main", "compared", "first", "last"),
+    [
+        ({"mode": "current", "unit": "month"}, {"amount": 1, "unit": "month"}, (2026, 10, 1), (2026, 10, 24)),
+        (
+            {"mode": "current", "unit": "month"},
+            {"amount": 1, "unit": "month", "includeCurrent": True},
+            (2026, 10, 1),
+            (2026, 10, 31),
+        ),
+        ({"mode": "last", "amount": 1, "unit": "month"}, {"amount": 1, "unit": "month"}, (2026, 9, 1), (2026, 9, 30)),
+        ({"mode": "last", "amount": 1, "unit": "month"}, {"amount": 1, "unit": "year"}, (2025, 10, 1), (2025, 10, 31)),
+        ({"mode": "last", "amount": 7, "unit": "day"}, {"amount": 7, "unit": "day"}, (2026, 11, 10), (2026, 11, 16)),
+        ({"mode": "current", "unit": "quarter"}, {"amount": 1, "unit": "quarter"}, (2026, 7, 1), (2026, 8, 24)),
+        (
+            {"mode": "current", "unit": "week"},
+            {"customTimeRange": {"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T12:00:00+02:00"}},
+            (2026, 3, 1),
+            (2026, 3, 2),
+        ),
+    ],
+)
 def test_comparisons_are_what_the_other_range_gives(
     main: Any, compared: Any, first: tuple[int, int, int], last: tuple[int, int, int]
 ) -> None:
@@ -289,17 +310,20 @@ def test_comparisons_show_the_series_that_are_shown() -> None:
     assert {row[0] for row in found["secondaryRows"]} == {row[0] for row in found["rows"]}
 
 
-@pytest.mark.parametrize(("settings", "first", "last"), [
-    ({"mode": "last", "amount": 3, "unit": "day"}, (2026, 11, 21), (2026, 11, 23)),
-    ({"mode": "last", "amount": 3, "unit": "day", "includeCurrent": True}, (2026, 11, 22), (2026, 11, 24)),
-    ({"mode": "last", "amount": 1, "unit": "week"}, (2026, 11, 15), (2026, 11, 21)),
-    ({"mode": "last", "amount": 2, "unit": "month"}, (2026, 9, 1), (2026, 10, 31)),
-    ({"mode": "last", "amount": 2, "unit": "month", "includeCurrent": True}, (2026, 10, 1), (2026, 11, 24)),
-    ({"mode": "last", "amount": 1, "unit": "quarter"}, (2026, 7, 1), (2026, 9, 30)),
-    ({"mode": "last", "amount": 1, "unit": "year", "includeCurrent": True}, (2026, 1, 1), (2026, 11, 24)),
-    ({"mode": "current", "unit": "quarter"}, (2026, 10, 1), (2026, 11, 24)),
-    ({"mode": "current"}, (2026, 11, 24), (2026, 11, 24)),
-])
+@pytest.mark.parametrize(
+    ("settings", "first", "last"),
+    [
+        ({"mode": "last", "amount": 3, "unit": "day"}, (2026, 11, 21), (2026, 11, 23)),
+        ({"mode": "last", "amount": 3, "unit": "day", "includeCurrent": True}, (2026, 11, 22), (2026, 11, 24)),
+        ({"mode": "last", "amount": 1, "unit": "week"}, (2026, 11, 15), (2026, 11, 21)),
+        ({"mode": "last", "amount": 2, "unit": "month"}, (2026, 9, 1), (2026, 10, 31)),
+        ({"mode": "last", "amount": 2, "unit": "month", "includeCurrent": True}, (2026, 10, 1), (2026, 11, 24)),
+        ({"mode": "last", "amount": 1, "unit": "quarter"}, (2026, 7, 1), (2026, 9, 30)),
+        ({"mode": "last", "amount": 1, "unit": "year", "includeCurrent": True}, (2026, 1, 1), (2026, 11, 24)),
+        ({"mode": "current", "unit": "quarter"}, (2026, 10, 1), (2026, 11, 24)),
+        ({"mode": "current"}, (2026, 11, 24), (2026, 11, 24)),
+    ],
+)
 def test_ranges_that_move_with_today(settings: Any, first: tuple[int, int, int], last: tuple[int, int, int]) -> None:
     assert result_of(timeRange=settings)["rows"] == result_of(**days(date(*first), date(*last)))["rows"] != []
 
@@ -349,55 +373,69 @@ def test_old_values_for_nothing_are_understood() -> None:
     assert old == new and {row[0] for row in old} == {None, "data"}
 
 
-@pytest.mark.parametrize(("config", "field"), [
-    ({"timeInterval": "hour"}, "timeInterval"),
-    ({"dataSource": "bqlens"}, "dataSource"),
-    ({"displayValues": "percentage_change", "limitAggregation": "top"}, "limitAggregation"),
-    ({"aggregation": "count", "count": {"type": "fixed", "id": "region"}, "limitAggregation": "all"},
-     "limitAggregation"),
-    ({"aggregation": "total_over_total"}, "aggregation"),
-    ({"aggregation": "count"}, "count"),
-    ({"count": {"type": "fixed", "id": "sku_id"}}, "count"),
-    ({"aggregation": "count", "count": {"type": "fixed", "id": "sku_id"}, "timeInterval": "dayCumSum"}, "timeInterval"),
-    ({"limitByChange": {"metric": COST}}, "limitByChange"),
-    ({"splits": [{"id": "x"}]}, "splits"),
-    ({"advancedAnalysis": {"trendingUp": True}}, "advancedAnalysis.trendingUp"),
-    ({"metrics": [{"type": "extended", "value": "amortized_cost"}]}, "metrics[0]"),
-    ({"metrics": [{"type": "basic", "value": "margin"}]}, "metrics[0]"),
-    ({"metrics": [COST, COST]}, "metrics[1]"),
-    ({"metric": {"type": "custom", "value": "x"}}, "metric"),
-    ({"group": [{"type": "fixed", "id": "nothing"}]}, "group[0]"),
-    ({"group": named(FIXED[0], FIXED[0])}, "group[1]"),
-    ({"group": [{**SERVICES[0], "limit": {"metric": {"type": "custom", "value": "x"}}}]}, "group[0].limit.metric"),
-    ({"dimensions": [{"type": "allocation", "id": "x"}]}, "dimensions[0]"),
-    ({"filters": [{"type": "fixed", "id": "sku_id"}]}, "filters[0]"),
-    ({"filters": [{"type": "fixed", "id": "sku_id", "mode": "regexp", "values": ["("]}]}, "filters[0]"),
-    ({"filters": [{"type": "fixed", "id": "sku_id", "mode": "regexp", "values": ["a", "b"]}]}, "filters[0]"),
-    ({"filters": [{"type": "fixed", "id": "sku_id", "mode": "regexp", "values": [r"(a)\1"]}]}, "filters[0]"),
-    ({"includePromotionalCredits": True}, "timeInterval"),
-    ({"timeRange": {"mode": "custom"}}, "customTimeRange"),
-    ({"timeRange": {"mode": "custom"}, "customTimeRange": {"from": "2026-01-01", "to": "2026-01-02"}},
-     "customTimeRange.from"),
-    (days(date(2026, 1, 2), date(2026, 1, 1)), "customTimeRange.to"),
-    ({"timeRange": {"mode": "last", "amount": 0, "unit": "day"}}, "timeRange.amount"),
-    ({"timeRange": {"mode": "last", "amount": 5000, "unit": "year"}}, "timeRange.amount"),
-    ({"secondaryTimeRange": {"amount": 1}}, "secondaryTimeRange.unit"),
-    ({"secondaryTimeRange": {"amount": 5000, "unit": "year"}}, "secondaryTimeRange"),
-    ({"metricFilter": {"metric": COST, "operator": "b", "values": [1]}}, "metricFilter.values"),
-    ({"metricFilter": {"metric": COST, "operator": "b", "values": [2, 1]}}, "metricFilter.values"),
-    ({"metricFilter": {"metric": COST, "operator": "gt", "values": [1]}, "timeInterval": "dayCumSum"},
-     "metricFilter.operand"),
-    ({"forecastSettings": {}, "timeInterval": "week_day"}, "timeInterval"),
-    ({"forecastSettings": {}, "aggregation": "percent_total"}, "aggregation"),
-    ({"forecastSettings": {}, "group": [{"type": "datetime", "id": "week_day"}]}, "forecastSettings"),
-    ({"forecastSettings": {"futureTimeIntervals": 101}}, "forecastSettings.futureTimeIntervals"),
-    ({"forecastSettings": {"historicalTimeIntervals": 1}}, "forecastSettings.historicalTimeIntervals"),
-    ({"forecastSettings": {"futureCustomDateRange": year(2026)}}, "forecastSettings.futureCustomDateRange"),
-    ({"forecastSettings": {"futureCustomDateRange": {"from": "now", "to": "soon"}}},
-     "forecastSettings.futureCustomDateRange.to"),
-    ({"forecastSettings": {"historicalCustomDateRange": year(2027)}}, "forecastSettings.historicalCustomDateRange"),
-    ({"forecastSettings": {"historicalCustomDateRange": year(2020)}}, "forecastSettings.historicalCustomDateRange"),
-])
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"timeInterval": "hour"}, "timeInterval"),
+        ({"dataSource": "bqlens"}, "dataSource"),
+        ({"displayValues": "percentage_change", "limitAggregation": "top"}, "limitAggregation"),
+        (
+            {"aggregation": "count", "count": {"type": "fixed", "id": "region"}, "limitAggregation": "all"},
+            "limitAggregation",
+        ),
+        ({"aggregation": "total_over_total"}, "aggregation"),
+        ({"aggregation": "count"}, "count"),
+        ({"count": {"type": "fixed", "id": "sku_id"}}, "count"),
+        (
+            {"aggregation": "count", "count": {"type": "fixed", "id": "sku_id"}, "timeInterval": "dayCumSum"},
+            "timeInterval",
+        ),
+        ({"limitByChange": {"metric": COST}}, "limitByChange"),
+        ({"splits": [{"id": "x"}]}, "splits"),
+        ({"advancedAnalysis": {"trendingUp": True}}, "advancedAnalysis.trendingUp"),
+        ({"metrics": [{"type": "extended", "value": "amortized_cost"}]}, "metrics[0]"),
+        ({"metrics": [{"type": "basic", "value": "margin"}]}, "metrics[0]"),
+        ({"metrics": [COST, COST]}, "metrics[1]"),
+        ({"metric": {"type": "custom", "value": "x"}}, "metric"),
+        ({"group": [{"type": "fixed", "id": "nothing"}]}, "group[0]"),
+        ({"group": named(FIXED[0], FIXED[0])}, "group[1]"),
+        ({"group": [{**SERVICES[0], "limit": {"metric": {"type": "custom", "value": "x"}}}]}, "group[0].limit.metric"),
+        ({"dimensions": [{"type": "allocation", "id": "x"}]}, "dimensions[0]"),
+        ({"filters": [{"type": "fixed", "id": "sku_id"}]}, "filters[0]"),
+        ({"filters": [{"type": "fixed", "id": "sku_id", "mode": "regexp", "values": ["("]}]}, "filters[0]"),
+        ({"filters": [{"type": "fixed", "id": "sku_id", "mode": "regexp", "values": ["a", "b"]}]}, "filters[0]"),
+        ({"filters": [{"type": "fixed", "id": "sku_id", "mode": "regexp", "values": [r"(a)\1"]}]}, "filters[0]"),
+        ({"includePromotionalCredits": True}, "timeInterval"),
+        ({"timeRange": {"mode": "custom"}}, "customTimeRange"),
+        (
+            {"timeRange": {"mode": "custom"}, "customTimeRange": {"from": "2026-01-01", "to": "2026-01-02"}},
+            "customTimeRange.from",
+        ),
+        (days(date(2026, 1, 2), date(2026, 1, 1)), "customTimeRange.to"),
+        ({"timeRange": {"mode": "last", "amount": 0, "unit": "day"}}, "timeRange.amount"),
+        ({"timeRange": {"mode": "last", "amount": 5000, "unit": "year"}}, "timeRange.amount"),
+        ({"secondaryTimeRange": {"amount": 1}}, "secondaryTimeRange.unit"),
+        ({"secondaryTimeRange": {"amount": 5000, "unit": "year"}}, "secondaryTimeRange"),
+        ({"metricFilter": {"metric": COST, "operator": "b", "values": [1]}}, "metricFilter.values"),
+        ({"metricFilter": {"metric": COST, "operator": "b", "values": [2, 1]}}, "metricFilter.values"),
+        (
+            {"metricFilter": {"metric": COST, "operator": "gt", "values": [1]}, "timeInterval": "dayCumSum"},
+            "metricFilter.operand",
+        ),
+        ({"forecastSettings": {}, "timeInterval": "week_day"}, "timeInterval"),
+        ({"forecastSettings": {}, "aggregation": "percent_total"}, "aggregation"),
+        ({"forecastSettings": {}, "group": [{"type": "datetime", "id": "week_day"}]}, "forecastSettings"),
+        ({"forecastSettings": {"futureTimeIntervals": 101}}, "forecastSettings.futureTimeIntervals"),
+        ({"forecastSettings": {"historicalTimeIntervals": 1}}, "forecastSettings.historicalTimeIntervals"),
+        ({"forecastSettings": {"futureCustomDateRange": year(2026)}}, "forecastSettings.futureCustomDateRange"),
+        (
+            {"forecastSettings": {"futureCustomDateRange": {"from": "now", "to": "soon"}}},
+            "forecastSettings.futureCustomDateRange.to",
+        ),
+        ({"forecastSettings": {"historicalCustomDateRange": year(2027)}}, "forecastSettings.historicalCustomDateRange"),
+        ({"forecastSettings": {"historicalCustomDateRange": year(2020)}}, "forecastSettings.historicalCustomDateRange"),
+    ],
+)
 def test_what_cannot_be_answered_is_refused_by_name(config: Any, field: str) -> None:
     with pytest.raises(Refusal) as caught:
         result_of(**config)

@@ -61,9 +61,16 @@ async def test_another_range_of_time(party: Party) -> None:
     assert await days(timeRange="P2D") == ["2026-11-23", "2026-11-24"]
     assert len(await days(timeRange="P1M")) == 31 and len(await days(timeRange="P1M7D")) == 38
     assert len(await days()) == 7
-    for query in ({"timeRange": "P"}, {"timeRange": "7D"}, {"timeRange": "P7D", "startDate": "2026-01-01"},
-                  {"timeRange": "P9999Y"}, {"startDate": "2026-01-01"}, {"endDate": "2026-01-01"},
-                  {"startDate": "2026-01-02", "endDate": "2026-01-01"}, {"startDate": "1.1.26", "endDate": "2.1.26"}):
+    for query in (
+        {"timeRange": "P"},
+        {"timeRange": "7D"},
+        {"timeRange": "P7D", "startDate": "2026-01-01"},
+        {"timeRange": "P9999Y"},
+        {"startDate": "2026-01-01"},
+        {"endDate": "2026-01-01"},
+        {"startDate": "2026-01-02", "endDate": "2026-01-01"},
+        {"startDate": "1.1.26", "endDate": "2.1.26"},
+    ):
         assert await party.refused(400, "GET", path, **query)
 
 

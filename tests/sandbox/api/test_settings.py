@@ -13,7 +13,9 @@ THEMES, ACTIVE = "/analytics/v1/settings/themes", "/analytics/v1/settings/active
 FOLDERS, REPORTS, BUDGETS = "/analytics/v1/folders", "/analytics/v1/reports", "/analytics/v1/budgets"
 SUGGESTIONS = "/analytics/v1/budget-suggestions"
 THEME: dict[str, Any] = {
-    "name": "Mine", "primaryColor": "#123", "colors": {"light": ["#112233"], "dark": ["#11223344", "#fff"]},
+    "name": "Mine",
+    "primaryColor": "#123",
+    "colors": {"light": ["#112233"], "dark": ["#11223344", "#fff"]},
 }
 
 
@@ -54,12 +56,17 @@ async def test_the_active_theme_is_each_users_own(party: Party) -> None:
     assert "themeId" in await party.refused(400, "PUT", ACTIVE, {})
 
 
-@pytest.mark.parametrize(("body", "field"), [
-    ({"primaryColor": "red"}, "primaryColor"), ({"primaryColor": "#1234"}, "primaryColor"),
-    ({"name": "x" * 201}, "name"),
-    ({"colors": {"light": [], "dark": ["#fff"]}}, "colors.light"), ({"colors": {"light": ["#fff"]}}, "dark"),
-    ({"colors": {"light": ["#fff"], "dark": ["#fff"] * 33}}, "colors.dark"),
-])
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"primaryColor": "red"}, "primaryColor"),
+        ({"primaryColor": "#1234"}, "primaryColor"),
+        ({"name": "x" * 201}, "name"),
+        ({"colors": {"light": [], "dark": ["#fff"]}}, "colors.light"),
+        ({"colors": {"light": ["#fff"]}}, "dark"),
+        ({"colors": {"light": ["#fff"], "dark": ["#fff"] * 33}}, "colors.dark"),
+    ],
+)
 async def test_what_is_wrong_with_a_theme_is_named(party: Party, body: Any, field: str) -> None:
     assert field in await party.refused(400, "POST", THEMES, {**THEME, **body})
     theme = (await party.get(THEMES))["themes"][0]["id"]

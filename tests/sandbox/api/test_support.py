@@ -15,8 +15,11 @@ from .conftest import ADMIN, EMPLOYEE, GLOBEX, Party
 
 PATH = "/support/v1/tickets"
 TICKET = {
-    "subject": "Why is BigQuery dear?", "body": "<p>It jumped.</p>", "severity": "high",
-    "platform": "google_cloud_platform", "product": "BigQuery",
+    "subject": "Why is BigQuery dear?",
+    "body": "<p>It jumped.</p>",
+    "severity": "high",
+    "platform": "google_cloud_platform",
+    "product": "BigQuery",
 }
 
 
@@ -95,7 +98,9 @@ async def test_lists_are_filtered_and_paged(party: Party) -> None:
 
     assert await found(filter="severity:urgent") == [made[3], made[1]]
     assert await found(filter=f"severity:[urgent]|severity:low|requester:{ADMIN.email}|status:new") == [
-        made[3], made[1], made[0]
+        made[3],
+        made[1],
+        made[0],
     ]
     whole = await found()
     assert whole[:4] == made[::-1] and len(set(whole)) == len(whole)
@@ -104,14 +109,17 @@ async def test_lists_are_filtered_and_paged(party: Party) -> None:
         assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
 
 
-@pytest.mark.parametrize(("body", "field"), [
-    ({}, "ticket"),
-    ({"ticket": {**TICKET, "severity": "panic"}}, "ticket.severity"),
-    ({"ticket": {**TICKET, "platform": "mainframe"}}, "ticket.platform"),
-    ({"ticket": {**TICKET, "subject": ""}}, "ticket.subject"),
-    ({"ticket": {name: value for name, value in TICKET.items() if name != "product"}}, "product"),
-    ({"ticket": {**TICKET, "requester": "somebody@acme.example"}}, "requester"),
-])
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "ticket"),
+        ({"ticket": {**TICKET, "severity": "panic"}}, "ticket.severity"),
+        ({"ticket": {**TICKET, "platform": "mainframe"}}, "ticket.platform"),
+        ({"ticket": {**TICKET, "subject": ""}}, "ticket.subject"),
+        ({"ticket": {name: value for name, value in TICKET.items() if name != "product"}}, "product"),
+        ({"ticket": {**TICKET, "requester": "somebody@acme.example"}}, "requester"),
+    ],
+)
 async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
     assert field in await party.refused(400, "POST", PATH, body)
 

@@ -34,8 +34,15 @@ async def test_life_of_a_user(party: Party) -> None:
     assert (made["status"], made["displayName"], made["organizationId"]) == ("invited", "New Comer", organizations[1])
     found = await party.get(USERS, email="NEW@acme.example")
     assert (found["rowCount"], found["users"][0]["id"]) == (1, made["id"])
-    body = {"lastName": "Name", "firstName": "", "jobFunction": "Founder", "phone": "+44", "phoneExtension": "12345678",
-            "language": "ja", "roleId": before["users"][0]["roleId"]}
+    body = {
+        "lastName": "Name",
+        "firstName": "",
+        "jobFunction": "Founder",
+        "phone": "+44",
+        "phoneExtension": "12345678",
+        "language": "ja",
+        "roleId": before["users"][0]["roleId"],
+    }
     assert (await party.send("PATCH", f"{USERS}/{made['id']}", {"language": "en"})).json["user"]["language"] == "en"
     changed = (await party.send("PATCH", f"{USERS}/{made['id']}", body)).json["user"]
     assert changed["displayName"] == "New Name" and changed["jobTitle"] == "Founder" and changed["phone"] == "+44"
@@ -47,10 +54,18 @@ async def test_life_of_a_user(party: Party) -> None:
     assert (await party.get(USERS, email="nobody@acme.example")) == {"users": [], "rowCount": 0}
 
 
-@pytest.mark.parametrize(("body", "field"), [
-    ({}, "email"), ({"email": "x"}, "email"), ({"email": ADMIN.email.upper()}, "email"), ({"roleId": "x"}, "roleId"),
-    ({"organizationId": "x"}, "organizationId"), ({"jobTitle": "x"}, "jobTitle"), ({"phone": "+44"}, "phone"),
-])
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "email"),
+        ({"email": "x"}, "email"),
+        ({"email": ADMIN.email.upper()}, "email"),
+        ({"roleId": "x"}, "roleId"),
+        ({"organizationId": "x"}, "organizationId"),
+        ({"jobTitle": "x"}, "jobTitle"),
+        ({"phone": "+44"}, "phone"),
+    ],
+)
 async def test_what_is_wrong_with_an_invitation_is_named(party: Party, body: Any, field: str) -> None:
     sent = {"email": "new@acme.example", **body} if body else {}
     assert field in await party.refused(400, "POST", f"{USERS}/invite", sent)
@@ -59,9 +74,13 @@ async def test_what_is_wrong_with_an_invitation_is_named(party: Party, body: Any
 async def test_nobody_deletes_themselves(party: Party) -> None:
     own = (await party.get(USERS, email=ADMIN.email))["users"][0]["id"]
     assert "yourself" in await party.refused(400, "DELETE", f"{USERS}/{own}")
-    for body, field in (({"phone": "44"}, "phone"), ({"phoneExtension": "1"}, "phoneExtension"),
-                        ({"email": "x"}, "email"),
-                        ({"roleId": "nothing"}, "roleId"), ({"organizationId": "x"}, "organizationId")):
+    for body, field in (
+        ({"phone": "44"}, "phone"),
+        ({"phoneExtension": "1"}, "phoneExtension"),
+        ({"email": "x"}, "email"),
+        ({"roleId": "nothing"}, "roleId"),
+        ({"organizationId": "x"}, "organizationId"),
+    ):
         assert field in await party.refused(400, "PATCH", f"{USERS}/{own}", body)
 
 
@@ -115,9 +134,13 @@ async def test_the_customer_is_changed_by_merge_patch(party: Party) -> None:
     assert await change(party, {"settings": {"allowedInviteDomains": []}, "urlSlug": "acme"}) == b""
     found = await party.get(CUSTOMER)
     assert found == {**after, "settings": {**after["settings"], "allowedInviteDomains": []}}
-    for wrong, field in (({"settings": {"currency": "XXX"}}, "settings.currency"), ({"urlSlug": "No"}, "urlSlug"),
-                         ({"urlSlug": "-abc"}, "urlSlug"), ({"contact": {"emails": ["x"]}}, "contact.emails"),
-                         ({"name": "x"}, "name")):
+    for wrong, field in (
+        ({"settings": {"currency": "XXX"}}, "settings.currency"),
+        ({"urlSlug": "No"}, "urlSlug"),
+        ({"urlSlug": "-abc"}, "urlSlug"),
+        ({"contact": {"emails": ["x"]}}, "contact.emails"),
+        ({"name": "x"}, "name"),
+    ):
         assert field in await change(party, wrong, 400)
     for method, path in (("GET", CUSTOMER), ("PATCH", CUSTOMER)):
         assert await party.refused(403, method, path, {}, who=GLOBEX, headers=PATCH)

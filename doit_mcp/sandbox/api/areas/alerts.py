@@ -18,17 +18,28 @@ from ..tenants import Ask, added, newest_first
 
 SORTS = ("name", "createTime", "updateTime", "lastAlerted")
 CONFIG = record(
-    "metric timeInterval value", dataSource=one_of("billing", "billing-datahub"), scopes=items(FILTER, maxItems=50),
-    metric=METRIC, currency=one_of(*CURRENCIES), timeInterval=one_of(*INTERVALS),
-    condition=one_of("value", "percentage-change", "forecast"), operator=one_of("gt", "lt"), value=NUMBER,
-    evaluateForEach=TEXT, attributions=items(TEXT, maxItems=50),
+    "metric timeInterval value",
+    dataSource=one_of("billing", "billing-datahub"),
+    scopes=items(FILTER, maxItems=50),
+    metric=METRIC,
+    currency=one_of(*CURRENCIES),
+    timeInterval=one_of(*INTERVALS),
+    condition=one_of("value", "percentage-change", "forecast"),
+    operator=one_of("gt", "lt"),
+    value=NUMBER,
+    evaluateForEach=TEXT,
+    attributions=items(TEXT, maxItems=50),
 )
 NAME = text(64, minLength=1)
 RECIPIENTS = items(text(320), maxItems=100)
 NEW = compiled("name config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
 CHANGES = compiled("config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
 DEFAULTS: JsonObject = {
-    "dataSource": "billing", "currency": "USD", "condition": "percentage-change", "operator": "gt", "scopes": [],
+    "dataSource": "billing",
+    "currency": "USD",
+    "condition": "percentage-change",
+    "operator": "gt",
+    "scopes": [],
 }
 
 
@@ -39,7 +50,9 @@ async def list_alerts(ask: Ask) -> web.Response:
     found = listing.matching(found, criteria, lambda alert, key: owner_of(alert) if key == "owner" else alert[key])
     allocations = made(ask.tenant)
     found = listing.ordered(
-        ask.query, found, SORTS,
+        ask.query,
+        found,
+        SORTS,
         lambda alert, field: _fired(ask, alert, allocations) or 0 if field == "lastAlerted" else alert[field],
     )
     page = listing.page(found, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)

@@ -17,8 +17,11 @@ SORTS = ("id", "name", "owner", "description", "type", "createTime", "updateTime
 LISTED = ("id", "name", "description", "type", "allocationType", "createTime", "updateTime")
 NAME, DESCRIPTION = text(500, minLength=1), text(5000)
 MEMBERS: dict[str, JsonObject] = {
-    "anomalyDetection": or_null(FLAG), "rule": or_null(SINGLE), "rules": RULES,
-    "unallocatedCosts": or_null(text(200)), "folderId": or_null(TEXT),
+    "anomalyDetection": or_null(FLAG),
+    "rule": or_null(SINGLE),
+    "rules": RULES,
+    "unallocatedCosts": or_null(text(200)),
+    "folderId": or_null(TEXT),
 }
 NEW = compiled("name description", name=NAME, description=DESCRIPTION, **MEMBERS)
 CHANGES = compiled("", name=or_null(NAME), description=or_null(DESCRIPTION), **MEMBERS)
@@ -30,8 +33,9 @@ async def list_allocations(ask: Ask) -> web.Response:
     found = listing.named_like(ask.query, newest_first(seen(ask, "allocation")), "name")
     found = listing.matching(found, criteria, _read)
     found = listing.ordered(ask.query, found, SORTS, _read_any)
-    page = listing.page([_item(ask, one) for one in found], ask.query.get("pageToken", ""), ask.page_size(),
-                        scope=ask.scope)
+    page = listing.page(
+        [_item(ask, one) for one in found], ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope
+    )
     return answer(ask.listed("allocations", page))
 
 

@@ -14,8 +14,13 @@ from ..routes import Route
 from ..schemas import TEXT, compiled, items, or_null, text
 from ..tenants import Ask, added, existing, newest_first
 
-SORTS = {"id": "id", "content": "content", "timestamp": "timestamp", "timeCreated": "createTime",
-         "timeModified": "updateTime"}
+SORTS = {
+    "id": "id",
+    "content": "content",
+    "timestamp": "timestamp",
+    "timeCreated": "createTime",
+    "timeModified": "updateTime",
+}
 CONTENT = text(10_000, minLength=1)
 IDS = items(TEXT, maxItems=100)
 NEW = compiled("content timestamp", content=CONTENT, timestamp=text(40), reports=IDS, labels=IDS)

@@ -23,7 +23,9 @@ QUESTION, ID = text(20_000, minLength=1), text(200)
 ASKED = compiled("question", question=QUESTION, conversationId=ID)
 ASKED_SYNC = compiled("question", question=QUESTION, conversationId=ID, ephemeral=FLAG)
 FEEDBACK = compiled(
-    "conversationId answerId feedback", conversationId=ID, answerId=ID,
+    "conversationId answerId feedback",
+    conversationId=ID,
+    answerId=ID,
     feedback=record("positive", positive=FLAG, text=text(20_000)),
 )
 
@@ -106,7 +108,10 @@ def _said(ask: Ask) -> str:
 def _events(said: str, conversation: str) -> Iterator[JsonObject]:
     yield {"conversationId": conversation}
     cycle = (
-        {"toolStart": "Reading costs"}, {"toolEnd": "Read costs"}, {"llmStart": "answering"}, {"llmEnd": "answering"},
+        {"toolStart": "Reading costs"},
+        {"toolEnd": "Read costs"},
+        {"llmStart": "answering"},
+        {"llmEnd": "answering"},
     )
     for event in cycle:
         yield {"answer": orjson.dumps(event).decode()}

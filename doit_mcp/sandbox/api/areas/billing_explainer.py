@@ -40,14 +40,16 @@ async def explain_month(ask: Ask) -> web.Response:
         }
         for payer in sorted({one.payer for one in every})
     }
-    return answer({
-        "customerId": ask.tenant.customer.id,
-        "invoiceMonth": asked,
-        "updateTime": rfc3339(seconds_of(invoice.issued)),
-        "payers": payers,
-        "doitCredits": money(sum(one.cost for one in every if one.credit)),
-        "invoiceAdjustments": money(0),
-    })
+    return answer(
+        {
+            "customerId": ask.tenant.customer.id,
+            "invoiceMonth": asked,
+            "updateTime": rfc3339(seconds_of(invoice.issued)),
+            "payers": payers,
+            "doitCredits": money(sum(one.cost for one in every if one.credit)),
+            "invoiceAdjustments": money(0),
+        }
+    )
 
 
 async def explain_invoice(ask: Ask) -> web.Response:
@@ -60,13 +62,15 @@ async def explain_invoice(ask: Ask) -> web.Response:
     invoice = issued_to.get(number)
     if invoice is None or profile != seeds_account.billing_profile(ask.tenant):
         raise Refusal(404, "the billing profile has no such AWS invoice")
-    return answer({
-        **explained(charges(ask.tenant.ledger, invoice.month)),
-        "customerId": ask.tenant.customer.id,
-        "billingProfileId": profile,
-        "invoiceNumber": number,
-        "invoiceMonth": date.fromordinal(invoice.month).strftime("%Y-%m"),
-    })
+    return answer(
+        {
+            **explained(charges(ask.tenant.ledger, invoice.month)),
+            "customerId": ask.tenant.customer.id,
+            "billingProfileId": profile,
+            "invoiceNumber": number,
+            "invoiceMonth": date.fromordinal(invoice.month).strftime("%Y-%m"),
+        }
+    )
 
 
 def _invoices(ask: Ask) -> list[Invoice]:
@@ -76,7 +80,9 @@ def _invoices(ask: Ask) -> list[Invoice]:
 ROUTES = (
     Route("GET", "/billing/v1/billing-explainers/{invoiceMonth}", explain_month, "invoices.read"),
     Route(
-        "GET", "/billing/v1/billing-profiles/{billingProfileId}/billing-explainers/{invoiceNumber}", explain_invoice,
+        "GET",
+        "/billing/v1/billing-profiles/{billingProfileId}/billing-explainers/{invoiceNumber}",
+        explain_invoice,
         "invoices.read",
     ),
 )

@@ -64,16 +64,22 @@ def _own(ask: Ask) -> list[JsonObject]:
 def _root_shown(ask: Ask, root: JsonObject) -> JsonObject:
     tenants = [nodes.tenant_shown(ask, one) for one in nodes.resellers(ask).values() if one["dpmaId"] == root["id"]]
     return {
-        "dpmaId": root["id"], **{name: root[name] for name in ROOT}, "tenants": tenants,
-        "lastRefreshTime": rfc3339(nodes.refreshed(ask)), "handshakeStatus": nodes.counted(tenants),
+        "dpmaId": root["id"],
+        **{name: root[name] for name in ROOT},
+        "tenants": tenants,
+        "lastRefreshTime": rfc3339(nodes.refreshed(ask)),
+        "handshakeStatus": nodes.counted(tenants),
     }
 
 
 def _with_tenants(ask: Ask, node: JsonObject, revoked: bool) -> JsonObject:
     root, tenants = nodes.roots(ask)[node["dpmaId"]], nodes.clients_shown(ask, node["id"], revoked)
     return {
-        **nodes.reseller_shown(ask, node), "region": root["region"], "iamStatus": root["iamStatus"],
-        "lastRefreshTime": rfc3339(nodes.refreshed(ask)), "handshakeStatus": nodes.counted(tenants),
+        **nodes.reseller_shown(ask, node),
+        "region": root["region"],
+        "iamStatus": root["iamStatus"],
+        "lastRefreshTime": rfc3339(nodes.refreshed(ask)),
+        "handshakeStatus": nodes.counted(tenants),
         "tenants": tenants,
     }
 

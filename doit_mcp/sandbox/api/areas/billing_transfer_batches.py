@@ -73,7 +73,10 @@ def _mapped(ask: Ask, node: JsonObject | None, item: JsonObject, place: JsonObje
     """The reseller's account in its place, with a new handshake if one is to be issued."""
     if node is None:
         node = {
-            "id": item["resellerPmaAccountId"], "created": ask.now, "issued": None, "outcome": "accepted",
+            "id": item["resellerPmaAccountId"],
+            "created": ask.now,
+            "issued": None,
+            "outcome": "accepted",
             "handshakeId": "",
         }
         nodes.resellers(ask)[node["id"]] = node

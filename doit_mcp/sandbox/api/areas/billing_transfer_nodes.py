@@ -23,8 +23,11 @@ REPLY = 2 * HOUR  # until whoever got a handshake decides
 EXPORT = DAY_SECONDS  # from there until reports of cost and usage come
 STATES = ("requested", "open", "accepted", "declined", "canceled", "expired")
 LIVE = ("open", "accepted")
-TITLES = {403: ("Forbidden", "forbidden"), 404: ("Not found", "not_found"),
-          422: ("Batch validation failed", "batch_validation_failed")}
+TITLES = {
+    403: ("Forbidden", "forbidden"),
+    404: ("Not found", "not_found"),
+    422: ("Batch validation failed", "batch_validation_failed"),
+}
 
 
 class Unprocessed(Refusal):
@@ -42,8 +45,12 @@ def refuse(refusal: Refusal) -> web.Response | None:
     title, word = TITLES[refusal.status]
     code = f"{AREA}.{refusal.code or word}"
     body: JsonObject = {
-        "type": f"https://developer.doit.com/errors/{code}", "title": title, "status": refusal.status,
-        "detail": refusal.message, "code": code, "retryable": False,
+        "type": f"https://developer.doit.com/errors/{code}",
+        "title": title,
+        "status": refusal.status,
+        "detail": refusal.message,
+        "code": code,
+        "retryable": False,
     }
     if isinstance(refusal, Unprocessed) and refusal.items:
         body["invalidItems"] = refusal.items
@@ -109,9 +116,13 @@ def reseller_shown(ask: Ask, node: JsonObject) -> JsonObject:
     """ResellerAccount."""
     state, status, effective = progress(ask, node)
     return {
-        "resellerPmaAccountId": node["id"], "dpmaId": node["dpmaId"], "handshakeId": node["handshakeId"],
-        "handshakeState": state, "status": "handshake_pending" if status == "pending" else status,
-        "effectiveTime": effective, "createdAt": rfc3339(node["created"]),
+        "resellerPmaAccountId": node["id"],
+        "dpmaId": node["dpmaId"],
+        "handshakeId": node["handshakeId"],
+        "handshakeState": state,
+        "status": "handshake_pending" if status == "pending" else status,
+        "effectiveTime": effective,
+        "createdAt": rfc3339(node["created"]),
     }
 
 
@@ -120,8 +131,11 @@ def tenant_shown(ask: Ask, node: JsonObject) -> JsonObject:
     shown = reseller_shown(ask, node)
     kept = ("resellerPmaAccountId", "handshakeState", "status", "effectiveTime")
     return {
-        "customerId": node["customerId"], "tenantType": "reseller", "parentTenant": ask.tenant.customer.id,
-        "displayName": node["displayName"], **{name: shown[name] for name in kept},
+        "customerId": node["customerId"],
+        "tenantType": "reseller",
+        "parentTenant": ask.tenant.customer.id,
+        "displayName": node["displayName"],
+        **{name: shown[name] for name in kept},
     }
 
 
@@ -135,9 +149,13 @@ def _client_shown(ask: Ask, node: JsonObject) -> JsonObject:
     state, status, effective = progress(ask, node)
     seen = refreshed(ask)
     return {
-        "ecAccountId": node["id"], "ecCustomerId": node["ecCustomerId"], "handshakeState": state,
-        "status": status if node["revoked"] is None else "revoked", "billSourceType": "billing_transfer",
-        "effectiveTime": effective, "createdAt": rfc3339(node["created"]),
+        "ecAccountId": node["id"],
+        "ecCustomerId": node["ecCustomerId"],
+        "handshakeState": state,
+        "status": status if node["revoked"] is None else "revoked",
+        "billSourceType": "billing_transfer",
+        "effectiveTime": effective,
+        "createdAt": rfc3339(node["created"]),
         "lastRefreshTime": rfc3339(seen) if seen >= node["created"] else None,
     }
 

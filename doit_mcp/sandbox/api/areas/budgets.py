@@ -11,9 +11,8 @@ from ..answers import JsonObject, answer, bad
 from ..costs.budgets import Standing, scope_of, standing
 from ..costs.calendar_days import day_of_millis, millis_of, start_of
 from ..costs.dimensions import answered
-from ..resources import made, opened, owner_of
+from ..resources import made, opened, owner_of, removed, seen
 from ..resources import records as kept
-from ..resources import removed, seen
 from ..routes import Route
 from ..schemas import BUDGET_BODY
 from ..tenants import Ask, Records, added, newest_first

@@ -26,12 +26,23 @@ TEMPLATES = ("component", "statussheet")
 FLAGGED = ("element", "link", "group", "note", "combiner")  # kinds that the query can turn on and off
 IDS: JsonObject = {"type": "array", "items": text(500), "maxItems": 500}
 FOUND = compiled("resources", resources=IDS)
-LOADED = jsonschema_rs.validator_for(record(
-    "", scheme=IDS, statussheet=IDS, template={"anyOf": [{"type": "string", "enum": list(TEMPLATES)}, IDS]},
-))
-SEARCH = compiled("query", query=text(1000), ss_id=text(500), **{
-    "from": {**WHOLE, "minimum": 0}, "size": {**WHOLE, "minimum": 1, "maximum": 10_000},
-})
+LOADED = jsonschema_rs.validator_for(
+    record(
+        "",
+        scheme=IDS,
+        statussheet=IDS,
+        template={"anyOf": [{"type": "string", "enum": list(TEMPLATES)}, IDS]},
+    )
+)
+SEARCH = compiled(
+    "query",
+    query=text(1000),
+    ss_id=text(500),
+    **{
+        "from": {**WHOLE, "minimum": 0},
+        "size": {**WHOLE, "minimum": 1, "maximum": 10_000},
+    },
+)
 NODE_CHANGES = ("NODE_CREATE", "NODE_UPDATE", "NODE_DELETE")
 
 
@@ -51,7 +62,8 @@ async def find_diagrams(ask: Ask) -> web.Response:
     """POST /clouddiagrams/v1/scheme/find: by ids of components, or of resources in their clouds."""
     wanted = set((await ask.body(FOUND))["resources"])
     found = [
-        layer for layer in layers_of(ask.tenant).values()
+        layer
+        for layer in layers_of(ask.tenant).values()
         if any(wanted & {one["_id"], one.get("cld_id")} for kind in KINDS for one in layer[kind].values())
     ]
     urls = (f"{console_url(ask.tenant.customer, 'cloud-diagrams', one['diagram'])}/{one['id']}" for one in found)
@@ -98,14 +110,12 @@ async def search_diagrams(ask: Ask) -> web.Response:
     layers = [one for one in layers_of(ask.tenant).values() if body.get("ss_id", one["id"]) == one["id"]]
     on = [(layer, views.components(ask, layer)) for layer in layers if words]
     hits: dict[str, list[JsonObject]] = {
-        "scheme": [
-            _layer_hit(ask, layer) for layer, _ in on if views.layer_hit(_diagram(ask, layer), layer, words)
-        ],
+        "scheme": [_layer_hit(ask, layer) for layer, _ in on if views.layer_hit(_diagram(ask, layer), layer, words)],
         "component": [hit for layer, found in on for hit in views.named(layer, found, words)],
         "prop": [hit for layer, found in on for hit in views.with_value(layer, found, words)],
     }
     start, size = body.get("from", 0), body.get("size", 20)
-    return answer({name: found[start:start + size] for name, found in hits.items()})
+    return answer({name: found[start : start + size] for name, found in hits.items()})
 
 
 def _records(ask: Ask) -> Records:
@@ -136,7 +146,10 @@ def _stats(ask: Ask, layer: JsonObject, start: float, end: float) -> JsonObject:
                 changed[place] = changed.get(place, 0) + 1
     diagram, state = _diagram(ask, layer), views.import_state(ask, layer)
     shown: JsonObject = {
-        "_id": diagram["id"], "ss_id": layer["id"], "name": diagram["name"], "type": diagram["type"],
+        "_id": diagram["id"],
+        "ss_id": layer["id"],
+        "name": diagram["name"],
+        "type": diagram["type"],
         "changes": [{"type": type_, "service": service, "count": n} for (type_, service), n in changed.items()],
     }
     if state is None:
@@ -152,11 +165,16 @@ def _schemes(ask: Ask, layers: list[JsonObject]) -> JsonObject:
     for layer in layers:
         diagram = _diagram(ask, layer)
         shown = {"_id": diagram["id"], **{name: diagram[name] for name in ("name", "type", "color")}, "statussheet": []}
-        found.setdefault(diagram["id"], shown)["statussheet"].append({
-            "ssid": layer["id"], "name": layer["name"], "account_name": layer["name"] if layer["account"] else "",
-            "alarms_count": views.alarms(ask, layer) if counted else 0,
-            "empty": not any(layer[kind] for kind in KINDS), "color": layer["color"],
-        })
+        found.setdefault(diagram["id"], shown)["statussheet"].append(
+            {
+                "ssid": layer["id"],
+                "name": layer["name"],
+                "account_name": layer["name"] if layer["account"] else "",
+                "alarms_count": views.alarms(ask, layer) if counted else 0,
+                "empty": not any(layer[kind] for kind in KINDS),
+                "color": layer["color"],
+            }
+        )
     return found
 
 
@@ -184,7 +202,9 @@ def _loaded(ask: Ask, layer: JsonObject, wishes: Wishes) -> JsonObject:
     left_out = {"props"} if wishes.issues else {"props", "issues"}
     state = views.import_state(ask, layer)
     meta = {
-        "_id": layer["id"], "updatedAt": rfc3339(synced(ask.tenant, layer)), "linksVersion": len(layer["link"]),
+        "_id": layer["id"],
+        "updatedAt": rfc3339(synced(ask.tenant, layer)),
+        "linksVersion": len(layer["link"]),
         **({"import": state} if state is not None else {}),
     }
     return {"statussheet": meta} | {
@@ -216,8 +236,12 @@ def _templates(layers: list[JsonObject], wanted: str | list[str]) -> list[JsonOb
 def _layer_hit(ask: Ask, layer: JsonObject) -> JsonObject:
     state = views.import_state(ask, layer)
     return {
-        "_id": layer["id"], "ss_id": layer["id"], "type": "statussheet", "name": layer["name"],
-        "scheme_id": layer["diagram"], "scheme": _diagram(ask, layer)["name"],
+        "_id": layer["id"],
+        "ss_id": layer["id"],
+        "type": "statussheet",
+        "name": layer["name"],
+        "scheme_id": layer["diagram"],
+        "scheme": _diagram(ask, layer)["name"],
         **({"account_name": layer["name"], "status": state["status"]} if state is not None else {}),
     }
 

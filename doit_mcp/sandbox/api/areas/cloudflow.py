@@ -67,8 +67,14 @@ async def build_flow(ask: Ask) -> web.StreamResponse:
     conversation = _conversation(ask, body.get("conversationId"))
     step = question[:80].rstrip(".")
     flow: JsonObject = {
-        **dict.fromkeys(SHOWN), "id": ask.tenant.new_id(), "name": step, "description": question,
-        "instructions": question, "published": False, "createTime": rfc3339(ask.now), "steps": [step],
+        **dict.fromkeys(SHOWN),
+        "id": ask.tenant.new_id(),
+        "name": step,
+        "description": question,
+        "instructions": question,
+        "published": False,
+        "createTime": rfc3339(ask.now),
+        "steps": [step],
     }
     added(records(ask), flow)
     return await streamed(ask, _built(flow, conversation))

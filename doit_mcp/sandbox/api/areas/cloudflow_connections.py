@@ -18,23 +18,42 @@ PATH = "/cloudflow/v1/connections"
 SHORT = text(500)
 NAMES: JsonObject = {"type": "array", "items": SHORT, "maxItems": 500}
 GOOGLE_CONFIG = record(
-    "", organizationId=SHORT, folderId=SHORT, projectId=SHORT, level=one_of("organization", "folder", "project"),
-    serviceAccountName=SHORT, predefinedRoles=NAMES, customRole=record("", roleId=SHORT, permissions=NAMES),
-    infraManagerProject=SHORT, infraManagerLocation=SHORT, infraManagerServiceAccount=SHORT,
+    "",
+    organizationId=SHORT,
+    folderId=SHORT,
+    projectId=SHORT,
+    level=one_of("organization", "folder", "project"),
+    serviceAccountName=SHORT,
+    predefinedRoles=NAMES,
+    customRole=record("", roleId=SHORT, permissions=NAMES),
+    infraManagerProject=SHORT,
+    infraManagerLocation=SHORT,
+    infraManagerServiceAccount=SHORT,
 )
 AWS_CONFIG = record(
-    "", context={"type": "array", "items": record("", accountId=SHORT, regions=NAMES), "maxItems": 500},
-    roleName=SHORT, permissions={"type": "object"}, managementAccount=SHORT, organizationRootId=SHORT,
-    scopeTargetedOrganizationalUnitIds=NAMES, scopeExplicitAccountIds=NAMES, scopeExcludedAccountIds=NAMES,
+    "",
+    context={"type": "array", "items": record("", accountId=SHORT, regions=NAMES), "maxItems": 500},
+    roleName=SHORT,
+    permissions={"type": "object"},
+    managementAccount=SHORT,
+    organizationRootId=SHORT,
+    scopeTargetedOrganizationalUnitIds=NAMES,
+    scopeExplicitAccountIds=NAMES,
+    scopeExcludedAccountIds=NAMES,
     scopeManagementAccountExplicitInScope=FLAG,
 )
 PEOPLE: JsonObject = {
-    "type": "array", "maxItems": 100,
+    "type": "array",
+    "maxItems": 100,
     "items": record("email role", email=EMAIL, role=one_of("owner", "editor", "user")),
 }
 MEMBERS: dict[str, JsonObject] = {
-    "name": text(200, minLength=1), "description": text(2000), "gcpConfig": GOOGLE_CONFIG, "awsConfig": AWS_CONFIG,
-    "collaborators": PEOPLE, "enabled": FLAG,
+    "name": text(200, minLength=1),
+    "description": text(2000),
+    "gcpConfig": GOOGLE_CONFIG,
+    "awsConfig": AWS_CONFIG,
+    "collaborators": PEOPLE,
+    "enabled": FLAG,
 }
 NEW, CHANGES = compiled("name", **MEMBERS), compiled("", **MEMBERS)
 
@@ -45,8 +64,14 @@ def connections(tenant: Tenant) -> Iterator[JsonObject]:
     for name, used, age in (("Production accounts", True, 60), ("Old sandbox account", False, 200)):
         made = rfc3339(tenant.born - age * DAY_SECONDS)
         yield {
-            "name": name, "description": "", "awsConfig": {"roleName": "doit-cloudflow"}, "collaborators": people,
-            "enabled": used, "createdAt": made, "updatedAt": made, "used": used,
+            "name": name,
+            "description": "",
+            "awsConfig": {"roleName": "doit-cloudflow"},
+            "collaborators": people,
+            "enabled": used,
+            "createdAt": made,
+            "updatedAt": made,
+            "used": used,
         }
 
 

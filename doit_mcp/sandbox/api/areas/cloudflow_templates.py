@@ -23,8 +23,11 @@ def templates(tenant: Tenant) -> Iterator[JsonObject]:
     """The library of templates."""
     for name, description, age in TEMPLATES:
         yield {
-            "name": name, "description": description, "instructions": f"{description} Ask which accounts to include.",
-            "createTime": rfc3339(tenant.born - age * DAY_SECONDS), "updateTime": None,
+            "name": name,
+            "description": description,
+            "instructions": f"{description} Ask which accounts to include.",
+            "createTime": rfc3339(tenant.born - age * DAY_SECONDS),
+            "updateTime": None,
         }
 
 

@@ -65,21 +65,32 @@ def _commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
         periods = [_period(first, year, promised, rate) for year in range(YEARS)]
         created = millis_of(first - 30)
         yield {
-            "id": tenant.stable_id("commitment", provider), "name": f"{NAMES[provider]} commitment",
-            "startDate": periods[0]["startDate"], "endDate": periods[-1]["endDate"], "currency": "USD",
-            "cloudProvider": provider, "totalCommitmentValue": promised * YEARS,
-            "totalCurrentAttainment": amount(spent), "totalMarketplaceSpend": 0,
+            "id": tenant.stable_id("commitment", provider),
+            "name": f"{NAMES[provider]} commitment",
+            "startDate": periods[0]["startDate"],
+            "endDate": periods[-1]["endDate"],
+            "currency": "USD",
+            "cloudProvider": provider,
+            "totalCommitmentValue": promised * YEARS,
+            "totalCurrentAttainment": amount(spent),
+            "totalMarketplaceSpend": 0,
             "totalForecastValue": round(sum(one["forecastValue"] for one in periods), 2),
-            "periods": periods, "createTime": created, "updateTime": created,
+            "periods": periods,
+            "createTime": created,
+            "updateTime": created,
         }
 
 
 def _period(first: int, year: int, promised: int, rate: int) -> JsonObject:
     start, end = months_on(first, 12 * year), months_on(first, 12 * (year + 1))
     return {
-        "startDate": rfc3339(seconds_of(start)), "endDate": rfc3339(seconds_of(end)), "commitmentValue": promised,
-        "marketplaceLimitPercentage": MARKETPLACE, "marketplaceSpend": 0,
-        "marketplaceLimitAmount": promised * MARKETPLACE / 100, "forecastValue": amount(rate * (end - start)),
+        "startDate": rfc3339(seconds_of(start)),
+        "endDate": rfc3339(seconds_of(end)),
+        "commitmentValue": promised,
+        "marketplaceLimitPercentage": MARKETPLACE,
+        "marketplaceSpend": 0,
+        "marketplaceLimitAmount": promised * MARKETPLACE / 100,
+        "forecastValue": amount(rate * (end - start)),
     }
 
 

@@ -16,14 +16,29 @@ FILTERS = items(ANYTHING, maxItems=100)
 ACCOUNTS = items(text(100), maxItems=100)
 BILLING_RULE = record("", name=TEXT, managementAccounts=ACCOUNTS, filters=FILTERS, formula=TEXT)
 PRICE_RULE = record(
-    "", name=TEXT, percentageChange=NUMBER, unitPrice=NUMBER, filters=FILTERS, formula=TEXT, cloud=TEXT,
-    lineItemDescription=TEXT, applyInLine=FLAG, includeCredits=FLAG, applyAWSEligibleDiscount=FLAG,
+    "",
+    name=TEXT,
+    percentageChange=NUMBER,
+    unitPrice=NUMBER,
+    filters=FILTERS,
+    formula=TEXT,
+    cloud=TEXT,
+    lineItemDescription=TEXT,
+    applyInLine=FLAG,
+    includeCredits=FLAG,
+    applyAWSEligibleDiscount=FLAG,
 )
 PRICE_BOOK = record("", name=TEXT, managementAccounts=ACCOUNTS, rules=items(PRICE_RULE, maxItems=100))
 BODY = compiled(
-    "name platform eligibleFrom", name=text(200, minLength=1), platform=text(100, minLength=1), structure=text(100),
-    eligibleFrom=text(40), eligibleTo=text(40), billingRules=items(BILLING_RULE, maxItems=100),
-    priceBooks=items(PRICE_BOOK, maxItems=100), customLineItems=items(ANYTHING, maxItems=100),
+    "name platform eligibleFrom",
+    name=text(200, minLength=1),
+    platform=text(100, minLength=1),
+    structure=text(100),
+    eligibleFrom=text(40),
+    eligibleTo=text(40),
+    billingRules=items(BILLING_RULE, maxItems=100),
+    priceBooks=items(PRICE_BOOK, maxItems=100),
+    customLineItems=items(ANYTHING, maxItems=100),
 )
 LISTS = ("billingRules", "priceBooks", "customLineItems")
 

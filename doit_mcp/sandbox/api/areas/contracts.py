@@ -17,9 +17,14 @@ from ..tenants import RECORDS, Ask, Records, added, existing
 ANYTHING: JsonObject = {"type": "object", "maxProperties": 100}
 BODY = compiled(
     "name startDate renewalPolicy invoicesEmail contractUpdatesEmail billingProfile",
-    name=text(200, minLength=1), startDate=text(40), endDate=or_null(text(40)),
-    renewalPolicy=one_of("auto", "manual", "fixed"), invoicesEmail=EMAIL, contractUpdatesEmail=EMAIL,
-    billingProfile=ANYTHING, managementAccounts=items(text(100), maxItems=100),
+    name=text(200, minLength=1),
+    startDate=text(40),
+    endDate=or_null(text(40)),
+    renewalPolicy=one_of("auto", "manual", "fixed"),
+    invoicesEmail=EMAIL,
+    contractUpdatesEmail=EMAIL,
+    billingProfile=ANYTHING,
+    managementAccounts=items(text(100), maxItems=100),
     **{name: items(ANYTHING, maxItems=100) for name in ("billingRules", "priceBooks", "customLineItems")},
 )
 CANCEL = compiled("", reason=text(2000))
@@ -27,7 +32,15 @@ TYPE = "reseller"
 LISTS = ("managementAccounts", "billingRules", "priceBooks", "customLineItems")
 OPEN = ("draft", "scheduled", "active")
 SHOWN = (
-    "id", "customerId", "type", "status", "name", "startDate", "endDate", "renewalPolicy", "currentVersionNumber",
+    "id",
+    "customerId",
+    "type",
+    "status",
+    "name",
+    "startDate",
+    "endDate",
+    "renewalPolicy",
+    "currentVersionNumber",
     "timeCreated",
 )
 
@@ -50,8 +63,12 @@ async def create_contract(ask: Ask) -> web.Response:
     customer = _writable(ask)
     version = _version(ask, await ask.body(BODY), 1)
     contract: JsonObject = {
-        "id": ask.tenant.new_id(), "customerId": customer, "type": TYPE, "status": "draft",
-        "timeCreated": rfc3339(ask.now), "versions": [],
+        "id": ask.tenant.new_id(),
+        "customerId": customer,
+        "type": TYPE,
+        "status": "draft",
+        "timeCreated": rfc3339(ask.now),
+        "versions": [],
     }
     added(_records(ask), _with(contract, version))
     return answer(_outcome(ask, contract, "Contract created"), 201)
@@ -168,8 +185,11 @@ def _with(contract: JsonObject, version: JsonObject) -> JsonObject:
 
 def _outcome(ask: Ask, contract: JsonObject, message: str) -> JsonObject:
     return {
-        "contractId": contract["id"], "version": contract["currentVersionNumber"], "status": contract["status"],
-        "message": message, "timestamp": rfc3339(ask.now),
+        "contractId": contract["id"],
+        "version": contract["currentVersionNumber"],
+        "status": contract["status"],
+        "message": message,
+        "timestamp": rfc3339(ask.now),
     }
 
 

@@ -17,7 +17,10 @@ OLD_SLUGS = 5
 SLUG: JsonObject = {"type": "string", "pattern": "^([a-z0-9][a-z0-9-]{1,10}[a-z0-9])?$"}
 DOMAINS: JsonObject = {"type": "array", "items": text(253, minLength=1), "maxItems": 100}
 SETTINGS = record(
-    "", currency=or_null(one_of(*CURRENCIES)), allowedInviteDomains=or_null(DOMAINS), mfaRequired=or_null(FLAG),
+    "",
+    currency=or_null(one_of(*CURRENCIES)),
+    allowedInviteDomains=or_null(DOMAINS),
+    mfaRequired=or_null(FLAG),
 )
 CONTACT = record("", emails=or_null({"type": "array", "items": EMAIL, "maxItems": 100}))
 CHANGES = compiled("", urlSlug=or_null(SLUG), settings=or_null(SETTINGS), contact=or_null(CONTACT))

@@ -18,16 +18,26 @@ from ..uploads import Event, events
 KEPT = 200_000  # events of a customer
 NAME: JsonObject = {"type": "string", "pattern": "^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$", "maxLength": 200}
 DIMENSION = record(
-    "key type value", key=TEXT, type=one_of("fixed", "label", "project_label", "system_label"),
+    "key type value",
+    key=TEXT,
+    type=one_of("fixed", "label", "project_label", "system_label"),
     value={"anyOf": [TEXT, FLAG]},
 )
 EVENT = record(
-    "provider time", provider=NAME, id=text(200), time=text(40), dimensions=items(DIMENSION, maxItems=100),
+    "provider time",
+    provider=NAME,
+    id=text(200),
+    time=text(40),
+    dimensions=items(DIMENSION, maxItems=100),
     metrics=items(record("type value", type=TEXT, value=NUMBER), maxItems=100),
 )
 EVENTS = compiled("events", events={"type": "array", "items": EVENT, "minItems": 1, "maxItems": 50_000})
 DELETION = compiled(
-    "dataset", dataset=TEXT, eventIds=items(TEXT, maxItems=50_000), startTime=text(40), endTime=text(40),
+    "dataset",
+    dataset=TEXT,
+    eventIds=items(TEXT, maxItems=50_000),
+    startTime=text(40),
+    endTime=text(40),
 )
 DATASET = compiled("name", name=NAME, description=text(5000))
 CHANGES = compiled("", name=TEXT, description=text(5000))

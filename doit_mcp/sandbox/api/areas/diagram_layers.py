@@ -23,7 +23,7 @@ from ..tenants import Ask
 SHEET = "/clouddiagrams/v1/statussheet/{id}"
 ACTIVITY = "/clouddiagrams/v1/activity"
 IDS: JsonObject = {"type": "array", "items": text(500), "minItems": 1, "maxItems": 500}
-SOME = jsonschema_rs.validator_for({**record("", **{kind: IDS for kind in KINDS}), "minProperties": 1})
+SOME = jsonschema_rs.validator_for({**record("", **dict.fromkeys(KINDS, IDS)), "minProperties": 1})
 RELATIONS, MOST = 200, 10_000
 SORTS = ("createdAt", "name", "_id")
 VERSION = "1.0"  # of exports
@@ -35,13 +35,16 @@ async def get_components(ask: Ask) -> web.Response:
     layer = _layer(ask, ask.part("id"))
     wanted, fields = await ask.body(SOME), ask.query.get("p", "").split()
     found = views.components(ask, layer)
-    return answer({
-        kind: {
-            one: views.projected(found[kind][one], fields) if fields else found[kind][one]
-            for one in identifiers if one in found[kind]
+    return answer(
+        {
+            kind: {
+                one: views.projected(found[kind][one], fields) if fields else found[kind][one]
+                for one in identifiers
+                if one in found[kind]
+            }
+            for kind, identifiers in wanted.items()
         }
-        for kind, identifiers in wanted.items()
-    })
+    )
 
 
 async def export_layer(ask: Ask) -> web.Response:
@@ -49,7 +52,8 @@ async def export_layer(ask: Ask) -> web.Response:
     layer = _layer(ask, ask.part("id"))
     elsewhere = {
         end["_id"]: layers_of(ask.tenant)[end["ss_id"]][end["type"]][end["_id"]]["name"]
-        for link in layer["link"].values() if (end := link["destination"])["ss_id"] != layer["id"]
+        for link in layer["link"].values()
+        if (end := link["destination"])["ss_id"] != layer["id"]
     }
     about = {name: layer[name] for name in ("name", "color")} | {"updatedAt": rfc3339(synced(ask.tenant, layer))}
     metadata = {"user": ask.user.email, "date": rfc3339(ask.now), "version": VERSION, "connections": elsewhere}
@@ -123,7 +127,8 @@ async def list_node_activity(ask: Ask) -> web.Response:
     found = [
         {name: one[name] for name in ("_id", "activity", "metadata", "timestamp")}
         | {"user": author(ask.tenant), "statussheet": layer["id"]}
-        for group in reversed(history(ask.tenant, layer)) for one in group["items"]
+        for group in reversed(history(ask.tenant, layer))
+        for one in group["items"]
         if one["metadata"]["_id"] == node and one["activity"].startswith("NODE_")
     ]
     return answer(_part(ask, found, 50))
@@ -153,7 +158,7 @@ def _day(ask: Ask, name: str) -> int:
 def _part(ask: Ask, rows: list[JsonObject], default: int) -> list[JsonObject]:
     """As many rows as limit says, after offset of them."""
     start = listing.whole(ask.query, "offset", 0) or 0
-    return rows[start:start + (listing.whole(ask.query, "limit", 1, MOST) or default)]
+    return rows[start : start + (listing.whole(ask.query, "limit", 1, MOST) or default)]
 
 
 def _snapshots(ask: Ask, layer: JsonObject) -> list[JsonObject]:

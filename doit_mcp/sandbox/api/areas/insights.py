@@ -19,35 +19,75 @@ RESULTS = "/insights/v1/results"
 ONE = RESULTS + "/source/{sourceID}/insight/{insightKey}"
 STATUSES = ("actionable", "acknowledged", "in progress", "optimized", "dismissed")
 CATEGORIES = {
-    "FinOps": "FinOps", "OperationalExcellence": "Operational excellence", "Reliability": "Reliability",
-    "PerformanceEfficiency": "Performance efficiency", "Security": "Security", "Sustainability": "Sustainability",
+    "FinOps": "FinOps",
+    "OperationalExcellence": "Operational excellence",
+    "Reliability": "Reliability",
+    "PerformanceEfficiency": "Performance efficiency",
+    "Security": "Security",
+    "Sustainability": "Sustainability",
 }
-KINDS = ("security_risk", "potential_daily_savings", "potential_daily_savings_with_recommendation",
-         "potential_daily_savings_with_cluster_agent")
+KINDS = (
+    "security_risk",
+    "potential_daily_savings",
+    "potential_daily_savings_with_recommendation",
+    "potential_daily_savings_with_cluster_agent",
+)
 NAME, LONG = text(500, minLength=1), text(20_000)
 STATUS = one_of(*STATUSES, "upgrade needed", "permissions needed")
-DISMISSAL = record("", comment=LONG, reason=one_of(
-    "not relevant", "not enough information", "not worth the effort", "inaccurate optimization opportunities",
-))
+DISMISSAL = record(
+    "",
+    comment=LONG,
+    reason=one_of(
+        "not relevant",
+        "not enough information",
+        "not worth the effort",
+        "inaccurate optimization opportunities",
+    ),
+)
 RESOURCE = record(
-    "resourceId resultType account cloudProvider", resourceId=NAME, resourceType=LONG, cloudProvider=NAME,
-    account=NAME, location=LONG, externalId=LONG, externalUrl=LONG, metadata={"type": "object"},
-    resultType=one_of(*KINDS), result=record(
-        "", value=NUMBER, critical=WHOLE, high=WHOLE, medium=WHOLE, low=WHOLE, current=LONG, recommendation=LONG,
+    "resourceId resultType account cloudProvider",
+    resourceId=NAME,
+    resourceType=LONG,
+    cloudProvider=NAME,
+    account=NAME,
+    location=LONG,
+    externalId=LONG,
+    externalUrl=LONG,
+    metadata={"type": "object"},
+    resultType=one_of(*KINDS),
+    result=record(
+        "",
+        value=NUMBER,
+        critical=WHOLE,
+        high=WHOLE,
+        medium=WHOLE,
+        low=WHOLE,
+        current=LONG,
+        recommendation=LONG,
         agentInstalled=FLAG,
     ),
 )
 RESOURCES: JsonObject = {"type": "array", "items": RESOURCE, "maxItems": 5000}
 MEMBERS: dict[str, JsonObject] = {
-    "key": NAME, "title": NAME, "shortDescription": NAME, "detailedDescriptionMdx": LONG, "cloudProvider": NAME,
+    "key": NAME,
+    "title": NAME,
+    "shortDescription": NAME,
+    "detailedDescriptionMdx": LONG,
+    "cloudProvider": NAME,
     "categories": {"type": "array", "items": one_of("FinOps", "Security"), "minItems": 1, "uniqueItems": True},
-    "reportUrl": LONG, "cloudFlowTemplateId": LONG, "easyWinDescription": LONG,
+    "reportUrl": LONG,
+    "cloudFlowTemplateId": LONG,
+    "easyWinDescription": LONG,
 }
 NEEDED = "key title shortDescription cloudProvider categories"
-CREATED = compiled("results", results={
-    "type": "array", "maxItems": 500,
-    "items": record(f"{NEEDED} resourceResults", **MEMBERS, resourceResults=RESOURCES),
-})
+CREATED = compiled(
+    "results",
+    results={
+        "type": "array",
+        "maxItems": 500,
+        "items": record(f"{NEEDED} resourceResults", **MEMBERS, resourceResults=RESOURCES),
+    },
+)
 METADATA = compiled(NEEDED, **MEMBERS, status=STATUS, dismissalDetails=DISMISSAL)
 CHANGE = compiled("status", status=STATUS, dismissalDetails=DISMISSAL)
 REPLACED = compiled("resourceResults", resourceResults=RESOURCES)
@@ -64,16 +104,22 @@ async def list_insights(ask: Ask) -> web.Response:
     category = listing.chosen(ask.query, "category", tuple(CATEGORIES), "FinOps") if ask.query.get("category") else ""
     term, cloud = ask.query.get("searchTerm", "").lower(), ask.query.get("cloudProvider", "")
     easy, flows = listing.flag(ask.query, "easyWin"), listing.flag(ask.query, "cloudFlows")
-    wanted = {"displayStatus": _several(ask, "displayStatus", STATUSES), "source": _several(ask, "source"),
-              "priority": _several(ask, "priority", ("Low", "Medium", "High"))}
+    wanted = {
+        "displayStatus": _several(ask, "displayStatus", STATUSES),
+        "source": _several(ask, "source"),
+        "priority": _several(ask, "priority", ("Low", "Medium", "High")),
+    }
     tags = set(_several(ask, "tag"))
     rows = [
-        _shown(one) for one in found
+        _shown(one)
+        for one in found
         if all(not words or one.get(name) in words for name, words in wanted.items())
         and (not category or CATEGORIES[category] in one["categories"])
-        and (not cloud or one["cloudProvider"] == cloud) and (not tags or tags & set(one["tags"]))
+        and (not cloud or one["cloudProvider"] == cloud)
+        and (not tags or tags & set(one["tags"]))
         and term in f"{one['title']} {one['shortDescription']}".lower()
-        and (not easy or "easyWinDescription" in one) and (not flows or "cloudFlowTemplateId" in one)
+        and (not easy or "easyWinDescription" in one)
+        and (not flows or "cloudFlowTemplateId" in one)
     ]
     scope = f"{ask.scope} {sorted((k, v) for k, v in ask.query.items() if k not in ('pageToken', 'maxResults'))}"
     keyed = [{**row, "id": _id(row["source"], row["key"])} for row in rows]
@@ -158,10 +204,18 @@ def _put(ask: Ask, members: JsonObject, resources: Iterable[JsonObject]) -> Json
     """The public-api insight of these members, made anew or in place of the old one."""
     identifier = _id(OUTSIDE, members["key"])
     records(ask).pop(identifier, None)
-    return added(records(ask), {
-        "displayStatus": "actionable", "tags": [], **members, "id": identifier, "source": OUTSIDE,
-        "lastUpdated": rfc3339(ask.now), "resources": [{"resolved": False, **one} for one in resources],
-    })
+    return added(
+        records(ask),
+        {
+            "displayStatus": "actionable",
+            "tags": [],
+            **members,
+            "id": identifier,
+            "source": OUTSIDE,
+            "lastUpdated": rfc3339(ask.now),
+            "resources": [{"resolved": False, **one} for one in resources],
+        },
+    )
 
 
 def _shown(insight: JsonObject) -> JsonObject:
@@ -172,8 +226,12 @@ def _shown(insight: JsonObject) -> JsonObject:
 def _summary(insight: JsonObject) -> JsonObject:
     """What its unresolved resources come to: dollars a day, and risks of any severity."""
     results = [(one["resultType"], one.get("result", {})) for one in insight["resources"] if not one["resolved"]]
-    risks = sum(found.get(level, 0) for kind, found in results if kind == KINDS[0]
-                for level in ("critical", "high", "medium", "low"))
+    risks = sum(
+        found.get(level, 0)
+        for kind, found in results
+        if kind == KINDS[0]
+        for level in ("critical", "high", "medium", "low")
+    )
     savings = sum(found.get("value", 0) for kind, found in results if kind != KINDS[0])
     quiet = dict.fromkeys(("operationalRisks", "performanceRisks", "reliabilityRisks", "sustainabilityRisks"), 0)
     return {**quiet, "potentialDailySavings": round(savings, 2), "securityRisks": risks}

@@ -14,13 +14,24 @@ from ..tenants import RECORDS, Ask, added, existing, newest_first
 
 SORTS = ("id", "name", "type", "createTime", "updateTime")
 COLOR = one_of(
-    "blue", "skyBlue", "teal", "mint", "lime", "softYellow", "apricot", "lavender", "purple", "rosePink", "slateGrey",
+    "blue",
+    "skyBlue",
+    "teal",
+    "mint",
+    "lime",
+    "softYellow",
+    "apricot",
+    "lavender",
+    "purple",
+    "rosePink",
+    "slateGrey",
 )
 NAME = text(200, minLength=1)
 NEW = compiled("name color", name=NAME, color=COLOR)
 CHANGES = compiled("", name=or_null(NAME), color=or_null(COLOR))
 OBJECT = record(
-    "objectId objectType", objectId=TEXT,
+    "objectId objectType",
+    objectId=TEXT,
     objectType=one_of("alert", "allocation", "budget", "metric", "report", "annotation"),
 )
 ASSIGNMENTS = compiled("", add=items(OBJECT, maxItems=500), remove=items(OBJECT, maxItems=500))
@@ -32,8 +43,9 @@ async def list_labels(ask: Ask) -> web.Response:
     found = listing.named_like(ask.query, newest_first(records(ask.tenant, "label")), "name")
     found = listing.matching(found, criteria, lambda label, key: str(label[key]))
     found = listing.ordered(ask.query, found, SORTS, lambda label, field: label[field])
-    page = listing.page([_shown(one) for one in found], ask.query.get("pageToken", ""), ask.page_size(),
-                        scope=ask.scope)
+    page = listing.page(
+        [_shown(one) for one in found], ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope
+    )
     return answer(ask.listed("labels", page))
 
 
@@ -47,7 +59,12 @@ async def create_label(ask: Ask) -> web.Response:
     body = await ask.body(NEW)
     now = rfc3339(ask.now)
     label: JsonObject = {
-        "id": ask.tenant.new_id(), **body, "type": "custom", "objects": [], "createTime": now, "updateTime": now,
+        "id": ask.tenant.new_id(),
+        **body,
+        "type": "custom",
+        "objects": [],
+        "createTime": now,
+        "updateTime": now,
     }
     return answer(_shown(added(records(ask.tenant, "label"), label)), 201)
 

@@ -95,10 +95,12 @@ async def list_settings(ask: Ask) -> web.Response:
     wanted = ask.tenant.collection("commitment preferences", preferences)
     rows = [
         {
-            "managementAccountId": one["id"], "purchaseAccountId": one["purchaseAccountId"],
+            "managementAccountId": one["id"],
+            "purchaseAccountId": one["purchaseAccountId"],
             "services": [{"service": service, "settings": wanted[service]["settings"]} for service in ready(one)],
         }
-        for one in records(ask).values() if ready(one)
+        for one in records(ask).values()
+        if ready(one)
     ]
     return paged(ask, rows, "managementAccountId")
 
@@ -179,10 +181,14 @@ def _months(ask: Ask, service: str, accounts: Collection[str]) -> list[JsonObjec
     for back in range(MONTHS - 1, -1, -1):
         first = months_on(this, -back)
         spend = _spent(ask).total(service, accounts, first, months_on(first, 1) - 1)
-        found.append({
-            "month": iso_day(first)[:7], "esr": _esr(spend) or 0.0, "onDemandCost": money(spend.listed / MICRO),
-            "costWithSavings": money(spend.cost / MICRO),
-        })
+        found.append(
+            {
+                "month": iso_day(first)[:7],
+                "esr": _esr(spend) or 0.0,
+                "onDemandCost": money(spend.listed / MICRO),
+                "costWithSavings": money(spend.cost / MICRO),
+            }
+        )
     return found
 
 
@@ -191,7 +197,9 @@ def _days(ask: Ask, service: str, accounts: Collection[str]) -> list[JsonObject]
     found = []
     for day, spend in _spent(ask).daily(service, accounts, ask.today - DAYS, ask.today - 1).items():
         kinds = {
-            "onDemandCost": spend.on_demand, "savingsPlanCost": spend.plan_cost, "reservedInstCost": spend.reserved_cost
+            "onDemandCost": spend.on_demand,
+            "savingsPlanCost": spend.plan_cost,
+            "reservedInstCost": spend.reserved_cost,
         }
         found.append({"date": iso_day(day), **{name: money(cost / MICRO) for name, cost in kinds.items() if cost}})
     return found

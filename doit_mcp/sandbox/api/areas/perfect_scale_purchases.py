@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import groupby
 from statistics import median
 
@@ -20,16 +21,14 @@ from ..tenants import Ask
 from .perfect_scale import ONE, organization_of, paged, ready
 
 PLAN_TYPES = ("compute", "ec2_instance", "sagemaker", "database")
-PLAN_STATES = (
-    "pending_return", "returning", "active", "expired", "queued", "queued_returning", "payment_failed",
-    "payment_pending",
+PLAN_STATES = tuple(
+    "pending_return returning active expired queued queued_returning payment_failed payment_pending".split()
 )
 INSTANCE_STATES = ("active", "retired", "payment_pending", "payment_failed", "queued", "queued_deleted")
 SPANS = {"day": 21, "week": 16, "month": 6}  # of each granularity, whole ones
 HOURS = 24
 UPFRONT = {"no_upfront": 0.0, "partial_upfront": 0.5, "all_upfront": 1.0}
-WINDOW = 30  # days that the use of reservations is reported for
-UNITS = 8  # normalized ones of an xlarge instance
+WINDOW, UNITS = 30, 8  # days of reported reservation usage, normalized units of an xlarge instance
 CYCLE, STEPS, BOOTSTRAP = 56, 4, 0.4  # days of a planning cycle, steps of it a week apart, share of the first
 
 
@@ -46,13 +45,17 @@ async def list_reservations(ask: Ask) -> web.Response:
     """GET …/reserved-instances, the latest first."""
     organization = organization_of(ask)["id"]
     wanted = _wanted(
-        ask, state=("status", INSTANCE_STATES), offeringClass=("offeringClass", ("standard", "convertible")),
-        instanceType=("instanceType", ()), region=("region", ()),
+        ask,
+        state=("status", INSTANCE_STATES),
+        offeringClass=("offeringClass", ("standard", "convertible")),
+        instanceType=("instanceType", ()),
+        region=("region", ()),
     )
     family = ask.query.get("instanceFamily", "")
     found = ask.tenant.collection("reserved instances", reservations).values()
     rows = [
-        _reservation(ask, one) for one in sorted(found, key=lambda one: -float(one["start"]))
+        _reservation(ask, one)
+        for one in sorted(found, key=lambda one: -float(one["start"]))
         if one["organization"] == organization and (not family or one["type"].partition(".")[0] == family)
     ]
     return paged(ask, _fitting(rows, wanted), "commitmentId")
@@ -74,8 +77,8 @@ async def get_recommendation(ask: Ask) -> web.Response:
     found = advice(ask, organization["id"], service) if service in ready(organization) else None
     if found is None:
         raise Refusal(404, f"there is no recommendation: {service} is not onboarded or has no eligible spend")
-    points = list(_hours(ask, organization["id"], service) if granularity == "hour"
-                  else _periods(ask, organization["id"], service, granularity))
+    usage = _hours if granularity == "hour" else partial(_periods, granularity=granularity)
+    points = list(usage(ask, organization["id"], service))
     return answer({"recommendation": _recommendation(found), "eligibleUsage": points})
 
 
@@ -108,10 +111,18 @@ def _plan(ask: Ask, plan: JsonObject) -> JsonObject:
     last = months_on(start_of("month", ask.today), -1)
     whole = active(ask, organization, service, seconds_of(last), seconds_of(months_on(last, 1)) - 1)
     shown: JsonObject = {
-        "commitmentId": plan["id"], "savingsPlanArn": f"arn:aws:savingsplans::{organization}:savingsplan/{plan['id']}",
-        "savingsPlanType": service, "state": state(plan, ask.now), "paymentOption": plan["payment"],
-        "termDuration": plan["term"], "commitment": money(hour), "recurringPaymentAmount": money(hour * (1 - upfront)),
-        "ec2InstanceFamily": None, "region": None, "startTime": rfc3339(plan["start"]), "endTime": rfc3339(plan["end"]),
+        "commitmentId": plan["id"],
+        "savingsPlanArn": f"arn:aws:savingsplans::{organization}:savingsplan/{plan['id']}",
+        "savingsPlanType": service,
+        "state": state(plan, ask.now),
+        "paymentOption": plan["payment"],
+        "termDuration": plan["term"],
+        "commitment": money(hour),
+        "recurringPaymentAmount": money(hour * (1 - upfront)),
+        "ec2InstanceFamily": None,
+        "region": None,
+        "startTime": rfc3339(plan["start"]),
+        "endTime": rfc3339(plan["end"]),
         "lastMonthUtilization": None,
     }
     if upfront:
@@ -138,24 +149,50 @@ def _reservation(ask: Ask, one: JsonObject) -> JsonObject:
     month = min(so_far, _used(ask, one, this, ask.today)) if runs else 0
     days = TERMS[one["term"]]
     return {
-        "commitmentId": one["id"], "accountId": one["account"], "state": now, "instanceType": one["type"],
+        "commitmentId": one["id"],
+        "accountId": one["account"],
+        "state": now,
+        "instanceType": one["type"],
         "reservedInstanceArn": f"arn:aws:ec2:{one['region']}:{one['account']}:reserved-instances/{one['id']}",
-        "instanceCount": one["count"], "instanceTenancy": "default", "availabilityZone": None, "region": one["region"],
-        "platform": "Linux/UNIX", "description": "Linux/UNIX", "scope": "Region", "offeringClass": one["offering"],
-        "offeringType": "No Upfront", "termDuration": one["term"], "durationSeconds": days * DAY_SECONDS,
-        "startTime": rfc3339(one["start"]), "endTime": rfc3339(one["end"]), "currencyCode": "USD",
-        "fixedPrice": money(0), "usagePrice": money(0), "upfrontFee": money(0), "hourlyRecurringFee": money(fee),
-        "totalAssetValue": money(fee * HOURS * days * one["count"]), "averageOnDemandHourlyRate": money(price),
-        "amortizedRecurringFee": money(fee * bought), "amortizedUpfrontFee": money(0),
-        "totalAmortizedFee": money(fee * bought), "netRiSavings": money(price * used - fee * bought),
-        "realizedSavings": money((price - fee) * used), "unrealizedSavings": money((price - fee) * (bought - used)),
-        "totalPotentialRiSavings": money((price - fee) * bought), "onDemandCostOfRiHoursUsed": money(price * used),
-        "riCostForUnusedHours": money(fee * (bought - used)), "purchasedHours": bought,
-        "purchasedUnits": bought * UNITS, "totalActualHours": used, "totalNormalizedUnits": used * UNITS,
-        "unusedHours": bought - used, "unusedNormalizedUnits": (bought - used) * UNITS,
+        "instanceCount": one["count"],
+        "instanceTenancy": "default",
+        "availabilityZone": None,
+        "region": one["region"],
+        "platform": "Linux/UNIX",
+        "description": "Linux/UNIX",
+        "scope": "Region",
+        "offeringClass": one["offering"],
+        "offeringType": "No Upfront",
+        "termDuration": one["term"],
+        "durationSeconds": days * DAY_SECONDS,
+        "startTime": rfc3339(one["start"]),
+        "endTime": rfc3339(one["end"]),
+        "currencyCode": "USD",
+        "fixedPrice": money(0),
+        "usagePrice": money(0),
+        "upfrontFee": money(0),
+        "hourlyRecurringFee": money(fee),
+        "totalAssetValue": money(fee * HOURS * days * one["count"]),
+        "averageOnDemandHourlyRate": money(price),
+        "amortizedRecurringFee": money(fee * bought),
+        "amortizedUpfrontFee": money(0),
+        "totalAmortizedFee": money(fee * bought),
+        "netRiSavings": money(price * used - fee * bought),
+        "realizedSavings": money((price - fee) * used),
+        "unrealizedSavings": money((price - fee) * (bought - used)),
+        "totalPotentialRiSavings": money((price - fee) * bought),
+        "onDemandCostOfRiHoursUsed": money(price * used),
+        "riCostForUnusedHours": money(fee * (bought - used)),
+        "purchasedHours": bought,
+        "purchasedUnits": bought * UNITS,
+        "totalActualHours": used,
+        "totalNormalizedUnits": used * UNITS,
+        "unusedHours": bought - used,
+        "unusedNormalizedUnits": (bought - used) * UNITS,
         "utilizationPercentage": round(used / bought, 4) if bought else None,
         "utilizationPercentageInUnits": round(used / bought, 4) if bought else None,
-        "mtdSavings": money((price - fee) * month), "mtdUtilization": round(month / so_far, 4) if month else None,
+        "mtdSavings": money((price - fee) * month),
+        "mtdUtilization": round(month / so_far, 4) if month else None,
         "updatedAt": rfc3339(ask.now - ask.now % 3600),
         "recurringCharges": [{"amount": round(fee, 4), "frequency": "Hourly"}],
     }
@@ -169,8 +206,11 @@ def _used(ask: Ask, reservation: JsonObject, first: int, last: int) -> int:
 
 def _recommendation(found: Advice) -> JsonObject:
     return {
-        "policy": found.policy, "currentCommitment": found.current, "recommendedCommitment": found.recommended,
-        "potentialAdditionalSavings": found.saves, "estimatedAverageCoverage": found.average,
+        "policy": found.policy,
+        "currentCommitment": found.current,
+        "recommendedCommitment": found.recommended,
+        "potentialAdditionalSavings": found.saves,
+        "estimatedAverageCoverage": found.average,
         "estimatedEquivalentRecommendedCommitment": found.equivalent,
     }
 
@@ -192,8 +232,10 @@ def _periods(ask: Ask, organization: str, service: str, granularity: str) -> Ite
     for start, days in groupby(rates, lambda day: start_of(unit, day)):
         usage = [rates[day] * swing for day in days for swing in SWING]
         yield {
-            "usageTime": rfc3339(seconds_of(start)), "minUsage": round(min(usage), 4),
-            "maxUsage": round(max(usage), 4), "medianUsage": round(median(usage), 4),
+            "usageTime": rfc3339(seconds_of(start)),
+            "minUsage": round(min(usage), 4),
+            "maxUsage": round(max(usage), 4),
+            "medianUsage": round(median(usage), 4),
         }
 
 
@@ -208,14 +250,22 @@ def _purchase(ask: Ask, organization: str, service: str, found: Advice) -> JsonO
     steps = list(_steps(found, start, wanted["lastDayOfMonthForPurchase"], preference["ceiling"]))
     approved = preference["approval"] == "approved"
     return {
-        "managementAccountId": organization, "service": service, "status": "valid",
-        "purchaseApprovalStatus": preference["approval"], "pauseNote": None,
+        "managementAccountId": organization,
+        "service": service,
+        "status": "valid",
+        "purchaseApprovalStatus": preference["approval"],
+        "pauseNote": None,
         "requiresApproval": not approved or found.recommended > preference["ceiling"],
-        "wowViolation": dropped(ask, organization, service), "profile": found.policy, "term": wanted["term"],
-        "paymentOption": wanted["paymentOption"], "finalCommitment": money(found.recommended),
+        "wowViolation": dropped(ask, organization, service),
+        "profile": found.policy,
+        "term": wanted["term"],
+        "paymentOption": wanted["paymentOption"],
+        "finalCommitment": money(found.recommended),
         "weeksToTarget": sum(one["scheduledDate"] >= iso_day(ask.today) for one in steps),
-        "planningCycleStartDate": iso_day(start), "planningCycleEndDate": iso_day(start + CYCLE - 1),
-        "estimatedSavings": money(found.saves), "steps": steps,
+        "planningCycleStartDate": iso_day(start),
+        "planningCycleEndDate": iso_day(start + CYCLE - 1),
+        "estimatedSavings": money(found.saves),
+        "steps": steps,
     }
 
 
@@ -230,9 +280,13 @@ def _steps(found: Advice, start: int, latest: int, ceiling: float) -> Iterator[J
         day = start + 7 * (at + 1)
         month = start_of("month", day)
         yield {
-            "order": at + 1, "scheduledDate": iso_day(day if day - month < latest else months_on(month, 1)),
-            "purchaseAmount": money(reached[at + 1] - reached[at]), "cumulativeCommitment": money(reached[at + 1]),
-            "estimatedSavings": money(saved[at + 1] - saved[at]), "isBootstrap": at == 0, "isFinal": at == STEPS - 1,
+            "order": at + 1,
+            "scheduledDate": iso_day(day if day - month < latest else months_on(month, 1)),
+            "purchaseAmount": money(reached[at + 1] - reached[at]),
+            "cumulativeCommitment": money(reached[at + 1]),
+            "estimatedSavings": money(saved[at + 1] - saved[at]),
+            "isBootstrap": at == 0,
+            "isFinal": at == STEPS - 1,
             "requiresApproval": reached[at + 1] > ceiling,
         }
 

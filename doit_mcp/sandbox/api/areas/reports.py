@@ -12,9 +12,8 @@ from ..costs.dimensions import answered
 from ..costs.engine import run
 from ..costs.plan import plan_of
 from ..costs.ranges import overriding
-from ..resources import ROOT, check_folder, check_labels, labels_of, made, opened, owner_of
+from ..resources import ROOT, check_folder, check_labels, labels_of, made, opened, owner_of, removed, seen, set_labels
 from ..resources import records as kept
-from ..resources import removed, seen, set_labels
 from ..routes import Route
 from ..schemas import NEW_REPORT, QUERY_BODY, REPORT_CHANGES
 from ..tenants import Ask, Records, added, newest_first

@@ -16,7 +16,8 @@ from ..tenants import Ask
 TYPES = {"alerts": "alert", "allocations": "allocation", "budgets": "budget", "reports": "report"}
 PERMISSION = record("user role", user=text(320, minLength=3), role=one_of("owner", "editor", "viewer"))
 BODY = compiled(
-    "permissions", permissions={"type": "array", "items": PERMISSION, "maxItems": 100},
+    "permissions",
+    permissions={"type": "array", "items": PERMISSION, "maxItems": 100},
     # "" is how the allocations' own clients say that it is not public (facts, section 9).
     public=or_null(one_of("editor", "viewer", "")),
 )

@@ -13,9 +13,7 @@ from ..tenants import RECORDS, Ask, Records, added, existing, newest_first
 FILTERS = ("severity", "status", "platform", "product", "requester", "subject")
 PAGE = 100
 CUSTOMER_TAG = "customer_tag/"
-LISTED = (
-    "id subject requester severity platform product status createTime updateTime is_public".split()
-)
+LISTED = "id subject requester severity platform product status createTime updateTime is_public".split()
 
 
 def records(ask: Ask) -> Records:

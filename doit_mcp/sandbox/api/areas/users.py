@@ -13,14 +13,24 @@ from ..tenants import Ask, Records, added, existing
 
 INVITE_SECONDS = 48 * 3600
 JOB = one_of(
-    "Data Engineer / Data Analysts", "Executive Team", "Finance / Accounting", "Founder", "Legal / Purchasing",
-    "Management", "Sales / Marketing", "Software / Ops Engineer",
+    "Data Engineer / Data Analysts",
+    "Executive Team",
+    "Finance / Accounting",
+    "Founder",
+    "Legal / Purchasing",
+    "Management",
+    "Sales / Marketing",
+    "Software / Ops Engineer",
 )
 NAMES = {"firstName": text(200), "lastName": text(200), "jobTitle": JOB, "roleId": TEXT}
 INVITE = compiled("email", email=EMAIL, organizationId=TEXT, **NAMES)
 CHANGES = compiled(
-    "", **NAMES, jobFunction=JOB, phone={**text(20), "pattern": r"^\+[0-9]+$"},
-    phoneExtension={"type": "string", "pattern": "^[0-9]{8,15}$"}, language=one_of("en", "ja"),
+    "",
+    **NAMES,
+    jobFunction=JOB,
+    phone={**text(20), "pattern": r"^\+[0-9]+$"},
+    phoneExtension={"type": "string", "pattern": "^[0-9]{8,15}$"},
+    language=one_of("en", "ja"),
 )
 SHOWN = (
     "id email displayName firstName lastName jobTitle phone phoneExtension language roleId organizationId status"
@@ -42,8 +52,13 @@ async def invite_user(ask: Ask) -> web.Response:
         raise bad("email: there is a user with this address already", field="email")
     roles, organizations = _roles(ask), _organizations(ask)
     user: JsonObject = {
-        "roleId": next(reversed(roles)), "organizationId": next(iter(organizations)), **body,
-        "id": ask.tenant.new_id(), "status": "invited", "invite": PENDING, "expires": ask.now + INVITE_SECONDS,
+        "roleId": next(reversed(roles)),
+        "organizationId": next(iter(organizations)),
+        **body,
+        "id": ask.tenant.new_id(),
+        "status": "invited",
+        "invite": PENDING,
+        "expires": ask.now + INVITE_SECONDS,
     }
     _check(ask, user)
     added(_users(ask), _named(user))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 
 UNITS = ("day", "week", "month", "quarter", "year")
 EPOCH = date(1970, 1, 1).toordinal()
@@ -32,7 +32,7 @@ def day_of_millis(millis: int) -> int:
 
 def rfc3339(seconds: float) -> str:
     """An instant (epoch seconds) in RFC 3339, UTC, whole seconds."""
-    return datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def months_on(day: int, months: int) -> int:
@@ -122,6 +122,6 @@ def _instant(text: str) -> datetime:
     if found.tzinfo is None or "T" not in text.upper():
         raise ValueError(f"no time with an offset: {text!r}")
     try:
-        return found.astimezone(timezone.utc)
+        return found.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"beyond the calendar: {text!r}") from None

@@ -9,8 +9,19 @@ from ..answers import JsonObject, bad
 from .ledger import Source
 
 TYPES = (
-    "datetime", "fixed", "optional", "label", "tag", "project_label", "system_label", "attribution",
-    "attribution_group", "allocation", "allocation_rule", "gke", "gke_label",
+    "datetime",
+    "fixed",
+    "optional",
+    "label",
+    "tag",
+    "project_label",
+    "system_label",
+    "attribution",
+    "attribution_group",
+    "allocation",
+    "allocation_rule",
+    "gke",
+    "gke_label",
 )
 RULE, GROUP = "attribution", "attribution_group"
 # Names of types that are taken, and what answers call them (facts, section 7).

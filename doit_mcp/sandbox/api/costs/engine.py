@@ -85,9 +85,7 @@ def _numbers(plan: Plan, rows: Sequence[Row], measure: int) -> list[float | None
     if plan.aggregation.startswith("percent_"):
         part = _whole(plan)
         totals = summed(rows, part, measure)
-        return [
-            100 * value / totals[part(row)] if totals[part(row)] else None for row, value in zip(rows, values)
-        ]
+        return [100 * value / totals[part(row)] if totals[part(row)] else None for row, value in zip(rows, values)]
     if measure == COUNT:
         return list(map(float, values))
     if MEASURES[measure] == "usage":
@@ -106,9 +104,7 @@ def _whole(plan: Plan) -> Callable[[Row], object]:
     return wholes[plan.aggregation]
 
 
-def _forecast_rows(
-    plan: Plan, wanted: Forecast, ledger: Ledger, chosen: Selection, shown: Sequence[Row]
-) -> list[Row]:
+def _forecast_rows(plan: Plan, wanted: Forecast, ledger: Ledger, chosen: Selection, shown: Sequence[Row]) -> list[Row]:
     first, last = max(wanted.learn.first, ledger.first), wanted.learn.last
     if last < first:
         where = "forecastSettings.historicalCustomDateRange"

@@ -50,7 +50,9 @@ def _tokens(text: str, where: str) -> list[str]:
     while at < end:
         token = TOKEN.match(text, at)
         if token is None:
-            raise bad(f"{where}: {text[at:at + 20].strip()!r} is not A, B, ..., AND, OR, NOT or a bracket", field=where)
+            raise bad(
+                f"{where}: {text[at : at + 20].strip()!r} is not A, B, ..., AND, OR, NOT or a bracket", field=where
+            )
         found.append(token[1] or token[2])
         at = token.end()
     return found[::-1]

@@ -13,8 +13,21 @@ from .series import COLUMNS, Series, all_series, jumps, lines
 
 MONTHS = 13  # whole months before the current one
 DAY_COLUMNS = (
-    "day_start", "year", "quarter", "month", "day_of_month", "week_day", "week_year", "week", "iso_year", "isoweek",
-    "week_start", "isoweek_start", "month_start", "quarter_start", "year_start",
+    "day_start",
+    "year",
+    "quarter",
+    "month",
+    "day_of_month",
+    "week_day",
+    "week_year",
+    "week",
+    "iso_year",
+    "isoweek",
+    "week_start",
+    "isoweek_start",
+    "month_start",
+    "quarter_start",
+    "year_start",
 )
 MEASURES = ("cost", "usage", "savings")
 DAILY_KEPT = 256  # selections whose daily cost is remembered

@@ -13,8 +13,20 @@ CENT = 10_000  # micro-dollars; every line is whole cents, so sums of answers st
 MASK = (1 << 64) - 1
 ANCHOR = date(2025, 1, 1).toordinal()  # growth counts from here, whenever the world is started
 COLUMNS = (
-    "cloud_provider", "billing_account_id", "project_id", "project_name", "service_id", "service_description",
-    "sku_id", "sku_description", "pricing_unit", "region", "cost_type", "credit", "label_team", "label_env",
+    "cloud_provider",
+    "billing_account_id",
+    "project_id",
+    "project_name",
+    "service_id",
+    "service_description",
+    "sku_id",
+    "sku_description",
+    "pricing_unit",
+    "region",
+    "cost_type",
+    "credit",
+    "label_team",
+    "label_env",
 )
 
 
@@ -63,8 +75,20 @@ def all_series(estate: Estate, seed: int, born: int) -> list[Series]:
 def _usage(project: Project, service: Service, sku: Sku, seed: int, jump: Jump | None) -> Series:
     key = _key(seed, project.id, sku.id)
     values = (
-        project.provider, project.billing_account, project.id, project.name, service.id, service.description,
-        sku.id, sku.description, sku.unit, project.region, "regular", None, project.team, project.env,
+        project.provider,
+        project.billing_account,
+        project.id,
+        project.name,
+        service.id,
+        service.description,
+        sku.id,
+        sku.description,
+        sku.unit,
+        project.region,
+        "regular",
+        None,
+        project.team,
+        project.env,
     )
     daily = service.daily * sku.weight * project.scale * (0.7 + 0.6 * _noise(key, 0))
     return Series(values, key, daily, project.weekend, sku.price, 0.25 * _noise(key, 1), jump)
@@ -73,8 +97,20 @@ def _usage(project: Project, service: Service, sku: Sku, seed: int, jump: Jump |
 def _credit(project: Project, service: Service, seed: int, share: float) -> Series:
     key = _key(seed, project.id, "promotional")
     values = (
-        project.provider, project.billing_account, project.id, project.name, service.id, service.description,
-        "promotional-credit", "Promotional credit", None, None, "credit", "Growth programme", project.team, project.env,
+        project.provider,
+        project.billing_account,
+        project.id,
+        project.name,
+        service.id,
+        service.description,
+        "promotional-credit",
+        "Promotional credit",
+        None,
+        None,
+        "credit",
+        "Growth programme",
+        project.team,
+        project.env,
     )
     return Series(values, key, -service.daily * project.scale * share, 1.0, 0, 0.0, None)
 

@@ -141,6 +141,4 @@ def _by_name(group: Key) -> tuple[tuple[bool, str], ...]:
 
 
 def _order(series: Key, ranks: dict[Key, int]) -> list[tuple[int, bool, str]]:
-    return [
-        (ranks.get(series[: level + 1], 0), value is not None, value or "") for level, value in enumerate(series)
-    ]
+    return [(ranks.get(series[: level + 1], 0), value is not None, value or "") for level, value in enumerate(series)]
