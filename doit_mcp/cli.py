@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import log
 from .command_line import parse
-from .descriptors import hold_standard_descriptors, raise_descriptor_limit
+from .process.file_descriptors import hold_standard_descriptors, raise_descriptor_limit
 from .setting_values import LOOPBACK, MIN_SECRET
 from .settings import BadSettings, Settings
 
@@ -118,10 +118,10 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
     if settings.workers > 1 and not worker:
         await _watch_over_workers(settings, options)
         return
-    from .stopping import on_stop_signal
+    from .process.signals import on_stop_signal
+    from .process.workers import report_serving, until_orphaned
     from .web.serve import running, settle_heap
     from .web.site import site
-    from .workers import report_serving, until_orphaned
 
     told = asyncio.Event()
     # Before the first request can come, so that none is cut off.
@@ -137,7 +137,7 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
 
 
 async def _watch_over_workers(settings: Settings, options: argparse.Namespace) -> None:
-    from .workers import Workers, command, reserve
+    from .process.workers import Workers, command, reserve
 
     if not settings.redis_url:
         raise BadSettings(

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import orjson
 
 from . import log_stream
-from .descriptors import is_writable
 from .log_stream import MAX_WRITE_BYTES, LogStream, MissingStream
+from .process.file_descriptors import is_writable
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs

@@ -11,22 +11,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, BinaryIO
 
-from .blocking import BlockingCalls
 from .catalogue.selection import Selection
 from .doit.errors import CredentialError
 from .doit.upstream import connect as upstream_at
+from .process.daemon_threads import BlockingCalls
+from .process.signals import on_stop_signal
 from .protocol import inbound
 from .protocol.inbound import Caller
-from .protocol.jsonrpc import (
-    INVALID_REQUEST,
-    Message,
-    Request,
-    RpcError,
-    error_bytes,
-    message,
-    parse,
-    result_bytes,
-)
+from .protocol.jsonrpc import INVALID_REQUEST, Message, Request, RpcError, error_bytes, message, parse, result_bytes
 from .protocol.revisions import UNSAID
 from .server import lifecycle
 from .server.batches import messages, taken
@@ -41,7 +33,6 @@ from .server.slots import Full, Slots
 from .server.tasks import Tasks
 from .server.work import Work
 from .settings import Settings
-from .stopping import on_stop_signal
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ import aiohttp
 import pytest
 
 from doit_mcp.log_stream import LogStream
+from doit_mcp.process.workers import reserve
 from doit_mcp.sandbox.world import world
-from doit_mcp.workers import reserve
+from tests.process.test_workers import two_workers
 from tests.test_cli import environment
-from tests.test_workers import two_workers
 from tests.web.serving import ADMIN, LATEST, SECRET, Bench, Hub, Json, Session, Site
 
 REQUESTS = 2_000

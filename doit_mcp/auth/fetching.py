@@ -11,7 +11,7 @@ import orjson
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
-from ..descriptors import is_own_shortage
+from ..process.file_descriptors import is_own_shortage
 from ..protocol.jsonrpc import JsonObject
 from ..trace import CURRENT, Sent, new_span_id
 

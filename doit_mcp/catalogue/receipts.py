@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..memory import exact
+from ..process.memory import exact
 
 LIFE_S = 120.0
 """ChatGPT gives up after about 60 seconds and calls again at once."""

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from .jsonrpc import (
-    INTERNAL_ERROR,
-    INVALID_REQUEST,
-    METHOD_NOT_FOUND,
-    PARSE_ERROR,
-    JsonObject,
-)
+from .jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, JsonObject
 
 # The codes that JSON-RPC and the specification assign; others are an application's own.
 RESERVED = range(-32768, -31999)

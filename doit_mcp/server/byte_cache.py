@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from ..memory import exact
+from ..process.memory import exact
 
 # What an entry takes besides its value: the key, a tuple of three, and its place in the dictionary.
 ENTRY_BYTES = 400

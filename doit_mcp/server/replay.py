@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 
-from ..memory import exact
+from ..process.memory import exact
 from ..protocol.jsonrpc import Id
 
 MOST_EVENTS = 512

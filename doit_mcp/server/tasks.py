@@ -13,7 +13,7 @@ from typing import ClassVar
 import orjson
 
 from ..catalogue.call import Question
-from ..memory import exact
+from ..process.memory import exact
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
 from ..state.counts import Counts
 from .hub import TASK, Change, Hub

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from ..descriptors import is_own_shortage
+from ..process.file_descriptors import is_own_shortage
 from .away import Away, Refused
 from .names import evaluation, joined
 

@@ -8,7 +8,7 @@ import socket
 
 from aiohttp import web
 
-from ..descriptors import is_own_shortage
+from ..process.file_descriptors import is_own_shortage
 from .edge import Edge
 
 log = logging.getLogger(__name__)

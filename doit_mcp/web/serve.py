@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from ..memory import settle_allocator
-from ..stopping import on_stop_signal
+from ..process.memory import settle_allocator
+from ..process.signals import on_stop_signal
 from . import keys
 from .accepting import AcceptingSite
 from .connection import Runner

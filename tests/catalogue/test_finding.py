@@ -9,14 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.catalogue import finding
-from doit_mcp.catalogue.finding import (
-    MAX_CORRECTED_WORDS,
-    MAX_KEPT_CORRECTIONS,
-    MOST_WORDS,
-    Finder,
-    stem,
-    words_of,
-)
+from doit_mcp.catalogue.finding import MAX_CORRECTED_WORDS, MAX_KEPT_CORRECTIONS, MOST_WORDS, Finder, stem, words_of
 from doit_mcp.catalogue.registry import own_tools
 
 FINDER = Finder(own_tools())

@@ -11,14 +11,7 @@ from typing import Any, TypedDict, Unpack
 import pytest
 from aiohttp import web
 
-from doit_mcp.breaker import (
-    ALONE,
-    FEWEST,
-    FIRST_REST,
-    LEASE,
-    Breaker,
-    Requester,
-)
+from doit_mcp.breaker import ALONE, FEWEST, FIRST_REST, LEASE, Breaker, Requester
 from doit_mcp.doit.client import Client
 from doit_mcp.doit.errors import ApiError, explain
 from doit_mcp.doit.operation import Area, get, post

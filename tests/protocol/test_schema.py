@@ -9,15 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.protocol.checker import MAX_PROBLEM_LENGTH, MAX_PROBLEMS, Checker, capped
-from doit_mcp.protocol.schema import (
-    Length,
-    Pattern,
-    Range,
-    of_function,
-    of_type,
-    of_typed_dict,
-    shown,
-)
+from doit_mcp.protocol.schema import Length, Pattern, Range, of_function, of_type, of_typed_dict, shown
 
 Name = Annotated[str, "A name.", Length(1, 5)]
 

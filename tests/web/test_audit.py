@@ -20,17 +20,7 @@ from doit_mcp.log import Lines
 from doit_mcp.sandbox.api import Api as Sandbox
 from doit_mcp.sandbox.people import Grant
 from doit_mcp.server.product import product
-from tests.web.serving import (
-    ADMIN,
-    EMPLOYEE,
-    LATEST,
-    META,
-    STRANGER,
-    VIEWER,
-    Json,
-    Site,
-    serving,
-)
+from tests.web.serving import ADMIN, EMPLOYEE, LATEST, META, STRANGER, VIEWER, Json, Site, serving
 from tests.web.streaming import opened
 
 ASKED: Json = {"elicitation": {"form": {}}}

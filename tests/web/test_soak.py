@@ -16,15 +16,7 @@ import pytest
 from tests.auth.minting import Signer
 from tests.web.serving import Json
 from tests.web.test_security_outside import MIB, RESOURCE
-from tests.web.test_security_process import (
-    LONG,
-    Program,
-    budget,
-    encoded,
-    enveloped,
-    modern_headers,
-    program,
-)
+from tests.web.test_security_process import LONG, Program, budget, encoded, enveloped, modern_headers, program
 from tests.web.test_storm import together
 
 MIXED, WARM = (50_000, 5_000) if LONG else (2_500, 1_000)

@@ -18,15 +18,7 @@ import pytest
 
 from tests.web.serving import Json, next_event
 from tests.web.test_security_outside import MIB
-from tests.web.test_security_process import (
-    LONG,
-    Program,
-    budget,
-    encoded,
-    enveloped,
-    modern_headers,
-    program,
-)
+from tests.web.test_security_process import LONG, Program, budget, encoded, enveloped, modern_headers, program
 
 STREAMS = 2_000 if LONG else 300
 CALLS = 500

@@ -15,17 +15,7 @@ from aiohttp import web
 from doit_mcp.catalogue.confirming import MAX_QUESTIONS
 from doit_mcp.sandbox.people import Grant
 from doit_mcp.server.product import product
-from tests.web.serving import (
-    ADMIN,
-    EMPLOYEE,
-    LATEST,
-    STRANGER,
-    Answer,
-    Json,
-    Session,
-    Site,
-    serving,
-)
+from tests.web.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, Answer, Json, Session, Site, serving
 from tests.web.streaming import opened
 
 ASKED: Json = {"elicitation": {"form": {}}}

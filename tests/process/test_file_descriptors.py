@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from doit_mcp.descriptors import MAX_DESCRIPTORS, is_own_shortage, raise_descriptor_limit
+from doit_mcp.process.file_descriptors import MAX_DESCRIPTORS, is_own_shortage, raise_descriptor_limit
 
 NONE = resource.RLIM_INFINITY
 

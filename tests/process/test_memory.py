@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from doit_mcp.catalogue.receipts import MemoryReceipts
-from doit_mcp.memory import exact, settle_allocator
+from doit_mcp.process.memory import exact, settle_allocator
 from doit_mcp.server.byte_cache import ByteCache
 from doit_mcp.server.replay import Replays
 
@@ -62,7 +62,7 @@ async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> 
 def left_behind(prepare: str) -> int:
     """Bytes that a process keeps of many blocks of a megabyte that it freed, while it uses what stands behind them."""
     code = f"""
-from doit_mcp.memory import settle_allocator
+from doit_mcp.process.memory import settle_allocator
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 {prepare}

@@ -12,7 +12,7 @@ PROGRAM = """
 import asyncio, os, signal, sys
 if sys.argv[1] == "nohup":
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-from doit_mcp.stopping import on_stop_signal
+from doit_mcp.process.signals import on_stop_signal
 async def main():
     stop = asyncio.Event()
     on_stop_signal(stop.set)

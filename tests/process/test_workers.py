@@ -15,9 +15,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from doit_mcp.process.workers import MAX_FAILED_STARTS, Workers, reserve
 from doit_mcp.sandbox.world import world
 from doit_mcp.web.serve import bind
-from doit_mcp.workers import MAX_FAILED_STARTS, Workers, reserve
 from tests.state.redis_server import redis_server
 from tests.test_cli import environment, run
 from tests.web.serving import LATEST, SECRET, Bench, Hub, Site
@@ -173,7 +173,7 @@ async def test_n7_a_worker_that_served_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     """One of two dies again and again, each time after it served; the other one goes on, and so do the attempts."""
-    monkeypatch.setattr("doit_mcp.workers.LONGEST_PAUSE_S", 0.05)
+    monkeypatch.setattr("doit_mcp.process.workers.LONGEST_PAUSE_S", 0.05)
     caplog.set_level("INFO")
     # The first to come stays; who comes later dies after it served.
     program = SERVES + (
@@ -216,7 +216,7 @@ async def test_n7_a_single_worker_that_served_each_time_is_started_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Though nothing serves while it is away: only starts that never served count as failed."""
-    monkeypatch.setattr("doit_mcp.workers.LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr("doit_mcp.process.workers.LONGEST_PAUSE_S", 0.01)
     starts = tmp_path / "starts"
     starts.touch()
     program = SERVES + "log = open(sys.argv[1], 'a'); log.write('.'); log.close(); sys.exit(3)"
@@ -261,7 +261,7 @@ async def test_n24_hangups_drain(of: str) -> None:
 
 
 async def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doit_mcp.workers.GRACE_S", 0.1)
+    monkeypatch.setattr("doit_mcp.process.workers.GRACE_S", 0.1)
     deaf = "import os,signal,sys; signal.signal(15, signal.SIG_IGN); open(sys.argv[1], 'w').close(); signal.pause()"
     sign = Path(f"/tmp/doit-deaf-{os.getpid()}")
     workers = Workers([sys.executable, "-c", deaf, str(sign)], dict(os.environ), 1, 0.0)

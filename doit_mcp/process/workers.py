@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .stopping import on_stop_signal
+from .signals import on_stop_signal
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class Workers:
 
 def command(port: int) -> list[str]:
     """How a worker is started: as this process was, with settings from its environment."""
-    return [sys.executable, "-m", __package__ or "doit_mcp", "serve", "--worker", "--port", str(port)]
+    return [sys.executable, "-m", "doit_mcp", "serve", "--worker", "--port", str(port)]
 
 
 def report_serving() -> None:

@@ -1,0 +1,1 @@
+"""The operating-system process: workers, signals, file descriptors, memory and threads."""
