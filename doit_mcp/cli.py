@@ -16,8 +16,8 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import log
 from .command_line import parse
+from .observability import logging_setup
 from .process.file_descriptors import hold_standard_descriptors, raise_descriptor_limit
 from .setting_values import LOOPBACK, MIN_SECRET
 from .settings import BadSettings, Settings
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = _settings(options)
         # Standard output is the protocol's (stdio) or for people (sandbox) elsewhere.
         serves = options.run is serve
-        log.configure(settings.log_level, audit=sys.stdout if serves else None, separate_audit=serves)
+        logging_setup.configure(settings.log_level, audit=sys.stdout if serves else None, separate_audit=serves)
         run(options.run(settings, options))
     except BadSettings as bad:
         _refuse(bad.problems)

@@ -25,12 +25,13 @@ from aiohttp import web
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from doit_mcp import __version__, log
+from doit_mcp import __version__
 from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.selection import Selection
 from doit_mcp.catalogue.tools import Content, Tool
 from doit_mcp.cli import run
 from doit_mcp.doit.operation import Area, get, operation_of
+from doit_mcp.observability import logging_setup
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.server.context import Offer
 from doit_mcp.settings import Settings
@@ -200,5 +201,5 @@ if __name__ == "__main__":
     parser.add_argument("--upstream", default="http://127.0.0.1:42090", help="without --inputs: the upstream stub")
     parser.add_argument("--token-file", type=Path, help="without --inputs: where to put an access token")
     given = parser.parse_args()
-    log.configure(given.log_level)
+    logging_setup.configure(given.log_level)
     run(main(given))

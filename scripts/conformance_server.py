@@ -17,7 +17,7 @@ from aiohttp import web
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from doit_mcp import __version__, log
+from doit_mcp import __version__
 from doit_mcp.auth.principal import Principal
 from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.selection import Selection
@@ -25,6 +25,7 @@ from doit_mcp.catalogue.tools import Content, Tool
 from doit_mcp.doit import Doit
 from doit_mcp.doit.client import Client
 from doit_mcp.doit.upstream import connect
+from doit_mcp.observability import logging_setup
 from doit_mcp.sandbox.people import USERS
 from doit_mcp.sandbox.world import world
 from doit_mcp.server.context import Offer
@@ -123,5 +124,5 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=8090, help="0 for any that is free (default: %(default)s)")
     parser.add_argument("--authorization", action="store_true", help="let in only who has a token")
     options = parser.parse_args()
-    log.configure("warning")
+    logging_setup.configure("warning")
     asyncio.run(main(options.port, options.authorization))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from doit_mcp.log import QUOTES_REQUESTS, Lines, _WithoutRequest
+from doit_mcp.observability.logging_setup import QUOTES_REQUESTS, Lines, _WithoutRequest
 
 # What shows that something was logged that must not be, whoever made it: (part of) a JWT, a bearer, a request's body.
 SHAPES = re.compile(

@@ -11,7 +11,7 @@ import pytest
 
 from doit_mcp import heavy
 from doit_mcp.heavy import MAX_QUEUED_PER_CALLER, TooManyQueued, Turns, in_thread
-from doit_mcp.trace import CURRENT, Trace
+from doit_mcp.observability.trace import CURRENT, Trace
 
 
 def test_n3_a_caller_with_many_computations_waits_for_itself() -> None:

@@ -11,9 +11,9 @@ import orjson
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
+from ..observability.trace import CURRENT, Sent, new_span_id
 from ..process.file_descriptors import is_own_shortage
 from ..protocol.jsonrpc import JsonObject
-from ..trace import CURRENT, Sent, new_span_id
 
 MAX_ANSWER = 1 << 20
 # One limit for everything is set around it all; a limit on reads alone would let an answer drip in forever.

@@ -16,8 +16,8 @@ from yarl import URL
 
 from ..breaker import ALONE, CircuitOpen, Requester
 from ..heavy import in_thread
+from ..observability.trace import CURRENT
 from ..protocol.schema import JsonObject
-from ..trace import CURRENT
 from .bodies import Body, body_of
 from .effects import NOT_CONNECTED, READING, Change
 from .errors import ApiError, CredentialError, kind_of, retry_after

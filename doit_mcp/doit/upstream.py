@@ -23,8 +23,8 @@ from aiohttp import (
 from yarl import URL
 
 from ..breaker import Breaker, Requester
+from ..observability.trace import CURRENT, Sent, Trace
 from ..process.file_descriptors import is_own_shortage
-from ..trace import CURRENT, Sent, Trace
 from .errors import ApiError
 from .operation import Query, Request, escaped
 

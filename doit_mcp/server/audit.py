@@ -11,9 +11,9 @@ from ..catalogue.objects import MAX_IDENTIFIERS, identifiers
 from ..catalogue.tools import Content, Declined, Tool, ToolError
 from ..doit.effects import EFFECTS, Effects
 from ..doit.errors import ApiError
-from ..log import is_audit_recording
+from ..observability.logging_setup import is_audit_recording
+from ..observability.trace import CURRENT
 from ..protocol.jsonrpc import JsonObject
-from ..trace import CURRENT
 from .context import Context
 
 audit = logging.getLogger("doit_mcp.audit")

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 
+from ..observability.trace import CURRENT
 from ..protocol.jsonrpc import (
     INTERNAL_ERROR,
     METHOD_NOT_FOUND,
@@ -16,7 +17,6 @@ from ..protocol.jsonrpc import (
     error_bytes,
     result_bytes,
 )
-from ..trace import CURRENT
 from . import completion, levels, lifecycle, prompts, resources, skills, subscriptions, task_requests, tools
 from .context import Context, Offer
 from .progress import check_token

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..catalogue.tools import Tool
-from ..trace import CURRENT
+from ..observability.trace import CURRENT
 from .context import Context
 
 

@@ -13,10 +13,10 @@ from ..auth.challenge import challenge
 from ..auth.errors import SCOPE, SIGN_IN, AuthError, invalid_token
 from ..auth.principal import Principal
 from ..heavy import TooManyQueued
+from ..observability.trace import CURRENT, HEADER
 from ..protocol.jsonrpc import error_bytes
 from ..server.dispatch import internal_error
 from ..server.slots import Full
-from ..trace import CURRENT, HEADER
 from . import keys
 from .address import client_address
 from .answer import whole

@@ -13,8 +13,8 @@ from ..auth.ended import Ended
 from ..auth.gate import Auth, open_auth
 from ..breaker import Breaker
 from ..doit.upstream import Upstream, open_session
-from ..log import STREAMS
-from ..metrics import Metrics
+from ..observability.logging_setup import STREAMS
+from ..observability.metrics import Metrics
 from ..server.context import Shared
 from ..server.hub import Hub
 from ..server.leases import Leases
@@ -115,7 +115,7 @@ def _metrics(app: web.Application, redis: Redis | None) -> Metrics:
 
 def _export_spans(app: web.Application) -> None:
     try:
-        from ..spans import open_spans
+        from ..observability.opentelemetry import open_spans
     except ImportError:
         need = "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra otel: pip install 'doit-mcp[otel]'"
         raise BadSettings([need]) from None

@@ -12,12 +12,12 @@ from ..auth.principal import Principal
 from ..doit import Doit
 from ..doit.errors import CredentialError
 from ..doit.upstream import Upstream
+from ..observability.trace import CURRENT
 from ..protocol.inbound import Caller
 from ..server.connect import connect
 from ..server.context import ActFor, Connect, Report
 from ..server.leases import NEVER, Lease
 from ..server.sessions import Session
-from ..trace import CURRENT
 from . import keys
 from .keys import ConnectFor
 

@@ -11,8 +11,8 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.http_parser import HttpRequestParser
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
+from ..observability.trace import HEADER
 from ..protocol.jsonrpc import INVALID_REQUEST, RpcError, error_bytes
-from ..trace import HEADER
 from .answer import whole
 from .edge import Edge
 from .heads import (

@@ -6,7 +6,7 @@ import logging
 import resource
 import time
 
-from ..metrics import Metrics
+from ..observability.metrics import Metrics
 from .half_open import HalfOpen
 
 log = logging.getLogger(__name__)

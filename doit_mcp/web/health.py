@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from ..breaker import Breaker
-from ..log import STREAMS
+from ..observability.logging_setup import STREAMS
 from . import keys
 
 # The circuits to what is outside.

@@ -12,7 +12,7 @@ from ..auth.ended import Ended
 from ..auth.limits import SharedProven, SharedTries
 from ..auth.principal import Principal
 from ..doit import Doit
-from ..metrics import Metrics
+from ..observability.metrics import Metrics
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import Id
 from ..server.context import Offer, Report, Shared

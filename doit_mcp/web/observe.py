@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from ..trace import begin
+from ..observability.trace import begin
 from . import keys
 from .access import foreign, told
 
 if TYPE_CHECKING:
-    from ..spans import Spans
+    from ..observability.opentelemetry import Spans
 
 # There only where spans are exported.
 SPANS: web.AppKey[Spans] = web.AppKey("spans")

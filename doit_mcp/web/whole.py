@@ -9,7 +9,7 @@ from functools import lru_cache
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
-from ..trace import CURRENT, HEADER
+from ..observability.trace import CURRENT, HEADER
 
 Headers = tuple[tuple[str, str], ...]
 

@@ -19,13 +19,13 @@ from doit_mcp.auth.bearer import bearer
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.catalogue.locales import locale_of
 from doit_mcp.doit.events import Parser, StreamError
+from doit_mcp.observability.trace import HEADER, begin
 from doit_mcp.protocol import cursors, inbound, jsonrpc
 from doit_mcp.protocol.parameters import check_parameters
 from doit_mcp.protocol.revisions import BY_NAME
 from doit_mcp.server.replay import place
 from doit_mcp.server.seals import Seals
 from doit_mcp.state.box import Box, Broken
-from doit_mcp.trace import HEADER, begin
 from doit_mcp.web.address import client_address
 from doit_mcp.web.body import takes
 

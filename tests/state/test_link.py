@@ -164,7 +164,7 @@ def test_the_extra_is_asked_for(
 ) -> None:
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
     # It would hold for all tests that follow in this process.
-    monkeypatch.setattr("doit_mcp.log.configure", lambda level, **streams: None)
+    monkeypatch.setattr("doit_mcp.observability.logging_setup.configure", lambda level, **streams: None)
     monkeypatch.setenv("DOIT_MCP_REDIS_URL", "redis://:hush@host")
     monkeypatch.setenv("MCP_TOKEN_EXCHANGE_SECRET", "s" * 32)
     with pytest.raises(SystemExit) as ended:

@@ -15,12 +15,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from doit_mcp.metrics import Metrics
+from doit_mcp.observability.metrics import Metrics
 from doit_mcp.web.accepting import AcceptingSite
 from doit_mcp.web.connection import Runner
 from doit_mcp.web.edge import Edge
 from doit_mcp.web.serve import bind
-from tests.test_log_pipes import served
+from tests.observability.test_log_writer import served
 from tests.web.serving import ACCEPT, ADMIN, STRANGER, VIEWER, serving
 from tests.web.streaming import wired
 from tests.web.test_security_process import Program, program

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.tools import Tool
-from doit_mcp.log import Lines
+from doit_mcp.observability.logging_setup import Lines
 from doit_mcp.sandbox.api import Api as Sandbox
 from doit_mcp.sandbox.people import Grant
 from doit_mcp.server.product import product

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from doit_mcp.log import Lines
+from doit_mcp.observability.logging_setup import Lines
 from tests.conftest import GUARD, Guard
 from tests.web.serving import ADMIN, EMPLOYEE, LATEST, SECRET, STRANGER, Site, serving
 from tests.web.streaming import raw_post, wired

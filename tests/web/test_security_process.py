@@ -23,8 +23,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from doit_mcp import log
 from doit_mcp.cli import run
+from doit_mcp.observability import logging_setup
 from doit_mcp.settings import Settings
 from doit_mcp.web.serve import address, bind, running, settle_heap, stopped
 from doit_mcp.web.site import site
@@ -216,7 +216,7 @@ async def main() -> None:
     with bind("127.0.0.1", 0) as bound:
         base = address(bound)
         own = replace(Settings(), **(told | {"allowed_hosts": (base.removeprefix("http://"),)}))
-        log.configure(own.log_level)
+        logging_setup.configure(own.log_level)
         app = site(own)
         app.router.add_get("/tests/inside", _inside)
         app[HEARTBEAT] = []

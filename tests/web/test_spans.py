@@ -17,10 +17,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from doit_mcp import spans
+from doit_mcp.observability import opentelemetry
+from doit_mcp.observability.opentelemetry import Spans
 from doit_mcp.sandbox.api import Fault
 from doit_mcp.settings import BadSettings, Settings
-from doit_mcp.spans import Spans
 from doit_mcp.web.observe import SPANS
 from doit_mcp.web.site import site as product
 from tests.web.serving import ACCEPT, ADMIN, LATEST, SECRET
@@ -247,7 +247,7 @@ async def test_a_collector_gets_them() -> None:
 
 
 async def test_a_collector_that_hangs_does_not_hold_up_the_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spans, "LAST_WORDS_S", 0.01)
+    monkeypatch.setattr(opentelemetry, "LAST_WORDS_S", 0.01)
     free = Event()
 
     class Hanging(SpanProcessor):
@@ -259,8 +259,8 @@ async def test_a_collector_that_hangs_does_not_hold_up_the_shutdown(monkeypatch:
 
 
 def test_the_extra_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "doit_mcp.spans", None)
-    monkeypatch.delattr("doit_mcp.spans")
+    monkeypatch.setitem(sys.modules, "doit_mcp.observability.opentelemetry", None)
+    monkeypatch.delattr("doit_mcp.observability.opentelemetry")
     with pytest.raises(BadSettings, match="extra otel"):
         product(Settings(exchange_secret="s", otlp_endpoint="http://127.0.0.1:1"))
 

@@ -17,9 +17,9 @@ from typing import TextIO
 
 import pytest
 
-from doit_mcp import log
-from doit_mcp.log import AUDIT, QUOTES_REQUESTS
-from doit_mcp.log_stream import LogStream
+from doit_mcp.observability import logging_setup
+from doit_mcp.observability.log_writer import LogStream
+from doit_mcp.observability.logging_setup import AUDIT, QUOTES_REQUESTS
 
 NAMES = ("", "asyncio", "py.warnings", AUDIT, *QUOTES_REQUESTS)
 
@@ -29,15 +29,15 @@ def as_it_was() -> Iterator[None]:
     """Logging is configured for the whole process."""
     loggers = [logging.getLogger(name) for name in NAMES]
     before = [(one.level, one.handlers[:], one.filters[:], one.propagate) for one in loggers]
-    streams, unraisable = dict(log.STREAMS), sys.unraisablehook
+    streams, unraisable = dict(logging_setup.STREAMS), sys.unraisablehook
     yield
     for one, (level, handlers, filters, propagate) in zip(loggers, before, strict=True):
         one.setLevel(level)
         one.handlers[:], one.filters[:], one.propagate = handlers, filters, propagate
     logging.captureWarnings(False)
     sys.unraisablehook = unraisable
-    log.STREAMS.clear()
-    log.STREAMS.update(streams)
+    logging_setup.STREAMS.clear()
+    logging_setup.STREAMS.update(streams)
 
 
 @dataclass
@@ -49,11 +49,11 @@ class Logs:
 
     @staticmethod
     def lines(stream: TextIO) -> list[dict[str, object]]:
-        log.flush(10)
+        logging_setup.flush(10)
         return [json.loads(line) for line in Path(stream.name).read_text().splitlines()]
 
     def text(self) -> str:
-        log.flush(10)
+        logging_setup.flush(10)
         return Path(self.log.name).read_text()
 
 
@@ -65,7 +65,7 @@ def logs(tmp_path: Path) -> Iterator[Logs]:
 
 async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> None:
     """X6: their text can hold anything; the class and the place help."""
-    log.configure("info", logs.log)
+    logging_setup.configure("info", logs.log)
 
     async def fails() -> None:
         raise ValueError("Bearer not-to-be-seen")
@@ -78,19 +78,19 @@ async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> N
         loop.default_exception_handler(context)
     (line,) = logs.lines(logs.log)
     assert line["message"] == "Task exception was never retrieved" and line["exception"] == "ValueError"
-    assert "not-to-be-seen" not in logs.text() and "test_log.py" in logs.text()
+    assert "not-to-be-seen" not in logs.text() and "test_logging_setup.py" in logs.text()
 
 
 @pytest.mark.parametrize("level", ["debug", "warning", "error"])
 def test_what_was_changed_is_always_told(level: str, logs: Logs) -> None:
     """G6: on a stream of its own, whatever the level of the rest."""
-    log.configure(level, logs.log, logs.audit)
+    logging_setup.configure(level, logs.log, logs.audit)
     logging.getLogger(AUDIT).info("write", extra={"tool": "create_label"})
     assert [line["tool"] for line in logs.lines(logs.audit)] == ["create_label"] and not logs.text()
 
 
 def test_without_a_stream_of_its_own_it_stands_among_the_rest(logs: Logs) -> None:
-    log.configure("error", logs.log)
+    logging_setup.configure("error", logs.log)
     logging.getLogger(AUDIT).info("write")
     logging.getLogger("elsewhere").info("unseen")
     assert [line["logger"] for line in logs.lines(logs.log)] == [AUDIT]
@@ -100,7 +100,7 @@ def test_n6_what_python_would_print_is_logged(logs: Logs) -> None:
     """Whoever prints on a standard error that nobody reads waits; and prints what may be secret."""
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        log.configure("info", logs.log)
+        logging_setup.configure("info", logs.log)
         warnings.warn("first line\nnot-to-be-seen", UserWarning, stacklevel=1)
 
     class Fails:
@@ -116,7 +116,7 @@ def test_n6_what_python_would_print_is_logged(logs: Logs) -> None:
 
 def test_n6_a_record_that_cannot_be_a_line_is_named(logs: Logs) -> None:
     """The standard library would print it, with its arguments."""
-    log.configure("info", logs.log)
+    logging_setup.configure("info", logs.log)
     logging.getLogger("elsewhere").info("%d", "not-to-be-seen")
     logging.getLogger("elsewhere").info("still there")
     bad, good = logs.lines(logs.log)
@@ -126,7 +126,7 @@ def test_n6_a_record_that_cannot_be_a_line_is_named(logs: Logs) -> None:
 
 def test_n6_objects_are_lines_when_they_are_logged(logs: Logs) -> None:
     """What happens to them afterwards does not show."""
-    log.configure("info", logs.log)
+    logging_setup.configure("info", logs.log)
     objects = {"id": "a" * 900, "ids": ("b", "c")}
     logging.getLogger("doit_mcp").info("said", extra={"objects": objects})
     objects["id"] = "changed"
@@ -136,7 +136,7 @@ def test_n6_objects_are_lines_when_they_are_logged(logs: Logs) -> None:
 
 def test_n6_a_finalizer_may_log_in_the_middle_of_a_line(logs: Logs) -> None:
     """Garbage is collected anywhere, and tasks that failed say so then."""
-    log.configure("info", logs.log)
+    logging_setup.configure("info", logs.log)
     logger = logging.getLogger("doit_mcp")
 
     class Tells:
@@ -160,24 +160,24 @@ def test_n6_a_finalizer_may_log_in_the_middle_of_a_line(logs: Logs) -> None:
 
 async def test_without_a_standard_error_there_is_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    log.configure("info")
+    logging_setup.configure("info")
     logging.getLogger("doit_mcp").error("lost")
-    assert log.STREAMS["log"].failing and log.STREAMS["log"].dropped == 1
-    assert not await log.is_audit_recording()
+    assert logging_setup.STREAMS["log"].failing and logging_setup.STREAMS["log"].dropped == 1
+    assert not await logging_setup.is_audit_recording()
 
 
 async def test_n6_without_a_standard_output_the_log_does_not_get_audit_lines(logs: Logs) -> None:
-    log.configure("info", logs.log, None, separate_audit=True)
+    logging_setup.configure("info", logs.log, None, separate_audit=True)
     logging.getLogger(AUDIT).info("write", extra={"email": "not-to-be-seen@acme.example"})
     assert "not-to-be-seen" not in logs.text()
-    assert {name: stream.failing for name, stream in log.STREAMS.items()} == {"log": False, "audit": True}
-    assert log.STREAMS["audit"].dropped == 1 and not await log.is_audit_recording()
+    assert {name: stream.failing for name, stream in logging_setup.STREAMS.items()} == {"log": False, "audit": True}
+    assert logging_setup.STREAMS["audit"].dropped == 1 and not await logging_setup.is_audit_recording()
 
 
 @pytest.mark.parametrize("text", ["x", "\u0416", "\U0001f600", "\x00"])
 def test_n6_a_line_is_never_longer_than_a_pipe_takes_in_one_piece(logs: Logs, text: str) -> None:
     """Longer ones would mix with those of other workers. What a line is about stays in it."""
-    log.configure("info", logs.log, logs.audit)
+    logging_setup.configure("info", logs.log, logs.audit)
     about = {"outcome": "refused", "tool": "delete_label", "subject": "u-1", "customer": "acme", "trace": "t-1"}
     objects = {"eventIds": tuple(f"{number} {text * 256}" for number in range(20)), "labelIds": (text * 256,) * 20}
     audit = logging.getLogger(AUDIT)
@@ -198,7 +198,7 @@ def test_n6_a_line_is_never_longer_than_a_pipe_takes_in_one_piece(logs: Logs, te
 
 @pytest.mark.parametrize(("dropped", "said"), [(1, "1 line was dropped"), (2, "2 lines were dropped")])
 def test_n6_dropped_lines_are_counted_in_words(logs: Logs, dropped: int, said: str) -> None:
-    log.configure("info", logs.log)
-    stream = log.STREAMS["log"]
+    logging_setup.configure("info", logs.log)
+    stream = logging_setup.STREAMS["log"]
     assert isinstance(stream, LogStream)
     assert json.loads(stream._report(dropped))["message"] == said

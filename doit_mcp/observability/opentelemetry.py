@@ -1,6 +1,6 @@
 """Spans for OpenTelemetry, of each request and of what it asked upstream; imported only where they are exported.
 
-They have the ids that travel in ``traceparent`` headers anyway (W3C Trace Context): :mod:`doit_mcp.trace` knows them.
+They have the ids that travel in ``traceparent`` headers anyway (W3C Trace Context): :mod:`doit_mcp.observability.trace` knows them.
 Attributes are names of ours and numbers: never an argument, an address, a token or who it was (security G3).
 
 What is sent upstream is a span below the request that it was sent for, made when it is over: that may be after the
@@ -35,7 +35,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from . import __version__
+from .. import __version__
 from .trace import Sent, Trace
 
 LAST_WORDS_S = 3.0

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import orjson
 
-from . import log_stream
-from .log_stream import MAX_WRITE_BYTES, LogStream, MissingStream
-from .process.file_descriptors import is_writable
+from ..process.file_descriptors import is_writable
+from . import log_writer
+from .log_writer import MAX_WRITE_BYTES, LogStream, MissingStream
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -261,7 +261,7 @@ async def is_audit_recording() -> bool:
 
         stream.call_after(wake)
         try:
-            async with asyncio.timeout(log_stream.STALL_SECONDS):
+            async with asyncio.timeout(log_writer.STALL_SECONDS):
                 await written.wait()
         except TimeoutError:
             return False

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 
-from doit_mcp.log import MOST_ITEMS, Lines
-from doit_mcp.trace import MOST_STATUSES, Trace
+from doit_mcp.observability.logging_setup import MOST_ITEMS, Lines
+from doit_mcp.observability.trace import MOST_STATUSES, Trace
 
 
 def test_statuses_are_told_of_those_asked() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from doit_mcp.log_stream import LogStream
+from doit_mcp.observability.log_writer import LogStream
 from doit_mcp.process.workers import reserve
 from doit_mcp.sandbox.world import world
 from tests.process.test_workers import two_workers
@@ -471,7 +471,7 @@ def test_n6_a_pipe_that_somebody_made_non_blocking_is_waited_for() -> None:
 
 def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before its queue is full."""
-    monkeypatch.setattr("doit_mcp.log_stream.STALL_SECONDS", 0.0)
+    monkeypatch.setattr("doit_mcp.observability.log_writer.STALL_SECONDS", 0.0)
     with pipe() as (read, end):
         stream = LogStream(end, report)
         assert not stream.failing
