@@ -20,6 +20,7 @@ from .protocol import inbound
 from .protocol.inbound import Caller
 from .protocol.jsonrpc import INVALID_REQUEST, Message, Request, RpcError, error_bytes, message, parse, result_bytes
 from .protocol.revisions import UNSAID
+from .resilience.concurrency import Full, Slots
 from .server import lifecycle
 from .server.batches import messages, taken
 from .server.connect import connect
@@ -29,7 +30,6 @@ from .server.outbox import Outbox
 from .server.product import product
 from .server.seals import Seals
 from .server.sessions import Session
-from .server.slots import Full, Slots
 from .server.tasks import Tasks
 from .server.work import Work
 from .settings import Settings

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import orjson
 from aiohttp import ClientSession
 
-from ..breaker import Breaker, CircuitOpen
+from ..resilience.circuit_breaker import Breaker, CircuitOpen
 from .bounded import Bounded
 from .compact import MAX_TOKEN, base64
 from .errors import SIGN_IN, UpstreamCredentialError

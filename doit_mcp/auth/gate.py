@@ -11,7 +11,7 @@ from typing import Protocol
 
 from aiohttp import ClientSession, DummyCookieJar
 
-from ..breaker import Breaker
+from ..resilience.circuit_breaker import Breaker
 from .api_tokens import ApiTokens
 from .authenticator import Authenticator
 from .ended import Ended

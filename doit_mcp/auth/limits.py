@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ..bucket import Bucket, Buckets
+from ..resilience.token_bucket import Bucket, Buckets
 
 # A stranger can make the DoiT API check so many wrong tokens at once, and so many more a second (security P4).
 TOTAL = (200.0, 4.0)

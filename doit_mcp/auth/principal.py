@@ -8,7 +8,7 @@ from typing import Literal
 
 import orjson
 
-from ..breaker import Requester
+from ..resilience.circuit_breaker import Requester
 from .bearer import digest
 
 

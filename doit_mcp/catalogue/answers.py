@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from ..doit.errors import ApiError, explain
-from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
+from ..resilience.compute_thread import in_thread
 from .invisible import visible, visible_text
 from .rows import cut, token_behind
 from .tools import DEADLINE, Tool

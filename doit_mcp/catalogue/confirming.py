@@ -10,9 +10,9 @@ import orjson
 from ..doit.errors import ApiError
 from ..doit.pages import LARGE, page_of
 from ..doit.reach import mentioned, reached
-from ..heavy import in_thread
 from ..protocol.bounds import is_large
 from ..protocol.jsonrpc import JsonObject
+from ..resilience.compute_thread import in_thread
 from .call import Call, Question
 from .plain_text import plain
 from .previewing import PLACES, basis_of, message

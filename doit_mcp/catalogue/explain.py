@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, TypedDict
 from ..doit.errors import ApiError
 from ..doit.records import Filter
 from ..doit.report_config import Config, provider_of
-from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, Pattern, Range
+from ..resilience.compute_thread import in_thread
 from . import periods
 from .call import Call
 from .cells import money, percent, sums_by, total_of

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import of_type
+from ..resilience.compute_thread import in_thread
 from .call import Call
 from .currencies import StatedCurrency, with_currency
 from .tools import Content, Tool, ToolError

@@ -9,8 +9,8 @@ import orjson
 
 from ..doit.errors import ApiError
 from ..doit.records import DimensionType
-from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
+from ..resilience.compute_thread import in_thread
 from . import suggestions
 from .call import Call
 from .currencies import own_currency

@@ -6,8 +6,8 @@ from typing import Annotated, Any, TypedDict
 
 from ..doit.report_config import Config, Group
 from ..doit.times import day
-from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
+from ..resilience.compute_thread import in_thread
 from .call import Call
 from .cells import money, sums_by, total_of
 from .costs import COST

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict
 
-from ..heavy import in_thread_unless_full
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, Range
+from ..resilience.compute_thread import in_thread_unless_full
 from . import slices
 from .call import Call
 from .keeping import Table, check_customer, unpacked

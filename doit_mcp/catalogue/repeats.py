@@ -11,9 +11,9 @@ import orjson
 
 from ..doit.effects import note_repeat
 from ..doit.errors import ApiError
-from ..heavy import in_thread
 from ..protocol.bounds import is_large
 from ..protocol.jsonrpc import JsonObject
+from ..resilience.compute_thread import in_thread
 from .arguments import canonical
 from .call import Call, CannotAsk, Interrupted, NoAnswer
 from .objects import subjects

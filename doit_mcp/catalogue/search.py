@@ -7,9 +7,9 @@ from typing import Annotated, Any, Required, TypedDict
 import orjson
 
 from ..doit.pages import Page, page_of
-from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, shown
+from ..resilience.compute_thread import in_thread
 from .call import Call
 from .documents import document, readable
 from .invisible import visible

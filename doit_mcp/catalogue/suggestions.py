@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..doit.pages import LARGE, page_of
-from ..heavy import in_thread
 from ..protocol.jsonrpc import JsonObject
+from ..resilience.compute_thread import in_thread
 from .call import Call
 from .kinds import KIND_NAMED
 from .periods import month_of, today_of

@@ -14,10 +14,10 @@ import orjson
 from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
-from ..breaker import ALONE, CircuitOpen, Requester
-from ..heavy import in_thread
 from ..observability.trace import CURRENT
 from ..protocol.schema import JsonObject
+from ..resilience.circuit_breaker import ALONE, CircuitOpen, Requester
+from ..resilience.compute_thread import in_thread
 from .bodies import Body, body_of
 from .effects import NOT_CONNECTED, READING, Change
 from .errors import ApiError, CredentialError, kind_of, retry_after

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from aiohttp import ClientConnectorError, ConnectionTimeoutError
 
-from ..breaker import CircuitOpen
+from ..resilience.circuit_breaker import CircuitOpen
 from .errors import ApiError
 
 NOT_CONNECTED = (ClientConnectorError, ConnectionTimeoutError)

@@ -22,9 +22,9 @@ from aiohttp import (
 )
 from yarl import URL
 
-from ..breaker import Breaker, Requester
 from ..observability.trace import CURRENT, Sent, Trace
 from ..process.file_descriptors import is_own_shortage
+from ..resilience.circuit_breaker import Breaker, Requester
 from .errors import ApiError
 from .operation import Query, Request, escaped
 

@@ -6,11 +6,11 @@ import math
 import time
 from collections.abc import Callable
 
-from ..bucket import Buckets
 from ..protocol.jsonrpc import Message, Request, RpcError
+from ..resilience.concurrency import Full, Slots
+from ..resilience.token_bucket import Buckets
 from ..state.buckets import SharedBuckets, Wanted
 from ..state.counts import Counts
-from .slots import Full, Slots
 
 # So many calls may come at once: what takes this part of a minute otherwise, and never fewer than that.
 BURST_PART, LEAST_BURST = 3, 10

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..protocol.jsonrpc import Id, Message, Request, RpcError
+from ..resilience.concurrency import Slots
 from .admission import Admission
 from .batches import AT_ONCE, answer_batch
 from .context import Context
 from .dispatch import answer
 from .sessions import Session
-from .slots import Slots
 
 log = logging.getLogger(__name__)
 

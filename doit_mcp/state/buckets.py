@@ -1,4 +1,4 @@
-"""Buckets in Redis: how often something may be done at all replicas together (doit_mcp.bucket). Redis' clock counts."""
+"""Buckets in Redis: how often something may be done at all replicas together (doit_mcp.resilience.token_bucket). Redis' clock counts."""
 
 from __future__ import annotations
 

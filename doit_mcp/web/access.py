@@ -12,11 +12,11 @@ from yarl import URL
 from ..auth.challenge import challenge
 from ..auth.errors import SCOPE, SIGN_IN, AuthError, invalid_token
 from ..auth.principal import Principal
-from ..heavy import TooManyQueued
 from ..observability.trace import CURRENT, HEADER
 from ..protocol.jsonrpc import error_bytes
+from ..resilience.compute_thread import TooManyQueued
+from ..resilience.concurrency import Full
 from ..server.dispatch import internal_error
-from ..server.slots import Full
 from . import keys
 from .address import client_address
 from .answer import whole

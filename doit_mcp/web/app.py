@@ -11,15 +11,15 @@ from aiohttp import web
 
 from ..auth.ended import Ended
 from ..auth.gate import Auth, open_auth
-from ..breaker import Breaker
 from ..doit.upstream import Upstream, open_session
 from ..observability.logging_setup import STREAMS
 from ..observability.metrics import Metrics
+from ..resilience.circuit_breaker import Breaker
+from ..resilience.concurrency import Slots
 from ..server.context import Shared
 from ..server.hub import Hub
 from ..server.leases import Leases
 from ..server.seals import Seals
-from ..server.slots import Slots
 from ..server.work import Work
 from ..settings import BadSettings, Settings
 from . import health, keys, wellknown

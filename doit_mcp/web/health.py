@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from ..breaker import Breaker
 from ..observability.logging_setup import STREAMS
+from ..resilience.circuit_breaker import Breaker
 from . import keys
 
 # The circuits to what is outside.

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..auth.limits import BY_ADDRESS, TOTAL, SharedProven, SharedTries
+from ..resilience.concurrency import Slots
 from ..server.admission import Admission, Rate
-from ..server.slots import Slots
 from ..server.tasks import RUNNING_PER_OWNER, Tasks
 from ..settings import Settings
 from ..state import proven

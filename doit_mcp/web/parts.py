@@ -14,6 +14,7 @@ from ..catalogue import receipts, results
 from ..catalogue.receipts import MemoryReceipts, Receipt, Receipts
 from ..catalogue.results import MemoryResults, Results
 from ..catalogue.tools import ToolError
+from ..resilience.concurrency import Slots
 from ..server import consents
 from ..server.consents import Consents, MemoryConsents
 from ..server.hub import Hub
@@ -24,7 +25,6 @@ from ..server.sessions import MemorySessions, Sessions
 from ..server.shared_replay import SharedReplays
 from ..server.shared_sessions import SharedSessions
 from ..server.shared_tasks import SharedTasks
-from ..server.slots import Slots
 from ..server.tasks import Tasks
 from ..settings import Settings
 from ..state.away import Away

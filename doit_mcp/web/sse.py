@@ -10,10 +10,10 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 
 from ..auth.principal import Principal
-from ..heavy import in_thread_unless_full
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import INVALID_REQUEST, Message, Request, RpcError, error_bytes, message, parse, result_bytes
 from ..protocol.revisions import UNSAID
+from ..resilience.compute_thread import in_thread_unless_full
 from ..server import lifecycle
 from ..server.batches import messages, taken
 from ..server.context import Context

@@ -9,7 +9,6 @@ from typing import Any
 from aiohttp import web
 
 from ..auth.principal import Principal
-from ..heavy import in_thread_unless_full
 from ..protocol import inbound
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import (
@@ -25,6 +24,7 @@ from ..protocol.jsonrpc import (
     parse,
     result_bytes,
 )
+from ..resilience.compute_thread import in_thread_unless_full
 from ..server import lifecycle
 from ..server.batches import messages, taken
 from ..server.context import NOWHERE, Channel, Context

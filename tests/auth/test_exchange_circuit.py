@@ -11,7 +11,7 @@ import pytest
 from doit_mcp.auth.errors import UpstreamCredentialError
 from doit_mcp.auth.exchange import Exchange
 from doit_mcp.auth.principal import Principal
-from doit_mcp.breaker import FEWEST, FIRST_REST, Breaker
+from doit_mcp.resilience.circuit_breaker import FEWEST, FIRST_REST, Breaker
 from tests.shortage import no_descriptors
 
 from .conftest import SECRET

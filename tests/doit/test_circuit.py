@@ -11,12 +11,12 @@ from typing import Any, TypedDict, Unpack
 import pytest
 from aiohttp import web
 
-from doit_mcp.breaker import ALONE, FEWEST, FIRST_REST, LEASE, Breaker, Requester
 from doit_mcp.doit.client import Client
 from doit_mcp.doit.errors import ApiError, explain
 from doit_mcp.doit.operation import Area, get, post
 from doit_mcp.observability.trace import Sent, begin
 from doit_mcp.protocol.schema import JsonObject
+from doit_mcp.resilience.circuit_breaker import ALONE, FEWEST, FIRST_REST, LEASE, Breaker, Requester
 from tests.shortage import no_descriptors
 
 from .conftest import Api, Handler, hangs, resets, says, streams, truncates

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from doit_mcp.protocol.jsonrpc import Message, Notification, Request, RpcError
+from doit_mcp.resilience.concurrency import Full, Slots
 from doit_mcp.server.admission import Admission, Rate, TooFast
-from doit_mcp.server.slots import Full, Slots
 
 CALL, PING = Request(1, "tools/call", {}), Request(2, "ping", {})
 OTHERS: list[Message | RpcError] = [PING, Notification("tools/call", {}), RpcError(-32600, "x")]

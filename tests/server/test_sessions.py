@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Request, Response, RpcError
 from doit_mcp.protocol.revisions import UNSAID
+from doit_mcp.resilience.concurrency import Full, Slots
 from doit_mcp.server.outbox import Outbox
 from doit_mcp.server.sessions import MemorySessions
-from doit_mcp.server.slots import Full, Slots
 
 CALLER = Caller(UNSAID)
 

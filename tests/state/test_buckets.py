@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from doit_mcp.bucket import Buckets
+from doit_mcp.resilience.token_bucket import Buckets
 from doit_mcp.state.box import Box
 from doit_mcp.state.buckets import AddressTries, SharedBuckets, Wanted
 from doit_mcp.state.link import Link

@@ -9,8 +9,8 @@ from threading import Event
 
 import pytest
 
-from doit_mcp import heavy
-from doit_mcp.heavy import MAX_QUEUED_PER_CALLER
+from doit_mcp.resilience import compute_thread
+from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER
 from doit_mcp.sandbox.people import User
 from doit_mcp.web.bodies import BODIES_PER_OWNER, BODIES_TOTAL, Bodies, TooManyBytes
 from tests.web.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Answer, Site, serving
@@ -145,7 +145,7 @@ async def test_n1_few_bodies_wait_to_be_parsed(size: int, count: int, waiting: i
     served."""
     begin = Event()
     async with serving(max_body=1 << 20) as site:
-        running = heavy._TURNS.submit("busy", begin.wait)
+        running = compute_thread._TURNS.submit("busy", begin.wait)
         try:
             message = site.request("ping", {"x": "x" * size})
             posts = {asyncio.create_task(site.post(message)) for _ in range(count)}

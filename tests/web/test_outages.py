@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from doit_mcp.breaker import FEWEST, SEVERAL, Breaker
+from doit_mcp.resilience.circuit_breaker import FEWEST, SEVERAL, Breaker
 from doit_mcp.sandbox.api import Api, Fault
 from doit_mcp.sandbox.people import CUSTOMERS, NAMED, People, User
 from doit_mcp.sandbox.world import World, world

@@ -2,8 +2,8 @@
 
 from typing import Annotated, Literal, TypedDict
 
-from ...heavy import in_thread
 from ...protocol.schema import JsonObject
+from ...resilience.compute_thread import in_thread
 from ..operation import Area, get, offers
 from ..pages import LARGE, page_of
 from ..params import Id, MaxResults, PageToken, SortOrder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doit_mcp.bucket import Bucket, Buckets
+from doit_mcp.resilience.token_bucket import Bucket, Buckets
 
 
 def test_goes_run_out_and_come_back() -> None:

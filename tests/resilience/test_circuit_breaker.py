@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from doit_mcp.breaker import (
+from doit_mcp.resilience.circuit_breaker import (
     FEWEST,
     FIRST_REST,
     HALF,

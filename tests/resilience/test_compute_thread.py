@@ -9,9 +9,9 @@ from threading import Event
 
 import pytest
 
-from doit_mcp import heavy
-from doit_mcp.heavy import MAX_QUEUED_PER_CALLER, TooManyQueued, Turns, in_thread
 from doit_mcp.observability.trace import CURRENT, Trace
+from doit_mcp.resilience import compute_thread
+from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER, TooManyQueued, Turns, in_thread
 
 
 def test_n3_a_caller_with_many_computations_waits_for_itself() -> None:
@@ -33,7 +33,7 @@ async def test_the_caller_is_that_of_the_request(monkeypatch: pytest.MonkeyPatch
             callers.append(caller)
             return super().submit(caller, work, **how)
 
-    monkeypatch.setattr(heavy, "_TURNS", Noting())
+    monkeypatch.setattr(compute_thread, "_TURNS", Noting())
     assert await in_thread(max, 1, 2) == 2
     token = CURRENT.set(Trace("t", "0" * 32, owner="somebody"))
     try:
@@ -95,7 +95,7 @@ async def test_n1_what_is_canceled_leaves_the_queue() -> None:
 
 def test_n1_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """For each caller and for all; only for work with which a request begins."""
-    monkeypatch.setattr(heavy, "MAX_QUEUED", MAX_QUEUED_PER_CALLER + 2)
+    monkeypatch.setattr(compute_thread, "MAX_QUEUED", MAX_QUEUED_PER_CALLER + 2)
     turns, begin = Turns(), Event()
     running = turns.submit("", begin.wait)
     while not running.running():

@@ -14,7 +14,7 @@ from functools import partial
 from threading import Condition, Thread
 from typing import Any, ParamSpec, TypeVar
 
-from .observability.trace import CURRENT
+from ..observability.trace import CURRENT
 
 MAX_QUEUED_PER_CALLER = 16
 MAX_QUEUED = 512

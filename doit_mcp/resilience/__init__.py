@@ -1,0 +1,1 @@
+"""What keeps one caller or one failing upstream from delaying others."""
