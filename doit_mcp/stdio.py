@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, BinaryIO
 
+from .api.errors import CredentialError
+from .api.http import connect as upstream_at
 from .catalogue.selection import Selection
-from .doit.errors import CredentialError
-from .doit.upstream import connect as upstream_at
 from .process.daemon_threads import BlockingCalls
 from .process.signals import on_stop_signal
 from .protocol import inbound

@@ -26,11 +26,11 @@ from aiohttp import web
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from doit_mcp import __version__
+from doit_mcp.api.operation import Area, get, operation_of
 from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.selection import Selection
 from doit_mcp.catalogue.tools import Content, Tool
 from doit_mcp.cli import run
-from doit_mcp.doit.operation import Area, get, operation_of
 from doit_mcp.observability import logging_setup
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.server.context import Offer

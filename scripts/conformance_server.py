@@ -18,13 +18,13 @@ from aiohttp import web
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from doit_mcp import __version__
+from doit_mcp.api import Doit
+from doit_mcp.api.client import Client
+from doit_mcp.api.http import connect
 from doit_mcp.auth.principal import Principal
 from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.selection import Selection
 from doit_mcp.catalogue.tools import Content, Tool
-from doit_mcp.doit import Doit
-from doit_mcp.doit.client import Client
-from doit_mcp.doit.upstream import connect
 from doit_mcp.observability import logging_setup
 from doit_mcp.sandbox.people import USERS
 from doit_mcp.sandbox.world import world

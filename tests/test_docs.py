@@ -94,5 +94,5 @@ def test_the_users_of_the_sandbox_are_introduced() -> None:
 
 def test_the_files_it_names_exist() -> None:
     named = set(re.findall(r"\b((?:scripts|doit_mcp|tests)/[\w/-]*\w(?:\.(?:py|txt))?)", README))
-    assert {"scripts/sandbox", "scripts/test", "scripts/docs", "doit_mcp/doit/areas"} <= named
+    assert {"scripts/sandbox", "scripts/test", "scripts/docs", "doit_mcp/api/areas"} <= named
     assert [name for name in named if not (ROOT / name).exists()] == []

@@ -18,10 +18,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from doit_mcp.doit import Doit
+from doit_mcp.api import Doit
 from doit_mcp.settings import Settings
 from doit_mcp.stdio import Pipe, Stdio, lines_of
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 from tests.test_cli import environment
 from tests.web.serving import LATEST, META, MODERN, NAME, Bench, Json, offer
 from tests.wire_schema import check

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..doit.reach import Path, leaves
+from ..api.markers import Path, leaves
 from ..protocol.jsonrpc import JsonObject
 from .shown_values import IDENTITIES, MAX_LINES, details, identity_of, named, shown, shown_entry
 from .value_lines import value_lines

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from ..doit.errors import ApiError, explain
+from ..api.errors import ApiError, explain
 from ..protocol.jsonrpc import JsonObject
 from ..resilience.compute_thread import in_thread
 from .invisible import visible, visible_text

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import orjson
 
-from ..doit import Doit
+from ..api import Doit
 from ..protocol.jsonrpc import JsonObject
 from .receipts import Receipts
 from .results import Results

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
-from ..doit.operation import Operation
+from ..api.operation import Operation
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import of_typed_dict
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from ..doit.errors import ApiError
-from ..doit.pages import LARGE, page_of
-from ..doit.reach import mentioned, reached
+from ..api.errors import ApiError
+from ..api.markers import mentioned, reached
+from ..api.pagination import LARGE, page_of
 from ..protocol.bounds import is_large
 from ..protocol.jsonrpc import JsonObject
 from ..resilience.compute_thread import in_thread
@@ -19,7 +19,7 @@ from .previewing import PLACES, basis_of, message
 from .tools import Content, Declined, Tool, ToolError
 
 # A write always asks if its verb, its area or its name is here. Others ask if they are given an argument that reaches
-# people, addresses, channels or outside systems, or a text that mentions some (doit/reach.py).
+# people, addresses, channels or outside systems, or a text that mentions some (api/markers.py).
 VERBS = frozenset("archive cancel delete".split())
 AREAS = frozenset("sharing users contracts contract_templates billing_transfer assets".split())
 NAMES = frozenset(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import fsum
 from typing import Annotated, Any, Literal, TypedDict
 
-from ..doit import Doit
-from ..doit.areas.reports import EXTRAS
-from ..doit.errors import ApiError
-from ..doit.report_config import Config, Metric, provider_of
+from ..api import Doit
+from ..api.areas.reports import EXTRAS
+from ..api.errors import ApiError
+from ..api.report_config import Config, Metric, provider_of
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, Range
 from .cells import columns_of, money, months_of, number, rows_of, total_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Annotated, TypeVar, cast, get_args
 
-from ..doit import Doit
-from ..doit.errors import ApiError
-from ..doit.records import Currency
+from ..api import Doit
+from ..api.common_types import Currency
+from ..api.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 from .parts import together
 

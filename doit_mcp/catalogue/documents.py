@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..doit.times import day
+from ..api.timestamps import day
 from ..protocol.jsonrpc import JsonObject
 from .slices import text_of
 

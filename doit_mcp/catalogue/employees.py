@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated, Any, Literal, TypedDict
 
-from ..doit.errors import ApiError
-from ..doit.params import PageToken
+from ..api.errors import ApiError
+from ..api.parameters import PageToken
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, Range
 from .call import Call

@@ -7,9 +7,9 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypedDict
 
-from ..doit.errors import ApiError
-from ..doit.records import Filter
-from ..doit.report_config import Config, provider_of
+from ..api.common_types import Filter
+from ..api.errors import ApiError
+from ..api.report_config import Config, provider_of
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, Pattern, Range
 from ..resilience.compute_thread import in_thread

@@ -9,12 +9,12 @@ from typing import Annotated, Any, TypedDict
 
 import orjson
 
-from ..doit.areas import ava
-from ..doit.areas.cloudflow import Conversation, Question
-from ..doit.errors import ApiError
-from ..doit.params import Id
-from ..doit.reach import MENTIONS
-from ..doit.reasons import clean
+from ..api.areas import ava
+from ..api.areas.cloudflow import Conversation, Question
+from ..api.error_reasons import clean
+from ..api.errors import ApiError
+from ..api.markers import MENTIONS
+from ..api.parameters import Id
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length
 from .call import Call

@@ -6,10 +6,10 @@ from datetime import date
 from math import fsum
 from typing import Annotated, TypedDict
 
-from ..doit.areas.budgets import Budgets
-from ..doit.pages import LARGE, pages
-from ..doit.report_config import Config, provider_of
-from ..doit.times import day
+from ..api.areas.budgets import Budgets
+from ..api.pagination import LARGE, pages
+from ..api.report_config import Config, provider_of
+from ..api.timestamps import day
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
 from .cells import columns_of, number, rows_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ..doit.errors import ApiError
-from ..doit.times import day
+from ..api.errors import ApiError
+from ..api.timestamps import day
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
 from .cells import number

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import orjson
 
-from ..doit.errors import ApiError
-from ..doit.records import DimensionType
+from ..api.common_types import DimensionType
+from ..api.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 from ..resilience.compute_thread import in_thread
 from . import suggestions

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypedDict
 
-from ..doit.report_config import Config, Group
-from ..doit.times import day
+from ..api.report_config import Config, Group
+from ..api.timestamps import day
 from ..protocol.jsonrpc import JsonObject
 from ..resilience.compute_thread import in_thread
 from .call import Call

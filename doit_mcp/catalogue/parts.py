@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..doit.errors import ApiError
+from ..api.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 
 

@@ -7,8 +7,8 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from ..doit.errors import ApiError
-from ..doit.report_config import Config, Span
+from ..api.errors import ApiError
+from ..api.report_config import Config, Span
 from ..protocol.jsonrpc import JsonObject
 
 FORM = r"^\d{4}-\d{2}(-\d{2}/\d{4}-\d{2}-\d{2})?$"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..doit.errors import ApiError
+from ..api.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
 from .tools import Content, Tool

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import orjson
 
-from ..doit.reach import leaves, mentioned, without
+from ..api.markers import leaves, mentioned, without
 from ..protocol.jsonrpc import JsonObject
 from .access_changes import access_lines
 from .shown_values import MAX_LINES, shortened, shown

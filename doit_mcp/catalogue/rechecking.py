@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..doit.errors import ApiError
+from ..api.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 from .arguments import EMPTY
 from .call import Call

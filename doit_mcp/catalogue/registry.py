@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-from ..doit import AREAS
-from ..doit.areas.cloudflow import flow_of
+from ..api import AREAS
+from ..api.areas.cloudflow import flow_of
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
 from .confirming import confirmed, confirms, reader_of

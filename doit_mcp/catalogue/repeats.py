@@ -9,8 +9,8 @@ from hashlib import sha256
 
 import orjson
 
-from ..doit.effects import note_repeat
-from ..doit.errors import ApiError
+from ..api.effects import note_repeat
+from ..api.errors import ApiError
 from ..protocol.bounds import is_large
 from ..protocol.jsonrpc import JsonObject
 from ..resilience.compute_thread import in_thread

@@ -7,10 +7,10 @@ from datetime import date
 from math import fsum
 from typing import Annotated, Any, TypedDict
 
-from ..doit.areas.insights import Category, DisplayStatus, Priority
-from ..doit.errors import ApiError
-from ..doit.pages import page_of, pages
-from ..doit.params import PageToken
+from ..api.areas.insights import Category, DisplayStatus, Priority
+from ..api.errors import ApiError
+from ..api.pagination import page_of, pages
+from ..api.parameters import PageToken
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, Range
 from .call import Call

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Required, TypedDict
 
 import orjson
 
-from ..doit.pages import Page, page_of
+from ..api.pagination import Page, page_of
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, shown
 from ..resilience.compute_thread import in_thread

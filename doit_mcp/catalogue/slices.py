@@ -11,7 +11,7 @@ from math import fsum, isfinite
 from operator import ge, gt, le, lt
 from typing import Annotated, Any, Literal, Required, TypedDict
 
-from ..doit.errors import ApiError
+from ..api.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Length, shown
 from .cells import number

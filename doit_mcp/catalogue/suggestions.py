@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..doit.pages import LARGE, page_of
+from ..api.pagination import LARGE, page_of
 from ..protocol.jsonrpc import JsonObject
 from ..resilience.compute_thread import in_thread
 from .call import Call

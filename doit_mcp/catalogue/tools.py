@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
 
-from ..doit import Doit
-from ..doit.operation import Operation, description_of
-from ..doit.reach import MENTIONS, Path, reaching
-from ..doit.records import Done, Page
+from ..api import Doit
+from ..api.common_types import Done, Page
+from ..api.markers import MENTIONS, Path, reaching
+from ..api.operation import Operation, description_of
 from ..protocol.bounds import MAX_FREE_VALUES, MAX_ITEMS, bounded
 from ..protocol.checker import Checker
 from ..protocol.jsonrpc import JsonObject

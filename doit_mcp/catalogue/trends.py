@@ -7,8 +7,8 @@ from datetime import date
 from math import fsum
 from typing import Annotated, Any, TypedDict
 
-from ..doit.errors import ApiError
-from ..doit.report_config import Config, Span
+from ..api.errors import ApiError
+from ..api.report_config import Config, Span
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema import Range
 from .call import Call

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ..doit.reach import ADDRESS, addresses
+from ..api.markers import ADDRESS, addresses
 from .shown_values import MAX_LINES, MAX_VALUE, is_shortened, shortened, shown
 
 MAX_DEPTH = 12

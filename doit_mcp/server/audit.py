@@ -6,11 +6,11 @@ from __future__ import annotations
 import logging
 from typing import Any, Literal
 
+from ..api.effects import EFFECTS, Effects
+from ..api.errors import ApiError
 from ..catalogue.call import Call, Interrupted
 from ..catalogue.objects import MAX_IDENTIFIERS, identifiers
 from ..catalogue.tools import Content, Declined, Tool, ToolError
-from ..doit.effects import EFFECTS, Effects
-from ..doit.errors import ApiError
 from ..observability.logging_setup import is_audit_recording
 from ..observability.trace import CURRENT
 from ..protocol.jsonrpc import JsonObject

@@ -8,13 +8,13 @@ from typing import TypeVar
 
 import orjson
 
+from ..api import Doit
+from ..api.client import DEADLINE as API_DEADLINE
 from ..catalogue.call import CannotAsk, Interrupted, Question
 from ..catalogue.invisible import visible
 from ..catalogue.receipts import Receipts
 from ..catalogue.results import Results
 from ..catalogue.tools import ToolError
-from ..doit import Doit
-from ..doit.client import DEADLINE as API_DEADLINE
 from ..protocol import extensions
 from ..protocol.inbound import LEVELS
 from ..protocol.jsonrpc import JsonObject, Request, notification_bytes

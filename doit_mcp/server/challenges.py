@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..doit.errors import ApiError
+from ..api.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 from .context import Context
 

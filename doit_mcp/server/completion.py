@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..api.errors import ApiError, explain
 from ..catalogue.invisible import visible_text
 from ..catalogue.prompts import Complete
 from ..catalogue.tools import ToolError
-from ..doit.errors import ApiError, explain
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from .asking import Nobody
 from .calls import RunningCall

@@ -7,9 +7,9 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from .. import __version__
-from ..doit import Doit
-from ..doit.client import ALONE, MAX_TRACKING, Client, Credential, Requester
-from ..doit.upstream import Upstream
+from ..api import Doit
+from ..api.client import ALONE, MAX_TRACKING, Client, Credential, Requester
+from ..api.http import Upstream
 from ..protocol.inbound import Caller
 from .context import Report
 

@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from ..api import Doit
 from ..catalogue.prompts import Prompt
 from ..catalogue.receipts import MemoryReceipts, Receipts
 from ..catalogue.resources import Resource, Template
 from ..catalogue.results import MemoryResults, Results
 from ..catalogue.skills import Skill
 from ..catalogue.tools import Tool
-from ..doit import Doit
 from ..protocol.inbound import Caller, Headers
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.parameters import mirrors

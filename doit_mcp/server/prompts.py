@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..api.errors import ApiError, explain
 from ..catalogue.call import CannotAsk, NoAnswer
 from ..catalogue.invisible import visible_text
 from ..catalogue.prompts import Argument, Prompt
 from ..catalogue.tools import ToolError
-from ..doit.errors import ApiError, explain
 from ..protocol.blocks import fitting
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, JsonObject, Request, RpcError
 from ..protocol.revisions import Revision

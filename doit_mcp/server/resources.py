@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
+from ..api.errors import ApiError, explain
 from ..catalogue.call import CannotAsk, NoAnswer
 from ..catalogue.invisible import visible_text
 from ..catalogue.resources import NoResource, Resource, Template
 from ..catalogue.skills import SCHEME, mime_type
 from ..catalogue.tools import ToolError
-from ..doit.errors import ApiError, explain
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, JsonObject, Request, RpcError
 from ..protocol.revisions import Revision
 from ..protocol.wire import fit

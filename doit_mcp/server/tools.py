@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
 
+from ..api.errors import ApiError, explain
 from ..catalogue import answers
 from ..catalogue.aliases import ALIASES
 from ..catalogue.call import CannotAsk, Interrupted, NoAnswer
@@ -15,7 +16,6 @@ from ..catalogue.displaying import HINT
 from ..catalogue.employees import CUSTOMER, MOST_CUSTOMER
 from ..catalogue.locales import MOST_TAG
 from ..catalogue.tools import DEADLINE, Content, Tool, ToolError
-from ..doit.errors import ApiError, explain
 from ..protocol import cursors, extensions
 from ..protocol.blocks import fitting
 from ..protocol.bounds import is_large

@@ -9,9 +9,9 @@ from functools import partial
 
 from aiohttp import web
 
+from ..api.http import Upstream, open_session
 from ..auth.ended import Ended
 from ..auth.gate import Auth, open_auth
-from ..doit.upstream import Upstream, open_session
 from ..observability.logging_setup import STREAMS
 from ..observability.metrics import Metrics
 from ..resilience.circuit_breaker import Breaker

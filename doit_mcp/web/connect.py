@@ -6,12 +6,12 @@ from functools import partial
 
 from aiohttp import web
 
+from ..api import Doit
+from ..api.errors import CredentialError
+from ..api.http import Upstream
 from ..auth.errors import UpstreamCredentialError
 from ..auth.gate import Auth
 from ..auth.principal import Principal
-from ..doit import Doit
-from ..doit.errors import CredentialError
-from ..doit.upstream import Upstream
 from ..observability.trace import CURRENT
 from ..protocol.inbound import Caller
 from ..server.connect import connect

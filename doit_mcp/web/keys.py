@@ -8,10 +8,10 @@ from typing import Protocol
 
 from aiohttp import web
 
+from ..api import Doit
 from ..auth.ended import Ended
 from ..auth.limits import SharedProven, SharedTries
 from ..auth.principal import Principal
-from ..doit import Doit
 from ..observability.metrics import Metrics
 from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import Id

@@ -14,11 +14,11 @@ from typing import Any
 import orjson
 from multidict import CIMultiDict
 
+from doit_mcp.api.event_stream import Parser, StreamError
 from doit_mcp.auth import compact
 from doit_mcp.auth.bearer import bearer
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.catalogue.locales import locale_of
-from doit_mcp.doit.events import Parser, StreamError
 from doit_mcp.observability.trace import HEADER, begin
 from doit_mcp.protocol import cursors, inbound, jsonrpc
 from doit_mcp.protocol.parameters import check_parameters

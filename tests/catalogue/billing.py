@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from doit_mcp.doit.operation import Request
+from doit_mcp.api.operation import Request
 
 Line = tuple[str, dict[str, str], float, float]
 """A day, the values of dimensions, cost and usage."""

@@ -7,15 +7,15 @@ from typing import Any
 
 import orjson
 
+from doit_mcp.api import Doit
 from doit_mcp.catalogue import answers
 from doit_mcp.catalogue.call import CannotAsk, Question
 from doit_mcp.catalogue.receipts import MemoryReceipts, Receipts
 from doit_mcp.catalogue.registry import all_tools
 from doit_mcp.catalogue.results import MemoryResults, Results
 from doit_mcp.catalogue.tools import Content, Tool
-from doit_mcp.doit import Doit
 from doit_mcp.protocol.jsonrpc import JsonObject
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 
 class Caller:

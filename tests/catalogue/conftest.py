@@ -9,15 +9,15 @@ import orjson
 import pytest
 from aiohttp import web
 
+from doit_mcp.api import Doit
+from doit_mcp.api.client import Client
+from doit_mcp.api.http import connect
 from doit_mcp.catalogue import answers
 from doit_mcp.catalogue.results import MemoryResults
 from doit_mcp.catalogue.tools import Content
-from doit_mcp.doit import Doit
-from doit_mcp.doit.client import Client
-from doit_mcp.doit.upstream import connect
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.people import ACME, USERS, Grant
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import TOOLS, Caller
 

@@ -14,7 +14,7 @@ from doit_mcp.catalogue import answers
 from doit_mcp.catalogue.invisible import visible
 from doit_mcp.catalogue.rows import cut, resumed, token_behind
 from doit_mcp.protocol.jsonrpc import JsonObject
-from tests.doit.recorder import Recorder, pages_of
+from tests.api.recorder import Recorder, pages_of
 
 from .caller import TOOLS, call
 

@@ -15,7 +15,7 @@ from doit_mcp.catalogue.registry import all_tools
 from doit_mcp.catalogue.tools import Tool
 from doit_mcp.protocol.bounds import MAX_TEXT, bounded
 from doit_mcp.protocol.checker import Checker
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import run
 

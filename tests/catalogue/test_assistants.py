@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue.flows import ask_ava_streaming, build_cloud_flow
-from doit_mcp.doit.errors import ApiError
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import Caller, call, run
 from .conftest import Ask

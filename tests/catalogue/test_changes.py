@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api import AREAS
 from doit_mcp.catalogue.registry import own_tools
 from doit_mcp.catalogue.tools import Tool, ToolError
-from doit_mcp.doit import AREAS
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import TOOLS, Caller, run
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.operation import Request, texts
 from doit_mcp.catalogue.aliases import ALIASES
 from doit_mcp.catalogue.tools import Tool
-from doit_mcp.doit.operation import Request, texts
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import STREAMED, TOOLS, run
 from .examples import examples, objects, with_change

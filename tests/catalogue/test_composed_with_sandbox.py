@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue.kinds import KINDS
-from doit_mcp.doit.errors import ApiError
 
 from .conftest import Ask
 

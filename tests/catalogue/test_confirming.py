@@ -9,16 +9,16 @@ from typing import Any
 import orjson
 import pytest
 
+from doit_mcp.api import AREAS
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue.call import Question
 from doit_mcp.catalogue.confirming import KEY, MAX_QUESTIONS, Reader, confirms, question, reader_of
 from doit_mcp.catalogue.previewing import ACCEPT, message
 from doit_mcp.catalogue.registry import own_tools
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
-from doit_mcp.doit import AREAS
-from doit_mcp.doit.errors import ApiError
 from doit_mcp.protocol.checker import Checker
 from doit_mcp.protocol.jsonrpc import JsonObject
-from tests.doit.recorder import Recorder, pages_of
+from tests.api.recorder import Recorder, pages_of
 
 from .caller import TOOLS, Caller
 

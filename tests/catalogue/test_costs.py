@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
 from doit_mcp.catalogue.cells import months_of
 from doit_mcp.catalogue.costs import cost_config, sums, top_of
-from doit_mcp.doit.errors import ApiError
-from doit_mcp.doit.operation import Request
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import TOOLS, call
 

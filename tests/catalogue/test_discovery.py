@@ -5,13 +5,13 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from doit_mcp.api.operation import Request
 from doit_mcp.catalogue.discovery import found_in, named, read_only, with_discovery
 from doit_mcp.catalogue.finding import Finder
 from doit_mcp.catalogue.registry import own_tools
 from doit_mcp.catalogue.selection import Selection, runs
 from doit_mcp.catalogue.tools import ToolError
-from doit_mcp.doit.operation import Request
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import TOOLS, Caller, run
 

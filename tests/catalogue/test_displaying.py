@@ -14,7 +14,7 @@ from doit_mcp.catalogue.displaying import DISPLAY, MOST, TOOLS, displayed, displ
 from doit_mcp.catalogue.locales import locale_of
 from doit_mcp.catalogue.tools import Content, Tool
 from doit_mcp.protocol.jsonrpc import JsonObject
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import TOOLS as NAMED
 from .caller import Caller

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api import Doit
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue.employees import employee_tools
 from doit_mcp.catalogue.tools import ToolError
-from doit_mcp.doit import Doit
-from doit_mcp.doit.errors import ApiError
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import Caller
 

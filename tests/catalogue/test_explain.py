@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue.explain import wanted
 from doit_mcp.catalogue.periods import read
 from doit_mcp.catalogue.tools import ToolError
-from doit_mcp.doit.errors import ApiError
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .billing import Line, answering
 from .caller import TOOLS, Caller, call

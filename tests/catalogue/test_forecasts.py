@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue.forecasts import API, PACE
-from doit_mcp.doit.errors import ApiError
-from tests.doit.recorder import Recorder, pages_of
+from tests.api.recorder import Recorder, pages_of
 
 from .billing import Line, answering
 from .caller import call

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
+from doit_mcp.api import AREAS
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.http import Upstream
+from doit_mcp.api.operation import PLACEHOLDER, Operation, Request
 from doit_mcp.catalogue.kinds import KIND_NAMED
 from doit_mcp.catalogue.registry import own_tools
 from doit_mcp.catalogue.tools import Tool, ToolError
-from doit_mcp.doit import AREAS
-from doit_mcp.doit.errors import ApiError
-from doit_mcp.doit.operation import PLACEHOLDER, Operation, Request
-from doit_mcp.doit.upstream import Upstream
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import STREAMED, Caller
 from .examples import with_change

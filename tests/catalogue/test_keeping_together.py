@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.doit.errors import ApiError
-from tests.doit.recorder import Recorder
+from doit_mcp.api.errors import ApiError
+from tests.api.recorder import Recorder
 
 from .caller import run
 from .conftest import Ask

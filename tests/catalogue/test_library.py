@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
 from doit_mcp.catalogue import library
 from doit_mcp.catalogue.guides import QUERIES
 from doit_mcp.catalogue.resources import NoResource
-from doit_mcp.doit.errors import ApiError
-from doit_mcp.doit.operation import Request
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import TOOLS, Caller
 

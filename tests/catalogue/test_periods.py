@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue.periods import Period, month_of, over, quarter_of, read, today_of, year_of
-from doit_mcp.doit.errors import ApiError
 
 DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 

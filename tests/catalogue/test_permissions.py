@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.errors import ApiError, explain
 from doit_mcp.catalogue.permissions import BY_AREA, BY_NAME, needed, permitted
 from doit_mcp.catalogue.registry import own_tools
-from doit_mcp.doit.errors import ApiError, explain
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import Caller
 from .test_registry import least

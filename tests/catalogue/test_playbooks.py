@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.operation import Request
 from doit_mcp.catalogue.playbooks import PROMPTS
 from doit_mcp.catalogue.registry import all_tools
-from doit_mcp.doit.operation import Request
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import Caller
 

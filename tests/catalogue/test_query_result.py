@@ -13,12 +13,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue import answers, slices
 from doit_mcp.catalogue.keeping import ROWS_OF_LINE, Table, of_query, of_report, packed, unpacked
 from doit_mcp.catalogue.query_result import MOST_CSV
 from doit_mcp.catalogue.tools import ToolError
-from doit_mcp.doit.errors import ApiError
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 from tests.web.heartbeat import Heartbeat
 
 from .caller import TOOLS, Caller

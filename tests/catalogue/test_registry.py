@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from doit_mcp.api import AREAS
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue import answers
 from doit_mcp.catalogue.core import CORE, PINNED
 from doit_mcp.catalogue.invisible import visible
 from doit_mcp.catalogue.query_result import MOST_CSV
 from doit_mcp.catalogue.registry import ROOM, all_tools
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
-from doit_mcp.doit import AREAS
-from doit_mcp.doit.errors import ApiError
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import STREAMED, Caller
 from .examples import objects, with_change

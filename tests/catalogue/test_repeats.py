@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue.call import Interrupted
 from doit_mcp.catalogue.receipts import MemoryReceipts, Receipts
 from doit_mcp.catalogue.rechecking import check_of
 from doit_mcp.catalogue.registry import own_tools
 from doit_mcp.catalogue.repeats import NOTE, STANDING, _digest, committing, once
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
-from doit_mcp.doit.errors import ApiError
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import TOOLS, Caller
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
 from doit_mcp.catalogue.savings import MONTH_DAYS, insight, next_token
-from doit_mcp.doit.errors import ApiError
-from doit_mcp.doit.operation import Request
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import call
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
 from doit_mcp.catalogue.documents import MOST, document
 from doit_mcp.catalogue.kinds import KINDS
 from doit_mcp.catalogue.matching import best, fit, text_of, words_of
 from doit_mcp.catalogue.search import FAILED
 from doit_mcp.catalogue.tools import Content, ToolError
-from doit_mcp.doit.errors import ApiError
-from doit_mcp.doit.operation import Request
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import TOOLS, Caller
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue import slices
 from doit_mcp.catalogue.keeping import Table
-from doit_mcp.doit.errors import ApiError
 
 COLUMNS = [
     {"name": "service", "type": "string"},

@@ -6,12 +6,12 @@ from typing import Annotated, TypedDict
 
 import pytest
 
+from doit_mcp.api import Doit
+from doit_mcp.api.operation import Area, delete, get, operation_of, patch, post, put
 from doit_mcp.catalogue.call import Call
 from doit_mcp.catalogue.tools import Content, Tool, from_function, from_operation, hints_of, settled, shaped
-from doit_mcp.doit import Doit
-from doit_mcp.doit.operation import Area, delete, get, operation_of, patch, post, put
 from doit_mcp.protocol.jsonrpc import JsonObject
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .caller import TOOLS, Caller, run
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalogue.trends import by_month, compared, difference, whole_days
-from doit_mcp.doit.errors import ApiError
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 from .billing import Line, answering
 from .caller import TOOLS, call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doit_mcp.doit.errors import ApiError
+from doit_mcp.api.errors import ApiError
 from doit_mcp.sandbox.api import Api, seeds
 from doit_mcp.sandbox.people import ACME
 

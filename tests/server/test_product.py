@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+from doit_mcp.api import Doit
 from doit_mcp.catalogue.results import MemoryResults
 from doit_mcp.catalogue.selection import Selection
-from doit_mcp.doit import Doit
 from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Request
 from doit_mcp.protocol.revisions import REVISIONS, Revision
@@ -20,7 +20,7 @@ from doit_mcp.server.hub import Hub
 from doit_mcp.server.product import product
 from doit_mcp.server.seals import Seals
 from doit_mcp.server.tasks import Tasks
-from tests.doit.recorder import Recorder
+from tests.api.recorder import Recorder
 
 EACH = pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: revision.name)
 SCHEMA = [{"name": "sku", "type": "string"}, {"name": "cost", "type": "float"}]

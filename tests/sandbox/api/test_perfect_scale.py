@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
+from doit_mcp.api import Doit
+from doit_mcp.api.client import Client
+from doit_mcp.api.http import Upstream
 from doit_mcp.catalogue.results import MemoryResults
 from doit_mcp.catalogue.selection import Selection
-from doit_mcp.doit import Doit
-from doit_mcp.doit.client import Client
-from doit_mcp.doit.upstream import Upstream
 from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Request
 from doit_mcp.protocol.revisions import REVISIONS

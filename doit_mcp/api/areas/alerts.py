@@ -1,0 +1,123 @@
+"""Alerts: who is told when costs do something."""
+
+from typing import Annotated, Literal, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length
+from ..common_types import Currency, Filter, Page
+from ..markers import REACHES
+from ..operation import Area, delete, get, offers, patch, post
+from ..pagination import id_of
+from ..parameters import Id, IdIfKnown, MaxResults, Millis, Name, NameContains, PageToken, SortOrder
+
+Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100), REACHES]
+
+
+class AlertPage(Page, total=False):
+    """A page of alerts."""
+
+    alerts: Annotated[
+        list[JsonObject], "Each with id, name, owner, config, recipients, createTime, updateTime and lastAlerted."
+    ]
+
+
+class AlertDetails(TypedDict, total=False):
+    """One alert."""
+
+    id: str
+    name: str
+    config: Annotated[
+        JsonObject, "metric, timeInterval, condition, operator, value, currency, scopes, evaluateForEach, dataSource."
+    ]
+    recipients: list[str]
+    createTime: Millis
+    updateTime: Millis
+    lastAlerted: Millis
+
+
+class AlertMetric(TypedDict):
+    """What is watched."""
+
+    type: Annotated[str, "basic, custom or extended.", Length(1, 100)]
+    value: Annotated[str, "basic: cost, usage or savings; custom: its id; extended: e.g. amortized_cost.", Length(1)]
+
+
+class AlertConfig(TypedDict, total=False):
+    """When an alert fires."""
+
+    metric: Required[AlertMetric]
+    timeInterval: Required[Annotated[Literal["day", "week", "month", "quarter", "year", "hour"], "What is summed up."]]
+    condition: Annotated[
+        Literal["value", "percentage-change", "forecast"],
+        "What is compared: the metric itself, its change from the period before in percent, or its forecast. "
+        "percentage-change, if left out.",
+    ]
+    operator: Annotated[Literal["gt", "lt"], "Fires above (gt) or below (lt) value."]
+    value: Required[Annotated[float, "The threshold."]]
+    currency: Currency
+    scopes: Annotated[list[Filter], "What is watched, all if left out. Only the first counts.", Length(maximum=100)]
+    evaluateForEach: Annotated[str, "Id of a dimension (list_dimensions): look at each value. Not with forecast."]
+    dataSource: Annotated[Literal["billing", "billing-datahub"], "billing, if left out."]
+    attributions: Annotated[list[str], "Old form of scopes: ids of allocations.", Length(maximum=1000)]
+
+
+class NewAlert(TypedDict, total=False):
+    """An alert to create."""
+
+    name: Required[Annotated[str, Length(1, 64)]]
+    config: Required[AlertConfig]
+    recipients: Annotated[Recipients, "E-mail addresses of the customer's domains; the creator's, if left out."]
+
+
+class AlertChanges(TypedDict, total=False):
+    """What to change about an alert."""
+
+    name: Annotated[str, Length(1, 64)]
+    config: Required[Annotated[AlertConfig, "Its metric, timeInterval and value always, even if they stay."]]
+    recipients: Annotated[Recipients, "E-mail addresses; replaced as a whole."]
+
+
+class Alerts(Area):
+    """Alerts: notifications by e-mail when cost or usage passes a threshold, jumps or is forecast to."""
+
+    @get("/analytics/v1/alerts", items="alerts")
+    async def list_alerts(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: Annotated[
+            str | None,
+            "key:[value], joined by |. Keys: owner, name. The same key twice means or, different keys mean and.",
+        ] = None,
+        nameContains: NameContains = None,
+        sortBy: Literal["name", "createTime", "updateTime", "lastAlerted"] | None = None,
+        sortOrder: SortOrder = None,
+    ) -> Annotated[JsonObject, AlertPage]:
+        """List cost alerts, the newest first: what each watches, its threshold, and when it last fired. Thresholds of
+        budgets are in get_budget, unusual costs in get_anomalies."""
+        ...
+
+    @get("/analytics/v1/alerts/{id}")
+    async def _alert(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_alert)
+    async def get_alert(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, AlertDetails]:
+        """Show one alert: what it watches, its threshold, who is told, when it last fired. Give its id or its name."""
+        return await self._alert(id=id or await id_of(name or "", self.list_alerts, "name", nameContains=name))
+
+    @post("/analytics/v1/alerts")
+    async def create_alert(self, **alert: Unpack[NewAlert]) -> Annotated[JsonObject, AlertDetails]:
+        """Create an alert: its recipients get an e-mail whenever the metric passes the threshold. For a limit on
+        spending use create_budget."""
+        ...
+
+    @patch("/analytics/v1/alerts/{id}")
+    async def update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> Annotated[JsonObject, AlertDetails]:
+        """Change an alert; what is left out stays as it is. Scopes and recipients are replaced as a whole: read it
+        with get_alert first."""
+        ...
+
+    @delete("/analytics/v1/alerts/{id}")
+    async def delete_alert(self, *, id: Id) -> JsonObject:
+        """Delete an alert: nobody is told any more. This cannot be undone: ask the user first, by name."""
+        ...

@@ -1,0 +1,226 @@
+"""Allocations: which costs belong to whom."""
+
+from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
+
+from ...protocol.schema import JsonObject, Length
+from ..common_types import MatchMode, Page
+from ..operation import Area, delete, get, offers, patch, post
+from ..pagination import id_of
+from ..parameters import Id, IdIfKnown, MaxResults, Millis, Name, NameContains, PageToken, SortOrder
+
+
+class AllocationPage(Page, total=False):
+    """A page of allocations."""
+
+    allocations: Annotated[
+        list[JsonObject],
+        "Each with id, name, description, owner, type (custom, preset), allocationType (single, group), folderId, "
+        "anomalyDetection, createTime, updateTime and urlUI.",
+    ]
+
+
+class AllocationDetails(TypedDict, total=False):
+    """One allocation."""
+
+    id: str
+    name: str
+    description: str
+    type: Annotated[str, "custom or preset."]
+    allocationType: Annotated[str, "single or group."]
+    rule: Annotated[JsonObject | None, "Of a single one: components and formula."]
+    rules: Annotated[list[JsonObject], "Of a group, the first that fits takes a cost: id, name, components, formula."]
+    unallocatedCosts: Annotated[str | None, "Of a group: what costs are called that no rule takes."]
+    anomalyDetection: bool
+    folderId: Annotated[str, "root: in no folder."]
+    createTime: Millis
+    updateTime: Millis
+
+
+class Component(TypedDict, total=False):
+    """A condition on one dimension."""
+
+    key: Required[Annotated[str, "Id of the dimension; allocation_rule for that type."]]
+    type: Required[
+        Annotated[
+            Literal[
+                "datetime",
+                "fixed",
+                "optional",
+                "label",
+                "tag",
+                "project_label",
+                "system_label",
+                "allocation_rule",
+                "gke",
+                "gke_label",
+                "attribution",
+                "attribution_group",
+            ],
+            "fixed for the built-in ones; allocation_rule for other allocations. Old: attribution, attribution_group.",
+        ]
+    ]
+    values: Required[
+        Annotated[list[str], "As they occur in the data; ids of allocations for allocation_rule.", Length(maximum=5000)]
+    ]
+    mode: Required[MatchMode]
+    inverse: Annotated[bool, "Leave the values out instead."]
+    includeNull: bool
+    caseInsensitive: Annotated[bool, "Only with starts_with, ends_with, contains."]
+    inverse_selection: Annotated[bool, "Old name of inverse."]
+    include_null: Annotated[bool, "Old name of includeNull."]
+
+
+class Rule(TypedDict):
+    """Which costs a single allocation takes."""
+
+    components: Annotated[list[Component], Length(1, 100)]
+    formula: Annotated[str, "How they go together, A for the first: A AND (B OR NOT C).", Length(1, 5000)]
+
+
+class Member(TypedDict, total=False):
+    """A rule of a group."""
+
+    action: Required[
+        Annotated[
+            Literal["create", "update", "select"],
+            "create wants name, components and formula; update id and what changes; select (as it is) id.",
+        ]
+    ]
+    id: Annotated[str, "Of an allocation that exists."]
+    name: str
+    description: str
+    components: Annotated[list[Component], "As in rule.", Length(maximum=100)]
+    formula: str
+
+
+class Allocation(TypedDict, total=False):
+    """What can be said about an allocation."""
+
+    rule: Annotated[Rule, "Makes a single one. Give either this or rules."]
+    rules: Annotated[list[Member], "Makes a group: two or more, in order of precedence.", Length(1, 500)]
+    unallocatedCosts: Annotated[str | None, "Groups need it: what to call costs that no rule takes."]
+    anomalyDetection: Annotated[bool, "Look for anomalies in its costs. Single ones only."]
+    folderId: Annotated[str, "Where to keep it; root: in no folder."]
+
+
+class NewAllocation(Allocation, total=False):
+    """An allocation to create."""
+
+    name: Required[Annotated[str, Length(1)]]
+    description: Required[str]
+
+
+class AllocationChanges(Allocation, total=False):
+    """What to change about an allocation."""
+
+    name: Annotated[str, Length(1)]
+    description: str
+
+
+class Allocations(Area):
+    """Allocations (attributions): which costs belong to a team, product or environment; chargeback, showback."""
+
+    @get("/analytics/v1/allocations", items="allocations")
+    async def _allocations(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        nameContains: NameContains = None,
+        sortBy: str | None = None,
+        sortOrder: SortOrder = None,
+    ) -> JsonObject: ...
+
+    @offers(_allocations)
+    async def list_allocations(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: Annotated[
+            str | None,
+            "key:[value], joined by |. Keys: type (custom, preset), owner, name, folderId. The same key twice means "
+            "or, different keys mean and.",
+        ] = None,
+        nameContains: NameContains = None,
+        name: Annotated[str | None, "The same as nameContains."] = None,
+        sortBy: Literal["id", "name", "owner", "description", "type", "createTime", "updateTime"] | None = None,
+        sortOrder: SortOrder = None,
+    ) -> Annotated[JsonObject, AllocationPage]:
+        """List allocations, the newest first: which teams, products or environments costs are split into. Their rules
+        are in get_allocation, their costs in run_query (type allocation_rule; allocation for groups)."""
+        return await self._allocations(
+            maxResults=maxResults,
+            pageToken=pageToken,
+            filter=filter,
+            nameContains=nameContains or name,
+            sortBy=sortBy,
+            sortOrder=sortOrder,
+        )
+
+    @get("/analytics/v1/allocations/{id}")
+    async def _allocation(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_allocation)
+    async def get_allocation(
+        self, *, id: IdIfKnown = None, name: Name = None
+    ) -> Annotated[JsonObject, AllocationDetails]:
+        """Show one allocation with its rules: which costs it takes. Give its id or its name."""
+        found = id or await id_of(name or "", self._allocations, "name", nameContains=name)
+        return await self._allocation(id=found)
+
+    @post("/analytics/v1/allocations")
+    async def _create(self, **allocation: Unpack[NewAllocation]) -> JsonObject: ...
+
+    @offers(_create)
+    async def create_allocation(self, **allocation: Unpack[NewAllocation]) -> Annotated[JsonObject, AllocationDetails]:
+        """Create an allocation: a single one with rule, or a group with rules. Check keys and values with
+        list_dimensions and get_dimension first."""
+        return await self._create(**cast(NewAllocation, renamed(cast(JsonObject, allocation))))
+
+    @patch("/analytics/v1/allocations/{id}")
+    async def _update(self, *, id: Id, **changes: Unpack[AllocationChanges]) -> JsonObject: ...
+
+    @offers(_update)
+    async def update_allocation(
+        self, *, id: Id, **changes: Unpack[AllocationChanges]
+    ) -> Annotated[JsonObject, AllocationDetails]:
+        """Change an allocation; what is left out stays as it is. A single one cannot become a group. rule and rules
+        are replaced as a whole (read get_allocation first); reports and budgets that use it change with it."""
+        return await self._update(id=id, **cast(AllocationChanges, renamed(cast(JsonObject, changes))))
+
+    @delete("/analytics/v1/allocations/{id}")
+    async def delete_allocation(self, *, id: Id) -> JsonObject:
+        """Delete an allocation; refused while reports, budgets or others use it. This cannot be undone: ask the user
+        first, by name."""
+        ...
+
+
+NAMES = {"inverse_selection": "inverse", "include_null": "includeNull"}
+
+
+def renamed(allocation: JsonObject) -> JsonObject:
+    """An allocation whose rules have the API's names instead of the old ones; where both are given, the API's wins."""
+    found = dict(allocation)
+    if "rule" in found:
+        found["rule"] = _rule(found["rule"])
+    if "rules" in found:
+        found["rules"] = [_rule(one) for one in found["rules"]]
+    return found
+
+
+def _rule(rule: JsonObject) -> JsonObject:
+    if "components" not in rule:
+        return rule
+    return {**rule, "components": [_component(one) for one in rule["components"]]}
+
+
+def _component(component: JsonObject) -> JsonObject:
+    old: JsonObject = {NAMES[name]: value for name, value in component.items() if name in NAMES}
+    own = {name: value for name, value in component.items() if name not in NAMES}
+    found: dict[str, Any] = {**old, **own}
+    if found["type"] != "attribution":
+        return found
+    key = found["key"]
+    return {**found, "type": "allocation_rule", "key": "allocation_rule" if key == "attribution" else key}

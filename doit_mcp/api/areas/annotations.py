@@ -1,0 +1,119 @@
+"""Annotations: notes at a moment of the cost charts."""
+
+from typing import Annotated, Literal, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length
+from ..common_types import Page
+from ..operation import Area, delete, get, offers, patch, post
+from ..pagination import id_of
+from ..parameters import Id, IdIfKnown, MaxResults, PageToken, SortOrder
+
+PAGE = 500
+
+Content = Annotated[str, "The note itself.", Length(1, 5000)]
+Moment = Annotated[str, "The moment it is about, RFC 3339 with a zone, e.g. ending in T00:00:00Z.", Length(1, 40)]
+Reports = Annotated[list[str], "Ids of the reports it is about.", Length(maximum=1000)]
+LabelIds = Annotated[list[str], "Ids of labels that exist, as list_labels shows them.", Length(maximum=1000)]
+AnnotationId = Annotated[Id, "Id of the annotation, as list_annotations shows it."]
+
+
+class AnnotationPage(Page, total=False):
+    """A page of annotations."""
+
+    annotations: Annotated[list[JsonObject], "Each with id, content, timestamp, reports (ids) and labels."]
+
+
+class AnnotationDetails(TypedDict, total=False):
+    """One annotation."""
+
+    id: str
+    content: str
+    timestamp: Annotated[str, "The moment it is about, RFC 3339."]
+    reports: Annotated[list[str], "Ids of reports."]
+    labels: Annotated[list[JsonObject], "Each with id and name."]
+    createTime: Annotated[str, "RFC 3339."]
+    updateTime: Annotated[str, "RFC 3339."]
+
+
+class NewAnnotation(TypedDict, total=False):
+    """An annotation to create."""
+
+    content: Required[Content]
+    timestamp: Required[Moment]
+    reports: Reports
+    labels: LabelIds
+
+
+class AnnotationChanges(TypedDict, total=False):
+    """What to change about an annotation."""
+
+    content: Content | None
+    timestamp: Moment | None
+    reports: Reports | None
+    labels: LabelIds | None
+
+
+class Annotations(Area):
+    """Annotations: notes at a date in the cost charts: launches, migrations, incidents that explain a change."""
+
+    @get("/analytics/v1/annotations", items="annotations")
+    async def _annotations(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        sortBy: str | None = None,
+        sortOrder: SortOrder = None,
+    ) -> JsonObject: ...
+
+    @offers(_annotations)
+    async def list_annotations(
+        self,
+        *,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
+        pageToken: PageToken = None,
+        filter: Annotated[
+            str | None,
+            "key:[value], joined by |. Keys: content, timestamp, labels. The same key twice means or, different keys "
+            "mean and.",
+        ] = None,
+        sortBy: Literal["id", "content", "timestamp", "timeCreated", "timeModified"] | None = None,
+        sortOrder: SortOrder = None,
+    ) -> Annotated[JsonObject, AnnotationPage]:
+        """List the notes that people left at dates of the cost charts, newest first: they often say why costs changed
+        (a launch, a migration, an incident)."""
+        return await self._annotations(
+            maxResults=maxResults or PAGE, pageToken=pageToken, filter=filter, sortBy=sortBy, sortOrder=sortOrder
+        )
+
+    @get("/analytics/v1/annotations/{id}")
+    async def _annotation(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_annotation)
+    async def get_annotation(
+        self,
+        *,
+        id: IdIfKnown = None,
+        content: Annotated[str | None, "Instead of the id: a part of the text that only it has.", Length(1, 99)] = None,
+    ) -> Annotated[JsonObject, AnnotationDetails]:
+        """Show one note with its date, reports and labels. Give its id or a part of its text."""
+        return await self._annotation(id=id or await id_of(content or "", self._annotations, "content"))
+
+    @post("/analytics/v1/annotations")
+    async def create_annotation(self, **annotation: Unpack[NewAnnotation]) -> Annotated[JsonObject, AnnotationDetails]:
+        """Leave a note at a date of the cost charts. Everybody of the customer who sees the charts sees it."""
+        ...
+
+    @patch("/analytics/v1/annotations/{id}")
+    async def update_annotation(
+        self, *, id: AnnotationId, **changes: Unpack[AnnotationChanges]
+    ) -> Annotated[JsonObject, AnnotationDetails]:
+        """Change a note; what is left out stays as it is. Lists (reports, labels) are replaced as a whole, so read it
+        with get_annotation first."""
+        ...
+
+    @delete("/analytics/v1/annotations/{id}")
+    async def delete_annotation(self, *, id: AnnotationId) -> JsonObject:
+        """Delete a note of the cost charts. This cannot be undone: ask first, and quote it."""
+        ...

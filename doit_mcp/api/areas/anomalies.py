@@ -1,0 +1,121 @@
+"""Anomalies: spending that is out of the ordinary."""
+
+from typing import Annotated, Literal, TypedDict
+
+from ...protocol.schema import JsonObject
+from ...resilience.compute_thread import in_thread
+from ..common_types import Page
+from ..operation import Area, get, offers
+from ..pagination import LARGE, page_of
+from ..parameters import Id, MaxResults, PageToken, SortOrder
+from ..timestamps import moment
+
+TEXTS = ("platform", "serviceName", "scope", "severityLevel", "status", "id", "billingAccount", "attribution")
+PAGE = 20
+FIELDS = (
+    "id, platform, serviceName, scope (project or account), billingAccount, severityLevel, status, startTime, endTime, "
+    "costOfAnomaly (above the expected), actualCost, expectedMaxCost, top3SKUs, resourceData, acknowledged"
+)
+
+
+class AnomalyPage(Page, total=False):
+    """A page of anomalies."""
+
+    anomalies: Annotated[list[JsonObject], f"Each with {FIELDS}."]
+    totalCount: Annotated[int, "Anomalies on all pages."]
+    anomalySummary: Annotated[JsonObject, "Of all pages: countBySeverity and totalCostOfAnomaly."]
+
+
+class AnomalyDetails(TypedDict, total=False):
+    """One anomaly."""
+
+    id: str
+    platform: str
+    serviceName: str
+    scope: Annotated[str, "Project or account."]
+    costOfAnomaly: Annotated[float, "Cost above the expected range."]
+    actualCost: float
+    expectedMaxCost: float
+    severityLevel: str
+    status: str
+    startTime: Annotated[str, "RFC 3339."]
+    endTime: Annotated[str, "RFC 3339; empty while it lasts."]
+    resourceData: list[JsonObject]
+
+
+class Anomalies(Area):
+    """Cost anomalies: unusual spending, spikes, unexpected cost, severity, what caused them."""
+
+    @get("/anomalies/v1", items="anomalies")
+    async def _anomalies(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        sortBy: str | None = None,
+        sortOrder: SortOrder = None,
+        minCreationTime: int | None = None,
+        maxCreationTime: int | None = None,
+        includeNotifications: bool | None = None,
+    ) -> JsonObject: ...
+
+    @offers(_anomalies)
+    async def get_anomalies(
+        self,
+        *,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
+        pageToken: PageToken = None,
+        filter: Annotated[
+            str | None,
+            "key:value, joined by |. Keys: serviceName (DoiT's short form), billingAccount, platform, severityLevel "
+            "(information, warning, critical). The same key twice means or, different keys mean and.",
+        ] = None,
+        sortBy: Annotated[
+            Literal["startTime", "severityLevel", "costOfAnomaly"] | None, "startTime, if left out."
+        ] = None,
+        sortOrder: SortOrder = None,
+        minCreationTime: Annotated[int | None, "Only what began at this moment or later (ms since 1970)."] = None,
+        maxCreationTime: Annotated[int | None, "Only what began at this moment or earlier (ms since 1970)."] = None,
+        includeNotifications: Annotated[bool | None, "Also who was told about each."] = None,
+    ) -> Annotated[JsonObject, AnomalyPage]:
+        """List cost anomalies, the newest first: unexpected spending with its size, severity and causes. An empty list
+        does not prove quiet spending: what counts depends on the customer's sensitivity setting."""
+        answer = await self._anomalies(
+            maxResults=maxResults or PAGE,
+            pageToken=pageToken,
+            filter=filter,
+            sortBy=sortBy,
+            sortOrder=sortOrder,
+            minCreationTime=minCreationTime,
+            maxCreationTime=maxCreationTime,
+            includeNotifications=includeNotifications,
+        )
+        page = page_of(answer, "anomalies")
+        rows = _readable(page.rows) if len(page.rows) <= LARGE else await in_thread(_readable, page.rows)
+        return {**page.whole, "rowCount": len(rows), "anomalies": rows, "pageToken": page.token or None}
+
+    @get("/anomalies/v1/{id}")
+    async def _anomaly(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_anomaly)
+    async def get_anomaly(self, *, id: Id) -> Annotated[JsonObject, AnomalyDetails]:
+        """Show one cost anomaly: when, where, how much above the expected, and which SKUs and resources caused it."""
+        return {**readable(await self._anomaly(id=id)), "id": id}
+
+
+def _readable(rows: list[JsonObject]) -> list[JsonObject]:
+    return [readable(row) for row in rows]
+
+
+def readable(anomaly: JsonObject) -> JsonObject:
+    """An anomaly with times as text, and with every field of the old server's answer."""
+    return {
+        **dict.fromkeys((*TEXTS, "timeFrame"), ""),
+        "costOfAnomaly": 0,
+        "acknowledged": False,
+        **{name: value for name, value in anomaly.items() if value is not None},
+        "top3SKUs": anomaly.get("top3SKUs") or None,
+        "startTime": moment(anomaly.get("startTime")),
+        "endTime": moment(anomaly.get("endTime")),
+    }

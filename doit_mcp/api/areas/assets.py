@@ -1,0 +1,125 @@
+"""Assets: what the customer has under DoiT."""
+
+from typing import Annotated, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length, Range
+from ..common_types import Page
+from ..errors import ApiError
+from ..markers import REACHES
+from ..operation import Area, get, offers, patch, post
+from ..pagination import MOST, id_of, pages
+from ..parameters import Id, IdIfKnown, MaxResults, Name, PageToken
+
+PAGE = 100
+MOST_ROWS = 249
+
+AssetId = Annotated[Id, "Id of the asset, as list_assets shows it."]
+
+
+class AssetPage(Page, total=False):
+    """A page of assets."""
+
+    assets: Annotated[list[JsonObject], "Each with id, name, type, quantity (licenses), createTime and url."]
+
+
+class AssetDetails(TypedDict, total=False):
+    """One asset."""
+
+    id: str
+    name: str
+    type: str
+    quantity: Annotated[int, "Licenses or seats assigned."]
+    url: Annotated[str, "Where people open it."]
+    properties: Annotated[
+        JsonObject, "customerDomain, customerID, reseller and subscription: plan, seats, renewalSettings, status, SKU."
+    ]
+
+
+class Licenses(TypedDict, total=False):
+    """What to change about an asset."""
+
+    quantity: Annotated[int, "How many licenses there shall be, not how many more.", Range(0)]
+
+
+class NewAsset(TypedDict, total=False):
+    """The asset that was created."""
+
+    accountID: str
+
+
+class Assets(Area):
+    """Assets: cloud billing accounts, Google Workspace and Office 365 subscriptions, licenses, seats."""
+
+    @get("/billing/v1/assets", items="assets")
+    async def _assets(
+        self, *, maxResults: MaxResults = None, pageToken: PageToken = None, filter: str | None = None
+    ) -> JsonObject: ...
+
+    @offers(_assets)
+    async def list_assets(
+        self,
+        *,
+        maxResults: Annotated[MaxResults, f"Assets in the answer, {PAGE} if left out.", Range(1, MOST_ROWS)] = None,
+        pageToken: PageToken = None,
+        filter: Annotated[
+            str | None,
+            "key:[value], joined by |, e.g. type:[g-suite] (also office-365, google-cloud, amazon-web-services, "
+            "microsoft-azure). The same key twice means or, different keys mean and.",
+        ] = None,
+        name: Annotated[
+            str | None, "Only assets with this text in their name, any case. Reads several pages.", Length(1, 300)
+        ] = None,
+    ) -> Annotated[JsonObject, AssetPage]:
+        """List the customer's assets, the newest first: billing accounts and license subscriptions. With name, a
+        pageToken in the answer means that older assets have not been looked at yet."""
+        rows = maxResults or PAGE
+        wanted = (name or "").strip().casefold()
+        found: list[JsonObject] = []
+        page = None
+        async for page in pages(
+            self._assets,
+            most=MOST if wanted else 1,
+            token=pageToken or "",
+            maxResults=MOST_ROWS if wanted else rows,
+            filter=filter,
+        ):
+            found += [row for row in page.rows if wanted in str(row.get("name") or "").casefold()]
+            if len(found) >= rows:
+                break
+        whole: JsonObject = page.whole if page is not None else {}
+        return {**whole, "assets": found} | ({"rowCount": len(found)} if wanted else {})
+
+    @get("/billing/v1/assets/{id}")
+    async def _asset(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_asset)
+    async def get_asset(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, AssetDetails]:
+        """Show one asset with its subscription: plan, seats, renewal, status. Give its id or its name."""
+        return await self._asset(id=id or await id_of(name or "", self._assets, "name"))
+
+    @patch("/billing/v1/assets/{id}", outward=True)
+    async def _update(self, *, id: Id, **changes: Unpack[Licenses]) -> JsonObject: ...
+
+    @offers(_update)
+    async def update_asset(self, *, id: AssetId, **changes: Unpack[Licenses]) -> Annotated[JsonObject, AssetDetails]:
+        """Change how many licenses a Google Workspace or Office 365 subscription has. It changes what is paid: tell
+        the user the old and the new number first."""
+        # Whoever reads a missing number as 0 would take all licenses away.
+        if "quantity" not in changes:
+            raise ApiError("quantity: is needed", kind="argument")
+        return await self._update(id=id, **changes)
+
+    @post("/billing/v1/createAsset", outward=True)
+    async def create_asset(
+        self,
+        *,
+        type: Annotated[str | None, "amazon-web-services, if left out.", Length(1, 100)] = None,
+        mode: Annotated[str | None, "New, if left out.", Length(1, 100)] = None,
+        accountName: Annotated[str | None, "Name of the new account.", Length(1, 300)] = None,
+        rootEmail: Annotated[
+            str | None, "E-mail address of the new account's root user.", Length(3, 320), REACHES
+        ] = None,
+    ) -> Annotated[JsonObject, NewAsset]:
+        """Open a new cloud account for the customer. It costs money and cannot be deleted here: only when the user asks
+        for it and has approved name and root address."""
+        ...

@@ -1,0 +1,105 @@
+"""Ava: DoiT's assistant."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length
+from ..error_reasons import clean
+from ..errors import ApiError
+from ..operation import Area, delete, offers, post
+
+Question = Annotated[str, "What to ask, in plain words.", Length(1, 20_000)]
+ConversationId = Annotated[str, "Of an earlier answer: goes on with its conversation.", Length(1, 500)]
+
+
+class Asked(TypedDict, total=False):
+    """A question."""
+
+    question: Required[Question]
+    conversationId: ConversationId
+
+
+class AskedOnce(Asked, total=False):
+    """A question that is answered in one piece."""
+
+    ephemeral: bool
+
+
+class Said(TypedDict, total=False):
+    """What Ava says."""
+
+    answer: str
+    conversationId: Annotated[str, "To go on with; only if the answer is kept."]
+    answerId: Annotated[str, "For ava_feedback; only if the answer is kept."]
+
+
+class Opinion(TypedDict, total=False):
+    """Whether an answer was good."""
+
+    positive: Required[Annotated[bool, "true: it was good."]]
+    text: Annotated[str, "Why.", Length(maximum=20_000)]
+
+
+class Feedback(TypedDict, total=False):
+    """Feedback on one answer."""
+
+    conversationId: Required[Annotated[str, "Of the answer.", Length(1, 500)]]
+    answerId: Required[Annotated[str, "Of the answer.", Length(1, 500)]]
+    feedback: Required[Opinion]
+
+
+PATIENCE = "Ava needs longer than one call may take; ask_ava_streaming gives what she has said by then, and can go on"
+
+
+class Ava(Area):
+    """Ava: DoiT's assistant, who knows cloud costs and DoiT's product."""
+
+    @post("/ava/v1/ask", stream=True)
+    def ask_ava_streaming(self, **body: Unpack[Asked]) -> AsyncGenerator[JsonObject, None]:
+        """Ask; answers with the events of the work as they happen."""
+        ...
+
+    @post("/ava/v1/askSync", reads=True, slow=True)
+    async def _ask(self, **body: Unpack[AskedOnce]) -> JsonObject: ...
+
+    @offers(_ask)
+    async def ask_ava_sync(
+        self,
+        *,
+        question: Question,
+        conversationId: ConversationId | None = None,
+        ephemeral: Annotated[
+            bool | None, "true keeps nothing; false keeps the conversation, to go on with. true, if it is new."
+        ] = None,
+    ) -> Annotated[JsonObject, Said]:
+        """Ask Ava, DoiT's assistant, in plain words, and get the whole answer at once. For numbers the cost tools are
+        quicker and exact; Ava knows the product and the customer's setup. For long questions use ask_ava_streaming."""
+        # What is not kept cannot be gone on with.
+        asked: AskedOnce = {"question": question, "ephemeral": not conversationId if ephemeral is None else ephemeral}
+        if conversationId is not None:
+            asked["conversationId"] = conversationId
+        try:
+            said = await self._ask(**asked)
+        except ApiError as error:
+            if error.kind == "timeout":
+                error.reason = PATIENCE
+            raise
+        # The status is sent before the answer is known, so failures come in its place.
+        if isinstance(failed := said.get("error"), str) and failed:
+            raise ApiError(clean(failed), kind="fault")
+        if not isinstance(said.get("answer"), str):
+            raise ApiError("it holds no answer", kind="answer")
+        return said
+
+    @post("/ava/v1/feedback", outward=True)
+    async def ava_feedback(self, **feedback: Unpack[Feedback]) -> None:
+        """Tell DoiT whether an answer of Ava was good. Only for answers that are kept (ephemeral false), and only when
+        the user gave an opinion."""
+        ...
+
+    @delete("/ava/v1/deleteConversation")
+    async def delete_ava_conversation(
+        self, *, conversationId: Annotated[str, "Id that an answer of Ava came with.", Length(1, 500)]
+    ) -> None:
+        """Delete a conversation with Ava. This cannot be undone: ask first."""
+        ...

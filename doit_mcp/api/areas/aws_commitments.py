@@ -1,0 +1,242 @@
+"""PerfectScale for Commitments, AWS: Savings Plans and Reserved Instances that DoiT plans and buys."""
+
+from typing import Annotated, Literal, TypedDict
+
+from ...protocol.schema import JsonObject, Length, Pattern, Range
+from ..common_types import Page
+from ..operation import Area, get
+from ..parameters import MaxResults, PageToken
+
+BY_TYPE = "by commitment type (compute, database)"
+STATS = (
+    f"{BY_TYPE}: stats30d (esr: the share of eligible spend that is saved; savings), savingsTotals (ytd, lifetime) and "
+    "monthlyPotentialSavings"
+)
+
+ManagementAccount = Annotated[
+    str, "Management (payer) account, 12 digits, as list_aws_organizations shows it.", Pattern(r"^\d{12}$")
+]
+MemberAccount = Annotated[str, "Member account, 12 digits.", Pattern(r"^\d{12}$")]
+Rows = Annotated[MaxResults, Range(1, 500)]
+Service = Literal["compute", "database"]
+Word = Annotated[str | None, Length(1, 100)]
+
+
+class Organizations(Page, total=False):
+    """A page of organizations."""
+
+    items: Annotated[list[JsonObject], f"Each with managementAccountId, displayName, onboardingStatus, and {STATS}."]
+
+
+class Organization(TypedDict, total=False):
+    """One organization."""
+
+    managementAccountId: str
+    displayName: str
+    onboardingStatus: Annotated[JsonObject, f"{BY_TYPE.capitalize()}: status not_started, onboarding, done or error."]
+    stats30d: JsonObject
+    savingsTotals: JsonObject
+    monthlyPotentialSavings: Annotated[JsonObject, "What more a month would save if all that is recommended is bought."]
+    monthlyStats: Annotated[JsonObject, "The last 6 months: esr, onDemandCost, costWithSavings."]
+    dailyCoverage: Annotated[JsonObject, "The last 30 days: cost on demand and by each kind of commitment."]
+
+
+class Members(Page, total=False):
+    """A page of member accounts."""
+
+    items: Annotated[list[JsonObject], "Each with memberAccountId, displayName, stats30d, monthlyPotentialSavings."]
+
+
+class Member(TypedDict, total=False):
+    """One member account."""
+
+    memberAccountId: str
+    managementAccountId: str
+    displayName: str
+    stats30d: JsonObject
+    savingsTotals: JsonObject
+    monthlyPotentialSavings: JsonObject
+    monthlyStats: Annotated[JsonObject, "The last 6 months: esr, onDemandCost, costWithSavings."]
+    dailyCoverage: Annotated[JsonObject, "The last 30 days: cost on demand and by each kind of commitment."]
+
+
+class SavingsPlans(Page, total=False):
+    """A page of Savings Plans."""
+
+    items: Annotated[
+        list[JsonObject],
+        "Each with commitmentId, savingsPlanType, state, paymentOption, termDuration, commitment (an hour), region, "
+        "startTime, endTime, lastMonthUtilization (0 to 1), lastMonthSavings.",
+    ]
+
+
+class ReservedInstances(Page, total=False):
+    """A page of Reserved Instances."""
+
+    items: Annotated[
+        list[JsonObject],
+        "Each with commitmentId, accountId, state, instanceType, instanceCount, region, offeringClass, startTime, "
+        "endTime, utilizationPercentage (0 to 1), netRiSavings, unusedHours, mtdSavings.",
+    ]
+
+
+class Recommendations(TypedDict, total=False):
+    """What to buy, by type of commitment; a type that is not there is not onboarded or has none."""
+
+    compute: Annotated[
+        JsonObject,
+        "policy, currentCommitment and recommendedCommitment (USD an hour), potentialAdditionalSavings (USD a month), "
+        "estimatedAverageCoverage (0 to 1).",
+    ]
+    database: Annotated[JsonObject, "The same."]
+
+
+class Recommendation(TypedDict, total=False):
+    """What to buy of one type, and why."""
+
+    recommendation: Annotated[
+        JsonObject,
+        "policy, currentCommitment and recommendedCommitment (USD an hour), potentialAdditionalSavings (USD a month).",
+    ]
+    eligibleUsage: Annotated[
+        list[JsonObject],
+        "By time: usageTime, and totalUsage by hour or minUsage, maxUsage, medianUsage (USD an hour).",
+    ]
+
+
+class PlannedPurchases(Page, total=False):
+    """What will be bought, by type of commitment."""
+
+    items: Annotated[
+        list[JsonObject],
+        "Each with service, status (valid, expired), purchaseApprovalStatus (pending_approval, approved, paused), "
+        "requiresApproval, profile, term, paymentOption, finalCommitment, estimatedSavings, and steps: scheduledDate, "
+        "purchaseAmount, cumulativeCommitment, requiresApproval.",
+    ]
+
+
+class OrganizationSettings(Page, total=False):
+    """A page of settings."""
+
+    items: Annotated[
+        list[JsonObject],
+        "Each with managementAccountId, purchaseAccountId and services: service and settings: purchaseMode "
+        "(autonomous, requires_approval), policy, term, paymentOption, minimumCommitment (USD an hour and purchase), "
+        "maximumCommitment (USD an hour; 0: no limit), lastDayOfMonthForPurchase.",
+    ]
+
+
+class AwsCommitments(Area):
+    """AWS commitments: Savings Plans, Reserved Instances, coverage, utilization, what to buy, planned purchases."""
+
+    @get("/ps4commitments/v1/aws/organizations", items="items")
+    async def list_aws_organizations(
+        self, *, pageToken: PageToken = None, maxResults: Rows = None
+    ) -> Annotated[JsonObject, Organizations]:
+        """List the AWS organizations whose commitments DoiT looks after, with what each saves and could save. Amounts
+        are {amount, currency}. For committed spend with a cloud use list_commitments."""
+        ...
+
+    @get("/ps4commitments/v1/aws/organizations/{managementAccountId}")
+    async def get_aws_organization(
+        self, *, managementAccountId: ManagementAccount
+    ) -> Annotated[JsonObject, Organization]:
+        """Show one AWS organization's commitments: what they save, coverage by day, cost by month."""
+        ...
+
+    @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/member-accounts", items="items")
+    async def list_aws_member_accounts(
+        self, *, managementAccountId: ManagementAccount, pageToken: PageToken = None, maxResults: Rows = None
+    ) -> Annotated[JsonObject, Members]:
+        """List the member accounts of an AWS organization with what commitments save in each."""
+        ...
+
+    @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/member-accounts/{memberAccountId}")
+    async def get_aws_member_account(
+        self, *, managementAccountId: ManagementAccount, memberAccountId: MemberAccount
+    ) -> Annotated[JsonObject, Member]:
+        """Show one member account: what commitments save in it, coverage by day, cost by month."""
+        ...
+
+    @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/savings-plans", items="items")
+    async def list_aws_savings_plans(
+        self,
+        *,
+        managementAccountId: ManagementAccount,
+        type: Literal["compute", "ec2_instance", "sagemaker", "database"] | None = None,
+        status: Literal[
+            "pending_return",
+            "returning",
+            "active",
+            "expired",
+            "queued",
+            "queued_returning",
+            "payment_failed",
+            "payment_pending",
+        ]
+        | None = None,
+        pageToken: PageToken = None,
+        maxResults: Rows = None,
+    ) -> Annotated[JsonObject, SavingsPlans]:
+        """List an AWS organization's Savings Plans with utilization and savings."""
+        ...
+
+    @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/reserved-instances", items="items")
+    async def list_aws_reserved_instances(
+        self,
+        *,
+        managementAccountId: ManagementAccount,
+        status: Literal["active", "retired", "payment_pending", "payment_failed", "queued", "queued_deleted"]
+        | None = None,
+        instanceType: Annotated[Word, "Exactly, also in case, e.g. m5.large."] = None,
+        instanceFamily: Annotated[Word, "Exactly, also in case, e.g. m5."] = None,
+        region: Annotated[Word, "Exactly, also in case, e.g. us-east-1."] = None,
+        offeringClass: Literal["standard", "convertible"] | None = None,
+        pageToken: PageToken = None,
+        maxResults: Rows = None,
+    ) -> Annotated[JsonObject, ReservedInstances]:
+        """List an AWS organization's Reserved Instances with utilization and savings."""
+        ...
+
+    @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/recommendations")
+    async def list_aws_recommendations(
+        self, *, managementAccountId: ManagementAccount
+    ) -> Annotated[JsonObject, Recommendations]:
+        """Show how much commitment to buy for an AWS organization, and what that would save. For all kinds of savings
+        use get_savings_summary."""
+        ...
+
+    @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/recommendations/{serviceId}")
+    async def get_aws_recommendation(
+        self,
+        *,
+        managementAccountId: ManagementAccount,
+        serviceId: Annotated[Service, "Type of commitment."],
+        granularity: Annotated[
+            Literal["hour", "day", "week", "month"] | None,
+            "Of the usage: about 24 hours, 21 days (if left out), 16 weeks or 6 months of it.",
+        ] = None,
+    ) -> Annotated[JsonObject, Recommendation]:
+        """Show how much of one type of commitment to buy, and the eligible usage that it rests on."""
+        ...
+
+    @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/planned-purchases", items="items")
+    async def list_aws_planned_purchases(
+        self,
+        *,
+        managementAccountId: ManagementAccount,
+        service: Annotated[Service | None, "Only this type of commitment."] = None,
+        pageToken: PageToken = None,
+        maxResults: Rows = None,
+    ) -> Annotated[JsonObject, PlannedPurchases]:
+        """List what will be bought for an AWS organization, step by step, and what waits for approval. Approving is
+        done in the DoiT console."""
+        ...
+
+    @get("/ps4commitments/v1/aws/settings", items="items")
+    async def list_aws_organizations_settings(
+        self, *, pageToken: PageToken = None, maxResults: Rows = None
+    ) -> Annotated[JsonObject, OrganizationSettings]:
+        """List how commitments are bought for each AWS organization: by themselves or with approval, policy, term,
+        payment, limits. They are changed in the DoiT console."""
+        ...

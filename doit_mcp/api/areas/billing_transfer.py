@@ -1,0 +1,183 @@
+"""Billing Transfer: AWS accounts of end customers, under resellers, under a distributor."""
+
+from typing import Annotated, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length
+from ..common_types import Page
+from ..operation import Area, get, post
+from ..parameters import MaxResults, PageToken
+
+PMA = "program management account"
+
+DpmaId = Annotated[str, f"Id of the distributor's {PMA}.", Length(1, 500)]
+ResellerAccount = Annotated[str, f"AWS account of the reseller's {PMA}, 12 digits.", Length(1, 100)]
+CustomerId = Annotated[str, "Customer of DoiT.", Length(1, 500)]
+Revoked = Annotated[bool | None, "Also mappings that were revoked."]
+
+
+class Accounts(Page, total=False):
+    """A page of the distributor's accounts."""
+
+    items: Annotated[
+        list[JsonObject],
+        "Each with dpmaId, accountId, iamStatus, handshakeStatus (numbers by state) and tenants: customerId, "
+        "displayName, resellerPmaAccountId, handshakeState, status.",
+    ]
+
+
+class AccountStates(TypedDict, total=False):
+    """The distributor's accounts."""
+
+    items: Annotated[
+        list[JsonObject], "Each with dpmaId, accountId, iamStatus and iamDiff: permissions that are missing or extra."
+    ]
+
+
+class EndCustomers(TypedDict, total=False):
+    """End customers of a reseller."""
+
+    items: Annotated[
+        list[JsonObject], "Each with ecAccountId, ecCustomerId, status, handshakeState, billSourceType, effectiveTime."
+    ]
+
+
+class ResellerAccounts(TypedDict, total=False):
+    """Accounts of the reseller."""
+
+    items: Annotated[
+        list[JsonObject], "Each with resellerPmaAccountId, dpmaId, handshakeId, handshakeState, status, effectiveTime."
+    ]
+
+
+class ResellerTenants(TypedDict, total=False):
+    """Accounts of the reseller with their end customers."""
+
+    items: Annotated[
+        list[JsonObject],
+        "Each with resellerPmaAccountId, dpmaId, handshakeState, status, handshakeStatus and tenants: ecAccountId, "
+        "ecCustomerId, status, handshakeState.",
+    ]
+
+
+class Handshakes(TypedDict, total=False):
+    """What became of each item."""
+
+    dpmaId: str
+    results: Annotated[
+        list[JsonObject],
+        "Each with resellerCustomerId, resellerPmaAccountId, error, and status: handshake_issued, no_op, mapped, "
+        "remapped, failed.",
+    ]
+    summary: Annotated[JsonObject, "How many items have each status."]
+
+
+class Mappings(TypedDict, total=False):
+    """What became of each item."""
+
+    dpmaId: str
+    resellerPmaAccountId: str
+    results: Annotated[
+        list[JsonObject], "Each with ecAccountId, ecCustomerId and status: mapped, already_mapped, remapped."
+    ]
+    invalidItems: Annotated[list[JsonObject], "Each with index, code and reason; if there are any, nothing was done."]
+
+
+class NewHandshake(TypedDict):
+    """A reseller."""
+
+    resellerCustomerId: CustomerId
+    resellerPmaAccountId: ResellerAccount
+
+
+class NewHandshakes(TypedDict, total=False):
+    """Resellers to map to a distributor."""
+
+    dpmaId: Required[DpmaId]
+    sendHandshakes: Annotated[
+        bool, "true sends an AWS handshake to every reseller without one. It only maps, if left out."
+    ]
+    items: Required[Annotated[list[NewHandshake], "No resellerPmaAccountId twice.", Length(1, 100)]]
+
+
+class NewMapping(TypedDict, total=False):
+    """An end customer."""
+
+    ecAccountId: Required[Annotated[str, "AWS account of the end customer, 12 digits.", Length(1, 100)]]
+    ecCustomerId: Required[CustomerId]
+    curBasePath: Annotated[str, "Where its cost and usage reports are exported to.", Length(maximum=2000)]
+
+
+class NewMappings(TypedDict, total=False):
+    """End customers to map to a reseller's account."""
+
+    dpmaId: Required[DpmaId]
+    resellerPmaAccountId: Required[ResellerAccount]
+    items: Required[Annotated[list[NewMapping], "No ecAccountId and no ecCustomerId twice.", Length(1, 100)]]
+
+
+class BillingTransfer(Area):
+    """AWS billing transfer for partners: distributors, resellers, end customers, handshakes, account mappings."""
+
+    @get("/billingtransfer/v1/programmanagementaccounts", items="items")
+    async def list_billing_transfer_accounts(
+        self, *, maxResults: MaxResults = None, pageToken: PageToken = None
+    ) -> Annotated[JsonObject, Accounts]:
+        """List a distributor's program management accounts with the resellers mapped to each, and how far their
+        handshakes are. For distributors only."""
+        ...
+
+    @get("/billingtransfer/v1/programmanagementaccounts/status", items="items")
+    async def get_billing_transfer_account_status(self) -> Annotated[JsonObject, AccountStates]:
+        """Show for each of a distributor's program management accounts whether its IAM role is as it should be. For
+        distributors only."""
+        ...
+
+    @post("/billingtransfer/v1/resellerhandshakes", keyed=True, outward=True, destroys=True)
+    async def create_billing_transfer_handshakes(
+        self,
+        *,
+        dryRun: Annotated[bool | None, "true only says what would happen."] = None,
+        **batch: Unpack[NewHandshakes],
+    ) -> Annotated[JsonObject, Handshakes]:
+        """Map resellers to a distributor for AWS billing transfer and, if wanted, send them AWS handshakes. Items can
+        fail one by one: read results. A malformed item stops all of them. Try it with dryRun first. For distributors
+        only."""
+        ...
+
+    @post("/billingtransfer/v1/end-customer-mappings", destroys=True)
+    async def create_billing_transfer_mappings(self, **batch: Unpack[NewMappings]) -> Annotated[JsonObject, Mappings]:
+        """Map AWS accounts of end customers to customers of DoiT, under a reseller's account; accounts that are mapped
+        already may be mapped anew. For resellers only."""
+        ...
+
+    @get("/billingtransfer/v1/end-customers", items="items")
+    async def list_billing_transfer_end_customers(
+        self,
+        *,
+        dpmaId: DpmaId,
+        resellerPmaAccountId: ResellerAccount,
+        includeRevoked: Revoked = None,
+    ) -> Annotated[JsonObject, EndCustomers]:
+        """List the end customers under a reseller's account, and how far each transfer is. For this reseller and its
+        distributor."""
+        ...
+
+    @get("/billingtransfer/v1/resellers/{resellerPmaAccountId}/end-customers", items="items")
+    async def list_reseller_end_customers(
+        self, *, resellerPmaAccountId: ResellerAccount, includeRevoked: Revoked = None
+    ) -> Annotated[JsonObject, EndCustomers]:
+        """List the end customers under a reseller's account by that account alone. It is what
+        list_billing_transfer_end_customers gives, for when the distributor's id (dpmaId) is not known."""
+        ...
+
+    @get("/billingtransfer/v1/reseller-accounts", items="items")
+    async def list_billing_transfer_reseller_accounts(self) -> Annotated[JsonObject, ResellerAccounts]:
+        """List the reseller's own program management accounts with handshake and status. For resellers only."""
+        ...
+
+    @get("/billingtransfer/v1/reseller-accounts/end-customers", items="items")
+    async def list_billing_transfer_reseller_tenants(
+        self, *, includeRevoked: Revoked = None
+    ) -> Annotated[JsonObject, ResellerTenants]:
+        """List the reseller's own program management accounts, each with its end customers. For resellers only."""
+        ...

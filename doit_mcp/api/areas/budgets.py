@@ -1,0 +1,163 @@
+"""Budgets: spending limits with their use so far."""
+
+from typing import Annotated, Literal, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length, Range
+from ..common_types import Collaborator, Currency, Filter, Page, Role, SlackChannel
+from ..markers import REACHES
+from ..operation import Area, delete, get, offers, patch, post
+from ..pagination import id_of
+from ..parameters import Id, IdIfKnown, MaxResults, Millis, Name, NameContains, PageToken, SinceCreated, UntilCreated
+
+
+class BudgetPage(Page, total=False):
+    """A page of budgets."""
+
+    budgets: Annotated[
+        list[JsonObject],
+        "Each with id, budgetName, amount, currency, currentUtilization, timeInterval, owner, riskStatus "
+        "(atRisk, onTrack, unknown), forecastedUtilizationDate, scopes and url.",
+    ]
+    riskAggregations: Annotated[JsonObject, "How many budgets of all pages are atRisk, onTrack and unknown."]
+
+
+class BudgetDetails(TypedDict, total=False):
+    """One budget."""
+
+    id: str
+    name: str
+    amount: Annotated[float, "Limit of one period, in its currency."]
+    currency: str
+    currentUtilization: Annotated[float, "Spent in this period so far."]
+    forecastedUtilization: float
+    type: str
+    timeInterval: str
+    startPeriod: Millis
+    endPeriod: Millis
+    scopes: list[JsonObject]
+    alerts: list[JsonObject]
+    collaborators: list[JsonObject]
+
+
+class Threshold(TypedDict):
+    """When to warn."""
+
+    percentage: Annotated[float, "Share of the amount, in percent."]
+
+
+class Budget(TypedDict, total=False):
+    """What can be said about a budget. The API makes up what is left out."""
+
+    amount: Annotated[
+        float, "Limit of one period. Needed unless usePrevSpend is true or seasonalAmounts are given.", Range(above=0)
+    ]
+    timeInterval: Annotated[
+        Literal["day", "week", "month", "quarter", "year"], "Period of a recurring budget, which needs it."
+    ]
+    endPeriod: Annotated[int, "End of a fixed budget, which needs it, in milliseconds since 1970. Cannot be cleared."]
+    description: str
+    usePrevSpend: Annotated[bool, "Take the last period's spend as the amount (recurring budgets)."]
+    growthPerPeriod: Annotated[float, "Growth of the amount from period to period, in percent.", Range(0)]
+    metric: Annotated[Literal["cost", "amortized_cost"], "What is limited; cost, if left out."]
+    public: Annotated[
+        Role, "What everybody of the customer may do with it; only the collaborators, if left out.", REACHES
+    ]
+    scopes: Annotated[list[Filter], "What it covers. Give either this or scope.", Length(1, 100)]
+    scope: Annotated[list[str], "Old form of scopes: ids of allocations.", Length(1, 1000)]
+    collaborators: Annotated[
+        list[Collaborator], "Who may see or change it; exactly one owner.", Length(1, 1000), REACHES
+    ]
+    alerts: Annotated[list[Threshold], "Up to three thresholds.", Length(maximum=3)]
+    recipients: Annotated[
+        list[str], "E-mail addresses that are warned; the creator, if left out.", Length(maximum=1000), REACHES
+    ]
+    recipientsSlackChannels: Annotated[list[SlackChannel], Length(maximum=1000), REACHES]
+    seasonalAmounts: Annotated[list[float], "An amount for each period of a recurring budget.", Length(maximum=1000)]
+
+
+class NewBudget(Budget, total=False):
+    """A budget to create."""
+
+    name: Required[Annotated[str, Length(1)]]
+    currency: Required[Currency]
+    type: Required[Literal["fixed", "recurring"]]
+    startPeriod: Required[Annotated[int, "Start of its first period, in milliseconds since 1970."]]
+
+
+class Changes(Budget, total=False):
+    """What to change about a budget."""
+
+    name: Annotated[str, Length(1)]
+    currency: Currency
+    type: Literal["fixed", "recurring"]
+    startPeriod: Annotated[int, "Start of its first period, in milliseconds since 1970."]
+
+
+class Budgets(Area):
+    """Budgets: spending limits, how much is spent, forecast and risk of overrun, alert thresholds."""
+
+    @get("/analytics/v1/budgets", items="budgets")
+    async def _budgets(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        nameContains: NameContains = None,
+        minCreationTime: SinceCreated = None,
+        maxCreationTime: UntilCreated = None,
+    ) -> JsonObject: ...
+
+    @offers(_budgets)
+    async def list_budgets(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: Annotated[
+            str | None,
+            "key:[value], joined by |. Keys: owner, budgetName, lastModified (milliseconds), riskStatus "
+            "(atRisk, onTrack, unknown). The same key twice means or, different keys mean and.",
+        ] = None,
+        nameContains: NameContains = None,
+        name: Annotated[str | None, "The same as nameContains."] = None,
+        minCreationTime: SinceCreated = None,
+        maxCreationTime: UntilCreated = None,
+    ) -> Annotated[JsonObject, BudgetPage]:
+        """List spending budgets: amount, spent so far, forecast, and whether each is at risk of being exceeded. For
+        budgets in danger use filter riskStatus:[atRisk]. For the thresholds and people of one budget use get_budget.
+        """
+        return await self._budgets(
+            maxResults=maxResults,
+            pageToken=pageToken,
+            filter=filter,
+            nameContains=nameContains or name,
+            minCreationTime=minCreationTime,
+            maxCreationTime=maxCreationTime,
+        )
+
+    @get("/analytics/v1/budgets/{id}")
+    async def _budget(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_budget)
+    async def get_budget(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, BudgetDetails]:
+        """Show one budget: amount, currency, spent so far, forecast, what it covers, thresholds, who is warned. Give
+        its id or its name."""
+        return await self._budget(id=id or await id_of(name or "", self._budgets, "budgetName", nameContains=name))
+
+    @post("/analytics/v1/budgets")
+    async def create_budget(self, **budget: Unpack[NewBudget]) -> Annotated[JsonObject, BudgetDetails]:
+        """Create a spending budget. People are warned when spending reaches its thresholds. Tell the user what will
+        be created first; for a budget that exists use update_budget."""
+        ...
+
+    @patch("/analytics/v1/budgets/{id}")
+    async def update_budget(self, *, id: Id, **changes: Unpack[Changes]) -> Annotated[JsonObject, BudgetDetails]:
+        """Change a budget; what is left out stays as it is. Lists (scopes, alerts, recipients, collaborators) are
+        replaced as a whole, so read the budget with get_budget first."""
+        ...
+
+    @delete("/analytics/v1/budgets/{id}")
+    async def delete_budget(self, *, id: Id) -> JsonObject:
+        """Delete a budget: nobody is warned any more. This cannot be undone: ask the user first, by name."""
+        ...

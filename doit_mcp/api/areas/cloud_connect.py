@@ -1,0 +1,90 @@
+"""Cloud Connect: the roles by which DoiT reaches the customer's cloud accounts."""
+
+from typing import Annotated, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length
+from ..markers import REACHES
+from ..operation import Area, delete, get, post, put
+from ..parameters import Id
+
+FEATURE = "hasRequiredPermissions says whether the role is enough for it"
+
+AccountId = Annotated[Id, "AWS account, 12 digits."]
+
+
+class Features(TypedDict, total=False):
+    """What DoiT can do with an account."""
+
+    supportedFeatures: Annotated[list[JsonObject], f"Each with name; {FEATURE}."]
+
+
+class Account(TypedDict, total=False):
+    """A connected AWS account."""
+
+    accountID: str
+    roleArn: str
+    s3Bucket: Annotated[str, "For real-time anomaly detection."]
+    s3BucketRegion: str
+    supportedFeatures: Annotated[list[JsonObject], f"Each with name; {FEATURE}."]
+    enabledFeatures: list[str]
+    timeLinked: Annotated[str, "RFC 3339."]
+
+
+class Settings(TypedDict, total=False):
+    """What is used of an account."""
+
+    s3Bucket: Annotated[str, "Bucket of CloudTrail logs; with feature real-time-data only, which needs it.", Length(1)]
+    s3BucketRegion: Annotated[str, "Region of the bucket, e.g. us-east-1; with s3Bucket.", Length(1)]
+    enabledFeatures: Required[
+        Annotated[
+            list[str],
+            "All features to use, e.g. real-time-data, as get_cloud_connect_supported_features names them.",
+            Length(maximum=100),
+        ]
+    ]
+
+
+class Role(Settings, total=False):
+    """An account to connect."""
+
+    accountID: Required[AccountId]
+    roleArn: Required[
+        Annotated[
+            str, "IAM role made for DoiT, e.g. arn:aws:iam::123456789012:role/DoiTRole.", Length(1, 2048), REACHES
+        ]
+    ]
+
+
+class CloudConnect(Area):
+    """Cloud Connect: connected cloud accounts, IAM roles for DoiT, permissions, features."""
+
+    @get("/core/v1/cloudconnect/supportedFeatures/{accountID}")
+    async def get_cloud_connect_supported_features(
+        self, *, accountID: Annotated[Id, "AWS account or Azure tenant."]
+    ) -> Annotated[JsonObject, Features]:
+        """List the features that DoiT offers for a connected account, and whether its role has the permissions."""
+        ...
+
+    @get("/core/v1/cloudconnect/aws/accounts/{accountID}")
+    async def get_aws_account(self, *, accountID: AccountId) -> Annotated[JsonObject, Account]:
+        """Show how an AWS account is connected with DoiT: role, features in use, features the role allows, bucket."""
+        ...
+
+    @post("/core/v1/cloudconnect/aws/accounts", destroys=True)
+    async def create_account_role(self, **role: Unpack[Role]) -> Annotated[JsonObject, Account]:
+        """Connect an AWS account with DoiT by an IAM role that exists in it, or replace the role of a connected one. It
+        lets DoiT into the account: only when the user asks for it and has approved account and role."""
+        ...
+
+    @put("/core/v1/cloudconnect/aws/accounts/{accountID}")
+    async def update_aws_feature(
+        self, *, accountID: AccountId, **settings: Unpack[Settings]
+    ) -> Annotated[JsonObject, Account]:
+        """Set which features of a connected AWS account are used. The list replaces the present one: read that with
+        get_aws_account first."""
+        ...
+
+    @delete("/core/v1/cloudconnect/aws/accounts/{accountID}")
+    async def delete_account_role(self, *, accountID: AccountId) -> None:
+        """Disconnect an AWS account from DoiT; the role in AWS stays. Features that need it stop: ask first."""
+        ...

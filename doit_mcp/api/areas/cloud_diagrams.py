@@ -1,0 +1,255 @@
+"""Cloud Diagrams: pictures of what runs in the cloud accounts, and how they changed. A layer (statussheet) is one
+account's part of a diagram (scheme)."""
+
+from typing import Annotated, Any, Literal, Unpack
+
+from ...protocol.schema import JsonObject, Length, Pattern, Range
+from ..operation import Area, get, offers, post
+from ..parameters import Id
+from .cloud_diagrams_types import (
+    ActivityGroups,
+    ComponentIds,
+    Components,
+    CostSnapshot,
+    Diagrams,
+    DiagramStats,
+    DiagramUrls,
+    Export,
+    Hits,
+    Loaded,
+    NodeActivities,
+    Relationships,
+    Resources,
+    Search,
+    Snapshot,
+    Snapshots,
+)
+
+DAY = Pattern(r"^\d{4}-\d{2}-\d{2}$")
+MOMENT = Pattern(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$")
+FEWER = "Ask for fewer with limit, and for the next ones with offset."
+
+LayerId = Annotated[Id, "Id of the layer (statussheet), as search_cloud_diagrams and get_cloud_diagrams_stats show it."]
+Limit = Annotated[int | None, Range(1, 10_000)]
+Offset = Annotated[int | None, "How many to skip.", Range(0)]
+DiagramType = Literal["application", "infrastructure", "network", "template"]
+NodeType = Literal["app_component", "app_group", "app_link", "attachment", "group", "host", "link", "service"]
+Ids = Annotated[list[str] | None, Length(maximum=500)]
+Kind = Annotated[bool | None, "Components of this kind, too."]
+
+
+class CloudDiagrams(Area):
+    """Cloud diagrams: architecture, infrastructure maps, resources and how they are connected, changes over time."""
+
+    @post("/clouddiagrams/v1/scheme/find", reads=True, items="diagrams")
+    async def find_cloud_diagrams(self, **body: Unpack[Resources]) -> Annotated[list[JsonObject], DiagramUrls]:
+        """Find the diagrams that show certain cloud resources, with links to open them. To search by words use
+        search_cloud_diagrams."""
+        ...
+
+    @get("/clouddiagrams/v1/scheme/stats", items="diagrams", narrow="Ask for a shorter period.")
+    async def get_cloud_diagrams_stats(
+        self,
+        *,
+        start: Annotated[str, "Start of the period, RFC 3339.", MOMENT],
+        end: Annotated[str, "End of the period, RFC 3339.", MOMENT],
+    ) -> Annotated[list[JsonObject], DiagramStats]:
+        """List all diagrams with their layers and how many resources were created, changed and deleted in a period."""
+        ...
+
+    @post(
+        "/clouddiagrams/v1/scheme/get",
+        reads=True,
+        narrow="Ask for fewer layers (layer_ids), or for single components with get_statussheet_components.",
+    )
+    async def _components(
+        self,
+        *,
+        components: bool | None = None,
+        external: bool | None = None,
+        element: bool | None = None,
+        link: bool | None = None,
+        group: bool | None = None,
+        note: bool | None = None,
+        combiner: bool | None = None,
+        type: list[DiagramType] | None = None,
+        node_type: NodeType | None = None,
+        alarms_count: bool | None = None,
+        issues_count: bool | None = None,
+        skip_empty: bool | None = None,
+        exclude_default_vpc: bool | None = None,
+        exclude_empty_subnets: bool | None = None,
+        **body: Unpack[Loaded],
+    ) -> JsonObject: ...
+
+    @offers(_components)
+    async def get_cloud_diagram_components(
+        self,
+        *,
+        scheme_ids: Annotated[Ids, "Diagrams to load."] = None,
+        layer_ids: Annotated[Ids, "Layers to load."] = None,
+        template: Annotated[
+            Literal["component", "statussheet"] | Annotated[list[str], Length(maximum=500)] | None,
+            "Templates to load: a kind, or ids of layers.",
+        ] = None,
+        include_components: Annotated[bool | None, "What is on the layers, too."] = None,
+        external: Annotated[bool | None, "Components of other diagrams that are linked."] = None,
+        element: Kind = None,
+        link: Kind = None,
+        group: Kind = None,
+        note: Kind = None,
+        combiner: Kind = None,
+        type: Annotated[list[DiagramType] | None, "Only diagrams of these types.", Length(1, 4)] = None,
+        node_type: Annotated[NodeType | None, "Only components of this type."] = None,
+        alarms_count: Annotated[bool | None, "How many alarms each has; true, if left out."] = None,
+        issues_count: Annotated[bool | None, "How many issues each has."] = None,
+        skip_empty: Annotated[bool | None, "Leave out diagrams without components."] = None,
+        exclude_default_vpc: Annotated[bool | None, "Leave out the default VPC; true, if left out."] = None,
+        exclude_empty_subnets: Annotated[bool | None, "Leave out subnets without anything; true, if left out."] = None,
+    ) -> Annotated[JsonObject, Diagrams]:
+        """List all diagrams with their layers, or load some of them with what is on them (include_components, element,
+        link …). Whole layers are large: for one resource use search_cloud_diagrams."""
+        named = {"scheme": scheme_ids, "statussheet": layer_ids, "template": template}
+        body: Any = {name: value for name, value in named.items() if value is not None}
+        return await self._components(
+            components=include_components,
+            external=external,
+            element=element,
+            link=link,
+            group=group,
+            note=note,
+            combiner=combiner,
+            type=type,
+            node_type=node_type,
+            alarms_count=alarms_count,
+            issues_count=issues_count,
+            skip_empty=skip_empty,
+            exclude_default_vpc=exclude_default_vpc,
+            exclude_empty_subnets=exclude_empty_subnets,
+            **body,
+        )
+
+    @post("/clouddiagrams/v1/scheme/search", reads=True, narrow="Ask for fewer with size, and for the next with from.")
+    async def search_cloud_diagrams(self, **body: Unpack[Search]) -> Annotated[JsonObject, Hits]:
+        """Search layers and resources of all diagrams by words: names and property values. It gives the ids that the
+        other diagram tools take."""
+        ...
+
+    @post(
+        "/clouddiagrams/v1/statussheet/{id}/get",
+        reads=True,
+        narrow="Ask for fewer ids, or only for the fields you need (p).",
+    )
+    async def get_statussheet_components(
+        self,
+        *,
+        id: LayerId,
+        p: Annotated[
+            str | None, "Only these fields, separated by spaces, e.g. name cld_id props tags.", Length(1, 2000)
+        ] = None,
+        **components: Unpack[ComponentIds],
+    ) -> Annotated[JsonObject, Components]:
+        """Show some components of a layer by their ids; give the ids of at least one kind. They come from
+        search_cloud_diagrams, where type is the kind. The answer has the components by kind and id."""
+        ...
+
+    @get("/clouddiagrams/v1/statussheet/{id}/export-json", narrow="Use get_statussheet_components for a part of it.")
+    async def export_cloud_diagram_json(self, *, id: LayerId) -> Annotated[JsonObject, Export]:
+        """Export a whole layer as JSON: every resource, group and link on it. It is large; for a part of it use
+        search_cloud_diagrams or get_statussheet_components."""
+        ...
+
+    @get("/clouddiagrams/v1/statussheet/{id}/costs", slow=True)
+    async def _costs(
+        self, *, id: Id, startDate: str, endDate: str, interval: Literal["day", "week", "month"] | None = None
+    ) -> JsonObject: ...
+
+    @offers(_costs)
+    async def get_cloud_diagram_cost_snapshot(
+        self,
+        *,
+        layerId: LayerId,
+        startDate: Annotated[str, "First day, YYYY-MM-DD.", DAY],
+        endDate: Annotated[str, "Last day, YYYY-MM-DD.", DAY],
+        interval: Annotated[Literal["day", "week", "month"] | None, "Of the trend; day, if left out."] = None,
+    ) -> Annotated[JsonObject, CostSnapshot]:
+        """Show what the resources on a layer cost in a period: total, change, trend, the most expensive resources and
+        services. For other questions about cost use run_query."""
+        return await self._costs(id=layerId, startDate=startDate, endDate=endDate, interval=interval)
+
+    @get("/clouddiagrams/v1/statussheet/{id}/snapshots", items="snapshots", narrow=FEWER)
+    async def list_cloud_diagram_layer_snapshots(
+        self,
+        *,
+        id: LayerId,
+        offset: Offset = None,
+        limit: Annotated[Limit, "10, if left out."] = None,
+        sort: Annotated[str | None, "A field; with - before it descending, e.g. -createdAt.", Length(1, 100)] = None,
+    ) -> Annotated[list[JsonObject], Snapshots]:
+        """List the saved states (snapshots) of a layer: when each was saved. What changed between them is in
+        list_cloud_diagram_activity_groups."""
+        ...
+
+    @get("/clouddiagrams/v1/statussheet/{id}/snapshot")
+    async def get_cloud_diagram_layer_snapshot(
+        self,
+        *,
+        id: LayerId,
+        snapshot_id: Annotated[str, "Its _id, as list_cloud_diagram_layer_snapshots shows it.", Length(1, 500)],
+    ) -> Annotated[JsonObject, Snapshot]:
+        """Show one saved state of a layer: its name, when it was saved, and the one before."""
+        ...
+
+    @get("/clouddiagrams/v1/statussheet/{id}/resources/{rid}/relationships")
+    async def _relationships(
+        self,
+        *,
+        id: Id,
+        rid: Id,
+        direction: Literal["downstream", "upstream", "both"] | None = None,
+        depth: Literal["direct", "transitive"] | None = None,
+        kind: Literal["edges", "group_members", "both"] | None = None,
+    ) -> JsonObject: ...
+
+    @offers(_relationships)
+    async def get_cloud_diagram_resource_relationships(
+        self,
+        *,
+        layerId: LayerId,
+        resourceId: Annotated[Id, "Id of a node, element or group on the layer, as search_cloud_diagrams shows it."],
+        direction: Annotated[Literal["downstream", "upstream", "both"] | None, "both, if left out."] = None,
+        depth: Annotated[
+            Literal["direct", "transitive"] | None, "direct, if left out; transitive: everything that can be reached."
+        ] = None,
+        kind: Annotated[
+            Literal["edges", "group_members", "both"] | None,
+            "edges (links), if left out; group_members: what is in a group, or the groups it is in.",
+        ] = None,
+    ) -> Annotated[JsonObject, Relationships]:
+        """Show what a resource is connected with: what depends on it, what it depends on, what group it is in."""
+        return await self._relationships(id=layerId, rid=resourceId, direction=direction, depth=depth, kind=kind)
+
+    @get("/clouddiagrams/v1/activity", items="groups", narrow=FEWER)
+    async def list_cloud_diagram_activity_groups(
+        self,
+        *,
+        ss_id: LayerId,
+        limit: Annotated[Limit, "10, if left out."] = None,
+        offset: Offset = None,
+        tags: Annotated[list[str] | None, "Only with these tags.", Length(maximum=100)] = None,
+    ) -> Annotated[list[JsonObject], ActivityGroups]:
+        """List what changed on a layer, the newest first: resources created, changed and deleted."""
+        ...
+
+    @get("/clouddiagrams/v1/activity/node-activities", items="activities", narrow=FEWER)
+    async def list_cloud_diagram_node_activities(
+        self,
+        *,
+        ss_id: LayerId,
+        nodeId: Annotated[str, "Id of the component, as search_cloud_diagrams shows it.", Length(1, 500)],
+        limit: Annotated[Limit, "50, if left out."] = None,
+        offset: Offset = None,
+    ) -> Annotated[list[JsonObject], NodeActivities]:
+        """List the changes of one component, the newest first: created, changed, deleted, when and by whom. For a whole
+        layer use list_cloud_diagram_activity_groups."""
+        ...

@@ -1,0 +1,107 @@
+"""Cloud Incidents: known issues of the clouds themselves."""
+
+from typing import Annotated, Literal, TypedDict
+
+from ...protocol.schema import JsonObject, Length, Range
+from ..common_types import Page
+from ..errors import ApiError
+from ..operation import Area, get, offers
+from ..pagination import MOST, id_of, pages
+from ..parameters import Id, IdIfKnown, MaxResults, Millis, PageToken, SinceCreated, UntilCreated
+
+PAGE = 40
+MOST_ROWS = 200
+
+Platform = Literal[
+    "amazon-web-services",
+    "google-cloud",
+    "microsoft-azure",
+    "google-cloud-project",
+    "g-suite",
+    "office-365",
+    "open-ai",
+]
+
+
+class IncidentPage(Page, total=False):
+    """A page of incidents."""
+
+    incidents: Annotated[
+        list[JsonObject], "Each with id, title, platform, product, status (active, archived) and createTime."
+    ]
+
+
+class IncidentDetails(TypedDict, total=False):
+    """One incident."""
+
+    id: str
+    title: str
+    platform: str
+    product: str
+    status: Annotated[str, "active or archived"]
+    createTime: Millis
+    summary: str
+    description: str
+    symptoms: str
+    workaround: str
+
+
+class CloudIncidents(Area):
+    """Cloud incidents: outages and known issues of AWS, Google Cloud and Azure, status, workarounds."""
+
+    @get("/core/v1/cloudincidents", items="incidents")
+    async def _incidents(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        minCreationTime: SinceCreated = None,
+        maxCreationTime: UntilCreated = None,
+    ) -> JsonObject: ...
+
+    @offers(_incidents)
+    async def get_cloud_incidents(
+        self,
+        *,
+        platform: Annotated[Platform | None, "Only incidents of this cloud. Reads several pages."] = None,
+        filter: Annotated[str | None, "key:[value], joined by |, e.g. status:[active]."] = None,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out.", Range(1, MOST_ROWS)] = None,
+        pageToken: PageToken = None,
+        minCreationTime: SinceCreated = None,
+        maxCreationTime: UntilCreated = None,
+    ) -> Annotated[JsonObject, IncidentPage]:
+        """List incidents of the clouds themselves, the newest first, active and past. With platform, a pageToken in the
+        answer means that older ones have not been looked at yet. For the customer's own cost use get_anomalies."""
+        rows = maxResults or PAGE
+        found: list[JsonObject] = []
+        page = None
+        async for page in pages(
+            self._incidents,
+            most=MOST if platform else 1,
+            token=pageToken or "",
+            maxResults=MOST_ROWS if platform else rows,
+            filter=filter,
+            minCreationTime=minCreationTime,
+            maxCreationTime=maxCreationTime,
+        ):
+            found += [row for row in page.rows if platform in (None, row.get("platform"))]
+            if len(found) >= rows:
+                break
+        whole: JsonObject = page.whole if page is not None else {}
+        return {**whole, "incidents": found} | ({"rowCount": len(found)} if platform else {})
+
+    @get("/core/v1/cloudincidents/{id}")
+    async def _incident(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_incident)
+    async def get_cloud_incident(
+        self,
+        *,
+        id: IdIfKnown = None,
+        title: Annotated[str | None, "Instead of the id: its title or a part that only it has.", Length(1, 300)] = None,
+    ) -> Annotated[JsonObject, IncidentDetails]:
+        """Show one cloud incident: what happens, symptoms, workaround. Give its id or its title."""
+        if not id and not title:
+            raise ApiError("id or title: one of them is needed", kind="argument")
+        return await self._incident(id=id or await id_of(title or "", self._incidents, "title"))

@@ -1,0 +1,125 @@
+"""CloudFlow: automations."""
+
+import re
+from collections.abc import AsyncGenerator
+from typing import Annotated, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length, Range
+from ..common_types import Page
+from ..errors import ApiError
+from ..markers import MENTIONS
+from ..operation import Area, get, offers, post
+from ..parameters import Id, MaxResults, PageToken
+
+Question = Annotated[str, "What to change, in plain words.", Length(1, 20_000), MENTIONS]
+Rows = Annotated[MaxResults, Range(1, 500)]
+Conversation = Annotated[str, "Goes on with the conversation of an earlier answer; a new one, if left out."]
+
+MOST_FLOW = 1_500
+HOOK = re.compile(
+    r"https?://[A-Za-z0-9.:-]{1,255}(?:/[\w.~-]{1,100}){0,8}/cloudflow/v1/trigger/([^/?#%\s\\]+)", re.ASCII
+)
+"""The address by which a flow is started, as CloudFlow shows it to people."""
+
+
+class FlowPage(Page, total=False):
+    """A page of flows."""
+
+    items: Annotated[
+        list[JsonObject],
+        "Each with id, name, description, published, triggerType, lastExecutedTime, nextRun (null: no schedule) and "
+        "lastExecutionStatus (pending, running, complete, pending-approval, failed, sleeping, stopped).",
+    ]
+
+
+class TemplatePage(Page, total=False):
+    """A page of templates."""
+
+    items: Annotated[list[JsonObject], "Each with id, name, description and instructions."]
+
+
+class TemplateDetails(TypedDict, total=False):
+    """One template."""
+
+    id: str
+    name: str
+    description: str
+    instructions: Annotated[str, "How to set it up and use it."]
+    createTime: Annotated[str, "RFC 3339."]
+    updateTime: Annotated[str, "RFC 3339."]
+
+
+class Started(TypedDict, total=False):
+    """A run that began."""
+
+    executionLink: Annotated[str, "Where people see how it goes."]
+
+
+class Refinement(TypedDict, total=False):
+    """What to change about a flow, or what a new one should do."""
+
+    question: Required[Question]
+    conversationId: Conversation
+
+
+class Cloudflow(Area):
+    """CloudFlow: automations, workflows, flows that act on cloud accounts, and templates for them."""
+
+    @get("/cloudflow/v1/flows", items="items")
+    async def list_cloudflows(
+        self, *, maxResults: Rows = None, pageToken: PageToken = None
+    ) -> Annotated[JsonObject, FlowPage]:
+        """List the CloudFlow automations: what each does, what starts it, when it ran and how that ended."""
+        ...
+
+    @get("/cloudflow/v1/templates", items="items")
+    async def list_cloudflow_templates(
+        self, *, maxResults: Rows = None, pageToken: PageToken = None
+    ) -> Annotated[JsonObject, TemplatePage]:
+        """List the templates from which CloudFlow automations can be made."""
+        ...
+
+    @get("/cloudflow/v1/templates/{templateId}")
+    async def get_cloudflow_template(
+        self, *, templateId: Annotated[Id, "Id of the template, as list_cloudflow_templates shows it."]
+    ) -> Annotated[JsonObject, TemplateDetails]:
+        """Show one CloudFlow template with its instructions."""
+        ...
+
+    @post("/cloudflow/v1/trigger/{flowId}", whole="payload", title="Trigger CloudFlow", destroys=True, outward=True)
+    async def _trigger(self, *, flowId: Id, payload: JsonObject) -> JsonObject: ...
+
+    @offers(_trigger)
+    async def trigger_cloud_flow(
+        self,
+        *,
+        flowID: Annotated[str, "Id of the flow, as list_cloudflows shows it.", Length(1, 2 * MOST_FLOW)],
+        requestBodyJson: Annotated[
+            JsonObject | None, "Payload for the flow's webhook, as the flow expects it; {}, if left out."
+        ] = None,
+    ) -> Annotated[JsonObject, Started]:
+        """Run a published CloudFlow automation that starts with a webhook. It acts on cloud accounts: only when the
+        user asks for it. It answers at once with a link; list_cloudflows shows how the run ended. While a run goes on
+        it is refused."""
+        return await self._trigger(flowId=flow_of(flowID), payload=requestBodyJson or {})
+
+    @post("/cloudflow/v1/flows/actions/build", stream=True)
+    def build_cloud_flow(self, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:
+        """Make a flow by describing what it should do; answers with the events of the work as they happen."""
+        ...
+
+    @post("/cloudflow/v1/flows/{flowId}/actions/refine", stream=True)
+    def refine_cloudflow(self, *, flowId: str, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:
+        """Change a flow by describing what it should do; answers with the events of the work as they happen."""
+        ...
+
+
+def flow_of(text: str) -> str:
+    """The id of the flow that *text* names: by the id itself, or as the old server took it by the flow's address, of
+    which only the id counts; nothing is ever sent to its host. Raises ApiError ("argument") for anything else."""
+    plain = text.strip()
+    found = HOOK.fullmatch(plain)
+    flow = found[1] if found else plain
+    if "/" in flow or "%" in flow or len(flow) > MOST_FLOW:
+        raise ApiError("flowID: give the flow's id alone, as list_cloudflows shows it", kind="argument")
+    return flow

@@ -1,0 +1,156 @@
+"""CloudFlow connections: what lets flows act on cloud accounts."""
+
+from typing import Annotated, Literal, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length, Range
+from ..common_types import Page
+from ..errors import ApiError
+from ..markers import REACHES
+from ..operation import Area, delete, get, offers, patch, post
+from ..parameters import Id, MaxResults, PageToken
+
+FIELDS = "connectionId, name, description, enabled, status, gcpConfig or awsConfig, collaborators"
+
+ConnectionId = Annotated[Id, "Id of the connection, as list_cloudflow_connections shows it."]
+Texts = Annotated[list[str], Length(maximum=1000)]
+
+
+class ConnectionPage(Page, total=False):
+    """A page of connections."""
+
+    items: Annotated[list[JsonObject], f"Each with {FIELDS}."]
+
+
+class ConnectionDetails(TypedDict, total=False):
+    """One connection."""
+
+    connectionId: str
+    name: str
+    description: str
+    enabled: bool
+    status: str
+    gcpConfig: Annotated[JsonObject, "With status and deploymentCommand, which has to be run in Google Cloud."]
+    awsConfig: Annotated[JsonObject, "With the status of each account in context."]
+    collaborators: list[JsonObject]
+    createdAt: Annotated[str, "RFC 3339."]
+    updatedAt: Annotated[str, "RFC 3339."]
+
+
+class CustomRole(TypedDict, total=False):
+    """A role with permissions of its own."""
+
+    roleId: Annotated[str, REACHES]
+    permissions: Annotated[Texts, REACHES]
+
+
+class GcpConfig(TypedDict, total=False):
+    """Google Cloud."""
+
+    organizationId: str
+    folderId: str
+    projectId: str
+    level: Annotated[Literal["organization", "folder", "project"], "Where the permissions hold."]
+    serviceAccountName: str
+    predefinedRoles: Annotated[Texts, REACHES]
+    customRole: CustomRole
+    infraManagerProject: str
+    infraManagerLocation: str
+    infraManagerServiceAccount: str
+
+
+class AwsAccount(TypedDict, total=False):
+    """An account."""
+
+    accountId: str
+    regions: Texts
+
+
+class AwsConfig(TypedDict, total=False):
+    """AWS."""
+
+    context: Annotated[list[AwsAccount], Length(maximum=1000)]
+    roleName: Annotated[str, REACHES]
+    permissions: Annotated[JsonObject, REACHES]
+    managementAccount: str
+    organizationRootId: str
+    scopeTargetedOrganizationalUnitIds: Texts
+    scopeExplicitAccountIds: Texts
+    scopeExcludedAccountIds: Texts
+    scopeManagementAccountExplicitInScope: bool
+
+
+class Collaborator(TypedDict, total=False):
+    """Who may use the connection."""
+
+    email: str
+    role: Literal["owner", "editor", "user"]
+
+
+class Connection(TypedDict, total=False):
+    """What can be said about a connection."""
+
+    description: Annotated[str, "What it is for."]
+    gcpConfig: Annotated[GcpConfig, "Google Cloud: either this or awsConfig."]
+    awsConfig: Annotated[AwsConfig, "AWS: either this or gcpConfig."]
+    collaborators: Annotated[list[Collaborator], "Who may use or change it.", Length(maximum=1000), REACHES]
+    enabled: Annotated[bool, "false: disabled. A new one is enabled, if left out."]
+
+
+class NewConnection(Connection, total=False):
+    """A connection to create."""
+
+    name: Required[Annotated[str, Length(1, 300)]]
+
+
+class Changes(Connection, total=False):
+    """What to change about a connection."""
+
+    name: Annotated[str, Length(1, 300)]
+
+
+class CloudflowConnections(Area):
+    """CloudFlow connections: access of automations to AWS accounts and Google Cloud, roles, permissions."""
+
+    @get("/cloudflow/v1/connections", items="items")
+    async def list_cloudflow_connections(
+        self, *, maxResults: Annotated[MaxResults, Range(1, 100)] = None, pageToken: PageToken = None
+    ) -> Annotated[JsonObject, ConnectionPage]:
+        """List the connections by which CloudFlow automations reach cloud accounts, and whether each works."""
+        ...
+
+    @get("/cloudflow/v1/connections/{connectionId}")
+    async def get_cloudflow_connection(self, *, connectionId: ConnectionId) -> Annotated[JsonObject, ConnectionDetails]:
+        """Show one CloudFlow connection: accounts, roles, permissions, status, who may use it."""
+        ...
+
+    @post("/cloudflow/v1/connections")
+    async def _create(self, **connection: Unpack[NewConnection]) -> JsonObject: ...
+
+    @offers(_create)
+    async def create_cloudflow_connection(
+        self, **connection: Unpack[NewConnection]
+    ) -> Annotated[JsonObject, ConnectionDetails]:
+        """Create a connection by which CloudFlow automations may act on AWS accounts or on Google Cloud. It grants
+        permissions: show the user what it will allow first. For Google Cloud run the deploymentCommand of the answer
+        there."""
+        if ("gcpConfig" in connection) == ("awsConfig" in connection):
+            raise ApiError("gcpConfig, awsConfig: give one of them", kind="argument")
+        return await self._create(**connection)
+
+    @patch("/cloudflow/v1/connections/{connectionId}")
+    async def _update(self, *, connectionId: Id, **changes: Unpack[Changes]) -> JsonObject: ...
+
+    @offers(_update)
+    async def update_cloudflow_connection(
+        self, *, connectionId: ConnectionId, **changes: Unpack[Changes]
+    ) -> Annotated[JsonObject, ConnectionDetails]:
+        """Change a CloudFlow connection; what is left out stays as it is. enabled false stops what uses it. What it may
+        do in the cloud can change: show the user first."""
+        if "gcpConfig" in changes and "awsConfig" in changes:
+            raise ApiError("gcpConfig, awsConfig: give at most one of them", kind="argument")
+        return await self._update(connectionId=connectionId, **changes)
+
+    @delete("/cloudflow/v1/connections/{connectionId}")
+    async def delete_cloudflow_connection(self, *, connectionId: ConnectionId) -> None:
+        """Delete a CloudFlow connection. It is refused while flows use it. This cannot be undone: ask first."""
+        ...

@@ -1,0 +1,69 @@
+"""Commitments: what was promised to a cloud provider, and how much of it is reached."""
+
+from typing import Annotated, Literal, TypedDict
+
+from ...protocol.schema import JsonObject
+from ..common_types import Page
+from ..operation import Area, get
+from ..parameters import Id, MaxResults, Millis, PageToken, SortOrder
+
+
+class CommitmentPage(Page, total=False):
+    """A page of commitments."""
+
+    commitments: Annotated[
+        list[JsonObject],
+        "Each with id, name, cloudProvider, startDate, endDate, currency, totalCommitmentValue, "
+        "totalCurrentAttainment, totalForecastValue and periods.",
+    ]
+
+
+class CommitmentDetails(TypedDict, total=False):
+    """One commitment."""
+
+    id: str
+    name: str
+    cloudProvider: Literal["google-cloud", "amazon-web-services", "microsoft-azure"]
+    startDate: Annotated[str, "RFC 3339."]
+    endDate: Annotated[str, "RFC 3339."]
+    currency: str
+    totalCommitmentValue: Annotated[float, "What was promised, in its currency."]
+    totalCurrentAttainment: Annotated[float, "What is reached so far."]
+    totalMarketplaceSpend: float
+    totalForecastValue: Annotated[float, "What will be reached at its end; 0: too little is known yet."]
+    periods: Annotated[
+        list[JsonObject],
+        "Each with startDate, endDate, commitmentValue, forecastValue, marketplaceSpend, marketplaceLimitAmount and "
+        "marketplaceLimitPercentage (0 to 100).",
+    ]
+    createTime: Millis
+    updateTime: Millis
+
+
+class Commitments(Area):
+    """Commitments with cloud providers: committed spend, attainment, shortfall, forecast, periods."""
+
+    @get("/analytics/v1/commitment-manager", items="commitments")
+    async def list_commitments(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: Annotated[
+            str | None,
+            "key:[value], joined by |, e.g. provider:[google-cloud]. Keys: name, provider. The same key twice "
+            "means or, different keys mean and.",
+        ] = None,
+        sortBy: Literal["name", "startDate", "endDate", "provider", "createTime", "updateTime"] | None = None,
+        sortOrder: SortOrder = None,
+    ) -> Annotated[JsonObject, CommitmentPage]:
+        """List the commitments to cloud providers, the newest first: what was promised, what is reached, what is
+        forecast, until when. For Savings Plans and Reserved Instances use list_aws_organizations."""
+        ...
+
+    @get("/analytics/v1/commitment-manager/{id}")
+    async def get_commitment(
+        self, *, id: Annotated[Id, "Id of the commitment, as list_commitments shows it."]
+    ) -> Annotated[JsonObject, CommitmentDetails]:
+        """Show one commitment with its periods: value, attainment, marketplace spend and its limit, forecast."""
+        ...

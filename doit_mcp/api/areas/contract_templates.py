@@ -1,0 +1,116 @@
+"""ContractTemplates: terms that contracts start from."""
+
+from typing import Annotated, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length
+from ..operation import Area, delete, get, post, put
+from ..parameters import Id
+
+TemplateId = Annotated[Id, "Id of the template, as list_contract_templates shows it."]
+Moment = Annotated[str, "RFC 3339.", Length(10, 64)]
+Accounts = Annotated[list[str], "Ids of cloud accounts.", Length(maximum=1000)]
+Filters = Annotated[list[JsonObject], Length(maximum=100)]
+
+
+class TemplateList(TypedDict, total=False):
+    """Templates."""
+
+    templates: Annotated[
+        list[JsonObject],
+        "Each with templateId, name, platform, status (active, archived), structure, eligibleFrom, eligibleTo, "
+        "billingRules, priceBooks, customLineItems, createdAt, updatedAt and archivedAt.",
+    ]
+    rowCount: int
+
+
+class TemplateDetails(TypedDict, total=False):
+    """One template."""
+
+    templateId: str
+    name: str
+    platform: str
+    status: Annotated[str, "active or archived."]
+    structure: Annotated[str, "The preset it started from; blank: none."]
+    eligibleFrom: Annotated[str, "RFC 3339."]
+    eligibleTo: Annotated[str, "RFC 3339."]
+    billingRules: list[JsonObject]
+    priceBooks: list[JsonObject]
+    customLineItems: list[JsonObject]
+
+
+class BillingRule(TypedDict, total=False):
+    """What is billed."""
+
+    name: str
+    managementAccounts: Accounts
+    filters: Filters
+    formula: Annotated[str, "How the filters go together: A AND B."]
+
+
+class PriceRule(TypedDict, total=False):
+    """A price for what the filters match."""
+
+    name: str
+    percentageChange: Annotated[float, "-5 takes 5 % off. Give either this or unitPrice."]
+    unitPrice: float
+    filters: Filters
+    formula: Annotated[str, "How the filters go together: A AND B."]
+    cloud: str
+    lineItemDescription: str
+    applyInLine: bool
+    includeCredits: bool
+    applyAWSEligibleDiscount: bool
+
+
+class PriceBook(TypedDict, total=False):
+    """Prices of some accounts."""
+
+    name: str
+    managementAccounts: Accounts
+    rules: Annotated[list[PriceRule], Length(maximum=100)]
+
+
+class Template(TypedDict, total=False):
+    """The terms of a template."""
+
+    name: Required[Annotated[str, Length(1)]]
+    platform: Required[Annotated[str, "The cloud, e.g. amazon-web-services.", Length(1)]]
+    structure: Annotated[str, "The preset it starts from; blank, if left out."]
+    eligibleFrom: Required[Annotated[Moment, "When it may be used from, RFC 3339."]]
+    eligibleTo: Annotated[Moment, "And until when."]
+    billingRules: Annotated[list[BillingRule], Length(maximum=100)]
+    priceBooks: Annotated[list[PriceBook], Length(maximum=100)]
+    customLineItems: Annotated[list[JsonObject], Length(maximum=100)]
+
+
+class ContractTemplates(Area):
+    """Contract templates of partners (resellers): billing rules and price books that contracts start from."""
+
+    @get("/billing/v1/contract-templates", items="templates")
+    async def list_contract_templates(self) -> Annotated[list[JsonObject], TemplateList]:
+        """List the partner's contract templates with their terms. For contracts use list_contracts."""
+        ...
+
+    @post("/billing/v1/contract-templates")
+    async def create_contract_template(self, **template: Unpack[Template]) -> Annotated[JsonObject, TemplateDetails]:
+        """Create a contract template. Only when the user asks for it and has approved the terms."""
+        ...
+
+    @get("/billing/v1/contract-templates/{templateID}")
+    async def get_contract_template(self, *, templateID: TemplateId) -> Annotated[JsonObject, TemplateDetails]:
+        """Show one contract template: billing rules, price books, line items, when it may be used."""
+        ...
+
+    @put("/billing/v1/contract-templates/{templateID}")
+    async def update_contract_template(
+        self, *, templateID: TemplateId, **template: Unpack[Template]
+    ) -> Annotated[JsonObject, TemplateDetails]:
+        """Replace the terms of a contract template: what is left out is gone, so read get_contract_template first.
+        Contracts made from it stay as they are."""
+        ...
+
+    @delete("/billing/v1/contract-templates/{templateID}")
+    async def archive_contract_template(self, *, templateID: TemplateId) -> Annotated[JsonObject, TemplateDetails]:
+        """Archive a contract template: no new contract can start from it. Contracts made from it stay as they are. Ask
+        the user first, by name."""
+        ...

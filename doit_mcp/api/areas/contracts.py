@@ -1,0 +1,140 @@
+"""Contracts: between a partner and the customers below it."""
+
+from typing import Annotated, Literal, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length
+from ..errors import ApiError
+from ..markers import REACHES
+from ..operation import Area, get, offers, post
+from ..parameters import Id
+
+OwnCustomer = Annotated[
+    str | None, "Id of the customer that has the contract; the signed-in one, if left out.", Length(1, 500)
+]
+CustomerId = Annotated[Id, "Id of the customer that has the contract: a direct child of the signed-in one."]
+ContractId = Annotated[Id, "Id of the contract, as list_contracts shows it."]
+Objects = Annotated[list[JsonObject], Length(maximum=100)]
+FIELDS = "id, customerId, type, status (draft, scheduled, active, cancelled, expired, superseded), name, startDate"
+
+
+class ContractList(TypedDict, total=False):
+    """Contracts."""
+
+    contracts: Annotated[
+        list[JsonObject], f"Each with {FIELDS}, endDate, renewalPolicy, currentVersionNumber and timeCreated."
+    ]
+    rowCount: int
+
+
+class ContractDetails(TypedDict, total=False):
+    """One contract."""
+
+    id: str
+    customerId: str
+    type: str
+    status: Annotated[str, "draft, scheduled, active, cancelled, expired or superseded."]
+    name: str
+    startDate: Annotated[str | None, "RFC 3339."]
+    endDate: Annotated[str | None, "RFC 3339; null: none."]
+    renewalPolicy: Annotated[str, "auto, manual or fixed."]
+    currentVersionNumber: int | None
+    timeCreated: Annotated[str, "RFC 3339."]
+    versions: Annotated[list[JsonObject], "All versions with their terms, the newest last."]
+
+
+class Terms(TypedDict, total=False):
+    """The terms of a contract."""
+
+    name: Required[Annotated[str, Length(1)]]
+    startDate: Required[Annotated[str, "RFC 3339.", Length(10, 64)]]
+    endDate: Annotated[str | None, "RFC 3339; null: none."]
+    renewalPolicy: Required[Literal["auto", "manual", "fixed"]]
+    invoicesEmail: Required[Annotated[str, "Where invoices go.", Length(3, 320), REACHES]]
+    contractUpdatesEmail: Required[Annotated[str, "Where news about the contract go.", Length(3, 320), REACHES]]
+    billingProfile: Required[Annotated[JsonObject, "name, country, state, city, address, zip."]]
+    managementAccounts: Annotated[list[str], "Ids of cloud accounts.", Length(maximum=1000)]
+    billingRules: Annotated[Objects, "name, managementAccounts, filters, formula of each."]
+    priceBooks: Annotated[Objects, "name, managementAccounts, rules of each."]
+    customLineItems: Objects
+
+
+class ContractVersion(TypedDict, total=False):
+    """A version of a contract that was made."""
+
+    contractId: str
+    version: int
+    status: str
+    message: str
+    timestamp: Annotated[str, "RFC 3339."]
+
+
+class Cancellation(TypedDict, total=False):
+    """Why a contract ends."""
+
+    reason: Annotated[str, "Why it ends; kept with the contract.", Length(maximum=2000)]
+
+
+class ContractStatus(TypedDict, total=False):
+    """How a contract stands."""
+
+    contractId: str
+    status: Annotated[str, "active, scheduled (it starts later) or cancelled."]
+
+
+class Contracts(Area):
+    """Contracts of partners (resellers) with the customers below them: terms, price books, start, renewal."""
+
+    @get("/customers/{customerID}/contracts", items="contracts")
+    async def _contracts(self, *, customerID: Id) -> list[JsonObject]: ...
+
+    @offers(_contracts)
+    async def list_contracts(self, *, customerID: OwnCustomer = None) -> Annotated[list[JsonObject], ContractList]:
+        """List a customer's contracts with a partner: status, dates, renewal. For their terms use get_contract.
+        Commitments to a cloud are in list_commitments."""
+        return await self._contracts(customerID=self._known(customerID))
+
+    @get("/customers/{customerID}/contracts/{contractID}")
+    async def _contract(self, *, customerID: Id, contractID: ContractId) -> JsonObject: ...
+
+    @offers(_contract)
+    async def get_contract(
+        self, *, contractID: ContractId, customerID: OwnCustomer = None
+    ) -> Annotated[JsonObject, ContractDetails]:
+        """Show one contract with all its versions: billing rules, price books, line items."""
+        return await self._contract(customerID=self._known(customerID), contractID=contractID)
+
+    @post("/customers/{customerID}/contracts")
+    async def create_contract(
+        self, *, customerID: CustomerId, **terms: Unpack[Terms]
+    ) -> Annotated[JsonObject, ContractVersion]:
+        """Draft a contract for a customer below the signed-in partner. It has no effect until activate_contract. Only
+        when the user asks for it and has approved the terms."""
+        ...
+
+    @post("/customers/{customerID}/contracts/{contractID}", outward=True, destroys=True)
+    async def update_contract(
+        self, *, customerID: CustomerId, contractID: ContractId, **terms: Unpack[Terms]
+    ) -> Annotated[JsonObject, ContractVersion]:
+        """Make a new version of a contract, in place of the last one. All terms have to be given, also those that stay:
+        read get_contract first, and show the user what changes."""
+        ...
+
+    @post("/customers/{customerID}/contracts/{contractID}/activate", outward=True, destroys=True)
+    async def activate_contract(
+        self, *, customerID: CustomerId, contractID: ContractId
+    ) -> Annotated[JsonObject, ContractStatus]:
+        """Put a draft contract into force, now or when it starts: the customer is billed by it. Only when the user asks
+        for it, after showing the terms. It is refused while another contract of the same type is active."""
+        ...
+
+    @post("/customers/{customerID}/contracts/{contractID}/cancel", outward=True, destroys=True)
+    async def cancel_contract(
+        self, *, customerID: CustomerId, contractID: ContractId, **cancellation: Unpack[Cancellation]
+    ) -> Annotated[JsonObject, ContractStatus]:
+        """End a contract. This cannot be undone: ask the user first, by customer and contract."""
+        ...
+
+    def _known(self, customer: str | None) -> str:
+        if found := customer or self.sender.tenant:
+            return found
+        raise ApiError("customerID: is needed, because the credential does not tell it", kind="argument")

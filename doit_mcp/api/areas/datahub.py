@@ -1,0 +1,183 @@
+"""DataHub: costs and usage of the customer's own making."""
+
+from typing import Annotated, Literal, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length, Pattern
+from ..errors import ApiError
+from ..operation import Area, delete, get, offers, patch, post
+from ..request_bodies import FORM
+from ..uploads import MOST_ENCODED, decoded
+
+MOST_EVENTS = 50_000
+
+NAME = Pattern(r"^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$")
+Dataset = Annotated[str, "Name of the dataset.", Length(1, 300)]
+Provider = Annotated[str, "Name of the dataset.", NAME, Length(1, 300)]
+Moment = Annotated[str, "RFC 3339, e.g. 2026-01-31T10:00:00Z.", Length(1, 40)]
+Description = Annotated[str, "What its data are.", Length(maximum=5000)]
+
+
+class Datasets(TypedDict, total=False):
+    """All datasets."""
+
+    datasets: Annotated[list[JsonObject], "Each with name, description, records, updatedBy and lastUpdated."]
+
+
+class DatasetDetails(TypedDict, total=False):
+    """One dataset."""
+
+    name: str
+    description: str
+    records: Annotated[int | None, "How many events it has."]
+    updatedBy: str
+    lastUpdated: str
+
+
+class Done(TypedDict, total=False):
+    """What the API says."""
+
+    message: str
+
+
+class Ingested(TypedDict, total=False):
+    """What was taken in."""
+
+    batch: Annotated[str, "Id of the batch."]
+    ingestedRows: int
+
+
+class EventDimension(TypedDict, total=False):
+    """What an event is about."""
+
+    key: Annotated[str, "Of a fixed one: a name that DoiT knows, e.g. project_id, service_description."]
+    type: Literal["fixed", "label", "project_label", "system_label"]
+    value: str | bool
+
+
+class EventMetric(TypedDict, total=False):
+    """An amount."""
+
+    value: Annotated[float, "The amount."]
+    type: Annotated[str, "cost, usage, or a name of your own, e.g. working_hours."]
+
+
+class Event(TypedDict, total=False):
+    """One event."""
+
+    provider: Required[Provider]
+    time: Required[Moment]
+    id: Annotated[str, "Unique in the dataset; made up, if left out."]
+    dimensions: Annotated[list[EventDimension], Length(maximum=1000)]
+    metrics: Annotated[list[EventMetric], Length(maximum=1000)]
+
+
+class Events(TypedDict, total=False):
+    """Events to take in."""
+
+    events: Required[Annotated[list[Event], Length(1, MOST_EVENTS)]]
+
+
+class Upload(TypedDict, total=False):
+    """The fields of the API's form."""
+
+    provider: str
+    file: bytes
+
+
+class Selection(TypedDict, total=False):
+    """Which events."""
+
+    dataset: Required[Dataset]
+    eventIds: Annotated[list[str], "Ids of the events. Give either these or a time range.", Length(1, MOST_EVENTS)]
+    startTime: Annotated[Moment, "Start of a time range, RFC 3339."]
+    endTime: Annotated[Moment, "End of a time range, RFC 3339."]
+
+
+class NewDataset(TypedDict, total=False):
+    """A dataset to create."""
+
+    name: Required[Annotated[str, "Letters, digits, _ and -; single spaces between words.", NAME, Length(1, 300)]]
+    description: Description
+
+
+class DatasetChanges(TypedDict, total=False):
+    """What to change about a dataset."""
+
+    description: Description
+
+
+class Names(TypedDict):
+    """Several datasets."""
+
+    datasets: Annotated[list[str], "Names of the datasets.", Length(1, 1000)]
+
+
+class Datahub(Area):
+    """DataHub: datasets of custom costs and usage, events, CSV upload, cost of SaaS and on-premises."""
+
+    @post("/datahub/v1/csv/upload", media=FORM, slow=True)
+    async def _upload(self, **form: Unpack[Upload]) -> JsonObject: ...
+
+    @offers(_upload)
+    async def upload_datahub_csv(
+        self,
+        *,
+        provider: Annotated[str | None, "Name of the dataset that takes it in.", NAME, Length(1, 300)] = None,
+        file: Annotated[str | None, "CSV, ZIP or GZ file as base64, 30 MB at most.", Length(1, MOST_ENCODED)] = None,
+        csv: Annotated[str | None, "Instead of file: the CSV as plain text.", Length(1, MOST_ENCODED)] = None,
+    ) -> Annotated[JsonObject, Ingested]:
+        """Take a CSV file of events into a DataHub dataset; it shows in reports after up to 15 minutes. For a few
+        events use send_datahub_events."""
+        if bool(file) == bool(csv):
+            raise ApiError("file and csv: give one of them", kind="argument")
+        form: Upload = {"file": decoded("file", file) if file else (csv or "").encode()}
+        return await self._upload(**form, **({"provider": provider} if provider else {}))
+
+    @post("/datahub/v1/events", slow=True)
+    async def send_datahub_events(self, **body: Unpack[Events]) -> Annotated[JsonObject, Done]:
+        """Add events (costs, usage, any numbers of your own) to DataHub datasets; run_query finds them with dataSource
+        billing-datahub. For a CSV file use upload_datahub_csv."""
+        ...
+
+    @post("/datahub/v1/events/delete", destroys=True)
+    async def _delete_events(self, **selection: Unpack[Selection]) -> JsonObject: ...
+
+    @offers(_delete_events)
+    async def delete_datahub_events_by_filter(self, **selection: Unpack[Selection]) -> Annotated[JsonObject, Done]:
+        """Delete events of one DataHub dataset, by their ids or by a time range. This cannot be undone: ask the user
+        first."""
+        if ("eventIds" in selection) == bool({"startTime", "endTime"} & set(selection)):
+            raise ApiError("eventIds, or startTime and endTime: give one of the two", kind="argument")
+        return await self._delete_events(**selection)
+
+    @get("/datahub/v1/datasets", items="datasets")
+    async def list_datahub_datasets(self) -> Annotated[JsonObject, Datasets]:
+        """List the DataHub datasets: description, number of records, who changed each last and when."""
+        ...
+
+    @post("/datahub/v1/datasets")
+    async def create_datahub_dataset(self, **dataset: Unpack[NewDataset]) -> Annotated[JsonObject, DatasetDetails]:
+        """Create an empty DataHub dataset, with a description, before events are sent to it."""
+        ...
+
+    @delete("/datahub/v1/datasets")
+    async def delete_datahub_datasets(self, **names: Unpack[Names]) -> Annotated[JsonObject, Done]:
+        """Delete several DataHub datasets with all their events. This cannot be undone: ask the user first, by name."""
+        ...
+
+    @get("/datahub/v1/datasets/{name}")
+    async def get_datahub_dataset(self, *, name: Dataset) -> Annotated[JsonObject, DatasetDetails]:
+        """Show one DataHub dataset: description, number of records, last change."""
+        ...
+
+    @patch("/datahub/v1/datasets/{name}")
+    async def update_datahub_dataset(
+        self, *, name: Dataset, **changes: Unpack[DatasetChanges]
+    ) -> Annotated[JsonObject, DatasetDetails]:
+        """Change the description of a DataHub dataset. Its name is fixed: for another one create a new dataset."""
+        ...
+
+    @delete("/datahub/v1/datasets/{name}")
+    async def delete_datahub_dataset(self, *, name: Dataset) -> Annotated[JsonObject, Done]:
+        """Delete one DataHub dataset with all its events. This cannot be undone: ask the user first."""
+        ...

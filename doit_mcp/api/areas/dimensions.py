@@ -1,0 +1,74 @@
+"""Dimensions: what costs can be grouped and filtered by."""
+
+from typing import Annotated, Literal, TypedDict
+
+from ...protocol.schema import JsonObject, Length
+from ..common_types import DimensionType, Page
+from ..operation import Area, get, offers
+from ..parameters import MaxResults, PageToken, SortOrder
+
+PAGE = 200
+
+
+class DimensionPage(Page, total=False):
+    """A page of dimensions."""
+
+    dimensions: Annotated[list[JsonObject], "Each with id, label (its name for people) and type."]
+
+
+class DimensionDetails(TypedDict, total=False):
+    """One dimension."""
+
+    id: str
+    label: str
+    type: str
+    values: Annotated[list[JsonObject], "value, as filters need it, and cloud of each."]
+
+
+class Dimensions(Area):
+    """Dimensions: what costs can be grouped and filtered by, labels, tags, names and values for filters."""
+
+    @get("/analytics/v1/dimensions", items="dimensions")
+    async def _dimensions(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        sortBy: str | None = None,
+        sortOrder: SortOrder = None,
+    ) -> JsonObject: ...
+
+    @offers(_dimensions)
+    async def list_dimensions(
+        self,
+        *,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
+        pageToken: PageToken = None,
+        filter: Annotated[
+            str | None,
+            "key:value, joined by |, e.g. type:label. Keys: type, label, key. The same key twice means or, different "
+            "keys mean and.",
+        ] = None,
+        sortBy: Literal["type", "label", "key", "timestamp"] | None = None,
+        sortOrder: SortOrder = None,
+    ) -> Annotated[JsonObject, DimensionPage]:
+        """List the dimensions that costs can be grouped and filtered by, labels and tags of cloud resources included:
+        the id and type that run_query needs. For the values of one use get_dimension."""
+        return await self._dimensions(
+            maxResults=maxResults or PAGE, pageToken=pageToken, filter=filter, sortBy=sortBy, sortOrder=sortOrder
+        )
+
+    @get(
+        "/analytics/v1/dimension",
+        narrow="It cannot be split: group by it in run_query, with filters or a limit, to see its values.",
+    )
+    async def get_dimension(
+        self,
+        *,
+        type: Annotated[DimensionType, "As list_dimensions shows it."],
+        id: Annotated[str, "As list_dimensions shows it, e.g. service_description.", Length(1, 500)],
+    ) -> Annotated[JsonObject, DimensionDetails]:
+        """Show the values of one dimension, spelled as filters need them: service names, projects, regions, values of
+        a label."""
+        ...

@@ -1,0 +1,92 @@
+"""Folders: where reports and allocations are kept."""
+
+from typing import Annotated, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length
+from ..common_types import Page
+from ..operation import Area, delete, get, offers, patch, post
+from ..pagination import id_of
+from ..parameters import Id, IdIfKnown, MaxResults, Name, PageToken
+
+PAGE = 500
+
+FolderId = Annotated[Id, "Id of the folder, as list_folders shows it."]
+FolderName = Annotated[str, "What the folder is called.", Length(1, 300)]
+Parent = Annotated[str, "Id of the folder that holds it; root for the top.", Length(maximum=500)]
+Words = Annotated[str, "What is kept in it.", Length(maximum=5000)]
+
+
+class FolderPage(Page, total=False):
+    """A page of folders."""
+
+    folders: Annotated[list[JsonObject], "Each with id, name, description and parentFolderId (root at the top)."]
+
+
+class FolderDetails(TypedDict, total=False):
+    """One folder."""
+
+    id: str
+    name: str
+    description: str
+    parentFolderId: Annotated[str, "root at the top."]
+
+
+class NewFolder(TypedDict, total=False):
+    """A folder to create."""
+
+    name: Required[FolderName]
+    description: Words
+    parentFolderId: Parent
+
+
+class FolderChanges(TypedDict, total=False):
+    """What to change about a folder."""
+
+    name: FolderName
+    description: Words | None
+    parentFolderId: Parent
+
+
+class Folders(Area):
+    """Folders: where reports and allocations are kept, nested."""
+
+    @get("/analytics/v1/folders", items="folders")
+    async def _folders(self, *, maxResults: MaxResults = None, pageToken: PageToken = None) -> JsonObject: ...
+
+    @offers(_folders)
+    async def list_folders(
+        self,
+        *,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
+        pageToken: PageToken = None,
+    ) -> Annotated[JsonObject, FolderPage]:
+        """List the folders of reports and allocations, ordered by id. What is in one: list_reports with filter
+        folderId:[its id]."""
+        return await self._folders(maxResults=maxResults or PAGE, pageToken=pageToken)
+
+    @get("/analytics/v1/folders/{id}")
+    async def _folder(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_folder)
+    async def get_folder(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, FolderDetails]:
+        """Show one folder: name, description, the folder that holds it. Give its id or its name."""
+        return await self._folder(id=id or await id_of(name or "", self._folders, "name"))
+
+    @post("/analytics/v1/folders")
+    async def create_folder(self, **folder: Unpack[NewFolder]) -> Annotated[JsonObject, FolderDetails]:
+        """Create a folder for reports and allocations, at the top or in another folder."""
+        ...
+
+    @patch("/analytics/v1/folders/{id}")
+    async def update_folder(
+        self, *, id: FolderId, **changes: Unpack[FolderChanges]
+    ) -> Annotated[JsonObject, FolderDetails]:
+        """Rename, describe or move a folder; what is left out stays as it is. Where the name is taken already, the API
+        appends a number. Reports and allocations are moved by their own update, not here."""
+        ...
+
+    @delete("/analytics/v1/folders/{id}")
+    async def delete_folder(self, *, id: FolderId) -> None:
+        """Delete a folder and every folder in it; the reports and allocations in them move to the top. This cannot be
+        undone: ask first, by its name."""
+        ...

@@ -1,0 +1,157 @@
+"""Bodies and answers of Insights, as TypedDicts."""
+
+from typing import Annotated, Literal, Required, TypedDict
+
+from ...protocol.schema import JsonObject, Length
+from ..markers import MENTIONS, REACHES
+
+Status = Literal[
+    "actionable", "acknowledged", "optimized", "dismissed", "in progress", "upgrade needed", "permissions needed"
+]
+Key = Annotated[str, "Name of the insight in its source; a new one creates an insight.", Length(1, 500)]
+Text = Annotated[str, Length(1, 20_000), MENTIONS]
+
+
+class Dismissal(TypedDict, total=False):
+    """Why an insight was dismissed."""
+
+    reason: Literal[
+        "not relevant", "not enough information", "not worth the effort", "inaccurate optimization opportunities"
+    ]
+    comment: Annotated[str, "In your own words.", Length(maximum=20_000)]
+
+
+class Finding(TypedDict, total=False):
+    """What is the matter with a resource."""
+
+    value: Annotated[float, "Savings a day, USD."]
+    critical: Annotated[int, "Number of critical risks; so with the next three."]
+    high: int
+    medium: int
+    low: int
+    current: Annotated[str, "E.g. the instance type it has."]
+    recommendation: Annotated[str, "E.g. the one it should have."]
+    agentInstalled: bool
+
+
+class NewResource(TypedDict, total=False):
+    """A resource that an insight is about. Resource, account, provider and type of the result tell it from others.
+
+    The API ignores changes to type, provider, account and location of one that it knows.
+    """
+
+    resourceId: Required[Annotated[str, "Its id in the cloud.", Length(1, 2000)]]
+    resourceType: Annotated[str, "What it is, e.g. instance."]
+    cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
+    account: Required[Annotated[str, "Account or project it is in.", Length(1, 500)]]
+    location: Annotated[str, "Region or zone."]
+    externalId: Annotated[str, "Its id where the finding comes from."]
+    externalUrl: Annotated[str, "Link to the finding there.", REACHES]
+    metadata: Annotated[JsonObject, "Anything else about it."]
+    resultType: Required[
+        Annotated[
+            Literal[
+                "security_risk",
+                "potential_daily_savings",
+                "potential_daily_savings_with_recommendation",
+                "potential_daily_savings_with_cluster_agent",
+            ],
+            "What result holds: critical, high, medium, low for risks; value for savings, with current and "
+            "recommendation or agentInstalled.",
+        ]
+    ]
+    result: Annotated[Finding, "What was found, with the members that resultType asks for."]
+
+
+class NewInsight(TypedDict, total=False):
+    """What can be said about an insight."""
+
+    key: Required[Key]
+    title: Required[Annotated[str, "Shown to people.", Length(1, 500), MENTIONS]]
+    shortDescription: Required[Annotated[Text, "In a sentence or two."]]
+    detailedDescriptionMdx: Annotated[str, "Markdown (MDX).", Length(maximum=100_000), MENTIONS]
+    cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
+    categories: Required[Annotated[list[Literal["FinOps", "Security"]], Length(1, 2)]]
+    reportUrl: Annotated[str, "Link to a report about it.", REACHES]
+    cloudFlowTemplateId: Annotated[str, "A CloudFlow template that mends it."]
+    easyWinDescription: Annotated[str, "Why it is easy to do.", MENTIONS]
+
+
+class NewInsightWithResources(NewInsight, total=False):
+    """An insight of a batch."""
+
+    resourceResults: Required[Annotated[list[NewResource], "The resources it is about.", Length(maximum=5000)]]
+
+
+class Batch(TypedDict, total=False):
+    """Insights to create or replace."""
+
+    results: Required[Annotated[list[NewInsightWithResources], "The insights.", Length(1, 500)]]
+
+
+class InsightWithStatus(NewInsight, total=False):
+    """One insight."""
+
+    status: Annotated[Status, "actionable, if left out."]
+    dismissalDetails: Annotated[Dismissal, "With status dismissed."]
+
+
+class StatusChange(TypedDict, total=False):
+    """A new status."""
+
+    status: Required[Status]
+    dismissalDetails: Annotated[Dismissal, "With status dismissed."]
+
+
+class ResourceSet(TypedDict, total=False):
+    """All resources of an insight."""
+
+    resourceResults: Required[
+        Annotated[list[NewResource], "All of them; an empty list deletes all.", Length(maximum=5000)]
+    ]
+
+
+class InsightDetails(TypedDict, total=False):
+    """One insight."""
+
+    source: str
+    key: str
+    title: str
+    shortDescription: str
+    detailedDescriptionMdx: str
+    displayStatus: str
+    cloudProvider: str
+    categories: list[str]
+    summary: Annotated[JsonObject, "potentialDailySavings (USD) and numbers of risks, e.g. securityRisks."]
+    tags: list[str]
+    easyWinDescription: str
+    cloudFlowTemplateId: str
+    reportUrl: str
+    lastUpdated: Annotated[str, "RFC 3339."]
+
+
+class ResourcePage(TypedDict, total=False):
+    """A page of resources."""
+
+    resourceResults: Annotated[
+        list[JsonObject],
+        "Each with resourceId, resourceType, cloudProvider, account, location, resolved, severity, resultType and "
+        "result: value (savings a day, USD), current, recommendation, or numbers of risks.",
+    ]
+    pageToken: Annotated[str | None, "Give this to get the next page; missing, null or empty on the last."]
+    rowCount: int
+
+
+class Failures(TypedDict, total=False):
+    """What a batch could not do."""
+
+    failures: Annotated[list[JsonObject], "Each with insightKey, error and code. Empty: all is done."]
+
+
+class StatusSet(TypedDict, total=False):
+    """What was done."""
+
+    success: bool
+    source: str
+    key: str
+    status: str

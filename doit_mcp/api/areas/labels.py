@@ -1,0 +1,163 @@
+"""Labels: words by which people put resources together."""
+
+from typing import Annotated, Literal, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length
+from ..common_types import Page
+from ..operation import Area, delete, get, offers, patch, post
+from ..pagination import id_of
+from ..parameters import Id, IdIfKnown, MaxResults, Name, NameContains, PageToken, SortOrder
+
+PAGE = 500
+
+Color = Literal[
+    "blue",
+    "skyBlue",
+    "teal",
+    "mint",
+    "lime",
+    "softYellow",
+    "apricot",
+    "lavender",
+    "purple",
+    "rosePink",
+    "slateGrey",
+]
+LabelName = Annotated[str, "The word itself.", Length(1, 300)]
+LabelId = Annotated[Id, "Id of the label, as list_labels shows it."]
+
+
+class LabelPage(Page, total=False):
+    """A page of labels."""
+
+    labels: Annotated[list[JsonObject], "Each with id, name, color and type (custom, preset)."]
+
+
+class LabelDetails(TypedDict, total=False):
+    """One label."""
+
+    id: str
+    name: str
+    color: Color
+    type: Annotated[Literal["custom", "preset"], "preset: DoiT's own."]
+    createTime: Annotated[str, "RFC 3339."]
+    updateTime: Annotated[str, "RFC 3339."]
+
+
+class Assignments(TypedDict, total=False):
+    """What bears a label."""
+
+    assignments: Annotated[list[JsonObject], "Each with objectId and objectType."]
+
+
+class NewLabel(TypedDict, total=False):
+    """A label to create."""
+
+    name: Required[LabelName]
+    color: Required[Color]
+
+
+class LabelChanges(TypedDict, total=False):
+    """What to change about a label."""
+
+    name: LabelName
+    color: Color
+
+
+class Labelled(TypedDict):
+    """Something that can bear labels."""
+
+    objectId: Annotated[str, "As its list shows it.", Length(1, 500)]
+    objectType: Literal["alert", "allocation", "budget", "metric", "report", "annotation"]
+
+
+class Assignment(TypedDict, total=False):
+    """What is to get the label, and what is to lose it."""
+
+    add: Annotated[list[Labelled], "What gets the label.", Length(maximum=1000)]
+    remove: Annotated[list[Labelled], "What loses it.", Length(maximum=1000)]
+
+
+class Labels(Area):
+    """Labels: words that put reports, budgets, alerts, allocations and annotations together, and what bears them."""
+
+    @get("/analytics/v1/labels", items="labels")
+    async def _labels(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        nameContains: NameContains = None,
+        sortBy: str | None = None,
+        sortOrder: SortOrder = None,
+    ) -> JsonObject: ...
+
+    @offers(_labels)
+    async def list_labels(
+        self,
+        *,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
+        pageToken: PageToken = None,
+        filter: Annotated[
+            str | None,
+            "key:[value], joined by |. Keys: name, type. The same key twice means or, different keys mean and.",
+        ] = None,
+        nameContains: NameContains = None,
+        sortBy: Literal["id", "name", "type", "createTime", "updateTime"] | None = None,
+        sortOrder: SortOrder = None,
+    ) -> Annotated[JsonObject, LabelPage]:
+        """List the labels that people put on reports, budgets, alerts and the like, newest first. They are not the tags
+        of cloud resources: those are dimensions."""
+        return await self._labels(
+            maxResults=maxResults or PAGE,
+            pageToken=pageToken,
+            filter=filter,
+            nameContains=nameContains,
+            sortBy=sortBy,
+            sortOrder=sortOrder,
+        )
+
+    @get("/analytics/v1/labels/{id}")
+    async def _label(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_label)
+    async def get_label(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, LabelDetails]:
+        """Show one label: name, color, type. Give its id or its name. What bears it is in get_label_assignments."""
+        return await self._label(id=id or await id_of(name or "", self._labels, "name", nameContains=name))
+
+    @post("/analytics/v1/labels")
+    async def create_label(self, **label: Unpack[NewLabel]) -> Annotated[JsonObject, LabelDetails]:
+        """Create a label. To put it on something use assign_objects_to_label."""
+        ...
+
+    @patch("/analytics/v1/labels/{id}")
+    async def update_label(
+        self, *, id: LabelId, **changes: Unpack[LabelChanges]
+    ) -> Annotated[JsonObject, LabelDetails]:
+        """Rename a label or change its color; what is left out stays as it is."""
+        ...
+
+    @delete("/analytics/v1/labels/{id}")
+    async def delete_label(self, *, id: LabelId) -> JsonObject:
+        """Delete a label; everything that bears it loses it. This cannot be undone: ask first, by its name."""
+        ...
+
+    @get("/analytics/v1/labels/{id}/assignments", items="assignments")
+    async def get_label_assignments(self, *, id: LabelId) -> Annotated[JsonObject, Assignments]:
+        """List what bears a label: kind and id of each report, budget, alert, allocation, metric or annotation."""
+        ...
+
+    @post("/analytics/v1/labels/{id}/assignments", destroys=True)
+    async def _assign(self, *, id: Id, **assignment: Unpack[Assignment]) -> JsonObject: ...
+
+    @offers(_assign)
+    async def assign_objects_to_label(self, *, id: LabelId, **assignment: Unpack[Assignment]) -> JsonObject:
+        """Put a label on reports, budgets, alerts, allocations, metrics or annotations, or take it off them, several at
+        once; what is not named keeps what it has. The label exists already: see list_labels, create_label."""
+        given: Assignment = {}
+        if add := assignment.get("add"):
+            given["add"] = add
+        if remove := assignment.get("remove"):
+            given["remove"] = remove
+        return await self._assign(id=id, **given)

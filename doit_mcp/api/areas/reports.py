@@ -1,0 +1,213 @@
+"""Reports and queries: what was spent on what."""
+
+from typing import Annotated, Any, Required, TypedDict, TypeVar, Unpack, cast
+
+from ...protocol.schema import JsonObject, Length, Pattern
+from ..common_types import Page
+from ..errors import ApiError
+from ..operation import Area, delete, get, offers, patch, post
+from ..pagination import id_of
+from ..parameters import Id, IdIfKnown, MaxResults, Name, NameContains, PageToken, SinceCreated, UntilCreated
+from ..report_config import Config, completed
+
+DAY = Pattern(r"^\d{4}-\d{2}-\d{2}$")
+EXTRAS = ("secondaryRows", "forecastRows", "mlFeatures", "cacheHit")
+
+
+class ReportPage(Page, total=False):
+    """A page of reports."""
+
+    reports: Annotated[
+        list[JsonObject], "Each with id, reportName, owner, type (custom, preset), createTime, updateTime, urlUI."
+    ]
+
+
+class ReportResults(TypedDict, total=False):
+    """A report with its results."""
+
+    id: str
+    reportName: str
+    urlUI: Annotated[str, "Where people open it."]
+    result: Annotated[JsonObject, "schema: columns with name and type; rows: a list of cells for each; forecastRows."]
+
+
+class QueryResult(TypedDict, total=False):
+    """Rows of a query."""
+
+    rowCount: Annotated[int, "Rows of the whole result."]
+    columns: Annotated[list[JsonObject], "Name and type of each cell of a row."]
+    rows: Annotated[list[list[Any]], "A list of cells for each row."]
+    currency: Annotated[str, "Of the amounts, if it was asked for; the account's own otherwise."]
+    secondaryRows: Annotated[list[list[Any]], "Rows of the secondary time range."]
+    forecastRows: list[list[Any]]
+
+
+class ReportConfig(TypedDict, total=False):
+    """A report as it is defined."""
+
+    id: str
+    name: str
+    description: str
+    type: Annotated[str, "custom, preset or managed."]
+    config: Annotated[JsonObject, "What it asks: the config of run_query."]
+    labels: Annotated[list[str], "Ids."]
+    folderId: Annotated[str, "root: in no folder."]
+
+
+class Report(TypedDict, total=False):
+    """What can be said about a report."""
+
+    description: str
+    labels: Annotated[list[str], "Ids of labels.", Length(maximum=1000)]
+    folderId: Annotated[str, "Where to keep it; root: in no folder."]
+
+
+class NewReport(Report, total=False):
+    """A report to create."""
+
+    name: Required[Annotated[str, Length(1)]]
+    config: Required[Config]
+
+
+class Changes(Report, total=False):
+    """What to change about a report."""
+
+    name: Annotated[str, Length(1)]
+    config: Config
+
+
+class Query(TypedDict, total=False):
+    """The body of the API's request."""
+
+    config: Required[Annotated[Config, "What to ask."]]
+
+
+class Reports(Area):
+    """Cloud Analytics: cost and usage queries, reports, spend by service, project, account, label or team."""
+
+    @get("/analytics/v1/reports", items="reports")
+    async def list_reports(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: Annotated[
+            str | None,
+            "key:[value], joined by |. Keys: reportName, owner, type (custom, preset), updateTime, folderId. The same "
+            "key twice means or, different keys mean and.",
+        ] = None,
+        nameContains: NameContains = None,
+        minCreationTime: SinceCreated = None,
+        maxCreationTime: UntilCreated = None,
+    ) -> Annotated[JsonObject, ReportPage]:
+        """List saved Cloud Analytics reports, the newest first. Their numbers come from get_report_results; for a
+        question that no report answers use run_query."""
+        ...
+
+    @get(
+        "/analytics/v1/reports/{id}",
+        slow=True,
+        narrow="Give a shorter timeRange, or ask run_query for a part of it.",
+    )
+    async def _report(
+        self, *, id: Id, timeRange: str | None = None, startDate: str | None = None, endDate: str | None = None
+    ) -> JsonObject: ...
+
+    @offers(_report)
+    async def get_report_results(
+        self,
+        *,
+        id: IdIfKnown = None,
+        name: Name = None,
+        timeRange: Annotated[
+            str | None,
+            "Another period than the report's own, up to now: ISO 8601 such as P30D, P6M or P1Y.",
+            Pattern(r"^P(\d+Y)?(\d+M)?(\d+D)?$"),
+        ] = None,
+        startDate: Annotated[str | None, "Another period: its first day, YYYY-MM-DD; with endDate.", DAY] = None,
+        endDate: Annotated[str | None, "Another period: its last day, YYYY-MM-DD; with startDate.", DAY] = None,
+    ) -> Annotated[JsonObject, ReportResults]:
+        """Run a saved report and show its results, over its own period or another one. Give its id or its name."""
+        if bool(startDate) != bool(endDate):
+            raise ApiError("startDate and endDate: give both or none", kind="argument")
+        found = id or await self._named(name)
+        return await self._report(id=found, timeRange=timeRange, startDate=startDate, endDate=endDate)
+
+    @post(
+        "/analytics/v1/reports/query",
+        reads=True,
+        slow=True,
+        narrow="Ask for a shorter period, a longer timeInterval, or fewer groups (group limit).",
+    )
+    async def _query(self, **body: Unpack[Query]) -> JsonObject: ...
+
+    @offers(_query)
+    async def run_query(self, *, config: Annotated[Config, "What to ask."]) -> Annotated[JsonObject, QueryResult]:
+        """Query cloud cost and usage in any shape: metrics, groups, filters, periods, comparisons, forecasts. For
+        the top services, projects or clouds cost_breakdown is simpler. Example, this month's cost by service:
+        {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
+        "timeRange": {"mode": "current", "unit": "month"}, "group": [{"id": "service_description", "type": "fixed"}]}
+        """
+        asked = completed(cast(JsonObject, config))
+        return table(await self._query(config=cast(Config, asked)), asked.get("currency"))
+
+    @post("/analytics/v1/reports")
+    async def _create(self, **report: Unpack[NewReport]) -> JsonObject: ...
+
+    @offers(_create)
+    async def create_report(self, **report: Unpack[NewReport]) -> Annotated[JsonObject, ReportConfig]:
+        """Save a Cloud Analytics report; it shows no numbers. Try its config with run_query first; for a report that
+        exists use update_report."""
+        return await self._create(**_settled(report))
+
+    @get("/analytics/v1/reports/{id}/config")
+    async def _config(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_config)
+    async def get_report_config(
+        self, *, id: IdIfKnown = None, name: Name = None
+    ) -> Annotated[JsonObject, ReportConfig]:
+        """Show what a saved report asks: metrics, period, groups, filters, layout. Give its id or its name. For its
+        numbers use get_report_results."""
+        return await self._config(id=id or await self._named(name))
+
+    @patch("/analytics/v1/reports/{id}")
+    async def _update(self, *, id: Id, **changes: Unpack[Changes]) -> JsonObject: ...
+
+    @offers(_update)
+    async def update_report(self, *, id: Id, **changes: Unpack[Changes]) -> Annotated[JsonObject, ReportConfig]:
+        """Change a saved report; what is left out stays. Lists are replaced as a whole ([] clears), forecastSettings
+        null ends forecasts: read get_report_config first."""
+        return await self._update(id=id, **_settled(changes))
+
+    @delete("/analytics/v1/reports/{id}")
+    async def delete_report(self, *, id: Id) -> JsonObject:
+        """Delete a saved report. This cannot be undone: ask the user first, by name."""
+        ...
+
+    async def _named(self, name: str | None) -> str:
+        return await id_of(name or "", self.list_reports, "reportName", nameContains=name)
+
+
+B = TypeVar("B", NewReport, Changes)
+
+
+def _settled(body: B) -> B:
+    """A report's body with its config as the API wants it."""
+    if "config" in body:
+        body["config"] = cast(Config, completed(cast(JsonObject, body["config"])))
+    return body
+
+
+def table(answer: JsonObject, currency: str | None = None) -> JsonObject:
+    """The result of a query as rows and columns. Raises ApiError for an answer without a result."""
+    result = answer.get("result")
+    if not isinstance(result, dict):
+        raise ApiError("it holds no result", kind="answer")
+    rows, columns = result.get("rows") or [], result.get("schema") or []
+    if not isinstance(rows, list) or not isinstance(columns, list):
+        raise ApiError("its result has no rows", kind="answer")
+    found: JsonObject = {"rowCount": len(rows), "rows": rows, "columns": columns}
+    if currency:
+        found["currency"] = currency
+    return found | {name: result[name] for name in EXTRAS if result.get(name) is not None}

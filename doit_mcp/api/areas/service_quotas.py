@@ -1,0 +1,36 @@
+"""Service Quotas: how much of the clouds' limits is used."""
+
+from typing import Annotated, Literal
+
+from ...protocol.schema import JsonObject, Range
+from ..common_types import Page
+from ..operation import Area, get
+from ..parameters import MaxResults, PageToken
+
+
+class QuotaPage(Page, total=False):
+    """A page of quotas."""
+
+    items: Annotated[
+        list[JsonObject],
+        "Each with cloudProvider, resource (account or project), service, quota, region, limit, usage, "
+        "utilizationPercent, status (ok, warning from 80 %, exceeded from 100 %) and observedAt. Global ones have no "
+        "region.",
+    ]
+
+
+class ServiceQuotas(Area):
+    """Service quotas: limits of AWS accounts and Google Cloud projects, utilization, what is nearly used up."""
+
+    @get("/core/v1/service-quotas", items="items")
+    async def list_service_quotas(
+        self,
+        *,
+        cloudProvider: Annotated[Literal["aws", "gcp"] | None, "Only this cloud."] = None,
+        minUtilizationPercent: Annotated[float | None, "Only what is used at least this much.", Range(0, 100)] = None,
+        maxResults: Annotated[MaxResults, Range(1, 200)] = None,
+        pageToken: PageToken = None,
+    ) -> Annotated[JsonObject, QuotaPage]:
+        """List service quotas of the clouds with their use, the fullest first: which limits are near. Only the quotas
+        that DoiT watches, as last seen."""
+        ...

@@ -1,0 +1,135 @@
+"""Settings: the colours of reports."""
+
+from typing import Annotated, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length, Pattern
+from ..operation import Area, delete, get, offers, patch, post, put
+from ..pagination import id_of
+from ..parameters import Id, IdIfKnown, Name
+
+HEX = Pattern("^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$")
+Color = Annotated[str, "In hex: #rgb, #rrggbb or #rrggbbaa.", HEX]
+Palette = Annotated[list[Color], Length(1, 32)]
+ThemeId = Annotated[Id, "Id of the theme, as list_themes shows it."]
+ThemeName = Annotated[str, "What the theme is called.", Length(1, 200)]
+
+
+class ThemeList(TypedDict, total=False):
+    """Themes."""
+
+    themes: Annotated[list[JsonObject], "Each with id, name, primaryColor, colors, createTime and updateTime."]
+    rowCount: int
+
+
+class ThemeDetails(TypedDict, total=False):
+    """One theme."""
+
+    id: str
+    name: str
+    primaryColor: str
+    colors: Annotated[JsonObject, "light and dark, a list of colours each."]
+    createTime: Annotated[str, "RFC 3339."]
+    updateTime: Annotated[str, "RFC 3339."]
+
+
+class Palettes(TypedDict):
+    """Colours of a theme."""
+
+    light: Annotated[Palette, "For light mode."]
+    dark: Annotated[Palette, "For dark mode."]
+
+
+class NewTheme(TypedDict):
+    """A theme to create."""
+
+    name: ThemeName
+    primaryColor: Color
+    colors: Annotated[Palettes, "1 to 32 colours for each mode."]
+
+
+class ThemeChanges(TypedDict, total=False):
+    """What to change about a theme, with its new name."""
+
+    name: ThemeName
+    primaryColor: Color
+    colors: Palettes
+
+
+class ThemeLook(TypedDict, total=False):
+    """What to change about a theme."""
+
+    newName: ThemeName
+    primaryColor: Color
+    colors: Annotated[Palettes, "Replaced as a whole."]
+
+
+class ActiveTheme(TypedDict, total=False):
+    """The theme in use."""
+
+    themeId: Annotated[str, "default: the built-in one."]
+
+
+class ThemeChoice(TypedDict):
+    """The theme to use."""
+
+    themeId: Annotated[str, "Its id, or default for the built-in one.", Length(1, 500)]
+
+
+class Settings(Area):
+    """Settings of reports: colour themes, palettes of charts, the theme in use."""
+
+    @get("/analytics/v1/settings/themes", items="themes")
+    async def list_themes(self) -> Annotated[JsonObject, ThemeList]:
+        """List the customer's own colour themes for reports. For the one in use see get_active_theme."""
+        ...
+
+    @get("/analytics/v1/settings/themes/{id}")
+    async def _theme(self, *, id: Id) -> JsonObject: ...
+
+    @offers(_theme)
+    async def get_theme(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, ThemeDetails]:
+        """Show one colour theme. Give its id or its name."""
+        return await self._theme(id=id or await self._named(name))
+
+    @post("/analytics/v1/settings/themes")
+    async def create_custom_theme(self, **theme: Unpack[NewTheme]) -> Annotated[JsonObject, ThemeDetails]:
+        """Create a colour theme for reports. Only administrators of Cloud Analytics may. set_active_theme uses it."""
+        ...
+
+    @patch("/analytics/v1/settings/themes/{id}")
+    async def _update(self, *, id: Id, **changes: Unpack[ThemeChanges]) -> JsonObject: ...
+
+    @offers(_update)
+    async def update_theme(
+        self, *, id: IdIfKnown = None, name: Name = None, **look: Unpack[ThemeLook]
+    ) -> Annotated[JsonObject, ThemeDetails]:
+        """Change a colour theme, found by its id or its present name; what is left out stays as it is. Only
+        administrators of Cloud Analytics may."""
+        changes: ThemeChanges = {}
+        if "newName" in look:
+            changes["name"] = look["newName"]
+        if "primaryColor" in look:
+            changes["primaryColor"] = look["primaryColor"]
+        if "colors" in look:
+            changes["colors"] = look["colors"]
+        return await self._update(id=id or await self._named(name), **changes)
+
+    @delete("/analytics/v1/settings/themes/{id}")
+    async def delete_custom_theme(self, *, id: ThemeId) -> JsonObject:
+        """Delete a colour theme. Only administrators of Cloud Analytics may. This cannot be undone: ask the user first,
+        by name."""
+        ...
+
+    @get("/analytics/v1/settings/active-theme")
+    async def get_active_theme(self) -> Annotated[JsonObject, ActiveTheme]:
+        """Show which colour theme the signed-in user's reports have."""
+        ...
+
+    @put("/analytics/v1/settings/active-theme")
+    async def set_active_theme(self, **choice: Unpack[ThemeChoice]) -> Annotated[JsonObject, ActiveTheme]:
+        """Choose the colour theme of the signed-in user's reports."""
+        ...
+
+    async def _named(self, name: str | None) -> str:
+        # The list has no pages: what id_of asks for about them is not sent.
+        return await id_of(name or "", self.list_themes, "name")

@@ -1,0 +1,269 @@
+"""Support tickets."""
+
+from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
+
+from ...protocol.schema import JsonObject, Length, Range
+from ..common_types import Page
+from ..markers import REACHES
+from ..operation import Area, delete, get, offers, patch, post
+from ..pagination import MOST, pages
+from ..parameters import Millis, PageToken, SinceCreated, UntilCreated
+
+MOST_ROWS = 100
+PAGE = 40
+PLATFORMS = {
+    "cloud_management_platform": "doit",
+    "perfectscale": "doit",
+    "google_g_suite": "google_cloud_platform",
+    "microsoft_office_365": "microsoft_azure",
+}
+"""Names of the old server that the API does not know, and the platform each belongs to."""
+
+Severity = Literal["low", "normal", "high", "urgent"]
+Subject = Annotated[str, "What it is about, in one line.", Length(1, 1000)]
+Body = Annotated[str, "Everything support needs to know; may have HTML.", Length(1, 100_000)]
+Product = Annotated[str, "The product in question.", Length(1, 300)]
+TicketId = Annotated[int, "Number of the ticket.", Range(1)]
+
+
+class TicketPage(Page, total=False):
+    """A page of tickets."""
+
+    tickets: Annotated[
+        list[JsonObject],
+        "Each with id, subject, status, severity, platform, product, requester, createTime, updateTime, tags, urlUI.",
+    ]
+
+
+class TicketDetails(TypedDict, total=False):
+    """One ticket, just created."""
+
+    id: Annotated[int | str, "Number of the ticket."]
+    status: str
+    subject: str
+    severity: str
+    platform: str
+    product: str
+    requester: str
+    urlUI: Annotated[str, "Where people open it."]
+
+
+class NewTicket(TypedDict, total=False):
+    """A support request."""
+
+    subject: Required[Subject]
+    body: Required[Body]
+    platform: Required[
+        Annotated[
+            Literal[
+                "doit",
+                "google_cloud_platform",
+                "amazon_web_services",
+                "microsoft_azure",
+                "cloud_management_platform",
+                "google_g_suite",
+                "microsoft_office_365",
+                "perfectscale",
+            ],
+            "Where the problem is. The last four are old names, filed under the platform they belong to.",
+        ]
+    ]
+    product: Required[Product]
+    severity: Required[Annotated[Severity, "urgent is for production being down."]]
+    created: Annotated[str, "When the problem was noticed, RFC 3339; now, if left out."]
+    requester: Annotated[
+        str, "E-mail address of the person to answer. Only for service accounts, which need it.", REACHES
+    ]
+
+
+class Ticket(TypedDict, total=False):
+    """One ticket."""
+
+    id: int
+    subject: str
+    description: Annotated[str, "Its first message."]
+    status: str
+    severity: str
+    platform: str
+    product: str
+    platform_info: Annotated[str, "Projects or accounts in question, joined by commas."]
+    requester: str
+    tags: list[str]
+    createTime: Millis
+    updateTime: Millis
+    urlUI: Annotated[str, "Where people open it."]
+
+
+class TicketChanges(TypedDict, total=False):
+    """What to change about a ticket; one of them at least."""
+
+    status: Annotated[
+        Literal["open", "pending", "hold", "solved"], "Customers can only say solved; DoiT's employees any."
+    ]
+    assignee: Annotated[
+        str, "E-mail address of who works on it, at DoiT. DoiT's employees only.", Length(3, 320), REACHES
+    ]
+
+
+class ChangedTicket(TypedDict, total=False):
+    """What was changed."""
+
+    id: int
+    status: str
+    assignee: str
+
+
+class Comment(TypedDict, total=False):
+    """A comment on a ticket."""
+
+    id: int
+    body: str
+    author: str
+    created: Millis
+    attachments: list[JsonObject]
+
+
+class CommentList(TypedDict, total=False):
+    """The comments of a ticket."""
+
+    comments: Annotated[list[JsonObject], "Each with id, body, author, created and attachments."]
+
+
+class NewComment(TypedDict, total=False):
+    """A comment to add."""
+
+    body: Required[Annotated[str, "What to say.", Length(1, 100_000)]]
+    private: Annotated[bool, "For DoiT's employees: true is a note that the customer does not see."]
+
+
+class TagList(TypedDict, total=False):
+    """The tags of a ticket."""
+
+    tags: list[str]
+
+
+class Tags(TypedDict):
+    """Tags to add or remove."""
+
+    tags: Annotated[list[Annotated[str, Length(1, 80)]], Length(1, 50)]
+
+
+class AppliedTags(TypedDict, total=False):
+    """Tags that were added or removed."""
+
+    applied_tags: Annotated[list[str], "As they are stored: lower case, with the prefix customer_tag/ for customers."]
+
+
+class Request(TypedDict):
+    """The body of the API's request."""
+
+    ticket: NewTicket
+
+
+class Tickets(Area):
+    """Support tickets: ask DoiT's experts, requests to support, cases, status of a case."""
+
+    @get("/support/v1/tickets", items="tickets")
+    async def _tickets(
+        self,
+        *,
+        maxResults: int | None = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        minCreationTime: SinceCreated = None,
+        maxCreationTime: UntilCreated = None,
+    ) -> JsonObject: ...
+
+    @offers(_tickets)
+    async def list_tickets(
+        self,
+        *,
+        maxResults: Annotated[int | None, f"Tickets of a page, at most 100; {PAGE} if left out.", Range(1)] = None,
+        pageSize: Annotated[int | None, "The same as maxResults.", Range(1)] = None,
+        pageToken: PageToken = None,
+        filter: Annotated[
+            str | None,
+            "key:[value], joined by |, e.g. severity:[urgent]. The same key twice means or, different keys mean and.",
+        ] = None,
+        subject: Annotated[
+            str | None, "Only tickets whose subject has this text, any case. Reads several pages."
+        ] = None,
+        minCreationTime: SinceCreated = None,
+        maxCreationTime: UntilCreated = None,
+    ) -> Annotated[JsonObject, TicketPage]:
+        """List support tickets, the newest first: subject, status, severity, product. With subject, a pageToken in the
+        answer means that older tickets have not been looked at yet."""
+        rows = min(maxResults or pageSize or PAGE, MOST_ROWS)
+        wanted = (subject or "").strip().casefold()
+        found: list[JsonObject] = []
+        page = None
+        async for page in pages(
+            self._tickets,
+            most=MOST if wanted else 1,
+            token=pageToken or "",
+            maxResults=MOST_ROWS if wanted else rows,
+            filter=filter,
+            minCreationTime=minCreationTime,
+            maxCreationTime=maxCreationTime,
+        ):
+            found += [row for row in page.rows if wanted in str(row.get("subject") or "").casefold()]
+            if len(found) >= rows:
+                break
+        whole: JsonObject = page.whole if page is not None else {}
+        return {**whole, "tickets": found} | ({"rowCount": len(found)} if wanted else {})
+
+    @post("/support/v1/tickets", outward=True)
+    async def _ticket(self, **body: Unpack[Request]) -> JsonObject: ...
+
+    @offers(_ticket)
+    async def create_ticket(self, *, ticket: NewTicket) -> Annotated[JsonObject, TicketDetails]:
+        """Open a support ticket: DoiT's experts read it and answer by e-mail. Only when the user asks for it, and after
+        they have seen and approved subject and body."""
+        platform = PLATFORMS.get(ticket["platform"], ticket["platform"])
+        filed: Any = {**ticket, "platform": platform}
+        return await self._ticket(ticket=cast(NewTicket, filed))
+
+    @get("/support/v1/tickets/{ticketId}")
+    async def _one(self, *, ticketId: TicketId) -> JsonObject: ...
+
+    @offers(_one)
+    async def get_ticket(self, *, id: TicketId) -> Annotated[JsonObject, Ticket]:
+        """Show one support ticket with its first message. For what was said since use list_ticket_comments."""
+        return await self._one(ticketId=id)
+
+    @patch("/support/v1/tickets/{ticketId}", outward=True)
+    async def update_ticket(
+        self, *, ticketId: TicketId, **changes: Unpack[TicketChanges]
+    ) -> Annotated[JsonObject, ChangedTicket]:
+        """Mark a support ticket as solved. DoiT's employees can also set another status or who works on it. To say
+        something use create_ticket_comment."""
+        ...
+
+    @get("/support/v1/tickets/{ticketId}/comments", items="comments")
+    async def list_ticket_comments(self, *, ticketId: TicketId) -> Annotated[JsonObject, CommentList]:
+        """Read the conversation on a support ticket: all comments with author and time."""
+        ...
+
+    @post("/support/v1/tickets/{ticketId}/comments", outward=True)
+    async def create_ticket_comment(
+        self, *, ticketId: TicketId, **comment: Unpack[NewComment]
+    ) -> Annotated[JsonObject, Comment]:
+        """Answer on a support ticket: DoiT's experts read it. Only after the user has seen and approved the text."""
+        ...
+
+    @get("/support/v1/tickets/{ticketId}/tags", items="tags")
+    async def list_ticket_tags(self, *, ticketId: TicketId) -> Annotated[JsonObject, TagList]:
+        """List the tags of a support ticket."""
+        ...
+
+    @post("/support/v1/tickets/{ticketId}/tags")
+    async def add_ticket_tags(self, *, ticketId: TicketId, **body: Unpack[Tags]) -> Annotated[JsonObject, AppliedTags]:
+        """Add tags to a support ticket; those that it has stay."""
+        ...
+
+    @delete("/support/v1/tickets/{ticketId}/tags")
+    async def remove_ticket_tags(
+        self, *, ticketId: TicketId, **body: Unpack[Tags]
+    ) -> Annotated[JsonObject, AppliedTags]:
+        """Remove tags from a support ticket; the others stay. Name them as list_ticket_tags shows them."""
+        ...

@@ -1,0 +1,120 @@
+"""Users: people who may sign in."""
+
+from typing import Annotated, Literal, Required, TypedDict, Unpack
+
+from ...protocol.schema import JsonObject, Length, Pattern
+from ..markers import REACHES
+from ..operation import Area, delete, get, patch, post
+from ..parameters import Id
+
+JobTitle = Literal[
+    "Data Engineer / Data Analysts",
+    "Executive Team",
+    "Finance / Accounting",
+    "Founder",
+    "Legal / Purchasing",
+    "Management",
+    "Sales / Marketing",
+    "Software / Ops Engineer",
+]
+UserId = Annotated[Id, "Id of the user, as list_users shows it."]
+PersonName = Annotated[str, "Of the person.", Length(1, 300)]
+RoleId = Annotated[str, "As list_roles shows it.", Length(1, 500), REACHES]
+DryRun = Annotated[bool | None, "true only says what would happen."]
+
+
+class UserList(TypedDict, total=False):
+    """Users."""
+
+    users: Annotated[
+        list[JsonObject],
+        "Each with id, email, displayName, firstName, lastName, jobTitle, roleId, organizationId and status (active, "
+        "invited); inviteStatus where the API tells it, e.g. Cancelled.",
+    ]
+    rowCount: int
+
+
+class UserAnswer(TypedDict, total=False):
+    """What became of a change."""
+
+    message: str
+    user: Annotated[JsonObject, "The user as it is now."]
+
+
+class InviteAnswer(TypedDict, total=False):
+    """What became of an invitation."""
+
+    message: str
+    inviteId: str
+
+
+class Deleted(TypedDict, total=False):
+    """What the API says."""
+
+    message: str
+
+
+class UserChanges(TypedDict, total=False):
+    """What to change about a user."""
+
+    firstName: PersonName
+    lastName: PersonName
+    jobTitle: JobTitle
+    jobFunction: Annotated[JobTitle, "Old name of jobTitle."]
+    phone: Annotated[str, "Country code, e.g. +44.", Pattern(r"^\+[0-9]+$"), Length(maximum=20)]
+    phoneExtension: Annotated[str, "The number without it: 8 to 15 digits.", Pattern("^[0-9]{8,15}$")]
+    language: Literal["en", "ja", "es"]
+    roleId: RoleId
+
+
+class Invitation(TypedDict, total=False):
+    """Whom to invite."""
+
+    email: Required[Annotated[str, "E-mail address of the person.", Length(3, 320), REACHES]]
+    firstName: PersonName
+    lastName: PersonName
+    jobTitle: JobTitle
+    roleId: RoleId
+    organizationId: Annotated[str, "As list_organizations shows it. Cannot be changed later.", Length(1, 500)]
+
+
+class Users(Area):
+    """Users: people with access, invitations, roles of people, who is in the account."""
+
+    @get("/iam/v1/users", items="users")
+    async def list_users(
+        self,
+        *,
+        email: Annotated[str | None, "Only the user with exactly this address, any case.", Length(1, 320)] = None,
+    ) -> Annotated[JsonObject, UserList]:
+        """List the users of the customer, invited ones too. For one person give the e-mail address."""
+        ...
+
+    @patch("/iam/v1/users/{id}")
+    async def update_user(self, *, id: UserId, **changes: Unpack[UserChanges]) -> Annotated[JsonObject, UserAnswer]:
+        """Change a user's name, job title, phone, language or role; what is left out stays as it is. A role decides
+        what the person may do: ask first."""
+        ...
+
+    @delete("/iam/v1/users/{id}")
+    async def delete_user(self, *, id: UserId) -> Annotated[JsonObject, Deleted]:
+        """Delete a user, who then has no access any more. This cannot be undone: ask first, by name and address."""
+        ...
+
+    @post("/iam/v1/users/invite", outward=True)
+    async def invite_user(self, **invitation: Unpack[Invitation]) -> Annotated[JsonObject, UserAnswer]:
+        """Invite somebody to the customer's DoiT account: they get an e-mail. Only when the user asks for it and has
+        approved address and role."""
+        ...
+
+    @post("/iam/v1/users/{id}/actions/resend", keyed=True, outward=True, destroys=True)
+    async def resend_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
+        """Send an invitation again: a new e-mail, valid for 48 hours; links in earlier ones stop working. It also
+        revives a cancelled invitation."""
+        ...
+
+    @post("/iam/v1/users/{id}/actions/cancel", keyed=True, destroys=True)
+    async def cancel_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
+        """Cancel an invitation: its links stop working. The person stays in list_users; resend_invite revives it, and
+        delete_user removes it for good. It is refused if the invitation is cancelled already."""
+        ...

@@ -1,0 +1,298 @@
+"""One caller's one call of the DoiT API: credential, tenant, tracking, retries; answers turned to values or errors."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import count
+from typing import Any, Protocol
+from uuid import uuid4
+
+import orjson
+from aiohttp import ClientError, ClientResponse
+from yarl import URL
+
+from ..observability.trace import CURRENT
+from ..protocol.schema import JsonObject
+from ..resilience.circuit_breaker import ALONE, CircuitOpen, Requester
+from ..resilience.compute_thread import in_thread
+from .effects import NOT_CONNECTED, READING, Change
+from .error_reasons import clean, reason
+from .errors import ApiError, CredentialError, kind_of, retry_after
+from .event_stream import Parser, StreamError
+from .http import Reply, Upstream, encoded
+from .operation import Operation, Sender, escaped
+from .request_bodies import Body, body_of
+
+__all__ = ["ALONE", "Client", "Credential", "Requester", "Sender", "Upstream"]
+
+JSON = "application/json"
+MAX_TRACKING = 100
+MAX_PARSED_IN_PLACE_BYTES = 256 << 10
+RETRIED = frozenset({429, 502, 503, 504})
+RETRIES = 2
+"""Repeats of reads in the whole call: a composed tool has no more of them than a simple one."""
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 10.0
+DEADLINE = 40.0
+
+
+class Credential(Protocol):
+    """Gives the bearer for the API; *fresh* after it was refused. Raises CredentialError."""
+
+    def __call__(self, *, fresh: bool = False) -> Awaitable[str]: ...
+
+
+class Client:
+    """Sends the operations of one tool call. Implements Sender.
+
+    *tenant* ("" for none) goes with every request and nothing else can set it (security C1). *tracking* are query
+    parameters, cut to 100 characters. The whole call ends *deadline* seconds after the client was made. *ids* makes
+    idempotency keys: one for each operation sent, the same for its repeats. *requester* is who the circuit breaker
+    counts.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        credential: Credential,
+        tenant: str = "",
+        tracking: Mapping[str, str] | None = None,
+        report: Callable[[str], Awaitable[None]] | None = None,
+        *,
+        deadline: float = DEADLINE,
+        first_wait: float = FIRST_WAIT,
+        chance: Callable[[], float] = random.random,
+        ids: Callable[[], str] = lambda: str(uuid4()),
+        requester: Requester = ALONE,
+    ) -> None:
+        self._upstream = upstream
+        self._credential = credential
+        self.tenant = tenant
+        # Of every request. customerContext is what legacy keys know the tenant by.
+        self._extra = _extra(tenant, tuple((tracking or {}).items()))
+        self._report = report
+        self._ends = asyncio.get_running_loop().time() + deadline
+        # A call that may take longer than usual does so because nobody waits for it with an open connection.
+        self._slow_timeout = upstream.slow_timeout if deadline <= DEADLINE else deadline
+        self._first_wait = first_wait
+        self._chance = chance
+        self._ids = ids
+        self._requester = requester
+        self._retries = RETRIES
+
+    async def report(self, message: str) -> None:
+        """Pass progress on to whoever listens."""
+        if self._report is not None:
+            await self._report(message)
+
+    async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
+        """The JSON value of the answer; None for a success without a body. Raises ApiError."""
+        request = operation.request(arguments)
+        url = self._upstream.url(request, self._extra)
+        body = body_of(request, operation.media)
+        try:
+            reply = await self._answer(operation, url, body)
+        except TimeoutError:
+            raise _late(operation) from None
+        if len(reply.body) <= MAX_PARSED_IN_PLACE_BYTES:
+            return _value(operation, reply)
+        return await in_thread(_value, operation, reply)
+
+    async def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
+        """The answer's events as they come; data that is no JSON object comes as {answer: text}. Raises ApiError."""
+        request = operation.request(arguments)
+        url = self._upstream.url(request, self._extra)
+        body = body_of(request, operation.media)
+        content = None if body is None else body.content
+        key = self._ids() if operation.keyed else ""
+        try:
+            for fresh in (False, True):
+                async with asyncio.timeout_at(self._ends):
+                    headers = await self._headers(operation, body, key, fresh=fresh, accept="text/event-stream")
+                async with AsyncExitStack() as stack:
+                    change = stack.enter_context(Change(operation.reads))
+                    change.sent = True
+                    opening = self._upstream.open(
+                        operation.method, url, headers, content, None, operation.name, self._requester
+                    )
+                    async with asyncio.timeout_at(self._ends):
+                        response = await stack.enter_async_context(opening)
+                    change.status = response.status
+                    if response.status == 401 and not fresh:
+                        continue
+                    await self._check(operation, response)
+                    async for data in self._events(response):
+                        yield _event(data)
+                    return
+        except (ClientError, StreamError) as error:
+            raise _broken(operation, error) from error
+        except CircuitOpen as shut:
+            raise _paused(shut) from None
+        except TimeoutError:
+            raise _late(operation) from None
+
+    async def _events(self, response: ClientResponse) -> AsyncGenerator[str, None]:
+        """Data of the events; each wait by itself is bounded by the call's end (a timeout must not span a yield)."""
+        parser, size = Parser(), 0
+        while True:
+            async with asyncio.timeout_at(self._ends):
+                chunk = await response.content.readany()
+            for data in parser.feed(chunk):
+                yield data
+            size += len(chunk)
+            if size > self._upstream.max_body:
+                raise StreamError("the stream is too long")
+            if not chunk:
+                return
+
+    async def _check(self, operation: Operation, response: ClientResponse) -> None:
+        """Raises ApiError unless the response is an event stream."""
+        if response.status != 200:
+            async with asyncio.timeout_at(self._ends):
+                content, _ = await self._upstream.read(response)
+            raise _failure(operation, response.status, response.headers, content)
+        if response.content_type != "text/event-stream":
+            raise ApiError("it is no event stream", kind="answer", status=200, maybe_applied=not operation.reads)
+
+    async def _answer(self, operation: Operation, url: URL, body: Body | None) -> Reply:
+        """The reply; after a 401, which the API gives before it does anything, once more with a fresh credential."""
+        key = self._ids() if operation.keyed else ""
+        headers = await self._headers(operation, body, key)
+        reply = await self._patiently(operation, url, headers, body)
+        if reply.status == 401:
+            headers = await self._headers(operation, body, key, fresh=True)
+            reply = await self._patiently(operation, url, headers, body)
+        return reply
+
+    async def _patiently(self, operation: Operation, url: URL, headers: dict[str, str], body: Body | None) -> Reply:
+        """The reply, after repeats where those are harmless. Other writes are sent once, whatever happens (F3)."""
+        longest = self._slow_timeout if operation.slow else self._upstream.timeout
+        content = None if body is None else body.content
+        error: ApiError | None = None
+        with READING if operation.reads else Change(reads=False) as change:
+            for tried in count():
+                try:
+                    within = self._within(longest)
+                    change.sent = True
+                    reply = await self._upstream.exchange(
+                        operation.method, url, headers, content, within, operation.name, self._requester
+                    )
+                    if reply.status not in RETRIED:
+                        change.status = reply.status
+                        return reply
+                    error = _failure(operation, reply.status, reply.headers, reply.body)
+                except ClientError as broken:
+                    error = _broken(operation, broken)
+                except CircuitOpen as shut:
+                    # What went wrong before says more, and whether a write may have been applied.
+                    raise error or _paused(shut) from None
+                await self._wait(operation, error, tried)
+        raise AssertionError("unreachable")
+
+    def _within(self, longest: float) -> float:
+        """Seconds for one exchange: so many, or what is left of the call. Raises TimeoutError if nothing is."""
+        left = self._ends - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise TimeoutError
+        return min(longest, left)
+
+    async def _wait(self, operation: Operation, error: ApiError, tried: int) -> None:
+        """Wait before a repeat: Retry-After, else exponential backoff with jitter. Raises *error* if none is due."""
+        wait = error.retry_after
+        if wait is None:
+            wait = self._chance() * min(LONGEST_WAIT, self._first_wait * 2**tried)
+        late = asyncio.get_running_loop().time() + wait >= self._ends
+        if (rest := self._upstream.breaker.rest_of(self._requester)) > wait:
+            # The circuit opened: the repeat would not be sent.
+            error.retry_after = rest
+            raise error
+        if not operation.repeatable or not self._retries or wait > LONGEST_WAIT or late:
+            raise error
+        self._retries -= 1
+        await asyncio.sleep(wait)
+
+    async def _headers(
+        self, operation: Operation, body: Body | None, key: str, *, fresh: bool = False, accept: str = JSON
+    ) -> dict[str, str]:
+        try:
+            token = await self._credential(fresh=fresh)
+        except CredentialError as error:
+            raise _refused(error) from error
+        headers = {"Authorization": f"Bearer {token}", "Accept": accept}
+        if (trace := CURRENT.get()) is not None:
+            headers["traceparent"] = trace.parent()
+        if body is not None:
+            headers["Content-Type"] = body.media
+        if operation.keyed:
+            headers["Idempotency-Key"] = key
+        if self.tenant:
+            headers["X-Tenant-Id"] = escaped(self.tenant)
+        return headers
+
+
+@lru_cache(maxsize=1024)
+def _extra(tenant: str, tracking: tuple[tuple[str, str], ...]) -> str:
+    """Query parameters that are the same for one caller's every call of a tool, encoded."""
+    context = [("customerContext", tenant)] if tenant else []
+    kept = [(name, value[:MAX_TRACKING].encode("utf-8", "replace").decode()) for name, value in tracking]
+    return encoded([*context, *kept])
+
+
+def _value(operation: Operation, reply: Reply) -> Any:
+    if not 200 <= reply.status < 300:
+        raise _failure(operation, reply.status, reply.headers, reply.body)
+    if not reply.body.strip() and (reply.status == 204 or not operation.reads):
+        return None
+    applied = not operation.reads
+    if not reply.whole:
+        raise ApiError("it is too large", kind="answer", status=reply.status, maybe_applied=applied)
+    try:
+        return orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        raise ApiError("it is not JSON", kind="answer", status=reply.status, maybe_applied=applied) from None
+
+
+def _event(data: str) -> JsonObject:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return {"answer": data}
+    return value if isinstance(value, dict) else {"answer": data}
+
+
+def _failure(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """The error for a status outside 2xx. A write may have been applied if the API failed (not if it refused)."""
+    return ApiError(
+        reason(status, body),
+        kind=kind_of(status),
+        status=status,
+        retry_after=retry_after(headers.get("Retry-After", ""), datetime.now(UTC)),
+        maybe_applied=not operation.reads and not 400 <= status < 500,
+    )
+
+
+def _broken(operation: Operation, error: Exception) -> ApiError:
+    """The error for a connection that was not made (nothing was sent) or that broke."""
+    if isinstance(error, NOT_CONNECTED):
+        return ApiError("no connection could be made", kind="network")
+    words = "the connection broke before the answer was complete"
+    return ApiError(words, kind="network", maybe_applied=not operation.reads)
+
+
+def _paused(shut: CircuitOpen) -> ApiError:
+    """The error for what was not sent, because everything failed a moment ago (security F8)."""
+    words = "the service is temporarily unavailable: too many requests failed, so this one was not sent"
+    return ApiError(words, kind="fault", retry_after=shut.seconds)
+
+
+def _late(operation: Operation) -> ApiError:
+    return ApiError("", kind="timeout", maybe_applied=not operation.reads)
+
+
+def _refused(error: CredentialError) -> ApiError:
+    if error.kind == "refused":
+        return ApiError(clean(str(error)), kind="credential", status=401)
+    return ApiError("the sign-in service is not available", kind="network", retry_after=error.retry_after)

@@ -1,0 +1,156 @@
+"""What a report or query asks for: the ``config`` of run_query, create_report and update_report."""
+
+from typing import Annotated, Literal, Required, TypedDict
+
+from ..protocol.schema import JsonObject, Length, Range
+from .common_types import Currency, Filter
+
+Span = TypedDict("Span", {"from": str, "to": str})
+Unit = Literal["day", "week", "month", "quarter", "year"]
+Sort = Literal["asc", "desc", "a_to_z"]
+
+
+class Metric(TypedDict):
+    """What is measured."""
+
+    type: Literal["basic", "custom", "extended"]
+    value: str
+
+
+class Dimension(TypedDict):
+    """A dimension of the data. Its types are those of filters, which list them: once is enough."""
+
+    id: str
+    type: str
+
+
+class Group(Dimension, total=False):
+    """A dimension that makes rows."""
+
+    limit: Annotated[JsonObject, "Only the first: metric, sort (asc, desc, a_to_z), value (how many)."]
+
+
+class TimeRange(TypedDict, total=False):
+    """The period asked about."""
+
+    mode: Required[Annotated[Literal["last", "current", "custom"], "last wants amount and unit; current wants unit."]]
+    amount: Annotated[int, Range(0, 5000)]
+    unit: Unit
+    includeCurrent: Annotated[bool, "The running period too."]
+    customTimeRange: Annotated[JsonObject, "Old place."]
+
+
+class Config(TypedDict, total=False):
+    """A query. Its fields that are seldom needed are open objects, described in words: the schemas of three tools have
+    to stay small."""
+
+    dataSource: Literal["billing", "bqlens", "billing-datahub", "kubernetes-utilization"]
+    metrics: Annotated[
+        list[Metric],
+        "Values: basic: cost, usage, savings; custom: its id; extended: e.g. amortized_cost.",
+        Length(maximum=4),
+    ]
+    metric: Annotated[JsonObject, "Old form of metrics."]
+    timeRange: TimeRange
+    customTimeRange: Annotated[Span, "For mode custom; RFC 3339."]
+    secondaryTimeRange: Annotated[
+        JsonObject,
+        "To compare with: amount and unit (day, month, quarter, year) back, includeCurrent (whole periods); or "
+        "customTimeRange.",
+    ]
+    timeInterval: Literal["hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"]
+    group: Annotated[list[Group], "The rows; types as in filters.", Length(maximum=100)]
+    filters: Annotated[list[Filter], Length(maximum=100)]
+    dimensions: Annotated[list[Dimension], "The columns, e.g. datetime year, month.", Length(maximum=100)]
+    aggregation: Annotated[
+        Literal["total", "percent_total", "percent_col", "percent_row", "total_over_total", "count"],
+        "count wants the field count.",
+    ]
+    count: Annotated[JsonObject, "What is counted: id, type (fixed, label, tag, project_label, system_label)."]
+    metricFilter: Annotated[
+        JsonObject,
+        "Only rows in bounds: metric (as in metrics), operator (gt, lt, lte, gte, e, ne, b: between, nb: not between), "
+        "values (list), operand (single_value, series_total).",
+    ]
+    limitByChange: Annotated[
+        JsonObject,
+        "Only rows that changed: metric, changeType (percentage, absolute), operator (>, >=, <, <=, between, "
+        "not_between), values (list), includeIncompleteData.",
+    ]
+    limitAggregation: Annotated[Literal["none", "top", "all"], "What of the left-out rows to add up."]
+    advancedAnalysis: Annotated[JsonObject, "forecast, notTrending, trendingDown, trendingUp: booleans."]
+    forecastSettings: Annotated[
+        JsonObject | None,
+        "mode (totals, grouping), historicalTimeIntervals, futureTimeIntervals; or historicalCustomDateRange, "
+        "futureCustomDateRange (from, to).",
+    ]
+    currency: Currency
+    includePromotionalCredits: Annotated[bool, "Wants timeInterval month or longer."]
+    includeSubtotals: bool
+    displayValues: Annotated[
+        Literal["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"],
+        "With secondaryTimeRange.",
+    ]
+    splits: Annotated[
+        list[JsonObject],
+        "Shared costs to spread: id, type, mode (even, custom, proportional), includeOrigin, origin (id, type or "
+        "unallocated), targets (id, type, value: 0.3 is 30 %).",
+        Length(maximum=100),
+    ]
+    sortGroups: Sort
+    sortDimensions: Sort
+    layout: Literal[
+        "column_chart",
+        "stacked_column_chart",
+        "bar_chart",
+        "stacked_bar_chart",
+        "line_chart",
+        "spline_chart",
+        "area_chart",
+        "area_spline_chart",
+        "stacked_area_chart",
+        "treemap_chart",
+        "table",
+        "table_heatmap",
+        "table_row_heatmap",
+        "table_col_heatmap",
+        "csv_export",
+        "sheets_export",
+    ]
+    displaySettings: Annotated[
+        JsonObject,
+        "themeId, dataLabelFontSize, axisLabelFontSize (auto, small, medium, large), numberScale (auto, thousands, "
+        "millions, billions, raw), decimalPrecision.",
+    ]
+
+
+PROVIDERS = {
+    "amazon-web-services": ("aws", "amazon", "amazon web services", "amazon_web_services"),
+    "google-cloud": ("gcp", "google", "google cloud", "google cloud platform", "google_cloud"),
+    "microsoft-azure": ("azure", "microsoft azure", "microsoft_azure"),
+}
+PROVIDER_NAMED = {name: provider for provider, names in PROVIDERS.items() for name in names}
+
+
+def provider_of(name: str) -> str:
+    """The billing data's name of a cloud provider; what is no known other name of one stays as it is."""
+    return PROVIDER_NAMED.get(name.strip().lower(), name)
+
+
+def completed(config: JsonObject) -> JsonObject:
+    """A config as the API wants it: providers by their names in the data, and a custom range beside timeRange."""
+    filters = config.get("filters")
+    done = {**config, "filters": [_filter(one) for one in filters]} if filters else dict(config)
+    period = done.get("timeRange")
+    if not period or period.get("mode") != "custom":
+        return done
+    span = done.get("customTimeRange") or period.get("customTimeRange")
+    # A unit or an amount has no meaning here, and the API is about to refuse them.
+    done["timeRange"] = {"mode": "custom"}
+    return {**done, "customTimeRange": span} if span else done
+
+
+def _filter(one: JsonObject) -> JsonObject:
+    if one.get("id") != "cloud_provider" or "values" not in one:
+        return one
+    return {**one, "values": [provider_of(value) for value in one["values"]]}

@@ -1,0 +1,16 @@
+"""Owns the way an area's test asks: arguments as a client sends them, and the request that came of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from doit_mcp.api import Doit
+from doit_mcp.api.operation import Request
+from tests.api.recorder import Recorder
+
+
+async def asked(area: str, name: str, arguments: dict[str, Any], *answers: Any) -> Request:
+    """The last request of one call of an area's method."""
+    api = Recorder(*(answers or ({},)))
+    await getattr(getattr(Doit.of(api), area), name)(**arguments)
+    return api.requests[-1]

@@ -1,0 +1,56 @@
+"""Alerts: requests of every tool; finding one by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
+
+from .calling import asked
+
+PATH = "/analytics/v1/alerts"
+CONFIG = {
+    **{"metric": {"type": "basic", "value": "cost"}, "timeInterval": "hour", "value": 5, "condition": "value"},
+    **{"operator": "gt", "currency": "EUR", "evaluateForEach": "project_id", "dataSource": "billing-datahub"},
+    "scopes": [{"id": "region", "type": "fixed", "values": ["a"], "includeNull": True, "caseInsensitive": True}],
+}
+EVERYTHING = {
+    **{"maxResults": 5, "pageToken": "t", "filter": "owner:[a]", "nameContains": "x"},
+    **{"sortBy": "lastAlerted", "sortOrder": "desc"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "request_"),
+    [
+        ("list_alerts", {}, Request("GET", PATH, {}, None)),
+        ("list_alerts", EVERYTHING, Request("GET", PATH, {**EVERYTHING, "maxResults": "5"}, None)),
+        ("get_alert", {"id": "../a?b"}, Request("GET", f"{PATH}/..%2Fa%3Fb", {}, None)),
+        ("get_alert", {"id": "a", "name": "x"}, Request("GET", f"{PATH}/a", {}, None)),
+        (
+            "create_alert",
+            {"name": "n", "config": CONFIG, "recipients": ["a@b.example"]},
+            Request("POST", PATH, {}, {"name": "n", "config": CONFIG, "recipients": ["a@b.example"]}),
+        ),
+        ("update_alert", {"id": "a", "config": CONFIG}, Request("PATCH", f"{PATH}/a", {}, {"config": CONFIG})),
+        ("delete_alert", {"id": "a b"}, Request("DELETE", f"{PATH}/a%20b", {}, None)),
+    ],
+)
+async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
+    assert await asked("alerts", name, arguments) == request_
+
+
+async def test_one_alert_is_found_by_name() -> None:
+    rows = {"alerts": [{"id": "1", "name": "Egress high"}, {"id": "2", "name": "Egress"}]}
+    assert (await asked("alerts", "get_alert", {"name": "egress"}, rows, {})).path == f"{PATH}/2"
+    with pytest.raises(ApiError, match="id or name"):
+        await asked("alerts", "get_alert", {})
+    with pytest.raises(ApiError, match="not an id"):
+        await asked("alerts", "get_alert", {"id": ".."})
+
+
+async def test_a_deletion_is_answered_with_nothing() -> None:
+    assert (await asked("alerts", "delete_alert", {"id": "a"}, None)).method == "DELETE"

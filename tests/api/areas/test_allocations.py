@@ -1,0 +1,84 @@
+"""Allocations: requests of every tool; old names of members are sent as the API's."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.areas.allocations import renamed
+from doit_mcp.api.operation import Request
+
+from .calling import asked
+
+PATH = "/analytics/v1/allocations"
+COMPONENT = {"key": "region", "type": "fixed", "values": ["a"], "mode": "is"}
+RULE = {"components": [COMPONENT], "formula": "A"}
+GROUP = [{"action": "create", "name": "p", **RULE}, {"action": "select", "id": "1"}]
+EVERYTHING = {
+    **{"maxResults": 5, "pageToken": "t", "filter": "type:[custom]", "nameContains": "x"},
+    **{"sortBy": "owner", "sortOrder": "asc"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "request_"),
+    [
+        ("list_allocations", {}, Request("GET", PATH, {}, None)),
+        ("list_allocations", EVERYTHING, Request("GET", PATH, {**EVERYTHING, "maxResults": "5"}, None)),
+        ("list_allocations", {"name": "team"}, Request("GET", PATH, {"nameContains": "team"}, None)),
+        ("get_allocation", {"id": "a/b"}, Request("GET", f"{PATH}/a%2Fb", {}, None)),
+        (
+            "create_allocation",
+            {"name": "n", "description": "", "rule": RULE, "anomalyDetection": False, "folderId": "f"},
+            Request(
+                "POST",
+                PATH,
+                {},
+                {"name": "n", "description": "", "rule": RULE, "anomalyDetection": False, "folderId": "f"},
+            ),
+        ),
+        (
+            "create_allocation",
+            {"name": "n", "description": "d", "rules": GROUP, "unallocatedCosts": None},
+            Request("POST", PATH, {}, {"name": "n", "description": "d", "rules": GROUP, "unallocatedCosts": None}),
+        ),
+        ("update_allocation", {"id": "a", "name": "n"}, Request("PATCH", f"{PATH}/a", {}, {"name": "n"})),
+        ("delete_allocation", {"id": "a"}, Request("DELETE", f"{PATH}/a", {}, None)),
+    ],
+)
+async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
+    assert await asked("allocations", name, arguments) == request_
+
+
+async def test_one_allocation_is_found_by_name() -> None:
+    rows = {"allocations": [{"id": "7", "name": "Team Blue"}]}
+    assert (await asked("allocations", "get_allocation", {"name": "blue"}, rows, {})).path == f"{PATH}/7"
+
+
+async def test_old_names_are_sent_as_the_apis() -> None:
+    old = {**COMPONENT, "inverse_selection": True, "include_null": False}
+    new = {**COMPONENT, "inverse": True, "includeNull": False}
+    arguments = {"id": "a", "rule": {"components": [old], "formula": "A"}}
+    request = await asked("allocations", "update_allocation", arguments)
+    assert request.body == {"rule": {"components": [new], "formula": "A"}}
+    members = [{"action": "update", "id": "1", "components": [old]}, {"action": "select", "id": "2"}]
+    sent = (await asked("allocations", "update_allocation", {"id": "a", "rules": members})).body
+    assert sent == {"rules": [{"action": "update", "id": "1", "components": [new]}, {"action": "select", "id": "2"}]}
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({"inverse_selection": True, "inverse": False}, {"inverse": False}),
+        ({"type": "attribution", "key": "attribution"}, {"type": "allocation_rule", "key": "allocation_rule"}),
+        ({"type": "attribution", "key": "other"}, {"type": "allocation_rule", "key": "other"}),
+        ({"type": "attribution_group"}, {"type": "attribution_group"}),
+    ],
+)
+def test_components_are_renamed_and_nothing_given_is_changed(given: dict[str, Any], sent: dict[str, Any]) -> None:
+    allocation: dict[str, Any] = {"rule": {"components": [{**COMPONENT, **given}], "formula": "A"}}
+    before = copy.deepcopy(allocation)
+    assert renamed(allocation) == {"rule": {"components": [{**COMPONENT, **sent}], "formula": "A"}}
+    assert allocation == before

@@ -1,0 +1,139 @@
+"""PerfectScale for Commitments and Billing Transfer: requests; handshakes are keyed and reach outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.api import AREAS
+from doit_mcp.api.operation import Request
+
+from .calling import asked
+
+PAYER = "123456789012"
+PATH = "/ps4commitments/v1/aws"
+ONE = f"{PATH}/organizations/{PAYER}"
+TRANSFER = "/billingtransfer/v1"
+PAGE, SENT = {"maxResults": 500, "pageToken": "t"}, {"maxResults": "500", "pageToken": "t"}
+HANDSHAKES = {
+    **{"dpmaId": "d", "sendHandshakes": True},
+    "items": [{"resellerCustomerId": "c", "resellerPmaAccountId": PAYER}],
+}
+MAPPINGS = {
+    **{"dpmaId": "d", "resellerPmaAccountId": PAYER},
+    "items": [{"ecAccountId": "1", "ecCustomerId": "c", "curBasePath": "s3://b"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "path", "query"),
+    [
+        ("list_aws_organizations", PAGE, f"{PATH}/organizations", SENT),
+        ("get_aws_organization", {}, ONE, {}),
+        ("list_aws_member_accounts", PAGE, f"{ONE}/member-accounts", SENT),
+        ("get_aws_member_account", {"memberAccountId": "2" * 12}, f"{ONE}/member-accounts/{'2' * 12}", {}),
+        (
+            "list_aws_savings_plans",
+            {"type": "ec2_instance", "status": "queued", **PAGE},
+            f"{ONE}/savings-plans",
+            {"type": "ec2_instance", "status": "queued", **SENT},
+        ),
+        (
+            "list_aws_reserved_instances",
+            {"status": "retired", "instanceType": "m5.large", "instanceFamily": "m5", "region": "us-east-1"},
+            f"{ONE}/reserved-instances",
+            {"status": "retired", "instanceType": "m5.large", "instanceFamily": "m5", "region": "us-east-1"},
+        ),
+        (
+            "list_aws_reserved_instances",
+            {"offeringClass": "convertible"},
+            f"{ONE}/reserved-instances",
+            {"offeringClass": "convertible"},
+        ),
+        ("list_aws_recommendations", {}, f"{ONE}/recommendations", {}),
+        (
+            "get_aws_recommendation",
+            {"serviceId": "database", "granularity": "hour"},
+            f"{ONE}/recommendations/database",
+            {"granularity": "hour"},
+        ),
+        (
+            "list_aws_planned_purchases",
+            {"service": "compute", **PAGE},
+            f"{ONE}/planned-purchases",
+            {"service": "compute", **SENT},
+        ),
+        ("list_aws_organizations_settings", PAGE, f"{PATH}/settings", SENT),
+    ],
+)
+async def test_commitments(name: str, arguments: dict[str, Any], path: str, query: dict[str, str]) -> None:
+    given = arguments if path in (f"{PATH}/organizations", f"{PATH}/settings") else {"managementAccountId": PAYER}
+    assert await asked("aws_commitments", name, {**given, **arguments}) == Request("GET", path, query, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "request_"),
+    [
+        (
+            "list_billing_transfer_accounts",
+            PAGE,
+            Request("GET", f"{TRANSFER}/programmanagementaccounts", SENT, None),
+        ),
+        (
+            "get_billing_transfer_account_status",
+            {},
+            Request("GET", f"{TRANSFER}/programmanagementaccounts/status", {}, None),
+        ),
+        (
+            "create_billing_transfer_handshakes",
+            {"dryRun": True, **HANDSHAKES},
+            Request("POST", f"{TRANSFER}/resellerhandshakes", {"dryRun": "true"}, HANDSHAKES),
+        ),
+        (
+            "create_billing_transfer_handshakes",
+            HANDSHAKES,
+            Request("POST", f"{TRANSFER}/resellerhandshakes", {}, HANDSHAKES),
+        ),
+        (
+            "create_billing_transfer_mappings",
+            MAPPINGS,
+            Request("POST", f"{TRANSFER}/end-customer-mappings", {}, MAPPINGS),
+        ),
+        (
+            "list_billing_transfer_end_customers",
+            {"dpmaId": "d", "resellerPmaAccountId": PAYER, "includeRevoked": False},
+            Request(
+                "GET",
+                f"{TRANSFER}/end-customers",
+                {"dpmaId": "d", "resellerPmaAccountId": PAYER, "includeRevoked": "false"},
+                None,
+            ),
+        ),
+        (
+            "list_reseller_end_customers",
+            {"resellerPmaAccountId": "1/2"},
+            Request("GET", f"{TRANSFER}/resellers/1%2F2/end-customers", {}, None),
+        ),
+        (
+            "list_billing_transfer_reseller_accounts",
+            {},
+            Request("GET", f"{TRANSFER}/reseller-accounts", {}, None),
+        ),
+        (
+            "list_billing_transfer_reseller_tenants",
+            {"includeRevoked": True},
+            Request("GET", f"{TRANSFER}/reseller-accounts/end-customers", {"includeRevoked": "true"}, None),
+        ),
+    ],
+)
+async def test_billing_transfer(name: str, arguments: dict[str, Any], request_: Request) -> None:
+    assert await asked("billing_transfer", name, arguments) == request_
+
+
+def test_only_handshakes_are_keyed_and_reach_outside() -> None:
+    rows = AREAS["billing_transfer"].operations
+    assert [row.name for row in rows if row.keyed or row.outward] == ["create_billing_transfer_handshakes"]
+    assert [row.name for row in rows if not row.reads] == [row.name for row in rows if row.destroys]
+    assert len(rows) == 8 and len(AREAS["aws_commitments"].operations) == 10
+    assert all(row.reads for row in AREAS["aws_commitments"].operations)

@@ -1,0 +1,73 @@
+"""Customers and AccountTeam: requests; the customer that is meant when none is named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.api import Doit
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
+from tests.api.recorder import Recorder
+
+from .calling import asked
+
+PATH = "/customers/v1/customers"
+
+
+@pytest.mark.parametrize(
+    ("area", "name", "arguments", "request_"),
+    [
+        ("account_team", "list_account_team", {}, Request("GET", "/customers/v1/accountTeam", {}, None)),
+        ("customers", "get_customer", {"customerId": "a b"}, Request("GET", f"{PATH}/a%20b", {}, None)),
+        (
+            "customers",
+            "update_customer",
+            {
+                "customerId": "c",
+                "urlSlug": "",
+                "settings": {"currency": "EUR", "allowedInviteDomains": [], "mfaRequired": False},
+                "contact": {"emails": []},
+            },
+            Request(
+                "PATCH",
+                f"{PATH}/c",
+                {},
+                {
+                    "urlSlug": "",
+                    "settings": {"currency": "EUR", "allowedInviteDomains": [], "mfaRequired": False},
+                    "contact": {"emails": []},
+                },
+            ),
+        ),
+    ],
+)
+async def test_requests(area: str, name: str, arguments: dict[str, Any], request_: Request) -> None:
+    assert await asked(area, name, arguments) == request_
+
+
+async def test_changes_are_sent_as_a_merge_patch_and_the_answer_is_empty() -> None:
+    api = Recorder(None)
+    assert await Doit.of(api).customers.update_customer(customerId="c", urlSlug="acme") is None
+    assert api.operations[0].media == "application/merge-patch+json"
+
+
+class OfTenant(Recorder):
+    """The API for a caller whose customer is known."""
+
+    tenant = "acme/1"
+
+
+async def test_without_an_id_it_is_the_callers_own_customer() -> None:
+    api = OfTenant({})
+    customers = Doit.of(api).customers
+    await customers.get_customer()
+    await customers.update_customer(urlSlug="acme")
+    await customers.get_customer(customerId="other")
+    assert [request.path for request in api.requests] == [f"{PATH}/acme%2F1", f"{PATH}/acme%2F1", f"{PATH}/other"]
+
+
+async def test_an_unknown_customer_has_to_be_named() -> None:
+    with pytest.raises(ApiError, match="customerId: is needed"):
+        await asked("customers", "get_customer", {})

@@ -1,0 +1,103 @@
+"""DataHub: requests of every tool; files; selections that would be unclear."""
+
+from __future__ import annotations
+
+from base64 import b64encode, urlsafe_b64encode
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
+from doit_mcp.api.uploads import MOST, MOST_ENCODED, decoded
+
+from .calling import asked
+
+EVENT = {
+    "provider": "my costs",
+    "time": "2026-01-01T00:00:00Z",
+    "id": "1",
+    "dimensions": [{"key": "ok", "type": "label", "value": True}],
+    "metrics": [{"value": 1.5, "type": "cost"}],
+}
+SETS = "/datahub/v1/datasets"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "request_"),
+    [
+        (
+            "upload_datahub_csv",
+            {"provider": "p", "file": b64encode(b"a,b\n").decode()},
+            Request("POST", "/datahub/v1/csv/upload", {}, {"provider": "p", "file": b"a,b\n"}),
+        ),
+        (
+            "upload_datahub_csv",
+            {"provider": None, "csv": "ü\n", "file": None},
+            Request("POST", "/datahub/v1/csv/upload", {}, {"file": "ü\n".encode()}),
+        ),
+        ("send_datahub_events", {"events": [EVENT]}, Request("POST", "/datahub/v1/events", {}, {"events": [EVENT]})),
+        (
+            "delete_datahub_events_by_filter",
+            {"dataset": "d", "eventIds": ["1"]},
+            Request("POST", "/datahub/v1/events/delete", {}, {"dataset": "d", "eventIds": ["1"]}),
+        ),
+        (
+            "delete_datahub_events_by_filter",
+            {"dataset": "d", "startTime": "s", "endTime": "e"},
+            Request("POST", "/datahub/v1/events/delete", {}, {"dataset": "d", "startTime": "s", "endTime": "e"}),
+        ),
+        ("list_datahub_datasets", {}, Request("GET", SETS, {}, None)),
+        ("create_datahub_dataset", {"name": "a b"}, Request("POST", SETS, {}, {"name": "a b"})),
+        ("delete_datahub_datasets", {"datasets": ["a", "b"]}, Request("DELETE", SETS, {}, {"datasets": ["a", "b"]})),
+        ("get_datahub_dataset", {"name": "a b/../c"}, Request("GET", f"{SETS}/a%20b%2F..%2Fc", {}, None)),
+        (
+            "update_datahub_dataset",
+            {"name": "a b", "description": ""},
+            Request("PATCH", f"{SETS}/a%20b", {}, {"description": ""}),
+        ),
+        ("delete_datahub_dataset", {"name": "a"}, Request("DELETE", f"{SETS}/a", {}, None)),
+    ],
+)
+async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
+    assert await asked("datahub", name, arguments) == request_
+
+
+@pytest.mark.parametrize("name", ["get_datahub_dataset", "update_datahub_dataset", "delete_datahub_dataset"])
+@pytest.mark.parametrize("dataset", ["", ".", ".."])
+async def test_a_name_that_would_reach_all_datasets_is_refused(name: str, dataset: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        await asked("datahub", name, {"name": dataset})
+    assert caught.value.kind == "argument"
+
+
+@pytest.mark.parametrize(
+    "selection", [{}, {"eventIds": ["1"], "startTime": "s"}, {"eventIds": ["1"], "startTime": "s", "endTime": "e"}]
+)
+async def test_what_is_deleted_has_to_be_clear(selection: dict[str, Any]) -> None:
+    with pytest.raises(ApiError, match="give one of the two"):
+        await asked("datahub", "delete_datahub_events_by_filter", {"dataset": "d", **selection})
+
+
+@pytest.mark.parametrize("given", [{}, {"file": "YQ==", "csv": "a"}, {"file": "", "csv": ""}])
+async def test_an_upload_has_one_file(given: dict[str, Any]) -> None:
+    with pytest.raises(ApiError, match="file and csv"):
+        await asked("datahub", "upload_datahub_csv", given)
+
+
+def test_base64_is_read_in_every_usual_form() -> None:
+    content = bytes(range(256))
+    plain = b64encode(content).decode()
+    forms = (plain, urlsafe_b64encode(content).decode(), plain.rstrip("="), "\r\n".join([plain[:76], plain[76:]]))
+    assert {decoded("file", form) for form in forms} == {content}
+
+
+@pytest.mark.parametrize("text", ["a", "a,b\n1,2", "data:text/csv;base64,YQ==", "YQ\0=", "ü" * 4])
+def test_what_is_not_base64_is_refused(text: str) -> None:
+    with pytest.raises(ApiError, match="file: is not base64 text") as caught:
+        decoded("file", text)
+    assert caught.value.kind == "argument"
+
+
+def test_the_bound_of_the_text_is_that_of_the_file() -> None:
+    assert len(b64encode(bytes(MOST))) == MOST_ENCODED

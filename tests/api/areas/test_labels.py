@@ -1,0 +1,70 @@
+"""Labels, annotations and folders: requests, pages as long as they were on the old server, and what is looked up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.api import Doit
+from doit_mcp.api.operation import Request
+from tests.api.recorder import Recorder
+
+from .calling import asked
+
+PATH = "/analytics/v1"
+THING = {"objectId": "b", "objectType": "budget"}
+
+
+@pytest.mark.parametrize(
+    ("area", "name", "arguments", "query"),
+    [
+        ("labels", "list_labels", {}, {"maxResults": "500"}),
+        ("labels", "list_labels", {"maxResults": 5, "pageToken": "t"}, {"maxResults": "5", "pageToken": "t"}),
+        (
+            "labels",
+            "list_labels",
+            {"filter": "type:[custom]", "nameContains": "x", "sortBy": "name", "sortOrder": "asc"},
+            {"maxResults": "500", "filter": "type:[custom]", "nameContains": "x", "sortBy": "name", "sortOrder": "asc"},
+        ),
+        ("annotations", "list_annotations", {}, {"maxResults": "500"}),
+        (
+            "annotations",
+            "list_annotations",
+            {"maxResults": 7, "pageToken": "t", "filter": "content:x", "sortBy": "timeCreated", "sortOrder": "desc"},
+            {"maxResults": "7", "pageToken": "t", "filter": "content:x", "sortBy": "timeCreated", "sortOrder": "desc"},
+        ),
+        ("folders", "list_folders", {}, {"maxResults": "500"}),
+        ("folders", "list_folders", {"maxResults": 2, "pageToken": "t"}, {"maxResults": "2", "pageToken": "t"}),
+    ],
+)
+async def test_lists(area: str, name: str, arguments: dict[str, Any], query: dict[str, str]) -> None:
+    assert await asked(area, name, arguments) == Request("GET", f"{PATH}/{area}", query, None)
+
+
+@pytest.mark.parametrize(
+    ("area", "name", "arguments", "row"),
+    [
+        ("labels", "get_label", {"name": "prod"}, {"id": "x/1", "name": "Production"}),
+        ("annotations", "get_annotation", {"content": "launch"}, {"id": "x/1", "content": "The launch"}),
+        ("folders", "get_folder", {"name": "teams"}, {"id": "x/1", "name": "Teams"}),
+    ],
+)
+async def test_a_name_is_looked_up_first(area: str, name: str, arguments: dict[str, Any], row: Any) -> None:
+    api = Recorder({area: [row]}, row)
+    assert await getattr(getattr(Doit.of(api), area), name)(**arguments) == row
+    assert [request.path for request in api.requests] == [f"{PATH}/{area}", f"{PATH}/{area}/x%2F1"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({"add": [THING], "remove": []}, {"add": [THING]}),
+        ({"remove": [THING]}, {"remove": [THING]}),
+        ({"add": [THING], "remove": [THING]}, {"add": [THING], "remove": [THING]}),
+        ({"add": []}, {}),
+    ],
+)
+async def test_empty_lists_of_assignments_are_left_out(given: dict[str, Any], sent: dict[str, Any]) -> None:
+    request = await asked("labels", "assign_objects_to_label", {"id": "l 1", **given}, None)
+    assert request == Request("POST", f"{PATH}/labels/l%201/assignments", {}, sent)

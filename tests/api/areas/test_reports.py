@@ -1,0 +1,62 @@
+"""Reports: requests of the tools about their definitions, and how large those tools' own definitions are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from doit_mcp.api.operation import Request
+from doit_mcp.catalogue.registry import all_tools
+
+from .calling import asked
+
+PATH = "/analytics/v1/reports"
+SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-31T00:00:00Z"}
+CUSTOM = {"timeRange": {"mode": "custom", "unit": "day"}, "customTimeRange": SPAN, "forecastSettings": None}
+LARGEST = 6_200
+"""Characters of name, description and arguments: about 1,500 tokens."""
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "request_"),
+    [
+        (
+            "create_report",
+            {"name": "n", "description": "d", "labels": ["l"], "folderId": "root", "config": {}},
+            Request(
+                "POST", PATH, {}, {"name": "n", "description": "d", "labels": ["l"], "folderId": "root", "config": {}}
+            ),
+        ),
+        ("get_report_config", {"id": "a/b"}, Request("GET", f"{PATH}/a%2Fb/config", {}, None)),
+        ("update_report", {"id": "r", "labels": []}, Request("PATCH", f"{PATH}/r", {}, {"labels": []})),
+        ("delete_report", {"id": "r"}, Request("DELETE", f"{PATH}/r", {}, None)),
+    ],
+)
+async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
+    assert await asked("reports", name, arguments) == request_
+
+
+@pytest.mark.parametrize("arguments", [{"name": "n"}, {"id": "r"}])
+async def test_configs_are_put_as_the_api_wants_them(arguments: dict[str, str]) -> None:
+    filters = [{"id": "cloud_provider", "type": "fixed", "values": ["aws"]}]
+    given: dict[str, Any] = {**arguments, "config": {**CUSTOM, "filters": filters}}
+    body = (await asked("reports", "create_report" if "name" in arguments else "update_report", given)).body or {}
+    assert body["config"]["timeRange"] == {"mode": "custom"} and body["config"]["customTimeRange"] == SPAN
+    assert body["config"]["filters"][0]["values"] == ["amazon-web-services"]
+    assert body["config"]["forecastSettings"] is None
+    assert filters[0]["values"] == ["aws"] and given["config"]["timeRange"]["unit"] == "day"
+
+
+async def test_a_config_is_found_by_the_reports_name() -> None:
+    rows = {"reports": [{"id": "7", "reportName": "Weekly"}]}
+    request = await asked("reports", "get_report_config", {"name": "weekly"}, rows, {})
+    assert request.path == f"{PATH}/7/config"
+
+
+@pytest.mark.parametrize("name", ["create_report", "update_report", "run_query"])
+def test_the_largest_definitions_stay_small(name: str) -> None:
+    tool = next(tool for tool in all_tools() if tool.name == name)
+    seen = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
+    assert len(orjson.dumps(seen)) <= LARGEST

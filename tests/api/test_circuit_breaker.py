@@ -1,0 +1,268 @@
+"""The client and the circuit to the API (security F8): what counts as a failure, and what it does while it is open."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import nullcontext
+from typing import Any, TypedDict, Unpack
+
+import pytest
+from aiohttp import web
+
+from doit_mcp.api.client import Client
+from doit_mcp.api.errors import ApiError, explain
+from doit_mcp.api.operation import Area, get, post
+from doit_mcp.observability.trace import Sent, begin
+from doit_mcp.protocol.schema import JsonObject
+from doit_mcp.resilience.circuit_breaker import ALONE, FEWEST, FIRST_REST, LEASE, Breaker, Requester
+from tests.shortage import no_descriptors
+
+from .conftest import Api, Handler, hangs, resets, says, streams, truncates
+
+Connect = Callable[..., Client]
+GOOD, LEFT = "good", "left"
+
+
+class Body(TypedDict, total=False):
+    name: Any
+
+
+class Things(Area):
+    """Things."""
+
+    @get("/things")
+    async def read(self) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
+    @get("/sums", slow=True)
+    async def compute(self) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
+    @post("/things", keyed=True)
+    async def keyed(self, **body: Unpack[Body]) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
+    @post("/talk", stream=True)
+    def talk(self, **body: Unpack[Body]) -> AsyncIterator[JsonObject]:
+        raise AssertionError("the decorator sends")
+
+
+class Heard(Breaker):
+    """Remembers what it was told, and has a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        super().__init__("api", clock=lambda: self.now, chance=lambda: 0.5)
+        self.said: list[Any] = []
+
+    def succeeded(self, ticket: int) -> None:
+        self.said.append(GOOD)
+        super().succeeded(ticket)
+
+    def left(self, ticket: int) -> None:
+        self.said.append(LEFT)
+        super().left(ticket)
+
+    def failed(self, ticket: int, caller: Hashable, operation: str = "") -> None:
+        self.said.append((caller, operation))
+        super().failed(ticket, caller, operation)
+
+
+@pytest.fixture
+def breaker() -> Heard:
+    return Heard()
+
+
+def fail(breaker: Breaker, times: int) -> None:
+    """Failures of nobody in particular, that were not heard from the client."""
+    for _ in range(times):
+        Breaker.failed(breaker, breaker.enter(ALONE), None)
+
+
+async def ended(client: Client, call: str = "read") -> ApiError | None:
+    try:
+        if call == "talk":
+            assert [event async for event in Things(client).talk()]
+        else:
+            await getattr(Things(client), call)()
+    except ApiError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(
+    ("step", "well"),
+    [
+        (says(200, {}), True),
+        (says(200, b"<html>"), True),
+        (says(302), True),
+        (says(401), True),
+        (says(404), True),
+        (says(429), True),
+        (says(500), False),
+        (says(503), False),
+        (resets, False),
+        (truncates, False),
+        (says(200, b"no gzip", Content_Encoding="gzip"), False),
+    ],
+)
+async def test_what_is_the_apis_failure(api: Api, connect: Connect, breaker: Heard, step: Handler, well: bool) -> None:
+    api.script = [step]
+    await ended(connect(breaker=breaker))
+    kinds = {said if said == GOOD else said[1] for said in breaker.said}
+    assert kinds == {GOOD if well else "read"} and len(breaker.said) == len(api.seen) > 0
+
+
+async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
+    api: Api, connect: Connect, breaker: Heard
+) -> None:
+    api.script = [says(500)]
+    requesters = [Requester.of(*one) for one in (("a@x", "x"), ("A@x", "x"), ("a@x", "y"), ("b@x", "y"))]
+    for number, requester in enumerate(requesters):
+        await ended(connect(str(number), tokens=(str(number),), breaker=breaker, requester=requester))
+    assert [said[0] for said in breaker.said] == requesters
+    assert [one.person == requesters[0].person for one in requesters] == [True, True, True, False]
+    assert [one.customer == requesters[2].customer for one in requesters] == [False, False, True, True]
+    await ended(connect("", breaker=breaker))
+    assert breaker.said[-1] == (ALONE, "read")
+
+
+async def test_n24_a_shortage_of_descriptors_is_not_the_apis_failure(
+    api: Api, connect: Connect, breaker: Heard
+) -> None:
+    """The process or its system is short of something; the API may be well."""
+    api.script = [says(200, {})]
+    for shortage, wanted in ((True, LEFT), (False, GOOD)):
+        client = connect(breaker=breaker)
+        with no_descriptors() if shortage else nullcontext():
+            errors = [await ended(client) for _ in range(FEWEST)]
+        assert all(error is not None and error.status is None for error in errors) is shortage
+        assert set(breaker.said) == {wanted} and breaker.state == "closed"
+        breaker.said.clear()
+
+
+async def test_no_connection_is_nobodys(connect: Connect, breaker: Heard) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        await ended(connect(base=f"http://127.0.0.1:{taken.getsockname()[1]}", breaker=breaker))
+    assert breaker.said == [(None, "read")] * 3
+
+
+@pytest.mark.parametrize(
+    ("call", "limits", "counts"),
+    [
+        ("read", {"timeout": 0.3}, True),
+        # It may take long: that it does says nothing.
+        ("compute", {"slow_timeout": 0.3}, False),
+        # The call had less time than the API may take.
+        ("read", {"timeout": 30.0, "deadline": 0.3}, False),
+        ("talk", {"deadline": 0.3}, False),
+    ],
+)
+async def test_which_timeouts_count(
+    api: Api, connect: Connect, breaker: Heard, call: str, limits: dict[str, float], counts: bool
+) -> None:
+    async def silent(request: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody ends it")
+
+    api.script = [silent if call == "talk" else hangs]
+    error = await ended(connect(breaker=breaker, **limits), call)
+    assert error is not None and error.kind == "timeout"
+    assert [said != LEFT for said in breaker.said] == [counts]
+
+
+async def test_who_leaves_says_nothing(api: Api, connect: Connect, breaker: Heard) -> None:
+    """L1 as well: the request is ended with the call."""
+    api.script = [hangs]
+    call = asyncio.create_task(ended(connect(breaker=breaker)))
+    while not api.seen:
+        await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await api.gone.wait()
+    assert breaker.said == [LEFT]
+
+
+@pytest.mark.parametrize(
+    ("step", "good"), [(streams(b"data: a\n\n"), True), (says(403), True), (says(503), False), (resets, False)]
+)
+async def test_streams_count_when_they_begin(
+    api: Api, connect: Connect, breaker: Heard, step: Handler, good: bool
+) -> None:
+    api.script = [step]
+    await ended(connect(breaker=breaker), "talk")
+    assert [said == GOOD for said in breaker.said] == [good]
+
+
+@pytest.mark.parametrize("call", ["read", "talk"])
+async def test_what_was_sent_is_noted_in_the_trace(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
+    """A span for each request, with the id that went with it, where spans are made; else the number alone."""
+    api.script = [says(503), streams(b"data: a\n\n") if call == "talk" else says(200, {})]
+    trace = begin({})
+    await ended(connect(breaker=breaker), call)
+    told: list[Sent] = []
+    trace.tell = told.append
+    await ended(connect(breaker=breaker), call)
+    assert trace.calls == len(api.seen) == (2 if call == "talk" else 3)
+    assert trace.statuses == ((503, 200) if call == "talk" else (503, 200, 200))
+    assert [(one.upstream, one.name, one.status) for one in told] == [("api", call, 200)]
+    assert api.seen[-1].headers["traceparent"] == f"00-{trace.trace_id}-{told[0].span_id}-00"
+
+
+@pytest.mark.parametrize("call", ["read", "keyed", "talk"])
+async def test_nothing_is_sent_while_it_is_open(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
+    fail(breaker, FEWEST)
+    error = await ended(connect(breaker=breaker), call)
+    assert error is not None and api.seen == []
+    assert (error.kind, error.retry_after, error.maybe_applied) == ("fault", FIRST_REST, False)
+    words = explain(error, call)
+    assert "temporarily unavailable" in words and "not sent" in words and "Try again in 5 seconds." in words
+
+
+@pytest.mark.parametrize("call", ["read", "keyed"])
+async def test_a_repeat_is_not_sent_into_it(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
+    """What went wrong is told, and when to come back; a write may have been applied all the same."""
+    fail(breaker, FEWEST - 1)
+    api.script = [says(503)]
+    error = await ended(connect(breaker=breaker), call)
+    assert error is not None and len(api.seen) == 1
+    assert (error.status, error.retry_after, error.maybe_applied) == (503, FIRST_REST, call == "keyed")
+
+
+async def test_a_repeat_that_meets_it_after_its_wait_tells_what_went_wrong(
+    api: Api, connect: Connect, breaker: Heard
+) -> None:
+    """Others opened it while this call waited for its repeat."""
+
+    api.script = [says(503), says(200, {"ok": True})]
+    client = connect(breaker=breaker, first_wait=0.05, chance=lambda: 1.0)
+    call = asyncio.create_task(ended(client))
+    while not breaker.said:
+        await asyncio.sleep(0)
+    fail(breaker, FEWEST - 1)
+    error = await call
+    assert error is not None and error.status == 503 and len(api.seen) == 1
+
+
+async def test_one_request_tries_and_closes_it(api: Api, connect: Connect, breaker: Heard) -> None:
+    fail(breaker, FEWEST)
+    breaker.now += FIRST_REST
+    held = asyncio.Event()
+
+    async def holds(request: web.Request) -> web.StreamResponse:
+        await held.wait()
+        return web.json_response({"ok": True})
+
+    api.script = [holds, says(200, {"ok": True})]
+    probe = asyncio.create_task(ended(connect(breaker=breaker)))
+    while not api.seen:
+        await asyncio.sleep(0)
+    error = await ended(connect(breaker=breaker))
+    assert error is not None and error.retry_after == LEASE and len(api.seen) == 1
+    held.set()
+    assert await probe is None and breaker.state == "closed"
+    assert await ended(connect(breaker=breaker)) is None

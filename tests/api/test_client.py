@@ -1,0 +1,384 @@
+"""The client against an API on loopback: what it sends, what it makes of answers, and of everything that goes wrong."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypedDict, Unpack
+from urllib.parse import parse_qsl
+
+import pytest
+
+from doit_mcp.api.client import Client
+from doit_mcp.api.errors import ApiError, CredentialError, explain, retry_after
+from doit_mcp.api.http import connect as upstream_at
+from doit_mcp.api.operation import Area, get, post, put
+from doit_mcp.protocol.schema import JsonObject
+
+from .conftest import Api, Handler, hangs, resets, says, streams, truncates
+
+Connect = Callable[..., Client]
+
+
+class Body(TypedDict, total=False):
+    name: Any
+
+
+class Things(Area):
+    """Things."""
+
+    @get("/things/{id}")
+    async def read(self, *, id: str, q: Any = None) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
+    @post("/things")
+    async def write(self, **body: Unpack[Body]) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
+    @put("/things/{id}")
+    async def replace(self, *, id: str, **body: Unpack[Body]) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
+    @post("/things", keyed=True)
+    async def keyed(self, **body: Unpack[Body]) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
+    @post("/things", stream=True)
+    def talk(self, **body: Unpack[Body]) -> Any:
+        raise AssertionError("the decorator sends")
+
+
+async def failing(client: Client, *, write: bool = False) -> ApiError:
+    """The error of one call."""
+    with pytest.raises(ApiError) as caught:
+        await (Things(client).write(name="n") if write else Things(client).read(id="1"))
+    return caught.value
+
+
+async def test_a_request_has_its_place_credential_tenant_and_tracking(api: Api, connect: Connect) -> None:
+    client = connect("acme & co/x", tracking={"mcp": "true", "mcpClient": "c" * 300 + "&x=1"})
+    await Things(client).read(id="../a b", q=["1", "a&b=c\r\nX: y"])
+    seen = api.seen[0]
+    path, _, query = seen.target.partition("?")
+    assert (seen.method, path) == ("GET", "/base/things/..%2Fa%20b")
+    assert parse_qsl(query) == [
+        ("q", "1"),
+        ("q", "a&b=c\r\nX: y"),
+        ("customerContext", "acme & co/x"),
+        ("mcp", "true"),
+        ("mcpClient", "c" * 100),
+    ]
+    assert seen.headers["Authorization"] == "Bearer token" and seen.headers["X-Tenant-Id"] == "acme%20%26%20co%2Fx"
+    assert "Content-Type" not in seen.headers and "Idempotency-Key" not in seen.headers
+
+
+async def test_a_body_is_json_and_no_tenant_is_no_header(api: Api, connect: Connect) -> None:
+    await Things(connect()).write(name="ü")
+    seen = api.seen[0]
+    assert json.loads(seen.body) == {"name": "ü"} and seen.headers["Content-Type"] == "application/json"
+    assert "X-Tenant-Id" not in seen.headers and "customerContext" not in seen.target
+
+
+async def test_cookies_of_an_answer_are_forgotten(api: Api, connect: Connect) -> None:
+    api.script = [says(200, {}, Set_Cookie="session=other-user; Path=/")]
+    await Things(connect()).read(id="1")
+    await Things(connect()).read(id="1")
+    assert "Cookie" not in api.seen[1].headers
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+async def test_reads_are_repeated_twice_and_then_given_up(api: Api, connect: Connect, status: int) -> None:
+    api.script = [says(status, {"error": "busy"})]
+    error = await failing(connect())
+    assert len(api.seen) == 3 and error.status == status and not error.maybe_applied
+
+
+@pytest.mark.parametrize("step", [resets, truncates])
+@pytest.mark.parametrize("warm", [False, True])
+async def test_a_broken_connection_is_three_requests_and_no_more(
+    api: Api, connect: Connect, step: Handler, warm: bool
+) -> None:
+    """F2: none of them is aiohttp's own, be the connection new or one that was kept."""
+    if warm:
+        await Things(connect()).read(id="1")
+    api.script = [step]
+    error = await failing(connect())
+    assert error.kind == "network" and len(api.seen) == 3 + warm
+
+
+@pytest.mark.parametrize("step", [says(429), says(503), resets, truncates])
+async def test_a_read_that_works_the_second_time_works(api: Api, connect: Connect, step: Handler) -> None:
+    api.script = [step, says(200, {"ok": True})]
+    assert await Things(connect()).read(id="1") == {"ok": True}
+    assert len(api.seen) == 2
+
+
+@pytest.mark.parametrize("step", [says(429), says(500), says(503), says(200, b"{"), resets, truncates])
+async def test_a_write_is_sent_exactly_once(api: Api, connect: Connect, step: Handler) -> None:
+    api.script = [step, says(200, {"ok": True})]
+    error = await failing(connect(), write=True)
+    assert len(api.seen) == 1
+    assert error.maybe_applied == (error.kind != "rate")
+
+
+async def test_a_put_on_a_stale_connection_is_not_repeated_either(api: Api, connect: Connect) -> None:
+    api.script = [says(200, {}), resets, says(200, {})]
+    things = Things(connect())
+    await things.replace(id="1")
+    with pytest.raises(ApiError) as caught:
+        await things.replace(id="1")
+    assert len(api.seen) == 2 and caught.value.maybe_applied
+
+
+async def test_a_keyed_write_is_repeated_under_one_key(api: Api, connect: Connect) -> None:
+    api.script = [says(503), resets, says(200, {"ok": True})]
+    keys = iter("ab")
+    things = Things(connect(ids=lambda: next(keys)))
+    await things.keyed()
+    await things.keyed()
+    assert [seen.headers["Idempotency-Key"] for seen in api.seen] == ["a", "a", "a", "b"]
+
+
+async def test_repeats_are_counted_over_the_whole_call(api: Api, connect: Connect) -> None:
+    api.script = [says(503), says(200, {}), says(503), says(200, {}), says(503), says(200, {})]
+    things = Things(connect())
+    await things.read(id="1")
+    await things.read(id="1")
+    with pytest.raises(ApiError):
+        await things.read(id="1")
+    assert len(api.seen) == 5
+
+
+@pytest.mark.parametrize("wait", ["30", "100000000"])
+async def test_a_long_retry_after_is_passed_on_at_once(api: Api, connect: Connect, wait: str) -> None:
+    api.script = [says(429, {"error": "slow down"}, Retry_After=wait)]
+    error = await failing(connect())
+    assert len(api.seen) == 1 and error.retry_after == float(wait)
+    assert f"Try again in {wait} seconds" in explain(error, "read")
+
+
+@pytest.mark.parametrize("wait", ["0", "garbage", "-5", "Mon, 01 Jan 2001 00:00:00 GMT"])
+async def test_a_retry_after_that_says_nothing_is_ignored(api: Api, connect: Connect, wait: str) -> None:
+    api.script = [says(429, {}, Retry_After=wait), says(200, {"ok": True})]
+    assert await Things(connect()).read(id="1") == {"ok": True}
+
+
+@pytest.mark.parametrize(
+    ("header", "chance", "sent"), [({}, 0.0, 3), ({}, 0.5, 1), ({"Retry_After": "9"}, 0.0, 1)], ids=str
+)
+async def test_waits_are_drawn_from_nothing_up_and_end_with_the_call(
+    api: Api, connect: Connect, header: dict[str, str], chance: float, sent: int
+) -> None:
+    """F2: full jitter, Retry-After in its place; a wait that the call would not outlive is not begun."""
+    api.script = [says(503, {}, **header)]
+    error = await failing(connect(first_wait=30.0, chance=lambda: chance, deadline=4.0))
+    assert (error.kind, error.status, len(api.seen)) == ("fault", 503, sent)
+
+
+async def test_exchanges_have_what_is_left_of_the_call(api: Api, connect: Connect) -> None:
+    """F1: the time for one exchange is the usual until the call has less than that."""
+    api.script = [hangs]
+    given: list[float] = []
+    for deadline in (60.0, 0.1):
+        client = connect(deadline=deadline, timeout=0.2)
+        within = client._within
+
+        def noted(longest: float, within: Callable[[float], float] = within) -> float:
+            given.append(within(longest))
+            return given[-1]
+
+        client._within = noted  # type: ignore[method-assign]  # notes the limit of each try
+        await failing(client)
+    assert given[0] == 0.2 and given[1] <= 0.1
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert retry_after("7", now) == 7 and retry_after("0", now) is None and retry_after("", now) is None
+    assert retry_after("Thu, 01 Jan 2026 00:00:09 GMT", now) == 9
+    assert retry_after("Thu, 01 Jan 2026 00:00:09 -0000", now) == 9
+    assert retry_after("١٢", now) is None and retry_after("9" * 10, now) is None
+
+
+async def test_a_401_is_tried_once_more_with_a_fresh_token_even_for_a_write(api: Api, connect: Connect) -> None:
+    api.script = [says(401), says(200, {"ok": True})]
+    assert await Things(connect()).write() == {"ok": True}
+    assert [seen.headers["Authorization"] for seen in api.seen] == ["Bearer token", "Bearer fresh"]
+    api.script = [says(401, {"error": "who are you"})]
+    error = await failing(connect())
+    assert (error.kind, error.reason) == ("credential", "") and len(api.seen) == 4
+
+
+async def test_a_call_is_never_more_than_four_requests(api: Api, connect: Connect) -> None:
+    api.script = [says(503), says(503), says(401), says(503)]
+    await failing(connect())
+    assert len(api.seen) == 4
+
+
+async def test_no_credential_is_told_apart(api: Api, connect: Connect) -> None:
+    error = await failing(connect(tokens=(CredentialError("refused", "signed out"),)))
+    assert (error.kind, error.reason) == ("credential", "signed out")
+    error = await failing(connect(tokens=(CredentialError("unavailable", "x", retry_after=9.0),)))
+    assert (error.kind, error.retry_after) == ("network", 9.0) and api.seen == []
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "shown"),
+    [
+        (400, "refused", "bad filter"),
+        (403, "forbidden", ""),
+        (404, "missing", "bad filter"),
+        (409, "conflict", "bad filter"),
+        (422, "refused", "bad filter"),
+        (500, "fault", ""),
+        (524, "fault", ""),
+        (302, "fault", ""),
+    ],
+)
+async def test_statuses_have_their_kinds_and_reasons(
+    api: Api, connect: Connect, status: int, kind: str, shown: str
+) -> None:
+    api.script = [says(status, {"error": "bad filter"}, Location="http://127.0.0.1:1/elsewhere")]
+    error = await failing(connect())
+    assert (error.kind, error.reason, error.status, len(api.seen)) == (kind, shown, status, 1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>", b"", b"\xff\xfe", b"[" * 50_000, b'{"a": NaN}', b'{"a": "\xed\xa0\x80"}', b'{"a": 1} x'],
+    ids=["html", "empty", "utf16", "deep", "nan", "surrogate", "more"],
+)
+async def test_an_answer_that_is_no_json_is_a_clean_error(api: Api, connect: Connect, body: bytes) -> None:
+    api.script = [says(200, body)]
+    error = await failing(connect())
+    assert error.kind == "answer" and not error.maybe_applied and len(api.seen) == 1
+
+
+async def test_numbers_of_any_length_are_read(api: Api, connect: Connect) -> None:
+    api.script = [says(200, b'{"a": ' + b"9" * 6000 + b"}")]
+    try:
+        assert isinstance((await Things(connect()).read(id="1"))["a"], float)
+    except ApiError as error:
+        assert error.kind == "answer"
+
+
+@pytest.mark.parametrize("status", [200, 204])
+async def test_a_write_without_an_answer_is_done(api: Api, connect: Connect, status: int) -> None:
+    api.script = [says(status, b"")]
+    assert await Things(connect()).write() is None
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_a_huge_answer_is_cut_off(api: Api, connect: Connect, packed: bool) -> None:
+    body = json.dumps({"a": "x" * 100_000}).encode()
+    step = says(200, gzip.compress(body), Content_Encoding="gzip") if packed else says(200, body)
+    api.script = [step]
+    error = await failing(connect(max_body=50_000))
+    assert (error.kind, error.reason) == ("answer", "it is too large")
+
+
+async def test_false_compression_is_a_clean_error(api: Api, connect: Connect) -> None:
+    api.script = [says(200, b"no gzip", Content_Encoding="gzip")]
+    assert (await failing(connect())).kind == "network"
+
+
+async def test_a_drip_is_ended_by_the_total_timeout_and_the_connection_closed(api: Api, connect: Connect) -> None:
+    api.script = [hangs]
+    # Long enough for the request to arrive on a busy machine: what is asked is how the wait for the answer ends.
+    error = await failing(connect(timeout=0.5))
+    assert error.kind == "timeout" and len(api.seen) == 1
+    await api.gone.wait()
+    assert (await failing(connect(deadline=0.5), write=True)).maybe_applied
+
+
+async def test_nobody_there_is_said_and_nothing_was_applied(connect: Connect) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        error = await failing(connect(base=f"http://127.0.0.1:{taken.getsockname()[1]}"), write=True)
+    assert error.kind == "network" and not error.maybe_applied
+
+
+async def test_what_cannot_be_sent_is_refused_before(api: Api, connect: Connect) -> None:
+    things = Things(connect())
+    for call in (things.read(id="1", q="x" * 9000), things.read(id="1", q="\ud800"), things.write(name="\ud800")):
+        with pytest.raises(ApiError) as caught:
+            await call
+        assert caught.value.kind == "argument"
+    with pytest.raises(ApiError):
+        await things.write(name=10**30)
+    assert api.seen == []
+
+
+async def test_events_come_as_they_are_sent(api: Api, connect: Connect) -> None:
+    api.script = [streams(b'data: {"answer": "a"}\n', b"\ndata: plain\n\ndata: [1]\n\n", b"data: lost")]
+    events = [event async for event in Things(connect()).talk(name="q")]
+    assert events == [{"answer": "a"}, {"answer": "plain"}, {"answer": "[1]"}]
+    assert api.seen[0].headers["Accept"] == "text/event-stream" and json.loads(api.seen[0].body) == {"name": "q"}
+
+
+async def test_a_stream_after_a_401_begins_again_with_a_fresh_token(api: Api, connect: Connect) -> None:
+    api.script = [says(401), streams(b"data: a\n\n")]
+    assert [event async for event in Things(connect()).talk()] == [{"answer": "a"}]
+    assert api.seen[1].headers["Authorization"] == "Bearer fresh"
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        (streams(b"data: a\n\n", end=resets), "network"),
+        (streams(b"data: a\n\n", end=hangs), "timeout"),
+        (streams(b"data: a\n\n", b"data: \xff\n\n"), "network"),
+        (streams(b"data: a\n\n", b"data: " + b"x" * 200_000), "network"),
+    ],
+    ids=["reset", "hang", "encoding", "size"],
+)
+async def test_a_stream_that_breaks_gives_what_came_and_then_the_error(
+    api: Api, connect: Connect, step: Handler, kind: str
+) -> None:
+    api.script = [step]
+    events = []
+    with pytest.raises(ApiError) as caught:
+        async for event in Things(connect(deadline=2.0, max_body=100_000)).talk():
+            events.append(event)
+    assert events == [{"answer": "a"}] and caught.value.kind == kind and caught.value.maybe_applied
+    assert len(api.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"), [(says(403, {}), "forbidden"), (says(502, {}), "fault"), (says(200, {}), "answer")]
+)
+async def test_what_is_no_stream_is_an_error(api: Api, connect: Connect, step: Handler, kind: str) -> None:
+    api.script = [step]
+    with pytest.raises(ApiError) as caught:
+        assert [event async for event in Things(connect()).talk()]
+    assert caught.value.kind == kind and len(api.seen) == 1
+
+
+async def test_leaving_a_stream_closes_its_connection(api: Api, connect: Connect) -> None:
+    api.script = [streams(b"data: a\n\n", end=hangs)]
+    events = Things(connect()).talk()
+    assert await anext(events) == {"answer": "a"}
+    await events.aclose()
+    await api.gone.wait()
+
+
+async def test_progress_goes_to_whoever_listens(connect: Connect) -> None:
+    heard: list[str] = []
+
+    async def listen(message: str) -> None:
+        heard.append(message)
+
+    await connect(report=listen).report("half")
+    await connect().report("nobody")
+    assert heard == ["half"]
+
+
+async def test_an_upstream_of_its_own_closes_its_session(api: Api) -> None:
+    async def credential(*, fresh: bool = False) -> str:
+        return "t"
+
+    async with upstream_at(api.base) as upstream:
+        assert await Things(Client(upstream, credential)).read(id="1") == {}

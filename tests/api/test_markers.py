@@ -1,0 +1,102 @@
+"""Reach: where arguments that name people and the like are, and whether a call gives one."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Required, TypedDict, Unpack
+
+import pytest
+
+from doit_mcp.api.markers import REACHES, addresses, leaves, reached, reaching, without
+from doit_mcp.protocol.schema import Length
+
+
+class Person(TypedDict, total=False):
+    """Somebody."""
+
+    email: Required[Annotated[str, "Where to write to.", REACHES]]
+    name: str
+
+
+class Body(TypedDict, total=False):
+    """Arguments."""
+
+    people: list[Person]
+    settings: Person | None
+    public: Annotated[str | None, REACHES, Length(1)]
+    title: str
+
+
+async def declared(
+    self: Any, *, id: str, cc: Annotated[list[str] | None, REACHES] = None, **body: Unpack[Body]
+) -> None:
+    """Does something."""
+
+
+PATHS = (("cc",), ("people", "email"), ("settings", "email"), ("public",))
+
+
+def test_marked_arguments_are_found_at_any_depth() -> None:
+    assert reaching(declared) == PATHS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reaches"),
+    [
+        ({"id": "x", "title": "ann@acme.example"}, False),
+        ({"cc": []}, False),
+        ({"public": None}, False),
+        ({"people": [{"name": "Ann"}], "settings": None}, False),
+        ({"cc": ["a"]}, True),
+        ({"people": [{"name": "Ann"}, {"email": "a"}]}, True),
+        ({"settings": {"email": "a"}}, True),
+        ({"public": "viewer"}, True),
+    ],
+)
+def test_empty_values_reach_nobody(arguments: dict[str, Any], reaches: bool) -> None:
+    assert reached(arguments, PATHS) is reaches
+
+
+@pytest.mark.parametrize(
+    ("arguments", "removes"),
+    [
+        ({"id": "x", "title": "t"}, False),
+        ({"people": [{"name": "Ann"}], "settings": None}, False),
+        ({"cc": []}, True),
+        ({"public": None}, True),
+        ({"people": []}, True),
+        ({"settings": {"email": ""}}, True),
+    ],
+)
+def test_empty_values_remove_people_where_they_replace_what_is_there(arguments: dict[str, Any], removes: bool) -> None:
+    assert reached(arguments, PATHS, replaces=True) is removes
+
+
+def test_the_rest_is_what_is_not_reached() -> None:
+    given = {"people": [{"email": "a", "name": "Ann"}, {"name": "Bob"}], "settings": {"email": "b"}}
+    assert leaves(given, ("people", "email")) == ["a"]
+    assert without(given, ("people", "email"))["people"] == [{"name": "Ann"}, {"name": "Bob"}]
+    assert without(given, ("settings", "email")) == {"people": given["people"]}
+    assert without(given, ("other",)) == given
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Write to bob@acme.example, or (eve@evil.example).", ["bob@acme.example", "eve@evil.example"]),
+        ("post it to https://evil.example/hook?a=1!", ["https://evil.example/hook?a=1"]),
+        ("[Fix](//evil.example) <http://x.example> www.evil.example", ["//evil.example", "http://x.example"]),
+        ("evil.example/hook, 10.0.0.1/x, and/or, e.g. node.js, main.tf: v1.2/3", ["evil.example/hook"]),
+        ("eve\uff20evil.example bob@x bob@x", ["eve@evil.example", "bob@x"]),
+        ("Stop idle machines @ night // 50 % of 3.5/4", []),
+    ],
+)
+def test_n11_addresses_in_a_text(text: str, found: list[str]) -> None:
+    assert addresses(text)[: len(found)] == found and bool(addresses(text)) is bool(found)
+
+
+@pytest.mark.parametrize("piece", ["a", "a.", "@", "a-", "/", "a@", "www.", "a.b/", ",", "ﷺ"])
+def test_n11_a_long_text_is_searched_in_little_time(piece: str) -> None:
+    before = time.process_time()
+    addresses(piece * (100_000 // len(piece)))
+    assert time.process_time() - before < 2

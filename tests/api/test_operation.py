@@ -1,0 +1,185 @@
+"""Operations: how declarations become rows, and arguments requests."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict, Unpack
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.api import AREAS, Doit
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Area, Request, delete, get, offers, operation_of, patch, post, put, segment, texts
+from doit_mcp.protocol.schema import JsonObject
+
+from .recorder import Recorder
+
+
+class Thing(TypedDict, total=False):
+    name: str
+    size: int | None
+
+
+class Things(Area):
+    """Things."""
+
+    @get("/things/v1/{box}/things", items="things", slow=True)
+    async def list_things(self, *, box: str, tag: list[str] | None = None, deep: bool | None = None) -> JsonObject:
+        """List
+        things."""
+        raise AssertionError("the decorator sends")
+
+    @post("/things/v1/{box}/things", keyed=True, outward=True, title="New thing")
+    async def create_thing(self, *, box: str, dryRun: bool | None = None, **thing: Unpack[Thing]) -> JsonObject:
+        """Create a thing."""
+        raise AssertionError("the decorator sends")
+
+    @patch("/things/v1/{id}", media="application/merge-patch+json")
+    async def update_thing(self, *, id: str, **thing: Unpack[Thing]) -> JsonObject:
+        """Change a thing."""
+        raise AssertionError("the decorator sends")
+
+    @put("/things/v1/{id}")
+    async def _put(self, *, id: str, **thing: Unpack[Thing]) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
+    @offers(_put)
+    async def replace_thing(self, *, number: Annotated[int, "Its number."]) -> JsonObject:
+        """Replace a thing."""
+        return await self._put(id=f"t{number}", name="new")
+
+    @delete("/things/v1/{id}")
+    async def delete_thing(self, *, id: str) -> JsonObject:
+        """Delete a thing."""
+        raise AssertionError("the decorator sends")
+
+    @post("/things/v1/find", reads=True)
+    async def find_things(self, **thing: Unpack[Thing]) -> JsonObject:
+        """Find things."""
+        raise AssertionError("the decorator sends")
+
+    @get("/things/v1/bare")
+    async def list_bare(self) -> list[JsonObject]:
+        """List without a key."""
+        raise AssertionError("the decorator sends")
+
+    def helper(self) -> str:
+        """No operation."""
+        return "no operation"
+
+
+async def test_path_query_and_body_are_laid_out_by_the_signature() -> None:
+    api = Recorder()
+    things = Things(api)
+    await things.list_things(box="a b", tag=["x", "y"], deep=True)
+    await things.create_thing(box="b", dryRun=False, name="n", size=None)
+    await things.update_thing(id="1", size=3)
+    await things.delete_thing(id="1")
+    assert api.requests == [
+        Request("GET", "/things/v1/a%20b/things", {"tag": ["x", "y"], "deep": "true"}, None),
+        Request("POST", "/things/v1/b/things", {"dryRun": "false"}, {"name": "n", "size": None}),
+        Request("PATCH", "/things/v1/1", {}, {"size": 3}),
+        Request("DELETE", "/things/v1/1", {}, None),
+    ]
+
+
+async def test_a_query_argument_of_none_is_not_sent() -> None:
+    api = Recorder()
+    await Things(api).list_things(box="b", deep=None)
+    assert api.requests[0].query == {}
+
+
+def test_public_methods_that_declare_or_offer_are_the_operations() -> None:
+    names = [operation.name for operation in Things.operations]
+    expected = ["list_things", "create_thing", "update_thing", "replace_thing", "delete_thing"]
+    assert names[:5] == expected and names[5:] == ["find_things", "list_bare"]
+    assert Things(Recorder()).helper() == "no operation"
+
+
+@pytest.mark.parametrize("answer", [None, [], "x", 5, True])
+async def test_an_answer_of_another_type_is_an_error(answer: object) -> None:
+    with pytest.raises(ApiError) as caught:
+        await Things(Recorder(answer)).find_things()
+    assert caught.value.kind == "answer" and not caught.value.maybe_applied
+    if answer is not None:
+        with pytest.raises(ApiError) as caught:
+            await Things(Recorder(answer)).delete_thing(id="1")
+        assert caught.value.maybe_applied
+
+
+async def test_a_write_may_answer_with_nothing_and_a_bare_list_is_one() -> None:
+    assert await Things(Recorder(None)).delete_thing(id="1") is None
+    assert await Things(Recorder([{"a": 1}])).list_bare() == [{"a": 1}]
+
+
+def test_a_row_says_what_its_declaration_says() -> None:
+    rows = {operation.name: operation for operation in Things.operations}
+    assert rows["list_things"].description == "List things."
+    assert (rows["list_things"].items, rows["list_things"].slow, rows["list_things"].reads) == ("things", True, True)
+    created = rows["create_thing"]
+    assert (created.keyed, created.outward, created.title, created.reads) == (True, True, "New thing", False)
+    assert created.repeatable and not rows["update_thing"].repeatable
+    assert rows["update_thing"].media == "application/merge-patch+json"
+    assert rows["find_things"].reads and rows["find_things"].body
+    assert rows["replace_thing"].path == "/things/v1/{id}" and rows["replace_thing"].method == "PUT"
+
+
+async def test_a_method_with_a_body_offers_the_operation_it_maps_to() -> None:
+    api = Recorder()
+    await Things(api).replace_thing(number=7)
+    assert api.requests == [Request("PUT", "/things/v1/t7", {}, {"name": "new"})]
+
+
+@given(st.text())
+def test_a_path_value_is_one_segment_that_decodes_to_itself_or_is_refused(value: str) -> None:
+    try:
+        found = segment("id", value)
+    except ApiError as error:
+        assert error.kind == "argument"
+        assert value in ("", ".", "..") or any("\ud800" <= letter <= "\udfff" for letter in value)
+        return
+    assert found and not set(found) & set("/?#;&\\ \r\n") and found not in (".", "..")
+    assert unquote(found) == value
+
+
+@pytest.mark.parametrize("value", ["../../iam/v1/roles", "..%2f..", "a/../../b", "x?y=1", "x#y", "%2e%2e"])
+async def test_hostile_ids_stay_inside_their_segment(value: str) -> None:
+    api = Recorder()
+    doit = Doit.of(api)
+    await doit.anomalies.get_anomaly(id=value)
+    path = api.requests[0].path
+    assert path.count("/") == 3 and path.startswith("/anomalies/v1/") and unquote(path.rsplit("/", 1)[1]) == value
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", "\ud800"])
+async def test_ids_that_name_something_else_are_refused_before_anything_is_sent(value: str) -> None:
+    api = Recorder()
+    with pytest.raises(ApiError) as caught:
+        await Doit.of(api).anomalies.get_anomaly(id=value)
+    assert caught.value.kind == "argument" and api.requests == []
+
+
+def test_query_values_are_text() -> None:
+    assert texts(True) == "true" and texts(40) == "40" and texts(["a", False, 1.5]) == ["a", "false", "1.5"]
+
+
+def test_the_registry_binds_every_area() -> None:
+    doit = Doit.of(Recorder())
+    assert all(isinstance(getattr(doit, name), area) for name, area in AREAS.items())
+    for area in AREAS.values():
+        assert area.operations and (area.__doc__ or "").strip()
+        for operation in area.operations:
+            assert operation_of(getattr(area, operation.name)) == operation
+
+
+async def test_one_argument_can_be_the_whole_body() -> None:
+    class Runs(Area):
+        @post("/runs/{id}", whole="payload")
+        async def run(self, *, id: str, dry: bool | None = None, payload: JsonObject) -> JsonObject: ...
+
+    api = Recorder()
+    await Runs(api).run(id="a/b", dry=True, payload={"id": 1, "dry": None, "payload": {}})
+    assert api.requests == [Request("POST", "/runs/a%2Fb", {"dry": "true"}, {"id": 1, "dry": None, "payload": {}})]
+    assert Runs.operations[0].parameters == ("dry",)
