@@ -30,9 +30,9 @@ LOGGERS = ("doit_mcp", "aiohttp", "asyncio")
 SOURCES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("doit_mcp.sandbox.identity.signing", "Signing.sign", lambda made, *given: made),
     ("doit_mcp.sandbox.identity.exchange", "Exchange.exchange", lambda made, *given: made["access_token"]),
-    ("doit_mcp.auth.exchange", "assertion", lambda made, *given: made),
-    ("doit_mcp.auth.exchange", "read_exchange", lambda made, *given: made.token),
-    ("doit_mcp.auth.exchange", "Exchange.__init__", lambda made, *given: given[2]),
+    ("doit_mcp.auth.token_exchange", "assertion", lambda made, *given: made),
+    ("doit_mcp.auth.token_exchange", "read_exchange", lambda made, *given: made.token),
+    ("doit_mcp.auth.token_exchange", "Exchange.__init__", lambda made, *given: given[2]),
     ("doit_mcp.auth.api_tokens", "ApiTokens.principal", lambda made, *given: given[1]),
     ("tests.auth.minting", "Signer.raw", lambda made, *given: made),
 )

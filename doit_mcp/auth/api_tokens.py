@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from aiohttp import ClientSession
 
 from .bearer import digest
-from .bounded import Bounded
-from .compact import glimpses, parse
 from .errors import AuthError, invalid_token, unavailable
-from .fetching import Answer, FetchError, fetch
-from .flights import Flights, TooManyFlights
-from .limits import BY_ADDRESS, TOTAL, SharedProven, SharedTries, Tries
+from .failed_attempts import BY_ADDRESS, TOTAL, SharedProven, SharedTries, Tries
+from .http_fetch import Answer, FetchError, fetch
+from .jws import glimpses, parse
 from .principal import Principal
+from .single_flight import Flights, TooManyFlights
+from .ttl_cache import Bounded
 
 log = logging.getLogger(__name__)
 

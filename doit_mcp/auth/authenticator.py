@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from .access_tokens import Rules, check, is_ours, principal, signer
 from .api_tokens import ApiTokens
 from .bearer import MAX_HEADER, bearer
-from .compact import Compact
-from .ended import Ended
+from .ended_logins import Ended
 from .errors import SIGN_IN, invalid_token
-from .keys import Keys
+from .jwks import Keys
+from .jws import Compact
 from .principal import Principal
-from .tokens import Rules, check, is_ours, principal, signer
 
 MAX_REMEMBERED = 10_000
 

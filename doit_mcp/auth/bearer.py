@@ -6,8 +6,8 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from .compact import MAX_TOKEN
 from .errors import AuthError, invalid_token
+from .jws import MAX_TOKEN
 
 # One or more spaces (RFC 9110, 11.4), then token68 and nothing behind it.
 CREDENTIAL = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE | re.ASCII)

@@ -80,7 +80,7 @@ class SharedBuckets:
 
 
 class AddressTries:
-    """Tries of strangers: in all, and by address where there is one (doit_mcp.auth.limits)."""
+    """Tries of strangers: in all, and by address where there is one (doit_mcp.auth.failed_attempts)."""
 
     def __init__(self, buckets: SharedBuckets, *, total: tuple[float, float], by_address: tuple[float, float]) -> None:
         self._buckets, self._total, self._by_address = buckets, Wanted("", *total), by_address

@@ -36,7 +36,7 @@ REMOVE = "return redis.call('ZREM', KEYS[1], unpack(ARGV))"
 
 
 class SharedProven:
-    """Implements :class:`doit_mcp.auth.limits.SharedProven`. What is kept of a token is a keyed hash of its digest."""
+    """Implements :class:`doit_mcp.auth.failed_attempts.SharedProven`. What is kept of a token is a keyed hash of its digest."""
 
     def __init__(self, link: Link, box: Box, sender: Sender, *, most: int = MAX_PROVEN) -> None:
         self._link, self._box, self._sender, self._most = link, box, sender, most

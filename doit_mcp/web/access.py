@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import HttpVersion11, web
 from yarl import URL
 
-from ..auth.challenge import challenge
 from ..auth.errors import SCOPE, SIGN_IN, AuthError, invalid_token
 from ..auth.principal import Principal
+from ..auth.www_authenticate import challenge
 from ..observability.trace import CURRENT, HEADER
 from ..protocol.jsonrpc import error_bytes
 from ..resilience.compute_thread import TooManyQueued

@@ -10,8 +10,8 @@ from functools import partial
 from aiohttp import web
 
 from ..api.http import Upstream, open_session
-from ..auth.ended import Ended
-from ..auth.gate import Auth, open_auth
+from ..auth.authentication import Auth, open_auth
+from ..auth.ended_logins import Ended
 from ..observability.logging_setup import STREAMS
 from ..observability.metrics import Metrics
 from ..resilience.circuit_breaker import Breaker

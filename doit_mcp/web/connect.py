@@ -9,8 +9,8 @@ from aiohttp import web
 from ..api import Doit
 from ..api.errors import CredentialError
 from ..api.http import Upstream
+from ..auth.authentication import Auth
 from ..auth.errors import UpstreamCredentialError
-from ..auth.gate import Auth
 from ..auth.principal import Principal
 from ..observability.trace import CURRENT
 from ..protocol.inbound import Caller

@@ -9,8 +9,8 @@ from typing import Protocol
 from aiohttp import web
 
 from ..api import Doit
-from ..auth.ended import Ended
-from ..auth.limits import SharedProven, SharedTries
+from ..auth.ended_logins import Ended
+from ..auth.failed_attempts import SharedProven, SharedTries
 from ..auth.principal import Principal
 from ..observability.metrics import Metrics
 from ..protocol.inbound import Caller

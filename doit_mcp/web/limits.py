@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..auth.limits import BY_ADDRESS, TOTAL, SharedProven, SharedTries
+from ..auth.failed_attempts import BY_ADDRESS, TOTAL, SharedProven, SharedTries
 from ..resilience.concurrency import Slots
 from ..server.admission import Admission, Rate
 from ..server.tasks import RUNNING_PER_OWNER, Tasks

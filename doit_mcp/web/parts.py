@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ..auth.ended import Ended
+from ..auth.ended_logins import Ended
 from ..auth.principal import Principal
 from ..catalogue import receipts, results
 from ..catalogue.receipts import MemoryReceipts, Receipt, Receipts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..auth.challenge import WELL_KNOWN, metadata
+from ..auth.www_authenticate import WELL_KNOWN, metadata
 from . import keys
 from .access import preflight, refusal
 

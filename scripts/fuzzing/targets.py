@@ -15,7 +15,7 @@ import orjson
 from multidict import CIMultiDict
 
 from doit_mcp.api.event_stream import Parser, StreamError
-from doit_mcp.auth import compact
+from doit_mcp.auth import jws
 from doit_mcp.auth.bearer import bearer
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.catalogue.locales import locale_of
@@ -39,7 +39,7 @@ SEALED = SEALS.close(BINDING, {"step": 1}, 60)
 BOX = Box("a secret of the fuzzer", "fuzz")
 FINGERPRINT, LENGTH = "f1n9e2", 1_000
 TRUSTED = ("10.0.0.0/8", "fd00::/8")
-TOKEN = compact.base64(b'{"alg":"ES256"}') + "." + compact.base64(b'{"sub":"s"}') + "." + compact.base64(bytes(64))
+TOKEN = jws.base64(b'{"alg":"ES256"}') + "." + jws.base64(b'{"sub":"s"}') + "." + jws.base64(bytes(64))
 
 
 class Violated(AssertionError):
@@ -216,10 +216,10 @@ def bearers(data: bytes) -> None:
     except AuthError as error:
         require(value not in str(error) or len(value) < 12, "a refusal repeats nothing of the credential")
         return
-    require(token in value and token.isascii() and len(token) <= compact.MAX_TOKEN, "a token is plain and bounded")
-    found = compact.parse(token)
+    require(token in value and token.isascii() and len(token) <= jws.MAX_TOKEN, "a token is plain and bounded")
+    found = jws.parse(token)
     require(found is None or token.count(".") == 2, "a JWT has three parts")
-    compact.glimpses(token)
+    jws.glimpses(token)
 
 
 def event_ids(data: bytes) -> None:

@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from doit_mcp.auth.access_tokens import Rules
 from doit_mcp.auth.api_tokens import ApiTokens
+from doit_mcp.auth.authentication import Auth, open_auth
 from doit_mcp.auth.authenticator import Authenticator
-from doit_mcp.auth.gate import Auth, open_auth
-from doit_mcp.auth.keys import Keys
-from doit_mcp.auth.tokens import Rules
+from doit_mcp.auth.jwks import Keys
 
 from .minting import BASE, Signer
 from .provider import Clock, Provider, listening, provided

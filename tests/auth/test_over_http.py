@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.auth.authenticator import Authenticator
-from doit_mcp.auth.challenge import metadata, metadata_path
 from doit_mcp.auth.errors import AuthError
+from doit_mcp.auth.www_authenticate import metadata, metadata_path
 from doit_mcp.settings import Settings
 from doit_mcp.web import access, keys
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.auth.access_tokens import Rules, check, is_ours, signer
 from doit_mcp.auth.bearer import bearer
-from doit_mcp.auth.challenge import challenge, metadata
-from doit_mcp.auth.compact import base64, glimpses, parse, unbase64
 from doit_mcp.auth.errors import AuthError
-from doit_mcp.auth.tokens import Rules, check, is_ours, signer
+from doit_mcp.auth.jws import base64, glimpses, parse, unbase64
+from doit_mcp.auth.www_authenticate import challenge, metadata
 
 from .minting import BASE, HEADER, ISSUER, NOW, Signer, claims, encoded
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from doit_mcp.auth.authentication import Auth, open_auth
 from doit_mcp.auth.errors import AuthError, UpstreamCredentialError
-from doit_mcp.auth.gate import Auth, open_auth
 from doit_mcp.sandbox.people import USERS
 from doit_mcp.sandbox.world import World, world
 from tests.sandbox.conftest import NoApi

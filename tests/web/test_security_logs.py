@@ -24,7 +24,7 @@ CANARY = "a-word-of-the-callers-that-nobody-logs"
 LEAKS = """
 import logging
 import pytest
-from doit_mcp.auth.exchange import assertion
+from doit_mcp.auth.token_exchange import assertion
 from tests.auth.minting import Signer
 from tests.conftest import pytest_collection_finish, pytest_runtest_teardown
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from doit_mcp.auth.bounded import Bounded
-from doit_mcp.auth.flights import Flights, TooManyFlights
-from doit_mcp.auth.limits import Tries
+from doit_mcp.auth.failed_attempts import Tries
+from doit_mcp.auth.single_flight import Flights, TooManyFlights
+from doit_mcp.auth.ttl_cache import Bounded
 
 from .provider import Clock
 

@@ -16,12 +16,12 @@ import orjson
 from aiohttp import ClientSession
 
 from ..resilience.circuit_breaker import Breaker, CircuitOpen
-from .bounded import Bounded
-from .compact import MAX_TOKEN, base64
 from .errors import SIGN_IN, UpstreamCredentialError
-from .fetching import Answer, FetchError, OwnShortage, fetch
-from .flights import Flights, TooManyFlights
+from .http_fetch import Answer, FetchError, OwnShortage, fetch
+from .jws import MAX_TOKEN, base64
 from .principal import Principal
+from .single_flight import Flights, TooManyFlights
+from .ttl_cache import Bounded
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.auth.errors import UpstreamCredentialError
-from doit_mcp.auth.exchange import MARGIN, UNSAID_LIFE, Exchange
 from doit_mcp.auth.principal import Principal
+from doit_mcp.auth.token_exchange import MARGIN, UNSAID_LIFE, Exchange
 
 from .conftest import SECRET
 from .minting import NOW

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..protocol.jsonrpc import JsonObject
-from .compact import Compact, glimpses, parse
 from .errors import SCOPE, AuthError, invalid_token
+from .jws import Compact, glimpses, parse
 from .principal import Principal
 
 ALGORITHM = "ES256"

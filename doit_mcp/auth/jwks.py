@@ -10,11 +10,11 @@ from aiohttp import ClientSession
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey, EllipticCurvePublicNumbers
 
 from ..protocol.jsonrpc import JsonObject
-from .compact import unbase64
+from .access_tokens import ALGORITHM, KEY_ID
 from .errors import unavailable
-from .fetching import FetchError, fetch
-from .flights import Flights
-from .tokens import ALGORITHM, KEY_ID
+from .http_fetch import FetchError, fetch
+from .jws import unbase64
+from .single_flight import Flights
 
 log = logging.getLogger(__name__)
 

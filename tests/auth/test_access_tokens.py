@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from doit_mcp.auth.access_tokens import LEEWAY, ORDER, Rules, check, is_ours, principal, signer
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.auth.principal import Principal
-from doit_mcp.auth.tokens import LEEWAY, ORDER, Rules, check, is_ours, principal, signer
 
 from .minting import BASE, HEADER, ISSUER, NOW, Signer, b64, claims, encoded, unsigned
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from doit_mcp.auth.challenge import challenge, metadata, metadata_path
+from doit_mcp.auth.www_authenticate import challenge, metadata, metadata_path
 
 from .minting import BASE, ISSUER
 

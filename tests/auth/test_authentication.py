@@ -11,8 +11,8 @@ from contextlib import AbstractAsyncContextManager
 import aiohttp
 import pytest
 
+from doit_mcp.auth.authentication import Auth, open_auth
 from doit_mcp.auth.errors import AuthError, UpstreamCredentialError
-from doit_mcp.auth.gate import Auth, open_auth
 
 from .conftest import SECRET, Mint
 from .minting import BASE, Signer

@@ -12,15 +12,15 @@ from typing import Protocol
 from aiohttp import ClientSession, DummyCookieJar
 
 from ..resilience.circuit_breaker import Breaker
+from .access_tokens import Rules
 from .api_tokens import ApiTokens
 from .authenticator import Authenticator
-from .ended import Ended
+from .ended_logins import Ended
 from .errors import UpstreamCredentialError
-from .exchange import Exchange
-from .keys import Keys
-from .limits import SharedProven, SharedTries
+from .failed_attempts import SharedProven, SharedTries
+from .jwks import Keys
 from .principal import Principal
-from .tokens import Rules
+from .token_exchange import Exchange
 
 log = logging.getLogger(__name__)
 

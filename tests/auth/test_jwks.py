@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from doit_mcp.auth.authenticator import Authenticator
 from doit_mcp.auth.errors import AuthError
-from doit_mcp.auth.keys import COOLDOWN, LONGEST_STALE, MAX_KEYS, REFRESH, RETRY, BadKeySet, Keys, read_keys
+from doit_mcp.auth.jwks import COOLDOWN, LONGEST_STALE, MAX_KEYS, REFRESH, RETRY, BadKeySet, Keys, read_keys
 
 from .conftest import Idle, Mint
 from .minting import Signer, b64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .bounded import Bounded
+from .ttl_cache import Bounded
 
 MAX_ENDED = 20_000
 
