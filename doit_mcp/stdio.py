@@ -16,9 +16,9 @@ from .api.http import connect as upstream_at
 from .catalogue.selection import Selection
 from .process.daemon_threads import BlockingCalls
 from .process.signals import on_stop_signal
-from .protocol import inbound
-from .protocol.inbound import Caller
+from .protocol import request_metadata
 from .protocol.jsonrpc import INVALID_REQUEST, Message, Request, RpcError, error_bytes, message, parse, result_bytes
+from .protocol.request_metadata import Caller
 from .protocol.revisions import UNSAID
 from .resilience.concurrency import Full, Slots
 from .server import lifecycle
@@ -146,8 +146,8 @@ class Stdio:
     def _one(self, item: Message) -> None:
         if not isinstance(item, Request):
             self._session.receive(item)
-        elif inbound.has_envelope(item):
-            self._start(item, inbound.envelope(item, None))
+        elif request_metadata.has_envelope(item):
+            self._start(item, request_metadata.envelope(item, None))
         elif item.method == "initialize":
             self._session.caller = lifecycle.hello(item)
             self._outbox.put(result_bytes(item.id, lifecycle.welcome(self._offer, self._session.caller)))

@@ -59,7 +59,7 @@ def imported(module: str) -> Iterator[str]:
 
 
 def test_imports_are_seen() -> None:
-    assert set(imported("protocol.inbound")) == {"protocol.introduction", "protocol.jsonrpc", "protocol.revisions"}
+    assert set(imported("protocol.request_metadata")) == {"protocol.client_info", "protocol.jsonrpc", "protocol.revisions"}
 
 
 @pytest.mark.parametrize("module", TREES)

@@ -15,7 +15,7 @@ from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
 from ..observability.trace import CURRENT
-from ..protocol.schema import JsonObject
+from ..protocol.json_schema import JsonObject
 from ..resilience.circuit_breaker import ALONE, CircuitOpen, Requester
 from ..resilience.compute_thread import in_thread
 from .effects import NOT_CONNECTED, READING, Change

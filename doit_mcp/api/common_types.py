@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Required, TypedDict
 
-from ..protocol.schema import Length
+from ..protocol.json_schema import Length
 
 DimensionType = Literal[
     "datetime",

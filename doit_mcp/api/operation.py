@@ -32,7 +32,7 @@ from inspect import Parameter, signature
 from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeVar, Unpack, cast, get_origin, get_type_hints
 from urllib.parse import quote
 
-from ..protocol.schema import JsonObject
+from ..protocol.json_schema import JsonObject
 from .errors import ApiError
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..protocol.schema import JsonObject, shown
+from ..protocol.json_schema import JsonObject, shown
 from .errors import ApiError
 from .operation import operation_of
 

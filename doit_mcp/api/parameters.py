@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from ..protocol.schema import Length, Range
+from ..protocol.json_schema import Length, Range
 
 MAX_TOKEN = 4096
 

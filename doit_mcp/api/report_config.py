@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Required, TypedDict
 
-from ..protocol.schema import JsonObject, Length, Range
+from ..protocol.json_schema import JsonObject, Length, Range
 from .common_types import Currency, Filter
 
 Span = TypedDict("Span", {"from": str, "to": str})

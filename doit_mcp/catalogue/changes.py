@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from ..api.operation import Operation
+from ..protocol.json_schema import of_typed_dict
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import of_typed_dict
 
 VERBS = ("update_", "assign_")
 

@@ -10,8 +10,8 @@ import orjson
 from ..api.errors import ApiError
 from ..api.markers import mentioned, reached
 from ..api.pagination import LARGE, page_of
-from ..protocol.bounds import is_large
 from ..protocol.jsonrpc import JsonObject
+from ..protocol.message_limits import is_large
 from ..resilience.compute_thread import in_thread
 from .call import Call, Question
 from .plain_text import plain

@@ -9,8 +9,8 @@ from ..api import Doit
 from ..api.areas.reports import EXTRAS
 from ..api.errors import ApiError
 from ..api.report_config import Config, Metric, provider_of
+from ..protocol.json_schema import Length, Range
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import Length, Range
 from .cells import columns_of, money, months_of, number, rows_of, total_of
 from .currencies import AskedCurrency, StatedCurrency, with_currency
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Literal, TypedDict
 
+from ..protocol.json_schema import Length, Range, shown
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import Length, Range, shown
 from .aliases import ALIASES
 from .call import Call
 from .finding import Finder

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from ..api.errors import ApiError
 from ..api.parameters import PageToken
+from ..protocol.json_schema import Length, Range
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import Length, Range
 from .call import Call
 from .tools import Tool, ToolError, from_function
 

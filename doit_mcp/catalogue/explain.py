@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, TypedDict
 from ..api.common_types import Filter
 from ..api.errors import ApiError
 from ..api.report_config import Config, provider_of
+from ..protocol.json_schema import Length, Pattern, Range
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import Length, Pattern, Range
 from ..resilience.compute_thread import in_thread
 from . import periods
 from .call import Call

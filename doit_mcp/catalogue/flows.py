@@ -15,8 +15,8 @@ from ..api.error_reasons import clean
 from ..api.errors import ApiError
 from ..api.markers import MENTIONS
 from ..api.parameters import Id
+from ..protocol.json_schema import Length
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import Length
 from .call import Call
 
 LIFECYCLE = ("toolStart", "toolEnd", "llmStart", "llmEnd", "customEvent")

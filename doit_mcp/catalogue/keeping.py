@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from ..protocol.json_schema import of_type
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import of_type
 from ..resilience.compute_thread import in_thread
 from .call import Call
 from .currencies import StatedCurrency, with_currency

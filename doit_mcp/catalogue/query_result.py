@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict
 
+from ..protocol.json_schema import Length, Range
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import Length, Range
 from ..resilience.compute_thread import in_thread_unless_full
 from . import slices
 from .call import Call

@@ -11,8 +11,8 @@ import orjson
 
 from ..api.effects import note_repeat
 from ..api.errors import ApiError
-from ..protocol.bounds import is_large
 from ..protocol.jsonrpc import JsonObject
+from ..protocol.message_limits import is_large
 from ..resilience.compute_thread import in_thread
 from .arguments import canonical
 from .call import Call, CannotAsk, Interrupted, NoAnswer

@@ -11,8 +11,8 @@ from ..api.areas.insights import Category, DisplayStatus, Priority
 from ..api.errors import ApiError
 from ..api.pagination import page_of, pages
 from ..api.parameters import PageToken
+from ..protocol.json_schema import Length, Range
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import Length, Range
 from .call import Call
 from .cells import money, number
 from .parts import together

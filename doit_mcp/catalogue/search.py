@@ -7,8 +7,8 @@ from typing import Annotated, Any, Required, TypedDict
 import orjson
 
 from ..api.pagination import Page, page_of
+from ..protocol.json_schema import Length, shown
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import Length, shown
 from ..resilience.compute_thread import in_thread
 from .call import Call
 from .documents import document, readable

@@ -12,8 +12,8 @@ from operator import ge, gt, le, lt
 from typing import Annotated, Any, Literal, Required, TypedDict
 
 from ..api.errors import ApiError
+from ..protocol.json_schema import Length, shown
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import Length, shown
 from .cells import number
 from .keeping import Table
 

@@ -11,10 +11,10 @@ from ..api import Doit
 from ..api.common_types import Done, Page
 from ..api.markers import MENTIONS, Path, reaching
 from ..api.operation import Operation, description_of
-from ..protocol.bounds import MAX_FREE_VALUES, MAX_ITEMS, bounded
-from ..protocol.checker import Checker
+from ..protocol.json_schema import of_function, of_typed_dict
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import of_function, of_typed_dict
+from ..protocol.message_limits import MAX_FREE_VALUES, MAX_ITEMS, bounded
+from ..protocol.schema_validator import Checker
 from .arguments import is_plain, read
 from .call import Call
 from .changes import Changes, changes_of

@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypedDict
 
 from ..api.errors import ApiError
 from ..api.report_config import Config, Span
+from ..protocol.json_schema import Range
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.schema import Range
 from .call import Call
 from .cells import columns_of, money, months_by_row, months_of, number, percent, rows_of, sums_by, total_of
 from .costs import DIMENSIONS, Cloud, GroupBy, bare, cost_config, ranked, sums, top_of

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .inbound import Caller
-from .introduction import EXTENSIONS, SKILLS, TASKS
+from .client_info import EXTENSIONS, SKILLS, TASKS
 from .jsonrpc import JsonObject
+from .request_metadata import Caller
 
 __all__ = ("EXTENSIONS", "SKILLS", "TASKS", "declares", "required")
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from .bounds import CONTAINERS, MAX_VALUES, has_too_many_values
+from .message_limits import CONTAINERS, MAX_VALUES, has_too_many_values
 
 JsonObject = dict[str, Any]
 Id = str | int

@@ -9,11 +9,11 @@ from typing import ClassVar, Protocol
 import orjson
 
 from ..catalogue.call import CannotAsk, NoAnswer, Question
-from ..protocol.checker import Checker
-from ..protocol.inbound import Caller
+from ..protocol.downgrade import fit
 from ..protocol.jsonrpc import JsonObject, Response, notification_bytes
+from ..protocol.request_metadata import Caller
 from ..protocol.revisions import Revision
-from ..protocol.wire import fit
+from ..protocol.schema_validator import Checker
 from .sessions import Session
 
 # A person needs time to read and answer; after that nobody is there (Lifecycle, Timeouts).

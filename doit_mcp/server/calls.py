@@ -16,8 +16,8 @@ from ..catalogue.receipts import Receipts
 from ..catalogue.results import Results
 from ..catalogue.tools import ToolError
 from ..protocol import extensions
-from ..protocol.inbound import LEVELS
 from ..protocol.jsonrpc import JsonObject, Request, notification_bytes
+from ..protocol.request_metadata import LEVELS
 from ..state.away import Away
 from .asking import Asker, Nobody, required
 from .audit import acted_for

@@ -10,7 +10,7 @@ from .. import __version__
 from ..api import Doit
 from ..api.client import ALONE, MAX_TRACKING, Client, Credential, Requester
 from ..api.http import Upstream
-from ..protocol.inbound import Caller
+from ..protocol.request_metadata import Caller
 from .context import Report
 
 

@@ -16,9 +16,9 @@ from ..catalogue.resources import Resource, Template
 from ..catalogue.results import MemoryResults, Results
 from ..catalogue.skills import Skill
 from ..catalogue.tools import Tool
-from ..protocol.inbound import Caller, Headers
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.parameters import mirrors
+from ..protocol.parameter_headers import mirrors
+from ..protocol.request_metadata import Caller, Headers
 from .consents import Consents, MemoryConsents
 from .hub import Hub
 from .leases import Lease

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..protocol.inbound import LEVELS
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
+from ..protocol.request_metadata import LEVELS
 from .context import Context
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..protocol import extensions
+from ..protocol.downgrade import fit
 from ..protocol.eras import SERVER_INFO
-from ..protocol.inbound import Caller, introduced
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
+from ..protocol.request_metadata import Caller, introduced
 from ..protocol.revisions import ENVELOPES, Revision, negotiate
-from ..protocol.wire import fit
 from .context import Context, Offer
 from .lists import hints
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..protocol import cursors
+from ..protocol.downgrade import fit
 from ..protocol.jsonrpc import JsonObject, Request
-from ..protocol.wire import fit
 from .context import Context
 
 

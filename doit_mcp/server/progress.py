@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..catalogue.invisible import visible_text
+from ..protocol.downgrade import fit
 from ..protocol.jsonrpc import INVALID_PARAMS, MAX_ID, JsonObject, Request, RpcError, notification_bytes
 from ..protocol.revisions import Revision
-from ..protocol.wire import fit
 from .context import Channel
 
 

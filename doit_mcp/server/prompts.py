@@ -7,11 +7,11 @@ from ..catalogue.call import CannotAsk, NoAnswer
 from ..catalogue.invisible import visible_text
 from ..catalogue.prompts import Argument, Prompt
 from ..catalogue.tools import ToolError
-from ..protocol.blocks import fitting
+from ..protocol.content_blocks import fitting
+from ..protocol.downgrade import fit
+from ..protocol.json_schema import shown
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, JsonObject, Request, RpcError
 from ..protocol.revisions import Revision
-from ..protocol.schema import shown
-from ..protocol.wire import fit
 from .calls import RunningCall
 from .challenges import challenge_of
 from .context import Context

@@ -11,9 +11,9 @@ from ..catalogue.invisible import visible_text
 from ..catalogue.resources import NoResource, Resource, Template
 from ..catalogue.skills import SCHEME, mime_type
 from ..catalogue.tools import ToolError
+from ..protocol.downgrade import fit
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, JsonObject, Request, RpcError
 from ..protocol.revisions import Revision
-from ..protocol.wire import fit
 from .calls import RunningCall
 from .challenges import challenge_of
 from .context import Context

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -21,6 +20,7 @@ from ..protocol.jsonrpc import (
     RpcError,
     notification_bytes,
 )
+from ..protocol.request_metadata import Caller
 from ..state.away import Away
 from .hub import UPDATED, Change
 from .outbox import Outbox

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ..protocol.inbound import Caller, introduced
 from ..protocol.jsonrpc import INVALID_PARAMS, MAX_ID, Notification, Response
+from ..protocol.request_metadata import Caller, introduced
 from ..protocol.revisions import BY_NAME
 from ..state.away import Away
 from ..state.bus import Body, Bus

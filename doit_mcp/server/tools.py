@@ -17,12 +17,12 @@ from ..catalogue.employees import CUSTOMER, MOST_CUSTOMER
 from ..catalogue.locales import MOST_TAG
 from ..catalogue.tools import DEADLINE, Content, Tool, ToolError
 from ..protocol import cursors, extensions
-from ..protocol.blocks import fitting
-from ..protocol.bounds import is_large
+from ..protocol.content_blocks import fitting
+from ..protocol.downgrade import fit
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
-from ..protocol.parameters import check_parameters
+from ..protocol.message_limits import is_large
+from ..protocol.parameter_headers import check_parameters
 from ..protocol.revisions import Revision
-from ..protocol.wire import fit
 from ..resilience.compute_thread import TooManyQueued, in_thread_unless_full
 from .asking import Nobody
 from .audit import acted_for, audited, record_attempt

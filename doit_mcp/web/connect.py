@@ -13,7 +13,7 @@ from ..auth.authentication import Auth
 from ..auth.errors import UpstreamCredentialError
 from ..auth.principal import Principal
 from ..observability.trace import CURRENT
-from ..protocol.inbound import Caller
+from ..protocol.request_metadata import Caller
 from ..server.connect import connect
 from ..server.context import ActFor, Connect, Report
 from ..server.leases import NEVER, Lease

@@ -13,8 +13,8 @@ from ..auth.ended_logins import Ended
 from ..auth.failed_attempts import SharedProven, SharedTries
 from ..auth.principal import Principal
 from ..observability.metrics import Metrics
-from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import Id
+from ..protocol.request_metadata import Caller
 from ..server.context import Offer, Report, Shared
 from ..server.leases import Leases
 from ..server.replay import Replays

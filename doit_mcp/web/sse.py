@@ -10,8 +10,8 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 
 from ..auth.principal import Principal
-from ..protocol.inbound import Caller
 from ..protocol.jsonrpc import INVALID_REQUEST, Message, Request, RpcError, error_bytes, message, parse, result_bytes
+from ..protocol.request_metadata import Caller
 from ..protocol.revisions import UNSAID
 from ..resilience.compute_thread import in_thread_unless_full
 from ..server import lifecycle

@@ -9,8 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from ..auth.principal import Principal
-from ..protocol import inbound
-from ..protocol.inbound import Caller
+from ..protocol import request_metadata
 from ..protocol.jsonrpc import (
     INVALID_REQUEST,
     Id,
@@ -24,6 +23,7 @@ from ..protocol.jsonrpc import (
     parse,
     result_bytes,
 )
+from ..protocol.request_metadata import Caller
 from ..resilience.compute_thread import in_thread_unless_full
 from ..server import lifecycle
 from ..server.batches import messages, taken
@@ -75,7 +75,7 @@ class Streamable:
             item = message(value)
             if isinstance(item, Request):
                 request[keys.ID] = item.id
-            if inbound.speaks_envelope(request.headers, item):
+            if request_metadata.speaks_envelope(request.headers, item):
                 return await self._enveloped(request, principal, item, size)
             return await self._handshaken(request, principal, item, share)
         except RpcError as error:
@@ -87,9 +87,9 @@ class Streamable:
         if isinstance(item, Response):
             raise RpcError(INVALID_REQUEST, NO_RESPONSES, id=item.id)
         if isinstance(item, Notification):
-            inbound.check_notification(item, request.headers)
+            request_metadata.check_notification(item, request.headers)
             return Whole(202, b"", ())
-        caller = inbound.envelope(item, request.headers)
+        caller = request_metadata.envelope(item, request.headers)
         if item.method in AT_ONCE:
             context = self._context(request, principal, caller, NOWHERE)
             return whole(*await answer(context, item), events_alone=not takes(request).json)
@@ -130,9 +130,9 @@ class Streamable:
             return await self._initialize(request, principal, item)
         session = await self._session(request, principal)
         if session is None:
-            caller = inbound.stateless_handshake(request.headers)
+            caller = request_metadata.stateless_handshake(request.headers)
         else:
-            inbound.check_session_version(session.caller.revision, request.headers)
+            request_metadata.check_session_version(session.caller.revision, request.headers)
             caller = session.caller
         if not isinstance(item, Request):
             if session is not None:
@@ -208,12 +208,12 @@ class Streamable:
     async def _batch(
         self, request: web.Request, principal: Principal, values: list[Any], share: Share
     ) -> web.StreamResponse:
-        if inbound.speaks_envelope(request.headers, None):
+        if request_metadata.speaks_envelope(request.headers, None):
             raise RpcError(INVALID_REQUEST, "Invalid Request: this revision has no batches; send one message")
         session = await self._session(request, principal)
         if session is None or not session.caller.revision.has("batches"):
             raise RpcError(INVALID_REQUEST, "Invalid Request: batches need a session of the revision that has them")
-        inbound.check_session_version(session.caller.revision, request.headers)
+        request_metadata.check_session_version(session.caller.revision, request.headers)
         read = messages(values)
         if taken(session, read):
             return Whole(202, b"", ())
@@ -237,13 +237,13 @@ class Streamable:
             return await listen(request, session, lease)
 
     async def _for_stream(self, request: web.Request, principal: Principal) -> Session:
-        if inbound.speaks_envelope(request.headers, None):
+        if request_metadata.speaks_envelope(request.headers, None):
             raise Refused(405, "This revision has no GET and no DELETE here", {"Allow": "POST"})
         session = await self._session(request, principal)
         if session is None:
             raise Refused(400, f"{SESSION_ID} is missing")
         try:
-            inbound.check_session_version(session.caller.revision, request.headers)
+            request_metadata.check_session_version(session.caller.revision, request.headers)
         except RpcError as error:
             raise Refused(400, error.message) from None
         return session

@@ -20,8 +20,8 @@ from doit_mcp.auth.bearer import bearer
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.catalogue.locales import locale_of
 from doit_mcp.observability.trace import HEADER, begin
-from doit_mcp.protocol import cursors, inbound, jsonrpc
-from doit_mcp.protocol.parameters import check_parameters
+from doit_mcp.protocol import cursors, jsonrpc, request_metadata
+from doit_mcp.protocol.parameter_headers import check_parameters
 from doit_mcp.protocol.revisions import BY_NAME
 from doit_mcp.server.replay import place
 from doit_mcp.server.seals import Seals
@@ -29,7 +29,7 @@ from doit_mcp.state.box import Box, Broken
 from doit_mcp.web.address import client_address
 from doit_mcp.web.body import takes
 
-META = f'"_meta":{{"{inbound.VERSION}":"2026-07-28","{inbound.CAPABILITIES}":{{}}}}'
+META = f'"_meta":{{"{request_metadata.VERSION}":"2026-07-28","{request_metadata.CAPABILITIES}":{{}}}}'
 CALL = f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"x"}},{META}}}}}'
 HEAD = "MCP-Protocol-Version: 2026-07-28\nMcp-Method: tools/call\nMcp-Name: t\nMcp-Param-A: x\n\n"
 MIRRORED = {"properties": {"a": {"type": "string", "x-mcp-header": "A"}, "n": {"type": "integer", "x-mcp-header": "N"}}}
@@ -97,11 +97,11 @@ def envelopes(data: bytes) -> None:
     found = read_message(body)
     if not isinstance(found, jsonrpc.Request):
         return
-    inbound.speaks_envelope(headers, found)
+    request_metadata.speaks_envelope(headers, found)
     checks: tuple[Callable[[], object], ...] = (
-        lambda: inbound.envelope(found, headers),
-        lambda: inbound.stateless_handshake(headers),
-        lambda: inbound.check_session_version(BY_NAME["2025-11-25"], headers),
+        lambda: request_metadata.envelope(found, headers),
+        lambda: request_metadata.stateless_handshake(headers),
+        lambda: request_metadata.check_session_version(BY_NAME["2025-11-25"], headers),
         lambda: check_parameters(found, headers, MIRRORED),
     )
     for check in checks:
@@ -114,10 +114,10 @@ def envelopes(data: bytes) -> None:
 def header_values(data: bytes) -> None:
     """Values of ``Mcp-Name`` and ``Mcp-Param-*``, and of ``Accept``."""
     value = header(data)
-    decoded = inbound.decode_value(value)
+    decoded = request_metadata.decode_value(value)
     if decoded is not None:
         encoded = base64.b64encode(decoded.encode()).decode()
-        again = inbound.decode_value(f"{inbound.ENCODED}{encoded}{inbound.ENCODED_END}")
+        again = request_metadata.decode_value(f"{request_metadata.ENCODED}{encoded}{request_metadata.ENCODED_END}")
         require(again == decoded, "a value survives its base64 form")
     takes(SimpleNamespace(headers=CIMultiDict(Accept=value)))  # type: ignore[arg-type]  # only the headers are read
 

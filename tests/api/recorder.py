@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from doit_mcp.api.operation import Operation, Request
-from doit_mcp.protocol.schema import JsonObject
+from doit_mcp.protocol.json_schema import JsonObject
 
 
 class Recorder:

@@ -16,7 +16,7 @@ from doit_mcp.api.client import Client
 from doit_mcp.api.errors import ApiError, CredentialError, explain, retry_after
 from doit_mcp.api.http import connect as upstream_at
 from doit_mcp.api.operation import Area, get, post, put
-from doit_mcp.protocol.schema import JsonObject
+from doit_mcp.protocol.json_schema import JsonObject
 
 from .conftest import Api, Handler, hangs, resets, says, streams, truncates
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Required, TypedDict, Unpack
 import pytest
 
 from doit_mcp.api.markers import REACHES, addresses, leaves, reached, reaching, without
-from doit_mcp.protocol.schema import Length
+from doit_mcp.protocol.json_schema import Length
 
 
 class Person(TypedDict, total=False):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from doit_mcp.api import AREAS, Doit
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Area, Request, delete, get, offers, operation_of, patch, post, put, segment, texts
-from doit_mcp.protocol.schema import JsonObject
+from doit_mcp.protocol.json_schema import JsonObject
 
 from .recorder import Recorder
 

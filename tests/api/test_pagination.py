@@ -7,7 +7,7 @@ import pytest
 from doit_mcp.api.areas.budgets import Budgets
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.pagination import MOST, MOST_SEARCHED, every, id_of, page_of, pages
-from doit_mcp.protocol.schema import JsonObject
+from doit_mcp.protocol.json_schema import JsonObject
 
 from .recorder import Recorder, pages_of
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Area, Request, post
 from doit_mcp.api.request_bodies import FORM, Body, body_of, form
-from doit_mcp.protocol.schema import JsonObject
+from doit_mcp.protocol.json_schema import JsonObject
 
 from .conftest import Api, Seen, says
 from .test_client import Connect

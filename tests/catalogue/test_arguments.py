@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from doit_mcp.catalogue.arguments import is_plain, read
 from doit_mcp.catalogue.registry import all_tools
 from doit_mcp.catalogue.tools import Tool
-from doit_mcp.protocol.bounds import MAX_TEXT, bounded
-from doit_mcp.protocol.checker import Checker
+from doit_mcp.protocol.message_limits import MAX_TEXT, bounded
+from doit_mcp.protocol.schema_validator import Checker
 from tests.api.recorder import Recorder
 
 from .caller import run

@@ -16,8 +16,8 @@ from doit_mcp.catalogue.confirming import KEY, MAX_QUESTIONS, Reader, confirms, 
 from doit_mcp.catalogue.previewing import ACCEPT, message
 from doit_mcp.catalogue.registry import own_tools
 from doit_mcp.catalogue.tools import Content, Tool, ToolError
-from doit_mcp.protocol.checker import Checker
 from doit_mcp.protocol.jsonrpc import JsonObject
+from doit_mcp.protocol.schema_validator import Checker
 from tests.api.recorder import Recorder, pages_of
 
 from .caller import TOOLS, Caller

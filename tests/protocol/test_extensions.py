@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.protocol.extensions import EXTENSIONS, SKILLS, TASKS, declares, required
-from doit_mcp.protocol.inbound import Caller
+from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import BY_NAME
 
 

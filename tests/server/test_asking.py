@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from doit_mcp.catalogue.call import CannotAsk, NoAnswer, Question
-from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Request, Response
+from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import NEWEST_HANDSHAKE
 from doit_mcp.server.asking import Nobody, OnStream
 from doit_mcp.server.consents import Consent

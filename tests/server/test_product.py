@@ -11,8 +11,8 @@ import pytest
 from doit_mcp.api import Doit
 from doit_mcp.catalogue.results import MemoryResults
 from doit_mcp.catalogue.selection import Selection
-from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Request
+from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import REVISIONS, Revision
 from doit_mcp.server.context import Context, Shared
 from doit_mcp.server.dispatch import answer

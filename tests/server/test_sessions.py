@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Request, Response, RpcError
+from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import UNSAID
 from doit_mcp.resilience.concurrency import Full, Slots
 from doit_mcp.server.outbox import Outbox

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from doit_mcp.catalogue.call import NoAnswer, Question
-from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Notification, Response, RpcError
+from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import UNSAID
 from doit_mcp.server import shared_replay, shared_tasks
 from doit_mcp.server.hub import Change, Hub

@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from doit_mcp.catalogue.registry import all_tools
 from doit_mcp.catalogue.tools import Tool
-from doit_mcp.protocol.bounds import MAX_ITEMS, MAX_VALUES
+from doit_mcp.protocol.message_limits import MAX_ITEMS, MAX_VALUES
 from tests.catalogue.examples import examples, objects
 
 from .serving import LATEST, MODERN, Answer, Json

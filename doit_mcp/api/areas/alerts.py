@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
-from ...protocol.schema import JsonObject, Length
+from ...protocol.json_schema import JsonObject, Length
 from ..common_types import Currency, Filter, Page
 from ..markers import REACHES
 from ..operation import Area, delete, get, offers, patch, post

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
-from ...protocol.schema import JsonObject, Length
+from ...protocol.json_schema import JsonObject, Length
 from ..common_types import MatchMode, Page
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import id_of

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypedDict
 
-from ...protocol.schema import JsonObject
+from ...protocol.json_schema import JsonObject
 from ...resilience.compute_thread import in_thread
 from ..common_types import Page
 from ..operation import Area, get, offers

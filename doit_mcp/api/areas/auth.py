@@ -2,7 +2,7 @@
 
 from typing import Annotated, Required, TypedDict
 
-from ...protocol.schema import JsonObject
+from ...protocol.json_schema import JsonObject
 from ..errors import ApiError
 from ..operation import Area, get, offers
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypedDict
 
-from ...protocol.schema import JsonObject, Length, Pattern, Range
+from ...protocol.json_schema import JsonObject, Length, Pattern, Range
 from ..common_types import Page
 from ..operation import Area, get
 from ..parameters import MaxResults, PageToken

@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypedDict
 
-from ...protocol.schema import JsonObject, Pattern
+from ...protocol.json_schema import JsonObject, Pattern
 from ..operation import Area, get
 
 SUMMARY = (

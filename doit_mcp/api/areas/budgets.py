@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
-from ...protocol.schema import JsonObject, Length, Range
+from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import Collaborator, Currency, Filter, Page, Role, SlackChannel
 from ..markers import REACHES
 from ..operation import Area, delete, get, offers, patch, post

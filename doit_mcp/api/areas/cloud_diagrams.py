@@ -3,7 +3,7 @@ account's part of a diagram (scheme)."""
 
 from typing import Annotated, Any, Literal, Unpack
 
-from ...protocol.schema import JsonObject, Length, Pattern, Range
+from ...protocol.json_schema import JsonObject, Length, Pattern, Range
 from ..operation import Area, get, offers, post
 from ..parameters import Id
 from .cloud_diagrams_types import (

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Required, TypedDict
 
-from ...protocol.schema import JsonObject, Length, Range
+from ...protocol.json_schema import JsonObject, Length, Range
 
 SomeIds = Annotated[list[str], Length(1, 500)]
 

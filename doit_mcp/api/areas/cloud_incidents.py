@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypedDict
 
-from ...protocol.schema import JsonObject, Length, Range
+from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import Page
 from ..errors import ApiError
 from ..operation import Area, get, offers

@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncGenerator
 from typing import Annotated, Required, TypedDict, Unpack
 
-from ...protocol.schema import JsonObject, Length, Range
+from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import Page
 from ..errors import ApiError
 from ..markers import MENTIONS

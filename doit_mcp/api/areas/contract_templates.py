@@ -2,7 +2,7 @@
 
 from typing import Annotated, Required, TypedDict, Unpack
 
-from ...protocol.schema import JsonObject, Length
+from ...protocol.json_schema import JsonObject, Length
 from ..operation import Area, delete, get, post, put
 from ..parameters import Id
 

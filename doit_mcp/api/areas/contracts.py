@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
-from ...protocol.schema import JsonObject, Length
+from ...protocol.json_schema import JsonObject, Length
 from ..errors import ApiError
 from ..markers import REACHES
 from ..operation import Area, get, offers, post

@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypedDict, Unpack
 
-from ...protocol.schema import JsonObject, Length
+from ...protocol.json_schema import JsonObject, Length
 from ..common_types import Currency
 from ..errors import ApiError
 from ..markers import REACHES

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
-from ...protocol.schema import JsonObject, Length, Pattern
+from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..errors import ApiError
 from ..operation import Area, delete, get, offers, patch, post
 from ..request_bodies import FORM

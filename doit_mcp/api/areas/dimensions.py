@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypedDict
 
-from ...protocol.schema import JsonObject, Length
+from ...protocol.json_schema import JsonObject, Length
 from ..common_types import DimensionType, Page
 from ..operation import Area, get, offers
 from ..parameters import MaxResults, PageToken, SortOrder

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Unpack
 
-from ...protocol.schema import JsonObject, Length, Range
+from ...protocol.json_schema import JsonObject, Length, Range
 from ..operation import Area, delete, get, offers, post, put
 from ..parameters import Id, MaxResults, PageToken
 from .insights_types import (

@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypedDict
 
-from ...protocol.schema import JsonObject
+from ...protocol.json_schema import JsonObject
 from ..common_types import Page
 from ..operation import Area, get, offers
 from ..pagination import page_of

@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypedDict
 
-from ...protocol.schema import JsonObject
+from ...protocol.json_schema import JsonObject
 from ..operation import Area, get
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypedDict
 
-from ...protocol.schema import JsonObject, Length
+from ...protocol.json_schema import JsonObject, Length
 from ..operation import Area, get
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Required, TypedDict, TypeVar, Unpack, cast
 
-from ...protocol.schema import JsonObject, Length, Pattern
+from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..common_types import Page
 from ..errors import ApiError
 from ..operation import Area, delete, get, offers, patch, post

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from ...protocol.schema import JsonObject, Range
+from ...protocol.json_schema import JsonObject, Range
 from ..common_types import Page
 from ..operation import Area, get
 from ..parameters import MaxResults, PageToken

@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypedDict, Unpack
 
-from ...protocol.schema import JsonObject, Length, Pattern
+from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..pagination import id_of
 from ..parameters import Id, IdIfKnown, Name

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, TypedDict, Unpack
 
-from ...protocol.schema import JsonObject, Length
+from ...protocol.json_schema import JsonObject, Length
 from ..common_types import Role
 from ..markers import REACHES
 from ..operation import Area, get, offers, put

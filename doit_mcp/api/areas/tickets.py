@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
-from ...protocol.schema import JsonObject, Length, Range
+from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import Page
 from ..markers import REACHES
 from ..operation import Area, delete, get, offers, patch, post

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
-from ...protocol.schema import JsonObject, Length, Pattern
+from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..markers import REACHES
 from ..operation import Area, delete, get, patch, post
 from ..parameters import Id

@@ -12,8 +12,8 @@ from doit_mcp.api.client import Client
 from doit_mcp.api.http import Upstream
 from doit_mcp.catalogue.results import MemoryResults
 from doit_mcp.catalogue.selection import Selection
-from doit_mcp.protocol.inbound import Caller
 from doit_mcp.protocol.jsonrpc import Request
+from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import REVISIONS
 from doit_mcp.sandbox.api.seeds_perfect_scale import plans
 from doit_mcp.sandbox.people import ACME, User

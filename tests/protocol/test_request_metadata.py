@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from doit_mcp.protocol.inbound import (
+from doit_mcp.protocol.jsonrpc import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    Notification,
+    Request,
+    Response,
+    RpcError,
+    error_bytes,
+)
+from doit_mcp.protocol.request_metadata import (
     CAPABILITIES,
     CLIENT,
     LEVEL,
@@ -27,17 +38,6 @@ from doit_mcp.protocol.inbound import (
     speaks_envelope,
     stateless_handshake,
     unsupported,
-)
-from doit_mcp.protocol.jsonrpc import (
-    HEADER_MISMATCH,
-    INVALID_PARAMS,
-    INVALID_REQUEST,
-    UNSUPPORTED_PROTOCOL_VERSION,
-    Notification,
-    Request,
-    Response,
-    RpcError,
-    error_bytes,
 )
 from doit_mcp.protocol.revisions import BY_NAME
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from .inbound import Headers, decode_value, sent
 from .jsonrpc import HEADER_MISMATCH, JsonObject, Request, RpcError
+from .request_metadata import Headers, decode_value, sent
 
 ANNOTATION = "x-mcp-header"
 PREFIX = "Mcp-Param-"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.protocol.blocks import KINDS, fitting
+from doit_mcp.protocol.content_blocks import KINDS, fitting
+from doit_mcp.protocol.downgrade import LATER, PARTS, fit
 from doit_mcp.protocol.revisions import BY_NAME
-from doit_mcp.protocol.wire import LATER, PARTS, fit
 from tests import published
 
 DIGEST: dict[str, Any] = json.loads(published.DIGEST.read_bytes())

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.protocol.checker import MAX_PROBLEM_LENGTH, MAX_PROBLEMS, Checker, capped
-from doit_mcp.protocol.schema import Length, Pattern, Range, of_function, of_type, of_typed_dict, shown
+from doit_mcp.protocol.json_schema import Length, Pattern, Range, of_function, of_type, of_typed_dict, shown
+from doit_mcp.protocol.schema_validator import MAX_PROBLEM_LENGTH, MAX_PROBLEMS, Checker, capped
 
 Name = Annotated[str, "A name.", Length(1, 5)]
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.protocol import bounds
-from doit_mcp.protocol.bounds import (
+from doit_mcp.protocol import message_limits
+from doit_mcp.protocol.jsonrpc import INVALID_REQUEST, PARSE_ERROR, RpcError, parse
+from doit_mcp.protocol.message_limits import (
     MAX_ITEMS,
     MAX_LARGE_VALUES,
     MAX_TEXT,
@@ -21,8 +22,7 @@ from doit_mcp.protocol.bounds import (
     free_places,
     is_large,
 )
-from doit_mcp.protocol.checker import Checker
-from doit_mcp.protocol.jsonrpc import INVALID_REQUEST, PARSE_ERROR, RpcError, parse
+from doit_mcp.protocol.schema_validator import Checker
 
 TEXTS = st.text('ab,[]{}:"\\\n', max_size=8)
 VALUES = st.recursive(
@@ -44,11 +44,11 @@ def count(value: Any) -> int:
 def test_n2_values_are_counted_without_parsing(value: Any, most: int) -> None:
     """Whatever is inside of the texts."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bounds, "MAX_VALUES", most)
+        patch.setattr(message_limits, "MAX_VALUES", most)
         text = orjson.dumps(value)
         # So short a text has no more values.
         expected = count(value) - 1 > most and len(text) > 2 * most
-        assert bounds.has_too_many_values(text) == expected
+        assert message_limits.has_too_many_values(text) == expected
 
 
 @pytest.mark.parametrize("item", [b"1", b"[]", b"{}", b'""', b'"a,b"', rb'"\\\",\""', b'{"a":1}', b"[[[1]]]"])

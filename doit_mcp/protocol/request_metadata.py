@@ -6,7 +6,7 @@ import base64
 import re
 from typing import NamedTuple, Protocol
 
-from .introduction import NOTHING, known_capabilities, known_client
+from .client_info import NOTHING, known_capabilities, known_client
 from .jsonrpc import (
     HEADER_MISMATCH,
     INVALID_PARAMS,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .downgrade import fit
 from .jsonrpc import JsonObject
 from .revisions import Revision
-from .wire import fit
 
 KINDS = {
     "text": "TextContent",

@@ -11,8 +11,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from .bounds import CONTAINERS, MAX_LARGE_VALUES, Path, at_place, free_places, is_large
-from .schema import JsonObject, cut, printable, shown
+from .json_schema import JsonObject, cut, printable, shown
+from .message_limits import CONTAINERS, MAX_LARGE_VALUES, Path, at_place, free_places, is_large
 
 MAX_PROBLEMS = 20
 MAX_PROBLEM_LENGTH = 300

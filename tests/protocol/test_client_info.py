@@ -8,10 +8,10 @@ import orjson
 import pytest
 
 from doit_mcp.catalogue.call import Question
+from doit_mcp.protocol.client_info import MAX_TEXT, known_capabilities, known_client
 from doit_mcp.protocol.extensions import SKILLS, TASKS, declares
-from doit_mcp.protocol.inbound import CAPABILITIES, CLIENT, VERSION, Caller, envelope, introduced
-from doit_mcp.protocol.introduction import MAX_TEXT, known_capabilities, known_client
 from doit_mcp.protocol.jsonrpc import Request
+from doit_mcp.protocol.request_metadata import CAPABILITIES, CLIENT, VERSION, Caller, envelope, introduced
 from doit_mcp.protocol.revisions import BY_NAME, ENVELOPES
 from doit_mcp.server.asking import required
 from doit_mcp.server.lifecycle import hello

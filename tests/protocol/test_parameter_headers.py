@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from doit_mcp.protocol.jsonrpc import HEADER_MISMATCH, Request, RpcError
-from doit_mcp.protocol.parameters import Mirror, check_parameters, mirrors
+from doit_mcp.protocol.parameter_headers import Mirror, check_parameters, mirrors
 
 SCHEMA = {
     "type": "object",
