@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from .api.errors import CredentialError
 from .api.http import connect as upstream_at
-from .catalogue.selection import Selection
+from .catalog.toolsets import Selection
 from .process.daemon_threads import BlockingCalls
 from .process.signals import on_stop_signal
 from .protocol import request_metadata

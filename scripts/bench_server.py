@@ -27,9 +27,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from doit_mcp import __version__
 from doit_mcp.api.operation import Area, get, operation_of
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.selection import Selection
-from doit_mcp.catalogue.tools import Content, Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Content, Tool
+from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.cli import run
 from doit_mcp.observability import logging_setup
 from doit_mcp.protocol.jsonrpc import JsonObject

@@ -22,9 +22,9 @@ from doit_mcp.api import Doit
 from doit_mcp.api.client import Client
 from doit_mcp.api.http import connect
 from doit_mcp.auth.principal import Principal
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.selection import Selection
-from doit_mcp.catalogue.tools import Content, Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Content, Tool
+from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.observability import logging_setup
 from doit_mcp.sandbox.people import USERS
 from doit_mcp.sandbox.world import world

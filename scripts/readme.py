@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from doit_mcp.catalogue.core import CORE
-from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.tool_lists import CORE
 from doit_mcp.settings import Settings
 from doit_mcp.web.page import first_sentence
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import orjson
 
-from doit_mcp.catalogue.selection import Selection
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.server.product import product
 from doit_mcp.server.tools import described
 

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.catalog.registry import all_tools
 from doit_mcp.sandbox.people import USERS
 from doit_mcp.settings import Settings
 

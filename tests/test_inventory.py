@@ -17,7 +17,7 @@ import pytest
 from doit_mcp.api import AREAS
 from doit_mcp.api.operation import Operation
 from doit_mcp.api.request_bodies import FORM
-from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.catalog.registry import all_tools
 from doit_mcp.protocol.json_schema import of_function, of_type
 from scripts.spec_digest import fields_of, loaded
 from tests.doit_document import ABSENT, DOCUMENT, present

@@ -22,12 +22,12 @@ BELOW = {
     "process": "",
     "auth": "protocol resilience observability process",
     "api": "protocol observability resilience process",
-    "catalogue": "api protocol resilience process",
-    "server": "catalogue api protocol state resilience observability process",
+    "catalog": "api protocol resilience process",
+    "server": "catalog api protocol state resilience observability process",
     "state": "protocol process",
     "sandbox": "protocol settings observability",
-    "web": "server catalogue api protocol auth state settings setting_values observability resilience process",
-    "stdio": "server catalogue api protocol state settings observability process resilience",
+    "web": "server catalog api protocol auth state settings setting_values observability resilience process",
+    "stdio": "server catalog api protocol state settings observability process resilience",
     "command_line": "settings",
     "cli": "web stdio sandbox process settings setting_values observability command_line",
     "__main__": "cli",
@@ -59,7 +59,11 @@ def imported(module: str) -> Iterator[str]:
 
 
 def test_imports_are_seen() -> None:
-    assert set(imported("protocol.request_metadata")) == {"protocol.client_info", "protocol.jsonrpc", "protocol.revisions"}
+    assert set(imported("protocol.request_metadata")) == {
+        "protocol.client_info",
+        "protocol.jsonrpc",
+        "protocol.revisions",
+    }
 
 
 @pytest.mark.parametrize("module", TREES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.tools.tool import Tool
 from scripts.token_counts import README, Cost, costs, largest, listed, main, rewritten, seen, table, tokenizer
 from tests.test_docs import rows_between
 

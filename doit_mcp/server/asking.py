@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 import orjson
 
-from ..catalogue.call import CannotAsk, NoAnswer, Question
+from ..catalog.call import CannotAsk, NoAnswer, Question
 from ..protocol.downgrade import fit
 from ..protocol.jsonrpc import JsonObject, Response, notification_bytes
 from ..protocol.request_metadata import Caller

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from ..api.effects import EFFECTS, Effects
 from ..api.errors import ApiError
-from ..catalogue.call import Call, Interrupted
-from ..catalogue.objects import MAX_IDENTIFIERS, identifiers
-from ..catalogue.tools import Content, Declined, Tool, ToolError
+from ..catalog.call import Call, Interrupted
+from ..catalog.tools.tool import Content, Declined, Tool, ToolError
+from ..catalog.writes.affected_objects import MAX_IDENTIFIERS, identifiers
 from ..observability.logging_setup import is_audit_recording
 from ..observability.trace import CURRENT
 from ..protocol.jsonrpc import JsonObject

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from ..catalogue.discovery import WRITE
-from ..catalogue.employees import change_customer
+from ..catalog.discovery.tools import WRITE
+from ..catalog.employees import change_customer
 from ..protocol.jsonrpc import INVALID_REQUEST, Message, Request, RpcError, error_bytes, message
 from .context import Context
 from .dispatch import answer

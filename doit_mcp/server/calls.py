@@ -10,11 +10,11 @@ import orjson
 
 from ..api import Doit
 from ..api.client import DEADLINE as API_DEADLINE
-from ..catalogue.call import CannotAsk, Interrupted, Question
-from ..catalogue.invisible import visible
-from ..catalogue.receipts import Receipts
-from ..catalogue.results import Results
-from ..catalogue.tools import ToolError
+from ..catalog.call import CannotAsk, Interrupted, Question
+from ..catalog.stores.result_store import Results
+from ..catalog.stores.write_receipts import Receipts
+from ..catalog.tools.sanitize import visible
+from ..catalog.tools.tool import ToolError
 from ..protocol import extensions
 from ..protocol.jsonrpc import JsonObject, Request, notification_bytes
 from ..protocol.request_metadata import LEVELS
@@ -42,7 +42,7 @@ class Detach(Interrupted):
 
 
 class RunningCall:
-    """Implements :class:`doit_mcp.catalogue.call.Call` for one request."""
+    """Implements :class:`doit_mcp.catalog.call.Call` for one request."""
 
     def __init__(self, context: Context, request: Request, name: str, asker: Asker, *, task: bool = False) -> None:
         self._context, self._request, self._name, self._asker, self._task = context, request, name, asker, task

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..api.errors import ApiError, explain
-from ..catalogue.invisible import visible_text
-from ..catalogue.prompts import Complete
-from ..catalogue.tools import ToolError
+from ..catalog.prompts.prompt import Complete
+from ..catalog.tools.sanitize import visible_text
+from ..catalog.tools.tool import ToolError
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from .asking import Nobody
 from .calls import RunningCall

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from ..api import Doit
-from ..catalogue.prompts import Prompt
-from ..catalogue.receipts import MemoryReceipts, Receipts
-from ..catalogue.resources import Resource, Template
-from ..catalogue.results import MemoryResults, Results
-from ..catalogue.skills import Skill
-from ..catalogue.tools import Tool
+from ..catalog.prompts.prompt import Prompt
+from ..catalog.resources.resource import Resource, Template
+from ..catalog.resources.skill import Skill
+from ..catalog.stores.result_store import MemoryResults, Results
+from ..catalog.stores.write_receipts import MemoryReceipts, Receipts
+from ..catalog.tools.tool import Tool
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.parameter_headers import mirrors
 from ..protocol.request_metadata import Caller, Headers

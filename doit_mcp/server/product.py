@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import partial
 
 from .. import __version__
-from ..catalogue import library
-from ..catalogue.discovery import with_discovery
-from ..catalogue.employees import employee_tools
-from ..catalogue.playbooks import PROMPTS
-from ..catalogue.registry import own_tools
-from ..catalogue.selection import Selection, runs, shows
-from ..catalogue.tools import Tool
+from ..catalog.discovery.tools import with_discovery
+from ..catalog.employees import employee_tools
+from ..catalog.prompts.playbooks import PROMPTS
+from ..catalog.registry import own_tools
+from ..catalog.resources import library
+from ..catalog.tools.tool import Tool
+from ..catalog.toolsets import Selection, runs, shows
 from ..protocol.jsonrpc import JsonObject
 from .context import Offer
 

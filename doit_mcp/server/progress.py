@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..catalogue.invisible import visible_text
+from ..catalog.tools.sanitize import visible_text
 from ..protocol.downgrade import fit
 from ..protocol.jsonrpc import INVALID_PARAMS, MAX_ID, JsonObject, Request, RpcError, notification_bytes
 from ..protocol.revisions import Revision

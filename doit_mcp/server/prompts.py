@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..api.errors import ApiError, explain
-from ..catalogue.call import CannotAsk, NoAnswer
-from ..catalogue.invisible import visible_text
-from ..catalogue.prompts import Argument, Prompt
-from ..catalogue.tools import ToolError
+from ..catalog.call import CannotAsk, NoAnswer
+from ..catalog.prompts.prompt import Argument, Prompt
+from ..catalog.tools.sanitize import visible_text
+from ..catalog.tools.tool import ToolError
 from ..protocol.content_blocks import fitting
 from ..protocol.downgrade import fit
 from ..protocol.json_schema import shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..catalogue.tools import Tool
+from ..catalog.tools.tool import Tool
 from ..observability.trace import CURRENT
 from .context import Context
 

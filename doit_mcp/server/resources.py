@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from ..api.errors import ApiError, explain
-from ..catalogue.call import CannotAsk, NoAnswer
-from ..catalogue.invisible import visible_text
-from ..catalogue.resources import NoResource, Resource, Template
-from ..catalogue.skills import SCHEME, mime_type
-from ..catalogue.tools import ToolError
+from ..catalog.call import CannotAsk, NoAnswer
+from ..catalog.resources.resource import NoResource, Resource, Template
+from ..catalog.resources.skill import SCHEME, mime_type
+from ..catalog.tools.sanitize import visible_text
+from ..catalog.tools.tool import ToolError
 from ..protocol.downgrade import fit
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, JsonObject, Request, RpcError
 from ..protocol.revisions import Revision

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ..catalogue.call import Interrupted, NoAnswer, Question
+from ..catalog.call import Interrupted, NoAnswer, Question
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from ..state.away import Away
 from .asking import check

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from ..catalogue.call import CannotAsk
+from ..catalog.call import CannotAsk
 from ..protocol.jsonrpc import INVALID_PARAMS, MISSING_CLIENT_CAPABILITY, JsonObject, Request, RpcError
 from .asking import Asker, Nobody, OnStream
 from .calls import Detach, RunningCall

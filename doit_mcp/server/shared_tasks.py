@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..catalogue.call import NoAnswer, Question
+from ..catalog.call import NoAnswer, Question
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
 from ..state.away import Away
 from ..state.bus import Body, Bus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from ..catalogue.skills import DIRECTORY_TYPE, MANIFEST, SCHEME, Skill
+from ..catalog.resources.skill import DIRECTORY_TYPE, MANIFEST, SCHEME, Skill
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from .context import Context
 from .lists import hints, page

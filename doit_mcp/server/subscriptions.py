@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..catalogue.call import CannotAsk
+from ..catalog.call import CannotAsk
 from ..protocol import extensions
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, notification_bytes
 from .context import Context

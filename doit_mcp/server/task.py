@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from ..catalogue.call import NoAnswer, Question
+from ..catalog.call import NoAnswer, Question
 from ..protocol.jsonrpc import JsonObject
 from .asking import check
 

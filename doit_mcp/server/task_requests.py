@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..catalogue.call import CannotAsk, NoAnswer
+from ..catalog.call import CannotAsk, NoAnswer
 from ..protocol import extensions
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from .context import Context

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import orjson
 
-from ..catalogue.call import Question
+from ..catalog.call import Question
 from ..process.memory import exact
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
 from ..state.counts import Counts

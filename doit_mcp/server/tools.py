@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 import orjson
 
 from ..api.errors import ApiError, explain
-from ..catalogue import answers
-from ..catalogue.aliases import ALIASES
-from ..catalogue.call import CannotAsk, Interrupted, NoAnswer
-from ..catalogue.displaying import HINT
-from ..catalogue.employees import CUSTOMER, MOST_CUSTOMER
-from ..catalogue.locales import MOST_TAG
-from ..catalogue.tools import DEADLINE, Content, Tool, ToolError
+from ..catalog.call import CannotAsk, Interrupted, NoAnswer
+from ..catalog.employees import CUSTOMER, MOST_CUSTOMER
+from ..catalog.tools import tool_result
+from ..catalog.tools.aliases import ALIASES
+from ..catalog.tools.locales import MOST_TAG
+from ..catalog.tools.localized_display import HINT
+from ..catalog.tools.tool import DEADLINE, Content, Tool, ToolError
 from ..protocol import cursors, extensions
 from ..protocol.content_blocks import fitting
 from ..protocol.downgrade import fit
@@ -105,18 +105,18 @@ async def call(context: Context, request: Request) -> JsonObject:
             context, arguments = await _understood(context, tool, arguments)
     except (ToolError, TooManyQueued) as refusal:
         record_attempt(context, tool, arguments)
-        return answers.failure(str(refusal))
+        return tool_result.failure(str(refusal))
     except WrongArguments as wrong:
         record_attempt(context, tool, arguments)
         if context.caller.revision.has("argument.errors.are.results"):
-            return answers.failure(str(wrong))
+            return tool_result.failure(str(wrong))
         raise RpcError(INVALID_PARAMS, str(wrong), id=request.id) from None
     try:
         if tool.task_after is not None and extensions.declares(context.caller, extensions.TASKS):
             return await _soon_or_as_task(context, request, tool, arguments)
         return await rounds(context, request, tool.name, lambda call: _run(context, call, tool, arguments))
     except CannotAsk:
-        return answers.failure(f"{tool.name} has to ask the user, and this client cannot be asked")
+        return tool_result.failure(f"{tool.name} has to ask the user, and this client cannot be asked")
     except Detach as away:
         return await _as_task(context, request, tool, arguments, away.known)
 
@@ -152,12 +152,12 @@ async def _run(context: Context, call: RunningCall, tool: Tool, arguments: JsonO
         if isinstance(result, Content):
             answered = _blocks(context, result)
         else:
-            completed = await answers.completed(tool, arguments, result)
+            completed = await tool_result.completed(tool, arguments, result)
             answered = fit("CallToolResult", completed, context.caller.revision)
     except (Interrupted, CannotAsk):
         raise
     except (ApiError, ToolError, NoAnswer, TooManyQueued, TimeoutError) as failure:
-        answered = answers.failure(_told(tool, failure))
+        answered = tool_result.failure(_told(tool, failure))
         if challenge := challenge_of(context, failure):
             answered["_meta"] = challenge
     except BaseException:
@@ -175,7 +175,7 @@ def _told(tool: Tool, failure: Exception) -> str:
         case NoAnswer():
             return f"{tool.name} asked for something and got no usable answer: {failure}"
         case TimeoutError():
-            return answers.late(tool)
+            return tool_result.late(tool)
     return str(failure)
 
 
@@ -185,7 +185,7 @@ async def _as_task(
     """Run it again in the background, with what the client has answered so far."""
     if _too_large(arguments):
         record_attempt(context, tool, arguments)
-        return answers.failure(TOO_LARGE)
+        return tool_result.failure(TOO_LARGE)
     context, request = _detached(context, request)
 
     async def work(task: Task) -> JsonObject:
@@ -195,7 +195,7 @@ async def _as_task(
     if (created := await _created(context, work, known)) is not None:
         return created
     record_attempt(context, tool, arguments)
-    return answers.failure(TOO_MANY)
+    return tool_result.failure(TOO_MANY)
 
 
 def _too_large(arguments: JsonObject) -> bool:
@@ -229,7 +229,7 @@ async def _soon_or_as_task(context: Context, request: Request, tool: Tool, argum
             await asyncio.wait({running}, timeout=tool.deadline or DEADLINE)
             if not running.done():
                 running.cancel()
-                return answers.failure(answers.late(tool))
+                return tool_result.failure(tool_result.late(tool))
     except asyncio.CancelledError:
         running.cancel()
         raise

@@ -1,4 +1,4 @@
-"""Receipts in Redis: a write that comes again to another replica is not done twice (doit_mcp.catalogue.receipts)."""
+"""Receipts in Redis: a write that comes again to another replica is not done twice (doit_mcp.catalog.stores.write_receipts)."""
 
 from __future__ import annotations
 

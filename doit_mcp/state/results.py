@@ -1,4 +1,4 @@
-"""Results in Redis: a handle made at one replica leads to its table at every other (doit_mcp.catalogue.results)."""
+"""Results in Redis: a handle made at one replica leads to its table at every other (doit_mcp.catalog.stores.result_store)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from ..auth.principal import Principal
-from ..catalogue.selection import Selection, UnknownToolset
+from ..catalog.toolsets import Selection, UnknownToolset
 from ..server.context import Offer
 from .body import Refused
 

@@ -10,10 +10,10 @@ from aiohttp import web
 
 from ..auth.ended_logins import Ended
 from ..auth.principal import Principal
-from ..catalogue import receipts, results
-from ..catalogue.receipts import MemoryReceipts, Receipt, Receipts
-from ..catalogue.results import MemoryResults, Results
-from ..catalogue.tools import ToolError
+from ..catalog.stores import result_store, write_receipts
+from ..catalog.stores.result_store import MemoryResults, Results
+from ..catalog.stores.write_receipts import MemoryReceipts, Receipt, Receipts
+from ..catalog.tools.tool import ToolError
 from ..resilience.concurrency import Slots
 from ..server import consents
 from ..server.consents import Consents, MemoryConsents
@@ -169,12 +169,12 @@ def _results(link: Link, secret: Secrets) -> RedisResults:
         link,
         Box(secret, "results"),
         lambda: ToolError(NO_RESULTS),
-        life=results.LIFE_S,
-        most_bytes=results.MOST_BYTES,
-        per_owner=results.PER_OWNER,
-        owner_bytes=results.OWNER_BYTES,
-        total=results.MAX_TOTAL,
-        total_bytes=results.TOTAL_BYTES,
+        life=result_store.LIFE_S,
+        most_bytes=result_store.MOST_BYTES,
+        per_owner=result_store.PER_OWNER,
+        owner_bytes=result_store.OWNER_BYTES,
+        total=result_store.MAX_TOTAL,
+        total_bytes=result_store.TOTAL_BYTES,
     )
 
 
@@ -183,12 +183,12 @@ def _receipts(link: Link, secret: Secrets) -> RedisReceipts[Receipt]:
         link,
         Box(secret, "receipts"),
         MemoryReceipts(),
-        MemoryReceipts(total=receipts.MAX_MIRROR, total_bytes=receipts.MAX_MIRROR_BYTES),
+        MemoryReceipts(total=write_receipts.MAX_MIRROR, total_bytes=write_receipts.MAX_MIRROR_BYTES),
         Receipt,
         lambda: ToolError(UNPROTECTED),
-        life=receipts.LIFE_S,
-        per_owner=receipts.PER_OWNER,
-        most_bytes=receipts.MOST_BYTES,
+        life=write_receipts.LIFE_S,
+        per_owner=write_receipts.PER_OWNER,
+        most_bytes=write_receipts.MOST_BYTES,
     )
 
 

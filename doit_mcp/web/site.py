@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..catalogue.selection import Selection, toolsets
+from ..catalog.toolsets import Selection, toolsets
 from ..server.product import product
 from ..settings import Settings
 from .app import build

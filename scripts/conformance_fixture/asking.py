@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from doit_mcp.catalogue.call import Call, CannotAsk, Question
-from doit_mcp.catalogue.prompts import Prompt, user_text
-from doit_mcp.catalogue.tools import Content, Tool
+from doit_mcp.catalog.call import Call, CannotAsk, Question
+from doit_mcp.catalog.prompts.prompt import Prompt, user_text
+from doit_mcp.catalog.tools.tool import Content, Tool
 
 from .making import JsonObject, an_object, form, sample, text, tool
 

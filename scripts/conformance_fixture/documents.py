@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import orjson
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.prompts import Argument, Prompt, user_text
-from doit_mcp.catalogue.resources import Resource, Template
-from doit_mcp.catalogue.skills import Skill
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.prompts.prompt import Argument, Prompt, user_text
+from doit_mcp.catalog.resources.resource import Resource, Template
+from doit_mcp.catalog.resources.skill import Skill
 
 from .making import IMAGE, PIXEL, JsonObject
 from .plain import embedded

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.tools import Content, Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Content, Tool
 
 JsonObject = dict[str, Any]
 NO_ARGUMENTS: JsonObject = {"type": "object", "additionalProperties": False}

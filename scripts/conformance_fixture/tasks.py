@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from doit_mcp.catalogue.call import Call, Question
-from doit_mcp.catalogue.tools import Content, Tool, ToolError
+from doit_mcp.catalog.call import Call, Question
+from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
 from doit_mcp.protocol.jsonrpc import RpcError
 
 from .asking import ELICIT, NAME, said

@@ -18,7 +18,7 @@ from doit_mcp.api.event_stream import Parser, StreamError
 from doit_mcp.auth import jws
 from doit_mcp.auth.bearer import bearer
 from doit_mcp.auth.errors import AuthError
-from doit_mcp.catalogue.locales import locale_of
+from doit_mcp.catalog.tools.locales import locale_of
 from doit_mcp.observability.trace import HEADER, begin
 from doit_mcp.protocol import cursors, jsonrpc, request_metadata
 from doit_mcp.protocol.parameter_headers import check_parameters

@@ -10,7 +10,7 @@ import tracemalloc
 import orjson
 import pytest
 
-from doit_mcp.catalogue.receipts import MemoryReceipts
+from doit_mcp.catalog.stores.write_receipts import MemoryReceipts
 from doit_mcp.process.memory import exact, settle_allocator
 from doit_mcp.server.byte_cache import ByteCache
 from doit_mcp.server.replay import Replays

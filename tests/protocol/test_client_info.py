@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from doit_mcp.catalogue.call import Question
+from doit_mcp.catalog.call import Question
 from doit_mcp.protocol.client_info import MAX_TEXT, known_capabilities, known_client
 from doit_mcp.protocol.extensions import SKILLS, TASKS, declares
 from doit_mcp.protocol.jsonrpc import Request

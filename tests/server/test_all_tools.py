@@ -14,9 +14,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from doit_mcp.catalogue.discovery import with_discovery
-from doit_mcp.catalogue.employees import employee_tools
-from doit_mcp.catalogue.registry import own_tools
+from doit_mcp.catalog.discovery.tools import with_discovery
+from doit_mcp.catalog.employees import employee_tools
+from doit_mcp.catalog.registry import own_tools
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.people import ACME, GLOBEX, User
 from doit_mcp.server.product import product

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from doit_mcp.catalogue.call import CannotAsk, NoAnswer, Question
+from doit_mcp.catalog.call import CannotAsk, NoAnswer, Question
 from doit_mcp.protocol.jsonrpc import Request, Response
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import NEWEST_HANDSHAKE

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from doit_mcp.catalogue.call import NoAnswer, Question
+from doit_mcp.catalog.call import NoAnswer, Question
 from doit_mcp.protocol.jsonrpc import RpcError
 from doit_mcp.server.asking import MAX_ANSWER_BYTES
 from doit_mcp.server.hub import TASK, Change, Hub

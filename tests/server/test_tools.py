@@ -8,9 +8,9 @@ from itertools import combinations, islice
 
 import pytest
 
-from doit_mcp.catalogue.aliases import ALIASES
-from doit_mcp.catalogue.registry import own_tools
-from doit_mcp.catalogue.selection import Selection
+from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.tools.aliases import ALIASES
+from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.revisions import BY_NAME
 from doit_mcp.server import tools
 from doit_mcp.server.byte_cache import ENTRY_BYTES, ByteCache

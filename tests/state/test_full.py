@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.receipts import MemoryReceipts, Receipt
-from doit_mcp.catalogue.repeats import committing, once
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipt
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.catalog.writes.deduplication import committing, once
 from doit_mcp.sandbox.people import USERS, User
 from doit_mcp.state.box import Box, prefix
 from doit_mcp.state.link import Link, open_link

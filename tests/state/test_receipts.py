@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalogue.receipts import MemoryReceipts, Receipt, Receipts
+from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipt, Receipts
 from doit_mcp.state.box import Box, prefix
 from doit_mcp.state.link import Link
 from doit_mcp.state.receipts import RedisReceipts

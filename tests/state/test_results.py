@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalogue.results import MemoryResults, Results
-from doit_mcp.catalogue.tools import ToolError
+from doit_mcp.catalog.stores.result_store import MemoryResults, Results
+from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.state.box import Box, prefix
 from doit_mcp.state.link import Link, open_link
 from doit_mcp.state.results import RedisResults

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 import pytest
 
-from doit_mcp.catalogue.receipts import MemoryReceipts, Receipt
+from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipt
 from doit_mcp.server.seals import Seals
 from doit_mcp.settings import Settings
 from doit_mcp.state import box as box_module

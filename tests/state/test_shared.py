@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalogue.call import NoAnswer, Question
+from doit_mcp.catalog.call import NoAnswer, Question
 from doit_mcp.protocol.jsonrpc import Notification, Response, RpcError
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import UNSAID

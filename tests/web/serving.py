@@ -12,11 +12,11 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from doit_mcp.catalogue.call import Call, Question
-from doit_mcp.catalogue.prompts import Argument, Prompt, user_text
-from doit_mcp.catalogue.resources import NoResource, Resource, Template
-from doit_mcp.catalogue.selection import Selection
-from doit_mcp.catalogue.tools import Content, Tool, ToolError
+from doit_mcp.catalog.call import Call, Question
+from doit_mcp.catalog.prompts.prompt import Argument, Prompt, user_text
+from doit_mcp.catalog.resources.resource import NoResource, Resource, Template
+from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
+from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.revisions import BY_NAME
 from doit_mcp.sandbox.people import USERS, Grant, User
 from doit_mcp.sandbox.world import Api, World, world

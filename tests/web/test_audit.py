@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.observability.logging_setup import Lines
 from doit_mcp.sandbox.api import Api as Sandbox
 from doit_mcp.sandbox.people import Grant

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.confirming import confirmed
-from doit_mcp.catalogue.repeats import NOTE, committing, once
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.catalog.writes.confirmation import confirmed
+from doit_mcp.catalog.writes.deduplication import NOTE, committing, once
 from tests.state.redis_server import Server
 from tests.state.replicas import back, replicas
 from tests.web.serving import Answer, Json, Site, schema, serving

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.keeping import Table, packed
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.result_handles import Table, packed
+from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.protocol.extensions import TASKS
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.product import product
-from tests.catalogue.caller import TOOLS
+from tests.catalog.caller import TOOLS
 from tests.state.redis_server import Server
 from tests.state.replicas import at, replicas
 from tests.web.serving import ADMIN, EMPLOYEE, STRANGER, Bench, Json, Site, schema, serving

@@ -14,10 +14,10 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from doit_mcp.catalogue.registry import all_tools
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.protocol.message_limits import MAX_ITEMS, MAX_VALUES
-from tests.catalogue.examples import examples, objects
+from tests.catalog.examples import examples, objects
 
 from .serving import LATEST, MODERN, Answer, Json
 from .test_security_process import META, Program, program

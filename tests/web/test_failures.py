@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.prompts import Argument, Prompt, user_text
-from doit_mcp.catalogue.resources import NoResource, Resource, Template
-from doit_mcp.catalogue.skills import Skill
-from doit_mcp.catalogue.tools import Content, Tool, ToolError
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.prompts.prompt import Argument, Prompt, user_text
+from doit_mcp.catalog.resources.resource import NoResource, Resource, Template
+from doit_mcp.catalog.resources.skill import Skill
+from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
 from doit_mcp.protocol.jsonrpc import RpcError
 from tests.web.serving import LATEST, META, MODERN, Answer, Json, Site, serving
 

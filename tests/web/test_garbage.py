@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.sandbox.api import Api
 from tests.web.serving import LATEST, Json, Site, schema, serving
 

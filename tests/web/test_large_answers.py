@@ -15,8 +15,8 @@ import orjson
 import pytest
 from aiohttp import web
 
-from doit_mcp.catalogue import overview
-from doit_mcp.catalogue.overview import GROUPS
+from doit_mcp.catalog.costs import overview
+from doit_mcp.catalog.costs.overview import GROUPS
 from doit_mcp.sandbox.people import Grant
 from doit_mcp.server.product import product
 from tests.web.heartbeat import Heartbeat

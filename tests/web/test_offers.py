@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from doit_mcp.catalogue.selection import Selection
+from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.server.context import Offer
 from doit_mcp.server.product import product
 from tests.web.serving import EMPLOYEE, Site, next_event, serving

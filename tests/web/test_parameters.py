@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.tools import Content, Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Content, Tool
 from tests.web.serving import LATEST, MODERN, Json, Site, read, schema, serving
 
 

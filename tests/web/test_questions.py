@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalogue.call import Call, CannotAsk, Question
-from doit_mcp.catalogue.prompts import Prompt, user_text
-from doit_mcp.catalogue.resources import Resource
-from doit_mcp.catalogue.tools import Content, Tool
+from doit_mcp.catalog.call import Call, CannotAsk, Question
+from doit_mcp.catalog.prompts.prompt import Prompt, user_text
+from doit_mcp.catalog.resources.resource import Resource
+from doit_mcp.catalog.tools.tool import Content, Tool
 from tests.web.serving import LATEST, META, MODERN, NAME, STRANGER, VIEWER, Answer, Bench, Json, Session, Site, serving
 from tests.web.streaming import opened
 

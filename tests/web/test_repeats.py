@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from doit_mcp.catalogue.registry import own_tools
-from doit_mcp.catalogue.repeats import NOTE
+from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.writes.deduplication import NOTE
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.people import User
 from doit_mcp.server.product import product

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.repeats import NOTE, committing, once
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.catalog.writes.deduplication import NOTE, committing, once
 from doit_mcp.server.relay import MOST_CARRIED
 from tests.state.process import separate
 from tests.state.redis_server import Server

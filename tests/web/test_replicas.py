@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.sandbox.people import User
 from doit_mcp.server.hub import TOOLS, UPDATED, Change
 from tests.state.process import separate

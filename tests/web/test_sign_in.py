@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.prompts import Argument, Prompt, user_text
-from doit_mcp.catalogue.registry import own_tools
-from doit_mcp.catalogue.resources import Resource
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.prompts.prompt import Argument, Prompt, user_text
+from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.resources.resource import Resource
+from doit_mcp.catalog.tools.tool import Tool
 from tests.state.redis_server import Server
 from tests.state.replicas import replicas
 from tests.web.serving import ADMIN, LATEST, MODERN, Answer, Json, Session, Site, next_event, serving

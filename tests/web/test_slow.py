@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.registry import own_tools
-from doit_mcp.catalogue.tools import Tool, ToolError
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.tools.tool import Tool, ToolError
 from doit_mcp.server.tasks import RUNNING_PER_OWNER
 from tests.web.serving import LATEST, META, Bench, Json, Site, offer, schema, serving
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.resources import Resource
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.resources.resource import Resource
 from doit_mcp.web.writing import PATIENCE_S
 from tests.web.serving import ADMIN, VIEWER, Json, Site, serving
 from tests.web.streaming import raw_post

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.invisible import visible_text
-from doit_mcp.catalogue.tools import Content, Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.sanitize import visible_text
+from doit_mcp.catalog.tools.tool import Content, Tool
 from doit_mcp.server.hub import TOOLS, Change
 from doit_mcp.web.answer import Answer
 from doit_mcp.web.hearts import Hearts

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from doit_mcp.catalogue.confirming import MAX_QUESTIONS
+from doit_mcp.catalog.writes.confirmation import MAX_QUESTIONS
 from doit_mcp.sandbox.people import Grant
 from doit_mcp.server.product import product
 from tests.web.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, Answer, Json, Session, Site, serving

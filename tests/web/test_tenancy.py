@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from doit_mcp.catalogue.call import Call
-from doit_mcp.catalogue.tools import Tool
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.sandbox.people import USERS, Grant
 from tests.web.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, VIEWER, Json, Session, Site, schema, serving
 

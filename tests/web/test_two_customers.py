@@ -12,7 +12,7 @@ from aiohttp import web
 from doit_mcp.protocol.extensions import TASKS
 from doit_mcp.resilience.circuit_breaker import FEWEST, LONE
 from doit_mcp.sandbox.people import Grant
-from tests.catalogue.caller import TOOLS
+from tests.catalog.caller import TOOLS
 from tests.web.serving import ADMIN, LATEST, Answer, Bench, Json, Session, Site, next_event, serving
 from tests.web.serving import tools as bench_tools
 

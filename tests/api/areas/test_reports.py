@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from doit_mcp.api.operation import Request
-from doit_mcp.catalogue.registry import all_tools
+from doit_mcp.catalog.registry import all_tools
 
 from .calling import asked
 

@@ -10,8 +10,8 @@ import pytest
 from doit_mcp.api import Doit
 from doit_mcp.api.client import Client
 from doit_mcp.api.http import Upstream
-from doit_mcp.catalogue.results import MemoryResults
-from doit_mcp.catalogue.selection import Selection
+from doit_mcp.catalog.stores.result_store import MemoryResults
+from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.jsonrpc import Request
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import REVISIONS

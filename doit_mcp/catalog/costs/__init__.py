@@ -1,0 +1,1 @@
+"""Composed tools that explain costs."""

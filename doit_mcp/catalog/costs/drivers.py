@@ -1,0 +1,145 @@
+"""What drove a change between two periods: pure reckoning in whole cents and tenths of percents, so that sums hold."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+from ...protocol.jsonrpc import JsonObject
+
+NEGLIGIBLE = 0.005
+"""Half a cent: what costs less is not there."""
+UNUSED = 1e-9
+"""Usage from which no price can be reckoned."""
+ABSURD = 10**12
+"""Cents: an effect of usage beyond ten thousand million comes from odd data, and is too large for exact sums."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What something cost, and how much of it was used (0 where that is not known)."""
+
+    cost: float
+    usage: float = 0.0
+
+    @property
+    def priced(self) -> bool:
+        """Whether a price follows from it."""
+        return self.usage > UNUSED and self.cost > NEGLIGIBLE
+
+
+NOTHING = Spent(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """One thing's part in the change; amounts in cents. *status* is "new", "gone" or "".
+
+    *by_usage* and *by_price* add up to the change; both are None where the data do not tell them apart.
+    """
+
+    name: Hashable
+    before: int
+    after: int
+    status: str = ""
+    by_usage: int | None = None
+    by_price: int | None = None
+
+    @property
+    def change(self) -> int:
+        """How much more it costs now, in cents."""
+        return self.after - self.before
+
+
+def cents(amount: float) -> int:
+    """An amount in whole cents."""
+    return round(100 * amount)
+
+
+def drivers(
+    before: Mapping[Hashable, Spent],
+    after: Mapping[Hashable, Spent],
+    *,
+    complete_before: bool = True,
+    complete_after: bool = True,
+) -> list[Driver]:
+    """Everything that is in one of the periods, the largest change first. Where a period's list is not complete, what
+    is missing in it may be there all the same, so nothing is called new (or gone)."""
+    found = []
+    for name in {**before, **after}:
+        old, new = before.get(name, NOTHING), after.get(name, NOTHING)
+        status = ""
+        if complete_before and _absent(old) and not _absent(new):
+            status = "new"
+        elif complete_after and _absent(new) and not _absent(old):
+            status = "gone"
+        found.append(_driver(name, old, new, status))
+    return sorted(found, key=lambda one: (-abs(one.change), str(one.name)))
+
+
+def _absent(spent: Spent) -> bool:
+    return abs(spent.cost) < NEGLIGIBLE and spent.usage == 0
+
+
+def _driver(name: Hashable, old: Spent, new: Spent, status: str) -> Driver:
+    before, after = cents(old.cost), cents(new.cost)
+    if not (old.priced and new.priced):
+        return Driver(name, before, after, status)
+    # More or less of it at the old price; the rest of the change is the price's.
+    by_usage = cents((new.usage - old.usage) * (old.cost / old.usage))
+    if abs(by_usage) > ABSURD:
+        return Driver(name, before, after, status)
+    return Driver(name, before, after, status, by_usage, after - before - by_usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A total change as the sum of *shown* drivers and *other*; *others* things are in other."""
+
+    shown: list[Driver]
+    other: Driver
+    others: int
+    total: int
+
+    @property
+    def shares(self) -> list[float | None]:
+        """Each shown driver's share of the total change in percent, and at last that of other; together they are 100.
+        None for all where the total did not change."""
+        if self.total == 0:
+            return [None] * (len(self.shown) + 1)
+        tenths = [round(1000 * one.change / self.total) for one in self.shown]
+        return [one / 10 + 0.0 for one in (*tenths, 1000 - sum(tenths))]
+
+
+def split(ranked: list[Driver], before: int, after: int, top: int) -> Split:
+    """The *top* drivers that changed, and everything else up to the totals *before* and *after* (cents) as one."""
+    shown = [one for one in ranked[:top] if one.change]
+    rest = Driver("other", before - sum(one.before for one in shown), after - sum(one.after for one in shown))
+    return Split(shown, rest, len(ranked) - len(shown), after - before)
+
+
+def price_and_usage(ranked: list[Driver], change: int) -> JsonObject:
+    """The whole *change* (cents) by its causes: more or less use, another price, new and vanished things, and what
+    cannot be told apart. The five add up to it."""
+    usage = sum(one.by_usage or 0 for one in ranked)
+    price = sum(one.by_price or 0 for one in ranked)
+    new = sum(one.change for one in ranked if one.status == "new")
+    gone = sum(one.change for one in ranked if one.status == "gone")
+    causes = {"usage": usage, "price": price, "new": new, "gone": gone}
+    return {name: amount / 100 for name, amount in (*causes.items(), ("untold", change - sum(causes.values())))}
+
+
+def shown(driver: Driver, share: float | None) -> JsonObject:
+    """A driver as an answer shows it."""
+    row: JsonObject = {
+        "name": driver.name,
+        "before": driver.before / 100,
+        "after": driver.after / 100,
+        "change": driver.change / 100,
+        "share": share,
+    }
+    if driver.status:
+        row["status"] = driver.status
+    if driver.by_usage is not None and driver.by_price is not None:
+        row |= {"byUsage": driver.by_usage / 100, "byPrice": driver.by_price / 100}
+    return row

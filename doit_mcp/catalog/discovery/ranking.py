@@ -1,0 +1,177 @@
+"""Which tools fit some words best: pure. Words count by where they are found, and by how rare they are."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cached_property
+from math import log
+
+from ...protocol.jsonrpc import JsonObject
+from ..tools.tool import Tool
+
+WORD = re.compile(r"[^\W_]+", re.UNICODE)
+MOST_WORDS = 16
+MOST_LETTERS = 40
+MAX_CORRECTED_WORDS = 3
+"""Unknown words of a query that are compared with all known ones, which takes more than a millisecond each."""
+MAX_KEPT_CORRECTIONS = 512
+SKIPPED = frozenset(
+    "a all an and any are as at be by can do does exist for from give how i in is it its me my of on or our please"
+    " that the their them there these this to tool operation us use want we what when where which who with you".split()
+)
+# How much a word is worth in the name, in title and area, in the description, among the arguments.
+NAME, AREA, TEXT, ARGUMENT = 6.0, 3.0, 1.5, 1.0
+VERB = 0.5
+"""What a verb is worth that tools begin with."""
+UNASKED = 0.8
+"""What a tool that writes is worth where no word says what it does."""
+BEGINNING = 0.7
+"""What a word is worth that is only the beginning of another."""
+LEAST_BEGINNING = 4
+"""Letters of such a beginning, at least."""
+SAME, TYPO = 0.8, 0.6
+"""What one is worth that means the same, or that is spelled almost like it."""
+
+
+def words_of(text: str) -> list[str]:
+    """The stems of the words of *text*, without case."""
+    return [stem(word[:MOST_LETTERS]) for word in WORD.findall(text.casefold())]
+
+
+def stem(word: str) -> str:
+    """*word* without the ending of a plural, and then of a verb's form: share and sharing are the same."""
+    if len(word) > 4 and word.endswith("ies"):
+        word = f"{word[:-3]}y"
+    elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    ending = next((one for one in ("ing", "ed", "e") if word.endswith(one)), "")
+    return word[: len(word) - len(ending)] if len(word) - len(ending) >= 4 else word
+
+
+# What people say for the verbs that tools are named with.
+VERBS: Mapping[str, str] = {
+    stem(said): stem(verb)
+    for verb, words in {
+        "get": "display fetch look read see show view",
+        "create": "add make new",
+        "update": "change edit modify rename set",
+        "delete": "drop erase remove",
+        "trigger": "execute launch start",
+    }.items()
+    for said in words.split()
+}
+
+
+def argument_names(schema: JsonObject) -> Iterable[str]:
+    """The names of an input schema's arguments, in words: ``maxResults`` is "max Results"."""
+    return (re.sub(r"([a-z])([A-Z])", r"\1 \2", name) for name in schema.get("properties", {}))
+
+
+def worth_of_words(tool: Tool) -> dict[str, float]:
+    """The words that *tool* can be found by, each with what it is worth at its best place."""
+    places = (
+        (ARGUMENT, " ".join(argument_names(tool.input_schema))),
+        (TEXT, tool.description),
+        (AREA, f"{tool.title} {tool.area} {tool.meta.get('anthropic/searchHint', '')}"),
+        (NAME, tool.name.replace("_", " ")),
+    )
+    return {word: worth for worth, text in places for word in words_of(text)}
+
+
+class Finder:
+    """Searches *tools*; what it needs to know of them is worked out at the first search."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self.tools = tuple(tools)
+        self._corrections: dict[str, list[str]] = {}
+
+    @cached_property
+    def _worth(self) -> tuple[dict[str, float], ...]:
+        return tuple(map(worth_of_words, self.tools))
+
+    @cached_property
+    def _rarity(self) -> dict[str, float]:
+        """Every word, with a number that is the larger the fewer tools have it. Verbs only tell the tools of one thing
+        apart, so they count less."""
+        counts = Counter(word for words in self._worth for word in words)
+        rarity = {word: log(1 + len(self.tools) / count) for word, count in counts.items()}
+        return {word: VERB * worth if word in self._verbs else worth for word, worth in rarity.items()}
+
+    def find(self, query: str) -> list[Tool]:
+        """The tools that have at least one word of *query*, the best first; among equals the order stays."""
+        said = " ".join(word for word in WORD.findall(query.casefold()) if word not in SKIPPED)
+        asked = words_of(said)[:MOST_WORDS]
+        meant = [self._meant(word) for word in dict.fromkeys(asked)]
+        unknown = [(index, word) for index, word in enumerate(dict.fromkeys(asked)) if not meant[index]]
+        for index, word in unknown[:MAX_CORRECTED_WORDS]:
+            meant[index] = {other: TYPO * self._rarity[other] for other in self._corrected(word)}
+        points = [sum(_points(words, worth) for words in meant if words) for worth in self._worth]
+        if not any(self._acts(words) for words in meant):
+            points = [score * UNASKED if tool.writes else score for score, tool in zip(points, self.tools, strict=True)]
+        ranked = sorted(zip(points, range(len(points)), strict=True), key=lambda one: (-one[0], one[1]))
+        return [self.tools[index] for score, index in ranked if score > 0]
+
+    def _acts(self, words: Mapping[str, float]) -> bool:
+        """Whether one of *words* is what a tool that writes begins with."""
+        return not self._writing_verbs.isdisjoint(words)
+
+    @cached_property
+    def _writing_verbs(self) -> frozenset[str]:
+        return frozenset(_verb(tool) for tool in self.tools if tool.writes)
+
+    @cached_property
+    def _alike(self) -> dict[str, list[str]]:
+        """The known words by their first letters: only words that share those can begin with each other."""
+        found: dict[str, list[str]] = {}
+        for word in self._rarity:
+            found.setdefault(word[:LEAST_BEGINNING], []).append(word)
+        return found
+
+    @cached_property
+    def _verbs(self) -> frozenset[str]:
+        return frozenset(map(_verb, self.tools))
+
+    def _meant(self, word: str) -> dict[str, float]:
+        """The words of tools that *word* may stand for as it is spelled, each with how much that counts."""
+        known = self._rarity
+        alike = self._alike.get(word[:LEAST_BEGINNING], ())
+        found = {other: BEGINNING * known[other] for other in alike if _begins(word, other)}
+        if verb := VERBS.get(word):
+            found[verb] = SAME * known.get(verb, 0.0)
+        if word in known:
+            found[word] = known[word]
+        return found
+
+    def _corrected(self, word: str) -> list[str]:
+        """The known words that are spelled almost like *word*."""
+        if len(word) <= 3:
+            return []
+        found = self._corrections.get(word)
+        if found is None:
+            if len(self._corrections) >= MAX_KEPT_CORRECTIONS:
+                del self._corrections[next(iter(self._corrections))]
+            found = self._corrections[word] = get_close_matches(word, self._rarity, 3, 0.75)
+        return found
+
+    def nearest(self, name: str, most: int = 3) -> list[str]:
+        """Names of tools that are spelled like *name*, and of those that have its words."""
+        names = [tool.name for tool in self.tools]
+        close = get_close_matches(name[:MOST_LETTERS].casefold(), names, most, 0.75)
+        return list(dict.fromkeys([*close, *(tool.name for tool in self.find(name)[:most])]))[:most]
+
+
+def _verb(tool: Tool) -> str:
+    return stem(tool.name.partition("_")[0])
+
+
+def _begins(one: str, other: str) -> bool:
+    if len(one) > len(other):
+        one, other = other, one
+    return len(one) >= LEAST_BEGINNING and other.startswith(one) and one != other
+
+
+def _points(words: Mapping[str, float], worth: Mapping[str, float]) -> float:
+    return max((counts * worth[word] for word, counts in words.items() if word in worth), default=0.0)

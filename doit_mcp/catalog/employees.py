@@ -1,0 +1,132 @@
+"""What only employees of DoiT have: searching all customers, and acting for one of them (security C2, C4)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any, Literal, TypedDict
+
+from ..api.errors import ApiError
+from ..api.parameters import PageToken
+from ..protocol.json_schema import Length, Range
+from ..protocol.jsonrpc import JsonObject
+from .call import Call
+from .tools.tool import Tool, ToolError, from_function
+
+AREA = "employees"
+CUSTOMER = "customerContext"
+"""The argument by which an employee acts for a customer in a single call, of whatever tool."""
+MOST_CUSTOMER = 256
+
+Texts = Annotated[list[str] | None, Length(1, 100)]
+Month = Annotated[str | None, "YYYY-MM.", Length(1, 20)]
+Amount = Annotated[float | None, Range(0)]
+
+
+class Customers(TypedDict, total=False):
+    """A page of customers."""
+
+    customers: list[JsonObject]
+    pageToken: str
+
+
+class Acting(TypedDict, total=False):
+    """For whom calls act from now on."""
+
+    customerContext: str
+    domain: str
+    remembered: Annotated[bool, "Whether later calls of this session act for the customer by themselves."]
+    next: Annotated[str, "How to act for the customer."]
+
+
+async def search_customers(
+    call: Call,
+    *,
+    classification: list[Literal["business", "strategic", "terminated", "inactive", "suspendedForNonPayment"]]
+    | None = None,
+    type: Texts = None,
+    segment: Texts = None,
+    tierPackages: Texts = None,
+    domains: Annotated[list[str] | None, "Domains of the customers.", Length(1, 100)] = None,
+    assetPlatforms: list[Literal["amazon-web-services", "google-cloud", "g-suite", "office-365", "microsoft-azure"]]
+    | None = None,
+    hasFlexsave: bool | None = None,
+    standalone: bool | None = None,
+    minMonthlyCloudSpend: Amount = None,
+    maxMonthlyCloudSpend: Amount = None,
+    invoicedFromMonth: Month = None,
+    invoicedToMonth: Month = None,
+    invoicedMinTotal: Amount = None,
+    invoicedMaxTotal: Amount = None,
+    contractsActive: Annotated[bool | None, "true: only customers with an active contract."] = None,
+    pageSize: Annotated[int | None, Range(1, 200)] = None,
+    pageToken: PageToken = None,
+) -> Annotated[JsonObject, Customers]:
+    """Search the customers of DoiT by domain, class, segment, platforms, spend, invoices or contracts. For employees of
+    DoiT. To see a customer's data go on with change_customer."""
+    console = call.doit.console
+    if console is None:
+        raise ToolError("The customers of DoiT cannot be searched here.")
+    plain = {
+        "classification": classification,
+        "type": type,
+        "segment": segment,
+        "tierPackages": tierPackages,
+        "domains": domains,
+        "assetPlatforms": assetPlatforms,
+        "hasFlexsave": hasFlexsave,
+        "standalone": standalone,
+    }
+    invoiced = {
+        "fromMonth": invoicedFromMonth,
+        "toMonth": invoicedToMonth,
+        "minTotal": invoicedMinTotal,
+        "maxTotal": invoicedMaxTotal,
+    }
+    spend = {"minMonthlyCloudSpend": minMonthlyCloudSpend, "maxMonthlyCloudSpend": maxMonthlyCloudSpend}
+    contracts = {"active": True} if contractsActive else {}
+    filters = _said(plain | {"spend": _said(spend | {"invoiced": _said(invoiced)}), "contracts": contracts})
+    return await console.search_customers(filters, pageSize, pageToken)
+
+
+def _said(filters: dict[str, Any]) -> JsonObject:
+    """*filters* without what was left out."""
+    return {name: value for name, value in filters.items() if value is not None and value != {}}
+
+
+async def change_customer(
+    call: Call,
+    *,
+    customerContext: Annotated[str, "Id of the customer, as search_customers gives it.", Length(1, MOST_CUSTOMER)],
+) -> Annotated[JsonObject, Acting]:
+    """Act for another customer of DoiT, whose data all tools show from then on. For employees of DoiT."""
+    doit = call.act_for(customerContext)
+    if doit is None:
+        raise ToolError("Only employees of DoiT can act for another customer.")
+    try:
+        domain = (await doit.auth.validate_user()).get("domain")
+    except ApiError as error:
+        if error.kind in ("refused", "forbidden", "missing"):
+            text = f"{CUSTOMER}: is the id of no customer that you can act for. Nothing changed."
+            raise ToolError(text) from error
+        raise
+    remembered = call.stay_with(customerContext)
+    found: JsonObject = {CUSTOMER: customerContext, "domain": domain, "remembered": remembered}
+    if not remembered:
+        found["next"] = f"Nothing is remembered between calls here: give every call the argument {CUSTOMER} as well."
+    return found
+
+
+@cache
+def employee_tools() -> tuple[Tool, ...]:
+    """The tools, in the order in which they are listed."""
+    return (
+        from_function(
+            search_customers,
+            area=AREA,
+            hint="Search DoiT's customers by domain, segment, spend",
+            rows="customers",
+            outward=True,
+            narrow="Ask for a smaller page (pageSize) or use a filter.",
+        ),
+        from_function(change_customer, area=AREA, hint="Act for another customer of DoiT", writes=True, outward=True),
+    )

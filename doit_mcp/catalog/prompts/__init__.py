@@ -1,0 +1,1 @@
+"""Prompts and the completion of their arguments."""

@@ -1,0 +1,1 @@
+"""Resources, guides and skills."""

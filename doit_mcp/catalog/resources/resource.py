@@ -1,0 +1,61 @@
+"""Resource and Template: documents with an address of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..prompts.prompt import Complete
+
+VARIABLE = re.compile(r"{(\w+)}")
+
+
+class NoResource(Exception):
+    """There is nothing at this address, for this caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A document; *read* gives its contents (TextResourceContents or BlobResourceContents, without uri and type)."""
+
+    uri: str
+    name: str
+    title: str
+    description: str
+    mime_type: str
+    read: Callable[[Call], Awaitable[JsonObject]] = field(repr=False)
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Documents whose address has variables (RFC 6570, level 1); *read* raises NoResource where there is none."""
+
+    uri_template: str
+    name: str
+    title: str
+    description: str
+    mime_type: str
+    read: Callable[[Call, Mapping[str, str]], Awaitable[JsonObject]] = field(repr=False)
+    complete: Mapping[str, Complete] = field(default_factory=dict, repr=False)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the variables, in their order."""
+        return tuple(VARIABLE.findall(self.uri_template))
+
+    def match(self, uri: str) -> dict[str, str] | None:
+        """The variables' values in *uri*, decoded; None when it is no address of this template."""
+        parts = VARIABLE.split(self.uri_template)
+        pattern = "".join(f"(?P<{part}>[^/?#]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+        found = re.fullmatch(pattern, uri)
+        if found is None:
+            return None
+        try:
+            return {name: unquote(value, errors="strict") for name, value in found.groupdict().items()}
+        except UnicodeDecodeError:
+            return None

@@ -1,0 +1,72 @@
+"""Skill: a folder of files that teaches a model how to do something (SEP-2640)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...protocol.jsonrpc import JsonObject
+
+SCHEME = "skill://"
+MANIFEST = "SKILL.md"
+DIRECTORY_TYPE = "inode/directory"
+TYPES = {"md": "text/markdown", "txt": "text/plain", "json": "application/json", "csv": "text/csv"}
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """A skill: its front matter, and its files by path; ``SKILL.md`` is one of them and starts with it."""
+
+    frontmatter: JsonObject
+    files: Mapping[str, bytes]
+
+    @property
+    def name(self) -> str:
+        """The skill's name, which is the name of its directory too."""
+        name: str = self.frontmatter["name"]
+        return name
+
+    @property
+    def root(self) -> str:
+        """URI of the skill's directory."""
+        return f"{SCHEME}{self.name}"
+
+    @property
+    def uri(self) -> str:
+        """URI of the SKILL.md."""
+        return f"{self.root}/{MANIFEST}"
+
+    @property
+    def entry(self) -> JsonObject:
+        """The skill as lists show it: every file with the digest and size of its bytes."""
+        return {
+            "uri": self.uri,
+            "frontmatter": self.frontmatter,
+            "resources": [
+                {
+                    "uri": f"{self.root}/{path}",
+                    "digest": f"sha256:{hashlib.sha256(content).hexdigest()}",
+                    "size": len(content),
+                }
+                for path, content in self.files.items()
+            ],
+        }
+
+    def children(self, directory: str) -> list[JsonObject] | None:
+        """Files and directories right under *directory* ("" for the root); None when it is no directory."""
+        prefix = f"{directory}/" if directory else ""
+        below = [path.removeprefix(prefix) for path in self.files if path.startswith(prefix)]
+        if not below:
+            return None
+        names = dict.fromkeys(path.partition("/")[0] for path in below)
+        return [self._child(prefix + name, name) for name in names]
+
+    def _child(self, path: str, name: str) -> JsonObject:
+        kind = mime_type(path) if path in self.files else DIRECTORY_TYPE
+        return {"uri": f"{self.root}/{path}", "name": name, "mimeType": kind}
+
+
+def mime_type(path: str) -> str:
+    """The media type of a skill's file, by its name."""
+    return TYPES.get(path.rpartition(".")[2].lower(), "application/octet-stream")

@@ -1,0 +1,1 @@
+"""What is kept between calls: large results and receipts of writes."""

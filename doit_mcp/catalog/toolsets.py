@@ -1,0 +1,51 @@
+"""Which tools a path shows and which it runs: toolsets, single tools, reading only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from .tool_lists import CORE, DISCOVERY
+from .tools.tool import Tool
+
+USUAL, ALL = "core", "all"
+LISTS: Mapping[str, frozenset[str]] = MappingProxyType({USUAL: CORE, "discovery": DISCOVERY})
+"""Toolsets that name their tools; the others are areas."""
+
+
+class UnknownToolset(Exception):
+    """A name that is no toolset, or no tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a caller chose: names of toolsets and of tools (none of either: the usual ones), and reading only."""
+
+    toolsets: frozenset[str] = frozenset()
+    tools: frozenset[str] = frozenset()
+    readonly: bool = False
+
+
+def toolsets(tools: Iterable[Tool]) -> tuple[str, ...]:
+    """The names that select something: the usual tools, everything, what finds the rest, and one set for each area."""
+    return (USUAL, ALL, *sorted({tool.area for tool in tools} | LISTS.keys() - {USUAL}))
+
+
+def runs(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
+    """The tools that can be called: all, less the writes where only reading is allowed."""
+    return tuple(tool for tool in tools if not (selection.readonly and tool.writes))
+
+
+def shows(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
+    """The tools that are listed, in the order of *tools*. Raises UnknownToolset naming what there is."""
+    tools = tuple(tools)
+    known = toolsets(tools)
+    if unknown := selection.toolsets - set(known):
+        raise UnknownToolset(f"no toolset {', '.join(sorted(unknown))[:80]}; there are {', '.join(known)}")
+    if unknown := selection.tools - {tool.name for tool in tools}:
+        raise UnknownToolset(f"no tool {', '.join(sorted(unknown))[:80]}")
+    chosen = selection.toolsets or (frozenset() if selection.tools else frozenset({USUAL}))
+    names = selection.tools.union(*(LISTS[name] for name in chosen & LISTS.keys()))
+    areas = chosen - LISTS.keys()
+    return tuple(tool for tool in runs(tools, selection) if ALL in chosen or tool.area in areas or tool.name in names)

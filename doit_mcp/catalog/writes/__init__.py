@@ -1,0 +1,1 @@
+"""Tools that change something: confirmation, previews and protection against duplicates."""

@@ -1,0 +1,168 @@
+"""Writes that come twice: the second of two equal ones within two minutes is answered with what the first one gave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from hashlib import sha256
+
+import orjson
+
+from ...api.effects import note_repeat
+from ...api.errors import ApiError
+from ...protocol.jsonrpc import JsonObject
+from ...protocol.message_limits import is_large
+from ...resilience.compute_thread import in_thread
+from ..call import Call, CannotAsk, Interrupted, NoAnswer
+from ..stores.write_receipts import LIFE_S, Receipt
+from ..tools.argument_coercion import canonical
+from ..tools.tool import Content, Tool, ToolError
+from .affected_objects import subjects
+from .receipt_verification import Check
+
+NOTE = "alreadyDone"
+"""Member of an answer that was given before."""
+MADE, CHANGED = "made", "changed"
+"""Kinds of writes: those that add something, which only its removal undoes, and those that change or delete something,
+which any later write about it undoes."""
+REMOVING = frozenset("cancel delete remove".split())
+"""Verbs of removals."""
+STANDING = frozenset(
+    "accept_budget_suggestion ask_ava_streaming ava_feedback build_cloud_flow create_asset"
+    " create_billing_transfer_handshakes create_billing_transfer_mappings create_ticket_comment refine_cloudflow"
+    " send_datahub_events trigger_cloud_flow upload_datahub_csv".split()
+)
+"""Writes that no later one undoes, and that must not be done twice: messages, runs, events, purchases."""
+RENEWING = frozenset({"resend_invite"})
+"""Writes that change what is there, but that only a removal undoes."""
+NOTHING_DONE = (ToolError, CannotAsk, NoAnswer, Interrupted)
+"""Raised before a tool has changed anything."""
+
+
+def committing(tool: Tool) -> Tool:
+    """*tool*, which changes things from its start on. Whatever asks the user is put around it, and :func:`once` around
+    that: a repeat is answered by the receipt, and only what is really done uses up the user's consent."""
+
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+        await call.commit()
+        return await tool.run(call, arguments)
+
+    return replace(tool, run=run)
+
+
+def once(tool: Tool, check: Check | None = None) -> Tool:
+    """*tool*, a committing one, which for a while does not do the same again: same principal, same customer, same
+    arguments.
+
+    What surely was not done may be repeated. So may what no longer holds by *check*, and what a later write about the
+    same object has undone, whoever at the customer made it. An update whose effect cannot be read is done again, if
+    that does no harm. A trial run changes nothing, so it is no write at all.
+    """
+    repeatable = bool(tool.annotations.get("idempotentHint"))
+    renews = repeatable and check is None and tool.name.startswith("update_")
+
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+        if arguments.get("dryRun") is True:
+            return await tool.run(call, arguments)
+        digest = await in_thread(_digest, tool, arguments) if is_large(arguments) else _digest(tool, arguments)
+        key = f"{call.tenant} {digest}"
+        while (receipt := await call.receipts.claim(call.owner, key, repeatable=repeatable)) is not None:
+            if not receipt.done or not (renews or await _is_undone(check, call, arguments, receipt)):
+                note_repeat()
+                return _again(tool, receipt)
+            await call.receipts.forget(call.owner, key)
+        return await _settled(tool, call, key, arguments)
+
+    return replace(tool, run=run)
+
+
+async def _is_undone(check: Check | None, call: Call, arguments: JsonObject, receipt: Receipt) -> bool:
+    return check is not None and not await check.holds(call, arguments, _structured(receipt.answer))
+
+
+def _groups(tool: Tool, call: Call, kind: str, objects: Iterable[str]) -> list[str]:
+    """The groups of the receipts of one *kind* about some objects."""
+    named = (orjson.dumps([call.tenant, tool.area, kind, one]) for one in objects)
+    return [sha256(name).hexdigest()[:32] for name in named]
+
+
+def _structured(answer: bytes) -> JsonObject:
+    """The object in a packed answer; {} where that was not kept."""
+    kept = orjson.loads(answer) if answer else {}
+    found: JsonObject = kept.get("result") or kept.get("content", {}).get("structured") or {}
+    return found
+
+
+def _digest(tool: Tool, arguments: JsonObject) -> str:
+    """The same for all arguments that mean the same."""
+    arguments = canonical(arguments, tool.input_schema, adds=not tool.annotations.get("idempotentHint"))
+    # Text that is no Unicode is refused when the request is made; here it only has to have a digest.
+    try:
+        text = orjson.dumps([tool.name, arguments], option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        text = repr((tool.name, arguments)).encode("utf-8", "backslashreplace")
+    return sha256(text).hexdigest()
+
+
+async def _settled(tool: Tool, call: Call, key: str, arguments: JsonObject) -> JsonObject | Content:
+    """What the tool answers, kept under *key*. Whatever ends it, the key is settled."""
+    answer: bytes | None = b""
+    known = False
+    try:
+        result = await tool.run(call, arguments)
+        answer, known = _packed(result), True
+        return result
+    except NOTHING_DONE:
+        answer = None
+        raise
+    except ApiError as error:
+        answer = b"" if error.maybe_applied else None
+        raise
+    finally:
+        # Also when the caller went away in the middle: then nobody knows what became of it, if anything was begun.
+        await asyncio.shield(_settle(tool, call, key, arguments, answer if call.committed else None, known))
+
+
+async def _settle(tool: Tool, call: Call, key: str, arguments: JsonObject, answer: bytes | None, known: bool) -> None:
+    if answer is None:
+        await call.receipts.settle(call.owner, key, None)
+        return
+    about = subjects(arguments, {})
+    removes = tool.name.partition("_")[0] in REMOVING
+    undone = [group for kind in (CHANGED, MADE)[: 1 + removes] for group in _groups(tool, call, kind, about)]
+    # Its own receipt is not settled yet, so it is not forgotten.
+    await call.receipts.forget_groups(undone)
+    if tool.name in STANDING:
+        own = []
+    elif tool.annotations.get("destructiveHint") and tool.name not in RENEWING:
+        own = _groups(tool, call, CHANGED, about)
+    else:
+        own = _groups(tool, call, MADE, subjects(arguments, _structured(answer)))
+    await call.receipts.settle(call.owner, key, answer, known=known, groups=own)
+
+
+def _packed(result: JsonObject | Content) -> bytes:
+    return orjson.dumps({"content": asdict(result)} if isinstance(result, Content) else {"result": result})
+
+
+def _again(tool: Tool, receipt: Receipt) -> JsonObject | Content:
+    """The answer to a write that is not repeated. Raises ToolError where nobody knows what became of the first."""
+    ago, wait = max(1, round(receipt.seconds)), max(1, round(LIFE_S - receipt.seconds))
+    if not receipt.done:
+        raise ToolError(
+            f"{tool.name} was called with the same arguments {ago} seconds ago, and it is not known whether that took"
+            " effect, so it was not done again. Check the current state first; if nothing has changed, call it again in"
+            f" {wait} seconds."
+        )
+    note = (
+        f"This is the answer of the same call {ago} seconds ago; nothing was done again. If the user wants it a second"
+        f" time, call again in {wait} seconds."
+    )
+    if not receipt.answer:
+        return {"status": "completed", NOTE: note}
+    kept = orjson.loads(receipt.answer)
+    if "result" in kept:
+        return {**kept["result"], NOTE: note}
+    content = Content(**kept["content"])
+    return replace(content, blocks=[*content.blocks, {"type": "text", "text": note}])

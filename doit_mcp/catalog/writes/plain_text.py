@@ -1,0 +1,24 @@
+"""Text from elsewhere as one line of plain text, for messages to people: nothing in it renders as markup or hides."""
+
+from __future__ import annotations
+
+import re
+
+from ..tools.sanitize import visible_text
+
+MARKUP = re.compile(
+    r"<(?=[A-Za-z/!?])"  # HTML tags, comments and <autolinks>
+    r"|!(?=\[)"  # images, which clients load without asking
+    r"|\](?=[(\[])"  # links
+    r"|://(?=\S)|\bwww\.(?=\S)"  # bare addresses that some clients turn into links
+    r"|&(?=#?\w{1,32};)",  # character references, which may stand for invisible characters
+    re.IGNORECASE,
+)
+"""What starts markup. A space behind it breaks it, and people still see everything that the text has."""
+
+
+def plain(text: str) -> str:
+    """*text* on one line, without invisible characters, and with its markup broken."""
+    # Invisible characters go first, so that none of them can split what the pattern looks for.
+    text = visible_text(" ".join(text.split()))
+    return MARKUP.sub(r"\g<0> ", " ".join(text.split()))

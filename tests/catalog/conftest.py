@@ -1,0 +1,67 @@
+"""The sandbox's API as a witness, and the way tools are called against it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import web
+
+from doit_mcp.api import Doit
+from doit_mcp.api.client import Client
+from doit_mcp.api.http import connect
+from doit_mcp.catalog.stores.result_store import MemoryResults
+from doit_mcp.catalog.tools import tool_result
+from doit_mcp.catalog.tools.tool import Content
+from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.people import ACME, USERS, Grant
+from tests.api.recorder import Recorder
+
+from .caller import TOOLS, Caller
+
+Ask = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture(scope="module")
+def witness() -> Api:
+    """One API for all tests: its data takes time to make."""
+    return Api(clock=lambda: 1_790_000_000.0)
+
+
+@pytest.fixture
+async def ask(witness: Api) -> AsyncIterator[Ask]:
+    """Calls a tool as Acme's billing admin, and gives its structured content."""
+    app = web.Application()
+    witness.register(app, lambda token: Grant(USERS[0], ACME.id) if token == "admin" else None)
+    # The API's data outlives this test's application.
+    app.on_cleanup.clear()
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+
+    async def credential(*, fresh: bool = False) -> str:
+        return "admin"
+
+    results = MemoryResults()
+    async with connect(f"http://{host}:{port}") as upstream:
+
+        async def call(name: str, /, **arguments: Any) -> Any:
+            caller = Caller(Recorder())
+            caller.doit, caller.results = Doit.of(Client(upstream, credential, ACME.id)), results
+            tool = TOOLS[name]
+            given = tool.read(arguments)
+            assert tool.problems(given) == []
+            result = await tool.run(caller, given)
+            if isinstance(result, Content):
+                assert tool.result_problems(result.structured or {}) == []
+                return result.structured
+            whole = orjson.loads(orjson.dumps(tool_result.complete(tool, given, result)))
+            assert not whole.get("isError"), whole
+            assert tool.result_problems(whole["structuredContent"]) == []
+            return whole["structuredContent"]
+
+        yield call
+    await runner.cleanup()

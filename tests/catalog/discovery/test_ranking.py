@@ -1,0 +1,113 @@
+"""Finding tools by words: verbs, nouns, plurals, beginnings, typing errors, and names that are almost right."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.catalog.discovery import ranking
+from doit_mcp.catalog.discovery.ranking import (
+    MAX_CORRECTED_WORDS,
+    MAX_KEPT_CORRECTIONS,
+    MOST_WORDS,
+    Finder,
+    stem,
+    words_of,
+)
+from doit_mcp.catalog.registry import own_tools
+
+FINDER = Finder(own_tools())
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("invite a user", "invite_user"),
+        ("remove user access", "delete_user"),
+        ("who are the users?", "list_users"),
+        ("change a user", "update_user"),
+        ("DELETE budget", "delete_budget"),
+        ("list budgets", "list_budgets"),
+        ("share a report with somebody", "get_resource_permissions"),
+        ("upload csv", "upload_datahub_csv"),
+        ("cancel contract", "cancel_contract"),
+        ("resend an invitation", "resend_invite"),
+        ("show dimensions", "get_dimension"),
+        ("who is my account manager", "list_account_team"),
+        ("licence seats google workspace", "list_assets"),
+        ("service quotas", "list_service_quotas"),
+        ("what roles exist", "list_roles"),
+        ("optimization insights", "list_optimization_recommendations"),
+    ],
+)
+def test_people_find_what_they_mean(query: str, name: str) -> None:
+    assert name in [tool.name for tool in FINDER.find(query)[:2]]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [("alocation", "list_allocations"), ("creat alret", "create_alert"), ("anomalis", "get_anomalies")],
+)
+def test_typing_errors_are_seen_through(query: str, name: str) -> None:
+    assert name in [tool.name for tool in FINDER.find(query)[:3]]
+
+
+def test_what_fits_nothing_finds_nothing() -> None:
+    assert FINDER.find("xyzzy qqqq") == [] and FINDER.find("the of a") == [] and FINDER.find("") == []
+
+
+def test_a_rare_word_counts_more_than_a_common_one() -> None:
+    assert FINDER.find("list quotas")[0].name == "list_service_quotas"
+
+
+def test_equals_stay_in_order() -> None:
+    found = [tool.name for tool in FINDER.find("folder")]
+    assert found[:2] == ["list_folders", "get_folder"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("share", "sharing"), ("budgets", "budget"), ("anomalies", "anomaly"), ("created", "create"), ("Users", "user")],
+)
+def test_forms_of_a_word_are_one(one: str, other: str) -> None:
+    assert words_of(one) == words_of(other)
+
+
+def test_short_words_keep_their_endings() -> None:
+    assert [stem(word) for word in ("aws", "status", "access", "red", "us")] == ["aws", "status", "access", "red", "us"]
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("get_budgets", "get_budget"), ("budget_list", "list_budgets"), ("listUsers", "list_users")],
+)
+def test_a_wrong_name_is_near_a_right_one(name: str, near: str) -> None:
+    assert near in FINDER.nearest(name)
+
+
+@given(st.text(max_size=400))
+def test_any_words_are_searched_for(query: str) -> None:
+    found = FINDER.find(query)
+    assert len({tool.name for tool in found}) == len(found) and len(FINDER.nearest(query)) <= 3
+
+
+def test_n2_few_unknown_words_are_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparing one with all known words takes a millisecond; what was found is kept, within a bound."""
+    compared: list[str] = []
+
+    def matches(word: str, *others: object) -> list[str]:
+        compared.append(word)
+        return get_close_matches(word, *others)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(ranking, "get_close_matches", matches)
+    finder = Finder(FINDER.tools)
+    many = " ".join(f"zqx{number}w" for number in range(MOST_WORDS))
+    assert finder.find(many) == [] and len(compared) == MAX_CORRECTED_WORDS
+    assert finder.find("laerts budgtes") and len(compared) == MAX_CORRECTED_WORDS + 2
+    assert finder.find("budgtes laerts") and finder.find(many) == [] and len(compared) == MAX_CORRECTED_WORDS + 2
+    for number in range(MAX_KEPT_CORRECTIONS):
+        finder.find(f"qqz{number}x")
+    assert len(finder._corrections) == MAX_KEPT_CORRECTIONS

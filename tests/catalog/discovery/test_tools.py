@@ -1,0 +1,129 @@
+"""find_operation, read_operation and call_operation: what they say, what they run, and what they never run."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from doit_mcp.api.operation import Request
+from doit_mcp.catalog.discovery.ranking import Finder
+from doit_mcp.catalog.discovery.tools import found_in, named, read_only, with_discovery
+from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.tools.tool import ToolError
+from doit_mcp.catalog.toolsets import Selection, runs
+from tests.api.recorder import Recorder
+
+from ..caller import TOOLS, Caller, run
+
+FINDER = Finder(own_tools())
+READING = runs(own_tools(), Selection(readonly=True))
+
+
+async def test_what_is_found_can_be_called_as_it_says() -> None:
+    found = await run("find_operation", Recorder(), query="create a label")
+    first = found["operations"][0]
+    assert first["name"] == "create_label" and first["callWith"] == "call_operation"
+    assert first["inputSchema"] == TOOLS["create_label"].input_schema and first["destructive"] is False
+    assert first["reachesOutside"] is False and first["area"] == "labels" and first["description"]
+    assert len(found["operations"]) == 3 and {one["area"] for one in found["operations"]} == {"labels"}
+    assert 0 < len(found["more"]) <= 10
+
+
+async def test_reads_are_told_apart() -> None:
+    found = await run("find_operation", Recorder(), query="labels", access="read", limit=5)
+    assert {one["callWith"] for one in found["operations"]} == {"read_operation"}
+    assert all("destructive" not in one for one in found["operations"])
+    found = await run("find_operation", Recorder(), query="labels", access="write", area="labels", limit=5)
+    assert {(one["callWith"], one["area"]) for one in found["operations"]} == {("call_operation", "labels")}
+
+
+@pytest.mark.parametrize("query", ["budget", "report create", "list", "cost", "delete"])
+def test_an_answer_is_bounded(query: str) -> None:
+    assert len(orjson.dumps(found_in(FINDER, query, None, None, 5))) < 30_000
+
+
+def test_nothing_found_says_what_to_do() -> None:
+    found = found_in(FINDER, "xyzzy", None, None, 3)
+    assert found["operations"] == [] and "other or fewer words" in found["hint"] and "budgets" in found["hint"]
+
+
+def test_an_area_that_is_none_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ToolError, match='"nothing" is no toolset; there are .*budgets'):
+        found_in(FINDER, "labels", "nothing", None, 3)
+
+
+async def test_reading_runs_the_operation_with_its_own_arguments() -> None:
+    api = Recorder({"labels": [{"id": "l"}]})
+    found = await run("read_operation", api, name="list_labels", arguments={"maxResults": "5"})
+    assert found["labels"] == [{"id": "l"}] and api.requests[0].query == {"maxResults": "5"}
+    await run("read_operation", api, name="list_labels")
+    assert api.requests[1] == Request("GET", "/analytics/v1/labels", {"maxResults": "500"}, None)
+
+
+async def test_reading_runs_nothing_that_writes() -> None:
+    api = Recorder()
+    with pytest.raises(ToolError, match="delete_budget changes something: run it with call_operation"):
+        await run("read_operation", api, name="delete_budget", arguments={"id": "b"})
+    assert api.requests == []
+
+
+async def test_calling_runs_reads_and_writes() -> None:
+    api = Recorder({})
+    await run("call_operation", api, name="delete_label", arguments={"id": "l/1"})
+    await run("call_operation", api, name="get_label", arguments={"id": "l"})
+    assert [(one.method, one.path) for one in api.requests] == [
+        ("DELETE", "/analytics/v1/labels/l%2F1"),
+        ("GET", "/analytics/v1/labels/l"),
+    ]
+
+
+async def test_arguments_are_checked_against_the_real_schema() -> None:
+    api = Recorder()
+    with pytest.raises(ToolError, match="Invalid arguments: nmae: is not known here.*id: is required"):
+        await run("call_operation", api, name="delete_label", arguments={"nmae": "x"})
+    assert api.requests == []
+
+
+def test_old_names_are_known_and_unknown_ones_answered_with_the_nearest() -> None:
+    assert named(FINDER, "id_of_asset").name == "update_asset"
+    with pytest.raises(ToolError, match="no operation .*did you mean .*list_budgets.*find_operation"):
+        named(FINDER, "budgets_list")
+    with pytest.raises(ToolError, match="no operation .*; search with find_operation"):
+        named(FINDER, "zzzzqqq")
+
+
+@pytest.mark.parametrize("name", ["find_operation", "read_operation", "call_operation"])
+def test_they_do_not_call_themselves(name: str) -> None:
+    with pytest.raises(ToolError, match="no operation"):
+        named(FINDER, name)
+
+
+def test_where_nothing_writes_nothing_can_be_written() -> None:
+    tools = {tool.name: tool for tool in with_discovery(READING)}
+    assert "call_operation" not in tools and not any(tool.writes for tool in tools.values())
+    with pytest.raises(ToolError, match="no operation"):
+        read_only(Finder(READING), "delete_budget")
+    found = found_in(Finder(READING), "budget", None, None, 5)["operations"]
+    assert {one["callWith"] for one in found} == {"read_operation"}
+
+
+def test_the_hints_are_honest() -> None:
+    worst = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True}
+    assert TOOLS["call_operation"].annotations == worst and TOOLS["call_operation"].writes
+    for name in ("find_operation", "read_operation"):
+        assert TOOLS[name].annotations["readOnlyHint"] and not TOOLS[name].annotations["destructiveHint"]
+    assert not any(tool.writes for tool in READING)
+
+
+@pytest.mark.parametrize("name", ["read_operation", "call_operation"])
+def test_they_stand_for_what_they_call(name: str) -> None:
+    stands_for = TOOLS[name].stands_for
+    assert stands_for is not None
+    tool, given = stands_for({"name": "get_label", "arguments": {"id": 1}})
+    assert tool is TOOLS["get_label"] and given == {"id": 1}
+    assert stands_for({"name": "get_label"})[1] == {}
+
+
+async def test_a_find_asks_nobody() -> None:
+    caller = Caller(Recorder(AssertionError("asked")))
+    assert await TOOLS["find_operation"].run(caller, {"query": "users"})

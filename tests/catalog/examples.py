@@ -1,0 +1,61 @@
+"""Owns values that fit a schema, as clients would send them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from doit_mcp.catalog.tools.tool import Tool
+
+SPECIAL = {"startDate": "2026-01-01", "endDate": "2026-01-31", "maxResults": "40", "minCreationTime": "1700000000000"}
+SPECIAL |= {"maxCreationTime": "1800000000000", "pageToken": "token", "phone": "+44"}
+SPECIAL |= {"condition": "value", "dataSource": "billing", "primaryColor": "#aabbcc", "light": "#fff", "dark": "#000"}
+SHAPES = ("12345678", "2026-01", "some-text", "#aabbcc", "123456789012", "2026-01-31", "2026-01-31T12:00:00Z")
+"""For patterns."""
+
+
+def examples(schema: dict[str, Any], name: str = "") -> Iterator[Any]:
+    """Values that fit a schema: each value of an enum, an object with all and one with only its required fields."""
+    schema = {key: value for part in schema.get("allOf", [schema]) for key, value in part.items()}
+    kind = schema.get("type")
+    # null is what an update may clear with, and {"not": {}} is that server's word for a field that is left out.
+    choices = [choice for choice in schema.get("anyOf", ()) if choice not in ({"type": "null"}, {"not": {}})]
+    if choices:
+        yield from (value for choice in choices for value in examples(choice, name))
+    elif "enum" in schema:
+        yield from schema["enum"]
+    elif "pattern" in schema:
+        yield next(shape for shape in (f"some {name}", *SHAPES) if re.fullmatch(schema["pattern"], shape))
+    elif kind == "string":
+        yield SPECIAL.get(name, "a@b.example" if schema.get("format") == "email" else f"some {name}")
+    elif kind in ("integer", "number"):
+        least = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+        yield from {least, schema.get("maximum", least)}
+    elif kind == "boolean":
+        yield from (True, False)
+    elif kind == "array":
+        yield from ([item] for item in examples(schema.get("items", {"type": "string"}), name))
+    elif kind == "object":
+        yield from objects(schema)
+    else:
+        yield "anything"
+
+
+def objects(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Objects in which every example of every field occurs once."""
+    fields = schema.get("properties", {})
+    least = {name: next(examples(fields[name], name)) for name in schema.get("required", ())}
+    yield least
+    for name, inner in fields.items():
+        yield from ({**least, name: value} for value in examples(inner, name))
+
+
+def with_change(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """*arguments*, with the first example of a change where *tool* is an update that needs one and they have none."""
+    changes = tool.changes
+    if changes is None or changes.given(arguments):
+        return arguments
+    fields = tool.input_schema["properties"]
+    choices = ({**arguments, name: value} for name in changes.names for value in examples(fields[name], name))
+    return next(choice for choice in choices if changes.given(choice))

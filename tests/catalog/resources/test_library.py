@@ -1,0 +1,115 @@
+"""Resources and templates: addresses, contents, and completion of addresses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
+from doit_mcp.catalog.resources import library
+from doit_mcp.catalog.resources.guides import QUERIES
+from doit_mcp.catalog.resources.resource import NoResource
+from tests.api.recorder import Recorder
+
+from ..caller import TOOLS, Caller
+
+AT = {resource.uri: resource for resource in library.RESOURCES}
+
+
+async def read(uri: str, answer: Any, tenant: str = "acme") -> Any:
+    api = Recorder(answer)
+    api.tenant = tenant
+    for template in library.TEMPLATES:
+        if (variables := template.match(uri)) is not None:
+            content = await template.read(Caller(api), variables)
+            break
+    else:
+        content = await AT[uri].read(Caller(api))
+    return json.loads(content["text"]) | {"path": api.requests[0].path}
+
+
+def test_the_addresses_are_those_that_were_promised() -> None:
+    wanted = [f"doit://{name}/{{id}}" for name in ("reports", "budgets", "anomalies", "invoices", "allocations")]
+    addresses = [template.uri_template for template in library.TEMPLATES]
+    assert {*wanted, "doit://dimensions/{type}/{id}"} <= set(addresses) and len(set(addresses)) == len(addresses)
+    assert {"doit://customer", "doit://guide/queries"} <= AT.keys()
+    for template in library.TEMPLATES:
+        assert set(template.complete) == set(template.variables) and template.description.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("doit://reports/a", "/analytics/v1/reports/a"),
+        ("doit://budgets/a%2Fb", "/analytics/v1/budgets/a%2Fb"),
+        ("doit://anomalies/a", "/anomalies/v1/a"),
+        ("doit://invoices/a", "/billing/v1/invoices/a"),
+        ("doit://tickets/7", "/support/v1/tickets/7"),
+        ("doit://allocations/a", "/analytics/v1/allocations/a"),
+        ("doit://incidents/a", "/core/v1/cloudincidents/a"),
+        ("doit://dimensions/fixed/a", "/analytics/v1/dimension"),
+    ],
+)
+async def test_a_document_is_read(uri: str, path: str) -> None:
+    found = await read(uri, {"id": "x", "name": "n"})
+    assert found["path"] == path and found["name"] == "n"
+    if "dimensions" not in uri:
+        assert found["console"].startswith("https://console.example/customers/acme/")
+
+
+@pytest.mark.parametrize("place", ["budgets/..", "tickets/x", "dimensions/odd/x", "budgets/x"])
+async def test_what_leads_nowhere_is_no_resource(place: str) -> None:
+    with pytest.raises(NoResource):
+        await read(f"doit://{place}", ApiError("", kind="missing", status=404))
+
+
+async def test_other_failures_are_themselves() -> None:
+    with pytest.raises(ApiError) as caught:
+        await read("doit://budgets/x", ApiError("", kind="forbidden", status=403))
+    assert caught.value.status == 403
+
+
+def customer(request: Request) -> Any:
+    if "validate" in request.path:
+        return {"email": "a@acme.example", "domain": "acme.example"}
+    return {"name": "Acme", "settings": {"currency": "GBP"}}
+
+
+async def test_the_customer_is_told() -> None:
+    found = await read("doit://customer", customer)
+    assert found["id"] == "acme" and found["customer"]["name"] == "Acme" and found["currency"] == "GBP"
+    assert found["user"]["email"] == "a@acme.example"
+    alone = await read("doit://customer", customer, tenant="")
+    assert alone["id"] is None and alone["currency"] is None and "customer" not in alone
+    with pytest.raises(ApiError):
+        await read("doit://customer", ApiError("", kind="credential", status=401))
+
+
+async def test_long_documents_are_cut_and_never_endless() -> None:
+    rows = [{"n": n, "text": "x" * 50} for n in range(5000)]
+    found = json.loads((await library.as_json({"rows": rows}))["text"])
+    assert len(found["rows"]) < 5000 and found["cut"][0]["of"] == 5000
+    with pytest.raises(NoResource):
+        await library.as_json({"text": "x" * (3 * library.MOST)})
+
+
+async def test_the_guide_holds_queries_that_are_right() -> None:
+    assert (await AT["doit://guide/queries"].read(Caller(Recorder())))["text"] == QUERIES
+    block = QUERIES.split("\n\n")[2]
+    assert TOOLS["run_query"].problems({"config": json.loads(block)}) == []
+    assert AT["doit://guide/queries"].size == len(QUERIES.encode())
+
+
+async def test_addresses_are_completed() -> None:
+    named = {template.uri_template: template for template in library.TEMPLATES}
+    budgets = {"budgets": [{"id": "b1", "budgetName": "Data"}, {"id": "b2", "budgetName": "Web"}]}
+    complete = named["doit://budgets/{id}"].complete["id"]
+    assert await complete(Caller(Recorder(budgets)), "web", {}) == ["b2"]
+    dimensions = named["doit://dimensions/{type}/{id}"].complete
+    assert await dimensions["type"](Caller(Recorder()), "gke", {}) == ["gke", "gke_label"]
+    api = Recorder({"dimensions": [{"id": "team"}, {"id": "env"}]})
+    assert await dimensions["id"](Caller(api), "t", {"type": "label"}) == ["team"]
+    assert api.requests[0].query["filter"] == "type:label"

@@ -1,0 +1,218 @@
+"""search and fetch, to the letter of OpenAI's contract."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
+from doit_mcp.catalog.search.documents import MOST, document
+from doit_mcp.catalog.search.entities import KINDS
+from doit_mcp.catalog.search.ranking import best, fit, text_of, words_of
+from doit_mcp.catalog.search.tools import FAILED
+from doit_mcp.catalog.tools.tool import Content, ToolError
+from tests.api.recorder import Recorder
+
+from ..caller import TOOLS, Caller
+
+THINGS: dict[str, Any] = {
+    "/analytics/v1/reports": {
+        "reports": [{"id": "r1", "reportName": "Daily cost", "urlUI": "https://console.doit.com/customers/x/a/r1?v=1"}]
+    },
+    "/analytics/v1/budgets": {
+        "budgets": [{"id": "b1", "budgetName": "Data", "amount": 10000, "currentUtilization": 2.5, "currency": "USD"}]
+    },
+    "/anomalies/v1": {"anomalies": [{"id": "a 1", "serviceName": "BigQuery", "costOfAnomaly": 5.0}]},
+    "/billing/v1/invoices": {"invoices": [{"id": "IN1", "totalAmount": 5, "currency": "USD", "status": "OPEN"}]},
+    "/support/v1/tickets": {"tickets": [{"id": 7, "subject": "BigQuery is slow", "status": "open"}]},
+    "/analytics/v1/allocations": {"allocations": [{"id": "al1", "name": "Team data"}]},
+    "/insights/v1/results": {"results": [{"source": "custom", "key": "k/1", "title": "Stop idle VMs"}, {"title": "x"}]},
+    "/core/v1/cloudincidents": {"incidents": [{"id": "i1", "title": "BigQuery down", "product": "BigQuery"}]},
+}
+
+
+def api(**failing: ApiError) -> Recorder:
+    def answer(request: Request) -> Any:
+        return failing.get(request.path.split("/")[-1], THINGS[request.path])
+
+    return Recorder(answer)
+
+
+async def run(name: str, sender: Recorder, /, tenant: str = "acme", **arguments: Any) -> Content:
+    sender.tenant = tenant
+    tool = TOOLS[name]
+    assert tool.problems(arguments) == []
+    result = await tool.run(Caller(sender), arguments)
+    assert isinstance(result, Content) and tool.result_problems(result.structured or {}) == []
+    assert [block["type"] for block in result.blocks] == ["text"]
+    assert orjson.loads(result.blocks[0]["text"]) == result.structured
+    return result
+
+
+def hits(result: Content) -> list[Any]:
+    assert result.structured is not None and set(result.structured) == {"results"}
+    found: list[Any] = result.structured["results"]
+    for hit in found:
+        assert set(hit) == {"id", "title", "url"} and all(isinstance(value, str) and value for value in hit.values())
+        assert urlsplit(hit["url"]).scheme == "https" and hit["url"].startswith("https://console.example/")
+    return found
+
+
+def test_the_inputs_are_exactly_one_text() -> None:
+    for name, argument in (("search", "query"), ("fetch", "id")):
+        schema = TOOLS[name].input_schema
+        assert list(schema["properties"]) == schema["required"] == [argument]
+        assert schema["properties"][argument]["type"] == "string" and TOOLS[name].annotations["readOnlyHint"]
+
+
+async def test_it_finds_by_words_over_all_kinds() -> None:
+    result = await run("search", api(), query="BigQuery")
+    found = {hit["id"]: hit for hit in hits(result)}
+    assert set(found) == {"anomaly:a 1", "ticket:7", "incident:i1"} and result.meta is None
+    assert found["anomaly:a 1"]["url"] == "https://console.example/customers/acme/anomalies/a%201"
+    assert [hit["id"] for hit in hits(await run("search", api(), query="open tickets"))] == ["ticket:7"]
+    assert [hit["id"] for hit in hits(await run("search", api(), query="idle vms"))] == ["recommendation:custom/k/1"]
+    assert {hit["id"] for hit in hits(await run("search", api(), query="budgets"))} == {"budget:b1"}
+    assert hits(await run("search", api(), query="nothing like it")) == []
+
+
+async def test_no_words_show_some_of_everything_and_links_are_the_apis() -> None:
+    found = hits(await run("search", api(), query=""))
+    assert {hit["id"].partition(":")[0] for hit in found} == {kind.name for kind in KINDS}
+    report = next(hit for hit in found if hit["id"] == "report:r1")
+    assert report["url"] == "https://console.example/customers/x/a/r1?v=1"
+    assert next(hit for hit in found if hit["id"] == "budget:b1")["title"] == "Budget: Data (2.50 of 10,000.00 USD)"
+    assert all(hit["url"] for hit in hits(await run("search", api(), tenant="", query="")))
+
+
+async def test_parts_that_fail_are_said_and_forbidden_ones_are_not() -> None:
+    slow, closed = ApiError("", kind="timeout"), ApiError("", kind="forbidden", status=403)
+    result = await run("search", api(tickets=slow, cloudincidents=closed), query="BigQuery")
+    assert [hit["id"] for hit in hits(result)] == ["anomaly:a 1"]
+    assert result.meta == {FAILED: {"ticket": "no answer in time"}}
+
+
+@pytest.mark.parametrize(("kinds", "raised"), [(("forbidden",), "forbidden"), (("forbidden", "timeout"), "timeout")])
+async def test_when_everything_fails_it_is_an_error(kinds: tuple[Any, ...], raised: str) -> None:
+    errors = [ApiError("", kind=kinds[n % len(kinds)]) for n in range(8)]
+    with pytest.raises(ApiError) as caught:
+        await run("search", Recorder(*errors), query="x")
+    assert caught.value.kind == raised
+
+
+async def test_long_lists_are_also_asked_by_name() -> None:
+    def answer(request: Request) -> Any:
+        if "reports" not in request.path:
+            return {}
+        name = request.query.get("nameContains")
+        row = {"id": name or "first", "reportName": f"The {name or 'first'} one"}
+        return {"reports": [row], "pageToken": "more"}
+
+    found = hits(await run("search", Recorder(answer), query="about kubernetes"))
+    assert [hit["id"] for hit in found] == ["report:kubernetes"]
+
+
+DETAILS: dict[str, Any] = {
+    "/analytics/v1/reports/r1": {
+        "id": "r1",
+        "reportName": "Daily cost",
+        "createTime": 1_790_000_000_000,
+        "result": {"schema": [{"name": "day"}, {"name": "cost"}], "rows": [["01", 2.5]] * 70},
+    },
+    "/analytics/v1/budgets/b1": {"id": "b1", "name": "Data", "amount": 5, "currency": "USD", "status": "x"},
+    "/anomalies/v1/a%201": {"serviceName": "BigQuery", "costOfAnomaly": 5.0, "severityLevel": "warning"},
+    "/billing/v1/invoices/IN1": {"id": "IN1", "lineItems": [{"description": "Support", "price": 5}]},
+    "/support/v1/tickets/7": {"id": 7, "subject": "BigQuery is slow", "status": "open"},
+    "/support/v1/tickets/7/comments": {"comments": [{"body": "We look into it."}]},
+    "/analytics/v1/allocations/al1": {"id": "al1", "name": "Team data", "rule": {"components": [{"key": "team"}]}},
+    "/insights/v1/results/source/custom/insight/k%2F1": {"source": "custom", "key": "k/1", "title": "Stop idle VMs"},
+    "/core/v1/cloudincidents/i1": {"id": "i1", "title": "BigQuery down", "workaround": "Wait"},
+}
+
+
+@pytest.mark.parametrize(
+    ("id", "title", "says"),
+    [
+        ("report:r1", "Report: Daily cost", "01 | 2.5"),
+        ("budget:b1", "Budget: Data", "amount: 5"),
+        ("anomaly:a 1", "Anomaly: BigQuery", "warning"),
+        ("invoice:IN1", "Invoice IN1", "Support"),
+        ("ticket:7", "Ticket 7: BigQuery is slow (open)", "We look into it."),
+        ("allocation:al1", "Allocation: Team data", "key: team"),
+        ("recommendation:custom/k/1", "Recommendation: Stop idle VMs", "custom"),
+        ("incident:i1", "Cloud incident: BigQuery down", "workaround: Wait"),
+    ],
+)
+async def test_everything_that_is_found_can_be_fetched(id: str, title: str, says: str) -> None:
+    result = await run("fetch", Recorder(lambda request: DETAILS[request.path]), id=id)
+    found = result.structured or {}
+    assert set(found) == {"id", "title", "text", "url", "metadata"} and found["id"] == id
+    assert found["title"].startswith(title) and says in found["text"] and found["text"].startswith(found["title"])
+    assert found["url"].startswith("https://console.example/customers/acme/")
+    assert all(isinstance(value, str) for value in found["metadata"].values())
+
+
+async def test_what_cannot_be_fetched_is_said() -> None:
+    for wrong in ("budget:", "nothing", "spell:x"):
+        with pytest.raises(ToolError, match="is none that search gives"):
+            await run("fetch", Recorder(), id=wrong)
+    for wrong in ("recommendation:nokey", "ticket:x", "ticket:0", f"ticket:{'9' * 30}"):
+        with pytest.raises(ApiError, match="id: a"):
+            await run("fetch", Recorder(), id=wrong)
+    with pytest.raises(ApiError) as caught:
+        await run("fetch", Recorder(ApiError("", kind="missing", status=404)), id="budget:gone")
+    assert caught.value.status == 404
+
+
+def test_a_ticket_without_comments_is_still_a_ticket() -> None:
+    assert document("T", {"comments": None, "a": True, "list": [1, 2], "empty": []}) == "T\n\na: yes\nlist: 1, 2"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["id", "result", "rows", "schema", "endDate", "x"]), JSON, max_size=5))
+def test_anything_becomes_bounded_text(row: dict[str, Any]) -> None:
+    text = document("Title", row)
+    assert text.startswith("Title") and len(text) < MOST + 100
+    text_of(row)
+
+
+def test_long_documents_are_cut_and_say_so() -> None:
+    text = document("T", {"text": "x" * (2 * MOST), "rows": list(range(100))})
+    assert len(text) < MOST + 100 and "left out" in text
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=30))
+def test_words_and_fits_are_bounded(query: str, title: str, text: str) -> None:
+    words = words_of(query)
+    assert len(words) <= 16 and len(set(words)) == len(words)
+    found = fit(words, title, "budget limit", text)
+    assert 0.0 <= found.share <= 1.0 and found.points >= 0.0
+    assert best([(found, "x")] * 30, 20) == ["x"] * 20 or found.share <= 0.5
+
+
+def test_n2_the_text_of_a_row_is_gathered_only_as_far_as_it_is_searched() -> None:
+    class Values(dict[str, Any]):
+        """Notes how many members were looked at."""
+
+        seen = 0
+
+        def items(self) -> Any:
+            for item in super().items():
+                self.seen += 1
+                yield item
+
+    row = Values({str(number): "x" * 99 for number in range(10_000)})
+    assert len(text_of(row)) == 4_000 and row.seen <= 41
+    assert text_of({"a": "long " * 10_000, "b": 1}) == ("long " * 800)

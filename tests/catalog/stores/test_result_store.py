@@ -1,0 +1,70 @@
+"""Kept results: bounded, ended by time, and nobody's but their owner's."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.catalog.stores.result_store import MemoryResults
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def store(clock: Clock, **bounds: int) -> MemoryResults:
+    numbers = count()
+    return MemoryResults(clock, lambda: f"h{next(numbers)}", **bounds)  # type: ignore[arg-type]
+
+
+async def test_a_result_is_its_owners_alone() -> None:
+    results = MemoryResults()
+    handle = await results.put("a", b"data")
+    assert handle is not None and len(handle) >= 24
+    assert await results.get("a", handle) == b"data"
+    assert await results.get("b", handle) is None and await results.get("a", "other") is None
+
+
+async def test_it_is_gone_after_its_time() -> None:
+    clock = Clock()
+    results = store(clock)
+    handle = str(await results.put("a", b"data"))
+    clock.now = 1799.0
+    assert await results.get("a", handle) == b"data"
+    clock.now = 1800.0
+    assert await results.get("a", handle) is None
+
+
+async def test_what_is_too_large_is_not_kept() -> None:
+    assert await store(Clock(), most_bytes=3).put("a", b"1234") is None
+    assert await store(Clock(), owner_bytes=3).put("a", b"1234") is None
+    assert await store(Clock(), total_bytes=3).put("a", b"1234") is None
+
+
+async def test_an_owners_oldest_make_room_for_the_owners_newest() -> None:
+    results = store(Clock(), per_owner=2)
+    other = str(await results.put("b", b"x"))
+    first, second, third = [str(await results.put("a", b"x")) for _ in range(3)]
+    assert await results.get("a", first) is None
+    assert await results.get("a", second) == await results.get("a", third) == await results.get("b", other) == b"x"
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 12)), max_size=60))
+async def test_the_bounds_hold_whatever_is_put(puts: list[tuple[str, int]]) -> None:
+    results = store(Clock(), per_owner=4, owner_bytes=15, total_bytes=25, most_bytes=10)
+    handles: dict[str, list[str]] = {"a": [], "b": [], "c": []}
+    for owner, size in puts:
+        handle = await results.put(owner, b"x" * size)
+        assert (handle is None) == (size > 10)
+        if handle is not None:
+            handles[owner].append(handle)
+            assert await results.get(owner, handle) == b"x" * size
+    held = {owner: [await results.get(owner, one) for one in own] for owner, own in handles.items()}
+    sizes = {owner: [len(data) for data in found if data is not None] for owner, found in held.items()}
+    assert all(len(own) <= 4 and sum(own) <= 15 for own in sizes.values())
+    assert sum(map(sum, sizes.values())) <= 25

@@ -1,0 +1,62 @@
+"""Ava, the flow builder and what they are about, against the sandbox's API and against streams that break."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.errors import ApiError
+from doit_mcp.catalog.assistants import ask_ava_streaming, build_cloud_flow
+from tests.api.recorder import Recorder
+
+from .caller import Caller, call, run
+from .conftest import Ask
+
+
+async def test_ava_is_asked_and_goes_on(ask: Ask) -> None:
+    first = await ask("ask_ava_streaming", question="What did we spend?")
+    assert first["complete"] and "$" in first["answer"] and first["steps"] and "flowId" not in first
+    again = await ask("ask_ava_streaming", question="And now?", conversationId=first["conversationId"])
+    assert again["conversationId"] == first["conversationId"]
+    await ask("delete_ava_conversation", conversationId=first["conversationId"])
+    with pytest.raises(ApiError):
+        await ask("ask_ava_streaming", question="Still there?", conversationId=first["conversationId"])
+
+
+async def test_ava_answers_at_once_and_keeps_it_only_when_told(ask: Ask) -> None:
+    assert set(await ask("ask_ava_sync", question="What did we spend?")) == {"answer"}
+    kept = await ask("ask_ava_sync", question="What did we spend?", ephemeral=False)
+    where = {"conversationId": kept["conversationId"], "answerId": kept["answerId"]}
+    await ask("ava_feedback", **where, feedback={"positive": True, "text": "exact"})
+
+
+async def test_a_failure_in_place_of_an_answer_is_a_failure() -> None:
+    with pytest.raises(ApiError, match="model gone"):
+        await run("ask_ava_sync", Recorder({"error": "model gone"}), question="q")
+
+
+async def test_a_flow_is_built_and_listed(ask: Ask) -> None:
+    made = await ask("build_cloud_flow", question="Stop idle machines at night")
+    assert made["complete"] and made["flowId"] in {row["id"] for row in (await ask("list_cloudflows"))["items"]}
+
+
+async def test_a_build_that_breaks_off_says_how_to_go_on() -> None:
+    events = [{"conversationId": "c1"}, {"answer": "Working"}, ApiError("", kind="timeout", maybe_applied=True)]
+    found = (await call("build_cloud_flow", Recorder(events), question="q"))["structuredContent"]
+    assert found["complete"] is False and "list_cloudflows" in found["next"] and "c1" in found["next"]
+
+
+@pytest.mark.parametrize("ask_for", [ask_ava_streaming, build_cloud_flow])
+async def test_a_long_answer_may_become_a_task(ask_for: Any) -> None:
+    caller = Caller(Recorder([{"answer": "done"}]))
+    await ask_for(caller, question="q")
+    assert caller.detached
+
+
+async def test_commitments_and_templates_are_read(ask: Ask) -> None:
+    rows = (await ask("list_commitments"))["commitments"]
+    one = await ask("get_commitment", id=rows[0]["id"])
+    assert one["name"] == rows[0]["name"] and one["periods"]
+    template = (await ask("list_cloudflow_templates"))["items"][0]
+    assert (await ask("get_cloudflow_template", templateId=template["id"]))["instructions"]

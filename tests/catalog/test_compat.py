@@ -1,0 +1,249 @@
+"""A call that worked on DoiT's TypeScript server works here: names, arguments, and where each argument ends up.
+
+``tests/data/compat.json`` is the digest of that server's tools: operations, argument schema and argument mapping.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.operation import Request, texts
+from doit_mcp.catalog.tools.aliases import ALIASES
+from doit_mcp.catalog.tools.tool import Tool
+from tests.api.recorder import Recorder
+
+from .caller import STREAMED, TOOLS, run
+from .examples import examples, objects, with_change
+
+OLD: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "compat.json").read_text())
+COVERED = sorted(name for name in OLD if ALIASES.get(name, name) in TOOLS)
+EACH = pytest.mark.parametrize("name", COVERED)
+# What that server's schemas let through though the API refuses it: rules without conditions, members without action.
+for _name in ("create_allocation", "update_allocation"):
+    _fields = OLD[_name]["arguments"]["properties"]
+    _fields["rule"]["required"] = ["components", "formula"]
+    _fields["rules"]["items"]["required"] = ["action"]
+# What else a call needs, where that server's schema does not tell.
+NEEDED: dict[str, dict[str, Any]] = {"update_theme": {"id": "some id"}, "id_of_asset": {"quantity": 1}}
+# What is sent in their place is not the caller's to choose.
+OURS = {"customerContext", "X-Tenant-Id", "Idempotency-Key"}
+
+
+def tool_of(name: str) -> Tool:
+    """The tool that a name of that server reaches."""
+    return TOOLS[ALIASES.get(name, name)]
+
+
+@EACH
+def test_every_argument_that_was_taken_is_taken(name: str) -> None:
+    tool = tool_of(name)
+    for arguments in objects(OLD[name]["arguments"]):
+        assert tool.problems(tool.read(arguments)) == [], arguments
+
+
+@EACH
+def test_nothing_is_required_that_was_not(name: str) -> None:
+    assert set(tool_of(name).input_schema.get("required", ())) <= set(OLD[name]["arguments"].get("required", ()))
+
+
+LISTS = ("/contracts", "/contract-templates", "/find", "/stats", "/snapshots", "/activity", "/node-activities")
+"""Ends of paths whose answers are bare lists."""
+
+
+def answer(request: Request) -> Any:
+    """An answer that lets every tool go on: rows to find names in, a result for queries."""
+    if request.path.endswith(LISTS) or (request.method, request.path) == ("POST", "/insights/v1/results"):
+        return []
+    row = {"id": "found", "budgetName": "some name", "reportName": "some name"}
+    return {"budgets": [row], "reports": [row], "result": {"rows": [], "schema": []}, "answer": "said"}
+
+
+# What these ask is tested with each of them.
+COMPOSED = (
+    *("cost_breakdown", "cost_trend", "compare_spend", "get_cloud_overview"),
+    *("list_optimization_recommendations", "list_tickets", "delete_datahub_events_by_filter"),
+    *("get_cloud_diagram_components", "post_insight_result", "create_cloudflow_connection"),
+)
+PLACES = [
+    (name, argument, place)
+    for name in COVERED
+    for argument, place in OLD[name]["mapping"].items()
+    if place.split()[0] in ("path", "query", "body") and name not in COMPOSED and argument not in OURS
+]
+
+
+@pytest.mark.parametrize(("name", "argument", "place"), PLACES)
+async def test_an_argument_ends_up_where_it_did(name: str, argument: str, place: str) -> None:
+    schema = OLD[name]["arguments"]
+    value = next(examples(schema["properties"][argument], argument))
+    arguments = {**next(objects(schema)), **NEEDED.get(name, {}), argument: value}
+    api = Recorder(answer if name not in STREAMED else [{"answer": "done"}])
+    await run(tool_of(name), api, **with_change(tool_of(name), arguments))
+    request = api.requests[-1]
+    assert f"{request.method} {api.operations[-1].path}" == OLD[name]["operations"][0]
+    where, key = place.split()
+    if where == "path":
+        place_in_path = api.operations[-1].path.split("/").index(f"{{{key}}}")
+        assert request.path.split("/")[place_in_path] == str(value).replace(" ", "%20")
+    elif where == "query":
+        assert request.query[key] == texts(value)
+    else:
+        assert request.body is not None
+        sent, expected = request.body[key], value
+        if name == "create_ticket":
+            expected = {**value, "platform": "doit"}
+        assert sent == expected
+
+
+@EACH
+def test_arguments_that_are_ours_to_choose_are_taken_and_dropped(name: str) -> None:
+    tool, given = tool_of(name), next(objects(OLD[name]["arguments"]))
+    arguments = tool.read({**given, **dict.fromkeys(OURS, "another")})
+    assert not OURS & arguments.keys() and tool.problems(arguments) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "query"),
+    [
+        ("list_budgets", {"maxResults": "40"}, {"maxResults": "40"}),
+        ("list_budgets", {"maxResults": 40.0, "pageToken": "", "filter": None}, {"maxResults": "40"}),
+        ("list_budgets", {"name": "ads"}, {"nameContains": "ads"}),
+        ("list_tickets", {"pageSize": 25, "pageToken": "t"}, {"maxResults": "25", "pageToken": "t"}),
+        ("list_reports", {"maxResults": 5, "nameContains": "x"}, {"maxResults": "5", "nameContains": "x"}),
+        ("get_anomalies", {"sortBy": "COSTOFANOMALY"}, {"maxResults": "20", "sortBy": "costOfAnomaly"}),
+    ],
+)
+async def test_loosely_typed_arguments_reach_the_api(
+    name: str, arguments: dict[str, Any], query: dict[str, str]
+) -> None:
+    api = Recorder({})
+    await run(name, api, **arguments)
+    assert api.requests[0].query == query
+
+
+NEWER = [
+    {"timeRange": {"mode": "last", "amount": 1, "unit": "day"}, "filters": [{"id": "a", "type": "fixed"}]},
+    {"aggregation": "count", "count": {"id": "project_id", "type": "fixed"}},
+    {"aggregation": "total_over_total", "displaySettings": {"numberScale": "raw", "decimalPrecision": 2}},
+    {"forecastSettings": {"mode": "grouping", "futureTimeIntervals": 3}, "limitAggregation": "top"},
+    {"forecastSettings": None},
+    {"filters": [{"id": "a", "type": "label", "mode": "contains", "caseInsensitive": True, "includeNull": True}]},
+    {
+        "limitByChange": {
+            "metric": {"type": "basic", "value": "cost"},
+            **{"changeType": "percentage", "operator": "between", "values": [1, 2], "includeIncompleteData": False},
+        }
+    },
+    {
+        "metricFilter": {
+            "metric": {"type": "basic", "value": "cost"},
+            **{"operator": "gt", "values": [5], "operand": "series_total"},
+        }
+    },
+]
+
+
+@pytest.mark.parametrize("config", NEWER)
+async def test_what_was_silently_stripped_from_queries_is_sent(config: dict[str, Any]) -> None:
+    api = Recorder({"result": {"rows": [], "schema": []}})
+    await run("run_query", api, config=config)
+    assert api.requests[0].body == {"config": config}
+
+
+def test_a_misspelt_argument_is_refused_with_a_hint() -> None:
+    tool = TOOLS["list_budgets"]
+    assert tool.problems(tool.read({"maxResult": 5})) == ["maxResult: is not known here; did you mean maxResults?"]
+
+
+COST_ROWS = {"schema": [{"name": "service_description"}, {"name": "cost"}], "rows": [["Compute", 5.0]]}
+ALL_KINDS = {
+    "result": COST_ROWS,
+    "budgets": [{"id": "b"}],
+    "anomalies": [{"id": "a"}],
+    "invoices": [{"id": "i", "invoiceDate": 1_767_182_400_000, "dueDate": 0}],
+    **{name: [{"id": "x"}] for name in ("incidents", "reports", "allocations", "dimensions", "alerts", "users")},
+    **{name: [{"id": "x", "name": "n"}] for name in ("tickets", "assets", "labels", "results")},
+    **{"rowCount": 1, "pageToken": "t", "answer": "said", "domain": "acme.example", "email": "a@acme.example"},
+    **{"organizations": [{"id": "o", "name": "n"}], "platforms": [{"id": "p", "displayName": "P"}]},
+    **{"roles": [{"id": "r"}], "products": [{"id": "p"}], "accountManagers": [{"name": "m"}], "id": "found"},
+    **{"costOfAnomaly": 4.0, "status": "active", "startTime": 1_767_182_400_000, "title": "t", "anomalyChartUrl": "u"},
+}
+"""An answer in which every operation finds what it looks for."""
+RESULTS = {
+    "get_cloud_overview": "costByCloud topServices topProjects anomalies incidents",
+    "get_cloud_incidents": "rowCount incidents pageToken",
+    "get_anomalies": "rowCount anomalies pageToken",
+    "get_anomaly": "id platform serviceName scope costOfAnomaly severityLevel status startTime endTime top3SKUs"
+    " billingAccount attribution timeFrame acknowledged anomalyChartUrl",
+    "list_reports": "rowCount reports pageToken",
+    "run_query": "rowCount rows columns",
+    "cost_breakdown": "rowCount rows columns",
+    "cost_trend": "rowCount rows columns",
+    "compare_spend": "period1 period2",
+    "list_optimization_recommendations": "rowCount insights",
+    "update_insight_status": "success source key status",
+    "validate_user": "domain email",
+    "list_dimensions": "rowCount dimensions pageToken",
+    "list_tickets": "tickets rowCount",
+    "list_invoices": "invoices rowCount",
+    "get_invoice": "invoiceDateFormatted dueDateFormatted",
+    "list_allocations": "allocations pageToken",
+    "list_assets": "assets",
+    "list_alerts": "alerts rowCount pageToken",
+    "refine_cloudflow": "answer conversationId",
+    "list_organizations": "organizations",
+    "list_platforms": "platforms",
+    "list_users": "users rowCount",
+    "list_roles": "roles",
+    "list_products": "products",
+    "list_budgets": "budgets",
+    "list_account_team": "accountManagers",
+}
+"""What that server's own form of an answer had at least; other answers were the API's, unchanged."""
+NEEDED_HERE = {
+    "compare_spend": {"period2": {"from": "2026-01-01", "to": "2026-01-31"}},
+    "update_asset": {"id": "a", "quantity": 1},
+    "id_of_asset": {"id": "a", "quantity": 1},
+    "delete_datahub_events_by_filter": {"dataset": "d", "eventIds": ["x"]},
+    "create_cloudflow_connection": {"name": "n", "awsConfig": {"roleName": "r"}},
+    "datahub_events_csv_file": {"provider": "p", "file": "dGltZQo="},
+}
+
+
+def enough(name: str) -> dict[str, Any]:
+    """Arguments by which a tool of that server can be called: the least, and an id where there can be one."""
+    known = {"id": "1"} if "id" in OLD[name]["arguments"]["properties"] else {}
+    given = {**known, **next(objects(OLD[name]["arguments"])), **NEEDED.get(name, {}), **NEEDED_HERE.get(name, {})}
+    return with_change(tool_of(name), given)
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS))
+async def test_an_answer_has_what_it_had(name: str) -> None:
+    events = [{"answer": "done", "conversationId": "c"}]
+    api = Recorder(ALL_KINDS if name not in STREAMED else events)
+    found = await run(tool_of(name), api, **enough(name))
+    assert set(RESULTS[name].split()) <= found.keys()
+
+
+PASSED_ON = [name for name in COVERED if name not in RESULTS and name not in STREAMED]
+
+
+@pytest.mark.parametrize("name", PASSED_ON)
+async def test_an_answer_that_was_passed_on_is(name: str) -> None:
+    """Whatever the API says is in the result, nothing else in its place."""
+    said = {**ALL_KINDS, "something": {"new": [1, "x"]}}
+    bare = [{"id": "found", "something": 1}]
+
+    def api(request: Request) -> Any:
+        return bare if answer(request) == [] else said
+
+    recorder = Recorder(api)
+    found = await run(tool_of(name), recorder, **enough(name))
+    if answer(recorder.requests[-1]) == []:
+        assert bare in found.values()
+    else:
+        assert found["something"] == said["something"]

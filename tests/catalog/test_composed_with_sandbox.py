@@ -1,0 +1,109 @@
+"""The composed tools against the sandbox: figures of different tools about the same bill agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from doit_mcp.api.errors import ApiError
+from doit_mcp.catalog.search.entities import KINDS
+
+from .conftest import Ask
+
+CENTS = 0.05
+
+
+async def test_the_overview_and_the_breakdown_agree(ask: Ask) -> None:
+    found = await ask("get_cloud_overview")
+    assert {"costByCloud", "topServices", "topProjects"} <= set(found)
+    assert len(found["costByCloud"]["rows"]) == 3 and found["totalCost"] > 1000
+    assert abs(sum(row[-1] for row in found["costByCloud"]["rows"]) - found["totalCost"]) < CENTS
+    assert all(len(row) == 3 for row in found["topServices"]["rows"])
+    assert found["anomalies"] and found["anomalies"][0]["startTime"].startswith("2026-")
+
+
+async def test_the_trend_the_breakdown_and_the_explanation_agree(ask: Ask) -> None:
+    trend = await ask("cost_trend", months=3, groupBy="service", topN=3)
+    months = {one["month"]: one["cost"] for one in trend["months"]}
+    assert list(months) == ["2026-07", "2026-08", "2026-09"] and trend["months"][-1]["running"]
+    breakdown = await ask("cost_breakdown", groupBy="service", months=3, topN=3)
+    assert breakdown["groups"] == trend["groups"] and breakdown["total"] == trend["total"]
+    explained = await ask("explain_cost_change", by=["service", "cloud", "sku"])
+    assert (explained["total"]["before"], explained["total"]["after"]) == (months["2026-07"], months["2026-08"])
+    for one in explained["by"]:
+        parts = [*one["drivers"], one["other"]]
+        assert abs(sum(part["change"] for part in parts) - explained["total"]["change"]) < 0.001
+        assert abs(sum(part["share"] for part in parts) - 100) < 0.001
+    assert abs(sum(explained["causes"].values()) - explained["total"]["change"]) < 0.001
+    # The sandbox's prices never change.
+    assert abs(explained["causes"]["price"]) < 1 and explained["causes"]["untold"] == 0.0
+
+
+async def test_the_jump_of_the_incident_is_found(ask: Ask) -> None:
+    found = await ask("explain_cost_change", after="2026-09-18/2026-09-20", before="2026-09-11/2026-09-13", top=1)
+    first = {one["dimension"]: one["drivers"][0]["name"] for one in found["by"]}
+    assert first["service"] == "BigQuery" and first["project"] == "acme-analytics"
+    assert any(one["serviceName"] == "BigQuery" for one in (await ask("get_anomalies"))["anomalies"])
+
+
+async def test_two_periods_are_compared(ask: Ask) -> None:
+    span = {"from": "2026-07-01", "to": "2026-07-31"}
+    found = await ask("compare_spend", period2=span, period1Months=1, groupBy="cloud")
+    for name in ("period1", "period2"):
+        assert abs(sum(one[name] for one in found["groups"]) - found["total"][name]) < CENTS
+
+
+async def test_spend_is_forecast(ask: Ask) -> None:
+    found = await ask("forecast_spend")
+    month, quarter = found["month"], found["quarter"]
+    assert month["to"] == quarter["to"] == "2026-09-30" and found["method"].startswith("DoiT")
+    assert abs(month["ahead"] - quarter["ahead"]) < CENTS and 0.8 < month["expected"] / month["before"] < 1.3
+    budgets = (await ask("list_budgets", filter="riskStatus:[atRisk]"))["budgets"]
+    assert {one["id"] for one in budgets} <= {one["id"] for one in found["budgets"]}
+    assert all(one["breaksOn"] is None or one["breaksOn"] >= "2026-09-21" for one in found["budgets"])
+    aws = await ask("forecast_spend", cloud="aws")
+    assert 0 < aws["month"]["spent"] < month["spent"]
+
+
+async def test_a_large_result_is_asked_again(ask: Ask) -> None:
+    config = {
+        "dataSource": "billing",
+        "metrics": [{"type": "basic", "value": "cost"}],
+        "timeRange": {"mode": "last", "amount": 30, "unit": "day"},
+        "timeInterval": "day",
+        "group": [{"id": "project_id", "type": "fixed"}, {"id": "sku_description", "type": "fixed"}],
+    }
+    large = await ask("run_query", config=config)
+    assert large["cut"]["lists"][0]["of"] == large["rowCount"] and "query_result" in large["cut"]["rest"]
+    by_project = await ask("query_result", handle=large["handle"], groupBy=["project_id"])
+    assert by_project["total"]["rows"] == large["rowCount"]
+    plain = await ask("run_query", config={**config, "group": config["group"][:1], "timeInterval": "month"})
+    assert abs(by_project["total"]["cost"] - sum(row[-2] for row in plain["rows"])) < CENTS
+    costs = [row[1] for row in by_project["rows"]]
+    assert costs == sorted(costs, reverse=True)
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+async def test_what_is_found_is_fetched(ask: Ask, kind: str) -> None:
+    found = await ask("search", query=kind)
+    hit = next((one for one in found["results"] if one["id"].startswith(f"{kind}:")), None)
+    if hit is None:
+        # Only what the sandbox does not serve may be missing.
+        tools = {"recommendation": "list_optimization_recommendations"}
+        assert kind in tools
+        with pytest.raises(ApiError) as caught:
+            await ask(tools[kind])
+        assert caught.value.status == 404
+        return
+    document = await ask("fetch", id=hit["id"])
+    assert document["url"] == hit["url"] and document["url"].startswith("https://console.example/customers/")
+    assert document["title"].split("(")[0].split(":")[0] == hit["title"].split("(")[0].split(":")[0]
+    assert len(document["text"]) > len(document["title"])
+
+
+async def test_savings_name_what_is_not_known(ask: Ask) -> None:
+    found = await ask("get_savings_summary")
+    assert any(one["kind"] == "anomaly" and one["amount"] > 0 for one in found["items"])
+    known = set(found["totals"]) | {one["part"] for one in found.get("failed", [])}
+    assert known == {"recommendation", "commitment", "anomaly"}
+    amounts = [one["amount"] for one in found["items"]]
+    assert amounts == sorted(amounts, reverse=True)

@@ -1,0 +1,133 @@
+"""What employees of DoiT have: the requests it makes, and what others are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.api import Doit
+from doit_mcp.api.errors import ApiError
+from doit_mcp.catalog.employees import employee_tools
+from doit_mcp.catalog.tools.tool import ToolError
+from tests.api.recorder import Recorder
+
+from .caller import Caller
+
+SEARCH, CHANGE = employee_tools()
+
+
+class Employee(Caller):
+    """Acts for any customer, and remembers it if there is a session."""
+
+    def __init__(self, *answers: Any, session: bool = True) -> None:
+        super().__init__(Recorder())
+        self.other, self.console_api = Recorder(*answers), Recorder(*answers)
+        self.session, self.stays, self.asked = session, "", ""
+        self.doit = Doit.of(Recorder(AssertionError("the API was asked")), lambda: self.console_api)
+
+    def act_for(self, customer: str) -> Doit | None:
+        self.asked = customer
+        return Doit.of(self.other)
+
+    def stay_with(self, customer: str) -> bool:
+        self.stays = customer if self.session else ""
+        return self.session
+
+
+async def search(caller: Employee, **arguments: Any) -> Any:
+    given = SEARCH.read(arguments)
+    assert SEARCH.problems(given) == []
+    await SEARCH.run(caller, given)
+    (request,) = caller.console_api.requests
+    assert (request.method, request.path, request.query) == ("POST", "/api/customers/v1/customers/search", {})
+    return request.body
+
+
+def filters(**given: Any) -> dict[str, Any]:
+    return {"filters": given}
+
+
+SPEND: dict[str, Any] = {"minMonthlyCloudSpend": 0, "maxMonthlyCloudSpend": 5}
+INVOICED: dict[str, Any] = {"fromMonth": "2026-01", "toMonth": "2026-02", "minTotal": 1, "maxTotal": 2}
+LISTS: dict[str, Any] = {
+    "classification": ["business"],
+    "type": ["x"],
+    "segment": ["s"],
+    "tierPackages": ["t"],
+    "domains": ["a.example"],
+    "assetPlatforms": ["g-suite"],
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        ({}, filters()),
+        *(({name: value}, filters(**{name: value})) for name, value in LISTS.items()),
+        (LISTS, filters(**LISTS)),
+        ({"hasFlexsave": False, "standalone": "true"}, filters(hasFlexsave=False, standalone=True)),
+        (SPEND, filters(spend=SPEND)),
+        (
+            {f"invoiced{name[0].upper()}{name[1:]}": one for name, one in INVOICED.items()},
+            filters(spend={"invoiced": INVOICED}),
+        ),
+        ({"contractsActive": True}, filters(contracts={"active": True})),
+        ({"contractsActive": False}, filters()),
+        ({"pageSize": 20, "pageToken": "p"}, {"filters": {}, "pageSize": 20, "pageToken": "p"}),
+    ],
+)
+async def test_a_search_is_laid_out_for_the_console(arguments: dict[str, Any], body: dict[str, Any]) -> None:
+    """compat/tools.json, search_customers."""
+    assert await search(Employee({"customers": []}), **arguments) == body
+
+
+async def test_an_answer_is_passed_on() -> None:
+    caller = Employee({"customers": [{"id": "c"}], "pageToken": "n", "total": 1})
+    assert await SEARCH.run(caller, {}) == {"customers": [{"id": "c"}], "pageToken": "n", "total": 1}
+
+
+async def test_without_a_console_there_is_nothing_to_search() -> None:
+    with pytest.raises(ToolError, match="cannot be searched here"):
+        await SEARCH.run(Caller(Recorder()), {})
+
+
+async def test_a_change_is_checked_and_remembered() -> None:
+    caller = Employee({"domain": "globex.example", "email": "e"})
+    found = await CHANGE.run(caller, {"customerContext": "c&d/#"})
+    assert found == {"customerContext": "c&d/#", "domain": "globex.example", "remembered": True}
+    assert caller.stays == caller.asked == "c&d/#" and caller.other.requests[0].path == "/auth/v1/validate"
+
+
+async def test_without_a_session_it_says_how_to_go_on() -> None:
+    found: Any = await CHANGE.run(Employee({"domain": "d"}, session=False), {"customerContext": "c"})
+    assert found["remembered"] is False and "argument customerContext" in found["next"]
+
+
+@pytest.mark.parametrize("kind", ["refused", "forbidden", "missing"])
+async def test_a_customer_that_is_none_changes_nothing(kind: Any) -> None:
+    caller = Employee(ApiError("", kind=kind))
+    with pytest.raises(ToolError, match="id of no customer"):
+        await CHANGE.run(caller, {"customerContext": "c"})
+    assert caller.stays == ""
+
+
+async def test_other_failures_are_told_as_they_are() -> None:
+    caller = Employee(ApiError("", kind="network"))
+    with pytest.raises(ApiError):
+        await CHANGE.run(caller, {"customerContext": "c"})
+    assert caller.stays == ""
+
+
+async def test_who_is_no_employee_is_refused_even_by_name() -> None:
+    api = Recorder()
+    with pytest.raises(ToolError, match="Only employees"):
+        await CHANGE.run(Caller(api), {"customerContext": "c"})
+    assert api.requests == []
+
+
+def test_hints() -> None:
+    """As the former server had them (compat/tools.json)."""
+    assert SEARCH.annotations["readOnlyHint"] and SEARCH.annotations["openWorldHint"]
+    assert not CHANGE.annotations["readOnlyHint"] and not CHANGE.annotations["destructiveHint"]
+    assert CHANGE.annotations["openWorldHint"] and {SEARCH.area, CHANGE.area} == {"employees"}

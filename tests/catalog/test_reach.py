@@ -1,0 +1,139 @@
+"""Arguments that look as if they named people, addresses, channels or access: each is marked, or says why not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from doit_mcp.catalog.employees import employee_tools
+from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.protocol.jsonrpc import JsonObject
+
+WORDS = frozenset(
+    "recipient recipients email emails mail mails collaborator collaborators slack teams webhook webhooks url urls uri"
+    " link links public cc bcc owner owners permission permissions channel channels user users person people member"
+    " members assignee assignees requester role roles contact contacts phone invite invites invitee share shares shared"
+    " sharing notify notification notifications subscriber subscribers address addresses domain domains delivery"
+    " schedule endpoint callback grant grants viewer viewers editor editors follower followers".split()
+)
+"""Words in the name of an argument."""
+DESCRIBED = re.compile(r"e-?mail|webhook|\bURL\b|Slack|who may|is warned|are warned|invite", re.IGNORECASE)
+"""Words in its description."""
+READS = "it only narrows down what is read"
+UNMARKED = {
+    ("list_users", "email"): READS,
+    ("get_anomalies", "includeNotifications"): READS,
+    ("get_aws_member_account", "memberAccountId"): READS,
+    ("get_cloud_diagram_components", "link"): READS,
+    ("get_statussheet_components", "link"): READS,
+    ("update_customer", "urlSlug"): "a name in addresses of the console, where nobody is reached; the tool always asks",
+    ("find_operation", "query"): "its description has an example about inviting",
+    ("search_customers", "domains"): READS,
+    ("update_user", "phone"): "a detail of a user in the list; nobody is called, and the tool always asks",
+    ("update_user", "phoneExtension"): "a detail of a user in the list; nobody is called, and the tool always asks",
+    ("trigger_cloud_flow", "requestBodyJson"): "the payload has no schema; the tool is outward and always asks",
+}
+"""Arguments that look like it and are not marked."""
+
+
+def arguments_of(schema: JsonObject, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
+    for name, member in schema.get("properties", {}).items():
+        yield (*path, name), member
+        yield from arguments_of(member, (*path, name))
+    if "items" in schema:
+        yield from arguments_of(schema["items"], path)
+    for option in schema.get("anyOf", ()):
+        yield from arguments_of(option, path)
+
+
+def looks_reaching(name: str, schema: JsonObject) -> bool:
+    words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+    formats = {part.get("format") for part in (schema, schema.get("items", {}))}
+    described = bool(DESCRIBED.search(schema.get("description", "")))
+    return bool(words & WORDS) or described or bool(formats & {"email", "uri", "idn-email", "iri", "uri-reference"})
+
+
+def covered(path: tuple[str, ...], marked: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether the argument, what it is part of, or a part of it is marked."""
+    return any(path[: len(one)] == one or one[: len(path)] == path for one in marked)
+
+
+def unmarked(tool: Tool) -> set[tuple[str, str]]:
+    found = arguments_of(tool.input_schema)
+    return {
+        (tool.name, ".".join(path))
+        for path, schema in found
+        if looks_reaching(path[-1], schema) and not covered(path, tool.reaches)
+    }
+
+
+def test_n11_every_argument_that_names_people_or_the_like_is_marked_or_says_why_not() -> None:
+    found = {one for tool in (*all_tools(), *employee_tools()) for one in unmarked(tool)}
+    assert found == UNMARKED.keys()
+
+
+def test_n11_only_writes_reach_and_their_hints_say_so() -> None:
+    reaching = [tool for tool in all_tools() if tool.reaches]
+    assert len(reaching) > 15
+    for tool in reaching:
+        assert tool.writes and tool.annotations["openWorldHint"] is True, tool.name
+    for tool in all_tools():
+        if tool.mentions:
+            assert tool.writes and tool.annotations["openWorldHint"] is True, tool.name
+        if tool.writes and not tool.reaches and not tool.mentions:
+            assert tool.annotations["openWorldHint"] is tool.outward, tool.name
+
+
+INSTRUCTS = re.compile(r"plain words|Markdown|MDX|HTML|Shown to people|in a sentence|easy to do", re.IGNORECASE)
+"""Words in the descriptions of texts on which an assistant acts, or which others see with links."""
+UNMENTIONED = {
+    ("ask_ava_streaming", "question"): "she answers the user, and changes nothing",
+    ("create_ticket", "ticket.body"): "support staff read what the user wanted said; the tool is outward",
+}
+
+
+def test_n11_texts_that_instruct_or_are_shown_with_links_are_marked_or_say_why_not() -> None:
+    found = {
+        (tool.name, ".".join(path))
+        for tool in (*all_tools(), *employee_tools())
+        if tool.writes
+        for path, schema in arguments_of(tool.input_schema)
+        if INSTRUCTS.search(schema.get("description", "")) and not covered(path, tool.mentions)
+    }
+    assert found == UNMENTIONED.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("refine_cloudflow", "question"),
+        ("build_cloud_flow", "question"),
+        ("post_insight_result", "title shortDescription detailedDescriptionMdx easyWinDescription"),
+    ],
+)
+def test_n11_which_texts_are_marked(name: str, path: str) -> None:
+    tool = next(tool for tool in all_tools() if tool.name == name)
+    assert {".".join(one) for one in tool.mentions} == set(path.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("update_budget", "collaborators recipients recipientsSlackChannels public"),
+        ("create_budget", "collaborators recipients recipientsSlackChannels public"),
+        ("create_alert", "recipients"),
+        ("update_alert", "recipients"),
+        ("update_resource_permissions", "permissions public"),
+        ("update_customer", "settings.allowedInviteDomains contact.emails"),
+        ("invite_user", "email roleId"),
+        ("create_contract", "invoicesEmail contractUpdatesEmail"),
+        ("create_asset", "rootEmail"),
+        ("post_insight_result", "reportUrl"),
+    ],
+)
+def test_n11_what_is_marked(name: str, path: str) -> None:
+    tool = next(tool for tool in all_tools() if tool.name == name)
+    assert {".".join(one) for one in tool.reaches} == set(path.split())

@@ -1,0 +1,214 @@
+"""The whole inventory: what every tool has to have, whoever wrote it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doit_mcp.api import AREAS
+from doit_mcp.api.errors import ApiError
+from doit_mcp.catalog.costs.query_result import MOST_CSV
+from doit_mcp.catalog.registry import ROOM, all_tools
+from doit_mcp.catalog.tool_lists import CORE, PINNED
+from doit_mcp.catalog.tools import tool_result
+from doit_mcp.catalog.tools.sanitize import visible
+from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
+from tests.api.recorder import Recorder
+
+from .caller import STREAMED, Caller
+from .examples import objects, with_change
+
+TOOLS = all_tools()
+EACH = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+# Areas that have composed tools, whether the API has such an area or not.
+COMPOSED = ("search", "insights", "discovery")
+HINTS = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
+
+
+def schemas(schema: Any) -> Iterator[dict[str, Any]]:
+    """A schema and every schema in it."""
+    assert isinstance(schema, dict), f"a subschema that is no object: {schema!r}"
+    yield schema
+    for name in ("properties", "patternProperties", "$defs"):
+        for inner in schema.get(name, {}).values():
+            yield from schemas(inner)
+    for name in ("items", "not"):
+        if name in schema:
+            yield from schemas(schema[name])
+    for name in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        for inner in schema.get(name, []):
+            yield from schemas(inner)
+
+
+@EACH
+def test_a_tool_is_named_and_described(tool: Tool) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]{2,39}", tool.name)
+    assert tool.title and tool.title[0].isupper() and len(tool.title) <= 60
+    assert 20 <= len(tool.description) <= 1024 and tool.description.endswith((".", "}"))
+    assert visible(tool.description) == tool.description and tool.description.isprintable()
+    assert tool.area in {*AREAS, *COMPOSED} and tool.narrow.endswith(".")
+
+
+@EACH
+def test_a_tool_says_truly_what_it_does(tool: Tool) -> None:
+    assert set(tool.annotations) == HINTS and all(isinstance(hint, bool) for hint in tool.annotations.values())
+    assert tool.writes != tool.annotations["readOnlyHint"]
+    assert not (tool.annotations["readOnlyHint"] and tool.annotations["destructiveHint"])
+
+
+@EACH
+def test_a_tool_has_the_metadata_that_clients_read(tool: Tool) -> None:
+    assert tool.security and all(scheme == {"type": "oauth2", "scopes": ["mcp:tools"]} for scheme in tool.security)
+    assert tool.meta["securitySchemes"] == list(tool.security)
+    for status in ("invoking", "invoked"):
+        assert 0 < len(tool.meta[f"openai/toolInvocation/{status}"]) <= 64
+    assert 10 < len(tool.meta["anthropic/searchHint"]) <= 200
+    # One request that only reads is bounded by the client itself.
+    assert not tool.writes if tool.deadline is None else 0 < tool.deadline <= 45
+
+
+def test_a_few_tools_are_at_hand_from_the_start() -> None:
+    pinned = {tool.name for tool in TOOLS if tool.meta.get("anthropic/alwaysLoad") is True}
+    assert pinned == PINNED and pinned < CORE
+    assert all("anthropic/alwaysLoad" not in tool.meta for tool in TOOLS if tool.name not in pinned)
+
+
+def test_only_what_exports_may_be_longer_than_what_is_cut() -> None:
+    roomy = {tool.name: tool.meta[ROOM] for tool in TOOLS if ROOM in tool.meta}
+    assert roomy == {"query_result": 2 * MOST_CSV} and tool_result.SMALL < 2 * MOST_CSV <= 500_000
+
+
+def test_one_tool_tells_clients_whose_account_it_is() -> None:
+    """As ChatGPT wants it: no arguments, and an id that is always there."""
+    (tool,) = (tool for tool in TOOLS if "openai/profile" in tool.meta)
+    assert tool.name == "validate_user" and tool.meta["openai/profile"] is True and tool.annotations["readOnlyHint"]
+    assert tool.input_schema["properties"] == {} and tool.output_schema is not None
+    fields = tool.output_schema["properties"]
+    assert tool.output_schema["required"] == ["id"] and fields["id"]["type"] == fields["email"]["type"] == "string"
+
+
+@EACH
+def test_the_schemas_are_portable(tool: Tool) -> None:
+    assert tool.output_schema is not None
+    for root in (tool.input_schema, tool.output_schema):
+        jsonschema_rs.meta.validate(root)
+        assert root["type"] == "object" and not {"anyOf", "oneOf", "allOf", "$ref", "$schema"} & set(root)
+        for schema in schemas(root):
+            assert isinstance(schema.get("type", ""), str) and "$ref" not in schema
+            assert all(re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) for name in schema.get("properties", {}))
+            assert set(schema.get("required", ())) <= set(schema.get("properties", {}))
+            assert "description" not in schema or schema["description"].strip()
+    assert tool.input_schema["additionalProperties"] is False
+    assert "additionalProperties" not in tool.output_schema
+
+
+@EACH
+def test_a_definition_stays_under_the_size_that_chatgpt_takes(tool: Tool) -> None:
+    # 5,000 tokens of name, description and input schema; JSON Schema has about 3.5 characters a token.
+    assert len(str(tool.input_schema)) + len(tool.description) < 15_000
+
+
+@EACH
+def test_empty_answers_and_receipts_fit_the_output_schema(tool: Tool) -> None:
+    assert tool.result_problems({}) == [] or not tool.writes
+    receipt = tool_result.over_ceiling(tool, {"id": "x"})
+    if tool.writes:
+        assert tool.result_problems({"status": "completed", "identifiers": {"id": "x"}}) == []
+        assert "isError" not in receipt and receipt["content"]
+    else:
+        assert receipt["isError"] and "RESPONSE_TOO_LARGE" in receipt["content"][0]["text"]
+
+
+def test_names_are_different_and_the_order_is_fixed() -> None:
+    names = [tool.name for tool in TOOLS]
+    assert len(set(names)) == len(names) and all_tools() is TOOLS
+    assert names[:2] == ["get_cloud_overview", "cost_breakdown"]
+
+
+def test_every_operation_of_every_area_is_a_tool() -> None:
+    operations = {operation.name for area in AREAS.values() for operation in area.operations}
+    assert operations <= {tool.name for tool in TOOLS}
+
+
+def test_the_first_piece_is_here() -> None:
+    names = {tool.name for tool in TOOLS}
+    assert names >= {
+        *("validate_user", "list_budgets", "get_budget", "create_budget", "update_budget", "list_reports"),
+        *("get_report_results", "run_query", "cost_breakdown", "get_anomalies", "get_anomaly", "list_invoices"),
+        *("get_invoice", "list_tickets", "create_ticket", "refine_cloudflow"),
+    }
+
+
+# Where the schema alone does not tell what a call needs at least.
+LEAST: dict[str, dict[str, Any]] = {
+    "call_operation": {"name": "create_label", "arguments": {"name": "n", "color": "blue"}},
+    "read_operation": {"name": "list_labels"},
+    "find_operation": {"query": "labels"},
+    "cost_breakdown": {"groupBy": "service"},
+    "compare_spend": {"period2": {"from": "2026-01-01", "to": "2026-01-31"}},
+    "explain_cost_change": {},
+    "fetch": {"id": "budget:x"},
+    "query_result": {"handle": "x"},
+    "search": {"query": "x"},
+    "get_customer": {"customerId": "c"},
+    "update_customer": {"customerId": "c", "settings": {"mfaRequired": True}},
+    "delete_datahub_events_by_filter": {"dataset": "d", "eventIds": ["x"]},
+    "upload_datahub_csv": {"provider": "p", "csv": "time\n"},
+    "create_budget": {"name": "n", "currency": "USD", "type": "fixed", "startPeriod": 1},
+    "create_ticket": {
+        "ticket": {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"},
+    },
+    "refine_cloudflow": {"flowId": "f", "question": "q"},
+    "run_query": {"config": {}},
+}
+
+
+def least(tool: Tool) -> dict[str, Any]:
+    """The arguments of a call that asks for as little as possible."""
+    by_id = {"id": "x"} if tool.input_schema["properties"].get("id", {}).get("type") == "string" else {}
+    return LEAST.get(tool.name, with_change(tool, by_id | next(objects(tool.input_schema))))
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *("result", "rows", "schema", "name", "cost", "id", "pageToken", "rowCount", "answer", "error"),
+                    *("budgets", "reports", "anomalies", "invoices", "tickets", "startTime", "invoiceDate", "subject"),
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@EACH
+@settings(max_examples=40)
+@given(odd=ODD)
+async def test_whatever_the_api_answers_is_a_result_or_a_clean_error(tool: Tool, odd: Any) -> None:
+    arguments = least(tool)
+    assert tool.problems(arguments) == []
+    api = Recorder(odd if tool.name not in STREAMED else [odd] if isinstance(odd, dict) else [])
+    try:
+        result = await tool.run(Caller(api), arguments)
+    except (ApiError, ToolError):
+        return
+    if isinstance(result, Content):
+        assert tool.result_problems(result.structured or {}) == []
+        return
+    whole = orjson.loads(orjson.dumps(tool_result.complete(tool, arguments, result)))
+    if not whole.get("isError"):
+        assert tool.result_problems(whole["structuredContent"]) == []

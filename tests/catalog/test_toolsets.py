@@ -1,0 +1,73 @@
+"""Which tools are listed for which choice, and which can be called."""
+
+from __future__ import annotations
+
+import pytest
+
+from doit_mcp.catalog.employees import employee_tools
+from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.tool_lists import CORE, DISCOVERY
+from doit_mcp.catalog.toolsets import Selection, UnknownToolset, runs, shows, toolsets
+
+TOOLS = all_tools()
+NAMES = {tool.name for tool in TOOLS}
+EMPLOYEES = {tool.name for tool in employee_tools()}
+
+
+def listed(*names: str, tools: tuple[str, ...] = (), readonly: bool = False) -> list[str]:
+    chosen = Selection(frozenset(names), frozenset(tools), readonly)
+    return [tool.name for tool in shows(TOOLS, chosen)]
+
+
+def test_every_tool_of_the_lists_exists() -> None:
+    assert CORE | DISCOVERY <= NAMES | EMPLOYEES and EMPLOYEES <= CORE & DISCOVERY and not EMPLOYEES & NAMES
+
+
+def test_without_a_choice_the_usual_ones_are_listed() -> None:
+    assert set(listed()) == CORE - EMPLOYEES == set(listed("core")) and 20 <= len(listed()) <= 30
+
+
+def test_discovery_is_five_and_who_am_i() -> None:
+    assert listed("discovery") == [
+        *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation")
+    ]
+
+
+def test_an_area_lists_its_own() -> None:
+    assert listed("labels") == [tool.name for tool in TOOLS if tool.area == "labels"]
+    assert set(listed("labels", "budgets")) == set(listed("labels")) | set(listed("budgets"))
+    assert set(listed("core", "labels")) == set(listed()) | set(listed("labels"))
+    assert listed("all") == [tool.name for tool in TOOLS]
+
+
+def test_single_tools_are_listed_alone_or_added() -> None:
+    assert listed(tools=("get_label", "search")) == ["search", "get_label"]
+    assert set(listed("discovery", tools=("get_label",))) == set(listed("discovery")) | {"get_label"}
+
+
+def test_reading_only_wins() -> None:
+    writes = {tool.name for tool in TOOLS if tool.writes}
+    for chosen in ((), ("all",), ("discovery",), ("labels",)):
+        assert set(listed(*chosen, readonly=True)) == set(listed(*chosen)) - writes
+    assert listed(tools=("delete_label",), readonly=True) == []
+    assert {tool.name for tool in runs(TOOLS, Selection(readonly=True))} == NAMES - writes
+    assert len(runs(TOOLS, Selection(frozenset({"labels"})))) == len(TOOLS)
+
+
+def test_names_of_toolsets() -> None:
+    names = toolsets(TOOLS)
+    assert names[:2] == ("core", "all") and list(names[2:]) == sorted(set(names[2:])) and "discovery" in names
+    assert {"budgets", "search", "auth"} < set(names)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "what"),
+    [
+        (Selection(frozenset({"labels", "nothing"})), "no toolset nothing; there are core, all"),
+        (Selection(frozenset({"employees"})), "no toolset employees"),
+        (Selection(tools=frozenset({"nothing"})), "no tool nothing"),
+    ],
+)
+def test_choices_of_nothing_are_refused(chosen: Selection, what: str) -> None:
+    with pytest.raises(UnknownToolset, match=what):
+        shows(TOOLS, chosen)

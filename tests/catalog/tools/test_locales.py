@@ -1,0 +1,117 @@
+"""Numbers and days as they are written in other places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.catalog.tools.locales import FORMS, Locale, _locale_of, finite, locale_of
+
+
+def place(tag: str) -> Locale:
+    found = locale_of(tag)
+    assert found is not None
+    return found
+
+
+def plain(text: str) -> str:
+    """With ordinary spaces."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
+@pytest.mark.parametrize(
+    ("tag", "money", "percent", "day", "month"),
+    [
+        ("en-US", "EUR 1,234,567.80", "12.5%", "08/31/2026", "08/2026"),
+        ("en-GB", "EUR 1,234,567.80", "12.5%", "31/08/2026", "08/2026"),
+        ("de-DE", "1.234.567,80 EUR", "12,5 %", "31.08.2026", "08.2026"),
+        ("de-CH", "EUR 1’234’567.80", "12.5%", "31.08.2026", "08.2026"),
+        ("fr-FR", "1 234 567,80 EUR", "12,5 %", "31/08/2026", "08/2026"),
+        ("sv", "1 234 567,80 EUR", "12,5 %", "2026-08-31", "2026-08"),
+        ("en-IN", "EUR 12,34,567.80", "12.5%", "31/08/2026", "08/2026"),
+        ("ja-JP", "EUR 1,234,567.80", "12.5%", "2026/08/31", "2026/08"),
+        ("he-IL", "1,234,567.80 EUR", "12.5%", "31.08.2026", "08.2026"),
+        ("pt-BR", "1.234.567,80 EUR", "12,5%", "31/08/2026", "08/2026"),
+        ("nl", "EUR 1.234.567,80", "12,5%", "31-08-2026", "08-2026"),
+    ],
+)
+def test_amounts_and_days_are_written_as_there(tag: str, money: str, percent: str, day: str, month: str) -> None:
+    there = place(tag)
+    assert plain(there.money(1_234_567.8, "EUR")) == money and plain(there.percent(12.45001)) == percent
+    assert (there.day("2026-08-31"), there.day("2026-08-31T23:59:59Z"), there.day("2026-08")) == (day, day, month)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "written"),
+    [
+        (0, "USD", "0,00 USD"),
+        (-0.001, "USD", "0,00 USD"),
+        (-1234.5, "USD", "-1.234,50 USD"),
+        (999.995, "USD", "1.000,00 USD"),
+        (1234.5, "JPY", "1.234 JPY"),
+        (12, "", "12,00"),
+    ],
+)
+def test_small_negative_and_currencies_without_cents(amount: float, currency: str, written: str) -> None:
+    assert plain(place("de").money(amount, currency)) == written
+
+
+@pytest.mark.parametrize(
+    ("tag", "known"),
+    [
+        ("de_DE", "de-DE"),
+        ("DE-de", "de-DE"),
+        ("zh-Hant-TW", "zh-TW"),
+        ("en-US-u-nu-latn", "en-US"),
+        ("de-XX", "de-XX"),
+        ("pt", "pt"),
+        ("xx-DE", None),
+        ("tlh", None),
+        ("", None),
+        ("en\n", None),
+        ("en-US, de", None),
+        ("e" * 36, None),
+        ("en" + "-aaaaaaaa" * 9, None),
+        ("../../etc", None),
+    ],
+)
+def test_only_tags_that_are_known_are_locales(tag: str, known: str | None) -> None:
+    found = locale_of(tag)
+    assert (found.tag if found else None) == known
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026", "2026-13", "2026-02-30", "0000-01-01", "31.08.2026"])
+def test_what_is_no_day_is_not_written(text: str) -> None:
+    assert place("de").day(text) == ""
+
+
+@pytest.mark.parametrize("value", [None, "5", True, float("nan"), float("inf"), 1e15, [], 10**40])
+def test_what_is_no_amount_is_none(value: Any) -> None:
+    assert finite(value) is None
+    assert finite(5) == 5.0 and finite(-0.5) == -0.5
+
+
+@given(st.floats(-1e14, 1e14), st.sampled_from(sorted(FORMS)))
+def test_no_digit_is_lost(amount: float, tag: str) -> None:
+    there = place(tag)
+    written = there.money(amount, "")
+    whole, _, cents = written.rpartition(there.decimal)
+    back = float(f"{whole.replace(there.group, '')}.{cents}")
+    assert back == round(amount, 2) + 0.0
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_locale_or_none(tag: str) -> None:
+    found = locale_of(tag)
+    assert found is None or len(found.tag) <= 6
+
+
+def test_n4_a_long_tag_is_not_remembered() -> None:
+    """A cache keeps its keys, and a hint can be as long as a body."""
+    _locale_of.cache_clear()
+    assert [locale_of(f"{number}" + "x" * 1_000_000) for number in range(3)] == [None] * 3
+    assert _locale_of.cache_info().currsize == 0
+    assert locale_of("de") is locale_of("de") and _locale_of.cache_info().currsize == 1

@@ -1,0 +1,52 @@
+"""A 403 names the permission where the API's document does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.errors import ApiError, explain
+from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.tools.permissions import BY_AREA, BY_NAME, needed, permitted
+from tests.api.recorder import Recorder
+
+from ..caller import Caller
+from ..test_registry import least
+
+NAMED = {tool.name: tool for tool in own_tools()}
+NEEDING = sorted(name for name, tool in NAMED.items() if needed(tool))
+
+
+async def failed(name: str, error: ApiError) -> ApiError:
+    api = Recorder(error)
+    api.tenant = "customer"
+    with pytest.raises(ApiError) as caught:
+        await NAMED[name].run(Caller(api), least(NAMED[name]))
+    return caught.value
+
+
+@pytest.mark.parametrize("name", NEEDING)
+async def test_what_is_forbidden_says_what_is_needed(name: str) -> None:
+    error = await failed(name, ApiError("", kind="forbidden", status=403))
+    said = explain(error, name)
+    assert f"{name} failed (HTTP 403). It needs the permission {needed(NAMED[name])}. The signed-in user lacks" in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ApiError("it is another customer's", kind="forbidden", status=403),
+        ApiError("", kind="missing", status=404),
+        ApiError("", kind="credential", status=401),
+    ],
+)
+async def test_other_failures_stay_as_they_are(error: Any) -> None:
+    reason = error.reason
+    assert (await failed("get_customer", error)).reason == reason
+
+
+def test_the_tables_name_what_there_is() -> None:
+    assert BY_NAME.keys() <= NAMED.keys() and BY_AREA.keys() <= {tool.area for tool in NAMED.values()}
+    assert needed(NAMED["update_customer"]).startswith("Settings") and needed(NAMED["archive_contract_template"])
+    assert permitted(NAMED["list_budgets"]) is NAMED["list_budgets"]

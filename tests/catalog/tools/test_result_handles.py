@@ -1,0 +1,71 @@
+"""Labels, annotations, folders and sharing against the sandbox's API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.errors import ApiError
+from tests.api.recorder import Recorder
+
+from ..caller import run
+from ..conftest import Ask
+
+
+async def test_life_of_a_label(ask: Ask) -> None:
+    made = await ask("create_label", name="Kept together", color="teal")
+    assert (await ask("get_label", name="kept TOGETHER"))["id"] == made["id"]
+    assert (await ask("update_label", id=made["id"], color="mint"))["color"] == "mint"
+    budget = (await ask("list_budgets", maxResults=1))["budgets"][0]["id"]
+    one = {"objectId": budget, "objectType": "budget"}
+    await ask("assign_objects_to_label", id=made["id"], add=[one])
+    assert (await ask("get_label_assignments", id=made["id"]))["assignments"] == [one]
+    await ask("assign_objects_to_label", id=made["id"], remove=[one])
+    assert not (await ask("get_label_assignments", id=made["id"]))["assignments"]
+    await ask("delete_label", id=made["id"])
+    with pytest.raises(ApiError):
+        await ask("get_label", id=made["id"])
+
+
+async def test_life_of_an_annotation(ask: Ask) -> None:
+    moment = "2026-09-01T00:00:00Z"
+    made = await ask("create_annotation", content="Moved the warehouse", timestamp=moment)
+    assert (await ask("get_annotation", content="the WAREHOUSE"))["id"] == made["id"]
+    changed = await ask("update_annotation", id=made["id"], content="Moved it all")
+    assert changed["content"] == "Moved it all" and changed["timestamp"].startswith(moment[:10])
+    assert made["id"] in {row["id"] for row in (await ask("list_annotations"))["annotations"]}
+    await ask("delete_annotation", id=made["id"])
+    assert made["id"] not in {row["id"] for row in (await ask("list_annotations"))["annotations"]}
+
+
+async def test_life_of_a_folder(ask: Ask) -> None:
+    outer = await ask("create_folder", name="Month ends")
+    inner = await ask("create_folder", name="Audits", parentFolderId=outer["id"])
+    assert (await ask("get_folder", name="month ends"))["parentFolderId"] == "root"
+    assert (await ask("update_folder", id=inner["id"], description="Yearly"))["parentFolderId"] == outer["id"]
+    await ask("delete_folder", id=outer["id"])
+    assert not {outer["id"], inner["id"]} & {row["id"] for row in (await ask("list_folders"))["folders"]}
+
+
+async def test_a_budget_is_shared(ask: Ask) -> None:
+    budget = {"resourceType": "budgets", "resourceId": (await ask("list_budgets", maxResults=1))["budgets"][0]["id"]}
+    before = await ask("get_resource_permissions", **budget)
+    assert [one["role"] for one in before["permissions"]].count("owner") == 1
+    after = await ask("update_resource_permissions", **budget, permissions=before["permissions"], public="viewer")
+    assert after["public"] == "viewer" and after["permissions"] == before["permissions"]
+    with pytest.raises(ApiError):
+        await ask("update_resource_permissions", **budget, permissions=[{"user": "a@acme.example", "role": "viewer"}])
+
+
+OWNER = {"permissions": [{"user": "ann@acme.example", "role": "owner"}]}
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"), [(OWNER, "viewer"), ({"public": None}, ""), ({"public": "editor"}, "editor")]
+)
+async def test_allocations_always_say_what_everybody_may(given: dict[str, Any], sent: str) -> None:
+    """The API fails on allocations without the member, and on null; what is left out stays as it is."""
+    api = Recorder({"public": "viewer"})
+    await run("update_resource_permissions", api, resourceType="allocations", resourceId="a", **given)
+    assert api.requests[-1].body == {**given, "public": sent} and len(api.requests) == (1 if "public" in given else 2)

@@ -1,0 +1,190 @@
+"""Answers: the same JSON twice, small, clean, and under the ceiling whatever comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doit_mcp.catalog.tools import tool_result
+from doit_mcp.catalog.tools.sanitize import visible
+from doit_mcp.catalog.tools.truncation import cut, resumed, token_behind
+from doit_mcp.protocol.jsonrpc import JsonObject
+from tests.api.recorder import Recorder, pages_of
+
+from ..caller import TOOLS, call
+
+READ, WRITE = TOOLS["list_budgets"], TOOLS["update_budget"]
+
+
+def wire(whole: JsonObject) -> JsonObject:
+    """A result as a client gets it."""
+    found: JsonObject = orjson.loads(orjson.dumps(whole))
+    return found
+
+
+def complete(result: JsonObject, *, writes: bool = False) -> JsonObject:
+    return wire(tool_result.complete(WRITE if writes else READ, {}, result))
+
+
+def rows(count: int, size: int = 100) -> list[JsonObject]:
+    return [{"id": f"b{number}", "note": "x" * size} for number in range(count)]
+
+
+def test_text_and_structured_content_are_the_same() -> None:
+    result = complete({"budgets": rows(2), "other": None})
+    assert orjson.loads(result["content"][0]["text"]) == result["structuredContent"]
+    assert result["structuredContent"] == {"budgets": rows(2), "other": None}
+    assert "isError" not in result
+
+
+INTEGERS = st.integers(-(2**53), 2**53)
+VALUES = st.recursive(
+    st.none() | st.booleans() | INTEGERS | st.text(max_size=80),
+    lambda inner: st.lists(inner, max_size=30) | st.dictionaries(st.text(max_size=8), inner, max_size=5),
+    max_leaves=60,
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(VALUES, max_size=60), st.integers(1, 40), VALUES, st.booleans())
+def test_whatever_is_answered_is_valid_json_and_bounded(some: list[Any], times: int, extra: Any, writes: bool) -> None:
+    result = complete({"budgets": [{"row": row} for row in some * times], "rowCount": 7, "extra": extra}, writes=writes)
+    assert tool_result.within_ceiling(orjson.dumps(result))
+    if result.get("isError"):
+        return
+    found = orjson.loads(result["content"][0]["text"])
+    assert found == result["structuredContent"]
+    if found.get("responseOmitted"):
+        assert writes and found["status"] == "completed"
+        return
+    assert found["rowCount"] == 7
+    kept, sent = found["budgets"], [{"row": row} for row in some * times]
+    if visible(orjson.dumps(sent).decode()) == orjson.dumps(sent).decode():
+        assert kept == sent[: len(kept)]
+    assert len(kept) == len(sent) or "budgets" in [one["list"] for one in found["cut"]["lists"]]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.text(max_size=200), max_size=80), st.lists(INTEGERS, max_size=200), st.integers(100, 3000))
+def test_cutting_shortens_lists_to_what_was_asked_and_keeps_the_rest(
+    texts: list[str], numbers: list[int], length: int
+) -> None:
+    value = {"result": {"rows": texts, "schema": [1]}, "numbers": numbers, "total": {"all": 5}}
+    found, cuts = cut(value, length)
+    assert found["total"] == {"all": 5} and found["result"]["schema"] == [1]
+    assert found["result"]["rows"] == texts[: len(found["result"]["rows"])]
+    assert found["numbers"] == numbers[: len(found["numbers"])]
+    size = len(orjson.dumps(found).decode())
+    assert size <= length or all(len(kept) <= 1 for kept in (found["result"]["rows"], found["numbers"]))
+    assert (cuts == []) == (found == value)
+
+
+def test_a_long_read_is_cut_at_a_row_and_says_so() -> None:
+    result = complete({"budgets": rows(600), "rowCount": 600, "pageToken": "next"})
+    found = result["structuredContent"]
+    assert len(result["content"][0]["text"]) <= tool_result.SMALL
+    shown = len(found["budgets"])
+    assert found["budgets"] == rows(600)[:shown] and found["rowCount"] == 600
+    assert found["cut"]["lists"] == [{"list": "budgets", "shown": shown, "of": 600}]
+    assert found["pageToken"] == f"rows+{shown}:"
+
+
+def test_a_long_read_without_pages_says_how_to_ask_for_less() -> None:
+    tool = TOOLS["run_query"]
+    whole = tool_result.complete(tool, {}, {"rowCount": 9000, "rows": [["a", 1.5]] * 9000, "columns": []})
+    found = wire(whole)["structuredContent"]
+    assert found["rowCount"] == 9000 and found["cut"]["rest"] == tool.narrow and "shorter period" in tool.narrow
+
+
+async def test_following_the_tokens_of_cut_answers_gives_every_row_once() -> None:
+    pages = [rows(300, 150), [{**row, "id": f"second {row['id']}"} for row in rows(300, 150)]]
+    api = Recorder(pages_of("budgets", *pages))
+    seen: list[str] = []
+    arguments: dict[str, Any] = {}
+    while True:
+        found = (await call("list_budgets", api, **arguments))["structuredContent"]
+        seen += [row["id"] for row in found["budgets"]]
+        if not found.get("pageToken"):
+            break
+        arguments = {"pageToken": found["pageToken"]}
+    assert seen == [row["id"] for page in pages for row in page]
+    assert {request.query.get("pageToken") for request in api.requests} == {None, "1"}
+
+
+def test_a_token_of_ours_wraps_the_token_of_the_api() -> None:
+    assert token_behind({}, 5) == "rows+5:" and resumed({"pageToken": "rows+5:"}) == (5, {})
+    token = token_behind({"pageToken": "rows+5:a:b", "x": 1}, 7)
+    assert resumed({"pageToken": token, "x": 1}) == (12, {"pageToken": "a:b", "x": 1})
+    assert resumed({"pageToken": "rows+x:"}) == (0, {"pageToken": "rows+x:"})
+
+
+def test_a_write_is_never_cut_and_over_the_ceiling_is_a_receipt() -> None:
+    long = complete({"id": "b1", "scopes": rows(300)}, writes=True)
+    assert len(long["structuredContent"]["scopes"]) == 300
+    result = complete({"id": "b1", "budgetId": 7, "flowId": "x" * 300, "scopes": rows(6000)}, writes=True)
+    receipt = result["structuredContent"]
+    assert receipt["status"] == "completed" and receipt["responseOmitted"] is True and not result.get("isError")
+    assert receipt["identifiers"] == {"id": "b1", "budgetId": 7} and "Do not repeat" in receipt["message"]
+
+
+def test_a_read_over_the_ceiling_is_an_error_that_says_what_to_narrow() -> None:
+    result = complete({"note": "x" * 200_000})
+    assert result["isError"] and READ.narrow in result["content"][0]["text"]
+    assert "structuredContent" not in result
+
+
+@pytest.mark.parametrize(
+    ("letter", "count", "fits"),
+    [("a", 139_998, True), ("a", 139_999, False), ("😀", 69_999, True), ("😀", 70_000, False)],
+)
+def test_the_ceiling_counts_utf16_units(letter: str, count: int, fits: bool) -> None:
+    assert tool_result.within_ceiling(orjson.dumps(letter * count)) is fits
+
+
+def test_two_byte_letters_count_once() -> None:
+    assert tool_result.within_ceiling(orjson.dumps("é" * 139_998))
+    assert not tool_result.within_ceiling(orjson.dumps("é" * 140_000))
+
+
+def test_an_answer_of_another_form_is_a_clean_error() -> None:
+    for writes, words in ((False, "cannot be used"), (True, "check the current state")):
+        result = complete({"budgets": "none", "id": 7}, writes=writes)
+        assert result["isError"] and words in result["content"][0]["text"]
+
+
+def test_a_tool_without_an_output_schema_answers_all_the_same() -> None:
+    tool = replace(READ, output_schema=None)
+    assert wire(tool_result.complete(tool, {}, {"x": 1}))["structuredContent"] == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    "letter",
+    ["\u202e", "\u200b", "\u200d", "\u2066", "\ufeff", "\U000e0041", "\x1b", "\x00", "\x7f", "\u0085", "\u3164"],
+)
+def test_characters_that_nobody_sees_are_taken_out(letter: str) -> None:
+    found = complete({"budgets": [{f"na{letter}me": f"pay{letter}roll"}]})["structuredContent"]
+    assert found == {"budgets": [{"name": "payroll"}]}
+
+
+@given(st.text())
+def test_cleaning_keeps_json_valid_and_everything_visible(text: str) -> None:
+    found = orjson.loads(visible(orjson.dumps({"a": text}).decode()))["a"]
+    kept = iter(text)
+    assert all(letter in kept for letter in found)
+    assert all(letter in found for letter in text if letter.isalnum() and letter not in "\u115f\u1160\u3164\uffa0")
+    assert ("\n" in found) == ("\n" in text) and ("\\" in found) == ("\\" in text)
+
+
+def test_escaped_backslashes_are_no_escapes() -> None:
+    text = r'{"path":"C:\\u0041\\u0007","bell":"\u0007"}'
+    assert visible(text) == r'{"path":"C:\\u0041\\u0007","bell":""}'
+
+
+def test_lateness_is_told_by_what_was_at_stake() -> None:
+    assert "45 seconds" in tool_result.late(READ) and READ.narrow in tool_result.late(READ)
+    assert "check the current state" in tool_result.late(WRITE)

@@ -1,0 +1,564 @@
+"""Writes that come twice: done once, unless they surely were not done, or something was changed in between."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.errors import ApiError
+from doit_mcp.catalog.call import Interrupted
+from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipts
+from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
+from doit_mcp.catalog.writes.deduplication import NOTE, STANDING, _digest, committing, once
+from doit_mcp.catalog.writes.receipt_verification import check_of
+from tests.api.recorder import Recorder
+
+from ..caller import TOOLS, Caller
+
+LABEL = {"name": "n", "color": "blue"}
+
+
+class Twice:
+    """Callers over one API and one store of receipts."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.api = Recorder(*answers)
+        self.receipts: Receipts = MemoryReceipts()
+        self.tenant = ""
+
+    def caller(self, owner: str = "o") -> Caller:
+        made = Caller(self.api)
+        made.receipts, made.owner, made.tenant = self.receipts, owner, self.tenant
+        return made
+
+    async def __call__(self, tool: str | Tool, owner: str = "o", **arguments: Any) -> Any:
+        tool = TOOLS[tool] if isinstance(tool, str) else tool
+        return await tool.run(self.caller(owner), arguments)
+
+    @property
+    def sent(self) -> list[str]:
+        return [request.method for request in self.api.requests]
+
+
+async def test_the_second_is_answered_with_the_first_ones_result() -> None:
+    call = Twice({"id": "l1"})
+    first = await call("create_label", **LABEL)
+    again = await call("create_label", **dict(reversed(LABEL.items())))
+    assert first == {"id": "l1"} and again.pop(NOTE).startswith("This is the answer of the same call 1 seconds ago")
+    assert again == first and call.sent == ["POST", "GET"]
+
+
+async def test_other_arguments_and_other_people_are_other_writes() -> None:
+    call = Twice({"id": "l1"})
+    await call("create_label", **LABEL)
+    await call("create_label", **LABEL | {"name": "m"})
+    await call("create_label", "another", **LABEL)
+    assert call.sent == ["POST"] * 3
+
+
+async def test_another_customer_is_another_write() -> None:
+    call = Twice({"id": "l1"})
+    await call("create_label", **LABEL)
+    call.tenant = "other"
+    await call("create_label", **LABEL)
+    assert call.sent == ["POST"] * 2
+
+
+async def test_reads_are_repeated() -> None:
+    call = Twice({"labels": []})
+    await call("list_labels")
+    await call("list_labels")
+    assert call.sent == ["GET", "GET"]
+
+
+@pytest.mark.parametrize("kind", ["argument", "refused", "forbidden", "missing", "conflict", "rate", "network"])
+async def test_what_surely_was_not_done_may_be_repeated(kind: Any) -> None:
+    call = Twice(ApiError("", kind=kind), {"id": "l1"})
+    with pytest.raises(ApiError):
+        await call("create_label", **LABEL)
+    assert await call("create_label", **LABEL) == {"id": "l1"}
+
+
+@pytest.mark.parametrize("kind", ["fault", "timeout", "network", "answer"])
+async def test_what_may_have_been_done_is_not_repeated(kind: Any) -> None:
+    call = Twice(ApiError("", kind=kind, maybe_applied=True), {"id": "l1"})
+    with pytest.raises(ApiError):
+        await call("create_label", **LABEL)
+    with pytest.raises(ToolError, match="not known whether that took effect.*Check the current state first"):
+        await call("create_label", **LABEL)
+    assert call.sent == ["POST"]
+
+
+async def test_what_was_changed_in_between_makes_it_another_write() -> None:
+    """Create, delete, create: the second creation is meant."""
+    call = Twice({"id": "l1"})
+    await call("create_label", **LABEL)
+    await call("delete_label", id="l1")
+    await call("create_label", **LABEL)
+    assert call.sent == ["POST", "DELETE", "POST"]
+
+
+async def test_back_and_forth_is_done_each_time() -> None:
+    call = Twice(*({"id": "b", "amount": amount} for amount in (5, 6, 5)))
+    for amount in (5, 6, 5):
+        assert NOTE not in await call("update_budget", id="b", amount=amount)
+    assert NOTE in await call("update_budget", id="b", amount=5)
+    assert call.sent == ["PATCH"] * 3 + ["GET"]
+
+
+async def test_another_creation_in_between_changes_nothing() -> None:
+    call = Twice({"id": "l1"})
+    for name in ("n", "m", "n"):
+        await call("create_label", **LABEL | {"name": name})
+    assert call.sent == ["POST", "POST", "GET"]
+
+
+GONE = ApiError("", kind="missing", status=404)
+
+
+async def test_n16_what_somebody_deleted_is_made_again() -> None:
+    call = Twice({"id": "l1"}, GONE, {"id": "l2"})
+    await call("create_label", **LABEL)
+    assert await call("create_label", **LABEL) == {"id": "l2"}
+    assert [(request.path, call.sent[at]) for at, request in enumerate(call.api.requests)] == [
+        ("/analytics/v1/labels", "POST"),
+        ("/analytics/v1/labels/l1", "GET"),
+        ("/analytics/v1/labels", "POST"),
+    ]
+    assert (await call("create_label", **LABEL))[NOTE]
+
+
+async def test_n16_what_somebody_changed_since_is_set_again() -> None:
+    call = Twice({"id": "b", "amount": 5}, {"id": "b", "amount": 7}, {"id": "b", "amount": 5})
+    await call("update_budget", id="b", amount=5)
+    assert NOTE not in await call("update_budget", id="b", amount=5)
+    assert NOTE in await call("update_budget", id="b", amount=5)
+    assert call.sent == ["PATCH", "GET", "PATCH", "GET"]
+
+
+async def test_n16_other_fields_and_forms_of_the_api_are_no_change() -> None:
+    """What the API said that it set is what has to be there."""
+    said = {"id": "b", "amount": 5.0, "name": "N", "description": "trimmed"}
+    call = Twice(said, {**said, "name": "another", "currentUtilization": 3})
+    await call("update_budget", id="b", amount=5, description=" trimmed ")
+    assert NOTE in await call("update_budget", id="b", amount=5, description=" trimmed ")
+
+
+async def test_n16_a_deletion_holds_while_the_thing_is_gone() -> None:
+    call = Twice({}, GONE, {"id": "l1", "name": "back again"}, {})
+    await call("delete_label", id="l1")
+    assert NOTE in await call("delete_label", id="l1")
+    assert NOTE not in await call("delete_label", id="l1")
+    assert call.sent == ["DELETE", "GET", "GET", "DELETE"]
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "network", "fault", "timeout", "rate"])
+async def test_n16_what_cannot_be_read_stands(kind: Any) -> None:
+    call = Twice({"id": "l1"}, ApiError("", kind=kind))
+    await call("create_label", **LABEL)
+    assert (await call("create_label", **LABEL))["id"] == "l1" and call.sent == ["POST", "GET"]
+
+
+async def test_n16_a_write_by_another_argument_name_is_checked() -> None:
+    ticket = {"id": 5, "status": "solved"}
+    call = Twice(ticket, ticket, {**ticket, "status": "open"}, ticket)
+    await call("update_ticket", ticketId=5, status="solved")
+    assert NOTE in await call("update_ticket", ticketId=5, status="solved")
+    assert NOTE not in await call("update_ticket", ticketId=5, status="solved")
+    assert [request.path for request in call.api.requests[1:3]] == ["/support/v1/tickets/5"] * 2
+
+
+async def test_n16_what_the_api_cannot_show_ends_with_a_write_about_the_same_by_anybody_at_the_customer() -> None:
+    dismissal = {"id": "s1", "reason": "other"}
+    call = Twice({})
+    await call("dismiss_budget_suggestion", **dismissal)
+    for owner in ("o", "a colleague"):
+        await call("dismiss_budget_suggestion", owner, id="s2", reason="other")
+    assert NOTE in await call("dismiss_budget_suggestion", **dismissal)
+    call.tenant = "another customer"
+    await call("dismiss_budget_suggestion", "a stranger", id="s1", reason="wrong_amount")
+    call.tenant = ""
+    assert NOTE in await call("dismiss_budget_suggestion", **dismissal)
+    await call("dismiss_budget_suggestion", "a colleague", id="s1", reason="wrong_amount")
+    assert NOTE not in await call("dismiss_budget_suggestion", **dismissal)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        ("update_label", {"id": "l2", "name": "M"}),
+        ("update_label", {"id": "l1", "color": "teal"}),
+        ("delete_label", {"id": "l2"}),
+        ("create_label", {"name": "m", "color": "blue"}),
+    ],
+)
+async def test_n16_a_creation_stands_whatever_else_is_changed(later: tuple[str, dict[str, Any]]) -> None:
+    call = Twice({"id": "l1", "name": "n"})
+    await call("create_label", **LABEL)
+    name, arguments = later
+    await call(name, **arguments)
+    assert NOTE in await call("create_label", **LABEL)
+    assert call.sent.count("POST") == 1 + (name == "create_label")
+
+
+async def test_n16_what_is_unknown_stays_so_whatever_else_is_changed() -> None:
+    call = Twice(ApiError("", kind="timeout", maybe_applied=True), {"id": "l1"})
+    with pytest.raises(ApiError):
+        await call("create_label", **LABEL)
+    for id in ("l1", "l2"):
+        await call("update_label", id=id, name="n")
+        await call("delete_label", id=id)
+    with pytest.raises(ToolError, match="not known"):
+        await call("create_label", **LABEL)
+    assert call.sent.count("POST") == 1
+
+
+@pytest.mark.parametrize(
+    "name, one, other",
+    [
+        ("trigger_cloud_flow", {"flowID": "a"}, {"flowID": "b"}),
+        ("trigger_cloud_flow", {"flowID": "a"}, {"flowID": "a", "requestBodyJson": "{}"}),
+        ("resend_invite", {"id": "a"}, {"id": "b"}),
+        ("create_asset", {"type": "t", "accountName": "a"}, {"type": "t", "accountName": "b"}),
+        ("cancel_invite", {"id": "a"}, {"id": "b"}),
+    ],
+)
+async def test_n16_one_then_another_then_the_first_is_two_writes(
+    name: str, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    call = Twice({})
+    for arguments in (one, other, one, other):
+        await call(name, **arguments)
+    assert call.sent == ["POST"] * 2
+
+
+async def test_n16_a_purchase_stands_when_another_asset_is_changed() -> None:
+    call = Twice({"id": "new"})
+    purchase = {"type": "amazon-web-services", "accountName": "acc1", "rootEmail": "root@acme.example"}
+    await call("create_asset", **purchase)
+    for owner in ("o", "a colleague"):
+        await call("update_asset", owner, id="new", quantity=3)
+    assert NOTE in await call("create_asset", **purchase) and call.sent.count("POST") == 1
+
+
+async def test_n16_an_invitation_ends_when_it_is_canceled_and_no_earlier() -> None:
+    invitation = {"email": "new@acme.example"}
+    call = Twice({"message": "sent", "user": {"id": "u1"}})
+    await call("invite_user", **invitation)
+    await call("resend_invite", id="u1")
+    await call("cancel_invite", id="u1", dryRun=True)
+    await call("cancel_invite", id="u2")
+    assert NOTE in await call("invite_user", **invitation) and NOTE in await call("resend_invite", id="u1")
+    await call("cancel_invite", "a colleague", id="u1")
+    assert NOTE not in await call("invite_user", **invitation) and NOTE not in await call("resend_invite", id="u1")
+
+
+async def test_n16_a_trial_run_is_no_write() -> None:
+    call = Twice({"message": "would be sent"})
+    for dry in (True, True, False):
+        assert NOTE not in await call("resend_invite", id="u1", dryRun=dry)
+    assert NOTE not in await call("resend_invite", id="u1", dryRun=True)
+    assert NOTE in await call("resend_invite", id="u1") and len(call.sent) == 4
+
+
+@pytest.mark.parametrize(
+    "name, first, second, listed",
+    [
+        ("add_ticket_tags", {"ticketId": 5, "tags": [" A "]}, {}, {"tags": ["b", "a"]}),
+        ("remove_ticket_tags", {"ticketId": 5, "tags": ["a"]}, {"tags": ["a"]}, {"tags": ["b"]}),
+        (
+            "assign_objects_to_label",
+            {"id": "l", "add": [{"objectId": "o", "objectType": "report"}]},
+            {"assignments": []},
+            {"assignments": [{"objectId": "o", "objectType": "report"}]},
+        ),
+        (
+            "assign_objects_to_label",
+            {"id": "l", "remove": [{"objectId": "o", "objectType": "report"}]},
+            {"assignments": [{"objectId": "o", "objectType": "report"}]},
+            {"assignments": [{"objectId": "o", "objectType": "budget"}]},
+        ),
+    ],
+)
+async def test_n16_members_of_a_list_are_read(
+    name: str, first: dict[str, Any], second: dict[str, Any], listed: dict[str, Any]
+) -> None:
+    """Also what somebody undid whose tenant is known by another name."""
+    call = Twice({}, listed, second, {})
+    await call(name, **first)
+    assert NOTE in await call(name, **first)
+    assert NOTE not in await call(name, **first)
+    assert [method != "GET" for method in call.sent] == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "name, arguments, now",
+    [
+        ("update_theme", {"id": "t", "newName": "N"}, {"id": "t", "name": "COLLEAGUE"}),
+        ("update_theme", {"id": "t", "name": "O", "newName": "N"}, {"id": "t", "name": "COLLEAGUE"}),
+        ("update_user", {"id": "u", "jobFunction": "Founder"}, {"users": [{"id": "u", "jobTitle": "Management"}]}),
+        ("update_user", {"id": "u", "language": "en"}, {"users": [{"id": "u", "jobTitle": "Management"}]}),
+        ("update_customer", {"customerId": "c", "contact": {"emails": ["a"]}}, {"contact": {"emails": ["b"], "x": 1}}),
+        ("update_folder", {"id": "f", "parentFolderId": None}, {"id": "f", "parentFolderId": "filled again"}),
+    ],
+)
+async def test_n16_what_is_not_shown_or_under_another_name_is_set_again(
+    name: str, arguments: dict[str, Any], now: dict[str, Any]
+) -> None:
+    call = Twice({}, now, {})
+    await call(name, **arguments)
+    assert NOTE not in await call(name, **arguments)
+
+
+@pytest.mark.parametrize(
+    "name, arguments, now",
+    [
+        ("update_theme", {"id": "t", "name": "O", "newName": "N"}, {"id": "t", "name": "N"}),
+        ("update_user", {"id": "u", "jobFunction": "Founder"}, {"users": [{"id": "u", "jobTitle": "Founder"}]}),
+        ("update_customer", {"customerId": "c", "contact": {"emails": ["a"]}}, {"contact": {"emails": ["a"], "x": 1}}),
+        ("update_folder", {"id": "f", "parentFolderId": None}, {"id": "f", "parentFolderId": ""}),
+    ],
+)
+async def test_n16_what_stands_under_another_name_is_not_set_again(
+    name: str, arguments: dict[str, Any], now: dict[str, Any]
+) -> None:
+    call = Twice({}, now)
+    await call(name, **arguments)
+    assert NOTE in await call(name, **arguments)
+
+
+async def test_n16_an_update_that_cannot_be_read_is_done_again() -> None:
+    call = Twice({})
+    for _ in range(2):
+        assert NOTE not in await call("update_insight_status", key="k", status="dismissed")
+    assert call.sent == ["PUT"] * 2
+
+
+async def test_n16_what_was_renamed_since_is_made_again() -> None:
+    call = Twice({"id": "l1", "name": "n"}, {"id": "l1", "name": "Z"}, {"id": "l2", "name": "n"})
+    await call("create_label", **LABEL)
+    assert (await call("create_label", **LABEL))["id"] == "l2"
+    assert NOTE in await call("create_label", **LABEL)
+
+
+async def test_n16_a_contract_with_a_newer_version_is_updated_again() -> None:
+    """The addresses are not among what is shown of a contract, but every change makes a version."""
+    terms = {
+        "customerID": "c",
+        "contractID": "k",
+        "name": "n",
+        "startDate": "2026-01-01T00:00:00Z",
+        "renewalPolicy": "manual",
+        "invoicesEmail": "a@b.example",
+        "contractUpdatesEmail": "a@b.example",
+        "billingProfile": {"name": "p"},
+    }
+    version = {"contractId": "k", "version": 2, "status": "draft"}
+    shown = {"id": "k", "name": "n", "status": "active", "currentVersionNumber": 2}
+    call = Twice(version, shown, {**shown, "currentVersionNumber": 3}, version)
+    await call("update_contract", **terms)
+    assert NOTE in await call("update_contract", **terms)
+    assert NOTE not in await call("update_contract", **terms)
+
+
+async def test_n19_a_sign_in_that_is_not_accepted_is_no_repeat() -> None:
+    call = Twice({}, ApiError("", kind="credential", status=401))
+    await call("add_ticket_tags", ticketId=5, tags=["a"])
+    with pytest.raises(ApiError):
+        await call("add_ticket_tags", ticketId=5, tags=["a"])
+    assert call.sent == ["POST", "GET"]
+
+
+BUDGET: dict[str, Any] = {"name": "b", "currency": "USD", "type": "fixed", "startPeriod": 1, "amount": 100}
+
+
+@pytest.mark.parametrize(
+    "name, one, other",
+    [
+        ("create_budget", BUDGET, {**BUDGET, "amount": 100.0, "startPeriod": "1"}),
+        ("create_budget", BUDGET, {**BUDGET, "amount": "100", "currency": "usd", "name": " b "}),
+        ("create_budget", BUDGET, {**BUDGET, "growthPerPeriod": 0, "usePrevSpend": False, "recipients": []}),
+        ("create_budget", BUDGET, {**BUDGET, "growthPerPeriod": 0.0, "description": "", "recipients": None}),
+        ("create_ticket_comment", {"ticketId": 1, "body": "x"}, {"ticketId": "1", "body": "x", "private": False}),
+        ("resend_invite", {"id": "x"}, {"id": "x", "dryRun": False}),
+        ("post_insight_result", {"key": "k"}, {"key": "k", "source": "public-api"}),
+        ("update_budget", {"id": "b", "amount": 5}, {"amount": 5.0, "id": "b"}),
+        (
+            "create_report",
+            {"name": "r", "config": {"filters": [{"id": "a", "type": "fixed", "values": ["1"]}]}},
+            {"config": {"filters": [{"values": ["1"], "id": "a", "type": "fixed", "inverse": False}]}, "name": "r"},
+        ),
+    ],
+)
+def test_n16_a_write_is_the_same_however_it_is_spelled(name: str, one: Any, other: Any) -> None:
+    tool = TOOLS[name]
+    first, second = (_digest(tool, tool.read(arguments)) for arguments in (one, other))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "name, one, other",
+    [
+        ("update_budget", {"id": "b", "amount": 5}, {"id": "b", "amount": 5, "recipients": []}),
+        ("update_budget", {"id": "b", "amount": 5}, {"id": "b", "amount": 5, "description": ""}),
+        ("update_cloudflow_connection", {"connectionId": "c"}, {"connectionId": "c", "enabled": False}),
+        ("create_cloudflow_connection", {"name": "n"}, {"name": "n", "enabled": False}),
+        (
+            "send_datahub_events",
+            {"events": [{"metrics": [{"value": 1}]}]},
+            {"events": [{"metrics": [{"value": True}]}]},
+        ),
+        ("send_datahub_events", {"events": [{"metrics": [{"value": 0}]}]}, {"events": [{"metrics": [{}]}]}),
+        ("create_ticket_comment", {"ticketId": 1, "body": "x"}, {"ticketId": 1, "body": "x", "private": True}),
+        ("create_budget", BUDGET, {**BUDGET, "amount": 100.5}),
+        ("trigger_cloud_flow", {"flowID": "a"}, {"flowID": "A"}),
+    ],
+)
+def test_n16_writes_that_mean_something_else_are_different(name: str, one: Any, other: Any) -> None:
+    tool = TOOLS[name]
+    first, second = (_digest(tool, tool.read(arguments)) for arguments in (one, other))
+    assert first != second
+
+
+async def test_n16_messages_stand_whatever_colleagues_do() -> None:
+    call = Twice({"id": 1, "status": "open"})
+    comment = {"ticketId": 5, "comment": {"body": "hello"}}
+    await call("create_ticket_comment", **comment)
+    await call("update_ticket", "a colleague", ticketId=5, status="open")
+    assert NOTE in await call("create_ticket_comment", **comment)
+
+
+def test_n16_every_write_has_a_check_or_is_known_to_have_none() -> None:
+    """A new write is looked at: what shows its effect, or what ends its receipt."""
+    named = {tool.name: tool for tool in own_tools()}
+    unchecked = {tool.name for tool in named.values() if tool.writes and check_of(tool, named) is None}
+    assert unchecked >= STANDING and unchecked - STANDING == set(
+        "cancel_invite create_account_role delete_account_role delete_ava_conversation delete_datahub_datasets"
+        " delete_datahub_events_by_filter delete_insight_result delete_insight_results dismiss_budget_suggestion"
+        " invite_user post_insight_resource_results post_insight_result post_insight_results resend_invite"
+        " update_aws_feature update_insight_status".split()
+    )
+
+
+def made(run: Any, **more: Any) -> Tool:
+    return once(committing(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True, **more)))
+
+
+async def test_the_second_waits_for_the_first() -> None:
+    go, ran = asyncio.Event(), []
+
+    async def run(call: Any, arguments: Any) -> Any:
+        ran.append(1)
+        await go.wait()
+        return {"id": 1}
+
+    call, tool = Twice(), made(run)
+    both = [asyncio.ensure_future(call(tool)) for _ in range(2)]
+    while not ran:
+        await asyncio.sleep(0)
+    go.set()
+    first, second = await asyncio.gather(*both)
+    assert first == {"id": 1} and second["id"] == 1 and NOTE in second and ran == [1]
+
+
+async def test_a_write_whose_caller_left_is_unknown() -> None:
+    started = asyncio.Event()
+
+    async def run(call: Any, arguments: Any) -> Any:
+        started.set()
+        await asyncio.Event().wait()
+
+    call, tool = Twice(), made(run)
+    running = asyncio.ensure_future(call(tool))
+    await started.wait()
+    waiting = asyncio.ensure_future(call(tool))
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    with pytest.raises(ToolError, match="not known"):
+        await waiting
+
+
+@pytest.mark.parametrize("failure", [ToolError("no"), Interrupted("later")])
+async def test_what_ended_before_it_did_anything_may_be_repeated(failure: Exception) -> None:
+    async def run(call: Any, arguments: Any) -> Any:
+        raise failure
+
+    call, tool = Twice(), made(run)
+    for _ in range(2):
+        with pytest.raises(type(failure), match=str(failure)):
+            await call(tool)
+
+
+async def test_n14_a_question_that_was_broken_off_leaves_nothing_unknown() -> None:
+    """What asks the user runs inside, and nothing was begun by then."""
+    asking, ran = asyncio.Event(), []
+
+    async def run(call: Any, arguments: Any) -> Any:
+        ran.append(1)
+        return {"id": 1}
+
+    inner = committing(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True))
+
+    async def ask(call: Any, arguments: Any) -> Any:
+        if not asking.is_set():
+            asking.set()
+            await asyncio.Event().wait()
+        return await inner.run(call, arguments)
+
+    call, tool = Twice(), once(replace(inner, run=ask))
+    first = asyncio.ensure_future(call(tool))
+    await asking.wait()
+    second = asyncio.ensure_future(call(tool))
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await second == {"id": 1} and ran == [1]
+
+
+async def test_a_fault_of_ours_leaves_it_unknown() -> None:
+    async def run(call: Any, arguments: Any) -> Any:
+        raise RuntimeError("ours")
+
+    call, tool = Twice(), made(run)
+    with pytest.raises(RuntimeError):
+        await call(tool)
+    with pytest.raises(ToolError, match="not known"):
+        await call(tool)
+
+
+async def test_blocks_come_again_with_a_note() -> None:
+    async def run(call: Any, arguments: Any) -> Any:
+        return Content([{"type": "text", "text": "made"}], structured={"id": 1})
+
+    call, tool = Twice(), made(run)
+    await call(tool)
+    again = await call(tool)
+    assert again.blocks[0] == {"type": "text", "text": "made"} and "nothing was done again" in again.blocks[1]["text"]
+    assert again.structured == {"id": 1}
+
+
+async def test_a_result_too_large_to_keep_is_a_short_one() -> None:
+    async def run(call: Any, arguments: Any) -> Any:
+        return {"text": "x" * 10}
+
+    call, tool = Twice(), made(run)
+    call.receipts = MemoryReceipts(most_bytes=5)
+    await call(tool)
+    again = await call(tool)
+    assert again.keys() == {"status", NOTE} and again["status"] == "completed"
+
+
+async def test_text_that_is_no_unicode_is_refused_by_the_request() -> None:
+    with pytest.raises(ApiError, match="Unicode"):
+        await Twice()("delete_label", id="\ud800")
+
+
+def test_answers_given_again_fit_the_schemas() -> None:
+    for tool in own_tools():
+        if tool.writes:
+            assert tool.result_problems({"status": "completed", NOTE: "again"}) == []

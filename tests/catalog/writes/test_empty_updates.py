@@ -1,0 +1,83 @@
+"""Updates that would change nothing are refused before anything is asked or sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.api import AREAS
+from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.tools.tool import Tool, ToolError
+from tests.api.recorder import Recorder
+
+from ..caller import TOOLS, Caller, run
+
+UPDATES = [tool for tool in own_tools() if tool.changes is not None]
+OPERATIONS = {row.name: row for area in AREAS.values() for row in area.operations}
+
+
+def identifying(tool: Tool) -> dict[str, Any]:
+    """The arguments that say what the update is about."""
+    changes = tool.changes.names if tool.changes is not None else ()
+    found: dict[str, Any] = {}
+    for name, schema in tool.input_schema["properties"].items():
+        if name not in changes and (name in tool.input_schema.get("required", ()) or name == "id"):
+            found[name] = schema["enum"][0] if "enum" in schema else 7 if schema["type"] == "integer" else "x1"
+    return found
+
+
+def test_n18_every_update_needs_a_change() -> None:
+    """Either one is required by the schema, or the tool refuses to run without."""
+    for tool in own_tools():
+        row = OPERATIONS.get(tool.name)
+        if row is None or row.reads or not (row.method in ("PATCH", "PUT") or tool.name.startswith("assign_")):
+            continue
+        required = set(tool.input_schema.get("required", ()))
+        assert tool.changes is not None or required - set(row.placeholders) - {"id"}, tool.name
+    assert {tool.name for tool in UPDATES} >= {
+        *("update_label", "update_user", "update_theme", "update_datahub_dataset", "assign_objects_to_label"),
+        *("update_report", "update_budget", "update_allocation", "update_annotation", "update_folder"),
+        *("update_customer", "update_asset", "update_ticket", "update_resource_permissions"),
+    }
+
+
+@pytest.mark.parametrize("tool", UPDATES, ids=lambda tool: tool.name)
+async def test_n18_an_update_without_a_change_is_refused(tool: Tool) -> None:
+    api = Recorder()
+    arguments = identifying(tool)
+    assert tool.problems(arguments) == [] and tool.changes is not None
+    with pytest.raises(ToolError, match="^Nothing to change: give at least one of ") as refused:
+        await tool.run(Caller(api), arguments)
+    assert all(name in str(refused.value) for name in tool.changes.names)
+    assert api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("assign_objects_to_label", {"id": "l", "add": [], "remove": []}),
+        ("update_customer", {"settings": {}, "contact": {}}),
+        ("update_label", {"id": "l", "name": None}),
+        ("update_report", {"id": "r", "config": {}}),
+    ],
+)
+async def test_n18_empty_values_that_change_nothing_are_no_change(name: str, arguments: Any) -> None:
+    api = Recorder()
+    with pytest.raises(ToolError, match="Nothing to change"):
+        await run(name, api, **arguments)
+    assert api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("update_annotation", {"id": "a", "labels": []}),
+        ("update_customer", {"customerId": "c", "contact": {"emails": []}}),
+        ("update_label", {"id": "l", "color": "blue"}),
+    ],
+)
+async def test_n18_what_clears_is_a_change(name: str, arguments: Any) -> None:
+    api = Recorder()
+    await TOOLS[name].run(Caller(api), arguments)
+    assert [request.method for request in api.requests] == ["PATCH"]

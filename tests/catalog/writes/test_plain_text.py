@@ -1,0 +1,50 @@
+"""Text of the API in messages to people: one line, nothing hidden, nothing that renders."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.catalog.tools.sanitize import INVISIBLE, visible_text
+from doit_mcp.catalog.writes.plain_text import plain
+
+PIECES = ["<", ">", "!", "[", "]", "(", ")", "x", "/", ":", "http://", "www.", "&", "#8203;", " ", "\n", "\u200b"]
+RENDERS = re.compile(r"<[A-Za-z/!?]|!\[|\][(\[]|://\S|\bwww\.\S|&#?\w{1,32};", re.IGNORECASE)
+"""What begins an HTML tag, an image, a link or a character reference."""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Data team", "Data team"),
+        ("a < b > c & d! [x] (y)", "a < b > c & d! [x] (y)"),
+        ("![x](http://e.example/p)", "! [x] (http:// e.example/p)"),
+        ("!\u200b[x]\u2060(u)", "! [x] (u)"),
+        ("[x][ref]", "[x] [ref]"),
+        ("<b>Prod</b><!-- x --><https://e.example>", "< b>Prod< /b>< !-- x -->< https:// e.example>"),
+        ("WWW.e.example", "WWW. e.example"),
+        ("&#x202e;&lt;b&gt;", "& #x202e;& lt;b& gt;"),
+        ("one\ntwo\r\n\tthree\x0bfour", "one two three four"),
+        ("bob@acme.example", "bob@acme.example"),
+        ("arn:aws:iam::1:role/x_y", "arn:aws:iam::1:role/x_y"),
+    ],
+)
+def test_n24_markup_is_broken_and_still_seen(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_n24_nothing_renders_and_nothing_but_blanks_is_added(text: str) -> None:
+    found = plain(text)
+    assert not RENDERS.search(found) and "\n" not in found
+    assert "".join(found.split()) == "".join(visible_text(text).split())
+
+
+@given(st.text())
+def test_n24_visible_text_has_nothing_invisible_and_keeps_lines(text: str) -> None:
+    found = visible_text(text)
+    assert not INVISIBLE.search(found) and not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", found)
+    assert found.count("\n") == text.count("\n") and found.count("\t") == text.count("\t")
