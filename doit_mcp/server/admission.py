@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 from ..protocol.jsonrpc import Message, Request, RpcError
+from ..redis_state.quotas import Counts
+from ..redis_state.token_buckets import SharedBuckets, Wanted
 from ..resilience.concurrency import Full, Slots
 from ..resilience.token_bucket import Buckets
-from ..state.buckets import SharedBuckets, Wanted
-from ..state.counts import Counts
 
 # So many calls may come at once: what takes this part of a minute otherwise, and never fewer than that.
 BURST_PART, LEAST_BURST = 3, 10

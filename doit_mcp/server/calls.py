@@ -18,7 +18,7 @@ from ..catalog.tools.tool import ToolError
 from ..protocol import extensions
 from ..protocol.jsonrpc import JsonObject, Request, notification_bytes
 from ..protocol.request_metadata import LEVELS
-from ..state.away import Away
+from ..redis_state.errors import Away
 from .asking import Asker, Nobody, required
 from .audit import acted_for
 from .context import Connect, Context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from ..state.bus import Body, Bus
+from ..redis_state.message_bus import Body, Bus
 from .hub import TASK, Change, Hub
 from .shared_tasks import MOVED
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from ..catalog.call import Interrupted, NoAnswer, Question
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
-from ..state.away import Away
+from ..redis_state.errors import Away
 from .asking import check
 from .consents import Consent
 

@@ -21,7 +21,7 @@ from ..protocol.jsonrpc import (
     notification_bytes,
 )
 from ..protocol.request_metadata import Caller
-from ..state.away import Away
+from ..redis_state.errors import Away
 from .hub import UPDATED, Change
 from .outbox import Outbox
 

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 import orjson
 
 from ..protocol.jsonrpc import INTERNAL_ERROR, Id, RpcError, error_bytes
-from ..state.away import Away
-from ..state.bus import Body, Bus
-from ..state.logs import Logs, Page
+from ..redis_state.errors import Away
+from ..redis_state.event_logs import Logs, Page
+from ..redis_state.message_bus import Body, Bus
 from .replay import MOST_BYTES, Log, Replays, place
 
 # Whoever follows is woken when something comes; this is for the wake-up that got lost, and for a holder that died.

@@ -12,9 +12,9 @@ from weakref import WeakValueDictionary
 from ..protocol.jsonrpc import INVALID_PARAMS, MAX_ID, Notification, Response
 from ..protocol.request_metadata import Caller, introduced
 from ..protocol.revisions import BY_NAME
-from ..state.away import Away
-from ..state.bus import Body, Bus
-from ..state.records import Found, Records
+from ..redis_state.errors import Away
+from ..redis_state.message_bus import Body, Bus
+from ..redis_state.session_records import Found, Records
 from .asking import TOO_LARGE, is_too_large
 from .outbox import Outbox
 from .sessions import Session, new_id

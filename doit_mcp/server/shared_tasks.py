@@ -10,9 +10,9 @@ from typing import Any
 
 from ..catalog.call import NoAnswer, Question
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
-from ..state.away import Away
-from ..state.bus import Body, Bus
-from ..state.notes import Note, Notes
+from ..redis_state.errors import Away
+from ..redis_state.message_bus import Body, Bus
+from ..redis_state.task_records import Note, Notes
 from .hub import TASK, Change, Hub
 from .task import FINAL, LIFE_S, Task, check_answers
 from .tasks import Tasks

@@ -15,7 +15,7 @@ import orjson
 from ..catalog.call import Question
 from ..process.memory import exact
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
-from ..state.counts import Counts
+from ..redis_state.quotas import Counts
 from .hub import TASK, Change, Hub
 from .task import FINAL, LIFE_S, Task, check_answers
 

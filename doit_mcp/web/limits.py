@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..auth.failed_attempts import BY_ADDRESS, TOTAL, SharedProven, SharedTries
+from ..redis_state import verified_tokens
+from ..redis_state.connection import Link
+from ..redis_state.encryption import Box
+from ..redis_state.message_bus import Bus
+from ..redis_state.quotas import Counts
+from ..redis_state.token_buckets import AddressTries, SharedBuckets
 from ..resilience.concurrency import Slots
 from ..server.admission import Admission, Rate
 from ..server.tasks import RUNNING_PER_OWNER, Tasks
 from ..settings import Settings
-from ..state import proven
-from ..state.box import Box
-from ..state.buckets import AddressTries, SharedBuckets
-from ..state.bus import Bus
-from ..state.counts import Counts
-from ..state.link import Link
 from .streams import Streams
 
 
@@ -56,6 +56,6 @@ def shared_limits(settings: Settings, link: Link, bus: Bus, slots: Slots, stream
     return Limits(
         Admission(slots, rate, calls),
         AddressTries(tries, total=TOTAL, by_address=BY_ADDRESS),
-        proven.SharedProven(link, Box(secret, "proven"), bus.sender),
+        verified_tokens.SharedProven(link, Box(secret, "proven"), bus.sender),
         (calls, streams.counts, tasks.counts),
     )

@@ -14,6 +14,16 @@ from ..catalog.stores import result_store, write_receipts
 from ..catalog.stores.result_store import MemoryResults, Results
 from ..catalog.stores.write_receipts import MemoryReceipts, Receipt, Receipts
 from ..catalog.tools.tool import ToolError
+from ..redis_state.connection import Link, open_link
+from ..redis_state.consents import RedisConsents
+from ..redis_state.encryption import Box, Secrets, prefix
+from ..redis_state.errors import Away
+from ..redis_state.event_logs import Logs
+from ..redis_state.message_bus import BEAT_S, Body, Bus
+from ..redis_state.result_store import RedisResults
+from ..redis_state.session_records import Records
+from ..redis_state.task_records import Notes
+from ..redis_state.write_receipts import RedisReceipts
 from ..resilience.concurrency import Slots
 from ..server import consents
 from ..server.consents import Consents, MemoryConsents
@@ -27,16 +37,6 @@ from ..server.shared_sessions import SharedSessions
 from ..server.shared_tasks import SharedTasks
 from ..server.tasks import Tasks
 from ..settings import Settings
-from ..state.away import Away
-from ..state.box import Box, Secrets, prefix
-from ..state.bus import BEAT_S, Body, Bus
-from ..state.consents import RedisConsents
-from ..state.link import Link, open_link
-from ..state.logs import Logs
-from ..state.notes import Notes
-from ..state.receipts import RedisReceipts
-from ..state.records import Records
-from ..state.results import RedisResults
 from .access import Endpoint
 from .body import Refused
 from .limits import Limits, own_limits, shared_limits

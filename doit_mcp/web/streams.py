@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import sys
 
+from ..redis_state.quotas import Counts
 from ..server.sessions import MemorySessions, Session, Sessions
-from ..state.counts import Counts
 
 
 class TooMany(Exception):

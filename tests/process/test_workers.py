@@ -18,7 +18,7 @@ import pytest
 from doit_mcp.process.workers import MAX_FAILED_STARTS, Workers, reserve
 from doit_mcp.sandbox.world import world
 from doit_mcp.web.serve import bind
-from tests.state.redis_server import redis_server
+from tests.redis_state.redis_server import redis_server
 from tests.test_cli import environment, run
 from tests.web.serving import LATEST, SECRET, Bench, Hub, Site
 

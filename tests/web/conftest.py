@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.state.conftest import redis, redis_program
-from tests.state.redis_server import Server
-from tests.state.replicas import Replica, replicas
+from tests.redis_state.conftest import redis, redis_program
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import Replica, replicas
 from tests.web.serving import Site, serving
 
 __all__ = ["redis", "redis_program"]  # fixtures of here, too

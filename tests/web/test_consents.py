@@ -8,8 +8,8 @@ from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.writes.confirmation import confirmed
 from doit_mcp.catalog.writes.deduplication import NOTE, committing, once
-from tests.state.redis_server import Server
-from tests.state.replicas import back, replicas
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import back, replicas
 from tests.web.serving import Answer, Json, Site, schema, serving
 
 ASKED: Json = {"elicitation": {"form": {}}}

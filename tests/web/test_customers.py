@@ -15,8 +15,8 @@ from doit_mcp.protocol.extensions import TASKS
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.product import product
 from tests.catalog.caller import TOOLS
-from tests.state.redis_server import Server
-from tests.state.replicas import at, replicas
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import at, replicas
 from tests.web.serving import ADMIN, EMPLOYEE, STRANGER, Bench, Json, Site, schema, serving
 from tests.web.serving import tools as bench_tools
 

@@ -17,10 +17,10 @@ from doit_mcp.sandbox.people import USERS
 from doit_mcp.sandbox.world import world
 from doit_mcp.server.hub import TOOLS, Hub
 from doit_mcp.web.address import client_address
-from tests.state.caddy import FILE, caddy, free_address, run, said_by, version
-from tests.state.process import Process, separate
-from tests.state.redis_server import Server
-from tests.state.replicas import Replica
+from tests.redis_state.caddy import FILE, caddy, free_address, run, said_by, version
+from tests.redis_state.process import Process, separate
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import Replica
 from tests.web.serving import SECRET, Bench, NoApi
 from tests.web.streaming import Stream, opened
 from tests.web.test_replicas import old_stream

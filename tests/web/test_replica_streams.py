@@ -13,9 +13,9 @@ from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.writes.deduplication import NOTE, committing, once
 from doit_mcp.server.relay import MOST_CARRIED
-from tests.state.process import separate
-from tests.state.redis_server import Server
-from tests.state.replicas import Replica, at, back, replicas
+from tests.redis_state.process import separate
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import Replica, at, back, replicas
 from tests.web.serving import LATEST, META, MODERN, NAME, STRANGER, Answer, Bench, Json, Session
 from tests.web.streaming import Stream, opened
 

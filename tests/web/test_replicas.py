@@ -13,9 +13,9 @@ from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.sandbox.people import User
 from doit_mcp.server.hub import TOOLS, UPDATED, Change
-from tests.state.process import separate
-from tests.state.redis_server import Server
-from tests.state.replicas import Replica, another, at, back, replicas
+from tests.redis_state.process import separate
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import Replica, another, at, back, replicas
 from tests.web.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, VIEWER, Json, Session, next_event
 from tests.web.streaming import Stream, opened
 

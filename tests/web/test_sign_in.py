@@ -17,8 +17,8 @@ from doit_mcp.catalog.prompts.prompt import Argument, Prompt, user_text
 from doit_mcp.catalog.registry import own_tools
 from doit_mcp.catalog.resources.resource import Resource
 from doit_mcp.catalog.tools.tool import Tool
-from tests.state.redis_server import Server
-from tests.state.replicas import replicas
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import replicas
 from tests.web.serving import ADMIN, LATEST, MODERN, Answer, Json, Session, Site, next_event, serving
 from tests.web.streaming import opened
 from tests.web.test_tenancy import Api, bearer, mine, place, schema

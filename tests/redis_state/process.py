@@ -1,0 +1,95 @@
+"""A replica in a process of its own, which can be killed. Its settings come as JSON on standard input."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from doit_mcp.server.hub import TOOLS, Change, Hub
+from doit_mcp.settings import Settings
+from doit_mcp.web.app import build
+from doit_mcp.web.serve import address, bind, running
+from tests.redis_state.replicas import Replica, settings_for
+from tests.web.serving import Bench, Json, offer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Process:
+    """Such a process, seen from the test."""
+
+    def __init__(self, site: Replica, process: asyncio.subprocess.Process) -> None:
+        self.site, self.process = site, process
+
+    async def kill(self) -> None:
+        """Without any farewell."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+
+@asynccontextmanager
+async def separate(beside: Replica, redis_url: str, **settings: Any) -> AsyncIterator[Process]:
+    """A replica beside another one, in its own process."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.redis_state.process", cwd=ROOT, stdin=pipe, stdout=pipe
+    )
+    assert process.stdin is not None and process.stdout is not None
+    told = settings_for(beside.resource, beside.world, "", redis_url) | {"allowed_hosts": ()} | settings
+    process.stdin.write(json.dumps(told).encode() + b"\n")
+    base = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
+    made = Process(Replica(base, beside.resource, beside.world, beside.http, Bench(), beside.hub), process)
+    try:
+        yield made
+    finally:
+        await made.kill()
+
+
+HUB = web.AppKey("hub", Hub)
+
+
+async def _heard(request: web.Request) -> web.Response:
+    """What a proxy says of a request."""
+    names = ("Host", "X-Forwarded-For", "X-Forwarded-Proto")
+    return web.json_response({name: request.headers.getall(name, []) for name in names})
+
+
+async def _change(request: web.Request) -> web.Response:
+    """Say that the list of tools has changed, and to how many streams."""
+    hub = request.app[HUB]
+    hub.publish(Change(TOOLS))
+    return web.json_response(len(hub))
+
+
+def _told() -> Json:
+    told: Json = json.loads(sys.stdin.readline())
+    return told
+
+
+async def main() -> None:
+    """Serve until killed."""
+    told = {name: tuple(value) if isinstance(value, list) else value for name, value in _told().items()}
+    offered, hub = offer(Bench()), Hub()
+    with bind("127.0.0.1", 0) as bound:
+        base = address(bound)
+        own = replace(Settings(), **(told | {"allowed_hosts": (base.removeprefix("http://"),)}))
+        app = build(own, lambda selection, employee: offered, hub=hub)
+        app[HUB] = hub
+        app.add_routes([web.get("/tests/heard", _heard), web.post("/tests/change", _change)])
+        async with running(app, bound):
+            print(base, flush=True)
+            await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,111 @@
+"""A Redis server of the tests' own: on a socket in a folder of its own, nothing on disk, gone with the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import OutOfMemoryError, RedisError
+
+from doit_mcp.redis_state.connection import Link
+
+PROGRAM = "redis-server"
+
+
+class Server:
+    """The server; it can be paused, killed and started again."""
+
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+        self.folder, self.options = folder, options
+        self.url = f"unix://{folder}/redis.sock"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        options = ["--port", "0", "--unixsocket", f"{self.folder}/redis.sock", "--save", "", "--appendonly", "no"]
+        command = [PROGRAM, *options, *self.options, "--dir", str(self.folder), "--loglevel", "warning"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while True:
+            try:
+                with self.client() as client:
+                    client.ping()
+                return
+            except RedisError:
+                assert self.process.poll() is None, "redis-server ended"
+
+    def client(self) -> Redis:
+        """For looking in from outside."""
+        return Redis.from_url(self.url)
+
+    def fill(self) -> None:
+        """Use all the memory that it may use, and a megabyte more: what connections give back is no room for others."""
+        with self.client() as client:
+            allowed = int(client.config_get("maxmemory")["maxmemory"])
+            try:
+                for count in range(allowed >> 20):
+                    client.set(f"filling:{count}", b"x" * (1 << 20))
+            except OutOfMemoryError:
+                client.config_set("maxmemory", 2 * allowed)
+                client.set("filling:last", b"x" * (3 << 20))
+                client.config_set("maxmemory", allowed)
+                return
+        raise AssertionError("it has more memory than it was given")
+
+    def make_room(self) -> None:
+        """Take back what :meth:`fill` did."""
+        with self.client() as client:
+            for key in client.scan_iter("filling:*"):
+                client.delete(key)
+
+    def pause(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def fresh(self) -> None:
+        """Running and empty, whatever a test did."""
+        if self.process is None:
+            self.start()
+        self.resume()
+        with self.client() as client:
+            client.flushall()
+
+
+async def back(link: Link) -> None:
+    """Wait until the link knows that Redis can be used (again)."""
+    while link.away or link._probing is not None:
+        await asyncio.sleep(0.005)
+
+
+@contextmanager
+def redis_server(*options: str) -> Iterator[Server]:
+    """A running server with these *options* besides the usual ones. Where the program is missing the test is skipped;
+    DOIT_MCP_TEST_REQUIRE_ALL=1 demands it."""
+    if shutil.which(PROGRAM) is None:
+        assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", f"{PROGRAM} is not installed"
+        pytest.skip(f"{PROGRAM} is not installed")
+    # A path that is short enough for a socket.
+    with tempfile.TemporaryDirectory(prefix="doit-redis-") as folder:
+        server = Server(Path(folder), options)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()

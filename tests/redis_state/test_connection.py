@@ -1,0 +1,219 @@
+"""The link: imported only when wanted, one warning for an outage, and no secret in any word."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from doit_mcp import cli
+from doit_mcp.redis_state import connection as module
+from doit_mcp.redis_state.connection import Link, open_link
+from doit_mcp.redis_state.errors import Away
+from doit_mcp.settings import Settings
+from tests.redis_state.redis_server import Server, back
+from tests.shortage import no_descriptors
+
+
+class Refusal(Exception):
+    """What Redis says to a command that it does not like."""
+
+
+class Silent:
+    """A client whose Redis answers a command when it is let, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.open: dict[str, asyncio.Future[str]] = {}
+
+    async def execute_command(self, *command: str) -> str:
+        self.sent.append(command[0])
+        waiting = self.open[command[0]] = asyncio.get_running_loop().create_future()
+        return await waiting
+
+    def pipeline(self, *, transaction: bool) -> None:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        self.sent.append("closed")
+
+    async def asked(self, command: str) -> asyncio.Future[str]:
+        while command not in self.open or self.open[command].done():
+            await asyncio.sleep(0)
+        return self.open[command]
+
+
+@pytest.fixture
+def silent() -> Silent:
+    return Silent()
+
+
+def linked(silent: Silent, timeout: float = 0.1) -> Link:
+    return Link(lambda: silent, (TimeoutError, Refusal), "x", timeout, (Refusal,))
+
+
+async def away(link: Link, command: str = "GET") -> None:
+    with pytest.raises(Away):
+        await link.run(command)
+
+
+async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) -> None:
+    """Everybody after them is told at once, and one alone asks whether it is back."""
+    link = linked(silent)
+    await away(link)
+    for _ in range(100):
+        await away(link)
+    assert silent.sent in (["GET"], ["GET", "DEL"]) and link.away
+    (await silent.asked("DEL")).set_result("0")
+    await back(link)
+    going = asyncio.create_task(link.run("GET"))
+    (await silent.asked("GET")).set_result("value")
+    assert await going == "value" and silent.sent == ["GET", "DEL", "GET"]
+    await link.close()
+
+
+async def test_a_short_wait_in_vain_keeps_nobody_else_out(silent: Silent) -> None:
+    """Who can do without does, at once, until it is clear; the others find out for themselves."""
+    link = linked(silent, 60)
+    with pytest.raises(Away):
+        await link.run("COUNT", within=0.01)
+    for _ in range(3):
+        with pytest.raises(Away):
+            await link.run("COUNT", within=60)
+    assert silent.sent.count("COUNT") == 1 and not link.away
+    going = asyncio.create_task(link.run("GET"))
+    (await silent.asked("GET")).set_result("value")
+    assert await going == "value"
+    again = asyncio.create_task(link.run("COUNT", within=60))
+    (await silent.asked("COUNT")).set_result("1")
+    assert await again == "1"
+    await link.close()
+
+
+async def test_it_is_asked_again_and_again_but_not_often(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROBE_S", 0.02)
+    monkeypatch.setattr(module, "FIRST_PROBE_S", 0.001)
+    link = linked(silent, 0.001)
+    await away(link)
+    while silent.sent.count("DEL") < 5:
+        await away(link)
+        await asyncio.sleep(0)
+    assert set(silent.sent[1:]) == {"DEL"}
+    await link.close()
+    assert silent.sent[-1] == "closed"
+
+
+async def test_a_blocking_read_that_is_answered_is_news_of_it(silent: Silent) -> None:
+    link = linked(silent)
+    reading = asyncio.create_task(link.run("XREAD", patience=60))
+    waiting = await silent.asked("XREAD")
+    await away(link)
+    assert link.away and not reading.done()
+    waiting.set_result("entries")
+    assert await reading == "entries" and not link.away
+    going = asyncio.create_task(link.run("GET", within=60))
+    (await silent.asked("GET")).set_result("value")
+    assert await going == "value"
+    await link.close()
+
+
+async def test_one_that_is_slow_among_others_is_no_outage(silent: Silent) -> None:
+    link = linked(silent)
+    slow = asyncio.create_task(link.run("SLOW"))
+    await silent.asked("SLOW")
+    quick = asyncio.create_task(link.run("GET"))
+    (await silent.asked("GET")).set_result("value")
+    assert await quick == "value"
+    with pytest.raises(Away):
+        await slow
+    assert not link.away and "DEL" not in silent.sent
+    await link.close()
+
+
+async def test_a_refusal_is_an_answer(silent: Silent, caplog: pytest.LogCaptureFixture) -> None:
+    """It is shown to operators until something works, but nobody is kept out."""
+    link = linked(silent)
+    await away(link)
+    (await silent.asked("DEL")).set_exception(Refusal("a secret"))
+    await asyncio.sleep(0)
+    while link._probing is not None:
+        await asyncio.sleep(0)
+    assert link.away
+    going = asyncio.create_task(link.run("GET"))
+    (await silent.asked("GET")).set_result("value")
+    assert await going == "value" and not link.away
+    assert [one.levelname for one in caplog.records].count("WARNING") == 1 and "secret" not in caplog.text
+    await link.close()
+
+
+def test_nothing_is_imported_unless_it_is_wanted() -> None:
+    code = (
+        "import sys; from doit_mcp.settings import Settings; from doit_mcp.web.site import site;"
+        "site(Settings()); print('redis' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("command", ["serve", "sandbox"])
+def test_the_extra_is_asked_for(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    # It would hold for all tests that follow in this process.
+    monkeypatch.setattr("doit_mcp.observability.logging_setup.configure", lambda level, **streams: None)
+    monkeypatch.setenv("DOIT_MCP_REDIS_URL", "redis://:hush@host")
+    monkeypatch.setenv("MCP_TOKEN_EXCHANGE_SECRET", "s" * 32)
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command])
+    shown = capsys.readouterr().err
+    assert ended.value.code == 2 and "doit-mcp[redis]" in shown and "hush" not in shown
+    assert "redis" not in " ".join(option for option in shown.split() if option.startswith("--"))
+
+
+async def test_an_outage_is_one_warning(link: Link, redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "doit_mcp.redis_state.connection")
+    redis.kill()
+    for _ in range(3):
+        with pytest.raises(Away):
+            await link.run("GET", "a secret")
+    redis.start()
+    await back(link)
+    for _ in range(3):
+        assert await link.run("PING")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "secret" not in caplog.text
+
+
+async def test_n24_a_shortage_of_descriptors_closes_the_link_for_nobody(
+    link: Link, caplog: pytest.LogCaptureFixture
+) -> None:
+    with no_descriptors():
+        await away(link)
+    assert not link.away and "Redis cannot be used" not in caplog.text
+    assert await link.run("GET", link.key("a")) is None
+
+
+async def test_a_server_that_hangs_or_refuses(link: Link, redis: Server) -> None:
+    redis.pause()
+    with pytest.raises(Away):
+        await link.run("PING")
+    redis.resume()
+    await back(link)
+    assert await link.run("PING")
+    with pytest.raises(Away):
+        await link.run("NO-SUCH-COMMAND")
+    assert isinstance((await link.all([("NO-SUCH-COMMAND",), ("PING",)]))[0], Exception)
+
+
+async def test_a_wrong_password_is_an_outage_and_is_not_shown(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+    url = redis.url.replace("unix://", "unix://user:hush-hush@")
+    assert "hush" not in repr(Settings(redis_url=url))
+    wrong = open_link(url, "x", timeout=0.5)
+    with pytest.raises(Away):
+        await wrong.run("PING")
+    await wrong.close()
+    assert "hush" not in caplog.text and "hush" not in "".join(str(record.__dict__) for record in caplog.records)

@@ -1,0 +1,138 @@
+"""Used consents: one contract, in memory and in Redis; several replicas, bounds, and Redis unavailable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from doit_mcp.redis_state.connection import Link
+from doit_mcp.redis_state.consents import RedisConsents
+from doit_mcp.redis_state.encryption import Box
+from doit_mcp.redis_state.errors import Away
+from doit_mcp.server.consents import Consent, Consents, MemoryConsents
+from tests.redis_state.conftest import SECRET
+from tests.redis_state.redis_server import Server
+
+Make = Callable[..., Consents]
+BOUNDS: dict[str, Any] = {"life": 60.0, "per_owner": 3}
+LATER = Consent.new().asked + 1_000_000
+"""A time, in epoch milliseconds, after every memory of these tests began."""
+
+
+def consent_of(asked: int) -> Consent:
+    return Consent(LATER + asked, f"id {asked}")
+
+
+@pytest.fixture(params=["memory", "redis"])
+def make(request: pytest.FixtureRequest) -> Make:
+    if request.param == "redis":
+        link = request.getfixturevalue("link")
+        return lambda **bounds: RedisConsents(link, Box(SECRET, "consents"), **{**BOUNDS, **bounds})
+    return lambda **bounds: MemoryConsents(**{**BOUNDS, **bounds})
+
+
+async def test_n14_a_consent_counts_once(make: Make) -> None:
+    consents, consent = make(), consent_of(1)
+    assert [await consents.use("o", *consent) for _ in range(3)] == [True, False, False]
+    assert await consents.use("other", *consent)
+    assert await consents.use("o", consent.asked, "another id of the same moment")
+
+
+async def test_n14_of_several_at_once_one_counts(make: Make) -> None:
+    consents, consent = make(), consent_of(1)
+    found = await asyncio.gather(*(consents.use("o", *consent) for _ in range(20)))
+    assert found.count(True) == 1
+
+
+async def test_n14_what_makes_room_stays_used_and_so_does_all_before_it(make: Make) -> None:
+    """The bound forgets nothing that could be used again."""
+    consents = make()
+    for asked in (5, 2, 3, 4):
+        assert await consents.use("o", *consent_of(asked))
+    for asked in (1, 2, 3, 4, 5):
+        assert not await consents.use("o", *consent_of(asked))
+    assert not await consents.use("o", LATER + 2, "never used, but asked for as long ago")
+    assert await consents.use("o", *consent_of(6)) and await consents.use("p", *consent_of(1))
+
+
+async def test_n14_what_was_asked_before_the_memory_began_counts_as_used(make: Make) -> None:
+    """It may have been used then: by an earlier process, or in a Redis that lost everything."""
+    consents, before = make(), Consent(Consent.new().asked - 60_000, "before")
+    assert not await consents.use("o", *before) and await consents.use("o", *consent_of(1))
+    assert not await consents.use("o", *before)
+
+
+async def test_n14_a_redis_that_lost_everything_knows_nothing_of_what_was_asked_before(
+    link: Link, redis: Server
+) -> None:
+    consents = RedisConsents(link, Box(SECRET, "consents"), **BOUNDS)
+    await consents.open()
+    (marker,) = await link.run("KEYS", "*")
+    assert await link.run("PTTL", marker) == -1
+    since = int(await link.run("GET", marker))
+    await consents.open()
+    assert int(await link.run("GET", marker)) == since
+    used, unused = Consent(since + 1, "used"), Consent(since + 2, "not used")
+    assert await consents.use("o", *used)
+    while int((await link.run("TIME"))[0]) * 1000 <= since + 1000:
+        await asyncio.sleep(0.05)
+    await link.run("FLUSHALL")
+    for consent in (used, unused):
+        assert not await consents.use("o", *consent)
+    assert await consents.use("o", *consent_of(1))
+
+
+async def test_n14_all_replicas_know(link: Link) -> None:
+    first, second = (RedisConsents(link, Box(SECRET, "consents"), **BOUNDS) for _ in range(2))
+    assert await first.use("o", *consent_of(1)) and not await second.use("o", *consent_of(1))
+
+
+async def test_n14_redis_keeps_a_bounded_number_that_ends_by_itself(link: Link) -> None:
+    consents = RedisConsents(link, Box(SECRET, "consents"), life=60, per_owner=3)
+    for asked in range(20):
+        assert await consents.use("owner of these", *consent_of(asked))
+    keys = await link.run("KEYS", "*")
+    # The marker stays.
+    assert len(keys) == 3 and not any(b"owner of these" in key for key in keys)
+    for key in keys:
+        if key.endswith(b":consents-since"):
+            continue
+        assert 0 < await link.run("PTTL", key) <= 60_000
+        if await link.run("TYPE", key) == b"zset":
+            assert await link.run("ZCARD", key) == 3
+
+
+async def test_n14_what_cannot_be_checked_does_not_count(link: Link, redis: Server) -> None:
+    consents = RedisConsents(link, Box(SECRET, "consents"), **BOUNDS)
+    redis.pause()
+    with pytest.raises(Away):
+        await consents.use("o", *consent_of(1))
+    redis.resume()
+
+
+async def test_n14_a_full_redis_is_one_that_cannot_be_asked(link: Link) -> None:
+    consents = RedisConsents(link, Box(SECRET, "consents"), **BOUNDS)
+    assert await consents.use("o", *consent_of(1))
+    try:
+        await link.run("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        await link.run("CONFIG", "SET", "maxmemory", "1")
+        with pytest.raises(Away):
+            await consents.use("o", *consent_of(2))
+    finally:
+        await link.run("CONFIG", "SET", "maxmemory", "0")
+    assert not await consents.use("o", *consent_of(1))
+
+
+async def test_n14_memory_is_bounded_in_total_and_over_time() -> None:
+    now = 0.0
+    consents = MemoryConsents(lambda: now, life=10, per_owner=3, total=5, since=-1)
+    for asked in range(100):
+        assert await consents.use(f"owner {asked % 7}", asked, str(asked))
+    assert len(consents) <= 5
+    for asked in range(95):
+        assert not await consents.use(f"owner {asked % 7}", asked, str(asked))
+    now = 10.0
+    assert await consents.use("o", 1_000, "new") and len(consents) == 1

@@ -1,0 +1,257 @@
+"""A Redis whose primary becomes a replica and lives on: connections to it are left, and the name is resolved again."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from doit_mcp.redis_state.connection import Link, open_link
+from doit_mcp.redis_state.errors import Away, Refused
+from doit_mcp.server.hub import TOOLS, Change
+from tests.redis_state.failover import Node, Pair, replicated
+from tests.redis_state.redis_server import PROGRAM, redis_server
+from tests.redis_state.replicas import Replica, at, back, replicas
+from tests.redis_state.test_full_redis import Writes, answered
+from tests.web.serving import Session, next_event
+
+WRITE = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])"
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    if shutil.which(PROGRAM) is None:
+        with redis_server():  # skips, or fails where everything is demanded
+            raise AssertionError
+    async with replicated() as made:
+        yield made
+
+
+@pytest.fixture
+async def link(pair: Pair) -> AsyncIterator[Link]:
+    made = open_link(pair.address.url, "x", timeout=1)
+    await made.run("SET", "before", "1")
+    yield made
+    await made.close()
+
+
+async def test_n23_the_first_write_after_a_swap_is_done(pair: Pair, link: Link) -> None:
+    """The connection is still there, to a server that is a replica now."""
+    for round in range(3):
+        await pair.swap()
+        assert await link.run("SET", "key", str(round)) and not link.away
+        assert await link.run("GET", "before") == b"1"
+        assert await pair.primary.says("GET", "key") == str(round).encode()
+
+
+async def test_n23_scripts_and_batches_too(pair: Pair, link: Link) -> None:
+    await pair.swap()
+    assert await link.script(WRITE, ["x:a"], "1") == b"1"
+    await pair.swap()
+    assert await link.all([("SET", "b", "1"), ("GET", "b"), ("NO-SUCH",)]) != []
+    assert await link.run("GET", "b") == b"1" and not link.away
+
+
+async def test_n23_many_at_once_need_one_new_set_of_connections(pair: Pair, link: Link) -> None:
+    await asyncio.gather(*(link.run("SET", f"k{number}", "1") for number in range(20)))
+    made = pair.address.made
+    await pair.swap()
+    await asyncio.gather(*(link.run("SET", f"k{number}", "2") for number in range(20)))
+    assert pair.address.made - made <= 20 and not link.away
+
+
+async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, link: Link) -> None:
+    await pair.swap(told=False)
+    with pytest.raises(Away):
+        await link.run("SET", "key", "1")
+    assert link.away
+    made = pair.address.made
+    for _ in range(200):
+        with pytest.raises(Away):
+            await link.run("SET", "key", "1")
+    # Only the probe makes connections.
+    assert pair.address.made - made < 10
+    pair.address.target = pair.primary
+    async with asyncio.timeout(10):
+        while link._closed:
+            await asyncio.sleep(0.01)
+    assert await link.run("SET", "key", "2") and not link.away
+
+
+async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pair, link: Link) -> None:
+    """NOREPLICAS: PING would be answered, and so would every read."""
+    await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
+    with pytest.raises(Away):
+        await link.run("SET", "key", "1")
+    # However often it is asked: commands go there again once it takes writes.
+    async with asyncio.timeout(20):
+        while rejected(pair.primary, "del") < 3:
+            assert link._closed
+            await asyncio.sleep(0.01)
+    await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 0)
+    async with asyncio.timeout(10):
+        while link._closed:
+            await asyncio.sleep(0.01)
+    assert await link.run("SET", "key", "1")
+
+
+def rejected(node: Node, command: str) -> int:
+    """How many of these commands the server refused before they ran."""
+    with node.client() as client:
+        return int(client.info("commandstats").get(f"cmdstat_{command}", {}).get("rejected_calls", 0))
+
+
+async def test_n23_connections_to_a_server_that_was_left_are_closed(pair: Pair) -> None:
+    link = open_link(pair.address.url, "x", timeout=0.2)
+    await link.run("SET", "key", "1")
+    await pair.swap()
+    await link.run("SET", "key", "2")
+    async with asyncio.timeout(10):
+        while link._left:
+            await asyncio.sleep(0.01)
+    # The one that asks, over the socket, is alone there.
+    async with asyncio.timeout(10):
+        while await clients(pair.replica) > 1:
+            await asyncio.sleep(0.01)
+    await pair.swap()
+    await link.run("SET", "key", "3")
+    await link.close()
+    async with asyncio.timeout(10):
+        while await clients(pair.replica) > 1 or await clients(pair.primary) > 1:
+            await asyncio.sleep(0.01)
+
+
+async def clients(node: Node) -> int:
+    with node.client() as client:
+        return sum(set(one["flags"]) <= set("NUb") for one in client.client_list())
+
+
+async def eventually(ask: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not await ask():
+            await asyncio.sleep(0.02)
+
+
+async def works(session: Session) -> bool:
+    return (await session.call("echo", {"text": "x"})).status == 200
+
+
+async def hears(first: Replica, second: Replica, session: Session) -> bool:
+    """Whether a change that is published at one replica comes to a stream at the other."""
+    async with at(second, session).stream() as stream:
+        assert stream.status == 200
+        for _ in range(40):
+            first.hub.publish(Change(TOOLS))
+            try:
+                async with asyncio.timeout(0.25):
+                    return "list_changed" in (await next_event(stream))[1]
+            except TimeoutError:
+                continue
+    return False
+
+
+async def test_n23_sessions_go_on_after_a_swap(pair: Pair) -> None:
+    async with replicas(pair.address.url) as (first, second):
+        session = await first.initialize()
+        assert await works(session) and await works(at(second, session))
+        for _ in range(2):
+            await pair.swap()
+            began = time.monotonic()
+            await eventually(lambda: works(session))
+            await eventually(lambda: works(at(second, session)))
+            # The rule is five seconds on an idle machine.
+            assert time.monotonic() - began < 15
+            # One answer can be luck, of a connection that was new anyway.
+            assert all([await works(at(site, session)) for _ in range(30) for site in (first, second)])
+            assert all(await asyncio.gather(*(works(at(second, session)) for _ in range(30))))
+            assert (await first.initialize()).id
+            assert await hears(first, second, session)
+
+
+@pytest.mark.parametrize("code", ["READONLY", "NOREPLICAS"])
+async def test_n23_no_write_is_done_twice_while_redis_refuses_writes(pair: Pair, code: str) -> None:
+    """The other replica could not learn of it. Writes that are safe to repeat are done."""
+    writes = Writes()
+    async with replicas(pair.address.url, changes={"tools": writes.tools}) as (here, there):
+        assert answered(await here.call("create", {"text": "before"})) == '{"said":"create 1"}'
+        if code == "READONLY":
+            await pair.swap(told=False)
+        else:
+            await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
+        for site in (here, there) * 3:
+            refused = await site.call("create", {"text": "new"})
+            assert refused.result["isError"] and answered(refused).startswith("Nothing was changed:")
+        assert not (await here.call("set", {"text": "same"})).result.get("isError")
+        assert writes.done == ["create before", "set same"]
+        pair.address.target = pair.primary
+        await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 0)
+        await back(here, there)
+        assert answered(await here.call("create", {"text": "new"})) == '{"said":"create 3"}'
+        assert "alreadyDone" in answered(await there.call("create", {"text": "new"}))
+        assert writes.done.count("create new") == 1
+
+
+async def test_n23_what_redis_refuses_for_other_reasons_is_not_done_twice_either(pair: Pair) -> None:
+    """Here its own ACL; the log names the code and none of the words."""
+    url = pair.address.url.replace("redis://", "redis://limited:x@")
+    await pair.primary.says("ACL", "SETUSER", "limited", "on", "nopass", "~*", "&*", "+@all", "-hset")
+    writes = Writes()
+    async with replicas(url, changes={"tools": writes.tools}) as (here, there):
+        for site in (here, there):
+            refused = await site.call("create", {"text": "new"})
+            assert refused.result["isError"] and answered(refused).startswith("Nothing was changed:")
+        assert writes.done == []
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("EVAL", "return redis.call('SET', 'canary', '1')", "0"), "NOPERM"),
+        (("INCR", "canary"), None),
+    ],
+)
+async def test_n23_the_log_names_the_code_of_what_redis_refuses(
+    pair: Pair, link: Link, caplog: pytest.LogCaptureFixture, command: tuple[str, ...], code: str | None
+) -> None:
+    await link.run("SET", "canary", "text")
+    await pair.primary.says("ACL", "SETUSER", "default", "-set")
+    with pytest.raises(Refused):
+        await link.run(*command)
+    (record,) = [vars(record) for record in caplog.records if record.message == "Redis cannot be used"]
+    assert record["failure"] == "ResponseError" and record.get("code") == code and "canary" not in str(record)
+
+
+async def test_n23_the_log_names_the_reason_of_a_failover(
+    pair: Pair, link: Link, caplog: pytest.LogCaptureFixture
+) -> None:
+    await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
+    with pytest.raises(Refused):
+        await link.run("SET", "key", "1")
+    (record,) = [vars(record) for record in caplog.records if record.message == "Redis cannot be used"]
+    assert (record["failure"], record["code"]) == ("ResponseError", "NOREPLICAS")
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (ReadOnlyError("You can't write against a read only replica."), True),
+        (MasterDownError("Link with MASTER is down"), True),
+        (BusyLoadingError("Redis is loading the dataset in memory"), True),
+        (ResponseError("NOREPLICAS Not enough good replicas to write."), True),
+        (ResponseError("UNBLOCKED force unblock from blocking operation, instance state changed"), True),
+        (ResponseError("Error running script (call to f_1): @user_script:1: -READONLY You can't write"), True),
+        (ResponseError("OOM command not allowed when used memory > 'maxmemory'."), False),
+        (ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"), False),
+        (RedisConnectionError("READONLY"), False),
+        (TimeoutError(), False),
+    ],
+)
+async def test_n23_what_says_that_a_server_takes_no_writes(failure: Exception, expected: bool) -> None:
+    link = open_link("redis://127.0.0.1:1", "x")
+    assert link._no_primary(failure) is expected
+    await link.close()

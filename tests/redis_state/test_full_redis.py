@@ -1,0 +1,226 @@
+"""A Redis whose memory is used up: what it knows still counts, and nothing is done that could be done twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipt
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.catalog.writes.deduplication import committing, once
+from doit_mcp.redis_state.connection import Link, open_link
+from doit_mcp.redis_state.encryption import Box, prefix
+from doit_mcp.redis_state.write_queue import Sender
+from doit_mcp.redis_state.write_receipts import RedisReceipts
+from doit_mcp.sandbox.people import USERS, User
+from tests.redis_state.conftest import SECRET
+from tests.redis_state.redis_server import Server, redis_server
+from tests.redis_state.replicas import Replica, at, replicas
+from tests.redis_state.test_write_receipts import Unprotected, done, told
+from tests.web.serving import LATEST, Answer, Json, Session, schema
+from tests.web.test_security_outside import MIB
+
+MEMORY = ("--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
+# Sessions, tables, receipts, tasks and streams of one user together.
+PER_USER = 20 * MIB
+CLIENT = {"name": "t", "version": "1"}
+SAID = {"type": "object", "properties": {"said": {"type": "string"}}}
+
+
+@pytest.fixture
+def small() -> Iterator[Server]:
+    """A Redis with little memory, which refuses writes when that is used up."""
+    with redis_server(*MEMORY) as server:
+        yield server
+
+
+class Writes:
+    """Tools that change something, and how often each did it."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def tool(self, name: str, *, idempotent: bool) -> Tool:
+        async def run(call: Call, arguments: Json) -> Json:
+            self.done.append(f"{name} {arguments['text']}")
+            # Some answers are large, and so are the tables that some calls keep.
+            if arguments["text"].startswith("hoard"):
+                for _ in range(12):
+                    await call.results.put(call.owner, b"x" * MIB)
+                return {"said": "x" * 30_000}
+            return {"said": f"{name} {len(self.done)}"}
+
+        hints = {"readOnlyHint": False, "idempotentHint": idempotent, "destructiveHint": False}
+        return once(
+            committing(
+                Tool(
+                    name=name,
+                    title=name,
+                    description="Writes.",
+                    input_schema=schema(text={"type": "string"}),
+                    run=run,
+                    output_schema=SAID,
+                    annotations=hints,
+                    area="bench",
+                    writes=True,
+                )
+            )
+        )
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        return self.tool("create", idempotent=False), self.tool("set", idempotent=True)
+
+
+def answered(answer: Answer) -> str:
+    text: str = answer.result["content"][0]["text"]
+    return text
+
+
+async def test_n5_no_write_is_done_twice_while_redis_is_full(small: Server) -> None:
+    """Done before: the answer again, at either replica. New: refused with a reason, unless repeating does no harm."""
+    writes = Writes()
+    async with replicas(small.url, changes={"tools": writes.tools}) as (here, there):
+        session = await here.initialize(user=USERS[0])
+        elsewhere = at(there, session)
+        first = await session.call("create", {"text": "before"})
+        small.fill()
+        again = await elsewhere.call("create", {"text": "before"})
+        assert answered(first) == '{"said":"create 1"}' and "alreadyDone" in answered(again), again
+        for one in (session, elsewhere, session):
+            refused = await one.call("create", {"text": "new"})
+            assert refused.result["isError"] and answered(refused).startswith("Nothing was changed:")
+        assert not (await elsewhere.call("set", {"text": "same"})).result.get("isError")
+        assert writes.done == ["create before", "set same"]
+        assert "redis_full 1.0" in (await here.send("GET", "/metrics", {})).text
+        small.make_room()
+        assert answered(await session.call("create", {"text": "new"})) == '{"said":"create 3"}'
+        assert "alreadyDone" in answered(await elsewhere.call("create", {"text": "new"}))
+        assert writes.done.count("create new") == 1
+
+
+async def hoard(site: Replica, user: User) -> None:
+    """Everything that one user can have kept, and more: sessions, subscriptions, receipts, tables."""
+    said = {f"member-{number}": "x" * 1_000 for number in range(250)}
+    capabilities: Json = {"elicitation": said, **said}
+    params: Json = {"protocolVersion": LATEST, "capabilities": capabilities, "clientInfo": CLIENT | said}
+    for number in range(120):
+        opened = await site.post(site.request("initialize", params), user=user)
+        assert opened.status == 200, opened
+        session = Session(site, opened.headers["Mcp-Session-Id"], LATEST, user, {})
+        for digit in range(5):
+            uri = f"doc://number/{digit}" + "7" * 2_000
+            await session.ask("resources/subscribe", {"uri": uri})
+        if number % 10 == 0:
+            answer = await session.call("create", {"text": f"hoard {number} {user.email}"})
+            assert "xxx" in answered(answer)
+
+
+@pytest.mark.timeout(300)
+async def test_n5_two_users_do_not_fill_redis(small: Server) -> None:
+    """What they can have kept has a bound in bytes, so another user's write is done once and is known afterwards."""
+    writes = Writes()
+    async with replicas(small.url, changes={"tools": writes.tools}) as (here, there):
+        with small.client() as client:
+            before = client.info("memory")["used_memory"]
+            await hoard(here, USERS[0])
+            await hoard(there, USERS[1])
+            grown = client.info("memory")["used_memory"] - before
+        print(f"{grown / MIB:.1f} MiB in Redis for two users")
+        assert grown < 2 * PER_USER, f"{grown / MIB:.1f} MiB"
+        session = await here.initialize(user=USERS[2])
+        assert answered(await session.call("create", {"text": "mine"})).startswith('{"said":"create ')
+        assert "alreadyDone" in answered(await at(there, session).call("create", {"text": "mine"}))
+        assert writes.done.count("create mine") == 1
+        assert "redis_full 0.0" in (await here.send("GET", "/metrics", {})).text
+
+
+async def test_n5_sessions_and_reads_go_on_while_redis_is_full(small: Server) -> None:
+    async with replicas(small.url) as (here, there):
+        session = await here.initialize(user=USERS[0])
+        small.fill()
+        for site in (here, there):
+            assert answered(await at(site, session).call("echo", {"text": "x"}))
+        opening = here.request("initialize", {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": CLIENT})
+        assert (await here.post(opening, user=USERS[1])).status == 503
+
+
+@pytest.fixture
+async def pair(small: Server) -> Any:
+    """Receipts of two replicas over the small Redis."""
+    link = open_link(small.url, prefix(SECRET), timeout=2.0)
+    made = [receipts(link) for _ in range(2)]
+    yield made
+    for one in made:
+        await one.close()
+    await link.close()
+
+
+def receipts(link: Link, **bounds: Any) -> RedisReceipts[Receipt]:
+    usual: Json = {"life": 60.0, "per_owner": 2, "most_bytes": 1000}
+    known = MemoryReceipts(), MemoryReceipts()
+    return RedisReceipts(link, Box(SECRET, "receipts"), *known, Receipt, Unprotected, **(usual | bounds))
+
+
+async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(small: Server, pair: Any) -> None:
+    """It was claimed before; its answer does not fit any more, but that it was done does."""
+    one, other = pair
+    for key in ("done", "not done"):
+        assert await one.claim("o", key) is None
+    small.fill()
+    waiting = asyncio.create_task(other.claim("o", "done"))
+    await one.settle("o", "done", b"a" * 900)
+    assert told(await waiting) == (b"", True) and told(await one.claim("o", "done")) == (b"", True)
+    # What surely was not done is given free, which needs no memory; but nobody can claim it now.
+    await one.settle("o", "not done", None)
+    with pytest.raises(Unprotected):
+        await other.claim("o", "not done")
+    small.make_room()
+    assert told(await other.claim("o", "done")) == (b"", True) and await other.claim("o", "not done") is None
+    # It can be forgotten.
+    await one.forget("o", "done")
+    assert await one.claim("o", "done") is None
+
+
+async def test_n5_a_refused_claim_takes_no_room_from_older_receipts(small: Server, pair: Any) -> None:
+    one, other = pair
+    for key in ("1", "2"):
+        await done(one, key)
+    small.fill()
+    with pytest.raises(Unprotected):
+        await one.claim("o", "3")
+    assert [told(await other.claim("o", key)) for key in ("1", "2")] == [(b"a", True)] * 2
+    # A repeatable write is protected by this process alone.
+    assert await one.claim("o", "4", repeatable=True) is None
+    await one.settle("o", "4", b"four")
+    assert told(await one.claim("o", "4", repeatable=True)) == (b"four", True)
+
+
+async def test_n5_a_full_redis_holds_up_no_messages(small: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """The first is tried some times; those behind it go at once, what needs no memory among them, and room comes back."""
+    link = open_link(small.url, prefix(SECRET), timeout=2.0)
+    sender, key = Sender(link), link.key("list")
+    with small.client() as client:
+        client.set(link.key("gone"), "x")
+    small.fill()
+    for number in range(50):
+        sender.put(("RPUSH", key, number))
+    sender.put(("DEL", link.key("gone")))
+    running = asyncio.create_task(sender.run())
+    try:
+        assert await sender.settle(20)
+        assert link.full and not link.away
+        small.make_room()
+        sender.put(("RPUSH", key, "last"))
+        await sender.flush()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await link.close()
+    with small.client() as client:
+        assert client.lrange(key, 0, -1) == [b"last"] and not client.exists(link.key("gone"))
+    assert len([record for record in caplog.records if "Redis is full" in record.message]) == 1

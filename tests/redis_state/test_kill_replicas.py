@@ -1,0 +1,110 @@
+"""Killed under load: a replica, Redis. Sessions go on at the other replica; what needs no Redis never notices."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+
+import aiohttp
+import pytest
+
+from doit_mcp.sandbox.people import USERS
+from tests.redis_state.process import Process, separate
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import Replica, at, replicas
+from tests.web.serving import Answer, Session
+
+CLIENTS = 12
+CALLS = 20
+SEED = 6
+
+
+class Client:
+    """A session whose calls go to any replica, dead or alive; a call whose connection broke is sent again."""
+
+    def __init__(self, session: Session, there: list[Replica], order: random.Random) -> None:
+        self.session, self.there, self.order = session, there, order
+        self.answers: Counter[str] = Counter()
+
+    async def work(self, number: int) -> None:
+        text = f"{self.session.user.email}-{number}"
+        while (answer := await self._try(text)) is None:
+            pass
+        assert answer.status == 200, answer
+        self.answers[answer.result["structuredContent"]["said"]] += 1
+
+    async def _try(self, text: str) -> Answer | None:
+        session = at(self.order.choice(self.there), self.session)
+        try:
+            return await session.call("echo", {"text": text})
+        except aiohttp.ClientError:
+            return None
+
+
+@pytest.mark.timeout(180)
+async def test_a_replica_killed_under_load(redis: Server) -> None:
+    """Of two behind one Redis: every session goes on, nobody is told that it is gone, every call is answered once."""
+    async with replicas(redis.url) as (here, _), separate(here, redis.url) as other:
+        order, there = random.Random(SEED), [here, other.site]
+        users = [USERS[number % len(USERS)] for number in range(CLIENTS)]
+        sessions = [await there[number % 2].initialize(user=user) for number, user in enumerate(users)]
+        clients = [Client(session, there, order) for session in sessions]
+        waiting = [asyncio.create_task(at(other.site, session).call("wait")) for session in sessions]
+        while f"calls_in_flight {CLIENTS}.0" not in (await other.site.send("GET", "/metrics", {})).text:
+            await asyncio.sleep(0.02)
+        await asyncio.gather(*(killing(client, clients, other) for client in clients))
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(end, aiohttp.ClientError) for end in ends), "half an answer is none"
+        for client in clients:
+            assert client.answers == Counter(f"{client.session.user.email}-{number}" for number in range(CALLS))
+            assert (await at(here, client.session).ask("ping")).result == {}
+        strangers = at(here, clients[0].session, users[1])
+        assert (await strangers.ask("ping")).status == 404
+
+
+async def killing(client: Client, clients: list[Client], victim: Process) -> None:
+    """The client's calls; half way through all of them, the replica is killed."""
+    for number in range(CALLS):
+        await client.work(number)
+        if sum(one.answers.total() for one in clients) == CLIENTS * CALLS // 2:
+            await victim.kill()
+
+
+@pytest.mark.timeout(180)
+async def test_redis_restarted_under_load(redis: Server) -> None:
+    """What has a session is told to wait or to begin anew, and never that something broke; the rest goes on."""
+    async with replicas(redis.url) as pair:
+        over = asyncio.Event()
+        statuses: Counter[int] = Counter()
+
+        sessions = [await pair[number % 2].initialize() for number in range(CLIENTS)]
+
+        async def with_session(session: Session) -> None:
+            status = 0
+            while status != 404:
+                status = (await at(pair[statuses.total() % 2], session).ask("ping")).status
+                statuses[status] += 1
+
+        async def without(number: int) -> int:
+            done = 0
+            while not over.is_set():
+                answer = await pair[number % 2].call("echo", {"text": str(done)})
+                assert answer.result["structuredContent"] == {"said": str(done)}
+                done += 1
+            return done
+
+        working = [asyncio.create_task(with_session(session)) for session in sessions]
+        stateless = [asyncio.create_task(without(number)) for number in range(4)]
+        while not statuses[200]:
+            await asyncio.sleep(0.01)
+        redis.kill()
+        while not statuses[503]:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(redis.start)
+        await asyncio.gather(*working)
+        over.set()
+        assert all(await asyncio.gather(*stateless))
+        assert set(statuses) == {200, 503, 404}
+        anew = await pair[0].initialize()
+        assert (await at(pair[1], anew).ask("ping")).result == {}

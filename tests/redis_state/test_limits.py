@@ -1,0 +1,279 @@
+"""One limit on each principal for all replicas, over HTTP; local ones, and no waiting, while Redis is away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from doit_mcp.redis_state import message_bus
+from doit_mcp.sandbox.people import User
+from doit_mcp.server.tasks import RUNNING_PER_OWNER
+from tests.redis_state.process import separate
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import Replica, at, replicas
+from tests.web.serving import ADMIN, LATEST, META, MODERN, STRANGER, Answer, Bench, Json
+from tests.web.streaming import opened
+
+TASKS = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
+
+
+@asynccontextmanager
+async def waiting(site: Replica, count: int = 1, user: User = ADMIN) -> AsyncIterator[None]:
+    """So many calls in flight, which end with the block."""
+    before = await in_flight(site)
+    tasks = [asyncio.create_task(site.call("wait", user=user)) for _ in range(count)]
+    while await in_flight(site) < before + count:
+        assert not [task for task in tasks if task.done()], tasks
+        await asyncio.sleep(0.005)
+    try:
+        yield
+    finally:
+        site.bench.proceed.set()
+        assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}
+        site.bench.proceed.clear()
+
+
+async def in_flight(site: Replica) -> int:
+    text = (await site.send("GET", "/metrics", {})).text
+    return int(float(text.partition("\ndoit_mcp_calls_in_flight ")[2].split()[0]))
+
+
+async def until(status: int, ask: Callable[[], Awaitable[Answer]]) -> None:
+    """What was given back counts elsewhere a moment later."""
+    while (await ask()).status != status:
+        await asyncio.sleep(0.01)
+
+
+def refused(answer: Answer) -> bool:
+    return answer.status == 429 and int(answer.headers["Retry-After"]) > 0
+
+
+async def test_calls_at_one_count_at_all(redis: Server) -> None:
+    """Q2, G5: whatever way they come, and for their principal alone."""
+    async with replicas(redis.url, calls_per_principal=3) as (a, b):
+        session, old = await b.initialize(), await b.initialize("2025-03-26")
+        async with waiting(a, 2):
+            async with waiting(b):
+                for site in (a, b):
+                    told = await site.call("echo")
+                    assert refused(told) and "in flight" in told.error["message"]
+                    assert (await site.call("echo", user=STRANGER)).status == 200
+                    assert refused(await at(site, session).call("echo"))
+                    assert refused(await at(site, old).post([a.request("ping")]))
+                    assert (await site.modern("tools/list")).status == 200
+                async with a.http.get(f"{a.base}/sse", headers=a.headers()) as stream:
+                    await stream.content.readline()
+                    address = (await stream.content.readline()).decode().removeprefix("data: ").strip()
+                    call = b.request("tools/call", {"name": "echo"})
+                    assert refused(await b.post(call, path=address))
+                    assert refused(await b.post([call], path=address))
+            await until(200, lambda: a.call("echo"))
+            assert (await at(b, session).call("echo")).status == 200
+        with redis.client() as client:
+            keys = client.keys("*-in-use:*")
+            assert keys and all(client.pttl(key) > 0 for key in keys)
+
+
+async def test_streams_at_one_count_at_all(redis: Server) -> None:
+    async with replicas(redis.url, streams_per_principal=2) as (a, b):
+        session, other = await a.initialize(), await a.initialize()
+        listen = a.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+
+        async def tried(site: Replica) -> Counter[int]:
+            async with (
+                at(site, other).stream() as response,
+                site.http.get(f"{site.base}/sse", headers=site.headers()) as old,
+            ):
+                return Counter((response.status, old.status))
+
+        async with session.stream() as held, opened(b, listen, b.headers() | b.modern_headers(listen), MODERN) as new:
+            await new.message()
+            assert held.status == 200
+            for site in (a, b):
+                assert await tried(site) == {429: 2}
+                assert refused(await site.post(listen, revision=MODERN, **underscored(site.modern_headers(listen))))
+            async with b.http.get(f"{b.base}/sse", headers=b.headers(STRANGER)) as foreign:
+                assert foreign.status == 200
+        while await tried(b) != {200: 2}:
+            await asyncio.sleep(0.01)
+
+
+def underscored(headers: Json) -> dict[str, str]:
+    return {name.replace("-", "_"): value for name, value in headers.items()}
+
+
+async def test_running_tasks_at_one_count_at_all(redis: Server) -> None:
+    async with replicas(redis.url) as (a, b):
+
+        async def begun(site: Replica, user: User = ADMIN) -> bool:
+            return (await site.call("long", user=user, **TASKS)).result.get("resultType") == "task"
+
+        order = [(a, b)[number % 2] for number in range(RUNNING_PER_OWNER)]
+        assert [await begun(site) for site in order] == [True] * RUNNING_PER_OWNER
+        for site in (a, b):
+            assert not await begun(site)
+        assert await begun(b, STRANGER)
+        a.bench.proceed.set()
+        while not await begun(b):
+            await asyncio.sleep(0.01)
+
+
+async def test_what_a_killed_replica_held_is_free(redis: Server) -> None:
+    async with replicas(redis.url, benches=(Bench(),), calls_per_principal=1) as (a,), separate(a, redis.url) as killed:
+        task = asyncio.create_task(killed.site.call("wait"))
+        while await in_flight(killed.site) == 0:
+            await asyncio.sleep(0.005)
+        assert refused(await a.call("echo"))
+        await killed.kill()
+        assert refused(await a.call("echo")), "it may only be slow"
+        with redis.client() as client:
+            # As after the life of its last sign of life.
+            client.delete(*client.keys("*:replica:*"))
+        assert (await a.call("echo")).status == 200
+        assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], aiohttp.ClientError)
+
+
+async def test_without_redis_the_limits_of_each(redis: Server) -> None:
+    """L5, G5: each has the whole limit; what is held then counts at all once Redis is back, if without its memory."""
+    async with replicas(redis.url, calls_per_principal=2, calls_per_minute=600_000, session_idle_s=1) as (a, b):
+        async with waiting(a):
+            redis.kill()
+            async with waiting(b, 2):
+                assert refused(await b.call("echo"))
+                assert (await a.call("echo")).status == 200
+                redis.start()
+                # This Redis knows nothing but what it is told of calls that began before it did.
+                await until(429, lambda: a.call("echo"))
+            await until(200, lambda: a.call("echo"))
+
+
+class Silent:
+    """What is taken for a Redis and answers nothing but greetings; it counts what it is asked beside its presence."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def heard(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            greetings = data.count(b"SETINFO")
+            writer.write(b"+OK\r\n" * greetings)
+            self.asked += not greetings and b"probe" not in data
+        writer.close()
+
+
+async def test_a_redis_that_hangs_is_asked_by_the_first_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """L5, G5: everybody after them is answered without asking it."""
+    monkeypatch.setattr(message_bus, "LAST_WORDS_S", 0.05)
+    silent = Silent()
+    server = await asyncio.start_server(silent.heard, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        one = (Bench(),)
+        async with replicas(f"redis://127.0.0.1:{port}", benches=one, calls_per_minute=600_000) as (site,):
+            asked = silent.asked
+            assert asked > 0
+            for _ in range(20):
+                assert (await site.call("echo")).status == 200
+                hello = {"protocolVersion": LATEST, "capabilities": {}}
+                assert (await site.post(site.request("initialize", hello))).status == 503
+            task = (await site.call("long", **TASKS)).result
+            assert (await site.modern("tasks/cancel", {"taskId": task["taskId"]}, **TASKS)).status == 200
+            wrong = site.headers(None) | {"Authorization": "Bearer wrong", "X-Forwarded-For": "8.8.8.8"}
+            assert (await site.send("GET", "/mcp", wrong)).status == 401
+            assert silent.asked == asked
+            assert "redis_away 1.0" in (await site.send("GET", "/metrics", {})).text
+
+
+async def test_the_rate_is_one_for_all(redis: Server) -> None:
+    """Q2: a burst of ten, then one a minute."""
+    async with replicas(redis.url, calls_per_minute=1) as (a, b):
+        session = await a.initialize()
+        for site in (a, b) * 4:
+            assert (await site.call("echo")).status == 200
+        assert (await session.call("echo")).status == 200
+        assert (await at(b, session).call("echo")).status == 200
+        for site in (a, b):
+            told = await site.call("echo")
+            assert refused(told) and "slow down" in told.error["message"]
+            assert int(told.headers["Retry-After"]) > 2
+            assert refused(await at(site, session).call("echo"))
+            assert (await site.modern("tools/list")).status == (await at(site, session).ask("ping")).status == 200
+            assert (await site.call("echo", user=STRANGER)).status == 200
+        with redis.client() as client:
+            keys = client.keys("*:rate:*")
+            assert len(keys) == 2 and all(client.pttl(key) > 0 for key in keys)
+
+
+async def test_what_has_no_place_elsewhere_counts_as_no_call(redis: Server) -> None:
+    async with replicas(redis.url, calls_per_minute=1, calls_per_principal=1) as (a, b):
+        async with waiting(a):
+            for _ in range(20):
+                told = await b.call("echo")
+                assert refused(told) and "in flight" in told.error["message"]
+        await until(200, lambda: b.call("echo"))
+
+
+async def test_strangers_have_one_number_of_tries_at_all(redis: Server) -> None:
+    """P4: an address that guesses at two replicas gets no more tries than at one."""
+    async with replicas(redis.url, trusted_proxies=("127.0.0.0/8",)) as pair:
+
+        async def wrong(number: int, address: str) -> int:
+            site = pair[number % 2]
+            given = {"Authorization": f"Bearer wrong-{address}-{number}", "X-Forwarded-For": address}
+            answer = await site.send("GET", "/mcp", site.headers(None) | given)
+            assert (answer.status == 429) == ("Retry-After" in answer.headers)
+            return answer.status
+
+        # Of one alone 120 at once would be let through, and these are 100 at each.
+        told: Counter[int] = Counter()
+        for first in range(0, 200, 20):
+            told.update(await asyncio.gather(*(wrong(first + number, "8.8.8.8") for number in range(20))))
+        assert set(told) == {401, 429} and 100 < told[401] < 160
+        assert await wrong(0, "9.9.9.9") == await wrong(1, "9.9.9.9") == 401
+        with redis.client() as client:
+            keys = client.keys("*:tries:*")
+            assert len(keys) == 3 and all(client.pttl(key) > 0 for key in keys)
+            assert not [key for key in client.keys() if b"8.8.8.8" in key]
+
+
+class Validating:
+    """A DoiT API that knows one API token."""
+
+    def register(self, app: web.Application, lookup: Any) -> None:
+        async def validate(request: web.Request) -> web.Response:
+            if request.headers["Authorization"] != "Bearer an-api-token":
+                return web.json_response({}, status=401)
+            return web.json_response({"domain": "acme.example", "email": "admin@acme.example"})
+
+        app.router.add_get("/auth/v1/validate", validate)
+
+
+@pytest.mark.parametrize("trusted", [("127.0.0.0/8",), ()])
+async def test_n21_a_flood_of_wrong_tokens_locks_no_proven_token_out(redis: Server, trusted: tuple[str, ...]) -> None:
+    """From the same address, or where only the limit for all counts, at a replica that has not seen the token."""
+    async with replicas(redis.url, api=Validating(), trusted_proxies=trusted) as (a, b):
+
+        async def ask(site: Replica, token: str) -> int:
+            given = {"Authorization": f"Bearer {token}", "X-Forwarded-For": "8.8.8.8"}
+            message = site.envelope("tools/list")
+            head = site.headers(None) | site.modern_headers(message) | given | {"Content-Type": "application/json"}
+            return (await site.send("POST", "/mcp", head, json.dumps(message).encode())).status
+
+        assert await ask(a, "an-api-token") == 200
+        told: set[int] = set()
+        for first in range(0, 300, 20):
+            told.update(await asyncio.gather(*(ask(b, f"wrong-{first + number}") for number in range(20))))
+        assert told == {401, 429}
+        # Tries come back all the time; none is left now.
+        more = 0
+        while await ask(b, f"more-{more}") != 429:
+            more += 1
+        assert await ask(b, "an-api-token") == 200

@@ -1,0 +1,159 @@
+"""What replicas tell each other: once, in order, whatever Redis does; and what is none of theirs harms nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from doit_mcp.redis_state.connection import Link, open_link
+from doit_mcp.redis_state.encryption import Box, prefix
+from doit_mcp.redis_state.errors import Away
+from doit_mcp.redis_state.message_bus import Body, Bus
+from tests.redis_state.conftest import SECRET
+from tests.redis_state.redis_server import Server
+
+
+class Member:
+    """A replica and what it heard."""
+
+    def __init__(self, link: Link, secret: str = SECRET) -> None:
+        self.bus = Bus(link, Box(secret, "bus"), beat=0.05)
+        self.heard: asyncio.Queue[Any] = asyncio.Queue()
+        self.bus.on("say", self._hear)
+
+    async def _hear(self, body: Body) -> None:
+        self.heard.put_nowait(body["what"])
+
+    async def next(self) -> Any:
+        return await asyncio.wait_for(self.heard.get(), 20)
+
+
+@asynccontextmanager
+async def members(redis: Server, count: int = 2) -> AsyncIterator[list[Member]]:
+    async with AsyncExitStack() as stack:
+        made = []
+        for _ in range(count):
+            link = open_link(redis.url, prefix(SECRET), timeout=0.3)
+            stack.push_async_callback(link.close)
+            made.append(Member(link))
+            await stack.enter_async_context(made[-1].bus.running())
+        yield made
+
+
+async def test_all_others_or_one(redis: Server) -> None:
+    async with members(redis, 3) as (a, b, c):
+        a.bus.broadcast("say", what="all")
+        a.bus.tell(b.bus.id, "say", what="one")
+        a.bus.tell("0" * 16, "say", what="nobody")
+        a.bus.broadcast("say", what="end")
+        assert {await b.next() for _ in range(3)} == {"all", "one", "end"}
+        assert [await c.next() for _ in range(2)] == ["all", "end"]
+        assert a.heard.empty() and c.heard.empty()
+
+
+async def test_what_is_sent_twice_is_taken_once(redis: Server) -> None:
+    """The answer to a command can get lost, so commands are repeated."""
+    async with members(redis) as (a, b):
+        a.bus.broadcast("say", what=1)
+        command, _ = a.bus.sender._queue[0]
+        a.bus.sender.put(command)
+        a.bus.broadcast("say", what=2)
+        assert [await b.next() for _ in range(2)] == [1, 2]
+
+
+@pytest.mark.parametrize("how", ["pause", "kill"])
+async def test_goes_on_after_an_outage(redis: Server, how: str) -> None:
+    async with members(redis) as (a, b):
+        a.bus.broadcast("say", what="before")
+        assert await b.next() == "before"
+        (redis.pause if how == "pause" else redis.kill)()
+        for number in range(3):
+            a.bus.broadcast("say", what=number)
+        await asyncio.sleep(0.5)
+        (redis.resume if how == "pause" else redis.start)()
+        assert [await b.next() for _ in range(3)] == [0, 1, 2]
+        b.bus.tell(a.bus.id, "say", what="back")
+        with redis.client() as client:
+            while not client.exists(a.bus.alive(a.bus.id)):
+                await asyncio.sleep(0.01)
+        b.bus.tell(a.bus.id, "say", what="alive")
+        seen = await a.next()
+        assert seen in ("back", "alive")
+
+
+async def test_what_is_not_ours_and_what_fails_harms_nothing(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+    async with members(redis) as (a, b):
+        failing = iter([RuntimeError("a bug"), Away(), None])
+
+        async def fails(body: Body) -> None:
+            if (failure := next(failing)) is not None:
+                raise failure
+            b.heard.put_nowait("at last")
+
+        b.bus.on("fail", fails)
+        a.bus.broadcast("fail")
+        a.bus.broadcast("fail")
+        assert await b.next() == "at last"
+        a.bus.broadcast("unheard of")
+        stream = a.bus._changes[0]
+        with redis.client() as client:
+            client.xadd(stream, {"x": "y"})
+            client.xadd(stream, {"o": "x", "n": "no number"})
+            client.xadd(stream, {"o": "f" * 16, "n": "1", "m": "forged"})
+        a.bus.broadcast("say", what="end")
+        assert await b.next() == "end"
+    assert "not one of ours" in caplog.text and "could not be handled" in caplog.text
+
+
+async def test_who_leaves_is_known_to_be_gone(redis: Server) -> None:
+    async with members(redis) as (a, b):
+        async with members(redis, 1) as (c,):
+            with redis.client() as client:
+                assert client.exists(c.bus.alive(c.bus.id)) and client.pttl(c.bus.alive(c.bus.id)) > 0
+            c.bus.broadcast("say", what="farewell")
+        assert await a.next() == await b.next() == "farewell"
+        with redis.client() as client:
+            assert not client.exists(c.bus.alive(c.bus.id))
+
+
+async def test_keepers_are_asked_as_long_as_redis_can_be_used(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+    beats: asyncio.Queue[int] = asyncio.Queue()
+    link = open_link(redis.url, prefix(SECRET), timeout=0.3)
+    bus = Bus(link, Box(SECRET, "bus"), beat=0.01)
+    failing = iter([RuntimeError("a bug"), Away()])
+
+    async def keeper() -> None:
+        if (failure := next(failing, None)) is not None:
+            raise failure
+        beats.put_nowait(1)
+
+    bus.at_each_beat(keeper)
+    async with bus.running():
+        for _ in range(2):
+            await asyncio.wait_for(beats.get(), 20)
+    await link.close()
+    assert "goes on" in caplog.text
+
+
+async def test_the_end_without_redis(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+    async with members(redis, 1) as (a,):
+        redis.kill()
+        a.bus.broadcast("say", what="lost")
+    assert "away at the end" in caplog.text
+    redis.start()
+
+
+async def test_a_redis_whose_clock_went_back(redis: Server) -> None:
+    """Another Redis may number anew, below what was read."""
+    async with members(redis) as (a, b):
+        b.bus._positions = ["9999999999999-0", "9999999999999-0"]
+        redis.kill()
+        redis.start()
+        while b.bus._positions[0] != "0-0" and b.bus._positions[0].startswith("9999"):
+            await asyncio.sleep(0.01)
+        a.bus.broadcast("say", what="heard")
+        assert await b.next() == "heard"

@@ -1,0 +1,187 @@
+"""Counts of several replicas: one limit for all, whatever is lost, comes late or dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+from doit_mcp.redis_state import quotas as module
+from doit_mcp.redis_state.connection import Link
+from doit_mcp.redis_state.encryption import Box
+from doit_mcp.redis_state.quotas import Counts
+from tests.redis_state.conftest import SECRET
+from tests.redis_state.redis_server import Server, back
+
+LIMIT = 3
+
+
+class Holder:
+    """A replica, alive, with what it holds."""
+
+    def __init__(self, link: Link, redis: Server, name: str) -> None:
+        self.link, self.redis, self.name = link, redis, name
+        self.held: Counter[str] = Counter()
+        box = Box(SECRET, "places in use")
+        self.counts = Counts(link, box, "places", name, limit=LIMIT, held=self.held.__getitem__)
+        self.live()
+
+    def live(self) -> None:
+        with self.redis.client() as client:
+            client.set(self.link.key("replica", self.name), "1")
+
+    def die(self) -> None:
+        with self.redis.client() as client:
+            client.delete(self.link.key("replica", self.name))
+
+    async def take(self, owner: str = "ann") -> bool:
+        given = await self.counts.room(owner)
+        self.held[owner] += given
+        return given
+
+    def give_back(self, owner: str = "ann") -> None:
+        self.held[owner] -= 1
+        self.counts.changed(owner)
+
+    async def said(self, *numbers: int, owner: str = "ann") -> None:
+        """Until these counts stand in Redis, in whatever order."""
+        while sorted(self.seen(owner)) != sorted(numbers):
+            await asyncio.sleep(0.005)
+
+    def seen(self, owner: str = "ann") -> list[int]:
+        with self.redis.client() as client:
+            return [int(one.split()[1]) for one in client.hvals(self.counts._key(owner))]
+
+
+@pytest.fixture
+async def pair(link: Link, redis: Server) -> AsyncIterator[tuple[Holder, Holder]]:
+    made = Holder(link, redis, "a"), Holder(link, redis, "b")
+    yield made
+    for one in made:
+        await one.counts.close()
+
+
+Pair = tuple[Holder, Holder]
+
+
+async def test_one_limit_for_all(pair: Pair) -> None:
+    a, b = pair
+    assert [await a.take(), await b.take(), await a.take(), await b.take(), await a.take()] == [True] * 3 + [False] * 2
+    assert await b.take("bea")
+    a.give_back()
+    await a.said(1, 1)
+    assert await b.take() and not await a.take()
+
+
+async def test_many_at_once(pair: Pair) -> None:
+    """Those that are being asked for count, too: never more than the limit, and never fewer in the end."""
+    a, b = pair
+    given = await asyncio.gather(*(one.take() for one in (a, b) * 10))
+    assert sum(given) <= LIMIT and a.held["ann"] + b.held["ann"] == sum(given)
+    while a.held["ann"] + b.held["ann"] < LIMIT:
+        await a.take()
+    assert not await b.take()
+
+
+async def test_room_that_is_not_taken_is_free_again(pair: Pair) -> None:
+    a, b = pair
+    for _ in range(LIMIT):
+        assert await a.counts.room("ann")
+    await a.said(0)
+    assert [await b.take() for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
+
+
+async def test_who_gives_up_while_asking_leaves_nothing_behind(pair: Pair, redis: Server) -> None:
+    a, b = pair
+    redis.pause()
+    asking = asyncio.create_task(a.take())
+    await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    redis.resume()
+    await a.said(0)
+    assert [await b.take() for _ in range(LIMIT)] == [True] * LIMIT
+
+
+async def test_an_older_message_changes_nothing(pair: Pair, link: Link) -> None:
+    """As one that was held up on its way, and whose sender has long given the place back."""
+    a, b = pair
+    assert await a.take()
+    a.give_back()
+    await a.said(0)
+    late = ("a", 1, 3, LIMIT, link.key("replica", ""), 60_000)
+    await link.script(module.TAKE, [a.counts._key("ann")], *late)
+    await link.script(module.SAY, [a.counts._key("ann")], "a", 60_000, 1, 3)
+    assert a.seen() == [0]
+    assert [await b.take() for _ in range(LIMIT)] == [True] * LIMIT
+
+
+async def test_what_the_dead_held_is_free(pair: Pair) -> None:
+    a, b = pair
+    assert [await a.take() for _ in range(LIMIT)] == [True] * LIMIT and not await b.take()
+    a.die()
+    assert await b.take() and b.seen() == [1]
+    # It was not dead, only late: what it says anew counts.
+    a.live()
+    await a.counts.keep()
+    await a.said(LIMIT, 1)
+    assert not await b.take()
+
+
+@pytest.mark.parametrize("how", ["pause", "kill"])
+async def test_without_redis_everybody_has_the_whole_limit(pair: Pair, link: Link, redis: Server, how: str) -> None:
+    a, b = pair
+    assert await a.take("bea") and await b.take("bea")
+    (redis.pause if how == "pause" else redis.kill)()
+    for one in pair:
+        assert [await one.take() for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
+    a.give_back("bea")
+    (redis.resume if how == "pause" else redis.start)()
+    await back(link)
+    for one in pair:
+        one.live()
+        await one.counts.keep()
+    await a.said(LIMIT, LIMIT)
+    await a.said(0, 1, owner="bea")
+    a.give_back()
+    await a.said(LIMIT, LIMIT - 1)
+    assert not await a.take()
+
+
+async def test_a_long_outage_collects_no_names(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_UNSAID", 3)
+    a, _ = pair
+    redis.kill()
+    for number in range(10):
+        assert await a.take(str(number))
+    assert list(a.counts._unsaid) == ["7", "8", "9"]
+
+
+async def test_nothing_can_be_read_and_nothing_stays(pair: Pair, redis: Server) -> None:
+    a, _ = pair
+    owners = [f"ann-{number}@acme.example" for number in range(250)]
+    for owner in owners:
+        a.held[owner] = 1
+        a.counts.changed(owner)
+    await a.said(1, owner=owners[-1])
+    with redis.client() as client:
+        keys = client.keys("*-in-use:*")
+        assert len(keys) == len(owners) and all(0 < client.pttl(key) <= 60_000 for key in keys)
+        assert not [key for key in client.keys() if b"ann" in key or b"acme" in key]
+    for owner in owners:
+        a.held[owner] = 0
+        a.counts.changed(owner)
+    await a.said(0, owner=owners[-1])
+    while a.counts._said:
+        await asyncio.sleep(0.005)
+    assert not a.counts._unsaid and not a.counts._wanted
+
+
+async def test_after_the_end_nothing_is_said(pair: Pair) -> None:
+    a, _ = pair
+    assert await a.take()
+    await a.counts.close()
+    a.give_back()
+    assert a.counts._saying is None or a.counts._saying.done()

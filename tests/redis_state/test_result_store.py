@@ -1,0 +1,121 @@
+"""Kept results: one contract, in memory and in Redis; and what Redis gets to see, and what happens without it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from doit_mcp.catalog.stores.result_store import MemoryResults, Results
+from doit_mcp.catalog.tools.tool import ToolError
+from doit_mcp.redis_state.connection import Link, open_link
+from doit_mcp.redis_state.encryption import Box, prefix
+from doit_mcp.redis_state.result_store import RedisResults
+from tests.redis_state.conftest import SECRET
+from tests.redis_state.redis_server import Server, back
+
+Make = Callable[..., Results]
+BOUNDS: dict[str, Any] = {
+    "life": 60.0,
+    "most_bytes": 100,
+    "per_owner": 3,
+    "owner_bytes": 200,
+    "total": 100,
+    "total_bytes": 10_000,
+}
+
+
+def of_redis(link: Link, **bounds: Any) -> RedisResults:
+    box = Box(SECRET, "results")
+    return RedisResults(link, box, lambda: ToolError("temporarily unavailable"), **{**BOUNDS, **bounds})
+
+
+@pytest.fixture(params=["memory", "redis"])
+def make(request: pytest.FixtureRequest) -> Make:
+    if request.param == "memory":
+        return lambda **bounds: MemoryResults(**{**BOUNDS, **bounds})
+    link = request.getfixturevalue("link")
+    return lambda **bounds: of_redis(link, **bounds)
+
+
+@pytest.mark.parametrize("bounds", [{"total": 4}, {"total_bytes": 240}])
+async def test_n5_all_owners_together_have_a_bound(make: Make, bounds: dict[str, int]) -> None:
+    """The oldest of anybody make room, those of one owner after another; and each owner's bound stays."""
+    results = make(**bounds)
+    handles = [(owner, await results.put(owner, f"{number:03}".encode() * 20)) for number, owner in enumerate("abcdef")]
+    kept = [await results.get(owner, handle or "") for owner, handle in handles]
+    assert kept == [None, None, *(f"{number:03}".encode() * 20 for number in range(2, 6))]
+
+
+async def test_a_result_is_its_owners_alone(make: Make) -> None:
+    results = make()
+    handle = await results.put("a", b"data")
+    assert handle is not None and len(handle) >= 24
+    assert await results.get("a", handle) == b"data"
+    assert await results.get("b", handle) is None
+    for other in ("other", "", "x" * 5000, "\ud800", f"{handle}x"):
+        assert await results.get("a", other) is None
+
+
+async def test_it_is_gone_after_its_time(make: Make) -> None:
+    results = make(life=0.05)
+    handle = str(await results.put("a", b"data"))
+    while await results.get("a", handle) is not None:
+        await asyncio.sleep(0.005)
+
+
+async def test_what_is_too_large_is_not_kept(make: Make) -> None:
+    assert await make(most_bytes=3).put("a", b"1234") is None
+    assert await make(owner_bytes=3).put("a", b"1234") is None
+    assert await make(owner_bytes=4).put("a", b"1234") is not None
+
+
+@pytest.mark.parametrize(("bounds", "size"), [({"per_owner": 2}, 1), ({"owner_bytes": 5}, 2)])
+async def test_an_owners_oldest_make_room_for_the_owners_newest(make: Make, bounds: dict[str, int], size: int) -> None:
+    results, data = make(**bounds), b"x" * size
+    other = str(await results.put("b", data))
+    first, second, third = [str(await results.put("a", data)) for _ in range(3)]
+    assert await results.get("a", first) is None
+    for owner, handle in (("a", second), ("a", third), ("b", other)):
+        assert await results.get(owner, handle) == data
+
+
+async def test_replicas_share_them_and_redis_learns_nothing(link: Link, redis: Server) -> None:
+    handle = str(await of_redis(link).put("the-owner", b"the secret rows"))
+    other = open_link(redis.url, prefix(SECRET))
+    try:
+        assert await of_redis(other).get("the-owner", handle) == b"the secret rows"
+    finally:
+        await other.close()
+    with redis.client() as client:
+        keys = client.keys()
+        assert len(keys) == 3 and all(key.startswith(prefix(SECRET).encode()) for key in keys)
+        seen = b" ".join([*keys, *(client.dump(key) for key in keys)])
+        assert all(client.pttl(key) > 0 for key in keys)
+        for word in (b"owner", b"secret", b"rows", handle.encode()):
+            assert word not in seen
+        # What somebody writes into Redis is no result of ours.
+        for key in client.keys("*:result:*"):
+            client.set(key, b"{}")
+    assert await of_redis(link).get("the-owner", handle) is None
+
+
+async def test_without_redis_nothing_is_kept_and_who_asks_is_told(link: Link, redis: Server) -> None:
+    results = of_redis(link)
+    handle = str(await results.put("a", b"data"))
+    redis.pause()
+    assert await results.put("a", b"more") is None
+    with pytest.raises(ToolError, match="temporarily unavailable"):
+        await results.get("a", handle)
+    redis.resume()
+    await back(link)
+    assert await results.get("a", handle) == b"data"
+    redis.kill()
+    with pytest.raises(ToolError, match="temporarily unavailable"):
+        await results.get("a", handle)
+    redis.start()
+    await back(link)
+    assert await results.get("a", handle) is None
+    assert await results.put("a", b"more") is not None

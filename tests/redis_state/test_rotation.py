@@ -1,0 +1,310 @@
+"""Secrets of shared state are changed in three steps while everything runs; nothing is lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+import pytest
+
+from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipt
+from doit_mcp.redis_state import encryption as box_module
+from doit_mcp.redis_state.connection import open_link
+from doit_mcp.redis_state.encryption import Box, Broken, prefix
+from doit_mcp.redis_state.event_logs import Logs
+from doit_mcp.redis_state.key_names import variants
+from doit_mcp.redis_state.message_bus import Body, Bus
+from doit_mcp.redis_state.quotas import Counts
+from doit_mcp.redis_state.result_store import RedisResults
+from doit_mcp.redis_state.session_records import Records
+from doit_mcp.redis_state.task_records import Notes
+from doit_mcp.redis_state.token_buckets import SharedBuckets, Wanted
+from doit_mcp.redis_state.write_receipts import RedisReceipts
+from doit_mcp.server.seals import Seals
+from doit_mcp.settings import Settings
+from tests.redis_state.conftest import SECRET
+from tests.redis_state.process import Process, separate
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import Replica, at, replicas
+from tests.web.serving import Answer, Session, next_event
+
+NEW = "another-secret-of-forty-characters-here!"
+OLD_ONE, ADDED, IN_USE, ALONE = ((SECRET,), (SECRET, NEW), (NEW, SECRET), (NEW,))
+STEPS = (OLD_ONE, ADDED, IN_USE, ALONE)
+# What runs side by side while replicas are restarted one after the other.
+SIDE_BY_SIDE = [pair for first, second in zip(STEPS, STEPS[1:]) for pair in ((first, second), (second, first))]
+Secrets = Sequence[str]
+
+
+class Member:
+    """Everything of one replica that is shared."""
+
+    def __init__(self, url: str, secrets: Secrets) -> None:
+        self.link = link = open_link(url, prefix(secrets), timeout=2)
+        self.bus = Bus(link, Box(secrets, "bus"), beat=0.05)
+        self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self.bus.on("word", self._hear)
+        self.records = Records(link, Box(secrets, "sessions"), "session", self.bus.id, life=60, per_owner=2)
+        self.logs = Logs(link, Box(secrets, "logs"), self.bus.sender, self.bus.id, life=60, most_events=10)
+        self.notes = Notes(link, Box(secrets, "tasks"), self.bus.sender, "task", self.bus.id)
+        self.results = RedisResults(
+            link,
+            Box(secrets, "results"),
+            RuntimeError,
+            life=60,
+            most_bytes=99,
+            per_owner=2,
+            owner_bytes=999,
+            total=9,
+            total_bytes=9_999,
+        )
+        self.receipts = RedisReceipts(
+            link,
+            Box(secrets, "receipts"),
+            MemoryReceipts(),
+            MemoryReceipts(),
+            Receipt,
+            RuntimeError,
+            life=60,
+            per_owner=9,
+            most_bytes=99,
+        )
+        self.buckets = SharedBuckets(link, Box(secrets, "rates"), self.bus.sender, "rate")
+        self.held = 0
+        self.counts = Counts(link, Box(secrets, "calls"), "calls", self.bus.id, limit=2, held=lambda owner: self.held)
+
+    async def _hear(self, body: Body) -> None:
+        self.heard.put_nowait(body["word"])
+
+    async def close(self) -> None:
+        await self.receipts.close()
+        await self.counts.close()
+        await self.link.close()
+
+
+@asynccontextmanager
+async def members(redis: Server, *each: Secrets) -> AsyncIterator[list[Member]]:
+    async with AsyncExitStack() as stack:
+        made = []
+        for secrets in each:
+            member = Member(redis.url, secrets)
+            stack.push_async_callback(member.close)
+            await stack.enter_async_context(member.bus.running())
+            made.append(member)
+        yield made
+
+
+def test_n22_without_the_setting_keys_are_what_they_always_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings(exchange_secret=SECRET).state_keys == (SECRET,)
+    box = Box((SECRET,), "sessions")
+    assert prefix((SECRET,)) == "doit-mcp:7dfb45884ecb" and type(prefix((SECRET,))) is str
+    assert box.name("x") == "70cc8af429c944509d8810308b86c7c2" and type(box.name("x")) is str
+    monkeypatch.setattr(box_module.os, "urandom", bytes)
+    assert box.close("place", b"data").hex() == "00000000000000000000000032963df7870b31c9253296b8706b57262bbfa3b4"
+    assert Seals.derived(SECRET, clock=lambda: 1e9).close(b"b", "v", 10) == (
+        "lKilbd9ciKM15Jm3AqJUUVA0xTHaFk4_SNVOSTO7sixbMTAwMDAwMDAxMCwidiJd"
+    )
+
+
+def test_n22_seals_and_boxes_are_opened_by_every_secret_in_force() -> None:
+    for sealing, opening in SIDE_BY_SIDE:
+        sealed = Seals.derived(*sealing).close(b"b", "v", 60)
+        assert Seals.derived(*opening).open(b"b", sealed) == "v"
+        assert Box(opening, "p").open("place", Box(sealing, "p").close("place", b"data")) == b"data"
+    with pytest.raises(ValueError, match="not ours"):
+        Seals.derived(*ALONE).open(b"b", Seals.derived(*OLD_ONE).close(b"b", "v", 60))
+    with pytest.raises(Broken):
+        Box(OLD_ONE, "p").open("place", Box(IN_USE, "p").close("place", b"data"))
+
+
+@pytest.mark.parametrize(("one", "other"), SIDE_BY_SIDE)
+async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Secrets, other: Secrets) -> None:
+    async with members(redis, one, other) as (a, b):
+        # Sessions: found, changed and closed by either; the bound of an owner is one.
+        await a.records.open("s", "o", {"level": "info"})
+        for member in (b, a, b):
+            found = await member.records.find("s", "o")
+            assert found is not None and found.fields == {"id": "s", "level": "info"} and found.alive
+        assert await b.records.change("s", "o", {"level": "debug"}) == 2
+        found = await a.records.find("s", "o")
+        assert found is not None and found.fields == {"id": "s", "level": "debug"}
+        assert await b.records.find("s", "p") is None
+        # Redis tells times of use apart by milliseconds.
+        await asyncio.sleep(0.01)
+        assert await b.records.open("t", "o", {}) == []
+        await a.records.find("t", "o")
+        assert await a.records.open("u", "o", {}) == ["s"]
+        assert await a.records.keep([("t", "o"), ("s", "o")]) == [True, False]
+        assert await b.records.close("u", "o") and await a.records.find("u", "o") is None
+        # Kept tables.
+        handle = await a.results.put("o", b"rows")
+        assert handle is not None and await b.results.get("o", handle) == b"rows"
+        more = await b.results.put("o", b"x"), await a.results.put("o", b"y")
+        assert await b.results.get("o", handle) is None and None not in more
+        # Duplicate protection: a claim excludes the other, its receipt answers both, and both can forget it.
+        assert await a.receipts.claim("o", "g:k") is None
+        waiting = asyncio.create_task(b.receipts.claim("o", "g:k"))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        await a.receipts.settle("o", "g:k", b"answer")
+        receipt = await waiting
+        assert receipt is not None and receipt.answer == b"answer"
+        await b.receipts.forget("o", "g:k")
+        assert await a.receipts.claim("o", "g:k") is None
+        # Tasks, and what was sent on a stream.
+        a.notes.write("task", {"status": "working"}, 60)
+        await a.logs.begin("s", "1", {"id": 1})
+        await a.logs.add("s", "1", 1, b"event", last=False)
+        await a.bus.sender.flush()
+        note, page = await b.notes.read("task"), await b.logs.read("s", "1", 0)
+        assert note is not None and note.value == {"status": "working"} and note.alive
+        assert page is not None and page.messages == [(1, b"event")] and page.alive and page.about == {"id": 1}
+        b.notes.drop("task")
+        await b.bus.sender.flush()
+        assert await a.notes.read("task") is None
+        # Limits.
+        assert await a.buckets.take([Wanted("o", 2, 0.01)]) == 0 == await b.buckets.take([Wanted("o", 2, 0.01)])
+        assert await a.buckets.take([Wanted("o", 2, 0.01)]) > 0
+        assert await a.counts.room("o")
+        a.held = 1
+        assert await b.counts.room("o")
+        b.held = 1
+        assert not await a.counts.room("o") and not await b.counts.room("o")
+        # What they tell each other.
+        for speaker, listener in ((a, b), (b, a)):
+            assert speaker.bus.broadcast("word", word="to all")
+            speaker.bus.tell(listener.bus.id, "word", word="to one")
+            words = {await asyncio.wait_for(listener.heard.get(), 20) for _ in range(2)}
+            assert words == {"to all", "to one"}
+
+
+async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis: Server) -> None:
+    fields = {"id": "s", "level": "info", "customer": ""}
+    async with members(redis, OLD_ONE) as (first,):
+        await first.records.open("s", "o", {"level": "info", "customer": ""})
+        await first.records.open("idle", "o", {})
+    for secrets in STEPS[1:]:
+        async with members(redis, secrets) as (member,):
+            found = await member.records.find("s", "o", known=1)
+            assert found is not None
+            assert found.fields == fields if secrets == IN_USE else found.fields is None
+            again = await member.records.find("s", "o")
+            assert again is not None and again.fields == fields and again.version == 1
+    async with members(redis, ALONE) as (last,):
+        # The owner's list came along, with the one that nobody asked for.
+        assert await last.records.find("idle", "o") is None
+        assert await last.records.open("t", "o", {}) == []
+        with redis.client() as client:
+            (old,), (new,) = variants(prefix(OLD_ONE)), variants(prefix(ALONE))
+            assert not client.keys(f"{old}:sessions:*")
+            assert client.keys(f"{new}:sessions:*") and client.keys(f"{new}:session:*")
+
+
+async def test_n22_a_session_that_is_only_kept_alive_gets_its_new_name_too(redis: Server) -> None:
+    """A client with an open stream may send nothing for hours."""
+    async with members(redis, OLD_ONE) as (first,):
+        await first.records.open("s", "o", {})
+    async with members(redis, IN_USE) as (member,):
+        assert await member.records.keep([("s", "o")]) == [True]
+    async with members(redis, ALONE) as (last,):
+        found = await last.records.find("s", "o")
+        assert found is not None and found.fields == {"id": "s"}
+
+
+async def test_n22_nothing_is_written_under_a_secret_that_is_out_of_use(redis: Server) -> None:
+    """Behind the last step the old secret reads nothing: there is nothing left that it named or sealed."""
+    async with members(redis, IN_USE) as (member,):
+        await member.records.open("s", "o", {"level": "info"})
+        await member.results.put("o", b"rows")
+        await member.receipts.claim("o", "g:k")
+        member.notes.write("t", 1, 60)
+        await member.bus.sender.flush()
+        with redis.client() as client:
+            keys = [key.decode() for key in client.keys()]
+        (old,) = variants(prefix(OLD_ONE))
+        # That this replica lives is no secret; those who name by the old one have to know.
+        assert {key for key in keys if key.startswith(old)} == {f"{old}:replica:{member.bus.id}"}
+
+
+class Traffic:
+    """A session that is used all the time, at any replica that is there."""
+
+    def __init__(self, session: Session, there: list[Replica]) -> None:
+        self.session, self.there, self.calls = session, there, 0
+
+    async def run(self) -> None:
+        while True:
+            site = self.there[self.calls % len(self.there)]
+            try:
+                answer = await at(site, self.session).call("echo", {"text": "x"})
+            except aiohttp.ClientError:
+                # That replica is being replaced.
+                await asyncio.sleep(0.01)
+                continue
+            assert answer.status == 200, answer
+            self.calls += 1
+
+
+def consent(state: str) -> dict[str, object]:
+    who = {"action": "accept", "content": {"name": "Ann"}}
+    return {"name": "ask", "arguments": {}, "inputResponses": {"who": who}, "requestState": state}
+
+
+ELICITS = {"clientCapabilities": {"elicitation": {}}}
+TASKS = {"clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
+
+
+async def asked(site: Replica) -> str:
+    return str((await site.call("ask", **ELICITS)).result["requestState"])
+
+
+async def answered(site: Replica, state: str) -> Answer:
+    return await site.modern("tools/call", consent(state), **ELICITS)
+
+
+@pytest.mark.timeout(240)
+async def test_n22_secrets_change_under_traffic(redis: Server) -> None:
+    """Two processes are replaced one after the other, three times: no session ends, no consent is void."""
+    async with replicas(redis.url) as (world, _), AsyncExitStack() as stack:
+
+        async def started(step: tuple[str, ...]) -> Process:
+            named = ["derived" if one == SECRET else one for one in step]
+            return await stack.enter_async_context(separate(world, redis.url, state_secrets=named))
+
+        fleet = [await started(OLD_ONE) for _ in range(2)]
+        there = [one.site for one in fleet]
+        session = await there[0].initialize()
+        traffic = Traffic(session, there)
+        running = asyncio.create_task(traffic.run())
+        for step in STEPS[1:]:
+            for place in range(2):
+                states = [await asked(site) for site in there]
+                replaced = fleet[place]
+                fleet[place] = await started(step)
+                there[place] = fleet[place].site
+                await replaced.kill()
+                for site in there:
+                    for state in states:
+                        done = await answered(site, state)
+                        assert done.result["structuredContent"] == {"said": "Ann"}
+                calls = traffic.calls
+                while traffic.calls < calls + 10:
+                    assert not running.done(), running.exception()
+                    await asyncio.sleep(0.01)
+                # A task of the one is known to the other, and so is a change.
+                task = (await there[place].call("long", **TASKS)).result["taskId"]
+                known = (await there[1 - place].modern("tasks/get", {"taskId": task}, **TASKS)).result
+                assert known["status"] == "working"
+                await hears(there[1 - place], at(there[place], session))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def hears(publisher: Replica, session: Session) -> None:
+    async with session.stream() as stream, asyncio.timeout(20):
+        assert stream.status == 200
+        async with publisher.http.post(f"{publisher.base}/tests/change") as told:
+            assert told.status == 200
+        assert "list_changed" in (await next_event(stream))[1]

@@ -1,0 +1,326 @@
+"""Receipts: one contract, in memory and in Redis; several replicas, one that dies, and Redis away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipt, Receipts
+from doit_mcp.redis_state.connection import Link
+from doit_mcp.redis_state.encryption import Box, prefix
+from doit_mcp.redis_state.write_receipts import RedisReceipts
+from tests.redis_state.conftest import SECRET
+from tests.redis_state.redis_server import Server, back
+
+Make = Callable[..., Receipts]
+BOUNDS: dict[str, Any] = {"life": 60.0, "per_owner": 100, "most_bytes": 100}
+
+
+class Unprotected(Exception):
+    """A write that is refused because its receipt could not be kept."""
+
+
+@pytest.fixture
+async def of_redis(link: Link) -> AsyncIterator[Callable[..., RedisReceipts[Receipt]]]:
+    """Each is another replica."""
+    made: list[RedisReceipts[Receipt]] = []
+
+    def make(**bounds: Any) -> RedisReceipts[Receipt]:
+        box = Box(SECRET, "receipts")
+        known = MemoryReceipts(), MemoryReceipts()
+        made.append(RedisReceipts(link, box, *known, Receipt, Unprotected, **{**BOUNDS, **bounds}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def make(request: pytest.FixtureRequest) -> Make:
+    if request.param == "redis":
+        of_redis: Make = request.getfixturevalue("of_redis")
+        return of_redis
+    return lambda **bounds: MemoryReceipts(**{**BOUNDS, **bounds})
+
+
+async def done(receipts: Receipts, key: str, owner: str = "o", answer: bytes = b"a", groups: Any = ()) -> None:
+    assert await receipts.claim(owner, key) is None
+    await receipts.settle(owner, key, answer, groups=groups)
+
+
+def told(receipt: Receipt | None) -> tuple[bytes, bool]:
+    assert receipt is not None and 0 <= receipt.seconds < 30
+    return receipt.answer, receipt.done
+
+
+async def test_the_second_is_told(make: Make) -> None:
+    receipts = make()
+    await done(receipts, "k")
+    assert told(await receipts.claim("o", "k")) == (b"a", True)
+    assert await receipts.claim("p", "k") is None and await receipts.claim("o", "l") is None
+
+
+async def test_until_the_time_is_over(make: Make) -> None:
+    receipts = make(life=0.05)
+    await done(receipts, "k")
+    while await receipts.claim("o", "k") is not None:
+        await asyncio.sleep(0.005)
+
+
+async def test_what_was_surely_not_done_may_be_done(make: Make) -> None:
+    receipts = make()
+    assert await receipts.claim("o", "k") is None
+    await receipts.settle("o", "k", None)
+    assert await receipts.claim("o", "k") is None
+
+
+async def test_what_nobody_knows_is_said_to_be_unknown(make: Make) -> None:
+    receipts = make()
+    await receipts.claim("o", "k")
+    await receipts.settle("o", "k", b"", known=False)
+    assert told(await receipts.claim("o", "k")) == (b"", False)
+
+
+async def test_a_large_answer_is_only_known_to_be_done(make: Make) -> None:
+    receipts = make(most_bytes=3)
+    await done(receipts, "k", answer=b"four")
+    assert told(await receipts.claim("o", "k")) == (b"", True)
+
+
+async def test_who_comes_meanwhile_waits(make: Make) -> None:
+    receipts = make()
+    assert await receipts.claim("o", "k") is None
+    waiting = [asyncio.create_task(receipts.claim("o", "k")) for _ in range(3)]
+    await receipts.claim("o", "other")
+    assert not any(task.done() for task in waiting)
+    await receipts.settle("o", "k", b"answer")
+    assert [told(await task) for task in waiting] == [(b"answer", True)] * 3
+
+
+async def test_one_of_those_who_wait_does_what_was_not_done(make: Make) -> None:
+    receipts = make()
+    assert await receipts.claim("o", "k") is None
+    waiting = [asyncio.create_task(receipts.claim("o", "k")) for _ in range(3)]
+    await receipts.settle("o", "k", None)
+    first, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.result() for task in first] == [None]
+    await receipts.settle("o", "k", b"b")
+    results = [await task for task in waiting]
+    assert sorted(told(one)[0] for one in results if one is not None) == [b"b", b"b"]
+
+
+async def test_an_owners_oldest_make_room(make: Make) -> None:
+    receipts = make(per_owner=2)
+    await done(receipts, "other", owner="p")
+    assert await receipts.claim("o", "running") is None
+    for key in ("1", "2"):
+        await done(receipts, key)
+    assert told(await receipts.claim("o", "2")) == (b"a", True) and await receipts.claim("o", "1") is None
+    assert told(await receipts.claim("p", "other")) == (b"a", True)
+
+
+async def test_a_write_is_forgotten_by_its_key_but_not_while_it_is_being_done(make: Make) -> None:
+    receipts = make()
+    await receipts.forget("o", "1")
+    for key in ("1", "10"):
+        await done(receipts, key)
+    await done(receipts, "1", owner="p")
+    assert await receipts.claim("o", "3") is None
+    for key in ("1", "3"):
+        await receipts.forget("o", key)
+    assert await receipts.claim("o", "1") is None
+    assert told(await receipts.claim("o", "10")) and told(await receipts.claim("p", "1"))
+    await receipts.settle("o", "3", b"3")
+    assert told(await receipts.claim("o", "3")) == (b"3", True)
+
+
+async def test_n16_groups_are_forgotten_for_everybody_but_for_what_is_not_known(make: Make) -> None:
+    receipts = make()
+    for owner in ("o", "p"):
+        await done(receipts, "in a", owner=owner, groups=["a"])
+        await done(receipts, "in both", owner=owner, groups=["b", "a"])
+        await done(receipts, "in b", owner=owner, groups=["b"])
+        await done(receipts, "in none", owner=owner)
+    for key in ("running", "unknown"):
+        assert await receipts.claim("o", key) is None
+    await receipts.settle("o", "unknown", b"", known=False, groups=["a"])
+    await receipts.forget_groups([])
+    await receipts.forget_groups(["other", "a"])
+    for owner in ("o", "p"):
+        for key in ("in b", "in none"):
+            assert told(await receipts.claim(owner, key)) == (b"a", True)
+        for key in ("in a", "in both"):
+            assert await receipts.claim(owner, key) is None
+            await receipts.settle(owner, key, None)
+    assert told(await receipts.claim("o", "unknown")) == (b"", False)
+    await receipts.settle("o", "running", b"2", groups=["a"])
+    assert told(await receipts.claim("o", "running")) == (b"2", True)
+    await receipts.forget_groups(["b"])
+    assert await receipts.claim("o", "in b") is None
+
+
+async def test_n16_another_replica_forgets_as_well(of_redis: Any) -> None:
+    one, other = of_redis(), of_redis()
+    await done(one, "k", groups=["a"])
+    await other.forget_groups(["a"])
+    assert await one.claim("o", "k") is None
+    await one.settle("o", "k", b"again")
+    await other.forget("o", "k")
+    assert await one.claim("o", "k") is None
+
+
+async def test_n16_an_outage_forgets_nothing_that_this_process_did(
+    of_redis: Any, link: Link, redis: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Done before, forgotten before, done again since, of unknown outcome, and being done when Redis goes."""
+    one, other = of_redis(), of_redis()
+    for key in ("done", "forgotten", "again"):
+        await done(one, key, groups=[key])
+    await one.forget_groups(["forgotten", "again"])
+    await done(one, "again", answer=b"second")
+    await one.claim("o", "unknown")
+    await one.settle("o", "unknown", b"", known=False)
+    assert await one.claim("o", "running") is None
+    assert await one.claim("o", "free") is None
+    await one.settle("o", "free", None)
+    redis.kill()
+    for _ in range(2):
+        assert told(await one.claim("o", "done")) == (b"a", True)
+        assert told(await one.claim("o", "again")) == (b"second", True)
+        assert told(await one.claim("o", "unknown")) == (b"", False)
+    waiting = asyncio.create_task(one.claim("o", "running"))
+    assert await one.claim("o", "forgotten") is None and await one.claim("o", "free") is None
+    assert not waiting.done()
+    await one.settle("o", "running", b"r")
+    assert told(await waiting) == (b"r", True)
+    # Nobody else can know.
+    assert await other.claim("o", "done") is None
+    said = [one.getMessage() for one in caplog.records if one.name == "doit_mcp.redis_state.write_receipts"]
+    assert len([text for text in said if "only the repeats of writes that it did itself" in text]) == 2
+    redis.start()
+    await back(link)
+
+
+async def test_n16_what_another_replica_undid_is_not_in_the_mirror(of_redis: Any, redis: Server) -> None:
+    """Done here, forgotten there and not done since: while Redis answers, it alone counts."""
+    one, other = of_redis(), of_redis()
+    await done(one, "k", groups=["a"])
+    await other.forget_groups(["a"])
+    await done(one, "k", answer=b"new")
+    redis.kill()
+    assert told(await one.claim("o", "k")) == (b"new", True)
+
+
+async def test_replicas_do_nothing_twice(of_redis: Any, redis: Server) -> None:
+    one, other = of_redis(), of_redis()
+    assert await one.claim("the-owner", "budgets tenant 1") is None
+    waiting = asyncio.create_task(other.claim("the-owner", "budgets tenant 1"))
+    await one.settle("the-owner", "budgets tenant 1", b"the answer", groups=["tenant budgets"])
+    assert told(await waiting) == (b"the answer", True)
+    with redis.client() as client:
+        keys = client.keys()
+        assert len(keys) == 3 and all(key.startswith(prefix(SECRET).encode()) for key in keys)
+        assert all(client.pttl(key) > 0 for key in keys)
+        seen = b" ".join([*keys, *(client.dump(key) for key in keys)])
+        assert not any(word in seen for word in (b"owner", b"tenant", b"answer"))
+        # What somebody writes into Redis is not taken for an answer.
+        for key in client.keys("*:receipt:*"):
+            client.hset(key, "a", b"forged")
+    assert told(await other.claim("the-owner", "budgets tenant 1")) == (b"", False)
+
+
+async def test_a_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
+    one, other = of_redis(lease=1.0), of_redis(lease=1.0)
+    assert await one.claim("o", "k") is None
+    waiting = asyncio.create_task(other.claim("o", "k"))
+    await asyncio.wait([waiting], timeout=2.5)
+    assert not waiting.done()
+    await one.settle("o", "k", b"a")
+    assert told(await waiting) == (b"a", True)
+
+
+async def test_what_a_replica_that_died_was_doing_is_not_repeated(of_redis: Any) -> None:
+    """Nobody knows whether it was done."""
+    dying, other = of_redis(lease=0.1, life=1.5), of_redis(lease=0.1, life=1.5)
+    assert await dying.claim("o", "k") is None
+    await dying.close()
+    assert told(await other.claim("o", "k")) == (b"", False)
+    while await other.claim("o", "k") is not None:
+        await asyncio.sleep(0.02)
+
+
+async def test_without_redis_each_process_for_itself(
+    of_redis: Any, link: Link, redis: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning for an outage; what was done meanwhile is still known here afterwards."""
+    caplog.set_level(logging.INFO, "doit_mcp.redis_state")
+    receipts, other = of_redis(), of_redis()
+    assert await receipts.claim("o", "before") is None
+    redis.pause()
+    await receipts.settle("o", "before", b"b")
+    for key in ("k", "l"):
+        await done(receipts, key)
+    first, second = await asyncio.gather(receipts.claim("o", "m"), asyncio.wait_for(receipts.forget("o", "z"), 20))
+    assert first is None and second is None
+    assert told(await receipts.claim("o", "k")) == (b"a", True)
+    said = [record.getMessage() for record in caplog.records if record.name == "doit_mcp.redis_state.write_receipts"]
+    assert sum("only the repeats of writes that it did itself" in text for text in said) == 1
+    redis.resume()
+    await back(link)
+    assert told(await receipts.claim("o", "before")) == (b"b", True)
+    assert told(await receipts.claim("o", "k")) == (b"a", True)
+    await receipts.settle("o", "m", None)
+    await done(receipts, "n")
+    assert told(await other.claim("o", "n")) == (b"a", True)
+
+
+async def test_two_at_once_while_redis_goes(of_redis: Any, redis: Server) -> None:
+    receipts = of_redis()
+    redis.pause()
+    claims = [asyncio.create_task(receipts.claim("o", "k")) for _ in range(3)]
+    done, waiting = await asyncio.wait(claims, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.result() for task in done] == [None]
+    await receipts.settle("o", "k", b"a")
+    assert [told(await task) for task in waiting] == [(b"a", True)] * 2
+
+
+async def test_who_gives_up_waiting_leaves_nothing_behind(of_redis: Any, link: Link, redis: Server) -> None:
+    one, other = of_redis(), of_redis()
+    assert await one.claim("o", "k") is None
+    redis.pause()
+    await done(other, "local")
+    redis.resume()
+    await back(link)
+    waiting = asyncio.create_task(other.claim("o", "k"))
+    await asyncio.wait([waiting], timeout=0.1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await one.settle("o", "k", b"a")
+    assert told(await asyncio.wait_for(other.claim("o", "k"), 20)) == (b"a", True)
+
+
+async def test_who_could_not_renew_can_still_settle(of_redis: Any, link: Link, redis: Server) -> None:
+    one, other = of_redis(lease=0.15), of_redis(lease=0.15)
+    assert await one.claim("o", "k") is None
+    redis.pause()
+    # Longer than a command may take.
+    await asyncio.sleep(0.5)
+    redis.resume()
+    await back(link)
+    await one.settle("o", "k", b"a")
+    assert told(await other.claim("o", "k")) == (b"a", True)
+
+
+async def test_what_was_not_done_while_redis_went_is_nowhere(of_redis: Any, link: Link, redis: Server) -> None:
+    receipts = of_redis(lease=0.15)
+    assert await receipts.claim("o", "k") is None
+    redis.kill()
+    await receipts.settle("o", "k", None)
+    assert await receipts.claim("o", "k") is None
+    redis.start()
+    await back(link)
