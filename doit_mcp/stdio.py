@@ -21,17 +21,17 @@ from .protocol.jsonrpc import INVALID_REQUEST, Message, Request, RpcError, error
 from .protocol.request_metadata import Caller
 from .protocol.revisions import UNSAID
 from .resilience.concurrency import Full, Slots
-from .server import lifecycle
+from .server.api_client import connect
 from .server.batches import messages, taken
-from .server.connect import connect
-from .server.context import Connect, Context, Offer, Shared
-from .server.hub import Hub
-from .server.outbox import Outbox
-from .server.product import product
-from .server.seals import Seals
+from .server.catalog import product
+from .server.handlers import lifecycle
+from .server.message_queue import Outbox
+from .server.notification_hub import Hub
+from .server.request_context import Connect, Context, Offer, Shared
+from .server.request_runner import Work
 from .server.sessions import Session
+from .server.signed_state import Seals
 from .server.tasks import Tasks
-from .server.work import Work
 from .settings import Settings
 
 log = logging.getLogger(__name__)

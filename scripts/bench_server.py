@@ -33,7 +33,7 @@ from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.cli import run
 from doit_mcp.observability import logging_setup
 from doit_mcp.protocol.jsonrpc import JsonObject
-from doit_mcp.server.context import Offer
+from doit_mcp.server.request_context import Offer
 from doit_mcp.settings import Settings
 from doit_mcp.web.app import build
 from doit_mcp.web.serve import address, bind, running, settle_heap, stopped

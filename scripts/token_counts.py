@@ -14,8 +14,8 @@ import orjson
 
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.toolsets import Selection
-from doit_mcp.server.product import product
-from doit_mcp.server.tools import described
+from doit_mcp.server.catalog import product
+from doit_mcp.server.handlers.tools import described
 
 README = Path(__file__).resolve().parent.parent / "README.rst"
 BEGIN, END = ".. tokens: written by scripts/tokens --write\n", "\n.. tokens: end\n"

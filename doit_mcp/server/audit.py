@@ -14,7 +14,7 @@ from ..catalog.writes.affected_objects import MAX_IDENTIFIERS, identifiers
 from ..observability.logging_setup import is_audit_recording
 from ..observability.trace import CURRENT
 from ..protocol.jsonrpc import JsonObject
-from .context import Context
+from .request_context import Context
 
 audit = logging.getLogger("doit_mcp.audit")
 

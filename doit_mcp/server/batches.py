@@ -9,8 +9,8 @@ from typing import Any
 from ..catalog.discovery.tools import WRITE
 from ..catalog.employees import change_customer
 from ..protocol.jsonrpc import INVALID_REQUEST, Message, Request, RpcError, error_bytes, message
-from .context import Context
-from .dispatch import answer
+from .dispatcher import answer
+from .request_context import Context
 from .sessions import Session
 
 MOST = 50

@@ -6,7 +6,7 @@ from ..catalog.tools.sanitize import visible_text
 from ..protocol.downgrade import fit
 from ..protocol.jsonrpc import INVALID_PARAMS, MAX_ID, JsonObject, Request, RpcError, notification_bytes
 from ..protocol.revisions import Revision
-from .context import Channel
+from .request_context import Channel
 
 
 def check_token(request: Request, meta: object) -> None:

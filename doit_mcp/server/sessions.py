@@ -22,8 +22,8 @@ from ..protocol.jsonrpc import (
 )
 from ..protocol.request_metadata import Caller
 from ..redis_state.errors import Away
-from .hub import UPDATED, Change
-from .outbox import Outbox
+from .message_queue import Outbox
+from .notification_hub import UPDATED, Change
 
 DEFAULT_LEVEL = "info"
 MOST_SUBSCRIPTIONS = 100

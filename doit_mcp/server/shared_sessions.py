@@ -15,8 +15,8 @@ from ..protocol.revisions import BY_NAME
 from ..redis_state.errors import Away
 from ..redis_state.message_bus import Body, Bus
 from ..redis_state.session_records import Found, Records
-from .asking import TOO_LARGE, is_too_large
-from .outbox import Outbox
+from .client_requests import TOO_LARGE, is_too_large
+from .message_queue import Outbox
 from .sessions import Session, new_id
 
 URI = "uri:"

@@ -13,7 +13,7 @@ from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
 from ..redis_state.errors import Away
 from ..redis_state.message_bus import Body, Bus
 from ..redis_state.task_records import Note, Notes
-from .hub import TASK, Change, Hub
+from .notification_hub import TASK, Change, Hub
 from .task import FINAL, LIFE_S, Task, check_answers
 from .tasks import Tasks
 

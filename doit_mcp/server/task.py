@@ -11,7 +11,7 @@ import orjson
 
 from ..catalog.call import NoAnswer, Question
 from ..protocol.jsonrpc import JsonObject
-from .asking import check
+from .client_requests import check
 
 LIFE_S = 3600.0
 POLL_MS = 1000

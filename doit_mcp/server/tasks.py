@@ -16,7 +16,7 @@ from ..catalog.call import Question
 from ..process.memory import exact
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
 from ..redis_state.quotas import Counts
-from .hub import TASK, Change, Hub
+from .notification_hub import TASK, Change, Hub
 from .task import FINAL, LIFE_S, Task, check_answers
 
 log = logging.getLogger(__name__)

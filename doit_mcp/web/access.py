@@ -16,7 +16,7 @@ from ..observability.trace import CURRENT, HEADER
 from ..protocol.jsonrpc import error_bytes
 from ..resilience.compute_thread import TooManyQueued
 from ..resilience.concurrency import Full
-from ..server.dispatch import internal_error
+from ..server.dispatcher import internal_error
 from . import keys
 from .address import client_address
 from .answer import whole

@@ -16,11 +16,11 @@ from ..observability.logging_setup import STREAMS
 from ..observability.metrics import Metrics
 from ..resilience.circuit_breaker import Breaker
 from ..resilience.concurrency import Slots
-from ..server.context import Shared
-from ..server.hub import Hub
-from ..server.leases import Leases
-from ..server.seals import Seals
-from ..server.work import Work
+from ..server.credential_expiry import Leases
+from ..server.notification_hub import Hub
+from ..server.request_context import Shared
+from ..server.request_runner import Work
+from ..server.signed_state import Seals
 from ..settings import BadSettings, Settings
 from . import health, keys, wellknown
 from .access import Endpoint, endpoint, expect, finish_headers

@@ -14,9 +14,9 @@ from ..auth.errors import UpstreamCredentialError
 from ..auth.principal import Principal
 from ..observability.trace import CURRENT
 from ..protocol.request_metadata import Caller
-from ..server.connect import connect
-from ..server.context import ActFor, Connect, Report
-from ..server.leases import NEVER, Lease
+from ..server.api_client import connect
+from ..server.credential_expiry import NEVER, Lease
+from ..server.request_context import ActFor, Connect, Report
 from ..server.sessions import Session
 from . import keys
 from .keys import ConnectFor

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp_sse import EventSourceResponse
 
-from ..server.outbox import Outbox
+from ..server.message_queue import Outbox
 from . import keys
 from .writing import AT_ONCE, COMMENT, PATIENCE_S, event, written
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from ..server.leases import Lease
-from ..server.outbox import Outbox
+from ..server.credential_expiry import Lease
+from ..server.message_queue import Outbox
 from ..server.sessions import Session
 from . import keys
 from .body import Refused

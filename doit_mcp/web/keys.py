@@ -15,11 +15,11 @@ from ..auth.principal import Principal
 from ..observability.metrics import Metrics
 from ..protocol.jsonrpc import Id
 from ..protocol.request_metadata import Caller
-from ..server.context import Offer, Report, Shared
-from ..server.leases import Leases
-from ..server.replay import Replays
+from ..server.credential_expiry import Leases
+from ..server.event_store import Replays
+from ..server.request_context import Offer, Report, Shared
+from ..server.request_runner import Work
 from ..server.sessions import Sessions
-from ..server.work import Work
 from ..settings import Settings
 from .bodies import Bodies
 from .edge import Edge

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ..auth.principal import Principal
 from ..catalog.toolsets import Selection, UnknownToolset
-from ..server.context import Offer
+from ..server.request_context import Offer
 from .body import Refused
 
 # Many choices are possible; those that clients really make are few.

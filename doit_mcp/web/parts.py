@@ -27,12 +27,12 @@ from ..redis_state.write_receipts import RedisReceipts
 from ..resilience.concurrency import Slots
 from ..server import consents
 from ..server.consents import Consents, MemoryConsents
-from ..server.hub import Hub
-from ..server.leases import NEVER, Leases
-from ..server.relay import relay
-from ..server.replay import MOST_EVENTS, Replays
+from ..server.credential_expiry import NEVER, Leases
+from ..server.event_store import MOST_EVENTS, Replays
+from ..server.notification_hub import Hub
+from ..server.notification_relay import relay
 from ..server.sessions import MemorySessions, Sessions
-from ..server.shared_replay import SharedReplays
+from ..server.shared_event_store import SharedReplays
 from ..server.shared_sessions import SharedSessions
 from ..server.shared_tasks import SharedTasks
 from ..server.tasks import Tasks

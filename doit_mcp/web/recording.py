@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from ..protocol.jsonrpc import Id
-from ..server.replay import Log, Replays
+from ..server.event_store import Log, Replays
 from ..server.sessions import Session
 
 

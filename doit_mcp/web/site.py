@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from ..catalog.toolsets import Selection, toolsets
-from ..server.product import product
+from ..server.catalog import product
 from ..settings import Settings
 from .app import build
 from .page import render

@@ -14,10 +14,10 @@ from ..protocol.jsonrpc import INVALID_REQUEST, Message, Request, RpcError, erro
 from ..protocol.request_metadata import Caller
 from ..protocol.revisions import UNSAID
 from ..resilience.compute_thread import in_thread_unless_full
-from ..server import lifecycle
 from ..server.batches import messages, taken
-from ..server.context import Context
-from ..server.outbox import Outbox
+from ..server.handlers import lifecycle
+from ..server.message_queue import Outbox
+from ..server.request_context import Context
 from ..server.sessions import Session, Way
 from . import keys
 from .access import sign_in

@@ -25,13 +25,13 @@ from ..protocol.jsonrpc import (
 )
 from ..protocol.request_metadata import Caller
 from ..resilience.compute_thread import in_thread_unless_full
-from ..server import lifecycle
 from ..server.batches import messages, taken
-from ..server.context import NOWHERE, Channel, Context
-from ..server.dispatch import AT_ONCE, answer
-from ..server.leases import Lease
+from ..server.credential_expiry import Lease
+from ..server.dispatcher import AT_ONCE, answer
+from ..server.handlers import lifecycle
+from ..server.handlers.subscriptions import MAX_BODY_BYTES
+from ..server.request_context import NOWHERE, Channel, Context
 from ..server.sessions import Session
-from ..server.subscriptions import MAX_BODY_BYTES
 from . import keys
 from .access import sign_in
 from .answer import Answer, whole

@@ -24,8 +24,8 @@ from doit_mcp.protocol import cursors, jsonrpc, request_metadata
 from doit_mcp.protocol.parameter_headers import check_parameters
 from doit_mcp.protocol.revisions import BY_NAME
 from doit_mcp.redis_state.encryption import Box, Broken
-from doit_mcp.server.replay import place
-from doit_mcp.server.seals import Seals
+from doit_mcp.server.event_store import place
+from doit_mcp.server.signed_state import Seals
 from doit_mcp.web.address import client_address
 from doit_mcp.web.body import takes
 

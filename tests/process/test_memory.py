@@ -13,7 +13,7 @@ import pytest
 from doit_mcp.catalog.stores.write_receipts import MemoryReceipts
 from doit_mcp.process.memory import exact, settle_allocator
 from doit_mcp.server.byte_cache import ByteCache
-from doit_mcp.server.replay import Replays
+from doit_mcp.server.event_store import Replays
 
 COUNT = 400
 

@@ -13,8 +13,8 @@ from doit_mcp.protocol.extensions import SKILLS, TASKS, declares
 from doit_mcp.protocol.jsonrpc import Request
 from doit_mcp.protocol.request_metadata import CAPABILITIES, CLIENT, VERSION, Caller, envelope, introduced
 from doit_mcp.protocol.revisions import BY_NAME, ENVELOPES
-from doit_mcp.server.asking import required
-from doit_mcp.server.lifecycle import hello
+from doit_mcp.server.client_requests import required
+from doit_mcp.server.handlers.lifecycle import hello
 
 MEBIBYTE = 1 << 20
 JUNK: dict[str, Any] = {f"member-{number}": ["x" * 100] for number in range(10_000)}

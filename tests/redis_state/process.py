@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from doit_mcp.server.hub import TOOLS, Change, Hub
+from doit_mcp.server.notification_hub import TOOLS, Change, Hub
 from doit_mcp.settings import Settings
 from doit_mcp.web.app import build
 from doit_mcp.web.serve import address, bind, running

@@ -12,7 +12,7 @@ import aiohttp
 
 from doit_mcp.sandbox.people import User
 from doit_mcp.sandbox.world import Api, World, world
-from doit_mcp.server.hub import Hub
+from doit_mcp.server.notification_hub import Hub
 from doit_mcp.settings import Settings
 from doit_mcp.web.app import build
 from doit_mcp.web.serve import address, bind, running

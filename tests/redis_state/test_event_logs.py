@@ -13,7 +13,7 @@ from doit_mcp.redis_state.encryption import Box
 from doit_mcp.redis_state.event_logs import Logs
 from doit_mcp.redis_state.task_records import Notes
 from doit_mcp.redis_state.write_queue import Sender
-from doit_mcp.server.replay import EVENT_BYTES, LOG_BYTES
+from doit_mcp.server.event_store import EVENT_BYTES, LOG_BYTES
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server
 

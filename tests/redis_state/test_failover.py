@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from doit_mcp.redis_state.connection import Link, open_link
 from doit_mcp.redis_state.errors import Away, Refused
-from doit_mcp.server.hub import TOOLS, Change
+from doit_mcp.server.notification_hub import TOOLS, Change
 from tests.redis_state.failover import Node, Pair, replicated
 from tests.redis_state.redis_server import PROGRAM, redis_server
 from tests.redis_state.replicas import Replica, at, back, replicas

@@ -10,7 +10,7 @@ from dataclasses import replace
 import aiohttp
 
 from doit_mcp.sandbox.world import World, world
-from doit_mcp.server.hub import Hub
+from doit_mcp.server.notification_hub import Hub
 from doit_mcp.settings import Settings
 from doit_mcp.web.app import build
 from doit_mcp.web.serve import address, bind, running

@@ -22,7 +22,7 @@ from doit_mcp.redis_state.session_records import Records
 from doit_mcp.redis_state.task_records import Notes
 from doit_mcp.redis_state.token_buckets import SharedBuckets, Wanted
 from doit_mcp.redis_state.write_receipts import RedisReceipts
-from doit_mcp.server.seals import Seals
+from doit_mcp.server.signed_state import Seals
 from doit_mcp.settings import Settings
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.process import Process, separate

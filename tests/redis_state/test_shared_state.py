@@ -20,10 +20,10 @@ from doit_mcp.redis_state.event_logs import Logs
 from doit_mcp.redis_state.message_bus import Bus
 from doit_mcp.redis_state.session_records import Records
 from doit_mcp.redis_state.task_records import Notes
-from doit_mcp.server import shared_replay, shared_tasks
-from doit_mcp.server.hub import Change, Hub
-from doit_mcp.server.outbox import Outbox
-from doit_mcp.server.shared_replay import SharedReplays
+from doit_mcp.server import shared_event_store, shared_tasks
+from doit_mcp.server.message_queue import Outbox
+from doit_mcp.server.notification_hub import Change, Hub
+from doit_mcp.server.shared_event_store import SharedReplays
 from doit_mcp.server.shared_sessions import SharedSessions
 from doit_mcp.server.shared_tasks import SharedTasks
 from doit_mcp.server.task import LIFE_S, Task
@@ -228,7 +228,7 @@ async def test_logs_that_are_dropped(pair: Pair) -> None:
 
 
 async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_replay, "LOOK_S", 0.05)
+    monkeypatch.setattr(shared_event_store, "LOOK_S", 0.05)
     a, b = pair
     log = a.replays.open("s", "1", [7])
     await a.replays.begin("s", log)
@@ -245,7 +245,7 @@ async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatc
 
 
 async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_replay, "LOOK_S", 0.05)
+    monkeypatch.setattr(shared_event_store, "LOOK_S", 0.05)
     a, b = pair
     log = a.replays.open("s", "1", [7])
     await a.replays.begin("s", log)

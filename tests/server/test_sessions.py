@@ -13,7 +13,7 @@ from doit_mcp.protocol.jsonrpc import Request, Response, RpcError
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import UNSAID
 from doit_mcp.resilience.concurrency import Full, Slots
-from doit_mcp.server.outbox import Outbox
+from doit_mcp.server.message_queue import Outbox
 from doit_mcp.server.sessions import MemorySessions
 
 CALLER = Caller(UNSAID)

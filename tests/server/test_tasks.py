@@ -10,8 +10,8 @@ import pytest
 
 from doit_mcp.catalog.call import NoAnswer, Question
 from doit_mcp.protocol.jsonrpc import RpcError
-from doit_mcp.server.asking import MAX_ANSWER_BYTES
-from doit_mcp.server.hub import TASK, Change, Hub
+from doit_mcp.server.client_requests import MAX_ANSWER_BYTES
+from doit_mcp.server.notification_hub import TASK, Change, Hub
 from doit_mcp.server.tasks import (
     LIFE_S,
     MAX_OWNER_BYTES,

@@ -20,8 +20,8 @@ from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.revisions import BY_NAME
 from doit_mcp.sandbox.people import USERS, Grant, User
 from doit_mcp.sandbox.world import Api, World, world
-from doit_mcp.server.context import Offer
-from doit_mcp.server.hub import Hub
+from doit_mcp.server.notification_hub import Hub
+from doit_mcp.server.request_context import Offer
 from doit_mcp.settings import Settings
 from doit_mcp.web.app import build
 from doit_mcp.web.offers import Make

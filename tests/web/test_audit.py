@@ -19,7 +19,7 @@ from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.observability.logging_setup import Lines
 from doit_mcp.sandbox.api import Api as Sandbox
 from doit_mcp.sandbox.people import Grant
-from doit_mcp.server.product import product
+from doit_mcp.server.catalog import product
 from tests.web.serving import ADMIN, EMPLOYEE, LATEST, META, STRANGER, VIEWER, Json, Site, serving
 from tests.web.streaming import opened
 

@@ -13,7 +13,7 @@ from doit_mcp.catalog.tools.result_handles import Table, packed
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.protocol.extensions import TASKS
 from doit_mcp.sandbox.api import Api
-from doit_mcp.server.product import product
+from doit_mcp.server.catalog import product
 from tests.catalog.caller import TOOLS
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import at, replicas

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from doit_mcp.server.outbox import Outbox
+from doit_mcp.server.message_queue import Outbox
 from doit_mcp.web import keys
 from doit_mcp.web.event_stream import EventStream
 from doit_mcp.web.ticker import GROUPS, Ticker

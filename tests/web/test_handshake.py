@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.server.hub import TOOLS, UPDATED, Change
+from doit_mcp.server.notification_hub import TOOLS, UPDATED, Change
 from tests.web.serving import ADMIN, LATEST, MODERN, STRANGER, VIEWER, Session, Site, events, next_event, read, serving
 
 REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", LATEST)

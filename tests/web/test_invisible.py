@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from doit_mcp.sandbox.people import Grant
-from doit_mcp.server.product import product
+from doit_mcp.server.catalog import product
 from tests.web.serving import LATEST, Json, serving
 from tests.web.streaming import opened
 

@@ -18,7 +18,7 @@ from aiohttp import web
 from doit_mcp.catalog.costs import overview
 from doit_mcp.catalog.costs.overview import GROUPS
 from doit_mcp.sandbox.people import Grant
-from doit_mcp.server.product import product
+from doit_mcp.server.catalog import product
 from tests.web.heartbeat import Heartbeat
 from tests.web.serving import Json, Site, serving
 

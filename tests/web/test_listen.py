@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from doit_mcp.sandbox.people import User
-from doit_mcp.server.hub import PROMPTS, TOOLS, UPDATED, Change
+from doit_mcp.server.notification_hub import PROMPTS, TOOLS, UPDATED, Change
 from tests.web.serving import ADMIN, META, MODERN, STRANGER, Json, Site, check, next_event, serving
 
 SUBSCRIPTION = f"{META}subscriptionId"

@@ -8,7 +8,7 @@ import pytest
 
 from doit_mcp.protocol.revisions import HANDSHAKES
 from doit_mcp.sandbox.api import Api
-from doit_mcp.server.product import product
+from doit_mcp.server.catalog import product
 from tests.web.serving import MODERN, Json, Site, serving
 
 SPEND: Json = {"name": "cost_breakdown", "arguments": {"groupBy": "service", "months": 1}}

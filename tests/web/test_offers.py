@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from doit_mcp.catalog.toolsets import Selection
-from doit_mcp.server.context import Offer
-from doit_mcp.server.product import product
+from doit_mcp.server.catalog import product
+from doit_mcp.server.request_context import Offer
 from tests.web.serving import EMPLOYEE, Site, next_event, serving
 
 

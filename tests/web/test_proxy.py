@@ -15,7 +15,7 @@ import yaml
 
 from doit_mcp.sandbox.people import USERS
 from doit_mcp.sandbox.world import world
-from doit_mcp.server.hub import TOOLS, Hub
+from doit_mcp.server.notification_hub import TOOLS, Hub
 from doit_mcp.web.address import client_address
 from tests.redis_state.caddy import FILE, caddy, free_address, run, said_by, version
 from tests.redis_state.process import Process, separate

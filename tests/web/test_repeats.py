@@ -10,7 +10,7 @@ from doit_mcp.catalog.registry import own_tools
 from doit_mcp.catalog.writes.deduplication import NOTE
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.people import User
-from doit_mcp.server.product import product
+from doit_mcp.server.catalog import product
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import replicas
 from tests.web.serving import ADMIN, EMPLOYEE, Json, Site, serving

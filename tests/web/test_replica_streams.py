@@ -12,7 +12,7 @@ import pytest
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.writes.deduplication import NOTE, committing, once
-from doit_mcp.server.relay import MOST_CARRIED
+from doit_mcp.server.notification_relay import MOST_CARRIED
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, at, back, replicas

@@ -15,7 +15,7 @@ import pytest
 
 from doit_mcp.sandbox.api import Api, Fault
 from doit_mcp.sandbox.api.faults import Kind
-from doit_mcp.server.product import product
+from doit_mcp.server.catalog import product
 from doit_mcp.web import edge
 from tests.conftest import GUARD
 from tests.web.serving import ADMIN, LATEST, SECRET, STRANGER, Answer, serving

@@ -14,7 +14,7 @@ import pytest
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Content, Tool
 from doit_mcp.sandbox.people import User
-from doit_mcp.server.hub import TOOLS, Change
+from doit_mcp.server.notification_hub import TOOLS, Change
 from tests.web.serving import ADMIN, LATEST, MODERN, STRANGER, VIEWER, Answer, Json, Site, check, next_event, serving
 
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.sanitize import visible_text
 from doit_mcp.catalog.tools.tool import Content, Tool
-from doit_mcp.server.hub import TOOLS, Change
+from doit_mcp.server.notification_hub import TOOLS, Change
 from doit_mcp.web.answer import Answer
 from doit_mcp.web.hearts import Hearts
 from tests.web.serving import LATEST, MODERN, Bench, Json, Session, Site, serving

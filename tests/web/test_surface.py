@@ -14,7 +14,7 @@ from aiohttp import web
 
 from doit_mcp.catalog.writes.confirmation import MAX_QUESTIONS
 from doit_mcp.sandbox.people import Grant
-from doit_mcp.server.product import product
+from doit_mcp.server.catalog import product
 from tests.web.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, Answer, Json, Session, Site, serving
 from tests.web.streaming import opened
 

@@ -14,7 +14,7 @@ from doit_mcp.sandbox.api.routes import Route
 from doit_mcp.sandbox.api.tenants import RECORDS
 from doit_mcp.sandbox.people import ACME, User
 from doit_mcp.sandbox.people import GLOBEX as GLOBEX_CUSTOMER
-from doit_mcp.server.product import product
+from doit_mcp.server.catalog import product
 from tests.web.serving import STRANGER, serving
 
 from ..conftest import Clock

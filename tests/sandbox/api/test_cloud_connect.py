@@ -10,7 +10,7 @@ from doit_mcp.sandbox.api import Api, seeds_accounts
 from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, AWS, AZURE, GLOBEX_ESTATE
 from doit_mcp.sandbox.api.tenants import RECORDS
 from doit_mcp.sandbox.people import ACME
-from doit_mcp.server.product import product
+from doit_mcp.server.catalog import product
 from tests.web.serving import serving
 
 from ..conftest import Clock

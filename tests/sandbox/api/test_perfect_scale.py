@@ -17,11 +17,11 @@ from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import REVISIONS
 from doit_mcp.sandbox.api.seeds_perfect_scale import plans
 from doit_mcp.sandbox.people import ACME, User
-from doit_mcp.server.context import Context, Shared
-from doit_mcp.server.dispatch import answer
-from doit_mcp.server.hub import Hub
-from doit_mcp.server.product import product
-from doit_mcp.server.seals import Seals
+from doit_mcp.server.catalog import product
+from doit_mcp.server.dispatcher import answer
+from doit_mcp.server.notification_hub import Hub
+from doit_mcp.server.request_context import Context, Shared
+from doit_mcp.server.signed_state import Seals
 from doit_mcp.server.tasks import Tasks
 
 from ..conftest import Clock

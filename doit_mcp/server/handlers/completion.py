@@ -1,0 +1,80 @@
+"""``completion/complete``: values that go on from what the user has typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...api.errors import ApiError, explain
+from ...catalog.prompts.prompt import Complete
+from ...catalog.tools.sanitize import visible_text
+from ...catalog.tools.tool import ToolError
+from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
+from ..auth_challenge import challenge_of
+from ..client_requests import Nobody
+from ..request_context import Context
+from ..running_request import RunningCall
+
+MOST_VALUES = 100
+MOST_TYPED = 1_000
+# A suggestion that comes later than the next key stroke helps nobody.
+DEADLINE = 10.0
+
+
+async def complete(context: Context, request: Request) -> JsonObject:
+    """At most 100 values for one argument of a prompt or variable of a resource template."""
+    argument = request.params.get("argument")
+    if not isinstance(argument, dict) or not all(isinstance(argument.get(name), str) for name in ("name", "value")):
+        raise _wrong(request, 'argument must have a "name" and a "value", both text')
+    completer = _completer(context, request, argument["name"])
+    if completer is None:
+        return _completion([])
+    call = RunningCall(context, request, "", Nobody())
+    try:
+        work = completer(call, argument["value"][:MOST_TYPED], _settled(request))
+        return _completion(await call.within(DEADLINE, work))
+    except (ApiError, ToolError, TimeoutError) as failure:
+        if isinstance(failure, ApiError) and failure.kind == "credential":
+            text = visible_text(explain(failure, "completion/complete"))
+            raise RpcError(INVALID_PARAMS, text, challenge_of(context, failure) or None, id=request.id) from failure
+        # Nothing to suggest is no failure of what the user is typing; the error comes when it is used.
+        return _completion([])
+
+
+def _completion(values: list[str]) -> JsonObject:
+    more = len(values) > MOST_VALUES
+    shown = [visible_text(value) for value in values[:MOST_VALUES]]
+    return {"completion": {"values": shown, "total": len(values), "hasMore": more}}
+
+
+def _completer(context: Context, request: Request, name: str) -> Complete | None:
+    """What completes the argument; None where it has no suggestions. RpcError -32602 for what does not exist."""
+    ref = request.params.get("ref")
+    if not isinstance(ref, dict):
+        raise _wrong(request, "ref must be an object")
+    kind = ref.get("type")
+    if kind == "ref/prompt":
+        if not isinstance(prompt_name := ref.get("name"), str):
+            raise _wrong(request, "ref.name must be text")
+        prompt = context.offer.prompt_named.get(prompt_name)
+        found = {argument.name: argument.complete for argument in prompt.arguments} if prompt is not None else {}
+    elif kind == "ref/resource":
+        uri = ref.get("uri")
+        template = next((one for one in context.offer.templates if one.uri_template == uri), None)
+        found = {one: template.complete.get(one) for one in template.variables} if template is not None else {}
+    else:
+        raise _wrong(request, 'ref must be {"type": "ref/prompt", "name"} or {"type": "ref/resource", "uri"}')
+    if name not in found:
+        raise _wrong(request, "ref names no prompt or template that has this argument")
+    return found[name]
+
+
+def _settled(request: Request) -> Mapping[str, str]:
+    around = request.params.get("context")
+    arguments = around.get("arguments") if isinstance(around, dict) else None
+    if not isinstance(arguments, dict):
+        return {}
+    return {name: value for name, value in arguments.items() if isinstance(value, str)}
+
+
+def _wrong(request: Request, text: str) -> RpcError:
+    return RpcError(INVALID_PARAMS, f"Invalid params: params.{text}", id=request.id)

@@ -1,0 +1,144 @@
+"""The product's own prompts, documents and results, through the server, on every revision."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+import pytest
+
+from doit_mcp.api import Doit
+from doit_mcp.catalog.stores.result_store import MemoryResults
+from doit_mcp.catalog.toolsets import Selection
+from doit_mcp.protocol.jsonrpc import Request
+from doit_mcp.protocol.request_metadata import Caller
+from doit_mcp.protocol.revisions import REVISIONS, Revision
+from doit_mcp.server.catalog import product
+from doit_mcp.server.dispatcher import answer
+from doit_mcp.server.notification_hub import Hub
+from doit_mcp.server.request_context import Context, Shared
+from doit_mcp.server.signed_state import Seals
+from doit_mcp.server.tasks import Tasks
+from tests.api.recorder import Recorder
+
+EACH = pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: revision.name)
+SCHEMA = [{"name": "sku", "type": "string"}, {"name": "cost", "type": "float"}]
+LARGE = {"schema": SCHEMA, "rows": [[f"a long name of a SKU, number {n}", float(n)] for n in range(1000)]}
+RESULTS = MemoryResults()
+
+
+class Refused(Exception):
+    """The answer is an error, with this message."""
+
+
+class Nowhere:
+    """A channel that nothing is sent to."""
+
+    async def send(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+    async def release(self) -> None:
+        """There is no connection."""
+
+
+def ask(revision: Revision, *answers: Any, owner: str = "somebody") -> Any:
+    """Asks the product's server as *owner*, over an API that answers so."""
+    hub = Hub()
+    shared = Shared(hub, Seals(b"k" * 32), Tasks(hub), "https://console.example", RESULTS, lambda: 1_790_000_000.0)
+    offer = product()(Selection(), False)
+    doit = Doit.of(Recorder(*answers))
+    context = Context(offer, Caller(revision), owner, lambda *_: doit, Nowhere(), shared)
+
+    async def send(method: str, **params: Any) -> Any:
+        answered = orjson.loads((await answer(context, Request(1, method, params)))[1])
+        if "error" in answered:
+            raise Refused(answered["error"]["message"])
+        return answered["result"]
+
+    return send
+
+
+@EACH
+async def test_prompts_are_listed_got_and_their_arguments_enforced(revision: Revision) -> None:
+    send = ask(revision)
+    names = [prompt["name"] for prompt in (await send("prompts/list"))["prompts"]]
+    assert len(names) == 18 and "cloud_overview" in names
+    found = await send("prompts/get", name="search_expert_inquiries", arguments={"keyword": "quota"})
+    assert found["messages"][0]["content"]["text"].endswith("\n\nkeyword: quota")
+    with pytest.raises(Refused, match="keyword: is required"):
+        await send("prompts/get", name="search_expert_inquiries", arguments={})
+
+
+@EACH
+async def test_documents_are_listed_and_read(revision: Revision) -> None:
+    send = ask(revision, {"id": "b1", "name": "Data"})
+    assert {one["uri"] for one in (await send("resources/list"))["resources"]} >= {"doit://guide/queries"}
+    templates = (await send("resources/templates/list"))["resourceTemplates"]
+    assert "doit://budgets/{id}" in {one["uriTemplate"] for one in templates}
+    (content,) = (await send("resources/read", uri="doit://budgets/b1"))["contents"]
+    assert orjson.loads(content["text"])["console"] == "https://console.example/#analytics/budgets/b1"
+    with pytest.raises(Refused, match="not found"):
+        await send("resources/read", uri="doit://budgets/..")
+
+
+@pytest.mark.parametrize("revision", REVISIONS[1:], ids=lambda revision: revision.name)
+async def test_arguments_and_addresses_are_completed(revision: Revision) -> None:
+    send = ask(revision, {"budgets": [{"id": "b1", "budgetName": "Data"}]})
+    of_prompt = {"type": "ref/prompt", "name": "month_end_review"}
+    found = await send("completion/complete", ref=of_prompt, argument={"name": "month", "value": "2026-0"})
+    assert found["completion"]["values"][0] == "2026-09"
+    of_address = {"type": "ref/resource", "uri": "doit://budgets/{id}"}
+    found = await send("completion/complete", ref=of_address, argument={"name": "id", "value": "dat"})
+    assert found["completion"]["values"] == ["b1"]
+
+
+@EACH
+async def test_a_handle_works_in_the_next_call_and_for_nobody_else(revision: Revision) -> None:
+    send = ask(revision, {"result": LARGE})
+    first = orjson.loads((await send("tools/call", name="run_query", arguments={"config": {}}))["content"][0]["text"])
+    asked = {"name": "query_result", "arguments": {"handle": first["handle"], "top": 1}}
+    again = orjson.loads((await ask(revision)("tools/call", **asked))["content"][0]["text"])
+    assert again["rowCount"] == 1000 and again["total"] == {"cost": 499500.0}
+    foreign = await ask(revision, owner="another")("tools/call", **asked)
+    assert foreign["isError"] is True and "no such result" in foreign["content"][0]["text"]
+
+
+@EACH
+async def test_search_says_the_same_as_text_and_as_structure(revision: Revision) -> None:
+    send = ask(revision, {"budgets": [{"id": "b1", "budgetName": "Data"}]})
+    found = await send("tools/call", name="search", arguments={"query": "data"})
+    assert [block["type"] for block in found["content"]] == ["text"]
+    said = orjson.loads(found["content"][0]["text"])
+    assert [hit["id"] for hit in said["results"]] == ["budget:b1"]
+    assert found.get("structuredContent", said) == said
+    assert ("structuredContent" in found) == revision.has("structured")
+
+
+def test_the_first_512_characters_say_where_to_begin_and_how_to_reach_the_rest() -> None:
+    """Some clients read no more (clients 1.4); every tool that is named is there."""
+    offer = product()(Selection(), False)
+    first = offer.instructions[:512]
+    for word in ("costs", "budgets", "anomalies", "invoices", "get_cloud_overview", "find_operation", "call_operation"):
+        assert word in first
+    assert len(offer.instructions) <= 1_500
+    listed = {tool.name for tool in offer.tools}
+    named = set(re.findall(r"[a-z]+(?:_[a-z]+)+", offer.instructions))
+    assert named <= listed
+
+
+def test_one_index_serves_all_offers_that_run_the_same() -> None:
+    offers = product()
+    finders = {
+        chosen: offers(chosen, False).tool_named["find_operation"]
+        for chosen in (Selection(), Selection(frozenset({"labels"})), Selection(readonly=True))
+    }
+    usual, labels, reading = finders.values()
+    assert usual is labels and usual is not reading
+
+
+@pytest.mark.parametrize("toolset", ["core", "all", "discovery", "labels"])
+def test_everything_runs_on_every_path(toolset: str) -> None:
+    offer = product()(Selection(frozenset({toolset})), False)
+    everything = product()(Selection(frozenset({"all"})), False)
+    assert offer.tool_named.keys() == everything.tool_named.keys() and not everything.unlisted

@@ -1,0 +1,79 @@
+"""Outbox: one reader, any number of writers who never wait; who falls behind is cut off (L3)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from doit_mcp.server.message_queue import MOST_BYTES, MOST_MESSAGES, Outbox
+
+
+async def drained(outbox: Outbox) -> list[bytes]:
+    found = []
+    while (data := await outbox.get()) is not None:
+        found.append(data)
+    return found
+
+
+async def test_in_order_to_the_end() -> None:
+    outbox = Outbox()
+    reading = asyncio.create_task(drained(outbox))
+    for number in range(1000):
+        outbox.put(str(number).encode())
+        if number % 100 == 0:
+            await asyncio.sleep(0)
+    outbox.close()
+    outbox.put(b"too late")
+    assert await reading == [str(number).encode() for number in range(1000)]
+
+
+async def test_what_waits_is_read_after_the_end() -> None:
+    outbox = Outbox()
+    outbox.put(b"a")
+    outbox.close()
+    assert outbox.closed and await drained(outbox) == [b"a"]
+
+
+async def test_a_reader_who_falls_behind_is_cut_off() -> None:
+    by_count, by_size = Outbox(), Outbox()
+    for _ in range(MOST_MESSAGES + 1):
+        by_count.put(b"x")
+    for _ in range(3):
+        by_size.put(b"x" * (MOST_BYTES // 2 + 1))
+    assert by_count.closed and by_size.closed
+    assert await drained(by_count) == [] and await drained(by_size) == []
+
+
+async def test_past_the_reader_where_nothing_waits() -> None:
+    """The order is kept: nothing overtakes what waits; after the end nothing is taken."""
+    outbox, taken = Outbox(), list[bytes]()
+    willing = True
+
+    def at_once(data: bytes) -> bool:
+        if willing:
+            taken.append(data)
+        return willing
+
+    outbox.put(b"1")
+    outbox.at_once = at_once
+    outbox.put(b"2")
+    assert (await outbox.get(), await outbox.get(), taken) == (b"1", b"2", [])
+    outbox.put(b"3")
+    willing = False
+    outbox.put(b"4")
+    willing = True
+    outbox.put(b"5")
+    outbox.close()
+    outbox.put(b"6")
+    assert taken == [b"3"] and await drained(outbox) == [b"4", b"5"]
+
+
+async def test_a_reader_who_gave_up_waiting_is_not_woken() -> None:
+    outbox = Outbox()
+    reading = asyncio.create_task(outbox.get())
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    outbox.put(b"a")
+    outbox.put(b"b")
+    outbox.close()
+    assert await drained(outbox) == [b"a", b"b"]

@@ -1,0 +1,78 @@
+"""Seals: what a client brings back unchanged, for the same purpose and in time (security J11)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.server.signed_state import MOST, Seals
+
+VALUES = st.dictionaries(st.text(max_size=10), st.dictionaries(st.text(max_size=5), st.text(max_size=20)), max_size=4)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def made(clock: Clock | None = None) -> Seals:
+    return Seals.derived("a secret", clock=clock or Clock())
+
+
+@given(VALUES, st.binary())
+def test_what_was_closed_can_be_opened(value: object, binding: bytes) -> None:
+    assert made().open(binding, made().close(binding, value, 10)) == value
+
+
+@given(VALUES, st.binary(max_size=5), st.binary(max_size=5))
+def test_for_something_else_it_cannot(value: object, binding: bytes, other: bytes) -> None:
+    if binding != other:
+        with pytest.raises(ValueError):
+            made().open(other, made().close(binding, value, 10))
+
+
+@given(VALUES, st.data())
+def test_a_changed_text_is_refused(value: object, data: st.DataObject) -> None:
+    sealed = made().close(b"x", value, 10)
+    at = data.draw(st.integers(0, len(sealed)))
+    letter = data.draw(st.text(min_size=1, max_size=2))
+    for changed in (sealed[:at] + letter + sealed[at:], sealed[:at] + letter + sealed[at + 1 :], sealed[:at]):
+        if changed != sealed:
+            with pytest.raises(ValueError):
+                made().open(b"x", changed)
+
+
+@given(st.text())
+def test_any_text_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        made().open(b"x", text)
+
+
+def test_expires() -> None:
+    clock = Clock()
+    seals = made(clock)
+    sealed = seals.close(b"x", {}, 10)
+    clock.now += 10
+    assert seals.open(b"x", sealed) == {}
+    clock.now += 1
+    with pytest.raises(ValueError, match="expired"):
+        seals.open(b"x", sealed)
+
+
+def test_another_secret_opens_nothing() -> None:
+    sealed = made().close(b"x", {}, 10)
+    with pytest.raises(ValueError, match="not ours"):
+        Seals.derived("another secret", clock=Clock()).open(b"x", sealed)
+
+
+def test_bounds() -> None:
+    with pytest.raises(ValueError, match="too large"):
+        made().close(b"x", {"a": "x" * MOST}, 10)
+    with pytest.raises(ValueError, match="too long"):
+        made().open(b"x", "A" * 3 * MOST)
+    with pytest.raises(ValueError, match="32 bytes"):
+        Seals(b"short")
