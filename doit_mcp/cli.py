@@ -73,7 +73,7 @@ def _flags(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _bound(settings: Settings, *, shared: bool = False) -> socket.socket:
-    from .web.serve import bind
+    from .transports.http.runner import bind
 
     try:
         return bind(settings.host, settings.port, shared=shared)
@@ -120,8 +120,8 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
         return
     from .process.signals import on_stop_signal
     from .process.workers import report_serving, until_orphaned
-    from .web.serve import running, settle_heap
-    from .web.site import site
+    from .transports.http.main_app import site
+    from .transports.http.runner import running, settle_heap
 
     told = asyncio.Event()
     # Before the first request can come, so that none is cut off.
@@ -158,7 +158,7 @@ async def stdio(settings: Settings, options: argparse.Namespace) -> None:
     """The server on standard input and output."""
     if not settings.api_key:
         raise BadSettings(["DOIT_API_KEY is not set: it is the credential for the DoiT API."])
-    from .stdio import serve as serve_stdio
+    from .transports.stdio import serve as serve_stdio
 
     await serve_stdio(settings)
 
@@ -169,8 +169,8 @@ async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
     from .sandbox.api import Api
     from .sandbox.people import MOST_FURTHER, USERS, People
     from .sandbox.world import world
-    from .web.serve import address, running, settle_heap, stopped
-    from .web.site import site
+    from .transports.http.main_app import site
+    from .transports.http.runner import address, running, settle_heap, stopped
 
     _check_redis(settings)
     if settings.workers > 1:

@@ -35,8 +35,8 @@ from doit_mcp.observability import logging_setup
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.server.request_context import Offer
 from doit_mcp.settings import Settings
-from doit_mcp.web.app import build
-from doit_mcp.web.serve import address, bind, running, settle_heap, stopped
+from doit_mcp.transports.http.app import build
+from doit_mcp.transports.http.runner import address, bind, running, settle_heap, stopped
 
 SECRET = "a benchmark keeps no secrets, but needs one"
 # All load comes from one caller: what limits a single one in production must not end a measurement.
@@ -135,7 +135,7 @@ def tools(count: int, listed: list[dict[str, Any]]) -> tuple[Tool, ...]:
 def application(settings: Settings, options: argparse.Namespace) -> web.Application:
     """The product as users run it (--all), or with the benchmark's tools in place of its own."""
     if options.all:
-        from doit_mcp.web.site import site
+        from doit_mcp.transports.http.main_app import site
 
         return site(settings)
     listed = json.loads((options.inputs / "tools.json").read_text()) if options.inputs else []

@@ -31,9 +31,9 @@ from doit_mcp.sandbox.world import world
 from doit_mcp.server.notification_hub import PROMPTS, TOOLS, Change, Hub
 from doit_mcp.server.request_context import Offer
 from doit_mcp.settings import Settings
-from doit_mcp.web import keys
-from doit_mcp.web.app import build
-from doit_mcp.web.serve import address, bind, running, stopped
+from doit_mcp.transports.http import app_keys
+from doit_mcp.transports.http.app import build
+from doit_mcp.transports.http.runner import address, bind, running, stopped
 from scripts.conformance_fixture import asking, documents, plain, tasks
 from scripts.conformance_fixture.making import JsonObject, text, tool
 
@@ -53,14 +53,14 @@ class OpenDoor:
 
 async def open_door(app: web.Application) -> AsyncIterator[None]:
     """No identity provider, and a DoiT API that nobody reaches: the fixture's tools do not ask it."""
-    app[keys.AUTHENTICATOR] = OpenDoor()
-    app[keys.READY] = lambda: True
-    async with connect(app[keys.SETTINGS].doit_api_base) as upstream:
+    app[app_keys.AUTHENTICATOR] = OpenDoor()
+    app[app_keys.READY] = lambda: True
+    async with connect(app[app_keys.SETTINGS].doit_api_base) as upstream:
 
         async def no_credential(*, fresh: bool = False) -> str:
             return ""
 
-        app[keys.CONNECTOR] = lambda *call: Doit.of(Client(upstream, no_credential))
+        app[app_keys.CONNECTOR] = lambda *call: Doit.of(Client(upstream, no_credential))
         yield
 
 

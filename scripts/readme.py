@@ -14,7 +14,7 @@ from pathlib import Path
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.tool_lists import CORE
 from doit_mcp.settings import Settings
-from doit_mcp.web.page import first_sentence
+from doit_mcp.transports.http.landing_page import first_sentence
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.rst"

@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 
 from doit_mcp import __version__
 from doit_mcp.settings import Settings
-from tests.web.serving import serving
+from tests.transports.http.serving import serving
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())

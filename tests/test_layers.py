@@ -26,14 +26,13 @@ BELOW = {
     "server": "catalog api protocol redis_state resilience observability process",
     "redis_state": "protocol process",
     "sandbox": "protocol settings observability",
-    "web": "server catalog api protocol auth redis_state settings setting_values observability resilience process",
-    "stdio": "server catalog api protocol redis_state settings observability process resilience",
+    "transports": "server catalog api protocol auth redis_state settings setting_values observability resilience process",
     "command_line": "settings",
-    "cli": "web stdio sandbox process settings setting_values observability command_line",
+    "cli": "transports sandbox process settings setting_values observability command_line",
     "__main__": "cli",
 }
 # The one place where layers meet as objects.
-WIRING = {"web.app"}
+WIRING = {"transports.http.app"}
 TREES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_bytes())
     for path in sorted(ROOT.rglob("*.py"))

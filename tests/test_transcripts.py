@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.serving import LATEST, META, MODERN, Answer, Json, Site, serving
+from tests.transports.http.serving import LATEST, META, MODERN, Answer, Json, Site, serving
 from tests.wire_schema import check
 
 HOME = Path(__file__).parent / "transcripts"

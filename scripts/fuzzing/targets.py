@@ -26,8 +26,8 @@ from doit_mcp.protocol.revisions import BY_NAME
 from doit_mcp.redis_state.encryption import Box, Broken
 from doit_mcp.server.event_store import place
 from doit_mcp.server.signed_state import Seals
-from doit_mcp.web.address import client_address
-from doit_mcp.web.body import takes
+from doit_mcp.transports.http.client_address import client_address
+from doit_mcp.transports.http.request_body import takes
 
 META = f'"_meta":{{"{request_metadata.VERSION}":"2026-07-28","{request_metadata.CAPABILITIES}":{{}}}}'
 CALL = f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"x"}},{META}}}}}'

@@ -15,7 +15,7 @@ from doit_mcp.auth.authenticator import Authenticator
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.auth.www_authenticate import metadata, metadata_path
 from doit_mcp.settings import Settings
-from doit_mcp.web import access, keys
+from doit_mcp.transports.http import access, app_keys
 
 from .conftest import Mint
 from .minting import BASE, ISSUER, Signer
@@ -35,8 +35,8 @@ class Door:
 
     def app(self, authenticator: Authenticator) -> web.Application:
         app = web.Application()
-        app[keys.AUTHENTICATOR] = authenticator
-        app[keys.SETTINGS] = Settings(resource_url=BASE)
+        app[app_keys.AUTHENTICATOR] = authenticator
+        app[app_keys.SETTINGS] = Settings(resource_url=BASE)
         for path in PATHS:
             app.router.add_route("*", path, self.enter)
             app.router.add_get(metadata_path(path), self.document)
@@ -44,7 +44,7 @@ class Door:
 
     async def enter(self, request: web.Request) -> web.StreamResponse:
         try:
-            principal = await access.authenticate(request, request.app[keys.AUTHENTICATOR])
+            principal = await access.authenticate(request, request.app[app_keys.AUTHENTICATOR])
         except AuthError as error:
             return access.unauthorized(request, error)
         self.bodies_read += len(await request.read())

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from doit_mcp.web.page import QUESTIONS, render
+from doit_mcp.transports.http.landing_page import QUESTIONS, render
 from tests.e2e.node_packages import NODE, environment, run, unavailable
 
 ARTIFACTS = NODE.parent / "artifacts"

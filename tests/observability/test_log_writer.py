@@ -22,7 +22,7 @@ from doit_mcp.process.workers import reserve
 from doit_mcp.sandbox.world import world
 from tests.process.test_workers import two_workers
 from tests.test_cli import environment
-from tests.web.serving import ADMIN, LATEST, SECRET, Bench, Hub, Json, Session, Site
+from tests.transports.http.serving import ADMIN, LATEST, SECRET, Bench, Hub, Json, Session, Site
 
 REQUESTS = 2_000
 

@@ -17,10 +17,10 @@ import pytest
 
 from doit_mcp.process.workers import MAX_FAILED_STARTS, Workers, reserve
 from doit_mcp.sandbox.world import world
-from doit_mcp.web.serve import bind
+from doit_mcp.transports.http.runner import bind
 from tests.redis_state.redis_server import redis_server
 from tests.test_cli import environment, run
-from tests.web.serving import LATEST, SECRET, Bench, Hub, Site
+from tests.transports.http.serving import LATEST, SECRET, Bench, Hub, Site
 
 LISTENING = "0A"
 

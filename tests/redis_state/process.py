@@ -16,10 +16,10 @@ from aiohttp import web
 
 from doit_mcp.server.notification_hub import TOOLS, Change, Hub
 from doit_mcp.settings import Settings
-from doit_mcp.web.app import build
-from doit_mcp.web.serve import address, bind, running
+from doit_mcp.transports.http.app import build
+from doit_mcp.transports.http.runner import address, bind, running
 from tests.redis_state.replicas import Replica, settings_for
-from tests.web.serving import Bench, Json, offer
+from tests.transports.http.serving import Bench, Json, offer
 
 ROOT = Path(__file__).resolve().parents[2]
 

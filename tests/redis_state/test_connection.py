@@ -151,7 +151,7 @@ async def test_a_refusal_is_an_answer(silent: Silent, caplog: pytest.LogCaptureF
 
 def test_nothing_is_imported_unless_it_is_wanted() -> None:
     code = (
-        "import sys; from doit_mcp.settings import Settings; from doit_mcp.web.site import site;"
+        "import sys; from doit_mcp.settings import Settings; from doit_mcp.transports.http.main_app import site;"
         "site(Settings()); print('redis' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

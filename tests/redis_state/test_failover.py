@@ -18,7 +18,7 @@ from tests.redis_state.failover import Node, Pair, replicated
 from tests.redis_state.redis_server import PROGRAM, redis_server
 from tests.redis_state.replicas import Replica, at, back, replicas
 from tests.redis_state.test_full_redis import Writes, answered
-from tests.web.serving import Session, next_event
+from tests.transports.http.serving import Session, next_event
 
 WRITE = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])"
 

@@ -21,8 +21,8 @@ from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, redis_server
 from tests.redis_state.replicas import Replica, at, replicas
 from tests.redis_state.test_write_receipts import Unprotected, done, told
-from tests.web.serving import LATEST, Answer, Json, Session, schema
-from tests.web.test_security_outside import MIB
+from tests.transports.http.serving import LATEST, Answer, Json, Session, schema
+from tests.transports.http.test_security_outside import MIB
 
 MEMORY = ("--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
 # Sessions, tables, receipts, tasks and streams of one user together.

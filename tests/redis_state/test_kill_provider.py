@@ -12,9 +12,9 @@ import aiohttp
 from doit_mcp.sandbox.world import World, world
 from doit_mcp.server.notification_hub import Hub
 from doit_mcp.settings import Settings
-from doit_mcp.web.app import build
-from doit_mcp.web.serve import address, bind, running
-from tests.web.serving import SECRET, Bench, Json, NoApi, Session, Site, offer
+from doit_mcp.transports.http.app import build
+from doit_mcp.transports.http.runner import address, bind, running
+from tests.transports.http.serving import SECRET, Bench, Json, NoApi, Session, Site, offer
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from doit_mcp.sandbox.people import USERS
 from tests.redis_state.process import Process, separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, at, replicas
-from tests.web.serving import Answer, Session
+from tests.transports.http.serving import Answer, Session
 
 CLIENTS = 12
 CALLS = 20

@@ -19,8 +19,8 @@ from doit_mcp.server.tasks import RUNNING_PER_OWNER
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, at, replicas
-from tests.web.serving import ADMIN, LATEST, META, MODERN, STRANGER, Answer, Bench, Json
-from tests.web.streaming import opened
+from tests.transports.http.serving import ADMIN, LATEST, META, MODERN, STRANGER, Answer, Bench, Json
+from tests.transports.http.streaming import opened
 
 TASKS = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
 

@@ -28,7 +28,7 @@ from tests.redis_state.conftest import SECRET
 from tests.redis_state.process import Process, separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, at, replicas
-from tests.web.serving import Answer, Session, next_event
+from tests.transports.http.serving import Answer, Session, next_event
 
 NEW = "another-secret-of-forty-characters-here!"
 OLD_ONE, ADDED, IN_USE, ALONE = ((SECRET,), (SECRET, NEW), (NEW, SECRET), (NEW,))

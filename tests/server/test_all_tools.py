@@ -39,7 +39,7 @@ from tests.sandbox.bodies import (
     TICKET,
 )
 from tests.sandbox.steps import filled, picked
-from tests.web.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Site, serving
+from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Site, serving
 
 EVERYTHING = "/mcp/x/all"
 Words = dict[str, Any]

@@ -20,7 +20,7 @@ from doit_mcp.catalog.tools import tool_result
 from doit_mcp.catalog.tools.result_handles import ROWS_OF_LINE, Table, of_query, of_report, packed, unpacked
 from doit_mcp.catalog.tools.tool import ToolError
 from tests.api.recorder import Recorder
-from tests.web.heartbeat import Heartbeat
+from tests.transports.http.loop_probe import Heartbeat
 
 from ..caller import TOOLS, Caller
 

@@ -15,7 +15,7 @@ from doit_mcp.sandbox.api.tenants import RECORDS
 from doit_mcp.sandbox.people import ACME, User
 from doit_mcp.sandbox.people import GLOBEX as GLOBEX_CUSTOMER
 from doit_mcp.server.catalog import product
-from tests.web.serving import STRANGER, serving
+from tests.transports.http.serving import STRANGER, serving
 
 from ..conftest import Clock
 from .conftest import ADMIN, EMPLOYEE, GLOBEX, VIEWER, Party

@@ -11,7 +11,7 @@ from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, AWS, AZURE, GLOBEX_E
 from doit_mcp.sandbox.api.tenants import RECORDS
 from doit_mcp.sandbox.people import ACME
 from doit_mcp.server.catalog import product
-from tests.web.serving import serving
+from tests.transports.http.serving import serving
 
 from ..conftest import Clock
 from .conftest import ADMIN, GLOBEX, VIEWER, Party

@@ -16,7 +16,7 @@ from doit_mcp.server.byte_cache import ENTRY_BYTES, ByteCache
 from doit_mcp.server.catalog import product
 from doit_mcp.server.handlers import tools
 from doit_mcp.server.request_context import Offer
-from tests.web.serving import serving
+from tests.transports.http.serving import serving
 
 
 async def test_former_names_are_called_but_not_listed() -> None:

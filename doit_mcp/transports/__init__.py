@@ -1,0 +1,1 @@
+"""Transports: HTTP and stdio."""

@@ -1,0 +1,193 @@
+"""Who may come in: Host and Origin, the bearer, and the refusals that tell a client how to sign in."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import HttpVersion11, web
+from yarl import URL
+
+from ...auth.errors import SCOPE, SIGN_IN, AuthError, invalid_token
+from ...auth.principal import Principal
+from ...auth.www_authenticate import challenge
+from ...observability.trace import CURRENT, HEADER
+from ...protocol.jsonrpc import error_bytes
+from ...resilience.compute_thread import TooManyQueued
+from ...resilience.concurrency import Full
+from ...server.dispatcher import internal_error
+from . import app_keys
+from .buffered_response import ALWAYS
+from .client_address import client_address
+from .post_response import whole
+from .request_body import CONTINUE, Refused, refuse
+from .stream_limits import TooMany
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Endpoint = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
+
+ALLOWED_HEADERS = (
+    "Authorization, Content-Type, Accept, Cache-Control, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID,"
+    " X-MCP-Trace-Id, Mcp-Method, Mcp-Name, X-MCP-Toolsets, X-MCP-Readonly, traceparent, tracestate"
+)
+# Probes come with the address of a pod or a load balancer as Host (security O1).
+ANY_HOST = frozenset({"/healthz", "/readyz"})
+# Discovery holds no data of anybody and is asked for before anything is configured (RFC 9728, 3.1).
+ANY_ORIGIN = "/.well-known/"
+# Tokens are asked for the address that people give their client, not for the one that it learns afterwards.
+RESOURCE_OF = {"/sse/message": "/sse"}
+NONE: list[str] = []
+
+
+def refusal(status: int, error: str, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON error of the HTTP layer, outside JSON-RPC."""
+    return web.json_response({"error": error, "error_description": text}, status=status, headers=headers)
+
+
+def foreign(request: web.Request, hosts: frozenset[str], origins: frozenset[str]) -> web.Response | None:
+    """The refusal of a request to a Host that is not among *hosts*, or from a web page that is not of *origins*."""
+    headers = request.headers
+    sent = headers.getall("Host", NONE)
+    if (len(sent) != 1 or sent[0].lower() not in hosts) and request.path not in ANY_HOST:
+        return refusal(421, "misdirected_request", "This server does not answer to that Host")
+    if not request.raw_path.startswith("/") and not _own_target(request, hosts):
+        return refusal(421, "misdirected_request", "This server does not answer to the host in the request's target")
+    if "Origin" in headers:
+        pages = headers.getall("Origin")
+        if (len(pages) > 1 or pages[0] not in origins) and ANY_ORIGIN not in request.path:
+            return refusal(403, "forbidden_origin", "This web origin may not call this server")
+    return None
+
+
+def _own_target(request: web.Request, hosts: frozenset[str]) -> bool:
+    """Whether a target that is not a path alone, such as ``http://host/path``, names one of *hosts*: it would go before
+    the Host header (RFC 9112, 3.2.2)."""
+    if request.raw_path == "*":
+        return True
+    scheme, separator, rest = request.raw_path.partition("://")
+    if request.method == "CONNECT" or not separator or scheme.lower() not in ("http", "https"):
+        return False
+    return re.split(r"[/?#]", rest, maxsplit=1)[0].lower() in hosts
+
+
+async def expect(request: web.Request) -> None:
+    """Check the Expect header. "100 Continue" is sent when the body is read, which is after the bearer was accepted."""
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() != CONTINUE:
+        raise web.HTTPExpectationFailed
+
+
+def told(request: web.Request, failure: Exception) -> web.StreamResponse:
+    """The answer to a request that was ended by *failure*."""
+    match failure:
+        case Refused():
+            return refuse(failure.status, str(failure), failure.headers, request.get(app_keys.ID))
+        case web.HTTPException():
+            headers = {"Allow": failure.headers["Allow"]} if "Allow" in failure.headers else None
+            return refusal(failure.status, failure.reason.lower().replace(" ", "_"), failure.reason, headers)
+    log.error("a request failed", exc_info=failure)
+    return whole(500, error_bytes(internal_error(), request.get(app_keys.ID)))
+
+
+async def finish_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Headers of every answer: no software versions, no sniffing, and CORS for the origins that may call."""
+    response.headers.update(ALWAYS)
+    if (trace := CURRENT.get()) is not None:
+        response.headers[HEADER] = trace.id
+    if ANY_ORIGIN in request.path:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return
+    response.headers["Vary"] = "Origin"
+    if origin in request.app[app_keys.ORIGINS]:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = f"Mcp-Session-Id, WWW-Authenticate, Retry-After, {HEADER}"
+
+
+def preflight(methods: str) -> web.Response:
+    """The answer to a browser that asks what it may send (Fetch, CORS preflight)."""
+    return web.Response(
+        status=204,
+        headers={
+            "Allow": methods,
+            "Access-Control-Allow-Methods": methods,
+            "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+            "Access-Control-Max-Age": "86400",
+        },
+    )
+
+
+def endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Handler:
+    """An MCP path: the bearer first, whatever the method, so that every client finds out where to sign in."""
+    allow = ", ".join((*methods, "OPTIONS"))
+    offers, draining = app[app_keys.OFFERS], app[app_keys.DRAINING]
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.method == "OPTIONS":
+            return preflight(allow)
+        authenticator = app[app_keys.AUTHENTICATOR]
+        values = request.headers.getall("Authorization", NONE)
+        # A token that was seen before costs a hash and a look-up.
+        principal = authenticator.remembered(values[0]) if len(values) == 1 else None
+        if principal is None:
+            try:
+                principal = await authenticate(request, authenticator)
+            except AuthError as error:
+                return unauthorized(request, error)
+        if (trace := CURRENT.get()) is not None:
+            trace.owner, trace.customer = principal.owner, principal.tenant
+        serve = methods.get(request.method)
+        if serve is None:
+            return refuse(405, "Method not allowed here", {"Allow": allow})
+        if draining.is_set():
+            return refuse(503, "The server is shutting down; try again", {"Retry-After": "2"})
+        try:
+            request[app_keys.OFFER] = offers(request, principal)
+            return await serve(request, principal)
+        except Full as full:
+            status = 503 if full.everyone else 429
+            return refuse(status, str(full), {"Retry-After": str(full.retry_s)}, request.get(app_keys.ID))
+        except TooManyQueued as queued:
+            status = 503 if queued.everyone else 429
+            return refuse(status, str(queued), {"Retry-After": "2"}, request.get(app_keys.ID))
+        except TooMany as many:
+            return refuse(429, str(many), {"Retry-After": "5"}, request.get(app_keys.ID))
+
+    return handle
+
+
+async def authenticate(request: web.Request, authenticator: app_keys.Doorman) -> Principal:
+    """The verified caller; raises AuthError."""
+    values = request.headers.getall("Authorization", NONE)
+    forwarded = request.headers.getall("X-Forwarded-For", [])
+    address = client_address(request.remote, forwarded, request.app[app_keys.SETTINGS].trusted_proxies)
+    return await authenticator.authenticate(values, address)
+
+
+def unauthorized(request: web.Request, error: AuthError) -> web.Response:
+    """401, 403 and the like, with the challenge that names the metadata of this very path (RFC 9728, 5.1)."""
+    headers: dict[str, str] = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.status in (400, 401, 403):
+        headers["WWW-Authenticate"] = _challenge(request.app[app_keys.SETTINGS].resource_url, request.path, error)
+    return refusal(error.status, error.error, error.description, headers)
+
+
+def sign_in(resource_url: str, target: str) -> str:
+    """The challenge for a caller whose sign-in ended after the request for *target*, as it was sent, was let in."""
+    return _challenge(resource_url, URL(target, encoded=True).path, invalid_token(SIGN_IN))
+
+
+def _challenge(resource_url: str, path: str, error: AuthError) -> str:
+    return challenge(
+        resource_url,
+        RESOURCE_OF.get(path, path),
+        error=error.error,
+        description=error.description,
+        scope=error.scope or SCOPE,
+    )

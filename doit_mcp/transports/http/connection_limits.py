@@ -1,0 +1,92 @@
+"""What one process allows connections before a request is read: counts, deadlines, and what is reported of them."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import time
+
+from ...observability.metrics import Metrics
+from .pending_connections import HalfOpen
+
+log = logging.getLogger(__name__)
+
+# From the first byte of a head to its last.
+HEAD_TIMEOUT_SECONDS = 15.0
+MAX_UNFINISHED_HEADS = 4096
+MAX_UNFINISHED_BYTES = 16 << 20
+# Connections that were opened and have sent nothing at all.
+MAX_SILENT_CONNECTIONS = 4096
+# Between two log lines about the same thing.
+LOG_INTERVAL_SECONDS = 60.0
+# Descriptors that connections of clients leave for Redis, logs and the identity provider; of small limits a half.
+RESERVED_DESCRIPTORS = 256
+# A client's connection, and the one to the DoiT API that its call needs.
+DESCRIPTORS_PER_CONNECTION = 2
+
+
+class Occasional:
+    """Logs a warning at most once per LOG_INTERVAL_SECONDS, with the number of times it happened since the last."""
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+        self._count, self._next = 0, 0.0
+
+    def __call__(self, **facts: object) -> None:
+        """It happened once more."""
+        self._count += 1
+        if (now := time.monotonic()) >= self._next:
+            log.warning(self._message, extra={"times": self._count, **facts})
+            self._count, self._next = 0, now + LOG_INTERVAL_SECONDS
+
+
+class Edge:
+    """The state that all connections of a process share."""
+
+    def __init__(self, metrics: Metrics, keep_alive_seconds: float) -> None:
+        self.keep_alive_seconds = keep_alive_seconds
+        self._metrics = metrics
+        self.open = 0
+        self._warn_closed = Occasional("connections were closed before their request was complete")
+        self._warn_paused = Occasional("no descriptors for further connections; accepting is paused")
+        self.unfinished = HalfOpen(
+            seconds=HEAD_TIMEOUT_SECONDS,
+            max_connections=MAX_UNFINISHED_HEADS,
+            max_bytes=MAX_UNFINISHED_BYTES,
+            closed=lambda reason: self._closed(f"head_{reason}"),
+        )
+        self.silent = HalfOpen(
+            seconds=keep_alive_seconds,
+            max_connections=MAX_SILENT_CONNECTIONS,
+            max_bytes=0,
+            closed=lambda reason: self._closed(f"silent_{reason}"),
+        )
+
+    def full(self, accepted: int) -> bool:
+        """Whether one more connection, besides the open ones and those just *accepted*, would take a descriptor that
+        other work needs."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if limit == resource.RLIM_INFINITY:
+            return False
+        wanted = DESCRIPTORS_PER_CONNECTION * (self.open + accepted + 1)
+        return wanted > limit - min(limit // 2, RESERVED_DESCRIPTORS)
+
+    def paused(self, reason: str) -> None:
+        """Accepting was paused."""
+        self._metrics.accept_paused(reason)
+        self._warn_paused(reason=reason, connections=self.open)
+
+    def refused(self, status: int) -> None:
+        """A request was refused before it reached the application."""
+        self._metrics.request("other", "other", status)
+
+    def _closed(self, reason: str) -> None:
+        self._metrics.connection_closed(reason)
+        # A connection that never sent anything is nothing to warn about.
+        if reason != "silent_timeout":
+            self._warn_closed(reason=reason)
+
+    def stop(self) -> None:
+        """Stop all timers."""
+        self.unfinished.stop()
+        self.silent.stop()

@@ -1,0 +1,28 @@
+"""A running server for every test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.redis_state.conftest import redis, redis_program
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import Replica, replicas
+from tests.transports.http.serving import Site, serving
+
+__all__ = ["redis", "redis_program"]  # fixtures of here, too
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    """The application on loopback, with the tests' own tools."""
+    async with serving() as made:
+        yield made
+
+
+@pytest.fixture
+async def pair(redis: Server) -> AsyncIterator[tuple[Replica, ...]]:
+    """Two replicas with one Redis."""
+    async with replicas(redis.url) as made:
+        yield made

@@ -1,0 +1,439 @@
+"""The real application on loopback with records of the tests' own, and a client that checks every message's schema."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from doit_mcp.catalog.call import Call, Question
+from doit_mcp.catalog.prompts.prompt import Argument, Prompt, user_text
+from doit_mcp.catalog.resources.resource import NoResource, Resource, Template
+from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
+from doit_mcp.catalog.toolsets import Selection
+from doit_mcp.protocol.revisions import BY_NAME
+from doit_mcp.sandbox.people import USERS, Grant, User
+from doit_mcp.sandbox.world import Api, World, world
+from doit_mcp.server.notification_hub import Hub
+from doit_mcp.server.request_context import Offer
+from doit_mcp.settings import Settings
+from doit_mcp.transports.http.app import build
+from doit_mcp.transports.http.catalog_selection import Make
+from doit_mcp.transports.http.runner import address, bind, running
+from tests.wire_schema import check
+
+SECRET = "a-secret-of-the-exchange-with-enough-bytes"
+MODERN = "2026-07-28"
+LATEST = "2025-11-25"
+REVISIONS = tuple(BY_NAME)
+META = "io.modelcontextprotocol/"
+ACCEPT = "application/json, text/event-stream"
+ADMIN, VIEWER, STRANGER, EMPLOYEE = USERS
+Json = dict[str, Any]
+
+
+class NoApi:
+    """A world without a DoiT API."""
+
+    def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
+        """Nothing is there."""
+
+
+@dataclass
+class Bench:
+    """What the tests' tools wait for and tell of."""
+
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    proceed: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: bool = False
+    ran: list[str] = field(default_factory=list)
+
+
+def schema(**properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+TEXT: Json = {"type": "string"}
+NAME = {
+    "message": "Who are you?",
+    "requestedSchema": {"type": "object", "properties": {"name": TEXT}, "required": ["name"]},
+}
+
+
+def tools(bench: Bench) -> tuple[Tool, ...]:
+    """One tool for every way a tool can behave."""
+
+    async def echo(call: Call, arguments: Json) -> Json:
+        bench.ran.append("echo")
+        return {"said": arguments.get("text", "")}
+
+    async def wait(call: Call, arguments: Json) -> Json:
+        bench.started.set()
+        try:
+            await bench.proceed.wait()
+        except asyncio.CancelledError:
+            bench.cancelled = True
+            raise
+        finally:
+            bench.ended.set()
+        return {"said": "waited"}
+
+    async def steps(call: Call, arguments: Json) -> Json:
+        await call.progress(1, 2, "half")
+        await call.log("warning", "on the way")
+        bench.started.set()
+        if arguments.get("pause"):
+            await bench.proceed.wait()
+        await call.progress(2, 2)
+        return {"said": "stepped"}
+
+    async def ask(call: Call, arguments: Json) -> Json:
+        answer = await call.ask("who", "elicitation/create", NAME)
+        return {"said": str(answer.get("content", {}).get("name", answer["action"]))}
+
+    async def ask_all(call: Call, arguments: Json) -> Json:
+        answers = await call.ask_all({"who": Question("elicitation/create", NAME), "where": Question("roots/list")})
+        return {"said": f"{answers['who']['action']} {len(answers['where']['roots'])}"}
+
+    async def fail(call: Call, arguments: Json) -> Json:
+        raise ToolError("It cannot be done; do something else.")
+
+    async def bug(call: Call, arguments: Json) -> Json:
+        raise RuntimeError("a secret that nobody may see")
+
+    async def blocks(call: Call, arguments: Json) -> Content:
+        return Content(
+            [
+                {"type": "text", "text": "all kinds"},
+                {"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"},
+                {"type": "resource_link", "uri": "doc://one", "name": "one", "title": "One"},
+            ],
+            structured={"said": "blocks"},
+        )
+
+    async def long(call: Call, arguments: Json) -> Json:
+        await call.background()
+        bench.started.set()
+        await bench.proceed.wait()
+        return {"said": "done at last"}
+
+    said = {"type": "object", "properties": {"said": TEXT}, "required": ["said"]}
+    runs = (echo, wait, steps, ask, ask_all, fail, bug, blocks, long)
+    schemas = {
+        "echo": schema(text=TEXT, region={**TEXT, "x-mcp-header": "Region"}, size={"type": "integer"}),
+        "steps": schema(pause={"type": "boolean"}),
+        "ask": schema(text=TEXT),
+    }
+    return tuple(
+        Tool(
+            name=run.__name__,
+            title=run.__name__.title(),
+            description=f"Does {run.__name__}.",
+            input_schema=schemas.get(run.__name__, schema()),
+            run=run,
+            output_schema=said,
+            annotations={"readOnlyHint": True},
+            area="bench",
+            writes=run.__name__ == "wait",
+        )
+        for run in runs
+    )
+
+
+async def greeting(call: Call, arguments: Mapping[str, str]) -> list[Json]:
+    return [user_text(f"Greet {arguments['who']}.")]
+
+
+async def names(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
+    return [name for name in ("Ann", "Anton", "Bea") if name.startswith(typed)]
+
+
+async def one(call: Call) -> Json:
+    return {"text": "the first"}
+
+
+async def numbered(call: Call, variables: Mapping[str, str]) -> Json:
+    if variables["number"] == "13":
+        raise NoResource
+    return {"text": f"number {variables['number']}"}
+
+
+def offer(bench: Bench, **changes: Any) -> Offer:
+    """What the tests' server offers."""
+    made = Offer(
+        tools=tools(bench),
+        server_info={"name": "bench", "title": "Bench", "version": "1.0", "description": "For tests"},
+        instructions="Only for tests.",
+        prompts=(Prompt("greet", "Greet", "Greets somebody", greeting, (Argument("who", "Whom", True, names),)),),
+        resources=(Resource("doc://one", "one", "One", "The first", "text/plain", one),),
+        templates=(Template("doc://number/{number}", "number", "Number", "Any", "text/plain", numbered, {}),),
+        changing=True,
+    )
+    return replace(made, **changes)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, read; *messages* are those of a stream, or the one in the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    messages: tuple[Any, ...]
+    ids: tuple[str, ...] = ()
+
+    @property
+    def body(self) -> Any:
+        return self.messages[-1] if self.messages else None
+
+    @property
+    def error(self) -> Json:
+        found: Json = self.body["error"]
+        return found
+
+    @property
+    def result(self) -> Json:
+        found: Json = self.body["result"]
+        return found
+
+    @property
+    def code(self) -> tuple[int, int]:
+        """HTTP status and JSON-RPC code."""
+        return self.status, self.error["code"]
+
+
+def events(text: str) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+    """The messages and the ids of an event stream's text."""
+    messages, ids = [], []
+    for block in text.split("\n\n"):
+        fields = [line.partition(":")[::2] for line in block.split("\n") if line and not line.startswith(":")]
+        ids += [value.strip() for name, value in fields if name == "id"]
+        messages += [json.loads(value) for name, value in fields if name == "data" and value.strip()]
+    return tuple(messages), tuple(ids)
+
+
+async def read(response: aiohttp.ClientResponse) -> Answer:
+    """The whole answer."""
+    text = await response.text()
+    ids: tuple[str, ...] = ()
+    messages: tuple[Any, ...] = ()
+    if response.content_type == "text/event-stream":
+        messages, ids = events(text)
+    elif text and response.content_type == "application/json":
+        messages = (json.loads(text),)
+    return Answer(response.status, response.headers.copy(), text, messages, ids)
+
+
+def check_all(answer: Answer, headers: Mapping[str, str], data: Any) -> None:
+    """Every JSON-RPC message of an answer fits a revision that the request named; if it named none, any.
+
+    What a request asked for is known where its body can be read.
+    """
+    messages = [one for one in answer.messages if isinstance(one, list) or "jsonrpc" in one]
+    asked = _read_back(data)
+    meta = asked.get("params", {}).get("_meta", {}) if isinstance(asked.get("params", {}), dict) else {}
+    named = [value for name, value in headers.items() if name.lower() == "mcp-protocol-version"]
+    # Whoever sends an envelope is answered in its era, whatever version it names.
+    named += [MODERN] if isinstance(meta, dict) and f"{META}protocolVersion" in meta else []
+    method = asked.get("method") if isinstance(asked.get("method"), str) else None
+    known = [one for one in REVISIONS if one in named]
+    for message in messages:
+        check_one_of(known or REVISIONS, message, method)
+
+
+def _read_back(data: Any) -> Json:
+    try:
+        found = json.loads(data) if isinstance(data, (bytes, str)) else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def check_one_of(revisions: Sequence[str], message: Any, method: str | None) -> None:
+    """The message fits one of these revisions."""
+    failures = []
+    for revision in revisions:
+        try:
+            return check(revision, message, method)
+        except AssertionError as failure:
+            failures.append(failure)
+    raise failures[-1]
+
+
+class Site:
+    """A running server, and ways to talk to it."""
+
+    def __init__(self, base: str, stand_in: World, http: aiohttp.ClientSession, bench: Bench, hub: Hub) -> None:
+        self.base, self.world, self.http, self.bench, self.hub = base, stand_in, http, bench, hub
+        self.ids = 0
+
+    def token(self, user: User = ADMIN, **claims: Any) -> str:
+        return self.world.identity.mint(user, resource=f"{self.base}/mcp", **claims)
+
+    def headers(self, user: User | None = ADMIN, **more: str) -> dict[str, str]:
+        bearer = {"Authorization": f"Bearer {self.token(user)}"} if user is not None else {}
+        return bearer | {"Accept": ACCEPT} | {name.replace("_", "-"): value for name, value in more.items()}
+
+    async def send(
+        self, method: str, path: str, headers: Mapping[str, str], data: Any = None, **options: Any
+    ) -> Answer:
+        """Any HTTP request."""
+        async with self.http.request(
+            method, self.base + path, headers=headers, data=data, allow_redirects=False, **options
+        ) as response:
+            answer = await read(response)
+        check_all(answer, headers, data)
+        return answer
+
+    async def post(
+        self, message: Any, *, user: User | None = ADMIN, path: str = "/mcp", revision: str = "", **headers: str
+    ) -> Answer:
+        """POST one JSON value; with *revision* every message of the answer is checked against its schema."""
+        sent = self.headers(user, **headers) | {"Content-Type": "application/json"}
+        answer = await self.send("POST", path, sent, json.dumps(message).encode())
+        if revision:
+            method = message.get("method") if isinstance(message, dict) else None
+            for one_message in answer.messages:
+                check(revision, one_message, method)
+        return answer
+
+    def request(self, method: str, params: Json | None = None, id: Any = None) -> Json:
+        self.ids += 1
+        made: Json = {"jsonrpc": "2.0", "id": self.ids if id is None else id, "method": method}
+        return made if params is None else made | {"params": params}
+
+    def envelope(self, method: str, params: Json | None = None, *, id: Any = None, **meta: Any) -> Json:
+        """A request of the newest revision; *meta* adds to, or with None takes from, its _meta."""
+        full = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
+        full |= {(key if key == "progressToken" else META + key): value for key, value in meta.items()}
+        kept = {key: value for key, value in full.items() if value is not None}
+        return self.request(method, {**(params or {}), "_meta": kept}, id)
+
+    async def modern(
+        self,
+        method: str,
+        params: Json | None = None,
+        *,
+        user: User = ADMIN,
+        id: Any = None,
+        path: str = "/mcp",
+        headers: Mapping[str, str] | None = None,
+        **meta: Any,
+    ) -> Answer:
+        """A request of the newest revision, complete unless told otherwise."""
+        message = self.envelope(method, params, id=id, **meta)
+        sent = self.modern_headers(message) | dict(headers or {})
+        kept = {name.replace("-", "_"): value for name, value in sent.items() if value}
+        return await self.post(message, user=user, path=path, revision=MODERN, **kept)
+
+    def modern_headers(self, message: Json) -> dict[str, str]:
+        params = message.get("params", {})
+        named = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}.get(message["method"])
+        named = named or ("taskId" if message["method"].startswith("tasks/") else None)
+        name = {"Mcp-Name": params[named]} if named and isinstance(params.get(named), str) else {}
+        return {"MCP-Protocol-Version": MODERN, "Mcp-Method": message["method"]} | name
+
+    async def call(self, name: str, arguments: Json | None = None, **options: Any) -> Answer:
+        """tools/call on the newest revision."""
+        return await self.modern("tools/call", {"name": name, "arguments": arguments or {}}, **options)
+
+    async def initialize(self, revision: str = LATEST, *, user: User = ADMIN, **capabilities: Json) -> Session:
+        """A session of a handshake revision."""
+        params = {
+            "protocolVersion": revision,
+            "capabilities": capabilities,
+            "clientInfo": {"name": "tests", "version": "1"},
+        }
+        answer = await self.post(self.request("initialize", params), user=user, revision=revision)
+        assert answer.status == 200 and answer.result["protocolVersion"] == revision, answer
+        return Session(self, answer.headers["Mcp-Session-Id"], revision, user, answer.result)
+
+
+@dataclass
+class Session:
+    """A session of the handshake era, from the client's side."""
+
+    site: Site
+    id: str
+    revision: str
+    user: User
+    welcome: Json
+
+    @property
+    def head(self) -> dict[str, str]:
+        version = {"MCP_Protocol_Version": self.revision} if self.revision >= "2025-06-18" else {}
+        return {"Mcp_Session_Id": self.id} | version
+
+    async def post(self, message: Any, **options: Any) -> Answer:
+        return await self.site.post(message, user=self.user, revision=self.revision, **(self.head | options))
+
+    async def ask(self, method: str, params: Json | None = None, id: Any = None) -> Answer:
+        return await self.post(self.site.request(method, params, id))
+
+    async def call(self, name: str, arguments: Json | None = None, *, id: Any = None, token: Any = None) -> Answer:
+        meta = {} if token is None else {"_meta": {"progressToken": token}}
+        return await self.ask("tools/call", {"name": name, "arguments": arguments or {}} | meta, id)
+
+    async def note(self, method: str, params: Json | None = None) -> Answer:
+        message: Json = {"jsonrpc": "2.0", "method": method}
+        return await self.post(message if params is None else message | {"params": params})
+
+    def stream(self, **more: str) -> Any:
+        """The GET stream, as a context manager."""
+        headers = self.site.headers(self.user, **(self.head | more)) | {"Accept": "text/event-stream"}
+        return self.site.http.get(f"{self.site.base}/mcp", headers=headers)
+
+    async def delete(self, user: User | None = None) -> Answer:
+        return await self.site.send("DELETE", "/mcp", self.site.headers(user or self.user, **self.head))
+
+
+async def next_event(response: aiohttp.ClientResponse) -> tuple[str, str]:
+    """Name and data of the stream's next event; comments are passed over."""
+    name, data = "", ""
+    while line := (await response.content.readline()).decode().rstrip("\n"):
+        field_name, _, value = line.partition(":")
+        if field_name == "event":
+            name = value.strip()
+        elif field_name == "data":
+            data = value.strip()
+    return (name, data) if name or data else await next_event(response)
+
+
+@asynccontextmanager
+async def serving(
+    bench: Bench | None = None,
+    changes: Json | None = None,
+    api: Api | None = None,
+    make: Make | None = None,
+    **settings: Any,
+) -> AsyncIterator[Site]:
+    """The application with the tests' records; *settings* replace defaults, *changes* parts of the offer, *make* it."""
+    used = bench or Bench()
+    hub = Hub()
+    offered = offer(used, **(changes or {}))
+
+    def make_offer(selection: Selection, employee: bool) -> Offer:
+        return offered
+
+    with bind("127.0.0.1", 0) as bound:
+        base = address(bound)
+        async with world(resource_url=base, secret=SECRET, api=api or NoApi()) as stand_in:
+            usual: Json = {
+                "resource_url": base,
+                "auth_server_url": stand_in.url,
+                "doit_api_base": stand_in.url,
+                "exchange_secret": SECRET,
+                "drain_s": 2,
+            }
+            own = replace(Settings(), **(usual | settings))
+            # The clients are still there when the server stops.
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+                async with running(build(own, make or make_offer, hub=hub), bound):
+                    yield Site(base, stand_in, http, used, hub)

@@ -1,0 +1,182 @@
+"""Short of descriptors: accepting pauses, says so and resumes; who waits meanwhile is served in the end (N24)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import socket
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from doit_mcp.observability.metrics import Metrics
+from doit_mcp.transports.http.accept_loop import AcceptingSite
+from doit_mcp.transports.http.connection import Runner
+from doit_mcp.transports.http.connection_limits import Edge
+from doit_mcp.transports.http.runner import bind
+from tests.observability.test_log_writer import served
+from tests.transports.http.serving import ACCEPT, ADMIN, STRANGER, VIEWER, serving
+from tests.transports.http.streaming import wired
+from tests.transports.http.test_security_process import Program, program
+
+ASK = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+MESSAGE = "no descriptors for further connections; accepting is paused"
+
+
+def limit(made: Program, descriptors: int) -> None:
+    """Let the server have so many."""
+    _, hard = resource.prlimit(made.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(made.process.pid, resource.RLIMIT_NOFILE, (descriptors, hard))
+
+
+async def pauses(made: Program, reason: str) -> float:
+    text = (await made.send("GET", "/metrics", {})).text
+    found = [line for line in text.splitlines() if line.startswith(f'doit_mcp_accept_pauses_total{{reason="{reason}"')]
+    return float(found[0].split()[1]) if found else 0.0
+
+
+@pytest.fixture
+async def made(tmp_path: Path) -> AsyncIterator[Program]:
+    """The server in a process of its own, to which one connection is open; what metrics need is loaded."""
+    async with program(tmp_path) as running:
+        assert not await pauses(running, "descriptors")
+        yield running
+
+
+@pytest.mark.parametrize(("reason", "room"), [("descriptors", 3), ("connections", 200)])
+async def test_n24_without_descriptors_accepting_pauses(made: Program, reason: str, room: int) -> None:
+    """Some are kept for what the server itself opens; where other things took them, accept(2) fails."""
+    host, port = made.base.removeprefix("http://").split(":")
+    # Of small limits a quarter is kept.
+    limit(made, made.descriptors + room)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(room + 30)]
+        while not await pauses(made, reason):
+            await asyncio.sleep(0.05)
+        while await pauses(made, reason) < 3:
+            await asyncio.sleep(0.05)
+        (line,) = [line for line in made.lines() if line["message"] == MESSAGE]
+        assert line["level"] == "warning" and line["reason"] == reason and line["connections"] > 0
+        # Nobody was accepted only to be dropped: all are answered, one after the other.
+        for client in clients:
+            client.sendall(ASK)
+            client.settimeout(20)
+            answer = b""
+            while piece := await asyncio.to_thread(client.recv, 4096):
+                answer += piece
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            client.close()
+        assert (await made.send("GET", "/healthz", {})).status == 200
+    assert made.process.returncode is None
+
+
+async def test_n24_waiting_for_descriptors_takes_no_cpu(made: Program) -> None:
+    """The listening socket stays readable, which must not turn the loop."""
+    host, port = made.base.removeprefix("http://").split(":")
+    limit(made, made.descriptors + 2)
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(socket.create_connection((host, int(port))))
+        while not await pauses(made, "descriptors"):
+            await asyncio.sleep(0.05)
+        before = made.cpu
+        await asyncio.sleep(2)
+        assert made.cpu - before < 1.0
+
+
+async def test_n24_a_client_that_left_before_it_was_accepted() -> None:
+    async with serving() as site:
+        host, port = site.base.removeprefix("http://").split(":")
+        for _ in range(20):
+            one = socket.create_connection((host, int(port)))
+            # A reset instead of an end.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            one.close()
+        async with wired(site) as wire:
+            wire.writer.write(ASK)
+            assert (await wire.answer())[0] == 200
+        while "doit_mcp_connections 1.0" not in (await site.send("GET", "/metrics", {})).text:
+            await asyncio.sleep(0.02)
+
+
+class Refusing:
+    """An event loop for which every client has left by the time it is connected."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.seen: list[socket.socket] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loop, name)
+
+    async def connect_accepted_socket(self, server: object, connection: socket.socket) -> None:
+        self.seen.append(connection)
+        raise ConnectionResetError
+
+
+async def test_n24_the_descriptor_of_a_client_that_left_is_closed() -> None:
+    edge = Edge(Metrics({}, {}, {}), 75.0)
+    runner, bound = Runner(web.Application(), edge), bind("127.0.0.1", 0)
+    await runner.setup()
+    site = AcceptingSite(runner, bound, edge)
+    site._loop = loop = Refusing(asyncio.get_running_loop())  # type: ignore[assignment]  # a loop that refuses
+    await site.start()
+    reader, writer = await asyncio.open_connection(*bound.getsockname()[:2])
+    assert await asyncio.wait_for(reader.read(), 20) == b""
+    writer.close()
+    assert [one.fileno() for one in loop.seen] == [-1]
+    await runner.cleanup()
+    edge.stop()
+
+
+async def test_n24_a_server_that_stops_leaves_no_descriptor() -> None:
+    async with serving() as site:
+        async with wired(site):
+            assert (await site.send("GET", "/healthz", {})).status == 200
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        async with serving() as site, wired(site):
+            assert (await site.send("GET", "/healthz", {})).status == 200
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+LIMITED = ("sh", "-c", 'ulimit -Sn "$1" && ulimit -Hn "$2" && shift 2 && exec "$@"', "sh")
+
+
+@pytest.mark.parametrize("hard", [128, 4096])
+async def test_n24_calls_do_not_lack_descriptors_for_the_api(hard: int, tmp_path: Path) -> None:
+    """More clients than the soft limit, each with a call that needs a second descriptor. All are served, if not all at
+    once; the circuit stays closed."""
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_budgets", "arguments": {}}}
+    users = (ADMIN, VIEWER, STRANGER)
+    with (tmp_path / "log").open("wb") as log:
+        before = (*LIMITED, "64", str(hard))
+        null, many = asyncio.subprocess.DEVNULL, {"DOIT_MCP_CALLS_PER_PRINCIPAL": "200"}
+        async with served(null, log.fileno(), before, **many) as program:
+            assert resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+            connector = aiohttp.TCPConnector(limit=0, force_close=True)
+            async with aiohttp.ClientSession(connector=connector) as http:
+
+                async def call(number: int) -> str:
+                    token = users[number % len(users)].api_token
+                    headers = {"Authorization": f"Bearer {token}", "Accept": ACCEPT}
+                    async with http.post(program.site.base + "/mcp", json=ask, headers=headers) as answer:
+                        assert answer.status == 200
+                        return await answer.text()
+
+                for number in range(len(users)):
+                    assert "isError" not in await call(number)
+                faults = {"latency": 0.3, "faults": []}
+                async with http.put(program.site.world.url + "/sandbox/faults", json=faults) as answer:
+                    assert answer.status < 300
+                answers = await asyncio.gather(*map(call, range(150)))
+                assert not [text for text in answers if "isError" in text]
+                ready = await program.site.send("GET", "/readyz", {})
+                assert ready.body["circuits"]["api"] == "closed"
+            await program.stop()

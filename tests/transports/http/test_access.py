@@ -1,0 +1,301 @@
+"""Who may come in, and what refusals say: Host, Origin, bearer, methods, bodies."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import json
+import logging
+
+import pytest
+
+from tests.transports.http.serving import ACCEPT, ADMIN, LATEST, STRANGER, VIEWER, Site, events, serving
+
+ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core", "/mcp/x/core,budgets/readonly")
+FORMS = ("/.well-known/oauth-protected-resource{path}", "{path}/.well-known/oauth-protected-resource")
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT", "PATCH"])
+async def test_no_token_no_answer(site: Site, path: str, method: str) -> None:
+    """T12, H5, H6: 401 before anything else, whatever the method and the body; the metadata named is there."""
+    answer = await site.send(method, path, {"Accept": ACCEPT}, b"{not json")
+    assert answer.status == 401 and answer.body["error"] == "invalid_token"
+    challenge = answer.headers["WWW-Authenticate"]
+    resource = "/sse" if path == "/sse/message" else path
+    document = f"{site.base}/.well-known/oauth-protected-resource{resource}"
+    assert challenge.startswith(f'Bearer resource_metadata="{document}", error="invalid_token"')
+    assert 'scope="mcp:tools"' in challenge
+    async with site.http.get(document) as found:
+        assert (await found.json())["resource"] == site.base + resource
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("path", ["/mcp", "/sse", "/mcp/readonly", "/mcp/x/core"])
+async def test_metadata_in_every_form(site: Site, form: str, path: str) -> None:
+    """H7."""
+    answer = await site.send("GET", form.format(path=path), {"Origin": "https://anywhere.example"})
+    assert answer.status == 200 and answer.body["resource"] == site.base + path
+    assert answer.body["authorization_servers"] == [site.world.url]
+    assert answer.body["bearer_methods_supported"] == ["header"]
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_metadata_elsewhere(site: Site) -> None:
+    root = await site.send("GET", "/.well-known/oauth-protected-resource", {})
+    assert root.status == 200 and root.body["resource"] == site.base
+    for path in ("/.well-known/oauth-protected-resource/other", "/.well-known/openid-configuration", "/nowhere"):
+        answer = await site.send("GET", path, {"Accept": "text/html"})
+        assert answer.status == 404 and answer.headers["Content-Type"].startswith("application/json")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1"},
+        {"Host": "localhost.evil.example"},
+        {"X-Forwarded-Host": "evil.example", "Host": "evil.example"},
+    ],
+)
+async def test_other_hosts_are_not_served(site: Site, headers: dict[str, str]) -> None:
+    """O1."""
+    assert (await site.send("POST", "/mcp", site.headers() | headers)).status == 421
+    for probe in ("/healthz", "/readyz"):
+        assert (await site.send("GET", probe, headers)).status == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "https://chatgpt.com.evil.example", "https://x@chatgpt.com", ""]
+)
+async def test_foreign_origins_are_refused_before_any_work(site: Site, origin: str) -> None:
+    """O2: before the token is even looked at."""
+    for path in ("/mcp", "/sse", "/sse/message"):
+        answer = await site.send("POST", path, {"Origin": origin})
+        assert answer.status == 403 and "Access-Control-Allow-Origin" not in answer.headers
+
+
+async def test_origins_that_may_call(site: Site) -> None:
+    """O3: preflight without a token, and the headers that a browser needs to go on."""
+    origin = {"Origin": "https://chatgpt.com"}
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    preflight = await site.send("OPTIONS", "/mcp", origin | asks)
+    assert preflight.status == 204 and preflight.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+    allowed = preflight.headers["Access-Control-Allow-Headers"].lower()
+    for (
+        name
+    ) in "authorization content-type mcp-session-id mcp-protocol-version last-event-id mcp-method mcp-name".split():
+        assert name in allowed
+    refused = await site.send("POST", "/mcp", origin)
+    assert refused.status == 401 and refused.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+    exposed = refused.headers["Access-Control-Expose-Headers"]
+    assert "WWW-Authenticate" in exposed and "Mcp-Session-Id" in exposed
+    assert refused.headers["Vary"] == "Origin" and "Access-Control-Allow-Credentials" not in refused.headers
+    own = await site.send("POST", "/mcp", {"Origin": site.base})
+    assert own.status == 401
+
+
+@pytest.mark.parametrize("where", ["query", "cookie", "header", "bare", "twice"])
+async def test_tokens_travel_in_one_header_only(site: Site, where: str) -> None:
+    """H1-H3."""
+    token = site.token()
+    sent: list[tuple[str, str]] = [("Accept", ACCEPT), ("Content-Type", "application/json")]
+    sent += {
+        "query": [],
+        "cookie": [("Cookie", f"token={token}; Authorization=Bearer {token}")],
+        "header": [("X-Authorization", f"Bearer {token}"), ("X-User", ADMIN.email)],
+        "bare": [("Authorization", token)],
+        "twice": [("Authorization", f"Bearer {token}"), ("Authorization", f"Bearer {token}")],
+    }[where]
+    path = f"/mcp?access_token={token}" if where == "query" else "/mcp"
+    async with site.http.post(site.base + path, data=b"{}", headers=sent) as response:
+        assert response.status in (400, 401)
+        assert token not in await response.text() and token not in str(response.headers)
+
+
+async def test_a_scope_that_is_missing(site: Site) -> None:
+    """T11, Z7."""
+    headers = {"Authorization": f"Bearer {site.token(scope='mcp:resources')}", "Accept": ACCEPT}
+    answer = await site.send("POST", "/mcp", headers)
+    assert answer.status == 403 and answer.body["error"] == "insufficient_scope"
+    assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("size", [9_000, 100_000])
+async def test_a_huge_token_is_refused_in_our_words(site: Site, size: int) -> None:
+    """H9, X6: nothing of it comes back, whoever refuses it."""
+    answer = await site.send("POST", "/mcp", {"Authorization": "Bearer " + "s3cret" * (size // 6)})
+    assert 400 <= answer.status < 500 and "s3cret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /mcp HTTP/1.1\r\nHost: x\r\nAuthor\x01ization: Bearer s3cret\r\n\r\n",
+        b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\nX: s3cret\r\n\r\n",
+        b"s3cret\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_not_repeated(site: Site, raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """J8, G4: one answer, without a quote or a version, and the connection is closed. G1: its line has its trace id,
+    and nobody can fill the log with errors."""
+    caplog.set_level(logging.INFO)
+    host, port = site.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(raw)
+    answer = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    await writer.wait_closed()
+    assert b" 400 " in answer and b"s3cret" not in answer and b"aiohttp" not in answer.lower()
+    (line,) = [record for record in caplog.records if record.name == "doit_mcp.requests"]
+    assert vars(line)["status"] == 400 and vars(line)["trace"].encode() in answer
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "HEAD"])
+async def test_other_methods(site: Site, method: str) -> None:
+    """J7: 405 with Allow, after the token."""
+    answer = await site.send(method, "/mcp", site.headers())
+    assert answer.status == 405 and answer.headers["Allow"] == "POST, GET, DELETE, OPTIONS"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({"Content-Type": "text/plain"}, b"{}", 415),
+        ({"Content-Type": ""}, b"{}", 415),
+        ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, gzip.compress(b"{}" * 100, mtime=0), 415),
+        ({"Content-Type": "application/json", "Accept": "text/html"}, b"{}", 406),
+        ({"Content-Type": "application/json", "Accept": "application/json;q=0, text/event-stream;q=0"}, b"{}", 406),
+        ({"Content-Type": "application/json"}, b'"' + b"x" * (5 << 20) + b'"', 413),
+    ],
+)
+async def test_bodies_that_are_refused(site: Site, headers: dict[str, str], body: bytes, status: int) -> None:
+    """J5, J6."""
+    answer = await site.send("POST", "/mcp", site.headers() | headers, io.BytesIO(body))
+    assert answer.status == status and "id" not in answer.body
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/*", "application/json", "text/event-stream", None])
+async def test_answers_that_can_be_taken(site: Site, accept: str | None) -> None:
+    headers = site.headers() | {"Content-Type": "application/json; charset=utf-8"}
+    del headers["Accept"]
+    headers |= {"Accept": accept} if accept else {}
+    answer = await site.send("POST", "/mcp", headers, json.dumps(site.request("ping")).encode())
+    assert answer.status == 200
+    wanted = "text/event-stream" if accept == "text/event-stream" else "application/json"
+    assert answer.headers["Content-Type"] == wanted
+
+
+async def test_who_takes_events_alone_gets_events(site: Site) -> None:
+    """RFC 9110, 12.5.1: each answer is the one event of a stream; what is refused is refused in JSON."""
+    only = {"Accept": "text/event-stream"}
+    client = {"name": "t", "version": "1"}
+    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": client}
+    hello = site.request("initialize", params)
+    welcome = await site.post(hello, revision=LATEST, **only)
+    assert welcome.headers["Content-Type"] == "text/event-stream" and welcome.headers["Mcp-Session-Id"]
+    session = await site.initialize()
+    requests = (site.request("tools/list"), site.request("tools/call", {"name": "echo", "arguments": {"text": "hi"}}))
+    for message in requests:
+        answer = await site.post(message, revision=session.revision, **only, **session.head)
+        assert answer.headers["Content-Type"] == "text/event-stream" and len(answer.messages) == 1
+        assert answer.result and answer.headers["Cache-Control"].startswith("no-cache")
+    modern = await site.modern("tools/call", {"name": "echo", "arguments": {"text": "hi"}}, headers=only)
+    assert modern.headers["Content-Type"] == "text/event-stream" and modern.result["resultType"] == "complete"
+    refused = await site.modern("nothing/at/all", headers=only)
+    assert refused.code == (404, -32601) and refused.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", -32700),
+        (b"{", -32700),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping"} x', -32700),
+        (b'{"a": NaN}', -32700),
+        ('{"a": "ü"}'.encode("utf-16"), -32700),
+        (b'{"a": "\xff"}', -32700),
+        (b"[" * 100 + b"]" * 100, -32700),
+        (b"5", -32600),
+        (b'{"id": 1, "method": "ping"}', -32600),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": ""}', -32600),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []}', -32600),
+        (b'{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600),
+    ],
+)
+async def test_malformed_messages(site: Site, body: bytes, code: int) -> None:
+    """J1, J2: 400, and an id only where one was read."""
+    answer = await site.send("POST", "/mcp", site.headers() | {"Content-Type": "application/json"}, body)
+    assert answer.code == (400, code)
+    assert answer.body.get("id", 1) == 1
+
+
+async def test_a_body_that_does_not_come() -> None:
+    """J9: half a body is cut off, others are not slowed."""
+    async with serving(body_timeout_s=1) as site:
+        host, port = site.base.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"POST /mcp HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {site.token()}\r\n"
+        writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 50\r\n\r\n{{".encode())
+        assert (await site.post(site.request("ping"))).result == {}
+        answer = await asyncio.wait_for(reader.read(), 20)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_share_for_everybody() -> None:
+    """Q2: who takes all of theirs gets 429 and when to come back; others are served."""
+    async with serving(calls_per_principal=2, calls_total=3) as site:
+        waiting = [asyncio.create_task(site.call("wait")) for _ in range(2)]
+        await site.bench.started.wait()
+        refused = await site.call("echo")
+        assert refused.status == 429 and refused.headers["Retry-After"].isdigit()
+        assert (await site.call("echo", user=STRANGER)).status == 200
+        waiting.append(asyncio.create_task(site.call("wait", user=STRANGER)))
+        while (answer := await site.call("echo", user=VIEWER)).status == 200:
+            await asyncio.sleep(0.01)
+        assert answer.status == 503 and answer.headers["Retry-After"].isdigit()
+        site.bench.proceed.set()
+        assert [one.status for one in await asyncio.gather(*waiting)] == [200] * 3
+        assert (await site.call("echo")).status == 200
+
+
+async def test_headers_of_every_answer(site: Site) -> None:
+    """G4; the trace id is the caller's where it is well-formed."""
+    for answer in (await site.call("echo"), await site.send("GET", "/nowhere", {})):
+        assert answer.headers["Server"] == "doit-mcp" and answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert len(answer.headers["X-MCP-Trace-Id"]) == 32
+    named = await site.post(site.request("ping"), X_MCP_Trace_Id="chat-42")
+    assert named.headers["X-MCP-Trace-Id"] == "chat-42"
+    parent = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    assert (await site.post(site.request("ping"), traceparent=parent)).headers["X-MCP-Trace-Id"] == "ab" * 16
+    for odd in ("x" * 65, "a b", "ü"):
+        assert (await site.post(site.request("ping"), X_MCP_Trace_Id=odd)).headers["X-MCP-Trace-Id"] != odd
+
+
+async def test_metrics_count_without_names_from_outside(site: Site) -> None:
+    """G3."""
+    await site.call("echo")
+    await site.modern("no/such/method")
+    await site.send("PROPFIND", "/nobody", {})
+    text = (await site.send("GET", "/metrics", {})).text
+    assert 'doit_mcp_tool_calls_total{outcome="ok",tool="echo"} 1.0' in text
+    assert 'doit_mcp_messages_total{method="other"} 1.0' in text
+    assert 'method="other",route="other",status="404"' in text
+    assert "no/such" not in text and "nobody" not in text and "doit_mcp_calls_in_flight 0.0" in text
+
+
+async def test_unknown_toolsets(site: Site) -> None:
+    """The tests' offer takes every selection; the path's form is all that is checked here."""
+    assert (await site.post(site.request("ping"), path="/mcp/x/core,budgets")).status == 200
+    assert (await site.post(site.request("ping"), path="/mcp/x/")).status == 404
+    assert (await site.post(site.request("ping"), path="/mcp/other")).status == 404
+
+
+async def test_no_data_of_the_api_can_start_an_event(site: Site) -> None:
+    """L7."""
+    answer = await site.call("steps", progressToken="a\n\nevent: x\r\ndata: {}\n\n", logLevel="info")
+    assert len(events(answer.text)[0]) == 4

@@ -1,0 +1,466 @@
+"""The audit log over HTTP: who, for which customer, what it was about, and what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.observability.logging_setup import Lines
+from doit_mcp.sandbox.api import Api as Sandbox
+from doit_mcp.sandbox.people import Grant
+from doit_mcp.server.catalog import product
+from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, META, STRANGER, VIEWER, Json, Site, serving
+from tests.transports.http.streaming import opened
+
+ASKED: Json = {"elicitation": {"form": {}}}
+LABEL = {"name": "A name", "color": "blue"}
+MADE = {"id": "l1", "name": "A name", "color": "blue"}
+Behavior = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def carried_out(request: web.Request) -> web.StreamResponse:
+    return web.json_response(MADE)
+
+
+def status(number: int) -> Behavior:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": "no"}, status=number)
+
+    return answer
+
+
+async def unreadable(request: web.Request) -> web.StreamResponse:
+    return web.Response(body=b"{", content_type="application/json")
+
+
+async def broken(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
+@dataclass
+class Api:
+    """Labels that behave as the test says."""
+
+    behavior: Behavior = carried_out
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    writes: int = 0
+
+    def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
+        """The operations that these tests reach."""
+
+        async def labels(request: web.Request) -> web.StreamResponse:
+            if request.method == "GET":
+                return web.json_response(MADE)
+            self.writes += 1
+            self.reached.set()
+            return await self.behavior(request)
+
+        async def validate(request: web.Request) -> web.StreamResponse:
+            grant = lookup(request.headers.get("Authorization", "").removeprefix("Bearer "))
+            if grant is None:
+                return web.json_response({}, status=401)
+            return web.json_response({"domain": "acme.example", "email": grant.user.email})
+
+        app.router.add_route("*", "/analytics/v1/labels{rest:.*}", labels)
+        app.router.add_get("/auth/v1/validate", validate)
+
+
+@asynccontextmanager
+async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
+    api = Api()
+    async with serving(make=product(), api=api, **settings) as site:
+        yield site, api
+
+
+class Written(logging.Handler):
+    """The lines of one logger as production writes them."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(logging.INFO)
+        self.name, self.texts = name, list[str]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(Lines().format(record))
+
+    def lines(self, message: str = "write") -> list[Json]:
+        found = [json.loads(text) for text in self.texts]
+        return [line for line in found if line["message"] == message]
+
+    @property
+    def outcomes(self) -> list[tuple[str, str]]:
+        return [(line["tool"], line["outcome"]) for line in self.lines()]
+
+
+@pytest.fixture
+def audit() -> Iterator[Written]:
+    handler = Written("doit_mcp.audit")
+    logging.getLogger(handler.name).addHandler(handler)
+    yield handler
+    logging.getLogger(handler.name).removeHandler(handler)
+
+
+@pytest.fixture
+def requests() -> Iterator[Written]:
+    handler = Written("doit_mcp.requests")
+    logging.getLogger(handler.name).addHandler(handler)
+    yield handler
+    logging.getLogger(handler.name).removeHandler(handler)
+
+
+async def test_n20_the_line_names_the_user_of_an_access_token(audit: Written, requests: Written) -> None:
+    async with place() as (site, api):
+        answer = await site.call("update_label", {"id": "l1", "name": "Another"})
+        (line,) = audit.lines()
+        assert (
+            line.items()
+            >= {
+                "logger": "doit_mcp.audit",
+                "level": "info",
+                "message": "write",
+                "subject": ADMIN.email,
+                "email": ADMIN.email,
+                "customer": ADMIN.customer,
+                "tool": "update_label",
+                "objects": {"id": "l1"},
+                "outcome": "done",
+                "trace": answer.headers["X-MCP-Trace-Id"],
+            }.items()
+        )
+        assert "token" not in line and "Another" not in audit.texts[0]
+        # Both logs lead to each other, and only one of them names anybody.
+        assert {one["principal"] for one in requests.lines("request") if "principal" in one} == {line["principal"]}
+        assert "@" not in "".join(requests.texts)
+
+
+@pytest.mark.parametrize(
+    "claims, email",
+    [
+        ({"sub": "u-1"}, None),
+        ({"sub": "u-1", "email": "Ann@acme.example"}, "Ann@acme.example"),
+        ({"sub": "u-1", "email": 5}, None),
+        ({"sub": "u-1", "email": "a@" + "b" * 400}, None),
+        ({"sub": "u-1", "email": "a@b\n"}, None),
+    ],
+)
+async def test_n20_the_address_is_what_the_token_says(audit: Written, claims: Json, email: str | None) -> None:
+    async with place() as (site, api):
+        bearer = f"Bearer {site.token(ADMIN, **claims)}"
+        await site.call("create_label", LABEL, headers={"Authorization": bearer})
+    (line,) = audit.lines()
+    assert line["subject"] == "u-1" and line.get("email") == email
+
+
+async def test_n20_two_api_tokens_of_one_user_are_told_apart(audit: Written) -> None:
+    """By a short digest, and with the customer that the DoiT API names for the token."""
+    async with place() as (site, api):
+        for user in (ADMIN, VIEWER, ADMIN):
+            headers = {"Authorization": f"Bearer {user.api_token}"}
+            await site.call("create_label", LABEL | {"name": f"{user.name} {len(audit.texts)}"}, headers=headers)
+    lines = audit.lines()
+    assert [line["email"] for line in lines] == [ADMIN.email, VIEWER.email, ADMIN.email]
+    assert {line["customer"] for line in lines} == {"acme.example"}
+    digests = [hashlib.sha256(user.api_token.encode()).hexdigest()[:8] for user in (ADMIN, VIEWER, ADMIN)]
+    assert [line["token"] for line in lines] == digests
+    assert ADMIN.api_token not in "".join(audit.texts)
+
+
+async def test_n20_what_was_created_is_named(audit: Written) -> None:
+    async with place() as (site, api):
+        await site.call("create_label", LABEL)
+        api.behavior = status(422)
+        await site.call("create_label", LABEL | {"name": "Of no use"})
+    made, refused = audit.lines()
+    assert made["objects"] == {"id": "l1"} and refused["objects"] == {"name": "Of no use"}
+
+
+async def test_n20_a_call_through_another_tool_is_its_own(audit: Written) -> None:
+    async with place() as (site, api):
+        await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})
+        await site.call("call_operation", {"name": "get_label", "arguments": {"id": "l1"}})
+        await site.call("read_operation", {"name": "get_label", "arguments": {"id": "l1"}})
+        await site.call("get_label", {"id": "l1"})
+        await site.call("get_label", {"wrong": "l1"})
+    assert audit.outcomes == [("delete_label", "done")]
+
+
+@pytest.mark.parametrize(
+    "behavior, outcome",
+    [
+        (carried_out, "done"),
+        (status(403), "refused"),
+        (status(404), "refused"),
+        (status(401), "refused"),
+        (status(500), "unknown"),
+        (unreadable, "unknown"),
+        (broken, "unknown"),
+    ],
+)
+async def test_n20_the_outcome_is_what_the_api_made_of_it(audit: Written, behavior: Behavior, outcome: str) -> None:
+    async with place() as (site, api):
+        api.behavior = behavior
+        await site.call("update_label", {"id": "l1", "name": "n"})
+        assert audit.outcomes == [("update_label", outcome)] and api.writes
+        assert audit.lines()[0]["objects"] == {"id": "l1"}
+
+
+class Invites(Api):
+    """Invitations, whose requests carry an idempotency key; the first *busy* ones are answered with 503."""
+
+    busy = 0
+
+    def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
+        """The one operation."""
+
+        async def resend(request: web.Request) -> web.StreamResponse:
+            self.writes += 1
+            if self.writes <= self.busy:
+                return web.json_response({}, status=503, headers={"Retry-After": "0"})
+            return web.json_response({"message": "It is sent.", "inviteId": "i1"})
+
+        app.router.add_post("/iam/v1/users/{id}/actions/resend", resend)
+
+
+@pytest.mark.parametrize(
+    "busy, more, outcome",
+    [
+        (0, {}, "done"),
+        (1, {}, "done"),
+        (9, {}, "unknown"),
+        (0, {"dryRun": True}, "dry_run"),
+    ],
+)
+async def test_n20_retries_are_one_write_and_a_trial_is_none(
+    audit: Written, busy: int, more: Json, outcome: str
+) -> None:
+    api = Invites()
+    api.busy = busy
+    async with serving(make=product(), api=api) as site:
+        await site.call("resend_invite", {"id": "u1", **more})
+    assert audit.outcomes == [("resend_invite", outcome)] and api.writes >= 1 + (busy > 0)
+    assert audit.lines()[0]["objects"] == {"id": "u1"} | ({} if outcome == "unknown" else {"inviteId": "i1"})
+
+
+async def test_n20_a_repeat_is_no_write(audit: Written) -> None:
+    async with place() as (site, api):
+        for _ in range(2):
+            await site.call("create_label", LABEL)
+        api.behavior = unreadable
+        for _ in range(2):
+            await site.call("update_label", {"id": "l1", "name": "n"})
+        assert api.writes == 2
+    assert [outcome for _, outcome in audit.outcomes] == ["done", "repeated", "unknown", "repeated"]
+    assert [line["objects"] for line in audit.lines()] == 4 * [{"id": "l1"}]
+
+
+@pytest.mark.parametrize("action, outcome", [("accept", "done"), ("decline", "declined"), ("cancel", "declined")])
+async def test_n20_the_user_declined(audit: Written, action: str, outcome: str) -> None:
+    async with place() as (site, api):
+        session = await site.initialize(elicitation={})
+        call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
+        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+            question = await stream.until("elicitation/create")
+            assert audit.texts == []
+            answer = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": action, "content": {}}}
+            assert (await session.post(answer)).status == 202
+            await stream.until("")
+        assert audit.outcomes == [("delete_label", outcome)] and api.writes == (action == "accept")
+
+
+async def test_n20_a_round_that_asks_has_no_line(audit: Written) -> None:
+    async with place() as (site, api):
+        params: Json = {"name": "delete_label", "arguments": {"id": "l1"}}
+        asked = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        assert asked.result["resultType"] == "input_required" and audit.texts == []
+        params |= {
+            "requestState": asked.result["requestState"],
+            "inputResponses": {"confirm": {"action": "decline"}},
+        }
+        await site.modern("tools/call", params, clientCapabilities=ASKED)
+    assert audit.outcomes == [("delete_label", "declined")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"id": 5.5, "x" * 9000: 1},
+        {},
+        {"id": "l1", "nonsenseId": "n"},
+        {"id": ["l"] * 1000},
+    ],
+)
+async def test_n20_what_was_not_understood_was_not_sent(audit: Written, arguments: Json) -> None:
+    async with place() as (site, api):
+        await site.call("delete_label", arguments)
+        await site.call("call_operation", {"name": "delete_label", "arguments": arguments})
+        assert api.writes == 0
+    assert audit.outcomes == 2 * [("delete_label", "not_sent")]
+    assert all(len(text) < 1000 and "nonsense" not in text for text in audit.texts)
+
+
+async def test_n20_canceled_after_it_was_sent(audit: Written) -> None:
+    async with place() as (site, api):
+        hold = asyncio.Event()
+
+        async def held(request: web.Request) -> web.StreamResponse:
+            await hold.wait()
+            return web.json_response(MADE)
+
+        api.behavior = held
+        session = await site.initialize()
+        cut = asyncio.create_task(session.call("create_label", LABEL, id="c"))
+        await asyncio.wait_for(api.reached.wait(), 20)
+        assert (await session.note("notifications/cancelled", {"requestId": "c"})).status == 202
+        await cut
+        hold.set()
+    assert audit.outcomes == [("create_label", "unknown")]
+    assert audit.lines()[0]["objects"] == {"name": "A name"}
+
+
+async def test_n20_canceled_before_it_was_sent(audit: Written) -> None:
+    """While the user reads the question."""
+    async with place() as (site, api):
+        session = await site.initialize(elicitation={})
+        call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}}, "c")
+        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+            await stream.until("elicitation/create")
+            assert (await session.note("notifications/cancelled", {"requestId": "c"})).status == 202
+            async with asyncio.timeout(10):
+                while not audit.texts:
+                    await asyncio.sleep(0.01)
+        assert api.writes == 0
+    assert audit.outcomes == [("delete_label", "not_sent")]
+    assert audit.lines()[0]["objects"] == {"id": "l1"}
+
+
+async def test_n20_each_call_of_a_batch_has_its_line_and_its_customer(audit: Written) -> None:
+    async with place() as (site, api):
+        session = await site.initialize("2025-03-26", user=EMPLOYEE)
+        calls = [
+            site.request(
+                "tools/call",
+                {
+                    "name": "update_label",
+                    "arguments": {
+                        "id": f"l{number}",
+                        "name": "n",
+                        **({"customerContext": customer} if customer else {}),
+                    },
+                },
+            )
+            for number, customer in enumerate(["", STRANGER.customer, ""])
+        ]
+        answer = await session.post(calls)
+        assert len(answer.body) == 3
+    lines = {line["objects"]["id"]: line for line in audit.lines()}
+    own = EMPLOYEE.customer
+    assert {id: line["customer"] for id, line in lines.items()} == {"l0": own, "l1": STRANGER.customer, "l2": own}
+    assert {line["email"] for line in lines.values()} == {EMPLOYEE.email}
+    (change,) = audit.lines("act for")
+    assert (
+        change.items()
+        >= {
+            "email": EMPLOYEE.email,
+            "customer": STRANGER.customer,
+            "before": own,
+            "how": "call",
+        }.items()
+    )
+
+
+async def test_n20_an_employee_writes_for_the_customer_chosen_in_the_session(audit: Written) -> None:
+    async with place() as (site, api):
+        session = await site.initialize(user=EMPLOYEE)
+        chosen = await session.call("change_customer", {"customerContext": STRANGER.customer})
+        assert chosen.result["structuredContent"]["remembered"] is True
+        await session.call("create_label", LABEL)
+    assert [line["customer"] for line in audit.lines()] == [EMPLOYEE.customer, STRANGER.customer]
+    assert [line["how"] for line in audit.lines("act for")] == ["session"]
+
+
+@pytest.mark.parametrize("canceled", [False, True])
+async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bool) -> None:
+    hold = asyncio.Event()
+
+    async def run(call: Call, arguments: Json) -> Json:
+        await call.background(required=True)
+        await hold.wait()
+        return {"id": "t1"}
+
+    properties = {"flowId": {"type": "string"}}
+    tool = Tool("build", "Build", "Takes long.", {"type": "object", "properties": properties}, run, writes=True)
+    async with serving(changes={"tools": (tool,)}) as site:
+        tasks: Json = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
+        begun = await site.call("build", {"flowId": "f1"}, **tasks)
+        id = begun.result["taskId"]
+        assert audit.texts == []
+        if canceled:
+            # The work has begun, so that there is something to cancel.
+            assert (await site.modern("tasks/get", {"taskId": id}, **tasks)).result["status"] == "working"
+            await site.modern("tasks/cancel", {"taskId": id}, **tasks)
+        hold.set()
+        while not audit.texts:
+            await asyncio.sleep(0.01)
+    (line,) = audit.lines()
+    assert line["trace"] == begun.headers["X-MCP-Trace-Id"] and line["email"] == ADMIN.email
+    wanted = ("not_sent", {"flowId": "f1"}) if canceled else ("done", {"flowId": "f1", "id": "t1"})
+    assert (line["outcome"], line["objects"]) == wanted
+
+
+@pytest.mark.parametrize(
+    "tool, arguments, objects",
+    [
+        (
+            "assign_objects_to_label",
+            {"id": "l1", "add": [{"objectId": f"o{number}", "objectType": "report"} for number in range(2)]},
+            {"id": "l1", "add.objectId": ["o0", "o1"]},
+        ),
+        (
+            "update_resource_permissions",
+            {"resourceType": "reports", "resourceId": "r1", "permissions": [{"user": "a@b.example", "role": "viewer"}]},
+            {"resourceType": "reports", "resourceId": "r1", "permissions.user": ["a@b.example"]},
+        ),
+        (
+            "create_billing_transfer_handshakes",
+            {"dpmaId": "1", "items": [{"resellerCustomerId": "c1", "resellerPmaAccountId": "123456789012"}] * 2},
+            {"dpmaId": "1", "items.resellerCustomerId": ["c1"], "items.resellerPmaAccountId": ["123456789012"]},
+        ),
+    ],
+)
+async def test_n20_what_is_inside_of_an_argument_is_named(
+    audit: Written, tool: str, arguments: Json, objects: Json
+) -> None:
+    async with place() as (site, api):
+        await site.call(tool, arguments)
+    assert [line["objects"] for line in audit.lines()] == [objects]
+
+
+async def test_n20_invalid_arguments_make_no_long_line(audit: Written) -> None:
+    async with place() as (site, api):
+        inner: Json = {f"n{number}Id": 5 for number in range(500)} | {"x" * 500 + "Id": "x"}
+        await site.call("assign_objects_to_label", {"id": "l1", "add": inner, "remove": "no"})
+    assert audit.outcomes == [("assign_objects_to_label", "not_sent")] and len(audit.texts[0]) < 1000
+
+
+@pytest.mark.parametrize("customer, outcome", [(STRANGER.customer, "done"), ("nobody", "refused")])
+async def test_n20_a_change_of_the_customer_names_it(audit: Written, customer: str, outcome: str) -> None:
+    async with serving(make=product(), api=Sandbox()) as site:
+        await site.call("change_customer", {"customerContext": customer}, user=EMPLOYEE)
+    (line,) = audit.lines()
+    assert (line["tool"], line["outcome"], line["objects"]) == (
+        "change_customer",
+        outcome,
+        {"customerContext": customer},
+    )

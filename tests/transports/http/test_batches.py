@@ -1,0 +1,143 @@
+"""Batches (2025-03-26) as sums of requests: each is cancelled, counted and refused as if it had come alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.transports.http.serving import STRANGER, Answer, Json, Session, Site, serving
+from tests.transports.http.streaming import opened
+from tests.transports.http.test_legacy_sse import opened as sse_opened
+
+BATCHES = "2025-03-26"
+
+
+def note(method: str, **params: Any) -> Json:
+    return {"jsonrpc": "2.0", "method": method, "params": params}
+
+
+async def waiting(site: Site, batch: list[Json]) -> tuple[Session, asyncio.Task[Answer]]:
+    """A session in which *batch* has come as far as a call that waits."""
+    session = await site.initialize(BATCHES)
+    task = asyncio.create_task(session.post(batch))
+    await site.bench.started.wait()
+    return session, task
+
+
+async def test_one_of_several_is_cancelled(site: Site) -> None:
+    """C1: it has no answer; the others have theirs."""
+    session, task = await waiting(
+        site, [site.request("tools/call", {"name": "wait"}, "stop"), site.request("ping", id="go")]
+    )
+    assert (await session.note("notifications/cancelled", {"requestId": "stop"})).status == 202
+    answer = await task
+    assert site.bench.cancelled and [one["id"] for one in answer.body] == ["go"]
+
+
+async def test_the_only_one_is_cancelled(site: Site) -> None:
+    """An empty array would be no message: there is none."""
+    session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, "stop")])
+    await session.note("notifications/cancelled", {"requestId": "stop"})
+    answer = await task
+    assert site.bench.cancelled and answer.status == 200 and answer.messages == ()
+
+
+async def test_a_cancellation_in_the_same_batch(site: Site) -> None:
+    session = await site.initialize(BATCHES)
+    batch = [
+        site.request("tools/call", {"name": "wait"}, "stop"),
+        note("notifications/cancelled", requestId="stop"),
+        site.request("ping", id="go"),
+    ]
+    assert [one["id"] for one in (await session.post(batch)).body] == ["go"]
+
+
+async def test_another_session_cancels_nothing_of_it(site: Site) -> None:
+    """S1."""
+    _, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, "mine")])
+    for other in (await site.initialize(BATCHES), await site.initialize(BATCHES, user=STRANGER)):
+        assert (await other.post([note("notifications/cancelled", requestId="mine")])).status == 202
+    site.bench.proceed.set()
+    assert (await task).body[0]["id"] == "mine" and not site.bench.cancelled
+
+
+async def test_an_id_in_flight_is_refused_alone(site: Site) -> None:
+    """S6: by the batch for a request, and by a request for the batch."""
+    session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, 7)])
+    assert (await session.call("echo", id=7)).code == (400, -32600)
+    answer = await session.post([site.request("ping", id=7), site.request("ping", id=8)])
+    assert [one.get("error", {}).get("code") for one in answer.body] == [-32600, None]
+    site.bench.proceed.set()
+    assert (await task).body[0]["result"]["content"]
+    assert (await session.call("echo", id=7)).status == 200
+
+
+async def test_ends_with_its_session(site: Site) -> None:
+    session, task = await waiting(site, [site.request("tools/call", {"name": "wait"})])
+    assert (await session.delete()).status == 204
+    assert (await task).messages == () and site.bench.cancelled
+
+
+async def test_ends_with_its_stream(site: Site) -> None:
+    """L1: on HTTP+SSE."""
+    async with sse_opened(site) as stream:
+        await stream.initialize(BATCHES)
+        assert (await stream.post([site.request("tools/call", {"name": "wait"})])).status == 202
+        await site.bench.started.wait()
+        stream.response.close()
+    await asyncio.wait_for(site.bench.ended.wait(), 20)
+    assert site.bench.cancelled
+
+
+async def test_says_things_before_its_answer(site: Site) -> None:
+    """G1: progress of each call under its own token, then the array as the last event."""
+    session = await site.initialize(BATCHES)
+    calls = [
+        site.request("tools/call", {"name": "steps", "_meta": {"progressToken": token}}, token) for token in (1, "1")
+    ]
+    async with opened(site, calls, site.headers(**session.head), BATCHES) as stream:
+        said = []
+        while not isinstance(message := await stream.message(), list):
+            said.append(message)
+        assert await stream.ends()
+    assert [one["id"] for one in message] == [1, "1"]
+    tokens = [one["params"]["progressToken"] for one in said if one["method"] == "notifications/progress"]
+    assert sorted(map(repr, tokens)) == ["'1'", "'1'", "1", "1"]
+
+
+async def test_takes_one_place_among_the_calls() -> None:
+    """J4, Q2: and none is left to take when all are taken."""
+    async with serving(calls_per_principal=1) as site:
+        session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}) for _ in range(3)])
+        refused = await session.post([site.request("tools/call", {"name": "echo"})])
+        assert refused.status == 429 and refused.headers["Retry-After"].isdigit()
+        site.bench.proceed.set()
+        assert len((await task).body) == 3 and site.bench.ran == []
+
+
+@pytest.mark.parametrize("version", ["2025-03-26", "2025-06-18"])
+async def test_needs_a_session(site: Site, version: str) -> None:
+    """1.4 row 6: without one nobody has said that the client understands an array."""
+    answer = await site.post([site.request("ping")], MCP_Protocol_Version=version)
+    assert answer.code == (400, -32600)
+
+
+async def test_n3_the_members_of_batches_share_the_places_of_their_user() -> None:
+    """A batch takes a place for each member that it runs at once, as many as are free; with none it is refused."""
+    async with serving(calls_per_principal=11) as site:
+        sessions = [await site.initialize(BATCHES) for _ in range(3)]
+        batch = [site.request("tools/call", {"name": "wait"}) for _ in range(12)]
+        posts = []
+        for session, in_use in zip(sessions[:2], (8, 11), strict=True):
+            posts.append(asyncio.create_task(session.post(batch)))
+            while f"doit_mcp_calls_in_flight {in_use}" not in (await site.send("GET", "/metrics", {})).text:
+                await asyncio.sleep(0.01)
+        refused = await sessions[2].post(batch)
+        assert refused.status == 429 and "Retry-After" in refused.headers
+        assert (await site.call("echo", user=STRANGER)).status == 200
+        site.bench.proceed.set()
+        for post in posts:
+            assert [one["result"]["content"] != [] for one in (await post).body] == [True] * 12
+        assert "doit_mcp_calls_in_flight 0" in (await site.send("GET", "/metrics", {})).text

@@ -1,0 +1,166 @@
+"""Bodies of the requests in progress share a budget of bytes; one user has a part of it (N1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, ExitStack
+from threading import Event
+
+import pytest
+
+from doit_mcp.resilience import compute_thread
+from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER
+from doit_mcp.sandbox.people import User
+from doit_mcp.transports.http.body_memory import BODIES_PER_OWNER, BODIES_TOTAL, Bodies, TooManyBytes
+from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Answer, Site, serving
+from tests.transports.http.streaming import Wire, raw_post, wired
+
+LARGEST = 64 << 10
+
+
+def test_n1_what_was_received_is_given_back() -> None:
+    bodies = Bodies(10)
+    with bodies.share("ann") as ann, bodies.share("ann") as second:
+        ann.add(10 * BODIES_PER_OWNER - 1)
+        second.add(1)
+        with pytest.raises(TooManyBytes) as refused:
+            second.add(1)
+        assert refused.value.status == 429
+    assert bodies.bytes == 0
+    with bodies.share("ann") as ann:
+        ann.add(10 * BODIES_PER_OWNER)
+        with pytest.raises(TooManyBytes):
+            ann.add(1)
+    assert bodies.bytes == 0
+
+
+def test_n1_all_together_have_a_limit() -> None:
+    bodies = Bodies(10)
+    with ExitStack() as stack:
+        for number in range(BODIES_TOTAL // BODIES_PER_OWNER):
+            stack.enter_context(bodies.share(f"user {number}")).add(10 * BODIES_PER_OWNER)
+        late = stack.enter_context(bodies.share("late"))
+        with pytest.raises(TooManyBytes) as refused:
+            late.add(1)
+        assert refused.value.status == 503 and bodies.bytes == 10 * BODIES_TOTAL
+    assert bodies.bytes == 0
+
+
+async def begin(site: Site, wire: Wire, size: int, headers: Mapping[str, str]) -> None:
+    """Send a body but for its last byte."""
+    wire.writer.write(raw_post(site, {**headers, "Content-Length": str(size)}) + b" " * (size - 1))
+    await wire.writer.drain()
+
+
+async def counted(site: Site) -> float:
+    """Bytes of the bodies in progress."""
+    text = (await site.send("GET", "/metrics", {})).text
+    (line,) = [line for line in text.splitlines() if line.startswith("doit_mcp_body_bytes ")]
+    return float(line.split()[1])
+
+
+async def until_received(site: Site, size: int) -> None:
+    """Until bodies in progress have so many bytes."""
+    while await counted(site) != size:
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(("users", "status"), [((ADMIN,), 429), ((VIEWER, STRANGER, EMPLOYEE), 503)])
+async def test_n1_bodies_in_progress_are_bounded(
+    users: tuple[User, ...], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of one user, and of all; then a refusal with Retry-After, and small requests are served all the same."""
+    monkeypatch.setattr("doit_mcp.transports.http.body_memory.BODIES_TOTAL", 3 * BODIES_PER_OWNER)
+    async with serving(max_body=LARGEST) as site, AsyncExitStack() as stack:
+        wires = []
+        for user in users:
+            for _ in range(BODIES_PER_OWNER):
+                wires.append(await stack.enter_async_context(wired(site)))
+                await begin(site, wires[-1], LARGEST, site.headers(user))
+        await until_received(site, len(wires) * (LARGEST - 1))
+        late = await stack.enter_async_context(wired(site))
+        await begin(site, late, LARGEST, site.headers(ADMIN))
+        head = await asyncio.wait_for(late.reader.readuntil(b"\r\n\r\n"), 20)
+        assert f" {status} ".encode() in head and b"Retry-After: " in head
+        assert (await site.post(site.request("ping"))).result == {}
+        for wire in wires:
+            wire.writer.write(b" ")
+            # All of it is taken, though blanks are no message.
+            assert (await wire.answer())[0] == 400
+        await until_received(site, 0)
+
+
+async def test_n1_a_client_that_leaves_gives_back_its_bytes() -> None:
+    async with serving(max_body=LARGEST) as site:
+        async with wired(site) as wire:
+            await begin(site, wire, LARGEST, site.headers())
+            await until_received(site, LARGEST - 1)
+        await until_received(site, 0)
+
+
+async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
+    """H5: the bearer comes first, so such a body is never received."""
+    async with serving(max_body=LARGEST) as site, AsyncExitStack() as stack:
+        for _ in range(BODIES_TOTAL):
+            wire = await stack.enter_async_context(wired(site))
+            await begin(site, wire, LARGEST, {})
+            assert (await wire.answer())[0] == 401
+        assert (await site.post(site.request("ping"))).result == {}
+
+
+@pytest.mark.parametrize("era", ["modern", "handshake"])
+async def test_n1_a_body_is_counted_until_its_request_is_done(era: str) -> None:
+    """Where a request goes on without its connection, its arguments stay, too."""
+    async with serving(max_body=4 * LARGEST) as site:
+        params = {"name": "wait", "more": "x" * 2 * LARGEST}
+        if era == "modern":
+            answer = asyncio.create_task(site.modern("tools/call", params))
+        else:
+            session = await site.initialize()
+            answer = asyncio.create_task(session.post(site.request("tools/call", params)))
+        await asyncio.wait_for(site.bench.started.wait(), 20)
+        held = await counted(site)
+        assert held > 2 * LARGEST
+        if era == "handshake":
+            answer.cancel()
+            await asyncio.wait({answer})
+            assert await counted(site) == held
+        site.bench.proceed.set()
+        await until_received(site, 0)
+        if era == "modern":
+            assert (await answer).status == 200
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "waiting", "said"),
+    [
+        (900_000, 40, BODIES_PER_OWNER, "in progress may have"),
+        # All of these together are within the bound in bytes.
+        (140_000, 28, MAX_QUEUED_PER_CALLER, "send fewer at once"),
+    ],
+)
+async def test_n1_few_bodies_wait_to_be_parsed(size: int, count: int, waiting: int, said: str) -> None:
+    """While the thread is busy, those of one user have a bound in bytes and in number; 770 MB could wait. Others are
+    served."""
+    begin = Event()
+    async with serving(max_body=1 << 20) as site:
+        running = compute_thread._TURNS.submit("busy", begin.wait)
+        try:
+            message = site.request("ping", {"x": "x" * size})
+            posts = {asyncio.create_task(site.post(message)) for _ in range(count)}
+            done: set[asyncio.Task[Answer]] = set()
+            while len(done) < count - waiting:
+                done |= (await asyncio.wait(posts - done, return_when=asyncio.FIRST_COMPLETED, timeout=20))[0]
+            for refused in done:
+                answer = refused.result()
+                assert answer.status == 429 and "Retry-After" in answer.headers and said in answer.text
+            assert (await site.post(site.request("ping"))).result == {}
+            late = asyncio.create_task(site.post(message, user=STRANGER))
+            await asyncio.wait({late}, timeout=0.1)
+            assert len([post for post in posts if not post.done()]) == waiting and not late.done()
+        finally:
+            begin.set()
+        assert running.result(20)
+        assert {(await post).status for post in posts - done} == {200} and (await late).status == 200
+        await until_received(site, 0)

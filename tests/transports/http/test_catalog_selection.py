@@ -1,0 +1,122 @@
+"""Which tools a path, a query and headers choose; and what becomes of a fault in making them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from doit_mcp.catalog.toolsets import Selection
+from doit_mcp.server.catalog import product
+from doit_mcp.server.request_context import Offer
+from tests.transports.http.serving import EMPLOYEE, Site, next_event, serving
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Site]:
+    """The product's own tools."""
+    async with serving(make=product()) as site:
+        yield site
+
+
+async def listed(site: Site, path: str = "/mcp", headers: dict[str, str] | None = None) -> dict[str, bool]:
+    """Names of the tools on offer, and whether each only reads."""
+    answer = await site.modern("tools/list", path=path, headers=headers)
+    assert answer.status == 200, answer
+    return {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in answer.result["tools"]}
+
+
+async def test_a_header_a_path_and_a_query_mean_the_same(shop: Site) -> None:
+    by_path = await listed(shop, "/mcp/x/budgets,anomalies")
+    assert by_path and by_path == await listed(shop, "/mcp?toolsets=anomalies,budgets")
+    assert by_path == await listed(shop, headers={"X-MCP-Toolsets": " budgets , anomalies "})
+    assert by_path == await listed(shop, "/mcp/x/budgets%2Canomalies")
+    assert by_path.keys() != (await listed(shop)).keys() < (await listed(shop, "/mcp/x/all")).keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/mcp/readonly", {}),
+        ("/mcp?readonly=true", {}),
+        ("/mcp", {"X-MCP-Readonly": "1"}),
+    ],
+)
+async def test_reading_only(shop: Site, path: str, headers: dict[str, str]) -> None:
+    """A4: no tool that writes is listed, nor called by name."""
+    tools = await listed(shop, path, headers)
+    everything = await listed(shop)
+    assert tools and all(tools.values()) and not all(everything.values())
+    writer = next(name for name, reads in everything.items() if not reads)
+    answer = await shop.modern("tools/call", {"name": writer, "arguments": {}}, path=path, headers=headers)
+    assert answer.code == (400, -32602)
+
+
+@pytest.mark.parametrize("query", ["?readonly=true", "?toolsets=budgets,anomalies&readonly=1", ""])
+async def test_what_a_stream_selects_its_posts_select(shop: Site, query: str) -> None:
+    """A4: the address that the older transport announces stands for the same tools as the one that was opened."""
+    async with shop.http.get(f"{shop.base}/sse{query}", headers=shop.headers()) as stream:
+        _, address = await next_event(stream)
+        assert (await shop.post(shop.request("tools/list"), path=address)).status == 202
+        _, data = await next_event(stream)
+    tools = json.loads(data)["result"]["tools"]
+    found = {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in tools}
+    assert found == await listed(shop, f"/mcp{query}") and all(found.values()) == bool(query)
+
+
+async def test_a_header_narrows_and_never_widens(shop: Site) -> None:
+    """A4: what the address says stands."""
+    readonly = await listed(shop, "/mcp/x/budgets/readonly")
+    for headers in ({"X-MCP-Toolsets": "all"}, {"X-MCP-Readonly": "false"}, {"X-MCP-Readonly": "0"}):
+        assert await listed(shop, "/mcp/x/budgets/readonly", headers) == readonly
+
+
+async def test_single_tools(shop: Site) -> None:
+    assert list(await listed(shop, "/mcp?tools=list_budgets")) == ["list_budgets"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/mcp/x/nothing", 404),
+        ("/mcp/x/budgets,nothing", 404),
+        ("/mcp?toolsets=nothing", 404),
+        ("/mcp?toolsets=" + ",".join(f"t{number}" for number in range(61)), 400),
+        ("/mcp?tools=" + ",".join(f"t{number}" for number in range(61)), 400),
+    ],
+)
+async def test_choices_that_are_none(shop: Site, path: str, status: int) -> None:
+    """Said in words, not by an empty list."""
+    answer = await shop.post(shop.request("tools/list"), path=path)
+    assert answer.code == (status, -32600) and len(answer.error["message"]) > 20
+
+
+async def test_made_once_and_bounded() -> None:
+    """Section 6: choices are remembered, the least used are forgotten."""
+    made: list[tuple[Selection, bool]] = []
+    offers = product()
+
+    def make(selection: Selection, employee: bool) -> Offer:
+        made.append((selection, employee))
+        return offers(Selection(), employee)
+
+    async with serving(make=make) as site:
+        for number in [*range(130), 129, 0]:
+            assert (await site.post(site.request("ping"), path=f"/mcp?tools=t{number}")).result == {}
+        assert len(made) == 131
+        assert (await site.post(site.request("ping"), user=EMPLOYEE)).result == {}
+        assert made[-1][1] is True
+
+
+async def test_a_fault_of_ours_is_told_without_details() -> None:
+    """G4, F6: 500, a reference for the operator, nothing of the exception."""
+
+    def make(selection: Selection, employee: bool) -> Offer:
+        raise RuntimeError("a secret that nobody may see")
+
+    async with serving(make=make) as site:
+        answer = await site.post(site.request("ping"))
+        assert answer.code == (500, -32603) and "secret" not in answer.text
+        assert answer.headers["X-MCP-Trace-Id"] in answer.error["message"]
+        assert (await site.send("GET", "/healthz", {})).status == 200

@@ -1,0 +1,95 @@
+"""Bodies in tiny chunks cost little: they are refused soon, do not hold the event loop, and are not parsed for clients
+without a token."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import pytest
+
+from doit_mcp.transports.http import request_head_limits
+from doit_mcp.transports.http.request_head_limits import MAX_CHUNK_FRAMING_BYTES, HeadParser
+from tests.transports.http.loop_probe import Heartbeat
+from tests.transports.http.serving import ADMIN, Site, serving
+from tests.transports.http.streaming import Wire, raw_post, wired
+
+LIMIT_SECONDS = 0.1
+PING = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"text":"%s"}}'
+
+
+def head(site: Site, headers: Mapping[str, str]) -> bytes:
+    return raw_post(site, {**headers, "Transfer-Encoding": "chunked"}).replace(b"Content-Length: 0\r\n", b"")
+
+
+def chunks(body: bytes, size: int) -> bytes:
+    parts = (body[start : start + size] for start in range(0, len(body), size))
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+async def send(wire: Wire, data: bytes) -> None:
+    """Send it; the server may close the connection meanwhile."""
+    try:
+        wire.writer.write(data)
+        await wire.writer.drain()
+    except ConnectionError:
+        return
+
+
+async def test_n1_tiny_chunks_are_refused_before_all_of_them_are_parsed() -> None:
+    async with serving() as site, wired(site) as wire:
+        data = head(site, site.headers(ADMIN)) + chunks(b" " * 600_000, 1)
+        heart = Heartbeat(time.thread_time)
+        sending = asyncio.create_task(send(wire, data))
+        status = (await wire.answer())[0]
+        held = heart.take()
+        heart.stop()
+        sending.cancel()
+        assert status == 400
+        assert held < LIMIT_SECONDS
+        assert (await site.post(site.request("ping"))).result == {}
+
+
+@pytest.mark.parametrize("size", [1, 16, 1000])
+async def test_n1_a_body_in_chunks_is_read_in_turns(size: int) -> None:
+    """One byte each is fine in a small body, 16 in the largest. Other requests are served between the pieces."""
+    body = PING % (b"x" * (50_000 if size == 1 else 3_900_000))
+    async with serving() as site, wired(site) as wire:
+        data = head(site, site.headers(ADMIN)) + chunks(body, size)
+        heart = Heartbeat(time.thread_time)
+        sending = asyncio.create_task(send(wire, data))
+        status = (await wire.answer())[0]
+        held = heart.take()
+        heart.stop()
+        await sending
+        assert status == 200
+        assert held < LIMIT_SECONDS
+
+
+async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is answered with 401, and the connection is closed."""
+    parsed = 0
+    feed = HeadParser._feed_in_pieces
+
+    def count(self: HeadParser, data: bytes) -> object:
+        nonlocal parsed
+        parsed += len(data)
+        return feed(self, data)
+
+    monkeypatch.setattr(request_head_limits.HeadParser, "_feed_in_pieces", count)
+    async with serving() as site, wired(site) as wire:
+        body = chunks(b" " * 600_000, 1)
+        await send(wire, head(site, {}) + body[:1000])
+        answer = await asyncio.wait_for(wire.reader.readuntil(b"\r\n\r\n"), 20)
+        assert answer.startswith(b"HTTP/1.1 401 ") and b"connection: close" in answer.lower()
+        before = parsed
+        await send(wire, body[1000:])
+        assert (await site.post(site.request("ping"))).result == {}
+        assert parsed == before
+        # One answer, and the connection is closed.
+        assert (await wire.rest()).count(b"HTTP/1.1") == 0
+
+
+def test_n1_the_slack_is_more_than_what_waits_while_the_parser_pauses() -> None:
+    assert 2 * asyncio.selector_events._SelectorSocketTransport.max_size <= MAX_CHUNK_FRAMING_BYTES

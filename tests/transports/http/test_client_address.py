@@ -1,0 +1,86 @@
+"""Strangers are limited by where they come from, and nobody can say that for themselves (P4, H4)."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.transports.http.client_address import client_address
+from tests.transports.http.serving import Site, serving
+
+INNER = ("10.0.0.0/8", "fd00::/8")
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "trusted", "address"),
+    [
+        ("8.8.8.8", [], (), "8.8.8.8"),
+        # Who is not a trusted proxy can say what it likes.
+        ("8.8.8.8", ["9.9.9.9"], INNER, "8.8.8.8"),
+        ("10.1.1.1", ["9.9.9.9"], (), ""),
+        ("10.1.1.1", ["9.9.9.9"], INNER, "9.9.9.9"),
+        # Of what a client sent itself only the last, which the proxy added, counts.
+        ("10.1.1.1", ["1.1.1.1, 9.9.9.9"], INNER, "9.9.9.9"),
+        ("10.1.1.1", ["1.1.1.1", "9.9.9.9 , 10.2.2.2"], INNER, "9.9.9.9"),
+        ("10.1.1.1", ["10.3.3.3"], INNER, ""),
+        ("10.1.1.1", ["unknown"], INNER, ""),
+        ("10.1.1.1", [], INNER, ""),
+        ("fd00::1", ["2001:4860:1:2:3:4:5:6"], INNER, "2001:4860:1:2::/64"),
+        ("127.0.0.1", ["9.9.9.9"], INNER, ""),
+        (None, ["9.9.9.9"], INNER, ""),
+        # IPv4 clients of a socket for both protocols are told apart, whoever reports them.
+        ("::ffff:8.8.8.8", [], (), "8.8.8.8"),
+        ("::ffff:10.1.1.1", ["::ffff:9.9.9.9"], INNER, "9.9.9.9"),
+        ("::ffff:10.1.1.1", ["::ffff:909:909"], INNER, "9.9.9.9"),
+        ("10.1.1.1", ["9.9.9.9"], ("::ffff:10.0.0.0/104",), "9.9.9.9"),
+        ("10.1.1.1", ["::ffff:10.3.3.3"], INNER, ""),
+        # Ports are no part of an address.
+        ("10.1.1.1", ["9.9.9.9:5000"], INNER, "9.9.9.9"),
+        ("10.1.1.1", ["1.1.1.1, 9.9.9.9:5000, 10.2.2.2:80"], INNER, "9.9.9.9"),
+        ("10.1.1.1", ["[2001:4860:1:2:3:4:5:6]:5000"], INNER, "2001:4860:1:2::/64"),
+        ("10.1.1.1", ["[2001:4860:1:2:3:4:5:6]"], INNER, "2001:4860:1:2::/64"),
+        ("10.1.1.1", ["[::ffff:9.9.9.9]:5000"], INNER, "9.9.9.9"),
+        ("10.1.1.1", ["9.9.9.9:"], INNER, ""),
+        ("10.1.1.1", ["9.9.9.9:5000:1"], INNER, ""),
+        ("10.1.1.1", ["[9.9.9.9"], INNER, ""),
+        ("", [], INNER, ""),
+    ],
+)
+def test_addresses(remote: str | None, forwarded: list[str], trusted: tuple[str, ...], address: str) -> None:
+    assert client_address(remote, forwarded, trusted) == address
+
+
+@given(st.one_of(st.none(), st.text()), st.lists(st.text(max_size=60), max_size=30))
+def test_anything_can_be_sent(remote: str | None, forwarded: list[str]) -> None:
+    assert isinstance(client_address(remote, forwarded, INNER), str)
+
+
+@given(st.ip_addresses(v=4), st.integers(0, 65535))
+def test_n21_each_ipv4_client_has_one_bucket(address: IPv4Address, port: int) -> None:
+    """However a proxy writes it."""
+    forms = (f"{address}", f"{address}:{port}", f"::ffff:{address}", f"[::ffff:{address}]:{port}")
+    found = {client_address("10.1.1.1", [form], INNER) for form in forms}
+    assert found == {str(address) if address.is_global else ""}
+
+
+async def wrong(site: Site, number: int, address: str) -> int:
+    token = f"wrong-{address.replace(':', '-')}-{number}"
+    headers = site.headers(None) | {"Authorization": f"Bearer {token}", "X-Forwarded-For": address}
+    return (await site.send("GET", "/mcp", headers)).status
+
+
+async def test_n21_one_mapped_address_does_not_lock_out_another() -> None:
+    async with serving(trusted_proxies=("127.0.0.0/8",)) as site:
+        told = [await wrong(site, number, "::ffff:8.8.8.8") for number in range(140)]
+        assert told[-1] == 429 and await wrong(site, 0, "8.8.8.8:5000") == 429
+        assert await wrong(site, 0, "::ffff:9.9.9.9") == 401
+
+
+async def test_one_who_guesses_does_not_lock_out_others() -> None:
+    async with serving(trusted_proxies=("127.0.0.0/8",)) as site:
+        told = [await wrong(site, number, "8.8.8.8") for number in range(140)]
+        assert told[0] == 401 and told[-1] == 429 and told.count(401) < 140
+        assert await wrong(site, 0, "9.9.9.9") == 401

@@ -1,0 +1,343 @@
+"""Asking back: tools, prompts and resources on every revision that can be asked, and tasks (MRTR; 4.3; section 6)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from doit_mcp.catalog.call import Call, CannotAsk, Question
+from doit_mcp.catalog.prompts.prompt import Prompt, user_text
+from doit_mcp.catalog.resources.resource import Resource
+from doit_mcp.catalog.tools.tool import Content, Tool
+from tests.transports.http.serving import (
+    LATEST,
+    META,
+    MODERN,
+    NAME,
+    STRANGER,
+    VIEWER,
+    Answer,
+    Bench,
+    Json,
+    Session,
+    Site,
+    serving,
+)
+from tests.transports.http.streaming import opened
+
+ELICIT, SAMPLE, ROOTS = "elicitation/create", "sampling/createMessage", "roots/list"
+SAMPLING = {"messages": [{"role": "user", "content": {"type": "text", "text": "Think."}}], "maxTokens": 10}
+URL = {"mode": "url", "message": "Sign there", "url": "https://console.example/sign", "elicitationId": "e-1"}
+WITH_TOOLS = SAMPLING | {"tools": [{"name": "t", "inputSchema": {"type": "object"}}]}
+QUESTIONS: dict[str, tuple[str, Json]] = {
+    "form": (ELICIT, NAME),
+    "url": (ELICIT, URL),
+    "sample": (SAMPLE, SAMPLING),
+    "sample_tools": (SAMPLE, WITH_TOOLS),
+    "roots": (ROOTS, {}),
+}
+REPLY: dict[str, Json] = {
+    "form": {"action": "accept", "content": {"name": "Ann"}},
+    "url": {"action": "accept"},
+    "sample": {"role": "assistant", "content": {"type": "text", "text": "Hm."}, "model": "m"},
+    "sample_tools": {"role": "assistant", "content": [{"type": "text", "text": "Hm."}], "model": "m"},
+    "roots": {"roots": []},
+}
+# What a client has to declare for each, in the newest words.
+NEEDED: dict[str, Json] = {
+    "form": {"elicitation": {"form": {}}},
+    "url": {"elicitation": {"url": {}}},
+    "sample": {"sampling": {}},
+    "sample_tools": {"sampling": {"tools": {}}},
+    "roots": {"roots": {}},
+}
+ALL: Json = {"elicitation": {"form": {}, "url": {}}, "sampling": {"tools": {}}, "roots": {}}
+TASKS: Json = {"extensions": {f"{META}tasks": {}}}
+
+
+def words(text: str) -> Content:
+    return Content([{"type": "text", "text": text}])
+
+
+def asking(bench: Bench) -> dict[str, Any]:
+    """An offer that asks everything."""
+
+    def tool(name: str, run: Any) -> Tool:
+        return Tool(name, name, f"Asks: {name}.", {"type": "object"}, run)
+
+    def asks(kind: str) -> Tool:
+        async def run(call: Call, arguments: Json) -> Content:
+            bench.ran.append(kind)
+            answer = await call.ask(kind, *QUESTIONS[kind])
+            return words(json.dumps(answer, sort_keys=True))
+
+        return tool(kind, run)
+
+    async def twice(call: Call, arguments: Json) -> Content:
+        first = await call.ask("first", ELICIT, NAME)
+        second = await call.ask("second", ELICIT, NAME)
+        return words(f"{first['content']['name']} and {second['content']['name']}")
+
+    async def optional(call: Call, arguments: Json) -> Content:
+        return words(str([kind for kind in QUESTIONS if call.can_ask(Question(*QUESTIONS[kind]))]))
+
+    async def job(call: Call, arguments: Json) -> Content:
+        before = await call.ask("before", ELICIT, NAME)
+        await call.background(required=True)
+        answers = await call.ask_all({"one": Question(ELICIT, NAME), "two": Question(ELICIT, NAME)})
+        return words(" ".join(one["content"]["name"] for one in (before, *answers.values())))
+
+    async def read(call: Call) -> Json:
+        return {"text": (await call.ask("form", ELICIT, NAME))["content"]["name"]}
+
+    async def prompt(call: Call, arguments: Mapping[str, str]) -> list[Json]:
+        return [user_text((await call.ask("form", ELICIT, NAME))["content"]["name"])]
+
+    async def never(call: Call, arguments: Json) -> Content:
+        raise CannotAsk({"roots": {}})
+
+    tools = (*map(asks, QUESTIONS), tool("twice", twice), tool("optional", optional), tool("job", job))
+    return {
+        "tools": (*tools, tool("never", never)),
+        # Named as a tool that asks the same.
+        "prompts": (Prompt("form", "Ask", "Asks first", prompt),),
+        "resources": (Resource("doc://ask", "ask", "Ask", "Asks first", "text/plain", read),),
+    }
+
+
+@pytest.fixture
+async def asker() -> AsyncIterator[Site]:
+    """A server that asks."""
+    bench = Bench()
+    async with serving(bench, asking(bench)) as site:
+        yield site
+
+
+def said(answer: Answer) -> str:
+    text: str = answer.result["content"][0]["text"]
+    return text
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+async def test_each_kind_on_the_newest_revision(asker: Site, kind: str) -> None:
+    """R1-R4: asked of who declared it, refused to who declared everything else, and answered by the retry."""
+    declared = {"clientCapabilities": NEEDED[kind]}
+    first = (await asker.call(kind, **declared)).result
+    method, params = QUESTIONS[kind]
+    assert first["resultType"] == "input_required" and "ttlMs" not in first
+    assert first["inputRequests"][kind]["method"] == method
+    more = {"inputResponses": {kind: REPLY[kind]}, "requestState": first["requestState"]}
+    retry = {"name": kind, "arguments": {}, **more}
+    assert json.loads(said(await asker.modern("tools/call", retry, **declared))) == REPLY[kind]
+    others = {name: value for name, value in ALL.items() if name not in NEEDED[kind]}
+    refused = await asker.call(kind, clientCapabilities=others)
+    assert refused.code == (400, -32021)
+    (name,) = NEEDED[kind]
+    assert name in refused.error["data"]["requiredCapabilities"]
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
+async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> None:
+    """E1, E8, 4.2: what the revision knows is asked on the stream, in its words; what it does not, never."""
+    knows = kind not in ("form", "url", "sample_tools") or revision == LATEST
+    knows = knows or (kind == "form" and revision == "2025-06-18")
+    session = await asker.initialize(revision, **ALL)
+    if not knows:
+        answer = await session.call(kind)
+        assert answer.result["isError"] is True and len(answer.messages) == 1
+        return
+    message = asker.request("tools/call", {"name": kind})
+    async with opened(asker, message, asker.headers(**session.head), revision) as stream:
+        question = await stream.until(QUESTIONS[kind][0])
+        assert ("elicitationId" in question["params"]) == (kind == "url")
+        reply = {"jsonrpc": "2.0", "id": question["id"], "result": REPLY[kind]}
+        assert (await session.post(reply)).status == 202
+        answered = await stream.until("")
+    assert json.loads(answered["result"]["content"][0]["text"]) == REPLY[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad"),
+    [
+        ("form", {"action": "accept", "content": {"name": 5}}),
+        ("form", {"action": "accept"}),
+        ("form", {}),
+        ("sample", {"role": "assistant", "content": "Hm.", "model": "m"}),
+        ("roots", {"roots": "none"}),
+    ],
+)
+async def test_answers_that_cannot_be(asker: Site, kind: str, bad: Json) -> None:
+    """R8: an error on the newest revision; told to the model on a session."""
+    retry = {"name": kind, "inputResponses": {kind: bad}}
+    assert (await asker.modern("tools/call", retry, clientCapabilities=ALL)).code == (400, -32602)
+    session = await asker.initialize(**ALL)
+    async with opened(
+        asker, asker.request("tools/call", {"name": kind}), asker.headers(**session.head), LATEST
+    ) as stream:
+        question = await stream.until(QUESTIONS[kind][0])
+        await session.post({"jsonrpc": "2.0", "id": question["id"], "result": bad})
+        assert (await stream.until(""))["result"]["isError"] is True
+
+
+async def test_several_rounds_need_no_memory_of_ours() -> None:
+    """S2, S3, R7: each round may reach another process that knows the same secret."""
+    bench = Bench()
+    declared = {"clientCapabilities": {"elicitation": {}}}
+    async with serving(bench, asking(bench)) as one, serving(Bench(), asking(Bench())) as other:
+        params: Json = {"name": "twice"}
+        for site, key in ((one, "first"), (other, "second")):
+            asked = (await site.modern("tools/call", params, **declared)).result
+            assert list(asked["inputRequests"]) == [key]
+            reply = {"action": "accept", "content": {"name": key.title()}}
+            params = {"name": "twice", "inputResponses": {key: reply}, "requestState": asked["requestState"]}
+        assert said(await one.modern("tools/call", params, **declared)) == "First and Second"
+
+
+async def test_a_state_says_when_it_ends(asker: Site) -> None:
+    """R6: its time is within its seal (that an old one is refused is shown where seals are tested)."""
+    asked = await asker.call("form", clientCapabilities=ALL)
+    state = asked.result["requestState"]
+    sealed = base64.urlsafe_b64decode(state + "=" * (-len(state) % 4))
+    expires, known = json.loads(sealed[32:])
+    assert known == [{}, {}] and isinstance(expires, int)
+    later = json.dumps([expires + 1, known], separators=(",", ":")).encode()
+    forged = base64.urlsafe_b64encode(sealed[:32] + later).decode().rstrip("=")
+    for sent, status in ((state, 200), (forged, 400)):
+        retry = {"name": "form", "arguments": {}, "inputResponses": {"form": REPLY["form"]}, "requestState": sent}
+        assert (await asker.modern("tools/call", retry, clientCapabilities=ALL)).status == status
+
+
+@pytest.mark.parametrize("user", [STRANGER, VIEWER])
+@pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
+async def test_prompts_and_resources_ask_too(asker: Site, method: str, user: Any) -> None:
+    """R2; and a state of one request is none of another's, nor of another caller's."""
+    named: Json = {"name": "form", "arguments": {}} if method == "prompts/get" else {"uri": "doc://ask"}
+    declared = {"clientCapabilities": {"elicitation": {}}}
+    asked = (await asker.modern(method, named, **declared)).result
+    assert asked["resultType"] == "input_required" and not {"ttlMs", "cacheScope"} & asked.keys()
+    retry = named | {"inputResponses": {"form": REPLY["form"]}, "requestState": asked["requestState"]}
+    assert (await asker.modern(method, retry, user=user, **declared)).code == (400, -32602)
+    others: dict[str, Json] = {
+        "tools/call": {"name": "form", "arguments": {}},
+        "prompts/get": {"name": "form", "arguments": {}},
+        "resources/read": {"uri": "doc://ask"},
+    }
+    del others[method]
+    for elsewhere, params in others.items():
+        foreign = params | {"inputResponses": {"form": REPLY["form"]}, "requestState": asked["requestState"]}
+        assert (await asker.modern(elsewhere, foreign, **declared)).code == (400, -32602)
+    done = (await asker.modern(method, retry, **declared)).result
+    assert "Ann" in json.dumps(done) and done["resultType"] == "complete"
+    assert (await asker.modern(method, named)).code == (400, -32021)
+    if method == "resources/read":
+        assert (done["ttlMs"], done["cacheScope"]) == (0, "private")
+
+
+@pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
+async def test_prompts_and_resources_on_a_session(asker: Site, method: str) -> None:
+    """Asked, declined with an error, and refused where nobody can be asked."""
+    named = {"name": "form"} if method == "prompts/get" else {"uri": "doc://ask"}
+    session = await asker.initialize(elicitation={})
+    for reply, good in ((REPLY["form"], True), ({"action": "perhaps"}, False)):
+        async with opened(asker, asker.request(method, named), asker.headers(**session.head), LATEST) as stream:
+            question = await stream.until(ELICIT)
+            await session.post({"jsonrpc": "2.0", "id": question["id"], "result": reply})
+            answer = await stream.until("")
+        assert ("result" in answer) is good and (good or answer["error"]["code"] == -32602)
+    mute = await asker.initialize()
+    assert (await mute.ask(method, named)).code == (200, -32602)
+    assert (await asker.post(asker.request(method, named), MCP_Protocol_Version=LATEST)).code == (200, -32602)
+
+
+async def test_nobody_waits_for_a_client_that_takes_no_streams(asker: Site) -> None:
+    """A question could never reach it: the call says so at once."""
+    session = await asker.initialize(**ALL)
+    message = asker.request("tools/call", {"name": "form"})
+    answer = await asyncio.wait_for(session.post(message, Accept="application/json"), 20)
+    assert answer.result["isError"] is True and "cannot be asked" in said(answer)
+
+
+async def test_what_can_be_asked_is_what_was_declared(asker: Site) -> None:
+    for kind, declared in NEEDED.items():
+        able = said(await asker.call("optional", clientCapabilities=declared))
+        assert kind in able and ("sample" in able) == ("sampling" in declared)
+    assert said(await asker.call("optional", clientCapabilities={"elicitation": {}})) == "['form']"
+    assert said(await asker.post(asker.request("tools/call", {"name": "optional"}))) == "[]"
+    assert (await asker.call("never", clientCapabilities=ALL)).code == (400, -32021)
+    assert (await (await asker.initialize(**ALL)).call("never")).result["isError"] is True
+
+
+async def test_answers_of_another_session_answer_nothing(asker: Site) -> None:
+    """S1: and an unasked one is taken and dropped."""
+    session = await asker.initialize(**ALL)
+    thief = await asker.initialize(user=STRANGER, **ALL)
+    async with opened(
+        asker, asker.request("tools/call", {"name": "form"}), asker.headers(**session.head), LATEST
+    ) as stream:
+        question = await stream.until(ELICIT)
+        forged = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "decline"}}
+        assert (await thief.post(forged)).status == 202
+        assert (await Session(asker, session.id, LATEST, STRANGER, {}).post(forged)).status == 404
+        assert (await session.post(forged | {"id": f"{question['id']}0"})).status == 202
+        assert (await session.post(forged | {"result": REPLY["form"]})).status == 202
+        assert json.loads((await stream.until(""))["result"]["content"][0]["text"]) == REPLY["form"]
+
+
+@asynccontextmanager
+async def a_job(asker: Site) -> AsyncIterator[tuple[Json, Json]]:
+    """A task that has come as far as its questions: what its client declares, and its parameters."""
+    declared = {"clientCapabilities": ALL | TASKS}
+    asked = (await asker.call("job", **declared)).result
+    more = {"inputResponses": {"before": REPLY["form"]}, "requestState": asked["requestState"]}
+    retry = {"name": "job", "arguments": {}, **more}
+    created = (await asker.modern("tools/call", retry, **declared)).result
+    assert created["resultType"] == "task"
+    params = {"taskId": created["taskId"]}
+    while (state := (await asker.modern("tasks/get", params, **declared)).result)["status"] == "working":
+        await asyncio.sleep(0)
+    assert state["status"] == "input_required" and set(state["inputRequests"]) == {"one", "two"}
+    yield declared, params
+
+
+def name(value: str) -> Json:
+    return {"action": "accept", "content": {"name": value}}
+
+
+async def test_a_task_asks_and_is_answered(asker: Site) -> None:
+    """Y2-Y4: rounds first, then a task; answers one by one; effects are seen at once; the result is the call's."""
+    async with a_job(asker) as (declared, params):
+
+        async def update(answers: Any) -> Answer:
+            return await asker.modern("tasks/update", params | {"inputResponses": answers}, **declared)
+
+        for wrong in (None, [], {"one": 5}, {"one": {"action": "maybe"}}):
+            assert (await update(wrong)).code == (400, -32602)
+        assert (await update({"other": name("x"), "one": name("Bea")})).result["resultType"] == "complete"
+        state = (await asker.modern("tasks/get", params, **declared)).result
+        assert state["status"] == "input_required" and set(state["inputRequests"]) == {"two"}
+        foreign = await asker.modern(
+            "tasks/update", params | {"inputResponses": {"two": name("Eve")}}, user=STRANGER, **declared
+        )
+        assert foreign.code == (400, -32602)
+        await update({"two": name("Cid")})
+        while (state := (await asker.modern("tasks/get", params, **declared)).result)["status"] == "working":
+            await asyncio.sleep(0)
+        assert state["status"] == "completed"
+        assert state["result"]["content"] == [{"type": "text", "text": "Ann Bea Cid"}]
+
+
+async def test_a_task_that_needs_its_client(asker: Site) -> None:
+    """Y1: where there is none to follow it, the call is refused."""
+    asked = (await asker.call("job", clientCapabilities=ALL)).result
+    more = {"inputResponses": {"before": REPLY["form"]}, "requestState": asked["requestState"]}
+    retry = {"name": "job", "arguments": {}, **more}
+    refused = await asker.modern("tools/call", retry, clientCapabilities=ALL)
+    assert refused.code == (400, -32021) and refused.error["data"]["requiredCapabilities"] == TASKS
+    assert MODERN not in refused.text

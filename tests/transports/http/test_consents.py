@@ -1,0 +1,197 @@
+"""A user's consent to a change counts once: at every replica, and also after the change was taken back."""
+
+from __future__ import annotations
+
+import pytest
+
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.catalog.writes.confirmation import confirmed
+from doit_mcp.catalog.writes.deduplication import NOTE, committing, once
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import back, replicas
+from tests.transports.http.serving import Answer, Json, Site, schema, serving
+
+ASKED: Json = {"elicitation": {"form": {}}}
+TEXT = {"type": "string"}
+ANY: Json = {"type": "object", "properties": {}}
+
+
+class Things:
+    """Tools that delete and change things of this process, and what they did."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        hints = {"destructiveHint": True}
+
+        async def delete_thing(call: Call, arguments: Json) -> Json:
+            self.done.append(f"delete {arguments['id']}")
+            return {"deleted": True}
+
+        async def change_thing(call: Call, arguments: Json) -> Json:
+            self.done.append(f"change {arguments['id']}")
+            return {"changed": True}
+
+        made = [
+            Tool(run.__name__, "Thing", "Does it.", schema(id=TEXT), run, ANY, hints, area="things", writes=True)
+            for run in (delete_thing, change_thing)
+        ]
+        self.tools = once(confirmed(committing(made[0]), None)), once(committing(made[1]))
+
+
+async def asked(site: Site) -> Json:
+    """The state of the question whether one is to be deleted."""
+    answer = await site.call("delete_thing", {"id": "1"}, clientCapabilities=ASKED)
+    assert answer.result["resultType"] == "input_required"
+    return {"requestState": answer.result["requestState"], "inputResponses": {"confirm": {"action": "accept"}}}
+
+
+async def accept(site: Site, state: Json, declared: Json = ASKED) -> Answer:
+    params = {"name": "delete_thing", "arguments": {"id": "1"}, **state}
+    return await site.modern("tools/call", params, clientCapabilities=declared)
+
+
+async def refuse(site: Site, state: Json, action: str, declared: Json = ASKED) -> Answer:
+    return await accept(site, {**state, "inputResponses": {"confirm": {"action": action}}}, declared)
+
+
+def is_repeat(answer: Answer) -> bool:
+    return NOTE in answer.result["structuredContent"]
+
+
+async def test_n14_a_consent_is_used_up_by_the_change() -> None:
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        state = await asked(site)
+        assert not is_repeat(await accept(site, state))
+        # The answer was lost and the client sends the same request again.
+        assert is_repeat(await accept(site, state))
+        await site.call("change_thing", {"id": "1"})
+        again = await accept(site, state)
+        assert again.result["resultType"] == "input_required" and again.result["requestState"] != state["requestState"]
+        assert things.done == ["delete 1", "change 1"]
+        # What the user is asked now is another consent.
+        anew = {**state, "requestState": again.result["requestState"]}
+        assert not is_repeat(await accept(site, anew))
+        assert things.done == ["delete 1", "change 1", "delete 1"]
+
+
+async def test_n14_a_consent_is_used_up_at_every_replica(redis: Server) -> None:
+    things = Things()
+    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
+        state = await asked(a)
+        assert not is_repeat(await accept(a, state)) and is_repeat(await accept(b, state))
+        await b.call("change_thing", {"id": "1"})
+        for site in (b, a):
+            assert (await accept(site, state)).result["resultType"] == "input_required"
+        assert things.done == ["delete 1", "change 1"]
+
+
+async def test_n14_a_consent_that_cannot_be_checked_changes_nothing(redis: Server) -> None:
+    things = Things()
+    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
+        state = await asked(a)
+        redis.pause()
+        refused = (await accept(b, state)).result
+        assert refused["isError"] and "cannot be checked at the moment" in refused["content"][0]["text"]
+        assert things.done == []
+        redis.resume()
+        await back(a, b)
+        assert not is_repeat(await accept(b, state)) and things.done == ["delete 1"]
+
+
+async def test_n14_what_a_user_declined_leaves_receipts_alone() -> None:
+    """A question is no change: what was done before it still stands."""
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        await site.call("change_thing", {"id": "1"})
+        state = await asked(site)
+        await accept(site, {**state, "inputResponses": {"confirm": {"action": "decline"}}})
+        assert is_repeat(await site.call("change_thing", {"id": "1"})) and things.done == ["change 1"]
+
+
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+async def test_n14_a_no_uses_up_the_consent_as_well(action: str) -> None:
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        state = await asked(site)
+        assert "did not agree" in (await refuse(site, state, action)).result["content"][0]["text"]
+        again = await accept(site, state)
+        assert again.result["resultType"] == "input_required" and things.done == []
+        assert not is_repeat(await accept(site, {**state, "requestState": again.result["requestState"]}))
+        assert things.done == ["delete 1"]
+
+
+async def test_n14_a_no_uses_up_the_consent_at_every_replica(redis: Server) -> None:
+    things = Things()
+    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
+        state = await asked(a)
+        await refuse(a, state, "decline")
+        assert (await accept(b, state)).result["resultType"] == "input_required" and things.done == []
+
+
+@pytest.mark.parametrize("declared", [{}, {"sampling": {}}])
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+async def test_n14_a_no_is_a_no_whatever_the_client_declares_by_then(action: str, declared: Json) -> None:
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        state = await asked(site)
+        for sent in (state, {}):
+            refused = (await refuse(site, sent, action, declared)).result
+            assert refused["isError"] and "did not agree" in refused["content"][0]["text"]
+        # An open question without an answer is asked again; it is no reason to go ahead.
+        left_open = await accept(site, {"requestState": state["requestState"]}, declared)
+        assert left_open.result["resultType"] == "input_required" and things.done == []
+
+
+async def test_n14_a_yes_counts_whatever_the_client_declares_by_then() -> None:
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        state = await asked(site)
+        assert not is_repeat(await accept(site, state, {})) and things.done == ["delete 1"]
+        await site.call("change_thing", {"id": "1"})
+        assert (await accept(site, state, {})).result["resultType"] == "input_required"
+
+
+async def test_n14_a_redis_that_lost_everything_asks_again(redis: Server) -> None:
+    things = Things()
+    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
+        state = await asked(a)
+        assert not is_repeat(await accept(a, state))
+        await a.call("change_thing", {"id": "1"})
+        redis.kill()
+        redis.start()
+        await back(a, b)
+        assert (await accept(b, state)).result["resultType"] == "input_required"
+        assert things.done == ["delete 1", "change 1"]
+
+
+async def test_n14_the_first_yes_after_a_start_counts(redis: Server) -> None:
+    things = Things()
+    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
+        assert not is_repeat(await accept(b, await asked(a))) and things.done == ["delete 1"]
+
+
+async def test_n14_a_restarted_process_asks_again() -> None:
+    """The process before it may have carried out what was agreed to."""
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        state = await asked(site)
+    async with serving(changes={"tools": things.tools}) as site:
+        assert (await accept(site, state)).result["resultType"] == "input_required" and things.done == []
+
+
+async def test_n14_a_question_that_cannot_reach_the_client_is_not_skipped() -> None:
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        arguments = {"name": "delete_thing", "arguments": {"id": "1"}}
+        session = await site.initialize("2025-06-18", elicitation={})
+        message = site.request("tools/call", arguments)
+        refused = (await session.post(message, Accept="application/json")).result
+        assert refused["isError"] and things.done == []
+        assert "Accept: application/json, text/event-stream" in refused["content"][0]["text"]
+        # Clients that declare nothing have their own approval; a write that asks nothing needs none.
+        await session.post(site.request("tools/call", {**arguments, "name": "change_thing"}), Accept="application/json")
+        mute = await site.initialize("2025-06-18")
+        await mute.post(site.request("tools/call", arguments), Accept="application/json")
+        assert things.done == ["change 1", "delete 1"]

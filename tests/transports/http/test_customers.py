@@ -1,0 +1,132 @@
+"""Employees of DoiT act for several customers: what is kept for one is not seen while they act for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.result_handles import Table, packed
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.protocol.extensions import TASKS
+from doit_mcp.sandbox.api import Api
+from doit_mcp.server.catalog import product
+from tests.catalog.caller import TOOLS
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import at, replicas
+from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, Bench, Json, Site, schema, serving
+from tests.transports.http.serving import tools as bench_tools
+
+OTHER = STRANGER.customer
+COLUMNS: list[Json] = [{"name": "sku", "type": "string"}, {"name": "cost", "type": "float"}]
+ANY: Json = {"type": "object", "properties": {}}
+CLIENT = {"extensions": {TASKS: {}}}
+
+
+async def table(call: Call, arguments: Json) -> Json:
+    rows = [["secret of " + call.tenant, 1.0]]
+    data = packed(Table(COLUMNS, rows, {"tool": "table"}), call.customer)
+    return {"handle": await call.results.put(call.owner, data)}
+
+
+async def choose(call: Call, arguments: Json) -> Json:
+    return {"chosen": call.stay_with(arguments["customer"])}
+
+
+OWN = (
+    Tool("table", "Table", "Keeps a table.", schema(), table, ANY),
+    Tool("choose", "Choose", "Acts for.", schema(customer={"type": "string"}), choose, ANY),
+)
+
+
+@asynccontextmanager
+async def place(bench: Bench | None = None) -> AsyncIterator[Site]:
+    used = bench or Bench()
+    async with serving(used, changes={"tools": (*bench_tools(used), *OWN, TOOLS["query_result"])}) as site:
+        yield site
+
+
+async def test_n10_a_kept_table_is_read_for_its_own_customer_alone() -> None:
+    """The customer is an argument of each call."""
+    async with place() as site:
+
+        async def call(name: str, customer: str, **arguments: str) -> Json:
+            named = {**arguments, "customerContext": customer} if customer else arguments
+            return (await site.call(name, named, user=EMPLOYEE)).result
+
+        handle = (await call("table", OTHER))["structuredContent"]["handle"]
+        found = await call("query_result", OTHER, handle=handle)
+        assert found["structuredContent"]["rows"] == [[f"secret of {OTHER}", 1.0]]
+        assert found["structuredContent"]["source"] == {"tool": "table", "customer": OTHER}
+        for customer in ("", ADMIN.customer):
+            refused = await call("query_result", customer, handle=handle)
+            assert refused["isError"] and "secret" not in str(refused)
+            assert f"the customer {OTHER}, and this call acts for another one" in str(refused)
+
+
+async def test_n10_a_kept_table_stays_with_its_customer_when_a_session_changes_it(redis: Server) -> None:
+    """At every replica."""
+    async with replicas(redis.url, changes={"tools": (*OWN, TOOLS["query_result"])}) as (a, b):
+        session = await a.initialize(user=EMPLOYEE)
+        await session.call("choose", {"customer": OTHER})
+        handle = (await session.call("table")).result["structuredContent"]["handle"]
+        there = at(b, session)
+        found = (await there.call("query_result", {"handle": handle})).result["structuredContent"]
+        assert found["source"]["customer"] == OTHER
+        await session.call("choose", {"customer": EMPLOYEE.customer})
+        refused = (await there.call("query_result", {"handle": handle})).result
+        assert refused["isError"] and OTHER in str(refused) and "secret" not in str(refused)
+
+
+async def test_n10_the_tables_of_customers_name_none() -> None:
+    async with place() as site:
+        handle = (await site.call("table")).result["structuredContent"]["handle"]
+        found = (await site.call("query_result", {"handle": handle})).result["structuredContent"]
+        assert found["source"] == {"tool": "table"}
+
+
+async def test_n10_a_task_of_an_employee_names_its_customer() -> None:
+    """Nothing in tasks/get says for whom the employee acts by then."""
+    bench = Bench()
+    async with place(bench) as site:
+        for user, arguments, message in (
+            (EMPLOYEE, {"customerContext": OTHER}, f"Customer: {OTHER}"),
+            (EMPLOYEE, {}, f"Customer: {EMPLOYEE.customer}"),
+            (ADMIN, {}, None),
+        ):
+            bench.proceed.clear()
+            made = (await site.call("long", dict(arguments), user=user, clientCapabilities=CLIENT)).result
+            assert made.get("statusMessage") == message
+            bench.proceed.set()
+            while made["status"] == "working":
+                await asyncio.sleep(0)
+                params = {"taskId": made["taskId"]}
+                made = (await site.modern("tasks/get", params, user=user, clientCapabilities=CLIENT)).result
+            texts = [block["text"] for block in made["result"]["content"]]
+            assert made["status"] == "completed" and (message in texts if message else "Customer" not in str(texts))
+
+
+@pytest.mark.parametrize("inside", [False, True])
+async def test_n9_a_batch_that_changes_the_customer_does_nothing_else(inside: bool) -> None:
+    """Its other requests would be done for the customer of before."""
+    async with serving(make=product(), api=Api()) as site:
+        session = await site.initialize("2025-03-26", user=EMPLOYEE)
+        change: Json = {"name": "change_customer", "arguments": {"customerContext": OTHER}}
+        if inside:
+            change = {"name": "call_operation", "arguments": change}
+        label: Json = {"name": "create_label", "arguments": {"name": "Batch", "color": "blue"}}
+        batch = [site.request("tools/call", one) for one in (change, label)]
+        for requests in (batch, batch[::-1]):
+            refused = await session.post(requests)
+            assert refused.code == (400, -32600) and "send it alone" in refused.text
+        for user in (ADMIN, STRANGER):
+            found = (await site.call("list_labels", user=user)).result["structuredContent"]
+            assert "Batch" not in [one["name"] for one in found["labels"]]
+        # Alone it may come as a batch, too; what comes after it acts for that customer.
+        assert (await session.post(batch[:1])).status == 200
+        assert (await session.post(batch[1:])).status == 200
+        found = (await site.call("list_labels", user=STRANGER)).result["structuredContent"]
+        assert "Batch" in [one["name"] for one in found["labels"]]

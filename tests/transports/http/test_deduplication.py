@@ -1,0 +1,136 @@
+"""Equal writes a short while apart, and what a colleague at the same customer did in between, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.writes.deduplication import NOTE
+from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.people import User
+from doit_mcp.server.catalog import product
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import replicas
+from tests.transports.http.serving import ADMIN, EMPLOYEE, Json, Site, serving
+
+LABEL = {"name": "Quarter", "color": "blue"}
+
+
+@pytest.fixture
+async def there() -> AsyncIterator[Site]:
+    """The product over the sandbox's API."""
+    async with serving(make=product(), api=Api()) as site:
+        yield site
+
+
+async def done(site: Site, name: str, arguments: Json, user: User = ADMIN) -> Json:
+    answer = await site.call(name, arguments, user=user)
+    assert not answer.result.get("isError"), answer
+    found: Json = answer.result["structuredContent"]
+    return found
+
+
+async def test_n16_what_a_colleague_deleted_is_made_again(there: Site) -> None:
+    first = await done(there, "create_label", LABEL)
+    assert (await done(there, "create_label", LABEL))[NOTE]
+    assert EMPLOYEE.customer == ADMIN.customer
+    await done(there, "delete_label", {"id": first["id"]}, EMPLOYEE)
+    second = await done(there, "create_label", LABEL)
+    assert NOTE not in second and second["id"] != first["id"]
+    assert (await done(there, "get_label", {"id": second["id"]}))["name"] == LABEL["name"]
+
+
+async def test_n16_what_a_colleague_changed_is_set_again(there: Site) -> None:
+    made = await done(there, "create_label", LABEL)
+    change = {"id": made["id"], "color": "teal"}
+    await done(there, "update_label", change)
+    assert (await done(there, "update_label", change))[NOTE]
+    await done(there, "update_label", change | {"color": "mint"}, EMPLOYEE)
+    assert NOTE not in await done(there, "update_label", change)
+    assert (await done(there, "get_label", {"id": made["id"]}))["color"] == "teal"
+
+
+async def test_n16_what_a_colleague_with_an_api_token_undid_is_done_again(there: Site) -> None:
+    """The tenant of an API token has another name than that of an access token."""
+    label = (await done(there, "create_label", LABEL))["id"]
+    report = (await done(there, "list_reports", {}))["reports"][0]["id"]
+    objects = [{"objectId": report, "objectType": "report"}]
+    await done(there, "assign_objects_to_label", {"id": label, "add": objects})
+    assert (await done(there, "assign_objects_to_label", {"id": label, "add": objects}))[NOTE]
+    headers = {"Authorization": f"Bearer {ADMIN.api_token}"}
+    taken = {"id": label, "remove": objects}
+    answer = await there.call("assign_objects_to_label", taken, headers=headers)
+    assert not answer.result.get("isError")
+    assert NOTE not in await done(there, "assign_objects_to_label", {"id": label, "add": objects})
+    found = await done(there, "get_label_assignments", {"id": label})
+    assert found["assignments"] == objects
+    ticket = {"ticketId": (await done(there, "list_tickets", {}))["tickets"][0]["id"], "tags": ["Mine"]}
+    await done(there, "add_ticket_tags", ticket)
+    assert (await done(there, "add_ticket_tags", ticket))[NOTE]
+    assert not (await there.call("remove_ticket_tags", ticket, headers=headers)).result.get("isError")
+    assert NOTE not in await done(there, "add_ticket_tags", ticket)
+    assert "mine" in (await done(there, "list_ticket_tags", {"ticketId": ticket["ticketId"]}))["tags"]
+
+
+async def test_n16_two_budgets_that_differ_in_spelling_are_one(there: Site) -> None:
+    scope = {"id": "cloud_provider", "type": "fixed", "values": ["amazon-web-services"]}
+    budget: Json = {
+        "name": "Twice",
+        "currency": "USD",
+        "type": "recurring",
+        "startPeriod": 1790812800000,
+        "amount": 100,
+        "timeInterval": "month",
+        "scopes": [scope],
+    }
+    first = await done(there, "create_budget", budget)
+    for change in ({"amount": 100.0}, {"amount": "100"}, {"growthPerPeriod": 0}, {"recipients": []}):
+        again = await done(there, "create_budget", {**budget, **change})
+        assert again[NOTE] and again["id"] == first["id"]
+
+
+async def test_n16_other_writes_do_not_let_a_write_come_twice(there: Site) -> None:
+    first = await done(there, "create_label", LABEL)
+    other = await done(there, "create_label", LABEL | {"name": "Other"})
+    await done(there, "update_label", {"id": other["id"], "name": "Another"})
+    await done(there, "delete_label", {"id": other["id"]})
+    assert (await done(there, "create_label", LABEL))["id"] == first["id"]
+    flows = [one["id"] for one in (await done(there, "list_cloudflows", {}))["items"]]
+    answers = [await done(there, "trigger_cloud_flow", {"flowID": flows[number]}) for number in (0, 1, 0)]
+    assert [NOTE in one for one in answers] == [False, False, True]
+
+
+async def test_n16_a_replica_knows_what_it_did_itself_while_redis_is_gone(redis: Server) -> None:
+    async with replicas(redis.url, changes={"tools": own_tools()}, api=Api()) as (here, _):
+        first = await done(here, "create_label", LABEL)
+        redis.kill()
+        again = await done(here, "create_label", LABEL)
+        assert again[NOTE] and again["id"] == first["id"]
+        redis.start()
+
+
+async def test_n16_a_contract_whose_addresses_a_colleague_changed_is_updated_again(there: Site) -> None:
+    """What is shown of a contract has no addresses; its versions have."""
+    customer = EMPLOYEE.customer
+    draft: Json = {
+        "customerID": customer,
+        "name": "Terms",
+        "startDate": "2027-01-01T00:00:00Z",
+        "renewalPolicy": "manual",
+        "invoicesEmail": "first@acme.example",
+        "contractUpdatesEmail": "first@acme.example",
+        "billingProfile": {"name": "Acme"},
+    }
+    contract = (await done(there, "create_contract", draft, EMPLOYEE))["contractId"]
+    change = {**draft, "contractID": contract, "invoicesEmail": "right@acme.example"}
+    await done(there, "update_contract", change, EMPLOYEE)
+    assert (await done(there, "update_contract", change, EMPLOYEE))[NOTE]
+    headers = {"Authorization": f"Bearer {EMPLOYEE.api_token}"}
+    other = {**change, "invoicesEmail": "evil@attacker.example", "customerContext": customer}
+    answer = await there.call("update_contract", other, headers=headers)
+    assert not answer.result.get("isError"), answer
+    assert NOTE not in await done(there, "update_contract", change, EMPLOYEE)
+    found = await done(there, "get_contract", {"customerID": customer, "contractID": contract}, EMPLOYEE)
+    assert [one["invoicesEmail"] for one in found["versions"]][-2:] == ["evil@attacker.example", "right@acme.example"]

@@ -1,0 +1,401 @@
+"""The product's surface over the wire: finding and calling, asking before changes, doing nothing twice, employees."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from doit_mcp.catalog.writes.confirmation import MAX_QUESTIONS
+from doit_mcp.sandbox.people import Grant
+from doit_mcp.server.catalog import product
+from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, Answer, Json, Session, Site, serving
+from tests.transports.http.streaming import opened
+
+ASKED: Json = {"elicitation": {"form": {}}}
+OTHER = STRANGER.customer
+LABEL = {"name": "n", "color": "blue"}
+
+
+@dataclass
+class Api:
+    """Labels, and who am I; remembers what came, and for whom."""
+
+    seen: list[tuple[str, str, str]] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+    deleted: bool = False
+    label: Json = field(default_factory=lambda: {"id": "l1", "name": "Old", "color": "blue"})
+
+    def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
+        """The operations that these tests reach."""
+
+        async def answer(request: web.Request) -> web.Response:
+            grant = lookup(request.headers.get("Authorization", "").removeprefix("Bearer "))
+            if grant is None:
+                return web.json_response({"error": "unauthorized"}, status=401)
+            self.seen.append((request.method, request.path, request.headers.get("X-Tenant-Id", "")))
+            if self.hold is not None:
+                await self.hold.wait()
+            if request.path == "/auth/v1/validate":
+                known = self.seen[-1][2] in (OTHER, EMPLOYEE.customer)
+                return web.json_response({"domain": f"of {self.seen[-1][2]}"}, status=200 if known else 403)
+            self.deleted |= request.method == "DELETE"
+            if self.deleted and request.method == "GET":
+                return web.json_response({"error": "not found"}, status=404)
+            return web.json_response(self.label, status=200)
+
+        app.router.add_route("*", "/analytics/v1/labels{rest:.*}", answer)
+        app.router.add_get("/auth/v1/validate", answer)
+
+    @property
+    def methods(self) -> list[str]:
+        return [method for method, _, _ in self.seen]
+
+    @property
+    def tenants(self) -> list[str]:
+        return [tenant for _, _, tenant in self.seen]
+
+
+@asynccontextmanager
+async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
+    api = Api()
+    async with serving(make=product(), api=api, **settings) as site:
+        yield site, api
+
+
+def text(answer: Answer) -> str:
+    found: str = answer.result["content"][0]["text"]
+    return found
+
+
+async def listed(site: Site, path: str, **options: Any) -> list[str]:
+    return [tool["name"] for tool in (await site.modern("tools/list", path=path, **options)).result["tools"]]
+
+
+async def test_what_is_not_listed_is_found_and_called() -> None:
+    async with place() as (site, api):
+        assert await listed(site, "/mcp/x/discovery") == [
+            *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation")
+        ]
+        found = await site.call("find_operation", {"query": "create a label"}, path="/mcp/x/discovery")
+        first = found.result["structuredContent"]["operations"][0]
+        assert (first["name"], first["callWith"]) == ("create_label", "call_operation")
+        made = await site.call("call_operation", {"name": first["name"], "arguments": LABEL}, path="/mcp/x/discovery")
+        assert made.result["structuredContent"] == api.label
+        read = await site.call("read_operation", {"name": "get_label", "arguments": {"id": "l1"}})
+        assert read.result["structuredContent"] == api.label
+        straight = await site.call("get_label", {"id": "l1"}, path="/mcp/x/discovery")
+        assert straight.result["structuredContent"] == api.label
+        assert api.methods == ["POST", "GET", "GET"]
+
+
+async def test_a_call_through_another_is_judged_like_a_straight_one() -> None:
+    """Same words for wrong arguments, for unknown names, and the tool's own name in the log and upstream."""
+    async with place() as (site, api):
+        straight = await site.call("delete_label", {"ids": "l1"})
+        through = await site.call("call_operation", {"name": "delete_label", "arguments": {"ids": "l1"}})
+        assert straight.result["content"] == through.result["content"] and through.result["isError"] is True
+        unknown = await site.call("call_operation", {"name": "delete_lable"})
+        assert unknown.result["isError"] is True and "did you mean delete_label" in text(unknown)
+        writes = await site.call("read_operation", {"name": "delete_label", "arguments": {"id": "l1"}})
+        assert writes.result["isError"] is True and "call_operation" in text(writes)
+        shape = await site.call("call_operation", {"name": 5})
+        assert shape.result["isError"] is True
+        assert api.seen == []
+
+
+async def test_a_path_that_only_reads_reads_only() -> None:
+    async with place() as (site, api):
+        for path in ("/mcp/readonly", "/mcp/x/discovery/readonly", "/mcp/x/all/readonly"):
+            assert "call_operation" not in await listed(site, path)
+            refused = await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
+            assert refused.code == (400, -32602)
+            refused = await site.call("read_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
+            assert refused.result["isError"] is True and "no operation" in text(refused)
+            found = await site.call("find_operation", {"query": "delete label", "limit": 5}, path=path)
+            assert {one["callWith"] for one in found.result["structuredContent"]["operations"]} == {"read_operation"}
+        assert api.seen == []
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("delete_label", {"id": "l1"}), ("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})],
+)
+async def test_a_deletion_is_confirmed_by_a_second_round(name: str, arguments: Json) -> None:
+    async with place() as (site, api):
+        asked = await site.call(name, arguments, clientCapabilities=ASKED)
+        assert asked.result["resultType"] == "input_required" and api.methods == ["GET"]
+        message = asked.result["inputRequests"]["confirm"]["params"]["message"]
+        assert "Delete label?" in message and "name: Old" in message
+
+        async def again(action: str, state: Any = asked.result["requestState"], given: Json = arguments) -> Answer:
+            more: Json = {"inputResponses": {"confirm": {"action": action}}}
+            more |= {"requestState": state} if state is not None else {}
+            params = {"name": name, "arguments": given, **more}
+            return await site.modern("tools/call", params, clientCapabilities=ASKED)
+
+        for action in ("decline", "cancel"):
+            refused = await again(action)
+            assert refused.result["isError"] is True and "Nothing was changed" in text(refused)
+        assert "DELETE" not in api.methods
+        # An answer to a question that was never put is none.
+        unasked = await again("accept", None)
+        assert unasked.result["resultType"] == "input_required" and "DELETE" not in api.methods
+        # The question that was declined is used up.
+        once_more = await again("accept")
+        assert once_more.result["resultType"] == "input_required" and "DELETE" not in api.methods
+        state = once_more.result["requestState"]
+        done = await again("accept", state)
+        assert done.result.get("isError") is None and api.methods.count("DELETE") == 1
+        # The client gave up and sends the same once more.
+        twice = await again("accept", state)
+        assert "alreadyDone" in twice.result["structuredContent"] and api.methods.count("DELETE") == 1
+
+
+async def test_an_answer_counts_for_what_was_shown_alone() -> None:
+    async with place() as (site, api):
+        asked = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
+        params: Json = {"name": "delete_label", "arguments": {"id": "l1"}, "requestState": asked.result["requestState"]}
+        params["inputResponses"] = {"confirm": {"action": "accept"}}
+        api.label = {**api.label, "name": "Another by now"}
+        anew = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        assert anew.result["resultType"] == "input_required" and "DELETE" not in api.methods
+        assert "Another by now" in anew.result["inputRequests"]["confirm"]["params"]["message"]
+        # The state of the first question is not that of the second.
+        again = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        assert again.result["resultType"] == "input_required" and "DELETE" not in api.methods
+        params["requestState"] = anew.result["requestState"]
+        done = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        assert "resultType" in done.result and done.result["resultType"] == "complete" and "DELETE" in api.methods
+
+
+async def test_who_cannot_be_asked_is_not_asked() -> None:
+    """Its own approval, by destructiveHint, stands; on both eras."""
+    async with place() as (site, api):
+        await site.call("delete_label", {"id": "l1"})
+        session = await site.initialize()
+        await session.call("delete_label", {"id": "l2"})
+        assert api.methods == ["DELETE", "DELETE"]
+
+
+@pytest.mark.parametrize("action", ["accept", "decline"])
+async def test_a_deletion_is_confirmed_on_the_stream_of_a_session(action: str) -> None:
+    async with place() as (site, api):
+        session = await site.initialize(elicitation={})
+        call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
+        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+            question = await stream.until("elicitation/create")
+            assert "name: Old" in question["params"]["message"]
+            assert api.methods == ["GET"]
+            answer = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": action, "content": {}}}
+            assert (await session.post(answer)).status == 202
+            result = (await stream.until(""))["result"]
+        assert ("DELETE" in api.methods) == (action == "accept") == ("isError" not in result)
+
+
+async def test_n13_what_changed_meanwhile_is_asked_about_again_on_the_stream_of_a_session() -> None:
+    """A label that somebody renamed while the user was asked is not deleted by the answer about the old one."""
+    async with place() as (site, api):
+        session = await site.initialize(elicitation={})
+        call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
+        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+            first = await stream.until("elicitation/create")
+            api.label = {**api.label, "name": "Production"}
+            await accept(session, first)
+            second = await stream.until("elicitation/create")
+            assert "name: Production" in second["params"]["message"] and "DELETE" not in api.methods
+            await accept(session, second)
+            assert "isError" not in (await stream.until(""))["result"]
+        assert api.methods == ["GET", "GET", "GET", "DELETE"]
+
+
+async def test_n13_what_changes_each_time_is_refused_on_the_stream_of_a_session() -> None:
+    async with place() as (site, api):
+        session = await site.initialize(elicitation={})
+        call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
+        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+            for turn in range(MAX_QUESTIONS):
+                question = await stream.until("elicitation/create")
+                api.label = {**api.label, "name": f"Name {turn}"}
+                await accept(session, question)
+            result = (await stream.until(""))["result"]
+        assert result["isError"] is True and "changed each time" in result["content"][0]["text"]
+        assert set(api.methods) == {"GET"}
+
+
+async def test_n13_the_round_that_accepts_reads_once() -> None:
+    async with place() as (site, api):
+        asked = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
+        params: Json = {"name": "delete_label", "arguments": {"id": "l1"}, "requestState": asked.result["requestState"]}
+        params["inputResponses"] = {"confirm": {"action": "accept"}}
+        await site.modern("tools/call", params, clientCapabilities=ASKED)
+        assert api.methods == ["GET", "GET", "DELETE"]
+
+
+async def accept(session: Session, question: Json) -> None:
+    answer = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {}}}
+    assert (await session.post(answer)).status == 202
+
+
+async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_call() -> None:
+    async with place() as (site, api):
+        arguments = {"id": "l1", "customerContext": OTHER}
+        asked = await site.call("delete_label", arguments, user=EMPLOYEE, clientCapabilities=ASKED)
+        message = asked.result["inputRequests"]["confirm"]["params"]["message"]
+        assert f"\nCustomer: of {OTHER} (id {OTHER})\n" in message and set(api.tenants) == {OTHER}
+        own = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
+        assert "Customer" not in own.result["inputRequests"]["confirm"]["params"]["message"]
+
+
+async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_session() -> None:
+    async with place() as (site, api):
+        session = await site.initialize(user=EMPLOYEE, elicitation={})
+        for customer in (EMPLOYEE.customer, OTHER):
+            # Each customer has a label with this id.
+            api.deleted = False
+            await session.call("change_customer", {"customerContext": customer})
+            call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
+            async with opened(site, call, site.headers(EMPLOYEE, **session.head), LATEST) as stream:
+                question = await stream.until("elicitation/create")
+                assert f"\nCustomer: of {customer} (id {customer})\n" in question["params"]["message"]
+                await accept(session, question)
+                await stream.until("")
+
+
+async def test_n18_an_update_without_a_change_is_refused_before_anybody_is_asked() -> None:
+    async with place() as (site, api):
+        for name, arguments in (
+            ("update_label", {"id": "l1"}),
+            ("update_label", {"id": "l1", "name": None}),
+            ("update_user", {"id": "u1"}),
+            ("update_theme", {"id": "t1"}),
+            ("update_datahub_dataset", {"name": "d"}),
+            ("assign_objects_to_label", {"id": "l1", "add": [], "remove": []}),
+        ):
+            for called, given in ((name, arguments), ("call_operation", {"name": name, "arguments": arguments})):
+                refused = await site.call(called, given, clientCapabilities=ASKED)
+                assert refused.result["isError"] is True and text(refused).startswith("Nothing to change: give at")
+        assert api.seen == []
+
+
+async def test_the_same_write_twice_is_done_once() -> None:
+    """One in flight is waited for; other users have writes of their own."""
+    async with place() as (site, api):
+        api.hold = asyncio.Event()
+        both = [asyncio.ensure_future(site.call("create_label", dict(LABEL))) for _ in range(2)]
+        while not api.seen:
+            await asyncio.sleep(0)
+        api.hold.set()
+        first, second = await asyncio.gather(*both)
+        notes = ["alreadyDone" in one.result["structuredContent"] for one in (first, second)]
+        assert sorted(notes) == [False, True] and api.methods == ["POST", "GET"]
+        session = await site.initialize()
+        third = await session.call("create_label", dict(LABEL))
+        assert "alreadyDone" in third.result["structuredContent"] and api.methods == ["POST", "GET", "GET"]
+        assert "alreadyDone" not in (await site.call("create_label", dict(LABEL), user=STRANGER)).text
+
+
+async def test_only_employees_have_their_tools() -> None:
+    """C2: neither listed nor callable by name for others."""
+    async with place() as (site, api):
+        own = {"search_customers", "change_customer"}
+        for path in ("/mcp", "/mcp/x/all", "/mcp/x/discovery"):
+            assert own <= set(await listed(site, path, user=EMPLOYEE)) and not own & set(await listed(site, path))
+            plain = [name for name in await listed(site, path, user=EMPLOYEE) if name not in own]
+            assert plain == await listed(site, path)
+        assert (await site.post(site.request("ping"), path="/mcp/x/employees")).status == 404
+        assert set(await listed(site, "/mcp/x/employees", user=EMPLOYEE)) == own
+        for name, arguments in (("change_customer", {"customerContext": OTHER}), ("search_customers", {})):
+            assert (await site.call(name, arguments)).code == (400, -32602)
+            through = await site.call("call_operation", {"name": name, "arguments": arguments})
+            assert through.result["isError"] is True and "no operation" in text(through)
+        assert api.seen == []
+        instructions = (await site.modern("server/discover", user=EMPLOYEE)).result["instructions"]
+        assert "change_customer" in instructions
+        assert "change_customer" not in (await site.modern("server/discover")).result["instructions"]
+
+
+async def test_customers_are_searched_at_the_console() -> None:
+    async with place() as (site, api):
+        found = await site.call("search_customers", {"domains": ["globex.example"]}, user=EMPLOYEE)
+        assert [row["id"] for row in found.result["structuredContent"]["customers"]] == [OTHER]
+        assert api.seen == []
+
+
+async def test_a_session_acts_for_the_customer_that_an_employee_chose(caplog: pytest.LogCaptureFixture) -> None:
+    """C2: that session alone; nothing global; logged."""
+    async with place() as (site, api):
+        chosen, other = [await site.initialize(user=EMPLOYEE) for _ in range(2)]
+        with caplog.at_level(logging.INFO, "doit_mcp.audit"):
+            changed = await chosen.call("change_customer", {"customerContext": OTHER})
+        assert changed.result["structuredContent"]["remembered"] is True
+        (line,) = [record for record in caplog.records if record.message == "act for"]
+        assert (line.__dict__["customer"], line.__dict__["before"]) == (OTHER, EMPLOYEE.customer)
+        api.seen.clear()
+        for session in (chosen, other):
+            await session.call("get_label", {"id": "l1"})
+        await site.call("get_label", {"id": "l1"}, user=EMPLOYEE)
+        # A fresh token of the same employee goes on with it.
+        await chosen.ask("tools/call", {"name": "get_label", "arguments": {"id": "l1"}})
+        assert api.tenants == [OTHER, EMPLOYEE.customer, EMPLOYEE.customer, OTHER]
+
+
+async def test_a_choice_counts_no_longer_when_the_claim_is_gone() -> None:
+    async with place() as (site, api):
+        session = await site.initialize(user=EMPLOYEE)
+        await session.call("change_customer", {"customerContext": OTHER})
+        api.seen.clear()
+        plain = f"Bearer {site.token(EMPLOYEE, doit_employee=False)}"
+        call = site.request("tools/call", {"name": "get_label", "arguments": {"id": "l1"}})
+        assert (await session.post(call, Authorization=plain)).result.get("isError") is None
+        assert api.tenants == [EMPLOYEE.customer]
+
+
+async def test_a_customer_that_is_none_is_refused() -> None:
+    async with place() as (site, api):
+        session = await site.initialize(user=EMPLOYEE)
+        changed = await session.call("change_customer", {"customerContext": "nobody&x#"})
+        assert changed.result["isError"] is True
+        assert api.tenants == ["nobody%26x%23"]
+        await session.call("get_label", {"id": "l1"})
+        assert api.tenants[-1] == EMPLOYEE.customer
+
+
+async def test_without_a_session_each_call_names_its_customer(caplog: pytest.LogCaptureFixture) -> None:
+    """C4: an argument of every call, checked against the claim; for all others it is dropped."""
+    async with place() as (site, api):
+        changed = await site.call("change_customer", {"customerContext": OTHER}, user=EMPLOYEE)
+        said = changed.result["structuredContent"]
+        assert said["remembered"] is False and "customerContext" in said["next"]
+        api.seen.clear()
+        arguments: Json = {"id": "l1", "customerContext": OTHER}
+        with caplog.at_level(logging.INFO, "doit_mcp.audit"):
+            await site.call("get_label", arguments, user=EMPLOYEE)
+        assert [record.__dict__["how"] for record in caplog.records if record.message == "act for"] == ["call"]
+        await site.call("get_label", {"id": "l1"}, user=EMPLOYEE)
+        await site.call("read_operation", {"name": "get_label", "arguments": arguments}, user=EMPLOYEE)
+        outside = {"name": "get_label", "arguments": {"id": "l1"}, "customerContext": OTHER}
+        await site.call("read_operation", outside, user=EMPLOYEE)
+        await site.call("get_label", arguments, user=ADMIN)
+        await site.call("read_operation", {"name": "get_label", "arguments": arguments}, user=ADMIN)
+        assert api.tenants == [OTHER, EMPLOYEE.customer, OTHER, OTHER, ADMIN.customer, ADMIN.customer]
+
+
+@pytest.mark.parametrize("wrong", ["", 5, None, ["c"], "c" * 257])
+async def test_a_customer_that_can_be_none_is_refused_before_anything_is_asked(wrong: Any) -> None:
+    async with place() as (site, api):
+        answer = await site.call("get_label", {"id": "l1", "customerContext": wrong}, user=EMPLOYEE)
+        assert answer.result["isError"] is True and "customerContext" in text(answer) and api.seen == []
+
+
+async def test_writes_for_two_customers_are_two_writes() -> None:
+    async with place() as (site, api):
+        for customer in (OTHER, EMPLOYEE.customer, OTHER):
+            await site.call("create_label", {**LABEL, "customerContext": customer}, user=EMPLOYEE)
+        assert [tenant for method, _, tenant in api.seen if method == "POST"] == [OTHER, EMPLOYEE.customer]

@@ -1,0 +1,70 @@
+"""The watchdog: what keeps the event loop is measured, counted and, now and then, logged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from doit_mcp.transports.http import event_loop_lag
+from doit_mcp.transports.http.event_loop_lag import LARGE_DELAY_SECONDS, Watchdog
+
+from .serving import Site
+
+NAME = "doit_mcp_event_loop_delay_seconds"
+
+
+async def seen(delays: list[float], count: int) -> None:
+    while len(delays) < count:
+        await asyncio.sleep(0.01)
+
+
+async def test_a_delay_is_measured() -> None:
+    delays: list[float] = []
+    watching = Watchdog(delays.append)
+    await seen(delays, 1)
+    before = len(delays)
+    time.sleep(0.4)
+    await seen(delays, before + 1)
+    watching.stop()
+    # The timer was due within the first 0.1 s.
+    assert max(delays[before:]) >= 0.25
+    after = len(delays)
+    await asyncio.sleep(0.25)
+    assert len(delays) == after
+
+
+async def test_large_delays_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    delays: list[float] = []
+    watching = Watchdog(delays.append)
+    with caplog.at_level(logging.WARNING, event_loop_lag.__name__), pytest.MonkeyPatch.context() as patch:
+        for _ in range(3):
+            count = len(delays)
+            time.sleep(LARGE_DELAY_SECONDS + 0.15)
+            await seen(delays, count + 1)
+        lines = [record for record in caplog.records if record.name == event_loop_lag.__name__]
+        assert [vars(line)["unlogged_delays"] for line in lines] == [0]
+        assert vars(lines[0])["delay_ms"] >= LARGE_DELAY_SECONDS * 1000
+        patch.setattr(watching, "_quiet_until", 0.0)
+        count = len(delays)
+        time.sleep(LARGE_DELAY_SECONDS + 0.15)
+        await seen(delays, count + 1)
+    watching.stop()
+    lines = [record for record in caplog.records if record.name == event_loop_lag.__name__]
+    assert [vars(line)["unlogged_delays"] for line in lines] == [0, 2]
+
+
+async def test_metrics_have_the_delay(site: Site) -> None:
+    """From the start, in a histogram whose buckets say how many were beyond 0.1 s."""
+    samples: dict[str, float] = {}
+    while not samples.get(f"{NAME}_count"):
+        await asyncio.sleep(0.05)
+        text = (await site.send("GET", "/metrics", {})).text
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        assert families[NAME].type == "histogram"
+        samples = {f"{one.name}{one.labels.get('le', '')}": one.value for one in families[NAME].samples}
+    assert samples[f"{NAME}_bucket0.1"] <= samples[f"{NAME}_bucket+Inf"] == samples[f"{NAME}_count"]
+    assert samples[f"{NAME}_sum"] >= 0

@@ -1,0 +1,191 @@
+"""EventStream: long-lived streams that cost little while they are quiet, and keep their order when they are not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+
+from doit_mcp.server.message_queue import Outbox
+from doit_mcp.transports.http import app_keys
+from doit_mcp.transports.http.event_stream import EventStream
+from doit_mcp.transports.http.keepalive import GROUPS, Ticker
+from doit_mcp.transports.http.sse_writer import AT_ONCE, COMMENT, event
+
+# More than sockets take of somebody who reads nothing.
+MUCH = 16 << 20
+
+
+@dataclass
+class Streams:
+    """A server of event streams; the outboxes in the order in which the streams were opened."""
+
+    port: int = 0
+    ticker: Ticker = field(default_factory=lambda: Ticker(3600))
+    outboxes: list[Outbox] = field(default_factory=list)
+    streams: list[EventStream] = field(default_factory=list)
+    ended: int = 0
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        outbox = Outbox()
+        try:
+            async with EventStream(request) as stream:
+                self.outboxes.append(outbox)
+                self.streams.append(stream)
+                await stream.tell(outbox)
+        finally:
+            self.ended += 1
+        return stream
+
+    def round(self) -> None:
+        """Every stream beats."""
+        for _ in range(GROUPS):
+            self.ticker.turn()
+
+    async def end(self, count: int) -> None:
+        """Wait until so many streams have ended."""
+        async with asyncio.timeout(10):
+            while self.ended < count:
+                await asyncio.sleep(0.002)
+
+
+class Reader:
+    """A client, which reads as much as it is told to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer, self.head = reader, writer, b""
+
+    async def chunk(self) -> bytes | None:
+        """The next piece of the body; None at its end."""
+        size = int(await asyncio.wait_for(self.reader.readline(), 20), 16)
+        data = await asyncio.wait_for(self.reader.readexactly(size + 2), 20)
+        return data[:-2] if size else None
+
+
+@pytest.fixture
+async def made() -> AsyncIterator[Streams]:
+    streams = Streams()
+    app = web.Application()
+    app[app_keys.TICKER] = streams.ticker
+    app.router.add_get("/", streams.serve)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    streams.port = runner.addresses[0][1]
+    yield streams
+    await runner.cleanup()
+
+
+@asynccontextmanager
+async def opened(streams: Streams) -> AsyncIterator[tuple[Reader, Outbox]]:
+    """A stream whose headers have come."""
+    before = len(streams.outboxes)
+    reader = Reader(*await asyncio.open_connection("127.0.0.1", streams.port, limit=1 << 10))
+    reader.writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    while (line := await asyncio.wait_for(reader.reader.readline(), 20)) != b"\r\n":
+        reader.head += line
+    assert len(streams.outboxes) == before + 1
+    try:
+        yield reader, streams.outboxes[-1]
+    finally:
+        reader.writer.transport.abort()
+
+
+async def test_headers_are_those_of_an_event_stream(made: Streams) -> None:
+    async with opened(made) as (reader, _):
+        for line in (b"Content-Type: text/event-stream", b"Cache-Control: no-cache", b"X-Accel-Buffering: no"):
+            assert line in reader.head
+        assert not made.streams[0].headers, "nothing is kept of what was sent"
+
+
+async def test_a_quiet_stream_says_that_it_is_alive(made: Streams) -> None:
+    async with opened(made) as (reader, outbox):
+        for _ in range(3):
+            made.round()
+            assert await reader.chunk() == COMMENT
+        outbox.close()
+        assert await reader.chunk() is None
+        await made.end(1)
+        assert len(made.ticker) == 0
+
+
+async def test_streams_have_no_tasks_of_their_own(made: Streams) -> None:
+    """What a connection and its handler have, aiohttp's, and no more."""
+    async with opened(made):
+        one = len(asyncio.all_tasks())
+        async with opened(made):
+            assert len(asyncio.all_tasks()) - one == 2
+
+
+async def test_messages_are_written_at_once_where_the_reader_keeps_up(made: Streams) -> None:
+    async with opened(made) as (reader, outbox):
+        # Nobody has run in between, who could have written them.
+        assert outbox.at_once is not None and outbox.at_once(b"1")
+        outbox.put(b"2")
+        for number in (b"1", b"2"):
+            assert await reader.chunk() == event(number)
+
+
+async def test_the_order_is_kept_whatever_the_sizes(made: Streams) -> None:
+    """Some are written at once, and some wait for the reader, who is slower than the writer."""
+    sent = [b"%d " % number + b"x" * (number % 7 * AT_ONCE // 3) for number in range(400)]
+    async with opened(made) as (reader, outbox):
+
+        async def write() -> None:
+            for number, data in enumerate(sent):
+                outbox.put(data)
+                made.round()
+                if number % 11 == 0:
+                    await asyncio.sleep(0.002)
+
+        writing = asyncio.create_task(write())
+        read: list[bytes] = []
+        while len(read) < len(sent):
+            data = await reader.chunk()
+            assert data is not None
+            read += [] if data == COMMENT else [data]
+        await writing
+    assert read == [event(data) for data in sent]
+
+
+async def test_a_stalled_reader_delays_nobody(made: Streams) -> None:
+    """L3: the others hear and beat; the one who takes nothing is spared the beats, and cut off when too much waits."""
+    async with opened(made) as (stalled, full), opened(made) as (other, outbox):
+        while full.at_once is not None and full.at_once(b"x" * AT_ONCE):
+            await asyncio.sleep(0)
+        full.put(b"y" * MUCH)
+        await asyncio.sleep(0)
+        made.round()
+        outbox.put(b"hello")
+        assert await other.chunk() == COMMENT and await other.chunk() == event(b"hello")
+        count = 0
+        while not full.closed:
+            full.put(b"z" * AT_ONCE)
+            count += 1
+        assert count < 1000 and not outbox.closed
+
+
+async def test_what_is_half_taken_is_not_waited_for(made: Streams) -> None:
+    """A reader who was far behind and has caught up somewhat: the next small message follows, and nobody waits."""
+    async with opened(made) as (reader, outbox):
+        outbox.put(b"y" * MUCH)
+        await reader.chunk()
+        outbox.put(b"z")
+        assert await reader.chunk() == event(b"z")
+
+
+async def test_nothing_is_written_to_who_has_left(made: Streams) -> None:
+    """And the next message ends the stream, where nobody has cancelled it before."""
+    async with opened(made) as (_, outbox):
+        pass
+    assert outbox.at_once is not None
+    while outbox.at_once(b"is anybody there?"):
+        await asyncio.sleep(0.002)
+    made.round()
+    outbox.put(b"late")
+    await made.end(1)
+    assert len(made.ticker) == 0

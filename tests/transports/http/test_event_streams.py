@@ -1,0 +1,303 @@
+"""Event streams byte by byte (3.4), and what becomes of them when a client leaves, comes back, or takes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.sanitize import visible_text
+from doit_mcp.catalog.tools.tool import Content, Tool
+from doit_mcp.server.notification_hub import TOOLS, Change
+from doit_mcp.transports.http.first_event_delay import Hearts
+from doit_mcp.transports.http.post_response import Answer
+from tests.transports.http.serving import LATEST, MODERN, Bench, Json, Session, Site, serving
+from tests.transports.http.streaming import Event, Stream, keys, opened, raw_post, wired
+
+NASTY = "a\r\nevent: forged\r\ndata: {}\r\n\r\nb\u2028c\u0085d\x00"
+RESUMES = ("2025-03-26", "2025-06-18", LATEST)
+
+
+def tool(name: str, run: Any) -> Tool:
+    return Tool(name, name, f"Does {name}.", {"type": "object"}, run)
+
+
+def speaking(bench: Bench) -> tuple[Tool, ...]:
+    """Tools that say something and wait."""
+
+    async def nasty(call: Call, arguments: Json) -> Content:
+        await call.log("error", NASTY, NASTY)
+        return Content([{"type": "text", "text": NASTY}])
+
+    async def polls(call: Call, arguments: Json) -> Content:
+        await call.release()
+        await call.release()
+        bench.started.set()
+        await bench.proceed.wait()
+        return Content([{"type": "text", "text": "fetched"}])
+
+    async def falls(call: Call, arguments: Json) -> Content:
+        for done in (0, 2, 1, 2, 3):
+            await call.progress(done, message="on")
+        return Content([])
+
+    return tool("nasty", nasty), tool("polls", polls), tool("falls", falls)
+
+
+@asynccontextmanager
+async def speaking_site(**settings: Any) -> AsyncIterator[Site]:
+    bench = Bench()
+    async with serving(bench, {"tools": speaking(bench)}, **settings) as site:
+        yield site
+
+
+def steps(session: Session, *, pause: bool = True, id: Any = None) -> Json:
+    params = {"name": "steps", "arguments": {"pause": pause}, "_meta": {"progressToken": "t"}}
+    return session.site.request("tools/call", params, id)
+
+
+@asynccontextmanager
+async def running(session: Session, message: Json) -> AsyncIterator[Stream]:
+    async with opened(session.site, message, session.site.headers(**session.head), session.revision) as stream:
+        yield stream
+
+
+@asynccontextmanager
+async def resumed(session: Session, id: str | None) -> AsyncIterator[Stream]:
+    async with session.stream(Last_Event_ID=id) as response:
+        assert response.status == 200
+        yield Stream(response, session.revision, "tools/call")
+
+
+def check_frame(event: Event, *, ids: bool) -> None:
+    """One message on one line, under a name that every client takes (3.4, L7)."""
+    assert keys(event) == (["id"] if ids else []) + ["event", "data"]
+    assert event.field("event") == "message" and isinstance(json.loads(event.data), dict)
+
+
+@pytest.mark.parametrize("revision", ["2024-11-05", *RESUMES])
+async def test_framing_of_the_handshake_era(revision: str) -> None:
+    """3.4: ids where the revision resumes, a first event without a message only in 2025-11-25."""
+    async with speaking_site() as site:
+        session = await site.initialize(revision)
+        async with running(session, site.request("tools/call", {"name": "nasty"})) as stream:
+            assert stream.response.headers["Content-Type"] == "text/event-stream"
+            assert "no-cache" in stream.response.headers["Cache-Control"]
+            assert stream.response.headers["X-Accel-Buffering"] == "no"
+            if revision == LATEST:
+                first = await stream.event()
+                assert keys(first) == ["id", "retry", "data"] and first.data == ""
+            log, answer = await stream.event(), await stream.event()
+            assert await stream.ends()
+        for event in (log, answer):
+            check_frame(event, ids=revision in RESUMES)
+        assert json.loads(log.data)["params"]["data"] == visible_text(NASTY)
+        assert json.loads(answer.data)["id"] == site.ids
+
+
+async def test_framing_of_the_newest_revision() -> None:
+    """T9: no ids, whatever the client sends."""
+    async with speaking_site() as site:
+        message = site.envelope("tools/call", {"name": "nasty"}, logLevel="debug")
+        headers = site.headers(Last_Event_ID="1_1") | site.modern_headers(message)
+        async with opened(site, message, headers, MODERN) as stream:
+            check_frame(await stream.event(), ids=False)
+            check_frame(await stream.event(), ids=False)
+            assert await stream.ends()
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/sse"])
+async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
+    session = await site.initialize()
+    head = site.headers(**session.head) | {"Accept": "text/event-stream"}
+    async with site.http.get(site.base + path, headers=head) as response:
+        assert response.headers["X-Accel-Buffering"] == "no" and "no-cache" in response.headers["Cache-Control"]
+        stream = Stream(response, LATEST)
+        if path == "/sse":
+            address = await stream.event()
+            assert address.lines[0] == "event: endpoint" and address.data.startswith("/sse/message?sessionId=")
+        while not len(site.hub):
+            await asyncio.sleep(0.005)
+        site.hub.publish(Change(TOOLS, params={"_meta": {"x": NASTY}}))
+        check_frame(await stream.event(), ids=False)
+
+
+async def test_progress_only_rises() -> None:
+    """G1: what does not is not sent."""
+    async with speaking_site() as site:
+        params = {"name": "falls", "_meta": {"progressToken": 0}}
+        for answer in (
+            await (await site.initialize()).ask("tools/call", params),
+            await site.call("falls", progressToken=0),
+        ):
+            said = [message["params"]["progress"] for message in answer.messages[:-1]]
+            assert said == [0, 2, 3]
+
+
+@pytest.mark.parametrize("token", [True, None, 1.5, [], {}])
+async def test_odd_tokens_are_none(token: Any) -> None:
+    async with speaking_site() as site:
+        answer = await site.modern("tools/call", {"name": "falls", "arguments": {}}, progressToken=token)
+        assert answer.status == 200 and len(answer.messages) == 1
+
+
+@pytest.mark.parametrize("revision", RESUMES)
+async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str) -> None:
+    """T8, section 8: the work goes on, its result is kept, and is delivered once."""
+    session = await site.initialize(revision)
+    async with running(session, steps(session, id="kept")) as stream:
+        event = await stream.event()
+        while not event.data:
+            event = await stream.event()
+        stream.response.close()
+    site.bench.proceed.set()
+    async with resumed(session, event.id) as again:
+        answer = await again.until("")
+        assert answer["id"] == "kept" and await again.ends()
+        last = f"{(event.id or '').rpartition('_')[0]}_{4}"
+    async with resumed(session, last) as nothing:
+        assert await nothing.ends()
+
+
+async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
+    """T14, T16: two streams at once, one session."""
+    session = await site.initialize()
+    ids: list[str] = []
+    async with running(session, steps(session)) as first, running(session, steps(session)) as second:
+        for stream in (first, second, first, second):
+            ids.append((await stream.event()).id or "")
+        site.bench.proceed.set()
+        for stream in (first, second):
+            while (event := await stream.event()).lines:
+                ids.append(event.id or "")
+    assert len(set(ids)) == len(ids) == 10
+    assert len({id.rpartition("_")[0] for id in ids}) == 2
+    async with resumed(session, ids[0]) as again:
+        assert {(await again.event()).id for _ in range(4)} < set(ids)
+        assert await again.ends()
+
+
+async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
+    """T13: the stream that was thought lost, and an earlier successor, hear nothing any more."""
+    session = await site.initialize()
+    async with running(session, steps(session)) as lost:
+        first = await lost.event()
+        assert (await lost.until("notifications/message"))["params"]["data"] == "on the way"
+        async with resumed(session, first.id) as earlier:
+            assert (await earlier.message())["method"] == "notifications/progress"
+            assert (await earlier.message())["method"] == "notifications/message"
+            async with resumed(session, first.id) as later:
+                assert (await later.message())["method"] == "notifications/progress"
+                site.bench.proceed.set()
+                assert (await later.until(""))["result"] and await later.ends()
+            assert await earlier.ends()
+        assert await lost.ends()
+
+
+async def test_lets_the_connection_go_and_is_polled() -> None:
+    """T6 of 2025-11-25: primed, told when to come back, closed; the rest is fetched."""
+    async with speaking_site() as site:
+        session = await site.initialize()
+        async with running(session, site.request("tools/call", {"name": "polls"})) as stream:
+            primed = await stream.event()
+            assert primed.id and primed.field("retry") == "500" and await stream.ends()
+        site.bench.proceed.set()
+        async with resumed(session, primed.id) as again:
+            assert (await again.message())["result"]["content"][0]["text"] == "fetched" and await again.ends()
+
+
+@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", MODERN])
+async def test_holds_the_connection_where_polling_is_unknown(revision: str) -> None:
+    async with speaking_site() as site:
+        site.bench.proceed.set()
+        if revision == MODERN:
+            answer = await site.call("polls")
+        else:
+            answer = await (await site.initialize(revision)).call("polls")
+        assert answer.result["content"][0]["text"] == "fetched"
+
+
+async def test_event_ids_mean_nothing_to_the_oldest_revision(site: Site) -> None:
+    """3.3: it knows no resumption, so the header is no reason to refuse a stream."""
+    session = await site.initialize("2024-11-05")
+    async with resumed(session, "7_7") as stream:
+        while not len(site.hub):
+            await asyncio.sleep(0.005)
+        site.hub.publish(Change(TOOLS))
+        assert (await stream.message())["method"] == TOOLS
+
+
+async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
+    """A sign of life after the refusal would be taken for the answer to the connection's next request."""
+    async with serving(keep_alive_s=1, calls_per_principal=1) as site:
+        session = await site.initialize()
+        holding = asyncio.create_task(session.call("wait", id=1))
+        await site.bench.started.wait()
+        modern = site.envelope("tools/call", {"name": "echo", "arguments": {}})
+        refused = [
+            (429, site.headers() | site.modern_headers(modern), modern),
+            (429, site.headers(**session.head), site.request("tools/call", {"name": "echo"})),
+            (400, site.headers(**session.head), site.request("tools/call", {"name": "echo"}, id=1)),
+        ]
+        async with wired(site) as wire:
+            for status, headers, message in refused:
+                sent = {name.replace("_", "-"): value for name, value in headers.items()}
+                wire.writer.write(raw_post(site, sent, json.dumps(message).encode()))
+                assert (await wire.answer())[0] == status
+            # A comment on another stream, begun later, shows that one would have come by now.
+            message = site.request("tools/call", {"name": "wait"})
+            async with site.http.get(site.base + "/sse", headers=site.headers()) as response:
+                while not (await response.content.readline()).startswith(b":"):
+                    pass
+            site.bench.proceed.set()
+            await holding
+            wire.writer.write(raw_post(site, site.headers(), json.dumps(site.request("ping")).encode()))
+            status, body = await wire.answer()
+            assert status == 200 and json.loads(body)["result"] == {}
+
+
+async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
+    """L3: after a while the connection is dropped, though the call goes on."""
+    finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        with Answer(request, may_stream=True, hearts=Hearts(60), patience=0.2) as answer:
+            for _ in range(64):
+                await answer.send(b'"' + b"x" * (1 << 20) + b'"')
+            await answer.finish(200, b"{}")
+            finished.set_result(None)
+            return await answer.settled()
+
+    app = web.Application()
+    app.router.add_get("/", handler)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    reader, writer = await asyncio.open_connection(host, port, limit=1 << 10)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.wait_for(finished, 20)
+    # Nothing was read, so a polite end would wait for ever.
+    assert runner.server is not None
+    async with asyncio.timeout(20):
+        while runner.server.connections:
+            await asyncio.sleep(0.005)
+    assert reader.at_eof() is False
+    writer.transport.abort()
+    await runner.cleanup()
+
+
+async def test_a_client_that_leaves_in_the_middle_hurts_nobody(site: Site) -> None:
+    """Legacy: what is said to nobody is dropped where nothing can be resumed."""
+    session = await site.initialize("2024-11-05")
+    async with running(session, steps(session)) as stream:
+        await stream.message()
+        stream.response.close()
+    site.bench.proceed.set()
+    assert (await session.call("steps")).messages[-1]["result"]

@@ -1,0 +1,275 @@
+"""Prompts, resources, completions and tools that fail in every way; what each era is told of it, and nothing more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.errors import ApiError
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.prompts.prompt import Argument, Prompt, user_text
+from doit_mcp.catalog.resources.resource import NoResource, Resource, Template
+from doit_mcp.catalog.resources.skill import Skill
+from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
+from doit_mcp.protocol.jsonrpc import RpcError
+from tests.transports.http.serving import LATEST, META, MODERN, Answer, Json, Site, serving
+
+CANARY = "canary-of-an-exception"
+FAILURES: dict[str, Exception] = {
+    "refusal": ToolError("It cannot be had; name another month."),
+    "api": ApiError("the month is not known", kind="refused", status=400),
+    "missing": ApiError("there is none", kind="missing", status=404),
+    "away": ApiError("it does not answer", kind="fault", status=503),
+    "late": TimeoutError(CANARY),
+    "bug": ValueError(CANARY),
+    "own code": RpcError(1001, "Not today", {"when": "tomorrow"}),
+    "none": NoResource(CANARY),
+}
+
+
+def failing() -> dict[str, Any]:
+    """An offer in which everything fails as its name says."""
+
+    def tool(kind: str) -> Tool:
+        async def run(call: Call, arguments: Json) -> Content:
+            raise FAILURES[kind]
+
+        name = kind.replace(" ", "_")
+        return Tool(name, name, "Fails.", {"type": "object"}, run, writes=kind == "late")
+
+    async def prompt(call: Call, arguments: Mapping[str, str]) -> list[Json]:
+        if arguments["kind"] in FAILURES:
+            raise FAILURES[arguments["kind"]]
+        return [user_text(str(sorted(arguments)))]
+
+    async def complete(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
+        if typed in FAILURES:
+            raise FAILURES[typed]
+        return [f"{typed}{settled.get('more', '')}{number}" for number in range(int(settled.get("count", 3)))]
+
+    async def read(call: Call, variables: Mapping[str, str]) -> Json:
+        raise FAILURES[variables["kind"]]
+
+    async def blob(call: Call) -> Json:
+        return {"blob": "AAEC"}
+
+    arguments = (Argument("kind", "How", True, complete), Argument("more", "More"))
+    return {
+        "tools": tuple(map(tool, FAILURES)),
+        "prompts": (Prompt("fails", "Fails", "Fails", prompt, arguments),),
+        "resources": (Resource("doc://blob", "blob", "Blob", "Bytes", "image/png", blob, size=3),),
+        "templates": (
+            Template("doc://fails/{kind}", "fails", "Fails", "Fails", "text/plain", read, {"kind": complete}),
+        ),
+    }
+
+
+@pytest.fixture
+async def broken() -> AsyncIterator[Site]:
+    """A server on which everything fails."""
+    async with serving(changes=failing()) as site:
+        yield site
+
+
+def check_silent(answer: Answer) -> None:
+    """Nothing of an exception gets out."""
+    assert CANARY not in answer.text and "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+async def test_tools(broken: Site, kind: str) -> None:
+    """F7, 3.2: a result the model can read, -32603 for a bug, an own code as it is; status 200 for all of them."""
+    session = await broken.initialize()
+    for answer in (await broken.call(kind.replace(" ", "_")), await session.call(kind.replace(" ", "_"))):
+        assert answer.status == 200
+        check_silent(answer)
+        if kind in ("bug", "none"):
+            assert answer.error["code"] == -32603
+        elif kind == "own code":
+            assert answer.error == {"code": 1001, "message": "Not today", "data": {"when": "tomorrow"}}
+        else:
+            assert answer.result["isError"] is True and answer.result["content"][0]["text"]
+        if kind == "late":
+            assert "check the current state" in answer.text
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+async def test_prompts(broken: Site, kind: str) -> None:
+    """W3: -32602 with words for what can be put right."""
+    params = {"name": "fails", "arguments": {"kind": kind}}
+    session = await broken.initialize()
+    answers = {400: await broken.modern("prompts/get", params), 200: await session.ask("prompts/get", params)}
+    for status, answer in answers.items():
+        check_silent(answer)
+        code = {"bug": -32603, "none": -32603, "late": -32603, "own code": 1001}.get(kind, -32602)
+        assert answer.code == (200 if code != -32602 else status, code)
+        assert ("within 45 seconds" in answer.text) == (kind == "late")
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+async def test_resources(broken: Site, kind: str) -> None:
+    """U2: what is not there is -32002, or -32602 on the newest revision, and names the URI."""
+    params = {"uri": f"doc://fails/{kind.replace(' ', '%20')}"}
+    session = await broken.initialize()
+    gone = kind in ("missing", "none")
+    answers = {True: await broken.modern("resources/read", params), False: await session.ask("resources/read", params)}
+    for modern, answer in answers.items():
+        check_silent(answer)
+        assert ("within 45 seconds" in answer.text) == (kind == "late")
+        if kind in ("bug", "late"):
+            assert answer.code == (200, -32603)
+        elif kind == "own code":
+            assert answer.code == (200, 1001)
+        else:
+            code = -32002 if gone and not modern else -32602
+            assert answer.code == (400 if modern else 200, code) and answer.error["data"] == params
+
+
+@pytest.mark.parametrize("kind", ["refusal", "api", "missing", "away", "late"])
+async def test_completions_that_fail_suggest_nothing(broken: Site, kind: str) -> None:
+    """Q1: what the user types goes on."""
+    for ref in ({"type": "ref/prompt", "name": "fails"}, {"type": "ref/resource", "uri": "doc://fails/{kind}"}):
+        params = {"ref": ref, "argument": {"name": "kind", "value": kind}}
+        answer = await broken.modern("completion/complete", params)
+        assert answer.result["completion"] == {"values": [], "total": 0, "hasMore": False}
+
+
+async def test_completions_are_bounded_and_know_what_is_settled(broken: Site) -> None:
+    """Q1: at most 100 values; 4.2: context."""
+    ref = {"type": "ref/prompt", "name": "fails"}
+    around = {"arguments": {"count": "250", "more": "-", "odd": 5}}
+    params = {"ref": ref, "argument": {"name": "kind", "value": "x"}, "context": around}
+    found = (await broken.modern("completion/complete", params)).result["completion"]
+    assert len(found["values"]) == 100 and found["total"] == 250 and found["hasMore"] is True
+    assert found["values"][0] == "x-0"
+    plain = {"ref": ref, "argument": {"name": "more", "value": "x"}}
+    assert (await broken.modern("completion/complete", plain)).result["completion"]["values"] == []
+    for context in (5, {"arguments": 5}):
+        answer = await broken.modern("completion/complete", params | {"context": context})
+        assert len(answer.result["completion"]["values"]) == 3
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"ref": {"type": "ref/prompt", "name": "fails"}},
+        {"ref": {"type": "ref/prompt", "name": "fails"}, "argument": {"name": "kind", "value": 5}},
+        {"ref": {"type": "ref/prompt", "name": "fails"}, "argument": {"name": "none", "value": ""}},
+        {"ref": {"type": "ref/resource", "uri": "doc://other"}, "argument": {"name": "kind", "value": ""}},
+        {"ref": {"type": "ref/tool", "name": "fails"}, "argument": {"name": "kind", "value": ""}},
+        {"ref": 5, "argument": {"name": "kind", "value": ""}},
+    ],
+)
+async def test_completions_of_what_is_not_there(broken: Site, params: Json) -> None:
+    assert (await broken.modern("completion/complete", params)).code == (400, -32602)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        ({"kind": ""}, "kind: is required"),
+        ({"kind": 5}, "kind: must be text"),
+        ({"kind": "x" * 10_001}, "10000"),
+        ({"kind": "x", "other": "y"}, "other: is not an argument"),
+        ([], "must be an object"),
+    ],
+)
+async def test_arguments_of_prompts(broken: Site, arguments: Any, wrong: str) -> None:
+    """W3: every problem is named."""
+    answer = await broken.modern("prompts/get", {"name": "fails", "arguments": arguments})
+    assert answer.code == (400, -32602) and wrong in answer.error["message"]
+
+
+async def test_an_argument_that_is_null_is_not_given(broken: Site) -> None:
+    answer = await broken.modern("prompts/get", {"name": "fails", "arguments": {"kind": "x", "more": None}})
+    assert answer.result["messages"][0]["content"]["text"] == "['kind']"
+
+
+async def test_bytes_are_base64(broken: Site) -> None:
+    """U1."""
+    (listed,) = (await broken.modern("resources/list")).result["resources"]
+    assert listed["size"] == 3 and listed["mimeType"] == "image/png"
+    (content,) = (await broken.modern("resources/read", {"uri": "doc://blob"})).result["contents"]
+    assert content == {"uri": "doc://blob", "mimeType": "image/png", "blob": "AAEC"}
+
+
+@pytest.mark.parametrize("uri", [None, 5, "", "x" * 2049])
+async def test_addresses_that_are_none(broken: Site, uri: Any) -> None:
+    session = await broken.initialize()
+    for method in ("resources/read", "resources/subscribe", "resources/unsubscribe"):
+        assert (await session.ask(method, {"uri": uri})).code == (200, -32602)
+
+
+async def test_subscriptions_are_bounded(broken: Site) -> None:
+    session = await broken.initialize()
+    answers = [await session.ask("resources/subscribe", {"uri": f"doc://fails/{number}"}) for number in range(101)]
+    assert all(answer.result == {} for answer in answers[:100]) and answers[100].code == (200, -32602)
+    # Without a session there is nothing to remember them in.
+    alone = await broken.post(broken.request("resources/subscribe", {"uri": "doc://blob"}), MCP_Protocol_Version=LATEST)
+    assert alone.result == {}
+
+
+@pytest.mark.parametrize(
+    "params", [{"name": 5}, {"name": "refusal", "arguments": []}, {"name": "refusal", "arguments": None}]
+)
+async def test_calls_that_are_none(broken: Site, params: Json) -> None:
+    """F3, F4: those break the request's own schema."""
+    session = await broken.initialize()
+    assert (await session.ask("tools/call", params)).code == (200, -32602)
+    assert (await broken.modern("tools/call", params, headers={"Mcp-Name": "refusal"})).code == (400, -32602)
+
+
+NOTHING: Json = {"tools": (), "prompts": (), "resources": (), "templates": (), "instructions": "", "changing": False}
+
+
+async def test_what_is_not_offered_is_neither_declared_nor_there() -> None:
+    """F1, U1, W1, row 9: capabilities say what there is; -32601 for the rest."""
+    async with serving(changes=NOTHING) as site:
+        session = await site.initialize()
+        assert session.welcome["capabilities"] == {"logging": {}} and "instructions" not in session.welcome
+        for method in ("prompts/list", "prompts/get", "resources/list", "resources/read", "completion/complete"):
+            assert (await session.ask(method, {})).code == (200, -32601)
+            params = {"name": "x", "uri": "x"}
+            assert (await site.modern(method, params)).code == (404, -32601)
+        assert (await site.modern("tools/list")).result["tools"] == []
+        assert "listChanged" not in json.dumps((await site.modern("server/discover")).result["capabilities"])
+
+
+SKILL = Skill(
+    {"name": "costs", "description": "How to read costs"},
+    {"SKILL.md": b"---\nname: costs\n---\n", "data/rates.csv": b"a,b\n", "data/pixel": b"\xff\x00"},
+)
+
+
+async def test_skills() -> None:
+    """SEP-2640: listed with digests, read as resources, walked as directories; and only where they are offered."""
+    async with serving(changes={"skills": (SKILL,)}) as site:
+        declared = (await site.modern("server/discover")).result["capabilities"]["extensions"]
+        assert declared[f"{META}skills"] == {"directoryRead": True}
+        (listed,) = (await site.modern("skills/list")).result["skills"]
+        assert [one["uri"] for one in listed["resources"]][0] == "skill://costs/SKILL.md"
+        assert (await site.modern("skills/get", {"uri": "skill://costs/SKILL.md"})).result["skill"] == listed
+        assert "skill://costs/SKILL.md" in (await site.modern("resources/list")).text
+        for path, content in (("SKILL.md", {"text": "---\nname: costs\n---\n"}), ("data/pixel", {"blob": "/wA="})):
+            read = await site.modern("resources/read", {"uri": f"skill://costs/{path}"})
+            assert content.items() <= read.result["contents"][0].items()
+        root = (await site.modern("resources/directory/read", {"uri": "skill://costs"})).result["resources"]
+        assert [(one["name"], one["mimeType"]) for one in root] == [
+            ("SKILL.md", "text/markdown"),
+            ("data", "inode/directory"),
+        ]
+        for method, uri in (
+            ("skills/get", "skill://costs/data/rates.csv"),
+            ("skills/get", "skill://other/SKILL.md"),
+            ("skills/get", None),
+            ("resources/directory/read", "skill://costs/SKILL.md"),
+            ("resources/read", "skill://costs/none"),
+            ("resources/read", "skill://costs/../SKILL.md"),
+        ):
+            assert (await site.modern(method, {"uri": uri})).code == (400, -32602)
+        session = await site.initialize()
+        assert (await session.ask("skills/list")).code == (200, -32601) and MODERN not in session.revision

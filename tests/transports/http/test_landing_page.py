@@ -1,0 +1,235 @@
+"""The page for people: what it says, that configuration cannot write HTML, and what its headers allow."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shlex
+from collections import Counter
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.transports.http.landing_page import cursor_link, first_sentence, render, vscode_link
+
+BASE = "https://mcp.example.com"
+ISSUER = "https://console.example.com"
+TOOLS = [("Cost breakdown", "Show what a period cost. Use it for one period."), ("Search", "Find things")]
+TOOLSETS = ["core", "all", "anomalies", "budgets"]
+VOID = {"meta", "link", "br", "img", "input", "rect", "path"}
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a parser made of the page."""
+
+    tags: Counter[str] = field(default_factory=Counter)
+    ids: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    attributes: list[tuple[str, str]] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    text: str = ""
+    inline: dict[str, list[str]] = field(default_factory=lambda: {"style": [], "script": []})
+
+
+class Reader(HTMLParser):
+    """Reads a page; an element that is closed out of order is an error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = Seen()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.tags[tag] += 1
+        self.seen.attributes += [(name, value or "") for name, value in attrs]
+        self.seen.ids += [value or "" for name, value in attrs if name == "id"]
+        self.seen.links += [value or "" for name, value in attrs if name == "href" and tag == "a"]
+        if tag == "code":
+            self.seen.codes.append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        assert self.open.pop() == tag, f"</{tag}> at line {self.getpos()[0]}"
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in self.seen.inline:
+            self.seen.inline[self.open[-1]].append(data)
+            return
+        self.seen.text += data
+        if "code" in self.open:
+            self.seen.codes[-1] += data
+
+
+def read(html: bytes) -> Seen:
+    reader = Reader()
+    reader.feed(html.decode())
+    reader.close()
+    assert reader.open == []
+    return reader.seen
+
+
+@pytest.fixture(scope="module")
+def seen() -> Seen:
+    return read(render(BASE, ISSUER, TOOLS, TOOLSETS)[0])
+
+
+def test_every_client_gets_this_server_s_url(seen: Seen) -> None:
+    url = f"{BASE}/mcp"
+    assert url in seen.codes
+    assert f"claude mcp add --transport http doit {url}" in seen.codes
+    assert f"codex mcp add doit --url {url}" in seen.codes
+    assert f"gemini mcp add --transport http doit {url}" in seen.codes
+    assert f"npx @modelcontextprotocol/inspector --transport http --server-url {url}" in seen.codes
+    assert f"{BASE}/sse" in seen.codes
+    configurations = [json.loads(code) for code in seen.codes if code.startswith("{")]
+    assert configurations == [
+        {"mcpServers": {"doit": {"url": url}}},
+        {"servers": {"doit": {"type": "http", "url": url}}},
+        {"mcpServers": {"doit": {"httpUrl": url}}},
+        {"mcpServers": {"doit": {"command": "npx", "args": ["-y", "mcp-remote", url]}}},
+    ]
+
+
+def test_curl_sends_the_token_from_the_environment(seen: Seen) -> None:
+    (command,) = (code for code in seen.codes if code.startswith("curl"))
+    words = shlex.split(command)
+    assert words[:2] == ["curl", f"{BASE}/mcp"]
+    assert "Authorization: Bearer $DOIT_API_KEY" in words
+    assert json.loads(words[words.index("-d") + 1])["method"] == "tools/list"
+
+
+def test_install_links_carry_the_url(seen: Seen) -> None:
+    assert cursor_link(f"{BASE}/mcp") in seen.links and vscode_link(f"{BASE}/mcp") in seen.links
+    cursor = parse_qs(urlsplit(cursor_link("https://h/a+b?c=d&e=ü")).query)
+    assert cursor["name"] == ["doit"]
+    assert json.loads(base64.b64decode(cursor["config"][0])) == {"url": "https://h/a+b?c=d&e=ü"}
+    scheme, _, configuration = vscode_link("https://h/a+b?c=d&e=ü").partition("?")
+    assert scheme == "vscode:mcp/install"
+    assert json.loads(unquote(configuration)) == {"name": "doit", "type": "http", "url": "https://h/a+b?c=d&e=ü"}
+
+
+def test_paths_that_choose_tools(seen: Seen) -> None:
+    chosen = {code.removeprefix(BASE) for code in seen.codes if code.startswith(BASE)}
+    assert {"/mcp/readonly", "/mcp/x/anomalies", "/mcp/x/anomalies,budgets/readonly", "/mcp/x/all"} <= chosen
+    assert set(TOOLSETS) <= set(seen.codes)
+    for client in ("ChatGPT", "Claude", "Cursor", "VS Code", "Gemini CLI", "Codex CLI", "MCP Inspector"):
+        assert client in seen.text
+
+
+def test_tools_are_listed_with_their_first_sentence(seen: Seen) -> None:
+    assert "Cost breakdown" in seen.text and "Show what a period cost." in seen.text
+    assert "Use it for one period." not in seen.text
+    assert "Find things" in seen.text
+
+
+def test_without_tools_and_toolsets_the_page_still_stands() -> None:
+    bare = read(render(BASE, ISSUER, [])[0])
+    assert f"{BASE}/mcp/x/core" in bare.codes
+    assert "All toolsets" not in bare.text and "Every client sees these tools" not in bare.text
+
+
+def test_landmarks_and_fragments(seen: Seen) -> None:
+    assert seen.tags["h1"] == seen.tags["main"] == seen.tags["header"] == seen.tags["footer"] == seen.tags["nav"] == 1
+    assert len(seen.ids) == len(set(seen.ids))
+    inside = {link[1:] for link in seen.links if link.startswith("#")}
+    labels = {value for name, value in seen.attributes if name == "aria-labelledby"}
+    assert inside | labels <= set(seen.ids)
+    assert f"{BASE}/healthz" in seen.links and ISSUER in seen.links
+
+
+def test_nothing_is_loaded_from_elsewhere(seen: Seen) -> None:
+    assert not {"img", "iframe", "object", "form", "input", "audio", "video", "base"} & set(seen.tags)
+    assert seen.tags["link"] == 1 and ("href", "data:,") in seen.attributes
+    assert not [name for name, _ in seen.attributes if name in ("src", "srcset", "style") or name.startswith("on")]
+    assert "url(" not in seen.inline["style"][0] and "@import" not in seen.inline["style"][0]
+
+
+@pytest.mark.parametrize(
+    ("url", "noted"),
+    [("http://127.0.0.1:8080", True), ("http://localhost:1", True), ("http://[::1]:1", True), (BASE, False)],
+)
+def test_a_server_on_loopback_says_who_can_reach_it(url: str, noted: bool) -> None:
+    assert ("runs on your own computer" in read(render(url, ISSUER, [])[0]).text) is noted
+
+
+def test_a_base_with_a_path_keeps_it() -> None:
+    assert "https://example.com/doit/mcp" in read(render("https://example.com/doit/", ISSUER, [])[0]).codes
+
+
+NASTY = """"'><script>alert(1)</script><b onclick=x>&amp;$url$$"""
+
+
+def test_configuration_and_tools_cannot_write_html(seen: Seen) -> None:
+    html, headers = render(f"{BASE}/{NASTY}", f"{ISSUER}/{NASTY}", [(NASTY, NASTY)], [NASTY])
+    nasty = read(html)
+    assert nasty.tags["script"] == 1 and nasty.tags["b"] == seen.tags["b"]
+    assert not [name for name, _ in nasty.attributes if name.startswith("on")]
+    assert NASTY in nasty.codes and f"{ISSUER}/{NASTY}" in nasty.links
+    assert headers == render(BASE, ISSUER, [])[1], "the headers depend on nothing from outside"
+
+
+def test_commands_quote_the_url() -> None:
+    codes = read(render("https://h/a b;rm -rf '~'", ISSUER, [])[0]).codes
+    (command,) = (code for code in codes if code.startswith("claude mcp add"))
+    assert shlex.split(command)[-1] == "https://h/a b;rm -rf '~'/mcp"
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_any_text_of_a_tool_comes_through_as_text(title: str, description: str) -> None:
+    shown = read(render(BASE, ISSUER, [(title, description)])[0])
+    assert title.replace("\r\n", "\n").replace("\r", "\n") in shown.text.replace("\r\n", "\n").replace("\r", "\n")
+    assert shown.tags["script"] == 1
+
+
+def policy(headers: dict[str, str]) -> dict[str, list[str]]:
+    parts = (part.split() for part in headers["Content-Security-Policy"].split(";"))
+    return {part[0]: part[1:] for part in parts}
+
+
+def test_policy_allows_exactly_what_is_inline(seen: Seen) -> None:
+    allowed = policy(render(BASE, ISSUER, TOOLS, TOOLSETS)[1])
+    for directive, kind in (("style-src", "style"), ("script-src", "script")):
+        (inline,) = seen.inline[kind]
+        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+        assert allowed.pop(directive) == [f"'sha256-{digest}'"]
+    assert allowed == {
+        "default-src": ["'none'"],
+        "img-src": ["data:"],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+
+
+def test_headers() -> None:
+    html, headers = render(BASE, ISSUER, TOOLS)
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert not re.search(rb"\$[a-z_]+", html.replace(b"$DOIT_API_KEY", b"")), "a placeholder was left"
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("Show it. Then more.", "Show it."),
+        ("Show it,\n   over lines. More", "Show it, over lines."),
+        ("For e.g. AWS and i.e. GCP costs. More.", "For e.g. AWS and i.e. GCP costs."),
+        ("Version 1.2 of it. `x` next.", "Version 1.2 of it."),
+        ("No end", "No end"),
+        ("", ""),
+    ],
+)
+def test_first_sentence(text: str, first: str) -> None:
+    assert first_sentence(text) == first

@@ -1,0 +1,130 @@
+"""Answers of the API of several megabytes hold the event loop for no request.
+
+What is measured is CPU time of the event loop's thread between two ticks of the loop; the limit allows for slow
+machines and for the API, which runs in the same loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from threading import current_thread
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import web
+
+from doit_mcp.catalog.costs import overview
+from doit_mcp.catalog.costs.overview import GROUPS
+from doit_mcp.sandbox.people import Grant
+from doit_mcp.server.catalog import product
+from tests.transports.http.loop_probe import Heartbeat
+from tests.transports.http.serving import Json, Site, serving
+
+LIMIT_SECONDS = 0.25
+ROWS, QUERY_ROWS = 10_500, 20_000
+TEMPLATE = "doit://budgets/{id}"
+
+
+def row(number: int) -> Json:
+    names = {name: f"cost {name} {number}" for name in ("name", "budgetName", "reportName", "title", "subject")}
+    return {"id": f"id{number}", **names, "description": "x" * 60, "owner": "a@b.c", "createTime": 1_700_000_000_000}
+
+
+def table(groups: tuple[str, ...]) -> bytes:
+    columns = [*({"name": group, "type": "string"} for group in groups), {"name": "cost", "type": "float"}]
+    rows = [[*(f"{group} {number % 700}" for group in groups), float(number)] for number in range(QUERY_ROWS)]
+    return orjson.dumps({"result": {"schema": columns, "rows": rows, "cacheHit": False}})
+
+
+class LargeApi:
+    """Answers every list and query with many rows, and with one thing that has a long text."""
+
+    def __init__(self) -> None:
+        self.rows = orjson.dumps([row(number) for number in range(ROWS)])
+        # Long when invisible characters are looked for in it.
+        self.tables = {groups: table(groups) for groups in GROUPS.values()}
+        self.thing = orjson.dumps({"id": "id5", "name": "one", "description": "\n" * 2_400_000 + "\x01"})
+
+    def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
+        for area in ("analytics", "anomalies", "billing", "support", "insights", "core"):
+            app.router.add_route("*", f"/{area}/{{path:.*}}", self.answer)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        name = request.path.rpartition("/")[2]
+        if request.method == "POST":
+            body = self.tables[tuple(group["id"] for group in (await request.json())["config"]["group"])]
+        elif name.startswith("id"):
+            body = self.thing
+        else:
+            items = {"v1": "anomalies", "cloudincidents": "incidents"}.get(name, name)
+            body = b'{"pageToken":"","rowCount":%d,"%s":%s}' % (ROWS, items.encode(), self.rows)
+        return web.Response(body=body, content_type="application/json")
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with serving(make=product(), api=LargeApi()) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        (
+            "completion/complete",
+            {"ref": {"type": "ref/resource", "uri": TEMPLATE}, "argument": {"name": "id", "value": "id"}},
+        ),
+        ("tools/call", {"name": "search", "arguments": {"query": "cost report number title subject budget"}}),
+        ("tools/call", {"name": "fetch", "arguments": {"id": "budget:id5"}}),
+        ("resources/read", {"uri": "doit://budgets/id5"}),
+        ("tools/call", {"name": "get_cloud_overview", "arguments": {}}),
+    ],
+    ids=["completion", "search", "fetch", "read", "overview"],
+)
+async def test_n2_a_large_answer_of_the_api_does_not_hold_the_event_loop(site: Site, method: str, params: Json) -> None:
+    heart = Heartbeat(time.thread_time)
+    try:
+        answer = await site.modern(method, params)
+        held = heart.take()
+    finally:
+        heart.stop()
+    check(method, params, answer.body)
+    assert held < LIMIT_SECONDS
+
+
+def check(method: str, params: Json, body: Any) -> None:
+    """The answer is the right one; a document that is too long for a resource is an error."""
+    if params.get("uri"):
+        assert "error" in body
+        return
+    result = body["result"]
+    if method == "completion/complete":
+        completion = result["completion"]
+        assert len(completion["values"]) == 100 and completion["values"][0] == "id0" and completion["hasMore"]
+        assert completion["total"] == 10_000
+        return
+    assert not result.get("isError"), result
+    found = result["structuredContent"]
+    match params["name"]:
+        case "search":
+            assert len(found["results"]) == 20
+        case "fetch":
+            assert found["id"] == "budget:id5" and found["title"].startswith("Budget: one")
+        case "get_cloud_overview":
+            assert len(found["costByCloud"]["rows"]) <= 700 and found["totalCost"] == QUERY_ROWS * (QUERY_ROWS - 1) / 2
+
+
+async def test_n2_large_queries_of_the_overview_are_summed_in_the_thread(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def summed(answer: Json, groups: tuple[str, ...]) -> Json:
+        threads.append(current_thread().name)
+        return {"columns": [], "rows": []}
+
+    monkeypatch.setattr(overview, "summed", summed)
+    await site.modern("tools/call", {"name": "get_cloud_overview", "arguments": {}})
+    assert threads == ["heavy"] * len(GROUPS)

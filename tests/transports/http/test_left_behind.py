@@ -1,0 +1,159 @@
+"""What hostile requests leave behind in the server's own process, with one user and with many.
+
+Every kind of request carries megabytes in a different place. Most are refused; whatever the answer is, the memory of
+the process has to be what it was. ``DOIT_MCP_TEST_LONG=1`` sends a thousand requests of each kind.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.transports.http.serving import LATEST, MODERN, Json, read
+from tests.transports.http.test_load import together
+from tests.transports.http.test_security_outside import MIB
+from tests.transports.http.test_security_process import LONG, META, Program, program
+
+REQUESTS, WARM = (1_000, 30) if LONG else (24, 6)
+BODY = (4 * MIB if LONG else MIB) - 64 * 1024
+# A process that keeps half of what it is sent grows by more than this.
+MAX_GROWTH = 50 * MIB if LONG else 10 * MIB
+CONCURRENCY = 2
+BUDGET: Json = {"id": "free-1"}
+TEMPLATE = "doit://reports/"
+# Becomes another text in each request, so that a cache keyed by what a client sends grows.
+MARK = "@@@@@@@@"
+
+pytestmark = pytest.mark.timeout(7200 if LONG else 300)
+
+
+def text(size: int = BODY) -> str:
+    return MARK + "x" * (size - len(MARK))
+
+
+def members() -> Json:
+    """An object of many members, which takes much more memory than its bytes."""
+    return {f"{MARK}-{index}": [index] for index in range(BODY // 32)}
+
+
+def rpc(method: str, params: Json, id: object = 1) -> Json:
+    return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+
+
+def introduction(**changes: object) -> Json:
+    said: Json = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    return rpc("initialize", said | changes)
+
+
+def called(arguments: Json, **meta: object) -> Json:
+    """A call that succeeds without *arguments*."""
+    usual = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
+    return rpc("tools/call", {"name": "get_budget", "arguments": BUDGET | arguments, "_meta": usual | meta})
+
+
+def modern(method: str, params: Json, **meta: object) -> Json:
+    usual = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
+    return rpc(method, {**params, "_meta": usual | meta})
+
+
+# Requests that open sessions or belong to none.
+ALONE: dict[str, Json] = {
+    "capabilities": introduction(capabilities=members()),
+    "known-capabilities": introduction(capabilities={"elicitation": members()}),
+    "extensions": introduction(capabilities={"extensions": members()}),
+    "client-name": introduction(clientInfo={"name": text(), "version": "1"}),
+    "client-members": introduction(clientInfo={"name": "t", "version": "1", **members()}),
+    "version": introduction(protocolVersion=text()),
+    "id": rpc("ping", {}, text()),
+    "method": rpc(text(), {}),
+    "envelope-capabilities": called({}, **{f"{META}clientCapabilities": members()}),
+    "envelope-client": called({}, **{f"{META}clientInfo": {"name": text(), "version": "1"}}),
+    "locale": called({}, **{"openai/locale": text()}),
+    "progress-token": called({}, progressToken=text()),
+    "meta": called({}, **members()),
+    "argument": called({"filter": text()}),
+    "arguments": called(members()),
+    "state": modern("tools/call", {"name": "get_budget", "requestState": text()}),
+    "answers": modern("tools/call", {"name": "get_budget", "inputResponses": {"a": members()}}),
+    "cursor": modern("tools/list", {"cursor": text()}),
+    "uri": modern("resources/read", {"uri": TEMPLATE + text()}),
+    "task": modern("tasks/get", {"taskId": text()}),
+    "prompt": modern("prompts/get", {"name": text()}),
+}
+# Requests in one session of each user.
+IN_SESSION: dict[str, Json] = {
+    "subscription": rpc("resources/subscribe", {"uri": TEMPLATE + text()}),
+    "long-subscription": rpc("resources/subscribe", {"uri": TEMPLATE + text(1_900)}),
+    "unsubscription": rpc("resources/unsubscribe", {"uri": TEMPLATE + text()}),
+    "level": rpc("logging/setLevel", {"level": text()}),
+    "cancellation": {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": text()}},
+    "response": {"jsonrpc": "2.0", "id": f"doit-{MARK}", "result": members()},
+    "session-progress-token": rpc(
+        "tools/call", {"name": "get_budget", "arguments": BUDGET, "_meta": {"progressToken": text()}}, MARK
+    ),
+    "completion": rpc(
+        "completion/complete",
+        {"ref": {"type": "ref/resource", "uri": TEMPLATE}, "argument": {"name": "id", "value": text()}},
+        MARK,
+    ),
+}
+KINDS = ALONE | IN_SESSION
+
+
+class Sender:
+    """Sends one kind of request, as several users; each has a session where the kind needs one."""
+
+    def __init__(self, made: Program, message: Json, tokens: list[str], sessions: list[str]) -> None:
+        self.made, self.message, self.tokens, self.sessions = made, message, tokens, sessions
+        self.data = json.dumps(message).encode()
+        assert len(self.data) <= 4 * MIB
+        self.sent = 0
+
+    async def one(self, number: int) -> None:
+        who = number % len(self.tokens)
+        headers = self.made.headers(self.tokens[who]) | self.modern()
+        if self.sessions:
+            headers |= {"Mcp-Session-Id": self.sessions[who]}
+        body = io.BytesIO(self.data.replace(MARK.encode(), b"%08d" % number))
+        async with self.made.http.post(f"{self.made.base}/mcp", headers=headers, data=body) as response:
+            answer = await read(response)
+        assert answer.status < 429, answer
+        self.sent += 1
+
+    def modern(self) -> dict[str, str]:
+        """The headers of the newest revision, where the message is one of it."""
+        params = self.message.get("params", {})
+        if f"{META}protocolVersion" not in params.get("_meta", {}):
+            return {}
+        named = [params[name] for name in ("name", "uri", "taskId") if name in params]
+        heads = {"MCP-Protocol-Version": MODERN, "Mcp-Method": self.message["method"]}
+        return heads | ({"Mcp-Name": named[-1][:100]} if named else {})
+
+
+async def left_behind(sender: Sender) -> int:
+    """Bytes by which the process has grown after the requests, once garbage is collected."""
+    await together((sender.one(number) for number in range(WARM)), CONCURRENCY)
+    await sender.made.inside()
+    before = sender.made.rss
+    await together((sender.one(number) for number in range(WARM, WARM + REQUESTS)), CONCURRENCY)
+    await sender.made.inside()
+    return sender.made.rss - before
+
+
+@pytest.mark.parametrize("users", [1, 50])
+async def test_n4_hostile_requests_leave_nothing_behind(tmp_path: Path, users: int) -> None:
+    grown: dict[str, float] = {}
+    # None of the sessions of one kind makes room for those of another.
+    async with program(tmp_path, sessions_per_principal=10_000) as made:
+        made.outside.gate.set()
+        tokens = [made.outside.token(f"person{number}") for number in range(users)]
+        sessions = [await made.initialize(token) for token in tokens]
+        for kind, message in KINDS.items():
+            sender = Sender(made, message, tokens, sessions if kind in IN_SESSION else [])
+            grown[kind] = await left_behind(sender)
+            assert sender.sent == WARM + REQUESTS
+    print({kind: f"{size / MIB:.1f} MiB" for kind, size in grown.items()})
+    assert not {kind: size // MIB for kind, size in grown.items() if size > MAX_GROWTH}

@@ -1,0 +1,237 @@
+"""A storm on the server's own process: streams and calls at once, clients that leave, an API that fails (issue 6).
+
+Every call gets exactly one answer, its own; afterwards everything is as before. DOIT_MCP_TEST_LONG=1: 2,000 streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.transports.http.serving import Json, next_event
+from tests.transports.http.test_security_outside import MIB
+from tests.transports.http.test_security_process import (
+    LONG,
+    Program,
+    budget,
+    encoded,
+    enveloped,
+    modern_headers,
+    program,
+)
+
+STREAMS = 2_000 if LONG else 300
+CALLS = 500
+PEOPLE = 50
+# Which way the API fails, by turns: most calls meet a fault that a repeat mends, or none.
+FAULTS = ("ok", "ok", "busy", "ok", "cut", "missing", "ok", "garbage", "ok", "reset")
+# The fifth of all calls whose client leaves in the middle.
+LEAVES = 5
+GROWTH = 80 * MIB
+
+
+class Caller:
+    """One person with a token, a session and an HTTP+SSE stream, on which answers are collected."""
+
+    def __init__(self, made: Program, number: int) -> None:
+        self.made, self.name = made, f"person{number}"
+        self.token = made.outside.token(self.name)
+        self.session = self.address = ""
+        self.told: list[Json] = []
+
+    @property
+    def heads(self) -> dict[str, str]:
+        return {"Mcp_Session_Id": self.session, "MCP_Protocol_Version": "2025-11-25"}
+
+    async def begin(self) -> None:
+        self.session = await self.made.initialize(self.token)
+
+    async def end(self) -> None:
+        answer = await self.made.send("DELETE", "/mcp", self.made.headers(self.token, **self.heads))
+        assert answer.status == 204
+
+    @asynccontextmanager
+    async def old_stream(self) -> AsyncIterator[None]:
+        """HTTP+SSE; what comes on it is put into *told* until it ends."""
+        headers = self.made.headers(self.token) | {"Accept": "text/event-stream"}
+        async with self.made.http.get(f"{self.made.base}/sse", headers=headers) as response:
+            name, self.address = await next_event(response)
+            assert name == "endpoint"
+            hearing = asyncio.create_task(self._hear(response))
+            try:
+                yield
+            finally:
+                hearing.cancel()
+                await asyncio.gather(hearing, return_exceptions=True)
+
+    async def _hear(self, response: aiohttp.ClientResponse) -> None:
+        while True:
+            name, data = await next_event(response)
+            assert name == "message"
+            self.told.append(json.loads(data))
+
+
+def judged(caller: Caller, number: int, id: str, messages: list[Json]) -> None:
+    """Exactly one answer, with the id of the request and the data of who asked."""
+    (answer,) = messages
+    assert answer["id"] == number and "error" not in answer, answer
+    result = answer["result"]
+    failed = id.partition("-")[0] in ("missing", "garbage")
+    assert result.get("isError", False) is failed, (id, result)
+    if not failed:
+        found = json.loads(result["content"][0]["text"])
+        assert (found["id"], found["name"]) == (id, f"{caller.name}@acme.example")
+
+
+async def modern(caller: Caller, number: int, id: str) -> None:
+    message = enveloped(budget(number, id))
+    answer = await caller.made.modern(message, caller.token)
+    assert answer.status == 200, answer
+    judged(caller, number, id, list(answer.messages))
+
+
+async def in_session(caller: Caller, number: int, id: str) -> None:
+    answer = await caller.made.post(budget(number, id), caller.token, **caller.heads)
+    assert answer.status == 200, answer
+    judged(caller, number, id, [one for one in answer.messages if "id" in one])
+
+
+async def on_stream(caller: Caller, number: int, id: str) -> None:
+    answer = await caller.made.post(budget(number, id), caller.token, path=caller.address)
+    assert answer.status == 202, answer
+    while not any(one.get("id") == number for one in caller.told):
+        await asyncio.sleep(0.05)
+    judged(caller, number, id, [one for one in caller.told if one.get("id") == number])
+
+
+WAYS = (modern, in_session, on_stream)
+
+
+async def held(made: Program, calls: int) -> None:
+    """Until the API holds so many."""
+    while made.outside.waiting < calls:
+        await asyncio.sleep(0.02)
+
+
+async def storm(made: Program, callers: list[Caller]) -> None:
+    """All calls in flight together; some clients leave; then the API answers, each in its way."""
+    tasks: list[asyncio.Task[None]] = []
+    gone: list[asyncio.Task[None]] = []
+    ended: list[str] = []
+    for number in range(CALLS):
+        caller, fault = callers[number % PEOPLE], FAULTS[number % len(FAULTS)]
+        leaves = number // PEOPLE % LEAVES == 0
+        # On the newest revision the connection is the call; in a session the call goes on without it (L1).
+        way = WAYS[number % 2] if leaves else WAYS[number // PEOPLE % len(WAYS)]
+        id = f"{fault}-{number}"
+        tasks.append(asyncio.create_task(way(caller, number, id)))
+        if leaves:
+            gone.append(tasks[-1])
+            ended += [id] if way is modern else []
+    await held(made, CALLS)
+    assert (await made.gauges())["calls_in_flight"] == CALLS
+    for task in gone:
+        task.cancel()
+    # Those calls are ended upstream, and no others are.
+    while made.outside.waiting > CALLS - len(ended):
+        await asyncio.sleep(0.02)
+    made.outside.gate.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    failures = [one for task, one in zip(tasks, results, strict=True) if one is not None and task not in gone]
+    assert not failures, failures[:3]
+    assert set(made.outside.left) == set(ended)
+    await made.until(calls_in_flight=0)
+    check_upstream(made)
+    for caller in callers:
+        assert set(Counter(one["id"] for one in caller.told).values()) <= {1}
+
+
+def check_upstream(made: Program) -> None:
+    """One request for each call, and one more where a repeat mends; one exchange for each person."""
+    for id, count in made.outside.seen.items():
+        again = id.partition("-")[0] in ("busy", "cut", "reset") and not made.outside.left[id]
+        assert count == 1 + again, (id, count)
+    assert set(made.outside.asked.values()) == {1} and len(made.outside.asked) == PEOPLE
+    assert made.outside.jwks == 1
+
+
+async def open_streams(made: Program, callers: list[Caller], stack: AsyncExitStack) -> list[aiohttp.ClientResponse]:
+    """Streams of the newest revision and of sessions, spread over everybody, until there are STREAMS in all."""
+
+    async def one(number: int) -> aiohttp.ClientResponse:
+        caller = callers[number % PEOPLE]
+        if number < PEOPLE:
+            headers = made.headers(caller.token, **caller.heads) | {"Accept": "text/event-stream"}
+            return await made.http.get(f"{made.base}/mcp", headers=headers)
+        wanted: Json = {"notifications": {"toolsListChanged": True}}
+        listen: Json = {"jsonrpc": "2.0", "id": number, "method": "subscriptions/listen", "params": wanted}
+        message = enveloped(listen)
+        headers = made.headers(caller.token) | modern_headers(message)
+        return await made.http.post(f"{made.base}/mcp", headers=headers, data=encoded(message))
+
+    opened = await together(one(number) for number in range(STREAMS - PEOPLE))
+    for response in opened:
+        stack.callback(response.close)
+    assert {response.status for response in opened} == {200}, Counter(response.status for response in opened)
+    return opened
+
+
+async def together(work: Any, most: int = 100) -> list[Any]:
+    """The results of all, so many at once: the backlog of a socket is short."""
+    turns = asyncio.Semaphore(most)
+
+    async def one(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        async with turns:
+            return await coroutine
+
+    return await asyncio.gather(*map(one, work))
+
+
+def check_log(made: Program, callers: list[Caller]) -> None:
+    """Nothing went wrong that was not done on purpose; a line for every request; no credential anywhere (G1, X6)."""
+    lines, text = made.lines(), made.log.read_text()
+    assert not [line for line in lines if line["level"] in ("error", "critical")]
+    calls = [line for line in lines if line.get("tool") == "get_budget"]
+    assert len(calls) >= CALLS * 2 // 3 and all(line["trace"] for line in lines if line["message"] == "request")
+    assert "eyJ" not in text and "upstream-person" not in text and "@acme.example" not in text
+    assert not [caller for caller in callers if caller.session in text]
+
+
+@pytest.mark.timeout(900 if LONG else 120)
+async def test_storm(tmp_path: Path) -> None:
+    """Q1, L1, L2, S6, F2: and descriptors, tasks, sessions, streams, places and memory return to where they were."""
+    async with program(tmp_path, streams_per_principal=100) as made:
+        callers = [Caller(made, number) for number in range(PEOPLE)]
+        await together(caller.begin() for caller in callers)
+        await together(caller.end() for caller in callers)
+        rest, memory = await made.rest(), made.rss
+        await together(caller.begin() for caller in callers)
+        async with AsyncExitStack() as stack:
+            for caller in callers:
+                await stack.enter_async_context(caller.old_stream())
+            opened = await open_streams(made, callers, stack)
+            await made.until(streams=STREAMS)
+            full = made.rss
+            middle = asyncio.create_task(storm(made, callers))
+            await held(made, CALLS)
+            for response in opened[::2]:
+                # Without a farewell, while the calls wait.
+                response.close()
+            await middle
+        await made.until(streams=0, calls_in_flight=0, listeners=0, sessions=PEOPLE)
+        await together(caller.end() for caller in callers)
+        await made.until(sessions=0, tasks=0)
+        await made.until_rest(rest)
+        grown = made.rss - memory
+        assert grown < GROWTH, f"{grown >> 20} MiB"
+        print(f"streams {(full - memory) / STREAMS / 1024:.1f} KiB each, {grown / MIB:.1f} MiB afterwards; {rest}")
+    assert made.process.returncode == 0
+    check_log(made, callers)

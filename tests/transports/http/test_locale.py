@@ -1,0 +1,41 @@
+"""A client that says how its reader writes amounts and days gets them in that form, too (OpenAI, openai/locale)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from doit_mcp.protocol.revisions import HANDSHAKES
+from doit_mcp.sandbox.api import Api
+from doit_mcp.server.catalog import product
+from tests.transports.http.serving import MODERN, Json, Site, serving
+
+SPEND: Json = {"name": "cost_breakdown", "arguments": {"groupBy": "service", "months": 1}}
+
+
+async def spent(site: Site, revision: str, meta: Json) -> Json:
+    """The answer as the model reads it."""
+    if revision == MODERN:
+        message = site.envelope("tools/call", SPEND)
+        message["params"]["_meta"] |= meta
+        headers = {name.replace("-", "_"): value for name, value in site.modern_headers(message).items()}
+        answer = await site.post(message, revision=MODERN, **headers)
+    else:
+        answer = await (await site.initialize(revision)).ask("tools/call", SPEND | {"_meta": meta})
+    assert not answer.result.get("isError"), answer.text
+    found: Json = json.loads(answer.result["content"][0]["text"])
+    return found
+
+
+@pytest.mark.parametrize("revision", [*HANDSHAKES, MODERN])
+async def test_costs_as_their_reader_writes_them(revision: str) -> None:
+    async with serving(make=product(), api=Api()) as site:
+        plain = await spent(site, revision, {})
+        german = await spent(site, revision, {"openai/locale": "de-DE"})
+        odd = await spent(site, revision, {"openai/locale": ["de-DE"]})
+    assert plain == odd and "display" not in plain
+    display = german.pop("display")
+    assert german == plain and display["locale"] == "de-DE"
+    amount = f"{plain['total']['all']:,.2f}".translate(str.maketrans(",.", ".,"))
+    assert display["total"]["all"].startswith(amount)

@@ -1,0 +1,87 @@
+"""What a call leaves behind: nothing. Calls that are part of a cycle live until the garbage collector comes by, and it
+has to look at all that they hold."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.sandbox.api import Api
+from tests.transports.http.serving import LATEST, Json, Site, schema, serving
+
+CALLS = 5
+
+
+async def budgets(call: Call, arguments: Json) -> Json:
+    """What most tools do: ask the API, and say how far they are."""
+    await call.progress(1, 2, "half")
+    return {"found": len((await call.doit.budgets.list_budgets())["budgets"])}
+
+
+@asynccontextmanager
+async def asking_the_api() -> AsyncIterator[Site]:
+    tool = Tool("budgets", "Budgets", "Counts budgets", schema(), budgets, {"type": "object"})
+    async with serving(changes={"tools": (tool,)}, api=Api()) as site:
+        yield site
+
+
+@contextmanager
+def leaving(left: Counter[str]) -> Iterator[None]:
+    """Count, by type, the objects of ours that only the garbage collector could free while the block ran."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left.update(
+            f"{type(one).__module__}.{type(one).__qualname__}"
+            for one in gc.garbage
+            if type(one).__module__.startswith("doit_mcp")
+        )
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_call_of_the_newest_revision_leaves_no_garbage(streamed: bool) -> None:
+    meta = {"progressToken": "t"} if streamed else {}
+    left: Counter[str] = Counter()
+    async with asking_the_api() as site:
+        assert (await site.call("budgets", **meta)).result["structuredContent"]["found"] > 0
+        with leaving(left):
+            for _ in range(CALLS):
+                await site.call("budgets", **meta)
+    assert left == {}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_call_in_a_session_leaves_no_garbage(streamed: bool) -> None:
+    left: Counter[str] = Counter()
+    async with asking_the_api() as site:
+        session = await site.initialize(LATEST)
+        token = "t" if streamed else None
+        assert (await session.call("budgets", token=token)).result["structuredContent"]["found"] > 0
+        with leaving(left):
+            for _ in range(CALLS):
+                await session.call("budgets", token=token)
+    assert left == {}
+
+
+def test_a_process_that_serves_leaves_its_own_alone() -> None:
+    """In a process of its own: it holds for good."""
+    code = (
+        "import gc; from doit_mcp.transports.http.runner import GARBAGE, settle_heap; settle_heap();"
+        " assert gc.get_threshold() == GARBAGE and gc.get_freeze_count() > 10_000 and gc.isenabled()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

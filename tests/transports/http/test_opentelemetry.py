@@ -1,0 +1,274 @@
+"""OpenTelemetry spans of the product: their ids are those that travel, they say nothing of anybody, and off is off."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from threading import Event
+from typing import Any
+
+import pytest
+from aiohttp import web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from doit_mcp.observability import opentelemetry
+from doit_mcp.observability.opentelemetry import Spans
+from doit_mcp.sandbox.api import Fault
+from doit_mcp.settings import BadSettings, Settings
+from doit_mcp.transports.http.main_app import site as product
+from doit_mcp.transports.http.request_logging import SPANS
+from tests.transports.http.serving import ACCEPT, ADMIN, LATEST, SECRET
+from tests.transports.http.test_outages import Product, served
+
+TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+# What is asked to know the caller, or to act for them.
+IDENTITY = ("token exchange", "keys", "API token")
+
+
+class Told:
+    """The product with what its spans were."""
+
+    def __init__(self, there: Product, exporter: InMemorySpanExporter) -> None:
+        self.there, self.exporter = there, exporter
+
+    async def call(self, name: str, arguments: Any = None, flags: str = "01", **headers: str) -> dict[str, str]:
+        """Calls as a caller who has a trace; the answer's headers."""
+        bearer = self.there.world.identity.mint(ADMIN, resource=f"{self.there.base}/mcp")
+        parent = {"traceparent": f"00-{TRACE}-{CALLER}-{flags}"} if flags else {}
+        sent = {"Authorization": f"Bearer {bearer}", "Accept": ACCEPT, "MCP-Protocol-Version": LATEST}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+        message |= {"params": {"name": name, "arguments": arguments or {}}}  # type: ignore[dict-item]
+        async with self.there.http.post(
+            self.there.base + "/mcp", json=message, headers={**sent, **parent, **headers}
+        ) as response:
+            assert bearer not in self.text
+            return dict(response.headers)
+
+    @property
+    def text(self) -> str:
+        """Everything that the spans say."""
+        return " ".join(span.to_json() for span in self.exporter.get_finished_spans())
+
+    def kinds(self) -> tuple[list[ReadableSpan], list[ReadableSpan]]:
+        """The spans of requests, and those of what was sent for what they asked."""
+        found = [span for span in self.exporter.get_finished_spans() if span.name not in IDENTITY]
+        return tuple([span for span in found if span.kind is kind] for kind in (SpanKind.SERVER, SpanKind.CLIENT))
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self.exporter.get_finished_spans() if span.name == name]
+
+    async def ended(self, name: str) -> ReadableSpan:
+        """The first span of this name, once there is one."""
+        while not (found := self.named(name)):
+            await asyncio.sleep(0.01)
+        return found[0]
+
+    def parents(self) -> list[list[str]]:
+        """The traceparents that the API saw: trace, span and flags."""
+        found = [dict(call.headers) for call in self.there.api.calls]
+        return [headers["traceparent"].split("-")[1:] for headers in found if "traceparent" in headers]
+
+
+@pytest.fixture
+async def told() -> AsyncIterator[Told]:
+    exporter = InMemorySpanExporter()
+
+    def prepare(app: web.Application) -> None:
+        app[SPANS] = Spans(SimpleSpanProcessor(exporter))
+
+    async with served(prepare) as there:
+        yield Told(there, exporter)
+        await there.app[SPANS].close()
+
+
+def ids(span: ReadableSpan) -> tuple[str, str, str]:
+    """Trace, span and parent ("" for none)."""
+    assert span.context is not None
+    parent = f"{span.parent.span_id:016x}" if span.parent else ""
+    return f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}", parent
+
+
+async def test_a_call_is_a_span_below_the_callers_with_one_for_what_it_sent(told: Told) -> None:
+    await told.call("list_budgets")
+    (server,), (client,) = told.kinds()
+    trace, own, above = ids(server)
+    assert (trace, above, server.name) == (TRACE, CALLER, "tools/call list_budgets")
+    assert dict(server.attributes or {}) == {
+        "http.request.method": "POST",
+        "http.route": "/mcp",
+        "http.response.status_code": 200,
+        "mcp.method.name": "tools/call",
+        "gen_ai.tool.name": "list_budgets",
+    }
+    assert server.status.status_code is StatusCode.UNSET and server.resource.attributes["service.name"] == "doit-mcp"
+    assert ids(client) == (TRACE, told.parents()[0][1], own) and told.parents() == [[TRACE, ids(client)[1], "01"]]
+    assert client.name == "budgets" and dict(client.attributes or {}) == {
+        "http.request.method": "GET",
+        "doit_mcp.upstream": "api",
+        "http.response.status_code": 200,
+    }
+    assert server.start_time <= client.start_time <= client.end_time <= server.end_time  # type: ignore[operator]
+
+
+async def test_every_repeat_has_a_span_of_its_own(told: Told) -> None:
+    told.there.api.faults += [Fault("/analytics/v1/budgets", 503), Fault("/analytics/v1/budgets", "reset")]
+    await told.call("list_budgets")
+    _, clients = told.kinds()
+    assert [ids(span)[1] for span in clients] == [span for _, span, _ in told.parents()] and len(clients) == 3
+    assert len({ids(span)[1] for span in clients}) == 3
+    assert [(span.attributes or {}).get("error.type") for span in clients] == ["503", "no answer", None]
+
+
+async def test_what_the_caller_does_not_sample_is_not_sampled(told: Told) -> None:
+    await told.call("list_budgets", flags="00")
+    ((trace, _, flags),) = told.parents()
+    assert (trace, flags, told.exporter.get_finished_spans()) == (TRACE, "00", ())
+
+
+async def test_without_a_caller_the_trace_begins_here(told: Told) -> None:
+    headers = await told.call("list_budgets", flags="")
+    (server,), _ = told.kinds()
+    assert ids(server)[0] == headers["X-MCP-Trace-Id"] != TRACE and ids(server)[2] == ""
+    assert told.parents()[0][::2] == [headers["X-MCP-Trace-Id"], "01"]
+
+
+async def test_failures_show_and_nobody_is_named(told: Told) -> None:
+    told.there.api.faults.append(Fault("/analytics/v1/budgets", 500))
+    await told.call("get_budget", {"id": "canary-of-an-argument"})
+    await told.call("canary-of-a-tool")
+    await told.call("list_budgets", Authorization="Bearer canary-of-a-token")
+    async with told.there.http.get(f"{told.there.base}/canary-of-a-path?canary=1", headers={}) as answer:
+        assert answer.status == 404
+    servers, clients = told.kinds()
+    said = [(span.name, (span.attributes or {}).get("error.type")) for span in servers]
+    assert said == [
+        ("tools/call get_budget", "tool_error"),
+        ("tools/call", None),
+        ("POST /mcp", None),
+        ("GET other", None),
+    ]
+    assert [span.name for span in clients] == ["budget"] and clients[0].status.status_code is StatusCode.ERROR
+    for secret in ("canary", ADMIN.email, ADMIN.customer, "Bearer"):
+        assert secret not in told.text
+
+
+async def test_an_exchange_is_a_span_below_the_request_that_needed_it(told: Told) -> None:
+    """Once for a token: what is kept is no request."""
+    bearer = f"Bearer {told.there.world.identity.mint(ADMIN, resource=f'{told.there.base}/mcp')}"
+    await told.call("list_budgets", Authorization=bearer)
+    await told.call("list_budgets", Authorization=bearer)
+    (exchange,), (first, _) = told.named("token exchange"), told.kinds()[0]
+    assert ids(exchange)[::2] == (TRACE, ids(first)[1]) and exchange.kind is SpanKind.CLIENT
+    assert dict(exchange.attributes or {}) == {
+        "http.request.method": "POST",
+        "doit_mcp.upstream": "identity",
+        "http.response.status_code": 200,
+    }
+    # All have ended, so all have times, whatever their types allow.
+    assert first.start_time <= exchange.start_time <= exchange.end_time <= first.end_time  # type: ignore[operator]
+    assert told.there.world.url not in told.text and bearer not in told.text and SECRET not in told.text
+
+
+async def test_an_exchange_that_several_wait_for_is_the_first_ones(told: Told) -> None:
+    bearer = f"Bearer {told.there.world.identity.mint(ADMIN, resource=f'{told.there.base}/mcp')}"
+    traces = [f"{number:032x}" for number in range(1, 6)]
+    calls = [told.call("list_budgets", Authorization=bearer, traceparent=f"00-{one}-{CALLER}-01") for one in traces]
+    await asyncio.gather(*calls)
+    (exchange,), (servers, _) = told.named("token exchange"), told.kinds()
+    assert [ids(exchange)[::2]] == [ids(one)[:2] for one in servers if ids(one)[1] == ids(exchange)[2]]
+
+
+async def test_an_exchange_that_fails_shows(told: Told) -> None:
+    await told.call("list_budgets")
+    told.there.world.identity.down = True
+    await told.call("list_budgets")
+    (_, server), clients = told.kinds()
+    assert server.status.status_code is StatusCode.ERROR and len(clients) == 1
+    found = [((span.attributes or {}).get("error.type"), ids(span)[2]) for span in told.named("token exchange")]
+    assert found[1:] == [("503", ids(server)[1])] * 2
+
+
+async def test_another_look_at_the_keys_is_the_requests_that_needed_it(told: Told) -> None:
+    """What looked at them before, without being asked, is no span."""
+    await told.call("list_budgets")
+    assert told.named("keys") == []
+    told.there.world.identity.rotate()
+    await told.call("list_budgets", traceparent=f"00-{'1' * 32}-{CALLER}-01")
+    (keys,), server = told.named("keys"), told.kinds()[0][-1]
+    assert ids(keys)[::2] == ids(server)[:2] == ("1" * 32, ids(server)[1])
+    assert (keys.attributes or {})["doit_mcp.upstream"] == "identity" and keys.status.status_code is StatusCode.UNSET
+
+
+async def test_the_check_of_an_api_token_is_a_span(told: Told) -> None:
+    await told.call("list_budgets", Authorization=f"Bearer {ADMIN.api_token}")
+    await told.call("list_budgets", Authorization="Bearer canary-of-a-token")
+    (servers, _), checks = told.kinds(), told.named("API token")
+    assert [ids(one)[2] for one in checks] == [ids(one)[1] for one in servers]
+    assert [(one.attributes or {})["http.response.status_code"] for one in checks] == [200, 401]
+    assert {(one.attributes or {})["doit_mcp.upstream"] for one in checks} == {"api"}
+    for secret in (ADMIN.api_token, ADMIN.email, "canary", "validate", "customerContext"):
+        assert secret not in told.text
+
+
+async def test_what_goes_on_after_its_caller_left_is_still_theirs(told: Told) -> None:
+    told.there.api.faults.append(Fault("/auth/v1/validate", "slow", delay=0.3))
+    calling = asyncio.create_task(told.call("list_budgets", Authorization=f"Bearer {ADMIN.api_token}"))
+    while not told.there.api.calls:
+        await asyncio.sleep(0.01)
+    calling.cancel()
+    request = await told.ended("POST /mcp")
+    assert told.named("API token") == []
+    check = await told.ended("API token")
+    assert ids(check)[::2] == ids(request)[:2] and (check.attributes or {})["http.response.status_code"] == 200
+
+
+async def test_a_collector_gets_them() -> None:
+    came: list[ExportTraceServiceRequest] = []
+
+    async def collect(request: web.Request) -> web.Response:
+        assert request.path == "/v1/traces"
+        came.append(ExportTraceServiceRequest.FromString(await request.read()))
+        return web.Response(content_type="application/x-protobuf")
+
+    runner = web.ServerRunner(web.Server(collect), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with served(otlp_endpoint=f"http://127.0.0.1:{runner.addresses[0][1]}") as there:
+        await there.call("list_budgets")
+    await runner.cleanup()
+    found = [span.name for one in came for all_of in one.resource_spans for span in all_of.scope_spans[0].spans]
+    assert sorted(found) == ["budgets", "token exchange", "tools/call list_budgets"]
+
+
+async def test_a_collector_that_hangs_does_not_hold_up_the_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opentelemetry, "LAST_WORDS_S", 0.01)
+    free = Event()
+
+    class Hanging(SpanProcessor):
+        def shutdown(self) -> None:
+            free.wait()
+
+    await Spans(Hanging()).close()
+    free.set()
+
+
+def test_the_extra_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "doit_mcp.observability.opentelemetry", None)
+    monkeypatch.delattr("doit_mcp.observability.opentelemetry")
+    with pytest.raises(BadSettings, match="extra otel"):
+        product(Settings(exchange_secret="s", otlp_endpoint="http://127.0.0.1:1"))
+
+
+def test_nothing_is_imported_while_it_is_off() -> None:
+    code = (
+        "import sys; from doit_mcp.settings import Settings; from doit_mcp.transports.http.main_app import site; "
+        "site(Settings(exchange_secret='s')); "
+        "assert not [name for name in sys.modules if name.startswith('opentelemetry')]"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,331 @@
+"""The product with its sandbox: provider or API down, slow or talking nonsense; and tenants that stay apart."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from doit_mcp.resilience.circuit_breaker import FEWEST, SEVERAL, Breaker
+from doit_mcp.sandbox.api import Api, Fault
+from doit_mcp.sandbox.people import CUSTOMERS, NAMED, People, User
+from doit_mcp.sandbox.world import World, world
+from doit_mcp.settings import Settings
+from doit_mcp.transports.http import health
+from doit_mcp.transports.http.main_app import site as product
+from doit_mcp.transports.http.runner import address, bind, running
+from tests.transports.http.serving import ACCEPT, ADMIN, EMPLOYEE, LATEST, SECRET, STRANGER, VIEWER, Answer, read
+
+
+@dataclass
+class Product:
+    """The product's server and its world."""
+
+    base: str
+    world: World
+    http: aiohttp.ClientSession
+    app: web.Application
+
+    @property
+    def circuits(self) -> dict[str, Breaker]:
+        return {circuit.name: circuit for circuit in self.app[health.CIRCUITS]}
+
+    async def sees(self, upstream: str) -> tuple[int, str, float]:
+        """What an operator sees of the circuit to *upstream*: status and words of /readyz, and the gauge."""
+        async with self.http.get(self.base + "/readyz") as ready:
+            words = (await ready.json())["circuits"][upstream]
+        async with self.http.get(self.base + "/metrics") as answer:
+            line = f'doit_mcp_upstream_circuit{{upstream="{upstream}"}} '
+            value = next(text for text in (await answer.text()).splitlines() if text.startswith(line))
+        return ready.status, words, float(value.removeprefix(line))
+
+    @property
+    def api(self) -> Api:
+        assert isinstance(self.world.api, Api)
+        return self.world.api
+
+    async def call(
+        self, name: str, arguments: Any = None, *, user: User = ADMIN, token: str = "", path: str = "/mcp", **meta: Any
+    ) -> Answer:
+        bearer = token or self.world.identity.mint(user, resource=f"{self.base}/mcp")
+        params = {"name": name, "arguments": arguments or {}} | ({"_meta": meta} if meta else {})
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        headers = {"Authorization": f"Bearer {bearer}", "Accept": ACCEPT, "MCP-Protocol-Version": LATEST}
+        async with self.http.post(self.base + path, json=message, headers=headers) as response:
+            return await read(response)
+
+
+@asynccontextmanager
+async def served(
+    prepare: Callable[[web.Application], None] = lambda app: None, people: People = NAMED, **settings: Any
+) -> AsyncIterator[Product]:
+    with bind("127.0.0.1", 0) as bound:
+        base = address(bound)
+        async with world(resource_url=base, secret=SECRET, people=people, api=Api(people=people)) as made:
+            own = replace(
+                Settings(),
+                resource_url=base,
+                auth_server_url=made.url,
+                exchange_secret=SECRET,
+                **({"doit_api_base": made.url} | settings),
+            )
+            app = product(own)
+            prepare(app)
+            async with aiohttp.ClientSession() as http, running(app, bound):
+                yield Product(base, made, http, app)
+
+
+@pytest.fixture
+async def there() -> AsyncIterator[Product]:
+    async with served() as made:
+        yield made
+
+
+async def test_no_keys_at_all() -> None:
+    """K4: 503 and when to come back, not 401; and it works as soon as the provider does."""
+    async with served() as there:
+        there.world.identity.down = True
+        there.world.identity.rotate()
+        async with there.http.get(there.base + "/healthz") as answer:
+            assert answer.status == 200
+        refused = await there.call("validate_user")
+        # The keys may have been had before the provider went down; then the token of the new one is looked into.
+        assert refused.status == 503 and refused.headers["Retry-After"].isdigit()
+
+
+async def test_keys_that_are_had_serve_on(there: Product) -> None:
+    """K4, X5: a known caller is served; one whose token must be exchanged gets a clear failure, and no 500."""
+    known = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
+    assert (await there.call("validate_user", token=known)).result["structuredContent"]
+    there.world.identity.down = True
+    assert (await there.call("validate_user", token=known)).result["structuredContent"]
+    other = await there.call("validate_user", user=STRANGER)
+    assert other.status == 200 and other.result["isError"] is True and "sign-in" in other.text
+    there.world.identity.down = False
+    assert (await there.call("validate_user", user=STRANGER)).result["structuredContent"]
+
+
+@pytest.mark.parametrize("kind", [400, 401, 403, 404, 409, 422, 500, 524, "garbage", "truncated", "huge", "reset"])
+async def test_whatever_the_api_answers(there: Product, kind: Any) -> None:
+    """F5, F6, F7: a result in words, HTTP 200, nothing of the body; the next call is fine."""
+    there.api.faults.append(Fault("/analytics/v1/budgets", kind, times=9))
+    answer = await there.call("list_budgets")
+    assert answer.status == 200 and answer.result["isError"] is True
+    text = answer.result["content"][0]["text"]
+    assert text.startswith("list_budgets failed") and len(text) < 700
+    assert "<html" not in text and there.world.url not in text and "Traceback" not in text
+    there.api.faults.clear()
+    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+
+
+async def test_reads_are_repeated_and_writes_are_not(there: Product) -> None:
+    """F2, F3."""
+    there.api.faults.append(Fault("/analytics/v1/budgets", 503, times=1, retry_after=0))
+    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+    sent = len(there.api.calls)
+    there.api.faults.append(Fault("/support/v1/tickets", 503, times=1))
+    ticket = {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"}
+    answer = await there.call("create_ticket", {"ticket": ticket})
+    assert answer.result["isError"] is True and "check" in answer.text
+    assert [call.method for call in list(there.api.calls)[sent:]] == ["POST"]
+
+
+async def test_a_wait_that_is_too_long_is_told(there: Product) -> None:
+    there.api.faults.append(Fault("/analytics/v1/budgets", 429, times=9, retry_after=120))
+    text = (await there.call("list_budgets")).result["content"][0]["text"]
+    assert "120 seconds" in text and "429" in text
+
+
+async def test_an_api_that_is_down_is_told_and_used_again_when_it_is_up() -> None:
+    """F7: refused connections; no restart."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        host, port = taken.getsockname()
+        async with served(doit_api_base=f"http://{host}:{port}") as there:
+            down = await there.call("list_budgets")
+            text = down.result["content"][0]["text"]
+            assert down.status == 200 and down.result["isError"] is True and "could not be reached" in text
+            taken.listen()
+
+            async def budgets(request: web.Request) -> web.Response:
+                return web.json_response({"budgets": [], "rowCount": 0})
+
+            runner = web.ServerRunner(web.Server(budgets), shutdown_timeout=0.1)
+            await runner.setup()
+            await web.SockSite(runner, taken).start()
+            assert (await there.call("list_budgets")).result["structuredContent"]["budgets"] == []
+            await runner.cleanup()
+
+
+@pytest.fixture
+async def customers() -> AsyncIterator[tuple[Product, list[User]]]:
+    """Several customers, and a user of each."""
+    people = People(SEVERAL)
+    async with served(people=people) as made:
+        users = [people.users_of(one)[0] for one in people.customers(len(CUSTOMERS), len(CUSTOMERS) + SEVERAL)]
+        yield made, users
+
+
+async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(customers: tuple[Product, list[User]]) -> None:
+    """F7, F8, L5: told at once and when to come back, nothing is sent, and the first call that works ends it."""
+    there, users = customers
+    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+    there.api.faults.append(Fault("/analytics/v1", 500, times=None))
+    tools = ("list_budgets", "list_reports")
+    asked = [(tools[number // SEVERAL % 2], users[number % SEVERAL]) for number in range(FEWEST + 4)]
+    await asyncio.gather(*(there.call(tool, user=user) for tool, user in asked))
+    assert await there.sees("api") == (200, "open", 2.0) and await there.sees("identity") == (200, "closed", 0.0)
+    sent = len(there.api.calls)
+    text = (await there.call("list_alerts")).result["content"][0]["text"]
+    assert "temporarily unavailable" in text and "not sent" in text and "Try again in" in text
+    assert len(there.api.calls) == sent
+    there.api.faults.clear()
+    there.circuits["api"].clock = lambda: time.monotonic() + 6.1
+    assert await there.sees("api") == (200, "half-open", 1.0)
+    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+    assert await there.sees("api") == (200, "closed", 0.0)
+
+
+async def test_one_users_errors_are_no_ones_elses(there: Product) -> None:
+    """F8: whatever one user gets, refusals or failures, others are served."""
+    for status in (500, 403):
+        there.api.faults.append(Fault("/analytics/v1/budgets", status, times=None))
+        await asyncio.gather(*(there.call("list_budgets", user=STRANGER) for _ in range(FEWEST + 4)))
+        there.api.faults.clear()
+    assert await there.sees("api") == (200, "closed", 0.0)
+    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+
+
+async def test_tenants_stay_apart(there: Product) -> None:
+    """C1: the tenant is the token's; no argument, _meta, query or header of a client changes it."""
+    own = (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+    theirs = (await there.call("list_budgets", user=STRANGER)).result["structuredContent"]["budgets"]
+    assert own and theirs and not {one["id"] for one in own} & {one["id"] for one in theirs}
+    other = STRANGER.customer
+    for tried in (
+        await there.call("list_budgets", {"customerContext": other}),
+        await there.call("list_budgets", path=f"/mcp?customerContext={other}"),
+        await there.call("list_budgets", **{"customerContext": other, "openai/subject": other}),
+    ):
+        assert tried.result["structuredContent"]["budgets"] == own
+    foreign = await there.call("get_budget", {"id": theirs[0]["id"]})
+    assert foreign.result["isError"] is True and "404" in foreign.text
+    tenants = {call.tenant for call in there.api.calls if "budgets" in call.path}
+    assert tenants == {customer.id for customer in CUSTOMERS}
+
+
+async def test_the_callers_token_never_goes_upstream(there: Product) -> None:
+    """X1, X6, X8: not in a header, not in a path, not in a body; neither does a cookie."""
+    token = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
+    await there.call("list_budgets", token=token)
+    await there.call("validate_user", token=token[:-3] + "AAA")
+    for call in there.api.calls:
+        body = call.body.decode("utf-8", "replace")
+        whole = json.dumps([call.method, call.path, list(call.headers), body, call.bearer])
+        assert token not in whole and token[:40] not in whole and "Cookie" not in whole
+
+
+async def test_permissions_are_the_users(there: Product) -> None:
+    refused = await there.call("list_invoices", user=VIEWER)
+    assert refused.result["isError"] is True and "permission" in refused.text
+
+
+async def test_api_tokens_serve_until_they_are_revoked(there: Product) -> None:
+    """P1, P5."""
+    for user in (ADMIN, STRANGER):
+        answer = await there.call("validate_user", token=user.api_token)
+        assert answer.result["structuredContent"]["email"] == user.email
+    for wrong in ("demo_key", "sandbox-api-token-nobody", "x"):
+        assert (await there.call("validate_user", token=wrong)).status == 401
+
+
+async def test_an_employee_acts_for_the_customer_of_the_token(there: Product) -> None:
+    answer = await there.call("validate_user", user=EMPLOYEE)
+    assert answer.result["structuredContent"]["domain"] == "acme.example"
+
+
+async def test_reading_only_is_enforced(there: Product) -> None:
+    """A4: not listed, and not run when called by name."""
+    ticket = {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"}
+    refused = await there.call("create_ticket", {"ticket": ticket}, path="/mcp/readonly")
+    assert refused.error["code"] == -32602
+    assert (await there.call("list_tickets", path="/mcp/readonly")).result["structuredContent"]
+    assert (await there.call("list_budgets", path="/mcp/x/tickets")).result["structuredContent"]
+    unknown = await there.call("list_budgets", path="/mcp/x/nothing")
+    assert unknown.status == 404 and "core" in unknown.text
+
+
+@asynccontextmanager
+async def canary() -> AsyncIterator[tuple[str, list[str]]]:
+    """A host that no token may reach: its address, and what came there."""
+    seen: list[str] = []
+
+    async def see(request: web.Request) -> web.StreamResponse:
+        seen.append(f"{request.method} {request.path} {request.headers.get('Authorization')}")
+        return web.json_response({"customers": [], "rowCount": 0})
+
+    runner = web.ServerRunner(web.Server(see), shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_token_goes_no_further_than_the_console_the_operator_named(status: int) -> None:
+    """X7: with the token of the exchange, never the caller's own; a redirect to elsewhere is an error."""
+    came: list[str] = []
+    async with canary() as (elsewhere, seen):
+
+        async def redirects(request: web.Request) -> web.StreamResponse:
+            came.append(request.headers["Authorization"])
+            return web.Response(status=status, headers={"Location": f"{elsewhere}/stolen"})
+
+        runner = web.ServerRunner(web.Server(redirects), shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        console = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with served(doit_console_base=console) as there:
+            token = there.world.identity.mint(EMPLOYEE, resource=f"{there.base}/mcp")
+            answer = await there.call("search_customers", {"domains": ["acme.example"]}, token=token)
+            assert answer.result["isError"] is True and elsewhere not in answer.text
+        await runner.cleanup()
+        assert len(came) == 1 and came[0] != f"Bearer {token}" and seen == []
+
+
+async def test_no_token_goes_to_a_console_that_is_nobodys_word() -> None:
+    """X7: the issuer's host is not taken for the console where the API is elsewhere and the operator did not say so."""
+    async with canary() as (address, seen), served(doit_api_base=address.replace("127.0.0.1", "localhost")) as there:
+        answer = await there.call("search_customers", {"domains": ["acme.example"]}, user=EMPLOYEE)
+        assert answer.result["isError"] is True and "cannot be searched" in answer.text
+        assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("console", "issuer", "api", "goes"),
+    [
+        ("", "https://console.doit.com", "https://api.doit.com", True),
+        ("", "https://doit.com", "https://api.doit.com/base", True),
+        ("", "https://login.example.com", "https://api.doit.com", False),
+        ("", "https://console.doit.com.example.com", "https://api.doit.com", False),
+        ("", "https://notdoit.com", "https://api.doit.com", False),
+        ("", "https://console.doit.com", "https://api.example.com", False),
+        ("", "http://127.0.0.1:1", "http://127.0.0.1:2", True),
+        ("", "http://127.0.0.1:1", "http://localhost:1", False),
+        ("https://console.example.com", "https://login.example.com", "https://api.doit.com", True),
+    ],
+)
+def test_which_console_gets_tokens(console: str, issuer: str, api: str, goes: bool) -> None:
+    settings = Settings(doit_console_base=console, auth_server_url=issuer, doit_api_base=api)
+    assert settings.console_for_tokens == (settings.console_base if goes else "")

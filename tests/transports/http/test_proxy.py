@@ -1,0 +1,198 @@
+"""``deploy/Caddyfile`` at work: Caddy in front of two replicas in processes of their own, and their Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from doit_mcp.sandbox.people import USERS
+from doit_mcp.sandbox.world import world
+from doit_mcp.server.notification_hub import TOOLS, Hub
+from doit_mcp.transports.http.client_address import client_address
+from tests.redis_state.caddy import FILE, caddy, free_address, run, said_by, version
+from tests.redis_state.process import Process, separate
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import Replica
+from tests.transports.http.serving import SECRET, Bench, NoApi
+from tests.transports.http.streaming import Stream, opened
+from tests.transports.http.test_replicas import old_stream
+
+LOOPBACK = ("127.0.0.0/8",)
+# So many calls that both of two replicas would have got some.
+MANY = 30
+
+
+@dataclass
+class Deployed:
+    """The public side, and the two behind it."""
+
+    public: Replica
+    replicas: tuple[Process, Process]
+    proxy: asyncio.subprocess.Process
+
+    async def answered(self) -> list[float]:
+        """How many messages each of the two has answered, as it says itself."""
+        return [sum(found) for found in await self._metrics(r'http_requests_total\{.*route="/mcp".*\}')]
+
+    async def gauge(self, name: str) -> float:
+        """Its value, of both together."""
+        return sum(sum(found) for found in await self._metrics(name))
+
+    async def _metrics(self, name: str) -> list[list[float]]:
+        texts = [(await one.site.send("GET", "/metrics", {})).text for one in self.replicas]
+        return [[float(value) for value in re.findall(rf"^doit_mcp_{name} (\S+)", text, re.M)] for text in texts]
+
+    async def change(self) -> int:
+        """Let both say that tools have changed; how many streams there are to hear it."""
+        streams = 0
+        for one in self.replicas:
+            async with one.site.http.post(f"{one.site.base}/tests/change") as answer:
+                streams += await answer.json()
+        return streams
+
+
+@asynccontextmanager
+async def deployed(redis: Server, folder: Path, grace: str = "5s") -> AsyncIterator[Deployed]:
+    site = free_address()
+    url = f"http://{site}"
+    async with world(resource_url=url, secret=SECRET, api=NoApi()) as stand_in, aiohttp.ClientSession() as http:
+        public = Replica(url, url, stand_in, http, Bench(), Hub())
+        async with (
+            separate(public, redis.url, trusted_proxies=LOOPBACK) as first,
+            separate(public, redis.url, trusted_proxies=LOOPBACK) as second,
+            caddy(folder, site, *(one.site.base for one in (first, second)), grace=grace) as proxy,
+        ):
+            yield Deployed(public, (first, second), proxy)
+
+
+async def test_the_file_is_valid_and_formatted(tmp_path: Path) -> None:
+    for arguments in (("validate", "--config", str(FILE)), ("adapt", "--validate", "--config", str(FILE))):
+        status, said = await said_by(await run(*arguments, folder=tmp_path, site="mcp.example.com"))
+        assert status == 0 and '"level":"error"' not in said, said
+    status, said = await said_by(await run("fmt", str(FILE), folder=tmp_path, site=""))
+    assert status == 0 and said == FILE.read_text()
+
+
+async def test_any_request_at_any_replica_and_nothing_for_operators(redis: Server, tmp_path: Path) -> None:
+    """G3, G5: sessions begun at either go on at either; metrics and readiness are not to be had from outside."""
+    async with deployed(redis, tmp_path) as there:
+        public = there.public
+        sessions = [await public.initialize(user=USERS[number % len(USERS)]) for number in range(8)]
+        for number in range(6):
+            answers = await asyncio.gather(*(one.call("echo", {"text": f"{number}"}) for one in sessions))
+            assert [one.result["structuredContent"] for one in answers] == [{"said": f"{number}"}] * len(sessions)
+        assert min(await there.answered()) > len(sessions)
+        assert (await public.call("echo", {"text": "x"})).result["structuredContent"] == {"said": "x"}
+        refused = await public.send("POST", "/mcp", {}, b"{}")
+        assert refused.status == 401 and f'resource_metadata="{public.base}/' in refused.headers["WWW-Authenticate"]
+        await nothing_for_operators(public)
+        await tells_who_calls(public)
+
+
+async def nothing_for_operators(public: Replica) -> None:
+    host, port = public.base.removeprefix("http://").split(":")
+    ways = ("/metrics", "/readyz", "/METRICS", "/%6detrics", "/metrics?x=1", "/metrics/", "//metrics", "/./metrics")
+    ways += ("/mcp/../metrics", "/mcp/%2e%2e/metrics", "/metrics%2f", "/metrics%00", "/metrics;x")
+    ways += (f"{public.base}/metrics",)
+    for way in ways:
+        for name in (f"{host}:{port}", "elsewhere"):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(f"GET {way} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+            answer = (await reader.read()).decode()
+            writer.close()
+            assert "doit_mcp_" not in answer and "circuits" not in answer, way
+            assert name == "elsewhere" or re.match(r"HTTP/1.1 (404|400|308) ", answer), (way, answer)
+    assert (await public.send("GET", "/healthz", {})).status == 200
+
+
+async def tells_who_calls(public: Replica) -> None:
+    """P4: nobody can take the name of another address, so nobody has more tries than their own."""
+    forged = {"X-Forwarded-For": "198.51.100.7, 8.8.4.4", "X-Forwarded-Proto": "https", "Forwarded": "for=8.8.4.4"}
+    heard: dict[str, list[str]] = (await public.send("GET", "/tests/heard", forged)).body
+    own = public.base.removeprefix("http://")
+    assert heard == {"Host": [own], "X-Forwarded-For": ["127.0.0.1"], "X-Forwarded-Proto": ["http"]}
+    compose: Any = yaml.safe_load((FILE.parent.parent / "compose.yaml").read_text())
+    trusted = tuple(compose["services"]["mcp-1"]["environment"]["DOIT_MCP_TRUSTED_PROXIES"].split())
+    # With the address of a caller from outside in place of the test's own, and the proxy's as compose gives it.
+    told = [value.replace("127.0.0.1", "8.8.8.8") for value in heard["X-Forwarded-For"]]
+    assert client_address("172.18.0.5", told, trusted) == "8.8.8.8"
+
+
+async def test_streams(redis: Server, tmp_path: Path) -> None:
+    """With another grace than the file's, for whose end nobody wants to wait."""
+    async with deployed(redis, tmp_path, grace="0.1s") as there:
+        await events_pass_at_once(there)
+        await old_streams_too(there.public)
+        await whoever_leaves_is_noticed(there)
+        session = await there.public.initialize()
+        async with session.stream() as response:
+            # An open stream does not hold up a stop.
+            there.proxy.terminate()
+            assert await there.proxy.wait() == 0
+            with suppress(aiohttp.ClientPayloadError):
+                assert not await response.content.read()
+
+
+STEPS = {"name": "steps", "arguments": {"pause": True}, "_meta": {"progressToken": 5}}
+
+
+async def events_pass_at_once(there: Deployed) -> None:
+    """While the call they belong to goes on: it would wait for ever."""
+    public = there.public
+    session = await public.initialize()
+    call = public.request("tools/call", STEPS)
+    headers = public.headers(session.user, **session.head)
+    async with session.stream() as general, opened(public, call, headers, session.revision) as running:
+        assert (await running.message())["params"]["message"] == "half"
+        assert (await running.message())["method"] == "notifications/message"
+        # The stream's head is here before its place among the listeners is taken.
+        while not await there.change():
+            await asyncio.sleep(0.01)
+        assert (await Stream(general, session.revision).message())["method"] == TOOLS
+        assert (await session.note("notifications/cancelled", {"requestId": call["id"]})).status == 202
+        assert await running.ends()
+
+
+async def old_streams_too(public: Replica) -> None:
+    async with old_stream(public) as old:
+        await old.initialize(public)
+        assert (await public.post(public.request("tools/call", STEPS), path=old.address)).status == 202
+        assert (await old.next())["params"]["progress"] == 1
+        assert (await old.next())["method"] == "notifications/message"
+        assert (await public.post(public.request("ping", id="p"), path=old.address)).status == 202
+        assert (await old.next())["id"] == "p"
+
+
+async def whoever_leaves_is_noticed(there: Deployed) -> None:
+    """L1: leaving is cancelling, for an old stream's calls and for those who speak the newest revision."""
+    while await there.gauge("calls_in_flight"):
+        await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(there.public.call("wait"))
+    while await there.gauge("calls_in_flight") != 1:
+        await asyncio.sleep(0.01)
+    waiting.cancel()
+    while await there.gauge("calls_in_flight"):
+        await asyncio.sleep(0.01)
+
+
+async def test_one_replica_is_killed(redis: Server, tmp_path: Path) -> None:
+    """Every session goes on with the other, and nobody is told that anything happened, unless the proxy is an old one
+    that sends no body a second time: then only until it sees that a replica is gone."""
+    old = await version(tmp_path) < (2, 11, 3)
+    async with deployed(redis, tmp_path) as there:
+        sessions = [await there.public.initialize() for _ in range(6)]
+        await there.replicas[0].kill()
+        statuses: list[int] = []
+        while len(statuses) < MANY or set(statuses[-MANY:]) != {200}:
+            answers = await asyncio.gather(*(session.call("echo", {"text": "x"}) for session in sessions))
+            statuses += [answer.status for answer in answers]
+        assert set(statuses) <= ({200, 502} if old else {200})
+        assert (await there.public.initialize()).id

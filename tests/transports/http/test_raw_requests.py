@@ -1,0 +1,160 @@
+"""What a raw client can send that aiohttp handles before our code: an error in JSON that repeats nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+
+import pytest
+
+from tests.transports.http.serving import Site
+from tests.transports.http.streaming import raw_post, wired
+
+CANARY = b"c4nary"
+ODD = {
+    "expectation": (b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nExpect: c4nary\r\n\r\n", {417}),
+    "expectation elsewhere": (b"GET /c4nary HTTP/1.1\r\nHost: {host}\r\nExpect: c4nary\r\n\r\n", {417}),
+    "expectation of a probe": (b"GET /healthz HTTP/1.1\r\nHost: {host}\r\nExpect: c4nary\r\n\r\n", {417}),
+    "upgrade": (b"GET /c4nary HTTP/1.1\r\nHost: {host}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", {404}),
+    "upgrade to c4nary": (b"GET /x HTTP/1.1\r\nHost: {host}\r\nConnection: upgrade\r\nUpgrade: c4nary\r\n\r\n", {404}),
+    "connect": (b"CONNECT c4nary:443 HTTP/1.1\r\nHost: {host}\r\n\r\n", {421}),
+    "connect here": (b"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n", {421}),
+    "options of all": (b"OPTIONS * HTTP/1.1\r\nHost: {host}\r\n\r\n", {404}),
+    "star": (b"GET * HTTP/1.1\r\nHost: {host}\r\n\r\n", {400}),
+    "http 0.9": (b"GET /c4nary\r\n\r\n", {421}),
+    "http 1.0 without host": (b"POST /mcp HTTP/1.0\r\n\r\n", {421}),
+    "http 1.1 without host": (b"POST /mcp HTTP/1.1\r\n\r\n", {400}),
+    "two hosts": (b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nHost: c4nary\r\n\r\n", {400}),
+    "http 2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nc4nary", {400}),
+    "http 3": (b"GET /c4nary HTTP/3.0\r\nHost: {host}\r\n\r\n", {400}),
+    "tls": (b"\x16\x03\x01\x02\x00c4nary", {400}),
+    "long method": (b"c4nary" * 20_000 + b" / HTTP/1.1\r\nHost: {host}\r\n\r\n", {400}),
+    "other method": (b"PROPFIND /c4nary HTTP/1.1\r\nHost: {host}\r\n\r\n", {404}),
+    "encodings": (b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", {401}),
+    "encoding that is not last": (
+        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked, c4nary\r\n\r\n0\r\n\r\n",
+        {400},
+    ),
+    "two encodings": (
+        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"
+        b"\r\n0\r\n\r\n",
+        {400},
+    ),
+    "chunks of http 1.0": (
+        b"POST /mcp HTTP/1.0\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        {401},
+    ),
+    "huge chunk": (
+        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nc4nary",
+        {400},
+    ),
+    "two equal lengths": (
+        b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        {400},
+    ),
+    "huge length": (b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Length: 99999999999999999999999\r\n\r\n{}", {400}),
+    "line feeds alone": (b"GET /c4nary HTTP/1.1\nHost: {host}\n\n", {400}),
+    "blanks in the target": (b"GET /c4nary x HTTP/1.1\r\nHost: {host}\r\n\r\n", {400}),
+    "bytes in the target": (b"GET /c4nary\xff\xfe HTTP/1.1\r\nHost: {host}\r\n\r\n", {400}),
+    "bytes in a header": (b"GET /c4nary HTTP/1.1\r\nHost: {host}\r\nX-A: \xff\xfe\r\n\r\n", {404}),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+async def test_n24_odd_requests(site: Site, case: str) -> None:
+    """One answer in JSON, nothing of the request in it; the server goes on."""
+    request, statuses = ODD[case]
+    async with wired(site) as wire:
+        wire.writer.write(request.replace(b"{host}", site.base.removeprefix("http://").encode()))
+        status, body = await wire.answer()
+    assert status in statuses and json.loads(body)["error"] and CANARY not in body
+    assert (await site.post(site.request("ping"))).result == {}
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://{host}/mcp", 401),
+        ("HTTP://{host}/mcp", 401),
+        ("https://{host}/mcp?x=1", 401),
+        ("http://evil.example/mcp", 421),
+        ("http://evil.example?x=/mcp", 421),
+        ("http://{host}@evil.example/mcp", 421),
+        ("http://user@{host}/mcp", 421),
+        ("http://evil{host}/mcp", 421),
+        ("http://127.0.0.1/mcp", 421),
+        ("ftp://{host}/mcp", 421),
+        ("http://evil.example/.well-known/oauth-protected-resource/mcp", 421),
+        ("//evil.example/mcp", 404),
+    ],
+)
+async def test_n24_an_absolute_target_must_name_our_host(site: Site, target: str, status: int) -> None:
+    """O1: it goes before the Host header (RFC 9112, 3.2.2), and a proxy may have checked that one alone."""
+    host = site.base.removeprefix("http://")
+    async with wired(site) as wire:
+        wire.writer.write(f"POST {target.format(host=host)} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        found, body = await wire.answer()
+    assert found == status and b"evil" not in body
+
+
+async def test_n24_refusals_by_the_http_layer_are_counted(site: Site) -> None:
+    """G1: like all requests."""
+    async with wired(site) as wire:
+        wire.writer.write(b"POST /mcp HTTP/1.1\r\nHost: x\r\nExpect: c4nary\r\n\r\n")
+        assert b"X-MCP-Trace-Id: " in await wire.rest()
+    text = (await site.send("GET", "/metrics", {})).text
+    assert 'doit_mcp_http_requests_total{method="other",route="other",status="417"} 1.0' in text
+
+
+async def test_n24_no_continue_before_the_bearer(site: Site) -> None:
+    """H5: a body that will be refused is not asked for; one that is taken, is."""
+    message = json.dumps(site.request("ping")).encode()
+    expecting = {"Expect": "100-continue", "Content-Length": str(len(message))}
+    async with wired(site) as wire:
+        wire.writer.write(raw_post(site, expecting))
+        assert (await wire.answer())[0] == 401
+    async with wired(site) as wire:
+        wire.writer.write(raw_post(site, site.headers() | expecting | {"Content-Length": "100000000"}))
+        assert (await wire.answer())[0] == 413
+    async with wired(site) as wire:
+        wire.writer.write(raw_post(site, site.headers() | expecting))
+        assert await wire.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        wire.writer.write(message)
+        status, body = await wire.answer()
+        assert status == 200 and json.loads(body)["result"] == {}
+
+
+async def test_n24_chunks_that_break_off_end_the_request(site: Site) -> None:
+    """Its handler does not wait for the rest."""
+    async with wired(site) as wire:
+        chunked = {"Transfer-Encoding": "chunked"}
+        head = raw_post(site, site.headers() | chunked).replace(b"Content-Length: 0\r\n", b"")
+        wire.writer.write(head + b"1\r\n{\r\n")
+        await asyncio.sleep(0.05)
+        wire.writer.write(b"zz\r\nc4nary")
+        status, body = await wire.answer()
+    assert status == 400 and CANARY not in body
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+async def test_n24_nobody_tries_to_unpack_bodies(site: Site, coding: str) -> None:
+    """What cannot be unpacked is refused as what can be, and the connection goes on."""
+    for headers, expected in ((site.headers(), 415), ({}, 401)):
+        async with wired(site) as wire:
+            wire.writer.write(raw_post(site, headers | {"Content-Encoding": coding}, b"not packed at all"))
+            assert (await wire.answer())[0] == expected
+            wire.writer.write(raw_post(site, site.headers(), json.dumps(site.request("ping")).encode()))
+            assert (await wire.answer())[0] == 200
+
+
+async def test_n24_packed_bodies_are_not_unpacked(site: Site) -> None:
+    """J5: not even to read the rest of a request that was refused."""
+    packed = gzip.compress(b" " * (64 << 20))
+    for headers, expected in ((site.headers(), 415), ({}, 401)):
+        async with wired(site) as wire:
+            wire.writer.write(raw_post(site, headers | {"Content-Encoding": "gzip"}, packed)[:-1])
+            assert (await wire.answer())[0] == expected
+            wire.writer.write(packed[-1:])
+            wire.writer.write(raw_post(site, site.headers(), json.dumps(site.request("ping")).encode()))
+            assert (await wire.answer())[0] == 200

@@ -1,0 +1,346 @@
+"""Lost streams, tasks, kept results and repeated writes among replicas (issue 6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.catalog.writes.deduplication import NOTE, committing, once
+from doit_mcp.server.notification_relay import MOST_CARRIED
+from tests.redis_state.process import separate
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import Replica, at, back, replicas
+from tests.transports.http.serving import LATEST, META, MODERN, NAME, STRANGER, Answer, Bench, Json, Session
+from tests.transports.http.streaming import Stream, opened
+
+Pair = tuple[Replica, ...]
+TASKS = {"clientCapabilities": {"elicitation": {}, "extensions": {f"{META}tasks": {}}}}
+DEAD = -32603
+
+
+def steps(session: Session, id: Any = "s") -> Json:
+    params = {"name": "steps", "arguments": {"pause": True}, "_meta": {"progressToken": "t"}}
+    return session.site.request("tools/call", params, id)
+
+
+async def begun(session: Session, message: Any = None) -> str:
+    """The id of the first event with a message of a call that goes on; its connection is lost then."""
+    headers = session.site.headers(**session.head)
+    async with opened(session.site, message or steps(session), headers, session.revision) as stream:
+        event = await stream.event()
+        while not event.data:
+            event = await stream.event()
+        assert event.id is not None
+        return event.id
+
+
+@asynccontextmanager
+async def resumed(session: Session, id: str) -> AsyncIterator[Stream]:
+    async with session.stream(Last_Event_ID=id) as response:
+        assert response.status == 200, await response.text()
+        yield Stream(response, session.revision, "tools/call")
+
+
+def forget_signs_of_life(redis: Server) -> None:
+    """As after the life of the last ones. Who lives says so again at its next beat."""
+    with redis.client() as client:
+        client.delete(*client.keys("*:replica:*"))
+
+
+@pytest.mark.parametrize("revision", ["2025-03-26", "2025-06-18", LATEST])
+async def test_a_lost_stream_goes_on_elsewhere(pair: Pair, revision: str) -> None:
+    a, b = pair
+    session = await a.initialize(revision)
+    last = await begun(session)
+    async with resumed(at(b, session), last) as rest:
+        assert (await rest.message())["params"]["data"] == "on the way"
+        a.bench.proceed.set()
+        assert (await rest.message())["params"]["progress"] == 2
+        assert (await rest.message())["result"]["content"]
+        assert await rest.ends()
+    # Once more from the beginning, now that all is there; and at the replica where it was.
+    for site in pair:
+        async with resumed(at(site, session), last) as again:
+            seen = [(await again.message()).get("method", "answer") for _ in range(3)]
+            assert seen == ["notifications/message", "notifications/progress", "answer"] and await again.ends()
+
+
+async def test_each_message_goes_to_one_stream(pair: Pair) -> None:
+    """Multiple Connections: the newest one, wherever it is."""
+    a, b = pair
+    session = await a.initialize()
+    last = await begun(session)
+    async with resumed(at(b, session), last) as first:
+        await first.message()
+        async with resumed(at(b, session), last) as second:
+            assert await first.ends()
+            await second.message()
+            async with resumed(session, last) as third:
+                assert await second.ends()
+                await third.message()
+                async with resumed(at(b, session), last) as fourth:
+                    assert await third.ends()
+                    await fourth.message()
+                    a.bench.proceed.set()
+                    assert (await fourth.until(""))["id"] == "s"
+
+
+async def test_among_three(redis: Server) -> None:
+    async with replicas(redis.url, benches=(Bench(), Bench(), Bench())) as (a, b, c):
+        session = await a.initialize()
+        last = await begun(session)
+        async with resumed(at(b, session), last) as second:
+            await second.message()
+            async with resumed(at(c, session), last) as third:
+                assert await second.ends()
+                await third.message()
+                a.bench.proceed.set()
+                assert (await third.until(""))["id"] == "s"
+
+
+async def test_event_ids_are_good_for_their_session_alone(pair: Pair) -> None:
+    """S7."""
+    a, b = pair
+    session = await a.initialize()
+    last = await begun(session)
+    stream = last.rpartition("_")[0]
+    other, foreign = await b.initialize(), await b.initialize(user=STRANGER)
+    for wrong in (last, f"{stream}_0"):
+        for asking in (other, foreign):
+            async with asking.stream(Last_Event_ID=wrong) as response:
+                assert response.status == 404
+        async with at(b, session, STRANGER).stream(Last_Event_ID=wrong) as response:
+            assert response.status == 404
+    for wrong in ("", "1", "x_1", f"{stream}_", f"{stream}_x", f"{stream}_999", f"{stream}_-1"):
+        async with at(b, session).stream(Last_Event_ID=wrong) as response:
+            assert response.status == 404, wrong
+    a.bench.proceed.set()
+
+
+async def test_followers_end_with_the_call_and_with_the_session(pair: Pair) -> None:
+    a, b = pair
+    session = await a.initialize()
+    last = await begun(session)
+    async with resumed(at(b, session), last) as rest:
+        await rest.message()
+        params = {"requestId": "s"}
+        note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
+        assert (await at(b, session).post(note)).status == 202
+        assert await rest.ends()
+    last = await begun(session, steps(session, "again"))
+    async with resumed(at(b, session), last) as rest:
+        await rest.message()
+        assert (await session.delete()).status == 204
+        assert await rest.ends()
+
+
+async def test_what_was_answered_while_nobody_listened(redis: Server) -> None:
+    """2025-11-25, polling: the connection is let go, and the answer is fetched elsewhere."""
+    bench = Bench()
+
+    async def polls(call: Call, arguments: Json) -> Json:
+        await call.release()
+        return {"said": "fetched"}
+
+    text = {"type": "object", "properties": {"said": {"type": "string"}}}
+    tool = Tool("polls", "Polls", "Lets go.", {"type": "object"}, polls, text)
+    async with replicas(redis.url, benches=(bench, Bench()), changes={"tools": (tool,)}) as (a, b):
+        session = await a.initialize()
+        message = a.request("tools/call", {"name": "polls"})
+        async with opened(a, message, a.headers(**session.head), LATEST) as stream:
+            priming = await stream.event()
+            assert priming.id is not None and await stream.ends()
+        async with resumed(at(b, session), priming.id) as rest:
+            assert (await rest.message())["result"]["structuredContent"] == {"said": "fetched"}
+            assert await rest.ends()
+
+
+async def test_a_follower_waits_while_redis_is_away(pair: Pair, redis: Server) -> None:
+    a, b = pair
+    session = await a.initialize()
+    last = await begun(session)
+    async with resumed(at(b, session), last) as rest:
+        await rest.message()
+        redis.pause()
+        a.bench.proceed.set()
+        async with at(b, session).stream(Last_Event_ID=last) as response:
+            assert response.status == 503
+        redis.resume()
+        assert [(await rest.message()).get("id") for _ in range(2)] == [None, "s"]
+
+
+async def test_who_follows_a_replica_that_died_is_told(pair: Pair, redis: Server) -> None:
+    """An error in place of the answer, for each request; never a stream without end."""
+    _, b = pair
+    async with separate(b, redis.url) as killed:
+        session = await killed.site.initialize("2025-03-26")
+        single = await begun(session)
+        batch = await begun(session, [steps(session, 1), steps(session, 2)])
+        lone = await begun(session, steps(session, "other"))
+        async with resumed(at(b, session), single) as rest:
+            await rest.message()
+            await killed.kill()
+            forget_signs_of_life(redis)
+            told = await rest.message()
+            assert (told["id"], told["error"]["code"]) == ("s", DEAD) and "restarted" in told["error"]["message"]
+            assert await rest.ends()
+        async with resumed(at(b, session), lone) as rest:
+            assert (await rest.until(""))["error"]["code"] == DEAD
+        async with at(b, session).stream(Last_Event_ID=batch) as response:
+            event = await Stream(response, "2025-03-26").event()
+            while '"error"' not in event.data:
+                event = await Stream(response, "2025-03-26").event()
+            assert '"id":1' in event.data and '"id":2' in event.data
+        assert (await at(b, session).ask("ping")).result == {}
+
+
+def asking() -> tuple[Tool, ...]:
+    async def job(call: Call, arguments: Json) -> Json:
+        await call.background()
+        answer = await call.ask("who", "elicitation/create", NAME)
+        return {"said": answer["content"]["name"]}
+
+    said = {"type": "object", "properties": {"said": {"type": "string"}}}
+    return (Tool("job", "Job", "Asks.", {"type": "object"}, job, said),)
+
+
+async def state_of(site: Replica, task: Json, **options: Any) -> Answer:
+    return await site.modern("tasks/get", {"taskId": task["taskId"]}, **(TASKS | options))
+
+
+async def until(site: Replica, task: Json, status: str) -> Json:
+    while (state := (await state_of(site, task)).result)["status"] != status:
+        await asyncio.sleep(0.005)
+    return state
+
+
+async def test_a_task_is_followed_everywhere(pair: Pair) -> None:
+    """Y2, Y6: at once, by its owner alone; its notifications, too."""
+    a, b = pair
+    task = (await a.call("long", **TASKS)).result
+    assert (await state_of(b, task)).result["status"] == "working"
+    assert (await state_of(b, task, user=STRANGER)).code == (400, -32602)
+    assert (await state_of(b, {"taskId": "unknown"})).code == (400, -32602)
+    message = b.envelope("subscriptions/listen", {"notifications": {"taskIds": [task["taskId"]]}}, **TASKS)
+    async with opened(b, message, b.headers() | b.modern_headers(message), MODERN) as stream:
+        assert (await stream.message())["params"]["notifications"] == {"taskIds": [task["taskId"]]}
+        a.bench.proceed.set()
+        assert (await stream.message())["params"]["status"] == "completed"
+    assert (await until(b, task, "completed"))["result"]["structuredContent"] == {"said": "done at last"}
+
+
+async def test_a_large_result_is_told_everywhere_and_does_not_travel(redis: Server) -> None:
+    """The post of the replicas carries that a task moved; who has a subscriber reads the rest."""
+    proceed = asyncio.Event()
+
+    async def report(call: Call, arguments: Json) -> Json:
+        await call.background()
+        await proceed.wait()
+        return {"said": "x" * 50_000}
+
+    said = {"type": "object", "properties": {"said": {"type": "string"}}}
+    tool = Tool("report", "Report", "Is long.", {"type": "object"}, report, said)
+    async with replicas(redis.url, benches=(Bench(), Bench(), Bench()), changes={"tools": (tool,)}) as (a, b, c):
+        task = (await a.call("report", **TASKS)).result
+        message = b.envelope("subscriptions/listen", {"notifications": {"taskIds": [task["taskId"]]}}, **TASKS)
+        headers = b.headers() | b.modern_headers(message)
+        async with opened(a, message, headers, MODERN) as near, opened(b, message, headers, MODERN) as far:
+            for stream in (near, far):
+                await stream.message()
+            proceed.set()
+            here, there = [(await stream.message())["params"] for stream in (near, far)]
+        assert here == there and here["result"]["structuredContent"] == {"said": "x" * 50_000}
+        assert (await until(c, task, "completed"))["result"] == here["result"]
+        with redis.client() as client:
+            (stream,) = client.keys("*:changes")
+            sizes = [len(fields[b"m"]) for _, fields in client.xrange(stream)]
+        assert sizes and max(sizes) < 2 * MOST_CARRIED
+
+
+async def test_a_task_is_stopped_and_answered_everywhere(redis: Server) -> None:
+    async with replicas(redis.url, changes={"tools": asking()}) as (a, b):
+        task = (await a.call("job", **TASKS)).result
+        assert set((await until(b, task, "input_required"))["inputRequests"]) == {"who"}
+
+        async def answer(given: Any, **options: Any) -> Answer:
+            params = {"taskId": task["taskId"], "inputResponses": {"who": given, "other": {}}}
+            return await b.modern("tasks/update", params, **(TASKS | options))
+
+        assert (await answer({"action": "perhaps"})).code == (400, -32602)
+        right = {"action": "accept", "content": {"name": "Bea"}}
+        assert (await answer(right, user=STRANGER)).code == (400, -32602)
+        assert (await answer(right)).status == 200
+        assert "inputRequests" not in (await state_of(b, task)).result
+        assert (await until(b, task, "completed"))["result"]["structuredContent"] == {"said": "Bea"}
+        assert (await answer(right)).status == 200
+
+        task = (await a.call("job", **TASKS)).result
+        await until(b, task, "input_required")
+        for _ in range(2):
+            stopped = await b.modern("tasks/cancel", {"taskId": task["taskId"]}, **TASKS)
+            assert stopped.status == 200
+            assert (await state_of(b, task)).result["status"] == "cancelled"
+        assert (await state_of(a, task)).result["status"] == "cancelled"
+
+
+async def test_a_task_whose_replica_died_has_failed(pair: Pair, redis: Server) -> None:
+    _, b = pair
+    async with separate(b, redis.url) as killed:
+        task = (await killed.site.call("long", **TASKS)).result
+        assert (await state_of(b, task)).result["status"] == "working"
+        await killed.kill()
+        forget_signs_of_life(redis)
+        state = (await state_of(b, task)).result
+        assert state["status"] == "failed" and "restarted" in state["error"]["message"]
+
+
+async def test_tasks_without_redis(pair: Pair, redis: Server) -> None:
+    """Those of the replica itself go on; of others nothing can be said now."""
+    a, b = pair
+    task = (await a.call("long", **TASKS)).result
+    redis.pause()
+    assert (await state_of(a, task)).result["status"] == "working"
+    told = await state_of(b, task)
+    assert told.error["code"] == DEAD and "temporarily unavailable" in told.error["message"]
+    a.bench.proceed.set()
+    await until(a, task, "completed")
+    redis.resume()
+    await back(b)
+    await until(b, task, "completed")
+
+
+async def test_kept_results_and_writes_are_known_everywhere(redis: Server) -> None:
+    done: list[str] = []
+
+    async def keep(call: Call, arguments: Json) -> Json:
+        return {"said": str(await call.results.put(call.owner, b"the rows"))}
+
+    async def rows(call: Call, arguments: Json) -> Json:
+        found = await call.results.get(call.owner, arguments["handle"])
+        return {"said": "nothing" if found is None else found.decode()}
+
+    async def change(call: Call, arguments: Json) -> Json:
+        done.append("changed")
+        return {"said": "changed"}
+
+    said = {"type": "object", "properties": {"said": {"type": "string"}, NOTE: {"type": "string"}}}
+    schema = {"type": "object", "properties": {"handle": {"type": "string"}}}
+    reading = [Tool(run.__name__, "T", "Does it.", schema, run, said) for run in (keep, rows)]
+    writing = once(committing(Tool("change", "T", "Does it.", schema, change, said, writes=True)))
+    async with replicas(redis.url, changes={"tools": (*reading, writing)}) as (a, b):
+        handle = (await a.call("keep")).result["structuredContent"]["said"]
+        assert (await b.call("rows", {"handle": handle})).result["structuredContent"] == {"said": "the rows"}
+        foreign = await b.call("rows", {"handle": handle}, user=STRANGER)
+        assert foreign.result["structuredContent"] == {"said": "nothing"}
+        first, second = [(await site.call("change")).result["structuredContent"] for site in (a, b)]
+        assert NOTE not in first and NOTE in second and done == ["changed"]
+        redis.pause()
+        told = (await b.call("rows", {"handle": handle})).result
+        assert told["isError"] and "temporarily unavailable" in told["content"][0]["text"]
+        redis.resume()

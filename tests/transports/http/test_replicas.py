@@ -1,0 +1,441 @@
+"""Several replicas behind one URL: what is begun at one goes on at another, for its owner alone (issue 6)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.sandbox.people import User
+from doit_mcp.server.notification_hub import TOOLS, UPDATED, Change
+from tests.redis_state.process import separate
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import Replica, another, at, back, replicas
+from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, VIEWER, Json, Session, next_event
+from tests.transports.http.streaming import Stream, opened
+
+Pair = tuple[Replica, ...]
+NOTE = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+REPLY = {"action": "accept", "content": {"name": "Bea"}}
+
+
+async def soon(event: asyncio.Event) -> None:
+    await asyncio.wait_for(event.wait(), 20)
+
+
+def cancelled(id: object) -> Json:
+    return {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}
+
+
+@asynccontextmanager
+async def general(session: Session) -> AsyncIterator[Stream]:
+    """The GET stream of a session, once it is heard there."""
+    hub = session.site.hub
+    before = len(hub)
+    async with session.stream() as response:
+        assert response.status == 200, await response.text()
+        while len(hub) == before:
+            await asyncio.sleep(0.005)
+        yield Stream(response, session.revision)
+
+
+async def test_a_session_goes_on_at_another_replica(pair: Pair) -> None:
+    a, b = pair
+    session = await a.initialize(elicitation={})
+    there = at(b, session)
+    assert (await there.post(NOTE)).status == 202
+    assert (await there.call("echo", {"text": "hi"})).result["structuredContent"] == {"said": "hi"}
+    assert (await session.ask("ping")).result == {}
+
+
+async def test_a_session_is_its_owners_alone(pair: Pair) -> None:
+    """S1, S4: at every replica, for every method, and nothing is changed by it."""
+    a, b = pair
+    session = await a.initialize()
+    for user in (VIEWER, STRANGER):
+        foreign = at(b, session, user)
+        assert (await foreign.ask("ping")).status == 404
+        assert (await foreign.post(cancelled(1))).status == 404
+        assert (await foreign.delete()).status == 404
+        async with foreign.stream() as response:
+            assert response.status == 404
+    assert (await at(b, session).ask("ping")).result == {}
+    unknown = Session(b, "0" * 48, LATEST, ADMIN, {})
+    assert (await unknown.ask("ping")).status == 404
+
+
+async def test_what_is_deleted_at_one_ends_at_all(pair: Pair) -> None:
+    a, b = pair
+    session = await a.initialize()
+    waiting = asyncio.create_task(session.call("wait"))
+    await soon(a.bench.started)
+    async with general(session) as stream:
+        assert (await at(b, session).delete()).status == 204
+        assert await stream.ends()
+    await soon(a.bench.ended)
+    assert a.bench.cancelled and (await waiting).messages == ()
+    for site in pair:
+        assert (await at(site, session).ask("ping")).status == 404
+        assert (await at(site, session).delete()).status == 404
+
+
+async def test_the_oldest_makes_room_everywhere(redis: Server) -> None:
+    """S8: a user's bound is one for all replicas."""
+    async with replicas(redis.url, sessions_per_principal=2) as (a, b):
+        first, other = await a.initialize(), await b.initialize(user=STRANGER)
+        waiting = asyncio.create_task(first.call("wait"))
+        await soon(a.bench.started)
+        second, third = await b.initialize(), await b.initialize()
+        await soon(a.bench.ended)
+        assert a.bench.cancelled and (await waiting).messages == ()
+        assert (await first.ask("ping")).status == 404
+        for session in (second, third, other):
+            assert (await at(a, session).ask("ping")).result == {}
+
+
+async def test_cancels_what_runs_elsewhere(pair: Pair) -> None:
+    a, b = pair
+    session = await a.initialize()
+    waiting = asyncio.create_task(session.call("wait", id="w"))
+    await soon(a.bench.started)
+    thief = await b.initialize(user=STRANGER)
+    assert (await thief.post(cancelled("w"))).status == 202
+    assert (await at(b, session).post(cancelled("other"))).status == 202
+    assert (await at(b, session).ask("ping")).result == {} and not a.bench.cancelled
+    assert (await at(b, session).post(cancelled("w"))).status == 202
+    await soon(a.bench.ended)
+    assert a.bench.cancelled and (await waiting).messages == ()
+
+
+async def test_an_answer_finds_the_replica_that_asked(pair: Pair) -> None:
+    a, b = pair
+    session = await a.initialize(elicitation={})
+    message = session.site.request("tools/call", {"name": "ask"})
+    async with opened(a, message, a.headers(**session.head), LATEST) as stream:
+        question = await stream.until("elicitation/create")
+        answer = {"jsonrpc": "2.0", "id": question["id"], "result": REPLY}
+        foreign = await b.initialize(user=STRANGER)
+        assert (await foreign.post(answer | {"result": {"action": "decline"}})).status == 202
+        assert (await at(b, session).post(answer)).status == 202
+        assert (await stream.until(""))["result"]["structuredContent"] == {"said": "Bea"}
+
+
+async def test_n5_a_large_answer_does_not_go_through_redis(pair: Pair, redis: Server) -> None:
+    """Who asked hears at once that it cannot be used, at the replica that asked and through the other one."""
+    a, b = pair
+    session = await a.initialize(elicitation={})
+    with redis.client() as client:
+        for site in (a, b):
+            before = client.info("memory")["used_memory"]
+            message = session.site.request("tools/call", {"name": "ask"})
+            async with opened(a, message, a.headers(**session.head), LATEST) as stream:
+                question = await stream.until("elicitation/create")
+                large = REPLY | {"_meta": {"junk": "x" * 900_000}}
+                answer = {"jsonrpc": "2.0", "id": question["id"], "result": large}
+                assert (await at(site, session).post(answer)).status == 202
+                result = (await stream.until(""))["result"]
+            assert result["isError"] and "got no usable answer" in result["content"][0]["text"]
+            assert client.info("memory")["used_memory"] - before < 500_000
+
+
+async def test_changes_are_heard_everywhere(pair: Pair) -> None:
+    a, b = pair
+    here, there = await a.initialize(), await a.initialize()
+    async with general(here) as near, general(at(b, there)) as far:
+        a.hub.publish(Change(TOOLS))
+        for stream in (near, far):
+            assert (await stream.message())["method"] == TOOLS
+
+
+async def test_subscriptions_and_levels_hold_everywhere(pair: Pair) -> None:
+    """The stream at one replica, the subscription made at another, the change published there."""
+    a, b = pair
+    session = await a.initialize()
+    there = at(b, session)
+    change = Change(UPDATED, "doc://one", params={"uri": "doc://one"})
+    async with general(session) as stream:
+        assert (await there.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
+        b.hub.publish(change)
+        assert (await stream.message())["params"] == {"uri": "doc://one"}
+        assert (await there.ask("resources/unsubscribe", {"uri": "doc://one"})).result == {}
+        b.hub.publish(change)
+        b.hub.publish(Change(TOOLS))
+        assert (await stream.message())["method"] == TOOLS
+    assert (await session.ask("logging/setLevel", {"level": "error"})).result == {}
+    answer = await there.call("steps", token="t")
+    assert [message.get("method") for message in answer.messages] == ["notifications/progress"] * 2 + [None]
+
+
+async def test_an_employees_customer_holds_everywhere(redis: Server) -> None:
+    """And is not taken over where it could not be written down."""
+
+    async def switch(call: Call, arguments: Json) -> Json:
+        return {"said": str(call.stay_with(arguments["to"]))}
+
+    async def whose(call: Call, arguments: Json) -> Json:
+        return {"said": call.doit.tenant}
+
+    text = {"type": "string"}
+    schema = {"type": "object", "properties": {"to": text}}
+    tools = tuple(Tool(run.__name__, "T", "Does it.", schema, run, schema) for run in (switch, whose))
+    async with replicas(redis.url, changes={"tools": tools}) as (a, b):
+        session = await a.initialize(user=EMPLOYEE)
+        there = at(b, session)
+        assert (await session.call("switch", {"to": "globex"})).result["structuredContent"] == {"said": "True"}
+        for one in (session, there):
+            assert (await one.call("whose")).result["structuredContent"] == {"said": "globex"}
+        async with general(session):
+            started, redis_is_away = asyncio.Event(), asyncio.Event()
+
+            async def late(call: Call, arguments: Json) -> Json:
+                started.set()
+                await redis_is_away.wait()
+                return await switch(call, arguments)
+
+            object.__setattr__(tools[0], "run", late)
+            calling = asyncio.create_task(session.call("switch", {"to": "initech"}))
+            await soon(started)
+            redis.pause()
+            redis_is_away.set()
+            assert (await calling).error["code"] == -32603
+            redis.resume()
+            await back(a, b)
+            assert (await session.call("whose")).result["structuredContent"]["said"] in ("globex", "initech")
+            for one in (session, there):
+                told = await one.call("whose")
+                assert told.result["structuredContent"] == (await there.call("whose")).result["structuredContent"]
+
+
+async def test_a_newer_stream_takes_the_place_of_one_elsewhere(pair: Pair) -> None:
+    a, b = pair
+    session = await a.initialize()
+    async with general(session) as old:
+        async with general(at(b, session)) as new:
+            assert await old.ends()
+            a.hub.publish(Change(TOOLS))
+            assert (await new.message())["method"] == TOOLS
+
+
+class Old:
+    """An HTTP+SSE stream at one replica, and posts to any."""
+
+    def __init__(self, response: aiohttp.ClientResponse, address: str) -> None:
+        self.response, self.address = response, address
+
+    async def next(self) -> Json:
+        name, data = await asyncio.wait_for(next_event(self.response), 20)
+        assert name == "message", name
+        message: Json = json.loads(data)
+        return message
+
+    async def initialize(self, site: Replica) -> None:
+        client = {"name": "t", "version": "1"}
+        params = {"protocolVersion": LATEST, "capabilities": {"elicitation": {}}, "clientInfo": client}
+        assert (await site.post(site.request("initialize", params), path=self.address)).status == 202
+        assert (await self.next())["result"]["protocolVersion"] == LATEST
+
+
+@asynccontextmanager
+async def old_stream(site: Replica, user: User = ADMIN) -> AsyncIterator[Old]:
+    headers = site.headers(user) | {"Accept": "text/event-stream"}
+    async with site.http.get(f"{site.base}/sse", headers=headers) as response:
+        name, address = await next_event(response)
+        assert name == "endpoint"
+        yield Old(response, address)
+
+
+async def test_an_old_stream_at_one_and_posts_at_another(pair: Pair) -> None:
+    a, b = pair
+    async with old_stream(a) as old:
+        await old.initialize(b)
+        params = {"name": "steps", "_meta": {"progressToken": 5}}
+        assert (await b.post(b.request("tools/call", params), path=old.address)).status == 202
+        seen = [(await old.next()).get("method", "answer") for _ in range(4)]
+        progress = "notifications/progress"
+        assert seen == [progress, "notifications/message", progress, "answer"]
+        # Asked on the stream at one replica, answered by a post at the other, and the other way round.
+        for asking, answering in ((a, b), (b, a)):
+            assert (await asking.post(b.request("tools/call", {"name": "ask"}), path=old.address)).status == 202
+            question = await old.next()
+            reply = {"jsonrpc": "2.0", "id": question["id"], "result": REPLY}
+            assert (await answering.post(reply, path=old.address)).status == 202
+            assert (await old.next())["result"]["structuredContent"] == {"said": "Bea"}
+        for user in (VIEWER, STRANGER):
+            assert (await b.post(b.request("ping"), user=user, path=old.address)).status == 404
+        as_session = await b.post(b.request("ping"), Mcp_Session_Id=old.address.rpartition("=")[2])
+        assert as_session.status == 404
+        b.hub.publish(Change(TOOLS))
+        assert (await old.next())["method"] == TOOLS
+
+
+async def test_what_runs_elsewhere_ends_with_the_old_stream(pair: Pair) -> None:
+    """L1."""
+    a, b = pair
+    async with old_stream(a) as old:
+        await old.initialize(a)
+        assert (await b.post(b.request("tools/call", {"name": "wait"}), path=old.address)).status == 202
+        await soon(b.bench.started)
+        old.response.close()
+    await soon(b.bench.ended)
+    assert b.bench.cancelled
+    assert (await b.post(b.request("ping"), path=old.address)).status == 404
+
+
+async def test_a_replica_that_is_killed(pair: Pair, redis: Server) -> None:
+    """Its sessions go on at the others; its old streams are no more."""
+    _, b = pair
+    async with separate(b, redis.url) as killed:
+        session = await killed.site.initialize()
+        async with old_stream(killed.site) as old:
+            await old.initialize(b)
+            await killed.kill()
+            assert (await at(b, session).ask("ping")).result == {}
+            with redis.client() as client:
+                # As after the life of its last sign of life.
+                client.delete(*client.keys("*:replica:*"))
+            assert (await b.post(b.request("ping"), path=old.address)).status == 404
+
+
+async def test_requests_without_a_session_need_no_redis(pair: Pair, redis: Server) -> None:
+    """And those with one are told to come back; everything goes on once Redis does."""
+    a, b = pair
+    session = await a.initialize()
+    for stop, start in ((redis.pause, redis.resume), (redis.kill, redis.start)):
+        stop()
+        assert (await b.call("echo", {"text": "x"})).result["structuredContent"] == {"said": "x"}
+        assert (await b.post(b.request("ping"))).result == {}
+        for refused in (
+            await at(b, session).ask("ping"),
+            await a.post(a.request("initialize", {"protocolVersion": LATEST, "capabilities": {}})),
+            await a.send("GET", "/sse", a.headers()),
+            await session.delete(),
+        ):
+            assert refused.status == 503 and int(refused.headers["Retry-After"]) > 0
+            assert "temporarily unavailable" in refused.text
+        for path in ("/healthz", "/readyz"):
+            assert (await a.send("GET", path, {})).status == 200
+        start()
+        await back(a, b)
+        if stop == redis.pause:
+            assert (await at(b, session).ask("ping")).result == {}
+    assert (await session.ask("ping")).status == 404
+    anew = await b.initialize()
+    assert (await at(a, anew).ask("ping")).result == {}
+
+
+async def test_what_was_said_while_redis_was_away_is_said_later(pair: Pair, redis: Server) -> None:
+    """An answer for a stream elsewhere is not lost, nor sent twice."""
+    a, b = pair
+    async with old_stream(a) as old:
+        await old.initialize(b)
+        assert (await b.post(b.request("tools/call", {"name": "wait"}, id="w"), path=old.address)).status == 202
+        await soon(b.bench.started)
+        redis.pause()
+        b.bench.proceed.set()
+        b.hub.publish(Change(TOOLS))
+        assert (await b.post(b.request("ping"), path=old.address)).status == 503
+        redis.resume()
+        seen = {str((await old.next()).get("id", "change")) for _ in range(2)}
+        assert seen == {"w", "change"}
+        assert (await b.post(b.request("ping", id="p"), path=old.address)).status == 202
+        assert (await old.next())["id"] == "p"
+
+
+async def test_a_server_starts_without_redis(redis: Server) -> None:
+    redis.kill()
+    async with replicas(redis.url) as (a, b):
+        assert (await b.call("echo")).status == 200
+        redis.start()
+        await back(a, b)
+        session = await a.initialize()
+        async with general(at(b, session)) as stream:
+            a.hub.publish(Change(TOOLS))
+            assert (await stream.message())["method"] == TOOLS
+
+
+async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) -> None:
+    """S2, S10: nothing can be read there, and nothing stays for ever."""
+    a, b = pair
+    session = await a.initialize(elicitation={})
+    await at(b, session).ask("resources/subscribe", {"uri": "doc://one"})
+    async with old_stream(a) as old:
+        await old.initialize(b)
+        b.hub.publish(Change(TOOLS))
+        assert (await old.next())["method"] == TOOLS
+        with redis.client() as client:
+            keys = client.keys()
+            seen = b" ".join([*keys, *(client.dump(key) or b"" for key in keys)])
+            # One time stays: since when Redis has known which consents were used.
+            ending = [key for key in keys if client.exists(key) and not key.endswith(b":consents-since")]
+            assert len(ending) > 5 and all(client.pttl(key) > 0 for key in ending)
+    words = [session.id, old.address.rpartition("=")[2], "doc://one", "elicitation", "notifications", ADMIN.email]
+    assert not [word for word in words if word.encode() in seen]
+    assert b"eyJ" not in seen
+
+
+async def test_idle_sessions_go_and_busy_ones_stay(redis: Server) -> None:
+    """S8: what listens somewhere does not expire."""
+    async with replicas(redis.url, session_idle_s=1) as (a, b):
+        idle = await a.initialize()
+        with redis.client() as client:
+            (record,) = client.keys("*:session:*")
+            busy = await a.initialize()
+            async with general(busy) as stream:
+                while client.exists(record):
+                    await asyncio.sleep(0.02)
+                while client.exists(record) or len(client.keys("*:session:*")) > 1:
+                    await asyncio.sleep(0.02)
+                assert (await idle.ask("ping")).status == (await at(b, idle).ask("ping")).status == 404
+                assert (await at(b, busy).ask("ping")).result == {}
+                b.hub.publish(Change(TOOLS))
+                assert (await stream.message())["method"] == TOOLS
+
+
+async def test_a_session_that_redis_lost_ends_what_runs_in_it(pair: Pair, redis: Server) -> None:
+    """As when an end was not heard: the record says whether there is a session."""
+    a, _ = pair
+    session = await a.initialize()
+    waiting = asyncio.create_task(session.call("wait"))
+    await soon(a.bench.started)
+    redis.kill()
+    redis.start()
+    await soon(a.bench.ended)
+    assert a.bench.cancelled and (await waiting).messages == ()
+
+
+async def test_operators_see_redis(pair: Pair, redis: Server) -> None:
+    a, _ = pair
+    await a.initialize()
+    assert "redis_away 0.0" in (await a.send("GET", "/metrics", {})).text
+    redis.kill()
+    assert (await a.post(a.request("initialize", {"protocolVersion": LATEST, "capabilities": {}}))).status == 503
+    assert "redis_away 1.0" in (await a.send("GET", "/metrics", {})).text
+    redis.start()
+
+
+async def test_a_replica_that_stops_politely(pair: Pair, redis: Server) -> None:
+    """L4: its sessions go on at the others, with what they were told; its old streams end, and are no more at once."""
+    _, b = pair
+    made = another(b, redis.url, drain_s=0)
+    stopping = await made.__aenter__()
+    session = await stopping.initialize()
+    assert (await session.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
+    async with old_stream(stopping) as old, general(session) as stream:
+        await old.initialize(b)
+        assert (await b.post(b.request("tools/call", {"name": "wait"}), path=old.address)).status == 202
+        await soon(b.bench.started)
+        stop = asyncio.create_task(made.__aexit__(None, None, None))
+        assert await stream.ends()
+        assert await Stream(old.response, LATEST).ends()
+        await stop
+        await soon(b.bench.ended)
+        assert b.bench.cancelled
+        assert (await b.post(b.request("ping"), path=old.address)).status == 404
+    async with general(at(b, session)) as stream:
+        b.hub.publish(Change(UPDATED, "doc://one", params={"uri": "doc://one"}))
+        assert (await stream.message())["params"] == {"uri": "doc://one"}

@@ -1,0 +1,154 @@
+"""Of several faults the first one counts: the ladders of the protocol sheet, 1.2 to 1.4, pair by pair."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from tests.transports.http.serving import META, MODERN, STRANGER, Json, Site, serving
+
+UNKNOWN = "1900-01-01"
+
+Change = Callable[[dict[str, Any]], Any]
+# A fault, what it does to a request (method, headers, body), and the answer it gets alone.
+FAULTS: dict[str, tuple[Change, int, int | None]] = {
+    "host": (lambda sent: sent["headers"].update({"Host": "evil.example"}), 421, None),
+    "origin": (lambda sent: sent["headers"].update({"Origin": "https://evil.example"}), 403, None),
+    "token": (lambda sent: sent["headers"].update({"Authorization": "Bearer forged"}), 401, None),
+    "method": (lambda sent: sent.update(method="PUT"), 405, -32600),
+    "content type": (lambda sent: sent["headers"].update({"Content-Type": "text/plain"}), 415, -32600),
+    "accept": (lambda sent: sent["headers"].update({"Accept": "text/html"}), 406, -32600),
+    "message": (lambda sent: sent.update(body=b"5"), 400, -32600),
+    "json": (lambda sent: sent.update(body=b"{"), 400, -32700),
+}
+PAIRS = [pair for pair in combinations(FAULTS, 2) if pair != ("message", "json")]
+
+
+@pytest.mark.parametrize("faults", [*((name,) for name in FAULTS), *PAIRS], ids=" and ".join)
+async def test_before_the_era_is_known(site: Site, faults: tuple[str, ...]) -> None:
+    """1.2."""
+    headers = site.headers() | {"Content-Type": "application/json"}
+    sent: dict[str, Any] = {"method": "POST", "headers": headers, "body": json.dumps(site.request("ping")).encode()}
+    # In reverse, so that the earlier fault has the last word on what both of them change.
+    for name in reversed(faults):
+        FAULTS[name][0](sent)
+    answer = await site.send(sent["method"], "/mcp", sent["headers"], sent["body"])
+    _, status, code = FAULTS[faults[0]]
+    assert answer.status == status
+    assert code is None or answer.error["code"] == code
+    assert "id" not in answer.body
+
+
+def _meta(message: Json, name: str, value: Any) -> None:
+    message["params"]["_meta"][META + name] = value
+
+
+Fault = Callable[[Json, dict[str, str]], Any]
+# The ladder for a tools/call of echo: row, what is wrong, and the code of that.
+LADDER: dict[str, tuple[Fault, int, int]] = {
+    "3 id": (lambda message, headers: message.update(id=1.5), 400, -32600),
+    "4 envelope": (lambda message, headers: _meta(message, "clientCapabilities", 5), 400, -32602),
+    "5 version": (lambda message, headers: headers.update({"MCP-Protocol-Version": "2030-01-01"}), 400, -32020),
+    "6 support": (lambda message, headers: _meta(message, "protocolVersion", UNKNOWN), 400, -32022),
+    "7 method": (lambda message, headers: headers.update({"Mcp-Method": "tools/list"}), 400, -32020),
+    "8 name": (lambda message, headers: headers.update({"Mcp-Name": "wait"}), 400, -32020),
+    "10 tool": (lambda message, headers: message["params"].update(name="none"), 400, -32602),
+    "11 parameters": (lambda message, headers: headers.update({"Mcp-Param-Region": "us"}), 400, -32020),
+    "12 arguments": (lambda message, headers: message["params"]["arguments"].update(colour="red"), 200, 0),
+}
+
+
+@pytest.mark.parametrize("faults", [*((name,) for name in LADDER), *combinations(LADDER, 2)], ids=" and ".join)
+async def test_the_modern_ladder(site: Site, faults: tuple[str, ...]) -> None:
+    """1.3, rows 3 to 12: of two faults the higher row answers."""
+    message = site.envelope("tools/call", {"name": "echo", "arguments": {"region": "eu"}})
+    headers = site.modern_headers(message) | {"Mcp-Param-Region": "eu"}
+    for name in faults:
+        LADDER[name][0](message, headers)
+    if "6 support" in faults and "5 version" not in faults:
+        headers["MCP-Protocol-Version"] = UNKNOWN
+    if "10 tool" in faults and "8 name" not in faults:
+        headers["Mcp-Name"] = "none"
+    sent = site.headers() | headers | {"Content-Type": "application/json"}
+    answer = await site.send("POST", "/mcp", sent, json.dumps(message).encode())
+    _, status, code = LADDER[faults[0]]
+    if status == 200:
+        assert answer.result["isError"] is True
+    else:
+        assert answer.code == (status, code), answer
+        assert ("id" in answer.body) == (faults[0] != "3 id")
+    assert site.bench.ran == []
+
+
+@pytest.mark.parametrize(
+    ("method", "source"),
+    [("tools/call", "name"), ("prompts/get", "name"), ("resources/read", "uri"), ("tasks/get", "taskId")],
+)
+async def test_row_8_a_source_that_is_none(site: Site, method: str, source: str) -> None:
+    """A missing or odd source is wrong parameters, whatever the header says."""
+    for params in ({}, {source: 5}):
+        assert (await site.modern(method, params, headers={"Mcp-Name": "x"})).code == (400, -32602)
+
+
+async def test_row_8_names_are_asked_for_nowhere_else(site: Site) -> None:
+    """Section 5, decision 21."""
+    assert (await site.modern("prompts/list", headers={"Mcp-Name": "anything"})).status == 200
+
+
+@pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
+async def test_row_13_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site, method: str) -> None:
+    """Y5, Y6: -32021 before any look-up, also for the older capability of the same name."""
+    for capabilities in ({}, {"tasks": {}}):
+        answer = await site.modern(method, {"taskId": "unknown"}, clientCapabilities=capabilities)
+        assert answer.code == (400, -32021)
+        assert answer.error["data"]["requiredCapabilities"] == {"extensions": {f"{META}tasks": {}}}
+
+
+async def test_the_body_comes_before_the_headers(site: Site) -> None:
+    """1.1: an envelope makes a message modern without any header, and headers make none modern."""
+    answer = await site.post(site.envelope("tools/list"))
+    assert answer.code == (400, -32020)
+    session = await site.initialize()
+    named = await session.post(site.request("tools/list"), Mcp_Method="tools/call", Mcp_Name="no", Mcp_Param_Region="x")
+    assert named.status == 200 and "resultType" not in named.result
+    enveloped = site.envelope("tools/list")
+    sent = {name.replace("-", "_"): value for name, value in site.modern_headers(enveloped).items()}
+    answer = await site.post(enveloped, revision=MODERN, Mcp_Session_Id=session.id, **sent)
+    assert answer.result["resultType"] == "complete"
+
+
+async def test_the_legacy_ladder(site: Site) -> None:
+    """1.4: the session before the version, the version before what is in the message."""
+    session = await site.initialize()
+    unknown = await site.post(site.request("nothing"), Mcp_Session_Id="unknown", MCP_Protocol_Version="2025-03-26")
+    assert unknown.code == (404, -32600)
+    wrong = await session.post(site.request("nothing"), MCP_Protocol_Version="2025-03-26")
+    assert wrong.code == (400, -32600)
+    foreign = await site.post([site.request("ping")], user=STRANGER, Mcp_Session_Id=session.id)
+    assert foreign.code == (404, -32600)
+
+
+async def test_refusals_of_a_request_that_was_read_bear_its_id(site: Site) -> None:
+    """M5: whoever refuses it."""
+    session = await site.initialize()
+    message = site.request("ping", id="mine")
+    answers = [
+        await site.post(message, Mcp_Session_Id="unknown"),
+        await session.post(message, MCP_Protocol_Version="2025-03-26"),
+        await site.post(message, MCP_Protocol_Version="2025-06-18, 2025-03-26"),
+    ]
+    async with serving(calls_per_principal=1) as full:
+        session = await full.initialize()
+        first = asyncio.create_task(session.call("wait"))
+        await full.bench.started.wait()
+        for refused in (await session.call("echo", id="mine"), await full.call("echo", id="mine")):
+            assert refused.status == 429
+            answers.append(refused)
+        full.bench.proceed.set()
+        await first
+    assert [answer.body.get("id") for answer in answers] == ["mine"] * 5

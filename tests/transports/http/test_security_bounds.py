@@ -1,0 +1,169 @@
+"""What one caller, one body or one answer can take from the others, seen at the server's own process; and what no
+reply may hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from doit_mcp.sandbox.api import Api, Fault
+from doit_mcp.sandbox.api.faults import Kind
+from doit_mcp.server.catalog import product
+from doit_mcp.transports.http import connection_limits
+from tests.conftest import GUARD
+from tests.transports.http.serving import ADMIN, LATEST, SECRET, STRANGER, Answer, serving
+from tests.transports.http.streaming import wired
+from tests.transports.http.test_load import held
+from tests.transports.http.test_security_outside import MIB
+from tests.transports.http.test_security_process import LONG, Program, budget, enveloped, program
+
+PER_PERSON, IN_ALL = 32, 150
+
+
+async def calls(made: Program, person: str, count: int) -> list[asyncio.Task[Answer]]:
+    token = made.outside.token(person)
+    messages = [enveloped(budget(number, f"ok-{person}-{number}")) for number in range(count)]
+    return [asyncio.create_task(made.modern(message, token)) for message in messages]
+
+
+async def refused(tasks: list[asyncio.Task[Answer]], status: int, count: int) -> None:
+    """So many of *tasks* have ended, all with this status and a word on when to come back."""
+    while sum(task.done() for task in tasks) < count:
+        await asyncio.sleep(0.02)
+    answers = [task.result() for task in tasks if task.done()]
+    assert {answer.status for answer in answers} == {status} and len(answers) == count
+    assert all(answer.headers["Retry-After"].isdigit() for answer in answers)
+
+
+async def test_one_caller_and_all_together_have_their_share(tmp_path: Path) -> None:
+    """Q2, Q3: beyond it calls are refused at once; a quiet caller is served; nothing waits without bound."""
+    async with program(tmp_path, calls_per_principal=PER_PERSON, calls_total=IN_ALL) as made:
+        noisy = await calls(made, "noisy", 200)
+        await held(made, PER_PERSON)
+        await refused(noisy, 429, 200 - PER_PERSON)
+        quiet = made.outside.token("quiet")
+        for number in range(20):
+            answer = await made.modern(enveloped(budget(number, f"free-{number}")), quiet)
+            assert answer.status == 200 and not answer.result.get("isError")
+        crowd = [task for number in range(10) for task in await calls(made, f"person{number}", 20)]
+        await held(made, IN_ALL)
+        await refused(crowd, 503, 200 - (IN_ALL - PER_PERSON))
+        for path in ("/healthz", "/readyz"):
+            assert (await made.send("GET", path, {})).status == 200
+        made.outside.gate.set()
+        statuses = Counter(answer.status for answer in await asyncio.gather(*noisy, *crowd))
+        assert statuses == {200: IN_ALL, 429: 200 - PER_PERSON, 503: 400 - IN_ALL - (200 - PER_PERSON)}
+        assert set(made.outside.seen.values()) == {1} and len(made.outside.seen) == IN_ALL + 20
+        await made.until(calls_in_flight=0)
+
+
+def bomb() -> Iterator[bytes]:
+    """Blanks, packed; as many as the sheet says in the longer mode."""
+    compress = zlib.compressobj(wbits=31)
+    for _ in range(1024 if LONG else 200):
+        yield compress.compress(b" " * MIB)
+    yield compress.flush()
+
+
+async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
+    """J5, H5, H9: refused with and without a token, and not kept."""
+    packed = b"".join(bomb())
+    assert len(packed) < 2 * MIB
+
+    async def large(made: Program, headers: dict[str, str], pieces: list[bytes]) -> int:
+        async def body() -> AsyncIterator[bytes]:
+            for piece in pieces:
+                yield piece
+
+        try:
+            async with made.http.post(f"{made.base}/mcp", headers=headers, data=body()) as response:
+                return response.status
+        except aiohttp.ClientError:
+            # The answer was there before the body had left, and the connection closed behind it.
+            return 0
+
+    async with program(tmp_path) as made:
+        headers = made.headers(made.outside.token("ann"))
+        nobody = {name: value for name, value in headers.items() if name != "Authorization"}
+        assert (await made.send("POST", "/mcp", headers, b"{}")).status == 400
+        memory = made.rss
+        for _ in range(2):
+            assert await large(made, headers, [b" " * MIB] * 32) in (413, 0)
+            assert await large(made, nobody, [b" " * MIB] * 32) in (401, 0)
+            assert await large(made, headers | {"Content-Encoding": "gzip"}, [packed]) in (413, 415, 0)
+            assert await large(made, nobody | {"Content-Encoding": "gzip"}, [packed]) in (401, 0)
+        assert made.rss - memory < 40 * MIB, f"{(made.rss - memory) >> 20} MiB"
+        heads = {"Authorization": "Bearer " + "x" * 100_000}
+        assert 400 <= (await made.send("GET", "/mcp", heads)).status < 500
+        assert (await made.send("GET", "/healthz", {})).status == 200
+    failures = [line for line in made.lines() if line["level"] in ("error", "critical")]
+    # The rest of a body that nobody reads is no HTTP.
+    assert not [line for line in failures if line["logger"] != "aiohttp.server"]
+
+
+async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path: Path) -> None:
+    """F5, X7: 200 MB, as it is and packed, is a clean error and not kept; no redirect is followed."""
+    async with program(tmp_path) as made:
+        made.outside.gate.set()
+        token = made.outside.token("ann")
+        assert (await made.modern(enveloped(budget(0, "ok-0")), token)).status == 200
+        memory = made.rss
+        for number, fault in enumerate(("huge", "bomb", "moved")):
+            answer = await made.modern(enveloped(budget(number, f"{fault}-{number}")), token)
+            assert answer.status == 200 and answer.result["isError"], answer
+            assert len(answer.text) < 2000 and made.outside.url not in answer.text
+        assert made.rss - memory < 150 * MIB and made.outside.stolen == 0
+        assert not (await made.modern(enveloped(budget(1, "ok-1")), token)).result.get("isError")
+
+
+async def test_half_sent_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """J9: sooner than an idle connection, which has a time of its own."""
+    monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.3)
+    async with serving(keep_alive_timeout_s=1) as site, wired(site) as slow, wired(site) as idle:
+        slow.writer.write(b"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthor")
+        idle.writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await idle.answer())[0] == 200
+        assert await idle.rest() == b""
+        await slow.rest()
+        assert (await site.send("GET", "/healthz", {})).status == 200
+
+
+FAULTS: tuple[Kind, ...] = (401, 403, 404, 500, 503, "garbage", "truncated", "reset")
+
+
+async def test_no_reply_holds_a_secret() -> None:
+    """X6: whatever goes wrong, bodies, headers, probes and metrics hold nothing of a credential; nor does a log."""
+    api = Api()
+    async with serving(api=api, make=product()) as site:
+        token = site.token()
+        replies: list[Answer] = []
+        for fault in FAULTS:
+            api.faults[:] = [Fault("/analytics/v1/budgets", fault, times=4)]
+            replies.append(await site.call("list_budgets", headers={"Authorization": f"Bearer {token}"}))
+        api.faults.clear()
+        for changes in ({"exp": 1}, {"aud": "elsewhere"}, {"scope": "x"}, {"iss": "x"}, {"sub": 1}, {"sub": "nobody"}):
+            headers = {"Authorization": f"Bearer {site.token(**changes)}"}
+            message = json.dumps(site.request("tools/call", {"name": "validate_user"})).encode()
+            told = headers | {"Content-Type": "application/json", "MCP-Protocol-Version": LATEST}
+            replies.append(await site.send("POST", "/mcp", told, message))
+        for wrong in (STRANGER.api_token + "x", token[:-4] + "AAAA", token + token, SECRET):
+            replies.append(await site.send("POST", "/mcp", {"Authorization": f"Bearer {wrong}"}))
+        site.world.identity.down = True
+        replies.append(await site.call("list_budgets", user=STRANGER))
+        replies.append(await site.call("validate_user", headers={"Authorization": f"Bearer {ADMIN.api_token}"}))
+        for path in ("/healthz", "/readyz", "/metrics", "/", "/.well-known/oauth-protected-resource/mcp"):
+            replies.append(await site.send("GET", path, {}))
+        sent = {call.bearer for call in api.calls}
+    assert len({reply.status for reply in replies}) >= 4 and token not in sent and len(sent) >= 2
+    for reply in replies:
+        whole = reply.text.replace('"jsonrpc"', "") + str(dict(reply.headers))
+        assert not GUARD.tells(whole), whole
+        assert not [one for one in sent if one in whole]
+    assert GUARD.tells(token) and all(map(GUARD.tells, sent))

@@ -1,0 +1,210 @@
+"""What is logged: no secrets (the guard in tests/conftest.py sees every test, and is itself seen to work here), nothing
+that somebody outside could forge or make long; and what is said where users read it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from doit_mcp.observability.logging_setup import Lines
+from tests.conftest import GUARD, Guard
+from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, SECRET, STRANGER, Site, serving
+from tests.transports.http.streaming import raw_post, wired
+
+ROOT = Path(__file__).resolve().parents[3]
+CANARY = "a-word-of-the-callers-that-nobody-logs"
+LEAKS = """
+import logging
+import pytest
+from doit_mcp.auth.token_exchange import assertion
+from tests.auth.minting import Signer
+from tests.conftest import pytest_collection_finish, pytest_runtest_teardown
+
+SECRETS = {
+    "token": lambda: Signer().token(),
+    "half a token": lambda: Signer().token().split(".")[1][:-8],
+    "signature": lambda: Signer().token().rpartition(".")[2],
+    "assertion": lambda: assertion("a secret", "http://127.0.0.1/", 1.0, "id"),
+    "header": lambda: "Authorization: bearer 0123456789abcdef",
+    "body": lambda: '{"jsonrpc": "2.0", "id": 1}',
+}
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("how", ["message", "argument", "extra", "exception", "debug"])
+def test_leaks(name, how):
+    secret = SECRETS[name]()
+    log = logging.getLogger("doit_mcp.somewhere.deep")
+    if how == "extra":
+        log.info("said", extra={"said": secret})
+    elif how == "exception":
+        try:
+            raise RuntimeError(secret)
+        except RuntimeError:
+            log.exception("failed")
+    else:
+        said = ("%s", secret) if how == "argument" else (secret,)
+        log.log(logging.DEBUG if how == "debug" else logging.INFO, *said)
+
+def test_is_discreet():
+    Signer().token()
+    logging.getLogger("doit_mcp").info("request", extra={"trace": "0" * 32, "principal": "0123456789ab"})
+    logging.getLogger("aiohttp.server").error("Error handling request", exc_info=ValueError("Bearer 0123456789abcdef"))
+"""
+
+
+@pytest.fixture
+def written() -> Iterator[list[str]]:
+    """The lines that production would write at INFO while the test runs."""
+    lines: list[str] = []
+
+    class Writer(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(Lines().format(record))
+
+    handler = Writer(logging.INFO)
+    logger = logging.getLogger("doit_mcp")
+    logger.addHandler(handler)
+    yield lines
+    logger.removeHandler(handler)
+
+
+def test_the_guard_finds_what_is_leaked_on_purpose(tmp_path: Path) -> None:
+    """X6: a suite of its own, in which every test but one logs a secret, in each way there is."""
+    hooks = "from tests.conftest import pytest_collection_finish, pytest_runtest_teardown"
+    (tmp_path / "conftest.py").write_text(hooks)
+    (tmp_path / "test_leaks.py").write_text(LEAKS)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no"]
+    command += ["-c", "/dev/null", f"--rootdir={tmp_path}", str(tmp_path)]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.count("ERROR ") == 30 and "31 passed, 30 errors" in done.stdout, done.stdout
+
+
+def test_the_guard_knows_the_secrets_of_this_suite() -> None:
+    """Whatever was minted, exchanged or sent as a bearer."""
+    guard = Guard()
+    guard.learn(SECRET)
+    guard.learn("a secret with blanks")
+    for told in (f"x{{{SECRET}}}", "said: a secret with blanks!", "eyJhbGciOiJFUzI1NiJ9", "BEARER  abcdefghijklmnop"):
+        assert guard.tells(told), told
+    for fine in ("status 200", "Bearer is missing", "the session has ended", "0" * 32):
+        assert not guard.tells(fine), fine
+
+
+async def test_everything_a_server_handles_is_known_to_the_guard(site: Site) -> None:
+    await site.call("echo")
+    for secret in (site.token(), SECRET):
+        assert GUARD.tells(f"x {secret} x")
+
+
+async def test_a_line_for_each_of_many_kinds_of_request(site: Site, written: list[str]) -> None:
+    """G1: those that are refused as well, each with the trace that the caller was told, and no word of theirs."""
+    bearer = site.headers()
+    version = {"MCP-Protocol-Version": LATEST, "Content-Type": "application/json"}
+    params = {"name": "echo", "arguments": {"text": CANARY}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    kinds: list[tuple[str, str, dict[str, str], bytes]] = [
+        ("POST", "/mcp", bearer | version, json.dumps(call).encode()),
+        ("POST", "/mcp", bearer | version, b"{"),
+        ("POST", "/mcp", bearer, b"{}"),
+        ("POST", "/mcp", {"Authorization": f"Bearer {site.token(exp=1)}"}, b""),
+        ("POST", "/mcp", {}, b""),
+        ("GET", "/mcp", bearer, b""),
+        ("DELETE", "/mcp", bearer, b""),
+        ("PUT", "/mcp", bearer, b""),
+        ("GET", f"/{CANARY}", {}, b""),
+        ("PROPFIND", "/mcp", bearer, b""),
+        ("GET", "/healthz", {"Host": "elsewhere"}, b""),
+        ("GET", "/mcp", bearer | {"Origin": f"https://{CANARY}"}, b""),
+        ("POST", "/mcp", bearer | {"Mcp-Session-Id": CANARY}, json.dumps(call).encode()),
+    ]
+    for method, path, headers, body in kinds:
+        before = len(written)
+        answer = await site.send(method, path, headers, body)
+        lines = [json.loads(one) for one in written[before:]]
+        (line,) = [one for one in lines if one["logger"] == "doit_mcp.requests"]
+        assert line["status"] == answer.status
+        assert line["trace"] == answer.headers["X-MCP-Trace-Id"] and line["ms"] >= 0
+    assert CANARY not in "".join(written) and "PROPFIND" not in "".join(written)
+
+
+async def test_names_from_outside_forge_no_line_and_make_none_long(site: Site, written: list[str]) -> None:
+    """G2: a request of 700 KB with line breaks and escape sequences wherever a text can be."""
+    text = f'\r\n{{"level": "error", "message": "{CANARY}"}}\x1b[31m' * 7_500
+    message = {"jsonrpc": "2.0", "id": 1, "method": text, "params": {"name": text[:1000]}}
+    assert (await site.post(message, MCP_Protocol_Version=LATEST)).error["code"] < 0
+    for trace in ("x" * 65, "a b", "a\x7fb"):
+        answer = await site.send("GET", "/healthz", {"X-MCP-Trace-Id": trace} if trace.isprintable() else {})
+        assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-MCP-Trace-Id"])
+    assert written and sum(map(len, written)) < 30_000
+    for line in written:
+        assert "\n" not in line and "\x1b" not in line and CANARY not in line
+        assert json.loads(line)["level"] == "info"
+
+
+async def test_bytes_that_are_no_request_are_not_quoted(site: Site, written: list[str]) -> None:
+    """X6, section 17, 1: neither to the sender nor in the log."""
+    token = site.token()
+    for raw in (
+        f"GET /mcp HTTP/1.1\nAuthorization: Bearer {token}\n\n".encode(),
+        raw_post(site, {"Authorization": f"Bearer {token}", "Content-Length": "x"}),
+        f"\x16\x03\x01 {token}\r\n\r\n".encode(),
+    ):
+        async with wired(site) as wire:
+            wire.writer.write(raw)
+            assert token.encode() not in await wire.rest()
+    assert token not in "".join(written)
+
+
+async def test_principals_and_sessions_are_told_apart_but_not_named(written: list[str]) -> None:
+    """G1, S10: a hash of who calls, different for each; neither names nor session ids."""
+    async with serving() as site:
+        sessions = [await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)]
+        for session in sessions:
+            await session.ask("ping")
+    lines = [json.loads(line) for line in written]
+    seen = {line["principal"] for line in lines if "principal" in line}
+    assert len(seen) == 3 and all(re.fullmatch(r"[\w-]{12}", one) for one in seen)
+    whole = "".join(written)
+    assert not [session.id for session in sessions if session.id[:16] in whole]
+    assert "@" not in whole
+
+
+async def test_every_write_is_in_the_audit_log_and_no_read_is(site: Site, written: list[str]) -> None:
+    """G6: who, for which customer, which tool, how it ended, and the trace that leads to the request."""
+    session = await site.initialize()
+    await session.call("echo", {"text": CANARY})
+    cut = asyncio.create_task(session.call("wait", id="w"))
+    await asyncio.wait_for(site.bench.started.wait(), 20)
+    assert (await session.note("notifications/cancelled", {"requestId": "w"})).status == 202
+    assert (await cut).messages == ()
+    site.bench.proceed.set()
+    done = await session.call("wait")
+    lines = [json.loads(line) for line in written]
+    audit = [line for line in lines if line["logger"] == "doit_mcp.audit"]
+    assert [(line["tool"], line["outcome"]) for line in audit] == [("wait", "not_sent"), ("wait", "done")]
+    assert audit[1]["trace"] == done.headers["X-MCP-Trace-Id"] and audit[1]["customer"] == ADMIN.customer
+    assert {line["principal"] for line in audit} == {line["principal"] for line in lines if "principal" in line}
+
+
+async def test_metrics_and_probes_name_nothing_from_outside(site: Site) -> None:
+    """G3: whatever callers choose, the series stay those of ours."""
+    await site.send("GET", f"/{CANARY}", {})
+    before = len((await site.send("GET", "/metrics", {})).text.splitlines())
+    session = await site.initialize()
+    for number in range(10):
+        await site.send("GET", f"/{CANARY}{number}", {})
+        await session.ask(f"{CANARY}/{number}")
+        await session.call(f"{CANARY}{number}")
+    seen = (await site.send("GET", "/metrics", {})).text
+    assert len(seen.splitlines()) - before < 10
+    for text in (seen, (await site.send("GET", "/readyz", {})).text, (await site.send("GET", "/healthz", {})).text):
+        assert CANARY not in text and session.id not in text and "@" not in text and "eyJ" not in text

@@ -1,0 +1,180 @@
+"""An identity provider and a DoiT API for storms and soaks: any number of people, and faults of the API's on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import zlib
+from base64 import urlsafe_b64decode
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from doit_mcp.transports.http.runner import address, bind
+from tests.auth.minting import Signer
+
+MIB = 1 << 20
+# What tokens are for; the address is never connected to.
+RESOURCE = "http://127.0.0.1:1"
+
+
+@dataclass
+class Outside:
+    """An identity provider and a DoiT API for any number of people. An id tells how the API fails: ``<fault>-<text>``.
+
+    The first request for each id waits for *gate*, unless it begins with ``free-``; *seen* counts requests by id,
+    *asked* exchanges by person, *left* requests whose sender went away; *stolen* is what followed a redirect.
+    """
+
+    signer: Signer = field(default_factory=Signer)
+    seen: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    jwks: int = 0
+    stolen: int = 0
+    waiting: int = 0
+    url: str = ""
+
+    def token(self, person: str, **claims: Any) -> str:
+        told = {"iss": self.url, "aud": RESOURCE, "sub": f"{person}@acme.example", "jti": f"{person}-{time.time_ns()}"}
+        return self.signer.token(now=time.time(), **(told | claims))
+
+    async def keys(self, request: web.Request) -> web.Response:
+        self.jwks += 1
+        return web.json_response({"keys": [self.signer.jwk()]})
+
+    async def exchange(self, request: web.Request) -> web.Response:
+        token = str((await request.post())["subject_token"])
+        person = json.loads(_unpacked(token))["sub"]
+        self.asked[person] += 1
+        return web.json_response({"access_token": f"upstream-{person}", "token_type": "Bearer", "expires_in": 3600})
+
+    async def budget(self, request: web.Request) -> web.StreamResponse:
+        id = request.match_info["id"]
+        self.seen[id] += 1
+        if self.seen[id] == 1 and not id.startswith("free-"):
+            self.waiting += 1
+            try:
+                await self.gate.wait()
+            except asyncio.CancelledError:
+                self.left[id] += 1
+                raise
+            finally:
+                self.waiting -= 1
+        owner = request.headers["Authorization"].removeprefix("Bearer upstream-")
+        body = json.dumps({"id": id, "name": owner}).encode()
+        return await _answered(request, id.partition("-")[0], body, first=self.seen[id] == 1)
+
+    async def steal(self, request: web.Request) -> web.Response:
+        """Where a redirect leads: nobody is to come here."""
+        self.stolen += 1
+        return web.json_response({})
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        app = web.Application(middlewares=[_closing])
+        app.router.add_get("/.well-known/jwks.json", self.keys)
+        app.router.add_post("/api/auth/token", self.exchange)
+        app.router.add_get("/analytics/v1/budgets/{id}", self.budget)
+        app.router.add_route("*", "/elsewhere", self.steal)
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await runner.setup()
+        with bind("127.0.0.1", 0) as bound:
+            await web.SockSite(runner, bound, backlog=1024).start()
+            self.url = address(bound)
+            try:
+                yield
+            finally:
+                self.gate.set()
+                await runner.cleanup()
+
+
+@web.middleware
+async def _closing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Nothing is kept for the next request: idle connections would be the server's descriptors, too."""
+    response = await handler(request)
+    if not response.prepared:
+        response.force_close()
+    return response
+
+
+def _unpacked(token: str) -> bytes:
+    middle = token.split(".")[1]
+    return urlsafe_b64decode(middle + "=" * (-len(middle) % 4))
+
+
+async def _answered(request: web.Request, fault: str, body: bytes, *, first: bool) -> web.StreamResponse:
+    """The API's answer: the body, or the fault; those that a repeat mends come once."""
+    assert request.transport is not None
+    if fault == "busy" and first:
+        return web.Response(status=503, headers={"Retry-After": "0"}, text="busy")
+    if fault == "reset" and first:
+        request.transport.abort()
+        raise web.HTTPServiceUnavailable
+    if fault == "cut" and first:
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(body[:5])
+        request.transport.abort()
+        return response
+    if fault == "moved":
+        return web.Response(status=307, headers={"Location": str(request.url.with_path("/elsewhere"))})
+    if fault in ("huge", "bomb"):
+        return await _flood(request, packed=fault == "bomb")
+    if fault == "missing":
+        return web.json_response({"error": "no such budget"}, status=404)
+    if fault == "garbage":
+        return web.Response(body=b"\xff<html>")
+    return web.Response(body=body, content_type="application/json")
+
+
+async def _flood(request: web.Request, *, packed: bool) -> web.StreamResponse:
+    """Far more than anybody can want, as it is or as a gzip bomb."""
+    response = web.StreamResponse(headers={"Content-Encoding": "gzip"} if packed else {})
+    await response.prepare(request)
+    compress = zlib.compressobj(wbits=31)
+    for _ in range(200):
+        chunk = b" " * MIB
+        await response.write((compress.compress(chunk) + compress.flush(zlib.Z_SYNC_FLUSH)) if packed else chunk)
+    return response
+
+
+async def test_people_and_faults_are_told_apart() -> None:
+    """What the proofs that use it rest on: a token is its person's, calls wait at the gate, and each fault is one."""
+    outside = Outside()
+    async with outside.running(), aiohttp.ClientSession() as http:
+
+        async def fetched(id: str, person: str) -> tuple[int, bytes]:
+            form = {"subject_token": outside.token(person)}
+            async with http.post(f"{outside.url}/api/auth/token", data=form) as answer:
+                headers = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
+            url = f"{outside.url}/analytics/v1/budgets/{id}"
+            async with http.get(url, headers=headers, allow_redirects=False) as answer:
+                return answer.status, await answer.read()
+
+        waiting = asyncio.create_task(fetched("ok-1", "ann"))
+        while not outside.waiting:
+            await asyncio.sleep(0.01)
+        assert json.loads((await fetched("free-1", "bob"))[1]) == {"id": "free-1", "name": "bob@acme.example"}
+        assert not waiting.done()
+        outside.gate.set()
+        assert json.loads((await waiting)[1])["name"] == "ann@acme.example"
+        faults = ("busy", "missing", "garbage", "moved", "bomb")
+        statuses = [(await fetched(f"{fault}-1", "ann"))[0] for fault in faults]
+        assert statuses == [503, 404, 200, 307, 200] and (await fetched("busy-1", "ann"))[0] == 200
+        for fault in ("reset", "cut"):
+            try:
+                await fetched(f"{fault}-1", "ann")
+            except aiohttp.ClientError:
+                continue
+            # A reset before the answer is repeated by aiohttp itself.
+            assert fault == "reset" and outside.seen["reset-1"] == 2
+    assert outside.asked["bob@acme.example"] == 1 and outside.stolen == 0 and not outside.left

@@ -1,0 +1,118 @@
+"""The end: no new work, calls in flight finish, streams end politely; and what probes are told before and then."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import aiohttp
+import pytest
+
+from tests.transports.http.serving import LATEST, Site, serving
+from tests.transports.http.streaming import Stream
+
+
+async def test_no_new_work_and_calls_in_flight_finish() -> None:
+    """L4, L5: a probe is told, a newcomer refused with Retry-After, who waits is answered."""
+    site_of = serving(drain_s=10)
+    site = await site_of.__aenter__()
+    session = await site.initialize()
+    waiting = [asyncio.create_task(site.call("wait")), asyncio.create_task(session.call("wait"))]
+    while "calls_in_flight 2.0" not in (await site.send("GET", "/metrics", {})).text:
+        await asyncio.sleep(0.005)
+    stop = asyncio.create_task(site_of.__aexit__(None, None, None))
+    while (ready := await site.send("GET", "/readyz", {})).status == 200:
+        await asyncio.sleep(0.005)
+    assert ready.status == 503 and ready.body["checks"]["accepting"] is False
+    assert (await site.send("GET", "/healthz", {})).status == 200
+    for answer in (await site.call("echo"), await session.ask("ping"), await site.send("GET", "/sse", site.headers())):
+        assert answer.status == 503 and answer.headers["Retry-After"].isdigit()
+    assert (await site.send("POST", "/mcp", {})).status == 401
+    site.bench.proceed.set()
+    for call in waiting:
+        assert (await call).result["structuredContent"] == {"said": "waited"}
+    await stop
+    assert site.bench.ran == []
+
+
+async def test_what_hangs_is_stopped_in_the_end() -> None:
+    """L4: the drain has an end, whatever a call waits for."""
+    site_of = serving(drain_s=0)
+    site = await site_of.__aenter__()
+    session = await site.initialize()
+    waiting = asyncio.create_task(session.call("wait"))
+    await site.bench.started.wait()
+    await site_of.__aexit__(None, None, None)
+    assert site.bench.cancelled and (await waiting).messages == ()
+
+
+async def test_streams_end_politely() -> None:
+    """L4: with a proper end of the response, on both transports."""
+    site_of = serving()
+    site = await site_of.__aenter__()
+    session = await site.initialize()
+    headers = site.headers() | {"Accept": "text/event-stream"}
+    async with session.stream() as general, site.http.get(f"{site.base}/sse", headers=headers) as old:
+        streams = [Stream(general, LATEST), Stream(old, LATEST)]
+        await streams[1].event()
+        while len(site.hub) < 2:
+            await asyncio.sleep(0.005)
+        stop = asyncio.create_task(site_of.__aexit__(None, None, None))
+        for stream in streams:
+            assert await stream.ends()
+        # The client's session is closed with the site, behind these streams.
+        await stop
+
+
+async def test_a_task_does_not_outlive_the_server() -> None:
+    """A task that still runs is stopped; nothing waits for it."""
+    site_of = serving()
+    other = await site_of.__aenter__()
+    tasks = {"clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
+    assert (await other.call("long", **tasks)).result["resultType"] == "task"
+    await other.bench.started.wait()
+    await asyncio.wait_for(site_of.__aexit__(None, None, None), 20)
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+async def test_probes_while_the_identity_provider_is_away() -> None:
+    """L5, K4: alive, not ready before the keys were had once; 503 with Retry-After, not 401, for its tokens."""
+    issuer = f"http://127.0.0.1:{closed_port()}"
+    async with serving(auth_server_url=issuer) as site:
+        assert (await site.send("GET", "/healthz", {})).status == 200
+        ready = await site.send("GET", "/readyz", {})
+        assert ready.status == 503 and ready.body["checks"] == {"accepting": True, "keys": False}
+        answer = await site.post(site.request("ping"), Authorization=f"Bearer {site.token(iss=issuer)}")
+        assert answer.status == 503 and answer.headers["Retry-After"].isdigit()
+        assert "WWW-Authenticate" not in answer.headers
+
+
+async def test_ready_once_keys_are_there(site: Site) -> None:
+    assert (await site.post(site.request("ping"))).status == 200
+    ready = await site.send("GET", "/readyz", {})
+    assert ready.status == 200 and ready.body["status"] == "ok"
+    assert ready.body["checks"] == {"accepting": True, "keys": True}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_probes_say_nothing_of_anybody(site: Site, path: str) -> None:
+    """G3, J7: after traffic; and they are read-only."""
+    token = site.token()
+    await site.post(site.request("tools/call", {"name": "echo"}), Authorization=f"Bearer {token}")
+    text = (await site.send("GET", path, {})).text
+    assert token not in text and "acme" not in text.lower()
+    for method in ("POST", "DELETE", "HEAD"):
+        assert (await site.send(method, path, {})).status == 405
+
+
+async def test_the_port_is_free_afterwards() -> None:
+    async with serving() as site:
+        base = site.base
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await http.get(base + "/healthz")

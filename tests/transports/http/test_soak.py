@@ -1,0 +1,194 @@
+"""Much of the same on the server's own process: memory, descriptors and tasks stay where they are.
+
+Rows Q4, Q5, S8 and L2. In CI smaller than the sheet says; DOIT_MCP_TEST_LONG=1 takes its numbers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.auth.minting import Signer
+from tests.transports.http.serving import Json
+from tests.transports.http.test_load import together
+from tests.transports.http.test_security_outside import MIB, RESOURCE
+from tests.transports.http.test_security_process import (
+    LONG,
+    Program,
+    budget,
+    encoded,
+    enveloped,
+    modern_headers,
+    program,
+)
+
+MIXED, WARM = (50_000, 5_000) if LONG else (2_500, 1_000)
+FORGED = 3_000 if LONG else 400
+SESSIONS = 2_000 if LONG else 300
+STREAMS = 500 if LONG else 100
+AT_ONCE = 20
+SOAK_GROWTH, SESSIONS_GROWTH, STREAMS_GROWTH = 40 * MIB, 100 * MIB, 80 * MIB
+
+pytestmark = pytest.mark.timeout(1800 if LONG else 120)
+
+
+class Mixture:
+    """Requests of every kind, by turns; each answer is counted by kind and status."""
+
+    def __init__(self, made: Program) -> None:
+        self.made, self.counts = made, Counter[tuple[str, int]]()
+        self.kinds = (
+            self.call,
+            self.ping,
+            self.listing,
+            self.session,
+            self.stranger,
+            self.nonsense,
+            self.elsewhere,
+            self.probe,
+        )
+
+    async def one(self, number: int) -> None:
+        kind = self.kinds[number % len(self.kinds)]
+        status = await kind(number, self.made.outside.token(f"person{number // 8 % 200}"))
+        assert status < 500, kind
+        self.counts[kind.__name__, status] += 1
+
+    async def call(self, number: int, token: str) -> int:
+        return (await self.made.modern(enveloped(budget(number, f"ok-{number % 50}")), token)).status
+
+    async def ping(self, number: int, token: str) -> int:
+        message: Json = {"jsonrpc": "2.0", "id": number, "method": "ping"}
+        return (await self.made.post(message, token)).status
+
+    async def listing(self, number: int, token: str) -> int:
+        message: Json = {"jsonrpc": "2.0", "id": number, "method": "resources/list", "params": {}}
+        return (await self.made.modern(enveloped(message), token)).status
+
+    async def session(self, number: int, token: str) -> int:
+        heads = {"Mcp_Session_Id": await self.made.initialize(token)}
+        if number % 3:
+            return (await self.made.send("DELETE", "/mcp", self.made.headers(token, **heads))).status
+        return (await self.made.post({"jsonrpc": "2.0", "id": 1, "method": "tools/nothing"}, token, **heads)).status
+
+    async def stranger(self, number: int, token: str) -> int:
+        return (await self.made.post(budget(1, "ok-1"), token[:-6] + f"{number:06}"[-6:])).status
+
+    async def nonsense(self, number: int, token: str) -> int:
+        return (await self.made.send("POST", "/mcp", self.made.headers(token), b"{" * (number % 200))).status
+
+    async def elsewhere(self, number: int, token: str) -> int:
+        return (await self.made.send("GET", f"/nothing/{number}", {})).status
+
+    async def probe(self, number: int, token: str) -> int:
+        path = ("/healthz", "/readyz", "/metrics", "/.well-known/oauth-protected-resource/mcp", "/")[number // 8 % 5]
+        return (await self.made.send("GET", path, {})).status
+
+
+async def test_mixed_requests(tmp_path: Path) -> None:
+    """Q5: no 5xx, and memory, descriptors and tasks are what they were after the first ones."""
+    async with program(tmp_path, sessions_total=500) as made:
+        made.outside.gate.set()
+        mixture = Mixture(made)
+        await together((mixture.one(number) for number in range(WARM)), AT_ONCE)
+        rest, memory = await made.rest(), made.rss
+        await together((mixture.one(number) for number in range(WARM, MIXED)), AT_ONCE)
+        await made.until(calls_in_flight=0, streams=0)
+        await made.until_rest(rest)
+        grown = made.rss - memory
+        assert grown < SOAK_GROWTH, f"{grown >> 20} MiB"
+        assert (await made.gauges())["sessions"] <= 500
+        print(f"{grown / MIB:.1f} MiB after {MIXED} requests; {rest}, {await made.rest()}; {made.cpu:.1f} s of CPU")
+    assert {status for _, status in mixture.counts} == {200, 204, 400, 401, 404}, mixture.counts
+    assert not [line for line in made.lines() if line["level"] in ("error", "critical")]
+
+
+async def test_a_flood_of_forged_tokens(tmp_path: Path) -> None:
+    """Q4, K2: each is refused, nobody is asked for keys again and again, and who has a token is served meanwhile."""
+    async with program(tmp_path) as made:
+        made.outside.gate.set()
+        token = made.outside.token("ann")
+        assert (await made.modern(enveloped(budget(0, "ok-0")), token)).status == 200
+        forgers = [Signer() for _ in range(5)]
+        claims: Json = {"iss": made.outside.url, "aud": RESOURCE}
+        # Right in everything but the signature, and every fourth wrong enough to be refused before it.
+        ages = [time.time() - (number % 4 == 0) * 7200 for number in range(FORGED)]
+        forged = [forgers[number % 5].token(now=age, jti=str(number), **claims) for number, age in enumerate(ages)]
+        memory, statuses = made.rss, Counter[int]()
+        flooding = asyncio.create_task(together((refused(made, one, statuses) for one in forged), AT_ONCE * 5))
+        served = 0
+        while not flooding.done():
+            assert (await made.modern(enveloped(budget(served, f"ok-{served}")), token)).status == 200
+            served += 1
+        await flooding
+        assert served and set(statuses) <= {401, 429} and statuses.total() == FORGED
+        assert made.outside.jwks <= 5 and set(made.outside.asked) == {"ann@acme.example"}
+        assert made.rss - memory < SOAK_GROWTH
+        print(f"{served} calls served beside {FORGED} forged tokens, {made.outside.jwks} looks at the keys")
+
+
+async def refused(made: Program, token: str, statuses: Counter[int]) -> None:
+    answer = await made.post(budget(1, "ok-1"), token)
+    assert token not in answer.text
+    statuses[answer.status] += 1
+
+
+@pytest.mark.parametrize("cap", [100, 10_000])
+async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
+    """S8: the oldest of this user make room, those of others stay; and they are small."""
+    async with program(tmp_path, sessions_per_principal=cap) as made:
+        ann, bob = made.outside.token("ann"), made.outside.token("bob")
+        others = await made.initialize(bob)
+        first = await made.initialize(ann)
+        memory = made.rss
+        await together((made.initialize(ann) for _ in range(SESSIONS)), AT_ONCE)
+        assert (await made.gauges())["sessions"] == min(cap, SESSIONS + 1) + 1
+        ping: Json = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+        assert (await made.post(ping, bob, Mcp_Session_Id=others)).status == 200
+        assert (await made.post(ping, ann, Mcp_Session_Id=first)).status == (404 if cap <= SESSIONS else 200)
+        grown = made.rss - memory
+        assert grown < SESSIONS_GROWTH
+        print(f"{grown / MIB:.1f} MiB for {SESSIONS} sessions, {cap} of them kept at most")
+
+
+async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
+    """L2: descriptors, tasks and memory go back, and nothing is done for those who left."""
+    async with program(tmp_path) as made:
+        tokens = [made.outside.token(f"person{number}") for number in range(STREAMS // 10)]
+        await dropped(made, tokens)
+        rest, memory = await made.rest(), made.rss
+        for _ in range(3):
+            await dropped(made, tokens)
+        await made.until_rest(rest)
+        assert made.rss - memory < STREAMS_GROWTH
+        print(f"{(made.rss - memory) / MIB:.1f} MiB after 3 x {STREAMS} streams; {rest}")
+        if LONG:
+            before = made.cpu
+            await asyncio.sleep(20)
+            assert made.cpu - before < 1
+
+
+async def dropped(made: Program, tokens: list[str]) -> None:
+    """Ten streams for each token, half of them HTTP+SSE; then all connections are cut at once."""
+    listen: Json = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}
+    message = enveloped(listen | {"params": {"notifications": {"toolsListChanged": True}}})
+
+    async def one(token: str, number: int) -> None:
+        headers = made.headers(token)
+        if number % 2:
+            response = await made.http.get(f"{made.base}/sse", headers=headers | {"Accept": "text/event-stream"})
+        else:
+            headers |= modern_headers(message)
+            response = await made.http.post(f"{made.base}/mcp", headers=headers, data=encoded(message))
+        assert response.status == 200
+        stack.callback(response.close)
+
+    async with AsyncExitStack() as stack:
+        await together(one(token, number) for token in tokens for number in range(10))
+        await made.until(streams=len(tokens) * 10)
+    await made.until(streams=0, listeners=0)

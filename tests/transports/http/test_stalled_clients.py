@@ -1,0 +1,105 @@
+"""Clients that ask for much and read nothing (security L3)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.resources.resource import Resource
+from doit_mcp.transports.http.sse_writer import PATIENCE_S
+from tests.transports.http.serving import ADMIN, VIEWER, Json, Site, serving
+from tests.transports.http.streaming import raw_post
+
+READERS = 30
+CALLS = 200
+# More than the system takes for a connection on which nobody reads.
+LARGE = 5 << 20
+URI = "doc://large"
+
+
+@contextmanager
+def reader() -> Iterator[socket.socket]:
+    """A client's socket that has room for next to nothing."""
+    with socket.socket() as made:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        made.setblocking(False)
+        yield made
+
+
+def ends(peers: set[object]) -> list[socket.socket]:
+    """The server's descriptors of connections with these addresses, to be closed by the caller."""
+    found: dict[object, socket.socket] = {}
+    for path in list(Path("/proc/self/fd").iterdir()):
+        # The descriptor of the folder itself is gone by now, and its number may be one of those that are made here.
+        if path.is_symlink() and os.readlink(path).startswith("socket:"):
+            one = socket.socket(fileno=os.dup(int(path.name)))
+            if (address := peer(one)) in peers and address not in found:
+                found[address] = one
+            else:
+                one.close()
+    return list(found.values())
+
+
+def peer(one: socket.socket) -> object:
+    """The other side's address, if there is one."""
+    try:
+        return one.getpeername()
+    except OSError:
+        return None
+
+
+def still_there(peers: set[object], patience: float | None = None) -> int:
+    """How many of these connections the server has; with *patience* they have only that, in seconds."""
+    found = ends(peers)
+    for one in found:
+        if patience is not None:
+            assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == PATIENCE_S * 1000
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
+        one.close()
+    return len(found)
+
+
+async def test_thirty_who_read_nothing_delay_nobody_and_are_dropped() -> None:
+    """L3: two hundred calls of somebody else are answered while all thirty wait; none of them is there for good."""
+    asked = 0
+    text = "x" * LARGE
+
+    async def large(call: Call) -> Json:
+        nonlocal asked
+        asked += 1
+        return {"text": text}
+
+    offered = {"resources": (Resource(URI, "large", "Large", "Much", "text/plain", large),)}
+    async with serving(changes=offered) as site:
+        with ExitStack() as stack:
+            stalled = [stack.enter_context(reader()) for _ in range(READERS)]
+            for client in stalled:
+                await ask(site, client)
+            peers: set[object] = {client.getsockname() for client in stalled}
+            while asked < READERS:
+                await asyncio.sleep(0.01)
+            for number in range(CALLS):
+                answer = await site.call("echo", {"text": f"{number}"}, user=VIEWER)
+                assert answer.result["structuredContent"] == {"said": f"{number}"}
+            assert still_there(peers, patience=0.2) == READERS
+            while still_there(peers):
+                await asyncio.sleep(0.05)
+        assert (await site.send("GET", "/healthz", {})).status == 200
+
+
+async def ask(site: Site, client: socket.socket) -> None:
+    """Ask for what is large, and leave the answer where it is."""
+    host, port = site.base.removeprefix("http://").split(":")
+    message = site.envelope("resources/read", {"uri": URI})
+    headers = {"Content-Type": "application/json"} | site.modern_headers(message)
+    named = {name.replace("-", "_"): value for name, value in headers.items()}
+    request = raw_post(site, site.headers(ADMIN, **named), json.dumps(message).encode())
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(client, (host, int(port)))
+    await loop.sock_sendall(client, request)

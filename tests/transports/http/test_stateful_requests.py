@@ -1,0 +1,393 @@
+"""The four revisions with a handshake on ``/mcp``: sessions, batches, streams, cancellation, questions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from doit_mcp.server.notification_hub import TOOLS, UPDATED, Change
+from tests.transports.http.serving import (
+    ADMIN,
+    LATEST,
+    MODERN,
+    STRANGER,
+    VIEWER,
+    Session,
+    Site,
+    events,
+    next_event,
+    read,
+    serving,
+)
+
+REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", LATEST)
+ELICITS: Any = {"elicitation": {}, "roots": {}}
+
+
+@pytest.mark.parametrize("asked", [*REVISIONS, MODERN, "2099-01-01", ""])
+async def test_negotiates(site: Site, asked: str) -> None:
+    """L1, L2, case 12: the revision asked for, or the newest that has a handshake."""
+    params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    answer = await site.post(site.request("initialize", params, id=0))
+    assert answer.result["protocolVersion"] == (asked if asked in REVISIONS else LATEST)
+    assert answer.body["id"] == 0 and answer.headers["Mcp-Session-Id"].isalnum()
+    assert "title" not in answer.result["serverInfo"] or asked not in REVISIONS[:2]
+
+
+@pytest.mark.parametrize("params", [None, {}, {"protocolVersion": 5}, {"protocolVersion": LATEST, "capabilities": []}])
+async def test_an_initialize_that_is_wrong(site: Site, params: Any) -> None:
+    answer = await site.post(site.request("initialize", params))
+    assert answer.code == (200, -32602) and "Mcp-Session-Id" not in answer.headers
+
+
+async def test_case_11_headers_of_the_newest_revision_do_not_make_it_modern(site: Site) -> None:
+    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    message = site.request("initialize", params)
+    answer = await site.post(message, MCP_Protocol_Version=LATEST, Mcp_Method="initialize")
+    assert answer.status == 200 and answer.headers["Mcp-Session-Id"]
+
+
+async def test_case_13_without_a_session(site: Site) -> None:
+    """1.4 row 3: served on its own, at the revision named or 2025-03-26; no session comes of it."""
+    answer = await site.post(site.request("tools/list"), revision="2025-03-26")
+    assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
+    assert "title" not in answer.result["tools"][0] and "outputSchema" not in answer.result["tools"][0]
+    newer = await site.post(site.request("tools/list"), revision=LATEST, MCP_Protocol_Version=LATEST)
+    assert newer.result["tools"][0]["outputSchema"] and "resultType" not in newer.result
+    asks = await site.post(site.request("tools/call", {"name": "ask"}), MCP_Protocol_Version=LATEST)
+    assert asks.result["isError"] is True
+
+
+async def test_cases_14_and_15_the_sessions_revision_counts(site: Site) -> None:
+    session = await site.initialize(LATEST)
+    silent = await site.post(site.request("tools/list"), revision=LATEST, Mcp_Session_Id=session.id)
+    assert silent.result["tools"][0]["outputSchema"]
+    answer = await session.post(site.request("ping"), MCP_Protocol_Version="2025-03-26")
+    assert answer.code == (400, -32600)
+    old = await site.initialize("2025-03-26")
+    assert (await old.post(site.request("ping"), MCP_Protocol_Version="2025-06-18")).status == 200
+
+
+@pytest.mark.parametrize("id", ["nothing", "", "ü", "x" * 5000])
+async def test_case_16_unknown_sessions(site: Site, id: str) -> None:
+    """S4, T17: 404, so that the client starts over; and nothing runs."""
+    headers = site.headers() | {"Content-Type": "application/json", "Mcp-Session-Id": id}
+    answer = await site.send("POST", "/mcp", headers, json.dumps(site.request("tools/list")).encode())
+    assert answer.code == (404, -32600)
+
+
+async def test_sessions_belong_to_who_opened_them(site: Site) -> None:
+    """S1, S2: another user, or the same one for another customer, finds nothing and harms nothing."""
+    session = await site.initialize()
+    for other in (VIEWER, STRANGER):
+        foreign = Session(site, session.id, LATEST, other, {})
+        assert (await foreign.ask("tools/list")).code == (404, -32600)
+        assert (await foreign.note("notifications/cancelled", {"requestId": 1})).status == 404
+        assert (await foreign.delete()).status == 404
+        async with foreign.stream() as stream:
+            assert stream.status == 404
+    tokens = {"Authorization": f"Bearer {site.token(ADMIN, customer_context=STRANGER.customer)}"}
+    switched = site.headers() | tokens | {"Mcp-Session-Id": session.id, "Content-Type": "application/json"}
+    answer = await site.send("POST", "/mcp", switched, json.dumps(site.request("tools/list")).encode())
+    assert answer.status == 404
+    assert (await session.ask("ping")).result == {}
+
+
+async def test_a_session_ends_once(site: Site) -> None:
+    """1.5, T17."""
+    session = await site.initialize()
+    assert (await session.delete()).status == 204
+    assert (await session.delete()).status == 404
+    assert (await session.ask("ping")).status == 404
+
+
+async def test_a_second_handshake_is_refused(site: Site) -> None:
+    """1.4 row 2."""
+    session = await site.initialize()
+    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    assert (await session.ask("initialize", params)).code == (400, -32600)
+    assert (await site.post(site.request("initialize", params), Mcp_Session_Id="other")).status == 404
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_the_same_call_on_every_revision(site: Site, revision: str) -> None:
+    """The same answer, less what the revision does not know; a list of what each listed tool has."""
+    session = await site.initialize(revision)
+    listed = (await session.ask("tools/list")).result["tools"][0]
+    assert ("annotations" in listed) == (revision >= "2025-03-26")
+    assert ("title" in listed) == ("outputSchema" in listed) == (revision >= "2025-06-18")
+    result = (await session.call("echo", {"text": "hi"})).result
+    assert json.loads(result["content"][0]["text"]) == {"said": "hi"}
+    assert ("structuredContent" in result) == (revision >= "2025-06-18")
+    blocks = [block["type"] for block in (await session.call("blocks")).result["content"]]
+    audio = "audio" if revision >= "2025-03-26" else "text"
+    assert blocks == ["text", audio, "resource_link" if revision >= "2025-06-18" else "text"]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_wrong_arguments_by_revision(site: Site, revision: str) -> None:
+    """4.3: a protocol error before 2025-11-25, a result since."""
+    answer = await (await site.initialize(revision)).call("echo", {"colour": "red"})
+    assert answer.status == 200
+    assert answer.result["isError"] if revision == LATEST else answer.error["code"] == -32602
+
+
+async def test_case_29_unknown_methods_and_tools(site: Site) -> None:
+    session = await site.initialize()
+    assert (await session.ask("foo/bar")).code == (200, -32601)
+    assert (await session.ask("server/discover")).code == (200, -32601)
+    assert (await session.call("nothing")).code == (200, -32602)
+    assert (await session.ask("resources/read", {"uri": "doc://none"})).code == (200, -32002)
+    assert (await session.note("foo/bar")).status == 202
+
+
+@pytest.mark.parametrize("revision", ["2024-11-05", "2025-06-18", LATEST])
+async def test_case_21_arrays_where_there_are_no_batches(site: Site, revision: str) -> None:
+    session = await site.initialize(revision)
+    assert (await session.post([site.request("ping")])).code == (400, -32600)
+
+
+async def test_cases_22_and_23_batches(site: Site) -> None:
+    """M9, T3, T5: one answer per request; only notifications and responses: 202."""
+    session = await site.initialize("2025-03-26")
+    note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    batch = [site.request("ping", id="a"), note, site.request("tools/call", {"name": "echo"}, id="b"), {"x": 1}]
+    answer = await session.post(batch)
+    assert answer.status == 200 and [one.get("id") for one in answer.body] == ["a", "b", None]
+    assert answer.body[2]["error"]["code"] == -32600
+    assert (await session.post([note, {"jsonrpc": "2.0", "id": 9, "result": {}}])).status == 202
+    token = {"_meta": {"progressToken": 1}}
+    steps = await session.post([site.request("tools/call", {"name": "steps"} | token), site.request("ping")])
+    assert [type(message) for message in steps.messages][-1] is list and len(steps.messages) == 4
+
+
+@pytest.mark.parametrize("case", ["empty", "initialize", "twice", "many"])
+async def test_batches_that_are_refused_whole(site: Site, case: str) -> None:
+    """M10, J4: nothing of them runs."""
+    session = await site.initialize("2025-03-26")
+    call = site.request("tools/call", {"name": "echo"}, id=1)
+    batches: dict[str, list[Any]] = {
+        "empty": [],
+        "initialize": [call, site.request("initialize", {"protocolVersion": LATEST})],
+        "twice": [call, call],
+        "many": [site.request("tools/call", {"name": "echo"}) for _ in range(51)],
+    }
+    assert (await session.post(batches[case])).code == (400, -32600)
+    assert site.bench.ran == []
+
+
+async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
+    """S6: each gets its own answer or the second is refused; equal ids of different sessions never meet."""
+    session, other = await site.initialize(), await site.initialize()
+    first = asyncio.create_task(session.call("wait", id=7))
+    await site.bench.started.wait()
+    assert (await session.call("echo", id=7)).code == (400, -32600)
+    assert (await other.call("echo", {"text": "mine"}, id=7)).result["structuredContent"] == {"said": "mine"}
+    site.bench.proceed.set()
+    assert (await first).result["structuredContent"] == {"said": "waited"}
+
+
+async def test_cancellation_by_notification(site: Site) -> None:
+    """C1, L1: the call stops, nothing is answered, the POST ends."""
+    session = await site.initialize()
+    task = asyncio.create_task(session.call("wait", id="stop me"))
+    await site.bench.started.wait()
+    assert (await session.note("notifications/cancelled", {"requestId": "other"})).status == 202
+    assert not site.bench.ended.is_set()
+    assert (await session.note("notifications/cancelled", {"requestId": "stop me"})).status == 202
+    answer = await task
+    assert site.bench.cancelled and answer.messages == ()
+    assert (await session.note("notifications/cancelled", {"requestId": "stop me"})).status == 202
+
+
+async def test_a_lost_connection_does_not_cancel(site: Site) -> None:
+    """T8: the work goes on; only what ends it ends it."""
+    session = await site.initialize()
+    task = asyncio.create_task(session.call("wait"))
+    await site.bench.started.wait()
+    task.cancel()
+    assert (await session.ask("ping")).result == {}
+    site.bench.proceed.set()
+    await asyncio.wait_for(site.bench.ended.wait(), 20)
+    assert not site.bench.cancelled
+
+
+async def test_deleting_a_session_stops_what_runs_in_it(site: Site) -> None:
+    session = await site.initialize()
+    task = asyncio.create_task(session.call("wait"))
+    await site.bench.started.wait()
+    assert (await session.delete()).status == 204
+    await asyncio.wait_for(site.bench.ended.wait(), 20)
+    assert site.bench.cancelled and (await task).messages == ()
+
+
+async def read_until(response: Any, words: str) -> str:
+    """What came on the stream until *words* did."""
+    text = ""
+    while words not in text:
+        text += (await response.content.readany()).decode()
+    return text
+
+
+async def test_resumes_a_lost_stream(site: Site) -> None:
+    """T13, T14, S7: what was missed and what is still to come, of this stream, for this session, once."""
+    session = await site.initialize()
+    params = {"name": "steps", "arguments": {"pause": True}, "_meta": {"progressToken": 1}}
+    sent = site.headers(**session.head)
+    request = site.http.post(f"{site.base}/mcp", json=site.request("tools/call", params), headers=sent)
+    async with request as response:
+        messages, ids = events(await read_until(response, "on the way"))
+        response.close()
+    assert ids[0].endswith("_0") and len(ids) == 3 and len(messages) == 2
+    site.bench.proceed.set()
+    async with session.stream(Last_Event_ID=ids[1]) as stream:
+        rest = await read(stream)
+    assert [message.get("method", "answer") for message in rest.messages] == [
+        "notifications/message",
+        "notifications/progress",
+        "answer",
+    ]
+    assert len({*ids, *rest.ids}) == 5
+    stranger = await site.initialize(user=STRANGER)
+    sibling = await site.initialize()
+    for other in (stranger, sibling):
+        async with other.stream(Last_Event_ID=ids[1]) as stream:
+            assert stream.status == 404
+    for unknown in ("1_99", "9_0", "x", "1_x"):
+        async with session.stream(Last_Event_ID=unknown) as stream:
+            assert stream.status == 404
+
+
+@pytest.mark.parametrize("revision", ["2025-03-26", "2025-06-18"])
+async def test_older_sessions_get_no_empty_event(site: Site, revision: str) -> None:
+    """3.4: their clients would try to read it as a message."""
+    answer = await (await site.initialize(revision)).call("steps", token="t")
+    assert answer.ids and all(not one.endswith("_0") for one in answer.ids) and "retry:" not in answer.text
+
+
+async def test_the_stream_for_what_belongs_to_no_request(site: Site) -> None:
+    """1.5, case 25, F2, N1: list changes, and updates of what was subscribed to; a newer stream takes over."""
+    session = await site.initialize()
+    assert (await session.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
+    assert (await session.ask("resources/subscribe", {"uri": "doc://none"})).code == (200, -32002)
+    async with session.stream() as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        await listening(site, 1)
+        site.hub.publish(Change(UPDATED, "doc://number/1", params={"uri": "doc://number/1"}))
+        site.hub.publish(Change(UPDATED, "doc://one", params={"uri": "doc://one"}))
+        name, data = await next_event(stream)
+        assert name == "message" and json.loads(data)["params"] == {"uri": "doc://one"}
+        async with session.stream() as newer:
+            assert await stream.content.read() == b""
+            await listening(site, 1)
+            assert (await session.ask("resources/unsubscribe", {"uri": "doc://one"})).result == {}
+            site.hub.publish(Change(UPDATED, "doc://one", params={"uri": "doc://one"}))
+            site.hub.publish(Change(TOOLS))
+            assert json.loads((await next_event(newer))[1])["method"] == TOOLS
+            await session.delete()
+            assert await newer.content.read() == b""
+
+
+async def listening(site: Site, count: int) -> None:
+    """Wait until the server has so many listeners: the headers of a stream come before it listens."""
+    while len(site.hub) != count:
+        await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Mcp_Session_Id": ""}, 404),
+        ({"Accept": "application/json"}, 406),
+        ({"MCP_Protocol_Version": "2025-06-18"}, 400),
+    ],
+)
+async def test_streams_that_are_refused(site: Site, headers: dict[str, str], status: int) -> None:
+    session = await site.initialize()
+    sent = site.headers(**(session.head | {"Accept": "text/event-stream"} | headers))
+    assert (await site.send("GET", "/mcp", sent)).status == status
+
+
+async def test_get_and_delete_need_a_session(site: Site) -> None:
+    for method in ("GET", "DELETE"):
+        assert (await site.send(method, "/mcp", site.headers())).status == 400
+
+
+async def answers(session: Session, response: Any, given: dict[str, Any]) -> list[Any]:
+    """Answer the server's questions on the stream of *response*; every message that came."""
+    seen = []
+    while True:
+        name, data = await next_event(response)
+        if not data:
+            continue
+        message = json.loads(data)
+        seen.append(message)
+        if "method" not in message:
+            return seen
+        if "id" in message:
+            reply = {"jsonrpc": "2.0", "id": message["id"], "result": given[message["method"]]}
+            assert (await session.post(reply)).status == 202
+
+
+@pytest.mark.parametrize("revision", ["2025-06-18", LATEST])
+async def test_asks_on_the_stream_of_the_request(site: Site, revision: str) -> None:
+    """M4, 4.3: questions go out on the POST's stream, answers come in by POST; an answer nobody waits for is fine."""
+    session = await site.initialize(revision, **ELICITS)
+    given = {
+        "elicitation/create": {"action": "accept", "content": {"name": "Ann"}},
+        "roots/list": {"roots": [{"uri": "file:///a"}]},
+    }
+    message = site.request("tools/call", {"name": "ask_all", "arguments": {}})
+    async with site.http.post(f"{site.base}/mcp", json=message, headers=site.headers(**session.head)) as response:
+        seen = await answers(session, response, given)
+    assert seen[-1]["result"]["structuredContent"] == {"said": "accept 1"}
+    assert len({one["id"] for one in seen}) == 3
+    assert (await session.post({"jsonrpc": "2.0", "id": seen[0]["id"], "result": {}})).status == 202
+
+
+@pytest.mark.parametrize("reply", [{"error": {"code": -1, "message": "no"}}, {"result": {"action": "perhaps"}}])
+async def test_answers_that_are_no_use(site: Site, reply: Any) -> None:
+    """E2: a failure of the client's is told to the model, and harms nothing."""
+    session = await site.initialize(**ELICITS)
+    message = site.request("tools/call", {"name": "ask"})
+    async with site.http.post(f"{site.base}/mcp", json=message, headers=site.headers(**session.head)) as response:
+        question: Any = {}
+        while question.get("method") != "elicitation/create":
+            data = (await next_event(response))[1]
+            question = json.loads(data) if data else {}
+        assert (await session.post({"jsonrpc": "2.0", "id": question["id"], **reply})).status == 202
+        result = json.loads((await next_event(response))[1])["result"]
+    assert result["isError"] is True and "no usable answer" in result["content"][0]["text"]
+
+
+async def test_never_asks_who_cannot_be_asked(site: Site) -> None:
+    """E1: undeclared capabilities, and revisions that do not know the question."""
+    for session in (await site.initialize(), await site.initialize("2025-03-26", **ELICITS)):
+        answer = await session.call("ask")
+        assert answer.result["isError"] is True and len(answer.messages) == 1
+
+
+async def test_log_levels_of_a_session(site: Site) -> None:
+    """O1."""
+    session = await site.initialize()
+    assert (await session.ask("logging/setLevel", {"level": "loud"})).code == (200, -32602)
+    assert [m["method"] for m in (await session.call("steps")).messages[:-1]] == ["notifications/message"]
+    assert (await session.ask("logging/setLevel", {"level": "error"})).result == {}
+    assert len((await session.call("steps")).messages) == 1
+
+
+async def test_idle_and_too_many_sessions() -> None:
+    """S8: the oldest of the same principal goes; nobody else's."""
+    async with serving(sessions_per_principal=2) as site:
+        other = await site.initialize(user=STRANGER)
+        first, second, third = [await site.initialize() for _ in range(3)]
+        assert (await first.ask("ping")).status == 404
+        for alive in (second, third, other):
+            assert (await alive.ask("ping")).result == {}
+    async with serving(session_idle_s=1) as site:
+        session = await site.initialize()
+        await asyncio.sleep(1.1)
+        assert (await session.ask("ping")).status == 404

@@ -1,0 +1,368 @@
+"""Revision 2026-07-28 on ``/mcp``: the ladder of checks in its order, and what an answer looks like."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import Any
+
+import pytest
+
+from tests import published
+from tests.transports.http.serving import ADMIN, META, MODERN, STRANGER, Site, check, read, serving
+
+UNKNOWN = "1900-01-01"
+
+
+async def test_case_1_a_complete_request(site: Site) -> None:
+    """Worked case 1; S7, K1, M9."""
+    answer = await site.modern("tools/list")
+    assert answer.status == 200 and answer.result["resultType"] == "complete"
+    assert answer.result["ttlMs"] >= 0 and answer.result["cacheScope"] == "private"
+    assert answer.result["_meta"][f"{META}serverInfo"] == {"name": "bench", "version": "1.0"}
+    assert "Mcp-Session-Id" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("case", "headers", "meta", "code"),
+    [
+        (2, {"MCP-Protocol-Version": ""}, {}, -32020),
+        (3, {"MCP-Protocol-Version": "2025-11-25"}, {}, -32020),
+        (4, {"MCP-Protocol-Version": UNKNOWN}, {"protocolVersion": UNKNOWN}, -32022),
+        (5, {"MCP-Protocol-Version": "2025-11-25"}, {"protocolVersion": "2025-11-25"}, -32022),
+        (7, {}, {"clientCapabilities": None}, -32602),
+        ("S4 capabilities", {}, {"clientCapabilities": []}, -32602),
+        ("S4 version", {}, {"protocolVersion": 3}, -32602),
+        ("T10 before support", {}, {"protocolVersion": UNKNOWN}, -32020),
+        ("T13 missing", {"Mcp-Method": ""}, {}, -32020),
+        ("T13 other", {"Mcp-Method": "prompts/list"}, {}, -32020),
+        ("T13 case of the value", {"Mcp-Method": "TOOLS/LIST"}, {}, -32020),
+        ("O2 level", {}, {"logLevel": "loud"}, -32602),
+    ],
+)
+async def test_envelope_and_headers(site: Site, case: Any, headers: Any, meta: Any, code: int) -> None:
+    answer = await site.modern("tools/list", headers=headers, **meta)
+    assert answer.code == (400, code) and answer.body["id"] == site.ids
+    if code == -32022:
+        assert answer.error["data"]["supported"] == [MODERN]
+        assert answer.error["data"]["requested"] == meta["protocolVersion"]
+
+
+async def test_case_6_a_header_without_an_envelope(site: Site) -> None:
+    answer = await site.post(site.request("tools/list"), MCP_Protocol_Version=MODERN, Mcp_Method="tools/list")
+    assert answer.code == (400, -32602) and META in answer.error["message"]
+
+
+async def test_case_8_client_info_is_optional(site: Site) -> None:
+    """S5: clientInfo is never required; M16: trace context is passed over."""
+    assert (await site.modern("server/discover", clientInfo=None)).status == 200
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "initialize",
+        "ping",
+        "logging/setLevel",
+        "resources/subscribe",
+        "resources/unsubscribe",
+        "foo/bar",
+        "skills/list",
+        "tasks/list",
+        "tasks/result",
+    ],
+)
+async def test_cases_9_and_28_methods_that_do_not_exist(site: Site, method: str) -> None:
+    """T12, P1: 404 and -32601, also for methods of older revisions and of what is not offered."""
+    assert (await site.modern(method, {"protocolVersion": MODERN})).code == (404, -32601)
+
+
+async def test_case_10_an_initialize_with_the_new_header(site: Site) -> None:
+    message = site.request("initialize", {"protocolVersion": MODERN})
+    assert (await site.post(message, MCP_Protocol_Version=MODERN)).code == (400, -32602)
+
+
+async def test_case_17_a_session_id_is_ignored(site: Site) -> None:
+    """S9, T9."""
+    answer = await site.modern("tools/list", headers={"Mcp-Session-Id": "anything"})
+    assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["notifications/cancelled", "notifications/initialized", "foo/bar"])
+async def test_cases_18_and_30_notifications(site: Site, method: str) -> None:
+    """T3, M7: accepted and never answered, whatever they are."""
+    answer = await site.post({"jsonrpc": "2.0", "method": method}, MCP_Protocol_Version=MODERN)
+    assert (answer.status, answer.text) == (202, "")
+
+
+async def test_notification_of_a_revision_that_is_not_served(site: Site) -> None:
+    answer = await site.post({"jsonrpc": "2.0", "method": "foo"}, MCP_Protocol_Version=UNKNOWN)
+    assert answer.code == (400, -32022) and "id" not in answer.body
+
+
+@pytest.mark.parametrize("body", [{"jsonrpc": "2.0", "id": 1, "result": {}}, [], [{"jsonrpc": "2.0", "method": "x"}]])
+async def test_cases_19_and_20_responses_and_arrays(site: Site, body: Any) -> None:
+    assert (await site.post(body, MCP_Protocol_Version=MODERN)).code == (400, -32600)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_case_24_other_methods(site: Site, method: str) -> None:
+    answer = await site.send(method, "/mcp", site.headers(MCP_Protocol_Version=MODERN))
+    assert answer.status == 405 and answer.headers["Allow"] == "POST"
+
+
+@pytest.mark.parametrize("id", [0, "", -1, "x" * 256, 2**53])
+async def test_case_26_every_legal_id_comes_back(site: Site, id: Any) -> None:
+    answer = await site.modern("tools/list", id=id)
+    assert answer.status == 200 and answer.body["id"] == id and type(answer.body["id"]) is type(id)
+
+
+@pytest.mark.parametrize("id", [True, 1.5, [], {}, "x" * 257])
+async def test_case_27_every_other_is_refused(site: Site, id: Any) -> None:
+    message = site.envelope("tools/list") | {"id": id}
+    answer = await site.post(message, revision=MODERN, MCP_Protocol_Version=MODERN, Mcp_Method="tools/list")
+    assert answer.code == (400, -32600) and "id" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ("echo", 200),
+        ("  echo  ", 200),
+        ("=?base64?ZWNobw==?=", 200),
+        ("wait", 400),
+        ("=?base64?ZWNobw?=", 400),
+        ("=?base64?ZWN!obw==?=", 400),
+        ("=?base64?ZWNobx==?=", 400),
+        ("=?BASE64?ZWNobw==?=", 400),
+        ("", 400),
+    ],
+)
+async def test_the_name_header(site: Site, sent: str, status: int) -> None:
+    """T14, T15: equal after decoding, strictly."""
+    answer = await site.call("echo", headers={"Mcp-Name": sent})
+    assert answer.status == status
+    assert status == 200 or answer.error["code"] == -32020
+
+
+async def test_a_name_header_that_comes_twice(site: Site) -> None:
+    """Section 5, decision 23."""
+    message = site.envelope("tools/call", {"name": "echo"})
+    sent = [*site.headers().items(), *site.modern_headers(message).items(), ("Mcp-Name", "echo")]
+    async with site.http.post(f"{site.base}/mcp", json=message, headers=sent) as response:
+        assert (await read(response)).code == (400, -32020)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sent", "status"),
+    [
+        ({"region": "eu"}, "eu", 200),
+        ({"region": "eu"}, "", 400),
+        ({"region": "eu"}, "us", 400),
+        ({"region": "ü"}, "=?base64?w7w=?=", 200),
+        ({}, "", 200),
+    ],
+)
+async def test_headers_that_repeat_arguments(site: Site, arguments: Any, sent: str, status: int) -> None:
+    """T16: a value in the body wants its header, and the two agree."""
+    answer = await site.call("echo", arguments, headers={"Mcp-Param-Region": sent})
+    assert answer.status == status
+    assert status == 200 or answer.error["code"] == -32020
+
+
+async def test_unknown_tools_and_wrong_arguments(site: Site) -> None:
+    """F4: an unknown tool is a protocol error, wrong arguments are a result that names every path."""
+    assert (await site.call("nothing")).code == (400, -32602)
+    answer = await site.call("echo", {"text": 5, "colour": "red", "size": "big"})
+    assert answer.status == 200 and answer.result["isError"] is True
+    (block,) = answer.result["content"]
+    assert all(name in block["text"] for name in ("text", "colour", "size"))
+    assert site.bench.ran == []
+
+
+async def test_failures_of_tools(site: Site) -> None:
+    """F7: a refusal is a result; a bug is -32603 with a reference, and nothing of it gets out."""
+    refused = await site.call("fail")
+    assert refused.status == 200 and refused.result["isError"] is True
+    broken = await site.call("bug")
+    assert broken.error["code"] == -32603 and "secret" not in broken.text
+    assert broken.headers["X-MCP-Trace-Id"] in broken.error["message"]
+
+
+async def test_content_and_structured_content(site: Site) -> None:
+    """F6."""
+    result = (await site.call("echo", {"text": "hi"})).result
+    assert result["structuredContent"] == {"said": "hi"} == json.loads(result["content"][0]["text"])
+    assert [block["type"] for block in (await site.call("blocks")).result["content"]] == [
+        "text",
+        "audio",
+        "resource_link",
+    ]
+
+
+async def test_progress_and_log_come_before_the_answer(site: Site) -> None:
+    """G1, T5, O2: only with a token, only at a level that was asked for; then as a stream that ends with the answer."""
+    plain = await site.call("steps")
+    assert plain.headers["Content-Type"] == "application/json"
+    answer = await site.call("steps", progressToken="t", logLevel="info")
+    assert answer.headers["Content-Type"] == "text/event-stream" and answer.headers["X-Accel-Buffering"] == "no"
+    assert [message.get("method", "answer") for message in answer.messages] == [
+        "notifications/progress",
+        "notifications/message",
+        "notifications/progress",
+        "answer",
+    ]
+    steps = [message["params"]["progress"] for message in answer.messages if "progressToken" in str(message)]
+    assert steps == sorted(set(steps)) and answer.ids == ()
+    quiet = await site.call("steps", logLevel="error")
+    assert quiet.headers["Content-Type"] == "application/json"
+
+
+async def test_a_client_that_takes_no_streams_gets_the_answer(site: Site) -> None:
+    answer = await site.call("steps", progressToken=0, headers={"Accept": "application/json"})
+    assert answer.status == 200 and answer.result["structuredContent"] == {"said": "stepped"}
+
+
+async def test_a_lost_connection_cancels(site: Site) -> None:
+    """T8, L1: closing the response is the cancellation; the work stops."""
+    task = asyncio.create_task(site.call("wait"))
+    await asyncio.wait_for(site.bench.started.wait(), 20)
+    task.cancel()
+    await asyncio.wait_for(site.bench.ended.wait(), 20)
+    assert site.bench.cancelled
+    assert (await site.call("echo")).status == 200
+
+
+async def test_keep_alive_makes_a_quiet_answer_a_stream() -> None:
+    """T7: comment lines until there is something to say."""
+    async with serving(keep_alive_s=1) as site:
+        message = site.envelope("tools/call", {"name": "wait", "arguments": {}})
+        headers = site.headers() | {"Content-Type": "application/json"} | site.modern_headers(message)
+        async with site.http.post(f"{site.base}/mcp", data=json.dumps(message), headers=headers) as response:
+            assert (await response.content.readline()).startswith(b": ")
+            site.bench.proceed.set()
+            answer = await read(response)
+        assert answer.result["structuredContent"] == {"said": "waited"}
+
+
+async def test_asks_and_is_asked_again(site: Site) -> None:
+    """R1-R3, R8: input_required, the state that goes with it, and the answer at the second try."""
+    elicits = {"clientCapabilities": {"elicitation": {}}}
+    first = (await site.call("ask", **elicits)).result
+    assert first["resultType"] == "input_required" and "ttlMs" not in first
+    assert first["inputRequests"]["who"]["method"] == "elicitation/create"
+    more = {"requestState": first["requestState"]}
+
+    async def again(responses: Any, **options: Any) -> Any:
+        params = {"name": "ask", "arguments": {}, "inputResponses": responses} | more
+        return await site.modern("tools/call", params, **elicits, **options)
+
+    assert (await again({"other": {}})).result["resultType"] == "input_required"
+    assert (await again({"who": 5})).code == (400, -32602)
+    assert (await again(None)).code == (400, -32602)
+    assert (await again({"who": {"action": "maybe"}})).code == (400, -32602)
+    assert (await again({"who": {"action": "accept", "content": {"name": 7}}})).code == (400, -32602)
+    done = await again({"who": {"action": "accept", "content": {"name": "Ann"}}, "extra": {}})
+    assert done.result["structuredContent"] == {"said": "Ann"}
+    declined = await again({"who": {"action": "decline"}})
+    assert declined.result["structuredContent"] == {"said": "decline"}
+    # R5, R6: another caller, other arguments, another tool, a changed text.
+    given = {"who": {"action": "decline"}}
+    assert (await again(given, user=STRANGER)).code == (400, -32602)
+    for params in (
+        {"name": "ask", "arguments": {"text": "other"}},
+        {"name": "ask_all", "arguments": {}},
+        {"name": "ask", "arguments": {}, "requestState": first["requestState"] + "x"},
+        {"name": "ask", "arguments": {}, "requestState": 5},
+    ):
+        answer = await site.modern("tools/call", {"inputResponses": given, **more, **params}, **elicits)
+        assert answer.code == (400, -32602), params
+
+
+async def test_never_asks_for_what_was_not_declared(site: Site) -> None:
+    """R4, S6."""
+    answer = await site.call("ask_all", clientCapabilities={"elicitation": {}})
+    assert answer.code == (400, -32021) and answer.error["data"] == {"requiredCapabilities": {"roots": {}}}
+    url_only = await site.call("ask", clientCapabilities={"elicitation": {"url": {}}})
+    assert url_only.code == (400, -32021)
+
+
+async def test_prompts_resources_and_completion(site: Site) -> None:
+    """U2, W3, Q1, and the caching members of what can be cached."""
+    listed = (await site.modern("prompts/list")).result["prompts"]
+    assert listed[0]["arguments"] == [{"name": "who", "description": "Whom", "required": True}]
+    got = await site.modern("prompts/get", {"name": "greet", "arguments": {"who": "Ann"}})
+    assert got.result["messages"][0]["content"]["text"] == "Greet Ann."
+    assert (await site.modern("prompts/get", {"name": "greet"})).code == (400, -32602)
+    assert (await site.modern("prompts/get", {"name": "nothing"})).code == (400, -32602)
+    assert [one["uri"] for one in (await site.modern("resources/list")).result["resources"]] == ["doc://one"]
+    assert (await site.modern("resources/templates/list")).result["resourceTemplates"][0]["uriTemplate"]
+    number = (await site.modern("resources/read", {"uri": "doc://number/7"})).result
+    assert number["contents"] == [{"uri": "doc://number/7", "mimeType": "text/plain", "text": "number 7"}]
+    for missing in ("doc://number/13", "doc://nowhere"):
+        answer = await site.modern("resources/read", {"uri": missing})
+        assert answer.code == (400, -32602) and answer.error["data"] == {"uri": missing}
+    ref = {"type": "ref/prompt", "name": "greet"}
+    params = {"ref": ref, "argument": {"name": "who", "value": "An"}}
+    completed = (await site.modern("completion/complete", params)).result["completion"]
+    assert completed == {"values": ["Ann", "Anton"], "total": 2, "hasMore": False}
+    wrong = {"ref": {"type": "ref/prompt", "name": "none"}, "argument": {"name": "who", "value": ""}}
+    assert (await site.modern("completion/complete", wrong)).code == (400, -32602)
+
+
+async def test_pages_of_a_list() -> None:
+    """A1: opaque cursors; one of another list, or a changed one, is refused."""
+    async with serving(changes={"page_size": 4}) as site:
+        first = (await site.modern("tools/list")).result
+        second = (await site.modern("tools/list", {"cursor": first["nextCursor"]})).result
+        third = (await site.modern("tools/list", {"cursor": second["nextCursor"]})).result
+        names = [tool["name"] for page in (first, second, third) for tool in page["tools"]]
+        assert len(names) == len(set(names)) == 9 and "nextCursor" not in third
+        for cursor in ("x", 5, first["nextCursor"] + "x", ""):
+            assert (await site.modern("tools/list", {"cursor": cursor})).code == (400, -32602)
+        assert (await site.modern("prompts/list", {"cursor": first["nextCursor"]})).code == (400, -32602)
+
+
+async def test_a_task_from_its_beginning_to_its_end(site: Site) -> None:
+    """Y1-Y7: created for who declared the extension, seen by its owner alone, cancelled or completed."""
+    follows = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
+    created = (await site.call("long", **follows)).result
+    assert created["resultType"] == "task" and created["status"] == "working"
+    params = {"taskId": created["taskId"]}
+    assert (await site.modern("tasks/get", params)).code == (400, -32021)
+    assert (await site.modern("tasks/get", params, user=STRANGER, **follows)).code == (400, -32602)
+    assert (await site.modern("tasks/cancel", params, user=STRANGER, **follows)).code == (400, -32602)
+    await site.bench.started.wait()
+    site.bench.proceed.set()
+    while (state := (await site.modern("tasks/get", params, **follows)).result)["status"] == "working":
+        await asyncio.sleep(0.01)
+    assert state["status"] == "completed" and state["result"]["structuredContent"] == {"said": "done at last"}
+    assert state["resultType"] == "complete"
+    assert (await site.modern("tasks/cancel", params, **follows)).result["resultType"] == "complete"
+    assert (await site.modern("tasks/get", params, **follows)).result["status"] == "completed"
+    unknown = await site.modern("tasks/get", {"taskId": "nothing"}, **follows)
+    assert unknown.code == (400, -32602)
+
+
+async def test_a_cancelled_task_stops(site: Site) -> None:
+    follows = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
+    params = {"taskId": (await site.call("long", **follows)).result["taskId"]}
+    await site.bench.started.wait()
+    await site.modern("tasks/cancel", params, **follows)
+    assert (await site.modern("tasks/get", params, **follows)).result["status"] == "cancelled"
+
+
+async def test_without_the_extension_the_call_is_answered_itself(site: Site) -> None:
+    site.bench.proceed.set()
+    assert (await site.call("long")).result["structuredContent"] == {"said": "done at last"}
+
+
+@pytest.mark.skipif(
+    not published.present() and os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", reason=published.ABSENT
+)
+def test_schemas_were_checked() -> None:
+    """The client of these tests checks every message; this proves that the check can fail."""
+    with pytest.raises(AssertionError):
+        check(MODERN, {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}, "tools/list")
+    assert ADMIN.customer != STRANGER.customer

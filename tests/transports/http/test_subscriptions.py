@@ -1,0 +1,120 @@
+"""``subscriptions/listen``: the acknowledgment first, then what was asked for and nothing else, and a graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from doit_mcp.sandbox.people import User
+from doit_mcp.server.notification_hub import PROMPTS, TOOLS, UPDATED, Change
+from tests.transports.http.serving import ADMIN, META, MODERN, STRANGER, Json, Site, check, next_event, serving
+
+SUBSCRIPTION = f"{META}subscriptionId"
+TASKS = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
+
+
+class Listener:
+    """An open stream."""
+
+    def __init__(self, response: aiohttp.ClientResponse, id: Any) -> None:
+        self.response, self.id = response, id
+
+    async def next(self) -> Json:
+        message: Json = json.loads((await asyncio.wait_for(next_event(self.response), 20))[1])
+        check(MODERN, message, "subscriptions/listen")
+        meta = message["params" if "method" in message else "result"]["_meta"]
+        assert meta[SUBSCRIPTION] == self.id and type(meta[SUBSCRIPTION]) is type(self.id)
+        return message
+
+
+@asynccontextmanager
+async def listening(
+    site: Site, wanted: Any, *, id: Any = "listen", user: User = ADMIN, **meta: Any
+) -> AsyncIterator[Listener]:
+    message = site.envelope("subscriptions/listen", {"notifications": wanted}, id=id, **meta)
+    headers = site.headers(user) | site.modern_headers(message)
+    async with site.http.post(f"{site.base}/mcp", json=message, headers=headers) as response:
+        assert response.status == 200 and response.headers["Content-Type"] == "text/event-stream"
+        yield Listener(response, id)
+
+
+async def test_acknowledges_and_filters(site: Site) -> None:
+    """N1-N3: only what is honoured is named, only what was asked for is sent, the id keeps its type."""
+    wanted = {"promptsListChanged": True, "toolsListChanged": False, "resourceSubscriptions": ["doc://one", "doc://no"]}
+    async with listening(site, wanted, id=7) as listener:
+        acknowledged = await listener.next()
+        assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
+        honoured = {"promptsListChanged": True, "resourceSubscriptions": ["doc://one"]}
+        assert acknowledged["params"]["notifications"] == honoured
+        site.hub.publish(Change(TOOLS))
+        site.hub.publish(Change(UPDATED, "doc://number/1", params={"uri": "doc://number/1"}))
+        site.hub.publish(Change(UPDATED, "doc://one", params={"uri": "doc://one"}))
+        assert (await listener.next())["params"]["uri"] == "doc://one"
+        site.hub.publish(Change(PROMPTS))
+        assert (await listener.next())["method"] == PROMPTS
+
+
+async def test_listeners_do_not_meet(site: Site) -> None:
+    """Two of one user and one of another; one that leaves hurts nobody; changes for one owner reach that one."""
+    wanted = {"toolsListChanged": True}
+    async with listening(site, wanted, id=1) as first, listening(site, wanted, id="1", user=STRANGER) as second:
+        for listener in (first, second):
+            await listener.next()
+        async with listening(site, wanted, id=2) as third:
+            await third.next()
+            third.response.close()
+        site.hub.publish(Change(TOOLS))
+        for listener in (first, second):
+            assert (await listener.next())["method"] == TOOLS
+
+
+async def test_ends_with_a_result_when_the_server_stops() -> None:
+    """N4, section 5 decision 1."""
+    async with serving() as site:
+        stack = listening(site, {"toolsListChanged": True})
+        listener = await stack.__aenter__()
+        await listener.next()
+        last = asyncio.create_task(listener.next())
+    assert (await last)["result"]["resultType"] == "complete"
+
+
+async def test_tasks_can_be_followed(site: Site) -> None:
+    """6.1, Y5, Y7: status notifications of one's own tasks, for who declared the extension."""
+    task = (await site.call("long", **TASKS)).result["taskId"]
+    refused = await site.modern("subscriptions/listen", {"notifications": {"taskIds": [task]}})
+    assert refused.code == (400, -32021)
+    async with listening(site, {"taskIds": [task, "other"]}, user=STRANGER, **TASKS) as stranger:
+        assert (await stranger.next())["params"]["notifications"] == {"taskIds": []}
+    async with listening(site, {"taskIds": [task, "other"]}, **TASKS) as listener:
+        assert (await listener.next())["params"]["notifications"] == {"taskIds": [task]}
+        site.bench.proceed.set()
+        told = await listener.next()
+        assert told["method"] == "notifications/tasks" and told["params"]["status"] == "completed"
+
+
+@pytest.mark.parametrize("wanted", [None, [], {"resourceSubscriptions": "doc://one"}, {"taskIds": [1]}])
+async def test_filters_that_are_none(site: Site, wanted: Any) -> None:
+    answer = await site.modern("subscriptions/listen", {"notifications": wanted}, **TASKS)
+    assert answer.code == (400, -32602)
+
+
+async def test_needs_a_stream(site: Site) -> None:
+    params = {"notifications": {}}
+    answer = await site.modern("subscriptions/listen", params, headers={"Accept": "application/json"})
+    assert answer.status == 406
+
+
+async def test_counts_as_a_stream() -> None:
+    async with serving(streams_per_principal=1) as site:
+        async with listening(site, {}) as listener:
+            await listener.next()
+            answer = await site.modern("subscriptions/listen", {"notifications": {}})
+            assert answer.status == 429
+            # A stream is no call in flight.
+            assert (await site.call("echo")).status == 200

@@ -1,0 +1,242 @@
+"""Whose data a call reaches: that of the token at hand, whatever else a client sends or has opened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.sandbox.people import USERS, Grant
+from tests.transports.http.serving import (
+    ADMIN,
+    EMPLOYEE,
+    LATEST,
+    STRANGER,
+    VIEWER,
+    Json,
+    Session,
+    Site,
+    schema,
+    serving,
+)
+
+OTHER = STRANGER.customer
+# Names that somebody might take for a tenant's.
+NAMES = ("customerContext", "customer_context", "tenantId", "tenant", "X-Tenant-Id", "customerId")
+
+
+@dataclass
+class Api:
+    """A DoiT API that answers with the tenant it was asked for, and remembers every request."""
+
+    seen: list[web.Request] = field(default_factory=list)
+
+    def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
+        """The two operations that these tests reach."""
+
+        async def budgets(request: web.Request) -> web.Response:
+            self.seen.append(request)
+            grant = lookup(bearer(request))
+            if grant is None:
+                return web.json_response({"error": "unauthorized"}, status=401)
+            await asyncio.sleep(0)
+            row = {"id": grant.customer, "budgetName": grant.user.email}
+            return web.json_response({"budgets": [row], "rowCount": 1})
+
+        async def validate(request: web.Request) -> web.Response:
+            grant = lookup(bearer(request))
+            if grant is None:
+                return web.json_response({"error": "unauthorized"}, status=401)
+            return web.json_response({"domain": grant.user.email.partition("@")[2], "email": grant.user.email})
+
+        app.router.add_get("/analytics/v1/budgets", budgets)
+        app.router.add_get("/auth/v1/validate", validate)
+
+
+def bearer(request: web.Request) -> str:
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")
+
+
+async def mine(call: Call, arguments: Json) -> Json:
+    """The rows of whoever calls, with what was said."""
+    found = await call.doit.budgets.list_budgets()
+    return {"rows": found["budgets"], "said": arguments.get("text", "")}
+
+
+def rows(answer: Any) -> set[tuple[str, str]]:
+    return {(row["id"], row["budgetName"]) for row in answer.result["structuredContent"]["rows"]}
+
+
+@asynccontextmanager
+async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
+    api = Api()
+    output = {"type": "object", "properties": {"rows": {"type": "array"}, "said": {"type": "string"}}}
+    tool = Tool("mine", "Mine", "Whose data.", schema(text={"type": "string"}), mine, output)
+    async with serving(changes={"tools": (tool,)}, api=api, **settings) as site:
+        yield site, api
+
+
+def check_upstream(site: Site, api: Api, token: str) -> None:
+    """What went upstream: the token's tenant once, an exchanged credential, and nothing that the client named."""
+    (request,) = api.seen
+    assert request.headers.getall("X-Tenant-Id") == [ADMIN.customer]
+    assert request.query.getall("customerContext", [ADMIN.customer]) == [ADMIN.customer]
+    assert token not in str(request.headers) and bearer(request) not in ("", token)
+    # Tracking repeats what the client calls itself, as a value.
+    assert not [name for name, value in request.query.items() if OTHER in value and not name.startswith("mcpClient")]
+    named = {"x-user", "x-forwarded-user", "x-customer-context", "x-user-email", "cookie"}
+    assert not named & {name.lower() for name in request.headers}
+
+
+@pytest.mark.parametrize("channel", ["meta", "query", "headers", "client", "forwarded"])
+async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
+    """C1, H4: on both eras."""
+    async with place() as (site, api):
+        named = dict.fromkeys(NAMES, OTHER)
+        token = site.token()
+        headers: dict[str, str] = {"Authorization": f"Bearer {token}"}
+        meta: Json = {}
+        path = "/mcp"
+        if channel == "meta":
+            meta = named
+        elif channel == "query":
+            path += "?" + "&".join(f"{name}={OTHER}" for name in NAMES)
+        elif channel == "headers":
+            headers |= {"X-Tenant-Id": OTHER, "X-Customer-Context": OTHER, "X-User": STRANGER.email}
+        elif channel == "forwarded":
+            headers |= {"X-Forwarded-User": STRANGER.email, "Forwarded": f"for={STRANGER.email}", "Cookie": "t=1"}
+        client: Json = {"name": f"x&customerContext={OTHER}#", "version": f"1\r\nX-Tenant-Id: {OTHER}"}
+        message = site.envelope("tools/call", {"name": "mine"}, clientInfo=client if channel == "client" else None)
+        message["params"]["_meta"] |= meta
+        sent = {name.replace("-", "_"): value for name, value in (site.modern_headers(message) | headers).items()}
+        answer = await site.post(message, path=path, **sent)
+        assert rows(answer) == {(ADMIN.customer, ADMIN.email)}
+        check_upstream(site, api, token)
+
+        api.seen.clear()
+        params: Json = {"protocolVersion": LATEST, "capabilities": named, "clientInfo": client, **named}
+        handshake = await site.post(site.request("initialize", params))
+        session = Session(site, handshake.headers["Mcp-Session-Id"], LATEST, ADMIN, {})
+        call = site.request("tools/call", {"name": "mine", "_meta": meta, **named})
+        extra = {name.replace("-", "_"): value for name, value in headers.items()}
+        assert rows(await session.post(call, path=path, **extra)) == {(ADMIN.customer, ADMIN.email)}
+        check_upstream(site, api, token)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_arguments_that_no_schema_has_reach_nothing(name: str) -> None:
+    """C1, J13: refused before anything goes upstream; or, where the former server took them, dropped."""
+    async with place() as (site, api):
+        token = site.token()
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = await site.modern("tools/call", {"name": "mine", "arguments": {name: OTHER}}, headers=headers)
+        if answer.result.get("isError"):
+            assert api.seen == []
+        else:
+            assert rows(answer) == {(ADMIN.customer, ADMIN.email)}
+            check_upstream(site, api, token)
+
+
+async def test_the_token_at_hand_counts_not_the_first_of_the_session() -> None:
+    """S2: a refreshed token of the owner goes on; the same user for another customer has no session there."""
+    async with place() as (site, api):
+        session = await site.initialize(user=EMPLOYEE)
+        call = site.request("tools/call", {"name": "mine"})
+        for _ in range(2):
+            fresh = f"Bearer {site.token(EMPLOYEE)}"
+            assert rows(await session.post(call, Authorization=fresh)) == {(EMPLOYEE.customer, EMPLOYEE.email)}
+        other = f"Bearer {site.token(EMPLOYEE, customer_context=OTHER)}"
+        api.seen.clear()
+        for message in (call, {"jsonrpc": "2.0", "method": "notifications/x"}):
+            assert (await session.post(message, Authorization=other)).status == 404
+        assert api.seen == []
+        alone = await site.post(call, Authorization=other, MCP_Protocol_Version=LATEST)
+        assert rows(alone) == {(OTHER, EMPLOYEE.email)}
+        assert api.seen[0].headers["X-Tenant-Id"] == OTHER
+
+
+async def test_an_api_token_of_the_same_person_is_another_principal() -> None:
+    """S1."""
+    async with place() as (site, api):
+        session = await site.initialize()
+        as_token = f"Bearer {ADMIN.api_token}"
+        assert (await site.call("mine", headers={"Authorization": as_token})).status == 200
+        assert (await session.post(site.request("ping"), Authorization=as_token)).status == 404
+        headers = site.headers(**session.head) | {"Authorization": as_token}
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        assert (await site.send("DELETE", "/mcp", sent)).status == 404
+        assert (await session.ask("ping")).result == {}
+
+
+async def test_a_session_id_that_a_client_invents_is_never_its_own(site: Site) -> None:
+    """S3: no fixation; ids are visible ASCII, long, and all different."""
+    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    invented = "a" * 48
+    assert (await site.post(site.request("initialize", params), Mcp_Session_Id=invented)).status == 404
+    ids = {(await site.initialize()).id for _ in range(20)}
+    assert len(ids) == 20 and invented not in ids
+    assert all(len(id) >= 32 and id.isascii() and id.isprintable() and " " not in id for id in ids)
+
+
+async def test_many_callers_with_equal_ids_never_meet() -> None:
+    """S6, Q1: everybody gets their own answer and their own data, once, on sessions and without."""
+    async with place(calls_per_principal=100) as (site, api):
+        users = [user for user in USERS if user != EMPLOYEE] * 10
+        people = [(user, str(number), f"Bearer {site.token(user)}") for number, user in enumerate(users)]
+
+        async def ask(user: Any, text: str, token: str, envelope: bool) -> None:
+            params = {"name": "mine", "arguments": {"text": text}}
+            if envelope:
+                answer = await site.modern("tools/call", params, id=1, headers={"Authorization": token})
+            else:
+                session = await site.initialize(user=user)
+                answer = await session.ask("tools/call", params, 1)
+            assert answer.body["id"] == 1 and answer.result["structuredContent"]["said"] == text
+            assert rows(answer) == {(user.customer, user.email)}
+
+        asked = [ask(*person, envelope) for person in people for envelope in (True, False)]
+        await asyncio.gather(*asked)
+        assert len(api.seen) == len(asked)
+        assert {user.customer for user in (ADMIN, VIEWER, STRANGER)} == {ADMIN.customer, OTHER}
+
+
+HOSTILE = {
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Proto": "ftp",
+    "X-Forwarded-Prefix": "/evil",
+    "Forwarded": "host=evil.example;proto=ftp",
+    "X-Original-URL": "/evil",
+}
+
+
+async def test_addresses_come_from_configuration_alone(site: Site) -> None:
+    """H8: challenge, metadata and the SSE endpoint."""
+    refused = await site.send("POST", "/mcp", HOSTILE)
+    document = f"{site.base}/.well-known/oauth-protected-resource/mcp"
+    assert f'resource_metadata="{document}"' in refused.headers["WWW-Authenticate"]
+    found = await site.send("GET", "/.well-known/oauth-protected-resource/mcp", HOSTILE)
+    assert found.body["resource"] == f"{site.base}/mcp" and "evil" not in found.text
+    async with site.http.get(f"{site.base}/sse", headers=site.headers() | HOSTILE) as response:
+        assert (await response.content.readline()) == b"event: endpoint\n"
+        assert (await response.content.readline()).startswith(b"data: /sse/message?sessionId=")
+
+
+async def test_a_base_with_a_path_is_kept_in_every_address() -> None:
+    """1.6: the message address is relative, and right behind a gateway's prefix."""
+    async with serving(resource_url="http://127.0.0.1:1/gate/way", allowed_hosts=()) as site:
+        host = {"Host": "127.0.0.1:1"}
+        refused = await site.send("POST", "/mcp", host)
+        document = "http://127.0.0.1:1/gate/way/.well-known/oauth-protected-resource/mcp"
+        assert document in refused.headers["WWW-Authenticate"]
+        token = site.world.identity.mint(ADMIN, aud="http://127.0.0.1:1/gate/way/sse")
+        headers = host | {"Authorization": f"Bearer {token}"}
+        async with site.http.get(f"{site.base}/sse", headers=headers) as response:
+            await response.content.readline()
+            assert (await response.content.readline()).startswith(b"data: /gate/way/sse/message?sessionId=")
