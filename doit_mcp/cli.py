@@ -24,7 +24,7 @@ from .settings import BadSettings, Settings
 
 if TYPE_CHECKING:
     from .sandbox.api import Fault
-    from .sandbox.world import World
+    from .sandbox.server import World
 
 _NAMES = frozenset(declared.name for declared in Settings.variables().values())
 # MCP Inspector's web page, which people run beside the sandbox.
@@ -165,10 +165,10 @@ async def stdio(settings: Settings, options: argparse.Namespace) -> None:
 
 async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
     """The server and a stand-in world, on loopback."""
-    from .sandbox import announce
+    from .sandbox import startup_message
+    from .sandbox.accounts import MOST_FURTHER, USERS, People
     from .sandbox.api import Api
-    from .sandbox.people import MOST_FURTHER, USERS, People
-    from .sandbox.world import world
+    from .sandbox.server import world
     from .transports.http.main_app import site
     from .transports.http.runner import address, running, settle_heap, stopped
 
@@ -208,8 +208,8 @@ async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
                 allowed_origins=(*settings.allowed_origins, *INSPECTOR),
             )
             async with running(site(own), bound):
-                line = announce.json_line(base, stand_in.url)
-                text = announce.text(base, stand_in.url, options.customers)
+                line = startup_message.json_line(base, stand_in.url)
+                text = startup_message.text(base, stand_in.url, options.customers)
                 settle_heap()
                 print(line if options.announce == "json" else text, flush=True)
                 await stopped()
@@ -217,7 +217,7 @@ async def sandbox(settings: Settings, options: argparse.Namespace) -> None:
 
 def _faults(options: argparse.Namespace) -> tuple[float, list[Fault]]:
     from .sandbox.api import OPERATIONS
-    from .sandbox.api.fault_words import spoken, wished
+    from .sandbox.api.fault_parsing import spoken, wished
 
     try:
         return wished({"latency": options.latency, "faults": list(map(spoken, options.fault))}, OPERATIONS)

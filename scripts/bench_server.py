@@ -170,8 +170,8 @@ async def surroundings(base: str, options: argparse.Namespace) -> AsyncIterator[
         )
         return
     # Imported only here: its memory and its time to start are not the product's.
-    from doit_mcp.sandbox.people import USERS
-    from doit_mcp.sandbox.world import world
+    from doit_mcp.sandbox.accounts import USERS
+    from doit_mcp.sandbox.server import world
 
     async with world(resource_url=base, secret=SECRET, api=NoApi()) as stand_in:
         if options.token_file is not None:

@@ -26,8 +26,8 @@ from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Content, Tool
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.observability import logging_setup
-from doit_mcp.sandbox.people import USERS
-from doit_mcp.sandbox.world import world
+from doit_mcp.sandbox.accounts import USERS
+from doit_mcp.sandbox.server import world
 from doit_mcp.server.notification_hub import PROMPTS, TOOLS, Change, Hub
 from doit_mcp.server.request_context import Offer
 from doit_mcp.settings import Settings

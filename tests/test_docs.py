@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.sandbox.people import USERS
+from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]

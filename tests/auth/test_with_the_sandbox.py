@@ -9,8 +9,8 @@ import pytest
 
 from doit_mcp.auth.authentication import Auth, open_auth
 from doit_mcp.auth.errors import AuthError, UpstreamCredentialError
-from doit_mcp.sandbox.people import USERS
-from doit_mcp.sandbox.world import World, world
+from doit_mcp.sandbox.accounts import USERS
+from doit_mcp.sandbox.server import World, world
 from tests.sandbox.conftest import NoApi
 
 from .conftest import SECRET

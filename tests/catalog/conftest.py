@@ -15,8 +15,8 @@ from doit_mcp.api.http import connect
 from doit_mcp.catalog.stores.result_store import MemoryResults
 from doit_mcp.catalog.tools import tool_result
 from doit_mcp.catalog.tools.tool import Content
+from doit_mcp.sandbox.accounts import ACME, USERS, Grant
 from doit_mcp.sandbox.api import Api
-from doit_mcp.sandbox.people import ACME, USERS, Grant
 from tests.api.recorder import Recorder
 
 from .caller import TOOLS, Caller

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.sandbox.api import Api, seeds_account
-from doit_mcp.sandbox.people import ACME
+from doit_mcp.sandbox.accounts import ACME
+from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.api.seeds import customer_account
 
 from .conftest import Ask
 
@@ -110,7 +111,7 @@ async def test_dimensions_and_their_values(ask: Ask) -> None:
 
 
 async def test_life_of_a_contract(ask: Ask, witness: Api) -> None:
-    customer = next(iter(seeds_account.children(witness.tenant(ACME))))
+    customer = next(iter(customer_account.children(witness.tenant(ACME))))
     terms = {
         **{"customerID": customer, "name": "Resale", "startDate": "2030-01-01T00:00:00Z", "renewalPolicy": "manual"},
         **{"invoicesEmail": "a@b.example", "contractUpdatesEmail": "c@d.example", "billingProfile": {"name": "B"}},

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.sandbox.api import Api, seeds
-from doit_mcp.sandbox.people import ACME
+from doit_mcp.sandbox.accounts import ACME
+from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.api.seeds import analytics_core
 
 from .conftest import Ask
 
@@ -78,7 +79,7 @@ async def test_anomalies_invoices_and_tickets(ask: Ask) -> None:
 
 
 async def test_a_flow_is_refined(ask: Ask, witness: Api) -> None:
-    flow = next(iter(witness.tenant(ACME).collection("flows", seeds.flows)))
+    flow = next(iter(witness.tenant(ACME).collection("flows", analytics_core.flows)))
     found = await ask("refine_cloudflow", flowId=flow, question="Post the cost to Slack")
     assert found["complete"] and found["conversationId"] and len(found["answer"]) > 20 and found["steps"]
 

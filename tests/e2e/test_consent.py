@@ -18,7 +18,7 @@ import jwt
 import pytest
 from aiohttp import web
 
-from doit_mcp.sandbox.people import GLOBEX, USERS
+from doit_mcp.sandbox.accounts import GLOBEX, USERS
 from tests.e2e.launch import Sandbox
 from tests.e2e.node_packages import NODE, environment, run, unavailable
 

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from doit_mcp.sandbox.people import USERS
+from doit_mcp.sandbox.accounts import USERS
 from tests.e2e.launch import Sandbox, launched
 from tests.e2e.node_packages import NODE, environment, run, unavailable
 from tests.e2e.test_consent import VERIFIER, act, waiting

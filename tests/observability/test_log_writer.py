@@ -19,7 +19,7 @@ import pytest
 
 from doit_mcp.observability.log_writer import LogStream
 from doit_mcp.process.workers import reserve
-from doit_mcp.sandbox.world import world
+from doit_mcp.sandbox.server import world
 from tests.process.test_workers import two_workers
 from tests.test_cli import environment
 from tests.transports.http.serving import ADMIN, LATEST, SECRET, Bench, Hub, Json, Session, Site

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from doit_mcp.process.workers import MAX_FAILED_STARTS, Workers, reserve
-from doit_mcp.sandbox.world import world
+from doit_mcp.sandbox.server import world
 from doit_mcp.transports.http.runner import bind
 from tests.redis_state.redis_server import redis_server
 from tests.test_cli import environment, run

@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from doit_mcp.sandbox.people import User
-from doit_mcp.sandbox.world import Api, World, world
+from doit_mcp.sandbox.accounts import User
+from doit_mcp.sandbox.server import Api, World, world
 from doit_mcp.server.notification_hub import Hub
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.app import build

@@ -16,7 +16,7 @@ from doit_mcp.redis_state.connection import Link, open_link
 from doit_mcp.redis_state.encryption import Box, prefix
 from doit_mcp.redis_state.write_queue import Sender
 from doit_mcp.redis_state.write_receipts import RedisReceipts
-from doit_mcp.sandbox.people import USERS, User
+from doit_mcp.sandbox.accounts import USERS, User
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, redis_server
 from tests.redis_state.replicas import Replica, at, replicas

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import aiohttp
 
-from doit_mcp.sandbox.world import World, world
+from doit_mcp.sandbox.server import World, world
 from doit_mcp.server.notification_hub import Hub
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.app import build

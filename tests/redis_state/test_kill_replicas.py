@@ -9,7 +9,7 @@ from collections import Counter
 import aiohttp
 import pytest
 
-from doit_mcp.sandbox.people import USERS
+from doit_mcp.sandbox.accounts import USERS
 from tests.redis_state.process import Process, separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, at, replicas

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.redis_state import message_bus
-from doit_mcp.sandbox.people import User
+from doit_mcp.sandbox.accounts import User
 from doit_mcp.server.tasks import RUNNING_PER_OWNER
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server

@@ -17,9 +17,9 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.sandbox.identity import FetchError
-from doit_mcp.sandbox.people import Grant
-from doit_mcp.sandbox.world import World, world
+from doit_mcp.sandbox.server import World, world
 
 BASE = "https://mcp.doit.com"
 SECRET = "a-secret-of-the-exchange-with-enough-bytes"

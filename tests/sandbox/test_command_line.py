@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox import announce
+from doit_mcp.sandbox import startup_message
 from tests.e2e.launch import environment, launched
 
 VALIDATE = "/auth/v1/validate"
@@ -71,7 +71,7 @@ def test_what_cannot_be_is_refused_before_anything_runs(flags: tuple[str, ...], 
 
 
 def test_people_are_told_of_further_customers() -> None:
-    assert "/sandbox/customers" not in announce.text("http://a", "http://b")
-    assert "and 12 more customers, each with a user: http://b/sandbox/customers" in announce.text(
+    assert "/sandbox/customers" not in startup_message.text("http://a", "http://b")
+    assert "and 12 more customers, each with a user: http://b/sandbox/customers" in startup_message.text(
         "http://a", "http://b", 12
     )

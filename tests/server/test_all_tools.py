@@ -17,8 +17,8 @@ import pytest
 from doit_mcp.catalog.discovery.tools import with_discovery
 from doit_mcp.catalog.employees import employee_tools
 from doit_mcp.catalog.registry import own_tools
+from doit_mcp.sandbox.accounts import ACME, GLOBEX, User
 from doit_mcp.sandbox.api import Api
-from doit_mcp.sandbox.people import ACME, GLOBEX, User
 from doit_mcp.server.catalog import product
 from tests import doit_document
 from tests.sandbox.bodies import (

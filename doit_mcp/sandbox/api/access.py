@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from ..people import NAMED, Customer, Grant, People, User
-from .answers import JsonObject, Refusal, bad
+from ..accounts import NAMED, Customer, Grant, People, User
+from .responses import JsonObject, Refusal, bad
 
 Lookup = Callable[[str], Grant | None]
 """From a bearer to what it stands for, None for an unknown or expired one."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from .answers import JsonObject, bad
+from .analytics_objects import owner_of, records, role_of
 from .costs.allocations import check, nested
 from .costs.dimensions import GROUP, RULE, TYPES, answered
-from .resources import owner_of, records, role_of
+from .responses import JsonObject, bad
 from .schemas import FLAG, TEXT, items, one_of, or_null, record, text
 from .tenants import Ask, Records, existing
 

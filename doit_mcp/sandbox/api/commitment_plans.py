@@ -8,10 +8,10 @@ from datetime import date
 from math import pi, sin
 from statistics import median
 
-from .answers import JsonObject
 from .costs.coverage import PLAN_RATE, Coverage, coverage
 from .costs.money import MICRO
-from .seeds_perfect_scale import plans, preferences
+from .responses import JsonObject
+from .seeds.perfect_scale import plans, preferences
 from .tenants import Ask
 
 HOURS = 730  # of a month

@@ -12,7 +12,7 @@ from typing import Literal
 
 from aiohttp import web
 
-from .answers import Refusal, refusal_answer
+from .responses import Refusal, refusal_answer
 
 Kind = int | Literal["slow", "hang", "garbage", "reset", "truncated", "huge"]
 KINDS = ("slow", "hang", "garbage", "reset", "truncated", "huge")  # beside statuses

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from .answers import JsonObject, bad
 from .listing import flag
+from .responses import JsonObject, bad
 from .tenants import RECORDS, Ask, Records
 
 HEADER = "Idempotency-Key"

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from .answers import JsonObject, bad
 from .costs.calendar_days import parse_seconds, rfc3339
+from .responses import JsonObject, bad
 
 Criteria = dict[str, list[str]]
 

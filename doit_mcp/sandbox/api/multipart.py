@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
 
-from .answers import bad
+from .responses import bad
 
 PARTS = 20
 

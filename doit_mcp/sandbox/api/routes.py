@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from .answers import Refusal
+from .responses import Refusal
 from .tenants import Ask
 
 Handle = Callable[[Ask], Awaitable[web.StreamResponse]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jsonschema_rs
 
-from .answers import JsonObject
 from .costs.dimensions import TYPES
 from .costs.money import RATES
+from .responses import JsonObject
 
 CURRENCIES = tuple(RATES)
 LAYOUTS = (

@@ -11,12 +11,12 @@ import jsonschema_rs
 import orjson
 from aiohttp import web
 
-from ..people import NAMED, Customer, People, User
-from .answers import JsonObject, Refusal, bad
-from .books import Books, Reckoned
+from ..accounts import NAMED, Customer, People, User
+from .billing_data import Books, Reckoned
 from .costs.calendar_days import today_of
 from .costs.ledger import Ledger
 from .listing import Page, whole
+from .responses import JsonObject, Refusal, bad
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 ID_LENGTH = 20

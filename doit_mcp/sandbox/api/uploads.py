@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .answers import bad
 from .costs.calendar_days import parse_seconds
+from .responses import bad
 
 LARGEST = 30 * 1024 * 1024  # bytes, of the file
 UNPACKED = 64 * 1024 * 1024

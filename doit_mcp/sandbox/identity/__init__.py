@@ -1,7 +1,7 @@
 """Owns the sandbox's identity provider: OAuth 2.1 for real clients, on loopback."""
 
+from .consent_flow import VISITOR
 from .fetching import Fetcher, FetchError, Resolver
-from .interaction import VISITOR
 from .provider import Identity
 
 __all__ = ["VISITOR", "FetchError", "Fetcher", "Identity", "Resolver"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from .bounded import Bounded
-from .records import JsonObject
+from .models import JsonObject
 from .signing import verified
+from .ttl_store import Bounded
 
 LEEWAY = 5.0
 LIFE_LIMIT = 300.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from . import redirects
-from .answers import OAuthError, once, parse_pairs
+from . import redirect_uris
 from .clients import Clients
-from .records import SCOPES, Ask, Client
-from .resources import Resources
+from .models import SCOPES, Ask, Client
+from .resource_indicators import Resources
+from .responses import OAuthError, once, parse_pairs
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
@@ -86,7 +86,7 @@ class Authorize:
 
     def _back(self, redirect_uri: str, state: str | None, answer: Mapping[str, str]) -> str:
         echoed = {"state": state} if state is not None else {}
-        return redirects.with_answer(redirect_uri, {**answer, **echoed, "iss": self._issuer})
+        return redirect_uris.with_answer(redirect_uri, {**answer, **echoed, "iss": self._issuer})
 
 
 def _redirect_uri(client: Client, asked: str | None) -> str:
@@ -94,7 +94,7 @@ def _redirect_uri(client: Client, asked: str | None) -> str:
         if len(client.redirect_uris) == 1:
             return client.redirect_uris[0]
         raise AskError("No way back", "The request does not say where to go afterwards (redirect_uri).")
-    if not redirects.registered_match(client.redirect_uris, asked):
+    if not redirect_uris.registered_match(client.redirect_uris, asked):
         raise AskError(
             "The way back does not fit",
             "The address to return to (redirect_uri) is not one that this application registered.",

@@ -11,13 +11,13 @@ from urllib.parse import unquote_plus
 
 import jwt
 
-from .answers import OAuthError
 from .assertions import Assertions
-from .bounded import digest
-from .documents import DocumentError, Documents, is_document_url
+from .client_metadata_documents import DocumentError, Documents, is_document_url
 from .metadata import ASSERTION_ALGORITHMS
-from .records import JWT_BEARER, NONE, PRIVATE_KEY_JWT, SECRET_BASIC, SECRET_POST, Client, JsonObject
+from .models import JWT_BEARER, NONE, PRIVATE_KEY_JWT, SECRET_BASIC, SECRET_POST, Client, JsonObject
+from .responses import OAuthError
 from .signing import header
+from .ttl_store import digest
 
 KEY_LIMIT = 20
 RSA_BITS = 2048

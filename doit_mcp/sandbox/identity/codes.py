@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .answers import OAuthError
-from .bounded import Bounded, digest
-from .records import Approval, Ask, Client
+from .models import Approval, Ask, Client
+from .responses import OAuthError
+from .ttl_store import Bounded, digest
 
 LIFE = 120.0
 # A used code is remembered longer than it lives, so that a late second use is still seen for what it is.

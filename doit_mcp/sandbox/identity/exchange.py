@@ -6,12 +6,12 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..people import NAMED, Grant, People
-from .answers import OAuthError, required
+from ..accounts import NAMED, Grant, People
 from .assertions import Assertions
-from .bounded import Bounded, digest
-from .records import JWT_BEARER, JsonObject
+from .models import JWT_BEARER, JsonObject
+from .responses import OAuthError, required
 from .tokens import Tokens
+from .ttl_store import Bounded, digest
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 CLIENT_ID = "mcp.doit.com"

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from .bounded import Bounded
+from .ttl_store import Bounded
 
 Resolver = Callable[[str], Awaitable[bytes]]
 SIZE_LIMIT = 64 * 1024

@@ -7,7 +7,7 @@ import re
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from .records import JsonObject
+from .models import JsonObject
 
 _GRANTS = ["authorization_code", "refresh_token"]
 

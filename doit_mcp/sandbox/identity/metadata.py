@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from .answers import Handler, OAuthError, answer, for_programs, preflight
-from .records import AUTH_METHODS, SCOPES, JsonObject
+from .models import AUTH_METHODS, SCOPES, JsonObject
+from .responses import Handler, OAuthError, answer, for_programs, preflight
 from .signing import Signing
 
 AUTHORIZE = "/sign-in/oauth"

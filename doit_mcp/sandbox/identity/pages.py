@@ -13,10 +13,10 @@ from urllib.parse import unquote_plus, urlsplit
 
 from aiohttp import web
 
-from ..people import CUSTOMERS, MOST_FURTHER, USERS, People, User, may
-from . import redirects
+from ..accounts import CUSTOMERS, MOST_FURTHER, USERS, People, User, may
+from . import redirect_uris
 from .known_clients import KNOWN_HOSTS
-from .records import Ask
+from .models import Ask
 
 SIGN_IN = "/sign-in/user"
 CONSENT = "/sign-in/consent"
@@ -121,7 +121,7 @@ def consent(ask: Ask, user: User, transaction: str) -> web.Response:
         sign_out=SIGN_OUT,
         transaction=escape(transaction),
     )
-    return _page("Allow access", body, status=200, form_action=redirects.form_action_sources(ask.redirect_uri))
+    return _page("Allow access", body, status=200, form_action=redirect_uris.form_action_sources(ask.redirect_uri))
 
 
 def _customer_name(identifier: str) -> str:
@@ -153,7 +153,7 @@ def _origin(ask: Ask) -> str:
 
 def _destination(uri: str) -> str:
     parts = urlsplit(uri)
-    if redirects.is_loopback(uri):
+    if redirect_uris.is_loopback(uri):
         return f"this computer ({parts.netloc})"
     return parts.netloc if parts.scheme == "https" else f"the application for {parts.scheme}: links on this device"
 
@@ -167,7 +167,7 @@ def _warning(ask: Ask) -> str:
             "Any program on your device can pretend to be this application."
             " Allow access only if you have just started this sign-in yourself."
         )
-        if ask.client.documented and all(redirects.is_loopback(one) for one in ask.client.redirect_uris):
+        if ask.client.documented and all(redirect_uris.is_loopback(one) for one in ask.client.redirect_uris):
             text += f" The name is that of an application of {urlsplit(ask.client.id).hostname}, but no proof of it."
     elif proven or host in KNOWN_HOSTS:
         return ""

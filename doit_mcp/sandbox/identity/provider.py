@@ -8,20 +8,20 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from ..people import NAMED, Grant, People, User
+from ..accounts import NAMED, Grant, People, User
 from . import metadata
-from .answers import Handler, for_programs, preflight
 from .assertions import Assertions
 from .authorize import Authorize
+from .client_metadata_documents import Documents
 from .clients import Clients
 from .codes import Codes
-from .documents import Documents
+from .consent_flow import Interaction
 from .exchange import Exchange
 from .fetching import Fetcher, Resolver
-from .interaction import Interaction
-from .records import SCOPES, Approval, JsonObject
+from .models import SCOPES, Approval, JsonObject
 from .registration import Registration
-from .resources import Resources
+from .resource_indicators import Resources
+from .responses import Handler, for_programs, preflight
 from .signing import Signing
 from .token_endpoint import TokenEndpoint
 from .tokens import Tokens

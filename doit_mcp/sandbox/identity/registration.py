@@ -8,12 +8,12 @@ from typing import Any
 
 from aiohttp import web
 
-from . import redirects
-from .answers import PRIVATE, OAuthError, answer, read_body
-from .bounded import digest
+from . import redirect_uris
+from .client_metadata_documents import client_name, parse_object
 from .clients import Clients
-from .documents import client_name, parse_object
-from .records import AUTH_METHODS, NONE, PRIVATE_KEY_JWT, SCOPES, SECRET_BASIC, Client, JsonObject
+from .models import AUTH_METHODS, NONE, PRIVATE_KEY_JWT, SCOPES, SECRET_BASIC, Client, JsonObject
+from .responses import PRIVATE, OAuthError, answer, read_body
+from .ttl_store import digest
 
 REDIRECT_LIMIT = 20
 _GRANT_TYPES = ("authorization_code", "refresh_token")
@@ -28,7 +28,7 @@ def _text(asked: JsonObject, member: str) -> str | None:
     value = asked.get(member)
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > redirects.LENGTH_LIMIT:
+    if not isinstance(value, str) or len(value) > redirect_uris.LENGTH_LIMIT:
         raise _invalid(f"{member} is not a text of reasonable length.")
     return value
 
@@ -47,7 +47,7 @@ def _redirect_uris(asked: JsonObject) -> list[str]:
     if not isinstance(uris, list) or not 0 < len(uris) <= REDIRECT_LIMIT:
         raise OAuthError("invalid_redirect_uri", f"redirect_uris has to list 1 to {REDIRECT_LIMIT} addresses.")
     for uri in uris:
-        if why := redirects.problem(uri):
+        if why := redirect_uris.problem(uri):
             raise OAuthError("invalid_redirect_uri", f"An address in redirect_uris {why}.")
     return uris
 

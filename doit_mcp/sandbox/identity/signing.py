@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 from jwt.types import Options
 
-from .records import JsonObject
+from .models import JsonObject
 
 ACCESS_KID = "mcp-access"
 ID_TOKEN_KID = "id-token"

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from .answers import PRIVATE, OAuthError, answer, read_form, required
 from .clients import Clients
 from .codes import Codes
 from .exchange import Exchange
 from .metadata import TOKEN_EXCHANGE
-from .records import JsonObject
+from .models import JsonObject
+from .responses import PRIVATE, OAuthError, answer, read_form, required
 from .tokens import Tokens
 
 

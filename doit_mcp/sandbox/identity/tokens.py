@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ..people import NAMED, People
-from .answers import OAuthError
-from .bounded import Bounded, digest
-from .records import SCOPES, Approval, Client, JsonObject
-from .resources import Resources
+from ..accounts import NAMED, People
+from .models import SCOPES, Approval, Client, JsonObject
+from .resource_indicators import Resources
+from .responses import OAuthError
 from .signing import Signing
+from .ttl_store import Bounded, digest
 
 REFRESH_LIFE = 30 * 86_400.0
 GRACE = 60.0

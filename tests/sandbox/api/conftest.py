@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from doit_mcp.sandbox.accounts import User, user_by_email
 from doit_mcp.sandbox.api import Api
-from doit_mcp.sandbox.people import User, user_by_email
-from doit_mcp.sandbox.world import world
+from doit_mcp.sandbox.server import world
 from tests import doit_document
 
 from ..conftest import BASE, SECRET, Clock

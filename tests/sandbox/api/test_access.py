@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 from aiohttp import test_utils, web
 
+from doit_mcp.sandbox.accounts import ACME, Grant, User
+from doit_mcp.sandbox.accounts import GLOBEX as GLOBEX_CUSTOMER
 from doit_mcp.sandbox.api import Api
-from doit_mcp.sandbox.people import ACME, Grant, User
-from doit_mcp.sandbox.people import GLOBEX as GLOBEX_CUSTOMER
 
 from .conftest import ADMIN, EMPLOYEE, GLOBEX, VIEWER, Party
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.sandbox.api.answers import Refusal
 from doit_mcp.sandbox.api.costs.formula import NESTED, parsed
+from doit_mcp.sandbox.api.responses import Refusal
 
 from .conftest import ADMIN, Party
 

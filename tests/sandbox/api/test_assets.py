@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.api.seeds_account import billing_profile
-from doit_mcp.sandbox.people import ACME
+from doit_mcp.sandbox.accounts import ACME
+from doit_mcp.sandbox.api.seeds.customer_account import billing_profile
 
 from ..conftest import Clock
 from .conftest import GLOBEX, VIEWER, Party

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.people import User, customer_by_id
+from doit_mcp.sandbox.accounts import User, customer_by_id
 
 from ..conftest import Clock
 from .conftest import ADMIN, GLOBEX, Party

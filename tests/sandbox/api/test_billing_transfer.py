@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.api import Api, seeds_accounts
+from doit_mcp.sandbox.accounts import ACME, User
+from doit_mcp.sandbox.accounts import GLOBEX as GLOBEX_CUSTOMER
+from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.areas.billing_transfer import ROUTES
 from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, GLOBEX_ESTATE
 from doit_mcp.sandbox.api.routes import Route
+from doit_mcp.sandbox.api.seeds import cloud_accounts
 from doit_mcp.sandbox.api.tenants import RECORDS
-from doit_mcp.sandbox.people import ACME, User
-from doit_mcp.sandbox.people import GLOBEX as GLOBEX_CUSTOMER
 from doit_mcp.server.catalog import product
 from tests.transports.http.serving import STRANGER, serving
 
@@ -305,7 +306,7 @@ async def test_mappings_that_are_refused(party: Party) -> None:
 async def test_nothing_is_mapped_under_an_account_that_lapsed(party: Party) -> None:
     node = next(
         iter(
-            party.api.tenant(GLOBEX_CUSTOMER).collection("reseller accounts", seeds_accounts.reseller_accounts).values()
+            party.api.tenant(GLOBEX_CUSTOMER).collection("reseller accounts", cloud_accounts.reseller_accounts).values()
         )
     )
     body = {**await under(party), "items": [{"ecAccountId": NEW, "ecCustomerId": "x"}]}
@@ -342,7 +343,7 @@ def many(party: Party, user: User, name: str, seed: Any) -> Any:
 
 async def test_there_are_so_many_accounts(party: Party) -> None:
     customer, end_customer = await reseller(party), next(iter((await clients(party)).values()))["ecCustomerId"]
-    found = many(party, ADMIN, "reseller accounts", seeds_accounts.reseller_accounts)
+    found = many(party, ADMIN, "reseller accounts", cloud_accounts.reseller_accounts)
     known = next(iter(found))
     for dry in ("true", "false"):
         results = await shaken(party, "key", [item(NEW, customer), item(known, customer)], dryRun=dry)
@@ -352,7 +353,7 @@ async def test_there_are_so_many_accounts(party: Party) -> None:
     del found["0"]
     results = await shaken(party, "more", [item(NEW, customer), item(OTHER, customer)], more={})
     assert [one["status"] for one in results] == ["mapped", "failed"] and len(found) == RECORDS
-    found = many(party, GLOBEX, "end customer accounts", seeds_accounts.end_customers)
+    found = many(party, GLOBEX, "end customer accounts", cloud_accounts.end_customers)
     body = {**await under(party), "items": [{"ecAccountId": NEW, "ecCustomerId": end_customer}]}
     assert str(RECORDS) in await party.refused(400, "POST", MAPPINGS, body, who=GLOBEX)
     assert len(found) == RECORDS

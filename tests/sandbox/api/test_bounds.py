@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.api import resources, seeds_account, uploads
-from doit_mcp.sandbox.api.answers import Refusal
+from doit_mcp.sandbox.accounts import ACME
+from doit_mcp.sandbox.api import analytics_objects, uploads
 from doit_mcp.sandbox.api.areas import datahub
+from doit_mcp.sandbox.api.responses import Refusal
+from doit_mcp.sandbox.api.seeds import customer_account
 from doit_mcp.sandbox.api.tenants import RECORDS, Tenant
-from doit_mcp.sandbox.people import ACME
 
 from .conftest import Party
 
@@ -24,14 +25,14 @@ def tenant(party: Party) -> Tenant:
 
 
 async def test_preset_allocations_stay(party: Party, tenant: Tenant) -> None:
-    one = next(iter(resources.records(tenant, "allocation").values()))
+    one = next(iter(analytics_objects.records(tenant, "allocation").values()))
     one["type"] = "preset"
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
         assert "preset" in await party.refused(403, method, f"/analytics/v1/allocations/{one['id']}", body)
 
 
 async def test_a_group_needs_room_for_its_rules(party: Party, tenant: Tenant) -> None:
-    found = resources.records(tenant, "allocation")
+    found = analytics_objects.records(tenant, "allocation")
     whole = {**found, **{str(number): {**next(iter(found.values())), "id": str(number)} for number in range(RECORDS)}}
     found.update(dict(list(whole.items())[: RECORDS - 1]))
     component = {"key": "region", "type": "fixed", "values": ["x"], "mode": "is"}
@@ -42,16 +43,16 @@ async def test_a_group_needs_room_for_its_rules(party: Party, tenant: Tenant) ->
 
 
 async def test_a_label_is_on_so_many_objects(party: Party, tenant: Tenant) -> None:
-    label = next(one for one in resources.records(tenant, "label").values() if one["type"] == "custom")
+    label = next(one for one in analytics_objects.records(tenant, "label").values() if one["type"] == "custom")
     label["objects"] = [{**REPORT, "objectId": str(number)} for number in range(RECORDS)]
-    report = next(iter(resources.records(tenant, "report")))
+    report = next(iter(analytics_objects.records(tenant, "report")))
     path = f"/analytics/v1/labels/{label['id']}/assignments"
     assert str(RECORDS) in await party.refused(400, "POST", path, {"add": [{**REPORT, "objectId": report}]})
     assert len(label["objects"]) == RECORDS
 
 
 async def test_a_contract_has_so_many_versions(party: Party, tenant: Tenant) -> None:
-    found = tenant.collection("contracts", seeds_account.contracts).values()
+    found = tenant.collection("contracts", customer_account.contracts).values()
     contract = next(one for one in found if one["customerId"] != ACME.id)
     contract["versions"] *= RECORDS
     body: dict[str, Any] = {
@@ -67,7 +68,7 @@ async def test_a_contract_has_so_many_versions(party: Party, tenant: Tenant) -> 
 
 
 async def test_so_many_events_are_kept(party: Party, tenant: Tenant) -> None:
-    dataset = next(iter(tenant.collection("datasets", seeds_account.datasets).values()))
+    dataset = next(iter(tenant.collection("datasets", customer_account.datasets).values()))
     dataset["events"] = {str(number): 0.0 for number in range(datahub.KEPT)}
     body = {"events": [{"provider": "x", "time": "2026-11-01T00:00:00Z"}]}
     assert "events" in await party.refused(400, "POST", "/datahub/v1/events", body)
@@ -82,7 +83,7 @@ def test_a_file_has_so_many_rows() -> None:
 async def test_so_many_idempotency_keys_are_remembered(party: Party, tenant: Tenant) -> None:
     known = tenant.collection("idempotency", lambda tenant: ())
     known.update({str(number): {"asked": "", "answer": {}, "time": 9e9} for number in range(RECORDS)})
-    users = tenant.collection("users", seeds_account.users).values()
+    users = tenant.collection("users", customer_account.users).values()
     invited = next(one for one in users if one["status"] == "invited")
     answer = await party.send(
         "POST", f"/iam/v1/users/{invited['id']}/actions/resend", headers={"Idempotency-Key": "one"}

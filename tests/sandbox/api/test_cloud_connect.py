@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.api import Api, seeds_accounts
+from doit_mcp.sandbox.accounts import ACME
+from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, AWS, AZURE, GLOBEX_ESTATE
+from doit_mcp.sandbox.api.seeds import cloud_accounts
 from doit_mcp.sandbox.api.tenants import RECORDS
-from doit_mcp.sandbox.people import ACME
 from doit_mcp.server.catalog import product
 from tests.transports.http.serving import serving
 
@@ -109,7 +110,7 @@ async def test_what_is_wrong_is_named(party: Party, changes: dict[str, Any], fie
 
 
 async def test_so_many_accounts_are_connected(party: Party) -> None:
-    found = party.api.tenant(ACME).collection("connected accounts", seeds_accounts.connected_accounts)
+    found = party.api.tenant(ACME).collection("connected accounts", cloud_accounts.connected_accounts)
     one = found[PRODUCTION]
     found.update({str(number): one for number in range(RECORDS - len(found))})
     assert str(RECORDS) in await party.refused(409, "POST", PATH, role())

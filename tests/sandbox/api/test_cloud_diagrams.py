@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.api import diagram_graph
-from doit_mcp.sandbox.api.diagram_history import layers_of
-from doit_mcp.sandbox.people import ACME
+from doit_mcp.sandbox.accounts import ACME
+from doit_mcp.sandbox.api.diagrams import graph
+from doit_mcp.sandbox.api.diagrams.history import layers_of
 
 from ..conftest import Clock
 from .conftest import GLOBEX, VIEWER, Party
@@ -196,7 +196,7 @@ async def test_relationships_are_bounded_and_circles_end(party: Party) -> None:
     link = next(iter(layer["link"].values()))
     end = {**link["origin"], "_id": database}
     layer["link"]["back"] = {**link, "_id": "back", "origin": end, "destination": link["origin"]}
-    around = diagram_graph.merged(diagram_graph.along_links(layer, web, "both", True))
+    around = graph.merged(graph.along_links(layer, web, "both", True))
     assert len(around) == 2 and {one["hops"] for one in around} == {1}
     for number in range(250):
         name = f"element {number}"

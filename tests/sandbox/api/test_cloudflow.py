@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api.areas.cloudflow import CONVERSATIONS
-from doit_mcp.sandbox.people import ACME
 
 from ..conftest import Clock
 from .conftest import ADMIN, Party

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.api.seeds_account import children
-from doit_mcp.sandbox.people import ACME
-from doit_mcp.sandbox.people import GLOBEX as GLOBEX_CUSTOMER
+from doit_mcp.sandbox.accounts import ACME
+from doit_mcp.sandbox.accounts import GLOBEX as GLOBEX_CUSTOMER
+from doit_mcp.sandbox.api.seeds.customer_account import children
 
 from ..conftest import Clock
 from .conftest import EMPLOYEE, GLOBEX, VIEWER, Party

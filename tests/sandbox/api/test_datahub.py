@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.sandbox.api import multipart, uploads
-from doit_mcp.sandbox.api.answers import Refusal
+from doit_mcp.sandbox.api.responses import Refusal
 from tests import doit_document
 
 from ..conftest import Clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doit_mcp.sandbox.api.api import VALIDATE
+from doit_mcp.sandbox.api.app import VALIDATE
 from doit_mcp.sandbox.api.areas import ROUTES
 from tests import doit_document
 

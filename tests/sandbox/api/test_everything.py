@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.people import ACME, User
+from doit_mcp.sandbox.accounts import ACME, User
 from tests import doit_document
 
 from ..bodies import (

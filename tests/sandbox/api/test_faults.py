@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Fault
-from doit_mcp.sandbox.api.fault_words import spoken
-from doit_mcp.sandbox.people import ACME
+from doit_mcp.sandbox.api.fault_parsing import spoken
 
 from .conftest import ADMIN, GLOBEX, Party
 

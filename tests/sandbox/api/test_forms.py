@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from doit_mcp.sandbox.people import ACME
+from doit_mcp.sandbox.accounts import ACME
 
 from .conftest import Party
 

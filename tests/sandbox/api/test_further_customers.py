@@ -8,10 +8,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from doit_mcp.sandbox.api import Api, api
-from doit_mcp.sandbox.api.books import VARIANTS
-from doit_mcp.sandbox.people import ACME, People, User
-from doit_mcp.sandbox.world import world
+from doit_mcp.sandbox.accounts import ACME, People, User
+from doit_mcp.sandbox.api import Api, app
+from doit_mcp.sandbox.api.billing_data import VARIANTS
+from doit_mcp.sandbox.server import world
 
 from ..conftest import BASE, SECRET, Clock
 from .conftest import ADMIN, EMPLOYEE, Party
@@ -84,7 +84,7 @@ async def test_slugs_of_theirs_are_taken(party: Party) -> None:
 
 
 async def test_what_is_remembered_is_bounded(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "TENANTS", 2)
+    monkeypatch.setattr(app, "TENANTS", 2)
     made = {}
     for number in (1, 2):
         answer = await party.send("POST", LABELS, {"name": "Mine", "color": "teal"}, who=user(number))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.sandbox.api.costs.rest import OTHER
+from doit_mcp.sandbox.api.costs.other_rows import OTHER
 
 from .test_queries import COST, FIXED, METRICS, micro, named, records, result_of
 

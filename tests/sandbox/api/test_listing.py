@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.sandbox.api import listing
-from doit_mcp.sandbox.api.answers import Refusal
+from doit_mcp.sandbox.api.responses import Refusal
 
 keys = st.lists(st.integers(0, 200), unique=True, max_size=40)
 

@@ -15,8 +15,8 @@ from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.jsonrpc import Request
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import REVISIONS
-from doit_mcp.sandbox.api.seeds_perfect_scale import plans
-from doit_mcp.sandbox.people import ACME, User
+from doit_mcp.sandbox.accounts import ACME, User
+from doit_mcp.sandbox.api.seeds.perfect_scale import plans
 from doit_mcp.server.catalog import product
 from doit_mcp.server.dispatcher import answer
 from doit_mcp.server.notification_hub import Hub

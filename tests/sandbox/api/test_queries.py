@@ -11,12 +11,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from doit_mcp.sandbox.api.answers import Refusal
 from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE
 from doit_mcp.sandbox.api.costs.dimensions import DIMENSIONS, Dimension
-from doit_mcp.sandbox.api.costs.engine import run
 from doit_mcp.sandbox.api.costs.ledger import MEASURES, Ledger, Selection
-from doit_mcp.sandbox.api.costs.plan import INTERVALS, plan_of
+from doit_mcp.sandbox.api.costs.query_engine import run
+from doit_mcp.sandbox.api.costs.query_plan import INTERVALS, plan_of
+from doit_mcp.sandbox.api.responses import Refusal
 from doit_mcp.sandbox.api.schemas import CONFIG_FORM
 
 TODAY = date(2026, 11, 24).toordinal()

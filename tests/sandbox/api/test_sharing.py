@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox import people
-from doit_mcp.sandbox.people import User
+from doit_mcp.sandbox import accounts
+from doit_mcp.sandbox.accounts import User
 
 from ..bodies import ALERT, ALLOCATION, BUDGET
 from .conftest import ADMIN, EMPLOYEE, GLOBEX, VIEWER, Party
@@ -24,7 +24,7 @@ COLLEAGUE = replace(
 @pytest.fixture(autouse=True)
 def colleague(monkeypatch: pytest.MonkeyPatch) -> None:
     """The colleague lives here, too."""
-    monkeypatch.setattr(people, "USERS", (*people.USERS, COLLEAGUE))
+    monkeypatch.setattr(accounts, "USERS", (*accounts.USERS, COLLEAGUE))
 
 
 async def create(party: Party, kind: str) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.api import seeds
+from doit_mcp.sandbox.accounts import ACME
+from doit_mcp.sandbox.api.seeds import analytics_core
 from doit_mcp.sandbox.api.tenants import RECORDS
-from doit_mcp.sandbox.people import ACME
 
 from ..conftest import Clock
 from .conftest import ADMIN, EMPLOYEE, GLOBEX, Party
@@ -133,7 +133,7 @@ async def test_employees_may_assign_only(party: Party) -> None:
 
 async def test_a_ticket_has_its_bounds(party: Party) -> None:
     ticket = (await create(party))["id"]
-    record = party.api.tenant(ACME).collection("tickets", seeds.tickets)[str(ticket)]
+    record = party.api.tenant(ACME).collection("tickets", analytics_core.tickets)[str(ticket)]
     record["comments"] = record["comments"] * RECORDS + [{}] * RECORDS
     record["tags"] = [f"customer_tag/{number}" for number in range(RECORDS)]
     for part, body in (("comments", {"body": "x"}), ("tags", {"tags": ["one more"]})):

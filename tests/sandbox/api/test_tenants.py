@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from doit_mcp.sandbox.api import Api, seeds
-from doit_mcp.sandbox.api.answers import JsonObject, Refusal
+from doit_mcp.sandbox.accounts import ACME, GLOBEX
+from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.api.responses import JsonObject, Refusal
+from doit_mcp.sandbox.api.seeds import analytics_core
 from doit_mcp.sandbox.api.tenants import RECORDS, Records, added, newest_first
-from doit_mcp.sandbox.people import ACME, GLOBEX
 
 from .conftest import NOON
 
@@ -19,14 +20,14 @@ def api(seed: int = 7) -> Api:
 
 def ids(of: Api, name: str) -> list[str]:
     """The ids that a collection starts with."""
-    return list(of.tenant(ACME).collection(name, getattr(seeds, name)))
+    return list(of.tenant(ACME).collection(name, getattr(analytics_core, name)))
 
 
 @pytest.mark.parametrize("name", ["budgets", "reports", "flows", "tickets"])
 def test_worlds_of_a_seed_are_alike_whatever_is_asked_first(name: str) -> None:
     one, other = api(), api()
     other.tenant(ACME).new_id()
-    other.tenant(ACME).collection("reports", seeds.reports)
+    other.tenant(ACME).collection("reports", analytics_core.reports)
     assert ids(one, name) == ids(other, name)
     assert one.tenant(ACME).collection(name, lambda tenant: ()) is one.tenant(ACME).collection(name, lambda tenant: ())
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.people import ACME, CUSTOMERS
-from doit_mcp.sandbox.people import GLOBEX as GLOBEX_CUSTOMER
+from doit_mcp.sandbox.accounts import ACME, CUSTOMERS
+from doit_mcp.sandbox.accounts import GLOBEX as GLOBEX_CUSTOMER
 
 from ..conftest import Clock
 from .conftest import ADMIN, GLOBEX, VIEWER, Party

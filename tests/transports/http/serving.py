@@ -18,8 +18,8 @@ from doit_mcp.catalog.resources.resource import NoResource, Resource, Template
 from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.revisions import BY_NAME
-from doit_mcp.sandbox.people import USERS, Grant, User
-from doit_mcp.sandbox.world import Api, World, world
+from doit_mcp.sandbox.accounts import USERS, Grant, User
+from doit_mcp.sandbox.server import Api, World, world
 from doit_mcp.server.notification_hub import Hub
 from doit_mcp.server.request_context import Offer
 from doit_mcp.settings import Settings

@@ -17,8 +17,8 @@ from aiohttp import web
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.observability.logging_setup import Lines
+from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.sandbox.api import Api as Sandbox
-from doit_mcp.sandbox.people import Grant
 from doit_mcp.server.catalog import product
 from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, META, STRANGER, VIEWER, Json, Site, serving
 from tests.transports.http.streaming import opened

@@ -11,7 +11,7 @@ import pytest
 
 from doit_mcp.resilience import compute_thread
 from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER
-from doit_mcp.sandbox.people import User
+from doit_mcp.sandbox.accounts import User
 from doit_mcp.transports.http.body_memory import BODIES_PER_OWNER, BODIES_TOTAL, Bodies, TooManyBytes
 from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Answer, Site, serving
 from tests.transports.http.streaming import Wire, raw_post, wired

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from doit_mcp.protocol.extensions import TASKS
 from doit_mcp.resilience.circuit_breaker import FEWEST, LONE
-from doit_mcp.sandbox.people import Grant
+from doit_mcp.sandbox.accounts import Grant
 from tests.catalog.caller import TOOLS
 from tests.transports.http.serving import ADMIN, LATEST, Answer, Bench, Json, Session, Site, next_event, serving
 from tests.transports.http.serving import tools as bench_tools

@@ -8,8 +8,8 @@ import pytest
 
 from doit_mcp.catalog.registry import own_tools
 from doit_mcp.catalog.writes.deduplication import NOTE
+from doit_mcp.sandbox.accounts import User
 from doit_mcp.sandbox.api import Api
-from doit_mcp.sandbox.people import User
 from doit_mcp.server.catalog import product
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import replicas

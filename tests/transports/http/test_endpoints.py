@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.catalog.writes.confirmation import MAX_QUESTIONS
-from doit_mcp.sandbox.people import Grant
+from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.server.catalog import product
 from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, Answer, Json, Session, Site, serving
 from tests.transports.http.streaming import opened

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from doit_mcp.catalog.costs import overview
 from doit_mcp.catalog.costs.overview import GROUPS
-from doit_mcp.sandbox.people import Grant
+from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.server.catalog import product
 from tests.transports.http.loop_probe import Heartbeat
 from tests.transports.http.serving import Json, Site, serving

@@ -13,7 +13,7 @@ import pytest
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Content, Tool
-from doit_mcp.sandbox.people import User
+from doit_mcp.sandbox.accounts import User
 from doit_mcp.server.notification_hub import TOOLS, Change
 from tests.transports.http.serving import (
     ADMIN,

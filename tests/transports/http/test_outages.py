@@ -16,9 +16,9 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.resilience.circuit_breaker import FEWEST, SEVERAL, Breaker
+from doit_mcp.sandbox.accounts import CUSTOMERS, NAMED, People, User
 from doit_mcp.sandbox.api import Api, Fault
-from doit_mcp.sandbox.people import CUSTOMERS, NAMED, People, User
-from doit_mcp.sandbox.world import World, world
+from doit_mcp.sandbox.server import World, world
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http import health
 from doit_mcp.transports.http.main_app import site as product

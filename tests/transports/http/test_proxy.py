@@ -13,8 +13,8 @@ from typing import Any
 import aiohttp
 import yaml
 
-from doit_mcp.sandbox.people import USERS
-from doit_mcp.sandbox.world import world
+from doit_mcp.sandbox.accounts import USERS
+from doit_mcp.sandbox.server import world
 from doit_mcp.server.notification_hub import TOOLS, Hub
 from doit_mcp.transports.http.client_address import client_address
 from tests.redis_state.caddy import FILE, caddy, free_address, run, said_by, version

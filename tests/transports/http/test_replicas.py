@@ -11,7 +11,7 @@ import aiohttp
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
-from doit_mcp.sandbox.people import User
+from doit_mcp.sandbox.accounts import User
 from doit_mcp.server.notification_hub import TOOLS, UPDATED, Change
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from doit_mcp.sandbox.people import Grant
+from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.server.catalog import product
 from tests.transports.http.serving import LATEST, Json, serving
 from tests.transports.http.streaming import opened

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from doit_mcp.sandbox.people import User
+from doit_mcp.sandbox.accounts import User
 from doit_mcp.server.notification_hub import PROMPTS, TOOLS, UPDATED, Change
 from tests.transports.http.serving import ADMIN, META, MODERN, STRANGER, Json, Site, check, next_event, serving
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
-from doit_mcp.sandbox.people import USERS, Grant
+from doit_mcp.sandbox.accounts import USERS, Grant
 from tests.transports.http.serving import (
     ADMIN,
     EMPLOYEE,

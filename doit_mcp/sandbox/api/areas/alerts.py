@@ -7,11 +7,11 @@ from dataclasses import replace
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, answer
+from ..analytics_objects import made, opened, owner_of, records, removed, seen
 from ..costs.alerts import check, last_fired
 from ..costs.calendar_days import day_of_millis, millis_of
 from ..costs.dimensions import Made, answered
-from ..resources import made, opened, owner_of, records, removed, seen
+from ..responses import JsonObject, answer
 from ..routes import Route
 from ..schemas import CURRENCIES, FILTER, INTERVALS, METRIC, NUMBER, TEXT, compiled, items, one_of, record, text
 from ..tenants import Ask, added, newest_first

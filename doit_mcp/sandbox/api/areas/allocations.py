@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from .. import listing, seeds
+from .. import listing
 from ..allocation_rules import BLOCKERS, RULES, SINGLE, grouped, rule_of, shown_rules
-from ..answers import JsonObject, Refusal, answer, bad
+from ..analytics_objects import check_folder, opened, owner_of, records, removed, seen
 from ..costs.allocations import check
-from ..resources import check_folder, opened, owner_of, records, removed, seen
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import FLAG, TEXT, compiled, or_null, text
+from ..seeds import analytics_core
 from ..tenants import Ask, Records, make_room, newest_first
 
 SORTS = ("id", "name", "owner", "description", "type", "createTime", "updateTime")
@@ -141,7 +142,7 @@ def _shown(ask: Ask, allocation: JsonObject) -> JsonObject:
 
 
 def _item(ask: Ask, allocation: JsonObject) -> JsonObject:
-    url = seeds.console_url(ask.tenant.customer, "analytics/allocations", allocation["id"])
+    url = analytics_core.console_url(ask.tenant.customer, "analytics/allocations", allocation["id"])
     return {name: allocation[name] for name in LISTED} | {"owner": owner_of(allocation), "urlUI": url}
 
 

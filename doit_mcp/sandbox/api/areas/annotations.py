@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, answer, bad
+from ..analytics_objects import check_labels, labels_of, records, removed, set_labels
 from ..costs.calendar_days import rfc3339
-from ..resources import check_labels, labels_of, records, removed, set_labels
+from ..responses import JsonObject, answer, bad
 from ..routes import Route
 from ..schemas import TEXT, compiled, items, or_null, text
 from ..tenants import Ask, added, existing, newest_first

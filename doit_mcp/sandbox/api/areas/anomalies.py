@@ -8,12 +8,12 @@ from typing import Any
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, answer, bad
 from ..costs.anomalies import SEVERITIES, Anomaly, detected, skus
 from ..costs.calendar_days import millis_of, moved, rfc3339, seconds_of
 from ..costs.catalog import SERVICES
 from ..costs.ledger import Ledger
 from ..costs.money import amount, cents
+from ..responses import JsonObject, answer, bad
 from ..routes import Route
 from ..tenants import Ask, Tenant, existing
 

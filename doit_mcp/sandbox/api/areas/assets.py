@@ -9,11 +9,12 @@ import re
 
 from aiohttp import web
 
-from .. import listing, seeds, seeds_account
-from ..answers import JsonObject, Refusal, answer, bad
+from .. import listing
 from ..costs.catalog import AWS
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import compiled
+from ..seeds import analytics_core, customer_account
 from ..tenants import Ask, Records, added, existing, newest_first
 
 SEATED = ("g-suite", "office-365")
@@ -70,13 +71,13 @@ async def create_asset(ask: Ask) -> web.Response:
         raise Refusal(409, "rootEmail: there is an account with this address already")
     identifier = ask.tenant.new_id()
     account = f"{int.from_bytes(identifier.encode()) % 10**12:012}"
-    asset = seeds_account.asset(ask.tenant, AWS, account, name, ask.millis)
+    asset = customer_account.asset(ask.tenant, AWS, account, name, ask.millis)
     added(_records(ask), {**asset, "id": identifier, "rootEmail": email})
     return answer({"accountID": account})
 
 
 def _records(ask: Ask) -> Records:
-    return ask.tenant.collection("assets", seeds_account.assets)
+    return ask.tenant.collection("assets", customer_account.assets)
 
 
 def _asset(ask: Ask) -> JsonObject:
@@ -84,7 +85,7 @@ def _asset(ask: Ask) -> JsonObject:
 
 
 def _item(ask: Ask, asset: JsonObject) -> JsonObject:
-    url = seeds.console_url(ask.tenant.customer, "assets", asset["id"])
+    url = analytics_core.console_url(ask.tenant.customer, "assets", asset["id"])
     return {name: asset[name] for name in LISTED} | {"url": url}
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import orjson
 from aiohttp import web
 
-from ..answers import JsonObject, answer, bad
 from ..costs.ledger import Ledger
 from ..costs.money import amount
+from ..responses import JsonObject, answer, bad
 from ..routes import Route
 from ..schemas import FLAG, compiled, record, text
-from ..seeds_account import NAMES
+from ..seeds.customer_account import NAMES
 from ..tenants import Ask, Records
 from .cloudflow import streamed
 

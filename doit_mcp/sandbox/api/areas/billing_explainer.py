@@ -7,13 +7,13 @@ from datetime import date
 
 from aiohttp import web
 
-from .. import seeds_account
-from ..answers import Refusal, answer, bad
 from ..costs.calendar_days import rfc3339, seconds_of
 from ..costs.catalog import AWS
 from ..costs.explainers import charges, explained, money
 from ..costs.invoices import Invoice, issued
+from ..responses import Refusal, answer, bad
 from ..routes import Route
+from ..seeds import customer_account
 from ..tenants import Ask
 
 MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
@@ -58,9 +58,9 @@ async def explain_invoice(ask: Ask) -> web.Response:
     for name, value, form in (("billingProfileId", profile, PROFILE), ("invoiceNumber", number, NUMBER)):
         if not form.fullmatch(value):
             raise bad(f"{name} must match {form.pattern}", field=name)
-    issued_to = {seeds_account.invoice_number(ask.tenant, one.platform, one.month): one for one in _invoices(ask)}
+    issued_to = {customer_account.invoice_number(ask.tenant, one.platform, one.month): one for one in _invoices(ask)}
     invoice = issued_to.get(number)
-    if invoice is None or profile != seeds_account.billing_profile(ask.tenant):
+    if invoice is None or profile != customer_account.billing_profile(ask.tenant):
         raise Refusal(404, "the billing profile has no such AWS invoice")
     return answer(
         {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, Refusal, answer, bad
 from ..costs.calendar_days import rfc3339
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..tenants import Ask
 from . import billing_transfer_nodes as nodes

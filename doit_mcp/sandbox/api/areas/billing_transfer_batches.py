@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 import jsonschema_rs
 from aiohttp import web
 
-from .. import idempotency, seeds_accounts
-from ..answers import JsonObject, Refusal, answer, bad
+from .. import idempotency
+from ..responses import JsonObject, Refusal, answer, bad
 from ..schemas import FLAG, compiled, text
+from ..seeds import cloud_accounts
 from ..tenants import PROBLEMS_TOLD, RECORDS, Ask
 from . import billing_transfer_nodes as nodes
 
@@ -80,9 +81,9 @@ def _mapped(ask: Ask, node: JsonObject | None, item: JsonObject, place: JsonObje
             "handshakeId": "",
         }
         nodes.resellers(ask)[node["id"]] = node
-    node.update(place, displayName=seeds_accounts.partners(ask.tenant)[place["customerId"]])
+    node.update(place, displayName=cloud_accounts.partners(ask.tenant)[place["customerId"]])
     if issue:
-        identifier = seeds_accounts.handshake(ask.tenant.new_id())
+        identifier = cloud_accounts.handshake(ask.tenant.new_id())
         node.update(issued=ask.now, outcome="accepted", handshakeId=identifier)
     return node
 
@@ -90,7 +91,7 @@ def _mapped(ask: Ask, node: JsonObject | None, item: JsonObject, place: JsonObje
 def _obstacle(ask: Ask, item: JsonObject, fitting: set[str]) -> JsonObject | None:
     """Why an item fails, None if it does not."""
     account, customer = item["resellerPmaAccountId"], item["resellerCustomerId"]
-    if customer not in seeds_accounts.partners(ask.tenant):
+    if customer not in cloud_accounts.partners(ask.tenant):
         return {"code": "reseller_not_found", "message": f"{customer[:80]} is no reseller of this distributor"}
     if any(account == root["accountId"] for root in nodes.roots(ask).values()):
         return {"code": "account_of_distributor", "message": f"{account} is the distributor's own account"}
@@ -123,7 +124,7 @@ def _check_reseller(ask: Ask, account: str, root: str) -> None:
 
 
 def _check_customers(ask: Ask, items: list[JsonObject]) -> None:
-    known = seeds_accounts.partners(ask.tenant)
+    known = cloud_accounts.partners(ask.tenant)
     unknown = [at for at, item in enumerate(items) if item["ecCustomerId"] not in known]
     if unknown:
         reason = "ecCustomerId is no customer of this reseller"

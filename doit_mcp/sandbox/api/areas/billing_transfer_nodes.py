@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from .. import seeds_accounts
-from ..answers import JsonObject, Refusal, answer
 from ..costs.calendar_days import DAY_SECONDS, rfc3339
-from ..seeds_accounts import HOUR
+from ..responses import JsonObject, Refusal, answer
+from ..seeds import cloud_accounts
+from ..seeds.cloud_accounts import HOUR
 from ..tenants import Ask, Records
 
 READ, WRITE = "contracts.read", "contracts.write"
@@ -59,29 +59,29 @@ def refuse(refusal: Refusal) -> web.Response | None:
 
 def for_distributors(ask: Ask) -> None:
     """403 for others."""
-    if not seeds_accounts.distributor(ask.tenant):
+    if not cloud_accounts.distributor(ask.tenant):
         raise Refusal(403, "only distributors may do this, and the customer is a reseller", code="not_a_distributor")
 
 
 def for_resellers(ask: Ask) -> None:
     """403 for others."""
-    if seeds_accounts.distributor(ask.tenant):
+    if cloud_accounts.distributor(ask.tenant):
         raise Refusal(403, "only resellers may do this, and the customer is a distributor", code="not_a_reseller")
 
 
 def roots(ask: Ask) -> Records:
     """Program management accounts: the distributor's, or the one that is above the reseller."""
-    return ask.tenant.collection("program management accounts", seeds_accounts.program_accounts)
+    return ask.tenant.collection("program management accounts", cloud_accounts.program_accounts)
 
 
 def resellers(ask: Ask) -> Records:
     """Accounts of resellers by their number: all that are under the distributor, or the reseller's own."""
-    return ask.tenant.collection("reseller accounts", seeds_accounts.reseller_accounts)
+    return ask.tenant.collection("reseller accounts", cloud_accounts.reseller_accounts)
 
 
 def clients(ask: Ask) -> Records:
     """Accounts of end customers by their number."""
-    return ask.tenant.collection("end customer accounts", seeds_accounts.end_customers)
+    return ask.tenant.collection("end customer accounts", cloud_accounts.end_customers)
 
 
 def refreshed(ask: Ask) -> float:

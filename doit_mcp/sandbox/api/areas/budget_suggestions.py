@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from .. import seeds_analytics
-from ..answers import JsonObject, answer, bad
-from ..resources import records
+from ..analytics_objects import records
+from ..responses import JsonObject, answer, bad
 from ..routes import Route
 from ..schemas import FLAG, TEXT, compiled, one_of
+from ..seeds import analytics
 from ..tenants import Ask, Records, existing
 
 ACCEPT = compiled("budgetId", budgetId=TEXT, editedBeforeAccept=FLAG)
@@ -41,7 +41,7 @@ async def dismiss(ask: Ask) -> web.Response:
 
 
 def _suggestions(ask: Ask) -> Records:
-    return ask.tenant.collection("suggestions", seeds_analytics.suggestions)
+    return ask.tenant.collection("suggestions", analytics.suggestions)
 
 
 def _pending(ask: Ask) -> JsonObject:

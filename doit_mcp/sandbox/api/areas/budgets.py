@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from .. import listing, seeds
-from ..answers import JsonObject, answer, bad
+from .. import listing
+from ..analytics_objects import made, opened, owner_of, removed, seen
+from ..analytics_objects import records as kept
 from ..costs.budgets import Standing, scope_of, standing
 from ..costs.calendar_days import day_of_millis, millis_of, start_of
 from ..costs.dimensions import answered
-from ..resources import made, opened, owner_of, removed, seen
-from ..resources import records as kept
+from ..responses import JsonObject, answer, bad
 from ..routes import Route
 from ..schemas import BUDGET_BODY
+from ..seeds import analytics_core
 from ..tenants import Ask, Records, added, newest_first
 
 DEFAULT_ALERTS = [{"percentage": percentage} for percentage in (50, 85, 100)]
@@ -152,7 +153,7 @@ def _item(ask: Ask, budget: JsonObject, state: Standing) -> JsonObject:
         "currentUtilization": state.spent,
         "riskStatus": state.risk,
         "alertThresholds": [{"percentage": one, "amount": round(state.limit * one / 100, 2)} for one in thresholds],
-        "url": seeds.console_url(ask.tenant.customer, "analytics/budgets", budget["id"]),
+        "url": analytics_core.console_url(ask.tenant.customer, "analytics/budgets", budget["id"]),
     }
     if state.live and state.breach is not None:
         shown["forecastedUtilizationDate"] = millis_of(state.breach)

@@ -6,13 +6,13 @@ import re
 
 from aiohttp import web
 
-from .. import seeds_accounts
-from ..answers import JsonObject, Refusal, answer, bad
 from ..costs.calendar_days import rfc3339
 from ..costs.catalog import AWS
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import compiled, one_of, text
-from ..seeds_accounts import AWS_FEATURES, AZURE_FEATURES, CORE, QUOTAS, REAL_TIME, SPOT
+from ..seeds import cloud_accounts
+from ..seeds.cloud_accounts import AWS_FEATURES, AZURE_FEATURES, CORE, QUOTAS, REAL_TIME, SPOT
 from ..tenants import Ask, Records, added, existing
 
 PATH = "/core/v1/cloudconnect"
@@ -48,7 +48,7 @@ async def connect_account(ask: Ask) -> web.Response:
     if role is None or role.group(1) != account:
         raise bad(f"roleArn must be the ARN of an IAM role in account {account}", field="roleArn")
     _check_bucket(body)
-    if seeds_accounts.owned_elsewhere(ask.tenant, account):
+    if cloud_accounts.owned_elsewhere(ask.tenant, account):
         raise Refusal(409, f"account {account} exists already, with another customer")
     known = _records(ask).get(account)
     link = {"granted": list(GRANTED), "timeLinked": rfc3339(ask.now)}
@@ -79,7 +79,7 @@ async def disconnect_account(ask: Ask) -> web.Response:
 
 
 def _records(ask: Ask) -> Records:
-    return ask.tenant.collection("connected accounts", seeds_accounts.connected_accounts)
+    return ask.tenant.collection("connected accounts", cloud_accounts.connected_accounts)
 
 
 def _account(ask: Ask) -> JsonObject:

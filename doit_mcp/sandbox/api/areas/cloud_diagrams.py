@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import jsonschema_rs
 from aiohttp import web
 
-from .. import diagram_views as views
 from .. import listing
-from ..answers import JsonObject, answer, bad
 from ..costs.calendar_days import parse_seconds, rfc3339
-from ..diagram_history import history, layers_of, synced
+from ..diagrams import views
+from ..diagrams.history import history, layers_of, synced
+from ..responses import JsonObject, answer, bad
 from ..routes import Route
 from ..schemas import WHOLE, compiled, record, text
-from ..seeds import console_url
-from ..seeds_diagrams import KINDS, diagrams
+from ..seeds.analytics_core import console_url
+from ..seeds.diagrams import KINDS, diagrams
 from ..tenants import Ask, Records
 
 PATH = "/clouddiagrams/v1/scheme"

@@ -9,11 +9,12 @@ import jsonschema_rs
 import orjson
 from aiohttp import web
 
-from .. import listing, seeds
-from ..answers import JsonObject, Refusal, answer, bad
+from .. import listing
 from ..costs.calendar_days import rfc3339
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import REFINE_BODY
+from ..seeds import analytics_core
 from ..tenants import Ask, Records, added, existing, make_room
 
 EVENT_STREAM = "text/event-stream"
@@ -31,7 +32,7 @@ PAYLOAD = jsonschema_rs.validator_for({"type": "object"})
 
 def records(ask: Ask) -> Records:
     """The tenant's flows: Cloudflow with its steps, the names of its nodes in order."""
-    return ask.tenant.collection("flows", seeds.flows)
+    return ask.tenant.collection("flows", analytics_core.flows)
 
 
 async def list_flows(ask: Ask) -> web.Response:
@@ -87,7 +88,7 @@ async def trigger_flow(ask: Ask) -> web.Response:
     if _status(ask, flow) == "running":
         raise Refusal(409, "the flow is running already")
     flow.update(lastExecutedTime=rfc3339(ask.now), lastExecutionStatus="complete", runs_until=ask.now + RUN)
-    link = seeds.console_url(ask.tenant.customer, "cloudflow/executions", ask.tenant.new_id())
+    link = analytics_core.console_url(ask.tenant.customer, "cloudflow/executions", ask.tenant.new_id())
     return answer({"executionLink": link}, 202)
 
 

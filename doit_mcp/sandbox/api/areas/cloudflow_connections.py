@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, answer
 from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..responses import JsonObject, answer
 from ..routes import Route
 from ..schemas import EMAIL, FLAG, compiled, one_of, record, text
-from ..seeds import admin
+from ..seeds.analytics_core import admin
 from ..tenants import Ask, Records, Tenant, added, existing
 
 PATH = "/cloudflow/v1/connections"

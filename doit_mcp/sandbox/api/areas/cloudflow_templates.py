@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, answer
 from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..responses import JsonObject, answer
 from ..routes import Route
 from ..tenants import Ask, Records, Tenant, existing
 

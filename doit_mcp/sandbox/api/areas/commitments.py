@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, answer
 from ..costs.calendar_days import millis_of, months_on, rfc3339, seconds_of, start_of, today_of
 from ..costs.ledger import Ledger
 from ..costs.money import amount
+from ..responses import JsonObject, answer
 from ..routes import Route
-from ..seeds_account import NAMES
+from ..seeds.customer_account import NAMES
 from ..tenants import Ask, Tenant, existing
 
 SORTS = ("name", "startDate", "endDate", "provider", "createTime", "updateTime")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from .. import listing, seeds_account
-from ..answers import JsonObject, Refusal, answer, bad
+from .. import listing
 from ..costs.calendar_days import rfc3339
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import FLAG, NUMBER, TEXT, compiled, items, record, text
+from ..seeds import customer_account
 from ..tenants import Ask, Records, added, existing
 
 ANYTHING: JsonObject = {"type": "object", "maxProperties": 100}
@@ -78,7 +79,7 @@ async def archive_template(ask: Ask) -> web.Response:
 
 
 def _records(ask: Ask) -> Records:
-    return ask.tenant.collection("contract templates", seeds_account.templates)
+    return ask.tenant.collection("contract templates", customer_account.templates)
 
 
 def _template(ask: Ask) -> JsonObject:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from .. import listing, seeds_account
-from ..answers import JsonObject, Refusal, answer, bad
+from .. import listing
 from ..costs.calendar_days import rfc3339
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import EMAIL, compiled, items, one_of, or_null, text
+from ..seeds import customer_account
 from ..tenants import RECORDS, Ask, Records, added, existing
 
 ANYTHING: JsonObject = {"type": "object", "maxProperties": 100}
@@ -110,13 +111,13 @@ async def cancel_contract(ask: Ask) -> web.Response:
 
 
 def _records(ask: Ask) -> Records:
-    return ask.tenant.collection("contracts", seeds_account.contracts)
+    return ask.tenant.collection("contracts", customer_account.contracts)
 
 
 def _customer(ask: Ask) -> str:
     """The customer of the path: the caller's own, or a child of it; 403 otherwise."""
     customer = ask.part("customerID")
-    if customer != ask.tenant.customer.id and customer not in seeds_account.children(ask.tenant):
+    if customer != ask.tenant.customer.id and customer not in customer_account.children(ask.tenant):
         raise Refusal(403, "customerID is neither this customer nor one of its own customers")
     return customer
 

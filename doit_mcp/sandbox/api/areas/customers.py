@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ...people import CUSTOMERS
-from .. import seeds_account
+from ...accounts import CUSTOMERS
 from ..access import permit
-from ..answers import JsonObject, Refusal, answer
+from ..responses import JsonObject, Refusal, answer
 from ..routes import Route
 from ..schemas import CURRENCIES, EMAIL, FLAG, compiled, one_of, or_null, record, text
+from ..seeds import customer_account
 from ..tenants import Ask
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -49,7 +49,7 @@ async def update_customer(ask: Ask) -> web.Response:
 
 async def list_team(ask: Ask) -> web.Response:
     """GET /customers/v1/accountTeam."""
-    found = ask.tenant.collection("account team", seeds_account.team).values()
+    found = ask.tenant.collection("account team", customer_account.team).values()
     return answer({"accountManagers": list(found)})
 
 
@@ -57,7 +57,7 @@ def _customer(ask: Ask) -> JsonObject:
     own = ask.tenant.customer.id
     if ask.part("customerId") != own:
         raise Refusal(403, "customerId is not the customer of this credential")
-    return ask.tenant.collection("customer", seeds_account.customer)[own]
+    return ask.tenant.collection("customer", customer_account.customer)[own]
 
 
 def _given(found: JsonObject | None) -> JsonObject:
@@ -70,7 +70,7 @@ def _rename(ask: Ask, customer: JsonObject, slug: str) -> None:
     if slug == before:
         return
     people = ask.tenant.people
-    others = {seeds_account.slug(one): one.id for one in CUSTOMERS}
+    others = {customer_account.slug(one): one.id for one in CUSTOMERS}
     if (numbered := people.customer_of(f"{slug}.example")) is not None:
         others[slug] = numbered.id
     if slug and {**others, **ask.tenant.claims}.get(slug, own) != own:

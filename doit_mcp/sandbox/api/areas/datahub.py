@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from .. import listing, seeds_account
-from ..answers import JsonObject, answer, bad
+from .. import listing
 from ..costs.calendar_days import parse_seconds, rfc3339
 from ..multipart import Part, fields
+from ..responses import JsonObject, answer, bad
 from ..routes import Route
 from ..schemas import FLAG, NUMBER, TEXT, compiled, items, one_of, record, text
+from ..seeds import customer_account
 from ..tenants import Ask, Records, added, existing
 from ..uploads import Event, events
 
@@ -136,7 +137,7 @@ async def delete_datasets(ask: Ask) -> web.Response:
 
 
 def _records(ask: Ask) -> Records:
-    return ask.tenant.collection("datasets", seeds_account.datasets)
+    return ask.tenant.collection("datasets", customer_account.datasets)
 
 
 def _dataset(ask: Ask) -> JsonObject:

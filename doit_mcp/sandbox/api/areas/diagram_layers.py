@@ -8,16 +8,15 @@ from __future__ import annotations
 import jsonschema_rs
 from aiohttp import web
 
-from .. import diagram_graph as graph
-from .. import diagram_views as views
 from .. import listing
-from ..answers import JsonObject, Refusal, answer, bad
 from ..costs.calendar_days import parse_day, rfc3339
-from ..diagram_costs import INTERVALS, snapshot
-from ..diagram_history import author, history, layers_of, synced
+from ..diagrams import graph, views
+from ..diagrams.costs import INTERVALS, snapshot
+from ..diagrams.history import author, history, layers_of, synced
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import record, text
-from ..seeds_diagrams import KINDS
+from ..seeds.diagrams import KINDS
 from ..tenants import Ask
 
 SHEET = "/clouddiagrams/v1/statussheet/{id}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, Refusal, answer, bad
+from ..analytics_objects import made
 from ..costs.dimensions import DIMENSIONS, TYPES, Dimension, dimension
 from ..costs.ledger import Parts
-from ..resources import made
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..tenants import Ask
 

@@ -7,8 +7,8 @@ from itertools import count
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, answer, bad
-from ..resources import ROOT, check_folder, records
+from ..analytics_objects import ROOT, check_folder, records
+from ..responses import JsonObject, answer, bad
 from ..routes import Route
 from ..schemas import TEXT, compiled, text
 from ..tenants import Ask, Records, added, existing

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, Refusal, answer, bad
 from ..costs.calendar_days import rfc3339
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import FLAG, NUMBER, WHOLE, compiled, one_of, record, text
-from ..seeds_insights import insights
+from ..seeds.insights import insights
 from ..tenants import Ask, Records, added, existing, make_room
 
 OUTSIDE = "public-api"  # the only source that the API writes

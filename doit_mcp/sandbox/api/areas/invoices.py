@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from .. import listing, seeds
-from ..answers import JsonObject, answer
+from .. import listing
 from ..costs.calendar_days import millis_of
 from ..costs.invoices import Invoice, Line, issued
 from ..costs.money import amount
+from ..responses import JsonObject, answer
 from ..routes import Route
-from ..seeds_account import invoice_number
+from ..seeds import analytics_core
+from ..seeds.customer_account import invoice_number
 from ..tenants import Ask, Tenant, existing
 
 LINES = "lineItems"
@@ -49,7 +50,7 @@ def _item(tenant: Tenant, invoice: Invoice, today: int) -> JsonObject:
         "totalAmount": total,
         "balanceAmount": 0.0 if status == "PAID" else total,
         "currency": "USD",
-        "url": seeds.console_url(tenant.customer, "invoices", identifier),
+        "url": analytics_core.console_url(tenant.customer, "invoices", identifier),
         LINES: [_line(line) for line in invoice.lines],
     }
 

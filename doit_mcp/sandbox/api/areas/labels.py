@@ -5,9 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, Refusal, answer, bad
+from ..analytics_objects import KINDS, records
 from ..costs.calendar_days import rfc3339
-from ..resources import KINDS, records
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import TEXT, compiled, items, one_of, or_null, record, text
 from ..tenants import RECORDS, Ask, added, existing, newest_first

@@ -12,13 +12,13 @@ from collections.abc import Collection, Sequence
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, answer, bad
 from ..commitment_plans import iso_day, money, potential
 from ..costs.calendar_days import months_on, parse_instant, rfc3339, start_of
 from ..costs.coverage import Account, Coverage, Spend, coverage
 from ..costs.money import MICRO
+from ..responses import JsonObject, answer, bad
 from ..routes import Route
-from ..seeds_perfect_scale import organizations, preferences
+from ..seeds.perfect_scale import organizations, preferences
 from ..tenants import Ask, Records, existing
 
 ROOT = "/ps4commitments/v1/aws/organizations"

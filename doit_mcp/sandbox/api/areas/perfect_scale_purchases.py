@@ -10,13 +10,13 @@ from statistics import median
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, Refusal, answer, bad
 from ..commitment_plans import SWING, Advice, active, advice, committed, dropped, hourly, iso_day, money, state
 from ..costs.calendar_days import DAY_SECONDS, months_on, moved, rfc3339, seconds_of, start_of, today_of
 from ..costs.coverage import INSTANCE_PRICE, RESERVED_RATE, coverage
 from ..costs.money import MICRO
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
-from ..seeds_perfect_scale import INSTANCE_TYPE, SERVICES, TERMS, plans, preferences, reservations
+from ..seeds.perfect_scale import INSTANCE_TYPE, SERVICES, TERMS, plans, preferences, reservations
 from ..tenants import Ask
 from .perfect_scale import ONE, organization_of, paged, ready
 

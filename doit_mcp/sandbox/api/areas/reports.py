@@ -6,16 +6,28 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from .. import listing, seeds
-from ..answers import JsonObject, Refusal, answer
+from .. import listing
+from ..analytics_objects import (
+    ROOT,
+    check_folder,
+    check_labels,
+    labels_of,
+    made,
+    opened,
+    owner_of,
+    removed,
+    seen,
+    set_labels,
+)
+from ..analytics_objects import records as kept
 from ..costs.dimensions import answered
-from ..costs.engine import run
-from ..costs.plan import plan_of
+from ..costs.query_engine import run
+from ..costs.query_plan import plan_of
 from ..costs.ranges import overriding
-from ..resources import ROOT, check_folder, check_labels, labels_of, made, opened, owner_of, removed, seen, set_labels
-from ..resources import records as kept
+from ..responses import JsonObject, Refusal, answer
 from ..routes import Route
 from ..schemas import NEW_REPORT, QUERY_BODY, REPORT_CHANGES
+from ..seeds import analytics_core
 from ..tenants import Ask, Records, added, newest_first
 
 FILTERS = ("reportName", "owner", "type", "updateTime", "folderId")
@@ -142,7 +154,7 @@ def _summary(ask: Ask, report: JsonObject) -> JsonObject:
         "type": report["type"],
         "createTime": report["createTime"],
         "updateTime": report["updateTime"],
-        "urlUI": seeds.console_url(ask.tenant.customer, "analytics/reports", report["id"]),
+        "urlUI": analytics_core.console_url(ask.tenant.customer, "analytics/reports", report["id"]),
         "labels": labels_of(ask.tenant, "report", report["id"]),
     }
 

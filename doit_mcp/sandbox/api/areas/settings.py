@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from .. import seeds_analytics
-from ..answers import JsonObject, answer
 from ..costs.calendar_days import rfc3339
+from ..responses import JsonObject, answer
 from ..routes import Route
 from ..schemas import TEXT, compiled, or_null, record, text
+from ..seeds import analytics
 from ..tenants import Ask, Records, added, existing, newest_first
 
 DEFAULT = "default"
@@ -72,7 +72,7 @@ async def set_active(ask: Ask) -> web.Response:
 
 
 def _themes(ask: Ask) -> Records:
-    return ask.tenant.collection("themes", seeds_analytics.themes)
+    return ask.tenant.collection("themes", analytics.themes)
 
 
 def _theme(ask: Ask) -> JsonObject:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..answers import JsonObject, Refusal, answer, bad
-from ..resources import opened, shares
+from ..analytics_objects import opened, shares
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import compiled, one_of, or_null, record, text
 from ..tenants import Ask

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..answers import JsonObject, answer
 from ..costs.catalog import AWS, AZURE, GOOGLE, SERVICES
+from ..responses import JsonObject, answer
 from ..routes import Route
 from ..tenants import Ask
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from .. import listing, seeds
-from ..answers import JsonObject, Refusal, answer, bad
+from .. import listing
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import COMMENT_BODY, TAGS_BODY, TICKET_BODY, TICKET_CHANGES
+from ..seeds import analytics_core
 from ..tenants import RECORDS, Ask, Records, added, existing, newest_first
 
 FILTERS = ("severity", "status", "platform", "product", "requester", "subject")
@@ -18,7 +19,7 @@ LISTED = "id subject requester severity platform product status createTime updat
 
 def records(ask: Ask) -> Records:
     """The tenant's tickets: TicketDetailExtAPI with comments, and tags as the service keeps them."""
-    return ask.tenant.collection("tickets", seeds.tickets)
+    return ask.tenant.collection("tickets", analytics_core.tickets)
 
 
 async def list_tickets(ask: Ask) -> web.Response:
@@ -44,7 +45,7 @@ async def create_ticket(ask: Ask) -> web.Response:
     if "requester" in wanted and wanted["requester"] != ask.user.email:
         raise bad("requester: users ask for themselves; leave it out", field="ticket.requester")
     ticket: JsonObject = {
-        "id": max((record["id"] for record in records(ask).values()), default=seeds.FIRST_TICKET) + 7,
+        "id": max((record["id"] for record in records(ask).values()), default=analytics_core.FIRST_TICKET) + 7,
         "subject": wanted["subject"],
         "description": wanted["body"],
         "requester": ask.user.email,
@@ -148,7 +149,7 @@ def _comment(comment: JsonObject) -> JsonObject:
 
 
 def _url(ask: Ask, ticket: JsonObject) -> str:
-    return seeds.console_url(ask.tenant.customer, "support/tickets", str(ticket["id"]))
+    return analytics_core.console_url(ask.tenant.customer, "support/tickets", str(ticket["id"]))
 
 
 ROUTES = (

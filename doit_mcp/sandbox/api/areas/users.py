@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from .. import seeds_account
-from ..answers import JsonObject, Refusal, answer, bad
 from ..idempotency import once
+from ..responses import JsonObject, Refusal, answer, bad
 from ..routes import Route
 from ..schemas import EMAIL, TEXT, compiled, one_of, text
+from ..seeds import customer_account
 from ..tenants import Ask, Records, added, existing
 
 INVITE_SECONDS = 48 * 3600
@@ -127,15 +127,15 @@ async def list_organizations(ask: Ask) -> web.Response:
 
 
 def _users(ask: Ask) -> Records:
-    return ask.tenant.collection("users", seeds_account.users)
+    return ask.tenant.collection("users", customer_account.users)
 
 
 def _roles(ask: Ask) -> Records:
-    return ask.tenant.collection("roles", seeds_account.roles)
+    return ask.tenant.collection("roles", customer_account.roles)
 
 
 def _organizations(ask: Ask) -> Records:
-    return ask.tenant.collection("organizations", seeds_account.organizations)
+    return ask.tenant.collection("organizations", customer_account.organizations)
 
 
 def _user(ask: Ask) -> JsonObject:

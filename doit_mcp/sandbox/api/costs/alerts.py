@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..answers import JsonObject, bad
+from ..responses import JsonObject, bad
 from .calendar_days import moved, start_of
 from .dimensions import DIMENSIONS, NONE_MADE, RULE, Dimension, Made
 from .filters import compiled, selection
 from .forecast import predicted
 from .ledger import MEASURES, Ledger
 from .money import MICRO, amount
-from .plan import measure_of
+from .query_plan import measure_of
 
 LEARN_DAYS = 56
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..answers import JsonObject, bad
+from ..responses import JsonObject, bad
 from .dimensions import GROUP, RULE, Dimension, Made
 from .filters import compiled, selection
 from .formula import parsed

@@ -8,7 +8,7 @@ from statistics import median
 from typing import NamedTuple
 
 from .ledger import Ledger
-from .series import CENT
+from .usage_series import CENT
 
 WEEKS = 4  # of history that tell what is usual
 TOLERANCE = 1.4  # how far above the usual a day may be

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..answers import JsonObject
+from ..responses import JsonObject
 from .calendar_days import day_of_millis, moved, periods_between, start_of
 from .dimensions import NONE_MADE, RULE, Made
 from .filters import Filter, compiled, selection

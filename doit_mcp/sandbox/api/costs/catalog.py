@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...people import ACME, GLOBEX, Customer
+from ...accounts import ACME, GLOBEX, Customer
 
 AWS, GOOGLE, AZURE = "amazon-web-services", "google-cloud", "microsoft-azure"
 

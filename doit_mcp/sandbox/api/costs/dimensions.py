@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..answers import JsonObject, bad
+from ..responses import JsonObject, bad
 from .ledger import Source
 
 TYPES = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..answers import JsonObject
+from ..responses import JsonObject
 from .calendar_days import moved
 from .catalog import AWS
 from .ledger import Ledger, Selection
-from .series import CENT
+from .usage_series import CENT
 
 COLUMNS = ("cloud_provider", "billing_account_id", "project_id", "service_description", "cost_type")
 USAGE, DISCOUNT, CREDIT = "Usage", "DoiT discount", "Credit"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import jsonschema_rs
 
-from ..answers import JsonObject, bad
+from ..responses import JsonObject, bad
 from .dimensions import NONE_MADE, Dimension, Made, dimension
 from .ledger import Ledger, Parts, Selection
 

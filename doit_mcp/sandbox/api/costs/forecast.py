@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from .series import CENT
+from .usage_series import CENT
 
 TREND_DAYS = 28  # with fewer days a slope says more about the weekdays than about growth
 

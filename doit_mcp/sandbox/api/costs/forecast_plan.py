@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..answers import JsonObject, bad
+from ..responses import JsonObject, bad
 from .calendar_days import moved, parse_instant, start_of
 from .ranges import Range
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..answers import bad
+from ..responses import bad
 
 LENGTH = 500  # characters
 NESTED = 20  # brackets and NOTs within each other

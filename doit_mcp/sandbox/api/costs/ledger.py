@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from .calendar_days import day_row, months_on, start_of
 from .catalog import Estate
-from .series import COLUMNS, Series, all_series, jumps, lines
+from .usage_series import COLUMNS, Series, all_series, jumps, lines
 
 MONTHS = 13  # whole months before the current one
 DAY_COLUMNS = (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..answers import JsonObject, bad
+from ..responses import JsonObject, bad
 from .calendar_days import months_on, moved, parse_day, parse_instant, start_of
 
 DEFAULT: JsonObject = {"mode": "last", "amount": 7, "unit": "day", "includeCurrent": True}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .ledger import MEASURES, Ledger, Selection
 from .money import MICRO
-from .plan import COUNT, Limit, MetricFilter, Plan
+from .query_plan import COUNT, Limit, MetricFilter, Plan
 from .ranges import Range
 
 Key = tuple[str | None, ...]

@@ -1,0 +1,83 @@
+"""What DoiT watches at the clouds: /core/v1/service-quotas and /core/v1/cloudincidents."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from .. import listing
+from ..costs.calendar_days import rfc3339, seconds_of, today_of
+from ..costs.quotas import Quota, observed
+from ..responses import JsonObject, answer, bad
+from ..routes import Route
+from ..seeds import customer_account
+from ..tenants import Ask, Records, existing, newest_first
+
+LISTED = ("id", "createTime", "platform", "product", "status", "title")
+WARNING, EXCEEDED = 80.0, 100.0
+
+
+async def list_quotas(ask: Ask) -> web.Response:
+    """GET /core/v1/service-quotas, fullest first; rowCount is of all pages."""
+    cloud = listing.chosen(ask.query, "cloudProvider", ("aws", "gcp"), "") if ask.query.get("cloudProvider") else ""
+    least = _percent(ask.query.get("minUtilizationPercent", ""))
+    found = [_quota(ask, one) for one in observed(ask.tenant.ledger, today_of(ask.tenant.born))]
+    rows = [one for one in found if cloud in ("", one["cloudProvider"]) and one["utilizationPercent"] >= least]
+    rows.sort(key=lambda one: (-one["utilizationPercent"], one["id"]))
+    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(50, 200), scope=ask.scope)
+    items = [{name: value for name, value in one.items() if name != "id"} for one in page.rows]
+    body: JsonObject = {"items": items, "rowCount": len(rows)}
+    return answer(body | ({"pageToken": page.token} if page.token else {}))
+
+
+async def list_incidents(ask: Ask) -> web.Response:
+    """GET /core/v1/cloudincidents, latest first."""
+    criteria = listing.filters(ask.query.get("filter", ""), ("platform", "product", "status", "title"))
+    found = listing.created_between(ask.query, newest_first(_incidents(ask)))
+    found = listing.matching(found, criteria, lambda one, key: str(one[key]))
+    rows = [{name: one[name] for name in LISTED} for one in found]
+    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    return answer(ask.listed("incidents", page))
+
+
+async def get_incident(ask: Ask) -> web.Response:
+    """GET /core/v1/cloudincidents/{id}."""
+    return answer(existing(_incidents(ask), ask.part("id"), "cloud incident"))
+
+
+def _incidents(ask: Ask) -> Records:
+    return ask.tenant.collection("incidents", customer_account.incidents)
+
+
+def _percent(text: str) -> float:
+    try:
+        found = float(text or 0)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 100:
+        raise bad("minUtilizationPercent must be a number between 0 and 100", field="minUtilizationPercent")
+    return found
+
+
+def _quota(ask: Ask, quota: Quota) -> JsonObject:
+    full = round(100 * quota.usage / quota.limit, 2)
+    resource = {"type": "account" if quota.cloud == "aws" else "project", "id": quota.project, "name": quota.name}
+    return {
+        "id": f"{quota.project}/{quota.quota}",
+        "cloudProvider": quota.cloud,
+        "resource": resource,
+        "service": quota.service,
+        "quota": quota.quota,
+        "region": quota.region,
+        "limit": quota.limit,
+        "usage": quota.usage,
+        "utilizationPercent": full,
+        "status": "exceeded" if full >= EXCEEDED else "warning" if full >= WARNING else "ok",
+        "observedAt": rfc3339(seconds_of(ask.today)),
+    }
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/core/v1/service-quotas", list_quotas, "quotas.read"),
+    Route("GET", "/core/v1/cloudincidents", list_incidents, "incidents.read"),
+    Route("GET", "/core/v1/cloudincidents/{id}", get_incident, "incidents.read"),
+)

@@ -1,0 +1,64 @@
+"""Billing lines and what is reckoned from them; customers without a name share some few sets of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..accounts import Customer
+from .costs.calendar_days import today_of
+from .costs.catalog import Estate, estate_of
+from .costs.ledger import Ledger
+
+Reckoned = TypeVar("Reckoned")
+VARIANTS = 8  # sets of lines for customers without a name
+
+
+class Books:
+    """The lines of an *estate* up to today; *clock* gives epoch seconds."""
+
+    def __init__(self, estate: Estate, *, clock: Callable[[], float], seed: int) -> None:
+        self._clock = clock
+        self._ledger = Ledger(estate, seed=seed, today=today_of(clock()))
+        self._reckoned: dict[Callable[[Ledger], Any], tuple[int, Any]] = {}
+
+    @property
+    def ledger(self) -> Ledger:
+        """Billing lines up to today."""
+        self._ledger.extend(today_of(self._clock()))
+        return self._ledger
+
+    def reckoned(self, make: Callable[[Ledger], Reckoned]) -> Reckoned:
+        """What *make*, a function of a module, says of the lines; it is asked once a day."""
+        ledger = self.ledger
+        if self._reckoned.get(make, (0, None))[0] != ledger.last:
+            self._reckoned[make] = (ledger.last, make(ledger))
+        found: Reckoned = self._reckoned[make][1]
+        return found
+
+    def close(self) -> None:
+        """Give the lines' memory back."""
+        self._ledger.close()
+
+
+class Shelf:
+    """All the books of a world, each made when it is asked for first."""
+
+    def __init__(self, *, clock: Callable[[], float], seed: int) -> None:
+        self._clock = clock
+        self._seed = seed
+        self._books: dict[str, Books] = {}
+
+    def of(self, customer: Customer) -> Books:
+        """The customer's own books, or those it shares."""
+        variant = 1 + customer.number % VARIANTS if customer.number else 0
+        name = str(variant) if variant else customer.id
+        if name not in self._books:
+            self._books[name] = Books(estate_of(customer), clock=self._clock, seed=self._seed + variant)
+        return self._books[name]
+
+    def close(self) -> None:
+        """Give all their memory back."""
+        for books in self._books.values():
+            books.close()
+        self._books.clear()

@@ -1,0 +1,53 @@
+"""Rows that limits leave out, added up as one more value of their group: limitAggregation.
+
+The document names no value for them; here it is OTHER. With ``top`` there is one such group, at the first level; with
+``all`` each level has its own, below what is shown of the levels above. Either way nothing is lost: sums stay sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from .query_plan import Plan
+from .table import Key, Row
+
+OTHER = "Other"
+
+
+def completed(plan: Plan, rows: Sequence[Row], kept: Sequence[Row]) -> list[Row]:
+    """The *kept* ones of all *rows* and the sums of the others; those come last among their like."""
+    width = len(plan.groups)
+    if not width or len(rows) == len(kept):
+        return list(kept)
+    home = homes(plan, kept)
+    shown = {(row.key, row.start) for row in kept}
+    left_out = (row for row in rows if (row.key, row.start) not in shown)
+    rest = (Row(home(row.key[:width]) + row.key[width:], row.start, row.values) for row in left_out)
+    found = gathered([*kept, *rest])
+    places: dict[Key, int] = {}
+    for index, row in enumerate(kept):
+        for level in range(width):
+            places.setdefault(row.key[: level + 1], index)
+    return sorted(found, key=lambda row: [places.get(row.key[: level + 1], len(kept)) for level in range(width)])
+
+
+def homes(plan: Plan, kept: Iterable[Row]) -> Callable[[Key], Key]:
+    """From a series that is left out of *kept* to the one it counts for."""
+    width = len(plan.groups)
+    shown = {row.key[: level + 1] for row in kept for level in range(width)}
+
+    def home(series: Key) -> Key:
+        hidden = next((level for level in range(width) if series[: level + 1] not in shown), width - 1)
+        level = 0 if plan.rest == "top" else hidden
+        return series[:level] + (OTHER,) * (width - level)
+
+    return home
+
+
+def gathered(rows: Iterable[Row]) -> list[Row]:
+    """Rows of the same key and period added up, in the order in which they first come."""
+    sums: dict[tuple[Key, int | None], tuple[int, ...]] = {}
+    for row in rows:
+        before = sums.get((row.key, row.start))
+        sums[row.key, row.start] = tuple(map(sum, zip(before, row.values))) if before else row.values
+    return [Row(key, start, values) for (key, start), values in sums.items()]

@@ -1,0 +1,1 @@
+"""Cloud diagrams of the sandbox."""

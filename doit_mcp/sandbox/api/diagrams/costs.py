@@ -1,0 +1,115 @@
+"""What is on a layer of a cloud diagram costs, as the billing lines of its accounts have it; credits are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from ..costs.calendar_days import moved, start_of
+from ..costs.catalog import SERVICES
+from ..costs.ledger import Ledger
+from ..costs.money import amount
+from ..responses import JsonObject
+from ..tenants import Tenant
+
+INTERVALS = ("day", "week", "month")
+TOP, BUCKETS = 5, 12
+SHORT = {service.description: service.short for service in SERVICES}
+COLUMNS = ("project_id", "sku_id", "service_description", "day_start")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one component cost on a day, in micro-dollars."""
+
+    component: str
+    service: str
+    day: int
+    cost: int
+
+
+def spend(ledger: Ledger) -> list[tuple[str, str, int, int]]:
+    """(``account sku``, short name of the service, day, micro-dollars) of all lines."""
+    rows = ledger.sums(COLUMNS, ledger.first, ledger.last)
+    return [
+        (f"{account} {sku}", SHORT[str(service)], int(day or 0), int(cost or 0))
+        for account, sku, service, day, cost, *_ in rows
+    ]
+
+
+def snapshot(tenant: Tenant, layer: JsonObject, first: int, last: int, interval: str) -> JsonObject:
+    """The cost of a range of days: in all, by resource, by service, over time, and against the days before."""
+    priced = layer["priced"]
+    lines = [
+        Line(priced[place], service, day, cost)
+        for place, service, day, cost in tenant.reckoned(spend)
+        if place in priced
+    ]
+    within = [line for line in lines if first <= line.day <= last]
+    total = sum(line.cost for line in within)
+    resources = _largest((line.component, line.cost) for line in within)
+    kinds = {line.component: line.service for line in within}
+    services = _largest((line.service, line.cost) for line in within)
+    return {
+        "diagramId": layer["id"],
+        "currency": "USD",
+        "timeRange": {"startDate": _iso(first), "endDate": _iso(last), "interval": interval},
+        "total": amount(total),
+        "trendingPct": _change(tenant.ledger, lines, first, last, total),
+        "topResources": [_resource(layer, one, kinds[one], cost) for one, cost in resources],
+        "byService": [{"service": service, "amount": amount(cost)} for service, cost in services],
+        "trend": list(_trend(tenant.ledger, within, first, last, interval)) if priced else [],
+    }
+
+
+def _largest(parts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    sums: dict[str, int] = {}
+    for name, cost in parts:
+        sums[name] = sums.get(name, 0) + cost
+    return sorted(sums.items(), key=lambda one: (-one[1], one[0]))[:TOP]
+
+
+def _change(ledger: Ledger, lines: list[Line], first: int, last: int, total: int) -> float | None:
+    """Against as many days before, as a fraction; None where there are no lines of all of them."""
+    start = first - (last - first + 1)
+    if start < ledger.first:
+        return None
+    before = sum(line.cost for line in lines if start <= line.day < first)
+    return round(total / before - 1, 4) if before else None
+
+
+def _resource(layer: JsonObject, identifier: str, service: str, cost: int) -> JsonObject:
+    node = layer["node"].get(identifier)
+    found = node or layer["element"][identifier]
+    return {
+        "id": found.get("cld_id", identifier),
+        "name": found["name"],
+        "type": service.lower() if node else "application",
+        "amount": amount(cost),
+    }
+
+
+def _trend(ledger: Ledger, lines: list[Line], first: int, last: int, interval: str) -> Iterator[JsonObject]:
+    """The latest buckets that the range and the lines have in common, the first one first."""
+    unit = "isoweek" if interval == "week" else interval
+    first, last = max(first, ledger.first), min(last, ledger.last)
+    starts: list[int] = []
+    bucket = start_of(unit, last)
+    while first <= last and bucket >= start_of(unit, first) and len(starts) < BUCKETS:
+        starts.append(bucket)
+        bucket = moved(unit, bucket, -1)
+    for start in reversed(starts):
+        cost = sum(line.cost for line in lines if start <= line.day < moved(unit, start, 1))
+        yield {"bucketStart": _label(start, interval), "amount": amount(cost)}
+
+
+def _iso(day: int) -> str:
+    return date.fromordinal(day).isoformat()
+
+
+def _label(start: int, interval: str) -> str:
+    if interval != "week":
+        return _iso(start)
+    year, week, _ = date.fromordinal(start).isocalendar()
+    return f"{year}-W{week:02}"

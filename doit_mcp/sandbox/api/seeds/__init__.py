@@ -1,0 +1,1 @@
+"""The data that each sandbox customer starts with."""

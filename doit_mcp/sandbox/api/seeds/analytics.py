@@ -1,0 +1,167 @@
+"""What is there of Cloud Analytics before anybody comes: alerts, allocations, annotations, labels, folders, themes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..costs.calendar_days import DAY_MS, DAY_SECONDS, months_on, rfc3339, seconds_of, start_of, today_of
+from ..costs.catalog import AWS
+from ..responses import JsonObject
+from ..tenants import Tenant
+from .analytics_core import admin
+
+COST = {"type": "basic", "value": "cost"}
+
+
+def _times(tenant: Tenant, days_ago: int) -> JsonObject:
+    made = int(tenant.born * 1000) - days_ago * DAY_MS
+    return {"createTime": made, "updateTime": made}
+
+
+def _texts(tenant: Tenant, days_ago: int) -> JsonObject:
+    made = rfc3339(tenant.born - days_ago * DAY_SECONDS)
+    return {"createTime": made, "updateTime": made}
+
+
+def alerts(tenant: Tenant) -> Iterator[JsonObject]:
+    """One on a month's bill of the largest cloud, one on weeks that grow."""
+    owner = admin(tenant.customer)
+    month = start_of("month", today_of(tenant.born))
+    spent = tenant.ledger.cost(months_on(month, -1), month - 1)
+    usual: JsonObject = {"dataSource": "billing", "metric": COST, "currency": "USD", "operator": "gt"}
+    aws = {"type": "fixed", "id": "cloud_provider", "values": [AWS], "mode": "is", "inverse": False}
+    shapes: tuple[tuple[str, JsonObject], ...] = (
+        (
+            "AWS above its monthly plan",
+            {"scopes": [aws], "timeInterval": "month", "condition": "value", "value": float(round(spent / 2e6, -2))},
+        ),
+        (
+            "A service grows by half in a week",
+            {
+                "scopes": [],
+                "timeInterval": "week",
+                "condition": "percentage-change",
+                "value": 50.0,
+                "evaluateForEach": "service_description",
+            },
+        ),
+    )
+    for index, (name, config) in enumerate(shapes):
+        yield {
+            "name": name,
+            "owner": owner,
+            "public": "viewer",
+            "recipients": [owner],
+            "config": {**usual, **config},
+            **_times(tenant, 70 - index),
+        }
+
+
+def allocations(tenant: Tenant) -> Iterator[JsonObject]:
+    """A rule for each team and one for production, and the group of the teams."""
+    teams = sorted({value for _, value in tenant.ledger.members("series", "label_team") if value})
+    for index, team in enumerate(teams):
+        yield _single(tenant, f"Team {team}", "team", team, 60 - index)
+    yield _single(tenant, "Production", "env", "production", 50)
+    yield {
+        "name": "Teams",
+        "description": "Shares all costs out among the teams.",
+        "type": "custom",
+        "allocationType": "group",
+        "rules": [tenant.stable_id("allocations", str(index)) for index in range(len(teams))],
+        "unallocatedCosts": "No team",
+        "folderId": "root",
+        "owner": admin(tenant.customer),
+        "public": "viewer",
+        **_times(tenant, 49),
+    }
+
+
+def _single(tenant: Tenant, name: str, key: str, value: str, days_ago: int) -> JsonObject:
+    component = {"key": key, "type": "label", "values": [value], "mode": "is", "inverse": False, "includeNull": False}
+    return {
+        "name": name,
+        "description": f"Everything with the label {key}: {value}.",
+        "type": "custom",
+        "allocationType": "single",
+        "anomalyDetection": False,
+        "rule": {"components": [component], "formula": "A"},
+        "folderId": "root",
+        "owner": admin(tenant.customer),
+        "public": "viewer",
+        **_times(tenant, days_ago),
+    }
+
+
+def notes(tenant: Tenant) -> Iterator[JsonObject]:
+    """Why the costs jumped, on the day they did."""
+    for index, jump in enumerate(sorted(tenant.ledger.jumps, key=lambda one: one.first)):
+        noted = min(rfc3339(seconds_of(jump.last)), rfc3339(tenant.born))
+        yield {
+            "content": ("A load test ran for days", "A job was started twice")[index % 2],
+            "timestamp": rfc3339(seconds_of(jump.first)),
+            "reports": [tenant.stable_id("reports", "3")],
+            "createTime": noted,
+            "updateTime": noted,
+        }
+
+
+def labels(tenant: Tenant) -> Iterator[JsonObject]:
+    """One of everybody's, and two of the customer's with something on them."""
+    budget = {"objectId": tenant.stable_id("budgets", "0"), "objectType": "budget"}
+    note = {"objectId": tenant.stable_id("annotations", "0"), "objectType": "annotation"}
+    for index, (name, color, kind, objects) in enumerate(
+        (
+            ("Important", "apricot", "preset", []),
+            ("FinOps", "teal", "custom", [budget]),
+            ("Incident", "rosePink", "custom", [note]),
+        )
+    ):
+        yield {"name": name, "color": color, "type": kind, "objects": objects, **_texts(tenant, 80 - index)}
+
+
+def folders(tenant: Tenant) -> Iterator[JsonObject]:
+    """Two, one within the other."""
+    yield {"name": "Finance", "description": "For the monthly close", "parentFolderId": "root"}
+    yield {"name": "Archive", "description": "", "parentFolderId": tenant.stable_id("folders", "0")}
+
+
+def themes(tenant: Tenant) -> Iterator[JsonObject]:
+    """The customer's own colours."""
+    yield {
+        "name": f"{tenant.customer.name} colours",
+        "primaryColor": "#3355aa",
+        "colors": {"light": ["#3355aa", "#aa5533", "#55aa33"], "dark": ["#88aaff", "#ffaa88", "#aaff88"]},
+        **_texts(tenant, 30),
+    }
+
+
+def suggestions(tenant: Tenant) -> Iterator[JsonObject]:
+    """Budgets for the dearest services of last month, which have none yet."""
+    month = start_of("month", today_of(tenant.born))
+    rows = tenant.ledger.sums(("service_description",), months_on(month, -1), month - 1)
+    dearest = sorted(((int(row[1] or 0), str(row[0])) for row in rows), reverse=True)[:3]
+    for (spent, service), confidence in zip(dearest, ("high", "medium", "low")):
+        scope = {"type": "fixed", "id": "service_description", "values": [service], "mode": "is", "inverse": False}
+        amount = float(round(spent * 1.1 / 1e6, -1))
+        yield {
+            "name": f"Monthly {service}",
+            "description": f"A monthly budget for {service}",
+            "rationale": f"{service} cost ${spent / 1e6:,.2f} last month and no budget covers it alone.",
+            "confidence": confidence,
+            "amount": {"amount": f"{amount:.2f}", "currency": "USD"},
+            "timeInterval": "month",
+            "alertThresholds": [50.0, 85.0, 100.0],
+            "scopeChips": [{"key": "service_description", "values": [service]}],
+            "config": {
+                "name": f"Monthly {service}",
+                "amount": amount,
+                "currency": "USD",
+                "type": "recurring",
+                "timeInterval": "month",
+                "scopes": [scope],
+                "alerts": [{"percentage": one} for one in (50, 85, 100)],
+            },
+            "generatedTime": rfc3339(tenant.born - 2 * DAY_SECONDS),
+            "status": "pending",
+        }

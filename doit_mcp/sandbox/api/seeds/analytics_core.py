@@ -1,0 +1,198 @@
+"""What is there before anybody comes: budgets, reports, tickets and flows of both customers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...accounts import ACME, Customer
+from ..costs.calendar_days import DAY_MS, millis_of, months_on, rfc3339, start_of, today_of
+from ..costs.catalog import AWS, AZURE, GOOGLE
+from ..costs.filters import compiled, selection
+from ..responses import JsonObject
+from ..tenants import Tenant
+
+CONSOLE = "https://console.doit.com"
+FIRST_TICKET = 204_311
+DAY = 86_400
+
+# name, scope, share of last month's spend that is planned for a month
+BUDGETS: tuple[tuple[str, tuple[tuple[str, str, str], ...], float], ...] = (
+    ("All clouds", (), 1.15),
+    ("Amazon Web Services", (("fixed", "cloud_provider", AWS),), 1.1),
+    ("Google Cloud", (("fixed", "cloud_provider", GOOGLE),), 0.9),
+    ("Microsoft Azure", (("fixed", "cloud_provider", AZURE),), 1.3),
+    ("Production", (("label", "env", "production"),), 1.02),
+)
+
+
+def console_url(customer: Customer, place: str, identifier: str) -> str:
+    """Where a person finds it."""
+    return f"{CONSOLE}/customers/{customer.id}/{place}/{identifier}"
+
+
+def budgets(tenant: Tenant) -> Iterator[JsonObject]:
+    """Monthly budgets since the start of the year before, sized by what was spent last month."""
+    today = today_of(tenant.born)
+    month = start_of("month", today)
+    owner = admin(tenant.customer)
+    ledger = tenant.ledger
+    for index, (name, scope, share) in enumerate(BUDGETS):
+        scopes = [
+            {"type": type_, "id": key, "values": [value], "mode": "is", "inverse": False} for type_, key, value in scope
+        ]
+        spent = ledger.cost(months_on(month, -1), month - 1, selection(ledger, compiled(scopes), credits=False))
+        made = millis_of(today) - (40 - index) * DAY_MS
+        yield {
+            "name": name,
+            "description": f"Planned monthly spend: {name}",
+            "amount": float(round(spent * share / 1e6, -2)),
+            "seasonalAmounts": [],
+            "currency": "USD",
+            "type": "recurring",
+            "timeInterval": "month",
+            "startPeriod": millis_of(start_of("year", month)),
+            "growthPerPeriod": 0.0,
+            "usePrevSpend": False,
+            "metric": "cost",
+            "alerts": [{"percentage": percentage} for percentage in (50, 85, 100)],
+            "collaborators": [{"email": owner, "role": "owner"}],
+            "public": "viewer",
+            "recipients": [owner],
+            "recipientsSlackChannels": [],
+            "scope": [],
+            "scopes": scopes,
+            "createTime": made,
+            "updateTime": made,
+        }
+
+
+def reports(tenant: Tenant) -> Iterator[JsonObject]:
+    """Presets of everybody, and reports of the admin."""
+    owner = admin(tenant.customer)
+    cost = {"type": "basic", "value": "cost"}
+    by_service = {"type": "fixed", "id": "service_description"}
+    top = {**by_service, "limit": {"metric": cost, "sort": "desc", "value": 10}}
+    last_months = {"mode": "last", "amount": 3, "includeCurrent": True, "unit": "month"}
+    last_month_days = {"mode": "last", "amount": 30, "includeCurrent": False, "unit": "day"}
+    shapes: tuple[tuple[str, str, JsonObject], ...] = (
+        ("preset", "Cost by cloud", {"group": [{"type": "fixed", "id": "cloud_provider"}]}),
+        ("preset", "Top services", {"group": [top]}),
+        ("custom", "Cost by team", {"group": [{"type": "label", "id": "team"}]}),
+        ("custom", "Daily cost", {"timeRange": last_month_days, "timeInterval": "day", "layout": "line_chart"}),
+        (
+            "custom",
+            "This month vs. last",
+            {
+                "group": [by_service],
+                "timeRange": {"mode": "current", "unit": "month"},
+                "secondaryTimeRange": {"amount": 1, "unit": "month"},
+            },
+        ),
+        ("custom", "Forecast", {"forecastSettings": {"mode": "totals", "futureTimeIntervals": 3}}),
+    )
+    for index, (type_, name, config) in enumerate(shapes):
+        made = int(tenant.born * 1000) - (90 - index) * DAY_MS
+        usual: JsonObject = {
+            "dataSource": "billing",
+            "metrics": [cost],
+            "timeInterval": "month",
+            "timeRange": last_months,
+            "aggregation": "total",
+            "currency": "USD",
+            "layout": "stacked_column_chart",
+        }
+        yield {
+            "name": name,
+            "description": "",
+            "type": type_,
+            "config": {**usual, **config},
+            "folderId": "root",
+            "owner": owner if type_ == "custom" else "support@doit.example",
+            "public": "viewer",
+            "createTime": made,
+            "updateTime": made,
+        }
+
+
+def tickets(tenant: Tenant) -> Iterator[JsonObject]:
+    """A few requests, answered and open."""
+    acme = tenant.customer == ACME
+    service = "BigQuery" if acme else "Virtual Machines"
+    platform = "google_cloud_platform" if acme else "microsoft_azure"
+    rows = (
+        (64, "Raise the quota of vCPUs", "amazon_web_services", "EC2", "normal", "closed"),
+        (23, "Which reservations fit our databases?", "amazon_web_services", "RDS", "low", "solved"),
+        (2, f"Cost of {service} jumped", platform, service, "high", "open"),
+    )
+    owner = admin(tenant.customer)
+    for index, (days_ago, subject, cloud, product, severity, status) in enumerate(rows):
+        made = int((tenant.born - days_ago * DAY) * 1000)
+        number = FIRST_TICKET + 13 * index + (0 if acme else 5)
+        reply = {
+            "id": number * 10_000 + 1,
+            "body": "We are looking into it.",
+            "author": "employee@doit.example",
+            "created": made + 3_600_000,
+            "private": False,
+        }
+        note = {**reply, "id": number * 10_000 + 2, "body": "Seen in the billing export.", "private": True}
+        yield {
+            "id": number,
+            "subject": subject,
+            "description": f"{subject}. Please have a look.",
+            "requester": owner,
+            "severity": severity,
+            "platform": cloud,
+            "product": product,
+            "platform_info": "",
+            "status": status,
+            "createTime": made,
+            "updateTime": made + 3_600_000,
+            "is_public": True,
+            "tags": ["tier/standard", "customer_tag/billing"],
+            "comments": [reply, note],
+        }
+
+
+def flows(tenant: Tenant) -> Iterator[JsonObject]:
+    """Two flows: one that runs every week, one in the making."""
+    yield _flow(
+        tenant,
+        "Weekly cost digest",
+        "Sends the cost of the week by service.",
+        48,
+        ["Query last week's cost by service", "Send the result by e-mail"],
+        "schedule",
+    )
+    yield _flow(
+        tenant,
+        "Stop idle staging machines",
+        "Looks for machines without load and stops them.",
+        11,
+        ["List machines in staging", "Keep those below 5 % load", "Ask for approval", "Stop them"],
+        None,
+    )
+
+
+def _flow(
+    tenant: Tenant, name: str, description: str, days_ago: int, steps: list[str], trigger: str | None
+) -> JsonObject:
+    ran = rfc3339(tenant.born - 3 * DAY) if trigger else None
+    return {
+        "name": name,
+        "description": description,
+        "instructions": None,
+        "published": trigger is not None,
+        "triggerType": trigger,
+        "createTime": rfc3339(tenant.born - days_ago * DAY),
+        "updateTime": None,
+        "lastExecutedTime": ran,
+        "lastExecutionStatus": "complete" if trigger else None,
+        "nextRun": rfc3339(tenant.born + 4 * DAY) if trigger else None,
+        "steps": steps,
+    }
+
+
+def admin(customer: Customer) -> str:
+    """The address of the customer's admin, who made most of what is there."""
+    return f"admin@{customer.domain}"

@@ -1,0 +1,241 @@
+"""What is there of the customer itself before anybody comes: users, contracts, assets, datasets, incidents, team."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...accounts import ACME, READ, USERS, WRITE, Customer
+from ..costs.calendar_days import DAY_MS, DAY_SECONDS, months_on, rfc3339, seconds_of, start_of, today_of
+from ..costs.catalog import AWS, AZURE, GOOGLE
+from ..responses import JsonObject
+from ..tenants import Tenant
+from .analytics_core import admin
+
+NAMES = {AWS: "Amazon Web Services", GOOGLE: "Google Cloud", AZURE: "Microsoft Azure"}
+SEATS = 25
+
+
+def billing_profile(tenant: Tenant) -> str:
+    """The id of the profile that all invoices of the customer go to."""
+    return f"CUST-{int.from_bytes(tenant.stable_id('billing profile').encode()) % 10**5:05}"
+
+
+def invoice_number(tenant: Tenant, platform: str, month: int) -> str:
+    """The number of the invoice of a cloud and the month that begins on day *month*: digits that say nothing."""
+    digest = tenant.stable_id("invoice", platform, str(month))
+    return f"IN{int.from_bytes(digest.encode()) % 10**9:09}"
+
+
+def children(tenant: Tenant) -> dict[str, str]:
+    """Customers of the customer, by id, with their names: it resells to one."""
+    return {tenant.stable_id("child")[:10]: f"{tenant.customer.name} Partner"}
+
+
+def slug(customer: Customer) -> str:
+    """The URL slug that a customer starts with."""
+    return customer.domain.partition(".")[0][:12]
+
+
+def users(tenant: Tenant) -> Iterator[JsonObject]:
+    """Those who can sign in, and one who is invited."""
+    roles = {role["name"]: tenant.stable_id("roles", str(at)) for at, role in enumerate(roles_of(tenant))}
+    usual = {"organizationId": tenant.stable_id("organizations", "0"), "language": "en"}
+    for user in tenant.people.users_of(tenant.customer):
+        yield {**usual, "email": user.email, "displayName": user.name, "roleId": roles[user.role], "status": "active"}
+    email = f"newcomer@{tenant.customer.domain}"
+    yield {
+        **usual,
+        "email": email,
+        "displayName": email,
+        "roleId": roles["Viewer without billing"],
+        "status": "invited",
+        "invite": "pending",
+        "expires": tenant.born + 2 * DAY_SECONDS,
+    }
+
+
+def roles_of(tenant: Tenant) -> list[JsonObject]:
+    """The roles without their ids: what the sandbox's users may do."""
+    viewer = next(user for user in USERS if user.role == "Viewer without billing")
+    return [
+        {"name": "Billing admin", "type": "preset", "permissions": sorted(READ | WRITE)},
+        {"name": "Viewer without billing", "type": "preset", "permissions": sorted(viewer.permissions)},
+    ]
+
+
+def roles(tenant: Tenant) -> Iterator[JsonObject]:
+    """The roles that users may have."""
+    yield from roles_of(tenant)
+    custom = ("costs.read", "tickets.read", "tickets.write")
+    yield {"name": "Support contact", "type": "custom", "customer": tenant.customer.id, "permissions": list(custom)}
+
+
+def organizations(tenant: Tenant) -> Iterator[JsonObject]:
+    """The whole company, and a part of it."""
+    yield {"name": tenant.customer.name}
+    yield {"name": f"{tenant.customer.name} Engineering"}
+
+
+def customer(tenant: Tenant) -> Iterator[JsonObject]:
+    """The customer: Customer, with the slugs it had before."""
+    of = tenant.customer
+    yield {
+        "id": of.id,
+        "name": of.name,
+        "primaryDomain": of.domain,
+        "domains": [of.domain],
+        "urlSlug": slug(of),
+        "settings": {"currency": "USD", "allowedInviteDomains": [of.domain], "mfaRequired": True},
+        "contact": {"emails": [admin(of)]},
+        "oldSlugs": [],
+    }
+
+
+def team(tenant: Tenant) -> Iterator[JsonObject]:
+    """Who looks after the customer at DoiT."""
+    for name, role in (("Account manager", "FSR"), ("Customer reliability engineer", "CRE")):
+        address = f"{name.lower().replace(' ', '.')}@doit.example"
+        yield {"name": name, "email": address, "role": role, "calendlyLink": ""}
+
+
+def contracts(tenant: Tenant) -> Iterator[JsonObject]:
+    """The customer's contract with DoiT, and a draft for its own customer."""
+    month = start_of("month", today_of(tenant.born))
+    yield _contract(tenant, tenant.customer.id, "Cloud resale", "active", months_on(month, -13))
+    for identifier, name in children(tenant).items():
+        yield _contract(tenant, identifier, f"Resale to {name}", "draft", months_on(month, 1))
+
+
+def _contract(tenant: Tenant, holder: str, name: str, status: str, first: int) -> JsonObject:
+    start, end = rfc3339(seconds_of(first)), rfc3339(seconds_of(months_on(first, 36)))
+    accounts = sorted({value for _, value in tenant.ledger.members("series", "billing_account_id") if value})
+    terms = {"name": name, "startDate": start, "endDate": end, "renewalPolicy": "auto"}
+    return {
+        **terms,
+        "customerId": holder,
+        "type": "reseller",
+        "status": status,
+        "currentVersionNumber": 1,
+        "timeCreated": rfc3339(tenant.born - 400 * DAY_SECONDS),
+        "versions": [
+            {
+                **terms,
+                "version": 1,
+                "status": status,
+                "effectiveStart": start,
+                "effectiveEnd": end,
+                "cancellationReason": None,
+                "invoicesEmail": admin(tenant.customer),
+                "contractUpdatesEmail": admin(tenant.customer),
+                "billingProfile": {"id": billing_profile(tenant), "name": tenant.customer.name, "country": "US"},
+                "managementAccounts": accounts,
+                "billingRules": [],
+                "priceBooks": [],
+                "customLineItems": [],
+            }
+        ],
+    }
+
+
+def templates(tenant: Tenant) -> Iterator[JsonObject]:
+    """A template for resale."""
+    made = rfc3339(tenant.born - 120 * DAY_SECONDS)
+    rule = {"name": "Discount", "percentageChange": -3.0, "cloud": AWS, "includeCredits": False}
+    yield {
+        "name": "AWS resale",
+        "platform": AWS,
+        "status": "active",
+        "structure": "blank",
+        "eligibleFrom": made,
+        "billingRules": [],
+        "priceBooks": [{"name": "Standard", "rules": [rule]}],
+        "customLineItems": [],
+        "createdAt": made,
+        "updatedAt": made,
+    }
+
+
+def asset(tenant: Tenant, platform: str, account: str, name: str, made: int) -> JsonObject:
+    """An asset for an account at a cloud, without its id."""
+    properties = {
+        "customerDomain": tenant.customer.domain,
+        "customerID": tenant.customer.id,
+        "reseller": "doit.example",
+    }
+    title = f"{NAMES[platform]} - {name or account}"
+    return {"name": title, "type": platform, "quantity": 1, "createTime": made, "properties": properties}
+
+
+def assets(tenant: Tenant) -> Iterator[JsonObject]:
+    """The accounts that the billing lines name, and a subscription for the office."""
+    born = int(tenant.born * 1000)
+    columns = ("cloud_provider", "billing_account_id", "project_id", "project_name")
+    rows = tenant.ledger.sums(columns, tenant.ledger.first, tenant.ledger.first)
+    # At Google Cloud the billing account is what is owned, elsewhere each account or subscription.
+    accounts = {(str(row[0]), str(row[1] if row[0] == GOOGLE else row[2])): str(row[3]) for row in rows}
+    for index, ((platform, account), name) in enumerate(accounts.items()):
+        shown = account if platform == GOOGLE else f"{name} ({account})"
+        yield asset(tenant, platform, account, shown, born - (400 - index) * DAY_MS)
+    made = born - 300 * DAY_MS
+    office = asset(tenant, GOOGLE, "", "", made)
+    domain = tenant.customer.domain
+    office["properties"]["subscription"] = {
+        "billingMethod": "OFFLINE",
+        "creationTime": made,
+        "id": tenant.stable_id("subscription"),
+        "plan": {
+            "commitmentInterval": {"startTime": made, "endTime": made + 365 * DAY_MS},
+            "isCommitmentPlan": True,
+            "planName": "ANNUAL_MONTHLY_PAY",
+        },
+        "purchaseOrderID": "",
+        "renewalSettings": {"renewalType": "AUTO_RENEW_MONTHLY_PAY"},
+        "resourceUIURL": "",
+        "seats": {"licensedNumberOfSeats": SEATS - 4, "maximumNumberOfSeats": SEATS, "numberOfSeats": SEATS},
+        "skuID": "1010020027",
+        "skuName": "Google Workspace Business Starter",
+        "status": "ACTIVE",
+    }
+    yield {**office, "name": f"Google Workspace - {domain}", "type": "g-suite", "quantity": SEATS}
+
+
+def datasets(tenant: Tenant) -> Iterator[JsonObject]:
+    """Observability costs that somebody sends every day."""
+    born = today_of(tenant.born)
+    sent = {tenant.stable_id("event", str(day)): float(seconds_of(day)) for day in range(born - 30, born)}
+    yield {
+        "id": "Datadog",
+        "name": "Datadog",
+        "description": "What observability costs a day",
+        "events": sent,
+        "updatedBy": admin(tenant.customer),
+        "lastUpdated": rfc3339(tenant.born - DAY_SECONDS),
+    }
+
+
+def incidents(tenant: Tenant) -> Iterator[JsonObject]:
+    """Trouble at the clouds, over and not over."""
+    rows = (
+        (210, AWS, "Amazon EC2", "archived", "Elevated error rates of instance launches in us-east-1"),
+        (120, GOOGLE, "BigQuery", "archived", "Queries in europe-west1 are slower than usual"),
+        (33, AWS, "Amazon S3", "archived", "Increased latency of PUT requests in eu-west-1"),
+        (
+            1,
+            GOOGLE,
+            "Compute Engine" if tenant.customer == ACME else "Cloud Storage",
+            "active",
+            "Some requests in europe-west1 fail",
+        ),
+    )
+    for days_ago, platform, product, status, title in rows:
+        yield {
+            "createTime": int(tenant.born * 1000) - days_ago * DAY_MS,
+            "platform": platform,
+            "product": product,
+            "status": status,
+            "title": title,
+            "summary": title,
+            "description": f"{title}. The provider is {'investigating' if status == 'active' else 'done with it'}.",
+            "symptoms": "Requests fail or take long.",
+            "workaround": "Repeat what failed after a while.",
+        }

@@ -1,0 +1,91 @@
+"""Insights that are there before anybody comes: savings found in the billing lines, and risks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..costs.calendar_days import rfc3339
+from ..costs.catalog import AWS, AZURE, GOOGLE
+from ..costs.ledger import Ledger
+from ..costs.money import amount
+from ..responses import JsonObject
+from ..tenants import Tenant
+
+SOURCE = "doit"
+PROVIDERS = {AWS: "aws", GOOGLE: "gcp", AZURE: "azure"}
+DAYS = 30  # of spend that savings are reckoned from
+SAVED = 12  # percent of the dearest service that could be saved
+DAY = 86_400
+
+
+def dearest(ledger: Ledger) -> list[tuple[str, str, dict[str, int]]]:
+    """Of each cloud the dearest service: (provider, its name, micro-dollars of each project in the last DAYS days)."""
+    services: dict[tuple[str, str], dict[str, int]] = {}
+    columns = ("cloud_provider", "service_description", "project_id")
+    for provider, service, project, cost, *_ in ledger.sums(columns, ledger.last - DAYS + 1, ledger.last):
+        services.setdefault((str(provider), str(service)), {})[str(project)] = int(cost or 0)
+    best: dict[str, str] = {}
+    for provider, service in sorted(services, key=lambda place: sum(services[place].values())):
+        best[provider] = service
+    return [(provider, service, services[provider, service]) for provider, service in sorted(best.items())]
+
+
+def insights(tenant: Tenant) -> Iterator[JsonObject]:
+    """For each cloud a saving and a risk, with their resources."""
+    for at, (provider, service, projects) in enumerate(tenant.reckoned(dearest)):
+        cloud = PROVIDERS[provider]
+        common: JsonObject = {
+            "source": SOURCE,
+            "cloudProvider": cloud,
+            "displayStatus": "actionable",
+            "lastUpdated": rfc3339(tenant.born - DAY * (at + 1)),
+        }
+        yield {
+            **common,
+            "id": f"{SOURCE}/{cloud}-rightsizing",
+            "key": f"{cloud}-rightsizing",
+            "title": f"Right-size {service}",
+            "shortDescription": f"Some of {service} is larger than its load of the last {DAYS} days needs.",
+            "detailedDescriptionMdx": "Choose the next smaller size where the peak stays below half of it.",
+            "categories": ["FinOps"],
+            "tags": ["rightsizing"],
+            "priority": "High" if at == 0 else "Medium",
+            "easyWinDescription": "Takes one restart outside working hours.",
+            "resources": [_saving(tenant, cloud, service, *one) for one in sorted(projects.items())],
+        }
+        yield {
+            **common,
+            "id": f"{SOURCE}/{cloud}-open-storage",
+            "key": f"{cloud}-open-storage",
+            "title": "Storage that anybody can read",
+            "shortDescription": "Buckets are open to the public without need.",
+            "categories": ["Security"],
+            "tags": ["storage"],
+            "priority": "High",
+            "resources": [_risk(tenant, cloud, project) for project in sorted(projects)[:2]],
+        }
+
+
+def _saving(tenant: Tenant, cloud: str, service: str, project: str, cost: int) -> JsonObject:
+    return {
+        "resourceId": f"i-{tenant.stable_id('idle', project)[:12].lower()}",
+        "resourceType": service,
+        "cloudProvider": cloud,
+        "account": project,
+        "resolved": False,
+        "resultType": "potential_daily_savings",
+        "result": {"value": amount(cost * SAVED // (100 * DAYS))},
+    }
+
+
+def _risk(tenant: Tenant, cloud: str, project: str) -> JsonObject:
+    return {
+        "resourceId": f"{project}-public-{tenant.stable_id('bucket', project)[:6].lower()}",
+        "resourceType": "bucket",
+        "cloudProvider": cloud,
+        "account": project,
+        "resolved": False,
+        "severity": "high",
+        "resultType": "security_risk",
+        "result": {"critical": 0, "high": 1, "medium": 0, "low": 0},
+    }

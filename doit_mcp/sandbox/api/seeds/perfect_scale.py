@@ -1,0 +1,139 @@
+"""PerfectScale for Commitments before anybody comes: organizations, how they buy, and what they have bought."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+from ...accounts import ACME
+from ..costs.calendar_days import DAY_SECONDS, rfc3339, today_of
+from ..costs.coverage import INSTANCE_PRICE, Account, Coverage, coverage
+from ..costs.money import MICRO
+from ..responses import JsonObject
+from ..tenants import Tenant
+
+SERVICES = ("compute", "database")
+ONBOARDED = 300  # days before the world began
+YEAR = 365
+TERMS = {"one_year": YEAR, "three_year": 3 * YEAR}
+BASIS = 30  # days of spend before the world began that commitments were sized by
+INSTANCE_TYPE = "m6i.xlarge"
+# type, days since it was bought (below zero: days to come), term, payment, share of the spend that it was sized for
+PLANS = (
+    ("compute", 200 + YEAR, "one_year", "no_upfront", 0.5),
+    ("compute", 200, "three_year", "partial_upfront", 0.6),
+    ("compute", 90, "one_year", "no_upfront", 0.4),
+    ("compute", -10, "one_year", "no_upfront", 0.05),
+    ("database", 90, "one_year", "no_upfront", 1.0),
+)
+
+
+def organizations(tenant: Tenant) -> Iterator[JsonObject]:
+    """An organization for each management account; Globex is about to start with databases."""
+    began = rfc3339(tenant.born - ONBOARDED * DAY_SECONDS)
+    done = {"status": "done", "onboardingStartedAt": began}
+    lately = {"status": "onboarding", "onboardingStartedAt": rfc3339(tenant.born - 2 * DAY_SECONDS)}
+    for management in sorted({one.organization for one in tenant.reckoned(coverage).accounts}):
+        yield {
+            "id": management,
+            "name": f"{tenant.customer.name} AWS",
+            "purchaseAccountId": management,
+            "onboarding": {"compute": done, "database": done if tenant.customer == ACME else lately},
+        }
+
+
+def preferences(tenant: Tenant) -> Iterator[JsonObject]:
+    """How each type of commitment is bought: AwsOrganizationSettings, with what the customer has approved."""
+    usual = {"lastDayOfMonthForPurchase": 25, "term": "one_year", "paymentOption": "no_upfront"}
+    yield {
+        "id": "compute",
+        "approval": "pending_approval",
+        "ceiling": 0.0,
+        "settings": {
+            **usual,
+            "purchaseMode": "requires_approval",
+            "minimumCommitment": 0.1,
+            "maximumCommitment": 0.0,
+            "policy": "balanced",
+        },
+    }
+    yield {
+        "id": "database",
+        "approval": "approved",
+        "ceiling": 50.0,
+        "settings": {
+            **usual,
+            "purchaseMode": "autonomous",
+            "minimumCommitment": 0.05,
+            "maximumCommitment": 50.0,
+            "policy": "conservative",
+        },
+    }
+
+
+def plans(tenant: Tenant) -> Iterator[JsonObject]:
+    """Savings Plans: expired, active, queued; *commitment* is dollars an hour."""
+    spent = tenant.reckoned(coverage)
+    for organization in organizations(tenant):
+        members = [one.id for one in spent.members(organization["id"])]
+        ready = [name for name, one in organization["onboarding"].items() if one["status"] == "done"]
+        for at, (service, age, term, payment, share) in enumerate(PLANS):
+            start = tenant.born - age * DAY_SECONDS
+            if service in ready:
+                yield {
+                    "id": guid(tenant, "savings plan", organization["id"], str(at)),
+                    "organization": organization["id"],
+                    "service": service,
+                    "start": start,
+                    "end": start + TERMS[term] * DAY_SECONDS,
+                    "term": term,
+                    "payment": payment,
+                    "commitment": round(share * _peak(tenant, spent, service, members), 2),
+                }
+
+
+def reservations(tenant: Tenant) -> Iterator[JsonObject]:
+    """Reserved instances of each account that has some: active, and some that have ended."""
+    spent = tenant.reckoned(coverage)
+    for at, account in enumerate(one for one in spent.accounts if one.reserves):
+        offering = "convertible" if at % 2 else "standard"
+        yield _reservation(tenant, account, INSTANCE_TYPE, "three_year", offering, 280, _instances(tenant, account))
+        yield _reservation(tenant, account, "m5.large", "one_year", "standard", 100 + YEAR, 2)
+
+
+def guid(tenant: Tenant, *parts: str) -> str:
+    """An id as AWS makes them, the same in every world of this seed."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, tenant.stable_id(*parts)))
+
+
+def _reservation(
+    tenant: Tenant, account: Account, type_: str, term: str, offering: str, age: int, number: int
+) -> JsonObject:
+    start = tenant.born - age * DAY_SECONDS
+    return {
+        "id": guid(tenant, "reservation", account.id, type_),
+        "organization": account.organization,
+        "account": account.id,
+        "region": account.region,
+        "type": type_,
+        "count": number,
+        "offering": offering,
+        "term": term,
+        "start": start,
+        "end": start + TERMS[term] * DAY_SECONDS,
+    }
+
+
+def _peak(tenant: Tenant, spent: Coverage, service: str, members: list[str]) -> float:
+    """The most that plans of a type came to, in dollars an hour of a day."""
+    born = today_of(tenant.born)
+    days = spent.daily(service, members, born - BASIS, born - 1)
+    return max(one.plan_cost for one in days.values()) / MICRO / 24
+
+
+def _instances(tenant: Tenant, account: Account) -> int:
+    """How many instances are reserved in an account: as many as were covered on its busiest day."""
+    born = today_of(tenant.born)
+    days = tenant.reckoned(coverage).daily("compute", [account.id], born - BASIS, born - 1)
+    most = max(one.reserved for one in days.values())
+    return -(-most // (24 * INSTANCE_PRICE))

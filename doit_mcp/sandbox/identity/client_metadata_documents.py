@@ -1,0 +1,115 @@
+"""Owns client ID metadata documents: what a URL as client id must look like, and reading the client out of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import urlsplit
+
+from . import redirect_uris
+from .fetching import FetchError, Resolver
+from .known_clients import recorded
+from .models import NONE, PRIVATE_KEY_JWT, Client, JsonObject
+
+REDIRECT_LIMIT = 50
+_DOTS = re.compile(r"/\.{1,2}(?:/|$)")
+
+
+class DocumentError(Exception):
+    """The document does not describe a client; the message says why, for people."""
+
+
+def is_document_url(client_id: str) -> bool:
+    """Whether a client id is the URL of a metadata document: https with a path, no user name, fragment or dots."""
+    if len(client_id) > redirect_uris.LENGTH_LIMIT or redirect_uris.problem(client_id) is not None:
+        return False
+    parts = urlsplit(client_id)
+    return client_id.startswith("https://") and len(parts.path) > 1 and not _DOTS.search(parts.path)
+
+
+def client_name(value: object, fallback: str) -> str:
+    """A name fit for a page: printable characters only (no direction overrides), at most 80 of them."""
+    text = value if isinstance(value, str) else ""
+    cleaned = " ".join("".join(one if one.isprintable() else " " for one in text).split())[:80].strip()
+    return cleaned or fallback
+
+
+def parse_object(body: bytes) -> JsonObject | None:
+    """A JSON object, or None."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def read_client(client_id: str, body: bytes) -> Client:
+    """The client that the document at *client_id* describes; raises DocumentError."""
+    document = parse_object(body)
+    if document is None:
+        raise DocumentError("The client's document is not a JSON object.")
+    if document.get("client_id") != client_id:
+        raise DocumentError("The client's document names another client_id than its own address.")
+    if any(member in document for member in ("client_secret", "client_secret_expires_at")):
+        raise DocumentError("The client's document holds a secret, which a public document cannot.")
+    host = urlsplit(client_id).hostname or client_id
+    return Client(
+        id=client_id,
+        name=client_name(document.get("client_name"), host),
+        redirect_uris=_redirects(document),
+        auth_methods=_methods(document),
+        documented=True,
+        jwks=document["jwks"] if isinstance(document.get("jwks"), dict) else None,
+        jwks_uri=document["jwks_uri"] if isinstance(document.get("jwks_uri"), str) else None,
+    )
+
+
+def _redirects(document: JsonObject) -> tuple[str, ...]:
+    uris = document.get("redirect_uris")
+    if not isinstance(uris, list) or not 0 < len(uris) <= REDIRECT_LIMIT:
+        raise DocumentError("The client's document has no usable list of redirect_uris.")
+    for uri in uris:
+        if why := redirect_uris.problem(uri):
+            raise DocumentError(f"An address among the document's redirect_uris {why}.")
+    return tuple(uris)
+
+
+def _methods(document: JsonObject) -> frozenset[str]:
+    single = document.get("token_endpoint_auth_method")
+    named: set[object] = {single} if isinstance(single, str) else set()
+    for member in ("token_endpoint_auth_methods", "token_endpoint_auth_methods_supported"):
+        several = document.get(member)
+        named |= {one for one in several if isinstance(one, str)} if isinstance(several, list) else set()
+    usable = frozenset(method for method in (NONE, PRIVATE_KEY_JWT) if method in named)
+    if named and not usable:
+        raise DocumentError("The client's document asks for a way to authenticate that needs a shared secret.")
+    return usable or frozenset({NONE})
+
+
+class Documents:
+    """Fetches what clients publish: recorded documents first, then by *resolver* (which caches as it sees fit)."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+
+    async def client(self, client_id: str) -> Client:
+        """The client of this URL; raises DocumentError."""
+        return read_client(client_id, await self._fetch(client_id))
+
+    async def jwks(self, url: str) -> JsonObject:
+        """The key set at *url*; raises DocumentError."""
+        if not url.startswith("https://") or redirect_uris.problem(url) is not None:
+            raise DocumentError("The client's jwks_uri is not an https address.")
+        found = parse_object(await self._fetch(url))
+        if found is None:
+            raise DocumentError("The client's key set is not a JSON object.")
+        return found
+
+    async def _fetch(self, url: str) -> bytes:
+        known = recorded(url)
+        if known is not None:
+            return known
+        try:
+            return await self._resolver(url)
+        except FetchError as error:
+            raise DocumentError(f"The client could not be looked up: {error}.") from error

@@ -1,0 +1,77 @@
+"""What the sandbox prints when it is up: for people, or one line for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from .accounts import USERS, may
+
+_TEXT = """DoiT MCP sandbox
+
+  MCP server      {base}/mcp   (older clients: {base}/sse)
+  In a browser    {base}/
+  Its world       {world}   (identity provider and DoiT API)
+  Watch it        {world}/   (users, tokens and calls, live)
+
+Sign in as
+
+{people}
+
+Or send an API token as the bearer, without any sign-in
+
+{tokens}
+
+Connect a client
+
+  Claude Code     claude mcp add --transport http doit {base}/mcp
+  Codex           codex mcp add doit --url {base}/mcp
+  Cursor          {cursor}
+                    in .cursor/mcp.json
+  VS Code         {code}
+                    in .vscode/mcp.json
+  Inspector       npx @modelcontextprotocol/inspector --cli {base}/mcp --method tools/list
+  Others          npx mcp-remote {base}/mcp
+                    for clients that only start programs
+  curl            curl -s {base}/mcp -H 'Authorization: Bearer {token}' \\
+                    -H 'Content-Type: application/json' -d '{call}'
+  ChatGPT         cannot reach this computer, and a tunnel alone does not help: server and identity provider name
+                    their loopback addresses to it. It takes a server with a public https address.
+
+Stop with Ctrl+C. Nothing is kept."""
+
+
+def json_line(base: str, world: str) -> str:
+    """One JSON object: where the server and the world are, the users' passwords and API tokens by e-mail address."""
+    return json.dumps(
+        {
+            "mcp": f"{base}/mcp",
+            "sse": f"{base}/sse",
+            "base": base,
+            "world": world,
+            "api_tokens": {user.email: user.api_token for user in USERS},
+            "users": {user.email: user.password for user in USERS},
+        }
+    )
+
+
+def text(base: str, world: str, further: int = 0) -> str:
+    """The addresses, who can sign in and what they may, and lines to paste; *base* and *world* without end slash.
+
+    *further* is the number of customers without a name.
+    """
+    more = f"\n  and {further} more customers, each with a user: {world}/sandbox/customers" if further else ""
+    return _TEXT.format(
+        base=base,
+        world=world,
+        people=_lines((user.email, f"password {user.password:<14} {may(user)}") for user in USERS),
+        tokens=_lines((user.email, user.api_token) for user in USERS) + more,
+        cursor=json.dumps({"mcpServers": {"doit": {"url": f"{base}/mcp"}}}),
+        code=json.dumps({"servers": {"doit": {"type": "http", "url": f"{base}/mcp"}}}),
+        token=USERS[0].api_token,
+        call=json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, separators=(",", ":")),
+    )
+
+
+def _lines(rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"  {name:<24} {rest}" for name, rest in rows)

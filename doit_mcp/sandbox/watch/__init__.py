@@ -1,5 +1,0 @@
-"""Shows the sandbox's world to people while their client uses it: who lives there, tokens that are out, calls."""
-
-from .site import Watch
-
-__all__ = ["Watch"]

@@ -1,0 +1,445 @@
+"""Watching the world: what is shown of it and what never is, live and bounded, and to nobody from elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from doit_mcp.sandbox.accounts import ACME, GLOBEX, USERS
+from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.dashboard import Watch
+from doit_mcp.sandbox.dashboard.calls import target
+from doit_mcp.sandbox.dashboard.stream import Event, Stream
+from doit_mcp.sandbox.dashboard.tokens import TokenBook, fingerprint
+from doit_mcp.sandbox.identity import Identity
+from doit_mcp.sandbox.server import world
+
+from ..conftest import BASE, CALLBACK, SECRET, Clock, NoApi, Party
+from ..identity.test_exchange import exchanged, whoami
+
+ADMIN, VIEWER, _, EMPLOYEE = USERS
+# Nothing here is timed: this only keeps a broken test from waiting without end.
+LIMIT = 30.0
+
+Shown = dict[str, Any]
+
+
+class Watching:
+    """A page that has connected, and the text of all it was sent."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+        self.text = ""
+
+    async def event(self) -> tuple[str, str, Shown] | None:
+        """Name, id and content of the next event; None at the end."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(LIMIT):
+            while line := (await self.response.content.readline()).decode():
+                self.text += line
+                name, _, value = line.rstrip("\n").partition(": ")
+                if name:
+                    fields[name] = value
+                elif "data" in fields:
+                    return fields["event"], fields.get("id", ""), json.loads(fields["data"])
+        return None
+
+    async def next(self, name: str) -> Shown:
+        """The next event of this name."""
+        while found := await self.event():
+            if found[0] == name:
+                return found[2]
+        raise AssertionError(f"the stream ended before there was a {name}")
+
+    async def call(self, path: str) -> Shown:
+        """The next call of this path."""
+        while (found := await self.next("call"))["target"].partition("?")[0] != path:
+            pass
+        return found
+
+
+@asynccontextmanager
+async def watching(url: str, http: aiohttp.ClientSession, last: str = "") -> AsyncIterator[Watching]:
+    async with http.get(f"{url}/world/events", headers={"Last-Event-ID": last} if last else {}) as response:
+        assert (response.status, response.content_type) == (200, "text/event-stream"), await response.text()
+        yield Watching(response)
+
+
+async def state(party: Party) -> Shown:
+    async with party.http.get(f"{party.url}/world/state") as response:
+        assert response.status == 200
+        found: Shown = await response.json()
+        return found
+
+
+@asynccontextmanager
+async def served(*, history: int = 200, watchers: int = 16, queue: int = 256) -> AsyncIterator[str]:
+    """A world with other bounds, which is in no hurry to end and buffers little in the kernel."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        identity = Identity(url, BASE, SECRET)
+        app = web.Application()
+        NoApi().register(app, identity.lookup)
+        Watch(identity, history=history, watchers=watchers, queue=queue).register(app)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=10 * LIMIT)
+        await runner.setup()
+        try:
+            await web.SockSite(runner, bound).start()
+            yield url
+        finally:
+            async with asyncio.timeout(LIMIT):
+                await runner.cleanup()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    # Each watcher needs a connection, and a pool could run out of them.
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        yield session
+
+
+async def ask(http: aiohttp.ClientSession, url: str, path: str = "/whoami") -> int:
+    async with http.get(url + path, headers={"Authorization": f"Bearer {ADMIN.api_token}"}) as response:
+        await response.read()
+        return response.status
+
+
+async def test_a_call_appears_with_its_user_and_customer(party: Party) -> None:
+    async with watching(party.url, party.http) as page:
+        hello = await page.next("hello")
+        assert hello["reset"] and {user["email"] for user in hello["users"]} == {user.email for user in USERS}
+        await whoami(party, ADMIN.api_token)
+        call = await page.call("/whoami")
+    assert (call["side"], call["method"], call["status"]) == ("api", "GET", 200)
+    assert (call["user"], call["customer"]) == (ADMIN.email, ACME.id)
+    assert call["token"] == fingerprint(ADMIN.api_token) and call["ms"] >= 0
+    assert (await state(party))["calls"] == [call]
+
+
+async def test_an_employee_acts_for_the_customer_that_the_header_names(party: Party) -> None:
+    headers = {"Authorization": f"Bearer {EMPLOYEE.api_token}", "X-Tenant-Id": GLOBEX.id}
+    async with party.http.get(f"{party.url}/whoami", headers=headers) as response:
+        assert response.status == 200
+    (call,) = (await state(party))["calls"]
+    assert (call["user"], call["customer"]) == (EMPLOYEE.email, GLOBEX.id)
+
+
+async def test_a_sign_in_is_seen_and_none_of_its_secrets(party: Party, clock: Clock) -> None:
+    async with watching(party.url, party.http) as page:
+        client = await party.register(client_name="Cost Companion", token_endpoint_auth_method="client_secret_post")
+        secret = client["client_secret"]
+        wrong = Careless(party, client["client_id"])
+        await wrong.mistakes()
+        code = await party.code(client["client_id"], VIEWER.email, state="the-state-of-this-request")
+        body = await (await party.redeem(client["client_id"], code, client_secret=secret)).json()
+        again = await (await party.refresh(client["client_id"], body["refresh_token"], client_secret=secret)).json()
+        api = (await exchanged(party, clock, again["access_token"]))["access_token"]
+        assert await whoami(party, api) == {"email": VIEWER.email, "customer": ACME.id}
+        await party.get(f"{party.url}/whoami?token={api}&filter={api}&q={VIEWER.password}&maxResults=5")
+        await party.get(f"{party.url}/nothing/{again['access_token']}/{api}")
+        while "/nothing/" not in (await page.next("call"))["target"]:
+            pass
+        seen = await state(party)
+
+    calls = seen["calls"]
+    registered, *_, redeemed, refreshed, swapped, used, asked, lost = calls
+    assert (registered["note"], registered["status"]) == ("Cost Companion", 201)
+    assert [call["note"] for call in (redeemed, refreshed, swapped)] == ["signed in", "refreshed", "token exchange"]
+    for call in (redeemed, refreshed, swapped, used):
+        assert (call["user"], call["customer"]) == (VIEWER.email, ACME.id)
+    assert used["token"] == swapped["token"] == fingerprint(api)
+    assert asked["target"] == "/whoami?token=…&filter=…&q=…&maxResults=5"
+    assert lost["target"].startswith("/nothing/…") and lost["status"] == 404
+    (shown, *_) = [call for call in calls if call["target"].startswith("/sign-in/oauth") and call["user"]]
+    assert (shown["user"], shown["status"]) == (VIEWER.email, 200)
+    assert "client_id=Cost Companion" in shown["target"] and "state=…" in shown["target"]
+
+    tokens = {(token["kind"], token["fingerprint"]): token for token in seen["tokens"]}
+    assert set(tokens) == {
+        ("access", fingerprint(body["access_token"])),
+        ("access", fingerprint(again["access_token"])),
+        ("refresh", fingerprint(again["refresh_token"])),
+        ("exchanged", fingerprint(api)),
+    }
+    access = tokens["access", fingerprint(body["access_token"])]
+    assert (access["user"], access["customer"], access["client"]) == (VIEWER.email, ACME.id, "Cost Companion")
+    assert access["scope"] == body["scope"] and access["expires"] == clock.now + 3600
+
+    secrets = [code, secret, body["access_token"], body["refresh_token"], again["access_token"], api, SECRET]
+    secrets += [again["refresh_token"], "the-state-of-this-request", party.verifier, party.challenge, *wrong.said]
+    secrets += [user.api_token for user in USERS]
+    secrets += [part for token in (body["access_token"], again["access_token"]) for part in token.split(".")]
+    document = await (await party.get(f"{party.url}/")).text()
+    # The passwords are published, but nowhere except beside the users.
+    passwords = [user.password for user in USERS]
+    for text in (json.dumps({**seen, "users": []}), page.text.partition("event: call")[2], document):
+        assert not [one for one in (*secrets, *passwords) if one in text]
+    assert not [one for one in secrets if one in json.dumps(seen["users"]) or one in page.text]
+    assert [user["password"] for user in seen["users"]] == passwords
+
+
+class Careless:
+    """A client that puts secrets where they do not belong."""
+
+    def __init__(self, party: Party, client_id: str) -> None:
+        self.party = party
+        self.client_id = client_id
+        self.said = ["a-code-in-the-address", "a-word-nobody-knows", "s3cret-in-the-way-back", "not-the-password"]
+
+    async def mistakes(self) -> None:
+        code, word, back, password = self.said
+        url = self.party.ask(self.client_id, redirect_uri=f"{CALLBACK}?key={back}", code=code)
+        await self.party.get(f"{url}&{word}={word}&{word}")
+        await self.party.post("/sign-in/user", {"email": ADMIN.email, "password": password, "transaction": code})
+        await self.party.get(f"{self.party.url}/api/auth/token?code={code}&client_secret={word}")
+        await self.party.get(f"{self.party.url}/whoami?apiKey={word}&clientSecret={back}&State={code}")
+
+
+async def test_tokens_go_when_they_are_revoked_or_end(party: Party, clock: Clock) -> None:
+    client = (await party.register())["client_id"]
+    async with watching(party.url, party.http) as page:
+        first, second = await party.login(client), await party.login(client)
+        api = (await exchanged(party, clock, first["access_token"]))["access_token"]
+        for expected in (2, 4, 5):
+            assert len((await page.next("tokens"))["tokens"]) == expected
+        await party.post("/api/auth/revoke", {"client_id": client, "token": first["refresh_token"]})
+        kept = (await page.next("tokens"))["tokens"]
+    assert {token["fingerprint"] for token in kept} == {
+        fingerprint(second["access_token"]),
+        fingerprint(second["refresh_token"]),
+    }
+    assert fingerprint(api) not in json.dumps(kept)
+    clock.advance(3600)
+    (left,) = (await state(party))["tokens"]
+    assert left["kind"] == "refresh"
+
+
+async def test_refusals_say_why_and_failures_are_recorded(party: Party) -> None:
+    await party.token(grant_type="authorization_code", client_id="nobody", code="x", code_verifier="y")
+    await party.get(f"{party.url}/broken")
+    await party.get(f"{party.url}/whoami")
+    refused, failed, stranger = (await state(party))["calls"]
+    assert (refused["side"], refused["status"], refused["note"]) == ("identity", 401, "invalid_client")
+    assert (failed["status"], stranger["status"], stranger["user"], stranger["token"]) == (500, 401, "", "")
+
+
+async def test_an_answer_that_is_cut_off_has_no_status(clock: Clock, http: aiohttp.ClientSession) -> None:
+    api = Api(clock=clock)
+    async with world(resource_url=BASE, secret=SECRET, clock=clock, api=api) as made:
+        party = Party(made, http)
+        async with http.put(f"{made.url}/sandbox/faults", json={"faults": [{"kind": "reset"}]}) as response:
+            assert response.status == 200
+        with pytest.raises(aiohttp.ClientError):
+            # What is safe to ask twice, this client asks twice.
+            await http.post(f"{made.url}/analytics/v1/budgets", headers={"Authorization": f"Bearer {ADMIN.api_token}"})
+        assert await ask(http, made.url, "/analytics/v1/budgets?maxResults=1&pageToken=abc") == 400
+        cut, refused = (await state(party))["calls"]
+    assert (cut["target"], cut["status"], cut["user"]) == ("/analytics/v1/budgets", 0, ADMIN.email)
+    assert (refused["target"], refused["status"]) == ("/analytics/v1/budgets?maxResults=1&pageToken=…", 400)
+
+
+async def test_neither_the_page_nor_the_controls_are_calls(party: Party) -> None:
+    async with watching(party.url, party.http):
+        for path in ("/", "/world", "/world/state", "/sandbox/calls"):
+            await party.get(party.url + path)
+        assert (await state(party))["calls"] == []
+
+
+async def test_history_is_bounded_and_resumed_by_the_last_event(http: aiohttp.ClientSession) -> None:
+    async with served(history=3) as url:
+        async with watching(url, http) as page:
+            await page.next("hello")
+            ids = []
+            for number in range(5):
+                await ask(http, url, f"/whoami?number={number}")
+                found = await page.event()
+                assert found is not None
+                ids.append(found[1])
+        assert len(set(ids)) == 5
+
+        async def resumed(last: str) -> tuple[bool, list[str]]:
+            async with watching(url, http, last) as page:
+                hello = await page.next("hello")
+                await ask(http, url, "/nothing")
+                targets = []
+                while (seen := (await page.next("call"))["target"]) != "/nothing":
+                    targets.append(seen)
+                return hello["reset"], targets
+
+        assert await resumed(ids[3]) == (False, ["/whoami?number=4"])
+        # The call that the line above made is one of the three by now.
+        assert (await resumed(ids[0]))[0] is True
+        for unknown in ("x-1", f"{ids[0].partition('-')[0]}-99", "nonsense", "9" * 5000):
+            reset, targets = await resumed(unknown)
+            assert reset and len(targets) <= 3
+
+
+async def test_a_page_that_paused_resumes_by_its_address(party: Party) -> None:
+    async with watching(party.url, party.http) as page:
+        await whoami(party, ADMIN.api_token)
+        while (found := await page.event()) and found[0] != "call":
+            pass
+        assert found is not None
+    await party.get(f"{party.url}/nothing")
+    async with party.http.get(f"{party.url}/world/events", params={"after": found[1]}) as response:
+        later = Watching(response)
+        assert (await later.next("hello"))["reset"] is False
+        assert (await later.next("call"))["target"] == "/nothing"
+
+
+async def test_watchers_are_bounded_and_those_who_left_make_room(http: aiohttp.ClientSession) -> None:
+    async with served(watchers=2) as url:
+        async with watching(url, http) as first, watching(url, http):
+            async with http.get(f"{url}/world/events") as response:
+                assert (response.status, response.headers["Retry-After"]) == (503, "5")
+                assert "too many" in (await response.json())["error"]
+            await first.next("hello")
+            await ask(http, url)
+            assert (await first.next("call"))["user"] == ADMIN.email
+        async with asyncio.timeout(LIMIT):
+            await until_accepted(http, url)
+
+
+async def until_accepted(http: aiohttp.ClientSession, url: str) -> None:
+    # The server hears of a connection that was closed when its loop comes to it.
+    while True:
+        async with http.get(f"{url}/world/events") as response:
+            if response.status == 200:
+                return
+
+
+async def test_who_does_not_read_is_dropped_and_the_others_miss_nothing(http: aiohttp.ClientSession) -> None:
+    async with served(watchers=2, queue=8) as url:
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.setblocking(False)
+            where = urlsplit(url)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(slow, (where.hostname, where.port))
+            await loop.sock_sendall(slow, f"GET /world/events HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
+            assert (await loop.sock_recv(slow, 12)) == b"HTTP/1.1 200"
+            async with watching(url, http) as page:
+                await page.next("hello")
+                number = 0
+                status = 503
+                while status == 503:
+                    path = f"/whoami?number={number}&long={'long text ' * 20}"
+                    await ask(http, url, path)
+                    assert (await page.next("call"))["target"].startswith(f"/whoami?number={number}&")
+                    number += 1
+                    async with http.get(f"{url}/world/events") as response:
+                        status = response.status
+                assert status == 200 and number > 8
+
+
+async def test_a_queue_that_is_full_ends_one_watcher_alone() -> None:
+    stream, cut = Stream(queue=2), list[str]()
+    slow = stream.join(lambda: cut.append("slow"), lambda: False)
+    other = stream.join(lambda: cut.append("other"), lambda: False)
+    assert slow is not None and other is not None
+    heard = other.events()
+    for number in range(3):
+        stream.tell(Event("call", str(number)))
+        assert (await anext(heard)).data == str(number)
+    assert cut == ["slow"]
+    stream.close()
+    assert [event async for event in heard] == []
+    assert cut == ["slow"] and stream.join(lambda: None, lambda: False) is None
+
+
+async def test_the_end_of_the_world_ends_the_stream(http: aiohttp.ClientSession) -> None:
+    # The server would wait for its handlers ten times as long as this test does.
+    async with served() as url:
+        response = await http.get(f"{url}/world/events")
+        page = Watching(response)
+        await page.next("hello")
+    assert await page.event() is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "localhost"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:1"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+    ],
+)
+@pytest.mark.parametrize("path", ["/world/state", "/world/events"])
+async def test_nobody_else_looks_in(party: Party, path: str, headers: dict[str, str], status: int) -> None:
+    async with party.http.get(party.url + path, headers=headers) as response:
+        assert response.status == status
+        assert not [name for name in response.headers if name.lower().startswith("access-control")]
+        assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        if status != 200:
+            assert ADMIN.password not in await response.text()
+
+
+@pytest.mark.parametrize("path", ["/", "/world", "/world/state", "/world/events"])
+async def test_the_paths_are_only_read(party: Party, path: str) -> None:
+    async with party.http.post(party.url + path, headers={"Origin": "https://evil.example"}) as response:
+        assert (response.status, response.headers["Allow"]) == (405, "GET")
+        assert "Access-Control-Allow-Origin" not in response.headers
+
+
+async def test_the_page_is_one_document_with_a_strict_policy(party: Party) -> None:
+    pages = []
+    for path in ("/", "/world"):
+        async with party.http.get(party.url + path, headers={"Sec-Fetch-Site": "cross-site"}) as response:
+            assert (response.status, response.content_type) == (200, "text/html")
+            policy = response.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+            assert "Access-Control-Allow-Origin" not in response.headers
+            pages.append(await response.text())
+    assert pages[0] == pages[1]
+    assert "innerHTML" not in pages[0] and "src=" not in pages[0]
+    assert not [user for user in USERS if user.password in pages[0] or user.email in pages[0]]
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (
+            "/sign-in/oauth?state=x&code=y&scope=mcp%3Atools&client_id=id&nonsense-name=1",
+            "/sign-in/oauth?state=…&code=…&scope=mcp:tools&client_id=App&…",
+        ),
+        (
+            "/sign-in/oauth?redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fback%3Fkey%3Dsecret",
+            "/sign-in/oauth?redirect_uri=http://127.0.0.1:1/back",
+        ),
+        ("/api/auth/token?client_id=" + "a" * 43, "/api/auth/token?client_id=…"),
+        (
+            "/analytics/v1/reports?filter=owner:a%40b.c&maxResults=5",
+            "/analytics/v1/reports?filter=owner:a@b.c&maxResults=5",
+        ),
+        ("/x?Access_Token=1&pageToken=2&api.key=3&a=%00%0a%1b", "/x?Access_Token=…&pageToken=…&api.key=…&a=   "),
+        ("/x/eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.?" + "sandbox-api-token-x", "/x/…?…=…"),
+    ],
+)
+def test_addresses_are_shown_without_secrets(raw: str, shown: str) -> None:
+    assert target(raw, {"id": "App"}) == shown
+
+
+def test_addresses_are_short() -> None:
+    assert len(target("/x" + "/y" * 5000 + "?" + "&a=b" * 5000, {})) == 300
+
+
+def test_the_book_of_tokens_is_bounded(clock: Clock) -> None:
+    identity = Identity("http://127.0.0.1:1", BASE, SECRET, clock=clock)
+    book = TokenBook(identity, clock, limit=3)
+    for number in range(5):
+        book.registered({"client_id": f"id-{number}", "client_name": f"App {number}"})
+        book.given({"access_token": identity.mint(ADMIN, ttl=100 + number), "token_type": "Bearer"})
+    assert list(book.clients) == ["id-2", "id-3", "id-4"]
+    assert [token["expires"] - clock.now for token in book.out()] == [104, 103, 102]

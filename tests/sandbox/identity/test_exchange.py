@@ -1,0 +1,230 @@
+"""The token exchange: what the MCP server has to prove, and what an exchanged token is good for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+
+from doit_mcp.sandbox.accounts import ACME, GLOBEX, USERS
+from doit_mcp.sandbox.server import world
+
+from ..conftest import BASE, SECRET, Clock, NoApi, Party, error_of
+
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+ADMIN, VIEWER, GLOBEX_ADMIN, EMPLOYEE = USERS
+
+
+def assertion(party: Party, clock: Clock, *, secret: str = SECRET, algorithm: str = "HS256", **changes: Any) -> str:
+    """A client assertion; None leaves a claim out."""
+    claims = {
+        "iss": "mcp.doit.com",
+        "sub": "mcp.doit.com",
+        "aud": f"{party.url}/api/auth/token",
+        "iat": int(clock.now),
+        "exp": int(clock.now) + 60,
+        "jti": f"id-{party.world.identity.served.total()}",
+        **changes,
+    }
+    return jwt.encode({name: value for name, value in claims.items() if value is not None}, secret, algorithm)
+
+
+def form(party: Party, clock: Clock, token: str, **changes: str) -> dict[str, str]:
+    """A right request, with changes; "" leaves a field out."""
+    fields = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": token,
+        "subject_token_type": ACCESS_TOKEN,
+        "requested_token_type": ACCESS_TOKEN,
+        "audience": "cmp",
+        "client_id": "mcp.doit.com",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": changes.pop("client_assertion", None) or assertion(party, clock),
+        **changes,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+async def whoami(party: Party, token: str) -> dict[str, str] | int:
+    async with party.http.get(f"{party.url}/whoami", headers={"Authorization": f"Bearer {token}"}) as answer:
+        found: dict[str, str] = await answer.json()
+        return found if answer.status == 200 else answer.status
+
+
+async def exchanged(party: Party, clock: Clock, token: str) -> dict[str, Any]:
+    answer = await party.token(**form(party, clock, token))
+    assert answer.status == 200, await answer.text()
+    assert answer.headers["Cache-Control"] == "no-store"
+    found: dict[str, Any] = await answer.json()
+    return found
+
+
+@pytest.mark.parametrize("user", USERS, ids=lambda user: user.email)
+async def test_an_access_token_becomes_one_of_the_api(party: Party, clock: Clock, user: Any) -> None:
+    body = await exchanged(party, clock, party.world.identity.mint(user))
+    assert set(body) == {"access_token", "issued_token_type", "token_type", "expires_in"}
+    assert (body["issued_token_type"], body["token_type"], body["expires_in"]) == (ACCESS_TOKEN, "Bearer", 3600)
+    assert await whoami(party, body["access_token"]) == {"email": user.email, "customer": user.customer}
+
+
+async def test_an_exchanged_token_ends_with_its_time(party: Party, clock: Clock) -> None:
+    body = await exchanged(party, clock, party.world.identity.mint(ADMIN, ttl=100))
+    assert body["expires_in"] == 100
+    clock.advance(99)
+    assert await whoami(party, body["access_token"]) != 401
+    clock.advance(2)
+    assert await whoami(party, body["access_token"]) == 401
+
+
+async def test_an_exchanged_token_ends_with_the_one_it_came_from(party: Party, clock: Clock) -> None:
+    client = (await party.register())["client_id"]
+    tokens = await party.login(client)
+    body = await exchanged(party, clock, tokens["access_token"])
+    await party.post("/api/auth/revoke", {"client_id": client, "token": tokens["refresh_token"]})
+    assert await whoami(party, body["access_token"]) == 401
+    answer = await party.token(**form(party, clock, tokens["access_token"]))
+    assert await error_of(answer) == (400, "invalid_grant")
+
+
+async def test_a_revoked_access_token_is_exchanged_no_more(party: Party, clock: Clock) -> None:
+    client = (await party.register())["client_id"]
+    token = (await party.login(client))["access_token"]
+    await party.post("/api/auth/revoke", {"client_id": client, "token": token})
+    assert await error_of(await party.token(**form(party, clock, token))) == (400, "invalid_grant")
+
+
+async def test_a_token_without_an_id_is_not_revoked_with_others(party: Party, clock: Clock) -> None:
+    identity = party.world.identity
+    client = (await party.register())["client_id"]
+    one, other = (identity.mint(user, jti=None, cid=client) for user in (ADMIN, VIEWER))
+    await party.post("/api/auth/revoke", {"client_id": client, "token": one})
+    assert (await exchanged(party, clock, other))["access_token"]
+
+
+async def test_employees_act_for_the_customer_of_their_token(party: Party, clock: Clock) -> None:
+    for customer in (ACME.id, GLOBEX.id, ""):
+        body = await exchanged(party, clock, party.world.identity.mint(EMPLOYEE, customer_context=customer))
+        assert await whoami(party, body["access_token"]) == {"email": EMPLOYEE.email, "customer": customer}
+
+
+SUBJECTS: dict[str, Callable[[Party], str]] = {
+    "another customer": lambda party: party.world.identity.mint(ADMIN, customer_context=GLOBEX.id),
+    "no such customer": lambda party: party.world.identity.mint(EMPLOYEE, customer_context="nobody"),
+    "odd customer": lambda party: party.world.identity.mint(ADMIN, customer_context=["x"]),
+    "nobody": lambda party: party.world.identity.mint(ADMIN, sub="nobody@acme.example"),
+    "expired": lambda party: party.world.identity.mint(ADMIN, ttl=-1),
+    "without end": lambda party: party.world.identity.mint(ADMIN, exp=None),
+    "odd end": lambda party: party.world.identity.mint(ADMIN, exp="tomorrow"),
+    "another issuer": lambda party: party.world.identity.mint(ADMIN, iss="https://other.example"),
+    "another purpose": lambda party: party.world.identity.signing.sign({"sub": ADMIN.email}, key="id-token"),
+    "another algorithm": lambda party: jwt.encode({"sub": ADMIN.email}, SECRET, headers={"kid": "mcp-access"}),
+    "an exchanged-looking token": lambda party: "sandbox-exchanged-x",
+    "an API token": lambda party: ADMIN.api_token,
+    "too deep": lambda party: "W1tbW1tb" * 2_000 + ".e30.x",
+}
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+async def test_other_subjects_are_refused(party: Party, clock: Clock, name: str) -> None:
+    answer = await party.token(**form(party, clock, SUBJECTS[name](party)))
+    assert await error_of(answer) == (400, "invalid_request")
+
+
+async def test_a_rotated_key_takes_its_tokens_along_unless_kept(party: Party, clock: Clock) -> None:
+    identity = party.world.identity
+    first = identity.mint(ADMIN)
+    identity.rotate(keep=True)
+    assert (await exchanged(party, clock, first))["access_token"]
+    identity.rotate()
+    assert await error_of(await party.token(**form(party, clock, first))) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"client_id": ""}, (400, "invalid_request")),
+        ({"client_id": "other"}, (400, "unauthorized_client")),
+        ({"client_assertion_type": ""}, (400, "invalid_request")),
+        ({"client_assertion_type": "saml2-bearer"}, (400, "invalid_request")),
+        ({"client_assertion": "nonsense"}, (401, "invalid_client")),
+        ({"subject_token": ""}, (400, "invalid_request")),
+        ({"subject_token_type": ""}, (400, "invalid_request")),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:jwt"}, (400, "invalid_request")),
+        ({"requested_token_type": "urn:ietf:params:oauth:token-type:jwt"}, (400, "invalid_request")),
+        ({"audience": ""}, (400, "invalid_target")),
+        ({"audience": "other"}, (400, "invalid_target")),
+        ({"actor_token": "x"}, (400, "invalid_request")),
+    ],
+)
+async def test_other_requests_are_refused(
+    party: Party, clock: Clock, changes: dict[str, str], expected: tuple[int, str]
+) -> None:
+    answer = await party.token(**form(party, clock, party.world.identity.mint(ADMIN), **changes))
+    assert await error_of(answer) == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"secret": "another-secret-that-has-enough-bytes-for-hmac"},
+        {"secret": SECRET * 2, "algorithm": "HS512"},
+        {"algorithm": "none", "secret": ""},
+        {"iss": "other"},
+        {"sub": "other"},
+        {"iss": None},
+        {"aud": "https://mcp.doit.com"},
+        {"aud": None},
+        {"aud": [7]},
+        {"exp": None},
+        {"exp": True},
+        {"exp": float("nan")},
+        {"exp": 10**400},
+        {"exp": 1},
+        {"iat": None},
+        {"iat": 10**400},
+        {"iat": "now"},
+        {"nbf": 10**400},
+        {"jti": None},
+        {"jti": ""},
+        {"jti": "x" * 300},
+        {"jti": 7},
+    ],
+)
+async def test_other_assertions_are_refused(party: Party, clock: Clock, changes: dict[str, Any]) -> None:
+    proof = assertion(party, clock, **changes)
+    answer = await party.token(**form(party, clock, party.world.identity.mint(ADMIN), client_assertion=proof))
+    assert await error_of(answer) == (401, "invalid_client")
+
+
+async def test_an_assertion_lives_five_minutes_at_most(party: Party, clock: Clock) -> None:
+    for seconds, status in ((300, 200), (320, 401)):
+        proof = assertion(party, clock, exp=int(clock.now) + seconds, jti=f"a{seconds}")
+        answer = await party.token(**form(party, clock, party.world.identity.mint(ADMIN), client_assertion=proof))
+        assert answer.status == status
+
+
+async def test_an_assertion_counts_once(party: Party, clock: Clock) -> None:
+    proof, token = assertion(party, clock), party.world.identity.mint(ADMIN)
+    assert (await party.token(**form(party, clock, token, client_assertion=proof))).status == 200
+    answer = await party.token(**form(party, clock, token, client_assertion=proof))
+    assert await error_of(answer) == (401, "invalid_client")
+
+
+async def test_the_issuer_is_no_audience_of_the_exchange(party: Party, clock: Clock) -> None:
+    for audience, status in ((party.url, 401), ([party.url, f"{party.url}/api/auth/token"], 200)):
+        proof = assertion(party, clock, aud=audience, jti=str(status))
+        answer = await party.token(**form(party, clock, party.world.identity.mint(ADMIN), client_assertion=proof))
+        assert answer.status == status
+
+
+async def test_exchanges_are_counted(party: Party, clock: Clock) -> None:
+    await exchanged(party, clock, party.world.identity.mint(ADMIN))
+    assert party.world.identity.served["urn:ietf:params:oauth:grant-type:token-exchange"] == 1
+
+
+async def test_the_life_of_exchanged_tokens_can_be_short(clock: Clock, party: Party) -> None:
+    async with world(resource_url=BASE, secret=SECRET, clock=clock, exchanged_ttl=7, api=NoApi()) as made:
+        brief = Party(made, party.http)
+        assert (await exchanged(brief, clock, made.identity.mint(ADMIN)))["expires_in"] == 7

@@ -1,0 +1,295 @@
+"""What people see, and what protects them while they see it."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from doit_mcp.sandbox.accounts import ACME, GLOBEX, USERS
+from doit_mcp.sandbox.identity import Identity
+
+from ..conftest import BASE, CALLBACK, SECRET, Clock, Fields, Party, Web
+
+ADMIN = "admin@acme.example"
+CHALLENGE = f"code_challenge_method=S256&code_challenge={'x' * 43}"
+
+
+async def consent_text(party: Party, client_id: str, email: str = ADMIN, **changes: str | None) -> str:
+    await party.sign_in(party.ask(client_id, **changes), email)
+    return await (await party.get(party.ask(client_id, **changes))).text()
+
+
+async def test_sign_in_page_lists_the_ready_users(party: Party) -> None:
+    client = await party.register()
+    answer = await party.get(party.ask(client["client_id"]))
+    page = Fields(await answer.text())
+    assert [value for name, value in page.buttons if name == "user"] == [user.email for user in USERS]
+    assert {"email", "password", "transaction"} <= set(page.inputs)
+    for user in USERS:
+        assert user.password not in await answer.text() and user.api_token not in await answer.text()
+
+
+async def test_password_signs_in(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    page = Fields(await (await party.get(party.ask(client))).text())
+    form = {"transaction": page.inputs["transaction"], "email": " Admin@ACME.example", "password": "acme-admin"}
+    answer = await party.post("/sign-in/user", form)
+    assert answer.status == 303
+    cookies = answer.headers.getall("Set-Cookie")
+    assert all("HttpOnly" in cookie and "SameSite=Lax" in cookie for cookie in cookies)
+    heard = await party.decide(Fields(await (await party.get(party.url + answer.headers["Location"])).text()))
+    assert heard["code"]
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {"email": ADMIN, "password": "wrong"},
+        {"email": "nobody@acme.example", "password": "acme-admin"},
+        {"email": ADMIN},
+        {},
+        {"user": "nobody@acme.example"},
+    ],
+)
+async def test_wrong_credentials_show_the_page_again(party: Party, credentials: dict[str, str]) -> None:
+    client = (await party.register())["client_id"]
+    page = Fields(await (await party.get(party.ask(client))).text())
+    answer = await party.post("/sign-in/user", {"transaction": page.inputs["transaction"], **credentials})
+    assert answer.status == 403
+    text = await answer.text()
+    assert 'role="alert"' in text
+    again = Fields(text)
+    assert again.inputs["email"] == credentials.get("email", "")
+    right = await party.post("/sign-in/user", {"transaction": again.inputs["transaction"], "user": ADMIN})
+    assert right.status == 303
+
+
+async def test_pages_are_protected(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    for url in (party.ask(client), party.ask("nobody")):
+        headers = (await party.get(url)).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
+        assert headers["Cache-Control"] == "no-store"
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "sources"),
+    [
+        ("https://app.example/cb", "'self' https:"),
+        (CALLBACK, "'self' https: http://127.0.0.1:* http://localhost:*"),
+        ("http://[::1]:5/cb", "'self' https: http:"),
+        ("cursor://anysphere.cursor-mcp/oauth/callback", "'self' https: cursor:"),
+    ],
+)
+async def test_the_form_may_lead_to_the_client(party: Party, redirect_uri: str, sources: str) -> None:
+    client = (await party.register(redirect_uris=[redirect_uri]))["client_id"]
+    await party.sign_in(party.ask(client, redirect_uri=redirect_uri), ADMIN)
+    answer = await party.get(party.ask(client, redirect_uri=redirect_uri))
+    assert answer.headers["Content-Security-Policy"].endswith(f"form-action {sources}")
+
+
+async def test_consent_says_who_for_whom_for_what_and_where(party: Party) -> None:
+    client = (await party.register(client_name="Cost Helper"))["client_id"]
+    text = await consent_text(party, client, scope="mcp:tools offline_access")
+    for word in ("Cost Helper", "Acme billing admin", ADMIN, ACME.name, "this computer (127.0.0.1:5001)"):
+        assert word in text
+    assert "nobody has checked it" in text
+    assert "Any program on your device" in text
+    assert "Stay connected" in text and "offers as documents" not in text
+    assert ">Allow access</button>" in text and ">Deny</button>" in text
+
+
+async def test_consent_knows_the_hosts_of_supported_clients(party: Party) -> None:
+    uri = "https://chatgpt.com/connector_platform_oauth_redirect"
+    text = await consent_text(party, "https://chatgpt.com/oauth/client.json", redirect_uri=uri)
+    assert "ChatGPT" in text and "Published by chatgpt.com" in text
+    assert '<p class="destination">chatgpt.com</p>' in text
+    assert 'class="warning"' not in text
+
+
+async def test_consent_warns_of_hosts_that_nobody_knows(party: Party) -> None:
+    uri = "https://evil.example/cb"
+    client = (await party.register(redirect_uris=[uri], client_name="ChatGPT"))["client_id"]
+    text = await consent_text(party, client, redirect_uri=uri)
+    assert "DoiT does not know evil.example" in text
+
+
+async def test_consent_warns_of_documented_clients_on_this_computer(party: Party) -> None:
+    client, uri = "https://claude.ai/oauth/claude-code-client-metadata", "http://localhost:4711/callback"
+    text = await consent_text(party, client, redirect_uri=uri)
+    assert "Claude Code" in text and "no proof of it" in text and "localhost:4711" in text
+
+
+async def test_consent_trusts_a_document_about_its_own_host(party: Party, documents: Web) -> None:
+    client, uri = "https://app.example/client.json", "https://app.example/cb"
+    documents.put(client, {"client_id": client, "client_name": "App", "redirect_uris": [uri, CALLBACK]})
+    assert 'class="warning"' not in await consent_text(party, client, redirect_uri=uri)
+    # Somebody who is not signed in yet comes by.
+    party.http.cookie_jar.clear()
+    text = await consent_text(party, client)
+    assert "Any program on your device" in text and "no proof" not in text
+
+
+async def test_consent_names_the_application_of_a_scheme(party: Party) -> None:
+    uri = "cursor://anysphere.cursor-mcp/oauth/callback"
+    client = (await party.register(redirect_uris=[uri]))["client_id"]
+    assert "the application for cursor: links on this device" in await consent_text(party, client, redirect_uri=uri)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+        ('" onload="x', "&quot; onload=&quot;x"),
+        ("Good\u202eTPGtahC", "Good TPGtahC"),
+        ("$client ${action}", "$client ${action}"),
+        ("x" * 500, "<strong>" + "x" * 80 + "</strong>"),
+        ("\u200b\n", "An application without a name"),
+    ],
+)
+async def test_names_of_clients_are_only_text(party: Party, name: str, shown: str) -> None:
+    client = (await party.register(client_name=name))["client_id"]
+    text = await (await party.get(party.ask(client))).text()
+    assert shown in text and "<script" not in text and "\u202e" not in text
+
+
+async def test_employees_choose_the_customer(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    url = party.ask(client)
+    page = await party.sign_in(url, "employee@doit.example")
+    assert page.options == [ACME.id, GLOBEX.id, ""]
+    for customer in page.options:
+        heard = await party.decide(Fields(await (await party.get(url)).text()), customer=customer)
+        token = await (await party.redeem(client, heard["code"])).json()
+        claims = party.world.identity.signing.read(token["access_token"]) or {}
+        assert (claims["customer_context"], claims["doit_employee"]) == (customer, True)
+
+
+async def test_employees_cannot_choose_what_does_not_exist(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    page = await party.sign_in(party.ask(client), "employee@doit.example")
+    form = {"transaction": page.inputs["transaction"], "decision": "allow", "customer": "Nobody"}
+    answer = await party.post("/sign-in/consent", form)
+    assert (answer.status, answer.content_type) == (400, "text/html")
+
+
+async def test_others_have_their_customer_whatever_the_form_says(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    page = await party.sign_in(party.ask(client), ADMIN)
+    assert page.options == []
+    heard = await party.decide(page, customer=GLOBEX.id)
+    token = await (await party.redeem(client, heard["code"])).json()
+    claims = party.world.identity.signing.read(token["access_token"]) or {}
+    assert claims["customer_context"] == ACME.id and "doit_employee" not in claims
+
+
+async def test_another_account(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    page = await party.sign_in(party.ask(client), ADMIN)
+    answer = await party.post("/sign-in/out", {"transaction": page.inputs["transaction"]})
+    assert answer.status == 303
+    assert "Ready users" in await (await party.get(party.url + answer.headers["Location"])).text()
+
+
+async def test_consent_of_another_user_than_shown_counts_for_nothing(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    page = await party.sign_in(party.ask(client), ADMIN)
+    await party.sign_in(party.ask(client, prompt="login"), "admin@globex.example")
+    form = {"transaction": page.inputs["transaction"], "decision": "allow"}
+    answer = await party.post("/sign-in/consent", form)
+    assert answer.headers["Location"].startswith("/sign-in/oauth?")
+
+
+async def test_forms_of_other_browsers_are_refused(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    page = await party.sign_in(party.ask(client), ADMIN)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        stranger = Party(party.world, http)
+        theirs = Fields(await (await stranger.get(stranger.ask(client))).text()).inputs["transaction"]
+        form = {"transaction": page.inputs["transaction"], "decision": "allow"}
+        assert (await stranger.post("/sign-in/consent", form)).status == 400
+    # A page of an attacker makes the victim's browser post the attacker's own transaction.
+    for path in ("/sign-in/consent", "/sign-in/user", "/sign-in/out"):
+        answer = await party.post(path, {"transaction": theirs, "decision": "allow", "user": ADMIN})
+        assert answer.status == 400 and "Location" not in answer.headers
+
+
+@pytest.mark.parametrize("transaction", ["", "x", "x.y", ".", "eyJ.", "ä.ä", "bnVsbA==.00"])
+async def test_forged_transactions_are_refused(party: Party, transaction: str) -> None:
+    client = (await party.register())["client_id"]
+    await party.sign_in(party.ask(client), ADMIN)
+    answer = await party.post("/sign-in/consent", {"transaction": transaction, "decision": "allow"})
+    assert answer.status == 400 and "expired" in await answer.text()
+
+
+async def test_a_transaction_is_for_its_step(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    start = Fields(await (await party.get(party.ask(client))).text()).inputs["transaction"]
+    page = await party.sign_in(party.ask(client), ADMIN)
+    assert (await party.post("/sign-in/consent", {"transaction": start, "decision": "allow"})).status == 400
+    assert (await party.post("/sign-in/user", {**page.inputs, "user": ADMIN})).status == 400
+
+
+async def test_a_transaction_outlives_slow_readers_but_not_the_day(party: Party, clock: Clock) -> None:
+    client = (await party.register())["client_id"]
+    page = await party.sign_in(party.ask(client), ADMIN)
+    clock.advance(29 * 60)
+    assert "code" in await party.decide(page)
+    clock.advance(2 * 60)
+    assert (await party.post("/sign-in/consent", {**page.inputs, "decision": "allow"})).status == 400
+
+
+async def test_a_session_ends(party: Party, clock: Clock) -> None:
+    client = (await party.register())["client_id"]
+    await party.sign_in(party.ask(client), ADMIN)
+    clock.advance(8 * 3600 + 1)
+    assert "Ready users" in await (await party.get(party.ask(client))).text()
+
+
+@pytest.mark.parametrize("path", ["/sign-in/user", "/sign-in/consent", "/sign-in/out"])
+async def test_odd_visits_are_pages(party: Party, path: str) -> None:
+    assert (await party.get(party.url + path)).status == 400
+    async with party.http.post(party.url + path, json={"transaction": "x"}) as answer:
+        assert (answer.status, answer.content_type) == (400, "text/html")
+    async with party.http.post(party.url + path, data={"x": "y" * 70_000}) as answer:
+        assert (answer.status, answer.content_type) == (413, "text/html")
+
+
+async def test_cookies_stay_with_the_pages_and_out_of_scripts(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    await party.sign_in(party.ask(client), ADMIN)
+    found = {cookie.key: cookie for cookie in party.http.cookie_jar}
+    assert set(found) == {"sandbox_session", "sandbox_browser"}
+    for cookie in found.values():
+        assert (cookie["path"], cookie["samesite"], cookie["httponly"]) == ("/sign-in", "Lax", True)
+        # Plain http on loopback; behind https they are for https alone.
+        assert not cookie["secure"] and len(cookie.value) >= 43
+
+
+async def test_cookies_of_an_https_issuer_are_for_https_alone(documents: Web) -> None:
+    identity = Identity("https://idp.example", BASE, SECRET, resolver=documents, auto_approve=None)
+    app = web.Application()
+    identity.register(app)
+    async with TestClient(TestServer(app)) as http:
+        metadata = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+        client = (await (await http.post("/api/auth/register", json=metadata)).json())["client_id"]
+        answer = await http.get(f"/sign-in/oauth?client_id={client}&response_type=code&{CHALLENGE}")
+        assert answer.status == 200 and answer.cookies["sandbox_browser"]["secure"]
+
+
+@pytest.mark.parametrize("planted", ["short", "x" * 65, "x" * 40 + '"', "\u00fc" * 40])
+async def test_odd_cookies_are_replaced(party: Party, planted: str) -> None:
+    client = (await party.register())["client_id"]
+    answer = await party.http.get(party.ask(client), headers={"Cookie": f"sandbox_browser={planted}"})
+    assert answer.status == 200 and answer.cookies["sandbox_browser"].value not in ("", planted)
+
+
+def test_a_stranger_cannot_be_the_one_who_approves() -> None:
+    with pytest.raises(ValueError, match="nobody@acme.example"):
+        Identity("https://idp.example", BASE, SECRET, auto_approve="nobody@acme.example")

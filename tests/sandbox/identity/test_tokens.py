@@ -1,0 +1,267 @@
+"""Codes, refresh tokens and revocation: what is issued once, rotated, replayed and ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jwt
+import pytest
+
+from ..conftest import BASE, CALLBACK, Clock, Party, error_of
+
+
+def claims(answer: dict[str, Any]) -> dict[str, Any]:
+    """The claims of the access token of an answer."""
+    found: dict[str, Any] = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    return found
+
+
+async def public(party: Party) -> str:
+    identifier: str = (await party.register())["client_id"]
+    return identifier
+
+
+async def test_a_code_becomes_tokens_as_the_server_expects_them(party: Party, clock: Clock) -> None:
+    client = await public(party)
+    answer = await party.redeem(client, await party.code(client))
+    assert answer.headers["Cache-Control"] == "no-store" and answer.content_type == "application/json"
+    body = await answer.json()
+    assert set(body) == {"access_token", "token_type", "expires_in", "scope", "refresh_token"}
+    assert (body["token_type"], body["expires_in"]) == ("Bearer", 3600)
+    assert body["scope"] == "mcp:tools mcp:resources offline_access"
+    header = jwt.get_unverified_header(body["access_token"])
+    assert (header["alg"], header["kid"]) == ("ES256", "mcp-access")
+    found = claims(body)
+    assert (found["iss"], found["aud"], found["sub"]) == (party.url, f"{BASE}/mcp", "admin@acme.example")
+    assert (found["cid"], found["customer_context"]) == (client, "ACmE4x9Zq1")
+    assert found["exp"] - found["iat"] == 3600 and found["iat"] == int(clock.now)
+    assert found["jti"] and found["flow_id"] and "doit_employee" not in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"code": "wrong"}, "invalid_grant"),
+        ({"code": ""}, "invalid_request"),
+        ({"code_verifier": ""}, "invalid_request"),
+        ({"code_verifier": "x" * 43}, "invalid_grant"),
+        ({"code_verifier": "ä" * 43}, "invalid_grant"),
+        ({"code_verifier": "x" * 1000}, "invalid_grant"),
+        ({"redirect_uri": ""}, "invalid_grant"),
+        ({"redirect_uri": "http://127.0.0.1:5002/callback"}, "invalid_grant"),
+        ({"resource": f"{BASE}/sse"}, "invalid_target"),
+        ({"resource": "https://other.example/mcp"}, "invalid_target"),
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+        ({"grant_type": ""}, "invalid_request"),
+    ],
+)
+async def test_wrong_redemptions_fail_and_leave_the_code_usable(
+    party: Party, changes: dict[str, str], error: str
+) -> None:
+    client = await public(party)
+    code = await party.code(client)
+    form = {"code": code, **changes}
+    assert await error_of(await party.redeem(client, **form)) == (400, error)
+    assert (await party.redeem(client, code)).status == 200
+
+
+async def test_a_code_is_for_its_client(party: Party) -> None:
+    one, other = await public(party), await public(party)
+    code = await party.code(one)
+    assert await error_of(await party.redeem(other, code)) == (400, "invalid_grant")
+    assert (await party.redeem(one, code)).status == 200
+
+
+async def test_a_code_used_twice_ends_everything_that_came_of_it(party: Party) -> None:
+    client = await public(party)
+    code = await party.code(client)
+    first = await (await party.redeem(client, code)).json()
+    assert await error_of(await party.redeem(client, code)) == (400, "invalid_grant")
+    assert await error_of(await party.refresh(client, first["refresh_token"])) == (400, "invalid_grant")
+
+
+async def test_a_code_lives_long_enough_for_slow_clients_and_no_longer(party: Party, clock: Clock) -> None:
+    client = await public(party)
+    code, late = await party.code(client), await party.code(client)
+    clock.advance(119)
+    assert (await party.redeem(client, code)).status == 200
+    clock.advance(2)
+    assert await error_of(await party.redeem(client, late)) == (400, "invalid_grant")
+
+
+@pytest.mark.parametrize(
+    ("authorized", "redeemed", "audience"),
+    [
+        (f"{BASE}/sse", f"{BASE}/sse", f"{BASE}/sse"),
+        (f"{BASE}/sse", "", f"{BASE}/sse"),
+        (f"{BASE}/", f"{BASE}", f"{BASE}/"),
+        (None, f"{BASE}/mcp", f"{BASE}/mcp"),
+        (None, "", BASE),
+        (f"{BASE}/mcp/readonly", f"{BASE}/mcp/readonly", f"{BASE}/mcp/readonly"),
+    ],
+)
+async def test_the_resource_becomes_the_audience(
+    party: Party, authorized: str | None, redeemed: str, audience: str
+) -> None:
+    client = await public(party)
+    code = await party.code(client, resource=authorized)
+    body = await (await party.redeem(client, code, resource=redeemed)).json()
+    assert claims(body)["aud"] == audience
+    again = await (await party.refresh(client, body["refresh_token"])).json()
+    assert claims(again)["aud"] == (audience if authorized else BASE)
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        ("mcp:tools", "mcp:tools"),
+        ("offline_access mcp:tools", "mcp:tools offline_access"),
+        ("mcp:tools openid profile", "mcp:tools"),
+    ],
+)
+async def test_scopes_are_narrowed_to_what_is_known(party: Party, asked: str, granted: str) -> None:
+    client = await public(party)
+    body = await party.login(client, scope=asked)
+    assert body["scope"] == claims(body)["scope"] == granted
+    assert ("refresh_token" in body) == ("offline_access" in granted)
+
+
+async def test_refreshing_rotates_both_tokens_in_one_flow(party: Party, clock: Clock) -> None:
+    client = await public(party)
+    first = await party.login(client)
+    clock.advance(100)
+    answer = await party.refresh(client, first["refresh_token"], resource=f"{BASE}/mcp")
+    assert answer.headers["Cache-Control"] == "no-store"
+    second = await answer.json()
+    assert second["refresh_token"] != first["refresh_token"]
+    one, two = claims(first), claims(second)
+    assert two["flow_id"] == one["flow_id"] and two["jti"] != one["jti"] and two["exp"] == one["exp"] + 100
+    assert (two["sub"], two["aud"], two["scope"]) == (one["sub"], one["aud"], one["scope"])
+
+
+async def test_a_retry_within_a_minute_gets_the_same_answer(party: Party, clock: Clock) -> None:
+    client = await public(party)
+    old = (await party.login(client))["refresh_token"]
+    first = await (await party.refresh(client, old, resource=f"{BASE}/mcp")).json()
+    clock.advance(60)
+    second = await (await party.refresh(client, old, resource=f"{BASE}/mcp")).json()
+    assert second == {**first, "expires_in": first["expires_in"] - 60}
+    # The chain goes on from the answer that was repeated.
+    assert (await party.refresh(client, first["refresh_token"])).status == 200
+
+
+@pytest.mark.parametrize("wish", [{"scope": "mcp:tools"}, {"resource": f"{BASE}/mcp"}])
+async def test_a_retry_with_other_wishes_is_no_retry(party: Party, wish: dict[str, str]) -> None:
+    client = await public(party)
+    old = (await party.login(client))["refresh_token"]
+    first = await (await party.refresh(client, old)).json()
+    assert await error_of(await party.refresh(client, old, **wish)) == (400, "invalid_grant")
+    assert (await party.refresh(client, first["refresh_token"])).status == 200
+
+
+async def test_late_reuse_ends_the_flow(party: Party, clock: Clock) -> None:
+    client = await public(party)
+    old = (await party.login(client))["refresh_token"]
+    new = (await (await party.refresh(client, old)).json())["refresh_token"]
+    clock.advance(61)
+    assert await error_of(await party.refresh(client, old)) == (400, "invalid_grant")
+    assert await error_of(await party.refresh(client, new)) == (400, "invalid_grant")
+
+
+async def test_one_flow_ends_without_the_others(party: Party, clock: Clock) -> None:
+    client = await public(party)
+    old, other = [(await party.login(client))["refresh_token"] for _ in range(2)]
+    await party.refresh(client, old)
+    clock.advance(61)
+    await party.refresh(client, old)
+    assert (await party.refresh(client, other)).status == 200
+
+
+async def test_a_refresh_token_is_for_its_client_and_its_time(party: Party, clock: Clock) -> None:
+    client, stranger = await public(party), await public(party)
+    token = (await party.login(client))["refresh_token"]
+    assert await error_of(await party.refresh(stranger, token)) == (400, "invalid_grant")
+    assert await error_of(await party.refresh(client, "wrong")) == (400, "invalid_grant")
+    assert await error_of(await party.token(grant_type="refresh_token", client_id=client)) == (400, "invalid_request")
+    clock.advance(30 * 86_400 - 1)
+    token = (await (await party.refresh(client, token)).json())["refresh_token"]
+    clock.advance(30 * 86_400 + 1)
+    assert await error_of(await party.refresh(client, token)) == (400, "invalid_grant")
+
+
+async def test_a_refresh_narrows_but_never_widens(party: Party) -> None:
+    client = await public(party)
+    token = (await party.login(client, scope="mcp:tools offline_access"))["refresh_token"]
+    for scope in ("mcp:resources", "mcp:tools mcp:resources", "unknown"):
+        assert await error_of(await party.refresh(client, token, scope=scope)) == (400, "invalid_scope")
+    for resource, error in ((f"{BASE}/sse", "invalid_target"), ("https://x.example", "invalid_target")):
+        assert await error_of(await party.refresh(client, token, resource=resource)) == (400, error)
+    narrow = await (await party.refresh(client, token, scope="mcp:tools")).json()
+    assert claims(narrow)["scope"] == "mcp:tools"
+    wide = await (await party.refresh(client, narrow["refresh_token"])).json()
+    assert claims(wide)["scope"] == "mcp:tools offline_access"
+
+
+async def revoked(party: Party, client: str, token: str, **more: str) -> int:
+    form = {"client_id": client, "token": token, **more}
+    return (await party.post("/api/auth/revoke", form)).status
+
+
+@pytest.mark.parametrize("hint", ["refresh_token", "access_token", "nonsense"])
+async def test_revoking_a_refresh_token_ends_its_flow(party: Party, hint: str) -> None:
+    client = await public(party)
+    body = await party.login(client)
+    new = await (await party.refresh(client, body["refresh_token"])).json()
+    assert await revoked(party, client, body["refresh_token"], token_type_hint=hint) == 200
+    assert await error_of(await party.refresh(client, new["refresh_token"])) == (400, "invalid_grant")
+    # Not even the retry of a lost answer brings it back.
+    assert await error_of(await party.refresh(client, body["refresh_token"])) == (400, "invalid_grant")
+
+
+async def test_revoking_an_access_token_leaves_the_flow(party: Party) -> None:
+    client = await public(party)
+    body = await party.login(client)
+    assert await revoked(party, client, body["access_token"]) == 200
+    assert (await party.refresh(client, body["refresh_token"])).status == 200
+
+
+async def test_revoking_what_nobody_knows_is_fine(party: Party) -> None:
+    client = await public(party)
+    for token in ("unknown", "a.b.c", "x" * 20_000, "W1tbW1tb" * 2_000 + ".e30.x"):
+        assert await revoked(party, client, token) == 200
+    answer = await party.post("/api/auth/revoke", {"client_id": client})
+    assert await error_of(answer) == (400, "invalid_request")
+    assert await error_of(await party.post("/api/auth/revoke", {"token": "x"})) == (401, "invalid_client")
+
+
+async def test_nobody_revokes_the_tokens_of_others(party: Party) -> None:
+    client, stranger = await public(party), await public(party)
+    body = await party.login(client)
+    for token in (body["refresh_token"], body["access_token"]):
+        assert await revoked(party, stranger, token) == 400
+    assert (await party.refresh(client, body["refresh_token"])).status == 200
+
+
+async def test_the_token_endpoint_reads_forms_only(party: Party) -> None:
+    url = f"{party.url}/api/auth/token"
+    async with party.http.post(url, json={"grant_type": "refresh_token"}) as answer:
+        assert await error_of(answer) == (400, "invalid_request")
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    for body, expected in (
+        (b"grant_type=refresh_token&grant_type=refresh_token", (400, "invalid_request")),
+        (b"resource=a&resource=b", (400, "invalid_target")),
+        (b"grant_type=\xff", (400, "invalid_request")),
+        (b"grant_type=%ff", (400, "invalid_request")),
+        (b"&".join(b"a%d=1" % number for number in range(61)), (400, "invalid_request")),
+        (b"a=" + b"x" * 70_000, (413, "invalid_request")),
+    ):
+        async with party.http.post(url, data=body, headers=headers) as answer:
+            assert await error_of(answer) == expected, body[:80]
+
+
+async def test_refusals_do_not_repeat_what_was_sent(party: Party) -> None:
+    name = "%22%0d%0aSet-Cookie:<script>"
+    url = f"{party.ask(await public(party))}&{name}=1&{name}=2"
+    heard = party.heard(await party.get(url), CALLBACK)
+    assert heard["error"] == "invalid_request" and "script" not in heard["error_description"]

@@ -1,0 +1,63 @@
+"""The provider's memory: never more than so many, never longer than their time."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.sandbox.identity.codes import Codes
+from doit_mcp.sandbox.identity.ttl_store import Bounded, digest
+
+from ..conftest import Clock
+
+LIMIT = 3
+
+
+@given(
+    st.lists(
+        st.tuples(st.just("put"), st.sampled_from("abcdef"), st.integers(1, 20))
+        | st.tuples(st.sampled_from(["pop", "swap"]), st.sampled_from("abcdef"), st.just(0))
+        | st.tuples(st.just("wait"), st.just(""), st.integers(1, 15)),
+        max_size=60,
+    )
+)
+def test_what_is_known_is_what_was_put_last_and_is_still_alive(steps: list[tuple[str, str, int]]) -> None:
+    clock = Clock()
+    kept: Bounded[int] = Bounded(LIMIT, clock)
+    # The same by hand: key, end and value, oldest first.
+    model: list[tuple[str, float, int]] = []
+    for number, (step, key, amount) in enumerate(steps):
+        model = [one for one in model if one[1] > clock.now]
+        if step == "put":
+            kept.put(key, number, amount)
+            model = [one for one in model if one[0] != key][-(LIMIT - 1) :] + [(key, clock.now + amount, number)]
+        elif step == "pop":
+            assert kept.pop(key) == next((value for name, _, value in model if name == key), None)
+            model = [one for one in model if one[0] != key]
+        elif step == "swap":
+            kept.swap(key, -number)
+            model = [(name, end, -number if name == key else value) for name, end, value in model]
+        else:
+            clock.advance(amount)
+        known = {name: value for name, end, value in model if end > clock.now}
+        assert {name: kept.get(name) for name in "abcdef"} == {name: known.get(name) for name in "abcdef"}
+
+
+def test_the_dead_make_room_before_the_living() -> None:
+    clock = Clock()
+    kept: Bounded[str] = Bounded(2, clock)
+    kept.put("long", "long", 100)
+    kept.put("short", "short", 1)
+    clock.advance(2)
+    kept.put("new", "new", 100)
+    assert (kept.get("long"), kept.get("short"), kept.get("new")) == ("long", None, "new")
+
+
+def test_secrets_of_any_shape_have_a_digest() -> None:
+    assert len({digest(text) for text in ("", "a", "\udcff", "\u00fc")}) == 4
+
+
+def test_a_code_that_nobody_knows_cannot_be_spent() -> None:
+    ended: list[str] = []
+    Codes(Clock(), ended.append).spend("unknown", "flow")
+    assert ended == []

@@ -1,0 +1,96 @@
+"""Who lives in a sandbox: those with names, and as many more as are asked for, whom nobody keeps."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+from doit_mcp.sandbox.accounts import ACME, CUSTOMERS, GLOBEX, MOST_FURTHER, NAMED, USERS, People
+from doit_mcp.sandbox.console_api import found
+from doit_mcp.sandbox.server import world
+
+from .conftest import BASE, SECRET, Clock, NoApi, Party
+from .identity.test_exchange import exchanged, whoami
+
+MANY = People(MOST_FURTHER)
+
+
+def test_those_with_names_are_always_there() -> None:
+    for people in (NAMED, MANY):
+        assert people.customers(0, 2) == list(CUSTOMERS)
+        for user in USERS:
+            assert people.user(f" {user.email.upper()}") == people.user_of_token(user.api_token) == user
+        assert [user.email for user in people.users_of(ACME)] == ["admin@acme.example", "viewer@acme.example"]
+        assert people.customer_of(GLOBEX.domain) == people.customer(GLOBEX.id) == GLOBEX
+
+
+@pytest.mark.parametrize("number", [1, 2, 777, MOST_FURTHER])
+def test_a_further_customer_has_a_user_who_is_found_by_everything(number: int) -> None:
+    (customer,) = MANY.customers(1 + number, 2 + number)
+    (user,) = MANY.users_of(customer)
+    assert customer.number == number and user.customer == customer.id
+    assert MANY.customer(customer.id) == MANY.customer_of(customer.domain) == customer
+    assert MANY.user(user.email.upper()) == MANY.user_of_token(user.api_token) == user
+    assert user.permissions == USERS[0].permissions and not user.employee
+    just, less = People(number), People(number - 1)
+    assert just.customer(customer.id) == customer and len(just) == number + 2
+    assert less.customer(customer.id) is None
+    assert less.user(user.email) is less.user_of_token(user.api_token) is None
+
+
+def test_no_two_are_alike() -> None:
+    people = People(300)
+    customers = people.customers(0, 1000)
+    assert len(customers) == len(people) == 302
+    users = [user for customer in customers for user in people.users_of(customer)]
+    for name in ("email", "password", "api_token"):
+        assert len({getattr(user, name) for user in users}) == len(users) == 303
+    assert len({one.id for one in customers}) == len({one.domain for one in customers}) == 302
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "load000000",
+        "load00001",
+        "load0000001",
+        "load٠٠٠٠٠١",
+        "load000001\n",
+        "Load000001",
+        "load",
+        "",
+        "\udcff",
+    ],
+)
+def test_nobody_else_is_there(text: str) -> None:
+    assert MANY.customer(text) is None
+    assert MANY.user_of_token(text) is None and MANY.user(text) is None
+
+
+@pytest.mark.parametrize("number", [-1, MOST_FURTHER + 1])
+def test_there_are_so_many_at_most(number: int) -> None:
+    with pytest.raises(ValueError, match=str(MOST_FURTHER)):
+        People(number)
+
+
+def test_employees_find_all_of_them() -> None:
+    people = People(5)
+    pages = [found({"pageSize": 3, "pageToken": token}, people) for token in ("0", "3", "6")]
+    assert [row["id"] for page in pages for row in page["customers"]] == [one.id for one in people.customers(0, 9)]
+    assert [page.get("pageToken") for page in pages] == ["3", "6", None]
+    assert {page["rowCount"] for page in pages} == {7}
+    named = found({"filters": {"domains": ["load-000004.example", "load-000006.example", ACME.domain, 1]}}, people)
+    assert [row["name"] for row in named["customers"]] == ["Load 4", ACME.name] and named["rowCount"] == 2
+
+
+async def test_they_sign_in_like_everybody(clock: Clock) -> None:
+    people = People(2)
+    async with world(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi(), people=people) as made:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+            party = Party(made, http)
+            client = (await party.register())["client_id"]
+            tokens = await party.login(client, "admin@load-000002.example")
+            # Signed in by now: the page asks for consent, and says for whom.
+            assert "<p>Load 2</p>" in await (await party.get(party.ask(client))).text()
+            token = (await exchanged(party, clock, tokens["access_token"]))["access_token"]
+            assert await whoami(party, token) == {"email": "admin@load-000002.example", "customer": "load000002"}

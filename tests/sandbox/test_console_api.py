@@ -1,0 +1,44 @@
+"""Searching customers, as the console does it for employees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from doit_mcp.sandbox.accounts import ACME, GLOBEX, USERS, Grant
+from doit_mcp.sandbox.console_api import PATH, found, register
+
+GRANTS = {"admin": Grant(USERS[0], ACME.id), "employee": Grant(USERS[3], ACME.id)}
+
+
+@pytest.mark.parametrize(("token", "status"), [("", 401), ("nobody", 401), ("admin", 403), ("employee", 200)])
+async def test_employees_alone_search(token: str, status: int) -> None:
+    app = web.Application()
+    register(app, GRANTS.get)
+    async with TestClient(TestServer(app)) as client:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with client.post(PATH, json={"filters": {}}, headers=headers) as answer:
+            assert answer.status == status
+            body = await answer.json()
+            assert ("error" in body) == (status != 200)
+        async with client.post(PATH, data=b"no JSON", headers=headers) as answer:
+            assert answer.status == (400 if status == 200 else status)
+
+
+def test_pages_and_filters() -> None:
+    first = found({"filters": {}, "pageSize": 1})
+    second = found({"pageSize": 1, "pageToken": first["pageToken"]})
+    assert [row["id"] for page in (first, second) for row in page["customers"]] == [ACME.id, GLOBEX.id]
+    assert "pageToken" not in second and second["rowCount"] == 2
+    assert [row["name"] for row in found({"filters": {"domains": [GLOBEX.domain]}})["customers"]] == [GLOBEX.name]
+
+
+@pytest.mark.parametrize(
+    "body", [[], {"filters": []}, {"pageSize": 0}, {"pageSize": 201}, {"pageSize": True}, {"pageToken": "x"}]
+)
+def test_what_cannot_be_understood_is_refused(body: Any) -> None:
+    with pytest.raises(ValueError, match="."):
+        found(body)
