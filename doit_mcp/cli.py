@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .command_line import parse
 from .observability import logging_setup
 from .process.file_descriptors import hold_standard_descriptors, raise_descriptor_limit
-from .setting_values import LOOPBACK, MIN_SECRET
 from .settings import BadSettings, Settings
+from .settings_parsing import LOOPBACK, MIN_SECRET
 
 if TYPE_CHECKING:
     from .sandbox.api import Fault

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from urllib.parse import urlsplit
 
-from .setting_values import (
+from .settings_parsing import (
     DERIVED,
     Choice,
     Integer,

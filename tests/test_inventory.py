@@ -20,7 +20,7 @@ from doit_mcp.api.request_bodies import FORM
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.protocol.json_schema import of_function, of_type
 from scripts.spec_digest import fields_of, loaded
-from tests.doit_document import ABSENT, DOCUMENT, present
+from tests.api_document import ABSENT, DOCUMENT, present
 
 Facts = dict[str, dict[str, Any]]
 DIGEST: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "doit-api.json").read_text("utf-8"))

@@ -15,8 +15,8 @@ import doit_mcp
 ROOT = Path(doit_mcp.__file__).parent
 BELOW = {
     "protocol": "",
-    "setting_values": "",
-    "settings": "setting_values",
+    "settings_parsing": "",
+    "settings": "settings_parsing",
     "observability": "process",
     "resilience": "observability",
     "process": "",
@@ -26,9 +26,9 @@ BELOW = {
     "server": "catalog api protocol redis_state resilience observability process",
     "redis_state": "protocol process",
     "sandbox": "protocol settings observability",
-    "transports": "server catalog api protocol auth redis_state settings setting_values observability resilience process",
+    "transports": "server catalog api protocol auth redis_state settings settings_parsing observability resilience process",
     "command_line": "settings",
-    "cli": "transports sandbox process settings setting_values observability command_line",
+    "cli": "transports sandbox process settings settings_parsing observability command_line",
     "__main__": "cli",
 }
 # The one place where layers meet as objects.

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.setting_values import LOOPBACK, Integer, url
 from doit_mcp.settings import WEB_CLIENTS, BadSettings, Settings
+from doit_mcp.settings_parsing import LOOPBACK, Integer, url
 
 VARIABLES = {declared.name: declared for declared in Settings.variables().values()}
 FIELDS = {declared.name: field for field, declared in Settings.variables().items()}

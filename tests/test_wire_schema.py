@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests import published
+from tests import published_schemas
 from tests.wire_schema import check
 
-pytestmark = pytest.mark.skipif(not published.present(), reason=published.ABSENT)
+pytestmark = pytest.mark.skipif(not published_schemas.present(), reason=published_schemas.ABSENT)
 
-OLDEST, BATCHES, THIRD, FOURTH, NEWEST = published.NAMES
+OLDEST, BATCHES, THIRD, FOURTH, NEWEST = published_schemas.NAMES
 TOOL = {"name": "t", "inputSchema": {"type": "object"}}
 CACHED = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
 
@@ -31,13 +31,13 @@ def note(method: str, **params: Any) -> dict[str, Any]:
 FORM = {"type": "object", "properties": {}}
 ASK = {"method": "elicitation/create", "params": {"message": "?", "requestedSchema": FORM}}
 RIGHT: list[tuple[str, Any, str | None]] = [
-    *((name, result({}), "ping") for name in published.NAMES[:4]),
-    *((name, result({"tools": [TOOL]}), "tools/list") for name in published.NAMES[:4]),
-    *((name, error(-32601, id="a"), None) for name in published.NAMES),
-    *((name, error(-32700), None) for name in published.NAMES),
-    *((name, note("notifications/progress", progressToken=1, progress=0.5), None) for name in published.NAMES),
-    *((name, note("notifications/message", level="info", data="x"), None) for name in published.NAMES),
-    *((name, {"jsonrpc": "2.0", "id": 1, "method": "roots/list"}, None) for name in published.NAMES[:4]),
+    *((name, result({}), "ping") for name in published_schemas.NAMES[:4]),
+    *((name, result({"tools": [TOOL]}), "tools/list") for name in published_schemas.NAMES[:4]),
+    *((name, error(-32601, id="a"), None) for name in published_schemas.NAMES),
+    *((name, error(-32700), None) for name in published_schemas.NAMES),
+    *((name, note("notifications/progress", progressToken=1, progress=0.5), None) for name in published_schemas.NAMES),
+    *((name, note("notifications/message", level="info", data="x"), None) for name in published_schemas.NAMES),
+    *((name, {"jsonrpc": "2.0", "id": 1, "method": "roots/list"}, None) for name in published_schemas.NAMES[:4]),
     (BATCHES, [result({}), error(-32602, id=2)], None),
     (THIRD, {"jsonrpc": "2.0", "id": 1, **ASK}, None),
     (FOURTH, error(-32002, {"uri": "u"}, id=1), "resources/read"),
@@ -51,17 +51,17 @@ RIGHT: list[tuple[str, Any, str | None]] = [
     (NEWEST, note("notifications/tasks", taskId="x"), None),
 ]
 WRONG: list[tuple[str, Any, str | None]] = [
-    *((name, error(-32700, id=None), None) for name in published.NAMES),
-    *((name, {"id": 1, "result": {}}, None) for name in published.NAMES),
-    *((name, result({}, None), None) for name in published.NAMES),
-    *((name, result({}, 1.5), None) for name in published.NAMES),
-    *((name, error("-1", id=1), None) for name in published.NAMES),
-    *((name, {**error(-1), **result({})}, None) for name in published.NAMES),
-    *((name, result({}), "tools/list") for name in published.NAMES),
-    *((name, note("notifications/message", level="loud", data="x"), None) for name in published.NAMES),
-    *((name, note("notifications/progress", progress=1), None) for name in published.NAMES),
-    *((name, note("notifications/initialized"), None) for name in published.NAMES),
-    *((name, [result({})], None) for name in published.NAMES if name != BATCHES),
+    *((name, error(-32700, id=None), None) for name in published_schemas.NAMES),
+    *((name, {"id": 1, "result": {}}, None) for name in published_schemas.NAMES),
+    *((name, result({}, None), None) for name in published_schemas.NAMES),
+    *((name, result({}, 1.5), None) for name in published_schemas.NAMES),
+    *((name, error("-1", id=1), None) for name in published_schemas.NAMES),
+    *((name, {**error(-1), **result({})}, None) for name in published_schemas.NAMES),
+    *((name, result({}), "tools/list") for name in published_schemas.NAMES),
+    *((name, note("notifications/message", level="loud", data="x"), None) for name in published_schemas.NAMES),
+    *((name, note("notifications/progress", progress=1), None) for name in published_schemas.NAMES),
+    *((name, note("notifications/initialized"), None) for name in published_schemas.NAMES),
+    *((name, [result({})], None) for name in published_schemas.NAMES if name != BATCHES),
     (BATCHES, [], None),
     (OLDEST, result({"a": 1}), "ping"),
     (OLDEST, result({"tools": [TOOL], "ttlMs": 0}), "tools/list"),

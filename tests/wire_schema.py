@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 
 from doit_mcp.protocol.revisions import ENVELOPES
-from tests import published
+from tests import published_schemas
 
 Json = dict[str, Any]
 
@@ -28,8 +28,8 @@ def check(revision: str, message: Any, method: str | None = None) -> None:
     An array is checked as a batch. Where the schemas are absent nothing is checked, unless
     ``DOIT_MCP_TEST_REQUIRE_ALL=1`` demands that everything is.
     """
-    if not published.present():
-        assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", published.ABSENT
+    if not published_schemas.present():
+        assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", published_schemas.ABSENT
         return
     if isinstance(message, list):
         assert revision == "2025-03-26" and message, f"no batches in {revision}: {message!r}"
@@ -50,9 +50,9 @@ def _from_server(revision: str, message: Json) -> None:
     name = message["method"]
     if "id" in message:
         assert revision not in ENVELOPES, f"{revision} has no requests from the server: {name}"
-        known = published.members(revision, "ServerRequest")
+        known = published_schemas.members(revision, "ServerRequest")
     else:
-        known = published.members(revision, "ServerNotification")
+        known = published_schemas.members(revision, "ServerNotification")
     if name in EXTENSIONS and revision in ENVELOPES:
         _fits(revision, "JSONRPCNotification", message)
         return
@@ -61,7 +61,7 @@ def _from_server(revision: str, message: Json) -> None:
 
 
 def _definition(revision: str, wanted: Json) -> str:
-    return next(name for name, found in published.definitions(revision).items() if found is wanted)
+    return next(name for name, found in published_schemas.definitions(revision).items() if found is wanted)
 
 
 def _error(revision: str, message: Json) -> None:
@@ -77,11 +77,13 @@ def _error(revision: str, message: Json) -> None:
     if "id" not in message:
         # Earlier schemas demand an id even where none could be read; leaving it out is right (protocol section 5, 4).
         message = {**message, "id": 0}
-    base = "JSONRPCErrorResponse" if "JSONRPCErrorResponse" in published.definitions(revision) else "JSONRPCError"
+    base = (
+        "JSONRPCErrorResponse" if "JSONRPCErrorResponse" in published_schemas.definitions(revision) else "JSONRPCError"
+    )
     typed = _typed_errors(revision).get(code)
     _fits(revision, base, message)
     if typed is not None:
-        whole = "error" in published.definitions(revision)[typed]["properties"]
+        whole = "error" in published_schemas.definitions(revision)[typed]["properties"]
         _fits(revision, typed, message if whole else message["error"])
 
 
@@ -89,7 +91,7 @@ def _error(revision: str, message: Json) -> None:
 def _typed_errors(revision: str) -> dict[int, str]:
     """The definitions of single errors by code; some are the whole message, some its ``error``."""
     found: dict[int, str] = {}
-    for name, definition in published.definitions(revision).items():
+    for name, definition in published_schemas.definitions(revision).items():
         properties = definition.get("properties", {})
         for part in (properties, *properties.get("error", {}).get("allOf", [])):
             code = part.get("properties", part).get("code", {}).get("const")
@@ -99,7 +101,7 @@ def _typed_errors(revision: str) -> dict[int, str]:
 
 
 def _result(revision: str, message: Json, method: str | None) -> None:
-    defined = published.definitions(revision)
+    defined = published_schemas.definitions(revision)
     envelope = "JSONRPCResultResponse" if "JSONRPCResultResponse" in defined else "JSONRPCResponse"
     _fits(revision, envelope, message)
     result = message["result"]
@@ -116,11 +118,11 @@ def _result(revision: str, message: Json, method: str | None) -> None:
 def _result_of(revision: str, method: str | None, kind: str) -> str:
     if kind == "input_required":
         return "InputRequiredResult"
-    requests = published.members(revision, "ClientRequest")
+    requests = published_schemas.members(revision, "ClientRequest")
     if method not in requests or kind != "complete":
         return "Result"
     name = _definition(revision, requests[method]).removesuffix("Request") + "Result"
-    return name if name in published.definitions(revision) else "EmptyResult"
+    return name if name in published_schemas.definitions(revision) else "EmptyResult"
 
 
 def _fits(revision: str, definition: str, value: Any) -> None:
@@ -132,7 +134,7 @@ def _fits(revision: str, definition: str, value: Any) -> None:
 
 @lru_cache
 def _validator(revision: str, definition: str) -> Any:
-    whole = published.schema(revision)
+    whole = published_schemas.schema(revision)
     keyword = "$defs" if "$defs" in whole else "definitions"
     kind = jsonschema.validators.validator_for(whole)
     return kind({**whole, "$ref": f"#/{keyword}/{definition}"})

@@ -17,7 +17,7 @@ from doit_mcp.api.operation import Area, get, post
 from doit_mcp.observability.trace import Sent, begin
 from doit_mcp.protocol.json_schema import JsonObject
 from doit_mcp.resilience.circuit_breaker import ALONE, FEWEST, FIRST_REST, LEASE, Breaker, Requester
-from tests.shortage import no_descriptors
+from tests.descriptor_shortage import no_descriptors
 
 from .conftest import Api, Handler, hangs, resets, says, streams, truncates
 

@@ -12,7 +12,7 @@ from doit_mcp.auth.errors import UpstreamCredentialError
 from doit_mcp.auth.principal import Principal
 from doit_mcp.auth.token_exchange import Exchange
 from doit_mcp.resilience.circuit_breaker import FEWEST, FIRST_REST, Breaker
-from tests.shortage import no_descriptors
+from tests.descriptor_shortage import no_descriptors
 
 from .conftest import SECRET
 from .minting import NOW

@@ -10,9 +10,9 @@ import pytest
 from doit_mcp.protocol.content_blocks import KINDS, fitting
 from doit_mcp.protocol.downgrade import LATER, PARTS, fit
 from doit_mcp.protocol.revisions import BY_NAME
-from tests import published
+from tests import published_schemas
 
-DIGEST: dict[str, Any] = json.loads(published.DIGEST.read_bytes())
+DIGEST: dict[str, Any] = json.loads(published_schemas.DIGEST.read_bytes())
 # Members of the schemas that this server never sends, and why.
 NEVER = {
     "Tool": {"execution"},  # experimental tasks
@@ -27,12 +27,12 @@ NEVER = {
 }
 # Members that no schema has.
 OURS = {"Tool": {"securitySchemes"}}
-EACH = [(name, kind) for name in published.NAMES for kind in LATER if kind in DIGEST[name]["types"]]
+EACH = [(name, kind) for name in published_schemas.NAMES for kind in LATER if kind in DIGEST[name]["types"]]
 
 
-@pytest.mark.skipif(not published.present(), reason=published.ABSENT)
+@pytest.mark.skipif(not published_schemas.present(), reason=published_schemas.ABSENT)
 def test_the_digest_is_that_of_the_published_schemas() -> None:
-    assert published.digest(list(LATER)) == DIGEST
+    assert published_schemas.digest(list(LATER)) == DIGEST
 
 
 def test_every_kind_is_published_in_some_revision() -> None:
@@ -73,14 +73,14 @@ EMBEDDED = {"type": "resource", "resource": {"uri": "doit://budgets/1", "text": 
 
 def test_every_type_of_block_has_a_kind() -> None:
     assert set(KINDS.values()) <= set(LATER)
-    for name in published.NAMES:
+    for name in published_schemas.NAMES:
         for block in (TEXT, AUDIO, LINK, EMBEDDED):
             told = fitting([block], BY_NAME[name])[0]
             assert told["type"] == "text" or KINDS[told["type"]] in DIGEST[name]["types"]
 
 
 def test_old_clients_get_a_text_for_a_block_they_do_not_know() -> None:
-    oldest, next_, third, fourth = (BY_NAME[name] for name in published.NAMES[:4])
+    oldest, next_, third, fourth = (BY_NAME[name] for name in published_schemas.NAMES[:4])
     audio, link = fitting([AUDIO, LINK], oldest)
     assert audio["type"] == link["type"] == "text"
     assert "audio/wav" in audio["text"]

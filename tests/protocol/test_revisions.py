@@ -11,9 +11,9 @@ import pytest
 
 import doit_mcp
 from doit_mcp.protocol.revisions import BY_NAME, ENVELOPES, HANDSHAKES, REVISIONS, UNSAID, negotiate
-from tests import published
+from tests import published_schemas
 
-DIGEST = json.loads(published.DIGEST.read_bytes())
+DIGEST = json.loads(published_schemas.DIGEST.read_bytes())
 # Experimental in one revision, and not offered (protocol section 6.2).
 EXPERIMENTAL = {"tasks/get", "tasks/result", "tasks/cancel", "tasks/list", "notifications/tasks/status"}
 # Of the extensions io.modelcontextprotocol/tasks and io.modelcontextprotocol/skills.
@@ -28,13 +28,13 @@ EXTENSIONS = {
 
 
 def test_the_five() -> None:
-    assert tuple(BY_NAME) == published.NAMES
-    assert tuple(HANDSHAKES) == published.NAMES[:4]
-    assert tuple(ENVELOPES) == published.NAMES[4:]
+    assert tuple(BY_NAME) == published_schemas.NAMES
+    assert tuple(HANDSHAKES) == published_schemas.NAMES[:4]
+    assert tuple(ENVELOPES) == published_schemas.NAMES[4:]
     assert [revision.era.stateless for revision in REVISIONS] == [False] * 4 + [True]
 
 
-@pytest.mark.parametrize("name", published.NAMES)
+@pytest.mark.parametrize("name", published_schemas.NAMES)
 def test_methods_are_the_published_ones(name: str) -> None:
     revision, ours = BY_NAME[name], EXTENSIONS if name in ENVELOPES else set()
     assert revision.requests - ours == set(DIGEST[name]["requests"]) - EXPERIMENTAL
@@ -42,7 +42,7 @@ def test_methods_are_the_published_ones(name: str) -> None:
     assert revision.notifications == set(DIGEST[name]["notifications"]) - EXPERIMENTAL
 
 
-@pytest.mark.parametrize("name", published.NAMES[:4])
+@pytest.mark.parametrize("name", published_schemas.NAMES[:4])
 def test_a_handshake_revision_is_answered_with_itself(name: str) -> None:
     """2024-11-05/L2 to 2025-11-25/L2."""
     assert negotiate(name) is BY_NAME[name]

@@ -14,8 +14,8 @@ from doit_mcp.redis_state import connection as module
 from doit_mcp.redis_state.connection import Link, open_link
 from doit_mcp.redis_state.errors import Away
 from doit_mcp.settings import Settings
+from tests.descriptor_shortage import no_descriptors
 from tests.redis_state.redis_server import Server, back
-from tests.shortage import no_descriptors
 
 
 class Refusal(Exception):

@@ -20,7 +20,7 @@ from doit_mcp.catalog.registry import own_tools
 from doit_mcp.sandbox.accounts import ACME, GLOBEX, User
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import product
-from tests import doit_document
+from tests import api_document
 from tests.sandbox.bodies import (
     ACCOUNT,
     ALERT,
@@ -388,6 +388,6 @@ async def test_every_tool_answers_as_its_schema_says(site: Site, api: Api) -> No
         wrong = [f"{list(one.instance_path)}: {one.message}" for one in schemas[step.tool].iter_errors(found)]
         assert not wrong, (step.tool, wrong, found)
         kept |= {name: picked(found, place) for name, place in step.keep.items()}
-    if doit_document.present():
-        asked = {doit_document.operation_of(call.method, call.path.partition("?")[0]) for call in api.calls}
-        assert asked == set(doit_document.operations()), "between them they use the whole API"
+    if api_document.present():
+        asked = {api_document.operation_of(call.method, call.path.partition("?")[0]) for call in api.calls}
+        assert asked == set(api_document.operations()), "between them they use the whole API"

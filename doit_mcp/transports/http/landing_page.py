@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 
 from ...protocol.jsonrpc import JsonObject
-from ...setting_values import LOOPBACK
+from ...settings_parsing import LOOPBACK
 
 # What the clients call this server in their lists.
 NAME = "doit"

@@ -14,7 +14,7 @@ import pytest
 from doit_mcp.sandbox.accounts import User, user_by_email
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.server import world
-from tests import doit_document
+from tests import api_document
 
 from ..conftest import BASE, SECRET, Clock
 
@@ -73,8 +73,8 @@ class Party:
             method, self.url + path, **sending, params=parameters, headers={**sent, **(headers or {})}
         ) as response:
             answer = Answer(response.status, response.headers, await response.read())
-        if declared and doit_document.present():
-            wrong = doit_document.problems(method, path, answer.status, response.content_type, answer.body)
+        if declared and api_document.present():
+            wrong = api_document.problems(method, path, answer.status, response.content_type, answer.body)
             assert not wrong, (method, path, answer.status, wrong, answer.body[:2000])
         return answer
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from doit_mcp.sandbox.api import multipart, uploads
 from doit_mcp.sandbox.api.responses import Refusal
-from tests import doit_document
+from tests import api_document
 
 from ..conftest import Clock
 from .conftest import ADMIN, GLOBEX, Party
@@ -41,8 +41,8 @@ async def upload(party: Party, data: bytes, provider: str = "Mine") -> tuple[int
     headers = {"Authorization": f"Bearer {ADMIN.api_token}"}
     async with party.http.post(party.url + UPLOAD, data=form, headers=headers) as response:
         body = await response.read()
-        if doit_document.present():
-            assert not doit_document.problems("POST", UPLOAD, response.status, response.content_type, body)
+        if api_document.present():
+            assert not api_document.problems("POST", UPLOAD, response.status, response.content_type, body)
         return response.status, await response.json()
 
 

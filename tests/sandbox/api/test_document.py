@@ -6,9 +6,9 @@ import pytest
 
 from doit_mcp.sandbox.api.app import VALIDATE
 from doit_mcp.sandbox.api.areas import ROUTES
-from tests import doit_document
+from tests import api_document
 
-pytestmark = pytest.mark.skipif(not doit_document.present(), reason=doit_document.ABSENT)
+pytestmark = pytest.mark.skipif(not api_document.present(), reason=api_document.ABSENT)
 
 
 # Answered without a customer, and so no route like the others.
@@ -18,18 +18,18 @@ VALIDATE_OPERATION = ("GET", VALIDATE)
 def test_every_operation_of_the_document_has_a_route_and_nothing_else() -> None:
     routes = [(route.method, route.path) for route in ROUTES]
     assert len(set(routes)) == len(routes)
-    assert {*routes, VALIDATE_OPERATION} == set(doit_document.operations())
+    assert {*routes, VALIDATE_OPERATION} == set(api_document.operations())
 
 
 def test_the_document_has_what_it_should() -> None:
-    assert len(doit_document.operations()) == 170
-    assert doit_document.operation_of("POST", "/analytics/v1/reports/query")[1] == "/analytics/v1/reports/query"
-    assert doit_document.operation_of("GET", "/analytics/v1/reports/a%2Fb")[1] == "/analytics/v1/reports/{id}"
+    assert len(api_document.operations()) == 170
+    assert api_document.operation_of("POST", "/analytics/v1/reports/query")[1] == "/analytics/v1/reports/query"
+    assert api_document.operation_of("GET", "/analytics/v1/reports/a%2Fb")[1] == "/analytics/v1/reports/{id}"
 
 
 def test_wrong_answers_are_found() -> None:
     path = "/support/v1/tickets"
-    assert not doit_document.problems("GET", path, 200, "application/json", b'{"tickets": [{"id": 1}], "rowCount": 1}')
+    assert not api_document.problems("GET", path, 200, "application/json", b'{"tickets": [{"id": 1}], "rowCount": 1}')
     for status, kind, body in (
         (200, "application/json", b'{"tickets": [{"id": "1"}]}'),
         (200, "application/json", b'{"tickets": [{"number": 1}]}'),
@@ -37,4 +37,4 @@ def test_wrong_answers_are_found() -> None:
         (418, "application/json", b"{}"),
         (400, "application/json", b'{"message": "x"}'),
     ):
-        assert doit_document.problems("GET", path, status, kind, body), (status, kind, body)
+        assert api_document.problems("GET", path, status, kind, body), (status, kind, body)

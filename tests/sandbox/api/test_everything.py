@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.sandbox.accounts import ACME, User
-from tests import doit_document
+from tests import api_document
 
 from ..bodies import (
     ACCOUNT,
@@ -34,7 +34,7 @@ from ..bodies import (
 from ..steps import filled, picked
 from .conftest import ADMIN, EMPLOYEE, GLOBEX, VIEWER, Party
 
-pytestmark = pytest.mark.skipif(not doit_document.present(), reason=doit_document.ABSENT)
+pytestmark = pytest.mark.skipif(not api_document.present(), reason=api_document.ABSENT)
 
 STREAM = {"Accept": "text/event-stream"}
 PATCH = {"Content-Type": "application/merge-patch+json"}
@@ -330,7 +330,7 @@ STEPS = [
 
 def test_every_operation_is_asked() -> None:
     asked = {step.operation for step in STEPS}
-    assert asked == {f"{method} {path}" for method, path in doit_document.operations()} and len(asked) == len(STEPS)
+    assert asked == {f"{method} {path}" for method, path in api_document.operations()} and len(asked) == len(STEPS)
 
 
 async def test_every_operation_answers_as_the_document_says(party: Party) -> None:

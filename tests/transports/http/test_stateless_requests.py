@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests import published
+from tests import published_schemas
 from tests.transports.http.serving import ADMIN, META, MODERN, STRANGER, Site, check, read, serving
 
 UNKNOWN = "1900-01-01"
@@ -359,7 +359,8 @@ async def test_without_the_extension_the_call_is_answered_itself(site: Site) -> 
 
 
 @pytest.mark.skipif(
-    not published.present() and os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", reason=published.ABSENT
+    not published_schemas.present() and os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1",
+    reason=published_schemas.ABSENT,
 )
 def test_schemas_were_checked() -> None:
     """The client of these tests checks every message; this proves that the check can fail."""

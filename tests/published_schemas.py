@@ -1,6 +1,6 @@
 """The published schemas of the protocol revisions, which lie beside the checkout, and a digest of them, which is kept.
 
-``python -m tests.published`` writes the digest anew.
+``python -m tests.published_schemas`` writes the digest anew.
 """
 
 from __future__ import annotations
