@@ -9,7 +9,7 @@ from typing import Any
 from . import __version__
 from .settings import BadSettings, Settings
 
-WORLD_PORT = 8081
+DEFAULT_SANDBOX_PORT = 8081
 
 
 def _flag(field: str) -> str:
@@ -17,7 +17,7 @@ def _flag(field: str) -> str:
 
 
 # Other users of the machine can see the arguments of a process, so these come from the environment or a file.
-SECRETS = {_flag(name): declared for name, declared in Settings.variables().items() if declared.is_secret}
+SECRET_FLAGS = {_flag(name): declared for name, declared in Settings.variables().items() if declared.is_secret}
 FLAGS = {_flag(name): declared for name, declared in Settings.variables().items() if not declared.is_secret}
 COMMANDS = {
     "serve": "Serve HTTP clients in production (the default).",
@@ -26,22 +26,24 @@ COMMANDS = {
 }
 
 
-def parse(arguments: Sequence[str], runs: Mapping[str, Callable[..., Any]]) -> argparse.Namespace:
+def parse_arguments(
+    arguments: Sequence[str], command_functions: Mapping[str, Callable[..., Any]]
+) -> argparse.Namespace:
     """The options, with what to run for the command as ``run``; raises BadSettings.
 
     A secret that was given as a flag, or behind a flag with a typing error, must not get into logs.
     """
     given = {argument.partition("=")[0] for argument in arguments}
-    if secrets := [flag for flag in SECRETS if flag in given]:
+    if secrets := [flag for flag in SECRET_FLAGS if flag in given]:
         raise BadSettings(
             [
-                f"{flag} is not a flag, because other users could see the secret: set {SECRETS[flag].name} or"
-                f" {SECRETS[flag].file_variable}."
+                f"{flag} is not a flag, because other users could see the secret: set {SECRET_FLAGS[flag].name} or"
+                f" {SECRET_FLAGS[flag].file_variable}."
                 for flag in secrets
             ]
         )
     try:
-        options, unknown = _parser(runs).parse_known_args(arguments)
+        options, unknown = _make_parser(command_functions).parse_known_args(arguments)
     except argparse.ArgumentError as wrong:
         # The text about a command repeats what was given; that about a flag, all of which take any text, does not.
         if wrong.argument_name not in FLAGS:
@@ -54,7 +56,7 @@ def parse(arguments: Sequence[str], runs: Mapping[str, Callable[..., Any]]) -> a
     return options
 
 
-def _parser(runs: Mapping[str, Callable[..., Any]]) -> argparse.ArgumentParser:
+def _make_parser(command_functions: Mapping[str, Callable[..., Any]]) -> argparse.ArgumentParser:
     # Without abbreviations: an error about an ambiguous one repeats its value.
     parser = argparse.ArgumentParser(
         prog="doit-mcp",
@@ -64,8 +66,8 @@ def _parser(runs: Mapping[str, Callable[..., Any]]) -> argparse.ArgumentParser:
         exit_on_error=False,
     )
     parser.add_argument("--version", action="version", version=__version__)
-    parser.set_defaults(run=runs["serve"])
-    _add_settings(parser)
+    parser.set_defaults(run=command_functions["serve"])
+    _add_setting_flags(parser)
     commands = parser.add_subparsers(title="commands", metavar="serve | sandbox | stdio")
     for name, text in COMMANDS.items():
         command = commands.add_parser(
@@ -76,20 +78,20 @@ def _parser(runs: Mapping[str, Callable[..., Any]]) -> argparse.ArgumentParser:
             argument_default=argparse.SUPPRESS,
             allow_abbrev=False,
         )
-        command.set_defaults(run=runs[name])
-        _add_settings(command)
+        command.set_defaults(run=command_functions[name])
+        _add_setting_flags(command)
         if name == "sandbox":
-            _add_sandbox(command)
+            _add_sandbox_flags(command)
         if name == "serve":
             command.add_argument("--worker", action="store_true", default=False, help=argparse.SUPPRESS)
     return parser
 
 
-def _add_settings(parser: argparse.ArgumentParser) -> None:
+def _add_setting_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "settings",
         "Flags override the environment variables in brackets. Secrets have variables only: "
-        + ", ".join(declared.name for declared in SECRETS.values()),
+        + ", ".join(declared.name for declared in SECRET_FLAGS.values()),
     )
     for flag, declared in FLAGS.items():
         default = f"; default {declared.default_text}" if declared.default_text else ""
@@ -102,12 +104,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def _add_sandbox(parser: argparse.ArgumentParser) -> None:
+def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("sandbox")
     group.add_argument(
         "--world-port",
         type=int,
-        default=WORLD_PORT,
+        default=DEFAULT_SANDBOX_PORT,
         metavar="PORT",
         help="Port of the identity provider and the DoiT API; default %(default)s",
     )

@@ -26,8 +26,8 @@ from .settings_parsing import (
 )
 
 # More than any secret has.
-MAX_FILE_BYTES = 64 << 10
-WEB_CLIENTS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
+MAX_SECRET_FILE_BYTES = 64 << 10
+WEB_CLIENT_ORIGINS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
 
 
 class BadSettings(Exception):
@@ -90,7 +90,7 @@ class Settings:
     customer_context: str = setting("", "CUSTOMER_CONTEXT", text, "stdio: customer context, for legacy API keys")
     tenant_id: str = setting("", "TENANT_ID", text, "stdio: tenant, for tokens that can act for several customers")
     allowed_origins: tuple[str, ...] = setting(
-        WEB_CLIENTS,
+        WEB_CLIENT_ORIGINS,
         "DOIT_MCP_ALLOWED_ORIGINS",
         origins,
         "Browser origins that may call this server, in addition to its own",
@@ -181,7 +181,7 @@ class Settings:
         return {item.name: item.metadata["variable"] for item in fields(cls)}
 
     @property
-    def state_keys(self) -> tuple[str, ...]:
+    def effective_state_secrets(self) -> tuple[str, ...]:
         """The secrets of everything that other replicas or later requests must understand; the first is in use."""
         return tuple(self.exchange_secret if one == DERIVED else one for one in self.state_secrets or (DERIVED,))
 
@@ -191,7 +191,7 @@ class Settings:
         return self.doit_console_base or self.auth_server_url
 
     @property
-    def console_for_tokens(self) -> str:
+    def trusted_console_base(self) -> str:
         """The console, if tokens of the DoiT API may go there; else "" (security X7 knows the API's own origin only).
 
         They may where the operator named it, and without being told where it is DoiT's as the API is, or the same host.
@@ -207,16 +207,16 @@ class Settings:
         return f"{parts.scheme}://{authority(parts)}"
 
     @property
-    def hosts(self) -> frozenset[str]:
+    def accepted_hosts(self) -> frozenset[str]:
         """Every ``Host`` this server answers to, as sent but in lower case: with its port unless that is the usual."""
         return frozenset((authority(urlsplit(self.resource_url)), *self.allowed_hosts))
 
     @property
-    def origins(self) -> frozenset[str]:
+    def accepted_origins(self) -> frozenset[str]:
         """Every browser origin that may call."""
         return frozenset((self.own_origin, *self.allowed_origins))
 
-    def environment(self, flags: Mapping[str, str]) -> dict[str, str]:
+    def child_environment(self, flags: Mapping[str, str]) -> dict[str, str]:
         """The environment of another process with these settings: this process's own, and *flags* before it.
 
         Secrets from files are passed by value, because the files may change before that process starts.
@@ -266,7 +266,7 @@ def _read(environment: Mapping[str, str], declared: Variable) -> str:
         raise BadSettings([f"{name} and {file_name} are both set: set only one of them."])
     try:
         with open(path, "rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            data = file.read(MAX_SECRET_FILE_BYTES + 1)
         found = data.decode().strip()
     except OSError as failure:
         raise BadSettings([f"{file_name} names a file that cannot be read: {failure.strerror}."]) from None
@@ -274,6 +274,8 @@ def _read(environment: Mapping[str, str], declared: Variable) -> str:
         raise BadSettings([f"{file_name} must name a file of UTF-8 text."]) from None
     if "\0" in found:
         raise BadSettings([f"{file_name} must name a file of text without null characters."])
-    if not found or len(data) > MAX_FILE_BYTES:
-        raise BadSettings([f"{file_name} must name a file that holds the secret, of 1 to {MAX_FILE_BYTES} bytes."])
+    if not found or len(data) > MAX_SECRET_FILE_BYTES:
+        raise BadSettings(
+            [f"{file_name} must name a file that holds the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes."]
+        )
     return found

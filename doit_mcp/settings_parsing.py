@@ -11,19 +11,19 @@ from urllib.parse import SplitResult, urlsplit
 
 # Means that the key is derived from the secret of the token exchange.
 DERIVED = "derived"
-MIN_SECRET = 32
+MIN_SECRET_LENGTH = 32
 MAX_SECRETS = 4
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # A host name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
-AUTHORITY = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
-HOST = re.compile(AUTHORITY)
-ORIGIN = re.compile(rf"https?://{AUTHORITY}")
-NETWORK = re.compile(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?")
-URL = re.compile(rf"https?://{AUTHORITY}(?:/[!$&-;=@-Z_a-z~%]*)?")
+AUTHORITY_PATTERN = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+HOST_PATTERN = re.compile(AUTHORITY_PATTERN)
+ORIGIN_PATTERN = re.compile(rf"https?://{AUTHORITY_PATTERN}")
+NETWORK_PATTERN = re.compile(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?")
+URL_PATTERN = re.compile(rf"https?://{AUTHORITY_PATTERN}(?:/[!$&-;=@-Z_a-z~%]*)?")
 # User, password and database number are optional.
-REDIS = re.compile(
-    rf"rediss?://(?:[^@/\s?#]*@)?{AUTHORITY}(?:/[0-9]{{0,4}})?|unix://(?:[^@/\s?#]*@)?/[^\s?#]+(?:\?db=[0-9]{{1,4}})?"
+REDIS_URL_PATTERN = re.compile(
+    rf"rediss?://(?:[^@/\s?#]*@)?{AUTHORITY_PATTERN}(?:/[0-9]{{0,4}})?|unix://(?:[^@/\s?#]*@)?/[^\s?#]+(?:\?db=[0-9]{{1,4}})?"
 )
 
 
@@ -106,23 +106,23 @@ def boolean(value: str) -> bool:
 
 def url(value: str) -> str:
     """An https URL, or an http URL of a loopback address, without its trailing slash."""
-    parts = _split(value) if URL.fullmatch(value) else None
+    parts = _split_url(value) if URL_PATTERN.fullmatch(value) else None
     if parts is None:
         raise ValueError("must be a URL such as https://host or https://host/path, without query or credentials")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
         raise ValueError("must be an https URL (plain http is for loopback addresses only)")
     return value.rstrip("/")
 
 
 def collector_url(value: str) -> str:
     """An http or https URL, without its trailing slash."""
-    if not URL.fullmatch(value) or _split(value) is None:
+    if not URL_PATTERN.fullmatch(value) or _split_url(value) is None:
         raise ValueError("must be a URL such as http://host:4318, without query or credentials")
     return value.rstrip("/")
 
 
 def redis_url(value: str) -> str:
-    if not REDIS.fullmatch(value) or _split(value) is None:
+    if not REDIS_URL_PATTERN.fullmatch(value) or _split_url(value) is None:
         raise ValueError("must be a URL such as redis://:password@host:6379/0, rediss://host or unix:///path/to/socket")
     return value
 
@@ -130,9 +130,9 @@ def redis_url(value: str) -> str:
 def secrets(value: str) -> tuple[str, ...]:
     """Up to four different secrets of at least 32 characters, or the word ``derived``."""
     items = _items(value)
-    if any(len(item) < MIN_SECRET and item != DERIVED for item in items):
+    if any(len(item) < MIN_SECRET_LENGTH and item != DERIVED for item in items):
         raise ValueError(
-            f"must be secrets of at least {MIN_SECRET} characters each, or the word {DERIVED},"
+            f"must be secrets of at least {MIN_SECRET_LENGTH} characters each, or the word {DERIVED},"
             " separated by spaces or commas"
         )
     if len(set(items)) != len(items) or len(items) > MAX_SECRETS:
@@ -142,7 +142,7 @@ def secrets(value: str) -> tuple[str, ...]:
 
 def origins(value: str) -> tuple[str, ...]:
     """Origins in lower case, without the default port of their scheme."""
-    split = [_split(item) if ORIGIN.fullmatch(item) else None for item in _items(value.lower())]
+    split = [_split_url(item) if ORIGIN_PATTERN.fullmatch(item) else None for item in _items(value.lower())]
     found = [f"{parts.scheme}://{authority(parts)}" for parts in split if parts]
     if len(found) != len(split):
         raise ValueError("must be origins such as https://host, separated by spaces or commas")
@@ -151,7 +151,7 @@ def origins(value: str) -> tuple[str, ...]:
 
 def hosts(value: str) -> tuple[str, ...]:
     """Host names in lower case, with their port if they have one."""
-    split = [_split(f"//{item}") if HOST.fullmatch(item) else None for item in _items(value.lower())]
+    split = [_split_url(f"//{item}") if HOST_PATTERN.fullmatch(item) else None for item in _items(value.lower())]
     found = [parts.netloc for parts in split if parts]
     if len(found) != len(split):
         raise ValueError("must be names such as host or host:8080, separated by spaces or commas")
@@ -162,7 +162,7 @@ def networks(value: str) -> tuple[str, ...]:
     """IPv4 and IPv6 networks in their canonical form."""
     items = _items(value.lower())
     try:
-        if all(NETWORK.fullmatch(item) for item in items):
+        if all(NETWORK_PATTERN.fullmatch(item) for item in items):
             return tuple(str(ip_network(item)) for item in items)
     except ValueError:
         pass  # the same answer as for what is no network at all
@@ -178,7 +178,7 @@ def _items(value: str) -> list[str]:
     return value.replace(",", " ").split()
 
 
-def _split(value: str) -> SplitResult | None:
+def _split_url(value: str) -> SplitResult | None:
     """Split a URL; None if its host or port is invalid."""
     try:
         parts = urlsplit(value)

@@ -28,15 +28,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from doit_mcp import __version__
 from doit_mcp.api.operation import Area, get, operation_of
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.tools.tool import Content, Tool
+from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.catalog.toolsets import Selection
-from doit_mcp.cli import run
+from doit_mcp.cli import run_until_complete
 from doit_mcp.observability import logging_setup
 from doit_mcp.protocol.jsonrpc import JsonObject
-from doit_mcp.server.request_context import Offer
+from doit_mcp.server.request_context import Catalog
 from doit_mcp.settings import Settings
-from doit_mcp.transports.http.app import build
-from doit_mcp.transports.http.runner import address, bind, running, settle_heap, stopped
+from doit_mcp.transports.http.app import build_app
+from doit_mcp.transports.http.runner import bind, freeze_heap, serve_app, socket_url, wait_for_stop_signal
 
 SECRET = "a benchmark keeps no secrets, but needs one"
 # All load comes from one caller: what limits a single one in production must not end a measurement.
@@ -50,7 +50,7 @@ SETTINGS = Settings(
 )
 
 
-class Stub(Area):
+class UpstreamStub(Area):
     """What the upstream stub offers."""
 
     @get("/small")
@@ -66,39 +66,39 @@ class NoApi:
         """Nothing to add."""
 
 
-FETCH = operation_of(Stub.fetch_report)
+FETCH_REPORT = operation_of(UpstreamStub.fetch_report)
 
 
-ANY = {"type": "object"}
+ANY_OBJECT = {"type": "object"}
 
 
-async def echo(call: Call, arguments: JsonObject) -> Content:
+async def echo(call: Call, arguments: JsonObject) -> ContentResult:
     """The argument as text."""
-    return Content([{"type": "text", "text": arguments["text"]}])
+    return ContentResult([{"type": "text", "text": arguments["text"]}])
 
 
-async def stream_echo(call: Call, arguments: JsonObject) -> Content:
+async def stream_echo(call: Call, arguments: JsonObject) -> ContentResult:
     """The argument as text, after a sign of life."""
-    await call.progress(1)
+    await call.report_progress(1)
     return await echo(call, arguments)
 
 
 @lru_cache(maxsize=8)
-def filler(size: int) -> str:
+def make_filler(size: int) -> str:
     """Rows as JSON, so many characters: quotes have to be escaped, as in the results of real tools."""
     row = '{"date":"2026-03-01","service":"Compute Engine","cost":120.5},'
     return (row * (size // len(row) + 1))[:size]
 
 
-async def sized_echo(call: Call, arguments: JsonObject) -> Content:
+async def sized_echo(call: Call, arguments: JsonObject) -> ContentResult:
     """The argument as text, made as long as is asked for."""
     text = arguments["text"]
-    return Content([{"type": "text", "text": text + filler(arguments["size"] - len(text))}])
+    return ContentResult([{"type": "text", "text": text + make_filler(arguments["size"] - len(text))}])
 
 
 async def fetch_report(call: Call, arguments: JsonObject) -> JsonObject:
     """One GET upstream."""
-    answer: JsonObject = await call.doit.auth.sender.send(FETCH, arguments)
+    answer: JsonObject = await call.doit.auth.sender.send(FETCH_REPORT, arguments)
     return answer
 
 
@@ -112,16 +112,16 @@ def text_schema(name: str) -> JsonObject:
     }
 
 
-SIZED = text_schema("text")
-SIZED["properties"]["size"] = {"type": "integer"}
+SIZED_SCHEMA = text_schema("text")
+SIZED_SCHEMA["properties"]["size"] = {"type": "integer"}
 
 
-def tools(count: int, listed: list[dict[str, Any]]) -> tuple[Tool, ...]:
+def make_tools(count: int, listed: list[dict[str, Any]]) -> tuple[Tool, ...]:
     """The two tools, and as many more as make *count* of them: those *listed* behind the same two, or copies."""
     made = [
         Tool("echo", "Echo", "Answers with its argument.", text_schema("text"), echo, deadline=None),
         # As tools are that read by one request.
-        Tool("fetch_report", "Fetch", "Fetches a report.", text_schema("id"), fetch_report, ANY, deadline=None),
+        Tool("fetch_report", "Fetch", "Fetches a report.", text_schema("id"), fetch_report, ANY_OBJECT, deadline=None),
     ]
     for number in range(2, count):
         if listed:
@@ -132,32 +132,32 @@ def tools(count: int, listed: list[dict[str, Any]]) -> tuple[Tool, ...]:
     return tuple(made)
 
 
-def application(settings: Settings, options: argparse.Namespace) -> web.Application:
+def make_application(settings: Settings, options: argparse.Namespace) -> web.Application:
     """The product as users run it (--all), or with the benchmark's tools in place of its own."""
     if options.all:
-        from doit_mcp.transports.http.main_app import site
+        from doit_mcp.transports.http.main_app import make_main_app
 
-        return site(settings)
+        return make_main_app(settings)
     listed = json.loads((options.inputs / "tools.json").read_text()) if options.inputs else []
     # Callable by name and in no list, so that every server lists the same.
     unlisted = (
         Tool("stream_echo", "Stream", "Answers with its argument.", text_schema("text"), stream_echo),
-        Tool("sized_echo", "Size", "Answers with its argument and more.", SIZED, sized_echo),
+        Tool("sized_echo", "Size", "Answers with its argument and more.", SIZED_SCHEMA, sized_echo),
     )
-    offer = Offer(
-        tools=tools(options.tools, listed),
-        unlisted=unlisted,
+    offer = Catalog(
+        tools=make_tools(options.tools, listed),
+        unlisted_tools=unlisted,
         server_info={"name": "doit-mcp-bench", "version": __version__},
     )
 
-    def make_offer(selection: Selection, employee: bool) -> Offer:
+    def make_offer(selection: Selection, employee: bool) -> Catalog:
         return offer
 
-    return build(settings, make_offer)
+    return build_app(settings, make_offer)
 
 
 @asynccontextmanager
-async def surroundings(base: str, options: argparse.Namespace) -> AsyncIterator[Settings]:
+async def environment(base: str, options: argparse.Namespace) -> AsyncIterator[Settings]:
     """Settings for an identity provider and an API that are there while the block runs."""
     if options.inputs is not None:
         places = json.loads((options.inputs / "places.json").read_text())
@@ -171,9 +171,9 @@ async def surroundings(base: str, options: argparse.Namespace) -> AsyncIterator[
         return
     # Imported only here: its memory and its time to start are not the product's.
     from doit_mcp.sandbox.accounts import USERS
-    from doit_mcp.sandbox.server import world
+    from doit_mcp.sandbox.server import run_sandbox
 
-    async with world(resource_url=base, secret=SECRET, api=NoApi()) as stand_in:
+    async with run_sandbox(resource_url=base, secret=SECRET, api=NoApi()) as stand_in:
         if options.token_file is not None:
             token = stand_in.identity.mint(USERS[0], resource=f"{base}/mcp", ttl=86_400)
             options.token_file.write_text(token)
@@ -183,11 +183,11 @@ async def surroundings(base: str, options: argparse.Namespace) -> AsyncIterator[
 async def main(options: argparse.Namespace) -> None:
     """Serve until told to stop."""
     with bind("127.0.0.1", options.port) as bound:
-        base = address(bound)
-        async with surroundings(base, options) as settings, running(application(settings, options), bound):
-            settle_heap()
+        base = socket_url(bound)
+        async with environment(base, options) as settings, serve_app(make_application(settings, options), bound):
+            freeze_heap()
             print(f"{base}/mcp", flush=True)
-            await stopped()
+            await wait_for_stop_signal()
 
 
 if __name__ == "__main__":
@@ -200,6 +200,6 @@ if __name__ == "__main__":
     parser.add_argument("--inputs", type=Path, help="directory of scripts/bench with keys, tools and places")
     parser.add_argument("--upstream", default="http://127.0.0.1:42090", help="without --inputs: the upstream stub")
     parser.add_argument("--token-file", type=Path, help="without --inputs: where to put an access token")
-    given = parser.parse_args()
-    logging_setup.configure(given.log_level)
-    run(main(given))
+    options = parser.parse_args()
+    logging_setup.configure(options.log_level)
+    run_until_complete(main(options))

@@ -20,89 +20,89 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from doit_mcp import __version__
 from doit_mcp.api import Doit
 from doit_mcp.api.client import Client
-from doit_mcp.api.http import connect
+from doit_mcp.api.http import open_upstream
 from doit_mcp.auth.principal import Principal
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.tools.tool import Content, Tool
+from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.observability import logging_setup
 from doit_mcp.sandbox.accounts import USERS
-from doit_mcp.sandbox.server import world
-from doit_mcp.server.notification_hub import PROMPTS, TOOLS, Change, Hub
-from doit_mcp.server.request_context import Offer
+from doit_mcp.sandbox.server import run_sandbox
+from doit_mcp.server.notification_hub import PROMPTS_CHANGED, TOOLS_CHANGED, ChangeEvent, NotificationHub
+from doit_mcp.server.request_context import Catalog
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http import app_keys
-from doit_mcp.transports.http.app import build
-from doit_mcp.transports.http.runner import address, bind, running, stopped
+from doit_mcp.transports.http.app import build_app
+from doit_mcp.transports.http.runner import bind, serve_app, socket_url, wait_for_stop_signal
 from scripts.conformance_fixture import asking, documents, plain, tasks
-from scripts.conformance_fixture.making import JsonObject, text, tool
+from scripts.conformance_fixture.making import JsonObject, make_tool, text_result
 
 SECRET = "the conformance fixture has no secrets"
-ANYBODY = Principal("anybody", "", False, "api", "", float("inf"))
+ANONYMOUS = Principal("anybody", "", False, "api", "", float("inf"))
 
 
-class OpenDoor:
+class AllowAllAuthenticator:
     """Lets everybody in, as the same caller."""
 
-    def remembered(self, header: str) -> Principal | None:
-        return ANYBODY
+    def cached_principal(self, header: str) -> Principal | None:
+        return ANONYMOUS
 
-    async def authenticate(self, values: object, address: str = "") -> Principal:
-        return ANYBODY
+    async def authenticate(self, headers: object, address: str = "") -> Principal:
+        return ANONYMOUS
 
 
-async def open_door(app: web.Application) -> AsyncIterator[None]:
+async def without_authentication(app: web.Application) -> AsyncIterator[None]:
     """No identity provider, and a DoiT API that nobody reaches: the fixture's tools do not ask it."""
-    app[app_keys.AUTHENTICATOR] = OpenDoor()
-    app[app_keys.READY] = lambda: True
-    async with connect(app[app_keys.SETTINGS].doit_api_base) as upstream:
+    app[app_keys.AUTHENTICATOR] = AllowAllAuthenticator()
+    app[app_keys.IS_READY] = lambda: True
+    async with open_upstream(app[app_keys.SETTINGS].doit_api_base) as upstream:
 
         async def no_credential(*, fresh: bool = False) -> str:
             return ""
 
-        app[app_keys.CONNECTOR] = lambda *call: Doit.of(Client(upstream, no_credential))
+        app[app_keys.API_FACTORY] = lambda *call: Doit.for_sender(Client(upstream, no_credential))
         yield
 
 
-def triggers(hub: Hub) -> tuple[Tool, ...]:
+def make_trigger_tools(hub: NotificationHub) -> tuple[Tool, ...]:
     """Tools that make the server say that a list has changed."""
 
     def trigger(method: str) -> Tool:
         kind = method.split("/")[1].removesuffix("s")
 
-        async def run(call: Call, arguments: JsonObject) -> Content:
-            hub.publish(Change(method))
-            return text(f"Announced a change of the {kind} list.")
+        async def run(call: Call, arguments: JsonObject) -> ContentResult:
+            hub.publish(ChangeEvent(method))
+            return text_result(f"Announced a change of the {kind} list.")
 
-        return tool(f"test_trigger_{kind}_change", f"Announce a change of the {kind} list", run)
+        return make_tool(f"test_trigger_{kind}_change", f"Announce a change of the {kind} list", run)
 
-    return trigger(TOOLS), trigger(PROMPTS)
+    return trigger(TOOLS_CHANGED), trigger(PROMPTS_CHANGED)
 
 
-def fixture(hub: Hub) -> Offer:
+def make_catalog(hub: NotificationHub) -> Catalog:
     """Everything that the suite looks for."""
-    return Offer(
-        tools=(*plain.TOOLS, *asking.TOOLS, *triggers(hub), *tasks.TOOLS),
+    return Catalog(
+        tools=(*plain.TOOLS, *asking.TOOLS, *make_trigger_tools(hub), *tasks.TOOLS),
         server_info={"name": "doit-mcp-conformance", "version": __version__},
         prompts=documents.PROMPTS + asking.PROMPTS,
         resources=documents.RESOURCES,
-        templates=documents.TEMPLATES,
+        resource_templates=documents.TEMPLATES,
         skills=documents.SKILLS,
-        changing=True,
+        can_change=True,
     )
 
 
 async def main(port: int, authorization: bool) -> None:
     """Serve until told to stop; the first line of output is the endpoint's URL, with a token where one is needed."""
     with bind("127.0.0.1", port) as bound:
-        base = address(bound)
-        hub = Hub()
-        offer = fixture(hub)
+        base = socket_url(bound)
+        hub = NotificationHub()
+        offer = make_catalog(hub)
 
-        def make_offer(selection: Selection, employee: bool) -> Offer:
+        def make_offer(selection: Selection, employee: bool) -> Catalog:
             return offer
 
-        async with world(resource_url=base, secret=SECRET) as stand_in:
+        async with run_sandbox(resource_url=base, secret=SECRET) as stand_in:
             settings = replace(
                 Settings(),
                 resource_url=base,
@@ -112,11 +112,11 @@ async def main(port: int, authorization: bool) -> None:
                 allowed_hosts=(f"localhost:{bound.getsockname()[1]}",),
                 streams_per_principal=100,
             )
-            app = build(settings, make_offer, None if authorization else open_door, hub)
-            async with running(app, bound):
+            app = build_app(settings, make_offer, None if authorization else without_authentication, hub)
+            async with serve_app(app, bound):
                 token = stand_in.identity.mint(USERS[0], resource=f"{base}/mcp") if authorization else ""
                 print(f"{base}/mcp {token}".rstrip(), flush=True)
-                await stopped()
+                await wait_for_stop_signal()
 
 
 if __name__ == "__main__":

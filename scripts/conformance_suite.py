@@ -27,8 +27,8 @@ SUITE = NODE / "node_modules" / "@modelcontextprotocol" / "conformance"
 HOOKS = ROOT / "scripts" / "conformance_fixture" / "hooks.mjs"
 REVISIONS = ("2025-11-25", "2026-07-28")
 RESULT = re.compile(r"server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z")
-LIMIT_S = 300
-START_S = 20
+RUN_TIMEOUT_SECONDS = 300
+STOP_TIMEOUT_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,14 @@ class Outcome:
     scenario: str
     verdict: str
     checks: str
-    faults: tuple[str, ...] = ()
+    failed_checks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        faults = f"  [{' '.join(self.faults)}]" if self.faults else ""
+        faults = f"  [{' '.join(self.failed_checks)}]" if self.failed_checks else ""
         return f"{self.verdict}  {self.revision:<10}  {self.kind:<28}  {self.scenario:<45}  {self.checks}{faults}"
 
 
-def judged(revision: str, kind: str, scenario: str, checks: list[dict[str, Any]] | None) -> Outcome:
+def judge(revision: str, kind: str, scenario: str, checks: list[dict[str, Any]] | None) -> Outcome:
     """The outcome of one scenario's checks. One that proves nothing has failed, unless the suite skipped it."""
     by_status: dict[str, list[str]] = {}
     for check in checks or ():
@@ -62,27 +62,27 @@ def judged(revision: str, kind: str, scenario: str, checks: list[dict[str, Any]]
     return Outcome(revision, kind, scenario, verdict, f"{len(good)}/{len(good) + len(faults)} checks", faults)
 
 
-class Suite:
+class ConformanceSuite:
     """The installed suite, run against *url*; *token* goes with every request. Results are kept in *directory*."""
 
     def __init__(self, url: str, token: str, directory: Path) -> None:
         self._url, self._directory = url, directory
         self._environment = os.environ | {"CONFORMANCE_URL": url, "CONFORMANCE_TOKEN": token}
 
-    def outcomes(self) -> Iterator[Outcome]:
+    def run_scenarios(self) -> Iterator[Outcome]:
         """Both requirement sets with what they do not score, then whatever this build has besides."""
         named: set[str] = set()
         for revision in REVISIONS:
             self._run("server", "--url", self._url, "--requirements", revision, "--output-dir", revision)
-            found = self._results(revision)
-            for kind, scenario in requirements(revision):
+            found = self._read_results(revision)
+            for kind, scenario in read_requirements(revision):
                 named.add(scenario)
-                yield judged(revision, kind, scenario, found.get(scenario))
+                yield judge(revision, kind, scenario, found.get(scenario))
         listed = re.findall(r"^  - (\S+)", self._run("list", "--server"), re.MULTILINE)
         for scenario in listed:
             if scenario not in named:
                 self._run("server", "--url", self._url, "--scenario", scenario, "--output-dir", "more")
-                yield judged("-", "in no set", scenario, self._results("more").get(scenario))
+                yield judge("-", "in no set", scenario, self._read_results("more").get(scenario))
 
     def _run(self, *arguments: str) -> str:
         command = ["node", "--import", HOOKS.as_uri(), str(SUITE / "dist" / "index.js"), *arguments]
@@ -93,14 +93,14 @@ class Suite:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LIMIT_S,
+            timeout=RUN_TIMEOUT_SECONDS,
             check=False,
         )
         if "SyntaxError" in done.stderr:
             raise RuntimeError(f"the suite does not start: {done.stderr[:2000]}")
         return done.stdout
 
-    def _results(self, name: str) -> dict[str, list[dict[str, Any]]]:
+    def _read_results(self, name: str) -> dict[str, list[dict[str, Any]]]:
         found = {}
         for directory in sorted((self._directory / name).glob("server-*")):
             if match := RESULT.fullmatch(directory.name):
@@ -108,7 +108,7 @@ class Suite:
         return found
 
 
-def requirements(revision: str) -> list[tuple[str, str]]:
+def read_requirements(revision: str) -> list[tuple[str, str]]:
     """(kind, scenario) of a revision's frozen set."""
     chosen = yaml.safe_load((SUITE / "requirements" / f"{revision}.yaml").read_text())
     more = [one for one in chosen.get("not_scored") or () if one["leg"] == "server"]
@@ -118,7 +118,7 @@ def requirements(revision: str) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def fixture(*options: str) -> Iterator[tuple[str, str]]:
+def run_fixture_server(*options: str) -> Iterator[tuple[str, str]]:
     """URL and token of a fixture server that runs while the block does."""
     command = [sys.executable, str(ROOT / "scripts" / "conformance_server.py"), "--port", "0", *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -126,16 +126,16 @@ def fixture(*options: str) -> Iterator[tuple[str, str]]:
         assert process.stdout is not None
         url, _, token = process.stdout.readline().strip().partition(" ")
         if not url:
-            raise RuntimeError(f"the fixture did not start (exit status {process.wait(START_S)})")
+            raise RuntimeError(f"the fixture did not start (exit status {process.wait(STOP_TIMEOUT_SECONDS)})")
         yield url, token
     finally:
         process.terminate()
-        process.wait(START_S)
+        process.wait(STOP_TIMEOUT_SECONDS)
         if process.stdout is not None:
             process.stdout.close()
 
 
-def totals(outcomes: list[Outcome]) -> str:
+def format_totals(outcomes: list[Outcome]) -> str:
     """One line: what was required and what more was proven."""
     parts = []
     for revision in REVISIONS:
@@ -145,15 +145,15 @@ def totals(outcomes: list[Outcome]) -> str:
     return ", ".join([*parts, f"extra: {sum(one.verdict == 'PASS' for one in more)}/{len(more)}"])
 
 
-def run(*options: str) -> list[Outcome]:
+def run_suite(*options: str) -> list[Outcome]:
     """All outcomes of the suite against a fixture started with *options*; each is printed as it comes."""
     install()
     outcomes = []
-    with tempfile.TemporaryDirectory() as directory, fixture(*options) as (url, token):
-        for outcome in Suite(url, token, Path(directory)).outcomes():
+    with tempfile.TemporaryDirectory() as directory, run_fixture_server(*options) as (url, token):
+        for outcome in ConformanceSuite(url, token, Path(directory)).run_scenarios():
             print(outcome, flush=True)
             outcomes.append(outcome)
-    print(totals(outcomes))
+    print(format_totals(outcomes))
     return outcomes
 
 
@@ -162,7 +162,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/conformance", description=__doc__)
     parser.add_argument("--authorization", action="store_true", help="with the product's authentication on")
     options = parser.parse_args()
-    outcomes = run(*(["--authorization"] if options.authorization else []))
+    outcomes = run_suite(*(["--authorization"] if options.authorization else []))
     sys.exit(any(one.verdict == "FAIL" for one in outcomes))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.catalog.tool_lists import CORE
+from doit_mcp.catalog.tool_lists import CORE_TOOLS
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.landing_page import first_sentence
 
@@ -25,10 +25,10 @@ MARKUP = re.compile(r"([\\*`|])|(_)(?=\W|$)")
 def settings_table() -> str:
     """A row for every environment variable."""
     rows = [
-        (_code(declared.name), _default(declared.default), _text(declared.description))
+        (_code(declared.name), _format_default(declared.default), _escape_markup(declared.description))
         for declared in Settings.variables().values()
     ]
-    return _table(("Variable", "Default", "Meaning"), (34, 22, 44), rows)
+    return _csv_table(("Variable", "Default", "Meaning"), (34, 22, 44), rows)
 
 
 def tools_table() -> str:
@@ -36,15 +36,15 @@ def tools_table() -> str:
     rows = [
         (
             _code(tool.name),
-            _text(tool.title),
-            _text(first_sentence(tool.description)),
+            _escape_markup(tool.title),
+            _escape_markup(first_sentence(tool.description)),
             "writes" if tool.writes else "reads",
             _code(tool.area),
-            "yes" if tool.name in CORE else "no",
+            "yes" if tool.name in CORE_TOOLS else "no",
         )
         for tool in all_tools()
     ]
-    return _table(("Name", "Title", "What it does", "Access", "Toolset", "Usual"), (20, 16, 40, 8, 10, 6), rows)
+    return _csv_table(("Name", "Title", "What it does", "Access", "Toolset", "Usual"), (20, 16, 40, 8, 10, 6), rows)
 
 
 def security_table() -> str:
@@ -55,11 +55,11 @@ def security_table() -> str:
             rows[-1][1].append(line.strip().removeprefix("- "))
         elif line and not line.startswith("#"):
             rows.append((line, []))
-    shown = ((_text(row), "; ".join(map(_text, tests))) for row, tests in rows)
-    return _table(("Requirement", "Tests, under tests/"), (30, 70), shown)
+    shown = ((_escape_markup(row), "; ".join(map(_escape_markup, tests))) for row, tests in rows)
+    return _csv_table(("Requirement", "Tests, under tests/"), (30, 70), shown)
 
 
-def rewritten(text: str) -> str:
+def replace_tables(text: str) -> str:
     """*text* with each table between its markers written anew; raises ValueError for a marker that is not there."""
     tables = (("settings", settings_table()), ("tools", tools_table()), ("security", security_table()))
     for name, table in tables:
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", nargs="?", type=Path, default=README)
     options = parser.parse_args(arguments)
     old = options.file.read_text("utf-8")
-    new = rewritten(old)
+    new = replace_tables(old)
     if options.check and new != old:
         print(f"The tables of {options.file.name} are not current: run scripts/docs", file=sys.stderr)
         return 1
@@ -88,14 +88,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _table(heads: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> str:
+def _csv_table(heads: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> str:
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([heads, *rows])
     lines = "".join(f"   {line}\n" for line in out.getvalue().splitlines())
     return f".. csv-table::\n   :header-rows: 1\n   :widths: {' '.join(map(str, widths))}\n\n{lines}"
 
 
-def _default(value: object) -> str:
+def _format_default(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(_code, value)) or "none"
     if isinstance(value, bool):
@@ -107,7 +107,7 @@ def _code(text: str) -> str:
     return f"``{text}``"
 
 
-def _text(text: str) -> str:
+def _escape_markup(text: str) -> str:
     """Plain text, with what reStructuredText would read as markup escaped."""
     return MARKUP.sub(r"\\\g<0>", text)
 

@@ -14,15 +14,15 @@ import orjson
 
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.toolsets import Selection
-from doit_mcp.server.catalog import product
-from doit_mcp.server.handlers.tools import described
+from doit_mcp.server.catalog import catalog_factory
+from doit_mcp.server.handlers.tools import tool_entry
 
 README = Path(__file__).resolve().parent.parent / "README.rst"
 BEGIN, END = ".. tokens: written by scripts/tokens --write\n", "\n.. tokens: end\n"
 PATHS = {"": "/mcp", "discovery": "/mcp/x/discovery", "all": "/mcp/x/all"}
-LARGEST = 10
+LARGEST_SHOWN = 10
 
-Count = Callable[[str], int]
+CountTokens = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Cost:
 
     path: str
     tools: int
-    sent: int
-    seen: int
+    sent_tokens: int
+    model_tokens: int
 
 
-def tokenizer() -> Count:
+def make_tokenizer() -> CountTokens:
     """Counts tokens by o200k."""
     with warnings.catch_warnings():
         # It reads its own files in a way that Python will drop one day; nothing is wrong with what it reads.
@@ -44,51 +44,56 @@ def tokenizer() -> Count:
     return lambda text: len(encoding.encode(text))
 
 
-def listed(toolset: str) -> tuple[Tool, ...]:
+def listed_tools(toolset: str) -> tuple[Tool, ...]:
     """The tools that a path lists; "" for the usual ones."""
-    return product()(Selection(frozenset({toolset} if toolset else ())), False).tools
+    return catalog_factory()(Selection(frozenset({toolset} if toolset else ())), False).tools
 
 
-def sent(tool: Tool) -> str:
+def tool_json(tool: Tool) -> str:
     """A tool as it is listed."""
-    return orjson.dumps(described(tool)).decode()
+    return orjson.dumps(tool_entry(tool)).decode()
 
 
-def seen(tool: Tool) -> str:
+def model_tool_json(tool: Tool) -> str:
     """Of a tool what clients put before their model, and what they limit."""
     shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
     return orjson.dumps(shown).decode()
 
 
-def costs(count: Count) -> list[Cost]:
+def measure_costs(count: CountTokens) -> list[Cost]:
     """What each path costs."""
     return [
-        Cost(path, len(tools), sum(count(sent(tool)) for tool in tools), sum(count(seen(tool)) for tool in tools))
-        for path, tools in ((path, listed(toolset)) for toolset, path in PATHS.items())
+        Cost(
+            path,
+            len(tools),
+            sum(count(tool_json(tool)) for tool in tools),
+            sum(count(model_tool_json(tool)) for tool in tools),
+        )
+        for path, tools in ((path, listed_tools(toolset)) for toolset, path in PATHS.items())
     ]
 
 
-def largest(count: Count) -> list[tuple[str, int]]:
+def largest_tools(count: CountTokens) -> list[tuple[str, int]]:
     """The tools whose definitions cost most."""
-    sizes = [(tool.name, count(seen(tool))) for tool in listed("all")]
-    return sorted(sizes, key=lambda one: -one[1])[:LARGEST]
+    sizes = [(tool.name, count(model_tool_json(tool))) for tool in listed_tools("all")]
+    return sorted(sizes, key=lambda one: -one[1])[:LARGEST_SHOWN]
 
 
-def table(found: Sequence[Cost]) -> str:
+def cost_table(costs: Sequence[Cost]) -> str:
     """The costs as a table of reStructuredText."""
     rows = [("Path", "Tools", "Tokens of tools/list", "of that names, descriptions, arguments")]
-    rows += [(f"``{one.path}``", f"{one.tools}", f"{one.sent:,}", f"{one.seen:,}") for one in found]
+    rows += [(f"``{one.path}``", f"{one.tools}", f"{one.sent_tokens:,}", f"{one.model_tokens:,}") for one in costs]
     lines = "".join("   " + ",".join(f'"{cell}"' for cell in row) + "\n" for row in rows)
     return f".. csv-table::\n   :header-rows: 1\n   :widths: 30 12 28 30\n\n{lines}"
 
 
-def rewritten(text: str, found: Sequence[Cost]) -> str:
+def replace_table(text: str, costs: Sequence[Cost]) -> str:
     """README with its table of tokens written anew. Raises ValueError if it has no markers."""
     head, begins, rest = text.partition(BEGIN)
     _, ends, tail = rest.partition(END)
     if not begins or not ends:
         raise ValueError("README.rst has no markers for the table of tokens")
-    return f"{head}{BEGIN}\n{table(found)}{END}{tail}"
+    return f"{head}{BEGIN}\n{cost_table(costs)}{END}{tail}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,15 +101,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/tokens", description="Count the tokens of the lists of tools.")
     parser.add_argument("--write", action="store_true", help="put the counts into README.rst")
     options = parser.parse_args(arguments)
-    count = tokenizer()
-    found = costs(count)
+    count = make_tokenizer()
+    found = measure_costs(count)
     for one in found:
-        print(f"{one.path:18} {one.tools:4} tools {one.sent:7,} tokens, seen by models {one.seen:7,}")
+        print(f"{one.path:18} {one.tools:4} tools {one.sent_tokens:7,} tokens, seen by models {one.model_tokens:7,}")
     print("Largest definitions:")
-    for name, tokens in largest(count):
+    for name, tokens in largest_tools(count):
         print(f"  {name:36} {tokens:6,}")
     if options.write:
-        README.write_text(rewritten(README.read_text("utf-8"), found), "utf-8")
+        README.write_text(replace_table(README.read_text("utf-8"), found), "utf-8")
     return 0
 
 

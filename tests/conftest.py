@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from doit_mcp.observability.logging_setup import QUOTES_REQUESTS, Lines, _WithoutRequest
+from doit_mcp.observability.logging_setup import REQUEST_QUOTING_LOGGERS, JsonFormatter, _RequestRedactingFilter
 
 # What shows that something was logged that must not be, whoever made it: (part of) a JWT, a bearer, a request's body.
 SHAPES = re.compile(
@@ -28,12 +28,12 @@ settings.load_profile("suite")
 LOGGERS = ("doit_mcp", "aiohttp", "asyncio")
 # Where secrets are made, and what of it is one: the result, or an argument by its place.
 SOURCES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
-    ("doit_mcp.sandbox.identity.signing", "Signing.sign", lambda made, *given: made),
-    ("doit_mcp.sandbox.identity.exchange", "Exchange.exchange", lambda made, *given: made["access_token"]),
-    ("doit_mcp.auth.token_exchange", "assertion", lambda made, *given: made),
-    ("doit_mcp.auth.token_exchange", "read_exchange", lambda made, *given: made.token),
-    ("doit_mcp.auth.token_exchange", "Exchange.__init__", lambda made, *given: given[2]),
-    ("doit_mcp.auth.api_tokens", "ApiTokens.principal", lambda made, *given: given[1]),
+    ("doit_mcp.sandbox.identity.signing", "SigningKeys.sign", lambda made, *given: made),
+    ("doit_mcp.sandbox.identity.exchange", "TokenExchange.exchange", lambda made, *given: made["access_token"]),
+    ("doit_mcp.auth.token_exchange", "make_client_assertion", lambda made, *given: made),
+    ("doit_mcp.auth.token_exchange", "read_exchange_response", lambda made, *given: made.token),
+    ("doit_mcp.auth.token_exchange", "TokenExchange.__init__", lambda made, *given: given[2]),
+    ("doit_mcp.auth.api_tokens", "ApiTokenVerifier.verify", lambda made, *given: given[1]),
     ("tests.auth.minting", "Signer.raw", lambda made, *given: made),
 )
 SHORTEST = 12
@@ -50,8 +50,8 @@ class Guard(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.leaks: list[str] = []
-        self._lines, self._plain = Lines(), logging.Formatter("%(message)s")
-        self._without_request = _WithoutRequest()
+        self._lines, self._plain = JsonFormatter(), logging.Formatter("%(message)s")
+        self._without_request = _RequestRedactingFilter()
         # Pieces of secrets that are made as the tests go; whole secrets that are there from the beginning.
         self._pieces: set[str] = set()
         self._whole: set[str] = set()
@@ -65,7 +65,7 @@ class Guard(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Note the record if it tells a secret."""
-        if record.name.startswith(QUOTES_REQUESTS):
+        if record.name.startswith(REQUEST_QUOTING_LOGGERS):
             record = copy.copy(record)
             self._without_request.filter(record)
         text = self._lines.format(record)

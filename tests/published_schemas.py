@@ -84,6 +84,6 @@ def digest(kinds: list[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from doit_mcp.protocol.downgrade import LATER
+    from doit_mcp.protocol.downgrade import MEMBER_FEATURES
 
-    DIGEST.write_text(json.dumps(digest(list(LATER)), indent=1) + "\n")
+    DIGEST.write_text(json.dumps(digest(list(MEMBER_FEATURES)), indent=1) + "\n")

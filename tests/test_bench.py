@@ -15,17 +15,17 @@ from typing import Literal
 import pytest
 
 from scripts.benchmark import against, figures, machine
-from scripts.benchmark.__main__ import chosen, moved, taken
-from scripts.benchmark.callers import Job, message_of
-from scripts.benchmark.client import PLACE, Target, filled, result_of
+from scripts.benchmark.__main__ import choose_entries, choose_suites, with_points
+from scripts.benchmark.callers import Job, request_message
+from scripts.benchmark.client import ID_PLACEHOLDER, Target, fill_id, parse_result
 from scripts.benchmark.fairness import SCENES
-from scripts.benchmark.goals import CHECKS, DEMANDS, LOADED, NOT_MEASURED, Check, log_cost
+from scripts.benchmark.goals import CHECKS, FAIRNESS_CHECKS, LOAD_FIGURES, NOT_MEASURED, Check, log_cost
 from scripts.benchmark.growth import CURVES, ByRound, Column
-from scripts.benchmark.inputs import tools
-from scripts.benchmark.report import goals, report, simple, table
+from scripts.benchmark.inputs import make_tools
+from scripts.benchmark.report import goals_table, make_report, markdown_table, rst_table
 from scripts.benchmark.suites import SUITES
-from scripts.benchmark.trials import Record
-from scripts.benchmark.wire import Connection, EventStream, Failed, events_of, header, unchunked
+from scripts.benchmark.trials import Measurement
+from scripts.benchmark.wire import Connection, EventStream, MeasurementFailed, decode_chunks, find_header, parse_events
 
 ROOT = Path(__file__).parent.parent
 # It starts a dozen processes, which may take minutes on a busy machine; only a hang takes longer than this.
@@ -110,28 +110,28 @@ def test_percentiles_are_values_that_occurred() -> None:
 
 
 def test_a_spread_is_range_and_median() -> None:
-    found = figures.spread([4, 1, 1000, 2])
-    assert found == figures.Spread(1, 3, 1000) and found.text() == "1 / 3 / 1,000"
-    assert figures.Spread(2, 2, 2).text(1) == "2.0"
-    assert figures.spread([]) is None
+    found = figures.make_spread([4, 1, 1000, 2])
+    assert found == figures.Spread(1, 3, 1000) and found.format() == "1 / 3 / 1,000"
+    assert figures.Spread(2, 2, 2).format(1) == "2.0"
+    assert figures.make_spread([]) is None
 
 
 def test_ratios_compare_within_a_round() -> None:
     """The second round was slow for both; a ratio of medians would not say 2."""
-    assert figures.ratios({0: 20, 1: 200, 2: 30}, {0: 10, 1: 100}) == figures.Spread(2, 2, 2)
-    assert figures.ratios({0: 1}, {1: 1}) is None and figures.ratios({0: 1}, {0: 0}) is None
+    assert figures.ratio_spread({0: 20, 1: 200, 2: 30}, {0: 10, 1: 100}) == figures.Spread(2, 2, 2)
+    assert figures.ratio_spread({0: 1}, {1: 1}) is None and figures.ratio_spread({0: 1}, {0: 0}) is None
 
 
-def record(server: str, round: int, cpu: float, suite: str = "call", error: str = "") -> Record:
+def record(server: str, round: int, cpu: float, suite: str = "call", error: str = "") -> Measurement:
     """One measurement of load."""
     values = {"rps": 1e6 / cpu, "p50_ms": 1.0, "p99_ms": 2.0, "cpu_us": cpu, "foreign": 0.0}
-    return Record(suite, server, round, 32, {} if error else values, error)
+    return Measurement(suite, server, round, 32, {} if error else values, error)
 
 
 def test_goals_say_whether_they_are_met_and_by_how_much() -> None:
     found = [record("ours", 0, 150), record("limit c", 0, 100), record("py-sdk", 0, 900), record("py-fastmcp", 0, 1500)]
     found += [record("ours, request log", 0, 180)]
-    lines = [line for line in goals(found).splitlines() if line.startswith(("| 1", "| 2"))]
+    lines = [line for line in goals_table(found).splitlines() if line.startswith(("| 1", "| 2"))]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert [cell[3:] for cell in cells] == [
         ["1.50", "no, 7.1% over"],
@@ -143,10 +143,10 @@ def test_goals_say_whether_they_are_met_and_by_how_much() -> None:
 
 def test_a_void_measurement_counts_for_nothing_and_is_shown() -> None:
     found = [record("ours", 0, 150), record("limit c", 0, 1, error="3 wrong answers"), record("ours", 1, 160)]
-    assert CHECKS[0].value(found) is None and CHECKS[0].met(None) == NOT_MEASURED
+    assert CHECKS[0].value(found) is None and CHECKS[0].verdict(None) == NOT_MEASURED
     assert log_cost(found) is None
-    found.append(Record("grow-tools", "ours", 0, 0, error="it does not start"))
-    said = report(found, ["a note"])
+    found.append(Measurement("grow-tools", "ours", 0, 0, error="it does not start"))
+    said = make_report(found, ["a note"])
     assert "- void: ours, round 1: it does not start" in said
     assert "- void: limit c, round 1: 3 wrong answers" in said and "a note" in said and "not measured (goal" in said
 
@@ -155,20 +155,23 @@ def test_every_goal_is_there_and_compares_servers_that_exist() -> None:
     assert {check.goal for check in CHECKS} == set(range(1, 15))
     for check in CHECKS:
         names = {entry.name for entry in SUITES[check.suite].entries}
-        assert check.above in names and check.below in names | {""}, check
-        assert (check.most is None) != (check.least is None) and check.text and check.wanted
+        assert check.server in names and check.baseline in names | {""}, check
+        assert (check.maximum is None) != (check.minimum is None) and check.description and check.bound
         fixed = SUITES[check.suite].connections
-        assert check.figure not in LOADED or check.connections in fixed, check
-    assert Check(1, "call", "ours", most=2).met(figures.Spread(1, 2, 3)) == "yes"
+        assert check.figure not in LOAD_FIGURES or check.connections in fixed, check
+    assert Check(1, "call", "ours", maximum=2).verdict(figures.Spread(1, 2, 3)) == "yes"
 
 
 def test_every_demand_is_there_and_every_scene_can_be_played() -> None:
     entries = {entry.name: entry for entry in SUITES["fairness"].entries}
-    assert {check.above for check in DEMANDS} == {str(check.goal) for check in DEMANDS} == set(entries)
+    assert {check.server for check in FAIRNESS_CHECKS} == {str(check.goal) for check in FAIRNESS_CHECKS} == set(entries)
     assert {entry.operation for entry in entries.values()} == set(SCENES)
     assert all("--usual-limits" in entry.options for entry in entries.values())
-    found = [Record("fairness", "K1", 0, 0, {"key_fetches": 4}), Record("fairness", "Q2", 0, 0, {"p95_s": 0.25})]
-    lines = [line for line in goals(found, DEMANDS).splitlines() if line.startswith(("| Q2", "| K1"))]
+    found = [
+        Measurement("fairness", "K1", 0, 0, {"key_fetches": 4}),
+        Measurement("fairness", "Q2", 0, 0, {"p95_s": 0.25}),
+    ]
+    lines = [line for line in goals_table(found, FAIRNESS_CHECKS).splitlines() if line.startswith(("| Q2", "| K1"))]
     assert [line.split("|")[4].strip() for line in lines] == ["0.250", "4"]
     assert "yes" in lines[0] and "no, 33.3% over" in lines[1]
 
@@ -198,39 +201,39 @@ def test_curves_have_a_line_for_each_point_that_was_measured(name: str) -> None:
     heading, *lines = curve.rows(measured)
     assert len(lines) == len(curve.points) and {len(line) for line in lines} == {len(heading)}
     assert len(curve.rows({"7": [(0, {"cpu_us": 1.0})]})) == 2
-    assert [entry.name for entry in moved(SUITES[name], (2, 3000)).entries] == ["2", "3,000"]
-    assert moved(SUITES["call"], (2,)) is SUITES["call"] and SUITES[name] in chosen(["growth"])
+    assert [entry.name for entry in with_points(SUITES[name], (2, 3000)).entries] == ["2", "3,000"]
+    assert with_points(SUITES["call"], (2,)) is SUITES["call"] and SUITES[name] in choose_suites(["growth"])
 
 
 def test_servers_that_are_not_installed_are_left_out() -> None:
     there = {"ours": True, "limit": True} | dict.fromkeys(("py-sdk", "py-fastmcp", *("ts-sdk1", "ts-sdk2")), False)
     there |= {"ts-fastmcp": True}
-    assert [entry.name for entry in taken(SUITES["init"], "", there)] == ["ours", "limit c"]
-    assert [entry.name for entry in taken(SUITES["sse"], "ts", there)] == ["ours", "ts-fastmcp"]
-    assert chosen(["all"]) == list(SUITES.values()) and chosen([])[0].name == "call"
+    assert [entry.name for entry in choose_entries(SUITES["init"], "", there)] == ["ours", "limit c"]
+    assert [entry.name for entry in choose_entries(SUITES["sse"], "ts", there)] == ["ours", "ts-fastmcp"]
+    assert choose_suites(["all"]) == list(SUITES.values()) and choose_suites([])[0].name == "call"
 
 
 def test_another_checkout_is_measured_beside_ours(tmp_path: Path) -> None:
-    suite = against.beside(SUITES["call"])
+    suite = against.with_other_server(SUITES["call"])
     names = [(entry.name, entry.kind) for entry in suite.entries[:4]]
     other = [("against", "against"), ("against, request log", "against")]
     assert names == [("ours", "ours"), other[0], ("ours, request log", "ours"), other[1]]
     assert suite.entries[3].options == suite.entries[2].options != ()
-    assert against.beside(SUITES["grow-tools"]) is SUITES["grow-tools"]
+    assert against.with_other_server(SUITES["grow-tools"]) is SUITES["grow-tools"]
     program = tmp_path / "scripts" / "bench_server.py"
     with pytest.raises(FileNotFoundError):
-        against.kind(tmp_path)
+        against.make_kind(tmp_path)
     program.parent.mkdir()
     program.touch()
-    assert against.kind(tmp_path).command == (sys.executable, str(program))
+    assert against.make_kind(tmp_path).command == (sys.executable, str(program))
 
 
 def test_ours_is_compared_with_another_checkout_round_by_round() -> None:
     found = [record("ours", 0, 110), record("against", 0, 100), record("ours", 1, 210), record("against", 1, 200)]
     found += [record("ours, request log", 0, 150), record("limit c", 0, 70), record("against", 2, 1, error="no")]
-    rows = against.compared(found)
+    rows = against.comparison_rows(found)
     assert rows == [against.HEADING, ("call", "ours", "32", "cpu_us", "1.050 / 1.075 / 1.100")]
-    assert "## Against the other checkout" in report(found, []) and "## Against" not in report(found[:1], [])
+    assert "## Against the other checkout" in make_report(found, []) and "## Against" not in make_report(found[:1], [])
 
 
 @HANGS
@@ -245,19 +248,21 @@ def test_it_measures_another_checkout(tmp_path: Path) -> None:
 
 
 def test_tools_are_the_same_every_time() -> None:
-    made = tools(100)
-    assert made == tools(100) and len({tool["name"] for tool in made}) == 100
+    made = make_tools(100)
+    assert made == make_tools(100) and len({tool["name"] for tool in made}) == 100
     assert [tool["name"] for tool in made[:2]] == ["echo", "fetch_report"]
     assert 130_000 < len(json.dumps(made, separators=(",", ":"))) < 170_000
 
 
 @pytest.mark.parametrize("operation", ["call", "stream", "fetch", "list"])
 def test_requests_say_how_long_they_are_and_hold_their_number(operation: str) -> None:
-    message, least = message_of(Job(operation, 1, 1, ""))
-    raw = filled(Target(80, "secret").post(message, "s1"), 12_345_678)
+    message, least = request_message(Job(operation, 1, 1, ""))
+    raw = fill_id(Target(80, "secret").post(message, "s1"), 12_345_678)
     head, _, body = raw.partition(b"\r\n\r\n")
-    assert int(header(head, "content-length")) == len(body) and header(head, "mcp-session-id") == b"s1"
-    assert json.loads(body)["id"] == 12_345_678 and body.count(b"12345678") >= least and b"%d" % PLACE not in raw
+    assert int(find_header(head, "content-length")) == len(body) and find_header(head, "mcp-session-id") == b"s1"
+    assert (
+        json.loads(body)["id"] == 12_345_678 and body.count(b"12345678") >= least and b"%d" % ID_PLACEHOLDER not in raw
+    )
 
 
 def answer_of(*pieces: bytes) -> list[tuple[int, bytes, bytes]]:
@@ -278,7 +283,7 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=1\r\nllo\r\n
 def test_answers_are_read_whole_however_they_are_cut(raw: bytes) -> None:
     for cut in range(1, len(raw)):
         [(status, head, body)] = answer_of(raw[:cut], raw[cut:])
-        assert (status, body) == (200, b"hello") and header(head, "mcp-session-id") == b"AbC"
+        assert (status, body) == (200, b"hello") and find_header(head, "mcp-session-id") == b"AbC"
     [(_, _, body)] = answer_of(*(raw[at : at + 1] for at in range(len(raw))))
     assert body == b"hello"
     assert answer_of(raw[:-1]) == []
@@ -286,9 +291,9 @@ def test_answers_are_read_whole_however_they_are_cut(raw: bytes) -> None:
 
 def test_answers_without_a_body_need_no_length() -> None:
     assert answer_of(b"HTTP/1.1 202 Accepted\r\nX: y\r\n\r\n")[0][2] == b""
-    with pytest.raises(Failed, match="without a length"):
+    with pytest.raises(MeasurementFailed, match="without a length"):
         answer_of(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n")
-    assert unchunked(b"5\r\nhel", 0) is None
+    assert decode_chunks(b"5\r\nhel", 0) is None
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -304,7 +309,7 @@ def test_events_are_read_whole_however_they_are_cut(end: str, chunked: bool) -> 
         stream.feed(raw[:cut])
         stream.feed(raw[cut:])
         assert found == [(b"endpoint", b"/x"), (b"message", b"a\nb")]
-    assert events_of(text) == [b"/x", b"a\nb"]
+    assert parse_events(text) == [b"/x", b"a\nb"]
 
 
 @pytest.mark.parametrize(
@@ -318,17 +323,17 @@ def test_events_are_read_whole_however_they_are_cut(end: str, chunked: bool) -> 
     ],
 )
 def test_wrong_answers_fail(status: int, body: bytes) -> None:
-    with pytest.raises(Failed):
-        result_of(status, HEAD, body, 1)
+    with pytest.raises(MeasurementFailed):
+        parse_result(status, HEAD, body, 1)
 
 
 async def test_a_stream_that_is_refused_fails() -> None:
     connection = Connection()
     connection.connection_made(_Transport())
-    opening = asyncio.ensure_future(connection.listen(b"", lambda name, data: None))
+    opening = asyncio.ensure_future(connection.open_stream(b"", lambda name, data: None))
     await asyncio.sleep(0)
     connection.data_received(b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n\r\n{}")
-    with pytest.raises(Failed, match="401"):
+    with pytest.raises(MeasurementFailed, match="401"):
         await opening
 
 
@@ -340,5 +345,5 @@ class _Transport(asyncio.Transport):
 
 
 def test_tables_are_in_line() -> None:
-    assert table([("a", "bb"), ("ccc", "d")]).splitlines() == ["| a   | bb |", "| --- | -- |", "| ccc | d  |"]
-    assert simple([("a", "bb"), ("ccc", "")]).splitlines() == ["===  ==", "a    bb", "===  ==", "ccc", "===  =="]
+    assert markdown_table([("a", "bb"), ("ccc", "d")]).splitlines() == ["| a   | bb |", "| --- | -- |", "| ccc | d  |"]
+    assert rst_table([("a", "bb"), ("ccc", "")]).splitlines() == ["===  ==", "a    bb", "===  ==", "ccc", "===  =="]

@@ -104,7 +104,7 @@ def test_the_settings_of_a_replica_are_taken(name: str, tmp_path: Path) -> None:
         for name, value in SERVICES["mcp-1"]["environment"].items()
     }
     settings = Settings.from_environment(environment)
-    assert settings.hosts == {"mcp.example.com"} and settings.redis_url == "redis://:p@redis:6379/0"
+    assert settings.accepted_hosts == {"mcp.example.com"} and settings.redis_url == "redis://:p@redis:6379/0"
     assert settings.exchange_secret == "s" * 32 and not settings.audit_required
     assert seconds(SERVICES["mcp-1"]["stop_grace_period"]) > settings.drain_s + 5
 

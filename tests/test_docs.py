@@ -67,12 +67,12 @@ def test_a_stale_table_is_found_and_mended(
 
 def test_a_missing_marker_is_named(docs: ModuleType) -> None:
     with pytest.raises(ValueError, match="no markers for the table of tools"):
-        docs.rewritten(README.replace(".. tools: end", ""))
+        docs.replace_tables(README.replace(".. tools: end", ""))
 
 
 @pytest.mark.parametrize("text", ["a *b* `c` |d| e_ f\\g", "snake_case stays", 'says "no", twice'])
 def test_text_cannot_become_markup(docs: ModuleType, text: str) -> None:
-    escaped = docs._text(text)
+    escaped = docs._escape_markup(text)
     assert re.sub(r"\\(.)", r"\1", escaped) == text
     assert not re.search(r"(?<!\\)[*`|]|(?<!\\)_(?=\W|$)", escaped)
 

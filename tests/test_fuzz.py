@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from scripts.fuzzing.__main__ import main
-from scripts.fuzzing.engines import ROOT, explore, inputs
-from scripts.fuzzing.targets import TARGETS, Target, Violated
+from scripts.fuzzing.engines import ROOT, explore, input_strategy
+from scripts.fuzzing.targets import TARGETS, RuleViolation, Target
 
 RUNS, SEED = 150, 1
 
@@ -21,7 +21,7 @@ RUNS, SEED = 150, 1
 def planted(data: bytes) -> None:
     """A fault behind a comparison, as parsers have them."""
     if b"xyz" in data:
-        raise Violated("planted")
+        raise RuleViolation("planted")
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -36,7 +36,7 @@ def test_seeds_are_well_formed(name: str) -> None:
     assert target.seeds and target.run.__doc__
     for one in target.seeds:
         target.run(one)
-    inputs(target).validate()
+    input_strategy(target).validate()
 
 
 def test_a_fault_is_found_made_small_and_the_same_every_time() -> None:
@@ -59,7 +59,7 @@ def test_the_first_failing_input_ends_it_and_runs_again(
     (kept,) = (tmp_path / "cursors").iterdir()
     told = capsys.readouterr().err
     assert "cursors fails with b'xyz'" in told and f"scripts/fuzz cursors --input {kept}" in told and "planted" in told
-    with pytest.raises(Violated, match="planted"):
+    with pytest.raises(RuleViolation, match="planted"):
         main(["cursors", "--input", str(kept)])
     assert main(["cursors", "--seconds", "60", *options]) == 1, "a time in place of a number"
     assert main(["locales", "--runs", "5", *options]) == main(["locales", "--seconds", "0", *options]) == 0
@@ -72,7 +72,7 @@ def test_the_time_is_for_all_targets_together(
     shares: list[float] = []
     clock = iter([100.0, 100.0, 140.0, 170.0])
     monkeypatch.setattr("scripts.fuzzing.__main__.time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr("scripts.fuzzing.__main__.search", lambda *given: shares.append(given[-1]))
+    monkeypatch.setattr("scripts.fuzzing.__main__.find_failing_input", lambda *given: shares.append(given[-1]))
     assert main(["cursors", "locales", "bearers", "--seconds", "60"]) == 0
     assert shares == [20.0, 10.0, 0.0]
     assert capsys.readouterr().out.count("nothing failed") == 3

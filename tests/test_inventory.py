@@ -16,10 +16,10 @@ import pytest
 
 from doit_mcp.api import AREAS
 from doit_mcp.api.operation import Operation
-from doit_mcp.api.request_bodies import FORM
+from doit_mcp.api.request_bodies import MULTIPART
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.protocol.json_schema import of_function, of_type
-from scripts.spec_digest import fields_of, loaded
+from doit_mcp.protocol.json_schema import schema_of_function, schema_of_type
+from scripts.spec_digest import load_digest, schema_fields
 from tests.api_document import ABSENT, DOCUMENT, present
 
 Facts = dict[str, dict[str, Any]]
@@ -103,7 +103,7 @@ def test_parameters_are_those_of_the_document(declared: Operation) -> None:
     row = ROWS[key(declared)]
     places = {name: facts["in"] for name, facts in row["parameters"].items() if facts["in"] != "header"}
     assert places == dict.fromkeys(declared.placeholders, "path") | dict.fromkeys(declared.parameters, "query")
-    assert declared.keyed == ("Idempotency-Key" in row["parameters"])
+    assert declared.needs_idempotency_key == ("Idempotency-Key" in row["parameters"])
     problems = list(mistakes(row["operationId"], *parameters_of(declared)))
     assert not problems, listed(problems)
 
@@ -113,9 +113,9 @@ def test_the_body_is_that_of_the_document(declared: Operation) -> None:
     row = ROWS[key(declared)]
     problems = list(mistakes(row["operationId"], *fields_in(declared)))
     if row.get("body", {}).get("fields"):
-        assert declared.body and declared.media == row["body"]["media"]
+        assert declared.has_body and declared.content_type == row["body"]["media"]
     else:
-        assert not declared.body
+        assert not declared.has_body
     assert not problems, listed(problems)
 
 
@@ -138,7 +138,7 @@ def test_the_table_of_differences_has_nothing_needless() -> None:
 
 @pytest.mark.skipif(not present(), reason=ABSENT)
 def test_the_digest_is_that_of_the_document() -> None:
-    assert loaded(DOCUMENT) == DIGEST
+    assert load_digest(DOCUMENT) == DIGEST
 
 
 def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
@@ -161,10 +161,10 @@ def fields_in(declared: Operation) -> tuple[Facts, Facts]:
 @cache
 def described(declared: Operation) -> Facts:
     """All arguments of a declaration; values that only the offering method lists are taken from there."""
-    found = dict(fields_of(schema_of(declared)))
+    found = dict(schema_fields(schema_of(declared)))
     for row in OFFERED:
         if key(row) == key(declared) and row.function is not declared.function:
-            for name, facts in fields_of(of_function(row.function)):
+            for name, facts in schema_fields(schema_of_function(row.function)):
                 if name in found and "enum" in facts:
                     found[name] = {"enum": facts["enum"], **found[name]}
     return found
@@ -172,11 +172,11 @@ def described(declared: Operation) -> Facts:
 
 def schema_of(declared: Operation) -> dict[str, Any]:
     """The schema of a declaration's arguments; in a form, bytes are text."""
-    if declared.media != FORM:
-        return of_function(declared.function)
+    if declared.content_type != MULTIPART:
+        return schema_of_function(declared.function)
     (form,) = get_args(get_type_hints(declared.function)["form"])
     hints = get_type_hints(form)
-    fields = {name: {"type": "string"} if hint is bytes else of_type(hint) for name, hint in hints.items()}
+    fields = {name: {"type": "string"} if hint is bytes else schema_of_type(hint) for name, hint in hints.items()}
     return {"properties": fields}
 
 

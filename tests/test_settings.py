@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.settings import WEB_CLIENTS, BadSettings, Settings
-from doit_mcp.settings_parsing import LOOPBACK, Integer, url
+from doit_mcp.settings import WEB_CLIENT_ORIGINS, BadSettings, Settings
+from doit_mcp.settings_parsing import LOOPBACK_HOSTS, Integer, url
 
 VARIABLES = {declared.name: declared for declared in Settings.variables().values()}
 FIELDS = {declared.name: field for field, declared in Settings.variables().items()}
@@ -31,8 +31,8 @@ def test_nothing_set_means_the_defaults_of_production() -> None:
     assert (found.host, found.port) == ("127.0.0.1", 8080)
     assert found.resource_url == "https://mcp.doit.com"
     assert found.console_base == found.auth_server_url == "https://console.doit.com"
-    assert found.origins == {"https://mcp.doit.com", *WEB_CLIENTS}
-    assert found.hosts == {"mcp.doit.com"}
+    assert found.accepted_origins == {"https://mcp.doit.com", *WEB_CLIENT_ORIGINS}
+    assert found.accepted_hosts == {"mcp.doit.com"}
 
 
 GIVEN: list[tuple[str, str, Any]] = [
@@ -182,7 +182,7 @@ def test_addresses_that_are_none_of_redis(text: str) -> None:
     assert problem.startswith("DOIT_MCP_REDIS_URL must be a URL") and "secret" not in problem
 
 
-@pytest.mark.parametrize("host", LOOPBACK)
+@pytest.mark.parametrize("host", LOOPBACK_HOSTS)
 def test_plain_http_is_for_loopback(host: str) -> None:
     url = f"http://[{host}]:1" if ":" in host else f"http://{host}:1"
     assert Settings.from_environment({"MCP_RESOURCE_URL": url}).own_origin == url
@@ -201,8 +201,8 @@ def test_plain_http_is_for_loopback(host: str) -> None:
 def test_own_origin_and_host_are_as_browsers_write_them(url: str, origin: str, host: str) -> None:
     found = Settings.from_environment({"MCP_RESOURCE_URL": url, "DOIT_MCP_ALLOWED_HOSTS": "Inner:1"})
     assert found.own_origin == origin
-    assert origin in found.origins
-    assert found.hosts == {host, "inner:1"}
+    assert origin in found.accepted_origins
+    assert found.accepted_hosts == {host, "inner:1"}
 
 
 @pytest.mark.parametrize("text", ["*", "null", "host", "https://host/", "https://host/x", "https://a,*", "https://a:0"])
@@ -298,13 +298,13 @@ def test_n22_another_process_gets_what_was_read_and_not_the_file(
     found = Settings.from_environment(flags={"DOIT_MCP_PORT": "2"})
     for variable in given:
         (tmp_path / variable).unlink()
-    environment = found.environment({"DOIT_MCP_PORT": "2"})
+    environment = found.child_environment({"DOIT_MCP_PORT": "2"})
     assert Settings.from_environment(environment) == found and found.port == 2
     assert not [name for name in environment if name.startswith(tuple(given)) and name.endswith("_FILE")]
     monkeypatch.undo()
     monkeypatch.setenv("DOIT_API_KEY", "key")
     monkeypatch.setenv("DOIT_API_KEY_FILE", " ")
-    assert Settings.from_environment().environment({})["DOIT_API_KEY"] == "key"
+    assert Settings.from_environment().child_environment({})["DOIT_API_KEY"] == "key"
 
 
 def test_n22_only_secrets_come_from_files() -> None:
@@ -331,10 +331,10 @@ def test_n22_state_secrets_that_are_weak_or_doubled_are_refused(text: str, probl
 def test_n22_the_word_derived_stands_for_the_secret_of_the_exchange() -> None:
     given = {"MCP_TOKEN_EXCHANGE_SECRET": "exchange"}
     assert "hush" not in repr(Settings.from_environment({"DOIT_MCP_STATE_SECRETS": "hush" * 8}))
-    assert Settings.from_environment(given).state_keys == ("exchange",)
+    assert Settings.from_environment(given).effective_state_secrets == ("exchange",)
     both = Settings.from_environment(given | {"DOIT_MCP_STATE_SECRETS": f"{'N' * 32}\nderived"})
-    assert both.state_keys == ("N" * 32, "exchange")
-    assert Settings.from_environment({"DOIT_MCP_STATE_SECRETS": "N" * 32}).state_keys == ("N" * 32,)
+    assert both.effective_state_secrets == ("N" * 32, "exchange")
+    assert Settings.from_environment({"DOIT_MCP_STATE_SECRETS": "N" * 32}).effective_state_secrets == ("N" * 32,)
 
 
 @given(st.sampled_from(sorted(set(VARIABLES) - set(SECRETS))), st.text(min_size=5))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scripts.spec_digest import differences, digest, main
+from scripts.spec_digest import find_differences, main, make_digest
 
 THING = {
     "allOf": [
@@ -55,7 +55,7 @@ DOCUMENT: dict[str, Any] = {
 
 
 def test_an_operation_is_a_row() -> None:
-    get, put = digest(DOCUMENT)
+    get, put = make_digest(DOCUMENT)
     assert get == {
         **{"method": "GET", "path": "/things/{id}", "operationId": "getThing", "tag": "Things"},
         "parameters": {
@@ -99,7 +99,7 @@ def changed() -> dict[str, Any]:
 
 
 def test_changes_are_told_in_words() -> None:
-    assert list(differences(digest(DOCUMENT), digest(changed()))) == [
+    assert list(find_differences(make_digest(DOCUMENT), make_digest(changed()))) == [
         "POST /things: new (addThing, Things)",
         "GET /things/{id}: operationId is readThing, was getThing",
         "GET /things/{id}: new parameter q (query, string, required)",
@@ -109,9 +109,11 @@ def test_changes_are_told_in_words() -> None:
         "PUT /things/{id}: body field free is gone",
         "PUT /things/{id}: body field kind is string, optional, one of a, c, was string, optional, one of a, b",
     ]
-    assert "POST /things: gone (addThing)" in list(differences(digest(changed()), digest(DOCUMENT)))
-    without = [{key: value for key, value in row.items() if key != "body"} for row in digest(DOCUMENT)]
-    assert "PUT /things/{id}: body is none, was application/json" in list(differences(digest(DOCUMENT), without))
+    assert "POST /things: gone (addThing)" in list(find_differences(make_digest(changed()), make_digest(DOCUMENT)))
+    without = [{key: value for key, value in row.items() if key != "body"} for row in make_digest(DOCUMENT)]
+    assert "PUT /things/{id}: body is none, was application/json" in list(
+        find_differences(make_digest(DOCUMENT), without)
+    )
 
 
 def test_the_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +121,7 @@ def test_the_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureF
     old.write_text(json.dumps(DOCUMENT, default=str), "utf-8")
     new.write_text(json.dumps(changed()), "utf-8")
     assert main([str(old), "--digest", str(kept)]) == 0
-    rows = digest(json.loads(json.dumps(DOCUMENT)))
+    rows = make_digest(json.loads(json.dumps(DOCUMENT)))
     assert json.loads(kept.read_text("utf-8")) == rows and len(kept.read_text("utf-8").splitlines()) == len(rows) + 2
     before = kept.read_text("utf-8")
     assert main([str(old), "--diff", "--digest", str(kept)]) == 0

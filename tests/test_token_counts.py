@@ -5,24 +5,35 @@ from __future__ import annotations
 import pytest
 
 from doit_mcp.catalog.tools.tool import Tool
-from scripts.token_counts import README, Cost, costs, largest, listed, main, rewritten, seen, table, tokenizer
+from scripts.token_counts import (
+    README,
+    Cost,
+    cost_table,
+    largest_tools,
+    listed_tools,
+    main,
+    make_tokenizer,
+    measure_costs,
+    model_tool_json,
+    replace_table,
+)
 from tests.test_docs import rows_between
 
-COUNT = tokenizer()
-COSTS = {one.path: one for one in costs(COUNT)}
+COUNT = make_tokenizer()
+COSTS = {one.path: one for one in measure_costs(COUNT)}
 
 
 def test_the_usual_list_is_small() -> None:
-    assert COSTS["/mcp"].sent < 15_000 and COSTS["/mcp"].tools <= 30
+    assert COSTS["/mcp"].sent_tokens < 15_000 and COSTS["/mcp"].tools <= 30
 
 
 def test_discovery_is_tiny() -> None:
-    assert COSTS["/mcp/x/discovery"].sent < 2_000
+    assert COSTS["/mcp/x/discovery"].sent_tokens < 2_000
 
 
-@pytest.mark.parametrize("tool", listed("all"), ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", listed_tools("all"), ids=lambda tool: tool.name)
 def test_no_definition_is_large(tool: Tool) -> None:
-    assert COUNT(seen(tool)) < 1_500
+    assert COUNT(model_tool_json(tool)) < 1_500
 
 
 def test_readme_says_what_it_costs() -> None:
@@ -31,25 +42,25 @@ def test_readme_says_what_it_costs() -> None:
     assert found.keys() == COSTS.keys()
     for path, (tools, all_sent, all_seen) in found.items():
         now = COSTS[path]
-        assert now.tools * 0.85 < tools < now.tools * 1.1 and now.sent * 0.85 < all_sent < now.sent * 1.1
-        assert now.seen * 0.85 < all_seen < now.seen * 1.1
+        assert now.tools * 0.85 < tools < now.tools * 1.1 and now.sent_tokens * 0.85 < all_sent < now.sent_tokens * 1.1
+        assert now.model_tokens * 0.85 < all_seen < now.model_tokens * 1.1
 
 
 def test_the_table_takes_its_place() -> None:
     text = README.read_text("utf-8")
     made = [Cost("/mcp", 3, 1234, 567)]
-    again = rewritten(text, made)
-    assert table(made) in again and '"``/mcp``","3","1,234","567"' in again and rewritten(again, made) == again
+    again = replace_table(text, made)
+    assert cost_table(made) in again and '"``/mcp``","3","1,234","567"' in again and replace_table(again, made) == again
     with pytest.raises(ValueError, match="no markers"):
-        rewritten("nothing", made)
+        replace_table("nothing", made)
 
 
 def test_the_largest_come_first() -> None:
-    sizes = [size for _, size in largest(COUNT)]
+    sizes = [size for _, size in largest_tools(COUNT)]
     assert len(sizes) == 10 and sizes == sorted(sizes, reverse=True)
 
 
 def test_the_script_prints_the_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     printed = capsys.readouterr().out
-    assert f"{COSTS['/mcp'].sent:,} tokens" in printed and "run_query" in printed
+    assert f"{COSTS['/mcp'].sent_tokens:,} tokens" in printed and "run_query" in printed

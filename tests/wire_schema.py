@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 
-from doit_mcp.protocol.revisions import ENVELOPES
+from doit_mcp.protocol.revisions import STATELESS_REVISIONS
 from tests import published_schemas
 
 Json = dict[str, Any]
@@ -49,11 +49,11 @@ def check(revision: str, message: Any, method: str | None = None) -> None:
 def _from_server(revision: str, message: Json) -> None:
     name = message["method"]
     if "id" in message:
-        assert revision not in ENVELOPES, f"{revision} has no requests from the server: {name}"
+        assert revision not in STATELESS_REVISIONS, f"{revision} has no requests from the server: {name}"
         known = published_schemas.members(revision, "ServerRequest")
     else:
         known = published_schemas.members(revision, "ServerNotification")
-    if name in EXTENSIONS and revision in ENVELOPES:
+    if name in EXTENSIONS and revision in STATELESS_REVISIONS:
         _fits(revision, "JSONRPCNotification", message)
         return
     assert name in known, f"{revision} does not have {name} from the server"
@@ -68,7 +68,7 @@ def _error(revision: str, message: Json) -> None:
     assert "result" not in message, f"both result and error: {message!r}"
     code = message["error"].get("code")
     assert type(code) is int, f"the code is no integer: {message!r}"
-    if revision in ENVELOPES:
+    if revision in STATELESS_REVISIONS:
         # Reserved ranges, and codes that were taken back (2026-07-28/M10, M11).
         assert code not in (-32002, -32042) and not -32019 <= code <= -32000, f"{code} must not be sent"
         assert not -32099 <= code <= -32023, f"{code} is reserved"
@@ -106,7 +106,7 @@ def _result(revision: str, message: Json, method: str | None) -> None:
     _fits(revision, envelope, message)
     result = message["result"]
     kind = result.get("resultType", "complete")
-    if revision in ENVELOPES:
+    if revision in STATELESS_REVISIONS:
         assert kind == "complete" or method is None or method in INSTEAD.get(kind, ()), f"{method} answered by {kind}"
     else:
         assert not result.keys() & {"resultType", "ttlMs", "cacheScope"}, f"{revision} does not have them: {result!r}"

@@ -97,7 +97,7 @@ class Doit:
         self._console = console
 
     @classmethod
-    def of(cls, sender: Sender, console: Callable[[], Sender] | None = None) -> Self:
+    def for_sender(cls, sender: Sender, console: Callable[[], Sender] | None = None) -> Self:
         """Every area, bound to *sender*; *console* makes the one that reaches DoiT's console."""
         return cls(sender, console)
 

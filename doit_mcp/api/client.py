@@ -14,29 +14,28 @@ import orjson
 from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
-from ..observability.trace import CURRENT
+from ..observability.trace import CURRENT_TRACE
 from ..protocol.json_schema import JsonObject
-from ..resilience.circuit_breaker import ALONE, CircuitOpen, Requester
-from ..resilience.compute_thread import in_thread
-from .effects import NOT_CONNECTED, READING, Change
-from .error_reasons import clean, reason
-from .errors import ApiError, CredentialError, kind_of, retry_after
-from .event_stream import Parser, StreamError
-from .http import Reply, Upstream, encoded
-from .operation import Operation, Sender, escaped
-from .request_bodies import Body, body_of
-
-__all__ = ["ALONE", "Client", "Credential", "Requester", "Sender", "Upstream"]
+from ..resilience.circuit_breaker import CircuitOpen
+from ..resilience.compute_thread import run_in_thread
+from ..resilience.requester import SINGLE_REQUESTER, Requester
+from .effects import NOT_CONNECTED, READ_ONLY, RequestEffect
+from .error_reasons import clean_text, extract_reason
+from .errors import ApiError, CredentialError, error_kind, parse_retry_after
+from .event_stream import EventStreamParser, StreamError
+from .http import Reply, Upstream, encode_query
+from .operation import Operation, percent_encode
+from .request_bodies import Body, encode_body
 
 JSON = "application/json"
-MAX_TRACKING = 100
+MAX_TRACKING_CHARACTERS = 100
 MAX_PARSED_IN_PLACE_BYTES = 256 << 10
-RETRIED = frozenset({429, 502, 503, 504})
-RETRIES = 2
+RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+MAX_RETRIES = 2
 """Repeats of reads in the whole call: a composed tool has no more of them than a simple one."""
-FIRST_WAIT = 0.5
-LONGEST_WAIT = 10.0
-DEADLINE = 40.0
+FIRST_WAIT_SECONDS = 0.5
+MAX_WAIT_SECONDS = 10.0
+DEADLINE_SECONDS = 40.0
 
 
 class Credential(Protocol):
@@ -62,26 +61,26 @@ class Client:
         tracking: Mapping[str, str] | None = None,
         report: Callable[[str], Awaitable[None]] | None = None,
         *,
-        deadline: float = DEADLINE,
-        first_wait: float = FIRST_WAIT,
-        chance: Callable[[], float] = random.random,
-        ids: Callable[[], str] = lambda: str(uuid4()),
-        requester: Requester = ALONE,
+        deadline: float = DEADLINE_SECONDS,
+        first_wait: float = FIRST_WAIT_SECONDS,
+        random_fraction: Callable[[], float] = random.random,
+        make_key: Callable[[], str] = lambda: str(uuid4()),
+        requester: Requester = SINGLE_REQUESTER,
     ) -> None:
         self._upstream = upstream
         self._credential = credential
         self.tenant = tenant
         # Of every request. customerContext is what legacy keys know the tenant by.
-        self._extra = _extra(tenant, tuple((tracking or {}).items()))
+        self._common_query = _encode_common_query(tenant, tuple((tracking or {}).items()))
         self._report = report
-        self._ends = asyncio.get_running_loop().time() + deadline
+        self._deadline = asyncio.get_running_loop().time() + deadline
         # A call that may take longer than usual does so because nobody waits for it with an open connection.
-        self._slow_timeout = upstream.slow_timeout if deadline <= DEADLINE else deadline
+        self._slow_timeout = upstream.slow_timeout if deadline <= DEADLINE_SECONDS else deadline
         self._first_wait = first_wait
-        self._chance = chance
-        self._ids = ids
+        self._random_fraction = random_fraction
+        self._make_key = make_key
         self._requester = requester
-        self._retries = RETRIES
+        self._retries = MAX_RETRIES
 
     async def report(self, message: str) -> None:
         """Pass progress on to whoever listens."""
@@ -90,55 +89,55 @@ class Client:
 
     async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
         """The JSON value of the answer; None for a success without a body. Raises ApiError."""
-        request = operation.request(arguments)
-        url = self._upstream.url(request, self._extra)
-        body = body_of(request, operation.media)
+        request = operation.build_request(arguments)
+        url = self._upstream.make_url(request, self._common_query)
+        body = encode_body(request, operation.content_type)
         try:
-            reply = await self._answer(operation, url, body)
+            reply = await self._send_authenticated(operation, url, body)
         except TimeoutError:
-            raise _late(operation) from None
+            raise _timeout_error(operation) from None
         if len(reply.body) <= MAX_PARSED_IN_PLACE_BYTES:
-            return _value(operation, reply)
-        return await in_thread(_value, operation, reply)
+            return _parse_reply(operation, reply)
+        return await run_in_thread(_parse_reply, operation, reply)
 
     async def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
         """The answer's events as they come; data that is no JSON object comes as {answer: text}. Raises ApiError."""
-        request = operation.request(arguments)
-        url = self._upstream.url(request, self._extra)
-        body = body_of(request, operation.media)
+        request = operation.build_request(arguments)
+        url = self._upstream.make_url(request, self._common_query)
+        body = encode_body(request, operation.content_type)
         content = None if body is None else body.content
-        key = self._ids() if operation.keyed else ""
+        key = self._make_key() if operation.needs_idempotency_key else ""
         try:
             for fresh in (False, True):
-                async with asyncio.timeout_at(self._ends):
+                async with asyncio.timeout_at(self._deadline):
                     headers = await self._headers(operation, body, key, fresh=fresh, accept="text/event-stream")
                 async with AsyncExitStack() as stack:
-                    change = stack.enter_context(Change(operation.reads))
+                    change = stack.enter_context(RequestEffect(operation.read_only))
                     change.sent = True
-                    opening = self._upstream.open(
+                    opening = self._upstream.open_response(
                         operation.method, url, headers, content, None, operation.name, self._requester
                     )
-                    async with asyncio.timeout_at(self._ends):
+                    async with asyncio.timeout_at(self._deadline):
                         response = await stack.enter_async_context(opening)
                     change.status = response.status
                     if response.status == 401 and not fresh:
                         continue
-                    await self._check(operation, response)
-                    async for data in self._events(response):
-                        yield _event(data)
+                    await self._check_event_stream(operation, response)
+                    async for data in self._read_events(response):
+                        yield _parse_event(data)
                     return
         except (ClientError, StreamError) as error:
-            raise _broken(operation, error) from error
+            raise _connection_error(operation, error) from error
         except CircuitOpen as shut:
-            raise _paused(shut) from None
+            raise _circuit_open_error(shut) from None
         except TimeoutError:
-            raise _late(operation) from None
+            raise _timeout_error(operation) from None
 
-    async def _events(self, response: ClientResponse) -> AsyncGenerator[str, None]:
+    async def _read_events(self, response: ClientResponse) -> AsyncGenerator[str, None]:
         """Data of the events; each wait by itself is bounded by the call's end (a timeout must not span a yield)."""
-        parser, size = Parser(), 0
+        parser, size = EventStreamParser(), 0
         while True:
-            async with asyncio.timeout_at(self._ends):
+            async with asyncio.timeout_at(self._deadline):
                 chunk = await response.content.readany()
             for data in parser.feed(chunk):
                 yield data
@@ -148,68 +147,70 @@ class Client:
             if not chunk:
                 return
 
-    async def _check(self, operation: Operation, response: ClientResponse) -> None:
+    async def _check_event_stream(self, operation: Operation, response: ClientResponse) -> None:
         """Raises ApiError unless the response is an event stream."""
         if response.status != 200:
-            async with asyncio.timeout_at(self._ends):
-                content, _ = await self._upstream.read(response)
-            raise _failure(operation, response.status, response.headers, content)
+            async with asyncio.timeout_at(self._deadline):
+                content, _ = await self._upstream.read_body(response)
+            raise _status_error(operation, response.status, response.headers, content)
         if response.content_type != "text/event-stream":
-            raise ApiError("it is no event stream", kind="answer", status=200, maybe_applied=not operation.reads)
+            raise ApiError("it is no event stream", kind="answer", status=200, maybe_applied=not operation.read_only)
 
-    async def _answer(self, operation: Operation, url: URL, body: Body | None) -> Reply:
+    async def _send_authenticated(self, operation: Operation, url: URL, body: Body | None) -> Reply:
         """The reply; after a 401, which the API gives before it does anything, once more with a fresh credential."""
-        key = self._ids() if operation.keyed else ""
+        key = self._make_key() if operation.needs_idempotency_key else ""
         headers = await self._headers(operation, body, key)
-        reply = await self._patiently(operation, url, headers, body)
+        reply = await self._send_with_retries(operation, url, headers, body)
         if reply.status == 401:
             headers = await self._headers(operation, body, key, fresh=True)
-            reply = await self._patiently(operation, url, headers, body)
+            reply = await self._send_with_retries(operation, url, headers, body)
         return reply
 
-    async def _patiently(self, operation: Operation, url: URL, headers: dict[str, str], body: Body | None) -> Reply:
+    async def _send_with_retries(
+        self, operation: Operation, url: URL, headers: dict[str, str], body: Body | None
+    ) -> Reply:
         """The reply, after repeats where those are harmless. Other writes are sent once, whatever happens (F3)."""
         longest = self._slow_timeout if operation.slow else self._upstream.timeout
         content = None if body is None else body.content
         error: ApiError | None = None
-        with READING if operation.reads else Change(reads=False) as change:
+        with READ_ONLY if operation.read_only else RequestEffect(read_only=False) as change:
             for tried in count():
                 try:
-                    within = self._within(longest)
+                    within = self._exchange_timeout(longest)
                     change.sent = True
                     reply = await self._upstream.exchange(
                         operation.method, url, headers, content, within, operation.name, self._requester
                     )
-                    if reply.status not in RETRIED:
+                    if reply.status not in RETRIED_STATUSES:
                         change.status = reply.status
                         return reply
-                    error = _failure(operation, reply.status, reply.headers, reply.body)
+                    error = _status_error(operation, reply.status, reply.headers, reply.body)
                 except ClientError as broken:
-                    error = _broken(operation, broken)
+                    error = _connection_error(operation, broken)
                 except CircuitOpen as shut:
                     # What went wrong before says more, and whether a write may have been applied.
-                    raise error or _paused(shut) from None
-                await self._wait(operation, error, tried)
+                    raise error or _circuit_open_error(shut) from None
+                await self._wait_before_retry(operation, error, tried)
         raise AssertionError("unreachable")
 
-    def _within(self, longest: float) -> float:
+    def _exchange_timeout(self, limit: float) -> float:
         """Seconds for one exchange: so many, or what is left of the call. Raises TimeoutError if nothing is."""
-        left = self._ends - asyncio.get_running_loop().time()
+        left = self._deadline - asyncio.get_running_loop().time()
         if left <= 0:
             raise TimeoutError
-        return min(longest, left)
+        return min(limit, left)
 
-    async def _wait(self, operation: Operation, error: ApiError, tried: int) -> None:
+    async def _wait_before_retry(self, operation: Operation, error: ApiError, attempt: int) -> None:
         """Wait before a repeat: Retry-After, else exponential backoff with jitter. Raises *error* if none is due."""
         wait = error.retry_after
         if wait is None:
-            wait = self._chance() * min(LONGEST_WAIT, self._first_wait * 2**tried)
-        late = asyncio.get_running_loop().time() + wait >= self._ends
-        if (rest := self._upstream.breaker.rest_of(self._requester)) > wait:
+            wait = self._random_fraction() * min(MAX_WAIT_SECONDS, self._first_wait * 2**attempt)
+        late = asyncio.get_running_loop().time() + wait >= self._deadline
+        if (rest := self._upstream.breaker.retry_after_for(self._requester)) > wait:
             # The circuit opened: the repeat would not be sent.
             error.retry_after = rest
             raise error
-        if not operation.repeatable or not self._retries or wait > LONGEST_WAIT or late:
+        if not operation.retryable or not self._retries or wait > MAX_WAIT_SECONDS or late:
             raise error
         self._retries -= 1
         await asyncio.sleep(wait)
@@ -220,34 +221,34 @@ class Client:
         try:
             token = await self._credential(fresh=fresh)
         except CredentialError as error:
-            raise _refused(error) from error
+            raise _credential_error(error) from error
         headers = {"Authorization": f"Bearer {token}", "Accept": accept}
-        if (trace := CURRENT.get()) is not None:
-            headers["traceparent"] = trace.parent()
+        if (trace := CURRENT_TRACE.get()) is not None:
+            headers["traceparent"] = trace.make_traceparent()
         if body is not None:
-            headers["Content-Type"] = body.media
-        if operation.keyed:
+            headers["Content-Type"] = body.content_type
+        if operation.needs_idempotency_key:
             headers["Idempotency-Key"] = key
         if self.tenant:
-            headers["X-Tenant-Id"] = escaped(self.tenant)
+            headers["X-Tenant-Id"] = percent_encode(self.tenant)
         return headers
 
 
 @lru_cache(maxsize=1024)
-def _extra(tenant: str, tracking: tuple[tuple[str, str], ...]) -> str:
+def _encode_common_query(tenant: str, tracking: tuple[tuple[str, str], ...]) -> str:
     """Query parameters that are the same for one caller's every call of a tool, encoded."""
     context = [("customerContext", tenant)] if tenant else []
-    kept = [(name, value[:MAX_TRACKING].encode("utf-8", "replace").decode()) for name, value in tracking]
-    return encoded([*context, *kept])
+    kept = [(name, value[:MAX_TRACKING_CHARACTERS].encode("utf-8", "replace").decode()) for name, value in tracking]
+    return encode_query([*context, *kept])
 
 
-def _value(operation: Operation, reply: Reply) -> Any:
+def _parse_reply(operation: Operation, reply: Reply) -> Any:
     if not 200 <= reply.status < 300:
-        raise _failure(operation, reply.status, reply.headers, reply.body)
-    if not reply.body.strip() and (reply.status == 204 or not operation.reads):
+        raise _status_error(operation, reply.status, reply.headers, reply.body)
+    if not reply.body.strip() and (reply.status == 204 or not operation.read_only):
         return None
-    applied = not operation.reads
-    if not reply.whole:
+    applied = not operation.read_only
+    if not reply.complete:
         raise ApiError("it is too large", kind="answer", status=reply.status, maybe_applied=applied)
     try:
         return orjson.loads(reply.body)
@@ -255,7 +256,7 @@ def _value(operation: Operation, reply: Reply) -> Any:
         raise ApiError("it is not JSON", kind="answer", status=reply.status, maybe_applied=applied) from None
 
 
-def _event(data: str) -> JsonObject:
+def _parse_event(data: str) -> JsonObject:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -263,36 +264,36 @@ def _event(data: str) -> JsonObject:
     return value if isinstance(value, dict) else {"answer": data}
 
 
-def _failure(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+def _status_error(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     """The error for a status outside 2xx. A write may have been applied if the API failed (not if it refused)."""
     return ApiError(
-        reason(status, body),
-        kind=kind_of(status),
+        extract_reason(status, body),
+        kind=error_kind(status),
         status=status,
-        retry_after=retry_after(headers.get("Retry-After", ""), datetime.now(UTC)),
-        maybe_applied=not operation.reads and not 400 <= status < 500,
+        retry_after=parse_retry_after(headers.get("Retry-After", ""), datetime.now(UTC)),
+        maybe_applied=not operation.read_only and not 400 <= status < 500,
     )
 
 
-def _broken(operation: Operation, error: Exception) -> ApiError:
+def _connection_error(operation: Operation, error: Exception) -> ApiError:
     """The error for a connection that was not made (nothing was sent) or that broke."""
     if isinstance(error, NOT_CONNECTED):
         return ApiError("no connection could be made", kind="network")
     words = "the connection broke before the answer was complete"
-    return ApiError(words, kind="network", maybe_applied=not operation.reads)
+    return ApiError(words, kind="network", maybe_applied=not operation.read_only)
 
 
-def _paused(shut: CircuitOpen) -> ApiError:
+def _circuit_open_error(circuit: CircuitOpen) -> ApiError:
     """The error for what was not sent, because everything failed a moment ago (security F8)."""
     words = "the service is temporarily unavailable: too many requests failed, so this one was not sent"
-    return ApiError(words, kind="fault", retry_after=shut.seconds)
+    return ApiError(words, kind="fault", retry_after=circuit.retry_after)
 
 
-def _late(operation: Operation) -> ApiError:
-    return ApiError("", kind="timeout", maybe_applied=not operation.reads)
+def _timeout_error(operation: Operation) -> ApiError:
+    return ApiError("", kind="timeout", maybe_applied=not operation.read_only)
 
 
-def _refused(error: CredentialError) -> ApiError:
+def _credential_error(error: CredentialError) -> ApiError:
     if error.kind == "refused":
-        return ApiError(clean(str(error)), kind="credential", status=401)
+        return ApiError(clean_text(str(error)), kind="credential", status=401)
     return ApiError("the sign-in service is not available", kind="network", retry_after=error.retry_after)

@@ -47,14 +47,14 @@ Currency = Literal[
 Role = Literal["owner", "editor", "viewer"]
 
 
-class Page(TypedDict, total=False):
+class ListPage(TypedDict, total=False):
     """What every page of a list has besides its rows."""
 
     pageToken: Annotated[str | None, "Give this to get the next page; missing, null or empty on the last."]
     rowCount: int
 
 
-class Done(TypedDict, total=False):
+class WriteResult(TypedDict, total=False):
     """What is said for a write that the API answers with nothing, besides what it was about."""
 
     status: Annotated[str, "completed: it is done."]

@@ -17,7 +17,7 @@ class Search(TypedDict, total=False):
 class Console(Area):
     """Customers of DoiT: search, for employees."""
 
-    @post("/api/customers/v1/customers/search", reads=True, items="customers")
+    @post("/api/customers/v1/customers/search", read_only=True, items="customers")
     async def _search(self, **search: Unpack[Search]) -> JsonObject: ...
 
     async def search_customers(

@@ -18,24 +18,24 @@ NOT_CONNECTED = (ClientConnectorError, ConnectionTimeoutError)
 
 @dataclass(slots=True)
 class Effects:
-    """*done* counts requests that the API carried out, *doubtful* those that it may have carried out. *repeated*: the
+    """*applied* counts requests that the API carried out, *maybe_applied* those that it may have carried out. *repeated*: the
     call was answered with what an equal one had given, or had left unknown."""
 
-    done: int = 0
-    doubtful: int = 0
+    applied: int = 0
+    maybe_applied: int = 0
     repeated: bool = False
 
 
 EFFECTS: ContextVar[Effects | None] = ContextVar("effects", default=None)
 
 
-def note_repeat() -> None:
+def mark_repeated() -> None:
     """The call that is running is not carried out, because an equal one was."""
     if (effects := EFFECTS.get()) is not None:
         effects.repeated = True
 
 
-class Change:
+class RequestEffect:
     """Surrounds everything that sends one request, its retries included, and notes how that ended unless it *reads*.
 
     Set *sent* before the request goes out and *status* when it is answered for good.
@@ -43,12 +43,12 @@ class Change:
 
     __slots__ = ("_reads", "sent", "status")
 
-    def __init__(self, reads: bool) -> None:
-        self._reads = reads
+    def __init__(self, read_only: bool) -> None:
+        self._reads = read_only
         self.sent = False
         self.status: int | None = None
 
-    def __enter__(self) -> Change:
+    def __enter__(self) -> RequestEffect:
         return self
 
     def __exit__(
@@ -57,15 +57,15 @@ class Change:
         if self._reads or not self.sent or (effects := EFFECTS.get()) is None:
             return
         if isinstance(error, ApiError):
-            effects.doubtful += error.maybe_applied
+            effects.maybe_applied += error.maybe_applied
         elif self.status is None:
-            effects.doubtful += not isinstance(error, (*NOT_CONNECTED, CircuitOpen))
+            effects.maybe_applied += not isinstance(error, (*NOT_CONNECTED, CircuitOpen))
         elif 200 <= self.status < 300:
-            effects.done += 1
+            effects.applied += 1
         else:
             # A refusal changes nothing; any other answer says nothing about it.
-            effects.doubtful += not 400 <= self.status < 500
+            effects.maybe_applied += not 400 <= self.status < 500
 
 
 # Of all requests that only read, of which nothing is noted.
-READING = Change(reads=True)
+READ_ONLY = RequestEffect(read_only=True)

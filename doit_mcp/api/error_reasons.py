@@ -12,21 +12,21 @@ from typing import Any
 
 import orjson
 
-MAX_REASON = 500
-MAX_CONFLICT = 1_000
+MAX_REASON_CHARACTERS = 500
+MAX_CONFLICT_REASON_CHARACTERS = 1_000
 """Of a 409, which may have to name many things that are in the way, and of a 422, which names the items of a batch."""
-MOST_KINDS, MOST_EACH, MOST_NAME = 6, 3, 60
+MAX_BLOCKER_KINDS, MAX_BLOCKERS_PER_KIND, MAX_NAME_CHARACTERS = 6, 3, 60
 """Kinds of things in the way that are named, how many of each, and characters of a name."""
-MOST_ITEMS = 10
+MAX_BATCH_ITEMS = 10
 """Items of a batch that are named; the others are counted."""
-MAX_READ = 20_000
+MAX_INPUT_CHARACTERS = 20_000
 """Characters of a text that are looked at: the cleaning must not be given megabytes."""
 
-HIDDEN = frozenset({403})
+HIDDEN_STATUSES = frozenset({403})
 """Statuses, besides 5xx and 401, whose body says how the API works inside rather than what to do."""
 
 TAG = re.compile(r"<(script|style)\b.*?(</\1>|\Z)|<[^<>]{0,500}>", re.IGNORECASE | re.DOTALL)
-STACK = re.compile(
+STACK_TRACE = re.compile(
     r"Traceback \(most recent call last\)|\bgoroutine \d+ \[|\n[ \t]{1,20}at \S+.{0,200}[:(]\d+"
     r"|\bFile \"[^\"]{0,300}\", line \d"
 )
@@ -38,105 +38,108 @@ SECRET = re.compile(
 )
 
 
-def reason(status: int, body: bytes) -> str:
+def extract_reason(status: int, body: bytes) -> str:
     """What a body of this *status* says about the failure; "" where there is nothing that may be shown."""
-    if status in HIDDEN or status == 401 or not 400 <= status < 500:
+    if status in HIDDEN_STATUSES or status == 401 or not 400 <= status < 500:
         return ""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return ""
-    most = MAX_CONFLICT if status in (409, 422) else MAX_REASON
-    return clean("; ".join(dict.fromkeys(_texts(value))), most)
+    most = MAX_CONFLICT_REASON_CHARACTERS if status in (409, 422) else MAX_REASON_CHARACTERS
+    return clean_text("; ".join(dict.fromkeys(_reason_texts(value))), most)
 
 
-def clean(text: str, most: int = MAX_REASON) -> str:
-    """*text* without markup, addresses, credentials, stack traces, invisible characters; at most *most* characters."""
-    text = text[:MAX_READ]
-    if found := STACK.search(text):
+def clean_text(text: str, max_characters: int = MAX_REASON_CHARACTERS) -> str:
+    """*text* without markup, addresses, credentials, stack traces, invisible characters; at most *max_characters* characters."""
+    text = text[:MAX_INPUT_CHARACTERS]
+    if found := STACK_TRACE.search(text):
         text = text[: found.start()]
     text = TAG.sub(" ", text)
-    text = "".join(letter if _visible(letter) else " " for letter in text)
+    text = "".join(letter if _is_visible(letter) else " " for letter in text)
     for pattern, word in ((SECRET, "[removed]"), (URL, "[link]"), (EMAIL, "[address]")):
         text = pattern.sub(word, text)
     text = " ".join(text.split())
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
 
 
-def _visible(letter: str) -> bool:
+def _is_visible(letter: str) -> bool:
     """Neither a control, format (bidi, zero-width, tag), surrogate nor private-use character."""
     return not unicodedata.category(letter).startswith("C")
 
 
-def _texts(value: Any) -> Iterable[str]:
+def _reason_texts(value: Any) -> Iterable[str]:
     """The sentences of an error body, most telling first; its code only where there is no sentence."""
     if isinstance(value, list):
-        return [said for item in value[:5] if isinstance(item, dict) and (said := _blocker(item))]
+        return [said for item in value[:5] if isinstance(item, dict) and (said := _blocker_text(item))]
     if not isinstance(value, dict):
         return []
-    found = [*_sentences(value), *_fields(value), *_in_the_way(value.get("resources"))]
+    found = [*_sentences(value), *_field_problems(value), *_used_by(value.get("resources"))]
     code = value.get("code")
     return found or ([code] if isinstance(code, str) else [])
 
 
 def _sentences(value: dict[str, Any]) -> list[str]:
     inner = value.get("error")
-    nested = list(_texts(inner)) if isinstance(inner, dict) else []
+    nested = list(_reason_texts(inner)) if isinstance(inner, dict) else []
     own = [value.get(name) for name in ("error", "detail", "message")]
     found = [text for text in own if isinstance(text, str) and text.strip()]
     title = value.get("title")
     return nested + found or ([title] if isinstance(title, str) else [])
 
 
-def _fields(value: dict[str, Any]) -> list[str]:
+def _field_problems(value: dict[str, Any]) -> list[str]:
     """What is wrong with single fields and items: details[{field, issue}] and invalidItems."""
     lists = (value.get("details"), value.get("invalidItems"))
     details, items = (group if isinstance(group, list) else [] for group in lists)
-    found = [_field(item) if isinstance(item, dict) else str(item) for item in details[:5]]
-    found += [_item(item) if isinstance(item, dict) else str(item)[:MOST_NAME] for item in items[:MOST_ITEMS]]
-    return found + ([f"and {len(items) - MOST_ITEMS} more items"] if len(items) > MOST_ITEMS else [])
+    found = [_field_problem(item) if isinstance(item, dict) else str(item) for item in details[:5]]
+    found += [
+        _item_problem(item) if isinstance(item, dict) else str(item)[:MAX_NAME_CHARACTERS]
+        for item in items[:MAX_BATCH_ITEMS]
+    ]
+    return found + ([f"and {len(items) - MAX_BATCH_ITEMS} more items"] if len(items) > MAX_BATCH_ITEMS else [])
 
 
-def _field(item: dict[str, Any]) -> str:
+def _field_problem(item: dict[str, Any]) -> str:
     names = ("field", "id", "code", "issue", "reason", "message", "error")
     return ": ".join(str(item[name]) for name in names if isinstance(item.get(name), str | int))
 
 
-def _item(item: dict[str, Any]) -> str:
+def _item_problem(item: dict[str, Any]) -> str:
     """An item of a batch by its place, as it is written in the arguments: items[3]: code: reason."""
     index = item.get("index")
     if not isinstance(index, int) or isinstance(index, bool):
-        return _field(item)[: 3 * MOST_NAME]
+        return _field_problem(item)[: 3 * MAX_NAME_CHARACTERS]
     names = ("resellerCustomerId", "code", "reason")
-    said = [value[:MOST_NAME] for name in names if isinstance(value := item.get(name), str) and value.strip()]
+    said = [value[:MAX_NAME_CHARACTERS] for name in names if isinstance(value := item.get(name), str) and value.strip()]
     return ": ".join([f"items[{index}]", *said])
 
 
-def _blocker(item: dict[str, Any]) -> str:
+def _blocker_text(item: dict[str, Any]) -> str:
     said = " ".join(str(item[name]) for name in ("type", "id", "error") if isinstance(item.get(name), str | int))
-    return ", ".join([*([said] if said else []), *_in_the_way(item.get("resources"))])
+    return ", ".join([*([said] if said else []), *_used_by(item.get("resources"))])
 
 
-def _in_the_way(resources: Any) -> list[str]:
+def _used_by(resources: Any) -> list[str]:
     """What uses the thing that is to go, so that it can be changed first: one text, or none."""
     if not isinstance(resources, dict):
         return []
     kinds = [(kind, found) for kind, found in resources.items() if isinstance(found, list) and found]
-    named = [f"{kind[:MOST_NAME]}: {_some(found)}" for kind, found in kinds[:MOST_KINDS]]
+    named = [f"{kind[:MAX_NAME_CHARACTERS]}: {_join_references(found)}" for kind, found in kinds[:MAX_BLOCKER_KINDS]]
     return [f"used by {', '.join(named)}"] if named else []
 
 
-def _some(found: list[Any]) -> str:
-    names = [name for one in found[:MOST_EACH] if isinstance(one, dict) and (name := _reference(one))]
-    left = len(found) - len(names)
+def _join_references(resources: list[Any]) -> str:
+    names = [name for one in resources[:MAX_BLOCKERS_PER_KIND] if isinstance(one, dict) and (name := _reference(one))]
+    left = len(resources) - len(names)
     if not names:
         return str(left)
     return ", ".join(names) + (f" and {left} more" if left else "")
 
 
-def _reference(one: dict[str, Any]) -> str:
+def _reference(resource: dict[str, Any]) -> str:
     """Name and id; not the owner, who is told only to those who may not see the thing itself."""
     name, identifier = (
-        value[:MOST_NAME] if isinstance(value := one.get(field), str) else "" for field in ("name", "id")
+        value[:MAX_NAME_CHARACTERS] if isinstance(value := resource.get(field), str) else "" for field in ("name", "id")
     )
     return f"{name} (id {identifier})" if name and identifier else name or identifier

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-Kind = Literal[
+ErrorKind = Literal[
     "argument",  # refused here, nothing was sent
     "credential",  # no credential for the API: the caller has to sign in again
     "refused",  # the API found the request wrong (400, 422 and other 4xx)
@@ -18,9 +18,15 @@ Kind = Literal[
     "answer",  # an answer that cannot be read
 ]
 
-KINDS: dict[int, Kind] = {401: "credential", 403: "forbidden", 404: "missing", 409: "conflict", 429: "rate"}
+KIND_BY_STATUS: dict[int, ErrorKind] = {
+    401: "credential",
+    403: "forbidden",
+    404: "missing",
+    409: "conflict",
+    429: "rate",
+}
 
-ADVICE: dict[Kind, str] = {
+ADVICE: dict[ErrorKind, str] = {
     "argument": "Correct the argument and call again.",
     "credential": "The sign-in is no longer accepted: reconnect the DoiT connector (sign in again), then repeat.",
     "refused": "Correct the arguments named above and call again; do not repeat the call unchanged.",
@@ -35,7 +41,7 @@ ADVICE: dict[Kind, str] = {
     "network": "The DoiT API could not be reached.",
     "answer": "The DoiT API sent an answer that cannot be used.",
 }
-LATER: frozenset[Kind] = frozenset({"rate", "fault", "network", "answer"})
+RETRYABLE_KINDS: frozenset[ErrorKind] = frozenset({"rate", "fault", "network", "answer"})
 CHECK_FIRST = "The change may have been made all the same: check the current state before repeating it."
 
 
@@ -62,7 +68,7 @@ class ApiError(Exception):
         self,
         reason: str,
         *,
-        kind: Kind,
+        kind: ErrorKind,
         status: int | None = None,
         retry_after: float | None = None,
         maybe_applied: bool = False,
@@ -75,14 +81,14 @@ class ApiError(Exception):
         self.maybe_applied = maybe_applied
 
 
-def kind_of(status: int) -> Kind:
+def error_kind(status: int) -> ErrorKind:
     """The kind of error that an HTTP status outside 2xx stands for."""
-    if status in KINDS:
-        return KINDS[status]
+    if status in KIND_BY_STATUS:
+        return KIND_BY_STATUS[status]
     return "refused" if 400 <= status < 500 else "fault"
 
 
-def retry_after(text: str, now: datetime) -> float | None:
+def parse_retry_after(text: str, now: datetime) -> float | None:
     """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None if it is missing, past or garbage."""
     text = text.strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
@@ -104,12 +110,12 @@ def explain(error: ApiError, tool: str) -> str:
     parts = [f"{tool} failed{status}.{reason}", ADVICE[error.kind]]
     if error.maybe_applied:
         parts.append(CHECK_FIRST)
-    elif error.kind in LATER:
-        parts.append(_when(error.retry_after))
+    elif error.kind in RETRYABLE_KINDS:
+        parts.append(_retry_hint(error.retry_after))
     return " ".join(parts)
 
 
-def _when(seconds: float | None) -> str:
+def _retry_hint(seconds: float | None) -> str:
     if not seconds:
         return "Wait a minute, then try again."
     return f"Try again in {max(1, round(seconds))} seconds."

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-MAX_EVENT = 1 << 20
+MAX_EVENT_BYTES = 1 << 20
 """Bytes of one event, its unfinished line included."""
 
 
@@ -12,14 +12,14 @@ class StreamError(ValueError):
 
 
 @dataclass(slots=True)
-class Parser:
+class EventStreamParser:
     """Feed it bytes as they come; it gives the data of each event that a blank line has ended.
 
     Lines end with CR, LF or CR LF. Comments and the fields event, id and retry are read and dropped: the API names no
     events. An event that is unfinished at the end of the stream is dropped, as the standard says.
     """
 
-    limit: int = MAX_EVENT
+    max_event_bytes: int = MAX_EVENT_BYTES
     _rest: bytes = b""
     _data: list[str] = field(default_factory=list)
     _size: int = 0
@@ -37,12 +37,12 @@ class Parser:
         self._after_return = pieces.endswith(b"\r")
         *lines, self._rest = pieces.replace(b"\r", b"\n").split(b"\n")
         for line in lines:
-            if (data := self._line(line)) is not None:
+            if (data := self._read_line(line)) is not None:
                 yield data
-        if len(self._rest) + self._size > self.limit:
+        if len(self._rest) + self._size > self.max_event_bytes:
             raise StreamError("an event is too long")
 
-    def _line(self, raw: bytes) -> str | None:
+    def _read_line(self, raw: bytes) -> str | None:
         """Take one line; the event's data if the line ends an event that has any."""
         try:
             line = raw.decode()
@@ -56,7 +56,7 @@ class Parser:
         name, _, value = line.partition(":")
         if name == "data":
             self._size += len(raw)
-            if self._size > self.limit:
+            if self._size > self.max_event_bytes:
                 raise StreamError("an event is too long")
             self._data.append(value.removeprefix(" "))
         return None

@@ -22,17 +22,18 @@ from aiohttp import (
 )
 from yarl import URL
 
-from ..observability.trace import CURRENT, Sent, Trace
-from ..process.file_descriptors import is_own_shortage
-from ..resilience.circuit_breaker import Breaker, Requester
+from ..observability.trace import CURRENT_TRACE, Trace, UpstreamRequest
+from ..process.file_descriptors import is_local_shortage
+from ..resilience.circuit_breaker import CircuitBreaker
+from ..resilience.requester import Requester
 from .errors import ApiError
-from .operation import Query, Request, escaped
+from .operation import Query, Request, percent_encode
 
-MAX_URL = 8_192
-MAX_BODY = 5 << 20
-CONNECT_TIMEOUT = 5.0
-TIMEOUT = 25.0
-SLOW_TIMEOUT = 40.0
+MAX_URL_CHARACTERS = 8_192
+MAX_BODY_BYTES = 5 << 20
+CONNECT_TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 25.0
+SLOW_TIMEOUT_SECONDS = 40.0
 
 
 class SeveredError(ClientError):
@@ -44,15 +45,15 @@ class SeveredError(ClientError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer as it came; *body* is decompressed. *whole* is False if the bound cut it."""
+    """An answer as it came; *body* is decompressed. *complete* is False if the bound cut it."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    whole: bool
+    complete: bool
 
 
-async def once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+async def forbid_resend(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Client middleware: keep aiohttp from sending a request again on its own account (security F2, F3)."""
     try:
         return await handler(request)
@@ -62,7 +63,7 @@ async def once(request: ClientRequest, handler: ClientHandlerType) -> ClientResp
         raise SeveredError(str(error)) from error
 
 
-ONCE = (once,)
+MIDDLEWARES = (forbid_resend,)
 
 
 def open_session() -> ClientSession:
@@ -72,8 +73,8 @@ def open_session() -> ClientSession:
 
 
 @asynccontextmanager
-async def connect(
-    base_url: str, *, timeout: float = TIMEOUT, slow_timeout: float = SLOW_TIMEOUT
+async def open_upstream(
+    base_url: str, *, timeout: float = TIMEOUT_SECONDS, slow_timeout: float = SLOW_TIMEOUT_SECONDS
 ) -> AsyncIterator["Upstream"]:
     """An Upstream with a session of its own, closed at the end."""
     async with open_session() as http:
@@ -92,16 +93,16 @@ class Upstream:
         http: ClientSession,
         base_url: str,
         *,
-        timeout: float = TIMEOUT,
-        slow_timeout: float = SLOW_TIMEOUT,
-        connect_timeout: float = CONNECT_TIMEOUT,
-        max_body: int = MAX_BODY,
-        count: Callable[[int | None], None] = lambda status: None,
-        breaker: Breaker | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        slow_timeout: float = SLOW_TIMEOUT_SECONDS,
+        connect_timeout: float = CONNECT_TIMEOUT_SECONDS,
+        max_body: int = MAX_BODY_BYTES,
+        on_status: Callable[[int | None], None] = lambda status: None,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
         self._http = http
         self._base = base_url.rstrip("/")
-        self._connect = connect_timeout
+        self._connect_timeout = connect_timeout
         # The usual ones, made once.
         self._limits: dict[float | None, ClientTimeout] = {
             total: ClientTimeout(total=total, sock_connect=connect_timeout) for total in (timeout, slow_timeout)
@@ -110,26 +111,26 @@ class Upstream:
         self.slow_timeout = slow_timeout
         self.max_body = max_body
         # Hears the status of every exchange, None where no answer came.
-        self._count = count
-        self.breaker = breaker or Breaker("api")
+        self._on_status = on_status
+        self.breaker = breaker or CircuitBreaker("api")
 
-    def url(self, request: Request, extra: str) -> URL:
-        """The address of *request* with *extra* query parameters (encoded). Raises ApiError ("argument") if over 8 KB.
+    def make_url(self, request: Request, common_query: str) -> URL:
+        """The address of *request* with *common_query* query parameters (encoded). Raises ApiError ("argument") if over 8 KB.
 
         It is handed over as already encoded, so that nothing normalises the path once more (security U1).
         """
         try:
-            query = encoded(pairs_of(request.query)) if request.query else ""
+            query = encode_query(query_pairs(request.query)) if request.query else ""
         except UnicodeEncodeError:
             raise ApiError("an argument is not valid Unicode text", kind="argument") from None
-        both = f"{query}&{extra}" if query and extra else query or extra
+        both = f"{query}&{common_query}" if query and common_query else query or common_query
         text = f"{self._base}{request.path}" + (f"?{both}" if both else "")
-        if len(text) > MAX_URL:
+        if len(text) > MAX_URL_CHARACTERS:
             raise ApiError("the arguments are too long for one request", kind="argument")
         return URL(text, encoded=True)
 
     @asynccontextmanager
-    async def open(
+    async def open_response(
         self,
         method: str,
         url: URL,
@@ -141,30 +142,30 @@ class Upstream:
     ) -> AsyncIterator[ClientResponse]:
         """Send one request and give its response; whatever interrupts the reading closes the connection at once."""
         ticket = self.breaker.enter(requester)
-        trace, status = CURRENT.get(), None
-        headers = _with_own_span(headers, trace)
+        trace, status = CURRENT_TRACE.get(), None
+        headers = _with_span_header(headers, trace)
         started = time.perf_counter()
         try:
             try:
                 response = await self._send(method, url, headers, body, timeout)
             except BaseException as error:
-                self._failed(ticket, error, requester, timeout, name)
+                self._report_failure(ticket, error, requester, timeout, name)
                 raise
             status = response.status
-            self._answered(ticket, status, requester, name)
+            self._report_status(ticket, status, requester, name)
             try:
                 yield response
             finally:
-                _let_go(response)
+                _release(response)
         finally:
-            self._note(trace, headers, name, method, status, started)
+            self._record(trace, headers, name, method, status, started)
 
     async def _send(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
     ) -> ClientResponse:
-        limits = self._limits.get(timeout) or ClientTimeout(total=timeout, sock_connect=self._connect)
+        limits = self._limits.get(timeout) or ClientTimeout(total=timeout, sock_connect=self._connect_timeout)
         return await self._http.request(
-            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False, middlewares=ONCE
+            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False, middlewares=MIDDLEWARES
         )
 
     async def exchange(
@@ -182,25 +183,25 @@ class Upstream:
         Raises CircuitOpen, aiohttp.ClientError or TimeoutError.
         """
         ticket = self.breaker.enter(requester)
-        trace, status = CURRENT.get(), None
-        headers = _with_own_span(headers, trace)
+        trace, status = CURRENT_TRACE.get(), None
+        headers = _with_span_header(headers, trace)
         started = time.perf_counter()
         try:
             response = await self._send(method, url, headers, body, timeout)
             try:
-                content, whole = await self.read(response)
+                content, whole = await self.read_body(response)
             finally:
-                _let_go(response)
+                _release(response)
             status = response.status
-            self._answered(ticket, status, requester, name)
+            self._report_status(ticket, status, requester, name)
             return Reply(status, response.headers, content, whole)
         except BaseException as error:
-            self._failed(ticket, error, requester, timeout, name)
+            self._report_failure(ticket, error, requester, timeout, name)
             raise
         finally:
-            self._note(trace, headers, name, method, status, started)
+            self._record(trace, headers, name, method, status, started)
 
-    def _note(
+    def _record(
         self,
         trace: Trace | None,
         headers: Mapping[str, str],
@@ -211,34 +212,36 @@ class Upstream:
     ) -> None:
         """Count a request that is over, in the metrics and in the trace of what it was made for."""
         if trace is not None:
-            trace.asked(status, seconds := time.perf_counter() - started)
-            if trace.tell is not None:
+            trace.count_upstream_call(status, seconds := time.perf_counter() - started)
+            if trace.on_upstream_request is not None:
                 span_id = headers["traceparent"].split("-")[2]
-                trace.tell(Sent(span_id, self.breaker.name, name, method, status, started, seconds))
-        self._count(status)
+                trace.on_upstream_request(
+                    UpstreamRequest(span_id, self.breaker.name, name, method, status, started, seconds)
+                )
+        self._on_status(status)
 
-    def _answered(self, ticket: int, status: int, requester: Requester, name: str) -> None:
+    def _report_status(self, ticket: int, status: int, requester: Requester, name: str) -> None:
         if status < 500:
             # Whatever a caller did wrong, and whoever asks too often (429), the API is well.
-            self.breaker.succeeded(ticket)
+            self.breaker.record_success(ticket)
         else:
-            self.breaker.failed(ticket, requester, name)
+            self.breaker.record_failure(ticket, requester, name)
 
-    def _failed(
+    def _report_failure(
         self, ticket: int, error: BaseException, requester: Requester, timeout: float | None, name: str
     ) -> None:
         """Tell the breaker why there is no answer."""
-        if isinstance(error, ClientConnectorError) and is_own_shortage(error):
-            self.breaker.left(ticket)
+        if isinstance(error, ClientConnectorError) and is_local_shortage(error):
+            self.breaker.record_no_outcome(ticket)
         elif isinstance(error, ClientConnectorError | ConnectionTimeoutError):
-            self.breaker.failed(ticket, None, name)
+            self.breaker.record_failure(ticket, None, name)
         elif isinstance(error, ClientError) or (isinstance(error, TimeoutError) and timeout == self.timeout):
-            self.breaker.failed(ticket, requester, name)
+            self.breaker.record_failure(ticket, requester, name)
         else:
             # The caller left. Or it was late, but the operation is one that computes, or the call had little time left.
-            self.breaker.left(ticket)
+            self.breaker.record_no_outcome(ticket)
 
-    async def read(self, response: ClientResponse) -> tuple[bytes, bool]:
+    async def read_body(self, response: ClientResponse) -> tuple[bytes, bool]:
         """The body, decompressed, up to the bound; and whether that is all of it."""
         stream = response.content
         chunk = await stream.readany()
@@ -254,14 +257,14 @@ class Upstream:
         return bytes(content if whole else content[: self.max_body]), whole
 
 
-def _with_own_span(headers: Mapping[str, str], trace: Trace | None) -> Mapping[str, str]:
+def _with_span_header(headers: Mapping[str, str], trace: Trace | None) -> Mapping[str, str]:
     """*headers*, where spans are made with a traceparent of this request's own: each is a span, repeats too."""
-    if trace is None or trace.tell is None:
+    if trace is None or trace.on_upstream_request is None:
         return headers
-    return {**headers, "traceparent": trace.parent()}
+    return {**headers, "traceparent": trace.make_traceparent()}
 
 
-def _let_go(response: ClientResponse) -> None:
+def _release(response: ClientResponse) -> None:
     # Not release(): an unread rest would hold the connection while it is drained.
     if response.content.at_eof():
         response.release()
@@ -269,11 +272,11 @@ def _let_go(response: ClientResponse) -> None:
         response.close()
 
 
-def encoded(pairs: Iterable[tuple[str, str]]) -> str:
+def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
     """*pairs* as a query: all outside RFC 3986's unreserved set is percent-encoded. Raises UnicodeEncodeError."""
-    return "&".join([f"{escaped(name)}={escaped(value)}" for name, value in pairs])
+    return "&".join([f"{percent_encode(name)}={percent_encode(value)}" for name, value in pairs])
 
 
-def pairs_of(query: Query) -> list[tuple[str, str]]:
+def query_pairs(query: Query) -> list[tuple[str, str]]:
     """The query as name and value pairs: a list repeats its name."""
     return [(name, item) for name, value in query.items() for item in (value if isinstance(value, list) else [value])]

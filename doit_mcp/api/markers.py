@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, signature
 from typing import Annotated, Any, Unpack, get_args, get_origin, get_type_hints, is_typeddict
 
-Path = tuple[str, ...]
+ArgumentPath = tuple[str, ...]
 """Names that lead from the arguments to one of them. Lists on the way have no name: the path goes into every item."""
 
-NOTHING: tuple[Any, ...] = (None, "", [], {})
+EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
 
 
-class Reach:
+class Marker:
     """The type of the marker."""
 
 
-REACHES, MENTIONS = Reach(), Reach()
+EXTERNAL_TARGET, TEXT_WITH_LINKS = Marker(), Marker()
 
 ADDRESS = re.compile(
     r"[^\s@]@[^\s@]"  # e-mail addresses
@@ -36,78 +36,80 @@ SEPARATORS = re.compile(r"[\s,;<>()\[\]{}\"'`|\\]+")
 """What ends an e-mail address or a URL in a text."""
 
 
-def addresses(text: str) -> list[str]:
+def find_addresses(text: str) -> list[str]:
     """The words of *text* that are, or hold, an e-mail address or a URL; in order, none twice."""
     # Full-width letters and the like stand for the usual ones where addresses are read.
     words = (word.rstrip(".:!?") for word in SEPARATORS.split(unicodedata.normalize("NFKC", text)))
     return list(dict.fromkeys(word for word in words if ADDRESS.search(word)))
 
 
-def reaching(function: Callable[..., Any], marker: Reach = REACHES) -> tuple[Path, ...]:
+def marked_paths(function: Callable[..., Any], marker: Marker = EXTERNAL_TARGET) -> tuple[ArgumentPath, ...]:
     """The paths of all arguments in *function*'s signature that have the *marker*."""
     hints = get_type_hints(function, include_extras=True)
-    found: list[Path] = []
+    found: list[ArgumentPath] = []
     for name, parameter in signature(function).parameters.items():
         if parameter.kind is Parameter.VAR_KEYWORD and get_origin(hints[name]) is Unpack:
-            found += _marked(get_args(hints[name])[0], (), marker)
+            found += _paths_in_annotation(get_args(hints[name])[0], (), marker)
         elif parameter.kind is Parameter.KEYWORD_ONLY:
-            found += _marked(hints[name], (name,), marker)
+            found += _paths_in_annotation(hints[name], (name,), marker)
     return tuple(found)
 
 
-def _marked(annotation: Any, path: Path, marker: Reach) -> Iterable[Path]:
+def _paths_in_annotation(annotation: Any, path: ArgumentPath, marker: Marker) -> Iterable[ArgumentPath]:
     if get_origin(annotation) is Annotated and marker in get_args(annotation)[1:]:
         yield path
     elif is_typeddict(annotation):
         for name, hint in get_type_hints(annotation, include_extras=True).items():
-            yield from _marked(hint, (*path, name), marker)
+            yield from _paths_in_annotation(hint, (*path, name), marker)
     else:
         for part in get_args(annotation):
-            yield from _marked(part, path, marker)
+            yield from _paths_in_annotation(part, path, marker)
 
 
-def leaves(value: Any, path: Path) -> list[Any]:
+def values_at(value: Any, path: ArgumentPath) -> list[Any]:
     """All values that *path* leads to from *value*."""
     if not path:
         return [value]
     if isinstance(value, list):
-        return [leaf for item in value for leaf in leaves(item, path)]
-    return leaves(value[path[0]], path[1:]) if isinstance(value, dict) and path[0] in value else []
+        return [leaf for item in value for leaf in values_at(item, path)]
+    return values_at(value[path[0]], path[1:]) if isinstance(value, dict) and path[0] in value else []
 
 
-def reached(arguments: Mapping[str, Any], paths: Iterable[Path], *, replaces: bool = False) -> bool:
+def has_value_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath], *, replaces: bool = False) -> bool:
     """Whether *arguments* have a value at one of the *paths*.
 
     An empty value names nobody, so it counts only if the write *replaces* what is there: then it removes everybody.
     """
     if replaces:
-        return any(_is_given(arguments, path) for path in paths)
-    return any(leaf not in NOTHING for path in paths for leaf in leaves(arguments, path))
+        return any(_has_path(arguments, path) for path in paths)
+    return any(leaf not in EMPTY_VALUES for path in paths for leaf in values_at(arguments, path))
 
 
-def mentioned(arguments: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, list[str]]:
+def addresses_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath]) -> dict[str, list[str]]:
     """The addresses in the texts that *arguments* have at these *paths*, by the path."""
     found = {
-        ".".join(path): [one for leaf in leaves(arguments, path) if isinstance(leaf, str) for one in addresses(leaf)]
+        ".".join(path): [
+            one for leaf in values_at(arguments, path) if isinstance(leaf, str) for one in find_addresses(leaf)
+        ]
         for path in paths
     }
     return {path: list(dict.fromkeys(words)) for path, words in found.items() if words}
 
 
-def _is_given(value: Any, path: Path) -> bool:
+def _has_path(value: Any, path: ArgumentPath) -> bool:
     if not path or value == []:
         return True
     if isinstance(value, list):
-        return any(_is_given(item, path) for item in value)
-    return isinstance(value, Mapping) and path[0] in value and _is_given(value[path[0]], path[1:])
+        return any(_has_path(item, path) for item in value)
+    return isinstance(value, Mapping) and path[0] in value and _has_path(value[path[0]], path[1:])
 
 
-def without(value: Any, path: Path) -> Any:
+def remove_path(value: Any, path: ArgumentPath) -> Any:
     """A copy of *value* without what *path* leads to, and without the objects that are empty then."""
     if isinstance(value, list):
-        return [without(item, path) for item in value]
+        return [remove_path(item, path) for item in value]
     if not isinstance(value, dict) or path[0] not in value:
         return value
     rest = {name: member for name, member in value.items() if name != path[0]}
-    inner = without(value[path[0]], path[1:]) if path[1:] else {}
+    inner = remove_path(value[path[0]], path[1:]) if path[1:] else {}
     return rest if inner == {} else {**rest, path[0]: inner}

@@ -35,7 +35,7 @@ from urllib.parse import quote
 from ..protocol.json_schema import JsonObject
 from .errors import ApiError
 
-Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+HttpMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Query = dict[str, str | list[str]]
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,26 +60,26 @@ class Request:
     body: JsonObject | None
 
 
-class Facts(TypedDict, total=False):
+class OperationFacts(TypedDict, total=False):
     """What a declaration can say about its operation beyond verb, path and signature."""
 
     items: str
     """Key of the answer under which the rows of a list are."""
     title: str
     """The tool's title, where the name in plain words is not good enough."""
-    narrow: str
+    narrow_hint: str
     """How to ask for less, said when an answer is too large; a sentence."""
     slow: bool
     """The API computes the answer: it may take as long as the whole call may."""
-    outward: bool
+    open_world: bool
     """It reaches somebody outside the customer's own account: people get mail, support staff start to work."""
-    destroys: bool
+    destructive: bool
     """It deletes or ends something, though it is a POST."""
-    keyed: bool
+    needs_idempotency_key: bool
     """The API wants an Idempotency-Key, so that repeating the request does nothing twice."""
-    media: str
+    content_type: str
     """Content type of the body, where it is not application/json."""
-    whole: str
+    body_argument: str
     """Name of the one argument that is the body: an object whose members are the caller's to choose."""
 
 
@@ -88,49 +88,49 @@ class Operation:
     """One operation of the API as its method declares it; the facts are those of Facts."""
 
     name: str
-    method: Method
+    method: HttpMethod
     path: str
     description: str
-    reads: bool
+    read_only: bool
     """It changes nothing, so it may be repeated."""
     placeholders: tuple[str, ...]
     parameters: tuple[str, ...]
     """Names of the query parameters."""
-    body: bool
+    has_body: bool
     function: Callable[..., Any] = field(repr=False, compare=False)
     """The method that offers it: the schemas of arguments and answer are made from its signature."""
     stream: bool = False
     """It answers with an event stream."""
     items: str = ""
     title: str = ""
-    narrow: str = ""
+    narrow_hint: str = ""
     slow: bool = False
-    outward: bool = False
-    destroys: bool = False
-    keyed: bool = False
-    media: str = "application/json"
-    whole: str = ""
+    open_world: bool = False
+    destructive: bool = False
+    needs_idempotency_key: bool = False
+    content_type: str = "application/json"
+    body_argument: str = ""
 
     @property
-    def repeatable(self) -> bool:
+    def retryable(self) -> bool:
         """Whether the same request may be sent again when it is not known what became of it."""
-        return self.reads or self.keyed
+        return self.read_only or self.needs_idempotency_key
 
-    def request(self, arguments: Mapping[str, Any]) -> Request:
+    def build_request(self, arguments: Mapping[str, Any]) -> Request:
         """The request for *arguments*. Raises ApiError (kind "argument") for a path value that is no segment."""
         path = self.path
         if self.placeholders:
-            path = PLACEHOLDER.sub(lambda found: segment(found[1], arguments[found[1]]), path)
-        query = {name: texts(arguments[name]) for name in self.parameters if arguments.get(name) is not None}
-        if self.whole:
-            return Request(self.method, path, query, arguments[self.whole])
-        if not self.body:
+            path = PLACEHOLDER.sub(lambda found: encode_segment(found[1], arguments[found[1]]), path)
+        query = {name: query_value(arguments[name]) for name in self.parameters if arguments.get(name) is not None}
+        if self.body_argument:
+            return Request(self.method, path, query, arguments[self.body_argument])
+        if not self.has_body:
             return Request(self.method, path, query, None)
         placed = {*self.placeholders, *self.parameters}
         return Request(self.method, path, query, {name: arguments[name] for name in arguments if name not in placed})
 
 
-def segment(name: str, value: Any) -> str:
+def encode_segment(name: str, value: Any) -> str:
     """*value* as exactly one path segment: everything outside RFC 3986's unreserved set is percent-encoded.
 
     Raises ApiError (kind "argument") for values that are empty, "." or "..", which name another resource, and for
@@ -140,25 +140,25 @@ def segment(name: str, value: Any) -> str:
     if text in ("", ".", ".."):
         raise ApiError(f'{name}: "{text}" is not an id', kind="argument")
     try:
-        return escaped(text)
+        return percent_encode(text)
     except UnicodeEncodeError:
         raise ApiError(f"{name}: is not valid Unicode text", kind="argument") from None
 
 
-def escaped(text: str) -> str:
+def percent_encode(text: str) -> str:
     """*text* with all outside RFC 3986's unreserved set percent-encoded. Raises UnicodeEncodeError."""
     # Most ids and numbers need nothing, and are known for it ten times faster than quote() finds out.
     return text if UNRESERVED.fullmatch(text) else quote(text, safe="")
 
 
-def texts(value: Any) -> str | list[str]:
+def query_value(value: Any) -> str | list[str]:
     """A query value as the API reads it: lists are repeated, booleans are lower case."""
     if isinstance(value, list | tuple):
-        return [_text(item) for item in value]
-    return _text(value)
+        return [_query_text(item) for item in value]
+    return _query_text(value)
 
 
-def _text(value: Any) -> str:
+def _query_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -198,7 +198,9 @@ def operation_of(method: Callable[..., Any]) -> Operation:
     return operation
 
 
-def describe(function: Callable[..., Any], method: Method, path: str, reads: bool, stream: bool) -> Operation:
+def make_operation(
+    function: Callable[..., Any], method: HttpMethod, path: str, read_only: bool, stream: bool
+) -> Operation:
     """The row for a declaring method: its signature says what is query and whether there is a body."""
     placeholders = tuple(PLACEHOLDER.findall(path))
     parameters = signature(function).parameters.values()
@@ -207,10 +209,10 @@ def describe(function: Callable[..., Any], method: Method, path: str, reads: boo
         method=method,
         path=path,
         description=description_of(function),
-        reads=reads,
+        read_only=read_only,
         placeholders=placeholders,
         parameters=tuple(p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY and p.name not in placeholders),
-        body=any(p.kind is Parameter.VAR_KEYWORD for p in parameters),
+        has_body=any(p.kind is Parameter.VAR_KEYWORD for p in parameters),
         function=function,
         stream=stream,
     )
@@ -228,18 +230,20 @@ def description_of(function: Callable[..., Any]) -> str:
     return " ".join((function.__doc__ or "").split())
 
 
-def _declare(method: Method, path: str, facts: Facts, *, reads: bool = False, stream: bool = False) -> Decorator:
+def _declare(
+    method: HttpMethod, path: str, facts: OperationFacts, *, read_only: bool = False, stream: bool = False
+) -> Decorator:
     def decorate(function: F) -> F:
-        row = replace(describe(function, method, path, reads, stream), **facts)
-        row = replace(row, parameters=tuple(name for name in row.parameters if name != row.whole))
+        row = replace(make_operation(function, method, path, read_only, stream), **facts)
+        row = replace(row, parameters=tuple(name for name in row.parameters if name != row.body_argument))
         expected = answer_type(function)
 
         @wraps(function)
         async def send(self: Area, /, **arguments: Any) -> Any:
             answer = await self.sender.send(row, arguments)
-            if isinstance(answer, expected) or (answer is None and not row.reads):
+            if isinstance(answer, expected) or (answer is None and not row.read_only):
                 return answer
-            raise ApiError("it has another form than expected", kind="answer", maybe_applied=not row.reads)
+            raise ApiError("it has another form than expected", kind="answer", maybe_applied=not row.read_only)
 
         @wraps(function)
         def events(self: Area, /, **arguments: Any) -> AsyncGenerator[JsonObject, None]:
@@ -252,14 +256,14 @@ def _declare(method: Method, path: str, facts: Facts, *, reads: bool = False, st
     return decorate
 
 
-def offers(declared: Callable[..., Any]) -> Decorator:
-    """Offer the operation of *declared* by a method with a body: its own name, arguments, description and answer.
+def offers(declaration: Callable[..., Any]) -> Decorator:
+    """Offer the operation of *declaration* by a method with a body: its own name, arguments, description and answer.
 
-    *declared* has a name that starts with an underscore, so it is no tool itself.
+    *declaration* has a name that starts with an underscore, so it is no tool itself.
     """
 
     def decorate(function: F) -> F:
-        row = operation_of(declared)
+        row = operation_of(declaration)
         own = replace(row, name=function.__name__, description=description_of(function), function=function)
         setattr(function, "operation", own)
         return function
@@ -267,26 +271,26 @@ def offers(declared: Callable[..., Any]) -> Decorator:
     return decorate
 
 
-def get(path: str, **facts: Unpack[Facts]) -> Decorator:
+def get(path: str, **facts: Unpack[OperationFacts]) -> Decorator:
     """Declare a read by GET."""
-    return _declare("GET", path, facts, reads=True)
+    return _declare("GET", path, facts, read_only=True)
 
 
-def post(path: str, *, reads: bool = False, stream: bool = False, **facts: Unpack[Facts]) -> Decorator:
-    """Declare a POST; with *reads* it is a query that changes nothing, with *stream* it answers with events."""
-    return _declare("POST", path, facts, reads=reads, stream=stream)
+def post(path: str, *, read_only: bool = False, stream: bool = False, **facts: Unpack[OperationFacts]) -> Decorator:
+    """Declare a POST; with *read_only* it is a query that changes nothing, with *stream* it answers with events."""
+    return _declare("POST", path, facts, read_only=read_only, stream=stream)
 
 
-def put(path: str, **facts: Unpack[Facts]) -> Decorator:
+def put(path: str, **facts: Unpack[OperationFacts]) -> Decorator:
     """Declare a PUT: it replaces the whole of something."""
     return _declare("PUT", path, facts)
 
 
-def patch(path: str, **facts: Unpack[Facts]) -> Decorator:
+def patch(path: str, **facts: Unpack[OperationFacts]) -> Decorator:
     """Declare a PATCH: what is left out stays as it is."""
     return _declare("PATCH", path, facts)
 
 
-def delete(path: str, **facts: Unpack[Facts]) -> Decorator:
+def delete(path: str, **facts: Unpack[OperationFacts]) -> Decorator:
     """Declare a DELETE."""
     return _declare("DELETE", path, facts)

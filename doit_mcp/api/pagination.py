@@ -4,17 +4,17 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..protocol.json_schema import JsonObject, shown
+from ..protocol.json_schema import JsonObject, short_json
 from .errors import ApiError
 from .operation import operation_of
 
-MOST = 4
+MAX_PAGES = 4
 """Pages that one call reads by itself, if it says nothing else."""
-MOST_SEARCHED = 3
+MAX_SEARCHED_PAGES = 3
 """Pages that are searched for a name; the answer it was for is one request more."""
-LARGE = 200
+LARGE_PAGE_SIZE = 200
 """Rows of a page where our code reads them, not a model."""
-MOST_NAMED = 5
+MAX_LISTED_MATCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +22,26 @@ class Page:
     """Rows of a list, and the token of the next page ("" on the last)."""
 
     rows: list[JsonObject]
-    token: str
-    whole: JsonObject
+    next_token: str
+    answer: JsonObject
     """The answer as it came."""
 
 
-async def pages(
-    method: Callable[..., Any], *, most: int = MOST, token: str = "", **arguments: Any
+async def iterate_pages(
+    method: Callable[..., Any], *, max_pages: int = MAX_PAGES, token: str = "", **arguments: Any
 ) -> AsyncGenerator[Page, None]:
-    """The pages of a list *method* that declares ``items``, from *token* on; *most* of them. Raises ApiError."""
-    for _ in range(most):
+    """The pages of a list *method* that declares ``items``, from *token* on; *max_pages* of them. Raises ApiError."""
+    for _ in range(max_pages):
         given = {**arguments, "pageToken": token} if token else arguments
-        page = page_of(await method(**given), operation_of(method).items)
+        page = parse_page(await method(**given), operation_of(method).items)
         yield page
         # A token that comes again would lead round in a circle.
-        if not page.token or page.token == token:
+        if not page.next_token or page.next_token == token:
             return
-        token = page.token
+        token = page.next_token
 
 
-def page_of(answer: Any, items: str) -> Page:
+def parse_page(answer: Any, items: str) -> Page:
     """The page in an answer; without rows where the API sends null or nothing."""
     whole = answer if isinstance(answer, dict) else {}
     found = whole.get(items)
@@ -49,17 +49,19 @@ def page_of(answer: Any, items: str) -> Page:
     return Page(rows, str(whole.get("pageToken") or ""), whole)
 
 
-async def every(method: Callable[..., Any], *, most: int = MOST, **arguments: Any) -> AsyncGenerator[JsonObject, None]:
-    """The rows of a list, page after page. Raises ApiError if *most* pages do not hold all of them."""
+async def iterate_rows(
+    method: Callable[..., Any], *, max_pages: int = MAX_PAGES, **arguments: Any
+) -> AsyncGenerator[JsonObject, None]:
+    """The rows of a list, page after page. Raises ApiError if *max_pages* pages do not hold all of them."""
     page = None
-    async for page in pages(method, most=most, **arguments):
+    async for page in iterate_pages(method, max_pages=max_pages, **arguments):
         for row in page.rows:
             yield row
-    if page is not None and page.token:
+    if page is not None and page.next_token:
         raise ApiError("there is too much to read through; use a filter", kind="argument")
 
 
-async def id_of(name: str, method: Callable[..., Any], field: str, **arguments: Any) -> str:
+async def find_id(name: str, method: Callable[..., Any], field: str, **arguments: Any) -> str:
     """The id of what is called *name* in a list, its *field* compared without case: the same, or else holding it.
 
     Raises ApiError: "missing" if there is none, "argument" if there are several.
@@ -69,14 +71,16 @@ async def id_of(name: str, method: Callable[..., Any], field: str, **arguments: 
         raise ApiError("id or name: one of them is needed", kind="argument")
     like = [
         row
-        async for row in every(method, most=MOST_SEARCHED, maxResults=LARGE, **arguments)
+        async for row in iterate_rows(method, max_pages=MAX_SEARCHED_PAGES, maxResults=LARGE_PAGE_SIZE, **arguments)
         if wanted in str(row.get(field) or "").casefold()
     ]
     same = [row for row in like if str(row[field]).strip().casefold() == wanted]
     found = same or like
     if not found:
-        raise ApiError(f"nothing is named {shown(name)}", kind="missing")
+        raise ApiError(f"nothing is named {short_json(name)}", kind="missing")
     if len(found) > 1:
-        names = ", ".join(f"{shown(row[field])} (id {shown(row.get('id'))})" for row in found[:MOST_NAMED])
-        raise ApiError(f"name: {len(found)} are named like {shown(name)}: {names}; give the id", kind="argument")
+        names = ", ".join(
+            f"{short_json(row[field])} (id {short_json(row.get('id'))})" for row in found[:MAX_LISTED_MATCHES]
+        )
+        raise ApiError(f"name: {len(found)} are named like {short_json(name)}: {names}; give the id", kind="argument")
     return str(found[0].get("id") or "")

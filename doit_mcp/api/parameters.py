@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from ..protocol.json_schema import Length, Range
 
-MAX_TOKEN = 4096
+MAX_PAGE_TOKEN_CHARACTERS = 4096
 
 MaxResults = Annotated[
     int | None, "Rows in the answer, 50 if left out. Ask for few: what matters usually comes first.", Range(1, 10_000)
@@ -12,14 +12,14 @@ MaxResults = Annotated[
 PageToken = Annotated[
     str | None,
     "Goes on where an answer ended: the pageToken of that answer, all other arguments unchanged.",
-    Length(1, MAX_TOKEN),
+    Length(1, MAX_PAGE_TOKEN_CHARACTERS),
 ]
 NameContains = Annotated[str | None, "Only what has this text in its name, any case.", Length(1, 300)]
 Id = Annotated[str, "Its id, as the list shows it.", Length(1, 500)]
-IdIfKnown = Annotated[str | None, "Its id, as the list shows it.", Length(1, 500)]
+OptionalId = Annotated[str | None, "Its id, as the list shows it.", Length(1, 500)]
 Name = Annotated[str | None, "Instead of the id: its name or a part of it that only it has.", Length(1, 300)]
-SinceCreated = Annotated[int | None, "Only what was created at this moment or later, in milliseconds since 1970."]
-UntilCreated = Annotated[int | None, "Only what was created at this moment or earlier, in milliseconds since 1970."]
+CreatedSince = Annotated[int | None, "Only what was created at this moment or later, in milliseconds since 1970."]
+CreatedUntil = Annotated[int | None, "Only what was created at this moment or earlier, in milliseconds since 1970."]
 SortOrder = Annotated[Literal["asc", "desc"] | None, "Ascending or descending."]
 
-Millis = Annotated[int, "Milliseconds since 1970, UTC."]
+EpochMilliseconds = Annotated[int, "Milliseconds since 1970, UTC."]

@@ -40,7 +40,7 @@ class TimeRange(TypedDict, total=False):
     customTimeRange: Annotated[JsonObject, "Old place."]
 
 
-class Config(TypedDict, total=False):
+class QueryConfig(TypedDict, total=False):
     """A query. Its fields that are seldom needed are open objects, described in words: the schemas of three tools have
     to stay small."""
 
@@ -124,23 +124,23 @@ class Config(TypedDict, total=False):
     ]
 
 
-PROVIDERS = {
+PROVIDER_ALIASES = {
     "amazon-web-services": ("aws", "amazon", "amazon web services", "amazon_web_services"),
     "google-cloud": ("gcp", "google", "google cloud", "google cloud platform", "google_cloud"),
     "microsoft-azure": ("azure", "microsoft azure", "microsoft_azure"),
 }
-PROVIDER_NAMED = {name: provider for provider, names in PROVIDERS.items() for name in names}
+PROVIDER_BY_ALIAS = {name: provider for provider, names in PROVIDER_ALIASES.items() for name in names}
 
 
-def provider_of(name: str) -> str:
+def normalize_provider(name: str) -> str:
     """The billing data's name of a cloud provider; what is no known other name of one stays as it is."""
-    return PROVIDER_NAMED.get(name.strip().lower(), name)
+    return PROVIDER_BY_ALIAS.get(name.strip().lower(), name)
 
 
-def completed(config: JsonObject) -> JsonObject:
+def normalize_config(config: JsonObject) -> JsonObject:
     """A config as the API wants it: providers by their names in the data, and a custom range beside timeRange."""
     filters = config.get("filters")
-    done = {**config, "filters": [_filter(one) for one in filters]} if filters else dict(config)
+    done = {**config, "filters": [_normalize_filter(one) for one in filters]} if filters else dict(config)
     period = done.get("timeRange")
     if not period or period.get("mode") != "custom":
         return done
@@ -150,7 +150,7 @@ def completed(config: JsonObject) -> JsonObject:
     return {**done, "customTimeRange": span} if span else done
 
 
-def _filter(one: JsonObject) -> JsonObject:
-    if one.get("id") != "cloud_provider" or "values" not in one:
-        return one
-    return {**one, "values": [provider_of(value) for value in one["values"]]}
+def _normalize_filter(condition: JsonObject) -> JsonObject:
+    if condition.get("id") != "cloud_provider" or "values" not in condition:
+        return condition
+    return {**condition, "values": [normalize_provider(value) for value in condition["values"]]}

@@ -10,8 +10,8 @@ import orjson
 from .errors import ApiError
 from .operation import Request
 
-FORM = "multipart/form-data"
-KINDS = {b"PK\x03\x04": ("file.zip", "application/zip"), b"\x1f\x8b": ("file.csv.gz", "application/gzip")}
+MULTIPART = "multipart/form-data"
+FILE_SIGNATURES = {b"PK\x03\x04": ("file.zip", "application/zip"), b"\x1f\x8b": ("file.csv.gz", "application/gzip")}
 """How the files that are taken begin, and what they are then called; all others are CSV."""
 
 
@@ -20,37 +20,39 @@ class Body:
     """A body as it is sent, with its content type."""
 
     content: bytes
-    media: str
+    content_type: str
 
 
-def body_of(request: Request, media: str) -> Body | None:
-    """The body of *request* as *media*; None if it has none. Raises ApiError ("argument") for what cannot be sent."""
+def encode_body(request: Request, content_type: str) -> Body | None:
+    """The body of *request* as *content_type*; None if it has none. Raises ApiError ("argument") for what cannot be sent."""
     if request.body is None:
         return None
-    if media == FORM:
-        return form(request.body)
+    if content_type == MULTIPART:
+        return encode_form(request.body)
     try:
-        return Body(orjson.dumps(request.body), media)
+        return Body(orjson.dumps(request.body), content_type)
     except TypeError:
         raise ApiError("an argument holds text or a number that JSON cannot carry", kind="argument") from None
 
 
-def form(fields: Mapping[str, Any]) -> Body:
+def encode_form(fields: Mapping[str, Any]) -> Body:
     """A form with these fields: bytes are files, everything else is text. Raises ApiError ("argument")."""
     try:
-        parts = [_part(name, value) for name, value in fields.items()]
+        parts = [_encode_part(name, value) for name, value in fields.items()]
     except UnicodeEncodeError:
         raise ApiError("an argument is not valid Unicode text", kind="argument") from None
     # Nothing can hold the digest of itself, so the boundary occurs in no part.
     boundary = sha256(b"".join(parts)).hexdigest()
     between = f"--{boundary}\r\n".encode()
     content = b"".join(piece for part in parts for piece in (between, part, b"\r\n"))
-    return Body(content + f"--{boundary}--\r\n".encode(), f'{FORM}; boundary="{boundary}"')
+    return Body(content + f"--{boundary}--\r\n".encode(), f'{MULTIPART}; boundary="{boundary}"')
 
 
-def _part(name: str, value: Any) -> bytes:
+def _encode_part(name: str, value: Any) -> bytes:
     if not isinstance(value, bytes):
         return f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode()
-    file, kind = next((named for start, named in KINDS.items() if value.startswith(start)), ("file.csv", "text/csv"))
+    file, kind = next(
+        (named for start, named in FILE_SIGNATURES.items() if value.startswith(start)), ("file.csv", "text/csv")
+    )
     disposition = f'Content-Disposition: form-data; name="{name}"; filename="{file}"'
     return f"{disposition}\r\nContent-Type: {kind}\r\n\r\n".encode() + value

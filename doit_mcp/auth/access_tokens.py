@@ -17,150 +17,152 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..protocol.jsonrpc import JsonObject
-from .errors import SCOPE, AuthError, invalid_token
-from .jws import Compact, glimpses, parse
+from .errors import REQUIRED_SCOPE, AuthError, invalid_token_error
+from .jws import CompactJws, find_json_objects, parse_jws
 from .principal import Principal
 
 ALGORITHM = "ES256"
 KEY_ID = "mcp-access"
-LEEWAY = 5.0
+LEEWAY_SECONDS = 5.0
 """Seconds that our clock may be behind. None at the end of a token: the exchange would refuse it all the same."""
 # The last second of the year 9999: beyond it a number is no date (security T13).
-LAST_MOMENT = 253_402_300_799.0
-ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+MAX_TIMESTAMP = 253_402_300_799.0
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Order of the group of P-256 (SEC 2)."""
 
-MAX_EMAIL = 320
-TEXTS = ("customer_context", "cid", "flow_id", "jti")
+MAX_EMAIL_LENGTH = 320
+REQUIRED_TEXT_CLAIMS = ("customer_context", "cid", "flow_id", "jti")
 # Toolset paths: names, and lists of names whose commas clients may have encoded; never dots alone.
-BELOW = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~,-]|%2[Cc])+)+/?")
+TOOLSET_PATH_PATTERN = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~,-]|%2[Cc])+)+/?")
 
 ECDSA_SHA256 = ECDSA(SHA256())
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class AccessTokenRules:
     """Whose tokens are ours: *issuer*, compared as it is, and *resource*, our own URL without trailing slash."""
 
     issuer: str
     resource: str
 
     @classmethod
-    def of(cls, issuer: str, resource_url: str) -> Rules:
+    def from_urls(cls, issuer: str, resource_url: str) -> AccessTokenRules:
         """The rules for these two URLs as they are configured."""
         return cls(issuer, resource_url.rstrip("/"))
 
-    def names_us(self, audience: object) -> bool:
+    def matches_audience(self, audience: object) -> bool:
         """Whether one value of ``aud`` is this server or one of its endpoints, compared whole (security T8)."""
         if not isinstance(audience, str) or not audience.startswith(self.resource):
             return False
         path = audience[len(self.resource) :]
         if path in ("", "/", "/mcp", "/mcp/", "/sse", "/sse/"):
             return True
-        return path.startswith("/mcp/") and BELOW.fullmatch(path[4:]) is not None
+        return path.startswith("/mcp/") and TOOLSET_PATH_PATTERN.fullmatch(path[4:]) is not None
 
 
-def is_ours(token: str, rules: Rules) -> bool:
+def looks_like_access_token(token: str, rules: AccessTokenRules) -> bool:
     """Whether *token* is, claims to be, or holds an access token for this server: then it is that or nothing.
 
     Such a token must never reach the DoiT API, be it authentic or not (security X1).
     """
-    return any(_claims_to_be_ours(seen, rules) for seen in glimpses(token))
+    return any(_has_our_claims(seen, rules) for seen in find_json_objects(token))
 
 
-def _claims_to_be_ours(seen: JsonObject, rules: Rules) -> bool:
-    if seen.get("kid") == KEY_ID:
+def _has_our_claims(members: JsonObject, rules: AccessTokenRules) -> bool:
+    if members.get("kid") == KEY_ID:
         return True
     issuer = rules.issuer.rstrip("/").lower()
-    issuers = [value for value in _values(seen.get("iss")) if isinstance(value, str)]
+    issuers = [value for value in _as_list(members.get("iss")) if isinstance(value, str)]
     if any(value.rstrip("/").lower() == issuer for value in issuers):
         return True
-    return any(rules.names_us(value) for value in _values(seen.get("aud")))
+    return any(rules.matches_audience(value) for value in _as_list(members.get("aud")))
 
 
-def _values(claim: object) -> list[object]:
+def _as_list(claim: object) -> list[object]:
     return claim if isinstance(claim, list) else [claim]
 
 
-def check(token: str, rules: Rules, now: float) -> Compact:
+def check_access_token(token: str, rules: AccessTokenRules, now: float) -> CompactJws:
     """The parts of *token*, if only its signature is left to verify. Raises AuthError 401."""
-    compact = parse(token)
+    compact = parse_jws(token)
     if compact is None:
-        raise invalid_token("The access token is malformed.")
+        raise invalid_token_error("The access token is malformed.")
     _check_header(compact.header)
     _check_times(compact.claims, now)
-    _check_names(compact.claims, rules)
-    if not _signature_is_possible(compact.signature):
-        raise invalid_token("The signature of the access token is malformed.")
+    _check_claims(compact.claims, rules)
+    if not _is_well_formed_signature(compact.signature):
+        raise invalid_token_error("The signature of the access token is malformed.")
     return compact
 
 
 def _check_header(header: JsonObject) -> None:
     # Compared with constants and never used to look anything up; jwk, jku, x5u and x5c are not even read (T1-T3).
     if header.get("kid") != KEY_ID or header.get("alg") != ALGORITHM:
-        raise invalid_token("The token is not an access token of the DoiT console.")
+        raise invalid_token_error("The token is not an access token of the DoiT console.")
     if "crit" in header or "b64" in header:
-        raise invalid_token("The access token demands extensions that are not supported.")
+        raise invalid_token_error("The access token demands extensions that are not supported.")
 
 
 def _check_times(claims: JsonObject, now: float) -> None:
-    expires, issued = _moment(claims.get("exp")), _moment(claims.get("iat"))
-    starts = _moment(claims["nbf"]) if "nbf" in claims else 0.0
+    expires, issued = _read_timestamp(claims.get("exp")), _read_timestamp(claims.get("iat"))
+    starts = _read_timestamp(claims["nbf"]) if "nbf" in claims else 0.0
     if expires is None or issued is None or starts is None:
-        raise invalid_token("The access token lacks exp or iat, or they are not dates.")
+        raise invalid_token_error("The access token lacks exp or iat, or they are not dates.")
     if expires <= now:
-        raise invalid_token("The access token has expired.")
-    if issued - LEEWAY > now or starts - LEEWAY > now:
-        raise invalid_token("The access token is not valid yet.")
+        raise invalid_token_error("The access token has expired.")
+    if issued - LEEWAY_SECONDS > now or starts - LEEWAY_SECONDS > now:
+        raise invalid_token_error("The access token is not valid yet.")
 
 
-def _moment(value: object) -> float | None:
+def _read_timestamp(value: object) -> float | None:
     """Epoch seconds; None for what is no NumericDate (RFC 7519 section 2) of a calendar."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if math.isfinite(value) and 0 <= value <= LAST_MOMENT else None
+    return float(value) if math.isfinite(value) and 0 <= value <= MAX_TIMESTAMP else None
 
 
-def _check_names(claims: JsonObject, rules: Rules) -> None:
+def _check_claims(claims: JsonObject, rules: AccessTokenRules) -> None:
     issuer, audience, subject = claims.get("iss"), claims.get("aud"), claims.get("sub")
     if not isinstance(issuer, str) or issuer != rules.issuer:
-        raise invalid_token("The access token comes from another issuer.")
-    audiences = _values(audience)
-    if not all(isinstance(one, str) for one in audiences) or not any(rules.names_us(one) for one in audiences):
-        raise invalid_token("The access token is meant for another resource.")
+        raise invalid_token_error("The access token comes from another issuer.")
+    audiences = _as_list(audience)
+    if not all(isinstance(one, str) for one in audiences) or not any(rules.matches_audience(one) for one in audiences):
+        raise invalid_token_error("The access token is meant for another resource.")
     if not isinstance(subject, str) or not subject:
-        raise invalid_token("The access token names no subject.")
-    if not all(isinstance(claims.get(name), str) for name in TEXTS):
-        raise invalid_token(f"The access token lacks one of {', '.join(TEXTS)}.")
+        raise invalid_token_error("The access token names no subject.")
+    if not all(isinstance(claims.get(name), str) for name in REQUIRED_TEXT_CLAIMS):
+        raise invalid_token_error(f"The access token lacks one of {', '.join(REQUIRED_TEXT_CLAIMS)}.")
 
 
-def _signature_is_possible(raw: bytes) -> bool:
+def _is_well_formed_signature(raw: bytes) -> bool:
     """64 bytes, and both halves in range (RFC 7518, 3.4): zeros once passed for signatures (security T6)."""
     if len(raw) != 64:
         return False
     r, s = int.from_bytes(raw[:32]), int.from_bytes(raw[32:])
-    return 0 < r < ORDER and 0 < s < ORDER
+    return 0 < r < P256_ORDER and 0 < s < P256_ORDER
 
 
-def signer(compact: Compact, keys: Mapping[bytes, EllipticCurvePublicKey]) -> bytes | None:
+def find_signing_key(jws: CompactJws, keys: Mapping[bytes, EllipticCurvePublicKey]) -> bytes | None:
     """The name, in *keys*, of the key that signed a checked token; None if none of them did."""
-    raw = compact.signature
+    raw = jws.signature
     signature = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
     for name, key in keys.items():
         try:
-            key.verify(signature, compact.signed, ECDSA_SHA256)
+            key.verify(signature, jws.signing_input, ECDSA_SHA256)
         except InvalidSignature:
             continue
         return name
     return None
 
 
-def principal(compact: Compact, token: str) -> Principal:
+def read_principal(jws: CompactJws, token: str) -> Principal:
     """The caller of an authentic token. Raises AuthError 403 without the scope."""
-    claims = compact.claims
+    claims = jws.claims
     scope = claims.get("scope")
-    if not isinstance(scope, str) or SCOPE not in scope.split(" "):
-        raise AuthError(403, "insufficient_scope", f"The access token lacks the scope {SCOPE}.", scope=SCOPE)
+    if not isinstance(scope, str) or REQUIRED_SCOPE not in scope.split(" "):
+        raise AuthError(
+            403, "insufficient_scope", f"The access token lacks the scope {REQUIRED_SCOPE}.", scope=REQUIRED_SCOPE
+        )
     return Principal(
         subject=claims["sub"],
         customer=claims["customer_context"],
@@ -169,14 +171,14 @@ def principal(compact: Compact, token: str) -> Principal:
         kind="jwt",
         token=token,
         expires=float(claims["exp"]),
-        email=_email(claims),
+        email=_read_email(claims),
     )
 
 
-def _email(claims: JsonObject) -> str:
+def _read_email(claims: JsonObject) -> str:
     """The e-mail address of the caller for the audit log, if there is one."""
     for name in ("email", "sub"):
         value = claims.get(name)
-        if isinstance(value, str) and "@" in value and len(value) <= MAX_EMAIL and value.isprintable():
+        if isinstance(value, str) and "@" in value and len(value) <= MAX_EMAIL_LENGTH and value.isprintable():
             return value
     return ""

@@ -11,59 +11,61 @@ from typing import Protocol
 
 from aiohttp import ClientSession, DummyCookieJar
 
-from ..resilience.circuit_breaker import Breaker
-from .access_tokens import Rules
-from .api_tokens import ApiTokens
+from ..resilience.circuit_breaker import CircuitBreaker
+from .access_tokens import AccessTokenRules
+from .api_tokens import ApiTokenVerifier
 from .authenticator import Authenticator
-from .ended_logins import Ended
+from .ended_logins import EndedLogins
 from .errors import UpstreamCredentialError
-from .failed_attempts import SharedProven, SharedTries
-from .jwks import Keys
+from .failed_attempts import SharedAttemptLimiter, SharedVerifiedTokens
+from .jwks import JwksCache
 from .principal import Principal
-from .token_exchange import Exchange
+from .token_exchange import TokenExchange
 
 log = logging.getLogger(__name__)
 
 
-class Credential(Protocol):
+class GetCredential(Protocol):
     """Gives the bearer for the DoiT API; *fresh* after the last one was refused. Raises UpstreamCredentialError."""
 
     def __call__(self, *, fresh: bool = False) -> Awaitable[str]: ...
 
 
-class Auth:
+class Authentication:
     """What the web layer asks: who is calling, and what they show to the DoiT API."""
 
-    def __init__(self, authenticator: Authenticator, keys: Keys, exchange: Exchange) -> None:
+    def __init__(self, authenticator: Authenticator, jwks: JwksCache, token_exchange: TokenExchange) -> None:
         self.authenticator = authenticator
-        self._keys = keys
-        self._exchange = exchange
+        self._jwks = jwks
+        self._token_exchange = token_exchange
 
     @property
     def ready(self) -> bool:
         """Whether the identity provider's keys have been loaded at least once."""
-        return self._keys.ready
+        return self._jwks.ready
 
-    def credential(self, principal: Principal) -> Credential:
+    def credential(self, principal: Principal) -> GetCredential:
         """The credential of *principal* for one call: exchanged for an access token, an API token as it is."""
-        return self._api_token(principal) if principal.kind == "api" else self._exchanged(principal)
+        return (
+            self._api_token_credential(principal) if principal.kind == "api" else self._exchanged_credential(principal)
+        )
 
-    def _exchanged(self, principal: Principal) -> Credential:
+    def _exchanged_credential(self, principal: Principal) -> GetCredential:
         handed = ""
 
         async def give(*, fresh: bool = False) -> str:
             nonlocal handed
             try:
-                handed = await self._exchange.token(principal, fresh=fresh, refused=handed)
+                handed = await self._token_exchange.get_token(principal, fresh=fresh, refused_token=handed)
             except UpstreamCredentialError as error:
-                if error.ended:
-                    self.authenticator.end(principal)
+                if error.login_ended:
+                    self.authenticator.end_login(principal)
                 raise
             return handed
 
         return give
 
-    def _api_token(self, principal: Principal) -> Credential:
+    def _api_token_credential(self, principal: Principal) -> GetCredential:
         async def give(*, fresh: bool = False) -> str:
             if not fresh:
                 return principal.token
@@ -74,7 +76,7 @@ class Auth:
 
 
 @asynccontextmanager
-async def open_auth(
+async def open_authentication(
     *,
     resource_url: str,
     auth_server_url: str,
@@ -82,31 +84,40 @@ async def open_auth(
     secret: str,
     http: ClientSession,
     clock: Callable[[], float] = time.time,
-    breaker: Breaker | None = None,
-    tries: SharedTries | None = None,
-    proven: SharedProven | None = None,
-    ended: Ended | None = None,
-) -> AsyncIterator[Auth]:
+    breaker: CircuitBreaker | None = None,
+    shared_attempts: SharedAttemptLimiter | None = None,
+    verified_tokens: SharedVerifiedTokens | None = None,
+    ended_logins: EndedLogins | None = None,
+) -> AsyncIterator[Authentication]:
     """Authentication while the block runs; keys are fetched from its start on, which nobody waits for.
 
     *http* is shared by all callers: it must keep no cookies (security X8), and should not limit its connections, or
-    some who hang would hold up all (X5). *secret* is that of the token exchange, *breaker* the circuit to it; *tries*
-    count what strangers try at all replicas, and *proven* knows the tokens that need none; *ended* remembers logins
+    some who hang would hold up all (X5). *secret* is that of the token exchange, *breaker* the circuit to it; *shared_attempts*
+    count what strangers try at all replicas, and *verified_tokens* knows the tokens that need none; *ended_logins* remembers logins
     that are over. Raises ValueError for a session that keeps cookies or an empty secret.
     """
     if not secret.strip():
         raise ValueError("the secret of the token exchange is empty")
     if not isinstance(http.cookie_jar, DummyCookieJar):
         raise ValueError("the HTTP session keeps cookies, which would be shared by all callers")
-    keys = Keys(auth_server_url, http, clock)
-    ended = Ended(clock) if ended is None else ended
-    api_tokens = ApiTokens(doit_api_base, http, clock, shared=tries, proven=proven, refused=ended.tell)
-    exchange = Exchange(auth_server_url, secret, http, clock, breaker=breaker)
-    authenticator = Authenticator(Rules.of(auth_server_url, resource_url), keys, api_tokens, clock, ended=ended)
-    refreshing = asyncio.create_task(keys.keep_fresh())
-    refreshing.add_done_callback(_ended)
+    keys = JwksCache(auth_server_url, http, clock)
+    ended_logins = EndedLogins(clock) if ended_logins is None else ended_logins
+    api_tokens = ApiTokenVerifier(
+        doit_api_base,
+        http,
+        clock,
+        shared_attempts=shared_attempts,
+        verified_tokens=verified_tokens,
+        on_refused=ended_logins.on_ended,
+    )
+    exchange = TokenExchange(auth_server_url, secret, http, clock, breaker=breaker)
+    authenticator = Authenticator(
+        AccessTokenRules.from_urls(auth_server_url, resource_url), keys, api_tokens, clock, ended_logins=ended_logins
+    )
+    refreshing = asyncio.create_task(keys.refresh_periodically())
+    refreshing.add_done_callback(_log_refresh_failure)
     try:
-        yield Auth(authenticator, keys, exchange)
+        yield Authentication(authenticator, keys, exchange)
     finally:
         refreshing.cancel()
         for part in (keys, api_tokens, exchange):
@@ -114,6 +125,6 @@ async def open_auth(
         await asyncio.gather(refreshing, return_exceptions=True)
 
 
-def _ended(refreshing: asyncio.Task[None]) -> None:
+def _log_refresh_failure(refreshing: asyncio.Task[None]) -> None:
     if not refreshing.cancelled() and (error := refreshing.exception()) is not None:
         log.error("keys are no longer refreshed in the background", exc_info=error)

@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .access_tokens import Rules, check, is_ours, principal, signer
-from .api_tokens import ApiTokens
-from .bearer import MAX_HEADER, bearer
-from .ended_logins import Ended
-from .errors import SIGN_IN, invalid_token
-from .jwks import Keys
-from .jws import Compact
+from .access_tokens import (
+    AccessTokenRules,
+    check_access_token,
+    find_signing_key,
+    looks_like_access_token,
+    read_principal,
+)
+from .api_tokens import ApiTokenVerifier
+from .bearer import MAX_HEADER_LENGTH, read_bearer_token
+from .ended_logins import EndedLogins
+from .errors import SIGN_IN_MESSAGE, invalid_token_error
+from .jwks import JwksCache
+from .jws import CompactJws
 from .principal import Principal
 
-MAX_REMEMBERED = 10_000
+MAX_CACHED_PRINCIPALS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class CachedPrincipal:
     """A caller who was let in, and the key that this rests on; None for an API token."""
 
     principal: Principal
-    key: bytes | None
+    signing_key: bytes | None
 
 
 class Authenticator:
@@ -30,89 +36,89 @@ class Authenticator:
 
     def __init__(
         self,
-        rules: Rules,
-        keys: Keys,
-        api_tokens: ApiTokens,
+        rules: AccessTokenRules,
+        jwks: JwksCache,
+        api_tokens: ApiTokenVerifier,
         clock: Callable[[], float],
         *,
-        remember: int = MAX_REMEMBERED,
-        ended: Ended | None = None,
+        max_cached: int = MAX_CACHED_PRINCIPALS,
+        ended_logins: EndedLogins | None = None,
     ) -> None:
         self._rules = rules
-        self._keys = keys
+        self._jwks = jwks
         self._api_tokens = api_tokens
         self._clock = clock
-        self._limit = remember
-        self._ended = Ended(clock) if ended is None else ended
-        self._ended_digests = self._ended.digests
+        self._limit = max_cached
+        self._ended_logins = EndedLogins(clock) if ended_logins is None else ended_logins
+        self._ended_digests = self._ended_logins.digests
         # By a hash of the whole token that nobody outside can compute (Python's own, keyed anew in each process);
         # whether it is the same token is looked at as well.
-        self._remembered: dict[int, Remembered] = {}
+        self._cache: dict[int, CachedPrincipal] = {}
 
-    def remembered(self, header: str) -> Principal | None:
+    def cached_principal(self, header: str) -> Principal | None:
         """The caller with this one Authorization header, if let in before and not to be checked again."""
-        if len(header) > MAX_HEADER or header[:7].lower() != "bearer ":
+        if len(header) > MAX_HEADER_LENGTH or header[:7].lower() != "bearer ":
             return None
-        return self._recall(header[7:])
+        return self._get_cached(header[7:])
 
-    async def authenticate(self, values: Sequence[str], address: str = "") -> Principal:
+    async def authenticate(self, headers: Sequence[str], address: str = "") -> Principal:
         """The caller with these Authorization headers (all of a request). Raises AuthError.
 
         *address* is where the request came from, "" if that is not known; wrong API tokens are limited by it.
         """
-        token = bearer(values)
-        known = self._recall(token)
+        token = read_bearer_token(headers)
+        known = self._get_cached(token)
         if known is not None:
             return known
-        if is_ours(token, self._rules):
-            return await self._by_access_token(token)
-        found = await self._api_tokens.principal(token, address)
-        self._remember(Remembered(found, None))
+        if looks_like_access_token(token, self._rules):
+            return await self._authenticate_access_token(token)
+        found = await self._api_tokens.verify(token, address)
+        self._put_cached(CachedPrincipal(found, None))
         return found
 
     def forget(self, token: str) -> None:
         """Check *token* again when it comes next: the DoiT API refused it."""
-        self._remembered.pop(hash(token), None)
+        self._cache.pop(hash(token), None)
         self._api_tokens.forget(token)
 
-    def end(self, principal: Principal) -> None:
+    def end_login(self, principal: Principal) -> None:
         """The identity provider says that the login behind this access token is over: it opens nothing any more."""
-        self._ended.add(principal.digest, principal.expires)
+        self._ended_logins.add(principal.digest, principal.expires)
 
-    async def _by_access_token(self, token: str) -> Principal:
-        compact = check(token, self._rules, self._clock())
-        name = await self._signer(compact)
-        found = principal(compact, token)
+    async def _authenticate_access_token(self, token: str) -> Principal:
+        compact = check_access_token(token, self._rules, self._clock())
+        name = await self._find_signing_key(compact)
+        found = read_principal(compact, token)
         # After the last wait: a login that ended meanwhile must not be remembered again.
         if found.digest in self._ended_digests:
-            raise invalid_token(SIGN_IN)
-        self._remember(Remembered(found, name))
+            raise invalid_token_error(SIGN_IN_MESSAGE)
+        self._put_cached(CachedPrincipal(found, name))
         return found
 
-    async def _signer(self, compact: Compact) -> bytes:
+    async def _find_signing_key(self, jws: CompactJws) -> bytes:
         """The name of the key that signed; the keys are looked at again if none of those known did."""
-        known = await self._keys.current()
-        name = signer(compact, known)
+        known = await self._jwks.get_keys()
+        name = find_signing_key(jws, known)
         if name is None:
-            renewed = await self._keys.renewed()
-            name = signer(compact, {point: key for point, key in renewed.items() if point not in known})
+            renewed = await self._jwks.refresh_keys()
+            name = find_signing_key(jws, {point: key for point, key in renewed.items() if point not in known})
         if name is None:
-            raise invalid_token("The signature of the access token is not valid.")
+            raise invalid_token_error("The signature of the access token is not valid.")
         return name
 
-    def _recall(self, token: str) -> Principal | None:
-        found = self._remembered.get(hash(token))
+    def _get_cached(self, token: str) -> Principal | None:
+        found = self._cache.get(hash(token))
         if found is None or (caller := found.principal).token != token:
             return None
-        in_force = found.key is None or found.key in self._keys.in_force
+        in_force = found.signing_key is None or found.signing_key in self._jwks.in_force
         if in_force and caller.digest not in self._ended_digests and caller.expires > self._clock():
             return caller
-        del self._remembered[hash(token)]
+        del self._cache[hash(token)]
         return None
 
-    def _remember(self, found: Remembered) -> None:
-        key = hash(found.principal.token)
-        self._remembered.pop(key, None)
-        while len(self._remembered) >= self._limit:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[key] = found
+    def _put_cached(self, entry: CachedPrincipal) -> None:
+        key = hash(entry.principal.token)
+        self._cache.pop(key, None)
+        while len(self._cache) >= self._limit:
+            del self._cache[next(iter(self._cache))]
+        self._cache[key] = entry

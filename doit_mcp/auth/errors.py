@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-SCOPE = "mcp:tools"
+REQUIRED_SCOPE = "mcp:tools"
 """The scope without which a token opens nothing here."""
-SIGN_IN = "The sign-in service no longer accepts this login: sign in again."
+SIGN_IN_MESSAGE = "The sign-in service no longer accepts this login: sign in again."
 
 
 class AuthError(Exception):
@@ -36,7 +36,7 @@ class AuthError(Exception):
 class UpstreamCredentialError(Exception):
     """There is no credential for the DoiT API: "refused" (sign in again) or "unavailable" (later, *retry_after* s).
 
-    *ended*: the identity provider says that the login itself is over, so the access token is worthless from now on.
+    *login_ended*: the identity provider says that the login itself is over, so the access token is worthless from now on.
     """
 
     def __init__(
@@ -45,19 +45,19 @@ class UpstreamCredentialError(Exception):
         message: str,
         retry_after: float | None = None,
         *,
-        ended: bool = False,
+        login_ended: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.retry_after = retry_after
-        self.ended = ended
+        self.login_ended = login_ended
 
 
-def invalid_token(description: str) -> AuthError:
+def invalid_token_error(description: str) -> AuthError:
     """401: the caller has to sign in again, or to send another token."""
     return AuthError(401, "invalid_token", description)
 
 
-def unavailable(description: str, retry_after: float) -> AuthError:
+def unavailable_error(description: str, retry_after: float) -> AuthError:
     """503: nothing is wrong with the caller's login, which a 401 would make a client throw away (security K4)."""
     return AuthError(503, "temporarily_unavailable", description, retry_after=max(1, round(retry_after)))

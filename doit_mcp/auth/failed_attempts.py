@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ..resilience.token_bucket import Bucket, Buckets
+from ..resilience.token_bucket import TokenBucket, TokenBuckets
 
 # A stranger can make the DoiT API check so many wrong tokens at once, and so many more a second (security P4).
-TOTAL = (200.0, 4.0)
-BY_ADDRESS = (120.0, 2.0)
+TOTAL_LIMIT = (200.0, 4.0)
+ADDRESS_LIMIT = (120.0, 2.0)
 # Extra tries beyond the total, for addresses that valid tokens came from.
-RESERVE = (50.0, 1.0)
+RESERVE_LIMIT = (50.0, 1.0)
 
 
-class SharedTries(Protocol):
+class SharedAttemptLimiter(Protocol):
     """The same tries, counted over all replicas; asked after this one's own."""
 
     async def take(self, address: str) -> float:
@@ -24,10 +24,10 @@ class SharedTries(Protocol):
         """As :meth:`Tries.give_back`."""
 
 
-class SharedProven(Protocol):
+class SharedVerifiedTokens(Protocol):
     """Tokens that were proven good at any replica, by digest; a flood of wrong ones does not lock them out."""
 
-    async def knows(self, digest: bytes) -> bool:
+    async def contains(self, digest: bytes) -> bool:
         """Whether this token was proven; False as well where nobody can be asked at the moment."""
 
     def add(self, digest: bytes) -> None:
@@ -37,7 +37,7 @@ class SharedProven(Protocol):
         """It is good no more."""
 
 
-class Tries:
+class AttemptLimiter:
     """Tries in all and by address ("" has no limit of its own); the addresses seen longest ago are forgotten."""
 
     def __init__(
@@ -46,22 +46,22 @@ class Tries:
         *,
         total: tuple[float, float],
         by_address: tuple[float, float],
-        addresses: int = 10_000,
-        reserve: tuple[float, float] = RESERVE,
+        max_addresses: int = 10_000,
+        reserve: tuple[float, float] = RESERVE_LIMIT,
     ) -> None:
         self._clock = clock
-        self._total = Bucket(*total, clock())
-        self._by_address = Buckets(*by_address, addresses)
-        self._reserve = Bucket(*reserve, clock())
+        self._total = TokenBucket(*total, clock())
+        self._by_address = TokenBuckets(*by_address, max_addresses)
+        self._reserve = TokenBucket(*reserve, clock())
         # Where good tokens came from; the address seen longest ago is forgotten.
-        self._good: dict[str, None] = {}
-        self._most_good = addresses
+        self._trusted_addresses: dict[str, None] = {}
+        self._max_trusted_addresses = max_addresses
 
     def take(self, address: str) -> float:
         """Take a try and return 0, or take none and return the seconds to wait."""
         now = self._clock()
-        buckets = self._of(address, now)
-        wait = max(bucket.wait(now) for bucket in buckets)
+        buckets = self._buckets_for(address, now)
+        wait = max(bucket.wait_seconds(now) for bucket in buckets)
         if not wait:
             for bucket in buckets:
                 bucket.take()
@@ -70,24 +70,28 @@ class Tries:
     def take_reserved(self, address: str) -> bool:
         """Whether there is a try in the share that is kept for addresses that good tokens came from; it is taken."""
         now = self._clock()
-        if address not in self._good or self._by_address.of(address, now).wait(now) or self._reserve.wait(now):
+        if (
+            address not in self._trusted_addresses
+            or self._by_address.bucket_for(address, now).wait_seconds(now)
+            or self._reserve.wait_seconds(now)
+        ):
             return False
-        self._by_address.of(address, now).take()
+        self._by_address.bucket_for(address, now).take()
         self._reserve.take()
         return True
 
     def give_back(self, address: str) -> None:
         """The try turned out well: it does not count."""
-        for bucket in self._of(address, self._clock()):
+        for bucket in self._buckets_for(address, self._clock()):
             bucket.give_back()
 
-    def proved(self, address: str) -> None:
+    def record_success(self, address: str) -> None:
         """A good token came from *address*."""
         if address:
-            self._good.pop(address, None)
-            while len(self._good) >= self._most_good:
-                del self._good[next(iter(self._good))]
-            self._good[address] = None
+            self._trusted_addresses.pop(address, None)
+            while len(self._trusted_addresses) >= self._max_trusted_addresses:
+                del self._trusted_addresses[next(iter(self._trusted_addresses))]
+            self._trusted_addresses[address] = None
 
-    def _of(self, address: str, now: float) -> list[Bucket]:
-        return [self._by_address.of(address, now), self._total] if address else [self._total]
+    def _buckets_for(self, address: str, now: float) -> list[TokenBucket]:
+        return [self._by_address.bucket_for(address, now), self._total] if address else [self._total]

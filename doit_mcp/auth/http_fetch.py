@@ -11,25 +11,25 @@ import orjson
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
-from ..observability.trace import CURRENT, Sent, new_span_id
-from ..process.file_descriptors import is_own_shortage
+from ..observability.trace import CURRENT_TRACE, UpstreamRequest, new_span_id
+from ..process.file_descriptors import is_local_shortage
 from ..protocol.jsonrpc import JsonObject
 
-MAX_ANSWER = 1 << 20
+MAX_RESPONSE_BYTES = 1 << 20
 # One limit for everything is set around it all; a limit on reads alone would let an answer drip in forever.
-UNLIMITED = ClientTimeout(total=None)
+NO_TIMEOUT = ClientTimeout(total=None)
 
 
 class FetchError(Exception):
     """There is no usable answer: no connection, a broken one, too late, too large. The message names no address."""
 
 
-class OwnShortage(FetchError):
+class LocalShortage(FetchError):
     """This process or its system could open no connection, which says nothing about the other side."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """A whole answer; *body* is decompressed, *retry_after* the header as it came."""
 
     status: int
@@ -52,56 +52,56 @@ async def fetch(
     *,
     name: str,
     upstream: str,
-    seconds: float,
+    timeout_seconds: float,
     headers: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
-    most: int = MAX_ANSWER,
-) -> Answer:
+    max_bytes: int = MAX_RESPONSE_BYTES,
+) -> HttpResponse:
     """The answer, whatever its status; a redirect is an answer too (it would carry credentials elsewhere: X2, X7).
 
-    *seconds* limits everything from connecting to the last byte, *most* is the size of the body in bytes. *name* and
+    *timeout_seconds* limits everything from connecting to the last byte, *max_bytes* is the size of the body in bytes. *name* and
     *upstream* are what it is called in the trace of the request that it is made for, if there is one.
     Raises FetchError.
     """
     status, started = None, time.perf_counter()
     try:
-        answer = await _fetch(http, method, url, seconds, headers, form, most)
+        answer = await _fetch(http, method, url, timeout_seconds, headers, form, max_bytes)
         status = answer.status
         return answer
     finally:
-        _note(name, upstream, method, status, started)
+        _record_in_trace(name, upstream, method, status, started)
 
 
-def _note(name: str, upstream: str, method: str, status: int | None, started: float) -> None:
-    trace = CURRENT.get()
+def _record_in_trace(name: str, upstream: str, method: str, status: int | None, started: float) -> None:
+    trace = CURRENT_TRACE.get()
     if trace is None:
         return
-    trace.identified(status, seconds := time.perf_counter() - started)
-    if trace.tell is not None:
-        trace.tell(Sent(new_span_id(), upstream, name, method, status, started, seconds))
+    trace.count_identity_call(status, seconds := time.perf_counter() - started)
+    if trace.on_upstream_request is not None:
+        trace.on_upstream_request(UpstreamRequest(new_span_id(), upstream, name, method, status, started, seconds))
 
 
 async def _fetch(
     http: ClientSession,
     method: str,
     url: str,
-    seconds: float,
+    timeout_seconds: float,
     headers: Mapping[str, str] | None,
     form: Mapping[str, str] | None,
-    most: int,
-) -> Answer:
+    max_bytes: int,
+) -> HttpResponse:
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(timeout_seconds):
             response = await http.request(
-                method, URL(url, encoded=True), headers=headers, data=form, allow_redirects=False, timeout=UNLIMITED
+                method, URL(url, encoded=True), headers=headers, data=form, allow_redirects=False, timeout=NO_TIMEOUT
             )
             try:
                 body = bytearray()
                 async for chunk in response.content.iter_any():
                     body += chunk
-                    if len(body) > most:
+                    if len(body) > max_bytes:
                         raise FetchError("the answer is too large")
-                return Answer(response.status, bytes(body), response.headers.get("Retry-After", ""))
+                return HttpResponse(response.status, bytes(body), response.headers.get("Retry-After", ""))
             finally:
                 # Not release(): the rest of an answer that was given up would be drained first.
                 if response.content.at_eof():
@@ -111,6 +111,6 @@ async def _fetch(
     except TimeoutError:
         raise FetchError("no complete answer in time") from None
     except (ClientError, OSError, ValueError) as error:
-        own = isinstance(error, ClientConnectorError) and is_own_shortage(error)
-        kind = OwnShortage if own else FetchError
+        own = isinstance(error, ClientConnectorError) and is_local_shortage(error)
+        kind = LocalShortage if own else FetchError
         raise kind(f"no answer ({type(error).__name__})") from None

@@ -11,28 +11,28 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 
 from ..protocol.jsonrpc import JsonObject
 from .access_tokens import ALGORITHM, KEY_ID
-from .errors import unavailable
+from .errors import unavailable_error
 from .http_fetch import FetchError, fetch
-from .jws import unbase64
-from .single_flight import Flights
+from .jws import decode_base64url
+from .single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 
 KeySet = Mapping[bytes, EllipticCurvePublicKey]
 """Keys by their point (64 bytes): every key has the same ``kid``, so that tells none from another."""
 
-PATH = "/.well-known/jwks.json"
-TIMEOUT = 5.0
+JWKS_PATH = "/.well-known/jwks.json"
+TIMEOUT_SECONDS = 5.0
 MAX_KEYS = 8
-REFRESH = 300.0
-COOLDOWN = 30.0
-RETRY = 5.0
+REFRESH_INTERVAL_SECONDS = 300.0
+COOLDOWN_SECONDS = 30.0
+RETRY_INTERVAL_SECONDS = 5.0
 """Seconds between attempts while there is no key at all."""
-LONGEST_STALE = 86_400.0
+MAX_STALE_SECONDS = 86_400.0
 """Seconds that keys serve on without a word from the provider."""
 
 
-class BadKeySet(Exception):
+class InvalidKeySet(Exception):
     """The document says nothing about which keys are in force."""
 
 
@@ -44,24 +44,24 @@ def read_keys(document: JsonObject | None) -> KeySet:
     """
     entries = document.get("keys") if document is not None else None
     if not isinstance(entries, list):
-        raise BadKeySet("it is no JWK set")
+        raise InvalidKeySet("it is no JWK set")
     jwks = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("kty"), str)]
     ours = [jwk for jwk in jwks if jwk.get("kid") == KEY_ID]
     found: dict[bytes, EllipticCurvePublicKey] = {}
     for jwk in ours:
-        point = _point(jwk)
+        point = _read_public_key(jwk)
         if point is not None and len(found) < MAX_KEYS:
             found[point[0]] = point[1]
     if not found and (ours or not jwks):
-        raise BadKeySet("it lists no usable key")
+        raise InvalidKeySet("it lists no usable key")
     return found
 
 
-def _point(jwk: JsonObject) -> tuple[bytes, EllipticCurvePublicKey] | None:
+def _read_public_key(jwk: JsonObject) -> tuple[bytes, EllipticCurvePublicKey] | None:
     """The public key of a JWK for verifying ES256 (RFC 7518, 6.2); None for any other, or one whose secret is out."""
     if jwk["kty"] != "EC" or jwk.get("crv") != "P-256" or "d" in jwk or not _may_verify(jwk):
         return None
-    halves = [unbase64(jwk[name]) if isinstance(jwk.get(name), str) else None for name in ("x", "y")]
+    halves = [decode_base64url(jwk[name]) if isinstance(jwk.get(name), str) else None for name in ("x", "y")]
     if halves[0] is None or halves[1] is None or len(halves[0]) != 32 or len(halves[1]) != 32:
         return None
     numbers = EllipticCurvePublicNumbers(int.from_bytes(halves[0]), int.from_bytes(halves[1]), SECP256R1())
@@ -81,7 +81,7 @@ def _may_verify(jwk: JsonObject) -> bool:
     )
 
 
-class Keys:
+class JwksCache:
     """The keys in force at *issuer*.
 
     A fetch that succeeds replaces them at once; one that fails changes nothing, for a day. *pause* waits a number of
@@ -94,65 +94,77 @@ class Keys:
         http: ClientSession,
         clock: Callable[[], float],
         *,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        timeout: float = TIMEOUT,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> None:
-        self._url = issuer.rstrip("/") + PATH
+        self._url = issuer.rstrip("/") + JWKS_PATH
         self._http = http
         self._clock = clock
-        self._pause = pause
+        self._sleep = sleep
         self._timeout = timeout
-        self._flights: Flights[None] = Flights(2)
+        self._single_flight: SingleFlight[None] = SingleFlight(2)
         self._failed = False
-        self._looked_at = self._fetched_at = self._renewed_at = float("-inf")
+        self._attempted_at = self._fetched_at = self._renewed_at = float("-inf")
         self.in_force: KeySet = {}
         self.ready = False  # until keys have been loaded once
 
-    async def current(self) -> KeySet:
+    async def get_keys(self) -> KeySet:
         """The keys, never none. Raises AuthError 503 while there are none to be had."""
-        if not self.in_force and (b"fetch" in self._flights or not self._within(RETRY, self._looked_at)):
-            await self._flights.join(b"fetch", self._fetch)
+        if not self.in_force and (
+            b"fetch" in self._single_flight or not self._is_within(RETRY_INTERVAL_SECONDS, self._attempted_at)
+        ):
+            await self._single_flight.join(b"fetch", self._fetch)
         if not self.in_force:
-            raise unavailable("The keys of the sign-in service cannot be loaded at the moment.", RETRY)
+            raise unavailable_error(
+                "The keys of the sign-in service cannot be loaded at the moment.", RETRY_INTERVAL_SECONDS
+            )
         return self.in_force
 
-    async def renewed(self) -> KeySet:
+    async def refresh_keys(self) -> KeySet:
         """The keys after another look, for a signature that none of them made: the ``kid`` shows no rotation (K2).
 
         Looks at once, then not again for 30 s: what comes in that time is looked into at its end, so that a rotation
         is noticed even if its token never comes back (K3). Raises AuthError 503 if the provider cannot be asked: the
         token may be good.
         """
-        if b"fetch" in self._flights or not self._within(COOLDOWN, self._renewed_at):
-            if b"fetch" not in self._flights:
+        if b"fetch" in self._single_flight or not self._is_within(COOLDOWN_SECONDS, self._renewed_at):
+            if b"fetch" not in self._single_flight:
                 self._renewed_at = self._clock()
-            await self._flights.join(b"fetch", self._fetch)
-        elif b"later" not in self._flights:
-            self._later()
+            await self._single_flight.join(b"fetch", self._fetch)
+        elif b"later" not in self._single_flight:
+            self._schedule_refresh()
         if self._failed or not self.in_force:
-            raise unavailable("The sign-in service cannot be reached to verify the access token.", COOLDOWN)
+            raise unavailable_error(
+                "The sign-in service cannot be reached to verify the access token.", COOLDOWN_SECONDS
+            )
         return self.in_force
 
-    def _later(self) -> None:
+    def _schedule_refresh(self) -> None:
         """Look again when the cooldown is over."""
-        rest = min(COOLDOWN, max(0.0, self._renewed_at + COOLDOWN - self._clock()))
+        rest = min(COOLDOWN_SECONDS, max(0.0, self._renewed_at + COOLDOWN_SECONDS - self._clock()))
 
         async def look() -> None:
-            await self._pause(rest)
+            await self._sleep(rest)
             self._renewed_at = self._clock()
-            await self._flights.join(b"fetch", self._fetch)
+            await self._single_flight.join(b"fetch", self._fetch)
 
-        self._flights.start(b"later", look)
+        self._single_flight.start(b"later", look)
 
-    async def keep_fresh(self) -> None:
+    async def refresh_periodically(self) -> None:
         """Fetch now and then for ever: every 5 minutes, sooner while something is wrong."""
         while True:
-            await self._flights.join(b"fetch", self._fetch)
-            await self._pause(RETRY if not self.in_force else COOLDOWN if self._failed else REFRESH)
+            await self._single_flight.join(b"fetch", self._fetch)
+            await self._sleep(
+                RETRY_INTERVAL_SECONDS
+                if not self.in_force
+                else COOLDOWN_SECONDS
+                if self._failed
+                else REFRESH_INTERVAL_SECONDS
+            )
 
     async def close(self) -> None:
         """End what is under way."""
-        await self._flights.close()
+        await self._single_flight.close()
 
     async def _fetch(self) -> None:
         try:
@@ -162,29 +174,29 @@ class Keys:
                 self._url,
                 name="keys",
                 upstream="identity",
-                seconds=self._timeout,
+                timeout_seconds=self._timeout,
                 headers={"Accept": "application/json"},
             )
             if answer.status != 200:
-                raise BadKeySet(f"status {answer.status}")
+                raise InvalidKeySet(f"status {answer.status}")
             found = read_keys(answer.json_object())
-        except (FetchError, BadKeySet) as error:
-            self._keep(str(error))
+        except (FetchError, InvalidKeySet) as error:
+            self._handle_failure(str(error))
             return
         finally:
-            self._looked_at = self._clock()
+            self._attempted_at = self._clock()
         if self._failed or found.keys() != self.in_force.keys():
             log.info("keys of the identity provider: %d in force", len(found))
         self.in_force, self._fetched_at, self._failed = found, self._clock(), False
         self.ready = self.ready or bool(found)
 
-    def _keep(self, reason: str) -> None:
+    def _handle_failure(self, reason: str) -> None:
         """After a failure: serve on with the keys there are, unless they are too old to be trusted."""
         self._failed = True
-        if self.in_force and self._clock() - self._fetched_at > LONGEST_STALE:
+        if self.in_force and self._clock() - self._fetched_at > MAX_STALE_SECONDS:
             self.in_force = {}
         log.warning("keys of the identity provider could not be fetched (%s): %d kept", reason, len(self.in_force))
 
-    def _within(self, seconds: float, moment: float) -> bool:
+    def _is_within(self, seconds: float, moment: float) -> bool:
         # A clock that was set back must not stretch the wait.
         return 0 <= self._clock() - moment < seconds

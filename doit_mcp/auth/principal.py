@@ -8,8 +8,8 @@ from typing import Literal
 
 import orjson
 
-from ..resilience.circuit_breaker import Requester
-from .bearer import digest
+from ..resilience.requester import Requester
+from .bearer import token_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Principal:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tenant", self.customer or self.domain)
-        object.__setattr__(self, "requester", Requester.of(self.subject, self.tenant))
+        object.__setattr__(self, "requester", Requester.for_user(self.subject, self.tenant))
         # As JSON, so that no subject can be made up to run into a tenant.
         named = orjson.dumps([self.kind, self.subject, self.tenant])
         object.__setattr__(self, "owner", hashlib.sha256(named).hexdigest()[:32])
-        object.__setattr__(self, "digest", digest(self.token))
+        object.__setattr__(self, "digest", token_digest(self.token))
 
     @property
     def token_label(self) -> str:
@@ -57,7 +57,7 @@ class Principal:
         there is a new one every hour."""
         return self.digest.hex()[:8] if self.kind == "api" else ""
 
-    def acting_for(self, customer: str) -> Principal:
+    def for_customer(self, customer: str) -> Principal:
         """The same employee for another customer. Raises PermissionError for everybody else (security C2)."""
         if not self.employee:
             raise PermissionError("only employees act for other customers")

@@ -9,11 +9,11 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class TooManyFlights(Exception):
+class TooManyInFlight(Exception):
     """As many fetches are under way as may be."""
 
 
-class Flights(Generic[T]):
+class SingleFlight(Generic[T]):
     """Fetches under way, by key; at most *limit* of them. Close it to end them."""
 
     def __init__(self, limit: int) -> None:
@@ -35,12 +35,12 @@ class Flights(Generic[T]):
     def start(self, key: bytes, fetch: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         """Start *fetch* without waiting for it; nothing with this key may be under way. Raises TooManyFlights."""
         if len(self._tasks) >= self._limit:
-            raise TooManyFlights
+            raise TooManyInFlight
         task = self._tasks[key] = asyncio.create_task(fetch())
-        task.add_done_callback(lambda done: self._landed(key, done))
+        task.add_done_callback(lambda done: self._remove(key, done))
         return task
 
-    def _landed(self, key: bytes, task: asyncio.Task[T]) -> None:
+    def _remove(self, key: bytes, task: asyncio.Task[T]) -> None:
         del self._tasks[key]
         if not task.cancelled():
             # Looked at here as well, for the case that everybody who waited has left.

@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Bounded(Generic[T]):
+class TtlCache(Generic[T]):
     """At most *limit* values by key (a hash), each until its moment in epoch seconds."""
 
-    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
-        self._limit = limit
+    def __init__(self, max_entries: int, clock: Callable[[], float]) -> None:
+        self._max_entries = max_entries
         self._clock = clock
         self._entries: dict[bytes, tuple[float, T]] = {}
 
@@ -33,14 +33,14 @@ class Bounded(Generic[T]):
             return None
         return entry[1]
 
-    def put(self, key: bytes, value: T, until: float) -> None:
+    def put(self, key: bytes, value: T, expires: float) -> None:
         """Keep *value*; one that is over already is only forgotten."""
         self._entries.pop(key, None)
-        if until <= self._clock():
+        if expires <= self._clock():
             return
-        while len(self._entries) >= self._limit:
+        while len(self._entries) >= self._max_entries:
             del self._entries[next(iter(self._entries))]
-        self._entries[key] = (until, value)
+        self._entries[key] = (expires, value)
 
     def pop(self, key: bytes) -> None:
         """Forget the value, if there is one."""

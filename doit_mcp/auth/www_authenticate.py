@@ -9,38 +9,38 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from .errors import SCOPE
+from .errors import REQUIRED_SCOPE
 
-WELL_KNOWN = "/.well-known/oauth-protected-resource"
-SCOPES = (SCOPE, "mcp:resources")
+METADATA_PATH_PREFIX = "/.well-known/oauth-protected-resource"
+SCOPES = (REQUIRED_SCOPE, "mcp:resources")
 # RFC 6750 section 3: what error, error_description and scope may hold between the quotes.
-UNQUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
+UNQUOTABLE_PATTERN = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 # Characters of a path that stay as they are; "%" because the path may be encoded already.
 PATH_SAFE = "/%~:@!$&'()*+,;="
 
 
-def metadata_path(path: str) -> str:
+def resource_metadata_path(path: str) -> str:
     """Where the metadata of the endpoint at *path* ("" for the root form) is served."""
-    return WELL_KNOWN + path
+    return METADATA_PATH_PREFIX + path
 
 
-def challenge(resource_url: str, path: str, *, error: str, description: str, scope: str) -> str:
+def www_authenticate_value(resource_url: str, path: str, *, error: str, description: str, scope: str) -> str:
     """The value of WWW-Authenticate for the endpoint at *path*, naming the metadata of this very path."""
-    metadata_url = _base(resource_url) + metadata_path(_encoded(path))
+    metadata_url = _base_url(resource_url) + resource_metadata_path(_encode_path(path))
     return (
-        f'Bearer resource_metadata="{metadata_url}", error="{_quotable(error)}",'
-        f' error_description="{_quotable(description)}", scope="{_quotable(scope)}"'
+        f'Bearer resource_metadata="{metadata_url}", error="{_sanitize_quoted(error)}",'
+        f' error_description="{_sanitize_quoted(description)}", scope="{_sanitize_quoted(scope)}"'
     )
 
 
-def metadata(resource_url: str, path: str, auth_server_url: str, *, offline_access: bool) -> dict[str, Any]:
+def resource_metadata(resource_url: str, path: str, auth_server_url: str, *, offline_access: bool) -> dict[str, Any]:
     """The protected-resource document of the endpoint at *path* (RFC 9728 section 2).
 
     Clients compare ``resource`` with the URL they were given, so it is that of *path*; the base for "".
     ``offline_access`` is advertised because some clients ask for a refresh token only then.
     """
     return {
-        "resource": _base(resource_url) + _encoded(path),
+        "resource": _base_url(resource_url) + _encode_path(path),
         "authorization_servers": [auth_server_url],
         "scopes_supported": [*SCOPES, "offline_access"] if offline_access else [*SCOPES],
         "bearer_methods_supported": ["header"],
@@ -48,13 +48,13 @@ def metadata(resource_url: str, path: str, auth_server_url: str, *, offline_acce
     }
 
 
-def _base(resource_url: str) -> str:
+def _base_url(resource_url: str) -> str:
     return resource_url.rstrip("/")
 
 
-def _encoded(path: str) -> str:
+def _encode_path(path: str) -> str:
     return quote(path, safe=PATH_SAFE, errors="replace")
 
 
-def _quotable(text: str) -> str:
-    return UNQUOTABLE.sub("?", text)
+def _sanitize_quoted(text: str) -> str:
+    return UNQUOTABLE_PATTERN.sub("?", text)

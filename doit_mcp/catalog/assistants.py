@@ -10,21 +10,21 @@ from typing import Annotated, Any, TypedDict
 import orjson
 
 from ..api.areas import ava
-from ..api.areas.cloudflow import Conversation, Question
-from ..api.error_reasons import clean
+from ..api.areas.cloudflow import ConversationId, Instruction
+from ..api.error_reasons import clean_text
 from ..api.errors import ApiError
-from ..api.markers import MENTIONS
+from ..api.markers import TEXT_WITH_LINKS
 from ..api.parameters import Id
 from ..protocol.json_schema import Length
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
 
-LIFECYCLE = ("toolStart", "toolEnd", "llmStart", "llmEnd", "customEvent")
-MOST_STEPS = 100
-MOST_STEP = 200
+LIFECYCLE_EVENTS = ("toolStart", "toolEnd", "llmStart", "llmEnd", "customEvent")
+MAX_STEPS = 100
+MAX_STEP_CHARACTERS = 200
 
 
-class Refined(TypedDict, total=False):
+class FlowAnswer(TypedDict, total=False):
     """What the assistant said and did."""
 
     answer: Annotated[str, "What it says; it may ask something back."]
@@ -35,7 +35,7 @@ class Refined(TypedDict, total=False):
     next: Annotated[str, "How to go on, if it is not complete."]
 
 
-class Answered(TypedDict, total=False):
+class AvaAnswer(TypedDict, total=False):
     """What Ava said."""
 
     answer: str
@@ -46,117 +46,123 @@ class Answered(TypedDict, total=False):
 
 
 @dataclass(slots=True)
-class Progress:
+class AssistantProgress:
     """What has come of a stream so far."""
 
-    flow: str
-    conversation: str = ""
-    said: list[str] = field(default_factory=list)
+    flow_id: str
+    conversation_id: str = ""
+    answer_parts: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
 
-    def take(self, event: JsonObject) -> str | None:
+    def add_event(self, event: JsonObject) -> str | None:
         """Take in one event; the words for a step that begins. Raises ApiError for an error among the events."""
         if isinstance(error := event.get("error"), str):
-            raise ApiError(clean(error), kind="fault", maybe_applied=True)
+            raise ApiError(clean_text(error), kind="fault", maybe_applied=True)
         if conversation := event.get("conversationId"):
-            self.conversation = str(conversation)
+            self.conversation_id = str(conversation)
         answer = event.get("answer")
         if not isinstance(answer, str):
             return None
-        life = lifecycle(answer)
+        life = parse_lifecycle_event(answer)
         if life is None:
-            self.said.append(answer)
+            self.answer_parts.append(answer)
             return None
-        if flow := created_flow(life):
-            self.flow = flow
+        if flow := created_flow_id(life):
+            self.flow_id = flow
         step = life.get("toolStart")
-        if not isinstance(step, str) or not step.strip() or len(self.steps) >= MOST_STEPS:
+        if not isinstance(step, str) or not step.strip() or len(self.steps) >= MAX_STEPS:
             return None
-        self.steps.append(step.strip()[:MOST_STEP])
+        self.steps.append(step.strip()[:MAX_STEP_CHARACTERS])
         return self.steps[-1]
 
     def result(self) -> JsonObject:
         """What the tool answers with."""
-        found: JsonObject = {"answer": "".join(self.said).strip(), "flowId": self.flow, "steps": self.steps}
-        return found | ({"conversationId": self.conversation} if self.conversation else {})
+        found: JsonObject = {"answer": "".join(self.answer_parts).strip(), "flowId": self.flow_id, "steps": self.steps}
+        return found | ({"conversationId": self.conversation_id} if self.conversation_id else {})
 
 
 async def refine_cloudflow(
     call: Call,
     *,
     flowId: Annotated[Id, "Id of the flow."],
-    question: Question,
-    conversationId: Annotated[Conversation | None, Length(1, 500)] = None,
-) -> Annotated[JsonObject, Refined]:
+    question: Instruction,
+    conversationId: Annotated[ConversationId | None, Length(1, 500)] = None,
+) -> Annotated[JsonObject, FlowAnswer]:
     """Change a CloudFlow automation by describing what it should do: an assistant edits the flow's steps. It takes up
     to a minute or more and may ask back; answer with the same conversationId. The flow is changed as it goes on."""
-    await call.background()
-    events = call.doit.cloudflow.refine_cloudflow(flowId=flowId, **asked(question, conversationId))
-    so_far = Progress(flowId, conversationId or "")
-    return await followed(call, events, so_far, "Look at the flow before asking again; then call refine_cloudflow")
+    await call.run_in_background()
+    events = call.doit.cloudflow.refine_cloudflow(flowId=flowId, **question_body(question, conversationId))
+    so_far = AssistantProgress(flowId, conversationId or "")
+    return await follow_stream(call, events, so_far, "Look at the flow before asking again; then call refine_cloudflow")
 
 
 async def build_cloud_flow(
     call: Call,
     *,
-    question: Annotated[str, "What the flow should do, in plain words.", Length(1, 20_000), MENTIONS],
-    conversationId: Annotated[Conversation | None, Length(1, 500)] = None,
-) -> Annotated[JsonObject, Refined]:
+    question: Annotated[str, "What the flow should do, in plain words.", Length(1, 20_000), TEXT_WITH_LINKS],
+    conversationId: Annotated[ConversationId | None, Length(1, 500)] = None,
+) -> Annotated[JsonObject, FlowAnswer]:
     """Make a new CloudFlow automation by describing what it should do: an assistant builds its steps. It takes some
     minutes and may ask back; answer with the same conversationId. To change a flow use refine_cloudflow."""
-    await call.background()
-    events = call.doit.cloudflow.build_cloud_flow(**asked(question, conversationId))
-    so_far = Progress("", conversationId or "")
-    return await followed(call, events, so_far, "See list_cloudflows before asking again; then call refine_cloudflow")
+    await call.run_in_background()
+    events = call.doit.cloudflow.build_cloud_flow(**question_body(question, conversationId))
+    so_far = AssistantProgress("", conversationId or "")
+    return await follow_stream(
+        call, events, so_far, "See list_cloudflows before asking again; then call refine_cloudflow"
+    )
 
 
 async def ask_ava_streaming(
     call: Call, *, question: ava.Question, conversationId: ava.ConversationId | None = None
-) -> Annotated[JsonObject, Answered]:
+) -> Annotated[JsonObject, AvaAnswer]:
     """Ask Ava, DoiT's assistant, in plain words; what she does meanwhile is reported as progress. The conversation is
     kept: go on with its id. For one question without a conversation use ask_ava_sync."""
-    await call.background()
-    events = call.doit.ava.ask_ava_streaming(**asked(question, conversationId))
-    found = await followed(call, events, Progress("", conversationId or ""), "Ask again with ask_ava_streaming")
+    await call.run_in_background()
+    events = call.doit.ava.ask_ava_streaming(**question_body(question, conversationId))
+    found = await follow_stream(
+        call, events, AssistantProgress("", conversationId or ""), "Ask again with ask_ava_streaming"
+    )
     return {name: value for name, value in found.items() if name != "flowId"}
 
 
-def asked(question: str, conversation: str | None) -> Any:
+def question_body(question: str, conversation_id: str | None) -> Any:
     """The body of a question."""
-    return {"question": question} | ({"conversationId": conversation} if conversation else {})
+    return {"question": question} | ({"conversationId": conversation_id} if conversation_id else {})
 
 
-async def followed(call: Call, stream: AsyncGenerator[JsonObject, None], so_far: Progress, how: str) -> JsonObject:
-    """The result of a *stream* that was followed to its end, or as far as it came; *how* to go on then."""
+async def follow_stream(
+    call: Call, stream: AsyncGenerator[JsonObject, None], progress: AssistantProgress, next_step: str
+) -> JsonObject:
+    """The result of a *stream* that was followed to its end, or as far as it came; *next_step* to go on then."""
     began = False
     try:
         async with aclosing(stream) as events:
             async for event in events:
-                step = so_far.take(event)
+                step = progress.add_event(event)
                 began = True
                 if step:
-                    await call.progress(len(so_far.steps), message=step)
+                    await call.report_progress(len(progress.steps), message=step)
     except ApiError as error:
         if not began:
             raise
-        return unfinished(so_far, error, how)
-    if not so_far.said and not so_far.steps:
+        return incomplete_result(progress, error, next_step)
+    if not progress.answer_parts and not progress.steps:
         raise ApiError("the assistant said nothing", kind="answer", maybe_applied=True)
-    return so_far.result() | {"complete": True}
+    return progress.result() | {"complete": True}
 
 
-def unfinished(so_far: Progress, error: ApiError, how: str) -> JsonObject:
+def incomplete_result(progress: AssistantProgress, error: ApiError, next_step: str) -> JsonObject:
     """What has come until the stream ended too early, and how to go on."""
     why = "the time for one call was over" if error.kind == "timeout" else error.reason or "the connection ended"
-    flow = f" for flow {so_far.flow}" if so_far.flow else ""
-    again = f" with conversationId {so_far.conversation}" if so_far.conversation else ""
-    return so_far.result() | {
+    flow = f" for flow {progress.flow_id}" if progress.flow_id else ""
+    again = f" with conversationId {progress.conversation_id}" if progress.conversation_id else ""
+    return progress.result() | {
         "complete": False,
-        "next": f"Incomplete: {why} while the assistant was at work, which may go on. {how}{flow}{again}.",
+        "next": f"Incomplete: {why} while the assistant was at work, which may go on. {next_step}{flow}{again}.",
     }
 
 
-def lifecycle(text: str) -> JsonObject | None:
+def parse_lifecycle_event(text: str) -> JsonObject | None:
     """The life-cycle event in an answer's text; None for what the assistant says, even if that is JSON."""
     if not text.startswith("{"):
         return None
@@ -164,10 +170,10 @@ def lifecycle(text: str) -> JsonObject | None:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    return value if isinstance(value, dict) and any(name in value for name in LIFECYCLE) else None
+    return value if isinstance(value, dict) and any(name in value for name in LIFECYCLE_EVENTS) else None
 
 
-def created_flow(event: JsonObject) -> str:
+def created_flow_id(event: JsonObject) -> str:
     """The id that a life-cycle event gives to a new flow; "" if it is about something else."""
     custom = event.get("customEvent")
     if not isinstance(custom, dict) or custom.get("messageId") != "cloudflow_created":

@@ -11,23 +11,23 @@ import orjson
 
 from ..api import Doit
 from ..protocol.jsonrpc import JsonObject
-from .stores.result_store import Results
-from .stores.write_receipts import Receipts
+from .stores.result_store import ResultStore
+from .stores.write_receipts import ReceiptStore
 
 
-class CannotAsk(Exception):
-    """The client did not declare what would be needed; *required* is that, as a capabilities object."""
+class MissingClientCapability(Exception):
+    """The client did not declare what would be needed; *required_capabilities* is that, as a capabilities object."""
 
-    def __init__(self, required: JsonObject) -> None:
+    def __init__(self, required_capabilities: JsonObject) -> None:
         super().__init__("The client cannot be asked for this")
-        self.required = required
+        self.required_capabilities = required_capabilities
 
 
 class NoAnswer(Exception):
     """The client was asked and gave no usable answer: it failed, took too long, or sent something else."""
 
 
-class Interrupted(Exception):
+class CallSuspended(Exception):
     """The run of a call ends before it has done anything; it begins anew when the client comes again, or elsewhere."""
 
 
@@ -35,19 +35,21 @@ class Interrupted(Exception):
 class Question:
     """Something to ask the client: elicitation/create, sampling/createMessage or roots/list, with its parameters.
 
-    A yes to a *sealed* one counts only if exactly this question was put before. *basis* is a digest of what it is made
+    A yes to a *signed* one counts only if exactly this question was put before. *source_digest* is a digest of what it is made
     from, as far as that can change: two questions with the same words and a different basis are different.
     """
 
     method: str
     params: JsonObject = field(default_factory=dict)
-    sealed: bool = False
-    basis: str = ""
+    signed: bool = False
+    source_digest: str = ""
 
     @property
     def digest(self) -> str:
         """What tells this question from every other."""
-        return sha256(orjson.dumps([self.method, self.params, self.basis], option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return sha256(
+            orjson.dumps([self.method, self.params, self.source_digest], option=orjson.OPT_SORT_KEYS)
+        ).hexdigest()
 
 
 class Call(Protocol):
@@ -67,11 +69,11 @@ class Call(Protocol):
         """The customer whose data this call sees, as a key; "" where nothing names it. Never sent to the API."""
 
     @property
-    def customer(self) -> str | None:
+    def customer_context(self) -> str | None:
         """The same, where an employee of DoiT calls, who can act for several customers; None for all other callers."""
 
     @property
-    def waits(self) -> bool:
+    def waits_for_answers(self) -> bool:
         """Whether questions are answered while the call waits. Otherwise it runs again from its start with the answers,
         so that everything it has read is newer than they are."""
 
@@ -80,32 +82,32 @@ class Call(Protocol):
         """The time, in epoch seconds."""
 
     @property
-    def console(self) -> str:
+    def console_url(self) -> str:
         """Where people open DoiT's console: a URL without trailing slash."""
 
     @property
-    def results(self) -> Results:
+    def results(self) -> ResultStore:
         """Results that are kept for a while, to be asked about again."""
 
     @property
-    def receipts(self) -> Receipts:
+    def receipts(self) -> ReceiptStore:
         """What was written a short while ago, so that nothing is written twice."""
 
     @property
-    def hints(self) -> JsonObject:
+    def request_meta(self) -> JsonObject:
         """The request's _meta in the client's own words: good for the form of answers, never for rights."""
 
     @property
-    def capabilities(self) -> JsonObject:
+    def client_capabilities(self) -> JsonObject:
         """What the client declared, in its own words."""
 
-    async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+    async def report_progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Tell how far the call has come; silent unless the client asked for it."""
 
-    async def log(self, level: str, data: object, logger: str = "") -> None:
+    async def send_log(self, level: str, data: object, logger: str = "") -> None:
         """Send a log message; silent unless the client wants that level."""
 
-    def declares(self, question: Question) -> bool:
+    def client_supports(self, question: Question) -> bool:
         """Whether the client declared that it can be asked this, even if the question cannot reach it just now."""
 
     def can_ask(self, question: Question) -> bool:
@@ -117,10 +119,10 @@ class Call(Protocol):
     async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
         """The answers to several questions that are asked at once."""
 
-    def act_for(self, customer: str) -> Doit | None:
+    def api_for_customer(self, customer: str) -> Doit | None:
         """The API as another customer; None for everybody but employees of DoiT."""
 
-    def stay_with(self, customer: str) -> bool:
+    def remember_customer(self, customer: str) -> bool:
         """Later calls of this session act for *customer*, too. False where there is no session, or no right to it."""
 
     async def commit(self) -> None:
@@ -133,11 +135,11 @@ class Call(Protocol):
     def committed(self) -> bool:
         """Whether the call may have changed something."""
 
-    async def background(self, *, required: bool = False) -> None:
+    async def run_in_background(self, *, required: bool = False) -> None:
         """From here on the call is long: where the client can follow it as a task, it becomes one.
 
         Raises CannotAsk when that is *required* and the client cannot.
         """
 
-    async def release(self) -> None:
+    async def release_connection(self) -> None:
         """Let the connection go; the client fetches the rest later, where the revision has that."""

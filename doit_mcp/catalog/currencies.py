@@ -9,16 +9,16 @@ from ..api import Doit
 from ..api.common_types import Currency
 from ..api.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
-from .partial_results import together
+from .partial_results import gather_partial
 
 T = TypeVar("T")
 
-AskedCurrency = Annotated[Currency | None, "Currency of the amounts; the customer's own, if left out."]
-StatedCurrency = Annotated[str | None, "Of all amounts; null: the account's own currency."]
-KNOWN = frozenset(get_args(Currency))
+CurrencyArgument = Annotated[Currency | None, "Currency of the amounts; the customer's own, if left out."]
+ResultCurrency = Annotated[str | None, "Of all amounts; null: the account's own currency."]
+KNOWN_CURRENCIES = frozenset(get_args(Currency))
 
 
-async def own_currency(doit: Doit) -> str | None:
+async def fetch_customer_currency(doit: Doit) -> str | None:
     """The customer's currency; None where the customer is not known, or may not be read."""
     if not doit.tenant:
         return None
@@ -31,19 +31,19 @@ async def own_currency(doit: Doit) -> str | None:
         return None
     settings = customer.get("settings")
     found = settings.get("currency") if isinstance(settings, dict) else None
-    return found if found in KNOWN else None
+    return found if found in KNOWN_CURRENCIES else None
 
 
-async def with_currency(doit: Doit, asked: str | None, work: Awaitable[T]) -> tuple[T, str | None]:
+async def resolve_currency(doit: Doit, requested: str | None, work: Awaitable[T]) -> tuple[T, str | None]:
     """The result of *work*, and the currency that its amounts are in. Raises what *work* raises."""
-    if asked is not None:
-        return await work, asked
-    parts = await together({"work": work, "currency": own_currency(doit)})
-    if "work" in parts.failed:
-        raise parts.failed["work"]
-    return cast(T, parts.found["work"]), cast(str | None, parts.found.get("currency"))
+    if requested is not None:
+        return await work, requested
+    parts = await gather_partial({"work": work, "currency": fetch_customer_currency(doit)})
+    if "work" in parts.errors:
+        raise parts.errors["work"]
+    return cast(T, parts.results["work"]), cast(str | None, parts.results.get("currency"))
 
 
-def asking(config: JsonObject, currency: str | None) -> JsonObject:
+def add_currency(config: JsonObject, currency: str | None) -> JsonObject:
     """*config*, with a currency only where one was asked for."""
     return {**config, "currency": currency} if currency else config

@@ -10,26 +10,27 @@ from ..api.parameters import PageToken
 from ..protocol.json_schema import Length, Range
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
-from .tools.tool import Tool, ToolError, from_function
+from .tools.tool import Tool, ToolError
+from .tools.tool_factory import tool_from_function
 
 AREA = "employees"
-CUSTOMER = "customerContext"
+CUSTOMER_ARGUMENT = "customerContext"
 """The argument by which an employee acts for a customer in a single call, of whatever tool."""
-MOST_CUSTOMER = 256
+MAX_CUSTOMER_CHARACTERS = 256
 
 Texts = Annotated[list[str] | None, Length(1, 100)]
 Month = Annotated[str | None, "YYYY-MM.", Length(1, 20)]
 Amount = Annotated[float | None, Range(0)]
 
 
-class Customers(TypedDict, total=False):
+class CustomerPage(TypedDict, total=False):
     """A page of customers."""
 
     customers: list[JsonObject]
     pageToken: str
 
 
-class Acting(TypedDict, total=False):
+class CustomerContext(TypedDict, total=False):
     """For whom calls act from now on."""
 
     customerContext: str
@@ -60,7 +61,7 @@ async def search_customers(
     contractsActive: Annotated[bool | None, "true: only customers with an active contract."] = None,
     pageSize: Annotated[int | None, Range(1, 200)] = None,
     pageToken: PageToken = None,
-) -> Annotated[JsonObject, Customers]:
+) -> Annotated[JsonObject, CustomerPage]:
     """Search the customers of DoiT by domain, class, segment, platforms, spend, invoices or contracts. For employees of
     DoiT. To see a customer's data go on with change_customer."""
     console = call.doit.console
@@ -84,11 +85,13 @@ async def search_customers(
     }
     spend = {"minMonthlyCloudSpend": minMonthlyCloudSpend, "maxMonthlyCloudSpend": maxMonthlyCloudSpend}
     contracts = {"active": True} if contractsActive else {}
-    filters = _said(plain | {"spend": _said(spend | {"invoiced": _said(invoiced)}), "contracts": contracts})
+    filters = _without_omitted(
+        plain | {"spend": _without_omitted(spend | {"invoiced": _without_omitted(invoiced)}), "contracts": contracts}
+    )
     return await console.search_customers(filters, pageSize, pageToken)
 
 
-def _said(filters: dict[str, Any]) -> JsonObject:
+def _without_omitted(filters: dict[str, Any]) -> JsonObject:
     """*filters* without what was left out."""
     return {name: value for name, value in filters.items() if value is not None and value != {}}
 
@@ -96,23 +99,27 @@ def _said(filters: dict[str, Any]) -> JsonObject:
 async def change_customer(
     call: Call,
     *,
-    customerContext: Annotated[str, "Id of the customer, as search_customers gives it.", Length(1, MOST_CUSTOMER)],
-) -> Annotated[JsonObject, Acting]:
+    customerContext: Annotated[
+        str, "Id of the customer, as search_customers gives it.", Length(1, MAX_CUSTOMER_CHARACTERS)
+    ],
+) -> Annotated[JsonObject, CustomerContext]:
     """Act for another customer of DoiT, whose data all tools show from then on. For employees of DoiT."""
-    doit = call.act_for(customerContext)
+    doit = call.api_for_customer(customerContext)
     if doit is None:
         raise ToolError("Only employees of DoiT can act for another customer.")
     try:
         domain = (await doit.auth.validate_user()).get("domain")
     except ApiError as error:
         if error.kind in ("refused", "forbidden", "missing"):
-            text = f"{CUSTOMER}: is the id of no customer that you can act for. Nothing changed."
+            text = f"{CUSTOMER_ARGUMENT}: is the id of no customer that you can act for. Nothing changed."
             raise ToolError(text) from error
         raise
-    remembered = call.stay_with(customerContext)
-    found: JsonObject = {CUSTOMER: customerContext, "domain": domain, "remembered": remembered}
+    remembered = call.remember_customer(customerContext)
+    found: JsonObject = {CUSTOMER_ARGUMENT: customerContext, "domain": domain, "remembered": remembered}
     if not remembered:
-        found["next"] = f"Nothing is remembered between calls here: give every call the argument {CUSTOMER} as well."
+        found["next"] = (
+            f"Nothing is remembered between calls here: give every call the argument {CUSTOMER_ARGUMENT} as well."
+        )
     return found
 
 
@@ -120,13 +127,15 @@ async def change_customer(
 def employee_tools() -> tuple[Tool, ...]:
     """The tools, in the order in which they are listed."""
     return (
-        from_function(
+        tool_from_function(
             search_customers,
             area=AREA,
-            hint="Search DoiT's customers by domain, segment, spend",
-            rows="customers",
-            outward=True,
-            narrow="Ask for a smaller page (pageSize) or use a filter.",
+            search_hint="Search DoiT's customers by domain, segment, spend",
+            rows_key="customers",
+            open_world=True,
+            narrow_hint="Ask for a smaller page (pageSize) or use a filter.",
         ),
-        from_function(change_customer, area=AREA, hint="Act for another customer of DoiT", writes=True, outward=True),
+        tool_from_function(
+            change_customer, area=AREA, search_hint="Act for another customer of DoiT", writes=True, open_world=True
+        ),
     )

@@ -12,35 +12,35 @@ from ..protocol.jsonrpc import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class PartialResults:
     """What came of the parts: answers and errors by the parts' names."""
 
-    found: Mapping[str, Any]
-    failed: Mapping[str, ApiError] = field(default_factory=dict)
+    results: Mapping[str, Any]
+    errors: Mapping[str, ApiError] = field(default_factory=dict)
 
     @property
     def failures(self) -> list[JsonObject]:
         """The parts that failed, and why, as an answer shows them."""
-        return [{"part": name, "why": why(error)} for name, error in self.failed.items()]
+        return [{"part": name, "why": describe_error(error)} for name, error in self.errors.items()]
 
-    def or_raise(self) -> Parts:
+    def raise_if_all_failed(self) -> PartialResults:
         """Itself, if any part has an answer. Raises the error that says most if all failed."""
-        if self.found or not self.failed:
+        if self.results or not self.errors:
             return self
         raise next(
-            (error for error in self.failed.values() if error.kind != "forbidden"), next(iter(self.failed.values()))
+            (error for error in self.errors.values() if error.kind != "forbidden"), next(iter(self.errors.values()))
         )
 
 
-async def together(parts: Mapping[str, Awaitable[Any]], seconds: float | None = None) -> Parts:
-    """All *parts* at once; those that take longer than *seconds* fail by timeout. Raises ApiError where the
+async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: float | None = None) -> PartialResults:
+    """All *parts* at once; those that take longer than *timeout_seconds* fail by timeout. Raises ApiError where the
     sign-in has ended: the client has to hear of that, whatever else was found."""
     found: dict[str, Any] = {}
     failed: dict[str, ApiError] = {}
 
     async def one(name: str, work: Awaitable[Any]) -> None:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(timeout_seconds):
                 found[name] = await work
         except ApiError as error:
             failed[name] = error
@@ -53,12 +53,12 @@ async def together(parts: Mapping[str, Awaitable[Any]], seconds: float | None = 
     if (ended := next((error for error in failed.values() if error.kind == "credential"), None)) is not None:
         raise ended
     # In the order of the question, whatever came first.
-    return Parts(
+    return PartialResults(
         {name: found[name] for name in parts if name in found}, {name: failed[name] for name in parts if name in failed}
     )
 
 
-WORDS = {
+ERROR_DESCRIPTIONS = {
     "forbidden": "the signed-in user lacks the permission",
     "missing": "it does not exist for this customer",
     "rate": "too many requests",
@@ -67,7 +67,7 @@ WORDS = {
 }
 
 
-def why(error: ApiError) -> str:
+def describe_error(error: ApiError) -> str:
     """An error in a few words."""
-    said = error.reason.rstrip(".") or WORDS.get(error.kind, "the API could not answer")
+    said = error.reason.rstrip(".") or ERROR_DESCRIPTIONS.get(error.kind, "the API could not answer")
     return f"{said} (HTTP {error.status})" if error.status else said

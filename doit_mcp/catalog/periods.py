@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from ..api.errors import ApiError
-from ..api.report_config import Config, Span
+from ..api.report_config import QueryConfig, Span
 from ..protocol.jsonrpc import JsonObject
 
-FORM = r"^\d{4}-\d{2}(-\d{2}/\d{4}-\d{2}-\d{2})?$"
-LONGEST = 1100
+PERIOD_PATTERN = r"^\d{4}-\d{2}(-\d{2}/\d{4}-\d{2}-\d{2})?$"
+MAX_PERIOD_DAYS = 1100
 """Days of a period; three years."""
-DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +35,20 @@ class Period:
         return {"from": f"{self.first.isoformat()}T00:00:00Z", "to": f"{self.last.isoformat()}T23:59:59Z"}
 
     @property
-    def shown(self) -> JsonObject:
+    def as_json(self) -> JsonObject:
         """The period as an answer shows it."""
         return {"from": self.first.isoformat(), "to": self.last.isoformat(), "days": self.days}
 
-    def before(self) -> Period:
+    def previous(self) -> Period:
         """The period just before: whole months before whole months, else as many days."""
-        end = self.first - DAY
+        end = self.first - ONE_DAY
         if self == Period(self.first.replace(day=1), month_of(self.last).last):
             months = 12 * (self.last.year - self.first.year) + self.last.month - self.first.month
             return Period(months_back(end.replace(day=1), months), end)
-        return Period(end - (self.days - 1) * DAY, end)
+        return Period(end - (self.days - 1) * ONE_DAY, end)
 
 
-def today_of(now: float) -> date:
+def utc_date(now: float) -> date:
     """The day of a moment in epoch seconds, UTC."""
     return datetime.fromtimestamp(now, UTC).date()
 
@@ -75,26 +75,26 @@ def year_of(day: date) -> Period:
     return Period(date(day.year, 1, 1), date(day.year, 12, 31))
 
 
-def read(text: str, name: str) -> Period:
-    """A period written as a month (2026-08) or as two days (2026-08-01/2026-08-15). Raises ApiError naming *name*."""
+def parse_period(text: str, argument: str) -> Period:
+    """A period written as a month (2026-08) or as two days (2026-08-01/2026-08-15). Raises ApiError naming *argument*."""
     first, _, last = text.partition("/")
     try:
-        if not re.fullmatch(FORM, text):
+        if not re.fullmatch(PERIOD_PATTERN, text):
             raise ValueError(text)
-        found = Period(date.fromisoformat(first), date.fromisoformat(last)) if last else month_of(_month(first))
+        found = Period(date.fromisoformat(first), date.fromisoformat(last)) if last else month_of(_parse_month(first))
     except ValueError:
         raise ApiError(
-            f"{name}: must be a month such as 2026-08 or two days such as 2026-08-01/2026-08-15", kind="argument"
+            f"{argument}: must be a month such as 2026-08 or two days such as 2026-08-01/2026-08-15", kind="argument"
         ) from None
-    if not 1 <= found.days <= LONGEST:
-        raise ApiError(f"{name}: must have from 1 to {LONGEST} days, the first day first", kind="argument")
+    if not 1 <= found.days <= MAX_PERIOD_DAYS:
+        raise ApiError(f"{argument}: must have from 1 to {MAX_PERIOD_DAYS} days, the first day first", kind="argument")
     return found
 
 
-def _month(text: str) -> date:
+def _parse_month(text: str) -> date:
     return date.fromisoformat(f"{text}-01")
 
 
-def over(config: Config, period: Period) -> Config:
+def with_period(config: QueryConfig, period: Period) -> QueryConfig:
     """*config* for exactly this period."""
     return {**config, "timeRange": {"mode": "custom"}, "customTimeRange": period.span}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 # The questions that people in FinOps ask most, and the tools by which everything else is found. Each costs a client's
 # model context, every time: scripts/tokens says how much.
-CORE = frozenset(
+CORE_TOOLS = frozenset(
     """
     get_cloud_overview cost_breakdown cost_trend compare_spend explain_cost_change forecast_spend
     run_query query_result list_dimensions list_reports get_report_results
@@ -20,7 +20,7 @@ CORE = frozenset(
     """.split()
 )
 
-DISCOVERY = frozenset(
+DISCOVERY_TOOLS = frozenset(
     """
     search fetch validate_user
     find_operation read_operation call_operation
@@ -28,6 +28,6 @@ DISCOVERY = frozenset(
     """.split()
 )
 
-PINNED = frozenset("get_cloud_overview find_operation read_operation call_operation".split())
+ALWAYS_LOADED_TOOLS = frozenset("get_cloud_overview find_operation read_operation call_operation".split())
 """What a client that loads tools only when they are wanted has at hand from the start: where to begin, and what leads
 to all others."""

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from .tool_lists import CORE, DISCOVERY
+from .tool_lists import CORE_TOOLS, DISCOVERY_TOOLS
 from .tools.tool import Tool
 
-USUAL, ALL = "core", "all"
-LISTS: Mapping[str, frozenset[str]] = MappingProxyType({USUAL: CORE, "discovery": DISCOVERY})
+DEFAULT_TOOLSET, ALL_TOOLSET = "core", "all"
+NAMED_TOOLSETS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {DEFAULT_TOOLSET: CORE_TOOLS, "discovery": DISCOVERY_TOOLS}
+)
 """Toolsets that name their tools; the others are areas."""
 
 
@@ -27,25 +29,33 @@ class Selection:
     readonly: bool = False
 
 
-def toolsets(tools: Iterable[Tool]) -> tuple[str, ...]:
+def toolset_names(tools: Iterable[Tool]) -> tuple[str, ...]:
     """The names that select something: the usual tools, everything, what finds the rest, and one set for each area."""
-    return (USUAL, ALL, *sorted({tool.area for tool in tools} | LISTS.keys() - {USUAL}))
+    return (
+        DEFAULT_TOOLSET,
+        ALL_TOOLSET,
+        *sorted({tool.area for tool in tools} | NAMED_TOOLSETS.keys() - {DEFAULT_TOOLSET}),
+    )
 
 
-def runs(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
+def callable_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
     """The tools that can be called: all, less the writes where only reading is allowed."""
     return tuple(tool for tool in tools if not (selection.readonly and tool.writes))
 
 
-def shows(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
+def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
     """The tools that are listed, in the order of *tools*. Raises UnknownToolset naming what there is."""
     tools = tuple(tools)
-    known = toolsets(tools)
+    known = toolset_names(tools)
     if unknown := selection.toolsets - set(known):
         raise UnknownToolset(f"no toolset {', '.join(sorted(unknown))[:80]}; there are {', '.join(known)}")
     if unknown := selection.tools - {tool.name for tool in tools}:
         raise UnknownToolset(f"no tool {', '.join(sorted(unknown))[:80]}")
-    chosen = selection.toolsets or (frozenset() if selection.tools else frozenset({USUAL}))
-    names = selection.tools.union(*(LISTS[name] for name in chosen & LISTS.keys()))
-    areas = chosen - LISTS.keys()
-    return tuple(tool for tool in runs(tools, selection) if ALL in chosen or tool.area in areas or tool.name in names)
+    chosen = selection.toolsets or (frozenset() if selection.tools else frozenset({DEFAULT_TOOLSET}))
+    names = selection.tools.union(*(NAMED_TOOLSETS[name] for name in chosen & NAMED_TOOLSETS.keys()))
+    areas = chosen - NAMED_TOOLSETS.keys()
+    return tuple(
+        tool
+        for tool in callable_tools(tools, selection)
+        if ALL_TOOLSET in chosen or tool.area in areas or tool.name in names
+    )

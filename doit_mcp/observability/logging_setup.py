@@ -24,93 +24,95 @@ import orjson
 
 from ..process.file_descriptors import is_writable
 from . import log_writer
-from .log_writer import MAX_WRITE_BYTES, LogStream, MissingStream
+from .log_writer import MAX_WRITE_BYTES, LogStream, MissingLogStream
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-MOST_TEXT = 500
-MOST_FRAMES = 12
-MOST_ITEMS = 20
+MAX_TEXT_LENGTH = 500
+MAX_FRAMES = 12
+MAX_ITEMS = 20
 # So many attributes every record has by itself, before those that the caller added.
-OWN_ATTRIBUTES = len(vars(logging.makeLogRecord({})))
+STANDARD_ATTRIBUTE_COUNT = len(vars(logging.makeLogRecord({})))
 # A line and its line feed: several processes may share a pipe, and longer lines would mix there.
 MAX_LINE_BYTES = MAX_WRITE_BYTES
 # Fields that every line keeps, however long the others are.
-KEPT = ("time", "level", "logger", "message", "outcome", "tool", "subject", "customer", "trace")
+REQUIRED_FIELDS = ("time", "level", "logger", "message", "outcome", "tool", "subject", "customer", "trace")
 # Of them if they are too long themselves. A character takes up to six bytes of JSON.
-MAX_KEPT_TEXT = 64
+MAX_REQUIRED_TEXT_LENGTH = 64
 # What a line that is too long is tried with, one after the other: characters of its texts, items of its lists.
-SHORTER = ((200, 20), (100, 10), (50, 5), (20, 3))
+SHORTENING_STEPS = ((200, 20), (100, 10), (50, 5), (20, 3))
 # Who changed what, for whom, and what became of it.
-AUDIT = "doit_mcp.audit"
+AUDIT_LOGGER = "doit_mcp.audit"
 # Those of this process: "log", and "audit" where that has one of its own.
-STREAMS: dict[str, LogStream | MissingStream] = {}
-FLUSH_SECONDS = 2.0
+LOG_STREAMS: dict[str, LogStream | MissingLogStream] = {}
+FLUSH_TIMEOUT_SECONDS = 2.0
 """What the end of the process waits for a reader, for all streams together."""
-LAST_LINE_SECONDS = 0.5
+FINAL_FLUSH_TIMEOUT_SECONDS = 0.5
 """And then for the line that says what was not written."""
 # aiohttp quotes the raw bytes of requests that it cannot parse, credentials and all.
-QUOTES_REQUESTS = ("aiohttp.server", "aiohttp.web")
+REQUEST_QUOTING_LOGGERS = ("aiohttp.server", "aiohttp.web")
 
 
-class Lines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """A record as one line of JSON: time, level, logger, message, and its extra members."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line as text."""
-        return self.encoded(record).decode()
+        return self.format_bytes(record).decode()
 
-    def encoded(self, record: logging.LogRecord) -> bytes:
+    def format_bytes(self, record: logging.LogRecord) -> bytes:
         """The line; of an exception its class and where it came from, never its text, which can hold anything."""
         line: dict[str, Any] = {
-            "time": f"{_second(int(record.created))}.{int(record.msecs):03d}+00:00",
+            "time": f"{_format_second(int(record.created))}.{int(record.msecs):03d}+00:00",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _cut(record.getMessage()),
+            "message": _truncate(record.getMessage()),
         }
-        line |= {name: _plain(value) for name, value in islice(vars(record).items(), OWN_ATTRIBUTES, None)}
+        line |= {
+            name: _to_json_value(value) for name, value in islice(vars(record).items(), STANDARD_ATTRIBUTE_COUNT, None)
+        }
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = type(record.exc_info[1]).__name__
-            line["at"] = _frames(record.exc_info[1])
+            line["at"] = _format_frames(record.exc_info[1])
         data = orjson.dumps(line)
-        return data if len(data) < MAX_LINE_BYTES else _shortened(line)
+        return data if len(data) < MAX_LINE_BYTES else _encode_shortened(line)
 
 
-def _shortened(line: dict[str, Any]) -> bytes:
+def _encode_shortened(line: dict[str, Any]) -> bytes:
     """*line*, which is plain, as JSON of less than MAX_LINE_BYTES."""
-    kept = {name: line[name] for name in KEPT if name in line}
-    for max_text, max_items in SHORTER:
-        others = {name: _plain(value, max_text, max_items) for name, value in line.items() if name not in kept}
+    kept = {name: line[name] for name in REQUIRED_FIELDS if name in line}
+    for max_text, max_items in SHORTENING_STEPS:
+        others = {name: _to_json_value(value, max_text, max_items) for name, value in line.items() if name not in kept}
         data = orjson.dumps({**kept, **others, "shortened": True})
         if len(data) < MAX_LINE_BYTES:
             return data
-    short = {name: _cut(str(value), MAX_KEPT_TEXT) for name, value in kept.items()}
+    short = {name: _truncate(str(value), MAX_REQUIRED_TEXT_LENGTH) for name, value in kept.items()}
     return orjson.dumps({**short, "shortened": True})
 
 
-def _frames(error: BaseException) -> list[str]:
-    frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
+def _format_frames(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
     return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
 
 
-def _plain(value: object, max_text: int = MOST_TEXT, max_items: int = MOST_ITEMS) -> object:
+def _to_json_value(value: object, max_text: int = MAX_TEXT_LENGTH, max_items: int = MAX_ITEMS) -> object:
     if isinstance(value, str):
-        return _cut(value, max_text)
+        return _truncate(value, max_text)
     if isinstance(value, (tuple, list)):
-        return [_plain(one, max_text, max_items) for one in value[:max_items]]
+        return [_to_json_value(one, max_text, max_items) for one in value[:max_items]]
     if isinstance(value, dict):
         items = list(value.items())[:max_items]
-        return {_cut(str(name), max_text): _plain(one, max_text, max_items) for name, one in items}
-    return value if isinstance(value, (bool, int, float)) or value is None else _cut(str(value))
+        return {_truncate(str(name), max_text): _to_json_value(one, max_text, max_items) for name, one in items}
+    return value if isinstance(value, (bool, int, float)) or value is None else _truncate(str(value))
 
 
 @lru_cache(maxsize=4)
-def _second(number: int) -> str:
-    return datetime.fromtimestamp(number, UTC).replace(tzinfo=None).isoformat()
+def _format_second(epoch_seconds: int) -> str:
+    return datetime.fromtimestamp(epoch_seconds, UTC).replace(tzinfo=None).isoformat()
 
 
-def _cut(text: str, max_text: int = MOST_TEXT) -> str:
+def _truncate(text: str, max_text: int = MAX_TEXT_LENGTH) -> str:
     if text.isascii() and len(text) <= max_text:
         return text
     # Surrogates have no UTF-8 form.
@@ -118,7 +120,7 @@ def _cut(text: str, max_text: int = MOST_TEXT) -> str:
     return text if len(text) <= max_text else text[: max_text - 1] + "…"
 
 
-class _WithoutRequest(logging.Filter):
+class _RequestRedactingFilter(logging.Filter):
     """Says that there was a fault, in words of our own."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -126,7 +128,7 @@ class _WithoutRequest(logging.Filter):
         return True
 
 
-class _FirstLine(logging.Filter):
+class _FirstLineFilter(logging.Filter):
     """Keeps what happened, and not the objects it happened to: asyncio writes exceptions out, text and all (X6)."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -134,30 +136,30 @@ class _FirstLine(logging.Filter):
         return True
 
 
-class Queued(logging.Handler):
+class LogStreamHandler(logging.Handler):
     """Queues each record's line for *stream*."""
 
-    def __init__(self, stream: LogStream | MissingStream) -> None:
+    def __init__(self, stream: LogStream | MissingLogStream) -> None:
         super().__init__()
-        self._stream, self._lines = stream, Lines()
+        self._stream, self._formatter = stream, JsonFormatter()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Never waits, and raises nothing."""
         try:
-            line = self._lines.encoded(record)
+            line = self._formatter.format_bytes(record)
         except Exception as failure:
-            line = _unformatted(record, failure)
+            line = _formatting_error_line(record, failure)
         self._stream.put(line + b"\n")
 
 
-def _unformatted(record: logging.LogRecord, failure: Exception) -> bytes:
+def _formatting_error_line(record: logging.LogRecord, failure: Exception) -> bytes:
     """The line of a record that cannot be made one. The standard library prints such a record with its arguments."""
-    return _own_line("error", "a record could not be logged", about=record.name, exception=type(failure).__name__)
+    return _make_line("error", "a record could not be logged", about=record.name, exception=type(failure).__name__)
 
 
-def _own_line(level: str, message: str, **more: object) -> bytes:
-    record = logging.makeLogRecord({"name": __name__, "levelname": level, "msg": message, **more})
-    return Lines().encoded(record)
+def _make_line(level: str, message: str, **extra: object) -> bytes:
+    record = logging.makeLogRecord({"name": __name__, "levelname": level, "msg": message, **extra})
+    return JsonFormatter().format_bytes(record)
 
 
 def configure(
@@ -171,50 +173,52 @@ def configure(
     # What no line tells, and would cost each of them as much as all it tells (logging, Optimization).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
-    STREAMS.clear()
-    handler = Queued(_opened("log", stream or sys.stderr))
+    LOG_STREAMS.clear()
+    handler = LogStreamHandler(_open_stream("log", stream or sys.stderr))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # Asyncio's own remarks (slow callbacks, sockets) are for developers.
     own = logging.getLogger("asyncio")
     own.setLevel(logging.ERROR)
-    own.addFilter(_FirstLine())
-    _audit(handler if audit is None and not separate_audit else Queued(_opened("audit", audit)))
-    for name in QUOTES_REQUESTS:
-        logging.getLogger(name).addFilter(_WithoutRequest())
-    _take_what_python_prints()
-    atexit.unregister(finish)
-    atexit.register(finish)
+    own.addFilter(_FirstLineFilter())
+    _configure_audit(
+        handler if audit is None and not separate_audit else LogStreamHandler(_open_stream("audit", audit))
+    )
+    for name in REQUEST_QUOTING_LOGGERS:
+        logging.getLogger(name).addFilter(_RequestRedactingFilter())
+    _capture_python_output()
+    atexit.unregister(flush_at_exit)
+    atexit.register(flush_at_exit)
 
 
-def _opened(name: str, stream: TextIO | None) -> LogStream | MissingStream:
+def _open_stream(name: str, stream: TextIO | None) -> LogStream | MissingLogStream:
     def report(dropped: int) -> bytes:
-        return _own_line("warning", f"{_lines_were(dropped)} dropped", stream=name, dropped=dropped) + b"\n"
+        return _make_line("warning", f"{_line_count_phrase(dropped)} dropped", stream=name, dropped=dropped) + b"\n"
 
     if stream is None or not is_writable(stream.fileno()):
-        STREAMS[name] = missing = MissingStream()
+        LOG_STREAMS[name] = missing = MissingLogStream()
         return missing
     # A descriptor of its own: that of a stream which is closed may be given to something else.
-    STREAMS[name] = made = LogStream(os.dup(stream.fileno()), report)
+    LOG_STREAMS[name] = made = LogStream(os.dup(stream.fileno()), report)
     return made
 
 
-def _lines_were(number: int) -> str:
+def _line_count_phrase(number: int) -> str:
     return "1 line was" if number == 1 else f"{number} lines were"
 
 
-def _audit(handler: Queued) -> None:
-    logger = logging.getLogger(AUDIT)
+def _configure_audit(handler: LogStreamHandler) -> None:
+    logger = logging.getLogger(AUDIT_LOGGER)
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
 
 
-def _take_what_python_prints() -> None:
+def _capture_python_output() -> None:
     """Warnings, and exceptions that cannot be raised, would be printed on standard error by whoever meets them."""
     logging.captureWarnings(True)
-    logging.getLogger("py.warnings").addFilter(_FirstLine())
+    logging.getLogger("py.warnings").addFilter(_FirstLineFilter())
     sys.unraisablehook = _log_unraisable
 
 
@@ -226,32 +230,32 @@ def _log_unraisable(unraisable: UnraisableHookArgs) -> None:
     logging.getLogger(__name__).error("an exception could not be raised", exc_info=exc_info)
 
 
-def flush(seconds: float = FLUSH_SECONDS) -> None:
+def flush(timeout: float = FLUSH_TIMEOUT_SECONDS) -> None:
     """Wait until everything logged so far is written, or for so many seconds."""
-    ends = time.monotonic() + seconds
-    for mark in [stream.mark() for stream in STREAMS.values()]:
+    ends = time.monotonic() + timeout
+    for mark in [stream.make_flush_event() for stream in LOG_STREAMS.values()]:
         mark.wait(max(0.0, ends - time.monotonic()))
 
 
-def finish() -> None:
+def flush_at_exit() -> None:
     """Flush, then say on the other streams how many lines of a stream were not written. The process ends next."""
     flush()
-    for name, stream in STREAMS.items():
-        if missing := stream.missing:
-            line = _own_line("error", f"{_lines_were(missing)} not written", stream=name, missing=missing)
-            for other in STREAMS.values():
+    for name, stream in LOG_STREAMS.items():
+        if missing := stream.unreported_lines:
+            line = _make_line("error", f"{_line_count_phrase(missing)} not written", stream=name, missing=missing)
+            for other in LOG_STREAMS.values():
                 if other is not stream:
                     other.put(line + b"\n")
-    flush(LAST_LINE_SECONDS)
+    flush(FINAL_FLUSH_TIMEOUT_SECONDS)
 
 
-async def is_audit_recording() -> bool:
+async def is_audit_log_working() -> bool:
     """Whether what is changed now will be on record: the audit log works, and has every line so far. It gets
     STALL_SECONDS to write those that wait."""
-    stream = STREAMS.get("audit", STREAMS.get("log"))
+    stream = LOG_STREAMS.get("audit", LOG_STREAMS.get("log"))
     if stream is None or stream.failing:
         return False
-    if stream.waiting:
+    if stream.pending_lines:
         loop, written = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
@@ -259,7 +263,7 @@ async def is_audit_recording() -> bool:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(written.set)
 
-        stream.call_after(wake)
+        stream.call_when_flushed(wake)
         try:
             async with asyncio.timeout(log_writer.STALL_SECONDS):
                 await written.wait()

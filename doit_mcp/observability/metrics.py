@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-LOOP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 45.0)
+LOOP_DELAY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+DURATION_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 45.0)
 
 # Of a circuit, from good to bad.
-STATES = ("closed", "half-open", "open")
+CIRCUIT_STATES = ("closed", "half-open", "open")
 
 Gauges = Mapping[str, tuple[str, Callable[[], float]]]
 
 
-class Stream(Protocol):
+class LogStreamStatus(Protocol):
     """A log stream: how many lines it *dropped*, and whether it is *failing*."""
 
     @property
@@ -48,13 +48,13 @@ class Histogram:
         self._counts[bisect_left(self._bounds, seconds)] += 1
         self._sum += seconds
 
-    def family(self, name: str, text: str) -> Metric:
+    def family(self, name: str, description: str) -> Metric:
         """The histogram as the library's family."""
         from prometheus_client.core import HistogramMetricFamily
 
         bounds = (*map(str, self._bounds), "+Inf")
         buckets = list(zip(bounds, map(float, accumulate(self._counts)), strict=True))
-        return HistogramMetricFamily(f"doit_mcp_{name}", text, buckets=buckets, sum_value=self._sum)
+        return HistogramMetricFamily(f"doit_mcp_{name}", description, buckets=buckets, sum_value=self._sum)
 
 
 class Metrics:
@@ -66,44 +66,44 @@ class Metrics:
         self,
         gauges: Gauges,
         circuits: Mapping[str, Callable[[], str]] | None = None,
-        logs: Mapping[str, Stream] | None = None,
+        log_streams: Mapping[str, LogStreamStatus] | None = None,
     ) -> None:
         self._gauges = gauges
-        self._logs = {} if logs is None else logs
+        self._log_streams = {} if log_streams is None else log_streams
         self._circuits = circuits or {}
         self._requests: Counter[tuple[str, ...]] = Counter()
         self._messages: Counter[tuple[str, ...]] = Counter()
         self._calls: Counter[tuple[str, ...]] = Counter()
         self._upstream: Counter[tuple[str, ...]] = Counter()
-        self._closed: Counter[tuple[str, ...]] = Counter()
-        self._pauses: Counter[tuple[str, ...]] = Counter()
-        self._call_seconds = Histogram(SECONDS)
-        self.loop_delay = Histogram(LOOP_SECONDS)
+        self._closed_connections: Counter[tuple[str, ...]] = Counter()
+        self._accept_pauses: Counter[tuple[str, ...]] = Counter()
+        self._call_seconds = Histogram(DURATION_BUCKETS_SECONDS)
+        self.loop_delay = Histogram(LOOP_DELAY_BUCKETS_SECONDS)
 
-    def request(self, method: str, route: str, status: int) -> None:
+    def count_request(self, method: str, route: str, status: int) -> None:
         """An HTTP request was answered."""
         self._requests[method, route, str(status)] += 1
 
-    def message(self, method: str) -> None:
+    def count_message(self, method: str) -> None:
         """A JSON-RPC request was answered; *method* is one that exists, or "other"."""
         self._messages[(method,)] += 1
 
-    def tool_call(self, tool: str, failed: bool, seconds: float) -> None:
+    def count_tool_call(self, tool: str, failed: bool, seconds: float) -> None:
         """A tool of ours ran."""
         self._calls[tool, "error" if failed else "ok"] += 1
         self._call_seconds.observe(seconds)
 
-    def upstream(self, status: int | None) -> None:
+    def count_upstream_request(self, status: int | None) -> None:
         """The DoiT API answered with *status*, or not at all."""
         self._upstream[("none" if status is None else f"{status // 100}xx",)] += 1
 
-    def connection_closed(self, reason: str) -> None:
+    def count_closed_connection(self, reason: str) -> None:
         """A connection was closed before its request was complete."""
-        self._closed[(reason,)] += 1
+        self._closed_connections[(reason,)] += 1
 
-    def accept_paused(self, reason: str) -> None:
+    def count_accept_pause(self, reason: str) -> None:
         """Accepting connections was paused, because descriptors are short."""
-        self._pauses[(reason,)] += 1
+        self._accept_pauses[(reason,)] += 1
 
     def collect(self) -> Iterator[Metric]:
         """Everything, as the library's families."""
@@ -114,9 +114,14 @@ class Metrics:
             ("messages", "JSON-RPC requests", ("method",), dict(self._messages)),
             ("tool_calls", "Tool calls", ("tool", "outcome"), dict(self._calls)),
             ("upstream_requests", "Requests to the DoiT API", ("status",), dict(self._upstream)),
-            ("log_lines_dropped", "Log lines that were dropped", ("stream",), self._dropped()),
-            ("connections_closed", "Connections closed before a complete request", ("reason",), dict(self._closed)),
-            ("accept_pauses", "Pauses in accepting connections", ("reason",), dict(self._pauses)),
+            ("log_lines_dropped", "Log lines that were dropped", ("stream",), self._dropped_lines()),
+            (
+                "connections_closed",
+                "Connections closed before a complete request",
+                ("reason",),
+                dict(self._closed_connections),
+            ),
+            ("accept_pauses", "Pauses in accepting connections", ("reason",), dict(self._accept_pauses)),
         )
         for name, text, labels, counts in counters:
             family = CounterMetricFamily(f"doit_mcp_{name}", text, labels=labels)
@@ -131,17 +136,17 @@ class Metrics:
             "doit_mcp_upstream_circuit", "Circuit breaker: 0 closed, 1 half-open, 2 open", labels=("upstream",)
         )
         for upstream, state in self._circuits.items():
-            circuit.add_metric((upstream,), STATES.index(state()))
+            circuit.add_metric((upstream,), CIRCUIT_STATES.index(state()))
         yield circuit
         failing = GaugeMetricFamily("doit_mcp_log_failing", "Whether a log stream loses lines", labels=("stream",))
-        for name, stream in self._logs.items():
+        for name, stream in self._log_streams.items():
             failing.add_metric((name,), stream.failing)
         yield failing
 
-    def _dropped(self) -> dict[tuple[str, ...], int]:
-        return {(name,): stream.dropped for name, stream in self._logs.items()}
+    def _dropped_lines(self) -> dict[tuple[str, ...], int]:
+        return {(name,): stream.dropped for name, stream in self._log_streams.items()}
 
-    def text(self) -> bytes:
+    def prometheus_text(self) -> bytes:
         """Everything, as Prometheus reads it."""
         from prometheus_client import generate_latest
         from prometheus_client.registry import CollectorRegistry

@@ -36,12 +36,12 @@ from opentelemetry.trace import (
 )
 
 from .. import __version__
-from .trace import Sent, Trace
+from .trace import Trace, UpstreamRequest
 
-LAST_WORDS_S = 3.0
+SHUTDOWN_TIMEOUT_SECONDS = 3.0
 
 
-class Given(IdGenerator):
+class PresetIdGenerator(IdGenerator):
     """Hands out the ids that the next span is to have, in place of new ones."""
 
     def __init__(self) -> None:
@@ -54,25 +54,27 @@ class Given(IdGenerator):
         return self.span_id
 
 
-class Spans:
+class SpanRecorder:
     """Makes spans and gives them to *processor*. Which traces are sampled is what the SDK's own variables say."""
 
     def __init__(self, processor: SpanProcessor) -> None:
-        self._ids = Given()
-        self._provider = TracerProvider(resource=_resource(), id_generator=self._ids, shutdown_on_exit=False)
+        self._id_generator = PresetIdGenerator()
+        self._provider = TracerProvider(
+            resource=_make_resource(), id_generator=self._id_generator, shutdown_on_exit=False
+        )
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("doit_mcp", __version__)
 
-    def begin(self, trace: Trace) -> Span:
+    def start_span(self, trace: Trace) -> Span:
         """The span of the request of *trace*, which from now on says what is sent for it, and whether it is sampled."""
-        self._ids.trace_id, self._ids.span_id = int(trace.trace_id, 16), random.getrandbits(64) | 1
-        span = self._tracer.start_span("request", _parent(trace), SpanKind.SERVER)
+        self._id_generator.trace_id, self._id_generator.span_id = int(trace.trace_id, 16), random.getrandbits(64) | 1
+        span = self._tracer.start_span("request", _parent_context(trace), SpanKind.SERVER)
         trace.flags = f"{span.get_span_context().trace_flags & TraceFlags.SAMPLED:02x}"
         if span.is_recording():
-            trace.tell = partial(self._sent, set_span_in_context(span, Context()))
+            trace.on_upstream_request = partial(self._record_upstream_request, set_span_in_context(span, Context()))
         return span
 
-    def end(self, span: Span, trace: Trace, method: str, route: str, status: int) -> None:
+    def end_span(self, span: Span, trace: Trace, method: str, route: str, status: int) -> None:
         """The request was answered with *status*; *method* and *route* are names of ours."""
         if not span.is_recording():
             return
@@ -86,36 +88,36 @@ class Spans:
             span.set_status(Status(StatusCode.ERROR))
         span.end()
 
-    def _sent(self, below: Context, one: Sent) -> None:
+    def _record_upstream_request(self, parent: Context, request: UpstreamRequest) -> None:
         # From the clock that durations are taken from to the one that spans are dated by.
-        started = time.time_ns() - time.perf_counter_ns() + int(one.started * 1e9)
-        self._ids.span_id = int(one.span_id, 16)
-        said: Mapping[str, str] = {"http.request.method": one.method, "doit_mcp.upstream": one.upstream}
-        span = self._tracer.start_span(one.name.strip("_"), below, SpanKind.CLIENT, said, start_time=started)
-        if one.status is not None:
-            span.set_attribute("http.response.status_code", one.status)
-        if one.status is None or one.status >= 400:
-            span.set_attribute("error.type", "no answer" if one.status is None else str(one.status))
+        started = time.time_ns() - time.perf_counter_ns() + int(request.started * 1e9)
+        self._id_generator.span_id = int(request.span_id, 16)
+        said: Mapping[str, str] = {"http.request.method": request.method, "doit_mcp.upstream": request.upstream}
+        span = self._tracer.start_span(request.name.strip("_"), parent, SpanKind.CLIENT, said, start_time=started)
+        if request.status is not None:
+            span.set_attribute("http.response.status_code", request.status)
+        if request.status is None or request.status >= 400:
+            span.set_attribute("error.type", "no answer" if request.status is None else str(request.status))
             span.set_status(Status(StatusCode.ERROR))
-        span.end(started + int(one.seconds * 1e9))
+        span.end(started + int(request.seconds * 1e9))
 
     async def close(self) -> None:
         """Export what is left, unless that takes long: a collector that is away must not hold up the shutdown."""
         closing = Thread(target=self._provider.shutdown, daemon=True)
         closing.start()
-        await asyncio.to_thread(closing.join, LAST_WORDS_S)
+        await asyncio.to_thread(closing.join, SHUTDOWN_TIMEOUT_SECONDS)
 
 
-def _parent(trace: Trace) -> Context:
+def _parent_context(trace: Trace) -> Context:
     """Where the request's span belongs: below that of the caller, or nowhere."""
-    if not trace.parent_id:
+    if not trace.parent_span_id:
         return Context()
     flags = TraceFlags(int(trace.flags, 16))
-    caller = SpanContext(int(trace.trace_id, 16), int(trace.parent_id, 16), is_remote=True, trace_flags=flags)
+    caller = SpanContext(int(trace.trace_id, 16), int(trace.parent_span_id, 16), is_remote=True, trace_flags=flags)
     return set_span_in_context(NonRecordingSpan(caller), Context())
 
 
-def _resource() -> Resource:
+def _make_resource() -> Resource:
     """What OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say, and our own name where they name nothing."""
     found = Resource.create()
     if str(found.attributes[SERVICE_NAME]).startswith("unknown_service"):
@@ -123,6 +125,6 @@ def _resource() -> Resource:
     return found
 
 
-def open_spans(endpoint: str) -> Spans:
+def open_span_recorder(endpoint: str) -> SpanRecorder:
     """Spans that go to the collector at *endpoint* (OTLP over HTTP), from a thread of their own."""
-    return Spans(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))
+    return SpanRecorder(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))

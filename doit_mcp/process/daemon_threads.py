@@ -18,7 +18,7 @@ class _Call(NamedTuple):
     function: Callable[[], Any]
 
 
-class BlockingCalls:
+class DaemonThreadExecutor:
     """Makes one call after the other in a daemon thread. A call that hangs at the end of the process ends with it."""
 
     def __init__(self, name: str) -> None:
@@ -41,13 +41,13 @@ class BlockingCalls:
             except Exception as raised:
                 failure = raised
             try:
-                loop.call_soon_threadsafe(_settle, result, value, failure)
+                loop.call_soon_threadsafe(_resolve_future, result, value, failure)
             except RuntimeError:
                 # The loop is closed: the process ends, and nothing waits for the result.
                 return
 
 
-def _settle(result: asyncio.Future[Any], value: Any, failure: Exception | None) -> None:
+def _resolve_future(result: asyncio.Future[Any], value: Any, failure: Exception | None) -> None:
     if result.done():
         return
     if failure is not None:

@@ -10,12 +10,12 @@ import socket
 
 # So many connections take a bounded amount of memory, whatever the system would allow.
 MAX_DESCRIPTORS = 65_536
-OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+SHORTAGE_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 # What a resolver reports where it could not open a file or a socket.
-RESOLVER_OUT_OF_RESOURCES = frozenset({socket.EAI_SYSTEM, socket.EAI_MEMORY})
+RESOLVER_SHORTAGE_ERRNOS = frozenset({socket.EAI_SYSTEM, socket.EAI_MEMORY})
 
 
-def hold_standard_descriptors() -> None:
+def open_standard_descriptors() -> None:
     """Open /dev/null for each of the descriptors 0, 1 and 2 that the process was started without. The next file or
     socket would get the number otherwise, receive what is written there, and libuv aborts when it closes it.
 
@@ -40,14 +40,14 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def is_own_shortage(failure: BaseException) -> bool:
+def is_local_shortage(failure: BaseException) -> bool:
     """Whether *failure* to connect comes from a shortage of this process or system, which says nothing about the other
     side. Libraries raise exceptions of their own from what the system said."""
     found: BaseException | None = failure
     while found is not None:
         if isinstance(found, socket.gaierror):
-            return found.errno in RESOLVER_OUT_OF_RESOURCES
-        if isinstance(found, OSError) and found.errno in OUT_OF_RESOURCES:
+            return found.errno in RESOLVER_SHORTAGE_ERRNOS
+        if isinstance(found, OSError) and found.errno in SHORTAGE_ERRNOS:
             return True
         found = found.__cause__ or found.__context__
     return False

@@ -18,16 +18,16 @@ from .signals import on_stop_signal
 log = logging.getLogger(__name__)
 
 # The pause before a worker that ended is started again doubles each time, up to the longest (seconds).
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+MIN_RESTART_DELAY_SECONDS, MAX_RESTART_DELAY_SECONDS = 0.5, 30.0
 # A worker that served for so long begins with the first pause again.
-LIVED_S = 60.0
+STABLE_AFTER_SECONDS = 60.0
 # Starts in a row that never served, while no other worker serves, before all is given up: the configuration is wrong.
 MAX_FAILED_STARTS = 5
 # What a worker gets beyond its own drain before it is killed (seconds).
-GRACE_S = 15.0
+KILL_GRACE_SECONDS = 15.0
 
 
-def reserve(host: str, port: int) -> socket.socket:
+def reserve_port(host: str, port: int) -> socket.socket:
     """A socket that holds the port for our workers, and takes no connection itself. Raises OSError if it is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Sockets that share a port do not exclude those of another server of the same user, so one that does not share
@@ -47,54 +47,54 @@ def reserve(host: str, port: int) -> socket.socket:
     return held
 
 
-class End(NamedTuple):
+class WorkerExit(NamedTuple):
     """How a worker ended: whether well when it was asked to, and the seconds it served."""
 
-    polite: bool
-    served: float
+    is_clean: bool
+    served_seconds: float
 
 
 @dataclass(slots=True, eq=False)
-class Workers:
-    """So many processes of one command. *drain_s* is what each may take to end when it is told to."""
+class WorkerSupervisor:
+    """So many processes of one command. *drain_seconds* is what each may take to end when it is told to."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
     count: int
-    drain_s: float
-    first_pause: float = FIRST_PAUSE_S
-    _told: asyncio.Event = field(default_factory=asyncio.Event)
-    _failed: bool = False
+    drain_seconds: float
+    min_restart_delay: float = MIN_RESTART_DELAY_SECONDS
+    _stop_requested: asyncio.Event = field(default_factory=asyncio.Event)
+    _gave_up: bool = False
     _serving: set[int] = field(default_factory=set)
 
     async def run(self) -> bool:
         """Keep them running until a signal to stop, then end them politely; False where none comes up, or one did not
         end by itself."""
-        on_stop_signal(self._told.set)
-        polite = await asyncio.gather(*(self._keep(number) for number in range(self.count)))
-        return all(polite) and not self._failed
+        on_stop_signal(self._stop_requested.set)
+        polite = await asyncio.gather(*(self._supervise(number) for number in range(self.count)))
+        return all(polite) and not self._gave_up
 
-    async def _keep(self, number: int) -> bool:
-        pause, failures = self.first_pause, 0
-        while not self._told.is_set():
-            polite, served = await self._once(number)
-            if self._told.is_set():
+    async def _supervise(self, number: int) -> bool:
+        pause, failures = self.min_restart_delay, 0
+        while not self._stop_requested.is_set():
+            polite, served = await self._run_worker(number)
+            if self._stop_requested.is_set():
                 return polite
-            if served >= LIVED_S:
-                pause = self.first_pause
+            if served >= STABLE_AFTER_SECONDS:
+                pause = self.min_restart_delay
             failures = 0 if served else failures + 1
             if failures >= MAX_FAILED_STARTS and not self._serving:
                 log.error("no worker comes up; all are stopped", extra={"worker": number})
-                self._failed = True
-                self._told.set()
+                self._gave_up = True
+                self._stop_requested.set()
                 return False
             extra = {"worker": number, "served_s": round(served, 1), "pause_s": pause, "serving": len(self._serving)}
             log.error("a worker ended; it is started again after a pause", extra=extra)
-            await self._unless_told(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_S)
+            await self._sleep_unless_stopped(pause)
+            pause = min(2 * pause, MAX_RESTART_DELAY_SECONDS)
         return True
 
-    async def _once(self, number: int) -> End:
+    async def _run_worker(self, number: int) -> WorkerExit:
         """Run one worker to its end."""
         # The worker's standard input: it says there that it serves, and ends when this process has closed its side.
         own, given = socket.socketpair()
@@ -105,19 +105,19 @@ class Workers:
                 )
             log.info("worker started", extra={"worker": number, "pid": process.pid})
             ended = asyncio.create_task(process.wait())
-            told = asyncio.create_task(self._told.wait())
-            serving = asyncio.create_task(self._note_serving(own, number))
+            told = asyncio.create_task(self._stop_requested.wait())
+            serving = asyncio.create_task(self._wait_until_serving(own, number))
             try:
                 await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
                 if not ended.done():
                     process.terminate()
-                    await asyncio.wait({ended}, timeout=self.drain_s + GRACE_S)
+                    await asyncio.wait({ended}, timeout=self.drain_seconds + KILL_GRACE_SECONDS)
                 since = await serving if serving.done() else None
                 served = 0.0 if since is None else time.monotonic() - since
                 log.info("worker ended", extra={"worker": number, "status": process.returncode})
                 # One that did not serve yet has nothing to finish.
                 good = (0,) if since is not None else (0, -signal.SIGTERM)
-                return End(ended.done() and process.returncode in good, served)
+                return WorkerExit(ended.done() and process.returncode in good, served)
             finally:
                 self._serving.discard(number)
                 told.cancel()
@@ -127,26 +127,26 @@ class Workers:
                 # Both watch descriptors that are closed next.
                 await asyncio.wait({ended, serving})
 
-    async def _note_serving(self, own: socket.socket, number: int) -> float | None:
+    async def _wait_until_serving(self, connection: socket.socket, number: int) -> float | None:
         """Wait until the worker says that it serves: the time when it did, None where it ended first."""
-        own.setblocking(False)
+        connection.setblocking(False)
         try:
-            if not await asyncio.get_running_loop().sock_recv(own, 1):
+            if not await asyncio.get_running_loop().sock_recv(connection, 1):
                 return None
         except ConnectionError:
             return None
         self._serving.add(number)
         return time.monotonic()
 
-    async def _unless_told(self, seconds: float) -> None:
+    async def _sleep_unless_stopped(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._told.wait()
+                await self._stop_requested.wait()
         except TimeoutError:
             return
 
 
-def command(port: int) -> list[str]:
+def worker_command(port: int) -> list[str]:
     """How a worker is started: as this process was, with settings from its environment."""
     return [sys.executable, "-m", "doit_mcp", "serve", "--worker", "--port", str(port)]
 
@@ -156,13 +156,13 @@ def report_serving() -> None:
     os.write(sys.stdin.fileno(), b"\n")
 
 
-def until_orphaned(told: asyncio.Event) -> None:
-    """Have a worker *told* to stop when the process that watches over it is gone."""
+def stop_when_orphaned(stop_event: asyncio.Event) -> None:
+    """Have a worker *stop_event* to stop when the process that watches over it is gone."""
     loop = asyncio.get_running_loop()
 
     def heard() -> None:
         if not os.read(sys.stdin.fileno(), 1024):
             loop.remove_reader(sys.stdin.fileno())
-            told.set()
+            stop_event.set()
 
     loop.add_reader(sys.stdin.fileno(), heard)

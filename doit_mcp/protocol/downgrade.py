@@ -8,13 +8,13 @@ from typing import Any
 from .jsonrpc import JsonObject
 from .revisions import Revision
 
-_CONTENT = {"_meta": "metadata"}
-_LISTED = {"title": "titles", "icons": "icons", "_meta": "metadata"}
+_META_MEMBER = {"_meta": "metadata"}
+_LIST_ENTRY_MEMBERS = {"title": "titles", "icons": "icons", "_meta": "metadata"}
 
 # Kinds bear the names of the schemas' definitions; LoggingMessage, Progress, CreateMessage, ElicitForm and ElicitURL
 # are the params of those messages, Cacheable is what all cacheable results share. A kind without members here looks
 # the same in every revision.
-LATER: dict[str, dict[str, str]] = {
+MEMBER_FEATURES: dict[str, dict[str, str]] = {
     "Implementation": {
         "title": "titles",
         "description": "implementation.details",
@@ -25,21 +25,21 @@ LATER: dict[str, dict[str, str]] = {
     "Tool": {
         "annotations": "tool.annotations",
         "outputSchema": "structured",
-        **_LISTED,
+        **_LIST_ENTRY_MEMBERS,
         # Not of the specification: ChatGPT reads it beside _meta (OpenAI Apps SDK), so it goes where _meta goes.
         "securitySchemes": "metadata",
     },
     "CallToolResult": {"structuredContent": "structured"},
-    "Resource": _LISTED,
-    "ResourceTemplate": _LISTED,
-    "ResourceContents": _CONTENT,
-    "Prompt": _LISTED,
+    "Resource": _LIST_ENTRY_MEMBERS,
+    "ResourceTemplate": _LIST_ENTRY_MEMBERS,
+    "ResourceContents": _META_MEMBER,
+    "Prompt": _LIST_ENTRY_MEMBERS,
     "PromptArgument": {"title": "titles"},
     "PromptMessage": {},
-    "TextContent": _CONTENT,
-    "ImageContent": _CONTENT,
-    "AudioContent": _CONTENT,
-    "EmbeddedResource": _CONTENT,
+    "TextContent": _META_MEMBER,
+    "ImageContent": _META_MEMBER,
+    "AudioContent": _META_MEMBER,
+    "EmbeddedResource": _META_MEMBER,
     "ResourceLink": {"icons": "icons"},
     "Annotations": {"lastModified": "last.modified"},
     "Completion": {},
@@ -52,37 +52,39 @@ LATER: dict[str, dict[str, str]] = {
     "Cacheable": {"ttlMs": "cache.hints", "cacheScope": "cache.hints"},
 }
 
-NONE: dict[str, str] = {}
-_ANNOTATED = {"annotations": "Annotations"}
+NO_NESTED_MEMBERS: dict[str, str] = {}
+_ANNOTATIONS_MEMBER = {"annotations": "Annotations"}
 # Members that are, or list, objects of another kind. Content blocks are not among them: see blocks.py.
-PARTS: dict[str, dict[str, str]] = {
-    "Resource": _ANNOTATED,
-    "ResourceTemplate": _ANNOTATED,
+NESTED_DEFINITIONS: dict[str, dict[str, str]] = {
+    "Resource": _ANNOTATIONS_MEMBER,
+    "ResourceTemplate": _ANNOTATIONS_MEMBER,
     "Prompt": {"arguments": "PromptArgument"},
-    "TextContent": _ANNOTATED,
-    "ImageContent": _ANNOTATED,
-    "AudioContent": _ANNOTATED,
-    "EmbeddedResource": {**_ANNOTATED, "resource": "ResourceContents"},
-    "ResourceLink": _ANNOTATED,
+    "TextContent": _ANNOTATIONS_MEMBER,
+    "ImageContent": _ANNOTATIONS_MEMBER,
+    "AudioContent": _ANNOTATIONS_MEMBER,
+    "EmbeddedResource": {**_ANNOTATIONS_MEMBER, "resource": "ResourceContents"},
+    "ResourceLink": _ANNOTATIONS_MEMBER,
 }
 
 
-def fit(kind: str, value: JsonObject, revision: Revision) -> JsonObject:
+def downgrade(definition: str, value: JsonObject, revision: Revision) -> JsonObject:
     """*value* without the members that *revision* does not know, and its parts likewise; itself where all are known."""
-    unknown, parts = _unknown(kind, revision), PARTS.get(kind, NONE)
+    unknown, parts = _unknown_members(definition, revision), NESTED_DEFINITIONS.get(definition, NO_NESTED_MEMBERS)
     if unknown.isdisjoint(value) and parts.keys().isdisjoint(value):
         return value
     return {
-        name: _part(parts[name], item, revision) if name in parts else item
+        name: _downgrade_nested(parts[name], item, revision) if name in parts else item
         for name, item in value.items()
         if name not in unknown
     }
 
 
 @lru_cache(maxsize=256)
-def _unknown(kind: str, revision: Revision) -> frozenset[str]:
-    return frozenset(name for name, feature in LATER[kind].items() if not revision.has(feature))
+def _unknown_members(kind: str, revision: Revision) -> frozenset[str]:
+    return frozenset(name for name, feature in MEMBER_FEATURES[kind].items() if not revision.supports(feature))
 
 
-def _part(kind: str, item: Any, revision: Revision) -> Any:
-    return [fit(kind, one, revision) for one in item] if isinstance(item, list) else fit(kind, item, revision)
+def _downgrade_nested(kind: str, item: Any, revision: Revision) -> Any:
+    return (
+        [downgrade(kind, one, revision) for one in item] if isinstance(item, list) else downgrade(kind, item, revision)
+    )

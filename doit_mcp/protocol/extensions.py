@@ -6,15 +6,15 @@ from .client_info import EXTENSIONS, SKILLS, TASKS
 from .jsonrpc import JsonObject
 from .request_metadata import Caller
 
-__all__ = ("EXTENSIONS", "SKILLS", "TASKS", "declares", "required")
+__all__ = ("EXTENSIONS", "SKILLS", "TASKS", "is_declared", "required_capabilities")
 
 
-def declares(caller: Caller, extension: str) -> bool:
+def is_declared(caller: Caller, extension: str) -> bool:
     """Whether the client declared *extension*, in a revision that has extensions (Extension Negotiation)."""
     declared = caller.capabilities.get(EXTENSIONS)
-    return caller.revision.has("extensions") and isinstance(declared, dict) and extension in declared
+    return caller.revision.supports("extensions") and isinstance(declared, dict) and extension in declared
 
 
-def required(extension: str) -> JsonObject:
+def required_capabilities(extension: str) -> JsonObject:
     """The capabilities object that names *extension*."""
     return {EXTENSIONS: {extension: {}}}

@@ -25,22 +25,22 @@ import orjson
 
 JsonObject = dict[str, Any]
 
-MAX_SHOWN_VALUE = 60
+MAX_SHORT_JSON_LENGTH = 60
 
-PLAIN = {str: "string", bool: "boolean", int: "integer", float: "number", NoneType: "null"}
+JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", NoneType: "null"}
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Marker for numbers: inclusive bounds; *above* is an exclusive lower bound."""
+    """Marker for numbers: inclusive bounds; *exclusive_minimum* is an exclusive lower bound."""
 
     minimum: float | None = None
     maximum: float | None = None
-    above: float | None = None
+    exclusive_minimum: float | None = None
 
     @property
     def keywords(self) -> JsonObject:
-        found = {"minimum": self.minimum, "maximum": self.maximum, "exclusiveMinimum": self.above}
+        found = {"minimum": self.minimum, "maximum": self.maximum, "exclusiveMinimum": self.exclusive_minimum}
         return {name: value for name, value in found.items() if value is not None}
 
 
@@ -68,12 +68,12 @@ class Pattern:
         return {"pattern": self.pattern}
 
 
-LIMITS = {"string": (Length, Pattern), "array": (Length,), "integer": (Range,), "number": (Range,)}
-ITEMS = {"minLength": "minItems", "maxLength": "maxItems"}
-NULL = {"type": "null"}
+MARKERS_BY_TYPE = {"string": (Length, Pattern), "array": (Length,), "integer": (Range,), "number": (Range,)}
+LIST_KEYWORDS = {"minLength": "minItems", "maxLength": "maxItems"}
+NULL_SCHEMA = {"type": "null"}
 
 
-def of_type(annotation: Any, *, closed: bool = True) -> JsonObject:
+def schema_of_type(annotation: Any, *, closed: bool = True) -> JsonObject:
     """The schema of one annotation.
 
     Objects refuse unknown fields (for arguments) unless *closed* is false (for results).
@@ -82,54 +82,57 @@ def of_type(annotation: Any, *, closed: bool = True) -> JsonObject:
     origin, args = get_origin(annotation), get_args(annotation)
     if annotation is Any:
         return {}
-    if isinstance(annotation, type) and annotation in PLAIN:
-        return {"type": PLAIN[annotation]}
+    if isinstance(annotation, type) and annotation in JSON_TYPES:
+        return {"type": JSON_TYPES[annotation]}
     if is_typeddict(annotation):
-        return of_typed_dict(annotation, closed=closed)
+        return schema_of_typed_dict(annotation, closed=closed)
     if origin is Annotated:
-        return _annotated(args, closed=closed)
+        return _annotated_schema(args, closed=closed)
     if origin in (Required, NotRequired):
-        return of_type(args[0], closed=closed)
+        return schema_of_type(args[0], closed=closed)
     if origin is Literal and len({type(value) for value in args}) == 1:
-        return {"type": PLAIN[type(args[0])], "enum": list(args)}
+        return {"type": JSON_TYPES[type(args[0])], "enum": list(args)}
     if origin is list:
-        items = of_type(args[0], closed=closed)
+        items = schema_of_type(args[0], closed=closed)
         return {"type": "array", "items": items} if items else {"type": "array"}
     if origin is dict or annotation is dict:
         return {"type": "object"}
     if origin in (Union, UnionType):
-        return {"anyOf": [of_type(part, closed=closed) for part in args]}
+        return {"anyOf": [schema_of_type(part, closed=closed) for part in args]}
     raise TypeError(f"no JSON Schema for {annotation!r}")
 
 
-def _annotated(args: tuple[Any, ...], *, closed: bool) -> JsonObject:
+def _annotated_schema(args: tuple[Any, ...], *, closed: bool) -> JsonObject:
     inner, *markers = args
-    schema = of_type(inner, closed=closed)
+    schema = schema_of_type(inner, closed=closed)
     for marker in markers:
         if isinstance(marker, str):
             schema = {**schema, "description": marker}
         elif isinstance(marker, Range | Length | Pattern):
-            schema = _limited(schema, marker)
+            schema = _with_limit(schema, marker)
     return schema
 
 
-def _limited(schema: JsonObject, marker: Range | Length | Pattern) -> JsonObject:
+def _with_limit(schema: JsonObject, marker: Range | Length | Pattern) -> JsonObject:
     kind = schema.get("type", "")
     if parts := schema.get("anyOf"):
-        return {**schema, "anyOf": [part if part == NULL else _limited(part, marker) for part in parts]}
-    if not isinstance(marker, LIMITS.get(kind, ())):
+        return {**schema, "anyOf": [part if part == NULL_SCHEMA else _with_limit(part, marker) for part in parts]}
+    if not isinstance(marker, MARKERS_BY_TYPE.get(kind, ())):
         raise TypeError(f"{marker} cannot limit {schema}")
-    return {**schema, **{ITEMS[name] if kind == "array" else name: value for name, value in marker.keywords.items()}}
+    return {
+        **schema,
+        **{LIST_KEYWORDS[name] if kind == "array" else name: value for name, value in marker.keywords.items()},
+    }
 
 
-def of_typed_dict(record: Any, *, closed: bool = True) -> JsonObject:
+def schema_of_typed_dict(typed_dict: Any, *, closed: bool = True) -> JsonObject:
     """The schema of a TypedDict: an object with its fields, closed or, for results, open."""
-    hints = get_type_hints(record, include_extras=True)
+    hints = get_type_hints(typed_dict, include_extras=True)
     schema: JsonObject = {
         "type": "object",
-        "properties": {name: of_type(hint, closed=closed) for name, hint in hints.items()},
+        "properties": {name: schema_of_type(hint, closed=closed) for name, hint in hints.items()},
     }
-    if required := [name for name, hint in hints.items() if _is_required(record, name, hint)]:
+    if required := [name for name, hint in hints.items() if _is_required(typed_dict, name, hint)]:
         schema["required"] = required
     if closed:
         schema["additionalProperties"] = False
@@ -143,7 +146,7 @@ def _is_required(record: Any, name: str, hint: Any) -> bool:
     return get_origin(hint) is Required or name in record.__required_keys__ and get_origin(hint) is not NotRequired
 
 
-def of_function(function: Callable[..., Any]) -> JsonObject:
+def schema_of_function(function: Callable[..., Any]) -> JsonObject:
     """The schema of a function's keyword-only parameters; ``**body: Unpack[Record]`` adds the fields of Record.
 
     A default of None means that the parameter may be left out; ``X | None`` is then published as X.
@@ -153,19 +156,19 @@ def of_function(function: Callable[..., Any]) -> JsonObject:
     required: list[str] = []
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD and get_origin(hints[name]) is Unpack:
-            body = of_typed_dict(get_args(hints[name])[0])
+            body = schema_of_typed_dict(get_args(hints[name])[0])
             properties |= body["properties"]
             required += body.get("required", [])
         elif parameter.kind is parameter.KEYWORD_ONLY:
-            properties[name] = _parameter(hints[name], parameter.default)
+            properties[name] = _parameter_schema(hints[name], parameter.default)
             if parameter.default is parameter.empty:
                 required.append(name)
     schema: JsonObject = {"type": "object", "properties": properties}
     return schema | ({"required": required} if required else {}) | {"additionalProperties": False}
 
 
-def _parameter(hint: Any, default: Any) -> JsonObject:
-    schema = of_type(_without_none(hint) if default is None else hint)
+def _parameter_schema(hint: Any, default: Any) -> JsonObject:
+    schema = schema_of_type(_without_none(hint) if default is None else hint)
     return schema if default in (None, inspect.Parameter.empty) else {**schema, "default": default}
 
 
@@ -178,20 +181,20 @@ def _without_none(hint: Any) -> Any:
     return hint
 
 
-def cut(text: str, length: int) -> str:
-    """*text*, shortened with an ellipsis to at most *length* characters."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+def truncate(text: str, max_length: int) -> str:
+    """*text*, shortened with an ellipsis to at most *max_length* characters."""
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
-def shown(value: Any) -> str:
+def short_json(value: Any) -> str:
     """*value* as short JSON, safe to quote in a sentence."""
     try:
         text = orjson.dumps(value).decode()
     except TypeError:
         return "a value that JSON cannot express"
-    return printable(text)
+    return printable_text(text)
 
 
-def printable(text: str, length: int = MAX_SHOWN_VALUE) -> str:
+def printable_text(text: str, max_length: int = MAX_SHORT_JSON_LENGTH) -> str:
     """*text*, cut and without what cannot be printed."""
-    return cut("".join(letter if letter.isprintable() else "?" for letter in text[: length + 1]), length)
+    return truncate("".join(letter if letter.isprintable() else "?" for letter in text[: max_length + 1]), max_length)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from .message_limits import CONTAINERS, MAX_VALUES, has_too_many_values
+from .message_limits import CONTAINER_TYPES, MAX_VALUES, has_too_many_values
 
 JsonObject = dict[str, Any]
 Id = str | int
@@ -22,8 +22,8 @@ MISSING_CLIENT_CAPABILITY = -32021
 UNSUPPORTED_PROTOCOL_VERSION = -32022
 
 MAX_DEPTH = 64
-MAX_ID = 256
-MAX_METHOD = 256
+MAX_ID_LENGTH = 256
+MAX_METHOD_LENGTH = 256
 
 
 class RpcError(Exception):
@@ -63,7 +63,7 @@ class Response(NamedTuple):
 Message = Request | Notification | Response
 
 
-def parse(body: bytes) -> Any:
+def parse_json(body: bytes) -> Any:
     """The JSON value in *body*: strict UTF-8, no NaN, bounded depth. Raises RpcError -32700 (RFC 8259), and -32600
     for more values than MAX_VALUES.
 
@@ -76,7 +76,7 @@ def parse(body: bytes) -> Any:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as wrong:
-        raise RpcError(PARSE_ERROR, f"Parse error: the body is not valid JSON ({_place(wrong)})") from None
+        raise RpcError(PARSE_ERROR, f"Parse error: the body is not valid JSON ({_error_position(wrong)})") from None
     # Nothing is deeper than it has opening brackets, so nearly every message is spared the walk.
     many = body.count(b"{") + body.count(b"[") > MAX_DEPTH
     if many and isinstance(value, (dict, list)) and _depth_exceeds(value, MAX_DEPTH):
@@ -84,7 +84,7 @@ def parse(body: bytes) -> Any:
     return value
 
 
-def _place(wrong: orjson.JSONDecodeError) -> str:
+def _error_position(wrong: orjson.JSONDecodeError) -> str:
     return f"line {wrong.lineno} column {wrong.colno}"
 
 
@@ -95,25 +95,25 @@ def _depth_exceeds(value: JsonObject | list[Any], limit: int) -> bool:
             child
             for item in level
             for child in (item.values() if isinstance(item, dict) else item)
-            if isinstance(child, CONTAINERS)
+            if isinstance(child, CONTAINER_TYPES)
         ]
         if not level:
             return False
     return True
 
 
-def message(value: Any) -> Message:
+def parse_message(value: Any) -> Message:
     """The message in one JSON value; raises RpcError -32600, with the id if a valid one was read."""
     if not isinstance(value, dict):
         raise RpcError(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
-    identifier = _id(value) if "id" in value else None
+    identifier = _parse_id(value) if "id" in value else None
     if value.get("jsonrpc") != "2.0":
         raise RpcError(INVALID_REQUEST, 'Invalid Request: "jsonrpc" must be "2.0"', id=identifier)
     if "method" not in value:
-        return _response(value, identifier)
+        return _parse_response(value, identifier)
     method = value["method"]
-    if not isinstance(method, str) or not 0 < len(method) <= MAX_METHOD:
-        text = f'Invalid Request: "method" must be a string of 1 to {MAX_METHOD} characters'
+    if not isinstance(method, str) or not 0 < len(method) <= MAX_METHOD_LENGTH:
+        text = f'Invalid Request: "method" must be a string of 1 to {MAX_METHOD_LENGTH} characters'
         raise RpcError(INVALID_REQUEST, text, id=identifier)
     params = value.get("params", {})
     if not isinstance(params, dict):
@@ -123,18 +123,18 @@ def message(value: Any) -> Message:
     return Request(identifier, method, params)
 
 
-def _id(value: JsonObject) -> Id | None:
+def _parse_id(value: JsonObject) -> Id | None:
     """The id of a message that has one; an error message may have null instead."""
     identifier = value["id"]
-    if type(identifier) is int or (isinstance(identifier, str) and len(identifier) <= MAX_ID):
+    if type(identifier) is int or (isinstance(identifier, str) and len(identifier) <= MAX_ID_LENGTH):
         return identifier
     if identifier is None and "method" not in value and "error" in value:
         return None
-    text = f'Invalid Request: "id" must be an integer of 64 bits or a string of up to {MAX_ID} characters'
+    text = f'Invalid Request: "id" must be an integer of 64 bits or a string of up to {MAX_ID_LENGTH} characters'
     raise RpcError(INVALID_REQUEST, text)
 
 
-def _response(value: JsonObject, identifier: Id | None) -> Response:
+def _parse_response(value: JsonObject, identifier: Id | None) -> Response:
     if ("result" in value) == ("error" in value):
         raise RpcError(
             INVALID_REQUEST, 'Invalid Request: a message has "method", or one of "result" and "error"', id=identifier

@@ -6,24 +6,24 @@ from collections.abc import Iterator
 from typing import Any
 
 JsonObject = dict[str, Any]
-Path = tuple[str | int, ...]
-Place = tuple[str | None, ...]
+ValuePath = tuple[str | int, ...]
+SchemaPath = tuple[str | None, ...]
 """The names on the way into a schema; None stands for every item of a list."""
 
 MAX_VALUES = 200_000
 """Values of one JSON text. orjson needs up to 60 ms for so many, and nothing interrupts it."""
-MAX_LARGE_VALUES = 2_000
+MAX_INLINE_VALUES = 2_000
 """Values up to which work that visits each of them is done in place."""
-MAX_LARGE_CHARACTERS = 16_000
+MAX_INLINE_CHARACTERS = 16_000
 """Characters of all texts up to which the same holds: a text may be the JSON of as many values."""
-MAX_ITEMS = 1_000
+MAX_LIST_ITEMS = 1_000
 """Items of a list whose schema says nothing else."""
-MAX_FREE_VALUES = 20_000
+MAX_OPEN_OBJECT_VALUES = 20_000
 """Values of an object that may have any members."""
-MAX_TEXT = 20_000
+MAX_STRING_LENGTH = 20_000
 """Characters of a text whose schema says nothing else."""
 
-CONTAINERS = (dict, list)
+CONTAINER_TYPES = (dict, list)
 
 
 def has_too_many_values(text: bytes) -> bool:
@@ -33,7 +33,7 @@ def has_too_many_values(text: bytes) -> bool:
     Parsing first would be too late: four megabytes of empty lists take 100 MB and hold the interpreter for 0.1 s.
     """
     # Each value but the first needs a separator, so most texts are too short.
-    if len(text) <= 2 * MAX_VALUES or _separators(text) <= MAX_VALUES:
+    if len(text) <= 2 * MAX_VALUES or _count_separators(text) <= MAX_VALUES:
         return False
     # Some of those are inside of strings.
     if b"\\" in text:
@@ -41,68 +41,68 @@ def has_too_many_values(text: bytes) -> bool:
     # A value has at most two strings: its name and itself.
     if text.count(b'"') > 4 * MAX_VALUES:
         return True
-    return _separators(b"".join(text.split(b'"')[::2])) > MAX_VALUES
+    return _count_separators(b"".join(text.split(b'"')[::2])) > MAX_VALUES
 
 
-def _separators(text: bytes) -> int:
+def _count_separators(text: bytes) -> int:
     return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
-def is_large(value: Any, most: int = MAX_LARGE_VALUES, most_characters: int = MAX_LARGE_CHARACTERS) -> bool:
-    """Whether *value* holds more values than *most*, or texts with more than *most_characters* in all; counting stops
+def is_large(value: Any, max_values: int = MAX_INLINE_VALUES, max_characters: int = MAX_INLINE_CHARACTERS) -> bool:
+    """Whether *value* holds more values than *max_values*, or texts with more than *max_characters* in all; counting stops
     there."""
     stack, found, characters = [value], 0, 0
     while stack:
         item = stack.pop()
         if isinstance(item, str):
             characters += len(item)
-            if characters > most_characters:
+            if characters > max_characters:
                 return True
-        elif isinstance(item, CONTAINERS):
+        elif isinstance(item, CONTAINER_TYPES):
             found += len(item)
-            if found > most:
+            if found > max_values:
                 return True
             stack.extend(item.values() if isinstance(item, dict) else item)
     return False
 
 
-def bounded(schema: JsonObject) -> JsonObject:
+def with_default_limits(schema: JsonObject) -> JsonObject:
     """*schema* with the default bounds for every list and text that has none of its own."""
     found = dict(schema)
     if parts := schema.get("anyOf"):
-        found["anyOf"] = [bounded(part) for part in parts]
+        found["anyOf"] = [with_default_limits(part) for part in parts]
     match schema.get("type"):
         case "array":
-            found.setdefault("maxItems", MAX_ITEMS)
+            found.setdefault("maxItems", MAX_LIST_ITEMS)
             if "items" in schema:
-                found["items"] = bounded(schema["items"])
+                found["items"] = with_default_limits(schema["items"])
         case "string" if "enum" not in schema:
-            found.setdefault("maxLength", MAX_TEXT)
+            found.setdefault("maxLength", MAX_STRING_LENGTH)
         case "object" if "properties" in schema:
-            found["properties"] = {name: bounded(one) for name, one in schema["properties"].items()}
+            found["properties"] = {name: with_default_limits(one) for name, one in schema["properties"].items()}
     return found
 
 
-def free_places(schema: JsonObject, path: Place = ()) -> Iterator[Place]:
+def open_object_paths(schema: JsonObject, path: SchemaPath = ()) -> Iterator[SchemaPath]:
     """The places of the objects in *schema* that may have any members."""
     for part in schema.get("anyOf", ()):
-        yield from free_places(part, path)
+        yield from open_object_paths(part, path)
     if schema.get("type") == "array":
-        yield from free_places(schema.get("items", {}), (*path, None))
+        yield from open_object_paths(schema.get("items", {}), (*path, None))
     elif schema.get("type") == "object" and "properties" not in schema:
         yield path
     for name, inner in schema.get("properties", {}).items():
-        yield from free_places(inner, (*path, name))
+        yield from open_object_paths(inner, (*path, name))
 
 
-def at_place(value: Any, place: Place, path: Path = ()) -> Iterator[tuple[Any, Path]]:
-    """What *value* has at *place*, each with its own path."""
-    if len(path) == len(place):
+def values_at(value: Any, schema_path: SchemaPath, path: ValuePath = ()) -> Iterator[tuple[Any, ValuePath]]:
+    """What *value* has at *schema_path*, each with its own path."""
+    if len(path) == len(schema_path):
         yield value, path
         return
-    step = place[len(path)]
+    step = schema_path[len(path)]
     if step is None and isinstance(value, list):
         for number, item in enumerate(value):
-            yield from at_place(item, place, (*path, number))
+            yield from values_at(item, schema_path, (*path, number))
     elif step is not None and isinstance(value, dict) and step in value:
-        yield from at_place(value[step], place, (*path, step))
+        yield from values_at(value[step], schema_path, (*path, step))

@@ -10,73 +10,73 @@ from typing import Any
 import orjson
 
 from .jsonrpc import HEADER_MISMATCH, JsonObject, Request, RpcError
-from .request_metadata import Headers, decode_value, sent
+from .request_metadata import Headers, decode_header_value, header_values
 
-ANNOTATION = "x-mcp-header"
-PREFIX = "Mcp-Param-"
-KINDS = ("string", "integer", "boolean")
+HEADER_ANNOTATION = "x-mcp-header"
+HEADER_PREFIX = "Mcp-Param-"
+PARAMETER_TYPES = ("string", "integer", "boolean")
 # RFC 9110, 5.6.2.
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # What is compared as a number: no exponents, and short enough to be one.
-DECIMAL = re.compile(r"(-?[0-9]{1,40})(?:\.0{1,40})?")
+INTEGRAL_NUMBER = re.compile(r"(-?[0-9]{1,40})(?:\.0{1,40})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Mirror:
+class ParameterHeader:
     """An argument that a header repeats: the way to it through the arguments, the header, its JSON type."""
 
     path: tuple[str, ...]
     header: str
-    kind: str
+    json_type: str
 
 
-def mirrors(input_schema: JsonObject) -> tuple[Mirror, ...]:
+def find_parameter_headers(input_schema: JsonObject) -> tuple[ParameterHeader, ...]:
     """The annotated properties of a tool; ValueError for an annotation that makes clients drop the tool."""
-    found: list[Mirror] = []
+    found: list[ParameterHeader] = []
     seen: set[str] = set()
-    for path, schema in _properties(input_schema, ()):
-        name, kind = schema[ANNOTATION], schema.get("type")
-        where = f"{ANNOTATION} of {'.'.join(path)}"
-        if not isinstance(name, str) or not TOKEN.fullmatch(name):
+    for path, schema in _annotated_properties(input_schema, ()):
+        name, kind = schema[HEADER_ANNOTATION], schema.get("type")
+        where = f"{HEADER_ANNOTATION} of {'.'.join(path)}"
+        if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
             raise ValueError(f"{where} must be a name that a header can have")
-        if kind not in KINDS:
-            raise ValueError(f"{where}: the type must be one of {', '.join(KINDS)}")
+        if kind not in PARAMETER_TYPES:
+            raise ValueError(f"{where}: the type must be one of {', '.join(PARAMETER_TYPES)}")
         if name.lower() in seen:
             raise ValueError(f"{where}: another property has the same header")
         seen.add(name.lower())
-        found.append(Mirror(path, PREFIX + name, kind))
-    if _annotations(input_schema) != len(found):
-        raise ValueError(f'{ANNOTATION} must be reachable through "properties" alone')
+        found.append(ParameterHeader(path, HEADER_PREFIX + name, kind))
+    if _count_annotations(input_schema) != len(found):
+        raise ValueError(f'{HEADER_ANNOTATION} must be reachable through "properties" alone')
     return tuple(found)
 
 
-def _properties(schema: JsonObject, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
+def _annotated_properties(schema: JsonObject, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
     for name, inner in schema.get("properties", {}).items():
-        if ANNOTATION in inner:
+        if HEADER_ANNOTATION in inner:
             yield (*path, name), inner
-        yield from _properties(inner, (*path, name))
+        yield from _annotated_properties(inner, (*path, name))
 
 
-def _annotations(value: Any) -> int:
+def _count_annotations(value: Any) -> int:
     if isinstance(value, list):
-        return sum(map(_annotations, value))
+        return sum(map(_count_annotations, value))
     if not isinstance(value, dict):
         return 0
     # A property may bear the annotation's name; then its value is a schema, never a text.
-    return (isinstance(value.get(ANNOTATION), str)) + sum(map(_annotations, value.values()))
+    return (isinstance(value.get(HEADER_ANNOTATION), str)) + sum(map(_count_annotations, value.values()))
 
 
-def check_parameters(request: Request, headers: Headers, input_schema: JsonObject) -> None:
+def check_parameter_headers(request: Request, headers: Headers, input_schema: JsonObject) -> None:
     """Refuse a call whose ``Mcp-Param-*`` headers and arguments disagree: RpcError -32020 (Custom Headers).
 
     An argument that is null, absent or no scalar has no header; every other annotated one has exactly one.
     Headers that no property is annotated with are ignored, as are arguments of the wrong shape: those are judged later.
     """
     arguments = request.params.get("arguments", {})
-    for mirror in mirrors(input_schema):
-        name, value = ".".join(mirror.path), _at(arguments, mirror.path)
-        values = sent(headers, mirror.header)
-        expected = _rendered(value)
+    for mirror in find_parameter_headers(input_schema):
+        name, value = ".".join(mirror.path), _argument_at(arguments, mirror.path)
+        values = header_values(headers, mirror.header)
+        expected = _header_text(value)
         if expected is None and not values:
             continue
         if expected is None:
@@ -85,29 +85,29 @@ def check_parameters(request: Request, headers: Headers, input_schema: JsonObjec
             fault = f"is missing; it must equal the argument {name}"
         elif len(values) > 1:
             fault = "is there more than once"
-        elif not _agrees(mirror.kind, value, expected, decode_value(values[0])):
+        elif not _header_matches(mirror.json_type, value, expected, decode_header_value(values[0])):
             fault = f"does not agree with the argument {name}"
         else:
             continue
         raise RpcError(HEADER_MISMATCH, f"Header {mirror.header} {fault}", id=request.id)
 
 
-def _at(value: Any, path: tuple[str, ...]) -> Any:
+def _argument_at(value: Any, path: tuple[str, ...]) -> Any:
     for step in path:
         value = value.get(step) if isinstance(value, dict) else None
     return value
 
 
-def _rendered(value: Any) -> str | None:
+def _header_text(value: Any) -> str | None:
     """A scalar as a client writes it into a header; None for what has no header."""
     if isinstance(value, str):
         return value
     return orjson.dumps(value).decode() if isinstance(value, (bool, int, float)) else None
 
 
-def _agrees(kind: str, value: Any, expected: str, decoded: str | None) -> bool:
+def _header_matches(kind: str, value: Any, expected: str, decoded: str | None) -> bool:
     if decoded is None or decoded == expected:
         return decoded is not None
-    number = DECIMAL.fullmatch(decoded)
+    number = INTEGRAL_NUMBER.fullmatch(decoded)
     numeric = kind == "integer" and isinstance(value, (int, float)) and not isinstance(value, bool)
     return numeric and number is not None and int(number[1]) == value

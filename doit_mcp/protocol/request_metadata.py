@@ -6,7 +6,7 @@ import base64
 import re
 from typing import NamedTuple, Protocol
 
-from .client_info import NOTHING, known_capabilities, known_client
+from .client_info import EMPTY_OBJECT, reduce_capabilities, reduce_client_info
 from .jsonrpc import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -19,16 +19,16 @@ from .jsonrpc import (
     Response,
     RpcError,
 )
-from .revisions import ENVELOPES, HANDSHAKES, UNSAID, Revision
+from .revisions import DEFAULT_REVISION, STATEFUL_REVISIONS, STATELESS_REVISIONS, Revision
 
-PREFIX = "io.modelcontextprotocol/"
-VERSION, CAPABILITIES, CLIENT, LEVEL = (
-    PREFIX + name for name in ("protocolVersion", "clientCapabilities", "clientInfo", "logLevel")
+META_PREFIX = "io.modelcontextprotocol/"
+VERSION_KEY, CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY = (
+    META_PREFIX + name for name in ("protocolVersion", "clientCapabilities", "clientInfo", "logLevel")
 )
-VERSION_MEMBER = f"params._meta[{VERSION!r}]"
-LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+VERSION_MEMBER = f"params._meta[{VERSION_KEY!r}]"
+LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 # Methods whose Mcp-Name header repeats a member of params (Standard Request Headers).
-NAMED = {
+NAME_MEMBERS = {
     "tools/call": "name",
     "prompts/get": "name",
     "resources/read": "uri",
@@ -38,9 +38,9 @@ NAMED = {
     "tasks/cancel": "taskId",
 }
 VERSION_HEADER = "MCP-Protocol-Version"
-ENCODED, ENCODED_END = "=?base64?", "?="
-LITERAL = re.compile(r"[\t -~]*")
-NONE: list[str] = []
+BASE64_PREFIX, BASE64_SUFFIX = "=?base64?", "?="
+LITERAL_VALUE = re.compile(r"[\t -~]*")
+NO_VALUES: list[str] = []
 
 
 class Headers(Protocol):
@@ -51,166 +51,184 @@ class Headers(Protocol):
 
 
 class Caller(NamedTuple):
-    """Who speaks which revision; *client* and *capabilities* are the client's own words, never proof of anything.
+    """Who speaks which revision; *client_info* and *capabilities* are the client's own words, never proof of anything.
 
     Only :func:`introduced` makes one from a client's words: whatever holds a caller holds little.
     """
 
     revision: Revision
-    client: JsonObject = NOTHING
-    capabilities: JsonObject = NOTHING
-    level: str | None = None
+    client_info: JsonObject = EMPTY_OBJECT
+    capabilities: JsonObject = EMPTY_OBJECT
+    log_level: str | None = None
 
 
-def introduced(revision: Revision, client: JsonObject, capabilities: JsonObject, level: str | None = None) -> Caller:
+def make_caller(
+    revision: Revision, client_info: JsonObject, capabilities: JsonObject, log_level: str | None = None
+) -> Caller:
     """The caller that a client says it is, reduced to what this server reads."""
-    return Caller(revision, known_client(client), known_capabilities(capabilities), level)
+    return Caller(revision, reduce_client_info(client_info), reduce_capabilities(capabilities), log_level)
 
 
-def has_envelope(message: Message) -> bool:
+def has_request_metadata(message: Message) -> bool:
     """Whether the message introduces itself, as requests of the envelope era do."""
     if isinstance(message, Response):
         return False
     meta = message.params.get("_meta")
-    return isinstance(meta, dict) and VERSION in meta
+    return isinstance(meta, dict) and VERSION_KEY in meta
 
 
-def speaks_envelope(headers: Headers, message: Message | None) -> bool:
+def is_stateless_request(headers: Headers, message: Message | None) -> bool:
     """Whether the envelope era answers. *message* is None for what is no single message: a GET, a DELETE, an array.
 
     Body first, then the version header; never the other headers, which handshake clients send as well (section 1.1).
     """
-    if message is not None and has_envelope(message):
+    if message is not None and has_request_metadata(message):
         return True
-    for version in headers.getall(VERSION_HEADER, NONE):
+    for version in headers.getall(VERSION_HEADER, NO_VALUES):
         # What nearly all clients send is the name itself.
-        if version not in HANDSHAKES and any(one not in HANDSHAKES for one in sent(headers, VERSION_HEADER)):
+        if version not in STATEFUL_REVISIONS and any(
+            one not in STATEFUL_REVISIONS for one in header_values(headers, VERSION_HEADER)
+        ):
             return True
     return False
 
 
-def envelope(request: Request, headers: Headers | None) -> Caller:
+def read_request_metadata(request: Request, headers: Headers | None) -> Caller:
     """Check the envelope and, on HTTP, that *headers* agree with it. Raises RpcError in the order of the ladder."""
     meta = request.params.get("_meta")
     if not isinstance(meta, dict):
-        raise _params(request, f"params._meta is missing; every request carries {VERSION} and {CAPABILITIES} there")
-    version, capabilities, client = meta.get(VERSION), meta.get(CAPABILITIES), meta.get(CLIENT, NOTHING)
-    level = meta.get(LEVEL)
+        raise _invalid_params_error(
+            request, f"params._meta is missing; every request carries {VERSION_KEY} and {CAPABILITIES_KEY} there"
+        )
+    version, capabilities, client = (
+        meta.get(VERSION_KEY),
+        meta.get(CAPABILITIES_KEY),
+        meta.get(CLIENT_INFO_KEY, EMPTY_OBJECT),
+    )
+    level = meta.get(LOG_LEVEL_KEY)
     if not (isinstance(version, str) and isinstance(capabilities, dict) and isinstance(client, dict)):
-        raise _wrong_member(request, meta)
-    if LEVEL in meta and not isinstance(level, str):
-        raise _wrong_member(request, meta)
+        raise _invalid_member_error(request, meta)
+    if LOG_LEVEL_KEY in meta and not isinstance(level, str):
+        raise _invalid_member_error(request, meta)
     if headers is not None:
-        _agree(request, headers, VERSION_HEADER, version, VERSION_MEMBER)
-    revision = ENVELOPES.get(version)
+        _check_header(request, headers, VERSION_HEADER, version, VERSION_MEMBER)
+    revision = STATELESS_REVISIONS.get(version)
     if revision is None:
-        raise unsupported(version, request)
+        raise unsupported_version_error(version, request)
     if headers is not None:
-        _agree(request, headers, "Mcp-Method", request.method, '"method"')
-        _named(request, headers)
-    if level is not None and level not in LEVELS:
-        raise _params(request, f"params._meta[{LEVEL!r}] must be one of {', '.join(LEVELS)}")
-    return introduced(revision, client, capabilities, level)
+        _check_header(request, headers, "Mcp-Method", request.method, '"method"')
+        _check_name_header(request, headers)
+    if level is not None and level not in LOG_LEVELS:
+        raise _invalid_params_error(request, f"params._meta[{LOG_LEVEL_KEY!r}] must be one of {', '.join(LOG_LEVELS)}")
+    return make_caller(revision, client, capabilities, level)
 
 
-def unsupported(version: str, request: Request | None = None) -> RpcError:
+def unsupported_version_error(version: str, request: Request | None = None) -> RpcError:
     """The error for a version that cannot be spoken request by request."""
     return RpcError(
         UNSUPPORTED_PROTOCOL_VERSION,
         f"Unsupported protocol version: {version[:64]}",
-        {"supported": list(ENVELOPES), "requested": version[:64]},
+        {"supported": list(STATELESS_REVISIONS), "requested": version[:64]},
         id=request.id if request else None,
     )
 
 
-def check_notification(notification: Notification, headers: Headers) -> None:
+def check_notification_version(notification: Notification, headers: Headers) -> None:
     """Refuse a notification of the envelope era only for a version that is not spoken here (Sending Messages)."""
-    for version in sent(headers, VERSION_HEADER):
-        if version not in ENVELOPES:
-            raise unsupported(version)
+    for version in header_values(headers, VERSION_HEADER):
+        if version not in STATELESS_REVISIONS:
+            raise unsupported_version_error(version)
 
 
-def stateless_handshake(headers: Headers) -> Caller:
+def read_sessionless_caller(headers: Headers) -> Caller:
     """The caller of a handshake-era request that belongs to no session; RpcError -32600 for no one version."""
-    versions = set(sent(headers, VERSION_HEADER))
+    versions = set(header_values(headers, VERSION_HEADER))
     if not versions:
-        return Caller(UNSAID)
-    revision = HANDSHAKES.get(versions.pop())
+        return Caller(DEFAULT_REVISION)
+    revision = STATEFUL_REVISIONS.get(versions.pop())
     if revision is None or versions:
-        raise RpcError(INVALID_REQUEST, f"{VERSION_HEADER} must be one of {', '.join(HANDSHAKES)}, once")
+        raise RpcError(INVALID_REQUEST, f"{VERSION_HEADER} must be one of {', '.join(STATEFUL_REVISIONS)}, once")
     return Caller(revision)
 
 
 def check_session_version(revision: Revision, headers: Headers) -> None:
     """Refuse a version header that contradicts the session's revision, where the header exists (section 1.4)."""
-    if headers.getall(VERSION_HEADER, NONE) == [revision.name] or not revision.has("version.header"):
+    if headers.getall(VERSION_HEADER, NO_VALUES) == [revision.name] or not revision.supports("version.header"):
         return
-    for version in sent(headers, VERSION_HEADER):
+    for version in header_values(headers, VERSION_HEADER):
         if version != revision.name:
             text = f"{VERSION_HEADER} is {version[:64]}, but this session was opened with {revision.name}"
             raise RpcError(INVALID_REQUEST, text)
 
 
-def _params(request: Request, text: str) -> RpcError:
+def _invalid_params_error(request: Request, text: str) -> RpcError:
     return RpcError(INVALID_PARAMS, f"Invalid params: {text}", id=request.id)
 
 
-def _wrong_member(request: Request, meta: JsonObject) -> RpcError:
+def _invalid_member_error(request: Request, meta: JsonObject) -> RpcError:
     """The error for the first member of the envelope that is missing or of another type."""
-    kinds = {VERSION: (str, "a string"), CAPABILITIES: (dict, "an object"), CLIENT: (dict, "an object")}
+    kinds = {
+        VERSION_KEY: (str, "a string"),
+        CAPABILITIES_KEY: (dict, "an object"),
+        CLIENT_INFO_KEY: (dict, "an object"),
+    }
     for name, (kind, said) in kinds.items():
-        if not isinstance(meta.get(name, NOTHING if name == CLIENT else None), kind):
-            return _params(request, f"params._meta[{name!r}] must be {said}")
-    return _params(request, f"params._meta[{LEVEL!r}] must be a string")
+        if not isinstance(meta.get(name, EMPTY_OBJECT if name == CLIENT_INFO_KEY else None), kind):
+            return _invalid_params_error(request, f"params._meta[{name!r}] must be {said}")
+    return _invalid_params_error(request, f"params._meta[{LOG_LEVEL_KEY!r}] must be a string")
 
 
-def _agree(request: Request, headers: Headers, header: str, expected: str, source: str) -> None:
+def _check_header(request: Request, headers: Headers, header: str, expected: str, source: str) -> None:
     # What nearly all clients send is equal as it is.
-    if headers.getall(header, NONE) == [expected]:
+    if headers.getall(header, NO_VALUES) == [expected]:
         return
-    values = sent(headers, header)
+    values = header_values(headers, header)
     if values == [expected]:
         return
     fault = f"is missing; it must equal {source}" if not values else f"does not agree with {source}"
     raise RpcError(HEADER_MISMATCH, f"Header {header} {fault}", id=request.id)
 
 
-def _named(request: Request, headers: Headers) -> None:
-    member = NAMED.get(request.method)
+def _check_name_header(request: Request, headers: Headers) -> None:
+    member = NAME_MEMBERS.get(request.method)
     if member is None:
         return
     source = request.params.get(member)
     if not isinstance(source, str):
-        raise _params(request, f"params.{member} must be a string")
+        raise _invalid_params_error(request, f"params.{member} must be a string")
     # Names of tools and prompts need no encoding.
-    if source.isascii() and source.isidentifier() and headers.getall("Mcp-Name", NONE) == [source]:
+    if source.isascii() and source.isidentifier() and headers.getall("Mcp-Name", NO_VALUES) == [source]:
         return
-    values = sent(headers, "Mcp-Name")
+    values = header_values(headers, "Mcp-Name")
     if len(values) != 1:
         fault = "is missing" if not values else "is there more than once"
         raise RpcError(HEADER_MISMATCH, f"Header Mcp-Name {fault}; it must equal params.{member}", id=request.id)
-    if decode_value(values[0]) != source:
+    if decode_header_value(values[0]) != source:
         raise RpcError(HEADER_MISMATCH, f"Header Mcp-Name does not agree with params.{member}", id=request.id)
 
 
-def sent(headers: Headers, name: str) -> list[str]:
+def header_values(headers: Headers, name: str) -> list[str]:
     """Every value of a header, without blanks around it, as text that JSON can carry.
 
     aiohttp keeps bytes that are no UTF-8 as lone surrogates, which no JSON writer accepts.
     """
-    values = [value.strip(" \t") for value in headers.getall(name, NONE)]
+    values = [value.strip(" \t") for value in headers.getall(name, NO_VALUES)]
     return [value if value.isascii() else value.encode("utf-8", "replace").decode() for value in values]
 
 
-def decode_value(text: str) -> str | None:
+def decode_header_value(text: str) -> str | None:
     """A header value with its base64 form undone; None when that form is broken (Value Encoding).
 
     Anything that lacks one of the two markers is literal, and then visible ASCII with inner blanks.
     """
     text = text.strip(" \t")
-    if not (text.startswith(ENCODED) and text.endswith(ENCODED_END) and len(text) >= len(ENCODED + ENCODED_END)):
-        return text if LITERAL.fullmatch(text) else None
-    encoded = text[len(ENCODED) : -len(ENCODED_END)]
+    if not (
+        text.startswith(BASE64_PREFIX)
+        and text.endswith(BASE64_SUFFIX)
+        and len(text) >= len(BASE64_PREFIX + BASE64_SUFFIX)
+    ):
+        return text if LITERAL_VALUE.fullmatch(text) else None
+    encoded = text[len(BASE64_PREFIX) : -len(BASE64_SUFFIX)]
     try:
         data = base64.b64decode(encoded, validate=True)
         # Made anew and compared: the decoder overlooks padding in the wrong place and stray last bits.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .eras import ENVELOPE, HANDSHAKE, Era
+from .eras import STATEFUL, STATELESS, Era
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,19 +17,26 @@ class Revision:
     notifications: frozenset[str]
     features: frozenset[str]
 
-    def has(self, feature: str) -> bool:
+    def supports(self, feature: str) -> bool:
         """Whether this revision knows *feature*."""
         return feature in self.features
 
     def amend(
-        self, name: str, *, era: Era | None = None, adds: str = "", drops: str = "", gains: str = "", loses: str = ""
+        self,
+        name: str,
+        *,
+        era: Era | None = None,
+        add_methods: str = "",
+        drop_methods: str = "",
+        add_features: str = "",
+        drop_features: str = "",
     ) -> Revision:
-        """The next revision. *adds* and *drops* are methods, *gains* and *loses* features; all must make sense."""
-        dropped, lost = frozenset(drops.split()), frozenset(loses.split())
+        """The next revision. *add_methods* and *drop_methods* are methods, *add_features* and *drop_features* features; all must make sense."""
+        dropped, lost = frozenset(drop_methods.split()), frozenset(drop_features.split())
         missing = (dropped - self.requests - self.notifications) | (lost - self.features)
         if missing:
             raise ValueError(f"{name} takes away what {self.name} does not have: {', '.join(sorted(missing))}")
-        added, gained = frozenset(adds.split()), frozenset(gains.split())
+        added, gained = frozenset(add_methods.split()), frozenset(add_features.split())
         if double := added & (self.requests | self.notifications) | gained & self.features:
             raise ValueError(f"{name} brings what {self.name} has already: {', '.join(sorted(double))}")
         notes = frozenset(method for method in added if method.startswith("notifications/"))
@@ -45,7 +52,7 @@ class Revision:
 
 R2024_11_05 = Revision(
     "2024-11-05",
-    HANDSHAKE,
+    STATEFUL,
     requests=frozenset(
         "initialize ping tools/list tools/call prompts/list prompts/get resources/list resources/templates/list"
         " resources/read resources/subscribe resources/unsubscribe completion/complete logging/setLevel".split()
@@ -57,40 +64,40 @@ R2024_11_05 = Revision(
     features=frozenset(),
 )
 R2025_03_26 = R2024_11_05.amend(
-    "2025-03-26", gains="batches resumption tool.annotations audio progress.message completions"
+    "2025-03-26", add_features="batches resumption tool.annotations audio progress.message completions"
 )
 R2025_06_18 = R2025_03_26.amend(
     "2025-06-18",
-    loses="batches",
-    gains="version.header structured titles metadata last.modified resource.links elicitation",
+    drop_features="batches",
+    add_features="version.header structured titles metadata last.modified resource.links elicitation",
 )
 # Its tasks were an experiment, are not declared here, and so their methods do not exist.
 R2025_11_25 = R2025_06_18.amend(
     "2025-11-25",
-    gains="icons implementation.details stream.polling url.elicitation elicitation.ids sampling.tools"
+    add_features="icons implementation.details stream.polling url.elicitation elicitation.ids sampling.tools"
     " argument.errors.are.results",
 )
 R2026_07_28 = R2025_11_25.amend(
     "2026-07-28",
-    era=ENVELOPE,
+    era=STATELESS,
     # Those after the first line belong to the extensions io.modelcontextprotocol/tasks and …/skills.
-    adds="server/discover subscriptions/listen"
+    add_methods="server/discover subscriptions/listen"
     " tasks/get tasks/update tasks/cancel skills/list skills/get resources/directory/read",
-    drops="initialize ping logging/setLevel resources/subscribe resources/unsubscribe"
+    drop_methods="initialize ping logging/setLevel resources/subscribe resources/unsubscribe"
     " notifications/initialized notifications/progress notifications/roots/list_changed",
-    loses="resumption stream.polling elicitation.ids",
-    gains="cache.hints extensions",
+    drop_features="resumption stream.polling elicitation.ids",
+    add_features="cache.hints extensions",
 )
 
 REVISIONS = (R2024_11_05, R2025_03_26, R2025_06_18, R2025_11_25, R2026_07_28)
-BY_NAME = {revision.name: revision for revision in REVISIONS}
-HANDSHAKES = {revision.name: revision for revision in REVISIONS if revision.era is HANDSHAKE}
-ENVELOPES = {revision.name: revision for revision in REVISIONS if revision.era is ENVELOPE}
-NEWEST_HANDSHAKE = R2025_11_25
+REVISIONS_BY_NAME = {revision.name: revision for revision in REVISIONS}
+STATEFUL_REVISIONS = {revision.name: revision for revision in REVISIONS if revision.era is STATEFUL}
+STATELESS_REVISIONS = {revision.name: revision for revision in REVISIONS if revision.era is STATELESS}
+NEWEST_STATEFUL_REVISION = R2025_11_25
 # A handshake-era request that says nothing of its revision is taken as this one (2025-06-18, Protocol Version Header).
-UNSAID = R2025_03_26
+DEFAULT_REVISION = R2025_03_26
 
 
-def negotiate(requested: str) -> Revision:
+def negotiate_revision(requested: str) -> Revision:
     """The revision to answer ``initialize`` with: the one asked for, or the newest that has a handshake."""
-    return HANDSHAKES.get(requested, NEWEST_HANDSHAKE)
+    return STATEFUL_REVISIONS.get(requested, NEWEST_STATEFUL_REVISION)

@@ -16,69 +16,71 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .key_names import name_of, variants
+from .key_names import make_key_name, name_variants
 
-NONCE = 12
-NAME = 32
+NONCE_BYTES = 12
+NAME_CHARACTERS = 32
 
 
 Secrets = str | Sequence[str]
 
 
-class Broken(Exception):
+class DecryptionError(Exception):
     """Not sealed by us, or for something else."""
 
 
-class Box:
+class Encryptor:
     """Seals for one purpose: AES-256-GCM under a key of its own, bound to the *place* where the value stands."""
 
     __slots__ = ("_aead", "_names", "_readers")
 
     def __init__(self, secrets: Secrets, purpose: str) -> None:
-        each = _each(secrets)
-        self._readers = [AESGCM(_derived(secret, f"doit-mcp state {purpose} seal v1")) for secret in each]
+        each = _secret_list(secrets)
+        self._readers = [AESGCM(_derive_key(secret, f"doit-mcp state {purpose} seal v1")) for secret in each]
         self._aead = self._readers[0]
-        self._names = [_derived(secret, f"doit-mcp state {purpose} name v1") for secret in each]
+        self._names = [_derive_key(secret, f"doit-mcp state {purpose} name v1") for secret in each]
 
-    def name(self, text: str) -> str:
+    def hash_name(self, text: str) -> str:
         """What stands for *text* in a key: always the same, and nothing can be read from it."""
         data = text.encode("utf-8", "surrogatepass")
-        return name_of([hmac.new(key, data, hashlib.sha256).hexdigest()[:NAME] for key in self._names])
+        return make_key_name([hmac.new(key, data, hashlib.sha256).hexdigest()[:NAME_CHARACTERS] for key in self._names])
 
-    def close(self, place: str, data: bytes) -> bytes:
+    def encrypt(self, context: str, data: bytes) -> bytes:
         """*data*, sealed."""
-        nonce = os.urandom(NONCE)
-        return nonce + self._aead.encrypt(nonce, data, place.encode())
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, data, context.encode())
 
-    def open(self, place: str, sealed: bytes) -> bytes:
+    def decrypt(self, context: str, ciphertext: bytes) -> bytes:
         """The data again; raises Broken."""
-        places = variants(place)
+        places = name_variants(context)
         for number, reader in enumerate(self._readers):
             try:
                 # Whoever seals binds the value to the place as it is called under that secret.
-                return reader.decrypt(sealed[:NONCE], sealed[NONCE:], places[number % len(places)].encode())
+                return reader.decrypt(
+                    ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], places[number % len(places)].encode()
+                )
             except (InvalidTag, ValueError):
                 continue
-        raise Broken
+        raise DecryptionError
 
-    def pack(self, place: str, value: Any) -> bytes:
+    def encrypt_json(self, context: str, value: Any) -> bytes:
         """A JSON value, sealed."""
-        return self.close(place, orjson.dumps(value))
+        return self.encrypt(context, orjson.dumps(value))
 
-    def unpack(self, place: str, sealed: bytes) -> Any:
+    def decrypt_json(self, context: str, ciphertext: bytes) -> Any:
         """The JSON value again; raises Broken."""
-        return orjson.loads(self.open(place, sealed))
+        return orjson.loads(self.decrypt(context, ciphertext))
 
 
-def _derived(secret: str, purpose: str) -> bytes:
+def _derive_key(secret: str, purpose: str) -> bytes:
     return hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).digest()
 
 
-def _each(secrets: Secrets) -> Sequence[str]:
+def _secret_list(secrets: Secrets) -> Sequence[str]:
     return (secrets,) if isinstance(secrets, str) else secrets
 
 
-def prefix(secrets: Secrets) -> str:
+def key_prefix(secrets: Secrets) -> str:
     """What all our keys begin with: servers that do not share a secret do not meet, even in one Redis."""
     purpose = "doit-mcp state prefix v1"
-    return name_of([f"doit-mcp:{_derived(secret, purpose).hex()[:12]}" for secret in _each(secrets)])
+    return make_key_name([f"doit-mcp:{_derive_key(secret, purpose).hex()[:12]}" for secret in _secret_list(secrets)])

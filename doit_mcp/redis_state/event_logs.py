@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .connection import Link
-from .encryption import Box, Broken
-from .key_names import evaluation, joined, variants
-from .write_queue import Sender
+from .connection import RedisConnection
+from .encryption import DecryptionError, Encryptor
+from .key_names import eval_command, join_names, name_variants
+from .write_queue import WriteQueue
 
-AT_ONCE = 50
+MAX_MESSAGES_PER_PAGE = 50
 # How long the opening of a log is waited for; it is the first thing that a client may come back for (seconds).
-OPENING_S = 2.0
+OPEN_TIMEOUT_SECONDS = 2.0
 
 # An entry's id is the number of its message, 0-1 for the beginning. Of one that is there already nothing is made.
 # What the log is about has a key of its own: it can be large, so it is stored once, not with each message.
 # KEYS: log, about. ARGV: life, most, id, message, whether it is the last, holder, about (with the beginning alone).
-ADD = """
+ADD_SCRIPT = """
 local done = redis.pcall('XADD', KEYS[1], 'MAXLEN', ARGV[2], ARGV[3], 'm', ARGV[4], 'l', ARGV[5], 'h', ARGV[6])
 if type(done) == 'table' and done.err and not string.find(done.err, 'equal or smaller', 1, true) then return done end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
@@ -28,7 +28,7 @@ return 1
 
 # KEYS: log, about. ARGV: number after which, most, key of replicas. Nothing where there is no log.
 # First and last number, whether the last is there, about, holder, whether it lives; the messages.
-READ = """
+READ_SCRIPT = """
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 if not first then return false end
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
@@ -41,77 +41,100 @@ return {first[1], last[1], fields['l'], redis.call('GET', KEYS[2]), fields['h'],
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """What a log has. *about* is what its holder said of it, None if Redis lost that; *done*: *last* is the end."""
+class LogPage:
+    """What a log has. *metadata* is what its holder said of it, None if Redis lost that; *complete*: *last* is the end."""
 
     first: int
     last: int
-    done: bool
-    about: Any
+    complete: bool
+    metadata: Any
     holder: str
-    alive: bool
+    holder_alive: bool
     messages: list[tuple[int, bytes]]
 
 
-class Logs:
+class EventLogs:
     """Logs by session and stream. Each is written by one replica alone, so the numbers of messages are its own."""
 
-    def __init__(self, link: Link, box: Box, sender: Sender, replica: str, *, life: float, most_events: int) -> None:
-        self._link, self._box, self._sender, self._replica = link, box, sender, replica
-        self._life, self._most = int(life * 1000), most_events
-        self._replicas = link.key("replica", "")
+    def __init__(
+        self,
+        connection: RedisConnection,
+        encryptor: Encryptor,
+        write_queue: WriteQueue,
+        replica: str,
+        *,
+        ttl: float,
+        max_events: int,
+    ) -> None:
+        self._connection, self._encryptor, self._write_queue, self._replica = (
+            connection,
+            encryptor,
+            write_queue,
+            replica,
+        )
+        self._ttl, self._max_events = int(ttl * 1000), max_events
+        self._replicas = connection.key("replica", "")
 
     def _keys(self, session: str, stream: str) -> list[str]:
         """The keys of a log and of what it is about."""
-        key = self._link.key("log", self._box.name(f"{session} {stream}"))
-        return [key, joined(":", (key, "about"))]
+        key = self._connection.key("log", self._encryptor.hash_name(f"{session} {stream}"))
+        return [key, join_names(":", (key, "about"))]
 
-    async def begin(self, session: str, stream: str, about: Any) -> None:
+    async def create(self, session: str, stream: str, metadata: Any) -> None:
         """A new log; it is there afterwards unless Redis is away."""
         keys = self._keys(session, stream)
-        self._put(keys, "0-1", b"", False, self._box.pack(keys[1], about))
+        self._enqueue(keys, "0-1", b"", False, self._encryptor.encrypt_json(keys[1], metadata))
         # Otherwise it will be there when Redis is; until then the client finds it at this replica.
-        await self._sender.settle(OPENING_S)
+        await self._write_queue.try_flush(OPEN_TIMEOUT_SECONDS)
 
     async def add(self, session: str, stream: str, number: int, data: bytes, *, last: bool) -> None:
         """Add a message; without *data*: the end alone."""
-        await self._sender.room()
-        self._put(self._keys(session, stream), f"{number}-0" if data else f"{number}-1", data, last)
+        await self._write_queue.wait_for_room()
+        self._enqueue(self._keys(session, stream), f"{number}-0" if data else f"{number}-1", data, last)
 
-    def _put(self, keys: list[str], id: str, data: bytes, last: bool, *about: bytes) -> None:
-        sealed = self._box.close(joined(" ", (keys[0], id)), data) if data else b""
-        fields: tuple[str | bytes | int, ...] = (id, sealed, int(last), self._replica, *about)
+    def _enqueue(self, keys: list[str], id: str, data: bytes, last: bool, *metadata: bytes) -> None:
+        sealed = self._encryptor.encrypt(join_names(" ", (keys[0], id)), data) if data else b""
+        fields: tuple[str | bytes | int, ...] = (id, sealed, int(last), self._replica, *metadata)
         # The beginning takes a place, too.
-        self._sender.put((*evaluation(ADD, keys), self._life, self._most + 1, *fields))
+        self._write_queue.put((*eval_command(ADD_SCRIPT, keys), self._ttl, self._max_events + 1, *fields))
 
-    def drop(self, session: str, stream: str) -> None:
+    def delete(self, session: str, stream: str) -> None:
         """Forget a log."""
         keys = self._keys(session, stream)
-        self._sender.put(("DEL", *(variant for key in keys for variant in variants(key))))
+        self._write_queue.put(("DEL", *(variant for key in keys for variant in name_variants(key))))
 
-    async def read(self, session: str, stream: str, number: int) -> Page | None:
+    async def read(self, session: str, stream: str, number: int) -> LogPage | None:
         """The next messages after *number*; None where there is no log (any more). Raises Away."""
         keys = key, about_key = self._keys(session, stream)
-        found = await self._link.script(READ, keys, number, AT_ONCE, self._replicas)
+        found = await self._connection.run_script(READ_SCRIPT, keys, number, MAX_MESSAGES_PER_PAGE, self._replicas)
         if found is None:
             return None
         first, last, done, about, holder, alive, entries = found
         try:
             messages = [
-                (_number(id), self._box.open(joined(" ", (key, id.decode())), _field(fields, b"m")))
+                (
+                    _message_number(id),
+                    self._encryptor.decrypt(join_names(" ", (key, id.decode())), _field(fields, b"m")),
+                )
                 for id, fields in entries
                 if _field(fields, b"m")
             ]
-            said = None if about is None else self._box.unpack(about_key, about)
-        except Broken:
+            said = None if about is None else self._encryptor.decrypt_json(about_key, about)
+        except DecryptionError:
             return None
         begun = first == b"0-1"
-        return Page(
-            0 if begun else _number(first), _number(last), done == b"1", said, holder.decode(), bool(alive), messages
+        return LogPage(
+            0 if begun else _message_number(first),
+            _message_number(last),
+            done == b"1",
+            said,
+            holder.decode(),
+            bool(alive),
+            messages,
         )
 
 
-def _number(id: bytes) -> int:
+def _message_number(id: bytes) -> int:
     return int(id.partition(b"-")[0])
 
 

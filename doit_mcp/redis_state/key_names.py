@@ -8,42 +8,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class Name(str):
+class KeyName(str):
     """A name under the current secret; *others* is the same under the other secrets, in their order."""
 
     __slots__ = ("others",)
     others: tuple[str, ...]
 
 
-def name_of(texts: Sequence[str]) -> str:
+def make_key_name(texts: Sequence[str]) -> str:
     """The name with these variants, that under the current secret first."""
     if len(texts) == 1:
         return texts[0]
-    name = Name(texts[0])
+    name = KeyName(texts[0])
     name.others = tuple(texts[1:])
     return name
 
 
-def variants(name: str) -> tuple[str, ...]:
+def name_variants(name: str) -> tuple[str, ...]:
     """What *name* is under each secret, the current one first; of an ordinary text itself."""
-    return (str(name), *name.others) if isinstance(name, Name) else (name,)
+    return (str(name), *name.others) if isinstance(name, KeyName) else (name,)
 
 
-def joined(separator: str, parts: Sequence[str]) -> str:
+def join_names(separator: str, parts: Sequence[str]) -> str:
     """The parts as one name, under each secret by itself."""
     for part in parts:
-        if isinstance(part, Name):
+        if isinstance(part, KeyName):
             break
     else:
         return separator.join(parts)
-    spread = [variants(part) for part in parts]
+    spread = [name_variants(part) for part in parts]
     count = max(map(len, spread))
-    return name_of([separator.join(one[number % len(one)] for one in spread) for number in range(count)])
+    return make_key_name([separator.join(one[number % len(one)] for one in spread) for number in range(count)])
 
 
 # Before a script: each key stands there under every secret, and the one that exists is meant; the current one's where
 # none does. Redis runs scripts one after the other, so no two replicas ever see different names of one thing.
-CHOOSE = """
+CHOOSE_KEYS_SCRIPT = """
 do
   local count = #KEYS / {width}
   for i = 1, count do
@@ -59,11 +59,11 @@ end
 """
 
 
-def evaluation(text: str, keys: Sequence[str]) -> tuple[str | int, ...]:
-    """EVAL with the script *text* and its keys; arguments follow."""
-    if not any(isinstance(key, Name) for key in keys):
-        return ("EVAL", text, len(keys), *keys)
-    spread = [variants(key) for key in keys]
+def eval_command(source: str, keys: Sequence[str]) -> tuple[str | int, ...]:
+    """EVAL with the script *source* and its keys; arguments follow."""
+    if not any(isinstance(key, KeyName) for key in keys):
+        return ("EVAL", source, len(keys), *keys)
+    spread = [name_variants(key) for key in keys]
     width = max(map(len, spread))
     wide = [one[number % len(one)] for one in spread for number in range(width)]
-    return ("EVAL", CHOOSE.replace("{width}", str(width)) + text, len(wide), *wide)
+    return ("EVAL", CHOOSE_KEYS_SCRIPT.replace("{width}", str(width)) + source, len(wide), *wide)

@@ -10,40 +10,40 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from .connection import Command, Link
-from .encryption import Box, Broken
-from .errors import Away
-from .key_names import variants
-from .write_queue import Sender
+from .connection import Command, RedisConnection
+from .encryption import DecryptionError, Encryptor
+from .errors import Unavailable
+from .key_names import name_variants
+from .write_queue import WriteQueue
 
 log = logging.getLogger(__name__)
 
-Body = dict[str, Any]
-Handler = Callable[[Body], Awaitable[None]]
+Payload = dict[str, Any]
+Handler = Callable[[Payload], Awaitable[None]]
 
 # A replica says so often that it is alive, and is dead when it has not said so for the life (seconds).
-BEAT_S, LIFE_S = 3.0, 20.0
-BLOCK_S = 5.0
-AT_ONCE = 100
-PAUSE_S = 0.2
-MOST_CHANGES = 5_000
-MOST_INBOX = 100_000
-STREAM_LIFE_S = 600
-MOST_SENDERS = 1_000
-LAST_WORDS_S = 2.0
-EVERYTHING = "0-0"
+HEARTBEAT_SECONDS, REPLICA_TTL_SECONDS = 3.0, 20.0
+BLOCK_SECONDS = 5.0
+MAX_MESSAGES_PER_READ = 100
+RETRY_PAUSE_SECONDS = 0.2
+MAX_BROADCASTS = 5_000
+MAX_INBOX_MESSAGES = 100_000
+STREAM_TTL_SECONDS = 600
+MAX_KNOWN_SENDERS = 1_000
+SHUTDOWN_SECONDS = 2.0
+STREAM_START = "0-0"
 
 # KEYS: stream. ARGV: most, life, origin, number, message.
-ALL = """
+BROADCAST_SCRIPT = """
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'o', ARGV[3], 'n', ARGV[4], 'm', ARGV[5])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 # The same; KEYS[2] says that the receiver lives. What is for a dead one is dropped.
-ONE = "if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end" + ALL
+SEND_SCRIPT = "if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end" + BROADCAST_SCRIPT
 
 # KEYS: streams. The newest id of each.
-NEWEST = """
+NEWEST_IDS_SCRIPT = """
 local found = {}
 for i, key in ipairs(KEYS) do
   local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)
@@ -53,185 +53,209 @@ return found
 """
 
 
-class Bus:
+class MessageBus:
     """The post of one replica. Messages are sealed JSON objects; each kind has a handler.
 
     A message is taken once, in the order of its sender, even where it had to be sent twice.
     """
 
-    def __init__(self, link: Link, box: Box, *, beat: float = BEAT_S, life: float = LIFE_S) -> None:
-        self.id = secrets.token_hex(8)
-        self.sender = Sender(link)
-        self._link, self._box, self._beat, self._life = link, box, beat, life
+    def __init__(
+        self,
+        connection: RedisConnection,
+        encryptor: Encryptor,
+        *,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        ttl_seconds: float = REPLICA_TTL_SECONDS,
+    ) -> None:
+        self.replica_id = secrets.token_hex(8)
+        self.write_queue = WriteQueue(connection)
+        self._connection, self._encryptor, self._heartbeat_seconds, self._ttl_seconds = (
+            connection,
+            encryptor,
+            heartbeat_seconds,
+            ttl_seconds,
+        )
         self._number = 0
         self._handlers: dict[str, Handler] = {}
-        self._echoes: dict[str, Handler] = {}
-        self._keepers: list[Callable[[], Awaitable[None]]] = []
+        self._own_handlers: dict[str, Handler] = {}
+        self._heartbeat_callbacks: list[Callable[[], Awaitable[None]]] = []
         # Each under every secret: replicas write where their own current one leads, and read everywhere.
-        self._changes = variants(link.key("changes"))
-        self._inboxes = variants(link.key("inbox", self.id))
-        self._alive = variants(self.alive(self.id))
+        self._broadcast_streams = name_variants(connection.key("changes"))
+        self._inboxes = name_variants(connection.key("inbox", self.replica_id))
+        self._alive_keys = name_variants(self.replica_key(self.replica_id))
         self._positions: list[str] = []
         # The number of the last message of each sender, by stream.
-        self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._last_numbers: OrderedDict[tuple[str, str], int] = OrderedDict()
 
-    def on(self, kind: str, handler: Handler) -> None:
+    def on_message(self, kind: str, handler: Handler) -> None:
         """Have messages of this kind handled."""
         self._handlers[kind] = handler
 
-    def on_own(self, kind: str, handler: Handler) -> None:
+    def on_own_broadcast(self, kind: str, handler: Handler) -> None:
         """Have own broadcasts of this kind handled where they stand among those of others: all replicas read the same
         order."""
-        self._echoes[kind] = handler
+        self._own_handlers[kind] = handler
 
-    def at_each_beat(self, keeper: Callable[[], Awaitable[None]]) -> None:
+    def on_heartbeat(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Have something done regularly, as long as Redis can be used."""
-        self._keepers.append(keeper)
+        self._heartbeat_callbacks.append(callback)
 
-    def alive(self, replica: str) -> str:
+    def replica_key(self, replica: str) -> str:
         """The key that is there while that replica lives."""
-        return self._link.key("replica", replica)
+        return self._connection.key("replica", replica)
 
     def broadcast(self, kind: str, **body: Any) -> bool:
         """Tell all other replicas; False where there is no room for it."""
-        return self._put(ALL, [self._changes[0]], MOST_CHANGES, {"kind": kind, **body})
+        return self._enqueue(BROADCAST_SCRIPT, [self._broadcast_streams[0]], MAX_BROADCASTS, {"kind": kind, **body})
 
-    def tell(self, replica: str, kind: str, **body: Any) -> None:
+    def send_to(self, replica: str, kind: str, **body: Any) -> None:
         """Tell one replica, if it lives."""
-        keys = [str(self._link.key("inbox", replica)), str(self.alive(replica))]
-        self._put(ONE, keys, MOST_INBOX, {"kind": kind, **body})
+        keys = [str(self._connection.key("inbox", replica)), str(self.replica_key(replica))]
+        self._enqueue(SEND_SCRIPT, keys, MAX_INBOX_MESSAGES, {"kind": kind, **body})
 
-    def _put(self, script: str, keys: list[str], most: int, body: Body) -> bool:
+    def _enqueue(self, script: str, keys: list[str], max_length: int, body: Payload) -> bool:
         self._number += 1
-        sealed = self._box.pack(f"{keys[0]} {self.id} {self._number}", body)
-        command: Command = ("EVAL", script, len(keys), *keys, most, STREAM_LIFE_S, self.id, self._number, sealed)
-        return self.sender.put(command)
+        sealed = self._encryptor.encrypt_json(f"{keys[0]} {self.replica_id} {self._number}", body)
+        command: Command = (
+            "EVAL",
+            script,
+            len(keys),
+            *keys,
+            max_length,
+            STREAM_TTL_SECONDS,
+            self.replica_id,
+            self._number,
+            sealed,
+        )
+        return self.write_queue.put(command)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def lifespan(self) -> AsyncIterator[None]:
         """Take part while the block runs."""
         try:
-            await self._say_alive()
-            await self._take_position()
-        except Away:
+            await self._write_heartbeat()
+            await self._reset_positions()
+        except Unavailable:
             log.warning("started without Redis; sessions are refused until it can be used")
             # Others may use it before this one does, so nothing that stands there then is too old.
-            self._positions = [EVERYTHING for _ in self._streams]
-        post = [asyncio.create_task(_steadily(work)) for work in (self.sender.run, self._read)]
-        beating = asyncio.create_task(_steadily(self._beating))
+            self._positions = [STREAM_START for _ in self._streams]
+        post = [asyncio.create_task(_run_forever(work)) for work in (self.write_queue.run, self._read_forever)]
+        beating = asyncio.create_task(_run_forever(self._run_heartbeat))
         try:
             yield
             # Who says farewell is not heard of again.
-            await _stopped(beating)
-            await self._leave()
+            await _cancel_tasks(beating)
+            await self._shut_down()
         finally:
-            await _stopped(beating, *post)
+            await _cancel_tasks(beating, *post)
 
-    async def _leave(self) -> None:
+    async def _shut_down(self) -> None:
         """Send what is still to be sent; then this replica is dead for the others."""
         try:
-            async with asyncio.timeout(LAST_WORDS_S):
-                await self.sender.flush()
-                await self._link.run("DEL", *self._alive, *self._inboxes)
-        except (TimeoutError, Away):
+            async with asyncio.timeout(SHUTDOWN_SECONDS):
+                await self.write_queue.flush()
+                await self._connection.execute("DEL", *self._alive_keys, *self._inboxes)
+        except (TimeoutError, Unavailable):
             log.warning("Redis was away at the end; other replicas find out by themselves")
 
-    async def _say_alive(self) -> None:
-        for key in self._alive:
-            await self._link.run("SET", key, "1", "PX", int(self._life * 1000))
+    async def _write_heartbeat(self) -> None:
+        for key in self._alive_keys:
+            await self._connection.execute("SET", key, "1", "PX", int(self._ttl_seconds * 1000))
 
-    async def _beating(self) -> None:
+    async def _run_heartbeat(self) -> None:
         while True:
             try:
-                await self._say_alive()
-                for keeper in self._keepers:
+                await self._write_heartbeat()
+                for keeper in self._heartbeat_callbacks:
                     await keeper()
-            except Away:
-                await asyncio.sleep(PAUSE_S)
+            except Unavailable:
+                await asyncio.sleep(RETRY_PAUSE_SECONDS)
                 continue
-            await asyncio.sleep(self._beat)
+            await asyncio.sleep(self._heartbeat_seconds)
 
     @property
     def _streams(self) -> tuple[str, ...]:
-        return (*self._changes, *self._inboxes)
+        return (*self._broadcast_streams, *self._inboxes)
 
-    async def _take_position(self) -> None:
+    async def _reset_positions(self) -> None:
         """Read from here on. A Redis that forgot everything may begin anew below what was read before."""
-        newest = [one.decode() for one in await self._link.script(NEWEST, self._streams)]
+        newest = [one.decode() for one in await self._connection.run_script(NEWEST_IDS_SCRIPT, self._streams)]
         old = self._positions or newest
-        self._positions = [min(pair, key=_order) for pair in zip(old, newest, strict=True)]
+        self._positions = [min(pair, key=_parse_stream_id) for pair in zip(old, newest, strict=True)]
 
-    async def _read(self) -> None:
+    async def _read_forever(self) -> None:
         while True:
             try:
-                await self._read_once()
-            except Away:
-                await asyncio.sleep(PAUSE_S)
+                await self._read_batch()
+            except Unavailable:
+                await asyncio.sleep(RETRY_PAUSE_SECONDS)
                 try:
-                    await self._take_position()
-                except Away:
+                    await self._reset_positions()
+                except Unavailable:
                     continue
 
-    async def _read_once(self) -> None:
+    async def _read_batch(self) -> None:
         streams = self._streams
-        how: tuple[str | int, ...] = ("COUNT", AT_ONCE, "BLOCK", int(BLOCK_S * 1000))
-        answer = await self._link.run("XREAD", *how, "STREAMS", *streams, *self._positions, patience=BLOCK_S)
+        how: tuple[str | int, ...] = ("COUNT", MAX_MESSAGES_PER_READ, "BLOCK", int(BLOCK_SECONDS * 1000))
+        answer = await self._connection.execute(
+            "XREAD", *how, "STREAMS", *streams, *self._positions, extra_seconds=BLOCK_SECONDS
+        )
         for name, entries in answer or ():
             stream = name.decode()
             for id, fields in entries:
-                await self._take(stream, fields)
+                await self._receive(stream, fields)
                 self._positions[streams.index(stream)] = id.decode()
             if stream in self._inboxes:
-                await self._link.run("XDEL", stream, *(id for id, _ in entries))
+                await self._connection.execute("XDEL", stream, *(id for id, _ in entries))
 
-    async def _take(self, stream: str, fields: dict[bytes, bytes]) -> None:
+    async def _receive(self, stream: str, fields: dict[bytes, bytes]) -> None:
         try:
             origin, number = fields[b"o"].decode(), int(fields[b"n"])
         except (KeyError, ValueError):
             log.warning("an entry in Redis is not one of ours")
             return
-        if number <= self._seen.get((stream, origin), 0):
+        if number <= self._last_numbers.get((stream, origin), 0):
             return
         try:
-            body = self._box.unpack(f"{stream} {origin} {number}", fields[b"m"])
-            await self._handled(origin, body)
-        except Broken:
+            body = self._encryptor.decrypt_json(f"{stream} {origin} {number}", fields[b"m"])
+            await self._dispatch(origin, body)
+        except DecryptionError:
             log.warning("a message in Redis is not one of ours")
-        except Away:
+        except Unavailable:
             # It is read again when Redis can be used.
             raise
         except Exception:
             # One message that cannot be handled must not end the reading of all others.
             log.exception("a message of another replica could not be handled")
-        self._seen[stream, origin] = number
-        self._seen.move_to_end((stream, origin))
-        if len(self._seen) > MOST_SENDERS:
-            self._seen.popitem(last=False)
+        self._last_numbers[stream, origin] = number
+        self._last_numbers.move_to_end((stream, origin))
+        if len(self._last_numbers) > MAX_KNOWN_SENDERS:
+            self._last_numbers.popitem(last=False)
 
-    async def _handled(self, origin: str, body: Body) -> None:
+    async def _dispatch(self, origin: str, body: Payload) -> None:
         kind = body.pop("kind")
-        if origin != self.id:
+        if origin != self.replica_id:
             await self._handlers[kind](body)
-        elif kind in self._echoes:
-            await self._echoes[kind](body)
+        elif kind in self._own_handlers:
+            await self._own_handlers[kind](body)
 
 
-async def _stopped(*tasks: asyncio.Task[None]) -> None:
+async def _cancel_tasks(*tasks: asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _steadily(work: Callable[[], Awaitable[None]]) -> None:
+async def _run_forever(work: Callable[[], Awaitable[None]]) -> None:
     """Run *work*, which never ends by itself; a bug in it must not silence this replica."""
     while True:
         try:
             await work()
         except Exception:
             log.exception("the post of this replica failed and goes on")
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(RETRY_PAUSE_SECONDS)
 
 
-def _order(id: str) -> tuple[int, int]:
+def _parse_stream_id(id: str) -> tuple[int, int]:
     first, _, second = id.partition("-")
     return int(first), int(second)

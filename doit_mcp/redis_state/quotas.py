@@ -10,20 +10,20 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 
-from .connection import BRIEFLY_S, Link
-from .encryption import Box
-from .errors import Away
+from .connection import SHORT_TIMEOUT_SECONDS, RedisConnection
+from .encryption import Encryptor
+from .errors import Unavailable
 
 # What is not said again for so long is forgotten; it is said again at every beat (seconds).
-LIFE_S = 60.0
-AT_ONCE = 100
+TTL_SECONDS = 60.0
+MAX_OWNERS_PER_MESSAGE = 100
 # Of those who had something while Redis was away so many are remembered; what it knew of others has ended by itself.
-MOST_UNSAID = 10_000
+MAX_PENDING_OWNERS = 10_000
 
 # An owner's hash has a field for each replica: the number of what it said last, and its count. A count of 0 stays a
 # while, or an older message that was held up could take its place.
 # KEYS: hash. ARGV: own replica, number, count, limit, key of replicas, life. Whether it is within the limit.
-TAKE = """
+TAKE_SCRIPT = """
 local sum, newest = tonumber(ARGV[3]), 0
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
@@ -43,7 +43,7 @@ return 1
 """
 
 # KEYS: hashes. ARGV: own replica, life, number, the count in each.
-SAY = """
+REPORT_SCRIPT = """
 for i, key in ipairs(KEYS) do
   local held = redis.call('HGET', key, ARGV[1])
   if not held or tonumber(string.match(held, '^%d+')) < tonumber(ARGV[3]) then
@@ -55,7 +55,7 @@ return 1
 """
 
 
-class Counts:
+class Quotas:
     """What owners have of one *kind*; *held* tells how much of it an owner has here.
 
     Who wants one more asks for room, and then takes it without waiting for anything between; what is not taken, or is
@@ -63,114 +63,125 @@ class Counts:
     """
 
     def __init__(
-        self, link: Link, box: Box, kind: str, replica: str, *, limit: int, held: Callable[[str], int]
+        self,
+        connection: RedisConnection,
+        encryptor: Encryptor,
+        kind: str,
+        replica: str,
+        *,
+        limit: int,
+        count_local: Callable[[str], int],
     ) -> None:
-        self._link, self._box, self._kind, self._replica = link, box, kind, replica
-        self._limit, self._held = limit, held
-        self._replicas = link.key("replica", "")
+        self._connection, self._encryptor, self._kind, self._replica = connection, encryptor, kind, replica
+        self._limit, self._count_local = limit, count_local
+        self._replicas = connection.key("replica", "")
         self._number = 0
         # Places that are being asked for.
-        self._wanted: Counter[str] = Counter()
+        self._requested: Counter[str] = Counter()
         # What Redis knows, by owner, and the number of that message; and who has to be said anew.
-        self._said: dict[str, tuple[int, int]] = {}
-        self._unsaid: dict[str, None] = {}
-        self._saying: asyncio.Task[None] | None = None
+        self._reported: dict[str, tuple[int, int]] = {}
+        self._pending: dict[str, None] = {}
+        self._report_task: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def room(self, owner: str) -> bool:
+    async def has_room(self, owner: str) -> bool:
         """Whether *owner* may have one more."""
-        count = self._here(owner) + 1
+        count = self._local_count(owner) + 1
         if count > self._limit:
             return False
-        number = self._next()
-        self._wanted[owner] += 1
+        number = self._next_number()
+        self._requested[owner] += 1
         found = None
         try:
-            arguments = (self._replica, number, count, self._limit, self._replicas, int(LIFE_S * 1000))
-            found = await self._link.script(TAKE, [self._key(owner)], *arguments, within=BRIEFLY_S)
+            arguments = (self._replica, number, count, self._limit, self._replicas, int(TTL_SECONDS * 1000))
+            found = await self._connection.run_script(
+                TAKE_SCRIPT, [self._key(owner)], *arguments, max_wait=SHORT_TIMEOUT_SECONDS
+            )
             return bool(found)
-        except Away:
+        except Unavailable:
             return True
         finally:
-            self._wanted[owner] -= 1
-            if not self._wanted[owner]:
-                del self._wanted[owner]
+            self._requested[owner] -= 1
+            if not self._requested[owner]:
+                del self._requested[owner]
             if found is None:
                 # Nobody knows whether Redis took it.
-                self._mark(owner)
+                self._mark_pending(owner)
             elif found:
-                self._note(owner, number, count)
+                self._record_reported(owner, number, count)
             # Whoever was given room has taken it by then.
-            asyncio.get_running_loop().call_soon(self.changed, owner)
+            asyncio.get_running_loop().call_soon(self.report_change, owner)
 
-    def changed(self, owner: str) -> None:
+    def report_change(self, owner: str) -> None:
         """What *owner* has here may be another number now; without waiting."""
-        if self._wanted[owner]:
+        if self._requested[owner]:
             # Who asks for room says it, and comes here afterwards.
             return
-        if owner in self._unsaid or self._known(owner) != self._held(owner):
-            self._mark(owner)
-            self._say_soon()
+        if owner in self._pending or self._reported_count(owner) != self._count_local(owner):
+            self._mark_pending(owner)
+            self._schedule_report()
 
-    async def keep(self) -> None:
+    async def renew_all(self) -> None:
         """Say everything anew: it would end, and a Redis that was started anew knows nothing."""
-        self._unsaid |= dict.fromkeys(self._said)
-        self._say_soon()
+        self._pending |= dict.fromkeys(self._reported)
+        self._schedule_report()
 
     async def close(self) -> None:
         """Say nothing any more (shutdown)."""
         self._closed = True
-        if self._saying is not None:
-            self._saying.cancel()
-            await asyncio.gather(self._saying, return_exceptions=True)
+        if self._report_task is not None:
+            self._report_task.cancel()
+            await asyncio.gather(self._report_task, return_exceptions=True)
 
-    def _mark(self, owner: str) -> None:
-        self._unsaid[owner] = None
-        if len(self._unsaid) > MOST_UNSAID:
-            del self._unsaid[next(iter(self._unsaid))]
+    def _mark_pending(self, owner: str) -> None:
+        self._pending[owner] = None
+        if len(self._pending) > MAX_PENDING_OWNERS:
+            del self._pending[next(iter(self._pending))]
 
-    def _say_soon(self) -> None:
-        idle = self._saying is None or self._saying.done()
-        if idle and self._unsaid and not (self._link.away or self._closed):
-            self._saying = asyncio.create_task(self._say())
+    def _schedule_report(self) -> None:
+        idle = self._report_task is None or self._report_task.done()
+        if idle and self._pending and not (self._connection.unavailable or self._closed):
+            self._report_task = asyncio.create_task(self._report_pending())
 
-    async def _say(self) -> None:
+    async def _report_pending(self) -> None:
         """Say what has to be said, in few messages however much it is."""
-        while self._unsaid:
-            owners = list(islice(self._unsaid, AT_ONCE))
-            counts = [self._here(owner) for owner in owners]
-            number = self._next()
+        while self._pending:
+            owners = list(islice(self._pending, MAX_OWNERS_PER_MESSAGE))
+            counts = [self._local_count(owner) for owner in owners]
+            number = self._next_number()
             for owner in owners:
-                del self._unsaid[owner]
+                del self._pending[owner]
             keys = [self._key(owner) for owner in owners]
             try:
-                await self._link.script(SAY, keys, self._replica, int(LIFE_S * 1000), number, *counts)
-            except Away:
+                await self._connection.run_script(
+                    REPORT_SCRIPT, keys, self._replica, int(TTL_SECONDS * 1000), number, *counts
+                )
+            except Unavailable:
                 # The next beat says it.
-                self._unsaid |= dict.fromkeys(owners)
+                self._pending |= dict.fromkeys(owners)
                 return
             for owner, count in zip(owners, counts, strict=True):
-                self._note(owner, number, count)
-                if count != self._here(owner):
-                    self._unsaid[owner] = None
+                self._record_reported(owner, number, count)
+                if count != self._local_count(owner):
+                    self._pending[owner] = None
 
-    def _next(self) -> int:
+    def _next_number(self) -> int:
         self._number += 1
         return self._number
 
-    def _known(self, owner: str) -> int:
-        return self._said[owner][1] if owner in self._said else 0
+    def _reported_count(self, owner: str) -> int:
+        return self._reported[owner][1] if owner in self._reported else 0
 
-    def _note(self, owner: str, number: int, count: int) -> None:
+    def _record_reported(self, owner: str, number: int, count: int) -> None:
         """Redis knows this, unless it knows something newer."""
-        if owner not in self._said or number > self._said[owner][0]:
+        if owner not in self._reported or number > self._reported[owner][0]:
             if count:
-                self._said[owner] = number, count
+                self._reported[owner] = number, count
             else:
-                self._said.pop(owner, None)
+                self._reported.pop(owner, None)
 
-    def _here(self, owner: str) -> int:
-        return self._held(owner) + self._wanted[owner]
+    def _local_count(self, owner: str) -> int:
+        return self._count_local(owner) + self._requested[owner]
 
     def _key(self, owner: str) -> str:
-        return self._link.key(f"{self._kind}-in-use", self._box.name(owner))
+        return self._connection.key(f"{self._kind}-in-use", self._encryptor.hash_name(owner))

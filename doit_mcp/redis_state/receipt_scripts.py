@@ -9,14 +9,14 @@ one that was done.
 
 from __future__ import annotations
 
-NOW = """
+NOW_PREAMBLE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
 
 # KEYS: receipt, index. ARGV: token, lease, life, most receipts. Nothing: it is claimed now.
-CLAIM = (
-    NOW
+CLAIM_SCRIPT = (
+    NOW_PREAMBLE
     + """
 local held = redis.call('HMGET', KEYS[1], 's', 'u', 'e', 'a')
 if held[1] == 'claimed' then
@@ -52,8 +52,8 @@ return false
 )
 
 # KEYS: receipt, index, indexes of its groups. ARGV: token, outcome, answer, life.
-SETTLE = (
-    NOW
+SETTLE_SCRIPT = (
+    NOW_PREAMBLE
     + """
 if redis.call('HGET', KEYS[1], 't') ~= ARGV[1] then return 0 end
 if ARGV[2] == 'none' then
@@ -85,8 +85,8 @@ return 1
 )
 
 # KEYS: receipts. ARGV: lease, life, the token of each.
-RENEW = (
-    NOW
+RENEW_SCRIPT = (
+    NOW_PREAMBLE
     + """
 for i, key in ipairs(KEYS) do
   local held = redis.call('HMGET', key, 's', 't')
@@ -100,8 +100,8 @@ return 1
 )
 
 # KEYS: receipt.
-FORGET = (
-    NOW
+FORGET_SCRIPT = (
+    NOW_PREAMBLE
     + """
 local held = redis.call('HMGET', KEYS[1], 's', 'u')
 if held[1] and (held[1] ~= 'claimed' or not held[2] or tonumber(held[2]) <= now) then redis.call('DEL', KEYS[1]) end
@@ -110,7 +110,7 @@ return 1
 )
 
 # KEYS: indexes of groups. What is not known to be done stays.
-FORGET_GROUPS = """
+FORGET_GROUPS_SCRIPT = """
 for _, group in ipairs(KEYS) do
   for _, key in ipairs(redis.call('ZRANGE', group, 0, -1)) do
     if redis.call('HGET', key, 's') == 'known' then redis.call('DEL', key) end

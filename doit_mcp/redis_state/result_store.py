@@ -6,16 +6,16 @@ import logging
 import secrets
 from collections.abc import Callable
 
-from .connection import Link
-from .encryption import Box, Broken
-from .errors import Away
-from .key_names import variants
+from .connection import RedisConnection
+from .encryption import DecryptionError, Encryptor
+from .errors import Unavailable
+from .key_names import name_variants
 
 log = logging.getLogger(__name__)
 
 # KEYS: the owner's list of "size key", oldest first; the new result; those of all owners by time. ARGV: data, size,
 # life, most results and bytes of the owner, and of all.
-PUT = """
+PUT_SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 -- First: a full Redis refuses a script only at its first write, and then nothing has changed.
@@ -56,7 +56,7 @@ return 1
 """
 
 
-class RedisResults:
+class RedisResultStore:
     """Results of all replicas. The oldest make room for newer ones, first the owner's own, then anybody's; all go by
     themselves after their life.
 
@@ -65,47 +65,58 @@ class RedisResults:
 
     def __init__(
         self,
-        link: Link,
-        box: Box,
-        unavailable: Callable[[], Exception],
+        connection: RedisConnection,
+        encryptor: Encryptor,
+        unavailable_error: Callable[[], Exception],
         *,
-        life: float,
-        most_bytes: int,
+        ttl: float,
+        max_result_bytes: int,
         per_owner: int,
         owner_bytes: int,
         total: int,
         total_bytes: int,
     ) -> None:
-        self._link, self._box, self._unavailable = link, box, unavailable
-        self._life, self._most, self._per_owner, self._owner_bytes = life, most_bytes, per_owner, owner_bytes
+        self._connection, self._encryptor, self._unavailable_error = connection, encryptor, unavailable_error
+        self._ttl, self._max_result_bytes, self._per_owner, self._owner_bytes = (
+            ttl,
+            max_result_bytes,
+            per_owner,
+            owner_bytes,
+        )
         self._total, self._total_bytes = total, total_bytes
 
     async def put(self, owner: str, data: bytes) -> str | None:
         """Keep *data* for *owner*; None where it is too large, or cannot be kept at the moment."""
-        if len(data) > min(self._most, self._owner_bytes, self._total_bytes):
+        if len(data) > min(self._max_result_bytes, self._owner_bytes, self._total_bytes):
             return None
         handle = secrets.token_urlsafe(18)
-        place = self._place(owner, handle)
-        keys = [self._link.key("results", self._box.name(owner)), place, self._link.key("results-of-all")]
+        place = self._result_key(owner, handle)
+        keys = [
+            self._connection.key("results", self._encryptor.hash_name(owner)),
+            place,
+            self._connection.key("results-of-all"),
+        ]
         bounds = (self._per_owner, self._owner_bytes, self._total, self._total_bytes)
         try:
-            await self._link.script(PUT, keys, self._box.close(place, data), len(data), int(self._life * 1000), *bounds)
-        except Away:
+            await self._connection.run_script(
+                PUT_SCRIPT, keys, self._encryptor.encrypt(place, data), len(data), int(self._ttl * 1000), *bounds
+            )
+        except Unavailable:
             return None
         return handle
 
     async def get(self, owner: str, handle: str) -> bytes | None:
         """What was kept. Raises the error of *unavailable* when Redis cannot be asked."""
-        place = self._place(owner, handle)
+        place = self._result_key(owner, handle)
         try:
-            found = await self._link.run("MGET", *variants(place))
-        except Away as away:
-            raise self._unavailable() from away
+            found = await self._connection.execute("MGET", *name_variants(place))
+        except Unavailable as away:
+            raise self._unavailable_error() from away
         try:
-            return next((self._box.open(place, sealed) for sealed in found if sealed is not None), None)
-        except Broken:
+            return next((self._encryptor.decrypt(place, sealed) for sealed in found if sealed is not None), None)
+        except DecryptionError:
             log.warning("a result in Redis is not what was put there")
             return None
 
-    def _place(self, owner: str, handle: str) -> str:
-        return self._link.key("result", self._box.name(owner), self._box.name(handle))
+    def _result_key(self, owner: str, handle: str) -> str:
+        return self._connection.key("result", self._encryptor.hash_name(owner), self._encryptor.hash_name(handle))

@@ -7,22 +7,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .connection import Command, Link
-from .encryption import Box, Broken
-from .key_names import Name, evaluation, joined, variants
+from .connection import Command, RedisConnection
+from .encryption import DecryptionError, Encryptor
+from .key_names import KeyName, eval_command, join_names, name_variants
 
 log = logging.getLogger(__name__)
 
 # Fields of ours are owner, holder and version; those of the record begin with "f:".
 # An owner's records are listed in a sorted set by when each was used last.
-NOW = """
+NOW_PREAMBLE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
 
 # KEYS: record, list. ARGV: owner, holder, life, most, fields and values. What had to go: the field f:id of each.
-OPEN = (
-    NOW
+CREATE_SCRIPT = (
+    NOW_PREAMBLE
     + """
 -- First: a full Redis refuses a script only at its first write, and then nothing has changed.
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'holder', ARGV[2], 'version', 1, unpack(ARGV, 5))
@@ -45,8 +45,8 @@ return gone
 # KEYS: record, list. ARGV: the owner under each secret, separated by blanks, known version, life (0: it is not
 # prolonged), own replica, key of replicas, and while there are several secrets the record's name under the current one.
 # The name that the record has comes along.
-FIND = (
-    NOW
+FIND_SCRIPT = (
+    NOW_PREAMBLE
     + """
 local held = redis.call('HMGET', KEYS[1], 'owner', 'holder', 'version')
 if not held[1] or not string.find(' ' .. ARGV[1] .. ' ', ' ' .. held[1] .. ' ', 1, true) then return false end
@@ -64,8 +64,8 @@ return {held[2], held[3], alive, KEYS[1], redis.call('HGETALL', KEYS[1])}
 
 # KEYS: record, the same under the current secret, the owner's list under each secret, the current one's first.
 # ARGV: version, owner, life, fields and values, sealed anew. Nothing happens where the record has changed meanwhile.
-MOVE = (
-    NOW
+MOVE_SCRIPT = (
+    NOW_PREAMBLE
     + """
 if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 redis.call('RENAME', KEYS[1], KEYS[2])
@@ -82,7 +82,7 @@ return 1
 )
 
 # KEYS: record. ARGV: number of fields that go, those, fields and values. Nothing where there is no record.
-CHANGE = """
+UPDATE_SCRIPT = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 local gone = tonumber(ARGV[1])
 if gone > 0 then redis.call('HDEL', KEYS[1], unpack(ARGV, 2, 1 + gone)) end
@@ -91,15 +91,15 @@ return redis.call('HINCRBY', KEYS[1], 'version', 1)
 """
 
 # KEYS: record, list.
-CLOSE = """
+DELETE_SCRIPT = """
 redis.call('ZREM', KEYS[2], KEYS[1])
 return redis.call('DEL', KEYS[1])
 """
 
 # KEYS: record, list, record, list, … ARGV: life, own replica, key of replicas, and while there are several secrets each
 # record's name under the current one. Whether each is still there: 2 if it is, under an older name.
-KEEP = (
-    NOW
+RENEW_SCRIPT = (
+    NOW_PREAMBLE
     + """
 local there = {}
 for i = 1, #KEYS, 2 do
@@ -124,113 +124,130 @@ OLD_NAME = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A record. *fields* is None where the version that was known is the newest; *alive* tells of its holder."""
+class SessionRecord:
+    """A record. *fields* is None where the version that was known is the newest; *holder_alive* tells of its holder."""
 
     holder: str
     version: int
-    alive: bool
+    holder_alive: bool
     fields: dict[str, Any] | None
 
 
-class Records:
+class SessionRecords:
     """Records of one kind, under names that cannot be read from Redis. All methods raise Away."""
 
     def __init__(
-        self, link: Link, box: Box, kind: str, replica: str, *, life: float, per_owner: int = UNLIMITED
+        self,
+        connection: RedisConnection,
+        encryptor: Encryptor,
+        kind: str,
+        replica: str,
+        *,
+        ttl: float,
+        per_owner: int = UNLIMITED,
     ) -> None:
-        self._link, self._box, self._kind, self._replica = link, box, kind, replica
-        self._life, self._per_owner = int(life * 1000), per_owner
-        self._replicas = link.key("replica", "")
+        self._connection, self._encryptor, self._kind, self._replica = connection, encryptor, kind, replica
+        self._ttl, self._per_owner = int(ttl * 1000), per_owner
+        self._replicas = connection.key("replica", "")
 
-    def name(self, text: str) -> str:
+    def hash_name(self, text: str) -> str:
         """Stands for *text* in the name of a field."""
-        return self._box.name(text)
+        return self._encryptor.hash_name(text)
 
     def _keys(self, id: str, owner: str) -> list[str]:
-        names = self._box.name(id), self._box.name(owner)
-        return [self._link.key(self._kind, names[0]), self._link.key(f"{self._kind}s", names[1])]
+        names = self._encryptor.hash_name(id), self._encryptor.hash_name(owner)
+        return [self._connection.key(self._kind, names[0]), self._connection.key(f"{self._kind}s", names[1])]
 
-    async def open(self, id: str, owner: str, fields: Mapping[str, Any], *, held: bool = False) -> list[str]:
-        """A new record; the ids of those of this owner that had to make room. *held*: it needs this replica."""
+    async def create(self, id: str, owner: str, fields: Mapping[str, Any], *, pinned: bool = False) -> list[str]:
+        """A new record; the ids of those of this owner that had to make room. *pinned*: it needs this replica."""
         keys = self._keys(id, owner)
-        holder = self._replica if held else ""
-        packed = self._packed(keys[0], {**fields, "id": id})
-        arguments = (str(self._box.name(owner)), holder, self._life, self._per_owner)
-        gone = await self._link.script(OPEN, keys, *arguments, *packed)
+        holder = self._replica if pinned else ""
+        packed = self._encrypt_fields(keys[0], {**fields, "id": id})
+        arguments = (str(self._encryptor.hash_name(owner)), holder, self._ttl, self._per_owner)
+        gone = await self._connection.run_script(CREATE_SCRIPT, keys, *arguments, *packed)
         pairs = zip(gone[::2], gone[1::2], strict=True)
-        ids = (self._id(key.decode(), sealed) for key, sealed in pairs)
+        ids = (self._decrypt_id(key.decode(), sealed) for key, sealed in pairs)
         return [id for id in ids if id is not None]
 
-    def _id(self, key: str, sealed: bytes) -> str | None:
+    def _decrypt_id(self, key: str, ciphertext: bytes) -> str | None:
         """The id of a record that had to go; None where a secret sealed it that is not in force any more."""
         try:
-            return str(self._box.unpack(f"{key} id", sealed))
-        except Broken:
+            return str(self._encryptor.decrypt_json(f"{key} id", ciphertext))
+        except DecryptionError:
             log.warning("a record in Redis is not one of ours", extra={"kind": self._kind})
             return None
 
-    async def find(self, id: str, owner: str, known: int = 0, *, use: bool = True) -> Found | None:
-        """The record, if *owner* opened it; *use* prolongs its life."""
+    async def find(self, id: str, owner: str, known_version: int = 0, *, renew: bool = True) -> SessionRecord | None:
+        """The record, if *owner* opened it; *renew* prolongs its life."""
         keys = self._keys(id, owner)
-        life = self._life if use else 0
-        owners = " ".join(variants(self._box.name(owner)))
-        own = keys[:1] if isinstance(keys[0], Name) else []
-        found = await self._link.script(FIND, keys, owners, known, life, self._replica, self._replicas, *map(str, own))
+        life = self._ttl if renew else 0
+        owners = " ".join(name_variants(self._encryptor.hash_name(owner)))
+        own = keys[:1] if isinstance(keys[0], KeyName) else []
+        found = await self._connection.run_script(
+            FIND_SCRIPT, keys, owners, known_version, life, self._replica, self._replicas, *map(str, own)
+        )
         if found is None:
             return None
         try:
-            fields = self._unpacked(keys[0], found[4]) if len(found) > 4 else None
-        except Broken:
+            fields = self._decrypt_fields(keys[0], found[4]) if len(found) > 4 else None
+        except DecryptionError:
             log.warning("a record in Redis is not one of ours", extra={"kind": self._kind})
             return None
         name = found[3].decode()
         if fields is not None and name != keys[0]:
-            await self._move(name, keys, owner, found[1], fields)
-        return Found(found[0].decode(), int(found[1]), bool(found[2]), fields)
+            await self._move_to_current_name(name, keys, owner, found[1], fields)
+        return SessionRecord(found[0].decode(), int(found[1]), bool(found[2]), fields)
 
-    async def _move(self, name: str, keys: list[str], owner: str, version: bytes, fields: Mapping[str, Any]) -> None:
+    async def _move_to_current_name(
+        self, name: str, keys: list[str], owner: str, version: bytes, fields: Mapping[str, Any]
+    ) -> None:
         """Name and seal a record by the current secret, so that it outlives the one that it was made with."""
-        raw = [name, str(keys[0]), *variants(keys[1])]
-        packed = self._packed(keys[0], fields)
-        await self._link.script(MOVE, raw, version, str(self._box.name(owner)), self._life, *packed)
+        raw = [name, str(keys[0]), *name_variants(keys[1])]
+        packed = self._encrypt_fields(keys[0], fields)
+        await self._connection.run_script(
+            MOVE_SCRIPT, raw, version, str(self._encryptor.hash_name(owner)), self._ttl, *packed
+        )
 
-    async def change(self, id: str, owner: str, fields: Mapping[str, Any], gone: Iterable[str] = ()) -> int | None:
-        """Set *fields*, take those in *gone* away; the new version, None where there is no such record any more."""
+    async def update(self, id: str, owner: str, fields: Mapping[str, Any], removed: Iterable[str] = ()) -> int | None:
+        """Set *fields*, take those in *removed* away; the new version, None where there is no such record any more."""
         keys = self._keys(id, owner)
-        names = [f"f:{name}" for name in gone]
-        version = await self._link.script(CHANGE, keys[:1], len(names), *names, *self._packed(keys[0], fields))
+        names = [f"f:{name}" for name in removed]
+        version = await self._connection.run_script(
+            UPDATE_SCRIPT, keys[:1], len(names), *names, *self._encrypt_fields(keys[0], fields)
+        )
         return None if version is None else int(version)
 
-    async def close(self, id: str, owner: str) -> bool:
+    async def delete(self, id: str, owner: str) -> bool:
         """End the record; False where there was none."""
-        return bool(await self._link.run(*self.closing(id, owner)))
+        return bool(await self._connection.execute(*self.delete_command(id, owner)))
 
-    def closing(self, id: str, owner: str) -> Command:
+    def delete_command(self, id: str, owner: str) -> Command:
         """The command that ends the record, for who cannot wait until Redis can be used."""
-        return evaluation(CLOSE, self._keys(id, owner))
+        return eval_command(DELETE_SCRIPT, self._keys(id, owner))
 
-    async def keep(self, records: Iterable[tuple[str, str]]) -> list[bool]:
+    async def renew(self, records: Iterable[tuple[str, str]]) -> list[bool]:
         """Prolong the lives of records (id, owner); whether each is still there, and its holder."""
         records = list(records)
         keys = [key for id, owner in records for key in self._keys(id, owner)]
-        own = [str(key) for key in keys[::2] if isinstance(key, Name)]
-        there = await self._link.script(KEEP, keys, self._life, self._replica, self._replicas, *own)
+        own = [str(key) for key in keys[::2] if isinstance(key, KeyName)]
+        there = await self._connection.run_script(RENEW_SCRIPT, keys, self._ttl, self._replica, self._replicas, *own)
         for (id, owner), one in zip(records, there, strict=True):
             if one == OLD_NAME:
                 # Finding it gives it its new one.
                 await self.find(id, owner)
         return [bool(one) for one in there]
 
-    def _packed(self, key: str, fields: Mapping[str, Any]) -> list[str | bytes]:
+    def _encrypt_fields(self, key: str, fields: Mapping[str, Any]) -> list[str | bytes]:
         """Names and sealed values; each value is bound to its record and name."""
         packed: list[str | bytes] = []
         for name, value in fields.items():
-            packed += [f"f:{name}", self._box.pack(joined(" ", (key, name)), value)]
+            packed += [f"f:{name}", self._encryptor.encrypt_json(join_names(" ", (key, name)), value)]
         return packed
 
-    def _unpacked(self, key: str, flat: list[bytes]) -> dict[str, Any]:
+    def _decrypt_fields(self, key: str, flat: list[bytes]) -> dict[str, Any]:
         """The fields; raises Broken."""
         pairs = zip(flat[::2], flat[1::2], strict=True)
         own = {name.decode()[2:]: sealed for name, sealed in pairs if name.startswith(b"f:")}
-        return {name: self._box.unpack(joined(" ", (key, name)), sealed) for name, sealed in own.items()}
+        return {
+            name: self._encryptor.decrypt_json(join_names(" ", (key, name)), sealed) for name, sealed in own.items()
+        }

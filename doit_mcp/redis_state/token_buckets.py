@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .connection import BRIEFLY_S, Link
-from .encryption import Box
-from .errors import Away
-from .key_names import evaluation
-from .write_queue import Sender
+from .connection import SHORT_TIMEOUT_SECONDS, RedisConnection
+from .encryption import Encryptor
+from .errors import Unavailable
+from .key_names import eval_command
+from .write_queue import WriteQueue
 
 # A bucket is a hash: l(eft) and when that was (a), in seconds. One that is full again is not needed any more.
 # KEYS: buckets. ARGV: goes, then burst and rate of each. Milliseconds to wait; 0: the goes are taken from all of them.
-TAKE = """
+TAKE_SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local goes, wait, left = tonumber(ARGV[1]), 0, {}
@@ -33,7 +33,7 @@ return 0
 """
 
 # The same; what was taken is not needed after all.
-GIVE_BACK = """
+GIVE_BACK_SCRIPT = """
 for i, key in ipairs(KEYS) do
   local left = redis.call('HGET', key, 'l')
   if left then
@@ -44,7 +44,7 @@ return 1
 """
 
 
-class Wanted(NamedTuple):
+class BucketRequest(NamedTuple):
     """One bucket of those that goes are taken from."""
 
     name: str
@@ -52,46 +52,62 @@ class Wanted(NamedTuple):
     rate: float
 
 
-class SharedBuckets:
+class RedisTokenBuckets:
     """Buckets of one kind, whose names cannot be read from Redis; they are waited for *within* so many seconds, or as
     long as for anything else."""
 
-    def __init__(self, link: Link, box: Box, sender: Sender, kind: str, *, within: float | None = BRIEFLY_S) -> None:
-        self._link, self._box, self._sender, self._kind, self._within = link, box, sender, kind, within
+    def __init__(
+        self,
+        connection: RedisConnection,
+        encryptor: Encryptor,
+        write_queue: WriteQueue,
+        kind: str,
+        *,
+        max_wait: float | None = SHORT_TIMEOUT_SECONDS,
+    ) -> None:
+        self._connection, self._encryptor, self._write_queue, self._kind, self._max_wait = (
+            connection,
+            encryptor,
+            write_queue,
+            kind,
+            max_wait,
+        )
 
-    async def take(self, wanted: Sequence[Wanted], goes: int = 1) -> float:
-        """Take *goes* from each and return 0, or take none and return the seconds to wait. 0 while Redis is away."""
-        keys, bounds = self._told(wanted)
+    async def take(self, buckets: Sequence[BucketRequest], tokens: int = 1) -> float:
+        """Take *tokens* from each and return 0, or take none and return the seconds to wait. 0 while Redis is away."""
+        keys, bounds = self._keys_and_bounds(buckets)
         try:
-            wait = await self._link.script(TAKE, keys, goes, *bounds, within=self._within)
-        except Away:
+            wait = await self._connection.run_script(TAKE_SCRIPT, keys, tokens, *bounds, max_wait=self._max_wait)
+        except Unavailable:
             return 0.0
         return int(wait) / 1000
 
-    def give_back(self, wanted: Sequence[Wanted], goes: int = 1) -> None:
+    def give_back(self, buckets: Sequence[BucketRequest], tokens: int = 1) -> None:
         """They were not needed after all. Without waiting; while Redis is away, time will have filled them."""
-        if not self._link.away:
-            keys, bounds = self._told(wanted)
-            self._sender.put((*evaluation(GIVE_BACK, keys), goes, *bounds))
+        if not self._connection.unavailable:
+            keys, bounds = self._keys_and_bounds(buckets)
+            self._write_queue.put((*eval_command(GIVE_BACK_SCRIPT, keys), tokens, *bounds))
 
-    def _told(self, wanted: Sequence[Wanted]) -> tuple[list[str], list[str]]:
-        keys = [self._link.key(self._kind, self._box.name(one.name)) for one in wanted]
-        return keys, [repr(float(bound)) for one in wanted for bound in (one.burst, one.rate)]
+    def _keys_and_bounds(self, buckets: Sequence[BucketRequest]) -> tuple[list[str], list[str]]:
+        keys = [self._connection.key(self._kind, self._encryptor.hash_name(one.name)) for one in buckets]
+        return keys, [repr(float(bound)) for one in buckets for bound in (one.burst, one.rate)]
 
 
-class AddressTries:
+class RedisAttemptLimiter:
     """Tries of strangers: in all, and by address where there is one (doit_mcp.auth.failed_attempts)."""
 
-    def __init__(self, buckets: SharedBuckets, *, total: tuple[float, float], by_address: tuple[float, float]) -> None:
-        self._buckets, self._total, self._by_address = buckets, Wanted("", *total), by_address
+    def __init__(
+        self, buckets: RedisTokenBuckets, *, total: tuple[float, float], by_address: tuple[float, float]
+    ) -> None:
+        self._buckets, self._total, self._by_address = buckets, BucketRequest("", *total), by_address
 
     async def take(self, address: str) -> float:
         """Take a try and return 0, or take none and return the seconds to wait. 0 while Redis is away."""
-        return await self._buckets.take(self._of(address))
+        return await self._buckets.take(self._buckets_for(address))
 
     def give_back(self, address: str) -> None:
         """The try turned out well: it does not count."""
-        self._buckets.give_back(self._of(address))
+        self._buckets.give_back(self._buckets_for(address))
 
-    def _of(self, address: str) -> list[Wanted]:
-        return [Wanted(address, *self._by_address), self._total] if address else [self._total]
+    def _buckets_for(self, address: str) -> list[BucketRequest]:
+        return [BucketRequest(address, *self._by_address), self._total] if address else [self._total]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from .connection import Link
-from .encryption import Box
-from .errors import Away
-from .key_names import evaluation, variants
-from .write_queue import Sender
+from .connection import RedisConnection
+from .encryption import Encryptor
+from .errors import Unavailable
+from .key_names import eval_command, name_variants
+from .write_queue import WriteQueue
 
-LIFE_SECONDS = 86_400
-MAX_PROVEN = 20_000
+TTL_SECONDS = 86_400
+MAX_TOKENS = 20_000
 
 # KEYS: set of hashes by when each was proven last. ARGV: life, the hash under each secret.
-KNOWS = """
+CONTAINS_SCRIPT = """
 local now = tonumber(redis.call('TIME')[1])
 for i = 2, #ARGV do
   local proven = redis.call('ZSCORE', KEYS[1], ARGV[i])
@@ -22,7 +22,7 @@ return 0
 """
 
 # KEYS: the same. ARGV: life, most, hash.
-ADD = """
+ADD_SCRIPT = """
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZADD', KEYS[1], now, ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
@@ -32,34 +32,48 @@ return 1
 """
 
 # KEYS: the same. ARGV: the hash under each secret.
-REMOVE = "return redis.call('ZREM', KEYS[1], unpack(ARGV))"
+REMOVE_SCRIPT = "return redis.call('ZREM', KEYS[1], unpack(ARGV))"
 
 
-class SharedProven:
+class RedisVerifiedTokens:
     """Implements :class:`doit_mcp.auth.failed_attempts.SharedProven`. What is kept of a token is a keyed hash of its digest."""
 
-    def __init__(self, link: Link, box: Box, sender: Sender, *, most: int = MAX_PROVEN) -> None:
-        self._link, self._box, self._sender, self._most = link, box, sender, most
-        self._key = link.key("proven")
+    def __init__(
+        self,
+        connection: RedisConnection,
+        encryptor: Encryptor,
+        write_queue: WriteQueue,
+        *,
+        max_tokens: int = MAX_TOKENS,
+    ) -> None:
+        self._connection, self._encryptor, self._write_queue, self._max_tokens = (
+            connection,
+            encryptor,
+            write_queue,
+            max_tokens,
+        )
+        self._key = connection.key("proven")
 
-    async def knows(self, digest: bytes) -> bool:
+    async def contains(self, digest: bytes) -> bool:
         """Whether that token was proven; False while Redis is away."""
         try:
-            return bool(await self._link.script(KNOWS, [self._key], LIFE_SECONDS, *self._hashes(digest)))
-        except Away:
+            return bool(
+                await self._connection.run_script(CONTAINS_SCRIPT, [self._key], TTL_SECONDS, *self._hashes(digest))
+            )
+        except Unavailable:
             return False
 
     def add(self, digest: bytes) -> None:
         """The DoiT API accepted that token. Without waiting."""
-        self._put(ADD, LIFE_SECONDS, self._most, self._hashes(digest)[0])
+        self._enqueue(ADD_SCRIPT, TTL_SECONDS, self._max_tokens, self._hashes(digest)[0])
 
     def remove(self, digest: bytes) -> None:
         """The DoiT API refused it. Without waiting."""
-        self._put(REMOVE, *self._hashes(digest))
+        self._enqueue(REMOVE_SCRIPT, *self._hashes(digest))
 
-    def _put(self, script: str, *arguments: str | int) -> None:
-        if not self._link.away:
-            self._sender.put((*evaluation(script, [self._key]), *arguments))
+    def _enqueue(self, script: str, *arguments: str | int) -> None:
+        if not self._connection.unavailable:
+            self._write_queue.put((*eval_command(script, [self._key]), *arguments))
 
     def _hashes(self, digest: bytes) -> tuple[str, ...]:
-        return variants(self._box.name(digest.hex()))
+        return name_variants(self._encryptor.hash_name(digest.hex()))

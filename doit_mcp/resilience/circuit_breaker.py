@@ -14,100 +14,43 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections import Counter
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from .outcome_counts import (
+    HALF_WINDOW_SECONDS,
+    MAX_FAILURES_PER_CALLER,
+    MIN_CALLERS,
+    MIN_OUTCOMES,
+    OutcomeCounts,
+    _excess_failures,
+)
+from .requester import Requester
 
 log = logging.getLogger(__name__)
 
-State = Literal["closed", "half-open", "open"]
+CircuitState = Literal["closed", "half-open", "open"]
 
-HALF = 10.0
-"""Seconds of each of the two parts of the window: it reaches back over one of them at least, two at most."""
-FEWEST = 20
-"""Outcomes in the window before anything is concluded."""
-SEVERAL = 3
-"""Persons, and customers, that have to meet failures before these count as the upstream's."""
-MAX_SHARE = -(-FEWEST // (2 * SEVERAL))
-"""Failures of one caller that always count, a third of what opens it; those beyond it count only up to twice as many as
-SEVERAL callers have."""
-MAX_COUNTED = 100
-"""Persons, and customers, whose failures are counted apart in each part of the window."""
-LONE = 60
+FEW_CALLERS_THRESHOLD = 60
 """Failures that open it when they are those of fewer callers, or of one operation."""
-FIRST_REST = 5.0
-LONGEST_REST = 20.0
+MIN_OPEN_SECONDS = 5.0
+MAX_OPEN_SECONDS = 20.0
 """Seconds, before a jitter of a fifth: with the lease it is well under the 40 s of security F7 and K4."""
-LEASE = 5.0
+PROBE_TIMEOUT_SECONDS = 5.0
 """Seconds after which a probe that has not ended no longer holds up the next one."""
-MAX_PROBERS = 8
+MAX_FAILED_PROBERS = 8
 """Callers remembered for a failed probe."""
 
 
-class Requester(NamedTuple):
-    """On whose behalf a request is sent, as hashes that are no secrets: a person counts once, whatever the tokens and
-    customers, and so does a customer, whoever its users are."""
-
-    person: int
-    customer: int
-
-    @classmethod
-    def of(cls, subject: str, tenant: str) -> Requester:
-        """The user *subject*, who sees the data of *tenant*."""
-        return cls(hash(("person", subject.lower())), hash(("customer", tenant)))
-
-
-ALONE = Requester(0, 0)
-"""The only one there is, for a process with one user."""
-
-
 class CircuitOpen(Exception):
-    """Nothing is sent for now; a request that comes in *seconds* may be."""
+    """Nothing is sent for now; a request that comes in *retry_after* may be."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"not before {seconds:.1f} s")
-        self.seconds = seconds
-
-
-class Tally:
-    """Outcomes of the requests that ended in one part of the window, which *began* at a time."""
-
-    __slots__ = ("bad", "began", "customers", "general", "good", "operations", "persons")
-
-    def __init__(self, began: float) -> None:
-        self.began = began
-        # *general* are the failures that would have met anybody.
-        self.good = self.bad = self.general = 0
-        # Failures by who met them. Those of more callers than are counted apart are in *bad* only.
-        self.persons: Counter[int] = Counter()
-        self.customers: Counter[int] = Counter()
-        # No more of them than it takes to decide.
-        self.operations: set[str] = set()
-
-    def failed(self, requester: Requester | None, operation: str) -> None:
-        """Count a failure; *requester* is None for one that does not depend on the caller."""
-        self.bad += 1
-        if requester is None:
-            self.general += 1
-            return
-        _count(self.persons, requester.person)
-        _count(self.customers, requester.customer)
-        if len(self.operations) < SEVERAL:
-            self.operations.add(operation)
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"not before {retry_after:.1f} s")
+        self.retry_after = retry_after
 
 
-def _count(found: Counter[int], caller: int) -> None:
-    if caller in found or len(found) < MAX_COUNTED:
-        found[caller] += 1
-
-
-def _excess(found: Counter[int]) -> int:
-    """Failures beyond what their callers can count for."""
-    most = max(MAX_SHARE, 2 * found.most_common(SEVERAL)[-1][1])
-    return sum(count - most for count in found.values() if count > most)
-
-
-class Breaker:
+class CircuitBreaker:
     """The circuit to one upstream; *name* is said in logs and metrics. One per process: what it keeps does not grow.
 
     Call `enter` before a request and report its outcome once: `succeeded`, `failed`, or `left` where it says nothing.
@@ -118,163 +61,183 @@ class Breaker:
         self,
         name: str,
         *,
-        single: bool = False,
+        single_operation: bool = False,
         clock: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
+        random_fraction: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
-        self._single = single
+        self._single_operation = single_operation
         self.clock = clock
-        self._chance = chance
-        self._shut = False
+        self._random_fraction = random_fraction
+        self._is_open = False
         # The persons and customers it is open for; None: for everybody.
-        self._few: frozenset[int] | None = None
-        self._until = 0.0  # no request before, while it is open; no further probe before, while it is half open
+        self._affected_callers: frozenset[int] | None = None
+        self._probe_at = 0.0  # no request before, while it is open; no further probe before, while it is half open
         # The same for callers other than those whose probes failed last: these must not keep it open for all others.
-        self._others_until = 0.0
+        self._others_probe_at = 0.0
         self._probers: dict[int, None] = {}
         self._probing = False
-        self._rests = 0
+        self._failed_probes = 0
         # Changes with every opening and closing: who asked before then has nothing to say any more.
         self._ticket = 0
-        self._before, self._now = Tally(float("-inf")), Tally(float("-inf"))
+        self._previous_counts, self._current_counts = OutcomeCounts(float("-inf")), OutcomeCounts(float("-inf"))
 
     @property
-    def state(self) -> State:
+    def state(self) -> CircuitState:
         """Closed lets everything through, open nothing, half-open one request at a time."""
-        if not self._shut:
+        if not self._is_open:
             return "closed"
-        return "half-open" if self._probing or self.clock() >= self._until else "open"
+        return "half-open" if self._probing or self.clock() >= self._probe_at else "open"
 
     @property
-    def rest(self) -> float:
+    def retry_after(self) -> float:
         """Seconds until anybody may send a request: 0 unless it is open or a probe is under way."""
-        return max(0.0, self._until - self.clock()) if self._shut else 0.0
+        return max(0.0, self._probe_at - self.clock()) if self._is_open else 0.0
 
-    def rest_of(self, requester: Requester) -> float:
+    def retry_after_for(self, requester: Requester) -> float:
         """Seconds until *requester* may send a request."""
-        if not self._shut or not self._concerns(requester):
+        if not self._is_open or not self._applies_to(requester):
             return 0.0
-        return max(0.0, self._time_of(requester) - self.clock())
+        return max(0.0, self._probe_time(requester) - self.clock())
 
-    def _concerns(self, requester: Requester | None) -> bool:
-        return self._few is None or (requester is not None and not self._few.isdisjoint(requester))
+    def _applies_to(self, requester: Requester | None) -> bool:
+        return self._affected_callers is None or (
+            requester is not None and not self._affected_callers.isdisjoint(requester)
+        )
 
-    def _time_of(self, requester: Requester) -> float:
+    def _probe_time(self, requester: Requester) -> float:
         """When *requester* may probe."""
-        return self._until if requester.person in self._probers else self._others_until
+        return self._probe_at if requester.user in self._probers else self._others_probe_at
 
     def enter(self, requester: Requester) -> int:
         """The ticket for one request of *requester*. Raises CircuitOpen."""
-        if self._shut and self._concerns(requester):
-            self._probe(requester)
+        if self._is_open and self._applies_to(requester):
+            self._start_probe(requester)
         return self._ticket
 
-    def _probe(self, requester: Requester) -> None:
-        now, until = self.clock(), self._time_of(requester)
+    def _start_probe(self, requester: Requester) -> None:
+        now, until = self.clock(), self._probe_time(requester)
         if now < until:
             raise CircuitOpen(until - now)
         self._probing = True
-        self._until = self._others_until = now + LEASE
+        self._probe_at = self._others_probe_at = now + PROBE_TIMEOUT_SECONDS
 
-    def succeeded(self, ticket: int) -> None:
+    def record_success(self, ticket: int) -> None:
         """The upstream answered, if only that the request was wrong."""
         if ticket != self._ticket:
             return
-        if self._shut:
+        if self._is_open:
             self._close()
         else:
-            self._window().good += 1
+            self._current_window().successes += 1
 
-    def left(self, ticket: int) -> None:
+    def record_no_outcome(self, ticket: int) -> None:
         """Nobody waited for the answer, or its absence says nothing."""
         if ticket == self._ticket and self._probing:
-            self._until = self._others_until = self.clock()
+            self._probe_at = self._others_probe_at = self.clock()
 
-    def failed(self, ticket: int, requester: Requester | None, operation: str = "") -> None:
+    def record_failure(self, ticket: int, requester: Requester | None, operation: str = "") -> None:
         """The upstream failed; *requester* is None if that does not depend on the caller (no connection)."""
         if ticket != self._ticket:
             return
-        if self._shut and self._concerns(requester):
+        if self._is_open and self._applies_to(requester):
             self._open(requester)
             return
-        self._window().failed(requester, operation)
-        if self._is_enough():
+        self._current_window().count_failure(requester, operation)
+        if self._should_open():
             # It opens again, or for different callers.
-            self._few, self._rests, self._probing = None if self._is_general() else self._few_failed(), 0, False
+            self._affected_callers, self._failed_probes, self._probing = (
+                None if self._affects_all_callers() else self._failing_callers(),
+                0,
+                False,
+            )
             self._open(None)
 
-    def _window(self) -> Tally:
+    def _current_window(self) -> OutcomeCounts:
         now = self.clock()
-        age = now - self._now.began
-        if age >= HALF:
-            self._before = self._now if age < 2 * HALF else Tally(now)
-            self._now = Tally(now)
-        return self._now
+        age = now - self._current_counts.started
+        if age >= HALF_WINDOW_SECONDS:
+            self._previous_counts = self._current_counts if age < 2 * HALF_WINDOW_SECONDS else OutcomeCounts(now)
+            self._current_counts = OutcomeCounts(now)
+        return self._current_counts
 
-    def _is_enough(self) -> bool:
-        before, now = self._before, self._now
-        good, bad = before.good + now.good, before.bad + now.bad
+    def _should_open(self) -> bool:
+        before, now = self._previous_counts, self._current_counts
+        good, bad = before.successes + now.successes, before.failures + now.failures
         # The cheap checks first: this runs with each failure.
-        if bad < good or good + bad < FEWEST:
+        if bad < good or good + bad < MIN_OUTCOMES:
             return False
-        if self._is_general():
+        if self._affects_all_callers():
             return True
-        if (few := self._few_failed()) is not None:
-            return bad >= LONE and not good and not (self._shut and few == self._few)
-        counted = bad - self._excess()
-        if self._are_several_operations():
-            return counted >= max(good, FEWEST / 2)
-        return bad >= LONE and counted >= LONE / 2 and not good
+        if (few := self._failing_callers()) is not None:
+            return bad >= FEW_CALLERS_THRESHOLD and not good and not (self._is_open and few == self._affected_callers)
+        counted = bad - self._excess_failures()
+        if self._affects_several_operations():
+            return counted >= max(good, MIN_OUTCOMES / 2)
+        return bad >= FEW_CALLERS_THRESHOLD and counted >= FEW_CALLERS_THRESHOLD / 2 and not good
 
-    def _excess(self) -> int:
+    def _excess_failures(self) -> int:
         """How many of the failures are more than their callers can count for."""
-        persons = _excess(self._before.persons + self._now.persons)
-        return persons if self._single else max(persons, _excess(self._before.customers + self._now.customers))
+        persons = _excess_failures(self._previous_counts.failures_by_user + self._current_counts.failures_by_user)
+        return (
+            persons
+            if self._single_operation
+            else max(
+                persons,
+                _excess_failures(
+                    self._previous_counts.failures_by_customer + self._current_counts.failures_by_customer
+                ),
+            )
+        )
 
-    def _is_general(self) -> bool:
+    def _affects_all_callers(self) -> bool:
         """Whether half of the failures would have met anybody."""
-        before, now = self._before, self._now
-        return 2 * (before.general + now.general) >= before.bad + now.bad
+        before, now = self._previous_counts, self._current_counts
+        return 2 * (before.general_failures + now.general_failures) >= before.failures + now.failures
 
-    def _are_several_operations(self) -> bool:
-        return self._single or len(self._before.operations | self._now.operations) > 1
+    def _affects_several_operations(self) -> bool:
+        return (
+            self._single_operation
+            or len(self._previous_counts.failed_operations | self._current_counts.failed_operations) > 1
+        )
 
-    def _few_failed(self) -> frozenset[int] | None:
+    def _failing_callers(self) -> frozenset[int] | None:
         """The persons or customers that failed more than once in a while; None where several failed."""
-        persons = self._before.persons + self._now.persons
-        if len(persons) < SEVERAL:
-            return frozenset(person for person, count in persons.items() if count > MAX_SHARE)
-        if self._single:
+        persons = self._previous_counts.failures_by_user + self._current_counts.failures_by_user
+        if len(persons) < MIN_CALLERS:
+            return frozenset(person for person, count in persons.items() if count > MAX_FAILURES_PER_CALLER)
+        if self._single_operation:
             return None
-        customers = self._before.customers + self._now.customers
-        if len(customers) < SEVERAL:
-            return frozenset(customer for customer, count in customers.items() if count > MAX_SHARE)
+        customers = self._previous_counts.failures_by_customer + self._current_counts.failures_by_customer
+        if len(customers) < MIN_CALLERS:
+            return frozenset(customer for customer, count in customers.items() if count > MAX_FAILURES_PER_CALLER)
         return None
 
     def _open(self, prober: Requester | None) -> None:
         """Open it, for longer if it was open; *prober* is whose probe failed, None where anybody's would have."""
-        now, jitter = self.clock(), 0.8 + 0.4 * self._chance()
+        now, jitter = self.clock(), 0.8 + 0.4 * self._random_fraction()
         if not self._probing:
-            whom = "" if self._few is None else f" for {len(self._few)} of its callers"
-            failures = self._before.bad + self._now.bad
+            whom = "" if self._affected_callers is None else f" for {len(self._affected_callers)} of its callers"
+            failures = self._previous_counts.failures + self._current_counts.failures
             log.warning("circuit to %s: open%s, after %d failures", self.name, whom, failures)
-        self._until = self._others_until = now + min(LONGEST_REST, FIRST_REST * 2**self._rests) * jitter
+        self._probe_at = self._others_probe_at = (
+            now + min(MAX_OPEN_SECONDS, MIN_OPEN_SECONDS * 2**self._failed_probes) * jitter
+        )
         if prober is not None:
-            self._others_until = min(self._until, now + FIRST_REST * jitter)
-            self._probers.pop(prober.person, None)
-            self._probers[prober.person] = None
-            if len(self._probers) > MAX_PROBERS:
+            self._others_probe_at = min(self._probe_at, now + MIN_OPEN_SECONDS * jitter)
+            self._probers.pop(prober.user, None)
+            self._probers[prober.user] = None
+            if len(self._probers) > MAX_FAILED_PROBERS:
                 del self._probers[next(iter(self._probers))]
         # Bounded as well: an outage of days must not make it a number of a thousand digits.
-        self._rests = min(self._rests + 1, 8)
-        self._shut, self._probing = True, False
+        self._failed_probes = min(self._failed_probes + 1, 8)
+        self._is_open, self._probing = True, False
         self._ticket += 1
 
     def _close(self) -> None:
         log.warning("circuit to %s: closed again", self.name)
-        self._shut = self._probing = False
-        self._few, self._rests = None, 0
+        self._is_open = self._probing = False
+        self._affected_callers, self._failed_probes = None, 0
         self._probers.clear()
         self._ticket += 1
-        self._before, self._now = Tally(float("-inf")), Tally(float("-inf"))
+        self._previous_counts, self._current_counts = OutcomeCounts(float("-inf")), OutcomeCounts(float("-inf"))

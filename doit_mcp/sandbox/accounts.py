@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-MOST_FURTHER = 100_000
-_DIGITS = len(str(MOST_FURTHER))
+MAX_EXTRA_CUSTOMERS = 100_000
+_DIGITS = len(str(MAX_EXTRA_CUSTOMERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ ACME = Customer("ACmE4x9Zq1", "Acme Rockets", "acme.example")
 GLOBEX = Customer("GLbX7k2Ww8", "Globex Retail", "globex.example")
 CUSTOMERS = (ACME, GLOBEX)
 
-READ = frozenset(
+READ_PERMISSIONS = frozenset(
     "costs.read budgets.read anomalies.read invoices.read tickets.read flows.read alerts.read allocations.read "
     "annotations.read labels.read themes.read folders.read assets.read contracts.read templates.read datahub.read "
     "quotas.read incidents.read team.read users.read settings.read insights.read".split()
 )
-BILLING = frozenset({"invoices.read", "assets.read", "contracts.read", "templates.read", "settings.read"})
-WRITE = frozenset(
+BILLING_PERMISSIONS = frozenset({"invoices.read", "assets.read", "contracts.read", "templates.read", "settings.read"})
+WRITE_PERMISSIONS = frozenset(
     "budgets.write reports.write tickets.write flows.write alerts.write allocations.write annotations.write "
     "labels.write themes.write folders.write sharing.write assets.write contracts.write templates.write datahub.write "
     "users.write settings.write insights.write".split()
@@ -70,7 +70,7 @@ USERS = (
         ACME.id,
         "acme-admin",
         "sandbox-api-token-acme-admin",
-        READ | WRITE,
+        READ_PERMISSIONS | WRITE_PERMISSIONS,
     ),
     User(
         "viewer@acme.example",
@@ -79,7 +79,7 @@ USERS = (
         ACME.id,
         "acme-viewer",
         "sandbox-api-token-acme-viewer",
-        READ - BILLING,
+        READ_PERMISSIONS - BILLING_PERMISSIONS,
     ),
     User(
         "admin@globex.example",
@@ -88,7 +88,7 @@ USERS = (
         GLOBEX.id,
         "globex-admin",
         "sandbox-api-token-globex-admin",
-        READ | WRITE,
+        READ_PERMISSIONS | WRITE_PERMISSIONS,
     ),
     User(
         "employee@doit.example",
@@ -97,71 +97,73 @@ USERS = (
         ACME.id,
         "doit-employee",
         "sandbox-api-token-doit-employee",
-        READ | WRITE,
+        READ_PERMISSIONS | WRITE_PERMISSIONS,
         employee=True,
     ),
 )
 
 
-class People:
-    """Those with names, and *further* customers with a user each, made up whenever somebody asks for one of them."""
+class AccountDirectory:
+    """Those with names, and *extra* customers with a user each, made up whenever somebody asks for one of them."""
 
-    def __init__(self, further: int = 0) -> None:
-        if not 0 <= further <= MOST_FURTHER:
-            raise ValueError(f"there can be {MOST_FURTHER} further customers")
-        self.further = further
+    def __init__(self, extra: int = 0) -> None:
+        if not 0 <= extra <= MAX_EXTRA_CUSTOMERS:
+            raise ValueError(f"there can be {MAX_EXTRA_CUSTOMERS} further customers")
+        self.extra = extra
 
     def __len__(self) -> int:
-        return len(CUSTOMERS) + self.further
+        return len(CUSTOMERS) + self.extra
 
     def customers(self, start: int, stop: int) -> list[Customer]:
         """Some of all customers, those with names first."""
         numbers = range(max(start, len(CUSTOMERS)), min(stop, len(self)))
-        return [*CUSTOMERS[start:stop], *(_further_customer(at - len(CUSTOMERS) + 1) for at in numbers)]
+        return [*CUSTOMERS[start:stop], *(_extra_customer(at - len(CUSTOMERS) + 1) for at in numbers)]
 
-    def customer(self, identifier: str) -> Customer | None:
+    def customer_by_id(self, identifier: str) -> Customer | None:
         """The customer with this id."""
         named = next((customer for customer in CUSTOMERS if customer.id == identifier), None)
-        return named or self._numbered(r"load(\d+)", identifier)
+        return named or self._extra_customer_matching(r"load(\d+)", identifier)
 
-    def customer_of(self, domain: str) -> Customer | None:
+    def customer_by_domain(self, domain: str) -> Customer | None:
         """The customer with this domain."""
         named = next((customer for customer in CUSTOMERS if customer.domain == domain), None)
-        return named or self._numbered(r"load-(\d+)\.example", domain)
+        return named or self._extra_customer_matching(r"load-(\d+)\.example", domain)
 
     def users_of(self, customer: Customer) -> Sequence[User]:
         """The customer's users, without DoiT's employees."""
         if customer.number:
-            return [_further_user(customer)]
+            return [_extra_user(customer)]
         return [user for user in USERS if user.customer == customer.id and not user.employee]
 
-    def user(self, email: str) -> User | None:
+    def user_by_email(self, email: str) -> User | None:
         """The user with this e-mail address, any case."""
         wanted = email.strip().lower()
         named = next((user for user in USERS if user.email == wanted), None)
-        return named or _user_of(self._numbered(r"admin@load-(\d+)\.example", wanted))
+        return named or _user_of(self._extra_customer_matching(r"admin@load-(\d+)\.example", wanted))
 
-    def user_of_token(self, token: str) -> User | None:
+    def user_by_token(self, token: str) -> User | None:
         """The user whose API token this is."""
         presented = token.encode("utf-8", "surrogatepass")
         named = [user for user in USERS if hmac.compare_digest(user.api_token.encode(), presented)]
-        return named[0] if named else _user_of(self._numbered(r"sandbox-api-token-load-(\d+)-admin", token))
+        return (
+            named[0] if named else _user_of(self._extra_customer_matching(r"sandbox-api-token-load-(\d+)-admin", token))
+        )
 
-    def _numbered(self, form: str, text: str) -> Customer | None:
-        found = re.fullmatch(form, text, re.ASCII)
+    def _extra_customer_matching(self, pattern: str, text: str) -> Customer | None:
+        found = re.fullmatch(pattern, text, re.ASCII)
         number = int(found[1]) if found and len(found[1]) == _DIGITS else 0
-        return _further_customer(number) if 0 < number <= self.further else None
+        return _extra_customer(number) if 0 < number <= self.extra else None
 
 
-NAMED = People()
+DEFAULT_DIRECTORY = AccountDirectory()
 
 
-def _further_customer(number: int) -> Customer:
+def _extra_customer(number: int) -> Customer:
     digits = f"{number:0{_DIGITS}}"
     return Customer(f"load{digits}", f"Load {number}", f"load-{digits}.example", number)
 
 
-def _further_user(customer: Customer) -> User:
+def _extra_user(customer: Customer) -> User:
     name = customer.domain.partition(".")[0]
     return User(
         f"admin@{customer.domain}",
@@ -170,27 +172,27 @@ def _further_user(customer: Customer) -> User:
         customer.id,
         f"{name}-admin",
         f"sandbox-api-token-{name}-admin",
-        READ | WRITE,
+        READ_PERMISSIONS | WRITE_PERMISSIONS,
     )
 
 
 def _user_of(customer: Customer | None) -> User | None:
-    return _further_user(customer) if customer is not None else None
+    return _extra_user(customer) if customer is not None else None
 
 
 def user_by_email(email: str) -> User | None:
     """The named user with this e-mail address, any case."""
-    return NAMED.user(email)
+    return DEFAULT_DIRECTORY.user_by_email(email)
 
 
-def may(user: User) -> str:
+def permission_summary(user: User) -> str:
     """In a few words what the API lets this user do, and for whom: "Acme Rockets: views only, without billing"."""
     customer = customer_by_id(user.customer)
     whom = "Every customer" if user.employee else customer.name if customer is not None else "No customer"
-    does = "views and edits" if user.permissions & WRITE else "views only"
-    return f"{whom}: {does}" + ("" if user.permissions >= BILLING else ", without billing")
+    does = "views and edits" if user.permissions & WRITE_PERMISSIONS else "views only"
+    return f"{whom}: {does}" + ("" if user.permissions >= BILLING_PERMISSIONS else ", without billing")
 
 
 def customer_by_id(identifier: str) -> Customer | None:
     """The named customer with this id."""
-    return NAMED.customer(identifier)
+    return DEFAULT_DIRECTORY.customer_by_id(identifier)

@@ -7,14 +7,16 @@ from typing import Any
 
 from aiohttp import web
 
-from .accounts import NAMED, Customer, Grant, People
+from .accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer, Grant
 
-PATH = "/api/customers/v1/customers/search"
-MOST = 200
+SEARCH_PATH = "/api/customers/v1/customers/search"
+MAX_PAGE_SIZE = 200
 
 
-def register(app: web.Application, lookup: Callable[[str], Grant | None], people: People = NAMED) -> None:
-    """Add the endpoint to *app*; *lookup* says what a bearer stands for, *people* whom there are."""
+def register(
+    app: web.Application, lookup: Callable[[str], Grant | None], directory: AccountDirectory = DEFAULT_DIRECTORY
+) -> None:
+    """Add the endpoint to *app*; *lookup* says what a bearer stands for, *directory* whom there are."""
 
     async def search(request: web.Request) -> web.Response:
         grant = lookup(request.headers.get("Authorization", "").removeprefix("Bearer ").strip())
@@ -23,29 +25,29 @@ def register(app: web.Application, lookup: Callable[[str], Grant | None], people
         if not grant.user.employee:
             return web.json_response({"error": "only employees may search customers"}, status=403)
         try:
-            return web.json_response(found(await request.json(), people))
+            return web.json_response(search_customers(await request.json(), directory))
         except ValueError as wrong:
             return web.json_response({"error": str(wrong)}, status=400)
 
-    app.router.add_post(PATH, search)
+    app.router.add_post(SEARCH_PATH, search)
 
 
-def found(body: Any, people: People = NAMED) -> dict[str, Any]:
+def search_customers(body: Any, directory: AccountDirectory = DEFAULT_DIRECTORY) -> dict[str, Any]:
     """The page that *body* asks for. Raises ValueError."""
     if not isinstance(body, dict) or not isinstance(body.get("filters", {}), dict):
         raise ValueError("the body must be an object with filters")
     size, start = body.get("pageSize", 50), body.get("pageToken", "0")
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MOST:
-        raise ValueError(f"pageSize must be 1 to {MOST}")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MAX_PAGE_SIZE:
+        raise ValueError(f"pageSize must be 1 to {MAX_PAGE_SIZE}")
     if not isinstance(start, str) or not start.isdecimal() or len(start) > 9:
         raise ValueError("pageToken is none of this list")
     begin, stop = int(start), int(start) + size
     domains = body.get("filters", {}).get("domains")
     if domains:
-        named = [customer for domain in domains if (customer := people.customer_of(str(domain))) is not None]
+        named = [customer for domain in domains if (customer := directory.customer_by_domain(str(domain))) is not None]
         whole, page = len(named), named[begin:stop]
     else:
-        whole, page = len(people), people.customers(begin, stop)
+        whole, page = len(directory), directory.customers(begin, stop)
     more = {"pageToken": str(stop)} if stop < whole else {}
     return {"customers": [_row(customer) for customer in page], "rowCount": whole, **more}
 

@@ -14,17 +14,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from . import console_api
-from .accounts import NAMED, Grant, People
-from .dashboard import Watch
-from .identity import Identity, Resolver
+from .accounts import DEFAULT_DIRECTORY, AccountDirectory, Grant
+from .dashboard import Dashboard
+from .identity import DocumentResolver, IdentityProvider
 
 log = logging.getLogger(__name__)
 
 # The API takes uploaded files; the identity provider has a smaller limit of its own.
-BODY_LIMIT = 32 * 1024 * 1024
+MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
-class Api(Protocol):
+class HostedApi(Protocol):
     """What a world needs of the DoiT API it hosts."""
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
@@ -32,12 +32,12 @@ class Api(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class SandboxServer:
     """A running world; *url* is issuer and base of the API, without trailing slash."""
 
     url: str
-    identity: Identity
-    api: Api
+    identity: IdentityProvider
+    api: HostedApi
 
 
 @web.middleware
@@ -64,15 +64,15 @@ def _listen(host: str, port: int) -> tuple[socket.socket, str]:
     return bound, f"http://{name}:{bound.getsockname()[1]}"
 
 
-def _usual_api(clock: Callable[[], float], people: People) -> Api:
+def _default_api(clock: Callable[[], float], directory: AccountDirectory) -> HostedApi:
     # Imported when needed: its data takes time to make, which tests of the provider alone need not wait for.
     from .api import Api as DoitApi
 
-    return DoitApi(clock=clock, people=people)
+    return DoitApi(clock=clock, directory=directory)
 
 
 @asynccontextmanager
-async def world(
+async def run_sandbox(
     *,
     resource_url: str,
     secret: str,
@@ -82,17 +82,17 @@ async def world(
     access_ttl: float = 3600,
     exchanged_ttl: float = 3600,
     auto_approve: str | None = None,
-    resolver: Resolver | None = None,
-    api: Api | None = None,
-    people: People = NAMED,
-) -> AsyncIterator[World]:
+    resolver: DocumentResolver | None = None,
+    api: HostedApi | None = None,
+    directory: AccountDirectory = DEFAULT_DIRECTORY,
+) -> AsyncIterator[SandboxServer]:
     """A world that lasts as long as the block; *resource_url* and *secret* are the MCP server's.
 
     Raises OSError when the port is taken. The other arguments are those of `Identity`; *api* replaces the usual one.
     """
     bound, url = _listen(host, port)
     with bound:
-        identity = Identity(
+        identity = IdentityProvider(
             url,
             resource_url,
             secret,
@@ -101,18 +101,18 @@ async def world(
             exchanged_ttl=exchanged_ttl,
             auto_approve=auto_approve,
             resolver=resolver,
-            people=people,
+            directory=directory,
         )
-        hosted = api if api is not None else _usual_api(clock, people)
-        app = web.Application(middlewares=[json_errors], client_max_size=BODY_LIMIT)
+        hosted = api if api is not None else _default_api(clock, directory)
+        app = web.Application(middlewares=[json_errors], client_max_size=MAX_BODY_BYTES)
         identity.register(app)
         hosted.register(app, identity.lookup)
-        console_api.register(app, identity.lookup, people)
-        Watch(identity, clock).register(app)
+        console_api.register(app, identity.lookup, directory)
+        Dashboard(identity, clock).register(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         try:
             await web.SockSite(runner, bound).start()
-            yield World(url, identity, hosted)
+            yield SandboxServer(url, identity, hosted)
         finally:
             await runner.cleanup()

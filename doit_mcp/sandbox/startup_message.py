@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from .accounts import USERS, may
+from .accounts import USERS, permission_summary
 
-_TEXT = """DoiT MCP sandbox
+_TEMPLATE = """DoiT MCP sandbox
 
   MCP server      {base}/mcp   (older clients: {base}/sse)
   In a browser    {base}/
@@ -41,31 +41,35 @@ Connect a client
 Stop with Ctrl+C. Nothing is kept."""
 
 
-def json_line(base: str, world: str) -> str:
+def format_json(base: str, sandbox_url: str) -> str:
     """One JSON object: where the server and the world are, the users' passwords and API tokens by e-mail address."""
     return json.dumps(
         {
             "mcp": f"{base}/mcp",
             "sse": f"{base}/sse",
             "base": base,
-            "world": world,
+            "world": sandbox_url,
             "api_tokens": {user.email: user.api_token for user in USERS},
             "users": {user.email: user.password for user in USERS},
         }
     )
 
 
-def text(base: str, world: str, further: int = 0) -> str:
-    """The addresses, who can sign in and what they may, and lines to paste; *base* and *world* without end slash.
+def format_text(base: str, sandbox_url: str, extra_customers: int = 0) -> str:
+    """The addresses, who can sign in and what they may, and lines to paste; *base* and *sandbox_url* without end slash.
 
-    *further* is the number of customers without a name.
+    *extra_customers* is the number of customers without a name.
     """
-    more = f"\n  and {further} more customers, each with a user: {world}/sandbox/customers" if further else ""
-    return _TEXT.format(
+    more = (
+        f"\n  and {extra_customers} more customers, each with a user: {sandbox_url}/sandbox/customers"
+        if extra_customers
+        else ""
+    )
+    return _TEMPLATE.format(
         base=base,
-        world=world,
-        people=_lines((user.email, f"password {user.password:<14} {may(user)}") for user in USERS),
-        tokens=_lines((user.email, user.api_token) for user in USERS) + more,
+        world=sandbox_url,
+        people=_format_rows((user.email, f"password {user.password:<14} {permission_summary(user)}") for user in USERS),
+        tokens=_format_rows((user.email, user.api_token) for user in USERS) + more,
         cursor=json.dumps({"mcpServers": {"doit": {"url": f"{base}/mcp"}}}),
         code=json.dumps({"servers": {"doit": {"type": "http", "url": f"{base}/mcp"}}}),
         token=USERS[0].api_token,
@@ -73,5 +77,5 @@ def text(base: str, world: str, further: int = 0) -> str:
     )
 
 
-def _lines(rows: Iterable[tuple[str, str]]) -> str:
+def _format_rows(rows: Iterable[tuple[str, str]]) -> str:
     return "\n".join(f"  {name:<24} {rest}" for name, rest in rows)

@@ -8,45 +8,58 @@ from types import MappingProxyType
 
 from .. import __version__
 from ..api import Doit
-from ..api.client import ALONE, MAX_TRACKING, Client, Credential, Requester
+from ..api.client import MAX_TRACKING_CHARACTERS, Client, Credential
 from ..api.http import Upstream
 from ..protocol.request_metadata import Caller
-from .request_context import Report
+from ..resilience.requester import SINGLE_REQUESTER, Requester
+from .request_context import ProgressCallback
 
 
-def connect(
+def make_api_client(
     upstream: Upstream,
     credential: Credential,
     tenant: str,
-    name: str,
+    tool_name: str,
     caller: Caller,
-    report: Report,
-    seconds: float,
+    on_progress: ProgressCallback,
+    deadline_seconds: float,
     *,
-    console: Upstream | None = None,
-    requester: Requester = ALONE,
+    console_upstream: Upstream | None = None,
+    requester: Requester = SINGLE_REQUESTER,
 ) -> Doit:
-    """The API for one call of the tool called *name*: always as this *tenant*, whatever a client says (security C1).
+    """The API for one call of the tool called *tool_name*: always as this *tenant*, whatever a client says (security C1).
 
-    *console* is where DoiT's console is reached, which knows no tenant; *requester* is who circuit breakers count.
+    *console_upstream* is where DoiT's console is reached, which knows no tenant; *requester* is who circuit breakers count.
     """
-    said = tracking(name, _text(caller.client.get("name")), _text(caller.client.get("version")), caller.revision.name)
+    said = tracking_params(
+        tool_name,
+        _tracking_text(caller.client_info.get("name")),
+        _tracking_text(caller.client_info.get("version")),
+        caller.revision.name,
+    )
 
     def at_console() -> Client:
-        assert console is not None
-        return Client(console, credential, "", said, report, deadline=seconds, requester=requester)
+        assert console_upstream is not None
+        return Client(
+            console_upstream, credential, "", said, on_progress, deadline=deadline_seconds, requester=requester
+        )
 
-    sender = Client(upstream, credential, tenant, said, report, deadline=seconds, requester=requester)
-    return Doit.of(sender, None if console is None else at_console)
+    sender = Client(upstream, credential, tenant, said, on_progress, deadline=deadline_seconds, requester=requester)
+    return Doit.for_sender(sender, None if console_upstream is None else at_console)
 
 
-def _text(value: object) -> str:
-    return value[:MAX_TRACKING] if isinstance(value, str) else ""
+def _tracking_text(value: object) -> str:
+    return value[:MAX_TRACKING_CHARACTERS] if isinstance(value, str) else ""
 
 
 @lru_cache(maxsize=1024)
-def tracking(name: str, client: str, version: str, revision: str) -> Mapping[str, str]:
+def tracking_params(tool_name: str, client_name: str, client_version: str, revision: str) -> Mapping[str, str]:
     """What DoiT counts calls by: this server, the tool, the client's own name and version, and the revision."""
-    said = {"mcpTool": name, "mcpClient": client, "mcpClientVersion": version, "mcpProtocolVersion": revision}
+    said = {
+        "mcpTool": tool_name,
+        "mcpClient": client_name,
+        "mcpClientVersion": client_version,
+        "mcpProtocolVersion": revision,
+    }
     kept = {key: value for key, value in said.items() if value}
     return MappingProxyType({"mcp": "true", "mcpVersion": __version__} | kept)

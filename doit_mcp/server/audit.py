@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 from ..api.effects import EFFECTS, Effects
 from ..api.errors import ApiError
-from ..catalog.call import Call, Interrupted
-from ..catalog.tools.tool import Content, Declined, Tool, ToolError
-from ..catalog.writes.affected_objects import MAX_IDENTIFIERS, identifiers
-from ..observability.logging_setup import is_audit_recording
-from ..observability.trace import CURRENT
+from ..catalog.call import Call, CallSuspended
+from ..catalog.tools.tool import ContentResult, Declined, Tool, ToolError
+from ..catalog.writes.affected_objects import MAX_IDENTIFIERS, extract_identifiers
+from ..observability.logging_setup import is_audit_log_working
+from ..observability.trace import CURRENT_TRACE
 from ..protocol.jsonrpc import JsonObject
-from .request_context import Context
+from .request_context import RequestContext
 
-audit = logging.getLogger("doit_mcp.audit")
+audit_log = logging.getLogger("doit_mcp.audit")
 
 Outcome = Literal[
     "done",  # the API carried it out
@@ -28,33 +28,35 @@ Outcome = Literal[
     "unknown",  # sent, and it is not known whether, or how much of it, was carried out
 ]
 
-UNAVAILABLE = (
+AUDIT_LOG_UNAVAILABLE = (
     "Nothing was changed: the audit log cannot be written at the moment, and this server makes no changes without it."
     " Reading still works. Try again later."
 )
 
 
-def acted_for(context: Context, customer: str, how: Literal["call", "session"]) -> None:
+def record_customer_change(context: RequestContext, customer: str, scope: Literal["call", "session"]) -> None:
     """An employee acts for *customer*: in one call, or from now on in a session (security C2)."""
-    said = _who(context) | {"customer": customer, "before": context.tenant, "how": how}
-    if (trace := CURRENT.get()) is not None:
+    said = _caller_fields(context) | {"customer": customer, "before": context.tenant, "how": scope}
+    if (trace := CURRENT_TRACE.get()) is not None:
         trace.customer = customer
         said["trace"] = trace.id
-    audit.info("act for", extra=said)
+    audit_log.info("act for", extra=said)
 
 
-async def audited(context: Context, tool: Tool, call: Call, arguments: JsonObject) -> JsonObject | Content:
+async def run_with_audit(
+    context: RequestContext, tool: Tool, call: Call, arguments: JsonObject
+) -> JsonObject | ContentResult:
     """What *tool*, which writes, answers. Whatever ends it is recorded; a round that only asks does not end it."""
     effects = Effects()
     token = EFFECTS.set(effects)
     try:
-        if context.shared.audit_required and not await is_audit_recording():
-            raise ToolError(UNAVAILABLE)
+        if context.services.audit_required and not await is_audit_log_working():
+            raise ToolError(AUDIT_LOG_UNAVAILABLE)
         result = await tool.run(call, arguments)
-    except Interrupted:
+    except CallSuspended:
         raise
     except BaseException as failure:
-        record_attempt(context, tool, arguments, _outcome_of(failure, effects))
+        record_attempt(context, tool, arguments, _classify_failure(failure, effects))
         raise
     finally:
         EFFECTS.reset(token)
@@ -64,28 +66,28 @@ async def audited(context: Context, tool: Tool, call: Call, arguments: JsonObjec
 
 
 def record_attempt(
-    context: Context,
+    context: RequestContext,
     tool: Tool,
     arguments: JsonObject,
     outcome: Outcome = "not_sent",
-    result: JsonObject | Content | None = None,
+    result: JsonObject | ContentResult | None = None,
 ) -> None:
     """An attempt to change something has ended; nothing is recorded of tools that only read."""
     if not tool.writes:
         return
-    answer = result.structured if isinstance(result, Content) else result
-    about = objects(tool, arguments, answer or {})
-    said = _who(context) | {"tool": tool.name, "objects": about, "outcome": outcome}
-    if (trace := CURRENT.get()) is not None:
+    answer = result.structured if isinstance(result, ContentResult) else result
+    about = affected_objects(tool, arguments, answer or {})
+    said = _caller_fields(context) | {"tool": tool.name, "objects": about, "outcome": outcome}
+    if (trace := CURRENT_TRACE.get()) is not None:
         said["trace"] = trace.id
-    audit.info("write", extra=said)
+    audit_log.info("write", extra=said)
 
 
-def _outcome_of(failure: BaseException, effects: Effects) -> Outcome:
+def _classify_failure(failure: BaseException, effects: Effects) -> Outcome:
     if effects.repeated:
         return "repeated"
     # What was done before a later request failed is a part, and a part is not the whole.
-    if effects.done or effects.doubtful or (isinstance(failure, ApiError) and failure.maybe_applied):
+    if effects.applied or effects.maybe_applied or (isinstance(failure, ApiError) and failure.maybe_applied):
         return "unknown"
     if isinstance(failure, Declined):
         return "declined"
@@ -94,7 +96,7 @@ def _outcome_of(failure: BaseException, effects: Effects) -> Outcome:
     return "refused" if isinstance(cause, ApiError) and cause.status is not None else "not_sent"
 
 
-def _who(context: Context) -> dict[str, Any]:
+def _caller_fields(context: RequestContext) -> dict[str, Any]:
     """The caller by name, which no other log says, and the customer that the call is for."""
     said: dict[str, Any] = {"principal": context.owner[:12]}
     if (actor := context.actor) is not None:
@@ -103,8 +105,8 @@ def _who(context: Context) -> dict[str, Any]:
     return said | {"customer": context.tenant}
 
 
-def objects(tool: Tool, arguments: JsonObject, answer: JsonObject) -> dict[str, Any]:
+def affected_objects(tool: Tool, arguments: JsonObject, answer: JsonObject) -> dict[str, Any]:
     """What a call is about: the identifiers among its *arguments*, and those of the *answer* that come on top."""
     # Arguments that were refused may have any name.
     known = {name: arguments[name] for name in tool.input_schema.get("properties", {}) if name in arguments}
-    return dict(list(identifiers(known, answer).items())[:MAX_IDENTIFIERS])
+    return dict(list(extract_identifiers(known, answer).items())[:MAX_IDENTIFIERS])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from ..process.memory import exact
+from ..process.memory import compact_copy
 
 # What an entry takes besides its value: the key, a tuple of three, and its place in the dictionary.
 ENTRY_BYTES = 400
@@ -20,7 +20,7 @@ class ByteCache:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._values: OrderedDict[Hashable, bytes] = OrderedDict()
-        self.bytes = 0
+        self.size_bytes = 0
 
     def __len__(self) -> int:
         return len(self._values)
@@ -34,8 +34,8 @@ class ByteCache:
 
     def put(self, key: Hashable, value: bytes) -> None:
         """Keep *value* under a *key* that has none."""
-        self._values[key] = exact(value)
-        self.bytes += ENTRY_BYTES + len(value)
-        while self.bytes > self._max_bytes:
+        self._values[key] = compact_copy(value)
+        self.size_bytes += ENTRY_BYTES + len(value)
+        while self.size_bytes > self._max_bytes:
             _, dropped = self._values.popitem(last=False)
-            self.bytes -= ENTRY_BYTES + len(dropped)
+            self.size_bytes -= ENTRY_BYTES + len(dropped)

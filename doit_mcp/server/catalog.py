@@ -9,12 +9,12 @@ from .. import __version__
 from ..catalog.discovery.tools import with_discovery
 from ..catalog.employees import employee_tools
 from ..catalog.prompts.playbooks import PROMPTS
-from ..catalog.registry import own_tools
+from ..catalog.registry import direct_tools
 from ..catalog.resources import library
 from ..catalog.tools.tool import Tool
-from ..catalog.toolsets import Selection, runs, shows
+from ..catalog.toolsets import Selection, callable_tools, listed_tools
 from ..protocol.jsonrpc import JsonObject
-from .request_context import Offer
+from .request_context import Catalog
 
 SERVER_INFO: JsonObject = {
     "name": "doit-mcp-server",
@@ -37,29 +37,29 @@ INSTRUCTIONS = (
     " come in pages: pass pageToken on. Before a tool that changes something ask the user; a change that is called"
     " again with the same arguments within two minutes is not made twice."
 )
-FOR_EMPLOYEES = (
+EMPLOYEE_INSTRUCTIONS = (
     " You serve an employee of DoiT: search_customers finds customers, change_customer acts for one of them. Any single"
     " call can act for another customer by one more argument, customerContext, whatever its schema says."
 )
 
 
-def make_offer(tools: tuple[Tool, ...], selection: Selection, employee: bool) -> Offer:
+def make_catalog(tools: tuple[Tool, ...], selection: Selection, is_employee: bool) -> Catalog:
     """The offer for one selection. Raises UnknownToolset."""
-    known = (*tools, *employee_tools()) if employee else tools
-    named = {tool.name for tool in shows(with_discovery(known), selection)}
+    known = (*tools, *employee_tools()) if is_employee else tools
+    named = {tool.name for tool in listed_tools(with_discovery(known), selection)}
     # Made from what this path runs, so that nothing else can be found or called.
-    running = with_discovery(runs(known, selection))
-    return Offer(
+    running = with_discovery(callable_tools(known, selection))
+    return Catalog(
         tools=tuple(tool for tool in running if tool.name in named),
         server_info=SERVER_INFO,
-        instructions=INSTRUCTIONS + FOR_EMPLOYEES if employee else INSTRUCTIONS,
-        unlisted=tuple(tool for tool in running if tool.name not in named),
+        instructions=INSTRUCTIONS + EMPLOYEE_INSTRUCTIONS if is_employee else INSTRUCTIONS,
+        unlisted_tools=tuple(tool for tool in running if tool.name not in named),
         prompts=PROMPTS,
         resources=library.RESOURCES,
-        templates=library.TEMPLATES,
+        resource_templates=library.TEMPLATES,
     )
 
 
-def product() -> Callable[[Selection, bool], Offer]:
+def catalog_factory() -> Callable[[Selection, bool], Catalog]:
     """What the server offers, by selection and by whether an employee asks."""
-    return partial(make_offer, own_tools())
+    return partial(make_catalog, direct_tools())

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-LIFE_SECONDS = 1_000.0
+LIFETIME_SECONDS = 1_000.0
 """Longer than a request state is good for."""
-PER_OWNER, TOTAL = 100, 10_000
+MAX_PER_OWNER, MAX_TOTAL = 100, 10_000
 
 
-def now_ms() -> int:
+def now_milliseconds() -> int:
     """The time, in epoch milliseconds."""
     return time.time_ns() // 1_000_000
 
@@ -20,31 +20,31 @@ def now_ms() -> int:
 class Consent(NamedTuple):
     """A question put to the user: when, in epoch milliseconds, and under which unique id."""
 
-    asked: int
+    asked_at: int
     id: str
 
     @classmethod
     def new(cls) -> Consent:
         """That of a question which is put now."""
-        return cls(now_ms(), secrets.token_urlsafe(12))
+        return cls(now_milliseconds(), secrets.token_urlsafe(12))
 
 
 class Consents(Protocol):
     """Which consents were used."""
 
-    async def use(self, owner: str, asked: int, id: str) -> bool:
+    async def use(self, owner: str, asked_at: int, id: str) -> bool:
         """Whether the consent may count: False where it was used before, or where that is not known because it is older
         than one of those that had to make room, or than this memory. Raises Away where it cannot be checked."""
 
 
-class _Used:
+class _UsedConsents:
     """Used consents of one owner. All asked for at *floor* or before count as used."""
 
-    __slots__ = ("ends", "floor", "ids")
+    __slots__ = ("expires_at", "floor", "ids")
 
     def __init__(self) -> None:
         self.ids: dict[str, int] = {}
-        self.floor, self.ends = -1, 0.0
+        self.floor, self.expires_at = -1, 0.0
 
 
 class MemoryConsents:
@@ -58,26 +58,26 @@ class MemoryConsents:
         self,
         clock: Callable[[], float] = time.monotonic,
         *,
-        life: float = LIFE_SECONDS,
-        per_owner: int = PER_OWNER,
-        total: int = TOTAL,
+        lifetime_seconds: float = LIFETIME_SECONDS,
+        per_owner: int = MAX_PER_OWNER,
+        total: int = MAX_TOTAL,
         since: int | None = None,
     ) -> None:
-        self._clock, self._life, self._per_owner, self._total = clock, life, per_owner, total
+        self._clock, self._lifetime_seconds, self._per_owner, self._total = clock, lifetime_seconds, per_owner, total
         # The owner who used one last comes last.
-        self._owners: dict[str, _Used] = {}
-        self._size, self._floor = 0, now_ms() if since is None else since
+        self._owners: dict[str, _UsedConsents] = {}
+        self._size, self._floor = 0, now_milliseconds() if since is None else since
 
     def __len__(self) -> int:
         return self._size
 
-    async def use(self, owner: str, asked: int, id: str) -> bool:
+    async def use(self, owner: str, asked_at: int, id: str) -> bool:
         """Whether the consent may count."""
-        self._forget_old()
-        used = self._owners.get(owner) or _Used()
-        if asked <= max(used.floor, self._floor) or id in used.ids:
+        self._evict_expired()
+        used = self._owners.get(owner) or _UsedConsents()
+        if asked_at <= max(used.floor, self._floor) or id in used.ids:
             return False
-        used.ids[id], used.ends = asked, self._clock() + self._life
+        used.ids[id], used.expires_at = asked_at, self._clock() + self._lifetime_seconds
         self._size += 1
         self._owners.pop(owner, None)
         self._owners[owner] = used
@@ -86,16 +86,16 @@ class MemoryConsents:
             used.floor = used.ids.pop(oldest)
             self._size -= 1
         while self._size > self._total:
-            dropped = self._drop(next(iter(self._owners)))
+            dropped = self._evict_owner(next(iter(self._owners)))
             self._floor = max(self._floor, dropped.floor, *dropped.ids.values())
         return True
 
-    def _forget_old(self) -> None:
+    def _evict_expired(self) -> None:
         now = self._clock()
-        while self._owners and (first := next(iter(self._owners.items())))[1].ends <= now:
-            self._drop(first[0])
+        while self._owners and (first := next(iter(self._owners.items())))[1].expires_at <= now:
+            self._evict_owner(first[0])
 
-    def _drop(self, owner: str) -> _Used:
+    def _evict_owner(self, owner: str) -> _UsedConsents:
         used = self._owners.pop(owner)
         self._size -= len(used.ids)
         return used

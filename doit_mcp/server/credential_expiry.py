@@ -9,40 +9,40 @@ from collections.abc import Callable
 from typing import Self
 
 
-class Lease:
+class StreamLease:
     """The right of one stream to go on, while the block runs; :meth:`on_end` says what ends the stream."""
 
-    __slots__ = ("_close", "_credential", "_leases", "_timer", "over")
+    __slots__ = ("_close", "_credential", "_leases", "_timer", "has_ended")
 
-    def __init__(self, leases: Leases, credential: bytes, expires: float) -> None:
+    def __init__(self, leases: StreamLeases, credential: bytes, expires: float) -> None:
         self._leases, self._credential = leases, credential
         self._close: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.over = False
+        self.has_ended = False
         self._begin(expires)
 
     def on_end(self, close: Callable[[], None]) -> None:
         """Call *close* when the credential ends; at once if it has ended already."""
         self._close = close
-        if self.over:
+        if self.has_ended:
             close()
 
     def renew(self, credential: bytes, expires: float) -> None:
         """The client shows a credential again: a newer one takes the place of the one that the stream has."""
-        if credential != self._credential and not self.over:
+        if credential != self._credential and not self.has_ended:
             self._stop()
             self._credential = credential
             self._begin(expires)
 
     def end(self) -> None:
         """The credential has expired or was refused: end the stream."""
-        self.over = True
+        self.has_ended = True
         if self._close is not None:
             self._close()
 
     def _begin(self, expires: float) -> None:
-        self._leases.held.setdefault(self._credential, set()).add(self)
-        if expires != NEVER:
+        self._leases.by_credential.setdefault(self._credential, set()).add(self)
+        if expires != NEVER_EXPIRES:
             left = max(0.0, expires - self._leases.clock())
             self._timer = asyncio.get_running_loop().call_later(left, self.end)
 
@@ -50,10 +50,10 @@ class Lease:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        held = self._leases.held[self._credential]
+        held = self._leases.by_credential[self._credential]
         held.discard(self)
         if not held:
-            del self._leases.held[self._credential]
+            del self._leases.by_credential[self._credential]
 
     def __enter__(self) -> Self:
         return self
@@ -63,46 +63,46 @@ class Lease:
         self._close = None
 
 
-NEVER = float("inf")
+NEVER_EXPIRES = float("inf")
 
 
-MAX_RELAYED = 10_000
+MAX_FORWARDED_RENEWALS = 10_000
 
 
-class Leases:
+class StreamLeases:
     """The leases of all streams of this process, by credential (a digest of it).
 
-    *sessions* has those of streams that are a session (HTTP+SSE), by its id; *relay*, if there is one, tells other
+    *by_session* has those of streams that are a session (HTTP+SSE), by its id; *forward_renewal*, if there is one, tells other
     replicas of a renewal, since one of them may hold the stream.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
-        self.held: dict[bytes, set[Lease]] = {}
-        self.sessions: dict[str, Lease] = {}
-        self.relay: Callable[[str, bytes, float], None] | None = None
-        self._relayed: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self.by_credential: dict[bytes, set[StreamLease]] = {}
+        self.by_session: dict[str, StreamLease] = {}
+        self.forward_renewal: Callable[[str, bytes, float], None] | None = None
+        self._forwarded: OrderedDict[tuple[str, bytes], None] = OrderedDict()
 
-    def lease(self, credential: bytes, expires: float) -> Lease:
+    def start_lease(self, credential: bytes, expires: float) -> StreamLease:
         """A lease until *expires* (epoch seconds, or NEVER)."""
-        return Lease(self, credential, expires)
+        return StreamLease(self, credential, expires)
 
     def renew(self, session: str, credential: bytes, expires: float) -> None:
         """The client of this session shows a credential, which may be a newer one than its stream has."""
-        if session in self.sessions:
-            self.sessions[session].renew(credential, expires)
-        elif self.relay is not None and (session, credential) not in self._relayed:
-            self._relayed[session, credential] = None
-            if len(self._relayed) > MAX_RELAYED:
-                self._relayed.popitem(last=False)
-            self.relay(session, credential, expires)
+        if session in self.by_session:
+            self.by_session[session].renew(credential, expires)
+        elif self.forward_renewal is not None and (session, credential) not in self._forwarded:
+            self._forwarded[session, credential] = None
+            if len(self._forwarded) > MAX_FORWARDED_RENEWALS:
+                self._forwarded.popitem(last=False)
+            self.forward_renewal(session, credential, expires)
 
-    def heard(self, session: str, credential: bytes, expires: float) -> None:
+    def receive_renewal(self, session: str, credential: bytes, expires: float) -> None:
         """The same, learned from another replica."""
-        if session in self.sessions:
-            self.sessions[session].renew(credential, expires)
+        if session in self.by_session:
+            self.by_session[session].renew(credential, expires)
 
-    def end(self, credential: bytes) -> None:
+    def end_streams(self, credential: bytes) -> None:
         """The credential was refused: end every stream that has it."""
-        for lease in list(self.held.get(credential, ())):
+        for lease in list(self.by_credential.get(credential, ())):
             lease.end()

@@ -5,27 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-MOST_MESSAGES = 256
-MOST_BYTES = 4 << 20
+MAX_MESSAGES = 256
+MAX_BYTES = 4 << 20
 
 
-class Outbox:
+class MessageQueue:
     """Any number of writers, who never wait; one reader. A reader who lets too much pile up is closed (security L3).
 
     Most wait for hours, and then for one message: so there is nothing here that is made before it is needed.
-    *at_once*, if there is one, takes a message past the reader where nothing waits, and says whether it did: that is
+    *try_send*, if there is one, takes a message past the reader where nothing waits, and says whether it did: that is
     cheaper than to wake the reader. It must refuse while the reader has one in hand.
     """
 
-    __slots__ = ("_bytes", "_closed", "_messages", "_reader", "at_once")
+    __slots__ = ("_bytes", "_closed", "_messages", "_waiting_reader", "try_send")
 
     def __init__(self) -> None:
         # Never long, and empty 700 bytes smaller than a deque.
         self._messages: list[bytes] = []
         self._bytes = 0
         self._closed = False
-        self._reader: asyncio.Future[None] | None = None
-        self.at_once: Callable[[bytes], bool] | None = None
+        self._waiting_reader: asyncio.Future[None] | None = None
+        self.try_send: Callable[[bytes], bool] | None = None
 
     @property
     def closed(self) -> bool:
@@ -34,17 +34,17 @@ class Outbox:
 
     def put(self, data: bytes) -> None:
         """Leave a message for the reader; after the end nothing happens."""
-        if self._closed or (not self._messages and self.at_once is not None and self.at_once(data)):
+        if self._closed or (not self._messages and self.try_send is not None and self.try_send(data)):
             return
         self._bytes += len(data)
-        if len(self._messages) >= MOST_MESSAGES or self._bytes > MOST_BYTES + len(data):
+        if len(self._messages) >= MAX_MESSAGES or self._bytes > MAX_BYTES + len(data):
             self._messages.clear()
             self.close()
             return
         self._messages.append(data)
         self._wake()
 
-    async def room(self) -> None:
+    async def wait_for_room(self) -> None:
         """There always is: who falls behind is cut off."""
 
     def close(self) -> None:
@@ -53,16 +53,16 @@ class Outbox:
         self._wake()
 
     def _wake(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
+        if self._waiting_reader is not None and not self._waiting_reader.done():
+            self._waiting_reader.set_result(None)
 
     async def get(self) -> bytes | None:
         """The next message, or None at the end."""
         while not self._messages:
             if self._closed:
                 return None
-            self._reader = asyncio.get_running_loop().create_future()
-            await self._reader
+            self._waiting_reader = asyncio.get_running_loop().create_future()
+            await self._waiting_reader
         data = self._messages.pop(0)
         self._bytes -= len(data)
         return data

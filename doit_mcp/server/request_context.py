@@ -11,76 +11,76 @@ from typing import NamedTuple, Protocol
 
 from ..api import Doit
 from ..catalog.prompts.prompt import Prompt
-from ..catalog.resources.resource import Resource, Template
+from ..catalog.resources.resource import Resource, ResourceTemplate
 from ..catalog.resources.skill import Skill
-from ..catalog.stores.result_store import MemoryResults, Results
-from ..catalog.stores.write_receipts import MemoryReceipts, Receipts
+from ..catalog.stores.result_store import MemoryResultStore, ResultStore
+from ..catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ..catalog.tools.tool import Tool
 from ..protocol.jsonrpc import JsonObject
-from ..protocol.parameter_headers import mirrors
+from ..protocol.parameter_headers import find_parameter_headers
 from ..protocol.request_metadata import Caller, Headers
 from .consents import Consents, MemoryConsents
-from .credential_expiry import Lease
-from .notification_hub import Hub
+from .credential_expiry import StreamLease
+from .notification_hub import NotificationHub
 from .sessions import Session
-from .signed_state import Seals
+from .signed_state import StateSigner
 from .tasks import Tasks
 
-Report = Callable[[str], Awaitable[None]]
+ProgressCallback = Callable[[str], Awaitable[None]]
 # What is called ("" where it is no tool), who calls, where progress goes, seconds it may take -> the API for this call.
-Connect = Callable[[str, Caller, Report, float], Doit]
+ApiFactory = Callable[[str, Caller, ProgressCallback, float], Doit]
 
 # Id of a customer -> how to reach the API for that one.
-ActFor = Callable[[str], Connect]
+CustomerApiFactory = Callable[[str], ApiFactory]
 
 # The challenge that tells a client where to sign in, as text (RFC 6750).
-SignIn = Callable[[], str]
+AuthChallengeFactory = Callable[[], str]
 
 
-_numbers = itertools.count()
+_catalog_ids = itertools.count()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Offer:
+class Catalog:
     """What this server offers on a path: the same for every caller who comes that way. Equal only to itself."""
 
     tools: tuple[Tool, ...]
     server_info: JsonObject
     instructions: str = ""
     # Callable by name although no list shows them.
-    unlisted: tuple[Tool, ...] = ()
+    unlisted_tools: tuple[Tool, ...] = ()
     prompts: tuple[Prompt, ...] = ()
     resources: tuple[Resource, ...] = ()
-    templates: tuple[Template, ...] = ()
+    resource_templates: tuple[ResourceTemplate, ...] = ()
     skills: tuple[Skill, ...] = ()
     # Whether the lists can change while the server runs, and with them what is declared.
-    changing: bool = False
+    can_change: bool = False
     page_size: int = 200
     # How long a client may reuse lists, and for whom: behind authorization never for others (2026-07-28, Caching).
-    cache_ms: int = 300_000
-    tool_named: Mapping[str, Tool] = field(init=False)
-    prompt_named: Mapping[str, Prompt] = field(init=False)
-    resource_at: Mapping[str, Resource] = field(init=False)
+    cache_milliseconds: int = 300_000
+    tools_by_name: Mapping[str, Tool] = field(init=False)
+    prompts_by_name: Mapping[str, Prompt] = field(init=False)
+    resources_by_uri: Mapping[str, Resource] = field(init=False)
     # Tools with arguments that a header repeats.
-    mirrored: frozenset[str] = field(init=False)
+    tools_with_header_params: frozenset[str] = field(init=False)
     # What every answer of the envelope era repeats: name and version, not the whole introduction.
-    identity: JsonObject = field(init=False)
+    server_identity: JsonObject = field(init=False)
     fingerprint: str = field(init=False)
     # Stands for the offer in keys of caches, which would otherwise keep it: no other offer of the process has it.
-    number: int = field(init=False, default_factory=lambda: next(_numbers))
+    catalog_id: int = field(init=False, default_factory=lambda: next(_catalog_ids))
 
     def __post_init__(self) -> None:
-        named = {tool.name: tool for tool in (*self.tools, *self.unlisted)}
-        if len(named) != len(self.tools) + len(self.unlisted):
+        named = {tool.name: tool for tool in (*self.tools, *self.unlisted_tools)}
+        if len(named) != len(self.tools) + len(self.unlisted_tools):
             raise ValueError("two tools of one offer have the same name")
         names = " ".join((*(tool.name for tool in self.tools), *(prompt.name for prompt in self.prompts)))
-        object.__setattr__(self, "tool_named", named)
+        object.__setattr__(self, "tools_by_name", named)
         identity = {name: self.server_info[name] for name in ("name", "version")}
-        object.__setattr__(self, "identity", identity)
-        mirrored = frozenset(tool.name for tool in named.values() if mirrors(tool.input_schema))
-        object.__setattr__(self, "mirrored", mirrored)
-        object.__setattr__(self, "prompt_named", {prompt.name: prompt for prompt in self.prompts})
-        object.__setattr__(self, "resource_at", {resource.uri: resource for resource in self.resources})
+        object.__setattr__(self, "server_identity", identity)
+        mirrored = frozenset(tool.name for tool in named.values() if find_parameter_headers(tool.input_schema))
+        object.__setattr__(self, "tools_with_header_params", mirrored)
+        object.__setattr__(self, "prompts_by_name", {prompt.name: prompt for prompt in self.prompts})
+        object.__setattr__(self, "resources_by_uri", {resource.uri: resource for resource in self.resources})
         object.__setattr__(self, "fingerprint", hashlib.sha256(names.encode()).hexdigest()[:8])
 
 
@@ -113,7 +113,7 @@ class Actor(Protocol):
     def token_label(self) -> str: ...
 
 
-class Nowhere:
+class NullChannel:
     """The channel of requests that say nothing ahead of their answer, and of tasks."""
 
     may_stream = False
@@ -125,52 +125,52 @@ class Nowhere:
         """There is no stream to end."""
 
 
-NOWHERE = Nowhere()
+NULL_CHANNEL = NullChannel()
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
-    """What all requests of a process share. *console* is where people open DoiT's console."""
+class Services:
+    """What all requests of a process share. *console_url* is where people open DoiT's console."""
 
-    hub: Hub
-    seals: Seals
+    notification_hub: NotificationHub
+    state_signer: StateSigner
     tasks: Tasks
-    console: str = "https://console.doit.com"
-    results: Results = field(default_factory=MemoryResults)
+    console_url: str = "https://console.doit.com"
+    results: ResultStore = field(default_factory=MemoryResultStore)
     clock: Callable[[], float] = time.time
     # Hears of every tool call: its name, whether it failed, how many seconds it took.
-    tool_called: Callable[[str, bool, float], None] = lambda name, failed, seconds: None
-    receipts: Receipts = field(default_factory=MemoryReceipts)
+    on_tool_called: Callable[[str, bool, float], None] = lambda name, failed, seconds: None
+    receipts: ReceiptStore = field(default_factory=MemoryReceiptStore)
     # Whether changes are refused while the audit log cannot be written.
     audit_required: bool = False
     consents: Consents = field(default_factory=MemoryConsents)
 
 
-class Context(NamedTuple):
+class RequestContext(NamedTuple):
     """One request's surroundings: what is offered, who asks, how to reach DoiT for them and how to speak first.
 
     *owner* is the caller's principal as a key, *actor* the caller as the audit log names them; *headers* are those of
-    the request on HTTP. *act_for* is there for employees of DoiT alone: how to reach DoiT for another customer.
-    *sign_in* makes the challenge that a result carries when the sign-in is no longer accepted, where the transport has
-    one; *lease* is how long a stream may go on. *tenant* is the customer whose data *connect* reaches: a key for what
+    the request on HTTP. *customer_api_factory* is there for employees of DoiT alone: how to reach DoiT for another customer.
+    *make_auth_challenge* makes the challenge that a result carries when the sign-in is no longer accepted, where the transport has
+    one; *lease* is how long a stream may go on. *tenant* is the customer whose data *api_factory* reaches: a key for what
     is kept, never sent to the API.
     """
 
-    offer: Offer
+    catalog: Catalog
     caller: Caller
     owner: str
-    connect: Connect
+    api_factory: ApiFactory
     channel: Channel
-    shared: Shared
+    services: Services
     session: Session | None = None
     headers: Headers | None = None
-    act_for: ActFor | None = None
+    customer_api_factory: CustomerApiFactory | None = None
     actor: Actor | None = None
-    sign_in: SignIn | None = None
-    lease: Lease | None = None
+    make_auth_challenge: AuthChallengeFactory | None = None
+    lease: StreamLease | None = None
     tenant: str = ""
 
     @property
     def customer(self) -> str | None:
         """The customer whose data an employee of DoiT sees; None for all other callers, who have only one."""
-        return None if self.act_for is None else self.tenant
+        return None if self.customer_api_factory is None else self.tenant

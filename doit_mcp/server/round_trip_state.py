@@ -9,90 +9,90 @@ from typing import Any
 
 import orjson
 
-from ..catalog.call import CannotAsk
+from ..catalog.call import MissingClientCapability
 from ..protocol.jsonrpc import INVALID_PARAMS, MISSING_CLIENT_CAPABILITY, JsonObject, Request, RpcError
-from .client_requests import Asker, Nobody, OnStream
-from .multi_round_trip import Before, ByRetry, InputRequired, inputs
-from .request_context import Context
-from .running_request import Detach, RunningCall
+from .client_requests import Asker, NullAsker, StreamAsker
+from .multi_round_trip import InputRequired, PreviousRounds, RetryInputCollector, read_input_responses
+from .request_context import RequestContext
+from .running_request import ContinueAsTask, RunningRequest
 
-NOTHING_BEFORE = Before()
+NO_PREVIOUS_ROUNDS = PreviousRounds()
 
 # How long a person may think before the state of a request has to be asked for anew.
-STATE_LIFE = 900.0
-MOST_STATE = 32 << 10
+STATE_LIFETIME_SECONDS = 900.0
+MAX_STATE_BYTES = 32 << 10
 
 
-def asker_of(context: Context, request: Request, before: Before) -> Asker:
+def make_input_collector(context: RequestContext, request: Request, previous: PreviousRounds) -> Asker:
     """How this request's client is asked."""
     if context.caller.revision.era.stateless:
-        return ByRetry(request, before, partial(context.shared.consents.use, context.owner))
+        return RetryInputCollector(request, previous, partial(context.services.consents.use, context.owner))
     if context.session is None or not context.channel.may_stream:
-        return Nobody()
-    return OnStream(context.session, context.channel.send)
+        return NullAsker()
+    return StreamAsker(context.session, context.channel.send)
 
 
-Work = Callable[[RunningCall], Awaitable[JsonObject]]
+RoundHandler = Callable[[RunningRequest], Awaitable[JsonObject]]
 
 
-async def rounds(context: Context, request: Request, name: str, work: Work) -> JsonObject:
-    """The result of *work*, or one that asks for what is missing (2026-07-28, Multi Round-Trip Requests).
+async def run_round(context: RequestContext, request: Request, name: str, handler: RoundHandler) -> JsonObject:
+    """The result of *handler*, or one that asks for what is missing (2026-07-28, Multi Round-Trip Requests).
 
     Raises RpcError -32021 for what the client did not declare, in the era that has it; CannotAsk in the other.
     """
-    before = answers_before(context, request)
-    asker = asker_of(context, request, before)
+    before = read_previous_rounds(context, request)
+    asker = make_input_collector(context, request, before)
     try:
-        result = await work(RunningCall(context, request, name, asker))
-        if context.session is not None and context.session.unsaved:
+        result = await handler(RunningRequest(context, request, name, asker))
+        if context.session is not None and context.session.has_unsaved_changes:
             await context.session.save()
         return result
     except InputRequired as needed:
         return {
             "resultType": "input_required",
-            "inputRequests": needed.requests,
-            "requestState": _sealed(context, request, before.after(asker.known, needed.questions)),
+            "inputRequests": needed.input_requests,
+            "requestState": _sign_state(context, request, before.after_round(asker.answers, needed.questions)),
         }
-    except Detach as away:
-        away.known = {**before.known, **asker.known}
+    except ContinueAsTask as away:
+        away.answers = {**before.answers, **asker.answers}
         raise
-    except CannotAsk as missing:
+    except MissingClientCapability as missing:
         if not context.caller.revision.era.stateless:
             raise
-        raise unable(request, missing) from None
+        raise missing_capability_error(request, missing) from None
 
 
-def unable(request: Request, missing: CannotAsk) -> RpcError:
+def missing_capability_error(request: Request, missing: MissingClientCapability) -> RpcError:
     """The error that names the capabilities a client would have to declare."""
-    data = {"requiredCapabilities": missing.required}
+    data = {"requiredCapabilities": missing.required_capabilities}
     return RpcError(MISSING_CLIENT_CAPABILITY, "The client did not declare a required capability", data, id=request.id)
 
 
-def answers_before(context: Context, request: Request) -> Before:
+def read_previous_rounds(context: RequestContext, request: Request) -> PreviousRounds:
     """What earlier rounds brought; RpcError -32602 for a state that is not ours for this request."""
     if not context.caller.revision.era.stateless:
-        return NOTHING_BEFORE
-    inputs(request)
+        return NO_PREVIOUS_ROUNDS
+    read_input_responses(request)
     state = request.params.get("requestState")
     if state is None:
-        return NOTHING_BEFORE
+        return NO_PREVIOUS_ROUNDS
     try:
         if not isinstance(state, str):
             raise ValueError("no text")
-        return Before.of(context.shared.seals.open(binding(context, request), state))
+        return PreviousRounds.from_state(context.services.state_signer.verify(state_binding(context, request), state))
     except ValueError as wrong:
         text = "Invalid params: params.requestState is not one of this request, or too old; repeat it without"
         raise RpcError(INVALID_PARAMS, text, id=request.id) from wrong
 
 
-def _sealed(context: Context, request: Request, before: Before) -> str:
+def _sign_state(context: RequestContext, request: Request, before: PreviousRounds) -> str:
     state = before.state
-    if len(orjson.dumps(state)) > MOST_STATE:
+    if len(orjson.dumps(state)) > MAX_STATE_BYTES:
         raise RpcError(INVALID_PARAMS, "Invalid params: the answers are too large", id=request.id)
-    return context.shared.seals.close(binding(context, request), state, STATE_LIFE)
+    return context.services.state_signer.sign(state_binding(context, request), state, STATE_LIFETIME_SECONDS)
 
 
-def binding(context: Context, request: Request) -> bytes:
+def state_binding(context: RequestContext, request: Request) -> bytes:
     """What a state is good for: this principal, acting for this customer, and this request, whatever its id (R6)."""
     params: dict[str, Any] = {
         name: value for name, value in request.params.items() if name in ("name", "uri", "arguments")

@@ -12,52 +12,52 @@ from typing import Any
 
 import orjson
 
-MOST = 64 << 10
-DIGEST = hashlib.sha256
-DIGEST_SIZE = 32
+MAX_SIGNED_BYTES = 64 << 10
+HASH_ALGORITHM = hashlib.sha256
+HASH_BYTES = 32
 
 
-class Seals:
+class StateSigner:
     """Authenticated, not encrypted: only what the client may read goes in (2026-07-28, MRTR; security J11)."""
 
     def __init__(self, *keys: bytes, clock: Callable[[], float] = time.time) -> None:
         """The first of *keys* seals; what another one sealed can be opened as well."""
-        if not keys or any(len(key) < DIGEST_SIZE for key in keys):
+        if not keys or any(len(key) < HASH_BYTES for key in keys):
             raise ValueError("a sealing key has at least 32 bytes")
         self._keys = keys
         self._clock = clock
 
     @classmethod
-    def derived(cls, *secrets: str, clock: Callable[[], float] = time.time) -> Seals:
+    def from_secrets(cls, *secrets: str, clock: Callable[[], float] = time.time) -> StateSigner:
         """Keys for this purpose alone, the same in every process that knows the secrets."""
-        keys = (hmac.new(secret.encode(), b"doit-mcp request state v1", DIGEST).digest() for secret in secrets)
+        keys = (hmac.new(secret.encode(), b"doit-mcp request state v1", HASH_ALGORITHM).digest() for secret in secrets)
         return cls(*keys, clock=clock)
 
-    def close(self, binding: bytes, value: Any, life: float) -> str:
-        """*value* (JSON) sealed for *binding* for *life* seconds; raises ValueError when it is too large."""
-        body = orjson.dumps([int(self._clock() + life), value])
-        if len(body) > MOST:
+    def sign(self, binding: bytes, value: Any, lifetime_seconds: float) -> str:
+        """*value* (JSON) sealed for *binding* for *lifetime_seconds* seconds; raises ValueError when it is too large."""
+        body = orjson.dumps([int(self._clock() + lifetime_seconds), value])
+        if len(body) > MAX_SIGNED_BYTES:
             raise ValueError("too large to be sealed")
-        return base64.urlsafe_b64encode(self._mac(self._keys[0], binding, body) + body).decode().rstrip("=")
+        return base64.urlsafe_b64encode(self._compute_mac(self._keys[0], binding, body) + body).decode().rstrip("=")
 
-    def open(self, binding: bytes, sealed: str) -> Any:
+    def verify(self, binding: bytes, signed: str) -> Any:
         """The value; raises ValueError when the seal is broken, for something else, or too old."""
-        if len(sealed) > 2 * MOST:
+        if len(signed) > 2 * MAX_SIGNED_BYTES:
             raise ValueError("too long")
         try:
-            raw = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
+            raw = base64.b64decode(signed + "=" * (-len(signed) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, UnicodeEncodeError) as wrong:
             raise ValueError("not base64") from wrong
         # Several texts can decode to the same bytes; only the one that was handed out is right.
-        if base64.urlsafe_b64encode(raw).decode().rstrip("=") != sealed:
+        if base64.urlsafe_b64encode(raw).decode().rstrip("=") != signed:
             raise ValueError("not canonical")
-        mac, body = raw[:DIGEST_SIZE], raw[DIGEST_SIZE:]
-        if not any(hmac.compare_digest(mac, self._mac(key, binding, body)) for key in self._keys):
+        mac, body = raw[:HASH_BYTES], raw[HASH_BYTES:]
+        if not any(hmac.compare_digest(mac, self._compute_mac(key, binding, body)) for key in self._keys):
             raise ValueError("not ours")
         expires, value = orjson.loads(body)
         if self._clock() > expires:
             raise ValueError("expired")
         return value
 
-    def _mac(self, key: bytes, binding: bytes, body: bytes) -> bytes:
-        return hmac.new(key, DIGEST(binding).digest() + body, DIGEST).digest()
+    def _compute_mac(self, key: bytes, binding: bytes, body: bytes) -> bytes:
+        return hmac.new(key, HASH_ALGORITHM(binding).digest() + body, HASH_ALGORITHM).digest()

@@ -11,16 +11,16 @@ import orjson
 
 from ..catalog.call import NoAnswer, Question
 from ..protocol.jsonrpc import JsonObject
-from .client_requests import check
+from .client_requests import validate_answer
 
-LIFE_S = 3600.0
-POLL_MS = 1000
-FINAL = frozenset({"completed", "failed", "cancelled"})
+LIFETIME_SECONDS = 3600.0
+POLL_MILLISECONDS = 1000
+FINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
 
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """One task. *asked* holds the questions that wait for answers; *known* the answers, by key."""
+    """One task. *open_questions* holds the questions that wait for answers; *answers* the answers, by key."""
 
     id: str
     owner: str
@@ -32,11 +32,11 @@ class Task:
     result: orjson.Fragment | JsonObject | None = None
     error: JsonObject | None = None
     # Bytes of the result.
-    size: int = 0
-    asked: dict[str, Question] = field(default_factory=dict)
-    known: dict[str, JsonObject] = field(default_factory=dict)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    work: asyncio.Task[None] | None = None
+    result_size: int = 0
+    open_questions: dict[str, Question] = field(default_factory=dict)
+    answers: dict[str, JsonObject] = field(default_factory=dict)
+    answers_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    runner: asyncio.Task[None] | None = None
     # The replica that works at it, where that is another one.
     holder: str = ""
 
@@ -55,7 +55,7 @@ class Task:
             state["error"] = self.error
         elif self.status == "input_required":
             state["inputRequests"] = {
-                key: {"method": one.method, "params": one.params} for key, one in self.asked.items()
+                key: {"method": one.method, "params": one.params} for key, one in self.open_questions.items()
             }
         return state
 
@@ -63,10 +63,10 @@ class Task:
         state: JsonObject = {
             "taskId": self.id,
             "status": self.status,
-            "createdAt": _instant(self.created),
-            "lastUpdatedAt": _instant(self.updated),
-            "ttlMs": int(LIFE_S * 1000),
-            "pollIntervalMs": POLL_MS,
+            "createdAt": _format_timestamp(self.created),
+            "lastUpdatedAt": _format_timestamp(self.updated),
+            "ttlMs": int(LIFETIME_SECONDS * 1000),
+            "pollIntervalMs": POLL_MILLISECONDS,
         }
         return state | ({"statusMessage": self.message} if self.message else {})
 
@@ -75,12 +75,12 @@ def check_answers(task: Task, answers: Mapping[str, object]) -> dict[str, JsonOb
     """Those of *answers* that answer an open question. Raises NoAnswer for one that cannot be right."""
     taken: dict[str, JsonObject] = {}
     for key, answer in answers.items():
-        if key in task.asked:
+        if key in task.open_questions:
             if not isinstance(answer, dict):
                 raise NoAnswer(f"{key}: must be an object")
-            taken[key] = check(task.asked[key], answer)
+            taken[key] = validate_answer(task.open_questions[key], answer)
     return taken
 
 
-def _instant(seconds: float) -> str:
+def _format_timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..catalog.tools.tool import Tool
-from ..observability.trace import CURRENT
-from .request_context import Context
+from ..observability.trace import CURRENT_TRACE
+from .request_context import RequestContext
 
 
-def record(context: Context, tool: Tool, failed: bool, seconds: float) -> None:
+def record_tool_call(context: RequestContext, tool: Tool, failed: bool, seconds: float) -> None:
     """A call of *tool* ended; it *failed* if its result says so or something was raised."""
-    if (trace := CURRENT.get()) is not None:
+    if (trace := CURRENT_TRACE.get()) is not None:
         trace.tool, trace.failed = tool.name, failed
-    context.shared.tool_called(tool.name, failed, seconds)
+    context.services.on_tool_called(tool.name, failed, seconds)

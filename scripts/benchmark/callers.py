@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .client import PLACE, Legacy, Message
+from .client import ID_PLACEHOLDER, LegacySession, Message
 from .wire import Connection
 
 
@@ -37,18 +37,20 @@ class Job:
     idle: float = 0.0
 
 
-def message_of(job: Job) -> tuple[Message, int]:
+def request_message(job: Job) -> tuple[Message, int]:
     """The request of an operation, and how often its number must be in the answer: id, and what is sent back."""
     if job.operation == "list":
-        return {"jsonrpc": "2.0", "id": PLACE, "method": "tools/list", "params": {}}, 1
+        return {"jsonrpc": "2.0", "id": ID_PLACEHOLDER, "method": "tools/list", "params": {}}, 1
     fetches = job.operation == "fetch"
-    arguments: Message = {"id": f"r-{PLACE}"} if fetches else {"text": f"text-{PLACE}-which-comes-back"}
+    arguments: Message = (
+        {"id": f"r-{ID_PLACEHOLDER}"} if fetches else {"text": f"text-{ID_PLACEHOLDER}-which-comes-back"}
+    )
     if job.size:
         arguments["size"] = job.size
     params: Message = {"name": "fetch_report" if fetches else job.tool, "arguments": arguments}
     if job.operation == "stream":
-        params["_meta"] = {"progressToken": PLACE}
-    return {"jsonrpc": "2.0", "id": PLACE, "method": "tools/call", "params": params}, 2
+        params["_meta"] = {"progressToken": ID_PLACEHOLDER}
+    return {"jsonrpc": "2.0", "id": ID_PLACEHOLDER, "method": "tools/call", "params": params}, 2
 
 
 class Meter:
@@ -56,20 +58,20 @@ class Meter:
 
     def __init__(self) -> None:
         self.latencies = array("d")
-        self.on = False
+        self.measuring = False
         self.sending = True
         self.failures = 0
-        self.first = ""
+        self.first_failure = ""
 
-    def answered(self, since: float) -> None:
+    def record_answer(self, since: float) -> None:
         """A right answer to what was sent at *since*."""
-        if self.on:
+        if self.measuring:
             self.latencies.append(time.perf_counter() - since)
 
-    def failed(self, what: str) -> None:
+    def record_failure(self, what: str) -> None:
         """A wrong one, or none."""
         self.failures += 1
-        self.first = self.first or what[:400]
+        self.first_failure = self.first_failure or what[:400]
 
 
 class Caller:
@@ -78,85 +80,87 @@ class Caller:
     def __init__(self, connection: Connection, meter: Meter, job: Job, parts: list[bytes], least: int) -> None:
         self._connection, self._meter, self._parts, self._least = connection, meter, parts, least
         self._number = 0
-        self._want = b""
+        self._expected_id = b""
         self._since = 0.0
-        self._mark = b"fetch_report" if job.operation == "list" else b"COMPLETED" if job.operation == "fetch" else b""
-        self._expect = b"Content-Type: " + job.expect.encode() if job.expect else b""
-        self.idle = asyncio.get_running_loop().create_future()
+        self._expected_text = (
+            b"fetch_report" if job.operation == "list" else b"COMPLETED" if job.operation == "fetch" else b""
+        )
+        self._expected_type = b"Content-Type: " + job.expect.encode() if job.expect else b""
+        self.finished = asyncio.get_running_loop().create_future()
 
     def start(self, number: int) -> None:
         """Begin, with ids from *number* on."""
         self._number = number
-        self._connection.on_answer, self._connection.on_lost = self._answered, self._lost
+        self._connection.on_answer, self._connection.on_lost = self._on_answer, self._on_lost
         self.send()
 
     def send(self) -> None:
         """The next request."""
         self._number += 1
-        self._want = b"%d" % self._number
-        request = self.request()
+        self._expected_id = b"%d" % self._number
+        request = self.build_request()
         self._since = time.perf_counter()
         self._connection.transport.write(request)
 
-    def request(self) -> bytes:
+    def build_request(self) -> bytes:
         """The bytes of the next request."""
-        return self._want.join(self._parts)
+        return self._expected_id.join(self._parts)
 
-    def _answered(self, status: int, head: bytes, body: bytes) -> None:
-        right = status == 200 and body.count(self._want) >= self._least and self._mark in body
-        if right and b'"isError":true' not in body and self._expect.lower() in head.lower():
-            self._meter.answered(self._since)
+    def _on_answer(self, status: int, head: bytes, body: bytes) -> None:
+        right = status == 200 and body.count(self._expected_id) >= self._least and self._expected_text in body
+        if right and b'"isError":true' not in body and self._expected_type.lower() in head.lower():
+            self._meter.record_answer(self._since)
         else:
-            self._meter.failed(f"{status} {head[:200]!r} {body[:200]!r}")
+            self._meter.record_failure(f"{status} {head[:200]!r} {body[:200]!r}")
         if self._meter.sending:
             self.send()
-        elif not self.idle.done():
-            self.idle.set_result(None)
+        elif not self.finished.done():
+            self.finished.set_result(None)
 
-    def _lost(self) -> None:
-        if not self.idle.done():
-            self._meter.failed("the server closed the connection")
-            self.idle.set_result(None)
+    def _on_lost(self) -> None:
+        if not self.finished.done():
+            self._meter.record_failure("the server closed the connection")
+            self.finished.set_result(None)
 
 
-class Stranger(Caller):
+class NewTokenCaller(Caller):
     """A caller whose every request has a token that nobody has seen."""
 
     tokens: Iterator[str]
-    old: bytes
+    old_token: bytes
 
-    def request(self) -> bytes:
+    def build_request(self) -> bytes:
         """The request with the next token; tokens of one moment are equally long."""
         first, *others = self._parts
-        return self._want.join([first.replace(self.old, next(self.tokens).encode(), 1), *others])
+        return self._expected_id.join([first.replace(self.old_token, next(self.tokens).encode(), 1), *others])
 
 
 class LegacyCaller(Caller):
     """A caller on the older transport: a request is over when its POST is accepted and its answer came."""
 
-    def attach(self, session: Legacy) -> None:
+    def attach(self, session: LegacySession) -> None:
         """Take answers from the session's stream."""
-        self._open = 2
-        self._heard = b""
-        session.on_message = self._message
+        self._parts_left = 2
+        self._answer_body = b""
+        session.on_message = self._on_message
 
     def send(self) -> None:
         """The next request."""
-        self._open, self._heard = 2, b""
+        self._parts_left, self._answer_body = 2, b""
         super().send()
 
-    def _message(self, data: bytes) -> None:
+    def _on_message(self, data: bytes) -> None:
         # Others than the answer, such as log messages, are passed over.
-        if self._want and self._want in data:
-            self._heard = data
-            self._done()
+        if self._expected_id and self._expected_id in data:
+            self._answer_body = data
+            self._complete_part()
 
-    def _answered(self, status: int, head: bytes, body: bytes) -> None:
+    def _on_answer(self, status: int, head: bytes, body: bytes) -> None:
         if status not in (200, 202):
-            self._meter.failed(f"post: {status} {body[:200]!r}")
-        self._done()
+            self._meter.record_failure(f"post: {status} {body[:200]!r}")
+        self._complete_part()
 
-    def _done(self) -> None:
-        self._open -= 1
-        if self._open == 0:
-            super()._answered(200, b"", self._heard)
+    def _complete_part(self) -> None:
+        self._parts_left -= 1
+        if self._parts_left == 0:
+            super()._on_answer(200, b"", self._answer_body)

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from .wire import Connection, Failed, events_of, header
+from .wire import Connection, MeasurementFailed, find_header, parse_events
 
 REVISION = "2025-11-25"
 ACCEPT = "application/json, text/event-stream"
 HOST = "127.0.0.1"
-PLACE = 10_000_000
-PATIENCE = 30.0
+ID_PLACEHOLDER = 10_000_000
+TIMEOUT_SECONDS = 30.0
 
 Message = dict[str, Any]
-HELLO: Message = {
+INITIALIZE: Message = {
     "jsonrpc": "2.0",
-    "id": PLACE,
+    "id": ID_PLACEHOLDER,
     "method": "initialize",
     "params": {
         "protocolVersion": REVISION,
@@ -32,7 +32,7 @@ HELLO: Message = {
         "clientInfo": {"name": "doit-mcp-bench", "version": "1"},
     },
 }
-READY: Message = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+INITIALIZED: Message = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Target:
             more.append(("MCP-Protocol-Version", REVISION))
         if session:
             more.append(("Mcp-Session-Id", session))
-        first, *others = body.split(b"%d" % PLACE)
+        first, *others = body.split(b"%d" % ID_PLACEHOLDER)
         return [self.head("POST", path, *more, token=token).encode() + b"\r\n" + first, *others]
 
     def get(self, path: str) -> bytes:
@@ -72,7 +72,7 @@ class Target:
         return self.head("DELETE", "/mcp", *more).encode() + b"\r\n"
 
 
-def filled(parts: list[bytes], number: int) -> bytes:
+def fill_id(parts: list[bytes], number: int) -> bytes:
     """A request with its number."""
     return (b"%d" % number).join(parts)
 
@@ -83,44 +83,44 @@ async def connect(target: Target) -> Connection:
     return connection
 
 
-def result_of(status: int, head: bytes, body: bytes, number: int) -> Message:
+def parse_result(status: int, head: bytes, body: bytes, number: int) -> Message:
     """The result in an answer, read in full. Raises Failed."""
     text = body
-    if b"text/event-stream" in header(head, "content-type"):
-        text = (events_of(body) or [b""])[-1]
+    if b"text/event-stream" in find_header(head, "content-type"):
+        text = (parse_events(body) or [b""])[-1]
     try:
         answer = json.loads(text)
     except ValueError:
         answer = None
     if status != 200 or not isinstance(answer, dict) or answer.get("id") != number or "result" not in answer:
-        raise Failed(f"not the result of {number}: {status} {body[:300]!r}")
+        raise MeasurementFailed(f"not the result of {number}: {status} {body[:300]!r}")
     result: Message = answer["result"]
     if result.get("isError"):
-        raise Failed(f"an error: {body[:300]!r}")
+        raise MeasurementFailed(f"an error: {body[:300]!r}")
     return result
 
 
-async def handshake(target: Target, connection: Connection) -> str:
+async def open_session(target: Target, connection: Connection) -> str:
     """initialize and notifications/initialized; returns the id of the session, empty where there is none."""
-    status, head, body = await connection.ask(filled(target.post(HELLO), PLACE))
-    if "serverInfo" not in result_of(status, head, body, PLACE):
-        raise Failed(f"initialize: {body[:300]!r}")
-    session = header(head, "mcp-session-id").decode()
-    status, _, body = await connection.ask(target.post(READY, session)[0])
+    status, head, body = await connection.request(fill_id(target.post(INITIALIZE), ID_PLACEHOLDER))
+    if "serverInfo" not in parse_result(status, head, body, ID_PLACEHOLDER):
+        raise MeasurementFailed(f"initialize: {body[:300]!r}")
+    session = find_header(head, "mcp-session-id").decode()
+    status, _, body = await connection.request(target.post(INITIALIZED, session)[0])
     if status not in (200, 202, 204):
-        raise Failed(f"initialized: {status} {body[:300]!r}")
+        raise MeasurementFailed(f"initialized: {status} {body[:300]!r}")
     return session
 
 
-async def end(target: Target, connection: Connection, session: str) -> None:
+async def close_session(target: Target, connection: Connection, session: str) -> None:
     """DELETE the session. Raises Failed."""
     if session:
-        status, _, body = await connection.ask(target.delete(session))
+        status, _, body = await connection.request(target.delete(session))
         if status not in (200, 202, 204):
-            raise Failed(f"DELETE: {status} {body[:300]!r}")
+            raise MeasurementFailed(f"DELETE: {status} {body[:300]!r}")
 
 
-class Legacy:
+class LegacySession:
     """A session of the older transport: a stream that answers come on, and the path to post to."""
 
     def __init__(self, target: Target, stream: Connection) -> None:
@@ -129,7 +129,7 @@ class Legacy:
         self._target, self.stream = target, stream
         self._endpoint: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def _event(self, name: bytes, data: bytes) -> None:
+    def _on_event(self, name: bytes, data: bytes) -> None:
         if name == b"endpoint" and not self._endpoint.done():
             self._endpoint.set_result(data.decode())
         elif self.on_message is not None:
@@ -137,8 +137,8 @@ class Legacy:
 
     async def open(self, post: Connection) -> None:
         """Open the stream and shake hands, posting on *post*. Raises Failed."""
-        await self.stream.listen(self._target.get("/sse"), self._event)
-        parts = urlsplit(await asyncio.wait_for(self._endpoint, PATIENCE))
+        await self.stream.open_stream(self._target.get("/sse"), self._on_event)
+        parts = urlsplit(await asyncio.wait_for(self._endpoint, TIMEOUT_SECONDS))
         self.path = parts.path + (f"?{parts.query}" if parts.query else "")
         welcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
@@ -147,12 +147,12 @@ class Legacy:
                 welcome.set_result(data)
 
         self.on_message = heard
-        await self._accepted(post, filled(self._target.post(HELLO, path=self.path), PLACE))
-        await asyncio.wait_for(welcome, PATIENCE)
-        await self._accepted(post, self._target.post(READY, path=self.path)[0])
+        await self._post(post, fill_id(self._target.post(INITIALIZE, path=self.path), ID_PLACEHOLDER))
+        await asyncio.wait_for(welcome, TIMEOUT_SECONDS)
+        await self._post(post, self._target.post(INITIALIZED, path=self.path)[0])
         self.on_message = None
 
-    async def _accepted(self, post: Connection, request: bytes) -> None:
-        status, _, body = await post.ask(request)
+    async def _post(self, post: Connection, request: bytes) -> None:
+        status, _, body = await post.request(request)
         if status not in (200, 202):
-            raise Failed(f"post to {self.path}: {status} {body[:300]!r}")
+            raise MeasurementFailed(f"post to {self.path}: {status} {body[:300]!r}")

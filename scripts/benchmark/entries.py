@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-STREAMED = "text/event-stream"
+EVENT_STREAM = "text/event-stream"
 JSON = "application/json"
 PYTHON_PEERS = ("py-sdk", "py-fastmcp")
 NODE_PEERS = ("ts-sdk1", "ts-sdk2", "ts-fastmcp")
 PEERS = (*PYTHON_PEERS, *NODE_PEERS)
 # The second TypeScript SDK has no server for the older transport.
-OLDER = tuple(name for name in PEERS if name != "ts-sdk2")
+LEGACY_PEERS = tuple(name for name in PEERS if name != "ts-sdk2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +40,34 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A comparison. *what* is load, growth (the same, as more and more is held), or how a fresh process is looked at:
+    """A comparison. *mode* is load, growth (the same, as more and more is held), or how a fresh process is looked at:
     startup, sessions, streams, fairness."""
 
     name: str
-    about: str
+    description: str
     entries: tuple[Entry, ...]
-    what: str = "load"
+    mode: str = "load"
     operation: str = "call"
     expect: str = ""
     connections: tuple[int, ...] = (32,)
     # Sessions or streams to open; tools that must be listed.
     count: int = 0
     # Seconds for which our streams are watched: one round of pings, which come every 15 s.
-    idle: float = 0.0
+    idle_seconds: float = 0.0
     # An operation that is measured, too.
-    also: str = ""
+    second_operation: str = ""
 
 
-def ours(*options: str, name: str = "ours", **more: Any) -> Entry:
+def our_entry(*options: str, name: str = "ours", **more: Any) -> Entry:
     """This server."""
     return Entry(name, "ours", options, **more)
 
 
-def limit(level: str = "c", *options: str) -> Entry:
+def limit_entry(level: str = "c", *options: str) -> Entry:
     """A limit."""
     return Entry(f"limit {level}", "limit", ("--level", level, *options))
 
 
-def peers(*options: str, names: Iterable[str] = PEERS) -> tuple[Entry, ...]:
+def peer_entries(*options: str, names: Iterable[str] = PEERS) -> tuple[Entry, ...]:
     """The peers, all started alike."""
     return tuple(Entry(name, name, options) for name in names)

@@ -17,68 +17,75 @@ from pathlib import Path
 from typing import Any
 
 from . import machine
-from .callers import Job, message_of
-from .client import HELLO, HOST, PLACE, Message, Target, connect, filled, handshake, result_of
+from .callers import Job, request_message
+from .client import HOST, ID_PLACEHOLDER, INITIALIZE, Message, Target, connect, fill_id, open_session, parse_result
 from .figures import percentile
 from .inputs import Inputs
-from .wire import Connection, Failed, header
+from .wire import Connection, MeasurementFailed, find_header
 
 # Between two calls of the quiet caller, between two looks at /healthz.
-PAUSE = 0.02
+PAUSE_SECONDS = 0.02
 # A scene that could go on lasts so many times as long as other measurements.
-LONGER = 4
+DURATION_FACTOR = 4
 # Connections for what only has to be many.
-WIDTH = 100
+FORGER_CONNECTIONS = 100
 # Of one caller in a crowd.
-CALLS_EACH = 10
-SMALL_BUFFER = 4096
+CALLS_PER_CALLER = 10
+SMALL_BUFFER_BYTES = 4096
 MB = 2**20
 
 Scene = Callable[[Job], Coroutine[Any, Any, dict[str, Any]]]
-SHED = (429, 503)
+SHED_STATUSES = (429, 503)
 
 
-def _call(tool: str, **arguments: Any) -> Message:
-    return {"jsonrpc": "2.0", "id": PLACE, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+def _call_message(tool: str, **arguments: Any) -> Message:
+    return {
+        "jsonrpc": "2.0",
+        "id": ID_PLACEHOLDER,
+        "method": "tools/call",
+        "params": {"name": tool, "arguments": arguments},
+    }
 
 
-SLOW = _call("fetch_report", id=f"slow-{PLACE}")
-ECHO, _ = message_of(Job("call", 0, 0, ""))
-FETCH, _ = message_of(Job("fetch", 0, 0, ""))
+SLOW_CALL = _call_message("fetch_report", id=f"slow-{ID_PLACEHOLDER}")
+ECHO_CALL, _ = request_message(Job("call", 0, 0, ""))
+FETCH_CALL, _ = request_message(Job("fetch", 0, 0, ""))
 
 
-def _callers(job: Job) -> Iterator[Target]:
+def _distinct_callers(job: Job) -> Iterator[Target]:
     """Callers without end, each another."""
     return (Target(job.port, token) for token in Inputs(Path(job.inputs)).tokens(callers=True))
 
 
-async def _session(target: Target) -> tuple[Connection, str]:
+async def _open_connection(target: Target) -> tuple[Connection, str]:
     connection = await connect(target)
-    return connection, await handshake(target, connection)
+    return connection, await open_session(target, connection)
 
 
-async def _quiet(target: Target, message: Message, done: Callable[[], bool], least: int = 0) -> dict[str, float]:
-    """One call after the other until the others are *done*, but *least* of them; how long they took."""
-    connection, session = await _session(target)
+async def _run_quiet_caller(
+    target: Target, message: Message, done: Callable[[], bool], min_calls: int = 0
+) -> dict[str, float]:
+    """One call after the other until the others are *done*, but *min_calls* of them; how long they took."""
+    connection, session = await _open_connection(target)
     parts = target.post(message, session)
     taken: list[float] = []
-    while len(taken) < least or not done():
-        since, number = time.perf_counter(), PLACE + len(taken)
-        result_of(*await connection.ask(filled(parts, number)), number)
+    while len(taken) < min_calls or not done():
+        since, number = time.perf_counter(), ID_PLACEHOLDER + len(taken)
+        parse_result(*await connection.request(fill_id(parts, number)), number)
         taken.append(time.perf_counter() - since)
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(PAUSE_SECONDS)
     if not taken:
-        raise Failed("the others were done before there was a call beside them")
+        raise MeasurementFailed("the others were done before there was a call beside them")
     return {"calls": len(taken), "p50_s": percentile(sorted(taken), 0.5), "p95_s": percentile(sorted(taken), 0.95)}
 
 
-def _shed(status: int, head: bytes, body: bytes) -> None:
-    if status not in SHED or not header(head, "retry-after").isdigit():
-        raise Failed(f"neither answered nor told to come back: {status} {body[:300]!r}")
+def _check_shed(status: int, head: bytes, body: bytes) -> None:
+    if status not in SHED_STATUSES or not find_header(head, "retry-after").isdigit():
+        raise MeasurementFailed(f"neither answered nor told to come back: {status} {body[:300]!r}")
 
 
 @asynccontextmanager
-async def _together(*works: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Future[object]]]:
+async def _run_together(*works: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Future[object]]]:
     """These go on while the block runs, and have ended well behind it. Raises Failed where one did not."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
@@ -89,125 +96,125 @@ async def _together(*works: Awaitable[object]) -> AsyncIterator[Sequence[asyncio
             task.cancel()
 
 
-async def greedy(job: Job) -> dict[str, Any]:
+async def run_greedy_caller(job: Job) -> dict[str, Any]:
     """Q2: one caller has so many slow calls under way, and repeats at once what is refused; another is quiet."""
-    callers, statuses = _callers(job), Counter[int]()
+    callers, statuses = _distinct_callers(job), Counter[int]()
     quiet, busy = next(callers), next(callers)
-    first, session = await _session(busy)
+    first, session = await _open_connection(busy)
     first.transport.close()
-    parts, limit = busy.post(SLOW, session), time.perf_counter() + LONGER * job.seconds
-    numbers = count(PLACE)
+    parts, limit = busy.post(SLOW_CALL, session), time.perf_counter() + DURATION_FACTOR * job.seconds
+    numbers = count(ID_PLACEHOLDER)
 
     async def ask() -> None:
         connection = await connect(busy)
         while time.perf_counter() < limit:
-            status, head, body = await connection.ask(filled(parts, next(numbers)))
+            status, head, body = await connection.request(fill_id(parts, next(numbers)))
             statuses[status] += 1
             if status != 200:
-                _shed(status, head, body)
+                _check_shed(status, head, body)
 
-    async with _together(*(ask() for _ in range(job.count))):
-        found: dict[str, Any] = await _quiet(quiet, FETCH, lambda: time.perf_counter() > limit)
+    async with _run_together(*(ask() for _ in range(job.count))):
+        found: dict[str, Any] = await _run_quiet_caller(quiet, FETCH_CALL, lambda: time.perf_counter() > limit)
     return found | {"answered": statuses[200], "shed": statuses.total() - statuses[200]}
 
 
-async def crowd(job: Job) -> dict[str, Any]:
+async def run_crowd(job: Job) -> dict[str, Any]:
     """Q3: so many calls at once of an API that takes a second, ten for each caller; somebody asks for /healthz."""
-    callers, taken = _callers(job), list[float]()
+    callers, taken = _distinct_callers(job), list[float]()
     statuses, ready = Counter[int](), list[tuple[Connection, list[bytes], int]]()
-    for _ in range(job.count // CALLS_EACH):
+    for _ in range(job.count // CALLS_PER_CALLER):
         target = next(callers)
-        connection, session = await _session(target)
-        parts = target.post(SLOW, session)
-        ready += [(connection, parts, PLACE)]
-        ready += [(await connect(target), parts, PLACE + number) for number in range(1, CALLS_EACH)]
+        connection, session = await _open_connection(target)
+        parts = target.post(SLOW_CALL, session)
+        ready += [(connection, parts, ID_PLACEHOLDER)]
+        ready += [(await connect(target), parts, ID_PLACEHOLDER + number) for number in range(1, CALLS_PER_CALLER)]
 
     async def ask(connection: Connection, parts: list[bytes], number: int) -> None:
         since = time.perf_counter()
-        status, head, body = await connection.ask(filled(parts, number))
+        status, head, body = await connection.request(fill_id(parts, number))
         taken.append(time.perf_counter() - since)
         statuses[status] += 1
         if status == 200:
-            result_of(status, head, body, number)
+            parse_result(status, head, body, number)
         else:
-            _shed(status, head, body)
+            _check_shed(status, head, body)
 
     probe = Target(job.port, "")
     asked, worst = await connect(probe), 0.0
-    async with _together(*(ask(*one) for one in ready)) as tasks:
+    async with _run_together(*(ask(*one) for one in ready)) as tasks:
         while not all(task.done() for task in tasks):
             since = time.perf_counter()
-            status, head, _ = await asked.ask(probe.head("GET", "/healthz").encode() + b"\r\n")
+            status, head, _ = await asked.request(probe.head("GET", "/healthz").encode() + b"\r\n")
             if status != 200:
-                raise Failed(f"/healthz: {head[:200]!r}")
+                raise MeasurementFailed(f"/healthz: {head[:200]!r}")
             worst = max(worst, time.perf_counter() - since)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE_SECONDS)
     shed = statuses.total() - statuses[200]
     return {"slowest_s": max(taken), "healthz_s": worst, "answered": statuses[200], "shed": shed}
 
 
-async def forgers(job: Job) -> dict[str, Any]:
+async def run_forgers(job: Job) -> dict[str, Any]:
     """Q4: so many tokens that somebody else signed, over many connections; one caller with a good one."""
     forged = Inputs(Path(job.inputs)).tokens(callers=True, forged=True)
-    quiet, requests = next(_callers(job)), list[bytes]()
+    quiet, requests = next(_distinct_callers(job)), list[bytes]()
     for _ in range(job.count):
         target = Target(job.port, next(forged))
-        requests.append(filled(target.post(HELLO), PLACE))
-    left, before = iter(requests), machine.resident(job.pid)
+        requests.append(fill_id(target.post(INITIALIZE), ID_PLACEHOLDER))
+    left, before = iter(requests), machine.resident_bytes(job.pid)
 
     async def forge() -> None:
         connection = await connect(quiet)
         for request in left:
-            status, head, _ = await connection.ask(request)
+            status, head, _ = await connection.request(request)
             if status not in (401, 429):
-                raise Failed(f"a forged token: {head[:200]!r}")
+                raise MeasurementFailed(f"a forged token: {head[:200]!r}")
 
-    async with _together(*(forge() for _ in range(WIDTH))) as tasks:
-        found: dict[str, Any] = await _quiet(quiet, ECHO, lambda: all(task.done() for task in tasks))
-    return found | {"grown_mb": (machine.resident(job.pid) - before) / MB}
+    async with _run_together(*(forge() for _ in range(FORGER_CONNECTIONS))) as tasks:
+        found: dict[str, Any] = await _run_quiet_caller(quiet, ECHO_CALL, lambda: all(task.done() for task in tasks))
+    return found | {"grown_mb": (machine.resident_bytes(job.pid) - before) / MB}
 
 
-async def stalled(job: Job) -> dict[str, Any]:
+async def run_stalled_readers(job: Job) -> dict[str, Any]:
     """L3: so many ask for a large result and take none of it for now; another is quiet."""
-    callers = _callers(job)
+    callers = _distinct_callers(job)
     quiet, answers, stopped = next(callers), list[asyncio.Future[tuple[int, bytes, bytes]]](), list[Connection]()
-    message = _call("sized_echo", text=f"text-{PLACE}-which-comes-back", size=job.size)
+    message = _call_message("sized_echo", text=f"text-{ID_PLACEHOLDER}-which-comes-back", size=job.size)
     for _ in range(job.count):
         target = next(callers)
-        other, session = await _session(target)
+        other, session = await _open_connection(target)
         other.transport.close()
         reader = socket.socket()
-        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
         reader.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_connect(reader, (HOST, job.port))
         _, connection = await loop.create_connection(Connection, sock=reader)
         connection.transport.pause_reading()
-        answers.append(connection.ask(filled(target.post(message, session), PLACE)))
+        answers.append(connection.request(fill_id(target.post(message, session), ID_PLACEHOLDER)))
         stopped.append(connection)
-    limit = time.perf_counter() + LONGER * job.seconds
+    limit = time.perf_counter() + DURATION_FACTOR * job.seconds
     # They stall until they are resumed, so a call is beside them however late it comes.
-    found: dict[str, Any] = await _quiet(quiet, FETCH, lambda: time.perf_counter() > limit, least=1)
+    found: dict[str, Any] = await _run_quiet_caller(quiet, FETCH_CALL, lambda: time.perf_counter() > limit, min_calls=1)
     for connection in stopped:
         connection.transport.resume_reading()
     # They were only slow: what they asked for was kept for them, whole.
     for status, head, body in await asyncio.gather(*answers):
-        if len(result_of(status, head, body, PLACE)["content"][0]["text"]) != job.size:
-            raise Failed("a stalled reader got less than the whole result")
+        if len(parse_result(status, head, body, ID_PLACEHOLDER)["content"][0]["text"]) != job.size:
+            raise MeasurementFailed("a stalled reader got less than the whole result")
     return found
 
 
-async def herd(job: Job) -> dict[str, Any]:
+async def run_herd(job: Job) -> dict[str, Any]:
     """K1: the first requests that a server ever gets, so many at once, each of another caller."""
-    callers = _callers(job)
+    callers = _distinct_callers(job)
     ready = [(await connect(target), target) for target in (next(callers) for _ in range(job.count))]
     since = time.perf_counter()
-    answers = [connection.ask(filled(target.post(HELLO), PLACE)) for connection, target in ready]
+    answers = [connection.request(fill_id(target.post(INITIALIZE), ID_PLACEHOLDER)) for connection, target in ready]
     for answer in await asyncio.gather(*answers):
-        result_of(*answer, PLACE)
+        parse_result(*answer, ID_PLACEHOLDER)
     return {"slowest_s": time.perf_counter() - since}
 
 
 SCENES: dict[str, Scene] = {
-    "greedy": greedy, "crowd": crowd, "forgers": forgers, "stalled": stalled, "herd": herd
+    "greedy": run_greedy_caller, "crowd": run_crowd, "forgers": run_forgers, "stalled": run_stalled_readers, "herd": run_herd
 }  # fmt: skip

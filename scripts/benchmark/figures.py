@@ -19,24 +19,24 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 class Spread:
     """The range and the middle of several runs."""
 
-    least: float
+    minimum: float
     median: float
-    most: float
+    maximum: float
 
-    def text(self, digits: int = 0) -> str:
+    def format(self, digits: int = 0) -> str:
         """The three with thousands separated; once what is only one."""
-        if self.least == self.most:
+        if self.minimum == self.maximum:
             return f"{self.median:,.{digits}f}"
-        return " / ".join(f"{value:,.{digits}f}" for value in (self.least, self.median, self.most))
+        return " / ".join(f"{value:,.{digits}f}" for value in (self.minimum, self.median, self.maximum))
 
 
-def spread(values: Iterable[float]) -> Spread | None:
+def make_spread(values: Iterable[float]) -> Spread | None:
     """The spread; None of no values."""
     found = sorted(values)
     return Spread(found[0], statistics.median(found), found[-1]) if found else None
 
 
-def ratios(above: Mapping[int, float], below: Mapping[int, float]) -> Spread | None:
-    """How much *above* is of *below*, each by round: only what was measured in the same round is compared, so that
+def ratio_spread(numerator: Mapping[int, float], denominator: Mapping[int, float]) -> Spread | None:
+    """How much *numerator* is of *denominator*, each by round: only what was measured in the same round is compared, so that
     the machine's changes of mood meet both."""
-    return spread(above[number] / below[number] for number in above if below.get(number))
+    return make_spread(numerator[number] / denominator[number] for number in numerator if denominator.get(number))

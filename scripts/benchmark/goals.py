@@ -6,31 +6,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .entries import NODE_PEERS, OLDER, PEERS
-from .figures import Spread, ratios, spread
-from .growth import SESSIONS, STREAMS, TOOLS, named
-from .trials import Record
+from .entries import LEGACY_PEERS, NODE_PEERS, PEERS
+from .figures import Spread, make_spread, ratio_spread
+from .growth import SESSIONS, STREAMS, TOOLS, point_name
+from .trials import Measurement
 
 # Figures that depend on the number of connections.
-LOADED = ("cpu_us", "rps", "p50_ms")
+LOAD_FIGURES = ("cpu_us", "rps", "p50_ms")
 NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part of a goal: a figure of *above*, over that of *below* if there is one; at *most* or *least* so much."""
+    """One part of a goal: a figure of *server*, over that of *baseline* if there is one; at *maximum* or *minimum* so much."""
 
     goal: int | str
     suite: str
-    above: str
-    below: str = ""
+    server: str
+    baseline: str = ""
     figure: str = "cpu_us"
-    most: float | None = None
-    least: float | None = None
+    maximum: float | None = None
+    minimum: float | None = None
     connections: int = 32
 
     @property
-    def text(self) -> str:
+    def description(self) -> str:
         """What is compared."""
         figure = {
             "cpu_us": "CPU", "rps": "requests/s", "p50_ms": "p50", "rss_mb": "memory", "bytes_each": "bytes each",
@@ -40,21 +40,25 @@ class Check:
         }[self.figure]  # fmt: skip
         where = f" (c={self.connections})" if self.connections != 32 and self.suite in ("call", "fetch") else ""
         if self.suite == "fairness":
-            return f"{SCENES[self.above]}: {figure}"
-        return f"{self.suite}{where}: {figure} of {self.above}" + (f" over {self.below}" if self.below else "")
+            return f"{SCENE_DESCRIPTIONS[self.server]}: {figure}"
+        return f"{self.suite}{where}: {figure} of {self.server}" + (f" over {self.baseline}" if self.baseline else "")
 
     @property
-    def wanted(self) -> str:
+    def bound(self) -> str:
         """The bound."""
-        return f"at most {self.most:g}" if self.most is not None else f"at least {self.least:g}"
+        return f"at most {self.maximum:g}" if self.maximum is not None else f"at least {self.minimum:g}"
 
-    def value(self, records: Sequence[Record]) -> Spread | None:
+    def value(self, records: Sequence[Measurement]) -> Spread | None:
         """What was measured; None if that was not."""
-        above = self._by_round(records, self.above)
-        return ratios(above, self._by_round(records, self.below)) if self.below else spread(above.values())
+        above = self._by_round(records, self.server)
+        return (
+            ratio_spread(above, self._by_round(records, self.baseline))
+            if self.baseline
+            else make_spread(above.values())
+        )
 
-    def _by_round(self, records: Sequence[Record], server: str) -> dict[int, float]:
-        load = self.figure in LOADED
+    def _by_round(self, records: Sequence[Measurement], server: str) -> dict[int, float]:
+        load = self.figure in LOAD_FIGURES
         return {
             record.round: record.figures[self.figure]
             for record in records
@@ -64,85 +68,85 @@ class Check:
             and (not load or record.connections == self.connections)
         }
 
-    def met(self, value: Spread | None) -> str:
+    def verdict(self, value: Spread | None) -> str:
         """yes, no by how much, or not measured."""
         if value is None:
             return NOT_MEASURED
-        if self.most is not None and value.median > self.most:
-            return f"no, {value.median / self.most - 1:.1%} over"
-        if self.least is not None and value.median < self.least:
-            return f"no, {1 - value.median / self.least:.1%} under"
+        if self.maximum is not None and value.median > self.maximum:
+            return f"no, {value.median / self.maximum - 1:.1%} over"
+        if self.minimum is not None and value.median < self.minimum:
+            return f"no, {1 - value.median / self.minimum:.1%} under"
         return "yes"
 
 
-def _over(
-    goal: int, suite: str, least: float, peers: Iterable[str], figure: str = "cpu_us", at: int = 32
+def _peer_checks(
+    goal: int, suite: str, minimum: float, peers: Iterable[str], figure: str = "cpu_us", connections: int = 32
 ) -> list[Check]:
     """Each of *peers* has to need so many times what we need; of requests per second it is the other way round."""
     if figure == "rps":
-        return [Check(goal, suite, "ours", peer, figure, least=least, connections=at) for peer in peers]
-    return [Check(goal, suite, peer, "ours", figure, least=least, connections=at) for peer in peers]
+        return [Check(goal, suite, "ours", peer, figure, minimum=minimum, connections=connections) for peer in peers]
+    return [Check(goal, suite, peer, "ours", figure, minimum=minimum, connections=connections) for peer in peers]
 
 
 # The request log has a bound, too: 25 µs more. It goes with goal 1.
-LOG_US = 25.0
+MAX_LOG_MICROSECONDS = 25.0
 CHECKS: tuple[Check, ...] = (
-    Check(1, "call", "ours", "limit c", most=1.4),
-    *_over(2, "call", 7, ("py-sdk", "py-sdk low", "ts-sdk1", "ts-sdk2")),
-    *_over(2, "call", 10, ("py-fastmcp",)),
-    *_over(2, "call", 5, ("ts-fastmcp",)),
-    *_over(3, "noauth", 3, (*PEERS, "py-sdk low", "ts-sdk1 low")),
-    Check(4, "fresh", "ours", "limit b", most=1.25),
-    Check(5, "fetch", "ours", "limit cd", most=1.3),
-    *_over(5, "fetch", 6, ("py-sdk",)),
-    *_over(5, "fetch", 2.8, ("py-sdk aiohttp",)),
-    *_over(5, "fetch", 4, NODE_PEERS),
-    *_over(5, "fetch", 4, PEERS, "rps", 256),
-    Check(6, "list", "ours", "limit c", most=1.4),
-    *_over(6, "list", 80, ("py-sdk",)),
-    *_over(6, "list", 10, ("py-sdk low", *PEERS[1:])),
-    Check(7, "sse", "ours", "ours JSON", most=1.25),
-    *_over(7, "sse", 9, ("py-sdk",)),
-    *_over(7, "sse", 6, NODE_PEERS),
-    Check(8, "legacy", "ours", "limit c", most=1.4),
-    *_over(8, "legacy", 6, ("py-sdk",)),
-    *_over(8, "legacy", 2.2, OLDER[1:]),
-    *_over(9, "init", 7, ("py-sdk",)),
-    *_over(9, "init", 5, ("ts-sdk1", "ts-sdk2")),
-    Check(10, "startup", "ours", "py-sdk", "rss_mb", most=0.8),
-    Check(10, "sessions", "ours", "py-sdk", "bytes_each", most=0.15),
-    Check(10, "streams", "ours", "py-sdk", "bytes_each", most=0.15),
-    *(Check(10, "streams", "ours", peer, "bytes_each", most=0.35) for peer in OLDER[1:]),
-    Check(11, "startup", "ours, 100 tools", "py-sdk", "start_s", most=0.6),
-    Check(11, "startup", "ours", "py-sdk", "start_s", most=0.6),
-    Check(12, "call", "ours", "py-sdk", "p50_ms", most=0.35, connections=1),
-    Check(13, "streams", "ours", figure="idle_share", most=0.01),
-    Check(13, "streams", "ours", figure="regrown_mb", most=2),
-    Check(14, "grow-sessions", named(SESSIONS), "0", most=1.1),
-    Check(14, "grow-streams", named(STREAMS), "0", most=1.1),
-    Check(14, "grow-tools", named(TOOLS), "100", most=1.1),
+    Check(1, "call", "ours", "limit c", maximum=1.4),
+    *_peer_checks(2, "call", 7, ("py-sdk", "py-sdk low", "ts-sdk1", "ts-sdk2")),
+    *_peer_checks(2, "call", 10, ("py-fastmcp",)),
+    *_peer_checks(2, "call", 5, ("ts-fastmcp",)),
+    *_peer_checks(3, "noauth", 3, (*PEERS, "py-sdk low", "ts-sdk1 low")),
+    Check(4, "fresh", "ours", "limit b", maximum=1.25),
+    Check(5, "fetch", "ours", "limit cd", maximum=1.3),
+    *_peer_checks(5, "fetch", 6, ("py-sdk",)),
+    *_peer_checks(5, "fetch", 2.8, ("py-sdk aiohttp",)),
+    *_peer_checks(5, "fetch", 4, NODE_PEERS),
+    *_peer_checks(5, "fetch", 4, PEERS, "rps", 256),
+    Check(6, "list", "ours", "limit c", maximum=1.4),
+    *_peer_checks(6, "list", 80, ("py-sdk",)),
+    *_peer_checks(6, "list", 10, ("py-sdk low", *PEERS[1:])),
+    Check(7, "sse", "ours", "ours JSON", maximum=1.25),
+    *_peer_checks(7, "sse", 9, ("py-sdk",)),
+    *_peer_checks(7, "sse", 6, NODE_PEERS),
+    Check(8, "legacy", "ours", "limit c", maximum=1.4),
+    *_peer_checks(8, "legacy", 6, ("py-sdk",)),
+    *_peer_checks(8, "legacy", 2.2, LEGACY_PEERS[1:]),
+    *_peer_checks(9, "init", 7, ("py-sdk",)),
+    *_peer_checks(9, "init", 5, ("ts-sdk1", "ts-sdk2")),
+    Check(10, "startup", "ours", "py-sdk", "rss_mb", maximum=0.8),
+    Check(10, "sessions", "ours", "py-sdk", "bytes_each", maximum=0.15),
+    Check(10, "streams", "ours", "py-sdk", "bytes_each", maximum=0.15),
+    *(Check(10, "streams", "ours", peer, "bytes_each", maximum=0.35) for peer in LEGACY_PEERS[1:]),
+    Check(11, "startup", "ours, 100 tools", "py-sdk", "start_s", maximum=0.6),
+    Check(11, "startup", "ours", "py-sdk", "start_s", maximum=0.6),
+    Check(12, "call", "ours", "py-sdk", "p50_ms", maximum=0.35, connections=1),
+    Check(13, "streams", "ours", figure="idle_share", maximum=0.01),
+    Check(13, "streams", "ours", figure="regrown_mb", maximum=2),
+    Check(14, "grow-sessions", point_name(SESSIONS), "0", maximum=1.1),
+    Check(14, "grow-streams", point_name(STREAMS), "0", maximum=1.1),
+    Check(14, "grow-tools", point_name(TOOLS), "100", maximum=1.1),
 )
 
 # What is demanded of the scenes of fairness, by their rows in the sheet of security requirements.
-SCENES = {
+SCENE_DESCRIPTIONS = {
     "Q2": "a quiet caller beside one with 200 slow calls",
     "Q3": "1,500 calls at once, the API takes 1 s",
     "Q4": "a caller beside 3,000 forged tokens",
     "L3": "a quiet caller beside 30 stalled readers of 2 MB",
     "K1": "200 first requests to a cold server",
 }
-DEMANDS: tuple[Check, ...] = (
-    Check("Q2", "fairness", "Q2", figure="p95_s", most=1.5),
-    Check("Q3", "fairness", "Q3", figure="slowest_s", most=45),
-    Check("Q3", "fairness", "Q3", figure="healthz_s", most=2.5),
-    Check("Q4", "fairness", "Q4", figure="p95_s", most=1),
-    Check("Q4", "fairness", "Q4", figure="grown_mb", most=10),
-    Check("L3", "fairness", "L3", figure="p95_s", most=1),
-    Check("K1", "fairness", "K1", figure="key_fetches", most=3),
+FAIRNESS_CHECKS: tuple[Check, ...] = (
+    Check("Q2", "fairness", "Q2", figure="p95_s", maximum=1.5),
+    Check("Q3", "fairness", "Q3", figure="slowest_s", maximum=45),
+    Check("Q3", "fairness", "Q3", figure="healthz_s", maximum=2.5),
+    Check("Q4", "fairness", "Q4", figure="p95_s", maximum=1),
+    Check("Q4", "fairness", "Q4", figure="grown_mb", maximum=10),
+    Check("L3", "fairness", "L3", figure="p95_s", maximum=1),
+    Check("K1", "fairness", "K1", figure="key_fetches", maximum=3),
 )
 
 
-def log_cost(records: Sequence[Record]) -> Spread | None:
+def log_cost(records: Sequence[Measurement]) -> Spread | None:
     """Microseconds that the request log adds to a call."""
     found: dict[str, dict[int, float]] = {"ours": {}, "ours, request log": {}}
     for record in records:
@@ -150,4 +154,4 @@ def log_cost(records: Sequence[Record]) -> Spread | None:
             found[record.server][record.round] = record.figures["cpu_us"]
     without = found["ours"]
     logged = found["ours, request log"]
-    return spread(value - without[number] for number, value in logged.items() if number in without)
+    return make_spread(value - without[number] for number, value in logged.items() if number in without)

@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-MOST_TOOLS = 2000
+MAX_TOOLS = 2000
 AUDIENCE = "https://mcp.example/mcp"
 # The name that our server looks for; the others do not mind.
 KEY_ID = "mcp-access"
-LIFE = 86_400
+TOKEN_LIFE_SECONDS = 86_400
 WORDS = (
     "the identifier of each matching record in its account by date range and currency with a filter for status or type "
     "sorted as asked at most so many per page when left out all results are included up to the maximum allowed value"
@@ -35,7 +35,7 @@ VERBS = ("list", "get", "create", "update", "archive")
 NOUNS = ("budget", "report", "invoice", "alert", "label", "asset", "ticket", "quota", "folder", "contract")
 
 
-def _base64(raw: bytes) -> str:
+def _encode_base64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
@@ -51,7 +51,7 @@ class Inputs:
         return (self.directory / "token").read_text()
 
     @property
-    def places(self) -> dict[str, str]:
+    def urls(self) -> dict[str, str]:
         """Where the outside is, by the names issuer, audience, upstream."""
         found: dict[str, str] = json.loads((self.directory / "places.json").read_text())
         return found
@@ -62,9 +62,9 @@ class Inputs:
         if forged:
             key = generate_private_key(SECP256R1())
         assert isinstance(key, EllipticCurvePrivateKey)
-        issuer, begun = self.places["issuer"], time.time_ns()
+        issuer, begun = self.urls["issuer"], time.time_ns()
         names = (f"user-{number}" if callers else "user-1" for number in count(2))
-        return (signed(key, claims(issuer, f"{begun}-{number}", next(names))) for number in count())
+        return (sign_jwt(key, token_claims(issuer, f"{begun}-{number}", next(names))) for number in count())
 
     def write_keys(self) -> None:
         """A key pair, its public half also as a JWK set; and the tools."""
@@ -76,33 +76,33 @@ class Inputs:
         (self.directory / "public.pem").write_bytes(pem)
         point = public.public_numbers()
         jwk = {"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": KEY_ID}
-        jwk |= {"x": _base64(point.x.to_bytes(32)), "y": _base64(point.y.to_bytes(32))}
+        jwk |= {"x": _encode_base64(point.x.to_bytes(32)), "y": _encode_base64(point.y.to_bytes(32))}
         (self.directory / "jwks.json").write_text(json.dumps({"keys": [jwk]}))
-        (self.directory / "tools.json").write_text(json.dumps(tools(MOST_TOOLS)))
+        (self.directory / "tools.json").write_text(json.dumps(make_tools(MAX_TOOLS)))
 
-    def write_places(self, url: str) -> None:
+    def write_urls(self, url: str) -> None:
         """Where the outside turned out to be, and a token from there."""
         places = {"issuer": url, "audience": AUDIENCE, "upstream": f"{url}/small"}
         (self.directory / "places.json").write_text(json.dumps(places))
         (self.directory / "token").write_text(next(self.tokens()))
 
 
-def claims(issuer: str, identifier: str, subject: str) -> dict[str, Any]:
+def token_claims(issuer: str, identifier: str, subject: str) -> dict[str, Any]:
     """What an access token of the identity provider says."""
     now = int(time.time())
     return {
         "iss": issuer, "aud": AUDIENCE, "sub": subject, "client_id": "bench", "scope": "mcp:tools", "iat": now,
-        "nbf": now - 5, "exp": now + LIFE, "jti": identifier, "customer_context": "customer-1", "cid": "bench",
+        "nbf": now - 5, "exp": now + TOKEN_LIFE_SECONDS, "jti": identifier, "customer_context": "customer-1", "cid": "bench",
         "flow_id": "flow-1",
     }  # fmt: skip
 
 
-def signed(key: EllipticCurvePrivateKey, content: dict[str, Any]) -> str:
+def sign_jwt(key: EllipticCurvePrivateKey, content: dict[str, Any]) -> str:
     """A JWT. By hand, since a library's takes longer than the request that carries it."""
     header = {"alg": "ES256", "typ": "JWT", "kid": KEY_ID}
-    text = ".".join(_base64(json.dumps(part, separators=(",", ":")).encode()) for part in (header, content))
+    text = ".".join(_encode_base64(json.dumps(part, separators=(",", ":")).encode()) for part in (header, content))
     r, s = decode_dss_signature(key.sign(text.encode(), ECDSA(SHA256())))
-    return f"{text}.{_base64(r.to_bytes(32) + s.to_bytes(32))}"
+    return f"{text}.{_encode_base64(r.to_bytes(32) + s.to_bytes(32))}"
 
 
 def text_schema(name: str) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def text_schema(name: str) -> dict[str, Any]:
     }
 
 
-def tools(number: int) -> list[dict[str, Any]]:
+def make_tools(number: int) -> list[dict[str, Any]]:
     """echo and fetch_report, then as many definitions of a REST API's size (1.5 KB) as make *number*; always the same,
     so that runs of different days can be compared."""
     words = cycle(WORDS)

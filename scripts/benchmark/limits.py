@@ -28,70 +28,70 @@ from aiohttp import ClientSession, TCPConnector, web
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from .inputs import Inputs
-from .machine import run
+from .machine import run_async
 
 LEVELS = ("a0", "a", "b", "c", "cd", "s1")
-STREAM = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
-MOST_TOKENS = 10_000
+STREAM_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+MAX_TOKENS = 10_000
 
 Message = dict[str, Any]
 
 
-class Limit:
+class LimitServer:
     """One level."""
 
     def __init__(self, level: str, inputs: Inputs, tools: int) -> None:
         self.level = level
-        self._places = inputs.places
+        self._urls = inputs.urls
         self._key: Any = load_pem_public_key((inputs.directory / "public.pem").read_bytes())
         listed = json.loads((inputs.directory / "tools.json").read_text())[:tools]
         # The list never changes: its bytes are made once.
-        self._listed = orjson.dumps({"tools": listed})
+        self._tools_json = orjson.dumps({"tools": listed})
         self._claims: dict[bytes, Message] = {}
         self._sessions: dict[str, float] = {}
         self._streams: dict[str, web.StreamResponse] = {}
         self.http: ClientSession
 
-    def _verified(self, token: str) -> Message:
+    def _verify(self, token: str) -> Message:
         claims: Message = jwt.decode(
-            token, self._key, ["ES256"], audience=self._places["audience"], issuer=self._places["issuer"]
+            token, self._key, ["ES256"], audience=self._urls["audience"], issuer=self._urls["issuer"]
         )
         return claims
 
-    def _caller(self, request: web.BaseRequest) -> Message:
+    def _authenticate(self, request: web.BaseRequest) -> Message:
         token = request.headers["Authorization"].removeprefix("Bearer ")
         if self.level == "b":
-            return self._verified(token)
+            return self._verify(token)
         key = hashlib.sha256(token.encode()).digest()
         known = self._claims.get(key)
         if known is not None and known["exp"] > time.time():
             return known
-        if len(self._claims) >= MOST_TOKENS:
+        if len(self._claims) >= MAX_TOKENS:
             del self._claims[next(iter(self._claims))]
-        known = self._claims[key] = self._verified(token)
+        known = self._claims[key] = self._verify(token)
         return known
 
     async def _answer(self, message: Message) -> bytes:
         result: Message = {}
         if message["method"] == "tools/list":
-            return b'{"jsonrpc":"2.0","id":%d,"result":%b}' % (message["id"], self._listed)
+            return b'{"jsonrpc":"2.0","id":%d,"result":%b}' % (message["id"], self._tools_json)
         if message["method"] == "tools/call":
-            text = await self._called(message["params"]["name"], message["params"]["arguments"])
+            text = await self._call_tool(message["params"]["name"], message["params"]["arguments"])
             result = {"content": [{"type": "text", "text": text}]}
         elif message["method"] == "initialize":
             result = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}}
             result["serverInfo"] = {"name": "limit", "version": "1"}
         return orjson.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result})
 
-    async def _called(self, name: str, arguments: Message) -> str:
+    async def _call_tool(self, name: str, arguments: Message) -> str:
         if name != "fetch_report":
             text: str = arguments["text"]
             return text
-        address, headers = self._places["upstream"], {"Authorization": "Bearer a-token-of-the-api"}
+        address, headers = self._urls["upstream"], {"Authorization": "Bearer a-token-of-the-api"}
         async with self.http.get(address, params={"id": arguments["id"]}, headers=headers) as response:
             return (await response.read()).decode()
 
-    async def bare(self, request: web.BaseRequest) -> web.Response:
+    async def post_bare(self, request: web.BaseRequest) -> web.Response:
         """POST of the levels before b."""
         if request.method != "POST":
             return web.Response(status=204)
@@ -102,7 +102,7 @@ class Limit:
 
     async def post(self, request: web.Request) -> web.Response:
         """POST /mcp."""
-        self._caller(request)
+        self._authenticate(request)
         message = orjson.loads(await request.read())
         if "id" not in message:
             return web.Response(status=202)
@@ -113,19 +113,19 @@ class Limit:
         else:
             self._sessions[request.headers["Mcp-Session-Id"]] = time.monotonic()
             if self.level == "s1":
-                return web.Response(body=b"event: message\ndata: %b\n\n" % body, headers=STREAM)
+                return web.Response(body=b"event: message\ndata: %b\n\n" % body, headers=STREAM_HEADERS)
         return web.Response(body=body, content_type="application/json", headers=headers)
 
     async def delete(self, request: web.Request) -> web.Response:
         """DELETE /mcp."""
-        self._caller(request)
+        self._authenticate(request)
         del self._sessions[request.headers["Mcp-Session-Id"]]
         return web.Response(status=204)
 
-    async def stream(self, request: web.Request) -> web.StreamResponse:
+    async def open_stream(self, request: web.Request) -> web.StreamResponse:
         """GET /sse: a stream until the client leaves."""
-        self._caller(request)
-        name, response = secrets.token_hex(16), web.StreamResponse(headers=STREAM)
+        self._authenticate(request)
+        name, response = secrets.token_hex(16), web.StreamResponse(headers=STREAM_HEADERS)
         await response.prepare(request)
         await response.write(b"event: endpoint\ndata: /messages?session=%b\n\n" % name.encode())
         self._streams[name] = response
@@ -135,30 +135,30 @@ class Limit:
             del self._streams[name]
         return response
 
-    async def posted(self, request: web.Request) -> web.Response:
+    async def post_message(self, request: web.Request) -> web.Response:
         """POST /messages: the answer goes to the stream."""
-        self._caller(request)
+        self._authenticate(request)
         message = orjson.loads(await request.read())
         if "id" in message:
             body = await self._answer(message)
             await self._streams[request.query["session"]].write(b"event: message\ndata: %b\n\n" % body)
         return web.Response(status=202)
 
-    def runner(self) -> web.BaseRunner:
+    def make_runner(self) -> web.BaseRunner:
         """What aiohttp is to run."""
         if self.level == "a0":
-            return web.ServerRunner(web.Server(self.bare))
+            return web.ServerRunner(web.Server(self.post_bare))
         app = web.Application()
-        app.router.add_route("POST", "/mcp", self.bare if self.level == "a" else self.post)
-        app.router.add_route("DELETE", "/mcp", self.bare if self.level == "a" else self.delete)
-        app.router.add_route("GET", "/sse", self.stream)
-        app.router.add_route("POST", "/messages", self.posted)
+        app.router.add_route("POST", "/mcp", self.post_bare if self.level == "a" else self.post)
+        app.router.add_route("DELETE", "/mcp", self.post_bare if self.level == "a" else self.delete)
+        app.router.add_route("GET", "/sse", self.open_stream)
+        app.router.add_route("POST", "/messages", self.post_message)
         return web.AppRunner(app, access_log=None, handler_cancellation=True)
 
     async def serve(self, port: int) -> None:
         """Serve until killed."""
         self.http = ClientSession(connector=TCPConnector(limit=0))
-        runner = self.runner()
+        runner = self.make_runner()
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
         await asyncio.get_running_loop().create_future()
@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--tools", type=int, default=2)
     parser.add_argument("--level", choices=LEVELS, default="c")
     options = parser.parse_args()
-    run(Limit(options.level, Inputs(options.inputs), options.tools).serve(options.port))
+    run_async(LimitServer(options.level, Inputs(options.inputs), options.tools).serve(options.port))
 
 
 if __name__ == "__main__":

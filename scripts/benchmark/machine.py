@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-TICK = os.sysconf("SC_CLK_TCK")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 # CPUCLOCK_SCHED of the kernel: the time for which the scheduler ran a process.
 CPU_CLOCK = 2
-PAGE = os.sysconf("SC_PAGE_SIZE")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class Cores:
     load: int | None = None
 
 
-def cores() -> Cores:
+def choose_cores() -> Cores:
     """Two cores that this process may use: with one, client and server would take each other's time."""
     usable = sorted(os.sched_getaffinity(0))
     return Cores(usable[0], usable[1]) if len(usable) > 1 else Cores()
 
 
-def pin(core: int | None) -> Callable[[], None] | None:
+def pin_to_core(core: int | None) -> Callable[[], None] | None:
     """What a child process runs before its program, so that not even its start happens elsewhere."""
     if core is None:
         return None
@@ -50,9 +50,9 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | CPU_CLOCK)
 
 
-def resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     """Bytes of memory that a process occupies (RSS)."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
 
 def busy_seconds(core: int) -> float:
@@ -62,18 +62,18 @@ def busy_seconds(core: int) -> float:
             name, *numbers = line.split()
             if name == f"cpu{core}":
                 user, nice, system, _idle, _waiting, irq, soft, stolen = map(int, numbers[:8])
-                return (user + nice + system + irq + soft + stolen) / TICK
+                return (user + nice + system + irq + soft + stolen) / TICKS_PER_SECOND
     return 0.0
 
 
-def many_files() -> int:
+def raise_file_limit() -> int:
     """Raise the limit on open files as far as we may; children inherit it. Returns the limit."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return most
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def run_async(work: Coroutine[Any, Any, T]) -> T:
     """The result of *work*, on uvloop where that is installed."""
     try:
         from uvloop import new_event_loop

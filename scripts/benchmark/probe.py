@@ -9,23 +9,23 @@ from typing import Any
 
 from . import machine
 from .callers import Job
-from .client import Legacy, Target, connect, end, handshake
+from .client import LegacySession, Target, close_session, connect, open_session
 from .inputs import Inputs
 from .wire import Connection
 
 # Until what was asked for has been done, and freed.
-SETTLE = 1.0
-WIDTH = 32
+SETTLE_SECONDS = 1.0
+MAX_CONCURRENT_OPENS = 32
 MB = 2**20
 
-Open = Callable[[Connection], Awaitable[Connection | None]]
+Opener = Callable[[Connection], Awaitable[Connection | None]]
 
 
 def _target(job: Job) -> Target:
     return Target(job.port, Inputs(Path(job.inputs)).token)
 
 
-async def _many(target: Target, count: int, work: Open) -> list[Connection]:
+async def _open_many(target: Target, count: int, work: Opener) -> list[Connection]:
     """Do *work* so often, over a few connections; the connections that it leaves open."""
     left = iter(range(count))
     opened: list[Connection] = []
@@ -38,49 +38,49 @@ async def _many(target: Target, count: int, work: Open) -> list[Connection]:
                 opened.append(one)
         connection.transport.close()
 
-    await asyncio.gather(*(some() for _ in range(min(WIDTH, count))))
+    await asyncio.gather(*(some() for _ in range(min(MAX_CONCURRENT_OPENS, count))))
     return opened
 
 
-def _sessions(target: Target) -> Open:
+def _session_opener(target: Target) -> Opener:
     async def begin(connection: Connection) -> None:
-        await handshake(target, connection)
+        await open_session(target, connection)
 
     return begin
 
 
-def _streams(target: Target) -> Open:
+def _stream_opener(target: Target) -> Opener:
     async def begin(connection: Connection) -> Connection:
-        session = Legacy(target, await connect(target))
+        session = LegacySession(target, await connect(target))
         await session.open(connection)
         return session.stream
 
     return begin
 
 
-async def sessions(job: Job) -> dict[str, Any]:
+async def measure_sessions(job: Job) -> dict[str, Any]:
     """Memory of sessions that were begun and left."""
     target = _target(job)
     first = await connect(target)
-    await end(target, first, await handshake(target, first))
-    await asyncio.sleep(SETTLE)
-    before = machine.resident(job.pid)
-    await _many(target, job.count, _sessions(target))
-    await asyncio.sleep(SETTLE)
-    after = machine.resident(job.pid)
+    await close_session(target, first, await open_session(target, first))
+    await asyncio.sleep(SETTLE_SECONDS)
+    before = machine.resident_bytes(job.pid)
+    await _open_many(target, job.count, _session_opener(target))
+    await asyncio.sleep(SETTLE_SECONDS)
+    after = machine.resident_bytes(job.pid)
     return {"rss_mb": before / MB, "full_mb": after / MB, "bytes_each": max(0, after - before) / job.count}
 
 
-async def streams(job: Job) -> dict[str, Any]:
+async def measure_streams(job: Job) -> dict[str, Any]:
     """Memory and CPU of idle /sse streams; memory after they were closed and opened again, twice."""
     target = _target(job)
-    for one in await _many(target, 1, _streams(target)):
+    for one in await _open_many(target, 1, _stream_opener(target)):
         one.transport.abort()
-    await asyncio.sleep(SETTLE)
-    before = machine.resident(job.pid)
-    opened = await _many(target, job.count, _streams(target))
-    await asyncio.sleep(SETTLE)
-    after = machine.resident(job.pid)
+    await asyncio.sleep(SETTLE_SECONDS)
+    before = machine.resident_bytes(job.pid)
+    opened = await _open_many(target, job.count, _stream_opener(target))
+    await asyncio.sleep(SETTLE_SECONDS)
+    after = machine.resident_bytes(job.pid)
     watched: dict[str, Any] = {}
     if job.idle:
         spent = machine.cpu_seconds(job.pid)
@@ -90,10 +90,10 @@ async def streams(job: Job) -> dict[str, Any]:
     for _ in range(2):
         for one in opened:
             one.transport.abort()
-        await asyncio.sleep(SETTLE)
-        opened = await _many(target, job.count, _streams(target))
-    await asyncio.sleep(SETTLE)
-    again = machine.resident(job.pid)
+        await asyncio.sleep(SETTLE_SECONDS)
+        opened = await _open_many(target, job.count, _stream_opener(target))
+    await asyncio.sleep(SETTLE_SECONDS)
+    again = machine.resident_bytes(job.pid)
     return watched | {
         "rss_mb": before / MB,
         "full_mb": after / MB,
@@ -107,7 +107,9 @@ async def streams(job: Job) -> dict[str, Any]:
 async def hold(job: Job) -> dict[str, Any]:
     """Open so many sessions or streams, say so, and keep them until this process is killed."""
     target = _target(job)
-    kept = await _many(target, job.count, _streams(target) if job.tool == "streams" else _sessions(target))
+    kept = await _open_many(
+        target, job.count, _stream_opener(target) if job.tool == "streams" else _session_opener(target)
+    )
     print('{"holding": true}', flush=True)
     while not any(one.closed for one in kept):
         await asyncio.sleep(1)

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .against import compared
+from .against import comparison_rows
 from .entries import Suite
-from .figures import Spread, ratios, spread
-from .goals import CHECKS, DEMANDS, LOG_US, NOT_MEASURED, Check, log_cost
-from .growth import CURVES, place
+from .figures import Spread, make_spread, ratio_spread
+from .goals import CHECKS, FAIRNESS_CHECKS, MAX_LOG_MICROSECONDS, NOT_MEASURED, Check, log_cost
+from .growth import CURVES, point_value
 from .suites import SUITES
-from .trials import Record
+from .trials import Measurement
 
-LOAD = ("server", "runs", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "over ours", "over limit", "foreign")
+LOAD_COLUMNS = (
+    "server",
+    "runs",
+    "requests/s",
+    "p50 ms",
+    "p99 ms",
+    "CPU µs/request",
+    "over ours",
+    "over limit",
+    "foreign",
+)
 # Of figures that have not two behind the point.
 DIGITS = {"idle_share": 4, "p95_s": 3, "healthz_s": 3, "key_fetches": 0}
-FRESH = {
+FRESH_COLUMNS = {
     "startup": (("start_s", "start, s", 2), ("rss_mb", "memory, MB", 1)),
     "sessions": (("rss_mb", "memory before, MB", 1), ("full_mb", "with them, MB", 1), ("bytes_each", "bytes each", 0)),
     "streams": (
@@ -29,16 +39,16 @@ FRESH = {
 
 
 Rows = Sequence[Sequence[str]]
-Form = Callable[[Rows], str]
+TableFormat = Callable[[Rows], str]
 
 
-def _widths(rows: Rows) -> list[int]:
+def _column_widths(rows: Rows) -> list[int]:
     return [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
 
 
-def simple(rows: Rows) -> str:
+def rst_table(rows: Rows) -> str:
     """Rows, of which the first is the heading, as a simple table of reStructuredText."""
-    widths = _widths(rows)
+    widths = _column_widths(rows)
     edge = "  ".join("=" * width for width in widths)
     heading, *others = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -46,9 +56,9 @@ def simple(rows: Rows) -> str:
     return "\n".join([edge, heading, edge, *others, edge])
 
 
-def table(rows: Rows) -> str:
+def markdown_table(rows: Rows) -> str:
     """Rows, of which the first is the heading, as a Markdown table whose columns are in line."""
-    widths = _widths(rows)
+    widths = _column_widths(rows)
 
     def line(cells: Sequence[str]) -> str:
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
@@ -58,103 +68,115 @@ def table(rows: Rows) -> str:
     return "\n".join([line(heading), line(["-" * width for width in widths]), *map(line, others)])
 
 
-def _text(value: Spread | None, digits: int) -> str:
-    return value.text(digits) if value is not None else ""
+def _format_spread(value: Spread | None, digits: int) -> str:
+    return value.format(digits) if value is not None else ""
 
 
-def report(records: Sequence[Record], notes: Sequence[str], form: Form = table) -> str:
-    """Everything that is to be said about *records*, with tables in this *form*."""
+def make_report(
+    records: Sequence[Measurement], notes: Sequence[str], table_format: TableFormat = markdown_table
+) -> str:
+    """Everything that is to be said about *records*, with tables in this *table_format*."""
     parts = ["Each cell of three is least / median / most over the rounds; ratios are taken round by round.", *notes]
     for name, suite in SUITES.items():
         mine = [record for record in records if record.suite == name]
-        if mine and suite.what in ("growth", "fairness"):
-            parts.append(f"## {name}: {suite.about}\n\n{_of_whole(suite, mine, form)}")
+        if mine and suite.mode in ("growth", "fairness"):
+            parts.append(f"## {name}: {suite.description}\n\n{_whole_section(suite, mine, table_format)}")
             continue
         for connections in dict.fromkeys(record.connections for record in mine):
             some = [record for record in mine if record.connections == connections]
             where = f", c={connections}" if connections else ""
-            parts.append(f"## {name}{where}: {suite.about}\n\n{_of_suite(suite, some, form)}")
-    if len(rows := compared(records)) > 1:
-        parts.append(f"## Against the other checkout\n\n{form(rows)}")
-    parts.append(f"## Goals\n\n{goals(records, form=form)}")
+            parts.append(f"## {name}{where}: {suite.description}\n\n{_suite_section(suite, some, table_format)}")
+    if len(rows := comparison_rows(records)) > 1:
+        parts.append(f"## Against the other checkout\n\n{table_format(rows)}")
+    parts.append(f"## Goals\n\n{goals_table(records, table_format=table_format)}")
     return "\n\n".join(parts)
 
 
-def _void(records: Sequence[Record]) -> list[str]:
+def _void_lines(records: Sequence[Measurement]) -> list[str]:
     void = [record for record in records if record.error]
     return [f"- void: {record.server}, round {record.round + 1}: {record.error}" for record in void]
 
 
-def _of_whole(suite: Suite, records: Sequence[Record], form: Form) -> str:
+def _whole_section(suite: Suite, records: Sequence[Measurement], table_format: TableFormat) -> str:
     """A suite that is one table: a curve's, or what is demanded of the scenes of fairness."""
     if suite.name not in CURVES:
-        return "\n".join([goals(records, DEMANDS, form), *_void(records)])
+        return "\n".join([goals_table(records, FAIRNESS_CHECKS, table_format), *_void_lines(records)])
     points: dict[str, list[tuple[int, dict[str, float]]]] = {}
-    for record in sorted((one for one in records if not one.error), key=lambda record: place(record.server)):
+    for record in sorted((one for one in records if not one.error), key=lambda record: point_value(record.server)):
         points.setdefault(record.server, []).append((record.round, record.figures))
-    return "\n".join([form(CURVES[suite.name].rows(points)), *_void(records)])
+    return "\n".join([table_format(CURVES[suite.name].rows(points)), *_void_lines(records)])
 
 
-def _of_suite(suite: Suite, records: Sequence[Record], form: Form) -> str:
-    by_server: dict[str, list[Record]] = {}
+def _suite_section(suite: Suite, records: Sequence[Measurement], table_format: TableFormat) -> str:
+    by_server: dict[str, list[Measurement]] = {}
     for record in records:
         if not record.error:
             by_server.setdefault(record.server, []).append(record)
-    rows = _load_rows(by_server) if suite.what == "load" else _fresh_rows(suite, by_server)
-    return "\n".join([form(rows), *_void(records)])
+    rows = _load_rows(by_server) if suite.mode == "load" else _fresh_rows(suite, by_server)
+    return "\n".join([table_format(rows), *_void_lines(records)])
 
 
-def _figures(records: Sequence[Record], name: str) -> dict[int, float]:
+def _figure_by_round(records: Sequence[Measurement], name: str) -> dict[int, float]:
     return {record.round: record.figures[name] for record in records if name in record.figures}
 
 
-def _load_rows(by_server: dict[str, list[Record]]) -> list[Sequence[str]]:
-    rows: list[Sequence[str]] = [LOAD]
+def _load_rows(by_server: dict[str, list[Measurement]]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [LOAD_COLUMNS]
     # The limits come from the least to the most work; the last is the one that does all that cannot be avoided.
     base = next((name for name in reversed(by_server) if name.startswith("limit")), "")
     for name, records in by_server.items():
-        cpu = _figures(records, "cpu_us")
+        cpu = _figure_by_round(records, "cpu_us")
         row = [name, str(len(records))]
         for figure, digits in (("rps", 0), ("p50_ms", 2), ("p99_ms", 2)):
-            row.append(_text(spread(_figures(records, figure).values()), digits))
-        row.append(_text(spread(cpu.values()), 0))
+            row.append(_format_spread(make_spread(_figure_by_round(records, figure).values()), digits))
+        row.append(_format_spread(make_spread(cpu.values()), 0))
         for other in ("ours", base):
-            row.append(_text(ratios(cpu, _figures(by_server.get(other, []), "cpu_us")), 2))
-        foreign = spread(_figures(records, "foreign").values())
+            row.append(_format_spread(ratio_spread(cpu, _figure_by_round(by_server.get(other, []), "cpu_us")), 2))
+        foreign = make_spread(_figure_by_round(records, "foreign").values())
         row.append(f"{foreign.median:.0%}" if foreign is not None else "")
         rows.append(row)
     return rows
 
 
-def _fresh_rows(suite: Suite, by_server: dict[str, list[Record]]) -> list[Sequence[str]]:
-    columns = FRESH[suite.what]
+def _fresh_rows(suite: Suite, by_server: dict[str, list[Measurement]]) -> list[Sequence[str]]:
+    columns = FRESH_COLUMNS[suite.mode]
     mine = by_server.get("ours", [])
-    last = "start over ours" if suite.what == "startup" else "bytes over ours"
-    figure = columns[0][0] if suite.what == "startup" else "bytes_each"
+    last = "start over ours" if suite.mode == "startup" else "bytes over ours"
+    figure = columns[0][0] if suite.mode == "startup" else "bytes_each"
     rows: list[Sequence[str]] = [("server", "runs", *(title for _, title, _ in columns), last)]
     for name, records in by_server.items():
-        cells = [_text(spread(_figures(records, key).values()), digits) for key, _, digits in columns]
-        over = _text(ratios(_figures(records, figure), _figures(mine, figure)), 2)
+        cells = [
+            _format_spread(make_spread(_figure_by_round(records, key).values()), digits) for key, _, digits in columns
+        ]
+        over = _format_spread(ratio_spread(_figure_by_round(records, figure), _figure_by_round(mine, figure)), 2)
         rows.append([name, str(len(records)), *cells, over])
     return rows
 
 
-def goals(records: Sequence[Record], checks: Sequence[Check] = CHECKS, form: Form = table) -> str:
+def goals_table(
+    records: Sequence[Measurement], checks: Sequence[Check] = CHECKS, table_format: TableFormat = markdown_table
+) -> str:
     """The goals that this run says something about, and which it does not."""
     name = "goal" if checks is CHECKS else "row"
     rows: list[Sequence[str]] = [(name, "what", "wanted", "measured", "met")]
     silent: dict[int | str, int] = {}
     for check in checks:
         value = check.value(records)
-        met = check.met(value)
+        met = check.verdict(value)
         if met == NOT_MEASURED:
             silent[check.goal] = silent.get(check.goal, 0) + 1
             continue
         digits = DIGITS.get(check.figure, 2)
-        rows.append([str(check.goal), check.text, check.wanted, _text(value, digits), met])
+        rows.append([str(check.goal), check.description, check.bound, _format_spread(value, digits), met])
         if check.goal == 1 and (cost := log_cost(records)) is not None:
-            within = "yes" if cost.median <= LOG_US else f"no, {cost.median - LOG_US:.0f} µs over"
-            rows.append(["1", "call: µs that the request log adds", f"at most {LOG_US:g}", cost.text(1), within])
+            within = (
+                "yes"
+                if cost.median <= MAX_LOG_MICROSECONDS
+                else f"no, {cost.median - MAX_LOG_MICROSECONDS:.0f} µs over"
+            )
+            rows.append(
+                ["1", "call: µs that the request log adds", f"at most {MAX_LOG_MICROSECONDS:g}", cost.format(1), within]
+            )
     said = ", ".join(f"{goal} ({count})" for goal, count in silent.items())
     silence = f"{NOT_MEASURED} ({name}, and how many comparisons of it): {said}" if said else ""
-    return "\n\n".join(filter(None, (form(rows) if len(rows) > 1 else "", silence)))
+    return "\n\n".join(filter(None, (table_format(rows) if len(rows) > 1 else "", silence)))

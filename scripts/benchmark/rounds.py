@@ -12,95 +12,113 @@ from typing import Any
 from . import machine
 from .callers import Job
 from .entries import Entry, Suite
-from .servers import Broken, Running
-from .trials import WARMER, Emit, Plan, Record, do, holding, job_of, record_of, started, undisturbed
-from .upstream import key_fetches
+from .servers import RunningServer, ServerFailed
+from .trials import (
+    WARMUP_FACTOR,
+    Emit,
+    Measurement,
+    Plan,
+    hold_open,
+    make_job,
+    make_measurement,
+    measure_undisturbed,
+    run_load,
+    start_entry,
+)
+from .upstream import count_key_fetches
 
 # Load before the first round.
-WARM = 1.0
+WARMUP_SECONDS = 1.0
 # Of a round of growth.
-TURNS = 4
+TURNS_PER_ROUND = 4
 # Until what was asked for has been done, and freed.
-SETTLE = 1.0
+SETTLE_SECONDS = 1.0
 MB = 2**20
 
 
-def measure(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
+def measure_suite(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
     """All rounds of a suite over those of its *entries*."""
-    work = {"load": _load, "growth": _growth}.get(suite.what, _fresh)
+    work = {"load": _measure_load, "growth": _measure_growth}.get(suite.mode, _measure_fresh)
     work(suite, entries, plan, emit)
 
 
-def _load(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
+def _measure_load(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
     connections = plan.connections or suite.connections
     with ExitStack() as stack:
-        standing: list[tuple[Entry, Running]] = []
+        standing: list[tuple[Entry, RunningServer]] = []
         for entry in entries:
             try:
-                running = started(entry, plan)
-            except Broken as broken:
-                emit(Record(suite.name, entry.name, 0, connections[0], error=str(broken)))
+                running = start_entry(entry, plan)
+            except ServerFailed as broken:
+                emit(Measurement(suite.name, entry.name, 0, connections[0], error=str(broken)))
                 continue
             stack.callback(running.stop)
-            _warm(suite, entry, running, plan, 32)
+            _warm_up(suite, entry, running, plan, 32)
             standing.append((entry, running))
         for number in range(plan.rounds):
             for count in connections:
                 for entry, running in standing:
-                    job = job_of(suite, entry, running, plan, count, plan.seconds)
-                    emit(record_of(suite, entry, number, count, undisturbed(job, plan)))
+                    job = make_job(suite, entry, running, plan, count, plan.seconds)
+                    emit(make_measurement(suite, entry, number, count, measure_undisturbed(job, plan)))
 
 
-def _warm(suite: Suite, entry: Entry, running: Running, plan: Plan, connections: int) -> None:
-    warm = WARM * (WARMER if running.kind.warms else 1.0)
-    do(job_of(suite, entry, running, plan, connections, min(warm, 3 * plan.seconds)), plan)
+def _warm_up(suite: Suite, entry: Entry, running: RunningServer, plan: Plan, connections: int) -> None:
+    warm = WARMUP_SECONDS * (WARMUP_FACTOR if running.kind.compiles_at_runtime else 1.0)
+    run_load(make_job(suite, entry, running, plan, connections, min(warm, 3 * plan.seconds)), plan)
 
 
-def _growth(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
+def _measure_growth(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
     """As load, but each round has fresh processes, whose memory and start are of interest, too. They are dear, so there
     are several turns with them; the one with the least CPU counts, as all that others do to a core adds to that."""
     for number in range(plan.rounds):
         with ExitStack() as stack:
-            points = [(entry, *_point(suite, entry, plan, stack)) for entry in entries]
-            if suite.idle and any(entry.held for entry in entries):
-                _watch([(running, figures) for _, running, figures in points], suite.idle)
+            points = [(entry, *_start_point(suite, entry, plan, stack)) for entry in entries]
+            if suite.idle_seconds and any(entry.held for entry in entries):
+                _measure_idle([(running, figures) for _, running, figures in points], suite.idle_seconds)
             turns = [
-                [_at_point(_job_at(suite, entry, running, plan), suite, plan) for entry, running, _ in points]
-                for _ in range(TURNS)
+                [
+                    _measure_point(_job_at_point(suite, entry, running, plan), suite, plan)
+                    for entry, running, _ in points
+                ]
+                for _ in range(TURNS_PER_ROUND)
             ]
             for (entry, _, figures), *found in zip(points, *turns, strict=True):
-                emit(record_of(suite, entry, number, _connections(suite, entry), figures | _least(found)))
+                emit(
+                    make_measurement(
+                        suite, entry, number, _connection_count(suite, entry), figures | _cheapest_turn(found)
+                    )
+                )
 
 
-def _connections(suite: Suite, entry: Entry) -> int:
+def _connection_count(suite: Suite, entry: Entry) -> int:
     return entry.connections or suite.connections[0]
 
 
-def _job_at(suite: Suite, entry: Entry, running: Running, plan: Plan) -> Job:
-    return job_of(suite, entry, running, plan, _connections(suite, entry), plan.seconds)
+def _job_at_point(suite: Suite, entry: Entry, running: RunningServer, plan: Plan) -> Job:
+    return make_job(suite, entry, running, plan, _connection_count(suite, entry), plan.seconds)
 
 
-def _least(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _cheapest_turn(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The turn that took the least CPU per call; a void one, if there is any."""
     void = (found for found in turns if found.get("error") or found.get("failures"))
     return next(void, None) or min(turns, key=lambda found: float(found["cpu_us"]))
 
 
-def _point(suite: Suite, entry: Entry, plan: Plan, stack: ExitStack) -> tuple[Running, dict[str, Any]]:
+def _start_point(suite: Suite, entry: Entry, plan: Plan, stack: ExitStack) -> tuple[RunningServer, dict[str, Any]]:
     """A server that holds what it has to until the *stack* is left, and what is known of it by then."""
-    running = started(entry, plan)
+    running = start_entry(entry, plan)
     stack.callback(running.stop)
-    _warm(suite, entry, running, plan, suite.connections[0])
-    figures: dict[str, Any] = {"start_s": running.to_answer}
+    _warm_up(suite, entry, running, plan, suite.connections[0])
+    figures: dict[str, Any] = {"start_s": running.startup_seconds}
     if entry.held:
-        before = machine.resident(running.pid)
-        stack.enter_context(holding(entry, running, plan))
-        time.sleep(SETTLE)
-        figures["bytes_each"] = max(0, machine.resident(running.pid) - before) / entry.held
+        before = machine.resident_bytes(running.pid)
+        stack.enter_context(hold_open(entry, running, plan))
+        time.sleep(SETTLE_SECONDS)
+        figures["bytes_each"] = max(0, machine.resident_bytes(running.pid) - before) / entry.held
     return running, figures
 
 
-def _watch(points: Sequence[tuple[Running, dict[str, Any]]], seconds: float) -> None:
+def _measure_idle(points: Sequence[tuple[RunningServer, dict[str, Any]]], seconds: float) -> None:
     """See what the servers do while nobody asks them anything."""
     before = [machine.cpu_seconds(running.pid) for running, _ in points]
     time.sleep(seconds)
@@ -108,38 +126,42 @@ def _watch(points: Sequence[tuple[Running, dict[str, Any]]], seconds: float) -> 
         figures["idle_share"] = (machine.cpu_seconds(running.pid) - spent) / seconds
 
 
-def _at_point(job: Job, suite: Suite, plan: Plan) -> dict[str, Any]:
-    found = do(job, plan)
-    if suite.also and not found.get("error"):
-        also = do(replace(job, operation=suite.also), plan)
+def _measure_point(job: Job, suite: Suite, plan: Plan) -> dict[str, Any]:
+    found = run_load(job, plan)
+    if suite.second_operation and not found.get("error"):
+        also = run_load(replace(job, operation=suite.second_operation), plan)
         found |= {"also_us": also["cpu_us"]} if "cpu_us" in also else also
     if job.size and "rps" in found:
         found["mb_per_s"] = found["rps"] * job.size / 1e6
-    return found | {"rss_mb": machine.resident(job.pid) / MB}
+    return found | {"rss_mb": machine.resident_bytes(job.pid) / MB}
 
 
-def _fresh(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
+def _measure_fresh(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
     for number in range(plan.rounds):
         for entry in entries:
-            fetches = key_fetches(plan.inputs)
+            fetches = count_key_fetches(plan.inputs)
             try:
-                running = started(entry, plan)
-            except Broken as broken:
-                emit(Record(suite.name, entry.name, number, 0, error=str(broken)))
+                running = start_entry(entry, plan)
+            except ServerFailed as broken:
+                emit(Measurement(suite.name, entry.name, number, 0, error=str(broken)))
                 continue
             try:
-                found = _look(suite, entry, running, plan)
-                emit(record_of(suite, entry, number, 0, found | {"key_fetches": key_fetches(plan.inputs) - fetches}))
+                found = _measure_process(suite, entry, running, plan)
+                emit(
+                    make_measurement(
+                        suite, entry, number, 0, found | {"key_fetches": count_key_fetches(plan.inputs) - fetches}
+                    )
+                )
             finally:
                 running.stop()
 
 
-def _look(suite: Suite, entry: Entry, running: Running, plan: Plan) -> dict[str, Any]:
-    if suite.what == "fairness":
-        return do(job_of(suite, entry, running, plan, entry.connections, plan.seconds), plan)
-    if suite.what == "startup":
-        return {"start_s": running.to_answer, "rss_mb": machine.resident(running.pid) / MB}
+def _measure_process(suite: Suite, entry: Entry, running: RunningServer, plan: Plan) -> dict[str, Any]:
+    if suite.mode == "fairness":
+        return run_load(make_job(suite, entry, running, plan, entry.connections, plan.seconds), plan)
+    if suite.mode == "startup":
+        return {"start_s": running.startup_seconds, "rss_mb": machine.resident_bytes(running.pid) / MB}
     # Others' streams are not watched: no goal is about that, and it takes a while.
-    idle = suite.idle if running.kind.name in ("ours", "limit", "against") else 0.0
+    idle = suite.idle_seconds if running.kind.name in ("ours", "limit", "against") else 0.0
     directory = str(plan.inputs.directory)
-    return do(Job(suite.what, running.port, running.pid, directory, count=suite.count, idle=idle), plan)
+    return run_load(Job(suite.mode, running.port, running.pid, directory, count=suite.count, idle=idle), plan)

@@ -15,27 +15,27 @@ from functools import partial
 from pathlib import Path
 
 from . import machine
-from .client import ACCEPT, HELLO, HOST
+from .client import ACCEPT, HOST, INITIALIZE
 from .inputs import Inputs
 
 ROOT = Path(__file__).resolve().parents[2]
-PEERS = Path(__file__).resolve().parent / "peers"
-NODE = PEERS / "node"
+PEERS_DIRECTORY = Path(__file__).resolve().parent / "peers"
+NODE_DIRECTORY = PEERS_DIRECTORY / "node"
 # Where `scripts/bench --install` puts the Python peers, apart from what the tests run with.
 PEERS_PYTHON = ROOT / "build" / "bench" / "bin" / "python"
-PATIENCE = 30.0
-TRIES = 3
+START_TIMEOUT_SECONDS = 30.0
+MAX_START_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A program that can serve; *there* says whether it is installed."""
+class ServerKind:
+    """A program that can serve; *is_installed* says whether it is installed."""
 
     name: str
     command: tuple[str, ...]
-    there: Callable[[], bool] = lambda: True
+    is_installed: Callable[[], bool] = lambda: True
     # Compiles itself while it runs: needs more load before it is what it will be.
-    warms: bool = False
+    compiles_at_runtime: bool = False
 
 
 def peers_python() -> str:
@@ -51,17 +51,19 @@ def has_modules(*names: str) -> bool:
 
 def has_packages(*names: str) -> bool:
     """Whether Node is there, and these packages are."""
-    return shutil.which("node") is not None and all((NODE / "node_modules" / name).is_dir() for name in names)
+    return shutil.which("node") is not None and all((NODE_DIRECTORY / "node_modules" / name).is_dir() for name in names)
 
 
-def kinds() -> dict[str, Kind]:
+def server_kinds() -> dict[str, ServerKind]:
     """Every program by its name."""
     python, node = peers_python(), shutil.which("node") or "node"
     every = [
-        Kind("ours", (sys.executable, str(ROOT / "scripts" / "bench_server.py"))),
-        Kind("limit", (sys.executable, "-m", "scripts.benchmark.limits")),
-        Kind("py-sdk", (python, str(PEERS / "py_sdk.py")), lambda: has_modules("mcp", "uvicorn")),
-        Kind("py-fastmcp", (python, str(PEERS / "py_fastmcp.py")), lambda: has_modules("fastmcp", "uvicorn")),
+        ServerKind("ours", (sys.executable, str(ROOT / "scripts" / "bench_server.py"))),
+        ServerKind("limit", (sys.executable, "-m", "scripts.benchmark.limits")),
+        ServerKind("py-sdk", (python, str(PEERS_DIRECTORY / "py_sdk.py")), lambda: has_modules("mcp", "uvicorn")),
+        ServerKind(
+            "py-fastmcp", (python, str(PEERS_DIRECTORY / "py_fastmcp.py")), lambda: has_modules("fastmcp", "uvicorn")
+        ),
     ]
     needed = {
         "ts-sdk1": ("@modelcontextprotocol/sdk",),
@@ -69,23 +71,23 @@ def kinds() -> dict[str, Kind]:
         "ts-fastmcp": ("fastmcp",),
     }
     for name, packages in needed.items():
-        command = (node, str(NODE / f"{name.removeprefix('ts-')}.mjs"))
-        every.append(Kind(name, command, partial(has_packages, *packages), warms=True))
+        command = (node, str(NODE_DIRECTORY / f"{name.removeprefix('ts-')}.mjs"))
+        every.append(ServerKind(name, command, partial(has_packages, *packages), compiles_at_runtime=True))
     return {kind.name: kind for kind in every}
 
 
-def remarks() -> list[str]:
+def peer_remarks() -> list[str]:
     """What makes the peers slower than they could be here."""
     if has_modules("mcp") and not has_modules("httptools", "uvloop"):
         return ["httptools or uvloop is missing: the Python peers run slower than they can; see --install"]
     return []
 
 
-class Broken(Exception):
+class ServerFailed(Exception):
     """A server that does not serve."""
 
 
-def free_port(first: int) -> int:
+def find_free_port(first: int) -> int:
     """A port at or above *first* that nobody listens on."""
     for port in range(first, 65_000):
         with socket.socket() as probe:
@@ -94,7 +96,7 @@ def free_port(first: int) -> int:
             except OSError:
                 continue
             return port
-    raise Broken("no free port")
+    raise ServerFailed("no free port")
 
 
 class Ports:
@@ -105,17 +107,17 @@ class Ports:
 
     def take(self) -> int:
         """The next free one."""
-        port = free_port(self._next)
+        port = find_free_port(self._next)
         self._next = port + 1
         return port
 
 
-class Running:
-    """A server's process. *to_answer* is how many seconds it took from its start to its first answer."""
+class RunningServer:
+    """A server's process. *startup_seconds* is how many seconds it took from its start to its first answer."""
 
-    def __init__(self, name: str, kind: Kind, port: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, name: str, kind: ServerKind, port: int, process: subprocess.Popen[bytes]) -> None:
         self.name, self.kind, self.port, self.process = name, kind, port, process
-        self.to_answer = 0.0
+        self.startup_seconds = 0.0
 
     @property
     def pid(self) -> int:
@@ -128,48 +130,48 @@ class Running:
         self.process.wait()
 
 
-def start(
+def start_server(
     name: str,
-    kind: Kind,
+    kind: ServerKind,
     options: tuple[str, ...],
     inputs: Inputs,
     ports: Ports,
     core: int | None,
     *,
     cold: bool = False,
-) -> Running:
+) -> RunningServer:
     """Start a server and wait for its first answer to initialize; if it is to stay *cold*, for its first refusal of who
     has no token. Raises Broken, with what it wrote."""
     log = inputs.directory / "servers.log"
-    for _ in range(TRIES):
+    for _ in range(MAX_START_ATTEMPTS):
         port = ports.take()
         command = [*kind.command, "--port", str(port), "--inputs", str(inputs.directory), *options]
         with open(log, "ab") as output:
             begun = time.perf_counter()
             process = subprocess.Popen(
-                command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=output, preexec_fn=machine.pin(core)
+                command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=output, preexec_fn=machine.pin_to_core(core)
             )
-        running = Running(name, kind, port, process)
+        running = RunningServer(name, kind, port, process)
         wanted = 401 if cold else None if "--legacy" in options else 200
-        if _answers(running, "" if cold else inputs.token, wanted):
-            running.to_answer = time.perf_counter() - begun
+        if _wait_for_answer(running, "" if cold else inputs.token, wanted):
+            running.startup_seconds = time.perf_counter() - begun
             return running
         ended = process.poll() is not None
         running.stop()
         if not ended:
             break
-    raise Broken(f"{name} does not start:\n{log.read_text(errors='replace')[-2000:]}")
+    raise ServerFailed(f"{name} does not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def _answers(running: Running, token: str, wanted: int | None) -> bool:
+def _wait_for_answer(running: RunningServer, token: str, wanted: int | None) -> bool:
     """Wait until it answers with the *wanted* status, if there is one; False if its process ended, perhaps since
     another took the port, or it never does."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": ACCEPT}
-    limit = time.perf_counter() + PATIENCE
+    limit = time.perf_counter() + START_TIMEOUT_SECONDS
     while time.perf_counter() < limit and running.process.poll() is None:
         connection = http.client.HTTPConnection(HOST, running.port, timeout=10)
         try:
-            connection.request("POST", "/mcp", json.dumps(HELLO), headers)
+            connection.request("POST", "/mcp", json.dumps(INITIALIZE), headers)
             # A server of the older transport alone knows no /mcp, and serves all the same: nothing is wanted of it.
             if connection.getresponse().status == wanted or wanted is None:
                 return True

@@ -15,16 +15,16 @@ from .callers import Job
 from .entries import Entry, Suite
 from .inputs import Inputs
 from .machine import Cores
-from .servers import ROOT, Broken, Kind, Ports, Running, start
+from .servers import ROOT, Ports, RunningServer, ServerFailed, ServerKind, start_server
 
 # Share of the server's core that others may take before a measurement is repeated, once.
-DISTURBED = 0.10
+MAX_FOREIGN_SHARE = 0.10
 # Programs that compile themselves get so many times as much load before they are measured.
-WARMER = 3.0
+WARMUP_FACTOR = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Measurement:
     """One measurement of one server: *figures* by name, or *error*, what made it void."""
 
     suite: str
@@ -35,7 +35,7 @@ class Record:
     error: str = ""
 
 
-Emit = Callable[[Record], None]
+Emit = Callable[[Measurement], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Plan:
     """How to measure."""
 
     inputs: Inputs
-    kinds: dict[str, Kind]
+    kinds: dict[str, ServerKind]
     ports: Ports
     cores: Cores
     rounds: int = 3
@@ -53,30 +53,32 @@ class Plan:
 
 
 @contextmanager
-def outside(inputs: Inputs, cores: Cores) -> Iterator[None]:
+def run_upstream(inputs: Inputs, cores: Cores) -> Iterator[None]:
     """Identity provider and API while the block runs; *inputs* are complete then."""
     inputs.write_keys()
     command = [sys.executable, "-m", "scripts.benchmark.upstream", str(inputs.directory)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=machine.pin(cores.load))
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=machine.pin_to_core(cores.load)
+    )
     try:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         if not url:
-            raise Broken("the stub of the outside does not start")
-        inputs.write_places(url)
+            raise ServerFailed("the stub of the outside does not start")
+        inputs.write_urls(url)
         yield
     finally:
         process.kill()
         process.wait()
 
 
-def started(entry: Entry, plan: Plan) -> Running:
+def start_entry(entry: Entry, plan: Plan) -> RunningServer:
     """The entry's server, once it answers. Raises Broken."""
     kind = plan.kinds[entry.kind]
-    return start(entry.name, kind, entry.options, plan.inputs, plan.ports, plan.cores.server, cold=entry.cold)
+    return start_server(entry.name, kind, entry.options, plan.inputs, plan.ports, plan.cores.server, cold=entry.cold)
 
 
-def job_of(suite: Suite, entry: Entry, running: Running, plan: Plan, connections: int, seconds: float) -> Job:
+def make_job(suite: Suite, entry: Entry, running: RunningServer, plan: Plan, connections: int, seconds: float) -> Job:
     """What the load's process is to do to an entry's server."""
     return Job(
         operation=entry.operation or suite.operation,
@@ -85,7 +87,7 @@ def job_of(suite: Suite, entry: Entry, running: Running, plan: Plan, connections
         inputs=str(plan.inputs.directory),
         connections=connections,
         seconds=seconds,
-        warmup=min(0.3, seconds) * (WARMER if running.kind.warms else 1.0),
+        warmup=min(0.3, seconds) * (WARMUP_FACTOR if running.kind.compiles_at_runtime else 1.0),
         core=plan.cores.server,
         tool=entry.tool,
         expect=entry.expect or suite.expect,
@@ -95,42 +97,42 @@ def job_of(suite: Suite, entry: Entry, running: Running, plan: Plan, connections
     )
 
 
-def undisturbed(job: Job, plan: Plan) -> dict[str, Any]:
+def measure_undisturbed(job: Job, plan: Plan) -> dict[str, Any]:
     """The result, or that of the second try if others took less of the core during that. Nothing but how much they
     took decides which of the two counts."""
-    first = do(job, plan)
-    if first.get("error") or first["foreign"] <= DISTURBED:
+    first = run_load(job, plan)
+    if first.get("error") or first["foreign"] <= MAX_FOREIGN_SHARE:
         return first
-    second = do(job, plan)
+    second = run_load(job, plan)
     better = second if second.get("error") or second["foreign"] < first["foreign"] else first
     return {**better, "attempts": 2}
 
 
-def record_of(suite: Suite, entry: Entry, number: int, connections: int, found: dict[str, Any]) -> Record:
+def make_measurement(suite: Suite, entry: Entry, number: int, connections: int, found: dict[str, Any]) -> Measurement:
     """What was found, as a record: void if an answer was wrong."""
     error = found.get("error", "")
     if found.get("failures"):
         error = f"{found['failures']} wrong answers, the first: {found['failure']}"
     figures = {name: value for name, value in found.items() if isinstance(value, (int, float))}
-    return Record(suite.name, entry.name, number, connections, figures, error)
+    return Measurement(suite.name, entry.name, number, connections, figures, error)
 
 
-def _command(job: Job) -> list[str]:
+def _load_command(job: Job) -> list[str]:
     return [sys.executable, "-m", "scripts.benchmark.load", json.dumps(asdict(job))]
 
 
-def do(job: Job, plan: Plan) -> dict[str, Any]:
+def run_load(job: Job, plan: Plan) -> dict[str, Any]:
     """Have the job done by a process of its own; what it found, or why it found nothing."""
     limit = 120 + 10 * (job.seconds + job.idle)
     try:
         done = subprocess.run(
-            _command(job),
+            _load_command(job),
             cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,
             timeout=limit,
-            preexec_fn=machine.pin(plan.cores.load),
+            preexec_fn=machine.pin_to_core(plan.cores.load),
         )
         found: dict[str, Any] = json.loads(done.stdout)
         return found
@@ -141,20 +143,20 @@ def do(job: Job, plan: Plan) -> dict[str, Any]:
 
 
 @contextmanager
-def holding(entry: Entry, running: Running, plan: Plan) -> Iterator[None]:
+def hold_open(entry: Entry, running: RunningServer, plan: Plan) -> Iterator[None]:
     """So many sessions or streams of this server are open while the block runs."""
     job = Job("hold", running.port, running.pid, str(plan.inputs.directory), tool=entry.hold, count=entry.held)
     process = subprocess.Popen(
-        _command(job), cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=machine.pin(plan.cores.load)
+        _load_command(job), cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=machine.pin_to_core(plan.cores.load)
     )
     try:
         assert process.stdout is not None
         said = process.stdout.readline()
         if "holding" not in said:
-            raise Broken(f"{entry.name}: {said.strip() or 'could not open so many'}")
+            raise ServerFailed(f"{entry.name}: {said.strip() or 'could not open so many'}")
         yield
         if process.poll() is not None:
-            raise Broken(f"{entry.name}: not all stayed open; nothing measured here holds")
+            raise ServerFailed(f"{entry.name}: not all stayed open; nothing measured here holds")
     finally:
         process.kill()
         process.wait()

@@ -17,13 +17,13 @@ from typing import cast
 from urllib.request import urlopen
 
 from .inputs import Inputs
-from .machine import run
+from .machine import run_async
 
 ROWS = [
     {"date": f"2026-03-{day:02}", "service": "Compute Engine", "project": "rockets", "cost": 120.5 + day, "credits": 0}
     for day in range(1, 11)
 ]
-EXCHANGED = json.dumps(
+TOKEN_RESPONSE = json.dumps(
     {
         "access_token": "a-token-of-the-api",
         "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
@@ -33,34 +33,34 @@ EXCHANGED = json.dumps(
 ).encode()
 
 
-KEYS = b"/.well-known/jwks.json"
+KEYS_PATH = b"/.well-known/jwks.json"
 # Where it says how often somebody asked for the keys.
-ASKED = "/asked"
-SLOW = 1.0
+KEY_FETCHES_PATH = "/asked"
+SLOW_SECONDS = 1.0
 
 
-def key_fetches(inputs: Inputs) -> int:
+def count_key_fetches(inputs: Inputs) -> int:
     """How often the outside was asked for its keys so far."""
-    with urlopen(inputs.places["issuer"] + ASKED, timeout=10) as answer:
+    with urlopen(inputs.urls["issuer"] + KEY_FETCHES_PATH, timeout=10) as answer:
         return int(answer.read())
 
 
-def report() -> tuple[bytes, bytes]:
+def report_parts() -> tuple[bytes, bytes]:
     """The report of about 1 KB before and after the id that was asked for."""
     body = json.dumps({"id": "-id-", "status": "COMPLETED", "rows": ROWS}, separators=(",", ":"))
     before, _, after = body.encode().partition(b"-id-")
     return before, after
 
 
-class Outside(asyncio.Protocol):
+class UpstreamProtocol(asyncio.Protocol):
     """One connection."""
 
     transport: asyncio.Transport
 
     def __init__(self, keys: bytes, asked: Counter[bytes]) -> None:
-        self._keys, self._asked = keys, asked
+        self._keys, self._request_counts = keys, asked
         self._received = b""
-        self._before, self._after = report()
+        self._before, self._after = report_parts()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connected."""
@@ -72,14 +72,14 @@ class Outside(asyncio.Protocol):
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head = self._received[:end]
-            size = self._size(head)
+            size = self._body_size(head)
             if len(self._received) < end + 4 + size:
                 return
             self._received = self._received[end + 4 + size :]
             self._answer(head)
 
     @staticmethod
-    def _size(head: bytes) -> int:
+    def _body_size(head: bytes) -> int:
         if head.startswith(b"GET "):
             return 0
         _, _, rest = head.lower().partition(b"\r\ncontent-length:")
@@ -87,28 +87,28 @@ class Outside(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> None:
         path, _, query = head.split(b" ", 2)[1].partition(b"?")
-        self._asked[path] += 1
+        self._request_counts[path] += 1
         if path == b"/small":
             body = self._before + query.removeprefix(b"id=") + self._after
-        elif path == ASKED.encode():
-            body = b"%d" % self._asked[KEYS]
+        elif path == KEY_FETCHES_PATH.encode():
+            body = b"%d" % self._request_counts[KEYS_PATH]
         else:
-            body = self._keys if path == KEYS else EXCHANGED
+            body = self._keys if path == KEYS_PATH else TOKEN_RESPONSE
         start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         if query.startswith(b"id=slow"):
             # There is no second request on this connection before the first is answered.
-            asyncio.get_running_loop().call_later(SLOW, self.transport.write, start + body)
+            asyncio.get_running_loop().call_later(SLOW_SECONDS, self.transport.write, start + body)
         else:
             self.transport.write(start + body)
 
 
 async def serve(directory: Path) -> None:
     """Serve on a free port until killed."""
-    make = partial(Outside, (directory / "jwks.json").read_bytes(), Counter[bytes]())
+    make = partial(UpstreamProtocol, (directory / "jwks.json").read_bytes(), Counter[bytes]())
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0, backlog=1024)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    run(serve(Path(sys.argv[1])))
+    run_async(serve(Path(sys.argv[1])))

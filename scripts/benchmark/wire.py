@@ -10,20 +10,20 @@ from typing import cast
 
 OnAnswer = Callable[[int, bytes, bytes], None]
 OnEvent = Callable[[bytes, bytes], None]
-BODILESS = (202, 204)
+BODILESS_STATUSES = (202, 204)
 
 
-class Failed(Exception):
+class MeasurementFailed(Exception):
     """An answer is not what it must be, or none came: the measurement is worth nothing."""
 
 
-def header(head: bytes, name: str) -> bytes:
+def find_header(head: bytes, name: str) -> bytes:
     """The value of a header in the bytes before the body; empty where there is none."""
     found = re.search(rb"\r\n" + name.encode() + rb":[ \t]*([^\r\n]*)", head, re.IGNORECASE)
     return found[1].strip() if found else b""
 
 
-def unchunked(raw: bytes, start: int) -> bytes | None:
+def decode_chunks(raw: bytes, start: int) -> bytes | None:
     """The body in chunks that begins at *start*; None while some of it is still to come."""
     parts: list[bytes] = []
     while (line := raw.find(b"\r\n", start)) >= 0:
@@ -82,15 +82,15 @@ class Connection(asyncio.Protocol):
         if end < 0:
             return
         if self._opening is not None:
-            self._open(received[:end], received[end + 4 :])
+            self._start_stream(received[:end], received[end + 4 :])
             return
-        body = self._body(received, end)
+        body = self._parse_body(received, end)
         if body is not None:
             self._received = b""
             assert self.on_answer is not None, "an answer that nobody asked for"
             self.on_answer(int(received[9:12]), received[:end], body)
 
-    def _body(self, received: bytes, end: int) -> bytes | None:
+    def _parse_body(self, received: bytes, end: int) -> bytes | None:
         head = received[:end].lower()
         at = head.find(b"\r\ncontent-length:")
         if at >= 0:
@@ -98,12 +98,12 @@ class Connection(asyncio.Protocol):
             self._missing = end + 4 + size - len(received)
             return received[end + 4 :] if self._missing <= 0 else None
         if b"\r\ntransfer-encoding: chunked" in head:
-            return unchunked(received, end + 4)
-        if int(received[9:12]) in BODILESS:
+            return decode_chunks(received, end + 4)
+        if int(received[9:12]) in BODILESS_STATUSES:
             return b""
-        raise Failed(f"an answer without a length: {head[:200]!r}")
+        raise MeasurementFailed(f"an answer without a length: {head[:200]!r}")
 
-    def ask(self, request: bytes) -> asyncio.Future[tuple[int, bytes, bytes]]:
+    def request(self, request: bytes) -> asyncio.Future[tuple[int, bytes, bytes]]:
         """Send a request; the future gets status, head and body of the answer, or Failed."""
         future: asyncio.Future[tuple[int, bytes, bytes]] = asyncio.get_running_loop().create_future()
 
@@ -111,35 +111,35 @@ class Connection(asyncio.Protocol):
             if not future.done():
                 future.set_result((status, head, body))
 
-        self.on_answer, self.on_lost = answered, partial(_lost, future)
+        self.on_answer, self.on_lost = answered, partial(_fail_on_close, future)
         self.transport.write(request)
         return future
 
-    async def listen(self, request: bytes, on_event: OnEvent) -> None:
+    async def open_stream(self, request: bytes, on_event: OnEvent) -> None:
         """Open a stream: *on_event* gets the name and the data of each event from now on. Raises Failed."""
         self._stream = EventStream(on_event)
         self._opening = asyncio.get_running_loop().create_future()
         opening = self._opening
-        self.on_lost = partial(_lost, opening)
+        self.on_lost = partial(_fail_on_close, opening)
         self.transport.write(request)
         await opening
         self.on_lost = None
 
-    def _open(self, head: bytes, rest: bytes) -> None:
+    def _start_stream(self, head: bytes, rest: bytes) -> None:
         assert self._opening is not None and self._stream is not None
         opening, self._opening, self._received = self._opening, None, b""
-        if head[9:12] != b"200" or b"text/event-stream" not in header(head, "content-type"):
-            opening.set_exception(Failed(f"no stream: {head[:200]!r} {rest[:200]!r}"))
+        if head[9:12] != b"200" or b"text/event-stream" not in find_header(head, "content-type"):
+            opening.set_exception(MeasurementFailed(f"no stream: {head[:200]!r} {rest[:200]!r}"))
             return
-        self._stream.chunked = b"chunked" in header(head, "transfer-encoding").lower()
+        self._stream.chunked = b"chunked" in find_header(head, "transfer-encoding").lower()
         opening.set_result(None)
         if rest:
             self._stream.feed(rest)
 
 
-def _lost(future: asyncio.Future[None] | asyncio.Future[tuple[int, bytes, bytes]]) -> None:
+def _fail_on_close(future: asyncio.Future[None] | asyncio.Future[tuple[int, bytes, bytes]]) -> None:
     if not future.done():
-        future.set_exception(Failed("the server closed the connection"))
+        future.set_exception(MeasurementFailed("the server closed the connection"))
 
 
 class EventStream:
@@ -153,14 +153,14 @@ class EventStream:
 
     def feed(self, data: bytes) -> None:
         """More bytes."""
-        self._text += self._without_frames(data) if self.chunked else data
+        self._text += self._decode_chunks(data) if self.chunked else data
         # A carriage return at the very end may be half of a line's end: it waits for the other half.
         text = self._text.replace(b"\r\n", b"\n")
         *events, self._text = text.split(b"\n\n")
         for one in events:
-            self._give(one)
+            self._emit(one)
 
-    def _without_frames(self, data: bytes) -> bytes:
+    def _decode_chunks(self, data: bytes) -> bytes:
         raw, start, out = self._raw + data, 0, b""
         while (line := raw.find(b"\r\n", start)) >= 0:
             end = line + 2 + int(raw[start:line].partition(b";")[0], 16)
@@ -171,7 +171,7 @@ class EventStream:
         self._raw = raw[start:]
         return out
 
-    def _give(self, text: bytes) -> None:
+    def _emit(self, text: bytes) -> None:
         name, data = b"message", []
         for line in text.split(b"\n"):
             field, _, value = line.partition(b":")
@@ -183,7 +183,7 @@ class EventStream:
             self._on_event(name, b"\n".join(data))
 
 
-def events_of(body: bytes) -> list[bytes]:
+def parse_events(body: bytes) -> list[bytes]:
     """The data of all events of a finished stream."""
     found: list[bytes] = []
     EventStream(lambda name, data: found.append(data)).feed(body)

@@ -7,79 +7,84 @@ from collections.abc import Mapping
 import orjson
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.prompts.prompt import Argument, Prompt, user_text
-from doit_mcp.catalog.resources.resource import Resource, Template
+from doit_mcp.catalog.prompts.prompt import Prompt, PromptArgument, user_message
+from doit_mcp.catalog.resources.resource import Resource, ResourceTemplate
 from doit_mcp.catalog.resources.skill import Skill
 
 from .making import IMAGE, PIXEL, JsonObject
-from .plain import embedded
+from .plain import resource_block
 
 
-async def simple(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
-    return [user_text("This is a simple prompt for testing.")]
+async def simple_prompt(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
+    return [user_message("This is a simple prompt for testing.")]
 
 
-async def with_arguments(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
-    return [user_text(f"Prompt with arguments: arg1='{arguments['arg1']}', arg2='{arguments['arg2']}'")]
+async def prompt_with_arguments(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
+    return [user_message(f"Prompt with arguments: arg1='{arguments['arg1']}', arg2='{arguments['arg2']}'")]
 
 
-async def with_resource(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
-    block = embedded(arguments["resourceUri"], "text/plain", "Embedded resource content for testing.")
-    return [{"role": "user", "content": block}, user_text("Please process the embedded resource above.")]
+async def prompt_with_resource(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
+    block = resource_block(arguments["resourceUri"], "text/plain", "Embedded resource content for testing.")
+    return [{"role": "user", "content": block}, user_message("Please process the embedded resource above.")]
 
 
-async def with_image(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
-    return [{"role": "user", "content": IMAGE}, user_text("Please analyze the image above.")]
+async def prompt_with_image(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
+    return [{"role": "user", "content": IMAGE}, user_message("Please analyze the image above.")]
 
 
-async def suggestions(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
+async def complete_argument(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
     return [word for word in ("test", "testing", "tested") if word.startswith(typed)]
 
 
 PROMPTS: tuple[Prompt, ...] = (
-    Prompt("test_simple_prompt", "Simple prompt", "A prompt without arguments", simple),
+    Prompt("test_simple_prompt", "Simple prompt", "A prompt without arguments", simple_prompt),
     Prompt(
         "test_prompt_with_arguments",
         "Prompt with arguments",
         "A prompt with two arguments",
-        with_arguments,
-        (Argument("arg1", "The first argument", True, suggestions), Argument("arg2", "The second argument", True)),
+        prompt_with_arguments,
+        (
+            PromptArgument("arg1", "The first argument", True, complete_argument),
+            PromptArgument("arg2", "The second argument", True),
+        ),
     ),
     Prompt(
         "test_prompt_with_embedded_resource",
         "Prompt with a resource",
         "A prompt with an embedded resource",
-        with_resource,
-        (Argument("resourceUri", "The resource's address", True),),
+        prompt_with_resource,
+        (PromptArgument("resourceUri", "The resource's address", True),),
     ),
-    Prompt("test_prompt_with_image", "Prompt with an image", "A prompt with an image", with_image),
+    Prompt("test_prompt_with_image", "Prompt with an image", "A prompt with an image", prompt_with_image),
 )
 
 
-async def static_text(call: Call) -> JsonObject:
+async def read_static_text(call: Call) -> JsonObject:
     return {"text": "This is the content of the static text resource."}
 
 
-async def static_binary(call: Call) -> JsonObject:
+async def read_static_binary(call: Call) -> JsonObject:
     return {"blob": PIXEL}
 
 
-async def watched(call: Call) -> JsonObject:
+async def read_watched(call: Call) -> JsonObject:
     return {"text": "This resource can be watched."}
 
 
-async def template_data(call: Call, variables: Mapping[str, str]) -> JsonObject:
+async def read_template(call: Call, variables: Mapping[str, str]) -> JsonObject:
     data = {"id": variables["id"], "templateTest": True, "data": f"Data for ID: {variables['id']}"}
     return {"text": orjson.dumps(data).decode()}
 
 
 RESOURCES: tuple[Resource, ...] = (
-    Resource("test://static-text", "static-text", "Static text", "A text", "text/plain", static_text),
-    Resource("test://static-binary", "static-binary", "Static image", "An image", "image/png", static_binary),
-    Resource("test://watched-resource", "watched", "Watched text", "A text to watch", "text/plain", watched),
+    Resource("test://static-text", "static-text", "Static text", "A text", "text/plain", read_static_text),
+    Resource("test://static-binary", "static-binary", "Static image", "An image", "image/png", read_static_binary),
+    Resource("test://watched-resource", "watched", "Watched text", "A text to watch", "text/plain", read_watched),
 )
-TEMPLATES: tuple[Template, ...] = (
-    Template("test://template/{id}/data", "data", "Data by id", "Data of an id", "application/json", template_data),
+TEMPLATES: tuple[ResourceTemplate, ...] = (
+    ResourceTemplate(
+        "test://template/{id}/data", "data", "Data by id", "Data of an id", "application/json", read_template
+    ),
 )
 
 MANIFEST = b"""---

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.tools.tool import Content, Tool
+from doit_mcp.catalog.tools.tool import ContentResult, Tool
 
 JsonObject = dict[str, Any]
 NO_ARGUMENTS: JsonObject = {"type": "object", "additionalProperties": False}
@@ -16,15 +16,15 @@ SILENCE = "UklGRigAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQQAAACAgICA"
 IMAGE: JsonObject = {"type": "image", "data": PIXEL, "mimeType": "image/png"}
 
 
-def text(words: str) -> Content:
+def text_result(words: str) -> ContentResult:
     """A result of one text block."""
-    return Content([{"type": "text", "text": words}])
+    return ContentResult([{"type": "text", "text": words}])
 
 
-def tool(
+def make_tool(
     name: str,
     description: str,
-    run: Callable[[Call, JsonObject], Awaitable[Content]],
+    run: Callable[[Call, JsonObject], Awaitable[ContentResult]],
     schema: JsonObject = NO_ARGUMENTS,
 ) -> Tool:
     """A tool that reads nothing and changes nothing."""
@@ -41,25 +41,25 @@ def tool(
     )
 
 
-def says(words: str) -> Callable[[Call, JsonObject], Awaitable[Content]]:
+def answer_with_text(words: str) -> Callable[[Call, JsonObject], Awaitable[ContentResult]]:
     """A run that says always the same."""
 
-    async def run(call: Call, arguments: JsonObject) -> Content:
-        return text(words)
+    async def run(call: Call, arguments: JsonObject) -> ContentResult:
+        return text_result(words)
 
     return run
 
 
-def gives(*blocks: JsonObject) -> Callable[[Call, JsonObject], Awaitable[Content]]:
+def answer_with_blocks(*blocks: JsonObject) -> Callable[[Call, JsonObject], Awaitable[ContentResult]]:
     """A run that gives always these blocks."""
 
-    async def run(call: Call, arguments: JsonObject) -> Content:
-        return Content(list(blocks))
+    async def run(call: Call, arguments: JsonObject) -> ContentResult:
+        return ContentResult(list(blocks))
 
     return run
 
 
-def an_object(required: str = "", **properties: JsonObject) -> JsonObject:
+def object_schema(required: str = "", **properties: JsonObject) -> JsonObject:
     """An object schema."""
     return {
         "type": "object",
@@ -69,12 +69,12 @@ def an_object(required: str = "", **properties: JsonObject) -> JsonObject:
     }
 
 
-def form(message: str, **properties: JsonObject) -> JsonObject:
+def elicitation_form(message: str, **properties: JsonObject) -> JsonObject:
     """Parameters of an elicitation whose fields are all required."""
     schema = {"type": "object", "properties": properties, "required": list(properties)}
     return {"message": message, "requestedSchema": schema}
 
 
-def sample(words: str, most: int) -> JsonObject:
+def sampling_request(words: str, max_tokens: int) -> JsonObject:
     """Parameters of a sampling request with one user message."""
-    return {"messages": [{"role": "user", "content": {"type": "text", "text": words}}], "maxTokens": most}
+    return {"messages": [{"role": "user", "content": {"type": "text", "text": words}}], "maxTokens": max_tokens}

@@ -5,43 +5,52 @@ from __future__ import annotations
 import asyncio
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
+from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 
-from .making import IMAGE, SILENCE, JsonObject, an_object, gives, says, text, tool
+from .making import (
+    IMAGE,
+    SILENCE,
+    JsonObject,
+    answer_with_blocks,
+    answer_with_text,
+    make_tool,
+    object_schema,
+    text_result,
+)
 
-PAUSE = 0.05
+PAUSE_SECONDS = 0.05
 
 
-def embedded(uri: str, kind: str, words: str) -> JsonObject:
+def resource_block(uri: str, kind: str, words: str) -> JsonObject:
     """A text resource as a content block."""
     return {"type": "resource", "resource": {"uri": uri, "mimeType": kind, "text": words}}
 
 
-async def with_logging(call: Call, arguments: JsonObject) -> Content:
+async def log_messages(call: Call, arguments: JsonObject) -> ContentResult:
     for words in ("Tool execution started", "Tool processing data", "Tool execution completed"):
-        await call.log("info", words)
-        await asyncio.sleep(PAUSE)
-    return text("Logged three messages.")
+        await call.send_log("info", words)
+        await asyncio.sleep(PAUSE_SECONDS)
+    return text_result("Logged three messages.")
 
 
-async def with_progress(call: Call, arguments: JsonObject) -> Content:
+async def report_progress(call: Call, arguments: JsonObject) -> ContentResult:
     for done in (0, 50, 100):
-        await call.progress(done, 100)
-        await asyncio.sleep(PAUSE)
-    return text("Made progress.")
+        await call.report_progress(done, 100)
+        await asyncio.sleep(PAUSE_SECONDS)
+    return text_result("Made progress.")
 
 
-async def fails(call: Call, arguments: JsonObject) -> Content:
+async def raise_tool_error(call: Call, arguments: JsonObject) -> ContentResult:
     raise ToolError("This tool intentionally returns an error for testing")
 
 
-async def reconnects(call: Call, arguments: JsonObject) -> Content:
-    await call.release()
+async def answer_after_release(call: Call, arguments: JsonObject) -> ContentResult:
+    await call.release_connection()
     await asyncio.sleep(0.15)
-    return text("Delivered after the connection was let go.")
+    return text_result("Delivered after the connection was let go.")
 
 
-DIALECT: JsonObject = {
+DIALECT_SCHEMA: JsonObject = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
     "$defs": {
@@ -64,32 +73,36 @@ DIALECT: JsonObject = {
     "else": {"required": ["name"]},
     "additionalProperties": False,
 }
-REGION = an_object(region={"type": "string", "description": "Where to go.", "x-mcp-header": "Region"})
+REGION_SCHEMA = object_schema(region={"type": "string", "description": "Where to go.", "x-mcp-header": "Region"})
 
 # The suite takes the first tool of the list for some of its probes.
 TOOLS: tuple[Tool, ...] = (
-    tool("test_simple_text", "Simple text", says("This is a simple text response for testing.")),
-    tool("test_image_content", "An image", gives(IMAGE)),
-    tool("test_audio_content", "A sound", gives({"type": "audio", "data": SILENCE, "mimeType": "audio/wav"})),
-    tool(
+    make_tool("test_simple_text", "Simple text", answer_with_text("This is a simple text response for testing.")),
+    make_tool("test_image_content", "An image", answer_with_blocks(IMAGE)),
+    make_tool(
+        "test_audio_content", "A sound", answer_with_blocks({"type": "audio", "data": SILENCE, "mimeType": "audio/wav"})
+    ),
+    make_tool(
         "test_embedded_resource",
         "An embedded resource",
-        gives(embedded("test://embedded-resource", "text/plain", "This is an embedded resource content.")),
-    ),
-    tool(
-        "test_multiple_content_types",
-        "Several kinds of content",
-        gives(
-            {"type": "text", "text": "Multiple content types test:"},
-            IMAGE,
-            embedded("test://mixed-content-resource", "application/json", '{"test": "data", "value": 123}'),
+        answer_with_blocks(
+            resource_block("test://embedded-resource", "text/plain", "This is an embedded resource content.")
         ),
     ),
-    tool("test_tool_with_logging", "Log messages on the way", with_logging),
-    tool("test_tool_with_progress", "Progress on the way", with_progress),
-    tool("test_error_handling", "Always an error", fails),
-    tool("test_reconnection", "An answer that has to be fetched", reconnects),
-    tool("json_schema_2020_12_tool", "Arguments in the newest dialect", says("Fits."), DIALECT),
-    tool("test_x_mcp_header", "An argument that a header repeats", says("Routed."), REGION),
-    tool("test_logging_tool", "A log message, if it is wanted", with_logging),
+    make_tool(
+        "test_multiple_content_types",
+        "Several kinds of content",
+        answer_with_blocks(
+            {"type": "text", "text": "Multiple content types test:"},
+            IMAGE,
+            resource_block("test://mixed-content-resource", "application/json", '{"test": "data", "value": 123}'),
+        ),
+    ),
+    make_tool("test_tool_with_logging", "Log messages on the way", log_messages),
+    make_tool("test_tool_with_progress", "Progress on the way", report_progress),
+    make_tool("test_error_handling", "Always an error", raise_tool_error),
+    make_tool("test_reconnection", "An answer that has to be fetched", answer_after_release),
+    make_tool("json_schema_2020_12_tool", "Arguments in the newest dialect", answer_with_text("Fits."), DIALECT_SCHEMA),
+    make_tool("test_x_mcp_header", "An argument that a header repeats", answer_with_text("Routed."), REGION_SCHEMA),
+    make_tool("test_logging_tool", "A log message, if it is wanted", log_messages),
 )

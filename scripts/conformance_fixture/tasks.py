@@ -5,68 +5,73 @@ from __future__ import annotations
 import asyncio
 
 from doit_mcp.catalog.call import Call, Question
-from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
+from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.protocol.jsonrpc import RpcError
 
-from .asking import ELICIT, NAME, said
-from .making import JsonObject, an_object, form, text, tool
+from .asking import ELICIT, NAME_FORM, answer_field
+from .making import JsonObject, elicitation_form, make_tool, object_schema, text_result
 
-YES: JsonObject = {"type": "boolean"}
+BOOLEAN: JsonObject = {"type": "boolean"}
 # Outside the range that JSON-RPC keeps for itself.
 JOB_FAILED = 1001
 
 
-async def greet(call: Call, arguments: JsonObject) -> Content:
-    return text(f"Hello, {arguments['name']}!")
+async def greet(call: Call, arguments: JsonObject) -> ContentResult:
+    return text_result(f"Hello, {arguments['name']}!")
 
 
-async def slow_compute(call: Call, arguments: JsonObject) -> Content:
-    await call.background()
+async def slow_compute(call: Call, arguments: JsonObject) -> ContentResult:
+    await call.run_in_background()
     await asyncio.sleep(arguments.get("seconds", 0))
-    return text(f"Computed {arguments.get('label', 'it')}.")
+    return text_result(f"Computed {arguments.get('label', 'it')}.")
 
 
-async def failing_job(call: Call, arguments: JsonObject) -> Content:
-    await call.background(required=True)
+async def failing_job(call: Call, arguments: JsonObject) -> ContentResult:
+    await call.run_in_background(required=True)
     await asyncio.sleep(1)
     raise ToolError("The job failed, as it should.")
 
 
-async def protocol_error_job(call: Call, arguments: JsonObject) -> Content:
-    await call.background()
+async def protocol_error_job(call: Call, arguments: JsonObject) -> ContentResult:
+    await call.run_in_background()
     raise RpcError(JOB_FAILED, "The job broke the protocol, as it should")
 
 
-async def confirm_delete(call: Call, arguments: JsonObject) -> Content:
-    await call.background()
-    answer = await call.ask("confirm", ELICIT, form(f"Delete {arguments['filename']}?", confirm=YES))
-    return text(f"{arguments['filename']}: {answer['action']}")
+async def confirm_delete(call: Call, arguments: JsonObject) -> ContentResult:
+    await call.run_in_background()
+    answer = await call.ask("confirm", ELICIT, elicitation_form(f"Delete {arguments['filename']}?", confirm=BOOLEAN))
+    return text_result(f"{arguments['filename']}: {answer['action']}")
 
 
-async def multi_input(call: Call, arguments: JsonObject) -> Content:
-    await call.background()
-    questions = {"name": Question(ELICIT, NAME), "consent": Question(ELICIT, form("Do you agree?", confirm=YES))}
+async def ask_two_questions(call: Call, arguments: JsonObject) -> ContentResult:
+    await call.run_in_background()
+    questions = {
+        "name": Question(ELICIT, NAME_FORM),
+        "consent": Question(ELICIT, elicitation_form("Do you agree?", confirm=BOOLEAN)),
+    }
     answers = await call.ask_all(questions)
-    return text(f"{said(answers['name'], 'name')} agreed.")
+    return text_result(f"{answer_field(answers['name'], 'name')} agreed.")
 
 
-async def asks_then_runs(call: Call, arguments: JsonObject) -> Content:
-    name = said(await call.ask("user_name", ELICIT, NAME), "name")
-    await call.background(required=True)
-    return text(f"Done for {name}.")
+async def ask_then_run(call: Call, arguments: JsonObject) -> ContentResult:
+    name = answer_field(await call.ask("user_name", ELICIT, NAME_FORM), "name")
+    await call.run_in_background(required=True)
+    return text_result(f"Done for {name}.")
 
 
 TOOLS: tuple[Tool, ...] = (
-    tool("greet", "Greets at once", greet, an_object("name", name={"type": "string"})),
-    tool(
+    make_tool("greet", "Greets at once", greet, object_schema("name", name={"type": "string"})),
+    make_tool(
         "slow_compute",
         "Takes its time",
         slow_compute,
-        an_object(seconds={"type": "number", "minimum": 0, "maximum": 100}, label={"type": "string"}),
+        object_schema(seconds={"type": "number", "minimum": 0, "maximum": 100}, label={"type": "string"}),
     ),
-    tool("failing_job", "A job that fails", failing_job),
-    tool("protocol_error_job", "A job that ends in a protocol error", protocol_error_job),
-    tool("confirm_delete", "A job that asks", confirm_delete, an_object("filename", filename={"type": "string"})),
-    tool("multi_input", "A job that asks for two things at once", multi_input),
-    tool("test_tool_with_task", "Asks, then becomes a job", asks_then_runs),
+    make_tool("failing_job", "A job that fails", failing_job),
+    make_tool("protocol_error_job", "A job that ends in a protocol error", protocol_error_job),
+    make_tool(
+        "confirm_delete", "A job that asks", confirm_delete, object_schema("filename", filename={"type": "string"})
+    ),
+    make_tool("multi_input", "A job that asks for two things at once", ask_two_questions),
+    make_tool("test_tool_with_task", "Asks, then becomes a job", ask_then_run),
 )

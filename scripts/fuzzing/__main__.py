@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from .engines import ROOT, explore, explore_for, guide
+from .engines import ROOT, explore, explore_for, run_atheris
 from .targets import TARGETS
 
 HELP = """Run the parsers on hostile input. The first input that fails ends it with status 1: it is shown, and kept in
 build/fuzz for --input."""
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """The arguments."""
     made = argparse.ArgumentParser(prog="scripts/fuzz", description=HELP)
     made.add_argument("targets", nargs="*", metavar="TARGET", help=f"any of {', '.join(TARGETS)}; all unless given")
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def report(name: str, data: bytes, folder: Path) -> None:
+def report_failure(name: str, data: bytes, folder: Path) -> None:
     """Keep an input, and say what happens with it."""
     file = folder / name / f"failing-{hashlib.sha256(data).hexdigest()[:16]}"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -51,17 +51,17 @@ def report(name: str, data: bytes, folder: Path) -> None:
     print(f"\n{name} fails with {data!r}\nAgain: scripts/fuzz {name} --input {file}", file=sys.stderr)
 
 
-def search(name: str, options: argparse.Namespace, number: int, seconds: float) -> bytes | None:
+def find_failing_input(name: str, options: argparse.Namespace, seed: int, seconds: float) -> bytes | None:
     """An input of this target that fails."""
     target = TARGETS[name]
     if options.engine == "atheris":
-        return guide(name, target, options.folder / name, number, options.runs, seconds)
-    return explore(target, options.runs, number) if options.runs else explore_for(target, seconds, number)
+        return run_atheris(name, target, options.folder / name, seed, options.runs, seconds)
+    return explore(target, options.runs, seed) if options.runs else explore_for(target, seconds, seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when nothing failed, 1 with the input that did, 2 for wrong arguments."""
-    made = parser()
+    made = make_parser()
     options = made.parse_args(arguments)
     names = options.targets or list(TARGETS)
     if unknown := set(names) - set(TARGETS):
@@ -77,9 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{options.engine}, seed {number}")
     end = time.monotonic() + options.seconds
     for left, name in zip(range(len(names), 0, -1), names, strict=True):
-        found = search(name, options, number, max(0.0, end - time.monotonic()) / left)
+        found = find_failing_input(name, options, number, max(0.0, end - time.monotonic()) / left)
         if found is not None:
-            report(name, found, options.folder)
+            report_failure(name, found, options.folder)
             return 1
         print(f"{name}: nothing failed", flush=True)
     return 0

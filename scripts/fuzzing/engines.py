@@ -17,7 +17,7 @@ from .targets import Target
 
 ROOT = Path(__file__).resolve().parents[2]
 # Inputs between two looks at the clock.
-BATCH = 100
+RUNS_PER_BATCH = 100
 MAX_INPUT_BYTES = 4_096
 # Seconds that one input may take; far above what any needs, however busy the machine is.
 MAX_INPUT_SECONDS = 20
@@ -27,24 +27,24 @@ START_SECONDS = 2
 GRACE_SECONDS = MAX_INPUT_SECONDS + 40
 
 
-def inputs(target: Target) -> st.SearchStrategy[bytes]:
+def input_strategy(target: Target) -> st.SearchStrategy[bytes]:
     """Any bytes, sequences of what well-formed inputs are made of, and well-formed inputs with a part replaced."""
     tokens = sorted({token for one in target.seeds for token in re.findall(rb"\w+|\W", one)} | {b"", b"\xff", b"\0"})
     pieces = st.lists(st.sampled_from(tokens) | st.binary(max_size=6), max_size=24).map(b"".join)
     edits = st.tuples(st.sampled_from(target.seeds), st.integers(0, 300), st.integers(0, 40), pieces)
-    return st.binary(max_size=200) | pieces | edits.map(_edited)
+    return st.binary(max_size=200) | pieces | edits.map(_apply_edit)
 
 
-def _edited(edit: tuple[bytes, int, int, bytes]) -> bytes:
+def _apply_edit(edit: tuple[bytes, int, int, bytes]) -> bytes:
     whole, at, length, piece = edit
     return whole[:at] + piece + whole[at + length :]
 
 
-def explore(target: Target, runs: int, number: int) -> bytes | None:
-    """The smallest input found that fails, of *runs* that follow from the seed *number*; None if all went well."""
+def explore(target: Target, runs: int, seed_number: int) -> bytes | None:
+    """The smallest input found that fails, of *runs* that follow from the seed *seed_number*; None if all went well."""
     failing: list[bytes] = []
 
-    @seed(number)
+    @seed(seed_number)
     @settings(
         max_examples=runs,
         database=None,
@@ -54,7 +54,7 @@ def explore(target: Target, runs: int, number: int) -> bytes | None:
         report_multiple_bugs=False,
         verbosity=Verbosity.quiet,
     )
-    @given(inputs(target))
+    @given(input_strategy(target))
     def run(data: bytes) -> None:
         try:
             target.run(data)
@@ -72,22 +72,24 @@ def explore(target: Target, runs: int, number: int) -> bytes | None:
     return None
 
 
-def explore_for(target: Target, seconds: float, number: int) -> bytes | None:
+def explore_for(target: Target, seconds: float, seed_number: int) -> bytes | None:
     """The same until the time is up."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if (found := explore(target, BATCH, number)) is not None:
+        if (found := explore(target, RUNS_PER_BATCH, seed_number)) is not None:
             return found
-        number += 1
+        seed_number += 1
     return None
 
 
-def artifacts(folder: Path) -> Iterator[Path]:
+def find_artifacts(folder: Path) -> Iterator[Path]:
     """The inputs that libFuzzer kept because they crashed or took too long."""
     return (path for kind in ("crash", "timeout", "oom") for path in folder.glob(f"{kind}-*"))
 
 
-def guide(name: str, target: Target, folder: Path, number: int, runs: int | None, seconds: float) -> bytes | None:
+def run_atheris(
+    name: str, target: Target, folder: Path, seed_number: int, runs: int | None, seconds: float
+) -> bytes | None:
     """An input that fails, found by atheris in a process of its own; its corpus stays in *folder* for the next time.
 
     It ends after *runs* inputs or, without them, after *seconds*; it is killed if it does not.
@@ -96,10 +98,10 @@ def guide(name: str, target: Target, folder: Path, number: int, runs: int | None
     corpus.mkdir(parents=True, exist_ok=True)
     for one in target.seeds:
         (corpus / hashlib.sha256(one).hexdigest()[:16]).write_bytes(one)
-    known = set(artifacts(folder))
+    known = set(find_artifacts(folder))
     limit = f"-runs={runs}" if runs else f"-max_total_time={max(1, round(seconds - START_SECONDS))}"
     command = [sys.executable, "-m", "scripts.fuzzing.guided", name, str(corpus), f"-artifact_prefix={folder}/"]
-    command += [f"-max_len={MAX_INPUT_BYTES}", f"-timeout={MAX_INPUT_SECONDS}", f"-seed={number}", limit]
+    command += [f"-max_len={MAX_INPUT_BYTES}", f"-timeout={MAX_INPUT_SECONDS}", f"-seed={seed_number}", limit]
     try:
         done = subprocess.run(
             command,
@@ -112,7 +114,7 @@ def guide(name: str, target: Target, folder: Path, number: int, runs: int | None
         )
     except subprocess.TimeoutExpired as late:
         raise RuntimeError(f"atheris did not end after {late.timeout:.0f} seconds and was killed") from late
-    found = sorted(set(artifacts(folder)) - known)
+    found = sorted(set(find_artifacts(folder)) - known)
     if done.returncode and not found:
         raise RuntimeError(f"atheris ended with {done.returncode}:\n{done.stdout[-3000:]}")
     return found[0].read_bytes() if found else None

@@ -23,7 +23,7 @@ class Recorder:
         self.operations: list[Operation] = []
 
     def _next(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
-        request = operation.request(arguments)
+        request = operation.build_request(arguments)
         self.requests.append(request)
         self.operations.append(operation)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from doit_mcp.api import Doit
-from doit_mcp.api.areas.reports import table
+from doit_mcp.api.areas.reports import result_table
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.api.timestamps import day, moment
+from doit_mcp.api.timestamps import format_date, format_timestamp
 
 from .recorder import Recorder, pages_of
 
@@ -28,32 +28,32 @@ NOON = 1_767_182_400_000  # 2025-12-31T12:00:00Z
 )
 async def test_who_is_signed_in_has_an_id_that_stays(said: dict[str, str], known_as: str) -> None:
     api = Recorder(said)
-    assert await Doit.of(api).auth.validate_user() == {**said, "id": known_as}
+    assert await Doit.for_sender(api).auth.validate_user() == {**said, "id": known_as}
     assert api.requests == [Request("GET", "/auth/v1/validate", {}, None)]
 
 
 @pytest.mark.parametrize("said", [{}, {"email": " ", "domain": ""}, {"email": 5, "domain": None}])
 async def test_nobody_is_not_taken_for_somebody(said: Any) -> None:
     with pytest.raises(ApiError) as caught:
-        await Doit.of(Recorder(said)).auth.validate_user()
+        await Doit.for_sender(Recorder(said)).auth.validate_user()
     assert caught.value.kind == "answer"
 
 
 async def test_update_budget_lays_out_path_and_body() -> None:
     api = Recorder({"id": "b/1"})
-    await Doit.of(api).budgets.update_budget(id="b/1", amount=5.0)
+    await Doit.for_sender(api).budgets.update_budget(id="b/1", amount=5.0)
     assert api.requests == [Request("PATCH", "/analytics/v1/budgets/b%2F1", {}, {"amount": 5.0})]
 
 
 async def test_list_budgets_lets_the_api_look_for_the_name() -> None:
     api = Recorder({"budgets": []})
-    await Doit.of(api).budgets.list_budgets(name="ads", maxResults=40)
+    await Doit.for_sender(api).budgets.list_budgets(name="ads", maxResults=40)
     assert api.requests == [Request("GET", "/analytics/v1/budgets", {"maxResults": "40", "nameContains": "ads"}, None)]
 
 
 async def test_get_budget_by_id_asks_once_and_by_name_looks_first() -> None:
     api = Recorder(lambda request: {"budgets": [{"id": "7", "budgetName": "Ads"}]} if request.query else {"id": "7"})
-    budgets = Doit.of(api).budgets
+    budgets = Doit.for_sender(api).budgets
     assert await budgets.get_budget(id="9", name="ignored") == {"id": "7"}
     assert await budgets.get_budget(name="Ads") == {"id": "7"}
     assert [request.path.rsplit("/", 1)[1] for request in api.requests] == ["9", "budgets", "7"]
@@ -64,7 +64,7 @@ async def test_get_budget_by_id_asks_once_and_by_name_looks_first() -> None:
 async def test_anomalies_have_every_old_field_and_readable_times() -> None:
     raw = {"id": "a", "startTime": NOON, "endTime": None, "top3SKUs": [], "actualCost": 9.5, "status": None}
     api = Recorder({"anomalies": [raw], "rowCount": 1, "totalCount": 3, "truncated": True, "pageToken": "t"})
-    found = await Doit.of(api).anomalies.get_anomalies()
+    found = await Doit.for_sender(api).anomalies.get_anomalies()
     row = found["anomalies"][0]
     assert api.requests[0].query == {"maxResults": "20"}
     assert set(row) >= {
@@ -77,36 +77,36 @@ async def test_anomalies_have_every_old_field_and_readable_times() -> None:
 
 
 async def test_no_anomalies_is_no_error() -> None:
-    found = await Doit.of(Recorder({"anomalies": None})).anomalies.get_anomalies(maxResults=5)
+    found = await Doit.for_sender(Recorder({"anomalies": None})).anomalies.get_anomalies(maxResults=5)
     assert found["anomalies"] == [] and found["rowCount"] == 0 and found["pageToken"] is None
 
 
 async def test_an_anomaly_gets_the_id_it_was_asked_by() -> None:
-    found = await Doit.of(Recorder({"costOfAnomaly": 4, "anomalyChartUrl": "u"})).anomalies.get_anomaly(id="x")
+    found = await Doit.for_sender(Recorder({"costOfAnomaly": 4, "anomalyChartUrl": "u"})).anomalies.get_anomaly(id="x")
     assert found["id"] == "x" and found["anomalyChartUrl"] == "u" and found["costOfAnomaly"] == 4
 
 
 async def test_invoices_get_dates_for_people() -> None:
     api = Recorder({"invoices": [{"id": "1", "invoiceDate": NOON, "dueDate": 0}], "pageToken": "n"})
-    found = await Doit.of(api).invoices.list_invoices(filter="status:[OPEN]", minCreationTime=1)
+    found = await Doit.for_sender(api).invoices.list_invoices(filter="status:[OPEN]", minCreationTime=1)
     assert found["invoices"][0] == {
         **{"id": "1", "invoiceDate": NOON, "dueDate": 0},
         **{"invoiceDateFormatted": "2025-12-31", "dueDateFormatted": ""},
     }
     assert found["pageToken"] == "n" and api.requests[0].query == {"filter": "status:[OPEN]", "minCreationTime": "1"}
-    assert (await Doit.of(Recorder({})).invoices.list_invoices())["invoices"] == []
-    one = await Doit.of(Recorder({"id": "1", "dueDate": NOON})).invoices.get_invoice(id="1")
+    assert (await Doit.for_sender(Recorder({})).invoices.list_invoices())["invoices"] == []
+    one = await Doit.for_sender(Recorder({"id": "1", "dueDate": NOON})).invoices.get_invoice(id="1")
     assert one["dueDateFormatted"] == "2025-12-31" and one["invoiceDateFormatted"] == ""
 
 
 @pytest.mark.parametrize("value", [None, "x", True, 1e300, -1e300, [], 10**30])
 def test_what_is_no_time_has_no_date(value: Any) -> None:
-    assert moment(value) == "" == day(value)
+    assert format_timestamp(value) == "" == format_date(value)
 
 
 async def test_ticket_pages_have_the_size_that_was_asked_for() -> None:
     api = Recorder({"tickets": [{"id": 1}], "rowCount": 1, "pageToken": "n"})
-    tickets = Doit.of(api).tickets
+    tickets = Doit.for_sender(api).tickets
     assert await tickets.list_tickets(pageSize=7) == {"tickets": [{"id": 1}], "rowCount": 1, "pageToken": "n"}
     await tickets.list_tickets()
     await tickets.list_tickets(maxResults=5000, pageToken="n")
@@ -120,10 +120,10 @@ async def test_ticket_pages_have_the_size_that_was_asked_for() -> None:
 async def test_a_subject_is_looked_for_on_several_pages_and_can_go_on() -> None:
     pages = [[{"id": 10 * page, "subject": "Bill"}, {"id": 10 * page + 1, "subject": "My VPN"}] for page in range(9)]
     api = Recorder(pages_of("tickets", *pages))
-    first = await Doit.of(api).tickets.list_tickets(subject="vpn")
+    first = await Doit.for_sender(api).tickets.list_tickets(subject="vpn")
     assert [row["id"] for row in first["tickets"]] == [1, 11, 21, 31] and first["rowCount"] == 4
     assert first["pageToken"] == "4" and len(api.requests) == 4
-    second = await Doit.of(api).tickets.list_tickets(subject="vpn", pageToken="4", maxResults=1)
+    second = await Doit.for_sender(api).tickets.list_tickets(subject="vpn", pageToken="4", maxResults=1)
     assert [row["id"] for row in second["tickets"]] == [41] and second["pageToken"] == "5"
 
 
@@ -131,7 +131,7 @@ async def test_old_platform_names_are_filed_where_they_belong() -> None:
     api = Recorder({"id": 1})
     for name in ("cloud_management_platform", "google_g_suite", "microsoft_office_365", "perfectscale", "doit"):
         ticket: Any = {"subject": "s", "body": "b", "platform": name, "product": "p", "severity": "low"}
-        await Doit.of(api).tickets.create_ticket(ticket=ticket)
+        await Doit.for_sender(api).tickets.create_ticket(ticket=ticket)
     sent = [(request.body or {})["ticket"] for request in api.requests]
     assert [ticket["platform"] for ticket in sent] == [
         "doit",
@@ -147,13 +147,13 @@ async def test_run_query_answers_with_rows_and_columns() -> None:
     result = {"schema": [{"name": "cost", "type": "float"}], "rows": [[1.5]], "cacheHit": False, "forecastRows": None}
     api = Recorder({"result": result})
     config: Any = {"dataSource": "billing", "currency": "EUR", "count": {"id": "a", "type": "fixed"}}
-    found = await Doit.of(api).reports.run_query(config=config)
+    found = await Doit.for_sender(api).reports.run_query(config=config)
     assert found == {
         **{"rowCount": 1, "rows": [[1.5]], "columns": [{"name": "cost", "type": "float"}]},
         **{"currency": "EUR", "cacheHit": False},
     }
     assert api.requests == [Request("POST", "/analytics/v1/reports/query", {}, {"config": config})]
-    assert api.operations[0].reads and api.operations[0].slow
+    assert api.operations[0].read_only and api.operations[0].slow
 
 
 async def test_providers_and_custom_ranges_are_put_as_the_api_wants_them() -> None:
@@ -167,7 +167,7 @@ async def test_providers_and_custom_ranges_are_put_as_the_api_wants_them() -> No
         ],
         "timeRange": {"mode": "custom", "unit": "day", "customTimeRange": span},
     }
-    await Doit.of(api).reports.run_query(config=config)
+    await Doit.for_sender(api).reports.run_query(config=config)
     sent = (api.requests[0].body or {})["config"]
     assert [one.get("values") for one in sent["filters"]] == [
         ["amazon-web-services", "google-cloud", "snowflake"],
@@ -176,33 +176,35 @@ async def test_providers_and_custom_ranges_are_put_as_the_api_wants_them() -> No
     ]
     assert sent["timeRange"] == {"mode": "custom"} and sent["customTimeRange"] == span
     config["customTimeRange"] = own = {"from": "a", "to": "b"}
-    await Doit.of(api).reports.run_query(config=config)
+    await Doit.for_sender(api).reports.run_query(config=config)
     assert (api.requests[1].body or {})["config"]["customTimeRange"] == own
-    await Doit.of(api).reports.run_query(config={"timeRange": {"mode": "custom"}})
+    await Doit.for_sender(api).reports.run_query(config={"timeRange": {"mode": "custom"}})
     assert (api.requests[2].body or {})["config"] == {"timeRange": {"mode": "custom"}}
 
 
 @pytest.mark.parametrize("answer", [{}, {"result": None}, {"result": []}, {"result": {"rows": 5}}])
 def test_a_query_without_a_result_is_an_error(answer: Any) -> None:
     with pytest.raises(ApiError) as caught:
-        table(answer)
+        result_table(answer)
     assert caught.value.kind == "answer"
 
 
 async def test_report_results_can_be_had_by_name_and_for_another_period() -> None:
     api = Recorder({"reports": [{"id": "r", "reportName": "Weekly"}]}, {"id": "r", "result": {}})
-    found = await Doit.of(api).reports.get_report_results(name="weekly", startDate="2026-01-01", endDate="2026-01-31")
+    found = await Doit.for_sender(api).reports.get_report_results(
+        name="weekly", startDate="2026-01-01", endDate="2026-01-31"
+    )
     assert found == {"id": "r", "result": {}}
     assert api.requests == [
         Request("GET", "/analytics/v1/reports", {"maxResults": "200", "nameContains": "weekly"}, None),
         Request("GET", "/analytics/v1/reports/r", {"startDate": "2026-01-01", "endDate": "2026-01-31"}, None),
     ]
     with pytest.raises(ApiError, match="both or none"):
-        await Doit.of(api).reports.get_report_results(id="r", endDate="2026-01-31")
+        await Doit.for_sender(api).reports.get_report_results(id="r", endDate="2026-01-31")
 
 
 async def test_the_flow_assistant_is_streamed() -> None:
     api = Recorder([{"answer": "a"}, {"answer": "b"}])
-    events = [event async for event in Doit.of(api).cloudflow.refine_cloudflow(flowId="f/1", question="q")]
+    events = [event async for event in Doit.for_sender(api).cloudflow.refine_cloudflow(flowId="f/1", question="q")]
     assert events == [{"answer": "a"}, {"answer": "b"}]
     assert api.requests == [Request("POST", "/cloudflow/v1/flows/f%2F1/actions/refine", {}, {"question": "q"})]

@@ -14,9 +14,11 @@ from aiohttp import web
 from doit_mcp.api.client import Client
 from doit_mcp.api.errors import ApiError, explain
 from doit_mcp.api.operation import Area, get, post
-from doit_mcp.observability.trace import Sent, begin
+from doit_mcp.observability.trace import UpstreamRequest, begin_trace
 from doit_mcp.protocol.json_schema import JsonObject
-from doit_mcp.resilience.circuit_breaker import ALONE, FEWEST, FIRST_REST, LEASE, Breaker, Requester
+from doit_mcp.resilience.circuit_breaker import MIN_OPEN_SECONDS, PROBE_TIMEOUT_SECONDS, CircuitBreaker
+from doit_mcp.resilience.outcome_counts import MIN_OUTCOMES
+from doit_mcp.resilience.requester import SINGLE_REQUESTER, Requester
 from tests.descriptor_shortage import no_descriptors
 
 from .conftest import Api, Handler, hangs, resets, says, streams, truncates
@@ -40,7 +42,7 @@ class Things(Area):
     async def compute(self) -> JsonObject:
         raise AssertionError("the decorator sends")
 
-    @post("/things", keyed=True)
+    @post("/things", needs_idempotency_key=True)
     async def keyed(self, **body: Unpack[Body]) -> JsonObject:
         raise AssertionError("the decorator sends")
 
@@ -49,25 +51,25 @@ class Things(Area):
         raise AssertionError("the decorator sends")
 
 
-class Heard(Breaker):
+class Heard(CircuitBreaker):
     """Remembers what it was told, and has a clock that stands still."""
 
     def __init__(self) -> None:
         self.now = 1000.0
-        super().__init__("api", clock=lambda: self.now, chance=lambda: 0.5)
+        super().__init__("api", clock=lambda: self.now, random_fraction=lambda: 0.5)
         self.said: list[Any] = []
 
-    def succeeded(self, ticket: int) -> None:
+    def record_success(self, ticket: int) -> None:
         self.said.append(GOOD)
-        super().succeeded(ticket)
+        super().record_success(ticket)
 
-    def left(self, ticket: int) -> None:
+    def record_no_outcome(self, ticket: int) -> None:
         self.said.append(LEFT)
-        super().left(ticket)
+        super().record_no_outcome(ticket)
 
-    def failed(self, ticket: int, caller: Hashable, operation: str = "") -> None:
+    def record_failure(self, ticket: int, caller: Hashable, operation: str = "") -> None:
         self.said.append((caller, operation))
-        super().failed(ticket, caller, operation)
+        super().record_failure(ticket, caller, operation)
 
 
 @pytest.fixture
@@ -75,10 +77,10 @@ def breaker() -> Heard:
     return Heard()
 
 
-def fail(breaker: Breaker, times: int) -> None:
+def fail(breaker: CircuitBreaker, times: int) -> None:
     """Failures of nobody in particular, that were not heard from the client."""
     for _ in range(times):
-        Breaker.failed(breaker, breaker.enter(ALONE), None)
+        CircuitBreaker.record_failure(breaker, breaker.enter(SINGLE_REQUESTER), None)
 
 
 async def ended(client: Client, call: str = "read") -> ApiError | None:
@@ -119,14 +121,14 @@ async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
     api: Api, connect: Connect, breaker: Heard
 ) -> None:
     api.script = [says(500)]
-    requesters = [Requester.of(*one) for one in (("a@x", "x"), ("A@x", "x"), ("a@x", "y"), ("b@x", "y"))]
+    requesters = [Requester.for_user(*one) for one in (("a@x", "x"), ("A@x", "x"), ("a@x", "y"), ("b@x", "y"))]
     for number, requester in enumerate(requesters):
         await ended(connect(str(number), tokens=(str(number),), breaker=breaker, requester=requester))
     assert [said[0] for said in breaker.said] == requesters
-    assert [one.person == requesters[0].person for one in requesters] == [True, True, True, False]
+    assert [one.user == requesters[0].user for one in requesters] == [True, True, True, False]
     assert [one.customer == requesters[2].customer for one in requesters] == [False, False, True, True]
     await ended(connect("", breaker=breaker))
-    assert breaker.said[-1] == (ALONE, "read")
+    assert breaker.said[-1] == (SINGLE_REQUESTER, "read")
 
 
 async def test_n24_a_shortage_of_descriptors_is_not_the_apis_failure(
@@ -137,7 +139,7 @@ async def test_n24_a_shortage_of_descriptors_is_not_the_apis_failure(
     for shortage, wanted in ((True, LEFT), (False, GOOD)):
         client = connect(breaker=breaker)
         with no_descriptors() if shortage else nullcontext():
-            errors = [await ended(client) for _ in range(FEWEST)]
+            errors = [await ended(client) for _ in range(MIN_OUTCOMES)]
         assert all(error is not None and error.status is None for error in errors) is shortage
         assert set(breaker.said) == {wanted} and breaker.state == "closed"
         breaker.said.clear()
@@ -202,23 +204,23 @@ async def test_streams_count_when_they_begin(
 async def test_what_was_sent_is_noted_in_the_trace(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
     """A span for each request, with the id that went with it, where spans are made; else the number alone."""
     api.script = [says(503), streams(b"data: a\n\n") if call == "talk" else says(200, {})]
-    trace = begin({})
+    trace = begin_trace({})
     await ended(connect(breaker=breaker), call)
-    told: list[Sent] = []
-    trace.tell = told.append
+    told: list[UpstreamRequest] = []
+    trace.on_upstream_request = told.append
     await ended(connect(breaker=breaker), call)
-    assert trace.calls == len(api.seen) == (2 if call == "talk" else 3)
-    assert trace.statuses == ((503, 200) if call == "talk" else (503, 200, 200))
+    assert trace.upstream_calls == len(api.seen) == (2 if call == "talk" else 3)
+    assert trace.upstream_statuses == ((503, 200) if call == "talk" else (503, 200, 200))
     assert [(one.upstream, one.name, one.status) for one in told] == [("api", call, 200)]
     assert api.seen[-1].headers["traceparent"] == f"00-{trace.trace_id}-{told[0].span_id}-00"
 
 
 @pytest.mark.parametrize("call", ["read", "keyed", "talk"])
 async def test_nothing_is_sent_while_it_is_open(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
-    fail(breaker, FEWEST)
+    fail(breaker, MIN_OUTCOMES)
     error = await ended(connect(breaker=breaker), call)
     assert error is not None and api.seen == []
-    assert (error.kind, error.retry_after, error.maybe_applied) == ("fault", FIRST_REST, False)
+    assert (error.kind, error.retry_after, error.maybe_applied) == ("fault", MIN_OPEN_SECONDS, False)
     words = explain(error, call)
     assert "temporarily unavailable" in words and "not sent" in words and "Try again in 5 seconds." in words
 
@@ -226,11 +228,11 @@ async def test_nothing_is_sent_while_it_is_open(api: Api, connect: Connect, brea
 @pytest.mark.parametrize("call", ["read", "keyed"])
 async def test_a_repeat_is_not_sent_into_it(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
     """What went wrong is told, and when to come back; a write may have been applied all the same."""
-    fail(breaker, FEWEST - 1)
+    fail(breaker, MIN_OUTCOMES - 1)
     api.script = [says(503)]
     error = await ended(connect(breaker=breaker), call)
     assert error is not None and len(api.seen) == 1
-    assert (error.status, error.retry_after, error.maybe_applied) == (503, FIRST_REST, call == "keyed")
+    assert (error.status, error.retry_after, error.maybe_applied) == (503, MIN_OPEN_SECONDS, call == "keyed")
 
 
 async def test_a_repeat_that_meets_it_after_its_wait_tells_what_went_wrong(
@@ -239,18 +241,18 @@ async def test_a_repeat_that_meets_it_after_its_wait_tells_what_went_wrong(
     """Others opened it while this call waited for its repeat."""
 
     api.script = [says(503), says(200, {"ok": True})]
-    client = connect(breaker=breaker, first_wait=0.05, chance=lambda: 1.0)
+    client = connect(breaker=breaker, first_wait=0.05, random_fraction=lambda: 1.0)
     call = asyncio.create_task(ended(client))
     while not breaker.said:
         await asyncio.sleep(0)
-    fail(breaker, FEWEST - 1)
+    fail(breaker, MIN_OUTCOMES - 1)
     error = await call
     assert error is not None and error.status == 503 and len(api.seen) == 1
 
 
 async def test_one_request_tries_and_closes_it(api: Api, connect: Connect, breaker: Heard) -> None:
-    fail(breaker, FEWEST)
-    breaker.now += FIRST_REST
+    fail(breaker, MIN_OUTCOMES)
+    breaker.now += MIN_OPEN_SECONDS
     held = asyncio.Event()
 
     async def holds(request: web.Request) -> web.StreamResponse:
@@ -262,7 +264,7 @@ async def test_one_request_tries_and_closes_it(api: Api, connect: Connect, break
     while not api.seen:
         await asyncio.sleep(0)
     error = await ended(connect(breaker=breaker))
-    assert error is not None and error.retry_after == LEASE and len(api.seen) == 1
+    assert error is not None and error.retry_after == PROBE_TIMEOUT_SECONDS and len(api.seen) == 1
     held.set()
     assert await probe is None and breaker.state == "closed"
     assert await ended(connect(breaker=breaker)) is None

@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from doit_mcp.api.client import Client
-from doit_mcp.api.errors import ApiError, CredentialError, explain, retry_after
-from doit_mcp.api.http import connect as upstream_at
+from doit_mcp.api.errors import ApiError, CredentialError, explain, parse_retry_after
+from doit_mcp.api.http import open_upstream as upstream_at
 from doit_mcp.api.operation import Area, get, post, put
 from doit_mcp.protocol.json_schema import JsonObject
 
@@ -42,7 +42,7 @@ class Things(Area):
     async def replace(self, *, id: str, **body: Unpack[Body]) -> JsonObject:
         raise AssertionError("the decorator sends")
 
-    @post("/things", keyed=True)
+    @post("/things", needs_idempotency_key=True)
     async def keyed(self, **body: Unpack[Body]) -> JsonObject:
         raise AssertionError("the decorator sends")
 
@@ -136,7 +136,7 @@ async def test_a_put_on_a_stale_connection_is_not_repeated_either(api: Api, conn
 async def test_a_keyed_write_is_repeated_under_one_key(api: Api, connect: Connect) -> None:
     api.script = [says(503), resets, says(200, {"ok": True})]
     keys = iter("ab")
-    things = Things(connect(ids=lambda: next(keys)))
+    things = Things(connect(make_key=lambda: next(keys)))
     await things.keyed()
     await things.keyed()
     assert [seen.headers["Idempotency-Key"] for seen in api.seen] == ["a", "a", "a", "b"]
@@ -174,7 +174,7 @@ async def test_waits_are_drawn_from_nothing_up_and_end_with_the_call(
 ) -> None:
     """F2: full jitter, Retry-After in its place; a wait that the call would not outlive is not begun."""
     api.script = [says(503, {}, **header)]
-    error = await failing(connect(first_wait=30.0, chance=lambda: chance, deadline=4.0))
+    error = await failing(connect(first_wait=30.0, random_fraction=lambda: chance, deadline=4.0))
     assert (error.kind, error.status, len(api.seen)) == ("fault", 503, sent)
 
 
@@ -184,23 +184,25 @@ async def test_exchanges_have_what_is_left_of_the_call(api: Api, connect: Connec
     given: list[float] = []
     for deadline in (60.0, 0.1):
         client = connect(deadline=deadline, timeout=0.2)
-        within = client._within
+        within = client._exchange_timeout
 
         def noted(longest: float, within: Callable[[float], float] = within) -> float:
             given.append(within(longest))
             return given[-1]
 
-        client._within = noted  # type: ignore[method-assign]  # notes the limit of each try
+        client._exchange_timeout = noted  # type: ignore[method-assign]  # notes the limit of each try
         await failing(client)
     assert given[0] == 0.2 and given[1] <= 0.1
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert retry_after("7", now) == 7 and retry_after("0", now) is None and retry_after("", now) is None
-    assert retry_after("Thu, 01 Jan 2026 00:00:09 GMT", now) == 9
-    assert retry_after("Thu, 01 Jan 2026 00:00:09 -0000", now) == 9
-    assert retry_after("١٢", now) is None and retry_after("9" * 10, now) is None
+    assert (
+        parse_retry_after("7", now) == 7 and parse_retry_after("0", now) is None and parse_retry_after("", now) is None
+    )
+    assert parse_retry_after("Thu, 01 Jan 2026 00:00:09 GMT", now) == 9
+    assert parse_retry_after("Thu, 01 Jan 2026 00:00:09 -0000", now) == 9
+    assert parse_retry_after("١٢", now) is None and parse_retry_after("9" * 10, now) is None
 
 
 async def test_a_401_is_tried_once_more_with_a_fresh_token_even_for_a_write(api: Api, connect: Connect) -> None:

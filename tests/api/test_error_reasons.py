@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.api.error_reasons import MAX_CONFLICT, MAX_REASON, clean, reason
+from doit_mcp.api.error_reasons import MAX_CONFLICT_REASON_CHARACTERS, MAX_REASON_CHARACTERS, clean_text, extract_reason
 from doit_mcp.api.errors import ApiError, explain
 
 
@@ -32,18 +32,18 @@ from doit_mcp.api.errors import ApiError, explain
     ],
 )
 def test_every_shape_of_the_api_is_read(body: Any, expected: str) -> None:
-    assert reason(400, json.dumps(body).encode()) == expected
+    assert extract_reason(400, json.dumps(body).encode()) == expected
 
 
 @pytest.mark.parametrize("status", [200, 302, 401, 403, 500, 503])
 def test_statuses_whose_bodies_are_nobodys_business(status: int) -> None:
-    assert reason(status, b'{"error": "secret plumbing"}') == ""
+    assert extract_reason(status, b'{"error": "secret plumbing"}') == ""
 
 
 def refused(items: Any) -> str:
     """The reason of a 422 about these items of a batch."""
     problem = {"title": "Invalid batch", "code": "billing-transfer.batch_validation_failed", "invalidItems": items}
-    return reason(422, json.dumps(problem).encode())
+    return extract_reason(422, json.dumps(problem).encode())
 
 
 def test_what_is_wrong_in_a_batch_is_named_by_place_and_code() -> None:
@@ -74,7 +74,7 @@ def test_odd_items_of_a_batch_do_no_harm(items: Any, expected: str) -> None:
 
 def test_a_large_batch_is_named_up_to_a_bound_and_counted() -> None:
     said = refused([{"index": n, "code": f"code_{n}", "reason": "too " * 99} for n in range(100)])
-    assert len(said) <= MAX_CONFLICT
+    assert len(said) <= MAX_CONFLICT_REASON_CHARACTERS
     assert all(f"items[{n}]: code_{n}: too" in said for n in range(10)) and "items[10]" not in said
     assert said.endswith("; and 90 more items")
 
@@ -82,7 +82,7 @@ def test_a_large_batch_is_named_up_to_a_bound_and_counted() -> None:
 def blocked(**resources: Any) -> str:
     """The reason of a 409 where these are in the way."""
     blocker = {"id": "a1", "type": "single", "error": "Prod is in use", "resources": resources}
-    return reason(409, json.dumps([blocker]).encode())
+    return extract_reason(409, json.dumps([blocker]).encode())
 
 
 def test_what_is_in_the_way_of_a_deletion_is_named() -> None:
@@ -114,16 +114,16 @@ def test_nothing_in_the_way_is_not_spoken_of(resources: Any) -> None:
 
 def test_much_in_the_way_stays_short() -> None:
     many = {f"kind{n}" * 40: [{"id": "i" * 999, "name": "word " * 999}] * 9 for n in range(99)}
-    assert len(blocked(**many)) == MAX_CONFLICT
+    assert len(blocked(**many)) == MAX_CONFLICT_REASON_CHARACTERS
     bare = [{"resources": {"alerts": [{"id": "a9"}]}}, {"resources": 1}]
-    assert reason(409, json.dumps(bare).encode()) == "used by alerts: a9"
+    assert extract_reason(409, json.dumps(bare).encode()) == "used by alerts: a9"
     body = {"error": "in use", "resources": {"flows": [{"id": "f1", "name": "Nightly stop"}]}}
-    assert reason(409, json.dumps(body).encode()) == "in use; used by flows: Nightly stop (id f1)"
-    assert len(reason(400, json.dumps({"error": "word " * 999}).encode())) == MAX_REASON
+    assert extract_reason(409, json.dumps(body).encode()) == "in use; used by flows: Nightly stop (id f1)"
+    assert len(extract_reason(400, json.dumps({"error": "word " * 999}).encode())) == MAX_REASON_CHARACTERS
 
 
 def test_what_is_no_json_says_nothing() -> None:
-    assert reason(404, b"<html>not found</html>") == ""
+    assert extract_reason(404, b"<html>not found</html>") == ""
 
 
 @pytest.mark.parametrize(
@@ -143,17 +143,17 @@ def test_what_is_no_json_says_nothing() -> None:
     ],
 )
 def test_what_must_not_be_shown_is_taken_out(text: str, gone: str) -> None:
-    assert gone not in clean(text)
+    assert gone not in clean_text(text)
 
 
 @given(st.text(max_size=2000))
 def test_any_text_comes_out_short_and_visible(text: str) -> None:
-    found = clean(text)
-    assert len(found) <= MAX_REASON and (found.isprintable() or found == "")
+    found = clean_text(text)
+    assert len(found) <= MAX_REASON_CHARACTERS and (found.isprintable() or found == "")
 
 
 def test_a_long_reason_is_cut() -> None:
-    assert clean("word " * 1000).endswith("…")
+    assert clean_text("word " * 1000).endswith("…")
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.api.event_stream import MAX_EVENT, Parser, StreamError
+from doit_mcp.api.event_stream import MAX_EVENT_BYTES, EventStreamParser, StreamError
 
 LINES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\ufeff"), max_size=20)
 ENDS = st.sampled_from(["\n", "\r", "\r\n"])
 
 
 def parsed(*chunks: bytes) -> list[str]:
-    parser = Parser()
+    parser = EventStreamParser()
     return [data for chunk in chunks for data in parser.feed(chunk)]
 
 
@@ -53,8 +53,8 @@ def test_fields_are_read_as_the_standard_says(text: str, expected: list[str]) ->
 
 def test_an_event_is_bounded_in_one_line_and_in_many() -> None:
     with pytest.raises(StreamError):
-        parsed(b"data: " + b"x" * MAX_EVENT)
+        parsed(b"data: " + b"x" * MAX_EVENT_BYTES)
     with pytest.raises(StreamError):
-        parsed(*[b"data: " + b"x" * 1000 + b"\n"] * (MAX_EVENT // 1000))
+        parsed(*[b"data: " + b"x" * 1000 + b"\n"] * (MAX_EVENT_BYTES // 1000))
     with pytest.raises(StreamError):
-        list(Parser(limit=10).feed(b"data: 0123456789\n"))
+        list(EventStreamParser(max_event_bytes=10).feed(b"data: 0123456789\n"))

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Required, TypedDict, Unpack
 
 import pytest
 
-from doit_mcp.api.markers import REACHES, addresses, leaves, reached, reaching, without
+from doit_mcp.api.markers import EXTERNAL_TARGET, find_addresses, has_value_at, marked_paths, remove_path, values_at
 from doit_mcp.protocol.json_schema import Length
 
 
 class Person(TypedDict, total=False):
     """Somebody."""
 
-    email: Required[Annotated[str, "Where to write to.", REACHES]]
+    email: Required[Annotated[str, "Where to write to.", EXTERNAL_TARGET]]
     name: str
 
 
@@ -23,12 +23,12 @@ class Body(TypedDict, total=False):
 
     people: list[Person]
     settings: Person | None
-    public: Annotated[str | None, REACHES, Length(1)]
+    public: Annotated[str | None, EXTERNAL_TARGET, Length(1)]
     title: str
 
 
 async def declared(
-    self: Any, *, id: str, cc: Annotated[list[str] | None, REACHES] = None, **body: Unpack[Body]
+    self: Any, *, id: str, cc: Annotated[list[str] | None, EXTERNAL_TARGET] = None, **body: Unpack[Body]
 ) -> None:
     """Does something."""
 
@@ -37,7 +37,7 @@ PATHS = (("cc",), ("people", "email"), ("settings", "email"), ("public",))
 
 
 def test_marked_arguments_are_found_at_any_depth() -> None:
-    assert reaching(declared) == PATHS
+    assert marked_paths(declared) == PATHS
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_marked_arguments_are_found_at_any_depth() -> None:
     ],
 )
 def test_empty_values_reach_nobody(arguments: dict[str, Any], reaches: bool) -> None:
-    assert reached(arguments, PATHS) is reaches
+    assert has_value_at(arguments, PATHS) is reaches
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_empty_values_reach_nobody(arguments: dict[str, Any], reaches: bool) -> 
     ],
 )
 def test_empty_values_remove_people_where_they_replace_what_is_there(arguments: dict[str, Any], removes: bool) -> None:
-    assert reached(arguments, PATHS, replaces=True) is removes
+    assert has_value_at(arguments, PATHS, replaces=True) is removes
 
 
 def test_the_rest_is_what_is_not_reached() -> None:
     given = {"people": [{"email": "a", "name": "Ann"}, {"name": "Bob"}], "settings": {"email": "b"}}
-    assert leaves(given, ("people", "email")) == ["a"]
-    assert without(given, ("people", "email"))["people"] == [{"name": "Ann"}, {"name": "Bob"}]
-    assert without(given, ("settings", "email")) == {"people": given["people"]}
-    assert without(given, ("other",)) == given
+    assert values_at(given, ("people", "email")) == ["a"]
+    assert remove_path(given, ("people", "email"))["people"] == [{"name": "Ann"}, {"name": "Bob"}]
+    assert remove_path(given, ("settings", "email")) == {"people": given["people"]}
+    assert remove_path(given, ("other",)) == given
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_the_rest_is_what_is_not_reached() -> None:
     ],
 )
 def test_n11_addresses_in_a_text(text: str, found: list[str]) -> None:
-    assert addresses(text)[: len(found)] == found and bool(addresses(text)) is bool(found)
+    assert find_addresses(text)[: len(found)] == found and bool(find_addresses(text)) is bool(found)
 
 
 @pytest.mark.parametrize("piece", ["a", "a.", "@", "a-", "/", "a@", "www.", "a.b/", ",", "ﷺ"])
 def test_n11_a_long_text_is_searched_in_little_time(piece: str) -> None:
     before = time.process_time()
-    addresses(piece * (100_000 // len(piece)))
+    find_addresses(piece * (100_000 // len(piece)))
     assert time.process_time() - before < 2

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from doit_mcp.api import AREAS, Doit
 from doit_mcp.api.errors import ApiError
-from doit_mcp.api.operation import Area, Request, delete, get, offers, operation_of, patch, post, put, segment, texts
+from doit_mcp.api.operation import (
+    Area,
+    Request,
+    delete,
+    encode_segment,
+    get,
+    offers,
+    operation_of,
+    patch,
+    post,
+    put,
+    query_value,
+)
 from doit_mcp.protocol.json_schema import JsonObject
 
 from .recorder import Recorder
@@ -31,12 +43,12 @@ class Things(Area):
         things."""
         raise AssertionError("the decorator sends")
 
-    @post("/things/v1/{box}/things", keyed=True, outward=True, title="New thing")
+    @post("/things/v1/{box}/things", needs_idempotency_key=True, open_world=True, title="New thing")
     async def create_thing(self, *, box: str, dryRun: bool | None = None, **thing: Unpack[Thing]) -> JsonObject:
         """Create a thing."""
         raise AssertionError("the decorator sends")
 
-    @patch("/things/v1/{id}", media="application/merge-patch+json")
+    @patch("/things/v1/{id}", content_type="application/merge-patch+json")
     async def update_thing(self, *, id: str, **thing: Unpack[Thing]) -> JsonObject:
         """Change a thing."""
         raise AssertionError("the decorator sends")
@@ -55,7 +67,7 @@ class Things(Area):
         """Delete a thing."""
         raise AssertionError("the decorator sends")
 
-    @post("/things/v1/find", reads=True)
+    @post("/things/v1/find", read_only=True)
     async def find_things(self, **thing: Unpack[Thing]) -> JsonObject:
         """Find things."""
         raise AssertionError("the decorator sends")
@@ -117,12 +129,21 @@ async def test_a_write_may_answer_with_nothing_and_a_bare_list_is_one() -> None:
 def test_a_row_says_what_its_declaration_says() -> None:
     rows = {operation.name: operation for operation in Things.operations}
     assert rows["list_things"].description == "List things."
-    assert (rows["list_things"].items, rows["list_things"].slow, rows["list_things"].reads) == ("things", True, True)
+    assert (rows["list_things"].items, rows["list_things"].slow, rows["list_things"].read_only) == (
+        "things",
+        True,
+        True,
+    )
     created = rows["create_thing"]
-    assert (created.keyed, created.outward, created.title, created.reads) == (True, True, "New thing", False)
-    assert created.repeatable and not rows["update_thing"].repeatable
-    assert rows["update_thing"].media == "application/merge-patch+json"
-    assert rows["find_things"].reads and rows["find_things"].body
+    assert (created.needs_idempotency_key, created.open_world, created.title, created.read_only) == (
+        True,
+        True,
+        "New thing",
+        False,
+    )
+    assert created.retryable and not rows["update_thing"].retryable
+    assert rows["update_thing"].content_type == "application/merge-patch+json"
+    assert rows["find_things"].read_only and rows["find_things"].has_body
     assert rows["replace_thing"].path == "/things/v1/{id}" and rows["replace_thing"].method == "PUT"
 
 
@@ -135,7 +156,7 @@ async def test_a_method_with_a_body_offers_the_operation_it_maps_to() -> None:
 @given(st.text())
 def test_a_path_value_is_one_segment_that_decodes_to_itself_or_is_refused(value: str) -> None:
     try:
-        found = segment("id", value)
+        found = encode_segment("id", value)
     except ApiError as error:
         assert error.kind == "argument"
         assert value in ("", ".", "..") or any("\ud800" <= letter <= "\udfff" for letter in value)
@@ -147,7 +168,7 @@ def test_a_path_value_is_one_segment_that_decodes_to_itself_or_is_refused(value:
 @pytest.mark.parametrize("value", ["../../iam/v1/roles", "..%2f..", "a/../../b", "x?y=1", "x#y", "%2e%2e"])
 async def test_hostile_ids_stay_inside_their_segment(value: str) -> None:
     api = Recorder()
-    doit = Doit.of(api)
+    doit = Doit.for_sender(api)
     await doit.anomalies.get_anomaly(id=value)
     path = api.requests[0].path
     assert path.count("/") == 3 and path.startswith("/anomalies/v1/") and unquote(path.rsplit("/", 1)[1]) == value
@@ -157,16 +178,20 @@ async def test_hostile_ids_stay_inside_their_segment(value: str) -> None:
 async def test_ids_that_name_something_else_are_refused_before_anything_is_sent(value: str) -> None:
     api = Recorder()
     with pytest.raises(ApiError) as caught:
-        await Doit.of(api).anomalies.get_anomaly(id=value)
+        await Doit.for_sender(api).anomalies.get_anomaly(id=value)
     assert caught.value.kind == "argument" and api.requests == []
 
 
 def test_query_values_are_text() -> None:
-    assert texts(True) == "true" and texts(40) == "40" and texts(["a", False, 1.5]) == ["a", "false", "1.5"]
+    assert (
+        query_value(True) == "true"
+        and query_value(40) == "40"
+        and query_value(["a", False, 1.5]) == ["a", "false", "1.5"]
+    )
 
 
 def test_the_registry_binds_every_area() -> None:
-    doit = Doit.of(Recorder())
+    doit = Doit.for_sender(Recorder())
     assert all(isinstance(getattr(doit, name), area) for name, area in AREAS.items())
     for area in AREAS.values():
         assert area.operations and (area.__doc__ or "").strip()
@@ -176,7 +201,7 @@ def test_the_registry_binds_every_area() -> None:
 
 async def test_one_argument_can_be_the_whole_body() -> None:
     class Runs(Area):
-        @post("/runs/{id}", whole="payload")
+        @post("/runs/{id}", body_argument="payload")
         async def run(self, *, id: str, dry: bool | None = None, payload: JsonObject) -> JsonObject: ...
 
     api = Recorder()

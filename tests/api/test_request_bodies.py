@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Area, Request, post
-from doit_mcp.api.request_bodies import FORM, Body, body_of, form
+from doit_mcp.api.request_bodies import MULTIPART, Body, encode_body, encode_form
 from doit_mcp.protocol.json_schema import JsonObject
 
 from .conftest import Api, Seen, says
@@ -31,7 +31,7 @@ class Fields(TypedDict, total=False):
 class Files(Area):
     """Files."""
 
-    @post("/files", media=FORM)
+    @post("/files", content_type=MULTIPART)
     async def upload(self, **form: Unpack[Fields]) -> JsonObject:
         raise AssertionError("the decorator sends")
 
@@ -75,19 +75,19 @@ async def test_a_form_is_sent_again_after_a_refused_credential(api: Api, connect
 
 @given(st.dictionaries(st.sampled_from("abc"), st.binary() | st.text()))
 def test_the_boundary_is_in_no_part(fields: dict[str, Any]) -> None:
-    body = form(fields)
-    boundary = body.media.split('"')[1].encode()
+    body = encode_form(fields)
+    boundary = body.content_type.split('"')[1].encode()
     assert body.content.count(boundary) == len(fields) + 1
 
 
 def test_json_is_as_the_operation_says() -> None:
-    assert body_of(Request("POST", "/", {}, None), "application/json") is None
-    found = body_of(Request("PATCH", "/", {}, {"a": None}), "application/merge-patch+json")
+    assert encode_body(Request("POST", "/", {}, None), "application/json") is None
+    found = encode_body(Request("PATCH", "/", {}, {"a": None}), "application/merge-patch+json")
     assert found == Body(b'{"a":null}', "application/merge-patch+json")
 
 
-@pytest.mark.parametrize("media", ["application/json", FORM])
+@pytest.mark.parametrize("media", ["application/json", MULTIPART])
 def test_what_cannot_be_sent_is_refused(media: str) -> None:
     with pytest.raises(ApiError) as caught:
-        body_of(Request("POST", "/", {}, {"a": "\ud800"}), media)
+        encode_body(Request("POST", "/", {}, {"a": "\ud800"}), media)
     assert caught.value.kind == "argument"

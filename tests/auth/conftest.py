@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from doit_mcp.auth.access_tokens import Rules
-from doit_mcp.auth.api_tokens import ApiTokens
-from doit_mcp.auth.authentication import Auth, open_auth
+from doit_mcp.auth.access_tokens import AccessTokenRules
+from doit_mcp.auth.api_tokens import ApiTokenVerifier
+from doit_mcp.auth.authentication import Authentication, open_authentication
 from doit_mcp.auth.authenticator import Authenticator
-from doit_mcp.auth.jwks import Keys
+from doit_mcp.auth.jwks import JwksCache
 
 from .minting import BASE, Signer
 from .provider import Clock, Provider, listening, provided
@@ -65,9 +65,9 @@ async def canary() -> AsyncIterator[tuple[str, list[str]]]:
 
 
 @pytest.fixture
-async def auth(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator[Auth]:
+async def auth(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator[Authentication]:
     """Authentication as the server opens it."""
-    async with open_auth(
+    async with open_authentication(
         resource_url=BASE,
         auth_server_url=provider.url,
         doit_api_base=f"{provider.url}/api-base",
@@ -108,20 +108,20 @@ def patience() -> float:
 @pytest.fixture
 async def keys(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, idle: Idle, patience: float
-) -> AsyncIterator[Keys]:
+) -> AsyncIterator[JwksCache]:
     """The key client alone, nothing fetched yet."""
-    made = Keys(provider.url, http, clock, pause=idle, timeout=patience)
+    made = JwksCache(provider.url, http, clock, sleep=idle, timeout=patience)
     yield made
     await made.close()
 
 
 @pytest.fixture
 async def authenticator(
-    provider: Provider, http: aiohttp.ClientSession, clock: Clock, keys: Keys, patience: float
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, keys: JwksCache, patience: float
 ) -> AsyncIterator[Authenticator]:
     """An authenticator over these keys, without anything in the background."""
-    api_tokens = ApiTokens(f"{provider.url}/api-base", http, clock, timeout=patience)
-    yield Authenticator(Rules.of(provider.url, BASE), keys, api_tokens, clock)
+    api_tokens = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, timeout=patience)
+    yield Authenticator(AccessTokenRules.from_urls(provider.url, BASE), keys, api_tokens, clock)
     await api_tokens.close()
 
 

@@ -13,21 +13,29 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from doit_mcp.auth.access_tokens import LEEWAY, ORDER, Rules, check, is_ours, principal, signer
+from doit_mcp.auth.access_tokens import (
+    LEEWAY_SECONDS,
+    P256_ORDER,
+    AccessTokenRules,
+    check_access_token,
+    find_signing_key,
+    looks_like_access_token,
+    read_principal,
+)
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.auth.principal import Principal
 
 from .minting import BASE, HEADER, ISSUER, NOW, Signer, b64, claims, encoded, unsigned
 
-RULES = Rules.of(ISSUER, BASE)
+RULES = AccessTokenRules.from_urls(ISSUER, BASE)
 
 
-def verified(token: str, by: Signer, now: float = NOW, rules: Rules = RULES) -> Principal:
+def verified(token: str, by: Signer, now: float = NOW, rules: AccessTokenRules = RULES) -> Principal:
     """All three steps, as the authenticator takes them."""
-    compact = check(token, rules, now)
-    if signer(compact, by.named) is None:
+    compact = check_access_token(token, rules, now)
+    if find_signing_key(compact, by.named) is None:
         raise AuthError(401, "invalid_token", "signature")
-    return principal(compact, token)
+    return read_principal(compact, token)
 
 
 def refused(token: str, by: Signer, now: float = NOW) -> AuthError:
@@ -140,7 +148,7 @@ def test_t5_extensions_are_refused(signer: Signer, extension: dict[str, Any]) ->
 def test_t6_only_raw_signatures_of_64_bytes_in_range(signer: Signer) -> None:
     signed, _, good = signer.token().rpartition(".")
     raw = base64.urlsafe_b64decode(good + "==")
-    zero, one, order = bytes(32), (1).to_bytes(32), ORDER.to_bytes(32)
+    zero, one, order = bytes(32), (1).to_bytes(32), P256_ORDER.to_bytes(32)
     crafted = [
         b"",
         bytes(64),
@@ -158,7 +166,7 @@ def test_t6_only_raw_signatures_of_64_bytes_in_range(signer: Signer) -> None:
         raw[32:] + raw[:32],
         raw[:32],
         bytes(65),
-        (ORDER + 1).to_bytes(32) + raw[32:],
+        (P256_ORDER + 1).to_bytes(32) + raw[32:],
     ]
     for signature in crafted:
         assert_401(f"{signed}.{b64(signature)}", signer)
@@ -242,7 +250,7 @@ FOREIGN = [
 def test_t8_our_own_urls_are_the_audience(signer: Signer, path: str) -> None:
     for audience in (BASE + path, [BASE + path], ["https://other.example", BASE + path]):
         assert verified(signer.token(aud=audience), signer).customer == "acme"
-    slashed = Rules.of(ISSUER, BASE + "/")
+    slashed = AccessTokenRules.from_urls(ISSUER, BASE + "/")
     assert verified(signer.token(aud=BASE + path), signer, rules=slashed).customer == "acme"
 
 
@@ -280,7 +288,7 @@ def test_t8_nothing_else_is(signer: Signer, audience: Any) -> None:
 
 
 def test_t8_a_base_with_a_path_keeps_it(signer: Signer) -> None:
-    below = Rules.of(ISSUER, BASE + "/doit")
+    below = AccessTokenRules.from_urls(ISSUER, BASE + "/doit")
     assert verified(signer.token(aud=BASE + "/doit/mcp"), signer, rules=below).customer == "acme"
     with pytest.raises(AuthError):
         verified(signer.token(aud=BASE + "/mcp"), signer, rules=below)
@@ -313,11 +321,11 @@ def test_t9_a_token_lives_from_its_start_to_its_end(signer: Signer) -> None:
     assert_401(signer.token(exp=NOW + 10), signer, NOW + 10)
     assert_401(signer.token(exp=NOW - 100), signer)
     for name in ("iat", "nbf"):
-        soon: dict[str, Any] = {name: NOW + LEEWAY}
-        later: dict[str, Any] = {name: NOW + LEEWAY + 1}
+        soon: dict[str, Any] = {name: NOW + LEEWAY_SECONDS}
+        later: dict[str, Any] = {name: NOW + LEEWAY_SECONDS + 1}
         assert verified(signer.token(**soon), signer)
         assert_401(signer.token(**later), signer)
-    assert LEEWAY <= 60
+    assert LEEWAY_SECONDS <= 60
 
 
 @pytest.mark.parametrize("name", ["sub", "customer_context", "cid", "flow_id", "jti"])
@@ -444,7 +452,7 @@ def test_x1_a_token_is_recognised_in_every_disguise(signer: Signer) -> None:
         base64.b64encode(encoded(claims())).decode(),
     ]
     for disguise in disguises:
-        assert is_ours(disguise, RULES), disguise
+        assert looks_like_access_token(disguise, RULES), disguise
     for foreign in (
         "an-opaque-token",
         "a.b.c",
@@ -454,7 +462,7 @@ def test_x1_a_token_is_recognised_in_every_disguise(signer: Signer) -> None:
         "." * 8000,
         "AAAA." * 1600,
     ):
-        assert not is_ours(foreign, RULES), foreign
+        assert not looks_like_access_token(foreign, RULES), foreign
 
 
 def test_any_of_several_keys_may_have_signed(signer: Signer) -> None:
@@ -466,7 +474,7 @@ def test_any_of_several_keys_may_have_signed(signer: Signer) -> None:
 
 
 def _signer_of(token: str, keys: dict[bytes, ec.EllipticCurvePublicKey]) -> bytes | None:
-    return signer_(check(token, RULES, NOW), keys)
+    return signer_(check_access_token(token, RULES, NOW), keys)
 
 
-signer_ = signer
+signer_ = find_signing_key

@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from doit_mcp.auth.api_tokens import ApiTokens
+from doit_mcp.auth.api_tokens import ApiTokenVerifier
 from doit_mcp.auth.authenticator import Authenticator
-from doit_mcp.auth.bearer import digest
+from doit_mcp.auth.bearer import token_digest
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.auth.principal import Principal
 
@@ -157,7 +157,7 @@ async def test_employees_without_a_context_are_asked_for_again(
     provider.employees["employee-token"] = "someone@doit.example"
     found = await enter(authenticator, "employee-token")
     assert (found.subject, found.customer, found.employee) == ("someone@doit.example", "", True)
-    assert found.tenant == "doit.com" and found.acting_for("acme").tenant == "acme"
+    assert found.tenant == "doit.com" and found.for_customer("acme").tenant == "acme"
     assert provider.validations == [("employee-token", ""), ("employee-token", "customerContext=doit.com")]
 
 
@@ -186,7 +186,7 @@ async def test_p3_good_answers_are_remembered_for_half_a_minute(
     clock.advance(29)
     await enter(authenticator, TOKEN)
     clock.advance(1)
-    assert authenticator.remembered(f"Bearer {TOKEN}") is None
+    assert authenticator.cached_principal(f"Bearer {TOKEN}") is None
     assert (await refused(authenticator)).status == 401
 
 
@@ -274,16 +274,16 @@ class Elsewhere:
 async def test_p4_tries_at_other_replicas_count(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
     """Once for all who wait for a token; what they refuse costs no try here, and who was let in before is not asked."""
     elsewhere = Elsewhere(2.5, 0.0)
-    tokens = ApiTokens(f"{provider.url}/api-base", http, clock, shared=elsewhere)
-    told = await asyncio.gather(*(tokens.principal(TOKEN, "192.0.2.1") for _ in range(9)), return_exceptions=True)
+    tokens = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, shared_attempts=elsewhere)
+    told = await asyncio.gather(*(tokens.verify(TOKEN, "192.0.2.1") for _ in range(9)), return_exceptions=True)
     assert [(one.status, one.retry_after) for one in told if isinstance(one, AuthError)] == [(429, 3)] * 9
     assert provider.validations == [] and elsewhere.seen == ["take 192.0.2.1"]
-    assert (await tokens.principal(TOKEN, "192.0.2.1")).subject == "admin@acme.example"
+    assert (await tokens.verify(TOKEN, "192.0.2.1")).subject == "admin@acme.example"
     assert elsewhere.seen[1:] == ["take 192.0.2.1", "give back 192.0.2.1"]
     clock.advance(30)
-    await tokens.principal(TOKEN, "192.0.2.1")
+    await tokens.verify(TOKEN, "192.0.2.1")
     with pytest.raises(AuthError):
-        await tokens.principal("wrong", "192.0.2.2")
+        await tokens.verify("wrong", "192.0.2.2")
     assert elsewhere.seen[3:] == ["take 192.0.2.2"]
     await tokens.close()
 
@@ -291,12 +291,12 @@ async def test_p4_tries_at_other_replicas_count(provider: Provider, http: aiohtt
 async def test_a_full_house_is_503_and_not_401(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
     until = asyncio.Event()
     provider.validate_answer = hangs(until)
-    small = ApiTokens(f"{provider.url}/api-base", http, clock, flights=1)
-    waiting = asyncio.create_task(small.principal("first", ""))
+    small = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, max_concurrent=1)
+    waiting = asyncio.create_task(small.verify("first", ""))
     while not provider.validations:
         await asyncio.sleep(0)
     with pytest.raises(AuthError) as caught:
-        await small.principal("second", "")
+        await small.verify("second", "")
     assert (caught.value.status, caught.value.retry_after) == (503, 1)
     await small.close()
     await asyncio.gather(waiting, return_exceptions=True)
@@ -369,7 +369,7 @@ class Proofs:
         self.known: set[bytes] = set()
         self.told = 0
 
-    async def knows(self, digest: bytes) -> bool:
+    async def contains(self, digest: bytes) -> bool:
         return digest in self.known
 
     def add(self, digest: bytes) -> None:
@@ -386,33 +386,33 @@ async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
     address: str, provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     proofs, base = Proofs(), f"{provider.url}/api-base"
-    before = ApiTokens(base, http, clock, proven=proofs)
-    await before.principal(TOKEN, address)
-    assert proofs.known == {digest(TOKEN)}
+    before = ApiTokenVerifier(base, http, clock, verified_tokens=proofs)
+    await before.verify(TOKEN, address)
+    assert proofs.known == {token_digest(TOKEN)}
     # This process starts anew, and its tries are used up from the same address.
-    tokens = ApiTokens(base, http, clock, proven=proofs)
+    tokens = ApiTokenVerifier(base, http, clock, verified_tokens=proofs)
 
     async def wrong(number: int) -> int:
         with pytest.raises(AuthError) as caught:
-            await tokens.principal(f"wrong-{number}", address)
+            await tokens.verify(f"wrong-{number}", address)
         return caught.value.status
 
     assert (await asyncio.gather(*(wrong(number) for number in range(300))))[-1] == 429
     told = proofs.told
-    assert (await tokens.principal(TOKEN, address)).subject == "admin@acme.example"
+    assert (await tokens.verify(TOKEN, address)).subject == "admin@acme.example"
     # Redis hears of good tokens, and not of the flood; and of the same token only now and then.
     assert proofs.told == told + 1
     clock.advance(31)
-    await tokens.principal(TOKEN, address)
+    await tokens.verify(TOKEN, address)
     assert proofs.told == told + 1
     clock.advance(3600)
-    await tokens.principal(TOKEN, address)
+    await tokens.verify(TOKEN, address)
     assert proofs.told == told + 2
     # Once it is revoked it is a stranger as well.
     del provider.people[TOKEN]
     clock.advance(31)
     with pytest.raises(AuthError):
-        await tokens.principal(TOKEN, address)
+        await tokens.verify(TOKEN, address)
     assert proofs.known == set()
 
 
@@ -421,10 +421,12 @@ async def test_n21_what_other_replicas_refuse_is_let_in_if_it_was_proven(
 ) -> None:
     """And costs no try, neither here nor there."""
     proofs, elsewhere = Proofs(), Elsewhere(2.5, 2.5)
-    tokens = ApiTokens(f"{provider.url}/api-base", http, clock, shared=elsewhere, proven=proofs)
+    tokens = ApiTokenVerifier(
+        f"{provider.url}/api-base", http, clock, shared_attempts=elsewhere, verified_tokens=proofs
+    )
     with pytest.raises(AuthError) as caught:
-        await tokens.principal(TOKEN, "192.0.2.1")
+        await tokens.verify(TOKEN, "192.0.2.1")
     assert caught.value.status == 429 and provider.validations == []
-    proofs.known.add(digest(TOKEN))
-    assert await tokens.principal(TOKEN, "192.0.2.1")
+    proofs.known.add(token_digest(TOKEN))
+    assert await tokens.verify(TOKEN, "192.0.2.1")
     assert elsewhere.seen == ["take 192.0.2.1"] * 2

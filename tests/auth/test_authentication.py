@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 import aiohttp
 import pytest
 
-from doit_mcp.auth.authentication import Auth, open_auth
+from doit_mcp.auth.authentication import Authentication, open_authentication
 from doit_mcp.auth.errors import AuthError, UpstreamCredentialError
 
 from .conftest import SECRET, Mint
@@ -21,9 +21,9 @@ from .provider import Clock, Provider, hangs, says
 
 def opened(
     provider: Provider, http: aiohttp.ClientSession, *, secret: str = SECRET, clock: Callable[[], float] = time.time
-) -> AbstractAsyncContextManager[Auth]:
+) -> AbstractAsyncContextManager[Authentication]:
     """Authentication at this provider, opened by the test itself."""
-    return open_auth(
+    return open_authentication(
         resource_url=BASE,
         auth_server_url=provider.url,
         doit_api_base=provider.url,
@@ -33,12 +33,12 @@ def opened(
     )
 
 
-async def ready(auth: Auth) -> None:
+async def ready(auth: Authentication) -> None:
     while not auth.ready:
         await asyncio.sleep(0)
 
 
-async def test_keys_are_fetched_from_the_start_on(auth: Auth, provider: Provider, mint: Mint) -> None:
+async def test_keys_are_fetched_from_the_start_on(auth: Authentication, provider: Provider, mint: Mint) -> None:
     await ready(auth)
     await auth.authenticator.authenticate([f"Bearer {mint()}"])
     assert provider.jwks_asked == 1
@@ -69,7 +69,7 @@ async def test_x8_a_session_that_keeps_cookies_is_refused(provider: Provider) ->
                 raise AssertionError("opened")
 
 
-async def test_x8_cookies_are_not_sent_back(auth: Auth, provider: Provider, mint: Mint) -> None:
+async def test_x8_cookies_are_not_sent_back(auth: Authentication, provider: Provider, mint: Mint) -> None:
     provider.exchange_answer = says(200, '{"access_token": "t"}', Set_Cookie="tenant=acme; Path=/")
     for number in range(2):
         caller = await auth.authenticator.authenticate([f"Bearer {mint(jti=str(number))}"])
@@ -77,14 +77,18 @@ async def test_x8_cookies_are_not_sent_back(auth: Auth, provider: Provider, mint
     assert len(provider.heads) == 2 and "Cookie" not in "".join(provider.heads)
 
 
-async def test_x1_the_credential_of_an_access_token_is_another_one(auth: Auth, provider: Provider, mint: Mint) -> None:
+async def test_x1_the_credential_of_an_access_token_is_another_one(
+    auth: Authentication, provider: Provider, mint: Mint
+) -> None:
     caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
     give = auth.credential(caller)
     assert await give() == await give() == "upstream-1"
     assert provider.validations == []
 
 
-async def test_x4_a_refused_credential_is_exchanged_once_more(auth: Auth, provider: Provider, mint: Mint) -> None:
+async def test_x4_a_refused_credential_is_exchanged_once_more(
+    auth: Authentication, provider: Provider, mint: Mint
+) -> None:
     caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
     one, another, unasked = (auth.credential(caller) for _ in range(3))
     assert (await one(), await another()) == ("upstream-1", "upstream-1")
@@ -95,7 +99,7 @@ async def test_x4_a_refused_credential_is_exchanged_once_more(auth: Auth, provid
     assert len(provider.exchanges) == 4
 
 
-async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Auth, provider: Provider) -> None:
+async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Authentication, provider: Provider) -> None:
     provider.people["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
     caller = await auth.authenticator.authenticate(["Bearer api-token"])
     give = auth.credential(caller)
@@ -111,7 +115,7 @@ async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Auth, 
 
 
 async def test_x6_no_canary_leaves_by_logs_or_errors(
-    auth: Auth, provider: Provider, mint: Mint, caplog: pytest.LogCaptureFixture, clock: Clock
+    auth: Authentication, provider: Provider, mint: Mint, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
     heard: list[str] = []
     with caplog.at_level(logging.DEBUG):

@@ -19,13 +19,13 @@ async def test_a_caller_is_remembered_until_the_token_ends(
     authenticator: Authenticator, mint: Mint, clock: Clock
 ) -> None:
     token = mint(exp=int(clock.now) + 60)
-    assert authenticator.remembered(f"Bearer {token}") is None
+    assert authenticator.cached_principal(f"Bearer {token}") is None
     found = await authenticator.authenticate([f"Bearer {token}"])
-    assert authenticator.remembered(f"Bearer {token}") is found
-    assert authenticator.remembered(f"bearer {token}") is found
+    assert authenticator.cached_principal(f"Bearer {token}") is found
+    assert authenticator.cached_principal(f"bearer {token}") is found
     assert await authenticator.authenticate([f"BEARER   {token}"]) is found
     clock.advance(60)
-    assert authenticator.remembered(f"Bearer {token}") is None
+    assert authenticator.cached_principal(f"Bearer {token}") is None
     with pytest.raises(AuthError, match="expired"):
         await authenticator.authenticate([f"Bearer {token}"])
 
@@ -52,7 +52,7 @@ async def test_h1_what_is_remembered_opens_the_door_to_nothing_but_itself(
         "x" * 1_000_000,
         f"{good}\udcff",
     ):
-        assert authenticator.remembered(header) is None, header[:60]
+        assert authenticator.cached_principal(header) is None, header[:60]
 
 
 async def test_h3_several_headers_are_refused_even_when_remembered(authenticator: Authenticator, mint: Mint) -> None:
@@ -69,7 +69,7 @@ async def test_t14_no_memory_outlives_the_key(authenticator: Authenticator, prov
     provider.keys = [Signer().jwk()]
     with pytest.raises(AuthError):
         await authenticator.authenticate([f"Bearer {Signer().token(iss=provider.url)}"])
-    assert authenticator.remembered(f"Bearer {token}") is None
+    assert authenticator.cached_principal(f"Bearer {token}") is None
     with pytest.raises(AuthError) as caught:
         await authenticator.authenticate([f"Bearer {token}"])
     assert caught.value.status == 401
@@ -81,7 +81,7 @@ async def test_t14_nor_a_withdrawn_one(authenticator: Authenticator, provider: P
     provider.keys = [provider.signer.jwk(kid="id-token")]
     with pytest.raises(AuthError):
         await authenticator.authenticate([f"Bearer {Signer().token(iss=provider.url)}"])
-    assert authenticator.remembered(f"Bearer {token}") is None
+    assert authenticator.cached_principal(f"Bearer {token}") is None
     with pytest.raises(AuthError):
         await authenticator.authenticate([f"Bearer {token}"])
 
@@ -92,17 +92,17 @@ async def test_t14_refusals_are_not_remembered_as_anything(
     for token in (mint(scope=None), mint(exp=1), Signer().token(iss=provider.url)):
         with pytest.raises(AuthError):
             await authenticator.authenticate([f"Bearer {token}"])
-        assert authenticator.remembered(f"Bearer {token}") is None
+        assert authenticator.cached_principal(f"Bearer {token}") is None
 
 
 async def test_t14_the_memory_is_bounded(
     provider: Provider, authenticator: Authenticator, mint: Mint, clock: Clock
 ) -> None:
-    small = Authenticator(authenticator._rules, authenticator._keys, authenticator._api_tokens, clock, remember=3)
+    small = Authenticator(authenticator._rules, authenticator._jwks, authenticator._api_tokens, clock, max_cached=3)
     tokens = [mint(jti=str(number)) for number in range(5)]
     for token in tokens:
         await small.authenticate([f"Bearer {token}"])
-    assert [small.remembered(f"Bearer {token}") is not None for token in tokens] == [False] * 2 + [True] * 3
+    assert [small.cached_principal(f"Bearer {token}") is not None for token in tokens] == [False] * 2 + [True] * 3
 
 
 async def test_what_is_forgotten_is_checked_again(authenticator: Authenticator, provider: Provider) -> None:
@@ -110,7 +110,7 @@ async def test_what_is_forgotten_is_checked_again(authenticator: Authenticator, 
     await authenticator.authenticate(["Bearer api-token"])
     authenticator.forget("api-token")
     authenticator.forget("never seen")
-    assert authenticator.remembered("Bearer api-token") is None
+    assert authenticator.cached_principal("Bearer api-token") is None
     await authenticator.authenticate(["Bearer api-token"])
     assert len(provider.validations) == 2
 

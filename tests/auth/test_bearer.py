@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doit_mcp.auth.bearer import bearer, digest
+from doit_mcp.auth.bearer import read_bearer_token, token_digest
 from doit_mcp.auth.errors import AuthError
 
 TOKEN = "abc.DEF-123_~+/"
@@ -12,11 +12,11 @@ TOKEN = "abc.DEF-123_~+/"
 
 @pytest.mark.parametrize("value", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER {TOKEN}", f"bEaReR   {TOKEN}"])
 def test_h1_the_scheme_has_any_case(value: str) -> None:
-    assert bearer([value]) == TOKEN
+    assert read_bearer_token([value]) == TOKEN
 
 
 def test_h1_padding_belongs_to_the_token() -> None:
-    assert bearer([f"Bearer {TOKEN}=="]) == TOKEN + "=="
+    assert read_bearer_token([f"Bearer {TOKEN}=="]) == TOKEN + "=="
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_h1_padding_belongs_to_the_token() -> None:
 )
 def test_h1_nothing_else_is_a_credential(value: str) -> None:
     with pytest.raises(AuthError) as caught:
-        bearer([value])
+        read_bearer_token([value])
     assert (caught.value.status, caught.value.error) == (401, "invalid_token")
     assert TOKEN not in caught.value.description
 
@@ -63,7 +63,7 @@ def test_h1_nothing_else_is_a_credential(value: str) -> None:
 def test_h2_without_the_header_there_is_no_credential() -> None:
     """The authenticator is handed nothing but Authorization headers, so nothing else can count."""
     with pytest.raises(AuthError) as caught:
-        bearer([])
+        read_bearer_token([])
     assert (caught.value.status, caught.value.error) == (401, "invalid_token")
 
 
@@ -71,25 +71,25 @@ def test_h2_without_the_header_there_is_no_credential() -> None:
 def test_h3_two_headers_are_refused_even_if_equal(second: str) -> None:
     for values in ([f"Bearer {TOKEN}", second], [second, f"Bearer {TOKEN}"]):
         with pytest.raises(AuthError) as caught:
-            bearer(values)
+            read_bearer_token(values)
         assert (caught.value.status, caught.value.error) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize("size", [8_193, 8_250, 100_000, 10_000_000])
 def test_h9_a_huge_token_is_refused_before_anything_is_done_with_it(size: int) -> None:
     with pytest.raises(AuthError) as caught:
-        bearer(["Bearer " + "x" * size])
+        read_bearer_token(["Bearer " + "x" * size])
     assert caught.value.status == 401
-    assert bearer(["Bearer " + "x" * 8_192])
+    assert read_bearer_token(["Bearer " + "x" * 8_192])
 
 
 @pytest.mark.parametrize("separator", [".", "~", ".~"])
 def test_h9_nor_one_of_a_thousand_pieces(separator: str) -> None:
     with pytest.raises(AuthError) as caught:
-        bearer(["Bearer " + separator.join(["eyJhIjoxfQ"] * 33)])
+        read_bearer_token(["Bearer " + separator.join(["eyJhIjoxfQ"] * 33)])
     assert caught.value.status == 401
-    assert bearer(["Bearer " + ".".join("x" * 32)])
+    assert read_bearer_token(["Bearer " + ".".join("x" * 32)])
 
 
 def test_tokens_are_remembered_by_their_whole_hash() -> None:
-    assert len(digest(TOKEN)) == 32 and digest(TOKEN) != digest(TOKEN + "=")
+    assert len(token_digest(TOKEN)) == 32 and token_digest(TOKEN) != token_digest(TOKEN + "=")

@@ -10,8 +10,9 @@ import pytest
 
 from doit_mcp.auth.errors import UpstreamCredentialError
 from doit_mcp.auth.principal import Principal
-from doit_mcp.auth.token_exchange import Exchange
-from doit_mcp.resilience.circuit_breaker import FEWEST, FIRST_REST, Breaker
+from doit_mcp.auth.token_exchange import TokenExchange
+from doit_mcp.resilience.circuit_breaker import MIN_OPEN_SECONDS, CircuitBreaker
+from doit_mcp.resilience.outcome_counts import MIN_OUTCOMES
 from tests.descriptor_shortage import no_descriptors
 
 from .conftest import SECRET
@@ -28,78 +29,78 @@ def user(number: int, token: int = 0) -> Principal:
 
 
 @pytest.fixture
-def breaker(clock: Clock) -> Breaker:
-    return Breaker("identity", single=True, clock=clock, chance=lambda: 0.5)
+def breaker(clock: Clock) -> CircuitBreaker:
+    return CircuitBreaker("identity", single_operation=True, clock=clock, random_fraction=lambda: 0.5)
 
 
 @pytest.fixture
 async def exchange(
-    provider: Provider, http: aiohttp.ClientSession, clock: Clock, patience: float, breaker: Breaker
-) -> AsyncIterator[Exchange]:
-    made = Exchange(provider.url, SECRET, http, clock, pause=no_pause, deadline=patience, breaker=breaker)
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, patience: float, breaker: CircuitBreaker
+) -> AsyncIterator[TokenExchange]:
+    made = TokenExchange(provider.url, SECRET, http, clock, sleep=no_pause, deadline=patience, breaker=breaker)
     yield made
     await made.close()
 
 
-async def failure(exchange: Exchange, principal: Principal) -> UpstreamCredentialError:
+async def failure(exchange: TokenExchange, principal: Principal) -> UpstreamCredentialError:
     with pytest.raises(UpstreamCredentialError) as caught:
-        await exchange.token(principal)
+        await exchange.get_token(principal)
     return caught.value
 
 
 @pytest.mark.parametrize("answer", [says(500), says(503, "<html>"), resets])
 async def test_failures_of_the_provider_open_it_and_its_recovery_closes_it(
-    exchange: Exchange, provider: Provider, clock: Clock, breaker: Breaker, answer: Answering
+    exchange: TokenExchange, provider: Provider, clock: Clock, breaker: CircuitBreaker, answer: Answering
 ) -> None:
-    kept = await exchange.token(user(0))
+    kept = await exchange.get_token(user(0))
     provider.exchange_answer = answer
-    for number in range(1, FEWEST // 2 + 2):
+    for number in range(1, MIN_OUTCOMES // 2 + 2):
         await failure(exchange, user(number))
     sent = len(provider.exchanges)
-    assert breaker.state == "open" and sent == FEWEST
+    assert breaker.state == "open" and sent == MIN_OUTCOMES
     refused = await failure(exchange, user(99))
-    assert (refused.kind, refused.retry_after, len(provider.exchanges)) == ("unavailable", FIRST_REST, sent)
-    assert await exchange.token(user(0)) == kept
+    assert (refused.kind, refused.retry_after, len(provider.exchanges)) == ("unavailable", MIN_OPEN_SECONDS, sent)
+    assert await exchange.get_token(user(0)) == kept
     provider.exchange_answer = None
-    clock.advance(FIRST_REST)
-    assert await exchange.token(user(99)) and breaker.state == "closed"
+    clock.advance(MIN_OPEN_SECONDS)
+    assert await exchange.get_token(user(99)) and breaker.state == "closed"
 
 
 @pytest.mark.parametrize("patience", [0.1])
 async def test_n24_a_shortage_of_descriptors_is_not_the_providers_failure(
-    exchange: Exchange, provider: Provider, breaker: Breaker
+    exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker
 ) -> None:
     with no_descriptors():
-        for number in range(FEWEST):
+        for number in range(MIN_OUTCOMES):
             assert (await failure(exchange, user(number))).kind == "unavailable"
     assert breaker.state == "closed" and not provider.exchanges
-    assert await exchange.token(user(0)) and breaker.state == "closed"
+    assert await exchange.get_token(user(0)) and breaker.state == "closed"
 
 
-async def test_hanging_counts(exchange: Exchange, provider: Provider, breaker: Breaker) -> None:
+async def test_hanging_counts(exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker) -> None:
     until = asyncio.Event()
     provider.exchange_answer = hangs(until)
-    found = await asyncio.gather(*(failure(exchange, user(number)) for number in range(FEWEST)))
+    found = await asyncio.gather(*(failure(exchange, user(number)) for number in range(MIN_OUTCOMES)))
     until.set()
     assert {error.kind for error in found} == {"unavailable"} and breaker.state == "open"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429])
 async def test_what_a_caller_did_wrong_does_not(
-    exchange: Exchange, provider: Provider, breaker: Breaker, status: int
+    exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker, status: int
 ) -> None:
     provider.exchange_answer = says(status, '{"error": "invalid_grant"}')
-    for number in range(2 * FEWEST):
+    for number in range(2 * MIN_OUTCOMES):
         await failure(exchange, user(number))
     assert breaker.state == "closed"
 
 
 async def test_nor_do_failures_that_one_user_alone_meets(
-    exchange: Exchange, provider: Provider, breaker: Breaker
+    exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker
 ) -> None:
-    assert await exchange.token(user(2))
+    assert await exchange.get_token(user(2))
     provider.exchange_answer = says(500)
-    for token in range(2 * FEWEST):
+    for token in range(2 * MIN_OUTCOMES):
         await failure(exchange, user(1, token))
     provider.exchange_answer = None
-    assert breaker.state == "closed" and await exchange.token(user(3))
+    assert breaker.state == "closed" and await exchange.get_token(user(3))

@@ -14,7 +14,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from doit_mcp.auth.authenticator import Authenticator
 from doit_mcp.auth.errors import AuthError
-from doit_mcp.auth.jwks import COOLDOWN, LONGEST_STALE, MAX_KEYS, REFRESH, RETRY, BadKeySet, Keys, read_keys
+from doit_mcp.auth.jwks import (
+    COOLDOWN_SECONDS,
+    MAX_KEYS,
+    MAX_STALE_SECONDS,
+    REFRESH_INTERVAL_SECONDS,
+    RETRY_INTERVAL_SECONDS,
+    InvalidKeySet,
+    JwksCache,
+    read_keys,
+)
 
 from .conftest import Idle, Mint
 from .minting import Signer, b64
@@ -87,7 +96,7 @@ def test_t4_no_entry_of_another_kind_is_a_key_by_itself(signer: Signer) -> None:
     for entry in foreign(signer):
         try:
             assert not read_keys({"keys": [entry]}), entry
-        except BadKeySet:
+        except InvalidKeySet:
             continue
 
 
@@ -115,7 +124,7 @@ def test_use_and_alg_may_be_left_out(signer: Signer) -> None:
     ],
 )
 def test_a_faulty_document_is_no_withdrawal(document: Any) -> None:
-    with pytest.raises(BadKeySet):
+    with pytest.raises(InvalidKeySet):
         read_keys(document)
 
 
@@ -163,7 +172,7 @@ async def test_k2_floods_of_bad_signatures_and_kids_fetch_next_to_nothing(
     assert provider.jwks_asked == 2  # the first, and one look for the first bad signature
     assert await status_of(authenticator, good) == 200
     await idle.begun.wait()
-    assert idle.asked == [COOLDOWN]
+    assert idle.asked == [COOLDOWN_SECONDS]
 
 
 async def test_k3_a_rotation_is_noticed_by_its_first_token(
@@ -173,15 +182,15 @@ async def test_k3_a_rotation_is_noticed_by_its_first_token(
     assert await status_of(authenticator, old) == 200
     provider.signer = Signer()
     provider.keys = [provider.signer.jwk()]
-    assert authenticator.remembered(f"Bearer {old}") is not None
+    assert authenticator.cached_principal(f"Bearer {old}") is not None
     assert await status_of(authenticator, mint()) == 200
-    assert authenticator.remembered(f"Bearer {old}") is None
+    assert authenticator.cached_principal(f"Bearer {old}") is None
     assert await status_of(authenticator, old) == 401
     assert provider.jwks_asked == 2
 
 
 async def test_k3_a_rotation_right_after_a_bad_token_is_noticed_when_the_cooldown_ends(
-    authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, clock: Clock, keys: Keys
+    authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, clock: Clock, keys: JwksCache
 ) -> None:
     old = mint()
     assert await status_of(authenticator, old) == 200
@@ -190,8 +199,8 @@ async def test_k3_a_rotation_right_after_a_bad_token_is_noticed_when_the_cooldow
     provider.keys = [provider.signer.jwk()]
     assert await status_of(authenticator, mint()) == 401
     await idle.begun.wait()
-    assert idle.asked == [COOLDOWN]
-    clock.advance(COOLDOWN)
+    assert idle.asked == [COOLDOWN_SECONDS]
+    clock.advance(COOLDOWN_SECONDS)
     idle.over.set()
     while provider.jwks_asked < 3 or await status_of(authenticator, old) == 200:
         await asyncio.sleep(0)
@@ -207,37 +216,37 @@ async def test_k3_a_new_key_beside_the_old_leaves_its_tokens_alone(
     second = Signer()
     provider.keys.append(second.jwk())
     assert await status_of(authenticator, second.token(iss=provider.url)) == 200
-    assert authenticator.remembered(f"Bearer {old}") is not None
+    assert authenticator.cached_principal(f"Bearer {old}") is not None
 
 
 async def test_k3_keys_are_refreshed_without_any_token(
-    authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, keys: Keys
+    authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, keys: JwksCache
 ) -> None:
     old = mint()
-    refreshing = asyncio.create_task(keys.keep_fresh())
+    refreshing = asyncio.create_task(keys.refresh_periodically())
     await idle.begun.wait()
     assert await status_of(authenticator, old) == 200
     provider.keys = [Signer().jwk()]
     idle.begun.clear()
     idle.over.set()
     await idle.begun.wait()
-    assert idle.asked == [REFRESH, REFRESH] and REFRESH <= 600
+    assert idle.asked == [REFRESH_INTERVAL_SECONDS, REFRESH_INTERVAL_SECONDS] and REFRESH_INTERVAL_SECONDS <= 600
     assert await status_of(authenticator, old) == 401
     refreshing.cancel()
 
 
 async def test_the_background_tries_again_soon_while_something_is_wrong(
-    provider: Provider, idle: Idle, keys: Keys
+    provider: Provider, idle: Idle, keys: JwksCache
 ) -> None:
     provider.jwks_answer = says(500)
-    refreshing = asyncio.create_task(keys.keep_fresh())
+    refreshing = asyncio.create_task(keys.refresh_periodically())
     for answer in (None, says(502), None):
         await idle.begun.wait()
         idle.begun.clear()
         provider.jwks_answer = answer
         idle.over.set()
     await idle.begun.wait()
-    assert idle.asked == [RETRY, REFRESH, COOLDOWN, REFRESH]
+    assert idle.asked == [RETRY_INTERVAL_SECONDS, REFRESH_INTERVAL_SECONDS, COOLDOWN_SECONDS, REFRESH_INTERVAL_SECONDS]
     refreshing.cancel()
 
 
@@ -253,24 +262,24 @@ async def test_k4_down_with_keys_goes_on(
         assert await status_of(authenticator, Signer().token(iss=provider.url, now=clock.now)) == 503
     assert provider.jwks_asked == 2
     provider.jwks_answer = None
-    clock.advance(COOLDOWN)
+    clock.advance(COOLDOWN_SECONDS)
     assert await status_of(authenticator, Signer().token(iss=provider.url, now=clock.now)) == 401
     assert await status_of(authenticator, mint(jti="a third")) == 200
 
 
 async def test_k4_keys_do_not_serve_for_ever(
-    authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: Keys
+    authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: JwksCache
 ) -> None:
     assert await status_of(authenticator, mint()) == 200
     provider.jwks_answer = says(503)
-    clock.advance(LONGEST_STALE + 1)
+    clock.advance(MAX_STALE_SECONDS + 1)
     assert await status_of(authenticator, Signer().token(iss=provider.url, now=clock.now)) == 503
     assert await status_of(authenticator, mint()) == 503
     assert keys.ready
 
 
 async def test_k4_down_without_keys_is_503_and_recovers(
-    authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: Keys
+    authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: JwksCache
 ) -> None:
     provider.jwks_answer = says(500)
     tokens = [mint(jti=str(number)) for number in range(50)]
@@ -280,10 +289,10 @@ async def test_k4_down_without_keys_is_503_and_recovers(
     assert (provider.jwks_asked, keys.ready) == (1, False)
     assert await status_of(authenticator, mint(exp=1)) == 401  # needs no key
     provider.jwks_answer = None
-    clock.advance(RETRY)
+    clock.advance(RETRY_INTERVAL_SECONDS)
     assert await status_of(authenticator, mint()) == 200
     assert (provider.jwks_asked, keys.ready) == (2, True)
-    assert RETRY <= 45
+    assert RETRY_INTERVAL_SECONDS <= 45
 
 
 async def test_k2_a_withdrawn_key_does_not_make_every_request_ask(
@@ -294,14 +303,14 @@ async def test_k2_a_withdrawn_key_does_not_make_every_request_ask(
         assert await status_of(authenticator, mint()) == 503
     assert provider.jwks_asked == 1
     provider.keys = [provider.signer.jwk()]
-    clock.advance(RETRY)
+    clock.advance(RETRY_INTERVAL_SECONDS)
     assert await status_of(authenticator, mint()) == 200
 
 
 async def test_k4_nobody_listens(http: aiohttp.ClientSession, clock: Clock, idle: Idle) -> None:
-    keys = Keys("http://127.0.0.1:1", http, clock, pause=idle)
+    keys = JwksCache("http://127.0.0.1:1", http, clock, sleep=idle)
     with pytest.raises(AuthError) as caught:
-        await keys.current()
+        await keys.get_keys()
     assert (caught.value.status, caught.value.error) == (503, "temporarily_unavailable")
     await keys.close()
 
@@ -359,7 +368,7 @@ async def test_k5_a_hostile_key_set_is_503_when_cold_and_nothing_when_warm(
     mint: Mint,
     clock: Clock,
     canary: tuple[str, list[str]],
-    keys: Keys,
+    keys: JwksCache,
 ) -> None:
     until = asyncio.Event()
     url, seen = canary
@@ -368,7 +377,7 @@ async def test_k5_a_hostile_key_set_is_503_when_cold_and_nothing_when_warm(
     # aiohttp asks once more by itself where a connection broke.
     assert provider.jwks_asked <= 2
     provider.jwks_answer = None
-    clock.advance(RETRY)
+    clock.advance(RETRY_INTERVAL_SECONDS)
     assert await status_of(authenticator, mint()) == 200
     provider.jwks_answer = fault(until, url)
     assert await status_of(authenticator, Signer().token(iss=provider.url)) == 503

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from doit_mcp.auth.authenticator import Authenticator
 from doit_mcp.auth.errors import AuthError
-from doit_mcp.auth.www_authenticate import metadata, metadata_path
+from doit_mcp.auth.www_authenticate import resource_metadata, resource_metadata_path
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http import access, app_keys
 
@@ -39,19 +39,21 @@ class Door:
         app[app_keys.SETTINGS] = Settings(resource_url=BASE)
         for path in PATHS:
             app.router.add_route("*", path, self.enter)
-            app.router.add_get(metadata_path(path), self.document)
+            app.router.add_get(resource_metadata_path(path), self.document)
         return app
 
     async def enter(self, request: web.Request) -> web.StreamResponse:
         try:
             principal = await access.authenticate(request, request.app[app_keys.AUTHENTICATOR])
         except AuthError as error:
-            return access.unauthorized(request, error)
+            return access.auth_error_response(request, error)
         self.bodies_read += len(await request.read())
         return web.json_response([principal.subject, principal.customer])
 
     async def document(self, request: web.Request) -> web.Response:
-        return web.json_response(metadata(BASE, request.path[len(metadata_path("")) :], ISSUER, offline_access=True))
+        return web.json_response(
+            resource_metadata(BASE, request.path[len(resource_metadata_path("")) :], ISSUER, offline_access=True)
+        )
 
     async def ask(self, path: str, *, method: str = "POST", **options: Any) -> tuple[int, str, Any]:
         """Status, WWW-Authenticate, and the JSON body."""

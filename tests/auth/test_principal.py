@@ -47,8 +47,8 @@ def test_a_principal_does_not_change() -> None:
 def test_employees_alone_act_for_other_customers() -> None:
     """C2: the same person and token for another customer; another principal, as for any other customer."""
     employee = Principal("e", "own", True, "jwt", "t", 10.0)
-    acting = employee.acting_for("other")
+    acting = employee.for_customer("other")
     assert (acting.customer, acting.subject, acting.token, acting.expires) == ("other", "e", "t", 10.0)
     assert acting.tenant == "other" and acting.employee and acting.owner != employee.owner
     with pytest.raises(PermissionError):
-        Principal("u", "own", False, "jwt", "t", 10.0).acting_for("other")
+        Principal("u", "own", False, "jwt", "t", 10.0).for_customer("other")

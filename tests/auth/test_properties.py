@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.auth.access_tokens import Rules, check, is_ours, signer
-from doit_mcp.auth.bearer import bearer
+from doit_mcp.auth.access_tokens import AccessTokenRules, check_access_token, find_signing_key, looks_like_access_token
+from doit_mcp.auth.bearer import read_bearer_token
 from doit_mcp.auth.errors import AuthError
-from doit_mcp.auth.jws import base64, glimpses, parse, unbase64
-from doit_mcp.auth.www_authenticate import challenge, metadata
+from doit_mcp.auth.jws import decode_base64url, encode_base64url, find_json_objects, parse_jws
+from doit_mcp.auth.www_authenticate import resource_metadata, www_authenticate_value
 
 from .minting import BASE, HEADER, ISSUER, NOW, Signer, claims, encoded
 
-RULES = Rules.of(ISSUER, BASE)
+RULES = AccessTokenRules.from_urls(ISSUER, BASE)
 KEY = Signer()
 HONEST = KEY.token()
 JSON = st.recursive(
@@ -30,29 +30,29 @@ JSON = st.recursive(
 def verdict(token: str) -> int:
     """200 for a token that verifies, else the status."""
     try:
-        compact = check(token, RULES, NOW)
+        compact = check_access_token(token, RULES, NOW)
     except AuthError as error:
         return error.status
-    return 200 if signer(compact, KEY.named) is not None else 401
+    return 200 if find_signing_key(compact, KEY.named) is not None else 401
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_as_a_header_are_400_or_401_or_a_token_of_clean_characters(raw: bytes) -> None:
     for header in (raw.decode("utf-8", "surrogateescape"), "Bearer " + raw.decode("latin-1")):
         try:
-            token = bearer([header])
+            token = read_bearer_token([header])
         except AuthError as error:
             assert error.status in (400, 401)
             continue
         assert token.isascii() and token.isprintable() and " " not in token
         assert verdict(token) == 401
-        is_ours(token, RULES)
+        looks_like_access_token(token, RULES)
 
 
 @given(st.text(max_size=200))
 def test_any_text_as_a_token_is_401(text: str) -> None:
     assert verdict(text) == 401
-    assert all(isinstance(seen, dict) for seen in glimpses(text))
+    assert all(isinstance(seen, dict) for seen in find_json_objects(text))
 
 
 @given(st.binary(max_size=80), st.binary(max_size=200))
@@ -85,29 +85,29 @@ def test_one_changed_character_is_401(place: int, character: str) -> None:
 def test_x1_a_cut_token_is_401_and_mostly_still_recognised(length: int) -> None:
     assert verdict(HONEST[:length]) == 401
     if length >= HONEST.index("."):
-        assert is_ours(HONEST[:length], RULES)
+        assert looks_like_access_token(HONEST[:length], RULES)
 
 
 @given(st.binary(max_size=100))
 def test_base64url_goes_there_and_back(raw: bytes) -> None:
-    assert unbase64(base64(raw)) == raw
+    assert decode_base64url(encode_base64url(raw)) == raw
 
 
 @given(st.text(max_size=60))
 def test_base64url_has_one_spelling(text: str) -> None:
-    raw = unbase64(text)
-    assert raw is None or base64(raw) == text
+    raw = decode_base64url(text)
+    assert raw is None or encode_base64url(raw) == text
 
 
 @given(st.text(max_size=60))
 def test_the_challenge_stays_one_header_whatever_is_in_it(text: str) -> None:
-    value = challenge(BASE, "/mcp/" + text, error=text, description=text, scope=text)
+    value = www_authenticate_value(BASE, "/mcp/" + text, error=text, description=text, scope=text)
     assert value.isascii() and value.isprintable()
     assert value.count('"') == 8 and "\\" not in value
-    document = metadata(BASE, "/mcp/" + text, ISSUER, offline_access=True)
+    document = resource_metadata(BASE, "/mcp/" + text, ISSUER, offline_access=True)
     assert document["resource"].isascii() and document["resource"].startswith(BASE + "/mcp/")
 
 
 @pytest.mark.parametrize("text", ["", "a", "a.b", "é.é.é"])
 def test_parse_says_none_for_what_is_no_token(text: str) -> None:
-    assert parse(text) is None
+    assert parse_jws(text) is None

@@ -6,15 +6,15 @@ import asyncio
 
 import pytest
 
-from doit_mcp.auth.failed_attempts import Tries
-from doit_mcp.auth.single_flight import Flights, TooManyFlights
-from doit_mcp.auth.ttl_cache import Bounded
+from doit_mcp.auth.failed_attempts import AttemptLimiter
+from doit_mcp.auth.single_flight import SingleFlight, TooManyInFlight
+from doit_mcp.auth.ttl_cache import TtlCache
 
 from .provider import Clock
 
 
 async def test_one_fetch_serves_everybody_who_came_meanwhile() -> None:
-    flights: Flights[int] = Flights(5)
+    flights: SingleFlight[int] = SingleFlight(5)
     release, started = asyncio.Event(), []
 
     async def fetch() -> int:
@@ -32,7 +32,7 @@ async def test_one_fetch_serves_everybody_who_came_meanwhile() -> None:
 
 
 async def test_everybody_hears_of_a_failure_and_the_next_tries_again() -> None:
-    flights: Flights[int] = Flights(5)
+    flights: SingleFlight[int] = SingleFlight(5)
 
     async def fail() -> int:
         await asyncio.sleep(0)
@@ -45,7 +45,7 @@ async def test_everybody_hears_of_a_failure_and_the_next_tries_again() -> None:
 
 
 async def test_a_failure_that_nobody_waits_for_is_quiet() -> None:
-    flights: Flights[int] = Flights(5)
+    flights: SingleFlight[int] = SingleFlight(5)
     release = asyncio.Event()
 
     async def fail() -> int:
@@ -62,7 +62,7 @@ async def test_a_failure_that_nobody_waits_for_is_quiet() -> None:
 
 
 async def test_flights_are_bounded_and_end_with_their_owner() -> None:
-    flights: Flights[None] = Flights(2)
+    flights: SingleFlight[None] = SingleFlight(2)
     ended = []
 
     async def wait() -> None:
@@ -73,7 +73,7 @@ async def test_flights_are_bounded_and_end_with_their_owner() -> None:
 
     waiting = [asyncio.create_task(flights.join(key, wait)) for key in (b"a", b"b")]
     await asyncio.sleep(0)
-    with pytest.raises(TooManyFlights):
+    with pytest.raises(TooManyInFlight):
         await flights.join(b"c", wait)
     await asyncio.sleep(0)
     await flights.close()
@@ -82,7 +82,7 @@ async def test_flights_are_bounded_and_end_with_their_owner() -> None:
 
 
 def test_a_bounded_map_forgets_by_time_and_by_number(clock: Clock) -> None:
-    kept: Bounded[str] = Bounded(2, clock)
+    kept: TtlCache[str] = TtlCache(2, clock)
     kept.put(b"a", "A", clock.now + 10)
     kept.put(b"b", "B", clock.now + 20)
     assert (kept.get(b"a"), kept.get(b"b"), kept.get(b"c")) == ("A", "B", None)
@@ -98,7 +98,7 @@ def test_a_bounded_map_forgets_by_time_and_by_number(clock: Clock) -> None:
 
 
 def test_tries_run_out_and_come_back(clock: Clock) -> None:
-    tries = Tries(clock, total=(3, 1), by_address=(2, 0.5))
+    tries = AttemptLimiter(clock, total=(3, 1), by_address=(2, 0.5))
     assert [tries.take("a") for _ in range(3)] == [0, 0, 2]
     assert [tries.take("b"), tries.take("b"), tries.take("")] == [0, 1, 1]
     clock.advance(2)
@@ -110,13 +110,13 @@ def test_tries_run_out_and_come_back(clock: Clock) -> None:
 
 
 def test_a_refused_try_costs_nobody_else_one(clock: Clock) -> None:
-    tries = Tries(clock, total=(4, 1), by_address=(1, 1))
+    tries = AttemptLimiter(clock, total=(4, 1), by_address=(1, 1))
     assert [bool(tries.take("a")) for _ in range(10)] == [False] + [True] * 9
     assert [tries.take(name) for name in "bcd"] == [0, 0, 0]
 
 
 def test_addresses_are_forgotten_not_collected(clock: Clock) -> None:
-    tries = Tries(clock, total=(1000, 1), by_address=(1, 1), addresses=3)
+    tries = AttemptLimiter(clock, total=(1000, 1), by_address=(1, 1), max_addresses=3)
     for name in ("a", "b", "c", "d"):
         assert tries.take(name) == 0
     assert tries.take("d") > 0
@@ -124,9 +124,9 @@ def test_addresses_are_forgotten_not_collected(clock: Clock) -> None:
 
 
 def test_n21_a_share_of_tries_is_kept_for_addresses_that_good_tokens_came_from(clock: Clock) -> None:
-    tries = Tries(clock, total=(2, 0.001), by_address=(3, 0.001), reserve=(2, 1), addresses=2)
-    tries.proved("good")
-    tries.proved("")
+    tries = AttemptLimiter(clock, total=(2, 0.001), by_address=(3, 0.001), reserve=(2, 1), max_addresses=2)
+    tries.record_success("good")
+    tries.record_success("")
     assert [bool(tries.take(name)) for name in ("a", "b", "c", "good")] == [False, False, True, True]
     assert [tries.take_reserved(name) for name in ("c", "", "good", "good")] == [False, False, True, True]
     assert not tries.take_reserved("good")
@@ -134,6 +134,6 @@ def test_n21_a_share_of_tries_is_kept_for_addresses_that_good_tokens_came_from(c
     # The address has a limit of its own all the same, and is forgotten when others come.
     assert [tries.take_reserved("good") for _ in range(2)] == [True, False]
     for name in ("d", "e"):
-        tries.proved(name)
+        tries.record_success(name)
     clock.advance(10)
     assert [tries.take_reserved(name) for name in ("good", "d", "e")] == [False, True, True]

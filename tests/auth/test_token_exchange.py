@@ -17,7 +17,7 @@ from aiohttp import web
 
 from doit_mcp.auth.errors import UpstreamCredentialError
 from doit_mcp.auth.principal import Principal
-from doit_mcp.auth.token_exchange import MARGIN, UNSAID_LIFE, Exchange
+from doit_mcp.auth.token_exchange import DEFAULT_TTL_SECONDS, EXPIRY_MARGIN_SECONDS, TokenExchange
 
 from .conftest import SECRET
 from .minting import NOW
@@ -33,25 +33,25 @@ async def no_pause(seconds: float) -> None:
 @pytest.fixture
 async def exchange(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, patience: float
-) -> AsyncIterator[Exchange]:
+) -> AsyncIterator[TokenExchange]:
     """An exchange with countable assertions."""
     numbers = count()
-    made = Exchange(
-        provider.url, SECRET, http, clock, identifier=lambda: f"id-{next(numbers)}", pause=no_pause, deadline=patience
+    made = TokenExchange(
+        provider.url, SECRET, http, clock, make_jwt_id=lambda: f"id-{next(numbers)}", sleep=no_pause, deadline=patience
     )
     yield made
     await made.close()
 
 
-async def failure(exchange: Exchange, principal: Principal = ADMIN) -> UpstreamCredentialError:
+async def failure(exchange: TokenExchange, principal: Principal = ADMIN) -> UpstreamCredentialError:
     with pytest.raises(UpstreamCredentialError) as caught:
-        await exchange.token(principal)
+        await exchange.get_token(principal)
     assert principal.token not in str(caught.value) and SECRET not in str(caught.value)
     return caught.value
 
 
-async def test_x2_the_form_is_the_contracts(exchange: Exchange, provider: Provider) -> None:
-    assert await exchange.token(ADMIN) == "upstream-1"
+async def test_x2_the_form_is_the_contracts(exchange: TokenExchange, provider: Provider) -> None:
+    assert await exchange.get_token(ADMIN) == "upstream-1"
     form = dict(provider.exchanges[0])
     proof = form.pop("client_assertion")
     assert form == {
@@ -78,7 +78,7 @@ async def test_x2_the_form_is_the_contracts(exchange: Exchange, provider: Provid
     }
 
 
-async def test_x2_every_assertion_is_new(exchange: Exchange, provider: Provider) -> None:
+async def test_x2_every_assertion_is_new(exchange: TokenExchange, provider: Provider) -> None:
     provider.exchange_answer = says(503)
     await failure(exchange)
     proofs = [form["client_assertion"] for form in provider.exchanges]
@@ -87,7 +87,7 @@ async def test_x2_every_assertion_is_new(exchange: Exchange, provider: Provider)
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_x2_no_redirect_is_followed(
-    exchange: Exchange, provider: Provider, canary: tuple[str, list[str]], status: int
+    exchange: TokenExchange, provider: Provider, canary: tuple[str, list[str]], status: int
 ) -> None:
     url, seen = canary
     provider.exchange_answer = says(status, Location=f"{url}/api/auth/token")
@@ -95,45 +95,47 @@ async def test_x2_no_redirect_is_followed(
     assert seen == [] and len(provider.exchanges) == 1
 
 
-async def test_x3_thirty_calls_are_one_exchange(exchange: Exchange, provider: Provider) -> None:
-    assert {await exchange.token(ADMIN) for _ in range(30)} == {"upstream-1"}
+async def test_x3_thirty_calls_are_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
+    assert {await exchange.get_token(ADMIN) for _ in range(30)} == {"upstream-1"}
     assert len(provider.exchanges) == 1
 
 
-async def test_x3_fifty_at_once_are_one_exchange(exchange: Exchange, provider: Provider) -> None:
-    assert set(await asyncio.gather(*(exchange.token(ADMIN) for _ in range(50)))) == {"upstream-1"}
+async def test_x3_fifty_at_once_are_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
+    assert set(await asyncio.gather(*(exchange.get_token(ADMIN) for _ in range(50)))) == {"upstream-1"}
     assert len(provider.exchanges) == 1
 
 
-async def test_x3_the_cache_goes_by_the_token_and_by_nothing_else(exchange: Exchange, provider: Provider) -> None:
+async def test_x3_the_cache_goes_by_the_token_and_by_nothing_else(exchange: TokenExchange, provider: Provider) -> None:
     refreshed = replace(ADMIN, token="canary-of-a-refreshed-token")
-    first, second = await exchange.token(ADMIN), await exchange.token(refreshed)
+    first, second = await exchange.get_token(ADMIN), await exchange.get_token(refreshed)
     assert first != second
     assert [form["subject_token"] for form in provider.exchanges] == [ADMIN.token, refreshed.token]
 
 
-async def test_x3_a_token_serves_until_its_margin(exchange: Exchange, provider: Provider, clock: Clock) -> None:
+async def test_x3_a_token_serves_until_its_margin(exchange: TokenExchange, provider: Provider, clock: Clock) -> None:
     provider.upstream["expires_in"] = 100
-    assert await exchange.token(ADMIN) == "upstream-1"
-    clock.advance(100 - MARGIN - 1)
-    assert await exchange.token(ADMIN) == "upstream-1"
+    assert await exchange.get_token(ADMIN) == "upstream-1"
+    clock.advance(100 - EXPIRY_MARGIN_SECONDS - 1)
+    assert await exchange.get_token(ADMIN) == "upstream-1"
     clock.advance(1)
-    assert await exchange.token(ADMIN) == "upstream-2"
+    assert await exchange.get_token(ADMIN) == "upstream-2"
 
 
-async def test_x3_nothing_outlives_the_callers_own_token(exchange: Exchange, provider: Provider, clock: Clock) -> None:
+async def test_x3_nothing_outlives_the_callers_own_token(
+    exchange: TokenExchange, provider: Provider, clock: Clock
+) -> None:
     brief = replace(ADMIN, expires=NOW + 50)
-    assert await exchange.token(brief) == "upstream-1"
+    assert await exchange.get_token(brief) == "upstream-1"
     clock.advance(49)
-    assert await exchange.token(brief) == "upstream-1"
+    assert await exchange.get_token(brief) == "upstream-1"
     clock.advance(1)
     assert (await failure(exchange, brief)).kind == "refused"
     assert len(provider.exchanges) == 1
 
 
-async def test_a_token_in_its_last_seconds_is_still_tried(exchange: Exchange, provider: Provider) -> None:
+async def test_a_token_in_its_last_seconds_is_still_tried(exchange: TokenExchange, provider: Provider) -> None:
     dying = replace(ADMIN, expires=NOW + 5)
-    assert await exchange.token(dying) == "upstream-1"
+    assert await exchange.get_token(dying) == "upstream-1"
     provider.exchange_answer = says(400, '{"error": "invalid_grant"}')
     assert (await failure(exchange, replace(dying, token="canary-of-another"))).kind == "refused"
 
@@ -141,14 +143,14 @@ async def test_a_token_in_its_last_seconds_is_still_tried(exchange: Exchange, pr
 @pytest.mark.parametrize(
     ("expires_in", "serves"),
     [
-        (None, UNSAID_LIFE),
-        ("3600", UNSAID_LIFE),
-        (True, UNSAID_LIFE),
-        ([], UNSAID_LIFE),
-        ({}, UNSAID_LIFE),
-        (1e18, UNSAID_LIFE),
-        (10**30, UNSAID_LIFE),
-        (86_401, UNSAID_LIFE),
+        (None, DEFAULT_TTL_SECONDS),
+        ("3600", DEFAULT_TTL_SECONDS),
+        (True, DEFAULT_TTL_SECONDS),
+        ([], DEFAULT_TTL_SECONDS),
+        ({}, DEFAULT_TTL_SECONDS),
+        (1e18, DEFAULT_TTL_SECONDS),
+        (10**30, DEFAULT_TTL_SECONDS),
+        (86_401, DEFAULT_TTL_SECONDS),
         (0, 0),
         (-1, 0),
         (-1e300, 0),
@@ -160,34 +162,34 @@ async def test_a_token_in_its_last_seconds_is_still_tried(exchange: Exchange, pr
     ids=repr,
 )
 async def test_x3_odd_lives_are_not_trusted_long(
-    exchange: Exchange, provider: Provider, clock: Clock, expires_in: Any, serves: float
+    exchange: TokenExchange, provider: Provider, clock: Clock, expires_in: Any, serves: float
 ) -> None:
     body = {"access_token": "upstream", "token_type": "Bearer", "expires_in": expires_in}
     said = {name: value for name, value in body.items() if value is not None}
     provider.exchange_answer = says(200, json.dumps(said))
-    assert await exchange.token(ADMIN) == "upstream"
+    assert await exchange.get_token(ADMIN) == "upstream"
     clock.advance(max(0.0, serves - 0.25))
-    assert await exchange.token(ADMIN) == "upstream"
+    assert await exchange.get_token(ADMIN) == "upstream"
     assert len(provider.exchanges) == (1 if serves else 2)
     clock.advance(0.5)
-    assert await exchange.token(ADMIN) == "upstream"
+    assert await exchange.get_token(ADMIN) == "upstream"
     assert len(provider.exchanges) == (2 if serves else 3)
 
 
 async def test_x3_the_cache_is_bounded(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
-    small = Exchange(provider.url, SECRET, http, clock, kept=3)
+    small = TokenExchange(provider.url, SECRET, http, clock, max_cached=3)
     for number in range(6):
-        await small.token(replace(ADMIN, token=f"canary-{number}"))
-    assert await small.token(replace(ADMIN, token="canary-5")) == "upstream-6"
-    assert await small.token(replace(ADMIN, token="canary-0")) == "upstream-7"
+        await small.get_token(replace(ADMIN, token=f"canary-{number}"))
+    assert await small.get_token(replace(ADMIN, token="canary-5")) == "upstream-6"
+    assert await small.get_token(replace(ADMIN, token="canary-0")) == "upstream-7"
 
 
-async def test_x4_a_refused_token_is_exchanged_anew_once_for_all(exchange: Exchange, provider: Provider) -> None:
-    first = await exchange.token(ADMIN)
-    renewed = await asyncio.gather(*(exchange.token(ADMIN, fresh=True, refused=first) for _ in range(20)))
+async def test_x4_a_refused_token_is_exchanged_anew_once_for_all(exchange: TokenExchange, provider: Provider) -> None:
+    first = await exchange.get_token(ADMIN)
+    renewed = await asyncio.gather(*(exchange.get_token(ADMIN, fresh=True, refused_token=first) for _ in range(20)))
     assert set(renewed) == {"upstream-2"}
-    assert await exchange.token(ADMIN, fresh=True, refused=first) == "upstream-2"
-    assert await exchange.token(ADMIN, fresh=True) == "upstream-3"
+    assert await exchange.get_token(ADMIN, fresh=True, refused_token=first) == "upstream-2"
+    assert await exchange.get_token(ADMIN, fresh=True) == "upstream-3"
     assert len(provider.exchanges) == 3
 
 
@@ -198,7 +200,7 @@ OURS = ["invalid_client", "unauthorized_client", "invalid_target", "temporarily_
 @pytest.mark.parametrize("code", REFUSALS)
 @pytest.mark.parametrize("status", [400, 401, 403])
 async def test_x5_a_login_that_is_over_is_refused(
-    exchange: Exchange, provider: Provider, code: str, status: int
+    exchange: TokenExchange, provider: Provider, code: str, status: int
 ) -> None:
     provider.exchange_answer = says(status, json.dumps({"error": code, "error_description": "canary-of-the-body"}))
     error = await failure(exchange)
@@ -208,7 +210,7 @@ async def test_x5_a_login_that_is_over_is_refused(
 
 @pytest.mark.parametrize("code", OURS)
 async def test_x5_signing_in_again_does_not_mend_what_is_our_fault(
-    exchange: Exchange, provider: Provider, code: Any
+    exchange: TokenExchange, provider: Provider, code: Any
 ) -> None:
     provider.exchange_answer = says(401, json.dumps({"error": code}))
     assert (await failure(exchange)).kind == "unavailable"
@@ -218,7 +220,7 @@ async def test_x5_signing_in_again_does_not_mend_what_is_our_fault(
     ("header", "seconds"), [("7", 7.0), ("0", 0.0), ("-1", None), ("soon", None), ("9" * 30, None), ("", None)]
 )
 async def test_x5_a_wait_is_passed_on(
-    exchange: Exchange, provider: Provider, header: str, seconds: float | None
+    exchange: TokenExchange, provider: Provider, header: str, seconds: float | None
 ) -> None:
     provider.exchange_answer = says(429, Retry_After=header)
     error = await failure(exchange)
@@ -266,7 +268,7 @@ PATIENCE = [(fault, 10.0) for fault in FAULTS[:-1]] + [(FAULTS[-1], 1.0)]
 @pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
 async def test_x5_every_failure_is_clean_and_over_when_the_provider_is_well(
     fault: Callable[[asyncio.Event], Answering],
-    exchange: Exchange,
+    exchange: TokenExchange,
     provider: Provider,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -279,20 +281,20 @@ async def test_x5_every_failure_is_clean_and_over_when_the_provider_is_well(
     for canary in ("canary", SECRET, provider.exchanges[0]["client_assertion"]):
         assert canary not in f"{error} {caplog.text}"
     provider.exchange_answer = None
-    assert (await exchange.token(ADMIN)).startswith("upstream-")
+    assert (await exchange.get_token(ADMIN)).startswith("upstream-")
     until.set()
 
 
-async def test_x5_one_broken_connection_is_made_good(exchange: Exchange, provider: Provider) -> None:
+async def test_x5_one_broken_connection_is_made_good(exchange: TokenExchange, provider: Provider) -> None:
     async def first_time(request: web.Request) -> web.StreamResponse:
         provider.exchange_answer = None
         return await resets(request)
 
     provider.exchange_answer = first_time
-    assert await exchange.token(ADMIN) == "upstream-2"
+    assert await exchange.get_token(ADMIN) == "upstream-2"
 
 
-async def test_x5_one_who_hangs_delays_nobody_else(exchange: Exchange, provider: Provider) -> None:
+async def test_x5_one_who_hangs_delays_nobody_else(exchange: TokenExchange, provider: Provider) -> None:
     until = asyncio.Event()
 
     async def hang_for_admin(request: web.Request) -> web.StreamResponse:
@@ -301,11 +303,11 @@ async def test_x5_one_who_hangs_delays_nobody_else(exchange: Exchange, provider:
         return web.json_response({"access_token": "upstream", "token_type": "Bearer", "expires_in": 3600})
 
     provider.exchange_answer = hang_for_admin
-    hanging = asyncio.create_task(exchange.token(ADMIN))
+    hanging = asyncio.create_task(exchange.get_token(ADMIN))
     while not provider.exchanges:
         await asyncio.sleep(0)
     others = (replace(ADMIN, token=f"canary-{number}") for number in range(50))
-    assert set(await asyncio.gather(*(exchange.token(other) for other in others))) == {"upstream"}
+    assert set(await asyncio.gather(*(exchange.get_token(other) for other in others))) == {"upstream"}
     assert not hanging.done()
     until.set()
     assert await hanging == "upstream"
@@ -316,8 +318,8 @@ async def test_x5_a_full_house_is_unavailable_for_a_second(
 ) -> None:
     until = asyncio.Event()
     provider.exchange_answer = hangs(until)
-    small = Exchange(provider.url, SECRET, http, clock, flights=1)
-    waiting = asyncio.create_task(small.token(ADMIN))
+    small = TokenExchange(provider.url, SECRET, http, clock, max_concurrent=1)
+    waiting = asyncio.create_task(small.get_token(ADMIN))
     while not provider.exchanges:
         await asyncio.sleep(0)
     error = await failure(small, replace(ADMIN, token="canary-of-another"))
@@ -333,5 +335,5 @@ async def test_x6_no_secret_is_measured_aloud(
 ) -> None:
     """A warning of a library about a short key would be an error here."""
     with caplog.at_level(logging.DEBUG):
-        assert await Exchange(provider.url, secret, http, clock).token(ADMIN) == "upstream-1"
+        assert await TokenExchange(provider.url, secret, http, clock).get_token(ADMIN) == "upstream-1"
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from doit_mcp.auth.authentication import Auth, open_auth
+from doit_mcp.auth.authentication import Authentication, open_authentication
 from doit_mcp.auth.errors import AuthError, UpstreamCredentialError
 from doit_mcp.sandbox.accounts import USERS
-from doit_mcp.sandbox.server import World, world
+from doit_mcp.sandbox.server import SandboxServer, run_sandbox
 from tests.sandbox.conftest import NoApi
 
 from .conftest import SECRET
@@ -21,29 +21,29 @@ ADMIN, EMPLOYEE = USERS[0], USERS[3]
 
 
 @pytest.fixture
-async def place(clock: Clock) -> AsyncIterator[World]:
+async def place(clock: Clock) -> AsyncIterator[SandboxServer]:
     """The sandbox's world with next to no API."""
-    async with world(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi()) as made:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi()) as made:
         yield made
 
 
 @pytest.fixture
-async def auth(place: World, http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator[Auth]:
+async def auth(place: SandboxServer, http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator[Authentication]:
     """Authentication that trusts the sandbox."""
-    async with open_auth(
+    async with open_authentication(
         resource_url=BASE, auth_server_url=place.url, doit_api_base=place.url, secret=SECRET, http=http, clock=clock
     ) as opened:
         yield opened
 
 
-async def whoami(place: World, http: aiohttp.ClientSession, token: str) -> tuple[int, object]:
+async def whoami(place: SandboxServer, http: aiohttp.ClientSession, token: str) -> tuple[int, object]:
     async with http.get(f"{place.url}/whoami", headers={"Authorization": f"Bearer {token}"}) as answer:
         return answer.status, await answer.json()
 
 
 @pytest.mark.parametrize("path", ["", "/mcp", "/sse", "/mcp/readonly", "/mcp/x/core,budgets"])
 async def test_a_login_ends_as_the_user_at_the_api(
-    place: World, auth: Auth, http: aiohttp.ClientSession, path: str
+    place: SandboxServer, auth: Authentication, http: aiohttp.ClientSession, path: str
 ) -> None:
     token = place.identity.mint(ADMIN, resource=BASE + path)
     caller = await auth.authenticator.authenticate([f"Bearer {token}"])
@@ -53,22 +53,22 @@ async def test_a_login_ends_as_the_user_at_the_api(
     assert (await whoami(place, http, token))[0] == 401
 
 
-async def test_employees_are_known(place: World, auth: Auth) -> None:
+async def test_employees_are_known(place: SandboxServer, auth: Authentication) -> None:
     caller = await auth.authenticator.authenticate([f"Bearer {place.identity.mint(EMPLOYEE)}"])
     assert caller.employee
 
 
-async def test_keys_rotate(place: World, auth: Auth) -> None:
+async def test_keys_rotate(place: SandboxServer, auth: Authentication) -> None:
     old = f"Bearer {place.identity.mint(ADMIN)}"
     await auth.authenticator.authenticate([old])
     place.identity.signing.rotate()
     await auth.authenticator.authenticate([f"Bearer {place.identity.mint(ADMIN)}"])
-    assert auth.authenticator.remembered(old) is None
+    assert auth.authenticator.cached_principal(old) is None
     with pytest.raises(AuthError):
         await auth.authenticator.authenticate([old])
 
 
-async def test_a_provider_that_is_down_fails_calls_and_not_logins(place: World, auth: Auth) -> None:
+async def test_a_provider_that_is_down_fails_calls_and_not_logins(place: SandboxServer, auth: Authentication) -> None:
     caller = await auth.authenticator.authenticate([f"Bearer {place.identity.mint(ADMIN)}"])
     place.identity.down = True
     assert await auth.authenticator.authenticate([f"Bearer {place.identity.mint(ADMIN)}"])
@@ -79,7 +79,7 @@ async def test_a_provider_that_is_down_fails_calls_and_not_logins(place: World, 
     assert await auth.credential(caller)()
 
 
-async def test_a_login_that_the_provider_does_not_know_is_refused(place: World, auth: Auth) -> None:
+async def test_a_login_that_the_provider_does_not_know_is_refused(place: SandboxServer, auth: Authentication) -> None:
     stranger = place.identity.mint(ADMIN, sub="nobody@acme.example")
     caller = await auth.authenticator.authenticate([f"Bearer {stranger}"])
     with pytest.raises(UpstreamCredentialError) as caught:
@@ -87,8 +87,10 @@ async def test_a_login_that_the_provider_does_not_know_is_refused(place: World, 
     assert caught.value.kind == "refused"
 
 
-async def test_a_wrong_secret_is_not_the_users_fault(place: World, http: aiohttp.ClientSession, clock: Clock) -> None:
-    async with open_auth(
+async def test_a_wrong_secret_is_not_the_users_fault(
+    place: SandboxServer, http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    async with open_authentication(
         resource_url=BASE, auth_server_url=place.url, doit_api_base=place.url, secret="wrong", http=http, clock=clock
     ) as auth:
         caller = await auth.authenticator.authenticate([f"Bearer {place.identity.mint(ADMIN)}"])

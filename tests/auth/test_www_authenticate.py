@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from doit_mcp.auth.www_authenticate import challenge, metadata, metadata_path
+from doit_mcp.auth.www_authenticate import resource_metadata, resource_metadata_path, www_authenticate_value
 
 from .minting import BASE, ISSUER
 
@@ -15,7 +15,9 @@ PATHS = ["", "/mcp", "/sse", "/mcp/readonly", "/mcp/x/core,budgets/readonly"]
 
 @pytest.mark.parametrize("path", PATHS)
 def test_h6_the_challenge_names_the_metadata_of_its_own_path(path: str) -> None:
-    value = challenge(BASE, path, error="invalid_token", description="The token has expired.", scope="mcp:tools")
+    value = www_authenticate_value(
+        BASE, path, error="invalid_token", description="The token has expired.", scope="mcp:tools"
+    )
     found = dict(re.findall(r'(\w+)="([^"]*)"', value))
     assert value.startswith("Bearer ")
     assert found == {
@@ -24,13 +26,13 @@ def test_h6_the_challenge_names_the_metadata_of_its_own_path(path: str) -> None:
         "error_description": "The token has expired.",
         "scope": "mcp:tools",
     }
-    assert found["resource_metadata"] == BASE + metadata_path(path)
+    assert found["resource_metadata"] == BASE + resource_metadata_path(path)
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_h7_the_metadata_is_about_the_path_asked_for(path: str, slash: str) -> None:
-    assert metadata(BASE + slash, path, ISSUER, offline_access=True) == {
+    assert resource_metadata(BASE + slash, path, ISSUER, offline_access=True) == {
         "resource": BASE + path,
         "authorization_servers": [ISSUER],
         "scopes_supported": ["mcp:tools", "mcp:resources", "offline_access"],
@@ -40,18 +42,18 @@ def test_h7_the_metadata_is_about_the_path_asked_for(path: str, slash: str) -> N
 
 
 def test_h7_offline_access_is_a_setting() -> None:
-    document = metadata(BASE, "/mcp", ISSUER, offline_access=False)
+    document = resource_metadata(BASE, "/mcp", ISSUER, offline_access=False)
     assert document["scopes_supported"] == ["mcp:tools", "mcp:resources"]
 
 
 def test_h8_a_base_with_a_path_stays_in_front() -> None:
-    assert metadata(BASE + "/doit", "/mcp", ISSUER, offline_access=True)["resource"] == BASE + "/doit/mcp"
-    value = challenge(BASE + "/doit", "/mcp", error="e", description="d", scope="s")
+    assert resource_metadata(BASE + "/doit", "/mcp", ISSUER, offline_access=True)["resource"] == BASE + "/doit/mcp"
+    value = www_authenticate_value(BASE + "/doit", "/mcp", error="e", description="d", scope="s")
     assert f'"{BASE}/doit/.well-known/oauth-protected-resource/mcp"' in value
 
 
 def test_h8_nothing_in_path_or_description_can_break_out_of_its_quotes() -> None:
     nasty = 'a"b\\c\r\nSet-Cookie: x=1 \x00 é \udcff'
-    value = challenge(BASE, "/mcp/" + nasty, error=nasty, description=nasty, scope=nasty)
+    value = www_authenticate_value(BASE, "/mcp/" + nasty, error=nasty, description=nasty, scope=nasty)
     assert value.count('"') == 8 and "\r" not in value and "\n" not in value and "\\" not in value
     assert value.isascii() and value.isprintable()

@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 
 from doit_mcp.api import Doit
-from doit_mcp.catalog.call import CannotAsk, Question
+from doit_mcp.catalog.call import MissingClientCapability, Question
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.catalog.stores.result_store import MemoryResults, Results
-from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipts
+from doit_mcp.catalog.stores.result_store import MemoryResultStore, ResultStore
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from doit_mcp.catalog.tools import tool_result
-from doit_mcp.catalog.tools.tool import Content, Tool
+from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.protocol.jsonrpc import JsonObject
 from tests.api.recorder import Recorder
 
@@ -22,49 +22,49 @@ class Caller:
     """Implements Call over a recorder; remembers progress, and cannot be asked anything."""
 
     def __init__(self, api: Recorder) -> None:
-        self.doit = Doit.of(api)
-        self.capabilities: JsonObject = {}
-        self.hints: JsonObject = {}
-        self.owner, self.now, self.console = "somebody", 1_790_000_000.0, "https://console.example"
+        self.doit = Doit.for_sender(api)
+        self.client_capabilities: JsonObject = {}
+        self.request_meta: JsonObject = {}
+        self.owner, self.now, self.console_url = "somebody", 1_790_000_000.0, "https://console.example"
         self.tenant = ""
-        self.results: Results = MemoryResults()
-        self.receipts: Receipts = MemoryReceipts()
+        self.results: ResultStore = MemoryResultStore()
+        self.receipts: ReceiptStore = MemoryReceiptStore()
         self.steps: list[tuple[float, str]] = []
         self.detached = self.committed = False
-        self.customer: str | None = None
-        self.waits = False
+        self.customer_context: str | None = None
+        self.waits_for_answers = False
 
-    async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+    async def report_progress(self, done: float, total: float | None = None, message: str = "") -> None:
         self.steps.append((done, message))
 
-    async def log(self, level: str, data: object, logger: str = "") -> None:
+    async def send_log(self, level: str, data: object, logger: str = "") -> None:
         raise AssertionError(f"logged {data!r}")
 
-    def declares(self, question: Question) -> bool:
+    def client_supports(self, question: Question) -> bool:
         return self.can_ask(question)
 
     def can_ask(self, question: Question) -> bool:
         return False
 
     async def ask(self, key: str, method: str, params: JsonObject) -> JsonObject:
-        raise CannotAsk({})
+        raise MissingClientCapability({})
 
     async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        raise CannotAsk({})
+        raise MissingClientCapability({})
 
-    def act_for(self, customer: str) -> Doit | None:
+    def api_for_customer(self, customer: str) -> Doit | None:
         return None
 
-    def stay_with(self, customer: str) -> bool:
+    def remember_customer(self, customer: str) -> bool:
         return False
 
     async def commit(self) -> None:
         self.committed = True
 
-    async def background(self, *, required: bool = False) -> None:
+    async def run_in_background(self, *, required: bool = False) -> None:
         self.detached = True
 
-    async def release(self) -> None:
+    async def release_connection(self) -> None:
         """There is no connection."""
 
 
@@ -76,16 +76,18 @@ TOOLS = {tool.name: tool for tool in all_tools()}
 async def run(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObject:
     """The result of a tool for arguments as a client sends them."""
     tool = TOOLS[tool] if isinstance(tool, str) else tool
-    given = tool.read(arguments)
-    assert tool.problems(given) == []
+    given = tool.coerce_arguments(arguments)
+    assert tool.argument_problems(given) == []
     result = await tool.run(Caller(api), given)
-    assert not isinstance(result, Content)
+    assert not isinstance(result, ContentResult)
     return result
 
 
 async def call(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObject:
     """The CallToolResult, as JSON."""
     tool = TOOLS[tool] if isinstance(tool, str) else tool
-    given = tool.read(arguments)
-    whole: JsonObject = orjson.loads(orjson.dumps(tool_result.complete(tool, given, await run(tool, api, **arguments))))
+    given = tool.coerce_arguments(arguments)
+    whole: JsonObject = orjson.loads(
+        orjson.dumps(tool_result.make_tool_result_inline(tool, given, await run(tool, api, **arguments)))
+    )
     return whole

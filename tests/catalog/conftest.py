@@ -11,10 +11,10 @@ from aiohttp import web
 
 from doit_mcp.api import Doit
 from doit_mcp.api.client import Client
-from doit_mcp.api.http import connect
-from doit_mcp.catalog.stores.result_store import MemoryResults
+from doit_mcp.api.http import open_upstream
+from doit_mcp.catalog.stores.result_store import MemoryResultStore
 from doit_mcp.catalog.tools import tool_result
-from doit_mcp.catalog.tools.tool import Content
+from doit_mcp.catalog.tools.tool import ContentResult
 from doit_mcp.sandbox.accounts import ACME, USERS, Grant
 from doit_mcp.sandbox.api import Api
 from tests.api.recorder import Recorder
@@ -45,20 +45,20 @@ async def ask(witness: Api) -> AsyncIterator[Ask]:
     async def credential(*, fresh: bool = False) -> str:
         return "admin"
 
-    results = MemoryResults()
-    async with connect(f"http://{host}:{port}") as upstream:
+    results = MemoryResultStore()
+    async with open_upstream(f"http://{host}:{port}") as upstream:
 
         async def call(name: str, /, **arguments: Any) -> Any:
             caller = Caller(Recorder())
-            caller.doit, caller.results = Doit.of(Client(upstream, credential, ACME.id)), results
+            caller.doit, caller.results = Doit.for_sender(Client(upstream, credential, ACME.id)), results
             tool = TOOLS[name]
-            given = tool.read(arguments)
-            assert tool.problems(given) == []
+            given = tool.coerce_arguments(arguments)
+            assert tool.argument_problems(given) == []
             result = await tool.run(caller, given)
-            if isinstance(result, Content):
+            if isinstance(result, ContentResult):
                 assert tool.result_problems(result.structured or {}) == []
                 return result.structured
-            whole = orjson.loads(orjson.dumps(tool_result.complete(tool, given, result)))
+            whole = orjson.loads(orjson.dumps(tool_result.make_tool_result_inline(tool, given, result)))
             assert not whole.get("isError"), whole
             assert tool.result_problems(whole["structuredContent"]) == []
             return whole["structuredContent"]

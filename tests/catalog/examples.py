@@ -54,8 +54,8 @@ def objects(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def with_change(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
     """*arguments*, with the first example of a change where *tool* is an update that needs one and they have none."""
     changes = tool.changes
-    if changes is None or changes.given(arguments):
+    if changes is None or changes.has_changes(arguments):
         return arguments
     fields = tool.input_schema["properties"]
     choices = ({**arguments, name: value} for name in changes.names for value in examples(fields[name], name))
-    return next(choice for choice in choices if changes.given(choice))
+    return next(choice for choice in choices if changes.has_changes(choice))

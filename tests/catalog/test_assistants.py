@@ -9,7 +9,7 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.assistants import MOST_STEPS, created_flow, lifecycle, refine_cloudflow
+from doit_mcp.catalog.assistants import MAX_STEPS, created_flow_id, parse_lifecycle_event, refine_cloudflow
 from tests.api.recorder import Recorder
 
 from .caller import TOOLS, Caller, call
@@ -87,7 +87,7 @@ async def test_nothing_said_is_an_error(events: list[Any]) -> None:
 async def test_steps_are_bounded() -> None:
     events = [life(toolStart="x" * 999), life(toolStart=" "), *[life(toolStart="s")] * 300]
     found = await refine_cloudflow(Caller(Recorder(events)), flowId="f", question="q")
-    assert len(found["steps"]) == MOST_STEPS and len(found["steps"][0]) == 200
+    assert len(found["steps"]) == MAX_STEPS and len(found["steps"][0]) == 200
 
 
 async def test_a_new_flow_is_named() -> None:
@@ -98,13 +98,13 @@ async def test_a_new_flow_is_named() -> None:
 
 @pytest.mark.parametrize("event", [{}, {"customEvent": 1}, {"customEvent": {"messageId": "x"}}])
 def test_other_events_make_no_flow(event: dict[str, Any]) -> None:
-    assert created_flow(event) == ""
-    assert created_flow({"customEvent": {"messageId": "cloudflow_created", "data": None}}) == ""
+    assert created_flow_id(event) == ""
+    assert created_flow_id({"customEvent": {"messageId": "cloudflow_created", "data": None}}) == ""
 
 
 @pytest.mark.parametrize("text", ["plain", "{", "[1]", '{"a": 1}'])
 def test_what_is_said_is_no_lifecycle_event(text: str) -> None:
-    assert lifecycle(text) is None
+    assert parse_lifecycle_event(text) is None
 
 
 async def test_a_build_that_is_cut_off_names_the_flow_that_is_there_already() -> None:

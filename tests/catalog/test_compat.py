@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.api.operation import Request, texts
-from doit_mcp.catalog.tools.aliases import ALIASES
+from doit_mcp.api.operation import Request, query_value
+from doit_mcp.catalog.tools.aliases import TOOL_ALIASES
 from doit_mcp.catalog.tools.tool import Tool
 from tests.api.recorder import Recorder
 
@@ -20,7 +20,7 @@ from .caller import STREAMED, TOOLS, run
 from .examples import examples, objects, with_change
 
 OLD: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "compat.json").read_text())
-COVERED = sorted(name for name in OLD if ALIASES.get(name, name) in TOOLS)
+COVERED = sorted(name for name in OLD if TOOL_ALIASES.get(name, name) in TOOLS)
 EACH = pytest.mark.parametrize("name", COVERED)
 # What that server's schemas let through though the API refuses it: rules without conditions, members without action.
 for _name in ("create_allocation", "update_allocation"):
@@ -35,14 +35,14 @@ OURS = {"customerContext", "X-Tenant-Id", "Idempotency-Key"}
 
 def tool_of(name: str) -> Tool:
     """The tool that a name of that server reaches."""
-    return TOOLS[ALIASES.get(name, name)]
+    return TOOLS[TOOL_ALIASES.get(name, name)]
 
 
 @EACH
 def test_every_argument_that_was_taken_is_taken(name: str) -> None:
     tool = tool_of(name)
     for arguments in objects(OLD[name]["arguments"]):
-        assert tool.problems(tool.read(arguments)) == [], arguments
+        assert tool.argument_problems(tool.coerce_arguments(arguments)) == [], arguments
 
 
 @EACH
@@ -90,7 +90,7 @@ async def test_an_argument_ends_up_where_it_did(name: str, argument: str, place:
         place_in_path = api.operations[-1].path.split("/").index(f"{{{key}}}")
         assert request.path.split("/")[place_in_path] == str(value).replace(" ", "%20")
     elif where == "query":
-        assert request.query[key] == texts(value)
+        assert request.query[key] == query_value(value)
     else:
         assert request.body is not None
         sent, expected = request.body[key], value
@@ -102,8 +102,8 @@ async def test_an_argument_ends_up_where_it_did(name: str, argument: str, place:
 @EACH
 def test_arguments_that_are_ours_to_choose_are_taken_and_dropped(name: str) -> None:
     tool, given = tool_of(name), next(objects(OLD[name]["arguments"]))
-    arguments = tool.read({**given, **dict.fromkeys(OURS, "another")})
-    assert not OURS & arguments.keys() and tool.problems(arguments) == []
+    arguments = tool.coerce_arguments({**given, **dict.fromkeys(OURS, "another")})
+    assert not OURS & arguments.keys() and tool.argument_problems(arguments) == []
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,9 @@ async def test_what_was_silently_stripped_from_queries_is_sent(config: dict[str,
 
 def test_a_misspelt_argument_is_refused_with_a_hint() -> None:
     tool = TOOLS["list_budgets"]
-    assert tool.problems(tool.read({"maxResult": 5})) == ["maxResult: is not known here; did you mean maxResults?"]
+    assert tool.argument_problems(tool.coerce_arguments({"maxResult": 5})) == [
+        "maxResult: is not known here; did you mean maxResults?"
+    ]
 
 
 COST_ROWS = {"schema": [{"name": "service_description"}, {"name": "cost"}], "rows": [["Compute", 5.0]]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.search.entities import KINDS
+from doit_mcp.catalog.search.entities import ENTITY_KINDS
 
 from .conftest import Ask
 
@@ -82,7 +82,7 @@ async def test_a_large_result_is_asked_again(ask: Ask) -> None:
     assert costs == sorted(costs, reverse=True)
 
 
-@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+@pytest.mark.parametrize("kind", [kind.name for kind in ENTITY_KINDS])
 async def test_what_is_found_is_fetched(ask: Ask, kind: str) -> None:
     found = await ask("search", query=kind)
     hit = next((one for one in found["results"] if one["id"].startswith(f"{kind}:")), None)

@@ -111,7 +111,7 @@ async def test_dimensions_and_their_values(ask: Ask) -> None:
 
 
 async def test_life_of_a_contract(ask: Ask, witness: Api) -> None:
-    customer = next(iter(customer_account.children(witness.tenant(ACME))))
+    customer = next(iter(customer_account.child_customers(witness.tenant(ACME))))
     terms = {
         **{"customerID": customer, "name": "Resale", "startDate": "2030-01-01T00:00:00Z", "renewalPolicy": "manual"},
         **{"invoicesEmail": "a@b.example", "contractUpdatesEmail": "c@d.example", "billingProfile": {"name": "B"}},

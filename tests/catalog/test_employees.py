@@ -24,20 +24,20 @@ class Employee(Caller):
         super().__init__(Recorder())
         self.other, self.console_api = Recorder(*answers), Recorder(*answers)
         self.session, self.stays, self.asked = session, "", ""
-        self.doit = Doit.of(Recorder(AssertionError("the API was asked")), lambda: self.console_api)
+        self.doit = Doit.for_sender(Recorder(AssertionError("the API was asked")), lambda: self.console_api)
 
-    def act_for(self, customer: str) -> Doit | None:
+    def api_for_customer(self, customer: str) -> Doit | None:
         self.asked = customer
-        return Doit.of(self.other)
+        return Doit.for_sender(self.other)
 
-    def stay_with(self, customer: str) -> bool:
+    def remember_customer(self, customer: str) -> bool:
         self.stays = customer if self.session else ""
         return self.session
 
 
 async def search(caller: Employee, **arguments: Any) -> Any:
-    given = SEARCH.read(arguments)
-    assert SEARCH.problems(given) == []
+    given = SEARCH.coerce_arguments(arguments)
+    assert SEARCH.argument_problems(given) == []
     await SEARCH.run(caller, given)
     (request,) = caller.console_api.requests
     assert (request.method, request.path, request.query) == ("POST", "/api/customers/v1/customers/search", {})

@@ -18,8 +18,8 @@ from doit_mcp.api import AREAS
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.http import Upstream
 from doit_mcp.api.operation import PLACEHOLDER, Operation, Request
-from doit_mcp.catalog.registry import own_tools
-from doit_mcp.catalog.search.entities import KIND_NAMED
+from doit_mcp.catalog.registry import direct_tools
+from doit_mcp.catalog.search.entities import ENTITY_KINDS_BY_NAME
 from doit_mcp.catalog.tools.tool import Tool, ToolError
 from tests.api.recorder import Recorder
 
@@ -27,7 +27,7 @@ from .caller import STREAMED, Caller
 from .examples import with_change
 from .test_registry import least
 
-TOOLS = own_tools()
+TOOLS = direct_tools()
 NAMED = {tool.name: tool for tool in TOOLS}
 EACH = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 BASE = "https://api.example/doit"
@@ -87,8 +87,8 @@ async def requests_of(tool: Tool, arguments: dict[str, Any]) -> Recorder:
     """What a call asks of the API; nothing where the arguments are refused."""
     api = Recorder(answer if tool.name not in STREAMED else [{"answer": "done"}])
     api.tenant = "customer"
-    given = tool.read(with_change(tool, arguments))
-    if not tool.problems(given):
+    given = tool.coerce_arguments(with_change(tool, arguments))
+    if not tool.argument_problems(given):
         try:
             await tool.run(Caller(api), given)
         except (ApiError, ToolError):
@@ -101,7 +101,7 @@ def check(api: Recorder) -> None:
     for operation, request in zip(api.operations, api.requests):
         stays(operation, request)
         try:
-            url = UPSTREAM.url(request, "")
+            url = UPSTREAM.make_url(request, "")
         except ApiError as error:
             assert error.kind == "argument"
             continue
@@ -145,7 +145,7 @@ async def test_no_text_in_all_arguments_at_once_leaves_the_path(tool: Tool, text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("kind", KIND_NAMED)
+@pytest.mark.parametrize("kind", ENTITY_KINDS_BY_NAME)
 async def test_what_is_fetched_stays_in_its_kind(kind: str, text: str) -> None:
     check(await requests_of(NAMED["fetch"], {"id": f"{kind}:{text}"}))
 

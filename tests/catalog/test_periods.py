@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.periods import Period, month_of, over, quarter_of, read, today_of, year_of
+from doit_mcp.catalog.periods import Period, month_of, parse_period, quarter_of, utc_date, with_period, year_of
 
 DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 
 
 def test_months_and_days_are_read() -> None:
-    assert read("2024-02", "after") == Period(date(2024, 2, 1), date(2024, 2, 29))
-    assert read("2026-08-01/2026-08-15", "after").days == 15
+    assert parse_period("2024-02", "after") == Period(date(2024, 2, 1), date(2024, 2, 29))
+    assert parse_period("2026-08-01/2026-08-15", "after").days == 15
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_months_and_days_are_read() -> None:
 )
 def test_what_is_no_period_is_refused_by_name(text: str) -> None:
     with pytest.raises(ApiError, match="before: ") as caught:
-        read(text, "before")
+        parse_period(text, "before")
     assert caught.value.kind == "argument"
 
 
@@ -33,27 +33,27 @@ def test_what_is_no_period_is_refused_by_name(text: str) -> None:
 def test_calendar_periods_hold_their_day_and_touch_the_one_before(day: date) -> None:
     for period in (month_of(day), quarter_of(day), year_of(day)):
         assert period.first <= day <= period.last
-        before = period.before()
+        before = period.previous()
         assert before.last + timedelta(days=1) == period.first
-    assert month_of(day).before() == month_of(month_of(day).first - timedelta(days=1))
-    assert quarter_of(day).before() == quarter_of(quarter_of(day).first - timedelta(days=1))
+    assert month_of(day).previous() == month_of(month_of(day).first - timedelta(days=1))
+    assert quarter_of(day).previous() == quarter_of(quarter_of(day).first - timedelta(days=1))
     assert 28 <= month_of(day).days <= 31 and 90 <= quarter_of(day).days <= 92
 
 
 @given(first=DAYS, length=st.integers(1, 1000))
 def test_the_period_before_ends_where_the_period_begins(first: date, length: int) -> None:
     period = Period(first, first + timedelta(days=length - 1))
-    before = period.before()
+    before = period.previous()
     assert before.last + timedelta(days=1) == first
     if period != Period(first.replace(day=1), month_of(period.last).last):
         assert before.days == period.days
 
 
 def test_a_query_gets_whole_days() -> None:
-    config = over({"timeInterval": "day"}, read("2026-08", "after"))
+    config = with_period({"timeInterval": "day"}, parse_period("2026-08", "after"))
     assert config == {
         "timeInterval": "day",
         "timeRange": {"mode": "custom"},
         "customTimeRange": {"from": "2026-08-01T00:00:00Z", "to": "2026-08-31T23:59:59Z"},
     }
-    assert today_of(1_790_000_000.0) == date(2026, 9, 21)
+    assert utc_date(1_790_000_000.0) == date(2026, 9, 21)

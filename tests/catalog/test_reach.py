@@ -66,7 +66,7 @@ def unmarked(tool: Tool) -> set[tuple[str, str]]:
     return {
         (tool.name, ".".join(path))
         for path, schema in found
-        if looks_reaching(path[-1], schema) and not covered(path, tool.reaches)
+        if looks_reaching(path[-1], schema) and not covered(path, tool.external_target_paths)
     }
 
 
@@ -76,15 +76,15 @@ def test_n11_every_argument_that_names_people_or_the_like_is_marked_or_says_why_
 
 
 def test_n11_only_writes_reach_and_their_hints_say_so() -> None:
-    reaching = [tool for tool in all_tools() if tool.reaches]
+    reaching = [tool for tool in all_tools() if tool.external_target_paths]
     assert len(reaching) > 15
     for tool in reaching:
         assert tool.writes and tool.annotations["openWorldHint"] is True, tool.name
     for tool in all_tools():
-        if tool.mentions:
+        if tool.linked_text_paths:
             assert tool.writes and tool.annotations["openWorldHint"] is True, tool.name
-        if tool.writes and not tool.reaches and not tool.mentions:
-            assert tool.annotations["openWorldHint"] is tool.outward, tool.name
+        if tool.writes and not tool.external_target_paths and not tool.linked_text_paths:
+            assert tool.annotations["openWorldHint"] is tool.open_world, tool.name
 
 
 INSTRUCTS = re.compile(r"plain words|Markdown|MDX|HTML|Shown to people|in a sentence|easy to do", re.IGNORECASE)
@@ -101,7 +101,7 @@ def test_n11_texts_that_instruct_or_are_shown_with_links_are_marked_or_say_why_n
         for tool in (*all_tools(), *employee_tools())
         if tool.writes
         for path, schema in arguments_of(tool.input_schema)
-        if INSTRUCTS.search(schema.get("description", "")) and not covered(path, tool.mentions)
+        if INSTRUCTS.search(schema.get("description", "")) and not covered(path, tool.linked_text_paths)
     }
     assert found == UNMENTIONED.keys()
 
@@ -116,7 +116,7 @@ def test_n11_texts_that_instruct_or_are_shown_with_links_are_marked_or_say_why_n
 )
 def test_n11_which_texts_are_marked(name: str, path: str) -> None:
     tool = next(tool for tool in all_tools() if tool.name == name)
-    assert {".".join(one) for one in tool.mentions} == set(path.split())
+    assert {".".join(one) for one in tool.linked_text_paths} == set(path.split())
 
 
 @pytest.mark.parametrize(
@@ -136,4 +136,4 @@ def test_n11_which_texts_are_marked(name: str, path: str) -> None:
 )
 def test_n11_what_is_marked(name: str, path: str) -> None:
     tool = next(tool for tool in all_tools() if tool.name == name)
-    assert {".".join(one) for one in tool.reaches} == set(path.split())
+    assert {".".join(one) for one in tool.external_target_paths} == set(path.split())

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from doit_mcp.api import AREAS
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.costs.query_result import MOST_CSV
-from doit_mcp.catalog.registry import ROOM, all_tools
-from doit_mcp.catalog.tool_lists import CORE, PINNED
+from doit_mcp.catalog.costs.query_result import MAX_CSV_CHARACTERS
+from doit_mcp.catalog.registry import MAX_RESULT_SIZE_KEY, all_tools
+from doit_mcp.catalog.tool_lists import ALWAYS_LOADED_TOOLS, CORE_TOOLS
 from doit_mcp.catalog.tools import tool_result
-from doit_mcp.catalog.tools.sanitize import visible
-from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
+from doit_mcp.catalog.tools.sanitize import sanitize_json
+from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from tests.api.recorder import Recorder
 
 from .caller import STREAMED, Caller
@@ -52,8 +52,8 @@ def test_a_tool_is_named_and_described(tool: Tool) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]{2,39}", tool.name)
     assert tool.title and tool.title[0].isupper() and len(tool.title) <= 60
     assert 20 <= len(tool.description) <= 1024 and tool.description.endswith((".", "}"))
-    assert visible(tool.description) == tool.description and tool.description.isprintable()
-    assert tool.area in {*AREAS, *COMPOSED} and tool.narrow.endswith(".")
+    assert sanitize_json(tool.description) == tool.description and tool.description.isprintable()
+    assert tool.area in {*AREAS, *COMPOSED} and tool.narrow_hint.endswith(".")
 
 
 @EACH
@@ -76,13 +76,16 @@ def test_a_tool_has_the_metadata_that_clients_read(tool: Tool) -> None:
 
 def test_a_few_tools_are_at_hand_from_the_start() -> None:
     pinned = {tool.name for tool in TOOLS if tool.meta.get("anthropic/alwaysLoad") is True}
-    assert pinned == PINNED and pinned < CORE
+    assert pinned == ALWAYS_LOADED_TOOLS and pinned < CORE_TOOLS
     assert all("anthropic/alwaysLoad" not in tool.meta for tool in TOOLS if tool.name not in pinned)
 
 
 def test_only_what_exports_may_be_longer_than_what_is_cut() -> None:
-    roomy = {tool.name: tool.meta[ROOM] for tool in TOOLS if ROOM in tool.meta}
-    assert roomy == {"query_result": 2 * MOST_CSV} and tool_result.SMALL < 2 * MOST_CSV <= 500_000
+    roomy = {tool.name: tool.meta[MAX_RESULT_SIZE_KEY] for tool in TOOLS if MAX_RESULT_SIZE_KEY in tool.meta}
+    assert (
+        roomy == {"query_result": 2 * MAX_CSV_CHARACTERS}
+        and tool_result.MAX_READ_CHARACTERS < 2 * MAX_CSV_CHARACTERS <= 500_000
+    )
 
 
 def test_one_tool_tells_clients_whose_account_it_is() -> None:
@@ -118,7 +121,7 @@ def test_a_definition_stays_under_the_size_that_chatgpt_takes(tool: Tool) -> Non
 @EACH
 def test_empty_answers_and_receipts_fit_the_output_schema(tool: Tool) -> None:
     assert tool.result_problems({}) == [] or not tool.writes
-    receipt = tool_result.over_ceiling(tool, {"id": "x"})
+    receipt = tool_result.oversized_result(tool, {"id": "x"})
     if tool.writes:
         assert tool.result_problems({"status": "completed", "identifiers": {"id": "x"}}) == []
         assert "isError" not in receipt and receipt["content"]
@@ -200,15 +203,15 @@ ODD = st.recursive(
 @given(odd=ODD)
 async def test_whatever_the_api_answers_is_a_result_or_a_clean_error(tool: Tool, odd: Any) -> None:
     arguments = least(tool)
-    assert tool.problems(arguments) == []
+    assert tool.argument_problems(arguments) == []
     api = Recorder(odd if tool.name not in STREAMED else [odd] if isinstance(odd, dict) else [])
     try:
         result = await tool.run(Caller(api), arguments)
     except (ApiError, ToolError):
         return
-    if isinstance(result, Content):
+    if isinstance(result, ContentResult):
         assert tool.result_problems(result.structured or {}) == []
         return
-    whole = orjson.loads(orjson.dumps(tool_result.complete(tool, arguments, result)))
+    whole = orjson.loads(orjson.dumps(tool_result.make_tool_result_inline(tool, arguments, result)))
     if not whole.get("isError"):
         assert tool.result_problems(whole["structuredContent"]) == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog import table_query
-from doit_mcp.catalog.tools.result_handles import Table
+from doit_mcp.catalog.tools.result_handles import ResultTable
 
 COLUMNS = [
     {"name": "service", "type": "string"},
@@ -26,11 +26,11 @@ ROWS: list[list[Any]] = [
     ["EC2", "2026-09", 11.25, 1.0],
     [None, "2026-09", -1.0, None],
 ]
-TABLE = Table(COLUMNS, ROWS)
+TABLE = ResultTable(COLUMNS, ROWS)
 CELLS = st.none() | st.text(max_size=4) | st.integers(-100, 100)
 TABLES = st.lists(
     st.tuples(CELLS, CELLS, st.none() | st.floats(-1e6, 1e6), st.floats(0, 1e6)).map(list), max_size=30
-).map(lambda rows: Table(COLUMNS, rows))
+).map(lambda rows: ResultTable(COLUMNS, rows))
 
 
 def condition(column: str, op: str, *values: str) -> Any:
@@ -54,7 +54,7 @@ def condition(column: str, op: str, *values: str) -> Any:
     ],
 )
 def test_rows_are_chosen(asked: Any, left: list[int]) -> None:
-    assert table_query.filtered(TABLE, [asked]).rows == [ROWS[at] for at in left]
+    assert table_query.filter_rows(TABLE, [asked]).rows == [ROWS[at] for at in left]
 
 
 @pytest.mark.parametrize(
@@ -67,44 +67,44 @@ def test_rows_are_chosen(asked: Any, left: list[int]) -> None:
 )
 def test_what_cannot_be_asked_is_said(asked: Any, said: str) -> None:
     with pytest.raises(ApiError, match=said) as caught:
-        table_query.filtered(TABLE, [asked])
+        table_query.filter_rows(TABLE, [asked])
     assert caught.value.kind == "argument"
 
 
 def test_groups_put_numbers_together() -> None:
-    found = table_query.grouped(TABLE, ["service"])
+    found = table_query.group_rows(TABLE, ["service"])
     assert [column["name"] for column in found.columns] == ["service", "cost", "usage", "rows"]
     assert found.rows == [["EC2", 21.25, 2.5, 2], ["S3", 2.5, 0.0000012, 1], [None, -1.0, 0, 1]]
-    assert table_query.grouped(TABLE, ["service"], "avg").rows[0] == ["EC2", 10.625, 1.25, 2]
-    assert table_query.grouped(TABLE, ["service"], "max").rows[2] == [None, -1.0, None, 1]
-    assert table_query.grouped(TABLE, ["month"], "min").rows == [
+    assert table_query.group_rows(TABLE, ["service"], "avg").rows[0] == ["EC2", 10.625, 1.25, 2]
+    assert table_query.group_rows(TABLE, ["service"], "max").rows[2] == [None, -1.0, None, 1]
+    assert table_query.group_rows(TABLE, ["month"], "min").rows == [
         ["2026-08", 2.5, 0.0000012, 2],
         ["2026-09", -1.0, 1.0, 2],
     ]
-    assert table_query.grouped(TABLE, ["month"], "count").rows == [["2026-08", 2], ["2026-09", 2]]
+    assert table_query.group_rows(TABLE, ["month"], "count").rows == [["2026-08", 2], ["2026-09", 2]]
 
 
 @given(table=TABLES, by=st.sampled_from([["service"], ["month"], ["service", "month"], ["month", "service"]]))
-def test_groups_keep_totals_and_rows(table: Table, by: list[str]) -> None:
-    found = table_query.grouped(table, by)
-    before, after = table_query.totals(table), table_query.totals(found)
+def test_groups_keep_totals_and_rows(table: ResultTable, by: list[str]) -> None:
+    found = table_query.group_rows(table, by)
+    before, after = table_query.column_totals(table), table_query.column_totals(found)
     assert abs(before["cost"] - after["cost"]) < 0.02 and abs(before["usage"] - after["usage"]) < 0.01
     assert sum(row[-1] for row in found.rows) == len(table.rows)
-    keys = [tuple(table_query.text_of(cell) for cell in row[: len(by)]) for row in found.rows]
+    keys = [tuple(table_query.cell_text(cell) for cell in row[: len(by)]) for row in found.rows]
     assert len(set(keys)) == len(keys)
 
 
 @given(table=TABLES, value=st.text(max_size=3))
-def test_a_condition_and_its_opposite_part_the_rows(table: Table, value: str) -> None:
-    parts = [table_query.filtered(table, [condition("service", op, value)]).rows for op in ("is", "not")]
+def test_a_condition_and_its_opposite_part_the_rows(table: ResultTable, value: str) -> None:
+    parts = [table_query.filter_rows(table, [condition("service", op, value)]).rows for op in ("is", "not")]
     assert sorted(map(str, parts[0] + parts[1])) == sorted(map(str, table.rows))
 
 
 @given(table=TABLES, column=st.sampled_from(["service", "cost"]), descending=st.booleans())
-def test_order_changes_no_row(table: Table, column: str, descending: bool) -> None:
-    found = table_query.ordered(table, column, descending=descending)
+def test_order_changes_no_row(table: ResultTable, column: str, descending: bool) -> None:
+    found = table_query.sort_rows(table, column, descending=descending)
     assert sorted(map(str, found.rows)) == sorted(map(str, table.rows))
-    again = table_query.ordered(found, column, descending=descending)
+    again = table_query.sort_rows(found, column, descending=descending)
     assert again.rows == found.rows
     if column == "cost":
         costs = [row[2] for row in found.rows if row[2] is not None]
@@ -112,12 +112,12 @@ def test_order_changes_no_row(table: Table, column: str, descending: bool) -> No
 
 
 def test_money_is_in_cents_and_usage_is_not() -> None:
-    table = Table(COLUMNS, [["a", "m", 1.23456, 0.0000015], ["b", "m", -0.001, None]])
-    assert table_query.tidy(table).rows == [["a", "m", 1.23, 0.000002], ["b", "m", 0.0, None]]
+    table = ResultTable(COLUMNS, [["a", "m", 1.23456, 0.0000015], ["b", "m", -0.001, None]])
+    assert table_query.round_numbers(table).rows == [["a", "m", 1.23, 0.000002], ["b", "m", 0.0, None]]
 
 
 @given(table=TABLES)
-def test_csv_reads_back(table: Table) -> None:
+def test_csv_reads_back(table: ResultTable) -> None:
     text, rows = table_query.as_csv(table, 1_000_000)
     read = list(csv.reader(io.StringIO(text, newline="")))
     assert rows == len(table.rows) == len(read) - 1 and read[0] == ["service", "month", "cost", "usage"]
@@ -125,5 +125,5 @@ def test_csv_reads_back(table: Table) -> None:
 
 
 def test_csv_has_a_bound_and_no_formulas() -> None:
-    table = Table(COLUMNS[:1], [["=cmd()"], ["plain"], ["x" * 50]])
+    table = ResultTable(COLUMNS[:1], [["=cmd()"], ["plain"], ["x" * 50]])
     assert table_query.as_csv(table, 40) == ("service\r\n'=cmd()\r\nplain\r\n", 2)

@@ -6,8 +6,8 @@ import pytest
 
 from doit_mcp.catalog.employees import employee_tools
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.catalog.tool_lists import CORE, DISCOVERY
-from doit_mcp.catalog.toolsets import Selection, UnknownToolset, runs, shows, toolsets
+from doit_mcp.catalog.tool_lists import CORE_TOOLS, DISCOVERY_TOOLS
+from doit_mcp.catalog.toolsets import Selection, UnknownToolset, callable_tools, listed_tools, toolset_names
 
 TOOLS = all_tools()
 NAMES = {tool.name for tool in TOOLS}
@@ -16,15 +16,19 @@ EMPLOYEES = {tool.name for tool in employee_tools()}
 
 def listed(*names: str, tools: tuple[str, ...] = (), readonly: bool = False) -> list[str]:
     chosen = Selection(frozenset(names), frozenset(tools), readonly)
-    return [tool.name for tool in shows(TOOLS, chosen)]
+    return [tool.name for tool in listed_tools(TOOLS, chosen)]
 
 
 def test_every_tool_of_the_lists_exists() -> None:
-    assert CORE | DISCOVERY <= NAMES | EMPLOYEES and EMPLOYEES <= CORE & DISCOVERY and not EMPLOYEES & NAMES
+    assert (
+        CORE_TOOLS | DISCOVERY_TOOLS <= NAMES | EMPLOYEES
+        and EMPLOYEES <= CORE_TOOLS & DISCOVERY_TOOLS
+        and not EMPLOYEES & NAMES
+    )
 
 
 def test_without_a_choice_the_usual_ones_are_listed() -> None:
-    assert set(listed()) == CORE - EMPLOYEES == set(listed("core")) and 20 <= len(listed()) <= 30
+    assert set(listed()) == CORE_TOOLS - EMPLOYEES == set(listed("core")) and 20 <= len(listed()) <= 30
 
 
 def test_discovery_is_five_and_who_am_i() -> None:
@@ -50,12 +54,12 @@ def test_reading_only_wins() -> None:
     for chosen in ((), ("all",), ("discovery",), ("labels",)):
         assert set(listed(*chosen, readonly=True)) == set(listed(*chosen)) - writes
     assert listed(tools=("delete_label",), readonly=True) == []
-    assert {tool.name for tool in runs(TOOLS, Selection(readonly=True))} == NAMES - writes
-    assert len(runs(TOOLS, Selection(frozenset({"labels"})))) == len(TOOLS)
+    assert {tool.name for tool in callable_tools(TOOLS, Selection(readonly=True))} == NAMES - writes
+    assert len(callable_tools(TOOLS, Selection(frozenset({"labels"})))) == len(TOOLS)
 
 
 def test_names_of_toolsets() -> None:
-    names = toolsets(TOOLS)
+    names = toolset_names(TOOLS)
     assert names[:2] == ("core", "all") and list(names[2:]) == sorted(set(names[2:])) and "discovery" in names
     assert {"budgets", "search", "auth"} < set(names)
 
@@ -70,4 +74,4 @@ def test_names_of_toolsets() -> None:
 )
 def test_choices_of_nothing_are_refused(chosen: Selection, what: str) -> None:
     with pytest.raises(UnknownToolset, match=what):
-        shows(TOOLS, chosen)
+        listed_tools(TOOLS, chosen)

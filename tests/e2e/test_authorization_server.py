@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
-from scripts.conformance_suite import HOOKS, SUITE, judged
+from scripts.conformance_suite import HOOKS, SUITE, judge
 from tests.e2e.launch import Sandbox
 from tests.e2e.node_packages import environment, free_port
 from tests.e2e.sign_in import visit
@@ -53,5 +53,5 @@ async def test_every_scenario(sandbox: Sandbox, node: Path, tmp_path: Path) -> N
         assert await process.wait() == 0, said
     for scenario in SCENARIOS:
         (result,) = (tmp_path / "out").glob(f"*{scenario}*/checks.json")
-        outcome = judged("-", "required", scenario, json.loads(result.read_text()))
+        outcome = judge("-", "required", scenario, json.loads(result.read_text()))
         assert outcome.verdict == "PASS", f"{outcome}\n{said}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.conformance_suite import run, totals
+from scripts.conformance_suite import format_totals, run_suite
 
 FULL = "2025-11-25: 30/30 required, 2026-07-28: 37/37 required, extra: 18/18"
 
@@ -14,8 +14,8 @@ FULL = "2025-11-25: 30/30 required, 2026-07-28: 37/37 required, extra: 18/18"
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("options", [(), ("--authorization",)], ids=["open", "authorized"])
 def test_every_scenario(node: Path, options: tuple[str, ...]) -> None:
-    outcomes = run(*options)
+    outcomes = run_suite(*options)
     assert [str(one) for one in outcomes if one.verdict == "FAIL"] == []
     # The suite itself skips the status notifications, for every server.
     assert [one.scenario for one in outcomes if one.verdict == "SKIP"] == ["tasks-status-notifications"]
-    assert totals(outcomes) == FULL
+    assert format_totals(outcomes) == FULL

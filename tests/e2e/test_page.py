@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from doit_mcp.transports.http.landing_page import QUESTIONS, render
+from doit_mcp.transports.http.landing_page import EXAMPLE_QUESTIONS, render_page
 from tests.e2e.node_packages import NODE, environment, run, unavailable
 
 ARTIFACTS = NODE.parent / "artifacts"
@@ -31,7 +31,7 @@ TOOLSETS = ["core", "all", "budgets", "anomalies", "commitments", "invoices", "t
 @asynccontextmanager
 async def served() -> AsyncIterator[str]:
     """The rendered page on loopback, with its own headers."""
-    body, headers = render(RESOURCE, "https://console.example.com", TOOLS, TOOLSETS)
+    body, headers = render_page(RESOURCE, "https://console.example.com", TOOLS, TOOLSETS)
 
     async def page(request: web.Request) -> web.Response:
         return web.Response(body=body, headers=headers)
@@ -78,7 +78,7 @@ async def test_in_a_browser(visit: dict[str, Any]) -> None:
 
     assert [copy["clipboard"] for copy in visit["copies"]] == [copy["shown"] for copy in visit["copies"]]
     copied = {copy["clipboard"] for copy in visit["copies"]}
-    assert {f"{RESOURCE}/mcp", f"{RESOURCE}/mcp/readonly", *QUESTIONS} <= copied
+    assert {f"{RESOURCE}/mcp", f"{RESOURCE}/mcp/readonly", *EXAMPLE_QUESTIONS} <= copied
     assert all(copy["said"] == "Copied to the clipboard" for copy in visit["copies"])
     assert all(copy["name"].startswith("Copied ") for copy in visit["copies"]), "a button without a name"
     assert visit["older"] == f"{RESOURCE}/mcp"

@@ -18,11 +18,11 @@ import aiohttp
 import pytest
 
 from doit_mcp.observability.log_writer import LogStream
-from doit_mcp.process.workers import reserve
-from doit_mcp.sandbox.server import world
+from doit_mcp.process.workers import reserve_port
+from doit_mcp.sandbox.server import run_sandbox
 from tests.process.test_workers import two_workers
 from tests.test_cli import environment
-from tests.transports.http.serving import ADMIN, LATEST, SECRET, Bench, Hub, Json, Session, Site
+from tests.transports.http.serving import ADMIN, LATEST, SECRET, Bench, Json, NotificationHub, Session, Site
 
 REQUESTS = 2_000
 
@@ -95,10 +95,10 @@ class Served:
 async def served(stdout: int, stderr: int, before: Sequence[str] = (), **settings: str) -> AsyncIterator[Served]:
     """The program in a process of its own, with these as its standard output and error; *before* is a command that
     starts it."""
-    with reserve("127.0.0.1", 0) as held:
+    with reserve_port("127.0.0.1", 0) as held:
         port = str(held.getsockname()[1])
         base = f"http://127.0.0.1:{port}"
-        async with world(resource_url=base, secret=SECRET) as stand_in:
+        async with run_sandbox(resource_url=base, secret=SECRET) as stand_in:
             own = {
                 "MCP_TOKEN_EXCHANGE_SECRET": SECRET,
                 "MCP_RESOURCE_URL": base,
@@ -117,7 +117,7 @@ async def served(stdout: int, stderr: int, before: Sequence[str] = (), **setting
             try:
                 async with aiohttp.ClientSession() as http:
                     await _until_ready(http, base, process)
-                    yield Served(process, Site(base, stand_in, http, Bench(), Hub()))
+                    yield Served(process, Site(base, stand_in, http, Bench(), NotificationHub()))
             finally:
                 watching.close()
                 if process.returncode is None:
@@ -206,7 +206,7 @@ async def test_n6_nobody_reads_what_stdio_logs() -> None:
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
     with pipe() as (_, end):
         fill(end)
-        async with world(resource_url="http://127.0.0.1:1", secret=SECRET) as stand_in:
+        async with run_sandbox(resource_url="http://127.0.0.1:1", secret=SECRET) as stand_in:
             own = {"DOIT_API_KEY": ADMIN.api_token, "DOIT_API_BASE": stand_in.url, "AUTH_SERVER_URL": stand_in.url}
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "doit_mcp", "stdio", env=environment(**own), stderr=end, **pipes
@@ -414,7 +414,7 @@ def test_n6_a_reader_that_pauses_gets_the_lines_and_what_is_missing(bounds: Any)
         dropped = stream.dropped
         # All but 100 lines and perhaps a batch that is being written.
         assert 895 <= dropped <= 900 and stream.failing
-        found, mark = b"", stream.mark()
+        found, mark = b"", stream.make_flush_event()
         while not mark.wait(0.01):
             found += drain(read)
         found += drain(read)
@@ -424,7 +424,7 @@ def test_n6_a_reader_that_pauses_gets_the_lines_and_what_is_missing(bounds: Any)
         lines.remove(report(dropped))
         assert lines == sent[: 1000 - dropped]
         stream.put(b"after\n")
-        assert stream.mark().wait(10) and drain(read) == b"after\n"
+        assert stream.make_flush_event().wait(10) and drain(read) == b"after\n"
 
 
 def test_n6_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
@@ -432,14 +432,14 @@ def test_n6_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> N
     written, room = tmp_path / "log", 2500
     with written.open("wb") as file:
         stream = LogStream(file.fileno(), report)
-        stream._write_some = limited(file.fileno(), written, lambda: room)  # type: ignore[method-assign]  # a full pipe
+        stream._write_part = limited(file.fileno(), written, lambda: room)  # type: ignore[method-assign]  # a full pipe
         for line in numbered(4):
             stream.put(line)
-            assert stream.mark().wait(10)
+            assert stream.make_flush_event().wait(10)
         assert stream.dropped == 2 and stream.failing
         room = 100_000
         stream.put(b"after\n")
-        assert stream.mark().wait(10) and not stream.failing
+        assert stream.make_flush_event().wait(10) and not stream.failing
     lines = written.read_bytes().splitlines(keepends=True)
     assert lines[:2] == numbered(2) and lines[3:] == [b"after\n", b"2 dropped\n"]
 
@@ -463,7 +463,7 @@ def test_n6_a_pipe_that_somebody_made_non_blocking_is_waited_for() -> None:
         sent = numbered(300)
         for line in sent:
             stream.put(line)
-        found, mark = b"", stream.mark()
+        found, mark = b"", stream.make_flush_event()
         while not mark.wait(0.01):
             found += drain(read)
         assert found + drain(read) == b"".join(sent) and stream.dropped == 0
@@ -480,7 +480,7 @@ def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> N
         while not stream.failing:
             time.sleep(0.01)
         assert stream.dropped == 0
-        mark = stream.mark()
+        mark = stream.make_flush_event()
         while not mark.wait(0.01):
             drain(read)
         assert not stream.failing
@@ -491,15 +491,15 @@ def test_n6_batches_are_what_a_pipe_takes_in_one_piece() -> None:
     sizes: list[int] = []
     with open(os.devnull, "wb") as null:
         stream = LogStream(null.fileno(), report)
-        write = stream._write_some
+        write = stream._write_part
 
         def measured(data: memoryview) -> int:
             sizes.append(len(data))
             return write(data)
 
-        stream._write_some = measured  # type: ignore[method-assign]  # notes sizes
+        stream._write_part = measured  # type: ignore[method-assign]  # notes sizes
         for line in [*numbered(50, 500), *numbered(2, 5000), *numbered(50, 500)]:
             stream.put(line)
-        assert stream.mark().wait(10)
+        assert stream.make_flush_event().wait(10)
     assert sum(sizes) == 60_000 and [size for size in sizes if size > 4096] == [5000, 5000]
     assert len(sizes) < 100

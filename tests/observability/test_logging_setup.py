@@ -19,9 +19,9 @@ import pytest
 
 from doit_mcp.observability import logging_setup
 from doit_mcp.observability.log_writer import LogStream
-from doit_mcp.observability.logging_setup import AUDIT, QUOTES_REQUESTS
+from doit_mcp.observability.logging_setup import AUDIT_LOGGER, REQUEST_QUOTING_LOGGERS
 
-NAMES = ("", "asyncio", "py.warnings", AUDIT, *QUOTES_REQUESTS)
+NAMES = ("", "asyncio", "py.warnings", AUDIT_LOGGER, *REQUEST_QUOTING_LOGGERS)
 
 
 @pytest.fixture(autouse=True)
@@ -29,15 +29,15 @@ def as_it_was() -> Iterator[None]:
     """Logging is configured for the whole process."""
     loggers = [logging.getLogger(name) for name in NAMES]
     before = [(one.level, one.handlers[:], one.filters[:], one.propagate) for one in loggers]
-    streams, unraisable = dict(logging_setup.STREAMS), sys.unraisablehook
+    streams, unraisable = dict(logging_setup.LOG_STREAMS), sys.unraisablehook
     yield
     for one, (level, handlers, filters, propagate) in zip(loggers, before, strict=True):
         one.setLevel(level)
         one.handlers[:], one.filters[:], one.propagate = handlers, filters, propagate
     logging.captureWarnings(False)
     sys.unraisablehook = unraisable
-    logging_setup.STREAMS.clear()
-    logging_setup.STREAMS.update(streams)
+    logging_setup.LOG_STREAMS.clear()
+    logging_setup.LOG_STREAMS.update(streams)
 
 
 @dataclass
@@ -85,15 +85,15 @@ async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> N
 def test_what_was_changed_is_always_told(level: str, logs: Logs) -> None:
     """G6: on a stream of its own, whatever the level of the rest."""
     logging_setup.configure(level, logs.log, logs.audit)
-    logging.getLogger(AUDIT).info("write", extra={"tool": "create_label"})
+    logging.getLogger(AUDIT_LOGGER).info("write", extra={"tool": "create_label"})
     assert [line["tool"] for line in logs.lines(logs.audit)] == ["create_label"] and not logs.text()
 
 
 def test_without_a_stream_of_its_own_it_stands_among_the_rest(logs: Logs) -> None:
     logging_setup.configure("error", logs.log)
-    logging.getLogger(AUDIT).info("write")
+    logging.getLogger(AUDIT_LOGGER).info("write")
     logging.getLogger("elsewhere").info("unseen")
-    assert [line["logger"] for line in logs.lines(logs.log)] == [AUDIT]
+    assert [line["logger"] for line in logs.lines(logs.log)] == [AUDIT_LOGGER]
 
 
 def test_n6_what_python_would_print_is_logged(logs: Logs) -> None:
@@ -162,16 +162,16 @@ async def test_without_a_standard_error_there_is_no_log(monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "stderr", None)
     logging_setup.configure("info")
     logging.getLogger("doit_mcp").error("lost")
-    assert logging_setup.STREAMS["log"].failing and logging_setup.STREAMS["log"].dropped == 1
-    assert not await logging_setup.is_audit_recording()
+    assert logging_setup.LOG_STREAMS["log"].failing and logging_setup.LOG_STREAMS["log"].dropped == 1
+    assert not await logging_setup.is_audit_log_working()
 
 
 async def test_n6_without_a_standard_output_the_log_does_not_get_audit_lines(logs: Logs) -> None:
     logging_setup.configure("info", logs.log, None, separate_audit=True)
-    logging.getLogger(AUDIT).info("write", extra={"email": "not-to-be-seen@acme.example"})
+    logging.getLogger(AUDIT_LOGGER).info("write", extra={"email": "not-to-be-seen@acme.example"})
     assert "not-to-be-seen" not in logs.text()
-    assert {name: stream.failing for name, stream in logging_setup.STREAMS.items()} == {"log": False, "audit": True}
-    assert logging_setup.STREAMS["audit"].dropped == 1 and not await logging_setup.is_audit_recording()
+    assert {name: stream.failing for name, stream in logging_setup.LOG_STREAMS.items()} == {"log": False, "audit": True}
+    assert logging_setup.LOG_STREAMS["audit"].dropped == 1 and not await logging_setup.is_audit_log_working()
 
 
 @pytest.mark.parametrize("text", ["x", "\u0416", "\U0001f600", "\x00"])
@@ -180,7 +180,7 @@ def test_n6_a_line_is_never_longer_than_a_pipe_takes_in_one_piece(logs: Logs, te
     logging_setup.configure("info", logs.log, logs.audit)
     about = {"outcome": "refused", "tool": "delete_label", "subject": "u-1", "customer": "acme", "trace": "t-1"}
     objects = {"eventIds": tuple(f"{number} {text * 256}" for number in range(20)), "labelIds": (text * 256,) * 20}
-    audit = logging.getLogger(AUDIT)
+    audit = logging.getLogger(AUDIT_LOGGER)
     audit.info("write", extra={**about, "objects": objects})
     audit.info("write", extra={**about, **dict.fromkeys(map(str, range(100)), text * 900)})
     audit.info("write", extra=dict.fromkeys([*about, "objects"], text * 900))
@@ -199,6 +199,6 @@ def test_n6_a_line_is_never_longer_than_a_pipe_takes_in_one_piece(logs: Logs, te
 @pytest.mark.parametrize(("dropped", "said"), [(1, "1 line was dropped"), (2, "2 lines were dropped")])
 def test_n6_dropped_lines_are_counted_in_words(logs: Logs, dropped: int, said: str) -> None:
     logging_setup.configure("info", logs.log)
-    stream = logging_setup.STREAMS["log"]
+    stream = logging_setup.LOG_STREAMS["log"]
     assert isinstance(stream, LogStream)
-    assert json.loads(stream._report(dropped))["message"] == said
+    assert json.loads(stream._make_dropped_line(dropped))["message"] == said

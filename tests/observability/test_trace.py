@@ -5,34 +5,39 @@ from __future__ import annotations
 import json
 import logging
 
-from doit_mcp.observability.logging_setup import MOST_ITEMS, Lines
-from doit_mcp.observability.trace import MOST_STATUSES, Trace
+from doit_mcp.observability.logging_setup import MAX_ITEMS, JsonFormatter
+from doit_mcp.observability.trace import MAX_STATUSES, Trace
 
 
 def test_statuses_are_told_of_those_asked() -> None:
     """G1: those of the DoiT API apart from those of finding out who calls; nothing of what was not asked."""
     trace = Trace("id", "0" * 32)
-    assert trace.facts == {"trace": "id"}
-    trace.asked(429, 0.25)
-    trace.asked(None, 0.5)
-    assert trace.facts == {"trace": "id", "upstream_calls": 2, "upstream_ms": 750.0, "upstream_status": (429, None)}
-    trace.identified(200, 0.125)
-    assert trace.facts["identity_ms"] == 125.0 and trace.facts["identity_status"] == (200,)
+    assert trace.log_fields == {"trace": "id"}
+    trace.count_upstream_call(429, 0.25)
+    trace.count_upstream_call(None, 0.5)
+    assert trace.log_fields == {
+        "trace": "id",
+        "upstream_calls": 2,
+        "upstream_ms": 750.0,
+        "upstream_status": (429, None),
+    }
+    trace.count_identity_call(200, 0.125)
+    assert trace.log_fields["identity_ms"] == 125.0 and trace.log_fields["identity_status"] == (200,)
 
 
 def test_the_last_statuses_are_told() -> None:
     """A call that sends many requests makes no long line, and one that goes on for hours no long list."""
     trace = Trace("id", "0" * 32)
-    for status in range(100, 100 + 3 * MOST_STATUSES):
-        trace.asked(status, 0.0)
-        trace.identified(status, 0.0)
-    last = tuple(range(100 + 2 * MOST_STATUSES, 100 + 3 * MOST_STATUSES))
-    assert trace.statuses == trace.identity_statuses == last and trace.calls == 3 * MOST_STATUSES
+    for status in range(100, 100 + 3 * MAX_STATUSES):
+        trace.count_upstream_call(status, 0.0)
+        trace.count_identity_call(status, 0.0)
+    last = tuple(range(100 + 2 * MAX_STATUSES, 100 + 3 * MAX_STATUSES))
+    assert trace.upstream_statuses == trace.identity_statuses == last and trace.upstream_calls == 3 * MAX_STATUSES
 
 
 def test_several_values_are_a_list_that_does_not_grow_long() -> None:
     """G2."""
     record = logging.makeLogRecord({"msg": "request", "upstream_status": (200, None, "a\nb")})
-    assert json.loads(Lines().format(record))["upstream_status"] == [200, None, "a\nb"]
+    assert json.loads(JsonFormatter().format(record))["upstream_status"] == [200, None, "a\nb"]
     record = logging.makeLogRecord({"msg": "request", "upstream_status": (1,) * 100})
-    assert json.loads(Lines().format(record))["upstream_status"] == [1] * MOST_ITEMS
+    assert json.loads(JsonFormatter().format(record))["upstream_status"] == [1] * MAX_ITEMS

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from doit_mcp.process.file_descriptors import MAX_DESCRIPTORS, is_own_shortage, raise_descriptor_limit
+from doit_mcp.process.file_descriptors import MAX_DESCRIPTORS, is_local_shortage, raise_descriptor_limit
 
 NONE = resource.RLIM_INFINITY
 
@@ -48,11 +48,11 @@ def test_n24_the_limit_of_descriptors_is_raised(
     ],
 )
 def test_n24_a_shortage_of_our_own_is_known(failure: Exception, own: bool) -> None:
-    assert is_own_shortage(failure) is own
+    assert is_local_shortage(failure) is own
     try:
         try:
             raise failure
         except Exception:
             raise RuntimeError("as libraries do")  # noqa: B904  # with the context, not the cause
     except RuntimeError as raised:
-        assert is_own_shortage(raised) is own
+        assert is_local_shortage(raised) is own

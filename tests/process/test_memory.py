@@ -10,10 +10,10 @@ import tracemalloc
 import orjson
 import pytest
 
-from doit_mcp.catalog.stores.write_receipts import MemoryReceipts
-from doit_mcp.process.memory import exact, settle_allocator
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
+from doit_mcp.process.memory import compact_copy, configure_allocator
 from doit_mcp.server.byte_cache import ByteCache
-from doit_mcp.server.event_store import Replays
+from doit_mcp.server.event_store import EventStore
 
 COUNT = 400
 
@@ -27,7 +27,7 @@ def test_n4_a_copy_is_equal_and_small(size: int) -> None:
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        copies = [exact(orjson.dumps("x" * size)) for _ in range(COUNT)]
+        copies = [compact_copy(orjson.dumps("x" * size)) for _ in range(COUNT)]
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
@@ -37,8 +37,8 @@ def test_n4_a_copy_is_equal_and_small(size: int) -> None:
 
 async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> None:
     """A message of 20 bytes kept 4 KB, counted as 276 bytes at most."""
-    cache, replays, receipts = ByteCache(1 << 30), Replays(), MemoryReceipts(per_owner=COUNT)
-    log = replays.open("s", "1")
+    cache, replays, receipts = ByteCache(1 << 30), EventStore(), MemoryReceiptStore(per_owner=COUNT)
+    log = replays.open_log("s", "1")
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
@@ -46,7 +46,7 @@ async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> 
             cache.put(number, message(number))
         cached = tracemalloc.get_traced_memory()[0]
         for number in range(COUNT):
-            replays.add("s", log, message(number))
+            replays.append_local("s", log, message(number))
         replayed = tracemalloc.get_traced_memory()[0]
         for number in range(COUNT):
             await receipts.claim("o", f"key {number}")
@@ -54,15 +54,15 @@ async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> 
         settled = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert cached - before <= cache.bytes
-    assert replayed - cached <= replays.bytes
+    assert cached - before <= cache.size_bytes
+    assert replayed - cached <= replays.total_bytes
     assert settled - replayed < COUNT * 2_000
 
 
 def left_behind(prepare: str) -> int:
     """Bytes that a process keeps of many blocks of a megabyte that it freed, while it uses what stands behind them."""
     code = f"""
-from doit_mcp.process.memory import settle_allocator
+from doit_mcp.process.memory import configure_allocator
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 {prepare}
@@ -82,9 +82,9 @@ print(resident() - before)
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc keeps large blocks")
 def test_n4_large_blocks_go_back_to_the_system() -> None:
     assert left_behind("") > 50 << 20
-    assert left_behind("settle_allocator()") < 10 << 20
+    assert left_behind("configure_allocator()") < 10 << 20
 
 
 def test_n4_without_glibc_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
-    settle_allocator()
+    configure_allocator()

@@ -15,12 +15,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from doit_mcp.process.workers import MAX_FAILED_STARTS, Workers, reserve
-from doit_mcp.sandbox.server import world
+from doit_mcp.process.workers import MAX_FAILED_STARTS, WorkerSupervisor, reserve_port
+from doit_mcp.sandbox.server import run_sandbox
 from doit_mcp.transports.http.runner import bind
 from tests.redis_state.redis_server import redis_server
 from tests.test_cli import environment, run
-from tests.transports.http.serving import LATEST, SECRET, Bench, Hub, Site
+from tests.transports.http.serving import LATEST, SECRET, Bench, NotificationHub, Site
 
 LISTENING = "0A"
 
@@ -61,7 +61,7 @@ async def two_workers(
     with redis_server() as redis, free_port() as held:
         port = held.getsockname()[1]
         base = f"http://127.0.0.1:{port}"
-        async with world(resource_url=base, secret=SECRET) as stand_in:
+        async with run_sandbox(resource_url=base, secret=SECRET) as stand_in:
             own = {
                 "MCP_TOKEN_EXCHANGE_SECRET": SECRET,
                 "MCP_RESOURCE_URL": base,
@@ -79,7 +79,7 @@ async def two_workers(
             try:
                 async with aiohttp.ClientSession(connector=connector) as http:
                     await until(lambda: listeners(port), 2)
-                    yield process, Site(base, stand_in, http, Bench(), Hub()), port
+                    yield process, Site(base, stand_in, http, Bench(), NotificationHub()), port
             finally:
                 if process.returncode is None:
                     process.kill()
@@ -131,9 +131,9 @@ async def test_n7_a_second_server_on_the_same_port_is_refused() -> None:
 
 
 def test_n7_a_port_is_reserved_while_no_worker_listens() -> None:
-    with reserve("127.0.0.1", 0) as held:
+    with reserve_port("127.0.0.1", 0) as held:
         with pytest.raises(OSError, match="in use"):
-            reserve(*held.getsockname())
+            reserve_port(*held.getsockname())
         with socket.socket() as worker:
             worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             worker.bind(held.getsockname())
@@ -141,16 +141,16 @@ def test_n7_a_port_is_reserved_while_no_worker_listens() -> None:
 
 def test_n7_connections_that_just_ended_do_not_keep_a_server_from_starting() -> None:
     """TIME_WAIT, which the side that closes first has, is in the way of a bind without SO_REUSEADDR."""
-    with reserve("127.0.0.1", 0) as held:
+    with reserve_port("127.0.0.1", 0) as held:
         address = held.getsockname()
         with (
-            bind(*address, shared=True) as listening,
+            bind(*address, reuse_port=True) as listening,
             socket.create_connection(address) as client,
         ):
             accepted, _ = listening.accept()
             accepted.close()
             assert client.recv(1) == b""
-    with reserve(*address) as held, pytest.raises(OSError, match="in use"):
+    with reserve_port(*address) as held, pytest.raises(OSError, match="in use"):
         socket.create_server(address)
 
 
@@ -162,7 +162,9 @@ async def test_workers_end_when_nobody_watches_over_them() -> None:
 
 
 async def test_what_does_not_come_up_is_given_up() -> None:
-    workers = Workers([sys.executable, "-c", "raise SystemExit(2)"], dict(os.environ), 2, 1.0, first_pause=0.001)
+    workers = WorkerSupervisor(
+        [sys.executable, "-c", "raise SystemExit(2)"], dict(os.environ), 2, 1.0, min_restart_delay=0.001
+    )
     assert not await workers.run()
 
 
@@ -173,14 +175,14 @@ async def test_n7_a_worker_that_served_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     """One of two dies again and again, each time after it served; the other one goes on, and so do the attempts."""
-    monkeypatch.setattr("doit_mcp.process.workers.LONGEST_PAUSE_S", 0.05)
+    monkeypatch.setattr("doit_mcp.process.workers.MAX_RESTART_DELAY_SECONDS", 0.05)
     caplog.set_level("INFO")
     # The first to come stays; who comes later dies after it served.
     program = SERVES + (
         "os.mkdir(sys.argv[1]) if not os.path.exists(sys.argv[1]) else sys.exit(3); sys.stdin.buffer.read()"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "first")]
-    workers = Workers(command, dict(os.environ), 2, 5.0, first_pause=0.01)
+    workers = WorkerSupervisor(command, dict(os.environ), 2, 5.0, min_restart_delay=0.01)
     running = asyncio.create_task(workers.run())
 
     def pauses() -> list[float]:
@@ -204,7 +206,7 @@ async def test_n7_starts_that_never_serve_stop_no_worker_that_does(tmp_path: Pat
         "os.path.exists(sys.argv[2]) and sys.exit(2); os.mkdir(sys.argv[2]); os.write(0, b'.'); sys.stdin.buffer.read()"
     )
     command = [sys.executable, "-c", program, str(starts), str(tmp_path / "first")]
-    workers = Workers(command, dict(os.environ), 2, 5.0, first_pause=0.001)
+    workers = WorkerSupervisor(command, dict(os.environ), 2, 5.0, min_restart_delay=0.001)
     running = asyncio.create_task(workers.run())
     await until(lambda: len(starts.read_text()) > 8 or running.done(), True)
     assert not running.done()
@@ -216,12 +218,12 @@ async def test_n7_a_single_worker_that_served_each_time_is_started_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Though nothing serves while it is away: only starts that never served count as failed."""
-    monkeypatch.setattr("doit_mcp.process.workers.LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr("doit_mcp.process.workers.MAX_RESTART_DELAY_SECONDS", 0.01)
     starts = tmp_path / "starts"
     starts.touch()
     program = SERVES + "log = open(sys.argv[1], 'a'); log.write('.'); log.close(); sys.exit(3)"
     command = [sys.executable, "-c", program, str(starts)]
-    workers = Workers(command, dict(os.environ), 1, 5.0, first_pause=0.001)
+    workers = WorkerSupervisor(command, dict(os.environ), 1, 5.0, min_restart_delay=0.001)
     running = asyncio.create_task(workers.run())
     await until(lambda: len(starts.read_text()) > MAX_FAILED_STARTS + 1 or running.done(), True)
     assert not running.done()
@@ -261,10 +263,10 @@ async def test_n24_hangups_drain(of: str) -> None:
 
 
 async def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doit_mcp.process.workers.GRACE_S", 0.1)
+    monkeypatch.setattr("doit_mcp.process.workers.KILL_GRACE_SECONDS", 0.1)
     deaf = "import os,signal,sys; signal.signal(15, signal.SIG_IGN); open(sys.argv[1], 'w').close(); signal.pause()"
     sign = Path(f"/tmp/doit-deaf-{os.getpid()}")
-    workers = Workers([sys.executable, "-c", deaf, str(sign)], dict(os.environ), 1, 0.0)
+    workers = WorkerSupervisor([sys.executable, "-c", deaf, str(sign)], dict(os.environ), 1, 0.0)
     running = asyncio.create_task(workers.run())
     await until(sign.exists, True)
     sign.unlink()
@@ -280,7 +282,7 @@ def test_without_redis_there_is_one_process() -> None:
 
 
 def test_a_port_that_is_taken_is_said_at_once() -> None:
-    with reserve("127.0.0.1", 0) as held:
+    with reserve_port("127.0.0.1", 0) as held:
         port = held.getsockname()[1]
         held.close()
         with socket.create_server(("127.0.0.1", port)):

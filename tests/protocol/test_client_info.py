@@ -8,13 +8,20 @@ import orjson
 import pytest
 
 from doit_mcp.catalog.call import Question
-from doit_mcp.protocol.client_info import MAX_TEXT, known_capabilities, known_client
-from doit_mcp.protocol.extensions import SKILLS, TASKS, declares
+from doit_mcp.protocol.client_info import MAX_CLIENT_INFO_LENGTH, reduce_capabilities, reduce_client_info
+from doit_mcp.protocol.extensions import SKILLS, TASKS, is_declared
 from doit_mcp.protocol.jsonrpc import Request
-from doit_mcp.protocol.request_metadata import CAPABILITIES, CLIENT, VERSION, Caller, envelope, introduced
-from doit_mcp.protocol.revisions import BY_NAME, ENVELOPES
-from doit_mcp.server.client_requests import required
-from doit_mcp.server.handlers.lifecycle import hello
+from doit_mcp.protocol.request_metadata import (
+    CAPABILITIES_KEY,
+    CLIENT_INFO_KEY,
+    VERSION_KEY,
+    Caller,
+    make_caller,
+    read_request_metadata,
+)
+from doit_mcp.protocol.revisions import REVISIONS_BY_NAME, STATELESS_REVISIONS
+from doit_mcp.server.client_requests import missing_capabilities
+from doit_mcp.server.handlers.lifecycle import read_initialize
 
 MEBIBYTE = 1 << 20
 JUNK: dict[str, Any] = {f"member-{number}": ["x" * 100] for number in range(10_000)}
@@ -40,19 +47,23 @@ QUESTIONS = [
 
 
 def kept(caller: Caller) -> int:
-    return len(orjson.dumps([caller.client, caller.capabilities, caller.level]))
+    return len(orjson.dumps([caller.client_info, caller.capabilities, caller.log_level]))
 
 
 def test_n4_both_eras_keep_little() -> None:
     handshake = Request(1, "initialize", {"protocolVersion": "x", "clientInfo": INFO, "capabilities": HOSTILE})
-    meta = {VERSION: next(iter(ENVELOPES)), CAPABILITIES: HOSTILE, CLIENT: INFO}
-    for caller in (hello(handshake), envelope(Request(1, "ping", {"_meta": meta}), None)):
+    meta = {VERSION_KEY: next(iter(STATELESS_REVISIONS)), CAPABILITIES_KEY: HOSTILE, CLIENT_INFO_KEY: INFO}
+    for caller in (read_initialize(handshake), read_request_metadata(Request(1, "ping", {"_meta": meta}), None)):
         assert kept(caller) < 2_000
-        assert caller.client == {"name": "n" * MAX_TEXT, "title": "t", "version": "\U0001f600" * MAX_TEXT}
-        assert declares(caller._replace(revision=BY_NAME["2026-07-28"]), TASKS)
+        assert caller.client_info == {
+            "name": "n" * MAX_CLIENT_INFO_LENGTH,
+            "title": "t",
+            "version": "\U0001f600" * MAX_CLIENT_INFO_LENGTH,
+        }
+        assert is_declared(caller._replace(revision=REVISIONS_BY_NAME["2026-07-28"]), TASKS)
 
 
-@pytest.mark.parametrize("revision", BY_NAME.values(), ids=list(BY_NAME))
+@pytest.mark.parametrize("revision", REVISIONS_BY_NAME.values(), ids=list(REVISIONS_BY_NAME))
 @pytest.mark.parametrize(
     "declared",
     [
@@ -77,12 +88,16 @@ def test_n4_both_eras_keep_little() -> None:
     ],
 )
 def test_n4_what_a_client_can_be_asked_stays_the_same(declared: dict[str, Any], revision: Any) -> None:
-    whole, reduced = Caller(revision, {}, declared), introduced(revision, {}, declared)
-    assert [required(reduced, one) for one in QUESTIONS] == [required(whole, one) for one in QUESTIONS]
-    assert [declares(reduced, one) for one in (TASKS, SKILLS)] == [declares(whole, one) for one in (TASKS, SKILLS)]
+    whole, reduced = Caller(revision, {}, declared), make_caller(revision, {}, declared)
+    assert [missing_capabilities(reduced, one) for one in QUESTIONS] == [
+        missing_capabilities(whole, one) for one in QUESTIONS
+    ]
+    assert [is_declared(reduced, one) for one in (TASKS, SKILLS)] == [
+        is_declared(whole, one) for one in (TASKS, SKILLS)
+    ]
 
 
 def test_n4_members_of_a_wrong_kind_are_left_out() -> None:
-    assert known_client({"name": 5, "version": {"a": 1}, "title": "T"}) == {"title": "T"}
-    assert known_capabilities({"roots": [1], "other": {}}) == {"roots": None}
-    assert known_client({}) == {} == known_capabilities({})
+    assert reduce_client_info({"name": 5, "version": {"a": 1}, "title": "T"}) == {"title": "T"}
+    assert reduce_capabilities({"roots": [1], "other": {}}) == {"roots": None}
+    assert reduce_client_info({}) == {} == reduce_capabilities({})

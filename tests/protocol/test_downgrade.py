@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.protocol.content_blocks import KINDS, fitting
-from doit_mcp.protocol.downgrade import LATER, PARTS, fit
-from doit_mcp.protocol.revisions import BY_NAME
+from doit_mcp.protocol.content_blocks import DEFINITION_NAMES, downgrade_blocks
+from doit_mcp.protocol.downgrade import MEMBER_FEATURES, NESTED_DEFINITIONS, downgrade
+from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 from tests import published_schemas
 
 DIGEST: dict[str, Any] = json.loads(published_schemas.DIGEST.read_bytes())
@@ -27,42 +27,42 @@ NEVER = {
 }
 # Members that no schema has.
 OURS = {"Tool": {"securitySchemes"}}
-EACH = [(name, kind) for name in published_schemas.NAMES for kind in LATER if kind in DIGEST[name]["types"]]
+EACH = [(name, kind) for name in published_schemas.NAMES for kind in MEMBER_FEATURES if kind in DIGEST[name]["types"]]
 
 
 @pytest.mark.skipif(not published_schemas.present(), reason=published_schemas.ABSENT)
 def test_the_digest_is_that_of_the_published_schemas() -> None:
-    assert published_schemas.digest(list(LATER)) == DIGEST
+    assert published_schemas.digest(list(MEMBER_FEATURES)) == DIGEST
 
 
 def test_every_kind_is_published_in_some_revision() -> None:
-    assert {kind for _, kind in EACH} == set(LATER)
+    assert {kind for _, kind in EACH} == set(MEMBER_FEATURES)
 
 
 @pytest.mark.parametrize(("name", "kind"), EACH)
 def test_kept_members_are_the_published_ones(name: str, kind: str) -> None:
     every = {member for revision in DIGEST.values() for member in revision["types"].get(kind, ())}
     sent = every - NEVER.get(kind, set())
-    value: dict[str, Any] = {member: {} if member in PARTS.get(kind, {}) else member for member in sent}
-    kept = fit(kind, value, BY_NAME[name])
+    value: dict[str, Any] = {member: {} if member in NESTED_DEFINITIONS.get(kind, {}) else member for member in sent}
+    kept = downgrade(kind, value, REVISIONS_BY_NAME[name])
     assert kept.keys() == set(DIGEST[name]["types"][kind]) - NEVER.get(kind, set())
     assert all(kept[member] == value[member] for member in kept)
 
 
 @pytest.mark.parametrize("kind", OURS)
 def test_members_of_our_own_go_where_meta_goes(kind: str) -> None:
-    for revision in BY_NAME.values():
-        kept = fit(kind, dict.fromkeys(OURS[kind] | {"_meta"}), revision)
+    for revision in REVISIONS_BY_NAME.values():
+        kept = downgrade(kind, dict.fromkeys(OURS[kind] | {"_meta"}), revision)
         assert set(kept) in (set(), OURS[kind] | {"_meta"})
 
 
 def test_parts_are_fitted_too() -> None:
     prompt = {"name": "p", "title": "P", "arguments": [{"name": "a", "title": "A", "required": True}]}
-    old = fit("Prompt", prompt, BY_NAME["2025-03-26"])
+    old = downgrade("Prompt", prompt, REVISIONS_BY_NAME["2025-03-26"])
     assert old == {"name": "p", "arguments": [{"name": "a", "required": True}]}
     resource = {"uri": "u", "annotations": {"priority": 1, "lastModified": "2026-01-01T00:00:00Z"}}
-    assert fit("Resource", resource, BY_NAME["2025-03-26"])["annotations"] == {"priority": 1}
-    assert fit("Resource", resource, BY_NAME["2025-06-18"]) == resource
+    assert downgrade("Resource", resource, REVISIONS_BY_NAME["2025-03-26"])["annotations"] == {"priority": 1}
+    assert downgrade("Resource", resource, REVISIONS_BY_NAME["2025-06-18"]) == resource
 
 
 TEXT = {"type": "text", "text": "hello", "_meta": {"a.b/c": 1}}
@@ -72,26 +72,26 @@ EMBEDDED = {"type": "resource", "resource": {"uri": "doit://budgets/1", "text": 
 
 
 def test_every_type_of_block_has_a_kind() -> None:
-    assert set(KINDS.values()) <= set(LATER)
+    assert set(DEFINITION_NAMES.values()) <= set(MEMBER_FEATURES)
     for name in published_schemas.NAMES:
         for block in (TEXT, AUDIO, LINK, EMBEDDED):
-            told = fitting([block], BY_NAME[name])[0]
-            assert told["type"] == "text" or KINDS[told["type"]] in DIGEST[name]["types"]
+            told = downgrade_blocks([block], REVISIONS_BY_NAME[name])[0]
+            assert told["type"] == "text" or DEFINITION_NAMES[told["type"]] in DIGEST[name]["types"]
 
 
 def test_old_clients_get_a_text_for_a_block_they_do_not_know() -> None:
-    oldest, next_, third, fourth = (BY_NAME[name] for name in published_schemas.NAMES[:4])
-    audio, link = fitting([AUDIO, LINK], oldest)
+    oldest, next_, third, fourth = (REVISIONS_BY_NAME[name] for name in published_schemas.NAMES[:4])
+    audio, link = downgrade_blocks([AUDIO, LINK], oldest)
     assert audio["type"] == link["type"] == "text"
     assert "audio/wav" in audio["text"]
     assert LINK["title"] in link["text"] and LINK["uri"] in link["text"]
-    assert fitting([AUDIO], next_) == [AUDIO]
-    assert fitting([LINK], next_)[0]["type"] == "text"
-    assert fitting([LINK], third) == [{name: item for name, item in LINK.items() if name != "icons"}]
-    assert fitting([LINK], fourth) == [LINK]
+    assert downgrade_blocks([AUDIO], next_) == [AUDIO]
+    assert downgrade_blocks([LINK], next_)[0]["type"] == "text"
+    assert downgrade_blocks([LINK], third) == [{name: item for name, item in LINK.items() if name != "icons"}]
+    assert downgrade_blocks([LINK], fourth) == [LINK]
 
 
 def test_blocks_lose_what_came_later() -> None:
-    assert fitting([TEXT], BY_NAME["2025-03-26"]) == [{"type": "text", "text": "hello"}]
-    assert "_meta" not in fitting([EMBEDDED], BY_NAME["2025-03-26"])[0]["resource"]
-    assert fitting([TEXT, EMBEDDED], BY_NAME["2025-06-18"]) == [TEXT, EMBEDDED]
+    assert downgrade_blocks([TEXT], REVISIONS_BY_NAME["2025-03-26"]) == [{"type": "text", "text": "hello"}]
+    assert "_meta" not in downgrade_blocks([EMBEDDED], REVISIONS_BY_NAME["2025-03-26"])[0]["resource"]
+    assert downgrade_blocks([TEXT, EMBEDDED], REVISIONS_BY_NAME["2025-06-18"]) == [TEXT, EMBEDDED]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.protocol.eras import ENVELOPE, HANDSHAKE, SERVER_INFO
+from doit_mcp.protocol.eras import SERVER_INFO_KEY, STATEFUL, STATELESS
 from doit_mcp.protocol.jsonrpc import (
     HEADER_MISMATCH,
     INTERNAL_ERROR,
@@ -24,25 +24,25 @@ INFO = {"name": "s", "version": "1"}
 @pytest.mark.parametrize("result", [{}, {"a": 1}, {"_meta": {"x.y/z": 1}}], ids=str)
 def test_a_handshake_result_goes_out_as_it_is(result: dict[str, Any]) -> None:
     """Protocol section 4.2: never a resultType; the answer to ping is exactly {}."""
-    assert HANDSHAKE.seal(result, INFO) == result
+    assert STATEFUL.complete_result(result, INFO) == result
 
 
 def test_an_envelope_result_says_that_it_is_complete_and_whose_it_is() -> None:
     """2026-07-28/M9, S7."""
     result = {"a": 1, "_meta": {"x.y/z": 1}}
-    assert ENVELOPE.seal(result, INFO) == {
+    assert STATELESS.complete_result(result, INFO) == {
         "resultType": "complete",
         "a": 1,
-        "_meta": {"x.y/z": 1, SERVER_INFO: INFO},
+        "_meta": {"x.y/z": 1, SERVER_INFO_KEY: INFO},
     }
     assert result == {"a": 1, "_meta": {"x.y/z": 1}}
-    assert ENVELOPE.seal({}, INFO) == {"resultType": "complete", "_meta": {SERVER_INFO: INFO}}
+    assert STATELESS.complete_result({}, INFO) == {"resultType": "complete", "_meta": {SERVER_INFO_KEY: INFO}}
 
 
 @pytest.mark.parametrize("kind", ["input_required", "task"])
 def test_a_result_that_is_not_complete_says_so_itself(kind: str) -> None:
     """2026-07-28/M9, R3, Y2."""
-    assert ENVELOPE.seal({"resultType": kind}, INFO)["resultType"] == kind
+    assert STATELESS.complete_result({"resultType": kind}, INFO)["resultType"] == kind
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_a_result_that_is_not_complete_says_so_itself(kind: str) -> None:
 )
 def test_status(code: int, handshake: int, envelope: int) -> None:
     """Protocol section 3.2; worked cases 28 and 29; 2026-07-28/T12."""
-    assert (HANDSHAKE.status(code), ENVELOPE.status(code)) == (handshake, envelope)
+    assert (STATEFUL.http_status(code), STATELESS.http_status(code)) == (handshake, envelope)

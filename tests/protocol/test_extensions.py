@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.protocol.extensions import EXTENSIONS, SKILLS, TASKS, declares, required
+from doit_mcp.protocol.extensions import EXTENSIONS, SKILLS, TASKS, is_declared, required_capabilities
 from doit_mcp.protocol.request_metadata import Caller
-from doit_mcp.protocol.revisions import BY_NAME
+from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ from doit_mcp.protocol.revisions import BY_NAME
     ],
 )
 def test_an_extension_is_declared_with_the_request(name: str, capabilities: dict[str, Any], expected: bool) -> None:
-    assert declares(Caller(BY_NAME[name], capabilities=capabilities), TASKS) is expected
+    assert is_declared(Caller(REVISIONS_BY_NAME[name], capabilities=capabilities), TASKS) is expected
 
 
 def test_what_is_missing_is_a_capabilities_object() -> None:
     """2026-07-28/S6."""
-    assert required(TASKS) == {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+    assert required_capabilities(TASKS) == {"extensions": {"io.modelcontextprotocol/tasks": {}}}

@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.protocol.json_schema import Length, Pattern, Range, of_function, of_type, of_typed_dict, shown
-from doit_mcp.protocol.schema_validator import MAX_PROBLEM_LENGTH, MAX_PROBLEMS, Checker, capped
+from doit_mcp.protocol.json_schema import (
+    Length,
+    Pattern,
+    Range,
+    schema_of_function,
+    schema_of_type,
+    schema_of_typed_dict,
+    short_json,
+)
+from doit_mcp.protocol.schema_validator import MAX_PROBLEM_LENGTH, MAX_PROBLEMS, SchemaValidator, limit_problems
 
 Name = Annotated[str, "A name.", Length(1, 5)]
 
@@ -25,7 +33,7 @@ class Changes(TypedDict, total=False):
     """One field must be there."""
 
     name: Required[Name]
-    amount: Annotated[float, Range(above=0), "A limit."]
+    amount: Annotated[float, Range(exclusive_minimum=0), "A limit."]
     scopes: Annotated[list[Scope], Length(1, 3)]
     note: Annotated[str | None, Length(maximum=8)]
     extra: dict[str, Any]
@@ -56,7 +64,7 @@ async def update(
 
 
 def test_a_typed_dict() -> None:
-    assert of_typed_dict(Changes) == {
+    assert schema_of_typed_dict(Changes) == {
         "type": "object",
         "properties": {
             "name": {"type": "string", "description": "A name.", "minLength": 1, "maxLength": 5},
@@ -85,16 +93,16 @@ def test_a_typed_dict() -> None:
 
 
 def test_results_are_open_at_every_depth() -> None:
-    assert "additionalProperties" not in orjson.dumps(of_typed_dict(Changes, closed=False)).decode()
+    assert "additionalProperties" not in orjson.dumps(schema_of_typed_dict(Changes, closed=False)).decode()
 
 
 def test_required_fields_are_known_where_annotations_are_text() -> None:
-    assert of_typed_dict(Kept)["required"] == ["a"]
-    assert of_typed_dict(Loose)["required"] == ["a"]
+    assert schema_of_typed_dict(Kept)["required"] == ["a"]
+    assert schema_of_typed_dict(Loose)["required"] == ["a"]
 
 
 def test_a_function() -> None:
-    schema = of_function(update)
+    schema = schema_of_function(update)
     assert list(schema["properties"])[:5] == ["id", "page", "days", "active", "kinds"]
     assert schema["properties"]["page"] == {"type": "integer", "minimum": 1, "maximum": 100, "description": "How many."}
     assert schema["properties"]["days"] == {"type": "integer", "minimum": 1, "maximum": 90, "default": 30}
@@ -104,7 +112,7 @@ def test_a_function() -> None:
         "items": {"type": "string", "enum": ["a", "b"]},
         "minItems": 1,
     }
-    assert schema["properties"]["name"] == of_typed_dict(Changes)["properties"]["name"]
+    assert schema["properties"]["name"] == schema_of_typed_dict(Changes)["properties"]["name"]
     assert schema["required"] == ["id", "name"]
     assert schema["additionalProperties"] is False
 
@@ -113,7 +121,7 @@ def test_a_function_without_parameters() -> None:
     def nothing() -> None:
         """Takes nothing."""
 
-    assert of_function(nothing) == {"type": "object", "properties": {}, "additionalProperties": False}
+    assert schema_of_function(nothing) == {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +144,7 @@ def test_a_function_without_parameters() -> None:
 )
 def test_what_has_no_portable_schema_fails_at_once(annotation: Any) -> None:
     with pytest.raises(TypeError):
-        of_type(annotation)
+        schema_of_type(annotation)
 
 
 def assert_portable(schema: Any, root: bool = True) -> None:
@@ -154,12 +162,12 @@ def assert_portable(schema: Any, root: bool = True) -> None:
 
 
 SCHEMAS = {
-    "function": of_function(update),
-    "body": of_typed_dict(Changes),
-    "result": of_typed_dict(Changes, closed=False),
-    "kept": of_typed_dict(Kept),
+    "function": schema_of_function(update),
+    "body": schema_of_typed_dict(Changes),
+    "result": schema_of_typed_dict(Changes, closed=False),
+    "kept": schema_of_typed_dict(Kept),
 }
-CHECKERS = {name: Checker(schema) for name, schema in SCHEMAS.items()}
+CHECKERS = {name: SchemaValidator(schema) for name, schema in SCHEMAS.items()}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -206,7 +214,7 @@ def test_any_value_is_judged_as_another_validator_does(name: str, value: Any) ->
 def test_values_that_are_no_json_are_told_and_never_raised(value: Any) -> None:
     for checker in CHECKERS.values():
         assert all(isinstance(line, str) for line in checker.problems({"name": value}))
-    assert isinstance(shown(value), str)
+    assert isinstance(short_json(value), str)
 
 
 GOOD = {"id": "x", "name": "n"}
@@ -271,17 +279,17 @@ def test_problems_are_bounded_in_number_and_length() -> None:
 
 
 def test_capped_keeps_the_first_of_equal_lines() -> None:
-    assert capped(["a", "b", "a"]) == ["a", "b"]
-    assert capped(["x" * 1000])[0].endswith("…")
+    assert limit_problems(["a", "b", "a"]) == ["a", "b"]
+    assert limit_problems(["x" * 1000])[0].endswith("…")
 
 
 def test_nothing_is_known_where_nothing_is_expected() -> None:
-    found = Checker({"type": "object", "properties": {}, "additionalProperties": False}).problems({"a": 1})
+    found = SchemaValidator({"type": "object", "properties": {}, "additionalProperties": False}).problems({"a": 1})
     assert found == ["a: is not known here: nothing is expected"]
 
 
 def test_keywords_that_only_foreign_schemas_use_are_told_too() -> None:
-    checker = Checker({"type": "object", "properties": {"a": {"const": 1}, "b": {"uniqueItems": True}}})
+    checker = SchemaValidator({"type": "object", "properties": {"a": {"const": 1}, "b": {"uniqueItems": True}}})
     found = checker.problems({"a": "\u202e" + "x" * 100_000, "b": [1, 1]})
     assert sorted(line.partition(":")[0] for line in found) == ["a", "b"]
     assert all(line.isprintable() and len(line) <= MAX_PROBLEM_LENGTH for line in found)
@@ -291,7 +299,7 @@ def test_only_keyword_parameters_are_published() -> None:
     def run(doit: object, *, name: Annotated[str, "Whose.", object()], mode: Literal["a"] | None = None) -> None:
         """Takes its client first."""
 
-    assert of_function(run)["properties"] == {
+    assert schema_of_function(run)["properties"] == {
         "name": {"type": "string", "description": "Whose."},
         "mode": {"type": "string", "enum": ["a"]},
     }
@@ -304,10 +312,10 @@ def test_what_is_not_required_is_not_listed() -> None:
     def run(*, name: Literal["a"] = None) -> None:  # type: ignore[assignment]
         """Says less than it takes."""
 
-    assert "required" not in of_typed_dict(Free)
-    assert of_function(run)["properties"]["name"] == {"type": "string", "enum": ["a"]}
+    assert "required" not in schema_of_typed_dict(Free)
+    assert schema_of_function(run)["properties"]["name"] == {"type": "string", "enum": ["a"]}
 
 
 def test_open_records_in_lists_stay_open() -> None:
-    assert of_type(list[Scope], closed=False)["items"].keys() == {"type", "properties", "required"}
-    assert of_type(list[Any]) == {"type": "array"}
+    assert schema_of_type(list[Scope], closed=False)["items"].keys() == {"type", "properties", "required"}
+    assert schema_of_type(list[Any]) == {"type": "array"}

@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from doit_mcp.protocol.jsonrpc import (
     INVALID_REQUEST,
     MAX_DEPTH,
-    MAX_ID,
-    MAX_METHOD,
+    MAX_ID_LENGTH,
+    MAX_METHOD_LENGTH,
     PARSE_ERROR,
     Notification,
     Request,
     Response,
     RpcError,
     error_bytes,
-    message,
     notification_bytes,
-    parse,
+    parse_json,
+    parse_message,
     result_bytes,
 )
 
@@ -49,7 +49,7 @@ def number(whole: int) -> int | float:
 
 def refusal(value: Any) -> RpcError:
     with pytest.raises(RpcError) as caught:
-        message(value)
+        parse_message(value)
     return caught.value
 
 
@@ -57,7 +57,7 @@ def refusal(value: Any) -> RpcError:
 def test_any_body_is_a_value_or_a_parse_error(body: bytes) -> None:
     """J1."""
     try:
-        value = parse(body)
+        value = parse_json(body)
     except RpcError as error:
         assert (error.code, error.id) == (PARSE_ERROR, None)
         assert len(error.message) < 200
@@ -70,7 +70,7 @@ def test_any_body_is_a_value_or_a_parse_error(body: bytes) -> None:
 def test_any_value_is_a_message_or_an_invalid_request(value: Any) -> None:
     """J2; 2025-11-25/M1, M3."""
     try:
-        item = message(value)
+        item = parse_message(value)
     except RpcError as error:
         assert error.code == INVALID_REQUEST
         readable = isinstance(error.id, str) or (isinstance(error.id, int) and not isinstance(error.id, bool))
@@ -114,7 +114,7 @@ def test_any_value_is_a_message_or_an_invalid_request(value: Any) -> None:
 def test_what_is_not_strict_json_is_refused(body: bytes) -> None:
     """J1; protocol section 1.2, row 8."""
     with pytest.raises(RpcError) as caught:
-        parse(body)
+        parse_json(body)
     assert caught.value.code == PARSE_ERROR
     assert b"id" not in error_bytes(caught.value, caught.value.id)[:30]
 
@@ -128,27 +128,27 @@ def test_depth_is_counted_exactly(opening: bytes, closing: bytes, inner: bytes) 
         levels = depth // step * step + own
         body = opening * (depth // step) + inner + closing * (depth // step)
         if levels <= MAX_DEPTH:
-            parse(body)
+            parse_json(body)
         else:
             with pytest.raises(RpcError, match="nested deeper"):
-                parse(body)
+                parse_json(body)
 
 
 def test_breadth_is_not_depth() -> None:
-    assert len(parse(b"[" + b",".join([b"[{}]"] * 1000) + b"]")) == 1000
-    assert parse(b'"' + b"[" * 1000 + b'"') == "[" * 1000
+    assert len(parse_json(b"[" + b",".join([b"[{}]"] * 1000) + b"]")) == 1000
+    assert parse_json(b'"' + b"[" * 1000 + b'"') == "[" * 1000
 
 
 def test_of_members_with_one_name_the_last_counts() -> None:
     """What headers are compared with is what will run."""
-    item = message(parse(b'{"jsonrpc":"2.0","id":1,"method":"tools/list","id":2,"method":"tools/call"}'))
+    item = parse_message(parse_json(b'{"jsonrpc":"2.0","id":1,"method":"tools/list","id":2,"method":"tools/call"}'))
     assert item == Request(2, "tools/call", {})
 
 
 @pytest.mark.parametrize("text", ["0", '""', "-1", "18446744073709551615", "-9223372036854775808", '"\\u0000é"'])
 def test_odd_ids_come_back_exactly(text: str) -> None:
     """Worked case 26; J2; 2025-11-25/M5."""
-    item = message(parse(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
+    item = parse_message(parse_json(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
     assert isinstance(item, Request)
     assert json.loads(result_bytes(item.id, {}))["id"] == json.loads(text)
 
@@ -156,11 +156,11 @@ def test_odd_ids_come_back_exactly(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["null", "true", "false", "1.5", "1.0", "1e3", "18446744073709551616", "-9223372036854775809", "[]", "{}"]
-    + ['"' + "i" * (MAX_ID + 1) + '"'],
+    + ['"' + "i" * (MAX_ID_LENGTH + 1) + '"'],
 )
 def test_other_ids_are_refused_without_an_id(text: str) -> None:
     """Worked case 27; 2024-11-05/M2, 2025-03-26/M3, 2025-06-18/M3, 2025-11-25/M3, 2026-07-28/M3."""
-    error = refusal(parse(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
+    error = refusal(parse_json(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
     assert (error.code, error.id) == (INVALID_REQUEST, None)
     assert "id" not in json.loads(error_bytes(error, error.id))
 
@@ -174,7 +174,7 @@ def test_other_ids_are_refused_without_an_id(text: str) -> None:
         {"method": ""},
         {"method": None},
         {"method": 1},
-        {"method": "m" * (MAX_METHOD + 1)},
+        {"method": "m" * (MAX_METHOD_LENGTH + 1)},
         {"params": None},
         {"params": []},
         {"params": "x"},
@@ -195,7 +195,7 @@ def test_what_is_no_object_with_a_version_is_no_message(value: Any) -> None:
 def test_without_an_id_it_is_a_notification() -> None:
     """J3; 2025-11-25/M8."""
     value = {"jsonrpc": "2.0", "method": "tools/call", "params": {"a": 1}}
-    assert message(value) == Notification("tools/call", {"a": 1})
+    assert parse_message(value) == Notification("tools/call", {"a": 1})
 
 
 @pytest.mark.parametrize(
@@ -221,11 +221,11 @@ def test_malformed_responses_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_responses() -> None:
     error = {"code": -1, "message": "no", "data": [1]}
-    assert message({"jsonrpc": "2.0", "id": 1, "result": None}) == Response(1, result=None)
-    assert message({"jsonrpc": "2.0", "id": "a", "error": error}) == Response("a", error=error)
+    assert parse_message({"jsonrpc": "2.0", "id": 1, "result": None}) == Response(1, result=None)
+    assert parse_message({"jsonrpc": "2.0", "id": "a", "error": error}) == Response("a", error=error)
     # An error of a peer that could not read our id: both spellings.
-    assert message({"jsonrpc": "2.0", "id": None, "error": error}) == Response(None, error=error)
-    assert message({"jsonrpc": "2.0", "error": error}) == Response(None, error=error)
+    assert parse_message({"jsonrpc": "2.0", "id": None, "error": error}) == Response(None, error=error)
+    assert parse_message({"jsonrpc": "2.0", "error": error}) == Response(None, error=error)
 
 
 def test_an_error_without_an_id_leaves_the_member_out() -> None:

@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.protocol import message_limits
-from doit_mcp.protocol.jsonrpc import INVALID_REQUEST, PARSE_ERROR, RpcError, parse
+from doit_mcp.protocol.jsonrpc import INVALID_REQUEST, PARSE_ERROR, RpcError, parse_json
 from doit_mcp.protocol.message_limits import (
-    MAX_ITEMS,
-    MAX_LARGE_VALUES,
-    MAX_TEXT,
+    MAX_INLINE_VALUES,
+    MAX_LIST_ITEMS,
+    MAX_STRING_LENGTH,
     MAX_VALUES,
-    at_place,
-    bounded,
-    free_places,
     is_large,
+    open_object_paths,
+    values_at,
+    with_default_limits,
 )
-from doit_mcp.protocol.schema_validator import Checker
+from doit_mcp.protocol.schema_validator import SchemaValidator
 
 TEXTS = st.text('ab,[]{}:"\\\n', max_size=8)
 VALUES = st.recursive(
@@ -57,23 +57,23 @@ def test_n2_a_body_of_too_many_values(item: bytes) -> None:
     body = b"[" + b",".join([item] * (4_000_000 // (len(item) + 1))) + b"]"
     started = time.process_time()
     with pytest.raises(RpcError, match=f"more than {MAX_VALUES:,} values; send them in several requests") as refused:
-        parse(body)
+        parse_json(body)
     assert refused.value.code == INVALID_REQUEST and time.process_time() - started < 0.5
 
 
 def test_the_largest_body_is_parsed() -> None:
-    assert len(parse(b"[" + b"1," * (MAX_VALUES - 2) + b"1]")) == MAX_VALUES - 1
+    assert len(parse_json(b"[" + b"1," * (MAX_VALUES - 2) + b"1]")) == MAX_VALUES - 1
     text = "a,b[{" * 700_000
-    assert parse(orjson.dumps({"csv": text})) == {"csv": text}
+    assert parse_json(orjson.dumps({"csv": text})) == {"csv": text}
     with pytest.raises(RpcError) as refused:
-        parse(b'["' + b'",' * 1_300_000)
+        parse_json(b'["' + b'",' * 1_300_000)
     assert refused.value.code in (PARSE_ERROR, INVALID_REQUEST)
 
 
 @given(VALUES)
 def test_large_values(value: Any) -> None:
     assert not is_large(value)
-    assert is_large([value] * MAX_LARGE_VALUES + [1]) and is_large({"a": {"b": [[1]] * MAX_LARGE_VALUES}})
+    assert is_large([value] * MAX_INLINE_VALUES + [1]) and is_large({"a": {"b": [[1]] * MAX_INLINE_VALUES}})
 
 
 LIST = {"type": "array", "items": {"type": "string"}}
@@ -82,7 +82,7 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         "own": {"type": "array", "items": {"type": "string", "maxLength": 5}, "maxItems": 3},
         "none": {"anyOf": [LIST, {"type": "null"}]},
-        "word": {"type": "string", "enum": ["x" * (MAX_TEXT + 1)]},
+        "word": {"type": "string", "enum": ["x" * (MAX_STRING_LENGTH + 1)]},
         "deep": {"type": "array", "items": {"type": "object", "properties": {"list": LIST}}, "maxItems": 9000},
         "free": {"type": "object"},
     },
@@ -92,21 +92,21 @@ SCHEMA: dict[str, Any] = {
 def test_n2_lists_and_texts_have_a_bound() -> None:
     """Their own, or the usual one; a schema stays as it is."""
     before = orjson.dumps(SCHEMA)
-    checker = Checker(bounded(SCHEMA))
+    checker = SchemaValidator(with_default_limits(SCHEMA))
     assert orjson.dumps(SCHEMA) == before
     for fine in (
-        {"own": ["12345"] * 3, "none": ["x" * MAX_TEXT], "free": {"a": ["x"] * 1999}},
-        {"none": ["x"] * MAX_ITEMS, "word": "x" * (MAX_TEXT + 1)},
+        {"own": ["12345"] * 3, "none": ["x" * MAX_STRING_LENGTH], "free": {"a": ["x"] * 1999}},
+        {"none": ["x"] * MAX_LIST_ITEMS, "word": "x" * (MAX_STRING_LENGTH + 1)},
         {"none": None, "deep": [{"list": []}] * 9000},
     ):
         assert checker.problems(fine) == []
     for wrong, said in (
         ({"own": ["x"] * 4}, "own: must have at most 3 items"),
         ({"own": ["123456"]}, "own[0]: must have at most 5 characters"),
-        ({"none": ["x" * (MAX_TEXT + 1)]}, f"none: must have at most {MAX_TEXT} characters"),
-        ({"none": ["x"] * (MAX_ITEMS + 1)}, f"none: must have at most {MAX_ITEMS} items"),
-        ({"none": [1] * 50_000}, f"none: must have at most {MAX_ITEMS} items"),
-        ({"deep": [{}] * 5000 + [{"list": [1] * 5000}]}, f"deep[5000].list: must have at most {MAX_ITEMS} items"),
+        ({"none": ["x" * (MAX_STRING_LENGTH + 1)]}, f"none: must have at most {MAX_STRING_LENGTH} characters"),
+        ({"none": ["x"] * (MAX_LIST_ITEMS + 1)}, f"none: must have at most {MAX_LIST_ITEMS} items"),
+        ({"none": [1] * 50_000}, f"none: must have at most {MAX_LIST_ITEMS} items"),
+        ({"deep": [{}] * 5000 + [{"list": [1] * 5000}]}, f"deep[5000].list: must have at most {MAX_LIST_ITEMS} items"),
         ({"deep": [{"list": ["x"] * 1001}]}, "deep[0].list: must have at most 1000 items"),
         ({"deep": [1] * 9001}, "deep: must have at most 9000 items"),
         ({"deep": [1] * 9000}, "deep[0]: must be an object"),
@@ -129,7 +129,7 @@ def test_n2_lists_and_texts_have_a_bound() -> None:
 )
 def test_n2_what_is_wrong_with_a_large_value_is_soon_found(wrong: dict[str, Any]) -> None:
     """Built of all errors, the answer took 9 µs for each item, and seconds for names that are compared."""
-    checker = Checker({**bounded(SCHEMA), "additionalProperties": False})
+    checker = SchemaValidator({**with_default_limits(SCHEMA), "additionalProperties": False})
     checker.problems({})
     started = time.process_time()
     problems = checker.problems(wrong)
@@ -166,7 +166,7 @@ def test_n2_what_is_wrong_in_a_large_value_is_not_copied(wrong: dict[str, Any], 
         "counts": {"type": "object", "properties": {}, "additionalProperties": {"type": "integer"}},
     }
     required = ["text"] if said.startswith("text: is") else []
-    checker = Checker({"type": "object", "properties": known, "required": required}, 20_000)
+    checker = SchemaValidator({"type": "object", "properties": known, "required": required}, 20_000)
     checker.problems({})
     started = time.process_time()
     problems = checker.problems(wrong)
@@ -177,10 +177,12 @@ def test_n2_what_is_wrong_in_a_large_value_is_not_copied(wrong: dict[str, Any], 
 def test_free_objects_are_found() -> None:
     listed = {"type": "array", "items": {"anyOf": [{"type": "object"}, {"type": "null"}]}}
     schema = {"type": "object", "properties": {"a": {"type": "object", "properties": {"b": listed}}, "c": {}}}
-    assert list(free_places(schema)) == [("a", "b", None)]
+    assert list(open_object_paths(schema)) == [("a", "b", None)]
     value = {"a": {"b": [{"x": 1}, None]}, "c": 1}
-    assert list(at_place(value, ("a", "b", None))) == [({"x": 1}, ("a", "b", 0)), (None, ("a", "b", 1))]
+    assert list(values_at(value, ("a", "b", None))) == [({"x": 1}, ("a", "b", 0)), (None, ("a", "b", 1))]
     for other in ({"a": 1}, {"a": {"b": {"0": 1}}}, [], {"b": []}):
-        assert list(at_place(other, ("a", "b", None))) == []
-    assert Checker(schema, 3).problems({"a": {"b": [{}, {"x": [1, 2, 3]}]}}) == ["a.b[1]: must have at most 3 values"]
-    assert Checker(schema).problems({"a": {"b": [{}, {"x": [1, 2, 3]}]}}) == []
+        assert list(values_at(other, ("a", "b", None))) == []
+    assert SchemaValidator(schema, 3).problems({"a": {"b": [{}, {"x": [1, 2, 3]}]}}) == [
+        "a.b[1]: must have at most 3 values"
+    ]
+    assert SchemaValidator(schema).problems({"a": {"b": [{}, {"x": [1, 2, 3]}]}}) == []

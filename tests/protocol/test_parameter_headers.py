@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from doit_mcp.protocol.jsonrpc import HEADER_MISMATCH, Request, RpcError
-from doit_mcp.protocol.parameter_headers import Mirror, check_parameters, mirrors
+from doit_mcp.protocol.parameter_headers import ParameterHeader, check_parameter_headers, find_parameter_headers
 
 SCHEMA = {
     "type": "object",
@@ -31,7 +31,7 @@ SCHEMA = {
 def agrees(arguments: Any, *pairs: tuple[str, str], schema: dict[str, Any] = SCHEMA) -> bool:
     call = Request(7, "tools/call", {"name": "t", "arguments": arguments})
     try:
-        check_parameters(call, CIMultiDict(pairs), schema)
+        check_parameter_headers(call, CIMultiDict(pairs), schema)
     except RpcError as error:
         assert (error.code, error.id) == (HEADER_MISMATCH, 7)
         assert "Mcp-Param-" in error.message
@@ -40,13 +40,13 @@ def agrees(arguments: Any, *pairs: tuple[str, str], schema: dict[str, Any] = SCH
 
 
 def test_what_is_mirrored() -> None:
-    assert mirrors(SCHEMA) == (
-        Mirror(("region",), "Mcp-Param-Region", "string"),
-        Mirror(("limit",), "Mcp-Param-Limit", "integer"),
-        Mirror(("dry",), "Mcp-Param-Dry-Run", "boolean"),
-        Mirror(("where", "zone"), "Mcp-Param-Zone", "string"),
+    assert find_parameter_headers(SCHEMA) == (
+        ParameterHeader(("region",), "Mcp-Param-Region", "string"),
+        ParameterHeader(("limit",), "Mcp-Param-Limit", "integer"),
+        ParameterHeader(("dry",), "Mcp-Param-Dry-Run", "boolean"),
+        ParameterHeader(("where", "zone"), "Mcp-Param-Zone", "string"),
     )
-    assert mirrors({"type": "object"}) == ()
+    assert find_parameter_headers({"type": "object"}) == ()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_absent_extra_and_double_headers() -> None:
 @pytest.mark.parametrize("arguments", [None, [], "x", 1])
 def test_arguments_of_the_wrong_shape_are_judged_elsewhere(arguments: Any) -> None:
     assert agrees(arguments)
-    check_parameters(Request(7, "tools/call", {"name": "t"}), CIMultiDict(), SCHEMA)
+    check_parameter_headers(Request(7, "tools/call", {"name": "t"}), CIMultiDict(), SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_arguments_of_the_wrong_shape_are_judged_elsewhere(arguments: Any) -> No
 def test_annotations_that_make_clients_drop_the_tool(properties: dict[str, Any]) -> None:
     """2026-07-28/T17."""
     with pytest.raises(ValueError, match="x-mcp-header"):
-        mirrors({"type": "object", "properties": properties})
+        find_parameter_headers({"type": "object", "properties": properties})
 
 
 VALUE = (

@@ -23,23 +23,23 @@ from doit_mcp.protocol.jsonrpc import (
     error_bytes,
 )
 from doit_mcp.protocol.request_metadata import (
-    CAPABILITIES,
-    CLIENT,
-    LEVEL,
-    LEVELS,
-    VERSION,
+    CAPABILITIES_KEY,
+    CLIENT_INFO_KEY,
+    LOG_LEVEL_KEY,
+    LOG_LEVELS,
+    VERSION_KEY,
     Caller,
-    check_notification,
+    check_notification_version,
     check_session_version,
-    decode_value,
-    envelope,
-    has_envelope,
-    sent,
-    speaks_envelope,
-    stateless_handshake,
-    unsupported,
+    decode_header_value,
+    has_request_metadata,
+    header_values,
+    is_stateless_request,
+    read_request_metadata,
+    read_sessionless_caller,
+    unsupported_version_error,
 )
-from doit_mcp.protocol.revisions import BY_NAME
+from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 
 NEW, OLD = "2026-07-28", "2025-11-25"
 
@@ -52,7 +52,7 @@ def headers(version: str | None = NEW, method: str | None = "tools/list", **more
 def request(
     method: str = "tools/list", version: Any = NEW, meta: dict[str, Any] | None = None, **params: Any
 ) -> Request:
-    return Request(7, method, {"_meta": {VERSION: version, CAPABILITIES: {}, **(meta or {})}, **params})
+    return Request(7, method, {"_meta": {VERSION_KEY: version, CAPABILITIES_KEY: {}, **(meta or {})}, **params})
 
 
 def bare(method: str = "tools/list", **params: Any) -> Request:
@@ -61,7 +61,7 @@ def bare(method: str = "tools/list", **params: Any) -> Request:
 
 def refusal(item: Request, sent_headers: CIMultiDict[str] | None) -> RpcError:
     with pytest.raises(RpcError) as caught:
-        envelope(item, sent_headers)
+        read_request_metadata(item, sent_headers)
     assert caught.value.id == item.id
     return caught.value
 
@@ -91,43 +91,49 @@ def refusal(item: Request, sent_headers: CIMultiDict[str] | None) -> RpcError:
 )
 def test_who_answers(case: int, item: Any, version: str | None, expected: bool) -> None:
     """Section 1.1, and the worked case of the number."""
-    assert speaks_envelope(headers(version, None), item) is expected
+    assert is_stateless_request(headers(version, None), item) is expected
 
 
 def test_only_body_and_version_header_decide() -> None:
     legacy = headers(None, "initialize", Mcp_Name="x", Mcp_Session_Id="s", User_Agent="y")
-    assert not speaks_envelope(legacy, bare("initialize"))
-    assert speaks_envelope(headers("", None), bare())
+    assert not is_stateless_request(legacy, bare("initialize"))
+    assert is_stateless_request(headers("", None), bare())
     twice = headers(OLD)
     twice.add("mcp-protocol-version", NEW)
-    assert speaks_envelope(twice, bare())
-    assert not has_envelope(Response(1, result={"_meta": {VERSION: NEW}}))
-    assert not has_envelope(bare(_meta=[VERSION]))
-    assert has_envelope(bare(_meta={VERSION: None}))
+    assert is_stateless_request(twice, bare())
+    assert not has_request_metadata(Response(1, result={"_meta": {VERSION_KEY: NEW}}))
+    assert not has_request_metadata(bare(_meta=[VERSION_KEY]))
+    assert has_request_metadata(bare(_meta={VERSION_KEY: None}))
 
 
 def test_a_whole_envelope() -> None:
     """Worked cases 1, 8 and 17; 2026-07-28/S4, S5, T9."""
-    meta = {CLIENT: {"name": "c"}, CAPABILITIES: {"roots": {}}, LEVEL: "debug", "progressToken": 1, "traceparent": "?"}
-    found = envelope(request(meta=meta), headers(Mcp_Session_Id="anything"))
-    assert found == Caller(BY_NAME[NEW], {"name": "c"}, {"roots": {}}, "debug")
-    assert envelope(request(), headers()) == Caller(BY_NAME[NEW])
+    meta = {
+        CLIENT_INFO_KEY: {"name": "c"},
+        CAPABILITIES_KEY: {"roots": {}},
+        LOG_LEVEL_KEY: "debug",
+        "progressToken": 1,
+        "traceparent": "?",
+    }
+    found = read_request_metadata(request(meta=meta), headers(Mcp_Session_Id="anything"))
+    assert found == Caller(REVISIONS_BY_NAME[NEW], {"name": "c"}, {"roots": {}}, "debug")
+    assert read_request_metadata(request(), headers()) == Caller(REVISIONS_BY_NAME[NEW])
     # Without HTTP there are no headers to agree with.
-    assert envelope(request("tools/call", name="x"), None) == Caller(BY_NAME[NEW])
+    assert read_request_metadata(request("tools/call", name="x"), None) == Caller(REVISIONS_BY_NAME[NEW])
 
 
-@pytest.mark.parametrize("meta", [..., None, [], {}, {VERSION: NEW}], ids=str)
+@pytest.mark.parametrize("meta", [..., None, [], {}, {VERSION_KEY: NEW}], ids=str)
 def test_an_envelope_has_its_parts(meta: Any) -> None:
     """Worked cases 6, 7 and 10; 2026-07-28/S4."""
     params = {} if meta is ... else {"_meta": meta}
     assert refusal(Request(7, "tools/list", params), headers()).code == INVALID_PARAMS
 
 
-@pytest.mark.parametrize("name", [VERSION, CAPABILITIES, CLIENT, LEVEL])
+@pytest.mark.parametrize("name", [VERSION_KEY, CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY])
 @pytest.mark.parametrize("value", [None, 1, True, [], "x", {}])
 def test_parts_of_an_envelope_have_their_types(name: str, value: Any) -> None:
     """Section 1.3, row 4."""
-    if isinstance(value, str if name in (VERSION, LEVEL) else dict):
+    if isinstance(value, str if name in (VERSION_KEY, LOG_LEVEL_KEY) else dict):
         return
     error = refusal(request(meta={name: value}), headers())
     assert error.code == INVALID_PARAMS
@@ -137,8 +143,8 @@ def test_parts_of_an_envelope_have_their_types(name: str, value: Any) -> None:
 @pytest.mark.parametrize("level", ["", "trace", "DEBUG", "x" * 10_000])
 def test_a_level_is_one_that_exists(level: str) -> None:
     """2026-07-28/O2."""
-    assert refusal(request(meta={LEVEL: level}), headers()).code == INVALID_PARAMS
-    assert len(LEVELS) == 8
+    assert refusal(request(meta={LOG_LEVEL_KEY: level}), headers()).code == INVALID_PARAMS
+    assert len(LOG_LEVELS) == 8
 
 
 @pytest.mark.parametrize("version", [None, OLD, "", NEW.lower() + "x", f"{NEW}, {NEW}"])
@@ -182,7 +188,7 @@ def test_header_names_have_no_case_and_values_no_outer_blanks(name: str) -> None
     """2026-07-28/T13, T15."""
     found = headers(method=None)
     found[name] = " \ttools/list  "
-    assert envelope(request(), found).revision.name == NEW
+    assert read_request_metadata(request(), found).revision.name == NEW
 
 
 NAMED = [
@@ -200,7 +206,7 @@ def test_the_name_header_agrees(method: str, member: str) -> None:
     """2026-07-28/T14, T15; conformance 7.4."""
     item = request(method, **{member: "héllo"})
     encoded = f"=?base64?{base64.b64encode('héllo'.encode()).decode()}?="
-    assert envelope(item, headers(method=method, Mcp_Name=f"  {encoded}  "))
+    assert read_request_metadata(item, headers(method=method, Mcp_Name=f"  {encoded}  "))
     for wrong in ("hello", "", "héllo", encoded.replace("base64", "BASE64"), encoded[:-3] + "?="):
         assert refusal(item, headers(method=method, Mcp_Name=wrong)).code == HEADER_MISMATCH
     assert refusal(item, headers(method=method)).code == HEADER_MISMATCH
@@ -216,7 +222,7 @@ def test_a_name_that_is_no_string_is_a_wrong_parameter(method: str, member: str,
 
 def test_a_name_header_is_ignored_where_nobody_wants_it() -> None:
     """Section 5, decision 21."""
-    assert envelope(request(), headers(Mcp_Name="=?base64?!?="))
+    assert read_request_metadata(request(), headers(Mcp_Name="=?base64?!?="))
 
 
 @pytest.mark.parametrize(
@@ -247,7 +253,7 @@ def test_a_name_header_is_ignored_where_nobody_wants_it() -> None:
 )
 def test_value_encoding(text: str, value: str | None) -> None:
     """2026-07-28/T15, T16; conformance 7.5."""
-    assert decode_value(text) == value
+    assert decode_header_value(text) == value
 
 
 @given(st.text())
@@ -256,9 +262,9 @@ def test_an_encoded_value_comes_back_and_no_text_breaks_the_decoder(text: str) -
         data = text.encode()
     except UnicodeEncodeError:
         data = b""
-    assert decode_value(f"=?base64?{base64.b64encode(data).decode()}?=") == data.decode()
-    decode_value(text)
-    decode_value(f"=?base64?{text}?=")
+    assert decode_header_value(f"=?base64?{base64.b64encode(data).decode()}?=") == data.decode()
+    decode_header_value(text)
+    decode_header_value(f"=?base64?{text}?=")
 
 
 @pytest.mark.parametrize("version", ["\udcff\udcfe", "\ud800" * 100, "é\n", "x" * 500])
@@ -266,9 +272,9 @@ def test_no_header_spoils_the_answer(version: str) -> None:
     """Security J12: aiohttp hands over bytes that are no UTF-8 as lone surrogates."""
     found = headers(version)
     with pytest.raises(RpcError) as first:
-        check_notification(Notification("notifications/x", {}), found)
+        check_notification_version(Notification("notifications/x", {}), found)
     with pytest.raises(RpcError) as second:
-        check_session_version(BY_NAME[OLD], found)
+        check_session_version(REVISIONS_BY_NAME[OLD], found)
     for error in (first.value, second.value, refusal(request(), found)):
         assert orjson.loads(error_bytes(error, error.id))
 
@@ -276,27 +282,27 @@ def test_no_header_spoils_the_answer(version: str) -> None:
 def test_notifications_are_refused_for_a_version_that_is_not_spoken_alone() -> None:
     """Worked cases 18 and 30; 2026-07-28/T3; section 5, decision 20."""
     notification = Notification("foo/bar", {})
-    check_notification(notification, headers(NEW, None))
-    check_notification(notification, headers(None, None))
+    check_notification_version(notification, headers(NEW, None))
+    check_notification_version(notification, headers(None, None))
     for version in (OLD, "1900-01-01"):
         with pytest.raises(RpcError) as caught:
-            check_notification(notification, headers(version, None))
+            check_notification_version(notification, headers(version, None))
         assert (caught.value.code, caught.value.id) == (UNSUPPORTED_PROTOCOL_VERSION, None)
 
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", OLD])
 def test_a_request_without_session_goes_by_its_header(version: str) -> None:
     """Section 1.1; worked case 13; 2025-06-18/T20."""
-    assert stateless_handshake(headers(version)).revision.name == version
-    assert stateless_handshake(headers(None)).revision.name == "2025-03-26"
+    assert read_sessionless_caller(headers(version)).revision.name == version
+    assert read_sessionless_caller(headers(None)).revision.name == "2025-03-26"
     twice = headers(version)
     twice.add("MCP-Protocol-Version", version)
-    assert stateless_handshake(twice).revision.name == version
+    assert read_sessionless_caller(twice).revision.name == version
     for other in (NEW, "nonsense", "2025-06-18" if version != "2025-06-18" else OLD):
         twice["MCP-Protocol-Version"] = version
         twice.add("MCP-Protocol-Version", other)
         with pytest.raises(RpcError) as caught:
-            stateless_handshake(twice)
+            read_sessionless_caller(twice)
         assert caught.value.code == INVALID_REQUEST
 
 
@@ -317,24 +323,31 @@ def test_a_request_without_session_goes_by_its_header(version: str) -> None:
 def test_the_header_of_a_session(session: str, version: str | None, fits: bool) -> None:
     """Worked cases 14 and 15; 2025-03-26/T19, 2025-06-18/T19, 2025-11-25/T21; section 1.4, row 5."""
     if fits:
-        check_session_version(BY_NAME[session], headers(version))
+        check_session_version(REVISIONS_BY_NAME[session], headers(version))
         return
     with pytest.raises(RpcError) as caught:
-        check_session_version(BY_NAME[session], headers(version))
+        check_session_version(REVISIONS_BY_NAME[session], headers(version))
     assert caught.value.code == INVALID_REQUEST
 
 
 def test_unsupported_without_a_request() -> None:
-    error = unsupported("v" * 100)
+    error = unsupported_version_error("v" * 100)
     assert (error.id, error.data) == (None, {"supported": [NEW], "requested": "v" * 64})
 
 
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.just(NEW),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([VERSION, CAPABILITIES, "a"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([VERSION_KEY, CAPABILITIES_KEY, "a"]), inner)
+    ),
     max_leaves=4,
 )
-META = st.fixed_dictionaries({}, optional={VERSION: JUNK, CAPABILITIES: JUNK, CLIENT: JUNK, LEVEL: JUNK}) | JUNK
+META = (
+    st.fixed_dictionaries(
+        {}, optional={VERSION_KEY: JUNK, CAPABILITIES_KEY: JUNK, CLIENT_INFO_KEY: JUNK, LOG_LEVEL_KEY: JUNK}
+    )
+    | JUNK
+)
 HEADER = st.sampled_from([NEW, OLD, "tools/call", "x"]) | st.text(max_size=5)
 NAMES = st.sampled_from(["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id"])
 
@@ -349,10 +362,10 @@ def test_whatever_comes_is_a_caller_or_one_of_four_errors(
 ) -> None:
     found = CIMultiDict(pairs)
     item = Request(7, method, params)
-    speaks_envelope(found, item)
-    assert all(isinstance(value, str) for name in found for value in sent(found, name))
+    is_stateless_request(found, item)
+    assert all(isinstance(value, str) for name in found for value in header_values(found, name))
     try:
-        caller = envelope(item, found)
+        caller = read_request_metadata(item, found)
     except RpcError as error:
         assert error.code in (INVALID_PARAMS, HEADER_MISMATCH, UNSUPPORTED_PROTOCOL_VERSION)
         orjson.loads(error_bytes(error, error.id))

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 import doit_mcp
-from doit_mcp.protocol.revisions import BY_NAME, ENVELOPES, HANDSHAKES, REVISIONS, UNSAID, negotiate
+from doit_mcp.protocol.revisions import (
+    DEFAULT_REVISION,
+    REVISIONS,
+    REVISIONS_BY_NAME,
+    STATEFUL_REVISIONS,
+    STATELESS_REVISIONS,
+    negotiate_revision,
+)
 from tests import published_schemas
 
 DIGEST = json.loads(published_schemas.DIGEST.read_bytes())
@@ -28,15 +35,15 @@ EXTENSIONS = {
 
 
 def test_the_five() -> None:
-    assert tuple(BY_NAME) == published_schemas.NAMES
-    assert tuple(HANDSHAKES) == published_schemas.NAMES[:4]
-    assert tuple(ENVELOPES) == published_schemas.NAMES[4:]
+    assert tuple(REVISIONS_BY_NAME) == published_schemas.NAMES
+    assert tuple(STATEFUL_REVISIONS) == published_schemas.NAMES[:4]
+    assert tuple(STATELESS_REVISIONS) == published_schemas.NAMES[4:]
     assert [revision.era.stateless for revision in REVISIONS] == [False] * 4 + [True]
 
 
 @pytest.mark.parametrize("name", published_schemas.NAMES)
 def test_methods_are_the_published_ones(name: str) -> None:
-    revision, ours = BY_NAME[name], EXTENSIONS if name in ENVELOPES else set()
+    revision, ours = REVISIONS_BY_NAME[name], EXTENSIONS if name in STATELESS_REVISIONS else set()
     assert revision.requests - ours == set(DIGEST[name]["requests"]) - EXPERIMENTAL
     assert ours <= revision.requests
     assert revision.notifications == set(DIGEST[name]["notifications"]) - EXPERIMENTAL
@@ -45,31 +52,31 @@ def test_methods_are_the_published_ones(name: str) -> None:
 @pytest.mark.parametrize("name", published_schemas.NAMES[:4])
 def test_a_handshake_revision_is_answered_with_itself(name: str) -> None:
     """2024-11-05/L2 to 2025-11-25/L2."""
-    assert negotiate(name) is BY_NAME[name]
+    assert negotiate_revision(name) is REVISIONS_BY_NAME[name]
 
 
 @pytest.mark.parametrize("name", ["2026-07-28", "1900-01-01", "2099-01-01", "", "DRAFT-2026-v1", "2025-11-25 "])
 def test_anything_else_is_answered_with_the_newest_that_has_a_handshake(name: str) -> None:
-    assert negotiate(name).name == "2025-11-25"
+    assert negotiate_revision(name).name == "2025-11-25"
 
 
 def test_a_request_that_says_nothing_is_of_2025_03_26() -> None:
     """2025-06-18/T20, 2025-11-25/T22."""
-    assert UNSAID.name == "2025-03-26"
+    assert DEFAULT_REVISION.name == "2025-03-26"
 
 
 def test_batches_exist_in_one_revision() -> None:
     """2025-03-26/M9, 2025-06-18/M9, 2025-11-25/M9, 2026-07-28/M8."""
-    assert [revision.name for revision in REVISIONS if revision.has("batches")] == ["2025-03-26"]
+    assert [revision.name for revision in REVISIONS if revision.supports("batches")] == ["2025-03-26"]
 
 
 def test_an_amendment_must_make_sense() -> None:
     first = REVISIONS[0]
-    for wrong in ({"drops": "no/such"}, {"loses": "nothing"}, {"adds": "tools/list"}):
+    for wrong in ({"drop_methods": "no/such"}, {"drop_features": "nothing"}, {"add_methods": "tools/list"}):
         with pytest.raises(ValueError, match="tools/list|no/such|nothing"):
             first.amend("next", **wrong)
     with pytest.raises(ValueError, match="batches"):
-        REVISIONS[1].amend("next", gains="batches")
+        REVISIONS[1].amend("next", add_features="batches")
 
 
 def test_revisions_are_keys_and_equal_only_to_themselves() -> None:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from doit_mcp.redis_state.connection import Link, open_link
-from doit_mcp.redis_state.encryption import prefix
+from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.encryption import key_prefix
 from tests.redis_state.redis_server import Server, redis_server
 
 SECRET = "a-secret-of-the-exchange-with-enough-bytes"
@@ -27,8 +27,8 @@ def redis(redis_program: Server) -> Server:
 
 
 @pytest.fixture
-async def link(redis: Server) -> AsyncIterator[Link]:
+async def link(redis: Server) -> AsyncIterator[RedisConnection]:
     """A link that gives up early."""
-    made = open_link(redis.url, prefix(SECRET), timeout=0.3)
+    made = open_connection(redis.url, key_prefix(SECRET), timeout=0.3)
     yield made
     await made.close()

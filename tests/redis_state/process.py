@@ -14,10 +14,10 @@ from typing import Any
 
 from aiohttp import web
 
-from doit_mcp.server.notification_hub import TOOLS, Change, Hub
+from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent, NotificationHub
 from doit_mcp.settings import Settings
-from doit_mcp.transports.http.app import build
-from doit_mcp.transports.http.runner import address, bind, running
+from doit_mcp.transports.http.app import build_app
+from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.redis_state.replicas import Replica, settings_for
 from tests.transports.http.serving import Bench, Json, offer
 
@@ -55,7 +55,7 @@ async def separate(beside: Replica, redis_url: str, **settings: Any) -> AsyncIte
         await made.kill()
 
 
-HUB = web.AppKey("hub", Hub)
+HUB = web.AppKey("hub", NotificationHub)
 
 
 async def _heard(request: web.Request) -> web.Response:
@@ -67,7 +67,7 @@ async def _heard(request: web.Request) -> web.Response:
 async def _change(request: web.Request) -> web.Response:
     """Say that the list of tools has changed, and to how many streams."""
     hub = request.app[HUB]
-    hub.publish(Change(TOOLS))
+    hub.publish(ChangeEvent(TOOLS_CHANGED))
     return web.json_response(len(hub))
 
 
@@ -79,14 +79,14 @@ def _told() -> Json:
 async def main() -> None:
     """Serve until killed."""
     told = {name: tuple(value) if isinstance(value, list) else value for name, value in _told().items()}
-    offered, hub = offer(Bench()), Hub()
+    offered, hub = offer(Bench()), NotificationHub()
     with bind("127.0.0.1", 0) as bound:
-        base = address(bound)
+        base = socket_url(bound)
         own = replace(Settings(), **(told | {"allowed_hosts": (base.removeprefix("http://"),)}))
-        app = build(own, lambda selection, employee: offered, hub=hub)
+        app = build_app(own, lambda selection, employee: offered, hub=hub)
         app[HUB] = hub
         app.add_routes([web.get("/tests/heard", _heard), web.post("/tests/change", _change)])
-        async with running(app, bound):
+        async with serve_app(app, bound):
             print(base, flush=True)
             await asyncio.Event().wait()
 

@@ -16,7 +16,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
-from doit_mcp.redis_state.connection import Link
+from doit_mcp.redis_state.connection import RedisConnection
 
 PROGRAM = "redis-server"
 
@@ -88,9 +88,9 @@ class Server:
             client.flushall()
 
 
-async def back(link: Link) -> None:
+async def back(link: RedisConnection) -> None:
     """Wait until the link knows that Redis can be used (again)."""
-    while link.away or link._probing is not None:
+    while link.unavailable or link._probe_task is not None:
         await asyncio.sleep(0.005)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import aiohttp
 
 from doit_mcp.sandbox.accounts import User
-from doit_mcp.sandbox.server import Api, World, world
-from doit_mcp.server.notification_hub import Hub
+from doit_mcp.sandbox.server import HostedApi, SandboxServer, run_sandbox
+from doit_mcp.server.notification_hub import NotificationHub
 from doit_mcp.settings import Settings
-from doit_mcp.transports.http.app import build
-from doit_mcp.transports.http.runner import address, bind, running
+from doit_mcp.transports.http.app import build_app
+from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.transports.http.serving import ADMIN, SECRET, Bench, Json, NoApi, Session, Site, offer
 
 
@@ -23,7 +23,13 @@ class Replica(Site):
     """One of them; *resource* is what tokens are for."""
 
     def __init__(
-        self, base: str, resource: str, stand_in: World, http: aiohttp.ClientSession, bench: Bench, hub: Hub
+        self,
+        base: str,
+        resource: str,
+        stand_in: SandboxServer,
+        http: aiohttp.ClientSession,
+        bench: Bench,
+        hub: NotificationHub,
     ) -> None:
         super().__init__(base, stand_in, http, bench, hub)
         self.resource = resource
@@ -44,7 +50,7 @@ async def back(*sites: Site) -> None:
             await asyncio.sleep(0.01)
 
 
-def settings_for(url: str, stand_in: World, base: str, redis_url: str) -> Json:
+def settings_for(url: str, stand_in: SandboxServer, base: str, redis_url: str) -> Json:
     """What one replica is told."""
     return {
         "resource_url": url,
@@ -63,32 +69,34 @@ async def replicas(
     *,
     benches: tuple[Bench, ...] = (),
     changes: Json | None = None,
-    api: Api | None = None,
+    api: HostedApi | None = None,
     **settings: Any,
 ) -> AsyncIterator[tuple[Replica, ...]]:
     """Two replicas, or one for each of *benches*."""
     async with AsyncExitStack() as stack:
         sockets = [stack.enter_context(bind("127.0.0.1", 0)) for _ in benches or range(2)]
-        url = address(sockets[0])
-        stand_in = await stack.enter_async_context(world(resource_url=url, secret=SECRET, api=api or NoApi()))
+        url = socket_url(sockets[0])
+        stand_in = await stack.enter_async_context(run_sandbox(resource_url=url, secret=SECRET, api=api or NoApi()))
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         made = []
         for number, bound in enumerate(sockets):
-            bench, hub = benches[number] if benches else Bench(), Hub()
+            bench, hub = benches[number] if benches else Bench(), NotificationHub()
             offered = offer(bench, **(changes or {}))
-            own = replace(Settings(), **(settings_for(url, stand_in, address(bound), redis_url) | settings))
-            app = build(own, lambda selection, employee, offered=offered: offered, hub=hub)
-            await stack.enter_async_context(running(app, bound))
-            made.append(Replica(address(bound), url, stand_in, http, bench, hub))
+            own = replace(Settings(), **(settings_for(url, stand_in, socket_url(bound), redis_url) | settings))
+            app = build_app(own, lambda selection, employee, offered=offered: offered, hub=hub)
+            await stack.enter_async_context(serve_app(app, bound))
+            made.append(Replica(socket_url(bound), url, stand_in, http, bench, hub))
         yield tuple(made)
 
 
 @asynccontextmanager
 async def another(beside: Replica, redis_url: str, **settings: Any) -> AsyncIterator[Replica]:
     """One more, which stops politely at the end of the block."""
-    bench, hub = Bench(), Hub()
+    bench, hub = Bench(), NotificationHub()
     offered = offer(bench)
     with bind("127.0.0.1", 0) as bound:
-        told = settings_for(beside.resource, beside.world, address(bound), redis_url) | settings
-        async with running(build(replace(Settings(), **told), lambda selection, employee: offered, hub=hub), bound):
-            yield Replica(address(bound), beside.resource, beside.world, beside.http, bench, hub)
+        told = settings_for(beside.resource, beside.world, socket_url(bound), redis_url) | settings
+        async with serve_app(
+            build_app(replace(Settings(), **told), lambda selection, employee: offered, hub=hub), bound
+        ):
+            yield Replica(socket_url(bound), beside.resource, beside.world, beside.http, bench, hub)

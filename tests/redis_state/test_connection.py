@@ -11,8 +11,8 @@ import pytest
 
 from doit_mcp import cli
 from doit_mcp.redis_state import connection as module
-from doit_mcp.redis_state.connection import Link, open_link
-from doit_mcp.redis_state.errors import Away
+from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.errors import Unavailable
 from doit_mcp.settings import Settings
 from tests.descriptor_shortage import no_descriptors
 from tests.redis_state.redis_server import Server, back
@@ -51,13 +51,13 @@ def silent() -> Silent:
     return Silent()
 
 
-def linked(silent: Silent, timeout: float = 0.1) -> Link:
-    return Link(lambda: silent, (TimeoutError, Refusal), "x", timeout, (Refusal,))
+def linked(silent: Silent, timeout: float = 0.1) -> RedisConnection:
+    return RedisConnection(lambda: silent, (TimeoutError, Refusal), "x", timeout, (Refusal,))
 
 
-async def away(link: Link, command: str = "GET") -> None:
-    with pytest.raises(Away):
-        await link.run(command)
+async def away(link: RedisConnection, command: str = "GET") -> None:
+    with pytest.raises(Unavailable):
+        await link.execute(command)
 
 
 async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) -> None:
@@ -66,10 +66,10 @@ async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) ->
     await away(link)
     for _ in range(100):
         await away(link)
-    assert silent.sent in (["GET"], ["GET", "DEL"]) and link.away
+    assert silent.sent in (["GET"], ["GET", "DEL"]) and link.unavailable
     (await silent.asked("DEL")).set_result("0")
     await back(link)
-    going = asyncio.create_task(link.run("GET"))
+    going = asyncio.create_task(link.execute("GET"))
     (await silent.asked("GET")).set_result("value")
     assert await going == "value" and silent.sent == ["GET", "DEL", "GET"]
     await link.close()
@@ -78,24 +78,24 @@ async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) ->
 async def test_a_short_wait_in_vain_keeps_nobody_else_out(silent: Silent) -> None:
     """Who can do without does, at once, until it is clear; the others find out for themselves."""
     link = linked(silent, 60)
-    with pytest.raises(Away):
-        await link.run("COUNT", within=0.01)
+    with pytest.raises(Unavailable):
+        await link.execute("COUNT", max_wait=0.01)
     for _ in range(3):
-        with pytest.raises(Away):
-            await link.run("COUNT", within=60)
-    assert silent.sent.count("COUNT") == 1 and not link.away
-    going = asyncio.create_task(link.run("GET"))
+        with pytest.raises(Unavailable):
+            await link.execute("COUNT", max_wait=60)
+    assert silent.sent.count("COUNT") == 1 and not link.unavailable
+    going = asyncio.create_task(link.execute("GET"))
     (await silent.asked("GET")).set_result("value")
     assert await going == "value"
-    again = asyncio.create_task(link.run("COUNT", within=60))
+    again = asyncio.create_task(link.execute("COUNT", max_wait=60))
     (await silent.asked("COUNT")).set_result("1")
     assert await again == "1"
     await link.close()
 
 
 async def test_it_is_asked_again_and_again_but_not_often(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PROBE_S", 0.02)
-    monkeypatch.setattr(module, "FIRST_PROBE_S", 0.001)
+    monkeypatch.setattr(module, "MAX_PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(module, "FIRST_PROBE_SECONDS", 0.001)
     link = linked(silent, 0.001)
     await away(link)
     while silent.sent.count("DEL") < 5:
@@ -108,13 +108,13 @@ async def test_it_is_asked_again_and_again_but_not_often(silent: Silent, monkeyp
 
 async def test_a_blocking_read_that_is_answered_is_news_of_it(silent: Silent) -> None:
     link = linked(silent)
-    reading = asyncio.create_task(link.run("XREAD", patience=60))
+    reading = asyncio.create_task(link.execute("XREAD", extra_seconds=60))
     waiting = await silent.asked("XREAD")
     await away(link)
-    assert link.away and not reading.done()
+    assert link.unavailable and not reading.done()
     waiting.set_result("entries")
-    assert await reading == "entries" and not link.away
-    going = asyncio.create_task(link.run("GET", within=60))
+    assert await reading == "entries" and not link.unavailable
+    going = asyncio.create_task(link.execute("GET", max_wait=60))
     (await silent.asked("GET")).set_result("value")
     assert await going == "value"
     await link.close()
@@ -122,14 +122,14 @@ async def test_a_blocking_read_that_is_answered_is_news_of_it(silent: Silent) ->
 
 async def test_one_that_is_slow_among_others_is_no_outage(silent: Silent) -> None:
     link = linked(silent)
-    slow = asyncio.create_task(link.run("SLOW"))
+    slow = asyncio.create_task(link.execute("SLOW"))
     await silent.asked("SLOW")
-    quick = asyncio.create_task(link.run("GET"))
+    quick = asyncio.create_task(link.execute("GET"))
     (await silent.asked("GET")).set_result("value")
     assert await quick == "value"
-    with pytest.raises(Away):
+    with pytest.raises(Unavailable):
         await slow
-    assert not link.away and "DEL" not in silent.sent
+    assert not link.unavailable and "DEL" not in silent.sent
     await link.close()
 
 
@@ -139,20 +139,20 @@ async def test_a_refusal_is_an_answer(silent: Silent, caplog: pytest.LogCaptureF
     await away(link)
     (await silent.asked("DEL")).set_exception(Refusal("a secret"))
     await asyncio.sleep(0)
-    while link._probing is not None:
+    while link._probe_task is not None:
         await asyncio.sleep(0)
-    assert link.away
-    going = asyncio.create_task(link.run("GET"))
+    assert link.unavailable
+    going = asyncio.create_task(link.execute("GET"))
     (await silent.asked("GET")).set_result("value")
-    assert await going == "value" and not link.away
+    assert await going == "value" and not link.unavailable
     assert [one.levelname for one in caplog.records].count("WARNING") == 1 and "secret" not in caplog.text
     await link.close()
 
 
 def test_nothing_is_imported_unless_it_is_wanted() -> None:
     code = (
-        "import sys; from doit_mcp.settings import Settings; from doit_mcp.transports.http.main_app import site;"
-        "site(Settings()); print('redis' in sys.modules)"
+        "import sys; from doit_mcp.settings import Settings; from doit_mcp.transports.http.main_app import make_main_app;"
+        "make_main_app(Settings()); print('redis' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -174,46 +174,46 @@ def test_the_extra_is_asked_for(
     assert "redis" not in " ".join(option for option in shown.split() if option.startswith("--"))
 
 
-async def test_an_outage_is_one_warning(link: Link, redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_outage_is_one_warning(link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "doit_mcp.redis_state.connection")
     redis.kill()
     for _ in range(3):
-        with pytest.raises(Away):
-            await link.run("GET", "a secret")
+        with pytest.raises(Unavailable):
+            await link.execute("GET", "a secret")
     redis.start()
     await back(link)
     for _ in range(3):
-        assert await link.run("PING")
+        assert await link.execute("PING")
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "secret" not in caplog.text
 
 
 async def test_n24_a_shortage_of_descriptors_closes_the_link_for_nobody(
-    link: Link, caplog: pytest.LogCaptureFixture
+    link: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     with no_descriptors():
         await away(link)
-    assert not link.away and "Redis cannot be used" not in caplog.text
-    assert await link.run("GET", link.key("a")) is None
+    assert not link.unavailable and "Redis cannot be used" not in caplog.text
+    assert await link.execute("GET", link.key("a")) is None
 
 
-async def test_a_server_that_hangs_or_refuses(link: Link, redis: Server) -> None:
+async def test_a_server_that_hangs_or_refuses(link: RedisConnection, redis: Server) -> None:
     redis.pause()
-    with pytest.raises(Away):
-        await link.run("PING")
+    with pytest.raises(Unavailable):
+        await link.execute("PING")
     redis.resume()
     await back(link)
-    assert await link.run("PING")
-    with pytest.raises(Away):
-        await link.run("NO-SUCH-COMMAND")
-    assert isinstance((await link.all([("NO-SUCH-COMMAND",), ("PING",)]))[0], Exception)
+    assert await link.execute("PING")
+    with pytest.raises(Unavailable):
+        await link.execute("NO-SUCH-COMMAND")
+    assert isinstance((await link.execute_all([("NO-SUCH-COMMAND",), ("PING",)]))[0], Exception)
 
 
 async def test_a_wrong_password_is_an_outage_and_is_not_shown(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     url = redis.url.replace("unix://", "unix://user:hush-hush@")
     assert "hush" not in repr(Settings(redis_url=url))
-    wrong = open_link(url, "x", timeout=0.5)
-    with pytest.raises(Away):
-        await wrong.run("PING")
+    wrong = open_connection(url, "x", timeout=0.5)
+    with pytest.raises(Unavailable):
+        await wrong.execute("PING")
     await wrong.close()
     assert "hush" not in caplog.text and "hush" not in "".join(str(record.__dict__) for record in caplog.records)

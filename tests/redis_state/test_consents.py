@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.redis_state.connection import Link
+from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.consents import RedisConsents
-from doit_mcp.redis_state.encryption import Box
-from doit_mcp.redis_state.errors import Away
+from doit_mcp.redis_state.encryption import Encryptor
+from doit_mcp.redis_state.errors import Unavailable
 from doit_mcp.server.consents import Consent, Consents, MemoryConsents
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server
 
 Make = Callable[..., Consents]
-BOUNDS: dict[str, Any] = {"life": 60.0, "per_owner": 3}
-LATER = Consent.new().asked + 1_000_000
+BOUNDS: dict[str, Any] = {"lifetime_seconds": 60.0, "per_owner": 3}
+LATER = Consent.new().asked_at + 1_000_000
 """A time, in epoch milliseconds, after every memory of these tests began."""
 
 
@@ -30,7 +30,7 @@ def consent_of(asked: int) -> Consent:
 def make(request: pytest.FixtureRequest) -> Make:
     if request.param == "redis":
         link = request.getfixturevalue("link")
-        return lambda **bounds: RedisConsents(link, Box(SECRET, "consents"), **{**BOUNDS, **bounds})
+        return lambda **bounds: RedisConsents(link, Encryptor(SECRET, "consents"), **{**BOUNDS, **bounds})
     return lambda **bounds: MemoryConsents(**{**BOUNDS, **bounds})
 
 
@@ -38,7 +38,7 @@ async def test_n14_a_consent_counts_once(make: Make) -> None:
     consents, consent = make(), consent_of(1)
     assert [await consents.use("o", *consent) for _ in range(3)] == [True, False, False]
     assert await consents.use("other", *consent)
-    assert await consents.use("o", consent.asked, "another id of the same moment")
+    assert await consents.use("o", consent.asked_at, "another id of the same moment")
 
 
 async def test_n14_of_several_at_once_one_counts(make: Make) -> None:
@@ -60,75 +60,75 @@ async def test_n14_what_makes_room_stays_used_and_so_does_all_before_it(make: Ma
 
 async def test_n14_what_was_asked_before_the_memory_began_counts_as_used(make: Make) -> None:
     """It may have been used then: by an earlier process, or in a Redis that lost everything."""
-    consents, before = make(), Consent(Consent.new().asked - 60_000, "before")
+    consents, before = make(), Consent(Consent.new().asked_at - 60_000, "before")
     assert not await consents.use("o", *before) and await consents.use("o", *consent_of(1))
     assert not await consents.use("o", *before)
 
 
 async def test_n14_a_redis_that_lost_everything_knows_nothing_of_what_was_asked_before(
-    link: Link, redis: Server
+    link: RedisConnection, redis: Server
 ) -> None:
-    consents = RedisConsents(link, Box(SECRET, "consents"), **BOUNDS)
-    await consents.open()
-    (marker,) = await link.run("KEYS", "*")
-    assert await link.run("PTTL", marker) == -1
-    since = int(await link.run("GET", marker))
-    await consents.open()
-    assert int(await link.run("GET", marker)) == since
+    consents = RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS)
+    await consents.record_start()
+    (marker,) = await link.execute("KEYS", "*")
+    assert await link.execute("PTTL", marker) == -1
+    since = int(await link.execute("GET", marker))
+    await consents.record_start()
+    assert int(await link.execute("GET", marker)) == since
     used, unused = Consent(since + 1, "used"), Consent(since + 2, "not used")
     assert await consents.use("o", *used)
-    while int((await link.run("TIME"))[0]) * 1000 <= since + 1000:
+    while int((await link.execute("TIME"))[0]) * 1000 <= since + 1000:
         await asyncio.sleep(0.05)
-    await link.run("FLUSHALL")
+    await link.execute("FLUSHALL")
     for consent in (used, unused):
         assert not await consents.use("o", *consent)
     assert await consents.use("o", *consent_of(1))
 
 
-async def test_n14_all_replicas_know(link: Link) -> None:
-    first, second = (RedisConsents(link, Box(SECRET, "consents"), **BOUNDS) for _ in range(2))
+async def test_n14_all_replicas_know(link: RedisConnection) -> None:
+    first, second = (RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS) for _ in range(2))
     assert await first.use("o", *consent_of(1)) and not await second.use("o", *consent_of(1))
 
 
-async def test_n14_redis_keeps_a_bounded_number_that_ends_by_itself(link: Link) -> None:
-    consents = RedisConsents(link, Box(SECRET, "consents"), life=60, per_owner=3)
+async def test_n14_redis_keeps_a_bounded_number_that_ends_by_itself(link: RedisConnection) -> None:
+    consents = RedisConsents(link, Encryptor(SECRET, "consents"), lifetime_seconds=60, per_owner=3)
     for asked in range(20):
         assert await consents.use("owner of these", *consent_of(asked))
-    keys = await link.run("KEYS", "*")
+    keys = await link.execute("KEYS", "*")
     # The marker stays.
     assert len(keys) == 3 and not any(b"owner of these" in key for key in keys)
     for key in keys:
         if key.endswith(b":consents-since"):
             continue
-        assert 0 < await link.run("PTTL", key) <= 60_000
-        if await link.run("TYPE", key) == b"zset":
-            assert await link.run("ZCARD", key) == 3
+        assert 0 < await link.execute("PTTL", key) <= 60_000
+        if await link.execute("TYPE", key) == b"zset":
+            assert await link.execute("ZCARD", key) == 3
 
 
-async def test_n14_what_cannot_be_checked_does_not_count(link: Link, redis: Server) -> None:
-    consents = RedisConsents(link, Box(SECRET, "consents"), **BOUNDS)
+async def test_n14_what_cannot_be_checked_does_not_count(link: RedisConnection, redis: Server) -> None:
+    consents = RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS)
     redis.pause()
-    with pytest.raises(Away):
+    with pytest.raises(Unavailable):
         await consents.use("o", *consent_of(1))
     redis.resume()
 
 
-async def test_n14_a_full_redis_is_one_that_cannot_be_asked(link: Link) -> None:
-    consents = RedisConsents(link, Box(SECRET, "consents"), **BOUNDS)
+async def test_n14_a_full_redis_is_one_that_cannot_be_asked(link: RedisConnection) -> None:
+    consents = RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS)
     assert await consents.use("o", *consent_of(1))
     try:
-        await link.run("CONFIG", "SET", "maxmemory-policy", "noeviction")
-        await link.run("CONFIG", "SET", "maxmemory", "1")
-        with pytest.raises(Away):
+        await link.execute("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        await link.execute("CONFIG", "SET", "maxmemory", "1")
+        with pytest.raises(Unavailable):
             await consents.use("o", *consent_of(2))
     finally:
-        await link.run("CONFIG", "SET", "maxmemory", "0")
+        await link.execute("CONFIG", "SET", "maxmemory", "0")
     assert not await consents.use("o", *consent_of(1))
 
 
 async def test_n14_memory_is_bounded_in_total_and_over_time() -> None:
     now = 0.0
-    consents = MemoryConsents(lambda: now, life=10, per_owner=3, total=5, since=-1)
+    consents = MemoryConsents(lambda: now, lifetime_seconds=10, per_owner=3, total=5, since=-1)
     for asked in range(100):
         assert await consents.use(f"owner {asked % 7}", asked, str(asked))
     assert len(consents) <= 5

@@ -8,37 +8,37 @@ from collections.abc import AsyncIterator
 import pytest
 
 from doit_mcp.redis_state import event_logs as module
-from doit_mcp.redis_state.connection import Link
-from doit_mcp.redis_state.encryption import Box
-from doit_mcp.redis_state.event_logs import Logs
-from doit_mcp.redis_state.task_records import Notes
-from doit_mcp.redis_state.write_queue import Sender
-from doit_mcp.server.event_store import EVENT_BYTES, LOG_BYTES
+from doit_mcp.redis_state.connection import RedisConnection
+from doit_mcp.redis_state.encryption import Encryptor
+from doit_mcp.redis_state.event_logs import EventLogs
+from doit_mcp.redis_state.task_records import TaskRecords
+from doit_mcp.redis_state.write_queue import WriteQueue
+from doit_mcp.server.event_store import EVENT_OVERHEAD_BYTES, LOG_OVERHEAD_BYTES
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server
 
 
 @pytest.fixture
-async def sender(link: Link) -> AsyncIterator[Sender]:
-    made = Sender(link)
+async def sender(link: RedisConnection) -> AsyncIterator[WriteQueue]:
+    made = WriteQueue(link)
     task = asyncio.create_task(made.run())
     yield made
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-def kept(link: Link, sender: Sender, most: int = 5) -> Logs:
-    return Logs(link, Box(SECRET, "logs"), sender, "me", life=60, most_events=most)
+def kept(link: RedisConnection, sender: WriteQueue, most: int = 5) -> EventLogs:
+    return EventLogs(link, Encryptor(SECRET, "logs"), sender, "me", ttl=60, max_events=most)
 
 
-async def test_messages_in_order_and_the_end(link: Link, sender: Sender) -> None:
+async def test_messages_in_order_and_the_end(link: RedisConnection, sender: WriteQueue) -> None:
     logs = kept(link, sender)
     assert await logs.read("s", "1", 0) is None
-    await logs.begin("s", "1", [7])
+    await logs.create("s", "1", [7])
     begun = await logs.read("s", "1", 0)
     assert begun is not None
-    assert (begun.first, begun.last, begun.done, begun.about, begun.holder) == (0, 0, False, [7], "me")
-    assert not begun.alive and begun.messages == []
+    assert (begun.first, begun.last, begun.complete, begun.metadata, begun.holder) == (0, 0, False, [7], "me")
+    assert not begun.holder_alive and begun.messages == []
     for number, data in ((1, b"one"), (2, b"two")):
         await logs.add("s", "1", number, data, last=False)
     # As when an answer of Redis was lost.
@@ -46,18 +46,18 @@ async def test_messages_in_order_and_the_end(link: Link, sender: Sender) -> None
     await logs.add("s", "1", 2, b"", last=True)
     await sender.flush()
     page = await logs.read("s", "1", 1)
-    assert page is not None and page.messages == [(2, b"two")] and page.done and page.last == 2
+    assert page is not None and page.messages == [(2, b"two")] and page.complete and page.last == 2
     end = await logs.read("s", "1", 2)
-    assert end is not None and end.messages == [] and end.done
+    assert end is not None and end.messages == [] and end.complete
     assert await logs.read("other", "1", 0) is None
-    logs.drop("s", "1")
+    logs.delete("s", "1")
     await sender.flush()
     assert await logs.read("s", "1", 0) is None
 
 
-async def test_a_long_log_forgets_its_beginning(link: Link, sender: Sender) -> None:
+async def test_a_long_log_forgets_its_beginning(link: RedisConnection, sender: WriteQueue) -> None:
     logs = kept(link, sender, most=4)
-    await logs.begin("s", "1", [])
+    await logs.create("s", "1", [])
     for number in range(1, 10):
         await logs.add("s", "1", number, b"x", last=False)
     await sender.flush()
@@ -66,14 +66,14 @@ async def test_a_long_log_forgets_its_beginning(link: Link, sender: Sender) -> N
     assert [number for number, _ in page.messages] == [5, 6, 7, 8, 9]
 
 
-async def test_what_is_not_ours(link: Link, sender: Sender, redis: Server) -> None:
-    logs, notes = kept(link, sender), Notes(link, Box(SECRET, "notes"), sender, "note", "me")
-    await logs.begin("s", "1", [])
+async def test_what_is_not_ours(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
+    logs, notes = kept(link, sender), TaskRecords(link, Encryptor(SECRET, "notes"), sender, "note", "me")
+    await logs.create("s", "1", [])
     await logs.add("s", "1", 1, b"x", last=False)
     notes.write("n", {"a": 1}, 60)
-    await notes.settled(5)
+    await notes.wait_until_saved(5)
     note = await notes.read("n")
-    assert note is not None and (note.value, note.holder, note.alive) == ({"a": 1}, "me", False)
+    assert note is not None and (note.value, note.holder, note.holder_alive) == ({"a": 1}, "me", False)
     with redis.client() as client:
         (key,) = client.keys("*:note:*")
         (log,) = (name for name in client.keys("*:log:*") if not name.endswith(b":about"))
@@ -81,33 +81,37 @@ async def test_what_is_not_ours(link: Link, sender: Sender, redis: Server) -> No
         client.xadd(log, {"m": "forged", "l": "1", "h": "me"}, id="2-0")
         client.hset(key, "v", "forged")
     assert await logs.read("s", "1", 0) is None and await notes.read("n") is None
-    notes.drop("n")
+    notes.delete("n")
     await sender.flush()
     assert await notes.read("n") is None
 
 
 async def test_beginning_without_redis(
-    link: Link, sender: Sender, redis: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    link: RedisConnection,
+    sender: WriteQueue,
+    redis: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Nothing waits long; it is there once Redis is."""
-    monkeypatch.setattr(module, "OPENING_S", 0.05)
-    logs, notes = kept(link, sender), Notes(link, Box(SECRET, "notes"), sender, "note", "me")
+    monkeypatch.setattr(module, "OPEN_TIMEOUT_SECONDS", 0.05)
+    logs, notes = kept(link, sender), TaskRecords(link, Encryptor(SECRET, "notes"), sender, "note", "me")
     redis.pause()
-    await logs.begin("s", "1", [])
+    await logs.create("s", "1", [])
     notes.write("n", 1, 60)
-    await notes.settled(0.05)
+    await notes.wait_until_saved(0.05)
     assert "can be used again" in caplog.text
     redis.resume()
     await asyncio.wait_for(sender.flush(), 20)
     assert await logs.read("s", "1", 0) is not None and await notes.read("n") is not None
 
 
-async def test_n5_what_a_log_is_about_is_stored_once(link: Link, sender: Sender, redis: Server) -> None:
+async def test_n5_what_a_log_is_about_is_stored_once(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
     """The ids of a batch's requests have up to 12.8 KB; they were stored with every message."""
     logs = kept(link, sender, most=512)
     ids = [f"{number:0256}" for number in range(50)]
     with redis.client() as client:
-        await logs.begin("s", "1", ids)
+        await logs.create("s", "1", ids)
         await logs.add("s", "1", 1, b"x" * 200, last=False)
         await sender.flush()
         before = client.info("memory")["used_memory_dataset"]
@@ -115,24 +119,26 @@ async def test_n5_what_a_log_is_about_is_stored_once(link: Link, sender: Sender,
             await logs.add("s", "1", number, b"x" * 200, last=False)
         await sender.flush()
         grown = client.info("memory")["used_memory_dataset"] - before
-        assert grown < 300 * (200 + EVENT_BYTES)
+        assert grown < 300 * (200 + EVENT_OVERHEAD_BYTES)
         page = await logs.read("s", "1", 300)
-        assert page is not None and page.about == ids and page.messages == [(301, b"x" * 200)]
+        assert page is not None and page.metadata == ids and page.messages == [(301, b"x" * 200)]
         lives = [client.pttl(key) for key in client.keys("*:log:*")]
         assert len(lives) == 2 and min(lives) > 0
-        logs.drop("s", "1")
+        logs.delete("s", "1")
         await sender.flush()
         assert client.keys("*:log:*") == []
 
 
-async def test_n5_small_logs_take_no_more_than_is_counted(link: Link, sender: Sender, redis: Server) -> None:
+async def test_n5_small_logs_take_no_more_than_is_counted(
+    link: RedisConnection, sender: WriteQueue, redis: Server
+) -> None:
     """Redis allocates kilobytes for a log before its first message."""
     logs = kept(link, sender)
     with redis.client() as client:
-        await logs.begin("s", "first", [0])
+        await logs.create("s", "first", [0])
         await sender.flush()
         before = client.info("memory")["used_memory_dataset"]
         for number in range(200):
-            await logs.begin("s", str(number), [number])
+            await logs.create("s", str(number), [number])
         grown = client.info("memory")["used_memory_dataset"] - before
-    assert grown < 200 * 1.1 * LOG_BYTES
+    assert grown < 200 * 1.1 * LOG_OVERHEAD_BYTES

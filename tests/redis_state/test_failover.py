@@ -11,9 +11,9 @@ import pytest
 from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from doit_mcp.redis_state.connection import Link, open_link
-from doit_mcp.redis_state.errors import Away, Refused
-from doit_mcp.server.notification_hub import TOOLS, Change
+from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.errors import Unavailable, WriteRefused
+from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent
 from tests.redis_state.failover import Node, Pair, replicated
 from tests.redis_state.redis_server import PROGRAM, redis_server
 from tests.redis_state.replicas import Replica, at, back, replicas
@@ -33,71 +33,71 @@ async def pair() -> AsyncIterator[Pair]:
 
 
 @pytest.fixture
-async def link(pair: Pair) -> AsyncIterator[Link]:
-    made = open_link(pair.address.url, "x", timeout=1)
-    await made.run("SET", "before", "1")
+async def link(pair: Pair) -> AsyncIterator[RedisConnection]:
+    made = open_connection(pair.address.url, "x", timeout=1)
+    await made.execute("SET", "before", "1")
     yield made
     await made.close()
 
 
-async def test_n23_the_first_write_after_a_swap_is_done(pair: Pair, link: Link) -> None:
+async def test_n23_the_first_write_after_a_swap_is_done(pair: Pair, link: RedisConnection) -> None:
     """The connection is still there, to a server that is a replica now."""
     for round in range(3):
         await pair.swap()
-        assert await link.run("SET", "key", str(round)) and not link.away
-        assert await link.run("GET", "before") == b"1"
+        assert await link.execute("SET", "key", str(round)) and not link.unavailable
+        assert await link.execute("GET", "before") == b"1"
         assert await pair.primary.says("GET", "key") == str(round).encode()
 
 
-async def test_n23_scripts_and_batches_too(pair: Pair, link: Link) -> None:
+async def test_n23_scripts_and_batches_too(pair: Pair, link: RedisConnection) -> None:
     await pair.swap()
-    assert await link.script(WRITE, ["x:a"], "1") == b"1"
+    assert await link.run_script(WRITE, ["x:a"], "1") == b"1"
     await pair.swap()
-    assert await link.all([("SET", "b", "1"), ("GET", "b"), ("NO-SUCH",)]) != []
-    assert await link.run("GET", "b") == b"1" and not link.away
+    assert await link.execute_all([("SET", "b", "1"), ("GET", "b"), ("NO-SUCH",)]) != []
+    assert await link.execute("GET", "b") == b"1" and not link.unavailable
 
 
-async def test_n23_many_at_once_need_one_new_set_of_connections(pair: Pair, link: Link) -> None:
-    await asyncio.gather(*(link.run("SET", f"k{number}", "1") for number in range(20)))
+async def test_n23_many_at_once_need_one_new_set_of_connections(pair: Pair, link: RedisConnection) -> None:
+    await asyncio.gather(*(link.execute("SET", f"k{number}", "1") for number in range(20)))
     made = pair.address.made
     await pair.swap()
-    await asyncio.gather(*(link.run("SET", f"k{number}", "2") for number in range(20)))
-    assert pair.address.made - made <= 20 and not link.away
+    await asyncio.gather(*(link.execute("SET", f"k{number}", "2") for number in range(20)))
+    assert pair.address.made - made <= 20 and not link.unavailable
 
 
-async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, link: Link) -> None:
+async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, link: RedisConnection) -> None:
     await pair.swap(told=False)
-    with pytest.raises(Away):
-        await link.run("SET", "key", "1")
-    assert link.away
+    with pytest.raises(Unavailable):
+        await link.execute("SET", "key", "1")
+    assert link.unavailable
     made = pair.address.made
     for _ in range(200):
-        with pytest.raises(Away):
-            await link.run("SET", "key", "1")
+        with pytest.raises(Unavailable):
+            await link.execute("SET", "key", "1")
     # Only the probe makes connections.
     assert pair.address.made - made < 10
     pair.address.target = pair.primary
     async with asyncio.timeout(10):
-        while link._closed:
+        while link._fail_with:
             await asyncio.sleep(0.01)
-    assert await link.run("SET", "key", "2") and not link.away
+    assert await link.execute("SET", "key", "2") and not link.unavailable
 
 
-async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pair, link: Link) -> None:
+async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pair, link: RedisConnection) -> None:
     """NOREPLICAS: PING would be answered, and so would every read."""
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
-    with pytest.raises(Away):
-        await link.run("SET", "key", "1")
+    with pytest.raises(Unavailable):
+        await link.execute("SET", "key", "1")
     # However often it is asked: commands go there again once it takes writes.
     async with asyncio.timeout(20):
         while rejected(pair.primary, "del") < 3:
-            assert link._closed
+            assert link._fail_with
             await asyncio.sleep(0.01)
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 0)
     async with asyncio.timeout(10):
-        while link._closed:
+        while link._fail_with:
             await asyncio.sleep(0.01)
-    assert await link.run("SET", "key", "1")
+    assert await link.execute("SET", "key", "1")
 
 
 def rejected(node: Node, command: str) -> int:
@@ -107,19 +107,19 @@ def rejected(node: Node, command: str) -> int:
 
 
 async def test_n23_connections_to_a_server_that_was_left_are_closed(pair: Pair) -> None:
-    link = open_link(pair.address.url, "x", timeout=0.2)
-    await link.run("SET", "key", "1")
+    link = open_connection(pair.address.url, "x", timeout=0.2)
+    await link.execute("SET", "key", "1")
     await pair.swap()
-    await link.run("SET", "key", "2")
+    await link.execute("SET", "key", "2")
     async with asyncio.timeout(10):
-        while link._left:
+        while link._retiring:
             await asyncio.sleep(0.01)
     # The one that asks, over the socket, is alone there.
     async with asyncio.timeout(10):
         while await clients(pair.replica) > 1:
             await asyncio.sleep(0.01)
     await pair.swap()
-    await link.run("SET", "key", "3")
+    await link.execute("SET", "key", "3")
     await link.close()
     async with asyncio.timeout(10):
         while await clients(pair.replica) > 1 or await clients(pair.primary) > 1:
@@ -146,7 +146,7 @@ async def hears(first: Replica, second: Replica, session: Session) -> bool:
     async with at(second, session).stream() as stream:
         assert stream.status == 200
         for _ in range(40):
-            first.hub.publish(Change(TOOLS))
+            first.hub.publish(ChangeEvent(TOOLS_CHANGED))
             try:
                 async with asyncio.timeout(0.25):
                     return "list_changed" in (await next_event(stream))[1]
@@ -216,22 +216,22 @@ async def test_n23_what_redis_refuses_for_other_reasons_is_not_done_twice_either
     ],
 )
 async def test_n23_the_log_names_the_code_of_what_redis_refuses(
-    pair: Pair, link: Link, caplog: pytest.LogCaptureFixture, command: tuple[str, ...], code: str | None
+    pair: Pair, link: RedisConnection, caplog: pytest.LogCaptureFixture, command: tuple[str, ...], code: str | None
 ) -> None:
-    await link.run("SET", "canary", "text")
+    await link.execute("SET", "canary", "text")
     await pair.primary.says("ACL", "SETUSER", "default", "-set")
-    with pytest.raises(Refused):
-        await link.run(*command)
+    with pytest.raises(WriteRefused):
+        await link.execute(*command)
     (record,) = [vars(record) for record in caplog.records if record.message == "Redis cannot be used"]
     assert record["failure"] == "ResponseError" and record.get("code") == code and "canary" not in str(record)
 
 
 async def test_n23_the_log_names_the_reason_of_a_failover(
-    pair: Pair, link: Link, caplog: pytest.LogCaptureFixture
+    pair: Pair, link: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
-    with pytest.raises(Refused):
-        await link.run("SET", "key", "1")
+    with pytest.raises(WriteRefused):
+        await link.execute("SET", "key", "1")
     (record,) = [vars(record) for record in caplog.records if record.message == "Redis cannot be used"]
     assert (record["failure"], record["code"]) == ("ResponseError", "NOREPLICAS")
 
@@ -252,6 +252,6 @@ async def test_n23_the_log_names_the_reason_of_a_failover(
     ],
 )
 async def test_n23_what_says_that_a_server_takes_no_writes(failure: Exception, expected: bool) -> None:
-    link = open_link("redis://127.0.0.1:1", "x")
-    assert link._no_primary(failure) is expected
+    link = open_connection("redis://127.0.0.1:1", "x")
+    assert link._is_not_primary(failure) is expected
     await link.close()

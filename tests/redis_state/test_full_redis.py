@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipt
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, Receipt
 from doit_mcp.catalog.tools.tool import Tool
-from doit_mcp.catalog.writes.deduplication import committing, once
-from doit_mcp.redis_state.connection import Link, open_link
-from doit_mcp.redis_state.encryption import Box, prefix
-from doit_mcp.redis_state.write_queue import Sender
-from doit_mcp.redis_state.write_receipts import RedisReceipts
+from doit_mcp.catalog.writes.deduplication import with_commit, with_deduplication
+from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.encryption import Encryptor, key_prefix
+from doit_mcp.redis_state.write_queue import WriteQueue
+from doit_mcp.redis_state.write_receipts import RedisReceiptStore
 from doit_mcp.sandbox.accounts import USERS, User
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, redis_server
@@ -55,8 +55,8 @@ class Writes:
             return {"said": f"{name} {len(self.done)}"}
 
         hints = {"readOnlyHint": False, "idempotentHint": idempotent, "destructiveHint": False}
-        return once(
-            committing(
+        return with_deduplication(
+            with_commit(
                 Tool(
                     name=name,
                     title=name,
@@ -152,7 +152,7 @@ async def test_n5_sessions_and_reads_go_on_while_redis_is_full(small: Server) ->
 @pytest.fixture
 async def pair(small: Server) -> Any:
     """Receipts of two replicas over the small Redis."""
-    link = open_link(small.url, prefix(SECRET), timeout=2.0)
+    link = open_connection(small.url, key_prefix(SECRET), timeout=2.0)
     made = [receipts(link) for _ in range(2)]
     yield made
     for one in made:
@@ -160,10 +160,10 @@ async def pair(small: Server) -> Any:
     await link.close()
 
 
-def receipts(link: Link, **bounds: Any) -> RedisReceipts[Receipt]:
-    usual: Json = {"life": 60.0, "per_owner": 2, "most_bytes": 1000}
-    known = MemoryReceipts(), MemoryReceipts()
-    return RedisReceipts(link, Box(SECRET, "receipts"), *known, Receipt, Unprotected, **(usual | bounds))
+def receipts(link: RedisConnection, **bounds: Any) -> RedisReceiptStore[Receipt]:
+    usual: Json = {"ttl": 60.0, "per_owner": 2, "max_answer_bytes": 1000}
+    known = MemoryReceiptStore(), MemoryReceiptStore()
+    return RedisReceiptStore(link, Encryptor(SECRET, "receipts"), *known, Receipt, Unprotected, **(usual | bounds))
 
 
 async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(small: Server, pair: Any) -> None:
@@ -195,15 +195,15 @@ async def test_n5_a_refused_claim_takes_no_room_from_older_receipts(small: Serve
         await one.claim("o", "3")
     assert [told(await other.claim("o", key)) for key in ("1", "2")] == [(b"a", True)] * 2
     # A repeatable write is protected by this process alone.
-    assert await one.claim("o", "4", repeatable=True) is None
+    assert await one.claim("o", "4", idempotent=True) is None
     await one.settle("o", "4", b"four")
-    assert told(await one.claim("o", "4", repeatable=True)) == (b"four", True)
+    assert told(await one.claim("o", "4", idempotent=True)) == (b"four", True)
 
 
 async def test_n5_a_full_redis_holds_up_no_messages(small: Server, caplog: pytest.LogCaptureFixture) -> None:
     """The first is tried some times; those behind it go at once, what needs no memory among them, and room comes back."""
-    link = open_link(small.url, prefix(SECRET), timeout=2.0)
-    sender, key = Sender(link), link.key("list")
+    link = open_connection(small.url, key_prefix(SECRET), timeout=2.0)
+    sender, key = WriteQueue(link), link.key("list")
     with small.client() as client:
         client.set(link.key("gone"), "x")
     small.fill()
@@ -212,8 +212,8 @@ async def test_n5_a_full_redis_holds_up_no_messages(small: Server, caplog: pytes
     sender.put(("DEL", link.key("gone")))
     running = asyncio.create_task(sender.run())
     try:
-        assert await sender.settle(20)
-        assert link.full and not link.away
+        assert await sender.try_flush(20)
+        assert link.full and not link.unavailable
         small.make_room()
         sender.put(("RPUSH", key, "last"))
         await sender.flush()

@@ -9,32 +9,32 @@ from dataclasses import replace
 
 import aiohttp
 
-from doit_mcp.sandbox.server import World, world
-from doit_mcp.server.notification_hub import Hub
+from doit_mcp.sandbox.server import SandboxServer, run_sandbox
+from doit_mcp.server.notification_hub import NotificationHub
 from doit_mcp.settings import Settings
-from doit_mcp.transports.http.app import build
-from doit_mcp.transports.http.runner import address, bind, running
+from doit_mcp.transports.http.app import build_app
+from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.transports.http.serving import SECRET, Bench, Json, NoApi, Session, Site, offer
 
 
 @asynccontextmanager
-async def provider(resource: str, port: int = 0) -> AsyncIterator[World]:
-    async with world(resource_url=resource, secret=SECRET, api=NoApi(), port=port) as made:
+async def provider(resource: str, port: int = 0) -> AsyncIterator[SandboxServer]:
+    async with run_sandbox(resource_url=resource, secret=SECRET, api=NoApi(), port=port) as made:
         yield made
 
 
 async def test_a_provider_restarted_with_new_keys() -> None:
     """Served on while it is away (K4); its new key is in use with its first token, and from then on the old is none."""
-    bench, hub = Bench(), Hub()
+    bench, hub = Bench(), NotificationHub()
     with bind("127.0.0.1", 0) as bound:
-        base = address(bound)
+        base = socket_url(bound)
         former = provider(base)
         first = await former.__aenter__()
         url: str = first.url
         told: Json = {"resource_url": base, "exchange_secret": SECRET, "drain_s": 0}
         own = replace(Settings(), auth_server_url=url, doit_api_base=url, **told)
         offered = offer(bench)
-        async with aiohttp.ClientSession() as http, running(build(own, lambda *given: offered, hub=hub), bound):
+        async with aiohttp.ClientSession() as http, serve_app(build_app(own, lambda *given: offered, hub=hub), bound):
             before = Site(base, first, http, bench, hub)
             old = {"Authorization": f"Bearer {before.token()}"}
             session = await before.initialize()

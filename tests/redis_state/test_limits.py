@@ -15,7 +15,7 @@ from aiohttp import web
 
 from doit_mcp.redis_state import message_bus
 from doit_mcp.sandbox.accounts import User
-from doit_mcp.server.tasks import RUNNING_PER_OWNER
+from doit_mcp.server.tasks import MAX_RUNNING_PER_OWNER
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, at, replicas
@@ -116,8 +116,8 @@ async def test_running_tasks_at_one_count_at_all(redis: Server) -> None:
         async def begun(site: Replica, user: User = ADMIN) -> bool:
             return (await site.call("long", user=user, **TASKS)).result.get("resultType") == "task"
 
-        order = [(a, b)[number % 2] for number in range(RUNNING_PER_OWNER)]
-        assert [await begun(site) for site in order] == [True] * RUNNING_PER_OWNER
+        order = [(a, b)[number % 2] for number in range(MAX_RUNNING_PER_OWNER)]
+        assert [await begun(site) for site in order] == [True] * MAX_RUNNING_PER_OWNER
         for site in (a, b):
             assert not await begun(site)
         assert await begun(b, STRANGER)
@@ -171,7 +171,7 @@ class Silent:
 
 async def test_a_redis_that_hangs_is_asked_by_the_first_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """L5, G5: everybody after them is answered without asking it."""
-    monkeypatch.setattr(message_bus, "LAST_WORDS_S", 0.05)
+    monkeypatch.setattr(message_bus, "SHUTDOWN_SECONDS", 0.05)
     silent = Silent()
     server = await asyncio.start_server(silent.heard, "127.0.0.1", 0)
     async with server:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.redis_state.connection import Link, open_link
-from doit_mcp.redis_state.encryption import Box, prefix
-from doit_mcp.redis_state.errors import Away
-from doit_mcp.redis_state.message_bus import Body, Bus
+from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.encryption import Encryptor, key_prefix
+from doit_mcp.redis_state.errors import Unavailable
+from doit_mcp.redis_state.message_bus import MessageBus, Payload
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server
 
@@ -20,12 +20,12 @@ from tests.redis_state.redis_server import Server
 class Member:
     """A replica and what it heard."""
 
-    def __init__(self, link: Link, secret: str = SECRET) -> None:
-        self.bus = Bus(link, Box(secret, "bus"), beat=0.05)
+    def __init__(self, link: RedisConnection, secret: str = SECRET) -> None:
+        self.bus = MessageBus(link, Encryptor(secret, "bus"), heartbeat_seconds=0.05)
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
-        self.bus.on("say", self._hear)
+        self.bus.on_message("say", self._hear)
 
-    async def _hear(self, body: Body) -> None:
+    async def _hear(self, body: Payload) -> None:
         self.heard.put_nowait(body["what"])
 
     async def next(self) -> Any:
@@ -37,18 +37,18 @@ async def members(redis: Server, count: int = 2) -> AsyncIterator[list[Member]]:
     async with AsyncExitStack() as stack:
         made = []
         for _ in range(count):
-            link = open_link(redis.url, prefix(SECRET), timeout=0.3)
+            link = open_connection(redis.url, key_prefix(SECRET), timeout=0.3)
             stack.push_async_callback(link.close)
             made.append(Member(link))
-            await stack.enter_async_context(made[-1].bus.running())
+            await stack.enter_async_context(made[-1].bus.lifespan())
         yield made
 
 
 async def test_all_others_or_one(redis: Server) -> None:
     async with members(redis, 3) as (a, b, c):
         a.bus.broadcast("say", what="all")
-        a.bus.tell(b.bus.id, "say", what="one")
-        a.bus.tell("0" * 16, "say", what="nobody")
+        a.bus.send_to(b.bus.replica_id, "say", what="one")
+        a.bus.send_to("0" * 16, "say", what="nobody")
         a.bus.broadcast("say", what="end")
         assert {await b.next() for _ in range(3)} == {"all", "one", "end"}
         assert [await c.next() for _ in range(2)] == ["all", "end"]
@@ -59,8 +59,8 @@ async def test_what_is_sent_twice_is_taken_once(redis: Server) -> None:
     """The answer to a command can get lost, so commands are repeated."""
     async with members(redis) as (a, b):
         a.bus.broadcast("say", what=1)
-        command, _ = a.bus.sender._queue[0]
-        a.bus.sender.put(command)
+        command, _ = a.bus.write_queue._queue[0]
+        a.bus.write_queue.put(command)
         a.bus.broadcast("say", what=2)
         assert [await b.next() for _ in range(2)] == [1, 2]
 
@@ -76,30 +76,30 @@ async def test_goes_on_after_an_outage(redis: Server, how: str) -> None:
         await asyncio.sleep(0.5)
         (redis.resume if how == "pause" else redis.start)()
         assert [await b.next() for _ in range(3)] == [0, 1, 2]
-        b.bus.tell(a.bus.id, "say", what="back")
+        b.bus.send_to(a.bus.replica_id, "say", what="back")
         with redis.client() as client:
-            while not client.exists(a.bus.alive(a.bus.id)):
+            while not client.exists(a.bus.replica_key(a.bus.replica_id)):
                 await asyncio.sleep(0.01)
-        b.bus.tell(a.bus.id, "say", what="alive")
+        b.bus.send_to(a.bus.replica_id, "say", what="alive")
         seen = await a.next()
         assert seen in ("back", "alive")
 
 
 async def test_what_is_not_ours_and_what_fails_harms_nothing(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     async with members(redis) as (a, b):
-        failing = iter([RuntimeError("a bug"), Away(), None])
+        failing = iter([RuntimeError("a bug"), Unavailable(), None])
 
-        async def fails(body: Body) -> None:
+        async def fails(body: Payload) -> None:
             if (failure := next(failing)) is not None:
                 raise failure
             b.heard.put_nowait("at last")
 
-        b.bus.on("fail", fails)
+        b.bus.on_message("fail", fails)
         a.bus.broadcast("fail")
         a.bus.broadcast("fail")
         assert await b.next() == "at last"
         a.bus.broadcast("unheard of")
-        stream = a.bus._changes[0]
+        stream = a.bus._broadcast_streams[0]
         with redis.client() as client:
             client.xadd(stream, {"x": "y"})
             client.xadd(stream, {"o": "x", "n": "no number"})
@@ -113,26 +113,29 @@ async def test_who_leaves_is_known_to_be_gone(redis: Server) -> None:
     async with members(redis) as (a, b):
         async with members(redis, 1) as (c,):
             with redis.client() as client:
-                assert client.exists(c.bus.alive(c.bus.id)) and client.pttl(c.bus.alive(c.bus.id)) > 0
+                assert (
+                    client.exists(c.bus.replica_key(c.bus.replica_id))
+                    and client.pttl(c.bus.replica_key(c.bus.replica_id)) > 0
+                )
             c.bus.broadcast("say", what="farewell")
         assert await a.next() == await b.next() == "farewell"
         with redis.client() as client:
-            assert not client.exists(c.bus.alive(c.bus.id))
+            assert not client.exists(c.bus.replica_key(c.bus.replica_id))
 
 
 async def test_keepers_are_asked_as_long_as_redis_can_be_used(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     beats: asyncio.Queue[int] = asyncio.Queue()
-    link = open_link(redis.url, prefix(SECRET), timeout=0.3)
-    bus = Bus(link, Box(SECRET, "bus"), beat=0.01)
-    failing = iter([RuntimeError("a bug"), Away()])
+    link = open_connection(redis.url, key_prefix(SECRET), timeout=0.3)
+    bus = MessageBus(link, Encryptor(SECRET, "bus"), heartbeat_seconds=0.01)
+    failing = iter([RuntimeError("a bug"), Unavailable()])
 
     async def keeper() -> None:
         if (failure := next(failing, None)) is not None:
             raise failure
         beats.put_nowait(1)
 
-    bus.at_each_beat(keeper)
-    async with bus.running():
+    bus.on_heartbeat(keeper)
+    async with bus.lifespan():
         for _ in range(2):
             await asyncio.wait_for(beats.get(), 20)
     await link.close()

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from doit_mcp.redis_state import quotas as module
-from doit_mcp.redis_state.connection import Link
-from doit_mcp.redis_state.encryption import Box
-from doit_mcp.redis_state.quotas import Counts
+from doit_mcp.redis_state.connection import RedisConnection
+from doit_mcp.redis_state.encryption import Encryptor
+from doit_mcp.redis_state.quotas import Quotas
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, back
 
@@ -21,11 +21,11 @@ LIMIT = 3
 class Holder:
     """A replica, alive, with what it holds."""
 
-    def __init__(self, link: Link, redis: Server, name: str) -> None:
+    def __init__(self, link: RedisConnection, redis: Server, name: str) -> None:
         self.link, self.redis, self.name = link, redis, name
         self.held: Counter[str] = Counter()
-        box = Box(SECRET, "places in use")
-        self.counts = Counts(link, box, "places", name, limit=LIMIT, held=self.held.__getitem__)
+        box = Encryptor(SECRET, "places in use")
+        self.counts = Quotas(link, box, "places", name, limit=LIMIT, count_local=self.held.__getitem__)
         self.live()
 
     def live(self) -> None:
@@ -37,13 +37,13 @@ class Holder:
             client.delete(self.link.key("replica", self.name))
 
     async def take(self, owner: str = "ann") -> bool:
-        given = await self.counts.room(owner)
+        given = await self.counts.has_room(owner)
         self.held[owner] += given
         return given
 
     def give_back(self, owner: str = "ann") -> None:
         self.held[owner] -= 1
-        self.counts.changed(owner)
+        self.counts.report_change(owner)
 
     async def said(self, *numbers: int, owner: str = "ann") -> None:
         """Until these counts stand in Redis, in whatever order."""
@@ -56,7 +56,7 @@ class Holder:
 
 
 @pytest.fixture
-async def pair(link: Link, redis: Server) -> AsyncIterator[tuple[Holder, Holder]]:
+async def pair(link: RedisConnection, redis: Server) -> AsyncIterator[tuple[Holder, Holder]]:
     made = Holder(link, redis, "a"), Holder(link, redis, "b")
     yield made
     for one in made:
@@ -88,7 +88,7 @@ async def test_many_at_once(pair: Pair) -> None:
 async def test_room_that_is_not_taken_is_free_again(pair: Pair) -> None:
     a, b = pair
     for _ in range(LIMIT):
-        assert await a.counts.room("ann")
+        assert await a.counts.has_room("ann")
     await a.said(0)
     assert [await b.take() for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
 
@@ -105,15 +105,15 @@ async def test_who_gives_up_while_asking_leaves_nothing_behind(pair: Pair, redis
     assert [await b.take() for _ in range(LIMIT)] == [True] * LIMIT
 
 
-async def test_an_older_message_changes_nothing(pair: Pair, link: Link) -> None:
+async def test_an_older_message_changes_nothing(pair: Pair, link: RedisConnection) -> None:
     """As one that was held up on its way, and whose sender has long given the place back."""
     a, b = pair
     assert await a.take()
     a.give_back()
     await a.said(0)
     late = ("a", 1, 3, LIMIT, link.key("replica", ""), 60_000)
-    await link.script(module.TAKE, [a.counts._key("ann")], *late)
-    await link.script(module.SAY, [a.counts._key("ann")], "a", 60_000, 1, 3)
+    await link.run_script(module.TAKE_SCRIPT, [a.counts._key("ann")], *late)
+    await link.run_script(module.REPORT_SCRIPT, [a.counts._key("ann")], "a", 60_000, 1, 3)
     assert a.seen() == [0]
     assert [await b.take() for _ in range(LIMIT)] == [True] * LIMIT
 
@@ -125,13 +125,15 @@ async def test_what_the_dead_held_is_free(pair: Pair) -> None:
     assert await b.take() and b.seen() == [1]
     # It was not dead, only late: what it says anew counts.
     a.live()
-    await a.counts.keep()
+    await a.counts.renew_all()
     await a.said(LIMIT, 1)
     assert not await b.take()
 
 
 @pytest.mark.parametrize("how", ["pause", "kill"])
-async def test_without_redis_everybody_has_the_whole_limit(pair: Pair, link: Link, redis: Server, how: str) -> None:
+async def test_without_redis_everybody_has_the_whole_limit(
+    pair: Pair, link: RedisConnection, redis: Server, how: str
+) -> None:
     a, b = pair
     assert await a.take("bea") and await b.take("bea")
     (redis.pause if how == "pause" else redis.kill)()
@@ -142,7 +144,7 @@ async def test_without_redis_everybody_has_the_whole_limit(pair: Pair, link: Lin
     await back(link)
     for one in pair:
         one.live()
-        await one.counts.keep()
+        await one.counts.renew_all()
     await a.said(LIMIT, LIMIT)
     await a.said(0, 1, owner="bea")
     a.give_back()
@@ -151,12 +153,12 @@ async def test_without_redis_everybody_has_the_whole_limit(pair: Pair, link: Lin
 
 
 async def test_a_long_outage_collects_no_names(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_UNSAID", 3)
+    monkeypatch.setattr(module, "MAX_PENDING_OWNERS", 3)
     a, _ = pair
     redis.kill()
     for number in range(10):
         assert await a.take(str(number))
-    assert list(a.counts._unsaid) == ["7", "8", "9"]
+    assert list(a.counts._pending) == ["7", "8", "9"]
 
 
 async def test_nothing_can_be_read_and_nothing_stays(pair: Pair, redis: Server) -> None:
@@ -164,7 +166,7 @@ async def test_nothing_can_be_read_and_nothing_stays(pair: Pair, redis: Server) 
     owners = [f"ann-{number}@acme.example" for number in range(250)]
     for owner in owners:
         a.held[owner] = 1
-        a.counts.changed(owner)
+        a.counts.report_change(owner)
     await a.said(1, owner=owners[-1])
     with redis.client() as client:
         keys = client.keys("*-in-use:*")
@@ -172,11 +174,11 @@ async def test_nothing_can_be_read_and_nothing_stays(pair: Pair, redis: Server) 
         assert not [key for key in client.keys() if b"ann" in key or b"acme" in key]
     for owner in owners:
         a.held[owner] = 0
-        a.counts.changed(owner)
+        a.counts.report_change(owner)
     await a.said(0, owner=owners[-1])
-    while a.counts._said:
+    while a.counts._reported:
         await asyncio.sleep(0.005)
-    assert not a.counts._unsaid and not a.counts._wanted
+    assert not a.counts._pending and not a.counts._requested
 
 
 async def test_after_the_end_nothing_is_said(pair: Pair) -> None:
@@ -184,4 +186,4 @@ async def test_after_the_end_nothing_is_said(pair: Pair) -> None:
     assert await a.take()
     await a.counts.close()
     a.give_back()
-    assert a.counts._saying is None or a.counts._saying.done()
+    assert a.counts._report_task is None or a.counts._report_task.done()

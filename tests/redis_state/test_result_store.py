@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalog.stores.result_store import MemoryResults, Results
+from doit_mcp.catalog.stores.result_store import MemoryResultStore, ResultStore
 from doit_mcp.catalog.tools.tool import ToolError
-from doit_mcp.redis_state.connection import Link, open_link
-from doit_mcp.redis_state.encryption import Box, prefix
-from doit_mcp.redis_state.result_store import RedisResults
+from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.encryption import Encryptor, key_prefix
+from doit_mcp.redis_state.result_store import RedisResultStore
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, back
 
-Make = Callable[..., Results]
+Make = Callable[..., ResultStore]
 BOUNDS: dict[str, Any] = {
-    "life": 60.0,
-    "most_bytes": 100,
+    "ttl": 60.0,
+    "max_result_bytes": 100,
     "per_owner": 3,
     "owner_bytes": 200,
     "total": 100,
@@ -27,15 +27,15 @@ BOUNDS: dict[str, Any] = {
 }
 
 
-def of_redis(link: Link, **bounds: Any) -> RedisResults:
-    box = Box(SECRET, "results")
-    return RedisResults(link, box, lambda: ToolError("temporarily unavailable"), **{**BOUNDS, **bounds})
+def of_redis(link: RedisConnection, **bounds: Any) -> RedisResultStore:
+    box = Encryptor(SECRET, "results")
+    return RedisResultStore(link, box, lambda: ToolError("temporarily unavailable"), **{**BOUNDS, **bounds})
 
 
 @pytest.fixture(params=["memory", "redis"])
 def make(request: pytest.FixtureRequest) -> Make:
     if request.param == "memory":
-        return lambda **bounds: MemoryResults(**{**BOUNDS, **bounds})
+        return lambda **bounds: MemoryResultStore(**{**BOUNDS, **bounds})
     link = request.getfixturevalue("link")
     return lambda **bounds: of_redis(link, **bounds)
 
@@ -60,14 +60,14 @@ async def test_a_result_is_its_owners_alone(make: Make) -> None:
 
 
 async def test_it_is_gone_after_its_time(make: Make) -> None:
-    results = make(life=0.05)
+    results = make(ttl=0.05)
     handle = str(await results.put("a", b"data"))
     while await results.get("a", handle) is not None:
         await asyncio.sleep(0.005)
 
 
 async def test_what_is_too_large_is_not_kept(make: Make) -> None:
-    assert await make(most_bytes=3).put("a", b"1234") is None
+    assert await make(max_result_bytes=3).put("a", b"1234") is None
     assert await make(owner_bytes=3).put("a", b"1234") is None
     assert await make(owner_bytes=4).put("a", b"1234") is not None
 
@@ -82,16 +82,16 @@ async def test_an_owners_oldest_make_room_for_the_owners_newest(make: Make, boun
         assert await results.get(owner, handle) == data
 
 
-async def test_replicas_share_them_and_redis_learns_nothing(link: Link, redis: Server) -> None:
+async def test_replicas_share_them_and_redis_learns_nothing(link: RedisConnection, redis: Server) -> None:
     handle = str(await of_redis(link).put("the-owner", b"the secret rows"))
-    other = open_link(redis.url, prefix(SECRET))
+    other = open_connection(redis.url, key_prefix(SECRET))
     try:
         assert await of_redis(other).get("the-owner", handle) == b"the secret rows"
     finally:
         await other.close()
     with redis.client() as client:
         keys = client.keys()
-        assert len(keys) == 3 and all(key.startswith(prefix(SECRET).encode()) for key in keys)
+        assert len(keys) == 3 and all(key.startswith(key_prefix(SECRET).encode()) for key in keys)
         seen = b" ".join([*keys, *(client.dump(key) for key in keys)])
         assert all(client.pttl(key) > 0 for key in keys)
         for word in (b"owner", b"secret", b"rows", handle.encode()):
@@ -102,7 +102,7 @@ async def test_replicas_share_them_and_redis_learns_nothing(link: Link, redis: S
     assert await of_redis(link).get("the-owner", handle) is None
 
 
-async def test_without_redis_nothing_is_kept_and_who_asks_is_told(link: Link, redis: Server) -> None:
+async def test_without_redis_nothing_is_kept_and_who_asks_is_told(link: RedisConnection, redis: Server) -> None:
     results = of_redis(link)
     handle = str(await results.put("a", b"data"))
     redis.pause()

@@ -9,20 +9,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 import pytest
 
-from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipt
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, Receipt
 from doit_mcp.redis_state import encryption as box_module
-from doit_mcp.redis_state.connection import open_link
-from doit_mcp.redis_state.encryption import Box, Broken, prefix
-from doit_mcp.redis_state.event_logs import Logs
-from doit_mcp.redis_state.key_names import variants
-from doit_mcp.redis_state.message_bus import Body, Bus
-from doit_mcp.redis_state.quotas import Counts
-from doit_mcp.redis_state.result_store import RedisResults
-from doit_mcp.redis_state.session_records import Records
-from doit_mcp.redis_state.task_records import Notes
-from doit_mcp.redis_state.token_buckets import SharedBuckets, Wanted
-from doit_mcp.redis_state.write_receipts import RedisReceipts
-from doit_mcp.server.signed_state import Seals
+from doit_mcp.redis_state.connection import open_connection
+from doit_mcp.redis_state.encryption import DecryptionError, Encryptor, key_prefix
+from doit_mcp.redis_state.event_logs import EventLogs
+from doit_mcp.redis_state.key_names import name_variants
+from doit_mcp.redis_state.message_bus import MessageBus, Payload
+from doit_mcp.redis_state.quotas import Quotas
+from doit_mcp.redis_state.result_store import RedisResultStore
+from doit_mcp.redis_state.session_records import SessionRecords
+from doit_mcp.redis_state.task_records import TaskRecords
+from doit_mcp.redis_state.token_buckets import BucketRequest, RedisTokenBuckets
+from doit_mcp.redis_state.write_receipts import RedisReceiptStore
+from doit_mcp.server.signed_state import StateSigner
 from doit_mcp.settings import Settings
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.process import Process, separate
@@ -42,40 +42,51 @@ class Member:
     """Everything of one replica that is shared."""
 
     def __init__(self, url: str, secrets: Secrets) -> None:
-        self.link = link = open_link(url, prefix(secrets), timeout=2)
-        self.bus = Bus(link, Box(secrets, "bus"), beat=0.05)
+        self.link = link = open_connection(url, key_prefix(secrets), timeout=2)
+        self.bus = MessageBus(link, Encryptor(secrets, "bus"), heartbeat_seconds=0.05)
         self.heard: asyncio.Queue[str] = asyncio.Queue()
-        self.bus.on("word", self._hear)
-        self.records = Records(link, Box(secrets, "sessions"), "session", self.bus.id, life=60, per_owner=2)
-        self.logs = Logs(link, Box(secrets, "logs"), self.bus.sender, self.bus.id, life=60, most_events=10)
-        self.notes = Notes(link, Box(secrets, "tasks"), self.bus.sender, "task", self.bus.id)
-        self.results = RedisResults(
+        self.bus.on_message("word", self._hear)
+        self.records = SessionRecords(
+            link, Encryptor(secrets, "sessions"), "session", self.bus.replica_id, ttl=60, per_owner=2
+        )
+        self.logs = EventLogs(
+            link, Encryptor(secrets, "logs"), self.bus.write_queue, self.bus.replica_id, ttl=60, max_events=10
+        )
+        self.notes = TaskRecords(link, Encryptor(secrets, "tasks"), self.bus.write_queue, "task", self.bus.replica_id)
+        self.results = RedisResultStore(
             link,
-            Box(secrets, "results"),
+            Encryptor(secrets, "results"),
             RuntimeError,
-            life=60,
-            most_bytes=99,
+            ttl=60,
+            max_result_bytes=99,
             per_owner=2,
             owner_bytes=999,
             total=9,
             total_bytes=9_999,
         )
-        self.receipts = RedisReceipts(
+        self.receipts = RedisReceiptStore(
             link,
-            Box(secrets, "receipts"),
-            MemoryReceipts(),
-            MemoryReceipts(),
+            Encryptor(secrets, "receipts"),
+            MemoryReceiptStore(),
+            MemoryReceiptStore(),
             Receipt,
             RuntimeError,
-            life=60,
+            ttl=60,
             per_owner=9,
-            most_bytes=99,
+            max_answer_bytes=99,
         )
-        self.buckets = SharedBuckets(link, Box(secrets, "rates"), self.bus.sender, "rate")
+        self.buckets = RedisTokenBuckets(link, Encryptor(secrets, "rates"), self.bus.write_queue, "rate")
         self.held = 0
-        self.counts = Counts(link, Box(secrets, "calls"), "calls", self.bus.id, limit=2, held=lambda owner: self.held)
+        self.counts = Quotas(
+            link,
+            Encryptor(secrets, "calls"),
+            "calls",
+            self.bus.replica_id,
+            limit=2,
+            count_local=lambda owner: self.held,
+        )
 
-    async def _hear(self, body: Body) -> None:
+    async def _hear(self, body: Payload) -> None:
         self.heard.put_nowait(body["word"])
 
     async def close(self) -> None:
@@ -91,53 +102,53 @@ async def members(redis: Server, *each: Secrets) -> AsyncIterator[list[Member]]:
         for secrets in each:
             member = Member(redis.url, secrets)
             stack.push_async_callback(member.close)
-            await stack.enter_async_context(member.bus.running())
+            await stack.enter_async_context(member.bus.lifespan())
             made.append(member)
         yield made
 
 
 def test_n22_without_the_setting_keys_are_what_they_always_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Settings(exchange_secret=SECRET).state_keys == (SECRET,)
-    box = Box((SECRET,), "sessions")
-    assert prefix((SECRET,)) == "doit-mcp:7dfb45884ecb" and type(prefix((SECRET,))) is str
-    assert box.name("x") == "70cc8af429c944509d8810308b86c7c2" and type(box.name("x")) is str
+    assert Settings(exchange_secret=SECRET).effective_state_secrets == (SECRET,)
+    box = Encryptor((SECRET,), "sessions")
+    assert key_prefix((SECRET,)) == "doit-mcp:7dfb45884ecb" and type(key_prefix((SECRET,))) is str
+    assert box.hash_name("x") == "70cc8af429c944509d8810308b86c7c2" and type(box.hash_name("x")) is str
     monkeypatch.setattr(box_module.os, "urandom", bytes)
-    assert box.close("place", b"data").hex() == "00000000000000000000000032963df7870b31c9253296b8706b57262bbfa3b4"
-    assert Seals.derived(SECRET, clock=lambda: 1e9).close(b"b", "v", 10) == (
+    assert box.encrypt("place", b"data").hex() == "00000000000000000000000032963df7870b31c9253296b8706b57262bbfa3b4"
+    assert StateSigner.from_secrets(SECRET, clock=lambda: 1e9).sign(b"b", "v", 10) == (
         "lKilbd9ciKM15Jm3AqJUUVA0xTHaFk4_SNVOSTO7sixbMTAwMDAwMDAxMCwidiJd"
     )
 
 
 def test_n22_seals_and_boxes_are_opened_by_every_secret_in_force() -> None:
     for sealing, opening in SIDE_BY_SIDE:
-        sealed = Seals.derived(*sealing).close(b"b", "v", 60)
-        assert Seals.derived(*opening).open(b"b", sealed) == "v"
-        assert Box(opening, "p").open("place", Box(sealing, "p").close("place", b"data")) == b"data"
+        sealed = StateSigner.from_secrets(*sealing).sign(b"b", "v", 60)
+        assert StateSigner.from_secrets(*opening).verify(b"b", sealed) == "v"
+        assert Encryptor(opening, "p").decrypt("place", Encryptor(sealing, "p").encrypt("place", b"data")) == b"data"
     with pytest.raises(ValueError, match="not ours"):
-        Seals.derived(*ALONE).open(b"b", Seals.derived(*OLD_ONE).close(b"b", "v", 60))
-    with pytest.raises(Broken):
-        Box(OLD_ONE, "p").open("place", Box(IN_USE, "p").close("place", b"data"))
+        StateSigner.from_secrets(*ALONE).verify(b"b", StateSigner.from_secrets(*OLD_ONE).sign(b"b", "v", 60))
+    with pytest.raises(DecryptionError):
+        Encryptor(OLD_ONE, "p").decrypt("place", Encryptor(IN_USE, "p").encrypt("place", b"data"))
 
 
 @pytest.mark.parametrize(("one", "other"), SIDE_BY_SIDE)
 async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Secrets, other: Secrets) -> None:
     async with members(redis, one, other) as (a, b):
         # Sessions: found, changed and closed by either; the bound of an owner is one.
-        await a.records.open("s", "o", {"level": "info"})
+        await a.records.create("s", "o", {"level": "info"})
         for member in (b, a, b):
             found = await member.records.find("s", "o")
-            assert found is not None and found.fields == {"id": "s", "level": "info"} and found.alive
-        assert await b.records.change("s", "o", {"level": "debug"}) == 2
+            assert found is not None and found.fields == {"id": "s", "level": "info"} and found.holder_alive
+        assert await b.records.update("s", "o", {"level": "debug"}) == 2
         found = await a.records.find("s", "o")
         assert found is not None and found.fields == {"id": "s", "level": "debug"}
         assert await b.records.find("s", "p") is None
         # Redis tells times of use apart by milliseconds.
         await asyncio.sleep(0.01)
-        assert await b.records.open("t", "o", {}) == []
+        assert await b.records.create("t", "o", {}) == []
         await a.records.find("t", "o")
-        assert await a.records.open("u", "o", {}) == ["s"]
-        assert await a.records.keep([("t", "o"), ("s", "o")]) == [True, False]
-        assert await b.records.close("u", "o") and await a.records.find("u", "o") is None
+        assert await a.records.create("u", "o", {}) == ["s"]
+        assert await a.records.renew([("t", "o"), ("s", "o")]) == [True, False]
+        assert await b.records.delete("u", "o") and await a.records.find("u", "o") is None
         # Kept tables.
         handle = await a.results.put("o", b"rows")
         assert handle is not None and await b.results.get("o", handle) == b"rows"
@@ -155,27 +166,33 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
         assert await a.receipts.claim("o", "g:k") is None
         # Tasks, and what was sent on a stream.
         a.notes.write("task", {"status": "working"}, 60)
-        await a.logs.begin("s", "1", {"id": 1})
+        await a.logs.create("s", "1", {"id": 1})
         await a.logs.add("s", "1", 1, b"event", last=False)
-        await a.bus.sender.flush()
+        await a.bus.write_queue.flush()
         note, page = await b.notes.read("task"), await b.logs.read("s", "1", 0)
-        assert note is not None and note.value == {"status": "working"} and note.alive
-        assert page is not None and page.messages == [(1, b"event")] and page.alive and page.about == {"id": 1}
-        b.notes.drop("task")
-        await b.bus.sender.flush()
+        assert note is not None and note.value == {"status": "working"} and note.holder_alive
+        assert (
+            page is not None and page.messages == [(1, b"event")] and page.holder_alive and page.metadata == {"id": 1}
+        )
+        b.notes.delete("task")
+        await b.bus.write_queue.flush()
         assert await a.notes.read("task") is None
         # Limits.
-        assert await a.buckets.take([Wanted("o", 2, 0.01)]) == 0 == await b.buckets.take([Wanted("o", 2, 0.01)])
-        assert await a.buckets.take([Wanted("o", 2, 0.01)]) > 0
-        assert await a.counts.room("o")
+        assert (
+            await a.buckets.take([BucketRequest("o", 2, 0.01)])
+            == 0
+            == await b.buckets.take([BucketRequest("o", 2, 0.01)])
+        )
+        assert await a.buckets.take([BucketRequest("o", 2, 0.01)]) > 0
+        assert await a.counts.has_room("o")
         a.held = 1
-        assert await b.counts.room("o")
+        assert await b.counts.has_room("o")
         b.held = 1
-        assert not await a.counts.room("o") and not await b.counts.room("o")
+        assert not await a.counts.has_room("o") and not await b.counts.has_room("o")
         # What they tell each other.
         for speaker, listener in ((a, b), (b, a)):
             assert speaker.bus.broadcast("word", word="to all")
-            speaker.bus.tell(listener.bus.id, "word", word="to one")
+            speaker.bus.send_to(listener.bus.replica_id, "word", word="to one")
             words = {await asyncio.wait_for(listener.heard.get(), 20) for _ in range(2)}
             assert words == {"to all", "to one"}
 
@@ -183,11 +200,11 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
 async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis: Server) -> None:
     fields = {"id": "s", "level": "info", "customer": ""}
     async with members(redis, OLD_ONE) as (first,):
-        await first.records.open("s", "o", {"level": "info", "customer": ""})
-        await first.records.open("idle", "o", {})
+        await first.records.create("s", "o", {"level": "info", "customer": ""})
+        await first.records.create("idle", "o", {})
     for secrets in STEPS[1:]:
         async with members(redis, secrets) as (member,):
-            found = await member.records.find("s", "o", known=1)
+            found = await member.records.find("s", "o", known_version=1)
             assert found is not None
             assert found.fields == fields if secrets == IN_USE else found.fields is None
             again = await member.records.find("s", "o")
@@ -195,9 +212,9 @@ async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis
     async with members(redis, ALONE) as (last,):
         # The owner's list came along, with the one that nobody asked for.
         assert await last.records.find("idle", "o") is None
-        assert await last.records.open("t", "o", {}) == []
+        assert await last.records.create("t", "o", {}) == []
         with redis.client() as client:
-            (old,), (new,) = variants(prefix(OLD_ONE)), variants(prefix(ALONE))
+            (old,), (new,) = name_variants(key_prefix(OLD_ONE)), name_variants(key_prefix(ALONE))
             assert not client.keys(f"{old}:sessions:*")
             assert client.keys(f"{new}:sessions:*") and client.keys(f"{new}:session:*")
 
@@ -205,9 +222,9 @@ async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis
 async def test_n22_a_session_that_is_only_kept_alive_gets_its_new_name_too(redis: Server) -> None:
     """A client with an open stream may send nothing for hours."""
     async with members(redis, OLD_ONE) as (first,):
-        await first.records.open("s", "o", {})
+        await first.records.create("s", "o", {})
     async with members(redis, IN_USE) as (member,):
-        assert await member.records.keep([("s", "o")]) == [True]
+        assert await member.records.renew([("s", "o")]) == [True]
     async with members(redis, ALONE) as (last,):
         found = await last.records.find("s", "o")
         assert found is not None and found.fields == {"id": "s"}
@@ -216,16 +233,16 @@ async def test_n22_a_session_that_is_only_kept_alive_gets_its_new_name_too(redis
 async def test_n22_nothing_is_written_under_a_secret_that_is_out_of_use(redis: Server) -> None:
     """Behind the last step the old secret reads nothing: there is nothing left that it named or sealed."""
     async with members(redis, IN_USE) as (member,):
-        await member.records.open("s", "o", {"level": "info"})
+        await member.records.create("s", "o", {"level": "info"})
         await member.results.put("o", b"rows")
         await member.receipts.claim("o", "g:k")
         member.notes.write("t", 1, 60)
-        await member.bus.sender.flush()
+        await member.bus.write_queue.flush()
         with redis.client() as client:
             keys = [key.decode() for key in client.keys()]
-        (old,) = variants(prefix(OLD_ONE))
+        (old,) = name_variants(key_prefix(OLD_ONE))
         # That this replica lives is no secret; those who name by the old one have to know.
-        assert {key for key in keys if key.startswith(old)} == {f"{old}:replica:{member.bus.id}"}
+        assert {key for key in keys if key.startswith(old)} == {f"{old}:replica:{member.bus.replica_id}"}
 
 
 class Traffic:

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from doit_mcp.redis_state.connection import Link
-from doit_mcp.redis_state.encryption import Box
-from doit_mcp.redis_state.token_buckets import AddressTries, SharedBuckets, Wanted
-from doit_mcp.redis_state.write_queue import Sender
-from doit_mcp.resilience.token_bucket import Buckets
+from doit_mcp.redis_state.connection import RedisConnection
+from doit_mcp.redis_state.encryption import Encryptor
+from doit_mcp.redis_state.token_buckets import BucketRequest, RedisAttemptLimiter, RedisTokenBuckets
+from doit_mcp.redis_state.write_queue import WriteQueue
+from doit_mcp.resilience.token_bucket import TokenBuckets
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, back
 from tests.redis_state.test_write_queue import running
@@ -23,8 +23,8 @@ SLOW, QUICK = 0.001, 50.0
 Take = Callable[..., Awaitable[float]]
 
 
-def shared(link: Link, sender: Sender | None = None) -> SharedBuckets:
-    return SharedBuckets(link, Box(SECRET, "rates"), Sender(link) if sender is None else sender, "rate")
+def shared(link: RedisConnection, sender: WriteQueue | None = None) -> RedisTokenBuckets:
+    return RedisTokenBuckets(link, Encryptor(SECRET, "rates"), WriteQueue(link) if sender is None else sender, "rate")
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -32,13 +32,13 @@ def take(request: pytest.FixtureRequest) -> Take:
     """Takes goes from a bucket; the seconds to wait."""
     if request.param == "redis":
         buckets = shared(request.getfixturevalue("link"))
-        return lambda name, goes=1, rate=SLOW: buckets.take([Wanted(name, BURST, rate)], goes)
-    made = {rate: Buckets(BURST, rate) for rate in (SLOW, QUICK)}
+        return lambda name, goes=1, rate=SLOW: buckets.take([BucketRequest(name, BURST, rate)], goes)
+    made = {rate: TokenBuckets(BURST, rate) for rate in (SLOW, QUICK)}
 
     async def in_memory(name: str, goes: int = 1, rate: float = SLOW) -> float:
         now = time.monotonic()
-        bucket = made[rate].of(name, now)
-        wait = bucket.wait(now, goes)
+        bucket = made[rate].bucket_for(name, now)
+        wait = bucket.wait_seconds(now, goes)
         if not wait:
             bucket.take(goes)
         return wait
@@ -64,9 +64,9 @@ async def test_more_than_there_can_be_leave_a_debt(take: Take) -> None:
     assert 6000 < await take("a") <= 7000
 
 
-async def test_replicas_have_them_in_common(link: Link, redis: Server) -> None:
-    a, b = Sender(link), Sender(link)
-    here, there = (AddressTries(shared(link, one), total=(5, SLOW), by_address=(2, SLOW)) for one in (a, b))
+async def test_replicas_have_them_in_common(link: RedisConnection, redis: Server) -> None:
+    a, b = WriteQueue(link), WriteQueue(link)
+    here, there = (RedisAttemptLimiter(shared(link, one), total=(5, SLOW), by_address=(2, SLOW)) for one in (a, b))
     assert [await here.take("192.0.2.1"), await there.take("192.0.2.1")] == [0, 0]
     assert await here.take("192.0.2.1") > 0 and await there.take("192.0.2.1") > 0
     # What is refused for its address counts nowhere; one without an address counts in all.
@@ -82,13 +82,13 @@ async def test_replicas_have_them_in_common(link: Link, redis: Server) -> None:
         assert not [key for key in keys if b"192" in key]
 
 
-async def test_without_redis_nobody_waits(link: Link, redis: Server) -> None:
-    sender = Sender(link)
-    tries = AddressTries(shared(link, sender), total=(1, SLOW), by_address=(1, SLOW))
+async def test_without_redis_nobody_waits(link: RedisConnection, redis: Server) -> None:
+    sender = WriteQueue(link)
+    tries = RedisAttemptLimiter(shared(link, sender), total=(1, SLOW), by_address=(1, SLOW))
     assert await tries.take("192.0.2.1") == 0
     redis.pause()
     assert [await tries.take("192.0.2.1") for _ in range(20)] == [0] * 20
-    while not link.away:
+    while not link.unavailable:
         await asyncio.sleep(0.005)
     tries.give_back("192.0.2.1")
     assert len(sender) == 0
@@ -97,11 +97,11 @@ async def test_without_redis_nobody_waits(link: Link, redis: Server) -> None:
     assert await tries.take("192.0.2.1") > 0
 
 
-async def test_a_bucket_that_is_given_back_after_its_end(link: Link, redis: Server) -> None:
-    sender = Sender(link)
+async def test_a_bucket_that_is_given_back_after_its_end(link: RedisConnection, redis: Server) -> None:
+    sender = WriteQueue(link)
     buckets = shared(link, sender)
     async with running(sender):
-        buckets.give_back([Wanted("a", BURST, SLOW)])
+        buckets.give_back([BucketRequest("a", BURST, SLOW)])
         await sender.flush()
     with redis.client() as client:
         assert client.keys() == []

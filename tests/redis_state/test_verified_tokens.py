@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from doit_mcp.redis_state.connection import Link
-from doit_mcp.redis_state.encryption import Box
-from doit_mcp.redis_state.verified_tokens import LIFE_SECONDS, SharedProven
-from doit_mcp.redis_state.write_queue import Sender
+from doit_mcp.redis_state.connection import RedisConnection
+from doit_mcp.redis_state.encryption import Encryptor
+from doit_mcp.redis_state.verified_tokens import TTL_SECONDS, RedisVerifiedTokens
+from doit_mcp.redis_state.write_queue import WriteQueue
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server
 from tests.redis_state.test_write_queue import running
@@ -15,35 +15,35 @@ from tests.redis_state.test_write_queue import running
 DIGESTS = [hashlib.sha256(str(number).encode()).digest() for number in range(6)]
 
 
-async def test_n21_what_is_proven_is_known_and_forgotten(link: Link, redis: Server) -> None:
-    sender = Sender(link)
+async def test_n21_what_is_proven_is_known_and_forgotten(link: RedisConnection, redis: Server) -> None:
+    sender = WriteQueue(link)
     async with running(sender):
-        here, there = (SharedProven(link, Box(SECRET, "proven"), sender, most=4) for _ in range(2))
+        here, there = (RedisVerifiedTokens(link, Encryptor(SECRET, "proven"), sender, max_tokens=4) for _ in range(2))
         for digest in DIGESTS:
             here.add(digest)
         await sender.flush()
-        assert [await there.knows(digest) for digest in DIGESTS].count(True) == 4
+        assert [await there.contains(digest) for digest in DIGESTS].count(True) == 4
         with redis.client() as client:
             (key,) = client.keys()
-            assert 0 < client.ttl(key) <= LIFE_SECONDS
+            assert 0 < client.ttl(key) <= TTL_SECONDS
             seen = client.dump(key)
             assert not [one for one in DIGESTS if one in seen or one.hex().encode() in seen]
             # One that was proven more than a day ago.
             old = there._hashes(b"old")[0]
-            client.zadd(key, {old: client.time()[0] - LIFE_SECONDS})
-        assert not await here.knows(b"old")
+            client.zadd(key, {old: client.time()[0] - TTL_SECONDS})
+        assert not await here.contains(b"old")
         here.add(b"new")
         here.remove(b"new")
         await sender.flush()
-        assert not await there.knows(b"new")
+        assert not await there.contains(b"new")
         with redis.client() as client:
             assert client.zscore(key, old) is None
 
 
-async def test_n21_without_redis_nothing_is_known(link: Link, redis: Server) -> None:
-    sender = Sender(link)
-    proven = SharedProven(link, Box(SECRET, "proven"), sender)
+async def test_n21_without_redis_nothing_is_known(link: RedisConnection, redis: Server) -> None:
+    sender = WriteQueue(link)
+    proven = RedisVerifiedTokens(link, Encryptor(SECRET, "proven"), sender)
     redis.kill()
-    assert not await proven.knows(DIGESTS[0])
+    assert not await proven.contains(DIGESTS[0])
     proven.add(DIGESTS[0])
     assert len(sender) == 0

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from doit_mcp.redis_state import write_queue as module
-from doit_mcp.redis_state.connection import Link
-from doit_mcp.redis_state.write_queue import Sender
+from doit_mcp.redis_state.connection import RedisConnection
+from doit_mcp.redis_state.write_queue import WriteQueue
 from tests.redis_state.redis_server import Server
 
 
 @asynccontextmanager
-async def running(sender: Sender) -> AsyncIterator[None]:
+async def running(sender: WriteQueue) -> AsyncIterator[None]:
     task = asyncio.create_task(sender.run())
     try:
         yield
@@ -30,8 +30,8 @@ def numbers(redis: Server, key: str) -> list[int]:
         return [int(one) for one in client.lrange(key, 0, -1)]
 
 
-async def test_everything_in_its_order_through_an_outage(link: Link, redis: Server) -> None:
-    sender, key = Sender(link), link.key("list")
+async def test_everything_in_its_order_through_an_outage(link: RedisConnection, redis: Server) -> None:
+    sender, key = WriteQueue(link), link.key("list")
     async with running(sender):
         for number in range(300):
             assert sender.put(("RPUSH", key, number))
@@ -49,13 +49,13 @@ async def test_everything_in_its_order_through_an_outage(link: Link, redis: Serv
 
 
 async def test_there_is_a_bound_and_who_can_wait_waits(
-    link: Link, redis: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    link: RedisConnection, redis: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "MOST", 2)
-    sender, key = Sender(link), link.key("list")
+    monkeypatch.setattr(module, "MAX_QUEUED_COMMANDS", 2)
+    sender, key = WriteQueue(link), link.key("list")
     assert [sender.put(("RPUSH", key, number)) for number in range(4)] == [True, True, False, False]
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
-    waiting = asyncio.create_task(sender.room())
+    waiting = asyncio.create_task(sender.wait_for_room())
     await asyncio.sleep(0)
     assert not waiting.done()
     async with running(sender):
@@ -66,10 +66,10 @@ async def test_there_is_a_bound_and_who_can_wait_waits(
 
 
 async def test_what_redis_refuses_for_good_holds_up_nothing_for_ever(
-    link: Link, redis: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    link: RedisConnection, redis: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "ATTEMPTS", 3)
-    sender, key = Sender(link), link.key("list")
+    monkeypatch.setattr(module, "MAX_ATTEMPTS", 3)
+    sender, key = WriteQueue(link), link.key("list")
     sender.put(("NO-SUCH-COMMAND", "secret words"))
     sender.put(("RPUSH", key, 1))
     async with running(sender):
@@ -78,17 +78,17 @@ async def test_what_redis_refuses_for_good_holds_up_nothing_for_ever(
     assert "refuses" in caplog.text and "secret words" not in caplog.text
 
 
-async def test_who_waits_for_a_while_does_not_while_redis_is_away(link: Link, redis: Server) -> None:
-    sender, key = Sender(link), link.key("list")
+async def test_who_waits_for_a_while_does_not_while_redis_is_away(link: RedisConnection, redis: Server) -> None:
+    sender, key = WriteQueue(link), link.key("list")
     sender.put(("RPUSH", key, 1))
-    assert not await sender.settle(0.01)
+    assert not await sender.try_flush(0.01)
     async with running(sender):
-        assert await sender.settle(10)
+        assert await sender.try_flush(10)
         redis.kill()
         sender.put(("RPUSH", key, 2))
-        while not link.away:
+        while not link.unavailable:
             await asyncio.sleep(0.005)
-        assert not await sender.settle(1_000)
+        assert not await sender.try_flush(1_000)
         redis.start()
         await asyncio.wait_for(sender.flush(), 20)
-        assert await sender.settle(0)
+        assert await sender.try_flush(0)

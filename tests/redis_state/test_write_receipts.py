@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipt, Receipts
-from doit_mcp.redis_state.connection import Link
-from doit_mcp.redis_state.encryption import Box, prefix
-from doit_mcp.redis_state.write_receipts import RedisReceipts
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, Receipt, ReceiptStore
+from doit_mcp.redis_state.connection import RedisConnection
+from doit_mcp.redis_state.encryption import Encryptor, key_prefix
+from doit_mcp.redis_state.write_receipts import RedisReceiptStore
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, back
 
-Make = Callable[..., Receipts]
-BOUNDS: dict[str, Any] = {"life": 60.0, "per_owner": 100, "most_bytes": 100}
+Make = Callable[..., ReceiptStore]
+BOUNDS: dict[str, Any] = {"ttl": 60.0, "per_owner": 100, "max_answer_bytes": 100}
 
 
 class Unprotected(Exception):
@@ -25,14 +25,14 @@ class Unprotected(Exception):
 
 
 @pytest.fixture
-async def of_redis(link: Link) -> AsyncIterator[Callable[..., RedisReceipts[Receipt]]]:
+async def of_redis(link: RedisConnection) -> AsyncIterator[Callable[..., RedisReceiptStore[Receipt]]]:
     """Each is another replica."""
-    made: list[RedisReceipts[Receipt]] = []
+    made: list[RedisReceiptStore[Receipt]] = []
 
-    def make(**bounds: Any) -> RedisReceipts[Receipt]:
-        box = Box(SECRET, "receipts")
-        known = MemoryReceipts(), MemoryReceipts()
-        made.append(RedisReceipts(link, box, *known, Receipt, Unprotected, **{**BOUNDS, **bounds}))
+    def make(**bounds: Any) -> RedisReceiptStore[Receipt]:
+        box = Encryptor(SECRET, "receipts")
+        known = MemoryReceiptStore(), MemoryReceiptStore()
+        made.append(RedisReceiptStore(link, box, *known, Receipt, Unprotected, **{**BOUNDS, **bounds}))
         return made[-1]
 
     yield make
@@ -45,16 +45,16 @@ def make(request: pytest.FixtureRequest) -> Make:
     if request.param == "redis":
         of_redis: Make = request.getfixturevalue("of_redis")
         return of_redis
-    return lambda **bounds: MemoryReceipts(**{**BOUNDS, **bounds})
+    return lambda **bounds: MemoryReceiptStore(**{**BOUNDS, **bounds})
 
 
-async def done(receipts: Receipts, key: str, owner: str = "o", answer: bytes = b"a", groups: Any = ()) -> None:
+async def done(receipts: ReceiptStore, key: str, owner: str = "o", answer: bytes = b"a", groups: Any = ()) -> None:
     assert await receipts.claim(owner, key) is None
     await receipts.settle(owner, key, answer, groups=groups)
 
 
 def told(receipt: Receipt | None) -> tuple[bytes, bool]:
-    assert receipt is not None and 0 <= receipt.seconds < 30
+    assert receipt is not None and 0 <= receipt.age_seconds < 30
     return receipt.answer, receipt.done
 
 
@@ -66,7 +66,7 @@ async def test_the_second_is_told(make: Make) -> None:
 
 
 async def test_until_the_time_is_over(make: Make) -> None:
-    receipts = make(life=0.05)
+    receipts = make(ttl=0.05)
     await done(receipts, "k")
     while await receipts.claim("o", "k") is not None:
         await asyncio.sleep(0.005)
@@ -87,7 +87,7 @@ async def test_what_nobody_knows_is_said_to_be_unknown(make: Make) -> None:
 
 
 async def test_a_large_answer_is_only_known_to_be_done(make: Make) -> None:
-    receipts = make(most_bytes=3)
+    receipts = make(max_answer_bytes=3)
     await done(receipts, "k", answer=b"four")
     assert told(await receipts.claim("o", "k")) == (b"", True)
 
@@ -175,7 +175,7 @@ async def test_n16_another_replica_forgets_as_well(of_redis: Any) -> None:
 
 
 async def test_n16_an_outage_forgets_nothing_that_this_process_did(
-    of_redis: Any, link: Link, redis: Server, caplog: pytest.LogCaptureFixture
+    of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Done before, forgotten before, done again since, of unknown outcome, and being done when Redis goes."""
     one, other = of_redis(), of_redis()
@@ -224,7 +224,7 @@ async def test_replicas_do_nothing_twice(of_redis: Any, redis: Server) -> None:
     assert told(await waiting) == (b"the answer", True)
     with redis.client() as client:
         keys = client.keys()
-        assert len(keys) == 3 and all(key.startswith(prefix(SECRET).encode()) for key in keys)
+        assert len(keys) == 3 and all(key.startswith(key_prefix(SECRET).encode()) for key in keys)
         assert all(client.pttl(key) > 0 for key in keys)
         seen = b" ".join([*keys, *(client.dump(key) for key in keys)])
         assert not any(word in seen for word in (b"owner", b"tenant", b"answer"))
@@ -246,7 +246,7 @@ async def test_a_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
 
 async def test_what_a_replica_that_died_was_doing_is_not_repeated(of_redis: Any) -> None:
     """Nobody knows whether it was done."""
-    dying, other = of_redis(lease=0.1, life=1.5), of_redis(lease=0.1, life=1.5)
+    dying, other = of_redis(lease=0.1, ttl=1.5), of_redis(lease=0.1, ttl=1.5)
     assert await dying.claim("o", "k") is None
     await dying.close()
     assert told(await other.claim("o", "k")) == (b"", False)
@@ -255,7 +255,7 @@ async def test_what_a_replica_that_died_was_doing_is_not_repeated(of_redis: Any)
 
 
 async def test_without_redis_each_process_for_itself(
-    of_redis: Any, link: Link, redis: Server, caplog: pytest.LogCaptureFixture
+    of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One warning for an outage; what was done meanwhile is still known here afterwards."""
     caplog.set_level(logging.INFO, "doit_mcp.redis_state")
@@ -289,7 +289,7 @@ async def test_two_at_once_while_redis_goes(of_redis: Any, redis: Server) -> Non
     assert [told(await task) for task in waiting] == [(b"a", True)] * 2
 
 
-async def test_who_gives_up_waiting_leaves_nothing_behind(of_redis: Any, link: Link, redis: Server) -> None:
+async def test_who_gives_up_waiting_leaves_nothing_behind(of_redis: Any, link: RedisConnection, redis: Server) -> None:
     one, other = of_redis(), of_redis()
     assert await one.claim("o", "k") is None
     redis.pause()
@@ -304,7 +304,7 @@ async def test_who_gives_up_waiting_leaves_nothing_behind(of_redis: Any, link: L
     assert told(await asyncio.wait_for(other.claim("o", "k"), 20)) == (b"a", True)
 
 
-async def test_who_could_not_renew_can_still_settle(of_redis: Any, link: Link, redis: Server) -> None:
+async def test_who_could_not_renew_can_still_settle(of_redis: Any, link: RedisConnection, redis: Server) -> None:
     one, other = of_redis(lease=0.15), of_redis(lease=0.15)
     assert await one.claim("o", "k") is None
     redis.pause()
@@ -316,7 +316,9 @@ async def test_who_could_not_renew_can_still_settle(of_redis: Any, link: Link, r
     assert told(await other.claim("o", "k")) == (b"a", True)
 
 
-async def test_what_was_not_done_while_redis_went_is_nowhere(of_redis: Any, link: Link, redis: Server) -> None:
+async def test_what_was_not_done_while_redis_went_is_nowhere(
+    of_redis: Any, link: RedisConnection, redis: Server
+) -> None:
     receipts = of_redis(lease=0.15)
     assert await receipts.claim("o", "k") is None
     redis.kill()

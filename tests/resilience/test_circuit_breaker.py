@@ -7,21 +7,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from doit_mcp.resilience.circuit_breaker import (
-    FEWEST,
-    FIRST_REST,
-    HALF,
-    LEASE,
-    LONE,
-    LONGEST_REST,
-    MAX_COUNTED,
-    MAX_PROBERS,
-    SEVERAL,
-    Breaker,
+    FEW_CALLERS_THRESHOLD,
+    MAX_FAILED_PROBERS,
+    MAX_OPEN_SECONDS,
+    MIN_OPEN_SECONDS,
+    PROBE_TIMEOUT_SECONDS,
+    CircuitBreaker,
     CircuitOpen,
-    Requester,
 )
+from doit_mcp.resilience.outcome_counts import HALF_WINDOW_SECONDS, MAX_COUNTED_CALLERS, MIN_CALLERS, MIN_OUTCOMES
+from doit_mcp.resilience.requester import Requester
 
-LONGEST = LONGEST_REST * 1.2
+LONGEST = MAX_OPEN_SECONDS * 1.2
 
 
 class Clock:
@@ -40,8 +37,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def breaker(clock: Clock) -> Breaker:
-    return Breaker("api", clock=clock, chance=lambda: 0.5)
+def breaker(clock: Clock) -> CircuitBreaker:
+    return CircuitBreaker("api", clock=clock, random_fraction=lambda: 0.5)
 
 
 def who(number: int) -> Requester:
@@ -49,254 +46,263 @@ def who(number: int) -> Requester:
     return Requester(number, 1000 + number)
 
 
-def send(breaker: Breaker, requester: Requester, operation: str = "operation") -> None:
+def send(breaker: CircuitBreaker, requester: Requester, operation: str = "operation") -> None:
     """A request that fails."""
-    breaker.failed(breaker.enter(requester), requester, operation)
+    breaker.record_failure(breaker.enter(requester), requester, operation)
 
 
-def fail(breaker: Breaker, times: int, *, callers: int = SEVERAL, operations: int = 2) -> None:
+def fail(breaker: CircuitBreaker, times: int, *, callers: int = MIN_CALLERS, operations: int = 2) -> None:
     """So many failures in turn, of so many callers with so many operations."""
     for number in range(times):
         send(breaker, who(number % callers), f"operation {number % operations}")
 
 
-def well(breaker: Breaker, times: int = 1) -> None:
+def well(breaker: CircuitBreaker, times: int = 1) -> None:
     for _ in range(times):
-        breaker.succeeded(breaker.enter(who(99)))
+        breaker.record_success(breaker.enter(who(99)))
 
 
-def refused(breaker: Breaker, requester: Requester | None = None) -> float:
+def refused(breaker: CircuitBreaker, requester: Requester | None = None) -> float:
     with pytest.raises(CircuitOpen) as caught:
         breaker.enter(requester or who(99))
-    return caught.value.seconds
+    return caught.value.retry_after
 
 
-def opened(breaker: Breaker) -> None:
-    fail(breaker, FEWEST)
+def opened(breaker: CircuitBreaker) -> None:
+    fail(breaker, MIN_OUTCOMES)
     assert breaker.state == "open"
 
 
-def test_repeated_failures_open_it_and_say_for_how_long(breaker: Breaker, clock: Clock) -> None:
-    fail(breaker, FEWEST - 1)
-    assert breaker.state == "closed" and breaker.rest == 0
+def test_repeated_failures_open_it_and_say_for_how_long(breaker: CircuitBreaker, clock: Clock) -> None:
+    fail(breaker, MIN_OUTCOMES - 1)
+    assert breaker.state == "closed" and breaker.retry_after == 0
     fail(breaker, 1)
-    assert breaker.state == "open" and refused(breaker) == breaker.rest == FIRST_REST
+    assert breaker.state == "open" and refused(breaker) == breaker.retry_after == MIN_OPEN_SECONDS
     clock.now += 3
-    assert refused(breaker) == FIRST_REST - 3
+    assert refused(breaker) == MIN_OPEN_SECONDS - 3
 
 
-def test_failures_among_many_successes_do_not(breaker: Breaker) -> None:
-    well(breaker, 3 * FEWEST)
-    fail(breaker, 2 * FEWEST)
+def test_failures_among_many_successes_do_not(breaker: CircuitBreaker) -> None:
+    well(breaker, 3 * MIN_OUTCOMES)
+    fail(breaker, 2 * MIN_OUTCOMES)
     assert breaker.state == "closed"
-    fail(breaker, FEWEST)
+    fail(breaker, MIN_OUTCOMES)
     assert breaker.state == "open"
 
 
-@pytest.mark.parametrize("wait", [0.0, HALF - 1])
-def test_what_is_long_ago_does_not_count(breaker: Breaker, clock: Clock, wait: float) -> None:
-    fail(breaker, FEWEST - 1)
+@pytest.mark.parametrize("wait", [0.0, HALF_WINDOW_SECONDS - 1])
+def test_what_is_long_ago_does_not_count(breaker: CircuitBreaker, clock: Clock, wait: float) -> None:
+    fail(breaker, MIN_OUTCOMES - 1)
     clock.now += wait
     well(breaker)
-    clock.now += 2 * HALF
-    fail(breaker, FEWEST - 1)
+    clock.now += 2 * HALF_WINDOW_SECONDS
+    fail(breaker, MIN_OUTCOMES - 1)
     assert breaker.state == "closed"
 
 
-def test_the_window_slides(breaker: Breaker, clock: Clock) -> None:
-    fail(breaker, FEWEST - 1)
-    clock.now += HALF + 1
+def test_the_window_slides(breaker: CircuitBreaker, clock: Clock) -> None:
+    fail(breaker, MIN_OUTCOMES - 1)
+    clock.now += HALF_WINDOW_SECONDS + 1
     fail(breaker, 1)
     assert breaker.state == "open"
 
 
-def test_callers_and_operations_are_told_apart_across_the_window(breaker: Breaker, clock: Clock) -> None:
-    for number in range(FEWEST):
-        clock.now += HALF * 1.5 if number == FEWEST // 2 else 0.0
-        late = number >= FEWEST // 2
+def test_callers_and_operations_are_told_apart_across_the_window(breaker: CircuitBreaker, clock: Clock) -> None:
+    for number in range(MIN_OUTCOMES):
+        clock.now += HALF_WINDOW_SECONDS * 1.5 if number == MIN_OUTCOMES // 2 else 0.0
+        late = number >= MIN_OUTCOMES // 2
         send(breaker, who(number % 2 + late), str(late))
     assert breaker.state == "open"
 
 
 @pytest.mark.parametrize(("callers", "operations"), [(1, 1), (1, 9), (9, 1)])
 def test_one_caller_or_one_operation_does_not_take_it_from_others(
-    breaker: Breaker, callers: int, operations: int
+    breaker: CircuitBreaker, callers: int, operations: int
 ) -> None:
-    fail(breaker, LONE - 1, callers=callers, operations=operations)
+    fail(breaker, FEW_CALLERS_THRESHOLD - 1, callers=callers, operations=operations)
     well(breaker)
-    fail(breaker, 10 * LONE, callers=callers, operations=operations)
+    fail(breaker, 10 * FEW_CALLERS_THRESHOLD, callers=callers, operations=operations)
     assert breaker.state == "closed"
 
 
-def test_if_there_is_nobody_else_it_opens_late(breaker: Breaker) -> None:
-    fail(breaker, LONE - 1, callers=1)
+def test_if_there_is_nobody_else_it_opens_late(breaker: CircuitBreaker) -> None:
+    fail(breaker, FEW_CALLERS_THRESHOLD - 1, callers=1)
     assert breaker.state == "closed"
     fail(breaker, 1, callers=1)
     assert breaker.state == "open"
 
 
 def test_the_only_operation_of_an_upstream_is_not_told_apart(clock: Clock) -> None:
-    breaker = Breaker("identity", single=True, clock=clock)
-    fail(breaker, FEWEST, operations=1)
+    breaker = CircuitBreaker("identity", single_operation=True, clock=clock)
+    fail(breaker, MIN_OUTCOMES, operations=1)
     assert breaker.state == "open"
 
 
-def test_a_connection_that_cannot_be_made_is_nobodys(breaker: Breaker) -> None:
-    for _ in range(FEWEST):
-        breaker.failed(breaker.enter(who(99)), None)
+def test_a_connection_that_cannot_be_made_is_nobodys(breaker: CircuitBreaker) -> None:
+    for _ in range(MIN_OUTCOMES):
+        breaker.record_failure(breaker.enter(who(99)), None)
     assert breaker.state == "open"
 
 
-def test_few_of_those_do_not_make_one_callers_failures_everybodys(breaker: Breaker) -> None:
-    breaker.failed(breaker.enter(who(99)), None)
+def test_few_of_those_do_not_make_one_callers_failures_everybodys(breaker: CircuitBreaker) -> None:
+    breaker.record_failure(breaker.enter(who(99)), None)
     well(breaker)
-    fail(breaker, LONE, callers=1)
+    fail(breaker, FEW_CALLERS_THRESHOLD, callers=1)
     assert breaker.state == "closed"
 
 
-def test_one_request_probes_and_its_success_closes(breaker: Breaker, clock: Clock) -> None:
+def test_one_request_probes_and_its_success_closes(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
-    clock.now += FIRST_REST
+    clock.now += MIN_OPEN_SECONDS
     assert breaker.state == "half-open"
     probe = breaker.enter(who(99))
-    assert refused(breaker) == LEASE
-    breaker.succeeded(probe)
+    assert refused(breaker) == PROBE_TIMEOUT_SECONDS
+    breaker.record_success(probe)
     assert breaker.state == "closed"
-    fail(breaker, FEWEST - 1)
+    fail(breaker, MIN_OUTCOMES - 1)
     assert breaker.state == "closed"
 
 
-def test_a_failing_probe_opens_it_for_longer_up_to_a_bound(breaker: Breaker, clock: Clock) -> None:
+def test_a_failing_probe_opens_it_for_longer_up_to_a_bound(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     rests = []
     for _ in range(1100):
-        clock.now += breaker.rest
+        clock.now += breaker.retry_after
         send(breaker, who(1))
-        rests.append(breaker.rest)
-    assert rests[:3] == [10, 20, 20] and set(rests[3:]) == {LONGEST_REST}
-    clock.now += breaker.rest
+        rests.append(breaker.retry_after)
+    assert rests[:3] == [10, 20, 20] and set(rests[3:]) == {MAX_OPEN_SECONDS}
+    clock.now += breaker.retry_after
     well(breaker)
     opened(breaker)
-    assert breaker.rest == FIRST_REST
+    assert breaker.retry_after == MIN_OPEN_SECONDS
 
 
-def test_a_probe_that_is_given_up_lets_the_next_one_go(breaker: Breaker, clock: Clock) -> None:
+def test_a_probe_that_is_given_up_lets_the_next_one_go(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
-    clock.now += FIRST_REST
-    breaker.left(breaker.enter(who(99)))
+    clock.now += MIN_OPEN_SECONDS
+    breaker.record_no_outcome(breaker.enter(who(99)))
     well(breaker)
     assert breaker.state == "closed"
 
 
-def test_a_probe_that_hangs_holds_up_the_next_one_for_a_moment(breaker: Breaker, clock: Clock) -> None:
+def test_a_probe_that_hangs_holds_up_the_next_one_for_a_moment(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
-    clock.now += FIRST_REST
+    clock.now += MIN_OPEN_SECONDS
     slow = breaker.enter(who(99))
-    clock.now += LEASE
+    clock.now += PROBE_TIMEOUT_SECONDS
     second = breaker.enter(who(99))
     refused(breaker)
-    breaker.succeeded(slow)
+    breaker.record_success(slow)
     assert breaker.state == "closed"
-    breaker.failed(second, who(1))
-    breaker.left(second)
+    breaker.record_failure(second, who(1))
+    breaker.record_no_outcome(second)
     assert breaker.state == "closed"
 
 
-def test_who_was_sent_before_it_opened_has_nothing_to_say(breaker: Breaker, clock: Clock) -> None:
+def test_who_was_sent_before_it_opened_has_nothing_to_say(breaker: CircuitBreaker, clock: Clock) -> None:
     early = breaker.enter(who(99))
     opened(breaker)
-    clock.now += FIRST_REST
+    clock.now += MIN_OPEN_SECONDS
     for _ in range(3):
-        breaker.failed(early, who(1))
-        breaker.succeeded(early)
-        breaker.left(early)
+        breaker.record_failure(early, who(1))
+        breaker.record_success(early)
+        breaker.record_no_outcome(early)
     assert breaker.state == "half-open"
 
 
-def test_n17_one_person_with_many_tokens_and_customers_is_one(breaker: Breaker) -> None:
-    for number in range(10 * LONE):
+def test_n17_one_person_with_many_tokens_and_customers_is_one(breaker: CircuitBreaker) -> None:
+    for number in range(10 * FEW_CALLERS_THRESHOLD):
         if breaker.state == "closed":
             send(breaker, Requester(1, number % 9), f"operation {number % 5}")
     # Not a single success: it is open, for that person alone.
-    assert refused(breaker, Requester(1, 99)) == breaker.rest == breaker.rest_of(Requester(1, 5)) == FIRST_REST
-    assert breaker.rest_of(who(2)) == 0
-    breaker.succeeded(breaker.enter(who(2)))
+    assert (
+        refused(breaker, Requester(1, 99))
+        == breaker.retry_after
+        == breaker.retry_after_for(Requester(1, 5))
+        == MIN_OPEN_SECONDS
+    )
+    assert breaker.retry_after_for(who(2)) == 0
+    breaker.record_success(breaker.enter(who(2)))
     assert breaker.state == "closed" and breaker.enter(Requester(1, 1))
 
 
-def test_n17_many_persons_of_two_customers_open_it_for_those_customers(breaker: Breaker) -> None:
-    for number in range(LONE):
+def test_n17_many_persons_of_two_customers_open_it_for_those_customers(breaker: CircuitBreaker) -> None:
+    for number in range(FEW_CALLERS_THRESHOLD):
         send(breaker, Requester(number, 1000 + number % 2), f"operation {number % 5}")
     assert breaker.state == "open"
-    assert refused(breaker, Requester(99, 1000)) and breaker.rest_of(Requester(1, 1002)) == 0
+    assert refused(breaker, Requester(99, 1000)) and breaker.retry_after_for(Requester(1, 1002)) == 0
 
 
-def test_n17_several_persons_of_several_customers_open_it_for_everybody(breaker: Breaker) -> None:
-    fail(breaker, FEWEST - 1)
+def test_n17_several_persons_of_several_customers_open_it_for_everybody(breaker: CircuitBreaker) -> None:
+    fail(breaker, MIN_OUTCOMES - 1)
     assert breaker.state == "closed"
     fail(breaker, 1)
-    assert refused(breaker, who(99)) == FIRST_REST
+    assert refused(breaker, who(99)) == MIN_OPEN_SECONDS
 
 
-def test_n17_an_outage_that_few_met_first_becomes_everybodys(breaker: Breaker) -> None:
-    fail(breaker, LONE, callers=1)
+def test_n17_an_outage_that_few_met_first_becomes_everybodys(breaker: CircuitBreaker) -> None:
+    fail(breaker, FEW_CALLERS_THRESHOLD, callers=1)
     assert refused(breaker, who(0))
     # One failure each could be bad luck.
     for number in (1, 2, 1, 2):
         send(breaker, who(number), f"operation {number}")
-        assert breaker.rest_of(who(99)) == 0
+        assert breaker.retry_after_for(who(99)) == 0
     for number in (1, 2):
         send(breaker, who(number), f"operation {number}")
-    assert refused(breaker, who(99)) == FIRST_REST
+    assert refused(breaker, who(99)) == MIN_OPEN_SECONDS
 
 
 @pytest.mark.parametrize("successes", [0, 10])
 @pytest.mark.parametrize("operations", [1, 5])
 @pytest.mark.parametrize("one", ["person", "customer"])
 def test_n17_one_who_fails_always_and_two_who_failed_once_open_it_for_nobody(
-    breaker: Breaker, one: str, operations: int, successes: int
+    breaker: CircuitBreaker, one: str, operations: int, successes: int
 ) -> None:
     """What one person fails, or the users of one customer, counts for a third of what opens it at most."""
     well(breaker, successes)
     for number in (1, 2):
         send(breaker, who(number), "unlucky" if operations > 1 else "operation 0")
-    for number in range(10 * LONE):
+    for number in range(10 * FEW_CALLERS_THRESHOLD):
         failing = Requester(3, number) if one == "person" else Requester(100 + number, 3)
         send(breaker, failing, f"operation {number % operations}")
-        assert breaker.state == "closed" and breaker.rest_of(who(99)) == 0
+        assert breaker.state == "closed" and breaker.retry_after_for(who(99)) == 0
 
 
-def test_n17_two_who_fail_always_and_one_who_failed_once_open_it_for_nobody(breaker: Breaker) -> None:
+def test_n17_two_who_fail_always_and_one_who_failed_once_open_it_for_nobody(breaker: CircuitBreaker) -> None:
     send(breaker, who(2), "unlucky")
-    fail(breaker, 10 * LONE, callers=2)
+    fail(breaker, 10 * FEW_CALLERS_THRESHOLD, callers=2)
     assert breaker.state == "closed" and breaker.enter(who(99)) == 0
 
 
-def test_n17_whose_probe_failed_does_not_keep_it_open_for_others(breaker: Breaker, clock: Clock) -> None:
+def test_n17_whose_probe_failed_does_not_keep_it_open_for_others(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
-    clock.now += FIRST_REST
+    clock.now += MIN_OPEN_SECONDS
     for _ in range(4):
         send(breaker, who(0))
-        assert breaker.rest_of(who(0)) == breaker.rest >= 2 * FIRST_REST
-        assert breaker.rest_of(who(7)) == FIRST_REST
-        clock.now += breaker.rest
+        assert breaker.retry_after_for(who(0)) == breaker.retry_after >= 2 * MIN_OPEN_SECONDS
+        assert breaker.retry_after_for(who(7)) == MIN_OPEN_SECONDS
+        clock.now += breaker.retry_after
     send(breaker, who(0))
-    clock.now += FIRST_REST
+    clock.now += MIN_OPEN_SECONDS
     assert refused(breaker, who(0))
-    breaker.succeeded(breaker.enter(who(7)))
+    breaker.record_success(breaker.enter(who(7)))
     assert breaker.state == "closed" and breaker.enter(who(0))
 
 
-def test_n17_what_it_remembers_is_bounded(breaker: Breaker, clock: Clock) -> None:
+def test_n17_what_it_remembers_is_bounded(breaker: CircuitBreaker, clock: Clock) -> None:
     for number in range(1000):
-        breaker.failed(0, who(number), f"operation {number}")
+        breaker.record_failure(0, who(number), f"operation {number}")
     for number in range(1000):
         clock.now += LONGEST
         send(breaker, who(number))
-    assert len(breaker._probers) == MAX_PROBERS
-    tallies = [getattr(tally, name) for tally in (breaker._before, breaker._now) for name in tally.__slots__]
-    assert all(len(found) <= SEVERAL for found in tallies if isinstance(found, set))
-    assert all(len(found) <= MAX_COUNTED for found in tallies if isinstance(found, dict))
+    assert len(breaker._probers) == MAX_FAILED_PROBERS
+    tallies = [
+        getattr(tally, name)
+        for tally in (breaker._previous_counts, breaker._current_counts)
+        for name in tally.__slots__
+    ]
+    assert all(len(found) <= MIN_CALLERS for found in tallies if isinstance(found, set))
+    assert all(len(found) <= MAX_COUNTED_CALLERS for found in tallies if isinstance(found, dict))
 
 
 class Machine(RuleBasedStateMachine):
@@ -306,7 +312,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.clock = Clock()
         self.chance = 0.5
-        self.breaker = Breaker("api", clock=self.clock, chance=lambda: self.chance)
+        self.breaker = CircuitBreaker("api", clock=self.clock, random_fraction=lambda: self.chance)
         self.flying: list[int] = []
         self.probes: dict[int, float] = {}
         self.bad: list[tuple[float, Requester | None]] = []
@@ -318,17 +324,17 @@ class Machine(RuleBasedStateMachine):
 
     @rule(caller=st.sampled_from([*map(who, range(4))]))
     def somebody_asks(self, caller: Requester) -> None:
-        state, rest = self.breaker.state, self.breaker.rest_of(caller)
+        state, rest = self.breaker.state, self.breaker.retry_after_for(caller)
         try:
             ticket = self.breaker.enter(caller)
         except CircuitOpen as shut:
-            assert state != "closed" and 0 < shut.seconds == rest
+            assert state != "closed" and 0 < shut.retry_after == rest
         else:
             assert rest == 0
             self.flying.append(ticket)
-            if self.breaker.rest_of(caller):
+            if self.breaker.retry_after_for(caller):
                 # A sum of times and its difference again: the last digit may be another.
-                assert state != "closed" and 0 < self.breaker.rest <= LEASE + 1e-9
+                assert state != "closed" and 0 < self.breaker.retry_after <= PROBE_TIMEOUT_SECONDS + 1e-9
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data(), caller=st.sampled_from([None, *map(who, range(4))]), burst=st.integers(1, 40))
@@ -338,38 +344,38 @@ class Machine(RuleBasedStateMachine):
         for number in range(burst):
             # One that was sent twice counts once for each: a burst is as many requests that went out together.
             self.bad.append((self.clock.now, caller))
-            self.breaker.failed(ticket, caller, f"operation {number % 2}")
+            self.breaker.record_failure(ticket, caller, f"operation {number % 2}")
         if state == "closed" and self.breaker.state != "closed":
-            seen = [caller for when, caller in self.bad if when > self.clock.now - 2 * HALF]
-            assert 2 * len(seen) >= FEWEST
-            assert len(set(seen)) >= SEVERAL or None in seen or len(seen) >= LONE
+            seen = [caller for when, caller in self.bad if when > self.clock.now - 2 * HALF_WINDOW_SECONDS]
+            assert 2 * len(seen) >= MIN_OUTCOMES
+            assert len(set(seen)) >= MIN_CALLERS or None in seen or len(seen) >= FEW_CALLERS_THRESHOLD
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data(), burst=st.integers(1, 40))
     def it_works(self, data: st.DataObject, burst: int) -> None:
         ticket = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
         for _ in range(burst):
-            self.breaker.succeeded(ticket)
+            self.breaker.record_success(ticket)
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
     def nobody_waits(self, data: st.DataObject) -> None:
         ticket = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
-        self.breaker.left(ticket)
+        self.breaker.record_no_outcome(ticket)
 
     @rule()
     def the_upstream_recovers(self) -> None:
         """F7: however it got here, whoever hangs, one request that works closes it, and soon it may be sent."""
-        assert self.breaker.rest <= LONGEST
-        self.clock.now += self.breaker.rest
+        assert self.breaker.retry_after <= LONGEST
+        self.clock.now += self.breaker.retry_after
         well(self.breaker)
         assert self.breaker.state == "closed"
 
     @invariant()
     def it_is_never_away_for_long(self) -> None:
-        rest = self.breaker.rest
+        rest = self.breaker.retry_after
         assert 0 <= rest <= LONGEST
-        assert all(self.breaker.rest_of(who(number)) <= rest for number in range(100))
+        assert all(self.breaker.retry_after_for(who(number)) <= rest for number in range(100))
         assert (self.breaker.state == "closed") <= (rest == 0)
         assert (self.breaker.state == "open") <= (rest > 0)
 

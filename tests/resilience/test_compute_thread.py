@@ -9,13 +9,13 @@ from threading import Event
 
 import pytest
 
-from doit_mcp.observability.trace import CURRENT, Trace
+from doit_mcp.observability.trace import CURRENT_TRACE, Trace
 from doit_mcp.resilience import compute_thread
-from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER, TooManyQueued, Turns, in_thread
+from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER, ComputeThread, TooManyQueued, run_in_thread
 
 
 def test_n3_a_caller_with_many_computations_waits_for_itself() -> None:
-    turns, begin, done = Turns(), Event(), list[str]()
+    turns, begin, done = ComputeThread(), Event(), list[str]()
     turns.submit("first", begin.wait)
     many = [turns.submit("greedy", lambda: done.append("greedy")) for _ in range(50)]
     others = [turns.submit(name, lambda name=name: done.append(name)) for name in ("b", "c")]
@@ -28,34 +28,34 @@ def test_n3_a_caller_with_many_computations_waits_for_itself() -> None:
 async def test_the_caller_is_that_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
     callers: list[str] = []
 
-    class Noting(Turns):
+    class Noting(ComputeThread):
         def submit(self, caller, work, **how):  # type: ignore[no-untyped-def]  # passes everything on
             callers.append(caller)
             return super().submit(caller, work, **how)
 
-    monkeypatch.setattr(compute_thread, "_TURNS", Noting())
-    assert await in_thread(max, 1, 2) == 2
-    token = CURRENT.set(Trace("t", "0" * 32, owner="somebody"))
+    monkeypatch.setattr(compute_thread, "_COMPUTE_THREAD", Noting())
+    assert await run_in_thread(max, 1, 2) == 2
+    token = CURRENT_TRACE.set(Trace("t", "0" * 32, owner="somebody"))
     try:
-        assert await in_thread(sorted, [2, 1], reverse=False) == [1, 2]
+        assert await run_in_thread(sorted, [2, 1], reverse=False) == [1, 2]
     finally:
-        CURRENT.reset(token)
+        CURRENT_TRACE.reset(token)
     assert callers == ["", "somebody"]
 
 
 async def test_failures_and_what_is_canceled() -> None:
     with pytest.raises(ZeroDivisionError):
-        await in_thread(lambda: 1 / 0)
+        await run_in_thread(lambda: 1 / 0)
     begin, done = Event(), list[str]()
-    first = asyncio.ensure_future(in_thread(begin.wait))
-    second = asyncio.ensure_future(in_thread(done.append, "second"))
+    first = asyncio.ensure_future(run_in_thread(begin.wait))
+    second = asyncio.ensure_future(run_in_thread(done.append, "second"))
     await asyncio.sleep(0)
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
     begin.set()
     assert await first is True
-    await in_thread(done.append, "third")
+    await run_in_thread(done.append, "third")
     assert done == ["third"]
 
 
@@ -63,8 +63,8 @@ async def test_the_thread_keeps_no_result() -> None:
     class Large:
         pass
 
-    made = weakref.ref(await in_thread(Large))
-    await in_thread(int)
+    made = weakref.ref(await run_in_thread(Large))
+    await run_in_thread(int)
     gc.collect()
     assert made() is None
 
@@ -76,7 +76,7 @@ async def test_n1_what_is_canceled_leaves_the_queue() -> None:
         def __call__(self) -> None:
             """Work."""
 
-    turns, begin = Turns(), Event()
+    turns, begin = ComputeThread(), Event()
     running = turns.submit("first", begin.wait)
     while not running.running():
         await asyncio.sleep(0.001)
@@ -86,7 +86,7 @@ async def test_n1_what_is_canceled_leaves_the_queue() -> None:
         held.append(weakref.ref(work))
         assert turns.submit(caller, work).cancel()
         del work
-    assert [one() for one in held] == [None] * 3 and turns._queued == 0 and not turns._waiting
+    assert [one() for one in held] == [None] * 3 and turns._queued == 0 and not turns._queues
     after = turns.submit("second", lambda: "done")
     assert not running.cancel()
     begin.set()
@@ -96,20 +96,20 @@ async def test_n1_what_is_canceled_leaves_the_queue() -> None:
 def test_n1_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """For each caller and for all; only for work with which a request begins."""
     monkeypatch.setattr(compute_thread, "MAX_QUEUED", MAX_QUEUED_PER_CALLER + 2)
-    turns, begin = Turns(), Event()
+    turns, begin = ComputeThread(), Event()
     running = turns.submit("", begin.wait)
     while not running.running():
         pass
-    mine = [turns.submit("a", int, refusable=True) for _ in range(MAX_QUEUED_PER_CALLER)]
+    mine = [turns.submit("a", int, may_reject=True) for _ in range(MAX_QUEUED_PER_CALLER)]
     with pytest.raises(TooManyQueued, match="send fewer at once") as own:
-        turns.submit("a", int, refusable=True)
-    others = [turns.submit("b", int, refusable=True), turns.submit("c", int, refusable=True)]
+        turns.submit("a", int, may_reject=True)
+    others = [turns.submit("b", int, may_reject=True), turns.submit("c", int, may_reject=True)]
     with pytest.raises(TooManyQueued, match="The server is busy") as everybody:
-        turns.submit("d", int, refusable=True)
-    assert not own.value.everyone and everybody.value.everyone
+        turns.submit("d", int, may_reject=True)
+    assert not own.value.all_callers and everybody.value.all_callers
     later = turns.submit("a", int)
     mine[0].cancel(), later.cancel()
-    mine[0] = turns.submit("a", int, refusable=True)
+    mine[0] = turns.submit("a", int, may_reject=True)
     begin.set()
     assert [one.result(20) for one in (*mine, *others)] == [0] * (MAX_QUEUED_PER_CALLER + 2)
     assert turns._queued == 0

@@ -19,7 +19,7 @@ from yarl import URL
 
 from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.sandbox.identity import FetchError
-from doit_mcp.sandbox.server import World, world
+from doit_mcp.sandbox.server import SandboxServer, run_sandbox
 
 BASE = "https://mcp.doit.com"
 SECRET = "a-secret-of-the-exchange-with-enough-bytes"
@@ -99,7 +99,7 @@ class Fields(HTMLParser):
 class Party:
     """A client and its user's browser, talking to a world by HTTP only."""
 
-    def __init__(self, world: World, http: aiohttp.ClientSession) -> None:
+    def __init__(self, world: SandboxServer, http: aiohttp.ClientSession) -> None:
         self.world = world
         self.url = world.url
         self.http = http
@@ -225,14 +225,14 @@ def documents() -> Web:
 
 
 @pytest.fixture
-async def place(clock: Clock, documents: Web) -> AsyncIterator[World]:
+async def place(clock: Clock, documents: Web) -> AsyncIterator[SandboxServer]:
     """A world with an identity provider and next to no API."""
-    async with world(resource_url=BASE, secret=SECRET, clock=clock, resolver=documents, api=NoApi()) as made:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, resolver=documents, api=NoApi()) as made:
         yield made
 
 
 @pytest.fixture
-async def party(place: World) -> AsyncIterator[Party]:
+async def party(place: SandboxServer) -> AsyncIterator[Party]:
     """A client with a browser that has no cookies yet."""
     # Addresses count as hosts for cookies: the world has no name.
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doit_mcp.sandbox.identity.fetching import Fetcher
+from doit_mcp.sandbox.identity.fetching import DocumentFetcher
 
 from .conftest import Clock
 
@@ -70,14 +70,14 @@ class Site:
         *,
         limit: float = 5.0,
         permitted: Callable[[str], bool] = lambda address: address == "127.0.0.1",
-    ) -> Fetcher:
+    ) -> DocumentFetcher:
         """A fetcher that takes this server for the public internet."""
-        return Fetcher(
-            names=names or Names("127.0.0.1"),
-            permitted=permitted,
+        return DocumentFetcher(
+            make_resolver=names or Names("127.0.0.1"),
+            is_permitted=permitted,
             tls=self.trust,
             port=self.port,
-            limit=limit,
+            timeout_seconds=limit,
             clock=clock,
         )
 

@@ -5,41 +5,49 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
-from doit_mcp.sandbox.accounts import ACME, CUSTOMERS, GLOBEX, MOST_FURTHER, NAMED, USERS, People
-from doit_mcp.sandbox.console_api import found
-from doit_mcp.sandbox.server import world
+from doit_mcp.sandbox.accounts import (
+    ACME,
+    CUSTOMERS,
+    DEFAULT_DIRECTORY,
+    GLOBEX,
+    MAX_EXTRA_CUSTOMERS,
+    USERS,
+    AccountDirectory,
+)
+from doit_mcp.sandbox.console_api import search_customers
+from doit_mcp.sandbox.server import run_sandbox
 
 from .conftest import BASE, SECRET, Clock, NoApi, Party
 from .identity.test_exchange import exchanged, whoami
 
-MANY = People(MOST_FURTHER)
+MANY = AccountDirectory(MAX_EXTRA_CUSTOMERS)
 
 
 def test_those_with_names_are_always_there() -> None:
-    for people in (NAMED, MANY):
+    for people in (DEFAULT_DIRECTORY, MANY):
         assert people.customers(0, 2) == list(CUSTOMERS)
         for user in USERS:
-            assert people.user(f" {user.email.upper()}") == people.user_of_token(user.api_token) == user
+            assert people.user_by_email(f" {user.email.upper()}") == people.user_by_token(user.api_token) == user
         assert [user.email for user in people.users_of(ACME)] == ["admin@acme.example", "viewer@acme.example"]
-        assert people.customer_of(GLOBEX.domain) == people.customer(GLOBEX.id) == GLOBEX
+        assert people.customer_by_domain(GLOBEX.domain) == people.customer_by_id(GLOBEX.id) == GLOBEX
 
 
-@pytest.mark.parametrize("number", [1, 2, 777, MOST_FURTHER])
+@pytest.mark.parametrize("number", [1, 2, 777, MAX_EXTRA_CUSTOMERS])
 def test_a_further_customer_has_a_user_who_is_found_by_everything(number: int) -> None:
     (customer,) = MANY.customers(1 + number, 2 + number)
     (user,) = MANY.users_of(customer)
     assert customer.number == number and user.customer == customer.id
-    assert MANY.customer(customer.id) == MANY.customer_of(customer.domain) == customer
-    assert MANY.user(user.email.upper()) == MANY.user_of_token(user.api_token) == user
+    assert MANY.customer_by_id(customer.id) == MANY.customer_by_domain(customer.domain) == customer
+    assert MANY.user_by_email(user.email.upper()) == MANY.user_by_token(user.api_token) == user
     assert user.permissions == USERS[0].permissions and not user.employee
-    just, less = People(number), People(number - 1)
-    assert just.customer(customer.id) == customer and len(just) == number + 2
-    assert less.customer(customer.id) is None
-    assert less.user(user.email) is less.user_of_token(user.api_token) is None
+    just, less = AccountDirectory(number), AccountDirectory(number - 1)
+    assert just.customer_by_id(customer.id) == customer and len(just) == number + 2
+    assert less.customer_by_id(customer.id) is None
+    assert less.user_by_email(user.email) is less.user_by_token(user.api_token) is None
 
 
 def test_no_two_are_alike() -> None:
-    people = People(300)
+    people = AccountDirectory(300)
     customers = people.customers(0, 1000)
     assert len(customers) == len(people) == 302
     users = [user for customer in customers for user in people.users_of(customer)]
@@ -63,29 +71,31 @@ def test_no_two_are_alike() -> None:
     ],
 )
 def test_nobody_else_is_there(text: str) -> None:
-    assert MANY.customer(text) is None
-    assert MANY.user_of_token(text) is None and MANY.user(text) is None
+    assert MANY.customer_by_id(text) is None
+    assert MANY.user_by_token(text) is None and MANY.user_by_email(text) is None
 
 
-@pytest.mark.parametrize("number", [-1, MOST_FURTHER + 1])
+@pytest.mark.parametrize("number", [-1, MAX_EXTRA_CUSTOMERS + 1])
 def test_there_are_so_many_at_most(number: int) -> None:
-    with pytest.raises(ValueError, match=str(MOST_FURTHER)):
-        People(number)
+    with pytest.raises(ValueError, match=str(MAX_EXTRA_CUSTOMERS)):
+        AccountDirectory(number)
 
 
 def test_employees_find_all_of_them() -> None:
-    people = People(5)
-    pages = [found({"pageSize": 3, "pageToken": token}, people) for token in ("0", "3", "6")]
+    people = AccountDirectory(5)
+    pages = [search_customers({"pageSize": 3, "pageToken": token}, people) for token in ("0", "3", "6")]
     assert [row["id"] for page in pages for row in page["customers"]] == [one.id for one in people.customers(0, 9)]
     assert [page.get("pageToken") for page in pages] == ["3", "6", None]
     assert {page["rowCount"] for page in pages} == {7}
-    named = found({"filters": {"domains": ["load-000004.example", "load-000006.example", ACME.domain, 1]}}, people)
+    named = search_customers(
+        {"filters": {"domains": ["load-000004.example", "load-000006.example", ACME.domain, 1]}}, people
+    )
     assert [row["name"] for row in named["customers"]] == ["Load 4", ACME.name] and named["rowCount"] == 2
 
 
 async def test_they_sign_in_like_everybody(clock: Clock) -> None:
-    people = People(2)
-    async with world(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi(), people=people) as made:
+    people = AccountDirectory(2)
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi(), directory=people) as made:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
             party = Party(made, http)
             client = (await party.register())["client_id"]

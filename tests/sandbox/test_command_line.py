@@ -71,7 +71,7 @@ def test_what_cannot_be_is_refused_before_anything_runs(flags: tuple[str, ...], 
 
 
 def test_people_are_told_of_further_customers() -> None:
-    assert "/sandbox/customers" not in startup_message.text("http://a", "http://b")
-    assert "and 12 more customers, each with a user: http://b/sandbox/customers" in startup_message.text(
+    assert "/sandbox/customers" not in startup_message.format_text("http://a", "http://b")
+    assert "and 12 more customers, each with a user: http://b/sandbox/customers" in startup_message.format_text(
         "http://a", "http://b", 12
     )

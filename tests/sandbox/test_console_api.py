@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from doit_mcp.sandbox.accounts import ACME, GLOBEX, USERS, Grant
-from doit_mcp.sandbox.console_api import PATH, found, register
+from doit_mcp.sandbox.console_api import SEARCH_PATH, register, search_customers
 
 GRANTS = {"admin": Grant(USERS[0], ACME.id), "employee": Grant(USERS[3], ACME.id)}
 
@@ -20,20 +20,22 @@ async def test_employees_alone_search(token: str, status: int) -> None:
     register(app, GRANTS.get)
     async with TestClient(TestServer(app)) as client:
         headers = {"Authorization": f"Bearer {token}"}
-        async with client.post(PATH, json={"filters": {}}, headers=headers) as answer:
+        async with client.post(SEARCH_PATH, json={"filters": {}}, headers=headers) as answer:
             assert answer.status == status
             body = await answer.json()
             assert ("error" in body) == (status != 200)
-        async with client.post(PATH, data=b"no JSON", headers=headers) as answer:
+        async with client.post(SEARCH_PATH, data=b"no JSON", headers=headers) as answer:
             assert answer.status == (400 if status == 200 else status)
 
 
 def test_pages_and_filters() -> None:
-    first = found({"filters": {}, "pageSize": 1})
-    second = found({"pageSize": 1, "pageToken": first["pageToken"]})
+    first = search_customers({"filters": {}, "pageSize": 1})
+    second = search_customers({"pageSize": 1, "pageToken": first["pageToken"]})
     assert [row["id"] for page in (first, second) for row in page["customers"]] == [ACME.id, GLOBEX.id]
     assert "pageToken" not in second and second["rowCount"] == 2
-    assert [row["name"] for row in found({"filters": {"domains": [GLOBEX.domain]}})["customers"]] == [GLOBEX.name]
+    assert [row["name"] for row in search_customers({"filters": {"domains": [GLOBEX.domain]}})["customers"]] == [
+        GLOBEX.name
+    ]
 
 
 @pytest.mark.parametrize(
@@ -41,4 +43,4 @@ def test_pages_and_filters() -> None:
 )
 def test_what_cannot_be_understood_is_refused(body: Any) -> None:
     with pytest.raises(ValueError, match="."):
-        found(body)
+        search_customers(body)

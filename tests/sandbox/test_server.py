@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from doit_mcp.sandbox.accounts import USERS, User
-from doit_mcp.sandbox.server import world
+from doit_mcp.sandbox.server import run_sandbox
 
 from .conftest import BASE, SECRET, NoApi, Party
 
@@ -54,22 +54,22 @@ async def test_access_tokens_are_nothing_to_the_api(party: Party) -> None:
 
 
 async def test_two_worlds_do_not_know_each_other(party: Party) -> None:
-    async with world(resource_url=BASE, secret=SECRET, api=NoApi()) as other:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, api=NoApi()) as other:
         assert other.url != party.url
-        assert other.identity.signing.read(party.world.identity.mint(USERS[0])) is None
+        assert other.identity.signing.read_claims(party.world.identity.mint(USERS[0])) is None
 
 
 async def test_a_taken_port_is_an_error_and_the_port_is_free_afterwards(party: Party) -> None:
     port = int(party.url.rpartition(":")[2])
     with pytest.raises(OSError):
-        async with world(resource_url=BASE, secret=SECRET, port=port, api=NoApi()):
+        async with run_sandbox(resource_url=BASE, secret=SECRET, port=port, api=NoApi()):
             raise AssertionError("never entered")
-    async with world(resource_url=BASE, secret=SECRET, api=NoApi()) as first:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, api=NoApi()) as first:
         again = int(first.url.rpartition(":")[2])
-    async with world(resource_url=BASE, secret=SECRET, port=again, api=NoApi()) as second:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, port=again, api=NoApi()) as second:
         assert second.url == first.url
 
 
 async def test_the_world_can_live_on_ipv6_loopback() -> None:
-    async with world(resource_url=BASE, secret=SECRET, host="::1", api=NoApi()) as made:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, host="::1", api=NoApi()) as made:
         assert made.url.startswith("http://[::1]:")

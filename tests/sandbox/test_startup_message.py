@@ -17,7 +17,7 @@ BASE, WORLD = "http://127.0.0.1:8080", "http://[::1]:8081"
 
 
 def test_line_for_programs_is_what_the_tests_read() -> None:
-    line = startup_message.json_line(BASE, WORLD)
+    line = startup_message.format_json(BASE, WORLD)
     assert "\n" not in line
     said = json.loads(line)
     assert set(said) == set(Sandbox.__dataclass_fields__) - {"output"}
@@ -27,7 +27,7 @@ def test_line_for_programs_is_what_the_tests_read() -> None:
 
 
 def test_text_names_everybody_with_password_rights_and_token() -> None:
-    lines = startup_message.text(BASE, WORLD).splitlines()
+    lines = startup_message.format_text(BASE, WORLD).splitlines()
     for user in USERS:
         assert [line for line in lines if user.email in line and user.password in line]
         assert [line for line in lines if user.email in line and user.api_token in line]
@@ -38,11 +38,11 @@ def test_text_names_everybody_with_password_rights_and_token() -> None:
 
 
 def test_text_says_where_the_world_can_be_watched() -> None:
-    assert re.search(rf"^  Watch it +{re.escape(WORLD)}/ ", startup_message.text(BASE, WORLD), re.MULTILINE)
+    assert re.search(rf"^  Watch it +{re.escape(WORLD)}/ ", startup_message.format_text(BASE, WORLD), re.MULTILINE)
 
 
 def commands() -> Iterator[list[str]]:
-    text = startup_message.text(BASE, WORLD).replace("\\\n", " ")
+    text = startup_message.format_text(BASE, WORLD).replace("\\\n", " ")
     for line in text.splitlines():
         if found := re.match(r"  [A-Z]?[A-Za-z ]+?  +((?:claude|codex|npx|curl) .*)", line):
             yield shlex.split(found[1])
@@ -60,9 +60,9 @@ def test_commands_survive_a_shell() -> None:
 
 @pytest.mark.parametrize(("client", "key"), [("Cursor", "mcpServers"), ("VS Code", "servers")])
 def test_settings_of_editors_are_json(client: str, key: str) -> None:
-    (found,) = re.findall(rf"^  {client} +(\{{.*)$", startup_message.text(BASE, WORLD), re.MULTILINE)
+    (found,) = re.findall(rf"^  {client} +(\{{.*)$", startup_message.format_text(BASE, WORLD), re.MULTILINE)
     assert json.loads(found)[key]["doit"]["url"] == f"{BASE}/mcp"
 
 
 def test_text_fits_a_terminal() -> None:
-    assert max(map(len, startup_message.text(BASE, WORLD).splitlines())) <= 120
+    assert max(map(len, startup_message.format_text(BASE, WORLD).splitlines())) <= 120

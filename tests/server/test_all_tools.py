@@ -16,10 +16,10 @@ import pytest
 
 from doit_mcp.catalog.discovery.tools import with_discovery
 from doit_mcp.catalog.employees import employee_tools
-from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.registry import direct_tools
 from doit_mcp.sandbox.accounts import ACME, GLOBEX, User
 from doit_mcp.sandbox.api import Api
-from doit_mcp.server.catalog import product
+from doit_mcp.server.catalog import catalog_factory
 from tests import api_document
 from tests.sandbox.bodies import (
     ACCOUNT,
@@ -348,7 +348,7 @@ def api() -> Api:
 @pytest.fixture
 async def site(api: Api) -> AsyncIterator[Site]:
     """The product beside it."""
-    async with serving(make=product(), api=api) as made:
+    async with serving(make=catalog_factory(), api=api) as made:
         yield made
 
 
@@ -368,7 +368,7 @@ def dates() -> Words:
 
 def test_every_tool_is_in_the_table() -> None:
     called = [step.tool for step in STEPS]
-    there = with_discovery((*own_tools(), *employee_tools()))
+    there = with_discovery((*direct_tools(), *employee_tools()))
     assert sorted(called) == sorted(tool.name for tool in there)
 
 

@@ -9,23 +9,23 @@ import orjson
 import pytest
 
 from doit_mcp.api import Doit
-from doit_mcp.catalog.stores.result_store import MemoryResults
+from doit_mcp.catalog.stores.result_store import MemoryResultStore
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.jsonrpc import Request
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import REVISIONS, Revision
-from doit_mcp.server.catalog import product
-from doit_mcp.server.dispatcher import answer
-from doit_mcp.server.notification_hub import Hub
-from doit_mcp.server.request_context import Context, Shared
-from doit_mcp.server.signed_state import Seals
+from doit_mcp.server.catalog import catalog_factory
+from doit_mcp.server.dispatcher import dispatch_request
+from doit_mcp.server.notification_hub import NotificationHub
+from doit_mcp.server.request_context import RequestContext, Services
+from doit_mcp.server.signed_state import StateSigner
 from doit_mcp.server.tasks import Tasks
 from tests.api.recorder import Recorder
 
 EACH = pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: revision.name)
 SCHEMA = [{"name": "sku", "type": "string"}, {"name": "cost", "type": "float"}]
 LARGE = {"schema": SCHEMA, "rows": [[f"a long name of a SKU, number {n}", float(n)] for n in range(1000)]}
-RESULTS = MemoryResults()
+RESULTS = MemoryResultStore()
 
 
 class Refused(Exception):
@@ -44,14 +44,16 @@ class Nowhere:
 
 def ask(revision: Revision, *answers: Any, owner: str = "somebody") -> Any:
     """Asks the product's server as *owner*, over an API that answers so."""
-    hub = Hub()
-    shared = Shared(hub, Seals(b"k" * 32), Tasks(hub), "https://console.example", RESULTS, lambda: 1_790_000_000.0)
-    offer = product()(Selection(), False)
-    doit = Doit.of(Recorder(*answers))
-    context = Context(offer, Caller(revision), owner, lambda *_: doit, Nowhere(), shared)
+    hub = NotificationHub()
+    shared = Services(
+        hub, StateSigner(b"k" * 32), Tasks(hub), "https://console.example", RESULTS, lambda: 1_790_000_000.0
+    )
+    offer = catalog_factory()(Selection(), False)
+    doit = Doit.for_sender(Recorder(*answers))
+    context = RequestContext(offer, Caller(revision), owner, lambda *_: doit, Nowhere(), shared)
 
     async def send(method: str, **params: Any) -> Any:
-        answered = orjson.loads((await answer(context, Request(1, method, params)))[1])
+        answered = orjson.loads((await dispatch_request(context, Request(1, method, params)))[1])
         if "error" in answered:
             raise Refused(answered["error"]["message"])
         return answered["result"]
@@ -112,12 +114,12 @@ async def test_search_says_the_same_as_text_and_as_structure(revision: Revision)
     said = orjson.loads(found["content"][0]["text"])
     assert [hit["id"] for hit in said["results"]] == ["budget:b1"]
     assert found.get("structuredContent", said) == said
-    assert ("structuredContent" in found) == revision.has("structured")
+    assert ("structuredContent" in found) == revision.supports("structured")
 
 
 def test_the_first_512_characters_say_where_to_begin_and_how_to_reach_the_rest() -> None:
     """Some clients read no more (clients 1.4); every tool that is named is there."""
-    offer = product()(Selection(), False)
+    offer = catalog_factory()(Selection(), False)
     first = offer.instructions[:512]
     for word in ("costs", "budgets", "anomalies", "invoices", "get_cloud_overview", "find_operation", "call_operation"):
         assert word in first
@@ -128,9 +130,9 @@ def test_the_first_512_characters_say_where_to_begin_and_how_to_reach_the_rest()
 
 
 def test_one_index_serves_all_offers_that_run_the_same() -> None:
-    offers = product()
+    offers = catalog_factory()
     finders = {
-        chosen: offers(chosen, False).tool_named["find_operation"]
+        chosen: offers(chosen, False).tools_by_name["find_operation"]
         for chosen in (Selection(), Selection(frozenset({"labels"})), Selection(readonly=True))
     }
     usual, labels, reading = finders.values()
@@ -139,6 +141,6 @@ def test_one_index_serves_all_offers_that_run_the_same() -> None:
 
 @pytest.mark.parametrize("toolset", ["core", "all", "discovery", "labels"])
 def test_everything_runs_on_every_path(toolset: str) -> None:
-    offer = product()(Selection(frozenset({toolset})), False)
-    everything = product()(Selection(frozenset({"all"})), False)
-    assert offer.tool_named.keys() == everything.tool_named.keys() and not everything.unlisted
+    offer = catalog_factory()(Selection(frozenset({toolset})), False)
+    everything = catalog_factory()(Selection(frozenset({"all"})), False)
+    assert offer.tools_by_name.keys() == everything.tools_by_name.keys() and not everything.unlisted_tools

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from doit_mcp.server.message_queue import MOST_BYTES, MOST_MESSAGES, Outbox
+from doit_mcp.server.message_queue import MAX_BYTES, MAX_MESSAGES, MessageQueue
 
 
-async def drained(outbox: Outbox) -> list[bytes]:
+async def drained(outbox: MessageQueue) -> list[bytes]:
     found = []
     while (data := await outbox.get()) is not None:
         found.append(data)
@@ -15,7 +15,7 @@ async def drained(outbox: Outbox) -> list[bytes]:
 
 
 async def test_in_order_to_the_end() -> None:
-    outbox = Outbox()
+    outbox = MessageQueue()
     reading = asyncio.create_task(drained(outbox))
     for number in range(1000):
         outbox.put(str(number).encode())
@@ -27,25 +27,25 @@ async def test_in_order_to_the_end() -> None:
 
 
 async def test_what_waits_is_read_after_the_end() -> None:
-    outbox = Outbox()
+    outbox = MessageQueue()
     outbox.put(b"a")
     outbox.close()
     assert outbox.closed and await drained(outbox) == [b"a"]
 
 
 async def test_a_reader_who_falls_behind_is_cut_off() -> None:
-    by_count, by_size = Outbox(), Outbox()
-    for _ in range(MOST_MESSAGES + 1):
+    by_count, by_size = MessageQueue(), MessageQueue()
+    for _ in range(MAX_MESSAGES + 1):
         by_count.put(b"x")
     for _ in range(3):
-        by_size.put(b"x" * (MOST_BYTES // 2 + 1))
+        by_size.put(b"x" * (MAX_BYTES // 2 + 1))
     assert by_count.closed and by_size.closed
     assert await drained(by_count) == [] and await drained(by_size) == []
 
 
 async def test_past_the_reader_where_nothing_waits() -> None:
     """The order is kept: nothing overtakes what waits; after the end nothing is taken."""
-    outbox, taken = Outbox(), list[bytes]()
+    outbox, taken = MessageQueue(), list[bytes]()
     willing = True
 
     def at_once(data: bytes) -> bool:
@@ -54,7 +54,7 @@ async def test_past_the_reader_where_nothing_waits() -> None:
         return willing
 
     outbox.put(b"1")
-    outbox.at_once = at_once
+    outbox.try_send = at_once
     outbox.put(b"2")
     assert (await outbox.get(), await outbox.get(), taken) == (b"1", b"2", [])
     outbox.put(b"3")
@@ -68,7 +68,7 @@ async def test_past_the_reader_where_nothing_waits() -> None:
 
 
 async def test_a_reader_who_gave_up_waiting_is_not_woken() -> None:
-    outbox = Outbox()
+    outbox = MessageQueue()
     reading = asyncio.create_task(outbox.get())
     await asyncio.sleep(0)
     reading.cancel()

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from doit_mcp.protocol.jsonrpc import Request, Response, RpcError
 from doit_mcp.protocol.request_metadata import Caller
-from doit_mcp.protocol.revisions import UNSAID
-from doit_mcp.resilience.concurrency import Full, Slots
-from doit_mcp.server.message_queue import Outbox
+from doit_mcp.protocol.revisions import DEFAULT_REVISION
+from doit_mcp.resilience.concurrency import ConcurrencyLimiter, LimitExceeded
+from doit_mcp.server.message_queue import MessageQueue
 from doit_mcp.server.sessions import MemorySessions
 
-CALLER = Caller(UNSAID)
+CALLER = Caller(DEFAULT_REVISION)
 
 
 class Clock:
@@ -28,7 +28,7 @@ class Clock:
 
 
 def made(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> MemorySessions:
-    return MemorySessions(idle=10, per_owner=per_owner, total=total, clock=clock or Clock())
+    return MemorySessions(idle_seconds=10, max_per_owner=per_owner, max_total=total, clock=clock or Clock())
 
 
 async def test_ids_cannot_be_guessed_or_chosen() -> None:
@@ -74,11 +74,11 @@ async def test_idle_sessions_go_and_busy_ones_stay() -> None:
     sessions = made(clock)
     idle, running, listening = [await sessions.open(owner, CALLER) for owner in "abc"]
     task = asyncio.create_task(asyncio.sleep(60))
-    running.start(Request(1, "x", {}), task)
-    outbox = Outbox()
-    listening.listen(outbox)
+    running.start_request(Request(1, "x", {}), task)
+    outbox = MessageQueue()
+    listening.attach_queue(outbox)
     clock.now = 11
-    sessions.expire()
+    sessions.close_idle()
     assert len(sessions) == 2 and await sessions.find(idle.id, "a") is None
     assert await sessions.find(running.id, "b") and await sessions.find(listening.id, "c")
     sessions.end_all()
@@ -90,63 +90,63 @@ async def test_idle_sessions_go_and_busy_ones_stay() -> None:
 async def test_requests_in_flight() -> None:
     session = await made().open("a", CALLER)
     task = asyncio.create_task(asyncio.sleep(60))
-    session.start(Request(1, "x", {}), task)
+    session.start_request(Request(1, "x", {}), task)
     with pytest.raises(RpcError):
-        session.check_free(Request(1, "x", {}))
+        session.check_request_id(Request(1, "x", {}))
     for other in (True, 1.0, "1", None, [1]):
-        session.cancel(other)
+        session.cancel_request(other)
     await asyncio.sleep(0)
     assert not task.cancelled()
-    session.cancel(1)
+    session.cancel_request(1)
     with pytest.raises(asyncio.CancelledError):
         await task
-    session.check_free(Request(1, "x", {}))
+    session.check_request_id(Request(1, "x", {}))
 
 
 async def test_answers_to_questions() -> None:
     session = await made().open("a", CALLER)
-    session.asked["q"] = future = asyncio.get_running_loop().create_future()
-    session.answered(Response("other", {}))
-    session.answered(Response(None, error={"code": 1, "message": ""}))
+    session.pending_questions["q"] = future = asyncio.get_running_loop().create_future()
+    session.resolve_question(Response("other", {}))
+    session.resolve_question(Response(None, error={"code": 1, "message": ""}))
     assert not future.done()
-    session.answered(Response("q", {"a": 1}))
-    session.answered(Response("q", {"a": 2}))
+    session.resolve_question(Response("q", {"a": 1}))
+    session.resolve_question(Response("q", {"a": 2}))
     assert (await future).result == {"a": 1}
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from("ab")), max_size=40))
 def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
     """Q2: a share for each, a bound for all, and nothing is kept of those who have no place."""
-    slots = Slots(per_owner=2, total=3)
+    slots = ConcurrencyLimiter(max_per_owner=2, max_total=3)
     held: list[str] = []
     for take, owner in steps:
         if take:
             full = held.count(owner) >= 2 or len(held) >= 3
             try:
-                slots.take(owner)
+                slots.acquire(owner)
                 assert not full
                 held.append(owner)
-            except Full as refused:
-                assert full and refused.everyone == (held.count(owner) < 2)
+            except LimitExceeded as refused:
+                assert full and refused.server_wide == (held.count(owner) < 2)
         elif owner in held:
             held.remove(owner)
-            slots.give_back(owner)
+            slots.release(owner)
         assert slots.in_use == len(held)
     for owner in held:
-        slots.give_back(owner)
+        slots.release(owner)
     assert slots.in_use == 0
-    asyncio.run(slots.empty())
+    asyncio.run(slots.wait_until_idle())
 
 
 def test_n3_a_batch_takes_no_more_places_than_are_free() -> None:
-    slots = Slots(per_owner=5, total=7)
-    assert [slots.take_up_to("a", 3), slots.take_up_to("a", 3)] == [3, 2] and slots.held("a") == 5
-    with pytest.raises(Full) as own:
-        slots.take_up_to("a", 1)
-    assert slots.take_up_to("b", 8) == 2
-    with pytest.raises(Full) as all_taken:
-        slots.take_up_to("c", 1)
-    assert not own.value.everyone and all_taken.value.everyone
+    slots = ConcurrencyLimiter(max_per_owner=5, max_total=7)
+    assert [slots.acquire_up_to("a", 3), slots.acquire_up_to("a", 3)] == [3, 2] and slots.held_by("a") == 5
+    with pytest.raises(LimitExceeded) as own:
+        slots.acquire_up_to("a", 1)
+    assert slots.acquire_up_to("b", 8) == 2
+    with pytest.raises(LimitExceeded) as all_taken:
+        slots.acquire_up_to("c", 1)
+    assert not own.value.server_wide and all_taken.value.server_wide
     for owner, places in (("a", 2), ("b", 2), ("a", 3)):
-        slots.give_back(owner, places)
-    assert slots.in_use == slots.held("a") == slots.held("b") == 0
+        slots.release(owner, places)
+    assert slots.in_use == slots.held_by("a") == slots.held_by("b") == 0

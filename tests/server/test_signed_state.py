@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.server.signed_state import MOST, Seals
+from doit_mcp.server.signed_state import MAX_SIGNED_BYTES, StateSigner
 
 VALUES = st.dictionaries(st.text(max_size=10), st.dictionaries(st.text(max_size=5), st.text(max_size=20)), max_size=4)
 
@@ -19,60 +19,60 @@ class Clock:
         return self.now
 
 
-def made(clock: Clock | None = None) -> Seals:
-    return Seals.derived("a secret", clock=clock or Clock())
+def made(clock: Clock | None = None) -> StateSigner:
+    return StateSigner.from_secrets("a secret", clock=clock or Clock())
 
 
 @given(VALUES, st.binary())
 def test_what_was_closed_can_be_opened(value: object, binding: bytes) -> None:
-    assert made().open(binding, made().close(binding, value, 10)) == value
+    assert made().verify(binding, made().sign(binding, value, 10)) == value
 
 
 @given(VALUES, st.binary(max_size=5), st.binary(max_size=5))
 def test_for_something_else_it_cannot(value: object, binding: bytes, other: bytes) -> None:
     if binding != other:
         with pytest.raises(ValueError):
-            made().open(other, made().close(binding, value, 10))
+            made().verify(other, made().sign(binding, value, 10))
 
 
 @given(VALUES, st.data())
 def test_a_changed_text_is_refused(value: object, data: st.DataObject) -> None:
-    sealed = made().close(b"x", value, 10)
+    sealed = made().sign(b"x", value, 10)
     at = data.draw(st.integers(0, len(sealed)))
     letter = data.draw(st.text(min_size=1, max_size=2))
     for changed in (sealed[:at] + letter + sealed[at:], sealed[:at] + letter + sealed[at + 1 :], sealed[:at]):
         if changed != sealed:
             with pytest.raises(ValueError):
-                made().open(b"x", changed)
+                made().verify(b"x", changed)
 
 
 @given(st.text())
 def test_any_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
-        made().open(b"x", text)
+        made().verify(b"x", text)
 
 
 def test_expires() -> None:
     clock = Clock()
     seals = made(clock)
-    sealed = seals.close(b"x", {}, 10)
+    sealed = seals.sign(b"x", {}, 10)
     clock.now += 10
-    assert seals.open(b"x", sealed) == {}
+    assert seals.verify(b"x", sealed) == {}
     clock.now += 1
     with pytest.raises(ValueError, match="expired"):
-        seals.open(b"x", sealed)
+        seals.verify(b"x", sealed)
 
 
 def test_another_secret_opens_nothing() -> None:
-    sealed = made().close(b"x", {}, 10)
+    sealed = made().sign(b"x", {}, 10)
     with pytest.raises(ValueError, match="not ours"):
-        Seals.derived("another secret", clock=Clock()).open(b"x", sealed)
+        StateSigner.from_secrets("another secret", clock=Clock()).verify(b"x", sealed)
 
 
 def test_bounds() -> None:
     with pytest.raises(ValueError, match="too large"):
-        made().close(b"x", {"a": "x" * MOST}, 10)
+        made().sign(b"x", {"a": "x" * MAX_SIGNED_BYTES}, 10)
     with pytest.raises(ValueError, match="too long"):
-        made().open(b"x", "A" * 3 * MOST)
+        made().verify(b"x", "A" * 3 * MAX_SIGNED_BYTES)
     with pytest.raises(ValueError, match="32 bytes"):
-        Seals(b"short")
+        StateSigner(b"short")

@@ -11,15 +11,15 @@ import pytest
 from doit_mcp.catalog.call import NoAnswer, Question
 from doit_mcp.protocol.jsonrpc import RpcError
 from doit_mcp.server.client_requests import MAX_ANSWER_BYTES
-from doit_mcp.server.notification_hub import TASK, Change, Hub
+from doit_mcp.server.notification_hub import TASK_UPDATED, ChangeEvent, NotificationHub
 from doit_mcp.server.tasks import (
-    LIFE_S,
+    LIFETIME_SECONDS,
     MAX_OWNER_BYTES,
     MAX_RESULT_BYTES,
-    PER_OWNER,
-    RUNNING_PER_OWNER,
-    InTask,
+    MAX_RUNNING_PER_OWNER,
+    MAX_TASKS_PER_OWNER,
     Task,
+    TaskInputCollector,
     Tasks,
     TooManyTasks,
 )
@@ -53,17 +53,21 @@ async def until(task: Task, status: str) -> None:
 
 
 async def test_completes() -> None:
-    tasks = Tasks(Hub(), Clock())
+    tasks = Tasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:
         return {"content": []}
 
     task = tasks.create("a", work, {})
     created = task.created_result
-    assert created["resultType"] == "task" and created["status"] == "working" and created["ttlMs"] == LIFE_S * 1000
+    assert (
+        created["resultType"] == "task"
+        and created["status"] == "working"
+        and created["ttlMs"] == LIFETIME_SECONDS * 1000
+    )
     assert created["createdAt"].endswith("Z") and "result" not in created
     await until(task, "completed")
-    assert tasks.here(task.id, "a") is task and tasks.here(task.id, "b") is None
+    assert tasks.find_local(task.id, "a") is task and tasks.find_local(task.id, "b") is None
     assert state_of(task)["result"] == {"content": []}
     tasks.cancel(task)
     assert task.status == "completed"
@@ -71,7 +75,7 @@ async def test_completes() -> None:
 
 @pytest.mark.parametrize(("failure", "code"), [(RpcError(7, "no", {"a": 1}), 7), (RuntimeError("secret"), -32603)])
 async def test_fails(failure: Exception, code: int) -> None:
-    tasks = Tasks(Hub(), Clock())
+    tasks = Tasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:
         raise failure
@@ -82,29 +86,29 @@ async def test_fails(failure: Exception, code: int) -> None:
 
 
 async def test_asks_for_two_things_and_takes_them_one_by_one() -> None:
-    hub = Hub()
+    hub = NotificationHub()
     told: list[str] = []
 
-    def hear(change: Change) -> None:
-        assert change.method == TASK and change.params is not None
+    def hear(change: ChangeEvent) -> None:
+        assert change.method == TASK_UPDATED and change.params is not None
         told.append(str(change.params["status"]))
 
     tasks = Tasks(hub, Clock())
 
     async def work(task: Task) -> dict[str, Any]:
-        answers = await InTask(tasks, task).ask({"one": FORM, "two": FORM, "known": FORM})
+        answers = await TaskInputCollector(tasks, task).ask({"one": FORM, "two": FORM, "known": FORM})
         return {"names": [answers[key]["content"]["name"] for key in ("one", "two", "known")]}
 
-    with hub.listening("a", hear), hub.listening("b", lambda change: told.append("foreign")):
+    with hub.subscribe("a", hear), hub.subscribe("b", lambda change: told.append("foreign")):
         task = tasks.create("a", work, {"known": given("K")})
         await until(task, "input_required")
         assert set(task.detail["inputRequests"]) == {"one", "two"}
         for wrong in ("text", {"action": "perhaps"}, {"action": "accept", "content": {"name": 5}}):
             with pytest.raises(NoAnswer):
-                tasks.answer(task, {"one": wrong})
-        tasks.answer(task, {"one": given("A"), "other": {}})
+                tasks.apply_answers(task, {"one": wrong})
+        tasks.apply_answers(task, {"one": given("A"), "other": {}})
         assert task.status == "input_required" and set(task.detail["inputRequests"]) == {"two"}
-        tasks.answer(task, {"two": given("B")})
+        tasks.apply_answers(task, {"two": given("B")})
         assert task.status == "working" and "inputRequests" not in task.detail
         await until(task, "completed")
     assert state_of(task)["result"] == {"names": ["A", "B", "K"]}
@@ -113,30 +117,30 @@ async def test_asks_for_two_things_and_takes_them_one_by_one() -> None:
 
 async def test_bounds_and_expiry() -> None:
     clock = Clock()
-    tasks = Tasks(Hub(), clock)
+    tasks = Tasks(NotificationHub(), clock)
     hold = asyncio.Event()
 
     async def waits(task: Task) -> dict[str, Any]:
         await hold.wait()
         return {}
 
-    running = [tasks.create("a", waits, {}) for _ in range(RUNNING_PER_OWNER)]
+    running = [tasks.create("a", waits, {}) for _ in range(MAX_RUNNING_PER_OWNER)]
     with pytest.raises(TooManyTasks):
         tasks.create("a", waits, {})
     tasks.create("b", waits, {})
     hold.set()
     for task in running:
         await until(task, "completed")
-    for _ in range(2 * PER_OWNER):
+    for _ in range(2 * MAX_TASKS_PER_OWNER):
         await until(tasks.create("a", waits, {}), "completed")
-    assert len(tasks) == PER_OWNER + 1
-    assert tasks.here(running[0].id, "a") is None
-    clock.now += LIFE_S + 1
-    assert tasks.here(running[-1].id, "a") is None and len(tasks) == 0
+    assert len(tasks) == MAX_TASKS_PER_OWNER + 1
+    assert tasks.find_local(running[0].id, "a") is None
+    clock.now += LIFETIME_SECONDS + 1
+    assert tasks.find_local(running[-1].id, "a") is None and len(tasks) == 0
 
 
 async def test_the_end_stops_them_all() -> None:
-    tasks = Tasks(Hub(), Clock())
+    tasks = Tasks(NotificationHub(), Clock())
 
     async def forever(task: Task) -> dict[str, Any]:
         await asyncio.Event().wait()
@@ -150,7 +154,7 @@ async def test_the_end_stops_them_all() -> None:
 
 async def test_n4_results_have_a_bound_in_bytes() -> None:
     """One that is too large is an error; of many the owner's oldest go, and another owner's stay."""
-    tasks = Tasks(Hub(), Clock())
+    tasks = Tasks(NotificationHub(), Clock())
 
     async def answers(task: Task, size: int = MAX_RESULT_BYTES // 2) -> dict[str, Any]:
         return {"text": "x" * size}
@@ -161,25 +165,25 @@ async def test_n4_results_have_a_bound_in_bytes() -> None:
     for _ in range(10):
         made.append(tasks.create("a", answers, {}))
         await until(made[-1], "completed")
-    kept = [task for task in made if tasks.here(task.id, "a") is not None]
-    assert kept == made[-len(kept) :] and 0 < sum(task.size for task in kept) <= MAX_OWNER_BYTES
-    assert tasks.here(other.id, "b") is other
+    kept = [task for task in made if tasks.find_local(task.id, "a") is not None]
+    assert kept == made[-len(kept) :] and 0 < sum(task.result_size for task in kept) <= MAX_OWNER_BYTES
+    assert tasks.find_local(other.id, "b") is other
     large = tasks.create("a", lambda task: answers(task, MAX_RESULT_BYTES), {})
     await until(large, "failed")
     assert large.result is None and "larger than" in state_of(large)["error"]["message"]
 
 
 async def test_n4_answers_have_a_bound_and_go_with_the_end() -> None:
-    tasks = Tasks(Hub(), Clock())
+    tasks = Tasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:
-        return await InTask(tasks, task).ask({"one": FORM})
+        return await TaskInputCollector(tasks, task).ask({"one": FORM})
 
     task = tasks.create("a", work, {"before": given("B")})
     await until(task, "input_required")
     with pytest.raises(NoAnswer, match="larger than 64 KB"):
-        tasks.answer(task, {"one": given("A") | {"_meta": {"junk": "x" * MAX_ANSWER_BYTES}}})
-    assert task.known == {"before": given("B")}
-    tasks.answer(task, {"one": given("A")})
+        tasks.apply_answers(task, {"one": given("A") | {"_meta": {"junk": "x" * MAX_ANSWER_BYTES}}})
+    assert task.answers == {"before": given("B")}
+    tasks.apply_answers(task, {"one": given("A")})
     await until(task, "completed")
-    assert state_of(task)["result"] == {"one": given("A")} and not task.known and not task.asked
+    assert state_of(task)["result"] == {"one": given("A")} and not task.answers and not task.open_questions

@@ -20,7 +20,7 @@ from aiohttp.test_utils import TestServer
 
 from doit_mcp.api import Doit
 from doit_mcp.settings import Settings
-from doit_mcp.transports.stdio import Pipe, Stdio, lines_of
+from doit_mcp.transports.stdio import StdioServer, StdoutChannel, read_lines
 from tests.api.recorder import Recorder
 from tests.test_cli import environment
 from tests.transports.http.serving import LATEST, META, MODERN, NAME, Bench, Json, offer
@@ -94,8 +94,8 @@ async def piped(**settings: Any) -> AsyncIterator[Client]:
         while (line := await client.input.get()) is not None:
             yield line
 
-    doit = Doit.of(Recorder())
-    server = Stdio(offer(bench), lambda *_: doit, Pipe(out), Settings(**settings))
+    doit = Doit.for_sender(Recorder())
+    server = StdioServer(offer(bench), lambda *_: doit, StdoutChannel(out), Settings(**settings))
     running = asyncio.create_task(server.run(lines(), asyncio.Event()))
     try:
         yield client
@@ -249,7 +249,7 @@ async def test_a_reader_who_left_is_spared_the_rest() -> None:
 async def test_lines_are_bounded(text: bytes, lines: list[bytes]) -> None:
     """Section 6: what is too long is skipped to its end, and answered as what cannot be read."""
     source: BinaryIO = io.BytesIO(text)
-    assert [line async for line in lines_of(source, 10)] == lines
+    assert [line async for line in read_lines(source, 10)] == lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

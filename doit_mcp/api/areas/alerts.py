@@ -3,16 +3,16 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..common_types import Currency, Filter, Page
-from ..markers import REACHES
+from ..common_types import Currency, Filter, ListPage
+from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import id_of
-from ..parameters import Id, IdIfKnown, MaxResults, Millis, Name, NameContains, PageToken, SortOrder
+from ..pagination import find_id
+from ..parameters import EpochMilliseconds, Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
 
-Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100), REACHES]
+Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100), EXTERNAL_TARGET]
 
 
-class AlertPage(Page, total=False):
+class AlertPage(ListPage, total=False):
     """A page of alerts."""
 
     alerts: Annotated[
@@ -29,9 +29,9 @@ class AlertDetails(TypedDict, total=False):
         JsonObject, "metric, timeInterval, condition, operator, value, currency, scopes, evaluateForEach, dataSource."
     ]
     recipients: list[str]
-    createTime: Millis
-    updateTime: Millis
-    lastAlerted: Millis
+    createTime: EpochMilliseconds
+    updateTime: EpochMilliseconds
+    lastAlerted: EpochMilliseconds
 
 
 class AlertMetric(TypedDict):
@@ -101,9 +101,9 @@ class Alerts(Area):
     async def _alert(self, *, id: Id) -> JsonObject: ...
 
     @offers(_alert)
-    async def get_alert(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, AlertDetails]:
+    async def get_alert(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, AlertDetails]:
         """Show one alert: what it watches, its threshold, who is told, when it last fired. Give its id or its name."""
-        return await self._alert(id=id or await id_of(name or "", self.list_alerts, "name", nameContains=name))
+        return await self._alert(id=id or await find_id(name or "", self.list_alerts, "name", nameContains=name))
 
     @post("/analytics/v1/alerts")
     async def create_alert(self, **alert: Unpack[NewAlert]) -> Annotated[JsonObject, AlertDetails]:

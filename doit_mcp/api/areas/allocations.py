@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length
-from ..common_types import MatchMode, Page
+from ..common_types import ListPage, MatchMode
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import id_of
-from ..parameters import Id, IdIfKnown, MaxResults, Millis, Name, NameContains, PageToken, SortOrder
+from ..pagination import find_id
+from ..parameters import EpochMilliseconds, Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
 
 
-class AllocationPage(Page, total=False):
+class AllocationPage(ListPage, total=False):
     """A page of allocations."""
 
     allocations: Annotated[
@@ -32,8 +32,8 @@ class AllocationDetails(TypedDict, total=False):
     unallocatedCosts: Annotated[str | None, "Of a group: what costs are called that no rule takes."]
     anomalyDetection: bool
     folderId: Annotated[str, "root: in no folder."]
-    createTime: Millis
-    updateTime: Millis
+    createTime: EpochMilliseconds
+    updateTime: EpochMilliseconds
 
 
 class Component(TypedDict, total=False):
@@ -164,10 +164,10 @@ class Allocations(Area):
 
     @offers(_allocation)
     async def get_allocation(
-        self, *, id: IdIfKnown = None, name: Name = None
+        self, *, id: OptionalId = None, name: Name = None
     ) -> Annotated[JsonObject, AllocationDetails]:
         """Show one allocation with its rules: which costs it takes. Give its id or its name."""
-        found = id or await id_of(name or "", self._allocations, "name", nameContains=name)
+        found = id or await find_id(name or "", self._allocations, "name", nameContains=name)
         return await self._allocation(id=found)
 
     @post("/analytics/v1/allocations")
@@ -177,7 +177,7 @@ class Allocations(Area):
     async def create_allocation(self, **allocation: Unpack[NewAllocation]) -> Annotated[JsonObject, AllocationDetails]:
         """Create an allocation: a single one with rule, or a group with rules. Check keys and values with
         list_dimensions and get_dimension first."""
-        return await self._create(**cast(NewAllocation, renamed(cast(JsonObject, allocation))))
+        return await self._create(**cast(NewAllocation, with_api_names(cast(JsonObject, allocation))))
 
     @patch("/analytics/v1/allocations/{id}")
     async def _update(self, *, id: Id, **changes: Unpack[AllocationChanges]) -> JsonObject: ...
@@ -188,7 +188,7 @@ class Allocations(Area):
     ) -> Annotated[JsonObject, AllocationDetails]:
         """Change an allocation; what is left out stays as it is. A single one cannot become a group. rule and rules
         are replaced as a whole (read get_allocation first); reports and budgets that use it change with it."""
-        return await self._update(id=id, **cast(AllocationChanges, renamed(cast(JsonObject, changes))))
+        return await self._update(id=id, **cast(AllocationChanges, with_api_names(cast(JsonObject, changes))))
 
     @delete("/analytics/v1/allocations/{id}")
     async def delete_allocation(self, *, id: Id) -> JsonObject:
@@ -197,28 +197,28 @@ class Allocations(Area):
         ...
 
 
-NAMES = {"inverse_selection": "inverse", "include_null": "includeNull"}
+API_NAMES = {"inverse_selection": "inverse", "include_null": "includeNull"}
 
 
-def renamed(allocation: JsonObject) -> JsonObject:
+def with_api_names(allocation: JsonObject) -> JsonObject:
     """An allocation whose rules have the API's names instead of the old ones; where both are given, the API's wins."""
     found = dict(allocation)
     if "rule" in found:
-        found["rule"] = _rule(found["rule"])
+        found["rule"] = _rule_with_api_names(found["rule"])
     if "rules" in found:
-        found["rules"] = [_rule(one) for one in found["rules"]]
+        found["rules"] = [_rule_with_api_names(one) for one in found["rules"]]
     return found
 
 
-def _rule(rule: JsonObject) -> JsonObject:
+def _rule_with_api_names(rule: JsonObject) -> JsonObject:
     if "components" not in rule:
         return rule
-    return {**rule, "components": [_component(one) for one in rule["components"]]}
+    return {**rule, "components": [_component_with_api_names(one) for one in rule["components"]]}
 
 
-def _component(component: JsonObject) -> JsonObject:
-    old: JsonObject = {NAMES[name]: value for name, value in component.items() if name in NAMES}
-    own = {name: value for name, value in component.items() if name not in NAMES}
+def _component_with_api_names(component: JsonObject) -> JsonObject:
+    old: JsonObject = {API_NAMES[name]: value for name, value in component.items() if name in API_NAMES}
+    own = {name: value for name, value in component.items() if name not in API_NAMES}
     found: dict[str, Any] = {**old, **own}
     if found["type"] != "attribution":
         return found

@@ -3,21 +3,21 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..common_types import Page
+from ..common_types import ListPage
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import id_of
-from ..parameters import Id, IdIfKnown, MaxResults, PageToken, SortOrder
+from ..pagination import find_id
+from ..parameters import Id, MaxResults, OptionalId, PageToken, SortOrder
 
-PAGE = 500
+PAGE_SIZE = 500
 
 Content = Annotated[str, "The note itself.", Length(1, 5000)]
-Moment = Annotated[str, "The moment it is about, RFC 3339 with a zone, e.g. ending in T00:00:00Z.", Length(1, 40)]
-Reports = Annotated[list[str], "Ids of the reports it is about.", Length(maximum=1000)]
+Timestamp = Annotated[str, "The moment it is about, RFC 3339 with a zone, e.g. ending in T00:00:00Z.", Length(1, 40)]
+ReportIds = Annotated[list[str], "Ids of the reports it is about.", Length(maximum=1000)]
 LabelIds = Annotated[list[str], "Ids of labels that exist, as list_labels shows them.", Length(maximum=1000)]
 AnnotationId = Annotated[Id, "Id of the annotation, as list_annotations shows it."]
 
 
-class AnnotationPage(Page, total=False):
+class AnnotationPage(ListPage, total=False):
     """A page of annotations."""
 
     annotations: Annotated[list[JsonObject], "Each with id, content, timestamp, reports (ids) and labels."]
@@ -39,8 +39,8 @@ class NewAnnotation(TypedDict, total=False):
     """An annotation to create."""
 
     content: Required[Content]
-    timestamp: Required[Moment]
-    reports: Reports
+    timestamp: Required[Timestamp]
+    reports: ReportIds
     labels: LabelIds
 
 
@@ -48,8 +48,8 @@ class AnnotationChanges(TypedDict, total=False):
     """What to change about an annotation."""
 
     content: Content | None
-    timestamp: Moment | None
-    reports: Reports | None
+    timestamp: Timestamp | None
+    reports: ReportIds | None
     labels: LabelIds | None
 
 
@@ -71,7 +71,7 @@ class Annotations(Area):
     async def list_annotations(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out."] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
@@ -84,7 +84,7 @@ class Annotations(Area):
         """List the notes that people left at dates of the cost charts, newest first: they often say why costs changed
         (a launch, a migration, an incident)."""
         return await self._annotations(
-            maxResults=maxResults or PAGE, pageToken=pageToken, filter=filter, sortBy=sortBy, sortOrder=sortOrder
+            maxResults=maxResults or PAGE_SIZE, pageToken=pageToken, filter=filter, sortBy=sortBy, sortOrder=sortOrder
         )
 
     @get("/analytics/v1/annotations/{id}")
@@ -94,11 +94,11 @@ class Annotations(Area):
     async def get_annotation(
         self,
         *,
-        id: IdIfKnown = None,
+        id: OptionalId = None,
         content: Annotated[str | None, "Instead of the id: a part of the text that only it has.", Length(1, 99)] = None,
     ) -> Annotated[JsonObject, AnnotationDetails]:
         """Show one note with its date, reports and labels. Give its id or a part of its text."""
-        return await self._annotation(id=id or await id_of(content or "", self._annotations, "content"))
+        return await self._annotation(id=id or await find_id(content or "", self._annotations, "content"))
 
     @post("/analytics/v1/annotations")
     async def create_annotation(self, **annotation: Unpack[NewAnnotation]) -> Annotated[JsonObject, AnnotationDetails]:

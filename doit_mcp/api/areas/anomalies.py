@@ -3,22 +3,22 @@
 from typing import Annotated, Literal, TypedDict
 
 from ...protocol.json_schema import JsonObject
-from ...resilience.compute_thread import in_thread
-from ..common_types import Page
+from ...resilience.compute_thread import run_in_thread
+from ..common_types import ListPage
 from ..operation import Area, get, offers
-from ..pagination import LARGE, page_of
+from ..pagination import LARGE_PAGE_SIZE, parse_page
 from ..parameters import Id, MaxResults, PageToken, SortOrder
-from ..timestamps import moment
+from ..timestamps import format_timestamp
 
-TEXTS = ("platform", "serviceName", "scope", "severityLevel", "status", "id", "billingAccount", "attribution")
-PAGE = 20
+TEXT_FIELDS = ("platform", "serviceName", "scope", "severityLevel", "status", "id", "billingAccount", "attribution")
+PAGE_SIZE = 20
 FIELDS = (
     "id, platform, serviceName, scope (project or account), billingAccount, severityLevel, status, startTime, endTime, "
     "costOfAnomaly (above the expected), actualCost, expectedMaxCost, top3SKUs, resourceData, acknowledged"
 )
 
 
-class AnomalyPage(Page, total=False):
+class AnomalyPage(ListPage, total=False):
     """A page of anomalies."""
 
     anomalies: Annotated[list[JsonObject], f"Each with {FIELDS}."]
@@ -64,7 +64,7 @@ class Anomalies(Area):
     async def get_anomalies(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out."] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
@@ -82,7 +82,7 @@ class Anomalies(Area):
         """List cost anomalies, the newest first: unexpected spending with its size, severity and causes. An empty list
         does not prove quiet spending: what counts depends on the customer's sensitivity setting."""
         answer = await self._anomalies(
-            maxResults=maxResults or PAGE,
+            maxResults=maxResults or PAGE_SIZE,
             pageToken=pageToken,
             filter=filter,
             sortBy=sortBy,
@@ -91,9 +91,13 @@ class Anomalies(Area):
             maxCreationTime=maxCreationTime,
             includeNotifications=includeNotifications,
         )
-        page = page_of(answer, "anomalies")
-        rows = _readable(page.rows) if len(page.rows) <= LARGE else await in_thread(_readable, page.rows)
-        return {**page.whole, "rowCount": len(rows), "anomalies": rows, "pageToken": page.token or None}
+        page = parse_page(answer, "anomalies")
+        rows = (
+            _format_anomalies(page.rows)
+            if len(page.rows) <= LARGE_PAGE_SIZE
+            else await run_in_thread(_format_anomalies, page.rows)
+        )
+        return {**page.answer, "rowCount": len(rows), "anomalies": rows, "pageToken": page.next_token or None}
 
     @get("/anomalies/v1/{id}")
     async def _anomaly(self, *, id: Id) -> JsonObject: ...
@@ -101,21 +105,21 @@ class Anomalies(Area):
     @offers(_anomaly)
     async def get_anomaly(self, *, id: Id) -> Annotated[JsonObject, AnomalyDetails]:
         """Show one cost anomaly: when, where, how much above the expected, and which SKUs and resources caused it."""
-        return {**readable(await self._anomaly(id=id)), "id": id}
+        return {**format_anomaly(await self._anomaly(id=id)), "id": id}
 
 
-def _readable(rows: list[JsonObject]) -> list[JsonObject]:
-    return [readable(row) for row in rows]
+def _format_anomalies(rows: list[JsonObject]) -> list[JsonObject]:
+    return [format_anomaly(row) for row in rows]
 
 
-def readable(anomaly: JsonObject) -> JsonObject:
+def format_anomaly(anomaly: JsonObject) -> JsonObject:
     """An anomaly with times as text, and with every field of the old server's answer."""
     return {
-        **dict.fromkeys((*TEXTS, "timeFrame"), ""),
+        **dict.fromkeys((*TEXT_FIELDS, "timeFrame"), ""),
         "costOfAnomaly": 0,
         "acknowledged": False,
         **{name: value for name, value in anomaly.items() if value is not None},
         "top3SKUs": anomaly.get("top3SKUs") or None,
-        "startTime": moment(anomaly.get("startTime")),
-        "endTime": moment(anomaly.get("endTime")),
+        "startTime": format_timestamp(anomaly.get("startTime")),
+        "endTime": format_timestamp(anomaly.get("endTime")),
     }

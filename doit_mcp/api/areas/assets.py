@@ -3,20 +3,20 @@
 from typing import Annotated, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
-from ..common_types import Page
+from ..common_types import ListPage
 from ..errors import ApiError
-from ..markers import REACHES
+from ..markers import EXTERNAL_TARGET
 from ..operation import Area, get, offers, patch, post
-from ..pagination import MOST, id_of, pages
-from ..parameters import Id, IdIfKnown, MaxResults, Name, PageToken
+from ..pagination import MAX_PAGES, find_id, iterate_pages
+from ..parameters import Id, MaxResults, Name, OptionalId, PageToken
 
-PAGE = 100
-MOST_ROWS = 249
+PAGE_SIZE = 100
+MAX_ROWS = 249
 
 AssetId = Annotated[Id, "Id of the asset, as list_assets shows it."]
 
 
-class AssetPage(Page, total=False):
+class AssetPage(ListPage, total=False):
     """A page of assets."""
 
     assets: Annotated[list[JsonObject], "Each with id, name, type, quantity (licenses), createTime and url."]
@@ -59,7 +59,7 @@ class Assets(Area):
     async def list_assets(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Assets in the answer, {PAGE} if left out.", Range(1, MOST_ROWS)] = None,
+        maxResults: Annotated[MaxResults, f"Assets in the answer, {PAGE_SIZE} if left out.", Range(1, MAX_ROWS)] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
@@ -72,32 +72,32 @@ class Assets(Area):
     ) -> Annotated[JsonObject, AssetPage]:
         """List the customer's assets, the newest first: billing accounts and license subscriptions. With name, a
         pageToken in the answer means that older assets have not been looked at yet."""
-        rows = maxResults or PAGE
+        rows = maxResults or PAGE_SIZE
         wanted = (name or "").strip().casefold()
         found: list[JsonObject] = []
         page = None
-        async for page in pages(
+        async for page in iterate_pages(
             self._assets,
-            most=MOST if wanted else 1,
+            max_pages=MAX_PAGES if wanted else 1,
             token=pageToken or "",
-            maxResults=MOST_ROWS if wanted else rows,
+            maxResults=MAX_ROWS if wanted else rows,
             filter=filter,
         ):
             found += [row for row in page.rows if wanted in str(row.get("name") or "").casefold()]
             if len(found) >= rows:
                 break
-        whole: JsonObject = page.whole if page is not None else {}
+        whole: JsonObject = page.answer if page is not None else {}
         return {**whole, "assets": found} | ({"rowCount": len(found)} if wanted else {})
 
     @get("/billing/v1/assets/{id}")
     async def _asset(self, *, id: Id) -> JsonObject: ...
 
     @offers(_asset)
-    async def get_asset(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, AssetDetails]:
+    async def get_asset(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, AssetDetails]:
         """Show one asset with its subscription: plan, seats, renewal, status. Give its id or its name."""
-        return await self._asset(id=id or await id_of(name or "", self._assets, "name"))
+        return await self._asset(id=id or await find_id(name or "", self._assets, "name"))
 
-    @patch("/billing/v1/assets/{id}", outward=True)
+    @patch("/billing/v1/assets/{id}", open_world=True)
     async def _update(self, *, id: Id, **changes: Unpack[Licenses]) -> JsonObject: ...
 
     @offers(_update)
@@ -109,7 +109,7 @@ class Assets(Area):
             raise ApiError("quantity: is needed", kind="argument")
         return await self._update(id=id, **changes)
 
-    @post("/billing/v1/createAsset", outward=True)
+    @post("/billing/v1/createAsset", open_world=True)
     async def create_asset(
         self,
         *,
@@ -117,7 +117,7 @@ class Assets(Area):
         mode: Annotated[str | None, "New, if left out.", Length(1, 100)] = None,
         accountName: Annotated[str | None, "Name of the new account.", Length(1, 300)] = None,
         rootEmail: Annotated[
-            str | None, "E-mail address of the new account's root user.", Length(3, 320), REACHES
+            str | None, "E-mail address of the new account's root user.", Length(3, 320), EXTERNAL_TARGET
         ] = None,
     ) -> Annotated[JsonObject, NewAsset]:
         """Open a new cloud account for the customer. It costs money and cannot be deleted here: only when the user asks

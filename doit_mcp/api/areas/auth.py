@@ -26,10 +26,10 @@ class Auth(Area):
         """Show who is signed in: e-mail address and the customer's domain. Use it to check that the connection works
         and whose data the other tools show."""
         found = await self._validate()
-        return {**found, "id": account_of(found)}
+        return {**found, "id": account_key(found)}
 
 
-def account_of(user: JsonObject) -> str:
+def account_key(user: JsonObject) -> str:
     """What tells a user of one customer from all others. Clients with several accounts know them by it, so the customer
     counts: one person may have a connection to each. Raises ApiError ("answer") where the API does not say who it
     is."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..error_reasons import clean
+from ..error_reasons import clean_text
 from ..errors import ApiError
 from ..operation import Area, delete, offers, post
 
@@ -12,20 +12,20 @@ Question = Annotated[str, "What to ask, in plain words.", Length(1, 20_000)]
 ConversationId = Annotated[str, "Of an earlier answer: goes on with its conversation.", Length(1, 500)]
 
 
-class Asked(TypedDict, total=False):
+class AvaQuestion(TypedDict, total=False):
     """A question."""
 
     question: Required[Question]
     conversationId: ConversationId
 
 
-class AskedOnce(Asked, total=False):
+class SingleAvaQuestion(AvaQuestion, total=False):
     """A question that is answered in one piece."""
 
     ephemeral: bool
 
 
-class Said(TypedDict, total=False):
+class AvaReply(TypedDict, total=False):
     """What Ava says."""
 
     answer: str
@@ -33,7 +33,7 @@ class Said(TypedDict, total=False):
     answerId: Annotated[str, "For ava_feedback; only if the answer is kept."]
 
 
-class Opinion(TypedDict, total=False):
+class AnswerFeedback(TypedDict, total=False):
     """Whether an answer was good."""
 
     positive: Required[Annotated[bool, "true: it was good."]]
@@ -45,22 +45,22 @@ class Feedback(TypedDict, total=False):
 
     conversationId: Required[Annotated[str, "Of the answer.", Length(1, 500)]]
     answerId: Required[Annotated[str, "Of the answer.", Length(1, 500)]]
-    feedback: Required[Opinion]
+    feedback: Required[AnswerFeedback]
 
 
-PATIENCE = "Ava needs longer than one call may take; ask_ava_streaming gives what she has said by then, and can go on"
+TOO_SLOW = "Ava needs longer than one call may take; ask_ava_streaming gives what she has said by then, and can go on"
 
 
 class Ava(Area):
     """Ava: DoiT's assistant, who knows cloud costs and DoiT's product."""
 
     @post("/ava/v1/ask", stream=True)
-    def ask_ava_streaming(self, **body: Unpack[Asked]) -> AsyncGenerator[JsonObject, None]:
+    def ask_ava_streaming(self, **body: Unpack[AvaQuestion]) -> AsyncGenerator[JsonObject, None]:
         """Ask; answers with the events of the work as they happen."""
         ...
 
-    @post("/ava/v1/askSync", reads=True, slow=True)
-    async def _ask(self, **body: Unpack[AskedOnce]) -> JsonObject: ...
+    @post("/ava/v1/askSync", read_only=True, slow=True)
+    async def _ask(self, **body: Unpack[SingleAvaQuestion]) -> JsonObject: ...
 
     @offers(_ask)
     async def ask_ava_sync(
@@ -71,27 +71,30 @@ class Ava(Area):
         ephemeral: Annotated[
             bool | None, "true keeps nothing; false keeps the conversation, to go on with. true, if it is new."
         ] = None,
-    ) -> Annotated[JsonObject, Said]:
+    ) -> Annotated[JsonObject, AvaReply]:
         """Ask Ava, DoiT's assistant, in plain words, and get the whole answer at once. For numbers the cost tools are
         quicker and exact; Ava knows the product and the customer's setup. For long questions use ask_ava_streaming."""
         # What is not kept cannot be gone on with.
-        asked: AskedOnce = {"question": question, "ephemeral": not conversationId if ephemeral is None else ephemeral}
+        asked: SingleAvaQuestion = {
+            "question": question,
+            "ephemeral": not conversationId if ephemeral is None else ephemeral,
+        }
         if conversationId is not None:
             asked["conversationId"] = conversationId
         try:
             said = await self._ask(**asked)
         except ApiError as error:
             if error.kind == "timeout":
-                error.reason = PATIENCE
+                error.reason = TOO_SLOW
             raise
         # The status is sent before the answer is known, so failures come in its place.
         if isinstance(failed := said.get("error"), str) and failed:
-            raise ApiError(clean(failed), kind="fault")
+            raise ApiError(clean_text(failed), kind="fault")
         if not isinstance(said.get("answer"), str):
             raise ApiError("it holds no answer", kind="answer")
         return said
 
-    @post("/ava/v1/feedback", outward=True)
+    @post("/ava/v1/feedback", open_world=True)
     async def ava_feedback(self, **feedback: Unpack[Feedback]) -> None:
         """Tell DoiT whether an answer of Ava was good. Only for answers that are kept (ephemeral false), and only when
         the user gave an opinion."""

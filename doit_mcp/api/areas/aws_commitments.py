@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length, Pattern, Range
-from ..common_types import Page
+from ..common_types import ListPage
 from ..operation import Area, get
 from ..parameters import MaxResults, PageToken
 
@@ -17,12 +17,12 @@ ManagementAccount = Annotated[
     str, "Management (payer) account, 12 digits, as list_aws_organizations shows it.", Pattern(r"^\d{12}$")
 ]
 MemberAccount = Annotated[str, "Member account, 12 digits.", Pattern(r"^\d{12}$")]
-Rows = Annotated[MaxResults, Range(1, 500)]
+RowLimit = Annotated[MaxResults, Range(1, 500)]
 Service = Literal["compute", "database"]
-Word = Annotated[str | None, Length(1, 100)]
+ShortText = Annotated[str | None, Length(1, 100)]
 
 
-class Organizations(Page, total=False):
+class OrganizationPage(ListPage, total=False):
     """A page of organizations."""
 
     items: Annotated[list[JsonObject], f"Each with managementAccountId, displayName, onboardingStatus, and {STATS}."]
@@ -41,7 +41,7 @@ class Organization(TypedDict, total=False):
     dailyCoverage: Annotated[JsonObject, "The last 30 days: cost on demand and by each kind of commitment."]
 
 
-class Members(Page, total=False):
+class MemberPage(ListPage, total=False):
     """A page of member accounts."""
 
     items: Annotated[list[JsonObject], "Each with memberAccountId, displayName, stats30d, monthlyPotentialSavings."]
@@ -60,7 +60,7 @@ class Member(TypedDict, total=False):
     dailyCoverage: Annotated[JsonObject, "The last 30 days: cost on demand and by each kind of commitment."]
 
 
-class SavingsPlans(Page, total=False):
+class SavingsPlanPage(ListPage, total=False):
     """A page of Savings Plans."""
 
     items: Annotated[
@@ -70,7 +70,7 @@ class SavingsPlans(Page, total=False):
     ]
 
 
-class ReservedInstances(Page, total=False):
+class ReservedInstancePage(ListPage, total=False):
     """A page of Reserved Instances."""
 
     items: Annotated[
@@ -104,7 +104,7 @@ class Recommendation(TypedDict, total=False):
     ]
 
 
-class PlannedPurchases(Page, total=False):
+class PlannedPurchasePage(ListPage, total=False):
     """What will be bought, by type of commitment."""
 
     items: Annotated[
@@ -115,7 +115,7 @@ class PlannedPurchases(Page, total=False):
     ]
 
 
-class OrganizationSettings(Page, total=False):
+class OrganizationSettingsPage(ListPage, total=False):
     """A page of settings."""
 
     items: Annotated[
@@ -131,8 +131,8 @@ class AwsCommitments(Area):
 
     @get("/ps4commitments/v1/aws/organizations", items="items")
     async def list_aws_organizations(
-        self, *, pageToken: PageToken = None, maxResults: Rows = None
-    ) -> Annotated[JsonObject, Organizations]:
+        self, *, pageToken: PageToken = None, maxResults: RowLimit = None
+    ) -> Annotated[JsonObject, OrganizationPage]:
         """List the AWS organizations whose commitments DoiT looks after, with what each saves and could save. Amounts
         are {amount, currency}. For committed spend with a cloud use list_commitments."""
         ...
@@ -146,8 +146,8 @@ class AwsCommitments(Area):
 
     @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/member-accounts", items="items")
     async def list_aws_member_accounts(
-        self, *, managementAccountId: ManagementAccount, pageToken: PageToken = None, maxResults: Rows = None
-    ) -> Annotated[JsonObject, Members]:
+        self, *, managementAccountId: ManagementAccount, pageToken: PageToken = None, maxResults: RowLimit = None
+    ) -> Annotated[JsonObject, MemberPage]:
         """List the member accounts of an AWS organization with what commitments save in each."""
         ...
 
@@ -176,8 +176,8 @@ class AwsCommitments(Area):
         ]
         | None = None,
         pageToken: PageToken = None,
-        maxResults: Rows = None,
-    ) -> Annotated[JsonObject, SavingsPlans]:
+        maxResults: RowLimit = None,
+    ) -> Annotated[JsonObject, SavingsPlanPage]:
         """List an AWS organization's Savings Plans with utilization and savings."""
         ...
 
@@ -188,13 +188,13 @@ class AwsCommitments(Area):
         managementAccountId: ManagementAccount,
         status: Literal["active", "retired", "payment_pending", "payment_failed", "queued", "queued_deleted"]
         | None = None,
-        instanceType: Annotated[Word, "Exactly, also in case, e.g. m5.large."] = None,
-        instanceFamily: Annotated[Word, "Exactly, also in case, e.g. m5."] = None,
-        region: Annotated[Word, "Exactly, also in case, e.g. us-east-1."] = None,
+        instanceType: Annotated[ShortText, "Exactly, also in case, e.g. m5.large."] = None,
+        instanceFamily: Annotated[ShortText, "Exactly, also in case, e.g. m5."] = None,
+        region: Annotated[ShortText, "Exactly, also in case, e.g. us-east-1."] = None,
         offeringClass: Literal["standard", "convertible"] | None = None,
         pageToken: PageToken = None,
-        maxResults: Rows = None,
-    ) -> Annotated[JsonObject, ReservedInstances]:
+        maxResults: RowLimit = None,
+    ) -> Annotated[JsonObject, ReservedInstancePage]:
         """List an AWS organization's Reserved Instances with utilization and savings."""
         ...
 
@@ -227,16 +227,16 @@ class AwsCommitments(Area):
         managementAccountId: ManagementAccount,
         service: Annotated[Service | None, "Only this type of commitment."] = None,
         pageToken: PageToken = None,
-        maxResults: Rows = None,
-    ) -> Annotated[JsonObject, PlannedPurchases]:
+        maxResults: RowLimit = None,
+    ) -> Annotated[JsonObject, PlannedPurchasePage]:
         """List what will be bought for an AWS organization, step by step, and what waits for approval. Approving is
         done in the DoiT console."""
         ...
 
     @get("/ps4commitments/v1/aws/settings", items="items")
     async def list_aws_organizations_settings(
-        self, *, pageToken: PageToken = None, maxResults: Rows = None
-    ) -> Annotated[JsonObject, OrganizationSettings]:
+        self, *, pageToken: PageToken = None, maxResults: RowLimit = None
+    ) -> Annotated[JsonObject, OrganizationSettingsPage]:
         """List how commitments are bought for each AWS organization: by themselves or with approval, policy, term,
         payment, limits. They are changed in the DoiT console."""
         ...

@@ -9,7 +9,7 @@ SUMMARY = (
     "summary: aws, doit and awsWithoutDoit, each with serviceCharges, discounts, tax, supportCharges, credits, "
     "savings, otherCharges, refunds and total; service and account: where doit and aws differ. Amounts are decimal text"
 )
-NARROW = "It cannot be split: open the invoice in the DoiT console."
+NARROW_HINT = "It cannot be split: open the invoice in the DoiT console."
 
 
 class PayerExplainer(TypedDict, total=False):
@@ -38,7 +38,7 @@ class InvoiceExplainer(TypedDict, total=False):
 class BillingExplainer(Area):
     """Billing explainer: why an AWS invoice differs from the AWS bill, discounts, credits, savings with DoiT."""
 
-    @get("/billing/v1/billing-explainers/{invoiceMonth}", narrow=NARROW)
+    @get("/billing/v1/billing-explainers/{invoiceMonth}", narrow_hint=NARROW_HINT)
     async def get_billing_explainer_per_payer(
         self, *, invoiceMonth: Annotated[str, "Month, YYYY-MM.", Pattern(r"^\d{4}-(0[1-9]|1[0-2])$")]
     ) -> Annotated[JsonObject, PayerExplainer]:
@@ -46,7 +46,7 @@ class BillingExplainer(Area):
         without DoiT. For one invoice use get_entity_invoice_explainer."""
         ...
 
-    @get("/billing/v1/billing-profiles/{billingProfileId}/billing-explainers/{invoiceNumber}", narrow=NARROW)
+    @get("/billing/v1/billing-profiles/{billingProfileId}/billing-explainers/{invoiceNumber}", narrow_hint=NARROW_HINT)
     async def get_entity_invoice_explainer(
         self,
         *,

@@ -3,7 +3,7 @@
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..common_types import Page
+from ..common_types import ListPage
 from ..operation import Area, get, post
 from ..parameters import MaxResults, PageToken
 
@@ -12,10 +12,10 @@ PMA = "program management account"
 DpmaId = Annotated[str, f"Id of the distributor's {PMA}.", Length(1, 500)]
 ResellerAccount = Annotated[str, f"AWS account of the reseller's {PMA}, 12 digits.", Length(1, 100)]
 CustomerId = Annotated[str, "Customer of DoiT.", Length(1, 500)]
-Revoked = Annotated[bool | None, "Also mappings that were revoked."]
+IncludeRevoked = Annotated[bool | None, "Also mappings that were revoked."]
 
 
-class Accounts(Page, total=False):
+class AccountPage(ListPage, total=False):
     """A page of the distributor's accounts."""
 
     items: Annotated[
@@ -121,7 +121,7 @@ class BillingTransfer(Area):
     @get("/billingtransfer/v1/programmanagementaccounts", items="items")
     async def list_billing_transfer_accounts(
         self, *, maxResults: MaxResults = None, pageToken: PageToken = None
-    ) -> Annotated[JsonObject, Accounts]:
+    ) -> Annotated[JsonObject, AccountPage]:
         """List a distributor's program management accounts with the resellers mapped to each, and how far their
         handshakes are. For distributors only."""
         ...
@@ -132,7 +132,7 @@ class BillingTransfer(Area):
         distributors only."""
         ...
 
-    @post("/billingtransfer/v1/resellerhandshakes", keyed=True, outward=True, destroys=True)
+    @post("/billingtransfer/v1/resellerhandshakes", needs_idempotency_key=True, open_world=True, destructive=True)
     async def create_billing_transfer_handshakes(
         self,
         *,
@@ -144,7 +144,7 @@ class BillingTransfer(Area):
         only."""
         ...
 
-    @post("/billingtransfer/v1/end-customer-mappings", destroys=True)
+    @post("/billingtransfer/v1/end-customer-mappings", destructive=True)
     async def create_billing_transfer_mappings(self, **batch: Unpack[NewMappings]) -> Annotated[JsonObject, Mappings]:
         """Map AWS accounts of end customers to customers of DoiT, under a reseller's account; accounts that are mapped
         already may be mapped anew. For resellers only."""
@@ -156,7 +156,7 @@ class BillingTransfer(Area):
         *,
         dpmaId: DpmaId,
         resellerPmaAccountId: ResellerAccount,
-        includeRevoked: Revoked = None,
+        includeRevoked: IncludeRevoked = None,
     ) -> Annotated[JsonObject, EndCustomers]:
         """List the end customers under a reseller's account, and how far each transfer is. For this reseller and its
         distributor."""
@@ -164,7 +164,7 @@ class BillingTransfer(Area):
 
     @get("/billingtransfer/v1/resellers/{resellerPmaAccountId}/end-customers", items="items")
     async def list_reseller_end_customers(
-        self, *, resellerPmaAccountId: ResellerAccount, includeRevoked: Revoked = None
+        self, *, resellerPmaAccountId: ResellerAccount, includeRevoked: IncludeRevoked = None
     ) -> Annotated[JsonObject, EndCustomers]:
         """List the end customers under a reseller's account by that account alone. It is what
         list_billing_transfer_end_customers gives, for when the distributor's id (dpmaId) is not known."""
@@ -177,7 +177,7 @@ class BillingTransfer(Area):
 
     @get("/billingtransfer/v1/reseller-accounts/end-customers", items="items")
     async def list_billing_transfer_reseller_tenants(
-        self, *, includeRevoked: Revoked = None
+        self, *, includeRevoked: IncludeRevoked = None
     ) -> Annotated[JsonObject, ResellerTenants]:
         """List the reseller's own program management accounts, each with its end customers. For resellers only."""
         ...

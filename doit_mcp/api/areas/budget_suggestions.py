@@ -56,7 +56,7 @@ class BudgetSuggestions(Area):
         exist use list_budgets."""
         ...
 
-    @post("/analytics/v1/budget-suggestions/{id}/actions/accept", destroys=True)
+    @post("/analytics/v1/budget-suggestions/{id}/actions/accept", destructive=True)
     async def accept_budget_suggestion(
         self, *, id: SuggestionId, **body: Unpack[Accepting]
     ) -> Annotated[JsonObject, Accepted]:
@@ -64,7 +64,7 @@ class BudgetSuggestions(Area):
         give its id."""
         ...
 
-    @post("/analytics/v1/budget-suggestions/{id}/actions/dismiss", destroys=True)
+    @post("/analytics/v1/budget-suggestions/{id}/actions/dismiss", destructive=True)
     async def dismiss_budget_suggestion(
         self, *, id: SuggestionId, **body: Unpack[Dismissing]
     ) -> Annotated[JsonObject, Dismissed]:

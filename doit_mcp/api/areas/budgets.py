@@ -3,14 +3,24 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
-from ..common_types import Collaborator, Currency, Filter, Page, Role, SlackChannel
-from ..markers import REACHES
+from ..common_types import Collaborator, Currency, Filter, ListPage, Role, SlackChannel
+from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import id_of
-from ..parameters import Id, IdIfKnown, MaxResults, Millis, Name, NameContains, PageToken, SinceCreated, UntilCreated
+from ..pagination import find_id
+from ..parameters import (
+    CreatedSince,
+    CreatedUntil,
+    EpochMilliseconds,
+    Id,
+    MaxResults,
+    Name,
+    NameContains,
+    OptionalId,
+    PageToken,
+)
 
 
-class BudgetPage(Page, total=False):
+class BudgetPage(ListPage, total=False):
     """A page of budgets."""
 
     budgets: Annotated[
@@ -32,8 +42,8 @@ class BudgetDetails(TypedDict, total=False):
     forecastedUtilization: float
     type: str
     timeInterval: str
-    startPeriod: Millis
-    endPeriod: Millis
+    startPeriod: EpochMilliseconds
+    endPeriod: EpochMilliseconds
     scopes: list[JsonObject]
     alerts: list[JsonObject]
     collaborators: list[JsonObject]
@@ -49,7 +59,9 @@ class Budget(TypedDict, total=False):
     """What can be said about a budget. The API makes up what is left out."""
 
     amount: Annotated[
-        float, "Limit of one period. Needed unless usePrevSpend is true or seasonalAmounts are given.", Range(above=0)
+        float,
+        "Limit of one period. Needed unless usePrevSpend is true or seasonalAmounts are given.",
+        Range(exclusive_minimum=0),
     ]
     timeInterval: Annotated[
         Literal["day", "week", "month", "quarter", "year"], "Period of a recurring budget, which needs it."
@@ -60,18 +72,18 @@ class Budget(TypedDict, total=False):
     growthPerPeriod: Annotated[float, "Growth of the amount from period to period, in percent.", Range(0)]
     metric: Annotated[Literal["cost", "amortized_cost"], "What is limited; cost, if left out."]
     public: Annotated[
-        Role, "What everybody of the customer may do with it; only the collaborators, if left out.", REACHES
+        Role, "What everybody of the customer may do with it; only the collaborators, if left out.", EXTERNAL_TARGET
     ]
     scopes: Annotated[list[Filter], "What it covers. Give either this or scope.", Length(1, 100)]
     scope: Annotated[list[str], "Old form of scopes: ids of allocations.", Length(1, 1000)]
     collaborators: Annotated[
-        list[Collaborator], "Who may see or change it; exactly one owner.", Length(1, 1000), REACHES
+        list[Collaborator], "Who may see or change it; exactly one owner.", Length(1, 1000), EXTERNAL_TARGET
     ]
     alerts: Annotated[list[Threshold], "Up to three thresholds.", Length(maximum=3)]
     recipients: Annotated[
-        list[str], "E-mail addresses that are warned; the creator, if left out.", Length(maximum=1000), REACHES
+        list[str], "E-mail addresses that are warned; the creator, if left out.", Length(maximum=1000), EXTERNAL_TARGET
     ]
-    recipientsSlackChannels: Annotated[list[SlackChannel], Length(maximum=1000), REACHES]
+    recipientsSlackChannels: Annotated[list[SlackChannel], Length(maximum=1000), EXTERNAL_TARGET]
     seasonalAmounts: Annotated[list[float], "An amount for each period of a recurring budget.", Length(maximum=1000)]
 
 
@@ -84,7 +96,7 @@ class NewBudget(Budget, total=False):
     startPeriod: Required[Annotated[int, "Start of its first period, in milliseconds since 1970."]]
 
 
-class Changes(Budget, total=False):
+class BudgetChanges(Budget, total=False):
     """What to change about a budget."""
 
     name: Annotated[str, Length(1)]
@@ -104,8 +116,8 @@ class Budgets(Area):
         pageToken: PageToken = None,
         filter: str | None = None,
         nameContains: NameContains = None,
-        minCreationTime: SinceCreated = None,
-        maxCreationTime: UntilCreated = None,
+        minCreationTime: CreatedSince = None,
+        maxCreationTime: CreatedUntil = None,
     ) -> JsonObject: ...
 
     @offers(_budgets)
@@ -121,8 +133,8 @@ class Budgets(Area):
         ] = None,
         nameContains: NameContains = None,
         name: Annotated[str | None, "The same as nameContains."] = None,
-        minCreationTime: SinceCreated = None,
-        maxCreationTime: UntilCreated = None,
+        minCreationTime: CreatedSince = None,
+        maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, BudgetPage]:
         """List spending budgets: amount, spent so far, forecast, and whether each is at risk of being exceeded. For
         budgets in danger use filter riskStatus:[atRisk]. For the thresholds and people of one budget use get_budget.
@@ -140,10 +152,10 @@ class Budgets(Area):
     async def _budget(self, *, id: Id) -> JsonObject: ...
 
     @offers(_budget)
-    async def get_budget(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, BudgetDetails]:
+    async def get_budget(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, BudgetDetails]:
         """Show one budget: amount, currency, spent so far, forecast, what it covers, thresholds, who is warned. Give
         its id or its name."""
-        return await self._budget(id=id or await id_of(name or "", self._budgets, "budgetName", nameContains=name))
+        return await self._budget(id=id or await find_id(name or "", self._budgets, "budgetName", nameContains=name))
 
     @post("/analytics/v1/budgets")
     async def create_budget(self, **budget: Unpack[NewBudget]) -> Annotated[JsonObject, BudgetDetails]:
@@ -152,7 +164,7 @@ class Budgets(Area):
         ...
 
     @patch("/analytics/v1/budgets/{id}")
-    async def update_budget(self, *, id: Id, **changes: Unpack[Changes]) -> Annotated[JsonObject, BudgetDetails]:
+    async def update_budget(self, *, id: Id, **changes: Unpack[BudgetChanges]) -> Annotated[JsonObject, BudgetDetails]:
         """Change a budget; what is left out stays as it is. Lists (scopes, alerts, recipients, collaborators) are
         replaced as a whole, so read the budget with get_budget first."""
         ...

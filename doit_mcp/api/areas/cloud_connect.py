@@ -3,7 +3,7 @@
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..markers import REACHES
+from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, post, put
 from ..parameters import Id
 
@@ -50,7 +50,10 @@ class Role(Settings, total=False):
     accountID: Required[AccountId]
     roleArn: Required[
         Annotated[
-            str, "IAM role made for DoiT, e.g. arn:aws:iam::123456789012:role/DoiTRole.", Length(1, 2048), REACHES
+            str,
+            "IAM role made for DoiT, e.g. arn:aws:iam::123456789012:role/DoiTRole.",
+            Length(1, 2048),
+            EXTERNAL_TARGET,
         ]
     ]
 
@@ -70,7 +73,7 @@ class CloudConnect(Area):
         """Show how an AWS account is connected with DoiT: role, features in use, features the role allows, bucket."""
         ...
 
-    @post("/core/v1/cloudconnect/aws/accounts", destroys=True)
+    @post("/core/v1/cloudconnect/aws/accounts", destructive=True)
     async def create_account_role(self, **role: Unpack[Role]) -> Annotated[JsonObject, Account]:
         """Connect an AWS account with DoiT by an IAM role that exists in it, or replace the role of a connected one. It
         lets DoiT into the account: only when the user asks for it and has approved account and role."""

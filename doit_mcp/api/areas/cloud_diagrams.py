@@ -12,22 +12,22 @@ from .cloud_diagrams_types import (
     Components,
     CostSnapshot,
     Diagrams,
+    DiagramSelection,
     DiagramStats,
     DiagramUrls,
     Export,
-    Hits,
-    Loaded,
     NodeActivities,
     Relationships,
-    Resources,
+    ResourceIds,
     Search,
+    SearchHits,
     Snapshot,
     Snapshots,
 )
 
-DAY = Pattern(r"^\d{4}-\d{2}-\d{2}$")
-MOMENT = Pattern(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$")
-FEWER = "Ask for fewer with limit, and for the next ones with offset."
+DATE_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}$")
+TIMESTAMP_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$")
+NARROW_HINT = "Ask for fewer with limit, and for the next ones with offset."
 
 LayerId = Annotated[Id, "Id of the layer (statussheet), as search_cloud_diagrams and get_cloud_diagrams_stats show it."]
 Limit = Annotated[int | None, Range(1, 10_000)]
@@ -35,32 +35,32 @@ Offset = Annotated[int | None, "How many to skip.", Range(0)]
 DiagramType = Literal["application", "infrastructure", "network", "template"]
 NodeType = Literal["app_component", "app_group", "app_link", "attachment", "group", "host", "link", "service"]
 Ids = Annotated[list[str] | None, Length(maximum=500)]
-Kind = Annotated[bool | None, "Components of this kind, too."]
+IncludeKind = Annotated[bool | None, "Components of this kind, too."]
 
 
 class CloudDiagrams(Area):
     """Cloud diagrams: architecture, infrastructure maps, resources and how they are connected, changes over time."""
 
-    @post("/clouddiagrams/v1/scheme/find", reads=True, items="diagrams")
-    async def find_cloud_diagrams(self, **body: Unpack[Resources]) -> Annotated[list[JsonObject], DiagramUrls]:
+    @post("/clouddiagrams/v1/scheme/find", read_only=True, items="diagrams")
+    async def find_cloud_diagrams(self, **body: Unpack[ResourceIds]) -> Annotated[list[JsonObject], DiagramUrls]:
         """Find the diagrams that show certain cloud resources, with links to open them. To search by words use
         search_cloud_diagrams."""
         ...
 
-    @get("/clouddiagrams/v1/scheme/stats", items="diagrams", narrow="Ask for a shorter period.")
+    @get("/clouddiagrams/v1/scheme/stats", items="diagrams", narrow_hint="Ask for a shorter period.")
     async def get_cloud_diagrams_stats(
         self,
         *,
-        start: Annotated[str, "Start of the period, RFC 3339.", MOMENT],
-        end: Annotated[str, "End of the period, RFC 3339.", MOMENT],
+        start: Annotated[str, "Start of the period, RFC 3339.", TIMESTAMP_PATTERN],
+        end: Annotated[str, "End of the period, RFC 3339.", TIMESTAMP_PATTERN],
     ) -> Annotated[list[JsonObject], DiagramStats]:
         """List all diagrams with their layers and how many resources were created, changed and deleted in a period."""
         ...
 
     @post(
         "/clouddiagrams/v1/scheme/get",
-        reads=True,
-        narrow="Ask for fewer layers (layer_ids), or for single components with get_statussheet_components.",
+        read_only=True,
+        narrow_hint="Ask for fewer layers (layer_ids), or for single components with get_statussheet_components.",
     )
     async def _components(
         self,
@@ -79,7 +79,7 @@ class CloudDiagrams(Area):
         skip_empty: bool | None = None,
         exclude_default_vpc: bool | None = None,
         exclude_empty_subnets: bool | None = None,
-        **body: Unpack[Loaded],
+        **body: Unpack[DiagramSelection],
     ) -> JsonObject: ...
 
     @offers(_components)
@@ -94,11 +94,11 @@ class CloudDiagrams(Area):
         ] = None,
         include_components: Annotated[bool | None, "What is on the layers, too."] = None,
         external: Annotated[bool | None, "Components of other diagrams that are linked."] = None,
-        element: Kind = None,
-        link: Kind = None,
-        group: Kind = None,
-        note: Kind = None,
-        combiner: Kind = None,
+        element: IncludeKind = None,
+        link: IncludeKind = None,
+        group: IncludeKind = None,
+        note: IncludeKind = None,
+        combiner: IncludeKind = None,
         type: Annotated[list[DiagramType] | None, "Only diagrams of these types.", Length(1, 4)] = None,
         node_type: Annotated[NodeType | None, "Only components of this type."] = None,
         alarms_count: Annotated[bool | None, "How many alarms each has; true, if left out."] = None,
@@ -129,16 +129,20 @@ class CloudDiagrams(Area):
             **body,
         )
 
-    @post("/clouddiagrams/v1/scheme/search", reads=True, narrow="Ask for fewer with size, and for the next with from.")
-    async def search_cloud_diagrams(self, **body: Unpack[Search]) -> Annotated[JsonObject, Hits]:
+    @post(
+        "/clouddiagrams/v1/scheme/search",
+        read_only=True,
+        narrow_hint="Ask for fewer with size, and for the next with from.",
+    )
+    async def search_cloud_diagrams(self, **body: Unpack[Search]) -> Annotated[JsonObject, SearchHits]:
         """Search layers and resources of all diagrams by words: names and property values. It gives the ids that the
         other diagram tools take."""
         ...
 
     @post(
         "/clouddiagrams/v1/statussheet/{id}/get",
-        reads=True,
-        narrow="Ask for fewer ids, or only for the fields you need (p).",
+        read_only=True,
+        narrow_hint="Ask for fewer ids, or only for the fields you need (p).",
     )
     async def get_statussheet_components(
         self,
@@ -153,7 +157,9 @@ class CloudDiagrams(Area):
         search_cloud_diagrams, where type is the kind. The answer has the components by kind and id."""
         ...
 
-    @get("/clouddiagrams/v1/statussheet/{id}/export-json", narrow="Use get_statussheet_components for a part of it.")
+    @get(
+        "/clouddiagrams/v1/statussheet/{id}/export-json", narrow_hint="Use get_statussheet_components for a part of it."
+    )
     async def export_cloud_diagram_json(self, *, id: LayerId) -> Annotated[JsonObject, Export]:
         """Export a whole layer as JSON: every resource, group and link on it. It is large; for a part of it use
         search_cloud_diagrams or get_statussheet_components."""
@@ -169,15 +175,15 @@ class CloudDiagrams(Area):
         self,
         *,
         layerId: LayerId,
-        startDate: Annotated[str, "First day, YYYY-MM-DD.", DAY],
-        endDate: Annotated[str, "Last day, YYYY-MM-DD.", DAY],
+        startDate: Annotated[str, "First day, YYYY-MM-DD.", DATE_PATTERN],
+        endDate: Annotated[str, "Last day, YYYY-MM-DD.", DATE_PATTERN],
         interval: Annotated[Literal["day", "week", "month"] | None, "Of the trend; day, if left out."] = None,
     ) -> Annotated[JsonObject, CostSnapshot]:
         """Show what the resources on a layer cost in a period: total, change, trend, the most expensive resources and
         services. For other questions about cost use run_query."""
         return await self._costs(id=layerId, startDate=startDate, endDate=endDate, interval=interval)
 
-    @get("/clouddiagrams/v1/statussheet/{id}/snapshots", items="snapshots", narrow=FEWER)
+    @get("/clouddiagrams/v1/statussheet/{id}/snapshots", items="snapshots", narrow_hint=NARROW_HINT)
     async def list_cloud_diagram_layer_snapshots(
         self,
         *,
@@ -229,7 +235,7 @@ class CloudDiagrams(Area):
         """Show what a resource is connected with: what depends on it, what it depends on, what group it is in."""
         return await self._relationships(id=layerId, rid=resourceId, direction=direction, depth=depth, kind=kind)
 
-    @get("/clouddiagrams/v1/activity", items="groups", narrow=FEWER)
+    @get("/clouddiagrams/v1/activity", items="groups", narrow_hint=NARROW_HINT)
     async def list_cloud_diagram_activity_groups(
         self,
         *,
@@ -241,7 +247,7 @@ class CloudDiagrams(Area):
         """List what changed on a layer, the newest first: resources created, changed and deleted."""
         ...
 
-    @get("/clouddiagrams/v1/activity/node-activities", items="activities", narrow=FEWER)
+    @get("/clouddiagrams/v1/activity/node-activities", items="activities", narrow_hint=NARROW_HINT)
     async def list_cloud_diagram_node_activities(
         self,
         *,

@@ -4,16 +4,16 @@ from typing import Annotated, Literal, Required, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length, Range
 
-SomeIds = Annotated[list[str], Length(1, 500)]
+IdList = Annotated[list[str], Length(1, 500)]
 
 
-class Resources(TypedDict, total=False):
+class ResourceIds(TypedDict, total=False):
     """What to find diagrams of."""
 
     resources: Required[Annotated[list[str], "Ids of the resources in their cloud.", Length(1, 500)]]
 
 
-class Loaded(TypedDict, total=False):
+class DiagramSelection(TypedDict, total=False):
     """Which diagrams and layers to load; all diagrams without their layers' content, if it is empty."""
 
     scheme: list[str]
@@ -37,13 +37,13 @@ Search = TypedDict(
 class ComponentIds(TypedDict, total=False):
     """Ids of components, by kind."""
 
-    node: SomeIds
-    element: SomeIds
-    link: SomeIds
-    group: SomeIds
-    attachment: SomeIds
-    note: SomeIds
-    combiner: SomeIds
+    node: IdList
+    element: IdList
+    link: IdList
+    group: IdList
+    attachment: IdList
+    note: IdList
+    combiner: IdList
 
 
 class Components(TypedDict, total=False):
@@ -58,7 +58,7 @@ class Components(TypedDict, total=False):
     note: JsonObject
 
 
-class Hits(TypedDict, total=False):
+class SearchHits(TypedDict, total=False):
     """What a search found."""
 
     scheme: Annotated[list[JsonObject], "Layers: each with ss_id, scheme_id (diagram), name, account_name."]

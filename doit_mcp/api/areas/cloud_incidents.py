@@ -3,14 +3,14 @@
 from typing import Annotated, Literal, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length, Range
-from ..common_types import Page
+from ..common_types import ListPage
 from ..errors import ApiError
 from ..operation import Area, get, offers
-from ..pagination import MOST, id_of, pages
-from ..parameters import Id, IdIfKnown, MaxResults, Millis, PageToken, SinceCreated, UntilCreated
+from ..pagination import MAX_PAGES, find_id, iterate_pages
+from ..parameters import CreatedSince, CreatedUntil, EpochMilliseconds, Id, MaxResults, OptionalId, PageToken
 
-PAGE = 40
-MOST_ROWS = 200
+PAGE_SIZE = 40
+MAX_ROWS = 200
 
 Platform = Literal[
     "amazon-web-services",
@@ -23,7 +23,7 @@ Platform = Literal[
 ]
 
 
-class IncidentPage(Page, total=False):
+class IncidentPage(ListPage, total=False):
     """A page of incidents."""
 
     incidents: Annotated[
@@ -39,7 +39,7 @@ class IncidentDetails(TypedDict, total=False):
     platform: str
     product: str
     status: Annotated[str, "active or archived"]
-    createTime: Millis
+    createTime: EpochMilliseconds
     summary: str
     description: str
     symptoms: str
@@ -56,8 +56,8 @@ class CloudIncidents(Area):
         maxResults: MaxResults = None,
         pageToken: PageToken = None,
         filter: str | None = None,
-        minCreationTime: SinceCreated = None,
-        maxCreationTime: UntilCreated = None,
+        minCreationTime: CreatedSince = None,
+        maxCreationTime: CreatedUntil = None,
     ) -> JsonObject: ...
 
     @offers(_incidents)
@@ -66,21 +66,21 @@ class CloudIncidents(Area):
         *,
         platform: Annotated[Platform | None, "Only incidents of this cloud. Reads several pages."] = None,
         filter: Annotated[str | None, "key:[value], joined by |, e.g. status:[active]."] = None,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out.", Range(1, MOST_ROWS)] = None,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out.", Range(1, MAX_ROWS)] = None,
         pageToken: PageToken = None,
-        minCreationTime: SinceCreated = None,
-        maxCreationTime: UntilCreated = None,
+        minCreationTime: CreatedSince = None,
+        maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, IncidentPage]:
         """List incidents of the clouds themselves, the newest first, active and past. With platform, a pageToken in the
         answer means that older ones have not been looked at yet. For the customer's own cost use get_anomalies."""
-        rows = maxResults or PAGE
+        rows = maxResults or PAGE_SIZE
         found: list[JsonObject] = []
         page = None
-        async for page in pages(
+        async for page in iterate_pages(
             self._incidents,
-            most=MOST if platform else 1,
+            max_pages=MAX_PAGES if platform else 1,
             token=pageToken or "",
-            maxResults=MOST_ROWS if platform else rows,
+            maxResults=MAX_ROWS if platform else rows,
             filter=filter,
             minCreationTime=minCreationTime,
             maxCreationTime=maxCreationTime,
@@ -88,7 +88,7 @@ class CloudIncidents(Area):
             found += [row for row in page.rows if platform in (None, row.get("platform"))]
             if len(found) >= rows:
                 break
-        whole: JsonObject = page.whole if page is not None else {}
+        whole: JsonObject = page.answer if page is not None else {}
         return {**whole, "incidents": found} | ({"rowCount": len(found)} if platform else {})
 
     @get("/core/v1/cloudincidents/{id}")
@@ -98,10 +98,10 @@ class CloudIncidents(Area):
     async def get_cloud_incident(
         self,
         *,
-        id: IdIfKnown = None,
+        id: OptionalId = None,
         title: Annotated[str | None, "Instead of the id: its title or a part that only it has.", Length(1, 300)] = None,
     ) -> Annotated[JsonObject, IncidentDetails]:
         """Show one cloud incident: what happens, symptoms, workaround. Give its id or its title."""
         if not id and not title:
             raise ApiError("id or title: one of them is needed", kind="argument")
-        return await self._incident(id=id or await id_of(title or "", self._incidents, "title"))
+        return await self._incident(id=id or await find_id(title or "", self._incidents, "title"))

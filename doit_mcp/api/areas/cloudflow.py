@@ -5,24 +5,24 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
-from ..common_types import Page
+from ..common_types import ListPage
 from ..errors import ApiError
-from ..markers import MENTIONS
+from ..markers import TEXT_WITH_LINKS
 from ..operation import Area, get, offers, post
 from ..parameters import Id, MaxResults, PageToken
 
-Question = Annotated[str, "What to change, in plain words.", Length(1, 20_000), MENTIONS]
-Rows = Annotated[MaxResults, Range(1, 500)]
-Conversation = Annotated[str, "Goes on with the conversation of an earlier answer; a new one, if left out."]
+Instruction = Annotated[str, "What to change, in plain words.", Length(1, 20_000), TEXT_WITH_LINKS]
+RowLimit = Annotated[MaxResults, Range(1, 500)]
+ConversationId = Annotated[str, "Goes on with the conversation of an earlier answer; a new one, if left out."]
 
-MOST_FLOW = 1_500
-HOOK = re.compile(
+MAX_FLOW_ID_CHARACTERS = 1_500
+TRIGGER_URL = re.compile(
     r"https?://[A-Za-z0-9.:-]{1,255}(?:/[\w.~-]{1,100}){0,8}/cloudflow/v1/trigger/([^/?#%\s\\]+)", re.ASCII
 )
 """The address by which a flow is started, as CloudFlow shows it to people."""
 
 
-class FlowPage(Page, total=False):
+class FlowPage(ListPage, total=False):
     """A page of flows."""
 
     items: Annotated[
@@ -32,7 +32,7 @@ class FlowPage(Page, total=False):
     ]
 
 
-class TemplatePage(Page, total=False):
+class TemplatePage(ListPage, total=False):
     """A page of templates."""
 
     items: Annotated[list[JsonObject], "Each with id, name, description and instructions."]
@@ -58,8 +58,8 @@ class Started(TypedDict, total=False):
 class Refinement(TypedDict, total=False):
     """What to change about a flow, or what a new one should do."""
 
-    question: Required[Question]
-    conversationId: Conversation
+    question: Required[Instruction]
+    conversationId: ConversationId
 
 
 class Cloudflow(Area):
@@ -67,14 +67,14 @@ class Cloudflow(Area):
 
     @get("/cloudflow/v1/flows", items="items")
     async def list_cloudflows(
-        self, *, maxResults: Rows = None, pageToken: PageToken = None
+        self, *, maxResults: RowLimit = None, pageToken: PageToken = None
     ) -> Annotated[JsonObject, FlowPage]:
         """List the CloudFlow automations: what each does, what starts it, when it ran and how that ended."""
         ...
 
     @get("/cloudflow/v1/templates", items="items")
     async def list_cloudflow_templates(
-        self, *, maxResults: Rows = None, pageToken: PageToken = None
+        self, *, maxResults: RowLimit = None, pageToken: PageToken = None
     ) -> Annotated[JsonObject, TemplatePage]:
         """List the templates from which CloudFlow automations can be made."""
         ...
@@ -86,14 +86,20 @@ class Cloudflow(Area):
         """Show one CloudFlow template with its instructions."""
         ...
 
-    @post("/cloudflow/v1/trigger/{flowId}", whole="payload", title="Trigger CloudFlow", destroys=True, outward=True)
+    @post(
+        "/cloudflow/v1/trigger/{flowId}",
+        body_argument="payload",
+        title="Trigger CloudFlow",
+        destructive=True,
+        open_world=True,
+    )
     async def _trigger(self, *, flowId: Id, payload: JsonObject) -> JsonObject: ...
 
     @offers(_trigger)
     async def trigger_cloud_flow(
         self,
         *,
-        flowID: Annotated[str, "Id of the flow, as list_cloudflows shows it.", Length(1, 2 * MOST_FLOW)],
+        flowID: Annotated[str, "Id of the flow, as list_cloudflows shows it.", Length(1, 2 * MAX_FLOW_ID_CHARACTERS)],
         requestBodyJson: Annotated[
             JsonObject | None, "Payload for the flow's webhook, as the flow expects it; {}, if left out."
         ] = None,
@@ -101,7 +107,7 @@ class Cloudflow(Area):
         """Run a published CloudFlow automation that starts with a webhook. It acts on cloud accounts: only when the
         user asks for it. It answers at once with a link; list_cloudflows shows how the run ended. While a run goes on
         it is refused."""
-        return await self._trigger(flowId=flow_of(flowID), payload=requestBodyJson or {})
+        return await self._trigger(flowId=parse_flow_id(flowID), payload=requestBodyJson or {})
 
     @post("/cloudflow/v1/flows/actions/build", stream=True)
     def build_cloud_flow(self, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:
@@ -114,12 +120,12 @@ class Cloudflow(Area):
         ...
 
 
-def flow_of(text: str) -> str:
+def parse_flow_id(text: str) -> str:
     """The id of the flow that *text* names: by the id itself, or as the old server took it by the flow's address, of
     which only the id counts; nothing is ever sent to its host. Raises ApiError ("argument") for anything else."""
     plain = text.strip()
-    found = HOOK.fullmatch(plain)
+    found = TRIGGER_URL.fullmatch(plain)
     flow = found[1] if found else plain
-    if "/" in flow or "%" in flow or len(flow) > MOST_FLOW:
+    if "/" in flow or "%" in flow or len(flow) > MAX_FLOW_ID_CHARACTERS:
         raise ApiError("flowID: give the flow's id alone, as list_cloudflows shows it", kind="argument")
     return flow

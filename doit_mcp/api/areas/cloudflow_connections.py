@@ -3,19 +3,19 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
-from ..common_types import Page
+from ..common_types import ListPage
 from ..errors import ApiError
-from ..markers import REACHES
+from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, offers, patch, post
 from ..parameters import Id, MaxResults, PageToken
 
 FIELDS = "connectionId, name, description, enabled, status, gcpConfig or awsConfig, collaborators"
 
 ConnectionId = Annotated[Id, "Id of the connection, as list_cloudflow_connections shows it."]
-Texts = Annotated[list[str], Length(maximum=1000)]
+TextList = Annotated[list[str], Length(maximum=1000)]
 
 
-class ConnectionPage(Page, total=False):
+class ConnectionPage(ListPage, total=False):
     """A page of connections."""
 
     items: Annotated[list[JsonObject], f"Each with {FIELDS}."]
@@ -39,8 +39,8 @@ class ConnectionDetails(TypedDict, total=False):
 class CustomRole(TypedDict, total=False):
     """A role with permissions of its own."""
 
-    roleId: Annotated[str, REACHES]
-    permissions: Annotated[Texts, REACHES]
+    roleId: Annotated[str, EXTERNAL_TARGET]
+    permissions: Annotated[TextList, EXTERNAL_TARGET]
 
 
 class GcpConfig(TypedDict, total=False):
@@ -51,7 +51,7 @@ class GcpConfig(TypedDict, total=False):
     projectId: str
     level: Annotated[Literal["organization", "folder", "project"], "Where the permissions hold."]
     serviceAccountName: str
-    predefinedRoles: Annotated[Texts, REACHES]
+    predefinedRoles: Annotated[TextList, EXTERNAL_TARGET]
     customRole: CustomRole
     infraManagerProject: str
     infraManagerLocation: str
@@ -62,20 +62,20 @@ class AwsAccount(TypedDict, total=False):
     """An account."""
 
     accountId: str
-    regions: Texts
+    regions: TextList
 
 
 class AwsConfig(TypedDict, total=False):
     """AWS."""
 
     context: Annotated[list[AwsAccount], Length(maximum=1000)]
-    roleName: Annotated[str, REACHES]
-    permissions: Annotated[JsonObject, REACHES]
+    roleName: Annotated[str, EXTERNAL_TARGET]
+    permissions: Annotated[JsonObject, EXTERNAL_TARGET]
     managementAccount: str
     organizationRootId: str
-    scopeTargetedOrganizationalUnitIds: Texts
-    scopeExplicitAccountIds: Texts
-    scopeExcludedAccountIds: Texts
+    scopeTargetedOrganizationalUnitIds: TextList
+    scopeExplicitAccountIds: TextList
+    scopeExcludedAccountIds: TextList
     scopeManagementAccountExplicitInScope: bool
 
 
@@ -92,7 +92,7 @@ class Connection(TypedDict, total=False):
     description: Annotated[str, "What it is for."]
     gcpConfig: Annotated[GcpConfig, "Google Cloud: either this or awsConfig."]
     awsConfig: Annotated[AwsConfig, "AWS: either this or gcpConfig."]
-    collaborators: Annotated[list[Collaborator], "Who may use or change it.", Length(maximum=1000), REACHES]
+    collaborators: Annotated[list[Collaborator], "Who may use or change it.", Length(maximum=1000), EXTERNAL_TARGET]
     enabled: Annotated[bool, "false: disabled. A new one is enabled, if left out."]
 
 
@@ -102,7 +102,7 @@ class NewConnection(Connection, total=False):
     name: Required[Annotated[str, Length(1, 300)]]
 
 
-class Changes(Connection, total=False):
+class ConnectionChanges(Connection, total=False):
     """What to change about a connection."""
 
     name: Annotated[str, Length(1, 300)]
@@ -138,11 +138,11 @@ class CloudflowConnections(Area):
         return await self._create(**connection)
 
     @patch("/cloudflow/v1/connections/{connectionId}")
-    async def _update(self, *, connectionId: Id, **changes: Unpack[Changes]) -> JsonObject: ...
+    async def _update(self, *, connectionId: Id, **changes: Unpack[ConnectionChanges]) -> JsonObject: ...
 
     @offers(_update)
     async def update_cloudflow_connection(
-        self, *, connectionId: ConnectionId, **changes: Unpack[Changes]
+        self, *, connectionId: ConnectionId, **changes: Unpack[ConnectionChanges]
     ) -> Annotated[JsonObject, ConnectionDetails]:
         """Change a CloudFlow connection; what is left out stays as it is. enabled false stops what uses it. What it may
         do in the cloud can change: show the user first."""

@@ -3,12 +3,12 @@
 from typing import Annotated, Literal, TypedDict
 
 from ...protocol.json_schema import JsonObject
-from ..common_types import Page
+from ..common_types import ListPage
 from ..operation import Area, get
-from ..parameters import Id, MaxResults, Millis, PageToken, SortOrder
+from ..parameters import EpochMilliseconds, Id, MaxResults, PageToken, SortOrder
 
 
-class CommitmentPage(Page, total=False):
+class CommitmentPage(ListPage, total=False):
     """A page of commitments."""
 
     commitments: Annotated[
@@ -36,8 +36,8 @@ class CommitmentDetails(TypedDict, total=False):
         "Each with startDate, endDate, commitmentValue, forecastValue, marketplaceSpend, marketplaceLimitAmount and "
         "marketplaceLimitPercentage (0 to 100).",
     ]
-    createTime: Millis
-    updateTime: Millis
+    createTime: EpochMilliseconds
+    updateTime: EpochMilliseconds
 
 
 class Commitments(Area):

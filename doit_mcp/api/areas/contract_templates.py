@@ -7,8 +7,8 @@ from ..operation import Area, delete, get, post, put
 from ..parameters import Id
 
 TemplateId = Annotated[Id, "Id of the template, as list_contract_templates shows it."]
-Moment = Annotated[str, "RFC 3339.", Length(10, 64)]
-Accounts = Annotated[list[str], "Ids of cloud accounts.", Length(maximum=1000)]
+Timestamp = Annotated[str, "RFC 3339.", Length(10, 64)]
+AccountIds = Annotated[list[str], "Ids of cloud accounts.", Length(maximum=1000)]
 Filters = Annotated[list[JsonObject], Length(maximum=100)]
 
 
@@ -42,7 +42,7 @@ class BillingRule(TypedDict, total=False):
     """What is billed."""
 
     name: str
-    managementAccounts: Accounts
+    managementAccounts: AccountIds
     filters: Filters
     formula: Annotated[str, "How the filters go together: A AND B."]
 
@@ -66,7 +66,7 @@ class PriceBook(TypedDict, total=False):
     """Prices of some accounts."""
 
     name: str
-    managementAccounts: Accounts
+    managementAccounts: AccountIds
     rules: Annotated[list[PriceRule], Length(maximum=100)]
 
 
@@ -76,8 +76,8 @@ class Template(TypedDict, total=False):
     name: Required[Annotated[str, Length(1)]]
     platform: Required[Annotated[str, "The cloud, e.g. amazon-web-services.", Length(1)]]
     structure: Annotated[str, "The preset it starts from; blank, if left out."]
-    eligibleFrom: Required[Annotated[Moment, "When it may be used from, RFC 3339."]]
-    eligibleTo: Annotated[Moment, "And until when."]
+    eligibleFrom: Required[Annotated[Timestamp, "When it may be used from, RFC 3339."]]
+    eligibleTo: Annotated[Timestamp, "And until when."]
     billingRules: Annotated[list[BillingRule], Length(maximum=100)]
     priceBooks: Annotated[list[PriceBook], Length(maximum=100)]
     customLineItems: Annotated[list[JsonObject], Length(maximum=100)]

@@ -4,16 +4,16 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..errors import ApiError
-from ..markers import REACHES
+from ..markers import EXTERNAL_TARGET
 from ..operation import Area, get, offers, post
 from ..parameters import Id
 
-OwnCustomer = Annotated[
+OptionalCustomerId = Annotated[
     str | None, "Id of the customer that has the contract; the signed-in one, if left out.", Length(1, 500)
 ]
 CustomerId = Annotated[Id, "Id of the customer that has the contract: a direct child of the signed-in one."]
 ContractId = Annotated[Id, "Id of the contract, as list_contracts shows it."]
-Objects = Annotated[list[JsonObject], Length(maximum=100)]
+ObjectList = Annotated[list[JsonObject], Length(maximum=100)]
 FIELDS = "id, customerId, type, status (draft, scheduled, active, cancelled, expired, superseded), name, startDate"
 
 
@@ -49,13 +49,13 @@ class Terms(TypedDict, total=False):
     startDate: Required[Annotated[str, "RFC 3339.", Length(10, 64)]]
     endDate: Annotated[str | None, "RFC 3339; null: none."]
     renewalPolicy: Required[Literal["auto", "manual", "fixed"]]
-    invoicesEmail: Required[Annotated[str, "Where invoices go.", Length(3, 320), REACHES]]
-    contractUpdatesEmail: Required[Annotated[str, "Where news about the contract go.", Length(3, 320), REACHES]]
+    invoicesEmail: Required[Annotated[str, "Where invoices go.", Length(3, 320), EXTERNAL_TARGET]]
+    contractUpdatesEmail: Required[Annotated[str, "Where news about the contract go.", Length(3, 320), EXTERNAL_TARGET]]
     billingProfile: Required[Annotated[JsonObject, "name, country, state, city, address, zip."]]
     managementAccounts: Annotated[list[str], "Ids of cloud accounts.", Length(maximum=1000)]
-    billingRules: Annotated[Objects, "name, managementAccounts, filters, formula of each."]
-    priceBooks: Annotated[Objects, "name, managementAccounts, rules of each."]
-    customLineItems: Objects
+    billingRules: Annotated[ObjectList, "name, managementAccounts, filters, formula of each."]
+    priceBooks: Annotated[ObjectList, "name, managementAccounts, rules of each."]
+    customLineItems: ObjectList
 
 
 class ContractVersion(TypedDict, total=False):
@@ -88,20 +88,22 @@ class Contracts(Area):
     async def _contracts(self, *, customerID: Id) -> list[JsonObject]: ...
 
     @offers(_contracts)
-    async def list_contracts(self, *, customerID: OwnCustomer = None) -> Annotated[list[JsonObject], ContractList]:
+    async def list_contracts(
+        self, *, customerID: OptionalCustomerId = None
+    ) -> Annotated[list[JsonObject], ContractList]:
         """List a customer's contracts with a partner: status, dates, renewal. For their terms use get_contract.
         Commitments to a cloud are in list_commitments."""
-        return await self._contracts(customerID=self._known(customerID))
+        return await self._contracts(customerID=self._require_customer_id(customerID))
 
     @get("/customers/{customerID}/contracts/{contractID}")
     async def _contract(self, *, customerID: Id, contractID: ContractId) -> JsonObject: ...
 
     @offers(_contract)
     async def get_contract(
-        self, *, contractID: ContractId, customerID: OwnCustomer = None
+        self, *, contractID: ContractId, customerID: OptionalCustomerId = None
     ) -> Annotated[JsonObject, ContractDetails]:
         """Show one contract with all its versions: billing rules, price books, line items."""
-        return await self._contract(customerID=self._known(customerID), contractID=contractID)
+        return await self._contract(customerID=self._require_customer_id(customerID), contractID=contractID)
 
     @post("/customers/{customerID}/contracts")
     async def create_contract(
@@ -111,7 +113,7 @@ class Contracts(Area):
         when the user asks for it and has approved the terms."""
         ...
 
-    @post("/customers/{customerID}/contracts/{contractID}", outward=True, destroys=True)
+    @post("/customers/{customerID}/contracts/{contractID}", open_world=True, destructive=True)
     async def update_contract(
         self, *, customerID: CustomerId, contractID: ContractId, **terms: Unpack[Terms]
     ) -> Annotated[JsonObject, ContractVersion]:
@@ -119,7 +121,7 @@ class Contracts(Area):
         read get_contract first, and show the user what changes."""
         ...
 
-    @post("/customers/{customerID}/contracts/{contractID}/activate", outward=True, destroys=True)
+    @post("/customers/{customerID}/contracts/{contractID}/activate", open_world=True, destructive=True)
     async def activate_contract(
         self, *, customerID: CustomerId, contractID: ContractId
     ) -> Annotated[JsonObject, ContractStatus]:
@@ -127,14 +129,14 @@ class Contracts(Area):
         for it, after showing the terms. It is refused while another contract of the same type is active."""
         ...
 
-    @post("/customers/{customerID}/contracts/{contractID}/cancel", outward=True, destroys=True)
+    @post("/customers/{customerID}/contracts/{contractID}/cancel", open_world=True, destructive=True)
     async def cancel_contract(
         self, *, customerID: CustomerId, contractID: ContractId, **cancellation: Unpack[Cancellation]
     ) -> Annotated[JsonObject, ContractStatus]:
         """End a contract. This cannot be undone: ask the user first, by customer and contract."""
         ...
 
-    def _known(self, customer: str | None) -> str:
+    def _require_customer_id(self, customer: str | None) -> str:
         if found := customer or self.sender.tenant:
             return found
         raise ApiError("customerID: is needed, because the credential does not tell it", kind="argument")

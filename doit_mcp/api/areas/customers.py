@@ -5,7 +5,7 @@ from typing import Annotated, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import Currency
 from ..errors import ApiError
-from ..markers import REACHES
+from ..markers import EXTERNAL_TARGET
 from ..operation import Area, get, offers, patch
 from ..parameters import Id
 
@@ -14,7 +14,7 @@ CustomerId = Annotated[
 ]
 
 
-class Settings(TypedDict, total=False):
+class CustomerSettings(TypedDict, total=False):
     """Settings of a customer."""
 
     currency: Annotated[Currency, "Cannot be cleared."]
@@ -22,7 +22,7 @@ class Settings(TypedDict, total=False):
         list[str],
         "Whoever has an address in these domains may join by themselves. [] clears. Takes the right to manage users.",
         Length(maximum=500),
-        REACHES,
+        EXTERNAL_TARGET,
     ]
     mfaRequired: Annotated[bool, "Whether users have to sign in with a second factor."]
 
@@ -30,7 +30,7 @@ class Settings(TypedDict, total=False):
 class Contact(TypedDict, total=False):
     """Whom to write to."""
 
-    emails: Annotated[list[str], "All addresses to write to; [] clears.", Length(maximum=500), REACHES]
+    emails: Annotated[list[str], "All addresses to write to; [] clears.", Length(maximum=500), EXTERNAL_TARGET]
 
 
 class CustomerDetails(TypedDict, total=False):
@@ -54,7 +54,7 @@ class CustomerChanges(TypedDict, total=False):
         'else\'s. "" clears.',
         Length(maximum=12),
     ]
-    settings: Annotated[Settings, "What is left out stays as it is."]
+    settings: Annotated[CustomerSettings, "What is left out stays as it is."]
     contact: Annotated[Contact, "What is left out stays as it is."]
 
 
@@ -67,18 +67,18 @@ class Customers(Area):
     @offers(_customer)
     async def get_customer(self, *, customerId: CustomerId = None) -> Annotated[JsonObject, CustomerDetails]:
         """Show the customer: name, domains, currency, who may join, contact addresses."""
-        return await self._customer(customerId=self._known(customerId))
+        return await self._customer(customerId=self._require_customer_id(customerId))
 
-    @patch("/customers/v1/customers/{customerId}", media="application/merge-patch+json")
+    @patch("/customers/v1/customers/{customerId}", content_type="application/merge-patch+json")
     async def _update(self, *, customerId: Id, **changes: Unpack[CustomerChanges]) -> JsonObject: ...
 
     @offers(_update)
     async def update_customer(self, *, customerId: CustomerId = None, **changes: Unpack[CustomerChanges]) -> JsonObject:
         """Change the customer's settings or contact addresses; what is left out stays as it is. It concerns all users
         of the customer: ask first, and read get_customer before replacing a list."""
-        return await self._update(customerId=self._known(customerId), **changes)
+        return await self._update(customerId=self._require_customer_id(customerId), **changes)
 
-    def _known(self, customer: str | None) -> str:
+    def _require_customer_id(self, customer: str | None) -> str:
         if found := customer or self.sender.tenant:
             return found
         raise ApiError("customerId: is needed, because the credential does not tell it", kind="argument")

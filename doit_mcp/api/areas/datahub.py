@@ -5,15 +5,15 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..errors import ApiError
 from ..operation import Area, delete, get, offers, patch, post
-from ..request_bodies import FORM
-from ..uploads import MOST_ENCODED, decoded
+from ..request_bodies import MULTIPART
+from ..uploads import MAX_ENCODED_CHARACTERS, decode_file
 
-MOST_EVENTS = 50_000
+MAX_EVENTS = 50_000
 
-NAME = Pattern(r"^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$")
+NAME_PATTERN = Pattern(r"^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$")
 Dataset = Annotated[str, "Name of the dataset.", Length(1, 300)]
-Provider = Annotated[str, "Name of the dataset.", NAME, Length(1, 300)]
-Moment = Annotated[str, "RFC 3339, e.g. 2026-01-31T10:00:00Z.", Length(1, 40)]
+NewDatasetName = Annotated[str, "Name of the dataset.", NAME_PATTERN, Length(1, 300)]
+Timestamp = Annotated[str, "RFC 3339, e.g. 2026-01-31T10:00:00Z.", Length(1, 40)]
 Description = Annotated[str, "What its data are.", Length(maximum=5000)]
 
 
@@ -33,7 +33,7 @@ class DatasetDetails(TypedDict, total=False):
     lastUpdated: str
 
 
-class Done(TypedDict, total=False):
+class DatahubResult(TypedDict, total=False):
     """What the API says."""
 
     message: str
@@ -64,8 +64,8 @@ class EventMetric(TypedDict, total=False):
 class Event(TypedDict, total=False):
     """One event."""
 
-    provider: Required[Provider]
-    time: Required[Moment]
+    provider: Required[NewDatasetName]
+    time: Required[Timestamp]
     id: Annotated[str, "Unique in the dataset; made up, if left out."]
     dimensions: Annotated[list[EventDimension], Length(maximum=1000)]
     metrics: Annotated[list[EventMetric], Length(maximum=1000)]
@@ -74,7 +74,7 @@ class Event(TypedDict, total=False):
 class Events(TypedDict, total=False):
     """Events to take in."""
 
-    events: Required[Annotated[list[Event], Length(1, MOST_EVENTS)]]
+    events: Required[Annotated[list[Event], Length(1, MAX_EVENTS)]]
 
 
 class Upload(TypedDict, total=False):
@@ -84,19 +84,21 @@ class Upload(TypedDict, total=False):
     file: bytes
 
 
-class Selection(TypedDict, total=False):
+class EventSelection(TypedDict, total=False):
     """Which events."""
 
     dataset: Required[Dataset]
-    eventIds: Annotated[list[str], "Ids of the events. Give either these or a time range.", Length(1, MOST_EVENTS)]
-    startTime: Annotated[Moment, "Start of a time range, RFC 3339."]
-    endTime: Annotated[Moment, "End of a time range, RFC 3339."]
+    eventIds: Annotated[list[str], "Ids of the events. Give either these or a time range.", Length(1, MAX_EVENTS)]
+    startTime: Annotated[Timestamp, "Start of a time range, RFC 3339."]
+    endTime: Annotated[Timestamp, "End of a time range, RFC 3339."]
 
 
 class NewDataset(TypedDict, total=False):
     """A dataset to create."""
 
-    name: Required[Annotated[str, "Letters, digits, _ and -; single spaces between words.", NAME, Length(1, 300)]]
+    name: Required[
+        Annotated[str, "Letters, digits, _ and -; single spaces between words.", NAME_PATTERN, Length(1, 300)]
+    ]
     description: Description
 
 
@@ -106,7 +108,7 @@ class DatasetChanges(TypedDict, total=False):
     description: Description
 
 
-class Names(TypedDict):
+class DatasetNames(TypedDict):
     """Several datasets."""
 
     datasets: Annotated[list[str], "Names of the datasets.", Length(1, 1000)]
@@ -115,35 +117,39 @@ class Names(TypedDict):
 class Datahub(Area):
     """DataHub: datasets of custom costs and usage, events, CSV upload, cost of SaaS and on-premises."""
 
-    @post("/datahub/v1/csv/upload", media=FORM, slow=True)
+    @post("/datahub/v1/csv/upload", content_type=MULTIPART, slow=True)
     async def _upload(self, **form: Unpack[Upload]) -> JsonObject: ...
 
     @offers(_upload)
     async def upload_datahub_csv(
         self,
         *,
-        provider: Annotated[str | None, "Name of the dataset that takes it in.", NAME, Length(1, 300)] = None,
-        file: Annotated[str | None, "CSV, ZIP or GZ file as base64, 30 MB at most.", Length(1, MOST_ENCODED)] = None,
-        csv: Annotated[str | None, "Instead of file: the CSV as plain text.", Length(1, MOST_ENCODED)] = None,
+        provider: Annotated[str | None, "Name of the dataset that takes it in.", NAME_PATTERN, Length(1, 300)] = None,
+        file: Annotated[
+            str | None, "CSV, ZIP or GZ file as base64, 30 MB at most.", Length(1, MAX_ENCODED_CHARACTERS)
+        ] = None,
+        csv: Annotated[str | None, "Instead of file: the CSV as plain text.", Length(1, MAX_ENCODED_CHARACTERS)] = None,
     ) -> Annotated[JsonObject, Ingested]:
         """Take a CSV file of events into a DataHub dataset; it shows in reports after up to 15 minutes. For a few
         events use send_datahub_events."""
         if bool(file) == bool(csv):
             raise ApiError("file and csv: give one of them", kind="argument")
-        form: Upload = {"file": decoded("file", file) if file else (csv or "").encode()}
+        form: Upload = {"file": decode_file("file", file) if file else (csv or "").encode()}
         return await self._upload(**form, **({"provider": provider} if provider else {}))
 
     @post("/datahub/v1/events", slow=True)
-    async def send_datahub_events(self, **body: Unpack[Events]) -> Annotated[JsonObject, Done]:
+    async def send_datahub_events(self, **body: Unpack[Events]) -> Annotated[JsonObject, DatahubResult]:
         """Add events (costs, usage, any numbers of your own) to DataHub datasets; run_query finds them with dataSource
         billing-datahub. For a CSV file use upload_datahub_csv."""
         ...
 
-    @post("/datahub/v1/events/delete", destroys=True)
-    async def _delete_events(self, **selection: Unpack[Selection]) -> JsonObject: ...
+    @post("/datahub/v1/events/delete", destructive=True)
+    async def _delete_events(self, **selection: Unpack[EventSelection]) -> JsonObject: ...
 
     @offers(_delete_events)
-    async def delete_datahub_events_by_filter(self, **selection: Unpack[Selection]) -> Annotated[JsonObject, Done]:
+    async def delete_datahub_events_by_filter(
+        self, **selection: Unpack[EventSelection]
+    ) -> Annotated[JsonObject, DatahubResult]:
         """Delete events of one DataHub dataset, by their ids or by a time range. This cannot be undone: ask the user
         first."""
         if ("eventIds" in selection) == bool({"startTime", "endTime"} & set(selection)):
@@ -161,7 +167,7 @@ class Datahub(Area):
         ...
 
     @delete("/datahub/v1/datasets")
-    async def delete_datahub_datasets(self, **names: Unpack[Names]) -> Annotated[JsonObject, Done]:
+    async def delete_datahub_datasets(self, **names: Unpack[DatasetNames]) -> Annotated[JsonObject, DatahubResult]:
         """Delete several DataHub datasets with all their events. This cannot be undone: ask the user first, by name."""
         ...
 
@@ -178,6 +184,6 @@ class Datahub(Area):
         ...
 
     @delete("/datahub/v1/datasets/{name}")
-    async def delete_datahub_dataset(self, *, name: Dataset) -> Annotated[JsonObject, Done]:
+    async def delete_datahub_dataset(self, *, name: Dataset) -> Annotated[JsonObject, DatahubResult]:
         """Delete one DataHub dataset with all its events. This cannot be undone: ask the user first."""
         ...

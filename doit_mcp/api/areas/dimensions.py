@@ -3,14 +3,14 @@
 from typing import Annotated, Literal, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length
-from ..common_types import DimensionType, Page
+from ..common_types import DimensionType, ListPage
 from ..operation import Area, get, offers
 from ..parameters import MaxResults, PageToken, SortOrder
 
-PAGE = 200
+PAGE_SIZE = 200
 
 
-class DimensionPage(Page, total=False):
+class DimensionPage(ListPage, total=False):
     """A page of dimensions."""
 
     dimensions: Annotated[list[JsonObject], "Each with id, label (its name for people) and type."]
@@ -43,7 +43,7 @@ class Dimensions(Area):
     async def list_dimensions(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out."] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
@@ -56,12 +56,12 @@ class Dimensions(Area):
         """List the dimensions that costs can be grouped and filtered by, labels and tags of cloud resources included:
         the id and type that run_query needs. For the values of one use get_dimension."""
         return await self._dimensions(
-            maxResults=maxResults or PAGE, pageToken=pageToken, filter=filter, sortBy=sortBy, sortOrder=sortOrder
+            maxResults=maxResults or PAGE_SIZE, pageToken=pageToken, filter=filter, sortBy=sortBy, sortOrder=sortOrder
         )
 
     @get(
         "/analytics/v1/dimension",
-        narrow="It cannot be split: group by it in run_query, with filters or a limit, to see its values.",
+        narrow_hint="It cannot be split: group by it in run_query, with filters or a limit, to see its values.",
     )
     async def get_dimension(
         self,

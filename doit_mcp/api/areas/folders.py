@@ -3,20 +3,20 @@
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..common_types import Page
+from ..common_types import ListPage
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import id_of
-from ..parameters import Id, IdIfKnown, MaxResults, Name, PageToken
+from ..pagination import find_id
+from ..parameters import Id, MaxResults, Name, OptionalId, PageToken
 
-PAGE = 500
+PAGE_SIZE = 500
 
 FolderId = Annotated[Id, "Id of the folder, as list_folders shows it."]
 FolderName = Annotated[str, "What the folder is called.", Length(1, 300)]
-Parent = Annotated[str, "Id of the folder that holds it; root for the top.", Length(maximum=500)]
-Words = Annotated[str, "What is kept in it.", Length(maximum=5000)]
+ParentId = Annotated[str, "Id of the folder that holds it; root for the top.", Length(maximum=500)]
+FolderDescription = Annotated[str, "What is kept in it.", Length(maximum=5000)]
 
 
-class FolderPage(Page, total=False):
+class FolderPage(ListPage, total=False):
     """A page of folders."""
 
     folders: Annotated[list[JsonObject], "Each with id, name, description and parentFolderId (root at the top)."]
@@ -35,16 +35,16 @@ class NewFolder(TypedDict, total=False):
     """A folder to create."""
 
     name: Required[FolderName]
-    description: Words
-    parentFolderId: Parent
+    description: FolderDescription
+    parentFolderId: ParentId
 
 
 class FolderChanges(TypedDict, total=False):
     """What to change about a folder."""
 
     name: FolderName
-    description: Words | None
-    parentFolderId: Parent
+    description: FolderDescription | None
+    parentFolderId: ParentId
 
 
 class Folders(Area):
@@ -57,20 +57,20 @@ class Folders(Area):
     async def list_folders(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out."] = None,
         pageToken: PageToken = None,
     ) -> Annotated[JsonObject, FolderPage]:
         """List the folders of reports and allocations, ordered by id. What is in one: list_reports with filter
         folderId:[its id]."""
-        return await self._folders(maxResults=maxResults or PAGE, pageToken=pageToken)
+        return await self._folders(maxResults=maxResults or PAGE_SIZE, pageToken=pageToken)
 
     @get("/analytics/v1/folders/{id}")
     async def _folder(self, *, id: Id) -> JsonObject: ...
 
     @offers(_folder)
-    async def get_folder(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, FolderDetails]:
+    async def get_folder(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, FolderDetails]:
         """Show one folder: name, description, the folder that holds it. Give its id or its name."""
-        return await self._folder(id=id or await id_of(name or "", self._folders, "name"))
+        return await self._folder(id=id or await find_id(name or "", self._folders, "name"))
 
     @post("/analytics/v1/folders")
     async def create_folder(self, **folder: Unpack[NewFolder]) -> Annotated[JsonObject, FolderDetails]:

@@ -6,20 +6,20 @@ from ...protocol.json_schema import JsonObject, Length, Range
 from ..operation import Area, delete, get, offers, post, put
 from ..parameters import Id, MaxResults, PageToken
 from .insights_types import (
-    Batch,
     Dismissal,
     Failures,
+    InsightBatch,
     InsightDetails,
+    InsightStatus,
     InsightWithStatus,
     ResourcePage,
     ResourceSet,
-    Status,
     StatusChange,
     StatusSet,
 )
 
-PAGE = 50
-MOST_ROWS = 5000
+PAGE_SIZE = 50
+MAX_ROWS = 5000
 
 Source = Annotated[Id, "Source of the insight, as list_optimization_recommendations shows it."]
 Key = Annotated[Id, "Key of the insight, as list_optimization_recommendations shows it."]
@@ -28,8 +28,8 @@ Category = Literal[
 ]
 Priority = Literal["Low", "Medium", "High"]
 DisplayStatus = Literal["actionable", "acknowledged", "in progress", "optimized", "dismissed"]
-Own = Literal["public-api"]
-OWN: Own = "public-api"
+OwnSource = Literal["public-api"]
+OWN_SOURCE: OwnSource = "public-api"
 
 
 class Insights(Area):
@@ -76,41 +76,43 @@ class Insights(Area):
         source: Source,
         key: Key,
         pageToken: PageToken = None,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out.", Range(1, MOST_ROWS)] = None,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out.", Range(1, MAX_ROWS)] = None,
     ) -> Annotated[JsonObject, ResourcePage]:
         """List the cloud resources that a recommendation (insight) is about, with what each would save or risks."""
         return await self._resources(
-            sourceID=source, insightKey=key, pageToken=pageToken, maxResults=maxResults or PAGE
+            sourceID=source, insightKey=key, pageToken=pageToken, maxResults=maxResults or PAGE_SIZE
         )
 
-    @post("/insights/v1/results/source/{sourceID}/insight/{insightKey}", destroys=True)
-    async def _put(self, *, sourceID: Own, insightKey: Id, **insight: Unpack[InsightWithStatus]) -> JsonObject: ...
+    @post("/insights/v1/results/source/{sourceID}/insight/{insightKey}", destructive=True)
+    async def _put(
+        self, *, sourceID: OwnSource, insightKey: Id, **insight: Unpack[InsightWithStatus]
+    ) -> JsonObject: ...
 
     @offers(_put)
     async def post_insight_result(
-        self, *, source: Own = OWN, **insight: Unpack[InsightWithStatus]
+        self, *, source: OwnSource = OWN_SOURCE, **insight: Unpack[InsightWithStatus]
     ) -> Annotated[JsonObject, InsightDetails]:
         """Create an insight of the customer's own, or replace the one with this key. Its resources stay as they are:
         give them with post_insight_resource_results."""
         return await self._put(sourceID=source, insightKey=insight["key"], **insight)
 
-    @post("/insights/v1/results", destroys=True, items="failures")
-    async def post_insight_results(self, **batch: Unpack[Batch]) -> Annotated[list[JsonObject], Failures]:
+    @post("/insights/v1/results", destructive=True, items="failures")
+    async def post_insight_results(self, **batch: Unpack[InsightBatch]) -> Annotated[list[JsonObject], Failures]:
         """Create many insights of the customer's own with their resources, or replace those with the same keys. Read
         failures in the answer: what is not there is done."""
         ...
 
     @post(
         "/insights/v1/results/source/{sourceID}/insight/{insightKey}/resource-results",
-        destroys=True,
+        destructive=True,
         items="resourceResults",
     )
     async def post_insight_resource_results(
         self,
         *,
-        sourceID: Own,
+        sourceID: OwnSource,
         insightKey: Key,
-        maxResults: Annotated[int | None, "Rows in the answer, 1000 if left out.", Range(1, MOST_ROWS)] = None,
+        maxResults: Annotated[int | None, "Rows in the answer, 1000 if left out.", Range(1, MAX_ROWS)] = None,
         **resources: Unpack[ResourceSet],
     ) -> Annotated[JsonObject, ResourcePage]:
         """Replace all resources of an insight of the customer's own: unresolved ones that are not given are deleted. Of
@@ -118,15 +120,15 @@ class Insights(Area):
         ...
 
     @put("/insights/v1/results/source/{sourceID}/insight/{insightKey}/status")
-    async def _status(self, *, sourceID: Own, insightKey: Id, **change: Unpack[StatusChange]) -> None: ...
+    async def _status(self, *, sourceID: OwnSource, insightKey: Id, **change: Unpack[StatusChange]) -> None: ...
 
     @offers(_status)
     async def update_insight_status(
         self,
         *,
         key: Key,
-        status: Status,
-        source: Own = OWN,
+        status: InsightStatus,
+        source: OwnSource = OWN_SOURCE,
         dismissalDetails: Annotated[Dismissal | None, "With status dismissed."] = None,
     ) -> Annotated[JsonObject, StatusSet]:
         """Change the status of an insight of the customer's own, e.g. to dismissed. DoiT's own insights cannot be
@@ -138,7 +140,7 @@ class Insights(Area):
         return {"success": True, "source": source, "key": key, "status": status}
 
     @delete("/insights/v1/results/source/{sourceID}/insight/{insightKey}")
-    async def delete_insight_result(self, *, sourceID: Own, insightKey: Key) -> None:
+    async def delete_insight_result(self, *, sourceID: OwnSource, insightKey: Key) -> None:
         """Delete an insight of the customer's own with all its resources. This cannot be undone: ask first."""
         ...
 

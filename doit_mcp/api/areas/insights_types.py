@@ -3,13 +3,13 @@
 from typing import Annotated, Literal, Required, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length
-from ..markers import MENTIONS, REACHES
+from ..markers import EXTERNAL_TARGET, TEXT_WITH_LINKS
 
-Status = Literal[
+InsightStatus = Literal[
     "actionable", "acknowledged", "optimized", "dismissed", "in progress", "upgrade needed", "permissions needed"
 ]
-Key = Annotated[str, "Name of the insight in its source; a new one creates an insight.", Length(1, 500)]
-Text = Annotated[str, Length(1, 20_000), MENTIONS]
+NewInsightKey = Annotated[str, "Name of the insight in its source; a new one creates an insight.", Length(1, 500)]
+Text = Annotated[str, Length(1, 20_000), TEXT_WITH_LINKS]
 
 
 class Dismissal(TypedDict, total=False):
@@ -46,7 +46,7 @@ class NewResource(TypedDict, total=False):
     account: Required[Annotated[str, "Account or project it is in.", Length(1, 500)]]
     location: Annotated[str, "Region or zone."]
     externalId: Annotated[str, "Its id where the finding comes from."]
-    externalUrl: Annotated[str, "Link to the finding there.", REACHES]
+    externalUrl: Annotated[str, "Link to the finding there.", EXTERNAL_TARGET]
     metadata: Annotated[JsonObject, "Anything else about it."]
     resultType: Required[
         Annotated[
@@ -66,15 +66,15 @@ class NewResource(TypedDict, total=False):
 class NewInsight(TypedDict, total=False):
     """What can be said about an insight."""
 
-    key: Required[Key]
-    title: Required[Annotated[str, "Shown to people.", Length(1, 500), MENTIONS]]
+    key: Required[NewInsightKey]
+    title: Required[Annotated[str, "Shown to people.", Length(1, 500), TEXT_WITH_LINKS]]
     shortDescription: Required[Annotated[Text, "In a sentence or two."]]
-    detailedDescriptionMdx: Annotated[str, "Markdown (MDX).", Length(maximum=100_000), MENTIONS]
+    detailedDescriptionMdx: Annotated[str, "Markdown (MDX).", Length(maximum=100_000), TEXT_WITH_LINKS]
     cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
     categories: Required[Annotated[list[Literal["FinOps", "Security"]], Length(1, 2)]]
-    reportUrl: Annotated[str, "Link to a report about it.", REACHES]
+    reportUrl: Annotated[str, "Link to a report about it.", EXTERNAL_TARGET]
     cloudFlowTemplateId: Annotated[str, "A CloudFlow template that mends it."]
-    easyWinDescription: Annotated[str, "Why it is easy to do.", MENTIONS]
+    easyWinDescription: Annotated[str, "Why it is easy to do.", TEXT_WITH_LINKS]
 
 
 class NewInsightWithResources(NewInsight, total=False):
@@ -83,7 +83,7 @@ class NewInsightWithResources(NewInsight, total=False):
     resourceResults: Required[Annotated[list[NewResource], "The resources it is about.", Length(maximum=5000)]]
 
 
-class Batch(TypedDict, total=False):
+class InsightBatch(TypedDict, total=False):
     """Insights to create or replace."""
 
     results: Required[Annotated[list[NewInsightWithResources], "The insights.", Length(1, 500)]]
@@ -92,14 +92,14 @@ class Batch(TypedDict, total=False):
 class InsightWithStatus(NewInsight, total=False):
     """One insight."""
 
-    status: Annotated[Status, "actionable, if left out."]
+    status: Annotated[InsightStatus, "actionable, if left out."]
     dismissalDetails: Annotated[Dismissal, "With status dismissed."]
 
 
 class StatusChange(TypedDict, total=False):
     """A new status."""
 
-    status: Required[Status]
+    status: Required[InsightStatus]
     dismissalDetails: Annotated[Dismissal, "With status dismissed."]
 
 

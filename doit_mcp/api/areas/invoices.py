@@ -3,11 +3,11 @@
 from typing import Annotated, TypedDict
 
 from ...protocol.json_schema import JsonObject
-from ..common_types import Page
+from ..common_types import ListPage
 from ..operation import Area, get, offers
-from ..pagination import page_of
-from ..parameters import Id, MaxResults, PageToken, SinceCreated, UntilCreated
-from ..timestamps import day
+from ..pagination import parse_page
+from ..parameters import CreatedSince, CreatedUntil, Id, MaxResults, PageToken
+from ..timestamps import format_date
 
 FIELDS = (
     "id (invoice number), platform, status (OPEN, PAST DUE, PAID), invoiceDateFormatted, dueDateFormatted, "
@@ -15,7 +15,7 @@ FIELDS = (
 )
 
 
-class InvoicePage(Page, total=False):
+class InvoicePage(ListPage, total=False):
     """A page of invoices."""
 
     invoices: Annotated[list[JsonObject], f"Each with {FIELDS}."]
@@ -46,8 +46,8 @@ class Invoices(Area):
         maxResults: MaxResults = None,
         pageToken: PageToken = None,
         filter: str | None = None,
-        minCreationTime: SinceCreated = None,
-        maxCreationTime: UntilCreated = None,
+        minCreationTime: CreatedSince = None,
+        maxCreationTime: CreatedUntil = None,
     ) -> JsonObject: ...
 
     @offers(_invoices)
@@ -57,8 +57,8 @@ class Invoices(Area):
         maxResults: MaxResults = None,
         pageToken: PageToken = None,
         filter: Annotated[str | None, "key:[value], joined by |."] = None,
-        minCreationTime: SinceCreated = None,
-        maxCreationTime: UntilCreated = None,
+        minCreationTime: CreatedSince = None,
+        maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, InvoicePage]:
         """List DoiT's invoices, the newest first: amount, balance, status, dates. For what was used and why it cost
         that much use run_query or cost_breakdown; for the line items use get_invoice."""
@@ -69,10 +69,10 @@ class Invoices(Area):
             minCreationTime=minCreationTime,
             maxCreationTime=maxCreationTime,
         )
-        page = page_of(answer, "invoices")
-        return {**page.whole, "invoices": [dated(row) for row in page.rows]}
+        page = parse_page(answer, "invoices")
+        return {**page.answer, "invoices": [with_formatted_dates(row) for row in page.rows]}
 
-    @get("/billing/v1/invoices/{id}", narrow="It cannot be split: open its url in the DoiT console.")
+    @get("/billing/v1/invoices/{id}", narrow_hint="It cannot be split: open its url in the DoiT console.")
     async def _invoice(self, *, id: Id) -> JsonObject: ...
 
     @offers(_invoice)
@@ -80,13 +80,13 @@ class Invoices(Area):
         self, *, id: Annotated[Id, "Invoice number, as list_invoices shows it."]
     ) -> Annotated[JsonObject, InvoiceDetails]:
         """Show one invoice with its line items."""
-        return dated(await self._invoice(id=id))
+        return with_formatted_dates(await self._invoice(id=id))
 
 
-def dated(invoice: JsonObject) -> JsonObject:
+def with_formatted_dates(invoice: JsonObject) -> JsonObject:
     """An invoice with its two dates also as YYYY-MM-DD (UTC)."""
     return {
         **invoice,
-        "invoiceDateFormatted": day(invoice.get("invoiceDate")),
-        "dueDateFormatted": day(invoice.get("dueDate")),
+        "invoiceDateFormatted": format_date(invoice.get("invoiceDate")),
+        "dueDateFormatted": format_date(invoice.get("dueDate")),
     }

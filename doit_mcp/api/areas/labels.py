@@ -3,12 +3,12 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..common_types import Page
+from ..common_types import ListPage
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import id_of
-from ..parameters import Id, IdIfKnown, MaxResults, Name, NameContains, PageToken, SortOrder
+from ..pagination import find_id
+from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
 
-PAGE = 500
+PAGE_SIZE = 500
 
 Color = Literal[
     "blue",
@@ -27,7 +27,7 @@ LabelName = Annotated[str, "The word itself.", Length(1, 300)]
 LabelId = Annotated[Id, "Id of the label, as list_labels shows it."]
 
 
-class LabelPage(Page, total=False):
+class LabelPage(ListPage, total=False):
     """A page of labels."""
 
     labels: Annotated[list[JsonObject], "Each with id, name, color and type (custom, preset)."]
@@ -64,7 +64,7 @@ class LabelChanges(TypedDict, total=False):
     color: Color
 
 
-class Labelled(TypedDict):
+class LabeledObjects(TypedDict):
     """Something that can bear labels."""
 
     objectId: Annotated[str, "As its list shows it.", Length(1, 500)]
@@ -74,8 +74,8 @@ class Labelled(TypedDict):
 class Assignment(TypedDict, total=False):
     """What is to get the label, and what is to lose it."""
 
-    add: Annotated[list[Labelled], "What gets the label.", Length(maximum=1000)]
-    remove: Annotated[list[Labelled], "What loses it.", Length(maximum=1000)]
+    add: Annotated[list[LabeledObjects], "What gets the label.", Length(maximum=1000)]
+    remove: Annotated[list[LabeledObjects], "What loses it.", Length(maximum=1000)]
 
 
 class Labels(Area):
@@ -97,7 +97,7 @@ class Labels(Area):
     async def list_labels(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE} if left out."] = None,
+        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out."] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
@@ -110,7 +110,7 @@ class Labels(Area):
         """List the labels that people put on reports, budgets, alerts and the like, newest first. They are not the tags
         of cloud resources: those are dimensions."""
         return await self._labels(
-            maxResults=maxResults or PAGE,
+            maxResults=maxResults or PAGE_SIZE,
             pageToken=pageToken,
             filter=filter,
             nameContains=nameContains,
@@ -122,9 +122,9 @@ class Labels(Area):
     async def _label(self, *, id: Id) -> JsonObject: ...
 
     @offers(_label)
-    async def get_label(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, LabelDetails]:
+    async def get_label(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, LabelDetails]:
         """Show one label: name, color, type. Give its id or its name. What bears it is in get_label_assignments."""
-        return await self._label(id=id or await id_of(name or "", self._labels, "name", nameContains=name))
+        return await self._label(id=id or await find_id(name or "", self._labels, "name", nameContains=name))
 
     @post("/analytics/v1/labels")
     async def create_label(self, **label: Unpack[NewLabel]) -> Annotated[JsonObject, LabelDetails]:
@@ -148,7 +148,7 @@ class Labels(Area):
         """List what bears a label: kind and id of each report, budget, alert, allocation, metric or annotation."""
         ...
 
-    @post("/analytics/v1/labels/{id}/assignments", destroys=True)
+    @post("/analytics/v1/labels/{id}/assignments", destructive=True)
     async def _assign(self, *, id: Id, **assignment: Unpack[Assignment]) -> JsonObject: ...
 
     @offers(_assign)

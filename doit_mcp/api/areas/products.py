@@ -15,7 +15,7 @@ class ProductList(TypedDict, total=False):
 class Products(Area):
     """Support products: the services of a cloud that a support ticket can be about."""
 
-    @get("/support/v1/metadata/products", items="products", narrow="Name a platform.")
+    @get("/support/v1/metadata/products", items="products", narrow_hint="Name a platform.")
     async def list_products(
         self,
         *,

@@ -3,18 +3,18 @@
 from typing import Annotated, Any, Required, TypedDict, TypeVar, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
-from ..common_types import Page
+from ..common_types import ListPage
 from ..errors import ApiError
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import id_of
-from ..parameters import Id, IdIfKnown, MaxResults, Name, NameContains, PageToken, SinceCreated, UntilCreated
-from ..report_config import Config, completed
+from ..pagination import find_id
+from ..parameters import CreatedSince, CreatedUntil, Id, MaxResults, Name, NameContains, OptionalId, PageToken
+from ..report_config import QueryConfig, normalize_config
 
-DAY = Pattern(r"^\d{4}-\d{2}-\d{2}$")
-EXTRAS = ("secondaryRows", "forecastRows", "mlFeatures", "cacheHit")
+DATE_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}$")
+EXTRA_FIELDS = ("secondaryRows", "forecastRows", "mlFeatures", "cacheHit")
 
 
-class ReportPage(Page, total=False):
+class ReportPage(ListPage, total=False):
     """A page of reports."""
 
     reports: Annotated[
@@ -66,20 +66,20 @@ class NewReport(Report, total=False):
     """A report to create."""
 
     name: Required[Annotated[str, Length(1)]]
-    config: Required[Config]
+    config: Required[QueryConfig]
 
 
-class Changes(Report, total=False):
+class ReportChanges(Report, total=False):
     """What to change about a report."""
 
     name: Annotated[str, Length(1)]
-    config: Config
+    config: QueryConfig
 
 
 class Query(TypedDict, total=False):
     """The body of the API's request."""
 
-    config: Required[Annotated[Config, "What to ask."]]
+    config: Required[Annotated[QueryConfig, "What to ask."]]
 
 
 class Reports(Area):
@@ -97,8 +97,8 @@ class Reports(Area):
             "key twice means or, different keys mean and.",
         ] = None,
         nameContains: NameContains = None,
-        minCreationTime: SinceCreated = None,
-        maxCreationTime: UntilCreated = None,
+        minCreationTime: CreatedSince = None,
+        maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, ReportPage]:
         """List saved Cloud Analytics reports, the newest first. Their numbers come from get_report_results; for a
         question that no report answers use run_query."""
@@ -107,7 +107,7 @@ class Reports(Area):
     @get(
         "/analytics/v1/reports/{id}",
         slow=True,
-        narrow="Give a shorter timeRange, or ask run_query for a part of it.",
+        narrow_hint="Give a shorter timeRange, or ask run_query for a part of it.",
     )
     async def _report(
         self, *, id: Id, timeRange: str | None = None, startDate: str | None = None, endDate: str | None = None
@@ -117,39 +117,43 @@ class Reports(Area):
     async def get_report_results(
         self,
         *,
-        id: IdIfKnown = None,
+        id: OptionalId = None,
         name: Name = None,
         timeRange: Annotated[
             str | None,
             "Another period than the report's own, up to now: ISO 8601 such as P30D, P6M or P1Y.",
             Pattern(r"^P(\d+Y)?(\d+M)?(\d+D)?$"),
         ] = None,
-        startDate: Annotated[str | None, "Another period: its first day, YYYY-MM-DD; with endDate.", DAY] = None,
-        endDate: Annotated[str | None, "Another period: its last day, YYYY-MM-DD; with startDate.", DAY] = None,
+        startDate: Annotated[
+            str | None, "Another period: its first day, YYYY-MM-DD; with endDate.", DATE_PATTERN
+        ] = None,
+        endDate: Annotated[
+            str | None, "Another period: its last day, YYYY-MM-DD; with startDate.", DATE_PATTERN
+        ] = None,
     ) -> Annotated[JsonObject, ReportResults]:
         """Run a saved report and show its results, over its own period or another one. Give its id or its name."""
         if bool(startDate) != bool(endDate):
             raise ApiError("startDate and endDate: give both or none", kind="argument")
-        found = id or await self._named(name)
+        found = id or await self._find_id(name)
         return await self._report(id=found, timeRange=timeRange, startDate=startDate, endDate=endDate)
 
     @post(
         "/analytics/v1/reports/query",
-        reads=True,
+        read_only=True,
         slow=True,
-        narrow="Ask for a shorter period, a longer timeInterval, or fewer groups (group limit).",
+        narrow_hint="Ask for a shorter period, a longer timeInterval, or fewer groups (group limit).",
     )
     async def _query(self, **body: Unpack[Query]) -> JsonObject: ...
 
     @offers(_query)
-    async def run_query(self, *, config: Annotated[Config, "What to ask."]) -> Annotated[JsonObject, QueryResult]:
+    async def run_query(self, *, config: Annotated[QueryConfig, "What to ask."]) -> Annotated[JsonObject, QueryResult]:
         """Query cloud cost and usage in any shape: metrics, groups, filters, periods, comparisons, forecasts. For
         the top services, projects or clouds cost_breakdown is simpler. Example, this month's cost by service:
         {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
         "timeRange": {"mode": "current", "unit": "month"}, "group": [{"id": "service_description", "type": "fixed"}]}
         """
-        asked = completed(cast(JsonObject, config))
-        return table(await self._query(config=cast(Config, asked)), asked.get("currency"))
+        asked = normalize_config(cast(JsonObject, config))
+        return result_table(await self._query(config=cast(QueryConfig, asked)), asked.get("currency"))
 
     @post("/analytics/v1/reports")
     async def _create(self, **report: Unpack[NewReport]) -> JsonObject: ...
@@ -158,48 +162,48 @@ class Reports(Area):
     async def create_report(self, **report: Unpack[NewReport]) -> Annotated[JsonObject, ReportConfig]:
         """Save a Cloud Analytics report; it shows no numbers. Try its config with run_query first; for a report that
         exists use update_report."""
-        return await self._create(**_settled(report))
+        return await self._create(**_normalize_body(report))
 
     @get("/analytics/v1/reports/{id}/config")
     async def _config(self, *, id: Id) -> JsonObject: ...
 
     @offers(_config)
     async def get_report_config(
-        self, *, id: IdIfKnown = None, name: Name = None
+        self, *, id: OptionalId = None, name: Name = None
     ) -> Annotated[JsonObject, ReportConfig]:
         """Show what a saved report asks: metrics, period, groups, filters, layout. Give its id or its name. For its
         numbers use get_report_results."""
-        return await self._config(id=id or await self._named(name))
+        return await self._config(id=id or await self._find_id(name))
 
     @patch("/analytics/v1/reports/{id}")
-    async def _update(self, *, id: Id, **changes: Unpack[Changes]) -> JsonObject: ...
+    async def _update(self, *, id: Id, **changes: Unpack[ReportChanges]) -> JsonObject: ...
 
     @offers(_update)
-    async def update_report(self, *, id: Id, **changes: Unpack[Changes]) -> Annotated[JsonObject, ReportConfig]:
+    async def update_report(self, *, id: Id, **changes: Unpack[ReportChanges]) -> Annotated[JsonObject, ReportConfig]:
         """Change a saved report; what is left out stays. Lists are replaced as a whole ([] clears), forecastSettings
         null ends forecasts: read get_report_config first."""
-        return await self._update(id=id, **_settled(changes))
+        return await self._update(id=id, **_normalize_body(changes))
 
     @delete("/analytics/v1/reports/{id}")
     async def delete_report(self, *, id: Id) -> JsonObject:
         """Delete a saved report. This cannot be undone: ask the user first, by name."""
         ...
 
-    async def _named(self, name: str | None) -> str:
-        return await id_of(name or "", self.list_reports, "reportName", nameContains=name)
+    async def _find_id(self, name: str | None) -> str:
+        return await find_id(name or "", self.list_reports, "reportName", nameContains=name)
 
 
-B = TypeVar("B", NewReport, Changes)
+B = TypeVar("B", NewReport, ReportChanges)
 
 
-def _settled(body: B) -> B:
+def _normalize_body(body: B) -> B:
     """A report's body with its config as the API wants it."""
     if "config" in body:
-        body["config"] = cast(Config, completed(cast(JsonObject, body["config"])))
+        body["config"] = cast(QueryConfig, normalize_config(cast(JsonObject, body["config"])))
     return body
 
 
-def table(answer: JsonObject, currency: str | None = None) -> JsonObject:
+def result_table(answer: JsonObject, currency: str | None = None) -> JsonObject:
     """The result of a query as rows and columns. Raises ApiError for an answer without a result."""
     result = answer.get("result")
     if not isinstance(result, dict):
@@ -210,4 +214,4 @@ def table(answer: JsonObject, currency: str | None = None) -> JsonObject:
     found: JsonObject = {"rowCount": len(rows), "rows": rows, "columns": columns}
     if currency:
         found["currency"] = currency
-    return found | {name: result[name] for name in EXTRAS if result.get(name) is not None}
+    return found | {name: result[name] for name in EXTRA_FIELDS if result.get(name) is not None}

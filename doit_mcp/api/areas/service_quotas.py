@@ -3,12 +3,12 @@
 from typing import Annotated, Literal
 
 from ...protocol.json_schema import JsonObject, Range
-from ..common_types import Page
+from ..common_types import ListPage
 from ..operation import Area, get
 from ..parameters import MaxResults, PageToken
 
 
-class QuotaPage(Page, total=False):
+class QuotaPage(ListPage, total=False):
     """A page of quotas."""
 
     items: Annotated[

@@ -4,11 +4,11 @@ from typing import Annotated, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..operation import Area, delete, get, offers, patch, post, put
-from ..pagination import id_of
-from ..parameters import Id, IdIfKnown, Name
+from ..pagination import find_id
+from ..parameters import Id, Name, OptionalId
 
-HEX = Pattern("^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$")
-Color = Annotated[str, "In hex: #rgb, #rrggbb or #rrggbbaa.", HEX]
+COLOR_PATTERN = Pattern("^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$")
+Color = Annotated[str, "In hex: #rgb, #rrggbb or #rrggbbaa.", COLOR_PATTERN]
 Palette = Annotated[list[Color], Length(1, 32)]
 ThemeId = Annotated[Id, "Id of the theme, as list_themes shows it."]
 ThemeName = Annotated[str, "What the theme is called.", Length(1, 200)]
@@ -87,9 +87,9 @@ class Settings(Area):
     async def _theme(self, *, id: Id) -> JsonObject: ...
 
     @offers(_theme)
-    async def get_theme(self, *, id: IdIfKnown = None, name: Name = None) -> Annotated[JsonObject, ThemeDetails]:
+    async def get_theme(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, ThemeDetails]:
         """Show one colour theme. Give its id or its name."""
-        return await self._theme(id=id or await self._named(name))
+        return await self._theme(id=id or await self._find_id(name))
 
     @post("/analytics/v1/settings/themes")
     async def create_custom_theme(self, **theme: Unpack[NewTheme]) -> Annotated[JsonObject, ThemeDetails]:
@@ -101,7 +101,7 @@ class Settings(Area):
 
     @offers(_update)
     async def update_theme(
-        self, *, id: IdIfKnown = None, name: Name = None, **look: Unpack[ThemeLook]
+        self, *, id: OptionalId = None, name: Name = None, **look: Unpack[ThemeLook]
     ) -> Annotated[JsonObject, ThemeDetails]:
         """Change a colour theme, found by its id or its present name; what is left out stays as it is. Only
         administrators of Cloud Analytics may."""
@@ -112,7 +112,7 @@ class Settings(Area):
             changes["primaryColor"] = look["primaryColor"]
         if "colors" in look:
             changes["colors"] = look["colors"]
-        return await self._update(id=id or await self._named(name), **changes)
+        return await self._update(id=id or await self._find_id(name), **changes)
 
     @delete("/analytics/v1/settings/themes/{id}")
     async def delete_custom_theme(self, *, id: ThemeId) -> JsonObject:
@@ -130,6 +130,6 @@ class Settings(Area):
         """Choose the colour theme of the signed-in user's reports."""
         ...
 
-    async def _named(self, name: str | None) -> str:
+    async def _find_id(self, name: str | None) -> str:
         # The list has no pages: what id_of asks for about them is not sent.
-        return await id_of(name or "", self.list_themes, "name")
+        return await find_id(name or "", self.list_themes, "name")

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import Role
-from ..markers import REACHES
+from ..markers import EXTERNAL_TARGET
 from ..operation import Area, get, offers, put
 from ..parameters import Id
 
@@ -36,12 +36,12 @@ class PermissionChanges(TypedDict, total=False):
         list[Permission],
         "Everybody who may; exactly one is the owner. Who is not in it loses access.",
         Length(1, 1000),
-        REACHES,
+        EXTERNAL_TARGET,
     ]
     public: Annotated[
         Literal["editor", "viewer"] | None,
         "What everybody of the customer may do; null: nothing. Leave it out to leave it as it is.",
-        REACHES,
+        EXTERNAL_TARGET,
     ]
 
 

@@ -3,15 +3,15 @@
 from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length, Range
-from ..common_types import Page
-from ..markers import REACHES
+from ..common_types import ListPage
+from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import MOST, pages
-from ..parameters import Millis, PageToken, SinceCreated, UntilCreated
+from ..pagination import MAX_PAGES, iterate_pages
+from ..parameters import CreatedSince, CreatedUntil, EpochMilliseconds, PageToken
 
-MOST_ROWS = 100
-PAGE = 40
-PLATFORMS = {
+MAX_ROWS = 100
+PAGE_SIZE = 40
+CURRENT_PLATFORMS = {
     "cloud_management_platform": "doit",
     "perfectscale": "doit",
     "google_g_suite": "google_cloud_platform",
@@ -26,7 +26,7 @@ Product = Annotated[str, "The product in question.", Length(1, 300)]
 TicketId = Annotated[int, "Number of the ticket.", Range(1)]
 
 
-class TicketPage(Page, total=False):
+class TicketPage(ListPage, total=False):
     """A page of tickets."""
 
     tickets: Annotated[
@@ -72,7 +72,7 @@ class NewTicket(TypedDict, total=False):
     severity: Required[Annotated[Severity, "urgent is for production being down."]]
     created: Annotated[str, "When the problem was noticed, RFC 3339; now, if left out."]
     requester: Annotated[
-        str, "E-mail address of the person to answer. Only for service accounts, which need it.", REACHES
+        str, "E-mail address of the person to answer. Only for service accounts, which need it.", EXTERNAL_TARGET
     ]
 
 
@@ -89,8 +89,8 @@ class Ticket(TypedDict, total=False):
     platform_info: Annotated[str, "Projects or accounts in question, joined by commas."]
     requester: str
     tags: list[str]
-    createTime: Millis
-    updateTime: Millis
+    createTime: EpochMilliseconds
+    updateTime: EpochMilliseconds
     urlUI: Annotated[str, "Where people open it."]
 
 
@@ -101,7 +101,7 @@ class TicketChanges(TypedDict, total=False):
         Literal["open", "pending", "hold", "solved"], "Customers can only say solved; DoiT's employees any."
     ]
     assignee: Annotated[
-        str, "E-mail address of who works on it, at DoiT. DoiT's employees only.", Length(3, 320), REACHES
+        str, "E-mail address of who works on it, at DoiT. DoiT's employees only.", Length(3, 320), EXTERNAL_TARGET
     ]
 
 
@@ -119,7 +119,7 @@ class Comment(TypedDict, total=False):
     id: int
     body: str
     author: str
-    created: Millis
+    created: EpochMilliseconds
     attachments: list[JsonObject]
 
 
@@ -154,7 +154,7 @@ class AppliedTags(TypedDict, total=False):
     applied_tags: Annotated[list[str], "As they are stored: lower case, with the prefix customer_tag/ for customers."]
 
 
-class Request(TypedDict):
+class TicketRequest(TypedDict):
     """The body of the API's request."""
 
     ticket: NewTicket
@@ -170,15 +170,15 @@ class Tickets(Area):
         maxResults: int | None = None,
         pageToken: PageToken = None,
         filter: str | None = None,
-        minCreationTime: SinceCreated = None,
-        maxCreationTime: UntilCreated = None,
+        minCreationTime: CreatedSince = None,
+        maxCreationTime: CreatedUntil = None,
     ) -> JsonObject: ...
 
     @offers(_tickets)
     async def list_tickets(
         self,
         *,
-        maxResults: Annotated[int | None, f"Tickets of a page, at most 100; {PAGE} if left out.", Range(1)] = None,
+        maxResults: Annotated[int | None, f"Tickets of a page, at most 100; {PAGE_SIZE} if left out.", Range(1)] = None,
         pageSize: Annotated[int | None, "The same as maxResults.", Range(1)] = None,
         pageToken: PageToken = None,
         filter: Annotated[
@@ -188,20 +188,20 @@ class Tickets(Area):
         subject: Annotated[
             str | None, "Only tickets whose subject has this text, any case. Reads several pages."
         ] = None,
-        minCreationTime: SinceCreated = None,
-        maxCreationTime: UntilCreated = None,
+        minCreationTime: CreatedSince = None,
+        maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, TicketPage]:
         """List support tickets, the newest first: subject, status, severity, product. With subject, a pageToken in the
         answer means that older tickets have not been looked at yet."""
-        rows = min(maxResults or pageSize or PAGE, MOST_ROWS)
+        rows = min(maxResults or pageSize or PAGE_SIZE, MAX_ROWS)
         wanted = (subject or "").strip().casefold()
         found: list[JsonObject] = []
         page = None
-        async for page in pages(
+        async for page in iterate_pages(
             self._tickets,
-            most=MOST if wanted else 1,
+            max_pages=MAX_PAGES if wanted else 1,
             token=pageToken or "",
-            maxResults=MOST_ROWS if wanted else rows,
+            maxResults=MAX_ROWS if wanted else rows,
             filter=filter,
             minCreationTime=minCreationTime,
             maxCreationTime=maxCreationTime,
@@ -209,17 +209,17 @@ class Tickets(Area):
             found += [row for row in page.rows if wanted in str(row.get("subject") or "").casefold()]
             if len(found) >= rows:
                 break
-        whole: JsonObject = page.whole if page is not None else {}
+        whole: JsonObject = page.answer if page is not None else {}
         return {**whole, "tickets": found} | ({"rowCount": len(found)} if wanted else {})
 
-    @post("/support/v1/tickets", outward=True)
-    async def _ticket(self, **body: Unpack[Request]) -> JsonObject: ...
+    @post("/support/v1/tickets", open_world=True)
+    async def _ticket(self, **body: Unpack[TicketRequest]) -> JsonObject: ...
 
     @offers(_ticket)
     async def create_ticket(self, *, ticket: NewTicket) -> Annotated[JsonObject, TicketDetails]:
         """Open a support ticket: DoiT's experts read it and answer by e-mail. Only when the user asks for it, and after
         they have seen and approved subject and body."""
-        platform = PLATFORMS.get(ticket["platform"], ticket["platform"])
+        platform = CURRENT_PLATFORMS.get(ticket["platform"], ticket["platform"])
         filed: Any = {**ticket, "platform": platform}
         return await self._ticket(ticket=cast(NewTicket, filed))
 
@@ -231,7 +231,7 @@ class Tickets(Area):
         """Show one support ticket with its first message. For what was said since use list_ticket_comments."""
         return await self._one(ticketId=id)
 
-    @patch("/support/v1/tickets/{ticketId}", outward=True)
+    @patch("/support/v1/tickets/{ticketId}", open_world=True)
     async def update_ticket(
         self, *, ticketId: TicketId, **changes: Unpack[TicketChanges]
     ) -> Annotated[JsonObject, ChangedTicket]:
@@ -244,7 +244,7 @@ class Tickets(Area):
         """Read the conversation on a support ticket: all comments with author and time."""
         ...
 
-    @post("/support/v1/tickets/{ticketId}/comments", outward=True)
+    @post("/support/v1/tickets/{ticketId}/comments", open_world=True)
     async def create_ticket_comment(
         self, *, ticketId: TicketId, **comment: Unpack[NewComment]
     ) -> Annotated[JsonObject, Comment]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
-from ..markers import REACHES
+from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, patch, post
 from ..parameters import Id
 
@@ -19,7 +19,7 @@ JobTitle = Literal[
 ]
 UserId = Annotated[Id, "Id of the user, as list_users shows it."]
 PersonName = Annotated[str, "Of the person.", Length(1, 300)]
-RoleId = Annotated[str, "As list_roles shows it.", Length(1, 500), REACHES]
+RoleId = Annotated[str, "As list_roles shows it.", Length(1, 500), EXTERNAL_TARGET]
 DryRun = Annotated[bool | None, "true only says what would happen."]
 
 
@@ -70,7 +70,7 @@ class UserChanges(TypedDict, total=False):
 class Invitation(TypedDict, total=False):
     """Whom to invite."""
 
-    email: Required[Annotated[str, "E-mail address of the person.", Length(3, 320), REACHES]]
+    email: Required[Annotated[str, "E-mail address of the person.", Length(3, 320), EXTERNAL_TARGET]]
     firstName: PersonName
     lastName: PersonName
     jobTitle: JobTitle
@@ -101,19 +101,19 @@ class Users(Area):
         """Delete a user, who then has no access any more. This cannot be undone: ask first, by name and address."""
         ...
 
-    @post("/iam/v1/users/invite", outward=True)
+    @post("/iam/v1/users/invite", open_world=True)
     async def invite_user(self, **invitation: Unpack[Invitation]) -> Annotated[JsonObject, UserAnswer]:
         """Invite somebody to the customer's DoiT account: they get an e-mail. Only when the user asks for it and has
         approved address and role."""
         ...
 
-    @post("/iam/v1/users/{id}/actions/resend", keyed=True, outward=True, destroys=True)
+    @post("/iam/v1/users/{id}/actions/resend", needs_idempotency_key=True, open_world=True, destructive=True)
     async def resend_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
         """Send an invitation again: a new e-mail, valid for 48 hours; links in earlier ones stop working. It also
         revives a cancelled invitation."""
         ...
 
-    @post("/iam/v1/users/{id}/actions/cancel", keyed=True, destroys=True)
+    @post("/iam/v1/users/{id}/actions/cancel", needs_idempotency_key=True, destructive=True)
     async def cancel_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
         """Cancel an invitation: its links stop working. The person stays in list_users; resend_invite revives it, and
         delete_user removes it for good. It is refused if the invitation is cancelled already."""

@@ -9,29 +9,31 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
-from ...api.report_config import Config, provider_of
+from ...api.report_config import QueryConfig, normalize_provider
 from ...protocol.json_schema import Length, Pattern, Range
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import in_thread
+from ...resilience.compute_thread import run_in_thread
 from .. import periods
 from ..call import Call
-from ..currencies import AskedCurrency, StatedCurrency, own_currency
-from ..partial_results import Parts, together
-from ..periods import Period, month_of, today_of
-from ..tables import money, percent, sums_by, total_of
-from ..tools.result_handles import Table, packed
-from .breakdown import COST, DIMENSIONS, Cloud
-from .drivers import Driver, Spent, cents, drivers, price_and_usage, shown, split
+from ..currencies import CurrencyArgument, ResultCurrency, fetch_customer_currency
+from ..partial_results import PartialResults, gather_partial
+from ..periods import Period, month_of, utc_date
+from ..tables import column_total, percent_change, round_to_cents, sum_by_columns
+from ..tools.result_handles import ResultTable, pack_table
+from .breakdown import COST_METRIC, DIMENSION_IDS, Cloud
+from .drivers import CostAndUsage, CostDriver, change_causes, driver_row, find_drivers, split_change, to_cents
 
-MOST_GROUPS = 1000
+MAX_GROUPS = 1000
 """Things that are read of one dimension and period, the most expensive ones; what is below them is in other."""
 
-By = Literal["service", "project", "region", "sku", "cloud"]
-When = Annotated[str | None, "A month (2026-08) or first and last day (2026-08-01/2026-08-15).", Pattern(periods.FORM)]
-Spend = dict[Hashable, Spent]
+DimensionName = Literal["service", "project", "region", "sku", "cloud"]
+PeriodArgument = Annotated[
+    str | None, "A month (2026-08) or first and last day (2026-08-01/2026-08-15).", Pattern(periods.PERIOD_PATTERN)
+]
+CostsByValue = dict[Hashable, CostAndUsage]
 
 
-class Explained(TypedDict, total=False):
+class CostChange(TypedDict, total=False):
     """A change and its drivers."""
 
     before: Annotated[JsonObject, "from, to (both included) and days."]
@@ -47,7 +49,7 @@ class Explained(TypedDict, total=False):
         "For each dimension the drivers, the largest first, and other, which adds up to the total change: before, "
         "after, change, share of the change in percent; status new or gone; byUsage and byPrice of a SKU.",
     ]
-    currency: StatedCurrency
+    currency: ResultCurrency
     failed: Annotated[list[JsonObject], "Parts that could not be had, and why."]
     note: str
     handle: Annotated[str, "For query_result: all drivers."]
@@ -56,55 +58,58 @@ class Explained(TypedDict, total=False):
 async def explain_cost_change(
     call: Call,
     *,
-    after: Annotated[When, "The period to explain; the last whole month, if left out."] = None,
-    before: Annotated[When, "What to compare it with; the period just before it, if left out."] = None,
-    by: Annotated[list[By] | None, "Where to look; all but cloud, if left out.", Length(1, 5)] = None,
+    after: Annotated[PeriodArgument, "The period to explain; the last whole month, if left out."] = None,
+    before: Annotated[PeriodArgument, "What to compare it with; the period just before it, if left out."] = None,
+    by: Annotated[list[DimensionName] | None, "Where to look; all but cloud, if left out.", Length(1, 5)] = None,
     cloud: Cloud = None,
     filters: Annotated[list[Filter] | None, "Only costs that match all of these.", Length(maximum=10)] = None,
     top: Annotated[int, "Drivers of each dimension.", Range(1, 25)] = 5,
-    currency: AskedCurrency = None,
-) -> Annotated[JsonObject, Explained]:
+    currency: CurrencyArgument = None,
+) -> Annotated[JsonObject, CostChange]:
     """Explain why cost went up or down between two periods: which services, projects, regions and SKUs drove it, what
     is new or gone, and how much is price and how much usage. Shares add up to the whole change."""
-    new, old = wanted(after, before, today_of(call.now))
-    config = config_of(cloud, filters, currency)
+    new, old = parse_periods(after, before, utc_date(call.now))
+    config = cost_and_usage_query(cloud, filters, currency)
     dimensions = list(dict.fromkeys(by or ["service", "project", "region", "sku"]))
-    work: dict[str, Awaitable[Any]] = {name: _pair(call, config, name, old, new) for name in dimensions}
+    work: dict[str, Awaitable[Any]] = {name: _query_dimension(call, config, name, old, new) for name in dimensions}
     if currency is None:
-        work["currency"] = own_currency(call.doit)
-    parts = await together(work)
-    pairs = {name: parts.found[name] for name in dimensions if name in parts.found}
-    Parts(pairs, parts.failed).or_raise()
-    totals = await _totals(call, config, pairs, old, new)
-    found = await in_thread(explained, pairs, *totals, top)
+        work["currency"] = fetch_customer_currency(call.doit)
+    parts = await gather_partial(work)
+    pairs = {name: parts.results[name] for name in dimensions if name in parts.results}
+    PartialResults(pairs, parts.errors).raise_if_all_failed()
+    totals = await _query_totals(call, config, pairs, old, new)
+    found = await run_in_thread(change_result, pairs, *totals, top)
     found |= {
-        "before": old.shown,
-        "after": new.shown,
-        "currency": currency or parts.found.get("currency"),
+        "before": old.as_json,
+        "after": new.as_json,
+        "currency": currency or parts.results.get("currency"),
     }
-    found["total"] |= {"perDayBefore": money(totals[0] / old.days), "perDayAfter": money(totals[1] / new.days)}
-    if parts.failed:
+    found["total"] |= {
+        "perDayBefore": round_to_cents(totals[0] / old.days),
+        "perDayAfter": round_to_cents(totals[1] / new.days),
+    }
+    if parts.errors:
         found["failed"] = parts.failures
-    if new.last >= today_of(call.now):
+    if new.last >= utc_date(call.now):
         found["note"] = f"The period is not over: costs of days up to {new.last.isoformat()} are missing."
-    return await _kept(call, found, pairs, top)
+    return await _add_handle(call, found, pairs, top)
 
 
-def wanted(after: str | None, before: str | None, today: date) -> tuple[Period, Period]:
+def parse_periods(after: str | None, before: str | None, today: date) -> tuple[Period, Period]:
     """The period to explain and the one to compare it with. Raises ApiError."""
-    new = periods.read(after, "after") if after else month_of(today).before()
-    old = periods.read(before, "before") if before else new.before()
+    new = periods.parse_period(after, "after") if after else month_of(today).previous()
+    old = periods.parse_period(before, "before") if before else new.previous()
     if old.last >= new.first:
         raise ApiError("before: must end before the period after begins", kind="argument")
     return new, old
 
 
-def config_of(cloud: str | None, filters: list[Filter] | None, currency: str | None) -> Config:
+def cost_and_usage_query(cloud: str | None, filters: list[Filter] | None, currency: str | None) -> QueryConfig:
     """The query for cost and usage, without period and groups."""
-    config: Config = {"dataSource": "billing", "metrics": [COST], "timeInterval": "month"}
+    config: QueryConfig = {"dataSource": "billing", "metrics": [COST_METRIC], "timeInterval": "month"}
     clouds: list[Filter] = []
     if cloud is not None:
-        clouds.append({"id": "cloud_provider", "type": "fixed", "mode": "is", "values": [provider_of(cloud)]})
+        clouds.append({"id": "cloud_provider", "type": "fixed", "mode": "is", "values": [normalize_provider(cloud)]})
     if found := [*(filters or []), *clouds]:
         config["filters"] = found
     if currency is not None:
@@ -112,87 +117,99 @@ def config_of(cloud: str | None, filters: list[Filter] | None, currency: str | N
     return config
 
 
-class Pair:
+class PeriodCosts:
     """One dimension's spend in both periods."""
 
-    def __init__(self, before: Spend, after: Spend) -> None:
+    def __init__(self, before: CostsByValue, after: CostsByValue) -> None:
         self.before, self.after = before, after
-        self.complete_before, self.complete_after = len(before) < MOST_GROUPS, len(after) < MOST_GROUPS
+        self.complete_before, self.complete_after = len(before) < MAX_GROUPS, len(after) < MAX_GROUPS
 
     @classmethod
-    def of(cls, before: JsonObject, after: JsonObject, dimension: str) -> Pair:
+    def from_answers(cls, before: JsonObject, after: JsonObject, dimension: str) -> PeriodCosts:
         """The spend that the answers to both queries give. Raises ApiError."""
-        return cls(spend_of(before, dimension), spend_of(after, dimension))
+        return cls(costs_by_value(before, dimension), costs_by_value(after, dimension))
 
     @cached_property
-    def ranked(self) -> list[Driver]:
+    def drivers(self) -> list[CostDriver]:
         """Its drivers."""
-        return drivers(
+        return find_drivers(
             self.before, self.after, complete_before=self.complete_before, complete_after=self.complete_after
         )
 
 
-async def _pair(call: Call, config: Config, by: str, old: Period, new: Period) -> Pair:
-    grouped = grouped_by(config, by)
-    parts = await together(
+async def _query_dimension(
+    call: Call, config: QueryConfig, dimension: str, old_period: Period, new_period: Period
+) -> PeriodCosts:
+    grouped = group_query(config, dimension)
+    parts = await gather_partial(
         {
-            "before": call.doit.reports.run_query(config=periods.over(grouped, old)),
-            "after": call.doit.reports.run_query(config=periods.over(grouped, new)),
+            "before": call.doit.reports.run_query(config=periods.with_period(grouped, old_period)),
+            "after": call.doit.reports.run_query(config=periods.with_period(grouped, new_period)),
         }
     )
-    for error in parts.failed.values():
+    for error in parts.errors.values():
         raise error
     # Thousands of groups by months: up to a second of work.
-    return await in_thread(Pair.of, parts.found["before"], parts.found["after"], DIMENSIONS[by])
+    return await run_in_thread(
+        PeriodCosts.from_answers, parts.results["before"], parts.results["after"], DIMENSION_IDS[dimension]
+    )
 
 
-def grouped_by(config: Config, by: str) -> Config:
+def group_query(config: QueryConfig, dimension: str) -> QueryConfig:
     """*config* split by a dimension; SKUs with their usage, whose unit is the same for all of a SKU."""
-    limit: Any = {"metric": COST, "sort": "desc", "value": MOST_GROUPS}
-    split_up: Config = {**config, "group": [{"id": DIMENSIONS[by], "type": "fixed", "limit": limit}]}
-    return {**split_up, "metrics": [COST, {"type": "basic", "value": "usage"}]} if by == "sku" else split_up
+    limit: Any = {"metric": COST_METRIC, "sort": "desc", "value": MAX_GROUPS}
+    split_up: QueryConfig = {**config, "group": [{"id": DIMENSION_IDS[dimension], "type": "fixed", "limit": limit}]}
+    return (
+        {**split_up, "metrics": [COST_METRIC, {"type": "basic", "value": "usage"}]} if dimension == "sku" else split_up
+    )
 
 
-def spend_of(answer: JsonObject, dimension: str) -> Spend:
+def costs_by_value(answer: JsonObject, dimension: str) -> CostsByValue:
     """What each value of a dimension cost. Raises ApiError where the answer does not say."""
-    cost, usage = sums_by(answer, [dimension]), sums_by(answer, [dimension], "usage")
+    cost, usage = sum_by_columns(answer, [dimension]), sum_by_columns(answer, [dimension], "usage")
     if not cost and answer["rows"]:
         raise ApiError(f"its rows have no {dimension} and cost", kind="answer")
-    return {key[0]: Spent(amount, usage.get(key, 0.0)) for key, amount in cost.items()}
+    return {key[0]: CostAndUsage(amount, usage.get(key, 0.0)) for key, amount in cost.items()}
 
 
-async def _totals(call: Call, config: Config, pairs: dict[str, Pair], old: Period, new: Period) -> tuple[float, float]:
+async def _query_totals(
+    call: Call, config: QueryConfig, pairs: dict[str, PeriodCosts], old_period: Period, new_period: Period
+) -> tuple[float, float]:
     """Cost of both periods: from a dimension whose lists are complete, else asked for."""
     for pair in pairs.values():
         if pair.complete_before and pair.complete_after:
             return sum(one.cost for one in pair.before.values()), sum(one.cost for one in pair.after.values())
-    before = await call.doit.reports.run_query(config=periods.over(config, old))
-    after = await call.doit.reports.run_query(config=periods.over(config, new))
-    return total_of(before) or 0.0, total_of(after) or 0.0
+    before = await call.doit.reports.run_query(config=periods.with_period(config, old_period))
+    after = await call.doit.reports.run_query(config=periods.with_period(config, new_period))
+    return column_total(before) or 0.0, column_total(after) or 0.0
 
 
-def explained(pairs: dict[str, Pair], before: float, after: float, top: int) -> JsonObject:
+def change_result(pairs: dict[str, PeriodCosts], before: float, after: float, top: int) -> JsonObject:
     """The change from the total *before* to the total *after*, and its drivers by each dimension."""
-    start, end = cents(before), cents(after)
+    start, end = to_cents(before), to_cents(after)
     found: JsonObject = {
         "total": {
             "before": start / 100,
             "after": end / 100,
             "change": (end - start) / 100,
-            "changePercent": percent((end - start) / 100, start / 100),
+            "changePercent": percent_change((end - start) / 100, start / 100),
         },
         "by": [],
     }
     for name, pair in pairs.items():
-        ranked = pair.ranked
-        parts = split(ranked, start, end, top)
+        ranked = pair.drivers
+        parts = split_change(ranked, start, end, top)
         *shares, other = parts.shares
-        rows = [shown(driver, share) for driver, share in zip(parts.shown, shares)]
+        rows = [driver_row(driver, share) for driver, share in zip(parts.shown, shares)]
         found["by"].append(
-            {"dimension": name, "drivers": rows, "other": {**shown(parts.other, other), "count": parts.others}}
+            {
+                "dimension": name,
+                "drivers": rows,
+                "other": {**driver_row(parts.other, other), "count": parts.other_count},
+            }
         )
         if name == "sku":
-            found["causes"] = price_and_usage(ranked, end - start)
+            found["causes"] = change_causes(ranked, end - start)
     return found
 
 
@@ -204,19 +221,21 @@ DRIVER_COLUMNS = (
 )
 
 
-async def _kept(call: Call, found: JsonObject, pairs: dict[str, Pair], top: int) -> JsonObject:
-    """*found*, with a handle to all drivers where it does not show them all."""
+async def _add_handle(call: Call, result: JsonObject, pairs: dict[str, PeriodCosts], top: int) -> JsonObject:
+    """*result*, with a handle to all drivers where it does not show them all."""
     if all(len(pair.before.keys() | pair.after.keys()) <= top for pair in pairs.values()):
-        return found
-    about = {"tool": "explain_cost_change", **{name: found[name] for name in ("currency", "before", "after")}}
-    handle = await call.results.put(call.owner, await in_thread(_packed, pairs, about, call.customer))
-    return found | ({"handle": handle} if handle else {})
+        return result
+    about = {"tool": "explain_cost_change", **{name: result[name] for name in ("currency", "before", "after")}}
+    handle = await call.results.put(call.owner, await run_in_thread(_pack_drivers, pairs, about, call.customer_context))
+    return result | ({"handle": handle} if handle else {})
 
 
-def _packed(pairs: dict[str, Pair], about: JsonObject, customer: str | None) -> bytes:
+def _pack_drivers(pairs: dict[str, PeriodCosts], about: JsonObject, customer: str | None) -> bytes:
     """All drivers as a table that can be kept."""
     rows: list[list[Any]] = []
     for dimension, pair in pairs.items():
-        for one in (shown(driver, None) for driver in pair.ranked):
+        for one in (driver_row(driver, None) for driver in pair.drivers):
             rows.append([dimension, *(one.get(name) for name, _ in DRIVER_COLUMNS[1:])])
-    return packed(Table([{"name": name, "type": kind} for name, kind in DRIVER_COLUMNS], rows, about), customer)
+    return pack_table(
+        ResultTable([{"name": name, "type": kind} for name, kind in DRIVER_COLUMNS], rows, about), customer
+    )

@@ -7,32 +7,32 @@ from dataclasses import dataclass
 
 from ...protocol.jsonrpc import JsonObject
 
-NEGLIGIBLE = 0.005
+NEGLIGIBLE_COST = 0.005
 """Half a cent: what costs less is not there."""
-UNUSED = 1e-9
+NEGLIGIBLE_USAGE = 1e-9
 """Usage from which no price can be reckoned."""
-ABSURD = 10**12
+MAX_USAGE_EFFECT_CENTS = 10**12
 """Cents: an effect of usage beyond ten thousand million comes from odd data, and is too large for exact sums."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class CostAndUsage:
     """What something cost, and how much of it was used (0 where that is not known)."""
 
     cost: float
     usage: float = 0.0
 
     @property
-    def priced(self) -> bool:
+    def has_unit_price(self) -> bool:
         """Whether a price follows from it."""
-        return self.usage > UNUSED and self.cost > NEGLIGIBLE
+        return self.usage > NEGLIGIBLE_USAGE and self.cost > NEGLIGIBLE_COST
 
 
-NOTHING = Spent(0.0)
+NO_COST = CostAndUsage(0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
+class CostDriver:
     """One thing's part in the change; amounts in cents. *status* is "new", "gone" or "".
 
     *by_usage* and *by_price* add up to the change; both are None where the data do not tell them apart.
@@ -51,54 +51,54 @@ class Driver:
         return self.after - self.before
 
 
-def cents(amount: float) -> int:
+def to_cents(amount: float) -> int:
     """An amount in whole cents."""
     return round(100 * amount)
 
 
-def drivers(
-    before: Mapping[Hashable, Spent],
-    after: Mapping[Hashable, Spent],
+def find_drivers(
+    before: Mapping[Hashable, CostAndUsage],
+    after: Mapping[Hashable, CostAndUsage],
     *,
     complete_before: bool = True,
     complete_after: bool = True,
-) -> list[Driver]:
+) -> list[CostDriver]:
     """Everything that is in one of the periods, the largest change first. Where a period's list is not complete, what
     is missing in it may be there all the same, so nothing is called new (or gone)."""
     found = []
     for name in {**before, **after}:
-        old, new = before.get(name, NOTHING), after.get(name, NOTHING)
+        old, new = before.get(name, NO_COST), after.get(name, NO_COST)
         status = ""
-        if complete_before and _absent(old) and not _absent(new):
+        if complete_before and _is_absent(old) and not _is_absent(new):
             status = "new"
-        elif complete_after and _absent(new) and not _absent(old):
+        elif complete_after and _is_absent(new) and not _is_absent(old):
             status = "gone"
-        found.append(_driver(name, old, new, status))
+        found.append(_make_driver(name, old, new, status))
     return sorted(found, key=lambda one: (-abs(one.change), str(one.name)))
 
 
-def _absent(spent: Spent) -> bool:
-    return abs(spent.cost) < NEGLIGIBLE and spent.usage == 0
+def _is_absent(spent: CostAndUsage) -> bool:
+    return abs(spent.cost) < NEGLIGIBLE_COST and spent.usage == 0
 
 
-def _driver(name: Hashable, old: Spent, new: Spent, status: str) -> Driver:
-    before, after = cents(old.cost), cents(new.cost)
-    if not (old.priced and new.priced):
-        return Driver(name, before, after, status)
+def _make_driver(name: Hashable, old: CostAndUsage, new: CostAndUsage, status: str) -> CostDriver:
+    before, after = to_cents(old.cost), to_cents(new.cost)
+    if not (old.has_unit_price and new.has_unit_price):
+        return CostDriver(name, before, after, status)
     # More or less of it at the old price; the rest of the change is the price's.
-    by_usage = cents((new.usage - old.usage) * (old.cost / old.usage))
-    if abs(by_usage) > ABSURD:
-        return Driver(name, before, after, status)
-    return Driver(name, before, after, status, by_usage, after - before - by_usage)
+    by_usage = to_cents((new.usage - old.usage) * (old.cost / old.usage))
+    if abs(by_usage) > MAX_USAGE_EFFECT_CENTS:
+        return CostDriver(name, before, after, status)
+    return CostDriver(name, before, after, status, by_usage, after - before - by_usage)
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """A total change as the sum of *shown* drivers and *other*; *others* things are in other."""
+class ChangeSplit:
+    """A total change as the sum of *shown* drivers and *other*; *other_count* things are in other."""
 
-    shown: list[Driver]
-    other: Driver
-    others: int
+    shown: list[CostDriver]
+    other: CostDriver
+    other_count: int
     total: int
 
     @property
@@ -111,14 +111,14 @@ class Split:
         return [one / 10 + 0.0 for one in (*tenths, 1000 - sum(tenths))]
 
 
-def split(ranked: list[Driver], before: int, after: int, top: int) -> Split:
+def split_change(ranked: list[CostDriver], before: int, after: int, top: int) -> ChangeSplit:
     """The *top* drivers that changed, and everything else up to the totals *before* and *after* (cents) as one."""
     shown = [one for one in ranked[:top] if one.change]
-    rest = Driver("other", before - sum(one.before for one in shown), after - sum(one.after for one in shown))
-    return Split(shown, rest, len(ranked) - len(shown), after - before)
+    rest = CostDriver("other", before - sum(one.before for one in shown), after - sum(one.after for one in shown))
+    return ChangeSplit(shown, rest, len(ranked) - len(shown), after - before)
 
 
-def price_and_usage(ranked: list[Driver], change: int) -> JsonObject:
+def change_causes(ranked: list[CostDriver], change: int) -> JsonObject:
     """The whole *change* (cents) by its causes: more or less use, another price, new and vanished things, and what
     cannot be told apart. The five add up to it."""
     usage = sum(one.by_usage or 0 for one in ranked)
@@ -129,7 +129,7 @@ def price_and_usage(ranked: list[Driver], change: int) -> JsonObject:
     return {name: amount / 100 for name, amount in (*causes.items(), ("untold", change - sum(causes.values())))}
 
 
-def shown(driver: Driver, share: float | None) -> JsonObject:
+def driver_row(driver: CostDriver, share: float | None) -> JsonObject:
     """A driver as an answer shows it."""
     row: JsonObject = {
         "name": driver.name,

@@ -7,24 +7,24 @@ from math import fsum
 from typing import Annotated, TypedDict
 
 from ...api.areas.budgets import Budgets
-from ...api.pagination import LARGE, pages
-from ...api.report_config import Config, provider_of
-from ...api.timestamps import day
+from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
+from ...api.report_config import QueryConfig, normalize_provider
+from ...api.timestamps import format_date
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..currencies import AskedCurrency, StatedCurrency, own_currency
-from ..partial_results import together
-from ..periods import Period, month_of, over, quarter_of, today_of
-from ..tables import columns_of, number, rows_of
-from .breakdown import COST, Cloud
-from .run_rate import LEARNT, breach, cost_of, outlook, pace
+from ..currencies import CurrencyArgument, ResultCurrency, fetch_customer_currency
+from ..partial_results import gather_partial
+from ..periods import Period, month_of, quarter_of, utc_date, with_period
+from ..tables import column_names, complete_rows, to_number
+from .breakdown import COST_METRIC, Cloud
+from .run_rate import RUN_RATE_DAYS, period_cost, predict_breach, project_cost, run_rate
 
-API = "DoiT's forecast for each day to come"
-PACE = f"mean of the last {LEARNT} days for each day to come"
-BUDGET_PAGES = 3
+API_METHOD = "DoiT's forecast for each day to come"
+RUN_RATE_METHOD = f"mean of the last {RUN_RATE_DAYS} days for each day to come"
+MAX_BUDGET_PAGES = 3
 
 
-class Forecast(TypedDict, total=False):
+class SpendForecast(TypedDict, total=False):
     """Expected cost."""
 
     month: Annotated[
@@ -40,85 +40,91 @@ class Forecast(TypedDict, total=False):
         "period if they go on like this, breaksOn, basis. Each in its own currency.",
     ]
     budgetsChecked: int
-    currency: StatedCurrency
+    currency: ResultCurrency
     failed: Annotated[list[JsonObject], "Parts that could not be had, and why."]
 
 
 async def forecast_spend(
-    call: Call, *, cloud: Cloud = None, currency: AskedCurrency = None
-) -> Annotated[JsonObject, Forecast]:
+    call: Call, *, cloud: Cloud = None, currency: CurrencyArgument = None
+) -> Annotated[JsonObject, SpendForecast]:
     """Forecast cost to the end of this month and quarter, and name the budgets that will be exceeded and when. Budgets
     are checked as they are defined, whatever cloud is asked about."""
-    today = today_of(call.now)
+    today = utc_date(call.now)
     month, quarter = month_of(today), quarter_of(today)
-    config = forecast_config(cloud, currency, today, quarter)
-    work = {"costs": call.doit.reports.run_query(config=config), "budgets": budgets_of(call.doit.budgets)}
-    parts = await together(work if currency else {**work, "currency": own_currency(call.doit)})
-    if "costs" in parts.failed:
+    config = forecast_query(cloud, currency, today, quarter)
+    work = {"costs": call.doit.reports.run_query(config=config), "budgets": fetch_budgets(call.doit.budgets)}
+    parts = await gather_partial(work if currency else {**work, "currency": fetch_customer_currency(call.doit)})
+    if "costs" in parts.errors:
         # The API refuses forecasts where it has too little history; the costs alone still say something.
-        if parts.failed["costs"].kind != "refused":
-            raise parts.failed["costs"]
+        if parts.errors["costs"].kind != "refused":
+            raise parts.errors["costs"]
         plain = config.copy()
         del plain["forecastSettings"]
         answer = await call.doit.reports.run_query(config=plain)
     else:
-        answer = parts.found["costs"]
-    actual, ahead = by_day(answer, "rows"), by_day(answer, "forecastRows")
-    daily = pace(actual, today)
+        answer = parts.results["costs"]
+    actual, ahead = cost_by_day(answer, "rows"), cost_by_day(answer, "forecastRows")
+    daily = run_rate(actual, today)
     found: JsonObject = {
-        "month": outlook(month, actual, ahead, daily, today).shown(cost_of(month.before(), actual)),
-        "quarter": outlook(quarter, actual, ahead, daily, today).shown(cost_of(quarter.before(), actual)),
-        "method": API if any(one > today for one in ahead) else PACE,
-        "currency": currency or parts.found.get("currency"),
+        "month": project_cost(month, actual, ahead, daily, today).as_json(period_cost(month.previous(), actual)),
+        "quarter": project_cost(quarter, actual, ahead, daily, today).as_json(period_cost(quarter.previous(), actual)),
+        "method": API_METHOD if any(one > today for one in ahead) else RUN_RATE_METHOD,
+        "currency": currency or parts.results.get("currency"),
     }
     failed = [one for one in parts.failures if one["part"] != "costs"]
-    if "budgets" in parts.found:
-        rows = parts.found["budgets"]
-        found |= {"budgets": breaches(rows, today), "budgetsChecked": len(rows)}
+    if "budgets" in parts.results:
+        rows = parts.results["budgets"]
+        found |= {"budgets": find_breaches(rows, today), "budgetsChecked": len(rows)}
     return found | ({"failed": failed} if failed else {})
 
 
-def forecast_config(cloud: str | None, currency: str | None, today: date, quarter: Period) -> Config:
+def forecast_query(cloud: str | None, currency: str | None, today: date, quarter: Period) -> QueryConfig:
     """The query for cost by day from the quarter before up to today, with a forecast to this quarter's end."""
-    config: Config = {
+    config: QueryConfig = {
         "dataSource": "billing",
-        "metrics": [COST],
+        "metrics": [COST_METRIC],
         "timeInterval": "day",
         # At least a day, though the quarter may end today.
         "forecastSettings": {"mode": "totals", "futureTimeIntervals": max(1, (quarter.last - today).days)},
     }
     if cloud is not None:
-        config["filters"] = [{"id": "cloud_provider", "type": "fixed", "mode": "is", "values": [provider_of(cloud)]}]
+        config["filters"] = [
+            {"id": "cloud_provider", "type": "fixed", "mode": "is", "values": [normalize_provider(cloud)]}
+        ]
     if currency is not None:
         config["currency"] = currency  # type: ignore[typeddict-item]  # the arguments' schema has checked it
-    return over(config, Period(quarter.before().first, today))
+    return with_period(config, Period(quarter.previous().first, today))
 
 
-async def budgets_of(budgets: Budgets) -> list[JsonObject]:
+async def fetch_budgets(budgets: Budgets) -> list[JsonObject]:
     """The customer's budgets, a bounded number of them."""
-    return [row async for page in pages(budgets.list_budgets, most=BUDGET_PAGES, maxResults=LARGE) for row in page.rows]
+    return [
+        row
+        async for page in iterate_pages(budgets.list_budgets, max_pages=MAX_BUDGET_PAGES, maxResults=LARGE_PAGE_SIZE)
+        for row in page.rows
+    ]
 
 
-def breaches(budgets: list[JsonObject], today: date) -> list[JsonObject]:
+def find_breaches(budgets: list[JsonObject], today: date) -> list[JsonObject]:
     """The budgets that do not hold: exceeded ones first, then by the day they break."""
-    all_ = (breach(budget, today, day(budget.get("forecastedUtilizationDate"))) for budget in budgets)
+    all_ = (predict_breach(budget, today, format_date(budget.get("forecastedUtilizationDate"))) for budget in budgets)
     found = [one for one in all_ if one is not None]
     return sorted(found, key=lambda one: (one["breaksOn"] or "", -(one["spent"] / one["amount"])))
 
 
-def by_day(answer: JsonObject, name: str) -> dict[date, float]:
+def cost_by_day(answer: JsonObject, rows_key: str) -> dict[date, float]:
     """Cost of each day that has rows; rows whose date cannot be read are left out."""
-    names = columns_of(answer)
+    names = column_names(answer)
     if not {"year", "month", "day", "cost"} <= set(names):
         return {}
     places = [names.index(one) for one in ("year", "month", "day")]
     cost = names.index("cost")
     cells: dict[date, list[float]] = {}
-    for row in rows_of(answer, name):
+    for row in complete_rows(answer, rows_key):
         try:
             # Months and days come alone or behind their year: 5, "05", "2026-05".
             when = date(*(int(str(row[place]).rpartition("-")[2]) for place in places))
         except (ValueError, TypeError, OverflowError):
             continue
-        cells.setdefault(when, []).append(number(row[cost]))
+        cells.setdefault(when, []).append(to_number(row[cost]))
     return {when: fsum(amounts) for when, amounts in cells.items()}

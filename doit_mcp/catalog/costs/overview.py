@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypedDict
 
-from ...api.report_config import Config, Group
-from ...api.timestamps import day
+from ...api.report_config import Group, QueryConfig
+from ...api.timestamps import format_date
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import in_thread
+from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..currencies import StatedCurrency, own_currency
-from ..partial_results import Parts, together
-from ..tables import money, sums_by, total_of
-from .breakdown import COST
+from ..currencies import ResultCurrency, fetch_customer_currency
+from ..partial_results import PartialResults, gather_partial
+from ..tables import column_total, round_to_cents, sum_by_columns
+from .breakdown import COST_METRIC
 
-ROWS = 5
-DAYS = 30
-MAX_ROWS_IN_PLACE = 2_000
+ROWS_PER_SECTION = 5
+PERIOD_DAYS = 30
+MAX_INLINE_ROWS = 2_000
 """Rows of all queries that are summed in place, which takes a few milliseconds."""
-GROUPS = {
+SECTION_DIMENSIONS = {
     "costByCloud": ("cloud_provider",),
     "topServices": ("cloud_provider", "service_description"),
     "topProjects": ("cloud_provider", "project_id"),
@@ -29,12 +29,16 @@ class Overview(TypedDict, total=False):
     """Costs of the last 30 days, anomalies and incidents. A part that is missing is among the failed ones."""
 
     costByCloud: Annotated[JsonObject, "columns and rows."]
-    topServices: Annotated[JsonObject, f"The {ROWS} most expensive services of each cloud: columns and rows."]
-    topProjects: Annotated[JsonObject, f"The {ROWS} most expensive projects of each cloud: columns and rows."]
-    anomalies: Annotated[list[JsonObject], f"The newest {ROWS} cost anomalies."]
-    incidents: Annotated[list[JsonObject], f"The newest {ROWS} incidents of the clouds themselves."]
+    topServices: Annotated[
+        JsonObject, f"The {ROWS_PER_SECTION} most expensive services of each cloud: columns and rows."
+    ]
+    topProjects: Annotated[
+        JsonObject, f"The {ROWS_PER_SECTION} most expensive projects of each cloud: columns and rows."
+    ]
+    anomalies: Annotated[list[JsonObject], f"The newest {ROWS_PER_SECTION} cost anomalies."]
+    incidents: Annotated[list[JsonObject], f"The newest {ROWS_PER_SECTION} incidents of the clouds themselves."]
     totalCost: Annotated[float | None, "Of the period; null if not known."]
-    currency: StatedCurrency
+    currency: ResultCurrency
     period: JsonObject
     failed: Annotated[list[JsonObject], "Parts that could not be had, and why: they are not empty but unknown."]
 
@@ -43,58 +47,66 @@ async def get_cloud_overview(call: Call) -> Annotated[JsonObject, Overview]:
     """Give a first look at the clouds: cost of the last 30 days by cloud, the top services and projects, the newest
     cost anomalies and cloud incidents. For one question of these use its own tool."""
     query = call.doit.reports.run_query
-    costs = {name: query(config=last_days(*groups)) for name, groups in GROUPS.items()}
+    costs = {name: query(config=last_days_query(*groups)) for name, groups in SECTION_DIMENSIONS.items()}
     others = {
-        "anomalies": call.doit.anomalies.get_anomalies(maxResults=ROWS),
-        "incidents": call.doit.cloud_incidents.get_cloud_incidents(maxResults=ROWS),
-        "currency": own_currency(call.doit),
+        "anomalies": call.doit.anomalies.get_anomalies(maxResults=ROWS_PER_SECTION),
+        "incidents": call.doit.cloud_incidents.get_cloud_incidents(maxResults=ROWS_PER_SECTION),
+        "currency": fetch_customer_currency(call.doit),
     }
-    parts = await together({**costs, **others})
-    currency = parts.found.get("currency")
-    known = Parts({name: found for name, found in parts.found.items() if name != "currency"}, parts.failed).or_raise()
-    rows = sum(len(found["rows"]) for name, found in known.found.items() if name in GROUPS)
-    answer = shown(known) if rows <= MAX_ROWS_IN_PLACE else await in_thread(shown, known)
-    return answer | {"currency": currency, "period": {"lastDays": DAYS, "includesToday": True}}
+    parts = await gather_partial({**costs, **others})
+    currency = parts.results.get("currency")
+    known = PartialResults(
+        {name: found for name, found in parts.results.items() if name != "currency"}, parts.errors
+    ).raise_if_all_failed()
+    rows = sum(len(found["rows"]) for name, found in known.results.items() if name in SECTION_DIMENSIONS)
+    answer = make_overview(known) if rows <= MAX_INLINE_ROWS else await run_in_thread(make_overview, known)
+    return answer | {"currency": currency, "period": {"lastDays": PERIOD_DAYS, "includesToday": True}}
 
 
-def last_days(dimension: str, second: str | None = None) -> Config:
+def last_days_query(dimension: str, second_dimension: str | None = None) -> QueryConfig:
     """The query for cost of the last 30 days by one dimension, or by two with the top of the second only."""
     groups: list[Group] = [{"id": dimension, "type": "fixed"}]
-    if second is not None:
-        groups.append({"id": second, "type": "fixed", "limit": {"metric": COST, "sort": "desc", "value": ROWS}})
+    if second_dimension is not None:
+        groups.append(
+            {
+                "id": second_dimension,
+                "type": "fixed",
+                "limit": {"metric": COST_METRIC, "sort": "desc", "value": ROWS_PER_SECTION},
+            }
+        )
     return {
         "dataSource": "billing",
-        "metrics": [COST],
+        "metrics": [COST_METRIC],
         "timeInterval": "month",
-        "timeRange": {"mode": "last", "amount": DAYS, "unit": "day", "includeCurrent": True},
+        "timeRange": {"mode": "last", "amount": PERIOD_DAYS, "unit": "day", "includeCurrent": True},
         "group": groups,
     }
 
 
-def shown(parts: Parts) -> JsonObject:
+def make_overview(parts: PartialResults) -> JsonObject:
     """The parts as the answer shows them; those that failed are named."""
     found: JsonObject = {"totalCost": None}
-    for name, answer in parts.found.items():
+    for name, answer in parts.results.items():
         if name in ("anomalies", "incidents"):
-            found[name] = _rows(name, answer)
+            found[name] = _newest_rows(name, answer)
         else:
-            found[name] = summed(answer, GROUPS[name])
-    if "costByCloud" in parts.found and (total := total_of(parts.found["costByCloud"])) is not None:
-        found["totalCost"] = money(total)
-    return found | ({"failed": parts.failures} if parts.failed else {})
+            found[name] = sum_by_groups(answer, SECTION_DIMENSIONS[name])
+    if "costByCloud" in parts.results and (total := column_total(parts.results["costByCloud"])) is not None:
+        found["totalCost"] = round_to_cents(total)
+    return found | ({"failed": parts.failures} if parts.errors else {})
 
 
-def summed(answer: JsonObject, groups: tuple[str, ...]) -> JsonObject:
+def sum_by_groups(answer: JsonObject, groups: tuple[str, ...]) -> JsonObject:
     """A query's answer with one row for each combination of *groups*, the most expensive first; as it is where its
     columns are others."""
-    if not answer["rows"] or not (costs := sums_by(answer, groups)):
+    if not answer["rows"] or not (costs := sum_by_columns(answer, groups)):
         return {"columns": answer["columns"], "rows": answer["rows"]}
     columns = [*({"name": name, "type": "string"} for name in groups), {"name": "cost", "type": "float"}]
     order = sorted(costs, key=lambda key: (-costs[key], str(key)))
-    return {"columns": columns, "rows": [[*key, money(costs[key])] for key in order]}
+    return {"columns": columns, "rows": [[*key, round_to_cents(costs[key])] for key in order]}
 
 
-def _rows(name: str, answer: JsonObject) -> list[JsonObject]:
+def _newest_rows(name: str, answer: JsonObject) -> list[JsonObject]:
     rows: Any = answer.get(name)
-    found = [row for row in rows if isinstance(row, dict)][:ROWS] if isinstance(rows, list) else []
-    return [{**row, "created": day(row.get("createTime"))} for row in found] if name == "incidents" else found
+    found = [row for row in rows if isinstance(row, dict)][:ROWS_PER_SECTION] if isinstance(rows, list) else []
+    return [{**row, "created": format_date(row.get("createTime"))} for row in found] if name == "incidents" else found

@@ -7,19 +7,19 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import in_thread_unless_full
+from ...resilience.compute_thread import run_in_thread_unless_full
 from .. import table_query
 from ..call import Call
 from ..table_query import Aggregate, Condition
-from ..tools.result_handles import Table, check_customer, unpacked
+from ..tools.result_handles import ResultTable, check_customer, unpack_table
 from ..tools.tool import ToolError
 
-MOST_CSV = 50_000
+MAX_CSV_CHARACTERS = 50_000
 
-Column = Annotated[str, Length(1, 300)]
+ColumnName = Annotated[str, Length(1, 300)]
 
 
-class Slice(TypedDict, total=False):
+class QueryResult(TypedDict, total=False):
     """A part of a kept table."""
 
     rowCount: Annotated[int, "Rows of the whole selection; rows has some of them."]
@@ -36,14 +36,14 @@ async def query_result(
     *,
     handle: Annotated[str, "The handle in an earlier answer of a cost tool.", Length(1, 200)],
     filters: Annotated[list[Condition] | None, "Only rows that meet all of these.", Length(maximum=20)] = None,
-    groupBy: Annotated[list[Column] | None, "Columns to group by; numbers are put together.", Length(1, 10)] = None,
+    groupBy: Annotated[list[ColumnName] | None, "Columns to group by; numbers are put together.", Length(1, 10)] = None,
     aggregate: Annotated[Aggregate, "How numbers are put together."] = "sum",
-    sortBy: Annotated[Column | None, "Column to sort by; cost, if there is one."] = None,
+    sortBy: Annotated[ColumnName | None, "Column to sort by; cost, if there is one."] = None,
     sortOrder: Annotated[Literal["desc", "asc"], "desc: the largest first."] = "desc",
     top: Annotated[int, "How many rows.", Range(1, 1000)] = 50,
     skip: Annotated[int, "Rows to leave out at the beginning.", Range(0, 1_000_000)] = 0,
     format: Annotated[Literal["table", "csv"], "csv gives text for a spreadsheet."] = "table",
-) -> Annotated[JsonObject, Slice]:
+) -> Annotated[JsonObject, QueryResult]:
     """Group, filter, sort or export the whole table behind a cost answer that had a handle, without querying again."""
     data = await call.results.get(call.owner, handle)
     if data is None:
@@ -52,12 +52,14 @@ async def query_result(
             " and use the handle in its answer."
         )
     descending, csv = sortOrder == "desc", format == "csv"
-    wanted = Wanted(filters or [], groupBy, aggregate, sortBy, descending, top, skip, csv, call.customer or "")
-    return await in_thread_unless_full(slice_of, data, wanted)
+    wanted = TableQuery(
+        filters or [], groupBy, aggregate, sortBy, descending, top, skip, csv, call.customer_context or ""
+    )
+    return await run_in_thread_unless_full(run_table_query, data, wanted)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TableQuery:
     """Which part of a table, in which form."""
 
     filters: list[Condition]
@@ -71,30 +73,32 @@ class Wanted:
     customer: str
 
 
-def slice_of(data: bytes, wanted: Wanted) -> JsonObject:
-    """The part of the kept table *data* that is *wanted*. Raises ApiError; ToolError for another customer's table."""
-    table = unpacked(data)
-    check_customer(table, wanted.customer)
-    chosen = table_query.filtered(table, wanted.filters)
-    if wanted.group_by:
-        chosen = table_query.grouped(chosen, wanted.group_by, wanted.aggregate)
-    if order := wanted.sort_by or _usual(chosen):
-        chosen = table_query.ordered(chosen, order, descending=wanted.descending)
-    part = table_query.tidy(Table(chosen.columns, chosen.rows[wanted.skip : wanted.skip + wanted.top], chosen.about))
-    adds_up = wanted.aggregate in ("sum", "count") or not wanted.group_by
+def run_table_query(data: bytes, query: TableQuery) -> JsonObject:
+    """The part of the kept table *data* that is *query*. Raises ApiError; ToolError for another customer's table."""
+    table = unpack_table(data)
+    check_customer(table, query.customer)
+    chosen = table_query.filter_rows(table, query.filters)
+    if query.group_by:
+        chosen = table_query.group_rows(chosen, query.group_by, query.aggregate)
+    if order := query.sort_by or _default_sort_column(chosen):
+        chosen = table_query.sort_rows(chosen, order, descending=query.descending)
+    part = table_query.round_numbers(
+        ResultTable(chosen.columns, chosen.rows[query.skip : query.skip + query.top], chosen.about)
+    )
+    adds_up = query.aggregate in ("sum", "count") or not query.group_by
     found: JsonObject = {
         "rowCount": len(chosen.rows),
         "columns": part.columns,
         "shown": len(part.rows),
-        "total": table_query.totals(chosen) if adds_up else {},
+        "total": table_query.column_totals(chosen) if adds_up else {},
         "source": table.about,
     }
-    if not wanted.csv:
+    if not query.csv:
         return found | {"rows": part.rows}
-    text, rows = table_query.as_csv(part, MOST_CSV)
+    text, rows = table_query.as_csv(part, MAX_CSV_CHARACTERS)
     return found | {"csv": text, "shown": rows}
 
 
-def _usual(table: Table) -> str | None:
-    measures = table_query.measures_of(table)
+def _default_sort_column(table: ResultTable) -> str | None:
+    measures = table_query.measure_names(table)
     return next((name for name in ("cost", "change", *measures) if name in measures), None)

@@ -9,21 +9,21 @@ from typing import Annotated, Any, TypedDict
 
 from ...api.areas.insights import Category, DisplayStatus, Priority
 from ...api.errors import ApiError
-from ...api.pagination import page_of, pages
+from ...api.pagination import iterate_pages, parse_page
 from ...api.parameters import PageToken
 from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..partial_results import together
-from ..periods import today_of
-from ..tables import money, number
+from ..partial_results import gather_partial
+from ..periods import utc_date
+from ..tables import round_to_cents, to_number
 
-MONTH_DAYS = 365 / 12
-PAGE = 20
-MOST_PAGES = 20
-READ = 500
+DAYS_PER_MONTH = 365 / 12
+DEFAULT_PAGE_SIZE = 20
+MAX_PAGES = 20
+ROWS_PER_REQUEST = 500
 
-PROVIDERS = {"amazon-web-services": "aws", "google-cloud": "gcp", "microsoft-azure": "azure"}
+PROVIDER_CODES = {"amazon-web-services": "aws", "google-cloud": "gcp", "microsoft-azure": "azure"}
 
 
 class Recommendations(TypedDict, total=False):
@@ -52,15 +52,15 @@ async def list_optimization_recommendations(
     cloudFlows: Annotated[bool | None, "true: only what CloudFlow can do."] = None,
     searchTerm: Annotated[str | None, "Text in title or description.", Length(maximum=300)] = None,
     page: Annotated[int | None, "Number of the page, from 0; pageToken is better.", Range(0)] = None,
-    pageSize: Annotated[int, "Rows of a page.", Range(1, 100)] = PAGE,
+    pageSize: Annotated[int, "Rows of a page.", Range(1, 100)] = DEFAULT_PAGE_SIZE,
     pageToken: PageToken = None,
 ) -> Annotated[JsonObject, Recommendations]:
     """List recommendations (insights) to save money or to be safer, with what each would save. For one ranked list of
     all kinds of savings use get_savings_summary."""
     if page and pageToken:
         raise ApiError("page, pageToken: give one of them", kind="argument")
-    if (number_of := page or 0) >= MOST_PAGES:
-        raise ApiError(f"page: must be below {MOST_PAGES}; go on with pageToken", kind="argument")
+    if (number_of := page or 0) >= MAX_PAGES:
+        raise ApiError(f"page: must be below {MAX_PAGES}; go on with pageToken", kind="argument")
     answer: JsonObject = {}
     token = pageToken
     for turn in range(number_of + 1):
@@ -72,23 +72,23 @@ async def list_optimization_recommendations(
             tag=tag,
             easyWin=easyWin,
             cloudFlows=cloudFlows,
-            cloudProvider=PROVIDERS.get(provider, provider) if provider else None,
+            cloudProvider=PROVIDER_CODES.get(provider, provider) if provider else None,
             searchTerm=searchTerm or None,
             pageToken=token,
             maxResults=pageSize,
         )
-        token = next_token(answer)
+        token = next_page_token(answer)
         if token is None and turn < number_of:
             answer = {}
             break
-    fitting = (row for row in page_of(answer, "results").rows if in_one_of(row, category))
-    rows = sorted(map(insight, fitting), key=lambda row: -row["potentialDailySavings"])
-    total = money(fsum(row["potentialDailySavings"] for row in rows))
+    fitting = (row for row in parse_page(answer, "results").rows if has_category(row, category))
+    rows = sorted(map(summarize_recommendation, fitting), key=lambda row: -row["potentialDailySavings"])
+    total = round_to_cents(fsum(row["potentialDailySavings"] for row in rows))
     found: JsonObject = {"rowCount": len(rows), "insights": rows, "totalDailySavings": total}
     return found | ({"pageToken": token} if token else {})
 
 
-def in_one_of(row: JsonObject, categories: Sequence[str] | None) -> bool:
+def has_category(row: JsonObject, categories: Sequence[str] | None) -> bool:
     """Whether a recommendation has one of the *categories*. One alone the API looks at; it spells them otherwise."""
     found = row.get("categories")
     if not categories or len(categories) == 1:
@@ -97,25 +97,25 @@ def in_one_of(row: JsonObject, categories: Sequence[str] | None) -> bool:
     return not own.isdisjoint(name.casefold() for name in categories)
 
 
-def next_token(answer: JsonObject) -> str | None:
+def next_page_token(answer: JsonObject) -> str | None:
     """The token of the next page, which insights have in an object of its own."""
     pagination = answer.get("pagination")
     token = pagination.get("pageToken") if isinstance(pagination, dict) else None
     return str(token) if token else None
 
 
-def insight(row: JsonObject) -> JsonObject:
+def summarize_recommendation(row: JsonObject) -> JsonObject:
     """A recommendation with the fields that matter."""
     summary = row.get("summary")
-    daily = number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
+    daily = to_number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
     categories = row.get("categories")
     found: JsonObject = {
         **{name: row.get(name) or "" for name in ("key", "source", "title", "shortDescription")},
         "provider": row.get("cloudProvider") or "",
         "categories": ", ".join(map(str, categories)) if isinstance(categories, list) else "",
         "displayStatus": row.get("displayStatus") or "",
-        "potentialDailySavings": money(daily),
-        "potentialMonthlySavings": money(daily * MONTH_DAYS),
+        "potentialDailySavings": round_to_cents(daily),
+        "potentialMonthlySavings": round_to_cents(daily * DAYS_PER_MONTH),
         "tags": row.get("tags") or [],
         "easyWin": bool(row.get("easyWinDescription")),
         "lastUpdated": row.get("lastUpdated") or "",
@@ -124,7 +124,7 @@ def insight(row: JsonObject) -> JsonObject:
     return found | extra
 
 
-class Summary(TypedDict, total=False):
+class SavingsSummary(TypedDict, total=False):
     """Savings of all kinds, the most money first."""
 
     items: Annotated[
@@ -138,50 +138,52 @@ class Summary(TypedDict, total=False):
 
 async def get_savings_summary(
     call: Call, *, top: Annotated[int, "How many items.", Range(1, 50)] = 15
-) -> Annotated[JsonObject, Summary]:
+) -> Annotated[JsonObject, SavingsSummary]:
     """Rank where money can be saved or is at stake: recommendations with their monthly savings, commitments that are
     forecast to fall short, and anomalies that still last. Amounts of different kinds or currencies do not add up."""
     insights, commitments = call.doit.insights, call.doit.commitments
     parts = (
-        await together(
+        await gather_partial(
             {
-                "recommendation": _rows(
-                    insights.list_optimization_recommendations, displayStatus=["actionable"], maxResults=READ
+                "recommendation": _read_rows(
+                    insights.list_optimization_recommendations,
+                    displayStatus=["actionable"],
+                    maxResults=ROWS_PER_REQUEST,
                 ),
-                "commitment": _rows(commitments.list_commitments, maxResults=READ),
-                "anomaly": _anomalies(call),
+                "commitment": _read_rows(commitments.list_commitments, maxResults=ROWS_PER_REQUEST),
+                "anomaly": _active_anomalies(call),
             }
         )
-    ).or_raise()
-    today = today_of(call.now)
+    ).raise_if_all_failed()
+    today = utc_date(call.now)
     made: dict[str, list[JsonObject]] = {
-        "recommendation": [to_save(row) for row in parts.found.get("recommendation", ())],
-        "commitment": [item for row in parts.found.get("commitment", ()) if (item := shortfall(row, today))],
-        "anomaly": [excess(row) for row in parts.found.get("anomaly", ())],
+        "recommendation": [recommendation_item(row) for row in parts.results.get("recommendation", ())],
+        "commitment": [item for row in parts.results.get("commitment", ()) if (item := commitment_item(row, today))],
+        "anomaly": [anomaly_item(row) for row in parts.results.get("anomaly", ())],
     }
-    items = ranked([item for rows in made.values() for item in rows])
+    items = rank_items([item for rows in made.values() for item in rows])
     found: JsonObject = {
         "items": items[:top],
-        "totals": {kind: totals(ranked(made[kind])) for kind in parts.found},
+        "totals": {kind: summarize_items(rank_items(made[kind])) for kind in parts.results},
     }
-    return found | ({"failed": parts.failures} if parts.failed else {})
+    return found | ({"failed": parts.failures} if parts.errors else {})
 
 
-async def _rows(method: Any, **arguments: Any) -> list[JsonObject]:
-    return [row async for page in pages(method, most=1, **arguments) for row in page.rows]
+async def _read_rows(method: Any, **arguments: Any) -> list[JsonObject]:
+    return [row async for page in iterate_pages(method, max_pages=1, **arguments) for row in page.rows]
 
 
-async def _anomalies(call: Call) -> list[JsonObject]:
+async def _active_anomalies(call: Call) -> list[JsonObject]:
     answer = await call.doit.anomalies.get_anomalies(maxResults=100, sortBy="costOfAnomaly", sortOrder="desc")
-    return [row for row in page_of(answer, "anomalies").rows if row.get("status") != "inactive"]
+    return [row for row in parse_page(answer, "anomalies").rows if row.get("status") != "inactive"]
 
 
-def ranked(items: Sequence[JsonObject]) -> list[JsonObject]:
+def rank_items(items: Sequence[JsonObject]) -> list[JsonObject]:
     """The items that are worth something, the most first."""
     return sorted((item for item in items if item["amount"] > 0), key=lambda item: (-item["amount"], item["id"]))
 
 
-def totals(items: list[JsonObject]) -> JsonObject:
+def summarize_items(items: list[JsonObject]) -> JsonObject:
     """Count and sum of items of one kind, by currency where there are several."""
     sums: dict[str, list[float]] = {}
     for item in items:
@@ -189,13 +191,13 @@ def totals(items: list[JsonObject]) -> JsonObject:
     return {
         "count": len(items),
         "basis": items[0]["basis"] if items else None,
-        "amounts": [{"currency": name, "amount": money(fsum(amounts))} for name, amounts in sums.items()],
+        "amounts": [{"currency": name, "amount": round_to_cents(fsum(amounts))} for name, amounts in sums.items()],
     }
 
 
-def to_save(row: JsonObject) -> JsonObject:
+def recommendation_item(row: JsonObject) -> JsonObject:
     """A recommendation as an item: what a month would save."""
-    found = insight(row)
+    found = summarize_recommendation(row)
     return {
         "kind": "recommendation",
         "id": f"recommendation:{found['source']}/{found['key']}",
@@ -207,9 +209,9 @@ def to_save(row: JsonObject) -> JsonObject:
     }
 
 
-def shortfall(row: JsonObject, today: date) -> JsonObject | None:
+def commitment_item(row: JsonObject, today: date) -> JsonObject | None:
     """A running commitment as an item: by how much it is forecast to be missed; None if it is over, or no forecast."""
-    value, forecast = number(row.get("totalCommitmentValue")), number(row.get("totalForecastValue"))
+    value, forecast = to_number(row.get("totalCommitmentValue")), to_number(row.get("totalForecastValue"))
     ends = str(row.get("endDate") or "")[:10]
     if forecast <= 0 or not ends or ends < today.isoformat():
         return None
@@ -217,27 +219,27 @@ def shortfall(row: JsonObject, today: date) -> JsonObject | None:
         "kind": "commitment",
         "id": f"commitment:{row.get('id')}",
         "title": str(row.get("name") or row.get("id")),
-        "amount": money(max(0.0, value - forecast)),
+        "amount": round_to_cents(max(0.0, value - forecast)),
         "basis": "at stake",
         "currency": str(row.get("currency") or "USD"),
         "details": {
             "provider": row.get("cloudProvider"),
             "ends": ends,
-            "committed": money(value),
-            "attained": money(number(row.get("totalCurrentAttainment"))),
-            "forecast": money(forecast),
+            "committed": round_to_cents(value),
+            "attained": round_to_cents(to_number(row.get("totalCurrentAttainment"))),
+            "forecast": round_to_cents(forecast),
         },
     }
 
 
-def excess(row: JsonObject) -> JsonObject:
+def anomaly_item(row: JsonObject) -> JsonObject:
     """An anomaly as an item: what was spent above the expected."""
     where = " in ".join(str(row[name]) for name in ("serviceName", "scope") if row.get(name))
     return {
         "kind": "anomaly",
         "id": f"anomaly:{row.get('id')}",
         "title": f"Unusual cost of {where or 'a service'}",
-        "amount": money(number(row.get("costOfAnomaly"))),
+        "amount": round_to_cents(to_number(row.get("costOfAnomaly"))),
         "basis": "once",
         "currency": "USD",
         "details": {name: row.get(name) for name in ("platform", "severityLevel", "startTime", "status")},

@@ -8,18 +8,28 @@ from math import fsum
 from typing import Annotated, Any, TypedDict
 
 from ...api.errors import ApiError
-from ...api.report_config import Config, Span
+from ...api.report_config import QueryConfig, Span
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..currencies import AskedCurrency, StatedCurrency, own_currency
-from ..partial_results import together
-from ..periods import today_of
-from ..tables import columns_of, money, months_by_row, months_of, number, percent, rows_of, sums_by, total_of
-from .breakdown import DIMENSIONS, Cloud, GroupBy, bare, cost_config, ranked, sums, top_of
+from ..currencies import CurrencyArgument, ResultCurrency, fetch_customer_currency
+from ..partial_results import gather_partial
+from ..periods import utc_date
+from ..tables import (
+    column_names,
+    column_total,
+    complete_rows,
+    month_range,
+    percent_change,
+    round_to_cents,
+    row_months,
+    sum_by_columns,
+    to_number,
+)
+from .breakdown import DIMENSION_IDS, Cloud, GroupBy, cost_query, cost_totals, group_by_top, rank_groups, without_extras
 
-DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-COMPARED = 10
+DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}")
+MAX_COMPARED_GROUPS = 10
 
 
 class Trend(TypedDict, total=False):
@@ -35,7 +45,7 @@ class Trend(TypedDict, total=False):
     ]
     groups: Annotated[list[JsonObject], "Each group's name and its cost over the whole period."]
     total: Annotated[JsonObject, "shown: the groups above; other: all others together, null if not known; all: both."]
-    currency: StatedCurrency
+    currency: ResultCurrency
     period: JsonObject
 
 
@@ -46,51 +56,51 @@ async def cost_trend(
     cloud: Cloud = None,
     groupBy: Annotated[GroupBy | None, "Also split each month by this."] = None,
     topN: Annotated[int, "How many groups.", Range(1, 25)] = 5,
-    currency: AskedCurrency = None,
+    currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, Trend]:
     """Show cost month by month, with the change from month to month; also by service, project or cloud. Why it changed
     is the question for explain_cost_change, what comes next the one for forecast_spend."""
-    whole = cost_config(cloud, months, currency)
+    whole = cost_query(cloud, months, currency)
     asked = {"whole": call.doit.reports.run_query(config=whole)}
     if groupBy:
-        asked["split"] = call.doit.reports.run_query(config=top_of(whole, DIMENSIONS[groupBy], topN))
-    work = asked if currency else {**asked, "currency": own_currency(call.doit)}
-    parts = await together(work)
+        asked["split"] = call.doit.reports.run_query(config=group_by_top(whole, DIMENSION_IDS[groupBy], topN))
+    work = asked if currency else {**asked, "currency": fetch_customer_currency(call.doit)}
+    parts = await gather_partial(work)
     main = "split" if groupBy else "whole"
-    if main in parts.failed:
-        raise parts.failed[main]
-    answer = parts.found[main]
-    found = ranked(answer, DIMENSIONS[groupBy]) if groupBy else bare(answer)
+    if main in parts.errors:
+        raise parts.errors[main]
+    answer = parts.results[main]
+    found = rank_groups(answer, DIMENSION_IDS[groupBy]) if groupBy else without_extras(answer)
     found |= {
-        "currency": currency or parts.found.get("currency"),
-        "period": {"months": months, **months_of(answer)},
+        "currency": currency or parts.results.get("currency"),
+        "period": {"months": months, **month_range(answer)},
     }
-    everything = parts.found.get("whole")
+    everything = parts.results.get("whole")
     if everything is not None:
-        found["months"] = by_month(everything, today_of(call.now))
-        found["total"] = {"all": money(total_of(everything) or 0.0)}
+        found["months"] = costs_by_month(everything, utc_date(call.now))
+        found["total"] = {"all": round_to_cents(column_total(everything) or 0.0)}
     if "groups" in found:
         shown = fsum(group["cost"] for group in found["groups"])
-        found["total"] = sums(shown, total_of(everything) if everything is not None else None)
+        found["total"] = cost_totals(shown, column_total(everything) if everything is not None else None)
     return found
 
 
-def by_month(answer: JsonObject, today: date) -> list[JsonObject]:
+def costs_by_month(answer: JsonObject, today: date) -> list[JsonObject]:
     """Cost of each month that has rows, the earliest first, and its change from the one before."""
-    names = columns_of(answer)
+    names = column_names(answer)
     if "cost" not in names:
         return []
     cost = names.index("cost")
     cells: dict[str, list[float]] = {}
-    for month, row in zip(months_by_row(answer), rows_of(answer)):
-        cells.setdefault(month, []).append(number(row[cost]))
+    for month, row in zip(row_months(answer), complete_rows(answer)):
+        cells.setdefault(month, []).append(to_number(row[cost]))
     found: list[JsonObject] = []
     before: float | None = None
     for month in sorted(cells):
         amount = fsum(cells[month])
-        change = None if before is None else percent(amount - before, before)
+        change = None if before is None else percent_change(amount - before, before)
         running = {"running": True} if month == today.isoformat()[:7] else {}
-        found.append({"month": month, "cost": money(amount), "changePercent": change, **running})
+        found.append({"month": month, "cost": round_to_cents(amount), "changePercent": change, **running})
         before = amount
     return found
 
@@ -103,10 +113,10 @@ class Comparison(TypedDict, total=False):
     groups: Annotated[
         list[JsonObject],
         f"Each group's name, cost in both periods and change (period 1 less period 2), the largest change first; null "
-        f"where it is not among a period's {COMPARED} most expensive ones.",
+        f"where it is not among a period's {MAX_COMPARED_GROUPS} most expensive ones.",
     ]
     total: Annotated[JsonObject, "Cost of everything in both periods, change and changePercent; null if not known."]
-    currency: StatedCurrency
+    currency: ResultCurrency
 
 
 async def compare_spend(
@@ -116,65 +126,68 @@ async def compare_spend(
     period1Months: Annotated[int, "Period 1: the last months, the running one included.", Range(1, 24)] = 3,
     cloud: Cloud = None,
     groupBy: Annotated[GroupBy, "What to compare by."] = "service",
-    currency: AskedCurrency = None,
+    currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, Comparison]:
     """Put the last months beside another stretch of time: the most expensive services, projects or clouds of each. For
     two periods of your choice, and for what drove the change, use explain_cost_change."""
-    first = cost_config(cloud, period1Months, currency)
-    span = whole_days(period2)
-    second: Config = {**first, "timeRange": {"mode": "custom"}, "customTimeRange": span}
-    dimension = DIMENSIONS[groupBy]
+    first = cost_query(cloud, period1Months, currency)
+    span = expand_days(period2)
+    second: QueryConfig = {**first, "timeRange": {"mode": "custom"}, "customTimeRange": span}
+    dimension = DIMENSION_IDS[groupBy]
     query = call.doit.reports.run_query
     work: dict[str, Any] = {
-        "period1": query(config=top_of(first, dimension, COMPARED)),
-        "period2": query(config=top_of(second, dimension, COMPARED)),
+        "period1": query(config=group_by_top(first, dimension, MAX_COMPARED_GROUPS)),
+        "period2": query(config=group_by_top(second, dimension, MAX_COMPARED_GROUPS)),
         "total1": query(config=first),
         "total2": query(config=second),
     }
-    parts = await together(work if currency else {**work, "currency": own_currency(call.doit)})
+    parts = await gather_partial(work if currency else {**work, "currency": fetch_customer_currency(call.doit)})
     for name in ("period1", "period2"):
-        if name in parts.failed:
-            raise parts.failed[name]
-    one, two = parts.found["period1"], parts.found["period2"]
-    totals = [total_of(parts.found[name]) if name in parts.found else None for name in ("total1", "total2")]
+        if name in parts.errors:
+            raise parts.errors[name]
+    one, two = parts.results["period1"], parts.results["period2"]
+    totals = [column_total(parts.results[name]) if name in parts.results else None for name in ("total1", "total2")]
     plural = "" if period1Months == 1 else "s"
     return {
-        "period1": {"label": f"Last {period1Months} month{plural}", **labelled(one)},
-        "period2": {"label": f"{span['from'][:10]} to {span['to'][:10]}", **labelled(two)},
-        "groups": compared(_named(one, dimension), _named(two, dimension)),
+        "period1": {"label": f"Last {period1Months} month{plural}", **period_result(one)},
+        "period2": {"label": f"{span['from'][:10]} to {span['to'][:10]}", **period_result(two)},
+        "groups": compare_groups(_cost_by_name(one, dimension), _cost_by_name(two, dimension)),
         "total": difference(*totals),
-        "currency": currency or parts.found.get("currency"),
+        "currency": currency or parts.results.get("currency"),
     }
 
 
-def labelled(answer: JsonObject) -> JsonObject:
+def period_result(answer: JsonObject) -> JsonObject:
     """A query's answer as one period of a comparison."""
     return {name: answer[name] for name in ("rowCount", "rows", "columns")}
 
 
-def _named(answer: JsonObject, dimension: str) -> dict[Any, float]:
-    return {key[0]: cost for key, cost in sums_by(answer, [dimension]).items()}
+def _cost_by_name(answer: JsonObject, dimension: str) -> dict[Any, float]:
+    return {key[0]: cost for key, cost in sum_by_columns(answer, [dimension]).items()}
 
 
-def compared(one: dict[Any, float], two: dict[Any, float]) -> list[JsonObject]:
+def compare_groups(first: dict[Any, float], second: dict[Any, float]) -> list[JsonObject]:
     """Groups with their cost in both periods; the change only where both are known."""
-    found = [{"name": name, **difference(one.get(name), two.get(name))} for name in {**one, **two}]
+    found = [{"name": name, **difference(first.get(name), second.get(name))} for name in {**first, **second}]
     return sorted(found, key=lambda row: (row["change"] is None, -abs(row["change"] or 0.0), str(row["name"])))
 
 
-def difference(one: float | None, two: float | None) -> JsonObject:
+def difference(first: float | None, second: float | None) -> JsonObject:
     """Two amounts and what lies between them: the first less the second."""
-    shown = {"period1": None if one is None else money(one), "period2": None if two is None else money(two)}
-    if one is None or two is None:
+    shown = {
+        "period1": None if first is None else round_to_cents(first),
+        "period2": None if second is None else round_to_cents(second),
+    }
+    if first is None or second is None:
         return {**shown, "change": None, "changePercent": None}
-    return {**shown, "change": money(one - two), "changePercent": percent(one - two, two)}
+    return {**shown, "change": round_to_cents(first - second), "changePercent": percent_change(first - second, second)}
 
 
-def whole_days(span: Span) -> Span:
+def expand_days(span: Span) -> Span:
     """*span* with plain days as the whole of these days; what is no day stays as it is. Raises ApiError."""
     if not span["from"].strip() or not span["to"].strip():
         raise ApiError("period2: from and to must be dates", kind="argument")
     return {
-        "from": f"{span['from']}T00:00:00Z" if DAY.fullmatch(span["from"]) else span["from"],
-        "to": f"{span['to']}T23:59:59Z" if DAY.fullmatch(span["to"]) else span["to"],
+        "from": f"{span['from']}T00:00:00Z" if DATE_PATTERN.fullmatch(span["from"]) else span["from"],
+        "to": f"{span['to']}T23:59:59Z" if DATE_PATTERN.fullmatch(span["to"]) else span["to"],
     }

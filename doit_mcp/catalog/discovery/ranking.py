@@ -12,33 +12,33 @@ from math import log
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 
-WORD = re.compile(r"[^\W_]+", re.UNICODE)
-MOST_WORDS = 16
-MOST_LETTERS = 40
+WORD_PATTERN = re.compile(r"[^\W_]+", re.UNICODE)
+MAX_QUERY_WORDS = 16
+MAX_WORD_CHARACTERS = 40
 MAX_CORRECTED_WORDS = 3
 """Unknown words of a query that are compared with all known ones, which takes more than a millisecond each."""
-MAX_KEPT_CORRECTIONS = 512
-SKIPPED = frozenset(
+MAX_CACHED_CORRECTIONS = 512
+STOP_WORDS = frozenset(
     "a all an and any are as at be by can do does exist for from give how i in is it its me my of on or our please"
     " that the their them there these this to tool operation us use want we what when where which who with you".split()
 )
 # How much a word is worth in the name, in title and area, in the description, among the arguments.
-NAME, AREA, TEXT, ARGUMENT = 6.0, 3.0, 1.5, 1.0
-VERB = 0.5
+NAME_WEIGHT, AREA_WEIGHT, DESCRIPTION_WEIGHT, ARGUMENT_WEIGHT = 6.0, 3.0, 1.5, 1.0
+VERB_WEIGHT = 0.5
 """What a verb is worth that tools begin with."""
-UNASKED = 0.8
+UNREQUESTED_WRITE_WEIGHT = 0.8
 """What a tool that writes is worth where no word says what it does."""
-BEGINNING = 0.7
+PREFIX_WEIGHT = 0.7
 """What a word is worth that is only the beginning of another."""
-LEAST_BEGINNING = 4
+MIN_PREFIX_CHARACTERS = 4
 """Letters of such a beginning, at least."""
-SAME, TYPO = 0.8, 0.6
+SYNONYM_WEIGHT, TYPO_WEIGHT = 0.8, 0.6
 """What one is worth that means the same, or that is spelled almost like it."""
 
 
-def words_of(text: str) -> list[str]:
+def stem_words(text: str) -> list[str]:
     """The stems of the words of *text*, without case."""
-    return [stem(word[:MOST_LETTERS]) for word in WORD.findall(text.casefold())]
+    return [stem(word[:MAX_WORD_CHARACTERS]) for word in WORD_PATTERN.findall(text.casefold())]
 
 
 def stem(word: str) -> str:
@@ -52,7 +52,7 @@ def stem(word: str) -> str:
 
 
 # What people say for the verbs that tools are named with.
-VERBS: Mapping[str, str] = {
+VERB_SYNONYMS: Mapping[str, str] = {
     stem(said): stem(verb)
     for verb, words in {
         "get": "display fetch look read see show view",
@@ -70,18 +70,18 @@ def argument_names(schema: JsonObject) -> Iterable[str]:
     return (re.sub(r"([a-z])([A-Z])", r"\1 \2", name) for name in schema.get("properties", {}))
 
 
-def worth_of_words(tool: Tool) -> dict[str, float]:
+def weigh_words(tool: Tool) -> dict[str, float]:
     """The words that *tool* can be found by, each with what it is worth at its best place."""
     places = (
-        (ARGUMENT, " ".join(argument_names(tool.input_schema))),
-        (TEXT, tool.description),
-        (AREA, f"{tool.title} {tool.area} {tool.meta.get('anthropic/searchHint', '')}"),
-        (NAME, tool.name.replace("_", " ")),
+        (ARGUMENT_WEIGHT, " ".join(argument_names(tool.input_schema))),
+        (DESCRIPTION_WEIGHT, tool.description),
+        (AREA_WEIGHT, f"{tool.title} {tool.area} {tool.meta.get('anthropic/searchHint', '')}"),
+        (NAME_WEIGHT, tool.name.replace("_", " ")),
     )
-    return {word: worth for worth, text in places for word in words_of(text)}
+    return {word: worth for worth, text in places for word in stem_words(text)}
 
 
-class Finder:
+class ToolFinder:
     """Searches *tools*; what it needs to know of them is worked out at the first search."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
@@ -89,89 +89,92 @@ class Finder:
         self._corrections: dict[str, list[str]] = {}
 
     @cached_property
-    def _worth(self) -> tuple[dict[str, float], ...]:
-        return tuple(map(worth_of_words, self.tools))
+    def _word_weights(self) -> tuple[dict[str, float], ...]:
+        return tuple(map(weigh_words, self.tools))
 
     @cached_property
     def _rarity(self) -> dict[str, float]:
         """Every word, with a number that is the larger the fewer tools have it. Verbs only tell the tools of one thing
         apart, so they count less."""
-        counts = Counter(word for words in self._worth for word in words)
+        counts = Counter(word for words in self._word_weights for word in words)
         rarity = {word: log(1 + len(self.tools) / count) for word, count in counts.items()}
-        return {word: VERB * worth if word in self._verbs else worth for word, worth in rarity.items()}
+        return {word: VERB_WEIGHT * worth if word in self._verbs else worth for word, worth in rarity.items()}
 
-    def find(self, query: str) -> list[Tool]:
+    def rank_tools(self, query: str) -> list[Tool]:
         """The tools that have at least one word of *query*, the best first; among equals the order stays."""
-        said = " ".join(word for word in WORD.findall(query.casefold()) if word not in SKIPPED)
-        asked = words_of(said)[:MOST_WORDS]
-        meant = [self._meant(word) for word in dict.fromkeys(asked)]
+        said = " ".join(word for word in WORD_PATTERN.findall(query.casefold()) if word not in STOP_WORDS)
+        asked = stem_words(said)[:MAX_QUERY_WORDS]
+        meant = [self._match_word(word) for word in dict.fromkeys(asked)]
         unknown = [(index, word) for index, word in enumerate(dict.fromkeys(asked)) if not meant[index]]
         for index, word in unknown[:MAX_CORRECTED_WORDS]:
-            meant[index] = {other: TYPO * self._rarity[other] for other in self._corrected(word)}
-        points = [sum(_points(words, worth) for words in meant if words) for worth in self._worth]
-        if not any(self._acts(words) for words in meant):
-            points = [score * UNASKED if tool.writes else score for score, tool in zip(points, self.tools, strict=True)]
+            meant[index] = {other: TYPO_WEIGHT * self._rarity[other] for other in self._correct_spelling(word)}
+        points = [sum(_best_score(words, worth) for words in meant if words) for worth in self._word_weights]
+        if not any(self._has_writing_verb(words) for words in meant):
+            points = [
+                score * UNREQUESTED_WRITE_WEIGHT if tool.writes else score
+                for score, tool in zip(points, self.tools, strict=True)
+            ]
         ranked = sorted(zip(points, range(len(points)), strict=True), key=lambda one: (-one[0], one[1]))
         return [self.tools[index] for score, index in ranked if score > 0]
 
-    def _acts(self, words: Mapping[str, float]) -> bool:
+    def _has_writing_verb(self, words: Mapping[str, float]) -> bool:
         """Whether one of *words* is what a tool that writes begins with."""
         return not self._writing_verbs.isdisjoint(words)
 
     @cached_property
     def _writing_verbs(self) -> frozenset[str]:
-        return frozenset(_verb(tool) for tool in self.tools if tool.writes)
+        return frozenset(_verb_stem(tool) for tool in self.tools if tool.writes)
 
     @cached_property
-    def _alike(self) -> dict[str, list[str]]:
+    def _words_by_prefix(self) -> dict[str, list[str]]:
         """The known words by their first letters: only words that share those can begin with each other."""
         found: dict[str, list[str]] = {}
         for word in self._rarity:
-            found.setdefault(word[:LEAST_BEGINNING], []).append(word)
+            found.setdefault(word[:MIN_PREFIX_CHARACTERS], []).append(word)
         return found
 
     @cached_property
     def _verbs(self) -> frozenset[str]:
-        return frozenset(map(_verb, self.tools))
+        return frozenset(map(_verb_stem, self.tools))
 
-    def _meant(self, word: str) -> dict[str, float]:
+    def _match_word(self, word: str) -> dict[str, float]:
         """The words of tools that *word* may stand for as it is spelled, each with how much that counts."""
         known = self._rarity
-        alike = self._alike.get(word[:LEAST_BEGINNING], ())
-        found = {other: BEGINNING * known[other] for other in alike if _begins(word, other)}
-        if verb := VERBS.get(word):
-            found[verb] = SAME * known.get(verb, 0.0)
+        alike = self._words_by_prefix.get(word[:MIN_PREFIX_CHARACTERS], ())
+        found = {other: PREFIX_WEIGHT * known[other] for other in alike if _is_prefix(word, other)}
+        if verb := VERB_SYNONYMS.get(word):
+            found[verb] = SYNONYM_WEIGHT * known.get(verb, 0.0)
         if word in known:
             found[word] = known[word]
         return found
 
-    def _corrected(self, word: str) -> list[str]:
+    def _correct_spelling(self, word: str) -> list[str]:
         """The known words that are spelled almost like *word*."""
         if len(word) <= 3:
             return []
         found = self._corrections.get(word)
         if found is None:
-            if len(self._corrections) >= MAX_KEPT_CORRECTIONS:
+            if len(self._corrections) >= MAX_CACHED_CORRECTIONS:
                 del self._corrections[next(iter(self._corrections))]
             found = self._corrections[word] = get_close_matches(word, self._rarity, 3, 0.75)
         return found
 
-    def nearest(self, name: str, most: int = 3) -> list[str]:
+    def similar_names(self, name: str, limit: int = 3) -> list[str]:
         """Names of tools that are spelled like *name*, and of those that have its words."""
         names = [tool.name for tool in self.tools]
-        close = get_close_matches(name[:MOST_LETTERS].casefold(), names, most, 0.75)
-        return list(dict.fromkeys([*close, *(tool.name for tool in self.find(name)[:most])]))[:most]
+        close = get_close_matches(name[:MAX_WORD_CHARACTERS].casefold(), names, limit, 0.75)
+        return list(dict.fromkeys([*close, *(tool.name for tool in self.rank_tools(name)[:limit])]))[:limit]
 
 
-def _verb(tool: Tool) -> str:
+def _verb_stem(tool: Tool) -> str:
     return stem(tool.name.partition("_")[0])
 
 
-def _begins(one: str, other: str) -> bool:
-    if len(one) > len(other):
-        one, other = other, one
-    return len(one) >= LEAST_BEGINNING and other.startswith(one) and one != other
+def _is_prefix(word: str, other: str) -> bool:
+    if len(word) > len(other):
+        word, other = other, word
+    return len(word) >= MIN_PREFIX_CHARACTERS and other.startswith(word) and word != other
 
 
-def _points(words: Mapping[str, float], worth: Mapping[str, float]) -> float:
-    return max((counts * worth[word] for word, counts in words.items() if word in worth), default=0.0)
+def _best_score(words: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    return max((counts * weights[word] for word, counts in words.items() if word in weights), default=0.0)

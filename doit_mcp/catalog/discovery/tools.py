@@ -6,23 +6,24 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Literal, TypedDict
 
-from ...protocol.json_schema import Length, Range, shown
+from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..tools.aliases import ALIASES
-from ..tools.tool import Content, Tool, ToolError, from_function
-from .ranking import Finder
+from ..tools.aliases import TOOL_ALIASES
+from ..tools.tool import ContentResult, Tool, ToolError
+from ..tools.tool_factory import tool_from_function
+from .ranking import ToolFinder
 
 AREA = "discovery"
-FEW, MOST_NAMED = 3, 10
-READ, WRITE = "read_operation", "call_operation"
-HINT = "Everything else that DoiT can do: any operation of the DoiT API that no listed tool covers"
+DEFAULT_LIMIT, MAX_MORE_NAMES = 3, 10
+READ_TOOL, WRITE_TOOL = "read_operation", "call_operation"
+SEARCH_HINT = "Everything else that DoiT can do: any operation of the DoiT API that no listed tool covers"
 
-Name = Annotated[str, "As find_operation gives it.", Length(1, 80)]
-Arguments = Annotated[JsonObject | None, "As its inputSchema says."]
+OperationName = Annotated[str, "As find_operation gives it.", Length(1, 80)]
+OperationArguments = Annotated[JsonObject | None, "As its inputSchema says."]
 
 
-class Operation(TypedDict, total=False):
+class OperationDescription(TypedDict, total=False):
     """One operation that fits."""
 
     name: str
@@ -35,10 +36,10 @@ class Operation(TypedDict, total=False):
     inputSchema: JsonObject
 
 
-class Found(TypedDict, total=False):
+class OperationMatches(TypedDict, total=False):
     """What fits, the best first."""
 
-    operations: list[Operation]
+    operations: list[OperationDescription]
     more: Annotated[list[str], "Names of others that fit less well."]
     hint: Annotated[str, "What to do where nothing fits."]
 
@@ -46,12 +47,12 @@ class Found(TypedDict, total=False):
 @lru_cache(maxsize=8)
 def with_discovery(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
     """*tools*, and the tools that find and call them. Where none of them writes, nothing is there that could."""
-    finder = Finder(tools)
-    found = (*tools, finding(finder), reading(finder))
-    return (*found, calling(finder)) if any(tool.writes for tool in tools) else found
+    finder = ToolFinder(tools)
+    found = (*tools, make_find_tool(finder), make_read_tool(finder))
+    return (*found, make_call_tool(finder)) if any(tool.writes for tool in tools) else found
 
 
-def finding(finder: Finder) -> Tool:
+def make_find_tool(finder: ToolFinder) -> Tool:
     """The tool that searches."""
 
     async def find_operation(
@@ -60,91 +61,101 @@ def finding(finder: Finder) -> Tool:
         query: Annotated[str, "What it should do, in a few words: invite a user; kubernetes labels.", Length(1, 300)],
         area: Annotated[str | None, "Only of this toolset, such as budgets or cloudflow.", Length(1, 40)] = None,
         access: Annotated[Literal["read", "write"] | None, "Only what reads, or only what changes something."] = None,
-        limit: Annotated[int, "How many to describe.", Range(1, 5)] = FEW,
-    ) -> Annotated[JsonObject, Found]:
+        limit: Annotated[int, "How many to describe.", Range(1, 5)] = DEFAULT_LIMIT,
+    ) -> Annotated[JsonObject, OperationMatches]:
         """Find operations of DoiT that no listed tool covers, by words: users, labels, contracts, commitments,
         CloudFlow, Kubernetes, datasets and more. Answers with their input schemas; run one with read_operation or
         call_operation."""
-        return found_in(finder, query, area, access, limit)
+        return search_operations(finder, query, area, access, limit)
 
-    return from_function(find_operation, area=AREA, hint=HINT, narrow="Ask for fewer (limit).")
+    return tool_from_function(find_operation, area=AREA, search_hint=SEARCH_HINT, narrow_hint="Ask for fewer (limit).")
 
 
-def found_in(finder: Finder, query: str, area: str | None, access: str | None, limit: int) -> JsonObject:
+def search_operations(finder: ToolFinder, query: str, area: str | None, access: str | None, limit: int) -> JsonObject:
     """The best *limit* tools for *query*, described, and the names of some more. Raises ToolError for an *area* that
     is none."""
     areas = sorted({tool.area for tool in finder.tools})
     if area is not None and area not in areas:
-        raise ToolError(f"area: {shown(area)} is no toolset; there are {', '.join(areas)}")
+        raise ToolError(f"area: {short_json(area)} is no toolset; there are {', '.join(areas)}")
     fitting = [
         tool
-        for tool in finder.find(query)
+        for tool in finder.rank_tools(query)
         if (area is None or tool.area == area) and (access is None or tool.writes == (access == "write"))
     ]
     if not fitting:
         hint = "Nothing fits. Use other or fewer words, or leave out area and access."
         return {"operations": [], "hint": f"{hint} Toolsets: {', '.join(areas)}."}
-    answer: JsonObject = {"operations": [described(tool) for tool in fitting[:limit]]}
-    more = [tool.name for tool in fitting[limit : limit + MOST_NAMED]]
+    answer: JsonObject = {"operations": [describe_operation(tool) for tool in fitting[:limit]]}
+    more = [tool.name for tool in fitting[limit : limit + MAX_MORE_NAMES]]
     return answer | ({"more": more} if more else {})
 
 
-def described(tool: Tool) -> JsonObject:
+def describe_operation(tool: Tool) -> JsonObject:
     """What has to be known to call *tool*."""
     found: JsonObject = {"name": tool.name, "title": tool.title, "description": tool.description, "area": tool.area}
-    found["callWith"] = WRITE if tool.writes else READ
+    found["callWith"] = WRITE_TOOL if tool.writes else READ_TOOL
     if tool.writes:
         found["destructive"] = tool.annotations["destructiveHint"]
         found["reachesOutside"] = tool.annotations["openWorldHint"]
     return {**found, "inputSchema": tool.input_schema}
 
 
-def reading(finder: Finder) -> Tool:
+def make_read_tool(finder: ToolFinder) -> Tool:
     """The tool that runs what only reads, so that clients need not ask their user as they do before a change."""
 
-    async def read_operation(call: Call, *, name: Name, arguments: Arguments = None) -> JsonObject | Content:
+    async def read_operation(
+        call: Call, *, name: OperationName, arguments: OperationArguments = None
+    ) -> JsonObject | ContentResult:
         """Run an operation that only reads: those that find_operation says to call with this. The answer is that of the
         operation."""
-        return await ran(read_only(finder, name), call, arguments)
+        return await run_tool(read_only_tool(finder, name), call, arguments)
 
-    made = from_function(read_operation, area=AREA, hint=HINT)
-    return replace(made, stands_for=lambda given: (read_only(finder, given["name"]), given.get("arguments") or {}))
+    made = tool_from_function(read_operation, area=AREA, search_hint=SEARCH_HINT)
+    return replace(
+        made, resolve_target=lambda given: (read_only_tool(finder, given["name"]), given.get("arguments") or {})
+    )
 
 
-def calling(finder: Finder) -> Tool:
+def make_call_tool(finder: ToolFinder) -> Tool:
     """The tool that runs anything. Its hints say the worst that it can do."""
 
-    async def call_operation(call: Call, *, name: Name, arguments: Arguments = None) -> JsonObject | Content:
+    async def call_operation(
+        call: Call, *, name: OperationName, arguments: OperationArguments = None
+    ) -> JsonObject | ContentResult:
         """Run any operation that find_operation gives, also one that changes or deletes something or reaches people:
         ask the user before. To read use read_operation. The answer is that of the operation."""
-        return await ran(named(finder, name), call, arguments)
+        return await run_tool(tool_by_name(finder, name), call, arguments)
 
-    made = from_function(call_operation, area=AREA, hint=HINT, writes=True, destroys=True, outward=True)
-    return replace(made, stands_for=lambda given: (named(finder, given["name"]), given.get("arguments") or {}))
+    made = tool_from_function(
+        call_operation, area=AREA, search_hint=SEARCH_HINT, writes=True, destructive=True, open_world=True
+    )
+    return replace(
+        made, resolve_target=lambda given: (tool_by_name(finder, given["name"]), given.get("arguments") or {})
+    )
 
 
-def named(finder: Finder, name: str) -> Tool:
+def tool_by_name(finder: ToolFinder, name: str) -> Tool:
     """The tool with this name, or this old name. Raises ToolError with the nearest names."""
-    wanted = ALIASES.get(name, name)
+    wanted = TOOL_ALIASES.get(name, name)
     tool = next((tool for tool in finder.tools if tool.name == wanted), None)
     if tool is not None:
         return tool
-    near = finder.nearest(name)
+    near = finder.similar_names(name)
     what = f"did you mean {' or '.join(near)}? Else search" if near else "search"
-    raise ToolError(f"name: there is no operation {shown(name)}; {what} with find_operation.")
+    raise ToolError(f"name: there is no operation {short_json(name)}; {what} with find_operation.")
 
 
-def read_only(finder: Finder, name: str) -> Tool:
+def read_only_tool(finder: ToolFinder, name: str) -> Tool:
     """The tool with this name, if it only reads. Raises ToolError."""
-    tool = named(finder, name)
+    tool = tool_by_name(finder, name)
     if tool.writes:
-        raise ToolError(f"{tool.name} changes something: run it with {WRITE}, after asking the user.")
+        raise ToolError(f"{tool.name} changes something: run it with {WRITE_TOOL}, after asking the user.")
     return tool
 
 
-async def ran(tool: Tool, call: Call, arguments: JsonObject | None) -> JsonObject | Content:
+async def run_tool(tool: Tool, call: Call, arguments: JsonObject | None) -> JsonObject | ContentResult:
     """What *tool* answers to *arguments* as they came. Raises ToolError for wrong ones."""
-    given, problems = tool.understood(arguments or {})
+    given, problems = tool.parse_arguments(arguments or {})
     if problems:
         raise ToolError(f"Invalid arguments: {'; '.join(problems)}")
     return await tool.run(call, given)

@@ -7,25 +7,29 @@ from collections.abc import Mapping
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from . import completions
-from .prompt import Argument, Prompt, user_text
+from .prompt import Prompt, PromptArgument, user_message
 
 
-def playbook(name: str, title: str, description: str, text: str, *arguments: Argument) -> Prompt:
+def playbook(name: str, title: str, description: str, text: str, *arguments: PromptArgument) -> Prompt:
     """A prompt that is one message of the user's: the *text*, and below it what the arguments say."""
     words = "\n".join(line.strip() for line in text.strip().splitlines())
 
     async def run(call: Call, given: Mapping[str, str]) -> list[JsonObject]:
         said = [f"{one.name}: {given[one.name]}" for one in arguments if given.get(one.name)]
-        return [user_text("\n".join([words, *([""] if said else []), *said]))]
+        return [user_message("\n".join([words, *([""] if said else []), *said]))]
 
     return Prompt(name, title, description, run, arguments)
 
 
-STATUS = Argument("status", "Only tickets in this state.", complete=completions.of(*completions.TICKET_STATUSES))
-PLATFORM = Argument("platform", "Only tickets about this platform.", complete=completions.platform)
-PRODUCT = Argument("product", "Only tickets about this product.", complete=completions.product)
+STATUS_ARGUMENT = PromptArgument(
+    "status", "Only tickets in this state.", completer=completions.values_completer(*completions.TICKET_STATUSES)
+)
+PLATFORM_ARGUMENT = PromptArgument(
+    "platform", "Only tickets about this platform.", completer=completions.complete_platform
+)
+PRODUCT_ARGUMENT = PromptArgument("product", "Only tickets about this product.", completer=completions.complete_product)
 
-PRACTICE = (
+FINOPS_PLAYBOOKS = (
     playbook(
         "cloud_overview",
         "Cloud overview",
@@ -44,7 +48,7 @@ PRACTICE = (
         4. get_savings_summary for what could be saved.
         Write half a page: the figures with their currency, the three main reasons for the change, what is at
         risk, and three things to do, each with what it is worth. Keep measured and assumed apart.""",
-        Argument("month", "The month, YYYY-MM.", complete=completions.month),
+        PromptArgument("month", "The month, YYYY-MM.", completer=completions.complete_month),
     ),
     playbook(
         "explain_bill_jump",
@@ -59,9 +63,11 @@ PRACTICE = (
         4. Look in get_anomalies for the same service and days.
         Answer with the cause, its share of the change, since when, who owns it as far as labels tell, and whether
         it will go on.""",
-        Argument("after", "The period to explain: YYYY-MM, or first and last day.", complete=completions.month),
-        Argument("before", "What to compare it with.", complete=completions.month),
-        Argument("cloud", "Only this cloud.", complete=completions.of(*completions.CLOUDS)),
+        PromptArgument(
+            "after", "The period to explain: YYYY-MM, or first and last day.", completer=completions.complete_month
+        ),
+        PromptArgument("before", "What to compare it with.", completer=completions.complete_month),
+        PromptArgument("cloud", "Only this cloud.", completer=completions.values_completer(*completions.CLOUDS)),
     ),
     playbook(
         "triage_anomalies",
@@ -73,7 +79,9 @@ PRACTICE = (
         3. run_query by day for the same service and project: is it over, steady or growing?
         Give a table: anomaly, cost above the expected, cause, verdict (act now, watch, expected), and next step.
         Change nothing and open no ticket unless I ask for it.""",
-        Argument("severity", "Only this severity.", complete=completions.of(*completions.SEVERITIES)),
+        PromptArgument(
+            "severity", "Only this severity.", completer=completions.values_completer(*completions.SEVERITIES)
+        ),
     ),
     playbook(
         "set_up_budget",
@@ -84,13 +92,13 @@ PRACTICE = (
         2. cost_trend or run_query with the budget's filter: the last six months.
         3. Propose an amount (with the reckoning), interval, filters (values as list_dimensions spells them) and
         three thresholds. Wait for my yes before create_budget.""",
-        Argument("scope", "What it covers, e.g. a service, project, label or team.", required=True),
-        Argument("amount", "Limit of one period."),
-        Argument("like", "A budget to take as a model.", complete=completions.budget_name),
+        PromptArgument("scope", "What it covers, e.g. a service, project, label or team.", required=True),
+        PromptArgument("amount", "Limit of one period."),
+        PromptArgument("like", "A budget to take as a model.", completer=completions.complete_budget_name),
     ),
 )
 
-OLDER = (
+LEGACY_PLAYBOOKS = (
     playbook(
         "expert_inquiries",
         "Expert inquiries",
@@ -98,10 +106,10 @@ OLDER = (
         """List our support tickets with list_tickets and call them expert inquiries. Keep only those that fit what
         is given below, and show as many as limit says (10 if it says nothing): number, subject, status, product,
         last update, link.""",
-        STATUS,
-        PLATFORM,
-        PRODUCT,
-        Argument("limit", "How many.", complete=completions.of("5", "10", "20", "50")),
+        STATUS_ARGUMENT,
+        PLATFORM_ARGUMENT,
+        PRODUCT_ARGUMENT,
+        PromptArgument("limit", "How many.", completer=completions.values_completer("5", "10", "20", "50")),
     ),
     playbook(
         "search_expert_inquiries",
@@ -110,9 +118,9 @@ OLDER = (
         """Look for support tickets about the keyword below: list_tickets with subject set to it, page after page
         while a pageToken comes back. After five pages ask me whether to go on. Keep only those of the platform
         and product that are given. Show number, subject, status and link of each.""",
-        Argument("keyword", "What the ticket is about.", required=True),
-        PLATFORM,
-        PRODUCT,
+        PromptArgument("keyword", "What the ticket is about.", required=True),
+        PLATFORM_ARGUMENT,
+        PRODUCT_ARGUMENT,
     ),
     playbook(
         "filter_fields_reference",
@@ -197,9 +205,9 @@ OLDER = (
         """Start the CloudFlow with trigger_cloud_flow, using the flow and request body below; if no flow is given,
         show list_cloudflows and let me choose. Tell me what the flow will do and wait for my yes first.
         Afterwards tell me whether it was started.""",
-        Argument("flowID", "Id of the flow.", complete=completions.flow),
-        Argument("requestBodyJson", "What the flow gets, as JSON."),
+        PromptArgument("flowID", "Id of the flow.", completer=completions.complete_flow_id),
+        PromptArgument("requestBodyJson", "What the flow gets, as JSON."),
     ),
 )
 
-PROMPTS: tuple[Prompt, ...] = (*PRACTICE, *OLDER)
+PROMPTS: tuple[Prompt, ...] = (*FINOPS_PLAYBOOKS, *LEGACY_PLAYBOOKS)

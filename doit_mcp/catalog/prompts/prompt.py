@@ -9,30 +9,30 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 
 # What the user has typed, and the arguments that are settled already -> values that go on from there.
-Complete = Callable[[Call, str, Mapping[str, str]], Awaitable[list[str]]]
+Completer = Callable[[Call, str, Mapping[str, str]], Awaitable[list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Argument:
+class PromptArgument:
     """One argument of a prompt, always text."""
 
     name: str
     description: str
     required: bool = False
-    complete: Complete | None = None
+    completer: Completer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt; *run* gives its messages for arguments that are complete (PromptMessage: role and content)."""
+    """A prompt; *render* gives its messages for arguments that are complete (PromptMessage: role and content)."""
 
     name: str
     title: str
     description: str
-    run: Callable[[Call, Mapping[str, str]], Awaitable[list[JsonObject]]] = field(repr=False)
-    arguments: tuple[Argument, ...] = ()
+    render: Callable[[Call, Mapping[str, str]], Awaitable[list[JsonObject]]] = field(repr=False)
+    arguments: tuple[PromptArgument, ...] = ()
 
 
-def user_text(text: str) -> JsonObject:
+def user_message(text: str) -> JsonObject:
     """A message of the user's that is text."""
     return {"role": "user", "content": {"type": "text", "text": text}}

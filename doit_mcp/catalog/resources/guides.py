@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-QUERIES = """\
+QUERY_GUIDE = """\
 # How to write queries (run_query, create_report, update_report)
 
 A query is one object, `config`. The least that makes sense:
@@ -50,7 +50,7 @@ A query is one object, `config`. The least that makes sense:
 Large answers have a handle: query_result groups, filters and sorts the whole table without asking again.
 """
 
-TERMS = """\
+TERMS_GUIDE = """\
 # What the words mean
 
 - **Allocation**: rules that say which costs belong to a team, product or environment. A group of allocations splits

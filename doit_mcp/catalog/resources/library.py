@@ -10,59 +10,61 @@ import orjson
 from ...api.common_types import DimensionType
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import in_thread
+from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..currencies import own_currency
-from ..partial_results import together
+from ..currencies import fetch_customer_currency
+from ..partial_results import gather_partial
 from ..prompts import completions
-from ..prompts.prompt import Complete
-from ..search.entities import KIND_NAMED
-from ..tools.sanitize import visible
-from ..tools.truncation import cut
-from .guides import QUERIES, TERMS
-from .resource import NoResource, Resource, Template
+from ..prompts.prompt import Completer
+from ..search.entities import ENTITY_KINDS_BY_NAME
+from ..tools.sanitize import sanitize_json
+from ..tools.truncation import truncate_lists
+from .guides import QUERY_GUIDE, TERMS_GUIDE
+from .resource import Resource, ResourceNotFound, ResourceTemplate
 
-MOST = 100_000
+MAX_DOCUMENT_CHARACTERS = 100_000
 """Characters of a document; longer lists in it are cut and it says so."""
-MAX_IN_PLACE_BYTES = 256 << 10
+MAX_INLINE_BYTES = 256 << 10
 """Of a document that is made in place; a larger one takes more than 10 ms."""
-JSON = "application/json"
+JSON_MIME_TYPE = "application/json"
 
 
-async def as_json(value: JsonObject) -> JsonObject:
+async def json_contents(value: JsonObject) -> JsonObject:
     """*value* as a resource's contents."""
-    if len(orjson.dumps(value)) <= MAX_IN_PLACE_BYTES:
-        return _as_json(value)
-    return await in_thread(_as_json, value)
+    if len(orjson.dumps(value)) <= MAX_INLINE_BYTES:
+        return _json_contents(value)
+    return await run_in_thread(_json_contents, value)
 
 
-def _as_json(value: JsonObject) -> JsonObject:
-    shown, cuts = cut(value, MOST)
+def _json_contents(value: JsonObject) -> JsonObject:
+    shown, cuts = truncate_lists(value, MAX_DOCUMENT_CHARACTERS)
     if cuts:
         shown = {**shown, "cut": cuts}
     text = orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
     # First, because millions of characters take long to be made visible.
-    if len(text) > 2 * MOST:
-        raise NoResource("it is too large to be read as one document")
-    return {"text": visible(text)}
+    if len(text) > 2 * MAX_DOCUMENT_CHARACTERS:
+        raise ResourceNotFound("it is too large to be read as one document")
+    return {"text": sanitize_json(text)}
 
 
-async def customer(call: Call) -> JsonObject:
+async def read_customer(call: Call) -> JsonObject:
     """Whom the caller acts for."""
     tenant = call.doit.tenant
     work: dict[str, Awaitable[Any]] = {
         "user": call.doit.auth.validate_user(),
-        "currency": own_currency(call.doit),
+        "currency": fetch_customer_currency(call.doit),
     }
     if tenant:
         work["customer"] = call.doit.customers.get_customer()
-    parts = await together(work)
-    if "user" not in parts.found and "customer" not in parts.found:
-        raise next(iter(parts.failed.values()))
-    return await as_json({"id": tenant or None, **parts.found} | ({"failed": parts.failures} if parts.failed else {}))
+    parts = await gather_partial(work)
+    if "user" not in parts.results and "customer" not in parts.results:
+        raise next(iter(parts.errors.values()))
+    return await json_contents(
+        {"id": tenant or None, **parts.results} | ({"failed": parts.failures} if parts.errors else {})
+    )
 
 
-def guide(text: str) -> Callable[[Call], Awaitable[JsonObject]]:
+def make_guide_reader(text: str) -> Callable[[Call], Awaitable[JsonObject]]:
     """A reader of a fixed text."""
 
     async def read(call: Call) -> JsonObject:
@@ -77,8 +79,8 @@ RESOURCES: tuple[Resource, ...] = (
         "customer",
         "Customer",
         "The signed-in user, and the customer whose data all tools show, with its currency.",
-        JSON,
-        customer,
+        JSON_MIME_TYPE,
+        read_customer,
     ),
     Resource(
         "doit://guide/queries",
@@ -86,8 +88,8 @@ RESOURCES: tuple[Resource, ...] = (
         "How to write queries",
         "How run_query's periods, groups, filters, metrics and forecasts are written, with examples.",
         "text/markdown",
-        guide(QUERIES),
-        len(QUERIES.encode()),
+        make_guide_reader(QUERY_GUIDE),
+        len(QUERY_GUIDE.encode()),
     ),
     Resource(
         "doit://guide/terms",
@@ -95,58 +97,62 @@ RESOURCES: tuple[Resource, ...] = (
         "What the words mean",
         "What allocations, anomalies, commitments, budgets and metrics are in DoiT Cloud Intelligence.",
         "text/markdown",
-        guide(TERMS),
-        len(TERMS.encode()),
+        make_guide_reader(TERMS_GUIDE),
+        len(TERMS_GUIDE.encode()),
     ),
 )
 
 
-def of_kind(kind_name: str, plural: str, title: str, description: str) -> Template:
+def entity_template(kind_name: str, plural: str, title: str, description: str) -> ResourceTemplate:
     """The address template of one kind of things."""
-    kind = KIND_NAMED[kind_name]
+    kind = ENTITY_KINDS_BY_NAME[kind_name]
 
     async def read(call: Call, variables: Mapping[str, str]) -> JsonObject:
         identifier = variables["id"]
-        row = await _or_nothing(kind.one(call, identifier))
-        return await as_json({**row, "console": kind.url(call, row, identifier)})
+        row = await _read_or_not_found(kind.fetch_by_id(call, identifier))
+        return await json_contents({**row, "console": kind.url(call, row, identifier)})
 
-    complete: dict[str, Complete] = {"id": completions.thing(kind_name)}
-    return Template(f"doit://{plural}/{{id}}", kind_name, title, description, JSON, read, complete)
+    complete: dict[str, Completer] = {"id": completions.entity_id_completer(kind_name)}
+    return ResourceTemplate(f"doit://{plural}/{{id}}", kind_name, title, description, JSON_MIME_TYPE, read, complete)
 
 
-async def dimension(call: Call, variables: Mapping[str, str]) -> JsonObject:
+async def read_dimension(call: Call, variables: Mapping[str, str]) -> JsonObject:
     """A dimension with its values."""
     if variables["type"] not in completions.DIMENSION_TYPES:
-        raise NoResource(variables["type"])
+        raise ResourceNotFound(variables["type"])
     kind = cast(DimensionType, variables["type"])
-    return await as_json(await _or_nothing(call.doit.dimensions.get_dimension(type=kind, id=variables["id"])))
+    return await json_contents(
+        await _read_or_not_found(call.doit.dimensions.get_dimension(type=kind, id=variables["id"]))
+    )
 
 
-async def _or_nothing(work: Awaitable[JsonObject]) -> JsonObject:
+async def _read_or_not_found(work: Awaitable[JsonObject]) -> JsonObject:
     """What *work* gives; NoResource for an id that is none, or leads nowhere."""
     try:
         return await work
     except ApiError as error:
         if error.kind in ("missing", "argument"):
-            raise NoResource(error.reason) from error
+            raise ResourceNotFound(error.reason) from error
         raise
 
 
-TEMPLATES: tuple[Template, ...] = (
-    of_kind("report", "reports", "Report", "A saved report with its results."),
-    of_kind("budget", "budgets", "Budget", "A budget: amount, spent so far, what it covers, thresholds."),
-    of_kind("anomaly", "anomalies", "Anomaly", "A cost anomaly with its SKUs and resources."),
-    of_kind("invoice", "invoices", "Invoice", "An invoice with its line items."),
-    of_kind("ticket", "tickets", "Ticket", "A support ticket."),
-    of_kind("allocation", "allocations", "Allocation", "An allocation: the rules that say which costs are whose."),
-    of_kind("incident", "incidents", "Cloud incident", "An incident of a cloud provider."),
-    Template(
+TEMPLATES: tuple[ResourceTemplate, ...] = (
+    entity_template("report", "reports", "Report", "A saved report with its results."),
+    entity_template("budget", "budgets", "Budget", "A budget: amount, spent so far, what it covers, thresholds."),
+    entity_template("anomaly", "anomalies", "Anomaly", "A cost anomaly with its SKUs and resources."),
+    entity_template("invoice", "invoices", "Invoice", "An invoice with its line items."),
+    entity_template("ticket", "tickets", "Ticket", "A support ticket."),
+    entity_template(
+        "allocation", "allocations", "Allocation", "An allocation: the rules that say which costs are whose."
+    ),
+    entity_template("incident", "incidents", "Cloud incident", "An incident of a cloud provider."),
+    ResourceTemplate(
         "doit://dimensions/{type}/{id}",
         "dimension",
         "Dimension",
         "A dimension of the billing data with the values that filters can use.",
-        JSON,
-        dimension,
-        {"type": completions.of(*completions.DIMENSION_TYPES), "id": completions.dimension_id},
+        JSON_MIME_TYPE,
+        read_dimension,
+        {"type": completions.values_completer(*completions.DIMENSION_TYPES), "id": completions.complete_dimension_id},
     ),
 )

@@ -9,12 +9,12 @@ from urllib.parse import unquote
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..prompts.prompt import Complete
+from ..prompts.prompt import Completer
 
-VARIABLE = re.compile(r"{(\w+)}")
+URI_VARIABLE_PATTERN = re.compile(r"{(\w+)}")
 
 
-class NoResource(Exception):
+class ResourceNotFound(Exception):
     """There is nothing at this address, for this caller."""
 
 
@@ -32,7 +32,7 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class ResourceTemplate:
     """Documents whose address has variables (RFC 6570, level 1); *read* raises NoResource where there is none."""
 
     uri_template: str
@@ -41,16 +41,16 @@ class Template:
     description: str
     mime_type: str
     read: Callable[[Call, Mapping[str, str]], Awaitable[JsonObject]] = field(repr=False)
-    complete: Mapping[str, Complete] = field(default_factory=dict, repr=False)
+    completers: Mapping[str, Completer] = field(default_factory=dict, repr=False)
 
     @property
     def variables(self) -> tuple[str, ...]:
         """Names of the variables, in their order."""
-        return tuple(VARIABLE.findall(self.uri_template))
+        return tuple(URI_VARIABLE_PATTERN.findall(self.uri_template))
 
     def match(self, uri: str) -> dict[str, str] | None:
         """The variables' values in *uri*, decoded; None when it is no address of this template."""
-        parts = VARIABLE.split(self.uri_template)
+        parts = URI_VARIABLE_PATTERN.split(self.uri_template)
         pattern = "".join(f"(?P<{part}>[^/?#]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
         found = re.fullmatch(pattern, uri)
         if found is None:

@@ -10,8 +10,8 @@ from ...protocol.jsonrpc import JsonObject
 
 SCHEME = "skill://"
 MANIFEST = "SKILL.md"
-DIRECTORY_TYPE = "inode/directory"
-TYPES = {"md": "text/markdown", "txt": "text/plain", "json": "application/json", "csv": "text/csv"}
+DIRECTORY_MIME_TYPE = "inode/directory"
+MIME_TYPES = {"md": "text/markdown", "txt": "text/plain", "json": "application/json", "csv": "text/csv"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +28,24 @@ class Skill:
         return name
 
     @property
-    def root(self) -> str:
+    def root_uri(self) -> str:
         """URI of the skill's directory."""
         return f"{SCHEME}{self.name}"
 
     @property
     def uri(self) -> str:
         """URI of the SKILL.md."""
-        return f"{self.root}/{MANIFEST}"
+        return f"{self.root_uri}/{MANIFEST}"
 
     @property
-    def entry(self) -> JsonObject:
+    def list_entry(self) -> JsonObject:
         """The skill as lists show it: every file with the digest and size of its bytes."""
         return {
             "uri": self.uri,
             "frontmatter": self.frontmatter,
             "resources": [
                 {
-                    "uri": f"{self.root}/{path}",
+                    "uri": f"{self.root_uri}/{path}",
                     "digest": f"sha256:{hashlib.sha256(content).hexdigest()}",
                     "size": len(content),
                 }
@@ -60,13 +60,13 @@ class Skill:
         if not below:
             return None
         names = dict.fromkeys(path.partition("/")[0] for path in below)
-        return [self._child(prefix + name, name) for name in names]
+        return [self._child_entry(prefix + name, name) for name in names]
 
-    def _child(self, path: str, name: str) -> JsonObject:
-        kind = mime_type(path) if path in self.files else DIRECTORY_TYPE
-        return {"uri": f"{self.root}/{path}", "name": name, "mimeType": kind}
+    def _child_entry(self, path: str, name: str) -> JsonObject:
+        kind = mime_type(path) if path in self.files else DIRECTORY_MIME_TYPE
+        return {"uri": f"{self.root_uri}/{path}", "name": name, "mimeType": kind}
 
 
 def mime_type(path: str) -> str:
     """The media type of a skill's file, by its name."""
-    return TYPES.get(path.rpartition(".")[2].lower(), "application/octet-stream")
+    return MIME_TYPES.get(path.rpartition(".")[2].lower(), "application/octet-stream")

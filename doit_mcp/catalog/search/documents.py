@@ -4,64 +4,72 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...api.timestamps import day
+from ...api.timestamps import format_date
 from ...protocol.jsonrpc import JsonObject
-from ..table_query import text_of
+from ..table_query import cell_text
 
-MOST = 20_000
-MOST_ROWS = 60
-DEPTH = 4
-MOMENTS = ("Time", "Date", "Period", "At")
-EARLIEST = 10**11
+MAX_DOCUMENT_CHARACTERS = 20_000
+MAX_DOCUMENT_ROWS = 60
+MAX_DOCUMENT_DEPTH = 4
+DATE_SUFFIXES = ("Time", "Date", "Period", "At")
+MIN_EPOCH_MILLISECONDS = 10**11
 """Milliseconds since 1970 from which on a number in a field named like a date is one (1973)."""
 
 
-def document(title: str, row: JsonObject) -> str:
+def document_text(title: str, row: JsonObject) -> str:
     """*row* as text under its *title*; what is too long is left out at the end, and the text says so."""
     lines = [title, ""]
     result = row.get("result")
     table = result if isinstance(result, dict) and isinstance(result.get("rows"), list) else None
     plain = {name: value for name, value in row.items() if not (name == "result" and table)}
-    lines += _lines(plain, 0)
+    lines += _field_lines(plain, 0)
     if table:
-        lines += ["", "Results:", *_table(table)]
+        lines += ["", "Results:", *_table_lines(table)]
     text = "\n".join(lines)
-    return text if len(text) <= MOST else text[:MOST] + "\n… (the rest is left out; open the link to see it)"
+    return (
+        text
+        if len(text) <= MAX_DOCUMENT_CHARACTERS
+        else text[:MAX_DOCUMENT_CHARACTERS] + "\n… (the rest is left out; open the link to see it)"
+    )
 
 
-def _lines(value: Any, depth: int, name: str = "") -> list[str]:
+def _field_lines(value: Any, depth: int, name: str = "") -> list[str]:
     indent = "  " * max(0, depth - 1)
     if isinstance(value, dict):
         head = [f"{indent}{name}:"] if name else []
-        if depth >= DEPTH:
+        if depth >= MAX_DOCUMENT_DEPTH:
             return [f"{indent}{name}: …"]
-        return head + [line for key, item in value.items() for line in _lines(item, depth + 1, key)]
+        return head + [line for key, item in value.items() for line in _field_lines(item, depth + 1, key)]
     if isinstance(value, list):
         if all(not isinstance(item, dict | list) for item in value):
-            shown = ", ".join(readable(name, item) for item in value[:MOST_ROWS])
+            shown = ", ".join(format_value(name, item) for item in value[:MAX_DOCUMENT_ROWS])
             return [f"{indent}{name}: {shown}"] if value else []
         head, rows = [f"{indent}{name}:"], []
-        for item in value[:MOST_ROWS]:
-            inner = _lines(item, depth + 1, "") if depth < DEPTH else ["…"]
+        for item in value[:MAX_DOCUMENT_ROWS]:
+            inner = _field_lines(item, depth + 1, "") if depth < MAX_DOCUMENT_DEPTH else ["…"]
             rows += [f"{indent}- " + "; ".join(line.strip() for line in inner)]
-        return head + rows + ([f"{indent}- … {len(value) - MOST_ROWS} more"] if len(value) > MOST_ROWS else [])
+        return (
+            head
+            + rows
+            + ([f"{indent}- … {len(value) - MAX_DOCUMENT_ROWS} more"] if len(value) > MAX_DOCUMENT_ROWS else [])
+        )
     if value is None or value == "":
         return []
-    return [f"{indent}{name}: {readable(name, value)}"]
+    return [f"{indent}{name}: {format_value(name, value)}"]
 
 
-def readable(name: str, value: Any) -> str:
+def format_value(name: str, value: Any) -> str:
     """A value as text: milliseconds of a field named like a date as YYYY-MM-DD."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int | float) and value >= EARLIEST and name.endswith(MOMENTS):
-        return day(value) or str(value)
+    if isinstance(value, int | float) and value >= MIN_EPOCH_MILLISECONDS and name.endswith(DATE_SUFFIXES):
+        return format_date(value) or str(value)
     return " ".join(str(value).split()) if isinstance(value, str) else str(value)
 
 
-def _table(result: JsonObject) -> list[str]:
+def _table_lines(result: JsonObject) -> list[str]:
     columns = result.get("schema")
     names = [str(one.get("name")) for one in columns if isinstance(one, dict)] if isinstance(columns, list) else []
     rows = [row for row in result["rows"] if isinstance(row, list)]
-    lines = [" | ".join(names)] + [" | ".join(text_of(cell) for cell in row) for row in rows[:MOST_ROWS]]
-    return lines + ([f"… {len(rows) - MOST_ROWS} more rows"] if len(rows) > MOST_ROWS else [])
+    lines = [" | ".join(names)] + [" | ".join(cell_text(cell) for cell in row) for row in rows[:MAX_DOCUMENT_ROWS]]
+    return lines + ([f"… {len(rows) - MAX_DOCUMENT_ROWS} more rows"] if len(rows) > MAX_DOCUMENT_ROWS else [])

@@ -8,101 +8,107 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ...api.errors import ApiError
-from ...api.timestamps import day
+from ...api.timestamps import format_date
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..partial_results import together
-from ..tables import number
+from ..partial_results import gather_partial
+from ..tables import to_number
 
-PAGE = 200
+SEARCH_PAGE_SIZE = 200
 """Rows of each kind that a search reads; where there are more, those whose name has the longest word as well."""
 
-MAX_LINK = 2_000
+MAX_LINK_CHARACTERS = 2_000
 """Characters of a link into the console."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind. *many* gives rows, for a word that names should contain ("" for any); *one* a single thing by its id.
+class EntityKind:
+    """One kind. *fetch_many* gives rows, for a word that names should contain ("" for any); *fetch_by_id* a single thing by its id.
 
-    *section* is its place in the console, for things whose row has no link of its own (*link*).
+    *console_path* is its place in the console, for things whose row has no link of its own (*link_field*).
     """
 
     name: str
-    words: str
-    items: str
-    many: Callable[[Call, str], Awaitable[JsonObject]]
-    one: Callable[[Call, str], Awaitable[JsonObject]]
+    keywords: str
+    items_key: str
+    fetch_many: Callable[[Call, str], Awaitable[JsonObject]]
+    fetch_by_id: Callable[[Call, str], Awaitable[JsonObject]]
     title: Callable[[JsonObject], str]
-    section: str
-    link: str = ""
-    by_name: bool = False
+    console_path: str
+    link_field: str = ""
+    filters_by_name: bool = False
     id_of: Callable[[JsonObject], str] = lambda row: str(row.get("id") or "")
 
     def url(self, call: Call, row: JsonObject, identifier: str) -> str:
         """The page in DoiT's console, on the console that this server belongs to."""
-        own = urlsplit(str(row.get(self.link) or "")[:MAX_LINK]) if self.link else None
+        own = urlsplit(str(row.get(self.link_field) or "")[:MAX_LINK_CHARACTERS]) if self.link_field else None
         if own is not None and own.scheme in ("http", "https") and own.path.strip("/"):
-            return f"{call.console}{own.path}{f'?{own.query}' if own.query else ''}"
-        place = self.section.replace("{id}", quote(identifier, safe=""))
+            return f"{call.console_url}{own.path}{f'?{own.query}' if own.query else ''}"
+        place = self.console_path.replace("{id}", quote(identifier, safe=""))
         tenant = call.doit.tenant
-        return f"{call.console}/customers/{quote(tenant, safe='')}/{place}" if tenant else f"{call.console}/#{place}"
+        return (
+            f"{call.console_url}/customers/{quote(tenant, safe='')}/{place}"
+            if tenant
+            else f"{call.console_url}/#{place}"
+        )
 
 
-def titled(row: JsonObject, *names: str, of: str) -> str:
-    """The first of the fields that says something, else the *of* and its id."""
-    found = next((str(row[name]).strip() for name in names if row.get(name)), "")
-    return found or f"{of} {row.get('id') or ''}".strip()
+def title_or_id(row: JsonObject, *fields: str, kind: str) -> str:
+    """The first of the fields that says something, else the *kind* and its id."""
+    found = next((str(row[name]).strip() for name in fields if row.get(name)), "")
+    return found or f"{kind} {row.get('id') or ''}".strip()
 
 
-def written(amount: Any) -> str:
+def format_amount(amount: Any) -> str:
     """An amount for people."""
-    return f"{number(amount):,.2f}"
+    return f"{to_number(amount):,.2f}"
 
 
-def _budget(row: JsonObject) -> str:
-    amount = f"{written(row.get('currentUtilization'))} of {written(row.get('amount'))}"
+def _budget_title(row: JsonObject) -> str:
+    amount = f"{format_amount(row.get('currentUtilization'))} of {format_amount(row.get('amount'))}"
     risk = {"atRisk": ", at risk", "onTrack": ", on track"}.get(str(row.get("riskStatus")), "")
-    return f"Budget: {titled(row, 'budgetName', 'name', of='budget')} ({amount} {row.get('currency') or ''}{risk})"
+    return (
+        f"Budget: {title_or_id(row, 'budgetName', 'name', kind='budget')} ({amount} {row.get('currency') or ''}{risk})"
+    )
 
 
-def _anomaly(row: JsonObject) -> str:
+def _anomaly_title(row: JsonObject) -> str:
     where = " in ".join(str(row[name]) for name in ("serviceName", "scope") if row.get(name)) or "a service"
     began = str(row.get("startTime") or "")[:10]
-    cost, severity = written(row.get("costOfAnomaly")), row.get("severityLevel") or "cost"
+    cost, severity = format_amount(row.get("costOfAnomaly")), row.get("severityLevel") or "cost"
     return f"Anomaly: {where}, {severity}, {cost} above expected{f', {began}' if began else ''}"
 
 
-def _invoice(row: JsonObject) -> str:
-    amount = f"{written(row.get('totalAmount'))} {row.get('currency') or ''}".strip()
-    when = day(row.get("invoiceDate"))
+def _invoice_title(row: JsonObject) -> str:
+    amount = f"{format_amount(row.get('totalAmount'))} {row.get('currency') or ''}".strip()
+    when = format_date(row.get("invoiceDate"))
     return f"Invoice {row.get('id')}: {amount}, {row.get('status') or 'no status'}{f', {when}' if when else ''}"
 
 
-def _ticket(row: JsonObject) -> str:
-    return f"Ticket {row.get('id')}: {titled(row, 'subject', of='ticket')} ({row.get('status') or 'no status'})"
+def _ticket_title(row: JsonObject) -> str:
+    return f"Ticket {row.get('id')}: {title_or_id(row, 'subject', kind='ticket')} ({row.get('status') or 'no status'})"
 
 
-def _recommendation(row: JsonObject) -> str:
+def _recommendation_title(row: JsonObject) -> str:
     summary = row.get("summary")
-    saved = number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
-    worth = f" (saves {written(saved)} USD a day)" if saved > 0 else ""
-    return f"Recommendation: {titled(row, 'title', 'key', of='recommendation')}{worth}"
+    saved = to_number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
+    worth = f" (saves {format_amount(saved)} USD a day)" if saved > 0 else ""
+    return f"Recommendation: {title_or_id(row, 'title', 'key', kind='recommendation')}{worth}"
 
 
-def _incident(row: JsonObject) -> str:
+def _incident_title(row: JsonObject) -> str:
     facts = ", ".join(str(row[name]) for name in ("product", "status") if row.get(name))
-    return f"Cloud incident: {titled(row, 'title', of='incident')}{f' ({facts})' if facts else ''}"
+    return f"Cloud incident: {title_or_id(row, 'title', kind='incident')}{f' ({facts})' if facts else ''}"
 
 
-async def _insight(call: Call, identifier: str) -> JsonObject:
+async def _fetch_insight(call: Call, identifier: str) -> JsonObject:
     source, _, key = identifier.partition("/")
     if not source or not key:
         raise ApiError("id: a recommendation's is recommendation:source/key", kind="argument")
     return await call.doit.insights.get_insight(source=source, key=key)
 
 
-async def _ticket_read(call: Call, identifier: str) -> JsonObject:
+async def _fetch_ticket(call: Call, identifier: str) -> JsonObject:
     """A ticket, and what was said about it where that can be had."""
     if not (identifier.isascii() and identifier.isdecimal() and 0 < len(identifier) < 16 and int(identifier)):
         raise ApiError("id: a ticket's is a number", kind="missing")
@@ -110,103 +116,103 @@ async def _ticket_read(call: Call, identifier: str) -> JsonObject:
         "ticket": call.doit.tickets.get_ticket(id=int(identifier)),
         "comments": call.doit.tickets.list_ticket_comments(ticketId=int(identifier)),
     }
-    parts = await together(work)
-    if "ticket" in parts.failed:
-        raise parts.failed["ticket"]
-    ticket: JsonObject = parts.found["ticket"]
-    said = parts.found.get("comments", {}).get("comments")
+    parts = await gather_partial(work)
+    if "ticket" in parts.errors:
+        raise parts.errors["ticket"]
+    ticket: JsonObject = parts.results["ticket"]
+    said = parts.results.get("comments", {}).get("comments")
     return {**ticket, "comments": said} if said else ticket
 
 
-async def _tickets(call: Call, word: str) -> JsonObject:
+async def _list_tickets(call: Call, word: str) -> JsonObject:
     return await call.doit.tickets.list_tickets(maxResults=100)
 
 
-def _named(word: str) -> dict[str, Any]:
-    return {"maxResults": PAGE} | ({"nameContains": word} if word else {})
+def _name_filter(word: str) -> dict[str, Any]:
+    return {"maxResults": SEARCH_PAGE_SIZE} | ({"nameContains": word} if word else {})
 
 
-KINDS = (
-    Kind(
+ENTITY_KINDS = (
+    EntityKind(
         "report",
         "report analytics",
         "reports",
-        lambda call, word: call.doit.reports.list_reports(**_named(word)),
+        lambda call, word: call.doit.reports.list_reports(**_name_filter(word)),
         lambda call, id: call.doit.reports.get_report_results(id=id),
-        lambda row: f"Report: {titled(row, 'reportName', of='report')}",
+        lambda row: f"Report: {title_or_id(row, 'reportName', kind='report')}",
         "analytics/reports/{id}",
         "urlUI",
-        by_name=True,
+        filters_by_name=True,
     ),
-    Kind(
+    EntityKind(
         "budget",
         "budget limit",
         "budgets",
-        lambda call, word: call.doit.budgets.list_budgets(**_named(word)),
+        lambda call, word: call.doit.budgets.list_budgets(**_name_filter(word)),
         lambda call, id: call.doit.budgets.get_budget(id=id),
-        _budget,
+        _budget_title,
         "analytics/budgets/{id}",
         "url",
-        by_name=True,
+        filters_by_name=True,
     ),
-    Kind(
+    EntityKind(
         "anomaly",
         "anomaly spike unusual cost",
         "anomalies",
-        lambda call, word: call.doit.anomalies.get_anomalies(maxResults=PAGE),
+        lambda call, word: call.doit.anomalies.get_anomalies(maxResults=SEARCH_PAGE_SIZE),
         lambda call, id: call.doit.anomalies.get_anomaly(id=id),
-        _anomaly,
+        _anomaly_title,
         "anomalies/{id}",
     ),
-    Kind(
+    EntityKind(
         "invoice",
         "invoice bill payment",
         "invoices",
-        lambda call, word: call.doit.invoices.list_invoices(maxResults=PAGE),
+        lambda call, word: call.doit.invoices.list_invoices(maxResults=SEARCH_PAGE_SIZE),
         lambda call, id: call.doit.invoices.get_invoice(id=id),
-        _invoice,
+        _invoice_title,
         "invoices/{id}",
         "url",
     ),
-    Kind(
+    EntityKind(
         "ticket",
         "ticket support case request",
         "tickets",
-        _tickets,
-        _ticket_read,
-        _ticket,
+        _list_tickets,
+        _fetch_ticket,
+        _ticket_title,
         "support/tickets/{id}",
         "urlUI",
     ),
-    Kind(
+    EntityKind(
         "allocation",
         "allocation team",
         "allocations",
-        lambda call, word: call.doit.allocations.list_allocations(**_named(word)),
+        lambda call, word: call.doit.allocations.list_allocations(**_name_filter(word)),
         lambda call, id: call.doit.allocations.get_allocation(id=id),
-        lambda row: f"Allocation: {titled(row, 'name', of='allocation')}",
+        lambda row: f"Allocation: {title_or_id(row, 'name', kind='allocation')}",
         "analytics/allocations/{id}",
         "urlUI",
-        by_name=True,
+        filters_by_name=True,
     ),
-    Kind(
+    EntityKind(
         "recommendation",
         "recommendation insight savings optimization",
         "results",
-        lambda call, word: call.doit.insights.list_optimization_recommendations(maxResults=PAGE),
-        _insight,
-        _recommendation,
+        lambda call, word: call.doit.insights.list_optimization_recommendations(maxResults=SEARCH_PAGE_SIZE),
+        _fetch_insight,
+        _recommendation_title,
         "insights#{id}",
         id_of=lambda row: f"{row['source']}/{row['key']}" if row.get("source") and row.get("key") else "",
     ),
-    Kind(
+    EntityKind(
         "incident",
         "incident outage known issue cloud",
         "incidents",
-        lambda call, word: call.doit.cloud_incidents.get_cloud_incidents(maxResults=PAGE),
+        lambda call, word: call.doit.cloud_incidents.get_cloud_incidents(maxResults=SEARCH_PAGE_SIZE),
         lambda call, id: call.doit.cloud_incidents.get_cloud_incident(id=id),
-        _incident,
+        _incident_title,
         "known-issues#{id}",
     ),
 )
-KIND_NAMED = {kind.name: kind for kind in KINDS}
+ENTITY_KINDS_BY_NAME = {kind.name: kind for kind in ENTITY_KINDS}

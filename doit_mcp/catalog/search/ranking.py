@@ -11,32 +11,32 @@ from ...protocol.jsonrpc import JsonObject
 
 T = TypeVar("T")
 
-WORD = re.compile(r"[^\W_]+", re.UNICODE)
-MOST_WORDS = 16
-MOST_TEXT = 4_000
-SKIPPED = frozenset(
+WORD_PATTERN = re.compile(r"[^\W_]+", re.UNICODE)
+MAX_WORDS = 16
+MAX_TEXT_CHARACTERS = 4_000
+STOP_WORDS = frozenset(
     "a an and all any are by for from in is it of on or the to with show find list get my our me".split()
 )
 
 
-def words_of(query: str) -> list[str]:
+def query_words(query: str) -> list[str]:
     """The words of a query that say something, without case, each once; all if none says much."""
-    found = list(dict.fromkeys(WORD.findall(query.casefold())))
-    return ([word for word in found if word not in SKIPPED] or found)[:MOST_WORDS]
+    found = list(dict.fromkeys(WORD_PATTERN.findall(query.casefold())))
+    return ([word for word in found if word not in STOP_WORDS] or found)[:MAX_WORDS]
 
 
-def text_of(row: JsonObject) -> str:
+def row_text(row: JsonObject) -> str:
     """The short values of a row as one text; what is behind its first MOST_TEXT characters is not looked at."""
     texts, length = [], 0
-    for text in _texts(row, 0):
-        texts.append(text[:MOST_TEXT])
+    for text in _iter_values(row, 0):
+        texts.append(text[:MAX_TEXT_CHARACTERS])
         length += len(texts[-1]) + 1
-        if length > MOST_TEXT:
+        if length > MAX_TEXT_CHARACTERS:
             break
-    return " ".join(texts)[:MOST_TEXT]
+    return " ".join(texts)[:MAX_TEXT_CHARACTERS]
 
 
-def _texts(value: Any, depth: int) -> Iterable[str]:
+def _iter_values(value: Any, depth: int) -> Iterable[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -44,27 +44,27 @@ def _texts(value: Any, depth: int) -> Iterable[str]:
     elif isinstance(value, dict) and depth < 3:
         for name, inner in value.items():
             if name not in ("url", "urlUI", "reportUrl", "detailedDescriptionMdx"):
-                yield from _texts(inner, depth + 1)
+                yield from _iter_values(inner, depth + 1)
     elif isinstance(value, list) and depth < 3:
         for inner in value[:20]:
-            yield from _texts(inner, depth + 1)
+            yield from _iter_values(inner, depth + 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """How well something fits: *points*, 0 for not at all, and the *share* of the words that it has."""
+class Score:
+    """How well something fits: *points*, 0 for not at all, and the *coverage* of the words that it has."""
 
     points: float
-    share: float = 1.0
+    coverage: float = 1.0
 
 
-def fit(words: list[str], title: str, about: str, text: str) -> Fit:
-    """How well *words* fit something: its kind (the words *about* it), its *title*, its *text*. What fits by its kind
+def score(words: list[str], title: str, kind_words: str, text: str) -> Score:
+    """How well *words* fit something: its kind (the words *kind_words* it), its *title*, its *text*. What fits by its kind
     alone does so only if nothing else was asked for. All words together count most."""
     if not words:
-        return Fit(1.0)
-    title, text = title[:MOST_TEXT].casefold(), text.casefold()
-    kinds = about.casefold().split()
+        return Score(1.0)
+    title, text = title[:MAX_TEXT_CHARACTERS].casefold(), text.casefold()
+    kinds = kind_words.casefold().split()
     met, points, own = 0, 0.0, False
     for word in words:
         stem = word[:-1] if len(word) > 3 and word.endswith("s") else word
@@ -73,12 +73,12 @@ def fit(words: list[str], title: str, about: str, text: str) -> Fit:
         elif stem in title or stem in text:
             met, points, own = met + 1, points + (3.0 if stem in title else 1.0), True
     if met == len(words):
-        return Fit(points + 10.0)
-    return Fit(points, met / len(words)) if own else Fit(0.0, 0.0)
+        return Score(points + 10.0)
+    return Score(points, met / len(words)) if own else Score(0.0, 0.0)
 
 
-def best(found: list[tuple[Fit, T]], most: int) -> list[T]:
-    """The *most* that fit best. Where some have all words, only those with more than half of them come along."""
-    whole = any(fitting.share == 1.0 for fitting, _ in found)
-    kept = [one for one in found if not whole or one[0].share > 0.5]
-    return [thing for _, thing in sorted(kept, key=lambda one: -one[0].points)[:most]]
+def top_matches(scored: list[tuple[Score, T]], limit: int) -> list[T]:
+    """The *limit* that fit best. Where some have all words, only those with more than half of them come along."""
+    whole = any(fitting.coverage == 1.0 for fitting, _ in scored)
+    kept = [one for one in scored if not whole or one[0].coverage > 0.5]
+    return [thing for _, thing in sorted(kept, key=lambda one: -one[0].points)[:limit]]

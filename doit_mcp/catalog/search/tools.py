@@ -6,33 +6,33 @@ from typing import Annotated, Any, Required, TypedDict
 
 import orjson
 
-from ...api.pagination import Page, page_of
-from ...protocol.json_schema import Length, shown
+from ...api.pagination import Page, parse_page
+from ...protocol.json_schema import Length, short_json
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import in_thread
+from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..partial_results import Parts, together, why
-from ..tools.sanitize import visible
-from ..tools.tool import Content, ToolError
-from .documents import document, readable
-from .entities import KIND_NAMED, KINDS, Kind
-from .ranking import Fit, best, fit, text_of, words_of
+from ..partial_results import PartialResults, describe_error, gather_partial
+from ..tools.sanitize import sanitize_json
+from ..tools.tool import ContentResult, ToolError
+from .documents import document_text, format_value
+from .entities import ENTITY_KINDS, ENTITY_KINDS_BY_NAME, EntityKind
+from .ranking import Score, query_words, row_text, score, top_matches
 
-SECONDS = 8.0
-MOST = 20
-MOST_OF_KIND = 8
-MOST_TITLE = 200
-MAX_ID = 600
+TIMEOUT_SECONDS = 8.0
+MAX_RESULTS = 20
+MAX_RESULTS_PER_KIND = 8
+MAX_TITLE_CHARACTERS = 200
+MAX_ID_CHARACTERS = 600
 """Characters of an id that fetch takes."""
-MAX_ROWS = 10_000
+MAX_ROWS_PER_KIND = 10_000
 """Rows of one kind that are looked at."""
-MAX_ROWS_IN_PLACE, MAX_IN_PLACE_BYTES = 250, 128 << 10
+MAX_INLINE_ROWS, MAX_INLINE_BYTES = 250, 128 << 10
 """What takes a few milliseconds; more is done in a thread."""
-FAILED = "doit/failedParts"
-KIND_NAMES = ", ".join(kind.name for kind in KINDS)
+FAILED_PARTS_KEY = "doit/failedParts"
+KIND_NAMES = ", ".join(kind.name for kind in ENTITY_KINDS)
 
 
-class Hit(TypedDict):
+class SearchResult(TypedDict):
     """Something that was found."""
 
     id: str
@@ -40,10 +40,10 @@ class Hit(TypedDict):
     url: str
 
 
-class Hits(TypedDict):
+class SearchResults(TypedDict):
     """What was found, the best first."""
 
-    results: list[Hit]
+    results: list[SearchResult]
 
 
 class Document(TypedDict, total=False):
@@ -58,86 +58,100 @@ class Document(TypedDict, total=False):
 
 async def search(
     call: Call, *, query: Annotated[str, "A few words; names, numbers, kinds of things.", Length(maximum=1000)]
-) -> Annotated[Content, Hits]:
+) -> Annotated[ContentResult, SearchResults]:
     """Search the customer's reports, budgets, anomalies, invoices, support tickets, allocations, recommendations and
     cloud incidents by words. Gives ids for fetch. For amounts of cost ask cost_breakdown or run_query instead."""
-    words = words_of(query)
+    words = query_words(query)
     longest = max(words, key=len, default="")
-    work = {kind.name: _found(call, kind, words, longest) for kind in KINDS}
-    parts = (await together(work, SECONDS)).or_raise()
-    found = best([hit for hits in parts.found.values() for hit in hits], MOST)
-    return _content({"results": found}, _failed(parts))
+    work = {kind.name: _search_kind(call, kind, words, longest) for kind in ENTITY_KINDS}
+    parts = (await gather_partial(work, TIMEOUT_SECONDS)).raise_if_all_failed()
+    found = top_matches([hit for hits in parts.results.values() for hit in hits], MAX_RESULTS)
+    return _json_content({"results": found}, _failed_meta(parts))
 
 
-async def _found(call: Call, kind: Kind, words: list[str], longest: str) -> list[tuple[Fit, JsonObject]]:
+async def _search_kind(
+    call: Call, kind: EntityKind, words: list[str], longest_word: str
+) -> list[tuple[Score, JsonObject]]:
     """The best things of one kind with their scores."""
-    page = page_of(await kind.many(call, ""), kind.items)
+    page = parse_page(await kind.fetch_many(call, ""), kind.items_key)
     rows = page.rows
-    if kind.by_name and page.token and longest:
-        more: Page = page_of(await kind.many(call, longest), kind.items)
+    if kind.filters_by_name and page.next_token and longest_word:
+        more: Page = parse_page(await kind.fetch_many(call, longest_word), kind.items_key)
         known = {kind.id_of(row) for row in rows}
         rows = rows + [row for row in more.rows if kind.id_of(row) not in known]
-    if len(rows) <= MAX_ROWS_IN_PLACE:
-        return _best(call, kind, words, rows)
-    return await in_thread(_best, call, kind, words, rows[:MAX_ROWS])
+    if len(rows) <= MAX_INLINE_ROWS:
+        return _rank_rows(call, kind, words, rows)
+    return await run_in_thread(_rank_rows, call, kind, words, rows[:MAX_ROWS_PER_KIND])
 
 
-def _best(call: Call, kind: Kind, words: list[str], rows: list[JsonObject]) -> list[tuple[Fit, JsonObject]]:
+def _rank_rows(
+    call: Call, kind: EntityKind, words: list[str], rows: list[JsonObject]
+) -> list[tuple[Score, JsonObject]]:
     found = []
     for row in rows:
         identifier, title = kind.id_of(row), kind.title(row)
-        worth = fit(words, title, kind.words, text_of(row))
-        if worth.points > 0 and 0 < len(identifier) < MAX_ID - len(kind.name):
-            found.append((worth, row, identifier, title[:MOST_TITLE]))
-    kept = sorted(found, key=lambda one: -one[0].points)[:MOST_OF_KIND]
+        worth = score(words, title, kind.keywords, row_text(row))
+        if worth.points > 0 and 0 < len(identifier) < MAX_ID_CHARACTERS - len(kind.name):
+            found.append((worth, row, identifier, title[:MAX_TITLE_CHARACTERS]))
+    kept = sorted(found, key=lambda one: -one[0].points)[:MAX_RESULTS_PER_KIND]
     return [
         (worth, {"id": f"{kind.name}:{identifier}", "title": title, "url": kind.url(call, row, identifier)})
         for worth, row, identifier, title in kept
     ]
 
 
-def _failed(parts: Parts) -> JsonObject | None:
+def _failed_meta(parts: PartialResults) -> JsonObject | None:
     """What could not be searched; areas that the user may not see are none of that."""
-    failed = {name: why(error) for name, error in parts.failed.items() if error.kind != "forbidden"}
-    return {FAILED: failed} if failed else None
+    failed = {name: describe_error(error) for name, error in parts.errors.items() if error.kind != "forbidden"}
+    return {FAILED_PARTS_KEY: failed} if failed else None
 
 
 async def fetch(
-    call: Call, *, id: Annotated[str, "An id that search gave, such as budget:abc.", Length(1, MAX_ID)]
-) -> Annotated[Content, Document]:
+    call: Call, *, id: Annotated[str, "An id that search gave, such as budget:abc.", Length(1, MAX_ID_CHARACTERS)]
+) -> Annotated[ContentResult, Document]:
     """Show one thing that search found, as text with its link into the DoiT console."""
     name, _, identifier = id.partition(":")
-    kind = KIND_NAMED.get(name)
+    kind = ENTITY_KINDS_BY_NAME.get(name)
     if kind is None or not identifier:
-        raise ToolError(f"id: {shown(id)} is none that search gives: kind:id, where kind is one of {KIND_NAMES}")
-    parts = await together({"it": kind.one(call, identifier)}, SECONDS)
-    for error in parts.failed.values():
+        raise ToolError(f"id: {short_json(id)} is none that search gives: kind:id, where kind is one of {KIND_NAMES}")
+    parts = await gather_partial({"it": kind.fetch_by_id(call, identifier)}, TIMEOUT_SECONDS)
+    for error in parts.errors.values():
         raise error
-    row: JsonObject = parts.found["it"]
-    if len(orjson.dumps(row)) <= MAX_IN_PLACE_BYTES:
-        return _document(call, kind, identifier, row)
-    return await in_thread(_document, call, kind, identifier, row)
+    row: JsonObject = parts.results["it"]
+    if len(orjson.dumps(row)) <= MAX_INLINE_BYTES:
+        return _make_document(call, kind, identifier, row)
+    return await run_in_thread(_make_document, call, kind, identifier, row)
 
 
-def _document(call: Call, kind: Kind, identifier: str, row: JsonObject) -> Content:
-    title = kind.title({"id": identifier, **row})[:MOST_TITLE]
-    found: JsonObject = {"id": f"{kind.name}:{identifier}", "title": title, "text": document(title, row)}
+def _make_document(call: Call, kind: EntityKind, identifier: str, row: JsonObject) -> ContentResult:
+    title = kind.title({"id": identifier, **row})[:MAX_TITLE_CHARACTERS]
+    found: JsonObject = {"id": f"{kind.name}:{identifier}", "title": title, "text": document_text(title, row)}
     found["url"] = kind.url(call, row, identifier)
-    found["metadata"] = {"kind": kind.name, **_facts(row)}
-    return _content(found, None)
+    found["metadata"] = {"kind": kind.name, **_document_metadata(row)}
+    return _json_content(found, None)
 
 
-FACTS = ("status", "severity", "severityLevel", "platform", "product", "currency", "owner", "createTime", "updateTime")
+METADATA_FIELDS = (
+    "status",
+    "severity",
+    "severityLevel",
+    "platform",
+    "product",
+    "currency",
+    "owner",
+    "createTime",
+    "updateTime",
+)
 
 
-def _facts(row: JsonObject) -> dict[str, str]:
-    facts = {name: row.get(name) for name in FACTS}
+def _document_metadata(row: JsonObject) -> dict[str, str]:
+    facts = {name: row.get(name) for name in METADATA_FIELDS}
     known = {name: value for name, value in facts.items() if isinstance(value, str | int | float) and value}
-    return {name: readable(name, value)[:200] for name, value in known.items()}
+    return {name: format_value(name, value)[:200] for name, value in known.items()}
 
 
-def _content(result: JsonObject, meta: JsonObject | None) -> Content:
+def _json_content(result: JsonObject, meta: JsonObject | None) -> ContentResult:
     """Exactly one text block, whose text is the JSON of the structured content."""
-    text = visible(orjson.dumps(result).decode())
+    text = sanitize_json(orjson.dumps(result).decode())
     structured: Any = orjson.loads(text)
-    return Content([{"type": "text", "text": text}], structured, meta=meta)
+    return ContentResult([{"type": "text", "text": text}], structured, meta=meta)

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-LIFE_S = 1800.0
-MOST_BYTES = 4 << 20
+TTL_SECONDS = 1800.0
+MAX_RESULT_BYTES = 4 << 20
 """Of one result; a larger one is not kept."""
-PER_OWNER = 20
-OWNER_BYTES = 8 << 20
-TOTAL_BYTES = 128 << 20
-MAX_TOTAL = 2_000
+MAX_RESULTS_PER_OWNER = 20
+MAX_BYTES_PER_OWNER = 8 << 20
+MAX_TOTAL_BYTES = 128 << 20
+MAX_RESULTS = 2_000
 
 
-class Results(Protocol):
+class ResultStore(Protocol):
     """Where results are kept. Each belongs to its owner, who alone can have it back."""
 
     async def put(self, owner: str, data: bytes) -> str | None:
@@ -31,26 +31,26 @@ class Results(Protocol):
 class _Entry:
     owner: str
     data: bytes
-    ends: float
+    expires_at: float
 
 
-class MemoryResults:
+class MemoryResultStore:
     """Results in this process. The oldest make room: first the owner's own, then anybody's."""
 
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        ids: Callable[[], str] = lambda: secrets.token_urlsafe(18),
+        new_handle: Callable[[], str] = lambda: secrets.token_urlsafe(18),
         *,
-        life: float = LIFE_S,
-        most_bytes: int = MOST_BYTES,
-        per_owner: int = PER_OWNER,
-        owner_bytes: int = OWNER_BYTES,
-        total_bytes: int = TOTAL_BYTES,
-        total: int = MAX_TOTAL,
+        ttl: float = TTL_SECONDS,
+        max_result_bytes: int = MAX_RESULT_BYTES,
+        per_owner: int = MAX_RESULTS_PER_OWNER,
+        owner_bytes: int = MAX_BYTES_PER_OWNER,
+        total_bytes: int = MAX_TOTAL_BYTES,
+        total: int = MAX_RESULTS,
     ) -> None:
-        self._clock, self._ids, self._life = clock, ids, life
-        self._most, self._per_owner, self._owner_bytes = most_bytes, per_owner, owner_bytes
+        self._clock, self._new_handle, self._ttl = clock, new_handle, ttl
+        self._max_result_bytes, self._per_owner, self._owner_bytes = max_result_bytes, per_owner, owner_bytes
         self._total_bytes, self._total = total_bytes, total
         # Oldest first, so the first ones are also those that end first.
         self._entries: dict[str, _Entry] = {}
@@ -58,34 +58,34 @@ class MemoryResults:
 
     async def put(self, owner: str, data: bytes) -> str | None:
         """Keep *data* for *owner*."""
-        if len(data) > min(self._most, self._owner_bytes, self._total_bytes):
+        if len(data) > min(self._max_result_bytes, self._owner_bytes, self._total_bytes):
             return None
-        self._forget_old()
+        self._remove_expired()
         own = [handle for handle, entry in self._entries.items() if entry.owner == owner]
         held = sum(len(self._entries[handle].data) for handle in own)
         while own and (len(own) >= self._per_owner or held + len(data) > self._owner_bytes):
             held -= len(self._entries[own[0]].data)
-            self._drop(own.pop(0))
+            self._remove(own.pop(0))
         while self._entries and (self._size + len(data) > self._total_bytes or len(self._entries) >= self._total):
-            self._drop(next(iter(self._entries)))
-        handle = self._ids()
-        self._entries[handle] = _Entry(owner, data, self._clock() + self._life)
+            self._remove(next(iter(self._entries)))
+        handle = self._new_handle()
+        self._entries[handle] = _Entry(owner, data, self._clock() + self._ttl)
         self._size += len(data)
         return handle
 
     async def get(self, owner: str, handle: str) -> bytes | None:
         """What was kept."""
-        self._forget_old()
+        self._remove_expired()
         entry = self._entries.get(handle)
         return entry.data if entry is not None and entry.owner == owner else None
 
-    def _forget_old(self) -> None:
+    def _remove_expired(self) -> None:
         now = self._clock()
         while self._entries:
             handle, entry = next(iter(self._entries.items()))
-            if entry.ends > now:
+            if entry.expires_at > now:
                 return
-            self._drop(handle)
+            self._remove(handle)
 
-    def _drop(self, handle: str) -> None:
+    def _remove(self, handle: str) -> None:
         self._size -= len(self._entries.pop(handle).data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-ALIASES: Mapping[str, str] = MappingProxyType(
+TOOL_ALIASES: Mapping[str, str] = MappingProxyType(
     {
         "datahub_events_csv_file": "upload_datahub_csv",
         "get_billing_transfer_program_management_accounts_status": "get_billing_transfer_account_status",

@@ -8,93 +8,97 @@ from typing import Any
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from .locales import Locale, finite, locale_of
-from .tool import Content, Tool
+from .locales import Locale, find_locale, to_finite_number
+from .tool import ContentResult, Tool
 
-HINT = "openai/locale"
-DISPLAY = "display"
-MOST = 80
+LOCALE_META_KEY = "openai/locale"
+DISPLAY_KEY = "display"
+MAX_DISPLAY_VALUES = 80
 """Values that are written out; what comes first matters most."""
-DEEPEST = 5
-TOOLS = frozenset(
+MAX_DISPLAY_DEPTH = 5
+LOCALIZED_TOOLS = frozenset(
     "get_cloud_overview cost_breakdown cost_trend compare_spend explain_cost_change forecast_spend"
     " get_savings_summary list_optimization_recommendations".split()
 )
 """Whose answers are about money, with amounts under the names below."""
-MONEY = frozenset(
+MONEY_FIELDS = frozenset(
     "cost totalCost all shown other before after change perDayBefore perDayAfter byUsage byPrice usage price new gone"
     " untold spent ahead expected amount period1 period2 committed attained forecast"
     " potentialDailySavings potentialMonthlySavings totalDailySavings".split()
 )
-PERCENT = frozenset("changePercent share".split())
-DAYS = frozenset("from to first last month ends breaksOn".split())
-LABELS = frozenset("name title dimension kind label currency".split())
+PERCENT_FIELDS = frozenset("changePercent share".split())
+DAY_FIELDS = frozenset("from to first last month ends breaksOn".split())
+LABEL_FIELDS = frozenset("name title dimension kind label currency".split())
 """What is repeated, to tell the rows apart."""
-IN_DOLLARS = frozenset("list_optimization_recommendations".split())
+USD_TOOLS = frozenset("list_optimization_recommendations".split())
 
 
-def displaying(tool: Tool) -> Tool:
+def with_localized_display(tool: Tool) -> Tool:
     """*tool*, whose answers have a member more where the client told a locale that is known."""
-    if tool.name not in TOOLS:
+    if tool.name not in LOCALIZED_TOOLS:
         return tool
-    usual = "USD" if tool.name in IN_DOLLARS else ""
+    usual = "USD" if tool.name in USD_TOOLS else ""
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         result = await tool.run(call, arguments)
-        locale = told(call)
-        return result if locale is None or isinstance(result, Content) else displayed(result, locale, usual)
+        locale = client_locale(call)
+        return result if locale is None or isinstance(result, ContentResult) else localize_result(result, locale, usual)
 
     return replace(tool, run=run)
 
 
-def told(call: Call) -> Locale | None:
+def client_locale(call: Call) -> Locale | None:
     """The locale that the client hints at; None without, or for one that is not known."""
-    tag = call.hints.get(HINT)
-    return locale_of(tag) if isinstance(tag, str) else None
+    tag = call.request_meta.get(LOCALE_META_KEY)
+    return find_locale(tag) if isinstance(tag, str) else None
 
 
-def displayed(result: JsonObject, locale: Locale, currency: str = "") -> JsonObject:
+def localize_result(result: JsonObject, locale: Locale, currency: str = "") -> JsonObject:
     """*result* with its amounts, percentages and days written out, in the same places under "display"."""
-    found = _Writer(locale).object(result, currency, 0)
-    return {**result, DISPLAY: {"locale": locale.tag, **found}} if found else result
+    found = _DisplayFormatter(locale).format_object(result, currency, 0)
+    return {**result, DISPLAY_KEY: {"locale": locale.tag, **found}} if found else result
 
 
 @dataclass(slots=True)
-class _Writer:
+class _DisplayFormatter:
     """Writes what is to be read by people, as long as there is room."""
 
     locale: Locale
-    left: int = MOST
+    remaining: int = MAX_DISPLAY_VALUES
 
-    def object(self, value: JsonObject, currency: str, depth: int) -> JsonObject:
+    def format_object(self, value: JsonObject, currency: str, depth: int) -> JsonObject:
         """The members that can be written out, and names where there are such."""
         own = value.get("currency")
         currency = own if isinstance(own, str) else currency
         written = {}
         for name, item in value.items():
-            text = self.one(name, item, currency, depth)
+            text = self.format_member(name, item, currency, depth)
             if text:
                 written[name] = text
-        labels = {name: value[name] for name in LABELS if isinstance(value.get(name), str)} if depth and written else {}
+        labels = (
+            {name: value[name] for name in LABEL_FIELDS if isinstance(value.get(name), str)}
+            if depth and written
+            else {}
+        )
         return {**labels, **written}
 
-    def one(self, name: str, item: Any, currency: str, depth: int) -> Any:
+    def format_member(self, name: str, item: Any, currency: str, depth: int) -> Any:
         """One member; nothing where it is none of money, percent, days, or holds none."""
-        if isinstance(item, dict) and depth < DEEPEST:
-            return self.object(item, currency, depth + 1)
-        if isinstance(item, list) and depth < DEEPEST:
-            rows = (self.object(row, currency, depth + 1) for row in item if isinstance(row, dict))
+        if isinstance(item, dict) and depth < MAX_DISPLAY_DEPTH:
+            return self.format_object(item, currency, depth + 1)
+        if isinstance(item, list) and depth < MAX_DISPLAY_DEPTH:
+            rows = (self.format_object(row, currency, depth + 1) for row in item if isinstance(row, dict))
             return [row for row in rows if row]
-        text = self._text(name, item, currency) if self.left else ""
-        self.left -= bool(text)
+        text = self._format_value(name, item, currency) if self.remaining else ""
+        self.remaining -= bool(text)
         return text
 
-    def _text(self, name: str, item: Any, currency: str) -> str:
+    def _format_value(self, name: str, item: Any, currency: str) -> str:
         if isinstance(item, str):
-            return self.locale.day(item) if name in DAYS else ""
-        number = finite(item)
+            return self.locale.format_day(item) if name in DAY_FIELDS else ""
+        number = to_finite_number(item)
         if number is None:
             return ""
-        if name in PERCENT:
-            return self.locale.percent(number)
-        return self.locale.money(number, currency) if name in MONEY else ""
+        if name in PERCENT_FIELDS:
+            return self.locale.format_percent(number)
+        return self.locale.format_money(number, currency) if name in MONEY_FIELDS else ""

@@ -8,13 +8,13 @@ from dataclasses import replace
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from .tool import Content, Tool
+from .tool import ContentResult, Tool
 
-BY_AREA: Mapping[str, str] = {
+PERMISSION_BY_AREA: Mapping[str, str] = {
     "contract_templates": "ContractTemplatesAdmin, and the entitlement to contract templates",
     "contracts": "to contracts (contractsViewer or contractsReadOnly to read), as a partner's user",
 }
-BY_NAME: Mapping[str, str] = {
+PERMISSION_BY_TOOL: Mapping[str, str] = {
     **dict.fromkeys(("create_custom_theme", "update_theme", "delete_custom_theme"), "Cloud Analytics Admin"),
     **dict.fromkeys(("resend_invite", "cancel_invite"), "Users Manager"),
     **dict.fromkeys(
@@ -29,18 +29,18 @@ BY_NAME: Mapping[str, str] = {
 }
 
 
-def needed(tool: Tool) -> str:
+def required_permission(tool: Tool) -> str:
     """The permission that *tool* needs; "" where the document does not say."""
-    return BY_NAME.get(tool.name) or BY_AREA.get(tool.area, "")
+    return PERMISSION_BY_TOOL.get(tool.name) or PERMISSION_BY_AREA.get(tool.area, "")
 
 
-def permitted(tool: Tool) -> Tool:
+def with_permission_hint(tool: Tool) -> Tool:
     """*tool*, which names what the user lacks when the API forbids it without a reason."""
-    permission = needed(tool)
+    permission = required_permission(tool)
     if not permission:
         return tool
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         try:
             return await tool.run(call, arguments)
         except ApiError as error:

@@ -8,25 +8,28 @@ from typing import Any
 
 import orjson
 
-from ...protocol.json_schema import of_type
+from ...protocol.json_schema import schema_of_type
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import in_thread
+from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..currencies import StatedCurrency, with_currency
-from .tool import Content, Tool, ToolError
+from ..currencies import ResultCurrency, resolve_currency
+from .tool import ContentResult, Tool, ToolError
 
-FEW_ROWS = 50
-LARGE = 20_000
+MIN_STORED_ROWS = 50
+MIN_STORED_CHARACTERS = 20_000
 """Characters of an answer's JSON from which on its table is kept. Answers are cut at 30,000."""
-MAX_IN_PLACE_BYTES = 200_000
+MAX_INLINE_BYTES = 200_000
 """Size of an answer up to which its table is made in place."""
-ROWS_OF_LINE = 5_000
+ROWS_PER_LINE = 5_000
 """Rows of one line of a kept table: reading a line is a single step, which nothing interrupts."""
-HANDLE: JsonObject = {"type": "string", "description": "For query_result: the whole table, kept for half an hour."}
+HANDLE_SCHEMA: JsonObject = {
+    "type": "string",
+    "description": "For query_result: the whole table, kept for half an hour.",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ResultTable:
     """Named columns ({name, type}) and rows with a cell for each; *about* says where it came from."""
 
     columns: list[JsonObject]
@@ -34,36 +37,36 @@ class Table:
     about: JsonObject = field(default_factory=dict)
 
 
-TableOf = Callable[[JsonObject], "Table | None"]
+ExtractTable = Callable[[JsonObject], "ResultTable | None"]
 
 
-CUSTOMER = "customer"
+CUSTOMER_KEY = "customer"
 """Member of a table's *about*: the customer that an employee of DoiT acted for."""
 
 
-def packed(table: Table, customer: str | None = None) -> bytes:
+def pack_table(table: ResultTable, customer: str | None = None) -> bytes:
     """*table* as lines of JSON: the first has everything but the rows from ROWS_OF_LINE on, which are in the others.
 
     *customer* is the one that an employee of DoiT acts for.
     """
-    about = {**table.about, CUSTOMER: customer} if customer else table.about
-    starts = range(ROWS_OF_LINE, len(table.rows), ROWS_OF_LINE)
-    first = {"columns": table.columns, "rows": table.rows[:ROWS_OF_LINE], "about": about}
-    return b"\n".join(map(orjson.dumps, [first, *(table.rows[start : start + ROWS_OF_LINE] for start in starts)]))
+    about = {**table.about, CUSTOMER_KEY: customer} if customer else table.about
+    starts = range(ROWS_PER_LINE, len(table.rows), ROWS_PER_LINE)
+    first = {"columns": table.columns, "rows": table.rows[:ROWS_PER_LINE], "about": about}
+    return b"\n".join(map(orjson.dumps, [first, *(table.rows[start : start + ROWS_PER_LINE] for start in starts)]))
 
 
-def unpacked(data: bytes) -> Table:
+def unpack_table(data: bytes) -> ResultTable:
     """The table that was packed."""
     first, *others = data.split(b"\n")
-    table = Table(**orjson.loads(first))
+    table = ResultTable(**orjson.loads(first))
     for line in others:
         table.rows.extend(orjson.loads(line))
     return table
 
 
-def check_customer(table: Table, customer: str) -> None:
+def check_customer(table: ResultTable, customer: str) -> None:
     """Raise ToolError for a table about another customer than *customer*, whom an employee acts for now."""
-    own = table.about.get(CUSTOMER, "")
+    own = table.about.get(CUSTOMER_KEY, "")
     if own != customer:
         raise ToolError(
             f"handle: this result is about the customer {own or 'of your own token'}, and this call acts for another"
@@ -71,65 +74,65 @@ def check_customer(table: Table, customer: str) -> None:
         )
 
 
-def keeping(tool: Tool, table_of: TableOf, *, currency: bool = False) -> Tool:
+def with_result_handle(tool: Tool, extract_table: ExtractTable, *, currency: bool = False) -> Tool:
     """*tool*, whose large answers have a handle to their table; with *currency* its answers state the currency."""
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         config = arguments.get("config")
         if currency and not (isinstance(config, dict) and config.get("currency")):
-            result, own = await with_currency(call.doit, None, tool.run(call, arguments))
-            if isinstance(result, Content):
+            result, own = await resolve_currency(call.doit, None, tool.run(call, arguments))
+            if isinstance(result, ContentResult):
                 return result
             stated: JsonObject = {**result, "currency": own}
-            return await _with_handle(call, tool, stated, table_of)
+            return await _add_handle(call, tool, stated, extract_table)
         result = await tool.run(call, arguments)
-        return result if isinstance(result, Content) else await _with_handle(call, tool, result, table_of)
+        return result if isinstance(result, ContentResult) else await _add_handle(call, tool, result, extract_table)
 
     schema = tool.output_schema or {"type": "object", "properties": {}}
-    properties: JsonObject = {**schema["properties"], "handle": HANDLE}
+    properties: JsonObject = {**schema["properties"], "handle": HANDLE_SCHEMA}
     if currency:
-        properties["currency"] = of_type(StatedCurrency)
+        properties["currency"] = schema_of_type(ResultCurrency)
     return replace(
         tool,
         run=run,
         output_schema={**schema, "properties": properties},
-        narrow=f"{tool.narrow} Where there is a handle, query_result groups, filters and sorts the whole table.",
+        narrow_hint=f"{tool.narrow_hint} Where there is a handle, query_result groups, filters and sorts the whole table.",
     )
 
 
-async def _with_handle(call: Call, tool: Tool, result: JsonObject, table_of: TableOf) -> JsonObject:
+async def _add_handle(call: Call, tool: Tool, result: JsonObject, extract_table: ExtractTable) -> JsonObject:
     size = len(orjson.dumps(result))
-    if size < LARGE:
+    if size < MIN_STORED_CHARACTERS:
         return result
-    if size <= MAX_IN_PLACE_BYTES:
-        made = _made(tool, call.customer, result, table_of)
+    if size <= MAX_INLINE_BYTES:
+        made = _pack_result(tool, call.customer_context, result, extract_table)
     else:
-        made = await in_thread(_made, tool, call.customer, result, table_of)
+        made = await run_in_thread(_pack_result, tool, call.customer_context, result, extract_table)
     handle = None if made is None else await call.results.put(call.owner, made)
     return {**result, "handle": handle} if handle else result
 
 
-def _made(tool: Tool, customer: str | None, result: JsonObject, table_of: TableOf) -> bytes | None:
+def _pack_result(tool: Tool, customer: str | None, result: JsonObject, extract_table: ExtractTable) -> bytes | None:
     """The table of *result*, ready to be kept; None if it has none, or one of few rows."""
-    table = table_of(result)
-    if table is None or len(table.rows) < FEW_ROWS:
+    table = extract_table(result)
+    if table is None or len(table.rows) < MIN_STORED_ROWS:
         return None
     about: JsonObject = {name: result[name] for name in ("currency", "period") if name in result}
-    return packed(replace(table, about={"tool": tool.name, **about}), customer)
+    return pack_table(replace(table, about={"tool": tool.name, **about}), customer)
 
 
-def of_query(answer: JsonObject) -> Table | None:
+def query_table(answer: JsonObject) -> ResultTable | None:
     """The table of a query's answer."""
-    return _table(answer.get("columns"), answer.get("rows"))
+    return _make_table(answer.get("columns"), answer.get("rows"))
 
 
-def of_report(answer: JsonObject) -> Table | None:
+def report_table(answer: JsonObject) -> ResultTable | None:
     """The table of a report's results."""
     result = answer.get("result")
-    return _table(result.get("schema"), result.get("rows")) if isinstance(result, dict) else None
+    return _make_table(result.get("schema"), result.get("rows")) if isinstance(result, dict) else None
 
 
-def _table(columns: Any, rows: Any) -> Table | None:
+def _make_table(columns: Any, rows: Any) -> ResultTable | None:
     """What fits together of *columns* and *rows*; None if there are none, or two columns have one name."""
     if not isinstance(columns, list) or not isinstance(rows, list):
         return None
@@ -137,4 +140,4 @@ def _table(columns: Any, rows: Any) -> Table | None:
     if len(set(map(str, names))) != len(columns) or not all(isinstance(name, str) and name for name in names):
         return None
     whole = [row for row in rows if isinstance(row, list) and len(row) == len(columns)]
-    return Table([{"name": one["name"], "type": str(one.get("type") or "")} for one in columns], whole)
+    return ResultTable([{"name": one["name"], "type": str(one.get("type") or "")} for one in columns], whole)

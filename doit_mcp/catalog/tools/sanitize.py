@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-INVISIBLE = re.compile(
+INVISIBLE_PATTERN = re.compile(
     "["
     "\u007f-\u009f"  # controls
     "\u00ad\u034f\u061c\u180b-\u180f"  # soft hyphen, joiners, Mongolian selectors
@@ -15,20 +15,20 @@ INVISIBLE = re.compile(
     "\U000e0000-\U000e0fff"  # tags, further selectors
     "]+"
 )
-CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]+")
-ESCAPE = re.compile(r'\\(?:u00[01][0-9a-f]|["\\/bfnrt])')
+CONTROL_PATTERN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]+")
+ESCAPE_PATTERN = re.compile(r'\\(?:u00[01][0-9a-f]|["\\/bfnrt])')
 
 
-def visible(json: str) -> str:
+def sanitize_json(json: str) -> str:
     """JSON text as orjson writes it, without invisible characters in its strings. It stays valid JSON."""
     if not json.isascii() or "\x7f" in json:
-        json = INVISIBLE.sub("", json)
+        json = INVISIBLE_PATTERN.sub("", json)
     # Other controls are escaped. Every escape is looked at, so that an escaped backslash before a "u" is not one.
-    return ESCAPE.sub(lambda found: "" if found[0][1] == "u" else found[0], json) if "\\u00" in json else json
+    return ESCAPE_PATTERN.sub(lambda found: "" if found[0][1] == "u" else found[0], json) if "\\u00" in json else json
 
 
-def visible_text(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """*text* without invisible characters, and without controls other than line breaks and tabs."""
     if text.isprintable() and text.isascii():
         return text
-    return CONTROLS.sub("", INVISIBLE.sub("", text))
+    return CONTROL_PATTERN.sub("", INVISIBLE_PATTERN.sub("", text))

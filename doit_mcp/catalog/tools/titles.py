@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-MOST_STATUS = 64
+MAX_STATUS_CHARACTERS = 64
 """Characters of a status text (OpenAI Apps SDK, tool metadata)."""
 
-SPELLED = {
+SPELLINGS = {
     "ava": "Ava",
     "aws": "AWS",
     "cloudflow": "CloudFlow",
@@ -16,7 +16,7 @@ SPELLED = {
     "id": "ID",
     "json": "JSON",
 }
-VERBS = {
+VERB_FORMS = {
     "accept": ("Accepting", "Accepted"),
     "activate": ("Activating", "Activated"),
     "add": ("Adding", "Added"),
@@ -46,24 +46,24 @@ VERBS = {
 }
 
 
-def title_of(name: str) -> str:
+def make_title(name: str) -> str:
     """``refine_cloudflow`` as "Refine CloudFlow"."""
-    text = _spelled(name)
+    text = _spell_out(name)
     return text[:1].upper() + text[1:]
 
 
-def status_of(name: str, title: str) -> tuple[str, str]:
+def status_texts(name: str, title: str) -> tuple[str, str]:
     """What a client shows while the tool runs, and when it has run; at most 64 characters each."""
     verb, _, rest = name.partition("_")
-    if verb not in VERBS or not rest:
-        return _short(title, "…"), _short(title, ": done")
-    doing, done = VERBS[verb]
-    return _short(f"{doing} {_spelled(rest)}", "…"), _short(f"{done} {_spelled(rest)}", "")
+    if verb not in VERB_FORMS or not rest:
+        return _shorten(title, "…"), _shorten(title, ": done")
+    doing, done = VERB_FORMS[verb]
+    return _shorten(f"{doing} {_spell_out(rest)}", "…"), _shorten(f"{done} {_spell_out(rest)}", "")
 
 
-def _spelled(name: str) -> str:
-    return " ".join(SPELLED.get(word, word) for word in name.split("_"))
+def _spell_out(name: str) -> str:
+    return " ".join(SPELLINGS.get(word, word) for word in name.split("_"))
 
 
-def _short(text: str, end: str) -> str:
-    return text + end if len(text + end) <= MOST_STATUS else text[: MOST_STATUS - 1] + "…"
+def _shorten(text: str, end: str) -> str:
+    return text + end if len(text + end) <= MAX_STATUS_CHARACTERS else text[: MAX_STATUS_CHARACTERS - 1] + "…"

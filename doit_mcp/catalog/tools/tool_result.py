@@ -8,109 +8,114 @@ import orjson
 
 from ...api.errors import ApiError, explain
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import in_thread
-from .sanitize import visible, visible_text
-from .tool import DEADLINE, Tool
-from .truncation import cut, token_behind
+from ...resilience.compute_thread import run_in_thread
+from .sanitize import sanitize_json, sanitize_text
+from .tool import DEADLINE_SECONDS, Tool
+from .truncation import row_offset_token, truncate_lists
 
-SMALL = 30_000
+MAX_READ_CHARACTERS = 30_000
 """Characters of a read's JSON before it is cut at a row (the text block repeats the structured content)."""
-MAX_IN_PLACE = 200_000
+MAX_INLINE_CHARACTERS = 200_000
 """Characters of JSON up to which an answer is made in place; a longer one takes more than 10 ms."""
-CEILING = 140_000
+MAX_RESULT_CODE_UNITS = 140_000
 """UTF-16 code units of the whole serialized result; some hosts refuse more than about 150,000."""
-NOTE = 700
+RESERVED_NOTE_CHARACTERS = 700
 """Characters that are kept free for saying that and how an answer was cut."""
-IDENTIFIERS = ("id", "operationId", "reportId", "ticketId", "budgetId", "flowId", "customerId")
-MOST_IDENTIFIER = 256
+IDENTIFIER_FIELDS = ("id", "operationId", "reportId", "ticketId", "budgetId", "flowId", "customerId")
+MAX_IDENTIFIER_CHARACTERS = 256
 
 
-async def completed(tool: Tool, arguments: JsonObject, result: JsonObject) -> JsonObject:
+async def make_tool_result(tool: Tool, arguments: JsonObject, result: JsonObject) -> JsonObject:
     """The CallToolResult, made in a thread where that takes long."""
-    text = serialized(result)
-    if len(text) > MAX_IN_PLACE:
-        return await in_thread(complete, tool, arguments, result, text)
-    return complete(tool, arguments, result, text)
+    text = to_json(result)
+    if len(text) > MAX_INLINE_CHARACTERS:
+        return await run_in_thread(make_tool_result_inline, tool, arguments, result, text)
+    return make_tool_result_inline(tool, arguments, result, text)
 
 
-def serialized(result: JsonObject) -> str:
+def to_json(result: JsonObject) -> str:
     """The JSON text of *result*."""
     return orjson.dumps(result).decode()
 
 
-def complete(tool: Tool, arguments: JsonObject, result: JsonObject, text: str | None = None) -> JsonObject:
+def make_tool_result_inline(
+    tool: Tool, arguments: JsonObject, result: JsonObject, text: str | None = None
+) -> JsonObject:
     """The CallToolResult for a *result* of *tool*, called with *arguments*; *text* is the result serialized, if it is
     known."""
-    fitted, text = fit(tool, arguments, result, serialized(result) if text is None else text)
+    fitted, text = truncate_and_sanitize(tool, arguments, result, to_json(result) if text is None else text)
     if problems := tool.result_problems(fitted):
         error = ApiError(f"it has another form than expected ({problems[0]})", kind="answer", maybe_applied=tool.writes)
-        return failure(explain(error, tool.name))
-    whole = _result(text)
+        return error_result(explain(error, tool.name))
+    whole = _text_result(text)
     # The text repeats the data, so a third of the ceiling is a cheap bound that spares nearly every answer the count.
-    if len(text) * 3 >= CEILING and not within_ceiling(orjson.dumps(whole)):
-        return over_ceiling(tool, result)
+    if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(whole)):
+        return oversized_result(tool, result)
     return whole
 
 
-def fit(tool: Tool, arguments: JsonObject, result: JsonObject, text: str) -> tuple[JsonObject, str]:
+def truncate_and_sanitize(tool: Tool, arguments: JsonObject, result: JsonObject, text: str) -> tuple[JsonObject, str]:
     """*result* and its JSON *text*, without invisible characters and, if it is a long read, with fewer rows."""
-    if len(text) > SMALL and not tool.writes:
-        result, cuts = cut(result, SMALL - NOTE)
+    if len(text) > MAX_READ_CHARACTERS and not tool.writes:
+        result, cuts = truncate_lists(result, MAX_READ_CHARACTERS - RESERVED_NOTE_CHARACTERS)
         if cuts:
-            result = _noted(tool, arguments, result, cuts)
+            result = _with_truncation_note(tool, arguments, result, cuts)
             text = orjson.dumps(result).decode()
-    clean = visible(text)
+    clean = sanitize_json(text)
     return (result, text) if clean == text else (orjson.loads(clean), clean)
 
 
-def _noted(tool: Tool, arguments: JsonObject, result: JsonObject, cuts: list[JsonObject]) -> JsonObject:
-    rest = tool.narrow
-    main = next((one for one in cuts if one["list"] == tool.rows), None)
-    if main is not None and tool.pages:
-        result = {**result, "pageToken": token_behind(arguments, main["shown"])}
+def _with_truncation_note(tool: Tool, arguments: JsonObject, result: JsonObject, cuts: list[JsonObject]) -> JsonObject:
+    rest = tool.narrow_hint
+    main = next((one for one in cuts if one["list"] == tool.rows_key), None)
+    if main is not None and tool.is_paginated:
+        result = {**result, "pageToken": row_offset_token(arguments, main["shown"])}
         rest = f"For the rest call {tool.name} with this pageToken and the same arguments, or ask for less."
     return {**result, "cut": {"lists": cuts, "rest": rest}}
 
 
-def within_ceiling(serialized: bytes) -> bool:
+def is_within_size_limit(serialized: bytes) -> bool:
     """Whether a serialized result has at most as many UTF-16 code units as the ceiling allows."""
-    return len(serialized) <= CEILING or len(serialized.decode().encode("utf-16-le")) <= 2 * CEILING
+    return (
+        len(serialized) <= MAX_RESULT_CODE_UNITS
+        or len(serialized.decode().encode("utf-16-le")) <= 2 * MAX_RESULT_CODE_UNITS
+    )
 
 
-def over_ceiling(tool: Tool, result: JsonObject) -> JsonObject:
+def oversized_result(tool: Tool, result: JsonObject) -> JsonObject:
     """What is said instead of a result that is too large: for a read an error, for a write that it is done."""
     if not tool.writes:
         text = f"RESPONSE_TOO_LARGE: the answer of {tool.name} is too large, so none of it is shown."
-        return failure(f"{text} {tool.narrow}")
+        return error_result(f"{text} {tool.narrow_hint}")
     receipt = {
         "status": "completed",
         "responseOmitted": True,
         "reason": "The answer is too large to be shown.",
-        "identifiers": {name: result[name] for name in IDENTIFIERS if _identifies(result.get(name))},
+        "identifiers": {name: result[name] for name in IDENTIFIER_FIELDS if _is_identifier(result.get(name))},
         "message": f"{tool.name} has been carried out. Do not repeat it; read the result with the matching get tool.",
     }
-    return _result(visible(orjson.dumps(receipt).decode()))
+    return _text_result(sanitize_json(orjson.dumps(receipt).decode()))
 
 
-def late(tool: Tool) -> str:
+def timeout_message(tool: Tool) -> str:
     """What is said when a tool is not done within its deadline."""
     if tool.writes:
         text = "It may take effect all the same: check the current state before repeating it."
     else:
-        text = f"{tool.narrow} Or try again later."
-    return f"{tool.name} did not finish within {tool.deadline or DEADLINE:g} seconds. {text}"
+        text = f"{tool.narrow_hint} Or try again later."
+    return f"{tool.name} did not finish within {tool.deadline or DEADLINE_SECONDS:g} seconds. {text}"
 
 
-def failure(text: str) -> JsonObject:
+def error_result(text: str) -> JsonObject:
     """A result that tells the model what went wrong."""
-    return {"content": [{"type": "text", "text": visible_text(text)}], "isError": True}
+    return {"content": [{"type": "text", "text": sanitize_text(text)}], "isError": True}
 
 
-def _result(text: str) -> JsonObject:
+def _text_result(text: str) -> JsonObject:
     return {"content": [{"type": "text", "text": text}], "structuredContent": orjson.Fragment(text)}
 
 
-def _identifies(value: Any) -> bool:
+def _is_identifier(value: Any) -> bool:
     if isinstance(value, str):
-        return 0 < len(value) <= MOST_IDENTIFIER
+        return 0 < len(value) <= MAX_IDENTIFIER_CHARACTERS
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -8,27 +8,27 @@ from dataclasses import dataclass, replace
 import orjson
 
 from ...api.errors import ApiError
-from ...api.markers import mentioned, reached
-from ...api.pagination import LARGE, page_of
+from ...api.markers import addresses_at, has_value_at
+from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import is_large
-from ...resilience.compute_thread import in_thread
+from ...resilience.compute_thread import run_in_thread
 from ..call import Call, Question
-from ..tools.tool import Content, Declined, Tool, ToolError
-from .plain_text import plain
-from .preview import PLACES, basis_of, message
+from ..tools.tool import ContentResult, Declined, Tool, ToolError
+from .plain_text import to_plain_text
+from .preview import TARGET_ARGUMENTS, preview_digest, preview_message
 
 # A write always asks if its verb, its area or its name is here. Others ask if they are given an argument that reaches
 # people, addresses, channels or outside systems, or a text that mentions some (api/markers.py).
-VERBS = frozenset("archive cancel delete".split())
-AREAS = frozenset("sharing users contracts contract_templates billing_transfer assets".split())
-NAMES = frozenset(
+CONFIRMED_VERBS = frozenset("archive cancel delete".split())
+CONFIRMED_AREAS = frozenset("sharing users contracts contract_templates billing_transfer assets".split())
+CONFIRMED_TOOLS = frozenset(
     "trigger_cloud_flow update_customer send_datahub_events upload_datahub_csv post_insight_results"
     " post_insight_resource_results create_account_role update_aws_feature"
     " create_cloudflow_connection update_cloudflow_connection"
     " assign_objects_to_label dismiss_budget_suggestion".split()
 )
-READERS: Mapping[str, str] = {
+READER_TOOLS: Mapping[str, str] = {
     "assign_objects_to_label": "get_label",
     "cancel_invite": "list_users",
     "create_account_role": "get_aws_account",
@@ -45,136 +45,138 @@ READERS: Mapping[str, str] = {
     "update_user": "list_users",
 }
 """The tool that shows what a write is about, where that is not get_ and the noun of the write."""
-READ_AS: Mapping[str, str] = {"sourceID": "source", "insightKey": "key", "flowID": "id", "ticketId": "id"}
+READER_ARGUMENTS: Mapping[str, str] = {"sourceID": "source", "insightKey": "key", "flowID": "id", "ticketId": "id"}
 """What readers call an argument that the write has another name for."""
-KEY = "confirm"
-FORM: JsonObject = {"type": "object", "properties": {}}
+CONFIRMATION_KEY = "confirm"
+EMPTY_FORM: JsonObject = {"type": "object", "properties": {}}
 MAX_QUESTIONS = 3
 """How often the user is asked when what a write is about changes while they think."""
-MAX_PAGES = 10
+MAX_READ_PAGES = 10
 """Pages of a list that are searched for the thing a write is about."""
 MAX_INLINE_BYTES = 16 << 10
 """Of arguments whose preview is made in the event loop. A text of a few KB can be JSON with thousands of members."""
-UNREAD = "The current state could not be read."
-UNREACHABLE = (
+STATE_UNREADABLE = "The current state could not be read."
+CLIENT_UNREACHABLE = (
     "asks the user first, and the question cannot reach this client: the request does not accept an event stream. Send"
     " the header Accept: application/json, text/event-stream, and call again."
 )
 
 
-def confirms(tool: Tool) -> bool:
+def always_confirms(tool: Tool) -> bool:
     """Whether *tool* always asks before it runs, whatever its arguments."""
     verb = tool.name.partition("_")[0]
-    return tool.writes and (verb in VERBS or tool.area in AREAS or tool.name in NAMES)
+    return tool.writes and (verb in CONFIRMED_VERBS or tool.area in CONFIRMED_AREAS or tool.name in CONFIRMED_TOOLS)
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class StateReader:
     """How the current state of what a write is about is read: by a tool for one thing, or as a row of a list."""
 
     tool: Tool
-    may_miss: bool = False
+    may_be_missing: bool = False
     """The write also makes what is not there yet."""
 
-    async def current(self, call: Call, arguments: JsonObject) -> JsonObject | None:
+    async def read_state(self, call: Call, arguments: JsonObject) -> JsonObject | None:
         """The thing; None where it is not known. Raises ApiError if it is not there but has to be, and where the
         sign-in has ended."""
-        return (await self.find(call, arguments))[0]
+        return (await self.read_state_with_note(call, arguments))[0]
 
-    async def find(self, call: Call, arguments: JsonObject) -> tuple[JsonObject | None, str]:
+    async def read_state_with_note(self, call: Call, arguments: JsonObject) -> tuple[JsonObject | None, str]:
         """The same, with a note for the user on why it is not known."""
         schema = self.tool.input_schema
-        places = {*PLACES, *schema.get("required", ())} & schema["properties"].keys()
-        named = {READ_AS.get(name, name): value for name, value in arguments.items()}
+        places = {*TARGET_ARGUMENTS, *schema.get("required", ())} & schema["properties"].keys()
+        named = {READER_ARGUMENTS.get(name, name): value for name, value in arguments.items()}
         given = {name: value for name, value in named.items() if name in places}
-        if self.tool.problems(given):
+        if self.tool.argument_problems(given):
             return None, ""
         try:
             if self.tool.name.startswith("list_"):
-                return await self._row(call, given, named.get("id"))
+                return await self._find_row(call, given, named.get("id"))
             found = await self.tool.run(call, given)
         except ApiError as error:
-            if error.kind == "credential" or (error.kind == "missing" and not self.may_miss):
+            if error.kind == "credential" or (error.kind == "missing" and not self.may_be_missing):
                 raise
-            return None, UNREAD if error.kind != "missing" else ""
-        return (None, "") if isinstance(found, Content) else (_newest(found), "")
+            return None, STATE_UNREADABLE if error.kind != "missing" else ""
+        return (None, "") if isinstance(found, ContentResult) else (_with_newest_version(found), "")
 
-    async def _row(self, call: Call, arguments: JsonObject, id: object) -> tuple[JsonObject | None, str]:
+    async def _find_row(self, call: Call, arguments: JsonObject, id: object) -> tuple[JsonObject | None, str]:
         """The row with this id; if it was not found, also how far the list was read."""
         if id is None:
             return None, ""
-        large = {**arguments, "maxResults": LARGE}
-        given, token = arguments if self.tool.problems(large) else large, ""
-        for _ in range(MAX_PAGES):
+        large = {**arguments, "maxResults": LARGE_PAGE_SIZE}
+        given, token = arguments if self.tool.argument_problems(large) else large, ""
+        for _ in range(MAX_READ_PAGES):
             found = await self.tool.run(call, {**given, "pageToken": token} if token else given)
-            if isinstance(found, Content):
+            if isinstance(found, ContentResult):
                 return None, ""
-            page = page_of(found, self.tool.rows)
+            page = parse_page(found, self.tool.rows_key)
             if (row := next((row for row in page.rows if row.get("id") == id), None)) is not None:
                 return row, ""
-            if not page.token or page.token == token or not self.tool.pages:
+            if not page.next_token or page.next_token == token or not self.tool.is_paginated:
                 return None, f"{self.tool.name} shows nothing with this id."
-            token = page.token
-        return None, f"The first {MAX_PAGES} pages of {self.tool.name} show nothing with this id."
+            token = page.next_token
+        return None, f"The first {MAX_READ_PAGES} pages of {self.tool.name} show nothing with this id."
 
 
-def _newest(thing: JsonObject) -> JsonObject:
-    """*thing*; one that is kept in versions, the newest last, has the fields of the newest as well."""
-    versions = thing.get("versions")
+def _with_newest_version(row: JsonObject) -> JsonObject:
+    """*row*; one that is kept in versions, the newest last, has the fields of the newest as well."""
+    versions = row.get("versions")
     newest = versions[-1] if isinstance(versions, list) and versions else None
-    return {**thing, **newest} if isinstance(newest, dict) else thing
+    return {**row, **newest} if isinstance(newest, dict) else row
 
 
-def reader_of(tool: Tool, named: Mapping[str, Tool]) -> Reader | None:
-    """The reader of what *tool* changes or deletes, if *named* has one."""
+def find_reader(tool: Tool, tools_by_name: Mapping[str, Tool]) -> StateReader | None:
+    """The reader of what *tool* changes or deletes, if *tools_by_name* has one."""
     verb, _, noun = tool.name.partition("_")
     creates = verb == "create"
-    reader = named.get(READERS.get(tool.name, "" if creates else f"get_{noun}"))
-    return None if reader is None or reader.writes else Reader(reader, creates)
+    reader = tools_by_name.get(READER_TOOLS.get(tool.name, "" if creates else f"get_{noun}"))
+    return None if reader is None or reader.writes else StateReader(reader, creates)
 
 
-def confirmed(tool: Tool, reader: Reader | None) -> Tool:
+def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
     """*tool*, which asks the user first where the client can be asked. A no, or no answer, and nothing happens."""
-    always = confirms(tool)
+    always = always_confirms(tool)
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         # A trial changes nothing; and whether a client can be asked does not depend on the words, which cost requests.
-        reaches = always or reached(arguments, tool.reaches, replaces=tool.name.startswith("update_"))
-        reaches = reaches or bool(mentioned(arguments, tool.mentions))
+        reaches = always or has_value_at(
+            arguments, tool.external_target_paths, replaces=tool.name.startswith("update_")
+        )
+        reaches = reaches or bool(addresses_at(arguments, tool.linked_text_paths))
         asks = arguments.get("dryRun") is not True and reaches
-        if asks and call.can_ask(question("")):
-            await _agreed(call, tool, reader, arguments)
-        elif asks and call.declares(question("")):
-            raise ToolError(f"Nothing was changed: {tool.name} {UNREACHABLE}")
+        if asks and call.can_ask(confirmation_question("")):
+            await _confirm(call, tool, reader, arguments)
+        elif asks and call.client_supports(confirmation_question("")):
+            raise ToolError(f"Nothing was changed: {tool.name} {CLIENT_UNREACHABLE}")
         return await tool.run(call, arguments)
 
     return replace(tool, run=run)
 
 
-async def _agreed(call: Call, tool: Tool, reader: Reader | None, arguments: JsonObject) -> None:
+async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments: JsonObject) -> None:
     """Ask the user until they accept what is true at that time. Raises ToolError if they do not.
 
     After the answer everything is read and put into words again: what they agreed to is what is there. In the era that
     runs the call again with the answer, that run has just done so. Between this last read and the write the state can
     still change; the API has no conditional requests that would rule it out.
     """
-    customer = await _customer_of(call)
+    customer = await _customer_label(call)
 
     async def preview() -> Question:
-        current, note = await reader.find(call, arguments) if reader is not None else (None, "")
+        current, note = await reader.read_state_with_note(call, arguments) if reader is not None else (None, "")
         if is_large(arguments) or len(orjson.dumps(arguments)) > MAX_INLINE_BYTES:
-            return await in_thread(_question, tool, arguments, current, customer, note)
-        return _question(tool, arguments, current, customer, note)
+            return await run_in_thread(_make_question, tool, arguments, current, customer, note)
+        return _make_question(tool, arguments, current, customer, note)
 
     asked = await preview()
     for _ in range(MAX_QUESTIONS):
-        answer = (await call.ask_all({KEY: asked}))[KEY]
+        answer = (await call.ask_all({CONFIRMATION_KEY: asked}))[CONFIRMATION_KEY]
         if answer["action"] != "accept":
             raise Declined(
                 f"Nothing was changed: the user did not agree to {tool.name}. Do not call it again unless the user"
                 " asks for it."
             )
-        accepted, asked = asked, await preview() if call.waits else asked
+        accepted, asked = asked, await preview() if call.waits_for_answers else asked
         if asked == accepted:
             return
     raise ToolError(
@@ -183,28 +185,28 @@ async def _agreed(call: Call, tool: Tool, reader: Reader | None, arguments: Json
     )
 
 
-def _question(tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str, note: str) -> Question:
+def _make_question(tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str, note: str) -> Question:
     said = tool, arguments, current, customer, note
-    return question(message(*said), basis_of(*said))
+    return confirmation_question(preview_message(*said), preview_digest(*said))
 
 
-async def _customer_of(call: Call) -> str:
+async def _customer_label(call: Call) -> str:
     """The customer that an employee acts for, by domain and id; "" for everybody else, who have only their own."""
-    id = call.customer
+    id = call.customer_context
     if id is None:
         return ""
     try:
-        domain = plain(str((await call.doit.auth.validate_user()).get("domain") or ""))
+        domain = to_plain_text(str((await call.doit.auth.validate_user()).get("domain") or ""))
     except ApiError as error:
         if error.kind == "credential":
             raise
         domain = ""  # The id alone still says whose data it is; if the API is unavailable, the write will say so.
     # Where an API token names the customer, its key is the domain.
-    id = "" if id == domain else plain(id)
+    id = "" if id == domain else to_plain_text(id)
     return (f"{domain} (id {id})" if domain and id else domain or id) or "your own account"
 
 
-def question(text: str, basis: str = "") -> Question:
+def confirmation_question(text: str, source_digest: str = "") -> Question:
     """A yes or no: a form without fields, which is accepted or not."""
-    params: JsonObject = {"mode": "form", "message": text, "requestedSchema": FORM}
-    return Question("elicitation/create", params, sealed=True, basis=basis)
+    params: JsonObject = {"mode": "form", "message": text, "requestedSchema": EMPTY_FORM}
+    return Question("elicitation/create", params, signed=True, source_digest=source_digest)

@@ -9,94 +9,98 @@ from hashlib import sha256
 
 import orjson
 
-from ...api.effects import note_repeat
+from ...api.effects import mark_repeated
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import is_large
-from ...resilience.compute_thread import in_thread
-from ..call import Call, CannotAsk, Interrupted, NoAnswer
-from ..stores.write_receipts import LIFE_S, Receipt
-from ..tools.argument_coercion import canonical
-from ..tools.tool import Content, Tool, ToolError
-from .affected_objects import subjects
-from .receipt_verification import Check
+from ...resilience.compute_thread import run_in_thread
+from ..call import Call, CallSuspended, MissingClientCapability, NoAnswer
+from ..stores.write_receipts import TTL_SECONDS, Receipt
+from ..tools.argument_coercion import canonicalize
+from ..tools.tool import ContentResult, Tool, ToolError
+from .affected_objects import affected_identifiers
+from .receipt_verification import Verifier
 
-NOTE = "alreadyDone"
+ALREADY_DONE_KEY = "alreadyDone"
 """Member of an answer that was given before."""
-MADE, CHANGED = "made", "changed"
+CREATED_KIND, CHANGED_KIND = "made", "changed"
 """Kinds of writes: those that add something, which only its removal undoes, and those that change or delete something,
 which any later write about it undoes."""
-REMOVING = frozenset("cancel delete remove".split())
+REMOVAL_VERBS = frozenset("cancel delete remove".split())
 """Verbs of removals."""
-STANDING = frozenset(
+IRREVERSIBLE_TOOLS = frozenset(
     "accept_budget_suggestion ask_ava_streaming ava_feedback build_cloud_flow create_asset"
     " create_billing_transfer_handshakes create_billing_transfer_mappings create_ticket_comment refine_cloudflow"
     " send_datahub_events trigger_cloud_flow upload_datahub_csv".split()
 )
 """Writes that no later one undoes, and that must not be done twice: messages, runs, events, purchases."""
-RENEWING = frozenset({"resend_invite"})
+UNDONE_ONLY_BY_REMOVAL = frozenset({"resend_invite"})
 """Writes that change what is there, but that only a removal undoes."""
-NOTHING_DONE = (ToolError, CannotAsk, NoAnswer, Interrupted)
+NO_EFFECT_ERRORS = (ToolError, MissingClientCapability, NoAnswer, CallSuspended)
 """Raised before a tool has changed anything."""
 
 
-def committing(tool: Tool) -> Tool:
+def with_commit(tool: Tool) -> Tool:
     """*tool*, which changes things from its start on. Whatever asks the user is put around it, and :func:`once` around
     that: a repeat is answered by the receipt, and only what is really done uses up the user's consent."""
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         await call.commit()
         return await tool.run(call, arguments)
 
     return replace(tool, run=run)
 
 
-def once(tool: Tool, check: Check | None = None) -> Tool:
+def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
     """*tool*, a committing one, which for a while does not do the same again: same principal, same customer, same
     arguments.
 
-    What surely was not done may be repeated. So may what no longer holds by *check*, and what a later write about the
+    What surely was not done may be repeated. So may what no longer holds by *verifier*, and what a later write about the
     same object has undone, whoever at the customer made it. An update whose effect cannot be read is done again, if
     that does no harm. A trial run changes nothing, so it is no write at all.
     """
     repeatable = bool(tool.annotations.get("idempotentHint"))
-    renews = repeatable and check is None and tool.name.startswith("update_")
+    renews = repeatable and verifier is None and tool.name.startswith("update_")
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | Content:
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         if arguments.get("dryRun") is True:
             return await tool.run(call, arguments)
-        digest = await in_thread(_digest, tool, arguments) if is_large(arguments) else _digest(tool, arguments)
+        digest = (
+            await run_in_thread(_write_digest, tool, arguments)
+            if is_large(arguments)
+            else _write_digest(tool, arguments)
+        )
         key = f"{call.tenant} {digest}"
-        while (receipt := await call.receipts.claim(call.owner, key, repeatable=repeatable)) is not None:
-            if not receipt.done or not (renews or await _is_undone(check, call, arguments, receipt)):
-                note_repeat()
-                return _again(tool, receipt)
+        while (receipt := await call.receipts.claim(call.owner, key, idempotent=repeatable)) is not None:
+            if not receipt.done or not (renews or await _is_undone(verifier, call, arguments, receipt)):
+                mark_repeated()
+                return _repeat_result(tool, receipt)
             await call.receipts.forget(call.owner, key)
-        return await _settled(tool, call, key, arguments)
+        return await _run_and_settle(tool, call, key, arguments)
 
     return replace(tool, run=run)
 
 
-async def _is_undone(check: Check | None, call: Call, arguments: JsonObject, receipt: Receipt) -> bool:
-    return check is not None and not await check.holds(call, arguments, _structured(receipt.answer))
+async def _is_undone(verifier: Verifier | None, call: Call, arguments: JsonObject, receipt: Receipt) -> bool:
+    return verifier is not None and not await verifier.still_holds(call, arguments, _structured_content(receipt.answer))
 
 
-def _groups(tool: Tool, call: Call, kind: str, objects: Iterable[str]) -> list[str]:
+def _group_keys(tool: Tool, call: Call, kind: str, objects: Iterable[str]) -> list[str]:
     """The groups of the receipts of one *kind* about some objects."""
     named = (orjson.dumps([call.tenant, tool.area, kind, one]) for one in objects)
     return [sha256(name).hexdigest()[:32] for name in named]
 
 
-def _structured(answer: bytes) -> JsonObject:
+def _structured_content(answer: bytes) -> JsonObject:
     """The object in a packed answer; {} where that was not kept."""
     kept = orjson.loads(answer) if answer else {}
     found: JsonObject = kept.get("result") or kept.get("content", {}).get("structured") or {}
     return found
 
 
-def _digest(tool: Tool, arguments: JsonObject) -> str:
+def _write_digest(tool: Tool, arguments: JsonObject) -> str:
     """The same for all arguments that mean the same."""
-    arguments = canonical(arguments, tool.input_schema, adds=not tool.annotations.get("idempotentHint"))
+    arguments = canonicalize(arguments, tool.input_schema, creates=not tool.annotations.get("idempotentHint"))
     # Text that is no Unicode is refused when the request is made; here it only has to have a digest.
     try:
         text = orjson.dumps([tool.name, arguments], option=orjson.OPT_SORT_KEYS)
@@ -105,15 +109,15 @@ def _digest(tool: Tool, arguments: JsonObject) -> str:
     return sha256(text).hexdigest()
 
 
-async def _settled(tool: Tool, call: Call, key: str, arguments: JsonObject) -> JsonObject | Content:
+async def _run_and_settle(tool: Tool, call: Call, key: str, arguments: JsonObject) -> JsonObject | ContentResult:
     """What the tool answers, kept under *key*. Whatever ends it, the key is settled."""
     answer: bytes | None = b""
     known = False
     try:
         result = await tool.run(call, arguments)
-        answer, known = _packed(result), True
+        answer, known = _pack_result(result), True
         return result
-    except NOTHING_DONE:
+    except NO_EFFECT_ERRORS:
         answer = None
         raise
     except ApiError as error:
@@ -121,34 +125,38 @@ async def _settled(tool: Tool, call: Call, key: str, arguments: JsonObject) -> J
         raise
     finally:
         # Also when the caller went away in the middle: then nobody knows what became of it, if anything was begun.
-        await asyncio.shield(_settle(tool, call, key, arguments, answer if call.committed else None, known))
+        await asyncio.shield(_settle_receipt(tool, call, key, arguments, answer if call.committed else None, known))
 
 
-async def _settle(tool: Tool, call: Call, key: str, arguments: JsonObject, answer: bytes | None, known: bool) -> None:
+async def _settle_receipt(
+    tool: Tool, call: Call, key: str, arguments: JsonObject, answer: bytes | None, known: bool
+) -> None:
     if answer is None:
         await call.receipts.settle(call.owner, key, None)
         return
-    about = subjects(arguments, {})
-    removes = tool.name.partition("_")[0] in REMOVING
-    undone = [group for kind in (CHANGED, MADE)[: 1 + removes] for group in _groups(tool, call, kind, about)]
+    about = affected_identifiers(arguments, {})
+    removes = tool.name.partition("_")[0] in REMOVAL_VERBS
+    undone = [
+        group for kind in (CHANGED_KIND, CREATED_KIND)[: 1 + removes] for group in _group_keys(tool, call, kind, about)
+    ]
     # Its own receipt is not settled yet, so it is not forgotten.
     await call.receipts.forget_groups(undone)
-    if tool.name in STANDING:
+    if tool.name in IRREVERSIBLE_TOOLS:
         own = []
-    elif tool.annotations.get("destructiveHint") and tool.name not in RENEWING:
-        own = _groups(tool, call, CHANGED, about)
+    elif tool.annotations.get("destructiveHint") and tool.name not in UNDONE_ONLY_BY_REMOVAL:
+        own = _group_keys(tool, call, CHANGED_KIND, about)
     else:
-        own = _groups(tool, call, MADE, subjects(arguments, _structured(answer)))
+        own = _group_keys(tool, call, CREATED_KIND, affected_identifiers(arguments, _structured_content(answer)))
     await call.receipts.settle(call.owner, key, answer, known=known, groups=own)
 
 
-def _packed(result: JsonObject | Content) -> bytes:
-    return orjson.dumps({"content": asdict(result)} if isinstance(result, Content) else {"result": result})
+def _pack_result(result: JsonObject | ContentResult) -> bytes:
+    return orjson.dumps({"content": asdict(result)} if isinstance(result, ContentResult) else {"result": result})
 
 
-def _again(tool: Tool, receipt: Receipt) -> JsonObject | Content:
+def _repeat_result(tool: Tool, receipt: Receipt) -> JsonObject | ContentResult:
     """The answer to a write that is not repeated. Raises ToolError where nobody knows what became of the first."""
-    ago, wait = max(1, round(receipt.seconds)), max(1, round(LIFE_S - receipt.seconds))
+    ago, wait = max(1, round(receipt.age_seconds)), max(1, round(TTL_SECONDS - receipt.age_seconds))
     if not receipt.done:
         raise ToolError(
             f"{tool.name} was called with the same arguments {ago} seconds ago, and it is not known whether that took"
@@ -160,9 +168,9 @@ def _again(tool: Tool, receipt: Receipt) -> JsonObject | Content:
         f" time, call again in {wait} seconds."
     )
     if not receipt.answer:
-        return {"status": "completed", NOTE: note}
+        return {"status": "completed", ALREADY_DONE_KEY: note}
     kept = orjson.loads(receipt.answer)
     if "result" in kept:
-        return {**kept["result"], NOTE: note}
-    content = Content(**kept["content"])
+        return {**kept["result"], ALREADY_DONE_KEY: note}
+    content = ContentResult(**kept["content"])
     return replace(content, blocks=[*content.blocks, {"type": "text", "text": note}])

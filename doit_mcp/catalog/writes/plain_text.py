@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ..tools.sanitize import visible_text
+from ..tools.sanitize import sanitize_text
 
-MARKUP = re.compile(
+MARKUP_PATTERN = re.compile(
     r"<(?=[A-Za-z/!?])"  # HTML tags, comments and <autolinks>
     r"|!(?=\[)"  # images, which clients load without asking
     r"|\](?=[(\[])"  # links
@@ -17,8 +17,8 @@ MARKUP = re.compile(
 """What starts markup. A space behind it breaks it, and people still see everything that the text has."""
 
 
-def plain(text: str) -> str:
+def to_plain_text(text: str) -> str:
     """*text* on one line, without invisible characters, and with its markup broken."""
     # Invisible characters go first, so that none of them can split what the pattern looks for.
-    text = visible_text(" ".join(text.split()))
-    return MARKUP.sub(r"\g<0> ", " ".join(text.split()))
+    text = sanitize_text(" ".join(text.split()))
+    return MARKUP_PATTERN.sub(r"\g<0> ", " ".join(text.split()))

@@ -6,32 +6,34 @@ from hashlib import sha256
 
 import orjson
 
-from ...api.markers import leaves, mentioned, without
+from ...api.markers import addresses_at, remove_path, values_at
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .access_changes import access_lines
-from .value_diff import UNKNOWN, hidden_addresses, limited, part_of, value_lines
-from .value_formatting import MAX_LINES, shortened, shown
+from .value_diff import UNKNOWN, common_part, hidden_addresses, limit_lines, value_lines
+from .value_formatting import MAX_LINES, preview_value, shorten
 
-PLACES = frozenset(
+TARGET_ARGUMENTS = frozenset(
     "id customerID customerId contractID templateID resourceType resourceId flowId flowID accountID connectionId"
     " sourceID insightKey ticketId".split()
 )
 """Arguments that say what a write is about, not what it changes. All of a deletion's do."""
 
-TELLING = (
+IDENTIFYING_FIELDS = (
     *("name", "displayName", "firstName", "lastName", "email", "title", "subject", "description", "type", "status"),
     *("role", "roleId", "owner", "amount", "currency", "platform", "public", "permissions", "records", "version"),
     *("roleArn", "s3Bucket", "enabledFeatures"),
 )
 """Fields of a thing that tell people which one it is, and that do not change by themselves while they think."""
 
-MAX_ADDRESS = 400
+MAX_ADDRESS_CHARACTERS = 400
 """Characters of an address: the longest e-mail addresses have fewer."""
-ACCEPT = "Accept to continue, or decline to leave everything unchanged."
+ACCEPT_INSTRUCTION = "Accept to continue, or decline to leave everything unchanged."
 
 
-def message(tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = "") -> str:
+def preview_message(
+    tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = ""
+) -> str:
     """What will happen, in plain text. *customer* is there where it is not the user's own, *note* where *current* is
     not known.
 
@@ -42,62 +44,66 @@ def message(tool: Tool, arguments: JsonObject, current: JsonObject | None, custo
     lines = [f"{tool.title}?", *([f"Customer: {customer}"] if customer else [])]
     if deletes:
         lines.append("This cannot be undone.")
-    if tool.outward:
+    if tool.open_world:
         lines.append("This affects people or systems outside of your DoiT account.")
     lines += [note] if note else []
-    about = {name: value for name, value in arguments.items() if deletes or name in PLACES}
+    about = {name: value for name, value in arguments.items() if deletes or name in TARGET_ARGUMENTS}
     changes = {name: value for name, value in arguments.items() if name not in about}
     targets = [line for name, value in about.items() for line in value_lines(name, value)]
-    known = [f"{name}: {shown(value)}" for name, value in _telling(arguments, before).items()]
-    lines += _section("About", limited(targets) + known)
-    access = access_lines(tool.reaches, changes, current, replaces=tool.name.startswith("update_"))
-    lines += _section("People, addresses and access", access + _mentions(tool, arguments))
-    for path in tool.reaches:
-        changes = without(changes, path)
+    known = [f"{name}: {preview_value(value)}" for name, value in _identifying_values(arguments, before).items()]
+    lines += _section("About", limit_lines(targets) + known)
+    access = access_lines(tool.external_target_paths, changes, current, replaces_all=tool.name.startswith("update_"))
+    lines += _section("People, addresses and access", access + _mention_lines(tool, arguments))
+    for path in tool.external_target_paths:
+        changes = remove_path(changes, path)
     title = "Changes" if before.keys() & changes.keys() else "Details"
-    compared = _compared(changes, before)
+    compared = _previous_values(changes, before)
     found = (value_lines(name, value, compared.get(name, UNKNOWN)) for name, value in changes.items())
-    lines += _section(title, limited(line for lines in found for line in lines))
-    return "\n".join([*lines, ACCEPT])
+    lines += _section(title, limit_lines(line for lines in found for line in lines))
+    return "\n".join([*lines, ACCEPT_INSTRUCTION])
 
 
 def _section(title: str, lines: list[str]) -> list[str]:
     return [f"{title}:", *(f"- {line}" for line in lines)] if lines else []
 
 
-def _telling(arguments: JsonObject, before: JsonObject) -> JsonObject:
+def _identifying_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
     """What tells people which thing it is, without what changes: that is shown with its old value."""
-    names = (name for name in TELLING if name not in arguments)
+    names = (name for name in IDENTIFYING_FIELDS if name not in arguments)
     return {name: before[name] for name in names if before.get(name) not in (None, "", [], {})}
 
 
-def _mentions(tool: Tool, arguments: JsonObject) -> list[str]:
+def _mention_lines(tool: Tool, arguments: JsonObject) -> list[str]:
     """The addresses in texts that reach outside by them, and in those that are too long to be shown whole."""
-    found = dict(mentioned(arguments, tool.mentions))
+    found = dict(addresses_at(arguments, tool.linked_text_paths))
     for name, value in arguments.items():
         for path, words in hidden_addresses(name, value):
             found.setdefault(path, []).extend(word for word in words if word not in found[path])
     lines = []
     for path, words in list(found.items())[:MAX_LINES]:
         rest = f", and {len(words) - MAX_LINES} more" if len(words) > MAX_LINES else ""
-        lines.append(f"{path} mentions: {', '.join(shortened(word, MAX_ADDRESS) for word in words[:MAX_LINES])}{rest}")
+        lines.append(
+            f"{path} mentions: {', '.join(shorten(word, MAX_ADDRESS_CHARACTERS) for word in words[:MAX_LINES])}{rest}"
+        )
     more = [f"and addresses in {len(found) - MAX_LINES} more texts"] if len(found) > MAX_LINES else []
     return lines + more
 
 
-def _compared(arguments: JsonObject, before: JsonObject) -> JsonObject:
+def _previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
     """What *before* has of what is changed. The other members stay, or change by themselves."""
-    return {name: part_of(before[name], value) for name, value in arguments.items() if name in before}
+    return {name: common_part(before[name], value) for name, value in arguments.items() if name in before}
 
 
-def basis_of(tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = "") -> str:
+def preview_digest(
+    tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = ""
+) -> str:
     """A digest of what message() is made from, uncut, so that what it only counts cannot change either.
 
     Of the current state it has only the fields that the message compares or shows: others change by themselves. The
     arguments stay the same while the user is asked.
     """
     before = current or {}
-    compared = _compared(arguments, before)
-    access = [leaves(before, path) for path in tool.reaches]
-    made = [tool.name, customer, note, _telling(arguments, before), compared, access]
+    compared = _previous_values(arguments, before)
+    access = [values_at(before, path) for path in tool.external_target_paths]
+    made = [tool.name, customer, note, _identifying_values(arguments, before), compared, access]
     return sha256(orjson.dumps(made, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -9,27 +9,27 @@ from typing import Any, Protocol
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..tools.argument_coercion import EMPTY
-from ..tools.tool import Content, Tool, ToolError
-from .confirmation import Reader, reader_of
-from .preview import PLACES
+from ..tools.argument_coercion import EMPTY_VALUES
+from ..tools.tool import ContentResult, Tool, ToolError
+from .confirmation import StateReader, find_reader
+from .preview import TARGET_ARGUMENTS
 
-CHECKED = frozenset("activate archive cancel create delete set update".split())
+VERIFIABLE_VERBS = frozenset("activate archive cancel create delete set update".split())
 """Verbs of writes whose effect a reader of the thing shows."""
-MOVING = frozenset("activate archive cancel".split())
+STATUS_VERBS = frozenset("activate archive cancel".split())
 """Those whose effect is the status that they answer with."""
-STATUS = "status"
-LISTED = frozenset(("update_user", "delete_user"))
+STATUS_FIELD = "status"
+LIST_VERIFIABLE_TOOLS = frozenset(("update_user", "delete_user"))
 """Writes about a row of a list: the only ones that a list can show."""
-INDIRECT = frozenset(
+UNVERIFIABLE_TOOLS = frozenset(
     "create_account_role create_asset delete_account_role delete_insight_result update_aws_feature".split()
 )
 """Writes whose reader shows what they belong to, but not their effect."""
 
 
-SHOWN_AS: Mapping[str, str] = {"jobFunction": "jobTitle", "newName": "name"}
+READER_FIELD_NAMES: Mapping[str, str] = {"jobFunction": "jobTitle", "newName": "name"}
 """What readers call a field that the write has another name for."""
-MEMBERS: Mapping[str, tuple[str, str, str]] = {
+MEMBERSHIP_TOOLS: Mapping[str, tuple[str, str, str]] = {
     "add_ticket_tags": ("list_ticket_tags", "tags", ""),
     "remove_ticket_tags": ("list_ticket_tags", "", "tags"),
     "assign_objects_to_label": ("get_label_assignments", "add", "remove"),
@@ -37,10 +37,10 @@ MEMBERS: Mapping[str, tuple[str, str, str]] = {
 """Writes about the members of a list: what reads the list, and the arguments that add and remove some."""
 
 
-class Check(Protocol):
+class Verifier(Protocol):
     """Asks the API whether what was written still stands."""
 
-    async def holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
+    async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
         """Whether the write with these arguments, which gave *result*, still stands; True where nothing can be said.
 
         Raises ApiError where the caller's sign-in is not accepted any more.
@@ -48,20 +48,20 @@ class Check(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ThingCheck:
+class ObjectVerifier:
     """Reads the thing that a write of *tool* was about."""
 
     tool: Tool
-    reader: Reader
+    reader: StateReader
 
-    async def holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
+    async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
         """Whether the thing is gone if it was deleted, and is as it was made or set otherwise."""
         verb = self.tool.name.partition("_")[0]
-        named = self._named(arguments, result)
+        named = self._reader_arguments(arguments, result)
         if named is None:
             return True
         try:
-            current = await self.reader.current(call, named)
+            current = await self.reader.read_state(call, named)
         except ApiError as error:
             if error.kind == "credential":
                 raise
@@ -72,10 +72,10 @@ class ThingCheck:
             return True
         if verb == "create":
             # Whoever wants one of this name wants it although the one that was made has another name now.
-            return not _differs({"name": arguments.get("name"), **_part(result, ("name",))}, current)
-        return verb != "delete" and not self._changed(current, arguments, result)
+            return not _differs({"name": arguments.get("name"), **_select(result, ("name",))}, current)
+        return verb != "delete" and not self._has_changed(current, arguments, result)
 
-    def _named(self, arguments: JsonObject, result: JsonObject) -> JsonObject | None:
+    def _reader_arguments(self, arguments: JsonObject, result: JsonObject) -> JsonObject | None:
         """The arguments with what the reader needs to find the thing; None where neither they nor the result say it."""
         schema = self.reader.tool.input_schema
         needed = schema.get("required", ("id",) if "id" in schema["properties"] else ())
@@ -83,60 +83,61 @@ class ThingCheck:
         found = {name: given[name.lower()] for name in needed if given.get(name.lower()) is not None}
         return {**arguments, **found} if len(found) == len(needed) else None
 
-    def _changed(self, current: JsonObject, arguments: JsonObject, result: JsonObject) -> bool:
+    def _has_changed(self, current: JsonObject, arguments: JsonObject, result: JsonObject) -> bool:
         """Whether a field that was set has another value now. The API's own form of the value counts, where it said
         that.
 
         A write that may be repeated is repeated rather than taken for done: also where a field is not shown.
         """
         if not self.tool.annotations.get("idempotentHint"):
-            set_now = {*arguments, STATUS} if self.tool.name.partition("_")[0] in MOVING else set(arguments)
-            return _differs(_part(result, set_now - PLACES), current) or _is_newer(current, result)
+            set_now = {*arguments, STATUS_FIELD} if self.tool.name.partition("_")[0] in STATUS_VERBS else set(arguments)
+            return _differs(_select(result, set_now - TARGET_ARGUMENTS), current) or _has_newer_version(current, result)
         # What finds the thing is not changed, and may be found under another name.
-        places = PLACES | ({"name"} if "newName" in self.tool.input_schema["properties"] else frozenset())
-        fields = {SHOWN_AS.get(name, name): value for name, value in arguments.items() if name not in places}
-        if self.tool.name.partition("_")[0] in MOVING and STATUS in result:
-            fields[STATUS] = result[STATUS]
-        expected = {**fields, **_part(result, fields.keys())}
+        places = TARGET_ARGUMENTS | ({"name"} if "newName" in self.tool.input_schema["properties"] else frozenset())
+        fields = {READER_FIELD_NAMES.get(name, name): value for name, value in arguments.items() if name not in places}
+        if self.tool.name.partition("_")[0] in STATUS_VERBS and STATUS_FIELD in result:
+            fields[STATUS_FIELD] = result[STATUS_FIELD]
+        expected = {**fields, **_select(result, fields.keys())}
         unseen = any(value is not None and name not in current for name, value in expected.items())
         # Null clears a field.
-        filled = any(value is None and current.get(name) not in EMPTY for name, value in expected.items())
+        filled = any(value is None and current.get(name) not in EMPTY_VALUES for name, value in expected.items())
         return unseen or filled or _differs(expected, current)
 
 
-def _part(values: JsonObject, names: Collection[str]) -> JsonObject:
+def _select(values: JsonObject, names: Collection[str]) -> JsonObject:
     return {name: value for name, value in values.items() if name in names}
 
 
 def _differs(expected: JsonObject, current: JsonObject) -> bool:
     """Whether a member of *expected* has another value in *current*; null stands for any value."""
     return any(
-        value is not None and name in current and not _is_in(value, current[name]) for name, value in expected.items()
+        value is not None and name in current and not _includes(value, current[name])
+        for name, value in expected.items()
     )
 
 
-def _is_in(value: Any, current: Any) -> bool:
+def _includes(value: Any, current: Any) -> bool:
     """Whether *current* is *value*, or an object with all of its members."""
     if isinstance(value, dict) and isinstance(current, dict):
-        return all(name in current and _is_in(member, current[name]) for name, member in value.items())
+        return all(name in current and _includes(member, current[name]) for name, member in value.items())
     return bool(value == current)
 
 
-def _is_newer(current: JsonObject, result: JsonObject) -> bool:
+def _has_newer_version(current: JsonObject, result: JsonObject) -> bool:
     """Whether the thing has had a version after the one that the write made."""
     made, now = result.get("version"), current.get("currentVersionNumber")
     return isinstance(made, int) and isinstance(now, int) and made != now
 
 
 @dataclass(frozen=True, slots=True)
-class MembersCheck:
+class MembershipVerifier:
     """Reads the list that a write added members to, or removed them from."""
 
     reader: Tool
-    adds: str
-    removes: str
+    added_argument: str
+    removed_argument: str
 
-    async def holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
+    async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
         """Whether the list has all that was added, and nothing of what was removed."""
         place = {name: value for name, value in arguments.items() if name in self.reader.input_schema["properties"]}
         try:
@@ -145,31 +146,35 @@ class MembersCheck:
             if error.kind == "credential":
                 raise
             return True
-        if isinstance(found, Content):
+        if isinstance(found, ContentResult):
             return True
-        members = set(map(_member, found.get(self.reader.rows or self.adds or self.removes, ())))
-        added, removed = ({*map(_member, arguments.get(name) or ())} for name in (self.adds, self.removes))
+        members = set(
+            map(_member_key, found.get(self.reader.rows_key or self.added_argument or self.removed_argument, ()))
+        )
+        added, removed = (
+            {*map(_member_key, arguments.get(name) or ())} for name in (self.added_argument, self.removed_argument)
+        )
         return added <= members and not removed & members
 
 
-def _member(value: Any) -> str:
+def _member_key(value: Any) -> str:
     """What tells a member from the others: a tag in lower case, as the API keeps it; a labeled object by its id."""
     if isinstance(value, dict):
         return f"{value.get('objectType')} {value.get('objectId')}"
     return str(value).strip().lower()
 
 
-def check_of(tool: Tool, named: Mapping[str, Tool]) -> Check | None:
-    """The check of what *tool* writes, if *named* has a tool that reads it."""
-    if tool.name in MEMBERS:
-        name, adds, removes = MEMBERS[tool.name]
-        return MembersCheck(named[name], adds, removes) if name in named else None
+def verifier_for(tool: Tool, tools_by_name: Mapping[str, Tool]) -> Verifier | None:
+    """The check of what *tool* writes, if *tools_by_name* has a tool that reads it."""
+    if tool.name in MEMBERSHIP_TOOLS:
+        name, adds, removes = MEMBERSHIP_TOOLS[tool.name]
+        return MembershipVerifier(tools_by_name[name], adds, removes) if name in tools_by_name else None
     verb, _, noun = tool.name.partition("_")
-    if tool.name in INDIRECT or verb not in CHECKED:
+    if tool.name in UNVERIFIABLE_TOOLS or verb not in VERIFIABLE_VERBS:
         return None
-    others = (named[name] for name in (f"delete_{noun}", f"update_{noun}") if name in named)
-    readers = (reader_of(one, named) for one in ((tool, *others) if verb != "create" else others))
+    others = (tools_by_name[name] for name in (f"delete_{noun}", f"update_{noun}") if name in tools_by_name)
+    readers = (find_reader(one, tools_by_name) for one in ((tool, *others) if verb != "create" else others))
     reader = next((one for one in readers if one is not None), None)
-    if reader is None or (reader.tool.name.startswith("list_") and tool.name not in LISTED):
+    if reader is None or (reader.tool.name.startswith("list_") and tool.name not in LIST_VERIFIABLE_TOOLS):
         return None
-    return ThingCheck(tool, reader)
+    return ObjectVerifier(tool, reader)

@@ -5,80 +5,86 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from .analytics_objects import owner_of, records, role_of
-from .costs.allocations import check, nested
-from .costs.dimensions import GROUP, RULE, TYPES, answered
-from .responses import JsonObject, bad
-from .schemas import FLAG, TEXT, items, one_of, or_null, record, text
-from .tenants import Ask, Records, existing
+from .costs.allocations import check_rule, nested_rules
+from .costs.dimensions import GROUP, RULE, TYPES, response_form
+from .responses import JsonObject, bad_request
+from .schemas import BOOLEAN, TEXT, array_schema, nullable, object_schema, one_of, text_schema
+from .tenants import ApiRequest, Records, get_existing
 
-WITHOUT = ("attribution", "attribution_group", "allocation")  # types that components do not take
-COMPONENT = record(
+EXCLUDED_TYPES = ("attribution", "attribution_group", "allocation")  # types that components do not take
+COMPONENT = object_schema(
     "key type values mode",
     key=TEXT,
-    type=one_of(*(one for one in TYPES if one not in WITHOUT)),
+    type=one_of(*(one for one in TYPES if one not in EXCLUDED_TYPES)),
     values={"type": "array", "items": TEXT, "maxItems": 100},
-    inverse=FLAG,
-    inverse_selection=FLAG,
-    includeNull=FLAG,
-    caseInsensitive=FLAG,
+    inverse=BOOLEAN,
+    inverse_selection=BOOLEAN,
+    includeNull=BOOLEAN,
+    caseInsensitive=BOOLEAN,
     mode=one_of("is", "starts_with", "ends_with", "contains", "regexp"),
 )
-COMPONENTS = items(COMPONENT, maxItems=26)
-SINGLE = record("components formula", components=COMPONENTS, formula=text(500))
-MEMBER = record(
+COMPONENTS = array_schema(COMPONENT, maxItems=26)
+SINGLE = object_schema("components formula", components=COMPONENTS, formula=text_schema(500))
+MEMBER = object_schema(
     "action",
-    name=text(500),
-    description=text(5000),
+    name=text_schema(500),
+    description=text_schema(5000),
     action=one_of("create", "update", "select"),
     id=TEXT,
     components=COMPONENTS,
-    formula=text(500),
+    formula=text_schema(500),
 )
-RULES = items(or_null(MEMBER), maxItems=100)
+RULES = array_schema(nullable(MEMBER), maxItems=100)
 
 
-def rule_of(found: JsonObject) -> JsonObject:
+def make_rule(found: JsonObject) -> JsonObject:
     """A rule as answers show it: ``inverse`` in place of ``inverse_selection``."""
-    return {"components": [_component(one) for one in found["components"] or []], "formula": found["formula"]}
+    return {"components": [_make_component(one) for one in found["components"] or []], "formula": found["formula"]}
 
 
-def _component(found: JsonObject) -> JsonObject:
+def _make_component(found: JsonObject) -> JsonObject:
     kept = {name: value for name, value in found.items() if name != "inverse_selection"}
     inverse = bool(found.get("inverse") or found.get("inverse_selection"))
     return {"includeNull": False, "caseInsensitive": False, **kept, "inverse": inverse}
 
 
-def grouped(ask: Ask, members: list[JsonObject | None]) -> list[JsonObject]:
+def resolve_members(ask: ApiRequest, members: list[JsonObject | None]) -> list[JsonObject]:
     """The single allocations that a group's rules make, alter or choose, in their order; nothing is stored yet."""
     wanted = [one for one in members if one is not None]
     if not wanted:
-        raise bad("rules must not be empty", field="rules")
+        raise bad_request("rules must not be empty", field="rules")
     known = dict(records(ask.tenant, "allocation"))
     found: list[JsonObject] = []
     for index, member in enumerate(wanted):
         where = f"rules[{index}]"
-        one = _chosen(known, member, where) if member["action"] == "select" else _written(ask, known, member, where)
+        one = (
+            _select_member(known, member, where)
+            if member["action"] == "select"
+            else _write_member(ask, known, member, where)
+        )
         if any(one["id"] == other["id"] for other in found):
-            raise bad(f"{where}.id is there twice", field=f"{where}.id")
+            raise bad_request(f"{where}.id is there twice", field=f"{where}.id")
         known[one["id"]] = one
         found.append(one)
     return found
 
 
-def _chosen(known: Records, member: JsonObject, where: str) -> JsonObject:
+def _select_member(known: Records, member: JsonObject, where: str) -> JsonObject:
     found = known.get(member.get("id") or "")
     if found is None or found["allocationType"] != "single":
-        raise bad(f"{where}.id: action {member['action']} needs the id of a single allocation", field=f"{where}.id")
+        raise bad_request(
+            f"{where}.id: action {member['action']} needs the id of a single allocation", field=f"{where}.id"
+        )
     return found
 
 
-def _written(ask: Ask, known: Records, member: JsonObject, where: str) -> JsonObject:
+def _write_member(ask: ApiRequest, known: Records, member: JsonObject, where: str) -> JsonObject:
     for name in ("name", "components", "formula"):
         if not member.get(name):
-            raise bad(f"{where}.{name} is required with action {member['action']}", field=f"{where}.{name}")
+            raise bad_request(f"{where}.{name} is required with action {member['action']}", field=f"{where}.{name}")
     before: JsonObject
     if member["action"] == "update":
-        before = _chosen(known, member, where)
+        before = _select_member(known, member, where)
     else:
         before = {
             "id": ask.tenant.new_id(),
@@ -88,26 +94,26 @@ def _written(ask: Ask, known: Records, member: JsonObject, where: str) -> JsonOb
             "anomalyDetection": False,
             "folderId": "root",
             "owner": ask.user.email,
-            "createTime": ask.millis,
+            "createTime": ask.now_milliseconds,
         }
     changes: JsonObject = {name: member[name] for name in ("name", "description") if name in member}
-    written: JsonObject = {**before, **changes, "rule": rule_of(member), "updateTime": ask.millis}
-    check(written["rule"], {**known, written["id"]: written}, where, written["id"])
+    written: JsonObject = {**before, **changes, "rule": make_rule(member), "updateTime": ask.now_milliseconds}
+    check_rule(written["rule"], {**known, written["id"]: written}, where, written["id"])
     return written
 
 
-def shown_rules(known: Records, identifiers: Iterable[str]) -> list[JsonObject]:
+def group_rules(known: Records, identifiers: Iterable[str]) -> list[JsonObject]:
     """The rules of a group (GroupAllocationRule)."""
-    found = (existing(known, identifier, "allocation") for identifier in identifiers)
+    found = (get_existing(known, identifier, "allocation") for identifier in identifiers)
     return [
         {**{name: one[name] for name in ("id", "name", "description")}, "action": "select", **one["rule"]}
         for one in found
     ]
 
 
-def _filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bool:
+def _is_filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bool:
     """Whether filters or groups speak of the allocation."""
-    for one in map(answered, filters):
+    for one in map(response_form, filters):
         if one["type"] == RULE and allocation["id"] in (one.get("values") or ()):
             return True
         if one["type"] == GROUP and one["id"] == allocation["id"]:
@@ -115,7 +121,7 @@ def _filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bool:
     return False
 
 
-def _references(ask: Ask, found: Iterable[JsonObject]) -> list[JsonObject]:
+def _references(ask: ApiRequest, found: Iterable[JsonObject]) -> list[JsonObject]:
     """ResourceReference: whoever has no access is told whom to ask."""
     return [
         {"id": one["id"], "name": one["name"]} | ({} if role_of(ask.user, one) else {"owner": owner_of(one)})
@@ -123,53 +129,53 @@ def _references(ask: Ask, found: Iterable[JsonObject]) -> list[JsonObject]:
     ]
 
 
-def _allocations(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
+def _allocations(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
         ask,
         (
             one
             for one in records(ask.tenant, "allocation").values()
-            if allocation["id"] in (one["rules"] if one["allocationType"] == "group" else nested(one["rule"]))
+            if allocation["id"] in (one["rules"] if one["allocationType"] == "group" else nested_rules(one["rule"]))
         ),
     )
 
 
-def _alerts(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
+def _alerts(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
         ask,
         (
             one
             for one in records(ask.tenant, "alert").values()
-            if _filtered_by(one["config"]["scopes"], allocation)
+            if _is_filtered_by(one["config"]["scopes"], allocation)
             or allocation["id"] in (one["config"].get("attributions") or ())
         ),
     )
 
 
-def _budgets(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
+def _budgets(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
         ask,
         (
             one
             for one in records(ask.tenant, "budget").values()
-            if allocation["id"] in one["scope"] or _filtered_by(one["scopes"], allocation)
+            if allocation["id"] in one["scope"] or _is_filtered_by(one["scopes"], allocation)
         ),
     )
 
 
-def _reports(ask: Ask, allocation: JsonObject) -> list[JsonObject]:
+def _reports(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     parts = ("filters", "group", "dimensions")
     return _references(
         ask,
         (
             one
             for one in records(ask.tenant, "report").values()
-            if any(_filtered_by(one["config"].get(part) or (), allocation) for part in parts)
+            if any(_is_filtered_by(one["config"].get(part) or (), allocation) for part in parts)
         ),
     )
 
 
-BLOCKERS: dict[str, Callable[[Ask, JsonObject], list[JsonObject]]] = {
+BLOCKERS: dict[str, Callable[[ApiRequest, JsonObject], list[JsonObject]]] = {
     "alerts": _alerts,
     "allocations": _allocations,
     "budgets": _budgets,

@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..accounts import User
-from .costs.allocations import made_of
-from .costs.dimensions import Made
-from .responses import JsonObject, Refusal, bad
+from .costs.allocations import allocation_dimensions
+from .costs.dimensions import CustomDimensions
+from .responses import ApiError, JsonObject, bad_request
 from .seeds import analytics, analytics_core
-from .tenants import Ask, Records, Seed, Tenant, existing
+from .tenants import ApiRequest, Records, Seed, Tenant, get_existing
 
 ROOT = "root"
 # Types of objects, as label assignments name them, with the collections they are kept in.
-KINDS: dict[str, tuple[str, Seed]] = {
+OBJECT_KINDS: dict[str, tuple[str, Seed]] = {
     "alert": ("alerts", analytics.alerts),
     "allocation": ("allocations", analytics.allocations),
-    "annotation": ("annotations", analytics.notes),
+    "annotation": ("annotations", analytics.annotation_records),
     "budget": ("budgets", analytics_core.budgets),
     "folder": ("folders", analytics.folders),
     "label": ("labels", analytics.labels),
@@ -32,12 +32,12 @@ ROLES = ("", "viewer", "editor", "owner")  # each may do more than the one befor
 
 def records(tenant: Tenant, kind: str) -> Records:
     """The records of a kind (one of KINDS)."""
-    return tenant.collection(*KINDS[kind])
+    return tenant.collection(*OBJECT_KINDS[kind])
 
 
-def made(tenant: Tenant) -> Made:
+def custom_dimensions(tenant: Tenant) -> CustomDimensions:
     """The dimensions that the tenant's allocations make."""
-    return made_of(records(tenant, "allocation"), tenant.ledger)
+    return allocation_dimensions(records(tenant, "allocation"), tenant.ledger)
 
 
 def labels_of(tenant: Tenant, kind: str, identifier: str) -> list[JsonObject]:
@@ -51,7 +51,7 @@ def check_labels(tenant: Tenant, identifiers: Iterable[str]) -> None:
     """400 for a label that is not there."""
     for identifier in identifiers:
         if identifier not in records(tenant, "label"):
-            raise bad(f"labels: no label {identifier[:80]!r}", field="labels")
+            raise bad_request(f"labels: no label {identifier[:80]!r}", field="labels")
 
 
 def set_labels(tenant: Tenant, kind: str, identifier: str, wanted: Iterable[str]) -> None:
@@ -64,9 +64,9 @@ def set_labels(tenant: Tenant, kind: str, identifier: str, wanted: Iterable[str]
             label["objects"].append(this)
 
 
-def removed(tenant: Tenant, kind: str, identifier: str) -> JsonObject:
+def remove_object(tenant: Tenant, kind: str, identifier: str) -> JsonObject:
     """Take an object away, with its labels; 404 if it is not there."""
-    found = existing(records(tenant, kind), identifier, kind)
+    found = get_existing(records(tenant, kind), identifier, kind)
     set_labels(tenant, kind, identifier, ())
     del records(tenant, kind)[identifier]
     return found
@@ -75,11 +75,11 @@ def removed(tenant: Tenant, kind: str, identifier: str) -> JsonObject:
 def check_folder(tenant: Tenant, identifier: str, field: str = "folderId") -> str:
     """The folder's id ("" is the root); 400 if there is none."""
     if identifier and identifier != ROOT and identifier not in records(tenant, "folder"):
-        raise bad(f"{field}: no folder {identifier[:80]!r}", field=field)
+        raise bad_request(f"{field}: no folder {identifier[:80]!r}", field=field)
     return identifier or ROOT
 
 
-def shares(record: JsonObject) -> list[JsonObject]:
+def collaborators_of(record: JsonObject) -> list[JsonObject]:
     """Who may do what with a record: Collaborator {email, role}; one of them is the owner."""
     found: list[JsonObject] = record.get("collaborators") or [{"email": record["owner"], "role": "owner"}]
     return found
@@ -87,7 +87,7 @@ def shares(record: JsonObject) -> list[JsonObject]:
 
 def owner_of(record: JsonObject) -> str:
     """The e-mail address of a record's owner."""
-    return next((str(one["email"]) for one in shares(record) if one["role"] == "owner"), "")
+    return next((str(one["email"]) for one in collaborators_of(record) if one["role"] == "owner"), "")
 
 
 def role_of(user: User, record: JsonObject) -> str:
@@ -95,19 +95,19 @@ def role_of(user: User, record: JsonObject) -> str:
     if user.employee:
         return "owner"
     everybody = "viewer" if record.get("type") in ("preset", "managed") else record.get("public") or ""
-    own = [one["role"] for one in shares(record) if one["email"].lower() == user.email]
+    own = [one["role"] for one in collaborators_of(record) if one["email"].lower() == user.email]
     role: str = max([everybody, *own], key=ROLES.index)
     return role
 
 
-def seen(ask: Ask, kind: str) -> Records:
+def visible_records(ask: ApiRequest, kind: str) -> Records:
     """The records of a kind that the user has access to."""
     return {name: one for name, one in records(ask.tenant, kind).items() if role_of(ask.user, one)}
 
 
-def opened(ask: Ask, kind: str, identifier: str, role: str = "viewer") -> JsonObject:
+def get_record(ask: ApiRequest, kind: str, identifier: str, role: str = "viewer") -> JsonObject:
     """A record; 404 if it is not there, 403 if the user has less than this *role* in it."""
-    found = existing(records(ask.tenant, kind), identifier, kind)
+    found = get_existing(records(ask.tenant, kind), identifier, kind)
     if ROLES.index(role_of(ask.user, found)) < ROLES.index(role):
-        raise Refusal(403, f"{ask.user.email} is no {role} of this {kind}")
+        raise ApiError(403, f"{ask.user.email} is no {role} of this {kind}")
     return found

@@ -11,24 +11,24 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from ..accounts import NAMED, Customer, People
+from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer
 from . import access, control_endpoints
 from .areas import ROUTES
-from .billing_data import Shelf
-from .faults import Call, Fault, call_of, pause, suffer, take
-from .responses import Refusal, answer, problem_area, problem_headers, refusal_answer
+from .billing_data import BillingDataStore
+from .faults import Fault, RecordedCall, faulty_response, pause, record_call, take_fault
+from .responses import ApiError, error_response, is_problem_path, json_response, problem_headers
 from .routes import Route
-from .tenants import Ask, Tenant
+from .tenants import ApiRequest, Tenant
 
-VALIDATE = "/auth/v1/validate"
-CALLS = 500  # remembered
-TENANTS = 300  # without a name, whose state is remembered
-OPERATIONS = frozenset({f"GET {VALIDATE}", *(f"{route.method} {route.path}" for route in ROUTES)})
-PREFIXES = tuple({f"/{path.split('/')[1]}/" for path in (VALIDATE, *(route.path for route in ROUTES))})
+VALIDATE_PATH = "/auth/v1/validate"
+MAX_RECORDED_CALLS = 500  # remembered
+MAX_UNNAMED_TENANTS = 300  # without a name, whose state is remembered
+OPERATIONS = frozenset({f"GET {VALIDATE_PATH}", *(f"{route.method} {route.path}" for route in ROUTES)})
+PATH_PREFIXES = tuple({f"/{path.split('/')[1]}/" for path in (VALIDATE_PATH, *(route.path for route in ROUTES))})
 
 
 class Api:
-    """A world of customers, seeded by *seed*; *clock* gives epoch seconds, *people* are the customers. Its
+    """A world of customers, seeded by *seed*; *clock* gives epoch seconds, *directory* are the customers. Its
     `operations` are all the document's.
 
     `faults` may be filled, and `latency` (seconds before each answer) be set, at any time; `calls` are the last
@@ -45,27 +45,27 @@ class Api:
         seed: int = 7,
         latency: float = 0.0,
         faults: Iterable[Fault] = (),
-        people: People = NAMED,
+        directory: AccountDirectory = DEFAULT_DIRECTORY,
     ) -> None:
-        self.people = people
+        self.directory = directory
         self.faults = list(faults)
         self.latency = latency
-        self.calls: deque[Call] = deque(maxlen=CALLS)
+        self.calls: deque[RecordedCall] = deque(maxlen=MAX_RECORDED_CALLS)
         self._clock = clock
         self._seed = seed
-        self._chance = random.Random(seed)
-        self._shelf = Shelf(clock=clock, seed=seed)
+        self._random = random.Random(seed)
+        self._billing_data = BillingDataStore(clock=clock, seed=seed)
         self._tenants: dict[str, Tenant] = {}
         self._numbered: OrderedDict[str, Tenant] = OrderedDict()
-        self._claims: dict[str, str] = {}
+        self._slug_owners: dict[str, str] = {}
 
-    def register(self, app: web.Application, lookup: access.Lookup) -> None:
+    def register(self, app: web.Application, lookup: access.GrantLookup) -> None:
         """Add the operations to *app*; *lookup* says what a bearer stands for."""
         closing = asyncio.Event()
-        app.middlewares.append(self._observing(closing))
-        app.router.add_get(VALIDATE, self._validating(lookup))
+        app.middlewares.append(self._recording_middleware(closing))
+        app.router.add_get(VALIDATE_PATH, self._validate_handler(lookup))
         for route in ROUTES:
-            app.router.add_route(route.method, route.path, self._answering(route, lookup))
+            app.router.add_route(route.method, route.path, self._operation_handler(route, lookup))
         control_endpoints.register(app, self)
 
         async def close(app: web.Application) -> None:
@@ -74,7 +74,7 @@ class Api:
         async def clean_up(app: web.Application) -> None:
             self._tenants.clear()
             self._numbered.clear()
-            self._shelf.close()
+            self._billing_data.close()
 
         app.on_shutdown.append(close)
         app.on_cleanup.append(clean_up)
@@ -84,58 +84,65 @@ class Api:
         known = self._numbered if customer.number else self._tenants
         found = known.get(customer.id)
         if found is None:
-            books, born = self._shelf.of(customer), self._clock()
+            books, born = self._billing_data.for_customer(customer), self._clock()
             found = known[customer.id] = Tenant(
-                customer, books, born=born, seed=self._seed, claims=self._claims, people=self.people
+                customer,
+                books,
+                started_at=born,
+                seed=self._seed,
+                slug_owners=self._slug_owners,
+                directory=self.directory,
             )
-            if len(self._numbered) > TENANTS:
+            if len(self._numbered) > MAX_UNNAMED_TENANTS:
                 self._numbered.popitem(last=False)
         elif customer.number:
             self._numbered.move_to_end(customer.id)
         return found
 
-    def _observing(self, closing: asyncio.Event) -> Middleware:
+    def _recording_middleware(self, closing: asyncio.Event) -> Middleware:
         @web.middleware
         async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if not request.path.startswith(PREFIXES):
+            if not request.path.startswith(PATH_PREFIXES):
                 return await handler(request)
             body = await request.read()
-            self.calls.append(call_of(request, body, access.tenant_asked(request), access.bearer_of(request)))
-            fault = take(self.faults, request.method, request.raw_path, self._chance)
+            self.calls.append(
+                record_call(request, body, access.requested_tenant(request), access.bearer_token(request))
+            )
+            fault = take_fault(self.faults, request.method, request.raw_path, self._random)
             if delay := self.latency + (fault.delay if fault is not None else 0.0):
                 await pause(delay, closing)
-            problem = problem_area(request.path)
+            problem = is_problem_path(request.path)
             if fault is not None and fault.kind != "slow":
-                return await suffer(request, fault, problem=problem, ids=self._chance, closing=closing)
+                return await faulty_response(request, fault, problem=problem, ids=self._random, closing=closing)
             response = await handler(request)
             if problem and "Request-Id" not in response.headers:
-                response.headers.update(problem_headers(self._chance))
+                response.headers.update(problem_headers(self._random))
             return response
 
         return observe
 
-    def _answering(self, route: Route, lookup: access.Lookup) -> Handler:
+    def _operation_handler(self, route: Route, lookup: access.GrantLookup) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
                 grant = access.identify(request, lookup)
-                customer = access.tenant_of(request, grant, self.people)
-                access.permit(grant.user, route.permission)
-                return await route.handle(Ask(request, grant.user, self.tenant(customer), self._clock()))
-            except Refusal as refusal:
-                own = route.refuse(refusal) if route.refuse is not None else None
-                return self._refused(request, refusal) if own is None else own
+                customer = access.find_customer(request, grant, self.directory)
+                access.require_permission(grant.user, route.permission)
+                return await route.handle(ApiRequest(request, grant.user, self.tenant(customer), self._clock()))
+            except ApiError as refusal:
+                own = route.format_error(refusal) if route.format_error is not None else None
+                return self._error_response(request, refusal) if own is None else own
 
         return handle
 
-    def _validating(self, lookup: access.Lookup) -> Handler:
+    def _validate_handler(self, lookup: access.GrantLookup) -> Handler:
         # The one operation that can do without a customer.
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
-                return answer(access.validate(request, access.identify(request, lookup), self.people))
-            except Refusal as refusal:
-                return self._refused(request, refusal)
+                return json_response(access.validate(request, access.identify(request, lookup), self.directory))
+            except ApiError as refusal:
+                return self._error_response(request, refusal)
 
         return handle
 
-    def _refused(self, request: web.Request, refusal: Refusal) -> web.Response:
-        return refusal_answer(refusal, problem=problem_area(request.path), ids=self._chance)
+    def _error_response(self, request: web.Request, error: ApiError) -> web.Response:
+        return error_response(error, problem=is_problem_path(request.path), ids=self._random)

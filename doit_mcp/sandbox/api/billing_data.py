@@ -10,17 +10,17 @@ from .costs.calendar_days import today_of
 from .costs.catalog import Estate, estate_of
 from .costs.ledger import Ledger
 
-Reckoned = TypeVar("Reckoned")
-VARIANTS = 8  # sets of lines for customers without a name
+Computed = TypeVar("Computed")
+SHARED_VARIANTS = 8  # sets of lines for customers without a name
 
 
-class Books:
+class BillingData:
     """The lines of an *estate* up to today; *clock* gives epoch seconds."""
 
     def __init__(self, estate: Estate, *, clock: Callable[[], float], seed: int) -> None:
         self._clock = clock
         self._ledger = Ledger(estate, seed=seed, today=today_of(clock()))
-        self._reckoned: dict[Callable[[Ledger], Any], tuple[int, Any]] = {}
+        self._computed: dict[Callable[[Ledger], Any], tuple[int, Any]] = {}
 
     @property
     def ledger(self) -> Ledger:
@@ -28,12 +28,12 @@ class Books:
         self._ledger.extend(today_of(self._clock()))
         return self._ledger
 
-    def reckoned(self, make: Callable[[Ledger], Reckoned]) -> Reckoned:
+    def compute_cached(self, make: Callable[[Ledger], Computed]) -> Computed:
         """What *make*, a function of a module, says of the lines; it is asked once a day."""
         ledger = self.ledger
-        if self._reckoned.get(make, (0, None))[0] != ledger.last:
-            self._reckoned[make] = (ledger.last, make(ledger))
-        found: Reckoned = self._reckoned[make][1]
+        if self._computed.get(make, (0, None))[0] != ledger.last:
+            self._computed[make] = (ledger.last, make(ledger))
+        found: Computed = self._computed[make][1]
         return found
 
     def close(self) -> None:
@@ -41,20 +41,20 @@ class Books:
         self._ledger.close()
 
 
-class Shelf:
+class BillingDataStore:
     """All the books of a world, each made when it is asked for first."""
 
     def __init__(self, *, clock: Callable[[], float], seed: int) -> None:
         self._clock = clock
         self._seed = seed
-        self._books: dict[str, Books] = {}
+        self._books: dict[str, BillingData] = {}
 
-    def of(self, customer: Customer) -> Books:
+    def for_customer(self, customer: Customer) -> BillingData:
         """The customer's own books, or those it shares."""
-        variant = 1 + customer.number % VARIANTS if customer.number else 0
+        variant = 1 + customer.number % SHARED_VARIANTS if customer.number else 0
         name = str(variant) if variant else customer.id
         if name not in self._books:
-            self._books[name] = Books(estate_of(customer), clock=self._clock, seed=self._seed + variant)
+            self._books[name] = BillingData(estate_of(customer), clock=self._clock, seed=self._seed + variant)
         return self._books[name]
 
     def close(self) -> None:

@@ -8,31 +8,31 @@ from datetime import date
 from math import pi, sin
 from statistics import median
 
-from .costs.coverage import PLAN_RATE, Coverage, coverage
+from .costs.coverage import PLAN_DISCOUNT_PERCENT, Coverage, measure_coverage
 from .costs.money import MICRO
 from .responses import JsonObject
 from .seeds.perfect_scale import plans, preferences
-from .tenants import Ask
+from .tenants import ApiRequest
 
-HOURS = 730  # of a month
-BASIS = 60  # days of eligible spend that a recommendation rests on
-DROP = 0.2  # of eligible spend from one week to the next that stops purchases
-TARGETS = {"conservative": 0.65, "balanced": 0.8, "max_savings": 0.9}
-PAID = (100 - PLAN_RATE) / 100  # of on-demand rates, at those of Savings Plans
+HOURS_PER_MONTH = 730  # of a month
+BASIS_DAYS = 60  # days of eligible spend that a recommendation rests on
+DROP_THRESHOLD = 0.2  # of eligible spend from one week to the next that stops purchases
+TARGET_COVERAGE = {"conservative": 0.65, "balanced": 0.8, "max_savings": 0.9}
+PAID_SHARE = (100 - PLAN_DISCOUNT_PERCENT) / 100  # of on-demand rates, at those of Savings Plans
 # Lines are of days; over the day, load swings around its mean.
-SWING = tuple(1 + 0.2 * sin((hour - 9) * pi / 12) for hour in range(24))
+HOURLY_LOAD = tuple(1 + 0.2 * sin((hour - 9) * pi / 12) for hour in range(24))
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
-    """How much to commit for a type of commitment, in dollars an hour; *saves* is dollars a month."""
+class Recommendation:
+    """How much to commit for a type of commitment, in dollars an hour; *monthly_savings* is dollars a month."""
 
     policy: str
     current: float
     recommended: float
-    saves: float
-    average: float  # coverage, 0 to 1
-    equivalent: float  # on-demand rate that *average* covers
+    monthly_savings: float
+    average_coverage: float  # coverage, 0 to 1
+    on_demand_rate: float  # on-demand rate that *average* covers
 
     @property
     def gap(self) -> float:
@@ -50,14 +50,14 @@ def iso_day(day: int) -> str:
     return date.fromordinal(day).isoformat()
 
 
-def state(plan: JsonObject, now: float, ended: str = "expired") -> str:
+def plan_state(plan: JsonObject, now: float, ended: str = "expired") -> str:
     """Where a plan or reservation is in its life; *ended* is what it is called then."""
     if now < plan["start"]:
         return "queued"
     return "active" if now < plan["end"] else ended
 
 
-def active(ask: Ask, organization: str, service: str, since: float, until: float) -> list[JsonObject]:
+def active_plans(ask: ApiRequest, organization: str, service: str, since: float, until: float) -> list[JsonObject]:
     """The plans of a type that are active all the time from *since* to *until*."""
     return [
         one
@@ -69,46 +69,46 @@ def active(ask: Ask, organization: str, service: str, since: float, until: float
     ]
 
 
-def committed(plans_: Sequence[JsonObject]) -> float:
+def total_commitment(plans_: Sequence[JsonObject]) -> float:
     """What plans commit to altogether, in dollars an hour."""
     return float(sum(one["commitment"] for one in plans_))
 
 
-def hourly(ask: Ask, organization: str, service: str, first: int, last: int) -> dict[int, float]:
+def hourly_spend(ask: ApiRequest, organization: str, service: str, first: int, last: int) -> dict[int, float]:
     """Dollars an hour, at on-demand rates, that plans could cover on each day with some."""
-    spent: Coverage = ask.tenant.reckoned(coverage)
+    spent: Coverage = ask.tenant.compute_cached(measure_coverage)
     members = [one.id for one in spent.members(organization)]
     days = spent.daily(service, members, max(first, ask.tenant.ledger.first), min(last, ask.tenant.ledger.last))
-    return {day: one.plannable / MICRO / 24 for day, one in days.items() if one.plannable}
+    return {day: one.plan_eligible / MICRO / 24 for day, one in days.items() if one.plan_eligible}
 
 
-def advice(ask: Ask, organization: str, service: str) -> Advice | None:
+def recommend(ask: ApiRequest, organization: str, service: str) -> Recommendation | None:
     """What to commit to, by the customer's policy; None without eligible spend."""
     wanted = ask.tenant.collection("commitment preferences", preferences)[service]["settings"]
-    days = hourly(ask, organization, service, ask.today - BASIS, ask.today - 1)
+    days = hourly_spend(ask, organization, service, ask.today - BASIS_DAYS, ask.today - 1)
     if not days:
         return None
-    usual = median(rate * swing for rate in days.values() for swing in SWING)
-    current = committed(active(ask, organization, service, ask.now, ask.now))
-    target = usual * TARGETS[wanted["policy"]] * PAID
+    usual = median(rate * swing for rate in days.values() for swing in HOURLY_LOAD)
+    current = total_commitment(active_plans(ask, organization, service, ask.now, ask.now))
+    target = usual * TARGET_COVERAGE[wanted["policy"]] * PAID_SHARE
     if wanted["maximumCommitment"]:
         target = min(target, wanted["maximumCommitment"])
     recommended = round(max(current, target), 2)
-    average = min(1.0, recommended / PAID / usual)
-    saves = (recommended - current) / PAID * (1 - PAID) * HOURS
-    return Advice(
+    average = min(1.0, recommended / PAID_SHARE / usual)
+    saves = (recommended - current) / PAID_SHARE * (1 - PAID_SHARE) * HOURS_PER_MONTH
+    return Recommendation(
         wanted["policy"], round(current, 2), recommended, round(saves, 2), round(average, 4), round(usual * average, 4)
     )
 
 
-def potential(ask: Ask, organization: str, service: str) -> float:
+def potential_savings(ask: ApiRequest, organization: str, service: str) -> float:
     """What more could be saved, in dollars a month."""
-    found = advice(ask, organization, service)
-    return found.saves if found is not None else 0.0
+    found = recommend(ask, organization, service)
+    return found.monthly_savings if found is not None else 0.0
 
 
-def dropped(ask: Ask, organization: str, service: str) -> bool:
+def has_spend_dropped(ask: ApiRequest, organization: str, service: str) -> bool:
     """Whether eligible spend of the last week is far below that of the week before."""
-    rates = hourly(ask, organization, service, ask.today - 14, ask.today - 1)
+    rates = hourly_spend(ask, organization, service, ask.today - 14, ask.today - 1)
     before, after = (sum(rates.get(ask.today - back, 0.0) for back in range(first, first - 7, -1)) for first in (14, 7))
-    return after < before * (1 - DROP)
+    return after < before * (1 - DROP_THRESHOLD)

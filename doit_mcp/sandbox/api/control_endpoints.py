@@ -10,17 +10,17 @@ from typing import Protocol
 import orjson
 from aiohttp import web
 
-from ..accounts import People
-from .fault_parsing import wished
-from .faults import Call, Fault
-from .listing import whole
-from .responses import JsonObject, Refusal, answer, bad
+from ..accounts import AccountDirectory
+from .fault_parsing import parse_settings
+from .faults import Fault, RecordedCall
+from .listing import query_integer
+from .responses import ApiError, JsonObject, bad_request, json_response
 
-PAGE, LARGEST_PAGE = 1000, 10_000  # customers
-Answering = Callable[[web.Request], Awaitable[web.Response]]
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 1000, 10_000  # customers
+ControlHandler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-class Controlled(Protocol):
+class ControllableApi(Protocol):
     """What can be steered."""
 
     faults: list[Fault]
@@ -31,74 +31,74 @@ class Controlled(Protocol):
         """Method and path of all that can be asked, as the document spells them."""
 
     @property
-    def people(self) -> People:
+    def directory(self) -> AccountDirectory:
         """Who there is."""
 
     @property
-    def calls(self) -> MutableSequence[Call]:
+    def calls(self) -> MutableSequence[RecordedCall]:
         """The last requests, oldest first."""
 
 
-def register(app: web.Application, api: Controlled) -> None:
+def register(app: web.Application, api: ControllableApi) -> None:
     """Add GET, PUT (replaces all) and DELETE /sandbox/faults, GET and DELETE /sandbox/calls, GET /sandbox/customers."""
 
     async def faults(request: web.Request) -> web.Response:
         if request.method == "PUT":
-            await _replace(request, api)
+            await _replace_faults(request, api)
         elif request.method == "DELETE":
             api.faults.clear()
             api.latency = 0.0
-        return answer({"latency": api.latency, "faults": [asdict(fault) for fault in api.faults]})
+        return json_response({"latency": api.latency, "faults": [asdict(fault) for fault in api.faults]})
 
     async def calls(request: web.Request) -> web.Response:
         if request.method == "DELETE":
             api.calls.clear()
-        return answer({"calls": _shown(api.calls)})
+        return json_response({"calls": _call_rows(api.calls)})
 
     async def customers(request: web.Request) -> web.Response:
-        start = whole(request.query, "start", 0) or 0
-        stop = start + (whole(request.query, "limit", 1, LARGEST_PAGE) or PAGE)
-        return answer(_customers(api.people, start, stop))
+        start = query_integer(request.query, "start", 0) or 0
+        stop = start + (query_integer(request.query, "limit", 1, MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE)
+        return json_response(_customer_page(api.directory, start, stop))
 
-    app.router.add_route("GET", "/sandbox/customers", _here(customers))
+    app.router.add_route("GET", "/sandbox/customers", _local_only(customers))
     for method in ("GET", "PUT", "DELETE"):
-        app.router.add_route(method, "/sandbox/faults", _here(faults))
+        app.router.add_route(method, "/sandbox/faults", _local_only(faults))
     for method in ("GET", "DELETE"):
-        app.router.add_route(method, "/sandbox/calls", _here(calls))
+        app.router.add_route(method, "/sandbox/calls", _local_only(calls))
 
 
-def _here(handler: Answering) -> Answering:
+def _local_only(handler: ControlHandler) -> ControlHandler:
     """The handler, for requests of this machine that mean it: by address, and by name (DNS rebinding)."""
 
     async def guarded(request: web.Request) -> web.Response:
         try:
-            if not (_loopback(request.remote) and _loopback(request.url.host)):
-                raise Refusal(403, "this is for clients on the sandbox's own machine")
+            if not (_is_loopback(request.remote) and _is_loopback(request.url.host)):
+                raise ApiError(403, "this is for clients on the sandbox's own machine")
             return await handler(request)
-        except Refusal as refusal:
-            return answer({"error": refusal.message}, refusal.status)
+        except ApiError as refusal:
+            return json_response({"error": refusal.message}, refusal.status)
 
     return guarded
 
 
-def _loopback(host: str | None) -> bool:
+def _is_loopback(host: str | None) -> bool:
     try:
         return host == "localhost" or ip_address(host or "").is_loopback
     except ValueError:
         return False
 
 
-async def _replace(request: web.Request, api: Controlled) -> None:
+async def _replace_faults(request: web.Request, api: ControllableApi) -> None:
     try:
-        latency, faults = wished(orjson.loads(await request.read()), api.operations)
+        latency, faults = parse_settings(orjson.loads(await request.read()), api.operations)
     except orjson.JSONDecodeError:
-        raise bad("the body is not JSON") from None
+        raise bad_request("the body is not JSON") from None
     except ValueError as wrong:
-        raise bad(str(wrong)) from None
+        raise bad_request(str(wrong)) from None
     api.latency, api.faults[:] = latency, faults
 
 
-def _customers(people: People, start: int, stop: int) -> JsonObject:
+def _customer_page(directory: AccountDirectory, start: int, stop: int) -> JsonObject:
     """Customers with their users' secrets, which are published; *next* is where the list goes on."""
     rows = [
         {
@@ -107,15 +107,15 @@ def _customers(people: People, start: int, stop: int) -> JsonObject:
             "domain": customer.domain,
             "users": [
                 {"email": user.email, "password": user.password, "api_token": user.api_token}
-                for user in people.users_of(customer)
+                for user in directory.users_of(customer)
             ],
         }
-        for customer in people.customers(start, stop)
+        for customer in directory.customers(start, stop)
     ]
-    return {"customers": rows, "count": len(people), "next": stop if stop < len(people) else None}
+    return {"customers": rows, "count": len(directory), "next": stop if stop < len(directory) else None}
 
 
-def _shown(calls: Iterable[Call]) -> list[JsonObject]:
+def _call_rows(calls: Iterable[RecordedCall]) -> list[JsonObject]:
     # Never the bearer itself: its hash tells callers apart.
     return [
         {

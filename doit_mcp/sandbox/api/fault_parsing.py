@@ -7,77 +7,80 @@ from typing import Any
 
 import jsonschema_rs
 
-from .faults import KINDS, LONGEST_DELAY, Fault
+from .faults import FAULT_KINDS, MAX_DELAY_SECONDS, Fault
 from .responses import JsonObject
 
-FAULTS = 100
-_FAULT = {
+MAX_FAULTS = 100
+_FAULT_SCHEMA = {
     "type": "object",
     "required": ["kind"],
     "properties": {
         "path_prefix": {"type": "string", "maxLength": 1000},
         "operation": {"type": "string", "maxLength": 1000},
-        "kind": {"anyOf": [{"type": "integer", "minimum": 400, "maximum": 599}, {"enum": list(KINDS)}]},
+        "kind": {"anyOf": [{"type": "integer", "minimum": 400, "maximum": 599}, {"enum": list(FAULT_KINDS)}]},
         "times": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
         "retry_after": {"anyOf": [{"type": "integer"}, {"type": "string", "maxLength": 100}, {"type": "null"}]},
         "rate": {"type": "number", "minimum": 0, "maximum": 1},
-        "delay": {"type": "number", "minimum": 0, "maximum": LONGEST_DELAY},
+        "delay": {"type": "number", "minimum": 0, "maximum": MAX_DELAY_SECONDS},
     },
     "additionalProperties": False,
 }
-_WISHES = jsonschema_rs.validator_for(
+_SETTINGS_VALIDATOR = jsonschema_rs.validator_for(
     {
         "type": "object",
         "properties": {
-            "latency": {"type": "number", "minimum": 0, "maximum": LONGEST_DELAY},
-            "faults": {"type": "array", "maxItems": FAULTS, "items": _FAULT},
+            "latency": {"type": "number", "minimum": 0, "maximum": MAX_DELAY_SECONDS},
+            "faults": {"type": "array", "maxItems": MAX_FAULTS, "items": _FAULT_SCHEMA},
         },
         "additionalProperties": False,
     }
 )
-_NUMBERS = ("rate", "delay")
+_NUMBER_OPTIONS = ("rate", "delay")
 
 
-def wished(wishes: Any, operations: Collection[str]) -> tuple[float, list[Fault]]:
+def parse_settings(settings: Any, operations: Collection[str]) -> tuple[float, list[Fault]]:
     """Latency and faults out of ``{"latency": …, "faults": […]}``; *operations* are those that there are.
 
     Raises ValueError naming the places where it does not fit.
     """
-    found = [f"{'.'.join(map(str, one.instance_path)) or 'body'}: {one.message}" for one in _WISHES.iter_errors(wishes)]
+    found = [
+        f"{'.'.join(map(str, one.instance_path)) or 'body'}: {one.message}"
+        for one in _SETTINGS_VALIDATOR.iter_errors(settings)
+    ]
     if not found:
-        found = [problem for one in wishes.get("faults", ()) for problem in _unknown(one, operations)]
+        found = [problem for one in settings.get("faults", ()) for problem in _unknown_operation(one, operations)]
     if found:
         raise ValueError("; ".join(found[:10]))
-    faults = [Fault(**{"path_prefix": "/", **one}) for one in wishes.get("faults", ())]
-    return float(wishes.get("latency", 0.0)), faults
+    faults = [Fault(**{"path_prefix": "/", **one}) for one in settings.get("faults", ())]
+    return float(settings.get("latency", 0.0)), faults
 
 
-def spoken(words: str) -> JsonObject:
+def parse_fault(text: str) -> JsonObject:
     """A fault in words as JSON: ``429,on=GET /analytics/v1/budgets,rate=0.1,retry-after=2``.
 
     It stays, unless ``times=`` says how often. Raises ValueError.
     """
-    kind, *options = (one.strip() for one in words.split(","))
+    kind, *options = (one.strip() for one in text.split(","))
     fault: JsonObject = {"kind": int(kind) if kind.isdecimal() else kind, "times": None}
     for option in options:
         name, equals, value = (part.strip() for part in option.partition("="))
         if not equals or name not in ("on", "rate", "times", "delay", "retry-after"):
             raise ValueError(f"{option!r} is none of on=, rate=, times=, delay=, retry-after=")
-        fault |= _option(name, value)
+        fault |= _parse_option(name, value)
     return fault
 
 
-def _option(name: str, value: str) -> JsonObject:
+def _parse_option(name: str, value: str) -> JsonObject:
     if name == "on":
         return {"path_prefix" if value.startswith("/") else "operation": value}
-    if name in _NUMBERS:
+    if name in _NUMBER_OPTIONS:
         return {name: float(value)}
     if name == "times":
         return {name: int(value)}
     return {"retry_after": int(value) if value.isdecimal() else value}
 
 
-def _unknown(fault: JsonObject, operations: Collection[str]) -> list[str]:
+def _unknown_operation(fault: JsonObject, operations: Collection[str]) -> list[str]:
     operation = fault.get("operation", "")
     if not operation or operation in operations:
         return []

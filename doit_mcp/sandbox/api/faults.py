@@ -12,14 +12,14 @@ from typing import Literal
 
 from aiohttp import web
 
-from .responses import Refusal, refusal_answer
+from .responses import ApiError, error_response
 
-Kind = int | Literal["slow", "hang", "garbage", "reset", "truncated", "huge"]
-KINDS = ("slow", "hang", "garbage", "reset", "truncated", "huge")  # beside statuses
-LONGEST_DELAY = 300.0  # seconds
-HUGE = 64  # MiB
-BODY_KEPT = 64 * 1024  # bytes of a body in the record
-EDGE_TIMEOUT = 524  # the edge's own answer: a page, not JSON (facts, section 3)
+FaultKind = int | Literal["slow", "hang", "garbage", "reset", "truncated", "huge"]
+FAULT_KINDS = ("slow", "hang", "garbage", "reset", "truncated", "huge")  # beside statuses
+MAX_DELAY_SECONDS = 300.0  # seconds
+HUGE_BODY_MEBIBYTES = 64  # MiB
+MAX_RECORDED_BODY_BYTES = 64 * 1024  # bytes of a body in the record
+EDGE_TIMEOUT_STATUS = 524  # the edge's own answer: a page, not JSON (facts, section 3)
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Fault:
     """
 
     path_prefix: str
-    kind: Kind
+    kind: FaultKind
     times: int | None = 1
     retry_after: int | str | None = None
     rate: float = 1.0
@@ -43,11 +43,14 @@ class Fault:
         """Whether it is about a request with this method and raw path."""
         if not path.startswith(self.path_prefix):
             return False
-        return not self.operation or _form(self.operation).fullmatch(f"{method} {path.partition('?')[0]}") is not None
+        return (
+            not self.operation
+            or _operation_pattern(self.operation).fullmatch(f"{method} {path.partition('?')[0]}") is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RecordedCall:
     """One request as it arrived: *path* raw with its query, *headers* in order, the start of its *body*, *bearer*."""
 
     method: str
@@ -67,13 +70,13 @@ class Call:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
 
-def call_of(request: web.Request, body: bytes, tenant: str, bearer: str) -> Call:
+def record_call(request: web.Request, body: bytes, tenant: str, bearer: str) -> RecordedCall:
     """The record of a request."""
     headers = tuple(request.headers.items())
-    return Call(request.method, request.raw_path, tenant, headers, body[:BODY_KEPT], bearer)
+    return RecordedCall(request.method, request.raw_path, tenant, headers, body[:MAX_RECORDED_BODY_BYTES], bearer)
 
 
-def take(faults: list[Fault], method: str, path: str, ids: random.Random) -> Fault | None:
+def take_fault(faults: list[Fault], method: str, path: str, ids: random.Random) -> Fault | None:
     """The first fault that hits a request with this method and path, used up once."""
     for fault in faults:
         if fault.matches(method, path) and ids.random() < fault.rate:
@@ -93,18 +96,18 @@ async def pause(seconds: float, closing: asyncio.Event) -> None:
         return
 
 
-async def suffer(
+async def faulty_response(
     request: web.Request, fault: Fault, *, problem: bool, ids: random.Random, closing: asyncio.Event
 ) -> web.StreamResponse:
     """The faulty answer."""
     if isinstance(fault.kind, int):
-        return _status(fault.kind, fault.retry_after, problem=problem, ids=ids)
+        return _status_response(fault.kind, fault.retry_after, problem=problem, ids=ids)
     if fault.kind == "hang":
-        return await _hang(request, closing)
+        return await _hang_response(request, closing)
     if fault.kind == "huge":
-        return await _huge(request)
+        return await _huge_response(request)
     if fault.kind == "truncated":
-        return await _truncated(request)
+        return await _truncated_response(request)
     if fault.kind == "reset":
         _abort(request)
         return web.Response(status=500)
@@ -112,22 +115,22 @@ async def suffer(
 
 
 @lru_cache(maxsize=256)
-def _form(operation: str) -> re.Pattern[str]:
+def _operation_pattern(operation: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{[^/]*?\\}", "[^/]+", re.escape(operation)))
 
 
-def _status(status: int, retry_after: int | str | None, *, problem: bool, ids: random.Random) -> web.Response:
-    if status == EDGE_TIMEOUT:
+def _status_response(status: int, retry_after: int | str | None, *, problem: bool, ids: random.Random) -> web.Response:
+    if status == EDGE_TIMEOUT_STATUS:
         answer = web.Response(text="<html><title>524: A timeout occurred</title></html>", content_type="text/html")
-        answer.set_status(EDGE_TIMEOUT, "A Timeout Occurred")
+        answer.set_status(EDGE_TIMEOUT_STATUS, "A Timeout Occurred")
     else:
-        answer = refusal_answer(Refusal(status, f"fault switched on: {status}"), problem=problem, ids=ids)
+        answer = error_response(ApiError(status, f"fault switched on: {status}"), problem=problem, ids=ids)
     if retry_after is not None:
         answer.headers["Retry-After"] = str(retry_after)
     return answer
 
 
-async def _hang(request: web.Request, closing: asyncio.Event) -> web.Response:
+async def _hang_response(request: web.Request, closing: asyncio.Event) -> web.Response:
     # aiohttp does not cancel a handler whose client has gone: look for it, so that nothing outlives the test.
     while not closing.is_set() and request.transport is not None and not request.transport.is_closing():
         try:
@@ -137,7 +140,7 @@ async def _hang(request: web.Request, closing: asyncio.Event) -> web.Response:
     return web.Response(status=503)
 
 
-async def _truncated(request: web.Request) -> web.StreamResponse:
+async def _truncated_response(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse()
     response.content_type = "application/json"
     response.content_length = 1000
@@ -152,14 +155,14 @@ def _abort(request: web.Request) -> None:
         request.transport.abort()
 
 
-async def _huge(request: web.Request) -> web.StreamResponse:
+async def _huge_response(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse()
     response.content_type = "application/json"
     await response.prepare(request)
     block = b"x" * (1 << 20)
     try:
         await response.write(b'{"padding": "')
-        for _ in range(HUGE):
+        for _ in range(HUGE_BODY_MEBIBYTES):
             await response.write(block)
         await response.write(b'"}')
         await response.write_eof()

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from .costs.calendar_days import parse_seconds, rfc3339
-from .responses import JsonObject, bad
+from .responses import JsonObject, bad_request
 
 Criteria = dict[str, list[str]]
 
@@ -25,125 +25,130 @@ class Page:
     token: str | None
 
 
-def whole(query: Mapping[str, str], name: str, minimum: int | None = None, maximum: int | None = None) -> int | None:
+def query_integer(
+    query: Mapping[str, str], name: str, minimum: int | None = None, maximum: int | None = None
+) -> int | None:
     """An integer of the query, None if absent or empty; 400 if it is none or out of bounds."""
     text = query.get(name, "")
     if not text:
         return None
-    found = number(text, name, name)
+    found = parse_integer(text, name, name)
     if (minimum is not None and found < minimum) or (maximum is not None and found > maximum):
         bounds = f"between {minimum} and {maximum}" if maximum is not None else f"at least {minimum}"
-        raise bad(f"{name} must be {bounds}", field=name)
+        raise bad_request(f"{name} must be {bounds}", field=name)
     return found
 
 
-def number(text: str, what: str, field: str) -> int:
-    """An integer; 400 that says *what* has to be one."""
+def parse_integer(text: str, description: str, field: str) -> int:
+    """An integer; 400 that says *description* has to be one."""
     try:
         return int(text)
     except ValueError:
-        raise bad(f"{what} must be an integer, not {text[:40]!r}", field=field) from None
+        raise bad_request(f"{description} must be an integer, not {text[:40]!r}", field=field) from None
 
 
-def flag(query: Mapping[str, str], name: str) -> bool:
+def query_flag(query: Mapping[str, str], name: str) -> bool:
     """A boolean of the query, false if absent; 400 if it is none."""
-    return chosen(query, name, ("true", "false"), "false") == "true"
+    return query_choice(query, name, ("true", "false"), "false") == "true"
 
 
-def chosen(query: Mapping[str, str], name: str, allowed: Sequence[str], default: str) -> str:
+def query_choice(query: Mapping[str, str], name: str, allowed: Sequence[str], default: str) -> str:
     """A word of the query out of *allowed*; 400 otherwise."""
     value = query.get(name) or default
     if value not in allowed:
-        raise bad(f"{name} must be one of {', '.join(allowed)}", field=name)
+        raise bad_request(f"{name} must be one of {', '.join(allowed)}", field=name)
     return value
 
 
-def filters(expression: str, keys: Sequence[str]) -> Criteria:
+def parse_filter(expression: str, keys: Sequence[str]) -> Criteria:
     """``key:[value]|key:value`` as key -> values; 400 for an unknown key or a part without a colon."""
     criteria: Criteria = {}
     for part in expression.split("|") if expression.strip() else ():
         key, colon, value = part.partition(":")
         key, value = key.strip(), value.strip()
         if not colon or not value:
-            raise bad(f"filter: {part[:60]!r} is not key:value", field="filter")
+            raise bad_request(f"filter: {part[:60]!r} is not key:value", field="filter")
         if key not in keys:
-            raise bad(f"filter: unknown key {key[:40]!r}, known are {', '.join(keys)}", field="filter")
+            raise bad_request(f"filter: unknown key {key[:40]!r}, known are {', '.join(keys)}", field="filter")
         if value.startswith("[") and value.endswith("]"):
             value = value[1:-1].strip()
         criteria.setdefault(key, []).append(value)
     return criteria
 
 
-def matching(
-    rows: Sequence[JsonObject], criteria: Criteria, read: Callable[[JsonObject, str], str]
+def filter_rows(
+    rows: Sequence[JsonObject], criteria: Criteria, read_field: Callable[[JsonObject, str], str]
 ) -> list[JsonObject]:
     """Rows that fit: one of a key's values, and every key."""
-    return [row for row in rows if all(read(row, key) in values for key, values in criteria.items())]
+    return [row for row in rows if all(read_field(row, key) in values for key, values in criteria.items())]
 
 
-def created_between(
+def filter_by_creation(
     query: Mapping[str, str], rows: Sequence[JsonObject], field: str = "createTime"
 ) -> list[JsonObject]:
     """Rows within minCreationTime and maxCreationTime (epoch milliseconds, both inclusive)."""
-    low, high = whole(query, "minCreationTime"), whole(query, "maxCreationTime")
+    low, high = query_integer(query, "minCreationTime"), query_integer(query, "maxCreationTime")
     return [row for row in rows if (low is None or row[field] >= low) and (high is None or row[field] <= high)]
 
 
-def named_like(query: Mapping[str, str], rows: Sequence[JsonObject], field: str) -> list[JsonObject]:
+def filter_by_name(query: Mapping[str, str], rows: Sequence[JsonObject], field: str) -> list[JsonObject]:
     """Rows whose name holds nameContains, any case."""
     part = query.get("nameContains", "").lower()
     return [row for row in rows if part in str(row[field]).lower()]
 
 
-def ordered(
-    query: Mapping[str, str], rows: Sequence[JsonObject], fields: Sequence[str], read: Callable[[JsonObject, str], Any]
+def sort_rows(
+    query: Mapping[str, str],
+    rows: Sequence[JsonObject],
+    fields: Sequence[str],
+    read_field: Callable[[JsonObject, str], Any],
 ) -> list[JsonObject]:
     """Rows by sortBy (one of *fields*) and sortOrder; without sortBy as they are, latest first, or turned round."""
-    field = chosen(query, "sortBy", fields, "") if query.get("sortBy") else ""
-    order = chosen(query, "sortOrder", ("asc", "desc"), "asc" if field else "desc")
+    field = query_choice(query, "sortBy", fields, "") if query.get("sortBy") else ""
+    order = query_choice(query, "sortOrder", ("asc", "desc"), "asc" if field else "desc")
     if not field:
         return list(rows) if order == "desc" else list(reversed(rows))
-    return sorted(rows, key=lambda row: read(row, field), reverse=order == "desc")
+    return sorted(rows, key=lambda row: read_field(row, field), reverse=order == "desc")
 
 
-def instant(text: str, field: str) -> str:
+def parse_time(text: str, field: str) -> str:
     """An RFC 3339 time in UTC and whole seconds; 400 if it is none."""
     try:
         return rfc3339(parse_seconds(text))
     except ValueError:
-        raise bad(f"{field} must be an RFC 3339 time", field=field) from None
+        raise bad_request(f"{field} must be an RFC 3339 time", field=field) from None
 
 
-def page(rows: Sequence[JsonObject], token: str, size: int | None, *, scope: str, key: str = "id") -> Page:
+def paginate(rows: Sequence[JsonObject], token: str, size: int | None, *, scope: str, key: str = "id") -> Page:
     """The page after *token*; *scope* is what a token is bound to (400 when it was made for another).
 
     A token carries the keys of the rows before and after the cut: rows that come or go meanwhile do not shift the
     next page, unless both of them go.
     """
-    start = _start(rows, token, scope, key) if token else 0
+    start = _page_start(rows, token, scope, key) if token else 0
     end = len(rows) if size is None else start + size
     part = list(rows[start:end])
     more = bool(part) and end < len(rows)
-    return Page(part, _token(end, str(part[-1][key]), str(rows[end][key]), scope) if more else None)
+    return Page(part, _page_token(end, str(part[-1][key]), str(rows[end][key]), scope) if more else None)
 
 
-def _start(rows: Sequence[JsonObject], token: str, scope: str, key: str) -> int:
+def _page_start(rows: Sequence[JsonObject], token: str, scope: str, key: str) -> int:
     try:
         decoded = base64.urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
         offset, last, following, bound = orjson.loads(decoded)
     except (ValueError, TypeError, binascii.Error):
-        raise bad("pageToken is not valid", code="pagination_token_invalid", field="pageToken") from None
+        raise bad_request("pageToken is not valid", code="pagination_token_invalid", field="pageToken") from None
     if not (isinstance(offset, int) and offset >= 0 and isinstance(last, str) and isinstance(following, str)):
-        raise bad("pageToken is not valid", code="pagination_token_invalid", field="pageToken")
-    if bound != _bound(scope):
-        raise bad("pageToken belongs to another request", code="pagination_token_invalid", field="pageToken")
+        raise bad_request("pageToken is not valid", code="pagination_token_invalid", field="pageToken")
+    if bound != _scope_hash(scope):
+        raise bad_request("pageToken belongs to another request", code="pagination_token_invalid", field="pageToken")
     places = {str(row[key]): index for index, row in enumerate(rows)}
     return places[last] + 1 if last in places else places.get(following, offset)
 
 
-def _token(offset: int, last: str, following: str, scope: str) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([offset, last, following, _bound(scope)])).decode().rstrip("=")
+def _page_token(offset: int, last: str, following: str, scope: str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([offset, last, following, _scope_hash(scope)])).decode().rstrip("=")
 
 
-def _bound(scope: str) -> str:
+def _scope_hash(scope: str) -> str:
     return hashlib.blake2b(scope.encode(), digest_size=6).hexdigest()

@@ -6,37 +6,37 @@ from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
 
-from .responses import bad
+from .responses import bad_request
 
-PARTS = 20
+MAX_PARTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormField:
     """One field of a form; *filename* is "" for fields that are no files."""
 
     filename: str
     data: bytes
 
 
-def fields(content_type: str, body: bytes) -> dict[str, Part]:
+def parse_form(content_type: str, body: bytes) -> dict[str, FormField]:
     """The fields of a form by name; 400 if it is none."""
     header = Message()
     header["Content-Type"] = content_type
     boundary = header.get_param("boundary")
     if header.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
-        raise bad("Content-Type must be multipart/form-data with a boundary", field="Content-Type")
+        raise bad_request("Content-Type must be multipart/form-data with a boundary", field="Content-Type")
     # The first delimiter needs no line break before it.
-    first, *pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode(), PARTS + 2)
+    first, *pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode(), MAX_PARTS + 2)
     if first or not pieces or not pieces[-1].startswith(b"--"):
-        raise bad(f"the body is not a form of at most {PARTS} parts with the boundary that was announced")
-    return dict(_part(piece) for piece in pieces[:-1])
+        raise bad_request(f"the body is not a form of at most {MAX_PARTS} parts with the boundary that was announced")
+    return dict(_parse_part(piece) for piece in pieces[:-1])
 
 
-def _part(piece: bytes) -> tuple[str, Part]:
+def _parse_part(piece: bytes) -> tuple[str, FormField]:
     head, gap, data = piece.lstrip(b" \t").partition(b"\r\n\r\n")
     found = BytesHeaderParser().parsebytes(head.removeprefix(b"\r\n"))
     name = found.get_param("name", header="Content-Disposition")
     if not gap or found.get_content_disposition() != "form-data" or not isinstance(name, str):
-        raise bad("a part of the form has no name")
-    return name, Part(found.get_filename() or "", data)
+        raise bad_request("a part of the form has no name")
+    return name, FormField(found.get_filename() or "", data)

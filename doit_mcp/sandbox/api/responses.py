@@ -13,7 +13,7 @@ JsonObject = dict[str, Any]
 
 ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # status: (title, code, retryable) as the problem areas declare them.
-TITLES = {
+PROBLEM_TITLES = {
     400: ("Bad request", "bad_request", False),
     401: ("Unauthorized", "unauthorized", False),
     403: ("Forbidden", "forbidden", False),
@@ -28,15 +28,15 @@ TITLES = {
 }
 
 # Where errors are RFC 9457 problems (facts, section 3).
-PROBLEM_AREAS = ("/billing/v1/invoices", "/billing/v1/billing-", "/billing/v1/createAsset", "/ps4commitments/")
+PROBLEM_PATHS = ("/billing/v1/invoices", "/billing/v1/billing-", "/billing/v1/createAsset", "/ps4commitments/")
 
 
-def problem_area(path: str) -> bool:
+def is_problem_path(path: str) -> bool:
     """Whether the operations at this path answer errors as problem details."""
-    return path.startswith(PROBLEM_AREAS)
+    return path.startswith(PROBLEM_PATHS)
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """A request the API turns down: HTTP *status*, *message* for people, *code* for programs ("": the status's own)."""
 
     def __init__(self, status: int, message: str, *, code: str = "", field: str = "") -> None:
@@ -47,12 +47,12 @@ class Refusal(Exception):
         self.field = field
 
 
-def bad(message: str, *, code: str = "", field: str = "") -> Refusal:
+def bad_request(message: str, *, code: str = "", field: str = "") -> ApiError:
     """A 400: the request itself is wrong."""
-    return Refusal(400, message, code=code, field=field)
+    return ApiError(400, message, code=code, field=field)
 
 
-def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+def json_response(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """A JSON answer."""
     return web.Response(
         body=orjson.dumps(data), status=status, headers=headers, content_type="application/json", charset="utf-8"
@@ -64,31 +64,31 @@ def problem_headers(ids: random.Random) -> dict[str, str]:
     return {"Request-Id": "req_" + "".join(ids.choices(ULID_ALPHABET, k=26)), "Content-Language": "en"}
 
 
-def refusal_answer(refusal: Refusal, *, problem: bool, ids: random.Random) -> web.Response:
+def error_response(error: ApiError, *, problem: bool, ids: random.Random) -> web.Response:
     """The refusal in the shape of its area (facts: two shapes, never mixed)."""
     if problem:
-        return _problem(refusal, ids)
-    return answer({"error": refusal.message}, refusal.status)
+        return _problem_response(error, ids)
+    return json_response({"error": error.message}, error.status)
 
 
-def _problem(refusal: Refusal, ids: random.Random) -> web.Response:
-    title, code, retryable = TITLES.get(refusal.status, ("Error", "error", refusal.status >= 500))
-    code = refusal.code or code
+def _problem_response(error: ApiError, ids: random.Random) -> web.Response:
+    title, code, retryable = PROBLEM_TITLES.get(error.status, ("Error", "error", error.status >= 500))
+    code = error.code or code
     headers = problem_headers(ids)
     identifier = headers["Request-Id"]
     body: JsonObject = {
         "type": f"https://developer.doit.com/errors/{code}",
         "title": title,
-        "status": refusal.status,
-        "detail": refusal.message,
+        "status": error.status,
+        "detail": error.message,
         "instance": f"https://api.doit.com/requests/{identifier}",
         "code": code,
         "retryable": retryable,
     }
-    if refusal.field:
-        body["details"] = [{"issue": "invalid_value", "field": refusal.field}]
-    if refusal.status == 401:
+    if error.field:
+        body["details"] = [{"issue": "invalid_value", "field": error.field}]
+    if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="api.doit.com"'
     return web.Response(
-        body=orjson.dumps(body), status=refusal.status, headers=headers, content_type="application/problem+json"
+        body=orjson.dumps(body), status=error.status, headers=headers, content_type="application/problem+json"
     )

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from .responses import Refusal
-from .tenants import Ask
+from .responses import ApiError
+from .tenants import ApiRequest
 
-Handle = Callable[[Ask], Awaitable[web.StreamResponse]]
-Refuse = Callable[[Refusal], web.Response | None]
+OperationHandler = Callable[[ApiRequest], Awaitable[web.StreamResponse]]
+ErrorFormatter = Callable[[ApiError], web.Response | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """An operation of the API; *permission* is what people.User needs for it.
 
-    *refuse* makes the answers to refusals that have a shape of the operation's own, and None of the others.
+    *format_error* makes the answers to refusals that have a shape of the operation's own, and None of the others.
     """
 
     method: str
     path: str
-    handle: Handle
+    handle: OperationHandler
     permission: str
-    refuse: Refuse | None = None
+    format_error: ErrorFormatter | None = None

@@ -18,9 +18,13 @@ INTERVALS = ("day", "week", "month", "quarter", "year")
 TEXT: JsonObject = {"type": "string"}
 TEXTS: JsonObject = {"type": ["array", "null"], "items": TEXT}
 NUMBER: JsonObject = {"type": "number"}
-WHOLE: JsonObject = {"type": "integer"}
-INSTANT: JsonObject = {"type": "integer", "minimum": 0, "maximum": 4_102_444_800_000}  # epoch milliseconds, to 2100
-FLAG: JsonObject = {"type": "boolean"}
+INTEGER: JsonObject = {"type": "integer"}
+EPOCH_MILLISECONDS: JsonObject = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": 4_102_444_800_000,
+}  # epoch milliseconds, to 2100
+BOOLEAN: JsonObject = {"type": "boolean"}
 
 
 def one_of(*words: str) -> JsonObject:
@@ -28,105 +32,107 @@ def one_of(*words: str) -> JsonObject:
     return {"type": "string", "enum": list(words)}
 
 
-def record(required: str = "", **members: JsonObject) -> JsonObject:
+def object_schema(required: str = "", **members: JsonObject) -> JsonObject:
     """An object with these members and no others."""
     return {"type": "object", "required": required.split(), "properties": members, "additionalProperties": False}
 
 
-def items(of: JsonObject, **limits: int) -> JsonObject:
+def array_schema(item: JsonObject, **limits: int) -> JsonObject:
     """A list; null is an empty one (facts, section 9)."""
-    return {"type": ["array", "null"], "items": of, **limits}
+    return {"type": ["array", "null"], "items": item, **limits}
 
 
-def compiled(required: str = "", **members: JsonObject) -> jsonschema_rs.Validator:
+def compile_object(required: str = "", **members: JsonObject) -> jsonschema_rs.Validator:
     """What a body of these members and no others has to look like."""
-    return jsonschema_rs.validator_for(record(required, **members))
+    return jsonschema_rs.validator_for(object_schema(required, **members))
 
 
-def text(longest: int, **limits: int) -> JsonObject:
+def text_schema(max_length: int, **limits: int) -> JsonObject:
     """A text of at most so many characters."""
-    return {"type": "string", "maxLength": longest, **limits}
+    return {"type": "string", "maxLength": max_length, **limits}
 
 
 EMAIL: JsonObject = {"type": "string", "pattern": r"^[^@\s]+@[^@\s]+$", "maxLength": 320}
 
 
-def or_null(of: JsonObject) -> JsonObject:
+def nullable(schema: JsonObject) -> JsonObject:
     """The same, or null; unlike anyOf it leaves the places of errors within."""
-    kinds = of["type"] if isinstance(of["type"], list) else [of["type"]]
-    words = {"enum": [*of["enum"], None]} if "enum" in of else {}
-    return {**of, **words, "type": [*kinds, "null"]}
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    words = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, **words, "type": [*kinds, "null"]}
 
 
-METRIC = record("type value", type=one_of("basic", "custom", "extended"), value=TEXT)
-METRIC_LIST = items(METRIC, maxItems=4)
-DIMENSION = record("id type", id=TEXT, type=one_of(*TYPES))
-FILTER = record(
+METRIC = object_schema("type value", type=one_of("basic", "custom", "extended"), value=TEXT)
+METRIC_LIST = array_schema(METRIC, maxItems=4)
+DIMENSION = object_schema("id type", id=TEXT, type=one_of(*TYPES))
+FILTER = object_schema(
     "id type",
     id=TEXT,
     type=one_of(*TYPES),
     values=TEXTS,
-    inverse=FLAG,
-    caseInsensitive=FLAG,
-    includeNull=FLAG,
+    inverse=BOOLEAN,
+    caseInsensitive=BOOLEAN,
+    includeNull=BOOLEAN,
     mode=one_of("is", "starts_with", "ends_with", "contains", "regexp"),
 )
-LIMIT = record("metric", metric=METRIC, sort=one_of("a_to_z", "asc", "desc"), value={"type": "integer", "minimum": 0})
-METRIC_FILTER = record(
+LIMIT = object_schema(
+    "metric", metric=METRIC, sort=one_of("a_to_z", "asc", "desc"), value={"type": "integer", "minimum": 0}
+)
+METRIC_FILTER = object_schema(
     "metric operator values",
     metric=METRIC,
     operator=one_of("gt", "lt", "lte", "gte", "b", "nb", "e", "ne"),
     values={"type": "array", "items": NUMBER, "minItems": 1, "maxItems": 2},
     operand=one_of("single_value", "series_total"),
 )
-INSTANTS = record("from to", **{"from": TEXT, "to": TEXT})
-TIME_RANGE = record(
+INSTANT_RANGE = object_schema("from to", **{"from": TEXT, "to": TEXT})
+TIME_RANGE = object_schema(
     amount={"type": "integer", "minimum": 0, "maximum": 5000},
-    includeCurrent=FLAG,
+    includeCurrent=BOOLEAN,
     mode=one_of("last", "current", "custom"),
     unit=one_of(*INTERVALS),
 )
-SECONDARY = record(
+SECONDARY = object_schema(
     amount={"type": "integer", "minimum": 0, "maximum": 5000},
-    includeCurrent=FLAG,
+    includeCurrent=BOOLEAN,
     unit=one_of("day", "month", "quarter", "year"),
-    customTimeRange=INSTANTS,
+    customTimeRange=INSTANT_RANGE,
 )
-FORECAST = record(
+FORECAST = object_schema(
     mode=one_of("totals", "grouping"),
-    historicalTimeIntervals=WHOLE,
-    futureTimeIntervals=WHOLE,
-    historicalCustomDateRange=INSTANTS,
-    futureCustomDateRange=INSTANTS,
+    historicalTimeIntervals=INTEGER,
+    futureTimeIntervals=INTEGER,
+    historicalCustomDateRange=INSTANT_RANGE,
+    futureCustomDateRange=INSTANT_RANGE,
 )
-COUNT = record("id type", id=TEXT, type=one_of("fixed", "label", "tag", "project_label", "system_label"))
+COUNT = object_schema("id type", id=TEXT, type=one_of("fixed", "label", "tag", "project_label", "system_label"))
 # Unknown members are refused: ignoring a misspelt filter would answer a wrong number.
-CONFIG = record(
+CONFIG = object_schema(
     metric=METRIC,
     metrics=METRIC_LIST,
     metricFilter=METRIC_FILTER,
     limitAggregation=one_of("none", "top", "all"),
     limitByChange={"type": "object"},
-    advancedAnalysis={"type": "object", "additionalProperties": FLAG},
+    advancedAnalysis={"type": "object", "additionalProperties": BOOLEAN},
     aggregation=one_of("total", "percent_total", "percent_col", "percent_row", "total_over_total", "count"),
     forecastSettings={"anyOf": [{"type": "null"}, FORECAST]},
-    dimensions=items(DIMENSION),
+    dimensions=array_schema(DIMENSION),
     timeRange=TIME_RANGE,
     timeInterval=one_of("hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"),
     secondaryTimeRange=SECONDARY,
-    includePromotionalCredits=FLAG,
-    includeSubtotals=FLAG,
-    filters=items(FILTER),
-    group=items(record("id type", id=TEXT, type=one_of(*TYPES), limit=LIMIT)),
+    includePromotionalCredits=BOOLEAN,
+    includeSubtotals=BOOLEAN,
+    filters=array_schema(FILTER),
+    group=array_schema(object_schema("id type", id=TEXT, type=one_of(*TYPES), limit=LIMIT)),
     layout=one_of(*LAYOUTS),
     currency=one_of(*CURRENCIES),
-    splits=items({"type": "object"}),
+    splits=array_schema({"type": "object"}),
     displayValues=one_of("actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"),
     sortGroups=one_of("asc", "desc", "a_to_z"),
     sortDimensions=one_of("asc", "desc", "a_to_z"),
     dataSource=one_of("billing", "bqlens", "billing-datahub", "kubernetes-utilization"),
     displaySettings={"type": "object"},
-    customTimeRange=INSTANTS,
+    customTimeRange=INSTANT_RANGE,
     count=COUNT,
 )
 REPORT_MEMBERS: dict[str, JsonObject] = {
@@ -136,29 +142,31 @@ REPORT_MEMBERS: dict[str, JsonObject] = {
     "labels": TEXTS,
     "folderId": TEXT,
 }
-BUDGET = record(
-    alerts=items(record("percentage", percentage={"type": "number", "exclusiveMinimum": 0}), maxItems=3),
+BUDGET = object_schema(
+    alerts=array_schema(object_schema("percentage", percentage={"type": "number", "exclusiveMinimum": 0}), maxItems=3),
     amount={"type": "number", "minimum": 0},
-    seasonalAmounts=items(NUMBER),
-    collaborators=items(record("email role", email=TEXT, role=one_of("owner", "editor", "viewer")), maxItems=100),
+    seasonalAmounts=array_schema(NUMBER),
+    collaborators=array_schema(
+        object_schema("email role", email=TEXT, role=one_of("owner", "editor", "viewer")), maxItems=100
+    ),
     currency=one_of(*CURRENCIES),
     description=TEXT,
-    endPeriod=INSTANT,
+    endPeriod=EPOCH_MILLISECONDS,
     growthPerPeriod={"type": "number", "minimum": -99, "maximum": 1000},
     metric=one_of("cost", "amortized_cost"),
     name=TEXT,
     public=one_of("owner", "editor", "viewer"),
     recipients=TEXTS,
-    recipientsSlackChannels=items({"type": "object"}),
+    recipientsSlackChannels=array_schema({"type": "object"}),
     scope=TEXTS,
-    scopes=items(FILTER, maxItems=50),
-    startPeriod=INSTANT,
+    scopes=array_schema(FILTER, maxItems=50),
+    startPeriod=EPOCH_MILLISECONDS,
     timeInterval=one_of(*INTERVALS),
     type=one_of("fixed", "recurring"),
-    usePrevSpend=FLAG,
+    usePrevSpend=BOOLEAN,
 )
 PLATFORMS = ("doit", "google_cloud_platform", "amazon_web_services", "microsoft_azure")
-TICKET = record(
+TICKET = object_schema(
     "body platform product severity subject",
     body={"type": "string", "minLength": 1},
     created=TEXT,
@@ -169,25 +177,25 @@ TICKET = record(
     subject={"type": "string", "minLength": 1},
 )
 
-COMMENT = record("body", body={"type": "string", "minLength": 1}, private=FLAG)
-TICKET_CHANGE: JsonObject = {
-    **record("", status=one_of("open", "pending", "hold", "solved"), assignee=TEXT),
+COMMENT = object_schema("body", body={"type": "string", "minLength": 1}, private=BOOLEAN)
+TICKET_CHANGE_SCHEMA: JsonObject = {
+    **object_schema("", status=one_of("open", "pending", "hold", "solved"), assignee=TEXT),
     "minProperties": 1,
 }
-TAGS = record(
+TAGS = object_schema(
     "tags",
     tags={"type": "array", "minItems": 1, "maxItems": 50, "items": {"type": "string", "minLength": 1, "maxLength": 80}},
 )
 
-CONFIG_FORM = jsonschema_rs.validator_for(CONFIG)
-QUERY_BODY = jsonschema_rs.validator_for(record("config", config=CONFIG))
-NEW_REPORT = jsonschema_rs.validator_for(record("name", **REPORT_MEMBERS))
-REPORT_CHANGES = jsonschema_rs.validator_for(record("", **REPORT_MEMBERS))
+CONFIG_VALIDATOR = jsonschema_rs.validator_for(CONFIG)
+QUERY_BODY = jsonschema_rs.validator_for(object_schema("config", config=CONFIG))
+NEW_REPORT = jsonschema_rs.validator_for(object_schema("name", **REPORT_MEMBERS))
+REPORT_CHANGES = jsonschema_rs.validator_for(object_schema("", **REPORT_MEMBERS))
 BUDGET_BODY = jsonschema_rs.validator_for(BUDGET)
-TICKET_BODY = jsonschema_rs.validator_for(record("ticket", ticket=TICKET))
+TICKET_BODY = jsonschema_rs.validator_for(object_schema("ticket", ticket=TICKET))
 REFINE_BODY = jsonschema_rs.validator_for(
-    record("question", question={"type": "string", "minLength": 1}, conversationId=TEXT)
+    object_schema("question", question={"type": "string", "minLength": 1}, conversationId=TEXT)
 )
 COMMENT_BODY = jsonschema_rs.validator_for(COMMENT)
-TICKET_CHANGES = jsonschema_rs.validator_for(TICKET_CHANGE)
+TICKET_CHANGES_BODY = jsonschema_rs.validator_for(TICKET_CHANGE_SCHEMA)
 TAGS_BODY = jsonschema_rs.validator_for(TAGS)

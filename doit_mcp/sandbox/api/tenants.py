@@ -11,44 +11,44 @@ import jsonschema_rs
 import orjson
 from aiohttp import web
 
-from ..accounts import NAMED, Customer, People, User
-from .billing_data import Books, Reckoned
+from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer, User
+from .billing_data import BillingData, Computed
 from .costs.calendar_days import today_of
 from .costs.ledger import Ledger
-from .listing import Page, whole
-from .responses import JsonObject, Refusal, bad
+from .listing import Page, query_integer
+from .responses import ApiError, JsonObject, bad_request
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 ID_LENGTH = 20
-RECORDS = 2000  # of one kind; a world is not a place to fill
-PROBLEMS_TOLD = 10
+MAX_RECORDS = 2000  # of one kind; a world is not a place to fill
+MAX_REPORTED_PROBLEMS = 10
 
 Records = dict[str, JsonObject]
 Seed = Callable[["Tenant"], Iterable[JsonObject]]
 
 
 class Tenant:
-    """One customer's world: billing lines and what its users made. *born* is when it began, in epoch seconds.
+    """One customer's world: billing lines and what its users made. *started_at* is when it began, in epoch seconds.
 
-    *books* are its billing lines. *claims* are the URL slugs that are taken, with the customers' ids: with *people*
+    *books* are its billing lines. *slug_owners* are the URL slugs that are taken, with the customers' ids: with *directory*
     the only thing that all tenants share.
     """
 
     def __init__(
         self,
         customer: Customer,
-        books: Books,
+        billing_data: BillingData,
         *,
-        born: float,
+        started_at: float,
         seed: int,
-        claims: dict[str, str],
-        people: People = NAMED,
+        slug_owners: dict[str, str],
+        directory: AccountDirectory = DEFAULT_DIRECTORY,
     ) -> None:
         self.customer = customer
-        self.claims = claims
-        self.people = people
-        self.born = born
-        self._books = books
+        self.slug_owners = slug_owners
+        self.directory = directory
+        self.started_at = started_at
+        self._billing_data = billing_data
         self._seed = seed
         self._ids = random.Random(f"{seed}/{customer.id}")
         self._collections: dict[str, Records] = {}
@@ -72,18 +72,18 @@ class Tenant:
     @property
     def ledger(self) -> Ledger:
         """Billing lines up to today."""
-        return self._books.ledger
+        return self._billing_data.ledger
 
-    def reckoned(self, make: Callable[[Ledger], Reckoned]) -> Reckoned:
+    def compute_cached(self, make: Callable[[Ledger], Computed]) -> Computed:
         """What *make*, a function of a module, says of the lines; it is asked once a day."""
-        return self._books.reckoned(make)
+        return self._billing_data.compute_cached(make)
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ApiRequest:
     """A request that may be answered: who asks, for which tenant, when (epoch seconds)."""
 
-    request: web.Request
+    http_request: web.Request
     user: User
     tenant: Tenant
     now: float
@@ -91,7 +91,7 @@ class Ask:
     @property
     def query(self) -> Mapping[str, str]:
         """The query's parameters; what the document does not name is ignored."""
-        return self.request.query
+        return self.http_request.query
 
     @property
     def today(self) -> int:
@@ -99,62 +99,62 @@ class Ask:
         return today_of(self.now)
 
     @property
-    def millis(self) -> int:
+    def now_milliseconds(self) -> int:
         """Now in epoch milliseconds."""
         return int(self.now * 1000)
 
     @property
     def scope(self) -> str:
         """What a page token of this list is bound to."""
-        return f"{self.tenant.customer.id} {self.request.path}"
+        return f"{self.tenant.customer.id} {self.http_request.path}"
 
-    def part(self, name: str) -> str:
+    def path_parameter(self, name: str) -> str:
         """A part of the path."""
-        return self.request.match_info[name]
+        return self.http_request.match_info[name]
 
     def page_size(self, default: int | None = 50, maximum: int | None = None) -> int | None:
         """maxResults, or the list's default."""
-        return whole(self.query, "maxResults", 1, maximum) or default
+        return query_integer(self.query, "maxResults", 1, maximum) or default
 
-    def listed(self, name: str, page: Page) -> JsonObject:
+    def list_body(self, name: str, page: Page) -> JsonObject:
         """The usual list answer: rows, rowCount of this page, pageToken if there are more."""
         body: JsonObject = {name: page.rows, "rowCount": len(page.rows)}
         if page.token:
             body["pageToken"] = page.token
         return body
 
-    async def body(self, schema: jsonschema_rs.Validator) -> JsonObject:
+    async def read_body(self, schema: jsonschema_rs.Validator) -> JsonObject:
         """The JSON body; 400 naming the places where it does not fit."""
         try:
-            found = orjson.loads(await self.request.read())
+            found = orjson.loads(await self.http_request.read())
         except ValueError:
-            raise bad("the body is not JSON") from None
+            raise bad_request("the body is not JSON") from None
         problems = [(".".join(map(str, error.instance_path)), error.message) for error in schema.iter_errors(found)]
         if problems:
-            told = (f"{place or 'body'}: {message[:200]}" for place, message in problems[:PROBLEMS_TOLD])
-            raise bad("; ".join(told), field=problems[0][0])
+            told = (f"{place or 'body'}: {message[:200]}" for place, message in problems[:MAX_REPORTED_PROBLEMS])
+            raise bad_request("; ".join(told), field=problems[0][0])
         document: JsonObject = found
         return document
 
 
-def existing(records: Records, identifier: str, what: str) -> JsonObject:
+def get_existing(records: Records, identifier: str, kind: str) -> JsonObject:
     """A record by id; 404 if there is none."""
     if identifier not in records:
-        raise Refusal(404, f"{what} not found")
+        raise ApiError(404, f"{kind} not found")
     return records[identifier]
 
 
-def added(records: Records, record: JsonObject) -> JsonObject:
+def add_record(records: Records, record: JsonObject) -> JsonObject:
     """The record, now one of *records*; 409 when there are too many."""
-    make_room(records, 1)
+    check_capacity(records, 1)
     records[str(record["id"])] = record
     return record
 
 
-def make_room(records: Records, more: int) -> None:
+def check_capacity(records: Records, count: int) -> None:
     """409 when there are too many for so many more."""
-    if len(records) + more > RECORDS:
-        raise Refusal(409, f"there are {RECORDS} of these at most: delete some first")
+    if len(records) + count > MAX_RECORDS:
+        raise ApiError(409, f"there are {MAX_RECORDS} of these at most: delete some first")
 
 
 def newest_first(records: Records, field: str = "createTime") -> list[JsonObject]:

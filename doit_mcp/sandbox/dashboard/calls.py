@@ -10,17 +10,17 @@ from urllib.parse import unquote, unquote_plus
 
 from ..accounts import USERS
 
-Side = Literal["identity", "api"]
+CallSide = Literal["identity", "api"]
 
-HIDDEN = "\u2026"
-TARGET_LIMIT = 300
-TEXT_LIMIT = 80
-LOST = 0  # the status of a call whose caller never got a whole answer
+REDACTED = "\u2026"
+MAX_TARGET_LENGTH = 300
+MAX_TEXT_LENGTH = 80
+DISCONNECTED_STATUS = 0  # the status of a call whose caller never got a whole answer
 
-_IDENTITY = ("/.well-known/", "/sign-in/", "/api/auth/")
+_IDENTITY_PATHS = ("/.well-known/", "/sign-in/", "/api/auth/")
 # What a sign-in may say aloud; every other value could be a code, a state, a challenge or a seal.
-_OPEN = frozenset({"response_type", "redirect_uri", "scope", "resource", "prompt", "code_challenge_method"})
-_NAME = re.compile(r"[a-z_]{1,40}", re.IGNORECASE)
+_SAFE_PARAMETERS = frozenset({"response_type", "redirect_uri", "scope", "resource", "prompt", "code_challenge_method"})
+_PARAMETER_NAME = re.compile(r"[a-z_]{1,40}", re.IGNORECASE)
 _SECRET_NAME = re.compile(
     "token|secret|code|state|passw|key|assertion|auth|session|sig|cred|jwt|nonce|verifier|challenge|cookie",
     re.IGNORECASE,
@@ -40,7 +40,7 @@ _SECRET = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallSummary:
     """One call that has been answered, as it may be shown.
 
     *at* is when it came in epoch seconds, *user* an e-mail address, *customer* an id, *token* the fingerprint of its
@@ -48,7 +48,7 @@ class Call:
     """
 
     at: float
-    side: Side
+    side: CallSide
     method: str
     target: str
     user: str
@@ -59,48 +59,48 @@ class Call:
     note: str
 
 
-def side_of(path: str) -> Side:
+def side_of(path: str) -> CallSide:
     """Whether the identity provider or the API is meant."""
-    return "identity" if path.startswith(_IDENTITY) else "api"
+    return "identity" if path.startswith(_IDENTITY_PATHS) else "api"
 
 
-def clean(text: str, limit: int = TEXT_LIMIT) -> str:
+def redact(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
     """*text* on one line, without what looks like a secret, and not longer than *limit*."""
-    shown = _SECRET.sub(HIDDEN, "".join(char if char.isprintable() else " " for char in text))
-    return shown if len(shown) <= limit else shown[: limit - 1] + HIDDEN
+    shown = _SECRET.sub(REDACTED, "".join(char if char.isprintable() else " " for char in text))
+    return shown if len(shown) <= limit else shown[: limit - 1] + REDACTED
 
 
-def target(raw: str, clients: Mapping[str, str]) -> str:
+def redact_target(raw: str, clients: Mapping[str, str]) -> str:
     """The path and query of a request as they may be shown; *clients* are names by id, which stand for the ids."""
     path, asked, query = raw.partition("?")
-    shown = clean(unquote(path), TARGET_LIMIT)
+    shown = redact(unquote(path), MAX_TARGET_LENGTH)
     if asked:
-        hide = _identity_pair if side_of(unquote(path)) == "identity" else _api_pair
+        hide = _redact_identity_parameter if side_of(unquote(path)) == "identity" else _redact_api_parameter
         # Cut before it is split: a query may have a megabyte of commas.
-        pairs = query[: 10 * TARGET_LIMIT].split("&")
+        pairs = query[: 10 * MAX_TARGET_LENGTH].split("&")
         shown += "?" + "&".join(hide(pair, clients) for pair in pairs if pair)
-    return shown if len(shown) <= TARGET_LIMIT else shown[: TARGET_LIMIT - 1] + HIDDEN
+    return shown if len(shown) <= MAX_TARGET_LENGTH else shown[: MAX_TARGET_LENGTH - 1] + REDACTED
 
 
-def _identity_pair(pair: str, clients: Mapping[str, str]) -> str:
-    name, value = _split(pair)
-    if not _NAME.fullmatch(name):
-        return HIDDEN
+def _redact_identity_parameter(pair: str, clients: Mapping[str, str]) -> str:
+    name, value = _split_parameter(pair)
+    if not _PARAMETER_NAME.fullmatch(name):
+        return REDACTED
     if name == "client_id":
-        return f"{name}={clients.get(value) or _outside(value)}"
-    return f"{name}={_outside(value) if name in _OPEN else HIDDEN}"
+        return f"{name}={clients.get(value) or _redact_without_query(value)}"
+    return f"{name}={_redact_without_query(value) if name in _SAFE_PARAMETERS else REDACTED}"
 
 
-def _api_pair(pair: str, clients: Mapping[str, str]) -> str:
-    name, value = _split(pair)
-    return f"{clean(name, 40)}={HIDDEN if _SECRET_NAME.search(name) else clean(value)}"
+def _redact_api_parameter(pair: str, clients: Mapping[str, str]) -> str:
+    name, value = _split_parameter(pair)
+    return f"{redact(name, 40)}={REDACTED if _SECRET_NAME.search(name) else redact(value)}"
 
 
-def _split(pair: str) -> tuple[str, str]:
+def _split_parameter(pair: str) -> tuple[str, str]:
     name, _, value = pair.partition("=")
     return unquote_plus(name), unquote_plus(value)
 
 
-def _outside(value: str) -> str:
+def _redact_without_query(value: str) -> str:
     # Addresses of clients may carry what they like in their query.
-    return clean(value.partition("?")[0])
+    return redact(value.partition("?")[0])

@@ -9,7 +9,7 @@ from importlib.resources import files
 from string import Template
 
 # Nobody else may look in: the page names the users' passwords.
-PRIVATE = {
+PRIVATE_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -17,28 +17,28 @@ PRIVATE = {
 
 
 @cache
-def page() -> tuple[str, dict[str, str]]:
+def dashboard_page() -> tuple[str, dict[str, str]]:
     """The document, and the headers it has to be sent with. It holds no data: its script asks for that."""
-    style, script = _file("page.css"), _file("page.js")
+    style, script = _read_template("page.css"), _read_template("page.js")
     policy = (
-        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; connect-src 'self'; "
+        f"default-src 'none'; style-src {_csp_hash(style)}; script-src {_csp_hash(script)}; connect-src 'self'; "
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     headers = {
-        **PRIVATE,
+        **PRIVATE_HEADERS,
         "Content-Security-Policy": policy,
         # For browsers that do not know frame-ancestors.
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
     }
-    return Template(_file("page.html")).substitute(style=style, script=script), headers
+    return Template(_read_template("page.html")).substitute(style=style, script=script), headers
 
 
-def _source(inline: str) -> str:
+def _csp_hash(inline: str) -> str:
     """The source expression that allows exactly this inline element (CSP Level 3, hash-source)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()}'"
 
 
-def _file(name: str) -> str:
+def _read_template(name: str) -> str:
     return files(__package__).joinpath("templates", name).read_text("utf-8")

@@ -13,128 +13,128 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from aiohttp_sse import EventSourceResponse, sse_response
 
-from ..accounts import CUSTOMERS, USERS, Grant, People, may
-from ..identity import VISITOR, Identity
-from ..identity.metadata import REGISTER, REVOKE, TOKEN
-from .calls import LOST, Call, clean, side_of, target
-from .page import PRIVATE, page
-from .stream import HISTORY, QUEUE, WATCHERS, Event, Stream, Watcher
-from .tokens import Token, TokenBook, fingerprint
+from ..accounts import CUSTOMERS, USERS, AccountDirectory, Grant, permission_summary
+from ..identity import SIGNED_IN_USER, IdentityProvider
+from ..identity.metadata import REGISTER_PATH, REVOKE_PATH, TOKEN_PATH
+from .calls import DISCONNECTED_STATUS, CallSummary, redact, redact_target, side_of
+from .page import PRIVATE_HEADERS, dashboard_page
+from .stream import MAX_HISTORY, MAX_QUEUED_EVENTS, MAX_WATCHERS, Event, EventStream, Watcher
+from .tokens import TokenSummary, TokenTracker, fingerprint
 
-PAGES = ("/", "/world")
-STATE = "/world/state"
-EVENTS = "/world/events"
+PAGE_PATHS = ("/", "/world")
+STATE_PATH = "/world/state"
+EVENTS_PATH = "/world/events"
 # Tests steer the world by these, and no client knows them.
-CONTROL = "/sandbox/"
+CONTROL_PREFIX = "/sandbox/"
 
-KEEP_ALIVE_S = 15.0
-WRITE_TIMEOUT_S = 10.0
-RETRY_MS = 1000
+KEEPALIVE_SECONDS = 15.0
+WRITE_TIMEOUT_SECONDS = 10.0
+RETRY_MILLISECONDS = 1000
 
-_Who = tuple[str, str]  # user and customer
+_Caller = tuple[str, str]  # user and customer
 
 
-class Watch:
+class Dashboard:
     """Records the calls of a world and shows them; the arguments are those of `Stream`."""
 
     def __init__(
         self,
-        identity: Identity,
+        identity: IdentityProvider,
         clock: Callable[[], float] = time.time,
         *,
-        history: int = HISTORY,
-        watchers: int = WATCHERS,
-        queue: int = QUEUE,
+        history: int = MAX_HISTORY,
+        watchers: int = MAX_WATCHERS,
+        queue: int = MAX_QUEUED_EVENTS,
     ) -> None:
         self._identity = identity
         self._clock = clock
-        self._book = TokenBook(identity, clock)
-        self._stream = Stream(history=history, watchers=watchers, queue=queue)
-        self._told: list[dict[str, Any]] = []
+        self._token_tracker = TokenTracker(identity, clock)
+        self._stream = EventStream(history=history, watchers=watchers, queue=queue)
+        self._published_tokens: list[dict[str, Any]] = []
 
     def register(self, app: web.Application) -> None:
         """Add the pages to *app*, and the recorder as the outermost of its middlewares."""
-        app.middlewares.insert(0, self._recorder())
-        for path in PAGES:
-            app.router.add_route("*", path, _here(self._page, apart=True))
-        app.router.add_route("*", STATE, _here(self._state))
-        app.router.add_route("*", EVENTS, _here(self._events))
+        app.middlewares.insert(0, self._recording_middleware())
+        for path in PAGE_PATHS:
+            app.router.add_route("*", path, _local_only(self._page, allow_cross_site=True))
+        app.router.add_route("*", STATE_PATH, _local_only(self._state))
+        app.router.add_route("*", EVENTS_PATH, _local_only(self._events))
 
         async def close(app: web.Application) -> None:
             self._stream.close()
 
         app.on_shutdown.append(close)
 
-    def _recorder(self) -> Middleware:
+    def _recording_middleware(self) -> Middleware:
         @web.middleware
         async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.path in (*PAGES, STATE, EVENTS) or request.path.startswith(CONTROL):
+            if request.path in (*PAGE_PATHS, STATE_PATH, EVENTS_PATH) or request.path.startswith(CONTROL_PREFIX):
                 return await handler(request)
-            return await self._recorded(request, handler)
+            return await self._record_call(request, handler)
 
         return record
 
-    async def _recorded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _record_call(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer as the handler does, and remember what it was."""
         at, began = self._clock(), time.perf_counter()
-        bearer = _bearer(request)
+        bearer = _bearer_token(request)
         # Asked before the answer: a call may end the token it is made with.
         grant = self._identity.lookup(bearer) if bearer else None
         try:
             response = await handler(request)
         except web.HTTPException as error:
-            self._remember(request, error, at, began, grant)
+            self._add_call(request, error, at, began, grant)
             raise
-        self._remember(request, response, at, began, grant)
+        self._add_call(request, response, at, began, grant)
         return response
 
-    def _remember(
+    def _add_call(
         self, request: web.Request, response: web.StreamResponse, at: float, began: float, grant: Grant | None
     ) -> None:
-        given, note = self._learnt(request, response)
-        user, customer = _known(request, given, grant, self._identity.people)
-        call = Call(
+        given, note = self._track_response(request, response)
+        user, customer = _identify_caller(request, given, grant, self._identity.directory)
+        call = CallSummary(
             at=at,
             side=side_of(request.path),
-            method=clean(request.method, 20),
-            target=target(request.raw_path, self._book.clients),
+            method=redact(request.method, 20),
+            target=redact_target(request.raw_path, self._token_tracker.clients),
             user=user,
-            customer=clean(customer, 40),
-            token=_named(request, given, grant),
-            status=LOST if _gone(request) else response.status,
+            customer=redact(customer, 40),
+            token=_token_fingerprint(request, given, grant),
+            status=DISCONNECTED_STATUS if _is_disconnected(request) else response.status,
             ms=round((time.perf_counter() - began) * 1000, 1),
             note=note,
         )
-        self._stream.call(json.dumps(asdict(call)))
-        if request.path in (TOKEN, REVOKE):
-            self._tell_tokens()
+        self._stream.publish_call(json.dumps(asdict(call)))
+        if request.path in (TOKEN_PATH, REVOKE_PATH):
+            self._publish_tokens()
 
-    def _learnt(self, request: web.Request, response: web.StreamResponse) -> tuple[Token | None, str]:
+    def _track_response(self, request: web.Request, response: web.StreamResponse) -> tuple[TokenSummary | None, str]:
         """The token that an answer of the provider gives, and what the call was about."""
-        if request.method != "POST" or request.path not in (TOKEN, REGISTER, REVOKE):
+        if request.method != "POST" or request.path not in (TOKEN_PATH, REGISTER_PATH, REVOKE_PATH):
             return None, ""
-        answer = _json(response)
+        answer = _response_json(response)
         if response.status >= 400:
-            return None, clean(str(answer.get("error", "")), 40)
-        if request.path == REGISTER:
-            return None, self._book.registered(answer)
-        return self._book.given(answer)
+            return None, redact(str(answer.get("error", "")), 40)
+        if request.path == REGISTER_PATH:
+            return None, self._token_tracker.track_client(answer)
+        return self._token_tracker.track_tokens(answer)
 
-    def _tell_tokens(self) -> None:
-        out = self._book.out()
-        if out != self._told:
-            self._told = out
-            self._stream.tell(Event("tokens", json.dumps({"tokens": out, "now": self._clock()})))
+    def _publish_tokens(self) -> None:
+        out = self._token_tracker.active_tokens()
+        if out != self._published_tokens:
+            self._published_tokens = out
+            self._stream.publish(Event("tokens", json.dumps({"tokens": out, "now": self._clock()})))
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        text, headers = page()
+        text, headers = dashboard_page()
         return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
 
     async def _state(self, request: web.Request) -> web.StreamResponse:
-        calls = [json.loads(event.data) for event in self._stream.all()]
-        return web.json_response({**self._seen(), "calls": calls}, headers=PRIVATE)
+        calls = [json.loads(event.data) for event in self._stream.all_calls()]
+        return web.json_response({**self._snapshot(), "calls": calls}, headers=PRIVATE_HEADERS)
 
-    def _seen(self) -> dict[str, Any]:
+    def _snapshot(self) -> dict[str, Any]:
         return {
             "now": self._clock(),
             "customers": {customer.id: customer.name for customer in CUSTOMERS},
@@ -143,105 +143,113 @@ class Watch:
                     "email": user.email,
                     "password": user.password,
                     "customer": user.customer,
-                    "may": may(user),
+                    "may": permission_summary(user),
                     "api_token": fingerprint(user.api_token),
                 }
                 for user in USERS
             ],
-            "tokens": self._book.out(),
+            "tokens": self._token_tracker.active_tokens(),
         }
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        watcher = self._stream.join(lambda: _cut(request), lambda: _gone(request))
+        watcher = self._stream.subscribe(lambda: _abort(request), lambda: _is_disconnected(request))
         if watcher is None:
-            headers = {**PRIVATE, "Retry-After": "5"}
+            headers = {**PRIVATE_HEADERS, "Retry-After": "5"}
             return web.json_response({"error": "too many pages watch this world"}, status=503, headers=headers)
         try:
             # Nothing is awaited between joining and this: a call is either in the past or in the queue.
-            past = self._past(request)
+            past = self._initial_events(request)
             kept = sse_response(
-                request, sep="\n", headers=PRIVATE, send_timeout=WRITE_TIMEOUT_S, ping_interval=KEEP_ALIVE_S
+                request,
+                sep="\n",
+                headers=PRIVATE_HEADERS,
+                send_timeout=WRITE_TIMEOUT_SECONDS,
+                ping_interval=KEEPALIVE_SECONDS,
             )
             async with kept as response:
-                await _pour(response, past, watcher)
+                await _send_events(response, past, watcher)
         finally:
-            self._stream.leave(watcher)
+            self._stream.unsubscribe(watcher)
         return response
 
-    def _past(self, request: web.Request) -> list[Event]:
+    def _initial_events(self, request: web.Request) -> list[Event]:
         # The browser sends the header when it connects again by itself; a page that paused can only use the address.
         last = request.headers.get("Last-Event-ID") or request.query.get("after", "")
-        missed = self._stream.since(last)
-        hello = {**self._seen(), "reset": missed is None, "history": self._stream.history}
-        return [Event("hello", json.dumps(hello)), *(self._stream.all() if missed is None else missed)]
+        missed = self._stream.calls_since(last)
+        hello = {**self._snapshot(), "reset": missed is None, "history": self._stream.history}
+        return [Event("hello", json.dumps(hello)), *(self._stream.all_calls() if missed is None else missed)]
 
 
-async def _pour(response: EventSourceResponse, past: list[Event], watcher: Watcher) -> None:
+async def _send_events(response: EventSourceResponse, initial_events: list[Event], watcher: Watcher) -> None:
     """Send what was, then what comes, until the end or until the watcher takes nothing any more."""
     try:
-        for event in past:
-            await response.send(event.data, id=event.id, event=event.name, retry=RETRY_MS if event.id is None else None)
+        for event in initial_events:
+            await response.send(
+                event.data, id=event.id, event=event.name, retry=RETRY_MILLISECONDS if event.id is None else None
+            )
         async for event in watcher.events():
             await response.send(event.data, id=event.id, event=event.name)
     except (ConnectionError, TimeoutError):
         return
 
 
-def _here(handler: Handler, *, apart: bool = False) -> Handler:
+def _local_only(handler: Handler, *, allow_cross_site: bool = False) -> Handler:
     """The handler for this machine's own pages: by address, by name (DNS rebinding), and for no page from elsewhere.
 
-    *apart*: other sites may link to it, which tells them nothing. Refusals are made here, without headers for CORS.
+    *allow_cross_site*: other sites may link to it, which tells them nothing. Refusals are made here, without headers for CORS.
     """
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         if request.method != "GET":
-            return _refused(405, "only GET", {"Allow": "GET"})
-        if not (_loopback(request.remote) and _loopback(request.url.host)):
-            return _refused(403, "this is for browsers on the sandbox's own machine")
-        if not apart and request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-            return _refused(403, "this is for the sandbox's own page")
+            return _refusal(405, "only GET", {"Allow": "GET"})
+        if not (_is_loopback(request.remote) and _is_loopback(request.url.host)):
+            return _refusal(403, "this is for browsers on the sandbox's own machine")
+        if not allow_cross_site and request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+            return _refusal(403, "this is for the sandbox's own page")
         return await handler(request)
 
     return guarded
 
 
-def _refused(status: int, why: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response({"error": why}, status=status, headers={**PRIVATE, **(headers or {})})
+def _refusal(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response({"error": reason}, status=status, headers={**PRIVATE_HEADERS, **(headers or {})})
 
 
-def _loopback(host: str | None) -> bool:
+def _is_loopback(host: str | None) -> bool:
     try:
         return host == "localhost" or ip_address(host or "").is_loopback
     except ValueError:
         return False
 
 
-def _bearer(request: web.Request) -> str:
+def _bearer_token(request: web.Request) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _known(request: web.Request, given: Token | None, grant: Grant | None, people: People) -> _Who:
+def _identify_caller(
+    request: web.Request, token: TokenSummary | None, grant: Grant | None, directory: AccountDirectory
+) -> _Caller:
     """Who calls, for which customer: by the token it has or gets, or by the session of a browser."""
-    if given is not None:
-        return given.user, given.customer
+    if token is not None:
+        return token.user, token.customer
     if grant is not None:
         asked = request.headers.get("X-Tenant-Id") or request.query.get("customerContext")
         return grant.user.email, asked or grant.customer
-    visitor = people.user(request.get(VISITOR, ""))
+    visitor = directory.user_by_email(request.get(SIGNED_IN_USER, ""))
     if visitor is None:
         return "", ""
     # An employee chooses the customer on the page, and only the token says which.
     return visitor.email, "" if visitor.employee else visitor.customer
 
 
-def _named(request: web.Request, given: Token | None, grant: Grant | None) -> str:
-    if given is not None:
-        return given.fingerprint
-    return fingerprint(_bearer(request)) if grant is not None else ""
+def _token_fingerprint(request: web.Request, token: TokenSummary | None, grant: Grant | None) -> str:
+    if token is not None:
+        return token.fingerprint
+    return fingerprint(_bearer_token(request)) if grant is not None else ""
 
 
-def _json(response: web.StreamResponse) -> dict[str, Any]:
+def _response_json(response: web.StreamResponse) -> dict[str, Any]:
     body = response.body if isinstance(response, web.Response) else None
     try:
         found = json.loads(body) if isinstance(body, bytes) else {}
@@ -250,10 +258,10 @@ def _json(response: web.StreamResponse) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _gone(request: web.Request) -> bool:
+def _is_disconnected(request: web.Request) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
-def _cut(request: web.Request) -> None:
+def _abort(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()

@@ -1,7 +1,7 @@
 """Owns the sandbox's identity provider: OAuth 2.1 for real clients, on loopback."""
 
-from .consent_flow import VISITOR
-from .fetching import Fetcher, FetchError, Resolver
-from .provider import Identity
+from .consent_flow import SIGNED_IN_USER
+from .fetching import DocumentFetcher, DocumentResolver, FetchError
+from .provider import IdentityProvider
 
-__all__ = ["VISITOR", "FetchError", "Fetcher", "Identity", "Resolver"]
+__all__ = ["SIGNED_IN_USER", "FetchError", "DocumentFetcher", "IdentityProvider", "DocumentResolver"]

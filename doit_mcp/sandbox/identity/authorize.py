@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping
 
 from . import redirect_uris
-from .clients import Clients
-from .models import SCOPES, Ask, Client
-from .resource_indicators import Resources
-from .responses import OAuthError, once, parse_pairs
+from .clients import ClientRegistry
+from .models import SCOPES, AuthorizationRequest, Client
+from .resource_indicators import ResourceIndicators
+from .responses import OAuthError, parse_parameters, unique_parameters
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
-class AskError(Exception):
+class AuthorizationError(Exception):
     """The request is refused. *location* is where the client hears of it; None: it cannot be trusted to hear."""
 
     def __init__(self, title: str, description: str, location: str | None = None) -> None:
@@ -25,7 +25,7 @@ class AskError(Exception):
         self.location = location
 
 
-def granted(scope: str | None) -> tuple[str, ...]:
+def granted_scopes(scope: str | None) -> tuple[str, ...]:
     """Scopes for what was asked: the known ones of them, all where nothing was asked (RFC 6749 3.3)."""
     if scope is None:
         return SCOPES
@@ -35,74 +35,76 @@ def granted(scope: str | None) -> tuple[str, ...]:
     return known
 
 
-class Authorize:
+class AuthorizationReader:
     """Reads authorization requests made to *issuer*."""
 
-    def __init__(self, issuer: str, clients: Clients, resources: Resources) -> None:
+    def __init__(self, issuer: str, clients: ClientRegistry, resources: ResourceIndicators) -> None:
         self._issuer = issuer
         self._clients = clients
         self._resources = resources
 
-    async def read(self, query: str) -> Ask:
+    async def read(self, query: str) -> AuthorizationRequest:
         """The request in a query string; raises AskError.
 
         Client and redirect address come first: until both are right nothing is sent anywhere (OAuth 2.1 4.1.2.1).
         """
         try:
-            pairs = parse_pairs(query)
-            trusted = once([pair for pair in pairs if pair[0] in ("client_id", "redirect_uri")])
+            pairs = parse_parameters(query)
+            trusted = unique_parameters([pair for pair in pairs if pair[0] in ("client_id", "redirect_uri")])
         except OAuthError as error:
-            raise AskError("This request is not valid", error.description) from error
+            raise AuthorizationError("This request is not valid", error.description) from error
         client = await self._client(trusted.get("client_id"))
-        redirect_uri = _redirect_uri(client, trusted.get("redirect_uri"))
+        redirect_uri = _check_redirect_uri(client, trusted.get("redirect_uri"))
         states = [value for name, value in pairs if name == "state" and value]
         state = states[0] if len(states) == 1 else None
         try:
-            form = once(pairs)
-            challenge = _challenge(form)
-            scopes = granted(form.get("scope"))
+            form = unique_parameters(pairs)
+            challenge = _read_challenge(form)
+            scopes = granted_scopes(form.get("scope"))
             resource = self._resources.check(form.get("resource"))
-            prompt = _prompt(form)
+            prompt = _read_prompt(form)
         except OAuthError as error:
-            location = self.refusal(redirect_uri, state, error.error, error.description)
-            raise AskError("This request is not valid", error.description, location) from error
-        return Ask(client, redirect_uri, "redirect_uri" in trusted, state, challenge, scopes, resource, prompt, query)
+            location = self.error_redirect(redirect_uri, state, error.error, error.description)
+            raise AuthorizationError("This request is not valid", error.description, location) from error
+        return AuthorizationRequest(
+            client, redirect_uri, "redirect_uri" in trusted, state, challenge, scopes, resource, prompt, query
+        )
 
     async def _client(self, client_id: str | None) -> Client:
         if client_id is None:
-            raise AskError("Unknown application", "The request does not say which application it comes from.")
+            raise AuthorizationError("Unknown application", "The request does not say which application it comes from.")
         try:
             return await self._clients.find(client_id)
         except OAuthError as error:
-            raise AskError("Unknown application", error.description) from error
+            raise AuthorizationError("Unknown application", error.description) from error
 
-    def refusal(self, redirect_uri: str, state: str | None, error: str, description: str) -> str:
+    def error_redirect(self, redirect_uri: str, state: str | None, error: str, description: str) -> str:
         """The redirect that tells the client no (RFC 6749 4.1.2.1, with the issuer of RFC 9207)."""
-        return self._back(redirect_uri, state, {"error": error, "error_description": description})
+        return self._redirect(redirect_uri, state, {"error": error, "error_description": description})
 
-    def success(self, ask: Ask, code: str) -> str:
+    def success_redirect(self, ask: AuthorizationRequest, code: str) -> str:
         """The redirect that carries the code."""
-        return self._back(ask.redirect_uri, ask.state, {"code": code})
+        return self._redirect(ask.redirect_uri, ask.state, {"code": code})
 
-    def _back(self, redirect_uri: str, state: str | None, answer: Mapping[str, str]) -> str:
+    def _redirect(self, redirect_uri: str, state: str | None, parameters: Mapping[str, str]) -> str:
         echoed = {"state": state} if state is not None else {}
-        return redirect_uris.with_answer(redirect_uri, {**answer, **echoed, "iss": self._issuer})
+        return redirect_uris.add_parameters(redirect_uri, {**parameters, **echoed, "iss": self._issuer})
 
 
-def _redirect_uri(client: Client, asked: str | None) -> str:
-    if asked is None:
+def _check_redirect_uri(client: Client, requested: str | None) -> str:
+    if requested is None:
         if len(client.redirect_uris) == 1:
             return client.redirect_uris[0]
-        raise AskError("No way back", "The request does not say where to go afterwards (redirect_uri).")
-    if not redirect_uris.registered_match(client.redirect_uris, asked):
-        raise AskError(
+        raise AuthorizationError("No way back", "The request does not say where to go afterwards (redirect_uri).")
+    if not redirect_uris.is_registered(client.redirect_uris, requested):
+        raise AuthorizationError(
             "The way back does not fit",
             "The address to return to (redirect_uri) is not one that this application registered.",
         )
-    return asked
+    return requested
 
 
-def _challenge(form: Mapping[str, str]) -> str:
+def _read_challenge(form: Mapping[str, str]) -> str:
     if form.get("response_type") != "code":
         raise OAuthError("unsupported_response_type", "The response_type has to be code.")
     if form.get("response_mode", "query") != "query":
@@ -118,7 +120,7 @@ def _challenge(form: Mapping[str, str]) -> str:
     return challenge
 
 
-def _prompt(form: Mapping[str, str]) -> frozenset[str]:
+def _read_prompt(form: Mapping[str, str]) -> frozenset[str]:
     prompt = frozenset(form.get("prompt", "").split())
     if "none" in prompt and len(prompt) > 1:
         raise OAuthError("invalid_request", "The prompt none excludes every other.")

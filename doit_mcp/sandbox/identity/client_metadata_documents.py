@@ -7,24 +7,24 @@ import re
 from urllib.parse import urlsplit
 
 from . import redirect_uris
-from .fetching import FetchError, Resolver
-from .known_clients import recorded
-from .models import NONE, PRIVATE_KEY_JWT, Client, JsonObject
+from .fetching import DocumentResolver, FetchError
+from .known_clients import recorded_document
+from .models import AUTH_METHOD_NONE, AUTH_METHOD_PRIVATE_KEY_JWT, Client, JsonObject
 
-REDIRECT_LIMIT = 50
-_DOTS = re.compile(r"/\.{1,2}(?:/|$)")
+MAX_REDIRECT_URIS = 50
+_DOT_SEGMENT = re.compile(r"/\.{1,2}(?:/|$)")
 
 
-class DocumentError(Exception):
+class ClientDocumentError(Exception):
     """The document does not describe a client; the message says why, for people."""
 
 
 def is_document_url(client_id: str) -> bool:
     """Whether a client id is the URL of a metadata document: https with a path, no user name, fragment or dots."""
-    if len(client_id) > redirect_uris.LENGTH_LIMIT or redirect_uris.problem(client_id) is not None:
+    if len(client_id) > redirect_uris.MAX_URI_LENGTH or redirect_uris.find_problem(client_id) is not None:
         return False
     parts = urlsplit(client_id)
-    return client_id.startswith("https://") and len(parts.path) > 1 and not _DOTS.search(parts.path)
+    return client_id.startswith("https://") and len(parts.path) > 1 and not _DOT_SEGMENT.search(parts.path)
 
 
 def client_name(value: object, fallback: str) -> str:
@@ -47,69 +47,69 @@ def read_client(client_id: str, body: bytes) -> Client:
     """The client that the document at *client_id* describes; raises DocumentError."""
     document = parse_object(body)
     if document is None:
-        raise DocumentError("The client's document is not a JSON object.")
+        raise ClientDocumentError("The client's document is not a JSON object.")
     if document.get("client_id") != client_id:
-        raise DocumentError("The client's document names another client_id than its own address.")
+        raise ClientDocumentError("The client's document names another client_id than its own address.")
     if any(member in document for member in ("client_secret", "client_secret_expires_at")):
-        raise DocumentError("The client's document holds a secret, which a public document cannot.")
+        raise ClientDocumentError("The client's document holds a secret, which a public document cannot.")
     host = urlsplit(client_id).hostname or client_id
     return Client(
         id=client_id,
         name=client_name(document.get("client_name"), host),
-        redirect_uris=_redirects(document),
-        auth_methods=_methods(document),
-        documented=True,
+        redirect_uris=_redirect_uris(document),
+        auth_methods=_auth_methods(document),
+        has_document=True,
         jwks=document["jwks"] if isinstance(document.get("jwks"), dict) else None,
         jwks_uri=document["jwks_uri"] if isinstance(document.get("jwks_uri"), str) else None,
     )
 
 
-def _redirects(document: JsonObject) -> tuple[str, ...]:
+def _redirect_uris(document: JsonObject) -> tuple[str, ...]:
     uris = document.get("redirect_uris")
-    if not isinstance(uris, list) or not 0 < len(uris) <= REDIRECT_LIMIT:
-        raise DocumentError("The client's document has no usable list of redirect_uris.")
+    if not isinstance(uris, list) or not 0 < len(uris) <= MAX_REDIRECT_URIS:
+        raise ClientDocumentError("The client's document has no usable list of redirect_uris.")
     for uri in uris:
-        if why := redirect_uris.problem(uri):
-            raise DocumentError(f"An address among the document's redirect_uris {why}.")
+        if why := redirect_uris.find_problem(uri):
+            raise ClientDocumentError(f"An address among the document's redirect_uris {why}.")
     return tuple(uris)
 
 
-def _methods(document: JsonObject) -> frozenset[str]:
+def _auth_methods(document: JsonObject) -> frozenset[str]:
     single = document.get("token_endpoint_auth_method")
     named: set[object] = {single} if isinstance(single, str) else set()
     for member in ("token_endpoint_auth_methods", "token_endpoint_auth_methods_supported"):
         several = document.get(member)
         named |= {one for one in several if isinstance(one, str)} if isinstance(several, list) else set()
-    usable = frozenset(method for method in (NONE, PRIVATE_KEY_JWT) if method in named)
+    usable = frozenset(method for method in (AUTH_METHOD_NONE, AUTH_METHOD_PRIVATE_KEY_JWT) if method in named)
     if named and not usable:
-        raise DocumentError("The client's document asks for a way to authenticate that needs a shared secret.")
-    return usable or frozenset({NONE})
+        raise ClientDocumentError("The client's document asks for a way to authenticate that needs a shared secret.")
+    return usable or frozenset({AUTH_METHOD_NONE})
 
 
-class Documents:
+class ClientDocuments:
     """Fetches what clients publish: recorded documents first, then by *resolver* (which caches as it sees fit)."""
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: DocumentResolver) -> None:
         self._resolver = resolver
 
-    async def client(self, client_id: str) -> Client:
+    async def fetch_client(self, client_id: str) -> Client:
         """The client of this URL; raises DocumentError."""
         return read_client(client_id, await self._fetch(client_id))
 
-    async def jwks(self, url: str) -> JsonObject:
+    async def fetch_jwks(self, url: str) -> JsonObject:
         """The key set at *url*; raises DocumentError."""
-        if not url.startswith("https://") or redirect_uris.problem(url) is not None:
-            raise DocumentError("The client's jwks_uri is not an https address.")
+        if not url.startswith("https://") or redirect_uris.find_problem(url) is not None:
+            raise ClientDocumentError("The client's jwks_uri is not an https address.")
         found = parse_object(await self._fetch(url))
         if found is None:
-            raise DocumentError("The client's key set is not a JSON object.")
+            raise ClientDocumentError("The client's key set is not a JSON object.")
         return found
 
     async def _fetch(self, url: str) -> bytes:
-        known = recorded(url)
+        known = recorded_document(url)
         if known is not None:
             return known
         try:
             return await self._resolver(url)
         except FetchError as error:
-            raise DocumentError(f"The client could not be looked up: {error}.") from error
+            raise ClientDocumentError(f"The client could not be looked up: {error}.") from error

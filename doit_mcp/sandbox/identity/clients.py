@@ -11,32 +11,40 @@ from urllib.parse import unquote_plus
 
 import jwt
 
-from .assertions import Assertions
-from .client_metadata_documents import DocumentError, Documents, is_document_url
+from .assertions import AssertionVerifier
+from .client_metadata_documents import ClientDocumentError, ClientDocuments, is_document_url
 from .metadata import ASSERTION_ALGORITHMS
-from .models import JWT_BEARER, NONE, PRIVATE_KEY_JWT, SECRET_BASIC, SECRET_POST, Client, JsonObject
+from .models import (
+    AUTH_METHOD_NONE,
+    AUTH_METHOD_PRIVATE_KEY_JWT,
+    AUTH_METHOD_SECRET_BASIC,
+    AUTH_METHOD_SECRET_POST,
+    JWT_BEARER_ASSERTION,
+    Client,
+    JsonObject,
+)
 from .responses import OAuthError
-from .signing import header
-from .ttl_store import digest
+from .signing import read_header
+from .ttl_store import hash_secret
 
-KEY_LIMIT = 20
-RSA_BITS = 2048
+MAX_KEYS = 20
+MIN_RSA_BITS = 2048
 # Clients remember their registration, and people restart the sandbox.
-_UNKNOWN = (
+_UNKNOWN_CLIENT = (
     "This application is not registered here; the sandbox forgets everything when it stops."
     " Remove the connection in your application and add it again."
 )
 
 
-def _refused(description: str, *, basic: bool = False) -> OAuthError:
+def _invalid_client(description: str, *, basic: bool = False) -> OAuthError:
     challenge = 'Basic realm="token"' if basic else None
     return OAuthError("invalid_client", description, status=401, challenge=challenge)
 
 
-class Clients:
+class ClientRegistry:
     """Registered clients, at most *limit*: when full, the oldest one that never got a code makes room."""
 
-    def __init__(self, documents: Documents, assertions: Assertions, *, limit: int = 2_000) -> None:
+    def __init__(self, documents: ClientDocuments, assertions: AssertionVerifier, *, limit: int = 2_000) -> None:
         self._documents = documents
         self._assertions = assertions
         self._limit = limit
@@ -54,7 +62,7 @@ class Clients:
         self._registered[client.id] = client
         self._unused[client.id] = None
 
-    def used(self, client_id: str) -> None:
+    def mark_used(self, client_id: str) -> None:
         """Keep this client: somebody allowed it something."""
         self._unused.pop(client_id, None)
 
@@ -63,10 +71,10 @@ class Clients:
         if found := self._registered.get(client_id):
             return found
         if not is_document_url(client_id):
-            raise OAuthError("invalid_client", _UNKNOWN, status=401)
+            raise OAuthError("invalid_client", _UNKNOWN_CLIENT, status=401)
         try:
-            return await self._documents.client(client_id)
-        except DocumentError as error:
+            return await self._documents.fetch_client(client_id)
+        except ClientDocumentError as error:
             raise OAuthError("invalid_client", str(error), status=401) from error
 
     async def authenticate(self, authorization: str | None, form: Mapping[str, str]) -> Client:
@@ -74,7 +82,7 @@ class Clients:
 
         Raises OAuthError: invalid_request for several methods at once, invalid_client otherwise.
         """
-        basic = _basic(authorization)
+        basic = _parse_basic(authorization)
         posted = form.get("client_secret")
         asserted = form.get("client_assertion")
         if sum(proof is not None for proof in (basic[1] if basic else None, posted, asserted)) > 1:
@@ -85,42 +93,42 @@ class Clients:
             await self._check_assertion(client, asserted, form.get("client_assertion_type"))
         elif (secret := basic[1] if basic and basic[1] is not None else posted) is not None:
             _check_secret(client, secret, basic=basic is not None)
-        elif NONE not in client.auth_methods:
-            raise _refused("This client has to authenticate itself.", basic=basic is not None)
+        elif AUTH_METHOD_NONE not in client.auth_methods:
+            raise _invalid_client("This client has to authenticate itself.", basic=basic is not None)
         return client
 
     async def _check_assertion(self, client: Client, assertion: str, kind: str | None) -> None:
-        if kind != JWT_BEARER:
+        if kind != JWT_BEARER_ASSERTION:
             raise OAuthError("invalid_request", "The client_assertion_type is not supported.")
-        if PRIVATE_KEY_JWT not in client.auth_methods:
-            raise _refused("This client did not register private_key_jwt.")
-        keys = _keys(await self._key_set(client), assertion)
-        if fault := self._assertions.fault(assertion, client.id, keys, list(ASSERTION_ALGORITHMS)):
-            raise _refused(f"The client assertion is not valid: {fault}.")
+        if AUTH_METHOD_PRIVATE_KEY_JWT not in client.auth_methods:
+            raise _invalid_client("This client did not register private_key_jwt.")
+        keys = _candidate_keys(await self._key_set(client), assertion)
+        if fault := self._assertions.find_problem(assertion, client.id, keys, list(ASSERTION_ALGORITHMS)):
+            raise _invalid_client(f"The client assertion is not valid: {fault}.")
 
     async def _key_set(self, client: Client) -> JsonObject:
         if client.jwks is not None:
             return client.jwks
         if client.jwks_uri is None:
-            raise _refused("This client published no keys.")
+            raise _invalid_client("This client published no keys.")
         try:
-            return await self._documents.jwks(client.jwks_uri)
-        except DocumentError as error:
-            raise _refused(str(error)) from error
+            return await self._documents.fetch_jwks(client.jwks_uri)
+        except ClientDocumentError as error:
+            raise _invalid_client(str(error)) from error
 
 
 def _client_id(basic: tuple[str, str | None] | None, form: Mapping[str, str]) -> str:
-    named = form.get("client_id") or _subject(form.get("client_assertion"))
+    named = form.get("client_id") or _assertion_subject(form.get("client_assertion"))
     if basic is None:
         if named is None:
-            raise _refused("The client_id is missing.")
+            raise _invalid_client("The client_id is missing.")
         return named
     if named is not None and named != basic[0]:
         raise OAuthError("invalid_request", "The client_id of the form is not that of the Authorization header.")
     return basic[0]
 
 
-def _subject(assertion: str | None) -> str | None:
+def _assertion_subject(assertion: str | None) -> str | None:
     """Whom an assertion, not yet verified, speaks for: it may stand in for the client_id (RFC 7521 4.2)."""
     try:
         claims = jwt.decode(assertion, options={"verify_signature": False}) if assertion is not None else {}
@@ -130,7 +138,7 @@ def _subject(assertion: str | None) -> str | None:
     return subject if isinstance(subject, str) else None
 
 
-def _basic(authorization: str | None) -> tuple[str, str | None] | None:
+def _parse_basic(authorization: str | None) -> tuple[str, str | None] | None:
     """Id and secret of HTTP Basic, both form-encoded (RFC 6749 2.3.1); an empty secret counts as none."""
     if authorization is None:
         return None
@@ -140,26 +148,26 @@ def _basic(authorization: str | None) -> tuple[str, str | None] | None:
             raise ValueError(scheme)
         name, colon, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError) as error:
-        raise _refused("The Authorization header is not HTTP Basic.", basic=True) from error
+        raise _invalid_client("The Authorization header is not HTTP Basic.", basic=True) from error
     if not colon or not name:
-        raise _refused("The Authorization header is not HTTP Basic.", basic=True)
+        raise _invalid_client("The Authorization header is not HTTP Basic.", basic=True)
     return unquote_plus(name), unquote_plus(secret) or None
 
 
 def _check_secret(client: Client, secret: str, *, basic: bool) -> None:
     # Either way of sending it proves the same; libraries pick one by their own order of preference.
-    if client.secret_digest is None or not client.auth_methods & {SECRET_BASIC, SECRET_POST}:
-        raise _refused("This client did not register a secret.", basic=basic)
-    if not hmac.compare_digest(digest(secret), client.secret_digest):
-        raise _refused("The client's secret is wrong.", basic=basic)
+    if client.secret_digest is None or not client.auth_methods & {AUTH_METHOD_SECRET_BASIC, AUTH_METHOD_SECRET_POST}:
+        raise _invalid_client("This client did not register a secret.", basic=basic)
+    if not hmac.compare_digest(hash_secret(secret), client.secret_digest):
+        raise _invalid_client("The client's secret is wrong.", basic=basic)
 
 
-def _keys(key_set: JsonObject, assertion: str) -> list[Any]:
+def _candidate_keys(key_set: JsonObject, assertion: str) -> list[Any]:
     """The public keys of the set that the assertion may be signed with; odd members are passed over (RFC 7517 5)."""
-    kid = header(assertion).get("kid")
+    kid = read_header(assertion).get("kid")
     members = key_set.get("keys")
     keys = []
-    for member in members[:KEY_LIMIT] if isinstance(members, list) else []:
+    for member in members[:MAX_KEYS] if isinstance(members, list) else []:
         if not isinstance(member, dict) or member.get("kty") not in ("RSA", "EC"):
             continue
         if kid is not None and member.get("kid", kid) != kid:
@@ -168,6 +176,6 @@ def _keys(key_set: JsonObject, assertion: str) -> list[Any]:
             key = jwt.PyJWK(member)
         except (jwt.PyJWTError, ValueError, TypeError):
             continue
-        if member["kty"] == "EC" or key.key.key_size >= RSA_BITS:
+        if member["kty"] == "EC" or key.key.key_size >= MIN_RSA_BITS:
             keys.append(key)
     return keys

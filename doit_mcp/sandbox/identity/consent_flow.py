@@ -9,24 +9,24 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from ..accounts import NAMED, People, User
+from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, User
 from . import pages
-from .authorize import AskError, Authorize
-from .clients import Clients
-from .codes import Codes
-from .metadata import AUTHORIZE
-from .models import Approval, Ask
+from .authorize import AuthorizationError, AuthorizationReader
+from .clients import ClientRegistry
+from .codes import AuthorizationCodes
+from .metadata import AUTHORIZE_PATH
+from .models import Approval, AuthorizationRequest
 from .responses import Handler, OAuthError, read_form
-from .signed_forms import Seals
-from .ttl_store import Bounded, digest
+from .signed_forms import FormSigner
+from .ttl_store import TtlStore, hash_secret
 
-SESSION_LIFE = 8 * 3600.0
-SESSION = "sandbox_session"
-BROWSER = "sandbox_browser"
+SESSION_SECONDS = 8 * 3600.0
+SESSION_COOKIE = "sandbox_session"
+BROWSER_COOKIE = "sandbox_browser"
 # The e-mail address of the person at the browser, for whoever looks on: once the handler knows it.
-VISITOR = web.RequestKey("visitor", str)
+SIGNED_IN_USER = web.RequestKey("visitor", str)
 _BROWSER_ID = re.compile(r"[A-Za-z0-9_-]{40,64}")
-EXPIRED = pages.Notice(
+EXPIRED_NOTICE = pages.Notice(
     "This page has expired", "Go back to your application and start the sign-in again. Cookies have to be allowed."
 )
 
@@ -36,159 +36,161 @@ def _redirect(location: str, status: int = 302) -> web.Response:
     return web.Response(status=status, headers={"Location": location, "Cache-Control": "no-store"})
 
 
-class Interaction:
+class ConsentFlow:
     """The pages. *auto* names the user (e-mail) who approves everything unseen, for clients without a person."""
 
     def __init__(
         self,
-        authorize: Authorize,
-        clients: Clients,
-        codes: Codes,
+        authorize: AuthorizationReader,
+        clients: ClientRegistry,
+        codes: AuthorizationCodes,
         clock: Callable[[], float],
         *,
-        auto: Callable[[], str | None],
+        auto_approve: Callable[[], str | None],
         secure: bool,
-        people: People = NAMED,
+        directory: AccountDirectory = DEFAULT_DIRECTORY,
         token: Callable[[], str] = secrets.token_urlsafe,
     ) -> None:
         self._authorize = authorize
         self._clients = clients
         self._codes = codes
-        self._seals = Seals(clock)
-        self._auto = auto
+        self._form_signer = FormSigner(clock)
+        self._auto = auto_approve
         self._secure = secure
-        self._people = people
+        self._people = directory
         self._token = token
-        self._sessions: Bounded[str] = Bounded(5_000, clock)
+        self._sessions: TtlStore[str] = TtlStore(5_000, clock)
 
     def register(self, app: web.Application) -> None:
         """Add the pages."""
-        app.router.add_get(AUTHORIZE, self._shown(self.show))
+        app.router.add_get(AUTHORIZE_PATH, self._with_error_pages(self.authorize))
         posts: dict[str, Handler] = {
-            pages.SIGN_IN: self.sign_in,
-            pages.CONSENT: self.consent,
-            pages.SIGN_OUT: self.sign_out,
+            pages.SIGN_IN_PATH: self.sign_in,
+            pages.CONSENT_PATH: self.consent,
+            pages.SIGN_OUT_PATH: self.sign_out,
         }
         for path, handler in posts.items():
-            app.router.add_post(path, self._shown(handler))
-            app.router.add_get(path, self._shown(self.lost))
+            app.router.add_post(path, self._with_error_pages(handler))
+            app.router.add_get(path, self._with_error_pages(self.show_expired))
 
-    def _shown(self, handler: Handler) -> Handler:
+    def _with_error_pages(self, handler: Handler) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
                 return await handler(request)
-            except AskError as error:
+            except AuthorizationError as error:
                 if error.location is not None:
                     return _redirect(error.location, 302 if request.method == "GET" else 303)
-                return pages.notice(pages.Notice(error.title, error.description), status=400)
+                return pages.notice_page(pages.Notice(error.title, error.description), status=400)
             except OAuthError as error:
-                return pages.notice(pages.Notice("This request is not valid", error.description), status=error.status)
+                return pages.notice_page(
+                    pages.Notice("This request is not valid", error.description), status=error.status
+                )
 
         return handle
 
-    async def lost(self, request: web.Request) -> web.StreamResponse:
+    async def show_expired(self, request: web.Request) -> web.StreamResponse:
         """Somebody reloaded the answer to a form."""
-        return pages.notice(EXPIRED, status=400)
+        return pages.notice_page(EXPIRED_NOTICE, status=400)
 
-    async def show(self, request: web.Request) -> web.StreamResponse:
+    async def authorize(self, request: web.Request) -> web.StreamResponse:
         """The authorization endpoint. Asking twice changes nothing: some clients look before they send the user."""
         ask = await self._authorize.read(request.rel_url.raw_query_string)
-        if (email := self._auto()) is not None and (user := self._people.user(email)) is not None:
-            request[VISITOR] = user.email
+        if (email := self._auto()) is not None and (user := self._people.user_by_email(email)) is not None:
+            request[SIGNED_IN_USER] = user.email
             return _redirect(self._approve(ask, user, user.customer))
-        user = self._signed_in(request)
+        user = self._session_user(request)
         if "none" in ask.prompt:
             error = "login_required" if user is None else "consent_required"
-            location = self._authorize.refusal(ask.redirect_uri, ask.state, error, "The user has to act.")
+            location = self._authorize.error_redirect(ask.redirect_uri, ask.state, error, "The user has to act.")
             return _redirect(location)
         if user is None or ask.prompt & {"login", "select_account"}:
             return self._sign_in_page(request, ask)
-        browser = self._browser(request)
-        seal = self._seals.close("consent", browser, {"query": ask.query, "email": user.email})
-        return self._bind(pages.consent(ask, user, seal), browser)
+        browser = self._browser_id(request)
+        seal = self._form_signer.sign("consent", browser, {"query": ask.query, "email": user.email})
+        return self._bind_to_browser(pages.consent_page(ask, user, seal), browser)
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:
         """Credentials, or a click on a ready user; then the same request again, now with a session."""
         form = await read_form(request)
-        ask = await self._opened(request, form, "sign-in")
-        user = self._people.user(form["user"]) if "user" in form else self._by_password(form)
+        ask = await self._restore_request(request, form, "sign-in")
+        user = self._people.user_by_email(form["user"]) if "user" in form else self._user_by_password(form)
         if user is None:
             return self._sign_in_page(request, ask, email=form.get("email", ""), failed=True)
-        request[VISITOR] = user.email
+        request[SIGNED_IN_USER] = user.email
         session = self._token()
-        self._sessions.put(digest(session), user.email, SESSION_LIFE)
-        response = _redirect(f"{AUTHORIZE}?{pages.without_prompt(ask.query)}", 303)
-        self._set_cookie(response, SESSION, session)
+        self._sessions.put(hash_secret(session), user.email, SESSION_SECONDS)
+        response = _redirect(f"{AUTHORIZE_PATH}?{pages.without_prompt(ask.query)}", 303)
+        self._set_cookie(response, SESSION_COOKIE, session)
         return response
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
         """Forget the session and ask who it is."""
         form = await read_form(request)
-        ask = await self._opened(request, form, "consent")
-        self._sessions.pop(digest(request.cookies.get(SESSION, "")))
-        return _redirect(f"{AUTHORIZE}?{ask.query}", 303)
+        ask = await self._restore_request(request, form, "consent")
+        self._sessions.pop(hash_secret(request.cookies.get(SESSION_COOKIE, "")))
+        return _redirect(f"{AUTHORIZE_PATH}?{ask.query}", 303)
 
     async def consent(self, request: web.Request) -> web.StreamResponse:
         """The person's decision; anything but the word "allow" is a no."""
         form = await read_form(request)
-        ask = await self._opened(request, form, "consent")
-        content = self._seals.open("consent", self._browser(request), form["transaction"]) or {}
-        user = self._signed_in(request)
+        ask = await self._restore_request(request, form, "consent")
+        content = self._form_signer.verify("consent", self._browser_id(request), form["transaction"]) or {}
+        user = self._session_user(request)
         if user is None or user.email != content.get("email"):
             # Signed out or switched since the page was shown: what it said about the user is not true any more.
-            return _redirect(f"{AUTHORIZE}?{ask.query}", 303)
+            return _redirect(f"{AUTHORIZE_PATH}?{ask.query}", 303)
         if form.get("decision") != "allow":
-            location = self._authorize.refusal(ask.redirect_uri, ask.state, "access_denied", "The user said no.")
+            location = self._authorize.error_redirect(ask.redirect_uri, ask.state, "access_denied", "The user said no.")
             return _redirect(location, 303)
-        return _redirect(self._approve(ask, user, self._customer(user, form)), 303)
+        return _redirect(self._approve(ask, user, self._chosen_customer(user, form)), 303)
 
-    def _approve(self, ask: Ask, user: User, customer: str) -> str:
-        self._clients.used(ask.client.id)
+    def _approve(self, ask: AuthorizationRequest, user: User, customer: str) -> str:
+        self._clients.mark_used(ask.client.id)
         approval = Approval(ask.client.id, user.email, customer, ask.scopes, ask.resource)
-        return self._authorize.success(ask, self._codes.issue(ask, approval))
+        return self._authorize.success_redirect(ask, self._codes.issue(ask, approval))
 
-    async def _opened(self, request: web.Request, form: dict[str, str], step: str) -> Ask:
-        content = self._seals.open(step, self._browser(request), form.get("transaction", ""))
+    async def _restore_request(self, request: web.Request, form: dict[str, str], step: str) -> AuthorizationRequest:
+        content = self._form_signer.verify(step, self._browser_id(request), form.get("transaction", ""))
         if content is None:
-            raise AskError(EXPIRED.title, EXPIRED.text)
+            raise AuthorizationError(EXPIRED_NOTICE.title, EXPIRED_NOTICE.text)
         return await self._authorize.read(content["query"])
 
     def _sign_in_page(
-        self, request: web.Request, ask: Ask, *, email: str = "", failed: bool = False
+        self, request: web.Request, ask: AuthorizationRequest, *, email: str = "", failed: bool = False
     ) -> web.StreamResponse:
-        browser = self._browser(request)
-        seal = self._seals.close("sign-in", browser, {"query": ask.query})
-        return self._bind(pages.sign_in(ask, seal, email=email, failed=failed), browser)
+        browser = self._browser_id(request)
+        seal = self._form_signer.sign("sign-in", browser, {"query": ask.query})
+        return self._bind_to_browser(pages.sign_in_page(ask, seal, email=email, failed=failed), browser)
 
-    def _signed_in(self, request: web.Request) -> User | None:
-        email = self._sessions.get(digest(request.cookies.get(SESSION, "")))
+    def _session_user(self, request: web.Request) -> User | None:
+        email = self._sessions.get(hash_secret(request.cookies.get(SESSION_COOKIE, "")))
         if email is None:
             return None
-        request[VISITOR] = email
-        return self._people.user(email)
+        request[SIGNED_IN_USER] = email
+        return self._people.user_by_email(email)
 
-    def _browser(self, request: web.Request) -> str:
+    def _browser_id(self, request: web.Request) -> str:
         # A new random value where there is none: a seal is then for a cookie that only this answer sets.
-        known = request.cookies.get(BROWSER, "")
+        known = request.cookies.get(BROWSER_COOKIE, "")
         return known if _BROWSER_ID.fullmatch(known) else self._token()
 
-    def _bind(self, response: web.Response, browser: str) -> web.Response:
-        self._set_cookie(response, BROWSER, browser)
+    def _bind_to_browser(self, response: web.Response, browser: str) -> web.Response:
+        self._set_cookie(response, BROWSER_COOKIE, browser)
         return response
 
     def _set_cookie(self, response: web.Response, name: str, value: str) -> None:
         response.set_cookie(name, value, path="/sign-in", httponly=True, samesite="Lax", secure=self._secure)
 
-    def _by_password(self, form: dict[str, str]) -> User | None:
-        user = self._people.user(form.get("email", ""))
+    def _user_by_password(self, form: dict[str, str]) -> User | None:
+        user = self._people.user_by_email(form.get("email", ""))
         given = form.get("password", "").encode("utf-8", "surrogatepass")
         return user if user is not None and hmac.compare_digest(user.password.encode(), given) else None
 
-    def _customer(self, user: User, form: dict[str, str]) -> str:
+    def _chosen_customer(self, user: User, form: dict[str, str]) -> str:
         """The tenant to act for: employees choose one or none, everybody else has one. Raises OAuthError."""
         if not user.employee:
             return user.customer
         chosen = form.get("customer", "")
-        if chosen and self._people.customer(chosen) is None:
+        if chosen and self._people.customer_by_id(chosen) is None:
             raise OAuthError("invalid_request", "This customer does not exist.")
         return chosen

@@ -6,38 +6,38 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..accounts import NAMED, Grant, People
-from .assertions import Assertions
-from .models import JWT_BEARER, JsonObject
-from .responses import OAuthError, required
-from .tokens import Tokens
-from .ttl_store import Bounded, digest
+from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Grant
+from .assertions import AssertionVerifier
+from .models import JWT_BEARER_ASSERTION, JsonObject
+from .responses import OAuthError, required_parameter
+from .tokens import TokenIssuer
+from .ttl_store import TtlStore, hash_secret
 
-ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 CLIENT_ID = "mcp.doit.com"
 AUDIENCE = "cmp"
 
 
 @dataclass(frozen=True, slots=True)
-class Exchanged:
+class ExchangedToken:
     """What an exchanged token stands for, and the claims of the token it was made from."""
 
     grant: Grant
     claims: JsonObject
 
 
-class Exchange:
+class TokenExchange:
     """Gives the MCP server tokens of the DoiT API for its callers' access tokens. *ttl* is their life in seconds."""
 
     def __init__(
         self,
         secret: str,
-        tokens: Tokens,
-        assertions: Assertions,
+        tokens: TokenIssuer,
+        assertions: AssertionVerifier,
         clock: Callable[[], float],
         *,
         ttl: float,
-        people: People = NAMED,
+        directory: AccountDirectory = DEFAULT_DIRECTORY,
         token: Callable[[], str] = secrets.token_urlsafe,
         limit: int = 20_000,
     ) -> None:
@@ -46,23 +46,23 @@ class Exchange:
         self._assertions = assertions
         self._clock = clock
         self._ttl = ttl
-        self._people = people
+        self._people = directory
         self._token = token
-        self._exchanged: Bounded[Exchanged] = Bounded(limit, clock)
+        self._exchanged: TtlStore[ExchangedToken] = TtlStore(limit, clock)
 
     def exchange(self, form: Mapping[str, str]) -> JsonObject:
         """Answer a token exchange request (RFC 8693 2.2.1); raises OAuthError."""
         fields = dict(form)
         self._check_client(fields)
-        subject = required(fields, "subject_token")
+        subject = required_parameter(fields, "subject_token")
         for name in ("subject_token_type", "requested_token_type"):
-            if fields.get(name, ACCESS_TOKEN if name == "requested_token_type" else "") != ACCESS_TOKEN:
-                raise OAuthError("invalid_request", f"The {name} has to be {ACCESS_TOKEN}.")
+            if fields.get(name, ACCESS_TOKEN_TYPE if name == "requested_token_type" else "") != ACCESS_TOKEN_TYPE:
+                raise OAuthError("invalid_request", f"The {name} has to be {ACCESS_TOKEN_TYPE}.")
         if "actor_token" in fields:
             raise OAuthError("invalid_request", "An actor_token is not supported.")
         if fields.get("audience") != AUDIENCE:
             raise OAuthError("invalid_target", f"The audience has to be {AUDIENCE}.")
-        claims = self._tokens.read(subject, revoked=True)
+        claims = self._tokens.read_claims(subject, allow_revoked=True)
         if claims is not None and self._tokens.is_revoked(claims):
             raise OAuthError("invalid_grant", "The login behind the subject_token was revoked.")
         grant = self._grant(claims) if claims else None
@@ -71,36 +71,38 @@ class Exchange:
             raise OAuthError("invalid_request", "The subject_token is not a valid access token.")
         token = f"sandbox-exchanged-{self._token()}"
         life = min(self._ttl, float(claims["exp"]) - self._clock())
-        self._exchanged.put(digest(token), Exchanged(grant, claims), life)
+        self._exchanged.put(hash_secret(token), ExchangedToken(grant, claims), life)
         return {
             "access_token": token,
-            "issued_token_type": ACCESS_TOKEN,
+            "issued_token_type": ACCESS_TOKEN_TYPE,
             "token_type": "Bearer",
             "expires_in": int(life),
         }
 
     def _check_client(self, form: dict[str, str]) -> None:
-        if required(form, "client_id") != CLIENT_ID:
+        if required_parameter(form, "client_id") != CLIENT_ID:
             raise OAuthError("unauthorized_client", "This client may not exchange tokens.")
-        if required(form, "client_assertion_type") != JWT_BEARER:
+        if required_parameter(form, "client_assertion_type") != JWT_BEARER_ASSERTION:
             raise OAuthError("invalid_request", "The client_assertion_type is not supported.")
-        assertion = required(form, "client_assertion")
-        if fault := self._assertions.fault(assertion, CLIENT_ID, [self._secret], ["HS256"]):
+        assertion = required_parameter(form, "client_assertion")
+        if fault := self._assertions.find_problem(assertion, CLIENT_ID, [self._secret], ["HS256"]):
             raise OAuthError("invalid_client", f"The client assertion is not valid: {fault}.", status=401)
 
     def lookup(self, token: str) -> Grant | None:
         """What a bearer stands for at the DoiT API; an access token for the MCP server stands for nothing there."""
-        found = self._exchanged.get(digest(token))
+        found = self._exchanged.get(hash_secret(token))
         if found is not None:
             return None if self._tokens.is_revoked(found.claims) else found.grant
-        user = self._people.user_of_token(token)
+        user = self._people.user_by_token(token)
         return Grant(user, user.customer) if user is not None else None
 
     def _grant(self, claims: JsonObject) -> Grant | None:
         """The user and customer of an access token; None for an unknown user, or a customer that is not the user's."""
-        user = self._people.user(str(claims.get("sub", "")))
+        user = self._people.user_by_email(str(claims.get("sub", "")))
         customer = claims.get("customer_context")
         if user is None or not isinstance(customer, str):
             return None
-        allowed = customer in ("", user.customer) or (user.employee and self._people.customer(customer) is not None)
+        allowed = customer in ("", user.customer) or (
+            user.employee and self._people.customer_by_id(customer) is not None
+        )
         return Grant(user, customer) if allowed else None

@@ -16,10 +16,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from .ttl_store import Bounded
+from .ttl_store import TtlStore
 
-Resolver = Callable[[str], Awaitable[bytes]]
-SIZE_LIMIT = 64 * 1024
+DocumentResolver = Callable[[str], Awaitable[bytes]]
+MAX_DOCUMENT_BYTES = 64 * 1024
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -41,15 +41,15 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
 
 
-class PublicOnly(AbstractResolver):
+class PublicAddressResolver(AbstractResolver):
     """Resolves names, and refuses a name that has any address that is not *permitted*.
 
     The connection goes to the addresses judged here, so a second answer of the name server changes nothing.
     """
 
-    def __init__(self, inner: AbstractResolver, permitted: Callable[[str], bool]) -> None:
+    def __init__(self, inner: AbstractResolver, is_permitted: Callable[[str], bool]) -> None:
         self._inner = inner
-        self._permitted = permitted
+        self._permitted = is_permitted
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -65,7 +65,7 @@ class PublicOnly(AbstractResolver):
         await self._inner.close()
 
 
-def fetchable(url: str) -> bool:
+def is_fetchable(url: str) -> bool:
     """Whether *url* is https on the usual port, with a name for a host and without user name or fragment."""
     try:
         parts = urlsplit(url)
@@ -78,7 +78,7 @@ def fetchable(url: str) -> bool:
     return parts.scheme == "https" and named and port in (None, 443) and "@" not in parts.netloc and "#" not in url
 
 
-def freshness(cache_control: str) -> float:
+def cache_lifetime(cache_control: str) -> float:
     """Seconds that an answer may be kept (RFC 9111), at most a day; 60 where it says nothing, 0 where it forbids."""
     directives = cache_control.lower()
     if "no-store" in directives or "no-cache" in directives:
@@ -87,7 +87,7 @@ def freshness(cache_control: str) -> float:
     return min(float(found[1]), 86_400.0) if found else 60.0
 
 
-class Fetcher:
+class DocumentFetcher:
     """A Resolver that asks the network, for *limit* seconds at most.
 
     Seams for tests: *names*, *permitted* addresses, *tls*, *port*.
@@ -96,41 +96,41 @@ class Fetcher:
     def __init__(
         self,
         *,
-        names: Callable[[], AbstractResolver] = ThreadedResolver,
-        permitted: Callable[[str], bool] = is_public,
+        make_resolver: Callable[[], AbstractResolver] = ThreadedResolver,
+        is_permitted: Callable[[str], bool] = is_public,
         tls: ssl.SSLContext | bool = True,
         port: int = 443,
-        limit: float = 5.0,
+        timeout_seconds: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._names = names
-        self._permitted = permitted
+        self._names = make_resolver
+        self._permitted = is_permitted
         self._tls = tls
         self._port = port
-        self._limit = limit
-        self._kept: Bounded[bytes] = Bounded(200, clock)
-        self._turns = Semaphore(4)
+        self._limit = timeout_seconds
+        self._cache: TtlStore[bytes] = TtlStore(200, clock)
+        self._concurrency_limit = Semaphore(4)
 
     async def __call__(self, url: str) -> bytes:
         """The body of a JSON document at *url*; raises FetchError."""
-        if (kept := self._kept.get(url)) is not None:
+        if (kept := self._cache.get(url)) is not None:
             return kept
-        if not fetchable(url):
+        if not is_fetchable(url):
             raise FetchError("the address is not one that documents are fetched from")
         try:
             # Waiting for a turn counts: a crowd of slow hosts must not hold up a person for long.
-            async with timeout(self._limit), self._turns, self._session() as session:
+            async with timeout(self._limit), self._concurrency_limit, self._session() as session:
                 body, lifetime = await self._get(session, url)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise FetchError("the document could not be fetched") from error
         if lifetime > 0:
-            self._kept.put(url, body, lifetime)
+            self._cache.put(url, body, lifetime)
         return body
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
         # A session for each document: they are rare, and nothing is left to close or to reuse.
-        names = PublicOnly(self._names(), self._permitted)
+        names = PublicAddressResolver(self._names(), self._permitted)
         connector = aiohttp.TCPConnector(resolver=names, ssl=self._tls, use_dns_cache=False, force_close=True)
         try:
             async with aiohttp.ClientSession(
@@ -159,6 +159,6 @@ class Fetcher:
             body = bytearray()
             async for chunk in response.content.iter_chunked(8192):
                 body += chunk
-                if len(body) > SIZE_LIMIT:
+                if len(body) > MAX_DOCUMENT_BYTES:
                     raise FetchError("the document is too large")
-            return bytes(body), freshness(response.headers.get("Cache-Control", ""))
+            return bytes(body), cache_lifetime(response.headers.get("Cache-Control", ""))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from .models import JsonObject
 
-_GRANTS = ["authorization_code", "refresh_token"]
+_GRANT_TYPES = ["authorization_code", "refresh_token"]
 
 
 def _document(url: str, name: str, redirect_uris: list[str], **members: object) -> JsonObject:
@@ -17,14 +17,14 @@ def _document(url: str, name: str, redirect_uris: list[str], **members: object) 
         "client_id": url,
         "client_name": name,
         "redirect_uris": redirect_uris,
-        "grant_types": _GRANTS,
+        "grant_types": _GRANT_TYPES,
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",
         **members,
     }
 
 
-def _chatgpt(url: str, redirect_uri: str) -> JsonObject:
+def _chatgpt_document(url: str, redirect_uri: str) -> JsonObject:
     # Both spellings, as ChatGPT publishes them: the methods it can use, and the older single one it prefers.
     return _document(
         url,
@@ -38,9 +38,11 @@ def _chatgpt(url: str, redirect_uri: str) -> JsonObject:
     )
 
 
-def _fixed() -> dict[str, JsonObject]:
+def _recorded_documents() -> dict[str, JsonObject]:
     documents = (
-        _chatgpt("https://chatgpt.com/oauth/client.json", "https://chatgpt.com/connector_platform_oauth_redirect"),
+        _chatgpt_document(
+            "https://chatgpt.com/oauth/client.json", "https://chatgpt.com/connector_platform_oauth_redirect"
+        ),
         _document("https://chatgpt.com/oauth/codex/client.json", "Codex", ["http://127.0.0.1/callback"]),
         _document(
             "https://claude.ai/oauth/claude-code-client-metadata",
@@ -64,22 +66,22 @@ def _fixed() -> dict[str, JsonObject]:
     return {document["client_id"]: document for document in documents}
 
 
-_FIXED = MappingProxyType(_fixed())
-_CALLBACK = re.compile(r"https://chatgpt\.com/oauth/([A-Za-z0-9_-]{1,100})/client\.json")
+_DOCUMENTS = MappingProxyType(_recorded_documents())
+_CHATGPT_CONNECTOR = re.compile(r"https://chatgpt\.com/oauth/([A-Za-z0-9_-]{1,100})/client\.json")
 
 # Hosts of redirect addresses that need no word of caution on the consent page.
 KNOWN_HOSTS = frozenset(
     urlsplit(uri).hostname
-    for document in _FIXED.values()
+    for document in _DOCUMENTS.values()
     for uri in document["redirect_uris"]
     if uri.startswith("https:")
 ) | {"vscode.dev", "insiders.vscode.dev", "grok.com"}
 
 
-def recorded(url: str) -> bytes | None:
+def recorded_document(url: str) -> bytes | None:
     """The recorded document of this client id, or None. ChatGPT also has one per connector, all alike."""
-    if found := _FIXED.get(url):
+    if found := _DOCUMENTS.get(url):
         return json.dumps(found).encode()
-    if match := _CALLBACK.fullmatch(url):
-        return json.dumps(_chatgpt(url, f"https://chatgpt.com/connector/oauth/{match[1]}")).encode()
+    if match := _CHATGPT_CONNECTOR.fullmatch(url):
+        return json.dumps(_chatgpt_document(url, f"https://chatgpt.com/connector/oauth/{match[1]}")).encode()
     return None

@@ -7,28 +7,28 @@ from collections.abc import Callable
 from aiohttp import web
 
 from .models import AUTH_METHODS, SCOPES, JsonObject
-from .responses import Handler, OAuthError, answer, for_programs, preflight
-from .signing import Signing
+from .responses import Handler, OAuthError, json_response, preflight, with_error_responses
+from .signing import SigningKeys
 
-AUTHORIZE = "/sign-in/oauth"
-TOKEN = "/api/auth/token"
-REGISTER = "/api/auth/register"
-REVOKE = "/api/auth/revoke"
-JWKS = "/.well-known/jwks.json"
-TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-GRANT_TYPES = ("authorization_code", "refresh_token", TOKEN_EXCHANGE)
+AUTHORIZE_PATH = "/sign-in/oauth"
+TOKEN_PATH = "/api/auth/token"
+REGISTER_PATH = "/api/auth/register"
+REVOKE_PATH = "/api/auth/revoke"
+JWKS_PATH = "/.well-known/jwks.json"
+TOKEN_EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+GRANT_TYPES = ("authorization_code", "refresh_token", TOKEN_EXCHANGE_GRANT)
 ASSERTION_ALGORITHMS = ("ES256", "RS256")
 
 
-def document(issuer: str) -> JsonObject:
+def server_metadata(issuer: str) -> JsonObject:
     """Authorization server metadata (RFC 8414 section 2, RFC 9207, client id metadata documents)."""
     return {
         "issuer": issuer,
-        "authorization_endpoint": issuer + AUTHORIZE,
-        "token_endpoint": issuer + TOKEN,
-        "registration_endpoint": issuer + REGISTER,
-        "revocation_endpoint": issuer + REVOKE,
-        "jwks_uri": issuer + JWKS,
+        "authorization_endpoint": issuer + AUTHORIZE_PATH,
+        "token_endpoint": issuer + TOKEN_PATH,
+        "registration_endpoint": issuer + REGISTER_PATH,
+        "revocation_endpoint": issuer + REVOKE_PATH,
+        "jwks_uri": issuer + JWKS_PATH,
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
@@ -44,39 +44,39 @@ def document(issuer: str) -> JsonObject:
     }
 
 
-def openid_document(issuer: str) -> JsonObject:
+def openid_metadata(issuer: str) -> JsonObject:
     """The same with the members that OpenID Connect Discovery 1.0 section 3 requires of every provider."""
     return {
-        **document(issuer),
+        **server_metadata(issuer),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "scope"],
     }
 
 
-def register(app: web.Application, issuer: str, signing: Signing, up: Callable[[], None]) -> None:
-    """Add the documents and the key set; *up* raises OAuthError while the key set is to fail."""
+def register(app: web.Application, issuer: str, signing: SigningKeys, check_available: Callable[[], None]) -> None:
+    """Add the documents and the key set; *check_available* raises OAuthError while the key set is to fail."""
 
     async def oauth(request: web.Request) -> web.StreamResponse:
-        return answer(document(issuer), headers={"Cache-Control": "public, max-age=60"})
+        return json_response(server_metadata(issuer), headers={"Cache-Control": "public, max-age=60"})
 
     async def openid(request: web.Request) -> web.StreamResponse:
-        return answer(openid_document(issuer), headers={"Cache-Control": "public, max-age=60"})
+        return json_response(openid_metadata(issuer), headers={"Cache-Control": "public, max-age=60"})
 
     async def jwks(request: web.Request) -> web.StreamResponse:
-        up()
-        return answer(signing.jwks(), headers={"Cache-Control": "public, max-age=60"})
+        check_available()
+        return json_response(signing.jwks(), headers={"Cache-Control": "public, max-age=60"})
 
     paths: dict[str, Handler] = {
         "/.well-known/oauth-authorization-server": oauth,
         "/.well-known/openid-configuration": openid,
-        JWKS: jwks,
+        JWKS_PATH: jwks,
     }
     for path, handler in paths.items():
-        app.router.add_get(path, for_programs(handler))
+        app.router.add_get(path, with_error_responses(handler))
         app.router.add_route("OPTIONS", path, preflight)
 
 
-def unavailable() -> OAuthError:
+def unavailable_error() -> OAuthError:
     """What endpoints answer while a test makes the provider fail."""
     return OAuthError("temporarily_unavailable", "The identity provider is out of order.", status=503)

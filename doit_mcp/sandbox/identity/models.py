@@ -7,43 +7,43 @@ from typing import Any
 
 JsonObject = dict[str, Any]
 
-NONE = "none"
-SECRET_POST = "client_secret_post"
-SECRET_BASIC = "client_secret_basic"
-PRIVATE_KEY_JWT = "private_key_jwt"
-AUTH_METHODS = (NONE, SECRET_POST, SECRET_BASIC, PRIVATE_KEY_JWT)
+AUTH_METHOD_NONE = "none"
+AUTH_METHOD_SECRET_POST = "client_secret_post"
+AUTH_METHOD_SECRET_BASIC = "client_secret_basic"
+AUTH_METHOD_PRIVATE_KEY_JWT = "private_key_jwt"
+AUTH_METHODS = (AUTH_METHOD_NONE, AUTH_METHOD_SECRET_POST, AUTH_METHOD_SECRET_BASIC, AUTH_METHOD_PRIVATE_KEY_JWT)
 
 SCOPES = ("mcp:tools", "mcp:resources", "offline_access")
-JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+JWT_BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
     """An application that asks for access: registered (RFC 7591), or described by its own metadata document.
 
-    *documented* is true for the latter: then *id* is the URL the document came from, and its host is proven.
+    *has_document* is true for the latter: then *id* is the URL the document came from, and its host is proven.
     """
 
     id: str
     name: str
     redirect_uris: tuple[str, ...]
-    auth_methods: frozenset[str] = frozenset({NONE})
-    documented: bool = False
+    auth_methods: frozenset[str] = frozenset({AUTH_METHOD_NONE})
+    has_document: bool = False
     secret_digest: str | None = field(default=None, repr=False)
     jwks: JsonObject | None = field(default=None, repr=False)
     jwks_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A valid authorization request. *redirect_given* is false where the only registered address was meant.
+class AuthorizationRequest:
+    """A valid authorization request. *redirect_uri_sent* is false where the only registered address was meant.
 
     *query* is the request as it came, to be shown again after sign-in.
     """
 
     client: Client
     redirect_uri: str
-    redirect_given: bool
+    redirect_uri_sent: bool
     state: str | None
     challenge: str
     scopes: tuple[str, ...]

@@ -13,16 +13,16 @@ from urllib.parse import unquote_plus, urlsplit
 
 from aiohttp import web
 
-from ..accounts import CUSTOMERS, MOST_FURTHER, USERS, People, User, may
+from ..accounts import CUSTOMERS, MAX_EXTRA_CUSTOMERS, USERS, AccountDirectory, User, permission_summary
 from . import redirect_uris
 from .known_clients import KNOWN_HOSTS
-from .models import Ask
+from .models import AuthorizationRequest
 
-SIGN_IN = "/sign-in/user"
-CONSENT = "/sign-in/consent"
-SIGN_OUT = "/sign-in/out"
+SIGN_IN_PATH = "/sign-in/user"
+CONSENT_PATH = "/sign-in/consent"
+SIGN_OUT_PATH = "/sign-in/out"
 
-_PLAIN_WORDS = {
+_SCOPE_DESCRIPTIONS = {
     "mcp:tools": "Look at and change cloud costs, budgets, reports, anomalies and tickets, as far as you may yourself",
     "mcp:resources": "Read reports and reference data that DoiT offers as documents",
     "offline_access": "Stay connected while you are away, until you withdraw access",
@@ -38,19 +38,19 @@ class Notice:
 
 
 @cache
-def _file(name: str) -> str:
+def _read_template(name: str) -> str:
     return files(__package__).joinpath("templates", name).read_text("utf-8")
 
 
-def _fill(template: str, /, **values: str) -> str:
+def _render_template(template: str, /, **values: str) -> str:
     """A template with its values put in; values are HTML already: whoever passes text escapes it."""
-    return Template(_file(template)).substitute(values)
+    return Template(_read_template(template)).substitute(values)
 
 
 def _page(title: str, body: str, *, status: int, form_action: str) -> web.Response:
-    style = _file("style.css")
+    style = _read_template("style.css")
     style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    html = _fill("page.html", title=escape(title), style=style, body=body)
+    html = _render_template("page.html", title=escape(title), style=style, body=body)
     policy = (
         f"default-src 'none'; style-src 'sha256-{style_hash}'; img-src data:; base-uri 'none'; "
         f"frame-ancestors 'none'; form-action {form_action}"
@@ -73,19 +73,19 @@ def without_prompt(query: str) -> str:
     return "&".join(pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) != "prompt")
 
 
-def notice(content: Notice, *, status: int) -> web.Response:
+def notice_page(content: Notice, *, status: int) -> web.Response:
     """A page with a message."""
-    body = _fill("notice.html", title=escape(content.title), text=escape(content.text))
+    body = _render_template("notice.html", title=escape(content.title), text=escape(content.text))
     return _page(content.title, body, status=status, form_action="'none'")
 
 
-def sign_in(ask: Ask, transaction: str, *, email: str = "", failed: bool = False) -> web.Response:
+def sign_in_page(ask: AuthorizationRequest, transaction: str, *, email: str = "", failed: bool = False) -> web.Response:
     """The sign-in page: ready users by a click, anyone by password. *failed*: the last try was wrong."""
     alert = '<p class="alert" role="alert">This e-mail address and password do not belong together.</p>'
-    body = _fill(
+    body = _render_template(
         "sign_in.html",
         client=escape(ask.client.name),
-        action=SIGN_IN,
+        action=SIGN_IN_PATH,
         transaction=escape(transaction),
         users="\n".join(_user_button(user) for user in USERS),
         alert=alert if failed else "",
@@ -95,18 +95,18 @@ def sign_in(ask: Ask, transaction: str, *, email: str = "", failed: bool = False
 
 
 def _user_button(user: User) -> str:
-    return _fill(
+    return _render_template(
         "user.html",
         email=escape(user.email),
         initial=escape(user.name[:1]),
         name=escape(user.name),
-        detail=escape(may(user)),
+        detail=escape(permission_summary(user)),
     )
 
 
-def consent(ask: Ask, user: User, transaction: str) -> web.Response:
+def consent_page(ask: AuthorizationRequest, user: User, transaction: str) -> web.Response:
     """The consent page: who asks, for whom, for what, and where the answer goes."""
-    body = _fill(
+    body = _render_template(
         "consent.html",
         client=escape(ask.client.name),
         origin=escape(_origin(ask)),
@@ -114,11 +114,11 @@ def consent(ask: Ask, user: User, transaction: str) -> web.Response:
         email=escape(user.email),
         initial=escape(user.name[:1]),
         customer=_customer_choice(user),
-        scopes="\n".join(f"<li>{escape(_PLAIN_WORDS[scope])}</li>" for scope in ask.scopes),
+        scopes="\n".join(f"<li>{escape(_SCOPE_DESCRIPTIONS[scope])}</li>" for scope in ask.scopes),
         destination=escape(_destination(ask.redirect_uri)),
         warning=_warning(ask),
-        action=CONSENT,
-        sign_out=SIGN_OUT,
+        action=CONSENT_PATH,
+        sign_out=SIGN_OUT_PATH,
         transaction=escape(transaction),
     )
     return _page("Allow access", body, status=200, form_action=redirect_uris.form_action_sources(ask.redirect_uri))
@@ -126,7 +126,7 @@ def consent(ask: Ask, user: User, transaction: str) -> web.Response:
 
 def _customer_name(identifier: str) -> str:
     # Whether there is such a customer was asked when the user signed in.
-    customer = People(MOST_FURTHER).customer(identifier)
+    customer = AccountDirectory(MAX_EXTRA_CUSTOMERS).customer_by_id(identifier)
     return customer.name if customer is not None else identifier
 
 
@@ -145,8 +145,8 @@ def _option(identifier: str, text: str, *, selected: bool) -> str:
     return f'<option value="{escape(identifier)}"{" selected" if selected else ""}>{escape(text)}</option>'
 
 
-def _origin(ask: Ask) -> str:
-    if ask.client.documented:
+def _origin(ask: AuthorizationRequest) -> str:
+    if ask.client.has_document:
         return f"Published by {urlsplit(ask.client.id).hostname}."
     return "The application chose this name itself; nobody has checked it."
 
@@ -158,16 +158,16 @@ def _destination(uri: str) -> str:
     return parts.netloc if parts.scheme == "https" else f"the application for {parts.scheme}: links on this device"
 
 
-def _warning(ask: Ask) -> str:
+def _warning(ask: AuthorizationRequest) -> str:
     uri = ask.redirect_uri
     host = urlsplit(uri).hostname
-    proven = ask.client.documented and host == urlsplit(ask.client.id).hostname
+    proven = ask.client.has_document and host == urlsplit(ask.client.id).hostname
     if not uri.startswith("https:"):
         text = (
             "Any program on your device can pretend to be this application."
             " Allow access only if you have just started this sign-in yourself."
         )
-        if ask.client.documented and all(redirect_uris.is_loopback(one) for one in ask.client.redirect_uris):
+        if ask.client.has_document and all(redirect_uris.is_loopback(one) for one in ask.client.redirect_uris):
             text += f" The name is that of an application of {urlsplit(ask.client.id).hostname}, but no proof of it."
     elif proven or host in KNOWN_HOSTS:
         return ""

@@ -8,31 +8,31 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from ..accounts import NAMED, Grant, People, User
+from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Grant, User
 from . import metadata
-from .assertions import Assertions
-from .authorize import Authorize
-from .client_metadata_documents import Documents
-from .clients import Clients
-from .codes import Codes
-from .consent_flow import Interaction
-from .exchange import Exchange
-from .fetching import Fetcher, Resolver
+from .assertions import AssertionVerifier
+from .authorize import AuthorizationReader
+from .client_metadata_documents import ClientDocuments
+from .clients import ClientRegistry
+from .codes import AuthorizationCodes
+from .consent_flow import ConsentFlow
+from .exchange import TokenExchange
+from .fetching import DocumentFetcher, DocumentResolver
 from .models import SCOPES, Approval, JsonObject
-from .registration import Registration
-from .resource_indicators import Resources
-from .responses import Handler, for_programs, preflight
-from .signing import Signing
+from .registration import RegistrationEndpoint
+from .resource_indicators import ResourceIndicators
+from .responses import Handler, preflight, with_error_responses
+from .signing import SigningKeys
 from .token_endpoint import TokenEndpoint
-from .tokens import Tokens
+from .tokens import TokenIssuer
 
 
-class Identity:
+class IdentityProvider:
     """An OAuth 2.1 authorization server at *issuer* (no trailing slash) for the MCP server at *resource_url*.
 
     *secret* is the one of the token exchange. *auto_approve* is the e-mail address of a user who allows everything
     without a page, for clients that run without a person; *resolver* fetches client metadata documents that are not
-    recorded; *people* are those who can sign in. `auto_approve` and `down` may be changed at any time; while *down*,
+    recorded; *directory* are those who can sign in. `auto_approve` and `down` may be changed at any time; while *down*,
     the key set, the token and the revocation endpoint answer 503. `served` counts requests: "jwks", and token requests
     by grant type.
     """
@@ -47,67 +47,76 @@ class Identity:
         access_ttl: float = 3600,
         exchanged_ttl: float = 3600,
         auto_approve: str | None = None,
-        resolver: Resolver | None = None,
-        people: People = NAMED,
+        resolver: DocumentResolver | None = None,
+        directory: AccountDirectory = DEFAULT_DIRECTORY,
     ) -> None:
-        if auto_approve is not None and people.user(auto_approve) is None:
+        if auto_approve is not None and directory.user_by_email(auto_approve) is None:
             raise ValueError(f"auto_approve names nobody who lives in the sandbox: {auto_approve}")
         self.issuer = issuer.rstrip("/")
-        self.people = people
+        self.directory = directory
         self.down = False
         self.auto_approve = auto_approve
-        self.served: Counter[str] = Counter()
-        self.signing = Signing()
+        self.request_counts: Counter[str] = Counter()
+        self.signing = SigningKeys()
         self._clock = clock
         self._ttl = access_ttl
-        self._resources = Resources(resource_url)
-        assertions = Assertions({self.token_endpoint, self.issuer}, clock)
-        self._tokens = Tokens(self.issuer, self.signing, self._resources, clock, ttl=access_ttl, people=people)
+        self._resources = ResourceIndicators(resource_url)
+        assertions = AssertionVerifier({self.token_endpoint, self.issuer}, clock)
+        self._tokens = TokenIssuer(
+            self.issuer, self.signing, self._resources, clock, ttl=access_ttl, directory=directory
+        )
         # The exchange wants the endpoint itself for an audience, and nothing else.
-        exchange_assertions = Assertions({self.token_endpoint}, clock, dated=True)
-        self._exchange = Exchange(secret, self._tokens, exchange_assertions, clock, ttl=exchanged_ttl, people=people)
-        self._codes = Codes(clock, self._tokens.revoke_flow)
-        self._clients = Clients(Documents(resolver or Fetcher(clock=clock)), assertions)
+        exchange_assertions = AssertionVerifier({self.token_endpoint}, clock, require_issued_at=True)
+        self._exchange = TokenExchange(
+            secret, self._tokens, exchange_assertions, clock, ttl=exchanged_ttl, directory=directory
+        )
+        self._codes = AuthorizationCodes(clock, self._tokens.revoke_flow)
+        self._clients = ClientRegistry(ClientDocuments(resolver or DocumentFetcher(clock=clock)), assertions)
 
     @property
     def token_endpoint(self) -> str:
         """The URL of the token endpoint."""
-        return self.issuer + metadata.TOKEN
+        return self.issuer + metadata.TOKEN_PATH
 
     def register(self, app: web.Application) -> None:
         """Add every endpoint and page to *app*."""
-        metadata.register(app, self.issuer, self.signing, self._keys_up)
+        metadata.register(app, self.issuer, self.signing, self._check_keys_available)
         endpoint = TokenEndpoint(
-            self._clients, self._codes, self._tokens, self._exchange, up=self._up, served=self.served
+            self._clients,
+            self._codes,
+            self._tokens,
+            self._exchange,
+            check_available=self._check_available,
+            request_counts=self.request_counts,
         )
         posts: dict[str, Handler] = {
-            metadata.TOKEN: endpoint.token,
-            metadata.REVOKE: endpoint.revoke,
-            metadata.REGISTER: Registration(self._clients, self._clock),
+            metadata.TOKEN_PATH: endpoint.token,
+            metadata.REVOKE_PATH: endpoint.revoke,
+            metadata.REGISTER_PATH: RegistrationEndpoint(self._clients, self._clock),
         }
         for path, handler in posts.items():
-            app.router.add_post(path, for_programs(handler))
+            app.router.add_post(path, with_error_responses(handler))
             app.router.add_route("OPTIONS", path, preflight)
-        authorize = Authorize(self.issuer, self._clients, self._resources)
-        Interaction(
+        authorize = AuthorizationReader(self.issuer, self._clients, self._resources)
+        ConsentFlow(
             authorize,
             self._clients,
             self._codes,
             self._clock,
-            auto=lambda: self.auto_approve,
+            auto_approve=lambda: self.auto_approve,
             secure=self.issuer.startswith("https:"),
-            people=self.people,
+            directory=self.directory,
         ).register(app)
 
-    def _up(self) -> None:
+    def _check_available(self) -> None:
         if self.down:
-            raise metadata.unavailable()
+            raise metadata.unavailable_error()
 
-    def _keys_up(self) -> None:
-        self.served["jwks"] += 1
-        self._up()
+    def _check_keys_available(self) -> None:
+        self.request_counts["jwks"] += 1
+        self._check_available()
 
-    def rotate(self, *, keep: bool = False) -> None:
+    def rotate_keys(self, *, keep: bool = False) -> None:
         """Sign with a new key from now on; tokens of the former one are worthless unless *keep*."""
         self.signing.rotate(keep=keep)
 
@@ -115,13 +124,13 @@ class Identity:
         """What a bearer stands for at the DoiT API: a user's API token or an unexpired exchanged token, else None."""
         return self._exchange.lookup(token)
 
-    def revoked(self, claims: JsonObject) -> bool:
+    def is_revoked(self, claims: JsonObject) -> bool:
         """Whether the access token with these claims, or its whole flow, was revoked."""
         return self._tokens.is_revoked(claims)
 
     def end_login(self, token: str) -> None:
         """Revoke the whole login that an access token came of, as its user can at DoiT's console."""
-        claims = self.signing.read(token)
+        claims = self.signing.read_claims(token)
         if claims is None:
             raise ValueError("not an access token of this provider")
         self._tokens.revoke_flow(str(claims["flow_id"]))
@@ -142,6 +151,6 @@ class Identity:
         approval = Approval("test-client", user.email, user.customer, tuple(scope.split()), resource)
         life = self._ttl if ttl is None else ttl
         audience = resource or self._resources.base
-        claims = self._tokens.claims(approval, approval.scopes, audience, f"flow-{user.email}", life)
+        claims = self._tokens.make_claims(approval, approval.scopes, audience, f"flow-{user.email}", life)
         wanted = {**claims, **claim_overrides}
         return self.signing.sign({name: value for name, value in wanted.items() if value is not None})

@@ -6,21 +6,21 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-LENGTH_LIMIT = 2048
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+MAX_URI_LENGTH = 2048
 
 # Schemes that a browser runs, reads files with, or treats as a transport of its own; never an application's scheme.
-_FOREIGN_SCHEMES = frozenset(
+_FORBIDDEN_SCHEMES = frozenset(
     "javascript data vbscript file blob about ftp ftps ws wss http https mailto tel view-source filesystem"
     " chrome chrome-extension moz-extension jar intent content ms-settings search-ms ms-msdt".split()
 )
-_PLAIN = re.compile(r"[!#-;=?-\[\]_a-z~]+")
+_URI_CHARACTERS = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 
 
 def _split(uri: str) -> SplitResult | None:
     """The parts of an address made of URI characters only, without user name and fragment; else None."""
     # What is not a URI character is where parsers of browsers and of servers part ways: refuse it.
-    if len(uri) > LENGTH_LIMIT or not _PLAIN.fullmatch(uri):
+    if len(uri) > MAX_URI_LENGTH or not _URI_CHARACTERS.fullmatch(uri):
         return None
     try:
         parts = urlsplit(uri)
@@ -32,7 +32,7 @@ def _split(uri: str) -> SplitResult | None:
     return parts
 
 
-def problem(uri: object) -> str | None:
+def find_problem(uri: object) -> str | None:
     """Why *uri* cannot be a redirect address, or None: https, http on this computer, or an application's scheme.
 
     Sources: RFC 8252 sections 7 and 8, OAuth 2.1 section 2.3.
@@ -43,8 +43,8 @@ def problem(uri: object) -> str | None:
     if parts.scheme == "https":
         return None if parts.hostname else "has no host"
     if parts.scheme == "http":
-        return None if parts.hostname in LOOPBACK else "uses http on a host that is not this computer"
-    if parts.scheme in _FOREIGN_SCHEMES or not parts.scheme:
+        return None if parts.hostname in LOOPBACK_HOSTS else "uses http on a host that is not this computer"
+    if parts.scheme in _FORBIDDEN_SCHEMES or not parts.scheme:
         return "uses a scheme that does not belong to an application"
     return None if parts.netloc or parts.path.startswith("/") else "has neither host nor path"
 
@@ -52,27 +52,27 @@ def problem(uri: object) -> str | None:
 def is_loopback(uri: str) -> bool:
     """Whether the address leads to a program on the user's own computer by http."""
     parts = _split(uri)
-    return parts is not None and parts.scheme == "http" and parts.hostname in LOOPBACK
+    return parts is not None and parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
 
 
-def matches(registered: str, asked: str) -> bool:
-    """Whether *asked* is the *registered* address: the same text; only a loopback port is free (RFC 8252 7.3)."""
-    if registered == asked:
+def matches(registered: str, requested: str) -> bool:
+    """Whether *requested* is the *registered* address: the same text; only a loopback port is free (RFC 8252 7.3)."""
+    if registered == requested:
         return True
-    if not (is_loopback(registered) and is_loopback(asked)):
+    if not (is_loopback(registered) and is_loopback(requested)):
         return False
-    one, other = urlsplit(registered), urlsplit(asked)
+    one, other = urlsplit(registered), urlsplit(requested)
     return (one.hostname, one.path or "/", one.query) == (other.hostname, other.path or "/", other.query)
 
 
-def registered_match(registered: Iterable[str], asked: str) -> bool:
-    """Whether *asked* is one of the *registered* addresses and still a proper one."""
-    return problem(asked) is None and any(matches(one, asked) for one in registered)
+def is_registered(registered: Iterable[str], requested: str) -> bool:
+    """Whether *requested* is one of the *registered* addresses and still a proper one."""
+    return find_problem(requested) is None and any(matches(one, requested) for one in registered)
 
 
-def with_answer(uri: str, answer: Mapping[str, str]) -> str:
-    """The redirect address with the *answer* added to its own query (RFC 6749 4.1.2)."""
-    query = "&".join(filter(None, (urlsplit(uri).query, urlencode(answer))))
+def add_parameters(uri: str, parameters: Mapping[str, str]) -> str:
+    """The redirect address with the *parameters* added to its own query (RFC 6749 4.1.2)."""
+    query = "&".join(filter(None, (urlsplit(uri).query, urlencode(parameters))))
     # Not urlunsplit: it drops an empty authority ("app:///done" would become "app:/done").
     return f"{uri.split('?', 1)[0]}?{query}"
 

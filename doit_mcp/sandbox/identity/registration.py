@@ -10,96 +10,104 @@ from aiohttp import web
 
 from . import redirect_uris
 from .client_metadata_documents import client_name, parse_object
-from .clients import Clients
-from .models import AUTH_METHODS, NONE, PRIVATE_KEY_JWT, SCOPES, SECRET_BASIC, Client, JsonObject
-from .responses import PRIVATE, OAuthError, answer, read_body
-from .ttl_store import digest
+from .clients import ClientRegistry
+from .models import (
+    AUTH_METHOD_NONE,
+    AUTH_METHOD_PRIVATE_KEY_JWT,
+    AUTH_METHOD_SECRET_BASIC,
+    AUTH_METHODS,
+    SCOPES,
+    Client,
+    JsonObject,
+)
+from .responses import NO_STORE_HEADERS, OAuthError, json_response, read_body
+from .ttl_store import hash_secret
 
-REDIRECT_LIMIT = 20
+MAX_REDIRECT_URIS = 20
 _GRANT_TYPES = ("authorization_code", "refresh_token")
-_TEXTS = ("client_name", "client_uri", "logo_uri", "tos_uri", "policy_uri", "software_id", "software_version")
+_TEXT_MEMBERS = ("client_name", "client_uri", "logo_uri", "tos_uri", "policy_uri", "software_id", "software_version")
 
 
-def _invalid(description: str) -> OAuthError:
+def _invalid_metadata(description: str) -> OAuthError:
     return OAuthError("invalid_client_metadata", description)
 
 
-def _text(asked: JsonObject, member: str) -> str | None:
-    value = asked.get(member)
+def _read_text(requested: JsonObject, member: str) -> str | None:
+    value = requested.get(member)
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > redirect_uris.LENGTH_LIMIT:
-        raise _invalid(f"{member} is not a text of reasonable length.")
+    if not isinstance(value, str) or len(value) > redirect_uris.MAX_URI_LENGTH:
+        raise _invalid_metadata(f"{member} is not a text of reasonable length.")
     return value
 
 
-def _texts(asked: JsonObject, member: str) -> list[str] | None:
-    value = asked.get(member)
+def _read_texts(requested: JsonObject, member: str) -> list[str] | None:
+    value = requested.get(member)
     if value is None:
         return None
     if not isinstance(value, list) or len(value) > 50 or not all(isinstance(one, str) for one in value):
-        raise _invalid(f"{member} is not a list of texts.")
+        raise _invalid_metadata(f"{member} is not a list of texts.")
     return value
 
 
-def _redirect_uris(asked: JsonObject) -> list[str]:
-    uris = asked.get("redirect_uris")
-    if not isinstance(uris, list) or not 0 < len(uris) <= REDIRECT_LIMIT:
-        raise OAuthError("invalid_redirect_uri", f"redirect_uris has to list 1 to {REDIRECT_LIMIT} addresses.")
+def _redirect_uris(requested: JsonObject) -> list[str]:
+    uris = requested.get("redirect_uris")
+    if not isinstance(uris, list) or not 0 < len(uris) <= MAX_REDIRECT_URIS:
+        raise OAuthError("invalid_redirect_uri", f"redirect_uris has to list 1 to {MAX_REDIRECT_URIS} addresses.")
     for uri in uris:
-        if why := redirect_uris.problem(uri):
+        if why := redirect_uris.find_problem(uri):
             raise OAuthError("invalid_redirect_uri", f"An address in redirect_uris {why}.")
     return uris
 
 
-def _grant_types(asked: JsonObject) -> list[str]:
+def _grant_types(requested: JsonObject) -> list[str]:
     # A grant type that is not offered is left out of the answer, as RFC 7591 section 2 lets the server do.
-    kept = [one for one in _texts(asked, "grant_types") or ["authorization_code"] if one in _GRANT_TYPES]
+    kept = [one for one in _read_texts(requested, "grant_types") or ["authorization_code"] if one in _GRANT_TYPES]
     if "authorization_code" not in kept:
-        raise _invalid("grant_types has to contain authorization_code.")
+        raise _invalid_metadata("grant_types has to contain authorization_code.")
     return kept
 
 
-def _auth(asked: JsonObject) -> JsonObject:
+def _auth_metadata(requested: JsonObject) -> JsonObject:
     """Members about authentication at the token endpoint; the default is RFC 7591's, client_secret_basic."""
-    method = _text(asked, "token_endpoint_auth_method") or SECRET_BASIC
+    method = _read_text(requested, "token_endpoint_auth_method") or AUTH_METHOD_SECRET_BASIC
     if method not in AUTH_METHODS:
-        raise _invalid(f"token_endpoint_auth_method has to be one of {', '.join(AUTH_METHODS)}.")
-    jwks, jwks_uri = asked.get("jwks"), _text(asked, "jwks_uri")
+        raise _invalid_metadata(f"token_endpoint_auth_method has to be one of {', '.join(AUTH_METHODS)}.")
+    jwks, jwks_uri = requested.get("jwks"), _read_text(requested, "jwks_uri")
     if jwks is not None and (not isinstance(jwks, dict) or jwks_uri is not None):
-        raise _invalid("Name the keys by jwks (an object) or by jwks_uri, not both.")
-    if method == PRIVATE_KEY_JWT and jwks is None and jwks_uri is None:
-        raise _invalid("private_key_jwt needs jwks or jwks_uri.")
+        raise _invalid_metadata("Name the keys by jwks (an object) or by jwks_uri, not both.")
+    if method == AUTH_METHOD_PRIVATE_KEY_JWT and jwks is None and jwks_uri is None:
+        raise _invalid_metadata("private_key_jwt needs jwks or jwks_uri.")
     return {"token_endpoint_auth_method": method, "jwks": jwks, "jwks_uri": jwks_uri}
 
 
-def registered(asked: JsonObject) -> JsonObject:
-    """The metadata that will be registered for what was *asked*; raises OAuthError."""
-    response_types = _texts(asked, "response_types") or ["code"]
+def registered_metadata(requested: JsonObject) -> JsonObject:
+    """The metadata that will be registered for what was *requested*; raises OAuthError."""
+    response_types = _read_texts(requested, "response_types") or ["code"]
     if "code" not in response_types:
-        raise _invalid("response_types has to contain code.")
-    kind = _text(asked, "application_type")
+        raise _invalid_metadata("response_types has to contain code.")
+    kind = _read_text(requested, "application_type")
     if kind not in (None, "web", "native"):
-        raise _invalid("application_type has to be web or native.")
-    scope = _text(asked, "scope")
+        raise _invalid_metadata("application_type has to be web or native.")
+    scope = _read_text(requested, "scope")
     members: dict[str, Any] = {
-        **{member: _text(asked, member) for member in _TEXTS},
-        "redirect_uris": _redirect_uris(asked),
-        "grant_types": _grant_types(asked),
+        **{member: _read_text(requested, member) for member in _TEXT_MEMBERS},
+        "redirect_uris": _redirect_uris(requested),
+        "grant_types": _grant_types(requested),
         "response_types": ["code"],
         "application_type": kind,
-        "contacts": _texts(asked, "contacts"),
+        "contacts": _read_texts(requested, "contacts"),
         "scope": " ".join(one for one in SCOPES if one in scope.split()) if scope else None,
-        **_auth(asked),
+        **_auth_metadata(requested),
     }
     return {member: value for member, value in members.items() if value not in (None, "")}
 
 
-class Registration:
+class RegistrationEndpoint:
     """The registration endpoint. *token* makes ids and secrets."""
 
     def __init__(
-        self, clients: Clients, clock: Callable[[], float], token: Callable[[], str] = secrets.token_urlsafe
+        self, clients: ClientRegistry, clock: Callable[[], float], token: Callable[[], str] = secrets.token_urlsafe
     ) -> None:
         self._clients = clients
         self._clock = clock
@@ -109,12 +117,12 @@ class Registration:
         """Answer 201 with everything registered; a secret, where there is one, never expires."""
         asked = parse_object(await read_body(request))
         if asked is None:
-            raise _invalid("Send the client's metadata as a JSON object.")
-        metadata = registered(asked)
+            raise _invalid_metadata("Send the client's metadata as a JSON object.")
+        metadata = registered_metadata(asked)
         issued: JsonObject = {"client_id": self._token(), "client_id_issued_at": int(self._clock())}
         method = metadata["token_endpoint_auth_method"]
         secret = None
-        if method not in (NONE, PRIVATE_KEY_JWT):
+        if method not in (AUTH_METHOD_NONE, AUTH_METHOD_PRIVATE_KEY_JWT):
             secret = self._token()
             issued |= {"client_secret": secret, "client_secret_expires_at": 0}
         self._clients.add(
@@ -123,9 +131,9 @@ class Registration:
                 name=client_name(metadata.get("client_name"), "An application without a name"),
                 redirect_uris=tuple(metadata["redirect_uris"]),
                 auth_methods=frozenset({method}),
-                secret_digest=digest(secret) if secret is not None else None,
+                secret_digest=hash_secret(secret) if secret is not None else None,
                 jwks=metadata.get("jwks"),
                 jwks_uri=metadata.get("jwks_uri"),
             )
         )
-        return answer({**issued, **metadata}, status=201, headers=PRIVATE)
+        return json_response({**issued, **metadata}, status=201, headers=NO_STORE_HEADERS)

@@ -7,7 +7,7 @@ import re
 from .responses import OAuthError
 
 
-class Resources:
+class ResourceIndicators:
     """Resource indicators of the MCP server at *base* (its public URL)."""
 
     def __init__(self, base: str) -> None:
@@ -23,9 +23,9 @@ class Resources:
             raise OAuthError("invalid_target", "The resource is not one that this server gives tokens for.")
         return resource
 
-    def settle(self, granted: str | None, asked: str | None) -> str:
+    def resolve_audience(self, granted: str | None, requested: str | None) -> str:
         """The audience of a token: what was granted, or what is asked now where the grant is for any; else the base."""
-        self.check(asked)
-        if granted is not None and asked is not None and granted.rstrip("/") != asked.rstrip("/"):
+        self.check(requested)
+        if granted is not None and requested is not None and granted.rstrip("/") != requested.rstrip("/"):
             raise OAuthError("invalid_target", "Access was allowed for another resource.")
-        return granted or asked or self.base
+        return granted or requested or self.base

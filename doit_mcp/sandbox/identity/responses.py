@@ -10,11 +10,11 @@ from aiohttp import web
 
 from .models import JsonObject
 
-BODY_LIMIT = 64 * 1024
-CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "WWW-Authenticate, Retry-After"}
-PRIVATE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+MAX_BODY_BYTES = 64 * 1024
+CORS_HEADERS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "WWW-Authenticate, Retry-After"}
+NO_STORE_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
-_NAME = re.compile(r"[a-z_]{1,40}")
+_PARAMETER_NAME = re.compile(r"[a-z_]{1,40}")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -30,29 +30,31 @@ class OAuthError(Exception):
         self.challenge = challenge
 
 
-def answer(body: JsonObject, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+def json_response(body: JsonObject, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """A JSON answer that any web page may read."""
-    return web.json_response(body, status=status, headers={**CORS, **(headers or {})})
+    return web.json_response(body, status=status, headers={**CORS_HEADERS, **(headers or {})})
 
 
-def refusal(error: OAuthError) -> web.Response:
+def error_response(error: OAuthError) -> web.Response:
     """The JSON form of a refusal."""
-    headers = dict(PRIVATE)
+    headers = dict(NO_STORE_HEADERS)
     if error.challenge is not None:
         headers["WWW-Authenticate"] = error.challenge
     if error.status == 503:
         headers["Retry-After"] = "5"
-    return answer({"error": error.error, "error_description": error.description}, status=error.status, headers=headers)
+    return json_response(
+        {"error": error.error, "error_description": error.description}, status=error.status, headers=headers
+    )
 
 
-def for_programs(handler: Handler) -> Handler:
+def with_error_responses(handler: Handler) -> Handler:
     """Turn the refusals of *handler* into answers."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
         except OAuthError as error:
-            return refusal(error)
+            return error_response(error)
 
     return handle
 
@@ -60,7 +62,7 @@ def for_programs(handler: Handler) -> Handler:
 async def preflight(request: web.Request) -> web.StreamResponse:
     """CORS preflight of the endpoints for programs: no cookie counts there, so every origin may ask."""
     headers = {
-        **CORS,
+        **CORS_HEADERS,
         "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
         "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, MCP-Protocol-Version",
         "Access-Control-Max-Age": "600",
@@ -73,12 +75,12 @@ async def read_body(request: web.Request) -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_chunked(16 * 1024):
         body += chunk
-        if len(body) > BODY_LIMIT:
+        if len(body) > MAX_BODY_BYTES:
             raise OAuthError("invalid_request", "The request is too large.", status=413)
     return bytes(body)
 
 
-def parse_pairs(text: str) -> list[tuple[str, str]]:
+def parse_parameters(text: str) -> list[tuple[str, str]]:
     """Parameters of a query or form in their order; raises OAuthError."""
     if not text.isascii():
         raise OAuthError("invalid_request", "What is not ASCII has to be percent-encoded.")
@@ -88,14 +90,14 @@ def parse_pairs(text: str) -> list[tuple[str, str]]:
         raise OAuthError("invalid_request", "The parameters cannot be read.") from error
 
 
-def once(pairs: list[tuple[str, str]]) -> dict[str, str]:
+def unique_parameters(pairs: list[tuple[str, str]]) -> dict[str, str]:
     """Parameters by name; empty ones count as absent, a repeated one is refused (RFC 6749 3.1, 3.2)."""
     names = [name for name, _ in pairs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         # A second resource is legal OAuth (RFC 8707), but a token of ours is for one resource only.
         code = "invalid_target" if twice == ["resource"] else "invalid_request"
         # Only names that can be ours are said again: a description has few characters to itself (RFC 6749 5.2).
-        named = ", ".join(name for name in twice if _NAME.fullmatch(name)) or "one with an unusual name"
+        named = ", ".join(name for name in twice if _PARAMETER_NAME.fullmatch(name)) or "one with an unusual name"
         raise OAuthError(code, f"Send each parameter only once: {named[:100]}.")
     return {name: value for name, value in pairs if value}
 
@@ -104,10 +106,10 @@ async def read_form(request: web.Request) -> dict[str, str]:
     """The parameters of a form-encoded POST; raises OAuthError."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise OAuthError("invalid_request", "Send the parameters as application/x-www-form-urlencoded.")
-    return once(parse_pairs((await read_body(request)).decode("latin-1")))
+    return unique_parameters(parse_parameters((await read_body(request)).decode("latin-1")))
 
 
-def required(form: dict[str, str], name: str) -> str:
+def required_parameter(form: dict[str, str], name: str) -> str:
     """The parameter *name*; raises OAuthError where it is missing."""
     if name not in form:
         raise OAuthError("invalid_request", f"The parameter {name} is missing.")

@@ -12,36 +12,36 @@ import json
 import secrets
 from collections.abc import Callable
 
-LIFE = 1800.0
+LIFETIME_SECONDS = 1800.0
 
 
-class Seals:
+class FormSigner:
     """Makes and opens seals with a key of this process."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._key = secrets.token_bytes(32)
 
-    def close(self, step: str, browser: str, content: dict[str, str]) -> str:
+    def sign(self, step: str, browser: str, content: dict[str, str]) -> str:
         """A text for a hidden field: *content*, readable but not forgeable."""
-        payload = json.dumps([step, self._clock() + LIFE, content]).encode()
-        return f"{base64.urlsafe_b64encode(payload).decode()}.{self._mark(payload, browser)}"
+        payload = json.dumps([step, self._clock() + LIFETIME_SECONDS, content]).encode()
+        return f"{base64.urlsafe_b64encode(payload).decode()}.{self._signature(payload, browser)}"
 
-    def open(self, step: str, browser: str, sealed: str) -> dict[str, str] | None:
+    def verify(self, step: str, browser: str, signed: str) -> dict[str, str] | None:
         """The content of a seal made for this step and this browser; None for any other, and for an old one."""
-        text, _, mark = sealed.partition(".")
+        text, _, mark = signed.partition(".")
         try:
             payload = base64.b64decode(text, altchars=b"-_", validate=True)
         except ValueError:
             return None
-        if not browser or not hmac.compare_digest(mark.encode(), self._mark(payload, browser).encode()):
+        if not browser or not hmac.compare_digest(mark.encode(), self._signature(payload, browser).encode()):
             return None
         found_step, end, content = json.loads(payload)
         if found_step != step or end <= self._clock():
             return None
         return {str(name): str(value) for name, value in content.items()}
 
-    def _mark(self, payload: bytes, browser: str) -> str:
+    def _signature(self, payload: bytes, browser: str) -> str:
         mark = hmac.new(self._key, hashlib.sha256(browser.encode()).digest(), hashlib.sha256)
         mark.update(payload)
         return mark.hexdigest()

@@ -29,13 +29,13 @@ SIGNATURE_ONLY: Options = {
 }
 
 
-def _public(key: ec.EllipticCurvePrivateKey, kid: str) -> JsonObject:
+def _public_jwk(key: ec.EllipticCurvePrivateKey, kid: str) -> JsonObject:
     members: JsonObject = json.loads(ECAlgorithm.to_jwk(key.public_key()))
     members.pop("key_ops", None)
     return {**members, "kid": kid, "use": "sig", "alg": "ES256"}
 
 
-def header(token: str) -> JsonObject:
+def read_header(token: str) -> JsonObject:
     """The header of a compact JWT, not verified; empty where there is none to read."""
     try:
         return jwt.get_unverified_header(token)
@@ -43,7 +43,7 @@ def header(token: str) -> JsonObject:
         return {}
 
 
-def verified(token: str, key: Any, algorithms: list[str]) -> JsonObject | None:
+def verify(token: str, key: Any, algorithms: list[str]) -> JsonObject | None:
     """The claims of a compact JWT that *key* signed, whatever they say; else None."""
     try:
         return jwt.decode(token, key, algorithms=algorithms, options=SIGNATURE_ONLY)
@@ -52,7 +52,7 @@ def verified(token: str, key: Any, algorithms: list[str]) -> JsonObject | None:
         return None
 
 
-class Signing:
+class SigningKeys:
     """ES256 keys by purpose. The id of the access key is always "mcp-access": a rotation changes the key alone."""
 
     def __init__(self) -> None:
@@ -65,17 +65,17 @@ class Signing:
 
     def jwks(self) -> JsonObject:
         """The published key set (RFC 7517): access keys, newest first, and the key for ID tokens."""
-        keys = [_public(key, ACCESS_KID) for key in self._access]
-        return {"keys": [*keys, _public(self._id_token, ID_TOKEN_KID)]}
+        keys = [_public_jwk(key, ACCESS_KID) for key in self._access]
+        return {"keys": [*keys, _public_jwk(self._id_token, ID_TOKEN_KID)]}
 
     def sign(self, claims: JsonObject, *, key: Purpose = "mcp-access", headers: JsonObject | None = None) -> str:
         """A compact JWT of *claims*, signed with the current key of that purpose."""
         private = self._access[0] if key == "mcp-access" else self._id_token
         return jwt.encode(claims, private, algorithm="ES256", headers={"kid": key, **(headers or {})})
 
-    def read(self, token: str) -> JsonObject | None:
+    def read_claims(self, token: str) -> JsonObject | None:
         """The claims of an access token with a valid signature, whatever they say; else None."""
-        if header(token).get("kid") != ACCESS_KID:
+        if read_header(token).get("kid") != ACCESS_KID:
             return None
-        tried = (verified(token, key.public_key(), ["ES256"]) for key in self._access)
+        tried = (verify(token, key.public_key(), ["ES256"]) for key in self._access)
         return next((claims for claims in tried if claims is not None), None)

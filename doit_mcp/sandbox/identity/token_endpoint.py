@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from .clients import Clients
-from .codes import Codes
-from .exchange import Exchange
-from .metadata import TOKEN_EXCHANGE
+from .clients import ClientRegistry
+from .codes import AuthorizationCodes
+from .exchange import TokenExchange
+from .metadata import TOKEN_EXCHANGE_GRANT
 from .models import JsonObject
-from .responses import PRIVATE, OAuthError, answer, read_form, required
-from .tokens import Tokens
+from .responses import NO_STORE_HEADERS, OAuthError, json_response, read_form, required_parameter
+from .tokens import TokenIssuer
 
 
 class TokenEndpoint:
@@ -21,57 +21,57 @@ class TokenEndpoint:
 
     def __init__(
         self,
-        clients: Clients,
-        codes: Codes,
-        tokens: Tokens,
-        exchange: Exchange,
+        clients: ClientRegistry,
+        codes: AuthorizationCodes,
+        tokens: TokenIssuer,
+        exchange: TokenExchange,
         *,
-        up: Callable[[], None],
-        served: Counter[str],
+        check_available: Callable[[], None],
+        request_counts: Counter[str],
     ) -> None:
         self._clients = clients
         self._codes = codes
         self._tokens = tokens
         self._exchange = exchange
-        self._up = up
-        self._served = served
+        self._check_available = check_available
+        self._request_counts = request_counts
 
     async def token(self, request: web.Request) -> web.StreamResponse:
         """Answer a token request; raises OAuthError."""
-        self._up()
+        self._check_available()
         form = await read_form(request)
-        grant_type = required(form, "grant_type")
+        grant_type = required_parameter(form, "grant_type")
         authorization = request.headers.get("Authorization")
         if grant_type == "authorization_code":
             body = await self._redeem(authorization, form)
         elif grant_type == "refresh_token":
             body = await self._refresh(authorization, form)
-        elif grant_type == TOKEN_EXCHANGE:
-            self._served[TOKEN_EXCHANGE] += 1
+        elif grant_type == TOKEN_EXCHANGE_GRANT:
+            self._request_counts[TOKEN_EXCHANGE_GRANT] += 1
             body = self._exchange.exchange(form)
         else:
             raise OAuthError("unsupported_grant_type", "This grant type is not supported.")
-        return answer(body, headers=PRIVATE)
+        return json_response(body, headers=NO_STORE_HEADERS)
 
     async def _redeem(self, authorization: str | None, form: dict[str, str]) -> JsonObject:
-        self._served["authorization_code"] += 1
+        self._request_counts["authorization_code"] += 1
         client = await self._clients.authenticate(authorization, form)
-        code, verifier = required(form, "code"), required(form, "code_verifier")
+        code, verifier = required_parameter(form, "code"), required_parameter(form, "code_verifier")
         approval = self._codes.check(code, client, form.get("redirect_uri"), verifier)
-        flow_id, body = self._tokens.begin(approval, form.get("resource"))
-        self._codes.spend(code, flow_id)
+        flow_id, body = self._tokens.start_flow(approval, form.get("resource"))
+        self._codes.mark_used(code, flow_id)
         return body
 
     async def _refresh(self, authorization: str | None, form: dict[str, str]) -> JsonObject:
-        self._served["refresh_token"] += 1
+        self._request_counts["refresh_token"] += 1
         client = await self._clients.authenticate(authorization, form)
-        token = required(form, "refresh_token")
+        token = required_parameter(form, "refresh_token")
         return self._tokens.refresh(client, token, form.get("scope"), form.get("resource"))
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
         """Answer a revocation request: 200 also for a token that nobody knows (RFC 7009 2.2)."""
-        self._up()
+        self._check_available()
         form = await read_form(request)
         client = await self._clients.authenticate(request.headers.get("Authorization"), form)
-        self._tokens.revoke(client, required(form, "token"))
-        return answer({}, headers=PRIVATE)
+        self._tokens.revoke(client, required_parameter(form, "token"))
+        return json_response({}, headers=NO_STORE_HEADERS)

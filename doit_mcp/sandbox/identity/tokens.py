@@ -7,77 +7,77 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ..accounts import NAMED, People
+from ..accounts import DEFAULT_DIRECTORY, AccountDirectory
 from .models import SCOPES, Approval, Client, JsonObject
-from .resource_indicators import Resources
+from .resource_indicators import ResourceIndicators
 from .responses import OAuthError
-from .signing import Signing
-from .ttl_store import Bounded, digest
+from .signing import SigningKeys
+from .ttl_store import TtlStore, hash_secret
 
-REFRESH_LIFE = 30 * 86_400.0
-GRACE = 60.0
+REFRESH_LIFETIME_SECONDS = 30 * 86_400.0
+GRACE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Refresh:
+class RefreshToken:
     """A refresh token of a flow; once used: when, for what, and the answer a retry gets."""
 
     flow_id: str
-    used: float | None = None
-    wish: tuple[str | None, str | None] = (None, None)
+    used_at: float | None = None
+    requested: tuple[str | None, str | None] = (None, None)
     answer: JsonObject = field(default_factory=dict, repr=False)
     expires: float = 0.0
 
 
-def _invalid(description: str) -> OAuthError:
+def _invalid_grant(description: str) -> OAuthError:
     return OAuthError("invalid_grant", description)
 
 
-def narrow(granted: tuple[str, ...], wish: str | None) -> tuple[str, ...]:
+def narrow_scopes(granted: tuple[str, ...], scope: str | None) -> tuple[str, ...]:
     """The scopes of a refreshed token: all that were granted, or those of them asked for (RFC 6749 6).
 
     Words that mean nothing here are passed over, as they were at the authorization endpoint. Raises OAuthError.
     """
-    if wish is None:
+    if scope is None:
         return granted
-    known = [one for one in SCOPES if one in wish.split()]
+    known = [one for one in SCOPES if one in scope.split()]
     if not known or not set(known) <= set(granted):
         raise OAuthError("invalid_scope", "The scope goes beyond what was allowed.")
     return tuple(known)
 
 
-class Tokens:
+class TokenIssuer:
     """Tokens of all flows. A flow is what one approval led to; its id is the claim ``flow_id``."""
 
     def __init__(
         self,
         issuer: str,
-        signing: Signing,
-        resources: Resources,
+        signing: SigningKeys,
+        resources: ResourceIndicators,
         clock: Callable[[], float],
         *,
         ttl: float,
-        people: People = NAMED,
+        directory: AccountDirectory = DEFAULT_DIRECTORY,
         token: Callable[[], str] = secrets.token_urlsafe,
         limit: int = 20_000,
     ) -> None:
-        self._people = people
+        self._people = directory
         self._issuer = issuer
         self._signing = signing
         self._resources = resources
         self._clock = clock
         self._ttl = ttl
         self._token = token
-        self._flows: Bounded[Approval] = Bounded(limit, clock)
-        self._refresh: Bounded[Refresh] = Bounded(2 * limit, clock)
-        self._revoked: Bounded[bool] = Bounded(2 * limit, clock)
+        self._flows: TtlStore[Approval] = TtlStore(limit, clock)
+        self._refresh: TtlStore[RefreshToken] = TtlStore(2 * limit, clock)
+        self._revoked: TtlStore[bool] = TtlStore(2 * limit, clock)
 
-    def claims(
+    def make_claims(
         self, approval: Approval, scopes: tuple[str, ...], audience: str, flow_id: str, ttl: float
     ) -> JsonObject:
         """The claims of an access token, in the shape that the MCP server expects of DoiT's provider."""
         now = self._clock()
-        user = self._people.user(approval.email)
+        user = self._people.user_by_email(approval.email)
         return {
             "iss": self._issuer,
             "aud": audience,
@@ -92,47 +92,47 @@ class Tokens:
             **({"doit_employee": True} if user is not None and user.employee else {}),
         }
 
-    def begin(self, approval: Approval, resource: str | None) -> tuple[str, JsonObject]:
+    def start_flow(self, approval: Approval, resource: str | None) -> tuple[str, JsonObject]:
         """Start a flow: its id and the token answer (RFC 6749 5.1); raises OAuthError (invalid_target)."""
-        audience = self._resources.settle(approval.resource, resource)
+        audience = self._resources.resolve_audience(approval.resource, resource)
         flow_id = self._token()
         answer, _ = self._issue(approval, approval.scopes, audience, flow_id)
         return flow_id, answer
 
-    def refresh(self, client: Client, token: str, wish: str | None, resource: str | None) -> JsonObject:
+    def refresh(self, client: Client, token: str, scope: str | None, resource: str | None) -> JsonObject:
         """Rotate: a new access token and a new refresh token for this one; raises OAuthError.
 
         Within 60 s a retry with the same wishes gets the same tokens: its first answer may have been lost. Later
         use means that two parties hold the token, and ends the flow.
         """
-        key = digest(token)
+        key = hash_secret(token)
         known = self._refresh.get(key)
         approval = self._flows.get(known.flow_id) if known else None
         if known is None or approval is None or self._revoked.get(known.flow_id):
-            raise _invalid("The refresh token is not known, has expired or was revoked.")
+            raise _invalid_grant("The refresh token is not known, has expired or was revoked.")
         if approval.client_id != client.id:
-            raise _invalid("The refresh token was issued to another client.")
-        if known.used is not None:
-            return self._again(known, wish, resource)
-        audience = self._resources.settle(approval.resource, resource)
-        answer, expires = self._issue(approval, narrow(approval.scopes, wish), audience, known.flow_id)
-        used = replace(known, used=self._clock(), wish=(wish, resource), answer=answer, expires=expires)
-        self._refresh.swap(key, used)
+            raise _invalid_grant("The refresh token was issued to another client.")
+        if known.used_at is not None:
+            return self._retry(known, scope, resource)
+        audience = self._resources.resolve_audience(approval.resource, resource)
+        answer, expires = self._issue(approval, narrow_scopes(approval.scopes, scope), audience, known.flow_id)
+        used = replace(known, used_at=self._clock(), requested=(scope, resource), answer=answer, expires=expires)
+        self._refresh.replace(key, used)
         return answer
 
-    def _again(self, known: Refresh, wish: str | None, resource: str | None) -> JsonObject:
+    def _retry(self, known: RefreshToken, scope: str | None, resource: str | None) -> JsonObject:
         now = self._clock()
-        if known.used is None or now - known.used > GRACE:
+        if known.used_at is None or now - known.used_at > GRACE_SECONDS:
             self.revoke_flow(known.flow_id)
-            raise _invalid("The refresh token was used before; everything that came of it is revoked.")
-        if known.wish != (wish, resource) or known.expires <= now:
-            raise _invalid("The refresh token was used before.")
+            raise _invalid_grant("The refresh token was used before; everything that came of it is revoked.")
+        if known.requested != (scope, resource) or known.expires <= now:
+            raise _invalid_grant("The refresh token was used before.")
         return {**known.answer, "expires_in": int(known.expires - now)}
 
     def _issue(
         self, approval: Approval, scopes: tuple[str, ...], audience: str, flow_id: str
     ) -> tuple[JsonObject, float]:
-        claims = self.claims(approval, scopes, audience, flow_id, self._ttl)
+        claims = self.make_claims(approval, scopes, audience, flow_id, self._ttl)
         answer: JsonObject = {
             "access_token": self._signing.sign(claims),
             "token_type": "Bearer",
@@ -141,19 +141,19 @@ class Tokens:
         }
         if "offline_access" in approval.scopes:
             answer["refresh_token"] = refresh = self._token()
-            self._refresh.put(digest(refresh), Refresh(flow_id), REFRESH_LIFE)
-            self._flows.put(flow_id, approval, REFRESH_LIFE)
+            self._refresh.put(hash_secret(refresh), RefreshToken(flow_id), REFRESH_LIFETIME_SECONDS)
+            self._flows.put(flow_id, approval, REFRESH_LIFETIME_SECONDS)
         return answer, float(claims["exp"])
 
-    def read(self, token: str, *, revoked: bool = False) -> JsonObject | None:
-        """The claims of an access token that is ours and unexpired, and not revoked unless *revoked* allows that."""
-        claims = self._signing.read(token)
+    def read_claims(self, token: str, *, allow_revoked: bool = False) -> JsonObject | None:
+        """The claims of an access token that is ours and unexpired, and not revoked unless *allow_revoked* allows that."""
+        claims = self._signing.read_claims(token)
         if claims is None or claims.get("iss") != self._issuer:
             return None
         end = claims.get("exp")
         if not isinstance(end, (int, float)) or end <= self._clock():
             return None
-        return claims if revoked or not self.is_revoked(claims) else None
+        return claims if allow_revoked or not self.is_revoked(claims) else None
 
     def is_revoked(self, claims: JsonObject) -> bool:
         """Whether the token with these claims, or its whole flow, was revoked."""
@@ -163,20 +163,20 @@ class Tokens:
     def revoke_flow(self, flow_id: str) -> None:
         """End a flow: its refresh tokens are dead, and its access tokens are good for nothing here."""
         self._flows.pop(flow_id)
-        self._revoked.put(flow_id, True, REFRESH_LIFE)
+        self._revoked.put(flow_id, True, REFRESH_LIFETIME_SECONDS)
 
     def revoke(self, client: Client, token: str) -> None:
         """RFC 7009: a refresh token takes its flow along, an access token ends alone; unknown ones are ignored.
 
         Raises OAuthError (invalid_grant) for a token of another client.
         """
-        known = self._refresh.get(digest(token))
+        known = self._refresh.get(hash_secret(token))
         approval = self._flows.get(known.flow_id) if known else None
-        claims = self.read(token) if known is None else None
+        claims = self.read_claims(token) if known is None else None
         owner = approval.client_id if approval else str(claims["cid"]) if claims and "cid" in claims else client.id
         if owner != client.id:
-            raise _invalid("The token was issued to another client.")
+            raise _invalid_grant("The token was issued to another client.")
         if known is not None:
             self.revoke_flow(known.flow_id)
         elif claims is not None and isinstance(claims.get("jti"), str):
-            self._revoked.put(claims["jti"], True, REFRESH_LIFE)
+            self._revoked.put(claims["jti"], True, REFRESH_LIFETIME_SECONDS)

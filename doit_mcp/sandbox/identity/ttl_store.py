@@ -7,32 +7,32 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-Kept = TypeVar("Kept")
+Value = TypeVar("Value")
 
 
-def digest(secret: str) -> str:
+def hash_secret(secret: str) -> str:
     """SHA-256 of a bearer secret in hex: what is stored and compared in its place."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class Bounded(Generic[Kept]):
+class TtlStore(Generic[Value]):
     """At most *limit* things, each forgotten after its lifetime in seconds; when it is full, the oldest goes."""
 
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:
         self._limit = limit
         self._clock = clock
-        self._items: OrderedDict[str, tuple[float, Kept]] = OrderedDict()
+        self._items: OrderedDict[str, tuple[float, Value]] = OrderedDict()
 
-    def put(self, key: str, value: Kept, lifetime: float) -> None:
+    def put(self, key: str, value: Value, lifetime: float) -> None:
         """Remember *value*; what was known under *key* is replaced and counts as new."""
         self._items.pop(key, None)
         if len(self._items) >= self._limit:
-            self._sweep()
+            self._evict_expired()
         while len(self._items) >= self._limit:
             self._items.popitem(last=False)
         self._items[key] = (self._clock() + lifetime, value)
 
-    def get(self, key: str) -> Kept | None:
+    def get(self, key: str) -> Value | None:
         """What is known under *key*, unless its time is over."""
         found = self._items.get(key)
         if found is None:
@@ -42,18 +42,18 @@ class Bounded(Generic[Kept]):
             return None
         return found[1]
 
-    def swap(self, key: str, value: Kept) -> None:
+    def replace(self, key: str, value: Value) -> None:
         """Change what is known under *key*, keeping its place and its end; an unknown key stays unknown."""
         if key in self._items:
             self._items[key] = (self._items[key][0], value)
 
-    def pop(self, key: str) -> Kept | None:
+    def pop(self, key: str) -> Value | None:
         """Forget *key*, and say what it was."""
         found = self.get(key)
         self._items.pop(key, None)
         return found
 
-    def _sweep(self) -> None:
+    def _evict_expired(self) -> None:
         now = self._clock()
         for key in [key for key, (end, _) in self._items.items() if end <= now]:
             del self._items[key]

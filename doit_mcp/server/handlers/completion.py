@@ -5,70 +5,70 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...api.errors import ApiError, explain
-from ...catalog.prompts.prompt import Complete
-from ...catalog.tools.sanitize import visible_text
+from ...catalog.prompts.prompt import Completer
+from ...catalog.tools.sanitize import sanitize_text
 from ...catalog.tools.tool import ToolError
 from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
-from ..auth_challenge import challenge_of
-from ..client_requests import Nobody
-from ..request_context import Context
-from ..running_request import RunningCall
+from ..auth_challenge import challenge_for
+from ..client_requests import NullAsker
+from ..request_context import RequestContext
+from ..running_request import RunningRequest
 
-MOST_VALUES = 100
-MOST_TYPED = 1_000
+MAX_VALUES = 100
+MAX_TYPED_CHARACTERS = 1_000
 # A suggestion that comes later than the next key stroke helps nobody.
-DEADLINE = 10.0
+DEADLINE_SECONDS = 10.0
 
 
-async def complete(context: Context, request: Request) -> JsonObject:
+async def complete(context: RequestContext, request: Request) -> JsonObject:
     """At most 100 values for one argument of a prompt or variable of a resource template."""
     argument = request.params.get("argument")
     if not isinstance(argument, dict) or not all(isinstance(argument.get(name), str) for name in ("name", "value")):
-        raise _wrong(request, 'argument must have a "name" and a "value", both text')
-    completer = _completer(context, request, argument["name"])
+        raise _invalid_params(request, 'argument must have a "name" and a "value", both text')
+    completer = _find_completer(context, request, argument["name"])
     if completer is None:
-        return _completion([])
-    call = RunningCall(context, request, "", Nobody())
+        return _completion_result([])
+    call = RunningRequest(context, request, "", NullAsker())
     try:
-        work = completer(call, argument["value"][:MOST_TYPED], _settled(request))
-        return _completion(await call.within(DEADLINE, work))
+        work = completer(call, argument["value"][:MAX_TYPED_CHARACTERS], _context_arguments(request))
+        return _completion_result(await call.with_deadline(DEADLINE_SECONDS, work))
     except (ApiError, ToolError, TimeoutError) as failure:
         if isinstance(failure, ApiError) and failure.kind == "credential":
-            text = visible_text(explain(failure, "completion/complete"))
-            raise RpcError(INVALID_PARAMS, text, challenge_of(context, failure) or None, id=request.id) from failure
+            text = sanitize_text(explain(failure, "completion/complete"))
+            raise RpcError(INVALID_PARAMS, text, challenge_for(context, failure) or None, id=request.id) from failure
         # Nothing to suggest is no failure of what the user is typing; the error comes when it is used.
-        return _completion([])
+        return _completion_result([])
 
 
-def _completion(values: list[str]) -> JsonObject:
-    more = len(values) > MOST_VALUES
-    shown = [visible_text(value) for value in values[:MOST_VALUES]]
+def _completion_result(values: list[str]) -> JsonObject:
+    more = len(values) > MAX_VALUES
+    shown = [sanitize_text(value) for value in values[:MAX_VALUES]]
     return {"completion": {"values": shown, "total": len(values), "hasMore": more}}
 
 
-def _completer(context: Context, request: Request, name: str) -> Complete | None:
+def _find_completer(context: RequestContext, request: Request, name: str) -> Completer | None:
     """What completes the argument; None where it has no suggestions. RpcError -32602 for what does not exist."""
     ref = request.params.get("ref")
     if not isinstance(ref, dict):
-        raise _wrong(request, "ref must be an object")
+        raise _invalid_params(request, "ref must be an object")
     kind = ref.get("type")
     if kind == "ref/prompt":
         if not isinstance(prompt_name := ref.get("name"), str):
-            raise _wrong(request, "ref.name must be text")
-        prompt = context.offer.prompt_named.get(prompt_name)
-        found = {argument.name: argument.complete for argument in prompt.arguments} if prompt is not None else {}
+            raise _invalid_params(request, "ref.name must be text")
+        prompt = context.catalog.prompts_by_name.get(prompt_name)
+        found = {argument.name: argument.completer for argument in prompt.arguments} if prompt is not None else {}
     elif kind == "ref/resource":
         uri = ref.get("uri")
-        template = next((one for one in context.offer.templates if one.uri_template == uri), None)
-        found = {one: template.complete.get(one) for one in template.variables} if template is not None else {}
+        template = next((one for one in context.catalog.resource_templates if one.uri_template == uri), None)
+        found = {one: template.completers.get(one) for one in template.variables} if template is not None else {}
     else:
-        raise _wrong(request, 'ref must be {"type": "ref/prompt", "name"} or {"type": "ref/resource", "uri"}')
+        raise _invalid_params(request, 'ref must be {"type": "ref/prompt", "name"} or {"type": "ref/resource", "uri"}')
     if name not in found:
-        raise _wrong(request, "ref names no prompt or template that has this argument")
+        raise _invalid_params(request, "ref names no prompt or template that has this argument")
     return found[name]
 
 
-def _settled(request: Request) -> Mapping[str, str]:
+def _context_arguments(request: Request) -> Mapping[str, str]:
     around = request.params.get("context")
     arguments = around.get("arguments") if isinstance(around, dict) else None
     if not isinstance(arguments, dict):
@@ -76,5 +76,5 @@ def _settled(request: Request) -> Mapping[str, str]:
     return {name: value for name, value in arguments.items() if isinstance(value, str)}
 
 
-def _wrong(request: Request, text: str) -> RpcError:
+def _invalid_params(request: Request, text: str) -> RpcError:
     return RpcError(INVALID_PARAMS, f"Invalid params: params.{text}", id=request.id)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...protocol import cursors
-from ...protocol.downgrade import fit
+from ...protocol.downgrade import downgrade
 from ...protocol.jsonrpc import JsonObject, Request
-from ..request_context import Context
+from ..request_context import RequestContext
 
 
-def page(context: Context, request: Request, key: str, items: Sequence[JsonObject]) -> JsonObject:
+def paginate(context: RequestContext, request: Request, key: str, items: Sequence[JsonObject]) -> JsonObject:
     """The page that the request's cursor names, under *key*; RpcError -32602 for a cursor of another list."""
-    fingerprint = f"{key}{context.offer.fingerprint}"
+    fingerprint = f"{key}{context.catalog.fingerprint}"
     start = cursors.decode(request.params.get("cursor"), fingerprint, len(items))
-    stop = start + context.offer.page_size
+    stop = start + context.catalog.page_size
     result: JsonObject = {key: list(items[start:stop])}
     if stop < len(items):
         result["nextCursor"] = cursors.encode(stop, fingerprint)
-    return result | hints(context, context.offer.cache_ms)
+    return result | cache_hints(context, context.catalog.cache_milliseconds)
 
 
-def hints(context: Context, life_ms: int) -> JsonObject:
+def cache_hints(context: RequestContext, ttl_milliseconds: int) -> JsonObject:
     """How long a result may be reused; behind authorization never for others (2026-07-28, Caching)."""
-    return fit("Cacheable", {"ttlMs": life_ms, "cacheScope": "private"}, context.caller.revision)
+    return downgrade("Cacheable", {"ttlMs": ttl_milliseconds, "cacheScope": "private"}, context.caller.revision)

@@ -3,77 +3,78 @@
 from __future__ import annotations
 
 from ...api.errors import ApiError, explain
-from ...catalog.call import CannotAsk, NoAnswer
-from ...catalog.prompts.prompt import Argument, Prompt
-from ...catalog.tools.sanitize import visible_text
+from ...catalog.call import MissingClientCapability, NoAnswer
+from ...catalog.prompts.prompt import Prompt, PromptArgument
+from ...catalog.tools.sanitize import sanitize_text
 from ...catalog.tools.tool import ToolError
-from ...protocol.content_blocks import fitting
-from ...protocol.downgrade import fit
-from ...protocol.json_schema import shown
+from ...protocol.content_blocks import downgrade_blocks
+from ...protocol.downgrade import downgrade
+from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, JsonObject, Request, RpcError
 from ...protocol.revisions import Revision
-from ..auth_challenge import challenge_of
-from ..request_context import Context
-from ..round_trip_state import rounds
-from ..running_request import RunningCall
-from .pagination import page
+from ..auth_challenge import challenge_for
+from ..request_context import RequestContext
+from ..round_trip_state import run_round
+from ..running_request import RunningRequest
+from .pagination import paginate
 
-DEADLINE = 45.0
-MOST_ARGUMENT = 10_000
+DEADLINE_SECONDS = 45.0
+MAX_ARGUMENT_LENGTH = 10_000
 
 
-async def list_prompts(context: Context, request: Request) -> JsonObject:
+async def list_prompts(context: RequestContext, request: Request) -> JsonObject:
     """One page of the prompts on offer."""
-    listed = [_described(prompt, context.caller.revision) for prompt in context.offer.prompts]
-    return page(context, request, "prompts", listed)
+    listed = [_prompt_entry(prompt, context.caller.revision) for prompt in context.catalog.prompts]
+    return paginate(context, request, "prompts", listed)
 
 
-def _described(prompt: Prompt, revision: Revision) -> JsonObject:
-    arguments = [_argument(argument) for argument in prompt.arguments]
+def _prompt_entry(prompt: Prompt, revision: Revision) -> JsonObject:
+    arguments = [_argument_entry(argument) for argument in prompt.arguments]
     listed: JsonObject = {"name": prompt.name, "title": prompt.title, "description": prompt.description}
-    return fit("Prompt", listed | ({"arguments": arguments} if arguments else {}), revision)
+    return downgrade("Prompt", listed | ({"arguments": arguments} if arguments else {}), revision)
 
 
-def _argument(argument: Argument) -> JsonObject:
+def _argument_entry(argument: PromptArgument) -> JsonObject:
     return {"name": argument.name, "description": argument.description, "required": argument.required}
 
 
-async def get(context: Context, request: Request) -> JsonObject:
+async def get_prompt(context: RequestContext, request: Request) -> JsonObject:
     """The messages of a prompt, its arguments filled in."""
-    prompt, arguments = asked_for(context, request)
+    prompt, arguments = read_prompt_request(context, request)
 
-    async def work(call: RunningCall) -> JsonObject:
-        messages = await call.within(DEADLINE, prompt.run(call, arguments))
+    async def work(call: RunningRequest) -> JsonObject:
+        messages = await call.with_deadline(DEADLINE_SECONDS, prompt.render(call, arguments))
         fitted = [
-            {**message, "content": fitting([message["content"]], context.caller.revision)[0]} for message in messages
+            {**message, "content": downgrade_blocks([message["content"]], context.caller.revision)[0]}
+            for message in messages
         ]
         return {"description": prompt.description, "messages": fitted}
 
     try:
-        return await rounds(context, request, "", work)
+        return await run_round(context, request, "", work)
     except ApiError as error:
-        text = visible_text(explain(error, prompt.name))
-        raise RpcError(INVALID_PARAMS, text, challenge_of(context, error) or None, id=request.id) from error
+        text = sanitize_text(explain(error, prompt.name))
+        raise RpcError(INVALID_PARAMS, text, challenge_for(context, error) or None, id=request.id) from error
     except (ToolError, NoAnswer) as refusal:
-        raise RpcError(INVALID_PARAMS, visible_text(str(refusal)), id=request.id) from refusal
+        raise RpcError(INVALID_PARAMS, sanitize_text(str(refusal)), id=request.id) from refusal
     except TimeoutError as late:
-        text = f"{prompt.name} did not finish within {DEADLINE:g} seconds; try again later"
+        text = f"{prompt.name} did not finish within {DEADLINE_SECONDS:g} seconds; try again later"
         raise RpcError(INTERNAL_ERROR, text, id=request.id) from late
-    except CannotAsk as missing:
+    except MissingClientCapability as missing:
         text = f"{prompt.name} has to ask the user, and this client cannot be asked"
         raise RpcError(INVALID_PARAMS, text, id=request.id) from missing
 
 
-def asked_for(context: Context, request: Request) -> tuple[Prompt, dict[str, str]]:
+def read_prompt_request(context: RequestContext, request: Request) -> tuple[Prompt, dict[str, str]]:
     """The prompt and its arguments; RpcError -32602 for an unknown prompt, or arguments that are missing or wrong."""
     name = request.params.get("name")
-    prompt = context.offer.prompt_named.get(name) if isinstance(name, str) else None
+    prompt = context.catalog.prompts_by_name.get(name) if isinstance(name, str) else None
     if prompt is None:
-        raise RpcError(INVALID_PARAMS, f"Unknown prompt: {shown(name)}", id=request.id)
+        raise RpcError(INVALID_PARAMS, f"Unknown prompt: {short_json(name)}", id=request.id)
     given = request.params.get("arguments", {})
     if not isinstance(given, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.arguments must be an object", id=request.id)
-    problems = [_problem(argument, given) for argument in prompt.arguments]
+    problems = [_argument_problem(argument, given) for argument in prompt.arguments]
     known = {argument.name for argument in prompt.arguments}
     problems += [f"{str(other)[:64]}: is not an argument of this prompt" for other in given if other not in known]
     if found := [problem for problem in problems if problem]:
@@ -81,10 +82,14 @@ def asked_for(context: Context, request: Request) -> tuple[Prompt, dict[str, str
     return prompt, {name: value for name, value in given.items() if value is not None}
 
 
-def _problem(argument: Argument, given: JsonObject) -> str:
+def _argument_problem(argument: PromptArgument, given: JsonObject) -> str:
     value = given.get(argument.name)
     if value is None or value == "":
         return f"{argument.name}: is required" if argument.required else ""
     if not isinstance(value, str):
         return f"{argument.name}: must be text"
-    return f"{argument.name}: must have at most {MOST_ARGUMENT} characters" if len(value) > MOST_ARGUMENT else ""
+    return (
+        f"{argument.name}: must have at most {MAX_ARGUMENT_LENGTH} characters"
+        if len(value) > MAX_ARGUMENT_LENGTH
+        else ""
+    )

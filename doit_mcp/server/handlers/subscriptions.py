@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from ...catalog.call import CannotAsk
+from ...catalog.call import MissingClientCapability
 from ...protocol import extensions
 from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, notification_bytes
-from ..message_queue import Outbox
-from ..notification_hub import PROMPTS, RESOURCES, TASK, TOOLS, UPDATED, Change
-from ..request_context import Context
-from ..round_trip_state import unable
-from .resources import check_subscriptions, locate
+from ..message_queue import MessageQueue
+from ..notification_hub import (
+    PROMPTS_CHANGED,
+    RESOURCE_UPDATED,
+    RESOURCES_CHANGED,
+    TASK_UPDATED,
+    TOOLS_CHANGED,
+    ChangeEvent,
+)
+from ..request_context import RequestContext
+from ..round_trip_state import missing_capability_error
+from .resources import check_subscription_bytes, locate_resource
 
-SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
-LISTS = {"toolsListChanged": TOOLS, "promptsListChanged": PROMPTS, "resourcesListChanged": RESOURCES}
-MOST_NAMED = 100
+SUBSCRIPTION_ID_KEY = "io.modelcontextprotocol/subscriptionId"
+LIST_NOTIFICATIONS = {
+    "toolsListChanged": TOOLS_CHANGED,
+    "promptsListChanged": PROMPTS_CHANGED,
+    "resourcesListChanged": RESOURCES_CHANGED,
+}
+MAX_FILTER_ITEMS = 100
 MAX_BODY_BYTES = 64 << 10
 """Of a request that opens a stream, which holds it for as long as it is open."""
 
 
-async def listen(context: Context, request: Request) -> JsonObject:
+async def listen(context: RequestContext, request: Request) -> JsonObject:
     """Acknowledge, then pass changes on until the client leaves or the server stops; then the (empty) result."""
-    wanted = await _wanted(context, request)
-    outbox = Outbox()
-    meta = {SUBSCRIPTION: request.id}
+    wanted = await _read_filter(context, request)
+    outbox = MessageQueue()
+    meta = {SUBSCRIPTION_ID_KEY: request.id}
 
-    def hear(change: Change) -> None:
-        if _concerns(wanted, change):
+    def hear(change: ChangeEvent) -> None:
+        if _matches_filter(wanted, change):
             outbox.put(notification_bytes(change.method, {**(change.params or {}), "_meta": meta}))
 
     if context.lease is not None:
         context.lease.on_end(outbox.close)
-    with context.shared.hub.listening(context.owner, hear, outbox):
+    with context.services.notification_hub.subscribe(context.owner, hear, outbox):
         acknowledged = {"notifications": wanted, "_meta": meta}
         await context.channel.send(notification_bytes("notifications/subscriptions/acknowledged", acknowledged))
         while (data := await outbox.get()) is not None:
@@ -38,36 +49,38 @@ async def listen(context: Context, request: Request) -> JsonObject:
     return {"_meta": meta}
 
 
-async def _wanted(context: Context, request: Request) -> JsonObject:
+async def _read_filter(context: RequestContext, request: Request) -> JsonObject:
     """What is asked for and can be had, as the acknowledgment names it."""
     asked = request.params.get("notifications")
     if not isinstance(asked, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.notifications must be an object", id=request.id)
     wanted: JsonObject = {}
-    for name in LISTS:
-        if asked.get(name) is True and context.offer.changing:
+    for name in LIST_NOTIFICATIONS:
+        if asked.get(name) is True and context.catalog.can_change:
             wanted[name] = True
-    if uris := _texts(request, asked, "resourceSubscriptions"):
-        wanted["resourceSubscriptions"] = [uri for uri in uris if locate(context, uri) is not None]
-    if tasks := _texts(request, asked, "taskIds"):
-        if not extensions.declares(context.caller, extensions.TASKS):
-            raise unable(request, CannotAsk(extensions.required(extensions.TASKS)))
-        wanted["taskIds"] = [id for id in tasks if await context.shared.tasks.find(id, context.owner) is not None]
+    if uris := _read_strings(request, asked, "resourceSubscriptions"):
+        wanted["resourceSubscriptions"] = [uri for uri in uris if locate_resource(context, uri) is not None]
+    if tasks := _read_strings(request, asked, "taskIds"):
+        if not extensions.is_declared(context.caller, extensions.TASKS):
+            raise missing_capability_error(
+                request, MissingClientCapability(extensions.required_capabilities(extensions.TASKS))
+            )
+        wanted["taskIds"] = [id for id in tasks if await context.services.tasks.find(id, context.owner) is not None]
     return wanted
 
 
-def _texts(request: Request, asked: JsonObject, name: str) -> list[str]:
+def _read_strings(request: Request, asked: JsonObject, name: str) -> list[str]:
     found = asked.get(name, [])
-    if not isinstance(found, list) or len(found) > MOST_NAMED or not all(isinstance(one, str) for one in found):
-        text = f"Invalid params: params.notifications.{name} must be a list of at most {MOST_NAMED} texts"
+    if not isinstance(found, list) or len(found) > MAX_FILTER_ITEMS or not all(isinstance(one, str) for one in found):
+        text = f"Invalid params: params.notifications.{name} must be a list of at most {MAX_FILTER_ITEMS} texts"
         raise RpcError(INVALID_PARAMS, text, id=request.id)
-    check_subscriptions(request, found)
+    check_subscription_bytes(request, found)
     return found
 
 
-def _concerns(wanted: JsonObject, change: Change) -> bool:
-    if change.method == UPDATED:
-        return change.about in wanted.get("resourceSubscriptions", ())
-    if change.method == TASK:
-        return change.about in wanted.get("taskIds", ())
-    return any(wanted.get(name) and method == change.method for name, method in LISTS.items())
+def _matches_filter(wanted: JsonObject, change: ChangeEvent) -> bool:
+    if change.method == RESOURCE_UPDATED:
+        return change.subject in wanted.get("resourceSubscriptions", ())
+    if change.method == TASK_UPDATED:
+        return change.subject in wanted.get("taskIds", ())
+    return any(wanted.get(name) and method == change.method for name, method in LIST_NOTIFICATIONS.items())

@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-from ...catalog.call import CannotAsk, NoAnswer
+from ...catalog.call import MissingClientCapability, NoAnswer
 from ...protocol import extensions
 from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
-from ..request_context import Context
-from ..round_trip_state import unable
+from ..request_context import RequestContext
+from ..round_trip_state import missing_capability_error
 from ..task import Task
 
 
-async def get(context: Context, request: Request) -> JsonObject:
+async def get_task(context: RequestContext, request: Request) -> JsonObject:
     """The task's state, with its result, error or open questions."""
-    return (await _found(context, request)).detail
+    return (await _find_task(context, request)).detail
 
 
-async def update(context: Context, request: Request) -> JsonObject:
+async def update_task(context: RequestContext, request: Request) -> JsonObject:
     """Answers to what the task asks; their effect shows in the next tasks/get."""
-    task = await _found(context, request)
+    task = await _find_task(context, request)
     answers = request.params.get("inputResponses")
     if not isinstance(answers, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.inputResponses must be an object", id=request.id)
     try:
-        await context.shared.tasks.take(task, answers)
+        await context.services.tasks.accept_answers(task, answers)
     except NoAnswer as wrong:
         raise RpcError(INVALID_PARAMS, f"Invalid params: params.inputResponses: {wrong}", id=request.id) from None
     return {}
 
 
-async def cancel(context: Context, request: Request) -> JsonObject:
+async def cancel_task(context: RequestContext, request: Request) -> JsonObject:
     """Stop the task; nothing happens to one that has ended."""
-    await context.shared.tasks.stop(await _found(context, request))
+    await context.services.tasks.stop(await _find_task(context, request))
     return {}
 
 
-async def _found(context: Context, request: Request) -> Task:
+async def _find_task(context: RequestContext, request: Request) -> Task:
     # Before the look-up: who did not declare the extension learns nothing of ids (Y5).
-    if not extensions.declares(context.caller, extensions.TASKS):
-        raise unable(request, CannotAsk(extensions.required(extensions.TASKS)))
+    if not extensions.is_declared(context.caller, extensions.TASKS):
+        raise missing_capability_error(
+            request, MissingClientCapability(extensions.required_capabilities(extensions.TASKS))
+        )
     id = request.params.get("taskId")
-    task = await context.shared.tasks.find(id, context.owner) if isinstance(id, str) else None
+    task = await context.services.tasks.find(id, context.owner) if isinstance(id, str) else None
     if task is None:
         raise RpcError(INVALID_PARAMS, "Invalid params: params.taskId names no task of yours", id=request.id)
     return task

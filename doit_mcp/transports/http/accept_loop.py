@@ -8,13 +8,13 @@ import socket
 
 from aiohttp import web
 
-from ...process.file_descriptors import is_own_shortage
-from .connection_limits import Edge
+from ...process.file_descriptors import is_local_shortage
+from .connection_limits import ConnectionLimits
 
 log = logging.getLogger(__name__)
 
 # Connections that are accepted before other events are handled.
-MAX_ACCEPTED_AT_ONCE = 64
+MAX_ACCEPTS_PER_EVENT = 64
 PAUSE_SECONDS = 0.25
 
 
@@ -22,11 +22,11 @@ class AcceptingSite(web.BaseSite):
     """Accepts the connections of one listening socket. The event loop's own server hides that descriptors are short:
     uvloop accepts and closes at once, so clients see connections that end for no reason, and nothing is logged."""
 
-    __slots__ = ("_bound", "_edge", "_loop", "_timer", "_connecting")
+    __slots__ = ("_listener", "_limits", "_loop", "_timer", "_connecting")
 
-    def __init__(self, runner: web.BaseRunner, bound: socket.socket, edge: Edge) -> None:
+    def __init__(self, runner: web.BaseRunner, listener: socket.socket, limits: ConnectionLimits) -> None:
         super().__init__(runner)
-        self._bound, self._edge = bound, edge
+        self._listener, self._limits = listener, limits
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._connecting: set[asyncio.Task[object]] = set()
@@ -34,45 +34,45 @@ class AcceptingSite(web.BaseSite):
     @property
     def name(self) -> str:
         """The address."""
-        host, port = self._bound.getsockname()[:2]
+        host, port = self._listener.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def start(self) -> None:
         """Begin to accept."""
         await super().start()
-        self._bound.setblocking(False)
+        self._listener.setblocking(False)
         self._resume()
 
     async def stop(self) -> None:
         """Accept nothing more."""
         if self._timer is not None:
             self._timer.cancel()
-        self._loop.remove_reader(self._bound)
-        self._bound.close()
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
         if self._connecting:
             await asyncio.wait(self._connecting)
         await super().stop()
 
     def _resume(self) -> None:
         self._timer = None
-        self._loop.add_reader(self._bound, self._accept)
+        self._loop.add_reader(self._listener, self._accept)
 
     def _pause(self, reason: str) -> None:
         """Accept nothing for a moment; new connections wait in the system's queue."""
-        self._edge.paused(reason)
-        self._loop.remove_reader(self._bound)
+        self._limits.record_accept_paused(reason)
+        self._loop.remove_reader(self._listener)
         self._timer = self._loop.call_later(PAUSE_SECONDS, self._resume)
 
     def _accept(self) -> None:
-        for _ in range(MAX_ACCEPTED_AT_ONCE):
-            if self._edge.full(len(self._connecting)):
+        for _ in range(MAX_ACCEPTS_PER_EVENT):
+            if self._limits.is_full(len(self._connecting)):
                 return self._pause("connections")
             try:
-                connection, _address = self._bound.accept()
+                connection, _address = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return None
             except OSError as failure:
-                if is_own_shortage(failure):
+                if is_local_shortage(failure):
                     return self._pause("descriptors")
                 # Errors of the connection itself, which accept(2) passes on.
                 continue

@@ -9,20 +9,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import HttpVersion11, web
 from yarl import URL
 
-from ...auth.errors import SCOPE, SIGN_IN, AuthError, invalid_token
+from ...auth.errors import REQUIRED_SCOPE, SIGN_IN_MESSAGE, AuthError, invalid_token_error
 from ...auth.principal import Principal
-from ...auth.www_authenticate import challenge
-from ...observability.trace import CURRENT, HEADER
+from ...auth.www_authenticate import www_authenticate_value
+from ...observability.trace import CURRENT_TRACE, TRACE_ID_HEADER
 from ...protocol.jsonrpc import error_bytes
 from ...resilience.compute_thread import TooManyQueued
-from ...resilience.concurrency import Full
+from ...resilience.concurrency import LimitExceeded
 from ...server.dispatcher import internal_error
 from . import app_keys
-from .buffered_response import ALWAYS
+from .buffered_response import COMMON_HEADERS
 from .client_address import client_address
-from .post_response import whole
-from .request_body import CONTINUE, Refused, refuse
-from .stream_limits import TooMany
+from .post_response import make_response
+from .request_body import EXPECT_CONTINUE, RequestRejected, rpc_error_response
+from .stream_limits import TooManyStreams
 
 log = logging.getLogger(__name__)
 
@@ -34,35 +34,37 @@ ALLOWED_HEADERS = (
     " X-MCP-Trace-Id, Mcp-Method, Mcp-Name, X-MCP-Toolsets, X-MCP-Readonly, traceparent, tracestate"
 )
 # Probes come with the address of a pod or a load balancer as Host (security O1).
-ANY_HOST = frozenset({"/healthz", "/readyz"})
+PROBE_PATHS = frozenset({"/healthz", "/readyz"})
 # Discovery holds no data of anybody and is asked for before anything is configured (RFC 9728, 3.1).
-ANY_ORIGIN = "/.well-known/"
+DISCOVERY_PATH = "/.well-known/"
 # Tokens are asked for the address that people give their client, not for the one that it learns afterwards.
-RESOURCE_OF = {"/sse/message": "/sse"}
-NONE: list[str] = []
+RESOURCE_PATHS = {"/sse/message": "/sse"}
+NO_VALUES: list[str] = []
 
 
-def refusal(status: int, error: str, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
+def http_error_response(status: int, error: str, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """A JSON error of the HTTP layer, outside JSON-RPC."""
     return web.json_response({"error": error, "error_description": text}, status=status, headers=headers)
 
 
-def foreign(request: web.Request, hosts: frozenset[str], origins: frozenset[str]) -> web.Response | None:
+def check_host_and_origin(request: web.Request, hosts: frozenset[str], origins: frozenset[str]) -> web.Response | None:
     """The refusal of a request to a Host that is not among *hosts*, or from a web page that is not of *origins*."""
     headers = request.headers
-    sent = headers.getall("Host", NONE)
-    if (len(sent) != 1 or sent[0].lower() not in hosts) and request.path not in ANY_HOST:
-        return refusal(421, "misdirected_request", "This server does not answer to that Host")
-    if not request.raw_path.startswith("/") and not _own_target(request, hosts):
-        return refusal(421, "misdirected_request", "This server does not answer to the host in the request's target")
+    sent = headers.getall("Host", NO_VALUES)
+    if (len(sent) != 1 or sent[0].lower() not in hosts) and request.path not in PROBE_PATHS:
+        return http_error_response(421, "misdirected_request", "This server does not answer to that Host")
+    if not request.raw_path.startswith("/") and not _is_own_target(request, hosts):
+        return http_error_response(
+            421, "misdirected_request", "This server does not answer to the host in the request's target"
+        )
     if "Origin" in headers:
         pages = headers.getall("Origin")
-        if (len(pages) > 1 or pages[0] not in origins) and ANY_ORIGIN not in request.path:
-            return refusal(403, "forbidden_origin", "This web origin may not call this server")
+        if (len(pages) > 1 or pages[0] not in origins) and DISCOVERY_PATH not in request.path:
+            return http_error_response(403, "forbidden_origin", "This web origin may not call this server")
     return None
 
 
-def _own_target(request: web.Request, hosts: frozenset[str]) -> bool:
+def _is_own_target(request: web.Request, hosts: frozenset[str]) -> bool:
     """Whether a target that is not a path alone, such as ``http://host/path``, names one of *hosts*: it would go before
     the Host header (RFC 9112, 3.2.2)."""
     if request.raw_path == "*":
@@ -73,42 +75,46 @@ def _own_target(request: web.Request, hosts: frozenset[str]) -> bool:
     return re.split(r"[/?#]", rest, maxsplit=1)[0].lower() in hosts
 
 
-async def expect(request: web.Request) -> None:
+async def check_expect(request: web.Request) -> None:
     """Check the Expect header. "100 Continue" is sent when the body is read, which is after the bearer was accepted."""
-    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() != CONTINUE:
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() != EXPECT_CONTINUE:
         raise web.HTTPExpectationFailed
 
 
-def told(request: web.Request, failure: Exception) -> web.StreamResponse:
+def error_response(request: web.Request, failure: Exception) -> web.StreamResponse:
     """The answer to a request that was ended by *failure*."""
     match failure:
-        case Refused():
-            return refuse(failure.status, str(failure), failure.headers, request.get(app_keys.ID))
+        case RequestRejected():
+            return rpc_error_response(failure.status, str(failure), failure.headers, request.get(app_keys.REQUEST_ID))
         case web.HTTPException():
             headers = {"Allow": failure.headers["Allow"]} if "Allow" in failure.headers else None
-            return refusal(failure.status, failure.reason.lower().replace(" ", "_"), failure.reason, headers)
+            return http_error_response(
+                failure.status, failure.reason.lower().replace(" ", "_"), failure.reason, headers
+            )
     log.error("a request failed", exc_info=failure)
-    return whole(500, error_bytes(internal_error(), request.get(app_keys.ID)))
+    return make_response(500, error_bytes(internal_error(), request.get(app_keys.REQUEST_ID)))
 
 
-async def finish_headers(request: web.Request, response: web.StreamResponse) -> None:
+async def add_common_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Headers of every answer: no software versions, no sniffing, and CORS for the origins that may call."""
-    response.headers.update(ALWAYS)
-    if (trace := CURRENT.get()) is not None:
-        response.headers[HEADER] = trace.id
-    if ANY_ORIGIN in request.path:
+    response.headers.update(COMMON_HEADERS)
+    if (trace := CURRENT_TRACE.get()) is not None:
+        response.headers[TRACE_ID_HEADER] = trace.id
+    if DISCOVERY_PATH in request.path:
         response.headers["Access-Control-Allow-Origin"] = "*"
         return
     origin = request.headers.get("Origin")
     if origin is None:
         return
     response.headers["Vary"] = "Origin"
-    if origin in request.app[app_keys.ORIGINS]:
+    if origin in request.app[app_keys.ALLOWED_ORIGINS]:
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = f"Mcp-Session-Id, WWW-Authenticate, Retry-After, {HEADER}"
+        response.headers["Access-Control-Expose-Headers"] = (
+            f"Mcp-Session-Id, WWW-Authenticate, Retry-After, {TRACE_ID_HEADER}"
+        )
 
 
-def preflight(methods: str) -> web.Response:
+def preflight_response(methods: str) -> web.Response:
     """The answer to a browser that asks what it may send (Fetch, CORS preflight)."""
     return web.Response(
         status=204,
@@ -121,73 +127,77 @@ def preflight(methods: str) -> web.Response:
     )
 
 
-def endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Handler:
+def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Handler:
     """An MCP path: the bearer first, whatever the method, so that every client finds out where to sign in."""
     allow = ", ".join((*methods, "OPTIONS"))
-    offers, draining = app[app_keys.OFFERS], app[app_keys.DRAINING]
+    offers, draining = app[app_keys.CATALOG_SELECTOR], app[app_keys.DRAINING]
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.method == "OPTIONS":
-            return preflight(allow)
+            return preflight_response(allow)
         authenticator = app[app_keys.AUTHENTICATOR]
-        values = request.headers.getall("Authorization", NONE)
+        values = request.headers.getall("Authorization", NO_VALUES)
         # A token that was seen before costs a hash and a look-up.
-        principal = authenticator.remembered(values[0]) if len(values) == 1 else None
+        principal = authenticator.cached_principal(values[0]) if len(values) == 1 else None
         if principal is None:
             try:
                 principal = await authenticate(request, authenticator)
             except AuthError as error:
-                return unauthorized(request, error)
-        if (trace := CURRENT.get()) is not None:
+                return auth_error_response(request, error)
+        if (trace := CURRENT_TRACE.get()) is not None:
             trace.owner, trace.customer = principal.owner, principal.tenant
         serve = methods.get(request.method)
         if serve is None:
-            return refuse(405, "Method not allowed here", {"Allow": allow})
+            return rpc_error_response(405, "Method not allowed here", {"Allow": allow})
         if draining.is_set():
-            return refuse(503, "The server is shutting down; try again", {"Retry-After": "2"})
+            return rpc_error_response(503, "The server is shutting down; try again", {"Retry-After": "2"})
         try:
-            request[app_keys.OFFER] = offers(request, principal)
+            request[app_keys.CATALOG] = offers(request, principal)
             return await serve(request, principal)
-        except Full as full:
-            status = 503 if full.everyone else 429
-            return refuse(status, str(full), {"Retry-After": str(full.retry_s)}, request.get(app_keys.ID))
+        except LimitExceeded as full:
+            status = 503 if full.server_wide else 429
+            return rpc_error_response(
+                status, str(full), {"Retry-After": str(full.retry_after_seconds)}, request.get(app_keys.REQUEST_ID)
+            )
         except TooManyQueued as queued:
-            status = 503 if queued.everyone else 429
-            return refuse(status, str(queued), {"Retry-After": "2"}, request.get(app_keys.ID))
-        except TooMany as many:
-            return refuse(429, str(many), {"Retry-After": "5"}, request.get(app_keys.ID))
+            status = 503 if queued.all_callers else 429
+            return rpc_error_response(status, str(queued), {"Retry-After": "2"}, request.get(app_keys.REQUEST_ID))
+        except TooManyStreams as many:
+            return rpc_error_response(429, str(many), {"Retry-After": "5"}, request.get(app_keys.REQUEST_ID))
 
     return handle
 
 
-async def authenticate(request: web.Request, authenticator: app_keys.Doorman) -> Principal:
+async def authenticate(request: web.Request, authenticator: app_keys.CallerAuthenticator) -> Principal:
     """The verified caller; raises AuthError."""
-    values = request.headers.getall("Authorization", NONE)
+    values = request.headers.getall("Authorization", NO_VALUES)
     forwarded = request.headers.getall("X-Forwarded-For", [])
     address = client_address(request.remote, forwarded, request.app[app_keys.SETTINGS].trusted_proxies)
     return await authenticator.authenticate(values, address)
 
 
-def unauthorized(request: web.Request, error: AuthError) -> web.Response:
+def auth_error_response(request: web.Request, error: AuthError) -> web.Response:
     """401, 403 and the like, with the challenge that names the metadata of this very path (RFC 9728, 5.1)."""
     headers: dict[str, str] = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status in (400, 401, 403):
-        headers["WWW-Authenticate"] = _challenge(request.app[app_keys.SETTINGS].resource_url, request.path, error)
-    return refusal(error.status, error.error, error.description, headers)
+        headers["WWW-Authenticate"] = _www_authenticate(
+            request.app[app_keys.SETTINGS].resource_url, request.path, error
+        )
+    return http_error_response(error.status, error.error, error.description, headers)
 
 
-def sign_in(resource_url: str, target: str) -> str:
+def sign_in_challenge(resource_url: str, target: str) -> str:
     """The challenge for a caller whose sign-in ended after the request for *target*, as it was sent, was let in."""
-    return _challenge(resource_url, URL(target, encoded=True).path, invalid_token(SIGN_IN))
+    return _www_authenticate(resource_url, URL(target, encoded=True).path, invalid_token_error(SIGN_IN_MESSAGE))
 
 
-def _challenge(resource_url: str, path: str, error: AuthError) -> str:
-    return challenge(
+def _www_authenticate(resource_url: str, path: str, error: AuthError) -> str:
+    return www_authenticate_value(
         resource_url,
-        RESOURCE_OF.get(path, path),
+        RESOURCE_PATHS.get(path, path),
         error=error.error,
         description=error.description,
-        scope=error.scope or SCOPE,
+        scope=error.scope or REQUIRED_SCOPE,
     )

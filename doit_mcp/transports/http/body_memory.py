@@ -18,56 +18,56 @@ class TooManyBytes(Exception):
         self.status = status
 
 
-class Bodies:
+class BodyMemory:
     """Counts bytes that were received, until their request is done: parsed, a body takes many times its size. What was
     declared costs nothing, so nobody can reserve it all."""
 
     def __init__(self, max_body: int) -> None:
         self._per_owner, self._total = BODIES_PER_OWNER * max_body, BODIES_TOTAL * max_body
         self._owners: Counter[str] = Counter()
-        self.bytes = 0
+        self.total_bytes = 0
 
-    def share(self, owner: str) -> Share:
+    def share(self, owner: str) -> BodyShare:
         """The share of one request of *owner*, for as long as its context lasts."""
-        return Share(self, owner)
+        return BodyShare(self, owner)
 
     def add(self, owner: str, size: int) -> None:
         """Count *size* bytes; raises TooManyBytes, and counts none, where there is no room for them."""
         if self._owners[owner] + size > self._per_owner:
             text = f"Your requests in progress may have {self._per_owner:,} bytes in all; wait for one to finish"
             raise TooManyBytes(429, text)
-        if self.bytes + size > self._total:
+        if self.total_bytes + size > self._total:
             raise TooManyBytes(503, "The server is handling too many large requests; try again")
-        self.bytes += size
+        self.total_bytes += size
         self._owners[owner] += size
 
-    def give_back(self, owner: str, size: int) -> None:
+    def release(self, owner: str, size: int) -> None:
         """They are no longer held."""
-        self.bytes -= size
+        self.total_bytes -= size
         self._owners[owner] -= size
         if not self._owners[owner]:
             del self._owners[owner]
 
 
-class Share:
+class BodyShare:
     """What one request holds."""
 
-    __slots__ = ("_bodies", "_bytes", "_owner", "_task")
+    __slots__ = ("_memory", "_bytes", "_owner", "_task")
 
-    def __init__(self, bodies: Bodies, owner: str) -> None:
-        self._bodies, self._owner, self._bytes = bodies, owner, 0
+    def __init__(self, memory: BodyMemory, owner: str) -> None:
+        self._memory, self._owner, self._bytes = memory, owner, 0
         self._task: asyncio.Task[None] | None = None
 
     def add(self, size: int) -> None:
         """Count what was received; raises TooManyBytes where no more may be."""
-        self._bodies.add(self._owner, size)
+        self._memory.add(self._owner, size)
         self._bytes += size
 
     def keep_until_done(self, task: asyncio.Task[None]) -> None:
         """The request goes on in *task*, which may outlive its connection."""
         self._task = task
 
-    def __enter__(self) -> Share:
+    def __enter__(self) -> BodyShare:
         return self
 
     def __exit__(
@@ -76,9 +76,9 @@ class Share:
         if not self._bytes:
             return
         if self._task is None or self._task.done():
-            self._give_back()
+            self._release()
         else:
-            self._task.add_done_callback(self._give_back)
+            self._task.add_done_callback(self._release)
 
-    def _give_back(self, task: asyncio.Task[None] | None = None) -> None:
-        self._bodies.give_back(self._owner, self._bytes)
+    def _release(self, task: asyncio.Task[None] | None = None) -> None:
+        self._memory.release(self._owner, self._bytes)

@@ -9,26 +9,26 @@ from functools import lru_cache
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
-from ...observability.trace import CURRENT, HEADER
+from ...observability.trace import CURRENT_TRACE, TRACE_ID_HEADER
 
-Headers = tuple[tuple[str, str], ...]
+HeaderFields = tuple[tuple[str, str], ...]
 
 # No software versions, no sniffing (security G4).
-ALWAYS: Headers = (("Server", "doit-mcp"), ("X-Content-Type-Options", "nosniff"))
+COMMON_HEADERS: HeaderFields = (("Server", "doit-mcp"), ("X-Content-Type-Options", "nosniff"))
 # No cache may keep an answer.
-JSON: Headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
+JSON_HEADERS: HeaderFields = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 # Longer bodies are not copied to stand behind their heads.
-AT_ONCE = 64 << 10
+MAX_SINGLE_WRITE_BYTES = 64 << 10
 
 
-class Whole(web.StreamResponse):
+class BufferedResponse(web.StreamResponse):
     """The answer to a request like nearly all: HTTP/1.1, on a connection that stays open, from no web page. For any
     other it is the response that aiohttp makes of the same body, which takes twice as long to send.
     """
 
-    def __init__(self, status: int, body: bytes, headers: Headers = JSON) -> None:
+    def __init__(self, status: int, body: bytes, headers: HeaderFields = JSON_HEADERS) -> None:
         super().__init__(status=status)
-        self._whole, self._own = body, headers
+        self._content, self._fixed_headers = body, headers
         self._sent = False
 
     @property
@@ -45,29 +45,34 @@ class Whole(web.StreamResponse):
         """Send everything, or the headers."""
         if self._sent:
             return None
-        trace, transport = CURRENT.get(), request.transport
-        usual = request.keep_alive and self.keep_alive is None and len(self._whole) <= AT_ONCE and not self.headers
+        trace, transport = CURRENT_TRACE.get(), request.transport
+        usual = (
+            request.keep_alive
+            and self.keep_alive is None
+            and len(self._content) <= MAX_SINGLE_WRITE_BYTES
+            and not self.headers
+        )
         if usual and trace is not None and transport is not None and not transport.is_closing():
             if request.version == HttpVersion11 and "Origin" not in request.headers:
-                length = f"Content-Length: {len(self._whole)}\r\n{HEADER}: {trace.id}\r\n\r\n"
-                start = _start(self.status, self.reason, self._own, int(time.time()))
-                transport.write(start + length.encode() + self._whole)
+                length = f"Content-Length: {len(self._content)}\r\n{TRACE_ID_HEADER}: {trace.id}\r\n\r\n"
+                start = _common_head(self.status, self.reason, self._fixed_headers, int(time.time()))
+                transport.write(start + length.encode() + self._content)
                 self._sent = True
                 return None
-        for name, value in self._own:
+        for name, value in self._fixed_headers:
             self.headers.setdefault(name, value)
-        self.content_length = len(self._whole)
+        self.content_length = len(self._content)
         return await super().prepare(request)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Send the rest."""
         if not self._sent:
-            await super().write_eof(self._whole)
+            await super().write_eof(self._content)
 
 
 @lru_cache(maxsize=16)
-def _start(status: int, reason: str, headers: Headers, second: int) -> bytes:
+def _common_head(status: int, reason: str, headers: HeaderFields, second: int) -> bytes:
     """What the heads of all such answers of a second have in common."""
-    fields = (*headers, *ALWAYS, ("Date", formatdate(second, usegmt=True)))
+    fields = (*headers, *COMMON_HEADERS, ("Date", formatdate(second, usegmt=True)))
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields), ""]
     return "\r\n".join(lines).encode()

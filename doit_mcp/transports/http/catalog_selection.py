@@ -9,83 +9,88 @@ from aiohttp import web
 
 from ...auth.principal import Principal
 from ...catalog.toolsets import Selection, UnknownToolset
-from ...server.request_context import Offer
-from .request_body import Refused
+from ...server.request_context import Catalog
+from .request_body import RequestRejected
 
 # Many choices are possible; those that clients really make are few.
-MOST_OFFERS = 128
-MOST_NAMES = 60
+MAX_CACHED_CATALOGS = 128
+MAX_SELECTED_NAMES = 60
 
-Make = Callable[[Selection, bool], Offer]
+MakeCatalog = Callable[[Selection, bool], Catalog]
 
 
-class Offers:
+class CatalogSelector:
     """Offers by selection and by whether an employee asks; the least used are forgotten and made anew."""
 
-    def __init__(self, make: Make) -> None:
+    def __init__(self, make: MakeCatalog) -> None:
         self._make = make
-        self._made: OrderedDict[tuple[Selection, bool], Offer] = OrderedDict()
+        self._catalogs: OrderedDict[tuple[Selection, bool], Catalog] = OrderedDict()
         # Those of nearly all requests, by employee or not.
-        self._usual: dict[bool, Offer] = {}
+        self._default_catalogs: dict[bool, Catalog] = {}
 
-    def __call__(self, request: web.Request, principal: Principal) -> Offer:
+    def __call__(self, request: web.Request, principal: Principal) -> Catalog:
         """The offer for this request; raises Refused 404 for names that select nothing."""
-        chosen, employee = selection(request), principal.employee
-        if chosen is not USUAL:
-            return self.of(chosen, employee)
-        if employee not in self._usual:
-            self._usual[employee] = self.of(chosen, employee)
-        return self._usual[employee]
+        chosen, employee = parse_selection(request), principal.employee
+        if chosen is not DEFAULT_SELECTION:
+            return self.catalog_for(chosen, employee)
+        if employee not in self._default_catalogs:
+            self._default_catalogs[employee] = self.catalog_for(chosen, employee)
+        return self._default_catalogs[employee]
 
-    def of(self, chosen: Selection, employee: bool) -> Offer:
+    def catalog_for(self, selection: Selection, employee: bool) -> Catalog:
         """The offer for this choice."""
-        key = (chosen, employee)
-        made = self._made.get(key)
+        key = (selection, employee)
+        made = self._catalogs.get(key)
         if made is None:
             try:
-                made = self._made[key] = self._make(chosen, employee)
+                made = self._catalogs[key] = self._make(selection, employee)
             except UnknownToolset as unknown:
-                raise Refused(404, f"This path selects what does not exist: {unknown}") from None
-            if len(self._made) > MOST_OFFERS:
-                self._made.popitem(last=False)
-        self._made.move_to_end(key)
+                raise RequestRejected(404, f"This path selects what does not exist: {unknown}") from None
+            if len(self._catalogs) > MAX_CACHED_CATALOGS:
+                self._catalogs.popitem(last=False)
+        self._catalogs.move_to_end(key)
         return made
 
 
-USUAL = Selection()
-SELECTING = ("toolsets", "tools", "readonly")
+DEFAULT_SELECTION = Selection()
+SELECTION_PARAMETERS = ("toolsets", "tools", "readonly")
 
 
-def selection(request: web.Request) -> Selection:
+def parse_selection(request: web.Request) -> Selection:
     """What the request selects. Reading only always wins, wherever it is said; a header can but narrow it (A4)."""
     headers = request.headers
     plain = "X-MCP-Toolsets" not in headers and "X-MCP-Readonly" not in headers
     if plain and request.raw_path == "/mcp":
-        return USUAL
+        return DEFAULT_SELECTION
     path, query = request.match_info, request.query
     # Most others select nothing either: those to /sse/message, for one, whose query names the session alone.
-    if plain and not path and not any(name in query for name in SELECTING) and not request.path.endswith("/readonly"):
-        return USUAL
-    toolsets = _names(path.get("toolsets"), query.get("toolsets"))
+    if (
+        plain
+        and not path
+        and not any(name in query for name in SELECTION_PARAMETERS)
+        and not request.path.endswith("/readonly")
+    ):
+        return DEFAULT_SELECTION
+    toolsets = _parse_names(path.get("toolsets"), query.get("toolsets"))
     if not toolsets:
-        toolsets = _names(headers.get("X-MCP-Toolsets"))
-    tools = _names(query.get("tools"))
-    readonly = request.path.endswith("/readonly") or _switched_on(query.get("readonly"))
-    readonly = readonly or _switched_on(headers.get("X-MCP-Readonly"))
-    return Selection(toolsets, tools, readonly) if toolsets or tools or readonly else USUAL
+        toolsets = _parse_names(headers.get("X-MCP-Toolsets"))
+    tools = _parse_names(query.get("tools"))
+    readonly = request.path.endswith("/readonly") or _is_enabled(query.get("readonly"))
+    readonly = readonly or _is_enabled(headers.get("X-MCP-Readonly"))
+    return Selection(toolsets, tools, readonly) if toolsets or tools or readonly else DEFAULT_SELECTION
 
 
-def selecting(request: web.Request) -> dict[str, str]:
+def selection_query(request: web.Request) -> dict[str, str]:
     """The part of the query that selects, for an address that is to select the same."""
-    return {name: request.query[name] for name in SELECTING if name in request.query}
+    return {name: request.query[name] for name in SELECTION_PARAMETERS if name in request.query}
 
 
-def _names(*texts: str | None) -> frozenset[str]:
+def _parse_names(*texts: str | None) -> frozenset[str]:
     names = frozenset(part.strip() for text in texts if text for part in text.split(",") if part.strip())
-    if len(names) > MOST_NAMES:
-        raise Refused(400, f"At most {MOST_NAMES} names can be selected; use the toolset all")
+    if len(names) > MAX_SELECTED_NAMES:
+        raise RequestRejected(400, f"At most {MAX_SELECTED_NAMES} names can be selected; use the toolset all")
     return names
 
 
-def _switched_on(text: str | None) -> bool:
+def _is_enabled(text: str | None) -> bool:
     return text is not None and text.strip().lower() in ("1", "true", "yes", "on", "")

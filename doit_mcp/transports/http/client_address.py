@@ -10,46 +10,46 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 # Of a chain of proxies only the nearest are looked at.
-MOST_HOPS = 10
+MAX_HOPS = 10
 # One customer of a provider has so many leading bits of an IPv6 address for itself.
-OWN_BITS = 64
+IPV6_PREFIX_BITS = 64
 # IPv4 addresses as a socket for both protocols shows them (RFC 4291, 2.5.5.2).
-MAPPED = IPv6Network("::ffff:0:0/96")
+IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 # Some proxies add the port: 192.0.2.1:5000, [2001:db8::1]:5000.
-WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?")
+ADDRESS_WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?")
 
 
 @lru_cache(maxsize=16)
-def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
+def parse_networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     """The networks that these texts name. Raises ValueError."""
-    return tuple(_unmapped(ip_network(text)) for text in texts)
+    return tuple(_unmap(ip_network(text)) for text in texts)
 
 
-def _unmapped(network: Network) -> Network:
-    if isinstance(network, IPv6Network) and network.subnet_of(MAPPED):
-        return IPv4Network((network.network_address.packed[-4:], network.prefixlen - MAPPED.prefixlen))
+def _unmap(network: Network) -> Network:
+    if isinstance(network, IPv6Network) and network.subnet_of(IPV4_MAPPED):
+        return IPv4Network((network.network_address.packed[-4:], network.prefixlen - IPV4_MAPPED.prefixlen))
     return network
 
 
-def client_address(remote: str | None, forwarded: Sequence[str], trusted: tuple[str, ...]) -> str:
+def client_address(remote: str | None, forwarded: Sequence[str], trusted_proxies: tuple[str, ...]) -> str:
     """What failed tries of a stranger are counted by (security P4); "" where nothing can be said.
 
-    *forwarded* are the X-Forwarded-For headers, of which nothing is believed but what *trusted* proxies added, the last
+    *forwarded* are the X-Forwarded-For headers, of which nothing is believed but what *trusted_proxies* proxies added, the last
     entry first. An address of an inner network is a proxy's that nobody named, so it stands for everybody.
     """
-    inner = networks(trusted)
-    hops = [hop.strip() for value in forwarded for hop in value.split(",")][-MOST_HOPS:]
-    found = _parsed(remote or "")
+    inner = parse_networks(trusted_proxies)
+    hops = [hop.strip() for value in forwarded for hop in value.split(",")][-MAX_HOPS:]
+    found = _parse_address(remote or "")
     while hops and found is not None and any(found in network for network in inner):
-        found = _parsed(hops.pop())
+        found = _parse_address(hops.pop())
     if found is None or not found.is_global:
         return ""
-    return str(ip_network((found, OWN_BITS), strict=False)) if isinstance(found, IPv6Address) else str(found)
+    return str(ip_network((found, IPV6_PREFIX_BITS), strict=False)) if isinstance(found, IPv6Address) else str(found)
 
 
-def _parsed(text: str) -> Address | None:
+def _parse_address(text: str) -> Address | None:
     """The address without a port, an IPv4 address as such however it is written; None for anything else."""
-    if (split := WITH_PORT.fullmatch(text)) is not None:
+    if (split := ADDRESS_WITH_PORT.fullmatch(text)) is not None:
         text = split[1] or split[2]
     try:
         found = ip_address(text)

@@ -7,7 +7,7 @@ import resource
 import time
 
 from ...observability.metrics import Metrics
-from .pending_connections import HalfOpen
+from .pending_connections import PendingConnections
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ RESERVED_DESCRIPTORS = 256
 DESCRIPTORS_PER_CONNECTION = 2
 
 
-class Occasional:
+class RateLimitedWarning:
     """Logs a warning at most once per LOG_INTERVAL_SECONDS, with the number of times it happened since the last."""
 
     def __init__(self, message: str) -> None:
@@ -40,53 +40,53 @@ class Occasional:
             self._count, self._next = 0, now + LOG_INTERVAL_SECONDS
 
 
-class Edge:
+class ConnectionLimits:
     """The state that all connections of a process share."""
 
     def __init__(self, metrics: Metrics, keep_alive_seconds: float) -> None:
         self.keep_alive_seconds = keep_alive_seconds
         self._metrics = metrics
-        self.open = 0
-        self._warn_closed = Occasional("connections were closed before their request was complete")
-        self._warn_paused = Occasional("no descriptors for further connections; accepting is paused")
-        self.unfinished = HalfOpen(
-            seconds=HEAD_TIMEOUT_SECONDS,
+        self.open_connections = 0
+        self._warn_closed = RateLimitedWarning("connections were closed before their request was complete")
+        self._warn_paused = RateLimitedWarning("no descriptors for further connections; accepting is paused")
+        self.incomplete_heads = PendingConnections(
+            timeout_seconds=HEAD_TIMEOUT_SECONDS,
             max_connections=MAX_UNFINISHED_HEADS,
             max_bytes=MAX_UNFINISHED_BYTES,
-            closed=lambda reason: self._closed(f"head_{reason}"),
+            on_closed=lambda reason: self._record_closed(f"head_{reason}"),
         )
-        self.silent = HalfOpen(
-            seconds=keep_alive_seconds,
+        self.silent_connections = PendingConnections(
+            timeout_seconds=keep_alive_seconds,
             max_connections=MAX_SILENT_CONNECTIONS,
             max_bytes=0,
-            closed=lambda reason: self._closed(f"silent_{reason}"),
+            on_closed=lambda reason: self._record_closed(f"silent_{reason}"),
         )
 
-    def full(self, accepted: int) -> bool:
+    def is_full(self, accepted: int) -> bool:
         """Whether one more connection, besides the open ones and those just *accepted*, would take a descriptor that
         other work needs."""
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if limit == resource.RLIM_INFINITY:
             return False
-        wanted = DESCRIPTORS_PER_CONNECTION * (self.open + accepted + 1)
+        wanted = DESCRIPTORS_PER_CONNECTION * (self.open_connections + accepted + 1)
         return wanted > limit - min(limit // 2, RESERVED_DESCRIPTORS)
 
-    def paused(self, reason: str) -> None:
+    def record_accept_paused(self, reason: str) -> None:
         """Accepting was paused."""
-        self._metrics.accept_paused(reason)
-        self._warn_paused(reason=reason, connections=self.open)
+        self._metrics.count_accept_pause(reason)
+        self._warn_paused(reason=reason, connections=self.open_connections)
 
-    def refused(self, status: int) -> None:
+    def record_rejection(self, status: int) -> None:
         """A request was refused before it reached the application."""
-        self._metrics.request("other", "other", status)
+        self._metrics.count_request("other", "other", status)
 
-    def _closed(self, reason: str) -> None:
-        self._metrics.connection_closed(reason)
+    def _record_closed(self, reason: str) -> None:
+        self._metrics.count_closed_connection(reason)
         # A connection that never sent anything is nothing to warn about.
         if reason != "silent_timeout":
             self._warn_closed(reason=reason)
 
     def stop(self) -> None:
         """Stop all timers."""
-        self.unfinished.stop()
-        self.silent.stop()
+        self.incomplete_heads.stop()
+        self.silent_connections.stop()

@@ -13,11 +13,11 @@ log = logging.getLogger(__name__)
 INTERVAL_SECONDS = 0.1
 LARGE_DELAY_SECONDS = 0.5
 """A delay that is logged. Requests may hold the loop for 0.1 s; a busy machine can add to that."""
-QUIET_SECONDS = 60.0
+WARNING_INTERVAL_SECONDS = 60.0
 """Time between two warnings."""
 
 
-class Watchdog:
+class LagMonitor:
     """Sets a timer again and again; *observe* gets the seconds by which each one was late."""
 
     __slots__ = ("_due", "_loop", "_observe", "_quiet_until", "_timer", "_unlogged")
@@ -27,19 +27,19 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._quiet_until = 0.0
         self._unlogged = 0
-        self._set()
+        self._schedule()
 
-    def _set(self) -> None:
+    def _schedule(self) -> None:
         self._due = self._loop.time() + INTERVAL_SECONDS
-        self._timer = self._loop.call_at(self._due, self._look)
+        self._timer = self._loop.call_at(self._due, self._measure)
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         # The loop runs timers that are due within its clock's resolution.
         delay = max(0.0, self._loop.time() - self._due)
         self._observe(delay)
         if delay >= LARGE_DELAY_SECONDS:
             self._warn(delay)
-        self._set()
+        self._schedule()
 
     def _warn(self, delay: float) -> None:
         if self._loop.time() < self._quiet_until:
@@ -47,7 +47,7 @@ class Watchdog:
             return
         extra = {"delay_ms": round(delay * 1000), "unlogged_delays": self._unlogged}
         log.warning("the event loop was held up", extra=extra)
-        self._quiet_until = self._loop.time() + QUIET_SECONDS
+        self._quiet_until = self._loop.time() + WARNING_INTERVAL_SECONDS
         self._unlogged = 0
 
     def stop(self) -> None:
@@ -55,11 +55,11 @@ class Watchdog:
         self._timer.cancel()
 
 
-def watching(observe: Callable[[float], None]) -> Callable[[web.Application], AsyncIterator[None]]:
+def monitor_lag(observe: Callable[[float], None]) -> Callable[[web.Application], AsyncIterator[None]]:
     """For an application's ``cleanup_ctx``: a watchdog while it runs."""
 
     async def run(app: web.Application) -> AsyncIterator[None]:
-        watchdog = Watchdog(observe)
+        watchdog = LagMonitor(observe)
         yield
         watchdog.stop()
 

@@ -8,9 +8,15 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp_sse import EventSourceResponse
 
-from ...server.message_queue import Outbox
+from ...server.message_queue import MessageQueue
 from . import app_keys
-from .sse_writer import AT_ONCE, COMMENT, PATIENCE_S, event, written
+from .sse_writer import (
+    KEEPALIVE_COMMENT,
+    MAX_IMMEDIATE_WRITE_BYTES,
+    WRITE_TIMEOUT_SECONDS,
+    format_event,
+    write_with_timeout,
+)
 
 
 class EventStream(EventSourceResponse):
@@ -21,7 +27,7 @@ class EventStream(EventSourceResponse):
     """
 
     def __init__(self, request: web.Request) -> None:
-        super().__init__(sep="\n", send_timeout=PATIENCE_S)
+        super().__init__(sep="\n", send_timeout=WRITE_TIMEOUT_SECONDS)
         self._request = request
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
@@ -36,39 +42,43 @@ class EventStream(EventSourceResponse):
 
     async def __aenter__(self) -> Self:
         await self.prepare(self._request)
-        self._request.app[app_keys.TICKER].add(self)
+        self._request.app[app_keys.KEEPALIVE].add(self)
         return self
 
     async def __aexit__(self, *failure: object) -> None:
-        self._request.app[app_keys.TICKER].remove(self)
+        self._request.app[app_keys.KEEPALIVE].remove(self)
 
-    def beat(self) -> None:
+    def send_keepalive(self) -> None:
         """Say that the stream is alive; a reader who is that far behind is not told so as well."""
-        self._write_at_once(COMMENT)
+        self._write_now(KEEPALIVE_COMMENT)
 
-    async def say(self, data: bytes) -> bool:
+    async def write_event(self, data: bytes) -> bool:
         """Write one event; False when the reader is gone or takes nothing."""
-        return await written(self._request, self.write(data), len(data))
+        return await write_with_timeout(self._request, self.write(data), len(data))
 
-    async def tell(self, outbox: Outbox) -> None:
-        """Pass on what is put into *outbox* until it is closed or the reader is gone."""
-        outbox.at_once = self._pass_on
-        while (data := await outbox.get()) is not None:
-            if not await self.say(event(data)):
+    async def forward_messages(self, message_queue: MessageQueue) -> None:
+        """Pass on what is put into *message_queue* until it is closed or the reader is gone."""
+        message_queue.try_send = self._forward_now
+        while (data := await message_queue.get()) is not None:
+            if not await self.write_event(format_event(data)):
                 return
             # It may be long, and the next one hours away.
             del data
 
-    def _pass_on(self, data: bytes) -> bool:
-        return len(data) <= AT_ONCE and self._write_at_once(event(data))
+    def _forward_now(self, data: bytes) -> bool:
+        return len(data) <= MAX_IMMEDIATE_WRITE_BYTES and self._write_now(format_event(data))
 
-    def _write_at_once(self, data: bytes) -> bool:
+    def _write_now(self, data: bytes) -> bool:
         """Write where the reader keeps up, for which no task has to be woken; False where much waits, or nobody reads.
 
         The order is kept: whoever waits in :meth:`say` has written already.
         """
         transport = self._request.transport
-        if transport is None or transport.is_closing() or transport.get_write_buffer_size() + len(data) > AT_ONCE:
+        if (
+            transport is None
+            or transport.is_closing()
+            or transport.get_write_buffer_size() + len(data) > MAX_IMMEDIATE_WRITE_BYTES
+        ):
             return False
         try:
             # Its first step writes; anything after that would only be to wait for the reader.

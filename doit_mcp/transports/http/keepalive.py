@@ -9,21 +9,21 @@ from typing import Protocol
 GROUPS = 16
 
 
-class Beating(Protocol):
+class KeepaliveStream(Protocol):
     """A stream."""
 
-    def beat(self) -> None:
+    def send_keepalive(self) -> None:
         """Say that it is alive, without waiting for anything and whatever became of the reader."""
 
 
-class Ticker:
+class Keepalive:
     """Has each stream beat once in so many seconds. A task and a timer would cost more than 1 KB for each of them."""
 
-    __slots__ = ("_groups", "_next", "_pause", "_timer")
+    __slots__ = ("_groups", "_next", "_interval", "_timer")
 
     def __init__(self, seconds: float) -> None:
-        self._pause = seconds / GROUPS
-        self._groups: tuple[set[Beating], ...] = tuple(set() for _ in range(GROUPS))
+        self._interval = seconds / GROUPS
+        self._groups: tuple[set[KeepaliveStream], ...] = tuple(set() for _ in range(GROUPS))
         self._next = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -31,29 +31,29 @@ class Ticker:
         return sum(map(len, self._groups))
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         """Whether the timer is set; it is not where there are no streams."""
         return self._timer is not None
 
-    def add(self, stream: Beating) -> None:
+    def add(self, stream: KeepaliveStream) -> None:
         """From now on *stream* beats; the first time within the seconds."""
         min(self._groups, key=len).add(stream)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._pause, self._tick)
+            self._timer = asyncio.get_running_loop().call_later(self._interval, self._tick)
 
-    def remove(self, stream: Beating) -> None:
+    def remove(self, stream: KeepaliveStream) -> None:
         """No more."""
         for group in self._groups:
             group.discard(stream)
 
     def _tick(self) -> None:
         # Set first: should a stream fail after all, the others of its group wait for a round, and none for ever.
-        self._timer = asyncio.get_running_loop().call_later(self._pause, self._tick) if len(self) else None
-        self.turn()
+        self._timer = asyncio.get_running_loop().call_later(self._interval, self._tick) if len(self) else None
+        self.send_to_next_group()
 
-    def turn(self) -> None:
+    def send_to_next_group(self) -> None:
         """Have the next group beat."""
         group = self._groups[self._next]
         self._next = (self._next + 1) % GROUPS
         for stream in list(group):
-            stream.beat()
+            stream.send_keepalive()

@@ -15,12 +15,12 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 
 from ...protocol.jsonrpc import JsonObject
-from ...settings_parsing import LOOPBACK
+from ...settings_parsing import LOOPBACK_HOSTS
 
 # What the clients call this server in their lists.
-NAME = "doit"
+SERVER_NAME = "doit"
 
-QUESTIONS = (
+EXAMPLE_QUESTIONS = (
     "What did we spend last month by cloud and by service, and what changed from the month before?",
     "Why did our AWS bill jump last week?",
     "Which budgets will run out before the month ends?",
@@ -33,7 +33,7 @@ QUESTIONS = (
     "Make a budget of 20,000 dollars a month for the data platform and alert me at 80 percent.",
 )
 
-_SENTENCE = re.compile(r".+?(?<!e\.g)(?<!i\.e)[.!?](?=\s+[A-Z`]|$)")
+_FIRST_SENTENCE = re.compile(r".+?(?<!e\.g)(?<!i\.e)[.!?](?=\s+[A-Z`]|$)")
 
 
 class Html(str):
@@ -42,7 +42,7 @@ class Html(str):
     __slots__ = ()
 
 
-def render(
+def render_page(
     resource_url: str,
     auth_server_url: str,
     tools: Sequence[tuple[str, str]],
@@ -55,21 +55,21 @@ def render(
     shown. *toolsets* are the names that ``/mcp/x/…`` takes. The page depends on nothing else: render it once.
     """
     base = resource_url.rstrip("/")
-    style, script = _file("page.css"), _file("page.js")
-    page = _fill(
+    style, script = _read_template("page.css"), _read_template("page.js")
+    page = _render_template(
         "page.html",
         style=Html(style),
         script=Html(script),
         base=base,
         auth_url=auth_server_url,
         auth_host=urlsplit(auth_server_url).netloc,
-        address=_code(f"{base}/mcp", "the server URL"),
-        notice=_fill("loopback.html") if urlsplit(base).hostname in LOOPBACK else "",
-        clients=_clients(base),
-        questions=_items(_fill("question.html", text=text) for text in QUESTIONS),
-        tools=_tools(tools),
-        paths=_items(_path(base, path, text) for path, text in _paths(toolsets)),
-        toolsets=_toolsets(toolsets),
+        address=_render_code(f"{base}/mcp", "the server URL"),
+        notice=_render_template("loopback.html") if urlsplit(base).hostname in LOOPBACK_HOSTS else "",
+        clients=_render_clients(base),
+        questions=_join(_render_template("question.html", text=text) for text in EXAMPLE_QUESTIONS),
+        tools=_render_tools(tools),
+        paths=_join(_render_path(base, path, text) for path, text in _example_paths(toolsets)),
+        toolsets=_render_toolsets(toolsets),
     )
     return page.encode(), _headers(style, script)
 
@@ -77,13 +77,13 @@ def render(
 def first_sentence(text: str) -> str:
     """The first sentence of *text* on one line; all of it where no sentence ends."""
     line = " ".join(text.split())
-    found = _SENTENCE.match(line)
+    found = _FIRST_SENTENCE.match(line)
     return found[0] if found else line
 
 
 def _headers(style: str, script: str) -> dict[str, str]:
     policy = (
-        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; img-src data:; "
+        f"default-src 'none'; style-src {_csp_source(style)}; script-src {_csp_source(script)}; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return {
@@ -99,51 +99,53 @@ def _headers(style: str, script: str) -> dict[str, str]:
     }
 
 
-def _source(inline: str) -> str:
+def _csp_source(inline: str) -> str:
     """The source expression that allows exactly this inline element (CSP Level 3, hash-source)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()}'"
 
 
-def _clients(base: str) -> Html:
+def _render_clients(base: str) -> Html:
     url = f"{base}/mcp"
     word = shlex.quote(url)
     remote = {"command": "npx", "args": ["-y", "mcp-remote", url]}
     typed = {"type": "http", "url": url}
-    added = shlex.quote(orjson.dumps({"name": NAME, **typed}).decode())
-    return _fill(
+    added = shlex.quote(orjson.dumps({"name": SERVER_NAME, **typed}).decode())
+    return _render_template(
         "clients.html",
-        url=_code(url, "the server URL"),
-        claude_code=_code(f"claude mcp add --transport http {NAME} {word}", "the command"),
+        url=_render_code(url, "the server URL"),
+        claude_code=_render_code(f"claude mcp add --transport http {SERVER_NAME} {word}", "the command"),
         cursor_link=cursor_link(url),
-        cursor_json=_json({"mcpServers": {NAME: {"url": url}}}),
+        cursor_json=_render_json({"mcpServers": {SERVER_NAME: {"url": url}}}),
         vscode_link=vscode_link(url),
-        vscode_json=_json({"servers": {NAME: typed}}),
-        vscode_command=_code(f"code --add-mcp {added}", "the command"),
-        gemini=_code(f"gemini mcp add --transport http {NAME} {word}", "the command"),
-        gemini_json=_json({"mcpServers": {NAME: {"httpUrl": url}}}),
-        codex=_code(f"codex mcp add {NAME} --url {word}", "the command"),
-        inspector=_code(f"npx @modelcontextprotocol/inspector --transport http --server-url {word}", "the command"),
-        remote_json=_json({"mcpServers": {NAME: remote}}),
-        sse=_code(f"{base}/sse", "the SSE URL"),
-        curl=_code(_curl(word), "the command"),
+        vscode_json=_render_json({"servers": {SERVER_NAME: typed}}),
+        vscode_command=_render_code(f"code --add-mcp {added}", "the command"),
+        gemini=_render_code(f"gemini mcp add --transport http {SERVER_NAME} {word}", "the command"),
+        gemini_json=_render_json({"mcpServers": {SERVER_NAME: {"httpUrl": url}}}),
+        codex=_render_code(f"codex mcp add {SERVER_NAME} --url {word}", "the command"),
+        inspector=_render_code(
+            f"npx @modelcontextprotocol/inspector --transport http --server-url {word}", "the command"
+        ),
+        remote_json=_render_json({"mcpServers": {SERVER_NAME: remote}}),
+        sse=_render_code(f"{base}/sse", "the SSE URL"),
+        curl=_render_code(_curl_command(word), "the command"),
     )
 
 
 def cursor_link(url: str) -> str:
     """The link that makes Cursor offer to add the server at *url* (its documented install link)."""
     config = base64.b64encode(orjson.dumps({"url": url})).decode()
-    return f"cursor://anysphere.cursor-deeplink/mcp/install?{urlencode({'name': NAME, 'config': config})}"
+    return f"cursor://anysphere.cursor-deeplink/mcp/install?{urlencode({'name': SERVER_NAME, 'config': config})}"
 
 
 def vscode_link(url: str) -> str:
     """The link that makes VS Code offer to add the server at *url* (its documented URL handler)."""
-    return "vscode:mcp/install?" + quote(orjson.dumps({"name": NAME, "type": "http", "url": url}), safe="")
+    return "vscode:mcp/install?" + quote(orjson.dumps({"name": SERVER_NAME, "type": "http", "url": url}), safe="")
 
 
-def _curl(word: str) -> str:
+def _curl_command(quoted_url: str) -> str:
     return "\n".join(
         (
-            f"curl {word} \\",
+            f"curl {quoted_url} \\",
             '  -H "Authorization: Bearer $DOIT_API_KEY" \\',
             "  -H 'Content-Type: application/json' \\",
             "  -H 'Accept: application/json, text/event-stream' \\",
@@ -152,14 +154,14 @@ def _curl(word: str) -> str:
     )
 
 
-def _tools(tools: Sequence[tuple[str, str]]) -> Html:
+def _render_tools(tools: Sequence[tuple[str, str]]) -> Html:
     if not tools:
         return Html()
-    listed = _items(_fill("tool.html", title=title, text=first_sentence(text)) for title, text in tools)
-    return _fill("tools.html", tools=listed)
+    listed = _join(_render_template("tool.html", title=title, text=first_sentence(text)) for title, text in tools)
+    return _render_template("tools.html", tools=listed)
 
 
-def _paths(toolsets: Sequence[str]) -> list[tuple[str, str]]:
+def _example_paths(toolsets: Sequence[str]) -> list[tuple[str, str]]:
     areas = [name for name in toolsets if name not in ("core", "all")] or ["core"]
     return [
         ("/mcp", "The usual tools, listed above."),
@@ -171,33 +173,35 @@ def _paths(toolsets: Sequence[str]) -> list[tuple[str, str]]:
     ]
 
 
-def _path(base: str, path: str, text: str) -> Html:
-    return _fill("path.html", url=_code(base + path, path), text=text)
+def _render_path(base: str, path: str, text: str) -> Html:
+    return _render_template("path.html", url=_render_code(base + path, path), text=text)
 
 
-def _toolsets(toolsets: Sequence[str]) -> Html:
+def _render_toolsets(toolsets: Sequence[str]) -> Html:
     if not toolsets:
         return Html()
-    return _fill("toolsets.html", names=_items(_fill("toolset.html", name=name) for name in toolsets))
+    return _render_template(
+        "toolsets.html", names=_join(_render_template("toolset.html", name=name) for name in toolsets)
+    )
 
 
-def _json(value: JsonObject) -> Html:
-    return _code(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(), "the configuration")
+def _render_json(value: JsonObject) -> Html:
+    return _render_code(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(), "the configuration")
 
 
-def _code(text: str, what: str) -> Html:
-    """Text to copy; *what* tells people who do not see the page what the button copies."""
-    return _fill("code.html", text=text, what=what)
+def _render_code(text: str, label: str) -> Html:
+    """Text to copy; *label* tells people who do not see the page what the button copies."""
+    return _render_template("code.html", text=text, what=label)
 
 
-def _items(parts: Iterable[Html]) -> Html:
+def _join(parts: Iterable[Html]) -> Html:
     return Html("\n".join(parts))
 
 
-def _fill(template: str, /, **values: str) -> Html:
+def _render_template(template: str, /, **values: str) -> Html:
     safe = {name: value if isinstance(value, Html) else escape(value) for name, value in values.items()}
-    return Html(Template(_file(template)).substitute(safe).rstrip("\n"))
+    return Html(Template(_read_template(template)).substitute(safe).rstrip("\n"))
 
 
-def _file(name: str) -> str:
+def _read_template(name: str) -> str:
     return files(__package__).joinpath("templates", name).read_text("utf-8")

@@ -14,16 +14,18 @@ class Closable(Protocol):
         """Close it without an answer."""
 
 
-class HalfOpen:
+class PendingConnections:
     """Connections in the order in which they began to wait. When there are too many, or they hold too many bytes, the
     oldest are closed: honest clients complete a head within milliseconds, so those who came last deserve the place.
 
     *closed* is called with the reason each time a connection is closed.
     """
 
-    def __init__(self, *, seconds: float, max_connections: int, max_bytes: int, closed: Callable[[str], None]) -> None:
-        self._seconds, self._max_connections, self._max_bytes = seconds, max_connections, max_bytes
-        self._closed = closed
+    def __init__(
+        self, *, timeout_seconds: float, max_connections: int, max_bytes: int, on_closed: Callable[[str], None]
+    ) -> None:
+        self._timeout_seconds, self._max_connections, self._max_bytes = timeout_seconds, max_connections, max_bytes
+        self._on_closed = on_closed
         self._bytes: dict[Closable, int] = {}
         self._deadlines: dict[Closable, float] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -35,26 +37,26 @@ class HalfOpen:
     def __contains__(self, connection: Closable) -> bool:
         return connection in self._bytes
 
-    def hold(self, connection: Closable, size: int) -> None:
+    def track(self, connection: Closable, size: int) -> None:
         """*connection* has received *size* bytes of a head that has not ended."""
         if connection not in self._bytes:
             loop = asyncio.get_running_loop()
-            self._deadlines[connection] = loop.time() + self._seconds
+            self._deadlines[connection] = loop.time() + self._timeout_seconds
             if self._timer is None:
-                self._timer = loop.call_later(self._seconds, self._expire)
+                self._timer = loop.call_later(self._timeout_seconds, self._expire)
         self.total_bytes += size - self._bytes.get(connection, 0)
         self._bytes[connection] = size
         while len(self._bytes) > self._max_connections or self.total_bytes > self._max_bytes:
             self._close(next(iter(self._bytes)), "too_many")
 
-    def release(self, connection: Closable) -> None:
+    def untrack(self, connection: Closable) -> None:
         """Its head has ended, or the connection is closed."""
         self.total_bytes -= self._bytes.pop(connection, 0)
         self._deadlines.pop(connection, None)
 
     def _close(self, connection: Closable, reason: str) -> None:
-        self.release(connection)
-        self._closed(reason)
+        self.untrack(connection)
+        self._on_closed(reason)
         connection.force_close()
 
     def _expire(self) -> None:

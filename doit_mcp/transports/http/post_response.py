@@ -9,13 +9,13 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from .buffered_response import JSON, Whole
-from .first_event_delay import Hearts
-from .sse_writer import COMMENT, PATIENCE_S, event, written
-from .stream_recorder import Recording
+from .buffered_response import JSON_HEADERS, BufferedResponse
+from .first_event_delay import FirstEventDelay
+from .sse_writer import KEEPALIVE_COMMENT, WRITE_TIMEOUT_SECONDS, format_event, write_with_timeout
+from .stream_recorder import StreamRecorder
 
 # Milliseconds after which a client whose connection was let go asks for the rest.
-RETRY_MS = 500
+RETRY_MILLISECONDS = 500
 STREAM_HEADERS = (
     ("Content-Type", "text/event-stream"),
     ("Cache-Control", "no-cache, no-transform"),
@@ -24,26 +24,26 @@ STREAM_HEADERS = (
 )
 
 
-def whole(
-    status: int, body: bytes, headers: dict[str, str] | None = None, *, events_alone: bool = False
+def make_response(
+    status: int, body: bytes, headers: dict[str, str] | None = None, *, events_only: bool = False
 ) -> web.StreamResponse:
     """An answer with nothing said before it: JSON that no cache may keep. A result for a client that takes
-    *events_alone* is the one event of a stream."""
-    kind = JSON
-    if events_alone and status == 200:
-        kind, body = STREAM_HEADERS, event(body)
+    *events_only* is the one event of a stream."""
+    kind = JSON_HEADERS
+    if events_only and status == 200:
+        kind, body = STREAM_HEADERS, format_event(body)
     if headers is None:
-        return Whole(status, body, kind)
+        return BufferedResponse(status, body, kind)
     return web.Response(status=status, body=body, headers=dict(kind) | headers)
 
 
-class Events(web.StreamResponse):
+class PostEventStream(web.StreamResponse):
     """An event stream whose first event is at hand: it goes out with the headers, in one piece."""
 
     _send_headers_immediately = False
 
 
-class Answer:
+class PostResponse:
     """The HTTP answer to one POST; it is the channel of the request, too. Used as a context manager by the handler of
     that POST: behind the block nothing is written any more, and what is still to be said is only kept.
 
@@ -53,13 +53,13 @@ class Answer:
     """
 
     __slots__ = (
-        "_events_alone",
-        "_gone",
-        "_heart",
-        "_hearts",
+        "_events_only",
+        "_disconnected",
+        "_keepalive_task",
+        "_first_event_delay",
         "_lock",
-        "_patience",
-        "_recording",
+        "_write_timeout",
+        "_recorder",
         "_request",
         "_response",
         "_stream",
@@ -72,39 +72,44 @@ class Answer:
         request: web.Request,
         *,
         may_stream: bool,
-        events_alone: bool = False,
-        hearts: Hearts,
-        recording: Recording | None = None,
-        patience: float = PATIENCE_S,
+        events_only: bool = False,
+        first_event_delay: FirstEventDelay,
+        recorder: StreamRecorder | None = None,
+        write_timeout: float = WRITE_TIMEOUT_SECONDS,
     ) -> None:
-        self._request, self.may_stream, self._hearts, self._recording = request, may_stream, hearts, recording
-        self._patience, self._events_alone = patience, events_alone
+        self._request, self.may_stream, self._first_event_delay, self._recorder = (
+            request,
+            may_stream,
+            first_event_delay,
+            recorder,
+        )
+        self._write_timeout, self._events_only = write_timeout, events_only
         self._stream: web.StreamResponse | None = None
-        self._gone = False
+        self._disconnected = False
         # Made when there is a stream to write to.
         self._lock: asyncio.Lock | None = None
         # What the handler gives back to aiohttp: the answer, or the stream that was ended before it.
         self._response: web.StreamResponse | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._heart: asyncio.Task[None] | None = None
+        self._keepalive_task: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
         if self.may_stream:
-            self._hearts.add(self)
+            self._first_event_delay.add(self)
         return self
 
     def __exit__(self, *failure: object) -> None:
-        self._gone = True
-        self._stop_beating()
+        self._disconnected = True
+        self._cancel_keepalive()
 
-    async def settled(self) -> web.StreamResponse:
+    async def wait_for_response(self) -> web.StreamResponse:
         """What the handler has to give back, once that is known."""
         while self._response is None:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         return self._response
 
-    def _settle(self, response: web.StreamResponse) -> None:
+    def _resolve(self, response: web.StreamResponse) -> None:
         self._response = response
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -113,105 +118,110 @@ class Answer:
         """Send a message ahead of the answer. A client that cannot take streams, or left, is spared it."""
         if not self.may_stream:
             return
-        id = await self._recording.add(data) if self._recording is not None else None
-        await self._write(event(data, id))
+        id = await self._recorder.record(data) if self._recorder is not None else None
+        await self._write(format_event(data, id))
 
     async def finish(self, status: int, body: bytes) -> None:
         """Send the answer itself; to be called once, whether or not the client is still there."""
-        if self._heart is None:
-            self._hearts.remove(self)
+        if self._keepalive_task is None:
+            self._first_event_delay.remove(self)
         else:
-            await self._fall_silent()
-        if self._stream is not None or (self._recording is not None and self._recording.started):
-            id = await self._recording.add(body, last=True) if self._recording is not None else None
-            await self._write(event(body, id), last=True)
+            await self._stop_keepalive()
+        if self._stream is not None or (self._recorder is not None and self._recorder.is_started):
+            id = await self._recorder.record(body, last=True) if self._recorder is not None else None
+            await self._write(format_event(body, id), last=True)
         if self._response is not None:
             return
         if self._stream is None:
-            self._settle(whole(status, body, events_alone=self._events_alone))
+            self._resolve(make_response(status, body, events_only=self._events_only))
         else:
-            await self._end(self._stream)
+            await self._end_stream(self._stream)
 
-    async def nothing(self) -> None:
+    async def finish_canceled(self) -> None:
         """End without an answer: the request was cancelled."""
-        await self._fall_silent()
-        if self._recording is not None:
-            await self._recording.end()
+        await self._stop_keepalive()
+        if self._recorder is not None:
+            await self._recorder.end()
         if self._stream is not None:
-            await self._end(self._stream)
+            await self._end_stream(self._stream)
         elif self._response is None:
-            self._settle(web.Response(headers=STREAM_HEADERS))
+            self._resolve(web.Response(headers=STREAM_HEADERS))
 
     async def release(self) -> None:
         """End the connection before the answer, where the client can fetch the rest (2025-11-25, polling)."""
-        if self._recording is None or not self._recording.polls or not self.may_stream or self._response is not None:
+        if (
+            self._recorder is None
+            or not self._recorder.supports_polling
+            or not self.may_stream
+            or self._response is not None
+        ):
             return
-        await self._fall_silent()
+        await self._stop_keepalive()
         if self._stream is None:
             await self._write(b"")
         if self._stream is not None:
-            await self._end(self._stream)
-        self._gone = True
+            await self._end_stream(self._stream)
+        self._disconnected = True
 
-    async def _end(self, stream: web.StreamResponse) -> None:
-        if not self._gone:
-            await self._written(stream.write_eof(), 0)
+    async def _end_stream(self, stream: web.StreamResponse) -> None:
+        if not self._disconnected:
+            await self._write_with_timeout(stream.write_eof(), 0)
         if self._response is None:
-            self._settle(stream)
+            self._resolve(stream)
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
-        async with self._locked():
-            if not self._gone and (self._recording is None or not self._recording.followed):
-                await self._written(self._put(data, last), len(data))
+        async with self._get_lock():
+            if not self._disconnected and (self._recorder is None or not self._recorder.is_resumed):
+                await self._write_with_timeout(self._write_to_stream(data, last), len(data))
 
-    async def _put(self, data: bytes, last: bool) -> None:
+    async def _write_to_stream(self, data: bytes, last: bool) -> None:
         stream = self._stream
         if stream is None:
-            stream = self._stream = Events(headers=STREAM_HEADERS)
+            stream = self._stream = PostEventStream(headers=STREAM_HEADERS)
             await stream.prepare(self._request)
-            data = await self._beginning() + data
+            data = await self._priming_event() + data
         if last:
             # With the last event in one piece; ending it once more does nothing.
             await stream.write_eof(data)
         elif data:
             await stream.write(data)
 
-    async def _written(self, writing: Coroutine[Any, Any, None], size: int) -> None:
+    async def _write_with_timeout(self, writing: Coroutine[Any, Any, None], size: int) -> None:
         """Write; a client that left is gone. In the handshake era its call goes on (Transports, disconnection)."""
-        if not await written(self._request, writing, size, self._patience):
-            self._gone = True
+        if not await write_with_timeout(self._request, writing, size, self._write_timeout):
+            self._disconnected = True
 
-    def _locked(self) -> asyncio.Lock:
+    def _get_lock(self) -> asyncio.Lock:
         """One writer at a time: what a call says, and that it is alive."""
         if self._lock is None:
             self._lock = asyncio.Lock()
         return self._lock
 
-    async def _beginning(self) -> bytes:
+    async def _priming_event(self) -> bytes:
         """What a client has to know that may come back for the rest (2025-11-25, polling)."""
-        if self._recording is None or not self._recording.polls:
+        if self._recorder is None or not self._recorder.supports_polling:
             return b""
-        return f"id: {await self._recording.start()}\nretry: {RETRY_MS}\ndata: \n\n".encode()
+        return f"id: {await self._recorder.start()}\nretry: {RETRY_MILLISECONDS}\ndata: \n\n".encode()
 
-    def begin_to_beat(self, context: Context) -> None:
+    def start_keepalive(self, context: Context) -> None:
         """Say from now on that the request is worked at."""
-        self._heart = asyncio.get_running_loop().create_task(self._beating(), context=context)
+        self._keepalive_task = asyncio.get_running_loop().create_task(self._send_keepalives(), context=context)
 
-    async def _beating(self) -> None:
+    async def _send_keepalives(self) -> None:
         """Comments on a quiet stream; the first one makes it a stream, so that proxies and clients keep waiting."""
-        while not self._gone:
-            await self._write(COMMENT)
-            await asyncio.sleep(self._hearts.seconds)
+        while not self._disconnected:
+            await self._write(KEEPALIVE_COMMENT)
+            await asyncio.sleep(self._first_event_delay.seconds)
 
-    async def _fall_silent(self) -> None:
+    async def _stop_keepalive(self) -> None:
         """No more comments; one that is being written, which may open the stream, is written to its end."""
-        if self._heart is not None:
-            async with self._locked():
-                self._stop_beating()
-        self._stop_beating()
+        if self._keepalive_task is not None:
+            async with self._get_lock():
+                self._cancel_keepalive()
+        self._cancel_keepalive()
 
-    def _stop_beating(self) -> None:
-        self._hearts.remove(self)
-        if self._heart is not None:
-            self._heart.cancel()
-            self._heart = None
+    def _cancel_keepalive(self) -> None:
+        self._first_event_delay.remove(self)
+        if self._keepalive_task is not None:
+            self._keepalive_task.cancel()
+            self._keepalive_task = None

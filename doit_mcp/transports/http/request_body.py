@@ -11,21 +11,21 @@ from typing import NamedTuple
 from aiohttp import HttpVersion11, web
 
 from ...protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes
-from .body_memory import Share, TooManyBytes
-from .post_response import whole
+from .body_memory import BodyShare, TooManyBytes
+from .post_response import make_response
 
-JSON, EVENTS = "application/json", "text/event-stream"
+JSON_TYPE, EVENT_STREAM_TYPE = "application/json", "text/event-stream"
 # Characters of an Accept header that are looked at.
-MOST_ACCEPT = 1_000
-CONTINUE = "100-continue"
-CLOSE = {"Connection": "close"}
+MAX_ACCEPT_CHARACTERS = 1_000
+EXPECT_CONTINUE = "100-continue"
+CLOSE_HEADERS = {"Connection": "close"}
 # Shorter bodies that arrive in one piece are not counted: the calls in flight bound those.
 MAX_UNCOUNTED_BYTES = 64 << 10
 # Callers parse longer bodies in a thread.
-MAX_IN_PLACE_BYTES = 128 << 10
+MAX_INLINE_PARSE_BYTES = 128 << 10
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """The HTTP request itself cannot be served; the text says why."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
@@ -33,91 +33,93 @@ class Refused(Exception):
         self.status, self.headers = status, headers
 
 
-def refuse(status: int, text: str, headers: dict[str, str] | None = None, id: Id | None = None) -> web.StreamResponse:
+def rpc_error_response(
+    status: int, text: str, headers: dict[str, str] | None = None, id: Id | None = None
+) -> web.StreamResponse:
     """The answer to an HTTP request that cannot be served; *id* is that of the message in it, if one was read."""
-    return whole(status, error_bytes(RpcError(INVALID_REQUEST, text), id), headers)
+    return make_response(status, error_bytes(RpcError(INVALID_REQUEST, text), id), headers)
 
 
-class Takes(NamedTuple):
+class AcceptedTypes(NamedTuple):
     """What a client can be answered with."""
 
     json: bool
     events: bool
 
 
-EVERYTHING = Takes(True, True)
+ACCEPT_ALL = AcceptedTypes(True, True)
 
 
-def takes(request: web.Request) -> Takes:
+def parse_accept(request: web.Request) -> AcceptedTypes:
     """What ``Accept`` allows; no header allows all (RFC 9110, 12.5.1)."""
     values = request.headers.getall("Accept", None)
-    return EVERYTHING if values is None else _takes(",".join(values)[:MOST_ACCEPT])
+    return ACCEPT_ALL if values is None else _parse_accept_value(",".join(values)[:MAX_ACCEPT_CHARACTERS])
 
 
 @lru_cache(maxsize=256)
-def _takes(value: str) -> Takes:
-    return Takes(_accepted(value, JSON), _accepted(value, EVENTS))
+def _parse_accept_value(value: str) -> AcceptedTypes:
+    return AcceptedTypes(_accepts(value, JSON_TYPE), _accepts(value, EVENT_STREAM_TYPE))
 
 
-def _accepted(value: str, kind: str) -> bool:
+def _accepts(value: str, kind: str) -> bool:
     main = kind.partition("/")[0]
     for item in value.split(","):
         name, *parameters = (part.strip().lower() for part in item.split(";"))
-        if name in (kind, f"{main}/*", "*/*") and not any(_zero(parameter) for parameter in parameters):
+        if name in (kind, f"{main}/*", "*/*") and not any(_has_zero_weight(parameter) for parameter in parameters):
             return True
     return False
 
 
-def _zero(parameter: str) -> bool:
+def _has_zero_weight(parameter: str) -> bool:
     name, _, value = parameter.partition("=")
     return name.strip() == "q" and value.strip() in ("0", "0.", "0.0", "0.00", "0.000")
 
 
-async def read(request: web.Request, timeout: float, share: Share) -> bytes:
+async def read_body(request: web.Request, timeout: float, share: BodyShare) -> bytes:
     """The whole body of a request, counted in *share*; raises :class:`Refused` with 400, 406, 408, 413, 415, 429 or
     503."""
     # What nearly all clients send needs no parsing.
-    if request.headers.get("Content-Type") != JSON and request.content_type != JSON:
-        raise Refused(415, f"Content-Type must be {JSON}")
+    if request.headers.get("Content-Type") != JSON_TYPE and request.content_type != JSON_TYPE:
+        raise RequestRejected(415, f"Content-Type must be {JSON_TYPE}")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Refused(415, "Content-Encoding is not supported; send the body as it is")
-    if not any(takes(request)):
-        raise Refused(406, f"Accept must allow {JSON} or {EVENTS}")
+        raise RequestRejected(415, "Content-Encoding is not supported; send the body as it is")
+    if not any(parse_accept(request)):
+        raise RequestRejected(406, f"Accept must allow {JSON_TYPE} or {EVENT_STREAM_TYPE}")
     if request.content.is_eof():
         # It is all here, as it nearly always is.
         body = request.content.read_nowait()
         if len(body) > request.client_max_size:
-            raise _too_large(request)
+            raise _too_large_error(request)
         if len(body) > MAX_UNCOUNTED_BYTES:
-            with _refusing():
+            with _reject_on_overflow():
                 share.add(len(body))
         return body
     if (request.content_length or 0) > request.client_max_size:
-        raise _too_large(request)
+        raise _too_large_error(request)
     try:
         async with asyncio.timeout(timeout):
-            with _refusing():
+            with _reject_on_overflow():
                 return await _receive(request, share)
     except TimeoutError:
-        raise Refused(408, "The body did not arrive in time", CLOSE) from None
+        raise RequestRejected(408, "The body did not arrive in time", CLOSE_HEADERS) from None
     except web.RequestPayloadError:
-        raise Refused(400, "The body is not valid HTTP, or its chunks are too small", CLOSE) from None
+        raise RequestRejected(400, "The body is not valid HTTP, or its chunks are too small", CLOSE_HEADERS) from None
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def _reject_on_overflow() -> Iterator[None]:
     try:
         yield
     except TooManyBytes as full:
-        raise Refused(full.status, str(full), CLOSE | {"Retry-After": "5"}) from None
+        raise RequestRejected(full.status, str(full), CLOSE_HEADERS | {"Retry-After": "5"}) from None
 
 
-def _too_large(request: web.Request) -> Refused:
-    return Refused(413, f"The body is too large: at most {request.client_max_size} bytes", CLOSE)
+def _too_large_error(request: web.Request) -> RequestRejected:
+    return RequestRejected(413, f"The body is too large: at most {request.client_max_size} bytes", CLOSE_HEADERS)
 
 
-async def _receive(request: web.Request, share: Share) -> bytes:
-    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == CONTINUE:
+async def _receive(request: web.Request, share: BodyShare) -> bytes:
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == EXPECT_CONTINUE:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # It is no part of the answer, which has not begun.
         request.writer.output_size = 0
@@ -126,7 +128,7 @@ async def _receive(request: web.Request, share: Share) -> bytes:
         share.add(len(piece))
         body += piece
         if len(body) > request.client_max_size:
-            raise _too_large(request)
+            raise _too_large_error(request)
         # Where the rest of the body has been received already, nothing else would interrupt parsing it.
         await asyncio.sleep(0)
     return bytes(body)

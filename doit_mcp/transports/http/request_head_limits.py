@@ -19,13 +19,13 @@ MAX_HEADERS = 100
 # of many. It is more than the 256 KB that were received when the parser pauses, which count before they are parsed.
 MAX_CHUNK_FRAMING_BYTES = 512 << 10
 # Requests that one connection has sent ahead of the one that is being answered.
-MAX_WAITING_REQUESTS = 8
-END = b"\r\n\r\n"
-END_BYTES = len(END)
+MAX_PIPELINED_REQUESTS = 8
+END_OF_HEAD = b"\r\n\r\n"
+END_OF_HEAD_BYTES = len(END_OF_HEAD)
 END_OF_CHUNKS = b"0\r\n\r\n"
-NOTHING: tuple[Sequence[tuple[RawRequestMessage, StreamReader]], bool, bytes] = ((), False, b"")
+NO_REQUESTS: tuple[Sequence[tuple[RawRequestMessage, StreamReader]], bool, bytes] = ((), False, b"")
 
-Found = tuple[RawRequestMessage, StreamReader]
+ParsedRequest = tuple[RawRequestMessage, StreamReader]
 
 
 class HeadTooLarge(HttpProcessingError):
@@ -40,14 +40,14 @@ class ChunksTooSmall(HttpProcessingError):
     code = 400
 
 
-class TooManyWaiting(HttpProcessingError):
+class TooManyPipelinedRequests(HttpProcessingError):
     """More than MAX_WAITING_REQUESTS requests wait on one connection."""
 
 
-class Parser(Protocol):
+class RequestParser(Protocol):
     """The part of aiohttp's request parser that its protocol uses."""
 
-    def feed_data(self, data: bytes) -> tuple[Sequence[Found], bool, bytes]:
+    def feed_data(self, data: bytes) -> tuple[Sequence[ParsedRequest], bool, bytes]:
         """Requests whose heads ended in *data*, whether the connection was upgraded, and what follows the upgrade."""
 
     def feed_eof(self) -> object:
@@ -76,7 +76,7 @@ class HeadParser:
         "message_consumed",
         "set_upgraded",
         "_parser",
-        "_unfinished",
+        "_on_head_bytes",
         "_waiting",
         "_began",
         "_between_requests",
@@ -90,8 +90,8 @@ class HeadParser:
         "_chunk_bytes",
     )
 
-    def __init__(self, parser: Parser, unfinished: Callable[[int], None], waiting: Sized) -> None:
-        self._parser, self._unfinished, self._waiting = parser, unfinished, waiting
+    def __init__(self, parser: RequestParser, on_head_bytes: Callable[[int], None], waiting: Sized) -> None:
+        self._parser, self._on_head_bytes, self._waiting = parser, on_head_bytes, waiting
         self.feed_eof, self.pause_reading = parser.feed_eof, parser.pause_reading
         self.message_consumed, self.set_upgraded = parser.message_consumed, parser.set_upgraded
         # Whether anything was received, and whether the next byte begins a request.
@@ -111,18 +111,18 @@ class HeadParser:
         """Parse nothing more of what the client sends."""
         self._failed, self._between_requests = True, False
 
-    def feed_data(self, data: bytes) -> tuple[Sequence[Found], bool, bytes]:
+    def feed_data(self, data: bytes) -> tuple[Sequence[ParsedRequest], bool, bytes]:
         """As the parser's method."""
         try:
             if not self._between_requests or len(data) > MAX_HEAD_BYTES:
-                return self._feed_unusual(data)
+                return self._feed_slow_path(data)
             fed = self._parser.feed_data(data)
             messages = fed[0]
             if len(messages) == 1 and not self._waiting:
                 payload = messages[0][1]
                 # Exactly one request, as nearly always, so there is nothing to count. It has no chunks, since what
                 # surrounds those makes them longer than their content.
-                if data.find(END) + END_BYTES + payload.total_bytes == len(data) and payload.is_eof():
+                if data.find(END_OF_HEAD) + END_OF_HEAD_BYTES + payload.total_bytes == len(data) and payload.is_eof():
                     return fed
             self._account(data, messages, 0)
             return fed
@@ -133,20 +133,20 @@ class HeadParser:
                 self._chunks.set_exception(RequestPayloadError("the chunked body is not valid"))
             raise
 
-    def _feed_unusual(self, data: bytes) -> tuple[Sequence[Found], bool, bytes]:
+    def _feed_slow_path(self, data: bytes) -> tuple[Sequence[ParsedRequest], bool, bytes]:
         if self._failed:
-            return NOTHING
+            return NO_REQUESTS
         if not self._began:
             self._began = True
-            self._unfinished(0)
+            self._on_head_bytes(0)
         if len(data) > MAX_HEAD_BYTES or self._body_left:
             return self._feed_in_pieces(data)
         fed = self._parser.feed_data(data)
         self._account(data, fed[0], 0)
         return fed
 
-    def _feed_in_pieces(self, data: bytes) -> tuple[Sequence[Found], bool, bytes]:
-        found: list[Found] = []
+    def _feed_in_pieces(self, data: bytes) -> tuple[Sequence[ParsedRequest], bool, bytes]:
+        found: list[ParsedRequest] = []
         while data:
             size = self._body_left or MAX_HEAD_BYTES
             piece, data = data[:size], data[size:]
@@ -157,11 +157,11 @@ class HeadParser:
                 return found, True, tail + data
         return found, False, b""
 
-    def _account(self, piece: bytes, messages: Sequence[Found], found: int) -> None:
+    def _account(self, piece: bytes, messages: Sequence[ParsedRequest], found: int) -> None:
         """Count *piece*, in which *messages* were found; *found* others were in earlier pieces of the same data."""
         if messages:
-            if len(self._waiting) + found + len(messages) > MAX_WAITING_REQUESTS:
-                raise TooManyWaiting(code=400, message="Too many requests wait on this connection")
+            if len(self._waiting) + found + len(messages) > MAX_PIPELINED_REQUESTS:
+                raise TooManyPipelinedRequests(code=400, message="Too many requests wait on this connection")
             self._end_heads(piece, messages)
         elif self._body_left:
             self._body_left -= len(piece)
@@ -178,37 +178,37 @@ class HeadParser:
             self._head += len(piece)
             self._head_end = (self._head_end + piece[-3:])[-3:]
             self._check_size(self._head)
-            self._unfinished(self._head)
+            self._on_head_bytes(self._head)
 
-    def _end_heads(self, piece: bytes, messages: Sequence[Found]) -> None:
+    def _end_heads(self, piece: bytes, messages: Sequence[ParsedRequest]) -> None:
         """Find where the last of *messages* ends in *piece*; what follows begins another head."""
         data, position, before, guessed = piece, 0, 0, False
         if self._head:
             data, before = self._head_end + piece, self._head - len(self._head_end)
             self._head, self._head_end = 0, b""
-            self._unfinished(0)
+            self._on_head_bytes(0)
         elif self._chunks is not None:
-            position, self._chunks, guessed = _end_of_chunks(data, 0), None, True
+            position, self._chunks, guessed = _find_end_of_chunks(data, 0), None, True
         for message, payload in messages:
             while not before and data[position : position + 1] in (b"\r", b"\n"):
                 position += 1
-            end = data.find(END, position)
+            end = data.find(END_OF_HEAD, position)
             if end < 0:
                 # It was held back by the parser, or follows chunks of which the end was not found.
                 break
-            self._check_size(before + end + END_BYTES - position)
-            position, before = end + END_BYTES, 0
+            self._check_size(before + end + END_OF_HEAD_BYTES - position)
+            position, before = end + END_OF_HEAD_BYTES, 0
             if not message.chunked:
                 position += int(message.headers.get("Content-Length", "0"))
             elif payload.is_eof():
-                position, guessed = _end_of_chunks(data, position), True
+                position, guessed = _find_end_of_chunks(data, position), True
             else:
                 self._chunks, self._chunk_data, self._framing = payload, payload.total_bytes, 0
                 self._chunk_bytes = 0
                 return
         if guessed and (message.chunked or payload is EMPTY_PAYLOAD):
             # Only an unfinished head can follow, in which there is no such end.
-            position = data.rfind(END) + END_BYTES
+            position = data.rfind(END_OF_HEAD) + END_OF_HEAD_BYTES
         if position > len(data):
             self._body_left = position - len(data)
         elif position < len(data):
@@ -217,7 +217,7 @@ class HeadParser:
     def _receive_chunks(self, payload: StreamReader, piece: bytes) -> None:
         if payload.is_eof():
             self._chunks = None
-            self._extend_head(piece[piece.rfind(END) + END_BYTES :] if END in piece else piece)
+            self._extend_head(piece[piece.rfind(END_OF_HEAD) + END_OF_HEAD_BYTES :] if END_OF_HEAD in piece else piece)
             return
         self._framing = self._framing + len(piece) if payload.total_bytes == self._chunk_data else 0
         self._chunk_data = payload.total_bytes
@@ -232,7 +232,7 @@ class HeadParser:
             raise HeadTooLarge(message=f"larger than {MAX_HEAD_BYTES} bytes")
 
 
-def _end_of_chunks(data: bytes, position: int) -> int:
+def _find_end_of_chunks(data: bytes, position: int) -> int:
     """Where a chunked body in *data* ends, unless its chunks contain the same bytes or it has trailers."""
     end = data.find(END_OF_CHUNKS, position)
     return position if end < 0 else end + len(END_OF_CHUNKS)

@@ -9,32 +9,32 @@ from typing import Any
 from aiohttp import web
 
 # A client that takes nothing for this long is gone, or might as well be (security L3).
-PATIENCE_S = 30.0
+WRITE_TIMEOUT_SECONDS = 30.0
 # Bytes that a connection on which nothing waits takes without waiting; half of what makes aiohttp wait.
-AT_ONCE = 32 << 10
-COMMENT = b": alive\n\n"
+MAX_IMMEDIATE_WRITE_BYTES = 32 << 10
+KEEPALIVE_COMMENT = b": alive\n\n"
 
 
-def event(data: bytes, id: str | None = None, name: bytes = b"message") -> bytes:
+def format_event(data: bytes, id: str | None = None, name: bytes = b"message") -> bytes:
     """One server-sent event; serialized JSON holds no line break, so one data line carries it (security L7)."""
     start = b"" if id is None else b"id: " + id.encode() + b"\n"
     return start + b"event: " + name + b"\ndata: " + data + b"\n\n"
 
 
-async def written(
-    request: web.Request, writing: Coroutine[Any, Any, None], size: int, patience: float = PATIENCE_S
+async def write_with_timeout(
+    request: web.Request, write: Coroutine[Any, Any, None], size: int, timeout: float = WRITE_TIMEOUT_SECONDS
 ) -> bool:
-    """Do the *writing* of *size* bytes; False where the reader has left, or took nothing for so many seconds.
+    """Do the *write* of *size* bytes; False where the reader has left, or took nothing for so many seconds.
 
     That one would never take the end of the stream either, and hold its connection for good.
     """
     transport = request.transport
     try:
-        if transport is not None and size <= AT_ONCE and not transport.get_write_buffer_size():
-            await writing
+        if transport is not None and size <= MAX_IMMEDIATE_WRITE_BYTES and not transport.get_write_buffer_size():
+            await write
         else:
-            async with asyncio.timeout(patience):
-                await writing
+            async with asyncio.timeout(timeout):
+                await write
     except ConnectionError:
         return False
     except TimeoutError:

@@ -4,51 +4,51 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ...auth.www_authenticate import WELL_KNOWN, metadata
+from ...auth.www_authenticate import METADATA_PATH_PREFIX, resource_metadata
 from . import app_keys
-from .access import preflight, refusal
+from .access import http_error_response, preflight_response
 
-ENDPOINTS = ("/mcp", "/sse")
+ENDPOINT_PATHS = ("/mcp", "/sse")
 PROVIDER_DOCUMENTS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 
 
 def is_endpoint(path: str) -> bool:
     """Whether MCP is served at *path*, which may select tools."""
-    return path in ENDPOINTS or path.startswith("/mcp/")
+    return path in ENDPOINT_PATHS or path.startswith("/mcp/")
 
 
-async def protected_resource(request: web.Request) -> web.Response:
+async def get_protected_resource(request: web.Request) -> web.Response:
     """The document of one endpoint: in the inserted form, or appended to the endpoint; the base's in the root form."""
     path = "/" + request.match_info["path"].strip("/")
     if path == "/":
         path = ""
     elif not is_endpoint(path):
-        return refusal(404, "not_found", "There is no such resource here")
+        return http_error_response(404, "not_found", "There is no such resource here")
     settings = request.app[app_keys.SETTINGS]
-    document = metadata(
+    document = resource_metadata(
         settings.resource_url, path, settings.auth_server_url, offline_access=settings.advertise_offline_access
     )
     return web.json_response(document, headers={"Cache-Control": "public, max-age=3600"})
 
 
-async def no_provider(request: web.Request) -> web.Response:
+async def reject_provider_metadata(request: web.Request) -> web.Response:
     """This is no authorization server; JSON says so, because clients parse whatever comes."""
-    text = f"This server is no authorization server; see {WELL_KNOWN} for the one to use"
-    return refusal(404, "not_found", text)
+    text = f"This server is no authorization server; see {METADATA_PATH_PREFIX} for the one to use"
+    return http_error_response(404, "not_found", text)
 
 
-async def may_ask(request: web.Request) -> web.Response:
+async def handle_preflight(request: web.Request) -> web.Response:
     """The answer to a preflight."""
-    return preflight("GET, OPTIONS")
+    return preflight_response("GET, OPTIONS")
 
 
 def routes() -> list[web.RouteDef]:
     """All of them."""
-    found = [web.get(name, no_provider, allow_head=False) for name in _provider_paths()]
-    for pattern in (WELL_KNOWN + "{path:(/.*)?}", "/{path:(mcp|sse)(/.*)?}" + WELL_KNOWN):
-        found.append(web.get(pattern, protected_resource, allow_head=False))
+    found = [web.get(name, reject_provider_metadata, allow_head=False) for name in _provider_paths()]
+    for pattern in (METADATA_PATH_PREFIX + "{path:(/.*)?}", "/{path:(mcp|sse)(/.*)?}" + METADATA_PATH_PREFIX):
+        found.append(web.get(pattern, get_protected_resource, allow_head=False))
     # Browsers ask first, because clients name their protocol revision here as well.
-    return found + [web.options(route.path, may_ask) for route in found]
+    return found + [web.options(route.path, handle_preflight) for route in found]
 
 
 def _provider_paths() -> list[str]:

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CREDENTIAL = {"Authorization": "Bearer a-token-of-the-api"}
-MOST = 256
+AUTHORIZATION = {"Authorization": "Bearer a-token-of-the-api"}
+MAX_CONNECTIONS = 256
 
 Fetch = Callable[[str], Awaitable[str]]
 
 
 @dataclass(frozen=True)
-class Setup:
+class Options:
     """How to serve."""
 
     port: int
     public_key: str
-    places: dict[str, str]
+    urls: dict[str, str]
     tools: list[dict[str, Any]]
     auth: bool
     sse: bool
@@ -31,7 +31,7 @@ class Setup:
     client: str
 
 
-def setup() -> Setup:
+def read_options() -> Options:
     """From the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
@@ -43,10 +43,10 @@ def setup() -> Setup:
     parser.add_argument("--low", action="store_true", help="the lower of two interfaces")
     parser.add_argument("--client", choices=("httpx2", "aiohttp"), default="httpx2", help="for requests upstream")
     given = parser.parse_args()
-    return Setup(
+    return Options(
         port=given.port,
         public_key=(given.inputs / "public.pem").read_text(),
-        places=json.loads((given.inputs / "places.json").read_text()),
+        urls=json.loads((given.inputs / "places.json").read_text()),
         tools=json.loads((given.inputs / "tools.json").read_text())[: given.tools],
         auth=not given.no_auth,
         sse=given.sse,
@@ -56,18 +56,18 @@ def setup() -> Setup:
     )
 
 
-def fetcher(how: Setup) -> Fetch:
+def make_fetch(options: Options) -> Fetch:
     """Makes one GET with a client that all calls share, made at the first."""
     made: list[Any] = []
-    address = how.places["upstream"]
+    address = options.urls["upstream"]
 
     async def by_httpx2(id: str) -> str:
         if not made:
             import httpx2
 
-            limits = httpx2.Limits(max_connections=MOST, max_keepalive_connections=MOST)
+            limits = httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
             made.append(httpx2.AsyncClient(limits=limits))
-        response = await made[0].get(address, params={"id": id}, headers=CREDENTIAL)
+        response = await made[0].get(address, params={"id": id}, headers=AUTHORIZATION)
         response.raise_for_status()
         text: str = response.text
         return text
@@ -76,17 +76,17 @@ def fetcher(how: Setup) -> Fetch:
         import aiohttp
 
         if not made:
-            made.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MOST)))
-        async with made[0].get(address, params={"id": id}, headers=CREDENTIAL) as response:
+            made.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS)))
+        async with made[0].get(address, params={"id": id}, headers=AUTHORIZATION) as response:
             response.raise_for_status()
             text: str = await response.text(encoding="utf-8")
             return text
 
-    return by_aiohttp if how.client == "aiohttp" else by_httpx2
+    return by_aiohttp if options.client == "aiohttp" else by_httpx2
 
 
-def serve(app: Any, how: Setup) -> None:
+def serve(app: Any, options: Options) -> None:
     """With uvicorn, at its best: uvloop and httptools where they are installed, no access log."""
     import uvicorn
 
-    uvicorn.run(app, host="127.0.0.1", port=how.port, access_log=False, log_level="warning", backlog=1024)
+    uvicorn.run(app, host="127.0.0.1", port=options.port, access_log=False, log_level="warning", backlog=1024)

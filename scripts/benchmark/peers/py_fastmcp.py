@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from common import Setup, fetcher, serve, setup
+from common import Options, make_fetch, read_options, serve
 
 # Read when the package is imported; a look for updates would be measured as its start.
 os.environ.setdefault("FASTMCP_CHECK_FOR_UPDATES", "off")
 os.environ.setdefault("FASTMCP_LOG_LEVEL", "WARNING")
 
 
-def application(how: Setup) -> Any:
+def make_application(options: Options) -> Any:
     """The server as an ASGI application."""
     from fastmcp import FastMCP
     from fastmcp.server.auth.providers.jwt import JWTVerifier
@@ -21,14 +21,14 @@ def application(how: Setup) -> Any:
     from mcp.types import TextContent
 
     verifier = JWTVerifier(
-        public_key=how.public_key,
+        public_key=options.public_key,
         algorithm="ES256",
-        issuer=how.places["issuer"],
-        audience=how.places["audience"],
+        issuer=options.urls["issuer"],
+        audience=options.urls["audience"],
         required_scopes=["mcp:tools"],
     )
-    server = FastMCP("bench", version="1.0.0", auth=verifier if how.auth else None)
-    fetch = fetcher(how)
+    server = FastMCP("bench", version="1.0.0", auth=verifier if options.auth else None)
+    fetch = make_fetch(options)
 
     def as_text(text: str) -> ToolResult:
         return ToolResult(content=[TextContent(type="text", text=text)])
@@ -43,7 +43,7 @@ def application(how: Setup) -> Any:
         return as_text("ok")
 
     functions = {"echo": echo, "fetch_report": fetch_report}
-    for described in how.tools:
+    for described in options.tools:
         name = described["name"]
         function = functions.get(name, other)
         # Annotations are objects there, not text as the import above makes them.
@@ -52,11 +52,11 @@ def application(how: Setup) -> Any:
         if function is other:
             tool = tool.model_copy(update={"parameters": described["inputSchema"]})
         server.add_tool(tool)
-    if how.legacy:
+    if options.legacy:
         return server.http_app(transport="sse", path="/sse")
-    return server.http_app(path="/mcp", json_response=not how.sse)
+    return server.http_app(path="/mcp", json_response=not options.sse)
 
 
 if __name__ == "__main__":
-    given = setup()
-    serve(application(given), given)
+    options = read_options()
+    serve(make_application(options), options)

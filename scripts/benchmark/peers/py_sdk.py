@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from common import Setup, fetcher, serve, setup
+from common import Options, make_fetch, read_options, serve
 
 
-def guarded(how: Setup) -> dict[str, Any]:
+def auth_arguments(options: Options) -> dict[str, Any]:
     """The arguments that make a server check tokens: all that ours checks of one, each time."""
-    if not how.auth:
+    if not options.auth:
         return {}
     import jwt
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
     from mcp.server.auth.provider import AccessToken
     from mcp.server.auth.settings import AuthSettings
 
-    key: Any = load_pem_public_key(how.public_key.encode())
-    issuer, audience = how.places["issuer"], how.places["audience"]
+    key: Any = load_pem_public_key(options.public_key.encode())
+    issuer, audience = options.urls["issuer"], options.urls["audience"]
 
     class Verifier:
         """Knows one key."""
@@ -48,46 +48,46 @@ def guarded(how: Setup) -> dict[str, Any]:
     return {"auth": settings, "token_verifier": Verifier()}
 
 
-def high(how: Setup) -> Any:
+def high_level_server(options: Options) -> Any:
     """Tools are functions."""
     from mcp.server.mcpserver import MCPServer
 
-    server = MCPServer("bench", version="1.0.0", log_level="WARNING", **guarded(how))
-    fetch = fetcher(how)
+    server = MCPServer("bench", version="1.0.0", log_level="WARNING", **auth_arguments(options))
+    fetch = make_fetch(options)
 
-    @server.tool(description=how.tools[0]["description"], structured_output=False)
+    @server.tool(description=options.tools[0]["description"], structured_output=False)
     async def echo(text: str) -> str:
         return text
 
-    @server.tool(description=how.tools[1]["description"], structured_output=False)
+    @server.tool(description=options.tools[1]["description"], structured_output=False)
     async def fetch_report(id: str) -> str:
         return await fetch(id)
 
     async def other() -> str:
         return "ok"
 
-    for tool in how.tools[2:]:
+    for tool in options.tools[2:]:
         server.add_tool(other, name=tool["name"], description=tool["description"], structured_output=False)
         # Schemas come from signatures there; these are to be the ones that everyone lists.
         server._tool_manager.get_tool(tool["name"]).parameters = tool["inputSchema"]
-    if how.legacy:
+    if options.legacy:
         return server.sse_app()
-    return server.streamable_http_app(json_response=not how.sse)
+    return server.streamable_http_app(json_response=not options.sse)
 
 
-def low(how: Setup) -> Any:
+def low_level_server(options: Options) -> Any:
     """Two handlers, and what they list is made once."""
     import mcp_types as types
     from mcp.server.lowlevel.server import Server
 
-    fetch = fetcher(how)
+    fetch = make_fetch(options)
     listed = types.ListToolsResult(
         tools=[
             types.Tool(name=tool["name"], description=tool["description"], input_schema=tool["inputSchema"])
-            for tool in how.tools
+            for tool in options.tools
         ]
     )
-    schemas = {tool["name"]: tool["inputSchema"] for tool in how.tools}
+    schemas = {tool["name"]: tool["inputSchema"] for tool in options.tools}
 
     async def on_list(context: Any, params: Any) -> types.ListToolsResult:
         return listed
@@ -100,9 +100,9 @@ def low(how: Setup) -> Any:
     server = Server(
         "bench", version="1.0.0", on_list_tools=on_list, on_call_tool=on_call, get_tool_input_schema=schemas.get
     )
-    return server.streamable_http_app(json_response=not how.sse, **guarded(how))
+    return server.streamable_http_app(json_response=not options.sse, **auth_arguments(options))
 
 
 if __name__ == "__main__":
-    given = setup()
-    serve(low(given) if given.low else high(given), given)
+    options = read_options()
+    serve(low_level_server(options) if options.low else high_level_server(options), options)

@@ -12,5 +12,5 @@ from tests.api.recorder import Recorder
 async def asked(area: str, name: str, arguments: dict[str, Any], *answers: Any) -> Request:
     """The last request of one call of an area's method."""
     api = Recorder(*(answers or ({},)))
-    await getattr(getattr(Doit.of(api), area), name)(**arguments)
+    await getattr(getattr(Doit.for_sender(api), area), name)(**arguments)
     return api.requests[-1]

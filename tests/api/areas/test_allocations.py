@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.api.areas.allocations import renamed
+from doit_mcp.api.areas.allocations import with_api_names
 from doit_mcp.api.operation import Request
 
 from .calling import asked
@@ -80,5 +80,5 @@ async def test_old_names_are_sent_as_the_apis() -> None:
 def test_components_are_renamed_and_nothing_given_is_changed(given: dict[str, Any], sent: dict[str, Any]) -> None:
     allocation: dict[str, Any] = {"rule": {"components": [{**COMPONENT, **given}], "formula": "A"}}
     before = copy.deepcopy(allocation)
-    assert renamed(allocation) == {"rule": {"components": [{**COMPONENT, **sent}], "formula": "A"}}
+    assert with_api_names(allocation) == {"rule": {"components": [{**COMPONENT, **sent}], "formula": "A"}}
     assert allocation == before

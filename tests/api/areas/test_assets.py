@@ -48,7 +48,7 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
 async def test_a_name_is_looked_for_on_several_pages_and_can_go_on() -> None:
     found = [[{"id": page, "name": "Workspace"}, {"id": -page, "name": "AWS"}] for page in range(1, 10)]
     api = Recorder(pages_of("assets", *found))
-    answer = await Doit.of(api).assets.list_assets(name="SPACE")
+    answer = await Doit.for_sender(api).assets.list_assets(name="SPACE")
     assert [row["id"] for row in answer["assets"]] == [1, 2, 3, 4] and answer["rowCount"] == 4
     assert answer["pageToken"] == "4" and {request.query["maxResults"] for request in api.requests} == {"249"}
 
@@ -66,5 +66,5 @@ async def test_one_asset_is_found_by_name() -> None:
 async def test_licenses_are_never_changed_without_a_number() -> None:
     api = Recorder()
     with pytest.raises(ApiError, match="quantity: is needed"):
-        await Doit.of(api).assets.update_asset(id="1")
+        await Doit.for_sender(api).assets.update_asset(id="1")
     assert not api.requests

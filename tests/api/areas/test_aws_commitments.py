@@ -133,7 +133,9 @@ async def test_billing_transfer(name: str, arguments: dict[str, Any], request_: 
 
 def test_only_handshakes_are_keyed_and_reach_outside() -> None:
     rows = AREAS["billing_transfer"].operations
-    assert [row.name for row in rows if row.keyed or row.outward] == ["create_billing_transfer_handshakes"]
-    assert [row.name for row in rows if not row.reads] == [row.name for row in rows if row.destroys]
+    assert [row.name for row in rows if row.needs_idempotency_key or row.open_world] == [
+        "create_billing_transfer_handshakes"
+    ]
+    assert [row.name for row in rows if not row.read_only] == [row.name for row in rows if row.destructive]
     assert len(rows) == 8 and len(AREAS["aws_commitments"].operations) == 10
-    assert all(row.reads for row in AREAS["aws_commitments"].operations)
+    assert all(row.read_only for row in AREAS["aws_commitments"].operations)

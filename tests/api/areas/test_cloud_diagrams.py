@@ -115,4 +115,4 @@ async def test_requests_of_bare_lists(name: str, arguments: dict[str, Any], requ
 
 def test_nothing_changes_a_diagram() -> None:
     assert len(AREAS["cloud_diagrams"].operations) == 12
-    assert all(operation.reads for operation in AREAS["cloud_diagrams"].operations)
+    assert all(operation.read_only for operation in AREAS["cloud_diagrams"].operations)

@@ -41,7 +41,7 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
 async def test_incidents_of_a_platform_are_looked_for_on_several_pages() -> None:
     page = [{"id": "a", "platform": "amazon-web-services"}, {"id": "g", "platform": "google-cloud"}, {"id": "n"}]
     api = Recorder(pages_of("incidents", *[page] * 9))
-    incidents = Doit.of(api).cloud_incidents
+    incidents = Doit.for_sender(api).cloud_incidents
     first = await incidents.get_cloud_incidents(platform="google-cloud")
     assert [row["id"] for row in first["incidents"]] == ["g"] * 4 and first["rowCount"] == 4
     assert first["pageToken"] == "4"
@@ -50,7 +50,7 @@ async def test_incidents_of_a_platform_are_looked_for_on_several_pages() -> None
 
 
 async def test_no_incidents_is_no_error() -> None:
-    found = await Doit.of(Recorder({"incidents": None})).cloud_incidents.get_cloud_incidents()
+    found = await Doit.for_sender(Recorder({"incidents": None})).cloud_incidents.get_cloud_incidents()
     assert found["incidents"] == []
 
 

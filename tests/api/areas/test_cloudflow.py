@@ -163,7 +163,7 @@ async def test_what_ava_could_not_answer_is_an_error(said: dict[str, Any], kind:
 @pytest.mark.parametrize(("kind", "told"), [("timeout", True), ("fault", False)])
 async def test_who_cannot_wait_for_ava_is_told_what_can_be_waited_for(kind: Any, told: bool) -> None:
     with pytest.raises(ApiError) as caught:
-        await Doit.of(Recorder(ApiError("", kind=kind))).ava.ask_ava_sync(question="q")
+        await Doit.for_sender(Recorder(ApiError("", kind=kind))).ava.ask_ava_sync(question="q")
     said = explain(caught.value, "ask_ava_sync")
     assert caught.value.kind == kind and ("ask_ava_streaming gives what she has said" in said) == told
 
@@ -179,7 +179,7 @@ async def test_who_cannot_wait_for_ava_is_told_what_can_be_waited_for(kind: Any,
 async def test_a_connection_is_to_one_cloud(name: str, given: dict[str, Any]) -> None:
     api = Recorder()
     with pytest.raises(ApiError, match="gcpConfig, awsConfig"):
-        await getattr(Doit.of(api).cloudflow_connections, name)(**given)
+        await getattr(Doit.for_sender(api).cloudflow_connections, name)(**given)
     assert not api.requests
 
 
@@ -228,7 +228,7 @@ async def test_a_flow_gets_its_payload_as_it_is(payload: dict[str, Any]) -> None
 async def test_a_flow_is_named_by_no_other_address(flow: str) -> None:
     api = Recorder()
     with pytest.raises(ApiError) as caught:
-        await Doit.of(api).cloudflow.trigger_cloud_flow(flowID=flow)
+        await Doit.for_sender(api).cloudflow.trigger_cloud_flow(flowID=flow)
     assert caught.value.kind == "argument" and not api.requests
 
 
@@ -252,5 +252,5 @@ async def test_what_is_no_url_stays_one_segment_of_our_path() -> None:
 
 def test_what_reaches_outside_or_replaces_says_so() -> None:
     rows = {row.name: row for area in ("cloudflow", "cloud_connect", "ava") for row in AREAS[area].operations}
-    assert {name for name, row in rows.items() if row.outward} == {"trigger_cloud_flow", "ava_feedback"}
-    assert {name for name, row in rows.items() if row.destroys} == {"trigger_cloud_flow", "create_account_role"}
+    assert {name for name, row in rows.items() if row.open_world} == {"trigger_cloud_flow", "ava_feedback"}
+    assert {name for name, row in rows.items() if row.destructive} == {"trigger_cloud_flow", "create_account_role"}

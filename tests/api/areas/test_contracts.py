@@ -80,7 +80,7 @@ class OfTenant(Recorder):
 
 async def test_without_a_customer_it_is_the_callers_own() -> None:
     api = OfTenant([], {})
-    contracts = Doit.of(api).contracts
+    contracts = Doit.for_sender(api).contracts
     await contracts.list_contracts()
     await contracts.get_contract(contractID="k")
     assert [request.path for request in api.requests] == [
@@ -96,9 +96,9 @@ async def test_an_unknown_customer_has_to_be_named() -> None:
 
 def test_what_binds_others_says_so() -> None:
     rows = {operation.name: operation for operation in AREAS["contracts"].operations}
-    assert {name for name, row in rows.items() if row.outward} == {
+    assert {name for name, row in rows.items() if row.open_world} == {
         *("update_contract", "activate_contract", "cancel_contract"),
     }
-    assert {name for name, row in rows.items() if row.destroys} == {
+    assert {name for name, row in rows.items() if row.destructive} == {
         *("update_contract", "activate_contract", "cancel_contract"),
     }

@@ -49,8 +49,8 @@ async def test_requests(area: str, name: str, arguments: dict[str, Any], request
 
 async def test_changes_are_sent_as_a_merge_patch_and_the_answer_is_empty() -> None:
     api = Recorder(None)
-    assert await Doit.of(api).customers.update_customer(customerId="c", urlSlug="acme") is None
-    assert api.operations[0].media == "application/merge-patch+json"
+    assert await Doit.for_sender(api).customers.update_customer(customerId="c", urlSlug="acme") is None
+    assert api.operations[0].content_type == "application/merge-patch+json"
 
 
 class OfTenant(Recorder):
@@ -61,7 +61,7 @@ class OfTenant(Recorder):
 
 async def test_without_an_id_it_is_the_callers_own_customer() -> None:
     api = OfTenant({})
-    customers = Doit.of(api).customers
+    customers = Doit.for_sender(api).customers
     await customers.get_customer()
     await customers.update_customer(urlSlug="acme")
     await customers.get_customer(customerId="other")

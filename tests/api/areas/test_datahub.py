@@ -9,7 +9,7 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.api.uploads import MOST, MOST_ENCODED, decoded
+from doit_mcp.api.uploads import MAX_ENCODED_CHARACTERS, MAX_FILE_BYTES, decode_file
 
 from .calling import asked
 
@@ -89,15 +89,15 @@ def test_base64_is_read_in_every_usual_form() -> None:
     content = bytes(range(256))
     plain = b64encode(content).decode()
     forms = (plain, urlsafe_b64encode(content).decode(), plain.rstrip("="), "\r\n".join([plain[:76], plain[76:]]))
-    assert {decoded("file", form) for form in forms} == {content}
+    assert {decode_file("file", form) for form in forms} == {content}
 
 
 @pytest.mark.parametrize("text", ["a", "a,b\n1,2", "data:text/csv;base64,YQ==", "YQ\0=", "ü" * 4])
 def test_what_is_not_base64_is_refused(text: str) -> None:
     with pytest.raises(ApiError, match="file: is not base64 text") as caught:
-        decoded("file", text)
+        decode_file("file", text)
     assert caught.value.kind == "argument"
 
 
 def test_the_bound_of_the_text_is_that_of_the_file() -> None:
-    assert len(b64encode(bytes(MOST))) == MOST_ENCODED
+    assert len(b64encode(bytes(MAX_FILE_BYTES))) == MAX_ENCODED_CHARACTERS

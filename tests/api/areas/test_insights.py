@@ -88,7 +88,7 @@ async def test_a_status_is_set(details: dict[str, str] | None) -> None:
 
 def test_what_replaces_says_so() -> None:
     rows = AREAS["insights"].operations
-    assert {row.name for row in rows if row.destroys} == {
+    assert {row.name for row in rows if row.destructive} == {
         *("post_insight_result", "post_insight_results", "post_insight_resource_results"),
     }
     assert len(rows) == 9

@@ -52,7 +52,7 @@ async def test_lists(area: str, name: str, arguments: dict[str, Any], query: dic
 )
 async def test_a_name_is_looked_up_first(area: str, name: str, arguments: dict[str, Any], row: Any) -> None:
     api = Recorder({area: [row]}, row)
-    assert await getattr(getattr(Doit.of(api), area), name)(**arguments) == row
+    assert await getattr(getattr(Doit.for_sender(api), area), name)(**arguments) == row
     assert [request.path for request in api.requests] == [f"{PATH}/{area}", f"{PATH}/{area}/x%2F1"]
 
 

@@ -41,7 +41,7 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
 
 async def test_themes_are_found_by_name_in_a_list_without_pages() -> None:
     api = Recorder({"themes": [{"id": "1", "name": "Dusk"}, {"id": "2", "name": "Dawn"}]}, {})
-    await Doit.of(api).settings.update_theme(name="dawn", newName="Noon")
+    await Doit.for_sender(api).settings.update_theme(name="dawn", newName="Noon")
     assert api.requests == [Request("GET", PATH, {}, None), Request("PATCH", f"{PATH}/2", {}, {"name": "Noon"})]
     with pytest.raises(ApiError, match="id or name"):
         await asked("settings", "update_theme", {"newName": "x"})

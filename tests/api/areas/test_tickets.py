@@ -59,5 +59,5 @@ async def test_requests(area: str, name: str, arguments: dict[str, Any], request
 
 
 def test_what_makes_support_work_is_outward() -> None:
-    outward = {operation.name for operation in AREAS["tickets"].operations if operation.outward}
+    outward = {operation.name for operation in AREAS["tickets"].operations if operation.open_world}
     assert outward == {"create_ticket", "update_ticket", "create_ticket_comment"}

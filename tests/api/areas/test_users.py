@@ -53,7 +53,7 @@ async def test_requests(area: str, name: str, arguments: dict[str, Any], request
 
 def test_what_the_api_wants_a_key_for_is_keyed() -> None:
     rows = {operation.name: operation for operation in AREAS["users"].operations}
-    assert {name for name, row in rows.items() if row.keyed} == {"resend_invite", "cancel_invite"}
-    assert {name for name, row in rows.items() if row.outward} == {"invite_user", "resend_invite"}
+    assert {name for name, row in rows.items() if row.needs_idempotency_key} == {"resend_invite", "cancel_invite"}
+    assert {name for name, row in rows.items() if row.open_world} == {"invite_user", "resend_invite"}
     # A new e-mail makes the links in the earlier ones void.
-    assert {name for name, row in rows.items() if row.destroys} == {"resend_invite", "cancel_invite"}
+    assert {name for name, row in rows.items() if row.destructive} == {"resend_invite", "cancel_invite"}

@@ -8,8 +8,8 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.costs.breakdown import cost_config, sums, top_of
-from doit_mcp.catalog.tables import months_of
+from doit_mcp.catalog.costs.breakdown import cost_query, cost_totals, group_by_top
+from doit_mcp.catalog.tables import month_range
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS, call
@@ -134,15 +134,17 @@ async def test_an_answer_with_other_columns_is_passed_on() -> None:
 def test_months_are_read_in_both_forms() -> None:
     columns = [{"name": "year"}, {"name": "month"}]
     rows = [["2026", "2026-11"], [2025, 2], ["short"]]
-    assert months_of({"columns": columns, "rows": rows}) == {"first": "2025-02", "last": "2026-11"}
-    assert months_of({"columns": columns, "rows": []}) == {} == months_of({"columns": columns[:1], "rows": [["2026"]]})
+    assert month_range({"columns": columns, "rows": rows}) == {"first": "2025-02", "last": "2026-11"}
+    assert (
+        month_range({"columns": columns, "rows": []}) == {} == month_range({"columns": columns[:1], "rows": [["2026"]]})
+    )
 
 
 def test_the_configs_are_ones_that_run_query_takes() -> None:
-    config = cost_config("gcp", 24, "EUR")
-    assert TOOLS["run_query"].problems({"config": config}) == []
-    assert TOOLS["run_query"].problems({"config": top_of(config, "project_id", 25)}) == []
+    config = cost_query("gcp", 24, "EUR")
+    assert TOOLS["run_query"].argument_problems({"config": config}) == []
+    assert TOOLS["run_query"].argument_problems({"config": group_by_top(config, "project_id", 25)}) == []
 
 
 def test_sums_have_no_negative_zero() -> None:
-    assert str(sums(5.0, 4.9999)["other"]) == "0.0"
+    assert str(cost_totals(5.0, 4.9999)["other"]) == "0.0"

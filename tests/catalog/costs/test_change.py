@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.costs.change import wanted
-from doit_mcp.catalog.periods import read
+from doit_mcp.catalog.costs.change import parse_periods
+from doit_mcp.catalog.periods import parse_period
 from doit_mcp.catalog.tools.tool import ToolError
 from tests.api.recorder import Recorder
 
@@ -68,7 +68,7 @@ async def test_the_queries_hold_what_was_asked() -> None:
         assert config["filters"][0] == label and config["filters"][1]["values"] == ["amazon-web-services"]
         assert [metric["value"] for metric in config["metrics"]] == ["cost", "usage"]
         assert config["group"][0]["id"] == "sku_description"
-        assert TOOLS["run_query"].problems({"config": config}) == []
+        assert TOOLS["run_query"].argument_problems({"config": config}) == []
 
 
 async def test_a_handle_leads_to_all_drivers() -> None:
@@ -84,11 +84,11 @@ async def test_a_handle_leads_to_all_drivers() -> None:
 
 async def test_n10_a_handle_is_about_the_customer_that_an_employee_acts_for() -> None:
     caller = Caller(Recorder(answering({}, LINES)))
-    caller.customer = "acme"
+    caller.customer_context = "acme"
     found: Any = await TOOLS["explain_cost_change"].run(caller, {"top": 1, "by": ["service"]})
     again: Any = await TOOLS["query_result"].run(caller, {"handle": found["handle"]})
     assert again["rowCount"] == 5 and again["source"]["customer"] == "acme"
-    caller.customer = "globex"
+    caller.customer_context = "globex"
     with pytest.raises(ToolError, match="about the customer acme"):
         await TOOLS["query_result"].run(caller, {"handle": found["handle"]})
 
@@ -127,11 +127,11 @@ async def test_long_lists_are_not_called_new_or_gone_and_the_totals_are_asked() 
 
 def test_periods_that_are_wanted() -> None:
     today = date(2026, 3, 5)
-    assert wanted(None, None, today) == (read("2026-02", ""), read("2026-01", ""))
-    assert wanted("2026-03-01/2026-03-05", None, today)[1] == read("2026-02-24/2026-02-28", "")
-    assert wanted("2026-02", "2025-02", today)[1] == read("2025-02", "")
+    assert parse_periods(None, None, today) == (parse_period("2026-02", ""), parse_period("2026-01", ""))
+    assert parse_periods("2026-03-01/2026-03-05", None, today)[1] == parse_period("2026-02-24/2026-02-28", "")
+    assert parse_periods("2026-02", "2025-02", today)[1] == parse_period("2025-02", "")
     with pytest.raises(ApiError, match="before: must end"):
-        wanted("2026-02", "2026-02-01/2026-02-03", today)
+        parse_periods("2026-02", "2026-02-01/2026-02-03", today)
 
 
 async def test_a_period_that_is_not_over_is_said_to_be_so() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.costs.forecast import API, PACE
+from doit_mcp.catalog.costs.forecast import API_METHOD, RUN_RATE_METHOD
 from tests.api.recorder import Recorder, pages_of
 
 from ..billing import Line, answering
@@ -27,7 +27,7 @@ BUDGETS = [
 async def test_the_apis_forecast_is_used() -> None:
     api = Recorder(answering({"budgets": pages_of("budgets", [BUDGETS[0]], [BUDGETS[1]])}, LINES, AHEAD))
     found = (await call("forecast_spend", api, cloud="gcp"))["structuredContent"]
-    assert found["method"] == API
+    assert found["method"] == API_METHOD
     assert found["month"]["spent"] == 204.0 and found["month"]["ahead"] == 180.0 and found["month"]["expected"] == 384.0
     assert found["month"]["before"] == 310.0 and found["quarter"]["spent"] == 514.0
     assert [one["id"] for one in found["budgets"]] == ["b2"] and found["budgetsChecked"] == 2
@@ -38,7 +38,7 @@ async def test_the_apis_forecast_is_used() -> None:
 
 async def test_without_forecast_rows_the_pace_is_stated() -> None:
     found = (await call("forecast_spend", Recorder(answering({"budgets": {}}, LINES))))["structuredContent"]
-    assert found["method"] == PACE and found["month"]["ahead"] == 90.0 and found["budgets"] == []
+    assert found["method"] == RUN_RATE_METHOD and found["month"]["ahead"] == 90.0 and found["budgets"] == []
 
 
 async def test_a_refused_forecast_falls_back_to_costs_alone() -> None:
@@ -50,7 +50,7 @@ async def test_a_refused_forecast_falls_back_to_costs_alone() -> None:
         return answering({}, LINES)(request)
 
     found = (await call("forecast_spend", Recorder(answer)))["structuredContent"]
-    assert found["method"] == PACE and "budgets" not in found
+    assert found["method"] == RUN_RATE_METHOD and "budgets" not in found
     assert found["failed"] == [{"part": "budgets", "why": "no right (HTTP 403)"}]
 
 

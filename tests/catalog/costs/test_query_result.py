@@ -15,9 +15,16 @@ from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog import table_query
-from doit_mcp.catalog.costs.query_result import MOST_CSV
+from doit_mcp.catalog.costs.query_result import MAX_CSV_CHARACTERS
 from doit_mcp.catalog.tools import tool_result
-from doit_mcp.catalog.tools.result_handles import ROWS_OF_LINE, Table, of_query, of_report, packed, unpacked
+from doit_mcp.catalog.tools.result_handles import (
+    ROWS_PER_LINE,
+    ResultTable,
+    pack_table,
+    query_table,
+    report_table,
+    unpack_table,
+)
 from doit_mcp.catalog.tools.tool import ToolError
 from tests.api.recorder import Recorder
 from tests.transports.http.loop_probe import Heartbeat
@@ -30,10 +37,10 @@ LARGE = {"schema": SCHEMA, "rows": [[f"a long name of a SKU, number {n}", float(
 
 async def run(caller: Caller, name: str, /, **arguments: Any) -> Any:
     tool = TOOLS[name]
-    given = tool.read(arguments)
-    assert tool.problems(given) == []
+    given = tool.coerce_arguments(arguments)
+    assert tool.argument_problems(given) == []
     result: Any = await tool.run(caller, given)
-    whole = tool_result.complete(tool, given, result)
+    whole = tool_result.make_tool_result_inline(tool, given, result)
     assert "isError" not in whole
     return result
 
@@ -48,7 +55,7 @@ async def test_a_large_answer_has_a_handle_to_all_of_it(name: str) -> None:
     assert part["rowCount"] == 1000 and part["shown"] == 50 and part["total"] == {"cost": 499500.0}
     assert part["rows"][0] == ["a long name of a SKU, number 999", 999.0] and part["source"]["tool"] == name
     assert len(caller.doit.reports.sender.requests) == asked  # type: ignore[attr-defined]
-    cut = tool_result.complete(TOOLS[name], {}, found)
+    cut = tool_result.make_tool_result_inline(TOOLS[name], {}, found)
     assert found["handle"] in cut["content"][0]["text"] and "query_result" in cut["content"][0]["text"]
 
 
@@ -69,7 +76,7 @@ async def test_the_whole_table_can_be_paged_grouped_and_exported() -> None:
     one = await run(caller, "query_result", handle=handle, groupBy=["sku"], aggregate="avg", top=1000)
     assert one["total"] == {} and one["columns"][-1]["name"] == "rows"
     all_ = await run(caller, "query_result", handle=handle, format="csv", top=1000)
-    assert len(all_["csv"]) <= MOST_CSV
+    assert len(all_["csv"]) <= MAX_CSV_CHARACTERS
 
 
 async def test_a_handle_is_its_owners() -> None:
@@ -94,26 +101,26 @@ async def test_a_handle_is_its_owners() -> None:
     ],
 )
 def test_what_is_no_table_is_not_kept(answer: Any) -> None:
-    assert of_query(answer) is None and of_report(answer) is None
+    assert query_table(answer) is None and report_table(answer) is None
 
 
 def test_rows_of_another_width_are_left_out() -> None:
-    table = of_report({"result": {"schema": [{"name": "a"}], "rows": [[1], [1, 2], "x"]}})
+    table = report_table({"result": {"schema": [{"name": "a"}], "rows": [[1], [1, 2], "x"]}})
     assert table is not None and table.rows == [[1]] and table.columns == [{"name": "a", "type": ""}]
 
 
 NAMES = [f"a long name of a SKU, number {number}, {uuid5(NAMESPACE_URL, str(number))}" for number in range(19_710)]
-LONG_TABLE = Table(
+LONG_TABLE = ResultTable(
     [{"name": "sku", "type": "string"}, {"name": "cost", "type": "float"}],
     [[name, float(number)] for number, name in enumerate(NAMES)],
     {"tool": "run_query"},
 )
 
 
-async def slice_held(arguments: dict[str, Any], table: Table = LONG_TABLE) -> tuple[Any, float]:
+async def slice_held(arguments: dict[str, Any], table: ResultTable = LONG_TABLE) -> tuple[Any, float]:
     """What query_result answers about *table*, and the longest CPU time for which it held the event loop."""
     caller = Caller(Recorder())
-    handle = await caller.results.put(caller.owner, packed(table))
+    handle = await caller.results.put(caller.owner, pack_table(table))
     assert handle is not None
     # As in a server: what this process holds otherwise is no matter for the garbage collector.
     gc.collect()
@@ -159,7 +166,7 @@ async def test_n3_the_largest_slices_hold_nothing(arguments: dict[str, Any]) -> 
 
 
 async def test_n3_too_many_conditions_for_so_many_rows() -> None:
-    table = Table([{"name": "n", "type": "integer"}], [[number % 10] for number in range(250_000)])
+    table = ResultTable([{"name": "n", "type": "integer"}], [[number % 10] for number in range(250_000)])
     answer, held = await slice_held({"filters": [{"column": "n", "op": "gt", "values": ["5"]}] * 20}, table)
     assert answer == "filters: 20 conditions are too many for 250,000 rows; give at most 16" and held < 0.25
     answer, held = await slice_held({"sortBy": "n", "top": 3}, table)
@@ -173,20 +180,20 @@ async def test_n3_long_answers_of_the_api_hold_nothing() -> None:
     heartbeat = Heartbeat()
     found = await TOOLS["run_query"].run(caller, {"config": {"currency": "EUR"}})
     assert isinstance(found, dict) and found["handle"]
-    whole = await tool_result.completed(TOOLS["run_query"], {}, found)
+    whole = await tool_result.make_tool_result(TOOLS["run_query"], {}, found)
     await asyncio.sleep(0.01)
     heartbeat.stop()
     assert "isError" not in whole and heartbeat.longest < 0.25
 
 
-@pytest.mark.parametrize("rows", [0, 1, ROWS_OF_LINE, ROWS_OF_LINE + 1, 3 * ROWS_OF_LINE])
+@pytest.mark.parametrize("rows", [0, 1, ROWS_PER_LINE, ROWS_PER_LINE + 1, 3 * ROWS_PER_LINE])
 def test_a_kept_table_is_what_it_was(rows: int) -> None:
-    table = Table(LONG_TABLE.columns, [["a\nb", number, None] for number in range(rows)], {"tool": "x\n"})
-    assert unpacked(packed(table)) == table
+    table = ResultTable(LONG_TABLE.columns, [["a\nb", number, None] for number in range(rows)], {"tool": "x\n"})
+    assert unpack_table(pack_table(table)) == table
 
 
 def test_a_table_that_an_earlier_version_kept() -> None:
-    assert unpacked(b'{"columns":[],"rows":[[1],[2]],"about":{}}') == Table([], [[1], [2]], {})
+    assert unpack_table(b'{"columns":[],"rows":[[1],[2]],"about":{}}') == ResultTable([], [[1], [2]], {})
 
 
 @given(
@@ -196,11 +203,11 @@ def test_a_table_that_an_earlier_version_kept() -> None:
 )
 def test_conditions_mean_what_they_say(cells: list[Any], op: Any, values: list[str]) -> None:
     """Against the plainest way to say it."""
-    numbers = [table_query.numeric(value) for value in values]
+    numbers = [table_query.parse_number(value) for value in values]
     assume(op not in ("gt", "gte", "lt", "lte") or None not in numbers)
 
     def meets(cell: Any) -> bool:
-        text, number = table_query.text_of(cell), table_query.numeric(cell)
+        text, number = table_query.cell_text(cell), table_query.parse_number(cell)
         low = text.casefold()
         plain: dict[str, Callable[[str, float | None], bool]] = {
             "contains": lambda value, bound: value.casefold() in low,
@@ -214,16 +221,16 @@ def test_conditions_mean_what_they_say(cells: list[Any], op: Any, values: list[s
             return (text in values) == (op == "is")
         return any(plain[op](value, bound) for value, bound in zip(values, numbers, strict=True))
 
-    table = Table([{"name": "c", "type": ""}], [[cell] for cell in cells])
-    found = table_query.filtered(table, [{"column": "c", "op": op, "values": values}])
+    table = ResultTable([{"name": "c", "type": ""}], [[cell] for cell in cells])
+    found = table_query.filter_rows(table, [{"column": "c", "op": op, "values": values}])
     assert found.rows == [[cell] for cell in cells if meets(cell)]
 
 
 @given(st.lists(st.integers(0, 9), max_size=50), st.booleans())
 def test_rows_sorted_in_parts_are_in_order(numbers: list[int], descending: bool) -> None:
     """And equal ones stay as they were."""
-    table = Table([{"name": "n", "type": "integer"}], [[number, place] for place, number in enumerate(numbers)])
+    table = ResultTable([{"name": "n", "type": "integer"}], [[number, place] for place, number in enumerate(numbers)])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table_query, "SORTED_AT_ONCE", 7)
-        found = table_query.ordered(table, "n", descending=descending).rows
+        patch.setattr(table_query, "MAX_ROWS_PER_SORT", 7)
+        found = table_query.sort_rows(table, "n", descending=descending).rows
     assert found == sorted(table.rows, key=lambda row: row[0], reverse=descending)

@@ -8,7 +8,7 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.costs.savings import MONTH_DAYS, insight, next_token
+from doit_mcp.catalog.costs.savings import DAYS_PER_MONTH, next_page_token, summarize_recommendation
 from tests.api.recorder import Recorder
 
 from ..caller import call
@@ -85,10 +85,10 @@ async def test_pages_are_reached_by_number_and_by_token() -> None:
 
 
 def test_odd_rows_are_read() -> None:
-    assert insight({})["potentialDailySavings"] == 0.0
-    assert insight({"categories": "x", "summary": 5})["categories"] == ""
-    assert next_token({"pagination": None}) is None
-    assert insight(row("x", 10.0))["potentialMonthlySavings"] == round(10 * MONTH_DAYS, 2)
+    assert summarize_recommendation({})["potentialDailySavings"] == 0.0
+    assert summarize_recommendation({"categories": "x", "summary": 5})["categories"] == ""
+    assert next_page_token({"pagination": None}) is None
+    assert summarize_recommendation(row("x", 10.0))["potentialMonthlySavings"] == round(10 * DAYS_PER_MONTH, 2)
 
 
 COMMITMENTS = [

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.costs.trends import by_month, compared, difference, whole_days
+from doit_mcp.catalog.costs.trends import compare_groups, costs_by_month, difference, expand_days
 from tests.api.recorder import Recorder
 
 from ..billing import Line, answering
@@ -101,21 +101,25 @@ async def test_one_period_that_fails_fails_the_comparison_and_a_total_does_not()
 
 
 def test_given_times_are_left_as_they_are() -> None:
-    assert whole_days({"from": "2026-07-01T05:00:00Z", "to": "2026-07-02"}) == {
+    assert expand_days({"from": "2026-07-01T05:00:00Z", "to": "2026-07-02"}) == {
         "from": "2026-07-01T05:00:00Z",
         "to": "2026-07-02T23:59:59Z",
     }
     with pytest.raises(ApiError, match="period2"):
-        whole_days({"from": " ", "to": "2026-07-02"})
+        expand_days({"from": " ", "to": "2026-07-02"})
 
 
 def test_differences_and_months_of_odd_answers() -> None:
     assert difference(None, None) == {"period1": None, "period2": None, "change": None, "changePercent": None}
     assert difference(5.0, 0.0)["changePercent"] is None and difference(-5.0, -10.0)["changePercent"] == 50.0
-    assert [row["name"] for row in compared({"b": 1.0, "a": 1.0}, {"a": 2.0, "b": 0.0, None: 1.0})] == ["a", "b", None]
-    assert by_month({"columns": [{"name": "year"}], "rows": []}, date(2026, 9, 1)) == []
+    assert [row["name"] for row in compare_groups({"b": 1.0, "a": 1.0}, {"a": 2.0, "b": 0.0, None: 1.0})] == [
+        "a",
+        "b",
+        None,
+    ]
+    assert costs_by_month({"columns": [{"name": "year"}], "rows": []}, date(2026, 9, 1)) == []
 
 
 def test_what_was_taken_is_taken() -> None:
     old = {"period2": {"from": "x", "to": "y"}, "period1Months": 24, "cloud": "aws", "groupBy": "cloud"}
-    assert TOOLS["compare_spend"].problems(TOOLS["compare_spend"].read(old)) == []
+    assert TOOLS["compare_spend"].argument_problems(TOOLS["compare_spend"].coerce_arguments(old)) == []

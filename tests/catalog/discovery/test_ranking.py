@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from doit_mcp.catalog.discovery import ranking
 from doit_mcp.catalog.discovery.ranking import (
+    MAX_CACHED_CORRECTIONS,
     MAX_CORRECTED_WORDS,
-    MAX_KEPT_CORRECTIONS,
-    MOST_WORDS,
-    Finder,
+    MAX_QUERY_WORDS,
+    ToolFinder,
     stem,
-    words_of,
+    stem_words,
 )
-from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.registry import direct_tools
 
-FINDER = Finder(own_tools())
+FINDER = ToolFinder(direct_tools())
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ FINDER = Finder(own_tools())
     ],
 )
 def test_people_find_what_they_mean(query: str, name: str) -> None:
-    assert name in [tool.name for tool in FINDER.find(query)[:2]]
+    assert name in [tool.name for tool in FINDER.rank_tools(query)[:2]]
 
 
 @pytest.mark.parametrize(
@@ -52,19 +52,19 @@ def test_people_find_what_they_mean(query: str, name: str) -> None:
     [("alocation", "list_allocations"), ("creat alret", "create_alert"), ("anomalis", "get_anomalies")],
 )
 def test_typing_errors_are_seen_through(query: str, name: str) -> None:
-    assert name in [tool.name for tool in FINDER.find(query)[:3]]
+    assert name in [tool.name for tool in FINDER.rank_tools(query)[:3]]
 
 
 def test_what_fits_nothing_finds_nothing() -> None:
-    assert FINDER.find("xyzzy qqqq") == [] and FINDER.find("the of a") == [] and FINDER.find("") == []
+    assert FINDER.rank_tools("xyzzy qqqq") == [] and FINDER.rank_tools("the of a") == [] and FINDER.rank_tools("") == []
 
 
 def test_a_rare_word_counts_more_than_a_common_one() -> None:
-    assert FINDER.find("list quotas")[0].name == "list_service_quotas"
+    assert FINDER.rank_tools("list quotas")[0].name == "list_service_quotas"
 
 
 def test_equals_stay_in_order() -> None:
-    found = [tool.name for tool in FINDER.find("folder")]
+    found = [tool.name for tool in FINDER.rank_tools("folder")]
     assert found[:2] == ["list_folders", "get_folder"]
 
 
@@ -73,7 +73,7 @@ def test_equals_stay_in_order() -> None:
     [("share", "sharing"), ("budgets", "budget"), ("anomalies", "anomaly"), ("created", "create"), ("Users", "user")],
 )
 def test_forms_of_a_word_are_one(one: str, other: str) -> None:
-    assert words_of(one) == words_of(other)
+    assert stem_words(one) == stem_words(other)
 
 
 def test_short_words_keep_their_endings() -> None:
@@ -85,13 +85,13 @@ def test_short_words_keep_their_endings() -> None:
     [("get_budgets", "get_budget"), ("budget_list", "list_budgets"), ("listUsers", "list_users")],
 )
 def test_a_wrong_name_is_near_a_right_one(name: str, near: str) -> None:
-    assert near in FINDER.nearest(name)
+    assert near in FINDER.similar_names(name)
 
 
 @given(st.text(max_size=400))
 def test_any_words_are_searched_for(query: str) -> None:
-    found = FINDER.find(query)
-    assert len({tool.name for tool in found}) == len(found) and len(FINDER.nearest(query)) <= 3
+    found = FINDER.rank_tools(query)
+    assert len({tool.name for tool in found}) == len(found) and len(FINDER.similar_names(query)) <= 3
 
 
 def test_n2_few_unknown_words_are_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,11 +103,15 @@ def test_n2_few_unknown_words_are_corrected(monkeypatch: pytest.MonkeyPatch) -> 
         return get_close_matches(word, *others)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(ranking, "get_close_matches", matches)
-    finder = Finder(FINDER.tools)
-    many = " ".join(f"zqx{number}w" for number in range(MOST_WORDS))
-    assert finder.find(many) == [] and len(compared) == MAX_CORRECTED_WORDS
-    assert finder.find("laerts budgtes") and len(compared) == MAX_CORRECTED_WORDS + 2
-    assert finder.find("budgtes laerts") and finder.find(many) == [] and len(compared) == MAX_CORRECTED_WORDS + 2
-    for number in range(MAX_KEPT_CORRECTIONS):
-        finder.find(f"qqz{number}x")
-    assert len(finder._corrections) == MAX_KEPT_CORRECTIONS
+    finder = ToolFinder(FINDER.tools)
+    many = " ".join(f"zqx{number}w" for number in range(MAX_QUERY_WORDS))
+    assert finder.rank_tools(many) == [] and len(compared) == MAX_CORRECTED_WORDS
+    assert finder.rank_tools("laerts budgtes") and len(compared) == MAX_CORRECTED_WORDS + 2
+    assert (
+        finder.rank_tools("budgtes laerts")
+        and finder.rank_tools(many) == []
+        and len(compared) == MAX_CORRECTED_WORDS + 2
+    )
+    for number in range(MAX_CACHED_CORRECTIONS):
+        finder.rank_tools(f"qqz{number}x")
+    assert len(finder._corrections) == MAX_CACHED_CORRECTIONS

@@ -6,17 +6,17 @@ import orjson
 import pytest
 
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.discovery.ranking import Finder
-from doit_mcp.catalog.discovery.tools import found_in, named, read_only, with_discovery
-from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.discovery.ranking import ToolFinder
+from doit_mcp.catalog.discovery.tools import read_only_tool, search_operations, tool_by_name, with_discovery
+from doit_mcp.catalog.registry import direct_tools
 from doit_mcp.catalog.tools.tool import ToolError
-from doit_mcp.catalog.toolsets import Selection, runs
+from doit_mcp.catalog.toolsets import Selection, callable_tools
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS, Caller, run
 
-FINDER = Finder(own_tools())
-READING = runs(own_tools(), Selection(readonly=True))
+FINDER = ToolFinder(direct_tools())
+READING = callable_tools(direct_tools(), Selection(readonly=True))
 
 
 async def test_what_is_found_can_be_called_as_it_says() -> None:
@@ -39,17 +39,17 @@ async def test_reads_are_told_apart() -> None:
 
 @pytest.mark.parametrize("query", ["budget", "report create", "list", "cost", "delete"])
 def test_an_answer_is_bounded(query: str) -> None:
-    assert len(orjson.dumps(found_in(FINDER, query, None, None, 5))) < 30_000
+    assert len(orjson.dumps(search_operations(FINDER, query, None, None, 5))) < 30_000
 
 
 def test_nothing_found_says_what_to_do() -> None:
-    found = found_in(FINDER, "xyzzy", None, None, 3)
+    found = search_operations(FINDER, "xyzzy", None, None, 3)
     assert found["operations"] == [] and "other or fewer words" in found["hint"] and "budgets" in found["hint"]
 
 
 def test_an_area_that_is_none_is_refused_with_those_there_are() -> None:
     with pytest.raises(ToolError, match='"nothing" is no toolset; there are .*budgets'):
-        found_in(FINDER, "labels", "nothing", None, 3)
+        search_operations(FINDER, "labels", "nothing", None, 3)
 
 
 async def test_reading_runs_the_operation_with_its_own_arguments() -> None:
@@ -85,25 +85,25 @@ async def test_arguments_are_checked_against_the_real_schema() -> None:
 
 
 def test_old_names_are_known_and_unknown_ones_answered_with_the_nearest() -> None:
-    assert named(FINDER, "id_of_asset").name == "update_asset"
+    assert tool_by_name(FINDER, "id_of_asset").name == "update_asset"
     with pytest.raises(ToolError, match="no operation .*did you mean .*list_budgets.*find_operation"):
-        named(FINDER, "budgets_list")
+        tool_by_name(FINDER, "budgets_list")
     with pytest.raises(ToolError, match="no operation .*; search with find_operation"):
-        named(FINDER, "zzzzqqq")
+        tool_by_name(FINDER, "zzzzqqq")
 
 
 @pytest.mark.parametrize("name", ["find_operation", "read_operation", "call_operation"])
 def test_they_do_not_call_themselves(name: str) -> None:
     with pytest.raises(ToolError, match="no operation"):
-        named(FINDER, name)
+        tool_by_name(FINDER, name)
 
 
 def test_where_nothing_writes_nothing_can_be_written() -> None:
     tools = {tool.name: tool for tool in with_discovery(READING)}
     assert "call_operation" not in tools and not any(tool.writes for tool in tools.values())
     with pytest.raises(ToolError, match="no operation"):
-        read_only(Finder(READING), "delete_budget")
-    found = found_in(Finder(READING), "budget", None, None, 5)["operations"]
+        read_only_tool(ToolFinder(READING), "delete_budget")
+    found = search_operations(ToolFinder(READING), "budget", None, None, 5)["operations"]
     assert {one["callWith"] for one in found} == {"read_operation"}
 
 
@@ -117,7 +117,7 @@ def test_the_hints_are_honest() -> None:
 
 @pytest.mark.parametrize("name", ["read_operation", "call_operation"])
 def test_they_stand_for_what_they_call(name: str) -> None:
-    stands_for = TOOLS[name].stands_for
+    stands_for = TOOLS[name].resolve_target
     assert stands_for is not None
     tool, given = stands_for({"name": "get_label", "arguments": {"id": 1}})
     assert tool is TOOLS["get_label"] and given == {"id": 1}

@@ -43,8 +43,8 @@ def test_every_old_prompt_is_there_with_its_arguments() -> None:
 @pytest.mark.parametrize("prompt", PROMPTS, ids=lambda prompt: prompt.name)
 async def test_a_prompt_is_one_message_with_what_was_given(prompt: Any) -> None:
     given = {argument.name: f"value of {argument.name}" for argument in prompt.arguments}
-    (plain,) = await prompt.run(Caller(Recorder()), dict.fromkeys(given, ""))
-    (full,) = await prompt.run(Caller(Recorder()), given)
+    (plain,) = await prompt.render(Caller(Recorder()), dict.fromkeys(given, ""))
+    (full,) = await prompt.render(Caller(Recorder()), given)
     assert plain["role"] == full["role"] == "user" and len(plain["content"]["text"]) > 40
     added = "".join(f"\n{name}: {value}" for name, value in given.items())
     assert full["content"]["text"] == plain["content"]["text"] + (f"\n{added}" if added else "")
@@ -58,7 +58,7 @@ def test_tools_that_prompts_name_and_we_have_are_spelled_right() -> None:
 
 
 async def complete(name: str, argument: str, typed: str, answer: Any, **settled: str) -> list[str]:
-    found = next(one.complete for one in NAMED[name].arguments if one.name == argument)
+    found = next(one.completer for one in NAMED[name].arguments if one.name == argument)
     assert found is not None
     return await found(Caller(Recorder(answer)), typed, settled)
 

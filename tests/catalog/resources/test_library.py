@@ -10,8 +10,8 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.resources import library
-from doit_mcp.catalog.resources.guides import QUERIES
-from doit_mcp.catalog.resources.resource import NoResource
+from doit_mcp.catalog.resources.guides import QUERY_GUIDE
+from doit_mcp.catalog.resources.resource import ResourceNotFound
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS, Caller
@@ -37,7 +37,7 @@ def test_the_addresses_are_those_that_were_promised() -> None:
     assert {*wanted, "doit://dimensions/{type}/{id}"} <= set(addresses) and len(set(addresses)) == len(addresses)
     assert {"doit://customer", "doit://guide/queries"} <= AT.keys()
     for template in library.TEMPLATES:
-        assert set(template.complete) == set(template.variables) and template.description.endswith(".")
+        assert set(template.completers) == set(template.variables) and template.description.endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ async def test_a_document_is_read(uri: str, path: str) -> None:
 
 @pytest.mark.parametrize("place", ["budgets/..", "tickets/x", "dimensions/odd/x", "budgets/x"])
 async def test_what_leads_nowhere_is_no_resource(place: str) -> None:
-    with pytest.raises(NoResource):
+    with pytest.raises(ResourceNotFound):
         await read(f"doit://{place}", ApiError("", kind="missing", status=404))
 
 
@@ -90,25 +90,25 @@ async def test_the_customer_is_told() -> None:
 
 async def test_long_documents_are_cut_and_never_endless() -> None:
     rows = [{"n": n, "text": "x" * 50} for n in range(5000)]
-    found = json.loads((await library.as_json({"rows": rows}))["text"])
+    found = json.loads((await library.json_contents({"rows": rows}))["text"])
     assert len(found["rows"]) < 5000 and found["cut"][0]["of"] == 5000
-    with pytest.raises(NoResource):
-        await library.as_json({"text": "x" * (3 * library.MOST)})
+    with pytest.raises(ResourceNotFound):
+        await library.json_contents({"text": "x" * (3 * library.MAX_DOCUMENT_CHARACTERS)})
 
 
 async def test_the_guide_holds_queries_that_are_right() -> None:
-    assert (await AT["doit://guide/queries"].read(Caller(Recorder())))["text"] == QUERIES
-    block = QUERIES.split("\n\n")[2]
-    assert TOOLS["run_query"].problems({"config": json.loads(block)}) == []
-    assert AT["doit://guide/queries"].size == len(QUERIES.encode())
+    assert (await AT["doit://guide/queries"].read(Caller(Recorder())))["text"] == QUERY_GUIDE
+    block = QUERY_GUIDE.split("\n\n")[2]
+    assert TOOLS["run_query"].argument_problems({"config": json.loads(block)}) == []
+    assert AT["doit://guide/queries"].size == len(QUERY_GUIDE.encode())
 
 
 async def test_addresses_are_completed() -> None:
     named = {template.uri_template: template for template in library.TEMPLATES}
     budgets = {"budgets": [{"id": "b1", "budgetName": "Data"}, {"id": "b2", "budgetName": "Web"}]}
-    complete = named["doit://budgets/{id}"].complete["id"]
+    complete = named["doit://budgets/{id}"].completers["id"]
     assert await complete(Caller(Recorder(budgets)), "web", {}) == ["b2"]
-    dimensions = named["doit://dimensions/{type}/{id}"].complete
+    dimensions = named["doit://dimensions/{type}/{id}"].completers
     assert await dimensions["type"](Caller(Recorder()), "gke", {}) == ["gke", "gke_label"]
     api = Recorder({"dimensions": [{"id": "team"}, {"id": "env"}]})
     assert await dimensions["id"](Caller(api), "t", {"type": "label"}) == ["team"]

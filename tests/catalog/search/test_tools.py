@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.search.documents import MOST, document
-from doit_mcp.catalog.search.entities import KINDS
-from doit_mcp.catalog.search.ranking import best, fit, text_of, words_of
-from doit_mcp.catalog.search.tools import FAILED
-from doit_mcp.catalog.tools.tool import Content, ToolError
+from doit_mcp.catalog.search.documents import MAX_DOCUMENT_CHARACTERS, document_text
+from doit_mcp.catalog.search.entities import ENTITY_KINDS
+from doit_mcp.catalog.search.ranking import query_words, row_text, score, top_matches
+from doit_mcp.catalog.search.tools import FAILED_PARTS_KEY
+from doit_mcp.catalog.tools.tool import ContentResult, ToolError
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS, Caller
@@ -44,18 +44,18 @@ def api(**failing: ApiError) -> Recorder:
     return Recorder(answer)
 
 
-async def run(name: str, sender: Recorder, /, tenant: str = "acme", **arguments: Any) -> Content:
+async def run(name: str, sender: Recorder, /, tenant: str = "acme", **arguments: Any) -> ContentResult:
     sender.tenant = tenant
     tool = TOOLS[name]
-    assert tool.problems(arguments) == []
+    assert tool.argument_problems(arguments) == []
     result = await tool.run(Caller(sender), arguments)
-    assert isinstance(result, Content) and tool.result_problems(result.structured or {}) == []
+    assert isinstance(result, ContentResult) and tool.result_problems(result.structured or {}) == []
     assert [block["type"] for block in result.blocks] == ["text"]
     assert orjson.loads(result.blocks[0]["text"]) == result.structured
     return result
 
 
-def hits(result: Content) -> list[Any]:
+def hits(result: ContentResult) -> list[Any]:
     assert result.structured is not None and set(result.structured) == {"results"}
     found: list[Any] = result.structured["results"]
     for hit in found:
@@ -84,7 +84,7 @@ async def test_it_finds_by_words_over_all_kinds() -> None:
 
 async def test_no_words_show_some_of_everything_and_links_are_the_apis() -> None:
     found = hits(await run("search", api(), query=""))
-    assert {hit["id"].partition(":")[0] for hit in found} == {kind.name for kind in KINDS}
+    assert {hit["id"].partition(":")[0] for hit in found} == {kind.name for kind in ENTITY_KINDS}
     report = next(hit for hit in found if hit["id"] == "report:r1")
     assert report["url"] == "https://console.example/customers/x/a/r1?v=1"
     assert next(hit for hit in found if hit["id"] == "budget:b1")["title"] == "Budget: Data (2.50 of 10,000.00 USD)"
@@ -95,7 +95,7 @@ async def test_parts_that_fail_are_said_and_forbidden_ones_are_not() -> None:
     slow, closed = ApiError("", kind="timeout"), ApiError("", kind="forbidden", status=403)
     result = await run("search", api(tickets=slow, cloudincidents=closed), query="BigQuery")
     assert [hit["id"] for hit in hits(result)] == ["anomaly:a 1"]
-    assert result.meta == {FAILED: {"ticket": "no answer in time"}}
+    assert result.meta == {FAILED_PARTS_KEY: {"ticket": "no answer in time"}}
 
 
 @pytest.mark.parametrize(("kinds", "raised"), [(("forbidden",), "forbidden"), (("forbidden", "timeout"), "timeout")])
@@ -171,7 +171,7 @@ async def test_what_cannot_be_fetched_is_said() -> None:
 
 
 def test_a_ticket_without_comments_is_still_a_ticket() -> None:
-    assert document("T", {"comments": None, "a": True, "list": [1, 2], "empty": []}) == "T\n\na: yes\nlist: 1, 2"
+    assert document_text("T", {"comments": None, "a": True, "list": [1, 2], "empty": []}) == "T\n\na: yes\nlist: 1, 2"
 
 
 JSON = st.recursive(
@@ -183,23 +183,23 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["id", "result", "rows", "schema", "endDate", "x"]), JSON, max_size=5))
 def test_anything_becomes_bounded_text(row: dict[str, Any]) -> None:
-    text = document("Title", row)
-    assert text.startswith("Title") and len(text) < MOST + 100
-    text_of(row)
+    text = document_text("Title", row)
+    assert text.startswith("Title") and len(text) < MAX_DOCUMENT_CHARACTERS + 100
+    row_text(row)
 
 
 def test_long_documents_are_cut_and_say_so() -> None:
-    text = document("T", {"text": "x" * (2 * MOST), "rows": list(range(100))})
-    assert len(text) < MOST + 100 and "left out" in text
+    text = document_text("T", {"text": "x" * (2 * MAX_DOCUMENT_CHARACTERS), "rows": list(range(100))})
+    assert len(text) < MAX_DOCUMENT_CHARACTERS + 100 and "left out" in text
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=30))
 def test_words_and_fits_are_bounded(query: str, title: str, text: str) -> None:
-    words = words_of(query)
+    words = query_words(query)
     assert len(words) <= 16 and len(set(words)) == len(words)
-    found = fit(words, title, "budget limit", text)
-    assert 0.0 <= found.share <= 1.0 and found.points >= 0.0
-    assert best([(found, "x")] * 30, 20) == ["x"] * 20 or found.share <= 0.5
+    found = score(words, title, "budget limit", text)
+    assert 0.0 <= found.coverage <= 1.0 and found.points >= 0.0
+    assert top_matches([(found, "x")] * 30, 20) == ["x"] * 20 or found.coverage <= 0.5
 
 
 def test_n2_the_text_of_a_row_is_gathered_only_as_far_as_it_is_searched() -> None:
@@ -214,5 +214,5 @@ def test_n2_the_text_of_a_row_is_gathered_only_as_far_as_it_is_searched() -> Non
                 yield item
 
     row = Values({str(number): "x" * 99 for number in range(10_000)})
-    assert len(text_of(row)) == 4_000 and row.seen <= 41
-    assert text_of({"a": "long " * 10_000, "b": 1}) == ("long " * 800)
+    assert len(row_text(row)) == 4_000 and row.seen <= 41
+    assert row_text({"a": "long " * 10_000, "b": 1}) == ("long " * 800)

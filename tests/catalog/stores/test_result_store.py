@@ -7,7 +7,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalog.stores.result_store import MemoryResults
+from doit_mcp.catalog.stores.result_store import MemoryResultStore
 
 
 class Clock:
@@ -17,13 +17,13 @@ class Clock:
         return self.now
 
 
-def store(clock: Clock, **bounds: int) -> MemoryResults:
+def store(clock: Clock, **bounds: int) -> MemoryResultStore:
     numbers = count()
-    return MemoryResults(clock, lambda: f"h{next(numbers)}", **bounds)  # type: ignore[arg-type]
+    return MemoryResultStore(clock, lambda: f"h{next(numbers)}", **bounds)  # type: ignore[arg-type]
 
 
 async def test_a_result_is_its_owners_alone() -> None:
-    results = MemoryResults()
+    results = MemoryResultStore()
     handle = await results.put("a", b"data")
     assert handle is not None and len(handle) >= 24
     assert await results.get("a", handle) == b"data"
@@ -41,7 +41,7 @@ async def test_it_is_gone_after_its_time() -> None:
 
 
 async def test_what_is_too_large_is_not_kept() -> None:
-    assert await store(Clock(), most_bytes=3).put("a", b"1234") is None
+    assert await store(Clock(), max_result_bytes=3).put("a", b"1234") is None
     assert await store(Clock(), owner_bytes=3).put("a", b"1234") is None
     assert await store(Clock(), total_bytes=3).put("a", b"1234") is None
 
@@ -56,7 +56,7 @@ async def test_an_owners_oldest_make_room_for_the_owners_newest() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 12)), max_size=60))
 async def test_the_bounds_hold_whatever_is_put(puts: list[tuple[str, int]]) -> None:
-    results = store(Clock(), per_owner=4, owner_bytes=15, total_bytes=25, most_bytes=10)
+    results = store(Clock(), per_owner=4, owner_bytes=15, total_bytes=25, max_result_bytes=10)
     handles: dict[str, list[str]] = {"a": [], "b": [], "c": []}
     for owner, size in puts:
         handle = await results.put(owner, b"x" * size)

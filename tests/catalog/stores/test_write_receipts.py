@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipt
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, Receipt
 
 
 class Clock:
@@ -17,14 +17,14 @@ class Clock:
         return self.now
 
 
-async def done(receipts: MemoryReceipts, key: str, owner: str = "o", answer: bytes = b"a") -> None:
+async def done(receipts: MemoryReceiptStore, key: str, owner: str = "o", answer: bytes = b"a") -> None:
     assert await receipts.claim(owner, key) is None
     await receipts.settle(owner, key, answer)
 
 
 async def test_the_second_is_told_until_the_time_is_over() -> None:
     clock = Clock()
-    receipts = MemoryReceipts(clock)
+    receipts = MemoryReceiptStore(clock)
     await done(receipts, "k")
     clock.now += 30
     assert await receipts.claim("o", "k") == Receipt(b"a", True, 30.0)
@@ -33,27 +33,27 @@ async def test_the_second_is_told_until_the_time_is_over() -> None:
 
 
 async def test_another_owner_and_another_key_are_other_writes() -> None:
-    receipts = MemoryReceipts(Clock())
+    receipts = MemoryReceiptStore(Clock())
     await done(receipts, "k")
     assert await receipts.claim("p", "k") is None and await receipts.claim("o", "l") is None
 
 
 async def test_what_was_surely_not_done_may_be_done() -> None:
-    receipts = MemoryReceipts(Clock())
+    receipts = MemoryReceiptStore(Clock())
     assert await receipts.claim("o", "k") is None
     await receipts.settle("o", "k", None)
     assert await receipts.claim("o", "k") is None
 
 
 async def test_what_nobody_knows_is_said_to_be_unknown() -> None:
-    receipts = MemoryReceipts(Clock())
+    receipts = MemoryReceiptStore(Clock())
     await receipts.claim("o", "k")
     await receipts.settle("o", "k", b"", known=False)
     assert await receipts.claim("o", "k") == Receipt(b"", False, 0.0)
 
 
 async def test_a_large_answer_is_only_known_to_be_done() -> None:
-    receipts = MemoryReceipts(Clock(), most_bytes=3)
+    receipts = MemoryReceiptStore(Clock(), max_answer_bytes=3)
     await done(receipts, "k", answer=b"four")
     assert await receipts.claim("o", "k") == Receipt(b"", True, 0.0)
 
@@ -61,7 +61,7 @@ async def test_a_large_answer_is_only_known_to_be_done() -> None:
 @pytest.mark.parametrize("answer", [b"a", None])
 async def test_who_comes_meanwhile_waits(answer: bytes | None) -> None:
     """For the answer; and if it was not done, exactly one of those who waited has to do it."""
-    receipts = MemoryReceipts(Clock())
+    receipts = MemoryReceiptStore(Clock())
     assert await receipts.claim("o", "k") is None
     waiting = [asyncio.ensure_future(receipts.claim("o", "k")) for _ in range(3)]
     await asyncio.sleep(0)
@@ -78,7 +78,7 @@ async def test_who_comes_meanwhile_waits(answer: bytes | None) -> None:
 
 async def test_a_write_in_flight_outlives_the_window() -> None:
     clock = Clock()
-    receipts = MemoryReceipts(clock)
+    receipts = MemoryReceiptStore(clock)
     await receipts.claim("o", "slow")
     clock.now += 500
     waiting = asyncio.ensure_future(receipts.claim("o", "slow"))
@@ -89,7 +89,7 @@ async def test_a_write_in_flight_outlives_the_window() -> None:
 
 
 async def test_the_oldest_that_is_done_makes_room() -> None:
-    receipts = MemoryReceipts(Clock(), per_owner=3, total=5)
+    receipts = MemoryReceiptStore(Clock(), per_owner=3, total=5)
     assert await receipts.claim("o", "running") is None
     for key in ("1", "2", "3"):
         await done(receipts, key)
@@ -101,7 +101,7 @@ async def test_the_oldest_that_is_done_makes_room() -> None:
 
 
 async def test_too_many_in_flight_are_no_longer_waited_for() -> None:
-    receipts = MemoryReceipts(Clock(), per_owner=1)
+    receipts = MemoryReceiptStore(Clock(), per_owner=1)
     assert await receipts.claim("o", "1") is None
     waiting = asyncio.ensure_future(receipts.claim("o", "1"))
     await asyncio.sleep(0)
@@ -112,7 +112,7 @@ async def test_too_many_in_flight_are_no_longer_waited_for() -> None:
 
 
 async def test_groups_leave_nothing_behind() -> None:
-    receipts = MemoryReceipts(Clock())
+    receipts = MemoryReceiptStore(Clock())
     for key in ("1", "2", "3"):
         assert await receipts.claim("o", key) is None
         await receipts.settle("o", key, b"a", groups=["g", key])
@@ -124,9 +124,9 @@ async def test_groups_leave_nothing_behind() -> None:
 
 
 async def test_a_write_that_was_claimed_elsewhere_begins_again() -> None:
-    receipts = MemoryReceipts(Clock())
+    receipts = MemoryReceiptStore(Clock())
     await done(receipts, "k")
-    receipts.begin("o", "k")
+    receipts.force_claim("o", "k")
     waiting = asyncio.ensure_future(receipts.claim("o", "k"))
     await asyncio.sleep(0)
     assert not waiting.done()
@@ -136,7 +136,7 @@ async def test_a_write_that_was_claimed_elsewhere_begins_again() -> None:
 
 async def test_n4_all_answers_together_have_a_bound() -> None:
     """The oldest answers go; that their writes were done is known all the same."""
-    receipts = MemoryReceipts(Clock(), total_bytes=100)
+    receipts = MemoryReceiptStore(Clock(), total_bytes=100)
     for number in range(5):
         await done(receipts, f"{number}", owner=f"owner {number}", answer=b"x" * 40)
     found = [await receipts.claim(f"owner {number}", f"{number}") for number in range(5)]
@@ -145,7 +145,7 @@ async def test_n4_all_answers_together_have_a_bound() -> None:
 
 async def test_n5_room_is_made_by_who_has_the_most() -> None:
     """What one owner has done many times does not make the server forget what another did once."""
-    receipts = MemoryReceipts(Clock(), total=10)
+    receipts = MemoryReceiptStore(Clock(), total=10)
     await done(receipts, "only", owner="quiet")
     for number in range(50):
         await done(receipts, f"{number}", owner="greedy")

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.catalog.tools.argument_coercion import is_plain, read
+from doit_mcp.catalog.tools.argument_coercion import coerce_arguments, needs_no_coercion
 from doit_mcp.catalog.tools.tool import Tool
-from doit_mcp.protocol.message_limits import MAX_TEXT, bounded
-from doit_mcp.protocol.schema_validator import Checker
+from doit_mcp.protocol.message_limits import MAX_STRING_LENGTH, with_default_limits
+from doit_mcp.protocol.schema_validator import SchemaValidator
 from tests.api.recorder import Recorder
 
 from ..caller import run
@@ -76,14 +76,14 @@ SCHEMA: dict[str, Any] = {
     ],
 )
 def test_values_are_read_by_their_schema(given_value: dict[str, Any], read_value: dict[str, Any]) -> None:
-    found = read(given_value, SCHEMA)
+    found = coerce_arguments(given_value, SCHEMA)
     assert found == read_value
     assert [type(value) for value in found.values()] == [type(value) for value in read_value.values()]
 
 
 def test_a_tenant_argument_that_a_schema_knows_is_kept() -> None:
     schema = {"type": "object", "properties": {"customerContext": {"type": "string"}}}
-    assert read({"customerContext": "x"}, schema) == {"customerContext": "x"}
+    assert coerce_arguments({"customerContext": "x"}, schema) == {"customerContext": "x"}
 
 
 KNOWN_BY = ("id", "flowID", "name", "firstName", "email", "ss_id")
@@ -102,27 +102,27 @@ BLANKS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", KNOWN_BY)
 def test_blanks_around_ids_and_names_are_dropped(name: str) -> None:
-    assert read({name: " \t a b\n"}, BLANKS) == {name: "a b"}
-    assert read({name: "  "}, BLANKS) == ({"id": ""} if name == "id" else {})
+    assert coerce_arguments({name: " \t a b\n"}, BLANKS) == {name: "a b"}
+    assert coerce_arguments({name: "  "}, BLANKS) == ({"id": ""} if name == "id" else {})
 
 
 def test_blanks_around_the_ids_of_a_list_are_dropped() -> None:
-    found = read({"layer_ids": [" a", "b "], "datasets": '[" c "]'}, BLANKS)
+    found = coerce_arguments({"layer_ids": [" a", "b "], "datasets": '[" c "]'}, BLANKS)
     assert found == {"layer_ids": ["a", "b"], "datasets": ["c"]}
 
 
 @pytest.mark.parametrize("name", FREE)
 def test_free_text_and_keys_of_customers_keep_their_blanks(name: str) -> None:
-    assert read({name: " a "}, BLANKS) == {name: " a "}
+    assert coerce_arguments({name: " a "}, BLANKS) == {name: " a "}
 
 
 def test_lists_that_are_data_and_what_lies_deeper_keep_their_blanks() -> None:
     given_values = {"eventIds": [" a"], "tags": [" b "], "ticket": {"id": " 1 ", "name": " n "}}
-    assert read(given_values, BLANKS) == given_values
+    assert coerce_arguments(given_values, BLANKS) == given_values
 
 
 def test_numbers_are_no_names() -> None:
-    assert read({"customerId": " 7 ", "id": 7, "name": None}, BLANKS) == {"customerId": 7, "id": "7"}
+    assert coerce_arguments({"customerId": " 7 ", "id": 7, "name": None}, BLANKS) == {"customerId": 7, "id": "7"}
 
 
 async def test_ids_with_blanks_around_reach_the_api_without() -> None:
@@ -142,14 +142,14 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*SCHEMA["properties"], "x"]), JSON))
 def test_reading_never_fails_and_changes_nothing_the_second_time(arguments: dict[str, Any]) -> None:
-    once = read(arguments, SCHEMA)
-    assert read(once, SCHEMA) == once
+    once = coerce_arguments(arguments, SCHEMA)
+    assert coerce_arguments(once, SCHEMA) == once
 
 
 @given(st.dictionaries(st.sampled_from(["id", "config", "ticket", "maxResults", "name", "x"]), JSON))
 def test_no_arguments_break_any_tool_before_it_runs(arguments: dict[str, Any]) -> None:
     for tool in all_tools():
-        assert all(isinstance(problem, str) for problem in tool.problems(tool.read(arguments)))
+        assert all(isinstance(problem, str) for problem in tool.argument_problems(tool.coerce_arguments(arguments)))
 
 
 TOOLS = all_tools()
@@ -165,9 +165,9 @@ def test_plain_arguments_that_fit_are_read_as_they_are(data: st.DataObject) -> N
     texts = [one for schema in known.values() for one in schema.get("enum", ()) if isinstance(one, str)]
     values = st.one_of(PLAIN, st.sampled_from(texts)) if texts else PLAIN
     arguments = data.draw(st.dictionaries(names, values, max_size=4))
-    if is_plain(arguments, known) and not tool.problems(arguments):
-        assert read(arguments, tool.input_schema) == arguments
-    assert tool.read(arguments) == read(arguments, tool.input_schema)
+    if needs_no_coercion(arguments, known) and not tool.argument_problems(arguments):
+        assert coerce_arguments(arguments, tool.input_schema) == arguments
+    assert tool.coerce_arguments(arguments) == coerce_arguments(arguments, tool.input_schema)
 
 
 def texts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -182,12 +182,14 @@ def texts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
 def test_n2_every_text_has_a_bound(tool: Tool) -> None:
     """Its own, which is published, or the default one."""
-    for published, enforced in zip(texts(tool.input_schema), texts(bounded(tool.input_schema)), strict=True):
-        most = published.get("maxLength", MAX_TEXT)
+    for published, enforced in zip(
+        texts(tool.input_schema), texts(with_default_limits(tool.input_schema)), strict=True
+    ):
+        most = published.get("maxLength", MAX_STRING_LENGTH)
         assert enforced["maxLength"] == most
-        checker = Checker({name: value for name, value in enforced.items() if name != "pattern"})
+        checker = SchemaValidator({name: value for name, value in enforced.items() if name != "pattern"})
         if most <= 100_000:
-            assert checker.fits("x" * most) and not checker.fits("x" * (most + 1))
+            assert checker.is_valid("x" * most) and not checker.is_valid("x" * (most + 1))
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "[]," * 1_300_000 + "[]]", '["\ud800"]'])
@@ -195,14 +197,14 @@ def test_n2_json_in_a_text_has_the_bounds_of_a_body(text: str) -> None:
     """What may not be sent as a list may not be sent as its text either: it stays a text, for the check to refuse."""
     schema = {"type": "object", "properties": {"x": {"type": "array"}}}
     started = time.process_time()
-    assert read({"x": text}, schema) == {"x": text}
+    assert coerce_arguments({"x": text}, schema) == {"x": text}
     assert time.process_time() - started < 0.5
 
 
 def test_n2_thousands_of_arguments() -> None:
     """No tool has so many, so nothing is done with them."""
     tool = next(tool for tool in all_tools() if tool.name == "get_budget")
-    _, problems = tool.understood({f"n{number}": number for number in range(150_000)})
+    _, problems = tool.parse_arguments({f"n{number}": number for number in range(150_000)})
     assert problems == ["arguments: 150,000 are too many; known: id, name"]
 
 
@@ -211,6 +213,6 @@ def test_n2_a_long_text_is_not_compared_with_each_choice() -> None:
     schema = {"type": "object", "properties": {"x": {"enum": ["straße", *(f"choice {n}" for n in range(200))]}}}
     long = {"x": "é" * 1_990_000}
     started = time.process_time()
-    assert read(long, schema) == long
+    assert coerce_arguments(long, schema) == long
     assert time.process_time() - started < 0.5
-    assert read({"x": " STRASSE "}, schema) == read({"x": "Straße"}, schema) == {"x": "straße"}
+    assert coerce_arguments({"x": " STRASSE "}, schema) == coerce_arguments({"x": "Straße"}, schema) == {"x": "straße"}

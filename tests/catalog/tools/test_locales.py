@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalog.tools.locales import FORMS, Locale, _locale_of, finite, locale_of
+from doit_mcp.catalog.tools.locales import LOCALE_FORMATS, Locale, _find_locale, find_locale, to_finite_number
 
 
 def place(tag: str) -> Locale:
-    found = locale_of(tag)
+    found = find_locale(tag)
     assert found is not None
     return found
 
@@ -40,8 +40,12 @@ def plain(text: str) -> str:
 )
 def test_amounts_and_days_are_written_as_there(tag: str, money: str, percent: str, day: str, month: str) -> None:
     there = place(tag)
-    assert plain(there.money(1_234_567.8, "EUR")) == money and plain(there.percent(12.45001)) == percent
-    assert (there.day("2026-08-31"), there.day("2026-08-31T23:59:59Z"), there.day("2026-08")) == (day, day, month)
+    assert plain(there.format_money(1_234_567.8, "EUR")) == money and plain(there.format_percent(12.45001)) == percent
+    assert (there.format_day("2026-08-31"), there.format_day("2026-08-31T23:59:59Z"), there.format_day("2026-08")) == (
+        day,
+        day,
+        month,
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,7 @@ def test_amounts_and_days_are_written_as_there(tag: str, money: str, percent: st
     ],
 )
 def test_small_negative_and_currencies_without_cents(amount: float, currency: str, written: str) -> None:
-    assert plain(place("de").money(amount, currency)) == written
+    assert plain(place("de").format_money(amount, currency)) == written
 
 
 @pytest.mark.parametrize(
@@ -79,39 +83,39 @@ def test_small_negative_and_currencies_without_cents(amount: float, currency: st
     ],
 )
 def test_only_tags_that_are_known_are_locales(tag: str, known: str | None) -> None:
-    found = locale_of(tag)
+    found = find_locale(tag)
     assert (found.tag if found else None) == known
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026", "2026-13", "2026-02-30", "0000-01-01", "31.08.2026"])
 def test_what_is_no_day_is_not_written(text: str) -> None:
-    assert place("de").day(text) == ""
+    assert place("de").format_day(text) == ""
 
 
 @pytest.mark.parametrize("value", [None, "5", True, float("nan"), float("inf"), 1e15, [], 10**40])
 def test_what_is_no_amount_is_none(value: Any) -> None:
-    assert finite(value) is None
-    assert finite(5) == 5.0 and finite(-0.5) == -0.5
+    assert to_finite_number(value) is None
+    assert to_finite_number(5) == 5.0 and to_finite_number(-0.5) == -0.5
 
 
-@given(st.floats(-1e14, 1e14), st.sampled_from(sorted(FORMS)))
+@given(st.floats(-1e14, 1e14), st.sampled_from(sorted(LOCALE_FORMATS)))
 def test_no_digit_is_lost(amount: float, tag: str) -> None:
     there = place(tag)
-    written = there.money(amount, "")
-    whole, _, cents = written.rpartition(there.decimal)
-    back = float(f"{whole.replace(there.group, '')}.{cents}")
+    written = there.format_money(amount, "")
+    whole, _, cents = written.rpartition(there.decimal_sign)
+    back = float(f"{whole.replace(there.group_sign, '')}.{cents}")
     assert back == round(amount, 2) + 0.0
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_locale_or_none(tag: str) -> None:
-    found = locale_of(tag)
+    found = find_locale(tag)
     assert found is None or len(found.tag) <= 6
 
 
 def test_n4_a_long_tag_is_not_remembered() -> None:
     """A cache keeps its keys, and a hint can be as long as a body."""
-    _locale_of.cache_clear()
-    assert [locale_of(f"{number}" + "x" * 1_000_000) for number in range(3)] == [None] * 3
-    assert _locale_of.cache_info().currsize == 0
-    assert locale_of("de") is locale_of("de") and _locale_of.cache_info().currsize == 1
+    _find_locale.cache_clear()
+    assert [find_locale(f"{number}" + "x" * 1_000_000) for number in range(3)] == [None] * 3
+    assert _find_locale.cache_info().currsize == 0
+    assert find_locale("de") is find_locale("de") and _find_locale.cache_info().currsize == 1

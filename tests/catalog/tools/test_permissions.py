@@ -7,15 +7,20 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError, explain
-from doit_mcp.catalog.registry import own_tools
-from doit_mcp.catalog.tools.permissions import BY_AREA, BY_NAME, needed, permitted
+from doit_mcp.catalog.registry import direct_tools
+from doit_mcp.catalog.tools.permissions import (
+    PERMISSION_BY_AREA,
+    PERMISSION_BY_TOOL,
+    required_permission,
+    with_permission_hint,
+)
 from tests.api.recorder import Recorder
 
 from ..caller import Caller
 from ..test_registry import least
 
-NAMED = {tool.name: tool for tool in own_tools()}
-NEEDING = sorted(name for name, tool in NAMED.items() if needed(tool))
+NAMED = {tool.name: tool for tool in direct_tools()}
+NEEDING = sorted(name for name, tool in NAMED.items() if required_permission(tool))
 
 
 async def failed(name: str, error: ApiError) -> ApiError:
@@ -30,7 +35,10 @@ async def failed(name: str, error: ApiError) -> ApiError:
 async def test_what_is_forbidden_says_what_is_needed(name: str) -> None:
     error = await failed(name, ApiError("", kind="forbidden", status=403))
     said = explain(error, name)
-    assert f"{name} failed (HTTP 403). It needs the permission {needed(NAMED[name])}. The signed-in user lacks" in said
+    assert (
+        f"{name} failed (HTTP 403). It needs the permission {required_permission(NAMED[name])}. The signed-in user lacks"
+        in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,10 @@ async def test_other_failures_stay_as_they_are(error: Any) -> None:
 
 
 def test_the_tables_name_what_there_is() -> None:
-    assert BY_NAME.keys() <= NAMED.keys() and BY_AREA.keys() <= {tool.area for tool in NAMED.values()}
-    assert needed(NAMED["update_customer"]).startswith("Settings") and needed(NAMED["archive_contract_template"])
-    assert permitted(NAMED["list_budgets"]) is NAMED["list_budgets"]
+    assert PERMISSION_BY_TOOL.keys() <= NAMED.keys() and PERMISSION_BY_AREA.keys() <= {
+        tool.area for tool in NAMED.values()
+    }
+    assert required_permission(NAMED["update_customer"]).startswith("Settings") and required_permission(
+        NAMED["archive_contract_template"]
+    )
+    assert with_permission_hint(NAMED["list_budgets"]) is NAMED["list_budgets"]

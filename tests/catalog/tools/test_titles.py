@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doit_mcp.catalog.tools.titles import MOST_STATUS, status_of, title_of
+from doit_mcp.catalog.tools.titles import MAX_STATUS_CHARACTERS, make_title, status_texts
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,10 @@ from doit_mcp.catalog.tools.titles import MOST_STATUS, status_of, title_of
     ],
 )
 def test_titles_and_status_texts(name: str, title: str, doing: str, done: str) -> None:
-    assert title_of(name) == title and status_of(name, title) == (doing, done)
+    assert make_title(name) == title and status_texts(name, title) == (doing, done)
 
 
 def test_status_texts_are_cut() -> None:
-    assert all(len(text) == MOST_STATUS and text.endswith("…") for text in status_of("list_" + "x" * 99, "t"))
+    assert all(
+        len(text) == MAX_STATUS_CHARACTERS and text.endswith("…") for text in status_texts("list_" + "x" * 99, "t")
+    )

@@ -9,7 +9,14 @@ import pytest
 from doit_mcp.api import Doit
 from doit_mcp.api.operation import Area, delete, get, operation_of, patch, post, put
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.tools.tool import Content, Tool, from_function, from_operation, hints_of, settled, shaped
+from doit_mcp.catalog.tools.tool import ContentResult, Tool
+from doit_mcp.catalog.tools.tool_factory import (
+    as_object,
+    operation_annotations,
+    tool_from_function,
+    tool_from_operation,
+    without_nulls,
+)
 from doit_mcp.protocol.jsonrpc import JsonObject
 from tests.api.recorder import Recorder
 
@@ -30,10 +37,10 @@ class Kinds(Area):
     @post("/k")
     async def create_kind(self) -> JsonObject: ...
 
-    @post("/k", reads=True)
+    @post("/k", read_only=True)
     async def find_kinds(self) -> JsonObject: ...
 
-    @post("/k", keyed=True, outward=True)
+    @post("/k", needs_idempotency_key=True, open_world=True)
     async def send_kind(self) -> JsonObject: ...
 
     @put("/k")
@@ -59,7 +66,7 @@ class Kinds(Area):
     ],
 )
 def test_hints_follow_the_verb(name: str, reads: bool, destroys: bool, idempotent: bool, outward: bool) -> None:
-    assert hints_of(operation_of(getattr(Kinds, name))) == {
+    assert operation_annotations(operation_of(getattr(Kinds, name))) == {
         "readOnlyHint": reads,
         "destructiveHint": destroys,
         "idempotentHint": idempotent,
@@ -68,9 +75,9 @@ def test_hints_follow_the_verb(name: str, reads: bool, destroys: bool, idempoten
 
 
 def test_a_stream_is_no_tool_by_itself() -> None:
-    refine = operation_of(Doit.of(Recorder()).cloudflow.refine_cloudflow)
+    refine = operation_of(Doit.for_sender(Recorder()).cloudflow.refine_cloudflow)
     with pytest.raises(TypeError, match="stream"):
-        from_operation(refine, "cloudflow")
+        tool_from_operation(refine, "cloudflow")
 
 
 class Sum(TypedDict, total=False):
@@ -84,14 +91,14 @@ async def add(doit: Doit, *, left: int, right: Annotated[int, "The other."] = 1)
     return {"total": left + right, "words": None, "user": await doit.auth.validate_user()}
 
 
-async def draw(call: Call, *, times: int) -> Content:
+async def draw(call: Call, *, times: int) -> ContentResult:
     """Draw something."""
-    await call.progress(times)
-    return Content([{"type": "text", "text": "*" * times}], structured={"times": times})
+    await call.report_progress(times)
+    return ContentResult([{"type": "text", "text": "*" * times}], structured={"times": times})
 
 
 async def test_a_function_is_a_tool() -> None:
-    tool = from_function(add, area="auth")
+    tool = tool_from_function(add, area="auth")
     assert (tool.name, tool.title, tool.description) == ("add", "Add", "Add two numbers, slowly.")
     assert tool.input_schema == {
         "type": "object",
@@ -109,10 +116,10 @@ async def test_a_function_is_a_tool() -> None:
 
 
 async def test_a_function_can_take_the_call_and_make_its_own_blocks() -> None:
-    tool = from_function(draw, area="auth", title="Draw!", writes=True, destroys=True, outward=True)
+    tool = tool_from_function(draw, area="auth", title="Draw!", writes=True, destructive=True, open_world=True)
     caller = Caller(Recorder())
     result = await tool.run(caller, {"times": 3})
-    assert isinstance(result, Content) and result.blocks[0]["text"] == "***" and caller.steps == [(3, "")]
+    assert isinstance(result, ContentResult) and result.blocks[0]["text"] == "***" and caller.steps == [(3, "")]
     assert tool.writes and tool.annotations["destructiveHint"] and tool.annotations["openWorldHint"]
     assert tool.title == "Draw!" and tool.meta["openai/toolInvocation/invoked"] == "Draw!: done"
 
@@ -127,7 +134,7 @@ async def test_a_function_can_take_the_call_and_make_its_own_blocks() -> None:
     ],
 )
 def test_every_answer_becomes_an_object(answer: object, items: str, expected: JsonObject) -> None:
-    assert shaped(answer, items) == expected
+    assert as_object(answer, items) == expected
 
 
 @pytest.mark.parametrize(
@@ -171,7 +178,7 @@ async def test_an_answer_that_says_something_stays_as_it_is(
 def test_nulls_that_the_schema_does_not_know_are_settled() -> None:
     schema = {"properties": {"a": {"type": "string"}, "rows": {"type": "array"}, "n": {"anyOf": []}, "any": {}}}
     answer = {"a": None, "rows": None, "n": None, "any": None, "other": None}
-    assert settled(answer, schema) == {"rows": [], "n": None, "any": None, "other": None}
+    assert without_nulls(answer, schema) == {"rows": [], "n": None, "any": None, "other": None}
 
 
 async def test_a_list_that_the_api_sends_as_null_is_empty() -> None:
@@ -184,4 +191,4 @@ def test_tools_are_equal_to_themselves_only() -> None:
     tool = TOOLS["run_query"]
     other = Tool(tool.name, tool.title, tool.description, tool.input_schema, tool.run)
     assert tool == tool and tool != other and len({tool, other}) == 2
-    assert other.result_problems({"anything": 1}) == [] and not other.pages
+    assert other.result_problems({"anything": 1}) == [] and not other.is_paginated

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doit_mcp.catalog.tools import tool_result
-from doit_mcp.catalog.tools.sanitize import visible
-from doit_mcp.catalog.tools.truncation import cut, resumed, token_behind
+from doit_mcp.catalog.tools.sanitize import sanitize_json
+from doit_mcp.catalog.tools.truncation import parse_row_offset, row_offset_token, truncate_lists
 from doit_mcp.protocol.jsonrpc import JsonObject
 from tests.api.recorder import Recorder, pages_of
 
@@ -28,7 +28,7 @@ def wire(whole: JsonObject) -> JsonObject:
 
 
 def complete(result: JsonObject, *, writes: bool = False) -> JsonObject:
-    return wire(tool_result.complete(WRITE if writes else READ, {}, result))
+    return wire(tool_result.make_tool_result_inline(WRITE if writes else READ, {}, result))
 
 
 def rows(count: int, size: int = 100) -> list[JsonObject]:
@@ -54,7 +54,7 @@ VALUES = st.recursive(
 @given(st.lists(VALUES, max_size=60), st.integers(1, 40), VALUES, st.booleans())
 def test_whatever_is_answered_is_valid_json_and_bounded(some: list[Any], times: int, extra: Any, writes: bool) -> None:
     result = complete({"budgets": [{"row": row} for row in some * times], "rowCount": 7, "extra": extra}, writes=writes)
-    assert tool_result.within_ceiling(orjson.dumps(result))
+    assert tool_result.is_within_size_limit(orjson.dumps(result))
     if result.get("isError"):
         return
     found = orjson.loads(result["content"][0]["text"])
@@ -64,7 +64,7 @@ def test_whatever_is_answered_is_valid_json_and_bounded(some: list[Any], times: 
         return
     assert found["rowCount"] == 7
     kept, sent = found["budgets"], [{"row": row} for row in some * times]
-    if visible(orjson.dumps(sent).decode()) == orjson.dumps(sent).decode():
+    if sanitize_json(orjson.dumps(sent).decode()) == orjson.dumps(sent).decode():
         assert kept == sent[: len(kept)]
     assert len(kept) == len(sent) or "budgets" in [one["list"] for one in found["cut"]["lists"]]
 
@@ -75,7 +75,7 @@ def test_cutting_shortens_lists_to_what_was_asked_and_keeps_the_rest(
     texts: list[str], numbers: list[int], length: int
 ) -> None:
     value = {"result": {"rows": texts, "schema": [1]}, "numbers": numbers, "total": {"all": 5}}
-    found, cuts = cut(value, length)
+    found, cuts = truncate_lists(value, length)
     assert found["total"] == {"all": 5} and found["result"]["schema"] == [1]
     assert found["result"]["rows"] == texts[: len(found["result"]["rows"])]
     assert found["numbers"] == numbers[: len(found["numbers"])]
@@ -87,7 +87,7 @@ def test_cutting_shortens_lists_to_what_was_asked_and_keeps_the_rest(
 def test_a_long_read_is_cut_at_a_row_and_says_so() -> None:
     result = complete({"budgets": rows(600), "rowCount": 600, "pageToken": "next"})
     found = result["structuredContent"]
-    assert len(result["content"][0]["text"]) <= tool_result.SMALL
+    assert len(result["content"][0]["text"]) <= tool_result.MAX_READ_CHARACTERS
     shown = len(found["budgets"])
     assert found["budgets"] == rows(600)[:shown] and found["rowCount"] == 600
     assert found["cut"]["lists"] == [{"list": "budgets", "shown": shown, "of": 600}]
@@ -96,9 +96,13 @@ def test_a_long_read_is_cut_at_a_row_and_says_so() -> None:
 
 def test_a_long_read_without_pages_says_how_to_ask_for_less() -> None:
     tool = TOOLS["run_query"]
-    whole = tool_result.complete(tool, {}, {"rowCount": 9000, "rows": [["a", 1.5]] * 9000, "columns": []})
+    whole = tool_result.make_tool_result_inline(
+        tool, {}, {"rowCount": 9000, "rows": [["a", 1.5]] * 9000, "columns": []}
+    )
     found = wire(whole)["structuredContent"]
-    assert found["rowCount"] == 9000 and found["cut"]["rest"] == tool.narrow and "shorter period" in tool.narrow
+    assert (
+        found["rowCount"] == 9000 and found["cut"]["rest"] == tool.narrow_hint and "shorter period" in tool.narrow_hint
+    )
 
 
 async def test_following_the_tokens_of_cut_answers_gives_every_row_once() -> None:
@@ -117,10 +121,10 @@ async def test_following_the_tokens_of_cut_answers_gives_every_row_once() -> Non
 
 
 def test_a_token_of_ours_wraps_the_token_of_the_api() -> None:
-    assert token_behind({}, 5) == "rows+5:" and resumed({"pageToken": "rows+5:"}) == (5, {})
-    token = token_behind({"pageToken": "rows+5:a:b", "x": 1}, 7)
-    assert resumed({"pageToken": token, "x": 1}) == (12, {"pageToken": "a:b", "x": 1})
-    assert resumed({"pageToken": "rows+x:"}) == (0, {"pageToken": "rows+x:"})
+    assert row_offset_token({}, 5) == "rows+5:" and parse_row_offset({"pageToken": "rows+5:"}) == (5, {})
+    token = row_offset_token({"pageToken": "rows+5:a:b", "x": 1}, 7)
+    assert parse_row_offset({"pageToken": token, "x": 1}) == (12, {"pageToken": "a:b", "x": 1})
+    assert parse_row_offset({"pageToken": "rows+x:"}) == (0, {"pageToken": "rows+x:"})
 
 
 def test_a_write_is_never_cut_and_over_the_ceiling_is_a_receipt() -> None:
@@ -134,7 +138,7 @@ def test_a_write_is_never_cut_and_over_the_ceiling_is_a_receipt() -> None:
 
 def test_a_read_over_the_ceiling_is_an_error_that_says_what_to_narrow() -> None:
     result = complete({"note": "x" * 200_000})
-    assert result["isError"] and READ.narrow in result["content"][0]["text"]
+    assert result["isError"] and READ.narrow_hint in result["content"][0]["text"]
     assert "structuredContent" not in result
 
 
@@ -143,12 +147,12 @@ def test_a_read_over_the_ceiling_is_an_error_that_says_what_to_narrow() -> None:
     [("a", 139_998, True), ("a", 139_999, False), ("😀", 69_999, True), ("😀", 70_000, False)],
 )
 def test_the_ceiling_counts_utf16_units(letter: str, count: int, fits: bool) -> None:
-    assert tool_result.within_ceiling(orjson.dumps(letter * count)) is fits
+    assert tool_result.is_within_size_limit(orjson.dumps(letter * count)) is fits
 
 
 def test_two_byte_letters_count_once() -> None:
-    assert tool_result.within_ceiling(orjson.dumps("é" * 139_998))
-    assert not tool_result.within_ceiling(orjson.dumps("é" * 140_000))
+    assert tool_result.is_within_size_limit(orjson.dumps("é" * 139_998))
+    assert not tool_result.is_within_size_limit(orjson.dumps("é" * 140_000))
 
 
 def test_an_answer_of_another_form_is_a_clean_error() -> None:
@@ -159,7 +163,7 @@ def test_an_answer_of_another_form_is_a_clean_error() -> None:
 
 def test_a_tool_without_an_output_schema_answers_all_the_same() -> None:
     tool = replace(READ, output_schema=None)
-    assert wire(tool_result.complete(tool, {}, {"x": 1}))["structuredContent"] == {"x": 1}
+    assert wire(tool_result.make_tool_result_inline(tool, {}, {"x": 1}))["structuredContent"] == {"x": 1}
 
 
 @pytest.mark.parametrize(
@@ -173,7 +177,7 @@ def test_characters_that_nobody_sees_are_taken_out(letter: str) -> None:
 
 @given(st.text())
 def test_cleaning_keeps_json_valid_and_everything_visible(text: str) -> None:
-    found = orjson.loads(visible(orjson.dumps({"a": text}).decode()))["a"]
+    found = orjson.loads(sanitize_json(orjson.dumps({"a": text}).decode()))["a"]
     kept = iter(text)
     assert all(letter in kept for letter in found)
     assert all(letter in found for letter in text if letter.isalnum() and letter not in "\u115f\u1160\u3164\uffa0")
@@ -182,9 +186,9 @@ def test_cleaning_keeps_json_valid_and_everything_visible(text: str) -> None:
 
 def test_escaped_backslashes_are_no_escapes() -> None:
     text = r'{"path":"C:\\u0041\\u0007","bell":"\u0007"}'
-    assert visible(text) == r'{"path":"C:\\u0041\\u0007","bell":""}'
+    assert sanitize_json(text) == r'{"path":"C:\\u0041\\u0007","bell":""}'
 
 
 def test_lateness_is_told_by_what_was_at_stake() -> None:
-    assert "45 seconds" in tool_result.late(READ) and READ.narrow in tool_result.late(READ)
-    assert "check the current state" in tool_result.late(WRITE)
+    assert "45 seconds" in tool_result.timeout_message(READ) and READ.narrow_hint in tool_result.timeout_message(READ)
+    assert "check the current state" in tool_result.timeout_message(WRITE)

@@ -12,27 +12,34 @@ import pytest
 from doit_mcp.api import AREAS
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.call import Question
-from doit_mcp.catalog.registry import own_tools
-from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
-from doit_mcp.catalog.writes.confirmation import KEY, MAX_QUESTIONS, Reader, confirms, question, reader_of
-from doit_mcp.catalog.writes.preview import ACCEPT, message
+from doit_mcp.catalog.registry import direct_tools
+from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
+from doit_mcp.catalog.writes.confirmation import (
+    CONFIRMATION_KEY,
+    MAX_QUESTIONS,
+    StateReader,
+    always_confirms,
+    confirmation_question,
+    find_reader,
+)
+from doit_mcp.catalog.writes.preview import ACCEPT_INSTRUCTION, preview_message
 from doit_mcp.protocol.jsonrpc import JsonObject
-from doit_mcp.protocol.schema_validator import Checker
+from doit_mcp.protocol.schema_validator import SchemaValidator
 from tests.api.recorder import Recorder, pages_of
 
 from ..caller import TOOLS, Caller
 
 BUDGET = {"id": "b1", "name": "Data team", "amount": 1000, "currency": "USD", "currentUtilization": 12.5}
-NAMED = {tool.name: tool for tool in own_tools()}
-ASKING = [tool for tool in own_tools() if confirms(tool)]
+NAMED = {tool.name: tool for tool in direct_tools()}
+ASKING = [tool for tool in direct_tools() if always_confirms(tool)]
 
 
 class Asked(Caller):
     """A caller whose user can be asked, and answers so."""
 
-    def __init__(self, api: Recorder, action: str = "accept", *, waits: bool = False) -> None:
+    def __init__(self, api: Recorder, action: str = "accept", *, waits_for_answers: bool = False) -> None:
         super().__init__(api)
-        self.waits = waits
+        self.waits_for_answers = waits_for_answers
         self.action = action
         self.questions: list[Question] = []
 
@@ -41,8 +48,8 @@ class Asked(Caller):
 
     async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
         self.questions += questions.values()
-        assert list(questions) == [KEY]
-        return {KEY: {"action": self.action, "content": {}}}
+        assert list(questions) == [CONFIRMATION_KEY]
+        return {CONFIRMATION_KEY: {"action": self.action, "content": {}}}
 
     @property
     def text(self) -> str:
@@ -52,7 +59,7 @@ class Asked(Caller):
 
 async def run(name: str, caller: Caller, /, **arguments: Any) -> Any:
     tool = TOOLS[name]
-    assert tool.problems(arguments) == []
+    assert tool.argument_problems(arguments) == []
     return await tool.run(caller, arguments)
 
 
@@ -62,7 +69,7 @@ def methods(api: Recorder) -> list[str]:
 
 def test_what_asks() -> None:
     asking = {tool.name for tool in ASKING}
-    deleting = {tool.name for tool in own_tools() if tool.name.startswith(("delete_", "cancel_", "archive_"))}
+    deleting = {tool.name for tool in direct_tools() if tool.name.startswith(("delete_", "cancel_", "archive_"))}
     assert deleting <= asking
     assert asking >= {
         *("update_resource_permissions", "invite_user", "update_user", "delete_user", "create_contract"),
@@ -70,7 +77,7 @@ def test_what_asks() -> None:
         *("create_asset", "update_asset", "trigger_cloud_flow", "update_cloudflow_connection"),
     }
     assert not asking & {"create_budget", "update_budget", "create_ticket", "create_label", "refine_cloudflow"}
-    by_arguments = {tool.name for tool in own_tools() if tool.reaches} - asking
+    by_arguments = {tool.name for tool in direct_tools() if tool.external_target_paths} - asking
     assert by_arguments == {
         *("create_budget", "update_budget", "create_alert", "update_alert", "create_ticket", "update_ticket"),
         "post_insight_result",
@@ -96,7 +103,7 @@ UNASKED = {
 def test_whatever_destroys_or_reaches_outside_asks_or_says_why_not() -> None:
     risky = {
         tool.name
-        for tool in own_tools()
+        for tool in direct_tools()
         if tool.annotations["destructiveHint"] or tool.annotations["openWorldHint"] and tool.writes
     }
     assert risky - {tool.name for tool in ASKING} == UNASKED.keys()
@@ -105,7 +112,7 @@ def test_whatever_destroys_or_reaches_outside_asks_or_says_why_not() -> None:
 def test_what_deletes_shares_is_about_users_or_contracts_or_is_done_in_bulk_asks() -> None:
     """By the operations, not by the names that the table of confirmations has."""
     asking = {tool.name for tool in ASKING}
-    rows = [row for area in AREAS.values() for row in area.operations if not row.reads]
+    rows = [row for area in AREAS.values() for row in area.operations if not row.read_only]
     deleting = {row.name for row in rows if row.method == "DELETE"}
     words = "users|invites?|sharing|permissions|contracts?|contract-templates|trigger|handshakes|mappings"
     named = re.compile(rf"/({words})\b")
@@ -128,12 +135,12 @@ def many(tool: Tool) -> bool:
 @pytest.mark.parametrize("tool", ASKING, ids=lambda tool: tool.name)
 def test_what_is_there_is_read_by_a_tool_that_reads(tool: Any) -> None:
     """And whatever is shown, the question is one that every client can put."""
-    named = {one.name: one for one in own_tools()}
-    reader = reader_of(tool, named)
+    named = {one.name: one for one in direct_tools()}
+    reader = find_reader(tool, named)
     assert reader is None or not reader.tool.writes
-    asked = question(message(tool, {"id": "x"}, None))
-    assert asked.sealed and asked.params["mode"] == "form" and asked.params["message"].startswith(f"{tool.title}?\n")
-    assert Checker(asked.params["requestedSchema"]).problems({}) == []
+    asked = confirmation_question(preview_message(tool, {"id": "x"}, None))
+    assert asked.signed and asked.params["mode"] == "form" and asked.params["message"].startswith(f"{tool.title}?\n")
+    assert SchemaValidator(asked.params["requestedSchema"]).problems({}) == []
 
 
 @pytest.mark.parametrize(
@@ -164,7 +171,7 @@ def test_what_is_there_is_read_by_a_tool_that_reads(tool: Any) -> None:
     ],
 )
 def test_who_reads_what_is_there(name: str, reader: str | None) -> None:
-    found = reader_of(TOOLS[name], TOOLS)
+    found = find_reader(TOOLS[name], TOOLS)
     assert (found.tool.name if found else None) == reader
 
 
@@ -310,7 +317,7 @@ async def test_what_cannot_be_read_is_asked_about_without(kind: Any) -> None:
 @pytest.mark.parametrize("customer", [None, "c1"])
 async def test_n19_an_ended_sign_in_is_not_swallowed(customer: str | None) -> None:
     caller = Asked(Recorder(ApiError("", kind="credential", status=401)))
-    caller.customer = customer
+    caller.customer_context = customer
     with pytest.raises(ApiError) as raised:
         await run("delete_budget", caller, id="b1")
     assert raised.value.kind == "credential" and caller.questions == []
@@ -332,7 +339,7 @@ async def test_a_trial_is_not_asked_about() -> None:
 
 async def test_what_is_shown_is_short_and_visible() -> None:
     tool = TOOLS["create_contract"]
-    shown = message(tool, {f"field{n}": "x\u202e\n y" * 500 for n in range(50)} | {"rows": [{}] * 9}, None)
+    shown = preview_message(tool, {f"field{n}": "x\u202e\n y" * 500 for n in range(50)} | {"rows": [{}] * 9}, None)
     assert len(shown) < 5_000 and "\u202e" not in shown and "- and 31 more" in shown
     assert "- and 31 more: field20 (1), field21 (1)" in shown and " more characters)\n" in shown
 
@@ -340,21 +347,24 @@ async def test_what_is_shown_is_short_and_visible() -> None:
 async def test_what_changes_by_itself_is_no_part_of_the_question() -> None:
     """So that it is the same question when the request comes again with the answer."""
     first, second = (
-        message(TOOLS["delete_budget"], {"id": "b1"}, {**BUDGET, "currentUtilization": used}) for used in (1, 2)
+        preview_message(TOOLS["delete_budget"], {"id": "b1"}, {**BUDGET, "currentUtilization": used}) for used in (1, 2)
     )
-    assert first == second and question(first).digest == question(second).digest
-    assert question(first).digest != question(message(TOOLS["delete_budget"], {"id": "b2"}, BUDGET)).digest
+    assert first == second and confirmation_question(first).digest == confirmation_question(second).digest
+    assert (
+        confirmation_question(first).digest
+        != confirmation_question(preview_message(TOOLS["delete_budget"], {"id": "b2"}, BUDGET)).digest
+    )
 
 
 async def test_what_cannot_be_told_by_the_arguments_or_is_no_object_is_not_shown() -> None:
-    async def blocks(call: Any, arguments: JsonObject) -> Content:
-        return Content([{"type": "text", "text": "x"}])
+    async def blocks(call: Any, arguments: JsonObject) -> ContentResult:
+        return ContentResult([{"type": "text", "text": "x"}])
 
     api = Recorder()
-    assert await Reader(TOOLS["get_datahub_dataset"]).current(Caller(api), {"id": "x"}) is None
+    assert await StateReader(TOOLS["get_datahub_dataset"]).read_state(Caller(api), {"id": "x"}) is None
     assert api.requests == []
     picture = Tool("get_picture", "Get picture", "Shows.", {"type": "object", "properties": {}}, blocks)
-    assert await Reader(picture).current(Caller(api), {}) is None
+    assert await StateReader(picture).read_state(Caller(api), {}) is None
 
 
 OWNER, EDITOR = {"user": "ann@acme.example", "role": "owner"}, {"user": "bob@acme.example", "role": "editor"}
@@ -585,10 +595,10 @@ async def test_n12_accounts_and_addresses_of_a_connection_come_first() -> None:
 async def test_n12_a_list_whose_items_lose_a_member_is_shown_again() -> None:
     books = [{"name": f"Book {n} " + "x" * 40, "rules": [{"name": "r"}]} for n in range(5)]
     tool, current = TOOLS["update_contract_template"], {"id": "t", "priceBooks": books}
-    text = message(tool, {"templateID": "t", "priceBooks": books[:2]}, current)
+    text = preview_message(tool, {"templateID": "t", "priceBooks": books[:2]}, current)
     assert "Changes:\n" in text and text.count("- priceBooks: remove ") == 3 and "[0]" not in text
     bare = [{"name": one["name"]} for one in books]
-    text = message(tool, {"templateID": "t", "priceBooks": bare}, current)
+    text = preview_message(tool, {"templateID": "t", "priceBooks": bare}, current)
     assert text.count("- priceBooks[") == 5 and "remove" not in text
 
 
@@ -635,7 +645,7 @@ async def test_n13_what_changes_behind_the_limit_is_asked_about_again() -> None:
 
     few = [f"u{n:02}" for n in range(29)]
     first, second = shared(*few, *(f"u{n}" for n in range(50, 60))), shared(*few, *(f"boss{n}" for n in range(50, 60)))
-    caller = Asked(Recorder(first, second, second, {}), waits=True)
+    caller = Asked(Recorder(first, second, second, {}), waits_for_answers=True)
     await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER])
     one, two = caller.questions
     assert one.params == two.params and one.digest != two.digest
@@ -643,7 +653,7 @@ async def test_n13_what_changes_behind_the_limit_is_asked_about_again() -> None:
 
 @pytest.mark.parametrize("changed", [{"currentUtilization": 99}, {"updateTime": "now"}, {"alerts": [{"sent": 1}]}])
 async def test_n13_what_changes_by_itself_is_not_asked_about_again(changed: JsonObject) -> None:
-    caller = Asked(Recorder(BUDGET, {**BUDGET, **changed}, {}), waits=True)
+    caller = Asked(Recorder(BUDGET, {**BUDGET, **changed}, {}), waits_for_answers=True)
     await run("update_budget", caller, id="b1", recipients=["bob@acme.example"], amount=5)
     assert len(caller.questions) == 1
 
@@ -652,7 +662,7 @@ async def test_n13_the_status_of_a_nested_item_is_not_asked_about_again() -> Non
     def connection(status: str) -> JsonObject:
         return {"connectionId": "x", "awsConfig": {"context": [{"accountId": "1", "status": status}], "status": status}}
 
-    caller = Asked(Recorder(connection("pending"), connection("healthy"), {}), waits=True)
+    caller = Asked(Recorder(connection("pending"), connection("healthy"), {}), waits_for_answers=True)
     config = {"context": [{"accountId": "2"}]}
     await run("update_cloudflow_connection", caller, connectionId="x", awsConfig=config)
     assert len(caller.questions) == 1
@@ -696,7 +706,7 @@ async def test_n11_a_link_in_what_others_read_asks() -> None:
 async def test_n13_what_changed_while_the_user_was_asked_is_asked_about_again() -> None:
     renamed = {**BUDGET, "name": "Another by now"}
     api = Recorder(BUDGET, renamed, renamed, None)
-    caller = Asked(api, waits=True)
+    caller = Asked(api, waits_for_answers=True)
     await run("delete_budget", caller, id="b1")
     assert methods(api) == ["GET", "GET", "GET", "DELETE"]
     first, second = (str(asked.params["message"]) for asked in caller.questions)
@@ -705,7 +715,7 @@ async def test_n13_what_changed_while_the_user_was_asked_is_asked_about_again() 
 
 async def test_n13_what_keeps_changing_is_refused_in_the_end() -> None:
     api = Recorder(*({**BUDGET, "name": f"Name {n}"} for n in range(9)))
-    caller = Asked(api, waits=True)
+    caller = Asked(api, waits_for_answers=True)
     with pytest.raises(ToolError, match="changed each time while the user was being asked"):
         await run("delete_budget", caller, id="b1")
     assert len(caller.questions) == MAX_QUESTIONS and set(methods(api)) == {"GET"}
@@ -714,7 +724,7 @@ async def test_n13_what_keeps_changing_is_refused_in_the_end() -> None:
 async def test_n13_what_is_gone_when_the_user_accepts_is_not_deleted() -> None:
     api = Recorder(BUDGET, ApiError("no such budget", kind="missing", status=404))
     with pytest.raises(ApiError):
-        await run("delete_budget", Asked(api, waits=True), id="b1")
+        await run("delete_budget", Asked(api, waits_for_answers=True), id="b1")
     assert methods(api) == ["GET", "GET"]
 
 
@@ -735,7 +745,7 @@ async def test_n13_a_run_that_comes_with_the_answer_reads_once() -> None:
 )
 async def test_n15_an_employee_sees_for_whom(id: str, answer: Any, said: str) -> None:
     caller = Asked(Recorder(answer, BUDGET, None))
-    caller.customer = id
+    caller.customer_context = id
     await run("delete_budget", caller, id="b1")
     assert caller.text.startswith(f"Delete budget?\nCustomer: {said}\n")
 
@@ -752,8 +762,12 @@ async def test_n24_markup_of_the_api_is_plain_text_in_a_question() -> None:
 
 @pytest.mark.parametrize("gap", ["\n", "\r\n", "\u2028", "\u2029", "\x85", "\x0b", "\x1c"])
 async def test_n24_no_text_of_the_api_passes_for_a_line_of_the_question(gap: str) -> None:
-    name = f"Data team{gap}{ACCEPT}{gap}Customer: nobody"
+    name = f"Data team{gap}{ACCEPT_INSTRUCTION}{gap}Customer: nobody"
     caller = Asked(Recorder({**BUDGET, "name": name}, None))
     await run("delete_budget", caller, id="b1")
     lines = caller.text.splitlines()
-    assert len(lines) == 8 and lines.count(ACCEPT) == 1 and not any(line.startswith("Customer") for line in lines)
+    assert (
+        len(lines) == 8
+        and lines.count(ACCEPT_INSTRUCTION) == 1
+        and not any(line.startswith("Customer") for line in lines)
+    )

@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.call import Interrupted
-from doit_mcp.catalog.registry import own_tools
-from doit_mcp.catalog.stores.write_receipts import MemoryReceipts, Receipts
-from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
-from doit_mcp.catalog.writes.deduplication import NOTE, STANDING, _digest, committing, once
-from doit_mcp.catalog.writes.receipt_verification import check_of
+from doit_mcp.catalog.call import CallSuspended
+from doit_mcp.catalog.registry import direct_tools
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
+from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
+from doit_mcp.catalog.writes.deduplication import (
+    ALREADY_DONE_KEY,
+    IRREVERSIBLE_TOOLS,
+    _write_digest,
+    with_commit,
+    with_deduplication,
+)
+from doit_mcp.catalog.writes.receipt_verification import verifier_for
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS, Caller
@@ -27,7 +33,7 @@ class Twice:
 
     def __init__(self, *answers: Any) -> None:
         self.api = Recorder(*answers)
-        self.receipts: Receipts = MemoryReceipts()
+        self.receipts: ReceiptStore = MemoryReceiptStore()
         self.tenant = ""
 
     def caller(self, owner: str = "o") -> Caller:
@@ -48,7 +54,9 @@ async def test_the_second_is_answered_with_the_first_ones_result() -> None:
     call = Twice({"id": "l1"})
     first = await call("create_label", **LABEL)
     again = await call("create_label", **dict(reversed(LABEL.items())))
-    assert first == {"id": "l1"} and again.pop(NOTE).startswith("This is the answer of the same call 1 seconds ago")
+    assert first == {"id": "l1"} and again.pop(ALREADY_DONE_KEY).startswith(
+        "This is the answer of the same call 1 seconds ago"
+    )
     assert again == first and call.sent == ["POST", "GET"]
 
 
@@ -105,8 +113,8 @@ async def test_what_was_changed_in_between_makes_it_another_write() -> None:
 async def test_back_and_forth_is_done_each_time() -> None:
     call = Twice(*({"id": "b", "amount": amount} for amount in (5, 6, 5)))
     for amount in (5, 6, 5):
-        assert NOTE not in await call("update_budget", id="b", amount=amount)
-    assert NOTE in await call("update_budget", id="b", amount=5)
+        assert ALREADY_DONE_KEY not in await call("update_budget", id="b", amount=amount)
+    assert ALREADY_DONE_KEY in await call("update_budget", id="b", amount=5)
     assert call.sent == ["PATCH"] * 3 + ["GET"]
 
 
@@ -129,14 +137,14 @@ async def test_n16_what_somebody_deleted_is_made_again() -> None:
         ("/analytics/v1/labels/l1", "GET"),
         ("/analytics/v1/labels", "POST"),
     ]
-    assert (await call("create_label", **LABEL))[NOTE]
+    assert (await call("create_label", **LABEL))[ALREADY_DONE_KEY]
 
 
 async def test_n16_what_somebody_changed_since_is_set_again() -> None:
     call = Twice({"id": "b", "amount": 5}, {"id": "b", "amount": 7}, {"id": "b", "amount": 5})
     await call("update_budget", id="b", amount=5)
-    assert NOTE not in await call("update_budget", id="b", amount=5)
-    assert NOTE in await call("update_budget", id="b", amount=5)
+    assert ALREADY_DONE_KEY not in await call("update_budget", id="b", amount=5)
+    assert ALREADY_DONE_KEY in await call("update_budget", id="b", amount=5)
     assert call.sent == ["PATCH", "GET", "PATCH", "GET"]
 
 
@@ -145,14 +153,14 @@ async def test_n16_other_fields_and_forms_of_the_api_are_no_change() -> None:
     said = {"id": "b", "amount": 5.0, "name": "N", "description": "trimmed"}
     call = Twice(said, {**said, "name": "another", "currentUtilization": 3})
     await call("update_budget", id="b", amount=5, description=" trimmed ")
-    assert NOTE in await call("update_budget", id="b", amount=5, description=" trimmed ")
+    assert ALREADY_DONE_KEY in await call("update_budget", id="b", amount=5, description=" trimmed ")
 
 
 async def test_n16_a_deletion_holds_while_the_thing_is_gone() -> None:
     call = Twice({}, GONE, {"id": "l1", "name": "back again"}, {})
     await call("delete_label", id="l1")
-    assert NOTE in await call("delete_label", id="l1")
-    assert NOTE not in await call("delete_label", id="l1")
+    assert ALREADY_DONE_KEY in await call("delete_label", id="l1")
+    assert ALREADY_DONE_KEY not in await call("delete_label", id="l1")
     assert call.sent == ["DELETE", "GET", "GET", "DELETE"]
 
 
@@ -167,8 +175,8 @@ async def test_n16_a_write_by_another_argument_name_is_checked() -> None:
     ticket = {"id": 5, "status": "solved"}
     call = Twice(ticket, ticket, {**ticket, "status": "open"}, ticket)
     await call("update_ticket", ticketId=5, status="solved")
-    assert NOTE in await call("update_ticket", ticketId=5, status="solved")
-    assert NOTE not in await call("update_ticket", ticketId=5, status="solved")
+    assert ALREADY_DONE_KEY in await call("update_ticket", ticketId=5, status="solved")
+    assert ALREADY_DONE_KEY not in await call("update_ticket", ticketId=5, status="solved")
     assert [request.path for request in call.api.requests[1:3]] == ["/support/v1/tickets/5"] * 2
 
 
@@ -178,13 +186,13 @@ async def test_n16_what_the_api_cannot_show_ends_with_a_write_about_the_same_by_
     await call("dismiss_budget_suggestion", **dismissal)
     for owner in ("o", "a colleague"):
         await call("dismiss_budget_suggestion", owner, id="s2", reason="other")
-    assert NOTE in await call("dismiss_budget_suggestion", **dismissal)
+    assert ALREADY_DONE_KEY in await call("dismiss_budget_suggestion", **dismissal)
     call.tenant = "another customer"
     await call("dismiss_budget_suggestion", "a stranger", id="s1", reason="wrong_amount")
     call.tenant = ""
-    assert NOTE in await call("dismiss_budget_suggestion", **dismissal)
+    assert ALREADY_DONE_KEY in await call("dismiss_budget_suggestion", **dismissal)
     await call("dismiss_budget_suggestion", "a colleague", id="s1", reason="wrong_amount")
-    assert NOTE not in await call("dismiss_budget_suggestion", **dismissal)
+    assert ALREADY_DONE_KEY not in await call("dismiss_budget_suggestion", **dismissal)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +209,7 @@ async def test_n16_a_creation_stands_whatever_else_is_changed(later: tuple[str, 
     await call("create_label", **LABEL)
     name, arguments = later
     await call(name, **arguments)
-    assert NOTE in await call("create_label", **LABEL)
+    assert ALREADY_DONE_KEY in await call("create_label", **LABEL)
     assert call.sent.count("POST") == 1 + (name == "create_label")
 
 
@@ -242,7 +250,7 @@ async def test_n16_a_purchase_stands_when_another_asset_is_changed() -> None:
     await call("create_asset", **purchase)
     for owner in ("o", "a colleague"):
         await call("update_asset", owner, id="new", quantity=3)
-    assert NOTE in await call("create_asset", **purchase) and call.sent.count("POST") == 1
+    assert ALREADY_DONE_KEY in await call("create_asset", **purchase) and call.sent.count("POST") == 1
 
 
 async def test_n16_an_invitation_ends_when_it_is_canceled_and_no_earlier() -> None:
@@ -252,17 +260,21 @@ async def test_n16_an_invitation_ends_when_it_is_canceled_and_no_earlier() -> No
     await call("resend_invite", id="u1")
     await call("cancel_invite", id="u1", dryRun=True)
     await call("cancel_invite", id="u2")
-    assert NOTE in await call("invite_user", **invitation) and NOTE in await call("resend_invite", id="u1")
+    assert ALREADY_DONE_KEY in await call("invite_user", **invitation) and ALREADY_DONE_KEY in await call(
+        "resend_invite", id="u1"
+    )
     await call("cancel_invite", "a colleague", id="u1")
-    assert NOTE not in await call("invite_user", **invitation) and NOTE not in await call("resend_invite", id="u1")
+    assert ALREADY_DONE_KEY not in await call("invite_user", **invitation) and ALREADY_DONE_KEY not in await call(
+        "resend_invite", id="u1"
+    )
 
 
 async def test_n16_a_trial_run_is_no_write() -> None:
     call = Twice({"message": "would be sent"})
     for dry in (True, True, False):
-        assert NOTE not in await call("resend_invite", id="u1", dryRun=dry)
-    assert NOTE not in await call("resend_invite", id="u1", dryRun=True)
-    assert NOTE in await call("resend_invite", id="u1") and len(call.sent) == 4
+        assert ALREADY_DONE_KEY not in await call("resend_invite", id="u1", dryRun=dry)
+    assert ALREADY_DONE_KEY not in await call("resend_invite", id="u1", dryRun=True)
+    assert ALREADY_DONE_KEY in await call("resend_invite", id="u1") and len(call.sent) == 4
 
 
 @pytest.mark.parametrize(
@@ -290,8 +302,8 @@ async def test_n16_members_of_a_list_are_read(
     """Also what somebody undid whose tenant is known by another name."""
     call = Twice({}, listed, second, {})
     await call(name, **first)
-    assert NOTE in await call(name, **first)
-    assert NOTE not in await call(name, **first)
+    assert ALREADY_DONE_KEY in await call(name, **first)
+    assert ALREADY_DONE_KEY not in await call(name, **first)
     assert [method != "GET" for method in call.sent] == [True, False, False, True]
 
 
@@ -311,7 +323,7 @@ async def test_n16_what_is_not_shown_or_under_another_name_is_set_again(
 ) -> None:
     call = Twice({}, now, {})
     await call(name, **arguments)
-    assert NOTE not in await call(name, **arguments)
+    assert ALREADY_DONE_KEY not in await call(name, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -328,13 +340,13 @@ async def test_n16_what_stands_under_another_name_is_not_set_again(
 ) -> None:
     call = Twice({}, now)
     await call(name, **arguments)
-    assert NOTE in await call(name, **arguments)
+    assert ALREADY_DONE_KEY in await call(name, **arguments)
 
 
 async def test_n16_an_update_that_cannot_be_read_is_done_again() -> None:
     call = Twice({})
     for _ in range(2):
-        assert NOTE not in await call("update_insight_status", key="k", status="dismissed")
+        assert ALREADY_DONE_KEY not in await call("update_insight_status", key="k", status="dismissed")
     assert call.sent == ["PUT"] * 2
 
 
@@ -342,7 +354,7 @@ async def test_n16_what_was_renamed_since_is_made_again() -> None:
     call = Twice({"id": "l1", "name": "n"}, {"id": "l1", "name": "Z"}, {"id": "l2", "name": "n"})
     await call("create_label", **LABEL)
     assert (await call("create_label", **LABEL))["id"] == "l2"
-    assert NOTE in await call("create_label", **LABEL)
+    assert ALREADY_DONE_KEY in await call("create_label", **LABEL)
 
 
 async def test_n16_a_contract_with_a_newer_version_is_updated_again() -> None:
@@ -361,8 +373,8 @@ async def test_n16_a_contract_with_a_newer_version_is_updated_again() -> None:
     shown = {"id": "k", "name": "n", "status": "active", "currentVersionNumber": 2}
     call = Twice(version, shown, {**shown, "currentVersionNumber": 3}, version)
     await call("update_contract", **terms)
-    assert NOTE in await call("update_contract", **terms)
-    assert NOTE not in await call("update_contract", **terms)
+    assert ALREADY_DONE_KEY in await call("update_contract", **terms)
+    assert ALREADY_DONE_KEY not in await call("update_contract", **terms)
 
 
 async def test_n19_a_sign_in_that_is_not_accepted_is_no_repeat() -> None:
@@ -396,7 +408,7 @@ BUDGET: dict[str, Any] = {"name": "b", "currency": "USD", "type": "fixed", "star
 )
 def test_n16_a_write_is_the_same_however_it_is_spelled(name: str, one: Any, other: Any) -> None:
     tool = TOOLS[name]
-    first, second = (_digest(tool, tool.read(arguments)) for arguments in (one, other))
+    first, second = (_write_digest(tool, tool.coerce_arguments(arguments)) for arguments in (one, other))
     assert first == second
 
 
@@ -420,7 +432,7 @@ def test_n16_a_write_is_the_same_however_it_is_spelled(name: str, one: Any, othe
 )
 def test_n16_writes_that_mean_something_else_are_different(name: str, one: Any, other: Any) -> None:
     tool = TOOLS[name]
-    first, second = (_digest(tool, tool.read(arguments)) for arguments in (one, other))
+    first, second = (_write_digest(tool, tool.coerce_arguments(arguments)) for arguments in (one, other))
     assert first != second
 
 
@@ -429,14 +441,14 @@ async def test_n16_messages_stand_whatever_colleagues_do() -> None:
     comment = {"ticketId": 5, "comment": {"body": "hello"}}
     await call("create_ticket_comment", **comment)
     await call("update_ticket", "a colleague", ticketId=5, status="open")
-    assert NOTE in await call("create_ticket_comment", **comment)
+    assert ALREADY_DONE_KEY in await call("create_ticket_comment", **comment)
 
 
 def test_n16_every_write_has_a_check_or_is_known_to_have_none() -> None:
     """A new write is looked at: what shows its effect, or what ends its receipt."""
-    named = {tool.name: tool for tool in own_tools()}
-    unchecked = {tool.name for tool in named.values() if tool.writes and check_of(tool, named) is None}
-    assert unchecked >= STANDING and unchecked - STANDING == set(
+    named = {tool.name: tool for tool in direct_tools()}
+    unchecked = {tool.name for tool in named.values() if tool.writes and verifier_for(tool, named) is None}
+    assert unchecked >= IRREVERSIBLE_TOOLS and unchecked - IRREVERSIBLE_TOOLS == set(
         "cancel_invite create_account_role delete_account_role delete_ava_conversation delete_datahub_datasets"
         " delete_datahub_events_by_filter delete_insight_result delete_insight_results dismiss_budget_suggestion"
         " invite_user post_insight_resource_results post_insight_result post_insight_results resend_invite"
@@ -445,7 +457,9 @@ def test_n16_every_write_has_a_check_or_is_known_to_have_none() -> None:
 
 
 def made(run: Any, **more: Any) -> Tool:
-    return once(committing(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True, **more)))
+    return with_deduplication(
+        with_commit(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True, **more))
+    )
 
 
 async def test_the_second_waits_for_the_first() -> None:
@@ -462,7 +476,7 @@ async def test_the_second_waits_for_the_first() -> None:
         await asyncio.sleep(0)
     go.set()
     first, second = await asyncio.gather(*both)
-    assert first == {"id": 1} and second["id"] == 1 and NOTE in second and ran == [1]
+    assert first == {"id": 1} and second["id"] == 1 and ALREADY_DONE_KEY in second and ran == [1]
 
 
 async def test_a_write_whose_caller_left_is_unknown() -> None:
@@ -483,7 +497,7 @@ async def test_a_write_whose_caller_left_is_unknown() -> None:
         await waiting
 
 
-@pytest.mark.parametrize("failure", [ToolError("no"), Interrupted("later")])
+@pytest.mark.parametrize("failure", [ToolError("no"), CallSuspended("later")])
 async def test_what_ended_before_it_did_anything_may_be_repeated(failure: Exception) -> None:
     async def run(call: Any, arguments: Any) -> Any:
         raise failure
@@ -502,7 +516,7 @@ async def test_n14_a_question_that_was_broken_off_leaves_nothing_unknown() -> No
         ran.append(1)
         return {"id": 1}
 
-    inner = committing(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True))
+    inner = with_commit(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True))
 
     async def ask(call: Any, arguments: Any) -> Any:
         if not asking.is_set():
@@ -510,7 +524,7 @@ async def test_n14_a_question_that_was_broken_off_leaves_nothing_unknown() -> No
             await asyncio.Event().wait()
         return await inner.run(call, arguments)
 
-    call, tool = Twice(), once(replace(inner, run=ask))
+    call, tool = Twice(), with_deduplication(replace(inner, run=ask))
     first = asyncio.ensure_future(call(tool))
     await asking.wait()
     second = asyncio.ensure_future(call(tool))
@@ -533,7 +547,7 @@ async def test_a_fault_of_ours_leaves_it_unknown() -> None:
 
 async def test_blocks_come_again_with_a_note() -> None:
     async def run(call: Any, arguments: Any) -> Any:
-        return Content([{"type": "text", "text": "made"}], structured={"id": 1})
+        return ContentResult([{"type": "text", "text": "made"}], structured={"id": 1})
 
     call, tool = Twice(), made(run)
     await call(tool)
@@ -547,10 +561,10 @@ async def test_a_result_too_large_to_keep_is_a_short_one() -> None:
         return {"text": "x" * 10}
 
     call, tool = Twice(), made(run)
-    call.receipts = MemoryReceipts(most_bytes=5)
+    call.receipts = MemoryReceiptStore(max_answer_bytes=5)
     await call(tool)
     again = await call(tool)
-    assert again.keys() == {"status", NOTE} and again["status"] == "completed"
+    assert again.keys() == {"status", ALREADY_DONE_KEY} and again["status"] == "completed"
 
 
 async def test_text_that_is_no_unicode_is_refused_by_the_request() -> None:
@@ -559,6 +573,6 @@ async def test_text_that_is_no_unicode_is_refused_by_the_request() -> None:
 
 
 def test_answers_given_again_fit_the_schemas() -> None:
-    for tool in own_tools():
+    for tool in direct_tools():
         if tool.writes:
-            assert tool.result_problems({"status": "completed", NOTE: "again"}) == []
+            assert tool.result_problems({"status": "completed", ALREADY_DONE_KEY: "again"}) == []

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from doit_mcp.api import AREAS
-from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.registry import direct_tools
 from doit_mcp.catalog.tools.tool import Tool, ToolError
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS, Caller, run
 
-UPDATES = [tool for tool in own_tools() if tool.changes is not None]
+UPDATES = [tool for tool in direct_tools() if tool.changes is not None]
 OPERATIONS = {row.name: row for area in AREAS.values() for row in area.operations}
 
 
@@ -29,9 +29,9 @@ def identifying(tool: Tool) -> dict[str, Any]:
 
 def test_n18_every_update_needs_a_change() -> None:
     """Either one is required by the schema, or the tool refuses to run without."""
-    for tool in own_tools():
+    for tool in direct_tools():
         row = OPERATIONS.get(tool.name)
-        if row is None or row.reads or not (row.method in ("PATCH", "PUT") or tool.name.startswith("assign_")):
+        if row is None or row.read_only or not (row.method in ("PATCH", "PUT") or tool.name.startswith("assign_")):
             continue
         required = set(tool.input_schema.get("required", ()))
         assert tool.changes is not None or required - set(row.placeholders) - {"id"}, tool.name
@@ -46,7 +46,7 @@ def test_n18_every_update_needs_a_change() -> None:
 async def test_n18_an_update_without_a_change_is_refused(tool: Tool) -> None:
     api = Recorder()
     arguments = identifying(tool)
-    assert tool.problems(arguments) == [] and tool.changes is not None
+    assert tool.argument_problems(arguments) == [] and tool.changes is not None
     with pytest.raises(ToolError, match="^Nothing to change: give at least one of ") as refused:
         await tool.run(Caller(api), arguments)
     assert all(name in str(refused.value) for name in tool.changes.names)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalog.tools.sanitize import INVISIBLE, visible_text
-from doit_mcp.catalog.writes.plain_text import plain
+from doit_mcp.catalog.tools.sanitize import INVISIBLE_PATTERN, sanitize_text
+from doit_mcp.catalog.writes.plain_text import to_plain_text
 
 PIECES = ["<", ">", "!", "[", "]", "(", ")", "x", "/", ":", "http://", "www.", "&", "#8203;", " ", "\n", "\u200b"]
 RENDERS = re.compile(r"<[A-Za-z/!?]|!\[|\][(\[]|://\S|\bwww\.\S|&#?\w{1,32};", re.IGNORECASE)
@@ -33,18 +33,18 @@ RENDERS = re.compile(r"<[A-Za-z/!?]|!\[|\][(\[]|://\S|\bwww\.\S|&#?\w{1,32};", r
     ],
 )
 def test_n24_markup_is_broken_and_still_seen(text: str, shown: str) -> None:
-    assert plain(text) == shown
+    assert to_plain_text(text) == shown
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_n24_nothing_renders_and_nothing_but_blanks_is_added(text: str) -> None:
-    found = plain(text)
+    found = to_plain_text(text)
     assert not RENDERS.search(found) and "\n" not in found
-    assert "".join(found.split()) == "".join(visible_text(text).split())
+    assert "".join(found.split()) == "".join(sanitize_text(text).split())
 
 
 @given(st.text())
 def test_n24_visible_text_has_nothing_invisible_and_keeps_lines(text: str) -> None:
-    found = visible_text(text)
-    assert not INVISIBLE.search(found) and not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", found)
+    found = sanitize_text(text)
+    assert not INVISIBLE_PATTERN.search(found) and not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", found)
     assert found.count("\n") == text.count("\n") and found.count("\t") == text.count("\t")

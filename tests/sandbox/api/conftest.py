@@ -13,7 +13,7 @@ import pytest
 
 from doit_mcp.sandbox.accounts import User, user_by_email
 from doit_mcp.sandbox.api import Api
-from doit_mcp.sandbox.server import world
+from doit_mcp.sandbox.server import run_sandbox
 from tests import api_document
 
 from ..conftest import BASE, SECRET, Clock
@@ -129,6 +129,6 @@ def clock() -> Clock:
 async def party(clock: Clock) -> AsyncIterator[Party]:
     """A client in a world of its own."""
     api = Api(clock=clock)
-    async with world(resource_url=BASE, secret=SECRET, clock=clock, api=api) as made:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=api) as made:
         async with aiohttp.ClientSession() as http:
             yield Party(made.url, api, http)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.api.costs.alerts import last_fired
-from doit_mcp.sandbox.api.costs.calendar_days import day_of_millis, millis_of
+from doit_mcp.sandbox.api.costs.alerts import last_firing_day
+from doit_mcp.sandbox.api.costs.calendar_days import day_of_milliseconds, milliseconds_of
 
 from ..conftest import Clock
 from .conftest import ADMIN, Party
@@ -53,12 +53,12 @@ async def test_an_alert_fires_when_the_lines_pass_its_value(party: Party, clock:
     assert below["lastAlerted"] == below["createTime"] and "lastAlerted" not in above
     clock.advance(86_400)
     later = await party.get(f"{PATH}/{above['id']}")
-    assert later["lastAlerted"] == millis_of(day_of_millis(later["createTime"]) + 1)
+    assert later["lastAlerted"] == milliseconds_of(day_of_milliseconds(later["createTime"]) + 1)
 
 
 def fired(since: int = START, **config: object) -> str | None:
     """The day on which a configuration last fired."""
-    found = last_fired({"currency": "USD", **CONFIG, **config}, ledger(), since)
+    found = last_firing_day({"currency": "USD", **CONFIG, **config}, ledger(), since)
     return None if found is None else str(date.fromordinal(found))
 
 

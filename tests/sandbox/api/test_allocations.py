@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.sandbox.api.costs.formula import NESTED, parsed
-from doit_mcp.sandbox.api.responses import Refusal
+from doit_mcp.sandbox.api.costs.formula import MAX_DEPTH, parse_formula
+from doit_mcp.sandbox.api.responses import ApiError
 
 from .conftest import ADMIN, Party
 
@@ -296,21 +296,21 @@ def test_formulas_mean_what_they_do_in_logic(text: str) -> None:
         for one in everything
         if eval(python, {}, {letter: one in part for letter, part in zip("ABC", sets)})  # of our own making
     }
-    assert parsed(text, 3).of(sets, everything) == expected
+    assert parse_formula(text, 3).evaluate(sets, everything) == expected
 
 
 @given(st.text(alphabet="AB()NOTRD \t", max_size=60) | st.text(max_size=20))
 def test_other_texts_are_formulas_or_refused(text: str) -> None:
     try:
-        found = parsed(text, 2)
-    except Refusal as refusal:
+        found = parse_formula(text, 2)
+    except ApiError as refusal:
         assert refusal.status == 400
     else:
-        assert found.of([frozenset({1}), frozenset({2})], frozenset({1, 2, 3})) <= {1, 2, 3}
+        assert found.evaluate([frozenset({1}), frozenset({2})], frozenset({1, 2, 3})) <= {1, 2, 3}
 
 
 def test_formulas_are_bounded() -> None:
-    for text in ("(" * 400 + "A" + ")" * 400, "NOT " * (NESTED + 1) + "A", "A" + " OR A" * 200):
-        with pytest.raises(Refusal):
-            parsed(text, 1)
-    assert parsed("NOT " * NESTED + "A", 1)
+    for text in ("(" * 400 + "A" + ")" * 400, "NOT " * (MAX_DEPTH + 1) + "A", "A" + " OR A" * 200):
+        with pytest.raises(ApiError):
+            parse_formula(text, 1)
+    assert parse_formula("NOT " * MAX_DEPTH + "A", 1)

@@ -14,8 +14,8 @@ from doit_mcp.sandbox.api.areas.billing_transfer import ROUTES
 from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, GLOBEX_ESTATE
 from doit_mcp.sandbox.api.routes import Route
 from doit_mcp.sandbox.api.seeds import cloud_accounts
-from doit_mcp.sandbox.api.tenants import RECORDS
-from doit_mcp.server.catalog import product
+from doit_mcp.sandbox.api.tenants import MAX_RECORDS
+from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.serving import STRANGER, serving
 
 from ..conftest import Clock
@@ -337,7 +337,7 @@ def many(party: Party, user: User, name: str, seed: Any) -> Any:
     customer = ACME if user is ADMIN else GLOBEX_CUSTOMER
     found = party.api.tenant(customer).collection(name, seed)
     one = next(iter(found.values()))
-    found.update({str(number): {**one, "id": str(number)} for number in range(RECORDS - len(found))})
+    found.update({str(number): {**one, "id": str(number)} for number in range(MAX_RECORDS - len(found))})
     return found
 
 
@@ -349,18 +349,18 @@ async def test_there_are_so_many_accounts(party: Party) -> None:
         results = await shaken(party, "key", [item(NEW, customer), item(known, customer)], dryRun=dry)
         assert [one["status"] for one in results] == ["failed", "no_op"]
         assert results[0]["error"]["code"] == "too_many_accounts"
-    assert len(found) == RECORDS
+    assert len(found) == MAX_RECORDS
     del found["0"]
     results = await shaken(party, "more", [item(NEW, customer), item(OTHER, customer)], more={})
-    assert [one["status"] for one in results] == ["mapped", "failed"] and len(found) == RECORDS
+    assert [one["status"] for one in results] == ["mapped", "failed"] and len(found) == MAX_RECORDS
     found = many(party, GLOBEX, "end customer accounts", cloud_accounts.end_customers)
     body = {**await under(party), "items": [{"ecAccountId": NEW, "ecCustomerId": end_customer}]}
-    assert str(RECORDS) in await party.refused(400, "POST", MAPPINGS, body, who=GLOBEX)
-    assert len(found) == RECORDS
+    assert str(MAX_RECORDS) in await party.refused(400, "POST", MAPPINGS, body, who=GLOBEX)
+    assert len(found) == MAX_RECORDS
 
 
 async def test_the_tools_reach_it(clock: Clock) -> None:
-    async with serving(make=product(), api=Api(clock=clock)) as site:
+    async with serving(make=catalog_factory(), api=Api(clock=clock)) as site:
 
         async def call(name: str, user: User = ADMIN, **arguments: object) -> Any:
             result = (await site.call(name, arguments, user=user)).result

@@ -9,9 +9,9 @@ import pytest
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import analytics_objects, uploads
 from doit_mcp.sandbox.api.areas import datahub
-from doit_mcp.sandbox.api.responses import Refusal
+from doit_mcp.sandbox.api.responses import ApiError
 from doit_mcp.sandbox.api.seeds import customer_account
-from doit_mcp.sandbox.api.tenants import RECORDS, Tenant
+from doit_mcp.sandbox.api.tenants import MAX_RECORDS, Tenant
 
 from .conftest import Party
 
@@ -33,28 +33,31 @@ async def test_preset_allocations_stay(party: Party, tenant: Tenant) -> None:
 
 async def test_a_group_needs_room_for_its_rules(party: Party, tenant: Tenant) -> None:
     found = analytics_objects.records(tenant, "allocation")
-    whole = {**found, **{str(number): {**next(iter(found.values())), "id": str(number)} for number in range(RECORDS)}}
-    found.update(dict(list(whole.items())[: RECORDS - 1]))
+    whole = {
+        **found,
+        **{str(number): {**next(iter(found.values())), "id": str(number)} for number in range(MAX_RECORDS)},
+    }
+    found.update(dict(list(whole.items())[: MAX_RECORDS - 1]))
     component = {"key": "region", "type": "fixed", "values": ["x"], "mode": "is"}
     rules = [{"action": "create", "name": "x", "components": [component], "formula": "A"}]
     body = {"name": "x", "description": "", "rules": rules, "unallocatedCosts": "y"}
     answer = await party.send("POST", "/analytics/v1/allocations", body, declared=False)
-    assert (answer.status, len(found)) == (409, RECORDS - 1)
+    assert (answer.status, len(found)) == (409, MAX_RECORDS - 1)
 
 
 async def test_a_label_is_on_so_many_objects(party: Party, tenant: Tenant) -> None:
     label = next(one for one in analytics_objects.records(tenant, "label").values() if one["type"] == "custom")
-    label["objects"] = [{**REPORT, "objectId": str(number)} for number in range(RECORDS)]
+    label["objects"] = [{**REPORT, "objectId": str(number)} for number in range(MAX_RECORDS)]
     report = next(iter(analytics_objects.records(tenant, "report")))
     path = f"/analytics/v1/labels/{label['id']}/assignments"
-    assert str(RECORDS) in await party.refused(400, "POST", path, {"add": [{**REPORT, "objectId": report}]})
-    assert len(label["objects"]) == RECORDS
+    assert str(MAX_RECORDS) in await party.refused(400, "POST", path, {"add": [{**REPORT, "objectId": report}]})
+    assert len(label["objects"]) == MAX_RECORDS
 
 
 async def test_a_contract_has_so_many_versions(party: Party, tenant: Tenant) -> None:
     found = tenant.collection("contracts", customer_account.contracts).values()
     contract = next(one for one in found if one["customerId"] != ACME.id)
-    contract["versions"] *= RECORDS
+    contract["versions"] *= MAX_RECORDS
     body: dict[str, Any] = {
         "name": "x",
         "startDate": "2026-11-01T00:00:00Z",
@@ -64,28 +67,28 @@ async def test_a_contract_has_so_many_versions(party: Party, tenant: Tenant) -> 
         "billingProfile": {},
     }
     path = f"/customers/{contract['customerId']}/contracts/{contract['id']}"
-    assert str(RECORDS) in await party.refused(400, "POST", path, body)
+    assert str(MAX_RECORDS) in await party.refused(400, "POST", path, body)
 
 
 async def test_so_many_events_are_kept(party: Party, tenant: Tenant) -> None:
     dataset = next(iter(tenant.collection("datasets", customer_account.datasets).values()))
-    dataset["events"] = {str(number): 0.0 for number in range(datahub.KEPT)}
+    dataset["events"] = {str(number): 0.0 for number in range(datahub.MAX_EVENTS)}
     body = {"events": [{"provider": "x", "time": "2026-11-01T00:00:00Z"}]}
     assert "events" in await party.refused(400, "POST", "/datahub/v1/events", body)
 
 
 def test_a_file_has_so_many_rows() -> None:
     row = b"2026-11-01T00:00:00Z,a,1\n"
-    with pytest.raises(Refusal, match=str(uploads.ROWS)):
-        uploads.events(b"usage_date,label.a,metric.cost\n" + row * (uploads.ROWS + 1))
+    with pytest.raises(ApiError, match=str(uploads.MAX_ROWS)):
+        uploads.parse_events(b"usage_date,label.a,metric.cost\n" + row * (uploads.MAX_ROWS + 1))
 
 
 async def test_so_many_idempotency_keys_are_remembered(party: Party, tenant: Tenant) -> None:
     known = tenant.collection("idempotency", lambda tenant: ())
-    known.update({str(number): {"asked": "", "answer": {}, "time": 9e9} for number in range(RECORDS)})
+    known.update({str(number): {"asked": "", "answer": {}, "time": 9e9} for number in range(MAX_RECORDS)})
     users = tenant.collection("users", customer_account.users).values()
     invited = next(one for one in users if one["status"] == "invited")
     answer = await party.send(
         "POST", f"/iam/v1/users/{invited['id']}/actions/resend", headers={"Idempotency-Key": "one"}
     )
-    assert answer.status == 200 and len(known) == RECORDS and "0" not in known
+    assert answer.status == 200 and len(known) == MAX_RECORDS and "0" not in known

@@ -10,8 +10,8 @@ from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, AWS, AZURE, GLOBEX_ESTATE
 from doit_mcp.sandbox.api.seeds import cloud_accounts
-from doit_mcp.sandbox.api.tenants import RECORDS
-from doit_mcp.server.catalog import product
+from doit_mcp.sandbox.api.tenants import MAX_RECORDS
+from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.serving import serving
 
 from ..conftest import Clock
@@ -112,14 +112,14 @@ async def test_what_is_wrong_is_named(party: Party, changes: dict[str, Any], fie
 async def test_so_many_accounts_are_connected(party: Party) -> None:
     found = party.api.tenant(ACME).collection("connected accounts", cloud_accounts.connected_accounts)
     one = found[PRODUCTION]
-    found.update({str(number): one for number in range(RECORDS - len(found))})
-    assert str(RECORDS) in await party.refused(409, "POST", PATH, role())
+    found.update({str(number): one for number in range(MAX_RECORDS - len(found))})
+    assert str(MAX_RECORDS) in await party.refused(409, "POST", PATH, role())
     assert (await party.send("POST", PATH, role(PRODUCTION))).status == 200, "it is there already"
-    assert len(found) == RECORDS
+    assert len(found) == MAX_RECORDS
 
 
 async def test_the_tools_reach_it(clock: Clock) -> None:
-    async with serving(make=product(), api=Api(clock=clock)) as site:
+    async with serving(make=catalog_factory(), api=Api(clock=clock)) as site:
 
         async def call(name: str, **arguments: object) -> Any:
             result = (await site.call(name, arguments)).result

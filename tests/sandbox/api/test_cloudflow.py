@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.sandbox.accounts import ACME
-from doit_mcp.sandbox.api.areas.cloudflow import CONVERSATIONS
+from doit_mcp.sandbox.api.areas.cloudflow import MAX_CONVERSATIONS
 
 from ..conftest import Clock
 from .conftest import ADMIN, Party
@@ -75,9 +75,9 @@ async def test_conversations_are_forgotten_in_time(party: Party) -> None:
     flow = (await party.get(PATH))["items"][0]["id"]
     first, _, _ = split(await refine(party, flow, question="x"))
     known = party.api.tenant(ACME).collection("conversations", lambda tenant: ())
-    known.update({str(number): {"id": str(number)} for number in range(CONVERSATIONS)})
+    known.update({str(number): {"id": str(number)} for number in range(MAX_CONVERSATIONS)})
     await refine(party, flow, question="y")
-    assert len(known) == CONVERSATIONS and first not in known
+    assert len(known) == MAX_CONVERSATIONS and first not in known
 
 
 async def test_unknown_flows_and_conversations(party: Party) -> None:

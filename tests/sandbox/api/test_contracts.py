@@ -8,7 +8,7 @@ import pytest
 
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.accounts import GLOBEX as GLOBEX_CUSTOMER
-from doit_mcp.sandbox.api.seeds.customer_account import children
+from doit_mcp.sandbox.api.seeds.customer_account import child_customers
 
 from ..conftest import Clock
 from .conftest import EMPLOYEE, GLOBEX, VIEWER, Party
@@ -34,7 +34,7 @@ ACME_CONTRACTS = f"/customers/{ACME.id}/contracts"
 
 def of_child(party: Party) -> str:
     """The path of contracts of a customer's customer."""
-    return f"/customers/{next(iter(children(party.api.tenant(ACME))))}/contracts"
+    return f"/customers/{next(iter(child_customers(party.api.tenant(ACME))))}/contracts"
 
 
 async def create(party: Party, path: str, **body: object) -> str:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.sandbox.api import multipart, uploads
-from doit_mcp.sandbox.api.responses import Refusal
+from doit_mcp.sandbox.api.responses import ApiError
 from tests import api_document
 
 from ..conftest import Clock
@@ -165,13 +165,13 @@ async def test_an_upload_is_a_form_with_provider_and_file(party: Party) -> None:
 
 
 def test_archives_do_not_unpack_without_end() -> None:
-    bomb = b"\0" * (uploads.UNPACKED + 1)
+    bomb = b"\0" * (uploads.MAX_UNPACKED_BYTES + 1)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x", bomb)
-    for data in (gzip.compress(bomb, 1), packed.getvalue(), b"x" * (uploads.LARGEST + 1)):
-        with pytest.raises(Refusal, match="large|MB"):
-            uploads.events(data)
+    for data in (gzip.compress(bomb, 1), packed.getvalue(), b"x" * (uploads.MAX_FILE_BYTES + 1)):
+        with pytest.raises(ApiError, match="large|MB"):
+            uploads.parse_events(data)
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.binary(max_size=60), min_size=1))
@@ -180,14 +180,14 @@ def test_parts_of_a_form_come_out_as_they_went_in(parts: dict[str, bytes]) -> No
         b'--b0undary\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n' % (name.encode(), data)
         for name, data in parts.items()
     )
-    found = multipart.fields('multipart/form-data; boundary="b0undary"', body + b"--b0undary--\r\n")
-    assert found == {name: multipart.Part("f", data) for name, data in parts.items()}
+    found = multipart.parse_form('multipart/form-data; boundary="b0undary"', body + b"--b0undary--\r\n")
+    assert found == {name: multipart.FormField("f", data) for name, data in parts.items()}
 
 
 @given(st.binary(max_size=80), st.text(max_size=40))
 def test_other_bodies_are_refused(body: bytes, kind: str) -> None:
     for content_type in (kind, "multipart/form-data; boundary=x"):
         try:
-            multipart.fields(content_type, body)
-        except Refusal as refusal:
+            multipart.parse_form(content_type, body)
+        except ApiError as refusal:
             assert refusal.status == 400

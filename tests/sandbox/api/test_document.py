@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doit_mcp.sandbox.api.app import VALIDATE
+from doit_mcp.sandbox.api.app import VALIDATE_PATH
 from doit_mcp.sandbox.api.areas import ROUTES
 from tests import api_document
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not api_document.present(), reason=api_document.
 
 
 # Answered without a customer, and so no route like the others.
-VALIDATE_OPERATION = ("GET", VALIDATE)
+VALIDATE_OPERATION = ("GET", VALIDATE_PATH)
 
 
 def test_every_operation_of_the_document_has_a_route_and_nothing_else() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Fault
-from doit_mcp.sandbox.api.fault_parsing import spoken
+from doit_mcp.sandbox.api.fault_parsing import parse_fault
 
 from .conftest import ADMIN, GLOBEX, Party
 
@@ -187,13 +187,13 @@ async def test_what_is_only_slow_is_answered_in_the_end(party: Party) -> None:
     ],
 )
 def test_faults_in_words(words: str, fault: Any) -> None:
-    assert spoken(words) == {"times": None, **fault}
+    assert parse_fault(words) == {"times": None, **fault}
 
 
 @pytest.mark.parametrize("words", ["503,rate", "503,colour=red", "503,rate=much", "503,times=often", "503,,"])
 def test_words_that_are_no_fault(words: str) -> None:
     with pytest.raises(ValueError):
-        spoken(words)
+        parse_fault(words)
 
 
 async def test_faults_that_are_no_json_are_refused(party: Party) -> None:

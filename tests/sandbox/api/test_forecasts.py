@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.sandbox.api.costs.forecast import predicted
+from doit_mcp.sandbox.api.costs.forecast import predict
 
 from .test_queries import METRICS, SERVICES, TODAY, days, ledger, micro, records, result_of
 
@@ -21,30 +21,30 @@ DOLLAR = 1_000_000
 def test_what_never_changes_goes_on(dollars: int, history: int, ahead: int) -> None:
     known = {FIRST + day: dollars * DOLLAR for day in range(history)}
     last = FIRST + history - 1
-    assert predicted(known, FIRST, last, range(last + 1, last + 1 + ahead)) == [dollars * DOLLAR] * ahead
+    assert predict(known, FIRST, last, range(last + 1, last + 1 + ahead)) == [dollars * DOLLAR] * ahead
 
 
 @given(st.lists(st.integers(1, 10**4), min_size=7, max_size=7), st.integers(1, 8))
 def test_weekdays_come_again(week: list[int], weeks: int) -> None:
     known = {FIRST + day: week[day % 7] * DOLLAR for day in range(7 * weeks)}
     last = FIRST + 7 * weeks - 1
-    found = predicted(known, FIRST, last, range(last + 1, last + 8))
+    found = predict(known, FIRST, last, range(last + 1, last + 8))
     assert found == pytest.approx([dollars * DOLLAR for dollars in week], abs=10_000)
 
 
 def test_growth_goes_on() -> None:
     known = {FIRST + day: (1000 + 5 * day) * DOLLAR for day in range(140)}
-    found = predicted(known, FIRST, FIRST + 139, range(FIRST + 140, FIRST + 168))
+    found = predict(known, FIRST, FIRST + 139, range(FIRST + 140, FIRST + 168))
     assert found == pytest.approx([(1000 + 5 * day) * DOLLAR for day in range(140, 168)], rel=0.03)
 
 
 def test_a_decline_ends_at_nothing() -> None:
     known = {FIRST + day: max(0, 100 - day) * DOLLAR for day in range(90)}
-    assert min(predicted(known, FIRST, FIRST + 89, range(FIRST + 90, FIRST + 190))) == 0
+    assert min(predict(known, FIRST, FIRST + 89, range(FIRST + 90, FIRST + 190))) == 0
 
 
 def test_nothing_known_is_nothing_predicted() -> None:
-    assert predicted({}, FIRST, FIRST + 9, range(FIRST + 10, FIRST + 12)) == [0, 0]
+    assert predict({}, FIRST, FIRST + 9, range(FIRST + 10, FIRST + 12)) == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from doit_mcp.sandbox.accounts import ACME, People, User
+from doit_mcp.sandbox.accounts import ACME, AccountDirectory, User
 from doit_mcp.sandbox.api import Api, app
-from doit_mcp.sandbox.api.billing_data import VARIANTS
-from doit_mcp.sandbox.server import world
+from doit_mcp.sandbox.api.billing_data import SHARED_VARIANTS
+from doit_mcp.sandbox.server import run_sandbox
 
 from ..conftest import BASE, SECRET, Clock
 from .conftest import ADMIN, EMPLOYEE, Party
 
 COUNT = 50
-PEOPLE = People(COUNT)
+PEOPLE = AccountDirectory(COUNT)
 LABELS, BUDGETS = "/analytics/v1/labels", "/analytics/v1/budgets"
 
 
@@ -30,8 +30,8 @@ def user(number: int) -> User:
 @pytest.fixture
 async def party(clock: Clock) -> AsyncIterator[Party]:
     """A client in a world with more customers."""
-    made = Api(clock=clock, people=PEOPLE)
-    async with world(resource_url=BASE, secret=SECRET, clock=clock, api=made, people=PEOPLE) as there:
+    made = Api(clock=clock, directory=PEOPLE)
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=made, directory=PEOPLE) as there:
         async with aiohttp.ClientSession() as http:
             yield Party(there.url, made, http)
 
@@ -43,7 +43,7 @@ async def ids(party: Party, path: str, items: str, who: User) -> set[str]:
 
 async def test_each_has_a_world_of_its_own(party: Party) -> None:
     # They share their lines.
-    first, other = user(1), user(1 + VARIANTS)
+    first, other = user(1), user(1 + SHARED_VARIANTS)
     assert not await ids(party, BUDGETS, "budgets", first) & await ids(party, BUDGETS, "budgets", other)
     made = (await party.send("POST", LABELS, {"name": "Mine", "color": "teal"}, who=first)).json["id"]
     assert made in await ids(party, LABELS, "labels", first) and made not in await ids(party, LABELS, "labels", other)
@@ -55,8 +55,8 @@ async def test_each_has_a_world_of_its_own(party: Party) -> None:
 
 async def test_figures_are_plausible_and_not_all_the_same(party: Party) -> None:
     month: dict[str, Any] = {"timeInterval": "month", "timeRange": {"mode": "last", "amount": 1, "unit": "month"}}
-    costs = [await party.cost(user(number), **month) for number in range(1, VARIANTS + 2)]
-    assert costs[0] == costs[-1] and len(set(costs)) == VARIANTS and min(costs) > 1000
+    costs = [await party.cost(user(number), **month) for number in range(1, SHARED_VARIANTS + 2)]
+    assert costs[0] == costs[-1] and len(set(costs)) == SHARED_VARIANTS and min(costs) > 1000
     assert await party.cost(**month) not in costs
     for number in (1, 2):
         anomalies = (await party.get("/anomalies/v1", user(number)))["anomalies"]
@@ -84,7 +84,7 @@ async def test_slugs_of_theirs_are_taken(party: Party) -> None:
 
 
 async def test_what_is_remembered_is_bounded(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "TENANTS", 2)
+    monkeypatch.setattr(app, "MAX_UNNAMED_TENANTS", 2)
     made = {}
     for number in (1, 2):
         answer = await party.send("POST", LABELS, {"name": "Mine", "color": "teal"}, who=user(number))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.sandbox.api.costs.calendar_days import UNITS, day_row, months_on, moved, periods_between, start_of
+from doit_mcp.sandbox.api.costs.calendar_days import UNITS, add_months, add_periods, day_row, periods_between, start_of
 from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, ESTATES, Estate
-from doit_mcp.sandbox.api.costs.ledger import DAILY_KEPT, DAY_COLUMNS, Ledger, Selection
+from doit_mcp.sandbox.api.costs.ledger import DAY_COLUMNS, MAX_CACHED_SELECTIONS, Ledger, Selection
 
 TODAY = date(2026, 11, 24).toordinal()
 days = st.dates(date(2020, 1, 1), date(2035, 12, 31)).map(date.toordinal)
@@ -70,9 +70,9 @@ def daily_start(year: int, month: int) -> int:
 def test_daily_costs_of_many_selections_are_not_all_kept() -> None:
     ledger = Ledger(ACME_ESTATE, seed=7, today=TODAY)
     whole = ledger.daily()
-    parts = [ledger.daily(Selection(days=frozenset({day}))) for day in sorted(whole)[: DAILY_KEPT + 2]]
-    assert parts == [{day: whole[day]} for day in sorted(whole)[: DAILY_KEPT + 2]]
-    assert len(ledger._daily) <= DAILY_KEPT
+    parts = [ledger.daily(Selection(days=frozenset({day}))) for day in sorted(whole)[: MAX_CACHED_SELECTIONS + 2]]
+    assert parts == [{day: whole[day]} for day in sorted(whole)[: MAX_CACHED_SELECTIONS + 2]]
+    assert len(ledger._daily) <= MAX_CACHED_SELECTIONS
 
 
 def test_columns_come_from_the_list_only() -> None:
@@ -83,14 +83,14 @@ def test_columns_come_from_the_list_only() -> None:
 @given(days, st.sampled_from([*UNITS, "isoweek"]), st.integers(-40, 40))
 def test_periods_tile_the_calendar(day: int, unit: str, count: int) -> None:
     start = start_of(unit, day)
-    assert start <= day < moved(unit, start, 1)
-    assert start_of(unit, start) == start and moved(unit, moved(unit, start, count), -count) == start
-    assert periods_between(unit, start, moved(unit, start, count)) == count
+    assert start <= day < add_periods(unit, start, 1)
+    assert start_of(unit, start) == start and add_periods(unit, add_periods(unit, start, count), -count) == start
+    assert periods_between(unit, start, add_periods(unit, start, count)) == count
 
 
 @given(days, st.integers(-30, 30))
 def test_months_are_cut_to_their_length(day: int, months: int) -> None:
-    before, after = date.fromordinal(day), date.fromordinal(months_on(day, months))
+    before, after = date.fromordinal(day), date.fromordinal(add_months(day, months))
     assert (after.year * 12 + after.month) - (before.year * 12 + before.month) == months
     assert after.day == before.day or (after.day < before.day and date.fromordinal(after.toordinal() + 1).day == 1)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.sandbox.api import listing
-from doit_mcp.sandbox.api.responses import Refusal
+from doit_mcp.sandbox.api.responses import ApiError
 
 keys = st.lists(st.integers(0, 200), unique=True, max_size=40)
 
@@ -25,7 +25,7 @@ def test_pages_hold_everything_exactly_once(found: list[int], size: int) -> None
     seen: list[object] = []
     token: str | None = ""
     while token is not None:
-        page = listing.page(rows(found), token, size, scope="a list")
+        page = listing.paginate(rows(found), token, size, scope="a list")
         assert len(page.rows) <= size and (page.token is None or len(page.rows) == size)
         seen += [row["id"] for row in page.rows]
         token = page.token
@@ -35,20 +35,20 @@ def test_pages_hold_everything_exactly_once(found: list[int], size: int) -> None
 @given(keys.filter(len), st.data())
 def test_rows_that_come_or_go_do_not_shift_the_next_page(found: list[int], data: st.DataObject) -> None:
     size = data.draw(st.integers(1, len(found)))
-    first = listing.page(rows(found), "", size, scope="a list")
+    first = listing.paginate(rows(found), "", size, scope="a list")
     if first.token is None:
         return
     gone = data.draw(st.sampled_from(found))
     changed = [1000, *(one for one in found if one != gone), 2000]
-    second = listing.page(rows(changed), first.token, None, scope="a list")
+    second = listing.paginate(rows(changed), first.token, None, scope="a list")
     assert [row["id"] for row in second.rows] == [one for one in found[size:] if one != gone] + [2000]
 
 
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))
 def test_made_up_tokens_are_refused(token: str) -> None:
     if token:
-        with pytest.raises(Refusal) as caught:
-            listing.page(rows([1, 2]), token, 1, scope="a list")
+        with pytest.raises(ApiError) as caught:
+            listing.paginate(rows([1, 2]), token, 1, scope="a list")
         assert (caught.value.status, caught.value.code) == (400, "pagination_token_invalid")
 
 
@@ -67,34 +67,34 @@ def test_made_up_tokens_are_refused(token: str) -> None:
     ],
 )
 def test_tokens_of_another_form_are_refused(value: object) -> None:
-    with pytest.raises(Refusal):
-        listing.page(rows([1, 2]), base64.urlsafe_b64encode(orjson.dumps(value)).decode(), 1, scope="a list")
+    with pytest.raises(ApiError):
+        listing.paginate(rows([1, 2]), base64.urlsafe_b64encode(orjson.dumps(value)).decode(), 1, scope="a list")
 
 
 def test_a_token_is_bound_to_its_list() -> None:
-    token = listing.page(rows([1, 2]), "", 1, scope="a list").token or ""
-    with pytest.raises(Refusal, match="another request"):
-        listing.page(rows([1, 2]), token, 1, scope="another list")
+    token = listing.paginate(rows([1, 2]), "", 1, scope="a list").token or ""
+    with pytest.raises(ApiError, match="another request"):
+        listing.paginate(rows([1, 2]), token, 1, scope="another list")
 
 
 def test_filter_expressions() -> None:
-    assert listing.filters("", ("a",)) == listing.filters("  ", ("a",)) == {}
-    assert listing.filters("a:[x y]|b:z:1| a : q ", ("a", "b")) == {"a": ["x y", "q"], "b": ["z:1"]}
+    assert listing.parse_filter("", ("a",)) == listing.parse_filter("  ", ("a",)) == {}
+    assert listing.parse_filter("a:[x y]|b:z:1| a : q ", ("a", "b")) == {"a": ["x y", "q"], "b": ["z:1"]}
     for wrong in ("a", "a:", "c:1", "a:1|", "|"):
-        with pytest.raises(Refusal, match="filter"):
-            listing.filters(wrong, ("a", "b"))
+        with pytest.raises(ApiError, match="filter"):
+            listing.parse_filter(wrong, ("a", "b"))
 
 
 @given(st.text(max_size=30))
 def test_numbers_of_the_query(text: str) -> None:
     try:
-        found = listing.whole({"n": text}, "n", 1, 100)
-    except Refusal as refusal:
+        found = listing.query_integer({"n": text}, "n", 1, 100)
+    except ApiError as refusal:
         assert refusal.status == 400 and refusal.field == "n"
     else:
         assert found is None and not text or found is not None and 1 <= found <= 100
 
 
 def test_a_number_of_many_digits_is_no_number() -> None:
-    with pytest.raises(Refusal):
-        listing.whole({"n": "9" * 5000}, "n")
+    with pytest.raises(ApiError):
+        listing.query_integer({"n": "9" * 5000}, "n")

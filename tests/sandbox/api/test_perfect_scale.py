@@ -10,18 +10,18 @@ import pytest
 from doit_mcp.api import Doit
 from doit_mcp.api.client import Client
 from doit_mcp.api.http import Upstream
-from doit_mcp.catalog.stores.result_store import MemoryResults
+from doit_mcp.catalog.stores.result_store import MemoryResultStore
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.jsonrpc import Request
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import REVISIONS
 from doit_mcp.sandbox.accounts import ACME, User
 from doit_mcp.sandbox.api.seeds.perfect_scale import plans
-from doit_mcp.server.catalog import product
-from doit_mcp.server.dispatcher import answer
-from doit_mcp.server.notification_hub import Hub
-from doit_mcp.server.request_context import Context, Shared
-from doit_mcp.server.signed_state import Seals
+from doit_mcp.server.catalog import catalog_factory
+from doit_mcp.server.dispatcher import dispatch_request
+from doit_mcp.server.notification_hub import NotificationHub
+from doit_mcp.server.request_context import RequestContext, Services
+from doit_mcp.server.signed_state import StateSigner
 from doit_mcp.server.tasks import Tasks
 
 from ..conftest import Clock
@@ -272,18 +272,20 @@ async def test_every_tool(party: Party) -> None:
 
 async def called(party: Party, name: str, arguments: Any, who: User = ADMIN) -> Any:
     """The result of a tool that is called over MCP, by a server whose API is the sandbox's."""
-    hub = Hub()
-    shared = Shared(hub, Seals(b"k" * 32), Tasks(hub), "https://console.example", MemoryResults(), lambda: NOON)
+    hub = NotificationHub()
+    shared = Services(
+        hub, StateSigner(b"k" * 32), Tasks(hub), "https://console.example", MemoryResultStore(), lambda: NOON
+    )
 
     async def credential(*, fresh: bool = False) -> str:
         return who.api_token
 
     def connect(*_: object) -> Doit:
-        return Doit.of(Client(Upstream(party.http, party.url), credential))
+        return Doit.for_sender(Client(Upstream(party.http, party.url), credential))
 
-    offer = product()(Selection(frozenset({"all"})), False)
-    context = Context(offer, Caller(REVISIONS[-1]), "somebody", connect, Nowhere(), shared)
-    _, body = await answer(context, Request(1, "tools/call", {"name": name, "arguments": arguments}))
+    offer = catalog_factory()(Selection(frozenset({"all"})), False)
+    context = RequestContext(offer, Caller(REVISIONS[-1]), "somebody", connect, Nowhere(), shared)
+    _, body = await dispatch_request(context, Request(1, "tools/call", {"name": name, "arguments": arguments}))
     return orjson.loads(body)["result"]
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE
 from doit_mcp.sandbox.api.costs.dimensions import DIMENSIONS, Dimension
 from doit_mcp.sandbox.api.costs.ledger import MEASURES, Ledger, Selection
-from doit_mcp.sandbox.api.costs.query_engine import run
-from doit_mcp.sandbox.api.costs.query_plan import INTERVALS, plan_of
-from doit_mcp.sandbox.api.responses import Refusal
-from doit_mcp.sandbox.api.schemas import CONFIG_FORM
+from doit_mcp.sandbox.api.costs.query_engine import run_plan
+from doit_mcp.sandbox.api.costs.query_plan import INTERVALS, make_plan
+from doit_mcp.sandbox.api.responses import ApiError
+from doit_mcp.sandbox.api.schemas import CONFIG_VALIDATOR
 
 TODAY = date(2026, 11, 24).toordinal()
 METRICS = [{"type": "basic", "value": name} for name in MEASURES]
@@ -34,8 +34,8 @@ def ledger() -> Ledger:
 
 def result_of(**config: Any) -> Any:
     """The result of a configuration that has the right form."""
-    assert CONFIG_FORM.is_valid(config), config
-    return run(plan_of(config, TODAY), ledger())
+    assert CONFIG_VALIDATOR.is_valid(config), config
+    return run_plan(make_plan(config, TODAY), ledger())
 
 
 def records(result: Any, rows: str = "rows") -> list[dict[str, Any]]:
@@ -437,7 +437,7 @@ def test_old_values_for_nothing_are_understood() -> None:
     ],
 )
 def test_what_cannot_be_answered_is_refused_by_name(config: Any, field: str) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         result_of(**config)
     assert caught.value.status == 400
     assert field in caught.value.message and (field in caught.value.field or caught.value.field in field)

@@ -8,7 +8,7 @@ import pytest
 
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api.seeds import analytics_core
-from doit_mcp.sandbox.api.tenants import RECORDS
+from doit_mcp.sandbox.api.tenants import MAX_RECORDS
 
 from ..conftest import Clock
 from .conftest import ADMIN, EMPLOYEE, GLOBEX, Party
@@ -134,12 +134,12 @@ async def test_employees_may_assign_only(party: Party) -> None:
 async def test_a_ticket_has_its_bounds(party: Party) -> None:
     ticket = (await create(party))["id"]
     record = party.api.tenant(ACME).collection("tickets", analytics_core.tickets)[str(ticket)]
-    record["comments"] = record["comments"] * RECORDS + [{}] * RECORDS
-    record["tags"] = [f"customer_tag/{number}" for number in range(RECORDS)]
+    record["comments"] = record["comments"] * MAX_RECORDS + [{}] * MAX_RECORDS
+    record["tags"] = [f"customer_tag/{number}" for number in range(MAX_RECORDS)]
     for part, body in (("comments", {"body": "x"}), ("tags", {"tags": ["one more"]})):
         answer = await party.send("POST", f"{PATH}/{ticket}/{part}", body, declared=False)
-        assert (answer.status, str(RECORDS) in answer.json["error"]) == (409, True)
-    assert len(record["tags"]) == len(record["comments"]) == RECORDS
+        assert (answer.status, str(MAX_RECORDS) in answer.json["error"]) == (409, True)
+    assert len(record["tags"]) == len(record["comments"]) == MAX_RECORDS
 
 
 async def test_ids_are_numbers(party: Party) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from doit_mcp.sandbox.accounts import ACME, GLOBEX
 from doit_mcp.sandbox.api import Api
-from doit_mcp.sandbox.api.responses import JsonObject, Refusal
+from doit_mcp.sandbox.api.responses import ApiError, JsonObject
 from doit_mcp.sandbox.api.seeds import analytics_core
-from doit_mcp.sandbox.api.tenants import RECORDS, Records, added, newest_first
+from doit_mcp.sandbox.api.tenants import MAX_RECORDS, Records, add_record, newest_first
 
 from .conftest import NOON
 
@@ -42,11 +42,11 @@ def test_ids_are_opaque_and_never_the_same() -> None:
 
 def test_a_world_is_not_filled_without_end() -> None:
     records: Records = {}
-    for number in range(RECORDS):
-        added(records, {"id": number})
-    with pytest.raises(Refusal, match=str(RECORDS)) as caught:
-        added(records, {"id": "one more"})
-    assert caught.value.status == 409 and len(records) == RECORDS
+    for number in range(MAX_RECORDS):
+        add_record(records, {"id": number})
+    with pytest.raises(ApiError, match=str(MAX_RECORDS)) as caught:
+        add_record(records, {"id": "one more"})
+    assert caught.value.status == 409 and len(records) == MAX_RECORDS
 
 
 def test_the_later_made_come_first() -> None:
@@ -63,6 +63,6 @@ def test_what_is_reckoned_is_reckoned_once_a_day() -> None:
         asked.append(1)
         return tenant.ledger.last
 
-    assert tenant.reckoned(last_day) == tenant.reckoned(last_day) and len(asked) == 1
+    assert tenant.compute_cached(last_day) == tenant.compute_cached(last_day) and len(asked) == 1
     now[0] += 86_400
-    assert tenant.reckoned(last_day) == tenant.ledger.last and len(asked) == 2
+    assert tenant.compute_cached(last_day) == tenant.ledger.last and len(asked) == 2

@@ -16,12 +16,12 @@ from aiohttp import web
 
 from doit_mcp.sandbox.accounts import ACME, GLOBEX, USERS
 from doit_mcp.sandbox.api import Api
-from doit_mcp.sandbox.dashboard import Watch
-from doit_mcp.sandbox.dashboard.calls import target
-from doit_mcp.sandbox.dashboard.stream import Event, Stream
-from doit_mcp.sandbox.dashboard.tokens import TokenBook, fingerprint
-from doit_mcp.sandbox.identity import Identity
-from doit_mcp.sandbox.server import world
+from doit_mcp.sandbox.dashboard import Dashboard
+from doit_mcp.sandbox.dashboard.calls import redact_target
+from doit_mcp.sandbox.dashboard.stream import Event, EventStream
+from doit_mcp.sandbox.dashboard.tokens import TokenTracker, fingerprint
+from doit_mcp.sandbox.identity import IdentityProvider
+from doit_mcp.sandbox.server import run_sandbox
 
 from ..conftest import BASE, CALLBACK, SECRET, Clock, NoApi, Party
 from ..identity.test_exchange import exchanged, whoami
@@ -87,10 +87,10 @@ async def served(*, history: int = 200, watchers: int = 16, queue: int = 256) ->
     with socket.create_server(("127.0.0.1", 0)) as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        identity = Identity(url, BASE, SECRET)
+        identity = IdentityProvider(url, BASE, SECRET)
         app = web.Application()
         NoApi().register(app, identity.lookup)
-        Watch(identity, history=history, watchers=watchers, queue=queue).register(app)
+        Dashboard(identity, history=history, watchers=watchers, queue=queue).register(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=10 * LIMIT)
         await runner.setup()
         try:
@@ -235,7 +235,7 @@ async def test_refusals_say_why_and_failures_are_recorded(party: Party) -> None:
 
 async def test_an_answer_that_is_cut_off_has_no_status(clock: Clock, http: aiohttp.ClientSession) -> None:
     api = Api(clock=clock)
-    async with world(resource_url=BASE, secret=SECRET, clock=clock, api=api) as made:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=api) as made:
         party = Party(made, http)
         async with http.put(f"{made.url}/sandbox/faults", json={"faults": [{"kind": "reset"}]}) as response:
             assert response.status == 200
@@ -343,18 +343,18 @@ async def test_who_does_not_read_is_dropped_and_the_others_miss_nothing(http: ai
 
 
 async def test_a_queue_that_is_full_ends_one_watcher_alone() -> None:
-    stream, cut = Stream(queue=2), list[str]()
-    slow = stream.join(lambda: cut.append("slow"), lambda: False)
-    other = stream.join(lambda: cut.append("other"), lambda: False)
+    stream, cut = EventStream(queue=2), list[str]()
+    slow = stream.subscribe(lambda: cut.append("slow"), lambda: False)
+    other = stream.subscribe(lambda: cut.append("other"), lambda: False)
     assert slow is not None and other is not None
     heard = other.events()
     for number in range(3):
-        stream.tell(Event("call", str(number)))
+        stream.publish(Event("call", str(number)))
         assert (await anext(heard)).data == str(number)
     assert cut == ["slow"]
     stream.close()
     assert [event async for event in heard] == []
-    assert cut == ["slow"] and stream.join(lambda: None, lambda: False) is None
+    assert cut == ["slow"] and stream.subscribe(lambda: None, lambda: False) is None
 
 
 async def test_the_end_of_the_world_ends_the_stream(http: aiohttp.ClientSession) -> None:
@@ -428,18 +428,18 @@ async def test_the_page_is_one_document_with_a_strict_policy(party: Party) -> No
     ],
 )
 def test_addresses_are_shown_without_secrets(raw: str, shown: str) -> None:
-    assert target(raw, {"id": "App"}) == shown
+    assert redact_target(raw, {"id": "App"}) == shown
 
 
 def test_addresses_are_short() -> None:
-    assert len(target("/x" + "/y" * 5000 + "?" + "&a=b" * 5000, {})) == 300
+    assert len(redact_target("/x" + "/y" * 5000 + "?" + "&a=b" * 5000, {})) == 300
 
 
 def test_the_book_of_tokens_is_bounded(clock: Clock) -> None:
-    identity = Identity("http://127.0.0.1:1", BASE, SECRET, clock=clock)
-    book = TokenBook(identity, clock, limit=3)
+    identity = IdentityProvider("http://127.0.0.1:1", BASE, SECRET, clock=clock)
+    book = TokenTracker(identity, clock, limit=3)
     for number in range(5):
-        book.registered({"client_id": f"id-{number}", "client_name": f"App {number}"})
-        book.given({"access_token": identity.mint(ADMIN, ttl=100 + number), "token_type": "Bearer"})
+        book.track_client({"client_id": f"id-{number}", "client_name": f"App {number}"})
+        book.track_tokens({"access_token": identity.mint(ADMIN, ttl=100 + number), "token_type": "Bearer"})
     assert list(book.clients) == ["id-2", "id-3", "id-4"]
-    assert [token["expires"] - clock.now for token in book.out()] == [104, 103, 102]
+    assert [token["expires"] - clock.now for token in book.active_tokens()] == [104, 103, 102]

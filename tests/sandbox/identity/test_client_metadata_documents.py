@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.identity.client_metadata_documents import DocumentError, client_name, is_document_url, read_client
-from doit_mcp.sandbox.identity.known_clients import KNOWN_HOSTS, recorded
+from doit_mcp.sandbox.identity.client_metadata_documents import (
+    ClientDocumentError,
+    client_name,
+    is_document_url,
+    read_client,
+)
+from doit_mcp.sandbox.identity.known_clients import KNOWN_HOSTS, recorded_document
 
 from ..conftest import CALLBACK, Party, Web
 
@@ -62,12 +67,12 @@ async def test_well_known_clients_have_their_own_addresses_only(party: Party, cl
 
 def test_recorded_documents_are_right_and_their_hosts_known() -> None:
     for url in ("https://chatgpt.com/oauth/client.json", "https://cursor.com/oauth/mcp-client.json"):
-        body = recorded(url)
-        assert body is not None and read_client(url, body).documented
+        body = recorded_document(url)
+        assert body is not None and read_client(url, body).has_document
     assert {"chatgpt.com", "claude.ai", "claude.com", "vscode.dev"} <= KNOWN_HOSTS
     assert not KNOWN_HOSTS & {"localhost", "127.0.0.1"}
     for url in ("https://chatgpt.com/oauth/a/b/client.json", "https://chatgpt.com/oauth//client.json"):
-        assert recorded(url) is None
+        assert recorded_document(url) is None
 
 
 async def test_other_documents_are_fetched(party: Party, documents: Web) -> None:
@@ -84,7 +89,7 @@ async def test_other_documents_are_fetched(party: Party, documents: Web) -> None
 def test_a_document_describes_its_client() -> None:
     keys = {"jwks_uri": "https://app.example/keys", "token_endpoint_auth_method": "private_key_jwt"}
     client = read_client(URL, document(**keys))
-    assert (client.id, client.name, client.redirect_uris, client.documented) == (URL, "App", (CALLBACK,), True)
+    assert (client.id, client.name, client.redirect_uris, client.has_document) == (URL, "App", (CALLBACK,), True)
     assert client.auth_methods == {"private_key_jwt"} and client.jwks_uri == "https://app.example/keys"
     assert read_client(URL, document(client_name=None)).name == "app.example"
     both = document(token_endpoint_auth_method="private_key_jwt", token_endpoint_auth_methods=["none", "other"])
@@ -111,13 +116,13 @@ def test_a_document_describes_its_client() -> None:
     ],
 )
 def test_other_documents_describe_nobody(changes: dict[str, Any]) -> None:
-    with pytest.raises(DocumentError):
+    with pytest.raises(ClientDocumentError):
         read_client(URL, document(**changes))
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\xff", b"[" * 50_000, b"<html>"])
 def test_what_is_no_document_describes_nobody(body: bytes) -> None:
-    with pytest.raises(DocumentError):
+    with pytest.raises(ClientDocumentError):
         read_client(URL, body)
 
 

@@ -14,9 +14,9 @@ from aiohttp import ClientResponse
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from doit_mcp.sandbox.identity.assertions import Assertions
-from doit_mcp.sandbox.identity.client_metadata_documents import Documents
-from doit_mcp.sandbox.identity.clients import Clients
+from doit_mcp.sandbox.identity.assertions import AssertionVerifier
+from doit_mcp.sandbox.identity.client_metadata_documents import ClientDocuments
+from doit_mcp.sandbox.identity.clients import ClientRegistry
 from doit_mcp.sandbox.identity.models import Client
 from doit_mcp.sandbox.identity.responses import OAuthError
 
@@ -246,10 +246,10 @@ def client(number: int) -> Client:
 
 
 async def test_a_flood_of_registrations_pushes_out_only_clients_that_nobody_used(clock: Clock, documents: Web) -> None:
-    clients = Clients(Documents(documents), Assertions({"x"}, clock), limit=3)
+    clients = ClientRegistry(ClientDocuments(documents), AssertionVerifier({"x"}, clock), limit=3)
     for number in range(3):
         clients.add(client(number))
-    clients.used("c0")
+    clients.mark_used("c0")
     for number in range(3, 20):
         clients.add(client(number))
     assert (await clients.find("c0")).id == "c0"
@@ -257,7 +257,7 @@ async def test_a_flood_of_registrations_pushes_out_only_clients_that_nobody_used
     with pytest.raises(OAuthError):
         await clients.find("c1")
     for number in (18, 19):
-        clients.used(f"c{number}")
+        clients.mark_used(f"c{number}")
     with pytest.raises(OAuthError) as refused:
         clients.add(client(20))
     assert (refused.value.status, refused.value.error) == (503, "temporarily_unavailable")

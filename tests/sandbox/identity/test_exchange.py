@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from doit_mcp.sandbox.accounts import ACME, GLOBEX, USERS
-from doit_mcp.sandbox.server import world
+from doit_mcp.sandbox.server import run_sandbox
 
 from ..conftest import BASE, SECRET, Clock, NoApi, Party, error_of
 
@@ -25,7 +25,7 @@ def assertion(party: Party, clock: Clock, *, secret: str = SECRET, algorithm: st
         "aud": f"{party.url}/api/auth/token",
         "iat": int(clock.now),
         "exp": int(clock.now) + 60,
-        "jti": f"id-{party.world.identity.served.total()}",
+        "jti": f"id-{party.world.identity.request_counts.total()}",
         **changes,
     }
     return jwt.encode({name: value for name, value in claims.items() if value is not None}, secret, algorithm)
@@ -135,9 +135,9 @@ async def test_other_subjects_are_refused(party: Party, clock: Clock, name: str)
 async def test_a_rotated_key_takes_its_tokens_along_unless_kept(party: Party, clock: Clock) -> None:
     identity = party.world.identity
     first = identity.mint(ADMIN)
-    identity.rotate(keep=True)
+    identity.rotate_keys(keep=True)
     assert (await exchanged(party, clock, first))["access_token"]
-    identity.rotate()
+    identity.rotate_keys()
     assert await error_of(await party.token(**form(party, clock, first))) == (400, "invalid_request")
 
 
@@ -221,10 +221,10 @@ async def test_the_issuer_is_no_audience_of_the_exchange(party: Party, clock: Cl
 
 async def test_exchanges_are_counted(party: Party, clock: Clock) -> None:
     await exchanged(party, clock, party.world.identity.mint(ADMIN))
-    assert party.world.identity.served["urn:ietf:params:oauth:grant-type:token-exchange"] == 1
+    assert party.world.identity.request_counts["urn:ietf:params:oauth:grant-type:token-exchange"] == 1
 
 
 async def test_the_life_of_exchanged_tokens_can_be_short(clock: Clock, party: Party) -> None:
-    async with world(resource_url=BASE, secret=SECRET, clock=clock, exchanged_ttl=7, api=NoApi()) as made:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, exchanged_ttl=7, api=NoApi()) as made:
         brief = Party(made, party.http)
         assert (await exchanged(brief, clock, made.identity.mint(ADMIN)))["expires_in"] == 7

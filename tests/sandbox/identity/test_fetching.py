@@ -12,7 +12,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.sandbox.identity.fetching import FetchError, fetchable, freshness, is_public
+from doit_mcp.sandbox.identity.fetching import FetchError, cache_lifetime, is_fetchable, is_public
 
 from ..conftest import Clock
 from ..https_site import HOST, Names, Site, serving
@@ -95,7 +95,7 @@ def test_nothing_private_is_public(address: ipaddress.IPv4Address | ipaddress.IP
     ],
 )
 def test_only_https_to_a_name_is_fetched(url: str, right: bool) -> None:
-    assert fetchable(url) is right
+    assert is_fetchable(url) is right
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_only_https_to_a_name_is_fetched(url: str, right: bool) -> None:
     ],
 )
 def test_freshness(header: str, seconds: float) -> None:
-    assert freshness(header) == seconds
+    assert cache_lifetime(header) == seconds
 
 
 async def test_fetches_and_keeps_while_fresh(site: Site, clock: Clock) -> None:
@@ -252,7 +252,7 @@ async def test_only_so_many_at_a_time(site: Site, clock: Clock) -> None:
 async def test_waiting_for_a_turn_counts(site: Site, clock: Clock) -> None:
     fetcher = site.fetcher(clock, limit=0.1)
     for _ in range(4):
-        await fetcher._turns.acquire()
+        await fetcher._concurrency_limit.acquire()
     with pytest.raises(FetchError, match="could not be fetched"):
         await fetcher(URL)
     assert not site.asked

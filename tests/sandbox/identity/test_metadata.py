@@ -54,7 +54,7 @@ async def test_key_set_has_the_access_key_and_one_for_another_purpose(party: Par
     for key in keys:
         assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("EC", "P-256", "ES256", "sig")
         assert "d" not in key
-    assert party.world.identity.served["jwks"] == 1
+    assert party.world.identity.request_counts["jwks"] == 1
 
 
 def check(token: str, keys: list[dict[str, str]], kid: str = "mcp-access") -> bool:
@@ -70,7 +70,7 @@ def check(token: str, keys: list[dict[str, str]], kid: str = "mcp-access") -> bo
 async def test_rotation_changes_the_key_under_the_same_id(party: Party) -> None:
     identity = party.world.identity
     before = identity.mint(USERS[0])
-    identity.rotate()
+    identity.rotate_keys()
     after = identity.mint(USERS[0])
     keys = (await (await party.get(f"{party.url}/.well-known/jwks.json")).json())["keys"]
     assert [key["kid"] for key in keys] == ["mcp-access", "id-token"]
@@ -81,7 +81,7 @@ async def test_rotation_changes_the_key_under_the_same_id(party: Party) -> None:
 async def test_rotation_can_keep_the_former_key(party: Party) -> None:
     identity = party.world.identity
     before = identity.mint(USERS[0])
-    identity.rotate(keep=True)
+    identity.rotate_keys(keep=True)
     keys = identity.signing.jwks()["keys"]
     assert [key["kid"] for key in keys] == ["mcp-access", "mcp-access", "id-token"]
     assert check(before, keys) and check(identity.mint(USERS[0]), keys)

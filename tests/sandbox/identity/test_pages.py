@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from doit_mcp.sandbox.accounts import ACME, GLOBEX, USERS
-from doit_mcp.sandbox.identity import Identity
+from doit_mcp.sandbox.identity import IdentityProvider
 
 from ..conftest import BASE, CALLBACK, SECRET, Clock, Fields, Party, Web
 
@@ -167,7 +167,7 @@ async def test_employees_choose_the_customer(party: Party) -> None:
     for customer in page.options:
         heard = await party.decide(Fields(await (await party.get(url)).text()), customer=customer)
         token = await (await party.redeem(client, heard["code"])).json()
-        claims = party.world.identity.signing.read(token["access_token"]) or {}
+        claims = party.world.identity.signing.read_claims(token["access_token"]) or {}
         assert (claims["customer_context"], claims["doit_employee"]) == (customer, True)
 
 
@@ -185,7 +185,7 @@ async def test_others_have_their_customer_whatever_the_form_says(party: Party) -
     assert page.options == []
     heard = await party.decide(page, customer=GLOBEX.id)
     token = await (await party.redeem(client, heard["code"])).json()
-    claims = party.world.identity.signing.read(token["access_token"]) or {}
+    claims = party.world.identity.signing.read_claims(token["access_token"]) or {}
     assert claims["customer_context"] == ACME.id and "doit_employee" not in claims
 
 
@@ -273,7 +273,7 @@ async def test_cookies_stay_with_the_pages_and_out_of_scripts(party: Party) -> N
 
 
 async def test_cookies_of_an_https_issuer_are_for_https_alone(documents: Web) -> None:
-    identity = Identity("https://idp.example", BASE, SECRET, resolver=documents, auto_approve=None)
+    identity = IdentityProvider("https://idp.example", BASE, SECRET, resolver=documents, auto_approve=None)
     app = web.Application()
     identity.register(app)
     async with TestClient(TestServer(app)) as http:
@@ -292,4 +292,4 @@ async def test_odd_cookies_are_replaced(party: Party, planted: str) -> None:
 
 def test_a_stranger_cannot_be_the_one_who_approves() -> None:
     with pytest.raises(ValueError, match="nobody@acme.example"):
-        Identity("https://idp.example", BASE, SECRET, auto_approve="nobody@acme.example")
+        IdentityProvider("https://idp.example", BASE, SECRET, auto_approve="nobody@acme.example")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.sandbox.identity.codes import Codes
-from doit_mcp.sandbox.identity.ttl_store import Bounded, digest
+from doit_mcp.sandbox.identity.codes import AuthorizationCodes
+from doit_mcp.sandbox.identity.ttl_store import TtlStore, hash_secret
 
 from ..conftest import Clock
 
@@ -23,7 +23,7 @@ LIMIT = 3
 )
 def test_what_is_known_is_what_was_put_last_and_is_still_alive(steps: list[tuple[str, str, int]]) -> None:
     clock = Clock()
-    kept: Bounded[int] = Bounded(LIMIT, clock)
+    kept: TtlStore[int] = TtlStore(LIMIT, clock)
     # The same by hand: key, end and value, oldest first.
     model: list[tuple[str, float, int]] = []
     for number, (step, key, amount) in enumerate(steps):
@@ -35,7 +35,7 @@ def test_what_is_known_is_what_was_put_last_and_is_still_alive(steps: list[tuple
             assert kept.pop(key) == next((value for name, _, value in model if name == key), None)
             model = [one for one in model if one[0] != key]
         elif step == "swap":
-            kept.swap(key, -number)
+            kept.replace(key, -number)
             model = [(name, end, -number if name == key else value) for name, end, value in model]
         else:
             clock.advance(amount)
@@ -45,7 +45,7 @@ def test_what_is_known_is_what_was_put_last_and_is_still_alive(steps: list[tuple
 
 def test_the_dead_make_room_before_the_living() -> None:
     clock = Clock()
-    kept: Bounded[str] = Bounded(2, clock)
+    kept: TtlStore[str] = TtlStore(2, clock)
     kept.put("long", "long", 100)
     kept.put("short", "short", 1)
     clock.advance(2)
@@ -54,10 +54,10 @@ def test_the_dead_make_room_before_the_living() -> None:
 
 
 def test_secrets_of_any_shape_have_a_digest() -> None:
-    assert len({digest(text) for text in ("", "a", "\udcff", "\u00fc")}) == 4
+    assert len({hash_secret(text) for text in ("", "a", "\udcff", "\u00fc")}) == 4
 
 
 def test_a_code_that_nobody_knows_cannot_be_spent() -> None:
     ended: list[str] = []
-    Codes(Clock(), ended.append).spend("unknown", "flow")
+    AuthorizationCodes(Clock(), ended.append).mark_used("unknown", "flow")
     assert ended == []

@@ -8,22 +8,24 @@ from itertools import combinations, islice
 
 import pytest
 
-from doit_mcp.catalog.registry import own_tools
-from doit_mcp.catalog.tools.aliases import ALIASES
+from doit_mcp.catalog.registry import direct_tools
+from doit_mcp.catalog.tools.aliases import TOOL_ALIASES
 from doit_mcp.catalog.toolsets import Selection
-from doit_mcp.protocol.revisions import BY_NAME
+from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 from doit_mcp.server.byte_cache import ENTRY_BYTES, ByteCache
-from doit_mcp.server.catalog import product
+from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.server.handlers import tools
-from doit_mcp.server.request_context import Offer
+from doit_mcp.server.request_context import Catalog
 from tests.transports.http.serving import serving
 
 
 async def test_former_names_are_called_but_not_listed() -> None:
-    offered = product()(Selection(frozenset({"all"})), False)
-    assert not set(ALIASES) & set(offered.tool_named) and set(ALIASES.values()) <= set(offered.tool_named)
+    offered = catalog_factory()(Selection(frozenset({"all"})), False)
+    assert not set(TOOL_ALIASES) & set(offered.tools_by_name) and set(TOOL_ALIASES.values()) <= set(
+        offered.tools_by_name
+    )
     async with serving(changes={"tools": offered.tools}) as site:
-        for old, new in ALIASES.items():
+        for old, new in TOOL_ALIASES.items():
             answer = await site.call(old, {"no such argument": 1})
             # Wrong arguments are only told of a tool that was found.
             assert answer.result["isError"] is True and "no such argument" in answer.text, (old, new)
@@ -31,36 +33,36 @@ async def test_former_names_are_called_but_not_listed() -> None:
 
 async def test_n4_lists_that_clients_select_have_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each choice of tools is another list; all that are kept together stay within the bound, and the usual one."""
-    pages = ByteCache(tools.MAX_PAGES_BYTES)
-    monkeypatch.setattr(tools, "_pages", pages)
-    named = sorted(product()(Selection(frozenset({"all"})), False).tool_named)
-    async with serving(make=product()) as site:
+    pages = ByteCache(tools.MAX_PAGE_CACHE_BYTES)
+    monkeypatch.setattr(tools, "_page_cache", pages)
+    named = sorted(catalog_factory()(Selection(frozenset({"all"})), False).tools_by_name)
+    async with serving(make=catalog_factory()) as site:
         for name in named[:40]:
             path = f"/mcp/x/all?tools={name}"
             assert len((await site.modern("tools/list", {}, path=path)).result["tools"]) > 100
             await site.modern("tools/list", {})
-            assert 0 < pages.bytes <= tools.MAX_PAGES_BYTES
+            assert 0 < pages.size_bytes <= tools.MAX_PAGE_CACHE_BYTES
     assert 2 < len(pages) < 40
 
 
 def test_n4_a_kept_list_keeps_nothing_else_of_its_offer() -> None:
     """Clients can make one for each set of tools: 10,000 selections left 99 MB, of which 8 MB were counted."""
-    make, revision = product(), BY_NAME["2025-11-25"]
-    names = sorted(tool.name for tool in own_tools())
+    make, revision = catalog_factory(), REVISIONS_BY_NAME["2025-11-25"]
+    names = sorted(tool.name for tool in direct_tools())
 
     def listed(first: int, count: int) -> None:
         for chosen in islice(combinations(names, 2), first, first + count):
-            tools._page(make(Selection(tools=frozenset(chosen)), False), revision, 0)
+            tools._cached_page(make(Selection(tools=frozenset(chosen)), False), revision, 0)
 
     listed(0, 50)
     gc.collect()
-    before = sum(isinstance(one, Offer) for one in gc.get_objects())
+    before = sum(isinstance(one, Catalog) for one in gc.get_objects())
     started = time.process_time()
     listed(50, 200)
     # Selecting and listing takes about a millisecond.
     assert time.process_time() - started < 200 * 0.02
     gc.collect()
-    assert sum(isinstance(one, Offer) for one in gc.get_objects()) <= before
+    assert sum(isinstance(one, Catalog) for one in gc.get_objects()) <= before
 
 
 def test_n4_the_least_recently_used_bytes_go_first() -> None:
@@ -70,6 +72,6 @@ def test_n4_the_least_recently_used_bytes_go_first() -> None:
     assert cache.get("a") == b"aaaa"
     cache.put("c", b"cccc")
     assert (cache.get("a"), cache.get("b"), cache.get("c")) == (b"aaaa", None, b"cccc")
-    assert cache.bytes == 8 + 2 * ENTRY_BYTES
+    assert cache.size_bytes == 8 + 2 * ENTRY_BYTES
     cache.put("d", b"d" * (11 + ENTRY_BYTES))
-    assert cache.bytes == 0 == len(cache)
+    assert cache.size_bytes == 0 == len(cache)

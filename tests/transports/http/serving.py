@@ -13,25 +13,25 @@ import aiohttp
 from aiohttp import web
 
 from doit_mcp.catalog.call import Call, Question
-from doit_mcp.catalog.prompts.prompt import Argument, Prompt, user_text
-from doit_mcp.catalog.resources.resource import NoResource, Resource, Template
-from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
+from doit_mcp.catalog.prompts.prompt import Prompt, PromptArgument, user_message
+from doit_mcp.catalog.resources.resource import Resource, ResourceNotFound, ResourceTemplate
+from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.catalog.toolsets import Selection
-from doit_mcp.protocol.revisions import BY_NAME
+from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 from doit_mcp.sandbox.accounts import USERS, Grant, User
-from doit_mcp.sandbox.server import Api, World, world
-from doit_mcp.server.notification_hub import Hub
-from doit_mcp.server.request_context import Offer
+from doit_mcp.sandbox.server import HostedApi, SandboxServer, run_sandbox
+from doit_mcp.server.notification_hub import NotificationHub
+from doit_mcp.server.request_context import Catalog
 from doit_mcp.settings import Settings
-from doit_mcp.transports.http.app import build
-from doit_mcp.transports.http.catalog_selection import Make
-from doit_mcp.transports.http.runner import address, bind, running
+from doit_mcp.transports.http.app import build_app
+from doit_mcp.transports.http.catalog_selection import MakeCatalog
+from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.wire_schema import check
 
 SECRET = "a-secret-of-the-exchange-with-enough-bytes"
 MODERN = "2026-07-28"
 LATEST = "2025-11-25"
-REVISIONS = tuple(BY_NAME)
+REVISIONS = tuple(REVISIONS_BY_NAME)
 META = "io.modelcontextprotocol/"
 ACCEPT = "application/json, text/event-stream"
 ADMIN, VIEWER, STRANGER, EMPLOYEE = USERS
@@ -86,12 +86,12 @@ def tools(bench: Bench) -> tuple[Tool, ...]:
         return {"said": "waited"}
 
     async def steps(call: Call, arguments: Json) -> Json:
-        await call.progress(1, 2, "half")
-        await call.log("warning", "on the way")
+        await call.report_progress(1, 2, "half")
+        await call.send_log("warning", "on the way")
         bench.started.set()
         if arguments.get("pause"):
             await bench.proceed.wait()
-        await call.progress(2, 2)
+        await call.report_progress(2, 2)
         return {"said": "stepped"}
 
     async def ask(call: Call, arguments: Json) -> Json:
@@ -108,8 +108,8 @@ def tools(bench: Bench) -> tuple[Tool, ...]:
     async def bug(call: Call, arguments: Json) -> Json:
         raise RuntimeError("a secret that nobody may see")
 
-    async def blocks(call: Call, arguments: Json) -> Content:
-        return Content(
+    async def blocks(call: Call, arguments: Json) -> ContentResult:
+        return ContentResult(
             [
                 {"type": "text", "text": "all kinds"},
                 {"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"},
@@ -119,7 +119,7 @@ def tools(bench: Bench) -> tuple[Tool, ...]:
         )
 
     async def long(call: Call, arguments: Json) -> Json:
-        await call.background()
+        await call.run_in_background()
         bench.started.set()
         await bench.proceed.wait()
         return {"said": "done at last"}
@@ -148,7 +148,7 @@ def tools(bench: Bench) -> tuple[Tool, ...]:
 
 
 async def greeting(call: Call, arguments: Mapping[str, str]) -> list[Json]:
-    return [user_text(f"Greet {arguments['who']}.")]
+    return [user_message(f"Greet {arguments['who']}.")]
 
 
 async def names(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
@@ -161,20 +161,22 @@ async def one(call: Call) -> Json:
 
 async def numbered(call: Call, variables: Mapping[str, str]) -> Json:
     if variables["number"] == "13":
-        raise NoResource
+        raise ResourceNotFound
     return {"text": f"number {variables['number']}"}
 
 
-def offer(bench: Bench, **changes: Any) -> Offer:
+def offer(bench: Bench, **changes: Any) -> Catalog:
     """What the tests' server offers."""
-    made = Offer(
+    made = Catalog(
         tools=tools(bench),
         server_info={"name": "bench", "title": "Bench", "version": "1.0", "description": "For tests"},
         instructions="Only for tests.",
-        prompts=(Prompt("greet", "Greet", "Greets somebody", greeting, (Argument("who", "Whom", True, names),)),),
+        prompts=(Prompt("greet", "Greet", "Greets somebody", greeting, (PromptArgument("who", "Whom", True, names),)),),
         resources=(Resource("doc://one", "one", "One", "The first", "text/plain", one),),
-        templates=(Template("doc://number/{number}", "number", "Number", "Any", "text/plain", numbered, {}),),
-        changing=True,
+        resource_templates=(
+            ResourceTemplate("doc://number/{number}", "number", "Number", "Any", "text/plain", numbered, {}),
+        ),
+        can_change=True,
     )
     return replace(made, **changes)
 
@@ -270,7 +272,9 @@ def check_one_of(revisions: Sequence[str], message: Any, method: str | None) -> 
 class Site:
     """A running server, and ways to talk to it."""
 
-    def __init__(self, base: str, stand_in: World, http: aiohttp.ClientSession, bench: Bench, hub: Hub) -> None:
+    def __init__(
+        self, base: str, stand_in: SandboxServer, http: aiohttp.ClientSession, bench: Bench, hub: NotificationHub
+    ) -> None:
         self.base, self.world, self.http, self.bench, self.hub = base, stand_in, http, bench, hub
         self.ids = 0
 
@@ -410,21 +414,21 @@ async def next_event(response: aiohttp.ClientResponse) -> tuple[str, str]:
 async def serving(
     bench: Bench | None = None,
     changes: Json | None = None,
-    api: Api | None = None,
-    make: Make | None = None,
+    api: HostedApi | None = None,
+    make: MakeCatalog | None = None,
     **settings: Any,
 ) -> AsyncIterator[Site]:
     """The application with the tests' records; *settings* replace defaults, *changes* parts of the offer, *make* it."""
     used = bench or Bench()
-    hub = Hub()
+    hub = NotificationHub()
     offered = offer(used, **(changes or {}))
 
-    def make_offer(selection: Selection, employee: bool) -> Offer:
+    def make_offer(selection: Selection, employee: bool) -> Catalog:
         return offered
 
     with bind("127.0.0.1", 0) as bound:
-        base = address(bound)
-        async with world(resource_url=base, secret=SECRET, api=api or NoApi()) as stand_in:
+        base = socket_url(bound)
+        async with run_sandbox(resource_url=base, secret=SECRET, api=api or NoApi()) as stand_in:
             usual: Json = {
                 "resource_url": base,
                 "auth_server_url": stand_in.url,
@@ -435,5 +439,5 @@ async def serving(
             own = replace(Settings(), **(usual | settings))
             # The clients are still there when the server stops.
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-                async with running(build(own, make or make_offer, hub=hub), bound):
+                async with serve_app(build_app(own, make or make_offer, hub=hub), bound):
                     yield Site(base, stand_in, http, used, hub)

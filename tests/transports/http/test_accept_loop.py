@@ -17,8 +17,8 @@ from aiohttp import web
 
 from doit_mcp.observability.metrics import Metrics
 from doit_mcp.transports.http.accept_loop import AcceptingSite
-from doit_mcp.transports.http.connection import Runner
-from doit_mcp.transports.http.connection_limits import Edge
+from doit_mcp.transports.http.connection import LimitedAppRunner
+from doit_mcp.transports.http.connection_limits import ConnectionLimits
 from doit_mcp.transports.http.runner import bind
 from tests.observability.test_log_writer import served
 from tests.transports.http.serving import ACCEPT, ADMIN, STRANGER, VIEWER, serving
@@ -121,8 +121,8 @@ class Refusing:
 
 
 async def test_n24_the_descriptor_of_a_client_that_left_is_closed() -> None:
-    edge = Edge(Metrics({}, {}, {}), 75.0)
-    runner, bound = Runner(web.Application(), edge), bind("127.0.0.1", 0)
+    edge = ConnectionLimits(Metrics({}, {}, {}), 75.0)
+    runner, bound = LimitedAppRunner(web.Application(), edge), bind("127.0.0.1", 0)
     await runner.setup()
     site = AcceptingSite(runner, bound, edge)
     site._loop = loop = Refusing(asyncio.get_running_loop())  # type: ignore[assignment]  # a loop that refuses

@@ -16,10 +16,10 @@ from aiohttp import web
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
-from doit_mcp.observability.logging_setup import Lines
+from doit_mcp.observability.logging_setup import JsonFormatter
 from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.sandbox.api import Api as Sandbox
-from doit_mcp.server.catalog import product
+from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, META, STRANGER, VIEWER, Json, Site, serving
 from tests.transports.http.streaming import opened
 
@@ -81,7 +81,7 @@ class Api:
 @asynccontextmanager
 async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
     api = Api()
-    async with serving(make=product(), api=api, **settings) as site:
+    async with serving(make=catalog_factory(), api=api, **settings) as site:
         yield site, api
 
 
@@ -93,7 +93,7 @@ class Written(logging.Handler):
         self.name, self.texts = name, list[str]()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(Lines().format(record))
+        self.texts.append(JsonFormatter().format(record))
 
     def lines(self, message: str = "write") -> list[Json]:
         found = [json.loads(text) for text in self.texts]
@@ -247,7 +247,7 @@ async def test_n20_retries_are_one_write_and_a_trial_is_none(
 ) -> None:
     api = Invites()
     api.busy = busy
-    async with serving(make=product(), api=api) as site:
+    async with serving(make=catalog_factory(), api=api) as site:
         await site.call("resend_invite", {"id": "u1", **more})
     assert audit.outcomes == [("resend_invite", outcome)] and api.writes >= 1 + (busy > 0)
     assert audit.lines()[0]["objects"] == {"id": "u1"} | ({} if outcome == "unknown" else {"inviteId": "i1"})
@@ -395,7 +395,7 @@ async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bo
     hold = asyncio.Event()
 
     async def run(call: Call, arguments: Json) -> Json:
-        await call.background(required=True)
+        await call.run_in_background(required=True)
         await hold.wait()
         return {"id": "t1"}
 
@@ -456,7 +456,7 @@ async def test_n20_invalid_arguments_make_no_long_line(audit: Written) -> None:
 
 @pytest.mark.parametrize("customer, outcome", [(STRANGER.customer, "done"), ("nobody", "refused")])
 async def test_n20_a_change_of_the_customer_names_it(audit: Written, customer: str, outcome: str) -> None:
-    async with serving(make=product(), api=Sandbox()) as site:
+    async with serving(make=catalog_factory(), api=Sandbox()) as site:
         await site.call("change_customer", {"customerContext": customer}, user=EMPLOYEE)
     (line,) = audit.lines()
     assert (line["tool"], line["outcome"], line["objects"]) == (

@@ -12,7 +12,7 @@ import pytest
 from doit_mcp.resilience import compute_thread
 from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER
 from doit_mcp.sandbox.accounts import User
-from doit_mcp.transports.http.body_memory import BODIES_PER_OWNER, BODIES_TOTAL, Bodies, TooManyBytes
+from doit_mcp.transports.http.body_memory import BODIES_PER_OWNER, BODIES_TOTAL, BodyMemory, TooManyBytes
 from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Answer, Site, serving
 from tests.transports.http.streaming import Wire, raw_post, wired
 
@@ -20,31 +20,31 @@ LARGEST = 64 << 10
 
 
 def test_n1_what_was_received_is_given_back() -> None:
-    bodies = Bodies(10)
+    bodies = BodyMemory(10)
     with bodies.share("ann") as ann, bodies.share("ann") as second:
         ann.add(10 * BODIES_PER_OWNER - 1)
         second.add(1)
         with pytest.raises(TooManyBytes) as refused:
             second.add(1)
         assert refused.value.status == 429
-    assert bodies.bytes == 0
+    assert bodies.total_bytes == 0
     with bodies.share("ann") as ann:
         ann.add(10 * BODIES_PER_OWNER)
         with pytest.raises(TooManyBytes):
             ann.add(1)
-    assert bodies.bytes == 0
+    assert bodies.total_bytes == 0
 
 
 def test_n1_all_together_have_a_limit() -> None:
-    bodies = Bodies(10)
+    bodies = BodyMemory(10)
     with ExitStack() as stack:
         for number in range(BODIES_TOTAL // BODIES_PER_OWNER):
             stack.enter_context(bodies.share(f"user {number}")).add(10 * BODIES_PER_OWNER)
         late = stack.enter_context(bodies.share("late"))
         with pytest.raises(TooManyBytes) as refused:
             late.add(1)
-        assert refused.value.status == 503 and bodies.bytes == 10 * BODIES_TOTAL
-    assert bodies.bytes == 0
+        assert refused.value.status == 503 and bodies.total_bytes == 10 * BODIES_TOTAL
+    assert bodies.total_bytes == 0
 
 
 async def begin(site: Site, wire: Wire, size: int, headers: Mapping[str, str]) -> None:
@@ -145,7 +145,7 @@ async def test_n1_few_bodies_wait_to_be_parsed(size: int, count: int, waiting: i
     served."""
     begin = Event()
     async with serving(max_body=1 << 20) as site:
-        running = compute_thread._TURNS.submit("busy", begin.wait)
+        running = compute_thread._COMPUTE_THREAD.submit("busy", begin.wait)
         try:
             message = site.request("ping", {"x": "x" * size})
             posts = {asyncio.create_task(site.post(message)) for _ in range(count)}

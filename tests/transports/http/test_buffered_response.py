@@ -9,7 +9,7 @@ from contextvars import Context, ContextVar
 
 import pytest
 
-from doit_mcp.transports.http.first_event_delay import Hearts
+from doit_mcp.transports.http.first_event_delay import FirstEventDelay
 from tests.transports.http.serving import Site, serving
 from tests.transports.http.streaming import Wire, raw_post, wired
 
@@ -82,12 +82,12 @@ class Answer:
     def __init__(self) -> None:
         self.began: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def begin_to_beat(self, context: Context) -> None:
+    def start_keepalive(self, context: Context) -> None:
         self.began.set_result(context[WHERE])
 
 
 async def test_the_slow_begin_to_beat_in_order_and_as_themselves() -> None:
-    hearts, made = Hearts(0.02), []
+    hearts, made = FirstEventDelay(0.02), []
     for name in ("first", "quick", "second"):
         WHERE.set(name)
         made.append(Answer())

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from doit_mcp.catalog.toolsets import Selection
-from doit_mcp.server.catalog import product
-from doit_mcp.server.request_context import Offer
+from doit_mcp.server.catalog import catalog_factory
+from doit_mcp.server.request_context import Catalog
 from tests.transports.http.serving import EMPLOYEE, Site, next_event, serving
 
 
 @pytest.fixture
 async def shop() -> AsyncIterator[Site]:
     """The product's own tools."""
-    async with serving(make=product()) as site:
+    async with serving(make=catalog_factory()) as site:
         yield site
 
 
@@ -95,9 +95,9 @@ async def test_choices_that_are_none(shop: Site, path: str, status: int) -> None
 async def test_made_once_and_bounded() -> None:
     """Section 6: choices are remembered, the least used are forgotten."""
     made: list[tuple[Selection, bool]] = []
-    offers = product()
+    offers = catalog_factory()
 
-    def make(selection: Selection, employee: bool) -> Offer:
+    def make(selection: Selection, employee: bool) -> Catalog:
         made.append((selection, employee))
         return offers(Selection(), employee)
 
@@ -112,7 +112,7 @@ async def test_made_once_and_bounded() -> None:
 async def test_a_fault_of_ours_is_told_without_details() -> None:
     """G4, F6: 500, a reference for the operator, nothing of the exception."""
 
-    def make(selection: Selection, employee: bool) -> Offer:
+    def make(selection: Selection, employee: bool) -> Catalog:
         raise RuntimeError("a secret that nobody may see")
 
     async with serving(make=make) as site:

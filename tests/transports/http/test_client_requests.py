@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalog.call import Call, CannotAsk, Question
-from doit_mcp.catalog.prompts.prompt import Prompt, user_text
+from doit_mcp.catalog.call import Call, MissingClientCapability, Question
+from doit_mcp.catalog.prompts.prompt import Prompt, user_message
 from doit_mcp.catalog.resources.resource import Resource
-from doit_mcp.catalog.tools.tool import Content, Tool
+from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from tests.transports.http.serving import (
     LATEST,
     META,
@@ -61,8 +61,8 @@ ALL: Json = {"elicitation": {"form": {}, "url": {}}, "sampling": {"tools": {}}, 
 TASKS: Json = {"extensions": {f"{META}tasks": {}}}
 
 
-def words(text: str) -> Content:
-    return Content([{"type": "text", "text": text}])
+def words(text: str) -> ContentResult:
+    return ContentResult([{"type": "text", "text": text}])
 
 
 def asking(bench: Bench) -> dict[str, Any]:
@@ -72,24 +72,24 @@ def asking(bench: Bench) -> dict[str, Any]:
         return Tool(name, name, f"Asks: {name}.", {"type": "object"}, run)
 
     def asks(kind: str) -> Tool:
-        async def run(call: Call, arguments: Json) -> Content:
+        async def run(call: Call, arguments: Json) -> ContentResult:
             bench.ran.append(kind)
             answer = await call.ask(kind, *QUESTIONS[kind])
             return words(json.dumps(answer, sort_keys=True))
 
         return tool(kind, run)
 
-    async def twice(call: Call, arguments: Json) -> Content:
+    async def twice(call: Call, arguments: Json) -> ContentResult:
         first = await call.ask("first", ELICIT, NAME)
         second = await call.ask("second", ELICIT, NAME)
         return words(f"{first['content']['name']} and {second['content']['name']}")
 
-    async def optional(call: Call, arguments: Json) -> Content:
+    async def optional(call: Call, arguments: Json) -> ContentResult:
         return words(str([kind for kind in QUESTIONS if call.can_ask(Question(*QUESTIONS[kind]))]))
 
-    async def job(call: Call, arguments: Json) -> Content:
+    async def job(call: Call, arguments: Json) -> ContentResult:
         before = await call.ask("before", ELICIT, NAME)
-        await call.background(required=True)
+        await call.run_in_background(required=True)
         answers = await call.ask_all({"one": Question(ELICIT, NAME), "two": Question(ELICIT, NAME)})
         return words(" ".join(one["content"]["name"] for one in (before, *answers.values())))
 
@@ -97,10 +97,10 @@ def asking(bench: Bench) -> dict[str, Any]:
         return {"text": (await call.ask("form", ELICIT, NAME))["content"]["name"]}
 
     async def prompt(call: Call, arguments: Mapping[str, str]) -> list[Json]:
-        return [user_text((await call.ask("form", ELICIT, NAME))["content"]["name"])]
+        return [user_message((await call.ask("form", ELICIT, NAME))["content"]["name"])]
 
-    async def never(call: Call, arguments: Json) -> Content:
-        raise CannotAsk({"roots": {}})
+    async def never(call: Call, arguments: Json) -> ContentResult:
+        raise MissingClientCapability({"roots": {}})
 
     tools = (*map(asks, QUESTIONS), tool("twice", twice), tool("optional", optional), tool("job", job))
     return {

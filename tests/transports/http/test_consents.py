@@ -6,8 +6,8 @@ import pytest
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
-from doit_mcp.catalog.writes.confirmation import confirmed
-from doit_mcp.catalog.writes.deduplication import NOTE, committing, once
+from doit_mcp.catalog.writes.confirmation import with_confirmation
+from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY, with_commit, with_deduplication
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import back, replicas
 from tests.transports.http.serving import Answer, Json, Site, schema, serving
@@ -36,7 +36,10 @@ class Things:
             Tool(run.__name__, "Thing", "Does it.", schema(id=TEXT), run, ANY, hints, area="things", writes=True)
             for run in (delete_thing, change_thing)
         ]
-        self.tools = once(confirmed(committing(made[0]), None)), once(committing(made[1]))
+        self.tools = (
+            with_deduplication(with_confirmation(with_commit(made[0]), None)),
+            with_deduplication(with_commit(made[1])),
+        )
 
 
 async def asked(site: Site) -> Json:
@@ -56,7 +59,7 @@ async def refuse(site: Site, state: Json, action: str, declared: Json = ASKED) -
 
 
 def is_repeat(answer: Answer) -> bool:
-    return NOTE in answer.result["structuredContent"]
+    return ALREADY_DONE_KEY in answer.result["structuredContent"]
 
 
 async def test_n14_a_consent_is_used_up_by_the_change() -> None:

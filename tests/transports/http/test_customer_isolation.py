@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.protocol.extensions import TASKS
-from doit_mcp.resilience.circuit_breaker import FEWEST, LONE
+from doit_mcp.resilience.circuit_breaker import FEW_CALLERS_THRESHOLD
+from doit_mcp.resilience.outcome_counts import MIN_OUTCOMES
 from doit_mcp.sandbox.accounts import Grant
 from tests.catalog.caller import TOOLS
 from tests.transports.http.serving import ADMIN, LATEST, Answer, Bench, Json, Session, Site, next_event, serving
@@ -128,7 +129,7 @@ async def test_n9_tasks_belong_to_the_person_at_one_customer(there: tuple[Site, 
     assert found["status"] == "completed"
 
 
-@pytest.mark.parametrize("failures", [FEWEST + 10, LONE + 10])
+@pytest.mark.parametrize("failures", [MIN_OUTCOMES + 10, FEW_CALLERS_THRESHOLD + 10])
 async def test_n17_one_person_with_two_tokens_opens_the_circuit_for_nobody_else(
     there: tuple[Site, Api], failures: int
 ) -> None:

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.tools.result_handles import Table, packed
+from doit_mcp.catalog.tools.result_handles import ResultTable, pack_table
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.protocol.extensions import TASKS
 from doit_mcp.sandbox.api import Api
-from doit_mcp.server.catalog import product
+from doit_mcp.server.catalog import catalog_factory
 from tests.catalog.caller import TOOLS
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import at, replicas
@@ -28,12 +28,12 @@ CLIENT = {"extensions": {TASKS: {}}}
 
 async def table(call: Call, arguments: Json) -> Json:
     rows = [["secret of " + call.tenant, 1.0]]
-    data = packed(Table(COLUMNS, rows, {"tool": "table"}), call.customer)
+    data = pack_table(ResultTable(COLUMNS, rows, {"tool": "table"}), call.customer_context)
     return {"handle": await call.results.put(call.owner, data)}
 
 
 async def choose(call: Call, arguments: Json) -> Json:
-    return {"chosen": call.stay_with(arguments["customer"])}
+    return {"chosen": call.remember_customer(arguments["customer"])}
 
 
 OWN = (
@@ -112,7 +112,7 @@ async def test_n10_a_task_of_an_employee_names_its_customer() -> None:
 @pytest.mark.parametrize("inside", [False, True])
 async def test_n9_a_batch_that_changes_the_customer_does_nothing_else(inside: bool) -> None:
     """Its other requests would be done for the customer of before."""
-    async with serving(make=product(), api=Api()) as site:
+    async with serving(make=catalog_factory(), api=Api()) as site:
         session = await site.initialize("2025-03-26", user=EMPLOYEE)
         change: Json = {"name": "change_customer", "arguments": {"customerContext": OTHER}}
         if inside:

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from doit_mcp.catalog.registry import own_tools
-from doit_mcp.catalog.writes.deduplication import NOTE
+from doit_mcp.catalog.registry import direct_tools
+from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY
 from doit_mcp.sandbox.accounts import User
 from doit_mcp.sandbox.api import Api
-from doit_mcp.server.catalog import product
+from doit_mcp.server.catalog import catalog_factory
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import replicas
 from tests.transports.http.serving import ADMIN, EMPLOYEE, Json, Site, serving
@@ -21,7 +21,7 @@ LABEL = {"name": "Quarter", "color": "blue"}
 @pytest.fixture
 async def there() -> AsyncIterator[Site]:
     """The product over the sandbox's API."""
-    async with serving(make=product(), api=Api()) as site:
+    async with serving(make=catalog_factory(), api=Api()) as site:
         yield site
 
 
@@ -34,11 +34,11 @@ async def done(site: Site, name: str, arguments: Json, user: User = ADMIN) -> Js
 
 async def test_n16_what_a_colleague_deleted_is_made_again(there: Site) -> None:
     first = await done(there, "create_label", LABEL)
-    assert (await done(there, "create_label", LABEL))[NOTE]
+    assert (await done(there, "create_label", LABEL))[ALREADY_DONE_KEY]
     assert EMPLOYEE.customer == ADMIN.customer
     await done(there, "delete_label", {"id": first["id"]}, EMPLOYEE)
     second = await done(there, "create_label", LABEL)
-    assert NOTE not in second and second["id"] != first["id"]
+    assert ALREADY_DONE_KEY not in second and second["id"] != first["id"]
     assert (await done(there, "get_label", {"id": second["id"]}))["name"] == LABEL["name"]
 
 
@@ -46,9 +46,9 @@ async def test_n16_what_a_colleague_changed_is_set_again(there: Site) -> None:
     made = await done(there, "create_label", LABEL)
     change = {"id": made["id"], "color": "teal"}
     await done(there, "update_label", change)
-    assert (await done(there, "update_label", change))[NOTE]
+    assert (await done(there, "update_label", change))[ALREADY_DONE_KEY]
     await done(there, "update_label", change | {"color": "mint"}, EMPLOYEE)
-    assert NOTE not in await done(there, "update_label", change)
+    assert ALREADY_DONE_KEY not in await done(there, "update_label", change)
     assert (await done(there, "get_label", {"id": made["id"]}))["color"] == "teal"
 
 
@@ -58,19 +58,19 @@ async def test_n16_what_a_colleague_with_an_api_token_undid_is_done_again(there:
     report = (await done(there, "list_reports", {}))["reports"][0]["id"]
     objects = [{"objectId": report, "objectType": "report"}]
     await done(there, "assign_objects_to_label", {"id": label, "add": objects})
-    assert (await done(there, "assign_objects_to_label", {"id": label, "add": objects}))[NOTE]
+    assert (await done(there, "assign_objects_to_label", {"id": label, "add": objects}))[ALREADY_DONE_KEY]
     headers = {"Authorization": f"Bearer {ADMIN.api_token}"}
     taken = {"id": label, "remove": objects}
     answer = await there.call("assign_objects_to_label", taken, headers=headers)
     assert not answer.result.get("isError")
-    assert NOTE not in await done(there, "assign_objects_to_label", {"id": label, "add": objects})
+    assert ALREADY_DONE_KEY not in await done(there, "assign_objects_to_label", {"id": label, "add": objects})
     found = await done(there, "get_label_assignments", {"id": label})
     assert found["assignments"] == objects
     ticket = {"ticketId": (await done(there, "list_tickets", {}))["tickets"][0]["id"], "tags": ["Mine"]}
     await done(there, "add_ticket_tags", ticket)
-    assert (await done(there, "add_ticket_tags", ticket))[NOTE]
+    assert (await done(there, "add_ticket_tags", ticket))[ALREADY_DONE_KEY]
     assert not (await there.call("remove_ticket_tags", ticket, headers=headers)).result.get("isError")
-    assert NOTE not in await done(there, "add_ticket_tags", ticket)
+    assert ALREADY_DONE_KEY not in await done(there, "add_ticket_tags", ticket)
     assert "mine" in (await done(there, "list_ticket_tags", {"ticketId": ticket["ticketId"]}))["tags"]
 
 
@@ -88,7 +88,7 @@ async def test_n16_two_budgets_that_differ_in_spelling_are_one(there: Site) -> N
     first = await done(there, "create_budget", budget)
     for change in ({"amount": 100.0}, {"amount": "100"}, {"growthPerPeriod": 0}, {"recipients": []}):
         again = await done(there, "create_budget", {**budget, **change})
-        assert again[NOTE] and again["id"] == first["id"]
+        assert again[ALREADY_DONE_KEY] and again["id"] == first["id"]
 
 
 async def test_n16_other_writes_do_not_let_a_write_come_twice(there: Site) -> None:
@@ -99,15 +99,15 @@ async def test_n16_other_writes_do_not_let_a_write_come_twice(there: Site) -> No
     assert (await done(there, "create_label", LABEL))["id"] == first["id"]
     flows = [one["id"] for one in (await done(there, "list_cloudflows", {}))["items"]]
     answers = [await done(there, "trigger_cloud_flow", {"flowID": flows[number]}) for number in (0, 1, 0)]
-    assert [NOTE in one for one in answers] == [False, False, True]
+    assert [ALREADY_DONE_KEY in one for one in answers] == [False, False, True]
 
 
 async def test_n16_a_replica_knows_what_it_did_itself_while_redis_is_gone(redis: Server) -> None:
-    async with replicas(redis.url, changes={"tools": own_tools()}, api=Api()) as (here, _):
+    async with replicas(redis.url, changes={"tools": direct_tools()}, api=Api()) as (here, _):
         first = await done(here, "create_label", LABEL)
         redis.kill()
         again = await done(here, "create_label", LABEL)
-        assert again[NOTE] and again["id"] == first["id"]
+        assert again[ALREADY_DONE_KEY] and again["id"] == first["id"]
         redis.start()
 
 
@@ -126,11 +126,11 @@ async def test_n16_a_contract_whose_addresses_a_colleague_changed_is_updated_aga
     contract = (await done(there, "create_contract", draft, EMPLOYEE))["contractId"]
     change = {**draft, "contractID": contract, "invoicesEmail": "right@acme.example"}
     await done(there, "update_contract", change, EMPLOYEE)
-    assert (await done(there, "update_contract", change, EMPLOYEE))[NOTE]
+    assert (await done(there, "update_contract", change, EMPLOYEE))[ALREADY_DONE_KEY]
     headers = {"Authorization": f"Bearer {EMPLOYEE.api_token}"}
     other = {**change, "invoicesEmail": "evil@attacker.example", "customerContext": customer}
     answer = await there.call("update_contract", other, headers=headers)
     assert not answer.result.get("isError"), answer
-    assert NOTE not in await done(there, "update_contract", change, EMPLOYEE)
+    assert ALREADY_DONE_KEY not in await done(there, "update_contract", change, EMPLOYEE)
     found = await done(there, "get_contract", {"customerID": customer, "contractID": contract}, EMPLOYEE)
     assert [one["invoicesEmail"] for one in found["versions"]][-2:] == ["evil@attacker.example", "right@acme.example"]

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from doit_mcp.catalog.writes.confirmation import MAX_QUESTIONS
 from doit_mcp.sandbox.accounts import Grant
-from doit_mcp.server.catalog import product
+from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, Answer, Json, Session, Site, serving
 from tests.transports.http.streaming import opened
 
@@ -65,7 +65,7 @@ class Api:
 @asynccontextmanager
 async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
     api = Api()
-    async with serving(make=product(), api=api, **settings) as site:
+    async with serving(make=catalog_factory(), api=api, **settings) as site:
         yield site, api
 
 

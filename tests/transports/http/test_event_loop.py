@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.tools.tool import Tool
-from doit_mcp.protocol.message_limits import MAX_ITEMS, MAX_VALUES
+from doit_mcp.protocol.message_limits import MAX_LIST_ITEMS, MAX_VALUES
 from tests.catalog.examples import examples, objects
 
 from .serving import LATEST, MODERN, Answer, Json
@@ -74,7 +74,7 @@ def largest(schema: Json) -> list[Any]:
     item = example(schema.get("items", {"type": "string"}), "item")
     each = len(orjson.dumps(item)) + 1
     values = orjson.dumps(item).count(b",") + orjson.dumps(item).count(b"[") + orjson.dumps(item).count(b"{") + 1
-    return [item] * min(schema.get("maxItems", MAX_ITEMS), BODY_BYTES // each, (MAX_VALUES - 100) // values)
+    return [item] * min(schema.get("maxItems", MAX_LIST_ITEMS), BODY_BYTES // each, (MAX_VALUES - 100) // values)
 
 
 LISTS = {tool.name: (tool, list(lists(tool.input_schema))) for tool in all_tools()}
@@ -112,7 +112,7 @@ async def test_n2_no_list_of_a_tool_holds_the_loop(made: Program, name: str) -> 
     headers = legacy(made, made.outside.token(name))
     for path, schema in found:
         legal = placed(tool.input_schema, path, largest(schema))
-        assert tool.problems(tool.read(legal)) == [], path
+        assert tool.argument_problems(tool.coerce_arguments(legal)) == [], path
         answer = await watched(made, EVERYTHING, orjson.dumps(call(name, legal)), headers)
         text = answer.text
         assert answer.status == 200 and "Invalid arguments" not in text, text[:300]
@@ -290,7 +290,9 @@ async def test_n2_every_list_says_how_long_it_may_be(tool: Tool) -> None:
         assert 0 < schema["maxItems"] <= 50_000, path
         item = example(schema.get("items", {"type": "string"}), "item")
         long = placed(tool.input_schema, path, [item] * (schema["maxItems"] + 1))
-        assert f"at most {schema['maxItems']} items" in "; ".join(tool.problems(tool.read(long))), path
+        assert f"at most {schema['maxItems']} items" in "; ".join(
+            tool.argument_problems(tool.coerce_arguments(long))
+        ), path
 
 
 def in_text(count: int) -> str:

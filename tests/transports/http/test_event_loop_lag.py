@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from doit_mcp.transports.http import event_loop_lag
-from doit_mcp.transports.http.event_loop_lag import LARGE_DELAY_SECONDS, Watchdog
+from doit_mcp.transports.http.event_loop_lag import LARGE_DELAY_SECONDS, LagMonitor
 
 from .serving import Site
 
@@ -24,7 +24,7 @@ async def seen(delays: list[float], count: int) -> None:
 
 async def test_a_delay_is_measured() -> None:
     delays: list[float] = []
-    watching = Watchdog(delays.append)
+    watching = LagMonitor(delays.append)
     await seen(delays, 1)
     before = len(delays)
     time.sleep(0.4)
@@ -39,7 +39,7 @@ async def test_a_delay_is_measured() -> None:
 
 async def test_large_delays_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     delays: list[float] = []
-    watching = Watchdog(delays.append)
+    watching = LagMonitor(delays.append)
     with caplog.at_level(logging.WARNING, event_loop_lag.__name__), pytest.MonkeyPatch.context() as patch:
         for _ in range(3):
             count = len(delays)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from doit_mcp.server.message_queue import Outbox
+from doit_mcp.server.message_queue import MessageQueue
 from doit_mcp.transports.http import app_keys
 from doit_mcp.transports.http.event_stream import EventStream
-from doit_mcp.transports.http.keepalive import GROUPS, Ticker
-from doit_mcp.transports.http.sse_writer import AT_ONCE, COMMENT, event
+from doit_mcp.transports.http.keepalive import GROUPS, Keepalive
+from doit_mcp.transports.http.sse_writer import KEEPALIVE_COMMENT, MAX_IMMEDIATE_WRITE_BYTES, format_event
 
 # More than sockets take of somebody who reads nothing.
 MUCH = 16 << 20
@@ -25,18 +25,18 @@ class Streams:
     """A server of event streams; the outboxes in the order in which the streams were opened."""
 
     port: int = 0
-    ticker: Ticker = field(default_factory=lambda: Ticker(3600))
-    outboxes: list[Outbox] = field(default_factory=list)
+    ticker: Keepalive = field(default_factory=lambda: Keepalive(3600))
+    outboxes: list[MessageQueue] = field(default_factory=list)
     streams: list[EventStream] = field(default_factory=list)
     ended: int = 0
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        outbox = Outbox()
+        outbox = MessageQueue()
         try:
             async with EventStream(request) as stream:
                 self.outboxes.append(outbox)
                 self.streams.append(stream)
-                await stream.tell(outbox)
+                await stream.forward_messages(outbox)
         finally:
             self.ended += 1
         return stream
@@ -44,7 +44,7 @@ class Streams:
     def round(self) -> None:
         """Every stream beats."""
         for _ in range(GROUPS):
-            self.ticker.turn()
+            self.ticker.send_to_next_group()
 
     async def end(self, count: int) -> None:
         """Wait until so many streams have ended."""
@@ -70,7 +70,7 @@ class Reader:
 async def made() -> AsyncIterator[Streams]:
     streams = Streams()
     app = web.Application()
-    app[app_keys.TICKER] = streams.ticker
+    app[app_keys.KEEPALIVE] = streams.ticker
     app.router.add_get("/", streams.serve)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
@@ -81,7 +81,7 @@ async def made() -> AsyncIterator[Streams]:
 
 
 @asynccontextmanager
-async def opened(streams: Streams) -> AsyncIterator[tuple[Reader, Outbox]]:
+async def opened(streams: Streams) -> AsyncIterator[tuple[Reader, MessageQueue]]:
     """A stream whose headers have come."""
     before = len(streams.outboxes)
     reader = Reader(*await asyncio.open_connection("127.0.0.1", streams.port, limit=1 << 10))
@@ -106,7 +106,7 @@ async def test_a_quiet_stream_says_that_it_is_alive(made: Streams) -> None:
     async with opened(made) as (reader, outbox):
         for _ in range(3):
             made.round()
-            assert await reader.chunk() == COMMENT
+            assert await reader.chunk() == KEEPALIVE_COMMENT
         outbox.close()
         assert await reader.chunk() is None
         await made.end(1)
@@ -124,15 +124,15 @@ async def test_streams_have_no_tasks_of_their_own(made: Streams) -> None:
 async def test_messages_are_written_at_once_where_the_reader_keeps_up(made: Streams) -> None:
     async with opened(made) as (reader, outbox):
         # Nobody has run in between, who could have written them.
-        assert outbox.at_once is not None and outbox.at_once(b"1")
+        assert outbox.try_send is not None and outbox.try_send(b"1")
         outbox.put(b"2")
         for number in (b"1", b"2"):
-            assert await reader.chunk() == event(number)
+            assert await reader.chunk() == format_event(number)
 
 
 async def test_the_order_is_kept_whatever_the_sizes(made: Streams) -> None:
     """Some are written at once, and some wait for the reader, who is slower than the writer."""
-    sent = [b"%d " % number + b"x" * (number % 7 * AT_ONCE // 3) for number in range(400)]
+    sent = [b"%d " % number + b"x" * (number % 7 * MAX_IMMEDIATE_WRITE_BYTES // 3) for number in range(400)]
     async with opened(made) as (reader, outbox):
 
         async def write() -> None:
@@ -147,24 +147,24 @@ async def test_the_order_is_kept_whatever_the_sizes(made: Streams) -> None:
         while len(read) < len(sent):
             data = await reader.chunk()
             assert data is not None
-            read += [] if data == COMMENT else [data]
+            read += [] if data == KEEPALIVE_COMMENT else [data]
         await writing
-    assert read == [event(data) for data in sent]
+    assert read == [format_event(data) for data in sent]
 
 
 async def test_a_stalled_reader_delays_nobody(made: Streams) -> None:
     """L3: the others hear and beat; the one who takes nothing is spared the beats, and cut off when too much waits."""
     async with opened(made) as (stalled, full), opened(made) as (other, outbox):
-        while full.at_once is not None and full.at_once(b"x" * AT_ONCE):
+        while full.try_send is not None and full.try_send(b"x" * MAX_IMMEDIATE_WRITE_BYTES):
             await asyncio.sleep(0)
         full.put(b"y" * MUCH)
         await asyncio.sleep(0)
         made.round()
         outbox.put(b"hello")
-        assert await other.chunk() == COMMENT and await other.chunk() == event(b"hello")
+        assert await other.chunk() == KEEPALIVE_COMMENT and await other.chunk() == format_event(b"hello")
         count = 0
         while not full.closed:
-            full.put(b"z" * AT_ONCE)
+            full.put(b"z" * MAX_IMMEDIATE_WRITE_BYTES)
             count += 1
         assert count < 1000 and not outbox.closed
 
@@ -175,15 +175,15 @@ async def test_what_is_half_taken_is_not_waited_for(made: Streams) -> None:
         outbox.put(b"y" * MUCH)
         await reader.chunk()
         outbox.put(b"z")
-        assert await reader.chunk() == event(b"z")
+        assert await reader.chunk() == format_event(b"z")
 
 
 async def test_nothing_is_written_to_who_has_left(made: Streams) -> None:
     """And the next message ends the stream, where nobody has cancelled it before."""
     async with opened(made) as (_, outbox):
         pass
-    assert outbox.at_once is not None
-    while outbox.at_once(b"is anybody there?"):
+    assert outbox.try_send is not None
+    while outbox.try_send(b"is anybody there?"):
         await asyncio.sleep(0.002)
     made.round()
     outbox.put(b"late")

@@ -12,11 +12,11 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.tools.sanitize import visible_text
-from doit_mcp.catalog.tools.tool import Content, Tool
-from doit_mcp.server.notification_hub import TOOLS, Change
-from doit_mcp.transports.http.first_event_delay import Hearts
-from doit_mcp.transports.http.post_response import Answer
+from doit_mcp.catalog.tools.sanitize import sanitize_text
+from doit_mcp.catalog.tools.tool import ContentResult, Tool
+from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent
+from doit_mcp.transports.http.first_event_delay import FirstEventDelay
+from doit_mcp.transports.http.post_response import PostResponse
 from tests.transports.http.serving import LATEST, MODERN, Bench, Json, Session, Site, serving
 from tests.transports.http.streaming import Event, Stream, keys, opened, raw_post, wired
 
@@ -31,21 +31,21 @@ def tool(name: str, run: Any) -> Tool:
 def speaking(bench: Bench) -> tuple[Tool, ...]:
     """Tools that say something and wait."""
 
-    async def nasty(call: Call, arguments: Json) -> Content:
-        await call.log("error", NASTY, NASTY)
-        return Content([{"type": "text", "text": NASTY}])
+    async def nasty(call: Call, arguments: Json) -> ContentResult:
+        await call.send_log("error", NASTY, NASTY)
+        return ContentResult([{"type": "text", "text": NASTY}])
 
-    async def polls(call: Call, arguments: Json) -> Content:
-        await call.release()
-        await call.release()
+    async def polls(call: Call, arguments: Json) -> ContentResult:
+        await call.release_connection()
+        await call.release_connection()
         bench.started.set()
         await bench.proceed.wait()
-        return Content([{"type": "text", "text": "fetched"}])
+        return ContentResult([{"type": "text", "text": "fetched"}])
 
-    async def falls(call: Call, arguments: Json) -> Content:
+    async def falls(call: Call, arguments: Json) -> ContentResult:
         for done in (0, 2, 1, 2, 3):
-            await call.progress(done, message="on")
-        return Content([])
+            await call.report_progress(done, message="on")
+        return ContentResult([])
 
     return tool("nasty", nasty), tool("polls", polls), tool("falls", falls)
 
@@ -97,7 +97,7 @@ async def test_framing_of_the_handshake_era(revision: str) -> None:
             assert await stream.ends()
         for event in (log, answer):
             check_frame(event, ids=revision in RESUMES)
-        assert json.loads(log.data)["params"]["data"] == visible_text(NASTY)
+        assert json.loads(log.data)["params"]["data"] == sanitize_text(NASTY)
         assert json.loads(answer.data)["id"] == site.ids
 
 
@@ -124,7 +124,7 @@ async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
             assert address.lines[0] == "event: endpoint" and address.data.startswith("/sse/message?sessionId=")
         while not len(site.hub):
             await asyncio.sleep(0.005)
-        site.hub.publish(Change(TOOLS, params={"_meta": {"x": NASTY}}))
+        site.hub.publish(ChangeEvent(TOOLS_CHANGED, params={"_meta": {"x": NASTY}}))
         check_frame(await stream.event(), ids=False)
 
 
@@ -229,8 +229,8 @@ async def test_event_ids_mean_nothing_to_the_oldest_revision(site: Site) -> None
     async with resumed(session, "7_7") as stream:
         while not len(site.hub):
             await asyncio.sleep(0.005)
-        site.hub.publish(Change(TOOLS))
-        assert (await stream.message())["method"] == TOOLS
+        site.hub.publish(ChangeEvent(TOOLS_CHANGED))
+        assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
 async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
@@ -267,12 +267,12 @@ async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        with Answer(request, may_stream=True, hearts=Hearts(60), patience=0.2) as answer:
+        with PostResponse(request, may_stream=True, first_event_delay=FirstEventDelay(60), write_timeout=0.2) as answer:
             for _ in range(64):
                 await answer.send(b'"' + b"x" * (1 << 20) + b'"')
             await answer.finish(200, b"{}")
             finished.set_result(None)
-            return await answer.settled()
+            return await answer.wait_for_response()
 
     app = web.Application()
     app.router.add_get("/", handler)

@@ -10,10 +10,10 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.prompts.prompt import Argument, Prompt, user_text
-from doit_mcp.catalog.resources.resource import NoResource, Resource, Template
+from doit_mcp.catalog.prompts.prompt import Prompt, PromptArgument, user_message
+from doit_mcp.catalog.resources.resource import Resource, ResourceNotFound, ResourceTemplate
 from doit_mcp.catalog.resources.skill import Skill
-from doit_mcp.catalog.tools.tool import Content, Tool, ToolError
+from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.protocol.jsonrpc import RpcError
 from tests.transports.http.serving import LATEST, META, MODERN, Answer, Json, Site, serving
 
@@ -26,7 +26,7 @@ FAILURES: dict[str, Exception] = {
     "late": TimeoutError(CANARY),
     "bug": ValueError(CANARY),
     "own code": RpcError(1001, "Not today", {"when": "tomorrow"}),
-    "none": NoResource(CANARY),
+    "none": ResourceNotFound(CANARY),
 }
 
 
@@ -34,7 +34,7 @@ def failing() -> dict[str, Any]:
     """An offer in which everything fails as its name says."""
 
     def tool(kind: str) -> Tool:
-        async def run(call: Call, arguments: Json) -> Content:
+        async def run(call: Call, arguments: Json) -> ContentResult:
             raise FAILURES[kind]
 
         name = kind.replace(" ", "_")
@@ -43,7 +43,7 @@ def failing() -> dict[str, Any]:
     async def prompt(call: Call, arguments: Mapping[str, str]) -> list[Json]:
         if arguments["kind"] in FAILURES:
             raise FAILURES[arguments["kind"]]
-        return [user_text(str(sorted(arguments)))]
+        return [user_message(str(sorted(arguments)))]
 
     async def complete(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
         if typed in FAILURES:
@@ -56,13 +56,13 @@ def failing() -> dict[str, Any]:
     async def blob(call: Call) -> Json:
         return {"blob": "AAEC"}
 
-    arguments = (Argument("kind", "How", True, complete), Argument("more", "More"))
+    arguments = (PromptArgument("kind", "How", True, complete), PromptArgument("more", "More"))
     return {
         "tools": tuple(map(tool, FAILURES)),
         "prompts": (Prompt("fails", "Fails", "Fails", prompt, arguments),),
         "resources": (Resource("doc://blob", "blob", "Blob", "Bytes", "image/png", blob, size=3),),
-        "templates": (
-            Template("doc://fails/{kind}", "fails", "Fails", "Fails", "text/plain", read, {"kind": complete}),
+        "resource_templates": (
+            ResourceTemplate("doc://fails/{kind}", "fails", "Fails", "Fails", "text/plain", read, {"kind": complete}),
         ),
     }
 
@@ -223,7 +223,14 @@ async def test_calls_that_are_none(broken: Site, params: Json) -> None:
     assert (await broken.modern("tools/call", params, headers={"Mcp-Name": "refusal"})).code == (400, -32602)
 
 
-NOTHING: Json = {"tools": (), "prompts": (), "resources": (), "templates": (), "instructions": "", "changing": False}
+NOTHING: Json = {
+    "tools": (),
+    "prompts": (),
+    "resources": (),
+    "resource_templates": (),
+    "instructions": "",
+    "can_change": False,
+}
 
 
 async def test_what_is_not_offered_is_neither_declared_nor_there() -> None:

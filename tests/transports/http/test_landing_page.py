@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.transports.http.landing_page import cursor_link, first_sentence, render, vscode_link
+from doit_mcp.transports.http.landing_page import cursor_link, first_sentence, render_page, vscode_link
 
 BASE = "https://mcp.example.com"
 ISSUER = "https://console.example.com"
@@ -80,7 +80,7 @@ def read(html: bytes) -> Seen:
 
 @pytest.fixture(scope="module")
 def seen() -> Seen:
-    return read(render(BASE, ISSUER, TOOLS, TOOLSETS)[0])
+    return read(render_page(BASE, ISSUER, TOOLS, TOOLSETS)[0])
 
 
 def test_every_client_gets_this_server_s_url(seen: Seen) -> None:
@@ -133,7 +133,7 @@ def test_tools_are_listed_with_their_first_sentence(seen: Seen) -> None:
 
 
 def test_without_tools_and_toolsets_the_page_still_stands() -> None:
-    bare = read(render(BASE, ISSUER, [])[0])
+    bare = read(render_page(BASE, ISSUER, [])[0])
     assert f"{BASE}/mcp/x/core" in bare.codes
     assert "All toolsets" not in bare.text and "Every client sees these tools" not in bare.text
 
@@ -159,34 +159,34 @@ def test_nothing_is_loaded_from_elsewhere(seen: Seen) -> None:
     [("http://127.0.0.1:8080", True), ("http://localhost:1", True), ("http://[::1]:1", True), (BASE, False)],
 )
 def test_a_server_on_loopback_says_who_can_reach_it(url: str, noted: bool) -> None:
-    assert ("runs on your own computer" in read(render(url, ISSUER, [])[0]).text) is noted
+    assert ("runs on your own computer" in read(render_page(url, ISSUER, [])[0]).text) is noted
 
 
 def test_a_base_with_a_path_keeps_it() -> None:
-    assert "https://example.com/doit/mcp" in read(render("https://example.com/doit/", ISSUER, [])[0]).codes
+    assert "https://example.com/doit/mcp" in read(render_page("https://example.com/doit/", ISSUER, [])[0]).codes
 
 
 NASTY = """"'><script>alert(1)</script><b onclick=x>&amp;$url$$"""
 
 
 def test_configuration_and_tools_cannot_write_html(seen: Seen) -> None:
-    html, headers = render(f"{BASE}/{NASTY}", f"{ISSUER}/{NASTY}", [(NASTY, NASTY)], [NASTY])
+    html, headers = render_page(f"{BASE}/{NASTY}", f"{ISSUER}/{NASTY}", [(NASTY, NASTY)], [NASTY])
     nasty = read(html)
     assert nasty.tags["script"] == 1 and nasty.tags["b"] == seen.tags["b"]
     assert not [name for name, _ in nasty.attributes if name.startswith("on")]
     assert NASTY in nasty.codes and f"{ISSUER}/{NASTY}" in nasty.links
-    assert headers == render(BASE, ISSUER, [])[1], "the headers depend on nothing from outside"
+    assert headers == render_page(BASE, ISSUER, [])[1], "the headers depend on nothing from outside"
 
 
 def test_commands_quote_the_url() -> None:
-    codes = read(render("https://h/a b;rm -rf '~'", ISSUER, [])[0]).codes
+    codes = read(render_page("https://h/a b;rm -rf '~'", ISSUER, [])[0]).codes
     (command,) = (code for code in codes if code.startswith("claude mcp add"))
     assert shlex.split(command)[-1] == "https://h/a b;rm -rf '~'/mcp"
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_text_of_a_tool_comes_through_as_text(title: str, description: str) -> None:
-    shown = read(render(BASE, ISSUER, [(title, description)])[0])
+    shown = read(render_page(BASE, ISSUER, [(title, description)])[0])
     assert title.replace("\r\n", "\n").replace("\r", "\n") in shown.text.replace("\r\n", "\n").replace("\r", "\n")
     assert shown.tags["script"] == 1
 
@@ -197,7 +197,7 @@ def policy(headers: dict[str, str]) -> dict[str, list[str]]:
 
 
 def test_policy_allows_exactly_what_is_inline(seen: Seen) -> None:
-    allowed = policy(render(BASE, ISSUER, TOOLS, TOOLSETS)[1])
+    allowed = policy(render_page(BASE, ISSUER, TOOLS, TOOLSETS)[1])
     for directive, kind in (("style-src", "style"), ("script-src", "script")):
         (inline,) = seen.inline[kind]
         digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
@@ -212,7 +212,7 @@ def test_policy_allows_exactly_what_is_inline(seen: Seen) -> None:
 
 
 def test_headers() -> None:
-    html, headers = render(BASE, ISSUER, TOOLS)
+    html, headers = render_page(BASE, ISSUER, TOOLS)
     assert headers["Content-Type"] == "text/html; charset=utf-8"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"

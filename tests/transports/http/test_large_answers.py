@@ -16,9 +16,9 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.catalog.costs import overview
-from doit_mcp.catalog.costs.overview import GROUPS
+from doit_mcp.catalog.costs.overview import SECTION_DIMENSIONS
 from doit_mcp.sandbox.accounts import Grant
-from doit_mcp.server.catalog import product
+from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.loop_probe import Heartbeat
 from tests.transports.http.serving import Json, Site, serving
 
@@ -44,7 +44,7 @@ class LargeApi:
     def __init__(self) -> None:
         self.rows = orjson.dumps([row(number) for number in range(ROWS)])
         # Long when invisible characters are looked for in it.
-        self.tables = {groups: table(groups) for groups in GROUPS.values()}
+        self.tables = {groups: table(groups) for groups in SECTION_DIMENSIONS.values()}
         self.thing = orjson.dumps({"id": "id5", "name": "one", "description": "\n" * 2_400_000 + "\x01"})
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
@@ -65,7 +65,7 @@ class LargeApi:
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    async with serving(make=product(), api=LargeApi()) as made:
+    async with serving(make=catalog_factory(), api=LargeApi()) as made:
         yield made
 
 
@@ -125,6 +125,6 @@ async def test_n2_large_queries_of_the_overview_are_summed_in_the_thread(
         threads.append(current_thread().name)
         return {"columns": [], "rows": []}
 
-    monkeypatch.setattr(overview, "summed", summed)
+    monkeypatch.setattr(overview, "sum_by_groups", summed)
     await site.modern("tools/call", {"name": "get_cloud_overview", "arguments": {}})
-    assert threads == ["heavy"] * len(GROUPS)
+    assert threads == ["heavy"] * len(SECTION_DIMENSIONS)

@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.tools.tool import Content, Tool
+from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.sandbox.accounts import User
-from doit_mcp.server.notification_hub import TOOLS, Change
+from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent
 from tests.transports.http.serving import (
     ADMIN,
     LATEST,
@@ -157,8 +157,8 @@ async def test_batches_where_the_revision_has_them(site: Site) -> None:
 async def test_list_changes_are_heard(site: Site) -> None:
     async with opened(site) as stream:
         await stream.initialize(LATEST)
-        site.hub.publish(Change(TOOLS))
-        assert (await stream.next())["method"] == TOOLS
+        site.hub.publish(ChangeEvent(TOOLS_CHANGED))
+        assert (await stream.next())["method"] == TOOLS_CHANGED
 
 
 async def test_what_runs_ends_with_the_stream(site: Site) -> None:
@@ -235,9 +235,9 @@ async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
 async def test_the_connection_stays_when_a_call_lets_it_go(site: Site) -> None:
     """3.4: never polling here; the stream is the session."""
 
-    async def polls(call: Call, arguments: Json) -> Content:
-        await call.release()
-        return Content([{"type": "text", "text": "still here"}])
+    async def polls(call: Call, arguments: Json) -> ContentResult:
+        await call.release_connection()
+        return ContentResult([{"type": "text", "text": "still here"}])
 
     tool = Tool("polls", "Polls", "Lets go.", {"type": "object"}, polls)
     async with serving(changes={"tools": (tool,)}) as other, opened(other) as stream:

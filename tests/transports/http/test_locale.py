@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from doit_mcp.protocol.revisions import HANDSHAKES
+from doit_mcp.protocol.revisions import STATEFUL_REVISIONS
 from doit_mcp.sandbox.api import Api
-from doit_mcp.server.catalog import product
+from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.serving import MODERN, Json, Site, serving
 
 SPEND: Json = {"name": "cost_breakdown", "arguments": {"groupBy": "service", "months": 1}}
@@ -28,9 +28,9 @@ async def spent(site: Site, revision: str, meta: Json) -> Json:
     return found
 
 
-@pytest.mark.parametrize("revision", [*HANDSHAKES, MODERN])
+@pytest.mark.parametrize("revision", [*STATEFUL_REVISIONS, MODERN])
 async def test_costs_as_their_reader_writes_them(revision: str) -> None:
-    async with serving(make=product(), api=Api()) as site:
+    async with serving(make=catalog_factory(), api=Api()) as site:
         plain = await spent(site, revision, {})
         german = await spent(site, revision, {"openai/locale": "de-DE"})
         odd = await spent(site, revision, {"openai/locale": ["de-DE"]})

@@ -22,7 +22,7 @@ CALLS = 5
 
 async def budgets(call: Call, arguments: Json) -> Json:
     """What most tools do: ask the API, and say how far they are."""
-    await call.progress(1, 2, "half")
+    await call.report_progress(1, 2, "half")
     return {"found": len((await call.doit.budgets.list_budgets())["budgets"])}
 
 
@@ -81,7 +81,7 @@ async def test_a_call_in_a_session_leaves_no_garbage(streamed: bool) -> None:
 def test_a_process_that_serves_leaves_its_own_alone() -> None:
     """In a process of its own: it holds for good."""
     code = (
-        "import gc; from doit_mcp.transports.http.runner import GARBAGE, settle_heap; settle_heap();"
-        " assert gc.get_threshold() == GARBAGE and gc.get_freeze_count() > 10_000 and gc.isenabled()"
+        "import gc; from doit_mcp.transports.http.runner import GC_THRESHOLDS, freeze_heap; freeze_heap();"
+        " assert gc.get_threshold() == GC_THRESHOLDS and gc.get_freeze_count() > 10_000 and gc.isenabled()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -18,10 +18,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from doit_mcp.observability import opentelemetry
-from doit_mcp.observability.opentelemetry import Spans
+from doit_mcp.observability.opentelemetry import SpanRecorder
 from doit_mcp.sandbox.api import Fault
 from doit_mcp.settings import BadSettings, Settings
-from doit_mcp.transports.http.main_app import site as product
+from doit_mcp.transports.http.main_app import make_main_app as product
 from doit_mcp.transports.http.request_logging import SPANS
 from tests.transports.http.serving import ACCEPT, ADMIN, LATEST, SECRET
 from tests.transports.http.test_outages import Product, served
@@ -80,7 +80,7 @@ async def told() -> AsyncIterator[Told]:
     exporter = InMemorySpanExporter()
 
     def prepare(app: web.Application) -> None:
-        app[SPANS] = Spans(SimpleSpanProcessor(exporter))
+        app[SPANS] = SpanRecorder(SimpleSpanProcessor(exporter))
 
     async with served(prepare) as there:
         yield Told(there, exporter)
@@ -198,7 +198,7 @@ async def test_another_look_at_the_keys_is_the_requests_that_needed_it(told: Tol
     """What looked at them before, without being asked, is no span."""
     await told.call("list_budgets")
     assert told.named("keys") == []
-    told.there.world.identity.rotate()
+    told.there.world.identity.rotate_keys()
     await told.call("list_budgets", traceparent=f"00-{'1' * 32}-{CALLER}-01")
     (keys,), server = told.named("keys"), told.kinds()[0][-1]
     assert ids(keys)[::2] == ids(server)[:2] == ("1" * 32, ids(server)[1])
@@ -247,14 +247,14 @@ async def test_a_collector_gets_them() -> None:
 
 
 async def test_a_collector_that_hangs_does_not_hold_up_the_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opentelemetry, "LAST_WORDS_S", 0.01)
+    monkeypatch.setattr(opentelemetry, "SHUTDOWN_TIMEOUT_SECONDS", 0.01)
     free = Event()
 
     class Hanging(SpanProcessor):
         def shutdown(self) -> None:
             free.wait()
 
-    await Spans(Hanging()).close()
+    await SpanRecorder(Hanging()).close()
     free.set()
 
 
@@ -267,8 +267,8 @@ def test_the_extra_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_nothing_is_imported_while_it_is_off() -> None:
     code = (
-        "import sys; from doit_mcp.settings import Settings; from doit_mcp.transports.http.main_app import site; "
-        "site(Settings(exchange_secret='s')); "
+        "import sys; from doit_mcp.settings import Settings; from doit_mcp.transports.http.main_app import make_main_app; "
+        "make_main_app(Settings(exchange_secret='s')); "
         "assert not [name for name in sys.modules if name.startswith('opentelemetry')]"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

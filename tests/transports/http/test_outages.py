@@ -15,14 +15,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from doit_mcp.resilience.circuit_breaker import FEWEST, SEVERAL, Breaker
-from doit_mcp.sandbox.accounts import CUSTOMERS, NAMED, People, User
+from doit_mcp.resilience.circuit_breaker import CircuitBreaker
+from doit_mcp.resilience.outcome_counts import MIN_CALLERS, MIN_OUTCOMES
+from doit_mcp.sandbox.accounts import CUSTOMERS, DEFAULT_DIRECTORY, AccountDirectory, User
 from doit_mcp.sandbox.api import Api, Fault
-from doit_mcp.sandbox.server import World, world
+from doit_mcp.sandbox.server import SandboxServer, run_sandbox
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http import health
-from doit_mcp.transports.http.main_app import site as product
-from doit_mcp.transports.http.runner import address, bind, running
+from doit_mcp.transports.http.main_app import make_main_app as product
+from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.transports.http.serving import ACCEPT, ADMIN, EMPLOYEE, LATEST, SECRET, STRANGER, VIEWER, Answer, read
 
 
@@ -31,13 +32,13 @@ class Product:
     """The product's server and its world."""
 
     base: str
-    world: World
+    world: SandboxServer
     http: aiohttp.ClientSession
     app: web.Application
 
     @property
-    def circuits(self) -> dict[str, Breaker]:
-        return {circuit.name: circuit for circuit in self.app[health.CIRCUITS]}
+    def circuits(self) -> dict[str, CircuitBreaker]:
+        return {circuit.name: circuit for circuit in self.app[health.CIRCUIT_BREAKERS]}
 
     async def sees(self, upstream: str) -> tuple[int, str, float]:
         """What an operator sees of the circuit to *upstream*: status and words of /readyz, and the gauge."""
@@ -66,11 +67,13 @@ class Product:
 
 @asynccontextmanager
 async def served(
-    prepare: Callable[[web.Application], None] = lambda app: None, people: People = NAMED, **settings: Any
+    prepare: Callable[[web.Application], None] = lambda app: None,
+    people: AccountDirectory = DEFAULT_DIRECTORY,
+    **settings: Any,
 ) -> AsyncIterator[Product]:
     with bind("127.0.0.1", 0) as bound:
-        base = address(bound)
-        async with world(resource_url=base, secret=SECRET, people=people, api=Api(people=people)) as made:
+        base = socket_url(bound)
+        async with run_sandbox(resource_url=base, secret=SECRET, directory=people, api=Api(directory=people)) as made:
             own = replace(
                 Settings(),
                 resource_url=base,
@@ -80,7 +83,7 @@ async def served(
             )
             app = product(own)
             prepare(app)
-            async with aiohttp.ClientSession() as http, running(app, bound):
+            async with aiohttp.ClientSession() as http, serve_app(app, bound):
                 yield Product(base, made, http, app)
 
 
@@ -94,7 +97,7 @@ async def test_no_keys_at_all() -> None:
     """K4: 503 and when to come back, not 401; and it works as soon as the provider does."""
     async with served() as there:
         there.world.identity.down = True
-        there.world.identity.rotate()
+        there.world.identity.rotate_keys()
         async with there.http.get(there.base + "/healthz") as answer:
             assert answer.status == 200
         refused = await there.call("validate_user")
@@ -169,9 +172,9 @@ async def test_an_api_that_is_down_is_told_and_used_again_when_it_is_up() -> Non
 @pytest.fixture
 async def customers() -> AsyncIterator[tuple[Product, list[User]]]:
     """Several customers, and a user of each."""
-    people = People(SEVERAL)
+    people = AccountDirectory(MIN_CALLERS)
     async with served(people=people) as made:
-        users = [people.users_of(one)[0] for one in people.customers(len(CUSTOMERS), len(CUSTOMERS) + SEVERAL)]
+        users = [people.users_of(one)[0] for one in people.customers(len(CUSTOMERS), len(CUSTOMERS) + MIN_CALLERS)]
         yield made, users
 
 
@@ -181,7 +184,7 @@ async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(custome
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
     there.api.faults.append(Fault("/analytics/v1", 500, times=None))
     tools = ("list_budgets", "list_reports")
-    asked = [(tools[number // SEVERAL % 2], users[number % SEVERAL]) for number in range(FEWEST + 4)]
+    asked = [(tools[number // MIN_CALLERS % 2], users[number % MIN_CALLERS]) for number in range(MIN_OUTCOMES + 4)]
     await asyncio.gather(*(there.call(tool, user=user) for tool, user in asked))
     assert await there.sees("api") == (200, "open", 2.0) and await there.sees("identity") == (200, "closed", 0.0)
     sent = len(there.api.calls)
@@ -199,7 +202,7 @@ async def test_one_users_errors_are_no_ones_elses(there: Product) -> None:
     """F8: whatever one user gets, refusals or failures, others are served."""
     for status in (500, 403):
         there.api.faults.append(Fault("/analytics/v1/budgets", status, times=None))
-        await asyncio.gather(*(there.call("list_budgets", user=STRANGER) for _ in range(FEWEST + 4)))
+        await asyncio.gather(*(there.call("list_budgets", user=STRANGER) for _ in range(MIN_OUTCOMES + 4)))
         there.api.faults.clear()
     assert await there.sees("api") == (200, "closed", 0.0)
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
@@ -328,4 +331,4 @@ async def test_no_token_goes_to_a_console_that_is_nobodys_word() -> None:
 )
 def test_which_console_gets_tokens(console: str, issuer: str, api: str, goes: bool) -> None:
     settings = Settings(doit_console_base=console, auth_server_url=issuer, doit_api_base=api)
-    assert settings.console_for_tokens == (settings.console_base if goes else "")
+    assert settings.trusted_console_base == (settings.console_base if goes else "")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.tools.tool import Content, Tool
+from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from tests.transports.http.serving import LATEST, MODERN, Json, Site, read, schema, serving
 
 
@@ -21,8 +21,8 @@ def annotated(kind: str, header: str) -> Json:
 async def routed() -> AsyncIterator[Site]:
     """A server with one tool whose arguments are repeated in headers."""
 
-    async def run(call: Call, arguments: Json) -> Content:
-        return Content([{"type": "text", "text": json.dumps(arguments)}])
+    async def run(call: Call, arguments: Json) -> ContentResult:
+        return ContentResult([{"type": "text", "text": json.dumps(arguments)}])
 
     inner = schema(flag=annotated("boolean", "Flag"))
     arguments = schema(region=annotated("string", "Region"), count=annotated("integer", "Count"), deep=inner)

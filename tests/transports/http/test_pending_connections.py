@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.transports.http import connection_limits
-from doit_mcp.transports.http.pending_connections import HalfOpen
+from doit_mcp.transports.http.pending_connections import PendingConnections
 from doit_mcp.transports.http.request_head_limits import MAX_HEAD_BYTES, MAX_TARGET_BYTES
 from tests.transports.http.serving import Site, serving
 from tests.transports.http.streaming import Wire, raw_post, wired
@@ -184,17 +184,17 @@ class Fake:
 
 async def test_n1_what_is_released_is_not_counted() -> None:
     reasons: list[str] = []
-    held = HalfOpen(seconds=60, max_connections=2, max_bytes=10, closed=reasons.append)
+    held = PendingConnections(timeout_seconds=60, max_connections=2, max_bytes=10, on_closed=reasons.append)
     first, second, third = Fake(), Fake(), Fake()
-    held.hold(first, 5)
-    held.hold(first, 8)
-    held.hold(second, 2)
+    held.track(first, 5)
+    held.track(first, 8)
+    held.track(second, 2)
     assert held.total_bytes == 10 and len(held) == 2
-    held.release(first)
-    held.release(first)
-    held.hold(third, 8)
+    held.untrack(first)
+    held.untrack(first)
+    held.track(third, 8)
     assert held.total_bytes == 10 and not reasons
-    held.hold(third, 9)
+    held.track(third, 9)
     assert second.closed and not third.closed and reasons == ["too_many"] and held.total_bytes == 9
     held.stop()
 

@@ -14,8 +14,8 @@ import aiohttp
 import yaml
 
 from doit_mcp.sandbox.accounts import USERS
-from doit_mcp.sandbox.server import world
-from doit_mcp.server.notification_hub import TOOLS, Hub
+from doit_mcp.sandbox.server import run_sandbox
+from doit_mcp.server.notification_hub import TOOLS_CHANGED, NotificationHub
 from doit_mcp.transports.http.client_address import client_address
 from tests.redis_state.caddy import FILE, caddy, free_address, run, said_by, version
 from tests.redis_state.process import Process, separate
@@ -63,8 +63,8 @@ class Deployed:
 async def deployed(redis: Server, folder: Path, grace: str = "5s") -> AsyncIterator[Deployed]:
     site = free_address()
     url = f"http://{site}"
-    async with world(resource_url=url, secret=SECRET, api=NoApi()) as stand_in, aiohttp.ClientSession() as http:
-        public = Replica(url, url, stand_in, http, Bench(), Hub())
+    async with run_sandbox(resource_url=url, secret=SECRET, api=NoApi()) as stand_in, aiohttp.ClientSession() as http:
+        public = Replica(url, url, stand_in, http, Bench(), NotificationHub())
         async with (
             separate(public, redis.url, trusted_proxies=LOOPBACK) as first,
             separate(public, redis.url, trusted_proxies=LOOPBACK) as second,
@@ -156,7 +156,7 @@ async def events_pass_at_once(there: Deployed) -> None:
         # The stream's head is here before its place among the listeners is taken.
         while not await there.change():
             await asyncio.sleep(0.01)
-        assert (await Stream(general, session.revision).message())["method"] == TOOLS
+        assert (await Stream(general, session.revision).message())["method"] == TOOLS_CHANGED
         assert (await session.note("notifications/cancelled", {"requestId": call["id"]})).status == 202
         assert await running.ends()
 

@@ -11,8 +11,8 @@ import pytest
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
-from doit_mcp.catalog.writes.deduplication import NOTE, committing, once
-from doit_mcp.server.notification_relay import MOST_CARRIED
+from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY, with_commit, with_deduplication
+from doit_mcp.server.notification_relay import MAX_CHANGE_BYTES
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, at, back, replicas
@@ -145,7 +145,7 @@ async def test_what_was_answered_while_nobody_listened(redis: Server) -> None:
     bench = Bench()
 
     async def polls(call: Call, arguments: Json) -> Json:
-        await call.release()
+        await call.release_connection()
         return {"said": "fetched"}
 
     text = {"type": "object", "properties": {"said": {"type": "string"}}}
@@ -202,7 +202,7 @@ async def test_who_follows_a_replica_that_died_is_told(pair: Pair, redis: Server
 
 def asking() -> tuple[Tool, ...]:
     async def job(call: Call, arguments: Json) -> Json:
-        await call.background()
+        await call.run_in_background()
         answer = await call.ask("who", "elicitation/create", NAME)
         return {"said": answer["content"]["name"]}
 
@@ -240,7 +240,7 @@ async def test_a_large_result_is_told_everywhere_and_does_not_travel(redis: Serv
     proceed = asyncio.Event()
 
     async def report(call: Call, arguments: Json) -> Json:
-        await call.background()
+        await call.run_in_background()
         await proceed.wait()
         return {"said": "x" * 50_000}
 
@@ -260,7 +260,7 @@ async def test_a_large_result_is_told_everywhere_and_does_not_travel(redis: Serv
         with redis.client() as client:
             (stream,) = client.keys("*:changes")
             sizes = [len(fields[b"m"]) for _, fields in client.xrange(stream)]
-        assert sizes and max(sizes) < 2 * MOST_CARRIED
+        assert sizes and max(sizes) < 2 * MAX_CHANGE_BYTES
 
 
 async def test_a_task_is_stopped_and_answered_everywhere(redis: Server) -> None:
@@ -329,17 +329,17 @@ async def test_kept_results_and_writes_are_known_everywhere(redis: Server) -> No
         done.append("changed")
         return {"said": "changed"}
 
-    said = {"type": "object", "properties": {"said": {"type": "string"}, NOTE: {"type": "string"}}}
+    said = {"type": "object", "properties": {"said": {"type": "string"}, ALREADY_DONE_KEY: {"type": "string"}}}
     schema = {"type": "object", "properties": {"handle": {"type": "string"}}}
     reading = [Tool(run.__name__, "T", "Does it.", schema, run, said) for run in (keep, rows)]
-    writing = once(committing(Tool("change", "T", "Does it.", schema, change, said, writes=True)))
+    writing = with_deduplication(with_commit(Tool("change", "T", "Does it.", schema, change, said, writes=True)))
     async with replicas(redis.url, changes={"tools": (*reading, writing)}) as (a, b):
         handle = (await a.call("keep")).result["structuredContent"]["said"]
         assert (await b.call("rows", {"handle": handle})).result["structuredContent"] == {"said": "the rows"}
         foreign = await b.call("rows", {"handle": handle}, user=STRANGER)
         assert foreign.result["structuredContent"] == {"said": "nothing"}
         first, second = [(await site.call("change")).result["structuredContent"] for site in (a, b)]
-        assert NOTE not in first and NOTE in second and done == ["changed"]
+        assert ALREADY_DONE_KEY not in first and ALREADY_DONE_KEY in second and done == ["changed"]
         redis.pause()
         told = (await b.call("rows", {"handle": handle})).result
         assert told["isError"] and "temporarily unavailable" in told["content"][0]["text"]

@@ -12,7 +12,7 @@ import aiohttp
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.sandbox.accounts import User
-from doit_mcp.server.notification_hub import TOOLS, UPDATED, Change
+from doit_mcp.server.notification_hub import RESOURCE_UPDATED, TOOLS_CHANGED, ChangeEvent
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, another, at, back, replicas
@@ -147,9 +147,9 @@ async def test_changes_are_heard_everywhere(pair: Pair) -> None:
     a, b = pair
     here, there = await a.initialize(), await a.initialize()
     async with general(here) as near, general(at(b, there)) as far:
-        a.hub.publish(Change(TOOLS))
+        a.hub.publish(ChangeEvent(TOOLS_CHANGED))
         for stream in (near, far):
-            assert (await stream.message())["method"] == TOOLS
+            assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
 async def test_subscriptions_and_levels_hold_everywhere(pair: Pair) -> None:
@@ -157,15 +157,15 @@ async def test_subscriptions_and_levels_hold_everywhere(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     there = at(b, session)
-    change = Change(UPDATED, "doc://one", params={"uri": "doc://one"})
+    change = ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"})
     async with general(session) as stream:
         assert (await there.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
         b.hub.publish(change)
         assert (await stream.message())["params"] == {"uri": "doc://one"}
         assert (await there.ask("resources/unsubscribe", {"uri": "doc://one"})).result == {}
         b.hub.publish(change)
-        b.hub.publish(Change(TOOLS))
-        assert (await stream.message())["method"] == TOOLS
+        b.hub.publish(ChangeEvent(TOOLS_CHANGED))
+        assert (await stream.message())["method"] == TOOLS_CHANGED
     assert (await session.ask("logging/setLevel", {"level": "error"})).result == {}
     answer = await there.call("steps", token="t")
     assert [message.get("method") for message in answer.messages] == ["notifications/progress"] * 2 + [None]
@@ -175,7 +175,7 @@ async def test_an_employees_customer_holds_everywhere(redis: Server) -> None:
     """And is not taken over where it could not be written down."""
 
     async def switch(call: Call, arguments: Json) -> Json:
-        return {"said": str(call.stay_with(arguments["to"]))}
+        return {"said": str(call.remember_customer(arguments["to"]))}
 
     async def whose(call: Call, arguments: Json) -> Json:
         return {"said": call.doit.tenant}
@@ -217,8 +217,8 @@ async def test_a_newer_stream_takes_the_place_of_one_elsewhere(pair: Pair) -> No
     async with general(session) as old:
         async with general(at(b, session)) as new:
             assert await old.ends()
-            a.hub.publish(Change(TOOLS))
-            assert (await new.message())["method"] == TOOLS
+            a.hub.publish(ChangeEvent(TOOLS_CHANGED))
+            assert (await new.message())["method"] == TOOLS_CHANGED
 
 
 class Old:
@@ -269,8 +269,8 @@ async def test_an_old_stream_at_one_and_posts_at_another(pair: Pair) -> None:
             assert (await b.post(b.request("ping"), user=user, path=old.address)).status == 404
         as_session = await b.post(b.request("ping"), Mcp_Session_Id=old.address.rpartition("=")[2])
         assert as_session.status == 404
-        b.hub.publish(Change(TOOLS))
-        assert (await old.next())["method"] == TOOLS
+        b.hub.publish(ChangeEvent(TOOLS_CHANGED))
+        assert (await old.next())["method"] == TOOLS_CHANGED
 
 
 async def test_what_runs_elsewhere_ends_with_the_old_stream(pair: Pair) -> None:
@@ -337,7 +337,7 @@ async def test_what_was_said_while_redis_was_away_is_said_later(pair: Pair, redi
         await soon(b.bench.started)
         redis.pause()
         b.bench.proceed.set()
-        b.hub.publish(Change(TOOLS))
+        b.hub.publish(ChangeEvent(TOOLS_CHANGED))
         assert (await b.post(b.request("ping"), path=old.address)).status == 503
         redis.resume()
         seen = {str((await old.next()).get("id", "change")) for _ in range(2)}
@@ -354,8 +354,8 @@ async def test_a_server_starts_without_redis(redis: Server) -> None:
         await back(a, b)
         session = await a.initialize()
         async with general(at(b, session)) as stream:
-            a.hub.publish(Change(TOOLS))
-            assert (await stream.message())["method"] == TOOLS
+            a.hub.publish(ChangeEvent(TOOLS_CHANGED))
+            assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
 async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) -> None:
@@ -365,8 +365,8 @@ async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) ->
     await at(b, session).ask("resources/subscribe", {"uri": "doc://one"})
     async with old_stream(a) as old:
         await old.initialize(b)
-        b.hub.publish(Change(TOOLS))
-        assert (await old.next())["method"] == TOOLS
+        b.hub.publish(ChangeEvent(TOOLS_CHANGED))
+        assert (await old.next())["method"] == TOOLS_CHANGED
         with redis.client() as client:
             keys = client.keys()
             seen = b" ".join([*keys, *(client.dump(key) or b"" for key in keys)])
@@ -392,8 +392,8 @@ async def test_idle_sessions_go_and_busy_ones_stay(redis: Server) -> None:
                     await asyncio.sleep(0.02)
                 assert (await idle.ask("ping")).status == (await at(b, idle).ask("ping")).status == 404
                 assert (await at(b, busy).ask("ping")).result == {}
-                b.hub.publish(Change(TOOLS))
-                assert (await stream.message())["method"] == TOOLS
+                b.hub.publish(ChangeEvent(TOOLS_CHANGED))
+                assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
 async def test_a_session_that_redis_lost_ends_what_runs_in_it(pair: Pair, redis: Server) -> None:
@@ -437,5 +437,5 @@ async def test_a_replica_that_stops_politely(pair: Pair, redis: Server) -> None:
         assert b.bench.cancelled
         assert (await b.post(b.request("ping"), path=old.address)).status == 404
     async with general(at(b, session)) as stream:
-        b.hub.publish(Change(UPDATED, "doc://one", params={"uri": "doc://one"}))
+        b.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"}))
         assert (await stream.message())["params"] == {"uri": "doc://one"}

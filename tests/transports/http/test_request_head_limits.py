@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from doit_mcp.transports.http.request_head_limits import (
     MAX_HEAD_BYTES,
-    MAX_WAITING_REQUESTS,
+    MAX_PIPELINED_REQUESTS,
     HeadParser,
     HeadTooLarge,
-    TooManyWaiting,
+    TooManyPipelinedRequests,
 )
 
 HEAD = b"POST /mcp HTTP/1.1\r\nHost: x\r\n"
@@ -140,12 +140,12 @@ def test_n1_small_chunks_are_fine() -> None:
 
 def test_n1_requests_that_wait_are_bounded() -> None:
     fed = Fed()
-    for _ in range(MAX_WAITING_REQUESTS):
+    for _ in range(MAX_PIPELINED_REQUESTS):
         fed.feed(GET, consume=False)
-    with pytest.raises(TooManyWaiting):
+    with pytest.raises(TooManyPipelinedRequests):
         fed.feed(GET, consume=False)
-    assert len(fed.messages) == MAX_WAITING_REQUESTS
-    with pytest.raises(TooManyWaiting):
+    assert len(fed.messages) == MAX_PIPELINED_REQUESTS
+    with pytest.raises(TooManyPipelinedRequests):
         Fed().feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from doit_mcp.sandbox.accounts import Grant
-from doit_mcp.server.catalog import product
+from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.serving import LATEST, Json, serving
 from tests.transports.http.streaming import opened
 
@@ -58,14 +58,14 @@ def shows_nothing_hidden(found: Any) -> bool:
 
 
 async def test_n24_completion_values_are_visible() -> None:
-    async with serving(make=product(), api=Api()) as site:
+    async with serving(make=catalog_factory(), api=Api()) as site:
         params: Json = {"ref": {"type": "ref/resource", "uri": "doit://budgets/{id}"}}
         found = await site.modern("completion/complete", params | {"argument": {"name": "id", "value": "data"}})
         assert found.result["completion"]["values"] == ["b1"]
 
 
 async def test_n24_steps_of_the_assistant_are_visible_in_progress_and_result() -> None:
-    async with serving(make=product(), api=Api()) as site:
+    async with serving(make=catalog_factory(), api=Api()) as site:
         session = await site.initialize()
         params: Json = {"name": "ask_ava_streaming", "arguments": {"question": "?"}, "_meta": {"progressToken": "p"}}
         async with opened(site, site.request("tools/call", params), site.headers(**session.head), LATEST) as stream:
@@ -76,7 +76,7 @@ async def test_n24_steps_of_the_assistant_are_visible_in_progress_and_result() -
 
 
 async def test_n24_errors_questions_and_documents_are_visible() -> None:
-    async with serving(make=product(), api=Api()) as site:
+    async with serving(make=catalog_factory(), api=Api()) as site:
         twice = await site.call("get_budget", {"name": "twice"})
         assert twice.result["isError"] is True and "are named like" in twice.result["content"][0]["text"]
         refused = await site.call("update_budget", {"id": "b1", "amount": 2})

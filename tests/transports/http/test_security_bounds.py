@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 
 from doit_mcp.sandbox.api import Api, Fault
-from doit_mcp.sandbox.api.faults import Kind
-from doit_mcp.server.catalog import product
+from doit_mcp.sandbox.api.faults import FaultKind
+from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.transports.http import connection_limits
 from tests.conftest import GUARD
 from tests.transports.http.serving import ADMIN, LATEST, SECRET, STRANGER, Answer, serving
@@ -135,13 +135,13 @@ async def test_half_sent_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> Non
         assert (await site.send("GET", "/healthz", {})).status == 200
 
 
-FAULTS: tuple[Kind, ...] = (401, 403, 404, 500, 503, "garbage", "truncated", "reset")
+FAULTS: tuple[FaultKind, ...] = (401, 403, 404, 500, 503, "garbage", "truncated", "reset")
 
 
 async def test_no_reply_holds_a_secret() -> None:
     """X6: whatever goes wrong, bodies, headers, probes and metrics hold nothing of a credential; nor does a log."""
     api = Api()
-    async with serving(api=api, make=product()) as site:
+    async with serving(api=api, make=catalog_factory()) as site:
         token = site.token()
         replies: list[Answer] = []
         for fault in FAULTS:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from doit_mcp.observability.logging_setup import Lines
+from doit_mcp.observability.logging_setup import JsonFormatter
 from tests.conftest import GUARD, Guard
 from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, SECRET, STRANGER, Site, serving
 from tests.transports.http.streaming import raw_post, wired
@@ -24,7 +24,7 @@ CANARY = "a-word-of-the-callers-that-nobody-logs"
 LEAKS = """
 import logging
 import pytest
-from doit_mcp.auth.token_exchange import assertion
+from doit_mcp.auth.token_exchange import make_client_assertion
 from tests.auth.minting import Signer
 from tests.conftest import pytest_collection_finish, pytest_runtest_teardown
 
@@ -32,7 +32,7 @@ SECRETS = {
     "token": lambda: Signer().token(),
     "half a token": lambda: Signer().token().split(".")[1][:-8],
     "signature": lambda: Signer().token().rpartition(".")[2],
-    "assertion": lambda: assertion("a secret", "http://127.0.0.1/", 1.0, "id"),
+    "assertion": lambda: make_client_assertion("a secret", "http://127.0.0.1/", 1.0, "id"),
     "header": lambda: "Authorization: bearer 0123456789abcdef",
     "body": lambda: '{"jsonrpc": "2.0", "id": 1}',
 }
@@ -67,7 +67,7 @@ def written() -> Iterator[list[str]]:
 
     class Writer(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(Lines().format(record))
+            lines.append(JsonFormatter().format(record))
 
     handler = Writer(logging.INFO)
     logger = logging.getLogger("doit_mcp")

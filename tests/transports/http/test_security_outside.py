@@ -17,7 +17,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from doit_mcp.transports.http.runner import address, bind
+from doit_mcp.transports.http.runner import bind, socket_url
 from tests.auth.minting import Signer
 
 MIB = 1 << 20
@@ -89,7 +89,7 @@ class Outside:
         await runner.setup()
         with bind("127.0.0.1", 0) as bound:
             await web.SockSite(runner, bound, backlog=1024).start()
-            self.url = address(bound)
+            self.url = socket_url(bound)
             try:
                 yield
             finally:

@@ -23,11 +23,11 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from doit_mcp.cli import run
+from doit_mcp.cli import run_until_complete
 from doit_mcp.observability import logging_setup
 from doit_mcp.settings import Settings
-from doit_mcp.transports.http.main_app import site
-from doit_mcp.transports.http.runner import address, bind, running, settle_heap, stopped
+from doit_mcp.transports.http.main_app import make_main_app
+from doit_mcp.transports.http.runner import bind, freeze_heap, serve_app, socket_url, wait_for_stop_signal
 from tests.transports.http.loop_probe import Heartbeat
 from tests.transports.http.serving import ACCEPT, MODERN, SECRET, Answer, Json, read
 from tests.transports.http.test_security_outside import RESOURCE, Outside
@@ -214,17 +214,17 @@ async def main() -> None:
     """Serve until told to stop."""
     told = json.loads(sys.stdin.readline())
     with bind("127.0.0.1", 0) as bound:
-        base = address(bound)
+        base = socket_url(bound)
         own = replace(Settings(), **(told | {"allowed_hosts": (base.removeprefix("http://"),)}))
         logging_setup.configure(own.log_level)
-        app = site(own)
+        app = make_main_app(own)
         app.router.add_get("/tests/inside", _inside)
         app[HEARTBEAT] = []
         app.router.add_get("/tests/longest-hold", _longest_hold)
-        async with running(app, bound):
-            settle_heap()
+        async with serve_app(app, bound):
+            freeze_heap()
             print(base, flush=True)
-            await stopped()
+            await wait_for_stop_signal()
 
 
 async def test_calls_through_the_whole_program(tmp_path: Path) -> None:
@@ -249,4 +249,4 @@ async def test_calls_through_the_whole_program(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main())
+    run_until_complete(main())

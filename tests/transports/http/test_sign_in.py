@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.prompts.prompt import Argument, Prompt, user_text
-from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.prompts.prompt import Prompt, PromptArgument, user_message
+from doit_mcp.catalog.registry import direct_tools
 from doit_mcp.catalog.resources.resource import Resource
 from doit_mcp.catalog.tools.tool import Tool
 from tests.redis_state.redis_server import Server
@@ -55,12 +55,12 @@ async def test_n19_the_result_carries_the_challenge_and_the_next_request_is_401(
         (challenge,) = refused.result["_meta"][CHALLENGE]
         assert f'resource_metadata="{site.base}/.well-known/oauth-protected-resource{path}"' in challenge
         assert 'error="invalid_token"' in challenge and 'error_description="' in challenge
-        asked = len(api.seen), site.world.identity.served.copy()
+        asked = len(api.seen), site.world.identity.request_counts.copy()
         # The challenge is that of the header of the same path, and nothing is asked upstream any more.
         for _ in range(3):
             after = await call(site, token, path)
             assert after.status == 401 and after.headers["WWW-Authenticate"] == challenge
-        assert (len(api.seen), site.world.identity.served) == asked
+        assert (len(api.seen), site.world.identity.request_counts) == asked
         fresh = site.world.identity.mint(ADMIN, resource=f"{site.base}/mcp", flow_id="another")
         assert not (await call(site, fresh, path)).result.get("isError")
 
@@ -133,7 +133,7 @@ async def document(call: Call) -> Json:
 
 
 async def prompted(call: Call, arguments: Mapping[str, str]) -> list[Json]:
-    return [user_text(str(await call.doit.budgets.list_budgets()))]
+    return [user_message(str(await call.doit.budgets.list_budgets()))]
 
 
 async def suggested(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
@@ -147,7 +147,9 @@ ASKING: dict[str, Json] = {
 }
 OFFERED: Json = {
     "resources": (Resource("doc://mine", "mine", "Mine", "Whose data.", "text/plain", document),),
-    "prompts": (Prompt("mine", "Mine", "Whose data.", prompted, (Argument("which", "Which.", True, suggested),)),),
+    "prompts": (
+        Prompt("mine", "Mine", "Whose data.", prompted, (PromptArgument("which", "Which.", True, suggested),)),
+    ),
 }
 
 
@@ -174,7 +176,7 @@ async def test_n19_errors_of_other_methods_carry_the_challenge(method: str) -> N
 
 
 async def test_n19_a_write_that_asks_carries_the_challenge_instead_of_asking() -> None:
-    async with serving(changes={"tools": own_tools()}, api=Api()) as site:
+    async with serving(changes={"tools": direct_tools()}, api=Api()) as site:
         token = site.token()
         site.world.identity.end_login(token)
         message = site.envelope(

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.registry import own_tools
+from doit_mcp.catalog.registry import direct_tools
 from doit_mcp.catalog.tools.tool import Tool, ToolError
-from doit_mcp.server.tasks import RUNNING_PER_OWNER
+from doit_mcp.server.tasks import MAX_RUNNING_PER_OWNER
 from tests.transports.http.serving import LATEST, META, Bench, Json, Site, offer, schema, serving
 
 FOLLOWS: Json = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
@@ -112,18 +112,18 @@ async def test_clients_without_tasks_wait(site: Site, query: Query) -> None:
 
 
 async def test_with_too_many_tasks_the_client_waits(site: Site, query: Query) -> None:
-    for _ in range(RUNNING_PER_OWNER):
+    for _ in range(MAX_RUNNING_PER_OWNER):
         assert (await site.call("soon_a_task", **FOLLOWS)).result["resultType"] == "task"
     late = (await site.call("soon_a_task", **FOLLOWS)).result
     assert late["isError"] and "did not finish within 0.2 seconds" in late["content"][0]["text"]
     waiting = asyncio.create_task(site.call("patient_task", **FOLLOWS))
-    while query.begun < RUNNING_PER_OWNER + 2:
+    while query.begun < MAX_RUNNING_PER_OWNER + 2:
         await asyncio.sleep(0.01)
     query.proceed.set()
     assert "structuredContent" in (await waiting).result
 
 
 def test_what_computes_costs_can_become_a_task() -> None:
-    able = {tool.name for tool in own_tools() if tool.task_after is not None}
+    able = {tool.name for tool in direct_tools() if tool.task_after is not None}
     assert {"run_query", "get_report_results", "cost_breakdown", "explain_cost_change", "get_cloud_overview"} <= able
-    assert not [tool.name for tool in own_tools() if tool.writes and tool.name in able]
+    assert not [tool.name for tool in direct_tools() if tool.writes and tool.name in able]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.resources.resource import Resource
-from doit_mcp.transports.http.sse_writer import PATIENCE_S
+from doit_mcp.transports.http.sse_writer import WRITE_TIMEOUT_SECONDS
 from tests.transports.http.serving import ADMIN, VIEWER, Json, Site, serving
 from tests.transports.http.streaming import raw_post
 
@@ -59,7 +59,7 @@ def still_there(peers: set[object], patience: float | None = None) -> int:
     found = ends(peers)
     for one in found:
         if patience is not None:
-            assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == PATIENCE_S * 1000
+            assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == WRITE_TIMEOUT_SECONDS * 1000
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
         one.close()
     return len(found)

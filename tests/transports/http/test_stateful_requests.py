@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.server.notification_hub import TOOLS, UPDATED, Change
+from doit_mcp.server.notification_hub import RESOURCE_UPDATED, TOOLS_CHANGED, ChangeEvent
 from tests.transports.http.serving import (
     ADMIN,
     LATEST,
@@ -276,17 +276,17 @@ async def test_the_stream_for_what_belongs_to_no_request(site: Site) -> None:
     async with session.stream() as stream:
         assert stream.headers["Content-Type"] == "text/event-stream"
         await listening(site, 1)
-        site.hub.publish(Change(UPDATED, "doc://number/1", params={"uri": "doc://number/1"}))
-        site.hub.publish(Change(UPDATED, "doc://one", params={"uri": "doc://one"}))
+        site.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://number/1", params={"uri": "doc://number/1"}))
+        site.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"}))
         name, data = await next_event(stream)
         assert name == "message" and json.loads(data)["params"] == {"uri": "doc://one"}
         async with session.stream() as newer:
             assert await stream.content.read() == b""
             await listening(site, 1)
             assert (await session.ask("resources/unsubscribe", {"uri": "doc://one"})).result == {}
-            site.hub.publish(Change(UPDATED, "doc://one", params={"uri": "doc://one"}))
-            site.hub.publish(Change(TOOLS))
-            assert json.loads((await next_event(newer))[1])["method"] == TOOLS
+            site.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"}))
+            site.hub.publish(ChangeEvent(TOOLS_CHANGED))
+            assert json.loads((await next_event(newer))[1])["method"] == TOOLS_CHANGED
             await session.delete()
             assert await newer.content.read() == b""
 

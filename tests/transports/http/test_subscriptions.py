@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from doit_mcp.sandbox.accounts import User
-from doit_mcp.server.notification_hub import PROMPTS, TOOLS, UPDATED, Change
+from doit_mcp.server.notification_hub import PROMPTS_CHANGED, RESOURCE_UPDATED, TOOLS_CHANGED, ChangeEvent
 from tests.transports.http.serving import ADMIN, META, MODERN, STRANGER, Json, Site, check, next_event, serving
 
 SUBSCRIPTION = f"{META}subscriptionId"
@@ -52,12 +52,12 @@ async def test_acknowledges_and_filters(site: Site) -> None:
         assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
         honoured = {"promptsListChanged": True, "resourceSubscriptions": ["doc://one"]}
         assert acknowledged["params"]["notifications"] == honoured
-        site.hub.publish(Change(TOOLS))
-        site.hub.publish(Change(UPDATED, "doc://number/1", params={"uri": "doc://number/1"}))
-        site.hub.publish(Change(UPDATED, "doc://one", params={"uri": "doc://one"}))
+        site.hub.publish(ChangeEvent(TOOLS_CHANGED))
+        site.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://number/1", params={"uri": "doc://number/1"}))
+        site.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"}))
         assert (await listener.next())["params"]["uri"] == "doc://one"
-        site.hub.publish(Change(PROMPTS))
-        assert (await listener.next())["method"] == PROMPTS
+        site.hub.publish(ChangeEvent(PROMPTS_CHANGED))
+        assert (await listener.next())["method"] == PROMPTS_CHANGED
 
 
 async def test_listeners_do_not_meet(site: Site) -> None:
@@ -69,9 +69,9 @@ async def test_listeners_do_not_meet(site: Site) -> None:
         async with listening(site, wanted, id=2) as third:
             await third.next()
             third.response.close()
-        site.hub.publish(Change(TOOLS))
+        site.hub.publish(ChangeEvent(TOOLS_CHANGED))
         for listener in (first, second):
-            assert (await listener.next())["method"] == TOOLS
+            assert (await listener.next())["method"] == TOOLS_CHANGED
 
 
 async def test_ends_with_a_result_when_the_server_stops() -> None:

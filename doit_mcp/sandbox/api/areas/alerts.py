@@ -7,20 +7,32 @@ from dataclasses import replace
 from aiohttp import web
 
 from .. import listing
-from ..analytics_objects import made, opened, owner_of, records, removed, seen
-from ..costs.alerts import check, last_fired
-from ..costs.calendar_days import day_of_millis, millis_of
-from ..costs.dimensions import Made, answered
-from ..responses import JsonObject, answer
+from ..analytics_objects import custom_dimensions, get_record, owner_of, records, remove_object, visible_records
+from ..costs.alerts import check_alert, last_firing_day
+from ..costs.calendar_days import day_of_milliseconds, milliseconds_of
+from ..costs.dimensions import CustomDimensions, response_form
+from ..responses import JsonObject, json_response
 from ..routes import Route
-from ..schemas import CURRENCIES, FILTER, INTERVALS, METRIC, NUMBER, TEXT, compiled, items, one_of, record, text
-from ..tenants import Ask, added, newest_first
+from ..schemas import (
+    CURRENCIES,
+    FILTER,
+    INTERVALS,
+    METRIC,
+    NUMBER,
+    TEXT,
+    array_schema,
+    compile_object,
+    object_schema,
+    one_of,
+    text_schema,
+)
+from ..tenants import ApiRequest, add_record, newest_first
 
 SORTS = ("name", "createTime", "updateTime", "lastAlerted")
-CONFIG = record(
+CONFIG = object_schema(
     "metric timeInterval value",
     dataSource=one_of("billing", "billing-datahub"),
-    scopes=items(FILTER, maxItems=50),
+    scopes=array_schema(FILTER, maxItems=50),
     metric=METRIC,
     currency=one_of(*CURRENCIES),
     timeInterval=one_of(*INTERVALS),
@@ -28,12 +40,12 @@ CONFIG = record(
     operator=one_of("gt", "lt"),
     value=NUMBER,
     evaluateForEach=TEXT,
-    attributions=items(TEXT, maxItems=50),
+    attributions=array_schema(TEXT, maxItems=50),
 )
-NAME = text(64, minLength=1)
-RECIPIENTS = items(text(320), maxItems=100)
-NEW = compiled("name config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
-CHANGES = compiled("config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
+NAME = text_schema(64, minLength=1)
+RECIPIENTS = array_schema(text_schema(320), maxItems=100)
+NEW_ALERT = compile_object("name config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
+ALERT_CHANGES = compile_object("config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
 DEFAULTS: JsonObject = {
     "dataSource": "billing",
     "currency": "USD",
@@ -43,82 +55,89 @@ DEFAULTS: JsonObject = {
 }
 
 
-async def list_alerts(ask: Ask) -> web.Response:
+async def list_alerts(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/alerts, latest first."""
-    criteria = listing.filters(ask.query.get("filter", ""), ("owner", "name"))
-    found = listing.named_like(ask.query, newest_first(seen(ask, "alert")), "name")
-    found = listing.matching(found, criteria, lambda alert, key: owner_of(alert) if key == "owner" else alert[key])
-    allocations = made(ask.tenant)
-    found = listing.ordered(
+    criteria = listing.parse_filter(ask.query.get("filter", ""), ("owner", "name"))
+    found = listing.filter_by_name(ask.query, newest_first(visible_records(ask, "alert")), "name")
+    found = listing.filter_rows(found, criteria, lambda alert, key: owner_of(alert) if key == "owner" else alert[key])
+    allocations = custom_dimensions(ask.tenant)
+    found = listing.sort_rows(
         ask.query,
         found,
         SORTS,
-        lambda alert, field: _fired(ask, alert, allocations) or 0 if field == "lastAlerted" else alert[field],
+        lambda alert, field: _last_fired_at(ask, alert, allocations) or 0 if field == "lastAlerted" else alert[field],
     )
-    page = listing.page(found, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
     # When an alert fired is reckoned for those alone that are shown.
-    rows = [_shown(ask, alert, allocations) | {"owner": owner_of(alert)} for alert in page.rows]
-    return answer(ask.listed("alerts", replace(page, rows=rows)))
+    rows = [_serialize(ask, alert, allocations) | {"owner": owner_of(alert)} for alert in page.rows]
+    return json_response(ask.list_body("alerts", replace(page, rows=rows)))
 
 
-async def get_alert(ask: Ask) -> web.Response:
+async def get_alert(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/alerts/{id}."""
-    return answer(_shown(ask, _alert(ask), made(ask.tenant)))
+    return json_response(_serialize(ask, _get_alert(ask), custom_dimensions(ask.tenant)))
 
 
-async def create_alert(ask: Ask) -> web.Response:
+async def create_alert(ask: ApiRequest) -> web.Response:
     """POST /analytics/v1/alerts."""
-    body = await ask.body(NEW)
+    body = await ask.read_body(NEW_ALERT)
     alert: JsonObject = {
         "id": ask.tenant.new_id(),
         "name": body["name"],
         "owner": ask.user.email,
         "recipients": body.get("recipients") or [ask.user.email],
-        "config": _settled(ask, DEFAULTS, body["config"]),
-        "createTime": ask.millis,
-        "updateTime": ask.millis,
+        "config": _merge_config(ask, DEFAULTS, body["config"]),
+        "createTime": ask.now_milliseconds,
+        "updateTime": ask.now_milliseconds,
     }
-    return answer(_shown(ask, added(records(ask.tenant, "alert"), alert), made(ask.tenant)), 201)
+    return json_response(
+        _serialize(ask, add_record(records(ask.tenant, "alert"), alert), custom_dimensions(ask.tenant)), 201
+    )
 
 
-async def update_alert(ask: Ask) -> web.Response:
+async def update_alert(ask: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/alerts/{id}: what is left out stays, in the configuration too."""
-    alert = _alert(ask, "editor")
-    body = await ask.body(CHANGES)
-    changed = {**alert, **body, "config": _settled(ask, alert["config"], body["config"]), "updateTime": ask.millis}
+    alert = _get_alert(ask, "editor")
+    body = await ask.read_body(ALERT_CHANGES)
+    changed = {
+        **alert,
+        **body,
+        "config": _merge_config(ask, alert["config"], body["config"]),
+        "updateTime": ask.now_milliseconds,
+    }
     changed["recipients"] = changed["recipients"] or alert["recipients"]
     records(ask.tenant, "alert")[alert["id"]] = changed
-    return answer(_shown(ask, changed, made(ask.tenant)))
+    return json_response(_serialize(ask, changed, custom_dimensions(ask.tenant)))
 
 
-async def delete_alert(ask: Ask) -> web.Response:
+async def delete_alert(ask: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/alerts/{id}: the answer has no body."""
-    removed(ask.tenant, "alert", _alert(ask, "editor")["id"])
+    remove_object(ask.tenant, "alert", _get_alert(ask, "editor")["id"])
     return web.Response()
 
 
-def _alert(ask: Ask, role: str = "viewer") -> JsonObject:
-    return opened(ask, "alert", ask.part("id"), role)
+def _get_alert(ask: ApiRequest, role: str = "viewer") -> JsonObject:
+    return get_record(ask, "alert", ask.path_parameter("id"), role)
 
 
-def _settled(ask: Ask, before: JsonObject, changes: JsonObject) -> JsonObject:
+def _merge_config(ask: ApiRequest, before: JsonObject, changes: JsonObject) -> JsonObject:
     config = {name: value for name, value in {**before, **changes}.items() if value is not None}
-    config["scopes"] = [answered(one) for one in config.get("scopes", [])]
-    check(config, made(ask.tenant))
+    config["scopes"] = [response_form(one) for one in config.get("scopes", [])]
+    check_alert(config, custom_dimensions(ask.tenant))
     return config
 
 
-def _shown(ask: Ask, alert: JsonObject, allocations: Made) -> JsonObject:
+def _serialize(ask: ApiRequest, alert: JsonObject, allocations: CustomDimensions) -> JsonObject:
     shown = {name: alert[name] for name in ("id", "name", "createTime", "updateTime", "recipients", "config")}
-    fired = _fired(ask, alert, allocations)
+    fired = _last_fired_at(ask, alert, allocations)
     return shown if fired is None else shown | {"lastAlerted": fired}
 
 
-def _fired(ask: Ask, alert: JsonObject, allocations: Made) -> int | None:
+def _last_fired_at(ask: ApiRequest, alert: JsonObject, allocations: CustomDimensions) -> int | None:
     """When the alert last fired, in epoch milliseconds: never before it was made."""
     born: int = alert["createTime"]
-    day = last_fired(alert["config"], ask.tenant.ledger, day_of_millis(born), allocations)
-    return None if day is None else max(millis_of(day), born)
+    day = last_firing_day(alert["config"], ask.tenant.ledger, day_of_milliseconds(born), allocations)
+    return None if day is None else max(milliseconds_of(day), born)
 
 
 ROUTES = (

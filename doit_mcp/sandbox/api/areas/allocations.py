@@ -5,51 +5,51 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..allocation_rules import BLOCKERS, RULES, SINGLE, grouped, rule_of, shown_rules
-from ..analytics_objects import check_folder, opened, owner_of, records, removed, seen
-from ..costs.allocations import check
-from ..responses import JsonObject, Refusal, answer, bad
+from ..allocation_rules import BLOCKERS, RULES, SINGLE, group_rules, make_rule, resolve_members
+from ..analytics_objects import check_folder, get_record, owner_of, records, remove_object, visible_records
+from ..costs.allocations import check_rule
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import FLAG, TEXT, compiled, or_null, text
+from ..schemas import BOOLEAN, TEXT, compile_object, nullable, text_schema
 from ..seeds import analytics_core
-from ..tenants import Ask, Records, make_room, newest_first
+from ..tenants import ApiRequest, Records, check_capacity, newest_first
 
 SORTS = ("id", "name", "owner", "description", "type", "createTime", "updateTime")
-LISTED = ("id", "name", "description", "type", "allocationType", "createTime", "updateTime")
-NAME, DESCRIPTION = text(500, minLength=1), text(5000)
+LIST_FIELDS = ("id", "name", "description", "type", "allocationType", "createTime", "updateTime")
+NAME, DESCRIPTION = text_schema(500, minLength=1), text_schema(5000)
 MEMBERS: dict[str, JsonObject] = {
-    "anomalyDetection": or_null(FLAG),
-    "rule": or_null(SINGLE),
+    "anomalyDetection": nullable(BOOLEAN),
+    "rule": nullable(SINGLE),
     "rules": RULES,
-    "unallocatedCosts": or_null(text(200)),
-    "folderId": or_null(TEXT),
+    "unallocatedCosts": nullable(text_schema(200)),
+    "folderId": nullable(TEXT),
 }
-NEW = compiled("name description", name=NAME, description=DESCRIPTION, **MEMBERS)
-CHANGES = compiled("", name=or_null(NAME), description=or_null(DESCRIPTION), **MEMBERS)
+NEW_ALLOCATION = compile_object("name description", name=NAME, description=DESCRIPTION, **MEMBERS)
+ALLOCATION_CHANGES = compile_object("", name=nullable(NAME), description=nullable(DESCRIPTION), **MEMBERS)
 
 
-async def list_allocations(ask: Ask) -> web.Response:
+async def list_allocations(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/allocations, latest first."""
-    criteria = listing.filters(ask.query.get("filter", ""), ("type", "owner", "name", "folderId"))
-    found = listing.named_like(ask.query, newest_first(seen(ask, "allocation")), "name")
-    found = listing.matching(found, criteria, _read)
-    found = listing.ordered(ask.query, found, SORTS, _read_any)
-    page = listing.page(
-        [_item(ask, one) for one in found], ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope
+    criteria = listing.parse_filter(ask.query.get("filter", ""), ("type", "owner", "name", "folderId"))
+    found = listing.filter_by_name(ask.query, newest_first(visible_records(ask, "allocation")), "name")
+    found = listing.filter_rows(found, criteria, _sort_text)
+    found = listing.sort_rows(ask.query, found, SORTS, _sort_value)
+    page = listing.paginate(
+        [_list_item(ask, one) for one in found], ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope
     )
-    return answer(ask.listed("allocations", page))
+    return json_response(ask.list_body("allocations", page))
 
 
-async def get_allocation(ask: Ask) -> web.Response:
+async def get_allocation(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/allocations/{id}."""
-    return answer(_shown(ask, _allocation(ask)))
+    return json_response(_serialize(ask, _get_allocation(ask)))
 
 
-async def create_allocation(ask: Ask) -> web.Response:
+async def create_allocation(ask: ApiRequest) -> web.Response:
     """POST /analytics/v1/allocations: a single one has a rule, a group has rules. The status is 200."""
-    body = {name: value for name, value in (await ask.body(NEW)).items() if value is not None}
+    body = {name: value for name, value in (await ask.read_body(NEW_ALLOCATION)).items() if value is not None}
     if ("rule" in body) == ("rules" in body):
-        raise bad("one of rule (a single allocation) and rules (a group) is needed, not both", field="rule")
+        raise bad_request("one of rule (a single allocation) and rules (a group) is needed, not both", field="rule")
     allocation: JsonObject = {
         "id": ask.tenant.new_id(),
         "type": "custom",
@@ -58,28 +58,28 @@ async def create_allocation(ask: Ask) -> web.Response:
         "unallocatedCosts": "",
         "folderId": "root",
         "owner": ask.user.email,
-        "createTime": ask.millis,
+        "createTime": ask.now_milliseconds,
     }
-    after = _settled(ask, allocation, body)
+    after = _apply_changes(ask, allocation, body)
     _store(ask, after)
-    return answer(_shown(ask, after[-1]))
+    return json_response(_serialize(ask, after[-1]))
 
 
-async def update_allocation(ask: Ask) -> web.Response:
+async def update_allocation(ask: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/allocations/{id}: what is left out or null stays; a group stays a group."""
-    allocation = _own(_allocation(ask, "editor"))
-    body = {name: value for name, value in (await ask.body(CHANGES)).items() if value is not None}
+    allocation = _require_custom(_get_allocation(ask, "editor"))
+    body = {name: value for name, value in (await ask.read_body(ALLOCATION_CHANGES)).items() if value is not None}
     other = "rules" if allocation["allocationType"] == "single" else "rule"
     if other in body:
-        raise bad(f"{other}: an allocation of type {allocation['allocationType']} stays one", field=other)
-    after = _settled(ask, allocation, body)
+        raise bad_request(f"{other}: an allocation of type {allocation['allocationType']} stays one", field=other)
+    after = _apply_changes(ask, allocation, body)
     _store(ask, after)
-    return answer(_shown(ask, after[-1]))
+    return json_response(_serialize(ask, after[-1]))
 
 
-async def delete_allocation(ask: Ask) -> web.Response:
+async def delete_allocation(ask: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/allocations/{id}; 409 with what uses it (AllocationDeleteValidation)."""
-    allocation = _own(_allocation(ask, "editor"))
+    allocation = _require_custom(_get_allocation(ask, "editor"))
     used = {name: found for name, find in BLOCKERS.items() if (found := find(ask, allocation))}
     if used:
         blocker = {
@@ -88,69 +88,69 @@ async def delete_allocation(ask: Ask) -> web.Response:
             "error": f"{allocation['name']} is in use",
             "resources": used,
         }
-        return answer([blocker], 409)
-    removed(ask.tenant, "allocation", allocation["id"])
-    return answer({})
+        return json_response([blocker], 409)
+    remove_object(ask.tenant, "allocation", allocation["id"])
+    return json_response({})
 
 
-def _records(ask: Ask) -> Records:
+def _records(ask: ApiRequest) -> Records:
     return records(ask.tenant, "allocation")
 
 
-def _allocation(ask: Ask, role: str = "viewer") -> JsonObject:
-    return opened(ask, "allocation", ask.part("id"), role)
+def _get_allocation(ask: ApiRequest, role: str = "viewer") -> JsonObject:
+    return get_record(ask, "allocation", ask.path_parameter("id"), role)
 
 
-def _store(ask: Ask, allocations: list[JsonObject]) -> None:
+def _store(ask: ApiRequest, allocations: list[JsonObject]) -> None:
     found = {one["id"]: one for one in allocations}
-    make_room(_records(ask), len(found.keys() - _records(ask).keys()))
+    check_capacity(_records(ask), len(found.keys() - _records(ask).keys()))
     _records(ask).update(found)
 
 
-def _own(allocation: JsonObject) -> JsonObject:
+def _require_custom(allocation: JsonObject) -> JsonObject:
     if allocation["type"] != "custom":
-        raise Refusal(403, "a preset allocation cannot be changed or deleted")
+        raise ApiError(403, "a preset allocation cannot be changed or deleted")
     return allocation
 
 
-def _settled(ask: Ask, before: JsonObject, body: JsonObject) -> list[JsonObject]:
+def _apply_changes(ask: ApiRequest, before: JsonObject, body: JsonObject) -> list[JsonObject]:
     """The allocations that a change makes or alters, the one it is about last; 400 if it makes no sense."""
-    changed: JsonObject = {**before, **body, "updateTime": ask.millis}
+    changed: JsonObject = {**before, **body, "updateTime": ask.now_milliseconds}
     changed["folderId"] = check_folder(ask.tenant, changed["folderId"])
     if changed["allocationType"] == "single":
-        changed["rule"] = rule_of(changed["rule"])
+        changed["rule"] = make_rule(changed["rule"])
         known = {**_records(ask), changed["id"]: changed}
-        check(changed["rule"], known, "rule", changed["id"])
+        check_rule(changed["rule"], known, "rule", changed["id"])
         return [changed]
     if "anomalyDetection" in body:
-        raise bad("anomalyDetection goes with single allocations only", field="anomalyDetection")
+        raise bad_request("anomalyDetection goes with single allocations only", field="anomalyDetection")
     if not changed["unallocatedCosts"]:
-        raise bad("unallocatedCosts is required for a group", field="unallocatedCosts")
+        raise bad_request("unallocatedCosts is required for a group", field="unallocatedCosts")
     if "rules" not in body:
         return [changed]
-    members = grouped(ask, body["rules"])
+    members = resolve_members(ask, body["rules"])
     changed["rules"] = [one["id"] for one in members]
     return [*members, changed]
 
 
-def _shown(ask: Ask, allocation: JsonObject) -> JsonObject:
-    shown = {name: allocation[name] for name in (*LISTED, "folderId")}
+def _serialize(ask: ApiRequest, allocation: JsonObject) -> JsonObject:
+    shown = {name: allocation[name] for name in (*LIST_FIELDS, "folderId")}
     if allocation["allocationType"] == "single":
         return shown | {"anomalyDetection": allocation["anomalyDetection"], "rule": allocation["rule"]}
-    rules = shown_rules(_records(ask), allocation["rules"])
+    rules = group_rules(_records(ask), allocation["rules"])
     return shown | {"rules": rules, "unallocatedCosts": allocation["unallocatedCosts"]}
 
 
-def _item(ask: Ask, allocation: JsonObject) -> JsonObject:
+def _list_item(ask: ApiRequest, allocation: JsonObject) -> JsonObject:
     url = analytics_core.console_url(ask.tenant.customer, "analytics/allocations", allocation["id"])
-    return {name: allocation[name] for name in LISTED} | {"owner": owner_of(allocation), "urlUI": url}
+    return {name: allocation[name] for name in LIST_FIELDS} | {"owner": owner_of(allocation), "urlUI": url}
 
 
-def _read(allocation: JsonObject, key: str) -> str:
-    return str(_read_any(allocation, key))
+def _sort_text(allocation: JsonObject, key: str) -> str:
+    return str(_sort_value(allocation, key))
 
 
-def _read_any(allocation: JsonObject, key: str) -> object:
+def _sort_value(allocation: JsonObject, key: str) -> object:
     return owner_of(allocation) if key == "owner" else allocation[key]
 
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from .. import listing
-from ..analytics_objects import check_labels, labels_of, records, removed, set_labels
+from ..analytics_objects import check_labels, labels_of, records, remove_object, set_labels
 from ..costs.calendar_days import rfc3339
-from ..responses import JsonObject, answer, bad
+from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import TEXT, compiled, items, or_null, text
-from ..tenants import Ask, added, existing, newest_first
+from ..schemas import TEXT, array_schema, compile_object, nullable, text_schema
+from ..tenants import ApiRequest, add_record, get_existing, newest_first
 
 SORTS = {
     "id": "id",
@@ -21,82 +21,86 @@ SORTS = {
     "timeCreated": "createTime",
     "timeModified": "updateTime",
 }
-CONTENT = text(10_000, minLength=1)
-IDS = items(TEXT, maxItems=100)
-NEW = compiled("content timestamp", content=CONTENT, timestamp=text(40), reports=IDS, labels=IDS)
-CHANGES = compiled("", content=or_null(CONTENT), timestamp=or_null(text(40)), reports=IDS, labels=IDS)
+CONTENT = text_schema(10_000, minLength=1)
+IDS = array_schema(TEXT, maxItems=100)
+NEW_ANNOTATION = compile_object(
+    "content timestamp", content=CONTENT, timestamp=text_schema(40), reports=IDS, labels=IDS
+)
+ANNOTATION_CHANGES = compile_object(
+    "", content=nullable(CONTENT), timestamp=nullable(text_schema(40)), reports=IDS, labels=IDS
+)
 
 
-async def list_annotations(ask: Ask) -> web.Response:
+async def list_annotations(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/annotations, latest first."""
-    criteria = listing.filters(ask.query.get("filter", ""), ("content", "timestamp", "labels"))
+    criteria = listing.parse_filter(ask.query.get("filter", ""), ("content", "timestamp", "labels"))
     labels = criteria.pop("labels", [])
     if "timestamp" in criteria:
-        criteria["timestamp"] = [listing.instant(time, "filter: timestamp") for time in criteria["timestamp"]]
-    rows = [_shown(ask, one) for one in newest_first(records(ask.tenant, "annotation"))]
-    rows = listing.matching(rows, criteria, lambda row, key: str(row[key]))
-    rows = [row for row in rows if not labels or _labelled(row["labels"], labels)]
-    rows = listing.ordered(ask.query, rows, tuple(SORTS), lambda row, field: row[SORTS[field]])
-    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return answer(ask.listed("annotations", page))
+        criteria["timestamp"] = [listing.parse_time(time, "filter: timestamp") for time in criteria["timestamp"]]
+    rows = [_serialize(ask, one) for one in newest_first(records(ask.tenant, "annotation"))]
+    rows = listing.filter_rows(rows, criteria, lambda row, key: str(row[key]))
+    rows = [row for row in rows if not labels or _has_label(row["labels"], labels)]
+    rows = listing.sort_rows(ask.query, rows, tuple(SORTS), lambda row, field: row[SORTS[field]])
+    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    return json_response(ask.list_body("annotations", page))
 
 
-async def get_annotation(ask: Ask) -> web.Response:
+async def get_annotation(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/annotations/{id}."""
-    return answer(_shown(ask, _annotation(ask)))
+    return json_response(_serialize(ask, _get_annotation(ask)))
 
 
-async def create_annotation(ask: Ask) -> web.Response:
+async def create_annotation(ask: ApiRequest) -> web.Response:
     """POST /analytics/v1/annotations."""
-    body = await ask.body(NEW)
+    body = await ask.read_body(NEW_ANNOTATION)
     now = rfc3339(ask.now)
     annotation = {"id": ask.tenant.new_id(), "reports": [], "createTime": now}
-    return answer(_stored(ask, annotation, body), 201)
+    return json_response(_save(ask, annotation, body), 201)
 
 
-async def update_annotation(ask: Ask) -> web.Response:
+async def update_annotation(ask: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/annotations/{id}: what is left out or null stays."""
-    annotation = _annotation(ask)
-    return answer(_stored(ask, annotation, await ask.body(CHANGES)))
+    annotation = _get_annotation(ask)
+    return json_response(_save(ask, annotation, await ask.read_body(ANNOTATION_CHANGES)))
 
 
-async def delete_annotation(ask: Ask) -> web.Response:
+async def delete_annotation(ask: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/annotations/{id}."""
-    removed(ask.tenant, "annotation", ask.part("id"))
-    return answer({})
+    remove_object(ask.tenant, "annotation", ask.path_parameter("id"))
+    return json_response({})
 
 
-def _annotation(ask: Ask) -> JsonObject:
-    return existing(records(ask.tenant, "annotation"), ask.part("id"), "annotation")
+def _get_annotation(ask: ApiRequest) -> JsonObject:
+    return get_existing(records(ask.tenant, "annotation"), ask.path_parameter("id"), "annotation")
 
 
-def _stored(ask: Ask, before: JsonObject, body: JsonObject) -> JsonObject:
+def _save(ask: ApiRequest, before: JsonObject, body: JsonObject) -> JsonObject:
     changes = {name: value for name, value in body.items() if value is not None}
     labels = changes.pop("labels", None)
     if "timestamp" in changes:
-        changes["timestamp"] = listing.instant(changes["timestamp"], "timestamp")
+        changes["timestamp"] = listing.parse_time(changes["timestamp"], "timestamp")
     for identifier in changes.get("reports", ()):
         if identifier not in records(ask.tenant, "report"):
-            raise bad(f"reports: no report {identifier[:80]!r}", field="reports")
+            raise bad_request(f"reports: no report {identifier[:80]!r}", field="reports")
     check_labels(ask.tenant, labels or ())
     changed = {**before, **changes, "updateTime": rfc3339(ask.now)}
     kept = records(ask.tenant, "annotation")
     if changed["id"] in kept:
         kept[changed["id"]] = changed
     else:
-        added(kept, changed)
+        add_record(kept, changed)
     if labels is not None:
         set_labels(ask.tenant, "annotation", changed["id"], labels)
-    return _shown(ask, changed)
+    return _serialize(ask, changed)
 
 
-def _shown(ask: Ask, annotation: JsonObject) -> JsonObject:
+def _serialize(ask: ApiRequest, annotation: JsonObject) -> JsonObject:
     # Reports may have gone since.
     reports = [one for one in annotation["reports"] if one in records(ask.tenant, "report")]
     return {**annotation, "reports": reports, "labels": labels_of(ask.tenant, "annotation", annotation["id"])}
 
 
-def _labelled(labels: Sequence[JsonObject], wanted: Sequence[str]) -> bool:
+def _has_label(labels: Sequence[JsonObject], wanted: Sequence[str]) -> bool:
     return any(label["id"] in wanted or label["name"] in wanted for label in labels)
 
 

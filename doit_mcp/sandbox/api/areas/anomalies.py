@@ -8,62 +8,62 @@ from typing import Any
 from aiohttp import web
 
 from .. import listing
-from ..costs.anomalies import SEVERITIES, Anomaly, detected, skus
-from ..costs.calendar_days import millis_of, moved, rfc3339, seconds_of
+from ..costs.anomalies import SEVERITIES, Anomaly, detect_anomalies, sku_costs
+from ..costs.calendar_days import add_periods, milliseconds_of, rfc3339, seconds_of
 from ..costs.catalog import SERVICES
 from ..costs.ledger import Ledger
-from ..costs.money import amount, cents
-from ..responses import JsonObject, answer, bad
+from ..costs.money import amount, round_to_cents
+from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..tenants import Ask, Tenant, existing
+from ..tenants import ApiRequest, Tenant, get_existing
 
 FILTERS = ("serviceName", "billingAccount", "platform", "severityLevel")
-KEPT_FOR_PAGE = ("sortBy", "sortOrder", "filter", "minCreationTime", "maxCreationTime")
+PAGE_SCOPE_PARAMETERS = ("sortBy", "sortOrder", "filter", "minCreationTime", "maxCreationTime")
 SHORT_NAMES = {(service.provider, service.id): service.short for service in SERVICES}
 QUIET_DAYS = 1  # without excess after which an anomaly is over
 
 
-async def list_anomalies(ask: Ask) -> web.Response:
+async def list_anomalies(ask: ApiRequest) -> web.Response:
     """GET /anomalies/v1."""
-    field = listing.chosen(ask.query, "sortBy", tuple(SORTS), "startTime")
-    order = listing.chosen(ask.query, "sortOrder", ("asc", "desc"), "desc")
-    criteria = listing.filters(ask.query.get("filter", ""), FILTERS)
+    field = listing.query_choice(ask.query, "sortBy", tuple(SORTS), "startTime")
+    order = listing.query_choice(ask.query, "sortOrder", ("asc", "desc"), "desc")
+    criteria = listing.parse_filter(ask.query.get("filter", ""), FILTERS)
     if any(level not in SEVERITIES for level in criteria.get("severityLevel", [])):
-        raise bad(f"filter: severityLevel must be one of {', '.join(SEVERITIES)}", field="filter")
-    found = listing.created_between(ask.query, list(_current(ask).values()), "startTime")
-    found = listing.matching(found, criteria, lambda item, key: str(item[key]))
+        raise bad_request(f"filter: severityLevel must be one of {', '.join(SEVERITIES)}", field="filter")
+    found = listing.filter_by_creation(ask.query, list(_current_anomalies(ask).values()), "startTime")
+    found = listing.filter_rows(found, criteria, lambda item, key: str(item[key]))
     # The order is total: ties go by startTime, latest first, then by id.
     found.sort(key=lambda item: (-item["startTime"], item["id"]))
     found.sort(key=SORTS[field], reverse=order == "desc")
-    if not listing.flag(ask.query, "includeNotifications"):
+    if not listing.query_flag(ask.query, "includeNotifications"):
         found = [item | {"notifications": []} for item in found]
-    scope = "|".join((ask.scope, *(ask.query.get(name, "") for name in KEPT_FOR_PAGE)))
-    page = listing.page(found, ask.query.get("pageToken", ""), ask.page_size(default=None), scope=scope)
+    scope = "|".join((ask.scope, *(ask.query.get(name, "") for name in PAGE_SCOPE_PARAMETERS)))
+    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(default=None), scope=scope)
     counts = {level: sum(item["severityLevel"] == level for item in found) for level in SEVERITIES}
     summary = {
         "countBySeverity": counts,
-        "totalCostOfAnomaly": cents(sum(item["costOfAnomaly"] for item in found)),
+        "totalCostOfAnomaly": round_to_cents(sum(item["costOfAnomaly"] for item in found)),
     }
     whole = {"truncated": page.token is not None, "totalCount": len(found), "totalCountExact": True}
-    return answer(ask.listed("anomalies", page) | whole | {"anomalySummary": summary})
+    return json_response(ask.list_body("anomalies", page) | whole | {"anomalySummary": summary})
 
 
-async def get_anomaly(ask: Ask) -> web.Response:
+async def get_anomaly(ask: ApiRequest) -> web.Response:
     """GET /anomalies/v1/{id}: the anomaly, without the id that was asked for (facts, section 10)."""
-    item = existing(_current(ask), ask.part("id"), "anomaly")
-    return answer({name: value for name, value in item.items() if name != "id"})
+    item = get_existing(_current_anomalies(ask), ask.path_parameter("id"), "anomaly")
+    return json_response({name: value for name, value in item.items() if name != "id"})
 
 
-def _current(ask: Ask) -> dict[str, JsonObject]:
+def _current_anomalies(ask: ApiRequest) -> dict[str, JsonObject]:
     ledger = ask.tenant.ledger
-    items = [_item(ask.tenant, ledger, anomaly) for anomaly in ask.tenant.reckoned(detected)]
+    items = [_make_anomaly(ask.tenant, ledger, anomaly) for anomaly in ask.tenant.compute_cached(detect_anomalies)]
     return {item["id"]: item for item in items}
 
 
-def _item(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObject:
+def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObject:
     active = ledger.last - anomaly.last < QUIET_DAYS
     place = anomaly.place
-    told = moved("day", anomaly.first, 1)
+    told = add_periods("day", anomaly.first, 1)
     return {
         "id": tenant.stable_id("anomaly", place.project, place.service, str(anomaly.first)),
         "attribution": tenant.stable_id("allocation", place.project),
@@ -75,12 +75,12 @@ def _item(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObject:
         "costOfAnomaly": amount(anomaly.excess),
         "actualCost": amount(anomaly.actual),
         "expectedMaxCost": amount(anomaly.normal),
-        "startTime": millis_of(anomaly.first),
-        "endTime": None if active else millis_of(anomaly.last + 1),
+        "startTime": milliseconds_of(anomaly.first),
+        "endTime": None if active else milliseconds_of(anomaly.last + 1),
         "status": "active" if active else "inactive",
         "deactivationReason": None if active else "reverted",
         "timeFrame": "Daily",
-        "top3SKUs": [{"name": name, "cost": amount(cost)} for name, cost in skus(ledger, anomaly)[:3]],
+        "top3SKUs": [{"name": name, "cost": amount(cost)} for name, cost in sku_costs(ledger, anomaly)[:3]],
         "resourceData": [],
         "acknowledged": False,
         "acknowledgedAt": None,

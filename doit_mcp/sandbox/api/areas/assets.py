@@ -11,82 +11,82 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.catalog import AWS
-from ..responses import JsonObject, Refusal, answer, bad
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import compiled
+from ..schemas import compile_object
 from ..seeds import analytics_core, customer_account
-from ..tenants import Ask, Records, added, existing, newest_first
+from ..tenants import ApiRequest, Records, add_record, get_existing, newest_first
 
-SEATED = ("g-suite", "office-365")
-QUANTITY = compiled("quantity", quantity={"type": "integer", "minimum": 1, "maximum": 1_000_000})
-LISTED = ("id", "name", "type", "quantity", "createTime")
-ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+SEAT_TYPES = ("g-suite", "office-365")
+QUANTITY = compile_object("quantity", quantity={"type": "integer", "minimum": 1, "maximum": 1_000_000})
+LIST_FIELDS = ("id", "name", "type", "quantity", "createTime")
+EMAIL_PATTERN = re.compile(r"[^@\s]+@[^@\s]+")
 
 
-async def list_assets(ask: Ask) -> web.Response:
+async def list_assets(ask: ApiRequest) -> web.Response:
     """GET /billing/v1/assets, latest first."""
-    criteria = listing.filters(ask.query.get("filter", ""), ("type", "name"))
-    found = listing.matching(newest_first(_records(ask)), criteria, lambda asset, key: str(asset[key]))
-    rows = [_item(ask, one) for one in found]
-    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return answer(ask.listed("assets", page))
+    criteria = listing.parse_filter(ask.query.get("filter", ""), ("type", "name"))
+    found = listing.filter_rows(newest_first(_records(ask)), criteria, lambda asset, key: str(asset[key]))
+    rows = [_list_item(ask, one) for one in found]
+    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    return json_response(ask.list_body("assets", page))
 
 
-async def get_asset(ask: Ask) -> web.Response:
+async def get_asset(ask: ApiRequest) -> web.Response:
     """GET /billing/v1/assets/{id}."""
-    asset = _asset(ask)
-    return answer(_item(ask, asset) | {"properties": asset["properties"]})
+    asset = _get_asset(ask)
+    return json_response(_list_item(ask, asset) | {"properties": asset["properties"]})
 
 
-async def update_asset(ask: Ask) -> web.Response:
+async def update_asset(ask: ApiRequest) -> web.Response:
     """PATCH /billing/v1/assets/{id}: another number of seats; committed ones are not given back."""
-    asset = _asset(ask)
-    quantity = (await ask.body(QUANTITY))["quantity"]
-    if asset["type"] not in SEATED:
-        raise bad(f"quantity: an asset of type {asset['type']} has no seats", field="quantity")
+    asset = _get_asset(ask)
+    quantity = (await ask.read_body(QUANTITY))["quantity"]
+    if asset["type"] not in SEAT_TYPES:
+        raise bad_request(f"quantity: an asset of type {asset['type']} has no seats", field="quantity")
     subscription = asset["properties"]["subscription"]
     seats = subscription["seats"]
     committed = subscription["plan"]["isCommitmentPlan"]
     least = seats["numberOfSeats"] if committed else seats["licensedNumberOfSeats"]
     if quantity < least:
-        raise bad(f"quantity: {least} seats are {'committed' if committed else 'in use'}", field="quantity")
+        raise bad_request(f"quantity: {least} seats are {'committed' if committed else 'in use'}", field="quantity")
     seats["numberOfSeats" if committed else "maximumNumberOfSeats"] = quantity
     asset["quantity"] = quantity
-    return answer({name: asset[name] for name in ("id", "type", "properties")})
+    return json_response({name: asset[name] for name in ("id", "type", "properties")})
 
 
-async def create_asset(ask: Ask) -> web.Response:
+async def create_asset(ask: ApiRequest) -> web.Response:
     """POST /billing/v1/createAsset: an AWS account, all of it in the query."""
     query = ask.query
     if query.get("type", AWS) != AWS:
-        raise bad(f"type must be {AWS}", field="type")
+        raise bad_request(f"type must be {AWS}", field="type")
     if query.get("mode", "New") != "New":
-        raise bad("mode must be New", field="mode")
+        raise bad_request("mode must be New", field="mode")
     name, email = query.get("accountName", "Account name"), query.get("rootEmail", "")
     if not 0 < len(name) <= 50:
-        raise bad("accountName must have 1 to 50 characters", field="accountName")
-    if email and not ADDRESS.fullmatch(email):
-        raise bad("rootEmail must be an e-mail address", field="rootEmail")
+        raise bad_request("accountName must have 1 to 50 characters", field="accountName")
+    if email and not EMAIL_PATTERN.fullmatch(email):
+        raise bad_request("rootEmail must be an e-mail address", field="rootEmail")
     if email and any(one.get("rootEmail") == email for one in _records(ask).values()):
-        raise Refusal(409, "rootEmail: there is an account with this address already")
+        raise ApiError(409, "rootEmail: there is an account with this address already")
     identifier = ask.tenant.new_id()
     account = f"{int.from_bytes(identifier.encode()) % 10**12:012}"
-    asset = customer_account.asset(ask.tenant, AWS, account, name, ask.millis)
-    added(_records(ask), {**asset, "id": identifier, "rootEmail": email})
-    return answer({"accountID": account})
+    asset = customer_account.make_asset(ask.tenant, AWS, account, name, ask.now_milliseconds)
+    add_record(_records(ask), {**asset, "id": identifier, "rootEmail": email})
+    return json_response({"accountID": account})
 
 
-def _records(ask: Ask) -> Records:
+def _records(ask: ApiRequest) -> Records:
     return ask.tenant.collection("assets", customer_account.assets)
 
 
-def _asset(ask: Ask) -> JsonObject:
-    return existing(_records(ask), ask.part("id"), "asset")
+def _get_asset(ask: ApiRequest) -> JsonObject:
+    return get_existing(_records(ask), ask.path_parameter("id"), "asset")
 
 
-def _item(ask: Ask, asset: JsonObject) -> JsonObject:
+def _list_item(ask: ApiRequest, asset: JsonObject) -> JsonObject:
     url = analytics_core.console_url(ask.tenant.customer, "assets", asset["id"])
-    return {name: asset[name] for name in LISTED} | {"url": url}
+    return {name: asset[name] for name in LIST_FIELDS} | {"url": url}
 
 
 ROUTES: tuple[Route, ...] = (

@@ -9,103 +9,105 @@ from aiohttp import web
 
 from ..costs.ledger import Ledger
 from ..costs.money import amount
-from ..responses import JsonObject, answer, bad
+from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import FLAG, compiled, record, text
-from ..seeds.customer_account import NAMES
-from ..tenants import Ask, Records
-from .cloudflow import streamed
+from ..schemas import BOOLEAN, compile_object, object_schema, text_schema
+from ..seeds.customer_account import CLOUD_NAMES
+from ..tenants import ApiRequest, Records
+from .cloudflow import stream_events
 
-DAYS = 7
-KEPT, ANSWERS_KEPT = 1000, 100  # conversations of a tenant, answers of a conversation
-WORDS_AT_ONCE = 8
-QUESTION, ID = text(20_000, minLength=1), text(200)
-ASKED = compiled("question", question=QUESTION, conversationId=ID)
-ASKED_SYNC = compiled("question", question=QUESTION, conversationId=ID, ephemeral=FLAG)
-FEEDBACK = compiled(
+SPEND_DAYS = 7
+MAX_CONVERSATIONS, MAX_ANSWERS = 1000, 100  # conversations of a tenant, answers of a conversation
+WORDS_PER_EVENT = 8
+QUESTION, ID = text_schema(20_000, minLength=1), text_schema(200)
+QUESTION_BODY = compile_object("question", question=QUESTION, conversationId=ID)
+SYNC_QUESTION_BODY = compile_object("question", question=QUESTION, conversationId=ID, ephemeral=BOOLEAN)
+FEEDBACK_BODY = compile_object(
     "conversationId answerId feedback",
     conversationId=ID,
     answerId=ID,
-    feedback=record("positive", positive=FLAG, text=text(20_000)),
+    feedback=object_schema("positive", positive=BOOLEAN, text=text_schema(20_000)),
 )
 
 
-def spend(ledger: Ledger) -> list[tuple[str, int]]:
+def cloud_spend(ledger: Ledger) -> list[tuple[str, int]]:
     """Micro-dollars of each cloud in the last DAYS days, the dearest first."""
-    rows = ledger.sums(("cloud_provider",), ledger.last - DAYS + 1, ledger.last)
+    rows = ledger.sums(("cloud_provider",), ledger.last - SPEND_DAYS + 1, ledger.last)
     return sorted(((str(row[0]), int(row[1] or 0)) for row in rows), key=lambda one: -one[1])
 
 
-def conversations(ask: Ask) -> Records:
+def conversations(ask: ApiRequest) -> Records:
     """What is remembered: id, who talks, and the answers' ids with the feedback on them."""
     return ask.tenant.collection("ava conversations", lambda tenant: ())
 
 
-async def ask_stream(ask: Ask) -> web.StreamResponse:
+async def ask_stream(ask: ApiRequest) -> web.StreamResponse:
     """POST /ava/v1/ask: an event stream of the conversation's id, life-cycle events and prose."""
-    body = await ask.body(ASKED)
-    conversation, _ = _remembered(ask, body)
-    return await streamed(ask, _events(_said(ask), conversation["id"]))
+    body = await ask.read_body(QUESTION_BODY)
+    conversation, _ = _continue_conversation(ask, body)
+    return await stream_events(ask, _answer_events(_answer_text(ask), conversation["id"]))
 
 
-async def ask_sync(ask: Ask) -> web.Response:
+async def ask_sync(ask: ApiRequest) -> web.Response:
     """POST /ava/v1/askSync: one answer; its ids exist only if it is not ephemeral."""
-    body = await ask.body(ASKED_SYNC)
+    body = await ask.read_body(SYNC_QUESTION_BODY)
     if body.get("ephemeral"):
-        return answer({"answer": _said(ask)})
-    conversation, answer_id = _remembered(ask, body)
-    return answer({"answer": _said(ask), "conversationId": conversation["id"], "answerId": answer_id})
+        return json_response({"answer": _answer_text(ask)})
+    conversation, answer_id = _continue_conversation(ask, body)
+    return json_response({"answer": _answer_text(ask), "conversationId": conversation["id"], "answerId": answer_id})
 
 
-async def give_feedback(ask: Ask) -> web.Response:
+async def give_feedback(ask: ApiRequest) -> web.Response:
     """POST /ava/v1/feedback on an answer of one's own conversation."""
-    body = await ask.body(FEEDBACK)
-    answers = _conversation(ask, body["conversationId"])["answers"]
+    body = await ask.read_body(FEEDBACK_BODY)
+    answers = _get_conversation(ask, body["conversationId"])["answers"]
     if body["answerId"] not in answers:
-        raise bad("answerId is not an answer of this conversation", field="answerId")
+        raise bad_request("answerId is not an answer of this conversation", field="answerId")
     answers[body["answerId"]] = body["feedback"]
     return web.Response()
 
 
-async def delete_conversation(ask: Ask) -> web.Response:
+async def delete_conversation(ask: ApiRequest) -> web.Response:
     """DELETE /ava/v1/deleteConversation?conversationId=."""
-    del conversations(ask)[_conversation(ask, ask.query.get("conversationId", ""))["id"]]
+    del conversations(ask)[_get_conversation(ask, ask.query.get("conversationId", ""))["id"]]
     return web.Response()
 
 
-def _conversation(ask: Ask, identifier: str) -> JsonObject:
+def _get_conversation(ask: ApiRequest, identifier: str) -> JsonObject:
     """A conversation of the user; 400 if there is none, for these operations declare no 404."""
     found = conversations(ask).get(identifier)
     if found is None or found["user"] != ask.user.email:
-        raise bad("conversationId is not a conversation of yours", field="conversationId")
+        raise bad_request("conversationId is not a conversation of yours", field="conversationId")
     return found
 
 
-def _remembered(ask: Ask, body: JsonObject) -> tuple[JsonObject, str]:
+def _continue_conversation(ask: ApiRequest, body: JsonObject) -> tuple[JsonObject, str]:
     """The conversation, gone on with or new, and the id of its next answer."""
     if not body["question"].strip():
-        raise bad("question must not be blank", field="question")
+        raise bad_request("question must not be blank", field="question")
     if body.get("conversationId"):
-        conversation = _conversation(ask, body["conversationId"])
+        conversation = _get_conversation(ask, body["conversationId"])
     else:
         known = conversations(ask)
-        while len(known) >= KEPT:
+        while len(known) >= MAX_CONVERSATIONS:
             del known[next(iter(known))]
         conversation = {"id": ask.tenant.new_id(), "user": ask.user.email, "answers": {}}
         known[conversation["id"]] = conversation
     answers, identifier = conversation["answers"], ask.tenant.new_id()
-    while len(answers) >= ANSWERS_KEPT:
+    while len(answers) >= MAX_ANSWERS:
         del answers[next(iter(answers))]
     answers[identifier] = None
     return conversation, identifier
 
 
-def _said(ask: Ask) -> str:
-    clouds = ", ".join(f"{NAMES[cloud]} ${amount(cost):,.2f}" for cloud, cost in ask.tenant.reckoned(spend))
-    return f"In the last {DAYS} days {ask.tenant.customer.name} spent: {clouds}."
+def _answer_text(ask: ApiRequest) -> str:
+    clouds = ", ".join(
+        f"{CLOUD_NAMES[cloud]} ${amount(cost):,.2f}" for cloud, cost in ask.tenant.compute_cached(cloud_spend)
+    )
+    return f"In the last {SPEND_DAYS} days {ask.tenant.customer.name} spent: {clouds}."
 
 
-def _events(said: str, conversation: str) -> Iterator[JsonObject]:
+def _answer_events(text: str, conversation: str) -> Iterator[JsonObject]:
     yield {"conversationId": conversation}
     cycle = (
         {"toolStart": "Reading costs"},
@@ -115,10 +117,10 @@ def _events(said: str, conversation: str) -> Iterator[JsonObject]:
     )
     for event in cycle:
         yield {"answer": orjson.dumps(event).decode()}
-    words = said.split(" ")
-    for at in range(0, len(words), WORDS_AT_ONCE):
-        last = at + WORDS_AT_ONCE >= len(words)
-        yield {"answer": " ".join(words[at : at + WORDS_AT_ONCE]) + ("" if last else " ")}
+    words = text.split(" ")
+    for at in range(0, len(words), WORDS_PER_EVENT):
+        last = at + WORDS_PER_EVENT >= len(words)
+        yield {"answer": " ".join(words[at : at + WORDS_PER_EVENT]) + ("" if last else " ")}
 
 
 ROUTES = (

@@ -9,42 +9,42 @@ from aiohttp import web
 
 from ..costs.calendar_days import rfc3339, seconds_of
 from ..costs.catalog import AWS
-from ..costs.explainers import charges, explained, money
-from ..costs.invoices import Invoice, issued
-from ..responses import Refusal, answer, bad
+from ..costs.explainers import charges, explain_charges, money
+from ..costs.invoices import Invoice, make_invoices
+from ..responses import ApiError, bad_request, json_response
 from ..routes import Route
 from ..seeds import customer_account
-from ..tenants import Ask
+from ..tenants import ApiRequest
 
-MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
-PROFILE = re.compile(r"[A-Za-z0-9_-]{1,128}")
-NUMBER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+MONTH_PATTERN = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+PROFILE_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
+NUMBER_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-async def explain_month(ask: Ask) -> web.Response:
+async def explain_month(ask: ApiRequest) -> web.Response:
     """GET /billing/v1/billing-explainers/{invoiceMonth}: each payer without DoiT's credits, which are told apart."""
-    asked = ask.part("invoiceMonth")
-    found = MONTH.fullmatch(asked)
+    asked = ask.path_parameter("invoiceMonth")
+    found = MONTH_PATTERN.fullmatch(asked)
     if found is None or found[1] == "0000":
-        raise bad("invoiceMonth must be of the form YYYY-MM", field="invoiceMonth")
+        raise bad_request("invoiceMonth must be of the form YYYY-MM", field="invoiceMonth")
     first = date(int(found[1]), int(found[2]), 1).toordinal()
     invoice = next((one for one in _invoices(ask) if one.month == first), None)
     if invoice is None:
-        raise Refusal(404, f"no invoice of {asked}")
+        raise ApiError(404, f"no invoice of {asked}")
     every = charges(ask.tenant.ledger, first)
     payers = {
         payer: {
-            **explained(one for one in every if one.payer == payer and not one.credit),
+            **explain_charges(one for one in every if one.payer == payer and not one.credit),
             "payerId": payer,
             "friendlyName": f"{ask.tenant.customer.name} ({payer})",
         }
         for payer in sorted({one.payer for one in every})
     }
-    return answer(
+    return json_response(
         {
             "customerId": ask.tenant.customer.id,
             "invoiceMonth": asked,
-            "updateTime": rfc3339(seconds_of(invoice.issued)),
+            "updateTime": rfc3339(seconds_of(invoice.issue_day)),
             "payers": payers,
             "doitCredits": money(sum(one.cost for one in every if one.credit)),
             "invoiceAdjustments": money(0),
@@ -52,19 +52,22 @@ async def explain_month(ask: Ask) -> web.Response:
     )
 
 
-async def explain_invoice(ask: Ask) -> web.Response:
+async def explain_invoice(ask: ApiRequest) -> web.Response:
     """GET /billing/v1/billing-profiles/{billingProfileId}/billing-explainers/{invoiceNumber}."""
-    profile, number = ask.part("billingProfileId"), ask.part("invoiceNumber")
-    for name, value, form in (("billingProfileId", profile, PROFILE), ("invoiceNumber", number, NUMBER)):
+    profile, number = ask.path_parameter("billingProfileId"), ask.path_parameter("invoiceNumber")
+    for name, value, form in (
+        ("billingProfileId", profile, PROFILE_PATTERN),
+        ("invoiceNumber", number, NUMBER_PATTERN),
+    ):
         if not form.fullmatch(value):
-            raise bad(f"{name} must match {form.pattern}", field=name)
+            raise bad_request(f"{name} must match {form.pattern}", field=name)
     issued_to = {customer_account.invoice_number(ask.tenant, one.platform, one.month): one for one in _invoices(ask)}
     invoice = issued_to.get(number)
     if invoice is None or profile != customer_account.billing_profile(ask.tenant):
-        raise Refusal(404, "the billing profile has no such AWS invoice")
-    return answer(
+        raise ApiError(404, "the billing profile has no such AWS invoice")
+    return json_response(
         {
-            **explained(charges(ask.tenant.ledger, invoice.month)),
+            **explain_charges(charges(ask.tenant.ledger, invoice.month)),
             "customerId": ask.tenant.customer.id,
             "billingProfileId": profile,
             "invoiceNumber": number,
@@ -73,8 +76,8 @@ async def explain_invoice(ask: Ask) -> web.Response:
     )
 
 
-def _invoices(ask: Ask) -> list[Invoice]:
-    return [one for one in ask.tenant.reckoned(issued) if one.platform == AWS]
+def _invoices(ask: ApiRequest) -> list[Invoice]:
+    return [one for one in ask.tenant.compute_cached(make_invoices) if one.platform == AWS]
 
 
 ROUTES = (

@@ -6,102 +6,108 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.calendar_days import rfc3339
-from ..responses import JsonObject, Refusal, answer, bad
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..tenants import Ask
+from ..tenants import ApiRequest
 from . import billing_transfer_nodes as nodes
 from .billing_transfer_batches import create_handshakes, create_mappings
 
 PATH = "/billingtransfer/v1"
-ROOT = ("accountId", "roleArn", "stackName", "region", "iamStatus", "iamDiff", "createdAt")
+ROOT_FIELDS = ("accountId", "roleArn", "stackName", "region", "iamStatus", "iamDiff", "createdAt")
 
 
-async def list_program_accounts(ask: Ask) -> web.Response:
+async def list_program_accounts(ask: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/programmanagementaccounts, with the resellers of each."""
-    nodes.for_distributors(ask)
+    nodes.require_distributor(ask)
     rows = list(nodes.roots(ask).values())
-    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    page.rows[:] = [_root_shown(ask, one) for one in page.rows]
-    return answer(ask.listed("items", page))
+    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    page.rows[:] = [_serialize_root(ask, one) for one in page.rows]
+    return json_response(ask.list_body("items", page))
 
 
-async def list_program_account_states(ask: Ask) -> web.Response:
+async def list_program_account_states(ask: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/programmanagementaccounts/status: all of them, without resellers."""
-    nodes.for_distributors(ask)
+    nodes.require_distributor(ask)
     kept = ("accountId", "iamStatus", "iamDiff", "createdAt", "updatedAt")
     found = nodes.roots(ask).values()
-    return answer({"items": [{"dpmaId": one["id"], **{name: one[name] for name in kept}} for one in found]})
+    return json_response({"items": [{"dpmaId": one["id"], **{name: one[name] for name in kept}} for one in found]})
 
 
-async def list_end_customers(ask: Ask) -> web.Response:
+async def list_end_customers(ask: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/end-customers of a reseller's account under a distributor's."""
     for name in ("dpmaId", "resellerPmaAccountId"):
         if not ask.query.get(name):
-            raise bad(f"{name} is required", field=name)
-    return _end_customers(ask, ask.query["resellerPmaAccountId"], ask.query["dpmaId"])
+            raise bad_request(f"{name} is required", field=name)
+    return _end_customers_response(ask, ask.query["resellerPmaAccountId"], ask.query["dpmaId"])
 
 
-async def list_end_customers_of_reseller(ask: Ask) -> web.Response:
+async def list_end_customers_of_reseller(ask: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/resellers/{resellerPmaAccountId}/end-customers."""
-    return _end_customers(ask, ask.part("resellerPmaAccountId"))
+    return _end_customers_response(ask, ask.path_parameter("resellerPmaAccountId"))
 
 
-async def list_reseller_accounts(ask: Ask) -> web.Response:
+async def list_reseller_accounts(ask: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/reseller-accounts: the caller's own, a distributor has none."""
-    return answer({"items": [nodes.reseller_shown(ask, one) for one in _own(ask)]})
+    return json_response({"items": [nodes.serialize_reseller(ask, one) for one in _own_resellers(ask)]})
 
 
-async def list_reseller_accounts_with_tenants(ask: Ask) -> web.Response:
+async def list_reseller_accounts_with_tenants(ask: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/reseller-accounts/end-customers: the caller's own, with the end customers of each."""
-    revoked = listing.flag(ask.query, "includeRevoked")
-    return answer({"items": [_with_tenants(ask, one, revoked) for one in _own(ask)]})
+    revoked = listing.query_flag(ask.query, "includeRevoked")
+    return json_response({"items": [_serialize_with_tenants(ask, one, revoked) for one in _own_resellers(ask)]})
 
 
-def _own(ask: Ask) -> list[JsonObject]:
+def _own_resellers(ask: ApiRequest) -> list[JsonObject]:
     return [one for one in nodes.resellers(ask).values() if one["customerId"] == ask.tenant.customer.id]
 
 
-def _root_shown(ask: Ask, root: JsonObject) -> JsonObject:
-    tenants = [nodes.tenant_shown(ask, one) for one in nodes.resellers(ask).values() if one["dpmaId"] == root["id"]]
+def _serialize_root(ask: ApiRequest, root: JsonObject) -> JsonObject:
+    tenants = [nodes.serialize_tenant(ask, one) for one in nodes.resellers(ask).values() if one["dpmaId"] == root["id"]]
     return {
         "dpmaId": root["id"],
-        **{name: root[name] for name in ROOT},
+        **{name: root[name] for name in ROOT_FIELDS},
         "tenants": tenants,
-        "lastRefreshTime": rfc3339(nodes.refreshed(ask)),
-        "handshakeStatus": nodes.counted(tenants),
+        "lastRefreshTime": rfc3339(nodes.last_refresh_time(ask)),
+        "handshakeStatus": nodes.count_handshake_states(tenants),
     }
 
 
-def _with_tenants(ask: Ask, node: JsonObject, revoked: bool) -> JsonObject:
-    root, tenants = nodes.roots(ask)[node["dpmaId"]], nodes.clients_shown(ask, node["id"], revoked)
+def _serialize_with_tenants(ask: ApiRequest, node: JsonObject, revoked: bool) -> JsonObject:
+    root, tenants = nodes.roots(ask)[node["dpmaId"]], nodes.serialize_end_customers(ask, node["id"], revoked)
     return {
-        **nodes.reseller_shown(ask, node),
+        **nodes.serialize_reseller(ask, node),
         "region": root["region"],
         "iamStatus": root["iamStatus"],
-        "lastRefreshTime": rfc3339(nodes.refreshed(ask)),
-        "handshakeStatus": nodes.counted(tenants),
+        "lastRefreshTime": rfc3339(nodes.last_refresh_time(ask)),
+        "handshakeStatus": nodes.count_handshake_states(tenants),
         "tenants": tenants,
     }
 
 
-def _end_customers(ask: Ask, account: str, root: str | None = None) -> web.Response:
+def _end_customers_response(ask: ApiRequest, account: str, root: str | None = None) -> web.Response:
     """404 when there is no such account, or it is another's: the two cannot be told apart."""
-    revoked = listing.flag(ask.query, "includeRevoked")
+    revoked = listing.query_flag(ask.query, "includeRevoked")
     node = nodes.resellers(ask).get(account)
     if node is None or root not in (None, node["dpmaId"]):
-        raise Refusal(404, "there is no such account of a reseller")
-    return answer({"items": nodes.clients_shown(ask, account, revoked)})
+        raise ApiError(404, "there is no such account of a reseller")
+    return json_response({"items": nodes.serialize_end_customers(ask, account, revoked)})
 
 
-_OF_RESELLER = PATH + "/resellers/{resellerPmaAccountId}/end-customers"
-_OWN = PATH + "/reseller-accounts"
+_RESELLER_CUSTOMERS_PATH = PATH + "/resellers/{resellerPmaAccountId}/end-customers"
+_RESELLER_ACCOUNTS_PATH = PATH + "/reseller-accounts"
 ROUTES = (
-    Route("GET", PATH + "/programmanagementaccounts", list_program_accounts, nodes.READ),
-    Route("GET", PATH + "/programmanagementaccounts/status", list_program_account_states, nodes.READ),
-    Route("POST", PATH + "/resellerhandshakes", create_handshakes, nodes.WRITE, nodes.refuse),
-    Route("POST", PATH + "/end-customer-mappings", create_mappings, nodes.WRITE, nodes.refuse),
-    Route("GET", PATH + "/end-customers", list_end_customers, nodes.READ, nodes.refuse),
-    Route("GET", _OF_RESELLER, list_end_customers_of_reseller, nodes.READ, nodes.refuse),
-    Route("GET", _OWN, list_reseller_accounts, nodes.READ, nodes.refuse),
-    Route("GET", _OWN + "/end-customers", list_reseller_accounts_with_tenants, nodes.READ, nodes.refuse),
+    Route("GET", PATH + "/programmanagementaccounts", list_program_accounts, nodes.READ_PERMISSION),
+    Route("GET", PATH + "/programmanagementaccounts/status", list_program_account_states, nodes.READ_PERMISSION),
+    Route("POST", PATH + "/resellerhandshakes", create_handshakes, nodes.WRITE_PERMISSION, nodes.format_error),
+    Route("POST", PATH + "/end-customer-mappings", create_mappings, nodes.WRITE_PERMISSION, nodes.format_error),
+    Route("GET", PATH + "/end-customers", list_end_customers, nodes.READ_PERMISSION, nodes.format_error),
+    Route("GET", _RESELLER_CUSTOMERS_PATH, list_end_customers_of_reseller, nodes.READ_PERMISSION, nodes.format_error),
+    Route("GET", _RESELLER_ACCOUNTS_PATH, list_reseller_accounts, nodes.READ_PERMISSION, nodes.format_error),
+    Route(
+        "GET",
+        _RESELLER_ACCOUNTS_PATH + "/end-customers",
+        list_reseller_accounts_with_tenants,
+        nodes.READ_PERMISSION,
+        nodes.format_error,
+    ),
 )

@@ -9,53 +9,61 @@ import jsonschema_rs
 from aiohttp import web
 
 from .. import idempotency
-from ..responses import JsonObject, Refusal, answer, bad
-from ..schemas import FLAG, compiled, text
+from ..responses import ApiError, JsonObject, bad_request, json_response
+from ..schemas import BOOLEAN, compile_object, text_schema
 from ..seeds import cloud_accounts
-from ..tenants import PROBLEMS_TOLD, RECORDS, Ask
+from ..tenants import MAX_RECORDS, MAX_REPORTED_PROBLEMS, ApiRequest
 from . import billing_transfer_nodes as nodes
 
-ID = text(500, minLength=1)
+ID = text_schema(500, minLength=1)
 ACCOUNT: JsonObject = {"type": "string", "pattern": "^[0-9]{12}$"}
 ITEMS: JsonObject = {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": 100}
-ANY = jsonschema_rs.validator_for({"type": "object"})
-HANDSHAKES = compiled("dpmaId items", dpmaId=ID, sendHandshakes=FLAG, items=ITEMS)
-HANDSHAKE = compiled("resellerCustomerId resellerPmaAccountId", resellerCustomerId=ID, resellerPmaAccountId=ACCOUNT)
-MAPPINGS = compiled("dpmaId resellerPmaAccountId items", dpmaId=ID, resellerPmaAccountId=ACCOUNT, items=ITEMS)
-MAPPING = compiled("ecAccountId ecCustomerId", ecAccountId=ACCOUNT, ecCustomerId=ID, curBasePath=text(2000))
+ANY_OBJECT = jsonschema_rs.validator_for({"type": "object"})
+HANDSHAKES_BODY = compile_object("dpmaId items", dpmaId=ID, sendHandshakes=BOOLEAN, items=ITEMS)
+HANDSHAKE_ITEM = compile_object(
+    "resellerCustomerId resellerPmaAccountId", resellerCustomerId=ID, resellerPmaAccountId=ACCOUNT
+)
+MAPPINGS_BODY = compile_object(
+    "dpmaId resellerPmaAccountId items", dpmaId=ID, resellerPmaAccountId=ACCOUNT, items=ITEMS
+)
+MAPPING_ITEM = compile_object(
+    "ecAccountId ecCustomerId", ecAccountId=ACCOUNT, ecCustomerId=ID, curBasePath=text_schema(2000)
+)
 OUTCOMES = ("handshake_issued", "no_op", "mapped", "remapped", "failed")
 
 
-async def create_handshakes(ask: Ask) -> web.Response:
+async def create_handshakes(ask: ApiRequest) -> web.Response:
     """POST /billingtransfer/v1/resellerhandshakes: each item for itself, once for a key; a dry run changes nothing."""
-    nodes.for_distributors(ask)
-    body = await _batch(ask, HANDSHAKES, HANDSHAKE, {"resellerPmaAccountId": "duplicate_pma"})
+    nodes.require_distributor(ask)
+    body = await _read_batch(ask, HANDSHAKES_BODY, HANDSHAKE_ITEM, {"resellerPmaAccountId": "duplicate_pma"})
     if body["dpmaId"] not in nodes.roots(ask):
-        raise Refusal(403, "dpmaId is no program management account of the customer", code="not_the_owner")
+        raise ApiError(403, "dpmaId is no program management account of the customer", code="not_the_owner")
     send = body.get("sendHandshakes", False)
 
     def carry_out(dry: bool) -> JsonObject:
         accounts = [item["resellerPmaAccountId"] for item in body["items"]]
         known = nodes.resellers(ask)
-        fitting = known.keys() | [one for one in accounts if one not in known][: max(0, RECORDS - len(known))]
-        results = [_handshake(ask, body["dpmaId"], item, fitting, send=send, dry=dry) for item in body["items"]]
+        fitting = known.keys() | [one for one in accounts if one not in known][: max(0, MAX_RECORDS - len(known))]
+        results = [_process_handshake(ask, body["dpmaId"], item, fitting, send=send, dry=dry) for item in body["items"]]
         counts = Counter(one["status"] for one in results)
         summary = {outcome: counts[outcome] for outcome in OUTCOMES}
         return {"dpmaId": body["dpmaId"], "results": results, "summary": summary}
 
-    return answer(await idempotency.once(ask, carry_out))
+    return json_response(await idempotency.run_once(ask, carry_out))
 
 
-def _handshake(ask: Ask, root: str, item: JsonObject, fitting: set[str], *, send: bool, dry: bool) -> JsonObject:
+def _process_handshake(
+    ask: ApiRequest, root: str, item: JsonObject, fitting: set[str], *, send: bool, dry: bool
+) -> JsonObject:
     """ResellerHandshakeResult of an item, which is carried out unless this is a dry run.
 
     *fitting* are the accounts that are there or that there is room for.
     """
     node = nodes.resellers(ask).get(item["resellerPmaAccountId"])
-    error = _obstacle(ask, item, fitting)
+    error = _item_error(ask, item, fitting)
     if error is not None:
         return {**item, "status": "failed", "error": error}
-    issue = send and (node is None or not nodes.live(ask, node))
+    issue = send and (node is None or not nodes.has_live_handshake(ask, node))
     place = {"customerId": item["resellerCustomerId"], "dpmaId": root}
     if issue:
         status = "handshake_issued"
@@ -65,12 +73,19 @@ def _handshake(ask: Ask, root: str, item: JsonObject, fitting: set[str], *, send
         status = "no_op" if place.items() <= node.items() else "remapped"
     if dry:
         return {**item, "status": status}
-    node = _mapped(ask, node, item, place, issue)
+    node = _place_reseller(ask, node, item, place, issue)
     issued = {"handshakeId": node["handshakeId"]} if issue else {}
-    return {**item, "status": status, **issued, "handshakeState": "open" if issue else nodes.progress(ask, node)[0]}
+    return {
+        **item,
+        "status": status,
+        **issued,
+        "handshakeState": "open" if issue else nodes.handshake_progress(ask, node)[0],
+    }
 
 
-def _mapped(ask: Ask, node: JsonObject | None, item: JsonObject, place: JsonObject, issue: bool) -> JsonObject:
+def _place_reseller(
+    ask: ApiRequest, node: JsonObject | None, item: JsonObject, place: JsonObject, issue: bool
+) -> JsonObject:
     """The reseller's account in its place, with a new handshake if one is to be issued."""
     if node is None:
         node = {
@@ -83,12 +98,12 @@ def _mapped(ask: Ask, node: JsonObject | None, item: JsonObject, place: JsonObje
         nodes.resellers(ask)[node["id"]] = node
     node.update(place, displayName=cloud_accounts.partners(ask.tenant)[place["customerId"]])
     if issue:
-        identifier = cloud_accounts.handshake(ask.tenant.new_id())
+        identifier = cloud_accounts.handshake_id(ask.tenant.new_id())
         node.update(issued=ask.now, outcome="accepted", handshakeId=identifier)
     return node
 
 
-def _obstacle(ask: Ask, item: JsonObject, fitting: set[str]) -> JsonObject | None:
+def _item_error(ask: ApiRequest, item: JsonObject, fitting: set[str]) -> JsonObject | None:
     """Why an item fails, None if it does not."""
     account, customer = item["resellerPmaAccountId"], item["resellerCustomerId"]
     if customer not in cloud_accounts.partners(ask.tenant):
@@ -96,45 +111,48 @@ def _obstacle(ask: Ask, item: JsonObject, fitting: set[str]) -> JsonObject | Non
     if any(account == root["accountId"] for root in nodes.roots(ask).values()):
         return {"code": "account_of_distributor", "message": f"{account} is the distributor's own account"}
     if account not in fitting:
-        return {"code": "too_many_accounts", "message": f"a distributor has {RECORDS} accounts of resellers at most"}
+        return {
+            "code": "too_many_accounts",
+            "message": f"a distributor has {MAX_RECORDS} accounts of resellers at most",
+        }
     return None
 
 
-async def create_mappings(ask: Ask) -> web.Response:
+async def create_mappings(ask: ApiRequest) -> web.Response:
     """POST /billingtransfer/v1/end-customer-mappings: all of them, or none when an item is wrong."""
-    nodes.for_resellers(ask)
+    nodes.require_reseller(ask)
     unique = {"ecAccountId": "duplicate_ec_account", "ecCustomerId": "duplicate_ec_customer"}
-    body = await _batch(ask, MAPPINGS, MAPPING, unique)
+    body = await _read_batch(ask, MAPPINGS_BODY, MAPPING_ITEM, unique)
     account = body["resellerPmaAccountId"]
     _check_reseller(ask, account, body["dpmaId"])
     _check_customers(ask, body["items"])
-    known = nodes.clients(ask)
-    if len(known.keys() | {item["ecAccountId"] for item in body["items"]}) > RECORDS:
-        raise bad(f"items: a reseller has {RECORDS} accounts of end customers at most", field="items")
-    results = [_map(ask, account, item) for item in body["items"]]
-    return answer({"dpmaId": body["dpmaId"], "resellerPmaAccountId": account, "results": results})
+    known = nodes.end_customers(ask)
+    if len(known.keys() | {item["ecAccountId"] for item in body["items"]}) > MAX_RECORDS:
+        raise bad_request(f"items: a reseller has {MAX_RECORDS} accounts of end customers at most", field="items")
+    results = [_map_customer(ask, account, item) for item in body["items"]]
+    return json_response({"dpmaId": body["dpmaId"], "resellerPmaAccountId": account, "results": results})
 
 
-def _check_reseller(ask: Ask, account: str, root: str) -> None:
+def _check_reseller(ask: ApiRequest, account: str, root: str) -> None:
     node = nodes.resellers(ask).get(account)
     if node is None:
-        raise Refusal(403, "resellerPmaAccountId is no account of this reseller", code="not_the_owner")
-    if node["dpmaId"] != root or nodes.lapsed(ask, node):
-        raise Refusal(403, "the reseller's account is not mapped to this dpmaId", code="reseller_not_mapped")
+        raise ApiError(403, "resellerPmaAccountId is no account of this reseller", code="not_the_owner")
+    if node["dpmaId"] != root or nodes.has_lapsed_handshake(ask, node):
+        raise ApiError(403, "the reseller's account is not mapped to this dpmaId", code="reseller_not_mapped")
 
 
-def _check_customers(ask: Ask, items: list[JsonObject]) -> None:
+def _check_customers(ask: ApiRequest, items: list[JsonObject]) -> None:
     known = cloud_accounts.partners(ask.tenant)
     unknown = [at for at, item in enumerate(items) if item["ecCustomerId"] not in known]
     if unknown:
         reason = "ecCustomerId is no customer of this reseller"
         found = [{"index": at, "code": "unknown_customer", "reason": reason} for at in unknown]
-        raise nodes.Unprocessed(f"{len(found)} of {len(items)} items name no customer of this reseller", found)
+        raise nodes.BatchError(f"{len(found)} of {len(items)} items name no customer of this reseller", found)
 
 
-def _map(ask: Ask, account: str, item: JsonObject) -> JsonObject:
+def _map_customer(ask: ApiRequest, account: str, item: JsonObject) -> JsonObject:
     """EndCustomerMappingResult of an item. An account that moves keeps its handshake, unless it was revoked."""
-    known = nodes.clients(ask)
+    known = nodes.end_customers(ask)
     node = known.get(item["ecAccountId"])
     wanted = {"resellerPmaAccountId": account, **{name: item[name] for name in item if name != "ecAccountId"}}
     fresh = node is None or node["revoked"] is not None
@@ -150,27 +168,30 @@ def _map(ask: Ask, account: str, item: JsonObject) -> JsonObject:
     return {"ecAccountId": node["id"], "ecCustomerId": node["ecCustomerId"], **path, "status": status}
 
 
-async def _batch(
-    ask: Ask, whole: jsonschema_rs.Validator, each: jsonschema_rs.Validator, unique: Mapping[str, str]
+async def _read_batch(
+    ask: ApiRequest,
+    batch_schema: jsonschema_rs.Validator,
+    item_schema: jsonschema_rs.Validator,
+    unique: Mapping[str, str],
 ) -> JsonObject:
     """The body; 422 that names what is wrong with the batch or its items. *unique*: fields and codes of duplicates."""
-    body = await ask.body(ANY)
-    wrong = _complaints(whole, body)
+    body = await ask.read_body(ANY_OBJECT)
+    wrong = _schema_errors(batch_schema, body)
     if wrong:
-        raise nodes.Unprocessed(wrong)
-    invalid = list(_invalid(body["items"], each, unique))
+        raise nodes.BatchError(wrong)
+    invalid = list(_invalid_items(body["items"], item_schema, unique))
     if invalid:
-        raise nodes.Unprocessed(f"{len(invalid)} of {len(body['items'])} items are not valid", invalid)
+        raise nodes.BatchError(f"{len(invalid)} of {len(body['items'])} items are not valid", invalid)
     return body
 
 
-def _complaints(schema: jsonschema_rs.Validator, found: JsonObject) -> str:
-    errors = list(schema.iter_errors(found))[:PROBLEMS_TOLD]
+def _schema_errors(schema: jsonschema_rs.Validator, found: JsonObject) -> str:
+    errors = list(schema.iter_errors(found))[:MAX_REPORTED_PROBLEMS]
     told = ((".".join(map(str, one.instance_path)), one.message[:200]) for one in errors)
     return "; ".join(f"{place}: {message}" if place else message for place, message in told)
 
 
-def _invalid(
+def _invalid_items(
     items: list[JsonObject], schema: jsonschema_rs.Validator, unique: Mapping[str, str]
 ) -> Iterator[JsonObject]:
     """InvalidHandshakeItem of each wrong item."""
@@ -178,7 +199,7 @@ def _invalid(
     for index, item in enumerate(items):
         customer = item.get("resellerCustomerId")
         named = {"index": index, **({"resellerCustomerId": customer} if isinstance(customer, str) else {})}
-        reason = _complaints(schema, item)
+        reason = _schema_errors(schema, item)
         if reason:
             yield {**named, "code": "invalid_item", "reason": reason}
             continue

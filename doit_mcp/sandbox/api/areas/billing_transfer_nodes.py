@@ -11,18 +11,18 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from ..costs.calendar_days import DAY_SECONDS, rfc3339
-from ..responses import JsonObject, Refusal, answer
+from ..responses import ApiError, JsonObject, json_response
 from ..seeds import cloud_accounts
-from ..seeds.cloud_accounts import HOUR
-from ..tenants import Ask, Records
+from ..seeds.cloud_accounts import HOUR_SECONDS
+from ..tenants import ApiRequest, Records
 
-READ, WRITE = "contracts.read", "contracts.write"
+READ_PERMISSION, WRITE_PERMISSION = "contracts.read", "contracts.write"
 AREA = "billing-transfer"
-REFRESH = HOUR  # how often AWS is asked how far handshakes are
-REPLY = 2 * HOUR  # until whoever got a handshake decides
-EXPORT = DAY_SECONDS  # from there until reports of cost and usage come
+REFRESH_SECONDS = HOUR_SECONDS  # how often AWS is asked how far handshakes are
+REPLY_SECONDS = 2 * HOUR_SECONDS  # until whoever got a handshake decides
+EXPORT_SECONDS = DAY_SECONDS  # from there until reports of cost and usage come
 STATES = ("requested", "open", "accepted", "declined", "canceled", "expired")
-LIVE = ("open", "accepted")
+LIVE_STATES = ("open", "accepted")
 TITLES = {
     403: ("Forbidden", "forbidden"),
     404: ("Not found", "not_found"),
@@ -30,7 +30,7 @@ TITLES = {
 }
 
 
-class Unprocessed(Refusal):
+class BatchError(ApiError):
     """A batch of which nothing was done, and why: *items* is InvalidHandshakeItem of each wrong item."""
 
     def __init__(self, message: str, items: Sequence[JsonObject] = ()) -> None:
@@ -38,83 +38,83 @@ class Unprocessed(Refusal):
         self.items = list(items)
 
 
-def refuse(refusal: Refusal) -> web.Response | None:
+def format_error(error: ApiError) -> web.Response | None:
     """The refusal in this area's shape, None of those that the document has in the usual one."""
-    if refusal.status not in TITLES:
+    if error.status not in TITLES:
         return None
-    title, word = TITLES[refusal.status]
-    code = f"{AREA}.{refusal.code or word}"
+    title, word = TITLES[error.status]
+    code = f"{AREA}.{error.code or word}"
     body: JsonObject = {
         "type": f"https://developer.doit.com/errors/{code}",
         "title": title,
-        "status": refusal.status,
-        "detail": refusal.message,
+        "status": error.status,
+        "detail": error.message,
         "code": code,
         "retryable": False,
     }
-    if isinstance(refusal, Unprocessed) and refusal.items:
-        body["invalidItems"] = refusal.items
-    return answer(body, refusal.status)
+    if isinstance(error, BatchError) and error.items:
+        body["invalidItems"] = error.items
+    return json_response(body, error.status)
 
 
-def for_distributors(ask: Ask) -> None:
+def require_distributor(ask: ApiRequest) -> None:
     """403 for others."""
-    if not cloud_accounts.distributor(ask.tenant):
-        raise Refusal(403, "only distributors may do this, and the customer is a reseller", code="not_a_distributor")
+    if not cloud_accounts.is_distributor(ask.tenant):
+        raise ApiError(403, "only distributors may do this, and the customer is a reseller", code="not_a_distributor")
 
 
-def for_resellers(ask: Ask) -> None:
+def require_reseller(ask: ApiRequest) -> None:
     """403 for others."""
-    if cloud_accounts.distributor(ask.tenant):
-        raise Refusal(403, "only resellers may do this, and the customer is a distributor", code="not_a_reseller")
+    if cloud_accounts.is_distributor(ask.tenant):
+        raise ApiError(403, "only resellers may do this, and the customer is a distributor", code="not_a_reseller")
 
 
-def roots(ask: Ask) -> Records:
+def roots(ask: ApiRequest) -> Records:
     """Program management accounts: the distributor's, or the one that is above the reseller."""
     return ask.tenant.collection("program management accounts", cloud_accounts.program_accounts)
 
 
-def resellers(ask: Ask) -> Records:
+def resellers(ask: ApiRequest) -> Records:
     """Accounts of resellers by their number: all that are under the distributor, or the reseller's own."""
     return ask.tenant.collection("reseller accounts", cloud_accounts.reseller_accounts)
 
 
-def clients(ask: Ask) -> Records:
+def end_customers(ask: ApiRequest) -> Records:
     """Accounts of end customers by their number."""
     return ask.tenant.collection("end customer accounts", cloud_accounts.end_customers)
 
 
-def refreshed(ask: Ask) -> float:
+def last_refresh_time(ask: ApiRequest) -> float:
     """When the state of handshakes was looked at last, in epoch seconds."""
-    return ask.now - ask.now % REFRESH
+    return ask.now - ask.now % REFRESH_SECONDS
 
 
-def progress(ask: Ask, node: JsonObject) -> tuple[str, str, str | None]:
+def handshake_progress(ask: ApiRequest, node: JsonObject) -> tuple[str, str, str | None]:
     """Handshake state, status and effective time of an account, as of the last look at AWS."""
     if node["issued"] is None:
         return "requested", "pending", None
-    decided, seen = node["issued"] + REPLY, refreshed(ask)
+    decided, seen = node["issued"] + REPLY_SECONDS, last_refresh_time(ask)
     if seen < decided:
         return "open", "pending", None
     outcome = str(node["outcome"])
     if outcome != "accepted":
         return outcome, outcome, rfc3339(decided)
-    return outcome, "active" if seen >= decided + EXPORT else "cur_export_waiting", rfc3339(decided)
+    return outcome, "active" if seen >= decided + EXPORT_SECONDS else "cur_export_waiting", rfc3339(decided)
 
 
-def live(ask: Ask, node: JsonObject) -> bool:
+def has_live_handshake(ask: ApiRequest, node: JsonObject) -> bool:
     """Whether there is a handshake that was not turned down."""
-    return progress(ask, node)[0] in LIVE
+    return handshake_progress(ask, node)[0] in LIVE_STATES
 
 
-def lapsed(ask: Ask, node: JsonObject) -> bool:
+def has_lapsed_handshake(ask: ApiRequest, node: JsonObject) -> bool:
     """Whether its handshake came to nothing."""
-    return progress(ask, node)[0] not in ("requested", *LIVE)
+    return handshake_progress(ask, node)[0] not in ("requested", *LIVE_STATES)
 
 
-def reseller_shown(ask: Ask, node: JsonObject) -> JsonObject:
+def serialize_reseller(ask: ApiRequest, node: JsonObject) -> JsonObject:
     """ResellerAccount."""
-    state, status, effective = progress(ask, node)
+    state, status, effective = handshake_progress(ask, node)
     return {
         "resellerPmaAccountId": node["id"],
         "dpmaId": node["dpmaId"],
@@ -126,9 +126,9 @@ def reseller_shown(ask: Ask, node: JsonObject) -> JsonObject:
     }
 
 
-def tenant_shown(ask: Ask, node: JsonObject) -> JsonObject:
+def serialize_tenant(ask: ApiRequest, node: JsonObject) -> JsonObject:
     """MappedTenant: the reseller of an account, as its distributor sees it."""
-    shown = reseller_shown(ask, node)
+    shown = serialize_reseller(ask, node)
     kept = ("resellerPmaAccountId", "handshakeState", "status", "effectiveTime")
     return {
         "customerId": node["customerId"],
@@ -139,15 +139,15 @@ def tenant_shown(ask: Ask, node: JsonObject) -> JsonObject:
     }
 
 
-def clients_shown(ask: Ask, account: str, revoked: bool) -> list[JsonObject]:
+def serialize_end_customers(ask: ApiRequest, account: str, revoked: bool) -> list[JsonObject]:
     """EndCustomerNode of each end customer under a reseller's account; *revoked*: also of those that are no more."""
-    found = [one for one in clients(ask).values() if one["resellerPmaAccountId"] == account]
-    return [_client_shown(ask, one) for one in found if revoked or one["revoked"] is None]
+    found = [one for one in end_customers(ask).values() if one["resellerPmaAccountId"] == account]
+    return [_serialize_end_customer(ask, one) for one in found if revoked or one["revoked"] is None]
 
 
-def _client_shown(ask: Ask, node: JsonObject) -> JsonObject:
-    state, status, effective = progress(ask, node)
-    seen = refreshed(ask)
+def _serialize_end_customer(ask: ApiRequest, node: JsonObject) -> JsonObject:
+    state, status, effective = handshake_progress(ask, node)
+    seen = last_refresh_time(ask)
     return {
         "ecAccountId": node["id"],
         "ecCustomerId": node["ecCustomerId"],
@@ -160,7 +160,7 @@ def _client_shown(ask: Ask, node: JsonObject) -> JsonObject:
     }
 
 
-def counted(shown: Sequence[JsonObject]) -> JsonObject:
+def count_handshake_states(shown: Sequence[JsonObject]) -> JsonObject:
     """HandshakeStatus: how many are in each state."""
     counts = Counter(str(one["handshakeState"]) for one in shown)
     return {"total": len(shown), **{state: counts[state] for state in STATES}}

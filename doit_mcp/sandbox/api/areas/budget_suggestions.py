@@ -5,49 +5,49 @@ from __future__ import annotations
 from aiohttp import web
 
 from ..analytics_objects import records
-from ..responses import JsonObject, answer, bad
+from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import FLAG, TEXT, compiled, one_of
+from ..schemas import BOOLEAN, TEXT, compile_object, one_of
 from ..seeds import analytics
-from ..tenants import Ask, Records, existing
+from ..tenants import ApiRequest, Records, get_existing
 
-ACCEPT = compiled("budgetId", budgetId=TEXT, editedBeforeAccept=FLAG)
-DISMISS = compiled("", reason=one_of("not_relevant", "wrong_amount", "covered_elsewhere", "other"))
+ACCEPT_BODY = compile_object("budgetId", budgetId=TEXT, editedBeforeAccept=BOOLEAN)
+DISMISS_BODY = compile_object("", reason=one_of("not_relevant", "wrong_amount", "covered_elsewhere", "other"))
 
 
-async def list_suggestions(ask: Ask) -> web.Response:
+async def list_suggestions(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/budget-suggestions: those that are pending."""
     found = [one for one in _suggestions(ask).values() if one["status"] == "pending"]
-    return answer({"items": found, "rowCount": len(found)})
+    return json_response({"items": found, "rowCount": len(found)})
 
 
-async def accept(ask: Ask) -> web.Response:
+async def accept(ask: ApiRequest) -> web.Response:
     """POST /analytics/v1/budget-suggestions/{id}/actions/accept: the budget has to be there already."""
-    suggestion = _pending(ask)
-    budget = (await ask.body(ACCEPT))["budgetId"]
+    suggestion = _get_pending(ask)
+    budget = (await ask.read_body(ACCEPT_BODY))["budgetId"]
     if budget not in records(ask.tenant, "budget"):
-        raise bad(f"budgetId: no budget {budget[:80]!r}", field="budgetId")
+        raise bad_request(f"budgetId: no budget {budget[:80]!r}", field="budgetId")
     suggestion["status"] = "accepted"
-    return answer({"budgetId": budget})
+    return json_response({"budgetId": budget})
 
 
-async def dismiss(ask: Ask) -> web.Response:
+async def dismiss(ask: ApiRequest) -> web.Response:
     """POST /analytics/v1/budget-suggestions/{id}/actions/dismiss; the body may be left out."""
-    suggestion = _pending(ask)
-    if await ask.request.read():
-        await ask.body(DISMISS)
+    suggestion = _get_pending(ask)
+    if await ask.http_request.read():
+        await ask.read_body(DISMISS_BODY)
     suggestion["status"] = "dismissed"
-    return answer({"id": suggestion["id"], "status": "dismissed"})
+    return json_response({"id": suggestion["id"], "status": "dismissed"})
 
 
-def _suggestions(ask: Ask) -> Records:
+def _suggestions(ask: ApiRequest) -> Records:
     return ask.tenant.collection("suggestions", analytics.suggestions)
 
 
-def _pending(ask: Ask) -> JsonObject:
-    found = existing(_suggestions(ask), ask.part("id"), "budget suggestion")
+def _get_pending(ask: ApiRequest) -> JsonObject:
+    found = get_existing(_suggestions(ask), ask.path_parameter("id"), "budget suggestion")
     if found["status"] != "pending":
-        raise bad(f"the suggestion is {found['status']} already", field="id")
+        raise bad_request(f"the suggestion is {found['status']} already", field="id")
     return found
 
 

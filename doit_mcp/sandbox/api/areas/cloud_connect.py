@@ -8,84 +8,88 @@ from aiohttp import web
 
 from ..costs.calendar_days import rfc3339
 from ..costs.catalog import AWS
-from ..responses import JsonObject, Refusal, answer, bad
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import compiled, one_of, text
+from ..schemas import compile_object, one_of, text_schema
 from ..seeds import cloud_accounts
 from ..seeds.cloud_accounts import AWS_FEATURES, AZURE_FEATURES, CORE, QUOTAS, REAL_TIME, SPOT
-from ..tenants import Ask, Records, added, existing
+from ..tenants import ApiRequest, Records, add_record, get_existing
 
 PATH = "/core/v1/cloudconnect"
-ACCOUNT = re.compile(r"[0-9]{12}")
-ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\w+=,.@/-]{1,512}")
+ACCOUNT_PATTERN = re.compile(r"[0-9]{12}")
+ROLE_PATTERN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\w+=,.@/-]{1,512}")
 FEATURES: JsonObject = {"type": "array", "items": one_of(*AWS_FEATURES), "maxItems": 100, "uniqueItems": True}
 BUCKET: JsonObject = {"type": "string", "pattern": r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"}
 REGION: JsonObject = {"type": "string", "pattern": r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$", "maxLength": 40}
 BUCKET_MEMBERS = ("s3Bucket", "s3BucketRegion")
 MEMBERS: dict[str, JsonObject] = {"s3Bucket": BUCKET, "s3BucketRegion": REGION, "enabledFeatures": FEATURES}
-SETTINGS = compiled("enabledFeatures", **MEMBERS)
-NEW = compiled("accountID roleArn enabledFeatures", accountID=text(12), roleArn=text(2048), **MEMBERS)
+SETTINGS = compile_object("enabledFeatures", **MEMBERS)
+NEW_ACCOUNT = compile_object(
+    "accountID roleArn enabledFeatures", accountID=text_schema(12), roleArn=text_schema(2048), **MEMBERS
+)
 # Nobody can look into the account of a made-up role: a new one is as DoiT's own template makes it.
-GRANTED = (CORE, QUOTAS, SPOT)
+GRANTED_FEATURES = (CORE, QUOTAS, SPOT)
 
 
-async def list_features(ask: Ask) -> web.Response:
+async def list_features(ask: ApiRequest) -> web.Response:
     """GET /core/v1/cloudconnect/supportedFeatures/{accountID}: of an AWS account or an Azure tenant."""
-    return answer({"supportedFeatures": _features(existing(_records(ask), ask.part("accountID"), "account"))})
+    return json_response(
+        {"supportedFeatures": _features(get_existing(_records(ask), ask.path_parameter("accountID"), "account"))}
+    )
 
 
-async def get_account(ask: Ask) -> web.Response:
+async def get_account(ask: ApiRequest) -> web.Response:
     """GET /core/v1/cloudconnect/aws/accounts/{accountID}."""
-    return answer(_shown(_account(ask)))
+    return json_response(_serialize(_get_account(ask)))
 
 
-async def connect_account(ask: Ask) -> web.Response:
+async def connect_account(ask: ApiRequest) -> web.Response:
     """POST /core/v1/cloudconnect/aws/accounts: connects it, or gives a connected one another role."""
-    body = await ask.body(NEW)
-    account, role = body.pop("accountID"), ROLE.fullmatch(body["roleArn"])
-    if not ACCOUNT.fullmatch(account):
-        raise bad("accountID must have 12 digits", field="accountID")
+    body = await ask.read_body(NEW_ACCOUNT)
+    account, role = body.pop("accountID"), ROLE_PATTERN.fullmatch(body["roleArn"])
+    if not ACCOUNT_PATTERN.fullmatch(account):
+        raise bad_request("accountID must have 12 digits", field="accountID")
     if role is None or role.group(1) != account:
-        raise bad(f"roleArn must be the ARN of an IAM role in account {account}", field="roleArn")
+        raise bad_request(f"roleArn must be the ARN of an IAM role in account {account}", field="roleArn")
     _check_bucket(body)
-    if cloud_accounts.owned_elsewhere(ask.tenant, account):
-        raise Refusal(409, f"account {account} exists already, with another customer")
+    if cloud_accounts.is_owned_elsewhere(ask.tenant, account):
+        raise ApiError(409, f"account {account} exists already, with another customer")
     known = _records(ask).get(account)
-    link = {"granted": list(GRANTED), "timeLinked": rfc3339(ask.now)}
+    link = {"granted": list(GRANTED_FEATURES), "timeLinked": rfc3339(ask.now)}
     if known is not None and known["roleArn"] == body["roleArn"]:
         link = {name: known[name] for name in link}
     made = {**body, "id": account, "cloud": AWS, **link}
     if known is None:
-        added(_records(ask), made)
+        add_record(_records(ask), made)
     _records(ask)[account] = made
-    return answer(_shown(made))
+    return json_response(_serialize(made))
 
 
-async def set_features(ask: Ask) -> web.Response:
+async def set_features(ask: ApiRequest) -> web.Response:
     """PUT /core/v1/cloudconnect/aws/accounts/{accountID}: all that is used of it; the bucket comes and goes with it."""
-    account = _account(ask)
-    body = await ask.body(SETTINGS)
+    account = _get_account(ask)
+    body = await ask.read_body(SETTINGS)
     _check_bucket(body)
     for name in BUCKET_MEMBERS:
         account.pop(name, None)
     account.update(body)
-    return answer(_shown(account))
+    return json_response(_serialize(account))
 
 
-async def disconnect_account(ask: Ask) -> web.Response:
+async def disconnect_account(ask: ApiRequest) -> web.Response:
     """DELETE /core/v1/cloudconnect/aws/accounts/{accountID}; the answer has no body."""
-    del _records(ask)[_account(ask)["id"]]
+    del _records(ask)[_get_account(ask)["id"]]
     return web.Response()
 
 
-def _records(ask: Ask) -> Records:
+def _records(ask: ApiRequest) -> Records:
     return ask.tenant.collection("connected accounts", cloud_accounts.connected_accounts)
 
 
-def _account(ask: Ask) -> JsonObject:
-    found = existing(_records(ask), ask.part("accountID"), "account")
+def _get_account(ask: ApiRequest) -> JsonObject:
+    found = get_existing(_records(ask), ask.path_parameter("accountID"), "account")
     if found["cloud"] != AWS:
-        raise Refusal(404, "account not found")
+        raise ApiError(404, "account not found")
     return found
 
 
@@ -94,9 +98,9 @@ def _check_bucket(body: JsonObject) -> None:
     wanted = REAL_TIME in body["enabledFeatures"]
     for name in BUCKET_MEMBERS:
         if wanted and name not in body:
-            raise bad(f"{name} is required when enabledFeatures has {REAL_TIME}", field=name)
+            raise bad_request(f"{name} is required when enabledFeatures has {REAL_TIME}", field=name)
         if not wanted and name in body:
-            raise bad(f"{name} is not allowed unless enabledFeatures has {REAL_TIME}", field=name)
+            raise bad_request(f"{name} is not allowed unless enabledFeatures has {REAL_TIME}", field=name)
 
 
 def _features(account: JsonObject) -> list[JsonObject]:
@@ -106,16 +110,16 @@ def _features(account: JsonObject) -> list[JsonObject]:
     return [{"name": name, "hasRequiredPermissions": name in granted} for name in offered]
 
 
-def _shown(account: JsonObject) -> JsonObject:
+def _serialize(account: JsonObject) -> JsonObject:
     shown = {name: value for name, value in account.items() if name not in ("id", "cloud", "granted")}
     return {"accountID": account["id"], **shown, "supportedFeatures": _features(account)}
 
 
-_ONE = PATH + "/aws/accounts/{accountID}"
+_ACCOUNT_PATH = PATH + "/aws/accounts/{accountID}"
 ROUTES = (
     Route("GET", PATH + "/supportedFeatures/{accountID}", list_features, "settings.read"),
     Route("POST", PATH + "/aws/accounts", connect_account, "settings.write"),
-    Route("GET", _ONE, get_account, "settings.read"),
-    Route("PUT", _ONE, set_features, "settings.write"),
-    Route("DELETE", _ONE, disconnect_account, "settings.write"),
+    Route("GET", _ACCOUNT_PATH, get_account, "settings.read"),
+    Route("PUT", _ACCOUNT_PATH, set_features, "settings.write"),
+    Route("DELETE", _ACCOUNT_PATH, disconnect_account, "settings.write"),
 )

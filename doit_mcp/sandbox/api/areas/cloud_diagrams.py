@@ -11,43 +11,43 @@ from aiohttp import web
 from .. import listing
 from ..costs.calendar_days import parse_seconds, rfc3339
 from ..diagrams import views
-from ..diagrams.history import history, layers_of, synced
-from ..responses import JsonObject, answer, bad
+from ..diagrams.history import history, last_synced, layers_of
+from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import WHOLE, compiled, record, text
+from ..schemas import INTEGER, compile_object, object_schema, text_schema
 from ..seeds.analytics_core import console_url
 from ..seeds.diagrams import KINDS, diagrams
-from ..tenants import Ask, Records
+from ..tenants import ApiRequest, Records
 
 PATH = "/clouddiagrams/v1/scheme"
 TYPES = ("application", "infrastructure", "network", "template")
 NODE_TYPES = ("app_component", "app_group", "app_link", "attachment", "group", "host", "link", "service")
 TEMPLATES = ("component", "statussheet")
-FLAGGED = ("element", "link", "group", "note", "combiner")  # kinds that the query can turn on and off
-IDS: JsonObject = {"type": "array", "items": text(500), "maxItems": 500}
-FOUND = compiled("resources", resources=IDS)
-LOADED = jsonschema_rs.validator_for(
-    record(
+SELECTABLE_KINDS = ("element", "link", "group", "note", "combiner")  # kinds that the query can turn on and off
+IDS: JsonObject = {"type": "array", "items": text_schema(500), "maxItems": 500}
+FIND_BODY = compile_object("resources", resources=IDS)
+LOAD_BODY = jsonschema_rs.validator_for(
+    object_schema(
         "",
         scheme=IDS,
         statussheet=IDS,
         template={"anyOf": [{"type": "string", "enum": list(TEMPLATES)}, IDS]},
     )
 )
-SEARCH = compiled(
+SEARCH_BODY = compile_object(
     "query",
-    query=text(1000),
-    ss_id=text(500),
+    query=text_schema(1000),
+    ss_id=text_schema(500),
     **{
-        "from": {**WHOLE, "minimum": 0},
-        "size": {**WHOLE, "minimum": 1, "maximum": 10_000},
+        "from": {**INTEGER, "minimum": 0},
+        "size": {**INTEGER, "minimum": 1, "maximum": 10_000},
     },
 )
 NODE_CHANGES = ("NODE_CREATE", "NODE_UPDATE", "NODE_DELETE")
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class LayerOptions:
     """Which components of layers are wanted, and what of them; *node_type* "" means all."""
 
     kinds: tuple[str, ...]
@@ -58,93 +58,101 @@ class Wishes:
     empty_subnets: bool
 
 
-async def find_diagrams(ask: Ask) -> web.Response:
+async def find_diagrams(ask: ApiRequest) -> web.Response:
     """POST /clouddiagrams/v1/scheme/find: by ids of components, or of resources in their clouds."""
-    wanted = set((await ask.body(FOUND))["resources"])
+    wanted = set((await ask.read_body(FIND_BODY))["resources"])
     found = [
         layer
         for layer in layers_of(ask.tenant).values()
         if any(wanted & {one["_id"], one.get("cld_id")} for kind in KINDS for one in layer[kind].values())
     ]
     urls = (f"{console_url(ask.tenant.customer, 'cloud-diagrams', one['diagram'])}/{one['id']}" for one in found)
-    return answer([{"diagramUrl": url, "imageUrl": f"{url}/image"} for url in urls])
+    return json_response([{"diagramUrl": url, "imageUrl": f"{url}/image"} for url in urls])
 
 
-async def list_stats(ask: Ask) -> web.Response:
+async def list_stats(ask: ApiRequest) -> web.Response:
     """GET /clouddiagrams/v1/scheme/stats: what changed on every layer from start to end, by service."""
-    start, end = (_moment(ask, name) for name in ("start", "end"))
+    start, end = (_query_time(ask, name) for name in ("start", "end"))
     if end < start:
-        raise bad("end must not be before start", field="end")
-    return answer([_stats(ask, layer, start, end) for layer in layers_of(ask.tenant).values()])
+        raise bad_request("end must not be before start", field="end")
+    return json_response([_stats(ask, layer, start, end) for layer in layers_of(ask.tenant).values()])
 
 
-async def get_diagrams(ask: Ask) -> web.Response:
+async def get_diagrams(ask: ApiRequest) -> web.Response:
     """POST /clouddiagrams/v1/scheme/get: all diagrams, or with a body the named ones and what is on them."""
-    types = ask.request.query.getall("type", [])
+    types = ask.http_request.query.getall("type", [])
     if set(types) - set(TYPES):
-        raise bad(f"type must be one of {', '.join(TYPES)}", field="type")
-    wishes = _wishes(ask)
-    body = await ask.body(LOADED) if await ask.request.read() else {}
-    layers = [one for one in layers_of(ask.tenant).values() if not types or _diagram(ask, one)["type"] in types]
-    if _flag(ask, "skip_empty", False):
+        raise bad_request(f"type must be one of {', '.join(TYPES)}", field="type")
+    wishes = _read_options(ask)
+    body = await ask.read_body(LOAD_BODY) if await ask.http_request.read() else {}
+    layers = [one for one in layers_of(ask.tenant).values() if not types or _get_diagram(ask, one)["type"] in types]
+    if _query_flag(ask, "skip_empty", False):
         filled = {one["diagram"] for one in layers if any(one[kind] for kind in KINDS)}
         layers = [one for one in layers if one["diagram"] in filled]
     if not body:
-        return answer({"scheme": _schemes(ask, layers)})
+        return json_response({"scheme": _group_by_diagram(ask, layers)})
     named = [
         one for one in layers if one["diagram"] in body.get("scheme", ()) or one["id"] in body.get("statussheet", ())
     ]
     found = {
-        "scheme": _schemes(ask, [one for one in layers if one["diagram"] in {layer["diagram"] for layer in named}]),
-        "statussheet": {layer["id"]: _loaded(ask, layer, wishes) for layer in named},
+        "scheme": _group_by_diagram(
+            ask, [one for one in layers if one["diagram"] in {layer["diagram"] for layer in named}]
+        ),
+        "statussheet": {layer["id"]: _load_layer(ask, layer, wishes) for layer in named},
     }
     if "template" in body:
-        found["template"] = {layer["id"]: _loaded(ask, layer, wishes) for layer in _templates(layers, body["template"])}
-    return answer(found)
+        found["template"] = {
+            layer["id"]: _load_layer(ask, layer, wishes) for layer in _templates(layers, body["template"])
+        }
+    return json_response(found)
 
 
-async def search_diagrams(ask: Ask) -> web.Response:
+async def search_diagrams(ask: ApiRequest) -> web.Response:
     """POST /clouddiagrams/v1/scheme/search: all the words, in any case; each category has its own pages."""
-    body = await ask.body(SEARCH)
+    body = await ask.read_body(SEARCH_BODY)
     words = body["query"].lower().split()
     layers = [one for one in layers_of(ask.tenant).values() if body.get("ss_id", one["id"]) == one["id"]]
     on = [(layer, views.components(ask, layer)) for layer in layers if words]
     hits: dict[str, list[JsonObject]] = {
-        "scheme": [_layer_hit(ask, layer) for layer, _ in on if views.layer_hit(_diagram(ask, layer), layer, words)],
-        "component": [hit for layer, found in on for hit in views.named(layer, found, words)],
-        "prop": [hit for layer, found in on for hit in views.with_value(layer, found, words)],
+        "scheme": [
+            _layer_search_hit(ask, layer)
+            for layer, _ in on
+            if views.layer_matches(_get_diagram(ask, layer), layer, words)
+        ],
+        "component": [hit for layer, found in on for hit in views.search_names(layer, found, words)],
+        "prop": [hit for layer, found in on for hit in views.search_properties(layer, found, words)],
     }
     start, size = body.get("from", 0), body.get("size", 20)
-    return answer({name: found[start : start + size] for name, found in hits.items()})
+    return json_response({name: found[start : start + size] for name, found in hits.items()})
 
 
-def _records(ask: Ask) -> Records:
+def _records(ask: ApiRequest) -> Records:
     return ask.tenant.collection("diagrams", diagrams)
 
 
-def _diagram(ask: Ask, layer: JsonObject) -> JsonObject:
+def _get_diagram(ask: ApiRequest, layer: JsonObject) -> JsonObject:
     return _records(ask)[layer["diagram"]]
 
 
-def _flag(ask: Ask, name: str, default: bool) -> bool:
-    return listing.chosen(ask.query, name, ("true", "false"), "true" if default else "false") == "true"
+def _query_flag(ask: ApiRequest, name: str, default: bool) -> bool:
+    return listing.query_choice(ask.query, name, ("true", "false"), "true" if default else "false") == "true"
 
 
-def _moment(ask: Ask, name: str) -> float:
+def _query_time(ask: ApiRequest, name: str) -> float:
     try:
         return parse_seconds(ask.query.get(name, ""))
     except ValueError:
-        raise bad(f"{name} must be an RFC 3339 time", field=name) from None
+        raise bad_request(f"{name} must be an RFC 3339 time", field=name) from None
 
 
-def _stats(ask: Ask, layer: JsonObject, start: float, end: float) -> JsonObject:
+def _stats(ask: ApiRequest, layer: JsonObject, start: float, end: float) -> JsonObject:
     changed: dict[tuple[str, str], int] = {}
     for group in history(ask.tenant, layer):
         for one in group["items"] if start <= parse_seconds(group["timestamp"]) <= end else ():
             if one["activity"] in NODE_CHANGES:
                 place = (one["activity"], one.get("service_type", ""))
                 changed[place] = changed.get(place, 0) + 1
-    diagram, state = _diagram(ask, layer), views.import_state(ask, layer)
+    diagram, state = _get_diagram(ask, layer), views.import_state(ask, layer)
     shown: JsonObject = {
         "_id": diagram["id"],
         "ss_id": layer["id"],
@@ -158,19 +166,19 @@ def _stats(ask: Ask, layer: JsonObject, start: float, end: float) -> JsonObject:
     return shown | account | {"import": state}
 
 
-def _schemes(ask: Ask, layers: list[JsonObject]) -> JsonObject:
+def _group_by_diagram(ask: ApiRequest, layers: list[JsonObject]) -> JsonObject:
     """Diagrams by id, with their layers."""
-    counted = _flag(ask, "alarms_count", True)
+    counted = _query_flag(ask, "alarms_count", True)
     found: JsonObject = {}
     for layer in layers:
-        diagram = _diagram(ask, layer)
+        diagram = _get_diagram(ask, layer)
         shown = {"_id": diagram["id"], **{name: diagram[name] for name in ("name", "type", "color")}, "statussheet": []}
         found.setdefault(diagram["id"], shown)["statussheet"].append(
             {
                 "ssid": layer["id"],
                 "name": layer["name"],
                 "account_name": layer["name"] if layer["account"] else "",
-                "alarms_count": views.alarms(ask, layer) if counted else 0,
+                "alarms_count": views.count_incidents(ask, layer) if counted else 0,
                 "empty": not any(layer[kind] for kind in KINDS),
                 "color": layer["color"],
             }
@@ -178,32 +186,32 @@ def _schemes(ask: Ask, layers: list[JsonObject]) -> JsonObject:
     return found
 
 
-def _wishes(ask: Ask) -> Wishes:
+def _read_options(ask: ApiRequest) -> LayerOptions:
     """What the query wants of layers: all kinds of components, unless it says otherwise; 400 for what is no wish."""
-    every = _flag(ask, "components", True)
-    return Wishes(
-        kinds=tuple(kind for kind in KINDS if (_flag(ask, kind, every) if kind in FLAGGED else every)),
-        node_type=listing.chosen(ask.query, "node_type", NODE_TYPES, "") if ask.query.get("node_type") else "",
-        external=_flag(ask, "external", False),
-        issues=_flag(ask, "issues_count", False),
-        default_vpc=not _flag(ask, "exclude_default_vpc", True),
-        empty_subnets=not _flag(ask, "exclude_empty_subnets", True),
+    every = _query_flag(ask, "components", True)
+    return LayerOptions(
+        kinds=tuple(kind for kind in KINDS if (_query_flag(ask, kind, every) if kind in SELECTABLE_KINDS else every)),
+        node_type=listing.query_choice(ask.query, "node_type", NODE_TYPES, "") if ask.query.get("node_type") else "",
+        external=_query_flag(ask, "external", False),
+        issues=_query_flag(ask, "issues_count", False),
+        default_vpc=not _query_flag(ask, "exclude_default_vpc", True),
+        empty_subnets=not _query_flag(ask, "exclude_empty_subnets", True),
     )
 
 
-def _loaded(ask: Ask, layer: JsonObject, wishes: Wishes) -> JsonObject:
+def _load_layer(ask: ApiRequest, layer: JsonObject, options: LayerOptions) -> JsonObject:
     """A layer with those of its components that are wanted, without their properties."""
     found = views.components(ask, layer)
-    hidden = set() if wishes.default_vpc else views.defaults(found)
-    hidden |= set() if wishes.empty_subnets else views.vacant(found)
-    found = views.without(found, hidden)
-    for kind, one in _outside(ask, layer) if wishes.external else ():
+    hidden = set() if options.default_vpc else views.default_groups(found)
+    hidden |= set() if options.empty_subnets else views.empty_subnets(found)
+    found = views.without_groups(found, hidden)
+    for kind, one in _external_components(ask, layer) if options.external else ():
         found[kind][one["_id"]] = one
-    left_out = {"props"} if wishes.issues else {"props", "issues"}
+    left_out = {"props"} if options.issues else {"props", "issues"}
     state = views.import_state(ask, layer)
     meta = {
         "_id": layer["id"],
-        "updatedAt": rfc3339(synced(ask.tenant, layer)),
+        "updatedAt": rfc3339(last_synced(ask.tenant, layer)),
         "linksVersion": len(layer["link"]),
         **({"import": state} if state is not None else {}),
     }
@@ -211,13 +219,13 @@ def _loaded(ask: Ask, layer: JsonObject, wishes: Wishes) -> JsonObject:
         kind: {
             identifier: {name: value for name, value in one.items() if name not in left_out}
             for identifier, one in found[kind].items()
-            if wishes.node_type in ("", views.node_type(layer, kind, one))
+            if options.node_type in ("", views.node_type(layer, kind, one))
         }
-        for kind in wishes.kinds
+        for kind in options.kinds
     }
 
 
-def _outside(ask: Ask, layer: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+def _external_components(ask: ApiRequest, layer: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     """Components of other layers that this one's links lead to."""
     for link in layer["link"].values():
         end = link["destination"]
@@ -233,7 +241,7 @@ def _templates(layers: list[JsonObject], wanted: str | list[str]) -> list[JsonOb
     return [one for one in layers if one["template"] and one["id"] in wanted]
 
 
-def _layer_hit(ask: Ask, layer: JsonObject) -> JsonObject:
+def _layer_search_hit(ask: ApiRequest, layer: JsonObject) -> JsonObject:
     state = views.import_state(ask, layer)
     return {
         "_id": layer["id"],
@@ -241,7 +249,7 @@ def _layer_hit(ask: Ask, layer: JsonObject) -> JsonObject:
         "type": "statussheet",
         "name": layer["name"],
         "scheme_id": layer["diagram"],
-        "scheme": _diagram(ask, layer)["name"],
+        "scheme": _get_diagram(ask, layer)["name"],
         **({"account_name": layer["name"], "status": state["status"]} if state is not None else {}),
     }
 

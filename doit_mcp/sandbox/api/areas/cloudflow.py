@@ -11,64 +11,66 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.calendar_days import rfc3339
-from ..responses import JsonObject, Refusal, answer, bad
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import REFINE_BODY
 from ..seeds import analytics_core
-from ..tenants import Ask, Records, added, existing, make_room
+from ..tenants import ApiRequest, Records, add_record, check_capacity, get_existing
 
 EVENT_STREAM = "text/event-stream"
-CONVERSATIONS = 1000  # remembered by a tenant
-WORDS_AT_ONCE = 8  # how much prose an event of the stream brings
-PACE = 0.02  # seconds between events: the real ones come one by one, too
-SHOWN = (
+MAX_CONVERSATIONS = 1000  # remembered by a tenant
+WORDS_PER_EVENT = 8  # how much prose an event of the stream brings
+EVENT_INTERVAL_SECONDS = 0.02  # seconds between events: the real ones come one by one, too
+FLOW_FIELDS = (
     "id name description instructions published triggerType createTime updateTime lastExecutedTime"
     " lastExecutionStatus nextRun".split()
 )
-INSTRUCTIONS_LIMIT = 20_000
-RUN = 60  # seconds that a run takes
-PAYLOAD = jsonschema_rs.validator_for({"type": "object"})
+MAX_INSTRUCTIONS_LENGTH = 20_000
+RUN_SECONDS = 60  # seconds that a run takes
+PAYLOAD_BODY = jsonschema_rs.validator_for({"type": "object"})
 
 
-def records(ask: Ask) -> Records:
+def records(ask: ApiRequest) -> Records:
     """The tenant's flows: Cloudflow with its steps, the names of its nodes in order."""
     return ask.tenant.collection("flows", analytics_core.flows)
 
 
-async def list_flows(ask: Ask) -> web.Response:
+async def list_flows(ask: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/flows; rowCount is always null here, and pageToken on the last page."""
     found = sorted(records(ask).values(), key=lambda flow: (flow["createTime"], flow["id"]), reverse=True)
-    rows = [{name: flow[name] for name in SHOWN} | {"lastExecutionStatus": _status(ask, flow)} for flow in found]
-    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(50, 500), scope=ask.scope)
-    return answer({"items": page.rows, "pageToken": page.token, "rowCount": None})
+    rows = [
+        {name: flow[name] for name in FLOW_FIELDS} | {"lastExecutionStatus": _run_status(ask, flow)} for flow in found
+    ]
+    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(50, 500), scope=ask.scope)
+    return json_response({"items": page.rows, "pageToken": page.token, "rowCount": None})
 
 
-async def refine_flow(ask: Ask) -> web.StreamResponse:
+async def refine_flow(ask: ApiRequest) -> web.StreamResponse:
     """POST /cloudflow/v1/flows/{flowId}/actions/refine: adds a step for what is asked, and tells of it as it goes."""
-    _stream_wanted(ask)
-    flow = existing(records(ask), ask.part("flowId"), "flow")
-    body = await ask.body(REFINE_BODY)
+    _require_event_stream(ask)
+    flow = get_existing(records(ask), ask.path_parameter("flowId"), "flow")
+    body = await ask.read_body(REFINE_BODY)
     question = " ".join(body["question"].split())
     if not question:
-        raise bad("question must not be blank", field="question")
-    conversation = _conversation(ask, body.get("conversationId"))
+        raise bad_request("question must not be blank", field="question")
+    conversation = _continue_conversation(ask, body.get("conversationId"))
     step = question[:80].rstrip(".")
-    _extend(ask, flow, question, step)
-    return await streamed(ask, _events(flow, step, conversation))
+    _add_step(ask, flow, question, step)
+    return await stream_events(ask, _refine_events(flow, step, conversation))
 
 
-async def build_flow(ask: Ask) -> web.StreamResponse:
+async def build_flow(ask: ApiRequest) -> web.StreamResponse:
     """POST /cloudflow/v1/flows/actions/build: a new draft with one step, told of by the event cloudflow_created."""
-    _stream_wanted(ask)
-    body = await ask.body(REFINE_BODY)
+    _require_event_stream(ask)
+    body = await ask.read_body(REFINE_BODY)
     question = " ".join(body["question"].split())
-    if not question or len(question) > INSTRUCTIONS_LIMIT:
-        raise bad(f"question must have between 1 and {INSTRUCTIONS_LIMIT} characters", field="question")
-    make_room(records(ask), 1)
-    conversation = _conversation(ask, body.get("conversationId"))
+    if not question or len(question) > MAX_INSTRUCTIONS_LENGTH:
+        raise bad_request(f"question must have between 1 and {MAX_INSTRUCTIONS_LENGTH} characters", field="question")
+    check_capacity(records(ask), 1)
+    conversation = _continue_conversation(ask, body.get("conversationId"))
     step = question[:80].rstrip(".")
     flow: JsonObject = {
-        **dict.fromkeys(SHOWN),
+        **dict.fromkeys(FLOW_FIELDS),
         "id": ask.tenant.new_id(),
         "name": step,
         "description": question,
@@ -77,45 +79,45 @@ async def build_flow(ask: Ask) -> web.StreamResponse:
         "createTime": rfc3339(ask.now),
         "steps": [step],
     }
-    added(records(ask), flow)
-    return await streamed(ask, _built(flow, conversation))
+    add_record(records(ask), flow)
+    return await stream_events(ask, _build_events(flow, conversation))
 
 
-async def trigger_flow(ask: Ask) -> web.Response:
+async def trigger_flow(ask: ApiRequest) -> web.Response:
     """POST /cloudflow/v1/trigger/{flowId}: starts a run, which takes RUN seconds; 409 while one goes on."""
-    flow = existing(records(ask), ask.part("flowId"), "flow")
-    await ask.body(PAYLOAD)
-    if _status(ask, flow) == "running":
-        raise Refusal(409, "the flow is running already")
-    flow.update(lastExecutedTime=rfc3339(ask.now), lastExecutionStatus="complete", runs_until=ask.now + RUN)
+    flow = get_existing(records(ask), ask.path_parameter("flowId"), "flow")
+    await ask.read_body(PAYLOAD_BODY)
+    if _run_status(ask, flow) == "running":
+        raise ApiError(409, "the flow is running already")
+    flow.update(lastExecutedTime=rfc3339(ask.now), lastExecutionStatus="complete", runs_until=ask.now + RUN_SECONDS)
     link = analytics_core.console_url(ask.tenant.customer, "cloudflow/executions", ask.tenant.new_id())
-    return answer({"executionLink": link}, 202)
+    return json_response({"executionLink": link}, 202)
 
 
-def _stream_wanted(ask: Ask) -> None:
+def _require_event_stream(ask: ApiRequest) -> None:
     """406 unless the Accept header names event streams."""
-    if EVENT_STREAM not in ask.request.headers.get("Accept", ""):
-        raise Refusal(406, f"this operation answers as {EVENT_STREAM}: the Accept header has to name it")
+    if EVENT_STREAM not in ask.http_request.headers.get("Accept", ""):
+        raise ApiError(406, f"this operation answers as {EVENT_STREAM}: the Accept header has to name it")
 
 
-def _status(ask: Ask, flow: JsonObject) -> str | None:
+def _run_status(ask: ApiRequest, flow: JsonObject) -> str | None:
     """What became of the last run, "running" until it is over."""
     found: str | None = flow["lastExecutionStatus"]
     return "running" if flow.get("runs_until", 0) > ask.now else found
 
 
-async def streamed(ask: Ask, events: Iterator[JsonObject]) -> web.StreamResponse:
+async def stream_events(ask: ApiRequest, events: Iterator[JsonObject]) -> web.StreamResponse:
     """The events as an event stream, one by one."""
     response = web.StreamResponse(headers={"Cache-Control": "no-cache", "Content-Type": EVENT_STREAM})
-    await response.prepare(ask.request)
+    await response.prepare(ask.http_request)
     for event in events:
         await response.write(b"data: " + orjson.dumps(event) + b"\n\n")
-        await asyncio.sleep(PACE)
+        await asyncio.sleep(EVENT_INTERVAL_SECONDS)
     await response.write_eof()
     return response
 
 
-def _built(flow: JsonObject, conversation: str) -> Iterator[JsonObject]:
+def _build_events(flow: JsonObject, conversation: str) -> Iterator[JsonObject]:
     """What the stream of a new flow says."""
     yield {"conversationId": conversation}
     cycle: tuple[JsonObject, ...] = (
@@ -130,29 +132,31 @@ def _built(flow: JsonObject, conversation: str) -> Iterator[JsonObject]:
     yield {"answer": f"I made the flow {flow['name']} as a draft. Publish it to make it run."}
 
 
-def _conversation(ask: Ask, wanted: str | None) -> str:
+def _continue_conversation(ask: ApiRequest, wanted: str | None) -> str:
     """The conversation to go on with, or a new one."""
     known = ask.tenant.collection("conversations", lambda tenant: ())
     if wanted:
-        return str(existing(known, wanted, "conversation")["id"])
-    while len(known) >= CONVERSATIONS:
+        return str(get_existing(known, wanted, "conversation")["id"])
+    while len(known) >= MAX_CONVERSATIONS:
         del known[next(iter(known))]
     identifier = ask.tenant.new_id()
     known[identifier] = {"id": identifier}
     return identifier
 
 
-def _extend(ask: Ask, flow: JsonObject, question: str, step: str) -> None:
+def _add_step(ask: ApiRequest, flow: JsonObject, question: str, step: str) -> None:
     """The flow with one step more; what was asked becomes part of its instructions."""
     said = "\n".join(part for part in (flow["instructions"], question) if part)
-    if len(said) > INSTRUCTIONS_LIMIT:
-        raise bad(f"question: the flow's instructions would exceed {INSTRUCTIONS_LIMIT} characters", field="question")
+    if len(said) > MAX_INSTRUCTIONS_LENGTH:
+        raise bad_request(
+            f"question: the flow's instructions would exceed {MAX_INSTRUCTIONS_LENGTH} characters", field="question"
+        )
     flow["instructions"] = said
     flow["steps"] = [*flow["steps"], step]
     flow["updateTime"] = rfc3339(ask.now)
 
 
-def _events(flow: JsonObject, step: str, conversation: str) -> Iterator[JsonObject]:
+def _refine_events(flow: JsonObject, step: str, conversation: str) -> Iterator[JsonObject]:
     """What the stream says: the conversation, then life-cycle events as JSON in ``answer``, then prose."""
     yield {"conversationId": conversation}
     cycle: tuple[JsonObject, ...] = (
@@ -168,9 +172,9 @@ def _events(flow: JsonObject, step: str, conversation: str) -> Iterator[JsonObje
     steps = "; ".join(f"{at}. {name}" for at, name in enumerate(flow["steps"], 1))
     words = f'I added the step "{step}" to {flow["name"]}. Its steps are now: {steps}. Publish it to make it run.'
     parts = words.split(" ")
-    for at in range(0, len(parts), WORDS_AT_ONCE):
-        last = at + WORDS_AT_ONCE >= len(parts)
-        yield {"answer": " ".join(parts[at : at + WORDS_AT_ONCE]) + ("" if last else " ")}
+    for at in range(0, len(parts), WORDS_PER_EVENT):
+        last = at + WORDS_PER_EVENT >= len(parts)
+        yield {"answer": " ".join(parts[at : at + WORDS_PER_EVENT]) + ("" if last else " ")}
 
 
 ROUTES = (

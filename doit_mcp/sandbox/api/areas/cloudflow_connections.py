@@ -8,61 +8,61 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.calendar_days import DAY_SECONDS, rfc3339
-from ..responses import JsonObject, answer
+from ..responses import JsonObject, json_response
 from ..routes import Route
-from ..schemas import EMAIL, FLAG, compiled, one_of, record, text
-from ..seeds.analytics_core import admin
-from ..tenants import Ask, Records, Tenant, added, existing
+from ..schemas import BOOLEAN, EMAIL, compile_object, object_schema, one_of, text_schema
+from ..seeds.analytics_core import admin_email
+from ..tenants import ApiRequest, Records, Tenant, add_record, get_existing
 
 PATH = "/cloudflow/v1/connections"
-SHORT = text(500)
-NAMES: JsonObject = {"type": "array", "items": SHORT, "maxItems": 500}
-GOOGLE_CONFIG = record(
+SHORT_TEXT = text_schema(500)
+NAMES: JsonObject = {"type": "array", "items": SHORT_TEXT, "maxItems": 500}
+GOOGLE_CONFIG = object_schema(
     "",
-    organizationId=SHORT,
-    folderId=SHORT,
-    projectId=SHORT,
+    organizationId=SHORT_TEXT,
+    folderId=SHORT_TEXT,
+    projectId=SHORT_TEXT,
     level=one_of("organization", "folder", "project"),
-    serviceAccountName=SHORT,
+    serviceAccountName=SHORT_TEXT,
     predefinedRoles=NAMES,
-    customRole=record("", roleId=SHORT, permissions=NAMES),
-    infraManagerProject=SHORT,
-    infraManagerLocation=SHORT,
-    infraManagerServiceAccount=SHORT,
+    customRole=object_schema("", roleId=SHORT_TEXT, permissions=NAMES),
+    infraManagerProject=SHORT_TEXT,
+    infraManagerLocation=SHORT_TEXT,
+    infraManagerServiceAccount=SHORT_TEXT,
 )
-AWS_CONFIG = record(
+AWS_CONFIG = object_schema(
     "",
-    context={"type": "array", "items": record("", accountId=SHORT, regions=NAMES), "maxItems": 500},
-    roleName=SHORT,
+    context={"type": "array", "items": object_schema("", accountId=SHORT_TEXT, regions=NAMES), "maxItems": 500},
+    roleName=SHORT_TEXT,
     permissions={"type": "object"},
-    managementAccount=SHORT,
-    organizationRootId=SHORT,
+    managementAccount=SHORT_TEXT,
+    organizationRootId=SHORT_TEXT,
     scopeTargetedOrganizationalUnitIds=NAMES,
     scopeExplicitAccountIds=NAMES,
     scopeExcludedAccountIds=NAMES,
-    scopeManagementAccountExplicitInScope=FLAG,
+    scopeManagementAccountExplicitInScope=BOOLEAN,
 )
-PEOPLE: JsonObject = {
+COLLABORATORS: JsonObject = {
     "type": "array",
     "maxItems": 100,
-    "items": record("email role", email=EMAIL, role=one_of("owner", "editor", "user")),
+    "items": object_schema("email role", email=EMAIL, role=one_of("owner", "editor", "user")),
 }
 MEMBERS: dict[str, JsonObject] = {
-    "name": text(200, minLength=1),
-    "description": text(2000),
+    "name": text_schema(200, minLength=1),
+    "description": text_schema(2000),
     "gcpConfig": GOOGLE_CONFIG,
     "awsConfig": AWS_CONFIG,
-    "collaborators": PEOPLE,
-    "enabled": FLAG,
+    "collaborators": COLLABORATORS,
+    "enabled": BOOLEAN,
 }
-NEW, CHANGES = compiled("name", **MEMBERS), compiled("", **MEMBERS)
+NEW_CONNECTION, CONNECTION_CHANGES = compile_object("name", **MEMBERS), compile_object("", **MEMBERS)
 
 
 def connections(tenant: Tenant) -> Iterator[JsonObject]:
     """One that a flow uses, and one that is free."""
-    people = [{"email": admin(tenant.customer), "role": "owner"}]
+    people = [{"email": admin_email(tenant.customer), "role": "owner"}]
     for name, used, age in (("Production accounts", True, 60), ("Old sandbox account", False, 200)):
-        made = rfc3339(tenant.born - age * DAY_SECONDS)
+        made = rfc3339(tenant.started_at - age * DAY_SECONDS)
         yield {
             "name": name,
             "description": "",
@@ -75,54 +75,56 @@ def connections(tenant: Tenant) -> Iterator[JsonObject]:
         }
 
 
-def records(ask: Ask) -> Records:
+def records(ask: ApiRequest) -> Records:
     """The tenant's connections; *used* says that a flow needs it."""
     return ask.tenant.collection("flow connections", connections)
 
 
-async def list_connections(ask: Ask) -> web.Response:
+async def list_connections(ask: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/connections, the latest first."""
     found = sorted(reversed(records(ask).values()), key=lambda one: str(one["createdAt"]), reverse=True)
-    page = listing.page(found, ask.query.get("pageToken", ""), ask.page_size(50, 100), scope=ask.scope)
-    return answer({"items": [_shown(one) for one in page.rows], "pageToken": page.token, "rowCount": len(page.rows)})
+    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(50, 100), scope=ask.scope)
+    return json_response(
+        {"items": [_serialize(one) for one in page.rows], "pageToken": page.token, "rowCount": len(page.rows)}
+    )
 
 
-async def create_connection(ask: Ask) -> web.Response:
+async def create_connection(ask: ApiRequest) -> web.Response:
     """POST /cloudflow/v1/connections: whoever makes it owns it unless others are named."""
-    body = await ask.body(NEW)
+    body = await ask.read_body(NEW_CONNECTION)
     now = rfc3339(ask.now)
     usual = {"description": "", "enabled": True, "collaborators": [{"email": ask.user.email, "role": "owner"}]}
     made = {**usual, **body, "id": ask.tenant.new_id(), "createdAt": now, "updatedAt": now, "used": False}
-    return answer(_shown(added(records(ask), made)), 201)
+    return json_response(_serialize(add_record(records(ask), made)), 201)
 
 
-async def get_connection(ask: Ask) -> web.Response:
+async def get_connection(ask: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/connections/{connectionId}."""
-    return answer(_shown(_connection(ask)))
+    return json_response(_serialize(_get_connection(ask)))
 
 
-async def update_connection(ask: Ask) -> web.Response:
+async def update_connection(ask: ApiRequest) -> web.Response:
     """PATCH /cloudflow/v1/connections/{connectionId}: what is absent stays."""
-    connection = _connection(ask)
-    connection.update({**await ask.body(CHANGES), "updatedAt": rfc3339(ask.now)})
-    return answer(_shown(connection))
+    connection = _get_connection(ask)
+    connection.update({**await ask.read_body(CONNECTION_CHANGES), "updatedAt": rfc3339(ask.now)})
+    return json_response(_serialize(connection))
 
 
-async def delete_connection(ask: Ask) -> web.Response:
+async def delete_connection(ask: ApiRequest) -> web.Response:
     """DELETE /cloudflow/v1/connections/{connectionId}: 409 in a shape of its own while a flow uses it."""
-    connection = _connection(ask)
+    connection = _get_connection(ask)
     if connection["used"]:
         problem = {"type": "about:blank", "title": "The connection is used by a flow", "status": 409}
-        return answer(problem | {"code": "connection_in_use"}, 409)
+        return json_response(problem | {"code": "connection_in_use"}, 409)
     del records(ask)[connection["id"]]
     return web.Response(status=204)
 
 
-def _connection(ask: Ask) -> JsonObject:
-    return existing(records(ask), ask.part("connectionId"), "connection")
+def _get_connection(ask: ApiRequest) -> JsonObject:
+    return get_existing(records(ask), ask.path_parameter("connectionId"), "connection")
 
 
-def _shown(connection: JsonObject) -> JsonObject:
+def _serialize(connection: JsonObject) -> JsonObject:
     shown = {name: value for name, value in connection.items() if name not in ("id", "used")}
     return {"connectionId": connection["id"], **shown, "status": "active" if connection["enabled"] else "disabled"}
 

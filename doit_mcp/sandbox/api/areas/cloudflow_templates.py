@@ -8,9 +8,9 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.calendar_days import DAY_SECONDS, rfc3339
-from ..responses import JsonObject, answer
+from ..responses import JsonObject, json_response
 from ..routes import Route
-from ..tenants import Ask, Records, Tenant, existing
+from ..tenants import ApiRequest, Records, Tenant, get_existing
 
 TEMPLATES = (
     ("Delete unattached disks", "Finds disks that belong to no machine and deletes them after approval.", 300),
@@ -26,26 +26,26 @@ def templates(tenant: Tenant) -> Iterator[JsonObject]:
             "name": name,
             "description": description,
             "instructions": f"{description} Ask which accounts to include.",
-            "createTime": rfc3339(tenant.born - age * DAY_SECONDS),
+            "createTime": rfc3339(tenant.started_at - age * DAY_SECONDS),
             "updateTime": None,
         }
 
 
-def records(ask: Ask) -> Records:
+def records(ask: ApiRequest) -> Records:
     """The templates by id."""
     return ask.tenant.collection("flow templates", templates)
 
 
-async def list_templates(ask: Ask) -> web.Response:
+async def list_templates(ask: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/templates, the latest first."""
     found = sorted(records(ask).values(), key=lambda one: str(one["createTime"]), reverse=True)
-    page = listing.page(found, ask.query.get("pageToken", ""), ask.page_size(50, 500), scope=ask.scope)
-    return answer({"items": page.rows, "pageToken": page.token, "rowCount": len(page.rows)})
+    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(50, 500), scope=ask.scope)
+    return json_response({"items": page.rows, "pageToken": page.token, "rowCount": len(page.rows)})
 
 
-async def get_template(ask: Ask) -> web.Response:
+async def get_template(ask: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/templates/{templateId}."""
-    return answer(existing(records(ask), ask.part("templateId"), "template"))
+    return json_response(get_existing(records(ask), ask.path_parameter("templateId"), "template"))
 
 
 ROUTES = (

@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from .. import listing
-from ..costs.calendar_days import millis_of, months_on, rfc3339, seconds_of, start_of, today_of
+from ..costs.calendar_days import add_months, milliseconds_of, rfc3339, seconds_of, start_of, today_of
 from ..costs.ledger import Ledger
 from ..costs.money import amount
-from ..responses import JsonObject, answer
+from ..responses import JsonObject, json_response
 from ..routes import Route
-from ..seeds.customer_account import NAMES
-from ..tenants import Ask, Tenant, existing
+from ..seeds.customer_account import CLOUD_NAMES
+from ..tenants import ApiRequest, Tenant, get_existing
 
 SORTS = ("name", "startDate", "endDate", "provider", "createTime", "updateTime")
-YEARS = 2  # of a commitment, a period each
-PAST = 11  # months since it began: the lines reach farther back
-MARKETPLACE = 25  # percent of a period's commitment that purchases in the marketplace may make up
-STEP = 10_000  # dollars that promises are rounded to
+TERM_YEARS = 2  # of a commitment, a period each
+MONTHS_SINCE_START = 11  # months since it began: the lines reach farther back
+MARKETPLACE_PERCENT = 25  # percent of a period's commitment that purchases in the marketplace may make up
+ROUNDING_DOLLARS = 10_000  # dollars that promises are rounded to
 
 
-def spend(ledger: Ledger) -> dict[str, dict[int, int]]:
+def daily_cloud_spend(ledger: Ledger) -> dict[str, dict[int, int]]:
     """Micro-dollars of each cloud by the day."""
     found: dict[str, dict[int, int]] = {}
     for provider, day, cost, *_ in ledger.sums(("cloud_provider", "day_start"), ledger.first, ledger.last):
@@ -30,48 +30,50 @@ def spend(ledger: Ledger) -> dict[str, dict[int, int]]:
     return found
 
 
-async def list_commitments(ask: Ask) -> web.Response:
+async def list_commitments(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/commitment-manager."""
-    criteria = listing.filters(ask.query.get("filter", ""), ("name", "provider"))
-    found = listing.matching(list(_current(ask).values()), criteria, lambda one, key: str(_read(one, key)))
-    found = listing.ordered(ask.query, found, SORTS, _read)
-    page = listing.page(found, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return answer(ask.listed("commitments", page))
+    criteria = listing.parse_filter(ask.query.get("filter", ""), ("name", "provider"))
+    found = listing.filter_rows(
+        list(_current_commitments(ask).values()), criteria, lambda one, key: str(_field_value(one, key))
+    )
+    found = listing.sort_rows(ask.query, found, SORTS, _field_value)
+    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    return json_response(ask.list_body("commitments", page))
 
 
-async def get_commitment(ask: Ask) -> web.Response:
+async def get_commitment(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/commitment-manager/{id}."""
-    return answer(existing(_current(ask), ask.part("id"), "commitment"))
+    return json_response(get_existing(_current_commitments(ask), ask.path_parameter("id"), "commitment"))
 
 
-def _read(commitment: JsonObject, key: str) -> str | int:
+def _field_value(commitment: JsonObject, key: str) -> str | int:
     found: str | int = commitment["cloudProvider" if key == "provider" else key]
     return found
 
 
-def _current(ask: Ask) -> dict[str, JsonObject]:
-    return {one["id"]: one for one in _commitments(ask.tenant, ask.today)}
+def _current_commitments(ask: ApiRequest) -> dict[str, JsonObject]:
+    return {one["id"]: one for one in _make_commitments(ask.tenant, ask.today)}
 
 
-def _commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
+def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
     """One for each cloud: promised when the world began, attained and forecast by the lines up to today."""
-    first = months_on(start_of("month", today_of(tenant.born)), -PAST)
-    for provider, daily in sorted(tenant.reckoned(spend).items()):
-        before = [cost for day, cost in daily.items() if first <= day < today_of(tenant.born)]
+    first = add_months(start_of("month", today_of(tenant.started_at)), -MONTHS_SINCE_START)
+    for provider, daily in sorted(tenant.compute_cached(daily_cloud_spend).items()):
+        before = [cost for day, cost in daily.items() if first <= day < today_of(tenant.started_at)]
         yearly = sum(before) * 365 // max(len(before), 1)
         spent = sum(cost for day, cost in daily.items() if day >= first)
         rate = spent // max(today - first + 1, 1)
-        promised = max(STEP, round(amount(yearly) * 1.05 / STEP) * STEP)
-        periods = [_period(first, year, promised, rate) for year in range(YEARS)]
-        created = millis_of(first - 30)
+        promised = max(ROUNDING_DOLLARS, round(amount(yearly) * 1.05 / ROUNDING_DOLLARS) * ROUNDING_DOLLARS)
+        periods = [_make_period(first, year, promised, rate) for year in range(TERM_YEARS)]
+        created = milliseconds_of(first - 30)
         yield {
             "id": tenant.stable_id("commitment", provider),
-            "name": f"{NAMES[provider]} commitment",
+            "name": f"{CLOUD_NAMES[provider]} commitment",
             "startDate": periods[0]["startDate"],
             "endDate": periods[-1]["endDate"],
             "currency": "USD",
             "cloudProvider": provider,
-            "totalCommitmentValue": promised * YEARS,
+            "totalCommitmentValue": promised * TERM_YEARS,
             "totalCurrentAttainment": amount(spent),
             "totalMarketplaceSpend": 0,
             "totalForecastValue": round(sum(one["forecastValue"] for one in periods), 2),
@@ -81,15 +83,15 @@ def _commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
         }
 
 
-def _period(first: int, year: int, promised: int, rate: int) -> JsonObject:
-    start, end = months_on(first, 12 * year), months_on(first, 12 * (year + 1))
+def _make_period(first: int, year: int, promised: int, rate: int) -> JsonObject:
+    start, end = add_months(first, 12 * year), add_months(first, 12 * (year + 1))
     return {
         "startDate": rfc3339(seconds_of(start)),
         "endDate": rfc3339(seconds_of(end)),
         "commitmentValue": promised,
-        "marketplaceLimitPercentage": MARKETPLACE,
+        "marketplaceLimitPercentage": MARKETPLACE_PERCENT,
         "marketplaceSpend": 0,
-        "marketplaceLimitAmount": promised * MARKETPLACE / 100,
+        "marketplaceLimitAmount": promised * MARKETPLACE_PERCENT / 100,
         "forecastValue": amount(rate * (end - start)),
     }
 

@@ -6,17 +6,17 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.calendar_days import rfc3339
-from ..responses import JsonObject, Refusal, answer, bad
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import FLAG, NUMBER, TEXT, compiled, items, record, text
+from ..schemas import BOOLEAN, NUMBER, TEXT, array_schema, compile_object, object_schema, text_schema
 from ..seeds import customer_account
-from ..tenants import Ask, Records, added, existing
+from ..tenants import ApiRequest, Records, add_record, get_existing
 
 ANYTHING: JsonObject = {"type": "object", "maxProperties": 100}
-FILTERS = items(ANYTHING, maxItems=100)
-ACCOUNTS = items(text(100), maxItems=100)
-BILLING_RULE = record("", name=TEXT, managementAccounts=ACCOUNTS, filters=FILTERS, formula=TEXT)
-PRICE_RULE = record(
+FILTERS = array_schema(ANYTHING, maxItems=100)
+ACCOUNTS = array_schema(text_schema(100), maxItems=100)
+BILLING_RULE = object_schema("", name=TEXT, managementAccounts=ACCOUNTS, filters=FILTERS, formula=TEXT)
+PRICE_RULE = object_schema(
     "",
     name=TEXT,
     percentageChange=NUMBER,
@@ -25,101 +25,103 @@ PRICE_RULE = record(
     formula=TEXT,
     cloud=TEXT,
     lineItemDescription=TEXT,
-    applyInLine=FLAG,
-    includeCredits=FLAG,
-    applyAWSEligibleDiscount=FLAG,
+    applyInLine=BOOLEAN,
+    includeCredits=BOOLEAN,
+    applyAWSEligibleDiscount=BOOLEAN,
 )
-PRICE_BOOK = record("", name=TEXT, managementAccounts=ACCOUNTS, rules=items(PRICE_RULE, maxItems=100))
-BODY = compiled(
+PRICE_BOOK = object_schema("", name=TEXT, managementAccounts=ACCOUNTS, rules=array_schema(PRICE_RULE, maxItems=100))
+TEMPLATE_BODY = compile_object(
     "name platform eligibleFrom",
-    name=text(200, minLength=1),
-    platform=text(100, minLength=1),
-    structure=text(100),
-    eligibleFrom=text(40),
-    eligibleTo=text(40),
-    billingRules=items(BILLING_RULE, maxItems=100),
-    priceBooks=items(PRICE_BOOK, maxItems=100),
-    customLineItems=items(ANYTHING, maxItems=100),
+    name=text_schema(200, minLength=1),
+    platform=text_schema(100, minLength=1),
+    structure=text_schema(100),
+    eligibleFrom=text_schema(40),
+    eligibleTo=text_schema(40),
+    billingRules=array_schema(BILLING_RULE, maxItems=100),
+    priceBooks=array_schema(PRICE_BOOK, maxItems=100),
+    customLineItems=array_schema(ANYTHING, maxItems=100),
 )
-LISTS = ("billingRules", "priceBooks", "customLineItems")
+LIST_FIELDS = ("billingRules", "priceBooks", "customLineItems")
 
 
-async def list_templates(ask: Ask) -> web.Response:
+async def list_templates(ask: ApiRequest) -> web.Response:
     """GET /billing/v1/contract-templates: all of them, archived ones too."""
-    return answer([_shown(one) for one in _records(ask).values()])
+    return json_response([_serialize(one) for one in _records(ask).values()])
 
 
-async def get_template(ask: Ask) -> web.Response:
+async def get_template(ask: ApiRequest) -> web.Response:
     """GET /billing/v1/contract-templates/{templateID}."""
-    return answer(_shown(_template(ask)))
+    return json_response(_serialize(_get_template(ask)))
 
 
-async def create_template(ask: Ask) -> web.Response:
+async def create_template(ask: ApiRequest) -> web.Response:
     """POST /billing/v1/contract-templates."""
     now = rfc3339(ask.now)
     new = {"id": ask.tenant.new_id(), "status": "active", "createdAt": now}
-    return answer(_shown(added(_records(ask), _written(ask, new, await ask.body(BODY)))), 201)
+    return json_response(
+        _serialize(add_record(_records(ask), _apply_body(ask, new, await ask.read_body(TEMPLATE_BODY)))), 201
+    )
 
 
-async def update_template(ask: Ask) -> web.Response:
+async def update_template(ask: ApiRequest) -> web.Response:
     """PUT /billing/v1/contract-templates/{templateID}: replaces all of it."""
-    template = _active(_template(ask))
+    template = _require_active(_get_template(ask))
     kept = {name: template[name] for name in ("id", "status", "createdAt")}
-    changed = _written(ask, kept, await ask.body(BODY))
+    changed = _apply_body(ask, kept, await ask.read_body(TEMPLATE_BODY))
     _records(ask)[template["id"]] = changed
-    return answer(_shown(changed))
+    return json_response(_serialize(changed))
 
 
-async def archive_template(ask: Ask) -> web.Response:
+async def archive_template(ask: ApiRequest) -> web.Response:
     """DELETE /billing/v1/contract-templates/{templateID}: archives it."""
-    template = _active(_template(ask))
+    template = _require_active(_get_template(ask))
     now = rfc3339(ask.now)
     template.update(status="archived", archivedAt=now, updatedAt=now)
-    return answer(_shown(template))
+    return json_response(_serialize(template))
 
 
-def _records(ask: Ask) -> Records:
+def _records(ask: ApiRequest) -> Records:
     return ask.tenant.collection("contract templates", customer_account.templates)
 
 
-def _template(ask: Ask) -> JsonObject:
-    return existing(_records(ask), ask.part("templateID"), "contract template")
+def _get_template(ask: ApiRequest) -> JsonObject:
+    return get_existing(_records(ask), ask.path_parameter("templateID"), "contract template")
 
 
-def _active(template: JsonObject) -> JsonObject:
+def _require_active(template: JsonObject) -> JsonObject:
     if template["status"] != "active":
-        raise Refusal(409, "the contract template is archived")
+        raise ApiError(409, "the contract template is archived")
     return template
 
 
-def _written(ask: Ask, template: JsonObject, body: JsonObject) -> JsonObject:
+def _apply_body(ask: ApiRequest, template: JsonObject, body: JsonObject) -> JsonObject:
     others = (one for one in _records(ask).values() if one["id"] != template["id"])
     if any(one["name"] == body["name"] and one["status"] == "active" for one in others):
-        raise Refusal(409, "name: there is an active contract template of this name")
+        raise ApiError(409, "name: there is an active contract template of this name")
     written = {
         **template,
         **body,
-        **{name: body.get(name) or [] for name in LISTS},
+        **{name: body.get(name) or [] for name in LIST_FIELDS},
         "structure": body.get("structure", "").strip() or "blank",
         "updatedAt": rfc3339(ask.now),
     }
     for name in ("eligibleFrom", "eligibleTo"):
         if name in body:
-            written[name] = listing.instant(body[name], name)
+            written[name] = listing.parse_time(body[name], name)
     if written.get("eligibleTo", "9") <= written["eligibleFrom"]:
-        raise bad("eligibleTo must be after eligibleFrom", field="eligibleTo")
+        raise bad_request("eligibleTo must be after eligibleFrom", field="eligibleTo")
     return written
 
 
-def _shown(template: JsonObject) -> JsonObject:
+def _serialize(template: JsonObject) -> JsonObject:
     return {"templateId" if name == "id" else name: value for name, value in template.items()}
 
 
-_ONE = "/billing/v1/contract-templates/{templateID}"
+_TEMPLATE_PATH = "/billing/v1/contract-templates/{templateID}"
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/billing/v1/contract-templates", list_templates, "templates.read"),
     Route("POST", "/billing/v1/contract-templates", create_template, "templates.write"),
-    Route("GET", _ONE, get_template, "templates.read"),
-    Route("PUT", _ONE, update_template, "templates.write"),
-    Route("DELETE", _ONE, archive_template, "templates.write"),
+    Route("GET", _TEMPLATE_PATH, get_template, "templates.read"),
+    Route("PUT", _TEMPLATE_PATH, update_template, "templates.write"),
+    Route("DELETE", _TEMPLATE_PATH, archive_template, "templates.write"),
 )

@@ -9,30 +9,30 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.calendar_days import rfc3339
-from ..responses import JsonObject, Refusal, answer, bad
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import EMAIL, compiled, items, one_of, or_null, text
+from ..schemas import EMAIL, array_schema, compile_object, nullable, one_of, text_schema
 from ..seeds import customer_account
-from ..tenants import RECORDS, Ask, Records, added, existing
+from ..tenants import MAX_RECORDS, ApiRequest, Records, add_record, get_existing
 
 ANYTHING: JsonObject = {"type": "object", "maxProperties": 100}
-BODY = compiled(
+CONTRACT_BODY = compile_object(
     "name startDate renewalPolicy invoicesEmail contractUpdatesEmail billingProfile",
-    name=text(200, minLength=1),
-    startDate=text(40),
-    endDate=or_null(text(40)),
+    name=text_schema(200, minLength=1),
+    startDate=text_schema(40),
+    endDate=nullable(text_schema(40)),
     renewalPolicy=one_of("auto", "manual", "fixed"),
     invoicesEmail=EMAIL,
     contractUpdatesEmail=EMAIL,
     billingProfile=ANYTHING,
-    managementAccounts=items(text(100), maxItems=100),
-    **{name: items(ANYTHING, maxItems=100) for name in ("billingRules", "priceBooks", "customLineItems")},
+    managementAccounts=array_schema(text_schema(100), maxItems=100),
+    **{name: array_schema(ANYTHING, maxItems=100) for name in ("billingRules", "priceBooks", "customLineItems")},
 )
-CANCEL = compiled("", reason=text(2000))
-TYPE = "reseller"
-LISTS = ("managementAccounts", "billingRules", "priceBooks", "customLineItems")
-OPEN = ("draft", "scheduled", "active")
-SHOWN = (
+CANCEL_BODY = compile_object("", reason=text_schema(2000))
+CONTRACT_TYPE = "reseller"
+LIST_FIELDS = ("managementAccounts", "billingRules", "priceBooks", "customLineItems")
+OPEN_STATUSES = ("draft", "scheduled", "active")
+CONTRACT_FIELDS = (
     "id",
     "customerId",
     "type",
@@ -46,126 +46,126 @@ SHOWN = (
 )
 
 
-async def list_contracts(ask: Ask) -> web.Response:
+async def list_contracts(ask: ApiRequest) -> web.Response:
     """GET /customers/{customerID}/contracts: all of them."""
-    customer = _customer(ask)
-    found = [_current(ask, one) for one in _records(ask).values() if one["customerId"] == customer]
-    return answer([{name: one[name] for name in SHOWN} for one in found])
+    customer = _path_customer(ask)
+    found = [_update_status(ask, one) for one in _records(ask).values() if one["customerId"] == customer]
+    return json_response([{name: one[name] for name in CONTRACT_FIELDS} for one in found])
 
 
-async def get_contract(ask: Ask) -> web.Response:
+async def get_contract(ask: ApiRequest) -> web.Response:
     """GET /customers/{customerID}/contracts/{contractID}, with its versions, newest last."""
-    contract = _contract(ask)
-    return answer({name: contract[name] for name in (*SHOWN, "versions")})
+    contract = _get_contract(ask)
+    return json_response({name: contract[name] for name in (*CONTRACT_FIELDS, "versions")})
 
 
-async def create_contract(ask: Ask) -> web.Response:
+async def create_contract(ask: ApiRequest) -> web.Response:
     """POST /customers/{customerID}/contracts: a draft."""
-    customer = _writable(ask)
-    version = _version(ask, await ask.body(BODY), 1)
+    customer = _writable_customer(ask)
+    version = _make_version(ask, await ask.read_body(CONTRACT_BODY), 1)
     contract: JsonObject = {
         "id": ask.tenant.new_id(),
         "customerId": customer,
-        "type": TYPE,
+        "type": CONTRACT_TYPE,
         "status": "draft",
         "timeCreated": rfc3339(ask.now),
         "versions": [],
     }
-    added(_records(ask), _with(contract, version))
-    return answer(_outcome(ask, contract, "Contract created"), 201)
+    add_record(_records(ask), _append_version(contract, version))
+    return json_response(_outcome(ask, contract, "Contract created"), 201)
 
 
-async def update_contract(ask: Ask) -> web.Response:
+async def update_contract(ask: ApiRequest) -> web.Response:
     """POST /customers/{customerID}/contracts/{contractID}: another version, which takes the place of the last."""
-    _writable(ask)
-    contract = _open(_contract(ask))
-    body = await ask.body(BODY)
-    if len(contract["versions"]) >= RECORDS:
-        raise bad(f"contractID: a contract has {RECORDS} versions at most", field="contractID")
-    version = _version(ask, body, len(contract["versions"]) + 1) | {"status": contract["status"]}
+    _writable_customer(ask)
+    contract = _require_open(_get_contract(ask))
+    body = await ask.read_body(CONTRACT_BODY)
+    if len(contract["versions"]) >= MAX_RECORDS:
+        raise bad_request(f"contractID: a contract has {MAX_RECORDS} versions at most", field="contractID")
+    version = _make_version(ask, body, len(contract["versions"]) + 1) | {"status": contract["status"]}
     contract["versions"][-1].update(status="superseded", effectiveEnd=version["effectiveStart"])
-    _with(contract, version)
-    return answer(_outcome(ask, contract, "Contract version created"))
+    _append_version(contract, version)
+    return json_response(_outcome(ask, contract, "Contract version created"))
 
 
-async def activate_contract(ask: Ask) -> web.Response:
+async def activate_contract(ask: ApiRequest) -> web.Response:
     """POST /customers/{customerID}/contracts/{contractID}/activate: now, or when it starts. 409 has no body."""
-    customer = _writable(ask)
-    contract = _contract(ask)
+    customer = _writable_customer(ask)
+    contract = _get_contract(ask)
     if contract["status"] != "draft":
-        raise bad(f"the contract is {contract['status']}: only drafts are activated", field="contractID")
-    others = (_current(ask, one) for one in _records(ask).values() if one["customerId"] == customer)
+        raise bad_request(f"the contract is {contract['status']}: only drafts are activated", field="contractID")
+    others = (_update_status(ask, one) for one in _records(ask).values() if one["customerId"] == customer)
     if any(one["status"] == "active" and one["type"] == contract["type"] for one in others):
         return web.Response(status=409)
-    return answer(_moved(contract, "scheduled" if contract["startDate"] > rfc3339(ask.now) else "active"))
+    return json_response(_set_status(contract, "scheduled" if contract["startDate"] > rfc3339(ask.now) else "active"))
 
 
-async def cancel_contract(ask: Ask) -> web.Response:
+async def cancel_contract(ask: ApiRequest) -> web.Response:
     """POST /customers/{customerID}/contracts/{contractID}/cancel; the body may be left out."""
-    _writable(ask)
-    contract = _open(_contract(ask))
-    body = await ask.body(CANCEL) if await ask.request.read() else {}
-    outcome = _moved(contract, "cancelled")
+    _writable_customer(ask)
+    contract = _require_open(_get_contract(ask))
+    body = await ask.read_body(CANCEL_BODY) if await ask.http_request.read() else {}
+    outcome = _set_status(contract, "cancelled")
     contract["versions"][-1].update(cancellationReason=body.get("reason"), effectiveEnd=rfc3339(ask.now))
-    return answer(outcome)
+    return json_response(outcome)
 
 
-def _records(ask: Ask) -> Records:
+def _records(ask: ApiRequest) -> Records:
     return ask.tenant.collection("contracts", customer_account.contracts)
 
 
-def _customer(ask: Ask) -> str:
+def _path_customer(ask: ApiRequest) -> str:
     """The customer of the path: the caller's own, or a child of it; 403 otherwise."""
-    customer = ask.part("customerID")
-    if customer != ask.tenant.customer.id and customer not in customer_account.children(ask.tenant):
-        raise Refusal(403, "customerID is neither this customer nor one of its own customers")
+    customer = ask.path_parameter("customerID")
+    if customer != ask.tenant.customer.id and customer not in customer_account.child_customers(ask.tenant):
+        raise ApiError(403, "customerID is neither this customer nor one of its own customers")
     return customer
 
 
-def _writable(ask: Ask) -> str:
-    customer = _customer(ask)
+def _writable_customer(ask: ApiRequest) -> str:
+    customer = _path_customer(ask)
     if customer == ask.tenant.customer.id and not ask.user.employee:
-        raise Refusal(403, "contracts of a customer are written by its direct parent")
+        raise ApiError(403, "contracts of a customer are written by its direct parent")
     return customer
 
 
-def _contract(ask: Ask) -> JsonObject:
-    customer = _customer(ask)
-    found = existing(_records(ask), ask.part("contractID"), "contract")
+def _get_contract(ask: ApiRequest) -> JsonObject:
+    customer = _path_customer(ask)
+    found = get_existing(_records(ask), ask.path_parameter("contractID"), "contract")
     if found["customerId"] != customer:
-        raise Refusal(404, "contract not found")
-    return _current(ask, found)
+        raise ApiError(404, "contract not found")
+    return _update_status(ask, found)
 
 
-def _current(ask: Ask, contract: JsonObject) -> JsonObject:
+def _update_status(ask: ApiRequest, contract: JsonObject) -> JsonObject:
     """The contract, in the state that its dates have brought it to."""
     now = rfc3339(ask.now)
     if contract["status"] == "scheduled" and contract["startDate"] <= now:
-        _moved(contract, "active")
+        _set_status(contract, "active")
     if contract["status"] == "active" and contract["endDate"] and contract["endDate"] <= now:
-        _moved(contract, "expired")
+        _set_status(contract, "expired")
     return contract
 
 
-def _open(contract: JsonObject) -> JsonObject:
-    if contract["status"] not in OPEN:
-        raise bad(f"the contract is {contract['status']} already", field="contractID")
+def _require_open(contract: JsonObject) -> JsonObject:
+    if contract["status"] not in OPEN_STATUSES:
+        raise bad_request(f"the contract is {contract['status']} already", field="contractID")
     return contract
 
 
-def _moved(contract: JsonObject, status: str) -> JsonObject:
+def _set_status(contract: JsonObject, status: str) -> JsonObject:
     contract["status"] = contract["versions"][-1]["status"] = status
     return {"contractId": contract["id"], "status": status}
 
 
-def _version(ask: Ask, body: JsonObject, number: int) -> JsonObject:
-    start = listing.instant(body["startDate"], "startDate")
-    end = listing.instant(body["endDate"], "endDate") if body.get("endDate") else None
+def _make_version(ask: ApiRequest, body: JsonObject, number: int) -> JsonObject:
+    start = listing.parse_time(body["startDate"], "startDate")
+    end = listing.parse_time(body["endDate"], "endDate") if body.get("endDate") else None
     if end is not None and end <= start:
-        raise bad("endDate must be after startDate", field="endDate")
+        raise bad_request("endDate must be after startDate", field="endDate")
     return {
         **body,
-        **{name: body.get(name) or [] for name in LISTS},
+        **{name: body.get(name) or [] for name in LIST_FIELDS},
         "version": number,
         "status": "draft",
         "startDate": start,
@@ -176,7 +176,7 @@ def _version(ask: Ask, body: JsonObject, number: int) -> JsonObject:
     }
 
 
-def _with(contract: JsonObject, version: JsonObject) -> JsonObject:
+def _append_version(contract: JsonObject, version: JsonObject) -> JsonObject:
     """The contract with the version as its last."""
     contract["versions"].append(version)
     kept = ("name", "startDate", "endDate", "renewalPolicy")
@@ -184,7 +184,7 @@ def _with(contract: JsonObject, version: JsonObject) -> JsonObject:
     return contract
 
 
-def _outcome(ask: Ask, contract: JsonObject, message: str) -> JsonObject:
+def _outcome(ask: ApiRequest, contract: JsonObject, message: str) -> JsonObject:
     return {
         "contractId": contract["id"],
         "version": contract["currentVersionNumber"],
@@ -194,12 +194,12 @@ def _outcome(ask: Ask, contract: JsonObject, message: str) -> JsonObject:
     }
 
 
-_ONE = "/customers/{customerID}/contracts/{contractID}"
+_CONTRACT_PATH = "/customers/{customerID}/contracts/{contractID}"
 ROUTES = (
     Route("GET", "/customers/{customerID}/contracts", list_contracts, "contracts.read"),
     Route("POST", "/customers/{customerID}/contracts", create_contract, "contracts.write"),
-    Route("GET", _ONE, get_contract, "contracts.read"),
-    Route("POST", _ONE, update_contract, "contracts.write"),
-    Route("POST", f"{_ONE}/activate", activate_contract, "contracts.write"),
-    Route("POST", f"{_ONE}/cancel", cancel_contract, "contracts.write"),
+    Route("GET", _CONTRACT_PATH, get_contract, "contracts.read"),
+    Route("POST", _CONTRACT_PATH, update_contract, "contracts.write"),
+    Route("POST", f"{_CONTRACT_PATH}/activate", activate_contract, "contracts.write"),
+    Route("POST", f"{_CONTRACT_PATH}/cancel", cancel_contract, "contracts.write"),
 )

@@ -5,85 +5,85 @@ from __future__ import annotations
 from aiohttp import web
 
 from ...accounts import CUSTOMERS
-from ..access import permit
-from ..responses import JsonObject, Refusal, answer
+from ..access import require_permission
+from ..responses import ApiError, JsonObject, json_response
 from ..routes import Route
-from ..schemas import CURRENCIES, EMAIL, FLAG, compiled, one_of, or_null, record, text
+from ..schemas import BOOLEAN, CURRENCIES, EMAIL, compile_object, nullable, object_schema, one_of, text_schema
 from ..seeds import customer_account
-from ..tenants import Ask
+from ..tenants import ApiRequest
 
 MERGE_PATCH = "application/merge-patch+json"
-OLD_SLUGS = 5
+MAX_OLD_SLUGS = 5
 SLUG: JsonObject = {"type": "string", "pattern": "^([a-z0-9][a-z0-9-]{1,10}[a-z0-9])?$"}
-DOMAINS: JsonObject = {"type": "array", "items": text(253, minLength=1), "maxItems": 100}
-SETTINGS = record(
+DOMAINS: JsonObject = {"type": "array", "items": text_schema(253, minLength=1), "maxItems": 100}
+SETTINGS = object_schema(
     "",
-    currency=or_null(one_of(*CURRENCIES)),
-    allowedInviteDomains=or_null(DOMAINS),
-    mfaRequired=or_null(FLAG),
+    currency=nullable(one_of(*CURRENCIES)),
+    allowedInviteDomains=nullable(DOMAINS),
+    mfaRequired=nullable(BOOLEAN),
 )
-CONTACT = record("", emails=or_null({"type": "array", "items": EMAIL, "maxItems": 100}))
-CHANGES = compiled("", urlSlug=or_null(SLUG), settings=or_null(SETTINGS), contact=or_null(CONTACT))
+CONTACT = object_schema("", emails=nullable({"type": "array", "items": EMAIL, "maxItems": 100}))
+CUSTOMER_CHANGES = compile_object("", urlSlug=nullable(SLUG), settings=nullable(SETTINGS), contact=nullable(CONTACT))
 
 
-async def get_customer(ask: Ask) -> web.Response:
+async def get_customer(ask: ApiRequest) -> web.Response:
     """GET /customers/v1/customers/{customerId}: the caller's own."""
-    return answer({name: value for name, value in _customer(ask).items() if name != "oldSlugs"})
+    return json_response({name: value for name, value in _get_customer(ask).items() if name != "oldSlugs"})
 
 
-async def update_customer(ask: Ask) -> web.Response:
+async def update_customer(ask: ApiRequest) -> web.Response:
     """PATCH /customers/v1/customers/{customerId}, a merge patch; null changes nothing, the answer has no body."""
-    customer = _customer(ask)
-    if ask.request.content_type != MERGE_PATCH:
-        raise Refusal(415, f"Content-Type must be {MERGE_PATCH}")
-    body = await ask.body(CHANGES)
-    settings = _given(body.get("settings"))
+    customer = _get_customer(ask)
+    if ask.http_request.content_type != MERGE_PATCH:
+        raise ApiError(415, f"Content-Type must be {MERGE_PATCH}")
+    body = await ask.read_body(CUSTOMER_CHANGES)
+    settings = _without_nulls(body.get("settings"))
     if "allowedInviteDomains" in settings:
-        permit(ask.user, "users.write")
+        require_permission(ask.user, "users.write")
     if body.get("urlSlug") is not None:
-        _rename(ask, customer, body["urlSlug"])
+        _change_slug(ask, customer, body["urlSlug"])
     customer["settings"] = {**customer["settings"], **settings}
-    customer["contact"] = {**customer["contact"], **_given(body.get("contact"))}
+    customer["contact"] = {**customer["contact"], **_without_nulls(body.get("contact"))}
     return web.Response()
 
 
-async def list_team(ask: Ask) -> web.Response:
+async def list_team(ask: ApiRequest) -> web.Response:
     """GET /customers/v1/accountTeam."""
     found = ask.tenant.collection("account team", customer_account.team).values()
-    return answer({"accountManagers": list(found)})
+    return json_response({"accountManagers": list(found)})
 
 
-def _customer(ask: Ask) -> JsonObject:
+def _get_customer(ask: ApiRequest) -> JsonObject:
     own = ask.tenant.customer.id
-    if ask.part("customerId") != own:
-        raise Refusal(403, "customerId is not the customer of this credential")
+    if ask.path_parameter("customerId") != own:
+        raise ApiError(403, "customerId is not the customer of this credential")
     return ask.tenant.collection("customer", customer_account.customer)[own]
 
 
-def _given(found: JsonObject | None) -> JsonObject:
+def _without_nulls(found: JsonObject | None) -> JsonObject:
     return {name: value for name, value in (found or {}).items() if value is not None}
 
 
-def _rename(ask: Ask, customer: JsonObject, slug: str) -> None:
+def _change_slug(ask: ApiRequest, customer: JsonObject, slug: str) -> None:
     """Another slug, or none; one that was ever a customer's stays its own."""
     own, before = ask.tenant.customer.id, customer.get("urlSlug", "")
     if slug == before:
         return
-    people = ask.tenant.people
-    others = {customer_account.slug(one): one.id for one in CUSTOMERS}
-    if (numbered := people.customer_of(f"{slug}.example")) is not None:
+    people = ask.tenant.directory
+    others = {customer_account.initial_slug(one): one.id for one in CUSTOMERS}
+    if (numbered := people.customer_by_domain(f"{slug}.example")) is not None:
         others[slug] = numbered.id
-    if slug and {**others, **ask.tenant.claims}.get(slug, own) != own:
-        raise Refusal(409, f"urlSlug: {slug} belongs to another customer")
-    if people.customer(slug) is not None or any(slug == one.id.lower() for one in CUSTOMERS):
-        raise Refusal(409, f"urlSlug: {slug} is the id of a customer")
+    if slug and {**others, **ask.tenant.slug_owners}.get(slug, own) != own:
+        raise ApiError(409, f"urlSlug: {slug} belongs to another customer")
+    if people.customer_by_id(slug) is not None or any(slug == one.id.lower() for one in CUSTOMERS):
+        raise ApiError(409, f"urlSlug: {slug} is the id of a customer")
     old = [one for one in customer["oldSlugs"] if one != slug] + ([before] if before else [])
-    if len(old) > OLD_SLUGS:
-        raise Refusal(422, f"urlSlug: a customer has {OLD_SLUGS} former slugs at most")
+    if len(old) > MAX_OLD_SLUGS:
+        raise ApiError(422, f"urlSlug: a customer has {MAX_OLD_SLUGS} former slugs at most")
     customer["oldSlugs"] = old
     if slug:
         customer["urlSlug"] = slug
-        ask.tenant.claims[slug] = own
+        ask.tenant.slug_owners[slug] = own
     else:
         customer.pop("urlSlug", None)
 

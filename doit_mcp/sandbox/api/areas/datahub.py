@@ -8,167 +8,167 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.calendar_days import parse_seconds, rfc3339
-from ..multipart import Part, fields
-from ..responses import JsonObject, answer, bad
+from ..multipart import FormField, parse_form
+from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import FLAG, NUMBER, TEXT, compiled, items, one_of, record, text
+from ..schemas import BOOLEAN, NUMBER, TEXT, array_schema, compile_object, object_schema, one_of, text_schema
 from ..seeds import customer_account
-from ..tenants import Ask, Records, added, existing
-from ..uploads import Event, events
+from ..tenants import ApiRequest, Records, add_record, get_existing
+from ..uploads import UploadedEvent, parse_events
 
-KEPT = 200_000  # events of a customer
+MAX_EVENTS = 200_000  # events of a customer
 NAME: JsonObject = {"type": "string", "pattern": "^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$", "maxLength": 200}
-DIMENSION = record(
+DIMENSION = object_schema(
     "key type value",
     key=TEXT,
     type=one_of("fixed", "label", "project_label", "system_label"),
-    value={"anyOf": [TEXT, FLAG]},
+    value={"anyOf": [TEXT, BOOLEAN]},
 )
-EVENT = record(
+EVENT = object_schema(
     "provider time",
     provider=NAME,
-    id=text(200),
-    time=text(40),
-    dimensions=items(DIMENSION, maxItems=100),
-    metrics=items(record("type value", type=TEXT, value=NUMBER), maxItems=100),
+    id=text_schema(200),
+    time=text_schema(40),
+    dimensions=array_schema(DIMENSION, maxItems=100),
+    metrics=array_schema(object_schema("type value", type=TEXT, value=NUMBER), maxItems=100),
 )
-EVENTS = compiled("events", events={"type": "array", "items": EVENT, "minItems": 1, "maxItems": 50_000})
-DELETION = compiled(
+EVENTS_BODY = compile_object("events", events={"type": "array", "items": EVENT, "minItems": 1, "maxItems": 50_000})
+DELETION_BODY = compile_object(
     "dataset",
     dataset=TEXT,
-    eventIds=items(TEXT, maxItems=50_000),
-    startTime=text(40),
-    endTime=text(40),
+    eventIds=array_schema(TEXT, maxItems=50_000),
+    startTime=text_schema(40),
+    endTime=text_schema(40),
 )
-DATASET = compiled("name", name=NAME, description=text(5000))
-CHANGES = compiled("", name=TEXT, description=text(5000))
-NAMES = compiled("datasets", datasets={"type": "array", "items": TEXT, "minItems": 1, "maxItems": 1000})
+DATASET_BODY = compile_object("name", name=NAME, description=text_schema(5000))
+DATASET_CHANGES = compile_object("", name=TEXT, description=text_schema(5000))
+NAMES_BODY = compile_object("datasets", datasets={"type": "array", "items": TEXT, "minItems": 1, "maxItems": 1000})
 
 
-async def upload_csv(ask: Ask) -> web.Response:
+async def upload_csv(ask: ApiRequest) -> web.Response:
     """POST /datahub/v1/csv/upload: a form with provider and file."""
-    form = fields(ask.request.headers.get("Content-Type", ""), await ask.request.read())
-    provider = form.get("provider", Part("", b"")).data.decode(errors="replace").strip()
-    problem = next(DATASET.iter_errors({"name": provider}), None)
+    form = parse_form(ask.http_request.headers.get("Content-Type", ""), await ask.http_request.read())
+    provider = form.get("provider", FormField("", b"")).data.decode(errors="replace").strip()
+    problem = next(DATASET_BODY.iter_errors({"name": provider}), None)
     if problem is not None:
-        raise bad(f"provider: {problem.message[:200]}", field="provider")
+        raise bad_request(f"provider: {problem.message[:200]}", field="provider")
     if "file" not in form:
-        raise bad("file is required", field="file")
-    found = events(form["file"].data)
+        raise bad_request("file is required", field="file")
+    found = parse_events(form["file"].data)
     _ingest(ask, ((provider, event) for event in found), len(found))
-    return answer({"batch": ask.tenant.new_id(), "ingestedRows": len(found)}, 201)
+    return json_response({"batch": ask.tenant.new_id(), "ingestedRows": len(found)}, 201)
 
 
-async def send_events(ask: Ask) -> web.Response:
+async def send_events(ask: ApiRequest) -> web.Response:
     """POST /datahub/v1/events: datasets come into being with their first event."""
-    body = await ask.body(EVENTS)
+    body = await ask.read_body(EVENTS_BODY)
     found = []
     for index, one in enumerate(body["events"]):
-        time = _seconds(one["time"], f"events.{index}.time")
-        found.append((one["provider"], Event(one.get("id") or "", time)))
+        time = _parse_time(one["time"], f"events.{index}.time")
+        found.append((one["provider"], UploadedEvent(one.get("id") or "", time)))
     _ingest(ask, found, len(found))
-    return answer({"message": f"{len(found)} events accepted"}, 201)
+    return json_response({"message": f"{len(found)} events accepted"}, 201)
 
 
-async def delete_events(ask: Ask) -> web.Response:
+async def delete_events(ask: ApiRequest) -> web.Response:
     """POST /datahub/v1/events/delete: those with these ids, or those of a range of time (both ends included)."""
-    body = await ask.body(DELETION)
+    body = await ask.read_body(DELETION_BODY)
     identifiers, times = body.get("eventIds"), ("startTime" in body, "endTime" in body)
     if bool(identifiers) == any(times) or any(times) != all(times):
-        raise bad("either eventIds or startTime and endTime are needed, not both", field="eventIds")
+        raise bad_request("either eventIds or startTime and endTime are needed, not both", field="eventIds")
     dataset = _records(ask).get(body["dataset"])
     if dataset is None:
-        raise bad(f"dataset: no dataset {body['dataset'][:80]!r}", field="dataset")
+        raise bad_request(f"dataset: no dataset {body['dataset'][:80]!r}", field="dataset")
     if identifiers:
         gone = [one for one in identifiers if one in dataset["events"]]
     else:
-        first, last = (_seconds(body[name], name) for name in ("startTime", "endTime"))
+        first, last = (_parse_time(body[name], name) for name in ("startTime", "endTime"))
         gone = [key for key, time in dataset["events"].items() if first <= time <= last]
     for identifier in gone:
         dataset["events"].pop(identifier, None)
     _touch(ask, dataset)
-    return answer({"message": f"{len(set(gone))} events deleted"})
+    return json_response({"message": f"{len(set(gone))} events deleted"})
 
 
-async def list_datasets(ask: Ask) -> web.Response:
+async def list_datasets(ask: ApiRequest) -> web.Response:
     """GET /datahub/v1/datasets: all of them."""
-    return answer({"datasets": [_shown(one) for one in _records(ask).values()]})
+    return json_response({"datasets": [_serialize(one) for one in _records(ask).values()]})
 
 
-async def get_dataset(ask: Ask) -> web.Response:
+async def get_dataset(ask: ApiRequest) -> web.Response:
     """GET /datahub/v1/datasets/{name}."""
-    return answer(_shown(_dataset(ask)))
+    return json_response(_serialize(_get_dataset(ask)))
 
 
-async def create_dataset(ask: Ask) -> web.Response:
+async def create_dataset(ask: ApiRequest) -> web.Response:
     """POST /datahub/v1/datasets: an empty one."""
-    body = await ask.body(DATASET)
+    body = await ask.read_body(DATASET_BODY)
     if body["name"] in _records(ask):
-        raise bad(f"name: there is a dataset {body['name']!r} already", field="name")
-    return answer(_shown(_made(ask, body["name"], body.get("description", ""))), 201)
+        raise bad_request(f"name: there is a dataset {body['name']!r} already", field="name")
+    return json_response(_serialize(_create(ask, body["name"], body.get("description", ""))), 201)
 
 
-async def update_dataset(ask: Ask) -> web.Response:
+async def update_dataset(ask: ApiRequest) -> web.Response:
     """PATCH /datahub/v1/datasets/{name}: the description; the name stays."""
-    dataset = _dataset(ask)
-    body = await ask.body(CHANGES)
+    dataset = _get_dataset(ask)
+    body = await ask.read_body(DATASET_CHANGES)
     if body.get("name", dataset["name"]) != dataset["name"]:
-        raise bad("name: the name of a dataset cannot be changed", field="name")
+        raise bad_request("name: the name of a dataset cannot be changed", field="name")
     dataset["description"] = body.get("description", dataset["description"])
     _touch(ask, dataset)
-    return answer(_shown(dataset))
+    return json_response(_serialize(dataset))
 
 
-async def delete_dataset(ask: Ask) -> web.Response:
+async def delete_dataset(ask: ApiRequest) -> web.Response:
     """DELETE /datahub/v1/datasets/{name}, with its events."""
-    del _records(ask)[_dataset(ask)["name"]]
-    return answer({"message": "Dataset deleted"})
+    del _records(ask)[_get_dataset(ask)["name"]]
+    return json_response({"message": "Dataset deleted"})
 
 
-async def delete_datasets(ask: Ask) -> web.Response:
+async def delete_datasets(ask: ApiRequest) -> web.Response:
     """DELETE /datahub/v1/datasets: all that the body names, or none."""
-    names = list(dict.fromkeys((await ask.body(NAMES))["datasets"]))
+    names = list(dict.fromkeys((await ask.read_body(NAMES_BODY))["datasets"]))
     for name in names:
         if name not in _records(ask):
-            raise bad(f"datasets: no dataset {name[:80]!r}", field="datasets")
+            raise bad_request(f"datasets: no dataset {name[:80]!r}", field="datasets")
     for name in names:
         del _records(ask)[name]
-    return answer({"message": f"{len(names)} datasets deleted"})
+    return json_response({"message": f"{len(names)} datasets deleted"})
 
 
-def _records(ask: Ask) -> Records:
+def _records(ask: ApiRequest) -> Records:
     return ask.tenant.collection("datasets", customer_account.datasets)
 
 
-def _dataset(ask: Ask) -> JsonObject:
-    return existing(_records(ask), ask.part("name"), "dataset")
+def _get_dataset(ask: ApiRequest) -> JsonObject:
+    return get_existing(_records(ask), ask.path_parameter("name"), "dataset")
 
 
-def _made(ask: Ask, name: str, description: str) -> JsonObject:
+def _create(ask: ApiRequest, name: str, description: str) -> JsonObject:
     dataset: JsonObject = {"id": name, "name": name, "description": description, "events": {}}
     _touch(ask, dataset)
-    return added(_records(ask), dataset)
+    return add_record(_records(ask), dataset)
 
 
-def _touch(ask: Ask, dataset: JsonObject) -> None:
+def _touch(ask: ApiRequest, dataset: JsonObject) -> None:
     dataset.update(updatedBy=ask.user.email, lastUpdated=rfc3339(ask.now))
 
 
-def _ingest(ask: Ask, found: Iterable[tuple[str, Event]], count: int) -> None:
-    if sum(len(one["events"]) for one in _records(ask).values()) + count > KEPT:
-        raise bad(f"events: the sandbox keeps {KEPT} events at most; delete some first", field="events")
-    for provider, event in found:
-        dataset = _records(ask).get(provider) or _made(ask, provider, "")
+def _ingest(ask: ApiRequest, events: Iterable[tuple[str, UploadedEvent]], count: int) -> None:
+    if sum(len(one["events"]) for one in _records(ask).values()) + count > MAX_EVENTS:
+        raise bad_request(f"events: the sandbox keeps {MAX_EVENTS} events at most; delete some first", field="events")
+    for provider, event in events:
+        dataset = _records(ask).get(provider) or _create(ask, provider, "")
         # An event that is sent again takes the place of the first.
         dataset["events"][event.id or ask.tenant.new_id()] = event.time
         _touch(ask, dataset)
 
 
-def _seconds(text: str, field: str) -> float:
-    return parse_seconds(listing.instant(text, field))
+def _parse_time(text: str, field: str) -> float:
+    return parse_seconds(listing.parse_time(text, field))
 
 
-def _shown(dataset: JsonObject) -> JsonObject:
+def _serialize(dataset: JsonObject) -> JsonObject:
     kept = {name: dataset[name] for name in ("name", "description", "updatedBy", "lastUpdated")}
     return kept | {"records": len(dataset["events"])}
 

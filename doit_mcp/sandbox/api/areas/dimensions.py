@@ -5,49 +5,51 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..analytics_objects import made
-from ..costs.dimensions import DIMENSIONS, TYPES, Dimension, dimension
-from ..costs.ledger import Parts
-from ..responses import JsonObject, Refusal, answer, bad
+from ..analytics_objects import custom_dimensions
+from ..costs.dimensions import DIMENSIONS, TYPES, Dimension, find_dimension
+from ..costs.ledger import DerivedColumn
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..tenants import Ask
+from ..tenants import ApiRequest
 
 
-async def list_dimensions(ask: Ask) -> web.Response:
+async def list_dimensions(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/dimensions."""
     query = ask.query
-    field = listing.chosen(query, "sortBy", ("type", "label", "key", "timestamp"), "type")
-    order = listing.chosen(query, "sortOrder", ("asc", "desc"), "asc")
-    criteria = listing.filters(query.get("filter", ""), ("type", "label", "key"))
-    rows: list[JsonObject] = [{"id": one.id, "label": one.label, "type": one.type} for one in _all(ask)]
-    rows = listing.matching(rows, criteria, _read)
+    field = listing.query_choice(query, "sortBy", ("type", "label", "key", "timestamp"), "type")
+    order = listing.query_choice(query, "sortOrder", ("asc", "desc"), "asc")
+    criteria = listing.parse_filter(query.get("filter", ""), ("type", "label", "key"))
+    rows: list[JsonObject] = [{"id": one.id, "label": one.label, "type": one.type} for one in _all_dimensions(ask)]
+    rows = listing.filter_rows(rows, criteria, _field_text)
     # Dimensions carry no time here: sorting by it keeps their order.
     if field != "timestamp":
-        rows.sort(key=lambda row: _read(row, field), reverse=order == "desc")
-    page = listing.page(rows, query.get("pageToken", ""), ask.page_size(), scope=ask.scope, key="id")
-    return answer(ask.listed("dimensions", page))
+        rows.sort(key=lambda row: _field_text(row, field), reverse=order == "desc")
+    page = listing.paginate(rows, query.get("pageToken", ""), ask.page_size(), scope=ask.scope, key="id")
+    return json_response(ask.list_body("dimensions", page))
 
 
-async def get_dimension(ask: Ask) -> web.Response:
+async def get_dimension(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/dimension: the dimension with its values."""
     type_, identifier = ask.query.get("type", ""), ask.query.get("id", "")
     if not type_ or not identifier:
-        raise bad("type and id are required", field="id" if type_ else "type")
+        raise bad_request("type and id are required", field="id" if type_ else "type")
     if type_ not in TYPES:
-        raise bad(f"type must be one of {', '.join(TYPES)}", field="type")
+        raise bad_request(f"type must be one of {', '.join(TYPES)}", field="type")
     try:
-        found = dimension(type_, identifier, "id", made(ask.tenant))
-    except Refusal as refusal:
-        raise Refusal(404, refusal.message) from refusal
-    return answer({"id": found.id, "label": found.label, "type": found.type, "values": _values(ask, found)})
+        found = find_dimension(type_, identifier, "id", custom_dimensions(ask.tenant))
+    except ApiError as refusal:
+        raise ApiError(404, refusal.message) from refusal
+    return json_response(
+        {"id": found.id, "label": found.label, "type": found.type, "values": _dimension_values(ask, found)}
+    )
 
 
-def _all(ask: Ask) -> tuple[Dimension, ...]:
-    return (*DIMENSIONS, *made(ask.tenant).values())
+def _all_dimensions(ask: ApiRequest) -> tuple[Dimension, ...]:
+    return (*DIMENSIONS, *custom_dimensions(ask.tenant).values())
 
 
-def _values(ask: Ask, found: Dimension) -> list[JsonObject]:
-    if isinstance(found.column, Parts):
+def _dimension_values(ask: ApiRequest, found: Dimension) -> list[JsonObject]:
+    if isinstance(found.column, DerivedColumn):
         return [{"value": value} for value in found.column.values()]
     members = ask.tenant.ledger.members(found.table, found.column)
     if found.table == "days":
@@ -57,7 +59,7 @@ def _values(ask: Ask, found: Dimension) -> list[JsonObject]:
     return [{"value": value, "cloud": cloud} for value, cloud in sorted(pairs, key=str)]
 
 
-def _read(row: JsonObject, key: str) -> str:
+def _field_text(row: JsonObject, key: str) -> str:
     return str(row["id" if key == "key" else key])
 
 

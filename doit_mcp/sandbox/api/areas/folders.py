@@ -8,67 +8,67 @@ from aiohttp import web
 
 from .. import listing
 from ..analytics_objects import ROOT, check_folder, records
-from ..responses import JsonObject, answer, bad
+from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import TEXT, compiled, text
-from ..tenants import Ask, Records, added, existing
+from ..schemas import TEXT, compile_object, text_schema
+from ..tenants import ApiRequest, Records, add_record, get_existing
 
-MEMBERS = {"name": text(200, minLength=1), "description": text(5000), "parentFolderId": TEXT}
-NEW = compiled("name", **MEMBERS)
-CHANGES = compiled("", **MEMBERS)
-FILED = ("report", "allocation")
+MEMBERS = {"name": text_schema(200, minLength=1), "description": text_schema(5000), "parentFolderId": TEXT}
+NEW_FOLDER = compile_object("name", **MEMBERS)
+FOLDER_CHANGES = compile_object("", **MEMBERS)
+FOLDER_ITEM_KINDS = ("report", "allocation")
 
 
-async def list_folders(ask: Ask) -> web.Response:
+async def list_folders(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/folders, by id."""
     rows = sorted(_folders(ask).values(), key=lambda folder: str(folder["id"]))
-    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return answer(ask.listed("folders", page))
+    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    return json_response(ask.list_body("folders", page))
 
 
-async def get_folder(ask: Ask) -> web.Response:
+async def get_folder(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/folders/{id}."""
-    return answer(_folder(ask))
+    return json_response(_get_folder(ask))
 
 
-async def create_folder(ask: Ask) -> web.Response:
+async def create_folder(ask: ApiRequest) -> web.Response:
     """POST /analytics/v1/folders."""
-    body = await ask.body(NEW)
+    body = await ask.read_body(NEW_FOLDER)
     folder = {"id": ask.tenant.new_id(), "description": "", "parentFolderId": ROOT, **body}
-    return answer(added(_folders(ask), _placed(ask, folder)), 201)
+    return json_response(add_record(_folders(ask), _place_folder(ask, folder)), 201)
 
 
-async def update_folder(ask: Ask) -> web.Response:
+async def update_folder(ask: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/folders/{id}: what is left out stays; a folder does not go into itself."""
-    folder = _folder(ask)
-    changed = _placed(ask, {**folder, **await ask.body(CHANGES)})
-    if changed["parentFolderId"] in _within(ask, folder["id"]):
-        raise bad("parentFolderId: a folder cannot be moved into itself", field="parentFolderId")
+    folder = _get_folder(ask)
+    changed = _place_folder(ask, {**folder, **await ask.read_body(FOLDER_CHANGES)})
+    if changed["parentFolderId"] in _descendants(ask, folder["id"]):
+        raise bad_request("parentFolderId: a folder cannot be moved into itself", field="parentFolderId")
     _folders(ask)[folder["id"]] = changed
-    return answer(changed)
+    return json_response(changed)
 
 
-async def delete_folder(ask: Ask) -> web.Response:
+async def delete_folder(ask: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/folders/{id}, with the folders in it; what was kept there goes to the root."""
-    gone = _within(ask, _folder(ask)["id"])
+    gone = _descendants(ask, _get_folder(ask)["id"])
     for identifier in gone:
         del _folders(ask)[identifier]
-    for kind in FILED:
+    for kind in FOLDER_ITEM_KINDS:
         for one in records(ask.tenant, kind).values():
             if one["folderId"] in gone:
                 one["folderId"] = ROOT
     return web.Response(status=204)
 
 
-def _folders(ask: Ask) -> Records:
+def _folders(ask: ApiRequest) -> Records:
     return records(ask.tenant, "folder")
 
 
-def _folder(ask: Ask) -> JsonObject:
-    return existing(_folders(ask), ask.part("id"), "folder")
+def _get_folder(ask: ApiRequest) -> JsonObject:
+    return get_existing(_folders(ask), ask.path_parameter("id"), "folder")
 
 
-def _placed(ask: Ask, folder: JsonObject) -> JsonObject:
+def _place_folder(ask: ApiRequest, folder: JsonObject) -> JsonObject:
     """The folder under a parent that is there, by a name that no sibling has."""
     parent = check_folder(ask.tenant, folder["parentFolderId"], "parentFolderId")
     others = (one for one in _folders(ask).values() if one["id"] != folder["id"])
@@ -79,7 +79,7 @@ def _placed(ask: Ask, folder: JsonObject) -> JsonObject:
     return {**folder, "name": name, "parentFolderId": parent}
 
 
-def _within(ask: Ask, identifier: str) -> set[str]:
+def _descendants(ask: ApiRequest, identifier: str) -> set[str]:
     """The folder and all below it."""
     found = {identifier}
     while more := {

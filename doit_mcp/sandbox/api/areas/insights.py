@@ -8,15 +8,15 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.calendar_days import rfc3339
-from ..responses import JsonObject, Refusal, answer, bad
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import FLAG, NUMBER, WHOLE, compiled, one_of, record, text
+from ..schemas import BOOLEAN, INTEGER, NUMBER, compile_object, object_schema, one_of, text_schema
 from ..seeds.insights import insights
-from ..tenants import Ask, Records, added, existing, make_room
+from ..tenants import ApiRequest, Records, add_record, check_capacity, get_existing
 
-OUTSIDE = "public-api"  # the only source that the API writes
-RESULTS = "/insights/v1/results"
-ONE = RESULTS + "/source/{sourceID}/insight/{insightKey}"
+PUBLIC_API_SOURCE = "public-api"  # the only source that the API writes
+RESULTS_PATH = "/insights/v1/results"
+INSIGHT_PATH = RESULTS_PATH + "/source/{sourceID}/insight/{insightKey}"
 STATUSES = ("actionable", "acknowledged", "in progress", "optimized", "dismissed")
 CATEGORIES = {
     "FinOps": "FinOps",
@@ -26,17 +26,17 @@ CATEGORIES = {
     "Security": "Security",
     "Sustainability": "Sustainability",
 }
-KINDS = (
+RESULT_TYPES = (
     "security_risk",
     "potential_daily_savings",
     "potential_daily_savings_with_recommendation",
     "potential_daily_savings_with_cluster_agent",
 )
-NAME, LONG = text(500, minLength=1), text(20_000)
+NAME, LONG_TEXT = text_schema(500, minLength=1), text_schema(20_000)
 STATUS = one_of(*STATUSES, "upgrade needed", "permissions needed")
-DISMISSAL = record(
+DISMISSAL = object_schema(
     "",
-    comment=LONG,
+    comment=LONG_TEXT,
     reason=one_of(
         "not relevant",
         "not enough information",
@@ -44,27 +44,27 @@ DISMISSAL = record(
         "inaccurate optimization opportunities",
     ),
 )
-RESOURCE = record(
+RESOURCE = object_schema(
     "resourceId resultType account cloudProvider",
     resourceId=NAME,
-    resourceType=LONG,
+    resourceType=LONG_TEXT,
     cloudProvider=NAME,
     account=NAME,
-    location=LONG,
-    externalId=LONG,
-    externalUrl=LONG,
+    location=LONG_TEXT,
+    externalId=LONG_TEXT,
+    externalUrl=LONG_TEXT,
     metadata={"type": "object"},
-    resultType=one_of(*KINDS),
-    result=record(
+    resultType=one_of(*RESULT_TYPES),
+    result=object_schema(
         "",
         value=NUMBER,
-        critical=WHOLE,
-        high=WHOLE,
-        medium=WHOLE,
-        low=WHOLE,
-        current=LONG,
-        recommendation=LONG,
-        agentInstalled=FLAG,
+        critical=INTEGER,
+        high=INTEGER,
+        medium=INTEGER,
+        low=INTEGER,
+        current=LONG_TEXT,
+        recommendation=LONG_TEXT,
+        agentInstalled=BOOLEAN,
     ),
 )
 RESOURCES: JsonObject = {"type": "array", "items": RESOURCE, "maxItems": 5000}
@@ -72,46 +72,48 @@ MEMBERS: dict[str, JsonObject] = {
     "key": NAME,
     "title": NAME,
     "shortDescription": NAME,
-    "detailedDescriptionMdx": LONG,
+    "detailedDescriptionMdx": LONG_TEXT,
     "cloudProvider": NAME,
     "categories": {"type": "array", "items": one_of("FinOps", "Security"), "minItems": 1, "uniqueItems": True},
-    "reportUrl": LONG,
-    "cloudFlowTemplateId": LONG,
-    "easyWinDescription": LONG,
+    "reportUrl": LONG_TEXT,
+    "cloudFlowTemplateId": LONG_TEXT,
+    "easyWinDescription": LONG_TEXT,
 }
-NEEDED = "key title shortDescription cloudProvider categories"
-CREATED = compiled(
+REQUIRED_MEMBERS = "key title shortDescription cloudProvider categories"
+NEW_INSIGHTS = compile_object(
     "results",
     results={
         "type": "array",
         "maxItems": 500,
-        "items": record(f"{NEEDED} resourceResults", **MEMBERS, resourceResults=RESOURCES),
+        "items": object_schema(f"{REQUIRED_MEMBERS} resourceResults", **MEMBERS, resourceResults=RESOURCES),
     },
 )
-METADATA = compiled(NEEDED, **MEMBERS, status=STATUS, dismissalDetails=DISMISSAL)
-CHANGE = compiled("status", status=STATUS, dismissalDetails=DISMISSAL)
-REPLACED = compiled("resourceResults", resourceResults=RESOURCES)
+INSIGHT_BODY = compile_object(REQUIRED_MEMBERS, **MEMBERS, status=STATUS, dismissalDetails=DISMISSAL)
+STATUS_CHANGE = compile_object("status", status=STATUS, dismissalDetails=DISMISSAL)
+REPLACE_RESOURCES_BODY = compile_object("resourceResults", resourceResults=RESOURCES)
 
 
-def records(ask: Ask) -> Records:
+def records(ask: ApiRequest) -> Records:
     """The tenant's insights by source and key: InsightResponse with *resources* and *priority*."""
     return ask.tenant.collection("insights", insights)
 
 
-async def list_insights(ask: Ask) -> web.Response:
+async def list_insights(ask: ApiRequest) -> web.Response:
     """GET /insights/v1/results, the latest updated first; pagination is nested."""
     found = sorted(records(ask).values(), key=lambda one: (one["lastUpdated"], one["id"]), reverse=True)
-    category = listing.chosen(ask.query, "category", tuple(CATEGORIES), "FinOps") if ask.query.get("category") else ""
+    category = (
+        listing.query_choice(ask.query, "category", tuple(CATEGORIES), "FinOps") if ask.query.get("category") else ""
+    )
     term, cloud = ask.query.get("searchTerm", "").lower(), ask.query.get("cloudProvider", "")
-    easy, flows = listing.flag(ask.query, "easyWin"), listing.flag(ask.query, "cloudFlows")
+    easy, flows = listing.query_flag(ask.query, "easyWin"), listing.query_flag(ask.query, "cloudFlows")
     wanted = {
-        "displayStatus": _several(ask, "displayStatus", STATUSES),
-        "source": _several(ask, "source"),
-        "priority": _several(ask, "priority", ("Low", "Medium", "High")),
+        "displayStatus": _query_values(ask, "displayStatus", STATUSES),
+        "source": _query_values(ask, "source"),
+        "priority": _query_values(ask, "priority", ("Low", "Medium", "High")),
     }
-    tags = set(_several(ask, "tag"))
+    tags = set(_query_values(ask, "tag"))
     rows = [
-        _shown(one)
+        _serialize(one)
         for one in found
         if all(not words or one.get(name) in words for name, words in wanted.items())
         and (not category or CATEGORIES[category] in one["categories"])
@@ -122,103 +124,109 @@ async def list_insights(ask: Ask) -> web.Response:
         and (not flows or "cloudFlowTemplateId" in one)
     ]
     scope = f"{ask.scope} {sorted((k, v) for k, v in ask.query.items() if k not in ('pageToken', 'maxResults'))}"
-    keyed = [{**row, "id": _id(row["source"], row["key"])} for row in rows]
-    page = listing.page(keyed, ask.query.get("pageToken", ""), ask.page_size(50, 500), scope=scope)
+    keyed = [{**row, "id": _insight_id(row["source"], row["key"])} for row in rows]
+    page = listing.paginate(keyed, ask.query.get("pageToken", ""), ask.page_size(50, 500), scope=scope)
     results = [{name: value for name, value in row.items() if name != "id"} for row in page.rows]
     pagination = {"rowCount": len(results)} | ({"pageToken": page.token} if page.token else {})
-    return answer({"results": results, "pagination": pagination})
+    return json_response({"results": results, "pagination": pagination})
 
 
-async def create_insights(ask: Ask) -> web.Response:
+async def create_insights(ask: ApiRequest) -> web.Response:
     """POST /insights/v1/results: made or replaced by key; the answer lists what failed, here nothing."""
-    wanted = (await ask.body(CREATED))["results"]
-    make_room(records(ask), len({one["key"] for one in wanted} - {one["key"] for one in _outside(ask)}))
+    wanted = (await ask.read_body(NEW_INSIGHTS))["results"]
+    check_capacity(
+        records(ask), len({one["key"] for one in wanted} - {one["key"] for one in _public_api_insights(ask)})
+    )
     for one in wanted:
         _put(ask, {name: value for name, value in one.items() if name != "resourceResults"}, one["resourceResults"])
-    return answer([])
+    return json_response([])
 
 
-async def delete_insights(ask: Ask) -> web.Response:
+async def delete_insights(ask: ApiRequest) -> web.Response:
     """DELETE /insights/v1/results?insightKey=: the public-api insight of this key, if there is one."""
     if not ask.query.get("insightKey"):
-        raise bad("insightKey is required", field="insightKey")
-    records(ask).pop(_id(OUTSIDE, ask.query["insightKey"]), None)
+        raise bad_request("insightKey is required", field="insightKey")
+    records(ask).pop(_insight_id(PUBLIC_API_SOURCE, ask.query["insightKey"]), None)
     return web.Response(status=204)
 
 
-async def get_insight(ask: Ask) -> web.Response:
+async def get_insight(ask: ApiRequest) -> web.Response:
     """GET …/source/{sourceID}/insight/{insightKey}."""
-    return answer(_shown(_insight(ask)))
+    return json_response(_serialize(_get_insight(ask)))
 
 
-async def put_insight(ask: Ask) -> web.Response:
+async def put_insight(ask: ApiRequest) -> web.Response:
     """POST …/source/public-api/insight/{insightKey}: metadata; resources stay as they are."""
-    _writable(ask, 400)
-    body = await ask.body(METADATA)
-    if body["key"] != ask.part("insightKey"):
-        raise bad("key must be the insightKey of the path", field="key")
+    _require_public_api_source(ask, 400)
+    body = await ask.read_body(INSIGHT_BODY)
+    if body["key"] != ask.path_parameter("insightKey"):
+        raise bad_request("key must be the insightKey of the path", field="key")
     status = body.pop("status", "actionable")
-    old = records(ask).get(_id(OUTSIDE, body["key"]), {})
-    return answer(_shown(_put(ask, {**body, "displayStatus": status}, old.get("resources", []))))
+    old = records(ask).get(_insight_id(PUBLIC_API_SOURCE, body["key"]), {})
+    return json_response(_serialize(_put(ask, {**body, "displayStatus": status}, old.get("resources", []))))
 
 
-async def delete_insight(ask: Ask) -> web.Response:
+async def delete_insight(ask: ApiRequest) -> web.Response:
     """DELETE …/source/public-api/insight/{insightKey}: gone, whether or not it was there."""
-    _writable(ask, 403)
-    records(ask).pop(_id(OUTSIDE, ask.part("insightKey")), None)
+    _require_public_api_source(ask, 403)
+    records(ask).pop(_insight_id(PUBLIC_API_SOURCE, ask.path_parameter("insightKey")), None)
     return web.Response(status=204)
 
 
-async def set_status(ask: Ask) -> web.Response:
+async def set_status(ask: ApiRequest) -> web.Response:
     """PUT …/status (deprecated)."""
-    _writable(ask, 400)
-    insight, body = _insight(ask), await ask.body(CHANGE)
+    _require_public_api_source(ask, 400)
+    insight, body = _get_insight(ask), await ask.read_body(STATUS_CHANGE)
     insight.pop("dismissalDetails", None)
     insight.update({"displayStatus": body.pop("status"), **body, "lastUpdated": rfc3339(ask.now)})
     insight["lastStatusChange"] = {"userId": ask.user.email, "lastChangedAt": rfc3339(ask.now)}
     return web.Response(status=204)
 
 
-async def list_resources(ask: Ask) -> web.Response:
+async def list_resources(ask: ApiRequest) -> web.Response:
     """GET …/resource-results."""
-    return _resources(ask, _insight(ask))
+    return _resources_response(ask, _get_insight(ask))
 
 
-async def replace_resources(ask: Ask) -> web.Response:
+async def replace_resources(ask: ApiRequest) -> web.Response:
     """POST …/resource-results: replaces them all."""
-    _writable(ask, 400)
-    insight = _insight(ask)
-    insight["resources"] = [{**one, "resolved": False} for one in (await ask.body(REPLACED))["resourceResults"]]
+    _require_public_api_source(ask, 400)
+    insight = _get_insight(ask)
+    insight["resources"] = [
+        {**one, "resolved": False} for one in (await ask.read_body(REPLACE_RESOURCES_BODY))["resourceResults"]
+    ]
     insight["lastUpdated"] = rfc3339(ask.now)
-    return _resources(ask, insight)
+    return _resources_response(ask, insight)
 
 
-def _resources(ask: Ask, insight: JsonObject) -> web.Response:
+def _resources_response(ask: ApiRequest, insight: JsonObject) -> web.Response:
     keyed: list[JsonObject] = [{"id": str(at), "row": row} for at, row in enumerate(insight["resources"])]
-    page = listing.page(keyed, ask.query.get("pageToken", ""), ask.page_size(1000, 5000), scope=ask.scope)
+    page = listing.paginate(keyed, ask.query.get("pageToken", ""), ask.page_size(1000, 5000), scope=ask.scope)
     rows = [one["row"] for one in page.rows]
-    return answer({"resourceResults": rows, "rowCount": len(rows)} | ({"pageToken": page.token} if page.token else {}))
+    return json_response(
+        {"resourceResults": rows, "rowCount": len(rows)} | ({"pageToken": page.token} if page.token else {})
+    )
 
 
-def _put(ask: Ask, members: JsonObject, resources: Iterable[JsonObject]) -> JsonObject:
+def _put(ask: ApiRequest, members: JsonObject, resources: Iterable[JsonObject]) -> JsonObject:
     """The public-api insight of these members, made anew or in place of the old one."""
-    identifier = _id(OUTSIDE, members["key"])
+    identifier = _insight_id(PUBLIC_API_SOURCE, members["key"])
     records(ask).pop(identifier, None)
-    return added(
+    return add_record(
         records(ask),
         {
             "displayStatus": "actionable",
             "tags": [],
             **members,
             "id": identifier,
-            "source": OUTSIDE,
+            "source": PUBLIC_API_SOURCE,
             "lastUpdated": rfc3339(ask.now),
             "resources": [{"resolved": False, **one} for one in resources],
         },
     )
 
 
-def _shown(insight: JsonObject) -> JsonObject:
+def _serialize(insight: JsonObject) -> JsonObject:
     hidden = ("id", "resources", "priority")
     return {name: value for name, value in insight.items() if name not in hidden} | {"summary": _summary(insight)}
 
@@ -229,47 +237,51 @@ def _summary(insight: JsonObject) -> JsonObject:
     risks = sum(
         found.get(level, 0)
         for kind, found in results
-        if kind == KINDS[0]
+        if kind == RESULT_TYPES[0]
         for level in ("critical", "high", "medium", "low")
     )
-    savings = sum(found.get("value", 0) for kind, found in results if kind != KINDS[0])
+    savings = sum(found.get("value", 0) for kind, found in results if kind != RESULT_TYPES[0])
     quiet = dict.fromkeys(("operationalRisks", "performanceRisks", "reliabilityRisks", "sustainabilityRisks"), 0)
     return {**quiet, "potentialDailySavings": round(savings, 2), "securityRisks": risks}
 
 
-def _several(ask: Ask, name: str, allowed: tuple[str, ...] = ()) -> list[str]:
+def _query_values(ask: ApiRequest, name: str, allowed: tuple[str, ...] = ()) -> list[str]:
     """The values of a repeated parameter; 400 for one that is not allowed."""
-    found = ask.request.query.getall(name, [])
+    found = ask.http_request.query.getall(name, [])
     if allowed and set(found) - set(allowed):
-        raise bad(f"{name} must be one of {', '.join(allowed)}", field=name)
+        raise bad_request(f"{name} must be one of {', '.join(allowed)}", field=name)
     return found
 
 
-def _writable(ask: Ask, status: int) -> None:
-    if ask.part("sourceID") != OUTSIDE:
-        raise Refusal(status, f"sourceID must be {OUTSIDE}: others are not written from outside", field="sourceID")
+def _require_public_api_source(ask: ApiRequest, status: int) -> None:
+    if ask.path_parameter("sourceID") != PUBLIC_API_SOURCE:
+        raise ApiError(
+            status, f"sourceID must be {PUBLIC_API_SOURCE}: others are not written from outside", field="sourceID"
+        )
 
 
-def _insight(ask: Ask) -> JsonObject:
-    return existing(records(ask), _id(ask.part("sourceID"), ask.part("insightKey")), "insight")
+def _get_insight(ask: ApiRequest) -> JsonObject:
+    return get_existing(
+        records(ask), _insight_id(ask.path_parameter("sourceID"), ask.path_parameter("insightKey")), "insight"
+    )
 
 
-def _outside(ask: Ask) -> list[JsonObject]:
-    return [one for one in records(ask).values() if one["source"] == OUTSIDE]
+def _public_api_insights(ask: ApiRequest) -> list[JsonObject]:
+    return [one for one in records(ask).values() if one["source"] == PUBLIC_API_SOURCE]
 
 
-def _id(source: str, key: str) -> str:
+def _insight_id(source: str, key: str) -> str:
     return f"{source}/{key}"
 
 
 ROUTES = (
-    Route("GET", RESULTS, list_insights, "insights.read"),
-    Route("POST", RESULTS, create_insights, "insights.write"),
-    Route("DELETE", RESULTS, delete_insights, "insights.write"),
-    Route("GET", ONE, get_insight, "insights.read"),
-    Route("POST", ONE, put_insight, "insights.write"),
-    Route("DELETE", ONE, delete_insight, "insights.write"),
-    Route("PUT", ONE + "/status", set_status, "insights.write"),
-    Route("GET", ONE + "/resource-results", list_resources, "insights.read"),
-    Route("POST", ONE + "/resource-results", replace_resources, "insights.write"),
+    Route("GET", RESULTS_PATH, list_insights, "insights.read"),
+    Route("POST", RESULTS_PATH, create_insights, "insights.write"),
+    Route("DELETE", RESULTS_PATH, delete_insights, "insights.write"),
+    Route("GET", INSIGHT_PATH, get_insight, "insights.read"),
+    Route("POST", INSIGHT_PATH, put_insight, "insights.write"),
+    Route("DELETE", INSIGHT_PATH, delete_insight, "insights.write"),
+    Route("PUT", INSIGHT_PATH + "/status", set_status, "insights.write"),
+    Route("GET", INSIGHT_PATH + "/resource-results", list_resources, "insights.read"),
+    Route("POST", INSIGHT_PATH + "/resource-results", replace_resources, "insights.write"),
 )

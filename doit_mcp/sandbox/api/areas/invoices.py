@@ -5,57 +5,57 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..costs.calendar_days import millis_of
-from ..costs.invoices import Invoice, Line, issued
+from ..costs.calendar_days import milliseconds_of
+from ..costs.invoices import Invoice, InvoiceLine, make_invoices
 from ..costs.money import amount
-from ..responses import JsonObject, answer
+from ..responses import JsonObject, json_response
 from ..routes import Route
 from ..seeds import analytics_core
 from ..seeds.customer_account import invoice_number
-from ..tenants import Ask, Tenant, existing
+from ..tenants import ApiRequest, Tenant, get_existing
 
-LINES = "lineItems"
+LINE_ITEMS = "lineItems"
 
 
-async def list_invoices(ask: Ask) -> web.Response:
+async def list_invoices(ask: ApiRequest) -> web.Response:
     """GET /billing/v1/invoices, latest first."""
-    criteria = listing.filters(ask.query.get("filter", ""), ("id", "platform", "status", "currency"))
-    found = sorted(_current(ask).values(), key=lambda item: (-item["invoiceDate"], item["platform"]))
-    found = listing.created_between(ask.query, found, "invoiceDate")
-    found = listing.matching(found, criteria, lambda item, key: str(item[key]))
-    rows = [{name: value for name, value in item.items() if name != LINES} for item in found]
-    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return answer(ask.listed("invoices", page))
+    criteria = listing.parse_filter(ask.query.get("filter", ""), ("id", "platform", "status", "currency"))
+    found = sorted(_current_invoices(ask).values(), key=lambda item: (-item["invoiceDate"], item["platform"]))
+    found = listing.filter_by_creation(ask.query, found, "invoiceDate")
+    found = listing.filter_rows(found, criteria, lambda item, key: str(item[key]))
+    rows = [{name: value for name, value in item.items() if name != LINE_ITEMS} for item in found]
+    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    return json_response(ask.list_body("invoices", page))
 
 
-async def get_invoice(ask: Ask) -> web.Response:
+async def get_invoice(ask: ApiRequest) -> web.Response:
     """GET /billing/v1/invoices/{id}."""
-    return answer(existing(_current(ask), ask.part("id"), "invoice"))
+    return json_response(get_existing(_current_invoices(ask), ask.path_parameter("id"), "invoice"))
 
 
-def _current(ask: Ask) -> dict[str, JsonObject]:
-    found = [_item(ask.tenant, invoice, ask.today) for invoice in ask.tenant.reckoned(issued)]
+def _current_invoices(ask: ApiRequest) -> dict[str, JsonObject]:
+    found = [_serialize(ask.tenant, invoice, ask.today) for invoice in ask.tenant.compute_cached(make_invoices)]
     return {item["id"]: item for item in found}
 
 
-def _item(tenant: Tenant, invoice: Invoice, today: int) -> JsonObject:
+def _serialize(tenant: Tenant, invoice: Invoice, today: int) -> JsonObject:
     identifier = invoice_number(tenant, invoice.platform, invoice.month)
     total, status = amount(invoice.total), invoice.status(today)
     return {
         "id": identifier,
-        "invoiceDate": millis_of(invoice.issued),
-        "dueDate": millis_of(invoice.due),
+        "invoiceDate": milliseconds_of(invoice.issue_day),
+        "dueDate": milliseconds_of(invoice.due_day),
         "platform": invoice.platform,
         "status": status,
         "totalAmount": total,
         "balanceAmount": 0.0 if status == "PAID" else total,
         "currency": "USD",
         "url": analytics_core.console_url(tenant.customer, "invoices", identifier),
-        LINES: [_line(line) for line in invoice.lines],
+        LINE_ITEMS: [_serialize_line(line) for line in invoice.lines],
     }
 
 
-def _line(line: Line) -> JsonObject:
+def _serialize_line(line: InvoiceLine) -> JsonObject:
     return {
         "type": "credit" if line.credit else "usage",
         "description": line.description,

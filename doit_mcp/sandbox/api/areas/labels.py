@@ -5,12 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..analytics_objects import KINDS, records
+from ..analytics_objects import OBJECT_KINDS, records
 from ..costs.calendar_days import rfc3339
-from ..responses import JsonObject, Refusal, answer, bad
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import TEXT, compiled, items, one_of, or_null, record, text
-from ..tenants import RECORDS, Ask, added, existing, newest_first
+from ..schemas import TEXT, array_schema, compile_object, nullable, object_schema, one_of, text_schema
+from ..tenants import MAX_RECORDS, ApiRequest, add_record, get_existing, newest_first
 
 SORTS = ("id", "name", "type", "createTime", "updateTime")
 COLOR = one_of(
@@ -26,37 +26,37 @@ COLOR = one_of(
     "rosePink",
     "slateGrey",
 )
-NAME = text(200, minLength=1)
-NEW = compiled("name color", name=NAME, color=COLOR)
-CHANGES = compiled("", name=or_null(NAME), color=or_null(COLOR))
-OBJECT = record(
+NAME = text_schema(200, minLength=1)
+NEW_LABEL = compile_object("name color", name=NAME, color=COLOR)
+LABEL_CHANGES = compile_object("", name=nullable(NAME), color=nullable(COLOR))
+OBJECT = object_schema(
     "objectId objectType",
     objectId=TEXT,
     objectType=one_of("alert", "allocation", "budget", "metric", "report", "annotation"),
 )
-ASSIGNMENTS = compiled("", add=items(OBJECT, maxItems=500), remove=items(OBJECT, maxItems=500))
+ASSIGNMENTS_BODY = compile_object("", add=array_schema(OBJECT, maxItems=500), remove=array_schema(OBJECT, maxItems=500))
 
 
-async def list_labels(ask: Ask) -> web.Response:
+async def list_labels(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/labels, latest first."""
-    criteria = listing.filters(ask.query.get("filter", ""), ("name", "type"))
-    found = listing.named_like(ask.query, newest_first(records(ask.tenant, "label")), "name")
-    found = listing.matching(found, criteria, lambda label, key: str(label[key]))
-    found = listing.ordered(ask.query, found, SORTS, lambda label, field: label[field])
-    page = listing.page(
-        [_shown(one) for one in found], ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope
+    criteria = listing.parse_filter(ask.query.get("filter", ""), ("name", "type"))
+    found = listing.filter_by_name(ask.query, newest_first(records(ask.tenant, "label")), "name")
+    found = listing.filter_rows(found, criteria, lambda label, key: str(label[key]))
+    found = listing.sort_rows(ask.query, found, SORTS, lambda label, field: label[field])
+    page = listing.paginate(
+        [_serialize(one) for one in found], ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope
     )
-    return answer(ask.listed("labels", page))
+    return json_response(ask.list_body("labels", page))
 
 
-async def get_label(ask: Ask) -> web.Response:
+async def get_label(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/labels/{id}."""
-    return answer(_shown(_label(ask)))
+    return json_response(_serialize(_get_label(ask)))
 
 
-async def create_label(ask: Ask) -> web.Response:
+async def create_label(ask: ApiRequest) -> web.Response:
     """POST /analytics/v1/labels."""
-    body = await ask.body(NEW)
+    body = await ask.read_body(NEW_LABEL)
     now = rfc3339(ask.now)
     label: JsonObject = {
         "id": ask.tenant.new_id(),
@@ -66,59 +66,59 @@ async def create_label(ask: Ask) -> web.Response:
         "createTime": now,
         "updateTime": now,
     }
-    return answer(_shown(added(records(ask.tenant, "label"), label)), 201)
+    return json_response(_serialize(add_record(records(ask.tenant, "label"), label)), 201)
 
 
-async def update_label(ask: Ask) -> web.Response:
+async def update_label(ask: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/labels/{id}: what is left out or null stays."""
-    label = _own(_label(ask))
-    body = await ask.body(CHANGES)
+    label = _require_custom(_get_label(ask))
+    body = await ask.read_body(LABEL_CHANGES)
     label.update({name: value for name, value in body.items() if value is not None}, updateTime=rfc3339(ask.now))
-    return answer(_shown(label))
+    return json_response(_serialize(label))
 
 
-async def delete_label(ask: Ask) -> web.Response:
+async def delete_label(ask: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/labels/{id}: it is taken off everything it was on."""
-    label = _own(_label(ask))
+    label = _require_custom(_get_label(ask))
     del records(ask.tenant, "label")[label["id"]]
-    return answer({})
+    return json_response({})
 
 
-async def list_assignments(ask: Ask) -> web.Response:
+async def list_assignments(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/labels/{id}/assignments."""
-    return answer({"assignments": _label(ask)["objects"]})
+    return json_response({"assignments": _get_label(ask)["objects"]})
 
 
-async def assign(ask: Ask) -> web.Response:
+async def assign(ask: ApiRequest) -> web.Response:
     """POST /analytics/v1/labels/{id}/assignments: the answer has no body."""
-    label = _label(ask)
-    body = await ask.body(ASSIGNMENTS)
+    label = _get_label(ask)
+    body = await ask.read_body(ASSIGNMENTS_BODY)
     add, remove = body.get("add") or [], body.get("remove") or []
     if not add and not remove:
-        raise bad("add or remove must name an object", field="add")
+        raise bad_request("add or remove must name an object", field="add")
     for index, one in enumerate(add):
         kind = one["objectType"]
-        if kind not in KINDS or one["objectId"] not in records(ask.tenant, kind):
-            raise bad(f"add[{index}]: no {kind} {one['objectId'][:80]!r}", field=f"add[{index}].objectId")
+        if kind not in OBJECT_KINDS or one["objectId"] not in records(ask.tenant, kind):
+            raise bad_request(f"add[{index}]: no {kind} {one['objectId'][:80]!r}", field=f"add[{index}].objectId")
     kept = [one for one in label["objects"] if one not in remove and one not in add]
     kept += [one for index, one in enumerate(add) if one not in add[:index]]
-    if len(kept) > RECORDS:
-        raise bad(f"add: a label is on {RECORDS} objects at most", field="add")
+    if len(kept) > MAX_RECORDS:
+        raise bad_request(f"add: a label is on {MAX_RECORDS} objects at most", field="add")
     label["objects"] = kept
     return web.Response()
 
 
-def _label(ask: Ask) -> JsonObject:
-    return existing(records(ask.tenant, "label"), ask.part("id"), "label")
+def _get_label(ask: ApiRequest) -> JsonObject:
+    return get_existing(records(ask.tenant, "label"), ask.path_parameter("id"), "label")
 
 
-def _own(label: JsonObject) -> JsonObject:
+def _require_custom(label: JsonObject) -> JsonObject:
     if label["type"] != "custom":
-        raise Refusal(403, "a preset label cannot be changed or deleted")
+        raise ApiError(403, "a preset label cannot be changed or deleted")
     return label
 
 
-def _shown(label: JsonObject) -> JsonObject:
+def _serialize(label: JsonObject) -> JsonObject:
     return {name: value for name, value in label.items() if name != "objects"}
 
 

@@ -6,59 +6,61 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.calendar_days import rfc3339, seconds_of, today_of
-from ..costs.quotas import Quota, observed
-from ..responses import JsonObject, answer, bad
+from ..costs.quotas import Quota, measure_quotas
+from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..seeds import customer_account
-from ..tenants import Ask, Records, existing, newest_first
+from ..tenants import ApiRequest, Records, get_existing, newest_first
 
-LISTED = ("id", "createTime", "platform", "product", "status", "title")
-WARNING, EXCEEDED = 80.0, 100.0
+LIST_FIELDS = ("id", "createTime", "platform", "product", "status", "title")
+WARNING_PERCENT, EXCEEDED_PERCENT = 80.0, 100.0
 
 
-async def list_quotas(ask: Ask) -> web.Response:
+async def list_quotas(ask: ApiRequest) -> web.Response:
     """GET /core/v1/service-quotas, fullest first; rowCount is of all pages."""
-    cloud = listing.chosen(ask.query, "cloudProvider", ("aws", "gcp"), "") if ask.query.get("cloudProvider") else ""
-    least = _percent(ask.query.get("minUtilizationPercent", ""))
-    found = [_quota(ask, one) for one in observed(ask.tenant.ledger, today_of(ask.tenant.born))]
+    cloud = (
+        listing.query_choice(ask.query, "cloudProvider", ("aws", "gcp"), "") if ask.query.get("cloudProvider") else ""
+    )
+    least = _parse_percent(ask.query.get("minUtilizationPercent", ""))
+    found = [_serialize_quota(ask, one) for one in measure_quotas(ask.tenant.ledger, today_of(ask.tenant.started_at))]
     rows = [one for one in found if cloud in ("", one["cloudProvider"]) and one["utilizationPercent"] >= least]
     rows.sort(key=lambda one: (-one["utilizationPercent"], one["id"]))
-    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(50, 200), scope=ask.scope)
+    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(50, 200), scope=ask.scope)
     items = [{name: value for name, value in one.items() if name != "id"} for one in page.rows]
     body: JsonObject = {"items": items, "rowCount": len(rows)}
-    return answer(body | ({"pageToken": page.token} if page.token else {}))
+    return json_response(body | ({"pageToken": page.token} if page.token else {}))
 
 
-async def list_incidents(ask: Ask) -> web.Response:
+async def list_incidents(ask: ApiRequest) -> web.Response:
     """GET /core/v1/cloudincidents, latest first."""
-    criteria = listing.filters(ask.query.get("filter", ""), ("platform", "product", "status", "title"))
-    found = listing.created_between(ask.query, newest_first(_incidents(ask)))
-    found = listing.matching(found, criteria, lambda one, key: str(one[key]))
-    rows = [{name: one[name] for name in LISTED} for one in found]
-    page = listing.page(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return answer(ask.listed("incidents", page))
+    criteria = listing.parse_filter(ask.query.get("filter", ""), ("platform", "product", "status", "title"))
+    found = listing.filter_by_creation(ask.query, newest_first(_incidents(ask)))
+    found = listing.filter_rows(found, criteria, lambda one, key: str(one[key]))
+    rows = [{name: one[name] for name in LIST_FIELDS} for one in found]
+    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
+    return json_response(ask.list_body("incidents", page))
 
 
-async def get_incident(ask: Ask) -> web.Response:
+async def get_incident(ask: ApiRequest) -> web.Response:
     """GET /core/v1/cloudincidents/{id}."""
-    return answer(existing(_incidents(ask), ask.part("id"), "cloud incident"))
+    return json_response(get_existing(_incidents(ask), ask.path_parameter("id"), "cloud incident"))
 
 
-def _incidents(ask: Ask) -> Records:
+def _incidents(ask: ApiRequest) -> Records:
     return ask.tenant.collection("incidents", customer_account.incidents)
 
 
-def _percent(text: str) -> float:
+def _parse_percent(text: str) -> float:
     try:
         found = float(text or 0)
     except ValueError:
         found = -1.0
     if not 0 <= found <= 100:
-        raise bad("minUtilizationPercent must be a number between 0 and 100", field="minUtilizationPercent")
+        raise bad_request("minUtilizationPercent must be a number between 0 and 100", field="minUtilizationPercent")
     return found
 
 
-def _quota(ask: Ask, quota: Quota) -> JsonObject:
+def _serialize_quota(ask: ApiRequest, quota: Quota) -> JsonObject:
     full = round(100 * quota.usage / quota.limit, 2)
     resource = {"type": "account" if quota.cloud == "aws" else "project", "id": quota.project, "name": quota.name}
     return {
@@ -71,7 +73,7 @@ def _quota(ask: Ask, quota: Quota) -> JsonObject:
         "limit": quota.limit,
         "usage": quota.usage,
         "utilizationPercent": full,
-        "status": "exceeded" if full >= EXCEEDED else "warning" if full >= WARNING else "ok",
+        "status": "exceeded" if full >= EXCEEDED_PERCENT else "warning" if full >= WARNING_PERCENT else "ok",
         "observedAt": rfc3339(seconds_of(ask.today)),
     }
 

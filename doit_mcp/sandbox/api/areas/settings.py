@@ -5,81 +5,81 @@ from __future__ import annotations
 from aiohttp import web
 
 from ..costs.calendar_days import rfc3339
-from ..responses import JsonObject, answer
+from ..responses import JsonObject, json_response
 from ..routes import Route
-from ..schemas import TEXT, compiled, or_null, record, text
+from ..schemas import TEXT, compile_object, nullable, object_schema, text_schema
 from ..seeds import analytics
-from ..tenants import Ask, Records, added, existing, newest_first
+from ..tenants import ApiRequest, Records, add_record, get_existing, newest_first
 
-DEFAULT = "default"
+DEFAULT_THEME = "default"
 COLOR: JsonObject = {"type": "string", "pattern": "^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$"}
 PALETTE: JsonObject = {"type": "array", "items": COLOR, "minItems": 1, "maxItems": 32}
-COLORS = record("light dark", light=PALETTE, dark=PALETTE)
-NAME = text(200, minLength=1)
-NEW = compiled("name primaryColor colors", name=NAME, primaryColor=COLOR, colors=COLORS)
-CHANGES = compiled("", name=or_null(NAME), primaryColor=or_null(COLOR), colors=or_null(COLORS))
-ACTIVE = compiled("themeId", themeId=TEXT)
+COLORS = object_schema("light dark", light=PALETTE, dark=PALETTE)
+NAME = text_schema(200, minLength=1)
+NEW_THEME = compile_object("name primaryColor colors", name=NAME, primaryColor=COLOR, colors=COLORS)
+THEME_CHANGES = compile_object("", name=nullable(NAME), primaryColor=nullable(COLOR), colors=nullable(COLORS))
+ACTIVE_THEME_BODY = compile_object("themeId", themeId=TEXT)
 
 
-async def list_themes(ask: Ask) -> web.Response:
+async def list_themes(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/themes: all of them."""
     found = newest_first(_themes(ask))
-    return answer({"themes": found, "rowCount": len(found)})
+    return json_response({"themes": found, "rowCount": len(found)})
 
 
-async def get_theme(ask: Ask) -> web.Response:
+async def get_theme(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/themes/{id}."""
-    return answer(_theme(ask))
+    return json_response(_get_theme(ask))
 
 
-async def create_theme(ask: Ask) -> web.Response:
+async def create_theme(ask: ApiRequest) -> web.Response:
     """POST /analytics/v1/settings/themes."""
-    body = await ask.body(NEW)
+    body = await ask.read_body(NEW_THEME)
     now = rfc3339(ask.now)
     theme = {"id": ask.tenant.new_id(), **body, "createTime": now, "updateTime": now}
-    return answer(added(_themes(ask), theme), 201)
+    return json_response(add_record(_themes(ask), theme), 201)
 
 
-async def update_theme(ask: Ask) -> web.Response:
+async def update_theme(ask: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/settings/themes/{id}: what is left out or null stays."""
-    theme = _theme(ask)
-    body = await ask.body(CHANGES)
+    theme = _get_theme(ask)
+    body = await ask.read_body(THEME_CHANGES)
     theme.update({name: value for name, value in body.items() if value is not None}, updateTime=rfc3339(ask.now))
-    return answer(theme)
+    return json_response(theme)
 
 
-async def delete_theme(ask: Ask) -> web.Response:
+async def delete_theme(ask: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/settings/themes/{id}: who used it falls back to the default."""
-    del _themes(ask)[_theme(ask)["id"]]
-    return answer({})
+    del _themes(ask)[_get_theme(ask)["id"]]
+    return json_response({})
 
 
-async def get_active(ask: Ask) -> web.Response:
+async def get_active(ask: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/active-theme."""
-    chosen = _choices(ask).get(ask.user.email, {}).get("themeId", DEFAULT)
-    return answer({"themeId": chosen if chosen in _themes(ask) else DEFAULT})
+    chosen = _active_themes(ask).get(ask.user.email, {}).get("themeId", DEFAULT_THEME)
+    return json_response({"themeId": chosen if chosen in _themes(ask) else DEFAULT_THEME})
 
 
-async def set_active(ask: Ask) -> web.Response:
+async def set_active(ask: ApiRequest) -> web.Response:
     """PUT /analytics/v1/settings/active-theme: for the user who asks; "default" clears it."""
-    theme = (await ask.body(ACTIVE))["themeId"]
-    if theme == DEFAULT:
-        _choices(ask).pop(ask.user.email, None)
+    theme = (await ask.read_body(ACTIVE_THEME_BODY))["themeId"]
+    if theme == DEFAULT_THEME:
+        _active_themes(ask).pop(ask.user.email, None)
     else:
-        existing(_themes(ask), theme, "theme")
-        _choices(ask)[ask.user.email] = {"themeId": theme}
-    return answer({"themeId": theme})
+        get_existing(_themes(ask), theme, "theme")
+        _active_themes(ask)[ask.user.email] = {"themeId": theme}
+    return json_response({"themeId": theme})
 
 
-def _themes(ask: Ask) -> Records:
+def _themes(ask: ApiRequest) -> Records:
     return ask.tenant.collection("themes", analytics.themes)
 
 
-def _theme(ask: Ask) -> JsonObject:
-    return existing(_themes(ask), ask.part("id"), "theme")
+def _get_theme(ask: ApiRequest) -> JsonObject:
+    return get_existing(_themes(ask), ask.path_parameter("id"), "theme")
 
 
-def _choices(ask: Ask) -> Records:
+def _active_themes(ask: ApiRequest) -> Records:
     """The theme of each user, by e-mail address."""
     return ask.tenant.collection("active themes", lambda tenant: ())
 

@@ -7,55 +7,55 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..analytics_objects import opened, shares
-from ..responses import JsonObject, Refusal, answer, bad
+from ..analytics_objects import collaborators_of, get_record
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import compiled, one_of, or_null, record, text
-from ..tenants import Ask
+from ..schemas import compile_object, nullable, object_schema, one_of, text_schema
+from ..tenants import ApiRequest
 
 TYPES = {"alerts": "alert", "allocations": "allocation", "budgets": "budget", "reports": "report"}
-PERMISSION = record("user role", user=text(320, minLength=3), role=one_of("owner", "editor", "viewer"))
-BODY = compiled(
+PERMISSION = object_schema("user role", user=text_schema(320, minLength=3), role=one_of("owner", "editor", "viewer"))
+PERMISSIONS_BODY = compile_object(
     "permissions",
     permissions={"type": "array", "items": PERMISSION, "maxItems": 100},
     # "" is how the allocations' own clients say that it is not public (facts, section 9).
-    public=or_null(one_of("editor", "viewer", "")),
+    public=nullable(one_of("editor", "viewer", "")),
 )
 
 
-async def get_permissions(ask: Ask) -> web.Response:
+async def get_permissions(ask: ApiRequest) -> web.Response:
     """GET /sharing/v1/{resourceType}/{resourceId}."""
-    return answer(_shown(_resource(ask)))
+    return json_response(_serialize(_get_resource(ask)))
 
 
-async def set_permissions(ask: Ask) -> web.Response:
+async def set_permissions(ask: ApiRequest) -> web.Response:
     """PUT /sharing/v1/{resourceType}/{resourceId}: replaces the whole list, which has exactly one owner."""
-    resource = _resource(ask, "editor")
-    body = await ask.body(BODY)
+    resource = _get_resource(ask, "editor")
+    body = await ask.read_body(PERMISSIONS_BODY)
     found = body["permissions"]
     if sum(one["role"] == "owner" for one in found) != 1:
-        raise bad("permissions: exactly one owner is needed", field="permissions")
+        raise bad_request("permissions: exactly one owner is needed", field="permissions")
     if len({one["user"].lower() for one in found}) < len(found):
-        raise bad("permissions: a user is there twice", field="permissions")
-    if ask.part("resourceType") == "allocations" and body.get("public") is None:
+        raise bad_request("permissions: a user is there twice", field="permissions")
+    if ask.path_parameter("resourceType") == "allocations" and body.get("public") is None:
         # That is what DoiT does (facts, section 9).
-        raise Refusal(500, "Internal Server Error")
+        raise ApiError(500, "Internal Server Error")
     resource["collaborators"] = [{"email": one["user"], "role": one["role"]} for one in found]
     resource.pop("public", None)
     if body.get("public"):
         resource["public"] = body["public"]
-    resource["updateTime"] = ask.millis
-    return answer(_shown(resource))
+    resource["updateTime"] = ask.now_milliseconds
+    return json_response(_serialize(resource))
 
 
-def _resource(ask: Ask, role: str = "viewer") -> JsonObject:
-    kind = ask.part("resourceType")
+def _get_resource(ask: ApiRequest, role: str = "viewer") -> JsonObject:
+    kind = ask.path_parameter("resourceType")
     if kind not in TYPES:
-        raise bad(f"resourceType must be one of {', '.join(TYPES)}", field="resourceType")
-    return opened(ask, TYPES[kind], ask.part("resourceId"), role)
+        raise bad_request(f"resourceType must be one of {', '.join(TYPES)}", field="resourceType")
+    return get_record(ask, TYPES[kind], ask.path_parameter("resourceId"), role)
 
 
-def _shown(resource: JsonObject) -> JsonObject:
+def _serialize(resource: JsonObject) -> JsonObject:
     public = resource.get("public")
     return {
         "id": resource["id"],
@@ -63,7 +63,7 @@ def _shown(resource: JsonObject) -> JsonObject:
         "description": resource.get("description", ""),
         "createTime": resource["createTime"],
         "updateTime": resource["updateTime"],
-        "permissions": [{"user": one["email"], "role": one["role"]} for one in shares(resource)],
+        "permissions": [{"user": one["email"], "role": one["role"]} for one in collaborators_of(resource)],
         "public": public if public in ("editor", "viewer") else None,
     }
 

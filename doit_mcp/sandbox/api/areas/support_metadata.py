@@ -6,9 +6,9 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.catalog import AWS, AZURE, GOOGLE, SERVICES
-from ..responses import JsonObject, answer
+from ..responses import JsonObject, json_response
 from ..routes import Route
-from ..tenants import Ask
+from ..tenants import ApiRequest
 
 PLATFORMS = {
     "doit": "DoiT",
@@ -20,14 +20,14 @@ CLOUDS = {AWS: "amazon_web_services", GOOGLE: "google_cloud_platform", AZURE: "m
 DOIT_PRODUCTS = {"cloud_analytics": "Cloud Analytics", "billing": "Billing", "access": "Users and access"}
 
 
-async def list_platforms(ask: Ask) -> web.Response:
+async def list_platforms(ask: ApiRequest) -> web.Response:
     """GET /support/v1/metadata/platforms."""
-    return answer({"platforms": [{"id": key, "displayName": name} for key, name in PLATFORMS.items()]})
+    return json_response({"platforms": [{"id": key, "displayName": name} for key, name in PLATFORMS.items()]})
 
 
-async def list_products(ask: Ask) -> web.Response:
+async def list_products(ask: ApiRequest) -> web.Response:
     """GET /support/v1/metadata/products, of one platform if the query names it."""
-    wanted = ask.query.get("platform") and listing.chosen(ask.query, "platform", tuple(PLATFORMS), "")
+    wanted = ask.query.get("platform") and listing.query_choice(ask.query, "platform", tuple(PLATFORMS), "")
     found: list[JsonObject] = [
         {"id": key, "displayName": name, "platform": "doit"} for key, name in DOIT_PRODUCTS.items()
     ]
@@ -35,7 +35,7 @@ async def list_products(ask: Ask) -> web.Response:
         {"id": service.short, "displayName": service.description, "platform": CLOUDS[service.provider]}
         for service in SERVICES
     ]
-    return answer({"products": [one for one in found if not wanted or one["platform"] == wanted]})
+    return json_response({"products": [one for one in found if not wanted or one["platform"] == wanted]})
 
 
 ROUTES = (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..idempotency import once
-from ..responses import JsonObject, Refusal, answer, bad
+from ..idempotency import run_once
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import EMAIL, TEXT, compiled, one_of, text
+from ..schemas import EMAIL, TEXT, compile_object, one_of, text_schema
 from ..seeds import customer_account
-from ..tenants import Ask, Records, added, existing
+from ..tenants import ApiRequest, Records, add_record, get_existing
 
 INVITE_SECONDS = 48 * 3600
 JOB = one_of(
@@ -22,34 +22,34 @@ JOB = one_of(
     "Sales / Marketing",
     "Software / Ops Engineer",
 )
-NAMES = {"firstName": text(200), "lastName": text(200), "jobTitle": JOB, "roleId": TEXT}
-INVITE = compiled("email", email=EMAIL, organizationId=TEXT, **NAMES)
-CHANGES = compiled(
+NAMES = {"firstName": text_schema(200), "lastName": text_schema(200), "jobTitle": JOB, "roleId": TEXT}
+INVITE_BODY = compile_object("email", email=EMAIL, organizationId=TEXT, **NAMES)
+USER_CHANGES = compile_object(
     "",
     **NAMES,
     jobFunction=JOB,
-    phone={**text(20), "pattern": r"^\+[0-9]+$"},
+    phone={**text_schema(20), "pattern": r"^\+[0-9]+$"},
     phoneExtension={"type": "string", "pattern": "^[0-9]{8,15}$"},
     language=one_of("en", "ja"),
 )
-SHOWN = (
+USER_FIELDS = (
     "id email displayName firstName lastName jobTitle phone phoneExtension language roleId organizationId status"
 ).split()
-CANCELLED, PENDING = "cancelled", "pending"
+CANCELED, PENDING = "cancelled", "pending"
 
 
-async def list_users(ask: Ask) -> web.Response:
+async def list_users(ask: ApiRequest) -> web.Response:
     """GET /iam/v1/users: all of them, or the one with this address."""
     email = ask.query.get("email", "").lower()
-    found = [_shown(one) for one in _users(ask).values() if not email or one["email"].lower() == email]
-    return answer({"users": found, "rowCount": len(found)})
+    found = [_serialize(one) for one in _users(ask).values() if not email or one["email"].lower() == email]
+    return json_response({"users": found, "rowCount": len(found)})
 
 
-async def invite_user(ask: Ask) -> web.Response:
+async def invite_user(ask: ApiRequest) -> web.Response:
     """POST /iam/v1/users/invite."""
-    body = await ask.body(INVITE)
+    body = await ask.read_body(INVITE_BODY)
     if any(one["email"].lower() == body["email"].lower() for one in _users(ask).values()):
-        raise bad("email: there is a user with this address already", field="email")
+        raise bad_request("email: there is a user with this address already", field="email")
     roles, organizations = _roles(ask), _organizations(ask)
     user: JsonObject = {
         "roleId": next(reversed(roles)),
@@ -60,113 +60,115 @@ async def invite_user(ask: Ask) -> web.Response:
         "invite": PENDING,
         "expires": ask.now + INVITE_SECONDS,
     }
-    _check(ask, user)
-    added(_users(ask), _named(user))
+    _check_references(ask, user)
+    add_record(_users(ask), _with_display_name(user))
     shown = ("id", "email", "firstName", "lastName", "displayName", "jobTitle", "roleId", "organizationId", "status")
-    return answer({"message": "Invitation sent", "user": {name: user[name] for name in shown if name in user}}, 201)
+    return json_response(
+        {"message": "Invitation sent", "user": {name: user[name] for name in shown if name in user}}, 201
+    )
 
 
-async def update_user(ask: Ask) -> web.Response:
+async def update_user(ask: ApiRequest) -> web.Response:
     """PATCH /iam/v1/users/{id}: what is left out stays, and so does what would be blank."""
-    user = _user(ask)
-    body = {name: value for name, value in (await ask.body(CHANGES)).items() if value != ""}
+    user = _get_user(ask)
+    body = {name: value for name, value in (await ask.read_body(USER_CHANGES)).items() if value != ""}
     old_title = body.pop("jobFunction", None)
     if old_title:
         body.setdefault("jobTitle", old_title)
     changed = {**user, **body}
-    _check(ask, changed)
-    _users(ask)[user["id"]] = _named(changed)
-    shown = {name: value for name, value in _shown(changed).items() if name != "status"}
-    return answer({"message": "User updated", "user": shown})
+    _check_references(ask, changed)
+    _users(ask)[user["id"]] = _with_display_name(changed)
+    shown = {name: value for name, value in _serialize(changed).items() if name != "status"}
+    return json_response({"message": "User updated", "user": shown})
 
 
-async def delete_user(ask: Ask) -> web.Response:
+async def delete_user(ask: ApiRequest) -> web.Response:
     """DELETE /iam/v1/users/{id}: nobody deletes themselves."""
-    user = _user(ask)
+    user = _get_user(ask)
     if user["email"] == ask.user.email:
-        raise bad("id: you cannot delete yourself", field="id")
+        raise bad_request("id: you cannot delete yourself", field="id")
     del _users(ask)[user["id"]]
-    return answer({"message": "User deleted"})
+    return json_response({"message": "User deleted"})
 
 
-async def resend_invite(ask: Ask) -> web.Response:
+async def resend_invite(ask: ApiRequest) -> web.Response:
     """POST /iam/v1/users/{id}/actions/resend: a cancelled invitation is open again."""
-    user = _invited(ask)
+    user = _get_invite(ask)
 
     def carry_out(dry: bool) -> JsonObject:
         if not dry:
             user.update(invite=PENDING, expires=ask.now + INVITE_SECONDS)
         return {"message": "Invitation sent again", "inviteId": user["id"]}
 
-    return answer(await once(ask, carry_out))
+    return json_response(await run_once(ask, carry_out))
 
 
-async def cancel_invite(ask: Ask) -> web.Response:
+async def cancel_invite(ask: ApiRequest) -> web.Response:
     """POST /iam/v1/users/{id}/actions/cancel; the user stays on the list."""
-    user = _invited(ask)
+    user = _get_invite(ask)
 
     def carry_out(dry: bool) -> JsonObject:
-        if user["invite"] == CANCELLED:
-            raise Refusal(409, "the invitation is cancelled already")
+        if user["invite"] == CANCELED:
+            raise ApiError(409, "the invitation is cancelled already")
         if not dry:
-            user.update(invite=CANCELLED)
+            user.update(invite=CANCELED)
         return {"message": "Invitation cancelled", "inviteId": user["id"]}
 
-    return answer(await once(ask, carry_out))
+    return json_response(await run_once(ask, carry_out))
 
 
-async def list_roles(ask: Ask) -> web.Response:
+async def list_roles(ask: ApiRequest) -> web.Response:
     """GET /iam/v1/roles."""
-    return answer({"roles": list(_roles(ask).values())})
+    return json_response({"roles": list(_roles(ask).values())})
 
 
-async def list_organizations(ask: Ask) -> web.Response:
+async def list_organizations(ask: ApiRequest) -> web.Response:
     """GET /iam/v1/organizations."""
     found = list(_organizations(ask).values())
-    return answer({"organizations": found, "rowCount": len(found)})
+    return json_response({"organizations": found, "rowCount": len(found)})
 
 
-def _users(ask: Ask) -> Records:
+def _users(ask: ApiRequest) -> Records:
     return ask.tenant.collection("users", customer_account.users)
 
 
-def _roles(ask: Ask) -> Records:
+def _roles(ask: ApiRequest) -> Records:
     return ask.tenant.collection("roles", customer_account.roles)
 
 
-def _organizations(ask: Ask) -> Records:
+def _organizations(ask: ApiRequest) -> Records:
     return ask.tenant.collection("organizations", customer_account.organizations)
 
 
-def _user(ask: Ask) -> JsonObject:
+def _get_user(ask: ApiRequest) -> JsonObject:
     """The user; 400 where there is none: these operations declare no 404."""
-    found = _users(ask).get(ask.part("id"))
+    found = _users(ask).get(ask.path_parameter("id"))
     if found is None:
-        raise bad("id: user not found", field="id")
+        raise bad_request("id: user not found", field="id")
     return found
 
 
-def _invited(ask: Ask) -> JsonObject:
-    found = existing(_users(ask), ask.part("id"), "invite")
+def _get_invite(ask: ApiRequest) -> JsonObject:
+    found = get_existing(_users(ask), ask.path_parameter("id"), "invite")
     if found["status"] != "invited":
-        raise Refusal(404, "invite not found")
+        raise ApiError(404, "invite not found")
     return found
 
 
-def _check(ask: Ask, user: JsonObject) -> None:
+def _check_references(ask: ApiRequest, user: JsonObject) -> None:
     for name, known in (("roleId", _roles(ask)), ("organizationId", _organizations(ask))):
         if user[name] not in known:
-            raise bad(f"{name}: nothing has the id {user[name][:80]!r}", field=name)
+            raise bad_request(f"{name}: nothing has the id {user[name][:80]!r}", field=name)
 
 
-def _named(user: JsonObject) -> JsonObject:
+def _with_display_name(user: JsonObject) -> JsonObject:
     name = " ".join(filter(None, (user.get("firstName"), user.get("lastName"))))
     user["displayName"] = name or user.get("displayName") or user["email"]
     return user
 
 
-def _shown(user: JsonObject) -> JsonObject:
-    return {name: user[name] for name in SHOWN if name in user}
+def _serialize(user: JsonObject) -> JsonObject:
+    return {name: user[name] for name in USER_FIELDS if name in user}
 
 
 ROUTES: tuple[Route, ...] = (

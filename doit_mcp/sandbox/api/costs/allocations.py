@@ -9,87 +9,92 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..responses import JsonObject, bad
-from .dimensions import GROUP, RULE, Dimension, Made
-from .filters import compiled, selection
-from .formula import parsed
-from .ledger import Ledger, Part, Parts
+from ..responses import JsonObject, bad_request
+from .dimensions import GROUP, RULE, CustomDimensions, Dimension
+from .filters import compile_filters, select_lines
+from .formula import parse_formula
+from .ledger import DerivedColumn, Ledger, SeriesGroup
 
-DEPTH = 3  # of rules that refer to rules
-LEFT_OVER = "Unallocated"
+MAX_DEPTH = 3  # of rules that refer to rules
+UNALLOCATED = "Unallocated"
 
-Stored = Mapping[str, JsonObject]
-Known = dict[str, frozenset[int]]
+Allocations = Mapping[str, JsonObject]
+SeriesByRule = dict[str, frozenset[int]]
 
 
-def made_of(allocations: Stored, ledger: Ledger) -> Made:
+def allocation_dimensions(allocations: Allocations, ledger: Ledger) -> CustomDimensions:
     """The dimensions that the allocations make: one of all the rules, and one for each group."""
-    known: Known = {}
-    rules = {key: Part(key, one["name"], _of(key, allocations, ledger, known)) for key, one in _single(allocations)}
-    found = {(RULE, RULE): Dimension(RULE, RULE, "Allocation rule", Parts(tuple(rules.values())))}
+    known: SeriesByRule = {}
+    rules = {
+        key: SeriesGroup(key, one["name"], _rule_series(key, allocations, ledger, known))
+        for key, one in _single_allocations(allocations)
+    }
+    found = {(RULE, RULE): Dimension(RULE, RULE, "Allocation rule", DerivedColumn(tuple(rules.values())))}
     for key, one in allocations.items():
         if one["allocationType"] == "group":
-            parts = _disjoint([rules[identifier] for identifier in one["rules"]])
-            column = Parts(parts, one["unallocatedCosts"] or LEFT_OVER)
+            parts = _make_disjoint([rules[identifier] for identifier in one["rules"]])
+            column = DerivedColumn(parts, one["unallocatedCosts"] or UNALLOCATED)
             found[GROUP, key] = Dimension(GROUP, key, one["name"], column)
     return found
 
 
-def check(rule: JsonObject, allocations: Stored, where: str, own: str = "") -> None:
+def check_rule(rule: JsonObject, allocations: Allocations, where: str, own: str = "") -> None:
     """400 for a rule that makes no sense. *own* is the id of the allocation that gets it, if it has one yet."""
     components = rule["components"]
     if not components:
-        raise bad(f"{where}.components must not be empty", field=f"{where}.components")
+        raise bad_request(f"{where}.components must not be empty", field=f"{where}.components")
     for index, one in enumerate(components):
         place = f"{where}.components[{index}]"
         if one["type"] == "datetime":
-            raise bad(f"{place}: rules by date are not modelled in the sandbox", field=place)
+            raise bad_request(f"{place}: rules by date are not modelled in the sandbox", field=place)
         if one.get("caseInsensitive") and one["mode"] in ("is", "regexp"):
-            raise bad(f"{place}: caseInsensitive does not go with mode {one['mode']}", field=f"{place}.caseInsensitive")
+            raise bad_request(
+                f"{place}: caseInsensitive does not go with mode {one['mode']}", field=f"{place}.caseInsensitive"
+            )
         if one["type"] == "allocation_rule":
             _check_nested(one, allocations, place)
         else:
-            compiled([_filter(one)], place)
-    parsed(rule["formula"], len(components), f"{where}.formula")
-    _check_depth(rule, allocations, where, own, DEPTH)
+            compile_filters([_component_filter(one)], place)
+    parse_formula(rule["formula"], len(components), f"{where}.formula")
+    _check_depth(rule, allocations, where, own, MAX_DEPTH)
     # What refers to this one becomes as much deeper.
     after = {**allocations, own: {**allocations[own], "rule": rule}} if own else allocations
-    for key, other in _single(after) if own else ():
-        _check_depth(other["rule"], after, where, key, DEPTH)
+    for key, other in _single_allocations(after) if own else ():
+        _check_depth(other["rule"], after, where, key, MAX_DEPTH)
 
 
-def _check_nested(component: JsonObject, allocations: Stored, where: str) -> None:
+def _check_nested(component: JsonObject, allocations: Allocations, where: str) -> None:
     if component["key"] != "allocation_rule":
-        raise bad(f"{where}: key must be allocation_rule with this type", field=f"{where}.key")
+        raise bad_request(f"{where}: key must be allocation_rule with this type", field=f"{where}.key")
     if component["mode"] not in ("is", "contains"):
-        raise bad(f"{where}: mode must be is or contains with type allocation_rule", field=f"{where}.mode")
+        raise bad_request(f"{where}: mode must be is or contains with type allocation_rule", field=f"{where}.mode")
     if not component["values"]:
-        raise bad(f"{where}: values must not be empty", field=f"{where}.values")
+        raise bad_request(f"{where}: values must not be empty", field=f"{where}.values")
     for identifier in component["values"]:
         found = allocations.get(identifier)
         if found is None or found["allocationType"] != "single":
-            raise bad(f"{where}: no allocation rule {identifier[:80]!r}", field=f"{where}.values")
+            raise bad_request(f"{where}: no allocation rule {identifier[:80]!r}", field=f"{where}.values")
 
 
-def _check_depth(rule: JsonObject, allocations: Stored, where: str, own: str, left: int) -> None:
-    for identifier in nested(rule):
+def _check_depth(rule: JsonObject, allocations: Allocations, where: str, own: str, left: int) -> None:
+    for identifier in nested_rules(rule):
         if identifier == own:
-            raise bad(f"{where}: the rules refer to each other in a circle", field=where)
+            raise bad_request(f"{where}: the rules refer to each other in a circle", field=where)
         if left == 1:
-            raise bad(f"{where}: rules refer to rules more than {DEPTH} levels deep", field=where)
+            raise bad_request(f"{where}: rules refer to rules more than {MAX_DEPTH} levels deep", field=where)
         _check_depth(allocations[identifier]["rule"], allocations, where, own, left - 1)
 
 
-def nested(rule: JsonObject) -> list[str]:
+def nested_rules(rule: JsonObject) -> list[str]:
     """The ids of the rules that a rule refers to."""
     return [value for one in rule["components"] if one["type"] == "allocation_rule" for value in one["values"]]
 
 
-def _single(allocations: Stored) -> list[tuple[str, JsonObject]]:
+def _single_allocations(allocations: Allocations) -> list[tuple[str, JsonObject]]:
     return [(key, one) for key, one in allocations.items() if one["allocationType"] == "single"]
 
 
-def _disjoint(parts: list[Part]) -> tuple[Part, ...]:
+def _make_disjoint(parts: list[SeriesGroup]) -> tuple[SeriesGroup, ...]:
     seen: frozenset[int] = frozenset()
     found = []
     for part in parts:
@@ -98,31 +103,33 @@ def _disjoint(parts: list[Part]) -> tuple[Part, ...]:
     return tuple(found)
 
 
-def _of(identifier: str, allocations: Stored, ledger: Ledger, known: Known) -> frozenset[int]:
+def _rule_series(identifier: str, allocations: Allocations, ledger: Ledger, known: SeriesByRule) -> frozenset[int]:
     """The series that a single allocation takes."""
     if identifier not in known:
         rule = allocations[identifier]["rule"]
-        sets = [_component(one, allocations, ledger, known) for one in rule["components"]]
-        known[identifier] = parsed(rule["formula"], len(sets)).of(sets, _everything(ledger))
+        sets = [_component_series(one, allocations, ledger, known) for one in rule["components"]]
+        known[identifier] = parse_formula(rule["formula"], len(sets)).evaluate(sets, _all_series(ledger))
     return known[identifier]
 
 
-def _everything(ledger: Ledger) -> frozenset[int]:
+def _all_series(ledger: Ledger) -> frozenset[int]:
     return frozenset(series for series, _ in ledger.members("series", "sku_id"))
 
 
-def _component(component: JsonObject, allocations: Stored, ledger: Ledger, known: Known) -> frozenset[int]:
-    everything = _everything(ledger)
+def _component_series(
+    component: JsonObject, allocations: Allocations, ledger: Ledger, known: SeriesByRule
+) -> frozenset[int]:
+    everything = _all_series(ledger)
     if component["type"] != "allocation_rule":
-        kept = selection(ledger, compiled([_filter(component)]), credits=True).series
+        kept = select_lines(ledger, compile_filters([_component_filter(component)]), credits=True).series
         return everything if kept is None else kept
     found: frozenset[int] = frozenset()
     for identifier in component["values"]:
-        found |= _of(identifier, allocations, ledger, known)
+        found |= _rule_series(identifier, allocations, ledger, known)
     return everything - found if component.get("inverse") else found
 
 
-def _filter(component: JsonObject) -> JsonObject:
+def _component_filter(component: JsonObject) -> JsonObject:
     """A component as a filter of reports."""
     kept = ("type", "values", "mode", "inverse", "includeNull", "caseInsensitive")
     return {"id": component["key"], **{name: component[name] for name in kept if name in component}}

@@ -8,14 +8,17 @@ from statistics import median
 from typing import NamedTuple
 
 from .ledger import Ledger
-from .usage_series import CENT
+from .usage_series import MICROS_PER_CENT
 
-WEEKS = 4  # of history that tell what is usual
+HISTORY_WEEKS = 4  # of history that tell what is usual
 TOLERANCE = 1.4  # how far above the usual a day may be
-FLOOR = 25_000_000  # micro-dollars: less than this above the normal range of a day is nobody's concern
-WARNING, CRITICAL = 300_000_000, 800_000_000  # micro-dollars in all from which on it is more than information
+MIN_EXCESS = 25_000_000  # micro-dollars: less than this above the normal range of a day is nobody's concern
+WARNING_EXCESS, CRITICAL_EXCESS = (
+    300_000_000,
+    800_000_000,
+)  # micro-dollars in all from which on it is more than information
 SEVERITIES = ("information", "warning", "critical")
-SOURCES = ("cloud_provider", "billing_account_id", "project_id", "project_name", "service_id")
+PLACE_COLUMNS = ("cloud_provider", "billing_account_id", "project_id", "project_name", "service_id")
 
 
 class Place(NamedTuple):
@@ -46,32 +49,32 @@ class Anomaly:
     @property
     def severity(self) -> str:
         """One of SEVERITIES, by the excess."""
-        return SEVERITIES[(self.excess >= WARNING) + (self.excess >= CRITICAL)]
+        return SEVERITIES[(self.excess >= WARNING_EXCESS) + (self.excess >= CRITICAL_EXCESS)]
 
 
-def detected(ledger: Ledger) -> list[Anomaly]:
+def detect_anomalies(ledger: Ledger) -> list[Anomaly]:
     """All anomalies of a ledger, oldest first."""
     costs: dict[Place, dict[int, int]] = {}
-    for row in ledger.sums((*SOURCES, "day_start"), ledger.first, ledger.last):
-        of_place = costs.setdefault(Place(*map(str, row[: len(SOURCES)])), {})
-        of_place[int(row[len(SOURCES)] or 0)] = int(row[len(SOURCES) + 1] or 0)
-    found = [one for place, daily in costs.items() for one in _of_place(place, daily, ledger)]
+    for row in ledger.sums((*PLACE_COLUMNS, "day_start"), ledger.first, ledger.last):
+        of_place = costs.setdefault(Place(*map(str, row[: len(PLACE_COLUMNS)])), {})
+        of_place[int(row[len(PLACE_COLUMNS)] or 0)] = int(row[len(PLACE_COLUMNS) + 1] or 0)
+    found = [one for place, daily in costs.items() for one in _place_anomalies(place, daily, ledger)]
     return sorted(found, key=lambda one: (one.first, one.place))
 
 
-def skus(ledger: Ledger, anomaly: Anomaly) -> list[tuple[str, int]]:
+def sku_costs(ledger: Ledger, anomaly: Anomaly) -> list[tuple[str, int]]:
     """What the SKUs of an anomaly cost on its days, dearest first."""
     rows = ledger.sums(("project_id", "service_id", "sku_description"), anomaly.first, anomaly.last)
     wanted = (anomaly.place.project, anomaly.place.service)
     return sorted(((str(row[2]), int(row[3] or 0)) for row in rows if row[:2] == wanted), key=lambda one: -one[1])
 
 
-def _of_place(place: Place, daily: Mapping[int, int], ledger: Ledger) -> list[Anomaly]:
+def _place_anomalies(place: Place, daily: Mapping[int, int], ledger: Ledger) -> list[Anomaly]:
     found: list[Anomaly] = []
-    for day in range(ledger.first + 7 * WEEKS, ledger.last + 1):
-        normal = _normal(daily, day)
+    for day in range(ledger.first + 7 * HISTORY_WEEKS, ledger.last + 1):
+        normal = _normal_limit(daily, day)
         actual = daily.get(day, 0)
-        if actual - normal < FLOOR:
+        if actual - normal < MIN_EXCESS:
             continue
         if found and found[-1].last == day - 1:
             # Days in a row are one anomaly.
@@ -82,7 +85,7 @@ def _of_place(place: Place, daily: Mapping[int, int], ledger: Ledger) -> list[An
     return found
 
 
-def _normal(daily: Mapping[int, int], day: int) -> int:
+def _normal_limit(daily: Mapping[int, int], day: int) -> int:
     """The most that the day should cost."""
-    usual = median(daily.get(day - 7 * week, 0) for week in range(1, WEEKS + 1))
-    return round(TOLERANCE * usual / CENT) * CENT
+    usual = median(daily.get(day - 7 * week, 0) for week in range(1, HISTORY_WEEKS + 1))
+    return round(TOLERANCE * usual / MICROS_PER_CENT) * MICROS_PER_CENT

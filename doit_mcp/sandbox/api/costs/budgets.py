@@ -8,59 +8,59 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..responses import JsonObject
-from .calendar_days import day_of_millis, moved, periods_between, start_of
-from .dimensions import NONE_MADE, RULE, Made
-from .filters import Filter, compiled, selection
-from .forecast import predicted
+from .calendar_days import add_periods, day_of_milliseconds, periods_between, start_of
+from .dimensions import NO_CUSTOM_DIMENSIONS, RULE, CustomDimensions
+from .filters import Filter, compile_filters, select_lines
+from .forecast import predict
 from .ledger import Ledger
-from .money import amount, cents
-from .ranges import Range
+from .money import amount, round_to_cents
+from .ranges import DayRange
 
-LEARN_DAYS = 56
-LARGEST = 300.0  # growth as a power of e: a budget that doubles daily for years is still a number
+TRAINING_DAYS = 56
+MAX_LOG_GROWTH = 300.0  # growth as a power of e: a budget that doubles daily for years is still a number
 
 
 @dataclass(frozen=True)
-class Standing:
+class BudgetStatus:
     """A budget today: its *period*, the *limit* of it in the budget's *currency*, and *daily* micro-dollars.
 
     Days after *today* are predicted.
     """
 
-    period: Range
+    period: DayRange
     limit: float
     currency: str
     daily: Mapping[int, int]
     today: int
 
     @property
-    def live(self) -> bool:
+    def is_current(self) -> bool:
         """Whether today is in the period."""
         return self.period.first <= self.today <= self.period.last
 
     @cached_property
     def spent(self) -> float:
         """The spend of the period so far."""
-        return self._until(min(self.today, self.period.last))
+        return self._spend_until(min(self.today, self.period.last))
 
     @cached_property
-    def expected(self) -> float | None:
+    def forecast(self) -> float | None:
         """The spend by the end of the period, None where nothing can be said."""
-        return self._until(self.period.last) if self.live else None
+        return self._spend_until(self.period.last) if self.is_current else None
 
     @property
-    def breach(self) -> int | None:
+    def breach_day(self) -> int | None:
         """The day on which the spend passes the limit."""
-        return self.passing(self.limit)
+        return self.day_exceeding(self.limit)
 
     @property
     def risk(self) -> str:
         """atRisk, onTrack or unknown, as budgets are classified (BudgetListItem.riskStatus)."""
-        if not self.live:
+        if not self.is_current:
             return "unknown"
-        return "atRisk" if self.breach is not None else "onTrack"
+        return "atRisk" if self.breach_day is not None else "onTrack"
 
-    def passing(self, threshold: float) -> int | None:
+    def day_exceeding(self, threshold: float) -> int | None:
         """The first day of the period at whose end the spend is over the threshold."""
         total = 0
         for day in self._days:
@@ -69,7 +69,7 @@ class Standing:
                 return day
         return None
 
-    def _until(self, last: int) -> float:
+    def _spend_until(self, last: int) -> float:
         return amount(sum(self.daily[day] for day in self._days if day <= last), self.currency)
 
     @cached_property
@@ -77,47 +77,47 @@ class Standing:
         return sorted(day for day in self.daily if self.period.first <= day <= self.period.last)
 
 
-def scope_of(budget: JsonObject, made: Made) -> tuple[Filter, ...]:
+def budget_filters(budget: JsonObject, custom: CustomDimensions) -> tuple[Filter, ...]:
     """What a budget (its stored form) covers: its scopes, or the allocations of the older ``scope``; 400 if wrong."""
-    found = compiled(budget["scopes"], "scopes", made)
+    found = compile_filters(budget["scopes"], "scopes", custom)
     if budget["scopes"] or not budget["scope"]:
         return found
     rules = [{"type": RULE, "id": RULE, "values": budget["scope"]}]
-    return compiled(rules, "scope", made)
+    return compile_filters(rules, "scope", custom)
 
 
-def standing(budget: JsonObject, ledger: Ledger, made: Made = NONE_MADE) -> Standing:
+def budget_status(budget: JsonObject, ledger: Ledger, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS) -> BudgetStatus:
     """Where a budget (its stored form) stands on the last day of the ledger."""
     today = ledger.last
-    known = ledger.daily(selection(ledger, scope_of(budget, made), credits=False))
+    known = ledger.daily(select_lines(ledger, budget_filters(budget, custom), credits=False))
     period = _period(budget, today)
     daily = dict(known)
     if period.first <= today < period.last:
         ahead = range(today + 1, period.last + 1)
-        learnt = {day: known.get(day, 0) for day in range(today - LEARN_DAYS + 1, today + 1)}
-        daily |= zip(ahead, predicted(learnt, today - LEARN_DAYS + 1, today, ahead))
-    return Standing(period, _limit(budget, period, known), budget["currency"], daily, today)
+        learnt = {day: known.get(day, 0) for day in range(today - TRAINING_DAYS + 1, today + 1)}
+        daily |= zip(ahead, predict(learnt, today - TRAINING_DAYS + 1, today, ahead))
+    return BudgetStatus(period, _limit(budget, period, known), budget["currency"], daily, today)
 
 
-def _period(budget: JsonObject, today: int) -> Range:
-    begins = day_of_millis(budget["startPeriod"])
+def _period(budget: JsonObject, today: int) -> DayRange:
+    begins = day_of_milliseconds(budget["startPeriod"])
     if budget["type"] == "fixed":
-        return Range(begins, day_of_millis(budget["endPeriod"]))
+        return DayRange(begins, day_of_milliseconds(budget["endPeriod"]))
     unit = budget["timeInterval"]
     start = start_of(unit, max(today, begins))
-    return Range(max(start, begins), moved(unit, start, 1) - 1)
+    return DayRange(max(start, begins), add_periods(unit, start, 1) - 1)
 
 
-def _limit(budget: JsonObject, period: Range, known: Mapping[int, int]) -> float:
+def _limit(budget: JsonObject, period: DayRange, known: Mapping[int, int]) -> float:
     if budget["type"] == "fixed":
         return float(budget["amount"])
     unit = budget["timeInterval"]
     start = start_of(unit, period.first)
     if budget["usePrevSpend"]:
-        before = range(moved(unit, start, -1), start)
-        return cents(amount(sum(known.get(day, 0) for day in before), budget["currency"]))
-    passed = periods_between(unit, start_of(unit, day_of_millis(budget["startPeriod"])), start)
+        before = range(add_periods(unit, start, -1), start)
+        return round_to_cents(amount(sum(known.get(day, 0) for day in before), budget["currency"]))
+    passed = periods_between(unit, start_of(unit, day_of_milliseconds(budget["startPeriod"])), start)
     if budget["seasonalAmounts"]:
         return float(budget["seasonalAmounts"][passed % len(budget["seasonalAmounts"])])
-    growth = math.exp(min(passed * math.log1p(budget["growthPerPeriod"] / 100), LARGEST))
-    return cents(budget["amount"] * growth)
+    growth = math.exp(min(passed * math.log1p(budget["growthPerPeriod"] / 100), MAX_LOG_GROWTH))
+    return round_to_cents(budget["amount"] * growth)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 UNITS = ("day", "week", "month", "quarter", "year")
 EPOCH = date(1970, 1, 1).toordinal()
 DAY_SECONDS = 86_400
-DAY_MS = DAY_SECONDS * 1000
+DAY_MILLISECONDS = DAY_SECONDS * 1000
 
 
 def today_of(now: float) -> int:
@@ -20,14 +20,14 @@ def seconds_of(day: int) -> int:
     return (day - EPOCH) * DAY_SECONDS
 
 
-def millis_of(day: int) -> int:
+def milliseconds_of(day: int) -> int:
     """Midnight of the day in epoch milliseconds."""
     return seconds_of(day) * 1000
 
 
-def day_of_millis(millis: int) -> int:
+def day_of_milliseconds(millis: int) -> int:
     """The day of an instant in epoch milliseconds."""
-    return EPOCH + millis // DAY_MS
+    return EPOCH + millis // DAY_MILLISECONDS
 
 
 def rfc3339(seconds: float) -> str:
@@ -35,7 +35,7 @@ def rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def months_on(day: int, months: int) -> int:
+def add_months(day: int, months: int) -> int:
     """The day *months* later (or earlier), cut to the length of its month."""
     found = date.fromordinal(day)
     index = found.year * 12 + found.month - 1 + months
@@ -59,11 +59,11 @@ def start_of(unit: str, day: int) -> int:
     return date(found.year, 1, 1).toordinal() if unit == "year" else day
 
 
-def moved(unit: str, start: int, periods: int) -> int:
+def add_periods(unit: str, start: int, periods: int) -> int:
     """The start of a period *periods* later (or earlier)."""
     if unit in ("day", "week", "isoweek"):
         return start + periods * (1 if unit == "day" else 7)
-    return months_on(start, periods * {"month": 1, "quarter": 3, "year": 12}[unit])
+    return add_months(start, periods * {"month": 1, "quarter": 3, "year": 12}[unit])
 
 
 def periods_between(unit: str, start: int, later: int) -> int:
@@ -109,15 +109,15 @@ def parse_day(text: str) -> int:
 
 def parse_instant(text: str) -> int:
     """The UTC day of an RFC 3339 instant; ValueError otherwise."""
-    return _instant(text).date().toordinal()
+    return _parse_instant(text).date().toordinal()
 
 
 def parse_seconds(text: str) -> float:
     """An RFC 3339 instant in epoch seconds; ValueError otherwise."""
-    return _instant(text).timestamp()
+    return _parse_instant(text).timestamp()
 
 
-def _instant(text: str) -> datetime:
+def _parse_instant(text: str) -> datetime:
     found = datetime.fromisoformat(text)
     if found.tzinfo is None or "T" not in text.upper():
         raise ValueError(f"no time with an offset: {text!r}")

@@ -49,11 +49,11 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Spend that jumps by *factor* for *days* days, the first of them *ago* days before the world began."""
+    """Spend that jumps by *factor* for *days* days, the first of them *days_ago* days before the world began."""
 
     project: str
     service: str
-    ago: int
+    days_ago: int
     days: int
     factor: float
 

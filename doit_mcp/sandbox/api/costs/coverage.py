@@ -9,52 +9,58 @@ from .catalog import SERVICES
 from .ledger import Ledger, Selection
 
 # SKUs that each type of commitment covers.
-COVERED = {"BoxUsage:m6i.xlarge": "compute", "Lambda-GB-Second": "compute", "InstanceUsage:db.r6g.large": "database"}
-INSTANCE = "BoxUsage:m6i.xlarge"  # what instances are reserved of
-INSTANCE_PRICE = next(sku.price for service in SERVICES for sku in service.skus if sku.id == INSTANCE)
+COMMITMENT_TYPES = {
+    "BoxUsage:m6i.xlarge": "compute",
+    "Lambda-GB-Second": "compute",
+    "InstanceUsage:db.r6g.large": "database",
+}
+INSTANCE_SKU = "BoxUsage:m6i.xlarge"  # what instances are reserved of
+INSTANCE_PRICE = next(sku.price for service in SERVICES for sku in service.skus if sku.id == INSTANCE_SKU)
 # Percent below on-demand rates. Lines save less than either: some of the spend is always on demand.
-PLAN_RATE, RESERVED_RATE = 27, 36
-RESERVED_SHARE = 25  # percent of the savings on instances in production that reservations make
+PLAN_DISCOUNT_PERCENT, RESERVED_DISCOUNT_PERCENT = 27, 36
+RESERVED_SHARE_PERCENT = 25  # percent of the savings on instances in production that reservations make
 COLUMNS = ("billing_account_id", "project_id", "project_name", "region", "label_env", "sku_id", "day_start")
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Eligible spend in micro-dollars: *listed* at on-demand rates, and what plans and reservations save of it."""
+    """Eligible spend in micro-dollars: *list_cost* at on-demand rates, and what plans and reservations save of it."""
 
-    listed: int = 0
-    by_plans: int = 0
-    by_reservations: int = 0
+    list_cost: int = 0
+    plan_savings: int = 0
+    reservation_savings: int = 0
 
     def __add__(self, other: Spend) -> Spend:
         return Spend(
-            self.listed + other.listed, self.by_plans + other.by_plans, self.by_reservations + other.by_reservations
+            self.list_cost + other.list_cost,
+            self.plan_savings + other.plan_savings,
+            self.reservation_savings + other.reservation_savings,
         )
 
     @property
-    def saved(self) -> int:
+    def savings(self) -> int:
         """Savings of all commitments."""
-        return self.by_plans + self.by_reservations
+        return self.plan_savings + self.reservation_savings
 
     @property
     def cost(self) -> int:
         """What is paid in the end."""
-        return self.listed - self.saved
+        return self.list_cost - self.savings
 
     @property
     def plan_cost(self) -> int:
         """What is paid at the rates of Savings Plans."""
-        return self.by_plans * (100 - PLAN_RATE) // PLAN_RATE
+        return self.plan_savings * (100 - PLAN_DISCOUNT_PERCENT) // PLAN_DISCOUNT_PERCENT
 
     @property
-    def reserved(self) -> int:
+    def reserved_list_cost(self) -> int:
         """What reservations cover, at on-demand rates."""
-        return self.by_reservations * 100 // RESERVED_RATE
+        return self.reservation_savings * 100 // RESERVED_DISCOUNT_PERCENT
 
     @property
     def reserved_cost(self) -> int:
         """What is paid for what reservations cover."""
-        return self.reserved - self.by_reservations
+        return self.reserved_list_cost - self.reservation_savings
 
     @property
     def on_demand(self) -> int:
@@ -62,30 +68,30 @@ class Spend:
         return self.cost - self.plan_cost - self.reserved_cost
 
     @property
-    def plannable(self) -> int:
+    def plan_eligible(self) -> int:
         """What Savings Plans could cover, at on-demand rates."""
-        return self.listed - self.reserved
+        return self.list_cost - self.reserved_list_cost
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A member account of an organization; *reserves* says whether it has reserved instances."""
+class MemberAccount:
+    """A member account of an organization; *has_reservations* says whether it has reserved instances."""
 
     organization: str
     id: str
     name: str
     region: str
-    reserves: bool
+    has_reservations: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """The member accounts and their eligible spend by type of commitment, account and day."""
 
-    accounts: tuple[Account, ...]
+    accounts: tuple[MemberAccount, ...]
     spend: dict[tuple[str, str], dict[int, Spend]]
 
-    def members(self, organization: str) -> list[Account]:
+    def members(self, organization: str) -> list[MemberAccount]:
         """The accounts of an organization, by number."""
         return [one for one in self.accounts if one.organization == organization]
 
@@ -103,18 +109,18 @@ class Coverage:
         return sum(self.daily(service, accounts, first, last).values(), Spend())
 
 
-def coverage(ledger: Ledger) -> Coverage:
+def measure_coverage(ledger: Ledger) -> Coverage:
     """What the lines of a ledger come to."""
-    series = frozenset(at for at, sku in ledger.members("series", "sku_id") if sku in COVERED)
-    accounts: dict[str, Account] = {}
+    series = frozenset(at for at, sku in ledger.members("series", "sku_id") if sku in COMMITMENT_TYPES)
+    accounts: dict[str, MemberAccount] = {}
     spend: dict[tuple[str, str], dict[int, Spend]] = {}
     for *names, day, cost, _, savings in ledger.sums(COLUMNS, ledger.first, ledger.last, Selection(series=series)):
         organization, account, name, region, env, sku = (str(one) for one in names)
         reserves = env == "production"
-        accounts[account] = Account(organization, account, name, region, reserves)
+        accounts[account] = MemberAccount(organization, account, name, region, reserves)
         saved = int(savings or 0)
-        reserved = saved * RESERVED_SHARE // 100 if reserves and sku == INSTANCE else 0
-        days = spend.setdefault((COVERED[sku], account), {})
+        reserved = saved * RESERVED_SHARE_PERCENT // 100 if reserves and sku == INSTANCE_SKU else 0
+        days = spend.setdefault((COMMITMENT_TYPES[sku], account), {})
         line = Spend(int(cost or 0) + saved, saved - reserved, reserved)
         days[int(day or 0)] = days.get(int(day or 0), Spend()) + line
     return Coverage(tuple(accounts[key] for key in sorted(accounts)), spend)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..responses import JsonObject, bad
-from .ledger import Source
+from ..responses import JsonObject, bad_request
+from .ledger import ColumnSource
 
 TYPES = (
     "datetime",
@@ -25,7 +25,7 @@ TYPES = (
 )
 RULE, GROUP = "attribution", "attribution_group"
 # Names of types that are taken, and what answers call them (facts, section 7).
-ANSWERED = {"allocation_rule": RULE, "allocation": GROUP}
+RESPONSE_TYPES = {"allocation_rule": RULE, "allocation": GROUP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class Dimension:
     type: str
     id: str
     label: str
-    column: Source
+    column: ColumnSource
     table: str = "series"
 
 
-Made = Mapping[tuple[str, str], Dimension]
+CustomDimensions = Mapping[tuple[str, str], Dimension]
 """Dimensions that a customer's allocations make, by type and id."""
 
-NONE_MADE: Made = {}
+NO_CUSTOM_DIMENSIONS: CustomDimensions = {}
 
 
 DIMENSIONS = (
@@ -70,23 +70,25 @@ DIMENSIONS = (
 )
 
 
-def dimension(type_: str, identifier: str, where: str, made: Made = NONE_MADE) -> Dimension:
+def find_dimension(
+    type_: str, identifier: str, where: str, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS
+) -> Dimension:
     """The dimension of this type and id; 400 naming *where* it was asked for, if there is none."""
-    type_, identifier = _answered(type_, identifier)
-    if (type_, identifier) in made:
-        return made[type_, identifier]
+    type_, identifier = _response_names(type_, identifier)
+    if (type_, identifier) in custom:
+        return custom[type_, identifier]
     for found in DIMENSIONS:
         if (found.type, found.id) == (type_, identifier):
             return found
-    raise bad(f"{where}: no dimension {identifier[:80]!r} of type {type_[:40]}", field=where)
+    raise bad_request(f"{where}: no dimension {identifier[:80]!r} of type {type_[:40]}", field=where)
 
 
-def answered(item: JsonObject) -> JsonObject:
+def response_form(item: JsonObject) -> JsonObject:
     """A filter or group with its type, and the id of rules, as answers spell them."""
-    type_, identifier = _answered(item["type"], item["id"])
+    type_, identifier = _response_names(item["type"], item["id"])
     return {**item, "type": type_, "id": identifier}
 
 
-def _answered(type_: str, identifier: str) -> tuple[str, str]:
-    type_ = ANSWERED.get(type_, type_)
+def _response_names(type_: str, identifier: str) -> tuple[str, str]:
+    type_ = RESPONSE_TYPES.get(type_, type_)
     return type_, RULE if type_ == RULE and identifier in (RULE, "allocation_rule") else identifier

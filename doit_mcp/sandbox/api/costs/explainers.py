@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..responses import JsonObject
-from .calendar_days import moved
+from .calendar_days import add_periods
 from .catalog import AWS
 from .ledger import Ledger, Selection
-from .usage_series import CENT
+from .usage_series import MICROS_PER_CENT
 
 COLUMNS = ("cloud_provider", "billing_account_id", "project_id", "service_description", "cost_type")
 USAGE, DISCOUNT, CREDIT = "Usage", "DoiT discount", "Credit"
@@ -29,7 +29,7 @@ class Charge:
 
 def charges(ledger: Ledger, month: int) -> list[Charge]:
     """What AWS's lines of the month that begins on day *month* add up to."""
-    rows = ledger.sums(COLUMNS, month, moved("month", month, 1) - 1, Selection(credits=True))
+    rows = ledger.sums(COLUMNS, month, add_periods("month", month, 1) - 1, Selection(credits=True))
     return [
         Charge(str(row[1]), str(row[2]), str(row[3]), row[4] == "credit", int(row[5] or 0), int(row[7] or 0))
         for row in rows
@@ -37,9 +37,9 @@ def charges(ledger: Ledger, month: int) -> list[Charge]:
     ]
 
 
-def explained(found: Iterable[Charge]) -> JsonObject:
+def explain_charges(charges: Iterable[Charge]) -> JsonObject:
     """``{summary, service, account}`` (BillingExplainer)."""
-    every = list(found)
+    every = list(charges)
     usage = [one for one in every if not one.credit]
     return {
         "summary": {
@@ -47,19 +47,23 @@ def explained(found: Iterable[Charge]) -> JsonObject:
             "doit": _summary(every, ours=True),
             "awsWithoutDoit": _summary(every, ours=False),
         },
-        "service": {name: _both(one for one in usage if one.service == name) for name in _sorted(usage, "service")},
-        "account": {name: _both(one for one in usage if one.project == name) for name in _sorted(usage, "project")},
+        "service": {
+            name: _compare(one for one in usage if one.service == name) for name in _distinct_values(usage, "service")
+        },
+        "account": {
+            name: _compare(one for one in usage if one.project == name) for name in _distinct_values(usage, "project")
+        },
     }
 
 
 def money(micro: int) -> JsonObject:
     """A whole number of cents as text (BillingExplainerMoney)."""
-    cents = micro // CENT
+    cents = micro // MICROS_PER_CENT
     sign = "-" if cents < 0 else ""
     return {"amount": f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02}", "currency": "USD"}
 
 
-def _sorted(found: Iterable[Charge], field: str) -> list[str]:
+def _distinct_values(found: Iterable[Charge], field: str) -> list[str]:
     return sorted({str(getattr(one, field)) for one in found})
 
 
@@ -82,7 +86,7 @@ def _summary(found: Iterable[Charge], *, ours: bool) -> JsonObject:
     }
 
 
-def _both(found: Iterable[Charge]) -> JsonObject:
+def _compare(found: Iterable[Charge]) -> JsonObject:
     every = list(found)
     list_price, saved = sum(one.cost + one.savings for one in every), sum(one.savings for one in every)
     ours = {USAGE: money(list_price)} | ({DISCOUNT: money(-saved)} if saved else {})

@@ -5,29 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from .usage_series import CENT
+from .usage_series import MICROS_PER_CENT
 
 TREND_DAYS = 28  # with fewer days a slope says more about the weekdays than about growth
 
 
-def predicted(history: Mapping[int, int], first: int, last: int, days: range) -> list[int]:
+def predict(history: Mapping[int, int], first: int, last: int, days: range) -> list[int]:
     """A value for each of *days*, from the *history* of the days *first* to *last* (a day without a value had 0)."""
     known = [history.get(day, 0) for day in range(first, last + 1)]
     mean = fmean(known)
     if mean <= 0:
         return [0] * len(days)
-    usual = [_share(known[(weekday - first) % 7 :: 7], mean) for weekday in range(7)]
+    usual = [_weekday_share(known[(weekday - first) % 7 :: 7], mean) for weekday in range(7)]
     shares = [usual[(first + index) % 7] for index in range(len(known))]
-    level, slope = _line([(index, value / share) for index, (value, share) in enumerate(zip(known, shares)) if share])
-    return [round(max(0.0, level + slope * (day - first)) * usual[day % 7] / CENT) * CENT for day in days]
+    level, slope = _fit_line(
+        [(index, value / share) for index, (value, share) in enumerate(zip(known, shares)) if share]
+    )
+    return [
+        round(max(0.0, level + slope * (day - first)) * usual[day % 7] / MICROS_PER_CENT) * MICROS_PER_CENT
+        for day in days
+    ]
 
 
-def _share(values: Sequence[int], mean: float) -> float:
+def _weekday_share(values: Sequence[int], mean: float) -> float:
     """A weekday's share of an ordinary day; 1 for a weekday that never came."""
     return max(0.0, fmean(values) / mean) if values else 1.0
 
 
-def _line(points: Sequence[tuple[int, float]]) -> tuple[float, float]:
+def _fit_line(points: Sequence[tuple[int, float]]) -> tuple[float, float]:
     """Level and slope by least squares; level alone where there are few points."""
     mean = fmean(value for _, value in points)
     if len(points) < TREND_DAYS:

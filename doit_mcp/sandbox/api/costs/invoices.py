@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .calendar_days import moved, start_of
+from .calendar_days import add_periods, start_of
 from .catalog import AWS, AZURE, GOOGLE
 from .ledger import Ledger, Selection
 
 DUE_DAYS = 30
 # Days after the invoice when the money arrives: the last is late.
-PAID_DAYS = {AWS: 21, GOOGLE: 27, AZURE: 41}
+PAYMENT_DAYS = {AWS: 21, GOOGLE: 27, AZURE: 41}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class InvoiceLine:
     """A project's service for the month; *cost* in micro-dollars, below zero for a credit."""
 
     description: str
@@ -25,21 +25,21 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """What a cloud cost in the month that begins on day *month*; it was *issued* on the first day after."""
+    """What a cloud cost in the month that begins on day *month*; it was *issue_day* on the first day after."""
 
     platform: str
     month: int
-    lines: tuple[Line, ...]
+    lines: tuple[InvoiceLine, ...]
 
     @property
-    def issued(self) -> int:
+    def issue_day(self) -> int:
         """The day of the invoice."""
-        return moved("month", self.month, 1)
+        return add_periods("month", self.month, 1)
 
     @property
-    def due(self) -> int:
+    def due_day(self) -> int:
         """The last day to pay it."""
-        return self.issued + DUE_DAYS
+        return self.issue_day + DUE_DAYS
 
     @property
     def total(self) -> int:
@@ -48,16 +48,16 @@ class Invoice:
 
     def status(self, today: int) -> str:
         """OPEN, PAST DUE or PAID on a day."""
-        if today >= self.issued + PAID_DAYS[self.platform]:
+        if today >= self.issue_day + PAYMENT_DAYS[self.platform]:
             return "PAID"
-        return "OPEN" if today <= self.due else "PAST DUE"
+        return "OPEN" if today <= self.due_day else "PAST DUE"
 
 
-def issued(ledger: Ledger) -> list[Invoice]:
+def make_invoices(ledger: Ledger) -> list[Invoice]:
     """The invoices of all whole months of a ledger, oldest first."""
     columns = ("month_start", "cloud_provider", "service_description", "project_name", "cost_type", "sku_description")
     end = start_of("month", ledger.last) - 1
-    lines: dict[tuple[int, str], list[Line]] = {}
+    lines: dict[tuple[int, str], list[InvoiceLine]] = {}
     totals: dict[tuple[int, str, str, str, bool], int] = {}
     for row in ledger.sums(columns, ledger.first, end, Selection(credits=True)):
         month, platform, service, project, kind, sku, cost = row[:7]
@@ -65,5 +65,5 @@ def issued(ledger: Ledger) -> list[Invoice]:
         key = (int(month or 0), str(platform), str(sku if credit else service), str(project), credit)
         totals[key] = totals.get(key, 0) + int(cost or 0)
     for (month_start, cloud, description, project_name, is_credit), total in totals.items():
-        lines.setdefault((month_start, cloud), []).append(Line(description, project_name, is_credit, total))
+        lines.setdefault((month_start, cloud), []).append(InvoiceLine(description, project_name, is_credit, total))
     return [Invoice(cloud, month_start, tuple(found)) for (month_start, cloud), found in sorted(lines.items())]

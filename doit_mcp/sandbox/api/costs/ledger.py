@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .calendar_days import day_row, months_on, start_of
+from .calendar_days import add_months, day_row, start_of
 from .catalog import Estate
-from .usage_series import COLUMNS, Series, all_series, jumps, lines
+from .usage_series import COLUMNS, Series, all_series, daily_lines, jumps
 
-MONTHS = 13  # whole months before the current one
+HISTORY_MONTHS = 13  # whole months before the current one
 DAY_COLUMNS = (
     "day_start",
     "year",
@@ -30,7 +30,7 @@ DAY_COLUMNS = (
     "year_start",
 )
 MEASURES = ("cost", "usage", "savings")
-DAILY_KEPT = 256  # selections whose daily cost is remembered
+MAX_CACHED_SELECTIONS = 256  # selections whose daily cost is remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Selection:
     credits: bool = False
 
 
-class Part(NamedTuple):
+class SeriesGroup(NamedTuple):
     """Some of the series, under a name."""
 
     id: str
@@ -51,10 +51,10 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class DerivedColumn:
     """A made-up column: a series has the name of the first part it is in, or *rest*."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[SeriesGroup, ...]
     rest: str | None = None
 
     def value(self, series: int) -> str | None:
@@ -66,7 +66,7 @@ class Parts:
         return list(dict.fromkeys([*(part.name for part in self.parts), *([self.rest] if self.rest else [])]))
 
 
-Source = str | Parts
+ColumnSource = str | DerivedColumn
 """A column that the ledger has, or one that is made of its series."""
 
 
@@ -74,14 +74,14 @@ class Ledger:
     """Lines from the first day of the month 13 months ago to today; days are added as the clock goes on."""
 
     def __init__(self, estate: Estate, *, seed: int, today: int) -> None:
-        self.first = months_on(start_of("month", today), -MONTHS)
+        self.first = add_months(start_of("month", today), -HISTORY_MONTHS)
         self.last = self.first - 1
         self.jumps = jumps(estate, today)
         self._series = all_series(estate, seed, today)
         self._daily: dict[Selection, dict[int, int]] = {}
         # One thread at a time uses it, though not always the one that made it.
         self._database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self._create()
+        self._create_tables()
         self.extend(today)
 
     def close(self) -> None:
@@ -95,20 +95,20 @@ class Ledger:
         first = self.last + 1
         self._database.execute("BEGIN")
         self._insert("days", [day_row(day) for day in range(first, today + 1)])
-        self._insert("lines", _rows(self._series, first, today))
+        self._insert("lines", _line_rows(self._series, first, today))
         self._database.execute("COMMIT")
         self._daily.clear()
         self.last = today
 
-    def members(self, table: str, column: Source) -> list[tuple[int, str | None]]:
+    def members(self, table: str, column: ColumnSource) -> list[tuple[int, str | None]]:
         """(id, value) of every series or day: what filters look at. *table* is ``series`` or ``days``."""
-        if isinstance(column, Parts):
+        if isinstance(column, DerivedColumn):
             return [(series, column.value(series)) for series in range(len(self._series))]
         key = "series" if table == "series" else "day_start"
         return self._database.execute(f"SELECT {key}, {column} FROM {table} ORDER BY {key}").fetchall()
 
     def sums(
-        self, columns: Sequence[Source], first: int, last: int, selection: Selection = Selection()
+        self, columns: Sequence[ColumnSource], first: int, last: int, selection: Selection = Selection()
     ) -> list[tuple[str | int | None, ...]]:
         """The columns' values, then cost, usage and savings in millionths, for each combination that has lines.
 
@@ -118,18 +118,18 @@ class Ledger:
         unknown = own - set(COLUMNS) - set(DAY_COLUMNS)
         if unknown:
             raise ValueError(f"no such columns: {sorted(unknown)}")
-        terms, labels = _terms(columns)
+        terms, labels = _select_terms(columns)
         measured = ", ".join(f"SUM({name})" for name in MEASURES)
         names = ", ".join(column if isinstance(column, str) else f"made{at}" for at, column in enumerate(columns))
-        statement = f"SELECT {', '.join([*terms, measured])} FROM lines" + _joins(own)
-        statement += " WHERE lines.day BETWEEN ? AND ?" + _conditions(selection)
+        statement = f"SELECT {', '.join([*terms, measured])} FROM lines" + _join_clauses(own)
+        statement += " WHERE lines.day BETWEEN ? AND ?" + _where_conditions(selection)
         statement += f" GROUP BY {names} ORDER BY {names}" if names else " HAVING COUNT(*) > 0"
         return self._database.execute(statement, (*labels, first, last)).fetchall()
 
     def daily(self, selection: Selection = Selection()) -> dict[int, int]:
         """The cost of each day in micro-dollars; days without lines are left out."""
         if selection not in self._daily:
-            if len(self._daily) >= DAILY_KEPT:
+            if len(self._daily) >= MAX_CACHED_SELECTIONS:
                 self._daily.clear()
             rows = self.sums(("day_start",), self.first, self.last, selection)
             self._daily[selection] = {int(row[0] or 0): int(row[1] or 0) for row in rows}
@@ -139,7 +139,7 @@ class Ledger:
         """The cost of a range of days in micro-dollars."""
         return sum(cost for day, cost in self.daily(selection).items() if first <= day <= last)
 
-    def _create(self) -> None:
+    def _create_tables(self) -> None:
         self._database.executescript(
             f"""CREATE TABLE series (series INTEGER PRIMARY KEY, {", ".join(COLUMNS)});
             CREATE TABLE days (day_start INTEGER PRIMARY KEY, {", ".join(DAY_COLUMNS[1:])});
@@ -153,15 +153,15 @@ class Ledger:
         self._database.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
 
-def _rows(series: Sequence[Series], first: int, last: int) -> list[tuple[int, ...]]:
+def _line_rows(series: Sequence[Series], first: int, last: int) -> list[tuple[int, ...]]:
     return sorted(
         (day, index, cost, usage, savings)
         for index, one in enumerate(series)
-        for day, cost, usage, savings in lines(one, first, last)
+        for day, cost, usage, savings in daily_lines(one, first, last)
     )
 
 
-def _terms(columns: Sequence[Source]) -> tuple[list[str], list[str | None]]:
+def _select_terms(columns: Sequence[ColumnSource]) -> tuple[list[str], list[str | None]]:
     """What to select, and the names for its placeholders."""
     terms: list[str] = []
     labels: list[str | None] = []
@@ -175,13 +175,13 @@ def _terms(columns: Sequence[Source]) -> tuple[list[str], list[str | None]]:
     return terms, labels
 
 
-def _joins(columns: Collection[str]) -> str:
+def _join_clauses(columns: Collection[str]) -> str:
     series = " JOIN series USING (series)" if set(columns) & set(COLUMNS) else ""
     days = " JOIN days ON day_start = lines.day" if set(columns) & set(DAY_COLUMNS) else ""
     return series + days
 
 
-def _conditions(selection: Selection) -> str:
+def _where_conditions(selection: Selection) -> str:
     # Ids are our own integers: a list of them is short, and needs no placeholders beyond SQLite's limit.
     parts = []
     if selection.series is not None:

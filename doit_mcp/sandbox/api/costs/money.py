@@ -36,6 +36,6 @@ def amount(micro: int, currency: str = "USD") -> float:
     return micro * RATES[currency] // MICRO / MICRO if currency != "USD" else micro / MICRO
 
 
-def cents(value: float) -> float:
+def round_to_cents(value: float) -> float:
     """An amount rounded to hundredths."""
     return round(value, 2)

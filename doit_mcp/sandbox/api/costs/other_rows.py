@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from .query_plan import Plan
+from .query_plan import QueryPlan
 from .table import Key, Row
 
 OTHER = "Other"
 
 
-def completed(plan: Plan, rows: Sequence[Row], kept: Sequence[Row]) -> list[Row]:
+def with_other_rows(plan: QueryPlan, rows: Sequence[Row], kept: Sequence[Row]) -> list[Row]:
     """The *kept* ones of all *rows* and the sums of the others; those come last among their like."""
     width = len(plan.groups)
     if not width or len(rows) == len(kept):
         return list(kept)
-    home = homes(plan, kept)
+    home = other_series(plan, kept)
     shown = {(row.key, row.start) for row in kept}
     left_out = (row for row in rows if (row.key, row.start) not in shown)
     rest = (Row(home(row.key[:width]) + row.key[width:], row.start, row.values) for row in left_out)
-    found = gathered([*kept, *rest])
+    found = merge_rows([*kept, *rest])
     places: dict[Key, int] = {}
     for index, row in enumerate(kept):
         for level in range(width):
@@ -31,7 +31,7 @@ def completed(plan: Plan, rows: Sequence[Row], kept: Sequence[Row]) -> list[Row]
     return sorted(found, key=lambda row: [places.get(row.key[: level + 1], len(kept)) for level in range(width)])
 
 
-def homes(plan: Plan, kept: Iterable[Row]) -> Callable[[Key], Key]:
+def other_series(plan: QueryPlan, kept: Iterable[Row]) -> Callable[[Key], Key]:
     """From a series that is left out of *kept* to the one it counts for."""
     width = len(plan.groups)
     shown = {row.key[: level + 1] for row in kept for level in range(width)}
@@ -44,7 +44,7 @@ def homes(plan: Plan, kept: Iterable[Row]) -> Callable[[Key], Key]:
     return home
 
 
-def gathered(rows: Iterable[Row]) -> list[Row]:
+def merge_rows(rows: Iterable[Row]) -> list[Row]:
     """Rows of the same key and period added up, in the order in which they first come."""
     sums: dict[tuple[Key, int | None], tuple[int, ...]] = {}
     for row in rows:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..responses import JsonObject, bad
-from .dimensions import NONE_MADE, RULE, Dimension, Made, dimension
-from .filters import Filter, compiled
-from .forecast_plan import Forecast, forecast_of
-from .ledger import DAY_COLUMNS, MEASURES, Parts, Source
-from .ranges import Range, primary, secondary
+from ..responses import JsonObject, bad_request
+from .dimensions import NO_CUSTOM_DIMENSIONS, RULE, CustomDimensions, Dimension, find_dimension
+from .filters import Filter, compile_filters
+from .forecast_plan import Forecast, parse_forecast
+from .ledger import DAY_COLUMNS, MEASURES, ColumnSource, DerivedColumn
+from .ranges import DayRange, comparison_range, primary_range
 
-COUNT = len(MEASURES)  # where a row keeps the number of distinct values, after its measures
+COUNT_INDEX = len(MEASURES)  # where a row keeps the number of distinct values, after its measures
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Column:
     """A named column of the result and the ledger's column behind it."""
 
     name: str
-    source: Source
+    source: ColumnSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Interval:
 
     columns: tuple[Column, ...] = ()
     start: str | None = None
-    running: bool = False
+    cumulative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class MetricFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class QueryPlan:
     """A query ready to run. *groups* are rows, *splits* other dimensions beside the time interval's own columns.
 
     *rest* says what becomes of rows that limits leave out (limitAggregation).
@@ -63,14 +63,14 @@ class Plan:
     splits: tuple[Column, ...]
     interval: Interval
     measures: tuple[int, ...]
-    range: Range
-    compared: Range | None
+    range: DayRange
+    comparison_range: DayRange | None
     filters: tuple[Filter, ...]
     limits: tuple[Limit, ...]
     metric_filter: MetricFilter | None
     rest: str
     aggregation: str
-    counted: Source | None
+    count_source: ColumnSource | None
     credits: bool
     currency: str
     forecast: Forecast | None
@@ -81,14 +81,14 @@ class Plan:
         return self.groups + self.splits + self.interval.columns
 
 
-def _interval(*columns: tuple[str, str], start: str | None = None, running: bool = False) -> Interval:
-    return Interval(tuple(Column(*column) for column in columns), start, running)
+def _interval(*columns: tuple[str, str], start: str | None = None, cumulative: bool = False) -> Interval:
+    return Interval(tuple(Column(*column) for column in columns), start, cumulative)
 
 
 _DAY = (("year", "year"), ("month", "month"), ("day", "day_of_month"))
 INTERVALS = {
     "day": _interval(*_DAY, start="day_start"),
-    "dayCumSum": _interval(*_DAY, start="day_start", running=True),
+    "dayCumSum": _interval(*_DAY, start="day_start", cumulative=True),
     "week": _interval(("year", "week_year"), ("week", "week"), start="week_start"),
     "isoweek": _interval(("year", "iso_year"), ("isoweek", "isoweek"), start="isoweek_start"),
     "month": _interval(("year", "year"), ("month", "month"), start="month_start"),
@@ -99,40 +99,44 @@ INTERVALS = {
 LONG_INTERVALS = ("month", "quarter", "year")
 
 
-def plan_of(config: JsonObject, today: int, made: Made = NONE_MADE) -> Plan:
+def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS) -> QueryPlan:
     """The plan of *config*, which fits schemas.CONFIG; 400 for what makes no sense or is not modelled here."""
     _refuse_unmodelled(config)
     unit = _time_interval(config)
     interval = INTERVALS[unit] if unit else Interval()
-    filters = compiled(config.get("filters") or (), made=made)
-    groups = tuple(_columns(config.get("group") or (), "group", made, filters))
-    asked = tuple(_columns(config.get("dimensions") or (), "dimensions", made, filters))
+    filters = compile_filters(config.get("filters") or (), custom=custom)
+    groups = tuple(_columns(config.get("group") or (), "group", custom, filters))
+    asked = tuple(_columns(config.get("dimensions") or (), "dimensions", custom, filters))
     # What the interval or a group already shows is no second column; a week's year is the one the week began in.
     splits = tuple(one for one in asked if one.name not in _names(groups + interval.columns))
     own = tuple(one for one in interval.columns if one.name not in _names(groups))
     if config.get("includePromotionalCredits") and unit not in LONG_INTERVALS:
-        raise bad("includePromotionalCredits needs timeInterval month, quarter or year", field="timeInterval")
-    range_ = primary(config, today)
-    counted = _counted(config, interval)
-    forecast = forecast_of(config, unit, range_, today, counting=counted is not None)
+        raise bad_request("includePromotionalCredits needs timeInterval month, quarter or year", field="timeInterval")
+    range_ = primary_range(config, today)
+    counted = _count_source(config, interval)
+    forecast = parse_forecast(config, unit, range_, today, counting=counted is not None)
     if forecast and any(column.source in DAY_COLUMNS for column in groups + splits):
-        raise bad("forecastSettings with groups of dates is not modelled in the sandbox", field="forecastSettings")
+        raise bad_request(
+            "forecastSettings with groups of dates is not modelled in the sandbox", field="forecastSettings"
+        )
     metric_filter = _metric_filter(config.get("metricFilter"))
-    if metric_filter and interval.running and not metric_filter.by_series:
-        raise bad("timeInterval dayCumSum needs metricFilter.operand series_total", field="metricFilter.operand")
-    return Plan(
+    if metric_filter and interval.cumulative and not metric_filter.by_series:
+        raise bad_request(
+            "timeInterval dayCumSum needs metricFilter.operand series_total", field="metricFilter.operand"
+        )
+    return QueryPlan(
         groups=groups,
         splits=splits,
-        interval=Interval(own, interval.start, interval.running),
+        interval=Interval(own, interval.start, interval.cumulative),
         measures=tuple(_measures(config)),
         range=range_,
-        compared=secondary(config, range_),
+        comparison_range=comparison_range(config, range_),
         filters=filters,
         limits=tuple(_limits(config.get("group") or ())),
         metric_filter=metric_filter,
         rest=_rest(config, counting=counted is not None),
         aggregation=config.get("aggregation") or "total",
-        counted=counted,
+        count_source=counted,
         credits=bool(config.get("includePromotionalCredits")),
         currency=config.get("currency") or "USD",
         forecast=forecast,
@@ -142,9 +146,9 @@ def plan_of(config: JsonObject, today: int, made: Made = NONE_MADE) -> Plan:
 def measure_of(metric: JsonObject, where: str) -> int:
     """Which of a line's measures a metric is."""
     if metric["type"] != "basic":
-        raise bad(f"{where}: metrics of type {metric['type']} are not modelled in the sandbox", field=where)
+        raise bad_request(f"{where}: metrics of type {metric['type']} are not modelled in the sandbox", field=where)
     if metric["value"] not in MEASURES:
-        raise bad(f"{where}: {metric['value'][:40]!r} is not one of {', '.join(MEASURES)}", field=where)
+        raise bad_request(f"{where}: {metric['value'][:40]!r} is not one of {', '.join(MEASURES)}", field=where)
     return MEASURES.index(metric["value"])
 
 
@@ -156,13 +160,15 @@ def _refuse_unmodelled(config: JsonObject) -> None:
     }
     for name, values in modelled.items():
         if config.get(name) not in (None, *values):
-            raise bad(f"{name} {config[name]!r} is not modelled in the sandbox", field=name)
+            raise bad_request(f"{name} {config[name]!r} is not modelled in the sandbox", field=name)
     for name in ("limitByChange", "splits"):
         if config.get(name):
-            raise bad(f"{name} is not modelled in the sandbox", field=name)
+            raise bad_request(f"{name} is not modelled in the sandbox", field=name)
     for name, switched_on in (config.get("advancedAnalysis") or {}).items():
         if switched_on and name != "forecast":
-            raise bad(f"advancedAnalysis.{name} is not modelled in the sandbox", field=f"advancedAnalysis.{name}")
+            raise bad_request(
+                f"advancedAnalysis.{name} is not modelled in the sandbox", field=f"advancedAnalysis.{name}"
+            )
 
 
 def _time_interval(config: JsonObject) -> str | None:
@@ -171,36 +177,44 @@ def _time_interval(config: JsonObject) -> str | None:
     if unit is None:
         return None if any(one["type"] == "datetime" for one in config.get("dimensions") or ()) else "day"
     if unit not in INTERVALS:
-        raise bad(f"timeInterval {unit} is not modelled in the sandbox: its lines are daily", field="timeInterval")
+        raise bad_request(
+            f"timeInterval {unit} is not modelled in the sandbox: its lines are daily", field="timeInterval"
+        )
     return unit
 
 
-def _columns(items: Sequence[JsonObject], where: str, made: Made, filters: Sequence[Filter]) -> Iterator[Column]:
+def _columns(
+    items: Sequence[JsonObject], where: str, custom: CustomDimensions, filters: Sequence[Filter]
+) -> Iterator[Column]:
     seen: set[Dimension] = set()
     for index, item in enumerate(items):
-        found = dimension(item["type"], item["id"], f"{where}[{index}]", made)
+        found = find_dimension(item["type"], item["id"], f"{where}[{index}]", custom)
         if found in seen:
-            raise bad(f"{where}[{index}]: {found.id} is there twice", field=f"{where}[{index}]")
+            raise bad_request(f"{where}[{index}]: {found.id} is there twice", field=f"{where}[{index}]")
         seen.add(found)
-        yield Column(found.id, _shown(found, filters))
+        yield Column(found.id, _column_source(found, filters))
 
 
-def _shown(found: Dimension, filters: Sequence[Filter]) -> Source:
+def _column_source(found: Dimension, filters: Sequence[Filter]) -> ColumnSource:
     """The dimension's column; of rules, which may overlap, only those that filters on them let through."""
-    if found.type != RULE or not isinstance(found.column, Parts):
+    if found.type != RULE or not isinstance(found.column, DerivedColumn):
         return found.column
     wanted = [one for one in filters if one.dimension == found and not one.inverse]
-    parts = (part for part in found.column.parts if all(one.fits(part.id) or one.fits(part.name) for one in wanted))
-    return Parts(tuple(parts), found.column.rest)
+    parts = (
+        part for part in found.column.parts if all(one.accepts(part.id) or one.accepts(part.name) for one in wanted)
+    )
+    return DerivedColumn(tuple(parts), found.column.rest)
 
 
 def _rest(config: JsonObject, *, counting: bool) -> str:
     rest = str(config.get("limitAggregation") or "none")
     # How values are displayed is a matter of the console: the numbers are the same.
     if rest != "none" and (config.get("displayValues") or "actuals_only") != "actuals_only":
-        raise bad("limitAggregation must be none unless displayValues is actuals_only", field="limitAggregation")
+        raise bad_request(
+            "limitAggregation must be none unless displayValues is actuals_only", field="limitAggregation"
+        )
     if rest != "none" and counting:
-        raise bad(f"limitAggregation {rest} of counts is not modelled in the sandbox", field="limitAggregation")
+        raise bad_request(f"limitAggregation {rest} of counts is not modelled in the sandbox", field="limitAggregation")
     return rest
 
 
@@ -214,7 +228,7 @@ def _measures(config: JsonObject) -> Iterator[int]:
     for index, metric in enumerate(metrics or [{"type": "basic", "value": "cost"}]):
         measure = measure_of(metric, f"metrics[{index}]" if config.get("metrics") else "metric")
         if measure in seen:
-            raise bad(f"metrics[{index}]: {MEASURES[measure]} is there twice", field=f"metrics[{index}]")
+            raise bad_request(f"metrics[{index}]: {MEASURES[measure]} is there twice", field=f"metrics[{index}]")
         seen.add(measure)
         yield measure
 
@@ -233,19 +247,19 @@ def _metric_filter(item: JsonObject | None) -> MetricFilter | None:
     values = tuple(item["values"])
     wanted = 2 if item["operator"] in ("b", "nb") else 1
     if len(values) != wanted:
-        raise bad(f"metricFilter.values: {item['operator']} takes {wanted}", field="metricFilter.values")
+        raise bad_request(f"metricFilter.values: {item['operator']} takes {wanted}", field="metricFilter.values")
     if wanted == 2 and values[0] > values[1]:
-        raise bad("metricFilter.values: the lower bound comes first", field="metricFilter.values")
+        raise bad_request("metricFilter.values: the lower bound comes first", field="metricFilter.values")
     measure = measure_of(item["metric"], "metricFilter.metric")
     return MetricFilter(measure, item["operator"], values, item.get("operand") == "series_total")
 
 
-def _counted(config: JsonObject, interval: Interval) -> Source | None:
+def _count_source(config: JsonObject, interval: Interval) -> ColumnSource | None:
     item = config.get("count")
     if (config.get("aggregation") == "count") != bool(item):
-        raise bad("count goes with aggregation count, and only with it", field="count")
+        raise bad_request("count goes with aggregation count, and only with it", field="count")
     if not item:
         return None
-    if interval.running:
-        raise bad("timeInterval dayCumSum cannot count distinct values", field="timeInterval")
-    return dimension(item["type"], item["id"], "count").column
+    if interval.cumulative:
+        raise bad_request("timeInterval dayCumSum cannot count distinct values", field="timeInterval")
+    return find_dimension(item["type"], item["id"], "count").column

@@ -8,12 +8,12 @@ from itertools import count
 from .ledger import Ledger
 from .money import MICRO
 
-QUIET_DAYS = 14  # before the world began: a day that no incident touches
+BASELINE_DAYS_AGO = 14  # before the world began: a day that no incident touches
 HEADROOM = 1.15
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class QuotaKind:
     """A quota of a cloud's service, counted by the usage of a SKU: *per_unit* of it for each unit a day."""
 
     cloud: str
@@ -37,31 +37,33 @@ class Quota:
     usage: float
 
 
-KINDS = (
-    Kind("aws", "BoxUsage:m6i.xlarge", "ec2", "Running On-Demand Standard instances (vCPU)", 4 / 24),
-    Kind("aws", "InstanceUsage:db.r6g.large", "rds", "DB instances", 1 / 24),
-    Kind("aws", "TimedStorage-ByteHrs", "s3", "Storage under management (TB)", 30 / 1000),
-    Kind("gcp", "CF4E-A0C7-E3BF", "compute.googleapis.com", "N2_CPUS", 1 / 24),
-    Kind("gcp", "3362-E469-6BEF", "bigquery.googleapis.com", "QueryUsagePerDay (TiB)", 1.0),
+QUOTA_KINDS = (
+    QuotaKind("aws", "BoxUsage:m6i.xlarge", "ec2", "Running On-Demand Standard instances (vCPU)", 4 / 24),
+    QuotaKind("aws", "InstanceUsage:db.r6g.large", "rds", "DB instances", 1 / 24),
+    QuotaKind("aws", "TimedStorage-ByteHrs", "s3", "Storage under management (TB)", 30 / 1000),
+    QuotaKind("gcp", "CF4E-A0C7-E3BF", "compute.googleapis.com", "N2_CPUS", 1 / 24),
+    QuotaKind("gcp", "3362-E469-6BEF", "bigquery.googleapis.com", "QueryUsagePerDay (TiB)", 1.0),
 )
 COLUMNS = ("project_id", "project_name", "region", "sku_id")
 
 
-def observed(ledger: Ledger, born: int) -> list[Quota]:
+def measure_quotas(ledger: Ledger, born: int) -> list[Quota]:
     """All quotas of a ledger whose world began on day *born*."""
-    before = {row[:4]: int(row[5] or 0) for row in ledger.sums(COLUMNS, born - QUIET_DAYS, born - QUIET_DAYS)}
+    before = {
+        row[:4]: int(row[5] or 0) for row in ledger.sums(COLUMNS, born - BASELINE_DAYS_AGO, born - BASELINE_DAYS_AGO)
+    }
     found = []
     for row in ledger.sums(COLUMNS, ledger.last - 1, ledger.last - 1):
         project, name, region, sku = map(str, row[:4])
-        for kind in KINDS:
+        for kind in QUOTA_KINDS:
             if kind.sku == sku:
-                limit = _limit(HEADROOM * before[row[:4]] / MICRO * kind.per_unit)
+                limit = _round_limit(HEADROOM * before[row[:4]] / MICRO * kind.per_unit)
                 usage = round(int(row[5] or 0) / MICRO * kind.per_unit, 3)
                 found.append(Quota(kind.cloud, project, name, region, kind.service, kind.quota, limit, usage))
     return found
 
 
-def _limit(usage: float) -> float:
+def _round_limit(usage: float) -> float:
     """The next limit of the usual sizes: 1, 1.5, 2, 3, 4, 6, 8, 12, ..."""
     sizes = (base * 2.0**power for power in count() for base in (1.0, 1.5))
     return next(size for size in sizes if size >= usage)

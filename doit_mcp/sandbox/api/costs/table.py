@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from .ledger import MEASURES, Ledger, Selection
 from .money import MICRO
-from .query_plan import COUNT, Limit, MetricFilter, Plan
-from .ranges import Range
+from .query_plan import COUNT_INDEX, Limit, MetricFilter, QueryPlan
+from .ranges import DayRange
 
 Key = tuple[str | None, ...]
 
@@ -21,51 +21,51 @@ class Row(NamedTuple):  # tens of thousands a query: a tuple is made in half the
     values: tuple[int, ...]
 
 
-def rows_of(plan: Plan, ledger: Ledger, range_: Range, selection: Selection) -> list[Row]:
+def read_rows(plan: QueryPlan, ledger: Ledger, range_: DayRange, selection: Selection) -> list[Row]:
     """The rows of a range, in the order of their keys; values are millionths, then a count if one is asked."""
     sources = [column.source for column in plan.columns]
     width = len(sources)
-    marks = ([plan.interval.start] if plan.interval.start else []) + ([plan.counted] if plan.counted else [])
+    marks = ([plan.interval.start] if plan.interval.start else []) + ([plan.count_source] if plan.count_source else [])
     found = ledger.sums([*sources, *marks], range_.first, range_.last, selection)
     at = width + len(marks)
     # SQLite's rows have no types: first the texts that were asked for, then whole numbers. Hence the type checker's
     # three exceptions here and below.
-    if plan.counted:
-        return _counted(plan, found, width, at)
+    if plan.count_source:
+        return _count_rows(plan, found, width, at)
     if plan.interval.start:
         return [Row(row[:width], row[width], row[at:]) for row in found]  # type: ignore[arg-type]
     return [Row(row[:width], None, row[at:]) for row in found]  # type: ignore[arg-type]
 
 
-def narrowed(plan: Plan, rows: list[Row]) -> list[Row]:
+def narrow_rows(plan: QueryPlan, rows: list[Row]) -> list[Row]:
     """The rows that metric filter and limits leave, limited groups in their order of rank."""
     if plan.metric_filter:
-        rows = _passing(plan, plan.metric_filter, rows)
+        rows = _filter_rows(plan, plan.metric_filter, rows)
     ranks: dict[Key, int] = {}
     for limit in plan.limits:
-        kept = _ranked(rows, limit)
+        kept = _rank_groups(rows, limit)
         ranks |= kept
         rows = [row for row in rows if row.key[: limit.level + 1] in kept]
     if not ranks:
         return rows
     width = len(plan.groups)
-    return sorted(rows, key=lambda row: _order(row.key[:width], ranks))
+    return sorted(rows, key=lambda row: _rank_key(row.key[:width], ranks))
 
 
-def series_of(plan: Plan, row: Row) -> Key:
+def series_key(plan: QueryPlan, row: Row) -> Key:
     """The groups a row belongs to: all its periods together are a series."""
     return row.key[: len(plan.groups)]
 
 
-def summed(rows: Iterable[Row], part: Callable[[Row], object], measure: int) -> dict[object, int]:
-    """The measure's sum of the rows that agree in *part*."""
+def sum_by(rows: Iterable[Row], key_of: Callable[[Row], object], measure: int) -> dict[object, int]:
+    """The measure's sum of the rows that agree in *key_of*."""
     sums: dict[object, int] = {}
     for row in rows:
-        sums[part(row)] = sums.get(part(row), 0) + row.values[measure]
+        sums[key_of(row)] = sums.get(key_of(row), 0) + row.values[measure]
     return sums
 
 
-def running(plan: Plan, rows: Sequence[Row]) -> list[Row]:
+def cumulative_rows(plan: QueryPlan, rows: Sequence[Row]) -> list[Row]:
     """Each series' values added up from the start of the range; the rows keep their order."""
     width = len(plan.groups) + len(plan.splits)
     so_far: dict[Key, tuple[int, ...]] = {}
@@ -78,27 +78,27 @@ def running(plan: Plan, rows: Sequence[Row]) -> list[Row]:
     return found
 
 
-def _counted(plan: Plan, found: Sequence[tuple[str | int | None, ...]], width: int, at: int) -> list[Row]:
+def _count_rows(plan: QueryPlan, found: Sequence[tuple[str | int | None, ...]], width: int, at: int) -> list[Row]:
     sums: dict[tuple[Key, int | None], list[int]] = {}
     for row in found:
         start = row[width] if plan.interval.start else None
-        totals = sums.setdefault((row[:width], start), [0] * (COUNT + 1))  # type: ignore[arg-type]
+        totals = sums.setdefault((row[:width], start), [0] * (COUNT_INDEX + 1))  # type: ignore[arg-type]
         for index, value in enumerate(row[at:]):
             totals[index] += int(value or 0)
         # A line without the value is counted as none.
-        totals[COUNT] += row[at - 1] is not None
+        totals[COUNT_INDEX] += row[at - 1] is not None
     return [Row(key, start, tuple(totals)) for (key, start), totals in sums.items()]
 
 
-def _passing(plan: Plan, wanted: MetricFilter, rows: list[Row]) -> list[Row]:
-    passes = _test(wanted)
+def _filter_rows(plan: QueryPlan, wanted: MetricFilter, rows: list[Row]) -> list[Row]:
+    passes = _make_predicate(wanted)
     if not wanted.by_series:
         return [row for row in rows if passes(row.values[wanted.measure])]
-    totals = summed(rows, lambda row: series_of(plan, row), wanted.measure)
-    return [row for row in rows if passes(totals[series_of(plan, row)])]
+    totals = sum_by(rows, lambda row: series_key(plan, row), wanted.measure)
+    return [row for row in rows if passes(totals[series_key(plan, row)])]
 
 
-def _test(wanted: MetricFilter) -> Callable[[int], bool]:
+def _make_predicate(wanted: MetricFilter) -> Callable[[int], bool]:
     low = wanted.values[0] * MICRO
     high = wanted.values[-1] * MICRO
     tests: dict[str, Callable[[int], bool]] = {
@@ -114,17 +114,17 @@ def _test(wanted: MetricFilter) -> Callable[[int], bool]:
     return tests[wanted.operator]
 
 
-def _ranked(rows: list[Row], limit: Limit) -> dict[Key, int]:
+def _rank_groups(rows: list[Row], limit: Limit) -> dict[Key, int]:
     """The groups that the limit keeps, each with its rank; without a count all of them."""
     totals: dict[Key, int] = {}
     for row in rows:
         group = row.key[: limit.level + 1]
         totals[group] = totals.get(group, 0) + row.values[limit.measure]
     if limit.sort == "a_to_z":
-        order = sorted(totals, key=_by_name)
+        order = sorted(totals, key=_name_key)
     else:
         sign = -1 if limit.sort == "desc" else 1
-        order = sorted(totals, key=lambda group: (sign * totals[group], _by_name(group)))
+        order = sorted(totals, key=lambda group: (sign * totals[group], _name_key(group)))
     kept: dict[Key, int] = {}
     taken: dict[Key, int] = {}
     for group in order:
@@ -135,10 +135,10 @@ def _ranked(rows: list[Row], limit: Limit) -> dict[Key, int]:
     return kept
 
 
-def _by_name(group: Key) -> tuple[tuple[bool, str], ...]:
+def _name_key(group: Key) -> tuple[tuple[bool, str], ...]:
     # Lines without a value come first, as in the ledger.
     return tuple((value is not None, value or "") for value in group)
 
 
-def _order(series: Key, ranks: dict[Key, int]) -> list[tuple[int, bool, str]]:
+def _rank_key(series: Key, ranks: dict[Key, int]) -> list[tuple[int, bool, str]]:
     return [(ranks.get(series[: level + 1], 0), value is not None, value or "") for level, value in enumerate(series)]

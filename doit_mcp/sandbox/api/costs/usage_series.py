@@ -9,9 +9,9 @@ from datetime import date
 
 from .catalog import SERVICES, Estate, Incident, Project, Service, Sku
 
-CENT = 10_000  # micro-dollars; every line is whole cents, so sums of answers stay exact
+MICROS_PER_CENT = 10_000  # micro-dollars; every line is whole cents, so sums of answers stay exact
 MASK = (1 << 64) - 1
-ANCHOR = date(2025, 1, 1).toordinal()  # growth counts from here, whenever the world is started
+GROWTH_START = date(2025, 1, 1).toordinal()  # growth counts from here, whenever the world is started
 COLUMNS = (
     "cloud_provider",
     "billing_account_id",
@@ -55,7 +55,8 @@ class Series:
 def jumps(estate: Estate, born: int) -> tuple[Jump, ...]:
     """The estate's incidents on the days of a world that began on day *born*."""
     return tuple(
-        Jump(incident, born - incident.ago, born - incident.ago + incident.days - 1) for incident in estate.incidents
+        Jump(incident, born - incident.days_ago, born - incident.days_ago + incident.days - 1)
+        for incident in estate.incidents
     )
 
 
@@ -67,13 +68,13 @@ def all_series(estate: Estate, seed: int, born: int) -> list[Series]:
         services = [service for service in SERVICES if service.provider == project.provider]
         for service in services:
             jump = placed.get((project.id, service.id))
-            found += [_usage(project, service, sku, seed, jump) for sku in service.skus]
-        found.append(_credit(project, services[0], seed, estate.credit_share))
+            found += [_usage_series(project, service, sku, seed, jump) for sku in service.skus]
+        found.append(_credit_series(project, services[0], seed, estate.credit_share))
     return found
 
 
-def _usage(project: Project, service: Service, sku: Sku, seed: int, jump: Jump | None) -> Series:
-    key = _key(seed, project.id, sku.id)
+def _usage_series(project: Project, service: Service, sku: Sku, seed: int, jump: Jump | None) -> Series:
+    key = _noise_key(seed, project.id, sku.id)
     values = (
         project.provider,
         project.billing_account,
@@ -94,8 +95,8 @@ def _usage(project: Project, service: Service, sku: Sku, seed: int, jump: Jump |
     return Series(values, key, daily, project.weekend, sku.price, 0.25 * _noise(key, 1), jump)
 
 
-def _credit(project: Project, service: Service, seed: int, share: float) -> Series:
-    key = _key(seed, project.id, "promotional")
+def _credit_series(project: Project, service: Service, seed: int, share: float) -> Series:
+    key = _noise_key(seed, project.id, "promotional")
     values = (
         project.provider,
         project.billing_account,
@@ -115,21 +116,21 @@ def _credit(project: Project, service: Service, seed: int, share: float) -> Seri
     return Series(values, key, -service.daily * project.scale * share, 1.0, 0, 0.0, None)
 
 
-def lines(series: Series, first: int, last: int) -> Iterator[tuple[int, int, int, int]]:
+def daily_lines(series: Series, first: int, last: int) -> Iterator[tuple[int, int, int, int]]:
     """(day, cost, usage, savings) of each day, in millionths of a dollar and of a unit."""
     for day in range(first, last + 1):
-        growth = min(4.0, max(0.4, 1 + 0.014 * (day - ANCHOR) / 30))
+        growth = min(4.0, max(0.4, 1 + 0.014 * (day - GROWTH_START) / 30))
         # Ordinal 1 is a Monday.
         weekend = series.weekend if (day - 1) % 7 >= 5 else 1.0
         dollars = series.daily * growth * weekend * (0.94 + 0.12 * _noise(series.key, day))
         if series.jump is not None and series.jump.first <= day <= series.jump.last:
             dollars *= series.jump.incident.factor
-        cost = round(dollars * 100) * CENT
+        cost = round(dollars * 100) * MICROS_PER_CENT
         usage = cost * 1_000_000 // series.price if series.price else 0
-        yield day, cost, usage, round(cost * series.discount / CENT) * CENT
+        yield day, cost, usage, round(cost * series.discount / MICROS_PER_CENT) * MICROS_PER_CENT
 
 
-def _key(seed: int, *names: str) -> int:
+def _noise_key(seed: int, *names: str) -> int:
     return zlib.crc32("/".join((str(seed), *names)).encode())
 
 

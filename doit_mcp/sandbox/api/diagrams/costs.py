@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from ..costs.calendar_days import moved, start_of
+from ..costs.calendar_days import add_periods, start_of
 from ..costs.catalog import SERVICES
 from ..costs.ledger import Ledger
 from ..costs.money import amount
@@ -14,13 +14,13 @@ from ..responses import JsonObject
 from ..tenants import Tenant
 
 INTERVALS = ("day", "week", "month")
-TOP, BUCKETS = 5, 12
-SHORT = {service.description: service.short for service in SERVICES}
+MAX_TOP_ENTRIES, MAX_BUCKETS = 5, 12
+SHORT_NAMES = {service.description: service.short for service in SERVICES}
 COLUMNS = ("project_id", "sku_id", "service_description", "day_start")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ComponentCost:
     """What one component cost on a day, in micro-dollars."""
 
     component: str
@@ -29,48 +29,48 @@ class Line:
     cost: int
 
 
-def spend(ledger: Ledger) -> list[tuple[str, str, int, int]]:
+def daily_spend(ledger: Ledger) -> list[tuple[str, str, int, int]]:
     """(``account sku``, short name of the service, day, micro-dollars) of all lines."""
     rows = ledger.sums(COLUMNS, ledger.first, ledger.last)
     return [
-        (f"{account} {sku}", SHORT[str(service)], int(day or 0), int(cost or 0))
+        (f"{account} {sku}", SHORT_NAMES[str(service)], int(day or 0), int(cost or 0))
         for account, sku, service, day, cost, *_ in rows
     ]
 
 
-def snapshot(tenant: Tenant, layer: JsonObject, first: int, last: int, interval: str) -> JsonObject:
+def cost_snapshot(tenant: Tenant, layer: JsonObject, first: int, last: int, interval: str) -> JsonObject:
     """The cost of a range of days: in all, by resource, by service, over time, and against the days before."""
     priced = layer["priced"]
     lines = [
-        Line(priced[place], service, day, cost)
-        for place, service, day, cost in tenant.reckoned(spend)
+        ComponentCost(priced[place], service, day, cost)
+        for place, service, day, cost in tenant.compute_cached(daily_spend)
         if place in priced
     ]
     within = [line for line in lines if first <= line.day <= last]
     total = sum(line.cost for line in within)
-    resources = _largest((line.component, line.cost) for line in within)
+    resources = _top_entries((line.component, line.cost) for line in within)
     kinds = {line.component: line.service for line in within}
-    services = _largest((line.service, line.cost) for line in within)
+    services = _top_entries((line.service, line.cost) for line in within)
     return {
         "diagramId": layer["id"],
         "currency": "USD",
-        "timeRange": {"startDate": _iso(first), "endDate": _iso(last), "interval": interval},
+        "timeRange": {"startDate": _iso_date(first), "endDate": _iso_date(last), "interval": interval},
         "total": amount(total),
-        "trendingPct": _change(tenant.ledger, lines, first, last, total),
+        "trendingPct": _relative_change(tenant.ledger, lines, first, last, total),
         "topResources": [_resource(layer, one, kinds[one], cost) for one, cost in resources],
         "byService": [{"service": service, "amount": amount(cost)} for service, cost in services],
         "trend": list(_trend(tenant.ledger, within, first, last, interval)) if priced else [],
     }
 
 
-def _largest(parts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+def _top_entries(parts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     sums: dict[str, int] = {}
     for name, cost in parts:
         sums[name] = sums.get(name, 0) + cost
-    return sorted(sums.items(), key=lambda one: (-one[1], one[0]))[:TOP]
+    return sorted(sums.items(), key=lambda one: (-one[1], one[0]))[:MAX_TOP_ENTRIES]
 
 
-def _change(ledger: Ledger, lines: list[Line], first: int, last: int, total: int) -> float | None:
+def _relative_change(ledger: Ledger, lines: list[ComponentCost], first: int, last: int, total: int) -> float | None:
     """Against as many days before, as a fraction; None where there are no lines of all of them."""
     start = first - (last - first + 1)
     if start < ledger.first:
@@ -90,26 +90,26 @@ def _resource(layer: JsonObject, identifier: str, service: str, cost: int) -> Js
     }
 
 
-def _trend(ledger: Ledger, lines: list[Line], first: int, last: int, interval: str) -> Iterator[JsonObject]:
+def _trend(ledger: Ledger, lines: list[ComponentCost], first: int, last: int, interval: str) -> Iterator[JsonObject]:
     """The latest buckets that the range and the lines have in common, the first one first."""
     unit = "isoweek" if interval == "week" else interval
     first, last = max(first, ledger.first), min(last, ledger.last)
     starts: list[int] = []
     bucket = start_of(unit, last)
-    while first <= last and bucket >= start_of(unit, first) and len(starts) < BUCKETS:
+    while first <= last and bucket >= start_of(unit, first) and len(starts) < MAX_BUCKETS:
         starts.append(bucket)
-        bucket = moved(unit, bucket, -1)
+        bucket = add_periods(unit, bucket, -1)
     for start in reversed(starts):
-        cost = sum(line.cost for line in lines if start <= line.day < moved(unit, start, 1))
-        yield {"bucketStart": _label(start, interval), "amount": amount(cost)}
+        cost = sum(line.cost for line in lines if start <= line.day < add_periods(unit, start, 1))
+        yield {"bucketStart": _bucket_label(start, interval), "amount": amount(cost)}
 
 
-def _iso(day: int) -> str:
+def _iso_date(day: int) -> str:
     return date.fromordinal(day).isoformat()
 
 
-def _label(start: int, interval: str) -> str:
+def _bucket_label(start: int, interval: str) -> str:
     if interval != "week":
-        return _iso(start)
+        return _iso_date(start)
     year, week, _ = date.fromordinal(start).isocalendar()
     return f"{year}-W{week:02}"

@@ -6,31 +6,31 @@ from collections.abc import Iterator
 
 from ..responses import JsonObject
 
-RELATED = ("node", "element", "group")  # kinds that have relations
+RELATED_KINDS = ("node", "element", "group")  # kinds that have relations
 
 
-def anchor(layer: JsonObject, identifier: str) -> JsonObject | None:
+def find_start(layer: JsonObject, identifier: str) -> JsonObject | None:
     """What the layer has by this id, as the start of a walk."""
-    for kind in RELATED:
+    for kind in RELATED_KINDS:
         if identifier in layer[kind]:
-            return _shown(kind, layer[kind][identifier])
+            return _resource(kind, layer[kind][identifier])
     return None
 
 
-def along_links(layer: JsonObject, start: str, direction: str, far: bool) -> Iterator[JsonObject]:
-    """What can be reached over the layer's own links, nearest first; *far*: over any number of them."""
+def linked_resources(layer: JsonObject, start: str, direction: str, transitive: bool) -> Iterator[JsonObject]:
+    """What can be reached over the layer's own links, nearest first; *transitive*: over any number of them."""
     for relation, (one, other) in {
         "downstream": ("origin", "destination"),
         "upstream": ("destination", "origin"),
     }.items():
         if direction in (relation, "both"):
-            yield from _walk(layer, start, relation, one, other, far)
+            yield from _walk_links(layer, start, relation, one, other, transitive)
 
 
-def by_groups(layer: JsonObject, start: str, far: bool) -> Iterator[JsonObject]:
-    """What is in the group, and the groups that it is in; *far*: groups within groups, too. All count as one hop."""
+def grouped_resources(layer: JsonObject, start: str, transitive: bool) -> Iterator[JsonObject]:
+    """What is in the group, and the groups that it is in; *transitive*: groups within groups, too. All count as one hop."""
     contents = {
-        identifier: [item["_id"] for item in one["items"] if item["type"] in RELATED]
+        identifier: [item["_id"] for item in one["items"] if item["type"] in RELATED_KINDS]
         for identifier, one in layer["group"].items()
     }
     holders: dict[str, list[str]] = {}
@@ -38,11 +38,11 @@ def by_groups(layer: JsonObject, start: str, far: bool) -> Iterator[JsonObject]:
         for item in items:
             holders.setdefault(item, []).append(group)
     for relation, steps in (("group_member", contents), ("group_parent", holders)):
-        for identifier, _ in _reached(steps, start, far):
-            yield _related(layer, identifier, relation, 1)
+        for identifier, _ in _reachable(steps, start, transitive):
+            yield _relation(layer, identifier, relation, 1)
 
 
-def merged(*walks: Iterator[JsonObject]) -> list[JsonObject]:
+def merge_relations(*walks: Iterator[JsonObject]) -> list[JsonObject]:
     """The relations of several walks, each resource once and by its shortest way."""
     found: dict[str, JsonObject] = {}
     for walk in walks:
@@ -52,20 +52,22 @@ def merged(*walks: Iterator[JsonObject]) -> list[JsonObject]:
     return list(found.values())
 
 
-def _walk(layer: JsonObject, start: str, relation: str, one: str, other: str, far: bool) -> Iterator[JsonObject]:
+def _walk_links(
+    layer: JsonObject, start: str, relation: str, source_end: str, target_end: str, transitive: bool
+) -> Iterator[JsonObject]:
     steps: dict[str, list[str]] = {}
     for link in layer["link"].values():
         # Links lead to other diagrams as well; a walk stays in its own.
-        if link[one]["ss_id"] == link[other]["ss_id"] == layer["id"]:
-            steps.setdefault(link[one]["_id"], []).append(link[other]["_id"])
-    for identifier, hops in _reached(steps, start, far):
-        yield _related(layer, identifier, relation, hops)
+        if link[source_end]["ss_id"] == link[target_end]["ss_id"] == layer["id"]:
+            steps.setdefault(link[source_end]["_id"], []).append(link[target_end]["_id"])
+    for identifier, hops in _reachable(steps, start, transitive):
+        yield _relation(layer, identifier, relation, hops)
 
 
-def _reached(steps: dict[str, list[str]], start: str, far: bool) -> Iterator[tuple[str, int]]:
+def _reachable(steps: dict[str, list[str]], start: str, transitive: bool) -> Iterator[tuple[str, int]]:
     """Whatever the steps lead to, with how many it takes; each once, whether or not they go round in circles."""
     seen, edge, hops = {start}, [start], 0
-    while edge and (far or hops == 0):
+    while edge and (transitive or hops == 0):
         hops += 1
         following = list(dict.fromkeys(one for at in edge for one in steps.get(at, ()) if one not in seen))
         seen.update(following)
@@ -73,12 +75,12 @@ def _reached(steps: dict[str, list[str]], start: str, far: bool) -> Iterator[tup
         edge = following
 
 
-def _related(layer: JsonObject, identifier: str, relation: str, hops: int) -> JsonObject:
-    kind = next(kind for kind in RELATED if identifier in layer[kind])
-    return {**_shown(kind, layer[kind][identifier]), "relation": relation, "hops": hops}
+def _relation(layer: JsonObject, identifier: str, relation: str, hops: int) -> JsonObject:
+    kind = next(kind for kind in RELATED_KINDS if identifier in layer[kind])
+    return {**_resource(kind, layer[kind][identifier]), "relation": relation, "hops": hops}
 
 
-def _shown(kind: str, one: JsonObject) -> JsonObject:
+def _resource(kind: str, one: JsonObject) -> JsonObject:
     shown = {"id": one["_id"], "type": kind, "name": one["name"]}
     service = one.get("props", {}).get("service_type")
     return shown | ({"serviceType": service} if service else {})

@@ -8,13 +8,13 @@ from ..costs.calendar_days import rfc3339, seconds_of
 from ..costs.ledger import Ledger
 from ..costs.money import MICRO
 from ..responses import JsonObject
-from ..seeds.analytics_core import admin
+from ..seeds.analytics_core import admin_email
 from ..seeds.diagrams import layers
 from ..tenants import Records, Tenant
 
 WEDNESDAY = 3  # of a day's ordinal, by 7
-HOURS = 24
-MADE = (
+HOURS_PER_DAY = 24
+CREATION_ACTIVITIES = (
     ("node", "NODE_CREATE"),
     ("group", "GROUP_CREATE"),
     ("attachment", "ATTACHMENT_CREATE"),
@@ -27,7 +27,7 @@ def layers_of(tenant: Tenant) -> Records:
     return tenant.collection("diagram layers", layers)
 
 
-def hours(ledger: Ledger) -> dict[str, dict[int, int]]:
+def usage_by_day(ledger: Ledger) -> dict[str, dict[int, int]]:
     """Usage of each account's SKU (``account sku``) by the day, in millionths of its unit."""
     found: dict[str, dict[int, int]] = {}
     for account, sku, day, _, usage, _ in ledger.sums(("project_id", "sku_id", "day_start"), ledger.first, ledger.last):
@@ -35,28 +35,29 @@ def hours(ledger: Ledger) -> dict[str, dict[int, int]]:
     return found
 
 
-def looks(tenant: Tenant) -> list[int]:
+def sync_days(tenant: Tenant) -> list[int]:
     """The days on which accounts were looked at, the first one first."""
     ledger = tenant.ledger
     return [day for day in range(ledger.first + 1, ledger.last + 1) if day % 7 == WEDNESDAY]
 
 
-def counts(tenant: Tenant, layer: JsonObject, day: int) -> dict[str, int]:
+def instance_counts(tenant: Tenant, layer: JsonObject, day: int) -> dict[str, int]:
     """How many instances each node of the layer that has some had the day before *day*."""
-    used = tenant.reckoned(hours)
+    used = tenant.compute_cached(usage_by_day)
     return {
-        node: max(1, round(used[place].get(day - 1, 0) / MICRO / HOURS)) for place, node in layer["counted"].items()
+        node: max(1, round(used[place].get(day - 1, 0) / MICRO / HOURS_PER_DAY))
+        for place, node in layer["counted"].items()
     }
 
 
-def synced(tenant: Tenant, layer: JsonObject) -> float:
+def last_synced(tenant: Tenant, layer: JsonObject) -> float:
     """When the layer was last brought up to date, in epoch seconds."""
-    return seconds_of(looks(tenant)[-1]) if layer["account"] else layer["drawn"]
+    return seconds_of(sync_days(tenant)[-1]) if layer["account"] else layer["drawn"]
 
 
-def nodes_now(tenant: Tenant, layer: JsonObject) -> dict[str, JsonObject]:
+def current_nodes(tenant: Tenant, layer: JsonObject) -> dict[str, JsonObject]:
     """The layer's nodes as they were at the last look."""
-    found = counts(tenant, layer, looks(tenant)[-1])
+    found = instance_counts(tenant, layer, sync_days(tenant)[-1])
     return {
         node: one | ({"instance_count": found[node]} if node in found else {}) for node, one in layer["node"].items()
     }
@@ -64,40 +65,48 @@ def nodes_now(tenant: Tenant, layer: JsonObject) -> dict[str, JsonObject]:
 
 def history(tenant: Tenant, layer: JsonObject) -> list[JsonObject]:
     """The layer's activity groups, the first one first: one for each look that found something else than the last."""
-    if not any(layer[kind] for kind, _ in MADE):
+    if not any(layer[kind] for kind, _ in CREATION_ACTIVITIES):
         return []
     if not layer["account"]:
-        return [_group(tenant, layer, layer["drawn"], "drawing", list(_made(layer)))]
-    days = looks(tenant)
-    before = counts(tenant, layer, days[0])
-    found = [_group(tenant, layer, seconds_of(days[0]), "import", list(_made(layer)))]
+        return [_activity_group(tenant, layer, layer["drawn"], "drawing", list(_creation_items(layer)))]
+    days = sync_days(tenant)
+    before = instance_counts(tenant, layer, days[0])
+    found = [_activity_group(tenant, layer, seconds_of(days[0]), "import", list(_creation_items(layer)))]
     for day in days[1:]:
-        now = counts(tenant, layer, day)
-        changes = [_counted(layer, node, before[node], one) for node, one in now.items() if one != before[node]]
+        now = instance_counts(tenant, layer, day)
+        changes = [_scaling_item(layer, node, before[node], one) for node, one in now.items() if one != before[node]]
         if changes:
-            found.append(_group(tenant, layer, seconds_of(day), "scaling", changes))
+            found.append(_activity_group(tenant, layer, seconds_of(day), "scaling", changes))
         before = now
     return found
 
 
-def _made(layer: JsonObject) -> Iterator[JsonObject]:
-    for kind, activity in MADE:
+def _creation_items(layer: JsonObject) -> Iterator[JsonObject]:
+    for kind, activity in CREATION_ACTIVITIES:
         for one in layer[kind].values():
-            yield {"activity": activity, "metadata": {"_id": one["_id"], "name": one.get("name", "")}, **_typed(one)}
+            yield {
+                "activity": activity,
+                "metadata": {"_id": one["_id"], "name": one.get("name", "")},
+                **_type_fields(one),
+            }
 
 
-def _counted(layer: JsonObject, node: str, before: int, now: int) -> JsonObject:
+def _scaling_item(layer: JsonObject, node: str, before: int, now: int) -> JsonObject:
     one = layer["node"][node]
     change = {"instance_count": {"from": before, "to": now}}
-    return {"activity": "NODE_UPDATE", "metadata": {"_id": node, "name": one["name"], "changes": change}, **_typed(one)}
+    return {
+        "activity": "NODE_UPDATE",
+        "metadata": {"_id": node, "name": one["name"], "changes": change},
+        **_type_fields(one),
+    }
 
 
-def _typed(component: JsonObject) -> JsonObject:
+def _type_fields(component: JsonObject) -> JsonObject:
     names = {"service_type": component.get("props", {}).get("service_type"), "group_type": component.get("group_type")}
     return {name: value for name, value in names.items() if value}
 
 
-def _group(tenant: Tenant, layer: JsonObject, time: float, tag: str, items: list[JsonObject]) -> JsonObject:
+def _activity_group(tenant: Tenant, layer: JsonObject, time: float, tag: str, items: list[JsonObject]) -> JsonObject:
     """An activity group; the snapshot it belongs to has its id."""
     group, moment = tenant.stable_id("diagram snapshot", layer["id"], str(int(time))), rfc3339(time)
     return {
@@ -121,4 +130,4 @@ def _group(tenant: Tenant, layer: JsonObject, time: float, tag: str, items: list
 
 def author(tenant: Tenant) -> str:
     """Who connected the accounts: all changes are found on that person's behalf."""
-    return admin(tenant.customer)
+    return admin_email(tenant.customer)

@@ -8,19 +8,19 @@ from ..costs.calendar_days import rfc3339
 from ..responses import JsonObject
 from ..seeds.diagrams import KINDS
 from ..seeds.insights import insights
-from ..tenants import Ask
-from .history import nodes_now, synced
+from ..tenants import ApiRequest
+from .history import current_nodes, last_synced
 
-DONE = ("optimized", "dismissed")  # insights that are no issues any more
+CLOSED_STATUSES = ("optimized", "dismissed")  # insights that are no issues any more
 Components = dict[str, dict[str, JsonObject]]
 
 
-def components(ask: Ask, layer: JsonObject) -> Components:
+def components(ask: ApiRequest, layer: JsonObject) -> Components:
     """All that is on a layer, by kind and id: counts as last seen, issues as insights have them now."""
     issues = _issues(ask)
     found: Components = {}
     for kind in KINDS:
-        ones = nodes_now(ask.tenant, layer) if kind == "node" else layer[kind]
+        ones = current_nodes(ask.tenant, layer) if kind == "node" else layer[kind]
         found[kind] = {
             identifier: one | ({"issues": issues[one["cld_id"]]} if one.get("cld_id") in issues else {})
             for identifier, one in ones.items()
@@ -38,7 +38,7 @@ def node_type(layer: JsonObject, kind: str, component: JsonObject) -> str:
     return names.get(kind, "")
 
 
-def without(found: Components, hidden: set[str]) -> Components:
+def without_groups(found: Components, hidden: set[str]) -> Components:
     """The components without some groups; those are no items of other groups either."""
     groups = {
         identifier: one | {"items": [item for item in one["items"] if item["_id"] not in hidden]}
@@ -48,24 +48,24 @@ def without(found: Components, hidden: set[str]) -> Components:
     return {**found, "group": groups}
 
 
-def defaults(found: Components) -> set[str]:
+def default_groups(found: Components) -> set[str]:
     """The groups that every account of a cloud has from the start."""
     return {identifier for identifier, one in found["group"].items() if one["props"]["default"]}
 
 
-def vacant(found: Components) -> set[str]:
+def empty_subnets(found: Components) -> set[str]:
     """The subnets that nothing is in."""
     groups = found["group"].items()
     return {identifier for identifier, one in groups if one["group_type"] == "subnet" and not one["items"]}
 
 
-def projected(component: JsonObject, fields: Mapping[str, object] | list[str]) -> JsonObject:
+def select_fields(component: JsonObject, fields: Mapping[str, object] | list[str]) -> JsonObject:
     """A component with these fields only; its id and what it cannot be without stay."""
     kept = {"_id", "origin", "destination", *fields}
     return {name: value for name, value in component.items() if name in kept}
 
 
-def import_state(ask: Ask, layer: JsonObject) -> JsonObject | None:
+def import_state(ask: ApiRequest, layer: JsonObject) -> JsonObject | None:
     """How the layer was brought up to date; None for one that people draw."""
     if not layer["account"]:
         return None
@@ -74,49 +74,49 @@ def import_state(ask: Ask, layer: JsonObject) -> JsonObject | None:
         "type": layer["cloud"],
         "account": layer["name"],
         "cloudId": layer["account"],
-        "syncedAt": rfc3339(synced(ask.tenant, layer)),
+        "syncedAt": rfc3339(last_synced(ask.tenant, layer)),
     }
 
 
-def alarms(ask: Ask, layer: JsonObject) -> int:
+def count_incidents(ask: ApiRequest, layer: JsonObject) -> int:
     """How many incidents the layer's account has today."""
     jumps = ask.tenant.ledger.jumps
     return sum(one.first <= ask.today <= one.last for one in jumps if one.incident.project == layer["account"])
 
 
-def named(layer: JsonObject, found: Components, words: list[str]) -> Iterator[JsonObject]:
+def search_names(layer: JsonObject, found: Components, words: list[str]) -> Iterator[JsonObject]:
     """Components whose name has all the words, as a search shows them."""
-    for kind, one in _each(found):
-        if _has(words, str(one.get("name") or one.get("text") or "")):
+    for kind, one in _all_components(found):
+        if _contains_all(words, str(one.get("name") or one.get("text") or "")):
             props = {"service_type": one["props"]["service_type"]} if "service_type" in one.get("props", {}) else {}
-            yield _hit(layer, kind, one, props)
+            yield _search_hit(layer, kind, one, props)
 
 
-def with_value(layer: JsonObject, found: Components, words: list[str]) -> Iterator[JsonObject]:
+def search_properties(layer: JsonObject, found: Components, words: list[str]) -> Iterator[JsonObject]:
     """Components with a property whose value has all the words; only those properties are shown."""
-    for kind, one in _each(found):
+    for kind, one in _all_components(found):
         texts = {name: value for name, value in one.get("props", {}).items() if isinstance(value, str)}
-        props = {name: value for name, value in texts.items() if _has(words, value)}
+        props = {name: value for name, value in texts.items() if _contains_all(words, value)}
         if props:
-            yield _hit(layer, kind, one, props)
+            yield _search_hit(layer, kind, one, props)
 
 
-def layer_hit(diagram: JsonObject, layer: JsonObject, words: list[str]) -> bool:
+def layer_matches(diagram: JsonObject, layer: JsonObject, words: list[str]) -> bool:
     """Whether the names of a layer and its diagram, or its account's number, have all the words."""
-    return _has(words, f"{layer['name']} {diagram['name']} {layer['account']}")
+    return _contains_all(words, f"{layer['name']} {diagram['name']} {layer['account']}")
 
 
-def _each(found: Components) -> Iterator[tuple[str, JsonObject]]:
+def _all_components(found: Components) -> Iterator[tuple[str, JsonObject]]:
     for kind, ones in found.items():
         for one in ones.values():
             yield kind, one
 
 
-def _has(words: list[str], text: str) -> bool:
+def _contains_all(words: list[str], text: str) -> bool:
     return all(word in text.lower() for word in words)
 
 
-def _hit(layer: JsonObject, kind: str, component: JsonObject, props: JsonObject) -> JsonObject:
+def _search_hit(layer: JsonObject, kind: str, component: JsonObject, props: JsonObject) -> JsonObject:
     hit: JsonObject = {
         "_id": component["_id"],
         "type": kind,
@@ -133,12 +133,12 @@ def _hit(layer: JsonObject, kind: str, component: JsonObject, props: JsonObject)
     return {name: value for name, value in hit.items() if value not in (None, "", {})}
 
 
-def _issues(ask: Ask) -> dict[str, list[JsonObject]]:
+def _issues(ask: ApiRequest) -> dict[str, list[JsonObject]]:
     """What insights have against resources, by the resources' ids."""
     found: dict[str, list[JsonObject]] = {}
     for insight in ask.tenant.collection("insights", insights).values():
         for resource in insight["resources"]:
-            if insight["displayStatus"] not in DONE and not resource["resolved"]:
+            if insight["displayStatus"] not in CLOSED_STATUSES and not resource["resolved"]:
                 issue = {"_id": insight["id"], "comment": insight["title"]}
                 found.setdefault(resource["resourceId"], []).append(issue)
     return found

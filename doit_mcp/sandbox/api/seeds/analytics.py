@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..costs.calendar_days import DAY_MS, DAY_SECONDS, months_on, rfc3339, seconds_of, start_of, today_of
+from ..costs.calendar_days import DAY_MILLISECONDS, DAY_SECONDS, add_months, rfc3339, seconds_of, start_of, today_of
 from ..costs.catalog import AWS
 from ..responses import JsonObject
 from ..tenants import Tenant
-from .analytics_core import admin
+from .analytics_core import admin_email
 
 COST = {"type": "basic", "value": "cost"}
 
 
-def _times(tenant: Tenant, days_ago: int) -> JsonObject:
-    made = int(tenant.born * 1000) - days_ago * DAY_MS
+def _milliseconds_timestamps(tenant: Tenant, days_ago: int) -> JsonObject:
+    made = int(tenant.started_at * 1000) - days_ago * DAY_MILLISECONDS
     return {"createTime": made, "updateTime": made}
 
 
-def _texts(tenant: Tenant, days_ago: int) -> JsonObject:
-    made = rfc3339(tenant.born - days_ago * DAY_SECONDS)
+def _text_timestamps(tenant: Tenant, days_ago: int) -> JsonObject:
+    made = rfc3339(tenant.started_at - days_ago * DAY_SECONDS)
     return {"createTime": made, "updateTime": made}
 
 
 def alerts(tenant: Tenant) -> Iterator[JsonObject]:
     """One on a month's bill of the largest cloud, one on weeks that grow."""
-    owner = admin(tenant.customer)
-    month = start_of("month", today_of(tenant.born))
-    spent = tenant.ledger.cost(months_on(month, -1), month - 1)
+    owner = admin_email(tenant.customer)
+    month = start_of("month", today_of(tenant.started_at))
+    spent = tenant.ledger.cost(add_months(month, -1), month - 1)
     usual: JsonObject = {"dataSource": "billing", "metric": COST, "currency": "USD", "operator": "gt"}
     aws = {"type": "fixed", "id": "cloud_provider", "values": [AWS], "mode": "is", "inverse": False}
     shapes: tuple[tuple[str, JsonObject], ...] = (
@@ -53,7 +53,7 @@ def alerts(tenant: Tenant) -> Iterator[JsonObject]:
             "public": "viewer",
             "recipients": [owner],
             "config": {**usual, **config},
-            **_times(tenant, 70 - index),
+            **_milliseconds_timestamps(tenant, 70 - index),
         }
 
 
@@ -61,8 +61,8 @@ def allocations(tenant: Tenant) -> Iterator[JsonObject]:
     """A rule for each team and one for production, and the group of the teams."""
     teams = sorted({value for _, value in tenant.ledger.members("series", "label_team") if value})
     for index, team in enumerate(teams):
-        yield _single(tenant, f"Team {team}", "team", team, 60 - index)
-    yield _single(tenant, "Production", "env", "production", 50)
+        yield _single_allocation(tenant, f"Team {team}", "team", team, 60 - index)
+    yield _single_allocation(tenant, "Production", "env", "production", 50)
     yield {
         "name": "Teams",
         "description": "Shares all costs out among the teams.",
@@ -71,13 +71,13 @@ def allocations(tenant: Tenant) -> Iterator[JsonObject]:
         "rules": [tenant.stable_id("allocations", str(index)) for index in range(len(teams))],
         "unallocatedCosts": "No team",
         "folderId": "root",
-        "owner": admin(tenant.customer),
+        "owner": admin_email(tenant.customer),
         "public": "viewer",
-        **_times(tenant, 49),
+        **_milliseconds_timestamps(tenant, 49),
     }
 
 
-def _single(tenant: Tenant, name: str, key: str, value: str, days_ago: int) -> JsonObject:
+def _single_allocation(tenant: Tenant, name: str, key: str, value: str, days_ago: int) -> JsonObject:
     component = {"key": key, "type": "label", "values": [value], "mode": "is", "inverse": False, "includeNull": False}
     return {
         "name": name,
@@ -87,16 +87,16 @@ def _single(tenant: Tenant, name: str, key: str, value: str, days_ago: int) -> J
         "anomalyDetection": False,
         "rule": {"components": [component], "formula": "A"},
         "folderId": "root",
-        "owner": admin(tenant.customer),
+        "owner": admin_email(tenant.customer),
         "public": "viewer",
-        **_times(tenant, days_ago),
+        **_milliseconds_timestamps(tenant, days_ago),
     }
 
 
-def notes(tenant: Tenant) -> Iterator[JsonObject]:
+def annotation_records(tenant: Tenant) -> Iterator[JsonObject]:
     """Why the costs jumped, on the day they did."""
     for index, jump in enumerate(sorted(tenant.ledger.jumps, key=lambda one: one.first)):
-        noted = min(rfc3339(seconds_of(jump.last)), rfc3339(tenant.born))
+        noted = min(rfc3339(seconds_of(jump.last)), rfc3339(tenant.started_at))
         yield {
             "content": ("A load test ran for days", "A job was started twice")[index % 2],
             "timestamp": rfc3339(seconds_of(jump.first)),
@@ -117,7 +117,7 @@ def labels(tenant: Tenant) -> Iterator[JsonObject]:
             ("Incident", "rosePink", "custom", [note]),
         )
     ):
-        yield {"name": name, "color": color, "type": kind, "objects": objects, **_texts(tenant, 80 - index)}
+        yield {"name": name, "color": color, "type": kind, "objects": objects, **_text_timestamps(tenant, 80 - index)}
 
 
 def folders(tenant: Tenant) -> Iterator[JsonObject]:
@@ -132,14 +132,14 @@ def themes(tenant: Tenant) -> Iterator[JsonObject]:
         "name": f"{tenant.customer.name} colours",
         "primaryColor": "#3355aa",
         "colors": {"light": ["#3355aa", "#aa5533", "#55aa33"], "dark": ["#88aaff", "#ffaa88", "#aaff88"]},
-        **_texts(tenant, 30),
+        **_text_timestamps(tenant, 30),
     }
 
 
 def suggestions(tenant: Tenant) -> Iterator[JsonObject]:
     """Budgets for the dearest services of last month, which have none yet."""
-    month = start_of("month", today_of(tenant.born))
-    rows = tenant.ledger.sums(("service_description",), months_on(month, -1), month - 1)
+    month = start_of("month", today_of(tenant.started_at))
+    rows = tenant.ledger.sums(("service_description",), add_months(month, -1), month - 1)
     dearest = sorted(((int(row[1] or 0), str(row[0])) for row in rows), reverse=True)[:3]
     for (spent, service), confidence in zip(dearest, ("high", "medium", "low")):
         scope = {"type": "fixed", "id": "service_description", "values": [service], "mode": "is", "inverse": False}
@@ -162,6 +162,6 @@ def suggestions(tenant: Tenant) -> Iterator[JsonObject]:
                 "scopes": [scope],
                 "alerts": [{"percentage": one} for one in (50, 85, 100)],
             },
-            "generatedTime": rfc3339(tenant.born - 2 * DAY_SECONDS),
+            "generatedTime": rfc3339(tenant.started_at - 2 * DAY_SECONDS),
             "status": "pending",
         }

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...accounts import ACME, Customer
-from ..costs.calendar_days import DAY_MS, millis_of, months_on, rfc3339, start_of, today_of
+from ..costs.calendar_days import DAY_MILLISECONDS, add_months, milliseconds_of, rfc3339, start_of, today_of
 from ..costs.catalog import AWS, AZURE, GOOGLE
-from ..costs.filters import compiled, selection
+from ..costs.filters import compile_filters, select_lines
 from ..responses import JsonObject
 from ..tenants import Tenant
 
 CONSOLE = "https://console.doit.com"
-FIRST_TICKET = 204_311
-DAY = 86_400
+FIRST_TICKET_ID = 204_311
+DAY_SECONDS = 86_400
 
 # name, scope, share of last month's spend that is planned for a month
 BUDGETS: tuple[tuple[str, tuple[tuple[str, str, str], ...], float], ...] = (
@@ -25,23 +25,25 @@ BUDGETS: tuple[tuple[str, tuple[tuple[str, str, str], ...], float], ...] = (
 )
 
 
-def console_url(customer: Customer, place: str, identifier: str) -> str:
+def console_url(customer: Customer, path: str, identifier: str) -> str:
     """Where a person finds it."""
-    return f"{CONSOLE}/customers/{customer.id}/{place}/{identifier}"
+    return f"{CONSOLE}/customers/{customer.id}/{path}/{identifier}"
 
 
 def budgets(tenant: Tenant) -> Iterator[JsonObject]:
     """Monthly budgets since the start of the year before, sized by what was spent last month."""
-    today = today_of(tenant.born)
+    today = today_of(tenant.started_at)
     month = start_of("month", today)
-    owner = admin(tenant.customer)
+    owner = admin_email(tenant.customer)
     ledger = tenant.ledger
     for index, (name, scope, share) in enumerate(BUDGETS):
         scopes = [
             {"type": type_, "id": key, "values": [value], "mode": "is", "inverse": False} for type_, key, value in scope
         ]
-        spent = ledger.cost(months_on(month, -1), month - 1, selection(ledger, compiled(scopes), credits=False))
-        made = millis_of(today) - (40 - index) * DAY_MS
+        spent = ledger.cost(
+            add_months(month, -1), month - 1, select_lines(ledger, compile_filters(scopes), credits=False)
+        )
+        made = milliseconds_of(today) - (40 - index) * DAY_MILLISECONDS
         yield {
             "name": name,
             "description": f"Planned monthly spend: {name}",
@@ -50,7 +52,7 @@ def budgets(tenant: Tenant) -> Iterator[JsonObject]:
             "currency": "USD",
             "type": "recurring",
             "timeInterval": "month",
-            "startPeriod": millis_of(start_of("year", month)),
+            "startPeriod": milliseconds_of(start_of("year", month)),
             "growthPerPeriod": 0.0,
             "usePrevSpend": False,
             "metric": "cost",
@@ -68,7 +70,7 @@ def budgets(tenant: Tenant) -> Iterator[JsonObject]:
 
 def reports(tenant: Tenant) -> Iterator[JsonObject]:
     """Presets of everybody, and reports of the admin."""
-    owner = admin(tenant.customer)
+    owner = admin_email(tenant.customer)
     cost = {"type": "basic", "value": "cost"}
     by_service = {"type": "fixed", "id": "service_description"}
     top = {**by_service, "limit": {"metric": cost, "sort": "desc", "value": 10}}
@@ -91,7 +93,7 @@ def reports(tenant: Tenant) -> Iterator[JsonObject]:
         ("custom", "Forecast", {"forecastSettings": {"mode": "totals", "futureTimeIntervals": 3}}),
     )
     for index, (type_, name, config) in enumerate(shapes):
-        made = int(tenant.born * 1000) - (90 - index) * DAY_MS
+        made = int(tenant.started_at * 1000) - (90 - index) * DAY_MILLISECONDS
         usual: JsonObject = {
             "dataSource": "billing",
             "metrics": [cost],
@@ -124,10 +126,10 @@ def tickets(tenant: Tenant) -> Iterator[JsonObject]:
         (23, "Which reservations fit our databases?", "amazon_web_services", "RDS", "low", "solved"),
         (2, f"Cost of {service} jumped", platform, service, "high", "open"),
     )
-    owner = admin(tenant.customer)
+    owner = admin_email(tenant.customer)
     for index, (days_ago, subject, cloud, product, severity, status) in enumerate(rows):
-        made = int((tenant.born - days_ago * DAY) * 1000)
-        number = FIRST_TICKET + 13 * index + (0 if acme else 5)
+        made = int((tenant.started_at - days_ago * DAY_SECONDS) * 1000)
+        number = FIRST_TICKET_ID + 13 * index + (0 if acme else 5)
         reply = {
             "id": number * 10_000 + 1,
             "body": "We are looking into it.",
@@ -156,7 +158,7 @@ def tickets(tenant: Tenant) -> Iterator[JsonObject]:
 
 def flows(tenant: Tenant) -> Iterator[JsonObject]:
     """Two flows: one that runs every week, one in the making."""
-    yield _flow(
+    yield _make_flow(
         tenant,
         "Weekly cost digest",
         "Sends the cost of the week by service.",
@@ -164,7 +166,7 @@ def flows(tenant: Tenant) -> Iterator[JsonObject]:
         ["Query last week's cost by service", "Send the result by e-mail"],
         "schedule",
     )
-    yield _flow(
+    yield _make_flow(
         tenant,
         "Stop idle staging machines",
         "Looks for machines without load and stops them.",
@@ -174,25 +176,25 @@ def flows(tenant: Tenant) -> Iterator[JsonObject]:
     )
 
 
-def _flow(
+def _make_flow(
     tenant: Tenant, name: str, description: str, days_ago: int, steps: list[str], trigger: str | None
 ) -> JsonObject:
-    ran = rfc3339(tenant.born - 3 * DAY) if trigger else None
+    ran = rfc3339(tenant.started_at - 3 * DAY_SECONDS) if trigger else None
     return {
         "name": name,
         "description": description,
         "instructions": None,
         "published": trigger is not None,
         "triggerType": trigger,
-        "createTime": rfc3339(tenant.born - days_ago * DAY),
+        "createTime": rfc3339(tenant.started_at - days_ago * DAY_SECONDS),
         "updateTime": None,
         "lastExecutedTime": ran,
         "lastExecutionStatus": "complete" if trigger else None,
-        "nextRun": rfc3339(tenant.born + 4 * DAY) if trigger else None,
+        "nextRun": rfc3339(tenant.started_at + 4 * DAY_SECONDS) if trigger else None,
         "steps": steps,
     }
 
 
-def admin(customer: Customer) -> str:
+def admin_email(customer: Customer) -> str:
     """The address of the customer's admin, who made most of what is there."""
     return f"admin@{customer.domain}"

@@ -9,9 +9,9 @@ from ..costs.calendar_days import DAY_SECONDS, rfc3339
 from ..costs.catalog import AWS, AZURE, ESTATES, Project, estate_of
 from ..responses import JsonObject
 from ..tenants import Tenant
-from .customer_account import children
+from .customer_account import child_customers
 
-HOUR = 3600
+HOUR_SECONDS = 3600
 PARTNERS = ("Launchpad Resale", "Orbit Cloud Services")
 STACK = "doit-billing-transfer"
 CORE, QUOTAS, SPOT, REAL_TIME = "core", "quotas", "spot-scaling", "real-time-data"
@@ -19,7 +19,7 @@ AWS_FEATURES = (CORE, QUOTAS, SPOT, REAL_TIME)
 AZURE_FEATURES = (CORE, "rightsizing")
 
 
-def distributor(tenant: Tenant) -> bool:
+def is_distributor(tenant: Tenant) -> bool:
     """Whether the customer stands above resellers; the others are resellers themselves."""
     return tenant.customer.id == ACME.id
 
@@ -27,32 +27,32 @@ def distributor(tenant: Tenant) -> bool:
 def partners(tenant: Tenant) -> dict[str, str]:
     """Customers below the customer in billing transfer, by id, with their names."""
     more = {tenant.stable_id("partner", name)[:10]: name for name in PARTNERS}
-    return {**children(tenant), **more}
+    return {**child_customers(tenant), **more}
 
 
-def digits(tenant: Tenant, *parts: str) -> str:
+def stable_account_id(tenant: Tenant, *parts: str) -> str:
     """The number of an AWS account that the billing lines do not know."""
     return f"{int.from_bytes(tenant.stable_id('account', *parts).encode()) % 10**12:012}"
 
 
-def handshake(identifier: str) -> str:
+def handshake_id(identifier: str) -> str:
     """An opaque id in the form of AWS handshakes' own."""
     return f"h-{identifier[:12].lower()}"
 
 
 def program_accounts(tenant: Tenant) -> Iterator[JsonObject]:
     """The distributor's accounts, one of them with a role that is not as it should be; or the one above a reseller."""
-    if not distributor(tenant):
-        yield _program_account(tenant, digits(tenant, "distributor"), "us-east-1", 300)
+    if not is_distributor(tenant):
+        yield _make_program_account(tenant, stable_account_id(tenant, "distributor"), "us-east-1", 300)
         return
     payer = _projects(tenant, AWS)[0].billing_account
-    yield _program_account(tenant, payer, "us-east-1", 210)
+    yield _make_program_account(tenant, payer, "us-east-1", 210)
     diff = {"missing": ["organizations:ListOutboundResponsibilityTransfers"], "extra": ["s3:PutObject"]}
-    drifted = _program_account(tenant, digits(tenant, "program account"), "eu-west-1", 34)
-    yield {**drifted, "iamStatus": "drift", "iamDiff": diff, "updatedAt": rfc3339(tenant.born - 2 * DAY_SECONDS)}
+    drifted = _make_program_account(tenant, stable_account_id(tenant, "program account"), "eu-west-1", 34)
+    yield {**drifted, "iamStatus": "drift", "iamDiff": diff, "updatedAt": rfc3339(tenant.started_at - 2 * DAY_SECONDS)}
 
 
-def _program_account(tenant: Tenant, account: str, region: str, days_ago: int) -> JsonObject:
+def _make_program_account(tenant: Tenant, account: str, region: str, days_ago: int) -> JsonObject:
     return {
         "id": tenant.stable_id("program account", account),
         "accountId": account,
@@ -61,7 +61,7 @@ def _program_account(tenant: Tenant, account: str, region: str, days_ago: int) -
         "stackName": STACK,
         "iamStatus": "valid",
         "iamDiff": None,
-        "createdAt": rfc3339(tenant.born - days_ago * DAY_SECONDS),
+        "createdAt": rfc3339(tenant.started_at - days_ago * DAY_SECONDS),
         "updatedAt": None,
     }
 
@@ -69,22 +69,24 @@ def _program_account(tenant: Tenant, account: str, region: str, days_ago: int) -
 def reseller_accounts(tenant: Tenant) -> Iterator[JsonObject]:
     """Accounts of resellers: *issued* is when the handshake was, in epoch seconds, *outcome* what becomes of it."""
     roots = [str(one["id"]) for one in program_accounts(tenant)]
-    if not distributor(tenant):
+    if not is_distributor(tenant):
         own = tenant.customer
         payer = _projects(tenant, AWS)[0].billing_account
-        yield _reseller_account(tenant, roots[0], payer, own.id, own.name, 120 * 24, "accepted")
-        second = digits(tenant, "second reseller account")
-        yield _reseller_account(tenant, roots[0], second, own.id, own.name, 1, "accepted")
+        yield _make_reseller_account(tenant, roots[0], payer, own.id, own.name, 120 * 24, "accepted")
+        second = stable_account_id(tenant, "second reseller account")
+        yield _make_reseller_account(tenant, roots[0], second, own.id, own.name, 1, "accepted")
         return
     ages = ((0, 180 * 24, "accepted"), (0, 1, "accepted"), (1, 30 * 24, "declined"))
     for (identifier, name), (at, hours, outcome) in zip(partners(tenant).items(), ages, strict=True):
-        yield _reseller_account(tenant, roots[at], digits(tenant, name), identifier, name, hours, outcome)
+        yield _make_reseller_account(
+            tenant, roots[at], stable_account_id(tenant, name), identifier, name, hours, outcome
+        )
 
 
-def _reseller_account(
+def _make_reseller_account(
     tenant: Tenant, root: str, account: str, customer: str, name: str, hours_ago: int, outcome: str
 ) -> JsonObject:
-    issued = tenant.born - hours_ago * HOUR
+    issued = tenant.started_at - hours_ago * HOUR_SECONDS
     return {
         "id": account,
         "dpmaId": root,
@@ -93,7 +95,7 @@ def _reseller_account(
         "created": issued,
         "issued": issued,
         "outcome": outcome,
-        "handshakeId": handshake(tenant.stable_id("handshake", account)),
+        "handshakeId": handshake_id(tenant.stable_id("handshake", account)),
     }
 
 
@@ -101,12 +103,12 @@ def end_customers(tenant: Tenant) -> Iterator[JsonObject]:
     """End customers under the first reseller's account: in use, on its way, and one that left."""
     account = str(next(reseller_accounts(tenant))["id"])
     far = {tenant.stable_id("customer of a reseller", name)[:10]: name for name in ("first", "second", "third")}
-    names = far if distributor(tenant) else partners(tenant)
-    ages = ((90 * 24, None), (12, None), (150 * 24, tenant.born - 20 * DAY_SECONDS))
+    names = far if is_distributor(tenant) else partners(tenant)
+    ages = ((90 * 24, None), (12, None), (150 * 24, tenant.started_at - 20 * DAY_SECONDS))
     for (customer, name), (hours, revoked) in zip(names.items(), ages, strict=True):
-        issued = tenant.born - hours * HOUR
+        issued = tenant.started_at - hours * HOUR_SECONDS
         yield {
-            "id": digits(tenant, "end customer", name),
+            "id": stable_account_id(tenant, "end customer", name),
             "resellerPmaAccountId": account,
             "ecCustomerId": customer,
             "created": issued,
@@ -129,7 +131,7 @@ def connected_accounts(tenant: Tenant) -> Iterator[JsonObject]:
             **real_time,
             "enabledFeatures": [CORE, QUOTAS, REAL_TIME] if real_time else [CORE],
             "granted": [CORE, QUOTAS, SPOT] if real_time else [CORE, QUOTAS],
-            "timeLinked": rfc3339(tenant.born - (380 - 40 * at) * DAY_SECONDS),
+            "timeLinked": rfc3339(tenant.started_at - (380 - 40 * at) * DAY_SECONDS),
         }
     for tenant_id in sorted({project.billing_account for project in _projects(tenant, AZURE)}):
         yield {"id": tenant_id, "cloud": AZURE, "granted": [CORE]}
@@ -139,7 +141,7 @@ def _projects(tenant: Tenant, provider: str) -> list[Project]:
     return [one for one in estate_of(tenant.customer).projects if one.provider == provider]
 
 
-def owned_elsewhere(tenant: Tenant, account: str) -> bool:
+def is_owned_elsewhere(tenant: Tenant, account: str) -> bool:
     """Whether the account is one that another customer runs."""
     own = estate_of(tenant.customer)
     others = (estate for estate in ESTATES.values() if estate is not own)

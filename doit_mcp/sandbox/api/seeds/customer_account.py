@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...accounts import ACME, READ, USERS, WRITE, Customer
-from ..costs.calendar_days import DAY_MS, DAY_SECONDS, months_on, rfc3339, seconds_of, start_of, today_of
+from ...accounts import ACME, READ_PERMISSIONS, USERS, WRITE_PERMISSIONS, Customer
+from ..costs.calendar_days import DAY_MILLISECONDS, DAY_SECONDS, add_months, rfc3339, seconds_of, start_of, today_of
 from ..costs.catalog import AWS, AZURE, GOOGLE
 from ..responses import JsonObject
 from ..tenants import Tenant
-from .analytics_core import admin
+from .analytics_core import admin_email
 
-NAMES = {AWS: "Amazon Web Services", GOOGLE: "Google Cloud", AZURE: "Microsoft Azure"}
-SEATS = 25
+CLOUD_NAMES = {AWS: "Amazon Web Services", GOOGLE: "Google Cloud", AZURE: "Microsoft Azure"}
+SEAT_COUNT = 25
 
 
 def billing_profile(tenant: Tenant) -> str:
@@ -26,21 +26,21 @@ def invoice_number(tenant: Tenant, platform: str, month: int) -> str:
     return f"IN{int.from_bytes(digest.encode()) % 10**9:09}"
 
 
-def children(tenant: Tenant) -> dict[str, str]:
+def child_customers(tenant: Tenant) -> dict[str, str]:
     """Customers of the customer, by id, with their names: it resells to one."""
     return {tenant.stable_id("child")[:10]: f"{tenant.customer.name} Partner"}
 
 
-def slug(customer: Customer) -> str:
+def initial_slug(customer: Customer) -> str:
     """The URL slug that a customer starts with."""
     return customer.domain.partition(".")[0][:12]
 
 
 def users(tenant: Tenant) -> Iterator[JsonObject]:
     """Those who can sign in, and one who is invited."""
-    roles = {role["name"]: tenant.stable_id("roles", str(at)) for at, role in enumerate(roles_of(tenant))}
+    roles = {role["name"]: tenant.stable_id("roles", str(at)) for at, role in enumerate(role_definitions(tenant))}
     usual = {"organizationId": tenant.stable_id("organizations", "0"), "language": "en"}
-    for user in tenant.people.users_of(tenant.customer):
+    for user in tenant.directory.users_of(tenant.customer):
         yield {**usual, "email": user.email, "displayName": user.name, "roleId": roles[user.role], "status": "active"}
     email = f"newcomer@{tenant.customer.domain}"
     yield {
@@ -50,22 +50,22 @@ def users(tenant: Tenant) -> Iterator[JsonObject]:
         "roleId": roles["Viewer without billing"],
         "status": "invited",
         "invite": "pending",
-        "expires": tenant.born + 2 * DAY_SECONDS,
+        "expires": tenant.started_at + 2 * DAY_SECONDS,
     }
 
 
-def roles_of(tenant: Tenant) -> list[JsonObject]:
+def role_definitions(tenant: Tenant) -> list[JsonObject]:
     """The roles without their ids: what the sandbox's users may do."""
     viewer = next(user for user in USERS if user.role == "Viewer without billing")
     return [
-        {"name": "Billing admin", "type": "preset", "permissions": sorted(READ | WRITE)},
+        {"name": "Billing admin", "type": "preset", "permissions": sorted(READ_PERMISSIONS | WRITE_PERMISSIONS)},
         {"name": "Viewer without billing", "type": "preset", "permissions": sorted(viewer.permissions)},
     ]
 
 
 def roles(tenant: Tenant) -> Iterator[JsonObject]:
     """The roles that users may have."""
-    yield from roles_of(tenant)
+    yield from role_definitions(tenant)
     custom = ("costs.read", "tickets.read", "tickets.write")
     yield {"name": "Support contact", "type": "custom", "customer": tenant.customer.id, "permissions": list(custom)}
 
@@ -84,9 +84,9 @@ def customer(tenant: Tenant) -> Iterator[JsonObject]:
         "name": of.name,
         "primaryDomain": of.domain,
         "domains": [of.domain],
-        "urlSlug": slug(of),
+        "urlSlug": initial_slug(of),
         "settings": {"currency": "USD", "allowedInviteDomains": [of.domain], "mfaRequired": True},
-        "contact": {"emails": [admin(of)]},
+        "contact": {"emails": [admin_email(of)]},
         "oldSlugs": [],
     }
 
@@ -100,14 +100,14 @@ def team(tenant: Tenant) -> Iterator[JsonObject]:
 
 def contracts(tenant: Tenant) -> Iterator[JsonObject]:
     """The customer's contract with DoiT, and a draft for its own customer."""
-    month = start_of("month", today_of(tenant.born))
-    yield _contract(tenant, tenant.customer.id, "Cloud resale", "active", months_on(month, -13))
-    for identifier, name in children(tenant).items():
-        yield _contract(tenant, identifier, f"Resale to {name}", "draft", months_on(month, 1))
+    month = start_of("month", today_of(tenant.started_at))
+    yield _make_contract(tenant, tenant.customer.id, "Cloud resale", "active", add_months(month, -13))
+    for identifier, name in child_customers(tenant).items():
+        yield _make_contract(tenant, identifier, f"Resale to {name}", "draft", add_months(month, 1))
 
 
-def _contract(tenant: Tenant, holder: str, name: str, status: str, first: int) -> JsonObject:
-    start, end = rfc3339(seconds_of(first)), rfc3339(seconds_of(months_on(first, 36)))
+def _make_contract(tenant: Tenant, holder: str, name: str, status: str, first: int) -> JsonObject:
+    start, end = rfc3339(seconds_of(first)), rfc3339(seconds_of(add_months(first, 36)))
     accounts = sorted({value for _, value in tenant.ledger.members("series", "billing_account_id") if value})
     terms = {"name": name, "startDate": start, "endDate": end, "renewalPolicy": "auto"}
     return {
@@ -116,7 +116,7 @@ def _contract(tenant: Tenant, holder: str, name: str, status: str, first: int) -
         "type": "reseller",
         "status": status,
         "currentVersionNumber": 1,
-        "timeCreated": rfc3339(tenant.born - 400 * DAY_SECONDS),
+        "timeCreated": rfc3339(tenant.started_at - 400 * DAY_SECONDS),
         "versions": [
             {
                 **terms,
@@ -125,8 +125,8 @@ def _contract(tenant: Tenant, holder: str, name: str, status: str, first: int) -
                 "effectiveStart": start,
                 "effectiveEnd": end,
                 "cancellationReason": None,
-                "invoicesEmail": admin(tenant.customer),
-                "contractUpdatesEmail": admin(tenant.customer),
+                "invoicesEmail": admin_email(tenant.customer),
+                "contractUpdatesEmail": admin_email(tenant.customer),
                 "billingProfile": {"id": billing_profile(tenant), "name": tenant.customer.name, "country": "US"},
                 "managementAccounts": accounts,
                 "billingRules": [],
@@ -139,7 +139,7 @@ def _contract(tenant: Tenant, holder: str, name: str, status: str, first: int) -
 
 def templates(tenant: Tenant) -> Iterator[JsonObject]:
     """A template for resale."""
-    made = rfc3339(tenant.born - 120 * DAY_SECONDS)
+    made = rfc3339(tenant.started_at - 120 * DAY_SECONDS)
     rule = {"name": "Discount", "percentageChange": -3.0, "cloud": AWS, "includeCredits": False}
     yield {
         "name": "AWS resale",
@@ -155,61 +155,65 @@ def templates(tenant: Tenant) -> Iterator[JsonObject]:
     }
 
 
-def asset(tenant: Tenant, platform: str, account: str, name: str, made: int) -> JsonObject:
+def make_asset(tenant: Tenant, platform: str, account: str, name: str, made: int) -> JsonObject:
     """An asset for an account at a cloud, without its id."""
     properties = {
         "customerDomain": tenant.customer.domain,
         "customerID": tenant.customer.id,
         "reseller": "doit.example",
     }
-    title = f"{NAMES[platform]} - {name or account}"
+    title = f"{CLOUD_NAMES[platform]} - {name or account}"
     return {"name": title, "type": platform, "quantity": 1, "createTime": made, "properties": properties}
 
 
 def assets(tenant: Tenant) -> Iterator[JsonObject]:
     """The accounts that the billing lines name, and a subscription for the office."""
-    born = int(tenant.born * 1000)
+    born = int(tenant.started_at * 1000)
     columns = ("cloud_provider", "billing_account_id", "project_id", "project_name")
     rows = tenant.ledger.sums(columns, tenant.ledger.first, tenant.ledger.first)
     # At Google Cloud the billing account is what is owned, elsewhere each account or subscription.
     accounts = {(str(row[0]), str(row[1] if row[0] == GOOGLE else row[2])): str(row[3]) for row in rows}
     for index, ((platform, account), name) in enumerate(accounts.items()):
         shown = account if platform == GOOGLE else f"{name} ({account})"
-        yield asset(tenant, platform, account, shown, born - (400 - index) * DAY_MS)
-    made = born - 300 * DAY_MS
-    office = asset(tenant, GOOGLE, "", "", made)
+        yield make_asset(tenant, platform, account, shown, born - (400 - index) * DAY_MILLISECONDS)
+    made = born - 300 * DAY_MILLISECONDS
+    office = make_asset(tenant, GOOGLE, "", "", made)
     domain = tenant.customer.domain
     office["properties"]["subscription"] = {
         "billingMethod": "OFFLINE",
         "creationTime": made,
         "id": tenant.stable_id("subscription"),
         "plan": {
-            "commitmentInterval": {"startTime": made, "endTime": made + 365 * DAY_MS},
+            "commitmentInterval": {"startTime": made, "endTime": made + 365 * DAY_MILLISECONDS},
             "isCommitmentPlan": True,
             "planName": "ANNUAL_MONTHLY_PAY",
         },
         "purchaseOrderID": "",
         "renewalSettings": {"renewalType": "AUTO_RENEW_MONTHLY_PAY"},
         "resourceUIURL": "",
-        "seats": {"licensedNumberOfSeats": SEATS - 4, "maximumNumberOfSeats": SEATS, "numberOfSeats": SEATS},
+        "seats": {
+            "licensedNumberOfSeats": SEAT_COUNT - 4,
+            "maximumNumberOfSeats": SEAT_COUNT,
+            "numberOfSeats": SEAT_COUNT,
+        },
         "skuID": "1010020027",
         "skuName": "Google Workspace Business Starter",
         "status": "ACTIVE",
     }
-    yield {**office, "name": f"Google Workspace - {domain}", "type": "g-suite", "quantity": SEATS}
+    yield {**office, "name": f"Google Workspace - {domain}", "type": "g-suite", "quantity": SEAT_COUNT}
 
 
 def datasets(tenant: Tenant) -> Iterator[JsonObject]:
     """Observability costs that somebody sends every day."""
-    born = today_of(tenant.born)
+    born = today_of(tenant.started_at)
     sent = {tenant.stable_id("event", str(day)): float(seconds_of(day)) for day in range(born - 30, born)}
     yield {
         "id": "Datadog",
         "name": "Datadog",
         "description": "What observability costs a day",
         "events": sent,
-        "updatedBy": admin(tenant.customer),
-        "lastUpdated": rfc3339(tenant.born - DAY_SECONDS),
+        "updatedBy": admin_email(tenant.customer),
+        "lastUpdated": rfc3339(tenant.started_at - DAY_SECONDS),
     }
 
 
@@ -229,7 +233,7 @@ def incidents(tenant: Tenant) -> Iterator[JsonObject]:
     )
     for days_ago, platform, product, status, title in rows:
         yield {
-            "createTime": int(tenant.born * 1000) - days_ago * DAY_MS,
+            "createTime": int(tenant.started_at * 1000) - days_ago * DAY_MILLISECONDS,
             "platform": platform,
             "product": product,
             "status": status,

@@ -10,14 +10,14 @@ from ..costs.calendar_days import DAY_SECONDS
 from ..costs.catalog import AWS, AZURE, GOOGLE
 from ..responses import JsonObject
 from ..tenants import Tenant
-from .customer_account import NAMES
+from .customer_account import CLOUD_NAMES
 from .insights import SOURCE, insights
 
 KINDS = ("node", "element", "group", "link", "attachment", "combiner", "note")
-CLOUDS = {AWS: ("AWS", "#ff9900"), GOOGLE: ("GCP", "#4285f4"), AZURE: ("AZURE", "#0078d4")}
-HOLDERS = {AWS: "account", GOOGLE: "project", AZURE: "azure_subscription"}  # types of an account's group
-PLAIN = "#6b7280"
-DRAWN = 100  # days before the world began that people drew their diagrams
+DIAGRAM_CLOUDS = {AWS: ("AWS", "#ff9900"), GOOGLE: ("GCP", "#4285f4"), AZURE: ("AZURE", "#0078d4")}
+ACCOUNT_GROUP_TYPES = {AWS: "account", GOOGLE: "project", AZURE: "azure_subscription"}  # types of an account's group
+DEFAULT_COLOR = "#6b7280"
+DRAWN_DAYS_AGO = 100  # days before the world began that people drew their diagrams
 COLUMNS = (
     "cloud_provider",
     "project_id",
@@ -31,32 +31,32 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """What an account runs, by what it is billed as; *instances* says that its hours are those of instances."""
+class ResourceType:
+    """What an account runs, by what it is billed as; *has_instances* says that its hours are those of instances."""
 
     role: str
     type: str
     skus: tuple[str, ...]
-    instances: bool = False
+    has_instances: bool = False
 
 
-THINGS = (
-    Thing("instances", "AWS::EC2::Instance", ("BoxUsage:m6i.xlarge",), True),
-    Thing("volumes", "AWS::EC2::Volume", ("EBS:VolumeUsage.gp3",)),
-    Thing("database", "AWS::RDS::DBInstance", ("InstanceUsage:db.r6g.large", "RDS:GP3-Storage"), True),
-    Thing("bucket", "AWS::S3::Bucket", ("TimedStorage-ByteHrs", "Requests-Tier1")),
-    Thing("functions", "AWS::Lambda::Function", ("Lambda-GB-Second",)),
-    Thing("logs", "AWS::Logs::LogGroup", ("DataProcessing-Bytes",)),
-    Thing("instances", "compute.googleapis.com/Instance", ("CF4E-A0C7-E3BF",), True),
-    Thing("disks", "compute.googleapis.com/Disk", ("D973-5D65-BAB2",)),
-    Thing("warehouse", "bigquery.googleapis.com/Dataset", ("3362-E469-6BEF", "A2D9-5C11-F7E2")),
-    Thing("bucket", "storage.googleapis.com/Bucket", ("E5F0-6A5D-7BAD",)),
-    Thing("cluster", "container.googleapis.com/Cluster", ("6B92-A835-08AB",), True),
-    Thing("instances", "Microsoft.Compute/virtualMachines", ("D4s-v5",), True),
-    Thing("bucket", "Microsoft.Storage/storageAccounts", ("hot-lrs", "hot-write")),
-    Thing("database", "Microsoft.Sql/servers/databases", ("gp-vcore",), True),
+RESOURCE_TYPES = (
+    ResourceType("instances", "AWS::EC2::Instance", ("BoxUsage:m6i.xlarge",), True),
+    ResourceType("volumes", "AWS::EC2::Volume", ("EBS:VolumeUsage.gp3",)),
+    ResourceType("database", "AWS::RDS::DBInstance", ("InstanceUsage:db.r6g.large", "RDS:GP3-Storage"), True),
+    ResourceType("bucket", "AWS::S3::Bucket", ("TimedStorage-ByteHrs", "Requests-Tier1")),
+    ResourceType("functions", "AWS::Lambda::Function", ("Lambda-GB-Second",)),
+    ResourceType("logs", "AWS::Logs::LogGroup", ("DataProcessing-Bytes",)),
+    ResourceType("instances", "compute.googleapis.com/Instance", ("CF4E-A0C7-E3BF",), True),
+    ResourceType("disks", "compute.googleapis.com/Disk", ("D973-5D65-BAB2",)),
+    ResourceType("warehouse", "bigquery.googleapis.com/Dataset", ("3362-E469-6BEF", "A2D9-5C11-F7E2")),
+    ResourceType("bucket", "storage.googleapis.com/Bucket", ("E5F0-6A5D-7BAD",)),
+    ResourceType("cluster", "container.googleapis.com/Cluster", ("6B92-A835-08AB",), True),
+    ResourceType("instances", "Microsoft.Compute/virtualMachines", ("D4s-v5",), True),
+    ResourceType("bucket", "Microsoft.Storage/storageAccounts", ("hot-lrs", "hot-write")),
+    ResourceType("database", "Microsoft.Sql/servers/databases", ("gp-vcore",), True),
 )
-USES = (
+RESOURCE_LINKS = (
     ("cluster", "instances"),
     ("instances", "volumes"),
     ("instances", "disks"),
@@ -72,44 +72,44 @@ USES = (
 
 def diagrams(tenant: Tenant) -> Iterator[JsonObject]:
     """A diagram for each cloud, one of applications, templates, and one that nothing is on yet."""
-    for cloud in sorted({row["cloud_provider"] for row in _lines(tenant)}):
-        yield _diagram(tenant, NAMES[cloud], "infrastructure", CLOUDS[cloud][1])
+    for cloud in sorted({row["cloud_provider"] for row in _billed_names(tenant)}):
+        yield _make_diagram(tenant, CLOUD_NAMES[cloud], "infrastructure", DIAGRAM_CLOUDS[cloud][1])
     for name, type_ in (("Applications", "application"), ("Templates", "template"), ("Network plan", "network")):
-        yield _diagram(tenant, name, type_, PLAIN)
+        yield _make_diagram(tenant, name, type_, DEFAULT_COLOR)
 
 
 def layers(tenant: Tenant) -> Iterator[JsonObject]:
     """The layers of all diagrams, with what is on them by kind and id."""
-    lines = _lines(tenant)
+    lines = _billed_names(tenant)
     accounts = [
         _account_layer(tenant, [row for row in lines if row["project_id"] == project])
         for project in dict.fromkeys(row["project_id"] for row in lines)
     ]
     yield from accounts
     yield _applications(tenant, [row for row in lines if row["label_env"] == "production"], accounts)
-    tiers = _layer(tenant, "Templates", "Three tiers", template="statussheet")
-    parts = [_element(tenant, tiers, name, {"tier": name}) for name in ("Web", "Application", "Database")]
+    tiers = _make_layer(tenant, "Templates", "Three tiers", template="statussheet")
+    parts = [_add_element(tenant, tiers, name, {"tier": name}) for name in ("Web", "Application", "Database")]
     for one, other in pairwise(parts):
-        _link(tenant, tiers, ("element", one, tiers), ("element", other, tiers))
+        _add_link(tenant, tiers, ("element", one, tiers), ("element", other, tiers))
     yield tiers
-    worker = _layer(tenant, "Templates", "Queue worker", template="component")
-    _element(tenant, worker, "Queue worker", {"tier": "Application"})
+    worker = _make_layer(tenant, "Templates", "Queue worker", template="component")
+    _add_element(tenant, worker, "Queue worker", {"tier": "Application"})
     yield worker
-    yield _layer(tenant, "Network plan", "Draft")
+    yield _make_layer(tenant, "Network plan", "Draft")
 
 
-def _lines(tenant: Tenant) -> list[dict[str, str]]:
+def _billed_names(tenant: Tenant) -> list[dict[str, str]]:
     """What is billed in each account: names, without amounts."""
     ledger = tenant.ledger
     rows = ledger.sums(COLUMNS, ledger.first, ledger.first)
     return [{name: str(value or "") for name, value in zip(COLUMNS, row)} for row in rows]
 
 
-def _diagram(tenant: Tenant, name: str, type_: str, color: str) -> JsonObject:
+def _make_diagram(tenant: Tenant, name: str, type_: str, color: str) -> JsonObject:
     return {"id": tenant.stable_id("diagram", name), "name": name, "type": type_, "color": color}
 
 
-def _layer(
+def _make_layer(
     tenant: Tenant, diagram: str, name: str, *, account: str = "", cloud: str = "", template: str = ""
 ) -> JsonObject:
     """An empty layer; *priced* are the components that bear a cost, *counted* those with instances, by account and SKU."""
@@ -119,9 +119,9 @@ def _layer(
         "name": name,
         "account": account,
         "template": template,
-        "cloud": CLOUDS[cloud][0] if cloud else "",
-        "color": CLOUDS[cloud][1] if cloud else PLAIN,
-        "drawn": tenant.born - DRAWN * DAY_SECONDS,
+        "cloud": DIAGRAM_CLOUDS[cloud][0] if cloud else "",
+        "color": DIAGRAM_CLOUDS[cloud][1] if cloud else DEFAULT_COLOR,
+        "drawn": tenant.started_at - DRAWN_DAYS_AGO * DAY_SECONDS,
         "priced": {},
         "counted": {},
         **{kind: {} for kind in KINDS},
@@ -131,31 +131,31 @@ def _layer(
 def _account_layer(tenant: Tenant, lines: list[dict[str, str]]) -> JsonObject:
     first = lines[0]
     cloud, account, name = first["cloud_provider"], first["project_id"], first["project_name"]
-    layer = _layer(tenant, NAMES[cloud], name, account=account, cloud=cloud)
-    nodes = dict(_nodes(tenant, layer, lines))
-    for one, other in USES:
+    layer = _make_layer(tenant, CLOUD_NAMES[cloud], name, account=account, cloud=cloud)
+    nodes = dict(_add_nodes(tenant, layer, lines))
+    for one, other in RESOURCE_LINKS:
         if one in nodes and other in nodes:
-            _link(tenant, layer, ("node", nodes[one], layer), ("node", nodes[other], layer))
+            _add_link(tenant, layer, ("node", nodes[one], layer), ("node", nodes[other], layer))
     within = [role for role in ("instances", "database", "cluster") if role in nodes]
-    private = _group(tenant, layer, "subnet", "private", [("node", nodes[role]) for role in within])
-    public = _group(tenant, layer, "subnet", "public", [])
-    vpc = _group(tenant, layer, "vpc", "main", [("group", private), ("group", public)])
-    usual = _group(tenant, layer, "vpc", "default", [], default=True)
+    private = _add_group(tenant, layer, "subnet", "private", [("node", nodes[role]) for role in within])
+    public = _add_group(tenant, layer, "subnet", "public", [])
+    vpc = _add_group(tenant, layer, "vpc", "main", [("group", private), ("group", public)])
+    usual = _add_group(tenant, layer, "vpc", "default", [], default=True)
     regional = [("node", node) for role, node in nodes.items() if role not in within]
-    region = _group(tenant, layer, "region", first["region"], [("group", vpc), ("group", usual), *regional])
-    _group(tenant, layer, HOLDERS[cloud], name, [("group", region)], cld_id=account)
+    region = _add_group(tenant, layer, "region", first["region"], [("group", vpc), ("group", usual), *regional])
+    _add_group(tenant, layer, ACCOUNT_GROUP_TYPES[cloud], name, [("group", region)], cld_id=account)
     gateway = tenant.stable_id("diagram attachment", layer["id"])
-    layer["attachment"][gateway] = {**_cloudy(layer), "_id": gateway, "name": "Gateway", "group": vpc}
+    layer["attachment"][gateway] = {**_cloud_fields(layer), "_id": gateway, "name": "Gateway", "group": vpc}
     layer["group"][vpc]["items"].append({"_id": gateway, "type": "attachment"})
     return layer
 
 
-def _nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -> Iterator[tuple[str, str]]:
+def _add_nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -> Iterator[tuple[str, str]]:
     """Put on the layer what its lines name: (role, id of the node)."""
-    found = _found(tenant)
+    found = _insight_resource_ids(tenant)
     account = layer["account"]
     of_sku = {line["sku_id"]: line for line in lines}
-    for thing in (one for one in THINGS if one.skus[0] in of_sku):
+    for thing in (one for one in RESOURCE_TYPES if one.skus[0] in of_sku):
         line = of_sku[thing.skus[0]]
         node = tenant.stable_id("diagram node", account, thing.skus[0])
         # What insights speak of is what the diagrams show.
@@ -163,7 +163,7 @@ def _nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -> It
         props = {"service_type": thing.type, "region": line["region"], "service": line["service_description"]}
         labels = {"team": line["label_team"], "env": line["label_env"]}
         layer["node"][node] = {
-            **_cloudy(layer),
+            **_cloud_fields(layer),
             "_id": node,
             "name": f"{layer['name']} {thing.role}",
             "icon": thing.role,
@@ -173,12 +173,12 @@ def _nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -> It
             "props": props | {label: value for label, value in labels.items() if value},
         }
         layer["priced"].update({f"{account} {sku}": node for sku in thing.skus})
-        if thing.instances:
+        if thing.has_instances:
             layer["counted"][f"{account} {thing.skus[0]}"] = node
         yield thing.role, node
 
 
-def _found(tenant: Tenant) -> dict[tuple[str, str], str]:
+def _insight_resource_ids(tenant: Tenant) -> dict[tuple[str, str], str]:
     """Ids of the resources that DoiT's own insights name, by account and type."""
     known = tenant.collection("insights", insights).values()
     resources = (one for insight in known if insight["source"] == SOURCE for one in insight["resources"])
@@ -187,33 +187,33 @@ def _found(tenant: Tenant) -> dict[tuple[str, str], str]:
 
 def _applications(tenant: Tenant, lines: list[dict[str, str]], accounts: Iterable[JsonObject]) -> JsonObject:
     """What runs in production: an element for each account, linked to the first machine in it; teams around them."""
-    layer = _layer(tenant, "Applications", "Production")
+    layer = _make_layer(tenant, "Applications", "Production")
     of_account = {one["account"]: one for one in accounts}
     teams: dict[str, list[str]] = {}
     for line in {line["project_id"]: line for line in lines}.values():
         account = of_account[line["project_id"]]
-        element = _element(tenant, layer, line["project_name"], {"team": line["label_team"]}, account["account"])
+        element = _add_element(tenant, layer, line["project_name"], {"team": line["label_team"]}, account["account"])
         teams.setdefault(line["label_team"], []).append(element)
         layer["priced"].update(dict.fromkeys(account["priced"], element))
-        _link(tenant, layer, ("element", element, layer), ("node", next(iter(account["node"])), account))
+        _add_link(tenant, layer, ("element", element, layer), ("node", next(iter(account["node"])), account))
     for one, other in pairwise(list(layer["element"])):
-        _link(tenant, layer, ("element", one, layer), ("element", other, layer))
+        _add_link(tenant, layer, ("element", one, layer), ("element", other, layer))
     for team, elements in teams.items():
         combiner = tenant.stable_id("diagram combiner", team)
         items = [{"_id": element, "type": "element"} for element in elements]
-        layer["combiner"][combiner] = {"_id": combiner, "name": f"Team {team}", "color": PLAIN, "items": items}
+        layer["combiner"][combiner] = {"_id": combiner, "name": f"Team {team}", "color": DEFAULT_COLOR, "items": items}
     note = tenant.stable_id("diagram note", layer["id"])
     text = f"What {tenant.customer.name} runs in production."
-    layer["note"][note] = {"_id": note, "text": text, "color": PLAIN, "font_size": 14}
+    layer["note"][note] = {"_id": note, "text": text, "color": DEFAULT_COLOR, "font_size": 14}
     return layer
 
 
-def _cloudy(layer: JsonObject) -> JsonObject:
+def _cloud_fields(layer: JsonObject) -> JsonObject:
     """What every component has that comes from a cloud."""
     return {"cld_type": layer["cloud"], "cld_sync": True, "cld_account": layer["account"], "color": layer["color"]}
 
 
-def _element(tenant: Tenant, layer: JsonObject, name: str, props: JsonObject, account: str = "") -> str:
+def _add_element(tenant: Tenant, layer: JsonObject, name: str, props: JsonObject, account: str = "") -> str:
     element = tenant.stable_id("diagram element", layer["id"], name)
     layer["element"][element] = {"_id": element, "name": name, "color": layer["color"], "props": props} | (
         {"cld_account": account} if account else {}
@@ -221,7 +221,7 @@ def _element(tenant: Tenant, layer: JsonObject, name: str, props: JsonObject, ac
     return element
 
 
-def _group(
+def _add_group(
     tenant: Tenant,
     layer: JsonObject,
     type_: str,
@@ -233,7 +233,7 @@ def _group(
 ) -> str:
     group = tenant.stable_id("diagram group", layer["id"], type_, name)
     layer["group"][group] = {
-        **_cloudy(layer),
+        **_cloud_fields(layer),
         "_id": group,
         "name": name,
         "group_type": type_,
@@ -244,7 +244,7 @@ def _group(
     return group
 
 
-def _link(
+def _add_link(
     tenant: Tenant, layer: JsonObject, origin: tuple[str, str, JsonObject], destination: tuple[str, str, JsonObject]
 ) -> None:
     link = tenant.stable_id("diagram link", layer["id"], origin[1], destination[1])

@@ -13,16 +13,16 @@ from ..tenants import Tenant
 
 SOURCE = "doit"
 PROVIDERS = {AWS: "aws", GOOGLE: "gcp", AZURE: "azure"}
-DAYS = 30  # of spend that savings are reckoned from
-SAVED = 12  # percent of the dearest service that could be saved
-DAY = 86_400
+SAVING_DAYS = 30  # of spend that savings are reckoned from
+SAVED_PERCENT = 12  # percent of the dearest service that could be saved
+DAY_SECONDS = 86_400
 
 
-def dearest(ledger: Ledger) -> list[tuple[str, str, dict[str, int]]]:
+def top_services(ledger: Ledger) -> list[tuple[str, str, dict[str, int]]]:
     """Of each cloud the dearest service: (provider, its name, micro-dollars of each project in the last DAYS days)."""
     services: dict[tuple[str, str], dict[str, int]] = {}
     columns = ("cloud_provider", "service_description", "project_id")
-    for provider, service, project, cost, *_ in ledger.sums(columns, ledger.last - DAYS + 1, ledger.last):
+    for provider, service, project, cost, *_ in ledger.sums(columns, ledger.last - SAVING_DAYS + 1, ledger.last):
         services.setdefault((str(provider), str(service)), {})[str(project)] = int(cost or 0)
     best: dict[str, str] = {}
     for provider, service in sorted(services, key=lambda place: sum(services[place].values())):
@@ -32,20 +32,20 @@ def dearest(ledger: Ledger) -> list[tuple[str, str, dict[str, int]]]:
 
 def insights(tenant: Tenant) -> Iterator[JsonObject]:
     """For each cloud a saving and a risk, with their resources."""
-    for at, (provider, service, projects) in enumerate(tenant.reckoned(dearest)):
+    for at, (provider, service, projects) in enumerate(tenant.compute_cached(top_services)):
         cloud = PROVIDERS[provider]
         common: JsonObject = {
             "source": SOURCE,
             "cloudProvider": cloud,
             "displayStatus": "actionable",
-            "lastUpdated": rfc3339(tenant.born - DAY * (at + 1)),
+            "lastUpdated": rfc3339(tenant.started_at - DAY_SECONDS * (at + 1)),
         }
         yield {
             **common,
             "id": f"{SOURCE}/{cloud}-rightsizing",
             "key": f"{cloud}-rightsizing",
             "title": f"Right-size {service}",
-            "shortDescription": f"Some of {service} is larger than its load of the last {DAYS} days needs.",
+            "shortDescription": f"Some of {service} is larger than its load of the last {SAVING_DAYS} days needs.",
             "detailedDescriptionMdx": "Choose the next smaller size where the peak stays below half of it.",
             "categories": ["FinOps"],
             "tags": ["rightsizing"],
@@ -74,7 +74,7 @@ def _saving(tenant: Tenant, cloud: str, service: str, project: str, cost: int) -
         "account": project,
         "resolved": False,
         "resultType": "potential_daily_savings",
-        "result": {"value": amount(cost * SAVED // (100 * DAYS))},
+        "result": {"value": amount(cost * SAVED_PERCENT // (100 * SAVING_DAYS))},
     }
 
 

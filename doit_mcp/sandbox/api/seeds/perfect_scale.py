@@ -7,20 +7,20 @@ from collections.abc import Iterator
 
 from ...accounts import ACME
 from ..costs.calendar_days import DAY_SECONDS, rfc3339, today_of
-from ..costs.coverage import INSTANCE_PRICE, Account, Coverage, coverage
+from ..costs.coverage import INSTANCE_PRICE, Coverage, MemberAccount, measure_coverage
 from ..costs.money import MICRO
 from ..responses import JsonObject
 from ..tenants import Tenant
 
 SERVICES = ("compute", "database")
-ONBOARDED = 300  # days before the world began
-YEAR = 365
-TERMS = {"one_year": YEAR, "three_year": 3 * YEAR}
-BASIS = 30  # days of spend before the world began that commitments were sized by
+ONBOARDED_DAYS_AGO = 300  # days before the world began
+YEAR_DAYS = 365
+TERM_DAYS = {"one_year": YEAR_DAYS, "three_year": 3 * YEAR_DAYS}
+BASIS_DAYS = 30  # days of spend before the world began that commitments were sized by
 INSTANCE_TYPE = "m6i.xlarge"
 # type, days since it was bought (below zero: days to come), term, payment, share of the spend that it was sized for
 PLANS = (
-    ("compute", 200 + YEAR, "one_year", "no_upfront", 0.5),
+    ("compute", 200 + YEAR_DAYS, "one_year", "no_upfront", 0.5),
     ("compute", 200, "three_year", "partial_upfront", 0.6),
     ("compute", 90, "one_year", "no_upfront", 0.4),
     ("compute", -10, "one_year", "no_upfront", 0.05),
@@ -30,10 +30,10 @@ PLANS = (
 
 def organizations(tenant: Tenant) -> Iterator[JsonObject]:
     """An organization for each management account; Globex is about to start with databases."""
-    began = rfc3339(tenant.born - ONBOARDED * DAY_SECONDS)
+    began = rfc3339(tenant.started_at - ONBOARDED_DAYS_AGO * DAY_SECONDS)
     done = {"status": "done", "onboardingStartedAt": began}
-    lately = {"status": "onboarding", "onboardingStartedAt": rfc3339(tenant.born - 2 * DAY_SECONDS)}
-    for management in sorted({one.organization for one in tenant.reckoned(coverage).accounts}):
+    lately = {"status": "onboarding", "onboardingStartedAt": rfc3339(tenant.started_at - 2 * DAY_SECONDS)}
+    for management in sorted({one.organization for one in tenant.compute_cached(measure_coverage).accounts}):
         yield {
             "id": management,
             "name": f"{tenant.customer.name} AWS",
@@ -73,45 +73,47 @@ def preferences(tenant: Tenant) -> Iterator[JsonObject]:
 
 def plans(tenant: Tenant) -> Iterator[JsonObject]:
     """Savings Plans: expired, active, queued; *commitment* is dollars an hour."""
-    spent = tenant.reckoned(coverage)
+    spent = tenant.compute_cached(measure_coverage)
     for organization in organizations(tenant):
         members = [one.id for one in spent.members(organization["id"])]
         ready = [name for name, one in organization["onboarding"].items() if one["status"] == "done"]
         for at, (service, age, term, payment, share) in enumerate(PLANS):
-            start = tenant.born - age * DAY_SECONDS
+            start = tenant.started_at - age * DAY_SECONDS
             if service in ready:
                 yield {
-                    "id": guid(tenant, "savings plan", organization["id"], str(at)),
+                    "id": stable_guid(tenant, "savings plan", organization["id"], str(at)),
                     "organization": organization["id"],
                     "service": service,
                     "start": start,
-                    "end": start + TERMS[term] * DAY_SECONDS,
+                    "end": start + TERM_DAYS[term] * DAY_SECONDS,
                     "term": term,
                     "payment": payment,
-                    "commitment": round(share * _peak(tenant, spent, service, members), 2),
+                    "commitment": round(share * _peak_hourly_cost(tenant, spent, service, members), 2),
                 }
 
 
 def reservations(tenant: Tenant) -> Iterator[JsonObject]:
     """Reserved instances of each account that has some: active, and some that have ended."""
-    spent = tenant.reckoned(coverage)
-    for at, account in enumerate(one for one in spent.accounts if one.reserves):
+    spent = tenant.compute_cached(measure_coverage)
+    for at, account in enumerate(one for one in spent.accounts if one.has_reservations):
         offering = "convertible" if at % 2 else "standard"
-        yield _reservation(tenant, account, INSTANCE_TYPE, "three_year", offering, 280, _instances(tenant, account))
-        yield _reservation(tenant, account, "m5.large", "one_year", "standard", 100 + YEAR, 2)
+        yield _reservation(
+            tenant, account, INSTANCE_TYPE, "three_year", offering, 280, _reserved_instances(tenant, account)
+        )
+        yield _reservation(tenant, account, "m5.large", "one_year", "standard", 100 + YEAR_DAYS, 2)
 
 
-def guid(tenant: Tenant, *parts: str) -> str:
+def stable_guid(tenant: Tenant, *parts: str) -> str:
     """An id as AWS makes them, the same in every world of this seed."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, tenant.stable_id(*parts)))
 
 
 def _reservation(
-    tenant: Tenant, account: Account, type_: str, term: str, offering: str, age: int, number: int
+    tenant: Tenant, account: MemberAccount, type_: str, term: str, offering: str, age: int, number: int
 ) -> JsonObject:
-    start = tenant.born - age * DAY_SECONDS
+    start = tenant.started_at - age * DAY_SECONDS
     return {
-        "id": guid(tenant, "reservation", account.id, type_),
+        "id": stable_guid(tenant, "reservation", account.id, type_),
         "organization": account.organization,
         "account": account.id,
         "region": account.region,
@@ -120,20 +122,20 @@ def _reservation(
         "offering": offering,
         "term": term,
         "start": start,
-        "end": start + TERMS[term] * DAY_SECONDS,
+        "end": start + TERM_DAYS[term] * DAY_SECONDS,
     }
 
 
-def _peak(tenant: Tenant, spent: Coverage, service: str, members: list[str]) -> float:
+def _peak_hourly_cost(tenant: Tenant, spent: Coverage, service: str, members: list[str]) -> float:
     """The most that plans of a type came to, in dollars an hour of a day."""
-    born = today_of(tenant.born)
-    days = spent.daily(service, members, born - BASIS, born - 1)
+    born = today_of(tenant.started_at)
+    days = spent.daily(service, members, born - BASIS_DAYS, born - 1)
     return max(one.plan_cost for one in days.values()) / MICRO / 24
 
 
-def _instances(tenant: Tenant, account: Account) -> int:
+def _reserved_instances(tenant: Tenant, account: MemberAccount) -> int:
     """How many instances are reserved in an account: as many as were covered on its busiest day."""
-    born = today_of(tenant.born)
-    days = tenant.reckoned(coverage).daily("compute", [account.id], born - BASIS, born - 1)
-    most = max(one.reserved for one in days.values())
+    born = today_of(tenant.started_at)
+    days = tenant.compute_cached(measure_coverage).daily("compute", [account.id], born - BASIS_DAYS, born - 1)
+    most = max(one.reserved_list_cost for one in days.values())
     return -(-most // (24 * INSTANCE_PRICE))

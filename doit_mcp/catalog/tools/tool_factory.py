@@ -1,0 +1,215 @@
+"""Makes tools from operations of the DoiT API and from functions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
+
+from ...api import Doit
+from ...api.common_types import ListPage, WriteResult
+from ...api.markers import TEXT_WITH_LINKS, marked_paths
+from ...api.operation import Operation, description_of
+from ...protocol.json_schema import schema_of_function, schema_of_typed_dict
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..tool_lists import ALWAYS_LOADED_TOOLS
+from ..writes.empty_updates import UpdateFields, find_update_fields
+from .titles import make_title, status_texts
+from .tool import (
+    DEADLINE_SECONDS,
+    NARROW_HINT,
+    NARROW_LIST_HINT,
+    SECURITY_SCHEMES,
+    TASK_AFTER_SECONDS,
+    ContentResult,
+    RunTool,
+    Tool,
+)
+from .truncation import parse_row_offset, skip_rows
+
+
+def tool_from_operation(operation: Operation, area: str, search_hint: str = "") -> Tool:
+    """The tool that offers an *operation* of the *area* (an attribute of Doit); *search_hint*: words to be found by.
+
+    Raises TypeError for one that answers with a stream: those are offered by functions.
+    """
+    if operation.stream:
+        raise TypeError(f"{operation.name}: a stream needs a function that reads it")
+    output = _output_schema(operation.function, operation.items, may_be_empty=not operation.read_only)
+
+    async def run(call: Call, arguments: JsonObject) -> JsonObject:
+        method = getattr(getattr(call.doit, area), operation.name)
+        shown, given = parse_row_offset(arguments) if operation.items else (0, arguments)
+        answer = await method(**given)
+        if not operation.read_only and answer in (None, {}):
+            answer = empty_write_result(operation, given)
+        answer = without_nulls(as_object(answer, operation.items), output)
+        return skip_rows(answer, operation.items, shown)
+
+    return _make_tool(
+        operation.function,
+        run,
+        output,
+        title=operation.title,
+        area=area,
+        search_hint=search_hint,
+        annotations=operation_annotations(operation),
+        rows_key=operation.items,
+        narrow_hint=operation.narrow_hint,
+        slow=operation.slow and operation.read_only,
+        deadline=None if operation.read_only else DEADLINE_SECONDS,
+        changes=find_update_fields(operation),
+    )
+
+
+def tool_from_function(
+    function: Callable[..., Awaitable[Any]],
+    *,
+    area: str,
+    title: str = "",
+    search_hint: str = "",
+    narrow_hint: str = "",
+    rows_key: str = "",
+    writes: bool = False,
+    destructive: bool = False,
+    open_world: bool = False,
+    slow: bool = False,
+) -> Tool:
+    """The tool that runs *function*: its first parameter is ``doit: Doit`` or ``call: Call``, the keyword-only ones are
+    the arguments, the docstring is the description. *destructive*: it may change or delete what is there."""
+    first = next(iter(inspect.signature(function).parameters))
+    takes_doit = get_type_hints(function)[first] is Doit
+    output = _output_schema(function, rows_key)
+
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+        result: JsonObject | ContentResult = await function(call.doit if takes_doit else call, **arguments)
+        return result if isinstance(result, ContentResult) else without_nulls(result, output)
+
+    hints = _make_annotations(
+        read_only=not writes, destructive=destructive, idempotent=not writes, open_world=open_world
+    )
+    return _make_tool(
+        function,
+        run,
+        output,
+        title=title,
+        area=area,
+        search_hint=search_hint,
+        annotations=hints,
+        rows_key=rows_key,
+        narrow_hint=narrow_hint,
+        slow=slow,
+    )
+
+
+def _make_tool(
+    function: Callable[..., Any],
+    run: RunTool,
+    output_schema: JsonObject,
+    *,
+    title: str,
+    area: str,
+    search_hint: str,
+    annotations: JsonObject,
+    rows_key: str,
+    narrow_hint: str,
+    slow: bool,
+    deadline: float | None = DEADLINE_SECONDS,
+    changes: UpdateFields | None = None,
+) -> Tool:
+    name = function.__name__
+    title = title or make_title(name)
+    schema = schema_of_function(function)
+    writes, outward = not annotations["readOnlyHint"], annotations["openWorldHint"]
+    reaches = marked_paths(function) if writes else ()
+    mentions = marked_paths(function, TEXT_WITH_LINKS) if writes else ()
+    return Tool(
+        name=name,
+        title=title,
+        description=description_of(function),
+        input_schema=schema,
+        run=run,
+        output_schema=output_schema,
+        annotations={**annotations, "openWorldHint": outward or bool(reaches or mentions)},
+        security=SECURITY_SCHEMES,
+        meta=_make_meta(name, title, search_hint),
+        area=area,
+        writes=writes,
+        rows_key=rows_key,
+        narrow_hint=narrow_hint or (NARROW_LIST_HINT if "maxResults" in schema["properties"] else NARROW_HINT),
+        deadline=deadline,
+        task_after=TASK_AFTER_SECONDS if slow else None,
+        open_world=outward,
+        external_target_paths=reaches,
+        linked_text_paths=mentions,
+        changes=changes,
+    )
+
+
+def operation_annotations(operation: Operation) -> JsonObject:
+    """The hints that follow from the verb: creating adds, everything else that writes changes or deletes."""
+    return _make_annotations(
+        read_only=operation.read_only,
+        destructive=not operation.read_only and (operation.destructive or operation.method != "POST"),
+        # A key makes repeats of one request harmless, but each call of the tool has its own.
+        idempotent=operation.read_only or operation.method != "POST",
+        open_world=operation.open_world,
+    )
+
+
+def _make_annotations(*, read_only: bool, destructive: bool, idempotent: bool, open_world: bool) -> JsonObject:
+    return {
+        "readOnlyHint": read_only,
+        "destructiveHint": destructive,
+        "idempotentHint": idempotent,
+        "openWorldHint": open_world,
+    }
+
+
+def _make_meta(name: str, title: str, search_hint: str) -> JsonObject:
+    invoking, invoked = status_texts(name, title)
+    meta: JsonObject = {
+        "securitySchemes": list(SECURITY_SCHEMES),
+        "openai/toolInvocation/invoking": invoking,
+        "openai/toolInvocation/invoked": invoked,
+    }
+    meta |= {"anthropic/searchHint": search_hint} if search_hint else {}
+    return meta | ({"anthropic/alwaysLoad": True} if name in ALWAYS_LOADED_TOOLS else {})
+
+
+def _output_schema(function: Callable[..., Any], rows_key: str, *, may_be_empty: bool = False) -> JsonObject:
+    """The schema of a function's answer: an open object with the fields that its return annotation names."""
+    hint = get_type_hints(function, include_extras=True).get("return")
+    records = get_args(hint)[1:] if get_origin(hint) is Annotated else (hint,)
+    for record in records:
+        if is_typeddict(record):
+            return schema_of_typed_dict(record, closed=False)
+    if not rows_key:
+        return schema_of_typed_dict(WriteResult, closed=False) if may_be_empty else {"type": "object", "properties": {}}
+    page = schema_of_typed_dict(ListPage, closed=False)["properties"]
+    return {"type": "object", "properties": {rows_key: {"type": "array", "items": {"type": "object"}}, **page}}
+
+
+def empty_write_result(operation: Operation, arguments: JsonObject) -> JsonObject:
+    """What is said for a write that the API answers with nothing: that it is done, and to what."""
+    deleted = {"deleted": True} if operation.method == "DELETE" else {}
+    about = (*operation.placeholders, *operation.parameters)
+    return {"status": "completed", **deleted, **{name: arguments[name] for name in about if name in arguments}}
+
+
+def as_object(answer: Any, rows_key: str) -> JsonObject:
+    """An answer of the API as an object, which structured content has to be."""
+    if isinstance(answer, dict):
+        return answer
+    if isinstance(answer, list):
+        return {rows_key or "items": answer, "rowCount": len(answer)}
+    return {"result": answer}
+
+
+def without_nulls(answer: JsonObject, schema: JsonObject) -> JsonObject:
+    """*answer* without nulls where *schema* knows a member and no null: the API sends null for what is not there, and
+    for empty lists."""
+    known = {name: member.get("type") for name, member in schema.get("properties", {}).items()}
+    found = {name: [] if value is None and known.get(name) == "array" else value for name, value in answer.items()}
+    return {name: value for name, value in found.items() if value is not None or known.get(name) is None}

@@ -1,0 +1,90 @@
+"""PerfectScale for Commitments: the planned purchases that lead to a recommended commitment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from .. import listing
+from ..commitment_plans import (
+    Recommendation,
+    has_spend_dropped,
+    iso_day,
+    money,
+    recommend,
+)
+from ..costs.calendar_days import add_months, start_of, today_of
+from ..responses import JsonObject
+from ..seeds.perfect_scale import SERVICES, preferences
+from ..tenants import ApiRequest
+from .perfect_scale import get_organization_record, onboarded_services, page_response
+
+CYCLE_DAYS = 56
+STEP_COUNT = 4  # steps of a planning cycle, a week apart
+BOOTSTRAP_SHARE = 0.4  # of the first step
+
+
+async def list_purchases(ask: ApiRequest) -> web.Response:
+    """GET …/planned-purchases: what leads from what is committed to what is recommended, a step a week."""
+    organization = get_organization_record(ask)
+    chosen = listing.query_choice(ask.query, "service", SERVICES, "") if ask.query.get("service") else ""
+    found = (
+        (one, recommend(ask, organization["id"], one))
+        for one in onboarded_services(organization)
+        if chosen in ("", one)
+    )
+    rows = (_plan_purchase(ask, organization["id"], service, one) for service, one in found if one is not None)
+    return page_response(ask, [row for row in rows if row is not None], "service")
+
+
+def _plan_purchase(ask: ApiRequest, organization: str, service: str, found: Recommendation) -> JsonObject | None:
+    """What is planned for a type of commitment; None if that would be too little to buy."""
+    preference = ask.tenant.collection("commitment preferences", preferences)[service]
+    wanted = preference["settings"]
+    if found.gap < wanted["minimumCommitment"]:
+        return None
+    born = today_of(ask.tenant.started_at)
+    start = born + (ask.today - born) // CYCLE_DAYS * CYCLE_DAYS
+    steps = list(_purchase_steps(found, start, wanted["lastDayOfMonthForPurchase"], preference["ceiling"]))
+    approved = preference["approval"] == "approved"
+    return {
+        "managementAccountId": organization,
+        "service": service,
+        "status": "valid",
+        "purchaseApprovalStatus": preference["approval"],
+        "pauseNote": None,
+        "requiresApproval": not approved or found.recommended > preference["ceiling"],
+        "wowViolation": has_spend_dropped(ask, organization, service),
+        "profile": found.policy,
+        "term": wanted["term"],
+        "paymentOption": wanted["paymentOption"],
+        "finalCommitment": money(found.recommended),
+        "weeksToTarget": sum(one["scheduledDate"] >= iso_day(ask.today) for one in steps),
+        "planningCycleStartDate": iso_day(start),
+        "planningCycleEndDate": iso_day(start + CYCLE_DAYS - 1),
+        "estimatedSavings": money(found.monthly_savings),
+        "steps": steps,
+    }
+
+
+def _purchase_steps(found: Recommendation, start: int, latest: int, ceiling: float) -> Iterator[JsonObject]:
+    """A large step and equal ones after it; none after day *latest* of a month."""
+    sizes = [BOOTSTRAP_SHARE, *((1 - BOOTSTRAP_SHARE) / (STEP_COUNT - 1) for _ in range(STEP_COUNT - 1))]
+    # Differences of rounded sums: so the steps come to exactly what they lead to.
+    parts = [sum(sizes[:at]) for at in range(STEP_COUNT)] + [1.0]
+    reached = [round(found.current + found.gap * part, 2) for part in parts]
+    saved = [round(found.monthly_savings * part, 2) for part in parts]
+    for at in range(STEP_COUNT):
+        day = start + 7 * (at + 1)
+        month = start_of("month", day)
+        yield {
+            "order": at + 1,
+            "scheduledDate": iso_day(day if day - month < latest else add_months(month, 1)),
+            "purchaseAmount": money(reached[at + 1] - reached[at]),
+            "cumulativeCommitment": money(reached[at + 1]),
+            "estimatedSavings": money(saved[at + 1] - saved[at]),
+            "isBootstrap": at == 0,
+            "isFinal": at == STEP_COUNT - 1,
+            "requiresApproval": reached[at + 1] > ceiling,
+        }
