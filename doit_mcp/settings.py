@@ -192,7 +192,7 @@ class Settings:
 
     @property
     def trusted_console_base(self) -> str:
-        """The console, if tokens of the DoiT API may go there; else "" (security X7 knows the API's own origin only).
+        """The console, if tokens of the DoiT API may go there; else "".
 
         They may where the operator named it, and without being told where it is DoiT's as the API is, or the same host.
         """

@@ -47,7 +47,7 @@ class Credential(Protocol):
 class Client:
     """Sends the operations of one tool call. Implements Sender.
 
-    *tenant* ("" for none) goes with every request and nothing else can set it (security C1). *tracking* are query
+    *tenant* ("" for none) goes with every request and nothing else can set it. *tracking* are query
     parameters, cut to 100 characters. The whole call ends *deadline* seconds after the client was made. *ids* makes
     idempotency keys: one for each operation sent, the same for its repeats. *requester* is who the circuit breaker
     counts.
@@ -169,7 +169,7 @@ class Client:
     async def _send_with_retries(
         self, operation: Operation, url: URL, headers: dict[str, str], body: Body | None
     ) -> Reply:
-        """The reply, after repeats where those are harmless. Other writes are sent once, whatever happens (F3)."""
+        """The reply, after repeats where those are harmless. Other writes are sent once, whatever happens."""
         longest = self._slow_timeout if operation.slow else self._upstream.timeout
         content = None if body is None else body.content
         error: ApiError | None = None
@@ -284,7 +284,7 @@ def _connection_error(operation: Operation, error: Exception) -> ApiError:
 
 
 def _circuit_open_error(circuit: CircuitOpen) -> ApiError:
-    """The error for what was not sent, because everything failed a moment ago (security F8)."""
+    """The error for what was not sent, because everything failed a moment ago."""
     words = "the service is temporarily unavailable: too many requests failed, so this one was not sent"
     return ApiError(words, kind="fault", retry_after=circuit.retry_after)
 

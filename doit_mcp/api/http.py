@@ -54,7 +54,7 @@ class Reply:
 
 
 async def forbid_resend(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Client middleware: keep aiohttp from sending a request again on its own account (security F2, F3)."""
+    """Client middleware: keep aiohttp from sending a request again on its own account."""
     try:
         return await handler(request)
     except (ClientConnectorError, ConnectionTimeoutError):
@@ -85,7 +85,7 @@ class Upstream:
     """The DoiT API at *base_url* (a path in it is kept), reached through *http*. One per process.
 
     *timeout* and *slow_timeout* are seconds for one whole exchange, of ordinary operations and of those that compute.
-    While *breaker* is open nothing is sent: the methods that send raise CircuitOpen then (security F8).
+    While *breaker* is open nothing is sent: the methods that send raise CircuitOpen then.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Upstream:
     def make_url(self, request: Request, common_query: str) -> URL:
         """The address of *request* with *common_query* query parameters (encoded). Raises ApiError ("argument") if over 8 KB.
 
-        It is handed over as already encoded, so that nothing normalises the path once more (security U1).
+        It is handed over as already encoded, so that nothing normalises the path once more.
         """
         try:
             query = encode_query(query_pairs(request.query)) if request.query else ""

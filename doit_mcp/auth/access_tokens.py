@@ -1,7 +1,7 @@
 """Access tokens of the identity provider: what they must say, and which key signed them. No I/O, no clock of its own.
 
-Three steps in this order: :func:`check` what costs little (security Q4), :func:`signer`, and only for an authentic
-token :func:`principal`, which may answer 403 (security T11).
+Three steps in this order: :func:`check` what costs little, :func:`signer`, and only for an authentic
+token :func:`principal`, which may answer 403.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ALGORITHM = "ES256"
 KEY_ID = "mcp-access"
 LEEWAY_SECONDS = 5.0
 """Seconds that our clock may be behind. None at the end of a token: the exchange would refuse it all the same."""
-# The last second of the year 9999: beyond it a number is no date (security T13).
+# The last second of the year 9999: beyond it a number is no date.
 MAX_TIMESTAMP = 253_402_300_799.0
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Order of the group of P-256 (SEC 2)."""
@@ -51,7 +51,7 @@ class AccessTokenRules:
         return cls(issuer, resource_url.rstrip("/"))
 
     def matches_audience(self, audience: object) -> bool:
-        """Whether one value of ``aud`` is this server or one of its endpoints, compared whole (security T8)."""
+        """Whether one value of ``aud`` is this server or one of its endpoints, compared whole."""
         if not isinstance(audience, str) or not audience.startswith(self.resource):
             return False
         path = audience[len(self.resource) :]
@@ -63,7 +63,7 @@ class AccessTokenRules:
 def looks_like_access_token(token: str, rules: AccessTokenRules) -> bool:
     """Whether *token* is, claims to be, or holds an access token for this server: then it is that or nothing.
 
-    Such a token must never reach the DoiT API, be it authentic or not (security X1).
+    Such a token must never reach the DoiT API, be it authentic or not.
     """
     return any(_has_our_claims(seen, rules) for seen in find_json_objects(token))
 
@@ -96,7 +96,7 @@ def check_access_token(token: str, rules: AccessTokenRules, now: float) -> Compa
 
 
 def _check_header(header: JsonObject) -> None:
-    # Compared with constants and never used to look anything up; jwk, jku, x5u and x5c are not even read (T1-T3).
+    # Compared with constants and never used to look anything up; jwk, jku, x5u and x5c are not even read.
     if header.get("kid") != KEY_ID or header.get("alg") != ALGORITHM:
         raise invalid_token_error("The token is not an access token of the DoiT console.")
     if "crit" in header or "b64" in header:
@@ -135,7 +135,7 @@ def _check_claims(claims: JsonObject, rules: AccessTokenRules) -> None:
 
 
 def _is_well_formed_signature(raw: bytes) -> bool:
-    """64 bytes, and both halves in range (RFC 7518, 3.4): zeros once passed for signatures (security T6)."""
+    """64 bytes, and both halves in range (RFC 7518, 3.4): zeros once passed for signatures."""
     if len(raw) != 64:
         return False
     r, s = int.from_bytes(raw[:32]), int.from_bytes(raw[32:])
@@ -166,7 +166,7 @@ def read_principal(jws: CompactJws, token: str) -> Principal:
     return Principal(
         subject=claims["sub"],
         customer=claims["customer_context"],
-        # Nothing but the JSON value true: "true" and 1 are no employees (security T10).
+        # Nothing but the JSON value true: "true" and 1 are no employees.
         employee=claims.get("doit_employee") is True,
         kind="jwt",
         token=token,

@@ -24,7 +24,7 @@ EMPLOYEE_DOMAIN = "doit.com"
 TIMEOUT_SECONDS = 8.0
 MAX_RESPONSE_BYTES = 64 << 10
 VALIDATION_TTL_SECONDS = 30.0
-"""Seconds that an answer counts, good or bad: a revoked token is dead after them (security P3)."""
+"""Seconds that an answer counts, good or bad: a revoked token is dead after them."""
 VERIFIED_TTL_SECONDS = 86_400.0
 SHARE_INTERVAL_SECONDS = 3_600.0
 """Interval, in seconds, at which a token in use is reported to other replicas again."""
@@ -49,7 +49,7 @@ class ValidatedUser:
 
 
 def read_validation(response: HttpResponse, *, as_employee: bool) -> ValidatedUser | None:
-    """The identity in an answer; None where the token is refused. Raises AuthError 503 where it says neither (P1)."""
+    """The identity in an answer; None where the token is refused. Raises AuthError 503 where it says neither."""
     if response.status >= 500:
         raise unavailable_error(VALIDATION_UNAVAILABLE_MESSAGE, 5)
     if response.status != 200:
@@ -75,7 +75,7 @@ def is_malformed_jwt(token: str) -> bool:
 
 
 def names_other_subject(token: str, email: str) -> bool:
-    """Whether *token* reads like a JWT that names somebody else as its subject (security P2)."""
+    """Whether *token* reads like a JWT that names somebody else as its subject."""
     subjects = [seen["sub"] for seen in find_json_objects(token) if "sub" in seen]
     return any(not isinstance(subject, str) or subject.lower() != email.lower() for subject in subjects)
 

@@ -91,8 +91,8 @@ async def open_authentication(
 ) -> AsyncIterator[Authentication]:
     """Authentication while the block runs; keys are fetched from its start on, which nobody waits for.
 
-    *http* is shared by all callers: it must keep no cookies (security X8), and should not limit its connections, or
-    some who hang would hold up all (X5). *secret* is that of the token exchange, *breaker* the circuit to it; *shared_attempts*
+    *http* is shared by all callers: it must keep no cookies, and should not limit its connections, or
+    some who hang would hold up all. *secret* is that of the token exchange, *breaker* the circuit to it; *shared_attempts*
     count what strangers try at all replicas, and *verified_tokens* knows the tokens that need none; *ended_logins* remembers logins
     that are over. Raises ValueError for a session that keeps cookies or an empty secret.
     """

@@ -1,4 +1,4 @@
-"""The credential in a request's Authorization headers (RFC 6750, 2.1): there and nowhere else (security H1-H3)."""
+"""The credential in a request's Authorization headers (RFC 6750, 2.1): there and nowhere else."""
 
 from __future__ import annotations
 

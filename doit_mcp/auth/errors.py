@@ -59,5 +59,5 @@ def invalid_token_error(description: str) -> AuthError:
 
 
 def unavailable_error(description: str, retry_after: float) -> AuthError:
-    """503: nothing is wrong with the caller's login, which a 401 would make a client throw away (security K4)."""
+    """503: nothing is wrong with the caller's login, which a 401 would make a client throw away."""
     return AuthError(503, "temporarily_unavailable", description, retry_after=max(1, round(retry_after)))

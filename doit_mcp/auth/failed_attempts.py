@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ..resilience.token_bucket import TokenBucket, TokenBuckets
 
-# A stranger can make the DoiT API check so many wrong tokens at once, and so many more a second (security P4).
+# A stranger can make the DoiT API check so many wrong tokens at once, and so many more a second.
 TOTAL_LIMIT = (200.0, 4.0)
 ADDRESS_LIMIT = (120.0, 2.0)
 # Extra tries beyond the total, for addresses that valid tokens came from.

@@ -40,7 +40,7 @@ def read_keys(document: JsonObject | None) -> KeySet:
     """The keys for access tokens in a JWK set (RFC 7517, 5); entries that are malformed or not for us are skipped.
 
     A set without any is believed if it lists keys for something else: ours are withdrawn then. If it lists nothing
-    usable, or ours in a form that cannot be read, it is a fault of the provider: raises BadKeySet (security K5).
+    usable, or ours in a form that cannot be read, it is a fault of the provider: raises BadKeySet.
     """
     entries = document.get("keys") if document is not None else None
     if not isinstance(entries, list):
@@ -121,10 +121,10 @@ class JwksCache:
         return self.in_force
 
     async def refresh_keys(self) -> KeySet:
-        """The keys after another look, for a signature that none of them made: the ``kid`` shows no rotation (K2).
+        """The keys after another look, for a signature that none of them made: the ``kid`` shows no rotation.
 
         Looks at once, then not again for 30 s: what comes in that time is looked into at its end, so that a rotation
-        is noticed even if its token never comes back (K3). Raises AuthError 503 if the provider cannot be asked: the
+        is noticed even if its token never comes back. Raises AuthError 503 if the provider cannot be asked: the
         token may be good.
         """
         if b"fetch" in self._single_flight or not self._is_within(COOLDOWN_SECONDS, self._renewed_at):

@@ -14,7 +14,7 @@ import orjson
 from ..protocol.jsonrpc import JsonObject
 
 MAX_TOKEN_LENGTH = 8_192
-"""Characters of a bearer. Longer ones are refused before anything is done with them (security H9)."""
+"""Characters of a bearer. Longer ones are refused before anything is done with them."""
 
 COMPACT_JWS_PATTERN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # Shorter pieces hold nothing that matters, and a bearer could be made of thousands.

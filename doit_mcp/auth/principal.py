@@ -58,7 +58,7 @@ class Principal:
         return self.digest.hex()[:8] if self.kind == "api" else ""
 
     def for_customer(self, customer: str) -> Principal:
-        """The same employee for another customer. Raises PermissionError for everybody else (security C2)."""
+        """The same employee for another customer. Raises PermissionError for everybody else."""
         if not self.employee:
             raise PermissionError("only employees act for other customers")
         return replace(self, customer=customer)

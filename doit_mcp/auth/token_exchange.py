@@ -77,7 +77,7 @@ class ExchangedToken:
 def make_client_assertion(secret: str, endpoint: str, now: float, jwt_id: str) -> str:
     """The proof that we are the client (RFC 7523, 3): a JWT for *endpoint* only, signed with the secret by HS256.
 
-    By hand, since PyJWT warns about a short secret and tells its length (security X6).
+    By hand, since PyJWT warns about a short secret and tells its length.
     """
     claims = {"iss": CLIENT_ID, "sub": CLIENT_ID, "aud": endpoint, "jti": jwt_id}
     times = {"iat": int(now), "exp": int(now) + ASSERTION_TTL_SECONDS}
@@ -109,7 +109,7 @@ def read_exchange_response(response: HttpResponse, subject_token: str) -> Exchan
     usable = (
         isinstance(token, str) and len(token) <= MAX_TOKEN_LENGTH and VISIBLE_ASCII_PATTERN.fullmatch(token) is not None
     )
-    # The caller's own token handed back would be the passthrough that the exchange is there to avoid (security X1).
+    # The caller's own token handed back would be the passthrough that the exchange is there to avoid.
     if not usable or token == subject_token or not isinstance(kind, str) or kind.lower() != "bearer":
         log.error("token exchange: status 200 without a usable token")
         raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE)
@@ -128,7 +128,7 @@ def _exchange_error(response: HttpResponse, code: object) -> UpstreamCredentialE
 
 
 def _read_ttl(expires_in: object) -> float:
-    """Seconds: not long where the answer says nothing sensible, none where the token is as good as over (X3)."""
+    """Seconds: not long where the answer says nothing sensible, none where the token is as good as over."""
     if isinstance(expires_in, bool) or not isinstance(expires_in, (int, float)) or not math.isfinite(expires_in):
         return DEFAULT_TTL_SECONDS
     return DEFAULT_TTL_SECONDS if expires_in > MAX_TTL_SECONDS else max(0.0, expires_in - EXPIRY_MARGIN_SECONDS)
@@ -138,7 +138,7 @@ class TokenExchange:
     """Tokens of the DoiT API for the access tokens of our callers, each exchanged once and kept while it serves.
 
     *secret* is shared with the identity provider at *issuer*; *identifier* makes a new ``jti``; *pause* waits a number
-    of seconds before a repeat. While *breaker* is open nobody is exchanged anew (security F8).
+    of seconds before a repeat. While *breaker* is open nobody is exchanged anew.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """How a client learns where to sign in: WWW-Authenticate (RFC 6750) and protected-resource metadata (RFC 9728).
 
-Everything is made from configuration and the path, never from headers of the request (security H8).
+Everything is made from configuration and the path, never from headers of the request.
 """
 
 from __future__ import annotations

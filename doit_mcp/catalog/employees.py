@@ -1,4 +1,4 @@
-"""What only employees of DoiT have: searching all customers, and acting for one of them (security C2, C4)."""
+"""What only employees of DoiT have: searching all customers, and acting for one of them."""
 
 from __future__ import annotations
 

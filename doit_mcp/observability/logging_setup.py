@@ -129,7 +129,7 @@ class _RequestRedactingFilter(logging.Filter):
 
 
 class _FirstLineFilter(logging.Filter):
-    """Keeps what happened, and not the objects it happened to: asyncio writes exceptions out, text and all (X6)."""
+    """Keeps what happened, and not the objects it happened to: asyncio writes exceptions out, text and all."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = record.getMessage().partition("\n")[0], None
@@ -166,7 +166,7 @@ def configure(
     level: str, stream: TextIO | None = None, audit: TextIO | None = None, *, separate_audit: bool = False
 ) -> None:
     """Send all logging of the process to *stream* (standard error), from *level* up; but what was changed, and by whom,
-    to *audit* (the same stream), whatever the level (G6). Both need a file descriptor.
+    to *audit* (the same stream), whatever the level. Both need a file descriptor.
 
     With *separate_audit*, an *audit* of None is a stream that is missing: its lines name users, which no other log may.
     """

@@ -1,7 +1,7 @@
 """Spans for OpenTelemetry, of each request and of what it asked upstream; imported only where they are exported.
 
 They have the ids that travel in ``traceparent`` headers anyway (W3C Trace Context): :mod:`doit_mcp.observability.trace` knows them.
-Attributes are names of ours and numbers: never an argument, an address, a token or who it was (security G3).
+Attributes are names of ours and numbers: never an argument, an address, a token or who it was.
 
 What is sent upstream is a span below the request that it was sent for, made when it is over: that may be after the
 request, of a call that goes on as a task or an exchange whose caller left. Where several requests wait for one

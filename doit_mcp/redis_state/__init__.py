@@ -1,1 +1,1 @@
-"""What the replicas of one server share, in Redis: results, receipts, sessions, messages, logs, tasks (issue 6)."""
+"""What the replicas of one server share, in Redis: results, receipts, sessions, messages, logs, tasks."""

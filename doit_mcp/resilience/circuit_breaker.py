@@ -35,7 +35,7 @@ FEW_CALLERS_THRESHOLD = 60
 """Failures that open it when they are those of fewer callers, or of one operation."""
 MIN_OPEN_SECONDS = 5.0
 MAX_OPEN_SECONDS = 20.0
-"""Seconds, before a jitter of a fifth: with the lease it is well under the 40 s of security F7 and K4."""
+"""Seconds, before a jitter of a fifth."""
 PROBE_TIMEOUT_SECONDS = 5.0
 """Seconds after which a probe that has not ended no longer holds up the next one."""
 MAX_FAILED_PROBERS = 8

@@ -27,7 +27,7 @@ def make_api_client(
     console_upstream: Upstream | None = None,
     requester: Requester = SINGLE_REQUESTER,
 ) -> Doit:
-    """The API for one call of the tool called *tool_name*: always as this *tenant*, whatever a client says (security C1).
+    """The API for one call of the tool called *tool_name*: always as this *tenant*, whatever a client says.
 
     *console_upstream* is where DoiT's console is reached, which knows no tenant; *requester* is who circuit breakers count.
     """

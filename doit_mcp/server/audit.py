@@ -35,7 +35,7 @@ AUDIT_LOG_UNAVAILABLE = (
 
 
 def record_customer_change(context: RequestContext, customer: str, scope: Literal["call", "session"]) -> None:
-    """An employee acts for *customer*: in one call, or from now on in a session (security C2)."""
+    """An employee acts for *customer*: in one call, or from now on in a session."""
     said = _caller_fields(context) | {"customer": customer, "before": context.tenant, "how": scope}
     if (trace := CURRENT_TRACE.get()) is not None:
         trace.customer = customer

@@ -163,7 +163,7 @@ class EventStore:
         self._add_bytes(log, -len(gone) - EVENT_OVERHEAD_BYTES)
 
     def find_event(self, session: str, event_id: str) -> tuple[EventLog, int] | None:
-        """The log and number that an event id of this session stands for; never another session's (security S7)."""
+        """The log and number that an event id of this session stands for; never another session's."""
         stream, number = parse_event_id(event_id)
         log = self._logs.get((session, stream))
         if log is None or number is None:

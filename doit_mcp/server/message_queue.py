@@ -10,7 +10,7 @@ MAX_BYTES = 4 << 20
 
 
 class MessageQueue:
-    """Any number of writers, who never wait; one reader. A reader who lets too much pile up is closed (security L3).
+    """Any number of writers, who never wait; one reader. A reader who lets too much pile up is closed.
 
     Most wait for hours, and then for one message: so there is nothing here that is made before it is needed.
     *try_send*, if there is one, takes a message past the reader where nothing waits, and says whether it did: that is

@@ -52,7 +52,7 @@ class ProgressReporter:
 
 
 class SilentProgress:
-    """The progress of a task, which goes nowhere: its request has been answered (tasks extension, Y7)."""
+    """The progress of a task, which goes nowhere: its request has been answered (tasks extension)."""
 
     async def advance(self, message: str) -> None:
         """Nobody is told."""

@@ -93,7 +93,7 @@ def _sign_state(context: RequestContext, request: Request, before: PreviousRound
 
 
 def state_binding(context: RequestContext, request: Request) -> bytes:
-    """What a state is good for: this principal, acting for this customer, and this request, whatever its id (R6)."""
+    """What a state is good for: this principal, acting for this customer, and this request, whatever its id."""
     params: dict[str, Any] = {
         name: value for name, value in request.params.items() if name in ("name", "uri", "arguments")
     }

@@ -184,7 +184,7 @@ class RunningRequest:
         return (await self.ask_all({key: Question(method, params)}))[key]
 
     async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """Several questions at once; what the client did not declare is never asked (R4)."""
+        """Several questions at once; what the client did not declare is never asked."""
         needed: JsonObject = {}
         for question in questions.values():
             needed |= self._missing_capabilities(question) or {}

@@ -56,7 +56,7 @@ class SessionPeers(Protocol):
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Session:
-    """State that later requests find again; it holds no credential and authenticates nobody (security S1, S2)."""
+    """State that later requests find again; it holds no credential and authenticates nobody."""
 
     id: str
     owner: str
@@ -85,7 +85,7 @@ class Session:
         return bool(self.running_requests) or self.message_queue is not None
 
     def start_request(self, request: Request, task: asyncio.Task[object]) -> None:
-        """Remember the task that answers *request*; RpcError -32600 when its id is already in flight (S6)."""
+        """Remember the task that answers *request*; RpcError -32600 when its id is already in flight."""
         self.check_request_id(request)
         self.running_requests[request.id] = task
         task.add_done_callback(lambda _: self.running_requests.pop(request.id, None))
@@ -162,12 +162,12 @@ class Session:
 
 
 def new_session_id() -> str:
-    """An unguessable session id of visible ASCII (Session Management; security S3)."""
+    """An unguessable session id of visible ASCII (Session Management)."""
     return secrets.token_hex(24)
 
 
 class Sessions(Protocol):
-    """Where sessions are kept; owners find their own alone (security S1). Methods may raise Away."""
+    """Where sessions are kept; owners find their own alone. Methods may raise Away."""
 
     def __len__(self) -> int: ...
 
@@ -185,7 +185,7 @@ class Sessions(Protocol):
 
 
 class MemorySessions:
-    """The sessions of one process; the least recently used go first when a bound is reached (security S8)."""
+    """The sessions of one process; the least recently used go first when a bound is reached."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Replay among replicas: a client that lost its connection may come back at any of them (issue 6)."""
+"""Replay among replicas: a client that lost its connection may come back at any of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions of several replicas: each is a record in Redis; here is only what runs or listens here (issue 6)."""
+"""Sessions of several replicas: each is a record in Redis; here is only what runs or listens here."""
 
 from __future__ import annotations
 

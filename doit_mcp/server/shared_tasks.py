@@ -1,4 +1,4 @@
-"""Tasks among replicas: each runs at one, and can be followed, answered and stopped at all (issue 6; SEP-2663)."""
+"""Tasks among replicas: each runs at one, and can be followed, answered and stopped at all (SEP-2663)."""
 
 from __future__ import annotations
 

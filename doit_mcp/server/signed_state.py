@@ -18,7 +18,7 @@ HASH_BYTES = 32
 
 
 class StateSigner:
-    """Authenticated, not encrypted: only what the client may read goes in (2026-07-28, MRTR; security J11)."""
+    """Authenticated, not encrypted: only what the client may read goes in (2026-07-28, MRTR)."""
 
     def __init__(self, *keys: bytes, clock: Callable[[], float] = time.time) -> None:
         """The first of *keys* seals; what another one sealed can be opened as well."""

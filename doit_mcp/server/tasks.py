@@ -34,7 +34,7 @@ class TooManyTasks(Exception):
 
 
 class Tasks:
-    """The tasks of one process; each belongs to a principal, who alone can see it (Y6).
+    """The tasks of one process; each belongs to a principal, who alone can see it.
 
     *quota*, where there are other replicas, makes the limit on running tasks one for all of them.
     """

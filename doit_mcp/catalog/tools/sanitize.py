@@ -1,4 +1,4 @@
-"""Characters that people cannot see but models read: removed from everything that comes from the API (security A3)."""
+"""Characters that people cannot see but models read: removed from everything that comes from the API."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _template_entry(template: ResourceTemplate, revision: Revision) -> JsonObjec
 
 
 async def read_resource(context: RequestContext, request: Request) -> JsonObject:
-    """The contents at an address; an error where there is none, never an empty list (U2)."""
+    """The contents at an address; an error where there is none, never an empty list."""
     uri = _read_uri(request)
     found = locate_resource(context, uri)
     if found is None:

@@ -35,7 +35,7 @@ async def cancel_task(context: RequestContext, request: Request) -> JsonObject:
 
 
 async def _find_task(context: RequestContext, request: Request) -> Task:
-    # Before the look-up: who did not declare the extension learns nothing of ids (Y5).
+    # Before the look-up: who did not declare the extension learns nothing of ids.
     if not extensions.is_declared(context.caller, extensions.TASKS):
         raise missing_capability_error(
             request, MissingClientCapability(extensions.required_capabilities(extensions.TASKS))

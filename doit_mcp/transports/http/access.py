@@ -33,7 +33,7 @@ ALLOWED_HEADERS = (
     "Authorization, Content-Type, Accept, Cache-Control, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID,"
     " X-MCP-Trace-Id, Mcp-Method, Mcp-Name, X-MCP-Toolsets, X-MCP-Readonly, traceparent, tracestate"
 )
-# Probes come with the address of a pod or a load balancer as Host (security O1).
+# Probes come with the address of a pod or a load balancer as Host.
 PROBE_PATHS = frozenset({"/healthz", "/readyz"})
 # Discovery holds no data of anybody and is asked for before anything is configured (RFC 9728, 3.1).
 DISCOVERY_PATH = "/.well-known/"

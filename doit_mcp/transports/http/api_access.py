@@ -1,4 +1,4 @@
-"""From a verified caller to the DoiT API: the caller's token is exchanged, never passed on (security X1)."""
+"""From a verified caller to the DoiT API: the caller's token is exchanged, never passed on."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def _attach_auth(app: web.Application, auth: Authentication, upstream: Upstream,
 
 
 async def _drain(app: web.Application) -> None:
-    """No new work; what runs may finish; streams are ended politely (security L4)."""
+    """No new work; what runs may finish; streams are ended politely."""
     app[app_keys.DRAINING].set()
     await app[app_keys.REQUEST_RUNNER].drain(app[app_keys.SETTINGS].drain_s)
     await app[app_keys.SERVICES].tasks.end_all()

@@ -13,7 +13,7 @@ from ...observability.trace import CURRENT_TRACE, TRACE_ID_HEADER
 
 HeaderFields = tuple[tuple[str, str], ...]
 
-# No software versions, no sniffing (security G4).
+# No software versions, no sniffing.
 COMMON_HEADERS: HeaderFields = (("Server", "doit-mcp"), ("X-Content-Type-Options", "nosniff"))
 # No cache may keep an answer.
 JSON_HEADERS: HeaderFields = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))

@@ -57,7 +57,7 @@ SELECTION_PARAMETERS = ("toolsets", "tools", "readonly")
 
 
 def parse_selection(request: web.Request) -> Selection:
-    """What the request selects. Reading only always wins, wherever it is said; a header can but narrow it (A4)."""
+    """What the request selects. Reading only always wins, wherever it is said; a header can but narrow it."""
     headers = request.headers
     plain = "X-MCP-Toolsets" not in headers and "X-MCP-Readonly" not in headers
     if plain and request.raw_path == "/mcp":

@@ -32,7 +32,7 @@ def _unmap(network: Network) -> Network:
 
 
 def client_address(remote: str | None, forwarded: Sequence[str], trusted_proxies: tuple[str, ...]) -> str:
-    """What failed tries of a stranger are counted by (security P4); "" where nothing can be said.
+    """What failed tries of a stranger are counted by; "" where nothing can be said.
 
     *forwarded* are the X-Forwarded-For headers, of which nothing is believed but what *trusted_proxies* proxies added, the last
     entry first. An address of an inner network is a proxy's that nobody named, so it stands for everybody.

@@ -32,7 +32,7 @@ READ_AHEAD_BYTES = 64 << 10
 
 class ClientConnection(RequestHandler):
     """Bounds what a client can make the process keep, and answers errors without repeating the request: aiohttp quotes
-    its bytes, a bearer among them (security X6)."""
+    its bytes, a bearer among them."""
 
     __slots__ = ("_head_parser", "_limits")
 
@@ -111,7 +111,7 @@ class ClientConnection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """A JSON error that says what bound was passed and nothing of the request, with a trace id and a log line as
-        all requests have (G1)."""
+        all requests have."""
         if status >= 500:
             super().handle_error(request, status, exc, message)
         elif request.writer.output_size > 0:

@@ -24,7 +24,7 @@ async def get_liveness(request: web.Request) -> web.Response:
 async def get_readiness(request: web.Request) -> web.Response:
     """New work is welcome: the identity provider's keys were had once, and the server is not shutting down.
 
-    Open circuits are shown and change nothing: the next replica would meet the same upstream (security L5). Nor do
+    Open circuits are shown and change nothing: the next replica would meet the same upstream. Nor do
     failing log streams: a collector that fails for all replicas would take all of them out of service.
     """
     checks = {"accepting": not request.app[app_keys.DRAINING].is_set(), "keys": request.app[app_keys.IS_READY]()}

@@ -98,7 +98,7 @@ class LegacySseEndpoint:
                             await stream.forward_messages(outbox)
             finally:
                 del self._leases.by_session[session.id]
-                # What runs in it is stopped (security L1).
+                # What runs in it is stopped.
                 await streams.sessions.close(session)
         return stream
 

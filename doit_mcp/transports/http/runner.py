@@ -29,7 +29,7 @@ def bind(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
     """A listening socket, *reuse_port* with other processes of the same user; OSError when the address cannot be had.
 
     Its connections are cut off when the other side has taken nothing of an answer for PATIENCE_S, whether or not
-    anything of ours waits for that (security L3): by the system, which has nothing to do while all is well.
+    anything of ours waits for that: by the system, which has nothing to do while all is well.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG, reuse_port=reuse_port)
@@ -64,7 +64,7 @@ async def serve_app(app: web.Application, listener: socket.socket) -> AsyncItera
         await AcceptingSite(runner, listener, edge).start()
         yield
     finally:
-        # Still listening: who comes now is told so, and the orchestrator's probe sees it (security L4, L5).
+        # Still listening: who comes now is told so, and the orchestrator's probe sees it.
         await runner.shutdown()
         await runner.cleanup()
         edge.stop()

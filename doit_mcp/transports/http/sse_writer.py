@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-# A client that takes nothing for this long is gone, or might as well be (security L3).
+# A client that takes nothing for this long is gone, or might as well be.
 WRITE_TIMEOUT_SECONDS = 30.0
 # Bytes that a connection on which nothing waits takes without waiting; half of what makes aiohttp wait.
 MAX_IMMEDIATE_WRITE_BYTES = 32 << 10
@@ -16,7 +16,7 @@ KEEPALIVE_COMMENT = b": alive\n\n"
 
 
 def format_event(data: bytes, id: str | None = None, name: bytes = b"message") -> bytes:
-    """One server-sent event; serialized JSON holds no line break, so one data line carries it (security L7)."""
+    """One server-sent event; serialized JSON holds no line break, so one data line carries it."""
     start = b"" if id is None else b"id: " + id.encode() + b"\n"
     return start + b"event: " + name + b"\ndata: " + data + b"\n\n"
 
