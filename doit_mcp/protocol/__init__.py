@@ -1,1 +1,1 @@
-"""MCP without I/O: bytes and values; imports nothing of the other layers."""
+"""The MCP protocol without I/O: parsing, validation and serialization. Imports no other package of the server."""

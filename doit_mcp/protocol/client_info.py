@@ -1,6 +1,6 @@
-"""What a client says about itself, reduced to the members that this server reads.
+"""Client information and capabilities, reduced to the members that this server reads.
 
-Sessions, tasks and their copies in Redis keep the result for as long as they live, so it is small whatever was sent.
+Sessions and tasks store them, also in Redis, so their size must not depend on what the client sends.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from typing import Any
 from .jsonrpc import JsonObject
 
 MAX_CLIENT_INFO_LENGTH = 128
-"""Characters of a name, a title or a version that are kept."""
-# Capabilities that questions to the client depend on, with the members of each that matter.
+"""Maximum characters of a name, title or version. The rest is cut off."""
+# Capabilities that requests to the client depend on, with the members that matter.
 KNOWN_CAPABILITIES = {"roots": (), "sampling": ("tools",), "elicitation": ("form", "url")}
 EXTENSIONS = "extensions"
 TASKS = "io.modelcontextprotocol/tasks"
 SKILLS = "io.modelcontextprotocol/skills"
 KNOWN_EXTENSIONS = (TASKS, SKILLS)
-# What a client that says nothing has; nobody writes to it.
+# Shared by all clients without information; never modified.
 EMPTY_OBJECT: JsonObject = {}
 
 
 def reduce_client_info(client_info: JsonObject) -> JsonObject:
-    """The name, title and version in a ``clientInfo``, each cut to a length that a log line can carry."""
+    """Return the name, title and version of a ``clientInfo``, each cut to MAX_CLIENT_INFO_LENGTH characters."""
     if not client_info:
         return EMPTY_OBJECT
     known: JsonObject = {}
-    # One by one, since every request of the envelope era comes here.
+    # Unrolled, because every stateless request comes here.
     if isinstance(name := client_info.get("name"), str):
         known["name"] = name[:MAX_CLIENT_INFO_LENGTH]
     if isinstance(title := client_info.get("title"), str):
@@ -37,7 +37,7 @@ def reduce_client_info(client_info: JsonObject) -> JsonObject:
 
 
 def reduce_capabilities(capabilities: JsonObject) -> JsonObject:
-    """The declared capabilities that are known here. An object keeps its known members; anything else becomes null."""
+    """Return the known capabilities with their known members. Values that are not objects become null."""
     if not capabilities:
         return EMPTY_OBJECT
     known = {

@@ -1,4 +1,4 @@
-"""Content blocks: a type that an older revision does not know is said in words instead."""
+"""Content blocks for older revisions: types that a revision does not have become text."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ DEFINITION_NAMES = {
     "resource": "EmbeddedResource",
     "resource_link": "ResourceLink",
 }
-# The feature that each later type of block came with.
+# The feature that introduced each newer block type.
 FEATURES_BY_BLOCK_TYPE = {"audio": "audio", "resource_link": "resource.links"}
 
 
 def downgrade_blocks(blocks: Iterable[JsonObject], revision: Revision) -> list[JsonObject]:
-    """*blocks* as a client of *revision* can read them; an unknown type would make it refuse the whole answer."""
+    """Return *blocks* for a client of *revision*, which would reject a whole result for one unknown type."""
     return [
         _block_as_text(block)
         if block["type"] in FEATURES_BY_BLOCK_TYPE and not revision.supports(FEATURES_BY_BLOCK_TYPE[block["type"]])

@@ -1,4 +1,4 @@
-"""Opaque cursors of paginated lists: a position, tied to the list it was made for."""
+"""Opaque pagination cursors: a position, bound to the list that it was issued for."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from .jsonrpc import INVALID_PARAMS, RpcError
 
 
 def encode(position: int, fingerprint: str) -> str:
-    """A cursor for the page that starts at *position* of the list with this *fingerprint*."""
+    """Return a cursor for the page that starts at *position* of the list with this *fingerprint*."""
     return base64.urlsafe_b64encode(f"{position}:{fingerprint}".encode()).decode().rstrip("=")
 
 
 def decode(cursor: object, fingerprint: str, length: int) -> int:
-    """Where the page starts; RpcError -32602 for anything that :func:`encode` did not make for this list."""
+    """Return the position of a cursor. Raises RpcError -32602 for a cursor that was not issued for this list."""
     if cursor is None:
         return 0
     fault = RpcError(INVALID_PARAMS, "Invalid params: params.cursor is not a cursor of this list; start without one")
@@ -25,7 +25,7 @@ def decode(cursor: object, fingerprint: str, length: int) -> int:
         raise fault from None
     digits = text.partition(":")[0]
     position = int(digits) if digits.isdecimal() else 0
-    # Made anew and compared: base64 has several spellings, numbers have leading zeros and foreign digits.
+    # Encode again and compare, because base64 and numbers have several spellings.
     if not 0 < position < length or encode(position, fingerprint) != cursor:
         raise fault
     return position

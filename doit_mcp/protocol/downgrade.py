@@ -1,4 +1,4 @@
-"""Members that came with a later revision, and the feature each came with."""
+"""Downgrades objects for older revisions by removing the members that newer revisions introduced."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .revisions import Revision
 _META_MEMBER = {"_meta": "metadata"}
 _LIST_ENTRY_MEMBERS = {"title": "titles", "icons": "icons", "_meta": "metadata"}
 
-# Kinds bear the names of the schemas' definitions; LoggingMessage, Progress, CreateMessage, ElicitForm and ElicitURL
-# are the params of those messages, Cacheable is what all cacheable results share. A kind without members here looks
-# the same in every revision.
+# The feature that introduced each member, by schema definition. LoggingMessage, Progress, CreateMessage, ElicitForm and
+# ElicitURL are the params of those messages; Cacheable stands for all cacheable results. A definition without members
+# is the same in every revision.
 MEMBER_FEATURES: dict[str, dict[str, str]] = {
     "Implementation": {
         "title": "titles",
@@ -26,7 +26,7 @@ MEMBER_FEATURES: dict[str, dict[str, str]] = {
         "annotations": "tool.annotations",
         "outputSchema": "structured",
         **_LIST_ENTRY_MEMBERS,
-        # Not of the specification: ChatGPT reads it beside _meta (OpenAI Apps SDK), so it goes where _meta goes.
+        # From the OpenAI Apps SDK, not from MCP: ChatGPT reads it beside _meta, so it is sent whenever _meta is.
         "securitySchemes": "metadata",
     },
     "CallToolResult": {"structuredContent": "structured"},
@@ -54,7 +54,7 @@ MEMBER_FEATURES: dict[str, dict[str, str]] = {
 
 NO_NESTED_MEMBERS: dict[str, str] = {}
 _ANNOTATIONS_MEMBER = {"annotations": "Annotations"}
-# Members that are, or list, objects of another kind. Content blocks are not among them: see blocks.py.
+# Members that hold objects of another definition, or lists of them. For content blocks, see content_blocks.py.
 NESTED_DEFINITIONS: dict[str, dict[str, str]] = {
     "Resource": _ANNOTATIONS_MEMBER,
     "ResourceTemplate": _ANNOTATIONS_MEMBER,
@@ -68,7 +68,7 @@ NESTED_DEFINITIONS: dict[str, dict[str, str]] = {
 
 
 def downgrade(definition: str, value: JsonObject, revision: Revision) -> JsonObject:
-    """*value* without the members that *revision* does not know, and its parts likewise; itself where all are known."""
+    """Return *value* and its nested objects without members unknown to *revision*; *value* itself if all are known."""
     unknown, parts = _unknown_members(definition, revision), NESTED_DEFINITIONS.get(definition, NO_NESTED_MEMBERS)
     if unknown.isdisjoint(value) and parts.keys().isdisjoint(value):
         return value

@@ -1,4 +1,4 @@
-"""Handshake or envelope: how an answer is sealed and which HTTP status an error has."""
+"""Stateful and stateless requests: how each completes a result and maps errors to HTTP status codes."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Any, Protocol
 
 from .jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, JsonObject
 
-# The codes that JSON-RPC and the specification assign; others are an application's own.
+# Codes reserved by JSON-RPC and MCP; all others belong to applications.
 RESERVED_CODES = range(-32768, -31999)
 SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo"
 
 
 class Era(Protocol):
-    """What differs between the two ways of introducing oneself."""
+    """What differs between stateful and stateless requests."""
 
     stateless: bool
 
     def complete_result(self, result: JsonObject, server_info: JsonObject) -> JsonObject:
-        """The result as this era sends it."""
+        """Return *result* with the members that this era adds."""
 
     def http_status(self, code: int) -> int:
-        """The HTTP status of an error of a well-formed request, as long as nothing was sent."""
+        """Return the HTTP status for an error code, for a response whose head has not been sent."""
 
 
 class StatefulEra:
-    """Settled once by ``initialize``; results go out as they are, errors travel with status 200."""
+    """Clients send ``initialize`` once. Results are sent unchanged; most errors have status 200."""
 
     stateless = False
 
@@ -36,7 +36,7 @@ class StatefulEra:
 
 
 class StatelessEra:
-    """Said anew with every request, in ``_meta``; every result says whether it is complete, and who answered."""
+    """Each request has client information in ``_meta``. Results name the server and say if they are complete."""
 
     stateless = True
 

@@ -1,4 +1,4 @@
-"""Extensions of the protocol: their identifiers, and whether a client declared one."""
+"""Protocol extensions: their identifiers, and whether a client declares them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ("EXTENSIONS", "SKILLS", "TASKS", "is_declared", "required_capabilitie
 
 
 def is_declared(caller: Caller, extension: str) -> bool:
-    """Whether the client declared *extension*, in a revision that has extensions (Extension Negotiation)."""
+    """Return whether the client declares *extension*, in a revision with extensions (MCP, Extension Negotiation)."""
     declared = caller.capabilities.get(EXTENSIONS)
     return caller.revision.supports("extensions") and isinstance(declared, dict) and extension in declared
 
 
 def required_capabilities(extension: str) -> JsonObject:
-    """The capabilities object that names *extension*."""
+    """Return a client capabilities object that declares *extension*."""
     return {EXTENSIONS: {extension: {}}}

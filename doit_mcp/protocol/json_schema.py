@@ -1,6 +1,6 @@
-"""JSON Schema, made from Python annotations; and values as a sentence shows them.
+"""JSON Schema from Python annotations, and short forms of values for error messages.
 
-Only portable schemas come out: no ``$ref``, no lists of types, no boolean subschemas, no combinators at the root.
+Produces portable schemas only: no ``$ref``, type lists, boolean subschemas, or combinators at the root.
 """
 
 import inspect
@@ -46,7 +46,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """Marker for texts (characters) and lists (items): inclusive bounds."""
+    """Marker for strings (characters) and lists (items): inclusive bounds."""
 
     minimum: int | None = None
     maximum: int | None = None
@@ -59,7 +59,7 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Marker for texts: a regular expression in the dialect that JSON Schema and all its validators share."""
+    """Marker for strings: a regular expression in the dialect that all JSON Schema validators share."""
 
     pattern: str
 
@@ -74,10 +74,9 @@ NULL_SCHEMA = {"type": "null"}
 
 
 def schema_of_type(annotation: Any, *, closed: bool = True) -> JsonObject:
-    """The schema of one annotation.
+    """Return the schema of an annotation. Raises TypeError if it has no portable schema.
 
-    Objects refuse unknown fields (for arguments) unless *closed* is false (for results).
-    Raises TypeError for an annotation that has no portable schema.
+    Objects reject unknown members, for arguments, unless *closed* is false, for results.
     """
     origin, args = get_origin(annotation), get_args(annotation)
     if annotation is Any:
@@ -126,7 +125,7 @@ def _with_limit(schema: JsonObject, marker: Range | Length | Pattern) -> JsonObj
 
 
 def schema_of_typed_dict(typed_dict: Any, *, closed: bool = True) -> JsonObject:
-    """The schema of a TypedDict: an object with its fields, closed or, for results, open."""
+    """Return the schema of a TypedDict."""
     hints = get_type_hints(typed_dict, include_extras=True)
     schema: JsonObject = {
         "type": "object",
@@ -142,14 +141,14 @@ def schema_of_typed_dict(typed_dict: Any, *, closed: bool = True) -> JsonObject:
 def _is_required(record: Any, name: str, hint: Any) -> bool:
     while get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
-    # Where annotations are kept as text, __required_keys__ has not seen the field's own word.
+    # With postponed annotations, __required_keys__ ignores Required and NotRequired.
     return get_origin(hint) is Required or name in record.__required_keys__ and get_origin(hint) is not NotRequired
 
 
 def schema_of_function(function: Callable[..., Any]) -> JsonObject:
-    """The schema of a function's keyword-only parameters; ``**body: Unpack[Record]`` adds the fields of Record.
+    """Return the schema of a function's keyword-only parameters; ``**body: Unpack[Record]`` adds the fields of Record.
 
-    A default of None means that the parameter may be left out; ``X | None`` is then published as X.
+    A parameter with the default None is optional, and ``X | None`` is published as X.
     """
     hints = get_type_hints(function, include_extras=True)
     properties: JsonObject = {}
@@ -182,12 +181,12 @@ def _without_none(hint: Any) -> Any:
 
 
 def truncate(text: str, max_length: int) -> str:
-    """*text*, shortened with an ellipsis to at most *max_length* characters."""
+    """Shorten *text* to at most *max_length* characters, with an ellipsis."""
     return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
 def short_json(value: Any) -> str:
-    """*value* as short JSON, safe to quote in a sentence."""
+    """Return *value* as short JSON that is safe to quote in a message."""
     try:
         text = orjson.dumps(value).decode()
     except TypeError:
@@ -196,5 +195,5 @@ def short_json(value: Any) -> str:
 
 
 def printable_text(text: str, max_length: int = MAX_SHORT_JSON_LENGTH) -> str:
-    """*text*, cut and without what cannot be printed."""
+    """Return *text*, shortened, with nonprintable characters replaced."""
     return truncate("".join(letter if letter.isprintable() else "?" for letter in text[: max_length + 1]), max_length)

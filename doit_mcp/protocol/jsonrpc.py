@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0: messages in, messages out, and the error codes of the protocol."""
+"""JSON-RPC 2.0: parsing and serializing messages, and the error codes of MCP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
-RESOURCE_NOT_FOUND = -32002  # only in the handshake era
+RESOURCE_NOT_FOUND = -32002  # stateful revisions only
 HEADER_MISMATCH = -32020
 MISSING_CLIENT_CAPABILITY = -32021
 UNSUPPORTED_PROTOCOL_VERSION = -32022
@@ -27,7 +27,7 @@ MAX_METHOD_LENGTH = 256
 
 
 class RpcError(Exception):
-    """A protocol error: it becomes a JSON-RPC error with this code, message and data."""
+    """A protocol error, sent as a JSON-RPC error with this code, message and data."""
 
     def __init__(self, code: int, message: str, data: Any = None, *, id: Id | None = None) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class RpcError(Exception):
 
 
 class Request(NamedTuple):
-    """A call that wants an answer."""
+    """A message that expects a response."""
 
     id: Id
     method: str
@@ -46,14 +46,14 @@ class Request(NamedTuple):
 
 
 class Notification(NamedTuple):
-    """A message that is never answered."""
+    """A message that gets no response."""
 
     method: str
     params: JsonObject
 
 
 class Response(NamedTuple):
-    """The peer's answer to a request of ours; exactly one of *result* and *error* is there."""
+    """The response to a request of this server. Exactly one of *result* and *error* is present."""
 
     id: Id | None
     result: Any = None
@@ -64,11 +64,10 @@ Message = Request | Notification | Response
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value in *body*: strict UTF-8, no NaN, bounded depth. Raises RpcError -32700 (RFC 8259), and -32600
-    for more values than MAX_VALUES.
+    """Parse *body* as strict JSON (RFC 8259): UTF-8, no NaN, at most MAX_DEPTH levels and MAX_VALUES values.
 
-    Of members with the same name the last counts, here and for every check that follows. Integers beyond 64 bits
-    become floats, as in most parsers.
+    The last of several members with the same name wins. Integers beyond 64 bits become floats. Raises RpcError: -32700
+    for invalid or too deep JSON, -32600 for too many values.
     """
     if has_too_many_values(body):
         text = f"Invalid Request: the body has more than {MAX_VALUES:,} values; send them in several requests"
@@ -77,7 +76,7 @@ def parse_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as wrong:
         raise RpcError(PARSE_ERROR, f"Parse error: the body is not valid JSON ({_error_position(wrong)})") from None
-    # Nothing is deeper than it has opening brackets, so nearly every message is spared the walk.
+    # Depth never exceeds the number of opening brackets, so most messages need no walk.
     many = body.count(b"{") + body.count(b"[") > MAX_DEPTH
     if many and isinstance(value, (dict, list)) and _depth_exceeds(value, MAX_DEPTH):
         raise RpcError(PARSE_ERROR, f"Parse error: the body is nested deeper than {MAX_DEPTH} levels")
@@ -103,7 +102,7 @@ def _depth_exceeds(value: JsonObject | list[Any], limit: int) -> bool:
 
 
 def parse_message(value: Any) -> Message:
-    """The message in one JSON value; raises RpcError -32600, with the id if a valid one was read."""
+    """Return the message in a JSON value. Raises RpcError -32600, with the id if the message has a valid one."""
     if not isinstance(value, dict):
         raise RpcError(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
     identifier = _parse_id(value) if "id" in value else None
@@ -124,7 +123,7 @@ def parse_message(value: Any) -> Message:
 
 
 def _parse_id(value: JsonObject) -> Id | None:
-    """The id of a message that has one; an error message may have null instead."""
+    """Return the id of a message. Only error responses may have null."""
     identifier = value["id"]
     if type(identifier) is int or (isinstance(identifier, str) and len(identifier) <= MAX_ID_LENGTH):
         return identifier
@@ -152,12 +151,12 @@ def _parse_response(value: JsonObject, identifier: Id | None) -> Response:
 
 
 def result_bytes(id: Id, result: Any) -> bytes:
-    """A success answer; *result* may be an ``orjson.Fragment`` that was serialized before."""
+    """Serialize a result. *result* may be an ``orjson.Fragment`` of serialized JSON."""
     return orjson.dumps({"jsonrpc": "2.0", "id": id, "result": result})
 
 
 def error_bytes(error: RpcError, id: Id | None) -> bytes:
-    """An error answer. Without a readable id the member is left out: every MCP schema forbids null."""
+    """Serialize an error. Omits an unknown id, because the MCP schemas do not allow null."""
     body: JsonObject = {"jsonrpc": "2.0"}
     if id is not None:
         body["id"] = id
@@ -168,5 +167,5 @@ def error_bytes(error: RpcError, id: Id | None) -> bytes:
 
 
 def notification_bytes(method: str, params: JsonObject) -> bytes:
-    """A notification to the peer."""
+    """Serialize a notification."""
     return orjson.dumps({"jsonrpc": "2.0", "method": method, "params": params})

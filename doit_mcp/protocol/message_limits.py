@@ -1,4 +1,4 @@
-"""Bounds of what a peer sends: how many values a JSON text holds, and how long its lists and texts are."""
+"""Limits on messages: number of JSON values, list items, and string characters."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from typing import Any
 JsonObject = dict[str, Any]
 ValuePath = tuple[str | int, ...]
 SchemaPath = tuple[str | None, ...]
-"""The names on the way into a schema; None stands for every item of a list."""
+"""Member names that lead into a schema; None stands for every item of a list."""
 
 MAX_VALUES = 200_000
-"""Values of one JSON text. orjson needs up to 60 ms for so many, and nothing interrupts it."""
+"""Maximum values in a JSON text. orjson parses this many in up to 60 ms, without interruption."""
 MAX_INLINE_VALUES = 2_000
-"""Values up to which work that visits each of them is done in place."""
+"""Maximum values that are walked on the event loop. Larger values go to the compute thread."""
 MAX_INLINE_CHARACTERS = 16_000
-"""Characters of all texts up to which the same holds: a text may be the JSON of as many values."""
+"""Maximum characters in strings for the same: a string may contain JSON with as many values."""
 MAX_LIST_ITEMS = 1_000
-"""Items of a list whose schema says nothing else."""
+"""Default maximum of items for lists whose schema sets none."""
 MAX_OPEN_OBJECT_VALUES = 20_000
-"""Values of an object that may have any members."""
+"""Maximum values in an object whose schema allows any members."""
 MAX_STRING_LENGTH = 20_000
-"""Characters of a text whose schema says nothing else."""
+"""Default maximum of characters for strings whose schema sets none."""
 
 CONTAINER_TYPES = (dict, list)
 
 
 def has_too_many_values(text: bytes) -> bool:
-    """Whether the JSON *text* holds more than MAX_VALUES values, found out without parsing it. Empty lists and objects
-    count twice; text that is not valid JSON may be reported too.
+    """Return whether a JSON text has more than MAX_VALUES values, without parsing it.
 
-    Parsing first would be too late: four megabytes of empty lists take 100 MB and hold the interpreter for 0.1 s.
+    Empty lists and objects count twice, and invalid JSON may be reported too. Parsing first would be too late: four
+    megabytes of empty lists take 100 MB and block the interpreter for 0.1 s.
     """
-    # Each value but the first needs a separator, so most texts are too short.
+    # Every value but the first needs a separator, so most texts are too short to have too many.
     if len(text) <= 2 * MAX_VALUES or _count_separators(text) <= MAX_VALUES:
         return False
-    # Some of those are inside of strings.
+    # Some separators are inside strings.
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # A value has at most two strings: its name and itself.
+    # A value has at most two strings: its member name and itself.
     if text.count(b'"') > 4 * MAX_VALUES:
         return True
     return _count_separators(b"".join(text.split(b'"')[::2])) > MAX_VALUES
@@ -49,8 +49,7 @@ def _count_separators(text: bytes) -> int:
 
 
 def is_large(value: Any, max_values: int = MAX_INLINE_VALUES, max_characters: int = MAX_INLINE_CHARACTERS) -> bool:
-    """Whether *value* holds more values than *max_values*, or texts with more than *max_characters* in all; counting stops
-    there."""
+    """Return whether *value* has more than *max_values* values, or more than *max_characters* in all strings."""
     stack, found, characters = [value], 0, 0
     while stack:
         item = stack.pop()
@@ -67,7 +66,7 @@ def is_large(value: Any, max_values: int = MAX_INLINE_VALUES, max_characters: in
 
 
 def with_default_limits(schema: JsonObject) -> JsonObject:
-    """*schema* with the default bounds for every list and text that has none of its own."""
+    """Return *schema* with default limits for lists and strings that have none."""
     found = dict(schema)
     if parts := schema.get("anyOf"):
         found["anyOf"] = [with_default_limits(part) for part in parts]
@@ -84,7 +83,7 @@ def with_default_limits(schema: JsonObject) -> JsonObject:
 
 
 def open_object_paths(schema: JsonObject, path: SchemaPath = ()) -> Iterator[SchemaPath]:
-    """The places of the objects in *schema* that may have any members."""
+    """Yield the paths of objects in *schema* that allow any members."""
     for part in schema.get("anyOf", ()):
         yield from open_object_paths(part, path)
     if schema.get("type") == "array":
@@ -96,7 +95,7 @@ def open_object_paths(schema: JsonObject, path: SchemaPath = ()) -> Iterator[Sch
 
 
 def values_at(value: Any, schema_path: SchemaPath, path: ValuePath = ()) -> Iterator[tuple[Any, ValuePath]]:
-    """What *value* has at *schema_path*, each with its own path."""
+    """Yield the values at *schema_path*, each with its own path."""
     if len(path) == len(schema_path):
         yield value, path
         return

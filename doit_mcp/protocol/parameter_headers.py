@@ -1,4 +1,4 @@
-"""``Mcp-Param-*``: headers that repeat arguments of a tool, for gateways that route on them (SEP-2243)."""
+"""``Mcp-Param-*`` headers, which repeat tool arguments for gateways that route by them (SEP-2243)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ HEADER_PREFIX = "Mcp-Param-"
 PARAMETER_TYPES = ("string", "integer", "boolean")
 # RFC 9110, 5.6.2.
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# What is compared as a number: no exponents, and short enough to be one.
+# Compared as numbers; no exponents, bounded length.
 INTEGRAL_NUMBER = re.compile(r"(-?[0-9]{1,40})(?:\.0{1,40})?")
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterHeader:
-    """An argument that a header repeats: the way to it through the arguments, the header, its JSON type."""
+    """An argument that a header repeats: its path in the arguments, the header name, its JSON type."""
 
     path: tuple[str, ...]
     header: str
@@ -31,14 +31,14 @@ class ParameterHeader:
 
 
 def find_parameter_headers(input_schema: JsonObject) -> tuple[ParameterHeader, ...]:
-    """The annotated properties of a tool; ValueError for an annotation that makes clients drop the tool."""
+    """Return the annotated properties of a tool. Raises ValueError for annotations that clients reject."""
     found: list[ParameterHeader] = []
     seen: set[str] = set()
     for path, schema in _annotated_properties(input_schema, ()):
         name, kind = schema[HEADER_ANNOTATION], schema.get("type")
         where = f"{HEADER_ANNOTATION} of {'.'.join(path)}"
         if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
-            raise ValueError(f"{where} must be a name that a header can have")
+            raise ValueError(f"{where} must be a valid header name")
         if kind not in PARAMETER_TYPES:
             raise ValueError(f"{where}: the type must be one of {', '.join(PARAMETER_TYPES)}")
         if name.lower() in seen:
@@ -62,15 +62,15 @@ def _count_annotations(value: Any) -> int:
         return sum(map(_count_annotations, value))
     if not isinstance(value, dict):
         return 0
-    # A property may bear the annotation's name; then its value is a schema, never a text.
+    # A property can have the annotation's name; its value is a schema then, never a string.
     return (isinstance(value.get(HEADER_ANNOTATION), str)) + sum(map(_count_annotations, value.values()))
 
 
 def check_parameter_headers(request: Request, headers: Headers, input_schema: JsonObject) -> None:
-    """Refuse a call whose ``Mcp-Param-*`` headers and arguments disagree: RpcError -32020 (Custom Headers).
+    """Check that ``Mcp-Param-*`` headers match the arguments. Raises RpcError -32020 (MCP 2026-07-28, Custom Headers).
 
-    An argument that is null, absent or no scalar has no header; every other annotated one has exactly one.
-    Headers that no property is annotated with are ignored, as are arguments of the wrong shape: those are judged later.
+    An annotated scalar argument has exactly one header; null, absent and structured ones have none. Other headers are
+    ignored, and so are arguments of the wrong type, which the schema check reports later.
     """
     arguments = request.params.get("arguments", {})
     for mirror in find_parameter_headers(input_schema):
@@ -99,7 +99,7 @@ def _argument_at(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def _header_text(value: Any) -> str | None:
-    """A scalar as a client writes it into a header; None for what has no header."""
+    """Return a scalar as a client writes it into a header, or None."""
     if isinstance(value, str):
         return value
     return orjson.dumps(value).decode() if isinstance(value, (bool, int, float)) else None

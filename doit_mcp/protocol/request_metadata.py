@@ -1,4 +1,4 @@
-"""Headers and message together: which revision is this request, who is asking, or which error is due."""
+"""Request metadata from headers and body: protocol revision, client information, log level, or the error to return."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ VERSION_KEY, CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY = (
 )
 VERSION_MEMBER = f"params._meta[{VERSION_KEY!r}]"
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
-# Methods whose Mcp-Name header repeats a member of params (Standard Request Headers).
+# Methods whose Mcp-Name header repeats a member of params (MCP 2026-07-28, Standard Request Headers).
 NAME_MEMBERS = {
     "tools/call": "name",
     "prompts/get": "name",
     "resources/read": "uri",
-    # Of the extension io.modelcontextprotocol/tasks (SEP-2663).
+    # From the extension io.modelcontextprotocol/tasks (SEP-2663).
     "tasks/get": "taskId",
     "tasks/update": "taskId",
     "tasks/cancel": "taskId",
@@ -44,16 +44,16 @@ NO_VALUES: list[str] = []
 
 
 class Headers(Protocol):
-    """The part of a multi-dict that is asked here."""
+    """The method of a multidict that this module uses."""
 
     def getall(self, key: str, default: list[str]) -> list[str]:
-        """Every value sent under *key*, any case."""
+        """Return all values of *key*, which is case-insensitive."""
 
 
 class Caller(NamedTuple):
-    """Who speaks which revision; *client_info* and *capabilities* are the client's own words, never proof of anything.
+    """The revision, client information and capabilities of a request. The client can claim anything in them.
 
-    Only :func:`introduced` makes one from a client's words: whatever holds a caller holds little.
+    Create it from client data with :func:`make_caller` only, which bounds its size.
     """
 
     revision: Revision
@@ -65,12 +65,12 @@ class Caller(NamedTuple):
 def make_caller(
     revision: Revision, client_info: JsonObject, capabilities: JsonObject, log_level: str | None = None
 ) -> Caller:
-    """The caller that a client says it is, reduced to what this server reads."""
+    """Return a caller with the client's information, reduced to what this server reads."""
     return Caller(revision, reduce_client_info(client_info), reduce_capabilities(capabilities), log_level)
 
 
 def has_request_metadata(message: Message) -> bool:
-    """Whether the message introduces itself, as requests of the envelope era do."""
+    """Return whether the message carries stateless request metadata."""
     if isinstance(message, Response):
         return False
     meta = message.params.get("_meta")
@@ -78,14 +78,14 @@ def has_request_metadata(message: Message) -> bool:
 
 
 def is_stateless_request(headers: Headers, message: Message | None) -> bool:
-    """Whether the envelope era answers. *message* is None for what is no single message: a GET, a DELETE, an array.
+    """Return whether a request is stateless. *message* is None for a GET, a DELETE or a batch.
 
-    Body first, then the version header; never the other headers, which handshake clients send as well (section 1.1).
+    The body decides first, then the version header. Stateful clients send the other headers too.
     """
     if message is not None and has_request_metadata(message):
         return True
     for version in headers.getall(VERSION_HEADER, NO_VALUES):
-        # What nearly all clients send is the name itself.
+        # Fast path: nearly all clients send the bare name.
         if version not in STATEFUL_REVISIONS and any(
             one not in STATEFUL_REVISIONS for one in header_values(headers, VERSION_HEADER)
         ):
@@ -94,7 +94,7 @@ def is_stateless_request(headers: Headers, message: Message | None) -> bool:
 
 
 def read_request_metadata(request: Request, headers: Headers | None) -> Caller:
-    """Check the envelope and, on HTTP, that *headers* agree with it. Raises RpcError in the order of the ladder."""
+    """Return the caller of a stateless request. Raises RpcError for invalid metadata or *headers* that disagree."""
     meta = request.params.get("_meta")
     if not isinstance(meta, dict):
         raise _invalid_params_error(
@@ -124,7 +124,7 @@ def read_request_metadata(request: Request, headers: Headers | None) -> Caller:
 
 
 def unsupported_version_error(version: str, request: Request | None = None) -> RpcError:
-    """The error for a version that cannot be spoken request by request."""
+    """Return the error for a version without stateless requests."""
     return RpcError(
         UNSUPPORTED_PROTOCOL_VERSION,
         f"Unsupported protocol version: {version[:64]}",
@@ -134,14 +134,14 @@ def unsupported_version_error(version: str, request: Request | None = None) -> R
 
 
 def check_notification_version(notification: Notification, headers: Headers) -> None:
-    """Refuse a notification of the envelope era only for a version that is not spoken here (Sending Messages)."""
+    """Check a stateless notification. Raises RpcError for an unsupported version (MCP 2026-07-28, Sending Messages)."""
     for version in header_values(headers, VERSION_HEADER):
         if version not in STATELESS_REVISIONS:
             raise unsupported_version_error(version)
 
 
 def read_sessionless_caller(headers: Headers) -> Caller:
-    """The caller of a handshake-era request that belongs to no session; RpcError -32600 for no one version."""
+    """Return the caller of a stateful request without a session. Raises RpcError -32600 for invalid versions."""
     versions = set(header_values(headers, VERSION_HEADER))
     if not versions:
         return Caller(DEFAULT_REVISION)
@@ -152,7 +152,7 @@ def read_sessionless_caller(headers: Headers) -> Caller:
 
 
 def check_session_version(revision: Revision, headers: Headers) -> None:
-    """Refuse a version header that contradicts the session's revision, where the header exists (section 1.4)."""
+    """Check the version header of a session's request. Raises RpcError if it contradicts the session's revision."""
     if headers.getall(VERSION_HEADER, NO_VALUES) == [revision.name] or not revision.supports("version.header"):
         return
     for version in header_values(headers, VERSION_HEADER):
@@ -166,7 +166,7 @@ def _invalid_params_error(request: Request, text: str) -> RpcError:
 
 
 def _invalid_member_error(request: Request, meta: JsonObject) -> RpcError:
-    """The error for the first member of the envelope that is missing or of another type."""
+    """Return the error for the first metadata member that is missing or has the wrong type."""
     kinds = {
         VERSION_KEY: (str, "a string"),
         CAPABILITIES_KEY: (dict, "an object"),
@@ -179,7 +179,7 @@ def _invalid_member_error(request: Request, meta: JsonObject) -> RpcError:
 
 
 def _check_header(request: Request, headers: Headers, header: str, expected: str, source: str) -> None:
-    # What nearly all clients send is equal as it is.
+    # Fast path: nearly all clients send the expected value unencoded.
     if headers.getall(header, NO_VALUES) == [expected]:
         return
     values = header_values(headers, header)
@@ -196,7 +196,7 @@ def _check_name_header(request: Request, headers: Headers) -> None:
     source = request.params.get(member)
     if not isinstance(source, str):
         raise _invalid_params_error(request, f"params.{member} must be a string")
-    # Names of tools and prompts need no encoding.
+    # Fast path: names of tools and prompts need no encoding.
     if source.isascii() and source.isidentifier() and headers.getall("Mcp-Name", NO_VALUES) == [source]:
         return
     values = header_values(headers, "Mcp-Name")
@@ -208,18 +208,18 @@ def _check_name_header(request: Request, headers: Headers) -> None:
 
 
 def header_values(headers: Headers, name: str) -> list[str]:
-    """Every value of a header, without blanks around it, as text that JSON can carry.
+    """Return all values of a header, stripped, as text that JSON can represent.
 
-    aiohttp keeps bytes that are no UTF-8 as lone surrogates, which no JSON writer accepts.
+    aiohttp decodes invalid UTF-8 to lone surrogates, which JSON serializers reject.
     """
     values = [value.strip(" \t") for value in headers.getall(name, NO_VALUES)]
     return [value if value.isascii() else value.encode("utf-8", "replace").decode() for value in values]
 
 
 def decode_header_value(text: str) -> str | None:
-    """A header value with its base64 form undone; None when that form is broken (Value Encoding).
+    """Decode a header value; None if it is invalid (MCP 2026-07-28, Value Encoding).
 
-    Anything that lacks one of the two markers is literal, and then visible ASCII with inner blanks.
+    A value without both base64 markers is literal and must be visible ASCII and spaces.
     """
     text = text.strip(" \t")
     if not (
@@ -231,7 +231,7 @@ def decode_header_value(text: str) -> str | None:
     encoded = text[len(BASE64_PREFIX) : -len(BASE64_SUFFIX)]
     try:
         data = base64.b64decode(encoded, validate=True)
-        # Made anew and compared: the decoder overlooks padding in the wrong place and stray last bits.
+        # Encode again and compare: the decoder accepts misplaced padding and stray bits.
         return data.decode() if base64.b64encode(data).decode() == encoded else None
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""The five protocol revisions, each amending the one before; the only place that knows their dates."""
+"""The five protocol revisions, each defined as changes to the one before. No other module names their dates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .eras import STATEFUL, STATELESS, Era
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Revision:
-    """What a revision can do. Ask it; never compare names. Equal only to itself, so it is a cheap key."""
+    """The methods and features of a revision. Ask it instead of comparing names. Hashes by identity."""
 
     name: str
     era: Era
@@ -18,7 +18,7 @@ class Revision:
     features: frozenset[str]
 
     def supports(self, feature: str) -> bool:
-        """Whether this revision knows *feature*."""
+        """Return whether this revision has *feature*."""
         return feature in self.features
 
     def amend(
@@ -31,14 +31,14 @@ class Revision:
         add_features: str = "",
         drop_features: str = "",
     ) -> Revision:
-        """The next revision. *add_methods* and *drop_methods* are methods, *add_features* and *drop_features* features; all must make sense."""
+        """Return the next revision. Raises ValueError for dropping what is missing or adding what is present."""
         dropped, lost = frozenset(drop_methods.split()), frozenset(drop_features.split())
         missing = (dropped - self.requests - self.notifications) | (lost - self.features)
         if missing:
-            raise ValueError(f"{name} takes away what {self.name} does not have: {', '.join(sorted(missing))}")
+            raise ValueError(f"{name} drops what {self.name} does not have: {', '.join(sorted(missing))}")
         added, gained = frozenset(add_methods.split()), frozenset(add_features.split())
         if double := added & (self.requests | self.notifications) | gained & self.features:
-            raise ValueError(f"{name} brings what {self.name} has already: {', '.join(sorted(double))}")
+            raise ValueError(f"{name} adds what {self.name} already has: {', '.join(sorted(double))}")
         notes = frozenset(method for method in added if method.startswith("notifications/"))
         return replace(
             self,
@@ -71,7 +71,7 @@ R2025_06_18 = R2025_03_26.amend(
     drop_features="batches",
     add_features="version.header structured titles metadata last.modified resource.links elicitation",
 )
-# Its tasks were an experiment, are not declared here, and so their methods do not exist.
+# The experimental tasks of this revision are not supported.
 R2025_11_25 = R2025_06_18.amend(
     "2025-11-25",
     add_features="icons implementation.details stream.polling url.elicitation elicitation.ids sampling.tools"
@@ -80,7 +80,7 @@ R2025_11_25 = R2025_06_18.amend(
 R2026_07_28 = R2025_11_25.amend(
     "2026-07-28",
     era=STATELESS,
-    # Those after the first line belong to the extensions io.modelcontextprotocol/tasks and …/skills.
+    # The methods after the first line belong to the extensions io.modelcontextprotocol/tasks and …/skills.
     add_methods="server/discover subscriptions/listen"
     " tasks/get tasks/update tasks/cancel skills/list skills/get resources/directory/read",
     drop_methods="initialize ping logging/setLevel resources/subscribe resources/unsubscribe"
@@ -94,10 +94,10 @@ REVISIONS_BY_NAME = {revision.name: revision for revision in REVISIONS}
 STATEFUL_REVISIONS = {revision.name: revision for revision in REVISIONS if revision.era is STATEFUL}
 STATELESS_REVISIONS = {revision.name: revision for revision in REVISIONS if revision.era is STATELESS}
 NEWEST_STATEFUL_REVISION = R2025_11_25
-# A handshake-era request that says nothing of its revision is taken as this one (2025-06-18, Protocol Version Header).
+# The revision of a stateful request without a version header (MCP 2025-06-18, Protocol Version Header).
 DEFAULT_REVISION = R2025_03_26
 
 
 def negotiate_revision(requested: str) -> Revision:
-    """The revision to answer ``initialize`` with: the one asked for, or the newest that has a handshake."""
+    """Return the revision for an ``initialize`` result: the requested one, or else the newest stateful one."""
     return STATEFUL_REVISIONS.get(requested, NEWEST_STATEFUL_REVISION)

@@ -1,4 +1,4 @@
-"""Checker: checks values against a JSON Schema and says in plain words what is wrong."""
+"""Validates values against a JSON Schema and describes problems in plain words."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MAX_PROBLEMS = 20
 MAX_PROBLEM_LENGTH = 300
 MAX_LISTED_OPTIONS = 40
 MAX_SUGGESTED_NAME_LENGTH = 80
-"""Characters of a name that is compared with the known ones: that takes time in the square of its length."""
+"""Maximum length of an unknown name that is compared with known ones, which takes quadratic time."""
 
 MAX_SAMPLE_MEMBERS = 100
-"""Members of a large value of the wrong type that are looked at."""
+"""Members of a large value of the wrong type that are checked."""
 
 TYPE_DESCRIPTIONS = {
     "string": "text",
@@ -35,8 +35,10 @@ TYPE_DESCRIPTIONS = {
 
 
 class SchemaValidator:
-    """Checks values against one schema, which is compiled at the first use (0.1 to 1 ms) and kept. Objects that may
-    have any members have at most *max_free_values* values, where that is given."""
+    """Validates against one schema, compiled at first use (0.1 to 1 ms).
+
+    *max_open_object_values* limits objects whose schema allows any members.
+    """
 
     def __init__(self, schema: JsonObject, max_open_object_values: int | None = None) -> None:
         self._schema = schema
@@ -48,15 +50,13 @@ class SchemaValidator:
         return jsonschema_rs.Draft202012Validator(self._schema)
 
     def is_valid(self, value: Any) -> bool:
-        """Whether *value* fits; that costs a quarter of finding out what is wrong with it. ValueError for what JSON
-        cannot express."""
+        """Return whether *value* is valid, four times faster than :meth:`problems`. Raises ValueError for non-JSON."""
         return self._validator.is_valid(value)
 
     def problems(self, value: Any) -> list[str]:
-        """What is wrong with *value* as sentences ``path: what``; empty if it fits. At most 20, each bounded; those of
-        one place in a large value."""
+        """Return up to 20 problems as ``path: problem``. For a large value, returns those of one place only."""
         try:
-            # Most values fit.
+            # Most values are valid.
             if self.is_valid(value):
                 return self._oversized_object_problems(value) if self._open_object_paths else []
             return limit_problems(
@@ -68,20 +68,23 @@ class SchemaValidator:
             return ["arguments: hold something that JSON cannot express"]
 
     def _oversized_object_problems(self, value: Any) -> list[str]:
-        """The first object that may have any members and has too many."""
+        """Return a problem for the first open object with too many values."""
         most = self._max_open_object_values or 0
         free = chain.from_iterable(values_at(value, place) for place in self._open_object_paths)
         path = next((path for one, path in free if _has_more_values(one, most)), None)
         return [] if path is None else [f"{_format_path(path)}: must have at most {most:,} values"]
 
     def _small_value_problems(self, value: Any, at: ValuePath) -> list[str]:
-        """What is wrong with a *value* that is not large, or is no list or object; it is *at* this place in another."""
+        """Return the problems of a small *value*, which is at path *at*."""
         errors = islice(self._validator.iter_errors(value), MAX_PROBLEMS + 1)
         return [line for error in errors for line in self._describe_error(error, at)]
 
     def _large_value_problems(self, value: Any, at: ValuePath) -> list[str]:
-        """The same for a large one, of which the first wrong part is found step by step: the library copies whatever is
-        wrong, which takes a quarter of a second for 190,000 values, and nothing interrupts it."""
+        """Return the problems of a value of any size at path *at*.
+
+        Narrows a large value down to its first invalid part, because the library copies invalid values: 190,000 of them
+        take a quarter of a second without interruption.
+        """
         if not isinstance(value, CONTAINER_TYPES) or not _has_more_values(value):
             return self._small_value_problems(value, at)
         schema = self._schema_for_type(value)
@@ -95,7 +98,7 @@ class SchemaValidator:
         ]
 
     def _schema_for_type(self, value: Any) -> JsonObject | None:
-        """The part of the schema that is meant for the type of *value*; None if there is none."""
+        """Return the part of the schema for the type of *value*, or None."""
         wanted = "array" if isinstance(value, list) else "object"
         parts = self._schema.get("anyOf", [self._schema])
         return next((part for part in parts if part.get("type") == wanted), None)
@@ -123,7 +126,7 @@ def _has_more_values(value: Any, max_values: int = MAX_INLINE_VALUES) -> bool:
 
 
 def _container_problems(value: Any, schema: JsonObject, at: ValuePath) -> list[str]:
-    """What is wrong with a list or object itself: its size and its names."""
+    """Return the problems of a list or object itself: its size and member names."""
     if isinstance(value, list):
         most = schema.get("maxItems", len(value))
         return [f"{_format_path(at)}: must have at most {most} items"] if len(value) > most else []
@@ -139,7 +142,7 @@ def _container_problems(value: Any, schema: JsonObject, at: ValuePath) -> list[s
 
 
 def _iter_children(value: Any, schema: JsonObject) -> Iterator[tuple[Any, SchemaValidator, str | int]]:
-    """The parts of a list or object that *schema* says something about, each with its checker and its step."""
+    """Yield the parts of a list or object that *schema* constrains, each with its validator and path step."""
     if isinstance(value, list):
         items = SchemaValidator(schema.get("items", {}))
         yield from ((item, items, number) for number, item in enumerate(value))
@@ -152,14 +155,14 @@ def _iter_children(value: Any, schema: JsonObject) -> Iterator[tuple[Any, Schema
 
 
 def _take_sample(value: Any) -> Any:
-    """The beginning of a large list or object."""
+    """Return the first members of a large list or object."""
     if isinstance(value, list):
         return [item for item in value[:MAX_SAMPLE_MEMBERS] if not _has_more_values(item)]
     return {name: item for name, item in islice(value.items(), MAX_SAMPLE_MEMBERS) if not _has_more_values(item)}
 
 
 def limit_problems(lines: Iterable[str]) -> list[str]:
-    """The first 20 different *lines*, each at most 300 characters long, and a note if there are more."""
+    """Return the first 20 different *lines*, each cut to 300 characters, and a note if there are more."""
     unique = list(dict.fromkeys(islice(lines, 2 * MAX_PROBLEMS)))
     kept = [truncate(line, MAX_PROBLEM_LENGTH) for line in unique[:MAX_PROBLEMS]]
     return [*kept, "and more"] if len(unique) > MAX_PROBLEMS else kept
