@@ -1,4 +1,4 @@
-"""The DoiT API. To add an operation, write its method in its area's module; to add an area, its attribute below."""
+"""The DoiT API client. Operations are methods in areas/; each area is an attribute of :class:`Doit`."""
 
 from collections.abc import Callable, Mapping
 from inspect import get_annotations
@@ -50,8 +50,10 @@ __all__ = ["AREAS", "Doit"]
 
 
 class Doit:
-    """The API for one caller: an attribute per area, in the order in which tools are listed. An area is bound to the
-    sender when it is first used: a call uses one or two of them."""
+    """The API for one caller, with an attribute for each area, in the order in which tools are listed.
+
+    An area is bound to the sender at first use, because a call uses one or two areas.
+    """
 
     reports: Reports
     budgets: Budgets
@@ -98,17 +100,17 @@ class Doit:
 
     @classmethod
     def for_sender(cls, sender: Sender, console: Callable[[], Sender] | None = None) -> Self:
-        """Every area, bound to *sender*; *console* makes the one that reaches DoiT's console."""
+        """Return the API for *sender*. *console* makes the sender for DoiT's console."""
         return cls(sender, console)
 
     @property
     def tenant(self) -> str:
-        """Id of the customer that all requests are about; "" where only the credential knows it."""
+        """The customer id of all requests; "" if the credential determines it."""
         return self._sender.tenant
 
     @property
     def console(self) -> Console | None:
-        """DoiT's console; None where it cannot be reached."""
+        """DoiT's console, or None if it is not configured."""
         return None if self._console is None else Console(self._console())
 
     def __getattr__(self, name: str) -> Area:
@@ -120,4 +122,4 @@ class Doit:
 
 
 AREAS: Mapping[str, type[Area]] = MappingProxyType(get_annotations(Doit))
-"""The areas' classes by attribute: what the catalogue walks."""
+"""Area classes by attribute name. The catalog makes tools from them."""

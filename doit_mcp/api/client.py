@@ -1,4 +1,4 @@
-"""One caller's one call of the DoiT API: credential, tenant, tracking, retries; answers turned to values or errors."""
+"""Client of the DoiT API for one tool call: credential, tenant, tracking, retries, and parsing of responses."""
 
 import asyncio
 import random
@@ -32,14 +32,14 @@ MAX_TRACKING_CHARACTERS = 100
 MAX_PARSED_IN_PLACE_BYTES = 256 << 10
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 MAX_RETRIES = 2
-"""Repeats of reads in the whole call: a composed tool has no more of them than a simple one."""
+"""Maximum retries of reads per tool call, also for composed tools."""
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 10.0
 DEADLINE_SECONDS = 40.0
 
 
 class Credential(Protocol):
-    """Gives the bearer for the API; *fresh* after it was refused. Raises CredentialError."""
+    """Returns the bearer token for the API, a new one if *fresh*. Raises CredentialError."""
 
     def __call__(self, *, fresh: bool = False) -> Awaitable[str]: ...
 
@@ -47,10 +47,9 @@ class Credential(Protocol):
 class Client:
     """Sends the operations of one tool call. Implements Sender.
 
-    *tenant* ("" for none) goes with every request and nothing else can set it. *tracking* are query
-    parameters, cut to 100 characters. The whole call ends *deadline* seconds after the client was made. *ids* makes
-    idempotency keys: one for each operation sent, the same for its repeats. *requester* is who the circuit breaker
-    counts.
+    Every request carries *tenant* (the customer id, or "") and the query parameters *tracking*, each cut to 100
+    characters. The call ends *deadline* seconds after the client is created. *make_key* returns an idempotency key for
+    each operation, which its retries share. *requester* is who the circuit breaker counts outcomes for.
     """
 
     def __init__(
@@ -70,11 +69,11 @@ class Client:
         self._upstream = upstream
         self._credential = credential
         self.tenant = tenant
-        # Of every request. customerContext is what legacy keys know the tenant by.
+        # Legacy API keys name the tenant by customerContext.
         self._common_query = _encode_common_query(tenant, tuple((tracking or {}).items()))
         self._report = report
         self._deadline = asyncio.get_running_loop().time() + deadline
-        # A call that may take longer than usual does so because nobody waits for it with an open connection.
+        # Long deadlines are for calls without a client waiting on an open connection.
         self._slow_timeout = upstream.slow_timeout if deadline <= DEADLINE_SECONDS else deadline
         self._first_wait = first_wait
         self._random_fraction = random_fraction
@@ -83,12 +82,12 @@ class Client:
         self._retries = MAX_RETRIES
 
     async def report(self, message: str) -> None:
-        """Pass progress on to whoever listens."""
+        """Report progress."""
         if self._report is not None:
             await self._report(message)
 
     async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
-        """The JSON value of the answer; None for a success without a body. Raises ApiError."""
+        """Send an operation and return the JSON value of the response, None for an empty one. Raises ApiError."""
         request = operation.build_request(arguments)
         url = self._upstream.make_url(request, self._common_query)
         body = encode_body(request, operation.content_type)
@@ -101,7 +100,7 @@ class Client:
         return await run_in_thread(_parse_reply, operation, reply)
 
     async def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
-        """The answer's events as they come; data that is no JSON object comes as {answer: text}. Raises ApiError."""
+        """Send an operation and yield its events; text becomes {answer: text}. Raises ApiError."""
         request = operation.build_request(arguments)
         url = self._upstream.make_url(request, self._common_query)
         body = encode_body(request, operation.content_type)
@@ -134,7 +133,7 @@ class Client:
             raise _timeout_error(operation) from None
 
     async def _read_events(self, response: ClientResponse) -> AsyncGenerator[str, None]:
-        """Data of the events; each wait by itself is bounded by the call's end (a timeout must not span a yield)."""
+        """Yield the data of events. Bounds each read separately, because a timeout must not span a yield."""
         parser, size = EventStreamParser(), 0
         while True:
             async with asyncio.timeout_at(self._deadline):
@@ -148,16 +147,18 @@ class Client:
                 return
 
     async def _check_event_stream(self, operation: Operation, response: ClientResponse) -> None:
-        """Raises ApiError unless the response is an event stream."""
+        """Raise ApiError unless the response is an event stream."""
         if response.status != 200:
             async with asyncio.timeout_at(self._deadline):
                 content, _ = await self._upstream.read_body(response)
             raise _status_error(operation, response.status, response.headers, content)
         if response.content_type != "text/event-stream":
-            raise ApiError("it is no event stream", kind="answer", status=200, maybe_applied=not operation.read_only)
+            raise ApiError(
+                "the response is not an event stream", kind="answer", status=200, maybe_applied=not operation.read_only
+            )
 
     async def _send_authenticated(self, operation: Operation, url: URL, body: Body | None) -> Reply:
-        """The reply; after a 401, which the API gives before it does anything, once more with a fresh credential."""
+        """Send a request, and again with a new credential after a 401, which the API sends before it does anything."""
         key = self._make_key() if operation.needs_idempotency_key else ""
         headers = await self._headers(operation, body, key)
         reply = await self._send_with_retries(operation, url, headers, body)
@@ -169,7 +170,7 @@ class Client:
     async def _send_with_retries(
         self, operation: Operation, url: URL, headers: dict[str, str], body: Body | None
     ) -> Reply:
-        """The reply, after repeats where those are harmless. Other writes are sent once, whatever happens."""
+        """Send a request, with retries if it is safe to repeat. Other writes are sent once."""
         longest = self._slow_timeout if operation.slow else self._upstream.timeout
         content = None if body is None else body.content
         error: ApiError | None = None
@@ -188,26 +189,26 @@ class Client:
                 except ClientError as broken:
                     error = _connection_error(operation, broken)
                 except CircuitOpen as shut:
-                    # What went wrong before says more, and whether a write may have been applied.
+                    # The previous error says more, and whether a write may have been applied.
                     raise error or _circuit_open_error(shut) from None
                 await self._wait_before_retry(operation, error, tried)
         raise AssertionError("unreachable")
 
     def _exchange_timeout(self, limit: float) -> float:
-        """Seconds for one exchange: so many, or what is left of the call. Raises TimeoutError if nothing is."""
+        """Return the seconds for one exchange, at most the rest of the call. Raises TimeoutError if none is left."""
         left = self._deadline - asyncio.get_running_loop().time()
         if left <= 0:
             raise TimeoutError
         return min(limit, left)
 
     async def _wait_before_retry(self, operation: Operation, error: ApiError, attempt: int) -> None:
-        """Wait before a repeat: Retry-After, else exponential backoff with jitter. Raises *error* if none is due."""
+        """Wait for Retry-After, or exponential backoff with full jitter. Raises *error* if no retry is left."""
         wait = error.retry_after
         if wait is None:
             wait = self._random_fraction() * min(MAX_WAIT_SECONDS, self._first_wait * 2**attempt)
         late = asyncio.get_running_loop().time() + wait >= self._deadline
         if (rest := self._upstream.breaker.retry_after_for(self._requester)) > wait:
-            # The circuit opened: the repeat would not be sent.
+            # The circuit is open: a retry would not be sent.
             error.retry_after = rest
             raise error
         if not operation.retryable or not self._retries or wait > MAX_WAIT_SECONDS or late:
@@ -236,7 +237,7 @@ class Client:
 
 @lru_cache(maxsize=1024)
 def _encode_common_query(tenant: str, tracking: tuple[tuple[str, str], ...]) -> str:
-    """Query parameters that are the same for one caller's every call of a tool, encoded."""
+    """Encode the query parameters that all calls of a tool by one caller share."""
     context = [("customerContext", tenant)] if tenant else []
     kept = [(name, value[:MAX_TRACKING_CHARACTERS].encode("utf-8", "replace").decode()) for name, value in tracking]
     return encode_query([*context, *kept])
@@ -249,7 +250,7 @@ def _parse_reply(operation: Operation, reply: Reply) -> Any:
         return None
     applied = not operation.read_only
     if not reply.complete:
-        raise ApiError("it is too large", kind="answer", status=reply.status, maybe_applied=applied)
+        raise ApiError("the response is too large", kind="answer", status=reply.status, maybe_applied=applied)
     try:
         return orjson.loads(reply.body)
     except orjson.JSONDecodeError:
@@ -265,7 +266,7 @@ def _parse_event(data: str) -> JsonObject:
 
 
 def _status_error(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """The error for a status outside 2xx. A write may have been applied if the API failed (not if it refused)."""
+    """Return the error for a status outside 2xx. After a server error a write may have been applied."""
     return ApiError(
         extract_reason(status, body),
         kind=error_kind(status),
@@ -276,15 +277,15 @@ def _status_error(operation: Operation, status: int, headers: Mapping[str, str],
 
 
 def _connection_error(operation: Operation, error: Exception) -> ApiError:
-    """The error for a connection that was not made (nothing was sent) or that broke."""
+    """Return the error for a failed connection (nothing was sent) or a broken one."""
     if isinstance(error, NOT_CONNECTED):
-        return ApiError("no connection could be made", kind="network")
+        return ApiError("the connection failed", kind="network")
     words = "the connection broke before the answer was complete"
     return ApiError(words, kind="network", maybe_applied=not operation.read_only)
 
 
 def _circuit_open_error(circuit: CircuitOpen) -> ApiError:
-    """The error for what was not sent, because everything failed a moment ago."""
+    """Return the error for a request that was not sent because the circuit is open."""
     words = "the service is temporarily unavailable: too many requests failed, so this one was not sent"
     return ApiError(words, kind="fault", retry_after=circuit.retry_after)
 

@@ -1,4 +1,4 @@
-"""Parts of bodies and answers that many operations share: TypedDicts, the source of types and of schemas."""
+"""TypedDicts that many operations share, in request and response bodies."""
 
 from typing import Annotated, Literal, Required, TypedDict
 
@@ -48,21 +48,21 @@ Role = Literal["owner", "editor", "viewer"]
 
 
 class ListPage(TypedDict, total=False):
-    """What every page of a list has besides its rows."""
+    """Members of every page of a list besides its rows."""
 
     pageToken: Annotated[str | None, "Give this to get the next page; missing, null or empty on the last."]
     rowCount: int
 
 
 class WriteResult(TypedDict, total=False):
-    """What is said for a write that the API answers with nothing, besides what it was about."""
+    """Result of a write whose response is empty."""
 
     status: Annotated[str, "completed: it is done."]
     deleted: Annotated[bool, "true: it is gone."]
 
 
 class Filter(TypedDict, total=False):
-    """Values of one dimension to include or leave out."""
+    """Values of one dimension to include or exclude."""
 
     id: Required[Annotated[str, "Dimension, e.g. service_description, cloud_provider, project_id, or a label's key."]]
     type: Required[Annotated[DimensionType, "fixed for the built-in ones."]]
@@ -74,14 +74,14 @@ class Filter(TypedDict, total=False):
 
 
 class Collaborator(TypedDict):
-    """Somebody who may see or change a resource."""
+    """A user with access to a resource."""
 
     email: str
     role: Role
 
 
 class SlackChannel(TypedDict, total=False):
-    """A Slack channel that is notified."""
+    """A Slack channel that receives notifications."""
 
     id: Required[Annotated[str, Length(1)]]
     name: Required[Annotated[str, Length(1)]]

@@ -1,4 +1,4 @@
-"""DoiT's console: the one thing that employees ask it and not the API. It knows no tenant: it is about all of them."""
+"""DoiT's console: customer search for DoiT employees. Its requests have no tenant."""
 
 from typing import Any, TypedDict, Unpack
 
@@ -7,7 +7,7 @@ from .operation import Area, post
 
 
 class Search(TypedDict, total=False):
-    """What to look for; *filters* may be empty."""
+    """A search request; *filters* may be empty."""
 
     filters: JsonObject
     pageSize: int
@@ -15,7 +15,7 @@ class Search(TypedDict, total=False):
 
 
 class Console(Area):
-    """Customers of DoiT: search, for employees."""
+    """Customer search for DoiT employees."""
 
     @post("/api/customers/v1/customers/search", read_only=True, items="customers")
     async def _search(self, **search: Unpack[Search]) -> JsonObject: ...
@@ -23,6 +23,6 @@ class Console(Area):
     async def search_customers(
         self, filters: JsonObject, pageSize: int | None = None, pageToken: str | None = None
     ) -> JsonObject:
-        """A page of the customers that fit the filters. Raises ApiError, kind "forbidden" for who is no employee."""
+        """Return a page of matching customers. Raises ApiError, kind "forbidden" for users who are not employees."""
         page: dict[str, Any] = {"pageSize": pageSize, "pageToken": pageToken}
         return await self._search(filters=filters, **{name: value for name, value in page.items() if value is not None})

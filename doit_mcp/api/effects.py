@@ -1,5 +1,4 @@
-"""Effects: what one call of a tool changed, as far as the API said; noted where requests are sent, read by whoever
-records the call."""
+"""Effects of a tool call: which writes the API applied, for the audit log and for error messages."""
 
 from __future__ import annotations
 
@@ -13,13 +12,15 @@ from ..resilience.circuit_breaker import CircuitOpen
 from .errors import ApiError
 
 NOT_CONNECTED = (ClientConnectorError, ConnectionTimeoutError)
-"""Raised before anything is sent."""
+"""Errors that are raised before anything is sent."""
 
 
 @dataclass(slots=True)
 class Effects:
-    """*applied* counts requests that the API carried out, *maybe_applied* those that it may have carried out. *repeated*: the
-    call was answered with what an equal one had given, or had left unknown."""
+    """Counts of writes that the API applied and may have applied.
+
+    *repeated* means that the call was answered from the receipt of an equal one.
+    """
 
     applied: int = 0
     maybe_applied: int = 0
@@ -30,15 +31,15 @@ EFFECTS: ContextVar[Effects | None] = ContextVar("effects", default=None)
 
 
 def mark_repeated() -> None:
-    """The call that is running is not carried out, because an equal one was."""
+    """Mark the current call as answered from the receipt of an equal one."""
     if (effects := EFFECTS.get()) is not None:
         effects.repeated = True
 
 
 class RequestEffect:
-    """Surrounds everything that sends one request, its retries included, and notes how that ended unless it *reads*.
+    """Context manager around one request and its retries that records the outcome of a write.
 
-    Set *sent* before the request goes out and *status* when it is answered for good.
+    Set *sent* before the request goes out, and *status* to the final response status.
     """
 
     __slots__ = ("_reads", "sent", "status")
@@ -63,9 +64,9 @@ class RequestEffect:
         elif 200 <= self.status < 300:
             effects.applied += 1
         else:
-            # A refusal changes nothing; any other answer says nothing about it.
+            # A refusal changes nothing; after any other response a write may have been applied.
             effects.maybe_applied += not 400 <= self.status < 500
 
 
-# Of all requests that only read, of which nothing is noted.
+# Shared by all reads, which record nothing.
 READ_ONLY = RequestEffect(read_only=True)

@@ -1,8 +1,8 @@
-"""The API's own reason for a refusal, found in the shapes it uses, and cleaned so that it may be shown.
+"""Extracts the reason from error bodies of the DoiT API and makes it safe to show.
 
-Pure functions. Shapes: {error: text}, RFC 9457 problems (title, detail, code, details[{issue, field}]),
-{message: text}, batch problems (invalidItems[{index, code, reason}]), and lists of blockers
-[{id, type, error, resources}], where resources are the things in the way by their kind: {budgets: [{id, name}]}.
+Shapes: {error: text}, RFC 9457 problems (title, detail, code, details[{issue, field}]), {message: text}, batch problems
+(invalidItems[{index, code, reason}]), and lists of blockers [{id, type, error, resources}], where resources lists the
+objects that block the request by kind: {budgets: [{id, name}]}.
 """
 
 import re
@@ -14,16 +14,16 @@ import orjson
 
 MAX_REASON_CHARACTERS = 500
 MAX_CONFLICT_REASON_CHARACTERS = 1_000
-"""Of a 409, which may have to name many things that are in the way, and of a 422, which names the items of a batch."""
+"""Maximum characters for a 409, which may name many blocking objects, and a 422, which names the items of a batch."""
 MAX_BLOCKER_KINDS, MAX_BLOCKERS_PER_KIND, MAX_NAME_CHARACTERS = 6, 3, 60
-"""Kinds of things in the way that are named, how many of each, and characters of a name."""
+"""Maximum kinds of blocking objects, objects of each kind, and characters of a name."""
 MAX_BATCH_ITEMS = 10
-"""Items of a batch that are named; the others are counted."""
+"""Maximum batch items that are named. The rest is counted."""
 MAX_INPUT_CHARACTERS = 20_000
-"""Characters of a text that are looked at: the cleaning must not be given megabytes."""
+"""Maximum characters of a text that are cleaned."""
 
 HIDDEN_STATUSES = frozenset({403})
-"""Statuses, besides 5xx and 401, whose body says how the API works inside rather than what to do."""
+"""Statuses, besides 5xx and 401, whose bodies expose internals."""
 
 TAG = re.compile(r"<(script|style)\b.*?(</\1>|\Z)|<[^<>]{0,500}>", re.IGNORECASE | re.DOTALL)
 STACK_TRACE = re.compile(
@@ -39,7 +39,7 @@ SECRET = re.compile(
 
 
 def extract_reason(status: int, body: bytes) -> str:
-    """What a body of this *status* says about the failure; "" where there is nothing that may be shown."""
+    """Return the reason in an error body; "" if there is none that is safe to show."""
     if status in HIDDEN_STATUSES or status == 401 or not 400 <= status < 500:
         return ""
     try:
@@ -51,7 +51,7 @@ def extract_reason(status: int, body: bytes) -> str:
 
 
 def clean_text(text: str, max_characters: int = MAX_REASON_CHARACTERS) -> str:
-    """*text* without markup, addresses, credentials, stack traces, invisible characters; at most *max_characters* characters."""
+    """Return *text* without markup, addresses, credentials, stack traces and invisible characters, shortened."""
     text = text[:MAX_INPUT_CHARACTERS]
     if found := STACK_TRACE.search(text):
         text = text[: found.start()]
@@ -64,12 +64,12 @@ def clean_text(text: str, max_characters: int = MAX_REASON_CHARACTERS) -> str:
 
 
 def _is_visible(letter: str) -> bool:
-    """Neither a control, format (bidi, zero-width, tag), surrogate nor private-use character."""
+    """Return whether *letter* is no control, format (bidi, zero-width, tag), surrogate or private-use character."""
     return not unicodedata.category(letter).startswith("C")
 
 
 def _reason_texts(value: Any) -> Iterable[str]:
-    """The sentences of an error body, most telling first; its code only where there is no sentence."""
+    """Return the sentences of an error body, most specific first; its code only without a sentence."""
     if isinstance(value, list):
         return [said for item in value[:5] if isinstance(item, dict) and (said := _blocker_text(item))]
     if not isinstance(value, dict):
@@ -89,7 +89,7 @@ def _sentences(value: dict[str, Any]) -> list[str]:
 
 
 def _field_problems(value: dict[str, Any]) -> list[str]:
-    """What is wrong with single fields and items: details[{field, issue}] and invalidItems."""
+    """Return the problems of fields and items: details[{field, issue}] and invalidItems."""
     lists = (value.get("details"), value.get("invalidItems"))
     details, items = (group if isinstance(group, list) else [] for group in lists)
     found = [_field_problem(item) if isinstance(item, dict) else str(item) for item in details[:5]]
@@ -106,7 +106,7 @@ def _field_problem(item: dict[str, Any]) -> str:
 
 
 def _item_problem(item: dict[str, Any]) -> str:
-    """An item of a batch by its place, as it is written in the arguments: items[3]: code: reason."""
+    """Return a batch item by its path in the arguments: items[3]: code: reason."""
     index = item.get("index")
     if not isinstance(index, int) or isinstance(index, bool):
         return _field_problem(item)[: 3 * MAX_NAME_CHARACTERS]
@@ -121,7 +121,7 @@ def _blocker_text(item: dict[str, Any]) -> str:
 
 
 def _used_by(resources: Any) -> list[str]:
-    """What uses the thing that is to go, so that it can be changed first: one text, or none."""
+    """Name the objects that use the one to delete: one text, or an empty list."""
     if not isinstance(resources, dict):
         return []
     kinds = [(kind, found) for kind, found in resources.items() if isinstance(found, list) and found]
@@ -138,7 +138,7 @@ def _join_references(resources: list[Any]) -> str:
 
 
 def _reference(resource: dict[str, Any]) -> str:
-    """Name and id; not the owner, who is told only to those who may not see the thing itself."""
+    """Return name and id, without the owner, which the API reports only for objects the user cannot see."""
     name, identifier = (
         value[:MAX_NAME_CHARACTERS] if isinstance(value := resource.get(field), str) else "" for field in ("name", "id")
     )

@@ -1,21 +1,21 @@
-"""What can go wrong with a call of the DoiT API, and what to tell a model about it."""
+"""Errors of the DoiT API, and their explanations for models."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
 ErrorKind = Literal[
-    "argument",  # refused here, nothing was sent
-    "credential",  # no credential for the API: the caller has to sign in again
-    "refused",  # the API found the request wrong (400, 422 and other 4xx)
+    "argument",  # rejected before anything was sent
+    "credential",  # no credential for the API: the user must sign in again
+    "refused",  # 400, 422 and other 4xx
     "forbidden",  # 403
     "missing",  # 404
     "conflict",  # 409
     "rate",  # 429
-    "fault",  # 5xx, a redirect, or something else that a different request does not mend
-    "timeout",  # no complete answer in time
-    "network",  # no connection, or it broke
-    "answer",  # an answer that cannot be read
+    "fault",  # 5xx or a redirect
+    "timeout",  # no complete response in time
+    "network",  # the connection failed or broke
+    "answer",  # an unexpected response
 ]
 
 KIND_BY_STATUS: dict[int, ErrorKind] = {
@@ -33,22 +33,22 @@ ADVICE: dict[ErrorKind, str] = {
     "forbidden": "The signed-in user lacks the permission for this, or it belongs to another customer. "
     "Repeating does not help: an administrator can grant the permission in the DoiT console.",
     "missing": "Nothing has this id for this customer. Look up the right id with the matching list tool.",
-    "conflict": "It collides with the present state. Read the current state first, then decide.",
+    "conflict": "It conflicts with the current state. Read the current state first, then decide.",
     "rate": "Too many requests.",
     "fault": "The DoiT API has a problem.",
     "timeout": "The DoiT API did not answer in time. Ask for less (shorter range, fewer groups, a smaller page) "
     "or try again later.",
     "network": "The DoiT API could not be reached.",
-    "answer": "The DoiT API sent an answer that cannot be used.",
+    "answer": "The DoiT API returned an unexpected response.",
 }
 RETRYABLE_KINDS: frozenset[ErrorKind] = frozenset({"rate", "fault", "network", "answer"})
-CHECK_FIRST = "The change may have been made all the same: check the current state before repeating it."
+CHECK_FIRST = "The change may still have been made: check the current state before repeating it."
 
 
 class CredentialError(Exception):
-    """No credential for the API: *kind* "refused" (sign in again) or "unavailable" (try later, *retry_after* seconds).
+    """There is no credential for the API. Raised by the client's credential function.
 
-    Raised by the function that the client is given for tokens.
+    *kind* is "refused" (sign in again) or "unavailable" (try again after *retry_after* seconds).
     """
 
     def __init__(self, kind: Literal["refused", "unavailable"], message: str, retry_after: float | None = None) -> None:
@@ -58,10 +58,10 @@ class CredentialError(Exception):
 
 
 class ApiError(Exception):
-    """A call of the DoiT API failed.
+    """A request to the DoiT API failed.
 
-    *reason* is cleaned text that may be shown; *status* is None where no answer came; *retry_after* is in seconds;
-    *maybe_applied* says that a write may have taken effect although the call failed.
+    *reason* is text that is safe to show. *status* is None without a response. *retry_after* is in seconds.
+    *maybe_applied* means that a write may have taken effect.
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class ApiError(Exception):
 
 
 def error_kind(status: int) -> ErrorKind:
-    """The kind of error that an HTTP status outside 2xx stands for."""
+    """Return the kind of error for an HTTP status outside 2xx."""
     if status in KIND_BY_STATUS:
         return KIND_BY_STATUS[status]
     return "refused" if 400 <= status < 500 else "fault"
 
 
 def parse_retry_after(text: str, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None if it is missing, past or garbage."""
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3); None if it is missing, past or invalid."""
     text = text.strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
         return float(text) or None
@@ -104,10 +104,10 @@ def parse_retry_after(text: str, now: datetime) -> float | None:
 
 
 def explain(error: ApiError, tool: str) -> str:
-    """Sentences for a model: what failed, DoiT's own reason, and what to do now."""
+    """Explain an error to a model: what failed, the API's reason, and what to do next."""
     status = f" (HTTP {error.status})" if error.status else ""
-    reason = f" {error.reason.rstrip('.')}." if error.reason else ""
-    parts = [f"{tool} failed{status}.{reason}", ADVICE[error.kind]]
+    reason = f": {error.reason.rstrip('.')}." if error.reason else "."
+    parts = [f"{tool} failed{status}{reason}", ADVICE[error.kind]]
     if error.maybe_applied:
         parts.append(CHECK_FIRST)
     elif error.kind in RETRYABLE_KINDS:

@@ -1,22 +1,22 @@
-"""Event streams (text/event-stream, WHATWG HTML section 9.2) as bytes in, event data out. No I/O."""
+"""Parser for event streams (text/event-stream, WHATWG HTML 9.2). No I/O."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MAX_EVENT_BYTES = 1 << 20
-"""Bytes of one event, its unfinished line included."""
+"""Maximum bytes of an event, including an incomplete line."""
 
 
 class StreamError(ValueError):
-    """The stream breaks a bound or is not UTF-8."""
+    """The stream exceeds a limit or is not UTF-8."""
 
 
 @dataclass(slots=True)
 class EventStreamParser:
-    """Feed it bytes as they come; it gives the data of each event that a blank line has ended.
+    """Parses chunks of bytes into the data of complete events.
 
-    Lines end with CR, LF or CR LF. Comments and the fields event, id and retry are read and dropped: the API names no
-    events. An event that is unfinished at the end of the stream is dropped, as the standard says.
+    Lines end with CR, LF or CR LF. Ignores comments and the fields event, id and retry, which the API does not use, and
+    an incomplete event at the end of the stream, as the standard requires.
     """
 
     max_event_bytes: int = MAX_EVENT_BYTES
@@ -27,8 +27,10 @@ class EventStreamParser:
     _started: bool = False
 
     def feed(self, chunk: bytes) -> Iterator[str]:
-        """The data of the events that *chunk* completes, before StreamError for what comes behind them. Has to be read
-        to its end."""
+        """Yield the data of the events that *chunk* completes. Raises StreamError after the valid events.
+
+        Exhaust the iterator before the next call.
+        """
         if not chunk:
             return
         if self._after_return:
@@ -43,7 +45,7 @@ class EventStreamParser:
             raise StreamError("an event is too long")
 
     def _read_line(self, raw: bytes) -> str | None:
-        """Take one line; the event's data if the line ends an event that has any."""
+        """Process one line. Return the data of the event that it ends, if any."""
         try:
             line = raw.decode()
         except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""The one connection pool to the DoiT API, and one exchange over it: sent exactly once, read with a bound."""
+"""HTTP to the DoiT API: one connection pool, requests sent exactly once, responses of bounded size."""
 
 import asyncio
 import time
@@ -39,13 +39,13 @@ SLOW_TIMEOUT_SECONDS = 40.0
 class SeveredError(ClientError):
     """The connection broke after the request may have been sent.
 
-    Its class matters: aiohttp repeats GET, PUT and DELETE by itself after a ServerDisconnectedError or ClientOSError.
+    Replaces ServerDisconnectedError and ClientOSError, after which aiohttp resends GET, PUT and DELETE on its own.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer as it came; *body* is decompressed. *complete* is False if the bound cut it."""
+    """A response with its decompressed body. *complete* is False if the body exceeded the limit."""
 
     status: int
     headers: Mapping[str, str]
@@ -54,7 +54,7 @@ class Reply:
 
 
 async def forbid_resend(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Client middleware: keep aiohttp from sending a request again on its own account."""
+    """Client middleware that keeps aiohttp from resending requests."""
     try:
         return await handler(request)
     except (ClientConnectorError, ConnectionTimeoutError):
@@ -67,8 +67,10 @@ MIDDLEWARES = (forbid_resend,)
 
 
 def open_session() -> ClientSession:
-    """A session fit for the API: no cookies between users, no limit on connections (each caller's share is limited
-    before it comes here). Must be called in a running event loop."""
+    """Return a session without cookies, which users would share, and without a limit on connections.
+
+    Concurrency is limited per caller elsewhere. Call this in a running event loop.
+    """
     return ClientSession(cookie_jar=DummyCookieJar(), connector=TCPConnector(limit=0, ttl_dns_cache=60))
 
 
@@ -76,16 +78,16 @@ def open_session() -> ClientSession:
 async def open_upstream(
     base_url: str, *, timeout: float = TIMEOUT_SECONDS, slow_timeout: float = SLOW_TIMEOUT_SECONDS
 ) -> AsyncIterator["Upstream"]:
-    """An Upstream with a session of its own, closed at the end."""
+    """Open an Upstream with its own session, and close it on exit."""
     async with open_session() as http:
         yield Upstream(http, base_url, timeout=timeout, slow_timeout=slow_timeout)
 
 
 class Upstream:
-    """The DoiT API at *base_url* (a path in it is kept), reached through *http*. One per process.
+    """The DoiT API at *base_url*, whose path is kept, reached through the session *http*. One per process.
 
-    *timeout* and *slow_timeout* are seconds for one whole exchange, of ordinary operations and of those that compute.
-    While *breaker* is open nothing is sent: the methods that send raise CircuitOpen then.
+    *timeout* and *slow_timeout* limit one exchange, in seconds, for ordinary and for slow operations. The methods that
+    send raise CircuitOpen while *breaker* is open.
     """
 
     def __init__(
@@ -103,21 +105,21 @@ class Upstream:
         self._http = http
         self._base = base_url.rstrip("/")
         self._connect_timeout = connect_timeout
-        # The usual ones, made once.
+        # The usual timeouts, created once.
         self._limits: dict[float | None, ClientTimeout] = {
             total: ClientTimeout(total=total, sock_connect=connect_timeout) for total in (timeout, slow_timeout)
         }
         self.timeout = timeout
         self.slow_timeout = slow_timeout
         self.max_body = max_body
-        # Hears the status of every exchange, None where no answer came.
+        # Called with the status of each exchange, None without a response.
         self._on_status = on_status
         self.breaker = breaker or CircuitBreaker("api")
 
     def make_url(self, request: Request, common_query: str) -> URL:
-        """The address of *request* with *common_query* query parameters (encoded). Raises ApiError ("argument") if over 8 KB.
+        """Return the URL of *request* with the encoded *common_query*. Raises ApiError ("argument") if over 8 KB.
 
-        It is handed over as already encoded, so that nothing normalises the path once more.
+        The URL is marked as encoded, so that aiohttp does not normalize its path.
         """
         try:
             query = encode_query(query_pairs(request.query)) if request.query else ""
@@ -140,7 +142,7 @@ class Upstream:
         name: str,
         requester: Requester,
     ) -> AsyncIterator[ClientResponse]:
-        """Send one request and give its response; whatever interrupts the reading closes the connection at once."""
+        """Send one request and yield its response. Any interruption closes the connection."""
         ticket = self.breaker.enter(requester)
         trace, status = CURRENT_TRACE.get(), None
         headers = _with_span_header(headers, trace)
@@ -178,7 +180,7 @@ class Upstream:
         name: str,
         requester: Requester,
     ) -> Reply:
-        """Send one request of the operation called *name* for *requester* and read the answer.
+        """Send one request of the operation *name* for *requester* and read the response.
 
         Raises CircuitOpen, aiohttp.ClientError or TimeoutError.
         """
@@ -210,7 +212,7 @@ class Upstream:
         status: int | None,
         started: float,
     ) -> None:
-        """Count a request that is over, in the metrics and in the trace of what it was made for."""
+        """Record a finished request in the metrics and in the trace of the incoming request."""
         if trace is not None:
             trace.count_upstream_call(status, seconds := time.perf_counter() - started)
             if trace.on_upstream_request is not None:
@@ -222,7 +224,7 @@ class Upstream:
 
     def _report_status(self, ticket: int, status: int, requester: Requester, name: str) -> None:
         if status < 500:
-            # Whatever a caller did wrong, and whoever asks too often (429), the API is well.
+            # Client errors, including 429, mean that the API is working.
             self.breaker.record_success(ticket)
         else:
             self.breaker.record_failure(ticket, requester, name)
@@ -230,7 +232,7 @@ class Upstream:
     def _report_failure(
         self, ticket: int, error: BaseException, requester: Requester, timeout: float | None, name: str
     ) -> None:
-        """Tell the breaker why there is no answer."""
+        """Report to the breaker why there is no response."""
         if isinstance(error, ClientConnectorError) and is_local_shortage(error):
             self.breaker.record_no_outcome(ticket)
         elif isinstance(error, ClientConnectorError | ConnectionTimeoutError):
@@ -238,18 +240,18 @@ class Upstream:
         elif isinstance(error, ClientError) or (isinstance(error, TimeoutError) and timeout == self.timeout):
             self.breaker.record_failure(ticket, requester, name)
         else:
-            # The caller left. Or it was late, but the operation is one that computes, or the call had little time left.
+            # The caller left, the operation is slow, or the call had little time left: none of these is a failure.
             self.breaker.record_no_outcome(ticket)
 
     async def read_body(self, response: ClientResponse) -> tuple[bytes, bool]:
-        """The body, decompressed, up to the bound; and whether that is all of it."""
+        """Return the decompressed body up to the limit, and whether it is complete."""
         stream = response.content
         chunk = await stream.readany()
         if stream.at_eof() and len(chunk) <= self.max_body:
             return chunk, True
         content = bytearray(chunk)
         while chunk and len(content) <= self.max_body:
-            # A long body that is here already would otherwise be read without a pause for others.
+            # Yield to other tasks, because a buffered body is read without waiting.
             await asyncio.sleep(0)
             chunk = await stream.readany()
             content += chunk
@@ -258,14 +260,14 @@ class Upstream:
 
 
 def _with_span_header(headers: Mapping[str, str], trace: Trace | None) -> Mapping[str, str]:
-    """*headers*, where spans are made with a traceparent of this request's own: each is a span, repeats too."""
+    """Return *headers*, with a traceparent of its own for each request when tracing is on."""
     if trace is None or trace.on_upstream_request is None:
         return headers
     return {**headers, "traceparent": trace.make_traceparent()}
 
 
 def _release(response: ClientResponse) -> None:
-    # Not release(): an unread rest would hold the connection while it is drained.
+    # Not release(): draining an unread body would keep the connection.
     if response.content.at_eof():
         response.release()
     else:
@@ -273,10 +275,10 @@ def _release(response: ClientResponse) -> None:
 
 
 def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
-    """*pairs* as a query: all outside RFC 3986's unreserved set is percent-encoded. Raises UnicodeEncodeError."""
+    """Encode *pairs* as a query string, all but RFC 3986 unreserved characters. Raises UnicodeEncodeError."""
     return "&".join([f"{percent_encode(name)}={percent_encode(value)}" for name, value in pairs])
 
 
 def query_pairs(query: Query) -> list[tuple[str, str]]:
-    """The query as name and value pairs: a list repeats its name."""
+    """Return a query as pairs of name and value. A list repeats its name."""
     return [(name, item) for name, value in query.items() for item in (value if isinstance(value, list) else [value])]

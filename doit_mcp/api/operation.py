@@ -243,7 +243,7 @@ def _declare(
             answer = await self.sender.send(row, arguments)
             if isinstance(answer, expected) or (answer is None and not row.read_only):
                 return answer
-            raise ApiError("it has another form than expected", kind="answer", maybe_applied=not row.read_only)
+            raise ApiError("the response has an unexpected form", kind="answer", maybe_applied=not row.read_only)
 
         @wraps(function)
         def events(self: Area, /, **arguments: Any) -> AsyncGenerator[JsonObject, None]:

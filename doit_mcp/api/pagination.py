@@ -1,4 +1,4 @@
-"""Following page tokens: every page, every row, or the one thing that has a name. Bounded."""
+"""Pagination: iterates over pages and rows of a list, or finds an object by name, within limits."""
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -9,40 +9,40 @@ from .errors import ApiError
 from .operation import operation_of
 
 MAX_PAGES = 4
-"""Pages that one call reads by itself, if it says nothing else."""
+"""Default maximum of pages per call."""
 MAX_SEARCHED_PAGES = 3
-"""Pages that are searched for a name; the answer it was for is one request more."""
+"""Maximum pages that are searched for a name."""
 LARGE_PAGE_SIZE = 200
-"""Rows of a page where our code reads them, not a model."""
+"""Rows per page for lists that code reads, not a model."""
 MAX_LISTED_MATCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows of a list, and the token of the next page ("" on the last)."""
+    """Rows of a list, and the token of the next page, "" on the last."""
 
     rows: list[JsonObject]
     next_token: str
     answer: JsonObject
-    """The answer as it came."""
+    """The unchanged response."""
 
 
 async def iterate_pages(
     method: Callable[..., Any], *, max_pages: int = MAX_PAGES, token: str = "", **arguments: Any
 ) -> AsyncGenerator[Page, None]:
-    """The pages of a list *method* that declares ``items``, from *token* on; *max_pages* of them. Raises ApiError."""
+    """Yield up to *max_pages* pages of a list *method* with ``items``, starting at *token*. Raises ApiError."""
     for _ in range(max_pages):
         given = {**arguments, "pageToken": token} if token else arguments
         page = parse_page(await method(**given), operation_of(method).items)
         yield page
-        # A token that comes again would lead round in a circle.
+        # A repeated token would loop forever.
         if not page.next_token or page.next_token == token:
             return
         token = page.next_token
 
 
 def parse_page(answer: Any, items: str) -> Page:
-    """The page in an answer; without rows where the API sends null or nothing."""
+    """Return the page in a response; without rows if the API sends null or no list."""
     whole = answer if isinstance(answer, dict) else {}
     found = whole.get(items)
     rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
@@ -52,23 +52,23 @@ def parse_page(answer: Any, items: str) -> Page:
 async def iterate_rows(
     method: Callable[..., Any], *, max_pages: int = MAX_PAGES, **arguments: Any
 ) -> AsyncGenerator[JsonObject, None]:
-    """The rows of a list, page after page. Raises ApiError if *max_pages* pages do not hold all of them."""
+    """Yield the rows of a list across pages. Raises ApiError if there are more than *max_pages* pages."""
     page = None
     async for page in iterate_pages(method, max_pages=max_pages, **arguments):
         for row in page.rows:
             yield row
     if page is not None and page.next_token:
-        raise ApiError("there is too much to read through; use a filter", kind="argument")
+        raise ApiError("there are too many rows to search; use a filter", kind="argument")
 
 
 async def find_id(name: str, method: Callable[..., Any], field: str, **arguments: Any) -> str:
-    """The id of what is called *name* in a list, its *field* compared without case: the same, or else holding it.
+    """Return the id of the object whose *field* equals *name*, ignoring case, or else contains it.
 
     Raises ApiError: "missing" if there is none, "argument" if there are several.
     """
     wanted = name.strip().casefold()
     if not wanted:
-        raise ApiError("id or name: one of them is needed", kind="argument")
+        raise ApiError("id or name is required", kind="argument")
     like = [
         row
         async for row in iterate_rows(method, max_pages=MAX_SEARCHED_PAGES, maxResults=LARGE_PAGE_SIZE, **arguments)

@@ -1,4 +1,4 @@
-"""Parameters that many operations share, described once. All are optional unless the method says otherwise."""
+"""Parameters that many operations share. All are optional unless a method makes them required."""
 
 from typing import Annotated, Literal
 
@@ -7,19 +7,19 @@ from ..protocol.json_schema import Length, Range
 MAX_PAGE_TOKEN_CHARACTERS = 4096
 
 MaxResults = Annotated[
-    int | None, "Rows in the answer, 50 if left out. Ask for few: what matters usually comes first.", Range(1, 10_000)
+    int | None, "Maximum rows, 50 by default. Ask for few: the most relevant rows usually come first.", Range(1, 10_000)
 ]
 PageToken = Annotated[
     str | None,
-    "Goes on where an answer ended: the pageToken of that answer, all other arguments unchanged.",
+    "The pageToken of the previous result, to get the next page. Keep all other arguments.",
     Length(1, MAX_PAGE_TOKEN_CHARACTERS),
 ]
-NameContains = Annotated[str | None, "Only what has this text in its name, any case.", Length(1, 300)]
-Id = Annotated[str, "Its id, as the list shows it.", Length(1, 500)]
-OptionalId = Annotated[str | None, "Its id, as the list shows it.", Length(1, 500)]
-Name = Annotated[str | None, "Instead of the id: its name or a part of it that only it has.", Length(1, 300)]
-CreatedSince = Annotated[int | None, "Only what was created at this moment or later, in milliseconds since 1970."]
-CreatedUntil = Annotated[int | None, "Only what was created at this moment or earlier, in milliseconds since 1970."]
+NameContains = Annotated[str | None, "Only objects whose name contains this text, ignoring case.", Length(1, 300)]
+Id = Annotated[str, "The id, as listed.", Length(1, 500)]
+OptionalId = Annotated[str | None, "The id, as listed.", Length(1, 500)]
+Name = Annotated[str | None, "Instead of the id: the name, or a unique part of it.", Length(1, 300)]
+CreatedSince = Annotated[int | None, "Only objects created at or after this time, in milliseconds since 1970."]
+CreatedUntil = Annotated[int | None, "Only objects created at or before this time, in milliseconds since 1970."]
 SortOrder = Annotated[Literal["asc", "desc"] | None, "Ascending or descending."]
 
 EpochMilliseconds = Annotated[int, "Milliseconds since 1970, UTC."]

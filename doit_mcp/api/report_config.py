@@ -1,4 +1,4 @@
-"""What a report or query asks for: the ``config`` of run_query, create_report and update_report."""
+"""Report configuration: the ``config`` of run_query, create_report and update_report."""
 
 from typing import Annotated, Literal, Required, TypedDict
 
@@ -18,14 +18,14 @@ class Metric(TypedDict):
 
 
 class Dimension(TypedDict):
-    """A dimension of the data. Its types are those of filters, which list them: once is enough."""
+    """A dimension of the data. Its types are those of filters; listing them once saves tokens."""
 
     id: str
     type: str
 
 
 class Group(Dimension, total=False):
-    """A dimension that makes rows."""
+    """A dimension whose values are rows."""
 
     limit: Annotated[JsonObject, "Only the first: metric, sort (asc, desc, a_to_z), value (how many)."]
 
@@ -41,8 +41,7 @@ class TimeRange(TypedDict, total=False):
 
 
 class QueryConfig(TypedDict, total=False):
-    """A query. Its fields that are seldom needed are open objects, described in words: the schemas of three tools have
-    to stay small."""
+    """A query. Rarely used fields are open objects with a description, to keep the schemas of three tools small."""
 
     dataSource: Literal["billing", "bqlens", "billing-datahub", "kubernetes-utilization"]
     metrics: Annotated[
@@ -133,19 +132,19 @@ PROVIDER_BY_ALIAS = {name: provider for provider, names in PROVIDER_ALIASES.item
 
 
 def normalize_provider(name: str) -> str:
-    """The billing data's name of a cloud provider; what is no known other name of one stays as it is."""
+    """Return the provider's name in billing data. Unknown names stay unchanged."""
     return PROVIDER_BY_ALIAS.get(name.strip().lower(), name)
 
 
 def normalize_config(config: JsonObject) -> JsonObject:
-    """A config as the API wants it: providers by their names in the data, and a custom range beside timeRange."""
+    """Return a config as the API expects it: provider names of the billing data, custom range beside timeRange."""
     filters = config.get("filters")
     done = {**config, "filters": [_normalize_filter(one) for one in filters]} if filters else dict(config)
     period = done.get("timeRange")
     if not period or period.get("mode") != "custom":
         return done
     span = done.get("customTimeRange") or period.get("customTimeRange")
-    # A unit or an amount has no meaning here, and the API is about to refuse them.
+    # Leave unit and amount in place: the API rejects them with a better error.
     done["timeRange"] = {"mode": "custom"}
     return {**done, "customTimeRange": span} if span else done
 

@@ -1,4 +1,4 @@
-"""Bodies of requests as bytes: JSON, and forms that carry files (RFC 7578)."""
+"""Encodes request bodies: JSON, and multipart forms with files (RFC 7578)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from .operation import Request
 
 MULTIPART = "multipart/form-data"
 FILE_SIGNATURES = {b"PK\x03\x04": ("file.zip", "application/zip"), b"\x1f\x8b": ("file.csv.gz", "application/gzip")}
-"""How the files that are taken begin, and what they are then called; all others are CSV."""
+"""Magic numbers of accepted files and their extensions. All other files are CSV."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body as it is sent, with its content type."""
+    """An encoded body and its content type."""
 
     content: bytes
     content_type: str
 
 
 def encode_body(request: Request, content_type: str) -> Body | None:
-    """The body of *request* as *content_type*; None if it has none. Raises ApiError ("argument") for what cannot be sent."""
+    """Encode the body of *request*; None if it has none. Raises ApiError ("argument") for invalid values."""
     if request.body is None:
         return None
     if content_type == MULTIPART:
@@ -32,16 +32,16 @@ def encode_body(request: Request, content_type: str) -> Body | None:
     try:
         return Body(orjson.dumps(request.body), content_type)
     except TypeError:
-        raise ApiError("an argument holds text or a number that JSON cannot carry", kind="argument") from None
+        raise ApiError("an argument contains text or a number that JSON cannot represent", kind="argument") from None
 
 
 def encode_form(fields: Mapping[str, Any]) -> Body:
-    """A form with these fields: bytes are files, everything else is text. Raises ApiError ("argument")."""
+    """Encode a form: bytes are files, all other values are text. Raises ApiError ("argument")."""
     try:
         parts = [_encode_part(name, value) for name, value in fields.items()]
     except UnicodeEncodeError:
         raise ApiError("an argument is not valid Unicode text", kind="argument") from None
-    # Nothing can hold the digest of itself, so the boundary occurs in no part.
+    # The boundary is a digest of the parts, so it cannot occur in them.
     boundary = sha256(b"".join(parts)).hexdigest()
     between = f"--{boundary}\r\n".encode()
     content = b"".join(piece for part in parts for piece in (between, part, b"\r\n"))

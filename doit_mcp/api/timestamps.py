@@ -1,17 +1,17 @@
-"""The API's times, milliseconds since 1970, as people write them."""
+"""Formats the API's timestamps, which are milliseconds since 1970."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 
 def format_timestamp(milliseconds: Any) -> str:
-    """RFC 3339 in UTC, to the millisecond; "" for anything that is no time."""
+    """Format as RFC 3339 in UTC, to the millisecond; "" for invalid values."""
     found = _to_datetime(milliseconds)
     return "" if found is None else found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def format_date(milliseconds: Any) -> str:
-    """YYYY-MM-DD in UTC; "" for 0, which the API sends for no date, and for anything that is no time."""
+    """Format as YYYY-MM-DD in UTC; "" for invalid values and for 0, which the API uses for no date."""
     found = _to_datetime(milliseconds) if milliseconds else None
     return "" if found is None else found.date().isoformat()
 

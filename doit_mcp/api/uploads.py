@@ -1,4 +1,4 @@
-"""Files in arguments: base64 text, as clients can send it."""
+"""Files in tool arguments, as base64 text."""
 
 from base64 import b64decode
 from binascii import Error
@@ -6,20 +6,20 @@ from binascii import Error
 from .errors import ApiError
 
 MAX_FILE_BYTES = 30_000_000
-"""Bytes of one file (the API's bound)."""
+"""Maximum bytes of a file (limit of the API)."""
 MAX_ENCODED_CHARACTERS = MAX_FILE_BYTES // 3 * 4
-"""Characters of the longest base64 text; longer plain text is too long as well."""
+"""Maximum characters of base64 text."""
 STANDARD_ALPHABET = str.maketrans("-_", "+/", " \t\r\n=")
 
 
 def decode_file(name: str, text: str) -> bytes:
-    """The file in argument *name*: base64 in either alphabet, padding and line breaks as they come.
+    """Decode the file in argument *name*: base64 in either alphabet, with or without padding and line breaks.
 
     Raises ApiError (kind "argument") for other text.
     """
     try:
-        # Only for ASCII text is this fast.
+        # This is fast for ASCII only.
         plain = text.encode("ascii").decode().translate(STANDARD_ALPHABET)
         return b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (Error, ValueError):
-        raise ApiError(f"{name}: is not base64 text", kind="argument") from None
+        raise ApiError(f"{name}: must be base64 text", kind="argument") from None

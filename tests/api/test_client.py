@@ -279,7 +279,7 @@ async def test_a_huge_answer_is_cut_off(api: Api, connect: Connect, packed: bool
     step = says(200, gzip.compress(body), Content_Encoding="gzip") if packed else says(200, body)
     api.script = [step]
     error = await failing(connect(max_body=50_000))
-    assert (error.kind, error.reason) == ("answer", "it is too large")
+    assert (error.kind, error.reason) == ("answer", "the response is too large")
 
 
 async def test_false_compression_is_a_clean_error(api: Api, connect: Connect) -> None:

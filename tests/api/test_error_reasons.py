@@ -159,7 +159,7 @@ def test_a_long_reason_is_cut() -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (ApiError("id: no", kind="argument"), ["t failed. id: no.", "Correct the argument"]),
+        (ApiError("id: no", kind="argument"), ["t failed: id: no.", "Correct the argument"]),
         (ApiError("", kind="credential", status=401), ["(HTTP 401)", "sign in again"]),
         (ApiError("x.", kind="missing", status=404), ["x. Nothing has this id"]),
         (ApiError("", kind="rate", status=429, retry_after=12.3), ["Try again in 12 seconds"]),

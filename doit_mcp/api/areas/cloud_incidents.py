@@ -103,5 +103,5 @@ class CloudIncidents(Area):
     ) -> Annotated[JsonObject, IncidentDetails]:
         """Show one cloud incident: what happens, symptoms, workaround. Give its id or its title."""
         if not id and not title:
-            raise ApiError("id or title: one of them is needed", kind="argument")
+            raise ApiError("id or title is required", kind="argument")
         return await self._incident(id=id or await find_id(title or "", self._incidents, "title"))

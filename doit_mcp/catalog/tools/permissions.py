@@ -45,7 +45,7 @@ def with_permission_hint(tool: Tool) -> Tool:
             return await tool.run(call, arguments)
         except ApiError as error:
             if error.kind == "forbidden" and not error.reason:
-                error.reason = f"It needs the permission {permission}"
+                error.reason = f"this requires the permission {permission}"
             raise
 
     return replace(tool, run=run)

@@ -94,7 +94,7 @@ def test_base64_is_read_in_every_usual_form() -> None:
 
 @pytest.mark.parametrize("text", ["a", "a,b\n1,2", "data:text/csv;base64,YQ==", "YQ\0=", "ü" * 4])
 def test_what_is_not_base64_is_refused(text: str) -> None:
-    with pytest.raises(ApiError, match="file: is not base64 text") as caught:
+    with pytest.raises(ApiError, match="file: must be base64 text") as caught:
         decode_file("file", text)
     assert caught.value.kind == "argument"
 

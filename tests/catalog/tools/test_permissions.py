@@ -36,7 +36,7 @@ async def test_what_is_forbidden_says_what_is_needed(name: str) -> None:
     error = await failed(name, ApiError("", kind="forbidden", status=403))
     said = explain(error, name)
     assert (
-        f"{name} failed (HTTP 403). It needs the permission {required_permission(NAMED[name])}. The signed-in user lacks"
+        f"{name} failed (HTTP 403): this requires the permission {required_permission(NAMED[name])}. The signed-in user lacks"
         in said
     )
 

@@ -156,7 +156,7 @@ def test_two_byte_letters_count_once() -> None:
 
 
 def test_an_answer_of_another_form_is_a_clean_error() -> None:
-    for writes, words in ((False, "cannot be used"), (True, "check the current state")):
+    for writes, words in ((False, "unexpected response"), (True, "check the current state")):
         result = complete({"budgets": "none", "id": 7}, writes=writes)
         assert result["isError"] and words in result["content"][0]["text"]
 
