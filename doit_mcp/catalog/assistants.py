@@ -88,8 +88,8 @@ async def refine_cloudflow(
     question: Instruction,
     conversationId: Annotated[ConversationId | None, Length(1, 500)] = None,
 ) -> Annotated[JsonObject, FlowAnswer]:
-    """Change a CloudFlow automation by describing what it should do: an assistant edits the flow's steps. It takes up
-    to a minute or more and may ask back; answer with the same conversationId. The flow is changed as it goes on."""
+    """Change a CloudFlow automation by describing what it should do: an assistant edits its steps. Takes a minute or
+    more and may ask a question; answer it with the same conversationId. The flow changes while the assistant works."""
     await call.run_in_background()
     events = call.doit.cloudflow.refine_cloudflow(flowId=flowId, **question_body(question, conversationId))
     so_far = AssistantProgress(flowId, conversationId or "")
@@ -102,8 +102,8 @@ async def build_cloud_flow(
     question: Annotated[str, "What the flow should do, in plain words.", Length(1, 20_000), TEXT_WITH_LINKS],
     conversationId: Annotated[ConversationId | None, Length(1, 500)] = None,
 ) -> Annotated[JsonObject, FlowAnswer]:
-    """Make a new CloudFlow automation by describing what it should do: an assistant builds its steps. It takes some
-    minutes and may ask back; answer with the same conversationId. To change a flow use refine_cloudflow."""
+    """Create a CloudFlow automation by describing what it should do: an assistant builds its steps. Takes a few minutes
+    and may ask a question; answer it with the same conversationId. To change a flow, use refine_cloudflow."""
     await call.run_in_background()
     events = call.doit.cloudflow.build_cloud_flow(**question_body(question, conversationId))
     so_far = AssistantProgress("", conversationId or "")
@@ -115,8 +115,8 @@ async def build_cloud_flow(
 async def ask_ava_streaming(
     call: Call, *, question: ava.Question, conversationId: ava.ConversationId | None = None
 ) -> Annotated[JsonObject, AvaAnswer]:
-    """Ask Ava, DoiT's assistant, in plain words; what she does meanwhile is reported as progress. The conversation is
-    kept: go on with its id. For one question without a conversation use ask_ava_sync."""
+    """Ask Ava, DoiT's assistant, in plain words, with progress updates. The conversation is stored; continue it with
+    its id. For a single question, use ask_ava_sync."""
     await call.run_in_background()
     events = call.doit.ava.ask_ava_streaming(**question_body(question, conversationId))
     found = await follow_stream(

@@ -17,5 +17,5 @@ class AccountTeam(Area):
 
     @get("/customers/v1/accountTeam", items="accountManagers")
     async def list_account_team(self) -> Annotated[JsonObject, Team]:
-        """List the people at DoiT who look after this customer, with e-mail address and booking link."""
+        """List the customer's account team at DoiT, with email addresses and booking links."""
         ...

@@ -93,8 +93,8 @@ class Alerts(Area):
         sortBy: Literal["name", "createTime", "updateTime", "lastAlerted"] | None = None,
         sortOrder: SortOrder = None,
     ) -> Annotated[JsonObject, AlertPage]:
-        """List cost alerts, the newest first: what each watches, its threshold, and when it last fired. Thresholds of
-        budgets are in get_budget, unusual costs in get_anomalies."""
+        """List cost alerts, newest first: what each monitors, its threshold, and when it last fired. For budget
+        thresholds, use get_budget; for unusual cost, use get_anomalies."""
         ...
 
     @get("/analytics/v1/alerts/{id}")
@@ -102,22 +102,23 @@ class Alerts(Area):
 
     @offers(_alert)
     async def get_alert(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, AlertDetails]:
-        """Show one alert: what it watches, its threshold, who is told, when it last fired. Give its id or its name."""
+        """Show one alert: what it monitors, its threshold, its recipients, and when it last fired. Give its id or its
+        name."""
         return await self._alert(id=id or await find_id(name or "", self.list_alerts, "name", nameContains=name))
 
     @post("/analytics/v1/alerts")
     async def create_alert(self, **alert: Unpack[NewAlert]) -> Annotated[JsonObject, AlertDetails]:
-        """Create an alert: its recipients get an e-mail whenever the metric passes the threshold. For a limit on
-        spending use create_budget."""
+        """Create an alert that emails its recipients whenever the metric passes the threshold. For a spending limit,
+        use create_budget."""
         ...
 
     @patch("/analytics/v1/alerts/{id}")
     async def update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> Annotated[JsonObject, AlertDetails]:
-        """Change an alert; what is left out stays as it is. Scopes and recipients are replaced as a whole: read it
-        with get_alert first."""
+        """Change an alert; omitted fields stay unchanged. Scopes and recipients are replaced as a whole: read get_alert
+        first."""
         ...
 
     @delete("/analytics/v1/alerts/{id}")
     async def delete_alert(self, *, id: Id) -> JsonObject:
-        """Delete an alert: nobody is told any more. This cannot be undone: ask the user first, by name."""
+        """Delete an alert. Its notifications stop. This cannot be undone: confirm its name with the user first."""
         ...

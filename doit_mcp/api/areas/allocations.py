@@ -148,8 +148,8 @@ class Allocations(Area):
         sortBy: Literal["id", "name", "owner", "description", "type", "createTime", "updateTime"] | None = None,
         sortOrder: SortOrder = None,
     ) -> Annotated[JsonObject, AllocationPage]:
-        """List allocations, the newest first: which teams, products or environments costs are split into. Their rules
-        are in get_allocation, their costs in run_query (type allocation_rule; allocation for groups)."""
+        """List allocations, newest first: the teams, products or environments that costs are split into. For their
+        rules, use get_allocation; for their costs, use run_query (type allocation_rule, or allocation for groups)."""
         return await self._allocations(
             maxResults=maxResults,
             pageToken=pageToken,
@@ -166,7 +166,7 @@ class Allocations(Area):
     async def get_allocation(
         self, *, id: OptionalId = None, name: Name = None
     ) -> Annotated[JsonObject, AllocationDetails]:
-        """Show one allocation with its rules: which costs it takes. Give its id or its name."""
+        """Show one allocation with the rules that select its costs. Give its id or its name."""
         found = id or await find_id(name or "", self._allocations, "name", nameContains=name)
         return await self._allocation(id=found)
 
@@ -186,14 +186,15 @@ class Allocations(Area):
     async def update_allocation(
         self, *, id: Id, **changes: Unpack[AllocationChanges]
     ) -> Annotated[JsonObject, AllocationDetails]:
-        """Change an allocation; what is left out stays as it is. A single one cannot become a group. rule and rules
-        are replaced as a whole (read get_allocation first); reports and budgets that use it change with it."""
+        """Change an allocation; omitted fields stay unchanged. A single allocation cannot become a group. rule and
+        rules are replaced as a whole (read get_allocation first), which also changes the reports and budgets that use
+        it."""
         return await self._update(id=id, **cast(AllocationChanges, with_api_names(cast(JsonObject, changes))))
 
     @delete("/analytics/v1/allocations/{id}")
     async def delete_allocation(self, *, id: Id) -> JsonObject:
-        """Delete an allocation; refused while reports, budgets or others use it. This cannot be undone: ask the user
-        first, by name."""
+        """Delete an allocation. Refused while reports, budgets or other allocations use it. This cannot be undone:
+        confirm its name with the user first."""
         ...
 
 

@@ -81,8 +81,8 @@ class Annotations(Area):
         sortBy: Literal["id", "content", "timestamp", "timeCreated", "timeModified"] | None = None,
         sortOrder: SortOrder = None,
     ) -> Annotated[JsonObject, AnnotationPage]:
-        """List the notes that people left at dates of the cost charts, newest first: they often say why costs changed
-        (a launch, a migration, an incident)."""
+        """List annotations (notes at dates of the cost charts), newest first. They often explain why cost changed: a
+        launch, a migration, an incident."""
         return await self._annotations(
             maxResults=maxResults or PAGE_SIZE, pageToken=pageToken, filter=filter, sortBy=sortBy, sortOrder=sortOrder
         )
@@ -97,23 +97,23 @@ class Annotations(Area):
         id: OptionalId = None,
         content: Annotated[str | None, "Instead of the id: a part of the text that only it has.", Length(1, 99)] = None,
     ) -> Annotated[JsonObject, AnnotationDetails]:
-        """Show one note with its date, reports and labels. Give its id or a part of its text."""
+        """Show one annotation with its date, reports and labels. Give its id or a part of its text."""
         return await self._annotation(id=id or await find_id(content or "", self._annotations, "content"))
 
     @post("/analytics/v1/annotations")
     async def create_annotation(self, **annotation: Unpack[NewAnnotation]) -> Annotated[JsonObject, AnnotationDetails]:
-        """Leave a note at a date of the cost charts. Everybody of the customer who sees the charts sees it."""
+        """Add an annotation at a date of the cost charts. All users of the customer who can see the charts see it."""
         ...
 
     @patch("/analytics/v1/annotations/{id}")
     async def update_annotation(
         self, *, id: AnnotationId, **changes: Unpack[AnnotationChanges]
     ) -> Annotated[JsonObject, AnnotationDetails]:
-        """Change a note; what is left out stays as it is. Lists (reports, labels) are replaced as a whole, so read it
-        with get_annotation first."""
+        """Change an annotation; omitted fields stay unchanged. Lists (reports, labels) are replaced as a whole: read
+        get_annotation first."""
         ...
 
     @delete("/analytics/v1/annotations/{id}")
     async def delete_annotation(self, *, id: AnnotationId) -> JsonObject:
-        """Delete a note of the cost charts. This cannot be undone: ask first, and quote it."""
+        """Delete an annotation of the cost charts. This cannot be undone: quote it to the user and ask first."""
         ...

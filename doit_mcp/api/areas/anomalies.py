@@ -79,8 +79,8 @@ class Anomalies(Area):
         maxCreationTime: Annotated[int | None, "Only what began at this moment or earlier (ms since 1970)."] = None,
         includeNotifications: Annotated[bool | None, "Also who was told about each."] = None,
     ) -> Annotated[JsonObject, AnomalyPage]:
-        """List cost anomalies, the newest first: unexpected spending with its size, severity and causes. An empty list
-        does not prove quiet spending: what counts depends on the customer's sensitivity setting."""
+        """List cost anomalies, newest first: unexpected spending with its size, severity and causes. An empty list does
+        not prove normal spending: detection depends on the customer's sensitivity setting."""
         answer = await self._anomalies(
             maxResults=maxResults or PAGE_SIZE,
             pageToken=pageToken,
@@ -104,7 +104,8 @@ class Anomalies(Area):
 
     @offers(_anomaly)
     async def get_anomaly(self, *, id: Id) -> Annotated[JsonObject, AnomalyDetails]:
-        """Show one cost anomaly: when, where, how much above the expected, and which SKUs and resources caused it."""
+        """Show one cost anomaly: when and where it happened, how far cost exceeded the expected range, and which SKUs
+        and resources caused it."""
         return {**format_anomaly(await self._anomaly(id=id)), "id": id}
 
 

@@ -70,8 +70,8 @@ class Assets(Area):
             str | None, "Only assets with this text in their name, any case. Reads several pages.", Length(1, 300)
         ] = None,
     ) -> Annotated[JsonObject, AssetPage]:
-        """List the customer's assets, the newest first: billing accounts and license subscriptions. With name, a
-        pageToken in the answer means that older assets have not been looked at yet."""
+        """List the customer's assets, newest first: billing accounts and license subscriptions. With name, a pageToken
+        in the result means that older assets were not searched yet."""
         rows = maxResults or PAGE_SIZE
         wanted = (name or "").strip().casefold()
         found: list[JsonObject] = []
@@ -94,7 +94,7 @@ class Assets(Area):
 
     @offers(_asset)
     async def get_asset(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, AssetDetails]:
-        """Show one asset with its subscription: plan, seats, renewal, status. Give its id or its name."""
+        """Show one asset with its subscription: plan, seats, renewal and status. Give its id or its name."""
         return await self._asset(id=id or await find_id(name or "", self._assets, "name"))
 
     @patch("/billing/v1/assets/{id}", open_world=True)
@@ -102,8 +102,8 @@ class Assets(Area):
 
     @offers(_update)
     async def update_asset(self, *, id: AssetId, **changes: Unpack[Licenses]) -> Annotated[JsonObject, AssetDetails]:
-        """Change how many licenses a Google Workspace or Office 365 subscription has. It changes what is paid: tell
-        the user the old and the new number first."""
+        """Change the number of licenses of a Google Workspace or Office 365 subscription. This changes the cost: tell
+        the user the current and the new number first."""
         # Whoever reads a missing number as 0 would take all licenses away.
         if "quantity" not in changes:
             raise ApiError("quantity: is needed", kind="argument")
@@ -120,6 +120,6 @@ class Assets(Area):
             str | None, "E-mail address of the new account's root user.", Length(3, 320), EXTERNAL_TARGET
         ] = None,
     ) -> Annotated[JsonObject, NewAsset]:
-        """Open a new cloud account for the customer. It costs money and cannot be deleted here: only when the user asks
-        for it and has approved name and root address."""
+        """Create a cloud account for the customer. It costs money and cannot be deleted with these tools: use it only
+        on request, after the user approves the name and the root email address."""
         ...

@@ -23,8 +23,8 @@ class Auth(Area):
 
     @offers(_validate)
     async def validate_user(self) -> Annotated[JsonObject, User]:
-        """Show who is signed in: e-mail address and the customer's domain. Use it to check that the connection works
-        and whose data the other tools show."""
+        """Show the signed-in user's email address and the customer's domain. Use it to check the connection and whose
+        data the other tools show."""
         found = await self._validate()
         return {**found, "id": account_key(found)}
 

@@ -56,7 +56,8 @@ class Ava(Area):
 
     @post("/ava/v1/ask", stream=True)
     def ask_ava_streaming(self, **body: Unpack[AvaQuestion]) -> AsyncGenerator[JsonObject, None]:
-        """Ask; answers with the events of the work as they happen."""
+        """Ask Ava, DoiT's assistant, in plain words, with progress updates. The conversation is stored; continue it
+        with its id. For a single question, use ask_ava_sync."""
         ...
 
     @post("/ava/v1/askSync", read_only=True, slow=True)
@@ -72,8 +73,8 @@ class Ava(Area):
             bool | None, "true keeps nothing; false keeps the conversation, to go on with. true, if it is new."
         ] = None,
     ) -> Annotated[JsonObject, AvaReply]:
-        """Ask Ava, DoiT's assistant, in plain words, and get the whole answer at once. For numbers the cost tools are
-        quicker and exact; Ava knows the product and the customer's setup. For long questions use ask_ava_streaming."""
+        """Ask Ava, DoiT's assistant, in plain words and get the complete answer. Cost tools are faster and exact for
+        numbers; Ava knows the product and the customer's setup. For long questions, use ask_ava_streaming."""
         # What is not kept cannot be gone on with.
         asked: SingleAvaQuestion = {
             "question": question,
@@ -96,13 +97,13 @@ class Ava(Area):
 
     @post("/ava/v1/feedback", open_world=True)
     async def ava_feedback(self, **feedback: Unpack[Feedback]) -> None:
-        """Tell DoiT whether an answer of Ava was good. Only for answers that are kept (ephemeral false), and only when
-        the user gave an opinion."""
+        """Rate an answer of Ava. Works only for stored answers (ephemeral false). Use it only when the user gives an
+        opinion."""
         ...
 
     @delete("/ava/v1/deleteConversation")
     async def delete_ava_conversation(
         self, *, conversationId: Annotated[str, "Id that an answer of Ava came with.", Length(1, 500)]
     ) -> None:
-        """Delete a conversation with Ava. This cannot be undone: ask first."""
+        """Delete a conversation with Ava. This cannot be undone: ask the user first."""
         ...

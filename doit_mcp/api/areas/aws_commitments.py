@@ -133,29 +133,29 @@ class AwsCommitments(Area):
     async def list_aws_organizations(
         self, *, pageToken: PageToken = None, maxResults: RowLimit = None
     ) -> Annotated[JsonObject, OrganizationPage]:
-        """List the AWS organizations whose commitments DoiT looks after, with what each saves and could save. Amounts
-        are {amount, currency}. For committed spend with a cloud use list_commitments."""
+        """List the AWS organizations whose commitments DoiT manages, with current and potential savings. Amounts are
+        {amount, currency}. For committed spend with a cloud, use list_commitments."""
         ...
 
     @get("/ps4commitments/v1/aws/organizations/{managementAccountId}")
     async def get_aws_organization(
         self, *, managementAccountId: ManagementAccount
     ) -> Annotated[JsonObject, Organization]:
-        """Show one AWS organization's commitments: what they save, coverage by day, cost by month."""
+        """Show the commitments of one AWS organization: savings, coverage by day and cost by month."""
         ...
 
     @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/member-accounts", items="items")
     async def list_aws_member_accounts(
         self, *, managementAccountId: ManagementAccount, pageToken: PageToken = None, maxResults: RowLimit = None
     ) -> Annotated[JsonObject, MemberPage]:
-        """List the member accounts of an AWS organization with what commitments save in each."""
+        """List the member accounts of an AWS organization with the savings from commitments in each."""
         ...
 
     @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/member-accounts/{memberAccountId}")
     async def get_aws_member_account(
         self, *, managementAccountId: ManagementAccount, memberAccountId: MemberAccount
     ) -> Annotated[JsonObject, Member]:
-        """Show one member account: what commitments save in it, coverage by day, cost by month."""
+        """Show one member account: savings from commitments, coverage by day and cost by month."""
         ...
 
     @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/savings-plans", items="items")
@@ -202,8 +202,8 @@ class AwsCommitments(Area):
     async def list_aws_recommendations(
         self, *, managementAccountId: ManagementAccount
     ) -> Annotated[JsonObject, Recommendations]:
-        """Show how much commitment to buy for an AWS organization, and what that would save. For all kinds of savings
-        use get_savings_summary."""
+        """Show how much commitment to buy for an AWS organization, and the savings. For all kinds of savings, use
+        get_savings_summary."""
         ...
 
     @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/recommendations/{serviceId}")
@@ -217,7 +217,7 @@ class AwsCommitments(Area):
             "Of the usage: about 24 hours, 21 days (if left out), 16 weeks or 6 months of it.",
         ] = None,
     ) -> Annotated[JsonObject, Recommendation]:
-        """Show how much of one type of commitment to buy, and the eligible usage that it rests on."""
+        """Show how much of one type of commitment to buy, and the eligible usage behind it."""
         ...
 
     @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/planned-purchases", items="items")
@@ -229,14 +229,14 @@ class AwsCommitments(Area):
         pageToken: PageToken = None,
         maxResults: RowLimit = None,
     ) -> Annotated[JsonObject, PlannedPurchasePage]:
-        """List what will be bought for an AWS organization, step by step, and what waits for approval. Approving is
-        done in the DoiT console."""
+        """List the planned purchases for an AWS organization, step by step, and what needs approval. Approve them in
+        the DoiT console."""
         ...
 
     @get("/ps4commitments/v1/aws/settings", items="items")
     async def list_aws_organizations_settings(
         self, *, pageToken: PageToken = None, maxResults: RowLimit = None
     ) -> Annotated[JsonObject, OrganizationSettingsPage]:
-        """List how commitments are bought for each AWS organization: by themselves or with approval, policy, term,
-        payment, limits. They are changed in the DoiT console."""
+        """List how commitments are bought for each AWS organization: autonomously or with approval, policy, term,
+        payment and limits. Change them in the DoiT console."""
         ...

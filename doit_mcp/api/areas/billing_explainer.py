@@ -42,8 +42,8 @@ class BillingExplainer(Area):
     async def get_billing_explainer_per_payer(
         self, *, invoiceMonth: Annotated[str, "Month, YYYY-MM.", Pattern(r"^\d{4}-(0[1-9]|1[0-2])$")]
     ) -> Annotated[JsonObject, PayerExplainer]:
-        """Explain a month's AWS cost of each payer account: AWS's own bill, DoiT's, and what AWS would have charged
-        without DoiT. For one invoice use get_entity_invoice_explainer."""
+        """Explain a month's AWS cost of each payer account: the AWS bill, the DoiT bill, and what AWS would have
+        charged without DoiT. For one invoice, use get_entity_invoice_explainer."""
         ...
 
     @get("/billing/v1/billing-profiles/{billingProfileId}/billing-explainers/{invoiceNumber}", narrow_hint=NARROW_HINT)
@@ -57,6 +57,6 @@ class BillingExplainer(Area):
             str, "As list_invoices shows it, e.g. IN244004936.", Pattern(r"^[A-Za-z0-9_-]{1,64}$")
         ],
     ) -> Annotated[JsonObject, InvoiceExplainer]:
-        """Explain one AWS invoice of a billing profile: AWS's own bill, DoiT's, and what AWS would have charged without
-        DoiT."""
+        """Explain one AWS invoice of a billing profile: the AWS bill, the DoiT bill, and what AWS would have charged
+        without DoiT."""
         ...

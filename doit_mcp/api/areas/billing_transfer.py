@@ -122,13 +122,13 @@ class BillingTransfer(Area):
     async def list_billing_transfer_accounts(
         self, *, maxResults: MaxResults = None, pageToken: PageToken = None
     ) -> Annotated[JsonObject, AccountPage]:
-        """List a distributor's program management accounts with the resellers mapped to each, and how far their
-        handshakes are. For distributors only."""
+        """List a distributor's program management accounts with the resellers mapped to each and the state of their
+        handshakes. For distributors only."""
         ...
 
     @get("/billingtransfer/v1/programmanagementaccounts/status", items="items")
     async def get_billing_transfer_account_status(self) -> Annotated[JsonObject, AccountStates]:
-        """Show for each of a distributor's program management accounts whether its IAM role is as it should be. For
+        """Show whether the IAM role of each of a distributor's program management accounts is set up correctly. For
         distributors only."""
         ...
 
@@ -139,15 +139,15 @@ class BillingTransfer(Area):
         dryRun: Annotated[bool | None, "true only says what would happen."] = None,
         **batch: Unpack[NewHandshakes],
     ) -> Annotated[JsonObject, Handshakes]:
-        """Map resellers to a distributor for AWS billing transfer and, if wanted, send them AWS handshakes. Items can
-        fail one by one: read results. A malformed item stops all of them. Try it with dryRun first. For distributors
-        only."""
+        """Map resellers to a distributor for AWS billing transfer and optionally send them AWS handshakes. Items can
+        fail individually: check results. A malformed item rejects all of them. Try it with dryRun first. For
+        distributors only."""
         ...
 
     @post("/billingtransfer/v1/end-customer-mappings", destructive=True)
     async def create_billing_transfer_mappings(self, **batch: Unpack[NewMappings]) -> Annotated[JsonObject, Mappings]:
-        """Map AWS accounts of end customers to customers of DoiT, under a reseller's account; accounts that are mapped
-        already may be mapped anew. For resellers only."""
+        """Map AWS accounts of end customers to DoiT customers, under a reseller's account. Mapped accounts can be
+        mapped again. For resellers only."""
         ...
 
     @get("/billingtransfer/v1/end-customers", items="items")
@@ -158,7 +158,7 @@ class BillingTransfer(Area):
         resellerPmaAccountId: ResellerAccount,
         includeRevoked: IncludeRevoked = None,
     ) -> Annotated[JsonObject, EndCustomers]:
-        """List the end customers under a reseller's account, and how far each transfer is. For this reseller and its
+        """List the end customers of a reseller's account and the state of each transfer. For this reseller and its
         distributor."""
         ...
 
@@ -166,8 +166,8 @@ class BillingTransfer(Area):
     async def list_reseller_end_customers(
         self, *, resellerPmaAccountId: ResellerAccount, includeRevoked: IncludeRevoked = None
     ) -> Annotated[JsonObject, EndCustomers]:
-        """List the end customers under a reseller's account by that account alone. It is what
-        list_billing_transfer_end_customers gives, for when the distributor's id (dpmaId) is not known."""
+        """List the end customers of a reseller's account without the distributor's id (dpmaId). Otherwise the same as
+        list_billing_transfer_end_customers."""
         ...
 
     @get("/billingtransfer/v1/reseller-accounts", items="items")
@@ -179,5 +179,5 @@ class BillingTransfer(Area):
     async def list_billing_transfer_reseller_tenants(
         self, *, includeRevoked: IncludeRevoked = None
     ) -> Annotated[JsonObject, ResellerTenants]:
-        """List the reseller's own program management accounts, each with its end customers. For resellers only."""
+        """List the reseller's own program management accounts with their end customers. For resellers only."""
         ...

@@ -52,21 +52,20 @@ class BudgetSuggestions(Area):
 
     @get("/analytics/v1/budget-suggestions", items="items")
     async def list_budget_suggestions(self) -> Annotated[JsonObject, SuggestionList]:
-        """List the budgets that DoiT proposes and nobody has decided on yet, each with its reason. For budgets that
-        exist use list_budgets."""
+        """List open budget suggestions from DoiT with the reason for each. For existing budgets, use list_budgets."""
         ...
 
     @post("/analytics/v1/budget-suggestions/{id}/actions/accept", destructive=True)
     async def accept_budget_suggestion(
         self, *, id: SuggestionId, **body: Unpack[Accepting]
     ) -> Annotated[JsonObject, Accepted]:
-        """Mark a budget suggestion as accepted. It creates nothing: create the budget with create_budget first, and
-        give its id."""
+        """Mark a budget suggestion as accepted. This creates no budget: create it with create_budget first, and give
+        its id."""
         ...
 
     @post("/analytics/v1/budget-suggestions/{id}/actions/dismiss", destructive=True)
     async def dismiss_budget_suggestion(
         self, *, id: SuggestionId, **body: Unpack[Dismissing]
     ) -> Annotated[JsonObject, Dismissed]:
-        """Dismiss a budget suggestion, so that it is no longer proposed. This cannot be undone."""
+        """Dismiss a budget suggestion, so that it is no longer suggested. This cannot be undone."""
         ...

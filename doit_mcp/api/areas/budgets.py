@@ -136,9 +136,8 @@ class Budgets(Area):
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, BudgetPage]:
-        """List spending budgets: amount, spent so far, forecast, and whether each is at risk of being exceeded. For
-        budgets in danger use filter riskStatus:[atRisk]. For the thresholds and people of one budget use get_budget.
-        """
+        """List budgets: amount, spent so far, forecast, and whether each is at risk of being exceeded. For budgets at
+        risk, use filter riskStatus:[atRisk]. For the thresholds and recipients of one budget, use get_budget."""
         return await self._budgets(
             maxResults=maxResults,
             pageToken=pageToken,
@@ -153,23 +152,23 @@ class Budgets(Area):
 
     @offers(_budget)
     async def get_budget(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, BudgetDetails]:
-        """Show one budget: amount, currency, spent so far, forecast, what it covers, thresholds, who is warned. Give
-        its id or its name."""
+        """Show one budget: amount, currency, spent so far, forecast, scopes, alert thresholds and recipients. Give its
+        id or its name."""
         return await self._budget(id=id or await find_id(name or "", self._budgets, "budgetName", nameContains=name))
 
     @post("/analytics/v1/budgets")
     async def create_budget(self, **budget: Unpack[NewBudget]) -> Annotated[JsonObject, BudgetDetails]:
-        """Create a spending budget. People are warned when spending reaches its thresholds. Tell the user what will
-        be created first; for a budget that exists use update_budget."""
+        """Create a budget. Its recipients are alerted when spending reaches its thresholds. Tell the user what will be
+        created first. For an existing budget, use update_budget."""
         ...
 
     @patch("/analytics/v1/budgets/{id}")
     async def update_budget(self, *, id: Id, **changes: Unpack[BudgetChanges]) -> Annotated[JsonObject, BudgetDetails]:
-        """Change a budget; what is left out stays as it is. Lists (scopes, alerts, recipients, collaborators) are
-        replaced as a whole, so read the budget with get_budget first."""
+        """Change a budget; omitted fields stay unchanged. Lists (scopes, alerts, recipients, collaborators) are
+        replaced as a whole: read get_budget first."""
         ...
 
     @delete("/analytics/v1/budgets/{id}")
     async def delete_budget(self, *, id: Id) -> JsonObject:
-        """Delete a budget: nobody is warned any more. This cannot be undone: ask the user first, by name."""
+        """Delete a budget. Its alerts stop. This cannot be undone: confirm its name with the user first."""
         ...

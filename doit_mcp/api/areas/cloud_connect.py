@@ -65,29 +65,30 @@ class CloudConnect(Area):
     async def get_cloud_connect_supported_features(
         self, *, accountID: Annotated[Id, "AWS account or Azure tenant."]
     ) -> Annotated[JsonObject, Features]:
-        """List the features that DoiT offers for a connected account, and whether its role has the permissions."""
+        """List the features that DoiT offers for a connected account, and whether its role has the required
+        permissions."""
         ...
 
     @get("/core/v1/cloudconnect/aws/accounts/{accountID}")
     async def get_aws_account(self, *, accountID: AccountId) -> Annotated[JsonObject, Account]:
-        """Show how an AWS account is connected with DoiT: role, features in use, features the role allows, bucket."""
+        """Show how an AWS account is connected to DoiT: role, features in use, features that the role allows, and
+        bucket."""
         ...
 
     @post("/core/v1/cloudconnect/aws/accounts", destructive=True)
     async def create_account_role(self, **role: Unpack[Role]) -> Annotated[JsonObject, Account]:
-        """Connect an AWS account with DoiT by an IAM role that exists in it, or replace the role of a connected one. It
-        lets DoiT into the account: only when the user asks for it and has approved account and role."""
+        """Connect an AWS account to DoiT with an existing IAM role, or replace the role of a connected account. This
+        gives DoiT access to the account: use it only on request, after the user approves the account and the role."""
         ...
 
     @put("/core/v1/cloudconnect/aws/accounts/{accountID}")
     async def update_aws_feature(
         self, *, accountID: AccountId, **settings: Unpack[Settings]
     ) -> Annotated[JsonObject, Account]:
-        """Set which features of a connected AWS account are used. The list replaces the present one: read that with
-        get_aws_account first."""
+        """Set the features of a connected AWS account. The list replaces the current one: read get_aws_account first."""
         ...
 
     @delete("/core/v1/cloudconnect/aws/accounts/{accountID}")
     async def delete_account_role(self, *, accountID: AccountId) -> None:
-        """Disconnect an AWS account from DoiT; the role in AWS stays. Features that need it stop: ask first."""
+        """Disconnect an AWS account from DoiT. The role in AWS stays. Features that need it stop: ask the user first."""
         ...

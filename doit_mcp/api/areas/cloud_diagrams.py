@@ -43,7 +43,7 @@ class CloudDiagrams(Area):
 
     @post("/clouddiagrams/v1/scheme/find", read_only=True, items="diagrams")
     async def find_cloud_diagrams(self, **body: Unpack[ResourceIds]) -> Annotated[list[JsonObject], DiagramUrls]:
-        """Find the diagrams that show certain cloud resources, with links to open them. To search by words use
+        """Find the diagrams that contain given cloud resources, with links. To search by keywords, use
         search_cloud_diagrams."""
         ...
 
@@ -54,7 +54,7 @@ class CloudDiagrams(Area):
         start: Annotated[str, "Start of the period, RFC 3339.", TIMESTAMP_PATTERN],
         end: Annotated[str, "End of the period, RFC 3339.", TIMESTAMP_PATTERN],
     ) -> Annotated[list[JsonObject], DiagramStats]:
-        """List all diagrams with their layers and how many resources were created, changed and deleted in a period."""
+        """List all diagrams with their layers and the number of resources created, changed and deleted in a period."""
         ...
 
     @post(
@@ -107,8 +107,8 @@ class CloudDiagrams(Area):
         exclude_default_vpc: Annotated[bool | None, "Leave out the default VPC; true, if left out."] = None,
         exclude_empty_subnets: Annotated[bool | None, "Leave out subnets without anything; true, if left out."] = None,
     ) -> Annotated[JsonObject, Diagrams]:
-        """List all diagrams with their layers, or load some of them with what is on them (include_components, element,
-        link …). Whole layers are large: for one resource use search_cloud_diagrams."""
+        """List all diagrams with their layers, or load some of them with their components (include_components, element,
+        link …). Whole layers are large: for one resource, use search_cloud_diagrams."""
         named = {"scheme": scheme_ids, "statussheet": layer_ids, "template": template}
         body: Any = {name: value for name, value in named.items() if value is not None}
         return await self._components(
@@ -135,8 +135,8 @@ class CloudDiagrams(Area):
         narrow_hint="Ask for fewer with size, and for the next with from.",
     )
     async def search_cloud_diagrams(self, **body: Unpack[Search]) -> Annotated[JsonObject, SearchHits]:
-        """Search layers and resources of all diagrams by words: names and property values. It gives the ids that the
-        other diagram tools take."""
+        """Search layers and resources of all diagrams by keywords, in names and property values. Returns the ids that
+        the other diagram tools take."""
         ...
 
     @post(
@@ -153,15 +153,15 @@ class CloudDiagrams(Area):
         ] = None,
         **components: Unpack[ComponentIds],
     ) -> Annotated[JsonObject, Components]:
-        """Show some components of a layer by their ids; give the ids of at least one kind. They come from
-        search_cloud_diagrams, where type is the kind. The answer has the components by kind and id."""
+        """Show components of a layer by id; give ids of at least one kind. Ids come from search_cloud_diagrams, where
+        type is the kind. Returns the components by kind and id."""
         ...
 
     @get(
         "/clouddiagrams/v1/statussheet/{id}/export-json", narrow_hint="Use get_statussheet_components for a part of it."
     )
     async def export_cloud_diagram_json(self, *, id: LayerId) -> Annotated[JsonObject, Export]:
-        """Export a whole layer as JSON: every resource, group and link on it. It is large; for a part of it use
+        """Export a whole layer as JSON: all resources, groups and links. It is large; for a part of it, use
         search_cloud_diagrams or get_statussheet_components."""
         ...
 
@@ -179,8 +179,8 @@ class CloudDiagrams(Area):
         endDate: Annotated[str, "Last day, YYYY-MM-DD.", DATE_PATTERN],
         interval: Annotated[Literal["day", "week", "month"] | None, "Of the trend; day, if left out."] = None,
     ) -> Annotated[JsonObject, CostSnapshot]:
-        """Show what the resources on a layer cost in a period: total, change, trend, the most expensive resources and
-        services. For other questions about cost use run_query."""
+        """Show the cost of the resources on a layer in a period: total, change, trend, and the most expensive resources
+        and services. For other cost questions, use run_query."""
         return await self._costs(id=layerId, startDate=startDate, endDate=endDate, interval=interval)
 
     @get("/clouddiagrams/v1/statussheet/{id}/snapshots", items="snapshots", narrow_hint=NARROW_HINT)
@@ -192,7 +192,7 @@ class CloudDiagrams(Area):
         limit: Annotated[Limit, "10, if left out."] = None,
         sort: Annotated[str | None, "A field; with - before it descending, e.g. -createdAt.", Length(1, 100)] = None,
     ) -> Annotated[list[JsonObject], Snapshots]:
-        """List the saved states (snapshots) of a layer: when each was saved. What changed between them is in
+        """List the snapshots of a layer and when each was taken. For what changed between them, use
         list_cloud_diagram_activity_groups."""
         ...
 
@@ -203,7 +203,7 @@ class CloudDiagrams(Area):
         id: LayerId,
         snapshot_id: Annotated[str, "Its _id, as list_cloud_diagram_layer_snapshots shows it.", Length(1, 500)],
     ) -> Annotated[JsonObject, Snapshot]:
-        """Show one saved state of a layer: its name, when it was saved, and the one before."""
+        """Show one snapshot of a layer: its name, when it was taken, and the previous snapshot."""
         ...
 
     @get("/clouddiagrams/v1/statussheet/{id}/resources/{rid}/relationships")
@@ -232,7 +232,7 @@ class CloudDiagrams(Area):
             "edges (links), if left out; group_members: what is in a group, or the groups it is in.",
         ] = None,
     ) -> Annotated[JsonObject, Relationships]:
-        """Show what a resource is connected with: what depends on it, what it depends on, what group it is in."""
+        """Show how a resource is connected: its dependents, its dependencies and its group."""
         return await self._relationships(id=layerId, rid=resourceId, direction=direction, depth=depth, kind=kind)
 
     @get("/clouddiagrams/v1/activity", items="groups", narrow_hint=NARROW_HINT)
@@ -244,7 +244,7 @@ class CloudDiagrams(Area):
         offset: Offset = None,
         tags: Annotated[list[str] | None, "Only with these tags.", Length(maximum=100)] = None,
     ) -> Annotated[list[JsonObject], ActivityGroups]:
-        """List what changed on a layer, the newest first: resources created, changed and deleted."""
+        """List what changed on a layer, newest first: resources created, changed and deleted."""
         ...
 
     @get("/clouddiagrams/v1/activity/node-activities", items="activities", narrow_hint=NARROW_HINT)
@@ -256,6 +256,6 @@ class CloudDiagrams(Area):
         limit: Annotated[Limit, "50, if left out."] = None,
         offset: Offset = None,
     ) -> Annotated[list[JsonObject], NodeActivities]:
-        """List the changes of one component, the newest first: created, changed, deleted, when and by whom. For a whole
-        layer use list_cloud_diagram_activity_groups."""
+        """List the changes of one component, newest first: created, changed, deleted, when and by whom. For a whole
+        layer, use list_cloud_diagram_activity_groups."""
         ...

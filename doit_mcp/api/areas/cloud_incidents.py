@@ -71,8 +71,8 @@ class CloudIncidents(Area):
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, IncidentPage]:
-        """List incidents of the clouds themselves, the newest first, active and past. With platform, a pageToken in the
-        answer means that older ones have not been looked at yet. For the customer's own cost use get_anomalies."""
+        """List incidents of the cloud providers, newest first, active and past. With platform, a pageToken in the
+        result means that older incidents were not searched yet. For the customer's own cost, use get_anomalies."""
         rows = maxResults or PAGE_SIZE
         found: list[JsonObject] = []
         page = None
@@ -101,7 +101,7 @@ class CloudIncidents(Area):
         id: OptionalId = None,
         title: Annotated[str | None, "Instead of the id: its title or a part that only it has.", Length(1, 300)] = None,
     ) -> Annotated[JsonObject, IncidentDetails]:
-        """Show one cloud incident: what happens, symptoms, workaround. Give its id or its title."""
+        """Show one cloud incident: description, symptoms and workaround. Give its id or its title."""
         if not id and not title:
             raise ApiError("id or title is required", kind="argument")
         return await self._incident(id=id or await find_id(title or "", self._incidents, "title"))

@@ -69,14 +69,14 @@ class Cloudflow(Area):
     async def list_cloudflows(
         self, *, maxResults: RowLimit = None, pageToken: PageToken = None
     ) -> Annotated[JsonObject, FlowPage]:
-        """List the CloudFlow automations: what each does, what starts it, when it ran and how that ended."""
+        """List CloudFlow automations: what each does, what triggers it, and its last run and outcome."""
         ...
 
     @get("/cloudflow/v1/templates", items="items")
     async def list_cloudflow_templates(
         self, *, maxResults: RowLimit = None, pageToken: PageToken = None
     ) -> Annotated[JsonObject, TemplatePage]:
-        """List the templates from which CloudFlow automations can be made."""
+        """List the templates for CloudFlow automations."""
         ...
 
     @get("/cloudflow/v1/templates/{templateId}")
@@ -104,19 +104,23 @@ class Cloudflow(Area):
             JsonObject | None, "Payload for the flow's webhook, as the flow expects it; {}, if left out."
         ] = None,
     ) -> Annotated[JsonObject, Started]:
-        """Run a published CloudFlow automation that starts with a webhook. It acts on cloud accounts: only when the
-        user asks for it. It answers at once with a link; list_cloudflows shows how the run ended. While a run goes on
-        it is refused."""
+        """Run a published CloudFlow automation that has a webhook trigger. It acts on cloud accounts: use it only on
+        request. Returns a link at once; for the outcome of the run, use list_cloudflows. Refused while a run is in
+        progress."""
         return await self._trigger(flowId=parse_flow_id(flowID), payload=requestBodyJson or {})
 
     @post("/cloudflow/v1/flows/actions/build", stream=True)
     def build_cloud_flow(self, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:
-        """Make a flow by describing what it should do; answers with the events of the work as they happen."""
+        """Create a CloudFlow automation by describing what it should do: an assistant builds its steps. Takes a few
+        minutes and may ask a question; answer it with the same conversationId. To change a flow, use refine_cloudflow.
+        """
         ...
 
     @post("/cloudflow/v1/flows/{flowId}/actions/refine", stream=True)
     def refine_cloudflow(self, *, flowId: str, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:
-        """Change a flow by describing what it should do; answers with the events of the work as they happen."""
+        """Change a CloudFlow automation by describing what it should do: an assistant edits its steps. Takes a minute
+        or more and may ask a question; answer it with the same conversationId. The flow changes while the assistant
+        works."""
         ...
 
 

@@ -115,12 +115,12 @@ class CloudflowConnections(Area):
     async def list_cloudflow_connections(
         self, *, maxResults: Annotated[MaxResults, Range(1, 100)] = None, pageToken: PageToken = None
     ) -> Annotated[JsonObject, ConnectionPage]:
-        """List the connections by which CloudFlow automations reach cloud accounts, and whether each works."""
+        """List the connections of CloudFlow automations to cloud accounts, and whether each works."""
         ...
 
     @get("/cloudflow/v1/connections/{connectionId}")
     async def get_cloudflow_connection(self, *, connectionId: ConnectionId) -> Annotated[JsonObject, ConnectionDetails]:
-        """Show one CloudFlow connection: accounts, roles, permissions, status, who may use it."""
+        """Show one CloudFlow connection: accounts, roles, permissions, status and who can use it."""
         ...
 
     @post("/cloudflow/v1/connections")
@@ -130,9 +130,8 @@ class CloudflowConnections(Area):
     async def create_cloudflow_connection(
         self, **connection: Unpack[NewConnection]
     ) -> Annotated[JsonObject, ConnectionDetails]:
-        """Create a connection by which CloudFlow automations may act on AWS accounts or on Google Cloud. It grants
-        permissions: show the user what it will allow first. For Google Cloud run the deploymentCommand of the answer
-        there."""
+        """Create a connection that lets CloudFlow automations act on AWS accounts or Google Cloud. It grants
+        permissions: show the user what it allows first. For Google Cloud, run the returned deploymentCommand there."""
         if ("gcpConfig" in connection) == ("awsConfig" in connection):
             raise ApiError("gcpConfig, awsConfig: give one of them", kind="argument")
         return await self._create(**connection)
@@ -144,13 +143,13 @@ class CloudflowConnections(Area):
     async def update_cloudflow_connection(
         self, *, connectionId: ConnectionId, **changes: Unpack[ConnectionChanges]
     ) -> Annotated[JsonObject, ConnectionDetails]:
-        """Change a CloudFlow connection; what is left out stays as it is. enabled false stops what uses it. What it may
-        do in the cloud can change: show the user first."""
+        """Change a CloudFlow connection; omitted fields stay unchanged. enabled false stops the flows that use it. Its
+        permissions in the cloud can change: show the user first."""
         if "gcpConfig" in changes and "awsConfig" in changes:
             raise ApiError("gcpConfig, awsConfig: give at most one of them", kind="argument")
         return await self._update(connectionId=connectionId, **changes)
 
     @delete("/cloudflow/v1/connections/{connectionId}")
     async def delete_cloudflow_connection(self, *, connectionId: ConnectionId) -> None:
-        """Delete a CloudFlow connection. It is refused while flows use it. This cannot be undone: ask first."""
+        """Delete a CloudFlow connection. Refused while flows use it. This cannot be undone: ask the user first."""
         ...

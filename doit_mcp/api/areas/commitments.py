@@ -57,13 +57,13 @@ class Commitments(Area):
         sortBy: Literal["name", "startDate", "endDate", "provider", "createTime", "updateTime"] | None = None,
         sortOrder: SortOrder = None,
     ) -> Annotated[JsonObject, CommitmentPage]:
-        """List the commitments to cloud providers, the newest first: what was promised, what is reached, what is
-        forecast, until when. For Savings Plans and Reserved Instances use list_aws_organizations."""
+        """List commitments to cloud providers, newest first: committed amount, attainment, forecast and end date. For
+        Savings Plans and Reserved Instances, use list_aws_organizations."""
         ...
 
     @get("/analytics/v1/commitment-manager/{id}")
     async def get_commitment(
         self, *, id: Annotated[Id, "Id of the commitment, as list_commitments shows it."]
     ) -> Annotated[JsonObject, CommitmentDetails]:
-        """Show one commitment with its periods: value, attainment, marketplace spend and its limit, forecast."""
+        """Show one commitment with its periods: value, attainment, marketplace spend and its limit, and forecast."""
         ...

@@ -88,29 +88,29 @@ class ContractTemplates(Area):
 
     @get("/billing/v1/contract-templates", items="templates")
     async def list_contract_templates(self) -> Annotated[list[JsonObject], TemplateList]:
-        """List the partner's contract templates with their terms. For contracts use list_contracts."""
+        """List the partner's contract templates with their terms. For contracts, use list_contracts."""
         ...
 
     @post("/billing/v1/contract-templates")
     async def create_contract_template(self, **template: Unpack[Template]) -> Annotated[JsonObject, TemplateDetails]:
-        """Create a contract template. Only when the user asks for it and has approved the terms."""
+        """Create a contract template. Use it only on request, after the user approves the terms."""
         ...
 
     @get("/billing/v1/contract-templates/{templateID}")
     async def get_contract_template(self, *, templateID: TemplateId) -> Annotated[JsonObject, TemplateDetails]:
-        """Show one contract template: billing rules, price books, line items, when it may be used."""
+        """Show one contract template: billing rules, price books, line items and when it can be used."""
         ...
 
     @put("/billing/v1/contract-templates/{templateID}")
     async def update_contract_template(
         self, *, templateID: TemplateId, **template: Unpack[Template]
     ) -> Annotated[JsonObject, TemplateDetails]:
-        """Replace the terms of a contract template: what is left out is gone, so read get_contract_template first.
-        Contracts made from it stay as they are."""
+        """Replace the terms of a contract template; omitted terms are removed: read get_contract_template first.
+        Existing contracts stay unchanged."""
         ...
 
     @delete("/billing/v1/contract-templates/{templateID}")
     async def archive_contract_template(self, *, templateID: TemplateId) -> Annotated[JsonObject, TemplateDetails]:
-        """Archive a contract template: no new contract can start from it. Contracts made from it stay as they are. Ask
-        the user first, by name."""
+        """Archive a contract template, so that no new contract can use it. Existing contracts stay unchanged. Confirm
+        its name with the user first."""
         ...

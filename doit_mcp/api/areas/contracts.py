@@ -91,8 +91,8 @@ class Contracts(Area):
     async def list_contracts(
         self, *, customerID: OptionalCustomerId = None
     ) -> Annotated[list[JsonObject], ContractList]:
-        """List a customer's contracts with a partner: status, dates, renewal. For their terms use get_contract.
-        Commitments to a cloud are in list_commitments."""
+        """List a customer's contracts with a partner: status, dates and renewal. For their terms, use get_contract; for
+        cloud commitments, use list_commitments."""
         return await self._contracts(customerID=self._require_customer_id(customerID))
 
     @get("/customers/{customerID}/contracts/{contractID}")
@@ -102,38 +102,38 @@ class Contracts(Area):
     async def get_contract(
         self, *, contractID: ContractId, customerID: OptionalCustomerId = None
     ) -> Annotated[JsonObject, ContractDetails]:
-        """Show one contract with all its versions: billing rules, price books, line items."""
+        """Show one contract with all its versions: billing rules, price books and line items."""
         return await self._contract(customerID=self._require_customer_id(customerID), contractID=contractID)
 
     @post("/customers/{customerID}/contracts")
     async def create_contract(
         self, *, customerID: CustomerId, **terms: Unpack[Terms]
     ) -> Annotated[JsonObject, ContractVersion]:
-        """Draft a contract for a customer below the signed-in partner. It has no effect until activate_contract. Only
-        when the user asks for it and has approved the terms."""
+        """Draft a contract for a customer of the signed-in partner. It takes effect with activate_contract. Use it only
+        on request, after the user approves the terms."""
         ...
 
     @post("/customers/{customerID}/contracts/{contractID}", open_world=True, destructive=True)
     async def update_contract(
         self, *, customerID: CustomerId, contractID: ContractId, **terms: Unpack[Terms]
     ) -> Annotated[JsonObject, ContractVersion]:
-        """Make a new version of a contract, in place of the last one. All terms have to be given, also those that stay:
-        read get_contract first, and show the user what changes."""
+        """Create a new version of a contract that replaces the last one. Give all terms, including unchanged ones: read
+        get_contract first, and show the user what changes."""
         ...
 
     @post("/customers/{customerID}/contracts/{contractID}/activate", open_world=True, destructive=True)
     async def activate_contract(
         self, *, customerID: CustomerId, contractID: ContractId
     ) -> Annotated[JsonObject, ContractStatus]:
-        """Put a draft contract into force, now or when it starts: the customer is billed by it. Only when the user asks
-        for it, after showing the terms. It is refused while another contract of the same type is active."""
+        """Activate a draft contract, now or at its start date. The customer is billed by it. Use it only on request,
+        after showing the terms. Refused while another contract of the same type is active."""
         ...
 
     @post("/customers/{customerID}/contracts/{contractID}/cancel", open_world=True, destructive=True)
     async def cancel_contract(
         self, *, customerID: CustomerId, contractID: ContractId, **cancellation: Unpack[Cancellation]
     ) -> Annotated[JsonObject, ContractStatus]:
-        """End a contract. This cannot be undone: ask the user first, by customer and contract."""
+        """Cancel a contract. This cannot be undone: confirm the customer and the contract with the user first."""
         ...
 
     def _require_customer_id(self, customer: str | None) -> str:

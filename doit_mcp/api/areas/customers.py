@@ -66,7 +66,7 @@ class Customers(Area):
 
     @offers(_customer)
     async def get_customer(self, *, customerId: CustomerId = None) -> Annotated[JsonObject, CustomerDetails]:
-        """Show the customer: name, domains, currency, who may join, contact addresses."""
+        """Show the customer: name, domains, currency, who can join, and contact addresses."""
         return await self._customer(customerId=self._require_customer_id(customerId))
 
     @patch("/customers/v1/customers/{customerId}", content_type="application/merge-patch+json")
@@ -74,8 +74,8 @@ class Customers(Area):
 
     @offers(_update)
     async def update_customer(self, *, customerId: CustomerId = None, **changes: Unpack[CustomerChanges]) -> JsonObject:
-        """Change the customer's settings or contact addresses; what is left out stays as it is. It concerns all users
-        of the customer: ask first, and read get_customer before replacing a list."""
+        """Change the customer's settings or contact addresses; omitted fields stay unchanged. This affects all users of
+        the customer: ask the user first, and read get_customer before replacing a list."""
         return await self._update(customerId=self._require_customer_id(customerId), **changes)
 
     def _require_customer_id(self, customer: str | None) -> str:

@@ -130,8 +130,8 @@ class Datahub(Area):
         ] = None,
         csv: Annotated[str | None, "Instead of file: the CSV as plain text.", Length(1, MAX_ENCODED_CHARACTERS)] = None,
     ) -> Annotated[JsonObject, Ingested]:
-        """Take a CSV file of events into a DataHub dataset; it shows in reports after up to 15 minutes. For a few
-        events use send_datahub_events."""
+        """Upload a CSV file of events to a DataHub dataset. Reports include it after up to 15 minutes. For a few
+        events, use send_datahub_events."""
         if bool(file) == bool(csv):
             raise ApiError("file and csv: give one of them", kind="argument")
         form: Upload = {"file": decode_file("file", file) if file else (csv or "").encode()}
@@ -139,8 +139,8 @@ class Datahub(Area):
 
     @post("/datahub/v1/events", slow=True)
     async def send_datahub_events(self, **body: Unpack[Events]) -> Annotated[JsonObject, DatahubResult]:
-        """Add events (costs, usage, any numbers of your own) to DataHub datasets; run_query finds them with dataSource
-        billing-datahub. For a CSV file use upload_datahub_csv."""
+        """Send events (costs, usage or other numbers) to DataHub datasets. Query them with run_query and dataSource
+        billing-datahub. For a CSV file, use upload_datahub_csv."""
         ...
 
     @post("/datahub/v1/events/delete", destructive=True)
@@ -158,29 +158,30 @@ class Datahub(Area):
 
     @get("/datahub/v1/datasets", items="datasets")
     async def list_datahub_datasets(self) -> Annotated[JsonObject, Datasets]:
-        """List the DataHub datasets: description, number of records, who changed each last and when."""
+        """List DataHub datasets: description, number of records, and who changed each last and when."""
         ...
 
     @post("/datahub/v1/datasets")
     async def create_datahub_dataset(self, **dataset: Unpack[NewDataset]) -> Annotated[JsonObject, DatasetDetails]:
-        """Create an empty DataHub dataset, with a description, before events are sent to it."""
+        """Create an empty DataHub dataset with a description, before sending events to it."""
         ...
 
     @delete("/datahub/v1/datasets")
     async def delete_datahub_datasets(self, **names: Unpack[DatasetNames]) -> Annotated[JsonObject, DatahubResult]:
-        """Delete several DataHub datasets with all their events. This cannot be undone: ask the user first, by name."""
+        """Delete several DataHub datasets with all their events. This cannot be undone: confirm their names with the
+        user first."""
         ...
 
     @get("/datahub/v1/datasets/{name}")
     async def get_datahub_dataset(self, *, name: Dataset) -> Annotated[JsonObject, DatasetDetails]:
-        """Show one DataHub dataset: description, number of records, last change."""
+        """Show one DataHub dataset: description, number of records and last change."""
         ...
 
     @patch("/datahub/v1/datasets/{name}")
     async def update_datahub_dataset(
         self, *, name: Dataset, **changes: Unpack[DatasetChanges]
     ) -> Annotated[JsonObject, DatasetDetails]:
-        """Change the description of a DataHub dataset. Its name is fixed: for another one create a new dataset."""
+        """Change the description of a DataHub dataset. Its name cannot change: create a new dataset instead."""
         ...
 
     @delete("/datahub/v1/datasets/{name}")

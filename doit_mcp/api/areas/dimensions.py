@@ -53,8 +53,8 @@ class Dimensions(Area):
         sortBy: Literal["type", "label", "key", "timestamp"] | None = None,
         sortOrder: SortOrder = None,
     ) -> Annotated[JsonObject, DimensionPage]:
-        """List the dimensions that costs can be grouped and filtered by, labels and tags of cloud resources included:
-        the id and type that run_query needs. For the values of one use get_dimension."""
+        """List the dimensions that costs can be grouped and filtered by, including labels and tags of cloud resources,
+        with the id and type that run_query requires. For the values of a dimension, use get_dimension."""
         return await self._dimensions(
             maxResults=maxResults or PAGE_SIZE, pageToken=pageToken, filter=filter, sortBy=sortBy, sortOrder=sortOrder
         )
@@ -69,6 +69,6 @@ class Dimensions(Area):
         type: Annotated[DimensionType, "As list_dimensions shows it."],
         id: Annotated[str, "As list_dimensions shows it, e.g. service_description.", Length(1, 500)],
     ) -> Annotated[JsonObject, DimensionDetails]:
-        """Show the values of one dimension, spelled as filters need them: service names, projects, regions, values of
-        a label."""
+        """Show the values of one dimension, spelled as filters require them: service names, projects, regions, label
+        values."""
         ...

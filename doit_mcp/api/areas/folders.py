@@ -60,8 +60,8 @@ class Folders(Area):
         maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out."] = None,
         pageToken: PageToken = None,
     ) -> Annotated[JsonObject, FolderPage]:
-        """List the folders of reports and allocations, ordered by id. What is in one: list_reports with filter
-        folderId:[its id]."""
+        """List the folders of reports and allocations, ordered by id. For the reports in a folder, use list_reports
+        with filter folderId:[id]."""
         return await self._folders(maxResults=maxResults or PAGE_SIZE, pageToken=pageToken)
 
     @get("/analytics/v1/folders/{id}")
@@ -69,24 +69,24 @@ class Folders(Area):
 
     @offers(_folder)
     async def get_folder(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, FolderDetails]:
-        """Show one folder: name, description, the folder that holds it. Give its id or its name."""
+        """Show one folder: name, description and parent folder. Give its id or its name."""
         return await self._folder(id=id or await find_id(name or "", self._folders, "name"))
 
     @post("/analytics/v1/folders")
     async def create_folder(self, **folder: Unpack[NewFolder]) -> Annotated[JsonObject, FolderDetails]:
-        """Create a folder for reports and allocations, at the top or in another folder."""
+        """Create a folder for reports and allocations, at the top level or in another folder."""
         ...
 
     @patch("/analytics/v1/folders/{id}")
     async def update_folder(
         self, *, id: FolderId, **changes: Unpack[FolderChanges]
     ) -> Annotated[JsonObject, FolderDetails]:
-        """Rename, describe or move a folder; what is left out stays as it is. Where the name is taken already, the API
-        appends a number. Reports and allocations are moved by their own update, not here."""
+        """Rename, describe or move a folder; omitted fields stay unchanged. If the name is taken, the API appends a
+        number. To move reports and allocations, use their own update tools."""
         ...
 
     @delete("/analytics/v1/folders/{id}")
     async def delete_folder(self, *, id: FolderId) -> None:
-        """Delete a folder and every folder in it; the reports and allocations in them move to the top. This cannot be
-        undone: ask first, by its name."""
+        """Delete a folder and all folders in it. Their reports and allocations move to the top level. This cannot be
+        undone: confirm its name with the user first."""
         ...

@@ -51,8 +51,8 @@ class Insights(Area):
         pageToken: PageToken = None,
         maxResults: int | None = None,
     ) -> JsonObject:
-        """List insights as the API has them; the tool of this name is made of it. The next page's token is in
-        pagination."""
+        """List recommendations (insights) that save money or reduce risk, with the savings of each. For one ranked list
+        of all kinds of savings, use get_savings_summary."""
         ...
 
     @get("/insights/v1/results/source/{sourceID}/insight/{insightKey}")
@@ -60,8 +60,8 @@ class Insights(Area):
 
     @offers(_insight)
     async def get_insight(self, *, source: Source, key: Key) -> Annotated[JsonObject, InsightDetails]:
-        """Show one recommendation (insight): what it is about, what to do, what it saves. The resources it is about
-        come from get_insight_resources."""
+        """Show one recommendation (insight): what it is about, what to do and what it saves. For its resources, use
+        get_insight_resources."""
         return await self._insight(sourceID=source, insightKey=key)
 
     @get("/insights/v1/results/source/{sourceID}/insight/{insightKey}/resource-results", items="resourceResults")
@@ -78,7 +78,7 @@ class Insights(Area):
         pageToken: PageToken = None,
         maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out.", Range(1, MAX_ROWS)] = None,
     ) -> Annotated[JsonObject, ResourcePage]:
-        """List the cloud resources that a recommendation (insight) is about, with what each would save or risks."""
+        """List the cloud resources of a recommendation (insight), with the savings or risk of each."""
         return await self._resources(
             sourceID=source, insightKey=key, pageToken=pageToken, maxResults=maxResults or PAGE_SIZE
         )
@@ -92,14 +92,14 @@ class Insights(Area):
     async def post_insight_result(
         self, *, source: OwnSource = OWN_SOURCE, **insight: Unpack[InsightWithStatus]
     ) -> Annotated[JsonObject, InsightDetails]:
-        """Create an insight of the customer's own, or replace the one with this key. Its resources stay as they are:
-        give them with post_insight_resource_results."""
+        """Create a custom insight, or replace the one with the same key. Its resources stay unchanged; set them with
+        post_insight_resource_results."""
         return await self._put(sourceID=source, insightKey=insight["key"], **insight)
 
     @post("/insights/v1/results", destructive=True, items="failures")
     async def post_insight_results(self, **batch: Unpack[InsightBatch]) -> Annotated[list[JsonObject], Failures]:
-        """Create many insights of the customer's own with their resources, or replace those with the same keys. Read
-        failures in the answer: what is not there is done."""
+        """Create many custom insights with their resources, or replace those with the same keys. Check failures in the
+        result; all other items succeeded."""
         ...
 
     @post(
@@ -115,8 +115,8 @@ class Insights(Area):
         maxResults: Annotated[int | None, "Rows in the answer, 1000 if left out.", Range(1, MAX_ROWS)] = None,
         **resources: Unpack[ResourceSet],
     ) -> Annotated[JsonObject, ResourcePage]:
-        """Replace all resources of an insight of the customer's own: unresolved ones that are not given are deleted. Of
-        those that are there already, type, provider, account and location stay as they are."""
+        """Replace all resources of a custom insight: unresolved resources that are not listed are deleted. The type,
+        provider, account and location of existing resources stay unchanged."""
         ...
 
     @put("/insights/v1/results/source/{sourceID}/insight/{insightKey}/status")
@@ -131,8 +131,7 @@ class Insights(Area):
         source: OwnSource = OWN_SOURCE,
         dismissalDetails: Annotated[Dismissal | None, "With status dismissed."] = None,
     ) -> Annotated[JsonObject, StatusSet]:
-        """Change the status of an insight of the customer's own, e.g. to dismissed. DoiT's own insights cannot be
-        changed here."""
+        """Change the status of a custom insight, for example to dismissed. DoiT's own insights cannot be changed."""
         change: StatusChange = {"status": status}
         if dismissalDetails is not None:
             change["dismissalDetails"] = dismissalDetails
@@ -141,13 +140,13 @@ class Insights(Area):
 
     @delete("/insights/v1/results/source/{sourceID}/insight/{insightKey}")
     async def delete_insight_result(self, *, sourceID: OwnSource, insightKey: Key) -> None:
-        """Delete an insight of the customer's own with all its resources. This cannot be undone: ask first."""
+        """Delete a custom insight with all its resources. This cannot be undone: ask the user first."""
         ...
 
     @delete("/insights/v1/results")
     async def delete_insight_results(
         self, *, insightKey: Annotated[str, "Key of the insights.", Length(1, 500)]
     ) -> None:
-        """Delete the insights with this key that came in batches (post_insight_results), with all their resources.
-        This cannot be undone: ask first."""
+        """Delete the custom insights with this key that were created in batches (post_insight_results), with all their
+        resources. This cannot be undone: ask the user first."""
         ...

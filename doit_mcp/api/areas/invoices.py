@@ -60,8 +60,8 @@ class Invoices(Area):
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, InvoicePage]:
-        """List DoiT's invoices, the newest first: amount, balance, status, dates. For what was used and why it cost
-        that much use run_query or cost_breakdown; for the line items use get_invoice."""
+        """List DoiT invoices, newest first: amount, balance, status and dates. For what was used and why it cost that
+        much, use run_query or cost_breakdown; for line items, use get_invoice."""
         answer = await self._invoices(
             maxResults=maxResults,
             pageToken=pageToken,

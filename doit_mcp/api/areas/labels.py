@@ -107,8 +107,8 @@ class Labels(Area):
         sortBy: Literal["id", "name", "type", "createTime", "updateTime"] | None = None,
         sortOrder: SortOrder = None,
     ) -> Annotated[JsonObject, LabelPage]:
-        """List the labels that people put on reports, budgets, alerts and the like, newest first. They are not the tags
-        of cloud resources: those are dimensions."""
+        """List labels of reports, budgets, alerts and other objects, newest first. Tags of cloud resources are not
+        labels but dimensions."""
         return await self._labels(
             maxResults=maxResults or PAGE_SIZE,
             pageToken=pageToken,
@@ -123,29 +123,31 @@ class Labels(Area):
 
     @offers(_label)
     async def get_label(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, LabelDetails]:
-        """Show one label: name, color, type. Give its id or its name. What bears it is in get_label_assignments."""
+        """Show one label: name, color and type. Give its id or its name. For the objects that have it, use
+        get_label_assignments."""
         return await self._label(id=id or await find_id(name or "", self._labels, "name", nameContains=name))
 
     @post("/analytics/v1/labels")
     async def create_label(self, **label: Unpack[NewLabel]) -> Annotated[JsonObject, LabelDetails]:
-        """Create a label. To put it on something use assign_objects_to_label."""
+        """Create a label. To assign it to objects, use assign_objects_to_label."""
         ...
 
     @patch("/analytics/v1/labels/{id}")
     async def update_label(
         self, *, id: LabelId, **changes: Unpack[LabelChanges]
     ) -> Annotated[JsonObject, LabelDetails]:
-        """Rename a label or change its color; what is left out stays as it is."""
+        """Rename a label or change its color; omitted fields stay unchanged."""
         ...
 
     @delete("/analytics/v1/labels/{id}")
     async def delete_label(self, *, id: LabelId) -> JsonObject:
-        """Delete a label; everything that bears it loses it. This cannot be undone: ask first, by its name."""
+        """Delete a label and remove it from all objects. This cannot be undone: confirm its name with the user first."""
         ...
 
     @get("/analytics/v1/labels/{id}/assignments", items="assignments")
     async def get_label_assignments(self, *, id: LabelId) -> Annotated[JsonObject, Assignments]:
-        """List what bears a label: kind and id of each report, budget, alert, allocation, metric or annotation."""
+        """List the objects that have a label: kind and id of each report, budget, alert, allocation, metric or
+        annotation."""
         ...
 
     @post("/analytics/v1/labels/{id}/assignments", destructive=True)
@@ -153,8 +155,8 @@ class Labels(Area):
 
     @offers(_assign)
     async def assign_objects_to_label(self, *, id: LabelId, **assignment: Unpack[Assignment]) -> JsonObject:
-        """Put a label on reports, budgets, alerts, allocations, metrics or annotations, or take it off them, several at
-        once; what is not named keeps what it has. The label exists already: see list_labels, create_label."""
+        """Add a label to reports, budgets, alerts, allocations, metrics or annotations, or remove it, several at once.
+        Other objects stay unchanged. The label must exist: see list_labels and create_label."""
         given: Assignment = {}
         if add := assignment.get("add"):
             given["add"] = add

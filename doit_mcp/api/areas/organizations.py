@@ -18,5 +18,5 @@ class Organizations(Area):
 
     @get("/iam/v1/organizations", items="organizations")
     async def list_organizations(self) -> Annotated[JsonObject, OrganizationList]:
-        """List the customer's organizations: the parts of it that users can belong to."""
+        """List the customer's organizations, to which users can belong."""
         ...

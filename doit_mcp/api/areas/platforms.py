@@ -17,5 +17,5 @@ class Platforms(Area):
 
     @get("/support/v1/metadata/platforms", items="platforms")
     async def list_platforms(self) -> Annotated[JsonObject, PlatformList]:
-        """List the platforms that a support ticket can be about. Use an id for list_products and create_ticket."""
+        """List the platforms for support tickets. Use an id with list_products and create_ticket."""
         ...

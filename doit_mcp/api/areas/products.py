@@ -21,5 +21,5 @@ class Products(Area):
         *,
         platform: Annotated[str | None, "Only of this platform: an id of list_platforms.", Length(1, 100)] = None,
     ) -> Annotated[JsonObject, ProductList]:
-        """List the products that a support ticket can be about, for create_ticket."""
+        """List the products for support tickets, for create_ticket."""
         ...

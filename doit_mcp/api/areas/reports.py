@@ -100,8 +100,8 @@ class Reports(Area):
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, ReportPage]:
-        """List saved Cloud Analytics reports, the newest first. Their numbers come from get_report_results; for a
-        question that no report answers use run_query."""
+        """List saved Cloud Analytics reports, newest first. For their numbers, use get_report_results; for questions
+        that no report answers, use run_query."""
         ...
 
     @get(
@@ -131,7 +131,7 @@ class Reports(Area):
             str | None, "Another period: its last day, YYYY-MM-DD; with startDate.", DATE_PATTERN
         ] = None,
     ) -> Annotated[JsonObject, ReportResults]:
-        """Run a saved report and show its results, over its own period or another one. Give its id or its name."""
+        """Run a saved report and return its results, for its own period or another one. Give its id or its name."""
         if bool(startDate) != bool(endDate):
             raise ApiError("startDate and endDate: give both or none", kind="argument")
         found = id or await self._find_id(name)
@@ -147,8 +147,8 @@ class Reports(Area):
 
     @offers(_query)
     async def run_query(self, *, config: Annotated[QueryConfig, "What to ask."]) -> Annotated[JsonObject, QueryResult]:
-        """Query cloud cost and usage in any shape: metrics, groups, filters, periods, comparisons, forecasts. For
-        the top services, projects or clouds cost_breakdown is simpler. Example, this month's cost by service:
+        """Query cloud cost and usage: metrics, groups, filters, periods, comparisons, forecasts. For the top
+        services, projects or clouds, cost_breakdown is simpler. Example, this month's cost by service:
         {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
         "timeRange": {"mode": "current", "unit": "month"}, "group": [{"id": "service_description", "type": "fixed"}]}
         """
@@ -160,8 +160,8 @@ class Reports(Area):
 
     @offers(_create)
     async def create_report(self, **report: Unpack[NewReport]) -> Annotated[JsonObject, ReportConfig]:
-        """Save a Cloud Analytics report; it shows no numbers. Try its config with run_query first; for a report that
-        exists use update_report."""
+        """Save a Cloud Analytics report, without running it. Test its config with run_query first. For an existing
+        report, use update_report."""
         return await self._create(**_normalize_body(report))
 
     @get("/analytics/v1/reports/{id}/config")
@@ -171,8 +171,8 @@ class Reports(Area):
     async def get_report_config(
         self, *, id: OptionalId = None, name: Name = None
     ) -> Annotated[JsonObject, ReportConfig]:
-        """Show what a saved report asks: metrics, period, groups, filters, layout. Give its id or its name. For its
-        numbers use get_report_results."""
+        """Show the configuration of a saved report: metrics, period, groups, filters and layout. Give its id or its
+        name. For its numbers, use get_report_results."""
         return await self._config(id=id or await self._find_id(name))
 
     @patch("/analytics/v1/reports/{id}")
@@ -180,13 +180,13 @@ class Reports(Area):
 
     @offers(_update)
     async def update_report(self, *, id: Id, **changes: Unpack[ReportChanges]) -> Annotated[JsonObject, ReportConfig]:
-        """Change a saved report; what is left out stays. Lists are replaced as a whole ([] clears), forecastSettings
-        null ends forecasts: read get_report_config first."""
+        """Change a saved report; omitted fields stay unchanged. Lists are replaced as a whole ([] clears) and
+        forecastSettings null turns forecasts off: read get_report_config first."""
         return await self._update(id=id, **_normalize_body(changes))
 
     @delete("/analytics/v1/reports/{id}")
     async def delete_report(self, *, id: Id) -> JsonObject:
-        """Delete a saved report. This cannot be undone: ask the user first, by name."""
+        """Delete a saved report. This cannot be undone: confirm its name with the user first."""
         ...
 
     async def _find_id(self, name: str | None) -> str:

@@ -17,5 +17,5 @@ class Roles(Area):
 
     @get("/iam/v1/roles", items="roles")
     async def list_roles(self) -> Annotated[JsonObject, RoleList]:
-        """List the roles that users can have, with their permissions. Who has which is in list_users."""
+        """List the roles that users can have, with their permissions. For the role of each user, use list_users."""
         ...

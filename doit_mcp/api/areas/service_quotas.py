@@ -31,6 +31,6 @@ class ServiceQuotas(Area):
         maxResults: Annotated[MaxResults, Range(1, 200)] = None,
         pageToken: PageToken = None,
     ) -> Annotated[JsonObject, QuotaPage]:
-        """List service quotas of the clouds with their use, the fullest first: which limits are near. Only the quotas
-        that DoiT watches, as last seen."""
+        """List cloud service quotas with their utilization, highest first, to see which limits are near. Includes only
+        the quotas that DoiT monitors, as last checked."""
         ...

@@ -80,7 +80,7 @@ class Settings(Area):
 
     @get("/analytics/v1/settings/themes", items="themes")
     async def list_themes(self) -> Annotated[JsonObject, ThemeList]:
-        """List the customer's own colour themes for reports. For the one in use see get_active_theme."""
+        """List the customer's custom color themes for reports. For the active theme, use get_active_theme."""
         ...
 
     @get("/analytics/v1/settings/themes/{id}")
@@ -88,12 +88,12 @@ class Settings(Area):
 
     @offers(_theme)
     async def get_theme(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, ThemeDetails]:
-        """Show one colour theme. Give its id or its name."""
+        """Show one color theme. Give its id or its name."""
         return await self._theme(id=id or await self._find_id(name))
 
     @post("/analytics/v1/settings/themes")
     async def create_custom_theme(self, **theme: Unpack[NewTheme]) -> Annotated[JsonObject, ThemeDetails]:
-        """Create a colour theme for reports. Only administrators of Cloud Analytics may. set_active_theme uses it."""
+        """Create a color theme for reports. Requires Cloud Analytics administrators. To use it, call set_active_theme."""
         ...
 
     @patch("/analytics/v1/settings/themes/{id}")
@@ -103,8 +103,8 @@ class Settings(Area):
     async def update_theme(
         self, *, id: OptionalId = None, name: Name = None, **look: Unpack[ThemeLook]
     ) -> Annotated[JsonObject, ThemeDetails]:
-        """Change a colour theme, found by its id or its present name; what is left out stays as it is. Only
-        administrators of Cloud Analytics may."""
+        """Change a color theme, given by its id or its current name; omitted fields stay unchanged. Requires Cloud
+        Analytics administrators."""
         changes: ThemeChanges = {}
         if "newName" in look:
             changes["name"] = look["newName"]
@@ -116,18 +116,18 @@ class Settings(Area):
 
     @delete("/analytics/v1/settings/themes/{id}")
     async def delete_custom_theme(self, *, id: ThemeId) -> JsonObject:
-        """Delete a colour theme. Only administrators of Cloud Analytics may. This cannot be undone: ask the user first,
-        by name."""
+        """Delete a color theme. Requires Cloud Analytics administrators. This cannot be undone: confirm its name with
+        the user first."""
         ...
 
     @get("/analytics/v1/settings/active-theme")
     async def get_active_theme(self) -> Annotated[JsonObject, ActiveTheme]:
-        """Show which colour theme the signed-in user's reports have."""
+        """Show the color theme of the signed-in user's reports."""
         ...
 
     @put("/analytics/v1/settings/active-theme")
     async def set_active_theme(self, **choice: Unpack[ThemeChoice]) -> Annotated[JsonObject, ActiveTheme]:
-        """Choose the colour theme of the signed-in user's reports."""
+        """Set the color theme of the signed-in user's reports."""
         ...
 
     async def _find_id(self, name: str | None) -> str:

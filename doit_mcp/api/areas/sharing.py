@@ -52,7 +52,8 @@ class Sharing(Area):
     async def get_resource_permissions(
         self, *, resourceType: ResourceType, resourceId: ResourceId
     ) -> Annotated[JsonObject, Permissions]:
-        """Show who may see or change a report, budget, alert or allocation, and what everybody of the customer may."""
+        """Show who can view or edit a report, budget, alert or allocation, and what access all users of the customer
+        have."""
         ...
 
     @put("/sharing/v1/{resourceType}/{resourceId}")
@@ -64,8 +65,8 @@ class Sharing(Area):
     async def update_resource_permissions(
         self, *, resourceType: ResourceType, resourceId: ResourceId, **permissions: Unpack[PermissionChanges]
     ) -> Annotated[JsonObject, Permissions]:
-        """Set who may see or change a report, budget, alert or allocation. The list replaces the one that is there, so
-        read it with get_resource_permissions first. It opens data to people or takes it away: ask first."""
+        """Set who can view or edit a report, budget, alert or allocation. The list replaces the current one: read
+        get_resource_permissions first. This grants or removes access to data: ask the user first."""
         sent: dict[str, Any] = dict(permissions)
         if resourceType == "allocations":
             # The API fails on allocations without this member, and on null; "" is its word for nothing.

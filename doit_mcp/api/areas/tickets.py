@@ -191,8 +191,8 @@ class Tickets(Area):
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, TicketPage]:
-        """List support tickets, the newest first: subject, status, severity, product. With subject, a pageToken in the
-        answer means that older tickets have not been looked at yet."""
+        """List support tickets, newest first: subject, status, severity and product. With subject, a pageToken in the
+        result means that older tickets were not searched yet."""
         rows = min(maxResults or pageSize or PAGE_SIZE, MAX_ROWS)
         wanted = (subject or "").strip().casefold()
         found: list[JsonObject] = []
@@ -217,8 +217,8 @@ class Tickets(Area):
 
     @offers(_ticket)
     async def create_ticket(self, *, ticket: NewTicket) -> Annotated[JsonObject, TicketDetails]:
-        """Open a support ticket: DoiT's experts read it and answer by e-mail. Only when the user asks for it, and after
-        they have seen and approved subject and body."""
+        """Open a support ticket. DoiT's experts answer by email. Use it only on request, after the user approves the
+        subject and the body."""
         platform = CURRENT_PLATFORMS.get(ticket["platform"], ticket["platform"])
         filed: Any = {**ticket, "platform": platform}
         return await self._ticket(ticket=cast(NewTicket, filed))
@@ -228,27 +228,27 @@ class Tickets(Area):
 
     @offers(_one)
     async def get_ticket(self, *, id: TicketId) -> Annotated[JsonObject, Ticket]:
-        """Show one support ticket with its first message. For what was said since use list_ticket_comments."""
+        """Show one support ticket with its first message. For the conversation, use list_ticket_comments."""
         return await self._one(ticketId=id)
 
     @patch("/support/v1/tickets/{ticketId}", open_world=True)
     async def update_ticket(
         self, *, ticketId: TicketId, **changes: Unpack[TicketChanges]
     ) -> Annotated[JsonObject, ChangedTicket]:
-        """Mark a support ticket as solved. DoiT's employees can also set another status or who works on it. To say
-        something use create_ticket_comment."""
+        """Mark a support ticket as solved. DoiT employees can also set another status or an assignee. To reply, use
+        create_ticket_comment."""
         ...
 
     @get("/support/v1/tickets/{ticketId}/comments", items="comments")
     async def list_ticket_comments(self, *, ticketId: TicketId) -> Annotated[JsonObject, CommentList]:
-        """Read the conversation on a support ticket: all comments with author and time."""
+        """Show the conversation of a support ticket: all comments with author and time."""
         ...
 
     @post("/support/v1/tickets/{ticketId}/comments", open_world=True)
     async def create_ticket_comment(
         self, *, ticketId: TicketId, **comment: Unpack[NewComment]
     ) -> Annotated[JsonObject, Comment]:
-        """Answer on a support ticket: DoiT's experts read it. Only after the user has seen and approved the text."""
+        """Reply to a support ticket. DoiT's experts read it. Use it only after the user approves the text."""
         ...
 
     @get("/support/v1/tickets/{ticketId}/tags", items="tags")
@@ -258,12 +258,12 @@ class Tickets(Area):
 
     @post("/support/v1/tickets/{ticketId}/tags")
     async def add_ticket_tags(self, *, ticketId: TicketId, **body: Unpack[Tags]) -> Annotated[JsonObject, AppliedTags]:
-        """Add tags to a support ticket; those that it has stay."""
+        """Add tags to a support ticket. Existing tags stay."""
         ...
 
     @delete("/support/v1/tickets/{ticketId}/tags")
     async def remove_ticket_tags(
         self, *, ticketId: TicketId, **body: Unpack[Tags]
     ) -> Annotated[JsonObject, AppliedTags]:
-        """Remove tags from a support ticket; the others stay. Name them as list_ticket_tags shows them."""
+        """Remove tags from a support ticket. Other tags stay. Name them as list_ticket_tags shows them."""
         ...

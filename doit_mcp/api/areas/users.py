@@ -87,34 +87,35 @@ class Users(Area):
         *,
         email: Annotated[str | None, "Only the user with exactly this address, any case.", Length(1, 320)] = None,
     ) -> Annotated[JsonObject, UserList]:
-        """List the users of the customer, invited ones too. For one person give the e-mail address."""
+        """List the users of the customer, including invited ones. For one user, give the email address."""
         ...
 
     @patch("/iam/v1/users/{id}")
     async def update_user(self, *, id: UserId, **changes: Unpack[UserChanges]) -> Annotated[JsonObject, UserAnswer]:
-        """Change a user's name, job title, phone, language or role; what is left out stays as it is. A role decides
-        what the person may do: ask first."""
+        """Change a user's name, job title, phone, language or role; omitted fields stay unchanged. The role determines
+        the user's permissions: ask the user first."""
         ...
 
     @delete("/iam/v1/users/{id}")
     async def delete_user(self, *, id: UserId) -> Annotated[JsonObject, Deleted]:
-        """Delete a user, who then has no access any more. This cannot be undone: ask first, by name and address."""
+        """Delete a user, who loses all access. This cannot be undone: confirm name and email address with the user
+        first."""
         ...
 
     @post("/iam/v1/users/invite", open_world=True)
     async def invite_user(self, **invitation: Unpack[Invitation]) -> Annotated[JsonObject, UserAnswer]:
-        """Invite somebody to the customer's DoiT account: they get an e-mail. Only when the user asks for it and has
-        approved address and role."""
+        """Invite someone to the customer's DoiT account by email. Use it only on request, after the user approves the
+        address and the role."""
         ...
 
     @post("/iam/v1/users/{id}/actions/resend", needs_idempotency_key=True, open_world=True, destructive=True)
     async def resend_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
-        """Send an invitation again: a new e-mail, valid for 48 hours; links in earlier ones stop working. It also
-        revives a cancelled invitation."""
+        """Resend an invitation: a new email, valid for 48 hours. Earlier links stop working. Also restores a canceled
+        invitation."""
         ...
 
     @post("/iam/v1/users/{id}/actions/cancel", needs_idempotency_key=True, destructive=True)
     async def cancel_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
-        """Cancel an invitation: its links stop working. The person stays in list_users; resend_invite revives it, and
-        delete_user removes it for good. It is refused if the invitation is cancelled already."""
+        """Cancel an invitation. Its links stop working. The user stays in list_users; resend_invite restores the
+        invitation, and delete_user removes the user. Refused if the invitation is already canceled."""
         ...

@@ -53,8 +53,8 @@ async def cost_breakdown(
     topN: Annotated[int, "How many groups; the others are added up.", Range(1, 25)] = 10,
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, CostBreakdown]:
-    """Show what the cloud bill is made of: the top services, projects (accounts, subscriptions) or clouds with their
-    cost by month, and the rest as one sum. For other shapes of question, filters or metrics use run_query."""
+    """Break down cloud cost: the top services, projects (accounts, subscriptions) or clouds with their cost by month,
+    and the rest as one sum. For other groupings, filters or metrics, use run_query."""
     dimension = DIMENSION_IDS[groupBy]
     whole = cost_query(cloud, months, currency)
     answer, stated = await resolve_currency(

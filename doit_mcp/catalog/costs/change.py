@@ -66,8 +66,8 @@ async def explain_cost_change(
     top: Annotated[int, "Drivers of each dimension.", Range(1, 25)] = 5,
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, CostChange]:
-    """Explain why cost went up or down between two periods: which services, projects, regions and SKUs drove it, what
-    is new or gone, and how much is price and how much usage. Shares add up to the whole change."""
+    """Explain why cost went up or down between two periods: which services, projects, regions and SKUs drove the
+    change, what is new or gone, and how much is price and how much usage. Shares add up to the whole change."""
     new, old = parse_periods(after, before, utc_date(call.now))
     config = cost_and_usage_query(cloud, filters, currency)
     dimensions = list(dict.fromkeys(by or ["service", "project", "region", "sku"]))

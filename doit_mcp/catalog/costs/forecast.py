@@ -48,7 +48,7 @@ async def forecast_spend(
     call: Call, *, cloud: Cloud = None, currency: CurrencyArgument = None
 ) -> Annotated[JsonObject, SpendForecast]:
     """Forecast cost to the end of this month and quarter, and name the budgets that will be exceeded and when. Budgets
-    are checked as they are defined, whatever cloud is asked about."""
+    are checked as defined, whatever cloud is selected."""
     today = utc_date(call.now)
     month, quarter = month_of(today), quarter_of(today)
     config = forecast_query(cloud, currency, today, quarter)

@@ -44,8 +44,8 @@ class Overview(TypedDict, total=False):
 
 
 async def get_cloud_overview(call: Call) -> Annotated[JsonObject, Overview]:
-    """Give a first look at the clouds: cost of the last 30 days by cloud, the top services and projects, the newest
-    cost anomalies and cloud incidents. For one question of these use its own tool."""
+    """Summarize cloud spending: cost of the last 30 days by cloud, the top services and projects, the newest cost
+    anomalies and cloud incidents. For a single question, use the specific tool."""
     query = call.doit.reports.run_query
     costs = {name: query(config=last_days_query(*groups)) for name, groups in SECTION_DIMENSIONS.items()}
     others = {

@@ -44,7 +44,7 @@ async def query_result(
     skip: Annotated[int, "Rows to leave out at the beginning.", Range(0, 1_000_000)] = 0,
     format: Annotated[Literal["table", "csv"], "csv gives text for a spreadsheet."] = "table",
 ) -> Annotated[JsonObject, QueryResult]:
-    """Group, filter, sort or export the whole table behind a cost answer that had a handle, without querying again."""
+    """Group, filter, sort or export the whole table behind a cost result that has a handle, without querying again."""
     data = await call.results.get(call.owner, handle)
     if data is None:
         raise ToolError(

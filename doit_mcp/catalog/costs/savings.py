@@ -55,8 +55,8 @@ async def list_optimization_recommendations(
     pageSize: Annotated[int, "Rows of a page.", Range(1, 100)] = DEFAULT_PAGE_SIZE,
     pageToken: PageToken = None,
 ) -> Annotated[JsonObject, Recommendations]:
-    """List recommendations (insights) to save money or to be safer, with what each would save. For one ranked list of
-    all kinds of savings use get_savings_summary."""
+    """List recommendations (insights) that save money or reduce risk, with the savings of each. For one ranked list of
+    all kinds of savings, use get_savings_summary."""
     if page and pageToken:
         raise ApiError("page, pageToken: give one of them", kind="argument")
     if (number_of := page or 0) >= MAX_PAGES:
@@ -139,8 +139,8 @@ class SavingsSummary(TypedDict, total=False):
 async def get_savings_summary(
     call: Call, *, top: Annotated[int, "How many items.", Range(1, 50)] = 15
 ) -> Annotated[JsonObject, SavingsSummary]:
-    """Rank where money can be saved or is at stake: recommendations with their monthly savings, commitments that are
-    forecast to fall short, and anomalies that still last. Amounts of different kinds or currencies do not add up."""
+    """Rank savings and amounts at risk: recommendations with their monthly savings, commitments that are forecast to
+    fall short, and ongoing anomalies. Amounts of different kinds or currencies do not add up."""
     insights, commitments = call.doit.insights, call.doit.commitments
     parts = (
         await gather_partial(

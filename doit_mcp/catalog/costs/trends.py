@@ -58,8 +58,8 @@ async def cost_trend(
     topN: Annotated[int, "How many groups.", Range(1, 25)] = 5,
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, Trend]:
-    """Show cost month by month, with the change from month to month; also by service, project or cloud. Why it changed
-    is the question for explain_cost_change, what comes next the one for forecast_spend."""
+    """Show cost month by month with the change from month to month, optionally by service, project or cloud. To learn
+    why cost changed, use explain_cost_change; for the future, use forecast_spend."""
     whole = cost_query(cloud, months, currency)
     asked = {"whole": call.doit.reports.run_query(config=whole)}
     if groupBy:
@@ -128,8 +128,8 @@ async def compare_spend(
     groupBy: Annotated[GroupBy, "What to compare by."] = "service",
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, Comparison]:
-    """Put the last months beside another stretch of time: the most expensive services, projects or clouds of each. For
-    two periods of your choice, and for what drove the change, use explain_cost_change."""
+    """Compare the last months with an earlier period: the most expensive services, projects or clouds of each. For two
+    periods of your choice, and for what drove the change, use explain_cost_change."""
     first = cost_query(cloud, period1Months, currency)
     span = expand_days(period2)
     second: QueryConfig = {**first, "timeRange": {"mode": "custom"}, "customTimeRange": span}

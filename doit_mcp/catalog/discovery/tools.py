@@ -63,8 +63,8 @@ def make_find_tool(finder: ToolFinder) -> Tool:
         access: Annotated[Literal["read", "write"] | None, "Only what reads, or only what changes something."] = None,
         limit: Annotated[int, "How many to describe.", Range(1, 5)] = DEFAULT_LIMIT,
     ) -> Annotated[JsonObject, OperationMatches]:
-        """Find operations of DoiT that no listed tool covers, by words: users, labels, contracts, commitments,
-        CloudFlow, Kubernetes, datasets and more. Answers with their input schemas; run one with read_operation or
+        """Find DoiT operations that have no tool in this list, by keywords: users, labels, contracts, commitments,
+        CloudFlow, Kubernetes, datasets and more. Returns their input schemas; run one with read_operation or
         call_operation."""
         return search_operations(finder, query, area, access, limit)
 
@@ -106,8 +106,7 @@ def make_read_tool(finder: ToolFinder) -> Tool:
     async def read_operation(
         call: Call, *, name: OperationName, arguments: OperationArguments = None
     ) -> JsonObject | ContentResult:
-        """Run an operation that only reads: those that find_operation says to call with this. The answer is that of the
-        operation."""
+        """Run a read-only operation that find_operation returned. Returns the result of the operation."""
         return await run_tool(read_only_tool(finder, name), call, arguments)
 
     made = tool_from_function(read_operation, area=AREA, search_hint=SEARCH_HINT)
@@ -122,8 +121,8 @@ def make_call_tool(finder: ToolFinder) -> Tool:
     async def call_operation(
         call: Call, *, name: OperationName, arguments: OperationArguments = None
     ) -> JsonObject | ContentResult:
-        """Run any operation that find_operation gives, also one that changes or deletes something or reaches people:
-        ask the user before. To read use read_operation. The answer is that of the operation."""
+        """Run any operation that find_operation returned, including those that change or delete data or notify others:
+        ask the user first. For read-only operations, use read_operation. Returns the result of the operation."""
         return await run_tool(tool_by_name(finder, name), call, arguments)
 
     made = tool_from_function(

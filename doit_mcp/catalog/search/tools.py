@@ -60,7 +60,7 @@ async def search(
     call: Call, *, query: Annotated[str, "A few words; names, numbers, kinds of things.", Length(maximum=1000)]
 ) -> Annotated[ContentResult, SearchResults]:
     """Search the customer's reports, budgets, anomalies, invoices, support tickets, allocations, recommendations and
-    cloud incidents by words. Gives ids for fetch. For amounts of cost ask cost_breakdown or run_query instead."""
+    cloud incidents by keywords. Returns ids for fetch. For cost amounts, use cost_breakdown or run_query."""
     words = query_words(query)
     longest = max(words, key=len, default="")
     work = {kind.name: _search_kind(call, kind, words, longest) for kind in ENTITY_KINDS}
@@ -109,7 +109,7 @@ def _failed_meta(parts: PartialResults) -> JsonObject | None:
 async def fetch(
     call: Call, *, id: Annotated[str, "An id that search gave, such as budget:abc.", Length(1, MAX_ID_CHARACTERS)]
 ) -> Annotated[ContentResult, Document]:
-    """Show one thing that search found, as text with its link into the DoiT console."""
+    """Fetch one search result as text, with its link to the DoiT console."""
     name, _, identifier = id.partition(":")
     kind = ENTITY_KINDS_BY_NAME.get(name)
     if kind is None or not identifier:

@@ -45,7 +45,9 @@ def make_tool_result_inline(
     known."""
     fitted, text = truncate_and_sanitize(tool, arguments, result, to_json(result) if text is None else text)
     if problems := tool.result_problems(fitted):
-        error = ApiError(f"the response has an unexpected form ({problems[0]})", kind="answer", maybe_applied=tool.writes)
+        error = ApiError(
+            f"the response has an unexpected form ({problems[0]})", kind="answer", maybe_applied=tool.writes
+        )
         return error_result(explain(error, tool.name))
     whole = _text_result(text)
     # The text repeats the data, so a third of the ceiling is a cheap bound that spares nearly every answer the count.
