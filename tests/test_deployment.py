@@ -262,6 +262,7 @@ async def test_the_health_check_is_answered() -> None:
             assert await process.wait() == expected
 
 
+@pytest.mark.requirement("G3")
 def test_the_proxy_knows_both_and_hides_what_is_for_operators() -> None:
     text = (ROOT / "deploy" / "Caddyfile").read_text()
     for name in REPLICAS:

@@ -117,6 +117,7 @@ async def test_what_is_the_apis_failure(api: Api, connect: Connect, breaker: Hea
     assert kinds == {GOOD if well else "read"} and len(breaker.said) == len(api.seen) > 0
 
 
+@pytest.mark.requirement("N17")
 async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
     api: Api, connect: Connect, breaker: Heard
 ) -> None:
@@ -131,6 +132,7 @@ async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
     assert breaker.said[-1] == (SINGLE_REQUESTER, "read")
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_a_shortage_of_descriptors_is_not_the_apis_failure(
     api: Api, connect: Connect, breaker: Heard
 ) -> None:

@@ -15,6 +15,7 @@ from .minting import Signer
 from .provider import Clock, Provider
 
 
+@pytest.mark.requirement("T14")
 async def test_a_caller_is_remembered_until_the_token_ends(
     authenticator: Authenticator, mint: Mint, clock: Clock
 ) -> None:
@@ -63,6 +64,7 @@ async def test_h3_several_headers_are_refused_even_when_remembered(authenticator
     assert caught.value.status == 400
 
 
+@pytest.mark.requirement("T14")
 async def test_t14_no_memory_outlives_the_key(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
     token = mint()
     await authenticator.authenticate([f"Bearer {token}"])
@@ -75,6 +77,7 @@ async def test_t14_no_memory_outlives_the_key(authenticator: Authenticator, prov
     assert caught.value.status == 401
 
 
+@pytest.mark.requirement("T14")
 async def test_t14_nor_a_withdrawn_one(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
     token = mint()
     await authenticator.authenticate([f"Bearer {token}"])
@@ -95,6 +98,7 @@ async def test_t14_refusals_are_not_remembered_as_anything(
         assert authenticator.cached_principal(f"Bearer {token}") is None
 
 
+@pytest.mark.requirement("T14")
 async def test_t14_the_memory_is_bounded(
     provider: Provider, authenticator: Authenticator, mint: Mint, clock: Clock
 ) -> None:
@@ -130,6 +134,7 @@ async def test_t12_everybody_is_who_they_are_at_the_same_time(
     assert provider.jwks_asked == 1
 
 
+@pytest.mark.requirement("H5")
 async def test_h5_a_refusal_says_nothing_of_the_token(authenticator: Authenticator, mint: Mint) -> None:
     for header in (f"Bearer {mint(exp=1)}", f"Basic {mint()}", mint(), f"Bearer {mint()} x"):
         with pytest.raises(AuthError) as caught:

@@ -10,6 +10,7 @@ from doit_mcp.auth.errors import AuthError
 TOKEN = "abc.DEF-123_~+/"
 
 
+@pytest.mark.requirement("H1")
 @pytest.mark.parametrize("value", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER {TOKEN}", f"bEaReR   {TOKEN}"])
 def test_h1_the_scheme_has_any_case(value: str) -> None:
     assert read_bearer_token([value]) == TOKEN
@@ -19,6 +20,7 @@ def test_h1_padding_belongs_to_the_token() -> None:
     assert read_bearer_token([f"Bearer {TOKEN}=="]) == TOKEN + "=="
 
 
+@pytest.mark.requirement("H1")
 @pytest.mark.parametrize(
     "value",
     [
@@ -67,6 +69,7 @@ def test_h2_without_the_header_there_is_no_credential() -> None:
     assert (caught.value.status, caught.value.error) == (401, "invalid_token")
 
 
+@pytest.mark.requirement("H3")
 @pytest.mark.parametrize("second", [f"Bearer {TOKEN}", "Bearer other", "", "Basic x"])
 def test_h3_two_headers_are_refused_even_if_equal(second: str) -> None:
     for values in ([f"Bearer {TOKEN}", second], [second, f"Bearer {TOKEN}"]):

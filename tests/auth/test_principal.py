@@ -23,6 +23,7 @@ def test_the_owner_differs_for_everybody_else(change: dict[str, str]) -> None:
     assert replace(ONE, **change).owner != ONE.owner  # type: ignore[arg-type]
 
 
+@pytest.mark.requirement("N9")
 def test_n9_the_owner_of_an_api_token_includes_the_domain_that_is_never_sent() -> None:
     first = Principal("a@acme.example", "", False, "api", "one", 1.0, domain="acme.example")
     assert replace(first, token="two").owner == first.owner

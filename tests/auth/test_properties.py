@@ -55,6 +55,7 @@ def test_any_text_as_a_token_is_401(text: str) -> None:
     assert all(isinstance(seen, dict) for seen in find_json_objects(text))
 
 
+@pytest.mark.requirement("T13")
 @given(st.binary(max_size=80), st.binary(max_size=200))
 def test_any_signed_bytes_are_401(header: bytes, payload: bytes) -> None:
     assert verdict(KEY.raw(header, payload)) == 401

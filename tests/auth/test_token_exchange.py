@@ -50,6 +50,7 @@ async def failure(exchange: TokenExchange, principal: Principal = ADMIN) -> Upst
     return caught.value
 
 
+@pytest.mark.requirement("X2")
 async def test_x2_the_form_is_the_contracts(exchange: TokenExchange, provider: Provider) -> None:
     assert await exchange.get_token(ADMIN) == "upstream-1"
     form = dict(provider.exchanges[0])
@@ -78,6 +79,7 @@ async def test_x2_the_form_is_the_contracts(exchange: TokenExchange, provider: P
     }
 
 
+@pytest.mark.requirement("X2")
 async def test_x2_every_assertion_is_new(exchange: TokenExchange, provider: Provider) -> None:
     provider.exchange_answer = says(503)
     await failure(exchange)
@@ -85,6 +87,7 @@ async def test_x2_every_assertion_is_new(exchange: TokenExchange, provider: Prov
     assert len(proofs) == len(set(proofs)) == 2
 
 
+@pytest.mark.requirement("X2")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_x2_no_redirect_is_followed(
     exchange: TokenExchange, provider: Provider, canary: tuple[str, list[str]], status: int
@@ -95,16 +98,19 @@ async def test_x2_no_redirect_is_followed(
     assert seen == [] and len(provider.exchanges) == 1
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_thirty_calls_are_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
     assert {await exchange.get_token(ADMIN) for _ in range(30)} == {"upstream-1"}
     assert len(provider.exchanges) == 1
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_fifty_at_once_are_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
     assert set(await asyncio.gather(*(exchange.get_token(ADMIN) for _ in range(50)))) == {"upstream-1"}
     assert len(provider.exchanges) == 1
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_the_cache_goes_by_the_token_and_by_nothing_else(exchange: TokenExchange, provider: Provider) -> None:
     refreshed = replace(ADMIN, token="canary-of-a-refreshed-token")
     first, second = await exchange.get_token(ADMIN), await exchange.get_token(refreshed)
@@ -121,6 +127,7 @@ async def test_x3_a_token_serves_until_its_margin(exchange: TokenExchange, provi
     assert await exchange.get_token(ADMIN) == "upstream-2"
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_nothing_outlives_the_callers_own_token(
     exchange: TokenExchange, provider: Provider, clock: Clock
 ) -> None:
@@ -140,6 +147,7 @@ async def test_a_token_in_its_last_seconds_is_still_tried(exchange: TokenExchang
     assert (await failure(exchange, replace(dying, token="canary-of-another"))).kind == "refused"
 
 
+@pytest.mark.requirement("X3")
 @pytest.mark.parametrize(
     ("expires_in", "serves"),
     [
@@ -176,6 +184,7 @@ async def test_x3_odd_lives_are_not_trusted_long(
     assert len(provider.exchanges) == (2 if serves else 3)
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_the_cache_is_bounded(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
     small = TokenExchange(provider.url, SECRET, http, clock, max_cached=3)
     for number in range(6):
@@ -184,6 +193,7 @@ async def test_x3_the_cache_is_bounded(provider: Provider, http: aiohttp.ClientS
     assert await small.get_token(replace(ADMIN, token="canary-0")) == "upstream-7"
 
 
+@pytest.mark.requirement("X4")
 async def test_x4_a_refused_token_is_exchanged_anew_once_for_all(exchange: TokenExchange, provider: Provider) -> None:
     first = await exchange.get_token(ADMIN)
     renewed = await asyncio.gather(*(exchange.get_token(ADMIN, fresh=True, refused_token=first) for _ in range(20)))
@@ -265,6 +275,7 @@ FAULTS: list[Callable[[asyncio.Event], Answering]] = [
 PATIENCE = [(fault, 10.0) for fault in FAULTS[:-1]] + [(FAULTS[-1], 1.0)]
 
 
+@pytest.mark.requirement("X5")
 @pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
 async def test_x5_every_failure_is_clean_and_over_when_the_provider_is_well(
     fault: Callable[[asyncio.Event], Answering],
@@ -294,6 +305,7 @@ async def test_x5_one_broken_connection_is_made_good(exchange: TokenExchange, pr
     assert await exchange.get_token(ADMIN) == "upstream-2"
 
 
+@pytest.mark.requirement("X5")
 async def test_x5_one_who_hangs_delays_nobody_else(exchange: TokenExchange, provider: Provider) -> None:
     until = asyncio.Event()
 
@@ -329,6 +341,7 @@ async def test_x5_a_full_house_is_unavailable_for_a_second(
     until.set()
 
 
+@pytest.mark.requirement("X6")
 @pytest.mark.parametrize("secret", ["x", "short", "-----BEGIN PUBLIC KEY-----"])
 async def test_x6_no_secret_is_measured_aloud(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, secret: str, caplog: pytest.LogCaptureFixture

@@ -41,6 +41,7 @@ def test_h7_the_metadata_is_about_the_path_asked_for(path: str, slash: str) -> N
     }
 
 
+@pytest.mark.requirement("H7")
 def test_h7_offline_access_is_a_setting() -> None:
     document = resource_metadata(BASE, "/mcp", ISSUER, offline_access=False)
     assert document["scopes_supported"] == ["mcp:tools", "mcp:resources"]

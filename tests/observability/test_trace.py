@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import logging
 
+import pytest
+
 from doit_mcp.observability.logging_setup import MAX_ITEMS, JsonFormatter
 from doit_mcp.observability.trace import MAX_STATUSES, Trace
 
 
+@pytest.mark.requirement("G1")
 def test_statuses_are_told_of_those_asked() -> None:
     """G1: those of the DoiT API apart from those of finding out who calls; nothing of what was not asked."""
     trace = Trace("id", "0" * 32)
@@ -25,6 +28,7 @@ def test_statuses_are_told_of_those_asked() -> None:
     assert trace.log_fields["identity_ms"] == 125.0 and trace.log_fields["identity_status"] == (200,)
 
 
+@pytest.mark.requirement("G1")
 def test_the_last_statuses_are_told() -> None:
     """A call that sends many requests makes no long line, and one that goes on for hours no long list."""
     trace = Trace("id", "0" * 32)

@@ -30,6 +30,7 @@ OURS = {"Tool": {"securitySchemes"}}
 EACH = [(name, kind) for name in published_schemas.NAMES for kind in MEMBER_FEATURES if kind in DIGEST[name]["types"]]
 
 
+@pytest.mark.requirement("M22", "M44")
 @pytest.mark.skipif(not published_schemas.present(), reason=published_schemas.ABSENT)
 def test_the_digest_is_that_of_the_published_schemas() -> None:
     assert published_schemas.digest(list(MEMBER_FEATURES)) == DIGEST
@@ -49,6 +50,7 @@ def test_kept_members_are_the_published_ones(name: str, kind: str) -> None:
     assert all(kept[member] == value[member] for member in kept)
 
 
+@pytest.mark.requirement("M44")
 @pytest.mark.parametrize("kind", OURS)
 def test_members_of_our_own_go_where_meta_goes(kind: str) -> None:
     for revision in REVISIONS_BY_NAME.values():

@@ -19,6 +19,8 @@ from doit_mcp.protocol.json_schema import (
 )
 from doit_mcp.protocol.schema_validator import MAX_PROBLEM_LENGTH, MAX_PROBLEMS, SchemaValidator, limit_problems
 
+pytestmark = pytest.mark.requirement("M70")
+
 Name = Annotated[str, "A name.", Length(1, 5)]
 
 

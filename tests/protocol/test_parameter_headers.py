@@ -49,6 +49,7 @@ def test_what_is_mirrored() -> None:
     assert find_parameter_headers({"type": "object"}) == ()
 
 
+@pytest.mark.requirement("M89")
 @pytest.mark.parametrize(
     ("argument", "header", "expected"),
     [
@@ -78,6 +79,7 @@ def test_texts(argument: Any, header: str | None, expected: bool) -> None:
     assert agrees({"region": argument}, *pairs) is expected
 
 
+@pytest.mark.requirement("M90")
 @pytest.mark.parametrize(
     ("argument", "header", "expected"),
     [
@@ -121,6 +123,7 @@ def test_nested_arguments() -> None:
         assert not agrees({"where": shape}, ("Mcp-Param-Zone", "a"))
 
 
+@pytest.mark.requirement("M90")
 def test_absent_extra_and_double_headers() -> None:
     """Section 5, decisions 22 and 23."""
     assert agrees({})
@@ -135,6 +138,7 @@ def test_arguments_of_the_wrong_shape_are_judged_elsewhere(arguments: Any) -> No
     check_parameter_headers(Request(7, "tools/call", {"name": "t"}), CIMultiDict(), SCHEMA)
 
 
+@pytest.mark.requirement("M91")
 @pytest.mark.parametrize(
     "properties",
     [
@@ -174,6 +178,7 @@ def test_whatever_comes_agrees_or_not(value: Any, sent: list[str]) -> None:
         agrees({name: value}, *((header, text) for text in sent))
 
 
+@pytest.mark.requirement("M89")
 @given(st.text())
 def test_an_encoded_text_always_agrees(text: str) -> None:
     encoded = base64.b64encode(text.encode("utf-8", "replace")).decode()

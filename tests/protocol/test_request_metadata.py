@@ -41,6 +41,8 @@ from doit_mcp.protocol.request_metadata import (
 )
 from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 
+pytestmark = pytest.mark.requirement("M71")
+
 NEW, OLD = "2026-07-28", "2025-11-25"
 
 

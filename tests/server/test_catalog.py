@@ -95,6 +95,7 @@ async def test_arguments_and_addresses_are_completed(revision: Revision) -> None
     assert found["completion"]["values"] == ["b1"]
 
 
+@pytest.mark.requirement("C3")
 @EACH
 async def test_a_handle_works_in_the_next_call_and_for_nobody_else(revision: Revision) -> None:
     send = ask(revision, {"result": LARGE})

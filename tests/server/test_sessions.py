@@ -31,6 +31,7 @@ def made(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> M
     return MemorySessions(idle_seconds=10, max_per_owner=per_owner, max_total=total, clock=clock or Clock())
 
 
+@pytest.mark.requirement("S3", "M39", "M47")
 async def test_ids_cannot_be_guessed_or_chosen() -> None:
     """S3: 128 bits and more, visible ASCII, each a new one."""
     sessions = made(per_owner=2000, total=2000)
@@ -138,6 +139,7 @@ def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
     asyncio.run(slots.wait_until_idle())
 
 
+@pytest.mark.requirement("N3")
 def test_n3_a_batch_takes_no_more_places_than_are_free() -> None:
     slots = ConcurrencyLimiter(max_per_owner=5, max_total=7)
     assert [slots.acquire_up_to("a", 3), slots.acquire_up_to("a", 3)] == [3, 2] and slots.held_by("a") == 5

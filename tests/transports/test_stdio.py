@@ -321,6 +321,7 @@ async def program(base: str, stdout: int = subprocess.PIPE) -> AsyncIterator[asy
         await process.wait()
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_n24_a_signal_lets_a_change_end_with_its_answer_and_its_audit_line(number: int) -> None:
     async with slow_api() as (api, base), program(base) as process:
@@ -336,6 +337,7 @@ async def test_n24_a_signal_lets_a_change_end_with_its_answer_and_its_audit_line
     assert (line["logger"], line["tool"], line["outcome"]) == ("doit_mcp.audit", "create_label", "done")
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_a_signal_ends_it_though_its_messages_are_not_read() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -367,6 +369,7 @@ async def started(pid: int) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_a_standard_output_that_cannot_be_written_ends_it() -> None:
     """Though the client keeps the other pipe open."""
     with open("/dev/full", "wb") as full:
@@ -379,6 +382,7 @@ async def test_n24_a_standard_output_that_cannot_be_written_ends_it() -> None:
     assert line["reason"] == "No space left on device"
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_a_client_that_reads_nothing_more_ends_it() -> None:
     """Though it keeps the other pipe open. It is no failure."""
     reading, writing = os.pipe()

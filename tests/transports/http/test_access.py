@@ -16,6 +16,7 @@ ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core", "/m
 FORMS = ("/.well-known/oauth-protected-resource{path}", "{path}/.well-known/oauth-protected-resource")
 
 
+@pytest.mark.requirement("T12", "M41", "M55", "M66")
 @pytest.mark.parametrize("path", ENDPOINTS)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT", "PATCH"])
 async def test_no_token_no_answer(site: Site, path: str, method: str) -> None:
@@ -31,6 +32,7 @@ async def test_no_token_no_answer(site: Site, path: str, method: str) -> None:
         assert (await found.json())["resource"] == site.base + resource
 
 
+@pytest.mark.requirement("H7", "M54", "M66")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("path", ["/mcp", "/sse", "/mcp/readonly", "/mcp/x/core"])
 async def test_metadata_in_every_form(site: Site, form: str, path: str) -> None:
@@ -50,6 +52,7 @@ async def test_metadata_elsewhere(site: Site) -> None:
         assert answer.status == 404 and answer.headers["Content-Type"].startswith("application/json")
 
 
+@pytest.mark.requirement("O1")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -66,6 +69,7 @@ async def test_other_hosts_are_not_served(site: Site, headers: dict[str, str]) -
         assert (await site.send("GET", probe, headers)).status == 200
 
 
+@pytest.mark.requirement("O2", "M9")
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "https://chatgpt.com.evil.example", "https://x@chatgpt.com", ""]
 )
@@ -76,6 +80,7 @@ async def test_foreign_origins_are_refused_before_any_work(site: Site, origin: s
         assert answer.status == 403 and "Access-Control-Allow-Origin" not in answer.headers
 
 
+@pytest.mark.requirement("O3")
 async def test_origins_that_may_call(site: Site) -> None:
     """O3: preflight without a token, and the headers that a browser needs to go on."""
     origin = {"Origin": "https://chatgpt.com"}
@@ -96,6 +101,7 @@ async def test_origins_that_may_call(site: Site) -> None:
     assert own.status == 401
 
 
+@pytest.mark.requirement("M41")
 @pytest.mark.parametrize("where", ["query", "cookie", "header", "bare", "twice"])
 async def test_tokens_travel_in_one_header_only(site: Site, where: str) -> None:
     """H1-H3."""
@@ -114,6 +120,7 @@ async def test_tokens_travel_in_one_header_only(site: Site, where: str) -> None:
         assert token not in await response.text() and token not in str(response.headers)
 
 
+@pytest.mark.requirement("M41")
 async def test_a_scope_that_is_missing(site: Site) -> None:
     """T11, Z7."""
     headers = {"Authorization": f"Bearer {site.token(scope='mcp:resources')}", "Accept": ACCEPT}
@@ -129,6 +136,7 @@ async def test_a_huge_token_is_refused_in_our_words(site: Site, size: int) -> No
     assert 400 <= answer.status < 500 and "s3cret" not in answer.text
 
 
+@pytest.mark.requirement("G1")
 @pytest.mark.parametrize(
     "raw",
     [
@@ -153,6 +161,7 @@ async def test_what_is_no_http_is_not_repeated(site: Site, raw: bytes, caplog: p
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
+@pytest.mark.requirement("J7", "M29")
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "HEAD"])
 async def test_other_methods(site: Site, method: str) -> None:
     """J7: 405 with Allow, after the token."""
@@ -160,6 +169,7 @@ async def test_other_methods(site: Site, method: str) -> None:
     assert answer.status == 405 and answer.headers["Allow"] == "POST, GET, DELETE, OPTIONS"
 
 
+@pytest.mark.requirement("J6")
 @pytest.mark.parametrize(
     ("headers", "body", "status"),
     [
@@ -177,6 +187,7 @@ async def test_bodies_that_are_refused(site: Site, headers: dict[str, str], body
     assert answer.status == status and "id" not in answer.body
 
 
+@pytest.mark.requirement("J6", "M30")
 @pytest.mark.parametrize("accept", ["*/*", "application/*", "application/json", "text/event-stream", None])
 async def test_answers_that_can_be_taken(site: Site, accept: str | None) -> None:
     headers = site.headers() | {"Content-Type": "application/json; charset=utf-8"}
@@ -208,6 +219,7 @@ async def test_who_takes_events_alone_gets_events(site: Site) -> None:
     assert refused.code == (404, -32601) and refused.headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.requirement("M1", "M32")
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -232,6 +244,7 @@ async def test_malformed_messages(site: Site, body: bytes, code: int) -> None:
     assert answer.body.get("id", 1) == 1
 
 
+@pytest.mark.requirement("J9")
 async def test_a_body_that_does_not_come() -> None:
     """J9: half a body is cut off, others are not slowed."""
     async with serving(body_timeout_s=1) as site:
@@ -246,6 +259,7 @@ async def test_a_body_that_does_not_come() -> None:
         await writer.wait_closed()
 
 
+@pytest.mark.requirement("M19")
 async def test_a_share_for_everybody() -> None:
     """Q2: who takes all of theirs gets 429 and when to come back; others are served."""
     async with serving(calls_per_principal=2, calls_total=3) as site:
@@ -263,6 +277,7 @@ async def test_a_share_for_everybody() -> None:
         assert (await site.call("echo")).status == 200
 
 
+@pytest.mark.requirement("G4", "M71")
 async def test_headers_of_every_answer(site: Site) -> None:
     """G4; the trace id is the caller's where it is well-formed."""
     for answer in (await site.call("echo"), await site.send("GET", "/nowhere", {})):
@@ -276,6 +291,7 @@ async def test_headers_of_every_answer(site: Site) -> None:
         assert (await site.post(site.request("ping"), X_MCP_Trace_Id=odd)).headers["X-MCP-Trace-Id"] != odd
 
 
+@pytest.mark.requirement("G3")
 async def test_metrics_count_without_names_from_outside(site: Site) -> None:
     """G3."""
     await site.call("echo")
@@ -295,6 +311,7 @@ async def test_unknown_toolsets(site: Site) -> None:
     assert (await site.post(site.request("ping"), path="/mcp/other")).status == 404
 
 
+@pytest.mark.requirement("L7")
 async def test_no_data_of_the_api_can_start_an_event(site: Site) -> None:
     """L7."""
     answer = await site.call("steps", progressToken="a\n\nevent: x\r\ndata: {}\n\n", logLevel="info")

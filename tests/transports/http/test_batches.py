@@ -91,6 +91,7 @@ async def test_ends_with_its_stream(site: Site) -> None:
     assert site.bench.cancelled
 
 
+@pytest.mark.requirement("M33")
 async def test_says_things_before_its_answer(site: Site) -> None:
     """G1: progress of each call under its own token, then the array as the last event."""
     session = await site.initialize(BATCHES)
@@ -107,6 +108,7 @@ async def test_says_things_before_its_answer(site: Site) -> None:
     assert sorted(map(repr, tokens)) == ["'1'", "'1'", "1", "1"]
 
 
+@pytest.mark.requirement("J4")
 async def test_takes_one_place_among_the_calls() -> None:
     """J4, Q2: and none is left to take when all are taken."""
     async with serving(calls_per_principal=1) as site:
@@ -124,6 +126,7 @@ async def test_needs_a_session(site: Site, version: str) -> None:
     assert answer.code == (400, -32600)
 
 
+@pytest.mark.requirement("N3")
 async def test_n3_the_members_of_batches_share_the_places_of_their_user() -> None:
     """A batch takes a place for each member that it runs at once, as many as are free; with none it is refused."""
     async with serving(calls_per_principal=11) as site:

@@ -65,6 +65,7 @@ async def test_what_a_stream_selects_its_posts_select(shop: Site, query: str) ->
     assert found == await listed(shop, f"/mcp{query}") and all(found.values()) == bool(query)
 
 
+@pytest.mark.requirement("A4")
 async def test_a_header_narrows_and_never_widens(shop: Site) -> None:
     """A4: what the address says stands."""
     readonly = await listed(shop, "/mcp/x/budgets/readonly")

@@ -163,6 +163,7 @@ async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> 
     assert json.loads(answered["result"]["content"][0]["text"]) == REPLY[kind]
 
 
+@pytest.mark.requirement("J11")
 @pytest.mark.parametrize(
     ("kind", "bad"),
     [

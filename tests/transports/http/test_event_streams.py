@@ -101,6 +101,7 @@ async def test_framing_of_the_handshake_era(revision: str) -> None:
         assert json.loads(answer.data)["id"] == site.ids
 
 
+@pytest.mark.requirement("M84", "M112")
 async def test_framing_of_the_newest_revision() -> None:
     """T9: no ids, whatever the client sends."""
     async with speaking_site() as site:
@@ -112,6 +113,7 @@ async def test_framing_of_the_newest_revision() -> None:
             assert await stream.ends()
 
 
+@pytest.mark.requirement("L2", "M12")
 @pytest.mark.parametrize("path", ["/mcp", "/sse"])
 async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
     session = await site.initialize()
@@ -128,6 +130,7 @@ async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
         check_frame(await stream.event(), ids=False)
 
 
+@pytest.mark.requirement("M13")
 async def test_progress_only_rises() -> None:
     """G1: what does not is not sent."""
     async with speaking_site() as site:
@@ -140,6 +143,7 @@ async def test_progress_only_rises() -> None:
             assert said == [0, 2, 3]
 
 
+@pytest.mark.requirement("M13")
 @pytest.mark.parametrize("token", [True, None, 1.5, [], {}])
 async def test_odd_tokens_are_none(token: Any) -> None:
     async with speaking_site() as site:
@@ -165,6 +169,7 @@ async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str)
         assert await nothing.ends()
 
 
+@pytest.mark.requirement("S7", "M37", "M38")
 async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
     """T14, T16: two streams at once, one session."""
     session = await site.initialize()
@@ -183,6 +188,7 @@ async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
         assert await again.ends()
 
 
+@pytest.mark.requirement("M36")
 async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
     """T13: the stream that was thought lost, and an earlier successor, hear nothing any more."""
     session = await site.initialize()
@@ -262,6 +268,7 @@ async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
             assert status == 200 and json.loads(body)["result"] == {}
 
 
+@pytest.mark.requirement("L3")
 async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
     """L3: after a while the connection is dropped, though the call goes on."""
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -293,6 +300,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
     await runner.cleanup()
 
 
+@pytest.mark.requirement("M99")
 async def test_a_client_that_leaves_in_the_middle_hurts_nobody(site: Site) -> None:
     """Legacy: what is said to nobody is dropped where nothing can be resumed."""
     session = await site.initialize("2024-11-05")

@@ -79,6 +79,7 @@ def check_silent(answer: Answer) -> None:
     assert CANARY not in answer.text and "Traceback" not in answer.text
 
 
+@pytest.mark.requirement("G4")
 @pytest.mark.parametrize("kind", FAILURES)
 async def test_tools(broken: Site, kind: str) -> None:
     """F7, 3.2: a result the model can read, -32603 for a bug, an own code as it is; status 200 for all of them."""

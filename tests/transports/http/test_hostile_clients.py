@@ -17,6 +17,7 @@ ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core")
 PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
 
 
+@pytest.mark.requirement("J1")
 @pytest.mark.parametrize(
     "body",
     [
@@ -45,6 +46,7 @@ async def test_what_is_no_strict_json(site: Site, body: bytes) -> None:
     assert (await site.post(site.request("ping"))).result == {}
 
 
+@pytest.mark.requirement("J1")
 @pytest.mark.parametrize("digits", [19, 400, 6000])
 async def test_numbers_of_many_digits(site: Site, digits: int) -> None:
     """J1: Python refuses to read the longest; no 5xx comes of it, as an id or anywhere else."""
@@ -54,6 +56,7 @@ async def test_numbers_of_many_digits(site: Site, digits: int) -> None:
         assert answer.status in (200, 400)
 
 
+@pytest.mark.requirement("J2")
 @pytest.mark.parametrize(
     "change",
     [
@@ -79,6 +82,7 @@ async def test_what_is_no_message(site: Site, change: Any) -> None:
     assert site.bench.ran == []
 
 
+@pytest.mark.requirement("J3")
 async def test_what_has_no_id_runs_nothing(site: Site) -> None:
     """J3: on every era and transport, alone and in a batch."""
     call = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "echo", "arguments": {}}}
@@ -120,6 +124,7 @@ FIELDS: dict[str, Any] = {
 }
 
 
+@pytest.mark.requirement("J12")
 @pytest.mark.parametrize("kind", TEXTS)
 async def test_any_text_in_any_field(site: Site, kind: str) -> None:
     """J12: a result or a clean error."""
@@ -144,6 +149,7 @@ async def test_a_body_without_a_length_is_cut_off(site: Site) -> None:
     assert answer.status == 413
 
 
+@pytest.mark.requirement("J5")
 async def test_a_length_that_is_too_large_is_refused_at_once(site: Site) -> None:
     """J5: nobody waits for what will be refused."""
     async with wired(site) as wire:
@@ -152,6 +158,7 @@ async def test_a_length_that_is_too_large_is_refused_at_once(site: Site) -> None
         assert status == 413 and b'"error"' in body
 
 
+@pytest.mark.requirement("J5")
 async def test_a_bomb_is_not_unpacked(site: Site) -> None:
     """J5: with a token and without."""
     bomb = gzip.compress(b" " * (50 << 20))
@@ -160,6 +167,7 @@ async def test_a_bomb_is_not_unpacked(site: Site) -> None:
     assert (await site.send("POST", "/mcp", encoded, bomb)).status == 401
 
 
+@pytest.mark.requirement("H5")
 async def test_no_token_no_reading(site: Site) -> None:
     """H5: the refusal does not wait for the body."""
     async with wired(site) as wire:
@@ -181,6 +189,7 @@ SMUGGLED = {
 }
 
 
+@pytest.mark.requirement("J8")
 @pytest.mark.parametrize("case", SMUGGLED)
 async def test_ambiguous_http(site: Site, case: str) -> None:
     """J8: one 400, and the connection is closed; nothing behind it is read as a request."""
@@ -192,6 +201,7 @@ async def test_ambiguous_http(site: Site, case: str) -> None:
     assert answer.split(b" ", 2)[1] == b"400" and answer.count(b"HTTP/1.") == 1 and b'"status"' not in answer
 
 
+@pytest.mark.requirement("J8")
 async def test_requests_that_follow_each_other_are_answered_in_turn(site: Site) -> None:
     """J8: pipelining, within bounds."""
     async with wired(site) as wire:
@@ -205,6 +215,7 @@ async def test_requests_that_follow_each_other_are_answered_in_turn(site: Site) 
 HOSTS = ["evil.example", "127.0.0.1", "{host}.", "{host}@evil.example", "x{host}", "{host}, a.example", "", "{host}/"]
 
 
+@pytest.mark.requirement("O1")
 @pytest.mark.parametrize("host", HOSTS)
 async def test_hosts_that_only_look_like_ours(site: Site, host: str) -> None:
     """O1: whole-string comparison; 400 or 421."""
@@ -215,6 +226,7 @@ async def test_hosts_that_only_look_like_ours(site: Site, host: str) -> None:
         assert (await wire.answer())[0] in (400, 421)
 
 
+@pytest.mark.requirement("O1")
 async def test_hosts_that_are_none_or_two(site: Site) -> None:
     own = site.base.removeprefix("http://")
     for lines in ("", f"Host: {own}\r\nHost: {own}\r\n"):
@@ -247,6 +259,7 @@ ORIGINS = [
 ]
 
 
+@pytest.mark.requirement("O2")
 @pytest.mark.parametrize("origin", ORIGINS)
 async def test_origins_that_only_look_allowed(site: Site, origin: str) -> None:
     """O2, O3: 403 on every endpoint and method before any work, and no permission to read the answer."""
@@ -263,6 +276,7 @@ async def test_two_origins(site: Site) -> None:
         assert response.status == 403
 
 
+@pytest.mark.requirement("O3")
 @pytest.mark.parametrize("path", ENDPOINTS)
 async def test_preflights_of_every_endpoint(site: Site, path: str) -> None:
     """O3: without a token; the methods of this path; never credentials."""
@@ -275,6 +289,7 @@ async def test_preflights_of_every_endpoint(site: Site, path: str) -> None:
     assert answer.headers["Vary"] == "Origin" and "Access-Control-Allow-Credentials" not in answer.headers
 
 
+@pytest.mark.requirement("H7")
 @pytest.mark.parametrize(
     "path",
     [
@@ -294,6 +309,7 @@ async def test_preflights_of_metadata(site: Site, path: str) -> None:
     assert answer.headers["Access-Control-Allow-Methods"] == "GET, OPTIONS"
 
 
+@pytest.mark.requirement("H1")
 @pytest.mark.parametrize(
     ("form", "status"),
     [
@@ -323,6 +339,7 @@ async def test_forms_of_the_credential(site: Site, form: str, status: int) -> No
         await site.post(site.request("ping"), Authorization=f"Bearer {token}")
 
 
+@pytest.mark.requirement("H2")
 @pytest.mark.parametrize(
     "place", ["query", "body", "X-Api-Key", "Proxy-Authorization", "X-Access-Token", "Mcp-Session-Id"]
 )
@@ -336,6 +353,7 @@ async def test_a_token_elsewhere_is_none(site: Site, place: str) -> None:
     assert answer.status == 401 and token not in answer.text + str(answer.headers)
 
 
+@pytest.mark.requirement("J7")
 @pytest.mark.parametrize(
     "path", ["/admin", "/mcp/", "/mcp/../healthz", "/mcp%2f", "/%00", "/mcp/x/%3Cscript%3E", "/sse/x"]
 )
@@ -348,6 +366,7 @@ async def test_other_paths(site: Site, path: str) -> None:
     assert b"<" not in body and b"admin" not in body and b"Traceback" not in body
 
 
+@pytest.mark.requirement("J9")
 async def test_a_flood_of_half_sent_bodies_slows_nobody() -> None:
     """J9: and each is cut in the end."""
     async with serving(body_timeout_s=1) as site:

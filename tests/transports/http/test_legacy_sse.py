@@ -70,6 +70,7 @@ async def opened(site: Site, user: User = ADMIN) -> AsyncIterator[Stream]:
         yield Stream(site, response, address, user)
 
 
+@pytest.mark.requirement("M8", "M10", "M12")
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
 async def test_every_handshake_revision(site: Site, revision: str) -> None:
     """H1-H4; features follow the negotiated revision, not the transport."""
@@ -116,6 +117,7 @@ async def test_asks_on_the_stream(site: Site) -> None:
         assert (await stream.next("tools/call"))["result"]["structuredContent"] == {"said": "Bea"}
 
 
+@pytest.mark.requirement("S5", "M11")
 async def test_only_its_owner_can_post(site: Site) -> None:
     """S5: a session of another's is unknown, a missing one is refused, and nothing falls back to an open stream."""
     async with opened(site) as stream:
@@ -133,6 +135,7 @@ async def test_only_its_owner_can_post(site: Site) -> None:
         assert (await stream.ask("ping"))["result"] == {}
 
 
+@pytest.mark.requirement("M11")
 @pytest.mark.parametrize(
     ("body", "code"),
     [(b"{", -32700), (b"[]", -32600), (b'{"jsonrpc": "1.0"}', -32600), (b'{"jsonrpc":"2.0","id":null}', -32600)],
@@ -161,6 +164,7 @@ async def test_list_changes_are_heard(site: Site) -> None:
         assert (await stream.next())["method"] == TOOLS_CHANGED
 
 
+@pytest.mark.requirement("L1")
 async def test_what_runs_ends_with_the_stream(site: Site) -> None:
     """L1: the session is gone with its stream, and its calls are aborted."""
     async with opened(site) as stream:
@@ -172,6 +176,7 @@ async def test_what_runs_ends_with_the_stream(site: Site) -> None:
     assert (await stream.post(site.request("ping"))).status == 404
 
 
+@pytest.mark.requirement("M6")
 async def test_cancels_by_notification(site: Site) -> None:
     async with opened(site) as stream:
         await stream.post(site.request("tools/call", {"name": "wait"}, id="w"))
@@ -195,6 +200,7 @@ async def test_other_methods(site: Site, path: str, allow: str) -> None:
     assert answer.status == 405 and answer.headers["Allow"].startswith(allow)
 
 
+@pytest.mark.requirement("L2")
 async def test_says_that_it_is_alive_and_limits_streams() -> None:
     """L2: comments on a quiet stream; a principal has so many streams and no more."""
     async with serving(keep_alive_s=1, streams_per_principal=1) as site:

@@ -205,6 +205,7 @@ def check_log(made: Program, callers: list[Caller]) -> None:
     assert not [caller for caller in callers if caller.session in text]
 
 
+@pytest.mark.requirement("S6", "L1", "L2", "Q1")
 @pytest.mark.timeout(900 if LONG else 120)
 async def test_storm(tmp_path: Path) -> None:
     """Q1, L1, L2, S6, F2: and descriptors, tasks, sessions, streams, places and memory return to where they were."""

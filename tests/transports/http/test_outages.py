@@ -93,6 +93,7 @@ async def there() -> AsyncIterator[Product]:
         yield made
 
 
+@pytest.mark.requirement("K4")
 async def test_no_keys_at_all() -> None:
     """K4: 503 and when to come back, not 401; and it works as soon as the provider does."""
     async with served() as there:
@@ -105,6 +106,7 @@ async def test_no_keys_at_all() -> None:
         assert refused.status == 503 and refused.headers["Retry-After"].isdigit()
 
 
+@pytest.mark.requirement("K4", "X5")
 async def test_keys_that_are_had_serve_on(there: Product) -> None:
     """K4, X5: a known caller is served; one whose token must be exchanged gets a clear failure, and no 500."""
     known = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
@@ -117,6 +119,7 @@ async def test_keys_that_are_had_serve_on(there: Product) -> None:
     assert (await there.call("validate_user", user=STRANGER)).result["structuredContent"]
 
 
+@pytest.mark.requirement("F5", "F6", "F7")
 @pytest.mark.parametrize("kind", [400, 401, 403, 404, 409, 422, 500, 524, "garbage", "truncated", "huge", "reset"])
 async def test_whatever_the_api_answers(there: Product, kind: Any) -> None:
     """F5, F6, F7: a result in words, HTTP 200, nothing of the body; the next call is fine."""
@@ -130,6 +133,7 @@ async def test_whatever_the_api_answers(there: Product, kind: Any) -> None:
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
 
 
+@pytest.mark.requirement("F3")
 async def test_reads_are_repeated_and_writes_are_not(there: Product) -> None:
     """F2, F3."""
     there.api.faults.append(Fault("/analytics/v1/budgets", 503, times=1, retry_after=0))
@@ -208,6 +212,7 @@ async def test_one_users_errors_are_no_ones_elses(there: Product) -> None:
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
 
 
+@pytest.mark.requirement("C1")
 async def test_tenants_stay_apart(there: Product) -> None:
     """C1: the tenant is the token's; no argument, _meta, query or header of a client changes it."""
     own = (await there.call("list_budgets")).result["structuredContent"]["budgets"]
@@ -226,6 +231,7 @@ async def test_tenants_stay_apart(there: Product) -> None:
     assert tenants == {customer.id for customer in CUSTOMERS}
 
 
+@pytest.mark.requirement("X1", "M56")
 async def test_the_callers_token_never_goes_upstream(there: Product) -> None:
     """X1, X6, X8: not in a header, not in a path, not in a body; neither does a cookie."""
     token = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
@@ -237,11 +243,13 @@ async def test_the_callers_token_never_goes_upstream(there: Product) -> None:
         assert token not in whole and token[:40] not in whole and "Cookie" not in whole
 
 
+@pytest.mark.requirement("M19")
 async def test_permissions_are_the_users(there: Product) -> None:
     refused = await there.call("list_invoices", user=VIEWER)
     assert refused.result["isError"] is True and "permission" in refused.text
 
 
+@pytest.mark.requirement("P5")
 async def test_api_tokens_serve_until_they_are_revoked(there: Product) -> None:
     """P1, P5."""
     for user in (ADMIN, STRANGER):
@@ -256,6 +264,7 @@ async def test_an_employee_acts_for_the_customer_of_the_token(there: Product) ->
     assert answer.result["structuredContent"]["domain"] == "acme.example"
 
 
+@pytest.mark.requirement("A4")
 async def test_reading_only_is_enforced(there: Product) -> None:
     """A4: not listed, and not run when called by name."""
     ticket = {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"}

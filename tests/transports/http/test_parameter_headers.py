@@ -89,6 +89,7 @@ async def test_headers_that_agree(routed: Site, arguments: Json, headers: tuple[
     assert answer.status == 200 and json.loads(answer.result["content"][0]["text"]) == arguments
 
 
+@pytest.mark.requirement("J10")
 @pytest.mark.parametrize(("arguments", "headers"), WRONG)
 async def test_headers_that_do_not(routed: Site, arguments: Json, headers: tuple[tuple[str, str], ...]) -> None:
     answer = await send(routed, arguments, *headers)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import yaml
 
 from doit_mcp.sandbox.accounts import USERS
@@ -81,6 +82,7 @@ async def test_the_file_is_valid_and_formatted(tmp_path: Path) -> None:
     assert status == 0 and said == FILE.read_text()
 
 
+@pytest.mark.requirement("G3")
 async def test_any_request_at_any_replica_and_nothing_for_operators(redis: Server, tmp_path: Path) -> None:
     """G3, G5: sessions begun at either go on at either; metrics and readiness are not to be had from outside."""
     async with deployed(redis, tmp_path) as there:
@@ -126,6 +128,7 @@ async def tells_who_calls(public: Replica) -> None:
     assert client_address("172.18.0.5", told, trusted) == "8.8.8.8"
 
 
+@pytest.mark.requirement("L1")
 async def test_streams(redis: Server, tmp_path: Path) -> None:
     """With another grace than the file's, for whose end nobody wants to wait."""
     async with deployed(redis, tmp_path, grace="0.1s") as there:

@@ -61,6 +61,7 @@ ODD = {
 }
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize("case", ODD)
 async def test_n24_odd_requests(site: Site, case: str) -> None:
     """One answer in JSON, nothing of the request in it; the server goes on."""
@@ -72,6 +73,7 @@ async def test_n24_odd_requests(site: Site, case: str) -> None:
     assert (await site.post(site.request("ping"))).result == {}
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize(
     ("target", "status"),
     [
@@ -98,6 +100,7 @@ async def test_n24_an_absolute_target_must_name_our_host(site: Site, target: str
     assert found == status and b"evil" not in body
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_refusals_by_the_http_layer_are_counted(site: Site) -> None:
     """G1: like all requests."""
     async with wired(site) as wire:
@@ -107,6 +110,7 @@ async def test_n24_refusals_by_the_http_layer_are_counted(site: Site) -> None:
     assert 'doit_mcp_http_requests_total{method="other",route="other",status="417"} 1.0' in text
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_no_continue_before_the_bearer(site: Site) -> None:
     """H5: a body that will be refused is not asked for; one that is taken, is."""
     message = json.dumps(site.request("ping")).encode()
@@ -125,6 +129,7 @@ async def test_n24_no_continue_before_the_bearer(site: Site) -> None:
         assert status == 200 and json.loads(body)["result"] == {}
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_chunks_that_break_off_end_the_request(site: Site) -> None:
     """Its handler does not wait for the rest."""
     async with wired(site) as wire:
@@ -137,6 +142,7 @@ async def test_n24_chunks_that_break_off_end_the_request(site: Site) -> None:
     assert status == 400 and CANARY not in body
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 async def test_n24_nobody_tries_to_unpack_bodies(site: Site, coding: str) -> None:
     """What cannot be unpacked is refused as what can be, and the connection goes on."""
@@ -148,6 +154,7 @@ async def test_n24_nobody_tries_to_unpack_bodies(site: Site, coding: str) -> Non
             assert (await wire.answer())[0] == 200
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_packed_bodies_are_not_unpacked(site: Site) -> None:
     """J5: not even to read the rest of a request that was refused."""
     packed = gzip.compress(b" " * (64 << 20))

@@ -104,6 +104,7 @@ async def test_among_three(redis: Server) -> None:
                 assert (await third.until(""))["id"] == "s"
 
 
+@pytest.mark.requirement("S7")
 async def test_event_ids_are_good_for_their_session_alone(pair: Pair) -> None:
     """S7."""
     a, b = pair

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import pytest
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
@@ -53,6 +54,7 @@ async def test_a_session_goes_on_at_another_replica(pair: Pair) -> None:
     assert (await session.ask("ping")).result == {}
 
 
+@pytest.mark.requirement("S1", "G5")
 async def test_a_session_is_its_owners_alone(pair: Pair) -> None:
     """S1, S4: at every replica, for every method, and nothing is changed by it."""
     a, b = pair
@@ -69,6 +71,7 @@ async def test_a_session_is_its_owners_alone(pair: Pair) -> None:
     assert (await unknown.ask("ping")).status == 404
 
 
+@pytest.mark.requirement("G5")
 async def test_what_is_deleted_at_one_ends_at_all(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
@@ -84,6 +87,7 @@ async def test_what_is_deleted_at_one_ends_at_all(pair: Pair) -> None:
         assert (await at(site, session).delete()).status == 404
 
 
+@pytest.mark.requirement("S8")
 async def test_the_oldest_makes_room_everywhere(redis: Server) -> None:
     """S8: a user's bound is one for all replicas."""
     async with replicas(redis.url, sessions_per_principal=2) as (a, b):
@@ -125,6 +129,7 @@ async def test_an_answer_finds_the_replica_that_asked(pair: Pair) -> None:
         assert (await stream.until(""))["result"]["structuredContent"] == {"said": "Bea"}
 
 
+@pytest.mark.requirement("N5")
 async def test_n5_a_large_answer_does_not_go_through_redis(pair: Pair, redis: Server) -> None:
     """Who asked hears at once that it cannot be used, at the replica that asked and through the other one."""
     a, b = pair
@@ -249,6 +254,7 @@ async def old_stream(site: Replica, user: User = ADMIN) -> AsyncIterator[Old]:
         yield Old(response, address)
 
 
+@pytest.mark.requirement("S5")
 async def test_an_old_stream_at_one_and_posts_at_another(pair: Pair) -> None:
     a, b = pair
     async with old_stream(a) as old:
@@ -301,6 +307,7 @@ async def test_a_replica_that_is_killed(pair: Pair, redis: Server) -> None:
             assert (await b.post(b.request("ping"), path=old.address)).status == 404
 
 
+@pytest.mark.requirement("L5", "G5")
 async def test_requests_without_a_session_need_no_redis(pair: Pair, redis: Server) -> None:
     """And those with one are told to come back; everything goes on once Redis does."""
     a, b = pair
@@ -358,6 +365,7 @@ async def test_a_server_starts_without_redis(redis: Server) -> None:
             assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
+@pytest.mark.requirement("S10", "X6", "G5")
 async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) -> None:
     """S2, S10: nothing can be read there, and nothing stays for ever."""
     a, b = pair

@@ -63,6 +63,7 @@ LADDER: dict[str, tuple[Fault, int, int]] = {
 }
 
 
+@pytest.mark.requirement("J10", "M78")
 @pytest.mark.parametrize("faults", [*((name,) for name in LADDER), *combinations(LADDER, 2)], ids=" and ".join)
 async def test_the_modern_ladder(site: Site, faults: tuple[str, ...]) -> None:
     """1.3, rows 3 to 12: of two faults the higher row answers."""
@@ -100,6 +101,7 @@ async def test_row_8_names_are_asked_for_nowhere_else(site: Site) -> None:
     assert (await site.modern("prompts/list", headers={"Mcp-Name": "anything"})).status == 200
 
 
+@pytest.mark.requirement("M76", "M107", "M111")
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
 async def test_row_13_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site, method: str) -> None:
     """Y5, Y6: -32021 before any look-up, also for the older capability of the same name."""
@@ -122,6 +124,7 @@ async def test_the_body_comes_before_the_headers(site: Site) -> None:
     assert answer.result["resultType"] == "complete"
 
 
+@pytest.mark.requirement("M50")
 async def test_the_legacy_ladder(site: Site) -> None:
     """1.4: the session before the version, the version before what is in the message."""
     session = await site.initialize()
@@ -133,6 +136,7 @@ async def test_the_legacy_ladder(site: Site) -> None:
     assert foreign.code == (404, -32600)
 
 
+@pytest.mark.requirement("M4")
 async def test_refusals_of_a_request_that_was_read_bear_its_id(site: Site) -> None:
     """M5: whoever refuses it."""
     session = await site.initialize()

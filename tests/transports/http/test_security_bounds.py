@@ -42,6 +42,7 @@ async def refused(tasks: list[asyncio.Task[Answer]], status: int, count: int) ->
     assert all(answer.headers["Retry-After"].isdigit() for answer in answers)
 
 
+@pytest.mark.requirement("Q2", "Q3")
 async def test_one_caller_and_all_together_have_their_share(tmp_path: Path) -> None:
     """Q2, Q3: beyond it calls are refused at once; a quiet caller is served; nothing waits without bound."""
     async with program(tmp_path, calls_per_principal=PER_PERSON, calls_total=IN_ALL) as made:
@@ -72,6 +73,7 @@ def bomb() -> Iterator[bytes]:
     yield compress.flush()
 
 
+@pytest.mark.requirement("H9", "J5")
 async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
     """J5, H5, H9: refused with and without a token, and not kept."""
     packed = b"".join(bomb())
@@ -108,6 +110,7 @@ async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
     assert not [line for line in failures if line["logger"] != "aiohttp.server"]
 
 
+@pytest.mark.requirement("X7", "F5")
 async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path: Path) -> None:
     """F5, X7: 200 MB, as it is and packed, is a clean error and not kept; no redirect is followed."""
     async with program(tmp_path) as made:
@@ -123,6 +126,7 @@ async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path:
         assert not (await made.modern(enveloped(budget(1, "ok-1")), token)).result.get("isError")
 
 
+@pytest.mark.requirement("J9")
 async def test_half_sent_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """J9: sooner than an idle connection, which has a time of its own."""
     monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.3)
@@ -138,6 +142,7 @@ async def test_half_sent_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> Non
 FAULTS: tuple[FaultKind, ...] = (401, 403, 404, 500, 503, "garbage", "truncated", "reset")
 
 
+@pytest.mark.requirement("X6")
 async def test_no_reply_holds_a_secret() -> None:
     """X6: whatever goes wrong, bodies, headers, probes and metrics hold nothing of a credential; nor does a log."""
     api = Api()

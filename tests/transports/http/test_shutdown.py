@@ -12,6 +12,7 @@ from tests.transports.http.serving import LATEST, Site, serving
 from tests.transports.http.streaming import Stream
 
 
+@pytest.mark.requirement("L4", "L5")
 async def test_no_new_work_and_calls_in_flight_finish() -> None:
     """L4, L5: a probe is told, a newcomer refused with Retry-After, who waits is answered."""
     site_of = serving(drain_s=10)
@@ -35,6 +36,7 @@ async def test_no_new_work_and_calls_in_flight_finish() -> None:
     assert site.bench.ran == []
 
 
+@pytest.mark.requirement("L4")
 async def test_what_hangs_is_stopped_in_the_end() -> None:
     """L4: the drain has an end, whatever a call waits for."""
     site_of = serving(drain_s=0)
@@ -46,6 +48,7 @@ async def test_what_hangs_is_stopped_in_the_end() -> None:
     assert site.bench.cancelled and (await waiting).messages == ()
 
 
+@pytest.mark.requirement("L4")
 async def test_streams_end_politely() -> None:
     """L4: with a proper end of the response, on both transports."""
     site_of = serving()
@@ -80,6 +83,7 @@ def closed_port() -> int:
         return port
 
 
+@pytest.mark.requirement("L5")
 async def test_probes_while_the_identity_provider_is_away() -> None:
     """L5, K4: alive, not ready before the keys were had once; 503 with Retry-After, not 401, for its tokens."""
     issuer = f"http://127.0.0.1:{closed_port()}"

@@ -90,6 +90,7 @@ class Mixture:
         return (await self.made.send("GET", path, {})).status
 
 
+@pytest.mark.requirement("Q5")
 async def test_mixed_requests(tmp_path: Path) -> None:
     """Q5: no 5xx, and memory, descriptors and tasks are what they were after the first ones."""
     async with program(tmp_path, sessions_total=500) as made:
@@ -108,6 +109,7 @@ async def test_mixed_requests(tmp_path: Path) -> None:
     assert not [line for line in made.lines() if line["level"] in ("error", "critical")]
 
 
+@pytest.mark.requirement("K2", "Q4")
 async def test_a_flood_of_forged_tokens(tmp_path: Path) -> None:
     """Q4, K2: each is refused, nobody is asked for keys again and again, and who has a token is served meanwhile."""
     async with program(tmp_path) as made:
@@ -138,6 +140,7 @@ async def refused(made: Program, token: str, statuses: Counter[int]) -> None:
     statuses[answer.status] += 1
 
 
+@pytest.mark.requirement("S8")
 @pytest.mark.parametrize("cap", [100, 10_000])
 async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
     """S8: the oldest of this user make room, those of others stay; and they are small."""
@@ -156,6 +159,7 @@ async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
         print(f"{grown / MIB:.1f} MiB for {SESSIONS} sessions, {cap} of them kept at most")
 
 
+@pytest.mark.requirement("L2")
 async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
     """L2: descriptors, tasks and memory go back, and nothing is done for those who left."""
     async with program(tmp_path) as made:

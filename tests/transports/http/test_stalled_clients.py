@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.resources.resource import Resource
 from doit_mcp.transports.http.sse_writer import WRITE_TIMEOUT_SECONDS
@@ -65,6 +67,7 @@ def still_there(peers: set[object], patience: float | None = None) -> int:
     return len(found)
 
 
+@pytest.mark.requirement("L3")
 async def test_thirty_who_read_nothing_delay_nobody_and_are_dropped() -> None:
     """L3: two hundred calls of somebody else are answered while all thirty wait; none of them is there for good."""
     asked = 0

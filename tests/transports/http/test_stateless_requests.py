@@ -15,6 +15,7 @@ from tests.transports.http.serving import ADMIN, META, MODERN, STRANGER, Site, c
 UNKNOWN = "1900-01-01"
 
 
+@pytest.mark.requirement("C3", "M68", "M81", "M83")
 async def test_case_1_a_complete_request(site: Site) -> None:
     """Worked case 1; S7, K1, M9."""
     answer = await site.modern("tools/list")
@@ -24,6 +25,7 @@ async def test_case_1_a_complete_request(site: Site) -> None:
     assert "Mcp-Session-Id" not in answer.headers
 
 
+@pytest.mark.requirement("J10", "M69", "M72", "M74", "M78")
 @pytest.mark.parametrize(
     ("case", "headers", "meta", "code"),
     [
@@ -54,11 +56,13 @@ async def test_case_6_a_header_without_an_envelope(site: Site) -> None:
     assert answer.code == (400, -32602) and META in answer.error["message"]
 
 
+@pytest.mark.requirement("M75")
 async def test_case_8_client_info_is_optional(site: Site) -> None:
     """S5: clientInfo is never required; M16: trace context is passed over."""
     assert (await site.modern("server/discover", clientInfo=None)).status == 200
 
 
+@pytest.mark.requirement("J3", "M87")
 @pytest.mark.parametrize(
     "method",
     [
@@ -83,12 +87,14 @@ async def test_case_10_an_initialize_with_the_new_header(site: Site) -> None:
     assert (await site.post(message, MCP_Protocol_Version=MODERN)).code == (400, -32602)
 
 
+@pytest.mark.requirement("S9", "M72")
 async def test_case_17_a_session_id_is_ignored(site: Site) -> None:
     """S9, T9."""
     answer = await site.modern("tools/list", headers={"Mcp-Session-Id": "anything"})
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
 
 
+@pytest.mark.requirement("M6", "M26", "M82")
 @pytest.mark.parametrize("method", ["notifications/cancelled", "notifications/initialized", "foo/bar"])
 async def test_cases_18_and_30_notifications(site: Site, method: str) -> None:
     """T3, M7: accepted and never answered, whatever they are."""
@@ -96,28 +102,33 @@ async def test_cases_18_and_30_notifications(site: Site, method: str) -> None:
     assert (answer.status, answer.text) == (202, "")
 
 
+@pytest.mark.requirement("M82")
 async def test_notification_of_a_revision_that_is_not_served(site: Site) -> None:
     answer = await site.post({"jsonrpc": "2.0", "method": "foo"}, MCP_Protocol_Version=UNKNOWN)
     assert answer.code == (400, -32022) and "id" not in answer.body
 
 
+@pytest.mark.requirement("M67")
 @pytest.mark.parametrize("body", [{"jsonrpc": "2.0", "id": 1, "result": {}}, [], [{"jsonrpc": "2.0", "method": "x"}]])
 async def test_cases_19_and_20_responses_and_arrays(site: Site, body: Any) -> None:
     assert (await site.post(body, MCP_Protocol_Version=MODERN)).code == (400, -32600)
 
 
+@pytest.mark.requirement("M81")
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_case_24_other_methods(site: Site, method: str) -> None:
     answer = await site.send(method, "/mcp", site.headers(MCP_Protocol_Version=MODERN))
     assert answer.status == 405 and answer.headers["Allow"] == "POST"
 
 
+@pytest.mark.requirement("J2", "M2", "M4")
 @pytest.mark.parametrize("id", [0, "", -1, "x" * 256, 2**53])
 async def test_case_26_every_legal_id_comes_back(site: Site, id: Any) -> None:
     answer = await site.modern("tools/list", id=id)
     assert answer.status == 200 and answer.body["id"] == id and type(answer.body["id"]) is type(id)
 
 
+@pytest.mark.requirement("J2", "M2")
 @pytest.mark.parametrize("id", [True, 1.5, [], {}, "x" * 257])
 async def test_case_27_every_other_is_refused(site: Site, id: Any) -> None:
     message = site.envelope("tools/list") | {"id": id}
@@ -125,6 +136,7 @@ async def test_case_27_every_other_is_refused(site: Site, id: Any) -> None:
     assert answer.code == (400, -32600) and "id" not in answer.body
 
 
+@pytest.mark.requirement("M88")
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
@@ -146,6 +158,7 @@ async def test_the_name_header(site: Site, sent: str, status: int) -> None:
     assert status == 200 or answer.error["code"] == -32020
 
 
+@pytest.mark.requirement("M88")
 async def test_a_name_header_that_comes_twice(site: Site) -> None:
     """Section 5, decision 23."""
     message = site.envelope("tools/call", {"name": "echo"})
@@ -154,6 +167,7 @@ async def test_a_name_header_that_comes_twice(site: Site) -> None:
         assert (await read(response)).code == (400, -32020)
 
 
+@pytest.mark.requirement("M90")
 @pytest.mark.parametrize(
     ("arguments", "sent", "status"),
     [
@@ -171,6 +185,7 @@ async def test_headers_that_repeat_arguments(site: Site, arguments: Any, sent: s
     assert status == 200 or answer.error["code"] == -32020
 
 
+@pytest.mark.requirement("J3", "M19")
 async def test_unknown_tools_and_wrong_arguments(site: Site) -> None:
     """F4: an unknown tool is a protocol error, wrong arguments are a result that names every path."""
     assert (await site.call("nothing")).code == (400, -32602)
@@ -190,6 +205,7 @@ async def test_failures_of_tools(site: Site) -> None:
     assert broken.headers["X-MCP-Trace-Id"] in broken.error["message"]
 
 
+@pytest.mark.requirement("M51")
 async def test_content_and_structured_content(site: Site) -> None:
     """F6."""
     result = (await site.call("echo", {"text": "hi"})).result
@@ -201,6 +217,7 @@ async def test_content_and_structured_content(site: Site) -> None:
     ]
 
 
+@pytest.mark.requirement("M13", "M16", "M83", "M84", "M100")
 async def test_progress_and_log_come_before_the_answer(site: Site) -> None:
     """G1, T5, O2: only with a token, only at a level that was asked for; then as a stream that ends with the answer."""
     plain = await site.call("steps")
@@ -224,6 +241,7 @@ async def test_a_client_that_takes_no_streams_gets_the_answer(site: Site) -> Non
     assert answer.status == 200 and answer.result["structuredContent"] == {"said": "stepped"}
 
 
+@pytest.mark.requirement("L1", "M86", "M99")
 async def test_a_lost_connection_cancels(site: Site) -> None:
     """T8, L1: closing the response is the cancellation; the work stops."""
     task = asyncio.create_task(site.call("wait"))
@@ -246,6 +264,7 @@ async def test_keep_alive_makes_a_quiet_answer_a_stream() -> None:
         assert answer.result["structuredContent"] == {"said": "waited"}
 
 
+@pytest.mark.requirement("M63", "M65", "M73", "M85", "M96")
 async def test_asks_and_is_asked_again(site: Site) -> None:
     """R1-R3, R8: input_required, the state that goes with it, and the answer at the second try."""
     elicits = {"clientCapabilities": {"elicitation": {}}}
@@ -280,6 +299,7 @@ async def test_asks_and_is_asked_again(site: Site) -> None:
         assert answer.code == (400, -32602), params
 
 
+@pytest.mark.requirement("M76", "M97")
 async def test_never_asks_for_what_was_not_declared(site: Site) -> None:
     """R4, S6."""
     answer = await site.call("ask_all", clientCapabilities={"elicitation": {}})
@@ -288,6 +308,7 @@ async def test_never_asks_for_what_was_not_declared(site: Site) -> None:
     assert url_only.code == (400, -32021)
 
 
+@pytest.mark.requirement("M17", "M21", "M104")
 async def test_prompts_resources_and_completion(site: Site) -> None:
     """U2, W3, Q1, and the caching members of what can be cached."""
     listed = (await site.modern("prompts/list")).result["prompts"]
@@ -311,6 +332,7 @@ async def test_prompts_resources_and_completion(site: Site) -> None:
     assert (await site.modern("completion/complete", wrong)).code == (400, -32602)
 
 
+@pytest.mark.requirement("M102")
 async def test_pages_of_a_list() -> None:
     """A1: opaque cursors; one of another list, or a changed one, is refused."""
     async with serving(changes={"page_size": 4}) as site:
@@ -324,6 +346,7 @@ async def test_pages_of_a_list() -> None:
         assert (await site.modern("prompts/list", {"cursor": first["nextCursor"]})).code == (400, -32602)
 
 
+@pytest.mark.requirement("M68", "M73", "M108", "M109", "M111")
 async def test_a_task_from_its_beginning_to_its_end(site: Site) -> None:
     """Y1-Y7: created for who declared the extension, seen by its owner alone, cancelled or completed."""
     follows = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
@@ -345,6 +368,7 @@ async def test_a_task_from_its_beginning_to_its_end(site: Site) -> None:
     assert unknown.code == (400, -32602)
 
 
+@pytest.mark.requirement("M109")
 async def test_a_cancelled_task_stops(site: Site) -> None:
     follows = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     params = {"taskId": (await site.call("long", **follows)).result["taskId"]}
@@ -353,11 +377,13 @@ async def test_a_cancelled_task_stops(site: Site) -> None:
     assert (await site.modern("tasks/get", params, **follows)).result["status"] == "cancelled"
 
 
+@pytest.mark.requirement("M79", "M107")
 async def test_without_the_extension_the_call_is_answered_itself(site: Site) -> None:
     site.bench.proceed.set()
     assert (await site.call("long")).result["structuredContent"] == {"said": "done at last"}
 
 
+@pytest.mark.requirement("M58")
 @pytest.mark.skipif(
     not published_schemas.present() and os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1",
     reason=published_schemas.ABSENT,

@@ -95,6 +95,7 @@ def check_upstream(site: Site, api: Api, token: str) -> None:
     assert not named & {name.lower() for name in request.headers}
 
 
+@pytest.mark.requirement("H4", "C1", "U2")
 @pytest.mark.parametrize("channel", ["meta", "query", "headers", "client", "forwarded"])
 async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
     """C1, H4: on both eras."""
@@ -130,6 +131,7 @@ async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
         check_upstream(site, api, token)
 
 
+@pytest.mark.requirement("C1", "J13")
 @pytest.mark.parametrize("name", NAMES)
 async def test_arguments_that_no_schema_has_reach_nothing(name: str) -> None:
     """C1, J13: refused before anything goes upstream; or, where the former server took them, dropped."""
@@ -144,6 +146,7 @@ async def test_arguments_that_no_schema_has_reach_nothing(name: str) -> None:
             check_upstream(site, api, token)
 
 
+@pytest.mark.requirement("S1", "S2", "M46")
 async def test_the_token_at_hand_counts_not_the_first_of_the_session() -> None:
     """S2: a refreshed token of the owner goes on; the same user for another customer has no session there."""
     async with place() as (site, api):
@@ -162,6 +165,7 @@ async def test_the_token_at_hand_counts_not_the_first_of_the_session() -> None:
         assert api.seen[0].headers["X-Tenant-Id"] == OTHER
 
 
+@pytest.mark.requirement("S1")
 async def test_an_api_token_of_the_same_person_is_another_principal() -> None:
     """S1."""
     async with place() as (site, api):
@@ -175,6 +179,7 @@ async def test_an_api_token_of_the_same_person_is_another_principal() -> None:
         assert (await session.ask("ping")).result == {}
 
 
+@pytest.mark.requirement("S3")
 async def test_a_session_id_that_a_client_invents_is_never_its_own(site: Site) -> None:
     """S3: no fixation; ids are visible ASCII, long, and all different."""
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
@@ -185,6 +190,7 @@ async def test_a_session_id_that_a_client_invents_is_never_its_own(site: Site) -
     assert all(len(id) >= 32 and id.isascii() and id.isprintable() and " " not in id for id in ids)
 
 
+@pytest.mark.requirement("S6", "C3")
 async def test_many_callers_with_equal_ids_never_meet() -> None:
     """S6, Q1: everybody gets their own answer and their own data, once, on sessions and without."""
     async with place(calls_per_principal=100) as (site, api):
@@ -216,6 +222,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.requirement("H8")
 async def test_addresses_come_from_configuration_alone(site: Site) -> None:
     """H8: challenge, metadata and the SSE endpoint."""
     refused = await site.send("POST", "/mcp", HOSTILE)
