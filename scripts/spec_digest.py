@@ -1,22 +1,20 @@
-"""The digest of the DoiT API's OpenAPI document: what the tests hold the code against, and how documents differ."""
+"""The facts of published documents that tests compare the code with: stored without prose, and how versions differ."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
+from .published_facts import Json, format_document, read_document, strip_prose
 
-DIGEST = Path(__file__).parents[1] / "tests" / "data" / "doit-api.json"
+DATA = Path(__file__).parents[1] / "tests" / "data"
 METHODS = ("get", "post", "put", "patch", "delete")
 UNIONS = ("oneOf", "anyOf")
 
-Json = dict[str, Any]
 Resolve = Callable[[str], Json]
 
 
@@ -162,31 +160,24 @@ def _describe_successes(row: Json) -> str:
     return "; ".join(f"{status} {', '.join(types) or 'empty'}" for status, types in row["success"].items())
 
 
-def format_digest(rows: list[Json]) -> str:
-    """A digest as JSON text, a line for each operation."""
-    return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
-
-
-def load_digest(path: Path) -> list[Json]:
-    """The digest of the document at *path*, YAML or JSON."""
-    return make_digest(
-        yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
     """0: written, or nothing changed; 1: something changed."""
     parser = argparse.ArgumentParser(prog="scripts/spec", description=__doc__)
     parser.add_argument("document", type=Path, help="an OpenAPI document of the DoiT API, YAML or JSON")
-    parser.add_argument("--diff", action="store_true", help="write nothing; say how it differs from the digest")
-    parser.add_argument("--digest", type=Path, default=DIGEST, help="where the digest is kept, if not with the tests")
+    parser.add_argument("--revision", help="the document is the JSON Schema of this MCP revision instead")
+    parser.add_argument("--diff", action="store_true", help="write nothing; list what changed in the DoiT API")
+    parser.add_argument("--data", type=Path, default=DATA, help="directory of the stored documents")
     given = parser.parse_args(arguments)
-    rows = load_digest(given.document)
+    if given.diff and given.revision:
+        parser.error("--diff compares documents of the DoiT API only")
+    document = strip_prose(read_document(given.document))
+    stored: Path = given.data / (f"mcp-schemas/{given.revision}.json" if given.revision else "doit-api.json")
     if not given.diff:
-        given.digest.write_text(format_digest(rows), encoding="utf-8")
-        print(f"{len(rows)} operations written to {given.digest.name}")
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        stored.write_text(format_document(document), encoding="utf-8")
+        print(f"{stored.name} written")
         return 0
-    found = list(find_differences(json.loads(given.digest.read_text(encoding="utf-8")), rows))
+    found = list(find_differences(make_digest(read_document(stored)), make_digest(document)))
     print("\n".join(found) or "Nothing changed.")
     return 1 if found else 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from doit_mcp.protocol.downgrade import MEMBER_FEATURES, NESTED_DEFINITIONS, dow
 from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 from tests import published_schemas
 
-DIGEST: dict[str, Any] = json.loads(published_schemas.DIGEST.read_bytes())
 # Members of the schemas that this server never sends, and why.
 NEVER = {
     "Tool": {"execution"},  # experimental tasks
@@ -27,26 +25,26 @@ NEVER = {
 }
 # Members that no schema has.
 OURS = {"Tool": {"securitySchemes"}}
-EACH = [(name, kind) for name in published_schemas.NAMES for kind in MEMBER_FEATURES if kind in DIGEST[name]["types"]]
-
-
-@pytest.mark.requirement("M22", "M44")
-@pytest.mark.skipif(not published_schemas.present(), reason=published_schemas.ABSENT)
-def test_the_digest_is_that_of_the_published_schemas() -> None:
-    assert published_schemas.digest(list(MEMBER_FEATURES)) == DIGEST
+# Revision -> kind -> its published members, for the kinds that the revision has.
+PUBLISHED = {
+    name: {kind: found for kind in MEMBER_FEATURES if (found := published_schemas.properties(name, kind)) is not None}
+    for name in published_schemas.NAMES
+}
+EACH = [(name, kind) for name, kinds in PUBLISHED.items() for kind in kinds]
 
 
 def test_every_kind_is_published_in_some_revision() -> None:
     assert {kind for _, kind in EACH} == set(MEMBER_FEATURES)
 
 
+@pytest.mark.requirement("M22", "M44")
 @pytest.mark.parametrize(("name", "kind"), EACH)
 def test_kept_members_are_the_published_ones(name: str, kind: str) -> None:
-    every = {member for revision in DIGEST.values() for member in revision["types"].get(kind, ())}
+    every = {member for kinds in PUBLISHED.values() for member in kinds.get(kind, ())}
     sent = every - NEVER.get(kind, set())
     value: dict[str, Any] = {member: {} if member in NESTED_DEFINITIONS.get(kind, {}) else member for member in sent}
     kept = downgrade(kind, value, REVISIONS_BY_NAME[name])
-    assert kept.keys() == set(DIGEST[name]["types"][kind]) - NEVER.get(kind, set())
+    assert kept.keys() == set(PUBLISHED[name][kind]) - NEVER.get(kind, set())
     assert all(kept[member] == value[member] for member in kept)
 
 
@@ -78,7 +76,7 @@ def test_every_type_of_block_has_a_kind() -> None:
     for name in published_schemas.NAMES:
         for block in (TEXT, AUDIO, LINK, EMBEDDED):
             told = downgrade_blocks([block], REVISIONS_BY_NAME[name])[0]
-            assert told["type"] == "text" or DEFINITION_NAMES[told["type"]] in DIGEST[name]["types"]
+            assert told["type"] == "text" or DEFINITION_NAMES[told["type"]] in PUBLISHED[name]
 
 
 def test_old_clients_get_a_text_for_a_block_they_do_not_know() -> None:
