@@ -441,6 +441,7 @@ def test_t13_deep_claims_beside_good_ones_are_harmless(signer: Signer) -> None:
     assert verified(signer.raw(encoded(HEADER), deep), signer)
 
 
+@pytest.mark.requirement("T13")
 @pytest.mark.parametrize("token", ["", ".", "..", "...", "a.b", "a.b.c.d", "a.b.c", "é.b.c", "\udcff.b.c", "a b.c.d"])
 def test_t13_what_is_no_token_is_401(signer: Signer, token: str) -> None:
     error = refused(token, signer)

@@ -41,6 +41,7 @@ async def refused(authenticator: Authenticator, token: str = TOKEN, address: str
     return caught.value
 
 
+@pytest.mark.requirement("P1")
 async def test_p1_a_valid_token_is_whoever_the_api_says(authenticator: Authenticator, provider: Provider) -> None:
     found = await enter(authenticator, TOKEN)
     assert (found.subject, found.customer, found.employee, found.kind) == ("admin@acme.example", "", False, "api")
@@ -60,7 +61,7 @@ async def test_p1_every_other_answer_is_a_refusal(
     assert (error.status, error.error) == (401, "invalid_token")
 
 
-@pytest.mark.requirement("X7")
+@pytest.mark.requirement("X7", "P1")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_p1_x7_no_redirect_is_followed(
     authenticator: Authenticator, provider: Provider, canary: tuple[str, list[str]], status: int
@@ -71,6 +72,7 @@ async def test_p1_x7_no_redirect_is_followed(
     assert seen == []
 
 
+@pytest.mark.requirement("P1")
 @pytest.mark.parametrize(
     "body",
     [
@@ -147,6 +149,7 @@ async def test_p2_another_subject_is_refused(authenticator: Authenticator, provi
     assert len(provider.validations) == 1
 
 
+@pytest.mark.requirement("P2")
 @pytest.mark.parametrize("second", ["", "x", "AAAA", b64(b"[]"), b64(b'{"sub":'), b64(b"[" * 3000)])
 async def test_p2_a_jwt_that_cannot_be_read_is_not_even_tried(
     authenticator: Authenticator, provider: Provider, second: str
@@ -206,6 +209,7 @@ async def test_p3_bad_answers_too(authenticator: Authenticator, provider: Provid
     assert await enter(authenticator, "wrong")
 
 
+@pytest.mark.requirement("P3")
 async def test_p3_a_passing_refusal_is_not_remembered(authenticator: Authenticator, provider: Provider) -> None:
     provider.validate_answer = says(429)
     assert (await refused(authenticator)).status == 401
@@ -260,6 +264,7 @@ async def test_p4_whoever_was_let_in_before_is_not_locked_out(
     assert await enter(authenticator, TOKEN)
 
 
+@pytest.mark.requirement("P4")
 async def test_p4_good_tokens_use_no_tries_up(authenticator: Authenticator, provider: Provider) -> None:
     for number in range(300):
         provider.people[f"good-{number}"] = ACME
@@ -354,6 +359,7 @@ async def test_x1_no_access_token_is_ever_tried_as_an_api_token(
     assert provider.validations == []
 
 
+@pytest.mark.requirement("X6")
 async def test_x6_nothing_about_a_token_is_logged(
     authenticator: Authenticator, provider: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:

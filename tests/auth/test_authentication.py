@@ -79,6 +79,7 @@ async def test_x8_cookies_are_not_sent_back(auth: Authentication, provider: Prov
     assert len(provider.heads) == 2 and "Cookie" not in "".join(provider.heads)
 
 
+@pytest.mark.requirement("X1")
 async def test_x1_the_credential_of_an_access_token_is_another_one(
     auth: Authentication, provider: Provider, mint: Mint
 ) -> None:
@@ -88,6 +89,7 @@ async def test_x1_the_credential_of_an_access_token_is_another_one(
     assert provider.validations == []
 
 
+@pytest.mark.requirement("X4")
 async def test_x4_a_refused_credential_is_exchanged_once_more(
     auth: Authentication, provider: Provider, mint: Mint
 ) -> None:
@@ -101,7 +103,7 @@ async def test_x4_a_refused_credential_is_exchanged_once_more(
     assert len(provider.exchanges) == 4
 
 
-@pytest.mark.requirement("P3")
+@pytest.mark.requirement("X4", "P3")
 async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Authentication, provider: Provider) -> None:
     provider.people["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
     caller = await auth.authenticator.authenticate(["Bearer api-token"])

@@ -31,6 +31,7 @@ async def test_a_caller_is_remembered_until_the_token_ends(
         await authenticator.authenticate([f"Bearer {token}"])
 
 
+@pytest.mark.requirement("H1")
 async def test_h1_what_is_remembered_opens_the_door_to_nothing_but_itself(
     authenticator: Authenticator, mint: Mint
 ) -> None:
@@ -56,6 +57,7 @@ async def test_h1_what_is_remembered_opens_the_door_to_nothing_but_itself(
         assert authenticator.cached_principal(header) is None, header[:60]
 
 
+@pytest.mark.requirement("H3")
 async def test_h3_several_headers_are_refused_even_when_remembered(authenticator: Authenticator, mint: Mint) -> None:
     token = mint()
     await authenticator.authenticate([f"Bearer {token}"])
@@ -89,6 +91,7 @@ async def test_t14_nor_a_withdrawn_one(authenticator: Authenticator, provider: P
         await authenticator.authenticate([f"Bearer {token}"])
 
 
+@pytest.mark.requirement("T14")
 async def test_t14_refusals_are_not_remembered_as_anything(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
@@ -119,6 +122,7 @@ async def test_what_is_forgotten_is_checked_again(authenticator: Authenticator, 
     assert len(provider.validations) == 2
 
 
+@pytest.mark.requirement("T12")
 async def test_t12_everybody_is_who_they_are_at_the_same_time(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:

@@ -16,6 +16,7 @@ def test_h1_the_scheme_has_any_case(value: str) -> None:
     assert read_bearer_token([value]) == TOKEN
 
 
+@pytest.mark.requirement("H1")
 def test_h1_padding_belongs_to_the_token() -> None:
     assert read_bearer_token([f"Bearer {TOKEN}=="]) == TOKEN + "=="
 
@@ -62,6 +63,7 @@ def test_h1_nothing_else_is_a_credential(value: str) -> None:
     assert TOKEN not in caught.value.description
 
 
+@pytest.mark.requirement("H2")
 def test_h2_without_the_header_there_is_no_credential() -> None:
     """The authenticator is handed nothing but Authorization headers, so nothing else can count."""
     with pytest.raises(AuthError) as caught:
@@ -78,6 +80,7 @@ def test_h3_two_headers_are_refused_even_if_equal(second: str) -> None:
         assert (caught.value.status, caught.value.error) == (400, "invalid_request")
 
 
+@pytest.mark.requirement("H9")
 @pytest.mark.parametrize("size", [8_193, 8_250, 100_000, 10_000_000])
 def test_h9_a_huge_token_is_refused_before_anything_is_done_with_it(size: int) -> None:
     with pytest.raises(AuthError) as caught:
@@ -86,6 +89,7 @@ def test_h9_a_huge_token_is_refused_before_anything_is_done_with_it(size: int) -
     assert read_bearer_token(["Bearer " + "x" * 8_192])
 
 
+@pytest.mark.requirement("H9")
 @pytest.mark.parametrize("separator", [".", "~", ".~"])
 def test_h9_nor_one_of_a_thousand_pieces(separator: str) -> None:
     with pytest.raises(AuthError) as caught:

@@ -216,6 +216,7 @@ async def test_k3_a_rotation_right_after_a_bad_token_is_noticed_when_the_cooldow
     assert provider.jwks_asked == 3
 
 
+@pytest.mark.requirement("K3")
 async def test_k3_a_new_key_beside_the_old_leaves_its_tokens_alone(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
@@ -277,6 +278,7 @@ async def test_k4_down_with_keys_goes_on(
     assert await status_of(authenticator, mint(jti="a third")) == 200
 
 
+@pytest.mark.requirement("K4")
 async def test_k4_keys_do_not_serve_for_ever(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: JwksCache
 ) -> None:
@@ -306,6 +308,7 @@ async def test_k4_down_without_keys_is_503_and_recovers(
     assert RETRY_INTERVAL_SECONDS <= 45
 
 
+@pytest.mark.requirement("K2")
 async def test_k2_a_withdrawn_key_does_not_make_every_request_ask(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
@@ -318,6 +321,7 @@ async def test_k2_a_withdrawn_key_does_not_make_every_request_ask(
     assert await status_of(authenticator, mint()) == 200
 
 
+@pytest.mark.requirement("K4")
 async def test_k4_nobody_listens(http: aiohttp.ClientSession, clock: Clock, idle: Idle) -> None:
     keys = JwksCache("http://127.0.0.1:1", http, clock, sleep=idle)
     with pytest.raises(AuthError) as caught:

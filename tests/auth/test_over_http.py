@@ -160,6 +160,7 @@ async def test_t11_a_missing_scope_is_told(door: Door, mint: Mint) -> None:
     assert 'error="insufficient_scope"' in challenge and 'scope="mcp:tools"' in challenge
 
 
+@pytest.mark.requirement("K4")
 async def test_k4_an_outage_is_no_challenge(door: Door, provider: Provider, mint: Mint) -> None:
     provider.jwks_answer = says(503)
     async with door.http.get(f"{door.url}/mcp", headers=shown(mint())) as answer:

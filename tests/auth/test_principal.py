@@ -36,6 +36,7 @@ def test_a_subject_cannot_run_into_a_customer() -> None:
     assert first.owner != second.owner
 
 
+@pytest.mark.requirement("X6")
 def test_x6_the_token_is_not_shown() -> None:
     assert "secret-token" not in repr(ONE) and "secret-token" not in f"{[ONE]}"
 

@@ -82,6 +82,7 @@ def test_one_changed_character_is_401(place: int, character: str) -> None:
     assert verdict(token) == (200 if token == HONEST else 401)
 
 
+@pytest.mark.requirement("X1")
 @given(st.integers(0, len(HONEST) - 1))
 def test_x1_a_cut_token_is_401_and_mostly_still_recognised(length: int) -> None:
     assert verdict(HONEST[:length]) == 401

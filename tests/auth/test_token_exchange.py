@@ -118,6 +118,7 @@ async def test_x3_the_cache_goes_by_the_token_and_by_nothing_else(exchange: Toke
     assert [form["subject_token"] for form in provider.exchanges] == [ADMIN.token, refreshed.token]
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_a_token_serves_until_its_margin(exchange: TokenExchange, provider: Provider, clock: Clock) -> None:
     provider.upstream["expires_in"] = 100
     assert await exchange.get_token(ADMIN) == "upstream-1"
@@ -207,6 +208,7 @@ REFUSALS = ["invalid_grant", "invalid_request", "invalid_token", "access_denied"
 OURS = ["invalid_client", "unauthorized_client", "invalid_target", "temporarily_unavailable", "<b>else</b>", 1]
 
 
+@pytest.mark.requirement("X5")
 @pytest.mark.parametrize("code", REFUSALS)
 @pytest.mark.parametrize("status", [400, 401, 403])
 async def test_x5_a_login_that_is_over_is_refused(
@@ -218,6 +220,7 @@ async def test_x5_a_login_that_is_over_is_refused(
     assert len(provider.exchanges) == 1
 
 
+@pytest.mark.requirement("X5")
 @pytest.mark.parametrize("code", OURS)
 async def test_x5_signing_in_again_does_not_mend_what_is_our_fault(
     exchange: TokenExchange, provider: Provider, code: Any
@@ -226,6 +229,7 @@ async def test_x5_signing_in_again_does_not_mend_what_is_our_fault(
     assert (await failure(exchange)).kind == "unavailable"
 
 
+@pytest.mark.requirement("X5")
 @pytest.mark.parametrize(
     ("header", "seconds"), [("7", 7.0), ("0", 0.0), ("-1", None), ("soon", None), ("9" * 30, None), ("", None)]
 )
@@ -296,6 +300,7 @@ async def test_x5_every_failure_is_clean_and_over_when_the_provider_is_well(
     until.set()
 
 
+@pytest.mark.requirement("X5")
 async def test_x5_one_broken_connection_is_made_good(exchange: TokenExchange, provider: Provider) -> None:
     async def first_time(request: web.Request) -> web.StreamResponse:
         provider.exchange_answer = None
@@ -325,6 +330,7 @@ async def test_x5_one_who_hangs_delays_nobody_else(exchange: TokenExchange, prov
     assert await hanging == "upstream"
 
 
+@pytest.mark.requirement("X5")
 async def test_x5_a_full_house_is_unavailable_for_a_second(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
