@@ -1,4 +1,4 @@
-"""Every message the server sends, against the published schema of the revision it is sent in (conformance 3.2)."""
+"""Every message the server sends, against the published schema of the revision it is sent in."""
 
 from __future__ import annotations
 

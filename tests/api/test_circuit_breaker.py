@@ -1,4 +1,4 @@
-"""The client and the circuit to the API (security F8): what counts as a failure, and what it does while it is open."""
+"""The client and the circuit to the API: what counts as a failure, and what it does while it is open."""
 
 from __future__ import annotations
 
@@ -178,8 +178,9 @@ async def test_which_timeouts_count(
     assert [said != LEFT for said in breaker.said] == [counts]
 
 
+@pytest.mark.requirement("L1")
 async def test_who_leaves_says_nothing(api: Api, connect: Connect, breaker: Heard) -> None:
-    """L1 as well: the request is ended with the call."""
+    """The request is ended with the call."""
     api.script = [hangs]
     call = asyncio.create_task(ended(connect(breaker=breaker)))
     while not api.seen:

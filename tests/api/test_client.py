@@ -99,12 +99,13 @@ async def test_reads_are_repeated_twice_and_then_given_up(api: Api, connect: Con
     assert len(api.seen) == 3 and error.status == status and not error.maybe_applied
 
 
+@pytest.mark.requirement("F2")
 @pytest.mark.parametrize("step", [resets, truncates])
 @pytest.mark.parametrize("warm", [False, True])
 async def test_a_broken_connection_is_three_requests_and_no_more(
     api: Api, connect: Connect, step: Handler, warm: bool
 ) -> None:
-    """F2: none of them is aiohttp's own, be the connection new or one that was kept."""
+    """None of them is aiohttp's own, be the connection new or one that was kept."""
     if warm:
         await Things(connect()).read(id="1")
     api.script = [step]
@@ -174,13 +175,14 @@ async def test_a_retry_after_that_says_nothing_is_ignored(api: Api, connect: Con
     assert await Things(connect()).read(id="1") == {"ok": True}
 
 
+@pytest.mark.requirement("F2")
 @pytest.mark.parametrize(
     ("header", "chance", "sent"), [({}, 0.0, 3), ({}, 0.5, 1), ({"Retry_After": "9"}, 0.0, 1)], ids=str
 )
 async def test_waits_are_drawn_from_nothing_up_and_end_with_the_call(
     api: Api, connect: Connect, header: dict[str, str], chance: float, sent: int
 ) -> None:
-    """F2: full jitter, Retry-After in its place; a wait that the call would not outlive is not begun."""
+    """Full jitter, Retry-After in its place; a wait that the call would not outlive is not begun."""
     api.script = [says(503, {}, **header)]
     error = await failing(connect(first_wait=30.0, random_fraction=lambda: chance, deadline=4.0))
     assert (error.kind, error.status, len(api.seen)) == ("fault", 503, sent)
@@ -188,7 +190,7 @@ async def test_waits_are_drawn_from_nothing_up_and_end_with_the_call(
 
 @pytest.mark.requirement("F1")
 async def test_exchanges_have_what_is_left_of_the_call(api: Api, connect: Connect) -> None:
-    """F1: the time for one exchange is the usual until the call has less than that."""
+    """The time for one exchange is the usual until the call has less than that."""
     api.script = [hangs]
     given: list[float] = []
     for deadline in (60.0, 0.1):

@@ -1,4 +1,4 @@
-"""Access tokens: rows T1, T2, T5-T11 and T13 of the security sheet, one by one, without any I/O."""
+"""Access tokens: signature, header and claims, one by one, without any I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DoiT API tokens: rows P1-P5 and X1 of the security sheet."""
+"""DoiT API tokens: validation, identity, caching and limits on failed attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authentication as the server opens it: readiness, credentials (X1, X4, P3), leaks (X6), cookies (X8), the secret."""
+"""Authentication as the server opens it: readiness, credentials, leaks, cookies, the secret."""
 
 from __future__ import annotations
 

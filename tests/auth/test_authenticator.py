@@ -1,4 +1,4 @@
-"""What is remembered and for how long: row T14; and that every kind of caller comes in by one door."""
+"""What is remembered and for how long; and that every kind of caller comes in by one door."""
 
 from __future__ import annotations
 

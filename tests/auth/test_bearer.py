@@ -1,4 +1,4 @@
-"""How a credential travels: rows H1, H2, H3, H5 and H9."""
+"""How a credential travels: in one Authorization header, and nowhere else."""
 
 from __future__ import annotations
 

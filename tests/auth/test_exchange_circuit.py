@@ -1,4 +1,4 @@
-"""The circuit to the token exchange (security F8, X5): opened by the provider's own failures only, and closed again."""
+"""The circuit to the token exchange: opened by the provider's own failures only, and closed again."""
 
 from __future__ import annotations
 

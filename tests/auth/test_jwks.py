@@ -1,4 +1,4 @@
-"""The identity provider's keys: rows T3, T4, K1-K5."""
+"""The identity provider's keys: which ones count, when they are fetched, and outages."""
 
 from __future__ import annotations
 

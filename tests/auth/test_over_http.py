@@ -1,4 +1,4 @@
-"""Credentials over real HTTP, through the door of the web layer: rows T12, H2-H6, H8 and H9."""
+"""Credentials over real HTTP, through the HTTP transport."""
 
 from __future__ import annotations
 

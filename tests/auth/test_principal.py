@@ -46,8 +46,9 @@ def test_a_principal_does_not_change() -> None:
         ONE.customer = "globex"  # type: ignore[misc]
 
 
+@pytest.mark.requirement("C2")
 def test_employees_alone_act_for_other_customers() -> None:
-    """C2: the same person and token for another customer; another principal, as for any other customer."""
+    """The same person and token for another customer; another principal, as for any other customer."""
     employee = Principal("e", "own", True, "jwt", "t", 10.0)
     acting = employee.for_customer("other")
     assert (acting.customer, acting.subject, acting.token, acting.expires) == ("other", "e", "t", 10.0)

@@ -1,4 +1,4 @@
-"""Token exchange: rows X2, X3 and X5 of the security sheet."""
+"""Token exchange: the request, the cache and failures."""
 
 from __future__ import annotations
 

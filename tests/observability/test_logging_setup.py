@@ -65,7 +65,7 @@ def logs(tmp_path: Path) -> Iterator[Logs]:
 
 @pytest.mark.requirement("X6")
 async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> None:
-    """X6: their text can hold anything; the class and the place help."""
+    """Their text can hold anything; the class and the place help."""
     logging_setup.configure("info", logs.log)
 
     async def fails() -> None:
@@ -85,7 +85,7 @@ async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> N
 @pytest.mark.requirement("G6")
 @pytest.mark.parametrize("level", ["debug", "warning", "error"])
 def test_what_was_changed_is_always_told(level: str, logs: Logs) -> None:
-    """G6: on a stream of its own, whatever the level of the rest."""
+    """On a stream of its own, whatever the level of the rest."""
     logging_setup.configure(level, logs.log, logs.audit)
     logging.getLogger(AUDIT_LOGGER).info("write", extra={"tool": "create_label"})
     assert [line["tool"] for line in logs.lines(logs.audit)] == ["create_label"] and not logs.text()

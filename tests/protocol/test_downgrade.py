@@ -1,4 +1,4 @@
-"""What goes out fits the revision: every kind of object against the published schemas (protocol section 4.2)."""
+"""What goes out fits the revision: every kind of object against the published schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``Mcp-Param-*`` headers against arguments (2026-07-28/T15 to T17; conformance 7.5)."""
+"""``Mcp-Param-*`` headers against arguments."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_what_is_mirrored() -> None:
     ],
 )
 def test_texts(argument: Any, header: str | None, expected: bool) -> None:
-    """Conformance 7.5, row by row, and the edges."""
+    """A header agrees with its argument or is refused, whatever the type and the encoding."""
     pairs = () if header is None else (("mcp-PARAM-region", header),)
     assert agrees({"region": argument}, *pairs) is expected
 
@@ -102,7 +102,7 @@ def test_texts(argument: Any, header: str | None, expected: bool) -> None:
     ],
 )
 def test_integers_are_compared_as_numbers(argument: Any, header: str, expected: bool) -> None:
-    """2026-07-28/T16."""
+    """MCP 2026-07-28, Streamable HTTP, Server Behavior for Custom Headers."""
     assert agrees({"limit": argument}, ("Mcp-Param-Limit", header)) is expected
 
 
@@ -125,7 +125,6 @@ def test_nested_arguments() -> None:
 
 @pytest.mark.requirement("M90")
 def test_absent_extra_and_double_headers() -> None:
-    """Section 5, decisions 22 and 23."""
     assert agrees({})
     assert agrees({"plain": "x"}, ("Mcp-Param-Plain", "y"), ("Mcp-Param-Unknown", "z"))
     assert not agrees({}, ("Mcp-Param-Region", "x"))
@@ -157,7 +156,7 @@ def test_arguments_of_the_wrong_shape_are_judged_elsewhere(arguments: Any) -> No
     ids=str,
 )
 def test_annotations_that_make_clients_drop_the_tool(properties: dict[str, Any]) -> None:
-    """2026-07-28/T17."""
+    """MCP 2026-07-28, Streamable HTTP, Schema Extension."""
     with pytest.raises(ValueError, match="x-mcp-header"):
         find_parameter_headers({"type": "object", "properties": properties})
 

@@ -1,4 +1,4 @@
-"""The five revisions against the published schemas (protocol section 4.1), and negotiation (1.7)."""
+"""The five revisions against the published schemas, and negotiation."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_methods_are_the_published_ones(name: str) -> None:
 
 @pytest.mark.parametrize("name", published_schemas.NAMES[:4])
 def test_a_handshake_revision_is_answered_with_itself(name: str) -> None:
-    """2024-11-05/L2 to 2025-11-25/L2."""
+    """MCP 2025-11-25, Lifecycle, Version Negotiation."""
     assert negotiate_revision(name) is REVISIONS_BY_NAME[name]
 
 
@@ -59,12 +59,12 @@ def test_anything_else_is_answered_with_the_newest_that_has_a_handshake(name: st
 
 
 def test_a_request_that_says_nothing_is_of_2025_03_26() -> None:
-    """2025-06-18/T20, 2025-11-25/T22."""
+    """MCP 2025-11-25, Transports, Protocol Version Header."""
     assert DEFAULT_REVISION.name == "2025-03-26"
 
 
 def test_batches_exist_in_one_revision() -> None:
-    """2025-03-26/M9, 2025-06-18/M9, 2025-11-25/M9, 2026-07-28/M8."""
+    """MCP 2026-07-28, Streamable HTTP, Sending Messages."""
     assert [revision.name for revision in REVISIONS if revision.supports("batches")] == ["2025-03-26"]
 
 

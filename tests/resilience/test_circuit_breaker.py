@@ -1,4 +1,4 @@
-"""The circuit breaker by itself (security F8): what opens it, how it tries again, and what it never does."""
+"""The circuit breaker by itself: what opens it, how it tries again, and what it never does."""
 
 from __future__ import annotations
 
@@ -375,7 +375,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def the_upstream_recovers(self) -> None:
-        """F7: however it got here, whoever hangs, one request that works closes it, and soon it may be sent."""
+        """However it got here, whoever hangs, one request that works closes it, and soon it may be sent."""
         assert self.breaker.retry_after <= LONGEST
         self.clock.now += self.breaker.retry_after
         well(self.breaker)

@@ -1,4 +1,4 @@
-"""Replay: every event id stands for one place in one stream of one session, and room is bounded (T13, T14, S7)."""
+"""Replay: every event id stands for one place in one stream of one session, and room is bounded."""
 
 from __future__ import annotations
 

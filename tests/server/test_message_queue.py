@@ -1,4 +1,4 @@
-"""Outbox: one reader, any number of writers who never wait; who falls behind is cut off (L3)."""
+"""Outbox: one reader, any number of writers who never wait; who falls behind is cut off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seals: what a client brings back unchanged, for the same purpose and in time (security J11)."""
+"""Seals: what a client brings back unchanged, for the same purpose and in time."""
 
 from __future__ import annotations
 

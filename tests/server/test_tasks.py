@@ -1,4 +1,4 @@
-"""Tasks: states that move one way, questions answered one by one, owners, bounds (SEP-2663; section 6.1)."""
+"""Tasks: states that move one way, questions answered one by one, owners, bounds (SEP-2663)."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ async def test_every_handshake(revision: str) -> None:
 
 
 async def test_both_eras_over_one_pipe() -> None:
-    """1.1: each message is judged by itself; there are no headers to agree with."""
+    """Each message is judged by itself; there are no headers to agree with."""
     async with piped() as client:
         await client.initialize(LATEST)
         client.send(client.envelope("server/discover"))
@@ -148,7 +148,7 @@ async def test_asks_and_is_answered() -> None:
 
 
 async def test_cancels_a_request() -> None:
-    """C1: it stops, and is not answered; alone and in a batch."""
+    """It stops, and is not answered; alone and in a batch."""
     for batched in (False, True):
         async with piped() as client:
             await client.initialize(BATCHES)
@@ -186,7 +186,7 @@ async def test_bad_lines_harm_nothing() -> None:
 
 
 async def test_too_many_calls_at_once() -> None:
-    """Section 6: the one too many is refused under its own id, so that nobody waits for it."""
+    """The one too many is refused under its own id, so that nobody waits for it."""
     async with piped(calls_total=1) as client:
         await client.initialize(BATCHES)
         client.send(client.request("tools/call", {"name": "wait"}, "first"))
@@ -203,7 +203,7 @@ async def test_too_many_calls_at_once() -> None:
 
 
 async def test_listens_for_changes_and_ends_with_the_input() -> None:
-    """N1, N4: acknowledged, and ended by a result when the client closes its end."""
+    """Acknowledged, and ended by a result when the client closes its end."""
     async with piped() as client:
         client.send(client.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}}))
         acknowledged = await client.next("subscriptions/listen", MODERN)
@@ -247,7 +247,7 @@ async def test_a_reader_who_left_is_spared_the_rest() -> None:
     ],
 )
 async def test_lines_are_bounded(text: bytes, lines: list[bytes]) -> None:
-    """Section 6: what is too long is skipped to its end, and answered as what cannot be read."""
+    """What is too long is skipped to its end, and answered as what cannot be read."""
     source: BinaryIO = io.BytesIO(text)
     assert [line async for line in read_lines(source, 10)] == lines
 

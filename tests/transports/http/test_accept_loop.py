@@ -1,4 +1,4 @@
-"""Short of descriptors: accepting pauses, says so and resumes; who waits meanwhile is served in the end (N24)."""
+"""Short of descriptors: accepting pauses, says so and resumes; who waits meanwhile is served in the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies of the requests in progress share a budget of bytes; one user has a part of it (N1)."""
+"""Bodies of the requests in progress share a budget of bytes; one user has a part of it."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ async def test_n1_a_client_that_leaves_gives_back_its_bytes() -> None:
         await until_received(site, 0)
 
 
-@pytest.mark.requirement("N1")
+@pytest.mark.requirement("H5", "N1")
 async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
-    """H5: the bearer comes first, so such a body is never received."""
+    """The bearer comes first, so such a body is never received."""
     async with serving(max_body=LARGEST) as site, AsyncExitStack() as stack:
         for _ in range(BODIES_TOTAL):
             wire = await stack.enter_async_context(wired(site))

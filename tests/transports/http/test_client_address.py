@@ -1,4 +1,4 @@
-"""Strangers are limited by where they come from, and nobody can say that for themselves (P4, H4)."""
+"""Strangers are limited by where they come from, and nobody can say that for themselves."""
 
 from __future__ import annotations
 

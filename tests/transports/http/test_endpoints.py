@@ -312,7 +312,7 @@ async def test_the_same_write_twice_is_done_once() -> None:
 
 @pytest.mark.requirement("C2")
 async def test_only_employees_have_their_tools() -> None:
-    """C2: neither listed nor callable by name for others."""
+    """Neither listed nor callable by name for others."""
     async with place() as (site, api):
         own = {"search_customers", "change_customer"}
         for path in ("/mcp", "/mcp/x/all", "/mcp/x/discovery"):
@@ -340,7 +340,7 @@ async def test_customers_are_searched_at_the_console() -> None:
 
 @pytest.mark.requirement("C2", "G6")
 async def test_a_session_acts_for_the_customer_that_an_employee_chose(caplog: pytest.LogCaptureFixture) -> None:
-    """C2: that session alone; nothing global; logged."""
+    """That session alone; nothing global; logged."""
     async with place() as (site, api):
         chosen, other = [await site.initialize(user=EMPLOYEE) for _ in range(2)]
         with caplog.at_level(logging.INFO, "doit_mcp.audit"):
@@ -381,7 +381,7 @@ async def test_a_customer_that_is_none_is_refused() -> None:
 
 @pytest.mark.requirement("C4")
 async def test_without_a_session_each_call_names_its_customer(caplog: pytest.LogCaptureFixture) -> None:
-    """C4: an argument of every call, checked against the claim; for all others it is dropped."""
+    """An argument of every call, checked against the claim; for all others it is dropped."""
     async with place() as (site, api):
         changed = await site.call("change_customer", {"customerContext": OTHER}, user=EMPLOYEE)
         said = changed.result["structuredContent"]

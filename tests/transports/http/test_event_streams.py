@@ -1,4 +1,4 @@
-"""Event streams byte by byte (3.4), and what becomes of them when a client leaves, comes back, or takes nothing."""
+"""Event streams byte by byte, and what becomes of them when a client leaves, comes back, or takes nothing."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ async def resumed(session: Session, id: str | None) -> AsyncIterator[Stream]:
 
 
 def check_frame(event: Event, *, ids: bool) -> None:
-    """One message on one line, under a name that every client takes (3.4, L7)."""
+    """One message on one line, under a name that every client takes."""
     assert keys(event) == (["id"] if ids else []) + ["event", "data"]
     assert event.field("event") == "message" and isinstance(json.loads(event.data), dict)
 
 
 @pytest.mark.parametrize("revision", ["2024-11-05", *RESUMES])
 async def test_framing_of_the_handshake_era(revision: str) -> None:
-    """3.4: ids where the revision resumes, a first event without a message only in 2025-11-25."""
+    """Ids where the revision resumes, a first event without a message only in 2025-11-25."""
     async with speaking_site() as site:
         session = await site.initialize(revision)
         async with running(session, site.request("tools/call", {"name": "nasty"})) as stream:
@@ -103,7 +103,7 @@ async def test_framing_of_the_handshake_era(revision: str) -> None:
 
 @pytest.mark.requirement("M84", "M112")
 async def test_framing_of_the_newest_revision() -> None:
-    """T9: no ids, whatever the client sends."""
+    """No ids, whatever the client sends."""
     async with speaking_site() as site:
         message = site.envelope("tools/call", {"name": "nasty"}, logLevel="debug")
         headers = site.headers(Last_Event_ID="1_1") | site.modern_headers(message)
@@ -132,7 +132,7 @@ async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
 
 @pytest.mark.requirement("M13")
 async def test_progress_only_rises() -> None:
-    """G1: what does not is not sent."""
+    """Progress that does not rise is not sent."""
     async with speaking_site() as site:
         params = {"name": "falls", "_meta": {"progressToken": 0}}
         for answer in (
@@ -153,7 +153,7 @@ async def test_odd_tokens_are_none(token: Any) -> None:
 
 @pytest.mark.parametrize("revision", RESUMES)
 async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str) -> None:
-    """T8, section 8: the work goes on, its result is kept, and is delivered once."""
+    """The work goes on, its result is kept, and is delivered once."""
     session = await site.initialize(revision)
     async with running(session, steps(session, id="kept")) as stream:
         event = await stream.event()
@@ -171,7 +171,7 @@ async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str)
 
 @pytest.mark.requirement("S7", "M37", "M38")
 async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
-    """T14, T16: two streams at once, one session."""
+    """Two streams at once, one session."""
     session = await site.initialize()
     ids: list[str] = []
     async with running(session, steps(session)) as first, running(session, steps(session)) as second:
@@ -190,7 +190,7 @@ async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
 
 @pytest.mark.requirement("M36")
 async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
-    """T13: the stream that was thought lost, and an earlier successor, hear nothing any more."""
+    """The stream that was thought lost, and an earlier successor, hear nothing any more."""
     session = await site.initialize()
     async with running(session, steps(session)) as lost:
         first = await lost.event()
@@ -207,7 +207,7 @@ async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
 
 
 async def test_lets_the_connection_go_and_is_polled() -> None:
-    """T6 of 2025-11-25: primed, told when to come back, closed; the rest is fetched."""
+    """Primed, told when to come back, closed; the rest is fetched."""
     async with speaking_site() as site:
         session = await site.initialize()
         async with running(session, site.request("tools/call", {"name": "polls"})) as stream:
@@ -230,7 +230,7 @@ async def test_holds_the_connection_where_polling_is_unknown(revision: str) -> N
 
 
 async def test_event_ids_mean_nothing_to_the_oldest_revision(site: Site) -> None:
-    """3.3: it knows no resumption, so the header is no reason to refuse a stream."""
+    """It knows no resumption, so the header is no reason to refuse a stream."""
     session = await site.initialize("2024-11-05")
     async with resumed(session, "7_7") as stream:
         while not len(site.hub):
@@ -270,7 +270,7 @@ async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
 
 @pytest.mark.requirement("L3")
 async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
-    """L3: after a while the connection is dropped, though the call goes on."""
+    """After a while the connection is dropped, though the call goes on."""
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def handler(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Connections without a complete request head: what they hold is bounded in bytes, number and time (N1)."""
+"""Connections without a complete request head: what they hold is bounded in bytes, number and time."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ async def test_n1_trailers_without_end_take_no_memory(tmp_path: Path) -> None:
             writer.transport.abort()
 
 
-@pytest.mark.requirement("N1")
+@pytest.mark.requirement("H9", "X6", "N1")
 @pytest.mark.parametrize("ended", [True, False])
 async def test_n1_a_head_that_is_too_large_is_431_in_json(site: Site, ended: bool) -> None:
-    """H9, X6: with the bound, without a word of what was sent."""
+    """With the bound, without a word of what was sent."""
     async with wired(site) as wire:
         wire.writer.write(BEGUN + b"X: " + b"s3cret" * (MAX_HEAD_BYTES // 6) + (b"\r\n\r\n" if ended else b""))
         status, body = await wire.answer()
@@ -124,9 +124,9 @@ async def test_n1_too_many_headers(site: Site) -> None:
         assert (await wire.answer())[0] == 400
 
 
-@pytest.mark.requirement("N1")
+@pytest.mark.requirement("J9", "N1")
 async def test_n1_a_head_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """J9: sending a byte now and then does not extend it; a request and a body that takes longer are not affected."""
+    """Sending a byte now and then does not extend it; a request and a body that takes longer are not affected."""
     monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.5)
     async with serving() as site, wired(site) as slow, wired(site) as second, wired(site) as body, wired(site) as idle:
         body.writer.write(raw_post(site, site.headers() | {"Content-Length": "60"}) + b" ")

@@ -44,7 +44,7 @@ async def refused(tasks: list[asyncio.Task[Answer]], status: int, count: int) ->
 
 @pytest.mark.requirement("Q2", "Q3")
 async def test_one_caller_and_all_together_have_their_share(tmp_path: Path) -> None:
-    """Q2, Q3: beyond it calls are refused at once; a quiet caller is served; nothing waits without bound."""
+    """Beyond it calls are refused at once; a quiet caller is served; nothing waits without bound."""
     async with program(tmp_path, calls_per_principal=PER_PERSON, calls_total=IN_ALL) as made:
         noisy = await calls(made, "noisy", 200)
         await held(made, PER_PERSON)
@@ -73,9 +73,9 @@ def bomb() -> Iterator[bytes]:
     yield compress.flush()
 
 
-@pytest.mark.requirement("H9", "J5")
+@pytest.mark.requirement("H5", "H9", "J5")
 async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
-    """J5, H5, H9: refused with and without a token, and not kept."""
+    """Refused with and without a token, and not kept."""
     packed = b"".join(bomb())
     assert len(packed) < 2 * MIB
 
@@ -112,7 +112,7 @@ async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("X7", "F5")
 async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path: Path) -> None:
-    """F5, X7: 200 MB, as it is and packed, is a clean error and not kept; no redirect is followed."""
+    """200 MB, as it is and packed, is a clean error and not kept; no redirect is followed."""
     async with program(tmp_path) as made:
         made.outside.gate.set()
         token = made.outside.token("ann")
@@ -128,7 +128,7 @@ async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path:
 
 @pytest.mark.requirement("J9")
 async def test_half_sent_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """J9: sooner than an idle connection, which has a time of its own."""
+    """Sooner than an idle connection, which has its own timeout."""
     monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.3)
     async with serving(keep_alive_timeout_s=1) as site, wired(site) as slow, wired(site) as idle:
         slow.writer.write(b"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthor")
@@ -144,7 +144,7 @@ FAULTS: tuple[FaultKind, ...] = (401, 403, 404, 500, 503, "garbage", "truncated"
 
 @pytest.mark.requirement("X6")
 async def test_no_reply_holds_a_secret() -> None:
-    """X6: whatever goes wrong, bodies, headers, probes and metrics hold nothing of a credential; nor does a log."""
+    """Whatever goes wrong, bodies, headers, probes and metrics hold nothing of a credential; nor does a log."""
     api = Api()
     async with serving(api=api, make=catalog_factory()) as site:
         token = site.token()

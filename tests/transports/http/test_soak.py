@@ -92,7 +92,7 @@ class Mixture:
 
 @pytest.mark.requirement("Q5")
 async def test_mixed_requests(tmp_path: Path) -> None:
-    """Q5: no 5xx, and memory, descriptors and tasks are what they were after the first ones."""
+    """No 5xx, and memory, descriptors and tasks are what they were after the first ones."""
     async with program(tmp_path, sessions_total=500) as made:
         made.outside.gate.set()
         mixture = Mixture(made)
@@ -111,7 +111,7 @@ async def test_mixed_requests(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("K2", "Q4")
 async def test_a_flood_of_forged_tokens(tmp_path: Path) -> None:
-    """Q4, K2: each is refused, nobody is asked for keys again and again, and who has a token is served meanwhile."""
+    """Each is refused, nobody is asked for keys again and again, and who has a token is served meanwhile."""
     async with program(tmp_path) as made:
         made.outside.gate.set()
         token = made.outside.token("ann")
@@ -143,7 +143,7 @@ async def refused(made: Program, token: str, statuses: Counter[int]) -> None:
 @pytest.mark.requirement("S8")
 @pytest.mark.parametrize("cap", [100, 10_000])
 async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
-    """S8: the oldest of this user make room, those of others stay; and they are small."""
+    """The oldest of this user make room, those of others stay; and they are small."""
     async with program(tmp_path, sessions_per_principal=cap) as made:
         ann, bob = made.outside.token("ann"), made.outside.token("bob")
         others = await made.initialize(bob)
@@ -161,7 +161,7 @@ async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
 
 @pytest.mark.requirement("L2")
 async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
-    """L2: descriptors, tasks and memory go back, and nothing is done for those who left."""
+    """Descriptors, tasks and memory go back, and nothing is done for those who left."""
     async with program(tmp_path) as made:
         tokens = [made.outside.token(f"person{number}") for number in range(STREAMS // 10)]
         await dropped(made, tokens)

@@ -1,4 +1,4 @@
-"""Clients that ask for much and read nothing (security L3)."""
+"""Clients that ask for much and read nothing."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def still_there(peers: set[object], patience: float | None = None) -> int:
 
 @pytest.mark.requirement("L3")
 async def test_thirty_who_read_nothing_delay_nobody_and_are_dropped() -> None:
-    """L3: two hundred calls of somebody else are answered while all thirty wait; none of them is there for good."""
+    """Two hundred calls of somebody else are answered while all thirty wait; none of them is there for good."""
     asked = 0
     text = "x" * LARGE
 

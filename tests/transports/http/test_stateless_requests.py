@@ -15,7 +15,6 @@ UNKNOWN = "1900-01-01"
 
 @pytest.mark.requirement("C3", "M68", "M81", "M83")
 async def test_case_1_a_complete_request(site: Site) -> None:
-    """Worked case 1; S7, K1, M9."""
     answer = await site.modern("tools/list")
     assert answer.status == 200 and answer.result["resultType"] == "complete"
     assert answer.result["ttlMs"] >= 0 and answer.result["cacheScope"] == "private"
@@ -56,7 +55,7 @@ async def test_case_6_a_header_without_an_envelope(site: Site) -> None:
 
 @pytest.mark.requirement("M75")
 async def test_case_8_client_info_is_optional(site: Site) -> None:
-    """S5: clientInfo is never required; M16: trace context is passed over."""
+    """clientInfo is never required, and trace context is passed over."""
     assert (await site.modern("server/discover", clientInfo=None)).status == 200
 
 
@@ -76,7 +75,7 @@ async def test_case_8_client_info_is_optional(site: Site) -> None:
     ],
 )
 async def test_cases_9_and_28_methods_that_do_not_exist(site: Site, method: str) -> None:
-    """T12, P1: 404 and -32601, also for methods of older revisions and of what is not offered."""
+    """404 and -32601, also for methods of older revisions and of what is not offered."""
     assert (await site.modern(method, {"protocolVersion": MODERN})).code == (404, -32601)
 
 
@@ -87,7 +86,6 @@ async def test_case_10_an_initialize_with_the_new_header(site: Site) -> None:
 
 @pytest.mark.requirement("S9", "M72")
 async def test_case_17_a_session_id_is_ignored(site: Site) -> None:
-    """S9, T9."""
     answer = await site.modern("tools/list", headers={"Mcp-Session-Id": "anything"})
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
 
@@ -95,7 +93,7 @@ async def test_case_17_a_session_id_is_ignored(site: Site) -> None:
 @pytest.mark.requirement("M6", "M26", "M82")
 @pytest.mark.parametrize("method", ["notifications/cancelled", "notifications/initialized", "foo/bar"])
 async def test_cases_18_and_30_notifications(site: Site, method: str) -> None:
-    """T3, M7: accepted and never answered, whatever they are."""
+    """Accepted and never answered, whatever they are."""
     answer = await site.post({"jsonrpc": "2.0", "method": method}, MCP_Protocol_Version=MODERN)
     assert (answer.status, answer.text) == (202, "")
 
@@ -150,7 +148,7 @@ async def test_case_27_every_other_is_refused(site: Site, id: Any) -> None:
     ],
 )
 async def test_the_name_header(site: Site, sent: str, status: int) -> None:
-    """T14, T15: equal after decoding, strictly."""
+    """Equal after decoding, strictly."""
     answer = await site.call("echo", headers={"Mcp-Name": sent})
     assert answer.status == status
     assert status == 200 or answer.error["code"] == -32020
@@ -158,7 +156,6 @@ async def test_the_name_header(site: Site, sent: str, status: int) -> None:
 
 @pytest.mark.requirement("M88")
 async def test_a_name_header_that_comes_twice(site: Site) -> None:
-    """Section 5, decision 23."""
     message = site.envelope("tools/call", {"name": "echo"})
     sent = [*site.headers().items(), *site.modern_headers(message).items(), ("Mcp-Name", "echo")]
     async with site.http.post(f"{site.base}/mcp", json=message, headers=sent) as response:
@@ -177,7 +174,7 @@ async def test_a_name_header_that_comes_twice(site: Site) -> None:
     ],
 )
 async def test_headers_that_repeat_arguments(site: Site, arguments: Any, sent: str, status: int) -> None:
-    """T16: a value in the body wants its header, and the two agree."""
+    """A value in the body wants its header, and the two agree."""
     answer = await site.call("echo", arguments, headers={"Mcp-Param-Region": sent})
     assert answer.status == status
     assert status == 200 or answer.error["code"] == -32020
@@ -185,7 +182,7 @@ async def test_headers_that_repeat_arguments(site: Site, arguments: Any, sent: s
 
 @pytest.mark.requirement("J3", "M19")
 async def test_unknown_tools_and_wrong_arguments(site: Site) -> None:
-    """F4: an unknown tool is a protocol error, wrong arguments are a result that names every path."""
+    """An unknown tool is a protocol error, wrong arguments are a result that names every path."""
     assert (await site.call("nothing")).code == (400, -32602)
     answer = await site.call("echo", {"text": 5, "colour": "red", "size": "big"})
     assert answer.status == 200 and answer.result["isError"] is True
@@ -195,7 +192,7 @@ async def test_unknown_tools_and_wrong_arguments(site: Site) -> None:
 
 
 async def test_failures_of_tools(site: Site) -> None:
-    """F7: a refusal is a result; a bug is -32603 with a reference, and nothing of it gets out."""
+    """A refusal is a result; a bug is -32603 with a reference, and nothing of it gets out."""
     refused = await site.call("fail")
     assert refused.status == 200 and refused.result["isError"] is True
     broken = await site.call("bug")
@@ -205,7 +202,6 @@ async def test_failures_of_tools(site: Site) -> None:
 
 @pytest.mark.requirement("M51")
 async def test_content_and_structured_content(site: Site) -> None:
-    """F6."""
     result = (await site.call("echo", {"text": "hi"})).result
     assert result["structuredContent"] == {"said": "hi"} == json.loads(result["content"][0]["text"])
     assert [block["type"] for block in (await site.call("blocks")).result["content"]] == [
@@ -217,7 +213,7 @@ async def test_content_and_structured_content(site: Site) -> None:
 
 @pytest.mark.requirement("M13", "M16", "M83", "M84", "M100")
 async def test_progress_and_log_come_before_the_answer(site: Site) -> None:
-    """G1, T5, O2: only with a token, only at a level that was asked for; then as a stream that ends with the answer."""
+    """Only with a token, only at a level that was asked for; then as a stream that ends with the answer."""
     plain = await site.call("steps")
     assert plain.headers["Content-Type"] == "application/json"
     answer = await site.call("steps", progressToken="t", logLevel="info")
@@ -241,7 +237,7 @@ async def test_a_client_that_takes_no_streams_gets_the_answer(site: Site) -> Non
 
 @pytest.mark.requirement("L1", "M86", "M99")
 async def test_a_lost_connection_cancels(site: Site) -> None:
-    """T8, L1: closing the response is the cancellation; the work stops."""
+    """Closing the response is the cancellation; the work stops."""
     task = asyncio.create_task(site.call("wait"))
     await asyncio.wait_for(site.bench.started.wait(), 20)
     task.cancel()
@@ -251,7 +247,7 @@ async def test_a_lost_connection_cancels(site: Site) -> None:
 
 
 async def test_keep_alive_makes_a_quiet_answer_a_stream() -> None:
-    """T7: comment lines until there is something to say."""
+    """Comment lines until there is something to say."""
     async with serving(keep_alive_s=1) as site:
         message = site.envelope("tools/call", {"name": "wait", "arguments": {}})
         headers = site.headers() | {"Content-Type": "application/json"} | site.modern_headers(message)
@@ -264,7 +260,7 @@ async def test_keep_alive_makes_a_quiet_answer_a_stream() -> None:
 
 @pytest.mark.requirement("M63", "M65", "M73", "M85", "M96")
 async def test_asks_and_is_asked_again(site: Site) -> None:
-    """R1-R3, R8: input_required, the state that goes with it, and the answer at the second try."""
+    """The first result is input_required with its state, and the second try gets the answer."""
     elicits = {"clientCapabilities": {"elicitation": {}}}
     first = (await site.call("ask", **elicits)).result
     assert first["resultType"] == "input_required" and "ttlMs" not in first
@@ -299,7 +295,6 @@ async def test_asks_and_is_asked_again(site: Site) -> None:
 
 @pytest.mark.requirement("M76", "M97")
 async def test_never_asks_for_what_was_not_declared(site: Site) -> None:
-    """R4, S6."""
     answer = await site.call("ask_all", clientCapabilities={"elicitation": {}})
     assert answer.code == (400, -32021) and answer.error["data"] == {"requiredCapabilities": {"roots": {}}}
     url_only = await site.call("ask", clientCapabilities={"elicitation": {"url": {}}})
@@ -308,7 +303,7 @@ async def test_never_asks_for_what_was_not_declared(site: Site) -> None:
 
 @pytest.mark.requirement("M17", "M21", "M104")
 async def test_prompts_resources_and_completion(site: Site) -> None:
-    """U2, W3, Q1, and the caching members of what can be cached."""
+    """Errors of unknown names, completion, and the caching members of what can be cached."""
     listed = (await site.modern("prompts/list")).result["prompts"]
     assert listed[0]["arguments"] == [{"name": "who", "description": "Whom", "required": True}]
     got = await site.modern("prompts/get", {"name": "greet", "arguments": {"who": "Ann"}})
@@ -332,7 +327,7 @@ async def test_prompts_resources_and_completion(site: Site) -> None:
 
 @pytest.mark.requirement("M102")
 async def test_pages_of_a_list() -> None:
-    """A1: opaque cursors; one of another list, or a changed one, is refused."""
+    """Opaque cursors; one of another list, or a changed one, is refused."""
     async with serving(changes={"page_size": 4}) as site:
         first = (await site.modern("tools/list")).result
         second = (await site.modern("tools/list", {"cursor": first["nextCursor"]})).result
@@ -346,7 +341,7 @@ async def test_pages_of_a_list() -> None:
 
 @pytest.mark.requirement("M68", "M73", "M108", "M109", "M111")
 async def test_a_task_from_its_beginning_to_its_end(site: Site) -> None:
-    """Y1-Y7: created for who declared the extension, seen by its owner alone, cancelled or completed."""
+    """Created for who declared the extension, seen by its owner alone, cancelled or completed."""
     follows = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     created = (await site.call("long", **follows)).result
     assert created["resultType"] == "task" and created["status"] == "working"
