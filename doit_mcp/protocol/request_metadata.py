@@ -80,7 +80,7 @@ def has_request_metadata(message: Message) -> bool:
 def is_stateless_request(headers: Headers, message: Message | None) -> bool:
     """Whether the envelope era answers. *message* is None for what is no single message: a GET, a DELETE, an array.
 
-    Body first, then the version header; never the other headers, which handshake clients send as well (section 1.1).
+    Body first, then the version header; never the other headers, which handshake clients send as well.
     """
     if message is not None and has_request_metadata(message):
         return True
@@ -152,7 +152,7 @@ def read_sessionless_caller(headers: Headers) -> Caller:
 
 
 def check_session_version(revision: Revision, headers: Headers) -> None:
-    """Refuse a version header that contradicts the session's revision, where the header exists (section 1.4)."""
+    """Refuse a version header that contradicts the session's revision, where the header exists."""
     if headers.getall(VERSION_HEADER, NO_VALUES) == [revision.name] or not revision.supports("version.header"):
         return
     for version in header_values(headers, VERSION_HEADER):

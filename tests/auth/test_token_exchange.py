@@ -269,7 +269,7 @@ FAULTS: list[Callable[[asyncio.Event], Answering]] = [
     lambda until: gives("x" * 1_000_000),
     lambda until: gives("t", token_type="DPoP"),
     lambda until: gives("t", token_type=None),
-    lambda until: gives(ADMIN.token),  # X1: our own token back
+    lambda until: gives(ADMIN.token),  # our own token back
     lambda until: resets,
     lambda until: floods,
     lambda until: hangs(until),

@@ -19,7 +19,7 @@ from doit_mcp.protocol.revisions import (
 )
 from tests import published_schemas
 
-# Experimental in one revision, and not offered (protocol section 6.2).
+# Experimental in one revision, and not offered.
 EXPERIMENTAL = {"tasks/get", "tasks/result", "tasks/cancel", "tasks/list", "notifications/tasks/status"}
 # Of the extensions io.modelcontextprotocol/tasks and io.modelcontextprotocol/skills.
 EXTENSIONS = {

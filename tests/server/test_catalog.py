@@ -119,7 +119,7 @@ async def test_search_says_the_same_as_text_and_as_structure(revision: Revision)
 
 
 def test_the_first_512_characters_say_where_to_begin_and_how_to_reach_the_rest() -> None:
-    """Some clients read no more (clients 1.4); every tool that is named is there."""
+    """Some clients read no more; every tool that is named is there."""
     offer = catalog_factory()(Selection(), False)
     first = offer.instructions[:512]
     for word in ("costs", "budgets", "anomalies", "invoices", "get_cloud_overview", "find_operation", "call_operation"):

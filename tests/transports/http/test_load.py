@@ -129,7 +129,7 @@ async def storm(made: Program, callers: list[Caller]) -> None:
     for number in range(CALLS):
         caller, fault = callers[number % PEOPLE], FAULTS[number % len(FAULTS)]
         leaves = number // PEOPLE % LEAVES == 0
-        # On the newest revision the connection is the call; in a session the call goes on without it (L1).
+        # On the newest revision the connection is the call; in a session the call goes on without it.
         way = WAYS[number % 2] if leaves else WAYS[number // PEOPLE % len(WAYS)]
         id = f"{fault}-{number}"
         tasks.append(asyncio.create_task(way(caller, number, id)))

@@ -90,19 +90,19 @@ async def test_the_modern_ladder(site: Site, faults: tuple[str, ...]) -> None:
     ("method", "source"),
     [("tools/call", "name"), ("prompts/get", "name"), ("resources/read", "uri"), ("tasks/get", "taskId")],
 )
-async def test_row_8_a_source_that_is_none(site: Site, method: str, source: str) -> None:
+async def test_a_source_that_is_none(site: Site, method: str, source: str) -> None:
     """A missing or odd source is wrong parameters, whatever the header says."""
     for params in ({}, {source: 5}):
         assert (await site.modern(method, params, headers={"Mcp-Name": "x"})).code == (400, -32602)
 
 
-async def test_row_8_names_are_asked_for_nowhere_else(site: Site) -> None:
+async def test_names_are_asked_for_nowhere_else(site: Site) -> None:
     assert (await site.modern("prompts/list", headers={"Mcp-Name": "anything"})).status == 200
 
 
 @pytest.mark.requirement("M76", "M107", "M111")
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
-async def test_row_13_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site, method: str) -> None:
+async def test_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site, method: str) -> None:
     """-32021 before any look-up, also for the older capability of the same name."""
     for capabilities in ({}, {"tasks": {}}):
         answer = await site.modern(method, {"taskId": "unknown"}, clientCapabilities=capabilities)

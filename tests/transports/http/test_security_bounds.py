@@ -66,7 +66,7 @@ async def test_one_caller_and_all_together_have_their_share(tmp_path: Path) -> N
 
 
 def bomb() -> Iterator[bytes]:
-    """Blanks, packed; as many as the sheet says in the longer mode."""
+    """Blanks, packed; 1 GiB of them in the longer mode."""
     compress = zlib.compressobj(wbits=31)
     for _ in range(1024 if LONG else 200):
         yield compress.compress(b" " * MIB)

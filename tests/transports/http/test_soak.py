@@ -1,6 +1,6 @@
 """Much of the same on the server's own process: memory, descriptors and tasks stay where they are.
 
-Rows Q4, Q5, S8 and L2. In CI smaller than the sheet says; DOIT_MCP_TEST_LONG=1 takes its numbers.
+In CI with smaller numbers; DOIT_MCP_TEST_LONG=1 takes the full ones.
 """
 
 from __future__ import annotations

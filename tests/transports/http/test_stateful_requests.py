@@ -44,15 +44,15 @@ async def test_an_initialize_that_is_wrong(site: Site, params: Any) -> None:
     assert answer.code == (200, -32602) and "Mcp-Session-Id" not in answer.headers
 
 
-async def test_case_11_headers_of_the_newest_revision_do_not_make_it_modern(site: Site) -> None:
+async def test_headers_of_the_newest_revision_do_not_make_it_modern(site: Site) -> None:
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     message = site.request("initialize", params)
     answer = await site.post(message, MCP_Protocol_Version=LATEST, Mcp_Method="initialize")
     assert answer.status == 200 and answer.headers["Mcp-Session-Id"]
 
 
-async def test_case_13_without_a_session(site: Site) -> None:
-    """1.4 row 3: served on its own, at the revision named or 2025-03-26; no session comes of it."""
+async def test_without_a_session(site: Site) -> None:
+    """Served on its own, at the revision named or 2025-03-26; no session comes of it."""
     answer = await site.post(site.request("tools/list"), revision="2025-03-26")
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
     assert "title" not in answer.result["tools"][0] and "outputSchema" not in answer.result["tools"][0]
@@ -63,7 +63,7 @@ async def test_case_13_without_a_session(site: Site) -> None:
 
 
 @pytest.mark.requirement("M45", "M50")
-async def test_cases_14_and_15_the_sessions_revision_counts(site: Site) -> None:
+async def test_the_sessions_revision_counts(site: Site) -> None:
     session = await site.initialize(LATEST)
     silent = await site.post(site.request("tools/list"), revision=LATEST, Mcp_Session_Id=session.id)
     assert silent.result["tools"][0]["outputSchema"]
@@ -75,7 +75,7 @@ async def test_cases_14_and_15_the_sessions_revision_counts(site: Site) -> None:
 
 @pytest.mark.requirement("S4", "M40")
 @pytest.mark.parametrize("id", ["nothing", "", "ü", "x" * 5000])
-async def test_case_16_unknown_sessions(site: Site, id: str) -> None:
+async def test_unknown_sessions(site: Site, id: str) -> None:
     """404, so that the client starts over; and nothing runs."""
     headers = site.headers() | {"Content-Type": "application/json", "Mcp-Session-Id": id}
     answer = await site.send("POST", "/mcp", headers, json.dumps(site.request("tools/list")).encode())
@@ -109,7 +109,7 @@ async def test_a_session_ends_once(site: Site) -> None:
 
 
 async def test_a_second_handshake_is_refused(site: Site) -> None:
-    """1.4 row 2."""
+    """A session takes one initialize, and an unknown session ID gets 404 as in any other request."""
     session = await site.initialize()
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     assert (await session.ask("initialize", params)).code == (400, -32600)
@@ -141,7 +141,7 @@ async def test_wrong_arguments_by_revision(site: Site, revision: str) -> None:
     assert answer.result["isError"] if revision == LATEST else answer.error["code"] == -32602
 
 
-async def test_case_29_unknown_methods_and_tools(site: Site) -> None:
+async def test_unknown_methods_and_tools(site: Site) -> None:
     session = await site.initialize()
     assert (await session.ask("foo/bar")).code == (200, -32601)
     assert (await session.ask("server/discover")).code == (200, -32601)
@@ -152,13 +152,13 @@ async def test_case_29_unknown_methods_and_tools(site: Site) -> None:
 
 @pytest.mark.requirement("J4", "M43")
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-06-18", LATEST])
-async def test_case_21_arrays_where_there_are_no_batches(site: Site, revision: str) -> None:
+async def test_arrays_where_there_are_no_batches(site: Site, revision: str) -> None:
     session = await site.initialize(revision)
     assert (await session.post([site.request("ping")])).code == (400, -32600)
 
 
 @pytest.mark.requirement("M27", "M31", "M33")
-async def test_cases_22_and_23_batches(site: Site) -> None:
+async def test_batches(site: Site) -> None:
     """One answer per request; only notifications and responses: 202."""
     session = await site.initialize("2025-03-26")
     note = {"jsonrpc": "2.0", "method": "notifications/initialized"}

@@ -14,7 +14,7 @@ UNKNOWN = "1900-01-01"
 
 
 @pytest.mark.requirement("C3", "M68", "M81", "M83")
-async def test_case_1_a_complete_request(site: Site) -> None:
+async def test_a_complete_request(site: Site) -> None:
     answer = await site.modern("tools/list")
     assert answer.status == 200 and answer.result["resultType"] == "complete"
     assert answer.result["ttlMs"] >= 0 and answer.result["cacheScope"] == "private"
@@ -48,13 +48,13 @@ async def test_envelope_and_headers(site: Site, case: Any, headers: Any, meta: A
         assert answer.error["data"]["requested"] == meta["protocolVersion"]
 
 
-async def test_case_6_a_header_without_an_envelope(site: Site) -> None:
+async def test_a_header_without_an_envelope(site: Site) -> None:
     answer = await site.post(site.request("tools/list"), MCP_Protocol_Version=MODERN, Mcp_Method="tools/list")
     assert answer.code == (400, -32602) and META in answer.error["message"]
 
 
 @pytest.mark.requirement("M75")
-async def test_case_8_client_info_is_optional(site: Site) -> None:
+async def test_client_info_is_optional(site: Site) -> None:
     """clientInfo is never required, and trace context is passed over."""
     assert (await site.modern("server/discover", clientInfo=None)).status == 200
 
@@ -74,25 +74,25 @@ async def test_case_8_client_info_is_optional(site: Site) -> None:
         "tasks/result",
     ],
 )
-async def test_cases_9_and_28_methods_that_do_not_exist(site: Site, method: str) -> None:
+async def test_methods_that_do_not_exist(site: Site, method: str) -> None:
     """404 and -32601, also for methods of older revisions and of what is not offered."""
     assert (await site.modern(method, {"protocolVersion": MODERN})).code == (404, -32601)
 
 
-async def test_case_10_an_initialize_with_the_new_header(site: Site) -> None:
+async def test_an_initialize_with_the_new_header(site: Site) -> None:
     message = site.request("initialize", {"protocolVersion": MODERN})
     assert (await site.post(message, MCP_Protocol_Version=MODERN)).code == (400, -32602)
 
 
 @pytest.mark.requirement("S9", "M72")
-async def test_case_17_a_session_id_is_ignored(site: Site) -> None:
+async def test_a_session_id_is_ignored(site: Site) -> None:
     answer = await site.modern("tools/list", headers={"Mcp-Session-Id": "anything"})
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
 
 
 @pytest.mark.requirement("M6", "M26", "M82")
 @pytest.mark.parametrize("method", ["notifications/cancelled", "notifications/initialized", "foo/bar"])
-async def test_cases_18_and_30_notifications(site: Site, method: str) -> None:
+async def test_notifications(site: Site, method: str) -> None:
     """Accepted and never answered, whatever they are."""
     answer = await site.post({"jsonrpc": "2.0", "method": method}, MCP_Protocol_Version=MODERN)
     assert (answer.status, answer.text) == (202, "")
@@ -106,27 +106,27 @@ async def test_notification_of_a_revision_that_is_not_served(site: Site) -> None
 
 @pytest.mark.requirement("M67")
 @pytest.mark.parametrize("body", [{"jsonrpc": "2.0", "id": 1, "result": {}}, [], [{"jsonrpc": "2.0", "method": "x"}]])
-async def test_cases_19_and_20_responses_and_arrays(site: Site, body: Any) -> None:
+async def test_responses_and_arrays(site: Site, body: Any) -> None:
     assert (await site.post(body, MCP_Protocol_Version=MODERN)).code == (400, -32600)
 
 
 @pytest.mark.requirement("M81")
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_case_24_other_methods(site: Site, method: str) -> None:
+async def test_other_methods(site: Site, method: str) -> None:
     answer = await site.send(method, "/mcp", site.headers(MCP_Protocol_Version=MODERN))
     assert answer.status == 405 and answer.headers["Allow"] == "POST"
 
 
 @pytest.mark.requirement("J2", "M2", "M4")
 @pytest.mark.parametrize("id", [0, "", -1, "x" * 256, 2**53])
-async def test_case_26_every_legal_id_comes_back(site: Site, id: Any) -> None:
+async def test_every_legal_id_comes_back(site: Site, id: Any) -> None:
     answer = await site.modern("tools/list", id=id)
     assert answer.status == 200 and answer.body["id"] == id and type(answer.body["id"]) is type(id)
 
 
 @pytest.mark.requirement("J2", "M2")
 @pytest.mark.parametrize("id", [True, 1.5, [], {}, "x" * 257])
-async def test_case_27_every_other_is_refused(site: Site, id: Any) -> None:
+async def test_every_other_id_is_refused(site: Site, id: Any) -> None:
     message = site.envelope("tools/list") | {"id": id}
     answer = await site.post(message, revision=MODERN, MCP_Protocol_Version=MODERN, Mcp_Method="tools/list")
     assert answer.code == (400, -32600) and "id" not in answer.body
@@ -280,7 +280,7 @@ async def test_asks_and_is_asked_again(site: Site) -> None:
     assert done.result["structuredContent"] == {"said": "Ann"}
     declined = await again({"who": {"action": "decline"}})
     assert declined.result["structuredContent"] == {"said": "decline"}
-    # R5, R6: another caller, other arguments, another tool, a changed text.
+    # Another caller, other arguments, another tool, a changed text.
     given = {"who": {"action": "decline"}}
     assert (await again(given, user=STRANGER)).code == (400, -32602)
     for params in (
