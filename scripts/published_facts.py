@@ -10,6 +10,8 @@ import yaml
 
 Json = dict[str, Any]
 
+# The permissions that the prose of an operation asks for, the one extension that is kept.
+PERMISSIONS = "x-permissions"
 # Keywords whose values are written for readers; x- keywords are tool settings and code samples.
 PROSE = frozenset(
     ("$comment", "contact", "description", "example", "examples", "externalDocs", "license", "scopes", "summary")
@@ -37,7 +39,7 @@ def strip_prose(part: Any) -> Any:
             found[key] = value
         elif key in NAME_MAPS and isinstance(value, dict):
             found[key] = {str(name): strip_prose(one) for name, one in value.items()}
-        elif key not in PROSE and not str(key).startswith("x-"):
+        elif key == PERMISSIONS or (key not in PROSE and not str(key).startswith("x-")):
             found[key] = strip_prose(value)
     return found
 
