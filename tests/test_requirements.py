@@ -88,7 +88,7 @@ def test_a_page_that_is_out_of_date_is_found_and_written(
     assert "page.rst is out of date" in capsys.readouterr().err
     assert requirements.main([]) == 0
     assert requirements.main(["--check"]) == 0
-    assert (tmp_path / "page.rst").read_text("utf-8") == requirements_page()
+    assert (tmp_path / "page.rst").read_text("utf-8") == requirements.HEADER + requirements_page()
 
 
 def test_markers_are_read_from_functions_classes_and_modules(tmp_path: Path) -> None:
