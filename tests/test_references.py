@@ -19,12 +19,12 @@ OUTSIDE = {
     "a row of a sheet": r"\b\d{4}-\d\d-\d\d/[A-Z]\d|\b(?i:rows?) [A-Z]\d|\b(?i:worked cases?)\b|\brow \d+ of the\b",
     "a section of a document": rf"\b(?i:{SOURCES}),? (?:(?i:sections?) \d|[A-Z]\d|\d+\.\d)",
     "a decision or an issue": r"\b(?i:decision|issue) \d+\b",
-    "a sheet": r"\b(?i:requirement|security|protocol|clients|the) sheet\b",
+    "a sheet": r"(?<!\|)\b(?i:requirement|security|protocol|clients|the) sheet\b",
     "a file": rf"(?<![\w./-])(?:{SOURCES}|anchor|first-contact|house|style)\.md\b|\.\./shared\b|/work/(?:shared|main|wt-)",
     "an id outside a marker": r'"""[A-Z]\d{1,2}(?:[.:;,]|-[A-Z]\d)|(?:\(|: |\bsecurity )[A-Z]\d{1,2}(?:, [A-Z]\d{1,2})+\)',
 }
 SECTION = re.compile(r"\b[Ss]ections? \d")
-PUBLIC = re.compile(r"\b(?:CIMD|HTML|JSON-RPC|MCP|OAuth|OpenID|RFC|SEP|W3C)\b")
+PUBLIC = re.compile(r"\b(?:CIMD|HTML|JSON-RPC|MCP|OAuth|OpenID|RFC|SEC|SEP|W3C)\b")
 
 
 def files() -> Iterator[Path]:
