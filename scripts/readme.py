@@ -1,5 +1,4 @@
-"""Owns the generated tables of README.rst: settings from the record that reads them, tools from the catalogue, and the
-tests that prove the rows of the security sheet."""
+"""Owns the generated tables of README.rst: settings from the record that reads them, and tools from the catalogue."""
 
 from __future__ import annotations
 
@@ -18,7 +17,6 @@ from doit_mcp.transports.http.landing_page import first_sentence
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.rst"
-SECURITY = ROOT / "tests" / "data" / "security.txt"
 MARKUP = re.compile(r"([\\*`|])|(_)(?=\W|$)")
 
 
@@ -47,21 +45,9 @@ def tools_table() -> str:
     return _csv_table(("Name", "Title", "What it does", "Access", "Toolset", "Usual"), (20, 16, 40, 8, 10, 6), rows)
 
 
-def security_table() -> str:
-    """A row for every requirement of the security sheet, its sentence if it has one, and the tests that prove it."""
-    rows: list[tuple[str, list[str]]] = []
-    for line in SECURITY.read_text("utf-8").splitlines():
-        if line.startswith("    "):
-            rows[-1][1].append(line.strip().removeprefix("- "))
-        elif line and not line.startswith("#"):
-            rows.append((line, []))
-    shown = ((_escape_markup(row), "; ".join(map(_escape_markup, tests))) for row, tests in rows)
-    return _csv_table(("Requirement", "Tests, under tests/"), (30, 70), shown)
-
-
 def replace_tables(text: str) -> str:
     """*text* with each table between its markers written anew; raises ValueError for a marker that is not there."""
-    tables = (("settings", settings_table()), ("tools", tools_table()), ("security", security_table()))
+    tables = (("settings", settings_table()), ("tools", tools_table()))
     for name, table in tables:
         begin, end = f".. {name}: written by scripts/docs\n", f"\n.. {name}: end\n"
         head, found_begin, rest = text.partition(begin)

@@ -1,22 +1,26 @@
-"""The digest of the DoiT API's OpenAPI document: what the tests hold the code against, and how documents differ."""
+"""The facts of published documents that tests compare the code with: stored without prose, and how versions differ."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
+from .published_facts import PERMISSIONS, Json, format_document, read_document, strip_prose
 
-DIGEST = Path(__file__).parents[1] / "tests" / "data" / "doit-api.json"
+DATA = Path(__file__).parents[1] / "tests" / "data"
 METHODS = ("get", "post", "put", "patch", "delete")
 UNIONS = ("oneOf", "anyOf")
+ASKS_FOR_PERMISSION = re.compile(r"\b(?:[Rr]equires?|lacks)\b")
+PERMISSION = re.compile(
+    r"(?:`(\w+)`|\b(?!Require)((?:[A-Z]\w+ )*[A-Z]\w+)|\b([a-z]+[A-Z]\w+)) permission\b"  # the `Settings` permission
+    r"|\b(\w+(?:Admin|Manager|Viewer|ReadOnly))\b"  # requires ContractTemplatesAdmin
+)
 
-Json = dict[str, Any]
 Resolve = Callable[[str], Json]
 
 
@@ -24,7 +28,8 @@ def make_digest(document: Json) -> list[Json]:
     """A row for each operation of an OpenAPI 3.0 document, in its order.
 
     method, path, operationId, tag; parameters and body fields by name, each with type and, where they have such, in,
-    required and enum; content types of the body and of each success. Fields in fields are "scopes[].id".
+    required and enum; content types of the body and of each success; the permissions that its texts ask for, if any.
+    Fields in fields are "scopes[].id".
     """
     resolve = partial(_resolve_reference, document)
     return [
@@ -59,7 +64,23 @@ def _operation_row(path: str, method: str, operation: Json, shared: list[Json], 
         for status, answer in operation["responses"].items()
         if str(status).startswith("2")
     }
-    return row
+    permissions = _permissions(operation, resolve)
+    return row | ({"permissions": permissions} if permissions else {})
+
+
+def _permissions(operation: Json, resolve: Resolve) -> list[str]:
+    """The names of the permissions that an operation's description, or that of its 403, asks for.
+
+    A stored document has them as they were read before its prose was dropped.
+    """
+    if PERMISSIONS in operation:
+        stored: list[str] = operation[PERMISSIONS]
+        return stored
+    forbidden = {str(status): answer for status, answer in operation["responses"].items()}.get("403", {})
+    text = f"{operation.get('description', '')}. {_dereference(forbidden, resolve).get('description', '')}"
+    asking = [sentence for sentence in re.split(r"\.\s", text) if ASKS_FOR_PERMISSION.search(sentence)]
+    found = (next(filter(None, match.groups())) for one in asking for match in PERMISSION.finditer(one))
+    return sorted(set(found))
 
 
 def _parameter_facts(parameter: Json, resolve: Resolve) -> Json:
@@ -140,6 +161,9 @@ def _operation_changes(old: Json, new: Json) -> Iterator[str]:
     if before["media"] != after["media"]:
         yield f"body is {after['media']}, was {before['media']}"
     yield from _named_changes("body field", before["fields"], after["fields"])
+    before_names, after_names = (", ".join(row.get("permissions", ["none"])) for row in (old, new))
+    if before_names != after_names:
+        yield f"permissions are {after_names}, were {before_names}"
     if old["success"] != new["success"]:
         yield f"success is {_describe_successes(new)}, was {_describe_successes(old)}"
 
@@ -162,31 +186,34 @@ def _describe_successes(row: Json) -> str:
     return "; ".join(f"{status} {', '.join(types) or 'empty'}" for status, types in row["success"].items())
 
 
-def format_digest(rows: list[Json]) -> str:
-    """A digest as JSON text, a line for each operation."""
-    return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
-
-
-def load_digest(path: Path) -> list[Json]:
-    """The digest of the document at *path*, YAML or JSON."""
-    return make_digest(
-        yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    )
+def store_facts(document: Json) -> Json:
+    """An OpenAPI document without its prose, with the permissions that the prose asks for."""
+    stored: Json = strip_prose(document)
+    for row in make_digest(document):
+        if "permissions" in row:
+            stored["paths"][row["path"]][row["method"].lower()][PERMISSIONS] = row["permissions"]
+    return stored
 
 
 def main(arguments: list[str] | None = None) -> int:
     """0: written, or nothing changed; 1: something changed."""
     parser = argparse.ArgumentParser(prog="scripts/spec", description=__doc__)
     parser.add_argument("document", type=Path, help="an OpenAPI document of the DoiT API, YAML or JSON")
-    parser.add_argument("--diff", action="store_true", help="write nothing; say how it differs from the digest")
-    parser.add_argument("--digest", type=Path, default=DIGEST, help="where the digest is kept, if not with the tests")
+    parser.add_argument("--revision", help="the document is the JSON Schema of this MCP revision instead")
+    parser.add_argument("--diff", action="store_true", help="write nothing; list what changed in the DoiT API")
+    parser.add_argument("--data", type=Path, default=DATA, help="directory of the stored documents")
     given = parser.parse_args(arguments)
-    rows = load_digest(given.document)
+    if given.diff and given.revision:
+        parser.error("--diff compares documents of the DoiT API only")
+    read = read_document(given.document)
+    document = strip_prose(read) if given.revision else store_facts(read)
+    stored: Path = given.data / (f"mcp-schemas/{given.revision}.json" if given.revision else "doit-api.json")
     if not given.diff:
-        given.digest.write_text(format_digest(rows), encoding="utf-8")
-        print(f"{len(rows)} operations written to {given.digest.name}")
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        stored.write_text(format_document(document), encoding="utf-8")
+        print(f"{stored.name} written")
         return 0
-    found = list(find_differences(json.loads(given.digest.read_text(encoding="utf-8")), rows))
+    found = list(find_differences(make_digest(read_document(stored)), make_digest(document)))
     print("\n".join(found) or "Nothing changed.")
     return 1 if found else 0
 

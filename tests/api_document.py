@@ -1,4 +1,7 @@
-"""The published document of the DoiT API, which lies beside the checkout: its operations and their answers."""
+"""The published document of the DoiT API: its operations, and what is wrong with a response by its schemas.
+
+``scripts/spec`` stores it in ``data/doit-api.json`` without its prose.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-import yaml
 
-DOCUMENT = Path(__file__).parents[2] / "shared" / "doit-api" / "openapi.yml"
-ABSENT = f"the document of the DoiT API is not at ../{DOCUMENT.relative_to(DOCUMENT.parents[2])}"
+DOCUMENT = Path(__file__).parent / "data" / "doit-api.json"
 METHODS = ("get", "post", "put", "patch", "delete")
-
-
-def present() -> bool:
-    """Whether the document is there."""
-    return DOCUMENT.is_file()
 
 
 @lru_cache
 def document() -> dict[str, Any]:
     """The whole document, with schemas in JSON Schema's words that know no other members than the listed ones."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    # The loader shares aliased nodes; a copy can be changed in place.
-    loaded: dict[str, Any] = json.loads(json.dumps(yaml.load(DOCUMENT.read_bytes(), loader), default=str))
+    loaded: dict[str, Any] = json.loads(DOCUMENT.read_bytes())
     for part in _objects(loaded):
         _merge(loaded, part)
     for part in _objects(loaded):

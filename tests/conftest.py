@@ -1,4 +1,4 @@
-"""Options of the whole suite, and what holds for every test: nothing secret is logged (security X6, G2)."""
+"""Options of the whole suite, and what holds for every test: nothing secret is logged."""
 
 from __future__ import annotations
 

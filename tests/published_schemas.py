@@ -1,6 +1,6 @@
-"""The published schemas of the protocol revisions, which lie beside the checkout, and a digest of them, which is kept.
+"""The published schemas of the protocol revisions: definitions, methods and members by revision.
 
-``python -m tests.published_schemas`` writes the digest anew.
+``scripts/spec --revision`` stores them in ``data/mcp-schemas`` without their prose.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
-SCHEMAS = Path(__file__).parents[2] / "shared" / "mcp" / "schema"
-DIGEST = Path(__file__).parent / "data" / "mcp-revisions.json"
-ABSENT = f"the published schemas are not at ../{SCHEMAS.relative_to(SCHEMAS.parents[2])}"
+SCHEMAS = Path(__file__).parent / "data" / "mcp-schemas"
 
 # Kinds of wire.py that are not definitions of their own: the definition, and the way from there.
 PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -26,11 +24,6 @@ PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
     "ElicitURL": (("ElicitRequestURLParams",),),
     "Cacheable": (("CacheableResult",), ("Result",)),
 }
-
-
-def present() -> bool:
-    """Whether all schemas are there."""
-    return all((SCHEMAS / f"{name}.json").is_file() for name in NAMES)
 
 
 @lru_cache
@@ -69,21 +62,3 @@ def properties(name: str, kind: str) -> list[str] | None:
         if found and "properties" in found:
             return sorted(found["properties"])
     return None
-
-
-def digest(kinds: list[str]) -> dict[str, Any]:
-    """What the tests need to know of the schemas when these are not at hand."""
-    return {
-        name: {
-            "requests": sorted(members(name, "ClientRequest")),
-            "notifications": sorted(members(name, "ClientNotification")),
-            "types": {kind: found for kind in sorted(kinds) if (found := properties(name, kind)) is not None},
-        }
-        for name in NAMES
-    }
-
-
-if __name__ == "__main__":
-    from doit_mcp.protocol.downgrade import MEMBER_FEATURES
-
-    DIGEST.write_text(json.dumps(digest(list(MEMBER_FEATURES)), indent=1) + "\n")

@@ -38,12 +38,14 @@ def test_version() -> None:
     assert run("--version").stdout.strip() == __version__
 
 
+@pytest.mark.requirement("L6")
 def test_serve_needs_its_secret() -> None:
-    """L6: it never runs open; the message names the variable and the sandbox."""
+    """It never runs open; the message names the variable and the sandbox."""
     done = run("serve")
     assert done.returncode == 2 and "MCP_TOKEN_EXCHANGE_SECRET" in done.stderr and "sandbox" in done.stderr
 
 
+@pytest.mark.requirement("N22")
 @pytest.mark.parametrize("state_secrets", ["", "derived", f"{'n' * 32},derived"])
 def test_n22_a_short_secret_protects_no_shared_state(state_secrets: str) -> None:
     """Clients hold sealed state, so they could try secrets on it offline. The minimum itself is accepted."""
@@ -57,11 +59,13 @@ def test_n22_a_short_secret_protects_no_shared_state(state_secrets: str) -> None
     assert "Cannot listen" in run("serve", **more, MCP_TOKEN_EXCHANGE_SECRET=enough).stderr
 
 
+@pytest.mark.requirement("N22")
 def test_n22_a_short_exchange_secret_is_accepted_where_no_state_depends_on_it() -> None:
     more = {"DOIT_MCP_STATE_SECRETS": "n" * 32, "DOIT_MCP_HOST": "192.0.2.1"}
     assert "Cannot listen" in run("serve", **more, MCP_TOKEN_EXCHANGE_SECRET="short").stderr
 
 
+@pytest.mark.requirement("L6")
 def test_every_problem_at_once() -> None:
     done = run(DOIT_MCP_PORT="x", AUTH_SERVER_URL="ftp://x", DOIT_MCP_MAX_BODY="1", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 3
@@ -69,6 +73,7 @@ def test_every_problem_at_once() -> None:
     assert SECRET not in done.stderr
 
 
+@pytest.mark.requirement("L6")
 def test_a_port_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -83,6 +88,7 @@ def test_flags_go_before_the_environment_and_secrets_are_none() -> None:
     assert "--resource-url" in shown and "--exchange-secret" not in shown and "--api-key" not in shown
 
 
+@pytest.mark.requirement("N22")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -166,9 +172,10 @@ def call(said: dict[str, Any], name: str, arguments: dict[str, Any]) -> dict[str
     return found
 
 
+@pytest.mark.requirement("L4")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_lets_calls_in_flight_finish(number: int) -> None:
-    """L4: told to stop in the middle of a call, it answers, and leaves with status 0 and without a traceback."""
+    """Told to stop in the middle of a call, it answers, and leaves with status 0 and without a traceback."""
     with sandbox() as (process, said):
         faults = {"latency": 1.0, "faults": []}
         control = urllib.request.Request(
@@ -198,8 +205,8 @@ def waiting(world: str) -> None:
     raise AssertionError("the call never came")
 
 
+@pytest.mark.requirement("X6", "G1", "G2", "M16")
 def test_logs_are_lines_of_json_without_secrets() -> None:
-    """G1, G2, X6."""
     with sandbox() as (process, said):
         call(said, "validate_user", {})
         process.terminate()

@@ -262,6 +262,7 @@ async def test_the_health_check_is_answered() -> None:
             assert await process.wait() == expected
 
 
+@pytest.mark.requirement("G3")
 def test_the_proxy_knows_both_and_hides_what_is_for_operators() -> None:
     text = (ROOT / "deploy" / "Caddyfile").read_text()
     for name in REPLICAS:
@@ -281,7 +282,7 @@ def test_the_proxy_knows_both_and_hides_what_is_for_operators() -> None:
 
 
 def test_every_package_of_the_image_is_pinned_by_its_hashes() -> None:
-    """Section 15 of the security sheet: what setup.cfg asks for, for the server and the extras of the image."""
+    """What setup.cfg asks for, for the server and the extras of the image."""
     text = (ROOT / "deploy" / "requirements.txt").read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     pins = {}

@@ -1,4 +1,4 @@
-"""The architecture, read off the syntax trees: imports point down, concepts stay with their owners (design 7.2)."""
+"""The architecture, read off the syntax trees: imports point down, concepts stay with their owners."""
 
 from __future__ import annotations
 

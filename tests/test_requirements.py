@@ -1,61 +1,107 @@
-"""``data/requirements.txt``: every MUST of the requirement sheet has a test that exists, or a reason for none."""
+"""docs/security/requirements.toml and its markers: every requirement has a test or a reason, every marker a requirement."""
 
 from __future__ import annotations
 
 import ast
-import os
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from scripts import requirements
+from scripts.requirements import MarkedTest, find_marked_tests, read_sections, requirements_page
+
 TESTS = Path(__file__).parent
-SHEET = TESTS.parent.parent / "shared" / "mcp" / "protocol.md"
-ROW = re.compile(r"\d{4}-\d\d-\d\d/[A-Z]\d+")
+SECTIONS, UNTESTED = read_sections()
+SENTENCES = {requirement: sentence for section in SECTIONS for requirement, sentence in section.sentences.items()}
+MARKED = find_marked_tests()
+PROVEN = {requirement for test in MARKED for requirement in test.requirements}
+ID = re.compile(r"[A-Z]\d+")
+# Phrases that the documentation avoids.
+BANNED = re.compile(
+    r"\b(is none|is no|told|nobody|whoever|anew|be had|away|reckon|strangers?|people|so many|the same of|stands in|goes by)\b",
+    re.IGNORECASE,
+)
+# test_n9_n10_name: a test that is named for requirements.
+NAMED = re.compile(r"test((?:_[a-z]\d+)+)_")
 
 
-def table() -> dict[str, list[str]]:
-    """Row -> its tests, or the one reason."""
-    found: dict[str, list[str]] = {}
-    current: list[str] = []
-    for line in (TESTS / "data" / "requirements.txt").read_text().splitlines():
-        if ROW.match(line):
-            current = line.split()
-            found |= {row: [] for row in current}
-        elif line.startswith("    "):
-            for row in current:
-                found[row].append(line.strip())
-    return found
+def test_ids_are_unique() -> None:
+    found = Counter(requirement for section in SECTIONS for requirement in section.sentences)
+    assert len(found) > 200 and [one for one, times in found.items() if times > 1] == []
+    assert [one for one in found if not ID.fullmatch(one)] == []
 
 
-def names(file: Path) -> set[str]:
-    """The functions of a test module."""
-    tree = ast.parse(file.read_text())
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+def test_requirements_are_sentences() -> None:
+    repeated = Counter([*SENTENCES.values(), *(section.title for section in SECTIONS)])
+    assert [sentence for sentence, times in repeated.items() if times > 1] == []
+    for text in (*SENTENCES.values(), *UNTESTED.values()):
+        assert re.fullmatch(r"[A-Z0-9][^\n`*|]{20,150}\.", text), text
+        assert not BANNED.search(text), text
 
 
-def test_every_test_named_exists() -> None:
-    for row, proofs in table().items():
-        assert proofs, row
-        for proof in proofs:
-            if proof.startswith("- "):
-                assert len(proofs) == 1 and len(proof) > 20, row
-                continue
-            file, _, name = proof.partition("::")
-            assert (TESTS / file).is_file(), (row, proof)
-            assert not name or name in names(TESTS / file), (row, proof)
+def test_every_requirement_has_a_test_or_a_reason() -> None:
+    assert sorted(SENTENCES.keys() - PROVEN - UNTESTED.keys()) == [], "neither marked on a test nor under [untested]"
+    assert sorted(UNTESTED.keys() & PROVEN) == [], "under [untested] although a test is marked with it"
 
 
-def test_every_must_is_in_the_table() -> None:
-    if not SHEET.is_file():
-        assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", f"{SHEET.name} is not beside the checkout"
-        pytest.skip("the requirement sheet is not beside the checkout")
-    musts = set()
-    revision = ""
-    for line in SHEET.read_text().splitlines():
-        if line.startswith("#"):
-            heading = re.match(r"### 2\.\d Revision (\S+)", line)
-            revision = heading[1] if heading else ""
-        elif revision and (cells := re.match(r"\| ([A-Z]\d+) \| [^|]* \| MUST(?: NOT)? \|", line)):
-            musts.add(f"{revision}/{cells[1]}")
-    assert len(musts) > 200 and musts == set(table())
+def test_every_marker_names_requirements() -> None:
+    wrong = [test for test in MARKED if set(test.requirements) - SENTENCES.keys()]
+    assert wrong == [] and UNTESTED.keys() <= SENTENCES.keys()
+    assert [test for test in MARKED if len(set(test.requirements)) < len(test.requirements)] == []
+
+
+def test_every_marker_is_found() -> None:
+    """A marker somewhere else, on a parameter for example, would be missing on the page."""
+    marker = "mark." + "requirement("
+    written = {
+        path.relative_to(TESTS).as_posix(): path.read_text("utf-8").count(marker) for path in TESTS.rglob("*.py")
+    }
+    found = Counter(test.file for test in MARKED)
+    written.pop("test_requirements.py")
+    assert {file: times for file, times in written.items() if times} == found
+
+
+def test_tests_named_for_requirements_are_marked_with_them() -> None:
+    marked = {(test.file, test.name): set(test.requirements) for test in MARKED}
+    missing = []
+    for path in sorted(TESTS.rglob("test_*.py")):
+        file = path.relative_to(TESTS).as_posix()
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (named := NAMED.match(node.name)):
+                wanted = {one for one in named[1].upper().split("_") if one in SENTENCES}
+                missing += [(file, node.name, one) for one in wanted - marked.get((file, node.name), set())]
+    assert missing == []
+
+
+def test_the_page_is_current(capsys: pytest.CaptureFixture[str]) -> None:
+    assert requirements.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_a_page_that_is_out_of_date_is_found_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(requirements, "ROOT", tmp_path)
+    monkeypatch.setattr(requirements, "PAGE", tmp_path / "page.rst")
+    assert requirements.main(["--check"]) == 1
+    assert "page.rst is out of date" in capsys.readouterr().err
+    assert requirements.main([]) == 0
+    assert requirements.main(["--check"]) == 0
+    assert (tmp_path / "page.rst").read_text("utf-8") == requirements.HEADER + requirements_page()
+
+
+def test_markers_are_read_from_functions_classes_and_modules(tmp_path: Path) -> None:
+    (tmp_path / "test_some.py").write_text(
+        "import pytest\n"
+        'pytestmark = [pytest.mark.asyncio, pytest.mark.requirement("F1")]\n'
+        '@pytest.mark.requirement("T1", "T2")\n@pytest.mark.parametrize("x", [1])\nasync def test_a(x): ...\n'
+        '@pytest.mark.requirement("T3")\nclass TestB:\n    @pytest.mark.requirement("T4")\n    def test_c(self): ...\n'
+        "def test_d(): ...\n"
+    )
+    assert find_marked_tests(tmp_path) == [
+        MarkedTest("test_some.py", "", ("F1",)),
+        MarkedTest("test_some.py", "test_a", ("T1", "T2")),
+        MarkedTest("test_some.py", "TestB", ("T3",)),
+        MarkedTest("test_some.py", "TestB::test_c", ("T4",)),
+    ]

@@ -251,6 +251,7 @@ def test_secrets_are_not_shown() -> None:
 FILES = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL")
 
 
+@pytest.mark.requirement("N22")
 @pytest.mark.parametrize("variable", FILES)
 def test_n22_secrets_are_read_from_files(variable: str, tmp_path: Path) -> None:
     """As Docker and Kubernetes hand them out: a path, perhaps a link, and a line break behind the secret."""
@@ -263,6 +264,7 @@ def test_n22_secrets_are_read_from_files(variable: str, tmp_path: Path) -> None:
     assert value == ((secret,) if variable == "DOIT_MCP_STATE_SECRETS" else secret)
 
 
+@pytest.mark.requirement("N22")
 @pytest.mark.parametrize("variable", FILES)
 def test_n22_files_that_hold_no_secret_are_refused(variable: str, tmp_path: Path) -> None:
     file, name = tmp_path / "hush", f"{variable}_FILE"
@@ -281,6 +283,7 @@ def test_n22_files_that_hold_no_secret_are_refused(variable: str, tmp_path: Path
     ]
 
 
+@pytest.mark.requirement("N22")
 def test_n22_another_process_gets_what_was_read_and_not_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,11 +310,13 @@ def test_n22_another_process_gets_what_was_read_and_not_the_file(
     assert Settings.from_environment().child_environment({})["DOIT_API_KEY"] == "key"
 
 
+@pytest.mark.requirement("N22")
 def test_n22_only_secrets_come_from_files() -> None:
     assert Settings.from_environment({"DOIT_MCP_PORT_FILE": "/nowhere"}) == Settings()
     assert [declared.name for declared in VARIABLES.values() if declared.is_secret] == list(FILES)
 
 
+@pytest.mark.requirement("N22")
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -328,6 +333,7 @@ def test_n22_state_secrets_that_are_weak_or_doubled_are_refused(text: str, probl
     assert problems({"DOIT_MCP_STATE_SECRETS": text}) == [f"DOIT_MCP_STATE_SECRETS {problem}."]
 
 
+@pytest.mark.requirement("N22")
 def test_n22_the_word_derived_stands_for_the_secret_of_the_exchange() -> None:
     given = {"MCP_TOKEN_EXCHANGE_SECRET": "exchange"}
     assert "hush" not in repr(Settings.from_environment({"DOIT_MCP_STATE_SECRETS": "hush" * 8}))

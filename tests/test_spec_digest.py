@@ -1,4 +1,4 @@
-"""scripts/spec: a document's digest, and what it says about a newer document."""
+"""scripts/spec: documents without prose, the digest of an API document, and the changes in a newer one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scripts.published_facts import format_document, read_document, strip_prose
 from scripts.spec_digest import find_differences, main, make_digest
 
 THING = {
@@ -43,7 +44,8 @@ DOCUMENT: dict[str, Any] = {
                 "operationId": "setThing",
                 "tags": ["Things"],
                 "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
-                "responses": {"204": {"description": "done"}},
+                "description": "Changes a thing. Requires the `Things` permission.",
+                "responses": {"204": {"description": "done"}, "403": {"description": "The caller lacks ThingAdmin."}},
             },
         }
     },
@@ -77,7 +79,25 @@ def test_an_operation_is_a_row() -> None:
             "free": {"type": "any"},
         },
     }
-    assert put["success"] == {"204": []}
+    assert put["success"] == {"204": []} and put["permissions"] == ["ThingAdmin", "Things"]
+
+
+@pytest.mark.parametrize(
+    ("description", "permissions"),
+    [
+        ("Changes it. Requires Cloud Analytics Admin permission.", ["Cloud Analytics Admin"]),
+        ("Requires `usersManager` permission.", ["usersManager"]),
+        (
+            "Read access requires contractsReadOnly, contractsViewer, or a role.",
+            ["contractsReadOnly", "contractsViewer"],
+        ),
+        ("Returns the features and their permission status. An Admin may see more.", []),
+    ],
+)
+def test_permissions_that_a_description_asks_for(description: str, permissions: list[str]) -> None:
+    operation = {"operationId": "o", "tags": ["T"], "description": description, "responses": {}}
+    (row,) = make_digest({"paths": {"/p": {"get": operation}}})
+    assert row.get("permissions", []) == permissions
 
 
 def changed() -> dict[str, Any]:
@@ -91,6 +111,7 @@ def changed() -> dict[str, Any]:
     fields = newer["components"]["schemas"]["Thing"]["allOf"][1]["properties"]
     fields["kind"]["enum"] = ["a", "c"]
     del fields["free"]
+    put["description"], put["responses"] = "Changes a thing.", {"204": {"description": "done"}}
     content = put["requestBody"]["content"]
     content["application/merge-patch+json"] = content.pop("application/json")
     newer["paths"]["/things/{id}"] = thing
@@ -108,6 +129,7 @@ def test_changes_are_told_in_words() -> None:
         "PUT /things/{id}: body is application/merge-patch+json, was application/json",
         "PUT /things/{id}: body field free is gone",
         "PUT /things/{id}: body field kind is string, optional, one of a, c, was string, optional, one of a, b",
+        "PUT /things/{id}: permissions are none, were ThingAdmin, Things",
     ]
     assert "POST /things: gone (addThing)" in list(find_differences(make_digest(changed()), make_digest(DOCUMENT)))
     without = [{key: value for key, value in row.items() if key != "body"} for row in make_digest(DOCUMENT)]
@@ -117,15 +139,74 @@ def test_changes_are_told_in_words() -> None:
 
 
 def test_the_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    old, new, kept = tmp_path / "old.yml", tmp_path / "new.json", tmp_path / "digest.json"
+    old, new, data = tmp_path / "old.yml", tmp_path / "new.json", tmp_path / "data"
     old.write_text(json.dumps(DOCUMENT, default=str), "utf-8")
     new.write_text(json.dumps(changed()), "utf-8")
-    assert main([str(old), "--digest", str(kept)]) == 0
-    rows = make_digest(json.loads(json.dumps(DOCUMENT)))
-    assert json.loads(kept.read_text("utf-8")) == rows and len(kept.read_text("utf-8").splitlines()) == len(rows) + 2
-    before = kept.read_text("utf-8")
-    assert main([str(old), "--diff", "--digest", str(kept)]) == 0
-    assert main([str(new), "--diff", "--digest", str(kept)]) == 1
+    assert main([str(old), "--data", str(data)]) == 0
+    stored = data / "doit-api.json"
+    before = stored.read_text("utf-8")
+    assert make_digest(json.loads(before)) == make_digest(json.loads(json.dumps(DOCUMENT)))
+    assert main([str(old), "--diff", "--data", str(data)]) == 0
+    assert main([str(new), "--diff", "--data", str(data)]) == 1
     said = capsys.readouterr().out.splitlines()
-    assert said[:2] == ["2 operations written to digest.json", "Nothing changed."] and len(said) == 10
-    assert kept.read_text("utf-8") == before
+    assert said[:2] == ["doit-api.json written", "Nothing changed."] and len(said) == 11
+    assert stored.read_text("utf-8") == before
+
+
+def test_the_command_stores_the_schema_of_a_revision(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps({"$defs": {"Tool": {"description": "A tool.", "type": "object"}}}), "utf-8")
+    assert main([str(schema), "--revision", "2025-11-25", "--data", str(tmp_path)]) == 0
+    assert read_document(tmp_path / "mcp-schemas" / "2025-11-25.json") == {"$defs": {"Tool": {"type": "object"}}}
+    with pytest.raises(SystemExit):
+        main([str(schema), "--revision", "2025-11-25", "--diff"])
+    assert "--diff compares" in capsys.readouterr().err
+
+
+def test_prose_is_dropped_and_names_and_values_stay() -> None:
+    assert strip_prose(
+        {
+            "title": "Widgets",
+            "x-code-samples": ["curl"],
+            "properties": {
+                "description": {"type": "string", "description": "What it is.", "maxLength": 80},
+                "title": {"enum": ["description", "x-y"], "examples": ["An example"], "default": "x-y"},
+            },
+            "required": ["title"],
+            "anyOf": [{"$comment": "why", "minimum": 1}],
+        }
+    ) == {
+        "properties": {
+            "description": {"type": "string", "maxLength": 80},
+            "title": {"enum": ["description", "x-y"], "default": "x-y"},
+        },
+        "required": ["title"],
+        "anyOf": [{"minimum": 1}],
+    }
+
+
+def test_a_stored_document_has_a_line_for_each_part() -> None:
+    document = {"$defs": {"A": {"type": "object", "properties": {"b": {}}}, "C": {}}}
+    text = format_document(document)
+    assert json.loads(text) == document
+    assert text.splitlines() == ["{", '"$defs":{', '"A":{"type":"object","properties":{"b":{}}},', '"C":{}', "}", "}"]
+
+
+STORED = sorted((Path(__file__).parent / "data").rglob("*.json"))
+
+
+@pytest.mark.parametrize("path", STORED, ids=[path.name for path in STORED])
+def test_stored_documents_hold_no_prose(path: Path) -> None:
+    texts: list[str] = []
+
+    def collect(part: Any) -> None:
+        for one in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+            collect(one)
+        if isinstance(part, str):
+            texts.append(part)
+
+    document = read_document(path)
+    collect(document)
+    if path.name != "compat.json":
+        assert strip_prose(document) == document
+    assert [text for text in texts if len(text.split()) > 5] == []

@@ -132,6 +132,7 @@ def compare(config: pytest.Config, revision: str, chapter: str, transcript: Tran
     assert transcript.text() == file.read_text(), f"{file} differs; see --rewrite-transcripts"
 
 
+@pytest.mark.requirement("M5", "M18", "M21", "M101")
 @pytest.mark.parametrize("chapter", CHAPTERS)
 @pytest.mark.parametrize("revision", [*HANDSHAKES, MODERN])
 async def test_chapter(pytestconfig: pytest.Config, revision: str, chapter: str) -> None:
@@ -139,6 +140,7 @@ async def test_chapter(pytestconfig: pytest.Config, revision: str, chapter: str)
         compare(pytestconfig, revision, chapter, await chapter_of(site, revision, chapter))
 
 
+@pytest.mark.requirement("M7", "M48")
 @pytest.mark.parametrize("revision", HANDSHAKES)
 async def test_lifecycle(pytestconfig: pytest.Config, revision: str) -> None:
     async with serving() as site:
@@ -147,6 +149,7 @@ async def test_lifecycle(pytestconfig: pytest.Config, revision: str) -> None:
         compare(pytestconfig, revision, "lifecycle", transcript)
 
 
+@pytest.mark.requirement("M77", "M101")
 async def test_discovery(pytestconfig: pytest.Config) -> None:
     async with serving() as site:
         transcript = Transcript(site, MODERN)
@@ -158,6 +161,7 @@ async def test_discovery(pytestconfig: pytest.Config) -> None:
         compare(pytestconfig, MODERN, "discovery", transcript)
 
 
+@pytest.mark.requirement("M95", "M96")
 async def test_questions(pytestconfig: pytest.Config) -> None:
     async with serving() as site:
         transcript = Transcript(site, MODERN)
@@ -173,6 +177,7 @@ async def test_questions(pytestconfig: pytest.Config) -> None:
         compare(pytestconfig, MODERN, "questions", transcript)
 
 
+@pytest.mark.requirement("M27")
 async def test_batches(pytestconfig: pytest.Config) -> None:
     async with serving() as site:
         transcript, headers = await handshake(site, "2025-03-26", {})

@@ -9,8 +9,6 @@ import pytest
 from tests import published_schemas
 from tests.wire_schema import check
 
-pytestmark = pytest.mark.skipif(not published_schemas.present(), reason=published_schemas.ABSENT)
-
 OLDEST, BATCHES, THIRD, FOURTH, NEWEST = published_schemas.NAMES
 TOOL = {"name": "t", "inputSchema": {"type": "object"}}
 CACHED = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}

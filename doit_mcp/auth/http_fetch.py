@@ -57,7 +57,7 @@ async def fetch(
     form: Mapping[str, str] | None = None,
     max_bytes: int = MAX_RESPONSE_BYTES,
 ) -> HttpResponse:
-    """The answer, whatever its status; a redirect is an answer too (it would carry credentials elsewhere: X2, X7).
+    """The answer, whatever its status; a redirect is an answer too (it would carry credentials elsewhere).
 
     *timeout_seconds* limits everything from connecting to the last byte, *max_bytes* is the size of the body in bytes. *name* and
     *upstream* are what it is called in the trace of the request that it is made for, if there is one.

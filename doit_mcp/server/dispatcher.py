@@ -64,7 +64,7 @@ OPTIONAL_METHODS = frozenset(
 
 
 def supports_method(catalog: Catalog, method: str) -> bool:
-    """Whether the capability that *method* belongs to is offered at all (row 9 of the ladder)."""
+    """Whether the capability that *method* belongs to is offered at all."""
     match method.partition("/")[0]:
         case "prompts":
             return bool(catalog.prompts)

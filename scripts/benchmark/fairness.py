@@ -1,6 +1,6 @@
 """What callers notice of each other: scenes with a greedy, a hostile or a crowd of callers, in the load's process.
 
-Their letters are rows of the sheet of security requirements. A quiet caller makes one call after the other and is
+Ids such as Q2 are those of docs/security/requirements.rst. A quiet caller makes one call after the other and is
 answered rightly throughout, or the measurement is void; how the others may be answered, each scene says.
 """
 
@@ -97,7 +97,7 @@ async def _run_together(*works: Awaitable[object]) -> AsyncIterator[Sequence[asy
 
 
 async def run_greedy_caller(job: Job) -> dict[str, Any]:
-    """Q2: one caller has so many slow calls under way, and repeats at once what is refused; another is quiet."""
+    """One caller keeps many slow calls running and repeats refused ones at once; another is quiet (Q2)."""
     callers, statuses = _distinct_callers(job), Counter[int]()
     quiet, busy = next(callers), next(callers)
     first, session = await _open_connection(busy)
@@ -119,7 +119,7 @@ async def run_greedy_caller(job: Job) -> dict[str, Any]:
 
 
 async def run_crowd(job: Job) -> dict[str, Any]:
-    """Q3: so many calls at once of an API that takes a second, ten for each caller; somebody asks for /healthz."""
+    """Many calls at once while the API takes a second, ten for each caller; one client reads /healthz (Q3)."""
     callers, taken = _distinct_callers(job), list[float]()
     statuses, ready = Counter[int](), list[tuple[Connection, list[bytes], int]]()
     for _ in range(job.count // CALLS_PER_CALLER):
@@ -154,7 +154,7 @@ async def run_crowd(job: Job) -> dict[str, Any]:
 
 
 async def run_forgers(job: Job) -> dict[str, Any]:
-    """Q4: so many tokens that somebody else signed, over many connections; one caller with a good one."""
+    """Many tokens with a foreign signature, over many connections; one caller has a valid one (Q4)."""
     forged = Inputs(Path(job.inputs)).tokens(callers=True, forged=True)
     quiet, requests = next(_distinct_callers(job)), list[bytes]()
     for _ in range(job.count):
@@ -175,7 +175,7 @@ async def run_forgers(job: Job) -> dict[str, Any]:
 
 
 async def run_stalled_readers(job: Job) -> dict[str, Any]:
-    """L3: so many ask for a large result and take none of it for now; another is quiet."""
+    """Many callers request a large result and read nothing of it for a while; another is quiet (L3)."""
     callers = _distinct_callers(job)
     quiet, answers, stopped = next(callers), list[asyncio.Future[tuple[int, bytes, bytes]]](), list[Connection]()
     message = _call_message("sized_echo", text=f"text-{ID_PLACEHOLDER}-which-comes-back", size=job.size)
@@ -205,7 +205,7 @@ async def run_stalled_readers(job: Job) -> dict[str, Any]:
 
 
 async def run_herd(job: Job) -> dict[str, Any]:
-    """K1: the first requests that a server ever gets, so many at once, each of another caller."""
+    """The first requests of a new server, many at once, each from another caller (K1)."""
     callers = _distinct_callers(job)
     ready = [(await connect(target), target) for target in (next(callers) for _ in range(job.count))]
     since = time.perf_counter()

@@ -127,7 +127,7 @@ CHECKS: tuple[Check, ...] = (
     Check(14, "grow-tools", point_name(TOOLS), "100", maximum=1.1),
 )
 
-# What is demanded of the scenes of fairness, by their rows in the sheet of security requirements.
+# What is demanded of the scenes of fairness, by the ids of docs/security/requirements.rst.
 SCENE_DESCRIPTIONS = {
     "Q2": "a quiet caller beside one with 200 slow calls",
     "Q3": "1,500 calls at once, the API takes 1 s",

@@ -1,4 +1,4 @@
-"""The client and the circuit to the API (security F8): what counts as a failure, and what it does while it is open."""
+"""The client and the circuit to the API: what counts as a failure, and what it does while it is open."""
 
 from __future__ import annotations
 
@@ -117,6 +117,7 @@ async def test_what_is_the_apis_failure(api: Api, connect: Connect, breaker: Hea
     assert kinds == {GOOD if well else "read"} and len(breaker.said) == len(api.seen) > 0
 
 
+@pytest.mark.requirement("N17")
 async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
     api: Api, connect: Connect, breaker: Heard
 ) -> None:
@@ -131,6 +132,7 @@ async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
     assert breaker.said[-1] == (SINGLE_REQUESTER, "read")
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_a_shortage_of_descriptors_is_not_the_apis_failure(
     api: Api, connect: Connect, breaker: Heard
 ) -> None:
@@ -176,8 +178,9 @@ async def test_which_timeouts_count(
     assert [said != LEFT for said in breaker.said] == [counts]
 
 
+@pytest.mark.requirement("L1")
 async def test_who_leaves_says_nothing(api: Api, connect: Connect, breaker: Heard) -> None:
-    """L1 as well: the request is ended with the call."""
+    """The request is ended with the call."""
     api.script = [hangs]
     call = asyncio.create_task(ended(connect(breaker=breaker)))
     while not api.seen:

@@ -58,6 +58,7 @@ async def failing(client: Client, *, write: bool = False) -> ApiError:
     return caught.value
 
 
+@pytest.mark.requirement("U2")
 async def test_a_request_has_its_place_credential_tenant_and_tracking(api: Api, connect: Connect) -> None:
     client = connect("acme & co/x", tracking={"mcp": "true", "mcpClient": "c" * 300 + "&x=1"})
     await Things(client).read(id="../a b", q=["1", "a&b=c\r\nX: y"])
@@ -82,6 +83,7 @@ async def test_a_body_is_json_and_no_tenant_is_no_header(api: Api, connect: Conn
     assert "X-Tenant-Id" not in seen.headers and "customerContext" not in seen.target
 
 
+@pytest.mark.requirement("X8")
 async def test_cookies_of_an_answer_are_forgotten(api: Api, connect: Connect) -> None:
     api.script = [says(200, {}, Set_Cookie="session=other-user; Path=/")]
     await Things(connect()).read(id="1")
@@ -89,6 +91,7 @@ async def test_cookies_of_an_answer_are_forgotten(api: Api, connect: Connect) ->
     assert "Cookie" not in api.seen[1].headers
 
 
+@pytest.mark.requirement("F2")
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 async def test_reads_are_repeated_twice_and_then_given_up(api: Api, connect: Connect, status: int) -> None:
     api.script = [says(status, {"error": "busy"})]
@@ -96,12 +99,13 @@ async def test_reads_are_repeated_twice_and_then_given_up(api: Api, connect: Con
     assert len(api.seen) == 3 and error.status == status and not error.maybe_applied
 
 
+@pytest.mark.requirement("F2")
 @pytest.mark.parametrize("step", [resets, truncates])
 @pytest.mark.parametrize("warm", [False, True])
 async def test_a_broken_connection_is_three_requests_and_no_more(
     api: Api, connect: Connect, step: Handler, warm: bool
 ) -> None:
-    """F2: none of them is aiohttp's own, be the connection new or one that was kept."""
+    """None of them is aiohttp's own, be the connection new or one that was kept."""
     if warm:
         await Things(connect()).read(id="1")
     api.script = [step]
@@ -116,6 +120,7 @@ async def test_a_read_that_works_the_second_time_works(api: Api, connect: Connec
     assert len(api.seen) == 2
 
 
+@pytest.mark.requirement("F3")
 @pytest.mark.parametrize("step", [says(429), says(500), says(503), says(200, b"{"), resets, truncates])
 async def test_a_write_is_sent_exactly_once(api: Api, connect: Connect, step: Handler) -> None:
     api.script = [step, says(200, {"ok": True})]
@@ -124,6 +129,7 @@ async def test_a_write_is_sent_exactly_once(api: Api, connect: Connect, step: Ha
     assert error.maybe_applied == (error.kind != "rate")
 
 
+@pytest.mark.requirement("F3")
 async def test_a_put_on_a_stale_connection_is_not_repeated_either(api: Api, connect: Connect) -> None:
     api.script = [says(200, {}), resets, says(200, {})]
     things = Things(connect())
@@ -133,6 +139,7 @@ async def test_a_put_on_a_stale_connection_is_not_repeated_either(api: Api, conn
     assert len(api.seen) == 2 and caught.value.maybe_applied
 
 
+@pytest.mark.requirement("F4")
 async def test_a_keyed_write_is_repeated_under_one_key(api: Api, connect: Connect) -> None:
     api.script = [says(503), resets, says(200, {"ok": True})]
     keys = iter("ab")
@@ -152,6 +159,7 @@ async def test_repeats_are_counted_over_the_whole_call(api: Api, connect: Connec
     assert len(api.seen) == 5
 
 
+@pytest.mark.requirement("F2")
 @pytest.mark.parametrize("wait", ["30", "100000000"])
 async def test_a_long_retry_after_is_passed_on_at_once(api: Api, connect: Connect, wait: str) -> None:
     api.script = [says(429, {"error": "slow down"}, Retry_After=wait)]
@@ -160,26 +168,29 @@ async def test_a_long_retry_after_is_passed_on_at_once(api: Api, connect: Connec
     assert f"Try again in {wait} seconds" in explain(error, "read")
 
 
+@pytest.mark.requirement("F2")
 @pytest.mark.parametrize("wait", ["0", "garbage", "-5", "Mon, 01 Jan 2001 00:00:00 GMT"])
 async def test_a_retry_after_that_says_nothing_is_ignored(api: Api, connect: Connect, wait: str) -> None:
     api.script = [says(429, {}, Retry_After=wait), says(200, {"ok": True})]
     assert await Things(connect()).read(id="1") == {"ok": True}
 
 
+@pytest.mark.requirement("F2")
 @pytest.mark.parametrize(
     ("header", "chance", "sent"), [({}, 0.0, 3), ({}, 0.5, 1), ({"Retry_After": "9"}, 0.0, 1)], ids=str
 )
 async def test_waits_are_drawn_from_nothing_up_and_end_with_the_call(
     api: Api, connect: Connect, header: dict[str, str], chance: float, sent: int
 ) -> None:
-    """F2: full jitter, Retry-After in its place; a wait that the call would not outlive is not begun."""
+    """Full jitter, Retry-After in its place; a wait that the call would not outlive is not begun."""
     api.script = [says(503, {}, **header)]
     error = await failing(connect(first_wait=30.0, random_fraction=lambda: chance, deadline=4.0))
     assert (error.kind, error.status, len(api.seen)) == ("fault", 503, sent)
 
 
+@pytest.mark.requirement("F1")
 async def test_exchanges_have_what_is_left_of_the_call(api: Api, connect: Connect) -> None:
-    """F1: the time for one exchange is the usual until the call has less than that."""
+    """The time for one exchange is the usual until the call has less than that."""
     api.script = [hangs]
     given: list[float] = []
     for deadline in (60.0, 0.1):
@@ -205,6 +216,7 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert parse_retry_after("١٢", now) is None and parse_retry_after("9" * 10, now) is None
 
 
+@pytest.mark.requirement("X4")
 async def test_a_401_is_tried_once_more_with_a_fresh_token_even_for_a_write(api: Api, connect: Connect) -> None:
     api.script = [says(401), says(200, {"ok": True})]
     assert await Things(connect()).write() == {"ok": True}
@@ -214,6 +226,7 @@ async def test_a_401_is_tried_once_more_with_a_fresh_token_even_for_a_write(api:
     assert (error.kind, error.reason) == ("credential", "") and len(api.seen) == 4
 
 
+@pytest.mark.requirement("F2")
 async def test_a_call_is_never_more_than_four_requests(api: Api, connect: Connect) -> None:
     api.script = [says(503), says(503), says(401), says(503)]
     await failing(connect())
@@ -248,6 +261,7 @@ async def test_statuses_have_their_kinds_and_reasons(
     assert (error.kind, error.reason, error.status, len(api.seen)) == (kind, shown, status, 1)
 
 
+@pytest.mark.requirement("F5")
 @pytest.mark.parametrize(
     "body",
     [b"<html>", b"", b"\xff\xfe", b"[" * 50_000, b'{"a": NaN}', b'{"a": "\xed\xa0\x80"}', b'{"a": 1} x'],
@@ -282,11 +296,13 @@ async def test_a_huge_answer_is_cut_off(api: Api, connect: Connect, packed: bool
     assert (error.kind, error.reason) == ("answer", "the response is too large")
 
 
+@pytest.mark.requirement("F5")
 async def test_false_compression_is_a_clean_error(api: Api, connect: Connect) -> None:
     api.script = [says(200, b"no gzip", Content_Encoding="gzip")]
     assert (await failing(connect())).kind == "network"
 
 
+@pytest.mark.requirement("F1")
 async def test_a_drip_is_ended_by_the_total_timeout_and_the_connection_closed(api: Api, connect: Connect) -> None:
     api.script = [hangs]
     # Long enough for the request to arrive on a busy machine: what is asked is how the wait for the answer ends.
@@ -296,6 +312,7 @@ async def test_a_drip_is_ended_by_the_total_timeout_and_the_connection_closed(ap
     assert (await failing(connect(deadline=0.5), write=True)).maybe_applied
 
 
+@pytest.mark.requirement("F7")
 async def test_nobody_there_is_said_and_nothing_was_applied(connect: Connect) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -303,6 +320,7 @@ async def test_nobody_there_is_said_and_nothing_was_applied(connect: Connect) ->
     assert error.kind == "network" and not error.maybe_applied
 
 
+@pytest.mark.requirement("U2")
 async def test_what_cannot_be_sent_is_refused_before(api: Api, connect: Connect) -> None:
     things = Things(connect())
     for call in (things.read(id="1", q="x" * 9000), things.read(id="1", q="\ud800"), things.write(name="\ud800")):

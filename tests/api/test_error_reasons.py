@@ -35,6 +35,7 @@ def test_every_shape_of_the_api_is_read(body: Any, expected: str) -> None:
     assert extract_reason(400, json.dumps(body).encode()) == expected
 
 
+@pytest.mark.requirement("F6")
 @pytest.mark.parametrize("status", [200, 302, 401, 403, 500, 503])
 def test_statuses_whose_bodies_are_nobodys_business(status: int) -> None:
     assert extract_reason(status, b'{"error": "secret plumbing"}') == ""
@@ -126,6 +127,7 @@ def test_what_is_no_json_says_nothing() -> None:
     assert extract_reason(404, b"<html>not found</html>") == ""
 
 
+@pytest.mark.requirement("F6")
 @pytest.mark.parametrize(
     ("text", "gone"),
     [

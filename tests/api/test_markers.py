@@ -80,6 +80,7 @@ def test_the_rest_is_what_is_not_reached() -> None:
     assert remove_path(given, ("other",)) == given
 
 
+@pytest.mark.requirement("N11")
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -95,6 +96,7 @@ def test_n11_addresses_in_a_text(text: str, found: list[str]) -> None:
     assert find_addresses(text)[: len(found)] == found and bool(find_addresses(text)) is bool(found)
 
 
+@pytest.mark.requirement("N11")
 @pytest.mark.parametrize("piece", ["a", "a.", "@", "a-", "/", "a@", "www.", "a.b/", ",", "ﷺ"])
 def test_n11_a_long_text_is_searched_in_little_time(piece: str) -> None:
     before = time.process_time()

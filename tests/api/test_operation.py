@@ -82,6 +82,7 @@ class Things(Area):
         return "no operation"
 
 
+@pytest.mark.requirement("U3")
 async def test_path_query_and_body_are_laid_out_by_the_signature() -> None:
     api = Recorder()
     things = Things(api)
@@ -153,6 +154,7 @@ async def test_a_method_with_a_body_offers_the_operation_it_maps_to() -> None:
     assert api.requests == [Request("PUT", "/things/v1/t7", {}, {"name": "new"})]
 
 
+@pytest.mark.requirement("U1")
 @given(st.text())
 def test_a_path_value_is_one_segment_that_decodes_to_itself_or_is_refused(value: str) -> None:
     try:
@@ -165,6 +167,7 @@ def test_a_path_value_is_one_segment_that_decodes_to_itself_or_is_refused(value:
     assert unquote(found) == value
 
 
+@pytest.mark.requirement("U1", "U3")
 @pytest.mark.parametrize("value", ["../../iam/v1/roles", "..%2f..", "a/../../b", "x?y=1", "x#y", "%2e%2e"])
 async def test_hostile_ids_stay_inside_their_segment(value: str) -> None:
     api = Recorder()
@@ -174,6 +177,7 @@ async def test_hostile_ids_stay_inside_their_segment(value: str) -> None:
     assert path.count("/") == 3 and path.startswith("/anomalies/v1/") and unquote(path.rsplit("/", 1)[1]) == value
 
 
+@pytest.mark.requirement("U1")
 @pytest.mark.parametrize("value", ["", ".", "..", "\ud800"])
 async def test_ids_that_name_something_else_are_refused_before_anything_is_sent(value: str) -> None:
     api = Recorder()

@@ -1,4 +1,4 @@
-"""Access tokens: rows T1, T2, T5-T11 and T13 of the security sheet, one by one, without any I/O."""
+"""Access tokens: signature, header and claims, one by one, without any I/O."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def test_an_honest_token_says_who_is_calling(signer: Signer) -> None:
     assert token not in repr(found)
 
 
+@pytest.mark.requirement("T1")
 @pytest.mark.parametrize(
     "alg",
     ["none", "None", "NONE", "nOnE", "ES384", "es256", "ES256K", "", None, 256, True, ["ES256"], {"alg": "ES256"}],
@@ -68,6 +69,7 @@ def test_t1_the_algorithm_is_fixed(signer: Signer, alg: Any) -> None:
     assert_401(unsigned({**HEADER, "alg": alg}, claims(), b64(bytes(64))), signer)
 
 
+@pytest.mark.requirement("T1")
 def test_t1_no_hmac_with_public_material(signer: Signer) -> None:
     public = signer.private.public_key()
     materials = [
@@ -84,6 +86,7 @@ def test_t1_no_hmac_with_public_material(signer: Signer) -> None:
             assert_401(f"{signed}.{b64(mac)}", signer)
 
 
+@pytest.mark.requirement("T1")
 def test_t1_no_other_kind_of_key(signer: Signer) -> None:
     keys: list[tuple[str, Any]] = [
         ("RS256", rsa.generate_private_key(65537, 2048)),
@@ -96,6 +99,7 @@ def test_t1_no_other_kind_of_key(signer: Signer) -> None:
     assert_401(Signer().token(), signer)
 
 
+@pytest.mark.requirement("T2")
 @pytest.mark.parametrize(
     "kid",
     [
@@ -121,6 +125,7 @@ def test_t2_the_kid_is_exact(signer: Signer, kid: Any) -> None:
     assert_401(signer.token(header={"kid": kid}), signer)
 
 
+@pytest.mark.requirement("T3")
 @pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c"])
 def test_t3_keys_named_by_the_token_are_not_looked_at(signer: Signer, name: str) -> None:
     mine = Signer()
@@ -129,6 +134,7 @@ def test_t3_keys_named_by_the_token_are_not_looked_at(signer: Signer, name: str)
     assert verified(signer.token(header={name: value}), signer).subject == "admin@acme.example"
 
 
+@pytest.mark.requirement("T5")
 @pytest.mark.parametrize(
     "extension",
     [
@@ -145,6 +151,7 @@ def test_t5_extensions_are_refused(signer: Signer, extension: dict[str, Any]) ->
     assert_401(signer.token(header=extension), signer)
 
 
+@pytest.mark.requirement("T6")
 def test_t6_only_raw_signatures_of_64_bytes_in_range(signer: Signer) -> None:
     signed, _, good = signer.token().rpartition(".")
     raw = base64.urlsafe_b64decode(good + "==")
@@ -174,6 +181,7 @@ def test_t6_only_raw_signatures_of_64_bytes_in_range(signer: Signer) -> None:
         assert_401(f"{signed}.{text}", signer)
 
 
+@pytest.mark.requirement("T6")
 def test_t6_bytes_have_one_spelling(signer: Signer) -> None:
     """The last character of 64 bytes has four unused bits: setting them must not give a second valid token."""
     token = signer.token()
@@ -183,6 +191,7 @@ def test_t6_bytes_have_one_spelling(signer: Signer) -> None:
         assert_401(token[:-1] + alphabet[other], signer)
 
 
+@pytest.mark.requirement("T7")
 @pytest.mark.parametrize(
     "issuer",
     [
@@ -246,6 +255,7 @@ FOREIGN = [
 ]
 
 
+@pytest.mark.requirement("T8", "M56")
 @pytest.mark.parametrize("path", OURS)
 def test_t8_our_own_urls_are_the_audience(signer: Signer, path: str) -> None:
     for audience in (BASE + path, [BASE + path], ["https://other.example", BASE + path]):
@@ -254,6 +264,7 @@ def test_t8_our_own_urls_are_the_audience(signer: Signer, path: str) -> None:
     assert verified(signer.token(aud=BASE + path), signer, rules=slashed).customer == "acme"
 
 
+@pytest.mark.requirement("T8", "M56")
 @pytest.mark.parametrize(
     "audience",
     [BASE + path for path in FOREIGN]
@@ -287,6 +298,7 @@ def test_t8_nothing_else_is(signer: Signer, audience: Any) -> None:
     assert_401(signer.token(aud=audience), signer)
 
 
+@pytest.mark.requirement("T8")
 def test_t8_a_base_with_a_path_keeps_it(signer: Signer) -> None:
     below = AccessTokenRules.from_urls(ISSUER, BASE + "/doit")
     assert verified(signer.token(aud=BASE + "/doit/mcp"), signer, rules=below).customer == "acme"
@@ -294,6 +306,7 @@ def test_t8_a_base_with_a_path_keeps_it(signer: Signer) -> None:
         verified(signer.token(aud=BASE + "/mcp"), signer, rules=below)
 
 
+@pytest.mark.requirement("T9")
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
 @pytest.mark.parametrize("value", ["1800000000", True, [], {}, "", -1, 1e18, 10**400, 10**30, "inf"], ids=repr)
 def test_t9_times_are_numbers(signer: Signer, name: str, value: Any) -> None:
@@ -305,17 +318,20 @@ def without(name: str) -> dict[str, Any]:
     return {name: None}
 
 
+@pytest.mark.requirement("T9")
 @pytest.mark.parametrize("name", ["exp", "iat"])
 def test_t9_exp_and_iat_are_required(signer: Signer, name: str) -> None:
     assert_401(signer.token(**without(name)), signer)
     assert_401(signer.raw(encoded(HEADER), json.dumps({**claims(), name: None}).encode()), signer)
 
 
+@pytest.mark.requirement("T9")
 def test_t9_nbf_may_be_missing_but_not_null(signer: Signer) -> None:
     assert verified(signer.token(nbf=int(NOW)), signer)
     assert_401(signer.raw(encoded(HEADER), json.dumps({**claims(), "nbf": None}).encode()), signer)
 
 
+@pytest.mark.requirement("T9")
 def test_t9_a_token_lives_from_its_start_to_its_end(signer: Signer) -> None:
     assert verified(signer.token(exp=NOW + 10.5), signer, NOW + 10)
     assert_401(signer.token(exp=NOW + 10), signer, NOW + 10)
@@ -328,23 +344,27 @@ def test_t9_a_token_lives_from_its_start_to_its_end(signer: Signer) -> None:
     assert LEEWAY_SECONDS <= 60
 
 
+@pytest.mark.requirement("T10")
 @pytest.mark.parametrize("name", ["sub", "customer_context", "cid", "flow_id", "jti"])
 @pytest.mark.parametrize("value", [None, 1, True, ["a"], {"a": "b"}, 1.5], ids=repr)
 def test_t10_claims_are_strings(signer: Signer, name: str, value: Any) -> None:
     assert_401(signer.token(**{name: value}), signer)
 
 
+@pytest.mark.requirement("T10")
 def test_t10_an_empty_customer_is_a_customer_and_an_empty_subject_is_none(signer: Signer) -> None:
     assert verified(signer.token(customer_context=""), signer).customer == ""
     assert_401(signer.token(sub=""), signer)
 
 
+@pytest.mark.requirement("T10")
 @pytest.mark.parametrize("value", [False, "true", "True", 1, 1.0, [True], {"true": True}, None], ids=repr)
 def test_t10_an_employee_is_one_by_true_only(signer: Signer, value: Any) -> None:
     assert verified(signer.token(doit_employee=value), signer).employee is False
     assert verified(signer.token(doit_employee=True), signer).employee is True
 
 
+@pytest.mark.requirement("T11")
 @pytest.mark.parametrize(
     "scope",
     [
@@ -370,11 +390,13 @@ def test_t11_the_scope_is_a_whole_word_or_403(signer: Signer, scope: Any) -> Non
     assert (error.status, error.error, error.scope) == (403, "insufficient_scope", "mcp:tools")
 
 
+@pytest.mark.requirement("T11")
 @pytest.mark.parametrize("scope", ["mcp:tools", "a mcp:tools", "mcp:tools b", "a  mcp:tools "])
 def test_t11_wherever_the_word_stands(signer: Signer, scope: str) -> None:
     assert verified(signer.token(scope=scope), signer)
 
 
+@pytest.mark.requirement("T11")
 def test_t11_a_forged_token_without_scope_is_401(signer: Signer) -> None:
     assert_401(Signer().token(scope=None), signer)
     assert_401(signer.token(scope=None, exp=NOW - 1), signer)
@@ -406,23 +428,27 @@ PAYLOADS = [
 ]
 
 
+@pytest.mark.requirement("T13")
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_t13_odd_payloads_and_headers_are_401_although_signed(signer: Signer, payload: bytes) -> None:
     assert_401(signer.raw(encoded(HEADER), payload), signer)
     assert_401(signer.raw(payload, encoded(claims())), signer)
 
 
+@pytest.mark.requirement("T13")
 def test_t13_deep_claims_beside_good_ones_are_harmless(signer: Signer) -> None:
     deep = b'{"deep":' + b"[" * 900 + b"]" * 900 + b"," + encoded(claims())[1:]
     assert verified(signer.raw(encoded(HEADER), deep), signer)
 
 
+@pytest.mark.requirement("T13")
 @pytest.mark.parametrize("token", ["", ".", "..", "...", "a.b", "a.b.c.d", "a.b.c", "é.b.c", "\udcff.b.c", "a b.c.d"])
 def test_t13_what_is_no_token_is_401(signer: Signer, token: str) -> None:
     error = refused(token, signer)
     assert error.status == 401
 
 
+@pytest.mark.requirement("X1")
 def test_x1_a_token_is_recognised_in_every_disguise(signer: Signer) -> None:
     token = signer.token()
     header, payload, signature = token.split(".")

@@ -1,4 +1,4 @@
-"""DoiT API tokens: rows P1-P5 and X1 of the security sheet."""
+"""DoiT API tokens: validation, identity, caching and limits on failed attempts."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ async def refused(authenticator: Authenticator, token: str = TOKEN, address: str
     return caught.value
 
 
+@pytest.mark.requirement("P1")
 async def test_p1_a_valid_token_is_whoever_the_api_says(authenticator: Authenticator, provider: Provider) -> None:
     found = await enter(authenticator, TOKEN)
     assert (found.subject, found.customer, found.employee, found.kind) == ("admin@acme.example", "", False, "api")
@@ -49,6 +50,7 @@ async def test_p1_a_valid_token_is_whoever_the_api_says(authenticator: Authentic
     assert provider.validations == [(TOKEN, "")]  # at the base's own path
 
 
+@pytest.mark.requirement("P1")
 @pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 300, 304, 400, 401, 402, 404, 409, 410, 422, 429, 451])
 async def test_p1_every_other_answer_is_a_refusal(
     authenticator: Authenticator, provider: Provider, status: int
@@ -59,6 +61,7 @@ async def test_p1_every_other_answer_is_a_refusal(
     assert (error.status, error.error) == (401, "invalid_token")
 
 
+@pytest.mark.requirement("X7", "P1")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_p1_x7_no_redirect_is_followed(
     authenticator: Authenticator, provider: Provider, canary: tuple[str, list[str]], status: int
@@ -69,6 +72,7 @@ async def test_p1_x7_no_redirect_is_followed(
     assert seen == []
 
 
+@pytest.mark.requirement("P1")
 @pytest.mark.parametrize(
     "body",
     [
@@ -98,6 +102,7 @@ async def test_p1_a_malformed_identity_is_an_outage(
     assert (await refused(authenticator)).status == 503
 
 
+@pytest.mark.requirement("P1")
 @pytest.mark.parametrize("patience", [1.0])
 async def test_p1_outages_are_503_and_over_at_once(authenticator: Authenticator, provider: Provider) -> None:
     until = asyncio.Event()
@@ -119,6 +124,7 @@ async def test_p1_outages_are_503_and_over_at_once(authenticator: Authenticator,
     assert (await enter(authenticator, TOKEN)).subject == "admin@acme.example"
 
 
+@pytest.mark.requirement("P2")
 async def test_p2_claims_of_a_jwt_give_no_rights(authenticator: Authenticator, provider: Provider) -> None:
     token = unsigned(
         {"alg": "HS256", "typ": "JWT"},
@@ -130,6 +136,7 @@ async def test_p2_claims_of_a_jwt_give_no_rights(authenticator: Authenticator, p
     assert (found.subject, found.customer, found.employee) == ("admin@acme.example", "", False)
 
 
+@pytest.mark.requirement("P2")
 @pytest.mark.parametrize(
     "subject", ["admin@globex.example", "", "admin@acme.example ", 1, None, ["admin@acme.example"]]
 )
@@ -142,6 +149,7 @@ async def test_p2_another_subject_is_refused(authenticator: Authenticator, provi
     assert len(provider.validations) == 1
 
 
+@pytest.mark.requirement("P2")
 @pytest.mark.parametrize("second", ["", "x", "AAAA", b64(b"[]"), b64(b'{"sub":'), b64(b"[" * 3000)])
 async def test_p2_a_jwt_that_cannot_be_read_is_not_even_tried(
     authenticator: Authenticator, provider: Provider, second: str
@@ -176,6 +184,7 @@ async def test_an_employee_is_one_by_that_way_only(authenticator: Authenticator,
     assert (await refused(authenticator, "another")).status == 401
 
 
+@pytest.mark.requirement("P3")
 async def test_p3_good_answers_are_remembered_for_half_a_minute(
     authenticator: Authenticator, provider: Provider, clock: Clock
 ) -> None:
@@ -190,6 +199,7 @@ async def test_p3_good_answers_are_remembered_for_half_a_minute(
     assert (await refused(authenticator)).status == 401
 
 
+@pytest.mark.requirement("P3")
 async def test_p3_bad_answers_too(authenticator: Authenticator, provider: Provider, clock: Clock) -> None:
     for _ in range(30):
         assert (await refused(authenticator, "wrong")).status == 401
@@ -199,6 +209,7 @@ async def test_p3_bad_answers_too(authenticator: Authenticator, provider: Provid
     assert await enter(authenticator, "wrong")
 
 
+@pytest.mark.requirement("P3")
 async def test_p3_a_passing_refusal_is_not_remembered(authenticator: Authenticator, provider: Provider) -> None:
     provider.validate_answer = says(429)
     assert (await refused(authenticator)).status == 401
@@ -206,12 +217,14 @@ async def test_p3_a_passing_refusal_is_not_remembered(authenticator: Authenticat
     assert await enter(authenticator, TOKEN)
 
 
+@pytest.mark.requirement("P3")
 async def test_p3_fifty_at_once_are_one_validation(authenticator: Authenticator, provider: Provider) -> None:
     found = await asyncio.gather(*(enter(authenticator, TOKEN) for _ in range(50)))
     assert {one.subject for one in found} == {"admin@acme.example"}
     assert len(provider.validations) == 1
 
 
+@pytest.mark.requirement("P4")
 async def test_p4_strangers_cannot_hammer_the_api(
     authenticator: Authenticator, provider: Provider, clock: Clock
 ) -> None:
@@ -227,6 +240,7 @@ async def test_p4_strangers_cannot_hammer_the_api(
     assert [await status(1000 + number) for number in range(60)].count(401) <= 40
 
 
+@pytest.mark.requirement("P4")
 async def test_p4_an_address_has_a_limit_of_its_own(authenticator: Authenticator, provider: Provider) -> None:
     async def status(number: int, address: str) -> int:
         return (await refused(authenticator, f"wrong-{number}", address)).status
@@ -237,6 +251,7 @@ async def test_p4_an_address_has_a_limit_of_its_own(authenticator: Authenticator
     assert (await refused(authenticator, "wrong", "192.0.2.1")).status == 429
 
 
+@pytest.mark.requirement("P4")
 async def test_p4_whoever_was_let_in_before_is_not_locked_out(
     authenticator: Authenticator, provider: Provider, clock: Clock
 ) -> None:
@@ -249,6 +264,7 @@ async def test_p4_whoever_was_let_in_before_is_not_locked_out(
     assert await enter(authenticator, TOKEN)
 
 
+@pytest.mark.requirement("P4")
 async def test_p4_good_tokens_use_no_tries_up(authenticator: Authenticator, provider: Provider) -> None:
     for number in range(300):
         provider.people[f"good-{number}"] = ACME
@@ -271,6 +287,7 @@ class Elsewhere:
         self.seen.append(f"give back {address}")
 
 
+@pytest.mark.requirement("P4")
 async def test_p4_tries_at_other_replicas_count(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
     """Once for all who wait for a token; what they refuse costs no try here, and who was let in before is not asked."""
     elsewhere = Elsewhere(2.5, 0.0)
@@ -303,12 +320,14 @@ async def test_a_full_house_is_503_and_not_401(provider: Provider, http: aiohttp
     until.set()
 
 
+@pytest.mark.requirement("P5")
 @pytest.mark.parametrize("word", ["demo_key", "demo", "test", "null", "undefined", "true", "sandbox", "admin", "0"])
 async def test_p5_no_word_opens_a_door(authenticator: Authenticator, provider: Provider, word: str) -> None:
     assert (await refused(authenticator, word)).status == 401
     assert provider.validations == [(word, "")]
 
 
+@pytest.mark.requirement("X1")
 async def test_x1_no_access_token_is_ever_tried_as_an_api_token(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
@@ -340,6 +359,7 @@ async def test_x1_no_access_token_is_ever_tried_as_an_api_token(
     assert provider.validations == []
 
 
+@pytest.mark.requirement("X6")
 async def test_x6_nothing_about_a_token_is_logged(
     authenticator: Authenticator, provider: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -350,6 +370,7 @@ async def test_x6_nothing_about_a_token_is_logged(
     assert "canary" not in caplog.text
 
 
+@pytest.mark.requirement("N21")
 async def test_n21_a_flood_from_everywhere_leaves_tries_to_addresses_of_good_tokens(
     authenticator: Authenticator, provider: Provider
 ) -> None:
@@ -381,6 +402,7 @@ class Proofs:
         self.told += 1
 
 
+@pytest.mark.requirement("N21")
 @pytest.mark.parametrize("address", ["192.0.2.1", ""])
 async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
     address: str, provider: Provider, http: aiohttp.ClientSession, clock: Clock
@@ -416,6 +438,7 @@ async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
     assert proofs.known == set()
 
 
+@pytest.mark.requirement("N21")
 async def test_n21_what_other_replicas_refuse_is_let_in_if_it_was_proven(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:

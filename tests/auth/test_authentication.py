@@ -1,4 +1,4 @@
-"""Authentication as the server opens it: readiness, credentials (X1, X4, P3), leaks (X6), cookies (X8), the secret."""
+"""Authentication as the server opens it: readiness, credentials, leaks, cookies, the secret."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ async def test_without_a_secret_nothing_opens(provider: Provider, http: aiohttp.
             raise AssertionError("opened")
 
 
+@pytest.mark.requirement("X8")
 async def test_x8_a_session_that_keeps_cookies_is_refused(provider: Provider) -> None:
     async with aiohttp.ClientSession() as http:
         with pytest.raises(ValueError, match="cookies"):
@@ -69,6 +70,7 @@ async def test_x8_a_session_that_keeps_cookies_is_refused(provider: Provider) ->
                 raise AssertionError("opened")
 
 
+@pytest.mark.requirement("X8")
 async def test_x8_cookies_are_not_sent_back(auth: Authentication, provider: Provider, mint: Mint) -> None:
     provider.exchange_answer = says(200, '{"access_token": "t"}', Set_Cookie="tenant=acme; Path=/")
     for number in range(2):
@@ -77,6 +79,7 @@ async def test_x8_cookies_are_not_sent_back(auth: Authentication, provider: Prov
     assert len(provider.heads) == 2 and "Cookie" not in "".join(provider.heads)
 
 
+@pytest.mark.requirement("X1")
 async def test_x1_the_credential_of_an_access_token_is_another_one(
     auth: Authentication, provider: Provider, mint: Mint
 ) -> None:
@@ -86,6 +89,7 @@ async def test_x1_the_credential_of_an_access_token_is_another_one(
     assert provider.validations == []
 
 
+@pytest.mark.requirement("X4")
 async def test_x4_a_refused_credential_is_exchanged_once_more(
     auth: Authentication, provider: Provider, mint: Mint
 ) -> None:
@@ -99,6 +103,7 @@ async def test_x4_a_refused_credential_is_exchanged_once_more(
     assert len(provider.exchanges) == 4
 
 
+@pytest.mark.requirement("X4", "P3")
 async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Authentication, provider: Provider) -> None:
     provider.people["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
     caller = await auth.authenticator.authenticate(["Bearer api-token"])
@@ -114,6 +119,7 @@ async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Authen
     assert provider.exchanges == []
 
 
+@pytest.mark.requirement("X6")
 async def test_x6_no_canary_leaves_by_logs_or_errors(
     auth: Authentication, provider: Provider, mint: Mint, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:

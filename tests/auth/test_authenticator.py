@@ -1,4 +1,4 @@
-"""What is remembered and for how long: row T14; and that every kind of caller comes in by one door."""
+"""What is remembered and for how long; and that every kind of caller comes in by one door."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .minting import Signer
 from .provider import Clock, Provider
 
 
+@pytest.mark.requirement("T14")
 async def test_a_caller_is_remembered_until_the_token_ends(
     authenticator: Authenticator, mint: Mint, clock: Clock
 ) -> None:
@@ -30,6 +31,7 @@ async def test_a_caller_is_remembered_until_the_token_ends(
         await authenticator.authenticate([f"Bearer {token}"])
 
 
+@pytest.mark.requirement("H1")
 async def test_h1_what_is_remembered_opens_the_door_to_nothing_but_itself(
     authenticator: Authenticator, mint: Mint
 ) -> None:
@@ -55,6 +57,7 @@ async def test_h1_what_is_remembered_opens_the_door_to_nothing_but_itself(
         assert authenticator.cached_principal(header) is None, header[:60]
 
 
+@pytest.mark.requirement("H3")
 async def test_h3_several_headers_are_refused_even_when_remembered(authenticator: Authenticator, mint: Mint) -> None:
     token = mint()
     await authenticator.authenticate([f"Bearer {token}"])
@@ -63,6 +66,7 @@ async def test_h3_several_headers_are_refused_even_when_remembered(authenticator
     assert caught.value.status == 400
 
 
+@pytest.mark.requirement("T14")
 async def test_t14_no_memory_outlives_the_key(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
     token = mint()
     await authenticator.authenticate([f"Bearer {token}"])
@@ -75,6 +79,7 @@ async def test_t14_no_memory_outlives_the_key(authenticator: Authenticator, prov
     assert caught.value.status == 401
 
 
+@pytest.mark.requirement("T14")
 async def test_t14_nor_a_withdrawn_one(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
     token = mint()
     await authenticator.authenticate([f"Bearer {token}"])
@@ -86,6 +91,7 @@ async def test_t14_nor_a_withdrawn_one(authenticator: Authenticator, provider: P
         await authenticator.authenticate([f"Bearer {token}"])
 
 
+@pytest.mark.requirement("T14")
 async def test_t14_refusals_are_not_remembered_as_anything(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
@@ -95,6 +101,7 @@ async def test_t14_refusals_are_not_remembered_as_anything(
         assert authenticator.cached_principal(f"Bearer {token}") is None
 
 
+@pytest.mark.requirement("T14")
 async def test_t14_the_memory_is_bounded(
     provider: Provider, authenticator: Authenticator, mint: Mint, clock: Clock
 ) -> None:
@@ -115,6 +122,7 @@ async def test_what_is_forgotten_is_checked_again(authenticator: Authenticator, 
     assert len(provider.validations) == 2
 
 
+@pytest.mark.requirement("T12")
 async def test_t12_everybody_is_who_they_are_at_the_same_time(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
@@ -130,6 +138,7 @@ async def test_t12_everybody_is_who_they_are_at_the_same_time(
     assert provider.jwks_asked == 1
 
 
+@pytest.mark.requirement("H5")
 async def test_h5_a_refusal_says_nothing_of_the_token(authenticator: Authenticator, mint: Mint) -> None:
     for header in (f"Bearer {mint(exp=1)}", f"Basic {mint()}", mint(), f"Bearer {mint()} x"):
         with pytest.raises(AuthError) as caught:

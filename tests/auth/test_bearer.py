@@ -1,4 +1,4 @@
-"""How a credential travels: rows H1, H2, H3, H5 and H9."""
+"""How a credential travels: in one Authorization header, and nowhere else."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from doit_mcp.auth.errors import AuthError
 TOKEN = "abc.DEF-123_~+/"
 
 
+@pytest.mark.requirement("H1")
 @pytest.mark.parametrize("value", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER {TOKEN}", f"bEaReR   {TOKEN}"])
 def test_h1_the_scheme_has_any_case(value: str) -> None:
     assert read_bearer_token([value]) == TOKEN
 
 
+@pytest.mark.requirement("H1")
 def test_h1_padding_belongs_to_the_token() -> None:
     assert read_bearer_token([f"Bearer {TOKEN}=="]) == TOKEN + "=="
 
 
+@pytest.mark.requirement("H1")
 @pytest.mark.parametrize(
     "value",
     [
@@ -60,6 +63,7 @@ def test_h1_nothing_else_is_a_credential(value: str) -> None:
     assert TOKEN not in caught.value.description
 
 
+@pytest.mark.requirement("H2")
 def test_h2_without_the_header_there_is_no_credential() -> None:
     """The authenticator is handed nothing but Authorization headers, so nothing else can count."""
     with pytest.raises(AuthError) as caught:
@@ -67,6 +71,7 @@ def test_h2_without_the_header_there_is_no_credential() -> None:
     assert (caught.value.status, caught.value.error) == (401, "invalid_token")
 
 
+@pytest.mark.requirement("H3")
 @pytest.mark.parametrize("second", [f"Bearer {TOKEN}", "Bearer other", "", "Basic x"])
 def test_h3_two_headers_are_refused_even_if_equal(second: str) -> None:
     for values in ([f"Bearer {TOKEN}", second], [second, f"Bearer {TOKEN}"]):
@@ -75,6 +80,7 @@ def test_h3_two_headers_are_refused_even_if_equal(second: str) -> None:
         assert (caught.value.status, caught.value.error) == (400, "invalid_request")
 
 
+@pytest.mark.requirement("H9")
 @pytest.mark.parametrize("size", [8_193, 8_250, 100_000, 10_000_000])
 def test_h9_a_huge_token_is_refused_before_anything_is_done_with_it(size: int) -> None:
     with pytest.raises(AuthError) as caught:
@@ -83,6 +89,7 @@ def test_h9_a_huge_token_is_refused_before_anything_is_done_with_it(size: int) -
     assert read_bearer_token(["Bearer " + "x" * 8_192])
 
 
+@pytest.mark.requirement("H9")
 @pytest.mark.parametrize("separator", [".", "~", ".~"])
 def test_h9_nor_one_of_a_thousand_pieces(separator: str) -> None:
     with pytest.raises(AuthError) as caught:

@@ -1,4 +1,4 @@
-"""The circuit to the token exchange (security F8, X5): opened by the provider's own failures only, and closed again."""
+"""The circuit to the token exchange: opened by the provider's own failures only, and closed again."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ async def test_failures_of_the_provider_open_it_and_its_recovery_closes_it(
     assert await exchange.get_token(user(99)) and breaker.state == "closed"
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize("patience", [0.1])
 async def test_n24_a_shortage_of_descriptors_is_not_the_providers_failure(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker

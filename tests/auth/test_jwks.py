@@ -1,4 +1,4 @@
-"""The identity provider's keys: rows T3, T4, K1-K5."""
+"""The identity provider's keys: which ones count, when they are fetched, and outages."""
 
 from __future__ import annotations
 
@@ -86,12 +86,14 @@ def foreign(signer: Signer) -> list[Any]:
     ]
 
 
+@pytest.mark.requirement("T4")
 def test_t4_foreign_and_malformed_entries_are_skipped_without_failing_the_set(signer: Signer) -> None:
     good = Signer()
     found = read_keys({"keys": [*foreign(signer), good.jwk(), *foreign(signer)]})
     assert [key.public_numbers() for key in found.values()] == [good.private.public_key().public_numbers()]
 
 
+@pytest.mark.requirement("T4")
 def test_t4_no_entry_of_another_kind_is_a_key_by_itself(signer: Signer) -> None:
     for entry in foreign(signer):
         try:
@@ -132,6 +134,7 @@ def test_a_set_with_keys_for_other_things_only_withdraws_ours(signer: Signer) ->
     assert read_keys({"keys": [signer.jwk(kid="id-token")]}) == {}
 
 
+@pytest.mark.requirement("T4")
 async def test_t4_a_key_for_another_purpose_verifies_nothing(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
@@ -141,6 +144,7 @@ async def test_t4_a_key_for_another_purpose_verifies_nothing(
     assert await status_of(authenticator, mint()) == 200
 
 
+@pytest.mark.requirement("T3")
 async def test_t3_urls_in_the_token_are_never_fetched(
     authenticator: Authenticator, provider: Provider, canary: tuple[str, list[str]]
 ) -> None:
@@ -152,12 +156,14 @@ async def test_t3_urls_in_the_token_are_never_fetched(
     assert seen == []
 
 
+@pytest.mark.requirement("K1")
 async def test_k1_a_cold_herd_fetches_once(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
     tokens = [mint(jti=str(number)) for number in range(200)]
     assert set(await asyncio.gather(*(status_of(authenticator, token) for token in tokens))) == {200}
     assert provider.jwks_asked == 1
 
 
+@pytest.mark.requirement("K2")
 async def test_k2_floods_of_bad_signatures_and_kids_fetch_next_to_nothing(
     authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle
 ) -> None:
@@ -175,6 +181,7 @@ async def test_k2_floods_of_bad_signatures_and_kids_fetch_next_to_nothing(
     assert idle.asked == [COOLDOWN_SECONDS]
 
 
+@pytest.mark.requirement("K3")
 async def test_k3_a_rotation_is_noticed_by_its_first_token(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
@@ -189,6 +196,7 @@ async def test_k3_a_rotation_is_noticed_by_its_first_token(
     assert provider.jwks_asked == 2
 
 
+@pytest.mark.requirement("K3")
 async def test_k3_a_rotation_right_after_a_bad_token_is_noticed_when_the_cooldown_ends(
     authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, clock: Clock, keys: JwksCache
 ) -> None:
@@ -208,6 +216,7 @@ async def test_k3_a_rotation_right_after_a_bad_token_is_noticed_when_the_cooldow
     assert provider.jwks_asked == 3
 
 
+@pytest.mark.requirement("K3")
 async def test_k3_a_new_key_beside_the_old_leaves_its_tokens_alone(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
@@ -219,6 +228,7 @@ async def test_k3_a_new_key_beside_the_old_leaves_its_tokens_alone(
     assert authenticator.cached_principal(f"Bearer {old}") is not None
 
 
+@pytest.mark.requirement("K3")
 async def test_k3_keys_are_refreshed_without_any_token(
     authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, keys: JwksCache
 ) -> None:
@@ -250,6 +260,7 @@ async def test_the_background_tries_again_soon_while_something_is_wrong(
     refreshing.cancel()
 
 
+@pytest.mark.requirement("K4")
 async def test_k4_down_with_keys_goes_on(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
@@ -267,6 +278,7 @@ async def test_k4_down_with_keys_goes_on(
     assert await status_of(authenticator, mint(jti="a third")) == 200
 
 
+@pytest.mark.requirement("K4")
 async def test_k4_keys_do_not_serve_for_ever(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: JwksCache
 ) -> None:
@@ -278,6 +290,7 @@ async def test_k4_keys_do_not_serve_for_ever(
     assert keys.ready
 
 
+@pytest.mark.requirement("K4")
 async def test_k4_down_without_keys_is_503_and_recovers(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: JwksCache
 ) -> None:
@@ -295,6 +308,7 @@ async def test_k4_down_without_keys_is_503_and_recovers(
     assert RETRY_INTERVAL_SECONDS <= 45
 
 
+@pytest.mark.requirement("K2")
 async def test_k2_a_withdrawn_key_does_not_make_every_request_ask(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
@@ -307,6 +321,7 @@ async def test_k2_a_withdrawn_key_does_not_make_every_request_ask(
     assert await status_of(authenticator, mint()) == 200
 
 
+@pytest.mark.requirement("K4")
 async def test_k4_nobody_listens(http: aiohttp.ClientSession, clock: Clock, idle: Idle) -> None:
     keys = JwksCache("http://127.0.0.1:1", http, clock, sleep=idle)
     with pytest.raises(AuthError) as caught:
@@ -360,6 +375,7 @@ FAULTS: list[Callable[[asyncio.Event, str], Answering]] = [
 PATIENCE = [(fault, 10.0) for fault in FAULTS[:-2]] + [(fault, 1.0) for fault in FAULTS[-2:]]
 
 
+@pytest.mark.requirement("K5")
 @pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
 async def test_k5_a_hostile_key_set_is_503_when_cold_and_nothing_when_warm(
     fault: Callable[[asyncio.Event, str], Answering],
@@ -386,6 +402,7 @@ async def test_k5_a_hostile_key_set_is_503_when_cold_and_nothing_when_warm(
     until.set()
 
 
+@pytest.mark.requirement("K5")
 async def test_k5_only_the_fetch_waits_for_a_hanging_provider(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:

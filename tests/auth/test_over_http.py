@@ -1,4 +1,4 @@
-"""Credentials over real HTTP, through the door of the web layer: rows T12, H2-H6, H8 and H9."""
+"""Credentials over real HTTP, through the HTTP transport."""
 
 from __future__ import annotations
 
@@ -74,6 +74,7 @@ def shown(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+@pytest.mark.requirement("T9", "T12", "M42", "M46", "M80")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", METHODS)
 async def test_t12_every_request_is_checked(
@@ -88,6 +89,7 @@ async def test_t12_every_request_is_checked(
     assert (await door.ask(path, method=method, headers=shown(good)))[0] == 401
 
 
+@pytest.mark.requirement("H2", "M42")
 async def test_h2_a_token_anywhere_else_is_no_credential(door: Door, mint: Mint) -> None:
     token = mint()
     places: list[dict[str, Any]] = [
@@ -104,6 +106,7 @@ async def test_h2_a_token_anywhere_else_is_no_credential(door: Door, mint: Mint)
         assert (await door.ask("/mcp", **place))[0] == 401
 
 
+@pytest.mark.requirement("H3")
 async def test_h3_two_headers_over_the_wire(door: Door, mint: Mint) -> None:
     first, second = (("Authorization", f"Bearer {mint(jti=name)}") for name in "ab")
     for pair in ((first, second), (first, first)):
@@ -111,6 +114,7 @@ async def test_h3_two_headers_over_the_wire(door: Door, mint: Mint) -> None:
         assert status == 400 and 'error="invalid_request"' in challenge
 
 
+@pytest.mark.requirement("H4")
 async def test_h4_headers_about_users_mean_nothing(door: Door, mint: Mint) -> None:
     claims = dict.fromkeys(
         ("X-User", "X-User-Email", "X-Forwarded-User", "X-Customer-Context", "X-Tenant-Id", "X-Remote-User", "From"),
@@ -121,6 +125,7 @@ async def test_h4_headers_about_users_mean_nothing(door: Door, mint: Mint) -> No
     assert (status, who) == (200, ["admin@acme.example", "acme"])
 
 
+@pytest.mark.requirement("H5")
 async def test_h5_the_refusal_comes_before_the_body(door: Door, mint: Mint) -> None:
     token = mint(exp=1)
 
@@ -135,6 +140,7 @@ async def test_h5_the_refusal_comes_before_the_body(door: Door, mint: Mint) -> N
     assert token not in text and token.split(".")[1] not in text
 
 
+@pytest.mark.requirement("H6")
 @pytest.mark.parametrize("path", PATHS)
 async def test_h6_the_challenge_leads_to_a_document_about_this_path(door: Door, path: str) -> None:
     status, challenge, body = await door.ask(path)
@@ -147,12 +153,14 @@ async def test_h6_the_challenge_leads_to_a_document_about_this_path(door: Door, 
     assert (status, document["resource"]) == (200, BASE + path.removesuffix("/message"))
 
 
+@pytest.mark.requirement("T11")
 async def test_t11_a_missing_scope_is_told(door: Door, mint: Mint) -> None:
     status, challenge, _ = await door.ask("/mcp", headers=shown(mint(scope="mcp:resources")))
     assert status == 403
     assert 'error="insufficient_scope"' in challenge and 'scope="mcp:tools"' in challenge
 
 
+@pytest.mark.requirement("K4")
 async def test_k4_an_outage_is_no_challenge(door: Door, provider: Provider, mint: Mint) -> None:
     provider.jwks_answer = says(503)
     async with door.http.get(f"{door.url}/mcp", headers=shown(mint())) as answer:
@@ -160,6 +168,7 @@ async def test_k4_an_outage_is_no_challenge(door: Door, provider: Provider, mint
         assert "WWW-Authenticate" not in answer.headers
 
 
+@pytest.mark.requirement("H8")
 async def test_h8_hostile_headers_change_nothing(door: Door) -> None:
     hostile = {
         "Forwarded": "host=evil.example;proto=http",
@@ -174,6 +183,7 @@ async def test_h8_hostile_headers_change_nothing(door: Door) -> None:
     assert "evil" not in str(plain)
 
 
+@pytest.mark.requirement("H9")
 async def test_h9_a_huge_token_is_a_client_error(door: Door, provider: Provider) -> None:
     for size in (8_192, 8_193, 100_000):
         async with door.http.get(f"{door.url}/mcp", headers=shown("x" * size)) as answer:

@@ -23,6 +23,7 @@ def test_the_owner_differs_for_everybody_else(change: dict[str, str]) -> None:
     assert replace(ONE, **change).owner != ONE.owner  # type: ignore[arg-type]
 
 
+@pytest.mark.requirement("N9")
 def test_n9_the_owner_of_an_api_token_includes_the_domain_that_is_never_sent() -> None:
     first = Principal("a@acme.example", "", False, "api", "one", 1.0, domain="acme.example")
     assert replace(first, token="two").owner == first.owner
@@ -35,6 +36,7 @@ def test_a_subject_cannot_run_into_a_customer() -> None:
     assert first.owner != second.owner
 
 
+@pytest.mark.requirement("X6")
 def test_x6_the_token_is_not_shown() -> None:
     assert "secret-token" not in repr(ONE) and "secret-token" not in f"{[ONE]}"
 
@@ -44,8 +46,9 @@ def test_a_principal_does_not_change() -> None:
         ONE.customer = "globex"  # type: ignore[misc]
 
 
+@pytest.mark.requirement("C2")
 def test_employees_alone_act_for_other_customers() -> None:
-    """C2: the same person and token for another customer; another principal, as for any other customer."""
+    """The same person and token for another customer; another principal, as for any other customer."""
     employee = Principal("e", "own", True, "jwt", "t", 10.0)
     acting = employee.for_customer("other")
     assert (acting.customer, acting.subject, acting.token, acting.expires) == ("other", "e", "t", 10.0)

@@ -55,6 +55,7 @@ def test_any_text_as_a_token_is_401(text: str) -> None:
     assert all(isinstance(seen, dict) for seen in find_json_objects(text))
 
 
+@pytest.mark.requirement("T13")
 @given(st.binary(max_size=80), st.binary(max_size=200))
 def test_any_signed_bytes_are_401(header: bytes, payload: bytes) -> None:
     assert verdict(KEY.raw(header, payload)) == 401
@@ -81,6 +82,7 @@ def test_one_changed_character_is_401(place: int, character: str) -> None:
     assert verdict(token) == (200 if token == HONEST else 401)
 
 
+@pytest.mark.requirement("X1")
 @given(st.integers(0, len(HONEST) - 1))
 def test_x1_a_cut_token_is_401_and_mostly_still_recognised(length: int) -> None:
     assert verdict(HONEST[:length]) == 401

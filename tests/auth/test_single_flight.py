@@ -123,6 +123,7 @@ def test_addresses_are_forgotten_not_collected(clock: Clock) -> None:
     assert tries.take("a") == 0
 
 
+@pytest.mark.requirement("N21")
 def test_n21_a_share_of_tries_is_kept_for_addresses_that_good_tokens_came_from(clock: Clock) -> None:
     tries = AttemptLimiter(clock, total=(2, 0.001), by_address=(3, 0.001), reserve=(2, 1), max_addresses=2)
     tries.record_success("good")

@@ -1,4 +1,4 @@
-"""Token exchange: rows X2, X3 and X5 of the security sheet."""
+"""Token exchange: the request, the cache and failures."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ async def failure(exchange: TokenExchange, principal: Principal = ADMIN) -> Upst
     return caught.value
 
 
+@pytest.mark.requirement("X2")
 async def test_x2_the_form_is_the_contracts(exchange: TokenExchange, provider: Provider) -> None:
     assert await exchange.get_token(ADMIN) == "upstream-1"
     form = dict(provider.exchanges[0])
@@ -78,6 +79,7 @@ async def test_x2_the_form_is_the_contracts(exchange: TokenExchange, provider: P
     }
 
 
+@pytest.mark.requirement("X2")
 async def test_x2_every_assertion_is_new(exchange: TokenExchange, provider: Provider) -> None:
     provider.exchange_answer = says(503)
     await failure(exchange)
@@ -85,6 +87,7 @@ async def test_x2_every_assertion_is_new(exchange: TokenExchange, provider: Prov
     assert len(proofs) == len(set(proofs)) == 2
 
 
+@pytest.mark.requirement("X2")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_x2_no_redirect_is_followed(
     exchange: TokenExchange, provider: Provider, canary: tuple[str, list[str]], status: int
@@ -95,16 +98,19 @@ async def test_x2_no_redirect_is_followed(
     assert seen == [] and len(provider.exchanges) == 1
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_thirty_calls_are_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
     assert {await exchange.get_token(ADMIN) for _ in range(30)} == {"upstream-1"}
     assert len(provider.exchanges) == 1
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_fifty_at_once_are_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
     assert set(await asyncio.gather(*(exchange.get_token(ADMIN) for _ in range(50)))) == {"upstream-1"}
     assert len(provider.exchanges) == 1
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_the_cache_goes_by_the_token_and_by_nothing_else(exchange: TokenExchange, provider: Provider) -> None:
     refreshed = replace(ADMIN, token="canary-of-a-refreshed-token")
     first, second = await exchange.get_token(ADMIN), await exchange.get_token(refreshed)
@@ -112,6 +118,7 @@ async def test_x3_the_cache_goes_by_the_token_and_by_nothing_else(exchange: Toke
     assert [form["subject_token"] for form in provider.exchanges] == [ADMIN.token, refreshed.token]
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_a_token_serves_until_its_margin(exchange: TokenExchange, provider: Provider, clock: Clock) -> None:
     provider.upstream["expires_in"] = 100
     assert await exchange.get_token(ADMIN) == "upstream-1"
@@ -121,6 +128,7 @@ async def test_x3_a_token_serves_until_its_margin(exchange: TokenExchange, provi
     assert await exchange.get_token(ADMIN) == "upstream-2"
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_nothing_outlives_the_callers_own_token(
     exchange: TokenExchange, provider: Provider, clock: Clock
 ) -> None:
@@ -140,6 +148,7 @@ async def test_a_token_in_its_last_seconds_is_still_tried(exchange: TokenExchang
     assert (await failure(exchange, replace(dying, token="canary-of-another"))).kind == "refused"
 
 
+@pytest.mark.requirement("X3")
 @pytest.mark.parametrize(
     ("expires_in", "serves"),
     [
@@ -176,6 +185,7 @@ async def test_x3_odd_lives_are_not_trusted_long(
     assert len(provider.exchanges) == (2 if serves else 3)
 
 
+@pytest.mark.requirement("X3")
 async def test_x3_the_cache_is_bounded(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
     small = TokenExchange(provider.url, SECRET, http, clock, max_cached=3)
     for number in range(6):
@@ -184,6 +194,7 @@ async def test_x3_the_cache_is_bounded(provider: Provider, http: aiohttp.ClientS
     assert await small.get_token(replace(ADMIN, token="canary-0")) == "upstream-7"
 
 
+@pytest.mark.requirement("X4")
 async def test_x4_a_refused_token_is_exchanged_anew_once_for_all(exchange: TokenExchange, provider: Provider) -> None:
     first = await exchange.get_token(ADMIN)
     renewed = await asyncio.gather(*(exchange.get_token(ADMIN, fresh=True, refused_token=first) for _ in range(20)))
@@ -197,6 +208,7 @@ REFUSALS = ["invalid_grant", "invalid_request", "invalid_token", "access_denied"
 OURS = ["invalid_client", "unauthorized_client", "invalid_target", "temporarily_unavailable", "<b>else</b>", 1]
 
 
+@pytest.mark.requirement("X5")
 @pytest.mark.parametrize("code", REFUSALS)
 @pytest.mark.parametrize("status", [400, 401, 403])
 async def test_x5_a_login_that_is_over_is_refused(
@@ -208,6 +220,7 @@ async def test_x5_a_login_that_is_over_is_refused(
     assert len(provider.exchanges) == 1
 
 
+@pytest.mark.requirement("X5")
 @pytest.mark.parametrize("code", OURS)
 async def test_x5_signing_in_again_does_not_mend_what_is_our_fault(
     exchange: TokenExchange, provider: Provider, code: Any
@@ -216,6 +229,7 @@ async def test_x5_signing_in_again_does_not_mend_what_is_our_fault(
     assert (await failure(exchange)).kind == "unavailable"
 
 
+@pytest.mark.requirement("X5")
 @pytest.mark.parametrize(
     ("header", "seconds"), [("7", 7.0), ("0", 0.0), ("-1", None), ("soon", None), ("9" * 30, None), ("", None)]
 )
@@ -255,7 +269,7 @@ FAULTS: list[Callable[[asyncio.Event], Answering]] = [
     lambda until: gives("x" * 1_000_000),
     lambda until: gives("t", token_type="DPoP"),
     lambda until: gives("t", token_type=None),
-    lambda until: gives(ADMIN.token),  # X1: our own token back
+    lambda until: gives(ADMIN.token),  # our own token back
     lambda until: resets,
     lambda until: floods,
     lambda until: hangs(until),
@@ -265,6 +279,7 @@ FAULTS: list[Callable[[asyncio.Event], Answering]] = [
 PATIENCE = [(fault, 10.0) for fault in FAULTS[:-1]] + [(FAULTS[-1], 1.0)]
 
 
+@pytest.mark.requirement("X5")
 @pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
 async def test_x5_every_failure_is_clean_and_over_when_the_provider_is_well(
     fault: Callable[[asyncio.Event], Answering],
@@ -285,6 +300,7 @@ async def test_x5_every_failure_is_clean_and_over_when_the_provider_is_well(
     until.set()
 
 
+@pytest.mark.requirement("X5")
 async def test_x5_one_broken_connection_is_made_good(exchange: TokenExchange, provider: Provider) -> None:
     async def first_time(request: web.Request) -> web.StreamResponse:
         provider.exchange_answer = None
@@ -294,6 +310,7 @@ async def test_x5_one_broken_connection_is_made_good(exchange: TokenExchange, pr
     assert await exchange.get_token(ADMIN) == "upstream-2"
 
 
+@pytest.mark.requirement("X5")
 async def test_x5_one_who_hangs_delays_nobody_else(exchange: TokenExchange, provider: Provider) -> None:
     until = asyncio.Event()
 
@@ -313,6 +330,7 @@ async def test_x5_one_who_hangs_delays_nobody_else(exchange: TokenExchange, prov
     assert await hanging == "upstream"
 
 
+@pytest.mark.requirement("X5")
 async def test_x5_a_full_house_is_unavailable_for_a_second(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
@@ -329,6 +347,7 @@ async def test_x5_a_full_house_is_unavailable_for_a_second(
     until.set()
 
 
+@pytest.mark.requirement("X6")
 @pytest.mark.parametrize("secret", ["x", "short", "-----BEGIN PUBLIC KEY-----"])
 async def test_x6_no_secret_is_measured_aloud(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, secret: str, caplog: pytest.LogCaptureFixture

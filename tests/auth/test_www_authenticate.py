@@ -1,4 +1,4 @@
-"""What refusals and metadata say: rows H6, H7, H8 and 1.3 of the clients sheet."""
+"""What refusals and metadata say."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .minting import BASE, ISSUER
 PATHS = ["", "/mcp", "/sse", "/mcp/readonly", "/mcp/x/core,budgets/readonly"]
 
 
+@pytest.mark.requirement("H6")
 @pytest.mark.parametrize("path", PATHS)
 def test_h6_the_challenge_names_the_metadata_of_its_own_path(path: str) -> None:
     value = www_authenticate_value(
@@ -29,6 +30,7 @@ def test_h6_the_challenge_names_the_metadata_of_its_own_path(path: str) -> None:
     assert found["resource_metadata"] == BASE + resource_metadata_path(path)
 
 
+@pytest.mark.requirement("H7")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_h7_the_metadata_is_about_the_path_asked_for(path: str, slash: str) -> None:
@@ -41,17 +43,20 @@ def test_h7_the_metadata_is_about_the_path_asked_for(path: str, slash: str) -> N
     }
 
 
+@pytest.mark.requirement("H7")
 def test_h7_offline_access_is_a_setting() -> None:
     document = resource_metadata(BASE, "/mcp", ISSUER, offline_access=False)
     assert document["scopes_supported"] == ["mcp:tools", "mcp:resources"]
 
 
+@pytest.mark.requirement("H8")
 def test_h8_a_base_with_a_path_stays_in_front() -> None:
     assert resource_metadata(BASE + "/doit", "/mcp", ISSUER, offline_access=True)["resource"] == BASE + "/doit/mcp"
     value = www_authenticate_value(BASE + "/doit", "/mcp", error="e", description="d", scope="s")
     assert f'"{BASE}/doit/.well-known/oauth-protected-resource/mcp"' in value
 
 
+@pytest.mark.requirement("H8")
 def test_h8_nothing_in_path_or_description_can_break_out_of_its_quotes() -> None:
     nasty = 'a"b\\c\r\nSet-Cookie: x=1 \x00 é \udcff'
     value = www_authenticate_value(BASE, "/mcp/" + nasty, error=nasty, description=nasty, scope=nasty)

@@ -119,6 +119,7 @@ async def test_other_failures_are_told_as_they_are() -> None:
     assert caller.stays == ""
 
 
+@pytest.mark.requirement("C2")
 async def test_who_is_no_employee_is_refused_even_by_name() -> None:
     api = Recorder()
     with pytest.raises(ToolError, match="Only employees"):

@@ -70,11 +70,13 @@ def unmarked(tool: Tool) -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.requirement("N11")
 def test_n11_every_argument_that_names_people_or_the_like_is_marked_or_says_why_not() -> None:
     found = {one for tool in (*all_tools(), *employee_tools()) for one in unmarked(tool)}
     assert found == UNMARKED.keys()
 
 
+@pytest.mark.requirement("N11")
 def test_n11_only_writes_reach_and_their_hints_say_so() -> None:
     reaching = [tool for tool in all_tools() if tool.external_target_paths]
     assert len(reaching) > 15
@@ -95,6 +97,7 @@ UNMENTIONED = {
 }
 
 
+@pytest.mark.requirement("N11")
 def test_n11_texts_that_instruct_or_are_shown_with_links_are_marked_or_say_why_not() -> None:
     found = {
         (tool.name, ".".join(path))
@@ -106,6 +109,7 @@ def test_n11_texts_that_instruct_or_are_shown_with_links_are_marked_or_say_why_n
     assert found == UNMENTIONED.keys()
 
 
+@pytest.mark.requirement("N11")
 @pytest.mark.parametrize(
     ("name", "path"),
     [
@@ -119,6 +123,7 @@ def test_n11_which_texts_are_marked(name: str, path: str) -> None:
     assert {".".join(one) for one in tool.linked_text_paths} == set(path.split())
 
 
+@pytest.mark.requirement("N11")
 @pytest.mark.parametrize(
     ("name", "path"),
     [

@@ -47,6 +47,7 @@ def schemas(schema: Any) -> Iterator[dict[str, Any]]:
             yield from schemas(inner)
 
 
+@pytest.mark.requirement("A1", "M61")
 @EACH
 def test_a_tool_is_named_and_described(tool: Tool) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]{2,39}", tool.name)
@@ -56,6 +57,7 @@ def test_a_tool_is_named_and_described(tool: Tool) -> None:
     assert tool.area in {*AREAS, *COMPOSED} and tool.narrow_hint.endswith(".")
 
 
+@pytest.mark.requirement("A2")
 @EACH
 def test_a_tool_says_truly_what_it_does(tool: Tool) -> None:
     assert set(tool.annotations) == HINTS and all(isinstance(hint, bool) for hint in tool.annotations.values())
@@ -97,6 +99,7 @@ def test_one_tool_tells_clients_whose_account_it_is() -> None:
     assert tool.output_schema["required"] == ["id"] and fields["id"]["type"] == fields["email"]["type"] == "string"
 
 
+@pytest.mark.requirement("M58", "M61", "M70", "M91")
 @EACH
 def test_the_schemas_are_portable(tool: Tool) -> None:
     assert tool.output_schema is not None
@@ -118,6 +121,7 @@ def test_a_definition_stays_under_the_size_that_chatgpt_takes(tool: Tool) -> Non
     assert len(str(tool.input_schema)) + len(tool.description) < 15_000
 
 
+@pytest.mark.requirement("M51")
 @EACH
 def test_empty_answers_and_receipts_fit_the_output_schema(tool: Tool) -> None:
     assert tool.result_problems({}) == [] or not tool.writes
@@ -129,6 +133,7 @@ def test_empty_answers_and_receipts_fit_the_output_schema(tool: Tool) -> None:
         assert receipt["isError"] and "RESPONSE_TOO_LARGE" in receipt["content"][0]["text"]
 
 
+@pytest.mark.requirement("A1", "M103")
 def test_names_are_different_and_the_order_is_fixed() -> None:
     names = [tool.name for tool in TOOLS]
     assert len(set(names)) == len(names) and all_tools() is TOOLS

@@ -217,6 +217,7 @@ async def test_revoked_refresh_token_is_dead(sandbox: Sandbox, http: aiohttp.Cli
     assert (answer.status, answer.body["error"]) == (400, "invalid_grant")
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_a_revoked_login_leads_to_a_new_sign_in(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     """The result tells ChatGPT to show its sign-in, every later request is 401, and a new sign-in works."""
     link = await linked(http, sandbox.mcp)

@@ -11,6 +11,7 @@ from scripts.conformance_suite import format_totals, run_suite
 FULL = "2025-11-25: 30/30 required, 2026-07-28: 37/37 required, extra: 18/18"
 
 
+@pytest.mark.requirement("M5", "M22")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("options", [(), ("--authorization",)], ids=["open", "authorized"])
 def test_every_scenario(node: Path, options: tuple[str, ...]) -> None:

@@ -152,6 +152,7 @@ async def read_until(end: int, wanted: str) -> list[Json]:
             return found
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_nobody_reads_the_log() -> None:
     """Far more lines than a pipe takes; then SIGTERM."""
     with pipe() as (_, end):
@@ -160,6 +161,7 @@ async def test_n6_nobody_reads_the_log() -> None:
             await made.stop()
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_nobody_reads_the_audit_log(tmp_path: Path) -> None:
     with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
         fill(end)
@@ -175,6 +177,7 @@ async def test_n6_nobody_reads_the_audit_log(tmp_path: Path) -> None:
             await made.stop()
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_nobody_reads_what_workers_log() -> None:
     """Nor what the process says that watches over them."""
     with pipe() as (_, end):
@@ -187,6 +190,7 @@ async def test_n6_nobody_reads_what_workers_log() -> None:
             assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_nobody_reads_what_stdio_logs() -> None:
     """Clients that start a server need not look at its standard error."""
     messages = [
@@ -217,6 +221,7 @@ async def test_n6_nobody_reads_what_stdio_logs() -> None:
     assert answers[2].get("isError") is None and process.returncode == 0
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_the_reader_of_the_audit_log_is_gone(tmp_path: Path) -> None:
     """The server goes on, and operators see it: before a line is lost, and how many were."""
     with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
@@ -242,6 +247,7 @@ async def test_n6_the_reader_of_the_audit_log_is_gone(tmp_path: Path) -> None:
     assert [line["tool"] for line in lines if "tool" in line] == 3 * ["create_label"]
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_a_full_disk_is_no_end() -> None:
     with open("/dev/full", "wb", buffering=0) as full:
         async with served(full.fileno(), full.fileno()) as made:
@@ -256,6 +262,7 @@ async def test_n6_a_full_disk_is_no_end() -> None:
             await made.stop()
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_the_last_lines_are_written_before_the_end(tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
         async with served(audit.fileno(), log.fileno()) as made:
@@ -266,6 +273,7 @@ async def test_n6_the_last_lines_are_written_before_the_end(tmp_path: Path) -> N
     assert [line["tool"] for line in lines_of((tmp_path / "log").read_bytes()) if "tool" in line] == ["create_label"]
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_writes_wait_for_the_audit_log_where_it_is_required(tmp_path: Path) -> None:
     """DOIT_MCP_AUDIT_REQUIRED: no change that would not be on record; reads go on."""
     with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
@@ -282,6 +290,7 @@ async def test_n6_writes_wait_for_the_audit_log_where_it_is_required(tmp_path: P
             await made.stop()
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_changes_are_refused_at_once_where_nobody_reads_the_required_audit_log(tmp_path: Path) -> None:
     """Only the first change, made before anything waited, can be missing; the log says so at the end."""
     with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
@@ -300,6 +309,7 @@ async def test_n6_changes_are_refused_at_once_where_nobody_reads_the_required_au
     assert line["level"] == "error" and line["message"] == "6 lines were not written" and line["missing"] == 6
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_what_was_not_written_at_the_end_is_said_on_the_other_stream(tmp_path: Path) -> None:
     """Of the log in the audit log as well. The exit status stays 0."""
     with pipe() as (_, end), (tmp_path / "audit").open("wb") as audit:
@@ -312,6 +322,7 @@ async def test_n6_what_was_not_written_at_the_end_is_said_on_the_other_stream(tm
     assert last["level"] == "error" and last["stream"] == "log" and last["missing"] > 0
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_required_audit_lines_are_written_one_after_the_other(tmp_path: Path) -> None:
     """A reader that reads, if slowly, refuses nothing."""
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
@@ -326,6 +337,7 @@ async def test_n6_required_audit_lines_are_written_one_after_the_other(tmp_path:
 CLOSED = "import os, sys; [os.close(int(n)) for n in sys.argv[1].split(',')]; os.execv(sys.argv[2], sys.argv[2:])"
 
 
+@pytest.mark.requirement("N6")
 @pytest.mark.parametrize("closed", ["1", "2", "1,2"])
 async def test_n6_started_without_standard_streams(closed: str, tmp_path: Path) -> None:
     """What is missing fails; audit lines, which name users, go nowhere else; and the end is an ordinary one."""
@@ -343,6 +355,7 @@ async def test_n6_started_without_standard_streams(closed: str, tmp_path: Path) 
     assert [line["tool"] for line in written if "tool" in line] == ([] if "1" in closed else ["create_label"])
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_workers_without_a_standard_output(tmp_path: Path) -> None:
     """They inherit what holds its number, and do not take it for an audit log."""
     with (tmp_path / "log").open("wb") as log:
@@ -354,6 +367,7 @@ async def test_n6_workers_without_a_standard_output(tmp_path: Path) -> None:
     assert b"doit_mcp.audit" not in (tmp_path / "log").read_bytes()
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_long_audit_lines_of_workers_do_not_mix() -> None:
     """A user can make each identifier of a refused call long. The pipe's reader is slow."""
     with pipe() as (read, end):
@@ -403,6 +417,7 @@ def numbered(count: int, size: int = 1000) -> list[bytes]:
     return [f"{number:08}".encode().ljust(size - 1, b".") + b"\n" for number in range(count)]
 
 
+@pytest.mark.requirement("N6")
 @pytest.mark.parametrize("bounds", [{"max_lines": 100}, {"max_bytes": 100_000}])
 def test_n6_a_reader_that_pauses_gets_the_lines_and_what_is_missing(bounds: Any) -> None:
     with pipe() as (read, end):
@@ -427,6 +442,7 @@ def test_n6_a_reader_that_pauses_gets_the_lines_and_what_is_missing(bounds: Any)
         assert stream.make_flush_event().wait(10) and drain(read) == b"after\n"
 
 
+@pytest.mark.requirement("N6")
 def test_n6_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
     """A disk that fills up in the middle of a line, and has room again."""
     written, room = tmp_path / "log", 2500
@@ -456,6 +472,7 @@ def limited(fd: int, path: Path, room: Any) -> Any:
     return write
 
 
+@pytest.mark.requirement("N6")
 def test_n6_a_pipe_that_somebody_made_non_blocking_is_waited_for() -> None:
     with pipe() as (read, end):
         os.set_blocking(end, False)
@@ -469,6 +486,7 @@ def test_n6_a_pipe_that_somebody_made_non_blocking_is_waited_for() -> None:
         assert found + drain(read) == b"".join(sent) and stream.dropped == 0
 
 
+@pytest.mark.requirement("N6")
 def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before its queue is full."""
     monkeypatch.setattr("doit_mcp.observability.log_writer.STALL_SECONDS", 0.0)
@@ -486,6 +504,7 @@ def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> N
         assert not stream.failing
 
 
+@pytest.mark.requirement("N6")
 def test_n6_batches_are_what_a_pipe_takes_in_one_piece() -> None:
     """Lines of several processes that share a pipe do not mix."""
     sizes: list[int] = []

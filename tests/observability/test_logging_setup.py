@@ -63,8 +63,9 @@ def logs(tmp_path: Path) -> Iterator[Logs]:
         yield Logs(first, second)
 
 
+@pytest.mark.requirement("X6")
 async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> None:
-    """X6: their text can hold anything; the class and the place help."""
+    """Their text can hold anything; the class and the place help."""
     logging_setup.configure("info", logs.log)
 
     async def fails() -> None:
@@ -81,9 +82,10 @@ async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> N
     assert "not-to-be-seen" not in logs.text() and "test_logging_setup.py" in logs.text()
 
 
+@pytest.mark.requirement("G6")
 @pytest.mark.parametrize("level", ["debug", "warning", "error"])
 def test_what_was_changed_is_always_told(level: str, logs: Logs) -> None:
-    """G6: on a stream of its own, whatever the level of the rest."""
+    """On a stream of its own, whatever the level of the rest."""
     logging_setup.configure(level, logs.log, logs.audit)
     logging.getLogger(AUDIT_LOGGER).info("write", extra={"tool": "create_label"})
     assert [line["tool"] for line in logs.lines(logs.audit)] == ["create_label"] and not logs.text()
@@ -96,6 +98,7 @@ def test_without_a_stream_of_its_own_it_stands_among_the_rest(logs: Logs) -> Non
     assert [line["logger"] for line in logs.lines(logs.log)] == [AUDIT_LOGGER]
 
 
+@pytest.mark.requirement("N6")
 def test_n6_what_python_would_print_is_logged(logs: Logs) -> None:
     """Whoever prints on a standard error that nobody reads waits; and prints what may be secret."""
     with warnings.catch_warnings():
@@ -114,6 +117,7 @@ def test_n6_what_python_would_print_is_logged(logs: Logs) -> None:
     assert "not-to-be-seen" not in logs.text()
 
 
+@pytest.mark.requirement("N6")
 def test_n6_a_record_that_cannot_be_a_line_is_named(logs: Logs) -> None:
     """The standard library would print it, with its arguments."""
     logging_setup.configure("info", logs.log)
@@ -124,6 +128,7 @@ def test_n6_a_record_that_cannot_be_a_line_is_named(logs: Logs) -> None:
     assert good["message"] == "still there" and "not-to-be-seen" not in logs.text()
 
 
+@pytest.mark.requirement("N6")
 def test_n6_objects_are_lines_when_they_are_logged(logs: Logs) -> None:
     """What happens to them afterwards does not show."""
     logging_setup.configure("info", logs.log)
@@ -134,6 +139,7 @@ def test_n6_objects_are_lines_when_they_are_logged(logs: Logs) -> None:
     assert line["objects"] == {"id": "a" * 499 + "…", "ids": ["b", "c"]}
 
 
+@pytest.mark.requirement("N6")
 def test_n6_a_finalizer_may_log_in_the_middle_of_a_line(logs: Logs) -> None:
     """Garbage is collected anywhere, and tasks that failed say so then."""
     logging_setup.configure("info", logs.log)
@@ -166,6 +172,7 @@ async def test_without_a_standard_error_there_is_no_log(monkeypatch: pytest.Monk
     assert not await logging_setup.is_audit_log_working()
 
 
+@pytest.mark.requirement("N6")
 async def test_n6_without_a_standard_output_the_log_does_not_get_audit_lines(logs: Logs) -> None:
     logging_setup.configure("info", logs.log, None, separate_audit=True)
     logging.getLogger(AUDIT_LOGGER).info("write", extra={"email": "not-to-be-seen@acme.example"})
@@ -174,6 +181,7 @@ async def test_n6_without_a_standard_output_the_log_does_not_get_audit_lines(log
     assert logging_setup.LOG_STREAMS["audit"].dropped == 1 and not await logging_setup.is_audit_log_working()
 
 
+@pytest.mark.requirement("N6")
 @pytest.mark.parametrize("text", ["x", "\u0416", "\U0001f600", "\x00"])
 def test_n6_a_line_is_never_longer_than_a_pipe_takes_in_one_piece(logs: Logs, text: str) -> None:
     """Longer ones would mix with those of other workers. What a line is about stays in it."""
@@ -196,6 +204,7 @@ def test_n6_a_line_is_never_longer_than_a_pipe_takes_in_one_piece(logs: Logs, te
     assert "shortened" not in lines[4] and lines[4]["objects"] == {"id": "a"}
 
 
+@pytest.mark.requirement("N6")
 @pytest.mark.parametrize(("dropped", "said"), [(1, "1 line was dropped"), (2, "2 lines were dropped")])
 def test_n6_dropped_lines_are_counted_in_words(logs: Logs, dropped: int, said: str) -> None:
     logging_setup.configure("info", logs.log)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import logging
 
+import pytest
+
 from doit_mcp.observability.logging_setup import MAX_ITEMS, JsonFormatter
 from doit_mcp.observability.trace import MAX_STATUSES, Trace
 
 
+@pytest.mark.requirement("G1")
 def test_statuses_are_told_of_those_asked() -> None:
-    """G1: those of the DoiT API apart from those of finding out who calls; nothing of what was not asked."""
+    """Those of the DoiT API apart from those of finding out who calls; nothing of what was not asked."""
     trace = Trace("id", "0" * 32)
     assert trace.log_fields == {"trace": "id"}
     trace.count_upstream_call(429, 0.25)
@@ -25,6 +28,7 @@ def test_statuses_are_told_of_those_asked() -> None:
     assert trace.log_fields["identity_ms"] == 125.0 and trace.log_fields["identity_status"] == (200,)
 
 
+@pytest.mark.requirement("G1")
 def test_the_last_statuses_are_told() -> None:
     """A call that sends many requests makes no long line, and one that goes on for hours no long list."""
     trace = Trace("id", "0" * 32)
@@ -35,8 +39,8 @@ def test_the_last_statuses_are_told() -> None:
     assert trace.upstream_statuses == trace.identity_statuses == last and trace.upstream_calls == 3 * MAX_STATUSES
 
 
+@pytest.mark.requirement("G2")
 def test_several_values_are_a_list_that_does_not_grow_long() -> None:
-    """G2."""
     record = logging.makeLogRecord({"msg": "request", "upstream_status": (200, None, "a\nb")})
     assert json.loads(JsonFormatter().format(record))["upstream_status"] == [200, None, "a\nb"]
     record = logging.makeLogRecord({"msg": "request", "upstream_status": (1,) * 100})

@@ -13,6 +13,7 @@ from doit_mcp.process.file_descriptors import MAX_DESCRIPTORS, is_local_shortage
 NONE = resource.RLIM_INFINITY
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize(
     ("soft", "hard", "raised"),
     [
@@ -34,6 +35,7 @@ def test_n24_the_limit_of_descriptors_is_raised(
     assert changes == ([] if raised is None else [(raised, hard)])
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize(
     ("failure", "own"),
     [

@@ -22,6 +22,7 @@ def message(number: int) -> bytes:
     return orjson.dumps({"number": number})
 
 
+@pytest.mark.requirement("N4")
 @pytest.mark.parametrize("size", [0, 1, 20, 1_000, 100_000])
 def test_n4_a_copy_is_equal_and_small(size: int) -> None:
     tracemalloc.start()
@@ -35,6 +36,7 @@ def test_n4_a_copy_is_equal_and_small(size: int) -> None:
     assert grown < COUNT * (size + 100)
 
 
+@pytest.mark.requirement("N4")
 async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> None:
     """A message of 20 bytes kept 4 KB, counted as 276 bytes at most."""
     cache, replays, receipts = ByteCache(1 << 30), EventStore(), MemoryReceiptStore(per_owner=COUNT)
@@ -79,12 +81,14 @@ print(resident() - before)
     return int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
 
 
+@pytest.mark.requirement("N4")
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc keeps large blocks")
 def test_n4_large_blocks_go_back_to_the_system() -> None:
     assert left_behind("") > 50 << 20
     assert left_behind("configure_allocator()") < 10 << 20
 
 
+@pytest.mark.requirement("N4")
 def test_n4_without_glibc_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     configure_allocator()

@@ -22,6 +22,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("how", ["plain", "nohup"])
 def test_n24_hangups_stop_unless_nohup_disabled_them(number: int, how: str) -> None:

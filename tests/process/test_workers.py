@@ -103,6 +103,7 @@ async def test_sessions_are_known_to_all_workers_and_outlive_one() -> None:
         assert await process.wait() == 0
 
 
+@pytest.mark.requirement("N22")
 async def test_n22_a_worker_that_is_replaced_has_the_secrets_of_the_others(tmp_path: Path) -> None:
     """Also when the file with the secret changed, or is gone: a rotation begins with a restart of the whole server."""
     file = tmp_path / "secret"
@@ -120,6 +121,7 @@ async def test_n22_a_worker_that_is_replaced_has_the_secrets_of_the_others(tmp_p
                 assert (await session.ask("ping")).result == {}
 
 
+@pytest.mark.requirement("N7")
 async def test_n7_a_second_server_on_the_same_port_is_refused() -> None:
     """Also one with workers, which share a port among themselves; the first one goes on."""
     async with two_workers() as (process, site, port):
@@ -130,6 +132,7 @@ async def test_n7_a_second_server_on_the_same_port_is_refused() -> None:
         assert listeners(port) == 2 and process.returncode is None
 
 
+@pytest.mark.requirement("N7")
 def test_n7_a_port_is_reserved_while_no_worker_listens() -> None:
     with reserve_port("127.0.0.1", 0) as held:
         with pytest.raises(OSError, match="in use"):
@@ -139,6 +142,7 @@ def test_n7_a_port_is_reserved_while_no_worker_listens() -> None:
             worker.bind(held.getsockname())
 
 
+@pytest.mark.requirement("N7")
 def test_n7_connections_that_just_ended_do_not_keep_a_server_from_starting() -> None:
     """TIME_WAIT, which the side that closes first has, is in the way of a bind without SO_REUSEADDR."""
     with reserve_port("127.0.0.1", 0) as held:
@@ -171,6 +175,7 @@ async def test_what_does_not_come_up_is_given_up() -> None:
 SERVES = "import os, sys, time; os.write(0, b'.'); "
 
 
+@pytest.mark.requirement("N7")
 async def test_n7_a_worker_that_served_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
@@ -198,6 +203,7 @@ async def test_n7_a_worker_that_served_does_not_stop_the_others(
     await running
 
 
+@pytest.mark.requirement("N7")
 async def test_n7_starts_that_never_serve_stop_no_worker_that_does(tmp_path: Path) -> None:
     starts = tmp_path / "starts"
     starts.touch()
@@ -214,6 +220,7 @@ async def test_n7_starts_that_never_serve_stop_no_worker_that_does(tmp_path: Pat
     await running
 
 
+@pytest.mark.requirement("N7")
 async def test_n7_a_single_worker_that_served_each_time_is_started_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -231,6 +238,7 @@ async def test_n7_a_single_worker_that_served_each_time_is_started_again(
     await running
 
 
+@pytest.mark.requirement("N7")
 async def test_n7_real_workers_outlive_five_deaths_of_one() -> None:
     """Each after it served; sessions go on all the while."""
     async with two_workers() as (process, site, port):
@@ -245,6 +253,7 @@ async def test_n7_real_workers_outlive_five_deaths_of_one() -> None:
         assert process.returncode is None and healthy in children(process.pid)
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize("of", ["watcher", "worker"])
 async def test_n24_hangups_drain(of: str) -> None:
     """As SIGTERM does: status 0, and of a worker alone a new one in its place."""

@@ -50,6 +50,7 @@ def kept(caller: Caller) -> int:
     return len(orjson.dumps([caller.client_info, caller.capabilities, caller.log_level]))
 
 
+@pytest.mark.requirement("N4")
 def test_n4_both_eras_keep_little() -> None:
     handshake = Request(1, "initialize", {"protocolVersion": "x", "clientInfo": INFO, "capabilities": HOSTILE})
     meta = {VERSION_KEY: next(iter(STATELESS_REVISIONS)), CAPABILITIES_KEY: HOSTILE, CLIENT_INFO_KEY: INFO}
@@ -63,6 +64,7 @@ def test_n4_both_eras_keep_little() -> None:
         assert is_declared(caller._replace(revision=REVISIONS_BY_NAME["2026-07-28"]), TASKS)
 
 
+@pytest.mark.requirement("N4")
 @pytest.mark.parametrize("revision", REVISIONS_BY_NAME.values(), ids=list(REVISIONS_BY_NAME))
 @pytest.mark.parametrize(
     "declared",
@@ -97,6 +99,7 @@ def test_n4_what_a_client_can_be_asked_stays_the_same(declared: dict[str, Any], 
     ]
 
 
+@pytest.mark.requirement("N4")
 def test_n4_members_of_a_wrong_kind_are_left_out() -> None:
     assert reduce_client_info({"name": 5, "version": {"a": 1}, "title": "T"}) == {"title": "T"}
     assert reduce_capabilities({"roots": [1], "other": {}}) == {"roots": None}

@@ -1,4 +1,4 @@
-"""Cursors: what was made comes back, anything else is refused (A1 of every revision)."""
+"""Cursors: what was made comes back, anything else is refused."""
 
 from __future__ import annotations
 

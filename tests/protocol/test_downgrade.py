@@ -1,8 +1,7 @@
-"""What goes out fits the revision: every kind of object against the published schemas (protocol section 4.2)."""
+"""What goes out fits the revision: every kind of object against the published schemas."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from doit_mcp.protocol.downgrade import MEMBER_FEATURES, NESTED_DEFINITIONS, dow
 from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 from tests import published_schemas
 
-DIGEST: dict[str, Any] = json.loads(published_schemas.DIGEST.read_bytes())
 # Members of the schemas that this server never sends, and why.
 NEVER = {
     "Tool": {"execution"},  # experimental tasks
@@ -27,28 +25,30 @@ NEVER = {
 }
 # Members that no schema has.
 OURS = {"Tool": {"securitySchemes"}}
-EACH = [(name, kind) for name in published_schemas.NAMES for kind in MEMBER_FEATURES if kind in DIGEST[name]["types"]]
-
-
-@pytest.mark.skipif(not published_schemas.present(), reason=published_schemas.ABSENT)
-def test_the_digest_is_that_of_the_published_schemas() -> None:
-    assert published_schemas.digest(list(MEMBER_FEATURES)) == DIGEST
+# Revision -> kind -> its published members, for the kinds that the revision has.
+PUBLISHED = {
+    name: {kind: found for kind in MEMBER_FEATURES if (found := published_schemas.properties(name, kind)) is not None}
+    for name in published_schemas.NAMES
+}
+EACH = [(name, kind) for name, kinds in PUBLISHED.items() for kind in kinds]
 
 
 def test_every_kind_is_published_in_some_revision() -> None:
     assert {kind for _, kind in EACH} == set(MEMBER_FEATURES)
 
 
+@pytest.mark.requirement("M22", "M44")
 @pytest.mark.parametrize(("name", "kind"), EACH)
 def test_kept_members_are_the_published_ones(name: str, kind: str) -> None:
-    every = {member for revision in DIGEST.values() for member in revision["types"].get(kind, ())}
+    every = {member for kinds in PUBLISHED.values() for member in kinds.get(kind, ())}
     sent = every - NEVER.get(kind, set())
     value: dict[str, Any] = {member: {} if member in NESTED_DEFINITIONS.get(kind, {}) else member for member in sent}
     kept = downgrade(kind, value, REVISIONS_BY_NAME[name])
-    assert kept.keys() == set(DIGEST[name]["types"][kind]) - NEVER.get(kind, set())
+    assert kept.keys() == set(PUBLISHED[name][kind]) - NEVER.get(kind, set())
     assert all(kept[member] == value[member] for member in kept)
 
 
+@pytest.mark.requirement("M44")
 @pytest.mark.parametrize("kind", OURS)
 def test_members_of_our_own_go_where_meta_goes(kind: str) -> None:
     for revision in REVISIONS_BY_NAME.values():
@@ -76,7 +76,7 @@ def test_every_type_of_block_has_a_kind() -> None:
     for name in published_schemas.NAMES:
         for block in (TEXT, AUDIO, LINK, EMBEDDED):
             told = downgrade_blocks([block], REVISIONS_BY_NAME[name])[0]
-            assert told["type"] == "text" or DEFINITION_NAMES[told["type"]] in DIGEST[name]["types"]
+            assert told["type"] == "text" or DEFINITION_NAMES[told["type"]] in PUBLISHED[name]
 
 
 def test_old_clients_get_a_text_for_a_block_they_do_not_know() -> None:

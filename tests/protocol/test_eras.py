@@ -1,4 +1,4 @@
-"""How answers are sealed, and which HTTP status an error has (protocol section 3.2)."""
+"""How answers are sealed, and which HTTP status an error has."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ INFO = {"name": "s", "version": "1"}
 
 @pytest.mark.parametrize("result", [{}, {"a": 1}, {"_meta": {"x.y/z": 1}}], ids=str)
 def test_a_handshake_result_goes_out_as_it_is(result: dict[str, Any]) -> None:
-    """Protocol section 4.2: never a resultType; the answer to ping is exactly {}."""
+    """Never a resultType; the answer to ping is exactly {}."""
     assert STATEFUL.complete_result(result, INFO) == result
 
 
 def test_an_envelope_result_says_that_it_is_complete_and_whose_it_is() -> None:
-    """2026-07-28/M9, S7."""
+    """MCP 2026-07-28, Messages, ResultType; General fields, _meta."""
     result = {"a": 1, "_meta": {"x.y/z": 1}}
     assert STATELESS.complete_result(result, INFO) == {
         "resultType": "complete",
@@ -41,7 +41,7 @@ def test_an_envelope_result_says_that_it_is_complete_and_whose_it_is() -> None:
 
 @pytest.mark.parametrize("kind", ["input_required", "task"])
 def test_a_result_that_is_not_complete_says_so_itself(kind: str) -> None:
-    """2026-07-28/M9, R3, Y2."""
+    """MCP 2026-07-28, Messages, ResultType; MRTR, Server Requirements; SEP-2663, Task Creation."""
     assert STATELESS.complete_result({"resultType": kind}, INFO)["resultType"] == kind
 
 
@@ -62,5 +62,5 @@ def test_a_result_that_is_not_complete_says_so_itself(kind: str) -> None:
     ],
 )
 def test_status(code: int, handshake: int, envelope: int) -> None:
-    """Protocol section 3.2; worked cases 28 and 29; 2026-07-28/T12."""
+    """MCP 2026-07-28, Streamable HTTP, Protocol Version Header."""
     assert (STATEFUL.http_status(code), STATELESS.http_status(code)) == (handshake, envelope)

@@ -1,4 +1,4 @@
-"""Who declared which extension (2026-07-28/V3, Y1, Y6)."""
+"""Who declared which extension."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def test_an_extension_is_declared_with_the_request(name: str, capabilities: dict
 
 
 def test_what_is_missing_is_a_capabilities_object() -> None:
-    """2026-07-28/S6."""
+    """MCP 2026-07-28, General fields, _meta."""
     assert required_capabilities(TASKS) == {"extensions": {"io.modelcontextprotocol/tasks": {}}}

@@ -19,6 +19,8 @@ from doit_mcp.protocol.json_schema import (
 )
 from doit_mcp.protocol.schema_validator import MAX_PROBLEM_LENGTH, MAX_PROBLEMS, SchemaValidator, limit_problems
 
+pytestmark = pytest.mark.requirement("M70")
+
 Name = Annotated[str, "A name.", Length(1, 5)]
 
 
@@ -172,7 +174,7 @@ CHECKERS = {name: SchemaValidator(schema) for name, schema in SCHEMAS.items()}
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_schemas_are_portable(name: str) -> None:
-    """2025-11-25/M11, F6; 2026-07-28/M13, M14, F7."""
+    """MCP 2026-07-28, JSON Schema Usage; JSON Schema Usage, $ref Resolution; Tools, Tool."""
     assert_portable(SCHEMAS[name])
 
 
@@ -198,9 +200,10 @@ NEAR = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.requirement("J13")
 @given(st.sampled_from(sorted(SCHEMAS)), VALUES | NEAR)
 def test_any_value_is_judged_as_another_validator_does(name: str, value: Any) -> None:
-    """Security J13: problems are found exactly where there are any, each a bounded line that names its place."""
+    """Problems are found exactly where there are any, each a bounded line that names its place."""
     found = CHECKERS[name].problems(value)
     errors = list(jsonschema.Draft202012Validator(SCHEMAS[name]).iter_errors(value))
     assert bool(found) == bool(errors)
@@ -268,8 +271,9 @@ def test_arguments_are_an_object(value: Any) -> None:
     assert found.startswith("arguments: must be an object (got ")
 
 
+@pytest.mark.requirement("J12")
 def test_problems_are_bounded_in_number_and_length() -> None:
-    """Security J12: hostile names and values stay short and printable."""
+    """Hostile names and values stay short and printable."""
     many = CHECKERS["function"].problems({**GOOD, **{f"x{number}": 1 for number in range(1000)}})
     assert len(many) == MAX_PROBLEMS + 1 and many[-1] == "and more"
     (line,) = CHECKERS["function"].problems({**GOOD, "\u202e\x1b[31m\x00" + "n" * 100_000: "v"})

@@ -1,4 +1,4 @@
-"""Bytes to values to messages: a value or an RpcError with the right code, never anything else (security J1 to J3)."""
+"""Bytes to values to messages: a value or an RpcError with the right code, never anything else."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def refusal(value: Any) -> RpcError:
     return caught.value
 
 
+@pytest.mark.requirement("J1")
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")) | NEAR.map(orjson.dumps))
 def test_any_body_is_a_value_or_a_parse_error(body: bytes) -> None:
-    """J1."""
     try:
         value = parse_json(body)
     except RpcError as error:
@@ -66,9 +66,10 @@ def test_any_body_is_a_value_or_a_parse_error(body: bytes) -> None:
         orjson.dumps(value)
 
 
+@pytest.mark.requirement("J2")
 @given(VALUES | NEAR)
 def test_any_value_is_a_message_or_an_invalid_request(value: Any) -> None:
-    """J2; 2025-11-25/M1, M3."""
+    """MCP 2025-11-25, Messages; Messages, Requests."""
     try:
         item = parse_message(value)
     except RpcError as error:
@@ -86,6 +87,7 @@ def test_any_value_is_a_message_or_an_invalid_request(value: Any) -> None:
             assert ("result" in value) != ("error" in value)
 
 
+@pytest.mark.requirement("J1")
 @pytest.mark.parametrize(
     "body",
     [
@@ -112,7 +114,6 @@ def test_any_value_is_a_message_or_an_invalid_request(value: Any) -> None:
     ids=lambda body: repr(body[:12]),
 )
 def test_what_is_not_strict_json_is_refused(body: bytes) -> None:
-    """J1; protocol section 1.2, row 8."""
     with pytest.raises(RpcError) as caught:
         parse_json(body)
     assert caught.value.code == PARSE_ERROR
@@ -145,9 +146,10 @@ def test_of_members_with_one_name_the_last_counts() -> None:
     assert item == Request(2, "tools/call", {})
 
 
+@pytest.mark.requirement("J2")
 @pytest.mark.parametrize("text", ["0", '""', "-1", "18446744073709551615", "-9223372036854775808", '"\\u0000é"'])
 def test_odd_ids_come_back_exactly(text: str) -> None:
-    """Worked case 26; J2; 2025-11-25/M5."""
+    """MCP 2025-11-25, Messages, Responses."""
     item = parse_message(parse_json(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
     assert isinstance(item, Request)
     assert json.loads(result_bytes(item.id, {}))["id"] == json.loads(text)
@@ -159,7 +161,7 @@ def test_odd_ids_come_back_exactly(text: str) -> None:
     + ['"' + "i" * (MAX_ID_LENGTH + 1) + '"'],
 )
 def test_other_ids_are_refused_without_an_id(text: str) -> None:
-    """Worked case 27; 2024-11-05/M2, 2025-03-26/M3, 2025-06-18/M3, 2025-11-25/M3, 2026-07-28/M3."""
+    """MCP 2026-07-28, Messages, Requests."""
     error = refusal(parse_json(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
     assert (error.code, error.id) == (INVALID_REQUEST, None)
     assert "id" not in json.loads(error_bytes(error, error.id))
@@ -182,7 +184,7 @@ def test_other_ids_are_refused_without_an_id(text: str) -> None:
     ids=str,
 )
 def test_malformed_requests_are_refused_with_their_id(wrong: dict[str, Any]) -> None:
-    """2024-11-05/M1 to 2026-07-28/M1; protocol section 1.2, row 9."""
+    """MCP 2026-07-28, Messages."""
     error = refusal({"jsonrpc": "2.0", "id": "a", "method": "ping", **wrong})
     assert (error.code, error.id) == (INVALID_REQUEST, "a")
 
@@ -192,8 +194,9 @@ def test_what_is_no_object_with_a_version_is_no_message(value: Any) -> None:
     assert refusal(value).code == INVALID_REQUEST
 
 
+@pytest.mark.requirement("J3")
 def test_without_an_id_it_is_a_notification() -> None:
-    """J3; 2025-11-25/M8."""
+    """MCP 2025-11-25, Messages, Notifications."""
     value = {"jsonrpc": "2.0", "method": "tools/call", "params": {"a": 1}}
     assert parse_message(value) == Notification("tools/call", {"a": 1})
 
@@ -215,7 +218,7 @@ def test_without_an_id_it_is_a_notification() -> None:
     ids=str,
 )
 def test_malformed_responses_are_refused(wrong: dict[str, Any]) -> None:
-    """2024-11-05/M5, M6; 2025-11-25/M6, M7."""
+    """MCP 2025-11-25, Messages, Responses."""
     assert refusal({"jsonrpc": "2.0", **wrong}).code == INVALID_REQUEST
 
 
@@ -229,7 +232,7 @@ def test_responses() -> None:
 
 
 def test_an_error_without_an_id_leaves_the_member_out() -> None:
-    """2024-11-05/M4, 2025-11-25/M5, 2026-07-28/M4; protocol section 5, decision 4."""
+    """MCP 2026-07-28, Messages, Responses."""
     assert json.loads(error_bytes(RpcError(-1, "m"), None)) == {"jsonrpc": "2.0", "error": {"code": -1, "message": "m"}}
     assert json.loads(error_bytes(RpcError(-1, "m", {"a": 1}), 0)) == {
         "jsonrpc": "2.0",

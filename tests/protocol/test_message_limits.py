@@ -40,6 +40,7 @@ def count(value: Any) -> int:
     return 1 + (sum(map(count, inner)) if value else 1)
 
 
+@pytest.mark.requirement("N2")
 @given(VALUES, st.integers(0, 40))
 def test_n2_values_are_counted_without_parsing(value: Any, most: int) -> None:
     """Whatever is inside of the texts."""
@@ -51,6 +52,7 @@ def test_n2_values_are_counted_without_parsing(value: Any, most: int) -> None:
         assert message_limits.has_too_many_values(text) == expected
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize("item", [b"1", b"[]", b"{}", b'""', b'"a,b"', rb'"\\\",\""', b'{"a":1}', b"[[[1]]]"])
 def test_n2_a_body_of_too_many_values(item: bytes) -> None:
     """Refused in a few milliseconds, with the bound; parsing and checking it took 12 s."""
@@ -89,6 +91,7 @@ SCHEMA: dict[str, Any] = {
 }
 
 
+@pytest.mark.requirement("N2")
 def test_n2_lists_and_texts_have_a_bound() -> None:
     """Their own, or the usual one; a schema stays as it is."""
     before = orjson.dumps(SCHEMA)
@@ -116,6 +119,7 @@ def test_n2_lists_and_texts_have_a_bound() -> None:
         assert len(problems) <= 2
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -140,6 +144,7 @@ def test_n2_what_is_wrong_with_a_large_value_is_soon_found(wrong: dict[str, Any]
 NAMES = {f"{number:012d}": 0 for number in range(190_000)}
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

@@ -1,4 +1,4 @@
-"""``Mcp-Param-*`` headers against arguments (2026-07-28/T15 to T17; conformance 7.5)."""
+"""``Mcp-Param-*`` headers against arguments."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ def test_what_is_mirrored() -> None:
     assert find_parameter_headers({"type": "object"}) == ()
 
 
+@pytest.mark.requirement("M89")
 @pytest.mark.parametrize(
     ("argument", "header", "expected"),
     [
@@ -73,11 +74,12 @@ def test_what_is_mirrored() -> None:
     ],
 )
 def test_texts(argument: Any, header: str | None, expected: bool) -> None:
-    """Conformance 7.5, row by row, and the edges."""
+    """A header agrees with its argument or is refused, whatever the type and the encoding."""
     pairs = () if header is None else (("mcp-PARAM-region", header),)
     assert agrees({"region": argument}, *pairs) is expected
 
 
+@pytest.mark.requirement("M90")
 @pytest.mark.parametrize(
     ("argument", "header", "expected"),
     [
@@ -100,7 +102,7 @@ def test_texts(argument: Any, header: str | None, expected: bool) -> None:
     ],
 )
 def test_integers_are_compared_as_numbers(argument: Any, header: str, expected: bool) -> None:
-    """2026-07-28/T16."""
+    """MCP 2026-07-28, Streamable HTTP, Server Behavior for Custom Headers."""
     assert agrees({"limit": argument}, ("Mcp-Param-Limit", header)) is expected
 
 
@@ -121,8 +123,8 @@ def test_nested_arguments() -> None:
         assert not agrees({"where": shape}, ("Mcp-Param-Zone", "a"))
 
 
+@pytest.mark.requirement("M90")
 def test_absent_extra_and_double_headers() -> None:
-    """Section 5, decisions 22 and 23."""
     assert agrees({})
     assert agrees({"plain": "x"}, ("Mcp-Param-Plain", "y"), ("Mcp-Param-Unknown", "z"))
     assert not agrees({}, ("Mcp-Param-Region", "x"))
@@ -135,6 +137,7 @@ def test_arguments_of_the_wrong_shape_are_judged_elsewhere(arguments: Any) -> No
     check_parameter_headers(Request(7, "tools/call", {"name": "t"}), CIMultiDict(), SCHEMA)
 
 
+@pytest.mark.requirement("M91")
 @pytest.mark.parametrize(
     "properties",
     [
@@ -153,7 +156,7 @@ def test_arguments_of_the_wrong_shape_are_judged_elsewhere(arguments: Any) -> No
     ids=str,
 )
 def test_annotations_that_make_clients_drop_the_tool(properties: dict[str, Any]) -> None:
-    """2026-07-28/T17."""
+    """MCP 2026-07-28, Streamable HTTP, Schema Extension."""
     with pytest.raises(ValueError, match="x-mcp-header"):
         find_parameter_headers({"type": "object", "properties": properties})
 
@@ -174,6 +177,7 @@ def test_whatever_comes_agrees_or_not(value: Any, sent: list[str]) -> None:
         agrees({name: value}, *((header, text) for text in sent))
 
 
+@pytest.mark.requirement("M89")
 @given(st.text())
 def test_an_encoded_text_always_agrees(text: str) -> None:
     encoded = base64.b64encode(text.encode("utf-8", "replace")).decode()

@@ -1,4 +1,4 @@
-"""Headers and message together: the worked cases of protocol section 1.8, and the ladder of 1.3 rung by rung."""
+"""Headers and message together: which era a request belongs to, and the order in which its faults are reported."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ from doit_mcp.protocol.request_metadata import (
     unsupported_version_error,
 )
 from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
+
+pytestmark = pytest.mark.requirement("M71")
 
 NEW, OLD = "2026-07-28", "2025-11-25"
 
@@ -90,7 +92,7 @@ def refusal(item: Request, sent_headers: CIMultiDict[str] | None) -> RpcError:
     ],
 )
 def test_who_answers(case: int, item: Any, version: str | None, expected: bool) -> None:
-    """Section 1.1, and the worked case of the number."""
+    """The message decides first, then the version header."""
     assert is_stateless_request(headers(version, None), item) is expected
 
 
@@ -107,7 +109,7 @@ def test_only_body_and_version_header_decide() -> None:
 
 
 def test_a_whole_envelope() -> None:
-    """Worked cases 1, 8 and 17; 2026-07-28/S4, S5, T9."""
+    """MCP 2026-07-28, General fields, _meta; Streamable HTTP, Earlier Streamable HTTP Revisions."""
     meta = {
         CLIENT_INFO_KEY: {"name": "c"},
         CAPABILITIES_KEY: {"roots": {}},
@@ -124,7 +126,7 @@ def test_a_whole_envelope() -> None:
 
 @pytest.mark.parametrize("meta", [..., None, [], {}, {VERSION_KEY: NEW}], ids=str)
 def test_an_envelope_has_its_parts(meta: Any) -> None:
-    """Worked cases 6, 7 and 10; 2026-07-28/S4."""
+    """MCP 2026-07-28, General fields, _meta."""
     params = {} if meta is ... else {"_meta": meta}
     assert refusal(Request(7, "tools/list", params), headers()).code == INVALID_PARAMS
 
@@ -132,7 +134,6 @@ def test_an_envelope_has_its_parts(meta: Any) -> None:
 @pytest.mark.parametrize("name", [VERSION_KEY, CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY])
 @pytest.mark.parametrize("value", [None, 1, True, [], "x", {}])
 def test_parts_of_an_envelope_have_their_types(name: str, value: Any) -> None:
-    """Section 1.3, row 4."""
     if isinstance(value, str if name in (VERSION_KEY, LOG_LEVEL_KEY) else dict):
         return
     error = refusal(request(meta={name: value}), headers())
@@ -142,14 +143,14 @@ def test_parts_of_an_envelope_have_their_types(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize("level", ["", "trace", "DEBUG", "x" * 10_000])
 def test_a_level_is_one_that_exists(level: str) -> None:
-    """2026-07-28/O2."""
+    """MCP 2026-07-28, Logging, Per-request log level."""
     assert refusal(request(meta={LOG_LEVEL_KEY: level}), headers()).code == INVALID_PARAMS
     assert len(LOG_LEVELS) == 8
 
 
 @pytest.mark.parametrize("version", [None, OLD, "", NEW.lower() + "x", f"{NEW}, {NEW}"])
 def test_the_version_header_agrees(version: str | None) -> None:
-    """Worked cases 2 and 3; 2026-07-28/T10, T11."""
+    """MCP 2026-07-28, Streamable HTTP, Protocol Version Header."""
     error = refusal(request(), headers(version))
     assert error.code == HEADER_MISMATCH
     assert "MCP-Protocol-Version" in error.message
@@ -157,7 +158,6 @@ def test_the_version_header_agrees(version: str | None) -> None:
 
 @pytest.mark.parametrize("name", ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"])
 def test_a_header_given_twice_is_refused_even_if_equal(name: str) -> None:
-    """Section 5, decision 23."""
     found = headers(method="tools/call", Mcp_Name="x")
     found.add(name.upper(), found[name])
     assert refusal(request("tools/call", name="x"), found).code == HEADER_MISMATCH
@@ -165,7 +165,7 @@ def test_a_header_given_twice_is_refused_even_if_equal(name: str) -> None:
 
 @pytest.mark.parametrize("version", ["1900-01-01", OLD, "", "x" * 10_000])
 def test_a_version_that_is_not_spoken_here(version: str) -> None:
-    """Worked cases 4 and 5; 2026-07-28/V2; section 5, decision 3."""
+    """MCP 2026-07-28, Versioning, Protocol Version Negotiation."""
     error = refusal(request(version=version), headers(version))
     assert error.code == UNSUPPORTED_PROTOCOL_VERSION
     assert error.data["supported"] == [NEW]
@@ -173,19 +173,19 @@ def test_a_version_that_is_not_spoken_here(version: str) -> None:
 
 
 def test_agreement_comes_before_support() -> None:
-    """2026-07-28/T10."""
+    """MCP 2026-07-28, Streamable HTTP, Protocol Version Header."""
     assert refusal(request(version="1900-01-01"), headers()).code == HEADER_MISMATCH
 
 
 @pytest.mark.parametrize("method", [None, "", "prompts/list", "TOOLS/LIST", "tools/list,tools/list"])
 def test_the_method_header_agrees(method: str | None) -> None:
-    """2026-07-28/T13; conformance 7.4."""
+    """MCP 2026-07-28, Streamable HTTP, Standard Request Headers."""
     assert refusal(request(), headers(method=method)).code == HEADER_MISMATCH
 
 
 @pytest.mark.parametrize("name", ["mcp-method", "MCP-METHOD", "Mcp-Method"])
 def test_header_names_have_no_case_and_values_no_outer_blanks(name: str) -> None:
-    """2026-07-28/T13, T15."""
+    """MCP 2026-07-28, Streamable HTTP, Standard Request Headers; Streamable HTTP, Value Encoding."""
     found = headers(method=None)
     found[name] = " \ttools/list  "
     assert read_request_metadata(request(), found).revision.name == NEW
@@ -203,7 +203,7 @@ NAMED = [
 
 @pytest.mark.parametrize(("method", "member"), NAMED)
 def test_the_name_header_agrees(method: str, member: str) -> None:
-    """2026-07-28/T14, T15; conformance 7.4."""
+    """MCP 2026-07-28, Streamable HTTP, Standard Request Headers; Streamable HTTP, Value Encoding."""
     item = request(method, **{member: "héllo"})
     encoded = f"=?base64?{base64.b64encode('héllo'.encode()).decode()}?="
     assert read_request_metadata(item, headers(method=method, Mcp_Name=f"  {encoded}  "))
@@ -215,13 +215,11 @@ def test_the_name_header_agrees(method: str, member: str) -> None:
 @pytest.mark.parametrize(("method", "member"), NAMED)
 @pytest.mark.parametrize("source", [None, 1, [], {}])
 def test_a_name_that_is_no_string_is_a_wrong_parameter(method: str, member: str, source: Any) -> None:
-    """Section 1.3, row 8."""
     for item in (request(method), request(method, **{member: source})):
         assert refusal(item, headers(method=method, Mcp_Name="x")).code == INVALID_PARAMS
 
 
 def test_a_name_header_is_ignored_where_nobody_wants_it() -> None:
-    """Section 5, decision 21."""
     assert read_request_metadata(request(), headers(Mcp_Name="=?base64?!?="))
 
 
@@ -252,7 +250,7 @@ def test_a_name_header_is_ignored_where_nobody_wants_it() -> None:
     ],
 )
 def test_value_encoding(text: str, value: str | None) -> None:
-    """2026-07-28/T15, T16; conformance 7.5."""
+    """MCP 2026-07-28, Streamable HTTP, Value Encoding; Streamable HTTP, Server Behavior for Custom Headers."""
     assert decode_header_value(text) == value
 
 
@@ -267,9 +265,10 @@ def test_an_encoded_value_comes_back_and_no_text_breaks_the_decoder(text: str) -
     decode_header_value(f"=?base64?{text}?=")
 
 
+@pytest.mark.requirement("J12")
 @pytest.mark.parametrize("version", ["\udcff\udcfe", "\ud800" * 100, "é\n", "x" * 500])
 def test_no_header_spoils_the_answer(version: str) -> None:
-    """Security J12: aiohttp hands over bytes that are no UTF-8 as lone surrogates."""
+    """aiohttp passes bytes that are not UTF-8 as lone surrogates."""
     found = headers(version)
     with pytest.raises(RpcError) as first:
         check_notification_version(Notification("notifications/x", {}), found)
@@ -280,7 +279,7 @@ def test_no_header_spoils_the_answer(version: str) -> None:
 
 
 def test_notifications_are_refused_for_a_version_that_is_not_spoken_alone() -> None:
-    """Worked cases 18 and 30; 2026-07-28/T3; section 5, decision 20."""
+    """MCP 2026-07-28, Streamable HTTP, Sending Messages."""
     notification = Notification("foo/bar", {})
     check_notification_version(notification, headers(NEW, None))
     check_notification_version(notification, headers(None, None))
@@ -292,7 +291,7 @@ def test_notifications_are_refused_for_a_version_that_is_not_spoken_alone() -> N
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", OLD])
 def test_a_request_without_session_goes_by_its_header(version: str) -> None:
-    """Section 1.1; worked case 13; 2025-06-18/T20."""
+    """MCP 2025-06-18, Transports, Protocol Version Header."""
     assert read_sessionless_caller(headers(version)).revision.name == version
     assert read_sessionless_caller(headers(None)).revision.name == "2025-03-26"
     twice = headers(version)
@@ -321,7 +320,7 @@ def test_a_request_without_session_goes_by_its_header(version: str) -> None:
     ],
 )
 def test_the_header_of_a_session(session: str, version: str | None, fits: bool) -> None:
-    """Worked cases 14 and 15; 2025-03-26/T19, 2025-06-18/T19, 2025-11-25/T21; section 1.4, row 5."""
+    """MCP 2025-11-25, Transports, Protocol Version Header."""
     if fits:
         check_session_version(REVISIONS_BY_NAME[session], headers(version))
         return

@@ -188,6 +188,7 @@ async def test_an_outage_is_one_warning(link: RedisConnection, redis: Server, ca
     assert "secret" not in caplog.text
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_a_shortage_of_descriptors_closes_the_link_for_nobody(
     link: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -34,6 +34,7 @@ def make(request: pytest.FixtureRequest) -> Make:
     return lambda **bounds: MemoryConsents(**{**BOUNDS, **bounds})
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_consent_counts_once(make: Make) -> None:
     consents, consent = make(), consent_of(1)
     assert [await consents.use("o", *consent) for _ in range(3)] == [True, False, False]
@@ -41,12 +42,14 @@ async def test_n14_a_consent_counts_once(make: Make) -> None:
     assert await consents.use("o", consent.asked_at, "another id of the same moment")
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_of_several_at_once_one_counts(make: Make) -> None:
     consents, consent = make(), consent_of(1)
     found = await asyncio.gather(*(consents.use("o", *consent) for _ in range(20)))
     assert found.count(True) == 1
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_what_makes_room_stays_used_and_so_does_all_before_it(make: Make) -> None:
     """The bound forgets nothing that could be used again."""
     consents = make()
@@ -58,6 +61,7 @@ async def test_n14_what_makes_room_stays_used_and_so_does_all_before_it(make: Ma
     assert await consents.use("o", *consent_of(6)) and await consents.use("p", *consent_of(1))
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_what_was_asked_before_the_memory_began_counts_as_used(make: Make) -> None:
     """It may have been used then: by an earlier process, or in a Redis that lost everything."""
     consents, before = make(), Consent(Consent.new().asked_at - 60_000, "before")
@@ -65,6 +69,7 @@ async def test_n14_what_was_asked_before_the_memory_began_counts_as_used(make: M
     assert not await consents.use("o", *before)
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_redis_that_lost_everything_knows_nothing_of_what_was_asked_before(
     link: RedisConnection, redis: Server
 ) -> None:
@@ -85,11 +90,13 @@ async def test_n14_a_redis_that_lost_everything_knows_nothing_of_what_was_asked_
     assert await consents.use("o", *consent_of(1))
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_all_replicas_know(link: RedisConnection) -> None:
     first, second = (RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS) for _ in range(2))
     assert await first.use("o", *consent_of(1)) and not await second.use("o", *consent_of(1))
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_redis_keeps_a_bounded_number_that_ends_by_itself(link: RedisConnection) -> None:
     consents = RedisConsents(link, Encryptor(SECRET, "consents"), lifetime_seconds=60, per_owner=3)
     for asked in range(20):
@@ -105,6 +112,7 @@ async def test_n14_redis_keeps_a_bounded_number_that_ends_by_itself(link: RedisC
             assert await link.execute("ZCARD", key) == 3
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_what_cannot_be_checked_does_not_count(link: RedisConnection, redis: Server) -> None:
     consents = RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS)
     redis.pause()
@@ -113,6 +121,7 @@ async def test_n14_what_cannot_be_checked_does_not_count(link: RedisConnection, 
     redis.resume()
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_full_redis_is_one_that_cannot_be_asked(link: RedisConnection) -> None:
     consents = RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS)
     assert await consents.use("o", *consent_of(1))
@@ -126,6 +135,7 @@ async def test_n14_a_full_redis_is_one_that_cannot_be_asked(link: RedisConnectio
     assert not await consents.use("o", *consent_of(1))
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_memory_is_bounded_in_total_and_over_time() -> None:
     now = 0.0
     consents = MemoryConsents(lambda: now, lifetime_seconds=10, per_owner=3, total=5, since=-1)

@@ -106,6 +106,7 @@ async def test_beginning_without_redis(
     assert await logs.read("s", "1", 0) is not None and await notes.read("n") is not None
 
 
+@pytest.mark.requirement("N5")
 async def test_n5_what_a_log_is_about_is_stored_once(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
     """The ids of a batch's requests have up to 12.8 KB; they were stored with every message."""
     logs = kept(link, sender, most=512)
@@ -129,6 +130,7 @@ async def test_n5_what_a_log_is_about_is_stored_once(link: RedisConnection, send
         assert client.keys("*:log:*") == []
 
 
+@pytest.mark.requirement("N5")
 async def test_n5_small_logs_take_no_more_than_is_counted(
     link: RedisConnection, sender: WriteQueue, redis: Server
 ) -> None:

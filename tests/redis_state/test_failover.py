@@ -40,6 +40,7 @@ async def link(pair: Pair) -> AsyncIterator[RedisConnection]:
     await made.close()
 
 
+@pytest.mark.requirement("N23")
 async def test_n23_the_first_write_after_a_swap_is_done(pair: Pair, link: RedisConnection) -> None:
     """The connection is still there, to a server that is a replica now."""
     for round in range(3):
@@ -49,6 +50,7 @@ async def test_n23_the_first_write_after_a_swap_is_done(pair: Pair, link: RedisC
         assert await pair.primary.says("GET", "key") == str(round).encode()
 
 
+@pytest.mark.requirement("N23")
 async def test_n23_scripts_and_batches_too(pair: Pair, link: RedisConnection) -> None:
     await pair.swap()
     assert await link.run_script(WRITE, ["x:a"], "1") == b"1"
@@ -57,6 +59,7 @@ async def test_n23_scripts_and_batches_too(pair: Pair, link: RedisConnection) ->
     assert await link.execute("GET", "b") == b"1" and not link.unavailable
 
 
+@pytest.mark.requirement("N23")
 async def test_n23_many_at_once_need_one_new_set_of_connections(pair: Pair, link: RedisConnection) -> None:
     await asyncio.gather(*(link.execute("SET", f"k{number}", "1") for number in range(20)))
     made = pair.address.made
@@ -65,6 +68,7 @@ async def test_n23_many_at_once_need_one_new_set_of_connections(pair: Pair, link
     assert pair.address.made - made <= 20 and not link.unavailable
 
 
+@pytest.mark.requirement("N23")
 async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, link: RedisConnection) -> None:
     await pair.swap(told=False)
     with pytest.raises(Unavailable):
@@ -83,6 +87,7 @@ async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, 
     assert await link.execute("SET", "key", "2") and not link.unavailable
 
 
+@pytest.mark.requirement("N23")
 async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pair, link: RedisConnection) -> None:
     """NOREPLICAS: PING would be answered, and so would every read."""
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
@@ -106,6 +111,7 @@ def rejected(node: Node, command: str) -> int:
         return int(client.info("commandstats").get(f"cmdstat_{command}", {}).get("rejected_calls", 0))
 
 
+@pytest.mark.requirement("N23")
 async def test_n23_connections_to_a_server_that_was_left_are_closed(pair: Pair) -> None:
     link = open_connection(pair.address.url, "x", timeout=0.2)
     await link.execute("SET", "key", "1")
@@ -155,6 +161,7 @@ async def hears(first: Replica, second: Replica, session: Session) -> bool:
     return False
 
 
+@pytest.mark.requirement("N23")
 async def test_n23_sessions_go_on_after_a_swap(pair: Pair) -> None:
     async with replicas(pair.address.url) as (first, second):
         session = await first.initialize()
@@ -173,6 +180,7 @@ async def test_n23_sessions_go_on_after_a_swap(pair: Pair) -> None:
             assert await hears(first, second, session)
 
 
+@pytest.mark.requirement("N23")
 @pytest.mark.parametrize("code", ["READONLY", "NOREPLICAS"])
 async def test_n23_no_write_is_done_twice_while_redis_refuses_writes(pair: Pair, code: str) -> None:
     """The other replica could not learn of it. Writes that are safe to repeat are done."""
@@ -196,6 +204,7 @@ async def test_n23_no_write_is_done_twice_while_redis_refuses_writes(pair: Pair,
         assert writes.done.count("create new") == 1
 
 
+@pytest.mark.requirement("N23")
 async def test_n23_what_redis_refuses_for_other_reasons_is_not_done_twice_either(pair: Pair) -> None:
     """Here its own ACL; the log names the code and none of the words."""
     url = pair.address.url.replace("redis://", "redis://limited:x@")
@@ -208,6 +217,7 @@ async def test_n23_what_redis_refuses_for_other_reasons_is_not_done_twice_either
         assert writes.done == []
 
 
+@pytest.mark.requirement("N23")
 @pytest.mark.parametrize(
     ("command", "code"),
     [
@@ -226,6 +236,7 @@ async def test_n23_the_log_names_the_code_of_what_redis_refuses(
     assert record["failure"] == "ResponseError" and record.get("code") == code and "canary" not in str(record)
 
 
+@pytest.mark.requirement("N23")
 async def test_n23_the_log_names_the_reason_of_a_failover(
     pair: Pair, link: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -236,6 +247,7 @@ async def test_n23_the_log_names_the_reason_of_a_failover(
     assert (record["failure"], record["code"]) == ("ResponseError", "NOREPLICAS")
 
 
+@pytest.mark.requirement("N23")
 @pytest.mark.parametrize(
     ("failure", "expected"),
     [

@@ -81,6 +81,7 @@ def answered(answer: Answer) -> str:
     return text
 
 
+@pytest.mark.requirement("N5")
 async def test_n5_no_write_is_done_twice_while_redis_is_full(small: Server) -> None:
     """Done before: the answer again, at either replica. New: refused with a reason, unless repeating does no harm."""
     writes = Writes()
@@ -120,6 +121,7 @@ async def hoard(site: Replica, user: User) -> None:
             assert "xxx" in answered(answer)
 
 
+@pytest.mark.requirement("N5")
 @pytest.mark.timeout(300)
 async def test_n5_two_users_do_not_fill_redis(small: Server) -> None:
     """What they can have kept has a bound in bytes, so another user's write is done once and is known afterwards."""
@@ -139,6 +141,7 @@ async def test_n5_two_users_do_not_fill_redis(small: Server) -> None:
         assert "redis_full 0.0" in (await here.send("GET", "/metrics", {})).text
 
 
+@pytest.mark.requirement("N5")
 async def test_n5_sessions_and_reads_go_on_while_redis_is_full(small: Server) -> None:
     async with replicas(small.url) as (here, there):
         session = await here.initialize(user=USERS[0])
@@ -166,6 +169,7 @@ def receipts(link: RedisConnection, **bounds: Any) -> RedisReceiptStore[Receipt]
     return RedisReceiptStore(link, Encryptor(SECRET, "receipts"), *known, Receipt, Unprotected, **(usual | bounds))
 
 
+@pytest.mark.requirement("N5")
 async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(small: Server, pair: Any) -> None:
     """It was claimed before; its answer does not fit any more, but that it was done does."""
     one, other = pair
@@ -186,6 +190,7 @@ async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(smal
     assert await one.claim("o", "done") is None
 
 
+@pytest.mark.requirement("N5")
 async def test_n5_a_refused_claim_takes_no_room_from_older_receipts(small: Server, pair: Any) -> None:
     one, other = pair
     for key in ("1", "2"):
@@ -200,6 +205,7 @@ async def test_n5_a_refused_claim_takes_no_room_from_older_receipts(small: Serve
     assert told(await one.claim("o", "4", idempotent=True)) == (b"four", True)
 
 
+@pytest.mark.requirement("N5")
 async def test_n5_a_full_redis_holds_up_no_messages(small: Server, caplog: pytest.LogCaptureFixture) -> None:
     """The first is tried some times; those behind it go at once, what needs no memory among them, and room comes back."""
     link = open_connection(small.url, key_prefix(SECRET), timeout=2.0)

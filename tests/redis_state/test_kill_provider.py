@@ -1,4 +1,4 @@
-"""The identity provider is killed and comes back with keys of its own: new sign-ins work, former ones are over (K3)."""
+"""The identity provider is killed and comes back with keys of its own: new sign-ins work, former ones are over."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import aiohttp
+import pytest
 
 from doit_mcp.sandbox.server import SandboxServer, run_sandbox
 from doit_mcp.server.notification_hub import NotificationHub
@@ -23,8 +24,9 @@ async def provider(resource: str, port: int = 0) -> AsyncIterator[SandboxServer]
         yield made
 
 
+@pytest.mark.requirement("K3")
 async def test_a_provider_restarted_with_new_keys() -> None:
-    """Served on while it is away (K4); its new key is in use with its first token, and from then on the old is none."""
+    """Served on while it is away; its new key is in use with its first token, and from then on the old is none."""
     bench, hub = Bench(), NotificationHub()
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)

@@ -42,6 +42,7 @@ class Client:
             return None
 
 
+@pytest.mark.requirement("G5")
 @pytest.mark.timeout(180)
 async def test_a_replica_killed_under_load(redis: Server) -> None:
     """Of two behind one Redis: every session goes on, nobody is told that it is gone, every call is answered once."""
@@ -71,6 +72,7 @@ async def killing(client: Client, clients: list[Client], victim: Process) -> Non
             await victim.kill()
 
 
+@pytest.mark.requirement("S4")
 @pytest.mark.timeout(180)
 async def test_redis_restarted_under_load(redis: Server) -> None:
     """What has a session is told to wait or to begin anew, and never that something broke; the rest goes on."""

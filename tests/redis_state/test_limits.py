@@ -56,8 +56,9 @@ def refused(answer: Answer) -> bool:
     return answer.status == 429 and int(answer.headers["Retry-After"]) > 0
 
 
+@pytest.mark.requirement("Q2", "G5")
 async def test_calls_at_one_count_at_all(redis: Server) -> None:
-    """Q2, G5: whatever way they come, and for their principal alone."""
+    """Whatever way they come, and for their principal alone."""
     async with replicas(redis.url, calls_per_principal=3) as (a, b):
         session, old = await b.initialize(), await b.initialize("2025-03-26")
         async with waiting(a, 2):
@@ -141,8 +142,9 @@ async def test_what_a_killed_replica_held_is_free(redis: Server) -> None:
         assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], aiohttp.ClientError)
 
 
+@pytest.mark.requirement("L5", "G5")
 async def test_without_redis_the_limits_of_each(redis: Server) -> None:
-    """L5, G5: each has the whole limit; what is held then counts at all once Redis is back, if without its memory."""
+    """Each has the whole limit; what is held then counts at all once Redis is back, if without its memory."""
     async with replicas(redis.url, calls_per_principal=2, calls_per_minute=600_000, session_idle_s=1) as (a, b):
         async with waiting(a):
             redis.kill()
@@ -169,8 +171,9 @@ class Silent:
         writer.close()
 
 
+@pytest.mark.requirement("L5", "G5")
 async def test_a_redis_that_hangs_is_asked_by_the_first_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """L5, G5: everybody after them is answered without asking it."""
+    """Everybody after them is answered without asking it."""
     monkeypatch.setattr(message_bus, "SHUTDOWN_SECONDS", 0.05)
     silent = Silent()
     server = await asyncio.start_server(silent.heard, "127.0.0.1", 0)
@@ -192,8 +195,9 @@ async def test_a_redis_that_hangs_is_asked_by_the_first_alone(monkeypatch: pytes
             assert "redis_away 1.0" in (await site.send("GET", "/metrics", {})).text
 
 
+@pytest.mark.requirement("Q2")
 async def test_the_rate_is_one_for_all(redis: Server) -> None:
-    """Q2: a burst of ten, then one a minute."""
+    """A burst of ten, then one a minute."""
     async with replicas(redis.url, calls_per_minute=1) as (a, b):
         session = await a.initialize()
         for site in (a, b) * 4:
@@ -221,8 +225,9 @@ async def test_what_has_no_place_elsewhere_counts_as_no_call(redis: Server) -> N
         await until(200, lambda: b.call("echo"))
 
 
+@pytest.mark.requirement("P4")
 async def test_strangers_have_one_number_of_tries_at_all(redis: Server) -> None:
-    """P4: an address that guesses at two replicas gets no more tries than at one."""
+    """An address that guesses at two replicas gets no more tries than at one."""
     async with replicas(redis.url, trusted_proxies=("127.0.0.0/8",)) as pair:
 
         async def wrong(number: int, address: str) -> int:
@@ -256,6 +261,7 @@ class Validating:
         app.router.add_get("/auth/v1/validate", validate)
 
 
+@pytest.mark.requirement("N21")
 @pytest.mark.parametrize("trusted", [("127.0.0.0/8",), ()])
 async def test_n21_a_flood_of_wrong_tokens_locks_no_proven_token_out(redis: Server, trusted: tuple[str, ...]) -> None:
     """From the same address, or where only the limit for all counts, at a replica that has not seen the token."""

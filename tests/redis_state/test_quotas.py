@@ -161,6 +161,7 @@ async def test_a_long_outage_collects_no_names(pair: Pair, redis: Server, monkey
     assert list(a.counts._pending) == ["7", "8", "9"]
 
 
+@pytest.mark.requirement("G5")
 async def test_nothing_can_be_read_and_nothing_stays(pair: Pair, redis: Server) -> None:
     a, _ = pair
     owners = [f"ann-{number}@acme.example" for number in range(250)]

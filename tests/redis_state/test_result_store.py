@@ -40,6 +40,7 @@ def make(request: pytest.FixtureRequest) -> Make:
     return lambda **bounds: of_redis(link, **bounds)
 
 
+@pytest.mark.requirement("N5")
 @pytest.mark.parametrize("bounds", [{"total": 4}, {"total_bytes": 240}])
 async def test_n5_all_owners_together_have_a_bound(make: Make, bounds: dict[str, int]) -> None:
     """The oldest of anybody make room, those of one owner after another; and each owner's bound stays."""

@@ -107,6 +107,7 @@ async def members(redis: Server, *each: Secrets) -> AsyncIterator[list[Member]]:
         yield made
 
 
+@pytest.mark.requirement("N22")
 def test_n22_without_the_setting_keys_are_what_they_always_were(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings(exchange_secret=SECRET).effective_state_secrets == (SECRET,)
     box = Encryptor((SECRET,), "sessions")
@@ -119,6 +120,7 @@ def test_n22_without_the_setting_keys_are_what_they_always_were(monkeypatch: pyt
     )
 
 
+@pytest.mark.requirement("N22")
 def test_n22_seals_and_boxes_are_opened_by_every_secret_in_force() -> None:
     for sealing, opening in SIDE_BY_SIDE:
         sealed = StateSigner.from_secrets(*sealing).sign(b"b", "v", 60)
@@ -130,6 +132,7 @@ def test_n22_seals_and_boxes_are_opened_by_every_secret_in_force() -> None:
         Encryptor(OLD_ONE, "p").decrypt("place", Encryptor(IN_USE, "p").encrypt("place", b"data"))
 
 
+@pytest.mark.requirement("N22")
 @pytest.mark.parametrize(("one", "other"), SIDE_BY_SIDE)
 async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Secrets, other: Secrets) -> None:
     async with members(redis, one, other) as (a, b):
@@ -197,6 +200,7 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
             assert words == {"to all", "to one"}
 
 
+@pytest.mark.requirement("N22")
 async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis: Server) -> None:
     fields = {"id": "s", "level": "info", "customer": ""}
     async with members(redis, OLD_ONE) as (first,):
@@ -219,6 +223,7 @@ async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis
             assert client.keys(f"{new}:sessions:*") and client.keys(f"{new}:session:*")
 
 
+@pytest.mark.requirement("N22")
 async def test_n22_a_session_that_is_only_kept_alive_gets_its_new_name_too(redis: Server) -> None:
     """A client with an open stream may send nothing for hours."""
     async with members(redis, OLD_ONE) as (first,):
@@ -230,6 +235,7 @@ async def test_n22_a_session_that_is_only_kept_alive_gets_its_new_name_too(redis
         assert found is not None and found.fields == {"id": "s"}
 
 
+@pytest.mark.requirement("N22")
 async def test_n22_nothing_is_written_under_a_secret_that_is_out_of_use(redis: Server) -> None:
     """Behind the last step the old secret reads nothing: there is nothing left that it named or sealed."""
     async with members(redis, IN_USE) as (member,):
@@ -281,6 +287,7 @@ async def answered(site: Replica, state: str) -> Answer:
     return await site.modern("tools/call", consent(state), **ELICITS)
 
 
+@pytest.mark.requirement("N22")
 @pytest.mark.timeout(240)
 async def test_n22_secrets_change_under_traffic(redis: Server) -> None:
     """Two processes are replaced one after the other, three times: no session ends, no consent is void."""

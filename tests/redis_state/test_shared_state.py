@@ -262,6 +262,7 @@ async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytes
     assert await collected(await finding) == [b"2"]
 
 
+@pytest.mark.requirement("N5")
 async def test_n5_a_log_whose_requests_are_not_known_ends_without_answers(pair: Pair, redis: Server) -> None:
     """What a log is about is stored beside it; Redis can lose that alone."""
     a, b = pair

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
+
 from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.encryption import Encryptor
 from doit_mcp.redis_state.verified_tokens import TTL_SECONDS, RedisVerifiedTokens
@@ -15,6 +17,7 @@ from tests.redis_state.test_write_queue import running
 DIGESTS = [hashlib.sha256(str(number).encode()).digest() for number in range(6)]
 
 
+@pytest.mark.requirement("N21")
 async def test_n21_what_is_proven_is_known_and_forgotten(link: RedisConnection, redis: Server) -> None:
     sender = WriteQueue(link)
     async with running(sender):
@@ -40,6 +43,7 @@ async def test_n21_what_is_proven_is_known_and_forgotten(link: RedisConnection, 
             assert client.zscore(key, old) is None
 
 
+@pytest.mark.requirement("N21")
 async def test_n21_without_redis_nothing_is_known(link: RedisConnection, redis: Server) -> None:
     sender = WriteQueue(link)
     proven = RedisVerifiedTokens(link, Encryptor(SECRET, "proven"), sender)

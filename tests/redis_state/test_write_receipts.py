@@ -139,6 +139,7 @@ async def test_a_write_is_forgotten_by_its_key_but_not_while_it_is_being_done(ma
     assert told(await receipts.claim("o", "3")) == (b"3", True)
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_groups_are_forgotten_for_everybody_but_for_what_is_not_known(make: Make) -> None:
     receipts = make()
     for owner in ("o", "p"):
@@ -164,6 +165,7 @@ async def test_n16_groups_are_forgotten_for_everybody_but_for_what_is_not_known(
     assert await receipts.claim("o", "in b") is None
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_another_replica_forgets_as_well(of_redis: Any) -> None:
     one, other = of_redis(), of_redis()
     await done(one, "k", groups=["a"])
@@ -174,6 +176,7 @@ async def test_n16_another_replica_forgets_as_well(of_redis: Any) -> None:
     assert await one.claim("o", "k") is None
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_an_outage_forgets_nothing_that_this_process_did(
     of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -206,6 +209,7 @@ async def test_n16_an_outage_forgets_nothing_that_this_process_did(
     await back(link)
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_what_another_replica_undid_is_not_in_the_mirror(of_redis: Any, redis: Server) -> None:
     """Done here, forgotten there and not done since: while Redis answers, it alone counts."""
     one, other = of_redis(), of_redis()

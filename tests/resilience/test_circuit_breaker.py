@@ -1,4 +1,4 @@
-"""The circuit breaker by itself (security F8): what opens it, how it tries again, and what it never does."""
+"""The circuit breaker by itself: what opens it, how it tries again, and what it never does."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from doit_mcp.resilience.circuit_breaker import (
 )
 from doit_mcp.resilience.outcome_counts import HALF_WINDOW_SECONDS, MAX_COUNTED_CALLERS, MIN_CALLERS, MIN_OUTCOMES
 from doit_mcp.resilience.requester import Requester
+
+pytestmark = pytest.mark.requirement("F8")
 
 LONGEST = MAX_OPEN_SECONDS * 1.2
 
@@ -210,6 +212,7 @@ def test_who_was_sent_before_it_opened_has_nothing_to_say(breaker: CircuitBreake
     assert breaker.state == "half-open"
 
 
+@pytest.mark.requirement("N17")
 def test_n17_one_person_with_many_tokens_and_customers_is_one(breaker: CircuitBreaker) -> None:
     for number in range(10 * FEW_CALLERS_THRESHOLD):
         if breaker.state == "closed":
@@ -226,6 +229,7 @@ def test_n17_one_person_with_many_tokens_and_customers_is_one(breaker: CircuitBr
     assert breaker.state == "closed" and breaker.enter(Requester(1, 1))
 
 
+@pytest.mark.requirement("N17")
 def test_n17_many_persons_of_two_customers_open_it_for_those_customers(breaker: CircuitBreaker) -> None:
     for number in range(FEW_CALLERS_THRESHOLD):
         send(breaker, Requester(number, 1000 + number % 2), f"operation {number % 5}")
@@ -233,6 +237,7 @@ def test_n17_many_persons_of_two_customers_open_it_for_those_customers(breaker: 
     assert refused(breaker, Requester(99, 1000)) and breaker.retry_after_for(Requester(1, 1002)) == 0
 
 
+@pytest.mark.requirement("N17")
 def test_n17_several_persons_of_several_customers_open_it_for_everybody(breaker: CircuitBreaker) -> None:
     fail(breaker, MIN_OUTCOMES - 1)
     assert breaker.state == "closed"
@@ -240,6 +245,7 @@ def test_n17_several_persons_of_several_customers_open_it_for_everybody(breaker:
     assert refused(breaker, who(99)) == MIN_OPEN_SECONDS
 
 
+@pytest.mark.requirement("N17")
 def test_n17_an_outage_that_few_met_first_becomes_everybodys(breaker: CircuitBreaker) -> None:
     fail(breaker, FEW_CALLERS_THRESHOLD, callers=1)
     assert refused(breaker, who(0))
@@ -252,6 +258,7 @@ def test_n17_an_outage_that_few_met_first_becomes_everybodys(breaker: CircuitBre
     assert refused(breaker, who(99)) == MIN_OPEN_SECONDS
 
 
+@pytest.mark.requirement("N17")
 @pytest.mark.parametrize("successes", [0, 10])
 @pytest.mark.parametrize("operations", [1, 5])
 @pytest.mark.parametrize("one", ["person", "customer"])
@@ -268,12 +275,14 @@ def test_n17_one_who_fails_always_and_two_who_failed_once_open_it_for_nobody(
         assert breaker.state == "closed" and breaker.retry_after_for(who(99)) == 0
 
 
+@pytest.mark.requirement("N17")
 def test_n17_two_who_fail_always_and_one_who_failed_once_open_it_for_nobody(breaker: CircuitBreaker) -> None:
     send(breaker, who(2), "unlucky")
     fail(breaker, 10 * FEW_CALLERS_THRESHOLD, callers=2)
     assert breaker.state == "closed" and breaker.enter(who(99)) == 0
 
 
+@pytest.mark.requirement("N17")
 def test_n17_whose_probe_failed_does_not_keep_it_open_for_others(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     clock.now += MIN_OPEN_SECONDS
@@ -289,6 +298,7 @@ def test_n17_whose_probe_failed_does_not_keep_it_open_for_others(breaker: Circui
     assert breaker.state == "closed" and breaker.enter(who(0))
 
 
+@pytest.mark.requirement("N17")
 def test_n17_what_it_remembers_is_bounded(breaker: CircuitBreaker, clock: Clock) -> None:
     for number in range(1000):
         breaker.record_failure(0, who(number), f"operation {number}")
@@ -365,7 +375,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def the_upstream_recovers(self) -> None:
-        """F7: however it got here, whoever hangs, one request that works closes it, and soon it may be sent."""
+        """However it got here, whoever hangs, one request that works closes it, and soon it may be sent."""
         assert self.breaker.retry_after <= LONGEST
         self.clock.now += self.breaker.retry_after
         well(self.breaker)

@@ -14,6 +14,7 @@ from doit_mcp.resilience import compute_thread
 from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER, ComputeThread, TooManyQueued, run_in_thread
 
 
+@pytest.mark.requirement("N3")
 def test_n3_a_caller_with_many_computations_waits_for_itself() -> None:
     turns, begin, done = ComputeThread(), Event(), list[str]()
     turns.submit("first", begin.wait)
@@ -69,6 +70,7 @@ async def test_the_thread_keeps_no_result() -> None:
     assert made() is None
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_what_is_canceled_leaves_the_queue() -> None:
     """What it holds may be large, and others may wait before it for long."""
 
@@ -93,6 +95,7 @@ async def test_n1_what_is_canceled_leaves_the_queue() -> None:
     assert await asyncio.wrap_future(after) == "done" and running.result(20) is True
 
 
+@pytest.mark.requirement("N1")
 def test_n1_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """For each caller and for all; only for work with which a request begins."""
     monkeypatch.setattr(compute_thread, "MAX_QUEUED", MAX_QUEUED_PER_CALLER + 2)

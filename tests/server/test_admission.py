@@ -25,9 +25,10 @@ async def refused(admission: Admission, *read: Message | RpcError, owner: str = 
     return caught.value
 
 
+@pytest.mark.requirement("Q2")
 @pytest.mark.parametrize(("per_minute", "burst"), [(1, 10), (30, 10), (60, 20)])
 async def test_a_burst_and_then_the_rate(per_minute: int, burst: int) -> None:
-    """Q2: calls of tools alone count, each of a batch, for each principal by itself."""
+    """Calls of tools alone count, each of a batch, for each principal by itself."""
     clock = Clock()
     admission = Admission(
         ConcurrencyLimiter(max_per_owner=1, max_total=2), CallRateLimiter(per_minute, clock=clock), None

@@ -95,6 +95,7 @@ async def test_arguments_and_addresses_are_completed(revision: Revision) -> None
     assert found["completion"]["values"] == ["b1"]
 
 
+@pytest.mark.requirement("C3")
 @EACH
 async def test_a_handle_works_in_the_next_call_and_for_nobody_else(revision: Revision) -> None:
     send = ask(revision, {"result": LARGE})
@@ -118,7 +119,7 @@ async def test_search_says_the_same_as_text_and_as_structure(revision: Revision)
 
 
 def test_the_first_512_characters_say_where_to_begin_and_how_to_reach_the_rest() -> None:
-    """Some clients read no more (clients 1.4); every tool that is named is there."""
+    """Some clients read no more; every tool that is named is there."""
     offer = catalog_factory()(Selection(), False)
     first = offer.instructions[:512]
     for word in ("costs", "budgets", "anomalies", "invoices", "get_cloud_overview", "find_operation", "call_operation"):

@@ -90,7 +90,7 @@ async def test_an_open_question_takes_any_answer_that_comes() -> None:
 
 
 async def test_a_sealed_question_takes_an_answer_only_after_just_it_was_put() -> None:
-    """R6: an answer that comes by itself, or to another question, is none."""
+    """An answer that comes by itself, or to another question, is none."""
     asked = Question("roots/list", {"_meta": {"n": 1}}, signed=True)
     other = replace(asked, params={"_meta": {"n": 2}})
     elsewhere = PreviousRounds(asked_questions={"one": (other.digest, Consent.new())})

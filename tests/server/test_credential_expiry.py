@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from doit_mcp.server.credential_expiry import MAX_FORWARDED_RENEWALS, NEVER_EXPIRES, StreamLeases
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_a_lease_ends_with_its_credential_and_only_then() -> None:
     leases, ended = StreamLeases(), []
     with (
@@ -25,6 +28,7 @@ async def test_n19_a_lease_ends_with_its_credential_and_only_then() -> None:
     assert "other" not in ended
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_a_lease_that_is_over_before_it_is_used_says_so() -> None:
     leases, over = StreamLeases(), asyncio.Event()
     with leases.start_lease(b"a", time.time() - 1) as lease:
@@ -37,6 +41,7 @@ async def test_n19_a_lease_that_is_over_before_it_is_used_says_so() -> None:
     assert not leases.by_credential
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_a_renewed_lease_follows_the_new_credential() -> None:
     leases, over = StreamLeases(), asyncio.Event()
     with leases.start_lease(b"old", time.time() + 0.05) as lease:
@@ -50,6 +55,7 @@ async def test_n19_a_renewed_lease_follows_the_new_credential() -> None:
         assert over.is_set()
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_other_replicas_hear_of_a_renewal_once() -> None:
     leases, told = StreamLeases(), []
     leases.forward_renewal = lambda *renewal: told.append(renewal)

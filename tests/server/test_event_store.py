@@ -1,4 +1,4 @@
-"""Replay: every event id stands for one place in one stream of one session, and room is bounded (T13, T14, S7)."""
+"""Replay: every event id stands for one place in one stream of one session, and room is bounded."""
 
 from __future__ import annotations
 
@@ -105,6 +105,7 @@ def test_an_event_id_names_its_stream() -> None:
     assert replays.find_event("session", "1") is None
 
 
+@pytest.mark.requirement("N5")
 def test_n5_an_owner_has_a_bound_of_its_own() -> None:
     """Who fills it loses the oldest of its own logs; those of others stay."""
     replays = EventStore(max_owner_bytes=40_000)
@@ -121,6 +122,7 @@ def test_n5_an_owner_has_a_bound_of_its_own() -> None:
     assert replays.find_event("s19", "1_0") is None and replays.total_bytes == quiet.size_bytes
 
 
+@pytest.mark.requirement("N5")
 def test_n5_ids_and_logs_without_messages_count() -> None:
     """A batch has up to 50 ids of 256 characters, and a log takes room before its first message."""
     replays = EventStore(max_owner_bytes=100_000)

@@ -1,8 +1,10 @@
-"""Outbox: one reader, any number of writers who never wait; who falls behind is cut off (L3)."""
+"""Outbox: one reader, any number of writers who never wait; who falls behind is cut off."""
 
 from __future__ import annotations
 
 import asyncio
+
+import pytest
 
 from doit_mcp.server.message_queue import MAX_BYTES, MAX_MESSAGES, MessageQueue
 
@@ -33,6 +35,7 @@ async def test_what_waits_is_read_after_the_end() -> None:
     assert outbox.closed and await drained(outbox) == [b"a"]
 
 
+@pytest.mark.requirement("L3")
 async def test_a_reader_who_falls_behind_is_cut_off() -> None:
     by_count, by_size = MessageQueue(), MessageQueue()
     for _ in range(MAX_MESSAGES + 1):

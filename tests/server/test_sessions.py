@@ -1,4 +1,4 @@
-"""Sessions: owned, bounded, gone when idle; never while something runs in them (S1-S8)."""
+"""Sessions: owned, bounded, gone when idle; never while something runs in them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def made(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> M
     return MemorySessions(idle_seconds=10, max_per_owner=per_owner, max_total=total, clock=clock or Clock())
 
 
+@pytest.mark.requirement("S3", "M39", "M47")
 async def test_ids_cannot_be_guessed_or_chosen() -> None:
-    """S3: 128 bits and more, visible ASCII, each a new one."""
+    """128 bits and more, visible ASCII, each a new one."""
     sessions = made(per_owner=2000, total=2000)
     ids = {(await sessions.open("a", CALLER)).id for _ in range(1000)}
     assert len(ids) == 1000 and all(re.fullmatch("[0-9a-f]{48}", id) for id in ids)
@@ -114,9 +115,10 @@ async def test_answers_to_questions() -> None:
     assert (await future).result == {"a": 1}
 
 
+@pytest.mark.requirement("Q2")
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from("ab")), max_size=40))
 def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
-    """Q2: a share for each, a bound for all, and nothing is kept of those who have no place."""
+    """A share for each, a bound for all, and nothing is kept of those who have no place."""
     slots = ConcurrencyLimiter(max_per_owner=2, max_total=3)
     held: list[str] = []
     for take, owner in steps:
@@ -138,6 +140,7 @@ def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
     asyncio.run(slots.wait_until_idle())
 
 
+@pytest.mark.requirement("N3")
 def test_n3_a_batch_takes_no_more_places_than_are_free() -> None:
     slots = ConcurrencyLimiter(max_per_owner=5, max_total=7)
     assert [slots.acquire_up_to("a", 3), slots.acquire_up_to("a", 3)] == [3, 2] and slots.held_by("a") == 5

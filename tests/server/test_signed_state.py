@@ -1,4 +1,4 @@
-"""Seals: what a client brings back unchanged, for the same purpose and in time (security J11)."""
+"""Seals: what a client brings back unchanged, for the same purpose and in time."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def test_what_was_closed_can_be_opened(value: object, binding: bytes) -> None:
     assert made().verify(binding, made().sign(binding, value, 10)) == value
 
 
+@pytest.mark.requirement("J11", "M63", "M80")
 @given(VALUES, st.binary(max_size=5), st.binary(max_size=5))
 def test_for_something_else_it_cannot(value: object, binding: bytes, other: bytes) -> None:
     if binding != other:
@@ -35,6 +36,7 @@ def test_for_something_else_it_cannot(value: object, binding: bytes, other: byte
             made().verify(other, made().sign(binding, value, 10))
 
 
+@pytest.mark.requirement("M98")
 @given(VALUES, st.data())
 def test_a_changed_text_is_refused(value: object, data: st.DataObject) -> None:
     sealed = made().sign(b"x", value, 10)
@@ -46,12 +48,14 @@ def test_a_changed_text_is_refused(value: object, data: st.DataObject) -> None:
                 made().verify(b"x", changed)
 
 
+@pytest.mark.requirement("M98")
 @given(st.text())
 def test_any_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         made().verify(b"x", text)
 
 
+@pytest.mark.requirement("J11")
 def test_expires() -> None:
     clock = Clock()
     seals = made(clock)

@@ -1,4 +1,4 @@
-"""Tasks: states that move one way, questions answered one by one, owners, bounds (SEP-2663; section 6.1)."""
+"""Tasks: states that move one way, questions answered one by one, owners, bounds (SEP-2663)."""
 
 from __future__ import annotations
 
@@ -73,6 +73,7 @@ async def test_completes() -> None:
     assert task.status == "completed"
 
 
+@pytest.mark.requirement("M110")
 @pytest.mark.parametrize(("failure", "code"), [(RpcError(7, "no", {"a": 1}), 7), (RuntimeError("secret"), -32603)])
 async def test_fails(failure: Exception, code: int) -> None:
     tasks = Tasks(NotificationHub(), Clock())
@@ -85,6 +86,7 @@ async def test_fails(failure: Exception, code: int) -> None:
     assert task.detail["error"]["code"] == code and "secret" not in str(task.detail) and "result" not in task.detail
 
 
+@pytest.mark.requirement("M110")
 async def test_asks_for_two_things_and_takes_them_one_by_one() -> None:
     hub = NotificationHub()
     told: list[str] = []
@@ -152,6 +154,7 @@ async def test_the_end_stops_them_all() -> None:
     assert task.status == "cancelled" and len(tasks) == 0
 
 
+@pytest.mark.requirement("N4")
 async def test_n4_results_have_a_bound_in_bytes() -> None:
     """One that is too large is an error; of many the owner's oldest go, and another owner's stay."""
     tasks = Tasks(NotificationHub(), Clock())
@@ -173,6 +176,7 @@ async def test_n4_results_have_a_bound_in_bytes() -> None:
     assert large.result is None and "larger than" in state_of(large)["error"]["message"]
 
 
+@pytest.mark.requirement("N4")
 async def test_n4_answers_have_a_bound_and_go_with_the_end() -> None:
     tasks = Tasks(NotificationHub(), Clock())
 

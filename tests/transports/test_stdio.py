@@ -117,7 +117,7 @@ async def test_every_handshake(revision: str) -> None:
 
 
 async def test_both_eras_over_one_pipe() -> None:
-    """1.1: each message is judged by itself; there are no headers to agree with."""
+    """Each message is judged by itself; there are no headers to agree with."""
     async with piped() as client:
         await client.initialize(LATEST)
         client.send(client.envelope("server/discover"))
@@ -148,7 +148,7 @@ async def test_asks_and_is_answered() -> None:
 
 
 async def test_cancels_a_request() -> None:
-    """C1: it stops, and is not answered; alone and in a batch."""
+    """It stops, and is not answered; alone and in a batch."""
     for batched in (False, True):
         async with piped() as client:
             await client.initialize(BATCHES)
@@ -186,7 +186,7 @@ async def test_bad_lines_harm_nothing() -> None:
 
 
 async def test_too_many_calls_at_once() -> None:
-    """Section 6: the one too many is refused under its own id, so that nobody waits for it."""
+    """The one too many is refused under its own id, so that nobody waits for it."""
     async with piped(calls_total=1) as client:
         await client.initialize(BATCHES)
         client.send(client.request("tools/call", {"name": "wait"}, "first"))
@@ -203,7 +203,7 @@ async def test_too_many_calls_at_once() -> None:
 
 
 async def test_listens_for_changes_and_ends_with_the_input() -> None:
-    """N1, N4: acknowledged, and ended by a result when the client closes its end."""
+    """Acknowledged, and ended by a result when the client closes its end."""
     async with piped() as client:
         client.send(client.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}}))
         acknowledged = await client.next("subscriptions/listen", MODERN)
@@ -247,7 +247,7 @@ async def test_a_reader_who_left_is_spared_the_rest() -> None:
     ],
 )
 async def test_lines_are_bounded(text: bytes, lines: list[bytes]) -> None:
-    """Section 6: what is too long is skipped to its end, and answered as what cannot be read."""
+    """What is too long is skipped to its end, and answered as what cannot be read."""
     source: BinaryIO = io.BytesIO(text)
     assert [line async for line in read_lines(source, 10)] == lines
 
@@ -321,6 +321,7 @@ async def program(base: str, stdout: int = subprocess.PIPE) -> AsyncIterator[asy
         await process.wait()
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_n24_a_signal_lets_a_change_end_with_its_answer_and_its_audit_line(number: int) -> None:
     async with slow_api() as (api, base), program(base) as process:
@@ -336,6 +337,7 @@ async def test_n24_a_signal_lets_a_change_end_with_its_answer_and_its_audit_line
     assert (line["logger"], line["tool"], line["outcome"]) == ("doit_mcp.audit", "create_label", "done")
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_a_signal_ends_it_though_its_messages_are_not_read() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -367,6 +369,7 @@ async def started(pid: int) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_a_standard_output_that_cannot_be_written_ends_it() -> None:
     """Though the client keeps the other pipe open."""
     with open("/dev/full", "wb") as full:
@@ -379,6 +382,7 @@ async def test_n24_a_standard_output_that_cannot_be_written_ends_it() -> None:
     assert line["reason"] == "No space left on device"
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_a_client_that_reads_nothing_more_ends_it() -> None:
     """Though it keeps the other pipe open. It is no failure."""
     reading, writing = os.pipe()

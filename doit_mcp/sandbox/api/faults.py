@@ -19,7 +19,7 @@ FAULT_KINDS = ("slow", "hang", "garbage", "reset", "truncated", "huge")  # besid
 MAX_DELAY_SECONDS = 300.0  # seconds
 HUGE_BODY_MEBIBYTES = 64  # MiB
 MAX_RECORDED_BODY_BYTES = 64 * 1024  # bytes of a body in the record
-EDGE_TIMEOUT_STATUS = 524  # the edge's own answer: a page, not JSON (facts, section 3)
+EDGE_TIMEOUT_STATUS = 524  # the edge's own answer: a page, not JSON
 
 
 @dataclass(slots=True)

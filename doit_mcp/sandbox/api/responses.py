@@ -27,7 +27,7 @@ PROBLEM_TITLES = {
     504: ("Gateway timeout", "gateway_timeout", True),
 }
 
-# Where errors are RFC 9457 problems (facts, section 3).
+# Where errors are RFC 9457 problems.
 PROBLEM_PATHS = ("/billing/v1/invoices", "/billing/v1/billing-", "/billing/v1/createAsset", "/ps4commitments/")
 
 
@@ -65,7 +65,7 @@ def problem_headers(ids: random.Random) -> dict[str, str]:
 
 
 def error_response(error: ApiError, *, problem: bool, ids: random.Random) -> web.Response:
-    """The refusal in the shape of its area (facts: two shapes, never mixed)."""
+    """The refusal in the shape of its area (two shapes, never mixed)."""
     if problem:
         return _problem_response(error, ids)
     return json_response({"error": error.message}, error.status)

@@ -38,7 +38,7 @@ def object_schema(required: str = "", **members: JsonObject) -> JsonObject:
 
 
 def array_schema(item: JsonObject, **limits: int) -> JsonObject:
-    """A list; null is an empty one (facts, section 9)."""
+    """A list; null is an empty one."""
     return {"type": ["array", "null"], "items": item, **limits}
 
 

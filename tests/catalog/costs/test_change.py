@@ -82,6 +82,7 @@ async def test_a_handle_leads_to_all_drivers() -> None:
     assert "handle" not in await tool.run(caller, {"top": 25})  # type: ignore[operator]
 
 
+@pytest.mark.requirement("N10")
 async def test_n10_a_handle_is_about_the_customer_that_an_employee_acts_for() -> None:
     caller = Caller(Recorder(answering({}, LINES)))
     caller.customer_context = "acme"

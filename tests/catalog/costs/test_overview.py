@@ -48,6 +48,7 @@ async def test_when_all_fails_it_is_an_error() -> None:
     assert caught.value.status == 401
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_a_sign_in_that_ended_meanwhile_is_not_just_a_part_that_failed() -> None:
     """The client learns where to sign in again from the error alone."""
     others = {"anomalies": ApiError("", kind="credential", status=401), "cloudincidents": INCIDENTS}

@@ -144,6 +144,7 @@ def conditions(count: int, values: int, op: str = "contains") -> list[dict[str, 
     return [{"column": "sku", "op": op, "values": [*some, f"A long {'n' * (one % 2)}"]} for one in range(count)]
 
 
+@pytest.mark.requirement("N3")
 @pytest.mark.parametrize("op", ["contains", "starts_with"])
 async def test_n3_too_many_values_for_so_many_rows(op: str) -> None:
     """It took 7.3 s, in which nothing else was served."""
@@ -153,6 +154,7 @@ async def test_n3_too_many_values_for_so_many_rows(op: str) -> None:
     assert f"{op} with 100 values is too much for 19,710 rows" in answer and "values fit" in answer
 
 
+@pytest.mark.requirement("N3")
 @pytest.mark.parametrize("arguments", [
     {"filters": conditions(20, 10)},
     {"filters": conditions(1, 100)},
@@ -165,6 +167,7 @@ async def test_n3_the_largest_slices_hold_nothing(arguments: dict[str, Any]) -> 
     assert answer["rowCount"] == 19_710 and held < 0.25
 
 
+@pytest.mark.requirement("N3")
 async def test_n3_too_many_conditions_for_so_many_rows() -> None:
     table = ResultTable([{"name": "n", "type": "integer"}], [[number % 10] for number in range(250_000)])
     answer, held = await slice_held({"filters": [{"column": "n", "op": "gt", "values": ["5"]}] * 20}, table)
@@ -173,6 +176,7 @@ async def test_n3_too_many_conditions_for_so_many_rows() -> None:
     assert [row[0] for row in answer["rows"]] == [9, 9, 9] and held < 0.25
 
 
+@pytest.mark.requirement("N3")
 async def test_n3_long_answers_of_the_api_hold_nothing() -> None:
     """To keep their table and to cut them."""
     rows = [[name, float(number)] for number, name in enumerate(NAMES * 2)]

@@ -94,6 +94,7 @@ def test_any_words_are_searched_for(query: str) -> None:
     assert len({tool.name for tool in found}) == len(found) and len(FINDER.similar_names(query)) <= 3
 
 
+@pytest.mark.requirement("N2")
 def test_n2_few_unknown_words_are_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Comparing one with all known words takes a millisecond; what was found is kept, within a bound."""
     compared: list[str] = []

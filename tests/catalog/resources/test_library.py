@@ -31,6 +31,7 @@ async def read(uri: str, answer: Any, tenant: str = "acme") -> Any:
     return json.loads(content["text"]) | {"path": api.requests[0].path}
 
 
+@pytest.mark.requirement("M52")
 def test_the_addresses_are_those_that_were_promised() -> None:
     wanted = [f"doit://{name}/{{id}}" for name in ("reports", "budgets", "anomalies", "invoices", "allocations")]
     addresses = [template.uri_template for template in library.TEMPLATES]
@@ -40,6 +41,7 @@ def test_the_addresses_are_those_that_were_promised() -> None:
         assert set(template.completers) == set(template.variables) and template.description.endswith(".")
 
 
+@pytest.mark.requirement("M20")
 @pytest.mark.parametrize(
     ("uri", "path"),
     [
@@ -60,6 +62,7 @@ async def test_a_document_is_read(uri: str, path: str) -> None:
         assert found["console"].startswith("https://console.example/customers/acme/")
 
 
+@pytest.mark.requirement("M20", "M104")
 @pytest.mark.parametrize("place", ["budgets/..", "tickets/x", "dimensions/odd/x", "budgets/x"])
 async def test_what_leads_nowhere_is_no_resource(place: str) -> None:
     with pytest.raises(ResourceNotFound):
@@ -103,6 +106,7 @@ async def test_the_guide_holds_queries_that_are_right() -> None:
     assert AT["doit://guide/queries"].size == len(QUERY_GUIDE.encode())
 
 
+@pytest.mark.requirement("M17")
 async def test_addresses_are_completed() -> None:
     named = {template.uri_template: template for template in library.TEMPLATES}
     budgets = {"budgets": [{"id": "b1", "budgetName": "Data"}, {"id": "b2", "budgetName": "Web"}]}

@@ -202,6 +202,7 @@ def test_words_and_fits_are_bounded(query: str, title: str, text: str) -> None:
     assert top_matches([(found, "x")] * 30, 20) == ["x"] * 20 or found.coverage <= 0.5
 
 
+@pytest.mark.requirement("N2")
 def test_n2_the_text_of_a_row_is_gathered_only_as_far_as_it_is_searched() -> None:
     class Values(dict[str, Any]):
         """Notes how many members were looked at."""

@@ -134,6 +134,7 @@ async def test_a_write_that_was_claimed_elsewhere_begins_again() -> None:
     assert await waiting == Receipt(b"b", True, 0.0)
 
 
+@pytest.mark.requirement("N4")
 async def test_n4_all_answers_together_have_a_bound() -> None:
     """The oldest answers go; that their writes were done is known all the same."""
     receipts = MemoryReceiptStore(Clock(), total_bytes=100)
@@ -143,6 +144,7 @@ async def test_n4_all_answers_together_have_a_bound() -> None:
     assert [one.answer for one in found if one is not None and one.done] == [b"", b"", b"", b"x" * 40, b"x" * 40]
 
 
+@pytest.mark.requirement("N5")
 async def test_n5_room_is_made_by_who_has_the_most() -> None:
     """What one owner has done many times does not make the server forget what another did once."""
     receipts = MemoryReceiptStore(Clock(), total=10)

@@ -179,6 +179,7 @@ def texts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield schema
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
 def test_n2_every_text_has_a_bound(tool: Tool) -> None:
     """Its own, which is published, or the default one."""
@@ -192,6 +193,7 @@ def test_n2_every_text_has_a_bound(tool: Tool) -> None:
             assert checker.is_valid("x" * most) and not checker.is_valid("x" * (most + 1))
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "[]," * 1_300_000 + "[]]", '["\ud800"]'])
 def test_n2_json_in_a_text_has_the_bounds_of_a_body(text: str) -> None:
     """What may not be sent as a list may not be sent as its text either: it stays a text, for the check to refuse."""
@@ -201,6 +203,7 @@ def test_n2_json_in_a_text_has_the_bounds_of_a_body(text: str) -> None:
     assert time.process_time() - started < 0.5
 
 
+@pytest.mark.requirement("N2")
 def test_n2_thousands_of_arguments() -> None:
     """No tool has so many, so nothing is done with them."""
     tool = next(tool for tool in all_tools() if tool.name == "get_budget")
@@ -208,6 +211,7 @@ def test_n2_thousands_of_arguments() -> None:
     assert problems == ["arguments: 150,000 are too many; known: id, name"]
 
 
+@pytest.mark.requirement("N2")
 def test_n2_a_long_text_is_not_compared_with_each_choice() -> None:
     """Folding its case took 8 ms a choice."""
     schema = {"type": "object", "properties": {"x": {"enum": ["straße", *(f"choice {n}" for n in range(200))]}}}

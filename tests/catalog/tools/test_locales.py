@@ -113,6 +113,7 @@ def test_any_text_is_a_locale_or_none(tag: str) -> None:
     assert found is None or len(found.tag) <= 6
 
 
+@pytest.mark.requirement("N4")
 def test_n4_a_long_tag_is_not_remembered() -> None:
     """A cache keeps its keys, and a hint can be as long as a body."""
     _find_locale.cache_clear()

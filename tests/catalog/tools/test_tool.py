@@ -53,6 +53,7 @@ class Kinds(Area):
     async def delete_kind(self) -> JsonObject: ...
 
 
+@pytest.mark.requirement("A2")
 @pytest.mark.parametrize(
     ("name", "reads", "destroys", "idempotent", "outward"),
     [

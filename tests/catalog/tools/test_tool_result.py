@@ -166,6 +166,7 @@ def test_a_tool_without_an_output_schema_answers_all_the_same() -> None:
     assert wire(tool_result.make_tool_result_inline(tool, {}, {"x": 1}))["structuredContent"] == {"x": 1}
 
 
+@pytest.mark.requirement("A3")
 @pytest.mark.parametrize(
     "letter",
     ["\u202e", "\u200b", "\u200d", "\u2066", "\ufeff", "\U000e0041", "\x1b", "\x00", "\x7f", "\u0085", "\u3164"],
@@ -175,6 +176,7 @@ def test_characters_that_nobody_sees_are_taken_out(letter: str) -> None:
     assert found == {"budgets": [{"name": "payroll"}]}
 
 
+@pytest.mark.requirement("A3")
 @given(st.text())
 def test_cleaning_keeps_json_valid_and_everything_visible(text: str) -> None:
     found = orjson.loads(sanitize_json(orjson.dumps({"a": text}).decode()))["a"]

@@ -128,6 +128,7 @@ async def test_another_creation_in_between_changes_nothing() -> None:
 GONE = ApiError("", kind="missing", status=404)
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_what_somebody_deleted_is_made_again() -> None:
     call = Twice({"id": "l1"}, GONE, {"id": "l2"})
     await call("create_label", **LABEL)
@@ -140,6 +141,7 @@ async def test_n16_what_somebody_deleted_is_made_again() -> None:
     assert (await call("create_label", **LABEL))[ALREADY_DONE_KEY]
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_what_somebody_changed_since_is_set_again() -> None:
     call = Twice({"id": "b", "amount": 5}, {"id": "b", "amount": 7}, {"id": "b", "amount": 5})
     await call("update_budget", id="b", amount=5)
@@ -148,6 +150,7 @@ async def test_n16_what_somebody_changed_since_is_set_again() -> None:
     assert call.sent == ["PATCH", "GET", "PATCH", "GET"]
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_other_fields_and_forms_of_the_api_are_no_change() -> None:
     """What the API said that it set is what has to be there."""
     said = {"id": "b", "amount": 5.0, "name": "N", "description": "trimmed"}
@@ -156,6 +159,7 @@ async def test_n16_other_fields_and_forms_of_the_api_are_no_change() -> None:
     assert ALREADY_DONE_KEY in await call("update_budget", id="b", amount=5, description=" trimmed ")
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_a_deletion_holds_while_the_thing_is_gone() -> None:
     call = Twice({}, GONE, {"id": "l1", "name": "back again"}, {})
     await call("delete_label", id="l1")
@@ -164,6 +168,7 @@ async def test_n16_a_deletion_holds_while_the_thing_is_gone() -> None:
     assert call.sent == ["DELETE", "GET", "GET", "DELETE"]
 
 
+@pytest.mark.requirement("N16")
 @pytest.mark.parametrize("kind", ["forbidden", "network", "fault", "timeout", "rate"])
 async def test_n16_what_cannot_be_read_stands(kind: Any) -> None:
     call = Twice({"id": "l1"}, ApiError("", kind=kind))
@@ -171,6 +176,7 @@ async def test_n16_what_cannot_be_read_stands(kind: Any) -> None:
     assert (await call("create_label", **LABEL))["id"] == "l1" and call.sent == ["POST", "GET"]
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_a_write_by_another_argument_name_is_checked() -> None:
     ticket = {"id": 5, "status": "solved"}
     call = Twice(ticket, ticket, {**ticket, "status": "open"}, ticket)
@@ -180,6 +186,7 @@ async def test_n16_a_write_by_another_argument_name_is_checked() -> None:
     assert [request.path for request in call.api.requests[1:3]] == ["/support/v1/tickets/5"] * 2
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_what_the_api_cannot_show_ends_with_a_write_about_the_same_by_anybody_at_the_customer() -> None:
     dismissal = {"id": "s1", "reason": "other"}
     call = Twice({})
@@ -195,6 +202,7 @@ async def test_n16_what_the_api_cannot_show_ends_with_a_write_about_the_same_by_
     assert ALREADY_DONE_KEY not in await call("dismiss_budget_suggestion", **dismissal)
 
 
+@pytest.mark.requirement("N16")
 @pytest.mark.parametrize(
     "later",
     [
@@ -213,6 +221,7 @@ async def test_n16_a_creation_stands_whatever_else_is_changed(later: tuple[str, 
     assert call.sent.count("POST") == 1 + (name == "create_label")
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_what_is_unknown_stays_so_whatever_else_is_changed() -> None:
     call = Twice(ApiError("", kind="timeout", maybe_applied=True), {"id": "l1"})
     with pytest.raises(ApiError):
@@ -225,6 +234,7 @@ async def test_n16_what_is_unknown_stays_so_whatever_else_is_changed() -> None:
     assert call.sent.count("POST") == 1
 
 
+@pytest.mark.requirement("N16")
 @pytest.mark.parametrize(
     "name, one, other",
     [
@@ -244,6 +254,7 @@ async def test_n16_one_then_another_then_the_first_is_two_writes(
     assert call.sent == ["POST"] * 2
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_a_purchase_stands_when_another_asset_is_changed() -> None:
     call = Twice({"id": "new"})
     purchase = {"type": "amazon-web-services", "accountName": "acc1", "rootEmail": "root@acme.example"}
@@ -253,6 +264,7 @@ async def test_n16_a_purchase_stands_when_another_asset_is_changed() -> None:
     assert ALREADY_DONE_KEY in await call("create_asset", **purchase) and call.sent.count("POST") == 1
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_an_invitation_ends_when_it_is_canceled_and_no_earlier() -> None:
     invitation = {"email": "new@acme.example"}
     call = Twice({"message": "sent", "user": {"id": "u1"}})
@@ -269,6 +281,7 @@ async def test_n16_an_invitation_ends_when_it_is_canceled_and_no_earlier() -> No
     )
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_a_trial_run_is_no_write() -> None:
     call = Twice({"message": "would be sent"})
     for dry in (True, True, False):
@@ -277,6 +290,7 @@ async def test_n16_a_trial_run_is_no_write() -> None:
     assert ALREADY_DONE_KEY in await call("resend_invite", id="u1") and len(call.sent) == 4
 
 
+@pytest.mark.requirement("N16")
 @pytest.mark.parametrize(
     "name, first, second, listed",
     [
@@ -307,6 +321,7 @@ async def test_n16_members_of_a_list_are_read(
     assert [method != "GET" for method in call.sent] == [True, False, False, True]
 
 
+@pytest.mark.requirement("N16")
 @pytest.mark.parametrize(
     "name, arguments, now",
     [
@@ -326,6 +341,7 @@ async def test_n16_what_is_not_shown_or_under_another_name_is_set_again(
     assert ALREADY_DONE_KEY not in await call(name, **arguments)
 
 
+@pytest.mark.requirement("N16")
 @pytest.mark.parametrize(
     "name, arguments, now",
     [
@@ -343,6 +359,7 @@ async def test_n16_what_stands_under_another_name_is_not_set_again(
     assert ALREADY_DONE_KEY in await call(name, **arguments)
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_an_update_that_cannot_be_read_is_done_again() -> None:
     call = Twice({})
     for _ in range(2):
@@ -350,6 +367,7 @@ async def test_n16_an_update_that_cannot_be_read_is_done_again() -> None:
     assert call.sent == ["PUT"] * 2
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_what_was_renamed_since_is_made_again() -> None:
     call = Twice({"id": "l1", "name": "n"}, {"id": "l1", "name": "Z"}, {"id": "l2", "name": "n"})
     await call("create_label", **LABEL)
@@ -357,6 +375,7 @@ async def test_n16_what_was_renamed_since_is_made_again() -> None:
     assert ALREADY_DONE_KEY in await call("create_label", **LABEL)
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_a_contract_with_a_newer_version_is_updated_again() -> None:
     """The addresses are not among what is shown of a contract, but every change makes a version."""
     terms = {
@@ -377,6 +396,7 @@ async def test_n16_a_contract_with_a_newer_version_is_updated_again() -> None:
     assert ALREADY_DONE_KEY not in await call("update_contract", **terms)
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_a_sign_in_that_is_not_accepted_is_no_repeat() -> None:
     call = Twice({}, ApiError("", kind="credential", status=401))
     await call("add_ticket_tags", ticketId=5, tags=["a"])
@@ -388,6 +408,7 @@ async def test_n19_a_sign_in_that_is_not_accepted_is_no_repeat() -> None:
 BUDGET: dict[str, Any] = {"name": "b", "currency": "USD", "type": "fixed", "startPeriod": 1, "amount": 100}
 
 
+@pytest.mark.requirement("N16")
 @pytest.mark.parametrize(
     "name, one, other",
     [
@@ -412,6 +433,7 @@ def test_n16_a_write_is_the_same_however_it_is_spelled(name: str, one: Any, othe
     assert first == second
 
 
+@pytest.mark.requirement("N16")
 @pytest.mark.parametrize(
     "name, one, other",
     [
@@ -436,6 +458,7 @@ def test_n16_writes_that_mean_something_else_are_different(name: str, one: Any, 
     assert first != second
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_messages_stand_whatever_colleagues_do() -> None:
     call = Twice({"id": 1, "status": "open"})
     comment = {"ticketId": 5, "comment": {"body": "hello"}}
@@ -444,6 +467,7 @@ async def test_n16_messages_stand_whatever_colleagues_do() -> None:
     assert ALREADY_DONE_KEY in await call("create_ticket_comment", **comment)
 
 
+@pytest.mark.requirement("N16")
 def test_n16_every_write_has_a_check_or_is_known_to_have_none() -> None:
     """A new write is looked at: what shows its effect, or what ends its receipt."""
     named = {tool.name: tool for tool in direct_tools()}
@@ -508,6 +532,7 @@ async def test_what_ended_before_it_did_anything_may_be_repeated(failure: Except
             await call(tool)
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_question_that_was_broken_off_leaves_nothing_unknown() -> None:
     """What asks the user runs inside, and nothing was begun by then."""
     asking, ran = asyncio.Event(), []

@@ -27,6 +27,7 @@ def identifying(tool: Tool) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.requirement("N18")
 def test_n18_every_update_needs_a_change() -> None:
     """Either one is required by the schema, or the tool refuses to run without."""
     for tool in direct_tools():
@@ -42,6 +43,7 @@ def test_n18_every_update_needs_a_change() -> None:
     }
 
 
+@pytest.mark.requirement("N18")
 @pytest.mark.parametrize("tool", UPDATES, ids=lambda tool: tool.name)
 async def test_n18_an_update_without_a_change_is_refused(tool: Tool) -> None:
     api = Recorder()
@@ -53,6 +55,7 @@ async def test_n18_an_update_without_a_change_is_refused(tool: Tool) -> None:
     assert api.requests == []
 
 
+@pytest.mark.requirement("N18")
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -69,6 +72,7 @@ async def test_n18_empty_values_that_change_nothing_are_no_change(name: str, arg
     assert api.requests == []
 
 
+@pytest.mark.requirement("N18")
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

@@ -16,6 +16,7 @@ RENDERS = re.compile(r"<[A-Za-z/!?]|!\[|\][(\[]|://\S|\bwww\.\S|&#?\w{1,32};", r
 """What begins an HTML tag, an image, a link or a character reference."""
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -36,6 +37,7 @@ def test_n24_markup_is_broken_and_still_seen(text: str, shown: str) -> None:
     assert to_plain_text(text) == shown
 
 
+@pytest.mark.requirement("N24")
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_n24_nothing_renders_and_nothing_but_blanks_is_added(text: str) -> None:
     found = to_plain_text(text)
@@ -43,6 +45,7 @@ def test_n24_nothing_renders_and_nothing_but_blanks_is_added(text: str) -> None:
     assert "".join(found.split()) == "".join(sanitize_text(text).split())
 
 
+@pytest.mark.requirement("N24")
 @given(st.text())
 def test_n24_visible_text_has_nothing_invisible_and_keeps_lines(text: str) -> None:
     found = sanitize_text(text)

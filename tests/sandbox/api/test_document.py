@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from doit_mcp.sandbox.api.app import VALIDATE_PATH
 from doit_mcp.sandbox.api.areas import ROUTES
 from tests import api_document
-
-pytestmark = pytest.mark.skipif(not api_document.present(), reason=api_document.ABSENT)
-
 
 # Answered without a customer, and so no route like the others.
 VALIDATE_OPERATION = ("GET", VALIDATE_PATH)

@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
 from doit_mcp.sandbox.accounts import ACME, User
 from tests import api_document
 
@@ -33,8 +31,6 @@ from ..bodies import (
 )
 from ..steps import filled, picked
 from .conftest import ADMIN, EMPLOYEE, GLOBEX, VIEWER, Party
-
-pytestmark = pytest.mark.skipif(not api_document.present(), reason=api_document.ABSENT)
 
 STREAM = {"Accept": "text/event-stream"}
 PATCH = {"Content-Type": "application/merge-patch+json"}

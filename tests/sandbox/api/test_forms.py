@@ -1,4 +1,4 @@
-"""Ids and times have the form of their own area (facts, section 11)."""
+"""Ids and times have the form of their own area."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ async def test_former_names_are_called_but_not_listed() -> None:
             assert answer.result["isError"] is True and "no such argument" in answer.text, (old, new)
 
 
+@pytest.mark.requirement("N4")
 async def test_n4_lists_that_clients_select_have_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each choice of tools is another list; all that are kept together stay within the bound, and the usual one."""
     pages = ByteCache(tools.MAX_PAGE_CACHE_BYTES)
@@ -45,6 +46,7 @@ async def test_n4_lists_that_clients_select_have_a_bound_in_bytes(monkeypatch: p
     assert 2 < len(pages) < 40
 
 
+@pytest.mark.requirement("N4")
 def test_n4_a_kept_list_keeps_nothing_else_of_its_offer() -> None:
     """Clients can make one for each set of tools: 10,000 selections left 99 MB, of which 8 MB were counted."""
     make, revision = catalog_factory(), REVISIONS_BY_NAME["2025-11-25"]
@@ -65,6 +67,7 @@ def test_n4_a_kept_list_keeps_nothing_else_of_its_offer() -> None:
     assert sum(isinstance(one, Catalog) for one in gc.get_objects()) <= before
 
 
+@pytest.mark.requirement("N4")
 def test_n4_the_least_recently_used_bytes_go_first() -> None:
     cache = ByteCache(10 + 2 * ENTRY_BYTES)
     for key, value in (("a", b"aaaa"), ("b", b"bbbb")):

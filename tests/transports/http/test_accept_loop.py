@@ -1,4 +1,4 @@
-"""Short of descriptors: accepting pauses, says so and resumes; who waits meanwhile is served in the end (N24)."""
+"""Short of descriptors: accepting pauses, says so and resumes; who waits meanwhile is served in the end."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ async def made(tmp_path: Path) -> AsyncIterator[Program]:
         yield running
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize(("reason", "room"), [("descriptors", 3), ("connections", 200)])
 async def test_n24_without_descriptors_accepting_pauses(made: Program, reason: str, room: int) -> None:
     """Some are kept for what the server itself opens; where other things took them, accept(2) fails."""
@@ -76,6 +77,7 @@ async def test_n24_without_descriptors_accepting_pauses(made: Program, reason: s
     assert made.process.returncode is None
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_waiting_for_descriptors_takes_no_cpu(made: Program) -> None:
     """The listening socket stays readable, which must not turn the loop."""
     host, port = made.base.removeprefix("http://").split(":")
@@ -90,6 +92,7 @@ async def test_n24_waiting_for_descriptors_takes_no_cpu(made: Program) -> None:
         assert made.cpu - before < 1.0
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_a_client_that_left_before_it_was_accepted() -> None:
     async with serving() as site:
         host, port = site.base.removeprefix("http://").split(":")
@@ -120,6 +123,7 @@ class Refusing:
         raise ConnectionResetError
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_the_descriptor_of_a_client_that_left_is_closed() -> None:
     edge = ConnectionLimits(Metrics({}, {}, {}), 75.0)
     runner, bound = LimitedAppRunner(web.Application(), edge), bind("127.0.0.1", 0)
@@ -135,6 +139,7 @@ async def test_n24_the_descriptor_of_a_client_that_left_is_closed() -> None:
     edge.stop()
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_a_server_that_stops_leaves_no_descriptor() -> None:
     async with serving() as site:
         async with wired(site):
@@ -149,6 +154,7 @@ async def test_n24_a_server_that_stops_leaves_no_descriptor() -> None:
 LIMITED = ("sh", "-c", 'ulimit -Sn "$1" && ulimit -Hn "$2" && shift 2 && exec "$@"', "sh")
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize("hard", [128, 4096])
 async def test_n24_calls_do_not_lack_descriptors_for_the_api(hard: int, tmp_path: Path) -> None:
     """More clients than the soft limit, each with a call that needs a second descriptor. All are served, if not all at

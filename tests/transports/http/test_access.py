@@ -16,10 +16,11 @@ ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core", "/m
 FORMS = ("/.well-known/oauth-protected-resource{path}", "{path}/.well-known/oauth-protected-resource")
 
 
+@pytest.mark.requirement("T12", "H5", "H6", "M41", "M55", "M66")
 @pytest.mark.parametrize("path", ENDPOINTS)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT", "PATCH"])
 async def test_no_token_no_answer(site: Site, path: str, method: str) -> None:
-    """T12, H5, H6: 401 before anything else, whatever the method and the body; the metadata named is there."""
+    """401 before anything else, whatever the method and the body; the metadata named is there."""
     answer = await site.send(method, path, {"Accept": ACCEPT}, b"{not json")
     assert answer.status == 401 and answer.body["error"] == "invalid_token"
     challenge = answer.headers["WWW-Authenticate"]
@@ -31,10 +32,10 @@ async def test_no_token_no_answer(site: Site, path: str, method: str) -> None:
         assert (await found.json())["resource"] == site.base + resource
 
 
+@pytest.mark.requirement("H7", "M54", "M66")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("path", ["/mcp", "/sse", "/mcp/readonly", "/mcp/x/core"])
 async def test_metadata_in_every_form(site: Site, form: str, path: str) -> None:
-    """H7."""
     answer = await site.send("GET", form.format(path=path), {"Origin": "https://anywhere.example"})
     assert answer.status == 200 and answer.body["resource"] == site.base + path
     assert answer.body["authorization_servers"] == [site.world.url]
@@ -50,6 +51,7 @@ async def test_metadata_elsewhere(site: Site) -> None:
         assert answer.status == 404 and answer.headers["Content-Type"].startswith("application/json")
 
 
+@pytest.mark.requirement("O1")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -60,24 +62,25 @@ async def test_metadata_elsewhere(site: Site) -> None:
     ],
 )
 async def test_other_hosts_are_not_served(site: Site, headers: dict[str, str]) -> None:
-    """O1."""
     assert (await site.send("POST", "/mcp", site.headers() | headers)).status == 421
     for probe in ("/healthz", "/readyz"):
         assert (await site.send("GET", probe, headers)).status == 200
 
 
+@pytest.mark.requirement("O2", "M9")
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "https://chatgpt.com.evil.example", "https://x@chatgpt.com", ""]
 )
 async def test_foreign_origins_are_refused_before_any_work(site: Site, origin: str) -> None:
-    """O2: before the token is even looked at."""
+    """Before the token is even looked at."""
     for path in ("/mcp", "/sse", "/sse/message"):
         answer = await site.send("POST", path, {"Origin": origin})
         assert answer.status == 403 and "Access-Control-Allow-Origin" not in answer.headers
 
 
+@pytest.mark.requirement("O3")
 async def test_origins_that_may_call(site: Site) -> None:
-    """O3: preflight without a token, and the headers that a browser needs to go on."""
+    """Preflight without a token, and the headers that a browser needs to go on."""
     origin = {"Origin": "https://chatgpt.com"}
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     preflight = await site.send("OPTIONS", "/mcp", origin | asks)
@@ -96,9 +99,9 @@ async def test_origins_that_may_call(site: Site) -> None:
     assert own.status == 401
 
 
+@pytest.mark.requirement("H1", "H2", "H3", "M41")
 @pytest.mark.parametrize("where", ["query", "cookie", "header", "bare", "twice"])
 async def test_tokens_travel_in_one_header_only(site: Site, where: str) -> None:
-    """H1-H3."""
     token = site.token()
     sent: list[tuple[str, str]] = [("Accept", ACCEPT), ("Content-Type", "application/json")]
     sent += {
@@ -114,21 +117,23 @@ async def test_tokens_travel_in_one_header_only(site: Site, where: str) -> None:
         assert token not in await response.text() and token not in str(response.headers)
 
 
+@pytest.mark.requirement("T11", "M41")
 async def test_a_scope_that_is_missing(site: Site) -> None:
-    """T11, Z7."""
     headers = {"Authorization": f"Bearer {site.token(scope='mcp:resources')}", "Accept": ACCEPT}
     answer = await site.send("POST", "/mcp", headers)
     assert answer.status == 403 and answer.body["error"] == "insufficient_scope"
     assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
 
 
+@pytest.mark.requirement("H9", "X6")
 @pytest.mark.parametrize("size", [9_000, 100_000])
 async def test_a_huge_token_is_refused_in_our_words(site: Site, size: int) -> None:
-    """H9, X6: nothing of it comes back, whoever refuses it."""
+    """Nothing of it comes back, whoever refuses it."""
     answer = await site.send("POST", "/mcp", {"Authorization": "Bearer " + "s3cret" * (size // 6)})
     assert 400 <= answer.status < 500 and "s3cret" not in answer.text
 
 
+@pytest.mark.requirement("J8", "G1", "G4")
 @pytest.mark.parametrize(
     "raw",
     [
@@ -138,7 +143,7 @@ async def test_a_huge_token_is_refused_in_our_words(site: Site, size: int) -> No
     ],
 )
 async def test_what_is_no_http_is_not_repeated(site: Site, raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """J8, G4: one answer, without a quote or a version, and the connection is closed. G1: its line has its trace id,
+    """One answer, without a quote or a version, and the connection is closed. Its line has its trace id,
     and nobody can fill the log with errors."""
     caplog.set_level(logging.INFO)
     host, port = site.base.removeprefix("http://").split(":")
@@ -153,13 +158,15 @@ async def test_what_is_no_http_is_not_repeated(site: Site, raw: bytes, caplog: p
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
+@pytest.mark.requirement("J7", "M29")
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "HEAD"])
 async def test_other_methods(site: Site, method: str) -> None:
-    """J7: 405 with Allow, after the token."""
+    """405 with Allow, after the token."""
     answer = await site.send(method, "/mcp", site.headers())
     assert answer.status == 405 and answer.headers["Allow"] == "POST, GET, DELETE, OPTIONS"
 
 
+@pytest.mark.requirement("J5", "J6")
 @pytest.mark.parametrize(
     ("headers", "body", "status"),
     [
@@ -172,11 +179,11 @@ async def test_other_methods(site: Site, method: str) -> None:
     ],
 )
 async def test_bodies_that_are_refused(site: Site, headers: dict[str, str], body: bytes, status: int) -> None:
-    """J5, J6."""
     answer = await site.send("POST", "/mcp", site.headers() | headers, io.BytesIO(body))
     assert answer.status == status and "id" not in answer.body
 
 
+@pytest.mark.requirement("J6", "M30")
 @pytest.mark.parametrize("accept", ["*/*", "application/*", "application/json", "text/event-stream", None])
 async def test_answers_that_can_be_taken(site: Site, accept: str | None) -> None:
     headers = site.headers() | {"Content-Type": "application/json; charset=utf-8"}
@@ -208,6 +215,7 @@ async def test_who_takes_events_alone_gets_events(site: Site) -> None:
     assert refused.code == (404, -32601) and refused.headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.requirement("J1", "J2", "M1", "M32")
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -226,14 +234,15 @@ async def test_who_takes_events_alone_gets_events(site: Site) -> None:
     ],
 )
 async def test_malformed_messages(site: Site, body: bytes, code: int) -> None:
-    """J1, J2: 400, and an id only where one was read."""
+    """400, and an id only where one was read."""
     answer = await site.send("POST", "/mcp", site.headers() | {"Content-Type": "application/json"}, body)
     assert answer.code == (400, code)
     assert answer.body.get("id", 1) == 1
 
 
+@pytest.mark.requirement("J9")
 async def test_a_body_that_does_not_come() -> None:
-    """J9: half a body is cut off, others are not slowed."""
+    """Half a body is cut off, others are not slowed."""
     async with serving(body_timeout_s=1) as site:
         host, port = site.base.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -246,8 +255,9 @@ async def test_a_body_that_does_not_come() -> None:
         await writer.wait_closed()
 
 
+@pytest.mark.requirement("Q2", "M19")
 async def test_a_share_for_everybody() -> None:
-    """Q2: who takes all of theirs gets 429 and when to come back; others are served."""
+    """Who takes all of theirs gets 429 and when to come back; others are served."""
     async with serving(calls_per_principal=2, calls_total=3) as site:
         waiting = [asyncio.create_task(site.call("wait")) for _ in range(2)]
         await site.bench.started.wait()
@@ -263,8 +273,9 @@ async def test_a_share_for_everybody() -> None:
         assert (await site.call("echo")).status == 200
 
 
+@pytest.mark.requirement("G4", "M71")
 async def test_headers_of_every_answer(site: Site) -> None:
-    """G4; the trace id is the caller's where it is well-formed."""
+    """The trace id is the caller's where it is well-formed."""
     for answer in (await site.call("echo"), await site.send("GET", "/nowhere", {})):
         assert answer.headers["Server"] == "doit-mcp" and answer.headers["X-Content-Type-Options"] == "nosniff"
         assert len(answer.headers["X-MCP-Trace-Id"]) == 32
@@ -276,8 +287,8 @@ async def test_headers_of_every_answer(site: Site) -> None:
         assert (await site.post(site.request("ping"), X_MCP_Trace_Id=odd)).headers["X-MCP-Trace-Id"] != odd
 
 
+@pytest.mark.requirement("G3")
 async def test_metrics_count_without_names_from_outside(site: Site) -> None:
-    """G3."""
     await site.call("echo")
     await site.modern("no/such/method")
     await site.send("PROPFIND", "/nobody", {})
@@ -295,7 +306,7 @@ async def test_unknown_toolsets(site: Site) -> None:
     assert (await site.post(site.request("ping"), path="/mcp/other")).status == 404
 
 
+@pytest.mark.requirement("L7")
 async def test_no_data_of_the_api_can_start_an_event(site: Site) -> None:
-    """L7."""
     answer = await site.call("steps", progressToken="a\n\nevent: x\r\ndata: {}\n\n", logLevel="info")
     assert len(events(answer.text)[0]) == 4

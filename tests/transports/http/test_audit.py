@@ -120,6 +120,7 @@ def requests() -> Iterator[Written]:
     logging.getLogger(handler.name).removeHandler(handler)
 
 
+@pytest.mark.requirement("N20")
 async def test_n20_the_line_names_the_user_of_an_access_token(audit: Written, requests: Written) -> None:
     async with place() as (site, api):
         answer = await site.call("update_label", {"id": "l1", "name": "Another"})
@@ -145,6 +146,7 @@ async def test_n20_the_line_names_the_user_of_an_access_token(audit: Written, re
         assert "@" not in "".join(requests.texts)
 
 
+@pytest.mark.requirement("N20")
 @pytest.mark.parametrize(
     "claims, email",
     [
@@ -163,6 +165,7 @@ async def test_n20_the_address_is_what_the_token_says(audit: Written, claims: Js
     assert line["subject"] == "u-1" and line.get("email") == email
 
 
+@pytest.mark.requirement("N20")
 async def test_n20_two_api_tokens_of_one_user_are_told_apart(audit: Written) -> None:
     """By a short digest, and with the customer that the DoiT API names for the token."""
     async with place() as (site, api):
@@ -177,6 +180,7 @@ async def test_n20_two_api_tokens_of_one_user_are_told_apart(audit: Written) -> 
     assert ADMIN.api_token not in "".join(audit.texts)
 
 
+@pytest.mark.requirement("N20")
 async def test_n20_what_was_created_is_named(audit: Written) -> None:
     async with place() as (site, api):
         await site.call("create_label", LABEL)
@@ -186,6 +190,7 @@ async def test_n20_what_was_created_is_named(audit: Written) -> None:
     assert made["objects"] == {"id": "l1"} and refused["objects"] == {"name": "Of no use"}
 
 
+@pytest.mark.requirement("N20")
 async def test_n20_a_call_through_another_tool_is_its_own(audit: Written) -> None:
     async with place() as (site, api):
         await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})
@@ -196,6 +201,7 @@ async def test_n20_a_call_through_another_tool_is_its_own(audit: Written) -> Non
     assert audit.outcomes == [("delete_label", "done")]
 
 
+@pytest.mark.requirement("N20")
 @pytest.mark.parametrize(
     "behavior, outcome",
     [
@@ -233,6 +239,7 @@ class Invites(Api):
         app.router.add_post("/iam/v1/users/{id}/actions/resend", resend)
 
 
+@pytest.mark.requirement("N20")
 @pytest.mark.parametrize(
     "busy, more, outcome",
     [
@@ -253,6 +260,7 @@ async def test_n20_retries_are_one_write_and_a_trial_is_none(
     assert audit.lines()[0]["objects"] == {"id": "u1"} | ({} if outcome == "unknown" else {"inviteId": "i1"})
 
 
+@pytest.mark.requirement("N20")
 async def test_n20_a_repeat_is_no_write(audit: Written) -> None:
     async with place() as (site, api):
         for _ in range(2):
@@ -265,6 +273,7 @@ async def test_n20_a_repeat_is_no_write(audit: Written) -> None:
     assert [line["objects"] for line in audit.lines()] == 4 * [{"id": "l1"}]
 
 
+@pytest.mark.requirement("N20")
 @pytest.mark.parametrize("action, outcome", [("accept", "done"), ("decline", "declined"), ("cancel", "declined")])
 async def test_n20_the_user_declined(audit: Written, action: str, outcome: str) -> None:
     async with place() as (site, api):
@@ -279,6 +288,7 @@ async def test_n20_the_user_declined(audit: Written, action: str, outcome: str) 
         assert audit.outcomes == [("delete_label", outcome)] and api.writes == (action == "accept")
 
 
+@pytest.mark.requirement("N20")
 async def test_n20_a_round_that_asks_has_no_line(audit: Written) -> None:
     async with place() as (site, api):
         params: Json = {"name": "delete_label", "arguments": {"id": "l1"}}
@@ -292,6 +302,7 @@ async def test_n20_a_round_that_asks_has_no_line(audit: Written) -> None:
     assert audit.outcomes == [("delete_label", "declined")]
 
 
+@pytest.mark.requirement("N20")
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -310,6 +321,7 @@ async def test_n20_what_was_not_understood_was_not_sent(audit: Written, argument
     assert all(len(text) < 1000 and "nonsense" not in text for text in audit.texts)
 
 
+@pytest.mark.requirement("N20")
 async def test_n20_canceled_after_it_was_sent(audit: Written) -> None:
     async with place() as (site, api):
         hold = asyncio.Event()
@@ -329,6 +341,7 @@ async def test_n20_canceled_after_it_was_sent(audit: Written) -> None:
     assert audit.lines()[0]["objects"] == {"name": "A name"}
 
 
+@pytest.mark.requirement("N20")
 async def test_n20_canceled_before_it_was_sent(audit: Written) -> None:
     """While the user reads the question."""
     async with place() as (site, api):
@@ -345,6 +358,7 @@ async def test_n20_canceled_before_it_was_sent(audit: Written) -> None:
     assert audit.lines()[0]["objects"] == {"id": "l1"}
 
 
+@pytest.mark.requirement("N20")
 async def test_n20_each_call_of_a_batch_has_its_line_and_its_customer(audit: Written) -> None:
     async with place() as (site, api):
         session = await site.initialize("2025-03-26", user=EMPLOYEE)
@@ -380,6 +394,7 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_its_customer(audit: Wri
     )
 
 
+@pytest.mark.requirement("N20")
 async def test_n20_an_employee_writes_for_the_customer_chosen_in_the_session(audit: Written) -> None:
     async with place() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
@@ -390,6 +405,7 @@ async def test_n20_an_employee_writes_for_the_customer_chosen_in_the_session(aud
     assert [line["how"] for line in audit.lines("act for")] == ["session"]
 
 
+@pytest.mark.requirement("N20")
 @pytest.mark.parametrize("canceled", [False, True])
 async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bool) -> None:
     hold = asyncio.Event()
@@ -419,6 +435,7 @@ async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bo
     assert (line["outcome"], line["objects"]) == wanted
 
 
+@pytest.mark.requirement("N20")
 @pytest.mark.parametrize(
     "tool, arguments, objects",
     [
@@ -447,6 +464,7 @@ async def test_n20_what_is_inside_of_an_argument_is_named(
     assert [line["objects"] for line in audit.lines()] == [objects]
 
 
+@pytest.mark.requirement("N20")
 async def test_n20_invalid_arguments_make_no_long_line(audit: Written) -> None:
     async with place() as (site, api):
         inner: Json = {f"n{number}Id": 5 for number in range(500)} | {"x" * 500 + "Id": "x"}
@@ -454,6 +472,7 @@ async def test_n20_invalid_arguments_make_no_long_line(audit: Written) -> None:
     assert audit.outcomes == [("assign_objects_to_label", "not_sent")] and len(audit.texts[0]) < 1000
 
 
+@pytest.mark.requirement("N20")
 @pytest.mark.parametrize("customer, outcome", [(STRANGER.customer, "done"), ("nobody", "refused")])
 async def test_n20_a_change_of_the_customer_names_it(audit: Written, customer: str, outcome: str) -> None:
     async with serving(make=catalog_factory(), api=Sandbox()) as site:

@@ -27,7 +27,7 @@ async def waiting(site: Site, batch: list[Json]) -> tuple[Session, asyncio.Task[
 
 
 async def test_one_of_several_is_cancelled(site: Site) -> None:
-    """C1: it has no answer; the others have theirs."""
+    """It has no answer; the others have theirs."""
     session, task = await waiting(
         site, [site.request("tools/call", {"name": "wait"}, "stop"), site.request("ping", id="go")]
     )
@@ -55,7 +55,7 @@ async def test_a_cancellation_in_the_same_batch(site: Site) -> None:
 
 
 async def test_another_session_cancels_nothing_of_it(site: Site) -> None:
-    """S1."""
+    """Neither another session of the user nor one of another user."""
     _, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, "mine")])
     for other in (await site.initialize(BATCHES), await site.initialize(BATCHES, user=STRANGER)):
         assert (await other.post([note("notifications/cancelled", requestId="mine")])).status == 202
@@ -64,7 +64,7 @@ async def test_another_session_cancels_nothing_of_it(site: Site) -> None:
 
 
 async def test_an_id_in_flight_is_refused_alone(site: Site) -> None:
-    """S6: by the batch for a request, and by a request for the batch."""
+    """By the batch for a request, and by a request for the batch."""
     session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, 7)])
     assert (await session.call("echo", id=7)).code == (400, -32600)
     answer = await session.post([site.request("ping", id=7), site.request("ping", id=8)])
@@ -81,7 +81,7 @@ async def test_ends_with_its_session(site: Site) -> None:
 
 
 async def test_ends_with_its_stream(site: Site) -> None:
-    """L1: on HTTP+SSE."""
+    """The calls of a batch end with their HTTP+SSE stream."""
     async with sse_opened(site) as stream:
         await stream.initialize(BATCHES)
         assert (await stream.post([site.request("tools/call", {"name": "wait"})])).status == 202
@@ -91,8 +91,9 @@ async def test_ends_with_its_stream(site: Site) -> None:
     assert site.bench.cancelled
 
 
+@pytest.mark.requirement("M33")
 async def test_says_things_before_its_answer(site: Site) -> None:
-    """G1: progress of each call under its own token, then the array as the last event."""
+    """Progress of each call under its own token, then the array as the last event."""
     session = await site.initialize(BATCHES)
     calls = [
         site.request("tools/call", {"name": "steps", "_meta": {"progressToken": token}}, token) for token in (1, "1")
@@ -107,8 +108,9 @@ async def test_says_things_before_its_answer(site: Site) -> None:
     assert sorted(map(repr, tokens)) == ["'1'", "'1'", "1", "1"]
 
 
+@pytest.mark.requirement("J4")
 async def test_takes_one_place_among_the_calls() -> None:
-    """J4, Q2: and none is left to take when all are taken."""
+    """Batches get no place once all are taken."""
     async with serving(calls_per_principal=1) as site:
         session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}) for _ in range(3)])
         refused = await session.post([site.request("tools/call", {"name": "echo"})])
@@ -119,11 +121,12 @@ async def test_takes_one_place_among_the_calls() -> None:
 
 @pytest.mark.parametrize("version", ["2025-03-26", "2025-06-18"])
 async def test_needs_a_session(site: Site, version: str) -> None:
-    """1.4 row 6: without one nobody has said that the client understands an array."""
+    """Without a session, the client never declared that it supports arrays."""
     answer = await site.post([site.request("ping")], MCP_Protocol_Version=version)
     assert answer.code == (400, -32600)
 
 
+@pytest.mark.requirement("N3")
 async def test_n3_the_members_of_batches_share_the_places_of_their_user() -> None:
     """A batch takes a place for each member that it runs at once, as many as are free; with none it is refused."""
     async with serving(calls_per_principal=11) as site:

@@ -1,4 +1,4 @@
-"""Bodies of the requests in progress share a budget of bytes; one user has a part of it (N1)."""
+"""Bodies of the requests in progress share a budget of bytes; one user has a part of it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.transports.http.streaming import Wire, raw_post, wired
 LARGEST = 64 << 10
 
 
+@pytest.mark.requirement("N1")
 def test_n1_what_was_received_is_given_back() -> None:
     bodies = BodyMemory(10)
     with bodies.share("ann") as ann, bodies.share("ann") as second:
@@ -35,6 +36,7 @@ def test_n1_what_was_received_is_given_back() -> None:
     assert bodies.total_bytes == 0
 
 
+@pytest.mark.requirement("N1")
 def test_n1_all_together_have_a_limit() -> None:
     bodies = BodyMemory(10)
     with ExitStack() as stack:
@@ -66,6 +68,7 @@ async def until_received(site: Site, size: int) -> None:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.requirement("N1")
 @pytest.mark.parametrize(("users", "status"), [((ADMIN,), 429), ((VIEWER, STRANGER, EMPLOYEE), 503)])
 async def test_n1_bodies_in_progress_are_bounded(
     users: tuple[User, ...], status: int, monkeypatch: pytest.MonkeyPatch
@@ -91,6 +94,7 @@ async def test_n1_bodies_in_progress_are_bounded(
         await until_received(site, 0)
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_a_client_that_leaves_gives_back_its_bytes() -> None:
     async with serving(max_body=LARGEST) as site:
         async with wired(site) as wire:
@@ -99,8 +103,9 @@ async def test_n1_a_client_that_leaves_gives_back_its_bytes() -> None:
         await until_received(site, 0)
 
 
+@pytest.mark.requirement("H5", "N1")
 async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
-    """H5: the bearer comes first, so such a body is never received."""
+    """The bearer comes first, so such a body is never received."""
     async with serving(max_body=LARGEST) as site, AsyncExitStack() as stack:
         for _ in range(BODIES_TOTAL):
             wire = await stack.enter_async_context(wired(site))
@@ -109,6 +114,7 @@ async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
         assert (await site.post(site.request("ping"))).result == {}
 
 
+@pytest.mark.requirement("N1")
 @pytest.mark.parametrize("era", ["modern", "handshake"])
 async def test_n1_a_body_is_counted_until_its_request_is_done(era: str) -> None:
     """Where a request goes on without its connection, its arguments stay, too."""
@@ -132,6 +138,7 @@ async def test_n1_a_body_is_counted_until_its_request_is_done(era: str) -> None:
             assert (await answer).status == 200
 
 
+@pytest.mark.requirement("N1")
 @pytest.mark.parametrize(
     ("size", "count", "waiting", "said"),
     [

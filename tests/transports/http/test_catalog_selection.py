@@ -35,6 +35,7 @@ async def test_a_header_a_path_and_a_query_mean_the_same(shop: Site) -> None:
     assert by_path.keys() != (await listed(shop)).keys() < (await listed(shop, "/mcp/x/all")).keys()
 
 
+@pytest.mark.requirement("A4")
 @pytest.mark.parametrize(
     ("path", "headers"),
     [
@@ -44,7 +45,7 @@ async def test_a_header_a_path_and_a_query_mean_the_same(shop: Site) -> None:
     ],
 )
 async def test_reading_only(shop: Site, path: str, headers: dict[str, str]) -> None:
-    """A4: no tool that writes is listed, nor called by name."""
+    """No tool that writes is listed, nor called by name."""
     tools = await listed(shop, path, headers)
     everything = await listed(shop)
     assert tools and all(tools.values()) and not all(everything.values())
@@ -53,9 +54,10 @@ async def test_reading_only(shop: Site, path: str, headers: dict[str, str]) -> N
     assert answer.code == (400, -32602)
 
 
+@pytest.mark.requirement("A4")
 @pytest.mark.parametrize("query", ["?readonly=true", "?toolsets=budgets,anomalies&readonly=1", ""])
 async def test_what_a_stream_selects_its_posts_select(shop: Site, query: str) -> None:
-    """A4: the address that the older transport announces stands for the same tools as the one that was opened."""
+    """The address that the older transport announces stands for the same tools as the one that was opened."""
     async with shop.http.get(f"{shop.base}/sse{query}", headers=shop.headers()) as stream:
         _, address = await next_event(stream)
         assert (await shop.post(shop.request("tools/list"), path=address)).status == 202
@@ -65,8 +67,9 @@ async def test_what_a_stream_selects_its_posts_select(shop: Site, query: str) ->
     assert found == await listed(shop, f"/mcp{query}") and all(found.values()) == bool(query)
 
 
+@pytest.mark.requirement("A4")
 async def test_a_header_narrows_and_never_widens(shop: Site) -> None:
-    """A4: what the address says stands."""
+    """What the address says stands."""
     readonly = await listed(shop, "/mcp/x/budgets/readonly")
     for headers in ({"X-MCP-Toolsets": "all"}, {"X-MCP-Readonly": "false"}, {"X-MCP-Readonly": "0"}):
         assert await listed(shop, "/mcp/x/budgets/readonly", headers) == readonly
@@ -93,7 +96,7 @@ async def test_choices_that_are_none(shop: Site, path: str, status: int) -> None
 
 
 async def test_made_once_and_bounded() -> None:
-    """Section 6: choices are remembered, the least used are forgotten."""
+    """Choices are remembered, the least used are forgotten."""
     made: list[tuple[Selection, bool]] = []
     offers = catalog_factory()
 
@@ -109,8 +112,9 @@ async def test_made_once_and_bounded() -> None:
         assert made[-1][1] is True
 
 
+@pytest.mark.requirement("F6", "G4")
 async def test_a_fault_of_ours_is_told_without_details() -> None:
-    """G4, F6: 500, a reference for the operator, nothing of the exception."""
+    """500, a reference for the operator, nothing of the exception."""
 
     def make(selection: Selection, employee: bool) -> Catalog:
         raise RuntimeError("a secret that nobody may see")

@@ -37,6 +37,7 @@ async def send(wire: Wire, data: bytes) -> None:
         return
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_tiny_chunks_are_refused_before_all_of_them_are_parsed() -> None:
     async with serving() as site, wired(site) as wire:
         data = head(site, site.headers(ADMIN)) + chunks(b" " * 600_000, 1)
@@ -51,6 +52,7 @@ async def test_n1_tiny_chunks_are_refused_before_all_of_them_are_parsed() -> Non
         assert (await site.post(site.request("ping"))).result == {}
 
 
+@pytest.mark.requirement("N1")
 @pytest.mark.parametrize("size", [1, 16, 1000])
 async def test_n1_a_body_in_chunks_is_read_in_turns(size: int) -> None:
     """One byte each is fine in a small body, 16 in the largest. Other requests are served between the pieces."""
@@ -67,6 +69,7 @@ async def test_n1_a_body_in_chunks_is_read_in_turns(size: int) -> None:
         assert held < LIMIT_SECONDS
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is answered with 401, and the connection is closed."""
     parsed = 0
@@ -91,5 +94,6 @@ async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.Monk
         assert (await wire.rest()).count(b"HTTP/1.1") == 0
 
 
+@pytest.mark.requirement("N1")
 def test_n1_the_slack_is_more_than_what_waits_while_the_parser_pauses() -> None:
     assert 2 * asyncio.selector_events._SelectorSocketTransport.max_size <= MAX_CHUNK_FRAMING_BYTES

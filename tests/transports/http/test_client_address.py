@@ -1,4 +1,4 @@
-"""Strangers are limited by where they come from, and nobody can say that for themselves (P4, H4)."""
+"""Strangers are limited by where they come from, and nobody can say that for themselves."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def test_anything_can_be_sent(remote: str | None, forwarded: list[str]) -> None:
     assert isinstance(client_address(remote, forwarded, INNER), str)
 
 
+@pytest.mark.requirement("N21")
 @given(st.ip_addresses(v=4), st.integers(0, 65535))
 def test_n21_each_ipv4_client_has_one_bucket(address: IPv4Address, port: int) -> None:
     """However a proxy writes it."""
@@ -72,6 +73,7 @@ async def wrong(site: Site, number: int, address: str) -> int:
     return (await site.send("GET", "/mcp", headers)).status
 
 
+@pytest.mark.requirement("N21")
 async def test_n21_one_mapped_address_does_not_lock_out_another() -> None:
     async with serving(trusted_proxies=("127.0.0.0/8",)) as site:
         told = [await wrong(site, number, "::ffff:8.8.8.8") for number in range(140)]
@@ -79,6 +81,7 @@ async def test_n21_one_mapped_address_does_not_lock_out_another() -> None:
         assert await wrong(site, 0, "::ffff:9.9.9.9") == 401
 
 
+@pytest.mark.requirement("P4")
 async def test_one_who_guesses_does_not_lock_out_others() -> None:
     async with serving(trusted_proxies=("127.0.0.0/8",)) as site:
         told = [await wrong(site, number, "8.8.8.8") for number in range(140)]

@@ -1,4 +1,4 @@
-"""Asking back: tools, prompts and resources on every revision that can be asked, and tasks (MRTR; 4.3; section 6)."""
+"""Asking back: tools, prompts and resources on every revision that can be asked, and tasks."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def said(answer: Answer) -> str:
 
 @pytest.mark.parametrize("kind", QUESTIONS)
 async def test_each_kind_on_the_newest_revision(asker: Site, kind: str) -> None:
-    """R1-R4: asked of who declared it, refused to who declared everything else, and answered by the retry."""
+    """Asked of who declared it, refused to who declared everything else, and answered by the retry."""
     declared = {"clientCapabilities": NEEDED[kind]}
     first = (await asker.call(kind, **declared)).result
     method, params = QUESTIONS[kind]
@@ -145,7 +145,7 @@ async def test_each_kind_on_the_newest_revision(asker: Site, kind: str) -> None:
 @pytest.mark.parametrize("kind", QUESTIONS)
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
 async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> None:
-    """E1, E8, 4.2: what the revision knows is asked on the stream, in its words; what it does not, never."""
+    """What the revision knows is asked on the stream, in its words; what it does not, never."""
     knows = kind not in ("form", "url", "sample_tools") or revision == LATEST
     knows = knows or (kind == "form" and revision == "2025-06-18")
     session = await asker.initialize(revision, **ALL)
@@ -163,6 +163,7 @@ async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> 
     assert json.loads(answered["result"]["content"][0]["text"]) == REPLY[kind]
 
 
+@pytest.mark.requirement("J11")
 @pytest.mark.parametrize(
     ("kind", "bad"),
     [
@@ -174,7 +175,7 @@ async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> 
     ],
 )
 async def test_answers_that_cannot_be(asker: Site, kind: str, bad: Json) -> None:
-    """R8: an error on the newest revision; told to the model on a session."""
+    """An error on the newest revision; told to the model on a session."""
     retry = {"name": kind, "inputResponses": {kind: bad}}
     assert (await asker.modern("tools/call", retry, clientCapabilities=ALL)).code == (400, -32602)
     session = await asker.initialize(**ALL)
@@ -187,7 +188,7 @@ async def test_answers_that_cannot_be(asker: Site, kind: str, bad: Json) -> None
 
 
 async def test_several_rounds_need_no_memory_of_ours() -> None:
-    """S2, S3, R7: each round may reach another process that knows the same secret."""
+    """Each round may reach another process that knows the same secret."""
     bench = Bench()
     declared = {"clientCapabilities": {"elicitation": {}}}
     async with serving(bench, asking(bench)) as one, serving(Bench(), asking(Bench())) as other:
@@ -201,7 +202,7 @@ async def test_several_rounds_need_no_memory_of_ours() -> None:
 
 
 async def test_a_state_says_when_it_ends(asker: Site) -> None:
-    """R6: its time is within its seal (that an old one is refused is shown where seals are tested)."""
+    """Its time is within its seal (that an old one is refused is shown where seals are tested)."""
     asked = await asker.call("form", clientCapabilities=ALL)
     state = asked.result["requestState"]
     sealed = base64.urlsafe_b64decode(state + "=" * (-len(state) % 4))
@@ -217,7 +218,7 @@ async def test_a_state_says_when_it_ends(asker: Site) -> None:
 @pytest.mark.parametrize("user", [STRANGER, VIEWER])
 @pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
 async def test_prompts_and_resources_ask_too(asker: Site, method: str, user: Any) -> None:
-    """R2; and a state of one request is none of another's, nor of another caller's."""
+    """A state of one request is none of another's, nor of another caller's."""
     named: Json = {"name": "form", "arguments": {}} if method == "prompts/get" else {"uri": "doc://ask"}
     declared = {"clientCapabilities": {"elicitation": {}}}
     asked = (await asker.modern(method, named, **declared)).result
@@ -275,7 +276,7 @@ async def test_what_can_be_asked_is_what_was_declared(asker: Site) -> None:
 
 
 async def test_answers_of_another_session_answer_nothing(asker: Site) -> None:
-    """S1: and an unasked one is taken and dropped."""
+    """An unasked one is taken and dropped."""
     session = await asker.initialize(**ALL)
     thief = await asker.initialize(user=STRANGER, **ALL)
     async with opened(
@@ -311,7 +312,7 @@ def name(value: str) -> Json:
 
 
 async def test_a_task_asks_and_is_answered(asker: Site) -> None:
-    """Y2-Y4: rounds first, then a task; answers one by one; effects are seen at once; the result is the call's."""
+    """Rounds first, then a task; answers one by one; effects are seen at once; the result is the call's."""
     async with a_job(asker) as (declared, params):
 
         async def update(answers: Any) -> Answer:
@@ -334,7 +335,7 @@ async def test_a_task_asks_and_is_answered(asker: Site) -> None:
 
 
 async def test_a_task_that_needs_its_client(asker: Site) -> None:
-    """Y1: where there is none to follow it, the call is refused."""
+    """Where there is none to follow it, the call is refused."""
     asked = (await asker.call("job", clientCapabilities=ALL)).result
     more = {"inputResponses": {"before": REPLY["form"]}, "requestState": asked["requestState"]}
     retry = {"name": "job", "arguments": {}, **more}

@@ -62,6 +62,7 @@ def is_repeat(answer: Answer) -> bool:
     return ALREADY_DONE_KEY in answer.result["structuredContent"]
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_consent_is_used_up_by_the_change() -> None:
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:
@@ -79,6 +80,7 @@ async def test_n14_a_consent_is_used_up_by_the_change() -> None:
         assert things.done == ["delete 1", "change 1", "delete 1"]
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_consent_is_used_up_at_every_replica(redis: Server) -> None:
     things = Things()
     async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
@@ -90,6 +92,7 @@ async def test_n14_a_consent_is_used_up_at_every_replica(redis: Server) -> None:
         assert things.done == ["delete 1", "change 1"]
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_consent_that_cannot_be_checked_changes_nothing(redis: Server) -> None:
     things = Things()
     async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
@@ -103,6 +106,7 @@ async def test_n14_a_consent_that_cannot_be_checked_changes_nothing(redis: Serve
         assert not is_repeat(await accept(b, state)) and things.done == ["delete 1"]
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_what_a_user_declined_leaves_receipts_alone() -> None:
     """A question is no change: what was done before it still stands."""
     things = Things()
@@ -113,6 +117,7 @@ async def test_n14_what_a_user_declined_leaves_receipts_alone() -> None:
         assert is_repeat(await site.call("change_thing", {"id": "1"})) and things.done == ["change 1"]
 
 
+@pytest.mark.requirement("N14")
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 async def test_n14_a_no_uses_up_the_consent_as_well(action: str) -> None:
     things = Things()
@@ -125,6 +130,7 @@ async def test_n14_a_no_uses_up_the_consent_as_well(action: str) -> None:
         assert things.done == ["delete 1"]
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_no_uses_up_the_consent_at_every_replica(redis: Server) -> None:
     things = Things()
     async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
@@ -133,6 +139,7 @@ async def test_n14_a_no_uses_up_the_consent_at_every_replica(redis: Server) -> N
         assert (await accept(b, state)).result["resultType"] == "input_required" and things.done == []
 
 
+@pytest.mark.requirement("N14")
 @pytest.mark.parametrize("declared", [{}, {"sampling": {}}])
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 async def test_n14_a_no_is_a_no_whatever_the_client_declares_by_then(action: str, declared: Json) -> None:
@@ -147,6 +154,7 @@ async def test_n14_a_no_is_a_no_whatever_the_client_declares_by_then(action: str
         assert left_open.result["resultType"] == "input_required" and things.done == []
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_yes_counts_whatever_the_client_declares_by_then() -> None:
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:
@@ -156,6 +164,7 @@ async def test_n14_a_yes_counts_whatever_the_client_declares_by_then() -> None:
         assert (await accept(site, state, {})).result["resultType"] == "input_required"
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_redis_that_lost_everything_asks_again(redis: Server) -> None:
     things = Things()
     async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
@@ -169,12 +178,14 @@ async def test_n14_a_redis_that_lost_everything_asks_again(redis: Server) -> Non
         assert things.done == ["delete 1", "change 1"]
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_the_first_yes_after_a_start_counts(redis: Server) -> None:
     things = Things()
     async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
         assert not is_repeat(await accept(b, await asked(a))) and things.done == ["delete 1"]
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_restarted_process_asks_again() -> None:
     """The process before it may have carried out what was agreed to."""
     things = Things()
@@ -184,6 +195,7 @@ async def test_n14_a_restarted_process_asks_again() -> None:
         assert (await accept(site, state)).result["resultType"] == "input_required" and things.done == []
 
 
+@pytest.mark.requirement("N14")
 async def test_n14_a_question_that_cannot_reach_the_client_is_not_skipped() -> None:
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:

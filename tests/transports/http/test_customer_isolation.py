@@ -79,6 +79,7 @@ async def opened(site: Site, bearer: Json) -> Session:
     return Session(site, answer.headers["Mcp-Session-Id"], LATEST, None, {})  # type: ignore[arg-type]  # no user
 
 
+@pytest.mark.requirement("N9")
 async def test_n9_the_write_at_the_second_customer_is_sent(there: tuple[Site, Api]) -> None:
     site, api = there
     for bearer, domain in ((A, "a.example"), (B, "b.example")):
@@ -91,6 +92,7 @@ async def test_n9_the_write_at_the_second_customer_is_sent(there: tuple[Site, Ap
     assert set(api.named) == {""}
 
 
+@pytest.mark.requirement("N9")
 async def test_n9_sessions_belong_to_the_person_at_one_customer(there: tuple[Site, Api]) -> None:
     site, _ = there
     session = await opened(site, A)
@@ -103,6 +105,7 @@ async def test_n9_sessions_belong_to_the_person_at_one_customer(there: tuple[Sit
         assert (await site.post(site.request("ping"), user=None, **head, **bearer)).result == {}
 
 
+@pytest.mark.requirement("N9")
 async def test_n9_event_streams_take_messages_of_the_same_customer(there: tuple[Site, Api]) -> None:
     site, _ = there
     async with site.http.get(f"{site.base}/sse", headers=site.headers(None, **A)) as stream:
@@ -112,6 +115,7 @@ async def test_n9_event_streams_take_messages_of_the_same_customer(there: tuple[
             assert answer.status == status, answer
 
 
+@pytest.mark.requirement("N9")
 async def test_n9_tasks_belong_to_the_person_at_one_customer(there: tuple[Site, Api]) -> None:
     site, _ = there
 
@@ -129,6 +133,7 @@ async def test_n9_tasks_belong_to_the_person_at_one_customer(there: tuple[Site, 
     assert found["status"] == "completed"
 
 
+@pytest.mark.requirement("N17")
 @pytest.mark.parametrize("failures", [MIN_OUTCOMES + 10, FEW_CALLERS_THRESHOLD + 10])
 async def test_n17_one_person_with_two_tokens_opens_the_circuit_for_nobody_else(
     there: tuple[Site, Api], failures: int

@@ -49,6 +49,7 @@ async def place(bench: Bench | None = None) -> AsyncIterator[Site]:
         yield site
 
 
+@pytest.mark.requirement("N10")
 async def test_n10_a_kept_table_is_read_for_its_own_customer_alone() -> None:
     """The customer is an argument of each call."""
     async with place() as site:
@@ -67,6 +68,7 @@ async def test_n10_a_kept_table_is_read_for_its_own_customer_alone() -> None:
             assert f"the customer {OTHER}, and this call acts for another one" in str(refused)
 
 
+@pytest.mark.requirement("N10")
 async def test_n10_a_kept_table_stays_with_its_customer_when_a_session_changes_it(redis: Server) -> None:
     """At every replica."""
     async with replicas(redis.url, changes={"tools": (*OWN, TOOLS["query_result"])}) as (a, b):
@@ -81,6 +83,7 @@ async def test_n10_a_kept_table_stays_with_its_customer_when_a_session_changes_i
         assert refused["isError"] and OTHER in str(refused) and "secret" not in str(refused)
 
 
+@pytest.mark.requirement("N10")
 async def test_n10_the_tables_of_customers_name_none() -> None:
     async with place() as site:
         handle = (await site.call("table")).result["structuredContent"]["handle"]
@@ -88,6 +91,7 @@ async def test_n10_the_tables_of_customers_name_none() -> None:
         assert found["source"] == {"tool": "table"}
 
 
+@pytest.mark.requirement("N10")
 async def test_n10_a_task_of_an_employee_names_its_customer() -> None:
     """Nothing in tasks/get says for whom the employee acts by then."""
     bench = Bench()
@@ -109,6 +113,7 @@ async def test_n10_a_task_of_an_employee_names_its_customer() -> None:
             assert made["status"] == "completed" and (message in texts if message else "Customer" not in str(texts))
 
 
+@pytest.mark.requirement("N9")
 @pytest.mark.parametrize("inside", [False, True])
 async def test_n9_a_batch_that_changes_the_customer_does_nothing_else(inside: bool) -> None:
     """Its other requests would be done for the customer of before."""

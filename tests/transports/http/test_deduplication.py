@@ -32,6 +32,7 @@ async def done(site: Site, name: str, arguments: Json, user: User = ADMIN) -> Js
     return found
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_what_a_colleague_deleted_is_made_again(there: Site) -> None:
     first = await done(there, "create_label", LABEL)
     assert (await done(there, "create_label", LABEL))[ALREADY_DONE_KEY]
@@ -42,6 +43,7 @@ async def test_n16_what_a_colleague_deleted_is_made_again(there: Site) -> None:
     assert (await done(there, "get_label", {"id": second["id"]}))["name"] == LABEL["name"]
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_what_a_colleague_changed_is_set_again(there: Site) -> None:
     made = await done(there, "create_label", LABEL)
     change = {"id": made["id"], "color": "teal"}
@@ -52,6 +54,7 @@ async def test_n16_what_a_colleague_changed_is_set_again(there: Site) -> None:
     assert (await done(there, "get_label", {"id": made["id"]}))["color"] == "teal"
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_what_a_colleague_with_an_api_token_undid_is_done_again(there: Site) -> None:
     """The tenant of an API token has another name than that of an access token."""
     label = (await done(there, "create_label", LABEL))["id"]
@@ -74,6 +77,7 @@ async def test_n16_what_a_colleague_with_an_api_token_undid_is_done_again(there:
     assert "mine" in (await done(there, "list_ticket_tags", {"ticketId": ticket["ticketId"]}))["tags"]
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_two_budgets_that_differ_in_spelling_are_one(there: Site) -> None:
     scope = {"id": "cloud_provider", "type": "fixed", "values": ["amazon-web-services"]}
     budget: Json = {
@@ -91,6 +95,7 @@ async def test_n16_two_budgets_that_differ_in_spelling_are_one(there: Site) -> N
         assert again[ALREADY_DONE_KEY] and again["id"] == first["id"]
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_other_writes_do_not_let_a_write_come_twice(there: Site) -> None:
     first = await done(there, "create_label", LABEL)
     other = await done(there, "create_label", LABEL | {"name": "Other"})
@@ -102,6 +107,7 @@ async def test_n16_other_writes_do_not_let_a_write_come_twice(there: Site) -> No
     assert [ALREADY_DONE_KEY in one for one in answers] == [False, False, True]
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_a_replica_knows_what_it_did_itself_while_redis_is_gone(redis: Server) -> None:
     async with replicas(redis.url, changes={"tools": direct_tools()}, api=Api()) as (here, _):
         first = await done(here, "create_label", LABEL)
@@ -111,6 +117,7 @@ async def test_n16_a_replica_knows_what_it_did_itself_while_redis_is_gone(redis:
         redis.start()
 
 
+@pytest.mark.requirement("N16")
 async def test_n16_a_contract_whose_addresses_a_colleague_changed_is_updated_again(there: Site) -> None:
     """What is shown of a contract has no addresses; its versions have."""
     customer = EMPLOYEE.customer

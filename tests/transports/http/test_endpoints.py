@@ -110,6 +110,7 @@ async def test_a_call_through_another_is_judged_like_a_straight_one() -> None:
         assert api.seen == []
 
 
+@pytest.mark.requirement("A4")
 async def test_a_path_that_only_reads_reads_only() -> None:
     async with place() as (site, api):
         for path in ("/mcp/readonly", "/mcp/x/discovery/readonly", "/mcp/x/all/readonly"):
@@ -123,6 +124,7 @@ async def test_a_path_that_only_reads_reads_only() -> None:
         assert api.seen == []
 
 
+@pytest.mark.requirement("A5")
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [("delete_label", {"id": "l1"}), ("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})],
@@ -158,6 +160,7 @@ async def test_a_deletion_is_confirmed_by_a_second_round(name: str, arguments: J
         assert "alreadyDone" in twice.result["structuredContent"] and api.methods.count("DELETE") == 1
 
 
+@pytest.mark.requirement("J11", "A5")
 async def test_an_answer_counts_for_what_was_shown_alone() -> None:
     async with place() as (site, api):
         asked = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
@@ -199,6 +202,7 @@ async def test_a_deletion_is_confirmed_on_the_stream_of_a_session(action: str) -
         assert ("DELETE" in api.methods) == (action == "accept") == ("isError" not in result)
 
 
+@pytest.mark.requirement("N13")
 async def test_n13_what_changed_meanwhile_is_asked_about_again_on_the_stream_of_a_session() -> None:
     """A label that somebody renamed while the user was asked is not deleted by the answer about the old one."""
     async with place() as (site, api):
@@ -215,6 +219,7 @@ async def test_n13_what_changed_meanwhile_is_asked_about_again_on_the_stream_of_
         assert api.methods == ["GET", "GET", "GET", "DELETE"]
 
 
+@pytest.mark.requirement("N13")
 async def test_n13_what_changes_each_time_is_refused_on_the_stream_of_a_session() -> None:
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
@@ -229,6 +234,7 @@ async def test_n13_what_changes_each_time_is_refused_on_the_stream_of_a_session(
         assert set(api.methods) == {"GET"}
 
 
+@pytest.mark.requirement("N13")
 async def test_n13_the_round_that_accepts_reads_once() -> None:
     async with place() as (site, api):
         asked = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
@@ -243,6 +249,7 @@ async def accept(session: Session, question: Json) -> None:
     assert (await session.post(answer)).status == 202
 
 
+@pytest.mark.requirement("N15")
 async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_call() -> None:
     async with place() as (site, api):
         arguments = {"id": "l1", "customerContext": OTHER}
@@ -253,6 +260,7 @@ async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_cal
         assert "Customer" not in own.result["inputRequests"]["confirm"]["params"]["message"]
 
 
+@pytest.mark.requirement("N15")
 async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_session() -> None:
     async with place() as (site, api):
         session = await site.initialize(user=EMPLOYEE, elicitation={})
@@ -268,6 +276,7 @@ async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_ses
                 await stream.until("")
 
 
+@pytest.mark.requirement("N18")
 async def test_n18_an_update_without_a_change_is_refused_before_anybody_is_asked() -> None:
     async with place() as (site, api):
         for name, arguments in (
@@ -301,8 +310,9 @@ async def test_the_same_write_twice_is_done_once() -> None:
         assert "alreadyDone" not in (await site.call("create_label", dict(LABEL), user=STRANGER)).text
 
 
+@pytest.mark.requirement("C2")
 async def test_only_employees_have_their_tools() -> None:
-    """C2: neither listed nor callable by name for others."""
+    """Neither listed nor callable by name for others."""
     async with place() as (site, api):
         own = {"search_customers", "change_customer"}
         for path in ("/mcp", "/mcp/x/all", "/mcp/x/discovery"):
@@ -328,8 +338,9 @@ async def test_customers_are_searched_at_the_console() -> None:
         assert api.seen == []
 
 
+@pytest.mark.requirement("C2", "G6")
 async def test_a_session_acts_for_the_customer_that_an_employee_chose(caplog: pytest.LogCaptureFixture) -> None:
-    """C2: that session alone; nothing global; logged."""
+    """That session alone; nothing global; logged."""
     async with place() as (site, api):
         chosen, other = [await site.initialize(user=EMPLOYEE) for _ in range(2)]
         with caplog.at_level(logging.INFO, "doit_mcp.audit"):
@@ -346,6 +357,7 @@ async def test_a_session_acts_for_the_customer_that_an_employee_chose(caplog: py
         assert api.tenants == [OTHER, EMPLOYEE.customer, EMPLOYEE.customer, OTHER]
 
 
+@pytest.mark.requirement("C2")
 async def test_a_choice_counts_no_longer_when_the_claim_is_gone() -> None:
     async with place() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
@@ -367,8 +379,9 @@ async def test_a_customer_that_is_none_is_refused() -> None:
         assert api.tenants[-1] == EMPLOYEE.customer
 
 
+@pytest.mark.requirement("C4")
 async def test_without_a_session_each_call_names_its_customer(caplog: pytest.LogCaptureFixture) -> None:
-    """C4: an argument of every call, checked against the claim; for all others it is dropped."""
+    """An argument of every call, checked against the claim; for all others it is dropped."""
     async with place() as (site, api):
         changed = await site.call("change_customer", {"customerContext": OTHER}, user=EMPLOYEE)
         said = changed.result["structuredContent"]
@@ -394,6 +407,7 @@ async def test_a_customer_that_can_be_none_is_refused_before_anything_is_asked(w
         assert answer.result["isError"] is True and "customerContext" in text(answer) and api.seen == []
 
 
+@pytest.mark.requirement("C4")
 async def test_writes_for_two_customers_are_two_writes() -> None:
     async with place() as (site, api):
         for customer in (OTHER, EMPLOYEE.customer, OTHER):

@@ -104,6 +104,7 @@ def legacy(made: Program, token: str) -> Json:
     return made.headers(token, MCP_Protocol_Version=LATEST)
 
 
+@pytest.mark.requirement("N2")
 @EACH
 async def test_n2_no_list_of_a_tool_holds_the_loop(made: Program, name: str) -> None:
     """The largest legal list is taken; the largest illegal ones are refused in one sentence with the place and the
@@ -180,6 +181,7 @@ FRAMES = {
 }
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize("frame", FRAMES)
 async def test_n2_no_body_holds_the_loop(made: Program, frame: str) -> None:
     """Whatever part of a message is large. Some of these are served, the others refused; none is a fault of ours."""
@@ -189,6 +191,7 @@ async def test_n2_no_body_holds_the_loop(made: Program, frame: str) -> None:
         assert answer.status in (200, 202, 400) and "Internal error" not in answer.text, answer.text[:300]
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize("method", ["tools/call", "prompts/get"])
 async def test_n2_answers_to_questions_hold_nothing(made: Program, method: str) -> None:
     """The newest revision's inputResponses, capabilities and state."""
@@ -208,6 +211,7 @@ async def test_n2_answers_to_questions_hold_nothing(made: Program, method: str) 
             assert answer.status in (200, 400), answer.text[:300]
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/readonly", "/mcp/x/core", "/sse", "/sse/message?sessionId=x"])
 async def test_n2_no_endpoint_is_held(made: Program, path: str) -> None:
     """With a token and without; in a batch of 50 as well, in a session that has them."""
@@ -226,6 +230,7 @@ async def with_batches(made: Program, token: str) -> Json:
     return made.headers(token, Mcp_Session_Id=opened.headers["Mcp-Session-Id"])
 
 
+@pytest.mark.requirement("N2")
 async def test_n2_a_batch_of_searches_lets_others_in(made: Program) -> None:
     """Each member searches for words that are misspelled, all different."""
     headers = await with_batches(made, made.outside.token("searches"))
@@ -237,6 +242,7 @@ async def test_n2_a_batch_of_searches_lets_others_in(made: Program) -> None:
     assert len(answer.body) == 50 and all("operations" in str(one) for one in answer.body)
 
 
+@pytest.mark.requirement("N2")
 async def test_n2_no_batch_holds_the_loop(made: Program) -> None:
     """Fifty messages that share a large body."""
     headers = await with_batches(made, made.outside.token("batch"))
@@ -283,6 +289,7 @@ async def test_refused_requests_cost_little(made: Program) -> None:
         assert await cpu_of(made, accepted, stranger) < 0.4 * limit, token[:20]
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
 async def test_n2_every_list_says_how_long_it_may_be(tool: Tool) -> None:
     """What is published is what is enforced."""
@@ -300,6 +307,7 @@ def in_text(count: int) -> str:
     return "[" + "0," * (count - 1) + "0]"
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize("name", ["get_statussheet_components", "query_result"])
 async def test_n2_lists_in_texts_hold_nothing(made: Program, name: str) -> None:
     """Every list of a tool as text, also inside of the arguments of a discovery call that are text themselves."""
@@ -314,6 +322,7 @@ async def test_n2_lists_in_texts_hold_nothing(made: Program, name: str) -> None:
     assert "Invalid arguments" in answer.text, answer.text[:300]
 
 
+@pytest.mark.requirement("N2")
 async def test_n2_a_completion_names_a_prompt_with_text(made: Program) -> None:
     headers = legacy(made, made.outside.token("completions"))
     numbers = b"[" + b",".join(b"1.7976931348%06de300" % number for number in range(170_000)) + b"]"
@@ -322,6 +331,7 @@ async def test_n2_a_completion_names_a_prompt_with_text(made: Program) -> None:
     assert answer.body["error"]["message"] == "Invalid params: params.ref.name must be text"
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [
@@ -339,6 +349,7 @@ async def test_n2_no_large_object_holds_the_interpreter(made: Program, name: str
     assert said in answer.text and len(answer.text) < 5_000, answer.text[:300]
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_large_bodies_of_one_user_take_little_memory(made: Program) -> None:
     """Many at once, each with as many values as fit: what is too much is refused before it is parsed."""
     size = 400_000

@@ -153,7 +153,7 @@ async def test_the_order_is_kept_whatever_the_sizes(made: Streams) -> None:
 
 
 async def test_a_stalled_reader_delays_nobody(made: Streams) -> None:
-    """L3: the others hear and beat; the one who takes nothing is spared the beats, and cut off when too much waits."""
+    """The others hear and beat; the one who takes nothing is spared the beats, and cut off when too much waits."""
     async with opened(made) as (stalled, full), opened(made) as (other, outbox):
         while full.try_send is not None and full.try_send(b"x" * MAX_IMMEDIATE_WRITE_BYTES):
             await asyncio.sleep(0)

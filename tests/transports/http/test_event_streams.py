@@ -1,4 +1,4 @@
-"""Event streams byte by byte (3.4), and what becomes of them when a client leaves, comes back, or takes nothing."""
+"""Event streams byte by byte, and what becomes of them when a client leaves, comes back, or takes nothing."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ async def resumed(session: Session, id: str | None) -> AsyncIterator[Stream]:
 
 
 def check_frame(event: Event, *, ids: bool) -> None:
-    """One message on one line, under a name that every client takes (3.4, L7)."""
+    """One message on one line, under a name that every client takes."""
     assert keys(event) == (["id"] if ids else []) + ["event", "data"]
     assert event.field("event") == "message" and isinstance(json.loads(event.data), dict)
 
 
 @pytest.mark.parametrize("revision", ["2024-11-05", *RESUMES])
 async def test_framing_of_the_handshake_era(revision: str) -> None:
-    """3.4: ids where the revision resumes, a first event without a message only in 2025-11-25."""
+    """Ids where the revision resumes, a first event without a message only in 2025-11-25."""
     async with speaking_site() as site:
         session = await site.initialize(revision)
         async with running(session, site.request("tools/call", {"name": "nasty"})) as stream:
@@ -101,8 +101,9 @@ async def test_framing_of_the_handshake_era(revision: str) -> None:
         assert json.loads(answer.data)["id"] == site.ids
 
 
+@pytest.mark.requirement("M84", "M112")
 async def test_framing_of_the_newest_revision() -> None:
-    """T9: no ids, whatever the client sends."""
+    """No ids, whatever the client sends."""
     async with speaking_site() as site:
         message = site.envelope("tools/call", {"name": "nasty"}, logLevel="debug")
         headers = site.headers(Last_Event_ID="1_1") | site.modern_headers(message)
@@ -112,6 +113,7 @@ async def test_framing_of_the_newest_revision() -> None:
             assert await stream.ends()
 
 
+@pytest.mark.requirement("L2", "M12")
 @pytest.mark.parametrize("path", ["/mcp", "/sse"])
 async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
     session = await site.initialize()
@@ -128,8 +130,9 @@ async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
         check_frame(await stream.event(), ids=False)
 
 
+@pytest.mark.requirement("M13")
 async def test_progress_only_rises() -> None:
-    """G1: what does not is not sent."""
+    """Progress that does not rise is not sent."""
     async with speaking_site() as site:
         params = {"name": "falls", "_meta": {"progressToken": 0}}
         for answer in (
@@ -140,6 +143,7 @@ async def test_progress_only_rises() -> None:
             assert said == [0, 2, 3]
 
 
+@pytest.mark.requirement("M13")
 @pytest.mark.parametrize("token", [True, None, 1.5, [], {}])
 async def test_odd_tokens_are_none(token: Any) -> None:
     async with speaking_site() as site:
@@ -149,7 +153,7 @@ async def test_odd_tokens_are_none(token: Any) -> None:
 
 @pytest.mark.parametrize("revision", RESUMES)
 async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str) -> None:
-    """T8, section 8: the work goes on, its result is kept, and is delivered once."""
+    """The work goes on, its result is kept, and is delivered once."""
     session = await site.initialize(revision)
     async with running(session, steps(session, id="kept")) as stream:
         event = await stream.event()
@@ -165,8 +169,9 @@ async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str)
         assert await nothing.ends()
 
 
+@pytest.mark.requirement("S7", "M37", "M38")
 async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
-    """T14, T16: two streams at once, one session."""
+    """Two streams at once, one session."""
     session = await site.initialize()
     ids: list[str] = []
     async with running(session, steps(session)) as first, running(session, steps(session)) as second:
@@ -183,8 +188,9 @@ async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
         assert await again.ends()
 
 
+@pytest.mark.requirement("M36")
 async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
-    """T13: the stream that was thought lost, and an earlier successor, hear nothing any more."""
+    """The stream that was thought lost, and an earlier successor, hear nothing any more."""
     session = await site.initialize()
     async with running(session, steps(session)) as lost:
         first = await lost.event()
@@ -201,7 +207,7 @@ async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
 
 
 async def test_lets_the_connection_go_and_is_polled() -> None:
-    """T6 of 2025-11-25: primed, told when to come back, closed; the rest is fetched."""
+    """Primed, told when to come back, closed; the rest is fetched."""
     async with speaking_site() as site:
         session = await site.initialize()
         async with running(session, site.request("tools/call", {"name": "polls"})) as stream:
@@ -224,7 +230,7 @@ async def test_holds_the_connection_where_polling_is_unknown(revision: str) -> N
 
 
 async def test_event_ids_mean_nothing_to_the_oldest_revision(site: Site) -> None:
-    """3.3: it knows no resumption, so the header is no reason to refuse a stream."""
+    """It knows no resumption, so the header is no reason to refuse a stream."""
     session = await site.initialize("2024-11-05")
     async with resumed(session, "7_7") as stream:
         while not len(site.hub):
@@ -262,8 +268,9 @@ async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
             assert status == 200 and json.loads(body)["result"] == {}
 
 
+@pytest.mark.requirement("L3")
 async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
-    """L3: after a while the connection is dropped, though the call goes on."""
+    """After a while the connection is dropped, though the call goes on."""
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -293,6 +300,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
     await runner.cleanup()
 
 
+@pytest.mark.requirement("M99")
 async def test_a_client_that_leaves_in_the_middle_hurts_nobody(site: Site) -> None:
     """Legacy: what is said to nobody is dropped where nothing can be resumed."""
     session = await site.initialize("2024-11-05")

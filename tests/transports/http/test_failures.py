@@ -79,9 +79,10 @@ def check_silent(answer: Answer) -> None:
     assert CANARY not in answer.text and "Traceback" not in answer.text
 
 
+@pytest.mark.requirement("G4")
 @pytest.mark.parametrize("kind", FAILURES)
 async def test_tools(broken: Site, kind: str) -> None:
-    """F7, 3.2: a result the model can read, -32603 for a bug, an own code as it is; status 200 for all of them."""
+    """A result the model can read, -32603 for a bug, an own code as it is; status 200 for all of them."""
     session = await broken.initialize()
     for answer in (await broken.call(kind.replace(" ", "_")), await session.call(kind.replace(" ", "_"))):
         assert answer.status == 200
@@ -98,7 +99,7 @@ async def test_tools(broken: Site, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", FAILURES)
 async def test_prompts(broken: Site, kind: str) -> None:
-    """W3: -32602 with words for what can be put right."""
+    """-32602 with words for what can be put right."""
     params = {"name": "fails", "arguments": {"kind": kind}}
     session = await broken.initialize()
     answers = {400: await broken.modern("prompts/get", params), 200: await session.ask("prompts/get", params)}
@@ -111,7 +112,7 @@ async def test_prompts(broken: Site, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", FAILURES)
 async def test_resources(broken: Site, kind: str) -> None:
-    """U2: what is not there is -32002, or -32602 on the newest revision, and names the URI."""
+    """What is not there is -32002, or -32602 on the newest revision, and names the URI."""
     params = {"uri": f"doc://fails/{kind.replace(' ', '%20')}"}
     session = await broken.initialize()
     gone = kind in ("missing", "none")
@@ -130,7 +131,7 @@ async def test_resources(broken: Site, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["refusal", "api", "missing", "away", "late"])
 async def test_completions_that_fail_suggest_nothing(broken: Site, kind: str) -> None:
-    """Q1: what the user types goes on."""
+    """What the user types goes on."""
     for ref in ({"type": "ref/prompt", "name": "fails"}, {"type": "ref/resource", "uri": "doc://fails/{kind}"}):
         params = {"ref": ref, "argument": {"name": "kind", "value": kind}}
         answer = await broken.modern("completion/complete", params)
@@ -138,7 +139,7 @@ async def test_completions_that_fail_suggest_nothing(broken: Site, kind: str) ->
 
 
 async def test_completions_are_bounded_and_know_what_is_settled(broken: Site) -> None:
-    """Q1: at most 100 values; 4.2: context."""
+    """At most 100 values; the context narrows them."""
     ref = {"type": "ref/prompt", "name": "fails"}
     around = {"arguments": {"count": "250", "more": "-", "odd": 5}}
     params = {"ref": ref, "argument": {"name": "kind", "value": "x"}, "context": around}
@@ -179,7 +180,7 @@ async def test_completions_of_what_is_not_there(broken: Site, params: Json) -> N
     ],
 )
 async def test_arguments_of_prompts(broken: Site, arguments: Any, wrong: str) -> None:
-    """W3: every problem is named."""
+    """Every problem is named."""
     answer = await broken.modern("prompts/get", {"name": "fails", "arguments": arguments})
     assert answer.code == (400, -32602) and wrong in answer.error["message"]
 
@@ -190,7 +191,6 @@ async def test_an_argument_that_is_null_is_not_given(broken: Site) -> None:
 
 
 async def test_bytes_are_base64(broken: Site) -> None:
-    """U1."""
     (listed,) = (await broken.modern("resources/list")).result["resources"]
     assert listed["size"] == 3 and listed["mimeType"] == "image/png"
     (content,) = (await broken.modern("resources/read", {"uri": "doc://blob"})).result["contents"]
@@ -217,7 +217,7 @@ async def test_subscriptions_are_bounded(broken: Site) -> None:
     "params", [{"name": 5}, {"name": "refusal", "arguments": []}, {"name": "refusal", "arguments": None}]
 )
 async def test_calls_that_are_none(broken: Site, params: Json) -> None:
-    """F3, F4: those break the request's own schema."""
+    """Those break the request's own schema."""
     session = await broken.initialize()
     assert (await session.ask("tools/call", params)).code == (200, -32602)
     assert (await broken.modern("tools/call", params, headers={"Mcp-Name": "refusal"})).code == (400, -32602)
@@ -234,7 +234,7 @@ NOTHING: Json = {
 
 
 async def test_what_is_not_offered_is_neither_declared_nor_there() -> None:
-    """F1, U1, W1, row 9: capabilities say what there is; -32601 for the rest."""
+    """Capabilities say what there is; -32601 for the rest."""
     async with serving(changes=NOTHING) as site:
         session = await site.initialize()
         assert session.welcome["capabilities"] == {"logging": {}} and "instructions" not in session.welcome

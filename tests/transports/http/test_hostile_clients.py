@@ -17,6 +17,7 @@ ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core")
 PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
 
 
+@pytest.mark.requirement("J1")
 @pytest.mark.parametrize(
     "body",
     [
@@ -39,21 +40,23 @@ PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
     ],
 )
 async def test_what_is_no_strict_json(site: Site, body: bytes) -> None:
-    """J1: 400 and -32700, without an id; the server goes on."""
+    """400 and -32700, without an id; the server goes on."""
     answer = await site.send("POST", "/mcp", site.headers() | {"Content-Type": "application/json"}, body)
     assert answer.code == (400, -32700) and "id" not in answer.body
     assert (await site.post(site.request("ping"))).result == {}
 
 
+@pytest.mark.requirement("J1")
 @pytest.mark.parametrize("digits", [19, 400, 6000])
 async def test_numbers_of_many_digits(site: Site, digits: int) -> None:
-    """J1: Python refuses to read the longest; no 5xx comes of it, as an id or anywhere else."""
+    """Python refuses to read the longest; no 5xx comes of it, as an id or anywhere else."""
     for place in ('"id":%s', '"id":1,"params":{"x":%s}'):
         body = ('{"jsonrpc":"2.0","method":"ping",' + place % ("9" * digits) + "}").encode()
         answer = await site.send("POST", "/mcp", site.headers() | {"Content-Type": "application/json"}, body)
         assert answer.status in (200, 400)
 
 
+@pytest.mark.requirement("J2")
 @pytest.mark.parametrize(
     "change",
     [
@@ -73,14 +76,15 @@ async def test_numbers_of_many_digits(site: Site, digits: int) -> None:
     ],
 )
 async def test_what_is_no_message(site: Site, change: Any) -> None:
-    """J2: and no tool runs."""
+    """No tool runs."""
     message = site.request("tools/call", {"name": "echo"}) | change
     assert (await site.post(message)).code == (400, -32600)
     assert site.bench.ran == []
 
 
+@pytest.mark.requirement("J3")
 async def test_what_has_no_id_runs_nothing(site: Site) -> None:
-    """J3: on every era and transport, alone and in a batch."""
+    """On every era and transport, alone and in a batch."""
     call = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "echo", "arguments": {}}}
     assert (await site.post(call)).status == 202
     assert (await (await site.initialize()).post(call)).status == 202
@@ -120,9 +124,10 @@ FIELDS: dict[str, Any] = {
 }
 
 
+@pytest.mark.requirement("J12")
 @pytest.mark.parametrize("kind", TEXTS)
 async def test_any_text_in_any_field(site: Site, kind: str) -> None:
-    """J12: a result or a clean error."""
+    """A result or a clean error."""
     for field, request in FIELDS.items():
         method, params = request(TEXTS[kind])
         answer = await site.post(site.request(method, params), MCP_Protocol_Version=LATEST)
@@ -133,8 +138,9 @@ async def test_any_text_in_any_field(site: Site, kind: str) -> None:
             assert message.get("error", {}).get("code") != -32603, field
 
 
+@pytest.mark.requirement("J5")
 async def test_a_body_without_a_length_is_cut_off(site: Site) -> None:
-    """J5: while it is read."""
+    """A body without a length is refused while it is read."""
 
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(80):
@@ -144,24 +150,27 @@ async def test_a_body_without_a_length_is_cut_off(site: Site) -> None:
     assert answer.status == 413
 
 
+@pytest.mark.requirement("J5")
 async def test_a_length_that_is_too_large_is_refused_at_once(site: Site) -> None:
-    """J5: nobody waits for what will be refused."""
+    """Nobody waits for what will be refused."""
     async with wired(site) as wire:
         wire.writer.write(raw_post(site, site.headers() | {"Content-Length": "1000000000"}) + b"{")
         status, body = await wire.answer()
         assert status == 413 and b'"error"' in body
 
 
+@pytest.mark.requirement("J5")
 async def test_a_bomb_is_not_unpacked(site: Site) -> None:
-    """J5: with a token and without."""
+    """With a token and without."""
     bomb = gzip.compress(b" " * (50 << 20))
     encoded = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     assert (await site.send("POST", "/mcp", site.headers() | encoded, bomb)).status == 415
     assert (await site.send("POST", "/mcp", encoded, bomb)).status == 401
 
 
+@pytest.mark.requirement("H5")
 async def test_no_token_no_reading(site: Site) -> None:
-    """H5: the refusal does not wait for the body."""
+    """The refusal does not wait for the body."""
     async with wired(site) as wire:
         wire.writer.write(raw_post(site, {"Content-Length": "50"}) + b"{")
         assert (await wire.answer())[0] == 401
@@ -181,9 +190,10 @@ SMUGGLED = {
 }
 
 
+@pytest.mark.requirement("J8")
 @pytest.mark.parametrize("case", SMUGGLED)
 async def test_ambiguous_http(site: Site, case: str) -> None:
-    """J8: one 400, and the connection is closed; nothing behind it is read as a request."""
+    """One 400, and the connection is closed; nothing behind it is read as a request."""
     head = f"POST /mcp HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n"
     behind = f"GET /healthz HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n\r\n"
     async with wired(site) as wire:
@@ -192,8 +202,9 @@ async def test_ambiguous_http(site: Site, case: str) -> None:
     assert answer.split(b" ", 2)[1] == b"400" and answer.count(b"HTTP/1.") == 1 and b'"status"' not in answer
 
 
+@pytest.mark.requirement("J8")
 async def test_requests_that_follow_each_other_are_answered_in_turn(site: Site) -> None:
-    """J8: pipelining, within bounds."""
+    """Pipelining, within bounds."""
     async with wired(site) as wire:
         for number in range(5):
             body = json.dumps(site.request("ping", id=number)).encode()
@@ -205,9 +216,10 @@ async def test_requests_that_follow_each_other_are_answered_in_turn(site: Site) 
 HOSTS = ["evil.example", "127.0.0.1", "{host}.", "{host}@evil.example", "x{host}", "{host}, a.example", "", "{host}/"]
 
 
+@pytest.mark.requirement("O1")
 @pytest.mark.parametrize("host", HOSTS)
 async def test_hosts_that_only_look_like_ours(site: Site, host: str) -> None:
-    """O1: whole-string comparison; 400 or 421."""
+    """Whole-string comparison; 400 or 421."""
     own = site.base.removeprefix("http://")
     async with wired(site) as wire:
         headers = site.headers() | {"Host": host.format(host=own)}
@@ -215,6 +227,7 @@ async def test_hosts_that_only_look_like_ours(site: Site, host: str) -> None:
         assert (await wire.answer())[0] in (400, 421)
 
 
+@pytest.mark.requirement("O1")
 async def test_hosts_that_are_none_or_two(site: Site) -> None:
     own = site.base.removeprefix("http://")
     for lines in ("", f"Host: {own}\r\nHost: {own}\r\n"):
@@ -247,9 +260,10 @@ ORIGINS = [
 ]
 
 
+@pytest.mark.requirement("O2", "O3")
 @pytest.mark.parametrize("origin", ORIGINS)
 async def test_origins_that_only_look_allowed(site: Site, origin: str) -> None:
-    """O2, O3: 403 on every endpoint and method before any work, and no permission to read the answer."""
+    """403 on every endpoint and method before any work, and no permission to read the answer."""
     shown = origin.format(base=site.base, host=site.base.removeprefix("http://"))
     for path in ENDPOINTS:
         for method in ("POST", "GET", "DELETE", "OPTIONS"):
@@ -263,9 +277,10 @@ async def test_two_origins(site: Site) -> None:
         assert response.status == 403
 
 
+@pytest.mark.requirement("O3")
 @pytest.mark.parametrize("path", ENDPOINTS)
 async def test_preflights_of_every_endpoint(site: Site, path: str) -> None:
-    """O3: without a token; the methods of this path; never credentials."""
+    """Without a token; the methods of this path; never credentials."""
     asked = {"Origin": "https://claude.ai", "Access-Control-Request-Method": "POST"}
     answer = await site.send("OPTIONS", path, asked)
     assert answer.status == 204 and answer.text == ""
@@ -275,6 +290,7 @@ async def test_preflights_of_every_endpoint(site: Site, path: str) -> None:
     assert answer.headers["Vary"] == "Origin" and "Access-Control-Allow-Credentials" not in answer.headers
 
 
+@pytest.mark.requirement("H7")
 @pytest.mark.parametrize(
     "path",
     [
@@ -286,7 +302,7 @@ async def test_preflights_of_every_endpoint(site: Site, path: str) -> None:
     ],
 )
 async def test_preflights_of_metadata(site: Site, path: str) -> None:
-    """H7: clients name their protocol revision here too, so browsers ask first, from any origin."""
+    """Clients name their protocol revision here too, so browsers ask first, from any origin."""
     asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "mcp-protocol-version"}
     answer = await site.send("OPTIONS", path, asked | {"Origin": "https://anywhere.example"})
     assert answer.status == 204 and answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -294,6 +310,7 @@ async def test_preflights_of_metadata(site: Site, path: str) -> None:
     assert answer.headers["Access-Control-Allow-Methods"] == "GET, OPTIONS"
 
 
+@pytest.mark.requirement("H1")
 @pytest.mark.parametrize(
     ("form", "status"),
     [
@@ -313,7 +330,7 @@ async def test_preflights_of_metadata(site: Site, path: str) -> None:
     ],
 )
 async def test_forms_of_the_credential(site: Site, form: str, status: int) -> None:
-    """H1: both before a token is remembered and after."""
+    """Both before a token is remembered and after."""
     token = site.token()
     message = json.dumps(site.request("ping")).encode()
     for _ in range(2):
@@ -323,11 +340,11 @@ async def test_forms_of_the_credential(site: Site, form: str, status: int) -> No
         await site.post(site.request("ping"), Authorization=f"Bearer {token}")
 
 
+@pytest.mark.requirement("H2")
 @pytest.mark.parametrize(
     "place", ["query", "body", "X-Api-Key", "Proxy-Authorization", "X-Access-Token", "Mcp-Session-Id"]
 )
 async def test_a_token_elsewhere_is_none(site: Site, place: str) -> None:
-    """H2."""
     token = site.token()
     path = f"/mcp?access_token={token}&token={token}" if place == "query" else "/mcp"
     body = {"access_token": token, "params": {"_meta": {"authorization": token}}} if place == "body" else {}
@@ -336,11 +353,12 @@ async def test_a_token_elsewhere_is_none(site: Site, place: str) -> None:
     assert answer.status == 401 and token not in answer.text + str(answer.headers)
 
 
+@pytest.mark.requirement("J7")
 @pytest.mark.parametrize(
     "path", ["/admin", "/mcp/", "/mcp/../healthz", "/mcp%2f", "/%00", "/mcp/x/%3Cscript%3E", "/sse/x"]
 )
 async def test_other_paths(site: Site, path: str) -> None:
-    """J7: a 404 in JSON that repeats nothing."""
+    """A 404 in JSON that repeats nothing."""
     async with wired(site) as wire:
         wire.writer.write(f"GET {path} HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n\r\n".encode())
         status, body = await wire.answer()
@@ -348,8 +366,9 @@ async def test_other_paths(site: Site, path: str) -> None:
     assert b"<" not in body and b"admin" not in body and b"Traceback" not in body
 
 
+@pytest.mark.requirement("J9")
 async def test_a_flood_of_half_sent_bodies_slows_nobody() -> None:
-    """J9: and each is cut in the end."""
+    """Each of them is disconnected in the end."""
     async with serving(body_timeout_s=1) as site:
         async with asyncio.timeout(20):
             wires = [wired(site) for _ in range(50)]

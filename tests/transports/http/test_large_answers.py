@@ -69,6 +69,7 @@ async def site() -> AsyncIterator[Site]:
         yield made
 
 
+@pytest.mark.requirement("N2")
 @pytest.mark.parametrize(
     ("method", "params"),
     [
@@ -116,6 +117,7 @@ def check(method: str, params: Json, body: Any) -> None:
             assert len(found["costByCloud"]["rows"]) <= 700 and found["totalCost"] == QUERY_ROWS * (QUERY_ROWS - 1) / 2
 
 
+@pytest.mark.requirement("N2")
 async def test_n2_large_queries_of_the_overview_are_summed_in_the_thread(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

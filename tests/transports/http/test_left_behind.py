@@ -143,6 +143,7 @@ async def left_behind(sender: Sender) -> int:
     return sender.made.rss - before
 
 
+@pytest.mark.requirement("N4")
 @pytest.mark.parametrize("users", [1, 50])
 async def test_n4_hostile_requests_leave_nothing_behind(tmp_path: Path, users: int) -> None:
     grown: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""HTTP+SSE: ``GET /sse`` and ``POST /sse/message``, section 1.6 row by row, and ``POST /sse``."""
+"""HTTP+SSE: ``GET /sse``, ``POST /sse/message`` and ``POST /sse``."""
 
 from __future__ import annotations
 
@@ -70,9 +70,10 @@ async def opened(site: Site, user: User = ADMIN) -> AsyncIterator[Stream]:
         yield Stream(site, response, address, user)
 
 
+@pytest.mark.requirement("M8", "M10", "M12")
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
 async def test_every_handshake_revision(site: Site, revision: str) -> None:
-    """H1-H4; features follow the negotiated revision, not the transport."""
+    """Features follow the negotiated revision, not the transport."""
     async with opened(site) as stream:
         welcome = await stream.initialize(revision)
         assert welcome["result"]["protocolVersion"] == revision
@@ -116,8 +117,9 @@ async def test_asks_on_the_stream(site: Site) -> None:
         assert (await stream.next("tools/call"))["result"]["structuredContent"] == {"said": "Bea"}
 
 
+@pytest.mark.requirement("S5", "M11")
 async def test_only_its_owner_can_post(site: Site) -> None:
-    """S5: a session of another's is unknown, a missing one is refused, and nothing falls back to an open stream."""
+    """A session of another's is unknown, a missing one is refused, and nothing falls back to an open stream."""
     async with opened(site) as stream:
         for user in (VIEWER, STRANGER):
             assert (await stream.post(site.request("ping"), user)).status == 404
@@ -133,6 +135,7 @@ async def test_only_its_owner_can_post(site: Site) -> None:
         assert (await stream.ask("ping"))["result"] == {}
 
 
+@pytest.mark.requirement("M11")
 @pytest.mark.parametrize(
     ("body", "code"),
     [(b"{", -32700), (b"[]", -32600), (b'{"jsonrpc": "1.0"}', -32600), (b'{"jsonrpc":"2.0","id":null}', -32600)],
@@ -161,8 +164,9 @@ async def test_list_changes_are_heard(site: Site) -> None:
         assert (await stream.next())["method"] == TOOLS_CHANGED
 
 
+@pytest.mark.requirement("L1")
 async def test_what_runs_ends_with_the_stream(site: Site) -> None:
-    """L1: the session is gone with its stream, and its calls are aborted."""
+    """The session is gone with its stream, and its calls are aborted."""
     async with opened(site) as stream:
         assert (await stream.post(site.request("tools/call", {"name": "wait"}))).status == 202
         await asyncio.wait_for(site.bench.started.wait(), 20)
@@ -172,6 +176,7 @@ async def test_what_runs_ends_with_the_stream(site: Site) -> None:
     assert (await stream.post(site.request("ping"))).status == 404
 
 
+@pytest.mark.requirement("M6")
 async def test_cancels_by_notification(site: Site) -> None:
     async with opened(site) as stream:
         await stream.post(site.request("tools/call", {"name": "wait"}, id="w"))
@@ -183,7 +188,7 @@ async def test_cancels_by_notification(site: Site) -> None:
 
 
 async def test_post_to_sse_is_post_to_mcp(site: Site) -> None:
-    """Design, section 2: some clients post to the address they were given."""
+    """Some clients post to the address they were given."""
     answer = await site.modern("tools/list", path="/sse")
     assert answer.status == 200 and answer.result["tools"]
     assert (await site.post(site.request("ping"), path="/sse")).result == {}
@@ -195,8 +200,9 @@ async def test_other_methods(site: Site, path: str, allow: str) -> None:
     assert answer.status == 405 and answer.headers["Allow"].startswith(allow)
 
 
+@pytest.mark.requirement("L2")
 async def test_says_that_it_is_alive_and_limits_streams() -> None:
-    """L2: comments on a quiet stream; a principal has so many streams and no more."""
+    """Comments on a quiet stream; a principal has so many streams and no more."""
     async with serving(keep_alive_s=1, streams_per_principal=1) as site:
         async with opened(site) as stream:
             assert (await site.send("GET", "/sse", site.headers())).status == 429
@@ -211,7 +217,7 @@ async def test_a_stream_needs_a_client_that_takes_one(site: Site) -> None:
 
 
 async def test_a_wrong_initialize_is_answered_on_the_stream(site: Site) -> None:
-    """1.7: and can be mended."""
+    """A client can try again with a right one."""
     async with opened(site) as stream:
         assert (await stream.ask("initialize", {"protocolVersion": 5}))["error"]["code"] == -32602
         assert (await stream.initialize(LATEST))["result"]["protocolVersion"] == LATEST
@@ -224,7 +230,7 @@ async def test_an_array_where_there_are_no_batches(site: Site) -> None:
 
 
 async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
-    """S6, M5: refused under the id it has."""
+    """Refused under the id it has."""
     async with opened(site) as stream:
         await stream.post(site.request("tools/call", {"name": "wait"}, id="w"))
         await site.bench.started.wait()
@@ -233,7 +239,7 @@ async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
 
 
 async def test_the_connection_stays_when_a_call_lets_it_go(site: Site) -> None:
-    """3.4: never polling here; the stream is the session."""
+    """Never polling here; the stream is the session."""
 
     async def polls(call: Call, arguments: Json) -> ContentResult:
         await call.release_connection()
@@ -248,7 +254,7 @@ async def test_the_connection_stays_when_a_call_lets_it_go(site: Site) -> None:
 
 
 async def test_too_many_calls_at_once() -> None:
-    """Q2, M5: refused in the answer to the POST, under the id it has; a batch likewise, without one."""
+    """Refused in the answer to the POST, under the id it has; a batch likewise, without one."""
     async with serving(calls_per_principal=1) as site, opened(site) as stream:
         await stream.initialize("2025-03-26")
         await stream.post(site.request("tools/call", {"name": "wait"}, id="w"))

@@ -1,4 +1,4 @@
-"""A storm on the server's own process: streams and calls at once, clients that leave, an API that fails (issue 6).
+"""A storm on the server's own process: streams and calls at once, clients that leave, an API that fails.
 
 Every call gets exactly one answer, its own; afterwards everything is as before. DOIT_MCP_TEST_LONG=1: 2,000 streams.
 """
@@ -129,7 +129,7 @@ async def storm(made: Program, callers: list[Caller]) -> None:
     for number in range(CALLS):
         caller, fault = callers[number % PEOPLE], FAULTS[number % len(FAULTS)]
         leaves = number // PEOPLE % LEAVES == 0
-        # On the newest revision the connection is the call; in a session the call goes on without it (L1).
+        # On the newest revision the connection is the call; in a session the call goes on without it.
         way = WAYS[number % 2] if leaves else WAYS[number // PEOPLE % len(WAYS)]
         id = f"{fault}-{number}"
         tasks.append(asyncio.create_task(way(caller, number, id)))
@@ -196,7 +196,7 @@ async def together(work: Any, most: int = 100) -> list[Any]:
 
 
 def check_log(made: Program, callers: list[Caller]) -> None:
-    """Nothing went wrong that was not done on purpose; a line for every request; no credential anywhere (G1, X6)."""
+    """Nothing went wrong that was not done on purpose; a line for every request; no credential anywhere."""
     lines, text = made.lines(), made.log.read_text()
     assert not [line for line in lines if line["level"] in ("error", "critical")]
     calls = [line for line in lines if line.get("tool") == "get_budget"]
@@ -205,9 +205,10 @@ def check_log(made: Program, callers: list[Caller]) -> None:
     assert not [caller for caller in callers if caller.session in text]
 
 
+@pytest.mark.requirement("S6", "F2", "L1", "L2", "Q1")
 @pytest.mark.timeout(900 if LONG else 120)
 async def test_storm(tmp_path: Path) -> None:
-    """Q1, L1, L2, S6, F2: and descriptors, tasks, sessions, streams, places and memory return to where they were."""
+    """Descriptors, tasks, sessions, streams, places and memory return to where they were."""
     async with program(tmp_path, streams_per_principal=100) as made:
         callers = [Caller(made, number) for number in range(PEOPLE)]
         await together(caller.begin() for caller in callers)

@@ -17,6 +17,7 @@ LONG = "doc://number/" + "7" * 1_500
 URIS = [f"{LONG}{number}" for number in range(20)]
 
 
+@pytest.mark.requirement("N4")
 async def test_n4_subscriptions_of_a_session(site: Site) -> None:
     """Bounded in bytes: the one that is too much is refused, and room comes back when others end."""
     session = await site.initialize()
@@ -33,6 +34,7 @@ async def test_n4_subscriptions_of_a_session(site: Site) -> None:
     assert refused.result == {} and (await wide.ask("resources/subscribe", {"uri": LONG})).error["code"] == -32602
 
 
+@pytest.mark.requirement("N4")
 @pytest.mark.parametrize("name", ["resourceSubscriptions", "taskIds"])
 async def test_n4_filters_of_a_stream(site: Site, name: str) -> None:
     for filters in (URIS, ["x" * 9_000]):
@@ -42,6 +44,7 @@ async def test_n4_filters_of_a_stream(site: Site, name: str) -> None:
         assert (await listener.next())["params"]["notifications"] is not None
 
 
+@pytest.mark.requirement("N4")
 async def test_n4_a_stream_holds_no_large_request(site: Site) -> None:
     """It is open for hours, and its request with it."""
     wanted: Json = {"notifications": {"toolsListChanged": True}, "junk": "x" * 70_000}
@@ -49,6 +52,7 @@ async def test_n4_a_stream_holds_no_large_request(site: Site) -> None:
     assert refused.code == (400, -32600) and "at most 65536 are allowed" in refused.error["message"]
 
 
+@pytest.mark.requirement("N4")
 @pytest.mark.parametrize("length", [256, 257, 1_000_000])
 async def test_n4_a_progress_token(site: Site, length: int) -> None:
     """Every notification repeats it, and what is sent is kept for clients that come back."""
@@ -61,6 +65,7 @@ async def test_n4_a_progress_token(site: Site, length: int) -> None:
             assert answer.error["code"] == -32602 and "at most 256 characters" in answer.error["message"]
 
 
+@pytest.mark.requirement("N4")
 @pytest.mark.parametrize("method", ["ping", "tools/call"])
 async def test_n4_an_id(site: Site, method: str) -> None:
     answer = await site.post(site.request(method, {"name": "echo", "arguments": {"text": "x"}}, "i" * 257))
@@ -72,6 +77,7 @@ def alive(marker: str) -> list[Any]:
     return [one for one in gc.get_objects() if isinstance(one, dict) and marker in one]
 
 
+@pytest.mark.requirement("N4")
 async def test_n4_a_task_lets_its_request_go(site: Site) -> None:
     """The request was answered; what it carried besides its arguments is gone although the task runs."""
     marker = "marker-" + "of-this-test"
@@ -87,6 +93,7 @@ async def test_n4_a_task_lets_its_request_go(site: Site) -> None:
     assert state["status"] == "completed" and state["result"]["_meta"][f"{META}serverInfo"]
 
 
+@pytest.mark.requirement("N4")
 async def test_n4_a_task_holds_no_large_arguments() -> None:
     """Refused in words before the task begins; a call that could also be answered in place is."""
     declared = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}

@@ -93,8 +93,9 @@ async def there() -> AsyncIterator[Product]:
         yield made
 
 
+@pytest.mark.requirement("K4")
 async def test_no_keys_at_all() -> None:
-    """K4: 503 and when to come back, not 401; and it works as soon as the provider does."""
+    """503 and when to come back, not 401; and it works as soon as the provider does."""
     async with served() as there:
         there.world.identity.down = True
         there.world.identity.rotate_keys()
@@ -105,8 +106,9 @@ async def test_no_keys_at_all() -> None:
         assert refused.status == 503 and refused.headers["Retry-After"].isdigit()
 
 
+@pytest.mark.requirement("K4", "X5")
 async def test_keys_that_are_had_serve_on(there: Product) -> None:
-    """K4, X5: a known caller is served; one whose token must be exchanged gets a clear failure, and no 500."""
+    """A known caller is served; one whose token must be exchanged gets a clear failure, and no 500."""
     known = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
     assert (await there.call("validate_user", token=known)).result["structuredContent"]
     there.world.identity.down = True
@@ -117,9 +119,10 @@ async def test_keys_that_are_had_serve_on(there: Product) -> None:
     assert (await there.call("validate_user", user=STRANGER)).result["structuredContent"]
 
 
+@pytest.mark.requirement("F5", "F6", "F7")
 @pytest.mark.parametrize("kind", [400, 401, 403, 404, 409, 422, 500, 524, "garbage", "truncated", "huge", "reset"])
 async def test_whatever_the_api_answers(there: Product, kind: Any) -> None:
-    """F5, F6, F7: a result in words, HTTP 200, nothing of the body; the next call is fine."""
+    """A result in words, HTTP 200, nothing of the body; the next call is fine."""
     there.api.faults.append(Fault("/analytics/v1/budgets", kind, times=9))
     answer = await there.call("list_budgets")
     assert answer.status == 200 and answer.result["isError"] is True
@@ -130,8 +133,8 @@ async def test_whatever_the_api_answers(there: Product, kind: Any) -> None:
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
 
 
+@pytest.mark.requirement("F2", "F3")
 async def test_reads_are_repeated_and_writes_are_not(there: Product) -> None:
-    """F2, F3."""
     there.api.faults.append(Fault("/analytics/v1/budgets", 503, times=1, retry_after=0))
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
     sent = len(there.api.calls)
@@ -148,8 +151,9 @@ async def test_a_wait_that_is_too_long_is_told(there: Product) -> None:
     assert "120 seconds" in text and "429" in text
 
 
+@pytest.mark.requirement("F7")
 async def test_an_api_that_is_down_is_told_and_used_again_when_it_is_up() -> None:
-    """F7: refused connections; no restart."""
+    """Refused connections; no restart."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         host, port = taken.getsockname()
@@ -178,8 +182,9 @@ async def customers() -> AsyncIterator[tuple[Product, list[User]]]:
         yield made, users
 
 
+@pytest.mark.requirement("F7", "F8", "L5")
 async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(customers: tuple[Product, list[User]]) -> None:
-    """F7, F8, L5: told at once and when to come back, nothing is sent, and the first call that works ends it."""
+    """Told at once and when to come back, nothing is sent, and the first call that works ends it."""
     there, users = customers
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
     there.api.faults.append(Fault("/analytics/v1", 500, times=None))
@@ -198,8 +203,9 @@ async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(custome
     assert await there.sees("api") == (200, "closed", 0.0)
 
 
+@pytest.mark.requirement("F8")
 async def test_one_users_errors_are_no_ones_elses(there: Product) -> None:
-    """F8: whatever one user gets, refusals or failures, others are served."""
+    """Whatever one user gets, refusals or failures, others are served."""
     for status in (500, 403):
         there.api.faults.append(Fault("/analytics/v1/budgets", status, times=None))
         await asyncio.gather(*(there.call("list_budgets", user=STRANGER) for _ in range(MIN_OUTCOMES + 4)))
@@ -208,8 +214,9 @@ async def test_one_users_errors_are_no_ones_elses(there: Product) -> None:
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
 
 
+@pytest.mark.requirement("C1")
 async def test_tenants_stay_apart(there: Product) -> None:
-    """C1: the tenant is the token's; no argument, _meta, query or header of a client changes it."""
+    """The tenant is the token's; no argument, _meta, query or header of a client changes it."""
     own = (await there.call("list_budgets")).result["structuredContent"]["budgets"]
     theirs = (await there.call("list_budgets", user=STRANGER)).result["structuredContent"]["budgets"]
     assert own and theirs and not {one["id"] for one in own} & {one["id"] for one in theirs}
@@ -226,8 +233,9 @@ async def test_tenants_stay_apart(there: Product) -> None:
     assert tenants == {customer.id for customer in CUSTOMERS}
 
 
+@pytest.mark.requirement("X1", "X6", "X8", "M56")
 async def test_the_callers_token_never_goes_upstream(there: Product) -> None:
-    """X1, X6, X8: not in a header, not in a path, not in a body; neither does a cookie."""
+    """Not in a header, not in a path, not in a body; neither does a cookie."""
     token = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
     await there.call("list_budgets", token=token)
     await there.call("validate_user", token=token[:-3] + "AAA")
@@ -237,13 +245,14 @@ async def test_the_callers_token_never_goes_upstream(there: Product) -> None:
         assert token not in whole and token[:40] not in whole and "Cookie" not in whole
 
 
+@pytest.mark.requirement("M19")
 async def test_permissions_are_the_users(there: Product) -> None:
     refused = await there.call("list_invoices", user=VIEWER)
     assert refused.result["isError"] is True and "permission" in refused.text
 
 
+@pytest.mark.requirement("P1", "P5")
 async def test_api_tokens_serve_until_they_are_revoked(there: Product) -> None:
-    """P1, P5."""
     for user in (ADMIN, STRANGER):
         answer = await there.call("validate_user", token=user.api_token)
         assert answer.result["structuredContent"]["email"] == user.email
@@ -256,8 +265,9 @@ async def test_an_employee_acts_for_the_customer_of_the_token(there: Product) ->
     assert answer.result["structuredContent"]["domain"] == "acme.example"
 
 
+@pytest.mark.requirement("A4")
 async def test_reading_only_is_enforced(there: Product) -> None:
-    """A4: not listed, and not run when called by name."""
+    """Not listed, and not run when called by name."""
     ticket = {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"}
     refused = await there.call("create_ticket", {"ticket": ticket}, path="/mcp/readonly")
     assert refused.error["code"] == -32602
@@ -285,9 +295,10 @@ async def canary() -> AsyncIterator[tuple[str, list[str]]]:
         await runner.cleanup()
 
 
+@pytest.mark.requirement("X7")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_token_goes_no_further_than_the_console_the_operator_named(status: int) -> None:
-    """X7: with the token of the exchange, never the caller's own; a redirect to elsewhere is an error."""
+    """With the token of the exchange, never the caller's own; a redirect to elsewhere is an error."""
     came: list[str] = []
     async with canary() as (elsewhere, seen):
 
@@ -307,8 +318,9 @@ async def test_a_token_goes_no_further_than_the_console_the_operator_named(statu
         assert len(came) == 1 and came[0] != f"Bearer {token}" and seen == []
 
 
+@pytest.mark.requirement("X7")
 async def test_no_token_goes_to_a_console_that_is_nobodys_word() -> None:
-    """X7: the issuer's host is not taken for the console where the API is elsewhere and the operator did not say so."""
+    """The issuer's host is not taken for the console where the API is elsewhere and the operator did not say so."""
     async with canary() as (address, seen), served(doit_api_base=address.replace("127.0.0.1", "localhost")) as there:
         answer = await there.call("search_customers", {"domains": ["acme.example"]}, user=EMPLOYEE)
         assert answer.result["isError"] is True and "cannot be searched" in answer.text

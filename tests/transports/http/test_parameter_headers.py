@@ -1,4 +1,4 @@
-"""``Mcp-Param-*`` over HTTP (T15 to T17): what gateways route on is what the body says, whatever its type and place."""
+"""``Mcp-Param-*`` over HTTP: what gateways route on is what the body says, whatever its type and place."""
 
 from __future__ import annotations
 
@@ -89,6 +89,7 @@ async def test_headers_that_agree(routed: Site, arguments: Json, headers: tuple[
     assert answer.status == 200 and json.loads(answer.result["content"][0]["text"]) == arguments
 
 
+@pytest.mark.requirement("J10")
 @pytest.mark.parametrize(("arguments", "headers"), WRONG)
 async def test_headers_that_do_not(routed: Site, arguments: Json, headers: tuple[tuple[str, str], ...]) -> None:
     answer = await send(routed, arguments, *headers)
@@ -96,13 +97,13 @@ async def test_headers_that_do_not(routed: Site, arguments: Json, headers: tuple
 
 
 async def test_null_has_no_header(routed: Site) -> None:
-    """T16: none is to be expected for it; and what may be left out is the same as left out."""
+    """A null argument needs no header, and neither does an optional one that is left out."""
     answer = await send(routed, {"region": None})
     assert answer.status == 200 and json.loads(answer.result["content"][0]["text"]) == {}
 
 
 async def test_handshake_requests_are_not_looked_at(routed: Site) -> None:
-    """3.3: these headers mean something only to the newest revision."""
+    """These headers mean something only to the newest revision."""
     session = await routed.initialize()
     message = routed.request("tools/call", {"name": "routed", "arguments": {"region": "eu"}})
     answer = await session.post(message, Mcp_Param_Region="us", Mcp_Param_Count="x")
@@ -110,6 +111,5 @@ async def test_handshake_requests_are_not_looked_at(routed: Site) -> None:
 
 
 async def test_annotations_are_listed(routed: Site) -> None:
-    """T17."""
     (tool,) = (await routed.modern("tools/list")).result["tools"]
     assert tool["inputSchema"]["properties"]["deep"]["properties"]["flag"]["x-mcp-header"] == "Flag"

@@ -1,4 +1,4 @@
-"""Connections without a complete request head: what they hold is bounded in bytes, number and time (N1)."""
+"""Connections without a complete request head: what they hold is bounded in bytes, number and time."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ async def metric(site: Site, reason: str) -> float:
     return float(lines[0].split()[1]) if lines else 0.0
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_heads_without_end_take_no_memory(tmp_path: Path) -> None:
     """160 MB of header lines from clients without a token: all refused, and not kept."""
     host, port = "", 0
@@ -67,6 +68,7 @@ async def test_n1_heads_without_end_take_no_memory(tmp_path: Path) -> None:
         assert (await made.send("GET", "/healthz", {})).status == 200
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_trailers_without_end_take_no_memory(tmp_path: Path) -> None:
     """They are kept as headers are, also of a request that was refused already."""
     start = b"POST /mcp HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n"
@@ -88,9 +90,10 @@ async def test_n1_trailers_without_end_take_no_memory(tmp_path: Path) -> None:
             writer.transport.abort()
 
 
+@pytest.mark.requirement("H9", "X6", "N1")
 @pytest.mark.parametrize("ended", [True, False])
 async def test_n1_a_head_that_is_too_large_is_431_in_json(site: Site, ended: bool) -> None:
-    """H9, X6: with the bound, without a word of what was sent."""
+    """With the bound, without a word of what was sent."""
     async with wired(site) as wire:
         wire.writer.write(BEGUN + b"X: " + b"s3cret" * (MAX_HEAD_BYTES // 6) + (b"\r\n\r\n" if ended else b""))
         status, body = await wire.answer()
@@ -98,6 +101,7 @@ async def test_n1_a_head_that_is_too_large_is_431_in_json(site: Site, ended: boo
     assert status == 431 and str(MAX_HEAD_BYTES) in json.loads(body)["error"]["message"] and b"s3cret" not in body
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_tokens_of_any_size_are_a_client_error(site: Site) -> None:
     for size, status in ((8_192, 401), (30_000, 401), (100_000, 431)):
         async with wired(site) as wire:
@@ -105,6 +109,7 @@ async def test_n1_tokens_of_any_size_are_a_client_error(site: Site) -> None:
             assert (await wire.answer())[0] == status
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_a_target_that_is_too_long_is_414(site: Site) -> None:
     async with wired(site) as wire:
         wire.writer.write(b"GET /s3cret?" + b"y" * MAX_TARGET_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -112,14 +117,16 @@ async def test_n1_a_target_that_is_too_long_is_414(site: Site) -> None:
     assert status == 414 and str(MAX_TARGET_BYTES) in body.decode() and b"s3cret" not in body
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_too_many_headers(site: Site) -> None:
     async with wired(site) as wire:
         wire.writer.write(BEGUN + b"".join(b"X-%d: y\r\n" % number for number in range(1000)) + b"\r\n")
         assert (await wire.answer())[0] == 400
 
 
+@pytest.mark.requirement("J9", "N1")
 async def test_n1_a_head_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """J9: sending a byte now and then does not extend it; a request and a body that takes longer are not affected."""
+    """Sending a byte now and then does not extend it; a request and a body that takes longer are not affected."""
     monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.5)
     async with serving() as site, wired(site) as slow, wired(site) as second, wired(site) as body, wired(site) as idle:
         body.writer.write(raw_post(site, site.headers() | {"Content-Length": "60"}) + b" ")
@@ -142,6 +149,7 @@ async def test_n1_a_head_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPat
         assert (await idle.answer())[0] == 200
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """All unfinished heads together have a budget of bytes; who completes a request is served all the while."""
     monkeypatch.setattr(connection_limits, "MAX_UNFINISHED_BYTES", 100_000)
@@ -157,6 +165,7 @@ async def test_n1_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
             assert (await wire.answer())[0] == 200
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_connections_that_send_nothing_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_limits, "MAX_SILENT_CONNECTIONS", 4)
     async with serving() as site, AsyncExitStack() as stack:
@@ -182,6 +191,7 @@ class Fake:
         self.closed = True
 
 
+@pytest.mark.requirement("N1")
 async def test_n1_what_is_released_is_not_counted() -> None:
     reasons: list[str] = []
     held = PendingConnections(timeout_seconds=60, max_connections=2, max_bytes=10, on_closed=reasons.append)
@@ -199,6 +209,7 @@ async def test_n1_what_is_released_is_not_counted() -> None:
     held.stop()
 
 
+@pytest.mark.requirement("N8")
 @pytest.mark.parametrize("pipelined", [False, True])
 async def test_n8_a_head_that_has_begun_is_not_idle(pipelined: bool) -> None:
     """It may come in pieces, before and after the moment when an idle connection is closed."""
@@ -215,6 +226,7 @@ async def test_n8_a_head_that_has_begun_is_not_idle(pipelined: bool) -> None:
         assert await wire.rest() == b""
 
 
+@pytest.mark.requirement("N8")
 async def test_n8_idle_connections_are_kept_as_configured() -> None:
     settings: dict[str, Any] = {"keep_alive_timeout_s": 1}
     async with serving(**settings) as site, wired(site) as idle, wired(site) as silent:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import yaml
 
 from doit_mcp.sandbox.accounts import USERS
@@ -81,8 +82,9 @@ async def test_the_file_is_valid_and_formatted(tmp_path: Path) -> None:
     assert status == 0 and said == FILE.read_text()
 
 
+@pytest.mark.requirement("G3", "G5")
 async def test_any_request_at_any_replica_and_nothing_for_operators(redis: Server, tmp_path: Path) -> None:
-    """G3, G5: sessions begun at either go on at either; metrics and readiness are not to be had from outside."""
+    """Sessions begun at either go on at either; metrics and readiness are not to be had from outside."""
     async with deployed(redis, tmp_path) as there:
         public = there.public
         sessions = [await public.initialize(user=USERS[number % len(USERS)]) for number in range(8)]
@@ -114,7 +116,7 @@ async def nothing_for_operators(public: Replica) -> None:
 
 
 async def tells_who_calls(public: Replica) -> None:
-    """P4: nobody can take the name of another address, so nobody has more tries than their own."""
+    """Nobody can take the name of another address, so nobody has more tries than their own."""
     forged = {"X-Forwarded-For": "198.51.100.7, 8.8.4.4", "X-Forwarded-Proto": "https", "Forwarded": "for=8.8.4.4"}
     heard: dict[str, list[str]] = (await public.send("GET", "/tests/heard", forged)).body
     own = public.base.removeprefix("http://")
@@ -126,6 +128,7 @@ async def tells_who_calls(public: Replica) -> None:
     assert client_address("172.18.0.5", told, trusted) == "8.8.8.8"
 
 
+@pytest.mark.requirement("L1")
 async def test_streams(redis: Server, tmp_path: Path) -> None:
     """With another grace than the file's, for whose end nobody wants to wait."""
     async with deployed(redis, tmp_path, grace="0.1s") as there:
@@ -172,7 +175,7 @@ async def old_streams_too(public: Replica) -> None:
 
 
 async def whoever_leaves_is_noticed(there: Deployed) -> None:
-    """L1: leaving is cancelling, for an old stream's calls and for those who speak the newest revision."""
+    """Leaving is cancelling, for an old stream's calls and for those who speak the newest revision."""
     while await there.gauge("calls_in_flight"):
         await asyncio.sleep(0.01)
     waiting = asyncio.create_task(there.public.call("wait"))

@@ -122,12 +122,14 @@ def judge(answer: Answer) -> None:
     assert answer.messages or answer.status == 200, answer
 
 
+@pytest.mark.requirement("J12")
 @FEW
 @given(message=MESSAGES | JSON | st.lists(MESSAGES, max_size=3), headers=HEADERS)
 def test_any_json_with_any_headers(loop: Loop, message: Any, headers: dict[str, str]) -> None:
     judge(loop.post(json.dumps(message).encode("utf-8", "replace"), headers))
 
 
+@pytest.mark.requirement("M69")
 @FEW
 @given(params=PARAMS, method=METHODS, capabilities=st.just({}) | JSON)
 def test_any_complete_envelope(loop: Loop, params: dict[str, Any], method: str, capabilities: Any) -> None:
@@ -140,6 +142,7 @@ def test_any_complete_envelope(loop: Loop, params: dict[str, Any], method: str, 
     judge(loop.post(json.dumps(message).encode(), headers))
 
 
+@pytest.mark.requirement("J12", "M25")
 @FEW
 @given(body=st.binary(max_size=200))
 def test_any_bytes(loop: Loop, body: bytes) -> None:
@@ -148,6 +151,7 @@ def test_any_bytes(loop: Loop, body: bytes) -> None:
     assert answer.status != 202
 
 
+@pytest.mark.requirement("J12")
 @FEW
 @given(
     message=MESSAGES | st.lists(MESSAGES, max_size=3),

@@ -61,6 +61,7 @@ ODD = {
 }
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize("case", ODD)
 async def test_n24_odd_requests(site: Site, case: str) -> None:
     """One answer in JSON, nothing of the request in it; the server goes on."""
@@ -72,6 +73,7 @@ async def test_n24_odd_requests(site: Site, case: str) -> None:
     assert (await site.post(site.request("ping"))).result == {}
 
 
+@pytest.mark.requirement("O1", "N24")
 @pytest.mark.parametrize(
     ("target", "status"),
     [
@@ -90,7 +92,7 @@ async def test_n24_odd_requests(site: Site, case: str) -> None:
     ],
 )
 async def test_n24_an_absolute_target_must_name_our_host(site: Site, target: str, status: int) -> None:
-    """O1: it goes before the Host header (RFC 9112, 3.2.2), and a proxy may have checked that one alone."""
+    """It goes before the Host header (RFC 9112, 3.2.2), and a proxy may have checked that one alone."""
     host = site.base.removeprefix("http://")
     async with wired(site) as wire:
         wire.writer.write(f"POST {target.format(host=host)} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -98,8 +100,9 @@ async def test_n24_an_absolute_target_must_name_our_host(site: Site, target: str
     assert found == status and b"evil" not in body
 
 
+@pytest.mark.requirement("G1", "N24")
 async def test_n24_refusals_by_the_http_layer_are_counted(site: Site) -> None:
-    """G1: like all requests."""
+    """Requests refused by the HTTP parser have a trace ID and count in the metrics."""
     async with wired(site) as wire:
         wire.writer.write(b"POST /mcp HTTP/1.1\r\nHost: x\r\nExpect: c4nary\r\n\r\n")
         assert b"X-MCP-Trace-Id: " in await wire.rest()
@@ -107,8 +110,9 @@ async def test_n24_refusals_by_the_http_layer_are_counted(site: Site) -> None:
     assert 'doit_mcp_http_requests_total{method="other",route="other",status="417"} 1.0' in text
 
 
+@pytest.mark.requirement("H5", "N24")
 async def test_n24_no_continue_before_the_bearer(site: Site) -> None:
-    """H5: a body that will be refused is not asked for; one that is taken, is."""
+    """A body that will be refused is not asked for; one that is taken, is."""
     message = json.dumps(site.request("ping")).encode()
     expecting = {"Expect": "100-continue", "Content-Length": str(len(message))}
     async with wired(site) as wire:
@@ -125,6 +129,7 @@ async def test_n24_no_continue_before_the_bearer(site: Site) -> None:
         assert status == 200 and json.loads(body)["result"] == {}
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_chunks_that_break_off_end_the_request(site: Site) -> None:
     """Its handler does not wait for the rest."""
     async with wired(site) as wire:
@@ -137,6 +142,7 @@ async def test_n24_chunks_that_break_off_end_the_request(site: Site) -> None:
     assert status == 400 and CANARY not in body
 
 
+@pytest.mark.requirement("N24")
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 async def test_n24_nobody_tries_to_unpack_bodies(site: Site, coding: str) -> None:
     """What cannot be unpacked is refused as what can be, and the connection goes on."""
@@ -148,8 +154,9 @@ async def test_n24_nobody_tries_to_unpack_bodies(site: Site, coding: str) -> Non
             assert (await wire.answer())[0] == 200
 
 
+@pytest.mark.requirement("J5", "N24")
 async def test_n24_packed_bodies_are_not_unpacked(site: Site) -> None:
-    """J5: not even to read the rest of a request that was refused."""
+    """Not even to read the rest of a request that was refused."""
     packed = gzip.compress(b" " * (64 << 20))
     for headers, expected in ((site.headers(), 415), ({}, 401)):
         async with wired(site) as wire:

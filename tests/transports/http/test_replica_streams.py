@@ -1,4 +1,4 @@
-"""Lost streams, tasks, kept results and repeated writes among replicas (issue 6)."""
+"""Lost streams, tasks, kept results and repeated writes among replicas."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ async def test_among_three(redis: Server) -> None:
                 assert (await third.until(""))["id"] == "s"
 
 
+@pytest.mark.requirement("S7")
 async def test_event_ids_are_good_for_their_session_alone(pair: Pair) -> None:
-    """S7."""
     a, b = pair
     session = await a.initialize()
     last = await begun(session)
@@ -221,7 +221,7 @@ async def until(site: Replica, task: Json, status: str) -> Json:
 
 
 async def test_a_task_is_followed_everywhere(pair: Pair) -> None:
-    """Y2, Y6: at once, by its owner alone; its notifications, too."""
+    """At once, by its owner alone; its notifications, too."""
     a, b = pair
     task = (await a.call("long", **TASKS)).result
     assert (await state_of(b, task)).result["status"] == "working"

@@ -1,4 +1,4 @@
-"""Several replicas behind one URL: what is begun at one goes on at another, for its owner alone (issue 6)."""
+"""Several replicas behind one URL: what is begun at one goes on at another, for its owner alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import pytest
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
@@ -53,8 +54,9 @@ async def test_a_session_goes_on_at_another_replica(pair: Pair) -> None:
     assert (await session.ask("ping")).result == {}
 
 
+@pytest.mark.requirement("S1", "S4", "G5")
 async def test_a_session_is_its_owners_alone(pair: Pair) -> None:
-    """S1, S4: at every replica, for every method, and nothing is changed by it."""
+    """At every replica, for every method, and nothing is changed by it."""
     a, b = pair
     session = await a.initialize()
     for user in (VIEWER, STRANGER):
@@ -69,6 +71,7 @@ async def test_a_session_is_its_owners_alone(pair: Pair) -> None:
     assert (await unknown.ask("ping")).status == 404
 
 
+@pytest.mark.requirement("G5")
 async def test_what_is_deleted_at_one_ends_at_all(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
@@ -84,8 +87,9 @@ async def test_what_is_deleted_at_one_ends_at_all(pair: Pair) -> None:
         assert (await at(site, session).delete()).status == 404
 
 
+@pytest.mark.requirement("S8")
 async def test_the_oldest_makes_room_everywhere(redis: Server) -> None:
-    """S8: a user's bound is one for all replicas."""
+    """A user's bound is one for all replicas."""
     async with replicas(redis.url, sessions_per_principal=2) as (a, b):
         first, other = await a.initialize(), await b.initialize(user=STRANGER)
         waiting = asyncio.create_task(first.call("wait"))
@@ -125,6 +129,7 @@ async def test_an_answer_finds_the_replica_that_asked(pair: Pair) -> None:
         assert (await stream.until(""))["result"]["structuredContent"] == {"said": "Bea"}
 
 
+@pytest.mark.requirement("N5")
 async def test_n5_a_large_answer_does_not_go_through_redis(pair: Pair, redis: Server) -> None:
     """Who asked hears at once that it cannot be used, at the replica that asked and through the other one."""
     a, b = pair
@@ -249,6 +254,7 @@ async def old_stream(site: Replica, user: User = ADMIN) -> AsyncIterator[Old]:
         yield Old(response, address)
 
 
+@pytest.mark.requirement("S5")
 async def test_an_old_stream_at_one_and_posts_at_another(pair: Pair) -> None:
     a, b = pair
     async with old_stream(a) as old:
@@ -273,8 +279,8 @@ async def test_an_old_stream_at_one_and_posts_at_another(pair: Pair) -> None:
         assert (await old.next())["method"] == TOOLS_CHANGED
 
 
+@pytest.mark.requirement("L1")
 async def test_what_runs_elsewhere_ends_with_the_old_stream(pair: Pair) -> None:
-    """L1."""
     a, b = pair
     async with old_stream(a) as old:
         await old.initialize(a)
@@ -301,6 +307,7 @@ async def test_a_replica_that_is_killed(pair: Pair, redis: Server) -> None:
             assert (await b.post(b.request("ping"), path=old.address)).status == 404
 
 
+@pytest.mark.requirement("L5", "G5")
 async def test_requests_without_a_session_need_no_redis(pair: Pair, redis: Server) -> None:
     """And those with one are told to come back; everything goes on once Redis does."""
     a, b = pair
@@ -358,8 +365,9 @@ async def test_a_server_starts_without_redis(redis: Server) -> None:
             assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
+@pytest.mark.requirement("S2", "S10", "X6", "G5")
 async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) -> None:
-    """S2, S10: nothing can be read there, and nothing stays for ever."""
+    """Nothing can be read there, and nothing stays for ever."""
     a, b = pair
     session = await a.initialize(elicitation={})
     await at(b, session).ask("resources/subscribe", {"uri": "doc://one"})
@@ -378,8 +386,9 @@ async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) ->
     assert b"eyJ" not in seen
 
 
+@pytest.mark.requirement("S8")
 async def test_idle_sessions_go_and_busy_ones_stay(redis: Server) -> None:
-    """S8: what listens somewhere does not expire."""
+    """What listens somewhere does not expire."""
     async with replicas(redis.url, session_idle_s=1) as (a, b):
         idle = await a.initialize()
         with redis.client() as client:
@@ -418,8 +427,9 @@ async def test_operators_see_redis(pair: Pair, redis: Server) -> None:
     redis.start()
 
 
+@pytest.mark.requirement("L4")
 async def test_a_replica_that_stops_politely(pair: Pair, redis: Server) -> None:
-    """L4: its sessions go on at the others, with what they were told; its old streams end, and are no more at once."""
+    """Its sessions go on at the others, with what they were told; its old streams end, and are no more at once."""
     _, b = pair
     made = another(b, redis.url, drain_s=0)
     stopping = await made.__aenter__()

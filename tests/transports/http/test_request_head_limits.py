@@ -64,6 +64,7 @@ def streams(draw: st.DrawFn) -> tuple[list[bytes], int, list[bytes]]:
     return requests, partial, [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
 
+@pytest.mark.requirement("N1")
 @given(streams())
 def test_n1_the_unfinished_bytes_are_those_of_the_last_head(made: tuple[list[bytes], int, list[bytes]]) -> None:
     requests, partial, pieces = made
@@ -77,6 +78,7 @@ def test_n1_the_unfinished_bytes_are_those_of_the_last_head(made: tuple[list[byt
         assert fed.unfinished == partial
 
 
+@pytest.mark.requirement("N1")
 @pytest.mark.parametrize("request_", [GET, LENGTH, EMPTY, CHUNKED])
 def test_n1_a_request_may_be_cut_anywhere(request_: bytes) -> None:
     for cut in range(len(request_) + 1):
@@ -86,6 +88,7 @@ def test_n1_a_request_may_be_cut_anywhere(request_: bytes) -> None:
         assert len(fed.messages) == 2 and fed.unfinished == 9, cut
 
 
+@pytest.mark.requirement("N1")
 @pytest.mark.parametrize("size", [MAX_HEAD_BYTES, MAX_HEAD_BYTES + 1])
 @pytest.mark.parametrize("piece", [1000, 40_000, 1_000_000])
 def test_n1_the_whole_head_counts(size: int, piece: int) -> None:
@@ -108,6 +111,7 @@ def test_n1_the_whole_head_counts(size: int, piece: int) -> None:
         assert fed.messages == []
 
 
+@pytest.mark.requirement("N1")
 def test_n1_the_body_does_not_count() -> None:
     body = b" " * 1_000_000
     fed = Fed()
@@ -115,6 +119,7 @@ def test_n1_the_body_does_not_count() -> None:
     assert len(fed.messages) == 2 and fed.unfinished == 50
 
 
+@pytest.mark.requirement("N1")
 @pytest.mark.parametrize("endless", [b"X-%d: y\r\n", b"1;name=%d"])
 def test_n1_what_surrounds_chunks_is_bounded(endless: bytes) -> None:
     """Trailers are kept by the parser, as headers are; extensions of a chunk have no end of their own."""
@@ -127,6 +132,7 @@ def test_n1_what_surrounds_chunks_is_bounded(endless: bytes) -> None:
     assert payload.exception() is not None
 
 
+@pytest.mark.requirement("N1")
 def test_n1_small_chunks_are_fine() -> None:
     fed = Fed()
     fed.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
@@ -138,6 +144,7 @@ def test_n1_small_chunks_are_fine() -> None:
     assert payload.is_eof() and payload.total_bytes == 20_000 and fed.unfinished == 0
 
 
+@pytest.mark.requirement("N1")
 def test_n1_requests_that_wait_are_bounded() -> None:
     fed = Fed()
     for _ in range(MAX_PIPELINED_REQUESTS):
@@ -149,6 +156,7 @@ def test_n1_requests_that_wait_are_bounded() -> None:
         Fed().feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
 
 
+@pytest.mark.requirement("N1")
 def test_n1_line_breaks_before_a_request_are_not_kept() -> None:
     fed = Fed()
     for _ in range(100):

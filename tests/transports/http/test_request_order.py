@@ -1,4 +1,4 @@
-"""Of several faults the first one counts: the ladders of the protocol sheet, 1.2 to 1.4, pair by pair."""
+"""Of several faults the first one counts: the order of checks, pair by pair."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAIRS = [pair for pair in combinations(FAULTS, 2) if pair != ("message", "json")
 
 @pytest.mark.parametrize("faults", [*((name,) for name in FAULTS), *PAIRS], ids=" and ".join)
 async def test_before_the_era_is_known(site: Site, faults: tuple[str, ...]) -> None:
-    """1.2."""
+    """Faults of the HTTP request come before those of the message."""
     headers = site.headers() | {"Content-Type": "application/json"}
     sent: dict[str, Any] = {"method": "POST", "headers": headers, "body": json.dumps(site.request("ping")).encode()}
     # In reverse, so that the earlier fault has the last word on what both of them change.
@@ -63,9 +63,10 @@ LADDER: dict[str, tuple[Fault, int, int]] = {
 }
 
 
+@pytest.mark.requirement("J10", "M78")
 @pytest.mark.parametrize("faults", [*((name,) for name in LADDER), *combinations(LADDER, 2)], ids=" and ".join)
 async def test_the_modern_ladder(site: Site, faults: tuple[str, ...]) -> None:
-    """1.3, rows 3 to 12: of two faults the higher row answers."""
+    """Of two faults the higher row answers."""
     message = site.envelope("tools/call", {"name": "echo", "arguments": {"region": "eu"}})
     headers = site.modern_headers(message) | {"Mcp-Param-Region": "eu"}
     for name in faults:
@@ -89,20 +90,20 @@ async def test_the_modern_ladder(site: Site, faults: tuple[str, ...]) -> None:
     ("method", "source"),
     [("tools/call", "name"), ("prompts/get", "name"), ("resources/read", "uri"), ("tasks/get", "taskId")],
 )
-async def test_row_8_a_source_that_is_none(site: Site, method: str, source: str) -> None:
+async def test_a_source_that_is_none(site: Site, method: str, source: str) -> None:
     """A missing or odd source is wrong parameters, whatever the header says."""
     for params in ({}, {source: 5}):
         assert (await site.modern(method, params, headers={"Mcp-Name": "x"})).code == (400, -32602)
 
 
-async def test_row_8_names_are_asked_for_nowhere_else(site: Site) -> None:
-    """Section 5, decision 21."""
+async def test_names_are_asked_for_nowhere_else(site: Site) -> None:
     assert (await site.modern("prompts/list", headers={"Mcp-Name": "anything"})).status == 200
 
 
+@pytest.mark.requirement("M76", "M107", "M111")
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
-async def test_row_13_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site, method: str) -> None:
-    """Y5, Y6: -32021 before any look-up, also for the older capability of the same name."""
+async def test_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site, method: str) -> None:
+    """-32021 before any look-up, also for the older capability of the same name."""
     for capabilities in ({}, {"tasks": {}}):
         answer = await site.modern(method, {"taskId": "unknown"}, clientCapabilities=capabilities)
         assert answer.code == (400, -32021)
@@ -110,7 +111,7 @@ async def test_row_13_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site
 
 
 async def test_the_body_comes_before_the_headers(site: Site) -> None:
-    """1.1: an envelope makes a message modern without any header, and headers make none modern."""
+    """An envelope makes a message modern without any header, and headers make none modern."""
     answer = await site.post(site.envelope("tools/list"))
     assert answer.code == (400, -32020)
     session = await site.initialize()
@@ -122,8 +123,9 @@ async def test_the_body_comes_before_the_headers(site: Site) -> None:
     assert answer.result["resultType"] == "complete"
 
 
+@pytest.mark.requirement("M50")
 async def test_the_legacy_ladder(site: Site) -> None:
-    """1.4: the session before the version, the version before what is in the message."""
+    """The session before the version, the version before what is in the message."""
     session = await site.initialize()
     unknown = await site.post(site.request("nothing"), Mcp_Session_Id="unknown", MCP_Protocol_Version="2025-03-26")
     assert unknown.code == (404, -32600)
@@ -133,8 +135,9 @@ async def test_the_legacy_ladder(site: Site) -> None:
     assert foreign.code == (404, -32600)
 
 
+@pytest.mark.requirement("M4")
 async def test_refusals_of_a_request_that_was_read_bear_its_id(site: Site) -> None:
-    """M5: whoever refuses it."""
+    """Any layer that refuses a request answers under its id."""
     session = await site.initialize()
     message = site.request("ping", id="mine")
     answers = [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from doit_mcp.sandbox.accounts import Grant
@@ -57,6 +58,7 @@ def shows_nothing_hidden(found: Any) -> bool:
     return not set(str(found)) & set(HIDDEN)
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_completion_values_are_visible() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         params: Json = {"ref": {"type": "ref/resource", "uri": "doit://budgets/{id}"}}
@@ -64,6 +66,7 @@ async def test_n24_completion_values_are_visible() -> None:
         assert found.result["completion"]["values"] == ["b1"]
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_steps_of_the_assistant_are_visible_in_progress_and_result() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         session = await site.initialize()
@@ -75,6 +78,7 @@ async def test_n24_steps_of_the_assistant_are_visible_in_progress_and_result() -
         assert result["structuredContent"]["steps"] == ["Reading costs"] and shows_nothing_hidden(result)
 
 
+@pytest.mark.requirement("N24")
 async def test_n24_errors_questions_and_documents_are_visible() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         twice = await site.call("get_budget", {"name": "twice"})

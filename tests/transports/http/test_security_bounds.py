@@ -42,8 +42,9 @@ async def refused(tasks: list[asyncio.Task[Answer]], status: int, count: int) ->
     assert all(answer.headers["Retry-After"].isdigit() for answer in answers)
 
 
+@pytest.mark.requirement("Q2", "Q3")
 async def test_one_caller_and_all_together_have_their_share(tmp_path: Path) -> None:
-    """Q2, Q3: beyond it calls are refused at once; a quiet caller is served; nothing waits without bound."""
+    """Beyond it calls are refused at once; a quiet caller is served; nothing waits without bound."""
     async with program(tmp_path, calls_per_principal=PER_PERSON, calls_total=IN_ALL) as made:
         noisy = await calls(made, "noisy", 200)
         await held(made, PER_PERSON)
@@ -65,15 +66,16 @@ async def test_one_caller_and_all_together_have_their_share(tmp_path: Path) -> N
 
 
 def bomb() -> Iterator[bytes]:
-    """Blanks, packed; as many as the sheet says in the longer mode."""
+    """Blanks, packed; 1 GiB of them in the longer mode."""
     compress = zlib.compressobj(wbits=31)
     for _ in range(1024 if LONG else 200):
         yield compress.compress(b" " * MIB)
     yield compress.flush()
 
 
+@pytest.mark.requirement("H5", "H9", "J5")
 async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
-    """J5, H5, H9: refused with and without a token, and not kept."""
+    """Refused with and without a token, and not kept."""
     packed = b"".join(bomb())
     assert len(packed) < 2 * MIB
 
@@ -108,8 +110,9 @@ async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
     assert not [line for line in failures if line["logger"] != "aiohttp.server"]
 
 
+@pytest.mark.requirement("X7", "F5")
 async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path: Path) -> None:
-    """F5, X7: 200 MB, as it is and packed, is a clean error and not kept; no redirect is followed."""
+    """200 MB, as it is and packed, is a clean error and not kept; no redirect is followed."""
     async with program(tmp_path) as made:
         made.outside.gate.set()
         token = made.outside.token("ann")
@@ -123,8 +126,9 @@ async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path:
         assert not (await made.modern(enveloped(budget(1, "ok-1")), token)).result.get("isError")
 
 
+@pytest.mark.requirement("J9")
 async def test_half_sent_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """J9: sooner than an idle connection, which has a time of its own."""
+    """Sooner than an idle connection, which has its own timeout."""
     monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.3)
     async with serving(keep_alive_timeout_s=1) as site, wired(site) as slow, wired(site) as idle:
         slow.writer.write(b"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthor")
@@ -138,8 +142,9 @@ async def test_half_sent_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> Non
 FAULTS: tuple[FaultKind, ...] = (401, 403, 404, 500, 503, "garbage", "truncated", "reset")
 
 
+@pytest.mark.requirement("X6")
 async def test_no_reply_holds_a_secret() -> None:
-    """X6: whatever goes wrong, bodies, headers, probes and metrics hold nothing of a credential; nor does a log."""
+    """Whatever goes wrong, bodies, headers, probes and metrics hold nothing of a credential; nor does a log."""
     api = Api()
     async with serving(api=api, make=catalog_factory()) as site:
         token = site.token()

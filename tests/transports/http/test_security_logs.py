@@ -76,8 +76,9 @@ def written() -> Iterator[list[str]]:
     logger.removeHandler(handler)
 
 
+@pytest.mark.requirement("X6", "G2")
 def test_the_guard_finds_what_is_leaked_on_purpose(tmp_path: Path) -> None:
-    """X6: a suite of its own, in which every test but one logs a secret, in each way there is."""
+    """A suite of its own, in which every test but one logs a secret, in each way there is."""
     hooks = "from tests.conftest import pytest_collection_finish, pytest_runtest_teardown"
     (tmp_path / "conftest.py").write_text(hooks)
     (tmp_path / "test_leaks.py").write_text(LEAKS)
@@ -99,14 +100,16 @@ def test_the_guard_knows_the_secrets_of_this_suite() -> None:
         assert not guard.tells(fine), fine
 
 
+@pytest.mark.requirement("X6")
 async def test_everything_a_server_handles_is_known_to_the_guard(site: Site) -> None:
     await site.call("echo")
     for secret in (site.token(), SECRET):
         assert GUARD.tells(f"x {secret} x")
 
 
+@pytest.mark.requirement("G1")
 async def test_a_line_for_each_of_many_kinds_of_request(site: Site, written: list[str]) -> None:
-    """G1: those that are refused as well, each with the trace that the caller was told, and no word of theirs."""
+    """Those that are refused as well, each with the trace that the caller was told, and no word of theirs."""
     bearer = site.headers()
     version = {"MCP-Protocol-Version": LATEST, "Content-Type": "application/json"}
     params = {"name": "echo", "arguments": {"text": CANARY}}
@@ -136,8 +139,9 @@ async def test_a_line_for_each_of_many_kinds_of_request(site: Site, written: lis
     assert CANARY not in "".join(written) and "PROPFIND" not in "".join(written)
 
 
+@pytest.mark.requirement("G2")
 async def test_names_from_outside_forge_no_line_and_make_none_long(site: Site, written: list[str]) -> None:
-    """G2: a request of 700 KB with line breaks and escape sequences wherever a text can be."""
+    """A request of 700 KB with line breaks and escape sequences wherever a text can be."""
     text = f'\r\n{{"level": "error", "message": "{CANARY}"}}\x1b[31m' * 7_500
     message = {"jsonrpc": "2.0", "id": 1, "method": text, "params": {"name": text[:1000]}}
     assert (await site.post(message, MCP_Protocol_Version=LATEST)).error["code"] < 0
@@ -150,8 +154,9 @@ async def test_names_from_outside_forge_no_line_and_make_none_long(site: Site, w
         assert json.loads(line)["level"] == "info"
 
 
+@pytest.mark.requirement("X6")
 async def test_bytes_that_are_no_request_are_not_quoted(site: Site, written: list[str]) -> None:
-    """X6, section 17, 1: neither to the sender nor in the log."""
+    """Neither to the sender nor in the log."""
     token = site.token()
     for raw in (
         f"GET /mcp HTTP/1.1\nAuthorization: Bearer {token}\n\n".encode(),
@@ -164,8 +169,9 @@ async def test_bytes_that_are_no_request_are_not_quoted(site: Site, written: lis
     assert token not in "".join(written)
 
 
+@pytest.mark.requirement("S10", "G1")
 async def test_principals_and_sessions_are_told_apart_but_not_named(written: list[str]) -> None:
-    """G1, S10: a hash of who calls, different for each; neither names nor session ids."""
+    """A hash of who calls, different for each; neither names nor session ids."""
     async with serving() as site:
         sessions = [await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)]
         for session in sessions:
@@ -178,8 +184,9 @@ async def test_principals_and_sessions_are_told_apart_but_not_named(written: lis
     assert "@" not in whole
 
 
+@pytest.mark.requirement("G6")
 async def test_every_write_is_in_the_audit_log_and_no_read_is(site: Site, written: list[str]) -> None:
-    """G6: who, for which customer, which tool, how it ended, and the trace that leads to the request."""
+    """Who, for which customer, which tool, how it ended, and the trace that leads to the request."""
     session = await site.initialize()
     await session.call("echo", {"text": CANARY})
     cut = asyncio.create_task(session.call("wait", id="w"))
@@ -195,8 +202,9 @@ async def test_every_write_is_in_the_audit_log_and_no_read_is(site: Site, writte
     assert {line["principal"] for line in audit} == {line["principal"] for line in lines if "principal" in line}
 
 
+@pytest.mark.requirement("G3")
 async def test_metrics_and_probes_name_nothing_from_outside(site: Site) -> None:
-    """G3: whatever callers choose, the series stay those of ours."""
+    """Whatever callers choose, the series stay those of ours."""
     await site.send("GET", f"/{CANARY}", {})
     before = len((await site.send("GET", "/metrics", {})).text.splitlines())
     session = await site.initialize()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from doit_mcp.cli import run_until_complete
@@ -227,8 +228,9 @@ async def main() -> None:
             await wait_for_stop_signal()
 
 
+@pytest.mark.requirement("F2", "F7", "G1")
 async def test_calls_through_the_whole_program(tmp_path: Path) -> None:
-    """F2, F7, G1: an answer for each way the API fails, and a line that says what became of it."""
+    """An answer for each way the API fails, and a line that says what became of it."""
     mended, told = {"busy", "reset", "cut"}, {"missing", "garbage"}
     async with program(tmp_path) as made:
         made.outside.gate.set()

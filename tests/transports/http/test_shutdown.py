@@ -12,8 +12,9 @@ from tests.transports.http.serving import LATEST, Site, serving
 from tests.transports.http.streaming import Stream
 
 
+@pytest.mark.requirement("L4", "L5")
 async def test_no_new_work_and_calls_in_flight_finish() -> None:
-    """L4, L5: a probe is told, a newcomer refused with Retry-After, who waits is answered."""
+    """A probe is told, a newcomer refused with Retry-After, who waits is answered."""
     site_of = serving(drain_s=10)
     site = await site_of.__aenter__()
     session = await site.initialize()
@@ -35,8 +36,9 @@ async def test_no_new_work_and_calls_in_flight_finish() -> None:
     assert site.bench.ran == []
 
 
+@pytest.mark.requirement("L4")
 async def test_what_hangs_is_stopped_in_the_end() -> None:
-    """L4: the drain has an end, whatever a call waits for."""
+    """The drain has an end, whatever a call waits for."""
     site_of = serving(drain_s=0)
     site = await site_of.__aenter__()
     session = await site.initialize()
@@ -46,8 +48,9 @@ async def test_what_hangs_is_stopped_in_the_end() -> None:
     assert site.bench.cancelled and (await waiting).messages == ()
 
 
+@pytest.mark.requirement("L4")
 async def test_streams_end_politely() -> None:
-    """L4: with a proper end of the response, on both transports."""
+    """With a proper end of the response, on both transports."""
     site_of = serving()
     site = await site_of.__aenter__()
     session = await site.initialize()
@@ -80,8 +83,9 @@ def closed_port() -> int:
         return port
 
 
+@pytest.mark.requirement("K4", "L5")
 async def test_probes_while_the_identity_provider_is_away() -> None:
-    """L5, K4: alive, not ready before the keys were had once; 503 with Retry-After, not 401, for its tokens."""
+    """Alive, not ready before the keys were had once; 503 with Retry-After, not 401, for its tokens."""
     issuer = f"http://127.0.0.1:{closed_port()}"
     async with serving(auth_server_url=issuer) as site:
         assert (await site.send("GET", "/healthz", {})).status == 200
@@ -99,9 +103,10 @@ async def test_ready_once_keys_are_there(site: Site) -> None:
     assert ready.body["checks"] == {"accepting": True, "keys": True}
 
 
+@pytest.mark.requirement("J7", "G3")
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 async def test_probes_say_nothing_of_anybody(site: Site, path: str) -> None:
-    """G3, J7: after traffic; and they are read-only."""
+    """Health checks and metrics after traffic hold nothing sensitive, and are read-only."""
     token = site.token()
     await site.post(site.request("tools/call", {"name": "echo"}), Authorization=f"Bearer {token}")
     text = (await site.send("GET", path, {})).text

@@ -44,6 +44,7 @@ async def send(site: Site, token: str, message: Json, path: str = "/mcp") -> Ans
     return await site.send("POST", path, head | {"Content-Type": "application/json"}, json.dumps(message).encode())
 
 
+@pytest.mark.requirement("N19")
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/readonly", "/sse"])
 async def test_n19_the_result_carries_the_challenge_and_the_next_request_is_401(path: str) -> None:
     async with place() as (site, api):
@@ -65,6 +66,7 @@ async def test_n19_the_result_carries_the_challenge_and_the_next_request_is_401(
         assert not (await call(site, fresh, path)).result.get("isError")
 
 
+@pytest.mark.requirement("N19")
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
 async def test_n19_results_of_sessions_carry_it_too(revision: str) -> None:
     async with place() as (site, _):
@@ -75,6 +77,7 @@ async def test_n19_results_of_sessions_carry_it_too(revision: str) -> None:
         assert "/.well-known/oauth-protected-resource/mcp" in challenge and refused.result["isError"]
 
 
+@pytest.mark.requirement("N19")
 @pytest.mark.parametrize(
     ("status", "code", "dead"),
     [
@@ -153,6 +156,7 @@ OFFERED: Json = {
 }
 
 
+@pytest.mark.requirement("N19")
 @pytest.mark.parametrize("method", ASKING)
 async def test_n19_errors_of_other_methods_carry_the_challenge(method: str) -> None:
     async with serving(changes=OFFERED, api=Api()) as site:
@@ -175,6 +179,7 @@ async def test_n19_errors_of_other_methods_carry_the_challenge(method: str) -> N
         assert after.status == 401 and after.headers["WWW-Authenticate"] == challenge
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_a_write_that_asks_carries_the_challenge_instead_of_asking() -> None:
     async with serving(changes={"tools": direct_tools()}, api=Api()) as site:
         token = site.token()
@@ -195,6 +200,7 @@ class Refusing(Api):
         super().register(app, lambda token: None)
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_an_api_that_refuses_a_fresh_credential_ends_no_login() -> None:
     """Twice 401 from the API after two exchanges that went well: the result has the challenge, the token stays good."""
     async with serving(changes={"tools": (mine_tool(),)}, api=Refusing()) as site:
@@ -225,6 +231,7 @@ class Tokens(Api):
         app.router.add_get("/auth/v1/validate", validate)
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_a_revoked_api_token_is_told_so_and_its_stream_ends() -> None:
     api = Tokens()
     async with serving(changes={"tools": (mine_tool(),)}, api=api) as site:
@@ -246,6 +253,7 @@ def session_headers(session: Session, token: str) -> dict[str, str]:
     return head | {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_streams_of_a_login_that_ended_end() -> None:
     async with place() as (site, _):
         token = site.token()
@@ -272,6 +280,7 @@ async def test_n19_streams_of_a_login_that_ended_end() -> None:
                     assert again.status == 401
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_streams_end_with_their_token_unless_it_is_renewed() -> None:
     """The session of /sse is its stream, so a client that shows a newer token there goes on with it."""
     async with serving() as site:
@@ -296,6 +305,7 @@ async def test_n19_streams_end_with_their_token_unless_it_is_renewed() -> None:
             assert '"id":1' in (await next_event(renewed))[1]
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_a_login_that_ended_at_one_replica_has_ended_at_the_others(redis: Server) -> None:
     api = Api()
     async with replicas(redis.url, changes={"tools": (mine_tool(),)}, api=api) as (first, second):
@@ -309,6 +319,7 @@ async def test_n19_a_login_that_ended_at_one_replica_has_ended_at_the_others(red
                 await asyncio.sleep(0.01)
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_a_token_that_is_renewed_at_another_replica_keeps_the_stream(redis: Server) -> None:
     async with replicas(redis.url) as (first, second):
         brief = {"Authorization": f"Bearer {first.token(exp=int(time.time()) + 2)}", "Accept": "text/event-stream"}
@@ -328,6 +339,7 @@ async def test_n19_a_token_that_is_renewed_at_another_replica_keeps_the_stream(r
                     assert b"data" not in await ending.content.read()
 
 
+@pytest.mark.requirement("N19")
 async def test_n19_a_stream_that_a_client_came_back_for_ends_too() -> None:
     async with serving() as site:
         session = await site.initialize()

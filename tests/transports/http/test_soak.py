@@ -1,6 +1,6 @@
 """Much of the same on the server's own process: memory, descriptors and tasks stay where they are.
 
-Rows Q4, Q5, S8 and L2. In CI smaller than the sheet says; DOIT_MCP_TEST_LONG=1 takes its numbers.
+In CI with smaller numbers; DOIT_MCP_TEST_LONG=1 takes the full ones.
 """
 
 from __future__ import annotations
@@ -90,8 +90,9 @@ class Mixture:
         return (await self.made.send("GET", path, {})).status
 
 
+@pytest.mark.requirement("Q5")
 async def test_mixed_requests(tmp_path: Path) -> None:
-    """Q5: no 5xx, and memory, descriptors and tasks are what they were after the first ones."""
+    """No 5xx, and memory, descriptors and tasks are what they were after the first ones."""
     async with program(tmp_path, sessions_total=500) as made:
         made.outside.gate.set()
         mixture = Mixture(made)
@@ -108,8 +109,9 @@ async def test_mixed_requests(tmp_path: Path) -> None:
     assert not [line for line in made.lines() if line["level"] in ("error", "critical")]
 
 
+@pytest.mark.requirement("K2", "Q4")
 async def test_a_flood_of_forged_tokens(tmp_path: Path) -> None:
-    """Q4, K2: each is refused, nobody is asked for keys again and again, and who has a token is served meanwhile."""
+    """Each is refused, nobody is asked for keys again and again, and who has a token is served meanwhile."""
     async with program(tmp_path) as made:
         made.outside.gate.set()
         token = made.outside.token("ann")
@@ -138,9 +140,10 @@ async def refused(made: Program, token: str, statuses: Counter[int]) -> None:
     statuses[answer.status] += 1
 
 
+@pytest.mark.requirement("S8")
 @pytest.mark.parametrize("cap", [100, 10_000])
 async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
-    """S8: the oldest of this user make room, those of others stay; and they are small."""
+    """The oldest of this user make room, those of others stay; and they are small."""
     async with program(tmp_path, sessions_per_principal=cap) as made:
         ann, bob = made.outside.token("ann"), made.outside.token("bob")
         others = await made.initialize(bob)
@@ -156,8 +159,9 @@ async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
         print(f"{grown / MIB:.1f} MiB for {SESSIONS} sessions, {cap} of them kept at most")
 
 
+@pytest.mark.requirement("L2")
 async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
-    """L2: descriptors, tasks and memory go back, and nothing is done for those who left."""
+    """Descriptors, tasks and memory go back, and nothing is done for those who left."""
     async with program(tmp_path) as made:
         tokens = [made.outside.token(f"person{number}") for number in range(STREAMS // 10)]
         await dropped(made, tokens)

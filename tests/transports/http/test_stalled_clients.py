@@ -1,4 +1,4 @@
-"""Clients that ask for much and read nothing (security L3)."""
+"""Clients that ask for much and read nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import pytest
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.resources.resource import Resource
@@ -65,8 +67,9 @@ def still_there(peers: set[object], patience: float | None = None) -> int:
     return len(found)
 
 
+@pytest.mark.requirement("L3")
 async def test_thirty_who_read_nothing_delay_nobody_and_are_dropped() -> None:
-    """L3: two hundred calls of somebody else are answered while all thirty wait; none of them is there for good."""
+    """Two hundred calls of somebody else are answered while all thirty wait; none of them is there for good."""
     asked = 0
     text = "x" * LARGE
 

@@ -27,9 +27,10 @@ REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", LATEST)
 ELICITS: Any = {"elicitation": {}, "roots": {}}
 
 
+@pytest.mark.requirement("M8")
 @pytest.mark.parametrize("asked", [*REVISIONS, MODERN, "2099-01-01", ""])
 async def test_negotiates(site: Site, asked: str) -> None:
-    """L1, L2, case 12: the revision asked for, or the newest that has a handshake."""
+    """The revision asked for, or the newest that has a handshake."""
     params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     answer = await site.post(site.request("initialize", params, id=0))
     assert answer.result["protocolVersion"] == (asked if asked in REVISIONS else LATEST)
@@ -43,15 +44,15 @@ async def test_an_initialize_that_is_wrong(site: Site, params: Any) -> None:
     assert answer.code == (200, -32602) and "Mcp-Session-Id" not in answer.headers
 
 
-async def test_case_11_headers_of_the_newest_revision_do_not_make_it_modern(site: Site) -> None:
+async def test_headers_of_the_newest_revision_do_not_make_it_modern(site: Site) -> None:
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     message = site.request("initialize", params)
     answer = await site.post(message, MCP_Protocol_Version=LATEST, Mcp_Method="initialize")
     assert answer.status == 200 and answer.headers["Mcp-Session-Id"]
 
 
-async def test_case_13_without_a_session(site: Site) -> None:
-    """1.4 row 3: served on its own, at the revision named or 2025-03-26; no session comes of it."""
+async def test_without_a_session(site: Site) -> None:
+    """Served on its own, at the revision named or 2025-03-26; no session comes of it."""
     answer = await site.post(site.request("tools/list"), revision="2025-03-26")
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
     assert "title" not in answer.result["tools"][0] and "outputSchema" not in answer.result["tools"][0]
@@ -61,7 +62,8 @@ async def test_case_13_without_a_session(site: Site) -> None:
     assert asks.result["isError"] is True
 
 
-async def test_cases_14_and_15_the_sessions_revision_counts(site: Site) -> None:
+@pytest.mark.requirement("M45", "M50")
+async def test_the_sessions_revision_counts(site: Site) -> None:
     session = await site.initialize(LATEST)
     silent = await site.post(site.request("tools/list"), revision=LATEST, Mcp_Session_Id=session.id)
     assert silent.result["tools"][0]["outputSchema"]
@@ -71,16 +73,18 @@ async def test_cases_14_and_15_the_sessions_revision_counts(site: Site) -> None:
     assert (await old.post(site.request("ping"), MCP_Protocol_Version="2025-06-18")).status == 200
 
 
+@pytest.mark.requirement("S4", "M40")
 @pytest.mark.parametrize("id", ["nothing", "", "ü", "x" * 5000])
-async def test_case_16_unknown_sessions(site: Site, id: str) -> None:
-    """S4, T17: 404, so that the client starts over; and nothing runs."""
+async def test_unknown_sessions(site: Site, id: str) -> None:
+    """404, so that the client starts over; and nothing runs."""
     headers = site.headers() | {"Content-Type": "application/json", "Mcp-Session-Id": id}
     answer = await site.send("POST", "/mcp", headers, json.dumps(site.request("tools/list")).encode())
     assert answer.code == (404, -32600)
 
 
+@pytest.mark.requirement("S1", "M47")
 async def test_sessions_belong_to_who_opened_them(site: Site) -> None:
-    """S1, S2: another user, or the same one for another customer, finds nothing and harms nothing."""
+    """Another user, or the same one for another customer, finds nothing and harms nothing."""
     session = await site.initialize()
     for other in (VIEWER, STRANGER):
         foreign = Session(site, session.id, LATEST, other, {})
@@ -96,8 +100,8 @@ async def test_sessions_belong_to_who_opened_them(site: Site) -> None:
     assert (await session.ask("ping")).result == {}
 
 
+@pytest.mark.requirement("S4", "M40")
 async def test_a_session_ends_once(site: Site) -> None:
-    """1.5, T17."""
     session = await site.initialize()
     assert (await session.delete()).status == 204
     assert (await session.delete()).status == 404
@@ -105,13 +109,14 @@ async def test_a_session_ends_once(site: Site) -> None:
 
 
 async def test_a_second_handshake_is_refused(site: Site) -> None:
-    """1.4 row 2."""
+    """A session takes one initialize, and an unknown session ID gets 404 as in any other request."""
     session = await site.initialize()
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     assert (await session.ask("initialize", params)).code == (400, -32600)
     assert (await site.post(site.request("initialize", params), Mcp_Session_Id="other")).status == 404
 
 
+@pytest.mark.requirement("M49")
 @pytest.mark.parametrize("revision", REVISIONS)
 async def test_the_same_call_on_every_revision(site: Site, revision: str) -> None:
     """The same answer, less what the revision does not know; a list of what each listed tool has."""
@@ -127,15 +132,16 @@ async def test_the_same_call_on_every_revision(site: Site, revision: str) -> Non
     assert blocks == ["text", audio, "resource_link" if revision >= "2025-06-18" else "text"]
 
 
+@pytest.mark.requirement("J13")
 @pytest.mark.parametrize("revision", REVISIONS)
 async def test_wrong_arguments_by_revision(site: Site, revision: str) -> None:
-    """4.3: a protocol error before 2025-11-25, a result since."""
+    """A protocol error before 2025-11-25, a result since."""
     answer = await (await site.initialize(revision)).call("echo", {"colour": "red"})
     assert answer.status == 200
     assert answer.result["isError"] if revision == LATEST else answer.error["code"] == -32602
 
 
-async def test_case_29_unknown_methods_and_tools(site: Site) -> None:
+async def test_unknown_methods_and_tools(site: Site) -> None:
     session = await site.initialize()
     assert (await session.ask("foo/bar")).code == (200, -32601)
     assert (await session.ask("server/discover")).code == (200, -32601)
@@ -144,14 +150,16 @@ async def test_case_29_unknown_methods_and_tools(site: Site) -> None:
     assert (await session.note("foo/bar")).status == 202
 
 
+@pytest.mark.requirement("J4", "M43")
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-06-18", LATEST])
-async def test_case_21_arrays_where_there_are_no_batches(site: Site, revision: str) -> None:
+async def test_arrays_where_there_are_no_batches(site: Site, revision: str) -> None:
     session = await site.initialize(revision)
     assert (await session.post([site.request("ping")])).code == (400, -32600)
 
 
-async def test_cases_22_and_23_batches(site: Site) -> None:
-    """M9, T3, T5: one answer per request; only notifications and responses: 202."""
+@pytest.mark.requirement("M27", "M31", "M33")
+async def test_batches(site: Site) -> None:
+    """One answer per request; only notifications and responses: 202."""
     session = await site.initialize("2025-03-26")
     note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     batch = [site.request("ping", id="a"), note, site.request("tools/call", {"name": "echo"}, id="b"), {"x": 1}]
@@ -164,9 +172,10 @@ async def test_cases_22_and_23_batches(site: Site) -> None:
     assert [type(message) for message in steps.messages][-1] is list and len(steps.messages) == 4
 
 
+@pytest.mark.requirement("J4", "M28", "M32")
 @pytest.mark.parametrize("case", ["empty", "initialize", "twice", "many"])
 async def test_batches_that_are_refused_whole(site: Site, case: str) -> None:
-    """M10, J4: nothing of them runs."""
+    """Nothing of them runs."""
     session = await site.initialize("2025-03-26")
     call = site.request("tools/call", {"name": "echo"}, id=1)
     batches: dict[str, list[Any]] = {
@@ -179,8 +188,9 @@ async def test_batches_that_are_refused_whole(site: Site, case: str) -> None:
     assert site.bench.ran == []
 
 
+@pytest.mark.requirement("S6")
 async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
-    """S6: each gets its own answer or the second is refused; equal ids of different sessions never meet."""
+    """Each gets its own answer or the second is refused; equal ids of different sessions never meet."""
     session, other = await site.initialize(), await site.initialize()
     first = asyncio.create_task(session.call("wait", id=7))
     await site.bench.started.wait()
@@ -190,8 +200,9 @@ async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
     assert (await first).result["structuredContent"] == {"said": "waited"}
 
 
+@pytest.mark.requirement("L1", "M26", "M48")
 async def test_cancellation_by_notification(site: Site) -> None:
-    """C1, L1: the call stops, nothing is answered, the POST ends."""
+    """The call stops, nothing is answered, the POST ends."""
     session = await site.initialize()
     task = asyncio.create_task(session.call("wait", id="stop me"))
     await site.bench.started.wait()
@@ -203,8 +214,9 @@ async def test_cancellation_by_notification(site: Site) -> None:
     assert (await session.note("notifications/cancelled", {"requestId": "stop me"})).status == 202
 
 
+@pytest.mark.requirement("L1")
 async def test_a_lost_connection_does_not_cancel(site: Site) -> None:
-    """T8: the work goes on; only what ends it ends it."""
+    """The work goes on; only what ends it ends it."""
     session = await site.initialize()
     task = asyncio.create_task(session.call("wait"))
     await site.bench.started.wait()
@@ -232,8 +244,9 @@ async def read_until(response: Any, words: str) -> str:
     return text
 
 
+@pytest.mark.requirement("M35")
 async def test_resumes_a_lost_stream(site: Site) -> None:
-    """T13, T14, S7: what was missed and what is still to come, of this stream, for this session, once."""
+    """What was missed and what is still to come, of this stream, for this session, once."""
     session = await site.initialize()
     params = {"name": "steps", "arguments": {"pause": True}, "_meta": {"progressToken": 1}}
     sent = site.headers(**session.head)
@@ -263,13 +276,14 @@ async def test_resumes_a_lost_stream(site: Site) -> None:
 
 @pytest.mark.parametrize("revision", ["2025-03-26", "2025-06-18"])
 async def test_older_sessions_get_no_empty_event(site: Site, revision: str) -> None:
-    """3.4: their clients would try to read it as a message."""
+    """Their clients would try to read it as a message."""
     answer = await (await site.initialize(revision)).call("steps", token="t")
     assert answer.ids and all(not one.endswith("_0") for one in answer.ids) and "retry:" not in answer.text
 
 
+@pytest.mark.requirement("M34", "M35")
 async def test_the_stream_for_what_belongs_to_no_request(site: Site) -> None:
-    """1.5, case 25, F2, N1: list changes, and updates of what was subscribed to; a newer stream takes over."""
+    """List changes, and updates of what was subscribed to; a newer stream takes over."""
     session = await site.initialize()
     assert (await session.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
     assert (await session.ask("resources/subscribe", {"uri": "doc://none"})).code == (200, -32002)
@@ -297,6 +311,7 @@ async def listening(site: Site, count: int) -> None:
         await asyncio.sleep(0.005)
 
 
+@pytest.mark.requirement("M34", "M38")
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -332,9 +347,10 @@ async def answers(session: Session, response: Any, given: dict[str, Any]) -> lis
             assert (await session.post(reply)).status == 202
 
 
+@pytest.mark.requirement("M3", "M65")
 @pytest.mark.parametrize("revision", ["2025-06-18", LATEST])
 async def test_asks_on_the_stream_of_the_request(site: Site, revision: str) -> None:
-    """M4, 4.3: questions go out on the POST's stream, answers come in by POST; an answer nobody waits for is fine."""
+    """Questions go out on the POST's stream, answers come in by POST; an answer nobody waits for is fine."""
     session = await site.initialize(revision, **ELICITS)
     given = {
         "elicitation/create": {"action": "accept", "content": {"name": "Ann"}},
@@ -348,9 +364,10 @@ async def test_asks_on_the_stream_of_the_request(site: Site, revision: str) -> N
     assert (await session.post({"jsonrpc": "2.0", "id": seen[0]["id"], "result": {}})).status == 202
 
 
+@pytest.mark.requirement("M63")
 @pytest.mark.parametrize("reply", [{"error": {"code": -1, "message": "no"}}, {"result": {"action": "perhaps"}}])
 async def test_answers_that_are_no_use(site: Site, reply: Any) -> None:
-    """E2: a failure of the client's is told to the model, and harms nothing."""
+    """A failure of the client's is told to the model, and harms nothing."""
     session = await site.initialize(**ELICITS)
     message = site.request("tools/call", {"name": "ask"})
     async with site.http.post(f"{site.base}/mcp", json=message, headers=site.headers(**session.head)) as response:
@@ -363,15 +380,16 @@ async def test_answers_that_are_no_use(site: Site, reply: Any) -> None:
     assert result["isError"] is True and "no usable answer" in result["content"][0]["text"]
 
 
+@pytest.mark.requirement("M23", "M45")
 async def test_never_asks_who_cannot_be_asked(site: Site) -> None:
-    """E1: undeclared capabilities, and revisions that do not know the question."""
+    """Undeclared capabilities, and revisions that do not know the question."""
     for session in (await site.initialize(), await site.initialize("2025-03-26", **ELICITS)):
         answer = await session.call("ask")
         assert answer.result["isError"] is True and len(answer.messages) == 1
 
 
+@pytest.mark.requirement("M15")
 async def test_log_levels_of_a_session(site: Site) -> None:
-    """O1."""
     session = await site.initialize()
     assert (await session.ask("logging/setLevel", {"level": "loud"})).code == (200, -32602)
     assert [m["method"] for m in (await session.call("steps")).messages[:-1]] == ["notifications/message"]
@@ -379,8 +397,9 @@ async def test_log_levels_of_a_session(site: Site) -> None:
     assert len((await session.call("steps")).messages) == 1
 
 
+@pytest.mark.requirement("S4", "S8", "M40")
 async def test_idle_and_too_many_sessions() -> None:
-    """S8: the oldest of the same principal goes; nobody else's."""
+    """The oldest of the same principal goes; nobody else's."""
     async with serving(sessions_per_principal=2) as site:
         other = await site.initialize(user=STRANGER)
         first, second, third = [await site.initialize() for _ in range(3)]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from typing import Any
 
 import pytest
 
-from tests import published_schemas
 from tests.transports.http.serving import ADMIN, META, MODERN, STRANGER, Site, check, read, serving
 
 UNKNOWN = "1900-01-01"
 
 
-async def test_case_1_a_complete_request(site: Site) -> None:
-    """Worked case 1; S7, K1, M9."""
+@pytest.mark.requirement("C3", "M68", "M81", "M83")
+async def test_a_complete_request(site: Site) -> None:
     answer = await site.modern("tools/list")
     assert answer.status == 200 and answer.result["resultType"] == "complete"
     assert answer.result["ttlMs"] >= 0 and answer.result["cacheScope"] == "private"
@@ -24,6 +22,7 @@ async def test_case_1_a_complete_request(site: Site) -> None:
     assert "Mcp-Session-Id" not in answer.headers
 
 
+@pytest.mark.requirement("J10", "M69", "M72", "M74", "M78")
 @pytest.mark.parametrize(
     ("case", "headers", "meta", "code"),
     [
@@ -49,16 +48,18 @@ async def test_envelope_and_headers(site: Site, case: Any, headers: Any, meta: A
         assert answer.error["data"]["requested"] == meta["protocolVersion"]
 
 
-async def test_case_6_a_header_without_an_envelope(site: Site) -> None:
+async def test_a_header_without_an_envelope(site: Site) -> None:
     answer = await site.post(site.request("tools/list"), MCP_Protocol_Version=MODERN, Mcp_Method="tools/list")
     assert answer.code == (400, -32602) and META in answer.error["message"]
 
 
-async def test_case_8_client_info_is_optional(site: Site) -> None:
-    """S5: clientInfo is never required; M16: trace context is passed over."""
+@pytest.mark.requirement("M75")
+async def test_client_info_is_optional(site: Site) -> None:
+    """clientInfo is never required, and trace context is passed over."""
     assert (await site.modern("server/discover", clientInfo=None)).status == 200
 
 
+@pytest.mark.requirement("J3", "M87")
 @pytest.mark.parametrize(
     "method",
     [
@@ -73,58 +74,65 @@ async def test_case_8_client_info_is_optional(site: Site) -> None:
         "tasks/result",
     ],
 )
-async def test_cases_9_and_28_methods_that_do_not_exist(site: Site, method: str) -> None:
-    """T12, P1: 404 and -32601, also for methods of older revisions and of what is not offered."""
+async def test_methods_that_do_not_exist(site: Site, method: str) -> None:
+    """404 and -32601, also for methods of older revisions and of what is not offered."""
     assert (await site.modern(method, {"protocolVersion": MODERN})).code == (404, -32601)
 
 
-async def test_case_10_an_initialize_with_the_new_header(site: Site) -> None:
+async def test_an_initialize_with_the_new_header(site: Site) -> None:
     message = site.request("initialize", {"protocolVersion": MODERN})
     assert (await site.post(message, MCP_Protocol_Version=MODERN)).code == (400, -32602)
 
 
-async def test_case_17_a_session_id_is_ignored(site: Site) -> None:
-    """S9, T9."""
+@pytest.mark.requirement("S9", "M72")
+async def test_a_session_id_is_ignored(site: Site) -> None:
     answer = await site.modern("tools/list", headers={"Mcp-Session-Id": "anything"})
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
 
 
+@pytest.mark.requirement("M6", "M26", "M82")
 @pytest.mark.parametrize("method", ["notifications/cancelled", "notifications/initialized", "foo/bar"])
-async def test_cases_18_and_30_notifications(site: Site, method: str) -> None:
-    """T3, M7: accepted and never answered, whatever they are."""
+async def test_notifications(site: Site, method: str) -> None:
+    """Accepted and never answered, whatever they are."""
     answer = await site.post({"jsonrpc": "2.0", "method": method}, MCP_Protocol_Version=MODERN)
     assert (answer.status, answer.text) == (202, "")
 
 
+@pytest.mark.requirement("M82")
 async def test_notification_of_a_revision_that_is_not_served(site: Site) -> None:
     answer = await site.post({"jsonrpc": "2.0", "method": "foo"}, MCP_Protocol_Version=UNKNOWN)
     assert answer.code == (400, -32022) and "id" not in answer.body
 
 
+@pytest.mark.requirement("M67")
 @pytest.mark.parametrize("body", [{"jsonrpc": "2.0", "id": 1, "result": {}}, [], [{"jsonrpc": "2.0", "method": "x"}]])
-async def test_cases_19_and_20_responses_and_arrays(site: Site, body: Any) -> None:
+async def test_responses_and_arrays(site: Site, body: Any) -> None:
     assert (await site.post(body, MCP_Protocol_Version=MODERN)).code == (400, -32600)
 
 
+@pytest.mark.requirement("M81")
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_case_24_other_methods(site: Site, method: str) -> None:
+async def test_other_methods(site: Site, method: str) -> None:
     answer = await site.send(method, "/mcp", site.headers(MCP_Protocol_Version=MODERN))
     assert answer.status == 405 and answer.headers["Allow"] == "POST"
 
 
+@pytest.mark.requirement("J2", "M2", "M4")
 @pytest.mark.parametrize("id", [0, "", -1, "x" * 256, 2**53])
-async def test_case_26_every_legal_id_comes_back(site: Site, id: Any) -> None:
+async def test_every_legal_id_comes_back(site: Site, id: Any) -> None:
     answer = await site.modern("tools/list", id=id)
     assert answer.status == 200 and answer.body["id"] == id and type(answer.body["id"]) is type(id)
 
 
+@pytest.mark.requirement("J2", "M2")
 @pytest.mark.parametrize("id", [True, 1.5, [], {}, "x" * 257])
-async def test_case_27_every_other_is_refused(site: Site, id: Any) -> None:
+async def test_every_other_id_is_refused(site: Site, id: Any) -> None:
     message = site.envelope("tools/list") | {"id": id}
     answer = await site.post(message, revision=MODERN, MCP_Protocol_Version=MODERN, Mcp_Method="tools/list")
     assert answer.code == (400, -32600) and "id" not in answer.body
 
 
+@pytest.mark.requirement("M88")
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
@@ -140,20 +148,21 @@ async def test_case_27_every_other_is_refused(site: Site, id: Any) -> None:
     ],
 )
 async def test_the_name_header(site: Site, sent: str, status: int) -> None:
-    """T14, T15: equal after decoding, strictly."""
+    """Equal after decoding, strictly."""
     answer = await site.call("echo", headers={"Mcp-Name": sent})
     assert answer.status == status
     assert status == 200 or answer.error["code"] == -32020
 
 
+@pytest.mark.requirement("M88")
 async def test_a_name_header_that_comes_twice(site: Site) -> None:
-    """Section 5, decision 23."""
     message = site.envelope("tools/call", {"name": "echo"})
     sent = [*site.headers().items(), *site.modern_headers(message).items(), ("Mcp-Name", "echo")]
     async with site.http.post(f"{site.base}/mcp", json=message, headers=sent) as response:
         assert (await read(response)).code == (400, -32020)
 
 
+@pytest.mark.requirement("M90")
 @pytest.mark.parametrize(
     ("arguments", "sent", "status"),
     [
@@ -165,14 +174,15 @@ async def test_a_name_header_that_comes_twice(site: Site) -> None:
     ],
 )
 async def test_headers_that_repeat_arguments(site: Site, arguments: Any, sent: str, status: int) -> None:
-    """T16: a value in the body wants its header, and the two agree."""
+    """A value in the body wants its header, and the two agree."""
     answer = await site.call("echo", arguments, headers={"Mcp-Param-Region": sent})
     assert answer.status == status
     assert status == 200 or answer.error["code"] == -32020
 
 
+@pytest.mark.requirement("J3", "M19")
 async def test_unknown_tools_and_wrong_arguments(site: Site) -> None:
-    """F4: an unknown tool is a protocol error, wrong arguments are a result that names every path."""
+    """An unknown tool is a protocol error, wrong arguments are a result that names every path."""
     assert (await site.call("nothing")).code == (400, -32602)
     answer = await site.call("echo", {"text": 5, "colour": "red", "size": "big"})
     assert answer.status == 200 and answer.result["isError"] is True
@@ -182,7 +192,7 @@ async def test_unknown_tools_and_wrong_arguments(site: Site) -> None:
 
 
 async def test_failures_of_tools(site: Site) -> None:
-    """F7: a refusal is a result; a bug is -32603 with a reference, and nothing of it gets out."""
+    """A refusal is a result; a bug is -32603 with a reference, and nothing of it gets out."""
     refused = await site.call("fail")
     assert refused.status == 200 and refused.result["isError"] is True
     broken = await site.call("bug")
@@ -190,8 +200,8 @@ async def test_failures_of_tools(site: Site) -> None:
     assert broken.headers["X-MCP-Trace-Id"] in broken.error["message"]
 
 
+@pytest.mark.requirement("M51")
 async def test_content_and_structured_content(site: Site) -> None:
-    """F6."""
     result = (await site.call("echo", {"text": "hi"})).result
     assert result["structuredContent"] == {"said": "hi"} == json.loads(result["content"][0]["text"])
     assert [block["type"] for block in (await site.call("blocks")).result["content"]] == [
@@ -201,8 +211,9 @@ async def test_content_and_structured_content(site: Site) -> None:
     ]
 
 
+@pytest.mark.requirement("M13", "M16", "M83", "M84", "M100")
 async def test_progress_and_log_come_before_the_answer(site: Site) -> None:
-    """G1, T5, O2: only with a token, only at a level that was asked for; then as a stream that ends with the answer."""
+    """Only with a token, only at a level that was asked for; then as a stream that ends with the answer."""
     plain = await site.call("steps")
     assert plain.headers["Content-Type"] == "application/json"
     answer = await site.call("steps", progressToken="t", logLevel="info")
@@ -224,8 +235,9 @@ async def test_a_client_that_takes_no_streams_gets_the_answer(site: Site) -> Non
     assert answer.status == 200 and answer.result["structuredContent"] == {"said": "stepped"}
 
 
+@pytest.mark.requirement("L1", "M86", "M99")
 async def test_a_lost_connection_cancels(site: Site) -> None:
-    """T8, L1: closing the response is the cancellation; the work stops."""
+    """Closing the response is the cancellation; the work stops."""
     task = asyncio.create_task(site.call("wait"))
     await asyncio.wait_for(site.bench.started.wait(), 20)
     task.cancel()
@@ -235,7 +247,7 @@ async def test_a_lost_connection_cancels(site: Site) -> None:
 
 
 async def test_keep_alive_makes_a_quiet_answer_a_stream() -> None:
-    """T7: comment lines until there is something to say."""
+    """Comment lines until there is something to say."""
     async with serving(keep_alive_s=1) as site:
         message = site.envelope("tools/call", {"name": "wait", "arguments": {}})
         headers = site.headers() | {"Content-Type": "application/json"} | site.modern_headers(message)
@@ -246,8 +258,9 @@ async def test_keep_alive_makes_a_quiet_answer_a_stream() -> None:
         assert answer.result["structuredContent"] == {"said": "waited"}
 
 
+@pytest.mark.requirement("M63", "M65", "M73", "M85", "M96")
 async def test_asks_and_is_asked_again(site: Site) -> None:
-    """R1-R3, R8: input_required, the state that goes with it, and the answer at the second try."""
+    """The first result is input_required with its state, and the second try gets the answer."""
     elicits = {"clientCapabilities": {"elicitation": {}}}
     first = (await site.call("ask", **elicits)).result
     assert first["resultType"] == "input_required" and "ttlMs" not in first
@@ -267,7 +280,7 @@ async def test_asks_and_is_asked_again(site: Site) -> None:
     assert done.result["structuredContent"] == {"said": "Ann"}
     declined = await again({"who": {"action": "decline"}})
     assert declined.result["structuredContent"] == {"said": "decline"}
-    # R5, R6: another caller, other arguments, another tool, a changed text.
+    # Another caller, other arguments, another tool, a changed text.
     given = {"who": {"action": "decline"}}
     assert (await again(given, user=STRANGER)).code == (400, -32602)
     for params in (
@@ -280,16 +293,17 @@ async def test_asks_and_is_asked_again(site: Site) -> None:
         assert answer.code == (400, -32602), params
 
 
+@pytest.mark.requirement("M76", "M97")
 async def test_never_asks_for_what_was_not_declared(site: Site) -> None:
-    """R4, S6."""
     answer = await site.call("ask_all", clientCapabilities={"elicitation": {}})
     assert answer.code == (400, -32021) and answer.error["data"] == {"requiredCapabilities": {"roots": {}}}
     url_only = await site.call("ask", clientCapabilities={"elicitation": {"url": {}}})
     assert url_only.code == (400, -32021)
 
 
+@pytest.mark.requirement("M17", "M21", "M104")
 async def test_prompts_resources_and_completion(site: Site) -> None:
-    """U2, W3, Q1, and the caching members of what can be cached."""
+    """Errors of unknown names, completion, and the caching members of what can be cached."""
     listed = (await site.modern("prompts/list")).result["prompts"]
     assert listed[0]["arguments"] == [{"name": "who", "description": "Whom", "required": True}]
     got = await site.modern("prompts/get", {"name": "greet", "arguments": {"who": "Ann"}})
@@ -311,8 +325,9 @@ async def test_prompts_resources_and_completion(site: Site) -> None:
     assert (await site.modern("completion/complete", wrong)).code == (400, -32602)
 
 
+@pytest.mark.requirement("M102")
 async def test_pages_of_a_list() -> None:
-    """A1: opaque cursors; one of another list, or a changed one, is refused."""
+    """Opaque cursors; one of another list, or a changed one, is refused."""
     async with serving(changes={"page_size": 4}) as site:
         first = (await site.modern("tools/list")).result
         second = (await site.modern("tools/list", {"cursor": first["nextCursor"]})).result
@@ -324,8 +339,9 @@ async def test_pages_of_a_list() -> None:
         assert (await site.modern("prompts/list", {"cursor": first["nextCursor"]})).code == (400, -32602)
 
 
+@pytest.mark.requirement("M68", "M73", "M108", "M109", "M111")
 async def test_a_task_from_its_beginning_to_its_end(site: Site) -> None:
-    """Y1-Y7: created for who declared the extension, seen by its owner alone, cancelled or completed."""
+    """Created for who declared the extension, seen by its owner alone, cancelled or completed."""
     follows = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     created = (await site.call("long", **follows)).result
     assert created["resultType"] == "task" and created["status"] == "working"
@@ -345,6 +361,7 @@ async def test_a_task_from_its_beginning_to_its_end(site: Site) -> None:
     assert unknown.code == (400, -32602)
 
 
+@pytest.mark.requirement("M109")
 async def test_a_cancelled_task_stops(site: Site) -> None:
     follows = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     params = {"taskId": (await site.call("long", **follows)).result["taskId"]}
@@ -353,15 +370,13 @@ async def test_a_cancelled_task_stops(site: Site) -> None:
     assert (await site.modern("tasks/get", params, **follows)).result["status"] == "cancelled"
 
 
+@pytest.mark.requirement("M79", "M107")
 async def test_without_the_extension_the_call_is_answered_itself(site: Site) -> None:
     site.bench.proceed.set()
     assert (await site.call("long")).result["structuredContent"] == {"said": "done at last"}
 
 
-@pytest.mark.skipif(
-    not published_schemas.present() and os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1",
-    reason=published_schemas.ABSENT,
-)
+@pytest.mark.requirement("M58")
 def test_schemas_were_checked() -> None:
     """The client of these tests checks every message; this proves that the check can fail."""
     with pytest.raises(AssertionError):

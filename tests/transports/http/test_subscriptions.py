@@ -44,8 +44,9 @@ async def listening(
         yield Listener(response, id)
 
 
+@pytest.mark.requirement("M92", "M93")
 async def test_acknowledges_and_filters(site: Site) -> None:
-    """N1-N3: only what is honoured is named, only what was asked for is sent, the id keeps its type."""
+    """Only what is honoured is named, only what was asked for is sent, the id keeps its type."""
     wanted = {"promptsListChanged": True, "toolsListChanged": False, "resourceSubscriptions": ["doc://one", "doc://no"]}
     async with listening(site, wanted, id=7) as listener:
         acknowledged = await listener.next()
@@ -60,6 +61,7 @@ async def test_acknowledges_and_filters(site: Site) -> None:
         assert (await listener.next())["method"] == PROMPTS_CHANGED
 
 
+@pytest.mark.requirement("M93")
 async def test_listeners_do_not_meet(site: Site) -> None:
     """Two of one user and one of another; one that leaves hurts nobody; changes for one owner reach that one."""
     wanted = {"toolsListChanged": True}
@@ -74,8 +76,8 @@ async def test_listeners_do_not_meet(site: Site) -> None:
             assert (await listener.next())["method"] == TOOLS_CHANGED
 
 
+@pytest.mark.requirement("M94")
 async def test_ends_with_a_result_when_the_server_stops() -> None:
-    """N4, section 5 decision 1."""
     async with serving() as site:
         stack = listening(site, {"toolsListChanged": True})
         listener = await stack.__aenter__()
@@ -84,8 +86,9 @@ async def test_ends_with_a_result_when_the_server_stops() -> None:
     assert (await last)["result"]["resultType"] == "complete"
 
 
+@pytest.mark.requirement("M112")
 async def test_tasks_can_be_followed(site: Site) -> None:
-    """6.1, Y5, Y7: status notifications of one's own tasks, for who declared the extension."""
+    """Status notifications of one's own tasks, for who declared the extension."""
     task = (await site.call("long", **TASKS)).result["taskId"]
     refused = await site.modern("subscriptions/listen", {"notifications": {"taskIds": [task]}})
     assert refused.code == (400, -32021)

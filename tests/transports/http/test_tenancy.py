@@ -95,9 +95,10 @@ def check_upstream(site: Site, api: Api, token: str) -> None:
     assert not named & {name.lower() for name in request.headers}
 
 
+@pytest.mark.requirement("H4", "C1", "U2")
 @pytest.mark.parametrize("channel", ["meta", "query", "headers", "client", "forwarded"])
 async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
-    """C1, H4: on both eras."""
+    """On both eras."""
     async with place() as (site, api):
         named = dict.fromkeys(NAMES, OTHER)
         token = site.token()
@@ -130,9 +131,10 @@ async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
         check_upstream(site, api, token)
 
 
+@pytest.mark.requirement("C1", "J13")
 @pytest.mark.parametrize("name", NAMES)
 async def test_arguments_that_no_schema_has_reach_nothing(name: str) -> None:
-    """C1, J13: refused before anything goes upstream; or, where the former server took them, dropped."""
+    """Refused before anything goes upstream; or, where the former server took them, dropped."""
     async with place() as (site, api):
         token = site.token()
         headers = {"Authorization": f"Bearer {token}"}
@@ -144,8 +146,9 @@ async def test_arguments_that_no_schema_has_reach_nothing(name: str) -> None:
             check_upstream(site, api, token)
 
 
+@pytest.mark.requirement("S1", "S2", "M46")
 async def test_the_token_at_hand_counts_not_the_first_of_the_session() -> None:
-    """S2: a refreshed token of the owner goes on; the same user for another customer has no session there."""
+    """A refreshed token of the owner goes on; the same user for another customer has no session there."""
     async with place() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         call = site.request("tools/call", {"name": "mine"})
@@ -162,8 +165,8 @@ async def test_the_token_at_hand_counts_not_the_first_of_the_session() -> None:
         assert api.seen[0].headers["X-Tenant-Id"] == OTHER
 
 
+@pytest.mark.requirement("S1")
 async def test_an_api_token_of_the_same_person_is_another_principal() -> None:
-    """S1."""
     async with place() as (site, api):
         session = await site.initialize()
         as_token = f"Bearer {ADMIN.api_token}"
@@ -175,8 +178,9 @@ async def test_an_api_token_of_the_same_person_is_another_principal() -> None:
         assert (await session.ask("ping")).result == {}
 
 
+@pytest.mark.requirement("S3")
 async def test_a_session_id_that_a_client_invents_is_never_its_own(site: Site) -> None:
-    """S3: no fixation; ids are visible ASCII, long, and all different."""
+    """No fixation; ids are visible ASCII, long, and all different."""
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     invented = "a" * 48
     assert (await site.post(site.request("initialize", params), Mcp_Session_Id=invented)).status == 404
@@ -185,8 +189,9 @@ async def test_a_session_id_that_a_client_invents_is_never_its_own(site: Site) -
     assert all(len(id) >= 32 and id.isascii() and id.isprintable() and " " not in id for id in ids)
 
 
+@pytest.mark.requirement("S6", "C3", "Q1")
 async def test_many_callers_with_equal_ids_never_meet() -> None:
-    """S6, Q1: everybody gets their own answer and their own data, once, on sessions and without."""
+    """Everybody gets their own answer and their own data, once, on sessions and without."""
     async with place(calls_per_principal=100) as (site, api):
         users = [user for user in USERS if user != EMPLOYEE] * 10
         people = [(user, str(number), f"Bearer {site.token(user)}") for number, user in enumerate(users)]
@@ -216,8 +221,9 @@ HOSTILE = {
 }
 
 
+@pytest.mark.requirement("H8")
 async def test_addresses_come_from_configuration_alone(site: Site) -> None:
-    """H8: challenge, metadata and the SSE endpoint."""
+    """Challenge, metadata and the SSE endpoint."""
     refused = await site.send("POST", "/mcp", HOSTILE)
     document = f"{site.base}/.well-known/oauth-protected-resource/mcp"
     assert f'resource_metadata="{document}"' in refused.headers["WWW-Authenticate"]
@@ -229,7 +235,7 @@ async def test_addresses_come_from_configuration_alone(site: Site) -> None:
 
 
 async def test_a_base_with_a_path_is_kept_in_every_address() -> None:
-    """1.6: the message address is relative, and right behind a gateway's prefix."""
+    """The message address is relative, and right behind a gateway's prefix."""
     async with serving(resource_url="http://127.0.0.1:1/gate/way", allowed_hosts=()) as site:
         host = {"Host": "127.0.0.1:1"}
         refused = await site.send("POST", "/mcp", host)

@@ -49,7 +49,7 @@ async def list_anomalies(ask: ApiRequest) -> web.Response:
 
 
 async def get_anomaly(ask: ApiRequest) -> web.Response:
-    """GET /anomalies/v1/{id}: the anomaly, without the id that was asked for (facts, section 10)."""
+    """GET /anomalies/v1/{id}: the anomaly, without the id that was asked for."""
     item = get_existing(_current_anomalies(ask), ask.path_parameter("id"), "anomaly")
     return json_response({name: value for name, value in item.items() if name != "id"})
 

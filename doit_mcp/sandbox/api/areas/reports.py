@@ -122,7 +122,7 @@ def _get_writable(ask: ApiRequest) -> JsonObject:
 
 
 def _merge_config(before: JsonObject, changes: JsonObject) -> JsonObject:
-    """A configuration after a change: null clears, and the answers' own spelling (facts, sections 7 and 9)."""
+    """A configuration after a change: null clears, and the answers' own spelling."""
     config = {name: value for name, value in {**before, **changes}.items() if value is not None}
     for part in DIMENSION_PARTS:
         if part in config:

@@ -18,7 +18,7 @@ PERMISSION = object_schema("user role", user=text_schema(320, minLength=3), role
 PERMISSIONS_BODY = compile_object(
     "permissions",
     permissions={"type": "array", "items": PERMISSION, "maxItems": 100},
-    # "" is how the allocations' own clients say that it is not public (facts, section 9).
+    # "" is how the allocations' own clients say that it is not public.
     public=nullable(one_of("editor", "viewer", "")),
 )
 
@@ -38,7 +38,7 @@ async def set_permissions(ask: ApiRequest) -> web.Response:
     if len({one["user"].lower() for one in found}) < len(found):
         raise bad_request("permissions: a user is there twice", field="permissions")
     if ask.path_parameter("resourceType") == "allocations" and body.get("public") is None:
-        # That is what DoiT does (facts, section 9).
+        # That is what DoiT does.
         raise ApiError(500, "Internal Server Error")
     resource["collaborators"] = [{"email": one["user"], "role": one["role"]} for one in found]
     resource.pop("public", None)

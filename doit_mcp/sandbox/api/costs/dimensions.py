@@ -24,7 +24,7 @@ TYPES = (
     "gke_label",
 )
 RULE, GROUP = "attribution", "attribution_group"
-# Names of types that are taken, and what answers call them (facts, section 7).
+# Names of types that are taken, and what answers call them.
 RESPONSE_TYPES = {"allocation_rule": RULE, "allocation": GROUP}
 
 

@@ -1,0 +1,66 @@
+"""Published documents without their prose: structure, names, types, values and numbers that tests compare code with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Json = dict[str, Any]
+
+# The permissions that the prose of an operation asks for, the one extension that is kept.
+PERMISSIONS = "x-permissions"
+# Keywords whose values are written for readers; x- keywords are tool settings and code samples.
+PROSE = frozenset(
+    ("$comment", "contact", "description", "example", "examples", "externalDocs", "license", "scopes", "summary")
+    + ("termsOfService", "title")
+)
+# Keywords whose values map names to parts: a property named "description" is not prose.
+NAME_MAPS = frozenset(
+    ("$defs", "callbacks", "content", "definitions", "dependentSchemas", "encoding", "headers", "links", "parameters")
+    + ("paths", "patternProperties", "properties", "requestBodies", "responses", "schemas", "securitySchemes")
+    + ("variables",)
+)
+# Keywords whose values are data.
+VALUES = frozenset(("const", "default", "enum", "required"))
+
+
+def strip_prose(part: Any) -> Any:
+    """*part* of an OpenAPI document or a JSON Schema, without what is written for readers."""
+    if isinstance(part, list):
+        return [strip_prose(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    found: Json = {}
+    for key, value in part.items():
+        if key in VALUES:
+            found[key] = value
+        elif key in NAME_MAPS and isinstance(value, dict):
+            found[key] = {str(name): strip_prose(one) for name, one in value.items()}
+        elif key == PERMISSIONS or (key not in PROSE and not str(key).startswith("x-")):
+            found[key] = strip_prose(value)
+    return found
+
+
+def read_document(path: Path) -> Json:
+    """The document at *path*, JSON or YAML."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        loaded: Json = json.loads(text)
+        return loaded
+    loaded = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return loaded
+
+
+def format_document(document: Json) -> str:
+    """JSON with a line for each path, schema or definition, so that a diff shows what changed."""
+    return _format_members(document, levels=3 if "components" in document else 2) + "\n"
+
+
+def _format_members(value: Any, levels: int) -> str:
+    if not levels or not isinstance(value, dict) or not value:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    members = (f"{json.dumps(name)}:{_format_members(one, levels - 1)}" for name, one in value.items())
+    return "{\n" + ",\n".join(members) + "\n}"
