@@ -10,6 +10,7 @@ version = release = __version__
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
+html_css_files = ["docs.css"]
 html_show_sphinx = False
 html_copy_source = False
 # Quotes and dashes stay as written, because the docs are full of commands.

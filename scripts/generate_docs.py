@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from textwrap import indent
 
 from doit_mcp.api import AREAS
 from doit_mcp.catalog.registry import all_tools
@@ -29,17 +30,14 @@ MARKUP = re.compile(r"([\\*`|])|(_)(?=\W|$)")
 
 
 def settings_table() -> str:
-    """A row for each environment variable."""
-    rows = [
-        (
-            _code(declared.name),
-            "" if declared.is_secret else _code(f"--{field.replace('_', '-')}"),
-            _format_default(declared.default),
-            _escape_markup(declared.description),
-        )
-        for field, declared in Settings.variables().items()
-    ]
-    return _csv_table(("Variable", "Flag", "Default", "Description"), (32, 24, 18, 36), rows)
+    """A row for each environment variable, with its flag, description and default."""
+    rows: list[tuple[str, str]] = []
+    for field, declared in Settings.variables().items():
+        flag = "" if declared.is_secret else f"\n\n{_code('--' + field.replace('_', '-'))}"
+        default = _format_default(declared.default)
+        text = f"{_escape_markup(declared.description)}." + (f"\n\nDefault: {default}" if default else "")
+        rows.append((_code(declared.name) + flag, text))
+    return _csv_table(("Variable and flag", "Description"), (42, 58), rows)
 
 
 def secrets_table() -> str:
@@ -148,16 +146,16 @@ def _heading(text: str, underline: str) -> str:
 def _csv_table(heads: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> str:
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([heads, *rows])
-    lines = "".join(f"   {line}\n" for line in out.getvalue().splitlines())
+    lines = indent(out.getvalue(), "   ")
     return f".. csv-table::\n   :header-rows: 1\n   :widths: {' '.join(map(str, widths))}\n\n{lines}"
 
 
 def _format_default(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(map(_code, value)) or "none"
+        return ", ".join(map(_code, value))
     if isinstance(value, bool):
         return _code(str(value).lower())
-    return _code(str(value)) if value != "" else "none"
+    return _code(str(value)) if value != "" else ""
 
 
 def _code(text: str) -> str:

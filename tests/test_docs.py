@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, cast
 
 import pytest
@@ -18,6 +20,7 @@ from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.state_backends import RedisBackend
 from scripts import generate_docs
+from tests import test_layers
 from tests.transports.http.serving import serving
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +49,8 @@ def rows_between(page: Path, name: str) -> Iterator[list[str]]:
     _, _, rest = page.read_text("utf-8").partition(f"\n.. {name}: ")
     table, end, _ = rest.partition(f".. {name}: end\n")
     assert end
-    yield from list(csv.reader(line.strip() for line in table.splitlines() if line.startswith('   "')))[1:]
+    cells = dedent(table[table.index('   "') :])
+    yield from [row for row in csv.reader(io.StringIO(cells)) if row][1:]
 
 
 def test_generated_parts_are_current(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,10 +58,11 @@ def test_generated_parts_are_current(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_every_setting_is_described() -> None:
-    found = {row[0].strip("`"): (row[1].strip("`"), row[3]) for row in rows_between(CONFIGURATION, "settings")}
+    found = {row[0].split("``")[1]: row for row in rows_between(CONFIGURATION, "settings")}
     assert list(found) == [declared.name for declared in Settings.variables().values()]
-    assert all(len(description) > 10 for _, description in found.values())
-    assert found["DOIT_MCP_PORT"][0] == "--port" and found["DOIT_API_KEY"][0] == ""
+    assert all(len(text.partition("Default: ")[0]) > 10 for _, text in found.values())
+    assert found["DOIT_MCP_PORT"][0] == "``DOIT_MCP_PORT``\n\n``--port``"
+    assert found["DOIT_API_KEY"][0] == "``DOIT_API_KEY``", "secrets have no flag"
     files = [row[1].strip("`") for row in rows_between(CONFIGURATION, "secrets")]
     assert files == [one.file_variable for one in Settings.variables().values() if one.is_secret]
 
@@ -76,7 +81,9 @@ def test_stale_parts_are_named_and_written(tmp_path: Path, capsys: pytest.Captur
     copy = tmp_path / "docs"
     shutil.copytree(DOCS, copy)
     configuration, budgets = copy / "configuration.rst", copy / "tools/toolsets/budgets.rst"
-    configuration.write_text(CONFIGURATION.read_text("utf-8").replace('"``8080``"', '"``8000``"'), "utf-8")
+    configuration.write_text(
+        CONFIGURATION.read_text("utf-8").replace("Default: ``8080``", "Default: ``8000``"), "utf-8"
+    )
     budgets.unlink()
     (copy / "tools/toolsets/gone.rst").write_text("A toolset that no longer exists.\n")
     assert generate_docs.main(["--check", str(copy)]) == 1
@@ -136,14 +143,22 @@ def test_pages_use_plain_language(page: Path) -> None:
     assert sorted({found[0] for found in BANNED.finditer(text)}) == []
 
 
-def test_the_picture_and_the_table_name_every_room() -> None:
+def test_the_architecture_page_names_every_part_of_the_package() -> None:
     home = Path(doit_mcp.__file__).parent
-    rooms = {path.stem for path in home.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
-    rooms -= {"__init__", "__main__"}
-    picture = (DOCS / "_static" / "rooms.svg").read_text("utf-8")
-    assert set(re.findall(r'<text class="room"[^>]*>(\w+)<', picture)) == rooms
-    _, _, table = (DOCS / "architecture.rst").read_text("utf-8").partition(".. rooms: ")
-    assert set(re.findall(r"^   \* - ``(\w+)``$", table.partition(".. rooms: end")[0], re.MULTILINE)) == rooms
+    parts = {path.stem for path in home.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    parts -= {"__init__", "__main__"}
+    picture = (DOCS / "_static" / "layers.svg").read_text("utf-8")
+    heights = {name: int(y) for y, name in re.findall(r'<text class="part" x="[\d.]+" y="(\d+)"[^>]*>(\w+)<', picture)}
+    assert heights.keys() == parts
+    wrong = [
+        f"{part} is below {other}"
+        for part in parts
+        for other in test_layers.BELOW[part].split()
+        if heights[part] > heights[other]
+    ]
+    assert not wrong, "imports point down in the picture as well"
+    _, _, table = (DOCS / "architecture.rst").read_text("utf-8").partition(".. parts: ")
+    assert set(re.findall(r"^   \* - ``(\w+)``$", table.partition(".. parts: end")[0], re.MULTILINE)) == parts
 
 
 async def test_the_observability_page_has_every_metric_and_log_field() -> None:
