@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -18,10 +19,12 @@ from doit_mcp.catalog.registry import all_tools
 from doit_mcp.observability.trace import Trace
 from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.settings import Settings
+from doit_mcp.transports.http.landing_page import render_page
 from doit_mcp.transports.http.state_backends import RedisBackend
 from scripts import generate_docs
 from tests import test_layers
 from tests.transports.http.serving import serving
+from tests.transports.http.test_landing_page import read
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -141,6 +144,18 @@ def test_the_files_it_names_exist(page: Path) -> None:
 def test_pages_use_plain_language(page: Path) -> None:
     text = re.sub(r"``[^`]*``", "", page.read_text("utf-8"))
     assert sorted({found[0] for found in BANNED.finditer(text)}) == []
+
+
+def test_the_client_pages_agree_with_the_landing_page() -> None:
+    landing = read(render_page("https://mcp.example.com", "https://console.doit.com", [])[0])
+    text = "\n".join(page.read_text("utf-8") for page in sorted((DOCS / "clients").glob("*.rst")))
+    programs = ("claude", "code", "codex", "gemini", "npx")
+    commands = [code for code in landing.codes if code.split()[0] in programs]
+    assert {command.split()[0] for command in commands} == set(programs)
+    assert [command for command in commands if command not in text] == []
+    blocks = re.findall(r"^\.\. code-block:: json\n\n((?:   .*\n)+)", text, re.MULTILINE)
+    documents = [json.loads(block) for block in blocks]
+    assert [code for code in landing.codes if code.startswith("{") and json.loads(code) not in documents] == []
 
 
 def test_the_architecture_page_names_every_part_of_the_package() -> None:
