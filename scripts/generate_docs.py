@@ -7,14 +7,14 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import indent
 
 from doit_mcp.api import AREAS
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.catalog.tool_lists import CORE_TOOLS
 from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.catalog.toolsets import Selection, listed_tools
 from doit_mcp.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +52,8 @@ def toolset_pages() -> dict[str, str]:
     tools_by_area: dict[str, list[Tool]] = {}
     for tool in all_tools():
         tools_by_area.setdefault(tool.area, []).append(tool)
-    return {f"{TOOLSETS}/{area}.rst": _toolset_page(area, tools) for area, tools in tools_by_area.items()}
+    by_default = {tool.name for tool in listed_tools(all_tools(), Selection())}
+    return {f"{TOOLSETS}/{area}.rst": _toolset_page(area, tools, by_default) for area, tools in tools_by_area.items()}
 
 
 def security_table() -> str:
@@ -125,15 +126,15 @@ def _read(path: Path) -> str | None:
     return path.read_text("utf-8") if path.exists() else None
 
 
-def _toolset_page(area: str, tools: Sequence[Tool]) -> str:
+def _toolset_page(area: str, tools: Sequence[Tool], by_default: Collection[str]) -> str:
     hint = TOOLSET_HINTS.get(area) or (AREAS[area].__doc__ or "").strip()
     intro = f"{_escape_markup(hint.rstrip('.'))}. To list only this toolset, connect to ``/mcp/x/{area}``.\n"
-    return "\n".join([_heading(area, "="), intro, *map(_tool_section, tools)])
+    return "\n".join([_heading(area, "="), intro, *(_tool_section(tool, tool.name in by_default) for tool in tools)])
 
 
-def _tool_section(tool: Tool) -> str:
+def _tool_section(tool: Tool, is_default: bool) -> str:
     facts = [_escape_markup(tool.title), "writes" if tool.writes else "reads"]
-    if tool.name in CORE_TOOLS:
+    if is_default:
         facts.append("listed by default")
     description = _escape_markup(" ".join(tool.description.split()))
     return f"{_heading(tool.name, '-')}\n*{' · '.join(facts)}*\n\n{description}\n"
