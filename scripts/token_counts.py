@@ -1,4 +1,4 @@
-"""What the lists of tools cost a client's model: token counts by o200k, and their table in README."""
+"""What the lists of tools cost a client's model: token counts by o200k, and their table in the docs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.server.handlers.tools import tool_entry
 
-README = Path(__file__).resolve().parent.parent / "README.rst"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "tools" / "index.rst"
 BEGIN, END = ".. tokens: written by scripts/tokens --write\n", "\n.. tokens: end\n"
 PATHS = {"": "/mcp", "discovery": "/mcp/x/discovery", "all": "/mcp/x/all"}
 LARGEST_SHOWN = 10
@@ -81,25 +81,25 @@ def largest_tools(count: CountTokens) -> list[tuple[str, int]]:
 
 def cost_table(costs: Sequence[Cost]) -> str:
     """The costs as a table of reStructuredText."""
-    rows = [("Path", "Tools", "Tokens of tools/list", "of that names, descriptions, arguments")]
+    rows = [("Path", "Tools", "Tokens of tools/list", "Names, descriptions and arguments only")]
     rows += [(f"``{one.path}``", f"{one.tools}", f"{one.sent_tokens:,}", f"{one.model_tokens:,}") for one in costs]
     lines = "".join("   " + ",".join(f'"{cell}"' for cell in row) + "\n" for row in rows)
     return f".. csv-table::\n   :header-rows: 1\n   :widths: 30 12 28 30\n\n{lines}"
 
 
 def replace_table(text: str, costs: Sequence[Cost]) -> str:
-    """README with its table of tokens written anew. Raises ValueError if it has no markers."""
+    """*text*, a page of the docs, with the table of tokens replaced. Raises ValueError if it has no markers."""
     head, begins, rest = text.partition(BEGIN)
     _, ends, tail = rest.partition(END)
     if not begins or not ends:
-        raise ValueError("README.rst has no markers for the table of tokens")
+        raise ValueError("The page has no markers for the table of tokens")
     return f"{head}{BEGIN}\n{cost_table(costs)}{END}{tail}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the counts; with --write put them into README as well."""
+    """Print the counts; with --write put them into the docs as well."""
     parser = argparse.ArgumentParser(prog="scripts/tokens", description="Count the tokens of the lists of tools.")
-    parser.add_argument("--write", action="store_true", help="put the counts into README.rst")
+    parser.add_argument("--write", action="store_true", help="put the counts into the docs")
     options = parser.parse_args(arguments)
     count = make_tokenizer()
     found = measure_costs(count)
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, tokens in largest_tools(count):
         print(f"  {name:36} {tokens:6,}")
     if options.write:
-        README.write_text(replace_table(README.read_text("utf-8"), found), "utf-8")
+        PAGE.write_text(replace_table(PAGE.read_text("utf-8"), found), "utf-8")
     return 0
 
 

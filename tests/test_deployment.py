@@ -236,7 +236,11 @@ def test_only_what_is_installed_gets_into_the_image() -> None:
     kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = {word for value in of("COPY") if "--from" not in value for word in value.split()[:-1]}
     assert copied == set(kept) and all((ROOT / name).exists() for name in kept)
-    assert not [name for name in ("tests", ".git", ".venv") if any(fnmatch.fnmatch(name, one) for one in kept)]
+    assert not [
+        name
+        for name in ("tests", ".git", ".venv", "docs", "examples")
+        if any(fnmatch.fnmatch(name, one) for one in kept)
+    ]
 
 
 def test_its_command_exists() -> None:

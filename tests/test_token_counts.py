@@ -6,7 +6,7 @@ import pytest
 
 from doit_mcp.catalog.tools.tool import Tool
 from scripts.token_counts import (
-    README,
+    PAGE,
     Cost,
     cost_table,
     largest_tools,
@@ -36,9 +36,11 @@ def test_no_definition_is_large(tool: Tool) -> None:
     assert COUNT(model_tool_json(tool)) < 1_500
 
 
-def test_readme_says_what_it_costs() -> None:
+def test_the_docs_say_what_it_costs() -> None:
     """Counts move a little with every word; what is written must not be far off."""
-    found = {row[0].strip("`"): [int(cell.replace(",", "")) for cell in row[1:]] for row in rows_between("tokens")}
+    found = {
+        row[0].strip("`"): [int(cell.replace(",", "")) for cell in row[1:]] for row in rows_between(PAGE, "tokens")
+    }
     assert found.keys() == COSTS.keys()
     for path, (tools, all_sent, all_seen) in found.items():
         now = COSTS[path]
@@ -47,7 +49,7 @@ def test_readme_says_what_it_costs() -> None:
 
 
 def test_the_table_takes_its_place() -> None:
-    text = README.read_text("utf-8")
+    text = PAGE.read_text("utf-8")
     made = [Cost("/mcp", 3, 1234, 567)]
     again = replace_table(text, made)
     assert cost_table(made) in again and '"``/mcp``","3","1,234","567"' in again and replace_table(again, made) == again

@@ -1,5 +1,5 @@
 """The audit log: who changed what, for which customer, and what became of it. One line for every attempt, none for
-reads; README explains the fields."""
+reads; docs/operations/observability.rst explains the fields."""
 
 from __future__ import annotations
 
