@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,6 +16,11 @@ import yaml
 DIGEST = Path(__file__).parents[1] / "tests" / "data" / "doit-api.json"
 METHODS = ("get", "post", "put", "patch", "delete")
 UNIONS = ("oneOf", "anyOf")
+ASKS_FOR_PERMISSION = re.compile(r"\b(?:[Rr]equires?|lacks)\b")
+PERMISSION = re.compile(
+    r"(?:`(\w+)`|\b(?!Require)((?:[A-Z]\w+ )*[A-Z]\w+)|\b([a-z]+[A-Z]\w+)) permission\b"  # the `Settings` permission
+    r"|\b(\w+(?:Admin|Manager|Viewer|ReadOnly))\b"  # requires ContractTemplatesAdmin
+)
 
 Json = dict[str, Any]
 Resolve = Callable[[str], Json]
@@ -24,7 +30,8 @@ def make_digest(document: Json) -> list[Json]:
     """A row for each operation of an OpenAPI 3.0 document, in its order.
 
     method, path, operationId, tag; parameters and body fields by name, each with type and, where they have such, in,
-    required and enum; content types of the body and of each success. Fields in fields are "scopes[].id".
+    required and enum; content types of the body and of each success; the permissions that its texts ask for, if any.
+    Fields in fields are "scopes[].id".
     """
     resolve = partial(_resolve_reference, document)
     return [
@@ -59,7 +66,17 @@ def _operation_row(path: str, method: str, operation: Json, shared: list[Json], 
         for status, answer in operation["responses"].items()
         if str(status).startswith("2")
     }
-    return row
+    permissions = _permissions(operation, resolve)
+    return row | ({"permissions": permissions} if permissions else {})
+
+
+def _permissions(operation: Json, resolve: Resolve) -> list[str]:
+    """The names of the permissions that an operation's description, or that of its 403, asks for."""
+    forbidden = {str(status): answer for status, answer in operation["responses"].items()}.get("403", {})
+    text = f"{operation.get('description', '')}. {_dereference(forbidden, resolve).get('description', '')}"
+    asking = [sentence for sentence in re.split(r"\.\s", text) if ASKS_FOR_PERMISSION.search(sentence)]
+    found = (next(filter(None, match.groups())) for one in asking for match in PERMISSION.finditer(one))
+    return sorted(set(found))
 
 
 def _parameter_facts(parameter: Json, resolve: Resolve) -> Json:
@@ -140,6 +157,9 @@ def _operation_changes(old: Json, new: Json) -> Iterator[str]:
     if before["media"] != after["media"]:
         yield f"body is {after['media']}, was {before['media']}"
     yield from _named_changes("body field", before["fields"], after["fields"])
+    before_names, after_names = (", ".join(row.get("permissions", ["none"])) for row in (old, new))
+    if before_names != after_names:
+        yield f"permissions are {after_names}, were {before_names}"
     if old["success"] != new["success"]:
         yield f"success is {_describe_successes(new)}, was {_describe_successes(old)}"
 

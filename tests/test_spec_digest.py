@@ -43,7 +43,8 @@ DOCUMENT: dict[str, Any] = {
                 "operationId": "setThing",
                 "tags": ["Things"],
                 "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
-                "responses": {"204": {"description": "done"}},
+                "description": "Changes a thing. Requires the `Things` permission.",
+                "responses": {"204": {"description": "done"}, "403": {"description": "The caller lacks ThingAdmin."}},
             },
         }
     },
@@ -77,7 +78,25 @@ def test_an_operation_is_a_row() -> None:
             "free": {"type": "any"},
         },
     }
-    assert put["success"] == {"204": []}
+    assert put["success"] == {"204": []} and put["permissions"] == ["ThingAdmin", "Things"]
+
+
+@pytest.mark.parametrize(
+    ("description", "permissions"),
+    [
+        ("Changes it. Requires Cloud Analytics Admin permission.", ["Cloud Analytics Admin"]),
+        ("Requires `usersManager` permission.", ["usersManager"]),
+        (
+            "Read access requires contractsReadOnly, contractsViewer, or a role.",
+            ["contractsReadOnly", "contractsViewer"],
+        ),
+        ("Returns the features and their permission status. An Admin may see more.", []),
+    ],
+)
+def test_permissions_that_a_description_asks_for(description: str, permissions: list[str]) -> None:
+    operation = {"operationId": "o", "tags": ["T"], "description": description, "responses": {}}
+    (row,) = make_digest({"paths": {"/p": {"get": operation}}})
+    assert row.get("permissions", []) == permissions
 
 
 def changed() -> dict[str, Any]:
@@ -91,6 +110,7 @@ def changed() -> dict[str, Any]:
     fields = newer["components"]["schemas"]["Thing"]["allOf"][1]["properties"]
     fields["kind"]["enum"] = ["a", "c"]
     del fields["free"]
+    put["description"], put["responses"] = "Changes a thing.", {"204": {"description": "done"}}
     content = put["requestBody"]["content"]
     content["application/merge-patch+json"] = content.pop("application/json")
     newer["paths"]["/things/{id}"] = thing
@@ -108,6 +128,7 @@ def test_changes_are_told_in_words() -> None:
         "PUT /things/{id}: body is application/merge-patch+json, was application/json",
         "PUT /things/{id}: body field free is gone",
         "PUT /things/{id}: body field kind is string, optional, one of a, c, was string, optional, one of a, b",
+        "PUT /things/{id}: permissions are none, were ThingAdmin, Things",
     ]
     assert "POST /things: gone (addThing)" in list(find_differences(make_digest(changed()), make_digest(DOCUMENT)))
     without = [{key: value for key, value in row.items() if key != "body"} for row in make_digest(DOCUMENT)]
@@ -127,5 +148,5 @@ def test_the_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureF
     assert main([str(old), "--diff", "--digest", str(kept)]) == 0
     assert main([str(new), "--diff", "--digest", str(kept)]) == 1
     said = capsys.readouterr().out.splitlines()
-    assert said[:2] == ["2 operations written to digest.json", "Nothing changed."] and len(said) == 10
+    assert said[:2] == ["2 operations written to digest.json", "Nothing changed."] and len(said) == 11
     assert kept.read_text("utf-8") == before
