@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.catalog.tool_lists import CORE_TOOLS
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.landing_page import first_sentence
 
@@ -40,7 +39,7 @@ def tools_table() -> str:
             _escape_markup(first_sentence(tool.description)),
             "writes" if tool.writes else "reads",
             _code(tool.area),
-            "yes" if tool.name in CORE_TOOLS else "no",
+            "yes" if tool.facts.get("default_list") else "no",
         )
         for tool in all_tools()
     ]

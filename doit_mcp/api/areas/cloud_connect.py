@@ -73,13 +73,20 @@ class CloudConnect(Area):
         """Show how an AWS account is connected with DoiT: role, features in use, features the role allows, bucket."""
         ...
 
-    @post("/core/v1/cloudconnect/aws/accounts", destructive=True)
+    @post(
+        "/core/v1/cloudconnect/aws/accounts",
+        destructive=True,
+        confirm=True,
+        preview_with=get_aws_account,
+        verify_with=None,
+        targets=("accountID",),
+    )
     async def create_account_role(self, **role: Unpack[Role]) -> Annotated[JsonObject, Account]:
         """Connect an AWS account with DoiT by an IAM role that exists in it, or replace the role of a connected one. It
         lets DoiT into the account: only when the user asks for it and has approved account and role."""
         ...
 
-    @put("/core/v1/cloudconnect/aws/accounts/{accountID}")
+    @put("/core/v1/cloudconnect/aws/accounts/{accountID}", confirm=True, preview_with=get_aws_account, verify_with=None)
     async def update_aws_feature(
         self, *, accountID: AccountId, **settings: Unpack[Settings]
     ) -> Annotated[JsonObject, Account]:
@@ -87,7 +94,9 @@ class CloudConnect(Area):
         get_aws_account first."""
         ...
 
-    @delete("/core/v1/cloudconnect/aws/accounts/{accountID}")
+    @delete(
+        "/core/v1/cloudconnect/aws/accounts/{accountID}", confirm=True, preview_with=get_aws_account, verify_with=None
+    )
     async def delete_account_role(self, *, accountID: AccountId) -> None:
         """Disconnect an AWS account from DoiT; the role in AWS stays. Features that need it stop: ask first."""
         ...

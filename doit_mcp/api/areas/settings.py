@@ -3,6 +3,7 @@
 from typing import Annotated, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
+from ..facts import REVERSIBLE
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..pagination import find_id
 from ..parameters import Id, Name, OptionalId
@@ -91,12 +92,17 @@ class Settings(Area):
         """Show one colour theme. Give its id or its name."""
         return await self._theme(id=id or await self._find_id(name))
 
-    @post("/analytics/v1/settings/themes")
+    @post("/analytics/v1/settings/themes", permission="Cloud Analytics Admin", confirm=False, verify_with=get_theme)
     async def create_custom_theme(self, **theme: Unpack[NewTheme]) -> Annotated[JsonObject, ThemeDetails]:
         """Create a colour theme for reports. Only administrators of Cloud Analytics may. set_active_theme uses it."""
         ...
 
-    @patch("/analytics/v1/settings/themes/{id}")
+    @patch(
+        "/analytics/v1/settings/themes/{id}",
+        permission="Cloud Analytics Admin",
+        confirm=REVERSIBLE,
+        preview_with=get_theme,
+    )
     async def _update(self, *, id: Id, **changes: Unpack[ThemeChanges]) -> JsonObject: ...
 
     @offers(_update)
@@ -114,7 +120,9 @@ class Settings(Area):
             changes["colors"] = look["colors"]
         return await self._update(id=id or await self._find_id(name), **changes)
 
-    @delete("/analytics/v1/settings/themes/{id}")
+    @delete(
+        "/analytics/v1/settings/themes/{id}", permission="Cloud Analytics Admin", confirm=True, preview_with=get_theme
+    )
     async def delete_custom_theme(self, *, id: ThemeId) -> JsonObject:
         """Delete a colour theme. Only administrators of Cloud Analytics may. This cannot be undone: ask the user first,
         by name."""
@@ -125,7 +133,7 @@ class Settings(Area):
         """Show which colour theme the signed-in user's reports have."""
         ...
 
-    @put("/analytics/v1/settings/active-theme")
+    @put("/analytics/v1/settings/active-theme", confirm=REVERSIBLE, preview_with=get_active_theme)
     async def set_active_theme(self, **choice: Unpack[ThemeChoice]) -> Annotated[JsonObject, ActiveTheme]:
         """Choose the colour theme of the signed-in user's reports."""
         ...

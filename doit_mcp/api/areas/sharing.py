@@ -55,7 +55,7 @@ class Sharing(Area):
         """Show who may see or change a report, budget, alert or allocation, and what everybody of the customer may."""
         ...
 
-    @put("/sharing/v1/{resourceType}/{resourceId}")
+    @put("/sharing/v1/{resourceType}/{resourceId}", confirm=True, preview_with=get_resource_permissions)
     async def _share(
         self, *, resourceType: ResourceType, resourceId: ResourceId, **permissions: Unpack[PermissionChanges]
     ) -> JsonObject: ...

@@ -90,30 +90,48 @@ class Users(Area):
         """List the users of the customer, invited ones too. For one person give the e-mail address."""
         ...
 
-    @patch("/iam/v1/users/{id}")
+    @patch("/iam/v1/users/{id}", confirm=True, preview_with=list_users)
     async def update_user(self, *, id: UserId, **changes: Unpack[UserChanges]) -> Annotated[JsonObject, UserAnswer]:
         """Change a user's name, job title, phone, language or role; what is left out stays as it is. A role decides
         what the person may do: ask first."""
         ...
 
-    @delete("/iam/v1/users/{id}")
+    @delete("/iam/v1/users/{id}", confirm=True, preview_with=list_users)
     async def delete_user(self, *, id: UserId) -> Annotated[JsonObject, Deleted]:
         """Delete a user, who then has no access any more. This cannot be undone: ask first, by name and address."""
         ...
 
-    @post("/iam/v1/users/invite", open_world=True)
+    @post("/iam/v1/users/invite", open_world=True, confirm=True, verify_with=None)
     async def invite_user(self, **invitation: Unpack[Invitation]) -> Annotated[JsonObject, UserAnswer]:
         """Invite somebody to the customer's DoiT account: they get an e-mail. Only when the user asks for it and has
         approved address and role."""
         ...
 
-    @post("/iam/v1/users/{id}/actions/resend", needs_idempotency_key=True, open_world=True, destructive=True)
+    @post(
+        "/iam/v1/users/{id}/actions/resend",
+        needs_idempotency_key=True,
+        open_world=True,
+        destructive=True,
+        permission="Users Manager",
+        confirm=True,
+        preview_with=list_users,
+        undone_by="removal",
+        verify_with=None,
+    )
     async def resend_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
         """Send an invitation again: a new e-mail, valid for 48 hours; links in earlier ones stop working. It also
         revives a cancelled invitation."""
         ...
 
-    @post("/iam/v1/users/{id}/actions/cancel", needs_idempotency_key=True, destructive=True)
+    @post(
+        "/iam/v1/users/{id}/actions/cancel",
+        needs_idempotency_key=True,
+        destructive=True,
+        permission="Users Manager",
+        confirm=True,
+        preview_with=list_users,
+        verify_with=None,
+    )
     async def cancel_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
         """Cancel an invitation: its links stop working. The person stays in list_users; resend_invite revives it, and
         delete_user removes it for good. It is refused if the invitation is cancelled already."""
