@@ -19,6 +19,14 @@ answer differ from the API's, the API's own form is declared under such a name a
         \"\"\"Show one label, by id or by name.\"\"\"
         return await self._label(id=id or await id_of(name, self._labels, "name"))
 
+Whatever else is known about the tool is said in the decorator too (facts.py): a write, for example, says whether it asks
+the user and what reads the thing that it changes.
+
+    @patch("/analytics/v1/labels/{id}", confirm=REVERSIBLE, preview_with=get_label)
+    async def update_label(self, *, id: Id, **changes: Unpack[LabelChanges]) -> JsonObject:
+        \"\"\"Change a label.\"\"\"
+        ...
+
 The return annotation is the tool's output schema: JsonObject alone for an object or page that needs no more words,
 ``Annotated[JsonObject, Record]`` with a TypedDict (total=False) for the fields worth naming, ``list[JsonObject]`` for
 an answer that is a bare list. An answer of another type is an ApiError; a write may also answer with nothing (None).

@@ -94,14 +94,9 @@ def test_whatever_destroys_or_reaches_outside_asks_or_says_why_not() -> None:
         if tool.annotations["destructiveHint"] or tool.annotations["openWorldHint"] and tool.writes
     }
     unasked = risky.keys() - {tool.name for tool in ASKING}
-    assert unasked == {
-        *("create_budget", "create_alert", "update_report", "update_budget", "update_alert", "update_allocation"),
-        *("update_theme", "update_annotation", "update_label", "update_folder", "update_datahub_dataset"),
-        *("set_active_theme", "update_insight_status", "remove_ticket_tags", "accept_budget_suggestion"),
-        *("post_insight_result", "refine_cloudflow", "build_cloud_flow"),
-        *("create_ticket", "update_ticket", "create_ticket_comment", "ava_feedback"),
-    }
-    assert all(len(unconfirmed_reason(risky[name].facts)) > 20 for name in unasked)
+    assert {"create_budget", "update_label", "remove_ticket_tags", "refine_cloudflow", "create_ticket"} < unasked
+    for name in unasked:
+        assert len(unconfirmed_reason(risky[name].facts)) > 20, f"{risky[name].declared_in}: {name} does not say why"
 
 
 def test_what_deletes_shares_is_about_users_or_contracts_or_is_done_in_bulk_asks() -> None:
