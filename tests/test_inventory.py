@@ -5,6 +5,7 @@ What is missing or wrong is said in words. scripts/spec stores the document in `
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -16,6 +17,7 @@ from doit_mcp.api import AREAS
 from doit_mcp.api.operation import Operation
 from doit_mcp.api.request_bodies import MULTIPART
 from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.tools.declarations import source_file
 from doit_mcp.protocol.json_schema import schema_of_function, schema_of_type
 from scripts.published_facts import read_document
 from scripts.spec_digest import make_digest, schema_fields
@@ -122,6 +124,21 @@ def test_the_body_is_that_of_the_document(declared: Operation) -> None:
 def test_streams_are_read_as_streams(declared: Operation) -> None:
     success = [media for types in ROWS[key(declared)]["success"].values() for media in types]
     assert declared.stream == ("text/event-stream" in success)
+
+
+@EACH
+def test_permissions_of_the_document_are_declared(declared: Operation) -> None:
+    said = letters(declared.facts.get("permission", ""))
+    missing = [name for name in ROWS[key(declared)].get("permissions", ()) if letters(name) not in said]
+    assert not missing, (
+        f"{source_file(declared.function)}: {declared.name} needs permission= in its decorator: the document asks for"
+        f" {', '.join(missing)}"
+    )
+
+
+def letters(text: str) -> str:
+    """*text* without its spelling: names of permissions have blanks or capitals."""
+    return re.sub("[^a-z]", "", text.lower())
 
 
 def test_the_table_of_differences_has_nothing_needless() -> None:

@@ -19,6 +19,14 @@ answer differ from the API's, the API's own form is declared under such a name a
         \"\"\"Show one label, by id or by name.\"\"\"
         return await self._label(id=id or await id_of(name, self._labels, "name"))
 
+Whatever else is known about the tool is said in the decorator too (facts.py): a write, for example, says whether it asks
+the user and what reads the thing that it changes.
+
+    @patch("/analytics/v1/labels/{id}", confirm=REVERSIBLE, preview_with=get_label)
+    async def update_label(self, *, id: Id, **changes: Unpack[LabelChanges]) -> JsonObject:
+        \"\"\"Change a label.\"\"\"
+        ...
+
 The return annotation is the tool's output schema: JsonObject alone for an object or page that needs no more words,
 ``Annotated[JsonObject, Record]`` with a TypedDict (total=False) for the fields worth naming, ``list[JsonObject]`` for
 an answer that is a bare list. An answer of another type is an ApiError; a write may also answer with nothing (None).
@@ -29,11 +37,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeVar, Unpack, cast, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, Unpack, cast, get_origin, get_type_hints
 from urllib.parse import quote
 
 from ..protocol.json_schema import JsonObject
 from .errors import ApiError
+from .facts import OperationFacts, ToolFacts
 
 HttpMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Query = dict[str, str | list[str]]
@@ -60,32 +69,9 @@ class Request:
     body: JsonObject | None
 
 
-class OperationFacts(TypedDict, total=False):
-    """What a declaration can say about its operation beyond verb, path and signature."""
-
-    items: str
-    """Key of the answer under which the rows of a list are."""
-    title: str
-    """The tool's title, where the name in plain words is not good enough."""
-    narrow_hint: str
-    """How to ask for less, said when an answer is too large; a sentence."""
-    slow: bool
-    """The API computes the answer: it may take as long as the whole call may."""
-    open_world: bool
-    """It reaches somebody outside the customer's own account: people get mail, support staff start to work."""
-    destructive: bool
-    """It deletes or ends something, though it is a POST."""
-    needs_idempotency_key: bool
-    """The API wants an Idempotency-Key, so that repeating the request does nothing twice."""
-    content_type: str
-    """Content type of the body, where it is not application/json."""
-    body_argument: str
-    """Name of the one argument that is the body: an object whose members are the caller's to choose."""
-
-
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the API as its method declares it; the facts are those of Facts."""
+    """One operation of the API as its method declares it; see OperationFacts for the fields with defaults."""
 
     name: str
     method: HttpMethod
@@ -110,6 +96,7 @@ class Operation:
     needs_idempotency_key: bool = False
     content_type: str = "application/json"
     body_argument: str = ""
+    facts: ToolFacts = field(default_factory=ToolFacts, repr=False, compare=False)
 
     @property
     def retryable(self) -> bool:
@@ -234,7 +221,7 @@ def _declare(
     method: HttpMethod, path: str, facts: OperationFacts, *, read_only: bool = False, stream: bool = False
 ) -> Decorator:
     def decorate(function: F) -> F:
-        row = replace(make_operation(function, method, path, read_only, stream), **facts)
+        row = replace(make_operation(function, method, path, read_only, stream), **_operation_fields(facts))
         row = replace(row, parameters=tuple(name for name in row.parameters if name != row.body_argument))
         expected = answer_type(function)
 
@@ -254,6 +241,13 @@ def _declare(
         return cast(F, declared)
 
     return decorate
+
+
+def _operation_fields(facts: OperationFacts) -> dict[str, Any]:
+    """*facts* as fields of an operation: those that are about its tool stay together."""
+    about_tool = {name: value for name, value in facts.items() if name in ToolFacts.__annotations__}
+    own = {name: value for name, value in facts.items() if name not in about_tool}
+    return {**own, "facts": about_tool}
 
 
 def offers(declaration: Callable[..., Any]) -> Decorator:

@@ -13,11 +13,13 @@ from ..api.areas import ava
 from ..api.areas.cloudflow import ConversationId, Instruction
 from ..api.error_reasons import clean_text
 from ..api.errors import ApiError
+from ..api.facts import ASKS_BY_ARGUMENTS
 from ..api.markers import TEXT_WITH_LINKS
 from ..api.parameters import Id
 from ..protocol.json_schema import Length
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
+from .tools.composed import composed_tool
 
 LIFECYCLE_EVENTS = ("toolStart", "toolEnd", "llmStart", "llmEnd", "customEvent")
 MAX_STEPS = 100
@@ -81,6 +83,15 @@ class AssistantProgress:
         return found | ({"conversationId": self.conversation_id} if self.conversation_id else {})
 
 
+@composed_tool(
+    area="cloudflow",
+    writes=True,
+    destructive=True,
+    confirm=ASKS_BY_ARGUMENTS,
+    preview_with=None,
+    targets=("flowId",),
+    undone_by="nothing",
+)
 async def refine_cloudflow(
     call: Call,
     *,
@@ -96,6 +107,7 @@ async def refine_cloudflow(
     return await follow_stream(call, events, so_far, "Look at the flow before asking again; then call refine_cloudflow")
 
 
+@composed_tool(area="cloudflow", title="Build CloudFlow", writes=True, confirm=ASKS_BY_ARGUMENTS, undone_by="nothing")
 async def build_cloud_flow(
     call: Call,
     *,
@@ -112,6 +124,7 @@ async def build_cloud_flow(
     )
 
 
+@composed_tool(area="ava", writes=True, confirm=False, undone_by="nothing")
 async def ask_ava_streaming(
     call: Call, *, question: ava.Question, conversationId: ava.ConversationId | None = None
 ) -> Annotated[JsonObject, AvaAnswer]:

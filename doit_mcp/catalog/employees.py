@@ -6,10 +6,12 @@ from functools import cache
 from typing import Annotated, Any, Literal, TypedDict
 
 from ..api.errors import ApiError
+from ..api.facts import Unconfirmed
 from ..api.parameters import PageToken
 from ..protocol.json_schema import Length, Range
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
+from .tools.composed import composed_tool
 from .tools.tool import Tool, ToolError
 from .tools.tool_factory import tool_from_function
 
@@ -39,6 +41,15 @@ class CustomerContext(TypedDict, total=False):
     next: Annotated[str, "How to act for the customer."]
 
 
+@composed_tool(
+    area=AREA,
+    search_hint="Search DoiT's customers by domain, segment, spend",
+    rows_key="customers",
+    open_world=True,
+    narrow_hint="Ask for a smaller page (pageSize) or use a filter.",
+    default_list=True,
+    discovery_list=True,
+)
 async def search_customers(
     call: Call,
     *,
@@ -96,6 +107,16 @@ def _without_omitted(filters: dict[str, Any]) -> JsonObject:
     return {name: value for name, value in filters.items() if value is not None and value != {}}
 
 
+@composed_tool(
+    area=AREA,
+    search_hint="Act for another customer of DoiT",
+    writes=True,
+    open_world=True,
+    default_list=True,
+    discovery_list=True,
+    confirm=Unconfirmed("It changes nothing at DoiT: it chooses the customer that later calls are about."),
+    verify_with=None,
+)
 async def change_customer(
     call: Call,
     *,
@@ -126,16 +147,4 @@ async def change_customer(
 @cache
 def employee_tools() -> tuple[Tool, ...]:
     """The tools, in the order in which they are listed."""
-    return (
-        tool_from_function(
-            search_customers,
-            area=AREA,
-            search_hint="Search DoiT's customers by domain, segment, spend",
-            rows_key="customers",
-            open_world=True,
-            narrow_hint="Ask for a smaller page (pageSize) or use a filter.",
-        ),
-        tool_from_function(
-            change_customer, area=AREA, search_hint="Act for another customer of DoiT", writes=True, open_world=True
-        ),
-    )
+    return tool_from_function(search_customers), tool_from_function(change_customer)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from .tool_lists import CORE_TOOLS, DISCOVERY_TOOLS
 from .tools.tool import Tool
 
 DEFAULT_TOOLSET, ALL_TOOLSET = "core", "all"
-NAMED_TOOLSETS: Mapping[str, frozenset[str]] = MappingProxyType(
-    {DEFAULT_TOOLSET: CORE_TOOLS, "discovery": DISCOVERY_TOOLS}
+DECLARED_TOOLSETS: Mapping[str, Callable[[Tool], bool]] = MappingProxyType(
+    {
+        DEFAULT_TOOLSET: lambda tool: tool.facts.get("default_list", False),
+        "discovery": lambda tool: tool.facts.get("discovery_list", False),
+    }
 )
-"""Toolsets that name their tools; the others are areas."""
+"""Toolsets whose tools say so in their declarations; the others are areas."""
 
 
 class UnknownToolset(Exception):
@@ -34,7 +36,7 @@ def toolset_names(tools: Iterable[Tool]) -> tuple[str, ...]:
     return (
         DEFAULT_TOOLSET,
         ALL_TOOLSET,
-        *sorted({tool.area for tool in tools} | NAMED_TOOLSETS.keys() - {DEFAULT_TOOLSET}),
+        *sorted({tool.area for tool in tools} | DECLARED_TOOLSETS.keys() - {DEFAULT_TOOLSET}),
     )
 
 
@@ -52,10 +54,13 @@ def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...
     if unknown := selection.tools - {tool.name for tool in tools}:
         raise UnknownToolset(f"no tool {', '.join(sorted(unknown))[:80]}")
     chosen = selection.toolsets or (frozenset() if selection.tools else frozenset({DEFAULT_TOOLSET}))
-    names = selection.tools.union(*(NAMED_TOOLSETS[name] for name in chosen & NAMED_TOOLSETS.keys()))
-    areas = chosen - NAMED_TOOLSETS.keys()
+    declared = [is_listed for name, is_listed in DECLARED_TOOLSETS.items() if name in chosen]
+    areas = chosen - DECLARED_TOOLSETS.keys()
     return tuple(
         tool
         for tool in callable_tools(tools, selection)
-        if ALL_TOOLSET in chosen or tool.area in areas or tool.name in names
+        if ALL_TOOLSET in chosen
+        or tool.area in areas
+        or tool.name in selection.tools
+        or any(is_listed(tool) for is_listed in declared)
     )

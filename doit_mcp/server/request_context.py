@@ -59,6 +59,7 @@ class Catalog:
     # How long a client may reuse lists, and for whom: behind authorization never for others (2026-07-28, Caching).
     cache_milliseconds: int = 300_000
     tools_by_name: Mapping[str, Tool] = field(init=False)
+    tools_by_former_name: Mapping[str, Tool] = field(init=False)
     prompts_by_name: Mapping[str, Prompt] = field(init=False)
     resources_by_uri: Mapping[str, Resource] = field(init=False)
     # Tools with arguments that a header repeats.
@@ -75,6 +76,8 @@ class Catalog:
             raise ValueError("two tools of one offer have the same name")
         names = " ".join((*(tool.name for tool in self.tools), *(prompt.name for prompt in self.prompts)))
         object.__setattr__(self, "tools_by_name", named)
+        former = {alias: tool for tool in named.values() if (alias := tool.facts.get("alias"))}
+        object.__setattr__(self, "tools_by_former_name", former)
         identity = {name: self.server_info[name] for name in ("name", "version")}
         object.__setattr__(self, "server_identity", identity)
         mirrored = frozenset(tool.name for tool in named.values() if find_parameter_headers(tool.input_schema))
@@ -82,6 +85,10 @@ class Catalog:
         object.__setattr__(self, "prompts_by_name", {prompt.name: prompt for prompt in self.prompts})
         object.__setattr__(self, "resources_by_uri", {resource.uri: resource for resource in self.resources})
         object.__setattr__(self, "fingerprint", hashlib.sha256(names.encode()).hexdigest()[:8])
+
+    def find_tool(self, name: str) -> Tool | None:
+        """The tool with this name, or with this former name."""
+        return self.tools_by_name.get(name) or self.tools_by_former_name.get(name)
 
 
 class Channel(Protocol):

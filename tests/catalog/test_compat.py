@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.operation import Request, query_value
-from doit_mcp.catalog.tools.aliases import TOOL_ALIASES
 from doit_mcp.catalog.tools.tool import Tool
 from tests.api.recorder import Recorder
 
@@ -20,7 +19,8 @@ from .caller import STREAMED, TOOLS, run
 from .examples import examples, objects, with_change
 
 OLD: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "compat.json").read_text())
-COVERED = sorted(name for name in OLD if TOOL_ALIASES.get(name, name) in TOOLS)
+NAMED = {**{tool.facts.get("alias"): tool for tool in TOOLS.values()}, **TOOLS}
+COVERED = sorted(name for name in OLD if name in NAMED)
 EACH = pytest.mark.parametrize("name", COVERED)
 # What that server's schemas let through though the API refuses it: rules without conditions, members without action.
 for _name in ("create_allocation", "update_allocation"):
@@ -35,7 +35,7 @@ OURS = {"customerContext", "X-Tenant-Id", "Idempotency-Key"}
 
 def tool_of(name: str) -> Tool:
     """The tool that a name of that server reaches."""
-    return TOOLS[TOOL_ALIASES.get(name, name)]
+    return NAMED[name]
 
 
 @EACH

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from doit_mcp.api import AREAS
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.costs.query_result import MAX_CSV_CHARACTERS
-from doit_mcp.catalog.registry import MAX_RESULT_SIZE_KEY, all_tools
-from doit_mcp.catalog.tool_lists import ALWAYS_LOADED_TOOLS, CORE_TOOLS
+from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.tools import tool_result
 from doit_mcp.catalog.tools.sanitize import sanitize_json
 from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
+from doit_mcp.catalog.tools.tool_factory import MAX_RESULT_SIZE_KEY
 from tests.api.recorder import Recorder
 
 from .caller import STREAMED, Caller
@@ -78,7 +78,8 @@ def test_a_tool_has_the_metadata_that_clients_read(tool: Tool) -> None:
 
 def test_a_few_tools_are_at_hand_from_the_start() -> None:
     pinned = {tool.name for tool in TOOLS if tool.meta.get("anthropic/alwaysLoad") is True}
-    assert pinned == ALWAYS_LOADED_TOOLS and pinned < CORE_TOOLS
+    assert pinned == {"get_cloud_overview", "find_operation", "read_operation", "call_operation"}
+    assert pinned < {tool.name for tool in TOOLS if tool.facts.get("default_list")}
     assert all("anthropic/alwaysLoad" not in tool.meta for tool in TOOLS if tool.name not in pinned)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import Currency, Filter, ListPage
+from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
 from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
@@ -106,19 +107,19 @@ class Alerts(Area):
         name."""
         return await self._alert(id=id or await find_id(name or "", self.list_alerts, "name", nameContains=name))
 
-    @post("/analytics/v1/alerts")
+    @post("/analytics/v1/alerts", confirm=ASKS_BY_ARGUMENTS, verify_with=get_alert)
     async def create_alert(self, **alert: Unpack[NewAlert]) -> Annotated[JsonObject, AlertDetails]:
         """Create an alert that emails its recipients whenever the metric passes the threshold. For a spending limit,
         use create_budget."""
         ...
 
-    @patch("/analytics/v1/alerts/{id}")
+    @patch("/analytics/v1/alerts/{id}", confirm=REVERSIBLE, preview_with=get_alert)
     async def update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> Annotated[JsonObject, AlertDetails]:
         """Change an alert; omitted fields stay unchanged. Scopes and recipients are replaced as a whole: read get_alert
         first."""
         ...
 
-    @delete("/analytics/v1/alerts/{id}")
+    @delete("/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert)
     async def delete_alert(self, *, id: Id) -> JsonObject:
         """Delete an alert. Its notifications stop. This cannot be undone: confirm its name with the user first."""
         ...

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage, MatchMode
+from ..facts import REVERSIBLE
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import EpochMilliseconds, Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
@@ -170,7 +171,7 @@ class Allocations(Area):
         found = id or await find_id(name or "", self._allocations, "name", nameContains=name)
         return await self._allocation(id=found)
 
-    @post("/analytics/v1/allocations")
+    @post("/analytics/v1/allocations", confirm=False, verify_with=get_allocation)
     async def _create(self, **allocation: Unpack[NewAllocation]) -> JsonObject: ...
 
     @offers(_create)
@@ -179,7 +180,7 @@ class Allocations(Area):
         list_dimensions and get_dimension first."""
         return await self._create(**cast(NewAllocation, with_api_names(cast(JsonObject, allocation))))
 
-    @patch("/analytics/v1/allocations/{id}")
+    @patch("/analytics/v1/allocations/{id}", confirm=REVERSIBLE, preview_with=get_allocation)
     async def _update(self, *, id: Id, **changes: Unpack[AllocationChanges]) -> JsonObject: ...
 
     @offers(_update)
@@ -191,7 +192,7 @@ class Allocations(Area):
         it."""
         return await self._update(id=id, **cast(AllocationChanges, with_api_names(cast(JsonObject, changes))))
 
-    @delete("/analytics/v1/allocations/{id}")
+    @delete("/analytics/v1/allocations/{id}", confirm=True, preview_with=get_allocation)
     async def delete_allocation(self, *, id: Id) -> JsonObject:
         """Delete an allocation. Refused while reports, budgets or other allocations use it. This cannot be undone:
         confirm its name with the user first."""

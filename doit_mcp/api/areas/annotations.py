@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
+from ..facts import REVERSIBLE
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import Id, MaxResults, OptionalId, PageToken, SortOrder
@@ -100,12 +101,12 @@ class Annotations(Area):
         """Show one annotation with its date, reports and labels. Give its id or a part of its text."""
         return await self._annotation(id=id or await find_id(content or "", self._annotations, "content"))
 
-    @post("/analytics/v1/annotations")
+    @post("/analytics/v1/annotations", confirm=False, verify_with=get_annotation)
     async def create_annotation(self, **annotation: Unpack[NewAnnotation]) -> Annotated[JsonObject, AnnotationDetails]:
         """Add an annotation at a date of the cost charts. All users of the customer who can see the charts see it."""
         ...
 
-    @patch("/analytics/v1/annotations/{id}")
+    @patch("/analytics/v1/annotations/{id}", confirm=REVERSIBLE, preview_with=get_annotation)
     async def update_annotation(
         self, *, id: AnnotationId, **changes: Unpack[AnnotationChanges]
     ) -> Annotated[JsonObject, AnnotationDetails]:
@@ -113,7 +114,7 @@ class Annotations(Area):
         get_annotation first."""
         ...
 
-    @delete("/analytics/v1/annotations/{id}")
+    @delete("/analytics/v1/annotations/{id}", confirm=True, preview_with=get_annotation)
     async def delete_annotation(self, *, id: AnnotationId) -> JsonObject:
         """Delete an annotation of the cost charts. This cannot be undone: quote it to the user and ask first."""
         ...

@@ -46,7 +46,7 @@ class AnomalyDetails(TypedDict, total=False):
 class Anomalies(Area):
     """Cost anomalies: unusual spending, spikes, unexpected cost, severity, what caused them."""
 
-    @get("/anomalies/v1", items="anomalies")
+    @get("/anomalies/v1", items="anomalies", default_list=True)
     async def _anomalies(
         self,
         *,
@@ -99,7 +99,7 @@ class Anomalies(Area):
         )
         return {**page.answer, "rowCount": len(rows), "anomalies": rows, "pageToken": page.next_token or None}
 
-    @get("/anomalies/v1/{id}")
+    @get("/anomalies/v1/{id}", default_list=True)
     async def _anomaly(self, *, id: Id) -> JsonObject: ...
 
     @offers(_anomaly)

@@ -97,7 +97,7 @@ class Assets(Area):
         """Show one asset with its subscription: plan, seats, renewal and status. Give its id or its name."""
         return await self._asset(id=id or await find_id(name or "", self._assets, "name"))
 
-    @patch("/billing/v1/assets/{id}", open_world=True)
+    @patch("/billing/v1/assets/{id}", open_world=True, alias="id_of_asset", confirm=True, preview_with=get_asset)
     async def _update(self, *, id: Id, **changes: Unpack[Licenses]) -> JsonObject: ...
 
     @offers(_update)
@@ -109,7 +109,7 @@ class Assets(Area):
             raise ApiError("quantity: is needed", kind="argument")
         return await self._update(id=id, **changes)
 
-    @post("/billing/v1/createAsset", open_world=True)
+    @post("/billing/v1/createAsset", open_world=True, confirm=True, undone_by="nothing")
     async def create_asset(
         self,
         *,

@@ -18,7 +18,7 @@ class User(TypedDict, total=False):
 class Auth(Area):
     """Signed-in user and account: who am I, which customer, check the connection."""
 
-    @get("/auth/v1/validate")
+    @get("/auth/v1/validate", default_list=True, discovery_list=True, identifies_account=True)
     async def _validate(self) -> JsonObject: ...
 
     @offers(_validate)

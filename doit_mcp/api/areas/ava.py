@@ -6,6 +6,7 @@ from typing import Annotated, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length
 from ..error_reasons import clean_text
 from ..errors import ApiError
+from ..facts import WORDS_OF_THE_USER
 from ..operation import Area, delete, offers, post
 
 Question = Annotated[str, "What to ask, in plain words.", Length(1, 20_000)]
@@ -95,13 +96,13 @@ class Ava(Area):
             raise ApiError("it holds no answer", kind="answer")
         return said
 
-    @post("/ava/v1/feedback", open_world=True)
+    @post("/ava/v1/feedback", open_world=True, confirm=WORDS_OF_THE_USER, undone_by="nothing")
     async def ava_feedback(self, **feedback: Unpack[Feedback]) -> None:
         """Rate an answer of Ava. Works only for stored answers (ephemeral false). Use it only when the user gives an
         opinion."""
         ...
 
-    @delete("/ava/v1/deleteConversation")
+    @delete("/ava/v1/deleteConversation", confirm=True, preview_with=None)
     async def delete_ava_conversation(
         self, *, conversationId: Annotated[str, "Id that an answer of Ava came with.", Length(1, 500)]
     ) -> None:

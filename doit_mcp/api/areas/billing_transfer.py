@@ -118,7 +118,11 @@ class NewMappings(TypedDict, total=False):
 class BillingTransfer(Area):
     """AWS billing transfer for partners: distributors, resellers, end customers, handshakes, account mappings."""
 
-    @get("/billingtransfer/v1/programmanagementaccounts", items="items")
+    @get(
+        "/billingtransfer/v1/programmanagementaccounts",
+        items="items",
+        alias="list_billing_transfer_program_management_accounts",
+    )
     async def list_billing_transfer_accounts(
         self, *, maxResults: MaxResults = None, pageToken: PageToken = None
     ) -> Annotated[JsonObject, AccountPage]:
@@ -126,13 +130,25 @@ class BillingTransfer(Area):
         handshakes. For distributors only."""
         ...
 
-    @get("/billingtransfer/v1/programmanagementaccounts/status", items="items")
+    @get(
+        "/billingtransfer/v1/programmanagementaccounts/status",
+        items="items",
+        alias="get_billing_transfer_program_management_accounts_status",
+    )
     async def get_billing_transfer_account_status(self) -> Annotated[JsonObject, AccountStates]:
         """Show whether the IAM role of each of a distributor's program management accounts is set up correctly. For
         distributors only."""
         ...
 
-    @post("/billingtransfer/v1/resellerhandshakes", needs_idempotency_key=True, open_world=True, destructive=True)
+    @post(
+        "/billingtransfer/v1/resellerhandshakes",
+        needs_idempotency_key=True,
+        open_world=True,
+        destructive=True,
+        confirm=True,
+        preview_with=None,
+        undone_by="nothing",
+    )
     async def create_billing_transfer_handshakes(
         self,
         *,
@@ -144,13 +160,19 @@ class BillingTransfer(Area):
         distributors only."""
         ...
 
-    @post("/billingtransfer/v1/end-customer-mappings", destructive=True)
+    @post(
+        "/billingtransfer/v1/end-customer-mappings",
+        destructive=True,
+        confirm=True,
+        preview_with=None,
+        undone_by="nothing",
+    )
     async def create_billing_transfer_mappings(self, **batch: Unpack[NewMappings]) -> Annotated[JsonObject, Mappings]:
         """Map AWS accounts of end customers to DoiT customers, under a reseller's account. Mapped accounts can be
         mapped again. For resellers only."""
         ...
 
-    @get("/billingtransfer/v1/end-customers", items="items")
+    @get("/billingtransfer/v1/end-customers", items="items", permission="BillingTransferAdmin")
     async def list_billing_transfer_end_customers(
         self,
         *,
@@ -162,7 +184,12 @@ class BillingTransfer(Area):
         distributor."""
         ...
 
-    @get("/billingtransfer/v1/resellers/{resellerPmaAccountId}/end-customers", items="items")
+    @get(
+        "/billingtransfer/v1/resellers/{resellerPmaAccountId}/end-customers",
+        items="items",
+        alias="list_billing_transfer_end_customers_by_reseller",
+        permission="BillingTransferAdmin",
+    )
     async def list_reseller_end_customers(
         self, *, resellerPmaAccountId: ResellerAccount, includeRevoked: IncludeRevoked = None
     ) -> Annotated[JsonObject, EndCustomers]:
@@ -170,12 +197,17 @@ class BillingTransfer(Area):
         list_billing_transfer_end_customers."""
         ...
 
-    @get("/billingtransfer/v1/reseller-accounts", items="items")
+    @get("/billingtransfer/v1/reseller-accounts", items="items", permission="BillingTransferAdmin")
     async def list_billing_transfer_reseller_accounts(self) -> Annotated[JsonObject, ResellerAccounts]:
         """List the reseller's own program management accounts with handshake and status. For resellers only."""
         ...
 
-    @get("/billingtransfer/v1/reseller-accounts/end-customers", items="items")
+    @get(
+        "/billingtransfer/v1/reseller-accounts/end-customers",
+        items="items",
+        alias="list_billing_transfer_reseller_accounts_with_tenants",
+        permission="BillingTransferAdmin",
+    )
     async def list_billing_transfer_reseller_tenants(
         self, *, includeRevoked: IncludeRevoked = None
     ) -> Annotated[JsonObject, ResellerTenants]:

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
+from ..facts import Unconfirmed
 from ..operation import Area, get, post
 from ..parameters import Id
 
@@ -55,7 +56,13 @@ class BudgetSuggestions(Area):
         """List open budget suggestions from DoiT with the reason for each. For existing budgets, use list_budgets."""
         ...
 
-    @post("/analytics/v1/budget-suggestions/{id}/actions/accept", destructive=True)
+    @post(
+        "/analytics/v1/budget-suggestions/{id}/actions/accept",
+        destructive=True,
+        confirm=Unconfirmed("It creates nothing: it marks a suggestion for which a budget was made."),
+        preview_with=None,
+        undone_by="nothing",
+    )
     async def accept_budget_suggestion(
         self, *, id: SuggestionId, **body: Unpack[Accepting]
     ) -> Annotated[JsonObject, Accepted]:
@@ -63,7 +70,13 @@ class BudgetSuggestions(Area):
         its id."""
         ...
 
-    @post("/analytics/v1/budget-suggestions/{id}/actions/dismiss", destructive=True)
+    @post(
+        "/analytics/v1/budget-suggestions/{id}/actions/dismiss",
+        destructive=True,
+        confirm=True,
+        preview_with=list_budget_suggestions,
+        verify_with=None,
+    )
     async def dismiss_budget_suggestion(
         self, *, id: SuggestionId, **body: Unpack[Dismissing]
     ) -> Annotated[JsonObject, Dismissed]:

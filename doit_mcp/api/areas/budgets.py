@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import Collaborator, Currency, Filter, ListPage, Role, SlackChannel
+from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
 from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
@@ -108,7 +109,7 @@ class BudgetChanges(Budget, total=False):
 class Budgets(Area):
     """Budgets: spending limits, how much is spent, forecast and risk of overrun, alert thresholds."""
 
-    @get("/analytics/v1/budgets", items="budgets")
+    @get("/analytics/v1/budgets", items="budgets", default_list=True)
     async def _budgets(
         self,
         *,
@@ -147,7 +148,7 @@ class Budgets(Area):
             maxCreationTime=maxCreationTime,
         )
 
-    @get("/analytics/v1/budgets/{id}")
+    @get("/analytics/v1/budgets/{id}", default_list=True)
     async def _budget(self, *, id: Id) -> JsonObject: ...
 
     @offers(_budget)
@@ -156,19 +157,19 @@ class Budgets(Area):
         id or its name."""
         return await self._budget(id=id or await find_id(name or "", self._budgets, "budgetName", nameContains=name))
 
-    @post("/analytics/v1/budgets")
+    @post("/analytics/v1/budgets", confirm=ASKS_BY_ARGUMENTS, verify_with=get_budget)
     async def create_budget(self, **budget: Unpack[NewBudget]) -> Annotated[JsonObject, BudgetDetails]:
         """Create a budget. Its recipients are alerted when spending reaches its thresholds. Tell the user what will be
         created first. For an existing budget, use update_budget."""
         ...
 
-    @patch("/analytics/v1/budgets/{id}")
+    @patch("/analytics/v1/budgets/{id}", confirm=REVERSIBLE, preview_with=get_budget)
     async def update_budget(self, *, id: Id, **changes: Unpack[BudgetChanges]) -> Annotated[JsonObject, BudgetDetails]:
         """Change a budget; omitted fields stay unchanged. Lists (scopes, alerts, recipients, collaborators) are
         replaced as a whole: read get_budget first."""
         ...
 
-    @delete("/analytics/v1/budgets/{id}")
+    @delete("/analytics/v1/budgets/{id}", confirm=True, preview_with=get_budget)
     async def delete_budget(self, *, id: Id) -> JsonObject:
         """Delete a budget. Its alerts stop. This cannot be undone: confirm its name with the user first."""
         ...

@@ -75,20 +75,29 @@ class CloudConnect(Area):
         bucket."""
         ...
 
-    @post("/core/v1/cloudconnect/aws/accounts", destructive=True)
+    @post(
+        "/core/v1/cloudconnect/aws/accounts",
+        destructive=True,
+        confirm=True,
+        preview_with=get_aws_account,
+        verify_with=None,
+        targets=("accountID",),
+    )
     async def create_account_role(self, **role: Unpack[Role]) -> Annotated[JsonObject, Account]:
         """Connect an AWS account to DoiT with an existing IAM role, or replace the role of a connected account. This
         gives DoiT access to the account: use it only on request, after the user approves the account and the role."""
         ...
 
-    @put("/core/v1/cloudconnect/aws/accounts/{accountID}")
+    @put("/core/v1/cloudconnect/aws/accounts/{accountID}", confirm=True, preview_with=get_aws_account, verify_with=None)
     async def update_aws_feature(
         self, *, accountID: AccountId, **settings: Unpack[Settings]
     ) -> Annotated[JsonObject, Account]:
         """Set the features of a connected AWS account. The list replaces the current one: read get_aws_account first."""
         ...
 
-    @delete("/core/v1/cloudconnect/aws/accounts/{accountID}")
+    @delete(
+        "/core/v1/cloudconnect/aws/accounts/{accountID}", confirm=True, preview_with=get_aws_account, verify_with=None
+    )
     async def delete_account_role(self, *, accountID: AccountId) -> None:
         """Disconnect an AWS account from DoiT. The role in AWS stays. Features that need it stop: ask the user first."""
         ...

@@ -62,6 +62,17 @@ class Refinement(TypedDict, total=False):
     conversationId: ConversationId
 
 
+def parse_flow_id(text: str) -> str:
+    """The id of the flow that *text* names: by the id itself, or as the old server took it by the flow's address, of
+    which only the id counts; nothing is ever sent to its host. Raises ApiError ("argument") for anything else."""
+    plain = text.strip()
+    found = TRIGGER_URL.fullmatch(plain)
+    flow = found[1] if found else plain
+    if "/" in flow or "%" in flow or len(flow) > MAX_FLOW_ID_CHARACTERS:
+        raise ApiError("flowID: give the flow's id alone, as list_cloudflows shows it", kind="argument")
+    return flow
+
+
 class Cloudflow(Area):
     """CloudFlow: automations, workflows, flows that act on cloud accounts, and templates for them."""
 
@@ -92,6 +103,12 @@ class Cloudflow(Area):
         title="Trigger CloudFlow",
         destructive=True,
         open_world=True,
+        confirm=True,
+        preview_with=list_cloudflows,
+        preview_arguments={"flowID": "id"},
+        undone_by="nothing",
+        targets=("flowID",),
+        canonical_arguments={"flowID": parse_flow_id},
     )
     async def _trigger(self, *, flowId: Id, payload: JsonObject) -> JsonObject: ...
 
@@ -122,14 +139,3 @@ class Cloudflow(Area):
         or more and may ask a question; answer it with the same conversationId. The flow changes while the assistant
         works."""
         ...
-
-
-def parse_flow_id(text: str) -> str:
-    """The id of the flow that *text* names: by the id itself, or as the old server took it by the flow's address, of
-    which only the id counts; nothing is ever sent to its host. Raises ApiError ("argument") for anything else."""
-    plain = text.strip()
-    found = TRIGGER_URL.fullmatch(plain)
-    flow = found[1] if found else plain
-    if "/" in flow or "%" in flow or len(flow) > MAX_FLOW_ID_CHARACTERS:
-        raise ApiError("flowID: give the flow's id alone, as list_cloudflows shows it", kind="argument")
-    return flow

@@ -123,7 +123,7 @@ class CloudflowConnections(Area):
         """Show one CloudFlow connection: accounts, roles, permissions, status and who can use it."""
         ...
 
-    @post("/cloudflow/v1/connections")
+    @post("/cloudflow/v1/connections", confirm=True, verify_with=get_cloudflow_connection)
     async def _create(self, **connection: Unpack[NewConnection]) -> JsonObject: ...
 
     @offers(_create)
@@ -136,7 +136,7 @@ class CloudflowConnections(Area):
             raise ApiError("gcpConfig, awsConfig: give one of them", kind="argument")
         return await self._create(**connection)
 
-    @patch("/cloudflow/v1/connections/{connectionId}")
+    @patch("/cloudflow/v1/connections/{connectionId}", confirm=True, preview_with=get_cloudflow_connection)
     async def _update(self, *, connectionId: Id, **changes: Unpack[ConnectionChanges]) -> JsonObject: ...
 
     @offers(_update)
@@ -149,7 +149,7 @@ class CloudflowConnections(Area):
             raise ApiError("gcpConfig, awsConfig: give at most one of them", kind="argument")
         return await self._update(connectionId=connectionId, **changes)
 
-    @delete("/cloudflow/v1/connections/{connectionId}")
+    @delete("/cloudflow/v1/connections/{connectionId}", confirm=True, preview_with=get_cloudflow_connection)
     async def delete_cloudflow_connection(self, *, connectionId: ConnectionId) -> None:
         """Delete a CloudFlow connection. Refused while flows use it. This cannot be undone: ask the user first."""
         ...

@@ -11,6 +11,8 @@ Timestamp = Annotated[str, "RFC 3339.", Length(10, 64)]
 AccountIds = Annotated[list[str], "Ids of cloud accounts.", Length(maximum=1000)]
 Filters = Annotated[list[JsonObject], Length(maximum=100)]
 
+PERMISSION = "ContractTemplatesAdmin, and the entitlement to contract templates"
+
 
 class TemplateList(TypedDict, total=False):
     """Templates."""
@@ -86,22 +88,27 @@ class Template(TypedDict, total=False):
 class ContractTemplates(Area):
     """Contract templates of partners (resellers): billing rules and price books that contracts start from."""
 
-    @get("/billing/v1/contract-templates", items="templates")
+    @get("/billing/v1/contract-templates", items="templates", permission=PERMISSION)
     async def list_contract_templates(self) -> Annotated[list[JsonObject], TemplateList]:
         """List the partner's contract templates with their terms. For contracts, use list_contracts."""
         ...
 
-    @post("/billing/v1/contract-templates")
+    @post("/billing/v1/contract-templates", permission=PERMISSION, confirm=True, verify_with="get_contract_template")
     async def create_contract_template(self, **template: Unpack[Template]) -> Annotated[JsonObject, TemplateDetails]:
         """Create a contract template. Use it only on request, after the user approves the terms."""
         ...
 
-    @get("/billing/v1/contract-templates/{templateID}")
+    @get("/billing/v1/contract-templates/{templateID}", permission=PERMISSION)
     async def get_contract_template(self, *, templateID: TemplateId) -> Annotated[JsonObject, TemplateDetails]:
         """Show one contract template: billing rules, price books, line items and when it can be used."""
         ...
 
-    @put("/billing/v1/contract-templates/{templateID}")
+    @put(
+        "/billing/v1/contract-templates/{templateID}",
+        permission=PERMISSION,
+        confirm=True,
+        preview_with=get_contract_template,
+    )
     async def update_contract_template(
         self, *, templateID: TemplateId, **template: Unpack[Template]
     ) -> Annotated[JsonObject, TemplateDetails]:
@@ -109,7 +116,13 @@ class ContractTemplates(Area):
         Existing contracts stay unchanged."""
         ...
 
-    @delete("/billing/v1/contract-templates/{templateID}")
+    @delete(
+        "/billing/v1/contract-templates/{templateID}",
+        permission=PERMISSION,
+        confirm=True,
+        preview_with=get_contract_template,
+        sets_status=True,
+    )
     async def archive_contract_template(self, *, templateID: TemplateId) -> Annotated[JsonObject, TemplateDetails]:
         """Archive a contract template, so that no new contract can use it. Existing contracts stay unchanged. Confirm
         its name with the user first."""

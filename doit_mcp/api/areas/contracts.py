@@ -16,6 +16,8 @@ ContractId = Annotated[Id, "Id of the contract, as list_contracts shows it."]
 ObjectList = Annotated[list[JsonObject], Length(maximum=100)]
 FIELDS = "id, customerId, type, status (draft, scheduled, active, cancelled, expired, superseded), name, startDate"
 
+PERMISSION = "to contracts (contractsViewer or contractsReadOnly to read), as a partner's user"
+
 
 class ContractList(TypedDict, total=False):
     """Contracts."""
@@ -84,7 +86,7 @@ class ContractStatus(TypedDict, total=False):
 class Contracts(Area):
     """Contracts of partners (resellers) with the customers below them: terms, price books, start, renewal."""
 
-    @get("/customers/{customerID}/contracts", items="contracts")
+    @get("/customers/{customerID}/contracts", items="contracts", permission=PERMISSION)
     async def _contracts(self, *, customerID: Id) -> list[JsonObject]: ...
 
     @offers(_contracts)
@@ -95,7 +97,7 @@ class Contracts(Area):
         cloud commitments, use list_commitments."""
         return await self._contracts(customerID=self._require_customer_id(customerID))
 
-    @get("/customers/{customerID}/contracts/{contractID}")
+    @get("/customers/{customerID}/contracts/{contractID}", permission=PERMISSION)
     async def _contract(self, *, customerID: Id, contractID: ContractId) -> JsonObject: ...
 
     @offers(_contract)
@@ -105,7 +107,7 @@ class Contracts(Area):
         """Show one contract with all its versions: billing rules, price books and line items."""
         return await self._contract(customerID=self._require_customer_id(customerID), contractID=contractID)
 
-    @post("/customers/{customerID}/contracts")
+    @post("/customers/{customerID}/contracts", permission=PERMISSION, confirm=True, verify_with=get_contract)
     async def create_contract(
         self, *, customerID: CustomerId, **terms: Unpack[Terms]
     ) -> Annotated[JsonObject, ContractVersion]:
@@ -113,7 +115,14 @@ class Contracts(Area):
         on request, after the user approves the terms."""
         ...
 
-    @post("/customers/{customerID}/contracts/{contractID}", open_world=True, destructive=True)
+    @post(
+        "/customers/{customerID}/contracts/{contractID}",
+        open_world=True,
+        destructive=True,
+        permission=PERMISSION,
+        confirm=True,
+        preview_with=get_contract,
+    )
     async def update_contract(
         self, *, customerID: CustomerId, contractID: ContractId, **terms: Unpack[Terms]
     ) -> Annotated[JsonObject, ContractVersion]:
@@ -121,7 +130,15 @@ class Contracts(Area):
         get_contract first, and show the user what changes."""
         ...
 
-    @post("/customers/{customerID}/contracts/{contractID}/activate", open_world=True, destructive=True)
+    @post(
+        "/customers/{customerID}/contracts/{contractID}/activate",
+        open_world=True,
+        destructive=True,
+        permission=PERMISSION,
+        confirm=True,
+        preview_with=get_contract,
+        sets_status=True,
+    )
     async def activate_contract(
         self, *, customerID: CustomerId, contractID: ContractId
     ) -> Annotated[JsonObject, ContractStatus]:
@@ -129,7 +146,15 @@ class Contracts(Area):
         after showing the terms. Refused while another contract of the same type is active."""
         ...
 
-    @post("/customers/{customerID}/contracts/{contractID}/cancel", open_world=True, destructive=True)
+    @post(
+        "/customers/{customerID}/contracts/{contractID}/cancel",
+        open_world=True,
+        destructive=True,
+        permission=PERMISSION,
+        confirm=True,
+        preview_with=get_contract,
+        sets_status=True,
+    )
     async def cancel_contract(
         self, *, customerID: CustomerId, contractID: ContractId, **cancellation: Unpack[Cancellation]
     ) -> Annotated[JsonObject, ContractStatus]:

@@ -61,7 +61,7 @@ class CustomerChanges(TypedDict, total=False):
 class Customers(Area):
     """Customer settings: name, domains, currency, invite domains, second factor, contact addresses."""
 
-    @get("/customers/v1/customers/{customerId}")
+    @get("/customers/v1/customers/{customerId}", permission="Settings")
     async def _customer(self, *, customerId: Id) -> JsonObject: ...
 
     @offers(_customer)
@@ -69,7 +69,13 @@ class Customers(Area):
         """Show the customer: name, domains, currency, who can join, and contact addresses."""
         return await self._customer(customerId=self._require_customer_id(customerId))
 
-    @patch("/customers/v1/customers/{customerId}", content_type="application/merge-patch+json")
+    @patch(
+        "/customers/v1/customers/{customerId}",
+        content_type="application/merge-patch+json",
+        permission="Settings (for allowedInviteDomains also Users Manager)",
+        confirm=True,
+        preview_with=get_customer,
+    )
     async def _update(self, *, customerId: Id, **changes: Unpack[CustomerChanges]) -> JsonObject: ...
 
     @offers(_update)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..errors import ApiError
+from ..facts import REVERSIBLE
 from ..operation import Area, delete, get, offers, patch, post
 from ..request_bodies import MULTIPART
 from ..uploads import MAX_ENCODED_CHARACTERS, decode_file
@@ -117,7 +118,14 @@ class DatasetNames(TypedDict):
 class Datahub(Area):
     """DataHub: datasets of custom costs and usage, events, CSV upload, cost of SaaS and on-premises."""
 
-    @post("/datahub/v1/csv/upload", content_type=MULTIPART, slow=True)
+    @post(
+        "/datahub/v1/csv/upload",
+        content_type=MULTIPART,
+        slow=True,
+        alias="datahub_events_csv_file",
+        confirm=True,
+        undone_by="nothing",
+    )
     async def _upload(self, **form: Unpack[Upload]) -> JsonObject: ...
 
     @offers(_upload)
@@ -137,13 +145,13 @@ class Datahub(Area):
         form: Upload = {"file": decode_file("file", file) if file else (csv or "").encode()}
         return await self._upload(**form, **({"provider": provider} if provider else {}))
 
-    @post("/datahub/v1/events", slow=True)
+    @post("/datahub/v1/events", slow=True, confirm=True, undone_by="nothing")
     async def send_datahub_events(self, **body: Unpack[Events]) -> Annotated[JsonObject, DatahubResult]:
         """Send events (costs, usage or other numbers) to DataHub datasets. Query them with run_query and dataSource
         billing-datahub. For a CSV file, use upload_datahub_csv."""
         ...
 
-    @post("/datahub/v1/events/delete", destructive=True)
+    @post("/datahub/v1/events/delete", destructive=True, confirm=True, preview_with=None)
     async def _delete_events(self, **selection: Unpack[EventSelection]) -> JsonObject: ...
 
     @offers(_delete_events)
@@ -161,12 +169,12 @@ class Datahub(Area):
         """List DataHub datasets: description, number of records, and who changed each last and when."""
         ...
 
-    @post("/datahub/v1/datasets")
+    @post("/datahub/v1/datasets", confirm=False, verify_with="get_datahub_dataset")
     async def create_datahub_dataset(self, **dataset: Unpack[NewDataset]) -> Annotated[JsonObject, DatasetDetails]:
         """Create an empty DataHub dataset with a description, before sending events to it."""
         ...
 
-    @delete("/datahub/v1/datasets")
+    @delete("/datahub/v1/datasets", confirm=True, preview_with=None)
     async def delete_datahub_datasets(self, **names: Unpack[DatasetNames]) -> Annotated[JsonObject, DatahubResult]:
         """Delete several DataHub datasets with all their events. This cannot be undone: confirm their names with the
         user first."""
@@ -177,14 +185,14 @@ class Datahub(Area):
         """Show one DataHub dataset: description, number of records and last change."""
         ...
 
-    @patch("/datahub/v1/datasets/{name}")
+    @patch("/datahub/v1/datasets/{name}", confirm=REVERSIBLE, preview_with=get_datahub_dataset)
     async def update_datahub_dataset(
         self, *, name: Dataset, **changes: Unpack[DatasetChanges]
     ) -> Annotated[JsonObject, DatasetDetails]:
         """Change the description of a DataHub dataset. Its name cannot change: create a new dataset instead."""
         ...
 
-    @delete("/datahub/v1/datasets/{name}")
+    @delete("/datahub/v1/datasets/{name}", confirm=True, preview_with=get_datahub_dataset)
     async def delete_datahub_dataset(self, *, name: Dataset) -> Annotated[JsonObject, DatahubResult]:
         """Delete one DataHub dataset with all its events. This cannot be undone: ask the user first."""
         ...

@@ -28,7 +28,7 @@ class DimensionDetails(TypedDict, total=False):
 class Dimensions(Area):
     """Dimensions: what costs can be grouped and filtered by, labels, tags, names and values for filters."""
 
-    @get("/analytics/v1/dimensions", items="dimensions")
+    @get("/analytics/v1/dimensions", items="dimensions", default_list=True)
     async def _dimensions(
         self,
         *,

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
+from ..facts import REVERSIBLE, Unconfirmed
 from ..operation import Area, delete, get, offers, post, put
 from ..parameters import Id, MaxResults, PageToken
 from .insights_types import (
@@ -83,7 +84,14 @@ class Insights(Area):
             sourceID=source, insightKey=key, pageToken=pageToken, maxResults=maxResults or PAGE_SIZE
         )
 
-    @post("/insights/v1/results/source/{sourceID}/insight/{insightKey}", destructive=True)
+    @post(
+        "/insights/v1/results/source/{sourceID}/insight/{insightKey}",
+        destructive=True,
+        confirm=Unconfirmed(
+            "Integrations replace the customer's own findings all the time. It asks if they have addresses."
+        ),
+        preview_with=None,
+    )
     async def _put(
         self, *, sourceID: OwnSource, insightKey: Id, **insight: Unpack[InsightWithStatus]
     ) -> JsonObject: ...
@@ -96,7 +104,7 @@ class Insights(Area):
         post_insight_resource_results."""
         return await self._put(sourceID=source, insightKey=insight["key"], **insight)
 
-    @post("/insights/v1/results", destructive=True, items="failures")
+    @post("/insights/v1/results", destructive=True, items="failures", confirm=True, preview_with=None)
     async def post_insight_results(self, **batch: Unpack[InsightBatch]) -> Annotated[list[JsonObject], Failures]:
         """Create many custom insights with their resources, or replace those with the same keys. Check failures in the
         result; all other items succeeded."""
@@ -106,6 +114,10 @@ class Insights(Area):
         "/insights/v1/results/source/{sourceID}/insight/{insightKey}/resource-results",
         destructive=True,
         items="resourceResults",
+        confirm=True,
+        preview_with=get_insight,
+        preview_arguments={"sourceID": "source", "insightKey": "key"},
+        verify_with=None,
     )
     async def post_insight_resource_results(
         self,
@@ -119,7 +131,7 @@ class Insights(Area):
         provider, account and location of existing resources stay unchanged."""
         ...
 
-    @put("/insights/v1/results/source/{sourceID}/insight/{insightKey}/status")
+    @put("/insights/v1/results/source/{sourceID}/insight/{insightKey}/status", confirm=REVERSIBLE, preview_with=None)
     async def _status(self, *, sourceID: OwnSource, insightKey: Id, **change: Unpack[StatusChange]) -> None: ...
 
     @offers(_status)
@@ -138,12 +150,18 @@ class Insights(Area):
         await self._status(sourceID=source, insightKey=key, **change)
         return {"success": True, "source": source, "key": key, "status": status}
 
-    @delete("/insights/v1/results/source/{sourceID}/insight/{insightKey}")
+    @delete(
+        "/insights/v1/results/source/{sourceID}/insight/{insightKey}",
+        confirm=True,
+        preview_with=get_insight,
+        preview_arguments={"sourceID": "source", "insightKey": "key"},
+        verify_with=None,
+    )
     async def delete_insight_result(self, *, sourceID: OwnSource, insightKey: Key) -> None:
         """Delete a custom insight with all its resources. This cannot be undone: ask the user first."""
         ...
 
-    @delete("/insights/v1/results")
+    @delete("/insights/v1/results", confirm=True, preview_with=None)
     async def delete_insight_results(
         self, *, insightKey: Annotated[str, "Key of the insights.", Length(1, 500)]
     ) -> None:

@@ -39,7 +39,7 @@ class InvoiceDetails(TypedDict, total=False):
 class Invoices(Area):
     """Invoices and payments: amounts, due dates, open and overdue balances, line items."""
 
-    @get("/billing/v1/invoices", items="invoices")
+    @get("/billing/v1/invoices", items="invoices", default_list=True)
     async def _invoices(
         self,
         *,
@@ -72,7 +72,11 @@ class Invoices(Area):
         page = parse_page(answer, "invoices")
         return {**page.answer, "invoices": [with_formatted_dates(row) for row in page.rows]}
 
-    @get("/billing/v1/invoices/{id}", narrow_hint="It cannot be split: open its url in the DoiT console.")
+    @get(
+        "/billing/v1/invoices/{id}",
+        narrow_hint="It cannot be split: open its url in the DoiT console.",
+        default_list=True,
+    )
     async def _invoice(self, *, id: Id) -> JsonObject: ...
 
     @offers(_invoice)

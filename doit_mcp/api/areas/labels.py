@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
+from ..facts import REVERSIBLE
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
@@ -127,19 +128,19 @@ class Labels(Area):
         get_label_assignments."""
         return await self._label(id=id or await find_id(name or "", self._labels, "name", nameContains=name))
 
-    @post("/analytics/v1/labels")
+    @post("/analytics/v1/labels", confirm=False, verify_with=get_label)
     async def create_label(self, **label: Unpack[NewLabel]) -> Annotated[JsonObject, LabelDetails]:
         """Create a label. To assign it to objects, use assign_objects_to_label."""
         ...
 
-    @patch("/analytics/v1/labels/{id}")
+    @patch("/analytics/v1/labels/{id}", confirm=REVERSIBLE, preview_with=get_label)
     async def update_label(
         self, *, id: LabelId, **changes: Unpack[LabelChanges]
     ) -> Annotated[JsonObject, LabelDetails]:
         """Rename a label or change its color; omitted fields stay unchanged."""
         ...
 
-    @delete("/analytics/v1/labels/{id}")
+    @delete("/analytics/v1/labels/{id}", confirm=True, preview_with=get_label)
     async def delete_label(self, *, id: LabelId) -> JsonObject:
         """Delete a label and remove it from all objects. This cannot be undone: confirm its name with the user first."""
         ...
@@ -150,7 +151,15 @@ class Labels(Area):
         annotation."""
         ...
 
-    @post("/analytics/v1/labels/{id}/assignments", destructive=True)
+    @post(
+        "/analytics/v1/labels/{id}/assignments",
+        destructive=True,
+        confirm=True,
+        preview_with=get_label,
+        verify_with=get_label_assignments,
+        adds="add",
+        removes="remove",
+    )
     async def _assign(self, *, id: Id, **assignment: Unpack[Assignment]) -> JsonObject: ...
 
     @offers(_assign)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Required, TypedDict, TypeVar, Unpack, cast
 from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..common_types import ListPage
 from ..errors import ApiError
+from ..facts import REVERSIBLE
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import CreatedSince, CreatedUntil, Id, MaxResults, Name, NameContains, OptionalId, PageToken
@@ -85,7 +86,7 @@ class Query(TypedDict, total=False):
 class Reports(Area):
     """Cloud Analytics: cost and usage queries, reports, spend by service, project, account, label or team."""
 
-    @get("/analytics/v1/reports", items="reports")
+    @get("/analytics/v1/reports", items="reports", default_list=True)
     async def list_reports(
         self,
         *,
@@ -108,6 +109,8 @@ class Reports(Area):
         "/analytics/v1/reports/{id}",
         slow=True,
         narrow_hint="Give a shorter timeRange, or ask run_query for a part of it.",
+        default_list=True,
+        result_table="report",
     )
     async def _report(
         self, *, id: Id, timeRange: str | None = None, startDate: str | None = None, endDate: str | None = None
@@ -142,6 +145,9 @@ class Reports(Area):
         read_only=True,
         slow=True,
         narrow_hint="Ask for a shorter period, a longer timeInterval, or fewer groups (group limit).",
+        default_list=True,
+        result_table="query",
+        states_currency=True,
     )
     async def _query(self, **body: Unpack[Query]) -> JsonObject: ...
 
@@ -155,7 +161,7 @@ class Reports(Area):
         asked = normalize_config(cast(JsonObject, config))
         return result_table(await self._query(config=cast(QueryConfig, asked)), asked.get("currency"))
 
-    @post("/analytics/v1/reports")
+    @post("/analytics/v1/reports", confirm=False, verify_with="get_report_config")
     async def _create(self, **report: Unpack[NewReport]) -> JsonObject: ...
 
     @offers(_create)
@@ -175,7 +181,7 @@ class Reports(Area):
         name. For its numbers, use get_report_results."""
         return await self._config(id=id or await self._find_id(name))
 
-    @patch("/analytics/v1/reports/{id}")
+    @patch("/analytics/v1/reports/{id}", confirm=REVERSIBLE, preview_with=get_report_config)
     async def _update(self, *, id: Id, **changes: Unpack[ReportChanges]) -> JsonObject: ...
 
     @offers(_update)
@@ -184,7 +190,7 @@ class Reports(Area):
         forecastSettings null turns forecasts off: read get_report_config first."""
         return await self._update(id=id, **_normalize_body(changes))
 
-    @delete("/analytics/v1/reports/{id}")
+    @delete("/analytics/v1/reports/{id}", confirm=True, preview_with=get_report_config)
     async def delete_report(self, *, id: Id) -> JsonObject:
         """Delete a saved report. This cannot be undone: confirm its name with the user first."""
         ...

@@ -3,6 +3,7 @@
 from typing import Annotated, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
+from ..facts import REVERSIBLE
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..pagination import find_id
 from ..parameters import Id, Name, OptionalId
@@ -91,12 +92,17 @@ class Settings(Area):
         """Show one color theme. Give its id or its name."""
         return await self._theme(id=id or await self._find_id(name))
 
-    @post("/analytics/v1/settings/themes")
+    @post("/analytics/v1/settings/themes", permission="Cloud Analytics Admin", confirm=False, verify_with=get_theme)
     async def create_custom_theme(self, **theme: Unpack[NewTheme]) -> Annotated[JsonObject, ThemeDetails]:
         """Create a color theme for reports. Requires Cloud Analytics administrators. To use it, call set_active_theme."""
         ...
 
-    @patch("/analytics/v1/settings/themes/{id}")
+    @patch(
+        "/analytics/v1/settings/themes/{id}",
+        permission="Cloud Analytics Admin",
+        confirm=REVERSIBLE,
+        preview_with=get_theme,
+    )
     async def _update(self, *, id: Id, **changes: Unpack[ThemeChanges]) -> JsonObject: ...
 
     @offers(_update)
@@ -114,7 +120,9 @@ class Settings(Area):
             changes["colors"] = look["colors"]
         return await self._update(id=id or await self._find_id(name), **changes)
 
-    @delete("/analytics/v1/settings/themes/{id}")
+    @delete(
+        "/analytics/v1/settings/themes/{id}", permission="Cloud Analytics Admin", confirm=True, preview_with=get_theme
+    )
     async def delete_custom_theme(self, *, id: ThemeId) -> JsonObject:
         """Delete a color theme. Requires Cloud Analytics administrators. This cannot be undone: confirm its name with
         the user first."""
@@ -125,7 +133,7 @@ class Settings(Area):
         """Show the color theme of the signed-in user's reports."""
         ...
 
-    @put("/analytics/v1/settings/active-theme")
+    @put("/analytics/v1/settings/active-theme", confirm=REVERSIBLE, preview_with=get_active_theme)
     async def set_active_theme(self, **choice: Unpack[ThemeChoice]) -> Annotated[JsonObject, ActiveTheme]:
         """Set the color theme of the signed-in user's reports."""
         ...

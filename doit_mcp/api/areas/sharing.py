@@ -56,7 +56,7 @@ class Sharing(Area):
         have."""
         ...
 
-    @put("/sharing/v1/{resourceType}/{resourceId}")
+    @put("/sharing/v1/{resourceType}/{resourceId}", confirm=True, preview_with=get_resource_permissions)
     async def _share(
         self, *, resourceType: ResourceType, resourceId: ResourceId, **permissions: Unpack[PermissionChanges]
     ) -> JsonObject: ...

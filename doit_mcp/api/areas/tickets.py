@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import ListPage
+from ..facts import REVERSIBLE, WORDS_OF_THE_USER
 from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import MAX_PAGES, iterate_pages
@@ -163,7 +164,7 @@ class TicketRequest(TypedDict):
 class Tickets(Area):
     """Support tickets: ask DoiT's experts, requests to support, cases, status of a case."""
 
-    @get("/support/v1/tickets", items="tickets")
+    @get("/support/v1/tickets", items="tickets", default_list=True)
     async def _tickets(
         self,
         *,
@@ -212,7 +213,9 @@ class Tickets(Area):
         whole: JsonObject = page.answer if page is not None else {}
         return {**whole, "tickets": found} | ({"rowCount": len(found)} if wanted else {})
 
-    @post("/support/v1/tickets", open_world=True)
+    @post(
+        "/support/v1/tickets", open_world=True, default_list=True, confirm=WORDS_OF_THE_USER, verify_with="get_ticket"
+    )
     async def _ticket(self, **body: Unpack[TicketRequest]) -> JsonObject: ...
 
     @offers(_ticket)
@@ -231,7 +234,13 @@ class Tickets(Area):
         """Show one support ticket with its first message. For the conversation, use list_ticket_comments."""
         return await self._one(ticketId=id)
 
-    @patch("/support/v1/tickets/{ticketId}", open_world=True)
+    @patch(
+        "/support/v1/tickets/{ticketId}",
+        open_world=True,
+        confirm=WORDS_OF_THE_USER,
+        preview_with=get_ticket,
+        preview_arguments={"ticketId": "id"},
+    )
     async def update_ticket(
         self, *, ticketId: TicketId, **changes: Unpack[TicketChanges]
     ) -> Annotated[JsonObject, ChangedTicket]:
@@ -244,7 +253,7 @@ class Tickets(Area):
         """Show the conversation of a support ticket: all comments with author and time."""
         ...
 
-    @post("/support/v1/tickets/{ticketId}/comments", open_world=True)
+    @post("/support/v1/tickets/{ticketId}/comments", open_world=True, confirm=WORDS_OF_THE_USER, undone_by="nothing")
     async def create_ticket_comment(
         self, *, ticketId: TicketId, **comment: Unpack[NewComment]
     ) -> Annotated[JsonObject, Comment]:
@@ -256,12 +265,18 @@ class Tickets(Area):
         """List the tags of a support ticket."""
         ...
 
-    @post("/support/v1/tickets/{ticketId}/tags")
+    @post("/support/v1/tickets/{ticketId}/tags", confirm=False, verify_with=list_ticket_tags, adds="tags")
     async def add_ticket_tags(self, *, ticketId: TicketId, **body: Unpack[Tags]) -> Annotated[JsonObject, AppliedTags]:
         """Add tags to a support ticket. Existing tags stay."""
         ...
 
-    @delete("/support/v1/tickets/{ticketId}/tags")
+    @delete(
+        "/support/v1/tickets/{ticketId}/tags",
+        confirm=REVERSIBLE,
+        preview_with=None,
+        verify_with=list_ticket_tags,
+        removes="tags",
+    )
     async def remove_ticket_tags(
         self, *, ticketId: TicketId, **body: Unpack[Tags]
     ) -> Annotated[JsonObject, AppliedTags]:

@@ -90,31 +90,49 @@ class Users(Area):
         """List the users of the customer, including invited ones. For one user, give the email address."""
         ...
 
-    @patch("/iam/v1/users/{id}")
+    @patch("/iam/v1/users/{id}", confirm=True, preview_with=list_users)
     async def update_user(self, *, id: UserId, **changes: Unpack[UserChanges]) -> Annotated[JsonObject, UserAnswer]:
         """Change a user's name, job title, phone, language or role; omitted fields stay unchanged. The role determines
         the user's permissions: ask the user first."""
         ...
 
-    @delete("/iam/v1/users/{id}")
+    @delete("/iam/v1/users/{id}", confirm=True, preview_with=list_users)
     async def delete_user(self, *, id: UserId) -> Annotated[JsonObject, Deleted]:
         """Delete a user, who loses all access. This cannot be undone: confirm name and email address with the user
         first."""
         ...
 
-    @post("/iam/v1/users/invite", open_world=True)
+    @post("/iam/v1/users/invite", open_world=True, confirm=True, verify_with=None)
     async def invite_user(self, **invitation: Unpack[Invitation]) -> Annotated[JsonObject, UserAnswer]:
         """Invite someone to the customer's DoiT account by email. Use it only on request, after the user approves the
         address and the role."""
         ...
 
-    @post("/iam/v1/users/{id}/actions/resend", needs_idempotency_key=True, open_world=True, destructive=True)
+    @post(
+        "/iam/v1/users/{id}/actions/resend",
+        needs_idempotency_key=True,
+        open_world=True,
+        destructive=True,
+        permission="Users Manager",
+        confirm=True,
+        preview_with=list_users,
+        undone_by="removal",
+        verify_with=None,
+    )
     async def resend_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
         """Resend an invitation: a new email, valid for 48 hours. Earlier links stop working. Also restores a canceled
         invitation."""
         ...
 
-    @post("/iam/v1/users/{id}/actions/cancel", needs_idempotency_key=True, destructive=True)
+    @post(
+        "/iam/v1/users/{id}/actions/cancel",
+        needs_idempotency_key=True,
+        destructive=True,
+        permission="Users Manager",
+        confirm=True,
+        preview_with=list_users,
+        verify_with=None,
+    )
     async def cancel_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
         """Cancel an invitation. Its links stop working. The user stays in list_users; resend_invite restores the
         invitation, and delete_user removes the user. Refused if the invitation is already canceled."""

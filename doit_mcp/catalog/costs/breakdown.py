@@ -13,6 +13,7 @@ from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
 from ..currencies import CurrencyArgument, ResultCurrency, resolve_currency
 from ..tables import column_names, column_total, complete_rows, month_range, round_to_cents, to_number
+from ..tools.composed import composed_tool
 
 COST_METRIC: Metric = {"type": "basic", "value": "cost"}
 DIMENSION_IDS = {
@@ -44,6 +45,7 @@ class CostBreakdown(TypedDict, total=False):
     period: Annotated[JsonObject, "months asked for, the running one included; first and last month with costs."]
 
 
+@composed_tool(area="reports", slow=True, default_list=True, result_table="query")
 async def cost_breakdown(
     doit: Doit,
     *,

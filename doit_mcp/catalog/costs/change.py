@@ -19,6 +19,7 @@ from ..currencies import CurrencyArgument, ResultCurrency, fetch_customer_curren
 from ..partial_results import PartialResults, gather_partial
 from ..periods import Period, month_of, utc_date
 from ..tables import column_total, percent_change, round_to_cents, sum_by_columns
+from ..tools.composed import composed_tool
 from ..tools.result_handles import ResultTable, pack_table
 from .breakdown import COST_METRIC, DIMENSION_IDS, Cloud
 from .drivers import CostAndUsage, CostDriver, change_causes, driver_row, find_drivers, split_change, to_cents
@@ -55,6 +56,13 @@ class CostChange(TypedDict, total=False):
     handle: Annotated[str, "For query_result: all drivers."]
 
 
+@composed_tool(
+    area="reports",
+    search_hint="Why did the bill go up: cost drivers, what changed, price or usage, root cause of a cost increase",
+    narrow_hint="Ask for fewer drivers (top) or dimensions (by).",
+    slow=True,
+    default_list=True,
+)
 async def explain_cost_change(
     call: Call,
     *,

@@ -16,6 +16,7 @@ from ..currencies import CurrencyArgument, ResultCurrency, fetch_customer_curren
 from ..partial_results import gather_partial
 from ..periods import Period, month_of, quarter_of, utc_date, with_period
 from ..tables import column_names, complete_rows, to_number
+from ..tools.composed import composed_tool
 from .breakdown import COST_METRIC, Cloud
 from .run_rate import RUN_RATE_DAYS, period_cost, predict_breach, project_cost, run_rate
 
@@ -44,6 +45,12 @@ class SpendForecast(TypedDict, total=False):
     failed: Annotated[list[JsonObject], "Parts that could not be had, and why."]
 
 
+@composed_tool(
+    area="reports",
+    search_hint="Forecast, projected bill, month-end estimate, budget overrun",
+    slow=True,
+    default_list=True,
+)
 async def forecast_spend(
     call: Call, *, cloud: Cloud = None, currency: CurrencyArgument = None
 ) -> Annotated[JsonObject, SpendForecast]:

@@ -12,6 +12,7 @@ from ..call import Call
 from ..currencies import ResultCurrency, fetch_customer_currency
 from ..partial_results import PartialResults, gather_partial
 from ..tables import column_total, round_to_cents, sum_by_columns
+from ..tools.composed import composed_tool
 from .breakdown import COST_METRIC
 
 ROWS_PER_SECTION = 5
@@ -43,6 +44,13 @@ class Overview(TypedDict, total=False):
     failed: Annotated[list[JsonObject], "Parts that could not be had, and why: they are not empty but unknown."]
 
 
+@composed_tool(
+    area="reports",
+    search_hint="First look: total spend, top services, what is unusual",
+    slow=True,
+    default_list=True,
+    always_loaded=True,
+)
 async def get_cloud_overview(call: Call) -> Annotated[JsonObject, Overview]:
     """Summarize cloud spending: cost of the last 30 days by cloud, the top services and projects, the newest cost
     anomalies and cloud incidents. For a single question, use the specific tool."""

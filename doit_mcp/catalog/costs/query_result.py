@@ -11,6 +11,7 @@ from ...resilience.compute_thread import run_in_thread_unless_full
 from .. import table_query
 from ..call import Call
 from ..table_query import Aggregate, Condition
+from ..tools.composed import composed_tool
 from ..tools.result_handles import ResultTable, check_customer, unpack_table
 from ..tools.tool import ToolError
 
@@ -31,6 +32,13 @@ class QueryResult(TypedDict, total=False):
     source: Annotated[JsonObject, "Which tool the table came from, its currency and period."]
 
 
+@composed_tool(
+    area="reports",
+    search_hint="Drill down, filter, sort, regroup or export (CSV) an earlier large cost result",
+    narrow_hint="Ask for fewer rows (top), or group or filter them.",
+    default_list=True,
+    max_result_characters=2 * MAX_CSV_CHARACTERS,
+)
 async def query_result(
     call: Call,
     *,

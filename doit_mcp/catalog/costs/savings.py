@@ -17,6 +17,7 @@ from ..call import Call
 from ..partial_results import gather_partial
 from ..periods import utc_date
 from ..tables import round_to_cents, to_number
+from ..tools.composed import composed_tool
 
 DAYS_PER_MONTH = 365 / 12
 DEFAULT_PAGE_SIZE = 20
@@ -39,6 +40,13 @@ class Recommendations(TypedDict, total=False):
     totalDailySavings: Annotated[float, "Of this page, USD."]
 
 
+@composed_tool(
+    area="insights",
+    search_hint="Optimization recommendations, insights, rightsizing, idle resources, waste, security findings",
+    rows_key="insights",
+    narrow_hint="Ask for a smaller page (pageSize) or use a filter.",
+    default_list=True,
+)
 async def list_optimization_recommendations(
     call: Call,
     *,
@@ -136,6 +144,12 @@ class SavingsSummary(TypedDict, total=False):
     failed: Annotated[list[JsonObject], "Kinds that could not be read, and why: they are unknown, not empty."]
 
 
+@composed_tool(
+    area="insights",
+    search_hint="How can we save money: all savings opportunities, ranked",
+    slow=True,
+    default_list=True,
+)
 async def get_savings_summary(
     call: Call, *, top: Annotated[int, "How many items.", Range(1, 50)] = 15
 ) -> Annotated[JsonObject, SavingsSummary]:

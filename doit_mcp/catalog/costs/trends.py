@@ -26,8 +26,10 @@ from ..tables import (
     sum_by_columns,
     to_number,
 )
+from ..tools.composed import composed_tool
 from .breakdown import DIMENSION_IDS, Cloud, GroupBy, cost_query, cost_totals, group_by_top, rank_groups, without_extras
 
+SHORTER_PERIOD_HINT = "Ask for a shorter period."
 DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}")
 MAX_COMPARED_GROUPS = 10
 
@@ -49,6 +51,14 @@ class Trend(TypedDict, total=False):
     period: JsonObject
 
 
+@composed_tool(
+    area="reports",
+    search_hint="Spend over time, month by month, growth",
+    narrow_hint=SHORTER_PERIOD_HINT,
+    slow=True,
+    default_list=True,
+    result_table="query",
+)
 async def cost_trend(
     call: Call,
     *,
@@ -119,6 +129,13 @@ class Comparison(TypedDict, total=False):
     currency: ResultCurrency
 
 
+@composed_tool(
+    area="reports",
+    search_hint="Compare spend of two periods, this quarter and last",
+    narrow_hint=SHORTER_PERIOD_HINT,
+    slow=True,
+    default_list=True,
+)
 async def compare_spend(
     call: Call,
     *,

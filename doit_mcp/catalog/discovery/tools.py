@@ -6,10 +6,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Literal, TypedDict
 
+from ...api.facts import Unconfirmed
 from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..tools.aliases import TOOL_ALIASES
+from ..tools.composed import composed_tool
 from ..tools.tool import ContentResult, Tool, ToolError
 from ..tools.tool_factory import tool_from_function
 from .ranking import ToolFinder
@@ -55,6 +56,14 @@ def with_discovery(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
 def make_find_tool(finder: ToolFinder) -> Tool:
     """The tool that searches."""
 
+    @composed_tool(
+        area=AREA,
+        search_hint=SEARCH_HINT,
+        narrow_hint="Ask for fewer (limit).",
+        default_list=True,
+        discovery_list=True,
+        always_loaded=True,
+    )
     async def find_operation(
         call: Call,
         *,
@@ -68,7 +77,7 @@ def make_find_tool(finder: ToolFinder) -> Tool:
         call_operation."""
         return search_operations(finder, query, area, access, limit)
 
-    return tool_from_function(find_operation, area=AREA, search_hint=SEARCH_HINT, narrow_hint="Ask for fewer (limit).")
+    return tool_from_function(find_operation)
 
 
 def search_operations(finder: ToolFinder, query: str, area: str | None, access: str | None, limit: int) -> JsonObject:
@@ -103,13 +112,14 @@ def describe_operation(tool: Tool) -> JsonObject:
 def make_read_tool(finder: ToolFinder) -> Tool:
     """The tool that runs what only reads, so that clients need not ask their user as they do before a change."""
 
+    @composed_tool(area=AREA, search_hint=SEARCH_HINT, default_list=True, discovery_list=True, always_loaded=True)
     async def read_operation(
         call: Call, *, name: OperationName, arguments: OperationArguments = None
     ) -> JsonObject | ContentResult:
         """Run a read-only operation that find_operation returned. Returns the result of the operation."""
         return await run_tool(read_only_tool(finder, name), call, arguments)
 
-    made = tool_from_function(read_operation, area=AREA, search_hint=SEARCH_HINT)
+    made = tool_from_function(read_operation)
     return replace(
         made, resolve_target=lambda given: (read_only_tool(finder, given["name"]), given.get("arguments") or {})
     )
@@ -118,6 +128,18 @@ def make_read_tool(finder: ToolFinder) -> Tool:
 def make_call_tool(finder: ToolFinder) -> Tool:
     """The tool that runs anything. Its hints say the worst that it can do."""
 
+    @composed_tool(
+        area=AREA,
+        search_hint=SEARCH_HINT,
+        writes=True,
+        destructive=True,
+        open_world=True,
+        default_list=True,
+        discovery_list=True,
+        always_loaded=True,
+        confirm=Unconfirmed("The operation that it runs asks."),
+        preview_with=None,
+    )
     async def call_operation(
         call: Call, *, name: OperationName, arguments: OperationArguments = None
     ) -> JsonObject | ContentResult:
@@ -125,18 +147,15 @@ def make_call_tool(finder: ToolFinder) -> Tool:
         ask the user first. For read-only operations, use read_operation. Returns the result of the operation."""
         return await run_tool(tool_by_name(finder, name), call, arguments)
 
-    made = tool_from_function(
-        call_operation, area=AREA, search_hint=SEARCH_HINT, writes=True, destructive=True, open_world=True
-    )
+    made = tool_from_function(call_operation)
     return replace(
         made, resolve_target=lambda given: (tool_by_name(finder, given["name"]), given.get("arguments") or {})
     )
 
 
 def tool_by_name(finder: ToolFinder, name: str) -> Tool:
-    """The tool with this name, or this old name. Raises ToolError with the nearest names."""
-    wanted = TOOL_ALIASES.get(name, name)
-    tool = next((tool for tool in finder.tools if tool.name == wanted), None)
+    """The tool with this name, or with this former name. Raises ToolError with the nearest names."""
+    tool = next((tool for tool in finder.tools if name in (tool.name, tool.facts.get("alias"))), None)
     if tool is not None:
         return tool
     near = finder.similar_names(name)

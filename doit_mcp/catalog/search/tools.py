@@ -12,6 +12,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..partial_results import PartialResults, describe_error, gather_partial
+from ..tools.composed import composed_tool
 from ..tools.sanitize import sanitize_json
 from ..tools.tool import ContentResult, ToolError
 from .documents import document_text, format_value
@@ -56,6 +57,12 @@ class Document(TypedDict, total=False):
     metadata: Annotated[JsonObject, "Facts about it, all as text."]
 
 
+@composed_tool(
+    area="search",
+    search_hint="Search reports, budgets, anomalies, invoices, tickets and more",
+    default_list=True,
+    discovery_list=True,
+)
 async def search(
     call: Call, *, query: Annotated[str, "A few words; names, numbers, kinds of things.", Length(maximum=1000)]
 ) -> Annotated[ContentResult, SearchResults]:
@@ -106,6 +113,9 @@ def _failed_meta(parts: PartialResults) -> JsonObject | None:
     return {FAILED_PARTS_KEY: failed} if failed else None
 
 
+@composed_tool(
+    area="search", search_hint="Read one thing that search found, with its link", default_list=True, discovery_list=True
+)
 async def fetch(
     call: Call, *, id: Annotated[str, "An id that search gave, such as budget:abc.", Length(1, MAX_ID_CHARACTERS)]
 ) -> Annotated[ContentResult, Document]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 
+from ...api.facts import TableShape
 from ...protocol.json_schema import schema_of_type
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
@@ -141,3 +143,15 @@ def _make_table(columns: Any, rows: Any) -> ResultTable | None:
         return None
     whole = [row for row in rows if isinstance(row, list) and len(row) == len(columns)]
     return ResultTable([{"name": one["name"], "type": str(one.get("type") or "")} for one in columns], whole)
+
+
+TABLES: Mapping[TableShape, ExtractTable] = MappingProxyType({"query": query_table, "report": report_table})
+"""How the table is found in an answer, by the shape that a declaration names."""
+
+
+def with_declared_handle(tool: Tool) -> Tool:
+    """*tool*; if its declaration says that its answers have a table, large ones have a handle to it."""
+    shape = tool.facts.get("result_table")
+    if shape is None:
+        return tool
+    return with_result_handle(tool, TABLES[shape], currency=tool.facts.get("states_currency", False))

@@ -1,6 +1,12 @@
-"""Titles and status texts, made from a tool's name: ``verb_noun`` in the words that people see."""
+"""Titles and status texts of tools, made from their names: ``verb_noun`` in the words that users see.
+
+The tables are about words, not about tools: a declaration can give its own title, and the words of a status text are
+spelled as in the title.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 MAX_STATUS_CHARACTERS = 64
 """Characters of a status text (OpenAI Apps SDK, tool metadata)."""
@@ -16,6 +22,7 @@ SPELLINGS = {
     "id": "ID",
     "json": "JSON",
 }
+"""Words with capitals."""
 VERB_FORMS = {
     "accept": ("Accepting", "Accepted"),
     "activate": ("Activating", "Activated"),
@@ -44,25 +51,27 @@ VERB_FORMS = {
     "upload": ("Uploading", "Uploaded"),
     "validate": ("Checking", "Checked"),
 }
+"""What is said while a verb is done, and after it. With other verbs the title says it."""
 
 
 def make_title(name: str) -> str:
     """``refine_cloudflow`` as "Refine CloudFlow"."""
-    text = _spell_out(name)
+    text = _spell_out(name, SPELLINGS)
     return text[:1].upper() + text[1:]
 
 
 def status_texts(name: str, title: str) -> tuple[str, str]:
-    """What a client shows while the tool runs, and when it has run; at most 64 characters each."""
+    """What a client shows while the tool runs, and after it has run; at most 64 characters each."""
     verb, _, rest = name.partition("_")
     if verb not in VERB_FORMS or not rest:
         return _shorten(title, "…"), _shorten(title, ": done")
     doing, done = VERB_FORMS[verb]
-    return _shorten(f"{doing} {_spell_out(rest)}", "…"), _shorten(f"{done} {_spell_out(rest)}", "")
+    what = _spell_out(rest, {**SPELLINGS, **{word.lower(): word for word in title.split()}})
+    return _shorten(f"{doing} {what}", "…"), _shorten(f"{done} {what}", "")
 
 
-def _spell_out(name: str) -> str:
-    return " ".join(SPELLINGS.get(word, word) for word in name.split("_"))
+def _spell_out(name: str, spellings: Mapping[str, str]) -> str:
+    return " ".join(spellings.get(word, word) for word in name.split("_"))
 
 
 def _shorten(text: str, end: str) -> str:

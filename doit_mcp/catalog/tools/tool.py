@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from ...api.facts import ToolFacts
 from ...api.markers import ArgumentPath
 from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import MAX_LIST_ITEMS, MAX_OPEN_OBJECT_VALUES, with_default_limits
@@ -51,7 +52,8 @@ class Tool:
     if the client can follow one. *resolve_target* is for a tool that calls others: it returns the tool that arguments
     mean and its arguments, or raises ToolError. *open_world*: the operation itself reaches outside of the account;
     *external_target_paths* are the paths of the arguments that do, *linked_text_paths* those of texts that do if they hold an address.
-    *changes* is for updates that need at least one change.
+    *changes* is for updates that need at least one change. *targets* are the arguments that say what a write is about.
+    *facts* are those of its declaration, which is in the file *declared_in*.
     """
 
     name: str
@@ -74,6 +76,9 @@ class Tool:
     external_target_paths: tuple[ArgumentPath, ...] = ()
     linked_text_paths: tuple[ArgumentPath, ...] = ()
     changes: UpdateFields | None = None
+    targets: tuple[str, ...] = ()
+    facts: ToolFacts = field(default_factory=ToolFacts, repr=False)
+    declared_in: str = ""
     _known: JsonObject = field(init=False, repr=False)
     _arguments: SchemaValidator = field(init=False, repr=False)
     _result: SchemaValidator | None = field(init=False, repr=False)
@@ -85,6 +90,11 @@ class Tool:
         )  # Another tool's are checked by its schema.
         object.__setattr__(self, "_arguments", SchemaValidator(with_default_limits(self.input_schema), free))
         object.__setattr__(self, "_result", SchemaValidator(self.output_schema) if self.output_schema else None)
+
+    @property
+    def verb(self) -> str:
+        """The first word of the name."""
+        return self.name.partition("_")[0]
 
     @property
     def is_paginated(self) -> bool:

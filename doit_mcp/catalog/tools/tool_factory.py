@@ -1,20 +1,23 @@
-"""Makes tools from operations of the DoiT API and from functions."""
+"""Makes tools from operations of the DoiT API and from composed functions."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
 
-from ...api import Doit
+from ...api import AREAS, Doit
 from ...api.common_types import ListPage, WriteResult
+from ...api.facts import ToolFacts
 from ...api.markers import TEXT_WITH_LINKS, marked_paths
 from ...api.operation import Operation, description_of
 from ...protocol.json_schema import schema_of_function, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..tool_lists import ALWAYS_LOADED_TOOLS
-from ..writes.empty_updates import UpdateFields, find_update_fields
+from ..writes.empty_updates import find_update_fields
+from .composed import facts_of
+from .declarations import check_write_facts, source_file
 from .titles import make_title, status_texts
 from .tool import (
     DEADLINE_SECONDS,
@@ -28,11 +31,15 @@ from .tool import (
 )
 from .truncation import parse_row_offset, skip_rows
 
+MAX_RESULT_SIZE_KEY = "anthropic/maxResultSizeChars"
+"""Member of a tool's metadata: how many characters of an answer a client takes as they are."""
 
-def tool_from_operation(operation: Operation, area: str, search_hint: str = "") -> Tool:
-    """The tool that offers an *operation* of the *area* (an attribute of Doit); *search_hint*: words to be found by.
 
-    Raises TypeError for one that answers with a stream: those are offered by functions.
+def tool_from_operation(operation: Operation, area: str) -> Tool:
+    """The tool that offers an *operation* of the *area* (an attribute of Doit).
+
+    Raises TypeError for one that answers with a stream, because those are offered by functions, and for a declaration
+    that lacks a fact.
     """
     if operation.stream:
         raise TypeError(f"{operation.name}: a stream needs a function that reads it")
@@ -47,39 +54,34 @@ def tool_from_operation(operation: Operation, area: str, search_hint: str = "") 
         answer = without_nulls(as_object(answer, operation.items), output)
         return skip_rows(answer, operation.items, shown)
 
-    return _make_tool(
+    tool = _make_tool(
         operation.function,
         run,
         output,
         title=operation.title,
         area=area,
-        search_hint=search_hint,
+        search_hint=area_hint(area),
         annotations=operation_annotations(operation),
         rows_key=operation.items,
         narrow_hint=operation.narrow_hint,
         slow=operation.slow and operation.read_only,
+        facts=operation.facts,
+        path_arguments=operation.placeholders,
+    )
+    return replace(
+        tool,
         deadline=None if operation.read_only else DEADLINE_SECONDS,
         changes=find_update_fields(operation),
     )
 
 
-def tool_from_function(
-    function: Callable[..., Awaitable[Any]],
-    *,
-    area: str,
-    title: str = "",
-    search_hint: str = "",
-    narrow_hint: str = "",
-    rows_key: str = "",
-    writes: bool = False,
-    destructive: bool = False,
-    open_world: bool = False,
-    slow: bool = False,
-) -> Tool:
-    """The tool that runs *function*: its first parameter is ``doit: Doit`` or ``call: Call``, the keyword-only ones are
-    the arguments, the docstring is the description. *destructive*: it may change or delete what is there."""
+def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
+    """The tool that runs *function*, which its decorator ``composed_tool`` declares. Raises TypeError for a declaration
+    that lacks a fact."""
+    declared = facts_of(function)
     first = next(iter(inspect.signature(function).parameters))
     takes_doit = get_type_hints(function)[first] is Doit
+    rows_key, writes = declared.get("rows_key", ""), declared.get("writes", False)
     output = _output_schema(function, rows_key)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
@@ -87,20 +89,29 @@ def tool_from_function(
         return result if isinstance(result, ContentResult) else without_nulls(result, output)
 
     hints = _make_annotations(
-        read_only=not writes, destructive=destructive, idempotent=not writes, open_world=open_world
+        read_only=not writes,
+        destructive=declared.get("destructive", False),
+        idempotent=not writes,
+        open_world=declared.get("open_world", False),
     )
     return _make_tool(
         function,
         run,
         output,
-        title=title,
-        area=area,
-        search_hint=search_hint,
+        title=declared.get("title", ""),
+        area=declared["area"],
+        search_hint=declared.get("search_hint") or area_hint(declared["area"]),
         annotations=hints,
         rows_key=rows_key,
-        narrow_hint=narrow_hint,
-        slow=slow,
+        narrow_hint=declared.get("narrow_hint", ""),
+        slow=declared.get("slow", False),
+        facts=declared,
     )
+
+
+def area_hint(area: str) -> str:
+    """The words by which clients find the tools of an area: the docstring of its class."""
+    return (AREAS[area].__doc__ or "").strip().rstrip(".")
 
 
 def _make_tool(
@@ -115,8 +126,8 @@ def _make_tool(
     rows_key: str,
     narrow_hint: str,
     slow: bool,
-    deadline: float | None = DEADLINE_SECONDS,
-    changes: UpdateFields | None = None,
+    facts: ToolFacts,
+    path_arguments: tuple[str, ...] = (),
 ) -> Tool:
     name = function.__name__
     title = title or make_title(name)
@@ -124,6 +135,14 @@ def _make_tool(
     writes, outward = not annotations["readOnlyHint"], annotations["openWorldHint"]
     reaches = marked_paths(function) if writes else ()
     mentions = marked_paths(function, TEXT_WITH_LINKS) if writes else ()
+    hints = {**annotations, "openWorldHint": outward or bool(reaches or mentions)}
+    if writes:
+        check_write_facts(
+            function,
+            facts,
+            changes_existing=hints["destructiveHint"],
+            risky=hints["destructiveHint"] or hints["openWorldHint"],
+        )
     return Tool(
         name=name,
         title=title,
@@ -131,19 +150,20 @@ def _make_tool(
         input_schema=schema,
         run=run,
         output_schema=output_schema,
-        annotations={**annotations, "openWorldHint": outward or bool(reaches or mentions)},
+        annotations=hints,
         security=SECURITY_SCHEMES,
-        meta=_make_meta(name, title, search_hint),
+        meta=_make_meta(name, title, search_hint, facts),
         area=area,
         writes=writes,
         rows_key=rows_key,
         narrow_hint=narrow_hint or (NARROW_LIST_HINT if "maxResults" in schema["properties"] else NARROW_HINT),
-        deadline=deadline,
         task_after=TASK_AFTER_SECONDS if slow else None,
         open_world=outward,
         external_target_paths=reaches,
         linked_text_paths=mentions,
-        changes=changes,
+        targets=tuple(one for one in (*path_arguments, *facts.get("targets", ())) if one in schema["properties"]),
+        facts=facts,
+        declared_in=source_file(function),
     )
 
 
@@ -167,7 +187,7 @@ def _make_annotations(*, read_only: bool, destructive: bool, idempotent: bool, o
     }
 
 
-def _make_meta(name: str, title: str, search_hint: str) -> JsonObject:
+def _make_meta(name: str, title: str, search_hint: str, facts: ToolFacts) -> JsonObject:
     invoking, invoked = status_texts(name, title)
     meta: JsonObject = {
         "securitySchemes": list(SECURITY_SCHEMES),
@@ -175,7 +195,9 @@ def _make_meta(name: str, title: str, search_hint: str) -> JsonObject:
         "openai/toolInvocation/invoked": invoked,
     }
     meta |= {"anthropic/searchHint": search_hint} if search_hint else {}
-    return meta | ({"anthropic/alwaysLoad": True} if name in ALWAYS_LOADED_TOOLS else {})
+    meta |= {"anthropic/alwaysLoad": True} if facts.get("always_loaded") else {}
+    meta |= {MAX_RESULT_SIZE_KEY: size} if (size := facts.get("max_result_characters")) else {}
+    return meta | ({"openai/profile": True} if facts.get("identifies_account") else {})
 
 
 def _output_schema(function: Callable[..., Any], rows_key: str, *, may_be_empty: bool = False) -> JsonObject:

@@ -1,9 +1,10 @@
-"""Confirming: which writes ask the user first, and what has to hold when the user accepts."""
+"""Confirmation: asks the user before a write, and makes sure that what they accepted is still true."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import orjson
 
@@ -14,39 +15,11 @@ from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call, Question
+from ..tools.declarations import always_asks, reader_name
 from ..tools.tool import ContentResult, Declined, Tool, ToolError
 from .plain_text import to_plain_text
-from .preview import TARGET_ARGUMENTS, preview_digest, preview_message
+from .preview import preview_digest, preview_message
 
-# A write always asks if its verb, its area or its name is here. Others ask if they are given an argument that reaches
-# people, addresses, channels or outside systems, or a text that mentions some (api/markers.py).
-CONFIRMED_VERBS = frozenset("archive cancel delete".split())
-CONFIRMED_AREAS = frozenset("sharing users contracts contract_templates billing_transfer assets".split())
-CONFIRMED_TOOLS = frozenset(
-    "trigger_cloud_flow update_customer send_datahub_events upload_datahub_csv post_insight_results"
-    " post_insight_resource_results create_account_role update_aws_feature"
-    " create_cloudflow_connection update_cloudflow_connection"
-    " assign_objects_to_label dismiss_budget_suggestion".split()
-)
-READER_TOOLS: Mapping[str, str] = {
-    "assign_objects_to_label": "get_label",
-    "cancel_invite": "list_users",
-    "create_account_role": "get_aws_account",
-    "delete_account_role": "get_aws_account",
-    "delete_custom_theme": "get_theme",
-    "delete_insight_result": "get_insight",
-    "delete_report": "get_report_config",
-    "delete_user": "list_users",
-    "dismiss_budget_suggestion": "list_budget_suggestions",
-    "post_insight_resource_results": "get_insight",
-    "resend_invite": "list_users",
-    "trigger_cloud_flow": "list_cloudflows",
-    "update_aws_feature": "get_aws_account",
-    "update_user": "list_users",
-}
-"""The tool that shows what a write is about, where that is not get_ and the noun of the write."""
-READER_ARGUMENTS: Mapping[str, str] = {"sourceID": "source", "insightKey": "key", "flowID": "id", "ticketId": "id"}
-"""What readers call an argument that the write has another name for."""
 CONFIRMATION_KEY = "confirm"
 EMPTY_FORM: JsonObject = {"type": "object", "properties": {}}
 MAX_QUESTIONS = 3
@@ -63,29 +36,30 @@ CLIENT_UNREACHABLE = (
 
 
 def always_confirms(tool: Tool) -> bool:
-    """Whether *tool* always asks before it runs, whatever its arguments."""
-    verb = tool.name.partition("_")[0]
-    return tool.writes and (verb in CONFIRMED_VERBS or tool.area in CONFIRMED_AREAS or tool.name in CONFIRMED_TOOLS)
+    """Whether *tool* asks before each call, whatever its arguments."""
+    return tool.writes and always_asks(tool.facts)
 
 
 @dataclass(frozen=True, slots=True)
 class StateReader:
-    """How the current state of what a write is about is read: by a tool for one thing, or as a row of a list."""
+    """Reads the current state of what a write is about: with a tool for one thing, or as a row of a list."""
 
     tool: Tool
     may_be_missing: bool = False
-    """The write also makes what is not there yet."""
+    """The write also creates what does not exist yet."""
+    argument_names: Mapping[str, str] = field(default_factory=dict)
+    """What *tool* calls an argument that has another name in the write."""
 
     async def read_state(self, call: Call, arguments: JsonObject) -> JsonObject | None:
-        """The thing; None where it is not known. Raises ApiError if it is not there but has to be, and where the
-        sign-in has ended."""
+        """The thing; None if it is not known. Raises ApiError if it does not exist but has to, and if the sign-in has
+        ended."""
         return (await self.read_state_with_note(call, arguments))[0]
 
     async def read_state_with_note(self, call: Call, arguments: JsonObject) -> tuple[JsonObject | None, str]:
         """The same, with a note for the user on why it is not known."""
         schema = self.tool.input_schema
-        places = {*TARGET_ARGUMENTS, *schema.get("required", ())} & schema["properties"].keys()
-        named = {READER_ARGUMENTS.get(name, name): value for name, value in arguments.items()}
+        places = {*self.tool.targets, *schema.get("required", ())}
+        named = {self.argument_names.get(name, name): value for name, value in arguments.items()}
         given = {name: value for name, value in named.items() if name in places}
         if self.tool.argument_problems(given):
             return None, ""
@@ -126,22 +100,32 @@ def _with_newest_version(row: JsonObject) -> JsonObject:
 
 
 def find_reader(tool: Tool, tools_by_name: Mapping[str, Tool]) -> StateReader | None:
-    """The reader of what *tool* changes or deletes, if *tools_by_name* has one."""
-    verb, _, noun = tool.name.partition("_")
-    creates = verb == "create"
-    reader = tools_by_name.get(READER_TOOLS.get(tool.name, "" if creates else f"get_{noun}"))
-    return None if reader is None or reader.writes else StateReader(reader, creates)
+    """The reader of what *tool* changes or deletes, as its declaration says. Raises TypeError if that names no tool
+    that reads."""
+    found = declared_reader(tool, "preview_with", tools_by_name)
+    if found is None:
+        return None
+    return StateReader(found, tool.verb == "create", tool.facts.get("preview_arguments", {}))
+
+
+def declared_reader(
+    tool: Tool, fact: Literal["preview_with", "verify_with"], tools_by_name: Mapping[str, Tool]
+) -> Tool | None:
+    """The tool that a *fact* of a declaration refers to; None if it refers to none."""
+    name = reader_name(tool.facts.get(fact))
+    found = tools_by_name.get(name)
+    if name and (found is None or found.writes):
+        raise TypeError(f"{tool.declared_in}: {tool.name} has {fact}={name}, which is not a tool that reads")
+    return found
 
 
 def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
-    """*tool*, which asks the user first where the client can be asked. A no, or no answer, and nothing happens."""
+    """*tool*, which asks the user first if the client supports it. Without a yes nothing happens."""
     always = always_confirms(tool)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         # A trial changes nothing; and whether a client can be asked does not depend on the words, which cost requests.
-        reaches = always or has_value_at(
-            arguments, tool.external_target_paths, replaces=tool.name.startswith("update_")
-        )
+        reaches = always or has_value_at(arguments, tool.external_target_paths, replaces=tool.verb == "update")
         reaches = reaches or bool(addresses_at(arguments, tool.linked_text_paths))
         asks = arguments.get("dryRun") is not True and reaches
         if asks and call.can_ask(confirmation_question("")):

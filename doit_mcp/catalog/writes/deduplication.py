@@ -28,14 +28,6 @@ CREATED_KIND, CHANGED_KIND = "made", "changed"
 which any later write about it undoes."""
 REMOVAL_VERBS = frozenset("cancel delete remove".split())
 """Verbs of removals."""
-IRREVERSIBLE_TOOLS = frozenset(
-    "accept_budget_suggestion ask_ava_streaming ava_feedback build_cloud_flow create_asset"
-    " create_billing_transfer_handshakes create_billing_transfer_mappings create_ticket_comment refine_cloudflow"
-    " send_datahub_events trigger_cloud_flow upload_datahub_csv".split()
-)
-"""Writes that no later one undoes, and that must not be done twice: messages, runs, events, purchases."""
-UNDONE_ONLY_BY_REMOVAL = frozenset({"resend_invite"})
-"""Writes that change what is there, but that only a removal undoes."""
 NO_EFFECT_ERRORS = (ToolError, MissingClientCapability, NoAnswer, CallSuspended)
 """Raised before a tool has changed anything."""
 
@@ -60,7 +52,7 @@ def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
     that does no harm. A trial run changes nothing, so it is no write at all.
     """
     repeatable = bool(tool.annotations.get("idempotentHint"))
-    renews = repeatable and verifier is None and tool.name.startswith("update_")
+    renews = repeatable and verifier is None and tool.verb == "update"
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         if arguments.get("dryRun") is True:
@@ -135,15 +127,16 @@ async def _settle_receipt(
         await call.receipts.settle(call.owner, key, None)
         return
     about = affected_identifiers(arguments, {})
-    removes = tool.name.partition("_")[0] in REMOVAL_VERBS
+    removes = tool.verb in REMOVAL_VERBS
     undone = [
         group for kind in (CHANGED_KIND, CREATED_KIND)[: 1 + removes] for group in _group_keys(tool, call, kind, about)
     ]
     # Its own receipt is not settled yet, so it is not forgotten.
     await call.receipts.forget_groups(undone)
-    if tool.name in IRREVERSIBLE_TOOLS:
+    undone_by = tool.facts.get("undone_by", "change" if tool.annotations.get("destructiveHint") else "removal")
+    if undone_by == "nothing":
         own = []
-    elif tool.annotations.get("destructiveHint") and tool.name not in UNDONE_ONLY_BY_REMOVAL:
+    elif undone_by == "change":
         own = _group_keys(tool, call, CHANGED_KIND, about)
     else:
         own = _group_keys(tool, call, CREATED_KIND, affected_identifiers(arguments, _structured_content(answer)))

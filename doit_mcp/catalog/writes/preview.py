@@ -1,4 +1,4 @@
-"""Previewing: what a user is shown before a write that asks: the tool, what it is about now, and what changes."""
+"""Preview: the text of the question before a write: the tool, the current state of the thing, and what changes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,12 @@ from .access_changes import access_lines
 from .value_diff import UNKNOWN, common_part, hidden_addresses, limit_lines, value_lines
 from .value_formatting import MAX_LINES, preview_value, shorten
 
-TARGET_ARGUMENTS = frozenset(
-    "id customerID customerId contractID templateID resourceType resourceId flowId flowID accountID connectionId"
-    " sourceID insightKey ticketId".split()
-)
-"""Arguments that say what a write is about, not what it changes. All of a deletion's do."""
-
 IDENTIFYING_FIELDS = (
     *("name", "displayName", "firstName", "lastName", "email", "title", "subject", "description", "type", "status"),
     *("role", "roleId", "owner", "amount", "currency", "platform", "public", "permissions", "records", "version"),
     *("roleArn", "s3Bucket", "enabledFeatures"),
 )
-"""Fields of a thing that tell people which one it is, and that do not change by themselves while they think."""
+"""Fields that tell users which thing it is, and that do not change by themselves while they think."""
 
 MAX_ADDRESS_CHARACTERS = 400
 """Characters of an address: the longest e-mail addresses have fewer."""
@@ -34,12 +28,13 @@ ACCEPT_INSTRUCTION = "Accept to continue, or decline to leave everything unchang
 def preview_message(
     tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = ""
 ) -> str:
-    """What will happen, in plain text. *customer* is there where it is not the user's own, *note* where *current* is
-    not known.
+    """What will happen, in plain text. *customer* is given if it is not the user's own, *note* if *current* is not
+    known.
 
     Every value is on one line behind its name, so that no text of the API can pass for a line of this message.
     """
-    deletes = tool.name.startswith("delete_")
+    # A deletion changes nothing else: all of its arguments say what goes.
+    deletes = tool.verb == "delete"
     before = current or {}
     lines = [f"{tool.title}?", *([f"Customer: {customer}"] if customer else [])]
     if deletes:
@@ -47,12 +42,12 @@ def preview_message(
     if tool.open_world:
         lines.append("This affects people or systems outside of your DoiT account.")
     lines += [note] if note else []
-    about = {name: value for name, value in arguments.items() if deletes or name in TARGET_ARGUMENTS}
+    about = {name: value for name, value in arguments.items() if deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in about}
     targets = [line for name, value in about.items() for line in value_lines(name, value)]
     known = [f"{name}: {preview_value(value)}" for name, value in _identifying_values(arguments, before).items()]
     lines += _section("About", limit_lines(targets) + known)
-    access = access_lines(tool.external_target_paths, changes, current, replaces_all=tool.name.startswith("update_"))
+    access = access_lines(tool.external_target_paths, changes, current, replaces_all=tool.verb == "update")
     lines += _section("People, addresses and access", access + _mention_lines(tool, arguments))
     for path in tool.external_target_paths:
         changes = remove_path(changes, path)
@@ -68,7 +63,7 @@ def _section(title: str, lines: list[str]) -> list[str]:
 
 
 def _identifying_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
-    """What tells people which thing it is, without what changes: that is shown with its old value."""
+    """What tells users which thing it is, without what changes: that is shown with its old value."""
     names = (name for name in IDENTIFYING_FIELDS if name not in arguments)
     return {name: before[name] for name in names if before.get(name) not in (None, "", [], {})}
 
@@ -97,7 +92,7 @@ def _previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
 def preview_digest(
     tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = ""
 ) -> str:
-    """A digest of what message() is made from, uncut, so that what it only counts cannot change either.
+    """A digest of what preview_message() is made from, uncut, so that what it only counts cannot change either.
 
     Of the current state it has only the fields that the message compares or shows: others change by themselves. The
     arguments stay the same while the user is asked.

@@ -1,4 +1,4 @@
-"""Whether what was written a short while ago still holds: the API is asked before a receipt answers a repeat."""
+"""Verification of receipts: asks the API whether an earlier write still holds before its receipt answers a repeat."""
 
 from __future__ import annotations
 
@@ -11,39 +11,20 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.argument_coercion import EMPTY_VALUES
 from ..tools.tool import ContentResult, Tool, ToolError
-from .confirmation import StateReader, find_reader
-from .preview import TARGET_ARGUMENTS
+from .confirmation import StateReader, declared_reader
 
-VERIFIABLE_VERBS = frozenset("activate archive cancel create delete set update".split())
-"""Verbs of writes whose effect a reader of the thing shows."""
-STATUS_VERBS = frozenset("activate archive cancel".split())
-"""Those whose effect is the status that they answer with."""
 STATUS_FIELD = "status"
-LIST_VERIFIABLE_TOOLS = frozenset(("update_user", "delete_user"))
-"""Writes about a row of a list: the only ones that a list can show."""
-UNVERIFIABLE_TOOLS = frozenset(
-    "create_account_role create_asset delete_account_role delete_insight_result update_aws_feature".split()
-)
-"""Writes whose reader shows what they belong to, but not their effect."""
-
-
 READER_FIELD_NAMES: Mapping[str, str] = {"jobFunction": "jobTitle", "newName": "name"}
 """What readers call a field that the write has another name for."""
-MEMBERSHIP_TOOLS: Mapping[str, tuple[str, str, str]] = {
-    "add_ticket_tags": ("list_ticket_tags", "tags", ""),
-    "remove_ticket_tags": ("list_ticket_tags", "", "tags"),
-    "assign_objects_to_label": ("get_label_assignments", "add", "remove"),
-}
-"""Writes about the members of a list: what reads the list, and the arguments that add and remove some."""
 
 
 class Verifier(Protocol):
-    """Asks the API whether what was written still stands."""
+    """Asks the API whether an earlier write still holds."""
 
     async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
-        """Whether the write with these arguments, which gave *result*, still stands; True where nothing can be said.
+        """Whether the write with these arguments, which gave *result*, still holds; True if that is not known.
 
-        Raises ApiError where the caller's sign-in is not accepted any more.
+        Raises ApiError if the caller's sign-in is no longer accepted.
         """
 
 
@@ -56,7 +37,7 @@ class ObjectVerifier:
 
     async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
         """Whether the thing is gone if it was deleted, and is as it was made or set otherwise."""
-        verb = self.tool.name.partition("_")[0]
+        verb = self.tool.verb
         named = self._reader_arguments(arguments, result)
         if named is None:
             return True
@@ -71,7 +52,7 @@ class ObjectVerifier:
         if current is None:
             return True
         if verb == "create":
-            # Whoever wants one of this name wants it although the one that was made has another name now.
+            # A caller who asks for this name gets a new one if the one that was created has another name now.
             return not _differs({"name": arguments.get("name"), **_select(result, ("name",))}, current)
         return verb != "delete" and not self._has_changed(current, arguments, result)
 
@@ -89,13 +70,14 @@ class ObjectVerifier:
 
         A write that may be repeated is repeated rather than taken for done: also where a field is not shown.
         """
+        targets, sets_status = set(self.tool.targets), self.tool.facts.get("sets_status", False)
         if not self.tool.annotations.get("idempotentHint"):
-            set_now = {*arguments, STATUS_FIELD} if self.tool.name.partition("_")[0] in STATUS_VERBS else set(arguments)
-            return _differs(_select(result, set_now - TARGET_ARGUMENTS), current) or _has_newer_version(current, result)
+            set_now = {*arguments, STATUS_FIELD} if sets_status else set(arguments)
+            return _differs(_select(result, set_now - targets), current) or _has_newer_version(current, result)
         # What finds the thing is not changed, and may be found under another name.
-        places = TARGET_ARGUMENTS | ({"name"} if "newName" in self.tool.input_schema["properties"] else frozenset())
+        places = targets | ({"name"} if "newName" in self.tool.input_schema["properties"] else set())
         fields = {READER_FIELD_NAMES.get(name, name): value for name, value in arguments.items() if name not in places}
-        if self.tool.name.partition("_")[0] in STATUS_VERBS and STATUS_FIELD in result:
+        if sets_status and STATUS_FIELD in result:
             fields[STATUS_FIELD] = result[STATUS_FIELD]
         expected = {**fields, **_select(result, fields.keys())}
         unseen = any(value is not None and name not in current for name, value in expected.items())
@@ -165,16 +147,14 @@ def _member_key(value: Any) -> str:
 
 
 def verifier_for(tool: Tool, tools_by_name: Mapping[str, Tool]) -> Verifier | None:
-    """The check of what *tool* writes, if *tools_by_name* has a tool that reads it."""
-    if tool.name in MEMBERSHIP_TOOLS:
-        name, adds, removes = MEMBERSHIP_TOOLS[tool.name]
-        return MembershipVerifier(tools_by_name[name], adds, removes) if name in tools_by_name else None
-    verb, _, noun = tool.name.partition("_")
-    if tool.name in UNVERIFIABLE_TOOLS or verb not in VERIFIABLE_VERBS:
+    """The check of what *tool* writes, as its declaration says; None if the API shows no effect that could be undone."""
+    facts = tool.facts
+    if facts.get("undone_by") == "nothing":
         return None
-    others = (tools_by_name[name] for name in (f"delete_{noun}", f"update_{noun}") if name in tools_by_name)
-    readers = (find_reader(one, tools_by_name) for one in ((tool, *others) if verb != "create" else others))
-    reader = next((one for one in readers if one is not None), None)
-    if reader is None or (reader.tool.name.startswith("list_") and tool.name not in LIST_VERIFIABLE_TOOLS):
+    reader = declared_reader(tool, "verify_with" if "verify_with" in facts else "preview_with", tools_by_name)
+    if reader is None:
         return None
-    return ObjectVerifier(tool, reader)
+    added, removed = facts.get("adds", ""), facts.get("removes", "")
+    if added or removed:
+        return MembershipVerifier(reader, added, removed)
+    return ObjectVerifier(tool, StateReader(reader, argument_names=facts.get("preview_arguments", {})))

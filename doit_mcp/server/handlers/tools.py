@@ -12,7 +12,6 @@ from ...api.errors import ApiError, explain
 from ...catalog.call import CallSuspended, MissingClientCapability, NoAnswer
 from ...catalog.employees import CUSTOMER_ARGUMENT, MAX_CUSTOMER_CHARACTERS
 from ...catalog.tools import tool_result
-from ...catalog.tools.aliases import TOOL_ALIASES
 from ...catalog.tools.locales import MAX_TAG_CHARACTERS
 from ...catalog.tools.localized_display import LOCALE_META_KEY
 from ...catalog.tools.tool import DEADLINE_SECONDS, ContentResult, Tool, ToolError
@@ -279,8 +278,7 @@ def _read_tool_call(context: RequestContext, request: Request) -> tuple[Tool, Js
     arguments = request.params.get("arguments", {})
     if not isinstance(arguments, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.arguments must be an object", id=request.id)
-    named = context.catalog.tools_by_name
-    tool = named.get(name) or named.get(TOOL_ALIASES.get(name, ""))
+    tool = context.catalog.find_tool(name)
     if tool is None:
         raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:80]}", id=request.id)
     return tool, arguments

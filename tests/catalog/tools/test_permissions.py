@@ -8,19 +8,14 @@ import pytest
 
 from doit_mcp.api.errors import ApiError, explain
 from doit_mcp.catalog.registry import direct_tools
-from doit_mcp.catalog.tools.permissions import (
-    PERMISSION_BY_AREA,
-    PERMISSION_BY_TOOL,
-    required_permission,
-    with_permission_hint,
-)
+from doit_mcp.catalog.tools.permissions import with_permission_hint
 from tests.api.recorder import Recorder
 
 from ..caller import Caller
 from ..test_registry import least
 
 NAMED = {tool.name: tool for tool in direct_tools()}
-NEEDING = sorted(name for name, tool in NAMED.items() if required_permission(tool))
+NEEDING = sorted(name for name, tool in NAMED.items() if tool.facts.get("permission"))
 
 
 async def failed(name: str, error: ApiError) -> ApiError:
@@ -35,10 +30,8 @@ async def failed(name: str, error: ApiError) -> ApiError:
 async def test_what_is_forbidden_says_what_is_needed(name: str) -> None:
     error = await failed(name, ApiError("", kind="forbidden", status=403))
     said = explain(error, name)
-    assert (
-        f"{name} failed (HTTP 403): this requires the permission {required_permission(NAMED[name])}. The signed-in user lacks"
-        in said
-    )
+    permission = NAMED[name].facts["permission"]
+    assert f"{name} failed (HTTP 403): this requires the permission {permission}. The signed-in user lacks" in said
 
 
 @pytest.mark.parametrize(
@@ -54,11 +47,7 @@ async def test_other_failures_stay_as_they_are(error: Any) -> None:
     assert (await failed("get_customer", error)).reason == reason
 
 
-def test_the_tables_name_what_there_is() -> None:
-    assert PERMISSION_BY_TOOL.keys() <= NAMED.keys() and PERMISSION_BY_AREA.keys() <= {
-        tool.area for tool in NAMED.values()
-    }
-    assert required_permission(NAMED["update_customer"]).startswith("Settings") and required_permission(
-        NAMED["archive_contract_template"]
-    )
+def test_the_permission_is_that_of_the_declaration() -> None:
+    assert NAMED["update_customer"].facts["permission"].startswith("Settings") and len(NEEDING) >= 20
+    assert all(NAMED[name].facts.get("permission") for name, tool in NAMED.items() if tool.area.startswith("contract"))
     assert with_permission_hint(NAMED["list_budgets"]) is NAMED["list_budgets"]

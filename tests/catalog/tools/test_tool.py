@@ -7,8 +7,10 @@ from typing import Annotated, TypedDict
 import pytest
 
 from doit_mcp.api import Doit
+from doit_mcp.api.facts import Unconfirmed
 from doit_mcp.api.operation import Area, delete, get, operation_of, patch, post, put
 from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.tools.composed import composed_tool
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.catalog.tools.tool_factory import (
     as_object,
@@ -86,12 +88,22 @@ class Sum(TypedDict, total=False):
     words: list[str]
 
 
+@composed_tool(area="auth")
 async def add(doit: Doit, *, left: int, right: Annotated[int, "The other."] = 1) -> Annotated[JsonObject, Sum]:
     """Add two numbers,
     slowly."""
     return {"total": left + right, "words": None, "user": await doit.auth.validate_user()}
 
 
+@composed_tool(
+    area="auth",
+    title="Draw!",
+    writes=True,
+    destructive=True,
+    open_world=True,
+    confirm=Unconfirmed("It only draws."),
+    preview_with=None,
+)
 async def draw(call: Call, *, times: int) -> ContentResult:
     """Draw something."""
     await call.report_progress(times)
@@ -99,7 +111,7 @@ async def draw(call: Call, *, times: int) -> ContentResult:
 
 
 async def test_a_function_is_a_tool() -> None:
-    tool = tool_from_function(add, area="auth")
+    tool = tool_from_function(add)
     assert (tool.name, tool.title, tool.description) == ("add", "Add", "Add two numbers, slowly.")
     assert tool.input_schema == {
         "type": "object",
@@ -117,7 +129,7 @@ async def test_a_function_is_a_tool() -> None:
 
 
 async def test_a_function_can_take_the_call_and_make_its_own_blocks() -> None:
-    tool = tool_from_function(draw, area="auth", title="Draw!", writes=True, destructive=True, open_world=True)
+    tool = tool_from_function(draw)
     caller = Caller(Recorder())
     result = await tool.run(caller, {"times": 3})
     assert isinstance(result, ContentResult) and result.blocks[0]["text"] == "***" and caller.steps == [(3, "")]

@@ -9,7 +9,6 @@ from itertools import combinations, islice
 import pytest
 
 from doit_mcp.catalog.registry import direct_tools
-from doit_mcp.catalog.tools.aliases import TOOL_ALIASES
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 from doit_mcp.server.byte_cache import ENTRY_BYTES, ByteCache
@@ -21,11 +20,10 @@ from tests.transports.http.serving import serving
 
 async def test_former_names_are_called_but_not_listed() -> None:
     offered = catalog_factory()(Selection(frozenset({"all"})), False)
-    assert not set(TOOL_ALIASES) & set(offered.tools_by_name) and set(TOOL_ALIASES.values()) <= set(
-        offered.tools_by_name
-    )
+    former = {alias: tool.name for tool in offered.tools if (alias := tool.facts.get("alias"))}
+    assert former["id_of_asset"] == "update_asset" and not former.keys() & offered.tools_by_name.keys()
     async with serving(changes={"tools": offered.tools}) as site:
-        for old, new in TOOL_ALIASES.items():
+        for old, new in former.items():
             answer = await site.call(old, {"no such argument": 1})
             # Wrong arguments are only told of a tool that was found.
             assert answer.result["isError"] is True and "no such argument" in answer.text, (old, new)

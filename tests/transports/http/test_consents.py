@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from doit_mcp.catalog.call import Call
@@ -32,8 +34,9 @@ class Things:
             self.done.append(f"change {arguments['id']}")
             return {"changed": True}
 
+        about: dict[str, Any] = {"area": "things", "writes": True, "targets": ("id",), "facts": {"confirm": True}}
         made = [
-            Tool(run.__name__, "Thing", "Does it.", schema(id=TEXT), run, ANY, hints, area="things", writes=True)
+            Tool(run.__name__, "Thing", "Does it.", schema(id=TEXT), run, ANY, hints, **about)
             for run in (delete_thing, change_thing)
         ]
         self.tools = (
