@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -33,9 +34,9 @@ RULES = AccessTokenRules.from_urls(ISSUER, BASE)
 def verified(token: str, by: Signer, now: float = NOW, rules: AccessTokenRules = RULES) -> Principal:
     """All three steps, as the authenticator takes them."""
     compact = check_access_token(token, rules, now)
-    if find_signing_key(compact, by.named) is None:
+    if find_signing_key(compact, by.named, rules) is None:
         raise AuthError(401, "invalid_token", "signature")
-    return read_principal(compact, token)
+    return read_principal(compact)
 
 
 def refused(token: str, by: Signer, now: float = NOW) -> AuthError:
@@ -473,8 +474,21 @@ def test_any_of_several_keys_may_have_signed(signer: Signer) -> None:
     assert _signer_of(signer.token(), {}) is None
 
 
+@pytest.mark.parametrize("other", [AccessTokenRules(ISSUER + "/x", BASE), AccessTokenRules(ISSUER, BASE + "/x")])
+def test_issuer_and_audience_are_checked_with_the_signature_too(signer: Signer, other: AccessTokenRules) -> None:
+    compact = check_access_token(signer.token(), RULES, NOW)
+    with pytest.raises(AuthError) as caught:
+        find_signing_key(compact, signer.named, other)
+    assert (caught.value.status, caught.value.error, caught.value.__cause__) == (401, "invalid_token", None)
+
+
+@pytest.mark.parametrize("name", ["sub", "customer_context", "jti", "exp"])
+def test_required_claims_are_checked_with_the_signature_too(signer: Signer, name: str) -> None:
+    """What was checked and what is verified are the same bytes, so a token that changed in between is refused."""
+    compact = check_access_token(signer.token(), RULES, NOW)
+    with pytest.raises(AuthError):
+        find_signing_key(replace(compact, token=signer.token(**without(name))), signer.named, RULES)
+
+
 def _signer_of(token: str, keys: dict[bytes, ec.EllipticCurvePublicKey]) -> bytes | None:
-    return signer_(check_access_token(token, RULES, NOW), keys)
-
-
-signer_ = find_signing_key
+    return find_signing_key(check_access_token(token, RULES, NOW), keys, RULES)

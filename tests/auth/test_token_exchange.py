@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +19,12 @@ from aiohttp import web
 
 from doit_mcp.auth.errors import UpstreamCredentialError
 from doit_mcp.auth.principal import Principal
-from doit_mcp.auth.token_exchange import DEFAULT_TTL_SECONDS, EXPIRY_MARGIN_SECONDS, TokenExchange
+from doit_mcp.auth.token_exchange import (
+    DEFAULT_TTL_SECONDS,
+    EXPIRY_MARGIN_SECONDS,
+    TokenExchange,
+    make_client_assertion,
+)
 
 from .conftest import SECRET
 from .minting import NOW
@@ -76,6 +83,14 @@ async def test_x2_the_form_is_the_contracts(exchange: TokenExchange, provider: P
         "exp": NOW + 60,
         "jti": "id-0",
     }
+
+
+@pytest.mark.parametrize("secret", ["s", "-----BEGIN PUBLIC KEY-----", '{"kty": "oct"}', "é" * 40])
+def test_any_secret_signs_an_assertion_without_a_warning(secret: str) -> None:
+    """Warnings are errors here: PyJWT's would quote the length of the secret."""
+    signed, _, signature = make_client_assertion(secret, "https://id.example/token", NOW, "id").rpartition(".")
+    mac = hmac.digest(secret.encode(), signed.encode(), "sha256")
+    assert base64.urlsafe_b64decode(signature + "=") == mac
 
 
 async def test_x2_every_assertion_is_new(exchange: TokenExchange, provider: Provider) -> None:
