@@ -15,6 +15,7 @@ from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.tool_lists import CORE_TOOLS
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.landing_page import first_sentence
+from scripts.token_counts import cost_table, make_tokenizer, measure_costs
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.rst"
@@ -61,7 +62,12 @@ def security_table() -> str:
 
 def replace_tables(text: str) -> str:
     """*text* with each table between its markers written anew; raises ValueError for a marker that is not there."""
-    tables = (("settings", settings_table()), ("tools", tools_table()), ("security", security_table()))
+    tables = (
+        ("settings", settings_table()),
+        ("tokens", cost_table(measure_costs(make_tokenizer()))),
+        ("tools", tools_table()),
+        ("security", security_table()),
+    )
     for name, table in tables:
         begin, end = f".. {name}: written by scripts/docs\n", f"\n.. {name}: end\n"
         head, found_begin, rest = text.partition(begin)
