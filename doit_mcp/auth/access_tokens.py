@@ -33,7 +33,7 @@ REQUIRED_TEXT_CLAIMS = ("customer_context", "cid", "flow_id", "jti")
 # Names and lists of names, whose commas a client may have percent-encoded; "." and ".." are not names.
 TOOLSET_PATH_PATTERN = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~,-]|%2[Cc])+)+/?")
 
-# exp, iat and nbf are left to `_check_times`: PyJWT compares them with the system clock, not with the caller's, and drops
+# `_check_times` checks exp, iat and nbf: PyJWT compares them with the system clock, not with the caller's, and drops
 # fractions of a second.
 DECODER = jwt.PyJWT(
     {
@@ -117,14 +117,14 @@ def _check_header(header: JsonObject) -> None:
     if header.get("kid") != KEY_ID or header.get("alg") != ALGORITHM:
         raise invalid_token_error("The token is not an access token of the DoiT console.")
     if "crit" in header or "b64" in header:
-        raise invalid_token_error("The access token demands extensions that are not supported.")
+        raise invalid_token_error("The access token requires extensions that are not supported.")
 
 
 def _check_times(claims: JsonObject, now: float) -> None:
     expires, issued = _read_timestamp(claims.get("exp")), _read_timestamp(claims.get("iat"))
     starts = _read_timestamp(claims["nbf"]) if "nbf" in claims else 0.0
     if expires is None or issued is None or starts is None:
-        raise invalid_token_error("The access token lacks exp or iat, or they are not dates.")
+        raise invalid_token_error("The access token lacks exp or iat, or one of its times is not a valid date.")
     if expires <= now:
         raise invalid_token_error("The access token has expired.")
     if issued - LEEWAY_SECONDS > now or starts - LEEWAY_SECONDS > now:
@@ -141,11 +141,11 @@ def _read_timestamp(value: object) -> float | None:
 def _check_claims(claims: JsonObject, rules: AccessTokenRules) -> None:
     issuer, subject = claims.get("iss"), claims.get("sub")
     if not isinstance(issuer, str) or issuer != rules.issuer:
-        raise invalid_token_error("The access token comes from another issuer.")
+        raise invalid_token_error("The access token was issued by another issuer.")
     if not rules.accepted_audiences(claims.get("aud")):
-        raise invalid_token_error("The access token is meant for another resource.")
+        raise invalid_token_error("The access token was issued for another resource.")
     if not isinstance(subject, str) or not subject:
-        raise invalid_token_error("The access token names no subject.")
+        raise invalid_token_error("The access token has no subject.")
     if not all(isinstance(claims.get(name), str) for name in REQUIRED_TEXT_CLAIMS):
         raise invalid_token_error(f"The access token lacks one of {', '.join(REQUIRED_TEXT_CLAIMS)}.")
 

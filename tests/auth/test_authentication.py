@@ -164,6 +164,6 @@ async def test_a_bug_in_the_background_is_told(
 
     async with opened(provider, http, clock=clock):
         stopped = True
-        while "no longer refreshed" not in caplog.text:
+        while "background refresh" not in caplog.text:
             await asyncio.sleep(0)
     assert "no time" in caplog.text
