@@ -186,7 +186,7 @@ async def test_n7_a_worker_that_served_does_not_stop_the_others(
     running = asyncio.create_task(workers.run())
 
     def pauses() -> list[float]:
-        ends = [vars(record) for record in caplog.records if "ended; it is started again" in record.message]
+        ends = [vars(record) for record in caplog.records if "restarting it" in record.message]
         assert {end["serving"] for end in ends} <= {1}
         return [end["pause_s"] for end in ends]
 
@@ -277,7 +277,7 @@ async def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) 
 def test_without_redis_there_is_one_process() -> None:
     done = run("serve", "--workers", "2", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and "DOIT_MCP_REDIS_URL" in done.stderr
-    assert "one process" in run("sandbox", "--workers", "2").stderr
+    assert "single process" in run("sandbox", "--workers", "2").stderr
     assert run("serve", "--workers", "0", MCP_TOKEN_EXCHANGE_SECRET=SECRET).returncode == 2
 
 
