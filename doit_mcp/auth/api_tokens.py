@@ -60,7 +60,7 @@ def read_validation(response: HttpResponse, *, as_employee: bool) -> ValidatedUs
     body = response.json_object() or {}
     domain, email = body.get("domain"), body.get("email")
     if not _is_text(domain) or not _is_text(email) or "@" not in str(email):
-        log.error("validate: status 200 without an identity")
+        log.error("API token check: status 200 without a user")
         raise unavailable_error(VALIDATION_UNAVAILABLE_MESSAGE, 5)
     if as_employee and domain != EMPLOYEE_DOMAIN:
         return None
@@ -237,5 +237,5 @@ class ApiTokenVerifier:
                 max_bytes=MAX_RESPONSE_BYTES,
             )
         except FetchError as error:
-            log.warning("validate: %s", error)
+            log.warning("API token check: %s", error)
             raise unavailable_error(VALIDATION_UNAVAILABLE_MESSAGE, 5) from None

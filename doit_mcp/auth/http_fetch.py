@@ -100,7 +100,7 @@ async def _fetch(
                 async for chunk in response.content.iter_any():
                     body += chunk
                     if len(body) > max_bytes:
-                        raise FetchError("the answer is too large")
+                        raise FetchError("the response is too large")
                 return HttpResponse(response.status, bytes(body), response.headers.get("Retry-After", ""))
             finally:
                 # release() would first read the rest of a response that was given up.
@@ -109,8 +109,8 @@ async def _fetch(
                 else:
                     response.close()
     except TimeoutError:
-        raise FetchError("no complete answer in time") from None
+        raise FetchError("no complete response in time") from None
     except (ClientError, OSError, ValueError) as error:
         own = isinstance(error, ClientConnectorError) and is_local_shortage(error)
         kind = LocalShortage if own else FetchError
-        raise kind(f"no answer ({type(error).__name__})") from None
+        raise kind(f"no response ({type(error).__name__})") from None

@@ -220,7 +220,7 @@ class TokenExchange:
         except CircuitOpen as shut:
             raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE, shut.retry_after) from None
         except (TimeoutError, FetchError) as error:
-            log.warning("token exchange: %s", str(error) or "no complete answer in time")
+            log.warning("token exchange: %s", str(error) or "no complete response in time")
             raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE) from None
         exchanged = read_exchange_response(answer, principal.token)
         self._cache.put(key, exchanged.token, min(asked + exchanged.ttl_seconds, principal.expires))
