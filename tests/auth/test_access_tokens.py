@@ -1,4 +1,4 @@
-"""Access tokens: rows T1, T2, T5-T11 and T13 of the security sheet, one by one, without any I/O."""
+"""Verification of access tokens: header, signature and claims, without I/O."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RULES = AccessTokenRules.from_urls(ISSUER, BASE)
 
 
 def verified(token: str, by: Signer, now: float = NOW, rules: AccessTokenRules = RULES) -> Principal:
-    """All three steps, as the authenticator takes them."""
+    """The principal after all three steps, in the order of the authenticator."""
     compact = check_access_token(token, rules, now)
     if find_signing_key(compact, by.named, rules) is None:
         raise AuthError(401, "invalid_token", "signature")
@@ -176,7 +176,7 @@ def test_t6_only_raw_signatures_of_64_bytes_in_range(signer: Signer) -> None:
 
 
 def test_t6_bytes_have_one_spelling(signer: Signer) -> None:
-    """The last character of 64 bytes has four unused bits: setting them must not give a second valid token."""
+    """The last character of 64 encoded bytes has four unused bits, which must not give a second valid token."""
     token = signer.token()
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     place = alphabet.index(token[-1])

@@ -1,4 +1,4 @@
-"""Token exchange: rows X2, X3 and X5 of the security sheet."""
+"""Token exchange: the request, the cache, retries and failures."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ ADMIN = Principal("admin@acme.example", "acme", False, "jwt", "canary-of-the-adm
 
 
 async def no_pause(seconds: float) -> None:
-    """Repeat at once."""
+    """Retry without a pause."""
 
 
 @pytest.fixture
 async def exchange(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, patience: float
 ) -> AsyncIterator[TokenExchange]:
-    """An exchange with countable assertions."""
+    """An exchange whose assertions have numbered ids."""
     numbers = count()
     made = TokenExchange(
         provider.url, SECRET, http, clock, make_jwt_id=lambda: f"id-{next(numbers)}", sleep=no_pause, deadline=patience
@@ -270,7 +270,7 @@ FAULTS: list[Callable[[asyncio.Event], Answering]] = [
     lambda until: gives("x" * 1_000_000),
     lambda until: gives("t", token_type="DPoP"),
     lambda until: gives("t", token_type=None),
-    lambda until: gives(ADMIN.token),  # X1: our own token back
+    lambda until: gives(ADMIN.token),  # the access token itself
     lambda until: resets,
     lambda until: floods,
     lambda until: hangs(until),
@@ -348,7 +348,7 @@ async def test_x5_a_full_house_is_unavailable_for_a_second(
 async def test_x6_no_secret_is_measured_aloud(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, secret: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A warning of a library about a short key would be an error here."""
+    """A library's warning about a short key would be an error here."""
     with caplog.at_level(logging.DEBUG):
         assert await TokenExchange(provider.url, secret, http, clock).get_token(ADMIN) == "upstream-1"
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -1,4 +1,4 @@
-"""What refusals and metadata say: rows H6, H7, H8 and 1.3 of the clients sheet."""
+"""The WWW-Authenticate challenge and the protected resource metadata."""
 
 from __future__ import annotations
 
