@@ -84,7 +84,7 @@ class ClientSecretHmac(HMACAlgorithm):
         super().__init__(HMACAlgorithm.SHA256)
 
     def prepare_key(self, key: str | bytes) -> bytes:
-        """The bytes of *key*, unchecked: `serve` checks the length of its secret at startup."""
+        """The bytes of *key* without further checks: `serve` checks its secrets at startup."""
         return key.encode() if isinstance(key, str) else key
 
     def check_key_length(self, key: bytes) -> str | None:

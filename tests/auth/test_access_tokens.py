@@ -418,6 +418,18 @@ def test_t13_deep_claims_beside_good_ones_are_harmless(signer: Signer) -> None:
     assert verified(signer.raw(encoded(HEADER), deep), signer)
 
 
+def test_nesting_beyond_what_pyjwt_can_parse_raises_no_other_error(signer: Signer) -> None:
+    """orjson parses 1,024 levels. What the json module of PyJWT can parse depends on the version of Python."""
+    deep = b'{"deep":' + b"[" * 1010 + b"]" * 1010 + b","
+    header, payload = encoded(HEADER), encoded(claims())
+    for token in (signer.raw(deep + header[1:], payload), signer.raw(header, deep + payload[1:])):
+        compact = check_access_token(token, RULES, NOW)
+        try:
+            assert find_signing_key(compact, signer.named, RULES) == b"the key"
+        except AuthError as error:
+            assert (error.status, error.error) == (401, "invalid_token")
+
+
 @pytest.mark.parametrize("token", ["", ".", "..", "...", "a.b", "a.b.c.d", "a.b.c", "é.b.c", "\udcff.b.c", "a b.c.d"])
 def test_t13_what_is_no_token_is_401(signer: Signer, token: str) -> None:
     error = refused(token, signer)
