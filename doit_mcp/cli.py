@@ -1,6 +1,6 @@
-"""The commands: arguments and environment become settings, and one of the shells runs.
+"""The commands serve, sandbox and stdio: they read the settings, check them and run the server.
 
-Each command imports what it needs when it runs: `stdio` starts without a web server, `serve` without a sandbox.
+Each command imports what it needs when it runs: `stdio` starts without a web server, `serve` without the sandbox.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from .sandbox.server import SandboxServer
 
 _SETTING_VARIABLES = frozenset(declared.name for declared in Settings.variables().values())
-# MCP Inspector's web page, which people run beside the sandbox.
+# The web page of MCP Inspector, which is often used with the sandbox.
 INSPECTOR_ORIGINS = ("http://localhost:6274", "http://127.0.0.1:6274")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command that *arguments* (the process's) name; exit status 2 for what cannot be used."""
+    """Run the command in *arguments*, by default those of the process. Exits with status 2 for invalid settings."""
     open_standard_descriptors()
     raise_descriptor_limit()
     try:
         runs = {"serve": serve, "sandbox": run_sandbox, "stdio": run_stdio}
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, runs)
         settings = _read_settings(options)
-        # Standard output is the protocol's (stdio) or for people (sandbox) elsewhere.
+        # For other commands, standard output carries the protocol (stdio) or the startup message (sandbox).
         serves = options.run is serve
         logging_setup.configure(settings.log_level, audit=sys.stdout if serves else None, separate_audit=serves)
         run_until_complete(options.run(settings, options))
@@ -54,17 +54,17 @@ def _exit_with_errors(problems: list[str]) -> NoReturn:
 
 
 def run_until_complete(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run *coroutine* to its end, on uvloop where that is installed."""
+    """Run *coroutine* to its end, on uvloop if that is installed."""
     try:
         from uvloop import new_event_loop
     except ImportError:
-        new_event_loop = None  # type: ignore[assignment]  # asyncio's own loop, where uvloop does not install
+        new_event_loop = None  # type: ignore[assignment]  # asyncio's own loop, if uvloop is not installed
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(coroutine)
 
 
 def _read_settings(options: argparse.Namespace) -> Settings:
-    """Flags over environment over defaults; raises BadSettings."""
+    """The settings: flags override the environment, which overrides defaults. Raises BadSettings."""
     return Settings.from_environment(flags=_setting_flags(options))
 
 
@@ -82,7 +82,7 @@ def _bind_socket(settings: Settings, *, shared: bool = False) -> socket.socket:
 
 
 def _listen_error(settings: Settings, failure: OSError) -> BadSettings:
-    reason = failure.strerror or "the address cannot be had"
+    reason = failure.strerror or "the address is not available"
     return BadSettings([f"Cannot listen on {settings.host} port {settings.port}: {reason}."])
 
 
@@ -90,11 +90,11 @@ def _check_secrets(settings: Settings) -> None:
     if not settings.exchange_secret:
         raise BadSettings(
             [
-                "MCP_TOKEN_EXCHANGE_SECRET is not set: without it no caller can be exchanged for a DoiT credential."
-                " To try the server without any account, run: python -m doit_mcp sandbox"
+                "MCP_TOKEN_EXCHANGE_SECRET is not set: without it, access tokens cannot be exchanged for DoiT credentials."
+                " To try the server without an account, run: python -m doit_mcp sandbox"
             ]
         )
-    # Clients receive data that these secrets protect, and can try secrets on it without limit.
+    # Clients receive data that these secrets protect, so they could try out secrets offline.
     if any(len(secret) < MIN_SECRET_LENGTH for secret in settings.effective_state_secrets):
         raise BadSettings(
             [
@@ -111,7 +111,7 @@ def _check_redis(settings: Settings) -> None:
 
 
 async def serve(settings: Settings, options: argparse.Namespace) -> None:
-    """The server, until it is told to stop."""
+    """Run the HTTP server until a stop signal. Raises BadSettings."""
     _check_secrets(settings)
     _check_redis(settings)
     worker = getattr(options, "worker", False)
@@ -123,17 +123,17 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
     from .transports.http.main_app import make_main_app
     from .transports.http.runner import freeze_heap, serve_app
 
-    told = asyncio.Event()
-    # Before the first request can come, so that none is cut off.
-    on_stop_signal(told.set)
+    stop_event = asyncio.Event()
+    # Before the first request can arrive, so that none is cut off.
+    on_stop_signal(stop_event.set)
     if worker:
-        stop_when_orphaned(told)
+        stop_when_orphaned(stop_event)
     with _bind_socket(settings, shared=worker) as bound:
         async with serve_app(make_main_app(settings), bound):
             freeze_heap()
             if worker:
                 report_serving()
-            await told.wait()
+            await stop_event.wait()
 
 
 async def _supervise_workers(settings: Settings, options: argparse.Namespace) -> None:
@@ -141,7 +141,7 @@ async def _supervise_workers(settings: Settings, options: argparse.Namespace) ->
 
     if not settings.redis_url:
         raise BadSettings(
-            ["DOIT_MCP_WORKERS: several processes need DOIT_MCP_REDIS_URL: no session would be known to all of them."]
+            ["DOIT_MCP_WORKERS: several workers require DOIT_MCP_REDIS_URL, because they share sessions through Redis."]
         )
     try:
         held = reserve_port(settings.host, settings.port)
@@ -157,7 +157,7 @@ async def _supervise_workers(settings: Settings, options: argparse.Namespace) ->
 
 
 async def run_stdio(settings: Settings, options: argparse.Namespace) -> None:
-    """The server on standard input and output."""
+    """Run the server on standard input and output. Raises BadSettings."""
     if not settings.api_key:
         raise BadSettings(["DOIT_API_KEY is not set: it is the credential for the DoiT API."])
     from .transports.stdio import serve as serve_stdio
@@ -166,7 +166,7 @@ async def run_stdio(settings: Settings, options: argparse.Namespace) -> None:
 
 
 async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
-    """The server and a stand-in world, on loopback."""
+    """Run the server with the sandbox's identity provider and DoiT API, on loopback. Raises BadSettings."""
     from .sandbox import startup_message
     from .sandbox.accounts import MAX_EXTRA_CUSTOMERS, USERS, AccountDirectory
     from .sandbox.api import Api
@@ -176,17 +176,17 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
 
     _check_redis(settings)
     if settings.workers > 1:
-        raise BadSettings(["DOIT_MCP_WORKERS: the sandbox is one process."])
+        raise BadSettings(["DOIT_MCP_WORKERS: the sandbox runs in a single process."])
     if settings.host not in LOOPBACK_HOSTS:
         raise BadSettings(
-            [f"DOIT_MCP_HOST: the sandbox listens on {LOOPBACK_HOSTS[0]} only: its passwords are published."]
+            [f"DOIT_MCP_HOST: the sandbox listens on {LOOPBACK_HOSTS[0]} only, because its passwords are public."]
         )
     if not 0 <= options.customers <= MAX_EXTRA_CUSTOMERS:
-        raise BadSettings([f"--customers: a whole number from 0 to {MAX_EXTRA_CUSTOMERS}."])
-    people = AccountDirectory(options.customers)
-    if options.auto_approve is not None and people.user_by_email(options.auto_approve) is None:
-        there = ", ".join(user.email for user in USERS)
-        raise BadSettings([f"--auto-approve: nobody is called {options.auto_approve}; there are {there}."])
+        raise BadSettings([f"--customers must be a whole number from 0 to {MAX_EXTRA_CUSTOMERS}."])
+    accounts = AccountDirectory(options.customers)
+    if options.auto_approve is not None and accounts.user_by_email(options.auto_approve) is None:
+        emails = ", ".join(user.email for user in USERS)
+        raise BadSettings([f"--auto-approve: unknown user {options.auto_approve}. Available: {emails}."])
     latency, faults = _parse_faults(options)
     with _bind_socket(settings) as bound:
         base, secret = socket_url(bound), secrets.token_urlsafe(32)
@@ -197,23 +197,23 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
             port=options.world_port,
             access_ttl=options.access_ttl,
             auto_approve=options.auto_approve,
-            directory=people,
-            api=Api(latency=latency, faults=faults, directory=people),
+            directory=accounts,
+            api=Api(latency=latency, faults=faults, directory=accounts),
         )
-        async with _start_sandbox_server(made, options.world_port) as stand_in:
+        async with _start_sandbox_server(made, options.world_port) as sandbox:
             own = replace(
                 settings,
                 resource_url=base,
-                auth_server_url=stand_in.url,
-                doit_api_base=stand_in.url,
-                doit_console_base=stand_in.url,
+                auth_server_url=sandbox.url,
+                doit_api_base=sandbox.url,
+                doit_console_base=sandbox.url,
                 exchange_secret=secret,
                 allowed_hosts=(*settings.allowed_hosts, f"localhost:{bound.getsockname()[1]}"),
                 allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS),
             )
             async with serve_app(make_main_app(own), bound):
-                line = startup_message.format_json(base, stand_in.url)
-                text = startup_message.format_text(base, stand_in.url, options.customers)
+                line = startup_message.format_json(base, sandbox.url)
+                text = startup_message.format_text(base, sandbox.url, options.customers)
                 freeze_heap()
                 print(line if options.announce == "json" else text, flush=True)
                 await wait_for_stop_signal()
@@ -235,8 +235,8 @@ async def _start_sandbox_server(
 ) -> AsyncIterator[SandboxServer]:
     async with AsyncExitStack() as stack:
         try:
-            stand_in = await stack.enter_async_context(server_context)
+            sandbox = await stack.enter_async_context(server_context)
         except OSError as failure:
-            reason = failure.strerror or "the address cannot be had"
+            reason = failure.strerror or "the address is not available"
             raise BadSettings([f"--world-port: cannot listen on port {port}: {reason}."]) from failure
-        yield stand_in
+        yield sandbox

@@ -1,4 +1,4 @@
-"""The command line: its commands and flags. Errors never repeat an argument that is not understood."""
+"""The command line: commands, flags and help texts. Errors never repeat an unknown argument."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _flag(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
-# Other users of the machine can see the arguments of a process, so these come from the environment or a file.
+# Other users of the machine can see the arguments of a process, so secrets come from the environment or a file.
 SECRET_FLAGS = {_flag(name): declared for name, declared in Settings.variables().items() if declared.is_secret}
 FLAGS = {_flag(name): declared for name, declared in Settings.variables().items() if not declared.is_secret}
 COMMANDS = {
@@ -29,9 +29,9 @@ COMMANDS = {
 def parse_arguments(
     arguments: Sequence[str], command_functions: Mapping[str, Callable[..., Any]]
 ) -> argparse.Namespace:
-    """The options, with what to run for the command as ``run``; raises BadSettings.
+    """The options, with the function of the command as ``run``. Raises BadSettings.
 
-    A secret that was given as a flag, or behind a flag with a typing error, must not get into logs.
+    Errors repeat no value, because it may be a secret that was passed as a flag or after a misspelled flag.
     """
     given = {argument.partition("=")[0] for argument in arguments}
     if secrets := [flag for flag in SECRET_FLAGS if flag in given]:
@@ -45,7 +45,7 @@ def parse_arguments(
     try:
         options, unknown = _make_parser(command_functions).parse_known_args(arguments)
     except argparse.ArgumentError as wrong:
-        # The text about a command repeats what was given; that about a flag, all of which take any text, does not.
+        # argparse repeats an unknown command, but no value of these flags, which accept any text.
         if wrong.argument_name not in FLAGS:
             raise BadSettings([f"Unknown command. Available: {', '.join(COMMANDS)}."]) from None
         raise BadSettings([f"{wrong.argument_name}: {wrong.message}."]) from None
@@ -57,7 +57,7 @@ def parse_arguments(
 
 
 def _make_parser(command_functions: Mapping[str, Callable[..., Any]]) -> argparse.ArgumentParser:
-    # Without abbreviations: an error about an ambiguous one repeats its value.
+    # No abbreviations, because the error about an ambiguous one repeats its value.
     parser = argparse.ArgumentParser(
         prog="doit-mcp",
         usage="%(prog)s [serve | sandbox | stdio] [--setting VALUE ...]",

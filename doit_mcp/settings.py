@@ -1,4 +1,4 @@
-"""Configuration: one frozen record, read from the environment and nowhere else."""
+"""The settings of the server: one frozen record, read from environment variables and flags."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .settings_parsing import (
     url,
 )
 
-# More than any secret has.
+# Far more than any secret has.
 MAX_SECRET_FILE_BYTES = 64 << 10
 WEB_CLIENT_ORIGINS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
 
@@ -182,19 +182,19 @@ class Settings:
 
     @property
     def effective_state_secrets(self) -> tuple[str, ...]:
-        """The secrets of everything that other replicas or later requests must understand; the first is in use."""
+        """The secrets that protect shared state and confirmation requests. The first encrypts; all decrypt."""
         return tuple(self.exchange_secret if one == DERIVED else one for one in self.state_secrets or (DERIVED,))
 
     @property
     def console_base(self) -> str:
-        """Where people open DoiT's console."""
+        """The base URL of DoiT's console, for links."""
         return self.doit_console_base or self.auth_server_url
 
     @property
     def trusted_console_base(self) -> str:
-        """The console, if tokens of the DoiT API may go there; else "".
+        """The base URL of the console if DoiT API tokens may be sent there, else "".
 
-        They may where the operator named it, and without being told where it is DoiT's as the API is, or the same host.
+        They may if the operator set DOIT_CONSOLE_BASE, if console and API have the same host, or if both are DoiT's.
         """
         hosts = {urlsplit(address).hostname or "" for address in (self.console_base, self.doit_api_base)}
         one_owner = len(hosts) == 1 or all(f".{host}".endswith(".doit.com") for host in hosts)
@@ -208,16 +208,16 @@ class Settings:
 
     @property
     def accepted_hosts(self) -> frozenset[str]:
-        """Every ``Host`` this server answers to, as sent but in lower case: with its port unless that is the usual."""
+        """The accepted ``Host`` headers, in lower case, without the default port of the scheme."""
         return frozenset((authority(urlsplit(self.resource_url)), *self.allowed_hosts))
 
     @property
     def accepted_origins(self) -> frozenset[str]:
-        """Every browser origin that may call."""
+        """The browser origins that may call this server, its own included."""
         return frozenset((self.own_origin, *self.allowed_origins))
 
     def child_environment(self, flags: Mapping[str, str]) -> dict[str, str]:
-        """The environment of another process with these settings: this process's own, and *flags* before it.
+        """The environment of another process with these settings: that of this process, overridden by *flags*.
 
         Secrets from files are passed by value, because the files may change before that process starts.
         """
@@ -232,10 +232,10 @@ class Settings:
     def from_environment(
         cls, environment: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None
     ) -> Settings:
-        """Read every field from *environment* (the process's by default); *flags*, by the same names, go before it.
+        """Read every field from *environment* (by default, that of the process); *flags* override it by variable name.
 
-        A secret can also be read from the file that its name with ``_FILE`` behind it names. Raises
-        :class:`BadSettings` with all problems at once; no problem repeats a value, which may be a secret.
+        A secret can also be read from a file, whose path is in the variable with the suffix ``_FILE``. Raises
+        :class:`BadSettings` with all problems at once; none repeats a value, which may be a secret.
         """
         environment = {**(os.environ if environment is None else environment), **(flags or {})}
         values: dict[str, object] = {}

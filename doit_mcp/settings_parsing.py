@@ -1,4 +1,7 @@
-"""Environment variables of settings: how each is declared, and the parsers of their values."""
+"""Declarations of environment variables, and the parsers of their values.
+
+A parser returns the value of a text and raises ValueError with what the text must be.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from ipaddress import ip_network
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-# Means that the key is derived from the secret of the token exchange.
+# In DOIT_MCP_STATE_SECRETS: the secret of the token exchange.
 DERIVED = "derived"
 MIN_SECRET_LENGTH = 32
 MAX_SECRETS = 4
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-# A host name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
+# A host name, an IPv4 address or a bracketed IPv6 address, with an optional port.
 AUTHORITY_PATTERN = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 HOST_PATTERN = re.compile(AUTHORITY_PATTERN)
 ORIGIN_PATTERN = re.compile(rf"https?://{AUTHORITY_PATTERN}")
@@ -92,11 +95,12 @@ class Choice:
 
 
 def text(value: str) -> str:
-    """Any text."""
+    """Any text, unchanged."""
     return value
 
 
 def boolean(value: str) -> bool:
+    """True for 1, true, yes and on; False for 0, false, no and off; in any case."""
     if value.lower() in ("1", "true", "yes", "on"):
         return True
     if value.lower() in ("0", "false", "no", "off"):
@@ -122,6 +126,7 @@ def collector_url(value: str) -> str:
 
 
 def redis_url(value: str) -> str:
+    """A URL with the scheme redis, rediss or unix, unchanged."""
     if not REDIS_URL_PATTERN.fullmatch(value) or _split_url(value) is None:
         raise ValueError("must be a URL such as redis://:password@host:6379/0, rediss://host or unix:///path/to/socket")
     return value
@@ -165,7 +170,7 @@ def networks(value: str) -> tuple[str, ...]:
         if all(NETWORK_PATTERN.fullmatch(item) for item in items):
             return tuple(str(ip_network(item)) for item in items)
     except ValueError:
-        pass  # the same answer as for what is no network at all
+        pass  # the same error as for a malformed network
     raise ValueError("must be networks such as 10.0.0.0/8 or fd00::/8, separated by spaces or commas")
 
 

@@ -17,6 +17,7 @@ from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.toolsets import Selection, listed_tools
 from doit_mcp.settings import Settings
 from scripts.requirements import requirements_page
+from scripts.token_counts import cost_table, make_tokenizer, measure_costs
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -81,6 +82,8 @@ def generate(docs: Path) -> dict[Path, str | None]:
     configuration = docs / "configuration.rst"
     tables = {"settings": settings_table(), "secrets": secrets_table()}
     wanted[configuration] = replace_tables(configuration.read_text("utf-8"), tables)
+    tools = docs / "tools" / "index.rst"
+    wanted[tools] = replace_tables(tools.read_text("utf-8"), {"tokens": cost_table(measure_costs(make_tokenizer()))})
     return wanted
 
 

@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import orjson
 
@@ -17,8 +16,6 @@ from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.server.handlers.tools import tool_entry
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "tools" / "index.rst"
-BEGIN, END = ".. tokens: written by scripts/tokens --write\n", "\n.. tokens: end\n"
 PATHS = {"": "/mcp", "discovery": "/mcp/x/discovery", "all": "/mcp/x/all"}
 LARGEST_SHOWN = 10
 
@@ -27,7 +24,7 @@ CountTokens = Callable[[str], int]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one list costs: as it is sent, and in names, descriptions and input schemas alone, which models see."""
+    """The tokens of one list: all that is sent, and the names, descriptions and input schemas that models see."""
 
     path: str
     tools: int
@@ -36,32 +33,32 @@ class Cost:
 
 
 def make_tokenizer() -> CountTokens:
-    """Counts tokens by o200k."""
+    """A function that counts the o200k tokens of a text."""
     with warnings.catch_warnings():
-        # It reads its own files in a way that Python will drop one day; nothing is wrong with what it reads.
+        # The library reads its own files with an API that Python has deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
         encoding = importlib.import_module("bpe_openai").get_encoding("o200k_base")
     return lambda text: len(encoding.encode(text))
 
 
 def listed_tools(toolset: str) -> tuple[Tool, ...]:
-    """The tools that a path lists; "" for the usual ones."""
+    """The tools of a toolset; the default list for ""."""
     return catalog_factory()(Selection(frozenset({toolset} if toolset else ())), False).tools
 
 
 def tool_json(tool: Tool) -> str:
-    """A tool as it is listed."""
+    """A tool as ``tools/list`` sends it."""
     return orjson.dumps(tool_entry(tool)).decode()
 
 
 def model_tool_json(tool: Tool) -> str:
-    """Of a tool what clients put before their model, and what they limit."""
+    """The parts of a tool that clients pass to their model, and limit."""
     shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
     return orjson.dumps(shown).decode()
 
 
 def measure_costs(count: CountTokens) -> list[Cost]:
-    """What each path costs."""
+    """The cost of each path."""
     return [
         Cost(
             path,
@@ -74,7 +71,7 @@ def measure_costs(count: CountTokens) -> list[Cost]:
 
 
 def largest_tools(count: CountTokens) -> list[tuple[str, int]]:
-    """The tools whose definitions cost most."""
+    """The tools with the largest definitions, largest first: name and tokens."""
     sizes = [(tool.name, count(model_tool_json(tool))) for tool in listed_tools("all")]
     return sorted(sizes, key=lambda one: -one[1])[:LARGEST_SHOWN]
 
@@ -87,20 +84,10 @@ def cost_table(costs: Sequence[Cost]) -> str:
     return f".. csv-table::\n   :header-rows: 1\n   :widths: 30 12 28 30\n\n{lines}"
 
 
-def replace_table(text: str, costs: Sequence[Cost]) -> str:
-    """*text*, a page of the docs, with the table of tokens replaced. Raises ValueError if it has no markers."""
-    head, begins, rest = text.partition(BEGIN)
-    _, ends, tail = rest.partition(END)
-    if not begins or not ends:
-        raise ValueError("The page has no markers for the table of tokens")
-    return f"{head}{BEGIN}\n{cost_table(costs)}{END}{tail}"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the counts; with --write put them into the docs as well."""
-    parser = argparse.ArgumentParser(prog="scripts/tokens", description="Count the tokens of the lists of tools.")
-    parser.add_argument("--write", action="store_true", help="put the counts into the docs")
-    options = parser.parse_args(arguments)
+    """Print the counts; exit status 0."""
+    parser = argparse.ArgumentParser(prog="scripts/tokens", description="Count the tokens of the tool lists.")
+    parser.parse_args(arguments)
     count = make_tokenizer()
     found = measure_costs(count)
     for one in found:
@@ -108,8 +95,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("Largest definitions:")
     for name, tokens in largest_tools(count):
         print(f"  {name:36} {tokens:6,}")
-    if options.write:
-        PAGE.write_text(replace_table(PAGE.read_text("utf-8"), found), "utf-8")
     return 0
 
 

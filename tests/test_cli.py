@@ -1,4 +1,4 @@
-"""The commands as an operator runs them: clear refusals before the port opens, a polite end."""
+"""The commands as an operator runs them: errors before the port opens, and a graceful stop."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_version() -> None:
 
 @pytest.mark.requirement("L6")
 def test_serve_needs_its_secret() -> None:
-    """It never runs open; the message names the variable and the sandbox."""
+    """It never runs without authentication. The error names the variable and the sandbox."""
     done = run("serve")
     assert done.returncode == 2 and "MCP_TOKEN_EXCHANGE_SECRET" in done.stderr and "sandbox" in done.stderr
 
@@ -48,9 +48,9 @@ def test_serve_needs_its_secret() -> None:
 @pytest.mark.requirement("N22")
 @pytest.mark.parametrize("state_secrets", ["", "derived", f"{'n' * 32},derived"])
 def test_n22_a_short_secret_protects_no_shared_state(state_secrets: str) -> None:
-    """Clients hold sealed state, so they could try secrets on it offline. The minimum itself is accepted."""
+    """Clients hold encrypted state, so they could try out secrets offline. The minimum length is accepted."""
     short, enough = "x" * 31, "x" * 32
-    # An address of a documentation network: no machine has it, so what is accepted cannot listen and ends, too.
+    # An address reserved for documentation, so that accepted settings fail later, when the server cannot listen.
     more = {"DOIT_MCP_STATE_SECRETS": state_secrets, "DOIT_MCP_HOST": "192.0.2.1"}
     done = run("serve", **more, MCP_TOKEN_EXCHANGE_SECRET=short)
     assert done.returncode == 2 and short not in done.stderr
@@ -81,7 +81,7 @@ def test_a_port_that_is_taken() -> None:
     assert done.returncode == 2 and port in done.stderr and SECRET not in done.stderr
 
 
-def test_flags_go_before_the_environment_and_secrets_are_none() -> None:
+def test_flags_override_the_environment_and_secrets_are_not_flags() -> None:
     done = run("serve", "--port", "x", DOIT_MCP_PORT="8080", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and "DOIT_MCP_PORT" in done.stderr
     shown = run("serve", "--help").stdout
@@ -109,20 +109,20 @@ def test_flags_go_before_the_environment_and_secrets_are_none() -> None:
     ],
 )
 def test_n22_no_error_repeats_a_secret_from_the_command_line(arguments: list[str], said: str) -> None:
-    """Wherever it stands, and if the name of the flag is misspelled."""
+    """In any position, and also after a misspelled flag."""
     done = run(*(argument.replace("{}", SECRET) for argument in arguments))
     assert done.returncode == 2 and SECRET not in done.stderr + done.stdout
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_sandbox_knows_who_lives_in_it() -> None:
+def test_auto_approve_needs_a_user_of_the_sandbox() -> None:
     done = run("sandbox", "--port", "0", "--world-port", "0", "--auto-approve", "nobody@acme.example")
     assert done.returncode == 2 and "nobody@acme.example" in done.stderr
 
 
 def test_the_sandbox_stays_on_this_machine() -> None:
-    """Its passwords are published."""
+    """Because its passwords are public."""
     done = run("sandbox", "--host", "0.0.0.0")
     assert done.returncode == 2 and "DOIT_MCP_HOST" in done.stderr and "127.0.0.1" in done.stderr
 
@@ -175,7 +175,7 @@ def call(said: dict[str, Any], name: str, arguments: dict[str, Any]) -> dict[str
 @pytest.mark.requirement("L4")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_lets_calls_in_flight_finish(number: int) -> None:
-    """Told to stop in the middle of a call, it answers, and leaves with status 0 and without a traceback."""
+    """Stopped during a call, it answers the call and exits with status 0 and without a traceback."""
     with sandbox() as (process, said):
         faults = {"latency": 1.0, "faults": []}
         control = urllib.request.Request(
@@ -196,7 +196,7 @@ def test_lets_calls_in_flight_finish(number: int) -> None:
 
 
 def waiting(world: str) -> None:
-    """Until the DoiT API has seen the call for the budgets."""
+    """Wait until the DoiT API has received the request for the budgets."""
     for _ in range(500):
         time.sleep(0.02)
         with urllib.request.urlopen(world + "/sandbox/calls", timeout=10) as answer:
@@ -207,6 +207,7 @@ def waiting(world: str) -> None:
 
 @pytest.mark.requirement("X6", "G1", "G2", "M16")
 def test_logs_are_lines_of_json_without_secrets() -> None:
+    """Every line is a JSON object, and none contains a token or a password."""
     with sandbox() as (process, said):
         call(said, "validate_user", {})
         process.terminate()

@@ -1,9 +1,39 @@
-"""The package as it is installed."""
+"""The package as it is installed, and the Python versions that it names."""
 
-from importlib.metadata import version
+from __future__ import annotations
+
+import re
+from configparser import ConfigParser
+from importlib.metadata import metadata, version
+from pathlib import Path
+
+import yaml
 
 import doit_mcp
+
+ROOT = Path(__file__).parent.parent
+
+
+def supported_pythons() -> list[str]:
+    """The versions in the classifiers of setup.cfg."""
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    return re.findall(r"^Programming Language :: Python :: (3\.\d+)$", setup["metadata"]["classifiers"], re.MULTILINE)
 
 
 def test_the_installed_version_is_the_package_s() -> None:
     assert version("doit-mcp") == doit_mcp.__version__
+
+
+def test_the_oldest_supported_python_is_required() -> None:
+    assert metadata("doit-mcp")["Requires-Python"] == f">={supported_pythons()[0]}"
+
+
+def test_all_supported_pythons_are_tested() -> None:
+    script = (ROOT / "scripts" / "test-all-pythons").read_text("utf-8")
+    assert re.findall(r"^versions=\((.*)\)$", script, re.MULTILINE) == [" ".join(supported_pythons())]
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text("utf-8"))
+    job = workflow["jobs"]["test"]
+    assert job["strategy"]["matrix"]["python"] == supported_pythons()
+    commands = [step["run"].split()[0] for step in job["steps"] if "run" in step]
+    assert ".ci/run" in commands and (ROOT / ".ci" / "run").exists()

@@ -1,4 +1,4 @@
-"""Every variable, every problem at once, and no secret in sight."""
+"""The settings: each variable, all problems at once, and no secrets in errors."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.Monke
     assert Settings.from_environment().port == 1234
 
 
-def test_flags_go_before_the_environment() -> None:
+def test_flags_override_the_environment() -> None:
     found = Settings.from_environment({"DOIT_MCP_PORT": "1", "DOIT_MCP_HOST": "h"}, {"DOIT_MCP_PORT": "2"})
     assert (found.port, found.host) == (2, "h")
 
@@ -141,7 +141,7 @@ URLS = [name for name, declared in VARIABLES.items() if declared.parse is url]
         "http://127.0.0.1.example.org",
     ],
 )
-def test_urls_that_cannot_be(variable: str, text: str) -> None:
+def test_invalid_urls_are_refused(variable: str, text: str) -> None:
     (problem,) = problems({variable: text})
     assert problem.startswith(f"{variable} must be a")
     assert len(problem) < 160 and "secret" not in problem
@@ -157,7 +157,7 @@ def test_urls_that_cannot_be(variable: str, text: str) -> None:
         "unix://user:pass@/run/redis.sock?db=1",
     ],
 )
-def test_addresses_of_redis(text: str) -> None:
+def test_redis_urls(text: str) -> None:
     assert Settings.from_environment({"DOIT_MCP_REDIS_URL": text}).redis_url == text
 
 
@@ -177,7 +177,7 @@ def test_addresses_of_redis(text: str) -> None:
         "redis://a b",
     ],
 )
-def test_addresses_that_are_none_of_redis(text: str) -> None:
+def test_invalid_redis_urls_are_refused(text: str) -> None:
     (problem,) = problems({"DOIT_MCP_REDIS_URL": text})
     assert problem.startswith("DOIT_MCP_REDIS_URL must be a URL") and "secret" not in problem
 
@@ -211,7 +211,7 @@ def test_origins_that_could_never_match_are_refused(text: str) -> None:
     assert problem.startswith("DOIT_MCP_ALLOWED_ORIGINS must be origins")
 
 
-def test_the_usual_port_of_an_origin_goes() -> None:
+def test_the_default_port_of_an_origin_is_dropped() -> None:
     found = Settings.from_environment({"DOIT_MCP_ALLOWED_ORIGINS": "https://a:443 http://b:80 https://c:80"})
     assert found.allowed_origins == ("https://a", "http://b", "https://c:80")
 
@@ -223,7 +223,7 @@ def test_hosts_that_could_never_match_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("TRUE", True), ("on", True), ("0", False), ("off", False)])
-def test_switches(text: str, value: bool) -> None:
+def test_booleans(text: str, value: bool) -> None:
     assert Settings.from_environment({"DOIT_MCP_ADVERTISE_OFFLINE_ACCESS": text}).advertise_offline_access is value
     assert problems({"DOIT_MCP_ADVERTISE_OFFLINE_ACCESS": "maybe"}) == [
         "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS must be true or false."
@@ -254,7 +254,7 @@ FILES = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_API_KEY", 
 @pytest.mark.requirement("N22")
 @pytest.mark.parametrize("variable", FILES)
 def test_n22_secrets_are_read_from_files(variable: str, tmp_path: Path) -> None:
-    """As Docker and Kubernetes hand them out: a path, perhaps a link, and a line break behind the secret."""
+    """As Docker and Kubernetes mount them: a path that may be a link, and a line feed after the secret."""
     secret = "redis://:hush@redis" if variable == "DOIT_MCP_REDIS_URL" else "h" * 40
     (tmp_path / "data").write_text(f"  {secret}\n")
     file = tmp_path / "secret"
@@ -287,7 +287,7 @@ def test_n22_files_that_hold_no_secret_are_refused(variable: str, tmp_path: Path
 def test_n22_another_process_gets_what_was_read_and_not_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file may hold something else by then, or be gone."""
+    """The file may have changed or be gone by then."""
     given = {
         "MCP_TOKEN_EXCHANGE_SECRET": "h" * 40,
         "DOIT_MCP_STATE_SECRETS": f"{'N' * 32},derived",
@@ -344,7 +344,7 @@ def test_n22_the_word_derived_stands_for_the_secret_of_the_exchange() -> None:
 
 
 @given(st.sampled_from(sorted(set(VARIABLES) - set(SECRETS))), st.text(min_size=5))
-def test_whatever_is_set_is_taken_or_refused_without_repeating_it(variable: str, text: str) -> None:
+def test_any_value_is_accepted_or_refused_without_repeating_it(variable: str, text: str) -> None:
     try:
         Settings.from_environment({variable: text})
     except BadSettings as bad:

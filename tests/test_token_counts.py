@@ -1,4 +1,4 @@
-"""What the lists of tools may cost a client's model; counted by o200k."""
+"""Token budgets of the tool lists (o200k), and their table in the docs."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import pytest
 
 from doit_mcp.catalog.tools.tool import Tool
 from scripts.token_counts import (
-    PAGE,
-    Cost,
-    cost_table,
     largest_tools,
     listed_tools,
     main,
     make_tokenizer,
     measure_costs,
     model_tool_json,
-    replace_table,
 )
-from tests.test_docs import rows_between
+from tests.test_docs import DOCS, rows_between
 
 COUNT = make_tokenizer()
 COSTS = {one.path: one for one in measure_costs(COUNT)}
 
 
-def test_the_usual_list_is_small() -> None:
+def test_the_default_list_is_small() -> None:
     assert COSTS["/mcp"].sent_tokens < 15_000 and COSTS["/mcp"].tools <= 30
 
 
@@ -36,25 +32,12 @@ def test_no_definition_is_large(tool: Tool) -> None:
     assert COUNT(model_tool_json(tool)) < 1_500
 
 
-def test_the_docs_say_what_it_costs() -> None:
-    """Counts move a little with every word; what is written must not be far off."""
-    found = {
-        row[0].strip("`"): [int(cell.replace(",", "")) for cell in row[1:]] for row in rows_between(PAGE, "tokens")
-    }
-    assert found.keys() == COSTS.keys()
-    for path, (tools, all_sent, all_seen) in found.items():
-        now = COSTS[path]
-        assert now.tools * 0.85 < tools < now.tools * 1.1 and now.sent_tokens * 0.85 < all_sent < now.sent_tokens * 1.1
-        assert now.model_tokens * 0.85 < all_seen < now.model_tokens * 1.1
-
-
-def test_the_table_takes_its_place() -> None:
-    text = PAGE.read_text("utf-8")
-    made = [Cost("/mcp", 3, 1234, 567)]
-    again = replace_table(text, made)
-    assert cost_table(made) in again and '"``/mcp``","3","1,234","567"' in again and replace_table(again, made) == again
-    with pytest.raises(ValueError, match="no markers"):
-        replace_table("nothing", made)
+def test_the_docs_state_the_exact_counts() -> None:
+    rows = rows_between(DOCS / "tools" / "index.rst", "tokens")
+    found = {row[0].strip("`"): tuple(int(cell.replace(",", "")) for cell in row[1:]) for row in rows}
+    assert found == {path: (cost.tools, cost.sent_tokens, cost.model_tokens) for path, cost in COSTS.items()}, (
+        "run scripts/docs"
+    )
 
 
 def test_the_largest_come_first() -> None:

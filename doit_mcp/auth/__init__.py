@@ -1,1 +1,1 @@
-"""Who may call: bearers verified, refusals explained, and the credential each caller has at the DoiT API."""
+"""Authentication of callers, and their credentials for the DoiT API."""

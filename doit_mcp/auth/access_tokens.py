@@ -1,7 +1,7 @@
-"""Access tokens of the identity provider: what they must say, and which key signed them. No I/O, no clock of its own.
+"""Verification of access tokens, the identity provider's ES256 JWTs. No I/O and no clock of its own.
 
-Three steps in this order: :func:`check` what costs little, :func:`signer`, and only for an authentic
-token :func:`principal`, which may answer 403.
+Three steps in this order: :func:`check_access_token` runs the cheap checks, :func:`find_signing_key` has PyJWT verify
+the signature, and :func:`read_principal`, which may answer 403, reads the claims of a token that is authentic.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from ..protocol.jsonrpc import JsonObject
 from .errors import REQUIRED_SCOPE, AuthError, invalid_token_error
@@ -24,34 +22,43 @@ from .principal import Principal
 ALGORITHM = "ES256"
 KEY_ID = "mcp-access"
 LEEWAY_SECONDS = 5.0
-"""Seconds that our clock may be behind. None at the end of a token: the exchange would refuse it all the same."""
-# The last second of the year 9999: beyond it a number is no date.
+"""Clock skew tolerated for ``iat`` and ``nbf``. ``exp`` gets none: the token exchange would refuse the token anyway."""
+# The last second of the year 9999.
 MAX_TIMESTAMP = 253_402_300_799.0
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Order of the group of P-256 (SEC 2)."""
+"""Order of the P-256 group (SEC 2, section 2.4.2)."""
 
 MAX_EMAIL_LENGTH = 320
 REQUIRED_TEXT_CLAIMS = ("customer_context", "cid", "flow_id", "jti")
-# Toolset paths: names, and lists of names whose commas clients may have encoded; never dots alone.
+# Names and lists of names, whose commas a client may have percent-encoded; "." and ".." are not names.
 TOOLSET_PATH_PATTERN = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~,-]|%2[Cc])+)+/?")
 
-ECDSA_SHA256 = ECDSA(SHA256())
+# `_check_times` checks exp, iat and nbf: PyJWT compares them with the system clock, not with the caller's, and drops
+# fractions of a second.
+DECODER = jwt.PyJWT(
+    {
+        "require": ["exp", "iat", "iss", "aud", "sub", *REQUIRED_TEXT_CLAIMS],
+        "verify_exp": False,
+        "verify_iat": False,
+        "verify_nbf": False,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessTokenRules:
-    """Whose tokens are ours: *issuer*, compared as it is, and *resource*, our own URL without trailing slash."""
+    """What a token must name: *issuer*, compared exactly, and *resource*, this server's URL without trailing slash."""
 
     issuer: str
     resource: str
 
     @classmethod
     def from_urls(cls, issuer: str, resource_url: str) -> AccessTokenRules:
-        """The rules for these two URLs as they are configured."""
+        """The rules for the two URLs as configured; *resource_url* may end in a slash."""
         return cls(issuer, resource_url.rstrip("/"))
 
     def matches_audience(self, audience: object) -> bool:
-        """Whether one value of ``aud`` is this server or one of its endpoints, compared whole."""
+        """Whether one value of ``aud`` is exactly this server's URL or that of one of its endpoints."""
         if not isinstance(audience, str) or not audience.startswith(self.resource):
             return False
         path = audience[len(self.resource) :]
@@ -59,11 +66,18 @@ class AccessTokenRules:
             return True
         return path.startswith("/mcp/") and TOOLSET_PATH_PATTERN.fullmatch(path[4:]) is not None
 
+    def accepted_audiences(self, audience: object) -> list[str]:
+        """The values in an ``aud`` claim that match; none if a value is not a string (RFC 7519, section 4.1.3)."""
+        values = _as_list(audience)
+        if not all(isinstance(value, str) for value in values):
+            return []
+        return [value for value in values if isinstance(value, str) and self.matches_audience(value)]
+
 
 def looks_like_access_token(token: str, rules: AccessTokenRules) -> bool:
-    """Whether *token* is, claims to be, or holds an access token for this server: then it is that or nothing.
+    """Whether *token* is, claims to be, or contains an access token for this server, authentic or not.
 
-    Such a token must never reach the DoiT API, be it authentic or not.
+    Such a token is accepted as an access token or refused; it is never sent to the DoiT API.
     """
     return any(_has_our_claims(seen, rules) for seen in find_json_objects(token))
 
@@ -83,7 +97,10 @@ def _as_list(claim: object) -> list[object]:
 
 
 def check_access_token(token: str, rules: AccessTokenRules, now: float) -> CompactJws:
-    """The parts of *token*, if only its signature is left to verify. Raises AuthError 401."""
+    """The parts of *token* after every check but that of its signature; *now* is in epoch seconds.
+
+    Raises AuthError 401.
+    """
     compact = parse_jws(token)
     if compact is None:
         raise invalid_token_error("The access token is malformed.")
@@ -96,18 +113,18 @@ def check_access_token(token: str, rules: AccessTokenRules, now: float) -> Compa
 
 
 def _check_header(header: JsonObject) -> None:
-    # Compared with constants and never used to look anything up; jwk, jku, x5u and x5c are not even read.
+    # Compared with constants, never used to look up a key. jwk, jku, x5u and x5c are not read at all.
     if header.get("kid") != KEY_ID or header.get("alg") != ALGORITHM:
         raise invalid_token_error("The token is not an access token of the DoiT console.")
     if "crit" in header or "b64" in header:
-        raise invalid_token_error("The access token demands extensions that are not supported.")
+        raise invalid_token_error("The access token requires extensions that are not supported.")
 
 
 def _check_times(claims: JsonObject, now: float) -> None:
     expires, issued = _read_timestamp(claims.get("exp")), _read_timestamp(claims.get("iat"))
     starts = _read_timestamp(claims["nbf"]) if "nbf" in claims else 0.0
     if expires is None or issued is None or starts is None:
-        raise invalid_token_error("The access token lacks exp or iat, or they are not dates.")
+        raise invalid_token_error("The access token lacks exp or iat, or one of its times is not a valid date.")
     if expires <= now:
         raise invalid_token_error("The access token has expired.")
     if issued - LEEWAY_SECONDS > now or starts - LEEWAY_SECONDS > now:
@@ -115,48 +132,57 @@ def _check_times(claims: JsonObject, now: float) -> None:
 
 
 def _read_timestamp(value: object) -> float | None:
-    """Epoch seconds; None for what is no NumericDate (RFC 7519 section 2) of a calendar."""
+    """Epoch seconds; None unless *value* is a NumericDate (RFC 7519, section 2) between 1970 and 9999."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if math.isfinite(value) and 0 <= value <= MAX_TIMESTAMP else None
 
 
 def _check_claims(claims: JsonObject, rules: AccessTokenRules) -> None:
-    issuer, audience, subject = claims.get("iss"), claims.get("aud"), claims.get("sub")
+    issuer, subject = claims.get("iss"), claims.get("sub")
     if not isinstance(issuer, str) or issuer != rules.issuer:
-        raise invalid_token_error("The access token comes from another issuer.")
-    audiences = _as_list(audience)
-    if not all(isinstance(one, str) for one in audiences) or not any(rules.matches_audience(one) for one in audiences):
-        raise invalid_token_error("The access token is meant for another resource.")
+        raise invalid_token_error("The access token was issued by another issuer.")
+    if not rules.accepted_audiences(claims.get("aud")):
+        raise invalid_token_error("The access token was issued for another resource.")
     if not isinstance(subject, str) or not subject:
-        raise invalid_token_error("The access token names no subject.")
+        raise invalid_token_error("The access token has no subject.")
     if not all(isinstance(claims.get(name), str) for name in REQUIRED_TEXT_CLAIMS):
         raise invalid_token_error(f"The access token lacks one of {', '.join(REQUIRED_TEXT_CLAIMS)}.")
 
 
 def _is_well_formed_signature(raw: bytes) -> bool:
-    """64 bytes, and both halves in range (RFC 7518, 3.4): zeros once passed for signatures."""
+    """Whether *raw* is r and s, 32 bytes each and both in range (RFC 7518, section 3.4).
+
+    Libraries have accepted a signature of zeros (CVE-2022-21449), so the range is not left to them.
+    """
     if len(raw) != 64:
         return False
     r, s = int.from_bytes(raw[:32]), int.from_bytes(raw[32:])
     return 0 < r < P256_ORDER and 0 < s < P256_ORDER
 
 
-def find_signing_key(jws: CompactJws, keys: Mapping[bytes, EllipticCurvePublicKey]) -> bytes | None:
-    """The name, in *keys*, of the key that signed a checked token; None if none of them did."""
-    raw = jws.signature
-    signature = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
+def find_signing_key(
+    jws: CompactJws, keys: Mapping[bytes, EllipticCurvePublicKey], rules: AccessTokenRules
+) -> bytes | None:
+    """The name, in *keys*, of the key that signed a checked token; None if no key did.
+
+    PyJWT verifies the signature and checks issuer, audience and required claims again on its own reading of the token.
+    Raises AuthError 401 if that reading differs from ours.
+    """
+    audience = rules.accepted_audiences(jws.claims.get("aud"))
     for name, key in keys.items():
         try:
-            key.verify(signature, jws.signing_input, ECDSA_SHA256)
-        except InvalidSignature:
+            DECODER.decode(jws.token, key, algorithms=[ALGORITHM], audience=audience, issuer=rules.issuer)
+        except jwt.InvalidSignatureError:
             continue
+        except jwt.PyJWTError:
+            raise invalid_token_error("The access token is malformed.") from None
         return name
     return None
 
 
-def read_principal(jws: CompactJws, token: str) -> Principal:
-    """The caller of an authentic token. Raises AuthError 403 without the scope."""
+def read_principal(jws: CompactJws) -> Principal:
+    """The caller of an authentic token. Raises AuthError 403 if the token lacks the required scope."""
     claims = jws.claims
     scope = claims.get("scope")
     if not isinstance(scope, str) or REQUIRED_SCOPE not in scope.split(" "):
@@ -166,17 +192,17 @@ def read_principal(jws: CompactJws, token: str) -> Principal:
     return Principal(
         subject=claims["sub"],
         customer=claims["customer_context"],
-        # Nothing but the JSON value true: "true" and 1 are no employees.
+        # Only the JSON value true counts, not "true" or 1.
         employee=claims.get("doit_employee") is True,
         kind="jwt",
-        token=token,
+        token=jws.token,
         expires=float(claims["exp"]),
         email=_read_email(claims),
     )
 
 
 def _read_email(claims: JsonObject) -> str:
-    """The e-mail address of the caller for the audit log, if there is one."""
+    """The caller's e-mail address for the audit log; "" if the token has none."""
     for name in ("email", "sub"):
         value = claims.get(name)
         if isinstance(value, str) and "@" in value and len(value) <= MAX_EMAIL_LENGTH and value.isprintable():

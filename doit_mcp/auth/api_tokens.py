@@ -1,4 +1,4 @@
-"""DoiT API tokens: a bearer that is no access token is whoever the DoiT API says it is, for half a minute."""
+"""Verification of DoiT API tokens: the DoiT API says whose a token is, and its answer is cached for 30 seconds."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ EMPLOYEE_DOMAIN = "doit.com"
 TIMEOUT_SECONDS = 8.0
 MAX_RESPONSE_BYTES = 64 << 10
 VALIDATION_TTL_SECONDS = 30.0
-"""Seconds that an answer counts, good or bad: a revoked token is dead after them."""
+"""How long an answer is cached, good or bad, and so how long a revoked token still works."""
 VERIFIED_TTL_SECONDS = 86_400.0
 SHARE_INTERVAL_SECONDS = 3_600.0
 """Interval, in seconds, at which a token in use is reported to other replicas again."""
 MAX_REMEMBERED_TOKENS = 10_000
 MAX_CONCURRENT_VALIDATIONS = 500
 MAX_TEXT_LENGTH = 320
-# Statuses that say "not now", not "never": the refusal is not remembered.
+# Statuses that are temporary: the refusal is not cached.
 TEMPORARY_STATUSES = frozenset({408, 425, 429})
 
 TOKEN_REFUSED_MESSAGE = "The bearer token is neither an access token for this server nor a valid DoiT API token."
@@ -40,8 +40,11 @@ VALIDATION_UNAVAILABLE_MESSAGE = "The DoiT API cannot check the API token at the
 
 @dataclass(frozen=True, slots=True)
 class ValidatedUser:
-    """What the DoiT API says about a token: its user, the domain of its customer, and whether the user is an employee
-    of DoiT. The API has one customer for a domain."""
+    """The user of a token, as the DoiT API identifies them.
+
+    *domain* is the domain of the customer; the API has one customer per domain. *employee* says whether the user works
+    for DoiT.
+    """
 
     email: str
     domain: str
@@ -49,7 +52,7 @@ class ValidatedUser:
 
 
 def read_validation(response: HttpResponse, *, as_employee: bool) -> ValidatedUser | None:
-    """The identity in an answer; None where the token is refused. Raises AuthError 503 where it says neither."""
+    """The user in a response; None if the token was refused. Raises AuthError 503 if the response says neither."""
     if response.status >= 500:
         raise unavailable_error(VALIDATION_UNAVAILABLE_MESSAGE, 5)
     if response.status != 200:
@@ -57,7 +60,7 @@ def read_validation(response: HttpResponse, *, as_employee: bool) -> ValidatedUs
     body = response.json_object() or {}
     domain, email = body.get("domain"), body.get("email")
     if not _is_text(domain) or not _is_text(email) or "@" not in str(email):
-        log.error("validate: status 200 without an identity")
+        log.error("API token check: status 200 without a user")
         raise unavailable_error(VALIDATION_UNAVAILABLE_MESSAGE, 5)
     if as_employee and domain != EMPLOYEE_DOMAIN:
         return None
@@ -69,25 +72,27 @@ def _is_text(value: object) -> bool:
 
 
 def is_malformed_jwt(token: str) -> bool:
-    """Whether *token* starts as a JWT does and cannot be read as one: who can say whose it claims to be?"""
+    """Whether *token* starts like a JWT but cannot be parsed as one, so that its claimed subject is unknown."""
     seen = find_json_objects(token.partition(".")[0])
     return bool(seen) and "alg" in seen[0] and parse_jws(token) is None
 
 
 def names_other_subject(token: str, email: str) -> bool:
-    """Whether *token* reads like a JWT that names somebody else as its subject."""
+    """Whether *token* looks like a JWT whose subject is not *email*."""
     subjects = [seen["sub"] for seen in find_json_objects(token) if "sub" in seen]
     return any(not isinstance(subject, str) or subject.lower() != email.lower() for subject in subjects)
 
 
 def _rate_limited_error(wait: float) -> AuthError:
-    return AuthError(429, "rate_limited", "Too many tokens were refused: wait.", retry_after=int(wait) + 1)
+    return AuthError(429, "rate_limited", "Too many tokens were refused. Try again later.", retry_after=int(wait) + 1)
 
 
 class ApiTokenVerifier:
-    """Checks API tokens at *api_base* (its path is kept); *shared* counts the tries of all replicas together.
+    """Verifies API tokens at *api_base*, whose path is kept.
 
-    *refused* is called with the digest of every token that the API refuses.
+    *timeout* is in seconds; *max_concurrent* bounds the requests in progress. *shared_attempts* limits failed attempts
+    over all replicas, and *verified_tokens* knows the tokens that any replica has verified. *on_refused* is called with
+    the digest of every token that the API refuses for good.
     """
 
     def __init__(
@@ -107,7 +112,7 @@ class ApiTokenVerifier:
         self._clock = clock
         self._timeout = timeout
         self._refused: TtlCache[bool] = TtlCache(MAX_REMEMBERED_TOKENS, clock)
-        # When each was last reported to other replicas.
+        # Verified tokens, with the time when each was last reported to other replicas.
         self._verified: TtlCache[float] = TtlCache(MAX_REMEMBERED_TOKENS, clock)
         self._single_flight: SingleFlight[Principal | None] = SingleFlight(max_concurrent)
         self._attempts = AttemptLimiter(clock, total=TOTAL_LIMIT, by_address=ADDRESS_LIMIT)
@@ -115,13 +120,13 @@ class ApiTokenVerifier:
         self._on_refused = on_refused
 
     async def verify(self, token: str, address: str) -> Principal:
-        """The caller behind *token*, sent from *address* ("" if unknown). Raises AuthError 401, 429 or 503."""
+        """The user of *token*, sent from *address* ("" if unknown). Raises AuthError 401, 429 or 503."""
         key = token_digest(token)
         if self._refused.get(key) or is_malformed_jwt(token):
             raise invalid_token_error(TOKEN_REFUSED_MESSAGE)
-        # Who was let in before is not locked out by strangers who use the tries up.
+        # A token that was verified before still works when unauthenticated clients have used up the attempts.
         proven = self._verified.get(key) is not None
-        # Before anything is started: what strangers can have under way leaves room for others.
+        # Taken before a request starts, so that unauthenticated clients cannot occupy all of max_concurrent.
         if not proven and key not in self._single_flight and (wait := self._attempts.take(address)):
             if not self._attempts.take_reserved(address):
                 proven = await self._require_verified_elsewhere(key, wait)
@@ -134,11 +139,11 @@ class ApiTokenVerifier:
         return found
 
     def forget(self, token: str) -> None:
-        """The DoiT API refused *token*: it is nothing special any more."""
+        """Forget that *token* was verified, because the DoiT API refused it."""
         self._forget_verification(token_digest(token))
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel the requests in progress."""
         await self._single_flight.close()
 
     async def _verify_once(self, token: str, key: bytes, address: str, verified: bool) -> Principal | None:
@@ -148,7 +153,7 @@ class ApiTokenVerifier:
         validated, passing = await self._validate(token)
         if validated is None or names_other_subject(token, validated.email):
             if verified:
-                # Of others Redis is not told: a flood of wrong tokens would be a flood there.
+                # Only for verified tokens: otherwise a flood of wrong tokens would reach Redis.
                 self._forget_verification(key)
             if not passing:
                 self._refused.put(key, True, asked + VALIDATION_TTL_SECONDS)
@@ -160,7 +165,7 @@ class ApiTokenVerifier:
         self._share_verification(key, asked)
         return Principal(
             subject=validated.email,
-            # The API knows the tenant of a token; only a caller who has several must name one.
+            # The API knows the tenant of a token, so none is sent.
             customer="",
             employee=validated.employee,
             kind="api",
@@ -171,9 +176,9 @@ class ApiTokenVerifier:
         )
 
     async def _take_shared_attempt(self, key: bytes, address: str) -> bool:
-        """Take a try at all replicas together; concurrent requests with one token take one.
+        """Take an attempt from the limit that all replicas share.
 
-        Whether the token needs no try, because it was proven at another replica. Raises AuthError 429.
+        Returns True if the token needs none because another replica has verified it. Raises AuthError 429.
         """
         if self._shared_attempts is None or not (wait := await self._shared_attempts.take(address)):
             return False
@@ -181,17 +186,20 @@ class ApiTokenVerifier:
         return await self._require_verified_elsewhere(key, wait)
 
     async def _require_verified_elsewhere(self, key: bytes, wait: float) -> bool:
-        """True for a token that was proven before this process began or at another one; raises AuthError 429."""
+        """True for a token that another replica, or an earlier process, has verified. Raises AuthError 429 for others.
+
+        *wait* is the number of seconds until the next attempt.
+        """
         if self._shared_verified is None or not await self._shared_verified.contains(key):
             raise _rate_limited_error(wait)
         return True
 
     def _share_verification(self, key: bytes, now: float) -> None:
-        told = self._verified.get(key)
-        if self._shared_verified is not None and (told is None or told + SHARE_INTERVAL_SECONDS <= now):
+        shared_at = self._verified.get(key)
+        if self._shared_verified is not None and (shared_at is None or shared_at + SHARE_INTERVAL_SECONDS <= now):
             self._shared_verified.add(key)
-            told = now
-        self._verified.put(key, now if told is None else told, now + VERIFIED_TTL_SECONDS)
+            shared_at = now
+        self._verified.put(key, now if shared_at is None else shared_at, now + VERIFIED_TTL_SECONDS)
 
     def _forget_verification(self, key: bytes) -> None:
         self._verified.pop(key)
@@ -204,8 +212,11 @@ class ApiTokenVerifier:
             self._shared_attempts.give_back(address)
 
     async def _validate(self, token: str) -> tuple[ValidatedUser | None, bool]:
-        """What the API says, and whether that may change soon. Employees' legacy tokens get 403 unless they name a
-        context: then it is asked again as DoiT's command-line client does."""
+        """The user, if the API accepts *token*, and whether a refusal is temporary.
+
+        Legacy tokens of employees get 403 without a customer context, so a 403 is retried with the one that DoiT's
+        command-line client sends.
+        """
         answer = await self._send_validation(token, "")
         as_employee = answer.status == 403
         if as_employee:
@@ -226,5 +237,5 @@ class ApiTokenVerifier:
                 max_bytes=MAX_RESPONSE_BYTES,
             )
         except FetchError as error:
-            log.warning("validate: %s", error)
+            log.warning("API token check: %s", error)
             raise unavailable_error(VALIDATION_UNAVAILABLE_MESSAGE, 5) from None

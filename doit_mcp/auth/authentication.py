@@ -1,4 +1,4 @@
-"""Authentication as a whole: wired, running, and closed again."""
+"""Wiring and lifetime of authentication: authenticator, keys, API tokens and token exchange."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ log = logging.getLogger(__name__)
 
 
 class GetCredential(Protocol):
-    """Gives the bearer for the DoiT API; *fresh* after the last one was refused. Raises UpstreamCredentialError."""
+    """Returns a bearer token for the DoiT API; *fresh* asks for a new one, after the API refused the last.
+
+    Raises UpstreamCredentialError.
+    """
 
     def __call__(self, *, fresh: bool = False) -> Awaitable[str]: ...
 
 
 class Authentication:
-    """What the web layer asks: who is calling, and what they show to the DoiT API."""
+    """The interface to the HTTP layer: who is calling, and with which credential they call the DoiT API."""
 
     def __init__(self, authenticator: Authenticator, jwks: JwksCache, token_exchange: TokenExchange) -> None:
         self.authenticator = authenticator
@@ -45,7 +48,8 @@ class Authentication:
         return self._jwks.ready
 
     def credential(self, principal: Principal) -> GetCredential:
-        """The credential of *principal* for one call: exchanged for an access token, an API token as it is."""
+        """The credential of *principal* for one call: an API token as it is, or the token that an access token is
+        exchanged for."""
         return (
             self._api_token_credential(principal) if principal.kind == "api" else self._exchanged_credential(principal)
         )
@@ -89,12 +93,14 @@ async def open_authentication(
     verified_tokens: SharedVerifiedTokens | None = None,
     ended_logins: EndedLogins | None = None,
 ) -> AsyncIterator[Authentication]:
-    """Authentication while the block runs; keys are fetched from its start on, which nobody waits for.
+    """Authentication for as long as the block runs. Keys are fetched in the background from its start on.
 
-    *http* is shared by all callers: it must keep no cookies, and should not limit its connections, or
-    some who hang would hold up all. *secret* is that of the token exchange, *breaker* the circuit to it; *shared_attempts*
-    count what strangers try at all replicas, and *verified_tokens* knows the tokens that need none; *ended_logins* remembers logins
-    that are over. Raises ValueError for a session that keeps cookies or an empty secret.
+    *http* is shared by all callers: it must keep no cookies, and its connector should have no limit, so that hanging
+    requests do not block others. *secret* is the client secret of the token exchange and *breaker* its circuit breaker.
+    *shared_attempts* limits failed API tokens over all replicas, *verified_tokens* knows the tokens that any replica
+    has verified, and *ended_logins* the access tokens whose login has ended.
+
+    Raises ValueError if *secret* is empty or *http* keeps cookies.
     """
     if not secret.strip():
         raise ValueError("the secret of the token exchange is empty")
@@ -127,4 +133,4 @@ async def open_authentication(
 
 def _log_refresh_failure(refreshing: asyncio.Task[None]) -> None:
     if not refreshing.cancelled() and (error := refreshing.exception()) is not None:
-        log.error("keys are no longer refreshed in the background", exc_info=error)
+        log.error("background refresh of the identity provider's keys stopped", exc_info=error)

@@ -1,4 +1,4 @@
-"""From Authorization headers to a caller: access tokens and API tokens, and those that were seen before."""
+"""The authenticator: from Authorization headers to a principal, with a cache of verified tokens."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ MAX_CACHED_PRINCIPALS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class CachedPrincipal:
-    """A caller who was let in, and the key that this rests on; None for an API token."""
+    """An authenticated caller and the key that signed the access token; None for an API token."""
 
     principal: Principal
     signing_key: bytes | None
 
 
 class Authenticator:
-    """Says who is calling. One per process."""
+    """Authenticates callers. One per process."""
 
     def __init__(
         self,
@@ -51,20 +51,20 @@ class Authenticator:
         self._limit = max_cached
         self._ended_logins = EndedLogins(clock) if ended_logins is None else ended_logins
         self._ended_digests = self._ended_logins.digests
-        # By a hash of the whole token that nobody outside can compute (Python's own, keyed anew in each process);
-        # whether it is the same token is looked at as well.
+        # Keyed by Python's string hash, which is salted per process and so cannot be computed by clients; a hit also
+        # compares the token.
         self._cache: dict[int, CachedPrincipal] = {}
 
     def cached_principal(self, header: str) -> Principal | None:
-        """The caller with this one Authorization header, if let in before and not to be checked again."""
+        """The caller behind this single Authorization header if the cache has one that is still valid, else None."""
         if len(header) > MAX_HEADER_LENGTH or header[:7].lower() != "bearer ":
             return None
         return self._get_cached(header[7:])
 
     async def authenticate(self, headers: Sequence[str], address: str = "") -> Principal:
-        """The caller with these Authorization headers (all of a request). Raises AuthError.
+        """The caller behind *headers*, all Authorization headers of a request. Raises AuthError.
 
-        *address* is where the request came from, "" if that is not known; wrong API tokens are limited by it.
+        *address* is the client's address, "" if unknown; failed checks of API tokens are limited by it.
         """
         token = read_bearer_token(headers)
         known = self._get_cached(token)
@@ -77,31 +77,35 @@ class Authenticator:
         return found
 
     def forget(self, token: str) -> None:
-        """Check *token* again when it comes next: the DoiT API refused it."""
+        """Drop *token* from the cache, because the DoiT API refused it; its next use is checked again."""
         self._cache.pop(hash(token), None)
         self._api_tokens.forget(token)
 
     def end_login(self, principal: Principal) -> None:
-        """The identity provider says that the login behind this access token is over: it opens nothing any more."""
+        """Refuse this access token from now on, because the identity provider says that its login has ended."""
         self._ended_logins.add(principal.digest, principal.expires)
 
     async def _authenticate_access_token(self, token: str) -> Principal:
         compact = check_access_token(token, self._rules, self._clock())
         name = await self._find_signing_key(compact)
-        found = read_principal(compact, token)
-        # After the last wait: a login that ended meanwhile must not be remembered again.
+        found = read_principal(compact)
+        # After the last await, so that a login that ended in the meantime is not cached again.
         if found.digest in self._ended_digests:
             raise invalid_token_error(SIGN_IN_MESSAGE)
         self._put_cached(CachedPrincipal(found, name))
         return found
 
     async def _find_signing_key(self, jws: CompactJws) -> bytes:
-        """The name of the key that signed; the keys are looked at again if none of those known did."""
+        """The name of the key that signed; the keys are refreshed once if no known key did.
+
+        Raises AuthError 401 or, if the keys cannot be loaded, 503.
+        """
         known = await self._jwks.get_keys()
-        name = find_signing_key(jws, known)
+        name = find_signing_key(jws, known, self._rules)
         if name is None:
             renewed = await self._jwks.refresh_keys()
-            name = find_signing_key(jws, {point: key for point, key in renewed.items() if point not in known})
+            added = {point: key for point, key in renewed.items() if point not in known}
+            name = find_signing_key(jws, added, self._rules)
         if name is None:
             raise invalid_token_error("The signature of the access token is not valid.")
         return name

@@ -1,4 +1,4 @@
-"""Ended: access tokens whose login is over at the identity provider, although they have not expired."""
+"""Access tokens whose login has ended at the identity provider although they have not expired."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ MAX_ENDED_LOGINS = 20_000
 
 
 class EndedLogins:
-    """Tokens by digest, each until it expires; *digests* has them all. *on_ended* is called with the digest of every
-    credential that ends.
+    """Digests of ended tokens, each kept until the token expires; *digests* is a live view of all.
 
-    *forward_ended*, if there is one, tells other replicas of a token that ended here.
+    *on_ended* is called with the digest of every token that ends, here or at another replica. *forward_ended*, if set,
+    sends a token that ended here, and its expiry in epoch seconds, to other replicas.
     """
 
     def __init__(
@@ -25,18 +25,18 @@ class EndedLogins:
     ) -> None:
         self._tokens: TtlCache[bool] = TtlCache(limit, clock)
         self.on_ended = on_ended
-        # An access token may stay here after it expired: it is refused anyway.
+        # Tokens may stay here after they expire, when they are refused anyway.
         self.digests = self._tokens.keys()
         self.forward_ended: Callable[[bytes, float], None] | None = None
 
     def add(self, digest: bytes, expires: float) -> None:
-        """The identity provider refused this token for good."""
+        """Record that the identity provider ended the login of this token, which *expires* in epoch seconds."""
         known = digest in self.digests
         self.receive_ended(digest, expires)
         if not known and self.forward_ended is not None:
             self.forward_ended(digest, expires)
 
     def receive_ended(self, digest: bytes, expires: float) -> None:
-        """The same, learned from another replica."""
+        """Record what another replica learned."""
         self._tokens.put(digest, True, expires)
         self.on_ended(digest)

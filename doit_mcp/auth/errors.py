@@ -1,19 +1,19 @@
-"""What can go wrong with a caller's credential: towards the caller, and towards the DoiT API."""
+"""Errors of authentication: those sent to the caller, and those of credentials for the DoiT API."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 REQUIRED_SCOPE = "mcp:tools"
-"""The scope without which a token opens nothing here."""
+"""The scope that every access token must have."""
 SIGN_IN_MESSAGE = "The sign-in service no longer accepts this login: sign in again."
 
 
 class AuthError(Exception):
-    """The caller is not let in.
+    """The caller is refused.
 
-    *status* is 400, 401, 403, 429 or 503; *error* a code of RFC 6750 section 3.1, or ``temporarily_unavailable`` or
-    ``rate_limited``; *description* may be shown; *scope* is what would be needed; *retry_after* is in seconds.
+    *status* is 400, 401, 403, 429 or 503; *error* is a code of RFC 6750, section 3.1, or ``temporarily_unavailable`` or
+    ``rate_limited``; *description* is safe to show; *scope* is the missing scope; *retry_after* is in seconds.
     """
 
     def __init__(
@@ -34,9 +34,10 @@ class AuthError(Exception):
 
 
 class UpstreamCredentialError(Exception):
-    """There is no credential for the DoiT API: "refused" (sign in again) or "unavailable" (later, *retry_after* s).
+    """No credential for the DoiT API: *kind* is "refused" (sign in again) or "unavailable" (retry later).
 
-    *login_ended*: the identity provider says that the login itself is over, so the access token is worthless from now on.
+    *retry_after* is in seconds. *login_ended* says that the login itself has ended at the identity provider, so the
+    access token must be refused from now on.
     """
 
     def __init__(
@@ -54,10 +55,10 @@ class UpstreamCredentialError(Exception):
 
 
 def invalid_token_error(description: str) -> AuthError:
-    """401: the caller has to sign in again, or to send another token."""
+    """A 401: the caller has to sign in again or send another token."""
     return AuthError(401, "invalid_token", description)
 
 
 def unavailable_error(description: str, retry_after: float) -> AuthError:
-    """503: nothing is wrong with the caller's login, which a 401 would make a client throw away."""
+    """A 503, because a 401 would make clients discard a login that may be valid. *retry_after* is in seconds."""
     return AuthError(503, "temporarily_unavailable", description, retry_after=max(1, round(retry_after)))

@@ -1,4 +1,4 @@
-"""How often something may fail, in all and by address: buckets of tries that fill up again with time."""
+"""Limiter of failed checks of API tokens, in total and per address."""
 
 from __future__ import annotations
 
@@ -7,38 +7,42 @@ from typing import Protocol
 
 from ..resilience.token_bucket import TokenBucket, TokenBuckets
 
-# A stranger can make the DoiT API check so many wrong tokens at once, and so many more a second.
+# Size of the burst and attempts per second: what unauthenticated clients can make the DoiT API check.
 TOTAL_LIMIT = (200.0, 4.0)
 ADDRESS_LIMIT = (120.0, 2.0)
-# Extra tries beyond the total, for addresses that valid tokens came from.
+# Attempts beyond the total, for addresses that valid tokens came from.
 RESERVE_LIMIT = (50.0, 1.0)
 
 
 class SharedAttemptLimiter(Protocol):
-    """The same tries, counted over all replicas; asked after this one's own."""
+    """The limit over all replicas, applied after that of this process."""
 
     async def take(self, address: str) -> float:
-        """As :meth:`Tries.take`; 0 as well where nobody can be asked at the moment."""
+        """As :meth:`AttemptLimiter.take`; also 0 while the shared state is unavailable."""
 
     def give_back(self, address: str) -> None:
-        """As :meth:`Tries.give_back`."""
+        """As :meth:`AttemptLimiter.give_back`."""
 
 
 class SharedVerifiedTokens(Protocol):
-    """Tokens that were proven good at any replica, by digest; a flood of wrong ones does not lock them out."""
+    """Digests of tokens that any replica has verified. A flood of wrong tokens does not lock them out."""
 
     async def contains(self, digest: bytes) -> bool:
-        """Whether this token was proven; False as well where nobody can be asked at the moment."""
+        """Whether a replica has verified this token; also False while the shared state is unavailable."""
 
     def add(self, digest: bytes) -> None:
-        """It was proven, here and now."""
+        """Record that this process has verified the token."""
 
     def remove(self, digest: bytes) -> None:
-        """It is good no more."""
+        """Record that the token was refused."""
 
 
 class AttemptLimiter:
-    """Tries in all and by address ("" has no limit of its own); the addresses seen longest ago are forgotten."""
+    """Limits attempts in total and per address; the address "" has no limit of its own.
+
+    *total*, *by_address* and *reserve* are (size of the burst, attempts per second). At most *max_addresses* addresses
+    are kept; those seen longest ago are dropped.
+    """
 
     def __init__(
         self,
@@ -53,12 +57,12 @@ class AttemptLimiter:
         self._total = TokenBucket(*total, clock())
         self._by_address = TokenBuckets(*by_address, max_addresses)
         self._reserve = TokenBucket(*reserve, clock())
-        # Where good tokens came from; the address seen longest ago is forgotten.
+        # Addresses that valid tokens came from, the one seen longest ago first.
         self._trusted_addresses: dict[str, None] = {}
         self._max_trusted_addresses = max_addresses
 
     def take(self, address: str) -> float:
-        """Take a try and return 0, or take none and return the seconds to wait."""
+        """Take an attempt and return 0, or take none and return the seconds to wait."""
         now = self._clock()
         buckets = self._buckets_for(address, now)
         wait = max(bucket.wait_seconds(now) for bucket in buckets)
@@ -68,7 +72,7 @@ class AttemptLimiter:
         return wait
 
     def take_reserved(self, address: str) -> bool:
-        """Whether there is a try in the share that is kept for addresses that good tokens came from; it is taken."""
+        """Take an attempt from the reserve for addresses that valid tokens came from; whether there was one."""
         now = self._clock()
         if (
             address not in self._trusted_addresses
@@ -81,12 +85,12 @@ class AttemptLimiter:
         return True
 
     def give_back(self, address: str) -> None:
-        """The try turned out well: it does not count."""
+        """Give back an attempt that succeeded: only failures count."""
         for bucket in self._buckets_for(address, self._clock()):
             bucket.give_back()
 
     def record_success(self, address: str) -> None:
-        """A good token came from *address*."""
+        """Record that a valid token came from *address*."""
         if address:
             self._trusted_addresses.pop(address, None)
             while len(self._trusted_addresses) >= self._max_trusted_addresses:

@@ -1,4 +1,4 @@
-"""One request to the identity provider or the DoiT API: no redirects, an answer with a bound, a limit on all of it."""
+"""HTTP requests of authentication to the identity provider and the DoiT API: bounded in size and time, no redirects."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from ..process.file_descriptors import is_local_shortage
 from ..protocol.jsonrpc import JsonObject
 
 MAX_RESPONSE_BYTES = 1 << 20
-# One limit for everything is set around it all; a limit on reads alone would let an answer drip in forever.
+# `fetch` limits the whole request; a limit on single reads would let a response trickle in forever.
 NO_TIMEOUT = ClientTimeout(total=None)
 
 
 class FetchError(Exception):
-    """There is no usable answer: no connection, a broken one, too late, too large. The message names no address."""
+    """No usable response: no connection, a broken one, too late or too large. The message names no address."""
 
 
 class LocalShortage(FetchError):
-    """This process or its system could open no connection, which says nothing about the other side."""
+    """This process or its system has no resources for a connection, which says nothing about the upstream."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A whole answer; *body* is decompressed, *retry_after* the header as it came."""
+    """A complete response; *body* is decompressed, and *retry_after* is the header as received, "" without it."""
 
     status: int
     body: bytes
     retry_after: str
 
     def json_object(self) -> JsonObject | None:
-        """The JSON object in the body; None for anything else."""
+        """The JSON object in the body; None if it is anything else."""
         try:
             value = orjson.loads(self.body)
         except orjson.JSONDecodeError:
@@ -57,11 +57,11 @@ async def fetch(
     form: Mapping[str, str] | None = None,
     max_bytes: int = MAX_RESPONSE_BYTES,
 ) -> HttpResponse:
-    """The answer, whatever its status; a redirect is an answer too (it would carry credentials elsewhere).
+    """The response, whatever its status. Redirects are not followed, since they could send credentials elsewhere.
 
-    *timeout_seconds* limits everything from connecting to the last byte, *max_bytes* is the size of the body in bytes. *name* and
-    *upstream* are what it is called in the trace of the request that it is made for, if there is one.
-    Raises FetchError.
+    *timeout_seconds* covers everything from connecting to the last byte, and *max_bytes* limits the decompressed body.
+    *name* and *upstream* identify the request in the trace of the request that caused it, if there is one. Raises
+    FetchError.
     """
     status, started = None, time.perf_counter()
     try:
@@ -100,17 +100,17 @@ async def _fetch(
                 async for chunk in response.content.iter_any():
                     body += chunk
                     if len(body) > max_bytes:
-                        raise FetchError("the answer is too large")
+                        raise FetchError("the response is too large")
                 return HttpResponse(response.status, bytes(body), response.headers.get("Retry-After", ""))
             finally:
-                # Not release(): the rest of an answer that was given up would be drained first.
+                # release() would first read the rest of a response that was given up.
                 if response.content.at_eof():
                     response.release()
                 else:
                     response.close()
     except TimeoutError:
-        raise FetchError("no complete answer in time") from None
+        raise FetchError("no complete response in time") from None
     except (ClientError, OSError, ValueError) as error:
         own = isinstance(error, ClientConnectorError) and is_local_shortage(error)
         kind = LocalShortage if own else FetchError
-        raise kind(f"no answer ({type(error).__name__})") from None
+        raise kind(f"no response ({type(error).__name__})") from None

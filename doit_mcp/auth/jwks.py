@@ -1,4 +1,4 @@
-"""The identity provider's keys: fetched once at a time, refreshed in the background, kept while it is down."""
+"""The identity provider's signing keys (JWKS): fetched, refreshed in the background, and kept during its outages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .single_flight import SingleFlight
 log = logging.getLogger(__name__)
 
 KeySet = Mapping[bytes, EllipticCurvePublicKey]
-"""Keys by their point (64 bytes): every key has the same ``kid``, so that tells none from another."""
+"""Keys by their point (x and y, 64 bytes), because all of them have the same ``kid``."""
 
 JWKS_PATH = "/.well-known/jwks.json"
 TIMEOUT_SECONDS = 5.0
@@ -27,24 +27,24 @@ MAX_KEYS = 8
 REFRESH_INTERVAL_SECONDS = 300.0
 COOLDOWN_SECONDS = 30.0
 RETRY_INTERVAL_SECONDS = 5.0
-"""Seconds between attempts while there is no key at all."""
+"""Pause between fetches while there are no keys."""
 MAX_STALE_SECONDS = 86_400.0
-"""Seconds that keys serve on without a word from the provider."""
+"""How long keys stay in use while the provider is unavailable."""
 
 
 class InvalidKeySet(Exception):
-    """The document says nothing about which keys are in force."""
+    """The provider's document does not say which keys are in force."""
 
 
 def read_keys(document: JsonObject | None) -> KeySet:
-    """The keys for access tokens in a JWK set (RFC 7517, 5); entries that are malformed or not for us are skipped.
+    """The keys for access tokens in a JWK set (RFC 7517, section 5); other and malformed entries are skipped.
 
-    A set without any is believed if it lists keys for something else: ours are withdrawn then. If it lists nothing
-    usable, or ours in a form that cannot be read, it is a fault of the provider: raises BadKeySet.
+    A set that lists only keys for other uses is valid and withdraws ours. A set without any usable entry, or with our
+    key in a form that cannot be read, is a fault of the provider: raises InvalidKeySet.
     """
     entries = document.get("keys") if document is not None else None
     if not isinstance(entries, list):
-        raise InvalidKeySet("it is no JWK set")
+        raise InvalidKeySet("not a JWK set")
     jwks = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("kty"), str)]
     ours = [jwk for jwk in jwks if jwk.get("kid") == KEY_ID]
     found: dict[bytes, EllipticCurvePublicKey] = {}
@@ -53,12 +53,12 @@ def read_keys(document: JsonObject | None) -> KeySet:
         if point is not None and len(found) < MAX_KEYS:
             found[point[0]] = point[1]
     if not found and (ours or not jwks):
-        raise InvalidKeySet("it lists no usable key")
+        raise InvalidKeySet("no usable key")
     return found
 
 
 def _read_public_key(jwk: JsonObject) -> tuple[bytes, EllipticCurvePublicKey] | None:
-    """The public key of a JWK for verifying ES256 (RFC 7518, 6.2); None for any other, or one whose secret is out."""
+    """The point and key of an ES256 JWK (RFC 7518, section 6.2); None for any other, or one with a private part."""
     if jwk["kty"] != "EC" or jwk.get("crv") != "P-256" or "d" in jwk or not _may_verify(jwk):
         return None
     halves = [decode_base64url(jwk[name]) if isinstance(jwk.get(name), str) else None for name in ("x", "y")]
@@ -84,8 +84,8 @@ def _may_verify(jwk: JsonObject) -> bool:
 class JwksCache:
     """The keys in force at *issuer*.
 
-    A fetch that succeeds replaces them at once; one that fails changes nothing, for a day. *pause* waits a number of
-    seconds.
+    A fetch that succeeds replaces them at once. One that fails changes nothing until the keys are a day old. *sleep*
+    waits a number of seconds; *timeout* limits a fetch, in seconds.
     """
 
     def __init__(
@@ -106,10 +106,11 @@ class JwksCache:
         self._failed = False
         self._attempted_at = self._fetched_at = self._renewed_at = float("-inf")
         self.in_force: KeySet = {}
-        self.ready = False  # until keys have been loaded once
+        # Whether keys have been loaded at least once.
+        self.ready = False
 
     async def get_keys(self) -> KeySet:
-        """The keys, never none. Raises AuthError 503 while there are none to be had."""
+        """The keys in force, at least one. Raises AuthError 503 while none can be loaded."""
         if not self.in_force and (
             b"fetch" in self._single_flight or not self._is_within(RETRY_INTERVAL_SECONDS, self._attempted_at)
         ):
@@ -121,11 +122,11 @@ class JwksCache:
         return self.in_force
 
     async def refresh_keys(self) -> KeySet:
-        """The keys after another look, for a signature that none of them made: the ``kid`` shows no rotation.
+        """The keys after a refresh, for a signature that no known key made: the ``kid`` does not show a rotation.
 
-        Looks at once, then not again for 30 s: what comes in that time is looked into at its end, so that a rotation
-        is noticed even if its token never comes back. Raises AuthError 503 if the provider cannot be asked: the
-        token may be good.
+        Fetches at once, and then not again for 30 s; a call in that time schedules a fetch for its end, so that a
+        rotation is noticed even if its token does not return. Raises AuthError 503 if the provider is unavailable,
+        because the token may be valid.
         """
         if b"fetch" in self._single_flight or not self._is_within(COOLDOWN_SECONDS, self._renewed_at):
             if b"fetch" not in self._single_flight:
@@ -140,18 +141,18 @@ class JwksCache:
         return self.in_force
 
     def _schedule_refresh(self) -> None:
-        """Look again when the cooldown is over."""
+        """Fetch again when the cooldown is over."""
         rest = min(COOLDOWN_SECONDS, max(0.0, self._renewed_at + COOLDOWN_SECONDS - self._clock()))
 
-        async def look() -> None:
+        async def fetch_later() -> None:
             await self._sleep(rest)
             self._renewed_at = self._clock()
             await self._single_flight.join(b"fetch", self._fetch)
 
-        self._single_flight.start(b"later", look)
+        self._single_flight.start(b"later", fetch_later)
 
     async def refresh_periodically(self) -> None:
-        """Fetch now and then for ever: every 5 minutes, sooner while something is wrong."""
+        """Fetch every 5 minutes until canceled, sooner after a failure."""
         while True:
             await self._single_flight.join(b"fetch", self._fetch)
             await self._sleep(
@@ -163,7 +164,7 @@ class JwksCache:
             )
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel the fetches in progress."""
         await self._single_flight.close()
 
     async def _fetch(self) -> None:
@@ -186,16 +187,16 @@ class JwksCache:
         finally:
             self._attempted_at = self._clock()
         if self._failed or found.keys() != self.in_force.keys():
-            log.info("keys of the identity provider: %d in force", len(found))
+            log.info("identity provider keys refreshed: %d in force", len(found))
         self.in_force, self._fetched_at, self._failed = found, self._clock(), False
         self.ready = self.ready or bool(found)
 
     def _handle_failure(self, reason: str) -> None:
-        """After a failure: serve on with the keys there are, unless they are too old to be trusted."""
+        """Keep the current keys, unless they are too old to be trusted."""
         self._failed = True
         if self.in_force and self._clock() - self._fetched_at > MAX_STALE_SECONDS:
             self.in_force = {}
-        log.warning("keys of the identity provider could not be fetched (%s): %d kept", reason, len(self.in_force))
+        log.warning("identity provider keys could not be fetched (%s): %d kept", reason, len(self.in_force))
 
     def _is_within(self, seconds: float, moment: float) -> bool:
         # A clock that was set back must not stretch the wait.

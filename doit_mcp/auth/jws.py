@@ -1,6 +1,6 @@
-"""JSON Web Tokens in their compact form (RFC 7515, 7.1): read strictly to verify them, or loosely to recognise them.
+"""Parsing of JWTs in compact form (RFC 7515, section 7.1): strictly for verification, loosely for detection.
 
-Nothing here is verified: what comes out is what the token claims.
+Nothing here is verified: the results are what a token claims.
 """
 
 from __future__ import annotations
@@ -14,30 +14,29 @@ import orjson
 from ..protocol.jsonrpc import JsonObject
 
 MAX_TOKEN_LENGTH = 8_192
-"""Characters of a bearer. Longer ones are refused before anything is done with them."""
+"""Longest bearer token, in characters. Longer ones are refused before they are parsed."""
 
 COMPACT_JWS_PATTERN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-# Shorter pieces hold nothing that matters, and a bearer could be made of thousands.
+# Shorter parts cannot contain a claim that matters, and a token could have thousands of them.
 TOKEN_PART_PATTERN = re.compile(r"[A-Za-z0-9_+/-]{12,}")
 TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
 class CompactJws:
-    """A token taken apart; *signing_input* is what the signature is over. None of it is for logs."""
+    """The parts of *token*; *signature* is raw bytes. None of it may be logged."""
 
     header: JsonObject = field(repr=False)
     claims: JsonObject = field(repr=False)
-    signing_input: bytes = field(repr=False)
+    token: str = field(repr=False)
     signature: bytes = field(repr=False)
 
 
 def parse_jws(token: str) -> CompactJws | None:
-    """The parts of *token*; None unless it is exactly three canonical base64url segments, two of them JSON objects."""
+    """The parts of *token*; None unless it is three canonical base64url segments, the first two JSON objects."""
     if not COMPACT_JWS_PATTERN.fullmatch(token):
         return None
-    signed, _, last = token.rpartition(".")
-    first, _, second = signed.partition(".")
+    first, second, last = token.split(".")
     header, claims, signature = (
         _parse_object(decode_base64url(first)),
         _parse_object(decode_base64url(second)),
@@ -45,11 +44,11 @@ def parse_jws(token: str) -> CompactJws | None:
     )
     if header is None or claims is None or signature is None:
         return None
-    return CompactJws(header, claims, signed.encode(), signature)
+    return CompactJws(header, claims, token, signature)
 
 
 def decode_base64url(text: str) -> bytes | None:
-    """The bytes of unpadded base64url; None for anything else, also for a second spelling of the same bytes."""
+    """The bytes of unpadded base64url; None for anything else, including a second spelling of the same bytes."""
     standard = text.translate(TO_STANDARD_ALPHABET)
     try:
         raw = binascii.a2b_base64(standard + "=" * (-len(text) % 4), strict_mode=True)
@@ -59,15 +58,15 @@ def decode_base64url(text: str) -> bytes | None:
 
 
 def encode_base64url(raw: bytes) -> str:
-    """Unpadded base64url of *raw*."""
+    """*raw* as unpadded base64url (RFC 4648, section 5)."""
     return binascii.b2a_base64(raw, newline=False).rstrip(b"=").replace(b"+", b"-").replace(b"/", b"_").decode()
 
 
 def find_json_objects(text: str) -> list[JsonObject]:
-    """The JSON objects among the pieces of any text, which may be, or hold, a token.
+    """The JSON objects among the base64 parts of any text that may be, or contain, a token.
 
-    Loose on purpose, since it decides what may not be passed on: wrong separators, padding, the other base64
-    alphabet and a cut-off piece do not hide a token.
+    Loose on purpose, because it decides what must not be forwarded: wrong separators, padding, the other base64
+    alphabet or a truncated part do not hide a token.
     """
     return [seen for piece in TOKEN_PART_PATTERN.findall(text) if (seen := _decode_part(piece)) is not None]
 

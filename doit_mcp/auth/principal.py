@@ -1,4 +1,4 @@
-"""Who is calling, once that is verified."""
+"""The principal: a verified caller."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Principal:
     returned for an API token; it is never sent to the API. *kind* says whether *token* is an access token of the
     identity provider or a DoiT API token; *expires* is when its verification ends, in epoch seconds.
 
-    *tenant* is the customer whose data the caller sees, for keys and logs: *customer*, or else *domain*.
+    *tenant* identifies the customer whose data the caller sees, for keys and logs: *customer*, or else *domain*.
 
-    *requester* is how circuit breakers tell callers apart.
+    *requester* identifies the caller to circuit breakers.
 
-    *owner* is the key of sessions, tasks, kept tables, receipts and limits: the same for every token of one user at one
-    customer, and different for two users or two customers.
+    *owner* is the key of sessions, tasks, stored results, receipts and limits: the same for every token of one user at
+    one customer, and different for two users or two customers.
     """
 
     subject: str
@@ -40,25 +40,27 @@ class Principal:
     tenant: str = field(init=False)
     owner: str = field(init=False)
     requester: Requester = field(init=False, repr=False)
-    # What caches go by that hold something of this token: computed once, not with each request.
+    # The key of caches that depend on this token: computed once, not with each request.
     digest: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tenant", self.customer or self.domain)
         object.__setattr__(self, "requester", Requester.for_user(self.subject, self.tenant))
-        # As JSON, so that no subject can be made up to run into a tenant.
+        # As JSON, so that subject and tenant cannot run into each other.
         named = orjson.dumps([self.kind, self.subject, self.tenant])
         object.__setattr__(self, "owner", hashlib.sha256(named).hexdigest()[:32])
         object.__setattr__(self, "digest", token_digest(self.token))
 
     @property
     def token_label(self) -> str:
-        """What tells the API tokens of one user apart, without telling anything of them; "" for access tokens, of which
-        there is a new one every hour."""
+        """Distinguishes the API tokens of one user in logs without revealing them: 8 hexadecimal digits of the digest.
+
+        "" for access tokens, which change every hour.
+        """
         return self.digest.hex()[:8] if self.kind == "api" else ""
 
     def for_customer(self, customer: str) -> Principal:
-        """The same employee for another customer. Raises PermissionError for everybody else."""
+        """The same employee acting for another customer. Raises PermissionError for other callers."""
         if not self.employee:
             raise PermissionError("only employees act for other customers")
         return replace(self, customer=customer)

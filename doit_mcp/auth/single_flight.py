@@ -1,4 +1,4 @@
-"""Single flight: whoever needs what is being fetched already waits for that, instead of fetching it again."""
+"""Single flight: concurrent callers that need the same value share one fetch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 class TooManyInFlight(Exception):
-    """As many fetches are under way as may be."""
+    """The limit of concurrent fetches is reached."""
 
 
 class SingleFlight(Generic[T]):
-    """Fetches under way, by key; at most *limit* of them. Close it to end them."""
+    """Fetches in progress by key, at most *limit* of them. Close it to cancel them."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -24,16 +24,17 @@ class SingleFlight(Generic[T]):
         return key in self._tasks
 
     async def join(self, key: bytes, fetch: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """What *fetch* returns or raises, started unless one with this key is under way. Raises TooManyFlights.
+        """The result of the fetch in progress for *key*; starts *fetch* if there is none.
 
-        A caller who is cancelled takes nobody along: the fetch has its own task and its own time limit.
+        Raises what the fetch raises, or TooManyInFlight. Canceling a caller does not cancel the fetch, which has a task
+        and a time limit of its own.
         """
         task = self._tasks.get(key) or self.start(key, fetch)
         await asyncio.wait([task])
         return task.result()
 
     def start(self, key: bytes, fetch: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
-        """Start *fetch* without waiting for it; nothing with this key may be under way. Raises TooManyFlights."""
+        """Start *fetch* without waiting for it; none with this key may be in progress. Raises TooManyInFlight."""
         if len(self._tasks) >= self._limit:
             raise TooManyInFlight
         task = self._tasks[key] = asyncio.create_task(fetch())
@@ -43,11 +44,11 @@ class SingleFlight(Generic[T]):
     def _remove(self, key: bytes, task: asyncio.Task[T]) -> None:
         del self._tasks[key]
         if not task.cancelled():
-            # Looked at here as well, for the case that everybody who waited has left.
+            # Retrieves the exception, or asyncio would report it if all callers were canceled.
             task.exception()
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel the fetches in progress."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

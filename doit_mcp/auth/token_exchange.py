@@ -1,10 +1,8 @@
-"""Token exchange (RFC 8693): the caller's access token for one of the DoiT API; the caller's own goes no further."""
+"""Token exchange (RFC 8693) of a caller's access token for a DoiT API token; the access token is not forwarded."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
 import math
 import re
@@ -12,13 +10,15 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import jwt
 import orjson
 from aiohttp import ClientSession
+from jwt.algorithms import HMACAlgorithm
 
 from ..resilience.circuit_breaker import CircuitBreaker, CircuitOpen
 from .errors import SIGN_IN_MESSAGE, UpstreamCredentialError
 from .http_fetch import FetchError, HttpResponse, LocalShortage, fetch
-from .jws import MAX_TOKEN_LENGTH, encode_base64url
+from .jws import MAX_TOKEN_LENGTH
 from .principal import Principal
 from .single_flight import SingleFlight, TooManyInFlight
 from .ttl_cache import TtlCache
@@ -34,19 +34,19 @@ CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_TTL_SECONDS = 60
 
 DEADLINE_SECONDS = 10.0
-"""Seconds for an exchange, its repeat included."""
+"""Time limit of an exchange, including its retry."""
 RETRY_DELAY_SECONDS = 0.3
 MAX_RESPONSE_BYTES = 64 << 10
 EXPIRY_MARGIN_SECONDS = 30.0
-"""Seconds before its end at which a token is no longer used."""
+"""A token is not used in the last seconds before it expires."""
 DEFAULT_TTL_SECONDS = 60.0
-"""Seconds that a token is used for if the answer does not say sensibly how long it lives."""
+"""How long a token is used if the response has no plausible ``expires_in``."""
 MAX_TTL_SECONDS = 86_400.0
 MAX_CACHED_TOKENS = 10_000
 MAX_CONCURRENT_EXCHANGES = 2_000
 
 VISIBLE_ASCII_PATTERN = re.compile(r"[\x21-\x7e]+", re.ASCII)
-# The caller's token is not to blame for these, so signing in again would not help (RFC 6749 5.2, RFC 8693 2.2.2).
+# Not caused by the caller's token, so signing in again would not help (RFC 6749, section 5.2; RFC 8693, section 2.2.2).
 UNAVAILABLE_ERROR_CODES = frozenset(
     {
         "invalid_client",
@@ -60,7 +60,7 @@ UNAVAILABLE_ERROR_CODES = frozenset(
     }
 )
 REFUSED_ERROR_CODES = frozenset({"invalid_grant", "invalid_request", "invalid_token", "access_denied", "expired_token"})
-# Of those, the code that says that the login is over and nothing else: invalid_request can be about our own request.
+# The only code that means that the login has ended: invalid_request, for example, can be about our own request.
 LOGIN_ENDED_ERROR_CODE = "invalid_grant"
 
 EXCHANGE_UNAVAILABLE_MESSAGE = "The sign-in service could not give access to the DoiT API: try again shortly."
@@ -68,26 +68,46 @@ EXCHANGE_UNAVAILABLE_MESSAGE = "The sign-in service could not give access to the
 
 @dataclass(frozen=True, slots=True)
 class ExchangedToken:
-    """A token of the DoiT API, and for how many seconds it is used."""
+    """A DoiT API token and how long it is used, in seconds."""
 
     token: str = field(repr=False)
     ttl_seconds: float
 
 
-def make_client_assertion(secret: str, endpoint: str, now: float, jwt_id: str) -> str:
-    """The proof that we are the client (RFC 7523, 3): a JWT for *endpoint* only, signed with the secret by HS256.
+class ClientSecretHmac(HMACAlgorithm):
+    """HS256 with any secret.
 
-    By hand, since PyJWT warns about a short secret and tells its length.
+    PyJWT's own HS256 warns about a short secret, quoting its length, and refuses a secret that looks like a key file.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(HMACAlgorithm.SHA256)
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        """The bytes of *key* without further checks: `serve` checks its secrets at startup."""
+        return key.encode() if isinstance(key, str) else key
+
+    def check_key_length(self, key: bytes) -> str | None:
+        """None: any length is accepted."""
+        return None
+
+
+ASSERTION_SIGNER = jwt.PyJWS(algorithms=[])
+ASSERTION_SIGNER.register_algorithm("HS256", ClientSecretHmac())
+
+
+def make_client_assertion(secret: str, endpoint: str, now: float, jwt_id: str) -> str:
+    """The client assertion (RFC 7523, section 3): a JWT for *endpoint* only, signed with *secret* by HS256.
+
+    *now* is in epoch seconds.
     """
     claims = {"iss": CLIENT_ID, "sub": CLIENT_ID, "aud": endpoint, "jti": jwt_id}
     times = {"iat": int(now), "exp": int(now) + ASSERTION_TTL_SECONDS}
-    parts = [orjson.dumps({"alg": "HS256", "typ": "JWT"}), orjson.dumps({**claims, **times})]
-    signed = ".".join(map(encode_base64url, parts))
-    return f"{signed}.{encode_base64url(hmac.digest(secret.encode(), signed.encode(), hashlib.sha256))}"
+    return ASSERTION_SIGNER.encode(orjson.dumps({**claims, **times}), secret, algorithm="HS256")
 
 
 def make_exchange_form(subject_token: str, client_assertion: str) -> dict[str, str]:
-    """The fields of the request (RFC 8693, 2.1)."""
+    """The form of the request (RFC 8693, section 2.1)."""
     return {
         "grant_type": GRANT_TYPE,
         "subject_token": subject_token,
@@ -101,7 +121,10 @@ def make_exchange_form(subject_token: str, client_assertion: str) -> dict[str, s
 
 
 def read_exchange_response(response: HttpResponse, subject_token: str) -> ExchangedToken:
-    """The token in an answer (RFC 8693, 2.2). Raises UpstreamCredentialError; what the answer says is not repeated."""
+    """The token in a response (RFC 8693, section 2.2).
+
+    Raises UpstreamCredentialError, whose message repeats nothing of the response.
+    """
     body = response.json_object() or {}
     if response.status != 200:
         raise _exchange_error(response, body.get("error"))
@@ -109,7 +132,7 @@ def read_exchange_response(response: HttpResponse, subject_token: str) -> Exchan
     usable = (
         isinstance(token, str) and len(token) <= MAX_TOKEN_LENGTH and VISIBLE_ASCII_PATTERN.fullmatch(token) is not None
     )
-    # The caller's own token handed back would be the passthrough that the exchange is there to avoid.
+    # Using the caller's own token would be the passthrough that the exchange is there to avoid.
     if not usable or token == subject_token or not isinstance(kind, str) or kind.lower() != "bearer":
         log.error("token exchange: status 200 without a usable token")
         raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE)
@@ -128,17 +151,18 @@ def _exchange_error(response: HttpResponse, code: object) -> UpstreamCredentialE
 
 
 def _read_ttl(expires_in: object) -> float:
-    """Seconds: not long where the answer says nothing sensible, none where the token is as good as over."""
+    """How long to use a token, in seconds: the default if *expires_in* is implausible, 0 if it is too short."""
     if isinstance(expires_in, bool) or not isinstance(expires_in, (int, float)) or not math.isfinite(expires_in):
         return DEFAULT_TTL_SECONDS
     return DEFAULT_TTL_SECONDS if expires_in > MAX_TTL_SECONDS else max(0.0, expires_in - EXPIRY_MARGIN_SECONDS)
 
 
 class TokenExchange:
-    """Tokens of the DoiT API for the access tokens of our callers, each exchanged once and kept while it serves.
+    """DoiT API tokens for access tokens, each exchanged once and cached until shortly before it expires.
 
-    *secret* is shared with the identity provider at *issuer*; *identifier* makes a new ``jti``; *pause* waits a number
-    of seconds before a repeat. While *breaker* is open nobody is exchanged anew.
+    *secret* is shared with the identity provider at *issuer*. *make_jwt_id* makes a new ``jti``, *sleep* waits a number
+    of seconds before a retry, and *deadline* limits an exchange, in seconds. While *breaker* is open, only cached tokens
+    are available.
     """
 
     def __init__(
@@ -169,8 +193,8 @@ class TokenExchange:
     async def get_token(self, principal: Principal, *, fresh: bool = False, refused_token: str = "") -> str:
         """The token for *principal*. Raises UpstreamCredentialError.
 
-        With *fresh* not the one that was *refused_token* by the API (any, if that is not known): if another caller has
-        exchanged anew since, that is fresh enough.
+        *fresh* asks for another token than *refused_token*, which the API refused; if that is "", any cached token is
+        replaced. A token that another caller has exchanged since is fresh.
         """
         if principal.expires <= self._clock():
             raise UpstreamCredentialError("refused", "The access token has expired: sign in again.")
@@ -185,7 +209,7 @@ class TokenExchange:
             raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE, 1) from None
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel the exchanges in progress."""
         await self._single_flight.close()
 
     async def _exchange(self, principal: Principal, key: bytes) -> str:
@@ -196,14 +220,14 @@ class TokenExchange:
         except CircuitOpen as shut:
             raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE, shut.retry_after) from None
         except (TimeoutError, FetchError) as error:
-            log.warning("token exchange: %s", str(error) or "no complete answer in time")
+            log.warning("token exchange: %s", str(error) or "no complete response in time")
             raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE) from None
         exchanged = read_exchange_response(answer, principal.token)
         self._cache.put(key, exchanged.token, min(asked + exchanged.ttl_seconds, principal.expires))
         return exchanged.token
 
     async def _send_with_retry(self, principal: Principal) -> HttpResponse:
-        """The endpoint's answer; asked once more if the connection broke or the answer was a 5xx.
+        """The response of the endpoint, after one retry if the connection broke or the status was 5xx.
 
         Raises FetchError or CircuitOpen.
         """
@@ -212,12 +236,12 @@ class TokenExchange:
             if answer.status < 500:
                 return answer
         except FetchError as error:
-            log.info("token exchange: %s, asking again", error)
+            log.info("token exchange: %s, retrying", error)
         await self._sleep(RETRY_DELAY_SECONDS)
         return await self._send_through_breaker(principal)
 
     async def _send_through_breaker(self, principal: Principal) -> HttpResponse:
-        """One request; the breaker hears what became of it."""
+        """Send one request and record its outcome in the circuit breaker."""
         ticket = self._breaker.enter(principal.requester)
         try:
             answer = await self._send(principal.token)
@@ -225,7 +249,7 @@ class TokenExchange:
             self._breaker.record_no_outcome(ticket)
             raise
         except BaseException:
-            # Callers that leave do not end an exchange, so one that was canceled is one that hung.
+            # Callers that leave do not cancel an exchange, so a canceled one has hung.
             self._breaker.record_failure(ticket, principal.requester)
             raise
         if answer.status < 500:

@@ -1,4 +1,4 @@
-"""A map that forgets: entries end by time, and the oldest make room for new ones."""
+"""A bounded cache whose entries expire; the oldest make room for new ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class TtlCache(Generic[T]):
-    """At most *limit* values by key (a hash), each until its moment in epoch seconds."""
+    """At most *max_entries* values by key (a digest), each until its expiry in epoch seconds."""
 
     def __init__(self, max_entries: int, clock: Callable[[], float]) -> None:
         self._max_entries = max_entries
@@ -20,11 +20,11 @@ class TtlCache(Generic[T]):
         return len(self._entries)
 
     def keys(self) -> KeysView[bytes]:
-        """The keys, those of values whose time has come included; what is put later appears in it."""
+        """A live view of the keys, which may include expired ones."""
         return self._entries.keys()
 
     def get(self, key: bytes) -> T | None:
-        """The value, if its time has not come."""
+        """The value of *key*; None if there is none or it has expired."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -34,7 +34,7 @@ class TtlCache(Generic[T]):
         return entry[1]
 
     def put(self, key: bytes, value: T, expires: float) -> None:
-        """Keep *value*; one that is over already is only forgotten."""
+        """Store *value* until *expires*, in epoch seconds; an expired one only removes the old value."""
         self._entries.pop(key, None)
         if expires <= self._clock():
             return
@@ -43,5 +43,5 @@ class TtlCache(Generic[T]):
         self._entries[key] = (expires, value)
 
     def pop(self, key: bytes) -> None:
-        """Forget the value, if there is one."""
+        """Remove the value of *key*, if any."""
         self._entries.pop(key, None)

@@ -1,6 +1,6 @@
-"""How a client learns where to sign in: WWW-Authenticate (RFC 6750) and protected-resource metadata (RFC 9728).
+"""WWW-Authenticate challenges (RFC 6750) and protected resource metadata (RFC 9728), which lead clients to sign in.
 
-Everything is made from configuration and the path, never from headers of the request.
+Both are made from configuration and the path, never from headers of the request.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from .errors import REQUIRED_SCOPE
 
 METADATA_PATH_PREFIX = "/.well-known/oauth-protected-resource"
 SCOPES = (REQUIRED_SCOPE, "mcp:resources")
-# RFC 6750 section 3: what error, error_description and scope may hold between the quotes.
+# Characters that error, error_description and scope must not contain (RFC 6750, section 3).
 UNQUOTABLE_PATTERN = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
-# Characters of a path that stay as they are; "%" because the path may be encoded already.
+# Characters of a path that are not encoded; "%" because the path may be encoded already.
 PATH_SAFE = "/%~:@!$&'()*+,;="
 
 
 def resource_metadata_path(path: str) -> str:
-    """Where the metadata of the endpoint at *path* ("" for the root form) is served."""
+    """The path of the metadata of the endpoint at *path*; "" for the server as a whole."""
     return METADATA_PATH_PREFIX + path
 
 
 def www_authenticate_value(resource_url: str, path: str, *, error: str, description: str, scope: str) -> str:
-    """The value of WWW-Authenticate for the endpoint at *path*, naming the metadata of this very path."""
+    """The WWW-Authenticate header for the endpoint at *path*, which names the metadata of that path."""
     metadata_url = _base_url(resource_url) + resource_metadata_path(_encode_path(path))
     return (
         f'Bearer resource_metadata="{metadata_url}", error="{_sanitize_quoted(error)}",'
@@ -34,10 +34,10 @@ def www_authenticate_value(resource_url: str, path: str, *, error: str, descript
 
 
 def resource_metadata(resource_url: str, path: str, auth_server_url: str, *, offline_access: bool) -> dict[str, Any]:
-    """The protected-resource document of the endpoint at *path* (RFC 9728 section 2).
+    """The protected resource metadata of the endpoint at *path* (RFC 9728, section 2).
 
-    Clients compare ``resource`` with the URL they were given, so it is that of *path*; the base for "".
-    ``offline_access`` is advertised because some clients ask for a refresh token only then.
+    Clients compare ``resource`` with the URL they were given, so it is that of *path*; the base URL for "". With
+    *offline_access*, that scope is advertised, because some clients request a refresh token only then.
     """
     return {
         "resource": _base_url(resource_url) + _encode_path(path),

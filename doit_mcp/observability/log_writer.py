@@ -1,7 +1,7 @@
-"""Log stream: a thread writes the lines that the rest of the process queues, so nothing waits for the reader of a log.
+"""The log writer: a daemon thread that writes queued lines, so that a stalled reader of a log never blocks the server.
 
-A pipe that nobody reads blocks whoever writes to it. Here that is a daemon thread; the queue before it is bounded, and
-lines that do not fit are dropped and counted.
+Writing to a pipe blocks when its reader stops reading. Here only the thread blocks; its queue is bounded, and lines
+that do not fit are dropped and counted.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from threading import Event, Thread
 
 MAX_QUEUED_LINES = 10_000
 MAX_QUEUED_BYTES = 4 << 20
-# What a pipe takes from one of several writers in one piece, less the line feed that ends a line which was cut off.
+# The size of an atomic write to a pipe (POSIX), less the line feed that ends a line which was cut off.
 MAX_WRITE_BYTES = select.PIPE_BUF - 1
 STALL_SECONDS = 0.5
-"""A stream is failing while its oldest line has waited longer."""
+"""A stream is failing while its oldest line has been waiting for longer than this."""
 BATCH_PAUSE_SECONDS = 0.02
-"""Between two batches of a busy stream: waking the thread costs more than the line that wakes it."""
+"""Pause between two batches of a busy stream: waking the thread costs more than writing a line."""
 
-
-# When a line was queued, and the line. A class for it would take longer to make.
+# The monotonic time when a line was queued, and the line. A tuple is faster to create than an instance of a class.
 QueuedLine = tuple[float, bytes]
 
 
 class MissingLogStream:
-    """A stream that the process was started without: all its lines are dropped."""
+    """A stream that the process was started without. All its lines are dropped."""
 
     failing = True
     pending_lines = 0
@@ -38,28 +37,29 @@ class MissingLogStream:
 
     @property
     def unreported_lines(self) -> int:
-        """All of them."""
+        """The number of lines that are lost without a report: all of them."""
         return self.dropped
 
     def put(self, line: bytes) -> None:
-        """Drop it."""
+        """Drop *line*."""
         self.dropped += 1
 
     def make_flush_event(self) -> Event:
-        """There is nothing to wait for."""
+        """An event that is set: nothing is pending."""
         reached = Event()
         reached.set()
         return reached
 
     def call_when_flushed(self, function: Callable[[], object]) -> None:
-        """There is nothing to wait for."""
+        """Call *function* now: nothing is pending."""
         function()
 
 
 class LogStream:
-    """Lines for the descriptor *fd*, at most *max_lines* and *max_bytes* of which wait to be written.
+    """Queues lines for *descriptor*, at most *max_lines* of together *max_bytes*.
 
-    *report* makes the line that says how many were dropped; it is written as soon as writing works again.
+    *make_dropped_line* makes the line that reports a number of dropped lines; it is written as soon as writing works
+    again.
     """
 
     def __init__(
@@ -75,17 +75,17 @@ class LogStream:
         # Not a queue.Queue: put() may be called by a finalizer in the middle of another put().
         self._queue: SimpleQueue[QueuedLine | Callable[[], object]] = SimpleQueue()
         self._next_item: QueuedLine | Callable[[], object] | None = None
-        # No lock: put() alone changes the first three numbers, the thread alone the others.
+        # No lock: only put() changes the first three numbers, and only the thread changes the others.
         self._queued_lines = self._queued_bytes = self._rejected_lines = 0
         self._written_lines = self._written_bytes = self._lost_lines = self._reported_lines = 0
-        # Whether the last line written was cut off in the middle: the next one has to begin a line of its own.
+        # Whether the last line was cut off by an error, so that the next write must begin with a line feed.
         self._is_line_incomplete = False
-        # When the oldest of the lines that are being written was queued.
+        # When the oldest line of the current batch was queued; None between batches.
         self._oldest_queued_at: float | None = None
         Thread(target=self._run, name="log", daemon=True).start()
 
     def put(self, line: bytes) -> None:
-        """Queue *line*, which ends with a line feed, or drop it. Never waits. One caller at a time."""
+        """Queue *line*, which ends with a line feed, or drop it. Never blocks. Not for concurrent callers."""
         size = len(line)
         waiting = self._queued_bytes - self._written_bytes
         if self._queued_lines - self._written_lines >= self._max_lines or waiting + size > self._max_bytes:
@@ -97,41 +97,43 @@ class LogStream:
 
     @property
     def dropped(self) -> int:
-        """How many lines were dropped so far."""
+        """The number of lines dropped so far."""
         return self._rejected_lines + self._lost_lines
 
     @property
     def pending_lines(self) -> int:
-        """How many lines wait to be written."""
+        """The number of lines waiting to be written."""
         return self._queued_lines - self._written_lines
 
     @property
     def unreported_lines(self) -> int:
-        """How many lines the reader does not have, and does not know to be dropped."""
+        """The number of lines that the reader has neither received nor been informed of."""
         return self.pending_lines + self.dropped - self._reported_lines
 
     @property
     def failing(self) -> bool:
-        """Whether lines are being dropped, or wait for long, or the reader has closed its end."""
+        """Whether lines are dropped or stalled, or the reader has closed its end."""
         since = self._oldest_queued_at
         stalled = since is not None and time.monotonic() - since > STALL_SECONDS
         return stalled or self.dropped > self._reported_lines or self._is_closed()
 
     def _is_closed(self) -> bool:
         poll = select.poll()
-        # No event is asked for, so only errors are reported: POLLERR, POLLHUP, POLLNVAL.
+        # No events are requested, so only errors are reported: POLLERR, POLLHUP, POLLNVAL.
         poll.register(self._descriptor, 0)
         return bool(poll.poll(0))
 
     def make_flush_event(self) -> Event:
-        """An event that is set once everything queued before it was written or lost."""
+        """An event that is set once everything queued so far has been written or lost."""
         reached = Event()
         self.call_when_flushed(reached.set)
         return reached
 
     def call_when_flushed(self, function: Callable[[], object]) -> None:
-        """Call *function*, which must not raise, once everything queued before it was written or lost. It is called
-        in the thread that writes."""
+        """Call *function* in the writing thread once everything queued so far has been written or lost.
+
+        *function* must not raise.
+        """
         self._queue.put(function)
 
     def _run(self) -> None:
@@ -144,7 +146,7 @@ class LogStream:
                 time.sleep(BATCH_PAUSE_SECONDS)
 
     def _next_batch(self) -> tuple[float | None, list[bytes]]:
-        """Wait for a line; it and what else waits, up to MAX_WRITE_BYTES, and when the first of them was queued."""
+        """Wait for a line. Returns when it was queued, and it and the next lines up to MAX_WRITE_BYTES."""
         batch: list[bytes] = []
         size, since = 0, None
         item = self._next_item if self._next_item is not None else self._queue.get()
@@ -178,7 +180,7 @@ class LogStream:
                 self._reported_lines += dropped
 
     def _write(self, data: bytes) -> int:
-        """Write *data*, however long that takes; how many of its lines were lost because it failed."""
+        """Write *data*, however long that takes. Returns the number of lines lost to an error."""
         lines = data.count(b"\n")
         if self._is_line_incomplete:
             data = b"\n" + data
@@ -194,7 +196,7 @@ class LogStream:
         return 0
 
     def _write_part(self, data: memoryview) -> int:
-        """Write a part of *data*; how many bytes that was."""
+        """Write a part of *data*. Returns the number of bytes written. Raises OSError."""
         while True:
             try:
                 return os.write(self._descriptor, data)

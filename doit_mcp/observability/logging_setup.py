@@ -1,7 +1,7 @@
-"""Log lines: one JSON object each, on standard error. No value from outside can forge a line, or make one long.
+"""Logging of the process: JSON lines on standard error, and the audit log. No value can forge a line or make it long.
 
-Lines are made where something is logged, so later changes of an object do not show and nothing but text is queued; a
-thread writes them (see :mod:`.log_stream`).
+Lines are formatted in the call that logs, so that they show objects as they were and only bytes are queued for the
+thread that writes them (see :mod:`.log_writer`).
 """
 
 from __future__ import annotations
@@ -32,37 +32,39 @@ if TYPE_CHECKING:
 MAX_TEXT_LENGTH = 500
 MAX_FRAMES = 12
 MAX_ITEMS = 20
-# So many attributes every record has by itself, before those that the caller added.
+# Attributes of every record, which come before those in ``extra``.
 STANDARD_ATTRIBUTE_COUNT = len(vars(logging.makeLogRecord({})))
-# A line and its line feed: several processes may share a pipe, and longer lines would mix there.
+# Including the line feed. Several processes may share a pipe, where longer lines would be interleaved.
 MAX_LINE_BYTES = MAX_WRITE_BYTES
-# Fields that every line keeps, however long the others are.
+# Fields that are never dropped from a line, however long the others are.
 REQUIRED_FIELDS = ("time", "level", "logger", "message", "outcome", "tool", "subject", "customer", "trace")
-# Of them if they are too long themselves. A character takes up to six bytes of JSON.
+# The limit of these fields if they alone make the line too long. A character takes up to six bytes of JSON.
 MAX_REQUIRED_TEXT_LENGTH = 64
-# What a line that is too long is tried with, one after the other: characters of its texts, items of its lists.
+# The limits that a too long line is formatted with, one after the other: characters per text, items per list.
 SHORTENING_STEPS = ((200, 20), (100, 10), (50, 5), (20, 3))
-# Who changed what, for whom, and what became of it.
+# Records who changed what, for which customer, and with what outcome.
 AUDIT_LOGGER = "doit_mcp.audit"
-# Those of this process: "log", and "audit" where that has one of its own.
+# The streams of this process: "log", and "audit" if the audit log is separate.
 LOG_STREAMS: dict[str, LogStream | MissingLogStream] = {}
 FLUSH_TIMEOUT_SECONDS = 2.0
-"""What the end of the process waits for a reader, for all streams together."""
+"""How long the process waits at its end for the readers of all streams together."""
 FINAL_FLUSH_TIMEOUT_SECONDS = 0.5
-"""And then for the line that says what was not written."""
-# aiohttp quotes the raw bytes of requests that it cannot parse, credentials and all.
+"""How long it then waits for the line that reports what was not written."""
+# aiohttp quotes the raw bytes of requests that it cannot parse, including credentials.
 REQUEST_QUOTING_LOGGERS = ("aiohttp.server", "aiohttp.web")
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON: time, level, logger, message, and its extra members."""
+    """Formats a record as one line of JSON: time, level, logger, message, and the fields in ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line as text."""
         return self.format_bytes(record).decode()
 
     def format_bytes(self, record: logging.LogRecord) -> bytes:
-        """The line; of an exception its class and where it came from, never its text, which can hold anything."""
+        """The line as UTF-8, without line feed. Of an exception it has the class and the frames, never the message,
+        which may contain anything.
+        """
         line: dict[str, Any] = {
             "time": f"{_format_second(int(record.created))}.{int(record.msecs):03d}+00:00",
             "level": record.levelname.lower(),
@@ -80,7 +82,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _encode_shortened(line: dict[str, Any]) -> bytes:
-    """*line*, which is plain, as JSON of less than MAX_LINE_BYTES."""
+    """*line*, whose values are JSON values, shortened to less than MAX_LINE_BYTES of JSON."""
     kept = {name: line[name] for name in REQUIRED_FIELDS if name in line}
     for max_text, max_items in SHORTENING_STEPS:
         others = {name: _to_json_value(value, max_text, max_items) for name, value in line.items() if name not in kept}
@@ -121,7 +123,7 @@ def _truncate(text: str, max_text: int = MAX_TEXT_LENGTH) -> str:
 
 
 class _RequestRedactingFilter(logging.Filter):
-    """Says that there was a fault, in words of our own."""
+    """Replaces messages that quote requests by a fixed one."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args, record.exc_info = "the HTTP layer refused or dropped a request", None, None
@@ -129,7 +131,7 @@ class _RequestRedactingFilter(logging.Filter):
 
 
 class _FirstLineFilter(logging.Filter):
-    """Keeps what happened, and not the objects it happened to: asyncio writes exceptions out, text and all."""
+    """Keeps the first line of a message: in the others, asyncio prints objects and the text of exceptions."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = record.getMessage().partition("\n")[0], None
@@ -137,14 +139,14 @@ class _FirstLineFilter(logging.Filter):
 
 
 class LogStreamHandler(logging.Handler):
-    """Queues each record's line for *stream*."""
+    """Formats records and queues the lines for *stream*."""
 
     def __init__(self, stream: LogStream | MissingLogStream) -> None:
         super().__init__()
         self._stream, self._formatter = stream, JsonFormatter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Never waits, and raises nothing."""
+        """Queue the line of *record*. Never blocks or raises."""
         try:
             line = self._formatter.format_bytes(record)
         except Exception as failure:
@@ -153,8 +155,10 @@ class LogStreamHandler(logging.Handler):
 
 
 def _formatting_error_line(record: logging.LogRecord, failure: Exception) -> bytes:
-    """The line of a record that cannot be made one. The standard library prints such a record with its arguments."""
-    return _make_line("error", "a record could not be logged", about=record.name, exception=type(failure).__name__)
+    """The line for a record that cannot be formatted. The standard library would print it with its arguments."""
+    return _make_line(
+        "error", "a log record could not be formatted", about=record.name, exception=type(failure).__name__
+    )
 
 
 def _make_line(level: str, message: str, **extra: object) -> bytes:
@@ -165,12 +169,13 @@ def _make_line(level: str, message: str, **extra: object) -> bytes:
 def configure(
     level: str, stream: TextIO | None = None, audit: TextIO | None = None, *, separate_audit: bool = False
 ) -> None:
-    """Send all logging of the process to *stream* (standard error), from *level* up; but what was changed, and by whom,
-    to *audit* (the same stream), whatever the level. Both need a file descriptor.
+    """Send all logging of the process from *level* up to *stream*, and the audit log, whatever the level, to *audit*.
 
-    With *separate_audit*, an *audit* of None is a stream that is missing: its lines name users, which no other log may.
+    The defaults are standard error for *stream* and the same stream for *audit*; both need a file descriptor. With
+    *separate_audit*, an *audit* of None means a missing stream, because audit lines name users and must not get into
+    another log.
     """
-    # What no line tells, and would cost each of them as much as all it tells (logging, Optimization).
+    # Fields that no line has. Collecting them would double the cost of a record (see "Optimization" in logging's docs).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     LOG_STREAMS.clear()
@@ -178,7 +183,7 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Asyncio's own remarks (slow callbacks, sockets) are for developers.
+    # asyncio's warnings, such as those about slow callbacks, are for developers.
     own = logging.getLogger("asyncio")
     own.setLevel(logging.ERROR)
     own.addFilter(_FirstLineFilter())
@@ -199,7 +204,7 @@ def _open_stream(name: str, stream: TextIO | None) -> LogStream | MissingLogStre
     if stream is None or not is_writable(stream.fileno()):
         LOG_STREAMS[name] = missing = MissingLogStream()
         return missing
-    # A descriptor of its own: that of a stream which is closed may be given to something else.
+    # A duplicate, because the number of a closed stream may be reused for another file.
     LOG_STREAMS[name] = made = LogStream(os.dup(stream.fileno()), report)
     return made
 
@@ -216,7 +221,7 @@ def _configure_audit(handler: LogStreamHandler) -> None:
 
 
 def _capture_python_output() -> None:
-    """Warnings, and exceptions that cannot be raised, would be printed on standard error by whoever meets them."""
+    """Log warnings and unraisable exceptions, which Python would print on standard error itself."""
     logging.captureWarnings(True)
     logging.getLogger("py.warnings").addFilter(_FirstLineFilter())
     sys.unraisablehook = _log_unraisable
@@ -227,18 +232,18 @@ def _log_unraisable(unraisable: UnraisableHookArgs) -> None:
     exc_info: tuple[type[BaseException], BaseException, TracebackType | None] | None = None
     if value is not None:
         exc_info = (type(value), value, frames)
-    logging.getLogger(__name__).error("an exception could not be raised", exc_info=exc_info)
+    logging.getLogger(__name__).error("an exception was ignored", exc_info=exc_info)
 
 
 def flush(timeout: float = FLUSH_TIMEOUT_SECONDS) -> None:
-    """Wait until everything logged so far is written, or for so many seconds."""
+    """Wait until everything logged so far is written, at most *timeout* seconds."""
     ends = time.monotonic() + timeout
     for mark in [stream.make_flush_event() for stream in LOG_STREAMS.values()]:
         mark.wait(max(0.0, ends - time.monotonic()))
 
 
 def flush_at_exit() -> None:
-    """Flush, then say on the other streams how many lines of a stream were not written. The process ends next."""
+    """Flush, then report on the other streams how many lines of a stream were not written."""
     flush()
     for name, stream in LOG_STREAMS.items():
         if missing := stream.unreported_lines:
@@ -250,8 +255,10 @@ def flush_at_exit() -> None:
 
 
 async def is_audit_log_working() -> bool:
-    """Whether what is changed now will be on record: the audit log works, and has every line so far. It gets
-    STALL_SECONDS to write those that wait."""
+    """Whether a change made now would be recorded: the audit log works and every line so far is written.
+
+    Pending lines get STALL_SECONDS to be written.
+    """
     stream = LOG_STREAMS.get("audit", LOG_STREAMS.get("log"))
     if stream is None or stream.failing:
         return False
@@ -259,7 +266,7 @@ async def is_audit_log_working() -> bool:
         loop, written = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
-            # A loop that is closed has nobody who waits.
+            # The loop may be closed by then.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(written.set)
 

@@ -1,6 +1,6 @@
-"""Metrics: counters, durations and present sizes in Prometheus text form. Labels are names of ours, so they are few.
+"""Metrics of the process in Prometheus text format. Labels have values from fixed sets, so that series stay few.
 
-Counting is a sum in a dictionary, because it is done with every request; the library comes in when somebody reads.
+Counting adds to a dictionary, because every request is counted; prometheus_client is imported when metrics are read.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 LOOP_DELAY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 DURATION_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 45.0)
 
-# Of a circuit, from good to bad.
+# The value of the gauge is the index.
 CIRCUIT_STATES = ("closed", "half-open", "open")
 
 Gauges = Mapping[str, tuple[str, Callable[[], float]]]
 
 
 class LogStreamStatus(Protocol):
-    """A log stream: how many lines it *dropped*, and whether it is *failing*."""
+    """The state of a log stream: the number of lines *dropped*, and whether it is *failing*."""
 
     @property
     def dropped(self) -> int: ...
@@ -34,7 +34,7 @@ class LogStreamStatus(Protocol):
 
 
 class Histogram:
-    """Durations, counted by upper bounds in seconds."""
+    """A histogram of durations; *bounds* are the upper bounds of its buckets, in seconds."""
 
     __slots__ = ("_bounds", "_counts", "_sum")
 
@@ -49,7 +49,7 @@ class Histogram:
         self._sum += seconds
 
     def family(self, name: str, description: str) -> Metric:
-        """The histogram as the library's family."""
+        """The histogram as a metric family of prometheus_client."""
         from prometheus_client.core import HistogramMetricFamily
 
         bounds = (*map(str, self._bounds), "+Inf")
@@ -58,8 +58,10 @@ class Histogram:
 
 
 class Metrics:
-    """The numbers of one process. *gauges*: name -> what it is, and how to find out its present size; *circuits*:
-    upstream -> state of the circuit to it; *logs*: the log streams by name.
+    """The metrics of one process.
+
+    *gauges* maps names to a description and a function that reads the current value, *circuits* maps upstreams to a
+    function that reads the state of their circuit breaker, and *log_streams* maps names to streams.
     """
 
     def __init__(
@@ -81,32 +83,32 @@ class Metrics:
         self.loop_delay = Histogram(LOOP_DELAY_BUCKETS_SECONDS)
 
     def count_request(self, method: str, route: str, status: int) -> None:
-        """An HTTP request was answered."""
+        """Count an HTTP response."""
         self._requests[method, route, str(status)] += 1
 
     def count_message(self, method: str) -> None:
-        """A JSON-RPC request was answered; *method* is one that exists, or "other"."""
+        """Count a JSON-RPC response; *method* is a known method or "other"."""
         self._messages[(method,)] += 1
 
     def count_tool_call(self, tool: str, failed: bool, seconds: float) -> None:
-        """A tool of ours ran."""
+        """Count a call of one of the server's tools."""
         self._calls[tool, "error" if failed else "ok"] += 1
         self._call_seconds.observe(seconds)
 
     def count_upstream_request(self, status: int | None) -> None:
-        """The DoiT API answered with *status*, or not at all."""
+        """Count a request to the DoiT API; *status* is None if there was no response."""
         self._upstream[("none" if status is None else f"{status // 100}xx",)] += 1
 
     def count_closed_connection(self, reason: str) -> None:
-        """A connection was closed before its request was complete."""
+        """Count a connection that was closed before its request was complete."""
         self._closed_connections[(reason,)] += 1
 
     def count_accept_pause(self, reason: str) -> None:
-        """Accepting connections was paused, because descriptors are short."""
+        """Count a pause in accepting connections, made because file descriptors ran short."""
         self._accept_pauses[(reason,)] += 1
 
     def collect(self) -> Iterator[Metric]:
-        """Everything, as the library's families."""
+        """All metrics as families of prometheus_client."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         counters: tuple[tuple[str, str, tuple[str, ...], Mapping[tuple[str, ...], int]], ...] = (
@@ -147,7 +149,7 @@ class Metrics:
         return {(name,): stream.dropped for name, stream in self._log_streams.items()}
 
     def prometheus_text(self) -> bytes:
-        """Everything, as Prometheus reads it."""
+        """All metrics in Prometheus text format."""
         from prometheus_client import generate_latest
         from prometheus_client.registry import CollectorRegistry
 

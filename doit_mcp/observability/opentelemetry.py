@@ -1,12 +1,11 @@
-"""Spans for OpenTelemetry, of each request and of what it asked upstream; imported only where they are exported.
+"""OpenTelemetry spans of requests and of their upstream requests. Imported only if spans are exported.
 
-They have the ids that travel in ``traceparent`` headers anyway (W3C Trace Context): :mod:`doit_mcp.observability.trace` knows them.
-Attributes are names of ours and numbers: never an argument, an address, a token or who it was.
+Spans have the ids that ``traceparent`` headers carry (W3C Trace Context; see :mod:`doit_mcp.observability.trace`).
+Attributes are fixed names and numbers, never arguments, addresses, tokens or users.
 
-What is sent upstream is a span below the request that it was sent for, made when it is over: that may be after the
-request, of a call that goes on as a task or an exchange whose caller left. Where several requests wait for one
-exchange, validation or look at the keys, it stands below the one that started it. Keys that are refreshed because time
-has passed are nobody's request, and no span.
+An upstream request is a child span of the request that caused it. It is recorded when it ends, which may be after the
+end of that request: a call continues as a task, or a caller leaves during a token exchange. If several requests wait
+for one exchange, validation or key fetch, its parent is the one that started it. Periodic key refreshes have no span.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ SHUTDOWN_TIMEOUT_SECONDS = 3.0
 
 
 class PresetIdGenerator(IdGenerator):
-    """Hands out the ids that the next span is to have, in place of new ones."""
+    """Gives the next span the ids that were set, instead of random ones."""
 
     def __init__(self) -> None:
         self.trace_id = self.span_id = 0
@@ -55,7 +54,7 @@ class PresetIdGenerator(IdGenerator):
 
 
 class SpanRecorder:
-    """Makes spans and gives them to *processor*. Which traces are sampled is what the SDK's own variables say."""
+    """Creates spans and passes them to *processor*. The SDK's own environment variables control sampling."""
 
     def __init__(self, processor: SpanProcessor) -> None:
         self._id_generator = PresetIdGenerator()
@@ -66,7 +65,7 @@ class SpanRecorder:
         self._tracer = self._provider.get_tracer("doit_mcp", __version__)
 
     def start_span(self, trace: Trace) -> Span:
-        """The span of the request of *trace*, which from now on says what is sent for it, and whether it is sampled."""
+        """Start the span of the request behind *trace*, and have *trace* report upstream requests and sampling."""
         self._id_generator.trace_id, self._id_generator.span_id = int(trace.trace_id, 16), random.getrandbits(64) | 1
         span = self._tracer.start_span("request", _parent_context(trace), SpanKind.SERVER)
         trace.flags = f"{span.get_span_context().trace_flags & TraceFlags.SAMPLED:02x}"
@@ -75,7 +74,7 @@ class SpanRecorder:
         return span
 
     def end_span(self, span: Span, trace: Trace, method: str, route: str, status: int) -> None:
-        """The request was answered with *status*; *method* and *route* are names of ours."""
+        """End the span of a request that was answered with *status*; *method* and *route* are from fixed sets."""
         if not span.is_recording():
             return
         span.update_name(" ".join(filter(None, (trace.method, trace.tool))) or f"{method} {route}")
@@ -89,11 +88,11 @@ class SpanRecorder:
         span.end()
 
     def _record_upstream_request(self, parent: Context, request: UpstreamRequest) -> None:
-        # From the clock that durations are taken from to the one that spans are dated by.
+        # From the clock of durations to the wall clock of spans.
         started = time.time_ns() - time.perf_counter_ns() + int(request.started * 1e9)
         self._id_generator.span_id = int(request.span_id, 16)
-        said: Mapping[str, str] = {"http.request.method": request.method, "doit_mcp.upstream": request.upstream}
-        span = self._tracer.start_span(request.name.strip("_"), parent, SpanKind.CLIENT, said, start_time=started)
+        attributes: Mapping[str, str] = {"http.request.method": request.method, "doit_mcp.upstream": request.upstream}
+        span = self._tracer.start_span(request.name.strip("_"), parent, SpanKind.CLIENT, attributes, start_time=started)
         if request.status is not None:
             span.set_attribute("http.response.status_code", request.status)
         if request.status is None or request.status >= 400:
@@ -102,14 +101,14 @@ class SpanRecorder:
         span.end(started + int(request.seconds * 1e9))
 
     async def close(self) -> None:
-        """Export what is left, unless that takes long: a collector that is away must not hold up the shutdown."""
+        """Export the remaining spans for at most SHUTDOWN_TIMEOUT_SECONDS: the collector may be unavailable."""
         closing = Thread(target=self._provider.shutdown, daemon=True)
         closing.start()
         await asyncio.to_thread(closing.join, SHUTDOWN_TIMEOUT_SECONDS)
 
 
 def _parent_context(trace: Trace) -> Context:
-    """Where the request's span belongs: below that of the caller, or nowhere."""
+    """The parent of the request's span: the caller's span, or none."""
     if not trace.parent_span_id:
         return Context()
     flags = TraceFlags(int(trace.flags, 16))
@@ -118,7 +117,7 @@ def _parent_context(trace: Trace) -> Context:
 
 
 def _make_resource() -> Resource:
-    """What OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say, and our own name where they name nothing."""
+    """The resource that OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME describe; the default name is doit-mcp."""
     found = Resource.create()
     if str(found.attributes[SERVICE_NAME]).startswith("unknown_service"):
         found = found.merge(Resource({SERVICE_NAME: "doit-mcp", SERVICE_VERSION: __version__}))
@@ -126,5 +125,5 @@ def _make_resource() -> Resource:
 
 
 def open_span_recorder(endpoint: str) -> SpanRecorder:
-    """Spans that go to the collector at *endpoint* (OTLP over HTTP), from a thread of their own."""
+    """A recorder whose spans a thread exports to the collector at *endpoint* (OTLP over HTTP)."""
     return SpanRecorder(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))

@@ -1,4 +1,4 @@
-"""Blocking calls in a thread that does not keep the process from ending, as asyncio's own threads do."""
+"""Blocking calls in a daemon thread, which, unlike asyncio's own threads, does not delay the end of the process."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class _Call(NamedTuple):
 
 
 class DaemonThreadExecutor:
-    """Makes one call after the other in a daemon thread. A call that hangs at the end of the process ends with it."""
+    """Runs calls one after the other in a daemon thread. A call that hangs ends with the process."""
 
     def __init__(self, name: str) -> None:
         self._calls: SimpleQueue[_Call] = SimpleQueue()
         Thread(target=self._run, name=name, daemon=True).start()
 
     async def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What *function* returns or raises. To cancel this does not end the call."""
+        """Call *function* in the thread and return or raise its result. Cancellation does not stop the call."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         self._calls.put(_Call(loop, result, lambda: function(*args, **kwargs)))
@@ -43,7 +43,7 @@ class DaemonThreadExecutor:
             try:
                 loop.call_soon_threadsafe(_resolve_future, result, value, failure)
             except RuntimeError:
-                # The loop is closed: the process ends, and nothing waits for the result.
+                # The loop is closed, so the process is ending and nothing waits for the result.
                 return
 
 

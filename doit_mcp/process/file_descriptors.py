@@ -1,4 +1,4 @@
-"""File descriptors of the process: standard ones that are missing, how many there may be, and errors of having none."""
+"""File descriptors of the process: missing standard streams, the limit, and errors when the limit is reached."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import os
 import resource
 import socket
 
-# So many connections take a bounded amount of memory, whatever the system would allow.
+# Bounds the memory of connections, whatever the system allows.
 MAX_DESCRIPTORS = 65_536
 SHORTAGE_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-# What a resolver reports where it could not open a file or a socket.
+# Reported by a resolver that could not open a file or a socket.
 RESOLVER_SHORTAGE_ERRNOS = frozenset({socket.EAI_SYSTEM, socket.EAI_MEMORY})
 
 
 def open_standard_descriptors() -> None:
-    """Open /dev/null for each of the descriptors 0, 1 and 2 that the process was started without. The next file or
-    socket would get the number otherwise, receive what is written there, and libuv aborts when it closes it.
+    """Open /dev/null for each of the descriptors 0, 1 and 2 that the process was started without.
 
-    It is opened for reading, so that workers, which inherit it, still see that they cannot write: see `is_writable`.
+    Otherwise the next file or socket gets that number and receives what is written to the stream, and libuv aborts when
+    it closes such a descriptor. It is opened for reading, so that workers, which inherit it, can see that they have no
+    stream to write to: see `is_writable`.
     """
     while (opened := os.open(os.devnull, os.O_RDONLY)) <= 2:
         pass
@@ -32,8 +33,10 @@ def is_writable(descriptor: int) -> bool:
 
 
 def raise_descriptor_limit() -> None:
-    """Let the process have up to MAX_DESCRIPTORS, if it may: the usual first limit of 1024 is for programs that use
-    select(2). A higher limit is the operator's choice."""
+    """Raise the soft limit of descriptors to MAX_DESCRIPTORS, or to the hard limit if that is lower.
+
+    The usual soft limit of 1024 exists for programs that use select(2). A higher limit, set by an operator, stays.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MAX_DESCRIPTORS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -41,8 +44,10 @@ def raise_descriptor_limit() -> None:
 
 
 def is_local_shortage(failure: BaseException) -> bool:
-    """Whether *failure* to connect comes from a shortage of this process or system, which says nothing about the other
-    side. Libraries raise exceptions of their own from what the system said."""
+    """Whether a connection failed for lack of resources of this process or system, which says nothing about the peer.
+
+    Libraries wrap the system's error, so the causes and contexts of *failure* count too.
+    """
     found: BaseException | None = failure
     while found is not None:
         if isinstance(found, socket.gaierror):

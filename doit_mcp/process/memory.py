@@ -1,4 +1,4 @@
-"""What the process does about memory that Python and its libraries would hold without using it."""
+"""Memory of the process: compact copies of what is kept, and the allocator's options."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ MALLOC_OPTIONS = {-8: 1, -3: 128 << 10, -1: 128 << 10}
 
 
 def compact_copy(data: bytes) -> bytes:
-    """A copy of *data* that takes no more memory than its size, for what is kept.
+    """A copy of *data* that takes no more memory than its size, for data that is kept.
 
-    orjson returns its whole buffer: a message of 20 bytes takes 4 KB, one of 20 KB takes 250 KB.
+    orjson returns its whole buffer: a message of 20 bytes takes 4 KB, and one of 20 KB takes 250 KB.
     """
     return bytes(memoryview(data))
 
 
 def configure_allocator() -> None:
-    """To be called at the start of a process: large blocks go back to the system when they are freed.
+    """Have glibc return large blocks to the system when they are freed. Call this at the start of a process.
 
-    glibc raises its threshold for such blocks with each one that is freed, up to 32 MB, and gives each thread an arena
-    of its own, so what large requests took stays with the process. Elsewhere nothing is changed.
+    By default, glibc raises its threshold for such blocks, up to 32 MB, whenever one is freed, and gives each thread an
+    arena, so the process keeps the memory of large requests. Other C libraries are left as they are.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,4 +1,4 @@
-"""The signals that end a process after its work in progress."""
+"""Signals that stop a process gracefully."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def on_stop_signal(stop: Callable[[], object]) -> None:
-    """Call *stop* at SIGTERM, SIGINT, and at SIGHUP when the terminal closes, unless nohup has disabled that one."""
+    """Call *stop* on SIGTERM, SIGINT, and SIGHUP (the terminal closed), unless SIGHUP is ignored, as under nohup."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

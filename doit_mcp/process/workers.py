@@ -1,4 +1,4 @@
-"""Workers: several processes that serve one port, watched over by the one that an operator started."""
+"""Worker processes that serve one port, and the supervisor that starts, restarts and stops them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from .signals import on_stop_signal
 
 log = logging.getLogger(__name__)
 
-# The pause before a worker that ended is started again doubles each time, up to the longest (seconds).
+# The pause before a restart doubles each time, up to the maximum.
 MIN_RESTART_DELAY_SECONDS, MAX_RESTART_DELAY_SECONDS = 0.5, 30.0
-# A worker that served for so long begins with the first pause again.
+# After serving for this long, a worker that ends is restarted after the shortest pause again.
 STABLE_AFTER_SECONDS = 60.0
-# Starts in a row that never served, while no other worker serves, before all is given up: the configuration is wrong.
+# The supervisor gives up after this many starts in a row that never served while no other worker serves: the
+# configuration must be wrong.
 MAX_FAILED_STARTS = 5
-# What a worker gets beyond its own drain before it is killed (seconds).
+# Time that a worker has to end after its drain, before it is killed.
 KILL_GRACE_SECONDS = 15.0
 
 
 def reserve_port(host: str, port: int) -> socket.socket:
-    """A socket that holds the port for our workers, and takes no connection itself. Raises OSError if it is in use."""
+    """A socket that reserves the port for the workers and accepts no connections. Raises OSError if it is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Sockets that share a port do not exclude those of another server of the same user, so one that does not share
-    # comes first. SO_REUSEADDR: connections that ended a moment ago are no obstacle. *held* does without, so that it
-    # excludes other servers also while no worker listens.
+    # With SO_REUSEPORT, another server of the same user could share the port, so a socket without it checks first that
+    # the port is free; its SO_REUSEADDR ignores connections in TIME_WAIT. *held* has no SO_REUSEADDR, so that it
+    # excludes other servers even while no worker listens.
     with socket.socket(family, socket.SOCK_STREAM) as alone:
         alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         alone.bind((host, port))
@@ -48,7 +49,7 @@ def reserve_port(host: str, port: int) -> socket.socket:
 
 
 class WorkerExit(NamedTuple):
-    """How a worker ended: whether well when it was asked to, and the seconds it served."""
+    """How a worker ended: whether it stopped cleanly, and how long it served, in seconds."""
 
     is_clean: bool
     served_seconds: float
@@ -56,7 +57,7 @@ class WorkerExit(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class WorkerSupervisor:
-    """So many processes of one command. *drain_seconds* is what each may take to end when it is told to."""
+    """Keeps *count* processes of *command* running. Each has *drain_seconds* to end after SIGTERM."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
@@ -68,35 +69,37 @@ class WorkerSupervisor:
     _serving: set[int] = field(default_factory=set)
 
     async def run(self) -> bool:
-        """Keep them running until a signal to stop, then end them politely; False where none comes up, or one did not
-        end by itself."""
+        """Run the workers until a stop signal, then stop them gracefully.
+
+        Returns False if no worker came up, or one did not stop cleanly.
+        """
         on_stop_signal(self._stop_requested.set)
-        polite = await asyncio.gather(*(self._supervise(number) for number in range(self.count)))
-        return all(polite) and not self._gave_up
+        clean = await asyncio.gather(*(self._supervise(number) for number in range(self.count)))
+        return all(clean) and not self._gave_up
 
     async def _supervise(self, number: int) -> bool:
         pause, failures = self.min_restart_delay, 0
         while not self._stop_requested.is_set():
-            polite, served = await self._run_worker(number)
+            clean, served = await self._run_worker(number)
             if self._stop_requested.is_set():
-                return polite
+                return clean
             if served >= STABLE_AFTER_SECONDS:
                 pause = self.min_restart_delay
             failures = 0 if served else failures + 1
             if failures >= MAX_FAILED_STARTS and not self._serving:
-                log.error("no worker comes up; all are stopped", extra={"worker": number})
+                log.error("no worker starts successfully: stopping the server", extra={"worker": number})
                 self._gave_up = True
                 self._stop_requested.set()
                 return False
             extra = {"worker": number, "served_s": round(served, 1), "pause_s": pause, "serving": len(self._serving)}
-            log.error("a worker ended; it is started again after a pause", extra=extra)
+            log.error("worker ended unexpectedly: restarting it after a pause", extra=extra)
             await self._sleep_unless_stopped(pause)
             pause = min(2 * pause, MAX_RESTART_DELAY_SECONDS)
         return True
 
     async def _run_worker(self, number: int) -> WorkerExit:
-        """Run one worker to its end."""
-        # The worker's standard input: it says there that it serves, and ends when this process has closed its side.
+        """Run one worker until it ends."""
+        # The worker's standard input. The worker reports there that it serves, and stops when this side is closed.
         own, given = socket.socketpair()
         with own:
             with given:
@@ -105,30 +108,30 @@ class WorkerSupervisor:
                 )
             log.info("worker started", extra={"worker": number, "pid": process.pid})
             ended = asyncio.create_task(process.wait())
-            told = asyncio.create_task(self._stop_requested.wait())
+            stop = asyncio.create_task(self._stop_requested.wait())
             serving = asyncio.create_task(self._wait_until_serving(own, number))
             try:
-                await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
                 if not ended.done():
                     process.terminate()
                     await asyncio.wait({ended}, timeout=self.drain_seconds + KILL_GRACE_SECONDS)
                 since = await serving if serving.done() else None
                 served = 0.0 if since is None else time.monotonic() - since
                 log.info("worker ended", extra={"worker": number, "status": process.returncode})
-                # One that did not serve yet has nothing to finish.
+                # A worker that never served has no handler for SIGTERM yet.
                 good = (0,) if since is not None else (0, -signal.SIGTERM)
                 return WorkerExit(ended.done() and process.returncode in good, served)
             finally:
                 self._serving.discard(number)
-                told.cancel()
+                stop.cancel()
                 serving.cancel()
                 if process.returncode is None:
                     process.kill()
-                # Both watch descriptors that are closed next.
+                # Both use descriptors that are closed next.
                 await asyncio.wait({ended, serving})
 
     async def _wait_until_serving(self, connection: socket.socket, number: int) -> float | None:
-        """Wait until the worker says that it serves: the time when it did, None where it ended first."""
+        """Wait until the worker reports that it serves. Returns the monotonic time; None if it ended first."""
         connection.setblocking(False)
         try:
             if not await asyncio.get_running_loop().sock_recv(connection, 1):
@@ -147,22 +150,22 @@ class WorkerSupervisor:
 
 
 def worker_command(port: int) -> list[str]:
-    """How a worker is started: as this process was, with settings from its environment."""
+    """The command line of a worker on *port*; its settings come from the environment."""
     return [sys.executable, "-m", "doit_mcp", "serve", "--worker", "--port", str(port)]
 
 
 def report_serving() -> None:
-    """Tell the process that watches over this worker that it serves."""
+    """Report to the supervisor that this worker serves."""
     os.write(sys.stdin.fileno(), b"\n")
 
 
 def stop_when_orphaned(stop_event: asyncio.Event) -> None:
-    """Have a worker *stop_event* to stop when the process that watches over it is gone."""
+    """Set *stop_event* when the supervisor of this worker is gone."""
     loop = asyncio.get_running_loop()
 
-    def heard() -> None:
+    def read_input() -> None:
         if not os.read(sys.stdin.fileno(), 1024):
             loop.remove_reader(sys.stdin.fileno())
             stop_event.set()
 
-    loop.add_reader(sys.stdin.fileno(), heard)
+    loop.add_reader(sys.stdin.fileno(), read_input)

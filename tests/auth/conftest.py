@@ -1,4 +1,4 @@
-"""Owns the fixtures of the authentication tests."""
+"""Fixtures of the authentication tests."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def signer() -> Signer:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock of the test's own."""
+    """A clock that the test controls."""
     return Clock()
 
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    """A session as the server has it: no cookies, no limit."""
+    """A session as the server opens it: no cookies, no connection limit."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector) as session:
         yield session
@@ -44,14 +44,14 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def provider(clock: Clock) -> AsyncIterator[Provider]:
-    """Identity provider and DoiT API."""
+    """A fake identity provider and DoiT API."""
     async with provided(clock) as made:
         yield made
 
 
 @pytest.fixture
 async def canary() -> AsyncIterator[tuple[str, list[str]]]:
-    """A host that must see no request: its URL, and what it saw."""
+    """A host that must receive no request: its URL, and the requests it received."""
     seen: list[str] = []
 
     async def see(request: web.Request) -> web.Response:
@@ -79,7 +79,7 @@ async def auth(provider: Provider, http: aiohttp.ClientSession, clock: Clock) ->
 
 
 class Idle:
-    """A pause that lasts until the test ends it."""
+    """A sleep that lasts until the test ends it."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []
@@ -95,13 +95,13 @@ class Idle:
 
 @pytest.fixture
 async def idle() -> Idle:
-    """A steerable pause."""
+    """A sleep that the test controls."""
     return Idle()
 
 
 @pytest.fixture
 def patience() -> float:
-    """Seconds until an answer of the outside is too late. Tests in which somebody hangs make it short."""
+    """Time limit of upstream requests, in seconds. Tests with hanging upstreams make it short."""
     return 10.0
 
 
@@ -109,7 +109,7 @@ def patience() -> float:
 async def keys(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, idle: Idle, patience: float
 ) -> AsyncIterator[JwksCache]:
-    """The key client alone, nothing fetched yet."""
+    """The key cache alone, before its first fetch."""
     made = JwksCache(provider.url, http, clock, sleep=idle, timeout=patience)
     yield made
     await made.close()
@@ -119,7 +119,7 @@ async def keys(
 async def authenticator(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, keys: JwksCache, patience: float
 ) -> AsyncIterator[Authenticator]:
-    """An authenticator over these keys, without anything in the background."""
+    """An authenticator with these keys, without background tasks."""
     api_tokens = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, timeout=patience)
     yield Authenticator(AccessTokenRules.from_urls(provider.url, BASE), keys, api_tokens, clock)
     await api_tokens.close()
@@ -130,7 +130,7 @@ Mint = Callable[..., str]
 
 @pytest.fixture
 def mint(provider: Provider, clock: Clock) -> Mint:
-    """Honest tokens of this provider, unless told otherwise."""
+    """Makes valid tokens of this provider, with changed claims on request."""
 
     def token(**changes: Any) -> str:
         return provider.signer.token(now=clock.now, **{"iss": provider.url, **changes})

@@ -1,4 +1,4 @@
-"""Owns the tokens of these tests: an issuer's keys, honest tokens, and forged ones."""
+"""Tokens of these tests: an issuer's keys, valid tokens, and forged ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def b64(raw: bytes) -> str:
 
 
 class Signer:
-    """One private key of an issuer."""
+    """A private key of an issuer."""
 
     def __init__(self, curve: ec.EllipticCurve | None = None) -> None:
         self.private = ec.generate_private_key(curve or ec.SECP256R1())
@@ -43,11 +43,11 @@ class Signer:
 
     @property
     def named(self) -> dict[bytes, ec.EllipticCurvePublicKey]:
-        """The public key as tokens.signer takes it."""
+        """The public key as find_signing_key takes it."""
         return {b"the key": self.private.public_key()}
 
     def raw(self, header: bytes, payload: bytes) -> str:
-        """A token of these very bytes, validly signed."""
+        """A validly signed token of exactly these bytes."""
         signed = f"{b64(header)}.{b64(payload)}"
         return f"{signed}.{b64(self.signature(signed.encode()))}"
 
@@ -69,7 +69,7 @@ HEADER = {"alg": "ES256", "typ": "JWT", "kid": "mcp-access"}
 
 
 def claims(now: float = NOW, **changes: Any) -> dict[str, Any]:
-    """The claims of an honest token that lives an hour."""
+    """The claims of a valid token that expires in an hour."""
     return {
         "iss": ISSUER,
         "aud": BASE,
@@ -91,5 +91,5 @@ def encoded(members: dict[str, Any]) -> bytes:
 
 
 def unsigned(header: dict[str, Any], body: dict[str, Any], signature: str = "") -> str:
-    """A token that nobody signed."""
+    """A token without a valid signature."""
     return f"{b64(encoded(header))}.{b64(encoded(body))}.{signature}"

@@ -1,4 +1,4 @@
-"""Owns the outside of these tests: an identity provider and a DoiT API that count, and turn hostile when told to."""
+"""A fake identity provider and DoiT API that count requests and can answer with hostile responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Clock:
-    """A clock that moves when told to."""
+    """A clock that moves only when the test advances it."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -30,13 +30,13 @@ class Clock:
 
 @dataclass
 class Provider:
-    """What the outside publishes, gives and knows, what it was asked, and how it answers instead of honestly."""
+    """The provider's keys, tokens and users, the requests it received, and the responses that replace its own."""
 
     clock: Clock
     signer: Signer = field(default_factory=Signer)
     keys: list[Any] = field(default_factory=list)
     upstream: dict[str, Any] = field(default_factory=lambda: {"token_type": "Bearer", "expires_in": 3600})
-    people: dict[str, dict[str, Any]] = field(default_factory=dict)
+    users: dict[str, dict[str, Any]] = field(default_factory=dict)
     employees: dict[str, str] = field(default_factory=dict)
     url: str = ""
 
@@ -52,7 +52,7 @@ class Provider:
 
     @property
     def sent(self) -> str:
-        """Everything the DoiT API was ever sent."""
+        """Everything that was sent to the DoiT API."""
         return " ".join(f"{token} {query}" for token, query in self.validations)
 
     async def jwks(self, request: web.Request) -> web.StreamResponse:
@@ -74,8 +74,8 @@ class Provider:
         self.validations.append((token, request.query_string))
         if self.validate_answer is not None:
             return await self.validate_answer(request)
-        if token in self.people:
-            return web.json_response(self.people[token])
+        if token in self.users:
+            return web.json_response(self.users[token])
         if token in self.employees:
             if request.query.get("customerContext") != "doit.com":
                 return web.json_response({"error": "forbidden"}, status=403)
@@ -84,7 +84,7 @@ class Provider:
 
 
 def says(status: int, text: str = "", **headers: str) -> Answering:
-    """An answer that is always the same."""
+    """A fixed response."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -101,7 +101,7 @@ async def resets(request: web.Request) -> web.StreamResponse:
 
 
 async def floods(request: web.Request) -> web.StreamResponse:
-    """Far more than anybody wants to read, without end until the reader has left."""
+    """An endless response, until the reader disconnects."""
     response = web.StreamResponse()
     await response.prepare(request)
     while True:
@@ -109,7 +109,7 @@ async def floods(request: web.Request) -> web.StreamResponse:
 
 
 def hangs(until: asyncio.Event) -> Answering:
-    """No answer before *until*."""
+    """No response before *until*."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         await until.wait()
@@ -120,7 +120,8 @@ def hangs(until: asyncio.Event) -> Answering:
 
 @asynccontextmanager
 async def listening(app: web.Application) -> AsyncIterator[str]:
-    """The application on a loopback port: its URL. Long headers get through: aiohttp's own refusal quotes them."""
+    """Serves the application on a loopback port; the value is its URL. It accepts long headers, because aiohttp's own
+    refusal would quote them."""
     runner = web.AppRunner(
         app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True, max_field_size=1 << 18
     )
@@ -136,7 +137,7 @@ async def listening(app: web.Application) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def provided(clock: Clock) -> AsyncIterator[Provider]:
-    """A provider at work; the API's base has a path of its own, ``/api-base``."""
+    """A running provider. The base URL of its API has a path, ``/api-base``."""
     provider = Provider(clock)
     app = web.Application()
     app.router.add_get("/.well-known/jwks.json", provider.jwks)

@@ -1,4 +1,4 @@
-"""Access tokens: signature, header and claims, one by one, without any I/O."""
+"""Verification of access tokens: header, signature and claims, without I/O."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -31,11 +32,11 @@ RULES = AccessTokenRules.from_urls(ISSUER, BASE)
 
 
 def verified(token: str, by: Signer, now: float = NOW, rules: AccessTokenRules = RULES) -> Principal:
-    """All three steps, as the authenticator takes them."""
+    """The principal after all three steps, in the order of the authenticator."""
     compact = check_access_token(token, rules, now)
-    if find_signing_key(compact, by.named) is None:
+    if find_signing_key(compact, by.named, rules) is None:
         raise AuthError(401, "invalid_token", "signature")
-    return read_principal(compact, token)
+    return read_principal(compact)
 
 
 def refused(token: str, by: Signer, now: float = NOW) -> AuthError:
@@ -183,7 +184,7 @@ def test_t6_only_raw_signatures_of_64_bytes_in_range(signer: Signer) -> None:
 
 @pytest.mark.requirement("T6")
 def test_t6_bytes_have_one_spelling(signer: Signer) -> None:
-    """The last character of 64 bytes has four unused bits: setting them must not give a second valid token."""
+    """The last character of 64 encoded bytes has four unused bits, which must not give a second valid token."""
     token = signer.token()
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     place = alphabet.index(token[-1])
@@ -441,6 +442,18 @@ def test_t13_deep_claims_beside_good_ones_are_harmless(signer: Signer) -> None:
     assert verified(signer.raw(encoded(HEADER), deep), signer)
 
 
+def test_nesting_beyond_what_pyjwt_can_parse_raises_no_other_error(signer: Signer) -> None:
+    """orjson parses 1,024 levels. What the json module of PyJWT can parse depends on the version of Python."""
+    deep = b'{"deep":' + b"[" * 1010 + b"]" * 1010 + b","
+    header, payload = encoded(HEADER), encoded(claims())
+    for token in (signer.raw(deep + header[1:], payload), signer.raw(header, deep + payload[1:])):
+        compact = check_access_token(token, RULES, NOW)
+        try:
+            assert find_signing_key(compact, signer.named, RULES) == b"the key"
+        except AuthError as error:
+            assert (error.status, error.error) == (401, "invalid_token")
+
+
 @pytest.mark.requirement("T13")
 @pytest.mark.parametrize("token", ["", ".", "..", "...", "a.b", "a.b.c.d", "a.b.c", "é.b.c", "\udcff.b.c", "a b.c.d"])
 def test_t13_what_is_no_token_is_401(signer: Signer, token: str) -> None:
@@ -499,8 +512,21 @@ def test_any_of_several_keys_may_have_signed(signer: Signer) -> None:
     assert _signer_of(signer.token(), {}) is None
 
 
+@pytest.mark.parametrize("other", [AccessTokenRules(ISSUER + "/x", BASE), AccessTokenRules(ISSUER, BASE + "/x")])
+def test_issuer_and_audience_are_checked_with_the_signature_too(signer: Signer, other: AccessTokenRules) -> None:
+    compact = check_access_token(signer.token(), RULES, NOW)
+    with pytest.raises(AuthError) as caught:
+        find_signing_key(compact, signer.named, other)
+    assert (caught.value.status, caught.value.error, caught.value.__cause__) == (401, "invalid_token", None)
+
+
+@pytest.mark.parametrize("name", ["sub", "customer_context", "jti", "exp"])
+def test_required_claims_are_checked_with_the_signature_too(signer: Signer, name: str) -> None:
+    """What was checked and what is verified are the same bytes, so a token that changed in between is refused."""
+    compact = check_access_token(signer.token(), RULES, NOW)
+    with pytest.raises(AuthError):
+        find_signing_key(replace(compact, token=signer.token(**without(name))), signer.named, RULES)
+
+
 def _signer_of(token: str, keys: dict[bytes, ec.EllipticCurvePublicKey]) -> bytes | None:
-    return signer_(check_access_token(token, RULES, NOW), keys)
-
-
-signer_ = find_signing_key
+    return find_signing_key(check_access_token(token, RULES, NOW), keys, RULES)

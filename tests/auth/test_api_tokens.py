@@ -1,4 +1,4 @@
-"""DoiT API tokens: validation, identity, caching and limits on failed attempts."""
+"""Verification of DoiT API tokens: answers of the API, caching, limits of failed attempts, and logs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACME = {"domain": "acme.example", "email": "Admin@Acme.example"}
 
 @pytest.fixture(autouse=True)
 def _known(provider: Provider) -> None:
-    provider.people[TOKEN] = ACME
+    provider.users[TOKEN] = ACME
 
 
 async def enter(authenticator: Authenticator, token: str, address: str = "") -> Principal:
@@ -131,7 +131,7 @@ async def test_p2_claims_of_a_jwt_give_no_rights(authenticator: Authenticator, p
         {"sub": "admin@acme.EXAMPLE", "DoitEmployee": True, "doit_employee": True, "customer_context": "globex"},
         "c2ln",
     )
-    provider.people[token] = ACME
+    provider.users[token] = ACME
     found = await enter(authenticator, token)
     assert (found.subject, found.customer, found.employee) == ("admin@acme.example", "", False)
 
@@ -143,7 +143,7 @@ async def test_p2_claims_of_a_jwt_give_no_rights(authenticator: Authenticator, p
 async def test_p2_another_subject_is_refused(authenticator: Authenticator, provider: Provider, subject: Any) -> None:
     body = json.dumps({"sub": subject}).encode()
     token = f"{b64(encoded({'alg': 'HS256'}))}.{b64(body)}.c2ln"
-    provider.people[token] = ACME
+    provider.users[token] = ACME
     assert (await refused(authenticator, token)).status == 401
     assert (await refused(authenticator, token)).status == 401
     assert len(provider.validations) == 1
@@ -159,9 +159,7 @@ async def test_p2_a_jwt_that_cannot_be_read_is_not_even_tried(
     assert provider.validations == []
 
 
-async def test_employees_without_a_context_are_asked_for_again(
-    authenticator: Authenticator, provider: Provider
-) -> None:
+async def test_a_403_is_retried_with_the_context_of_employees(authenticator: Authenticator, provider: Provider) -> None:
     provider.employees["employee-token"] = "someone@doit.example"
     found = await enter(authenticator, "employee-token")
     assert (found.subject, found.customer, found.employee) == ("someone@doit.example", "", True)
@@ -169,8 +167,8 @@ async def test_employees_without_a_context_are_asked_for_again(
     assert provider.validations == [("employee-token", ""), ("employee-token", "customerContext=doit.com")]
 
 
-async def test_an_employee_is_one_by_that_way_only(authenticator: Authenticator, provider: Provider) -> None:
-    provider.people["plain"] = {"domain": "doit.com", "email": "someone@doit.example"}
+async def test_only_that_retry_makes_an_employee(authenticator: Authenticator, provider: Provider) -> None:
+    provider.users["plain"] = {"domain": "doit.com", "email": "someone@doit.example"}
     assert (await enter(authenticator, "plain")).employee is False
 
     async def other_domain(request: web.Request) -> web.StreamResponse:
@@ -191,7 +189,7 @@ async def test_p3_good_answers_are_remembered_for_half_a_minute(
     for _ in range(30):
         await enter(authenticator, TOKEN)
     assert len(provider.validations) == 1
-    del provider.people[TOKEN]
+    del provider.users[TOKEN]
     clock.advance(29)
     await enter(authenticator, TOKEN)
     clock.advance(1)
@@ -205,7 +203,7 @@ async def test_p3_bad_answers_too(authenticator: Authenticator, provider: Provid
         assert (await refused(authenticator, "wrong")).status == 401
     assert len(provider.validations) == 1
     clock.advance(30)
-    provider.people["wrong"] = ACME
+    provider.users["wrong"] = ACME
     assert await enter(authenticator, "wrong")
 
 
@@ -267,12 +265,12 @@ async def test_p4_whoever_was_let_in_before_is_not_locked_out(
 @pytest.mark.requirement("P4")
 async def test_p4_good_tokens_use_no_tries_up(authenticator: Authenticator, provider: Provider) -> None:
     for number in range(300):
-        provider.people[f"good-{number}"] = ACME
+        provider.users[f"good-{number}"] = ACME
         assert await enter(authenticator, f"good-{number}", "192.0.2.1")
 
 
 class Elsewhere:
-    """Tries of other replicas."""
+    """The limit of attempts that replicas share."""
 
     def __init__(self, *waits: float) -> None:
         self.waits = list(waits)
@@ -289,11 +287,12 @@ class Elsewhere:
 
 @pytest.mark.requirement("P4")
 async def test_p4_tries_at_other_replicas_count(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
-    """Once for all who wait for a token; what they refuse costs no try here, and who was let in before is not asked."""
+    """Concurrent requests with one token take one shared attempt. A refusal there gives the local attempt back, and a
+    token that was verified before takes none."""
     elsewhere = Elsewhere(2.5, 0.0)
     tokens = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, shared_attempts=elsewhere)
-    told = await asyncio.gather(*(tokens.verify(TOKEN, "192.0.2.1") for _ in range(9)), return_exceptions=True)
-    assert [(one.status, one.retry_after) for one in told if isinstance(one, AuthError)] == [(429, 3)] * 9
+    results = await asyncio.gather(*(tokens.verify(TOKEN, "192.0.2.1") for _ in range(9)), return_exceptions=True)
+    assert [(one.status, one.retry_after) for one in results if isinstance(one, AuthError)] == [(429, 3)] * 9
     assert provider.validations == [] and elsewhere.seen == ["take 192.0.2.1"]
     assert (await tokens.verify(TOKEN, "192.0.2.1")).subject == "admin@acme.example"
     assert elsewhere.seen[1:] == ["take 192.0.2.1", "give back 192.0.2.1"]
@@ -305,7 +304,9 @@ async def test_p4_tries_at_other_replicas_count(provider: Provider, http: aiohtt
     await tokens.close()
 
 
-async def test_a_full_house_is_503_and_not_401(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
+async def test_too_many_concurrent_validations_are_503_and_not_401(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock
+) -> None:
     until = asyncio.Event()
     provider.validate_answer = hangs(until)
     small = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, max_concurrent=1)
@@ -374,32 +375,32 @@ async def test_x6_nothing_about_a_token_is_logged(
 async def test_n21_a_flood_from_everywhere_leaves_tries_to_addresses_of_good_tokens(
     authenticator: Authenticator, provider: Provider
 ) -> None:
-    """Without other replicas: a new token of an office that is known gets in while all tries are used up."""
+    """Without other replicas: a new token from a known address is accepted while all other attempts are used up."""
     await enter(authenticator, TOKEN, "198.51.100.7")
     for number in range(400):
         await refused(authenticator, f"wrong-{number}", f"192.0.2.{number % 250}")
-    provider.people["new"] = ACME
+    provider.users["new"] = ACME
     assert (await refused(authenticator, "new", "203.0.113.1")).status == 429
     assert (await enter(authenticator, "new", "198.51.100.7")).subject == "admin@acme.example"
 
 
 class Proofs:
-    """What all replicas know to be good."""
+    """The verified tokens that replicas share."""
 
     def __init__(self) -> None:
         self.known: set[bytes] = set()
-        self.told = 0
+        self.calls = 0
 
     async def contains(self, digest: bytes) -> bool:
         return digest in self.known
 
     def add(self, digest: bytes) -> None:
         self.known.add(digest)
-        self.told += 1
+        self.calls += 1
 
     def remove(self, digest: bytes) -> None:
         self.known.discard(digest)
-        self.told += 1
+        self.calls += 1
 
 
 @pytest.mark.requirement("N21")
@@ -411,7 +412,7 @@ async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
     before = ApiTokenVerifier(base, http, clock, verified_tokens=proofs)
     await before.verify(TOKEN, address)
     assert proofs.known == {token_digest(TOKEN)}
-    # This process starts anew, and its tries are used up from the same address.
+    # After a restart, the attempts are used up from the same address.
     tokens = ApiTokenVerifier(base, http, clock, verified_tokens=proofs)
 
     async def wrong(number: int) -> int:
@@ -420,18 +421,18 @@ async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
         return caught.value.status
 
     assert (await asyncio.gather(*(wrong(number) for number in range(300))))[-1] == 429
-    told = proofs.told
+    calls = proofs.calls
     assert (await tokens.verify(TOKEN, address)).subject == "admin@acme.example"
-    # Redis hears of good tokens, and not of the flood; and of the same token only now and then.
-    assert proofs.told == told + 1
+    # Only verified tokens are reported to Redis, not the flood, and each one once per interval.
+    assert proofs.calls == calls + 1
     clock.advance(31)
     await tokens.verify(TOKEN, address)
-    assert proofs.told == told + 1
+    assert proofs.calls == calls + 1
     clock.advance(3600)
     await tokens.verify(TOKEN, address)
-    assert proofs.told == told + 2
-    # Once it is revoked it is a stranger as well.
-    del provider.people[TOKEN]
+    assert proofs.calls == calls + 2
+    # A revoked token is treated as unknown.
+    del provider.users[TOKEN]
     clock.advance(31)
     with pytest.raises(AuthError):
         await tokens.verify(TOKEN, address)
@@ -442,7 +443,7 @@ async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
 async def test_n21_what_other_replicas_refuse_is_let_in_if_it_was_proven(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
-    """And costs no try, neither here nor there."""
+    """It takes no attempt, neither here nor at other replicas."""
     proofs, elsewhere = Proofs(), Elsewhere(2.5, 2.5)
     tokens = ApiTokenVerifier(
         f"{provider.url}/api-base", http, clock, shared_attempts=elsewhere, verified_tokens=proofs

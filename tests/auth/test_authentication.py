@@ -1,4 +1,4 @@
-"""Authentication as the server opens it: readiness, credentials, leaks, cookies, the secret."""
+"""Authentication as the server opens it: readiness, credentials, secrets in logs, and cookies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .provider import Clock, Provider, hangs, says
 def opened(
     provider: Provider, http: aiohttp.ClientSession, *, secret: str = SECRET, clock: Callable[[], float] = time.time
 ) -> AbstractAsyncContextManager[Authentication]:
-    """Authentication at this provider, opened by the test itself."""
+    """Authentication with this provider, opened by the test."""
     return open_authentication(
         resource_url=BASE,
         auth_server_url=provider.url,
@@ -44,7 +44,9 @@ async def test_keys_are_fetched_from_the_start_on(auth: Authentication, provider
     assert provider.jwks_asked == 1
 
 
-async def test_nobody_waits_for_the_first_fetch(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
+async def test_opening_does_not_wait_for_the_first_fetch(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock
+) -> None:
     until = asyncio.Event()
     provider.jwks_answer = hangs(until)
     async with opened(provider, http, clock=clock) as auth:
@@ -56,7 +58,7 @@ async def test_nobody_waits_for_the_first_fetch(provider: Provider, http: aiohtt
 
 
 @pytest.mark.parametrize("secret", ["", " ", "\n"])
-async def test_without_a_secret_nothing_opens(provider: Provider, http: aiohttp.ClientSession, secret: str) -> None:
+async def test_an_empty_secret_is_refused(provider: Provider, http: aiohttp.ClientSession, secret: str) -> None:
     with pytest.raises(ValueError, match="secret"):
         async with opened(provider, http, secret=secret):
             raise AssertionError("opened")
@@ -97,7 +99,7 @@ async def test_x4_a_refused_credential_is_exchanged_once_more(
     one, another, unasked = (auth.credential(caller) for _ in range(3))
     assert (await one(), await another()) == ("upstream-1", "upstream-1")
     assert await one(fresh=True) == "upstream-2"
-    assert await another(fresh=True) == "upstream-2"  # exchanged anew already
+    assert await another(fresh=True) == "upstream-2"  # already exchanged again
     assert await another(fresh=True) == "upstream-3"
     assert await unasked(fresh=True) == "upstream-4"
     assert len(provider.exchanges) == 4
@@ -105,11 +107,11 @@ async def test_x4_a_refused_credential_is_exchanged_once_more(
 
 @pytest.mark.requirement("X4", "P3")
 async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Authentication, provider: Provider) -> None:
-    provider.people["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
+    provider.users["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
     caller = await auth.authenticator.authenticate(["Bearer api-token"])
     give = auth.credential(caller)
     assert await give() == "api-token"
-    del provider.people["api-token"]
+    del provider.users["api-token"]
     with pytest.raises(UpstreamCredentialError) as caught:
         await give(fresh=True)
     assert caught.value.kind == "refused" and "api-token" not in str(caught.value)
@@ -141,7 +143,7 @@ async def test_x6_no_canary_leaves_by_logs_or_errors(
     assert "canary" not in everything and SECRET not in everything and str(len(SECRET)) not in everything
 
 
-async def test_closing_ends_what_is_under_way(
+async def test_closing_cancels_requests_in_progress(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, mint: Mint
 ) -> None:
     until = asyncio.Event()
@@ -158,7 +160,7 @@ async def test_closing_ends_what_is_under_way(
     until.set()
 
 
-async def test_a_bug_in_the_background_is_told(
+async def test_a_bug_in_the_background_is_logged(
     provider: Provider, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     stopped = False
@@ -170,6 +172,6 @@ async def test_a_bug_in_the_background_is_told(
 
     async with opened(provider, http, clock=clock):
         stopped = True
-        while "no longer refreshed" not in caplog.text:
+        while "background refresh" not in caplog.text:
             await asyncio.sleep(0)
     assert "no time" in caplog.text

@@ -1,4 +1,4 @@
-"""What is remembered and for how long; and that every kind of caller comes in by one door."""
+"""The authenticator and its cache: what is cached, for how long, and what invalidates it."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ async def test_t14_the_memory_is_bounded(
     assert [small.cached_principal(f"Bearer {token}") is not None for token in tokens] == [False] * 2 + [True] * 3
 
 
-async def test_what_is_forgotten_is_checked_again(authenticator: Authenticator, provider: Provider) -> None:
-    provider.people["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
+async def test_a_forgotten_token_is_checked_again(authenticator: Authenticator, provider: Provider) -> None:
+    provider.users["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
     await authenticator.authenticate(["Bearer api-token"])
     authenticator.forget("api-token")
     authenticator.forget("never seen")

@@ -1,4 +1,4 @@
-"""How a credential travels: in one Authorization header, and nowhere else."""
+"""The bearer token in Authorization headers: accepted forms, refusals and size."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_h1_nothing_else_is_a_credential(value: str) -> None:
 
 @pytest.mark.requirement("H2")
 def test_h2_without_the_header_there_is_no_credential() -> None:
-    """The authenticator is handed nothing but Authorization headers, so nothing else can count."""
+    """The authenticator receives only Authorization headers, so nothing else can be a credential."""
     with pytest.raises(AuthError) as caught:
         read_bearer_token([])
     assert (caught.value.status, caught.value.error) == (401, "invalid_token")

@@ -1,4 +1,4 @@
-"""The circuit to the token exchange: opened by the provider's own failures only, and closed again."""
+"""The circuit breaker of the token exchange: only failures of the provider open it, and its recovery closes it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .provider import Answering, Clock, Provider, hangs, resets, says
 
 
 async def no_pause(seconds: float) -> None:
-    """Repeat at once."""
+    """Retry without a pause."""
 
 
 def user(number: int, token: int = 0) -> Principal:
@@ -78,7 +78,7 @@ async def test_n24_a_shortage_of_descriptors_is_not_the_providers_failure(
     assert await exchange.get_token(user(0)) and breaker.state == "closed"
 
 
-async def test_hanging_counts(exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker) -> None:
+async def test_timeouts_count(exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker) -> None:
     until = asyncio.Event()
     provider.exchange_answer = hangs(until)
     found = await asyncio.gather(*(failure(exchange, user(number)) for number in range(MIN_OUTCOMES)))
@@ -87,7 +87,7 @@ async def test_hanging_counts(exchange: TokenExchange, provider: Provider, break
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429])
-async def test_what_a_caller_did_wrong_does_not(
+async def test_errors_of_callers_do_not_count(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker, status: int
 ) -> None:
     provider.exchange_answer = says(status, '{"error": "invalid_grant"}')
@@ -96,7 +96,7 @@ async def test_what_a_caller_did_wrong_does_not(
     assert breaker.state == "closed"
 
 
-async def test_nor_do_failures_that_one_user_alone_meets(
+async def test_failures_of_a_single_user_do_not_count(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker
 ) -> None:
     assert await exchange.get_token(user(2))

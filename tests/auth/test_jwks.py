@@ -1,4 +1,4 @@
-"""The identity provider's keys: which ones count, when they are fetched, and outages."""
+"""The keys of the identity provider: parsing, rotation, outages and hostile responses."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ async def test_k2_floods_of_bad_signatures_and_kids_fetch_next_to_nothing(
     assert set(await asyncio.gather(*(status_of(authenticator, token) for token in flood))) == {401}
     for token in forged:
         assert await status_of(authenticator, token) == 401
-    assert provider.jwks_asked == 2  # the first, and one look for the first bad signature
+    assert provider.jwks_asked == 2  # the first fetch, and a refresh for the first bad signature
     assert await status_of(authenticator, good) == 200
     await idle.begun.wait()
     assert idle.asked == [COOLDOWN_SECONDS]
@@ -202,7 +202,7 @@ async def test_k3_a_rotation_right_after_a_bad_token_is_noticed_when_the_cooldow
 ) -> None:
     old = mint()
     assert await status_of(authenticator, old) == 200
-    assert await status_of(authenticator, Signer().token(iss=provider.url)) == 401  # uses the look up
+    assert await status_of(authenticator, Signer().token(iss=provider.url)) == 401  # uses up the refresh
     provider.signer = Signer()
     provider.keys = [provider.signer.jwk()]
     assert await status_of(authenticator, mint()) == 401
@@ -268,7 +268,7 @@ async def test_k4_down_with_keys_goes_on(
     provider.jwks_answer = says(503)
     clock.advance(6 * 3600)
     assert await status_of(authenticator, mint(jti="another")) == 200
-    # The provider cannot be asked about a new key: the login may be good, so it must not be thrown away.
+    # While the provider is down, the token may be signed by a new key, so it must not be refused with 401.
     for _ in range(5):
         assert await status_of(authenticator, Signer().token(iss=provider.url, now=clock.now)) == 503
     assert provider.jwks_asked == 2
@@ -331,7 +331,7 @@ async def test_k4_nobody_listens(http: aiohttp.ClientSession, clock: Clock, idle
 
 
 async def drips(request: web.Request) -> web.StreamResponse:
-    """A byte now and then: no read ever takes long."""
+    """A response that trickles in, so that no single read takes long."""
     response = web.StreamResponse()
     await response.prepare(request)
     while True:
@@ -340,7 +340,7 @@ async def drips(request: web.Request) -> web.StreamResponse:
 
 
 async def bombs(request: web.Request) -> web.StreamResponse:
-    """Little on the wire, 64 MiB when unpacked."""
+    """A compressed response: small on the wire, 64 MiB decompressed."""
     return web.Response(body=gzip.compress(bytes(64 << 20), 1), headers={"Content-Encoding": "gzip"})
 
 
@@ -390,7 +390,7 @@ async def test_k5_a_hostile_key_set_is_503_when_cold_and_nothing_when_warm(
     url, seen = canary
     provider.jwks_answer = fault(until, url)
     assert await status_of(authenticator, mint()) == 503
-    # aiohttp asks once more by itself where a connection broke.
+    # aiohttp itself retries once when a connection breaks.
     assert provider.jwks_asked <= 2
     provider.jwks_answer = None
     clock.advance(RETRY_INTERVAL_SECONDS)
@@ -418,7 +418,7 @@ async def test_k5_only_the_fetch_waits_for_a_hanging_provider(
     assert await forged == 503
 
 
-async def test_a_caller_who_leaves_takes_nobody_along(
+async def test_a_canceled_caller_does_not_cancel_the_fetch(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
     release = asyncio.Event()
@@ -437,7 +437,7 @@ async def test_a_caller_who_leaves_takes_nobody_along(
     assert leaving.cancelled() and provider.jwks_asked == 1
 
 
-async def test_a_clock_that_was_set_back_stops_nothing(
+async def test_a_clock_that_is_set_back_does_not_stop_refreshes(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
     assert await status_of(authenticator, mint()) == 200

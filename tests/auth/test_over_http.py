@@ -1,4 +1,4 @@
-"""Credentials over real HTTP, through the HTTP transport."""
+"""Credentials over real HTTP, through the authentication middleware."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ METHODS = ["GET", "POST", "DELETE", "PUT"]
 
 
 class Door:
-    """A server that tells who is calling at every MCP path. Its configured address is BASE, wherever it listens."""
+    """A server that returns the caller at every MCP path. Its configured URL is BASE, wherever it listens."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self.http = http
@@ -63,7 +63,7 @@ class Door:
 
 @pytest.fixture
 async def door(authenticator: Authenticator, http: aiohttp.ClientSession) -> AsyncIterator[Door]:
-    """The door, open."""
+    """A running server."""
     made = Door(http)
     async with listening(made.app(authenticator)) as url:
         made.url = url
@@ -149,7 +149,7 @@ async def test_h6_the_challenge_leads_to_a_document_about_this_path(door: Door, 
     assert challenge.startswith("Bearer ") and 'error="invalid_token"' in challenge and 'scope="mcp:tools"' in challenge
     assert found[1].startswith(BASE + "/.well-known/")
     status, _, document = await door.ask(found[1].removeprefix(BASE), method="GET")
-    # The message address belongs to the stream's resource, for which the client got its token.
+    # The message endpoint belongs to the resource of the stream, for which the client got its token.
     assert (status, document["resource"]) == (200, BASE + path.removesuffix("/message"))
 
 

@@ -1,4 +1,4 @@
-"""Who is calling, and the name that everything about them goes by."""
+"""The principal and its owner key."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_principal_does_not_change() -> None:
 
 @pytest.mark.requirement("C2")
 def test_employees_alone_act_for_other_customers() -> None:
-    """The same person and token for another customer; another principal, as for any other customer."""
+    """Same user and token, but a different owner, as for any other customer."""
     employee = Principal("e", "own", True, "jwt", "t", 10.0)
     acting = employee.for_customer("other")
     assert (acting.customer, acting.subject, acting.token, acting.expires) == ("other", "e", "t", 10.0)

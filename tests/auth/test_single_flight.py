@@ -1,4 +1,4 @@
-"""Single flight, the map that forgets, and the bucket of tries."""
+"""Single flight, the cache with expiry, and the limiter of failed attempts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from doit_mcp.auth.ttl_cache import TtlCache
 from .provider import Clock
 
 
-async def test_one_fetch_serves_everybody_who_came_meanwhile() -> None:
-    flights: SingleFlight[int] = SingleFlight(5)
+async def test_concurrent_callers_share_one_fetch() -> None:
+    fetches: SingleFlight[int] = SingleFlight(5)
     release, started = asyncio.Event(), []
 
     async def fetch() -> int:
@@ -22,47 +22,47 @@ async def test_one_fetch_serves_everybody_who_came_meanwhile() -> None:
         await release.wait()
         return len(started)
 
-    waiting = [asyncio.create_task(flights.join(b"key", fetch)) for _ in range(20)]
+    waiting = [asyncio.create_task(fetches.join(b"key", fetch)) for _ in range(20)]
     await asyncio.sleep(0)
-    assert b"key" in flights
+    assert b"key" in fetches
     release.set()
     assert await asyncio.gather(*waiting) == [1] * 20
-    assert b"key" not in flights
-    assert await flights.join(b"key", fetch) == 2
+    assert b"key" not in fetches
+    assert await fetches.join(b"key", fetch) == 2
 
 
-async def test_everybody_hears_of_a_failure_and_the_next_tries_again() -> None:
-    flights: SingleFlight[int] = SingleFlight(5)
+async def test_a_failure_reaches_all_callers_and_the_next_call_retries() -> None:
+    fetches: SingleFlight[int] = SingleFlight(5)
 
     async def fail() -> int:
         await asyncio.sleep(0)
         raise LookupError("nothing there")
 
-    results = await asyncio.gather(*(flights.join(b"key", fail) for _ in range(5)), return_exceptions=True)
+    results = await asyncio.gather(*(fetches.join(b"key", fail) for _ in range(5)), return_exceptions=True)
     assert all(isinstance(result, LookupError) for result in results)
     with pytest.raises(LookupError):
-        await flights.join(b"key", fail)
+        await fetches.join(b"key", fail)
 
 
-async def test_a_failure_that_nobody_waits_for_is_quiet() -> None:
-    flights: SingleFlight[int] = SingleFlight(5)
+async def test_a_failure_without_callers_is_not_reported() -> None:
+    fetches: SingleFlight[int] = SingleFlight(5)
     release = asyncio.Event()
 
     async def fail() -> int:
         await release.wait()
-        raise LookupError("nobody cares")
+        raise LookupError("unobserved")
 
-    waiting = asyncio.create_task(flights.join(b"key", fail))
+    waiting = asyncio.create_task(fetches.join(b"key", fail))
     await asyncio.sleep(0)
     waiting.cancel()
     release.set()
-    while b"key" in flights:
+    while b"key" in fetches:
         await asyncio.sleep(0)
     assert waiting.cancelled()
 
 
-async def test_flights_are_bounded_and_end_with_their_owner() -> None:
-    flights: SingleFlight[None] = SingleFlight(2)
+async def test_fetches_are_bounded_and_canceled_by_close() -> None:
+    fetches: SingleFlight[None] = SingleFlight(2)
     ended = []
 
     async def wait() -> None:
@@ -71,17 +71,17 @@ async def test_flights_are_bounded_and_end_with_their_owner() -> None:
         finally:
             ended.append(1)
 
-    waiting = [asyncio.create_task(flights.join(key, wait)) for key in (b"a", b"b")]
+    waiting = [asyncio.create_task(fetches.join(key, wait)) for key in (b"a", b"b")]
     await asyncio.sleep(0)
     with pytest.raises(TooManyInFlight):
-        await flights.join(b"c", wait)
+        await fetches.join(b"c", wait)
     await asyncio.sleep(0)
-    await flights.close()
+    await fetches.close()
     assert len(ended) == 2
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def test_a_bounded_map_forgets_by_time_and_by_number(clock: Clock) -> None:
+def test_cached_values_expire_and_the_oldest_are_dropped(clock: Clock) -> None:
     kept: TtlCache[str] = TtlCache(2, clock)
     kept.put(b"a", "A", clock.now + 10)
     kept.put(b"b", "B", clock.now + 20)
@@ -97,7 +97,7 @@ def test_a_bounded_map_forgets_by_time_and_by_number(clock: Clock) -> None:
     assert len(kept) == 0
 
 
-def test_tries_run_out_and_come_back(clock: Clock) -> None:
+def test_attempts_run_out_and_refill(clock: Clock) -> None:
     tries = AttemptLimiter(clock, total=(3, 1), by_address=(2, 0.5))
     assert [tries.take("a") for _ in range(3)] == [0, 0, 2]
     assert [tries.take("b"), tries.take("b"), tries.take("")] == [0, 1, 1]
@@ -109,13 +109,13 @@ def test_tries_run_out_and_come_back(clock: Clock) -> None:
     assert tries.take("a") > 0
 
 
-def test_a_refused_try_costs_nobody_else_one(clock: Clock) -> None:
+def test_a_refused_attempt_takes_none_of_others(clock: Clock) -> None:
     tries = AttemptLimiter(clock, total=(4, 1), by_address=(1, 1))
     assert [bool(tries.take("a")) for _ in range(10)] == [False] + [True] * 9
     assert [tries.take(name) for name in "bcd"] == [0, 0, 0]
 
 
-def test_addresses_are_forgotten_not_collected(clock: Clock) -> None:
+def test_the_number_of_addresses_is_bounded(clock: Clock) -> None:
     tries = AttemptLimiter(clock, total=(1000, 1), by_address=(1, 1), max_addresses=3)
     for name in ("a", "b", "c", "d"):
         assert tries.take(name) == 0
@@ -132,7 +132,7 @@ def test_n21_a_share_of_tries_is_kept_for_addresses_that_good_tokens_came_from(c
     assert [tries.take_reserved(name) for name in ("c", "", "good", "good")] == [False, False, True, True]
     assert not tries.take_reserved("good")
     clock.advance(10)
-    # The address has a limit of its own all the same, and is forgotten when others come.
+    # The limit of the address still applies, and the address is dropped when others come.
     assert [tries.take_reserved("good") for _ in range(2)] == [True, False]
     for name in ("d", "e"):
         tries.record_success(name)

@@ -1,8 +1,10 @@
-"""Token exchange: the request, the cache and failures."""
+"""Token exchange: the request, the cache, retries and failures."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +19,12 @@ from aiohttp import web
 
 from doit_mcp.auth.errors import UpstreamCredentialError
 from doit_mcp.auth.principal import Principal
-from doit_mcp.auth.token_exchange import DEFAULT_TTL_SECONDS, EXPIRY_MARGIN_SECONDS, TokenExchange
+from doit_mcp.auth.token_exchange import (
+    DEFAULT_TTL_SECONDS,
+    EXPIRY_MARGIN_SECONDS,
+    TokenExchange,
+    make_client_assertion,
+)
 
 from .conftest import SECRET
 from .minting import NOW
@@ -27,14 +34,14 @@ ADMIN = Principal("admin@acme.example", "acme", False, "jwt", "canary-of-the-adm
 
 
 async def no_pause(seconds: float) -> None:
-    """Repeat at once."""
+    """Retry without a pause."""
 
 
 @pytest.fixture
 async def exchange(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, patience: float
 ) -> AsyncIterator[TokenExchange]:
-    """An exchange with countable assertions."""
+    """An exchange whose assertions have numbered ids."""
     numbers = count()
     made = TokenExchange(
         provider.url, SECRET, http, clock, make_jwt_id=lambda: f"id-{next(numbers)}", sleep=no_pause, deadline=patience
@@ -77,6 +84,14 @@ async def test_x2_the_form_is_the_contracts(exchange: TokenExchange, provider: P
         "exp": NOW + 60,
         "jti": "id-0",
     }
+
+
+@pytest.mark.parametrize("secret", ["s", "-----BEGIN PUBLIC KEY-----", '{"kty": "oct"}', "é" * 40])
+def test_any_secret_signs_an_assertion_without_a_warning(secret: str) -> None:
+    """Warnings are errors here: PyJWT's would quote the length of the secret."""
+    signed, _, signature = make_client_assertion(secret, "https://id.example/token", NOW, "id").rpartition(".")
+    mac = hmac.digest(secret.encode(), signed.encode(), "sha256")
+    assert base64.urlsafe_b64decode(signature + "=") == mac
 
 
 @pytest.mark.requirement("X2")
@@ -269,7 +284,7 @@ FAULTS: list[Callable[[asyncio.Event], Answering]] = [
     lambda until: gives("x" * 1_000_000),
     lambda until: gives("t", token_type="DPoP"),
     lambda until: gives("t", token_type=None),
-    lambda until: gives(ADMIN.token),  # our own token back
+    lambda until: gives(ADMIN.token),  # the access token itself
     lambda until: resets,
     lambda until: floods,
     lambda until: hangs(until),
@@ -352,7 +367,7 @@ async def test_x5_a_full_house_is_unavailable_for_a_second(
 async def test_x6_no_secret_is_measured_aloud(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, secret: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A warning of a library about a short key would be an error here."""
+    """A library's warning about a short key would be an error here."""
     with caplog.at_level(logging.DEBUG):
         assert await TokenExchange(provider.url, secret, http, clock).get_token(ADMIN) == "upstream-1"
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -1,4 +1,4 @@
-"""Against the sandbox's identity provider, which checks assertions, rotates keys and goes down."""
+"""Authentication with the sandbox's identity provider, which checks assertions, rotates keys and has outages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ADMIN, EMPLOYEE = USERS[0], USERS[3]
 
 @pytest.fixture
 async def place(clock: Clock) -> AsyncIterator[SandboxServer]:
-    """The sandbox's world with next to no API."""
+    """The sandbox's identity provider, with a minimal API."""
     async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi()) as made:
         yield made
 
@@ -42,7 +42,7 @@ async def whoami(place: SandboxServer, http: aiohttp.ClientSession, token: str) 
 
 
 @pytest.mark.parametrize("path", ["", "/mcp", "/sse", "/mcp/readonly", "/mcp/x/core,budgets"])
-async def test_a_login_ends_as_the_user_at_the_api(
+async def test_an_access_token_acts_as_its_user_at_the_api(
     place: SandboxServer, auth: Authentication, http: aiohttp.ClientSession, path: str
 ) -> None:
     token = place.identity.mint(ADMIN, resource=BASE + path)

@@ -1,4 +1,4 @@
-"""What refusals and metadata say."""
+"""The WWW-Authenticate challenge and the protected resource metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs that are pipes, and what their readers do: nothing of it holds the server up, and no line is lost unnoticed."""
+"""Logs that are pipes with stalled, slow or closed readers: the server never blocks, and lost lines are reported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REQUESTS = 2_000
 
 @contextmanager
 def pipe() -> Iterator[tuple[int, int]]:
-    """A pipe's two ends; those still open at the end are closed."""
+    """The two ends of a pipe; those still open at the end are closed."""
     ends = os.pipe()
     before = [os.fstat(end).st_ino for end in ends]
     try:
@@ -55,46 +55,46 @@ def fill(end: int) -> None:
 
 @dataclass
 class Served:
-    """`doit-mcp serve`, and ways to ask it."""
+    """A running `doit-mcp serve`, and ways to call it."""
 
     process: asyncio.subprocess.Process
     site: Site
 
     async def ask(self, count: int) -> None:
-        """So many requests, each of which leaves a line in the log."""
+        """Send *count* requests, each of which logs a line."""
         for _ in range(count):
             assert (await self.site.send("GET", "/healthz", {})).status == 200
 
     async def write(self, session: Session, name: str) -> str:
-        """A label that is created, which leaves a line in the audit log: its id."""
+        """Create a label, which logs a line in the audit log. Returns its id."""
         made = await session.call("create_label", {"name": name, "color": "blue"})
         assert "isError" not in made.result, made.result
         found: str = made.result["structuredContent"]["id"]
         return found
 
     async def logs(self) -> dict[str, str]:
-        """What /readyz says of the streams; the server stays in service."""
+        """The log streams in /readyz; the server stays ready."""
         answer = await self.site.send("GET", "/readyz", {})
         assert answer.status == 200
         found: dict[str, str] = answer.body["logs"]
         return found
 
     async def number(self, name: str) -> float:
-        """A number of /metrics."""
+        """A value in /metrics."""
         lines = (await self.site.send("GET", "/metrics", {})).text.splitlines()
         (line,) = [line for line in lines if line.startswith(name)]
         return float(line.rpartition(" ")[2])
 
     async def stop(self) -> None:
-        """SIGTERM ends it, within its drain and what the flush may take; pytest's timeout bounds the rest."""
+        """Stop it with SIGTERM, within the time of drain and flush; pytest's timeout bounds the rest."""
         self.process.terminate()
         assert await asyncio.wait_for(self.process.wait(), 30) == 0
 
 
 @asynccontextmanager
 async def served(stdout: int, stderr: int, before: Sequence[str] = (), **settings: str) -> AsyncIterator[Served]:
-    """The program in a process of its own, with these as its standard output and error; *before* is a command that
-    starts it."""
+    """Runs the server as a process with these descriptors as standard output and error; *before* is a command that
+    starts it, such as nohup."""
     with reserve_port("127.0.0.1", 0) as held:
         port = str(held.getsockname()[1])
         base = f"http://127.0.0.1:{port}"
@@ -107,7 +107,7 @@ async def served(stdout: int, stderr: int, before: Sequence[str] = (), **setting
                 "DOIT_MCP_DRAIN_S": "1",
                 **settings,
             }
-            # A worker shares its port, so that nobody can take it before. It ends when the other end is closed.
+            # A worker shares its port, so no other process can take the port first. It ends when the socket is closed.
             command = [*before, sys.executable, "-m", "doit_mcp", "serve", "--worker", "--port", port]
             watching, watched = socket.socketpair()
             with watched:
@@ -142,7 +142,7 @@ def lines_of(text: bytes) -> list[Json]:
 
 
 async def read_until(end: int, wanted: str) -> list[Json]:
-    """Lines of a pipe up to the first that has *wanted* as its message or tool."""
+    """The lines of a pipe up to the first with *wanted* as its message or tool."""
     text = b""
     while True:
         text += await asyncio.to_thread(os.read, end, 1 << 16)
@@ -154,7 +154,7 @@ async def read_until(end: int, wanted: str) -> list[Json]:
 
 @pytest.mark.requirement("N6")
 async def test_n6_nobody_reads_the_log() -> None:
-    """Far more lines than a pipe takes; then SIGTERM."""
+    """Far more lines than fit into a pipe, then SIGTERM."""
     with pipe() as (_, end):
         async with served(asyncio.subprocess.DEVNULL, end) as made:
             await made.ask(REQUESTS)
@@ -179,7 +179,7 @@ async def test_n6_nobody_reads_the_audit_log(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("N6")
 async def test_n6_nobody_reads_what_workers_log() -> None:
-    """Nor what the process says that watches over them."""
+    """Nor what their supervisor logs."""
     with pipe() as (_, end):
         fill(end)
         async with two_workers(end) as (process, site, _port):
@@ -192,7 +192,7 @@ async def test_n6_nobody_reads_what_workers_log() -> None:
 
 @pytest.mark.requirement("N6")
 async def test_n6_nobody_reads_what_stdio_logs() -> None:
-    """Clients that start a server need not look at its standard error."""
+    """Clients that start a server may ignore its standard error."""
     messages = [
         {
             "jsonrpc": "2.0",
@@ -223,7 +223,7 @@ async def test_n6_nobody_reads_what_stdio_logs() -> None:
 
 @pytest.mark.requirement("N6")
 async def test_n6_the_reader_of_the_audit_log_is_gone(tmp_path: Path) -> None:
-    """The server goes on, and operators see it: before a line is lost, and how many were."""
+    """The server continues, and operators see the failure before a line is lost, and the number of lost lines."""
     with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
         async with served(end, log.fileno()) as made:
             session = await made.site.initialize(LATEST)
@@ -275,7 +275,7 @@ async def test_n6_the_last_lines_are_written_before_the_end(tmp_path: Path) -> N
 
 @pytest.mark.requirement("N6")
 async def test_n6_writes_wait_for_the_audit_log_where_it_is_required(tmp_path: Path) -> None:
-    """DOIT_MCP_AUDIT_REQUIRED: no change that would not be on record; reads go on."""
+    """DOIT_MCP_AUDIT_REQUIRED refuses changes that would not be recorded; reads continue."""
     with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
         async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
             session = await made.site.initialize(LATEST)
@@ -292,7 +292,7 @@ async def test_n6_writes_wait_for_the_audit_log_where_it_is_required(tmp_path: P
 
 @pytest.mark.requirement("N6")
 async def test_n6_changes_are_refused_at_once_where_nobody_reads_the_required_audit_log(tmp_path: Path) -> None:
-    """Only the first change, made before anything waited, can be missing; the log says so at the end."""
+    """Only the first change, made while nothing was pending, can be missing, and the log reports it at the end."""
     with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
         fill(end)
         async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
@@ -305,13 +305,13 @@ async def test_n6_changes_are_refused_at_once_where_nobody_reads_the_required_au
             await made.stop()
     lines = lines_of((tmp_path / "log").read_bytes())
     (line,) = [line for line in lines if line.get("stream") == "audit"]
-    # The refusals are attempts, which have lines as well.
+    # Refused changes are logged as well.
     assert line["level"] == "error" and line["message"] == "6 lines were not written" and line["missing"] == 6
 
 
 @pytest.mark.requirement("N6")
 async def test_n6_what_was_not_written_at_the_end_is_said_on_the_other_stream(tmp_path: Path) -> None:
-    """Of the log in the audit log as well. The exit status stays 0."""
+    """Also for the log in the audit log. The exit status stays 0."""
     with pipe() as (_, end), (tmp_path / "audit").open("wb") as audit:
         fill(end)
         async with served(audit.fileno(), end) as made:
@@ -324,7 +324,7 @@ async def test_n6_what_was_not_written_at_the_end_is_said_on_the_other_stream(tm
 
 @pytest.mark.requirement("N6")
 async def test_n6_required_audit_lines_are_written_one_after_the_other(tmp_path: Path) -> None:
-    """A reader that reads, if slowly, refuses nothing."""
+    """A slow reader causes no refusals."""
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
         async with served(audit.fileno(), log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
             session = await made.site.initialize(LATEST)
@@ -340,7 +340,7 @@ CLOSED = "import os, sys; [os.close(int(n)) for n in sys.argv[1].split(',')]; os
 @pytest.mark.requirement("N6")
 @pytest.mark.parametrize("closed", ["1", "2", "1,2"])
 async def test_n6_started_without_standard_streams(closed: str, tmp_path: Path) -> None:
-    """What is missing fails; audit lines, which name users, go nowhere else; and the end is an ordinary one."""
+    """A missing stream is reported as failing, audit lines go to no other stream, and the process ends normally."""
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
         before = (sys.executable, "-c", CLOSED, closed)
         async with served(audit.fileno(), log.fileno(), before, DOIT_MCP_AUDIT_REQUIRED="true") as made:
@@ -357,7 +357,7 @@ async def test_n6_started_without_standard_streams(closed: str, tmp_path: Path) 
 
 @pytest.mark.requirement("N6")
 async def test_n6_workers_without_a_standard_output(tmp_path: Path) -> None:
-    """They inherit what holds its number, and do not take it for an audit log."""
+    """They inherit /dev/null under its number, and do not use it as the audit log."""
     with (tmp_path / "log").open("wb") as log:
         async with two_workers(log.fileno(), before=(sys.executable, "-c", CLOSED, "1")) as (_process, site, _port):
             for _number in range(10):
@@ -369,7 +369,7 @@ async def test_n6_workers_without_a_standard_output(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("N6")
 async def test_n6_long_audit_lines_of_workers_do_not_mix() -> None:
-    """A user can make each identifier of a refused call long. The pipe's reader is slow."""
+    """Users can make every identifier of a refused call long, and the reader of the pipe is slow."""
     with pipe() as (read, end):
         async with two_workers(stdout=end) as (process, site, _port):
             session = await site.initialize(LATEST)
@@ -402,7 +402,7 @@ def report(dropped: int) -> bytes:
 
 
 def drain(end: int) -> bytes:
-    """What a pipe holds now."""
+    """The bytes that a pipe holds now."""
     os.set_blocking(end, False)
     found = b""
     try:
@@ -427,7 +427,7 @@ def test_n6_a_reader_that_pauses_gets_the_lines_and_what_is_missing(bounds: Any)
         for line in sent:
             stream.put(line)
         dropped = stream.dropped
-        # All but 100 lines and perhaps a batch that is being written.
+        # All but 100 lines and possibly a batch that is being written.
         assert 895 <= dropped <= 900 and stream.failing
         found, mark = b"", stream.make_flush_event()
         while not mark.wait(0.01):
@@ -444,7 +444,7 @@ def test_n6_a_reader_that_pauses_gets_the_lines_and_what_is_missing(bounds: Any)
 
 @pytest.mark.requirement("N6")
 def test_n6_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
-    """A disk that fills up in the middle of a line, and has room again."""
+    """A disk that fills up in the middle of a line and later has space again."""
     written, room = tmp_path / "log", 2500
     with written.open("wb") as file:
         stream = LogStream(file.fileno(), report)
@@ -461,7 +461,7 @@ def test_n6_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> N
 
 
 def limited(fd: int, path: Path, room: Any) -> Any:
-    """write() on a disk with so much room."""
+    """A write() to a disk with limited space."""
 
     def write(data: memoryview) -> int:
         left = room() - path.stat().st_size
@@ -488,7 +488,7 @@ def test_n6_a_pipe_that_somebody_made_non_blocking_is_waited_for() -> None:
 
 @pytest.mark.requirement("N6")
 def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before its queue is full."""
+    """Even before its queue is full."""
     monkeypatch.setattr("doit_mcp.observability.log_writer.STALL_SECONDS", 0.0)
     with pipe() as (read, end):
         stream = LogStream(end, report)
@@ -506,7 +506,7 @@ def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.requirement("N6")
 def test_n6_batches_are_what_a_pipe_takes_in_one_piece() -> None:
-    """Lines of several processes that share a pipe do not mix."""
+    """So that the lines of processes that share a pipe are not interleaved."""
     sizes: list[int] = []
     with open(os.devnull, "wb") as null:
         stream = LogStream(null.fileno(), report)

@@ -1,4 +1,4 @@
-"""Where log lines go, and what never stands in them."""
+"""Log lines: their streams, their length, and what they never contain."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def as_it_was() -> Iterator[None]:
 
 @dataclass
 class Logs:
-    """Two files, and what was written to them."""
+    """Two log files and their lines."""
 
     log: TextIO
     audit: TextIO
@@ -65,7 +65,7 @@ def logs(tmp_path: Path) -> Iterator[Logs]:
 
 @pytest.mark.requirement("X6")
 async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> None:
-    """Their text can hold anything; the class and the place help."""
+    """The message of an exception can contain anything; its class and frames are logged."""
     logging_setup.configure("info", logs.log)
 
     async def fails() -> None:
@@ -85,13 +85,13 @@ async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> N
 @pytest.mark.requirement("G6")
 @pytest.mark.parametrize("level", ["debug", "warning", "error"])
 def test_what_was_changed_is_always_told(level: str, logs: Logs) -> None:
-    """On a stream of its own, whatever the level of the rest."""
+    """On a separate stream, whatever the log level."""
     logging_setup.configure(level, logs.log, logs.audit)
     logging.getLogger(AUDIT_LOGGER).info("write", extra={"tool": "create_label"})
     assert [line["tool"] for line in logs.lines(logs.audit)] == ["create_label"] and not logs.text()
 
 
-def test_without_a_stream_of_its_own_it_stands_among_the_rest(logs: Logs) -> None:
+def test_without_a_separate_stream_audit_lines_go_to_the_log(logs: Logs) -> None:
     logging_setup.configure("error", logs.log)
     logging.getLogger(AUDIT_LOGGER).info("write")
     logging.getLogger("elsewhere").info("unseen")
@@ -100,7 +100,7 @@ def test_without_a_stream_of_its_own_it_stands_among_the_rest(logs: Logs) -> Non
 
 @pytest.mark.requirement("N6")
 def test_n6_what_python_would_print_is_logged(logs: Logs) -> None:
-    """Whoever prints on a standard error that nobody reads waits; and prints what may be secret."""
+    """Printing to a standard error without a reader blocks, and may print secrets."""
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         logging_setup.configure("info", logs.log)
@@ -119,7 +119,7 @@ def test_n6_what_python_would_print_is_logged(logs: Logs) -> None:
 
 @pytest.mark.requirement("N6")
 def test_n6_a_record_that_cannot_be_a_line_is_named(logs: Logs) -> None:
-    """The standard library would print it, with its arguments."""
+    """The standard library would print it with its arguments."""
     logging_setup.configure("info", logs.log)
     logging.getLogger("elsewhere").info("%d", "not-to-be-seen")
     logging.getLogger("elsewhere").info("still there")
@@ -130,7 +130,7 @@ def test_n6_a_record_that_cannot_be_a_line_is_named(logs: Logs) -> None:
 
 @pytest.mark.requirement("N6")
 def test_n6_objects_are_lines_when_they_are_logged(logs: Logs) -> None:
-    """What happens to them afterwards does not show."""
+    """Later changes of an object do not appear in its line."""
     logging_setup.configure("info", logs.log)
     objects = {"id": "a" * 900, "ids": ("b", "c")}
     logging.getLogger("doit_mcp").info("said", extra={"objects": objects})
@@ -141,7 +141,7 @@ def test_n6_objects_are_lines_when_they_are_logged(logs: Logs) -> None:
 
 @pytest.mark.requirement("N6")
 def test_n6_a_finalizer_may_log_in_the_middle_of_a_line(logs: Logs) -> None:
-    """Garbage is collected anywhere, and tasks that failed say so then."""
+    """Garbage collection can happen anywhere, and failed tasks log then."""
     logging_setup.configure("info", logs.log)
     logger = logging.getLogger("doit_mcp")
 
@@ -184,7 +184,7 @@ async def test_n6_without_a_standard_output_the_log_does_not_get_audit_lines(log
 @pytest.mark.requirement("N6")
 @pytest.mark.parametrize("text", ["x", "\u0416", "\U0001f600", "\x00"])
 def test_n6_a_line_is_never_longer_than_a_pipe_takes_in_one_piece(logs: Logs, text: str) -> None:
-    """Longer ones would mix with those of other workers. What a line is about stays in it."""
+    """Longer lines would be interleaved with those of other workers. The identifying fields stay."""
     logging_setup.configure("info", logs.log, logs.audit)
     about = {"outcome": "refused", "tool": "delete_label", "subject": "u-1", "customer": "acme", "trace": "t-1"}
     objects = {"eventIds": tuple(f"{number} {text * 256}" for number in range(20)), "labelIds": (text * 256,) * 20}

@@ -1,4 +1,4 @@
-"""What a trace says of its request for the log line."""
+"""The fields of a trace in the log line of its request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from doit_mcp.observability.trace import MAX_STATUSES, Trace
 
 @pytest.mark.requirement("G1")
 def test_statuses_are_told_of_those_asked() -> None:
-    """Those of the DoiT API apart from those of finding out who calls; nothing of what was not asked."""
+    """Statuses of the DoiT API and of identification are separate, and absent if nothing was requested."""
     trace = Trace("id", "0" * 32)
     assert trace.log_fields == {"trace": "id"}
     trace.count_upstream_call(429, 0.25)
@@ -30,7 +30,7 @@ def test_statuses_are_told_of_those_asked() -> None:
 
 @pytest.mark.requirement("G1")
 def test_the_last_statuses_are_told() -> None:
-    """A call that sends many requests makes no long line, and one that goes on for hours no long list."""
+    """So that calls with many requests have no long lines or lists."""
     trace = Trace("id", "0" * 32)
     for status in range(100, 100 + 3 * MAX_STATUSES):
         trace.count_upstream_call(status, 0.0)
@@ -41,6 +41,7 @@ def test_the_last_statuses_are_told() -> None:
 
 @pytest.mark.requirement("G2")
 def test_several_values_are_a_list_that_does_not_grow_long() -> None:
+    """Only the first values are kept."""
     record = logging.makeLogRecord({"msg": "request", "upstream_status": (200, None, "a\nb")})
     assert json.loads(JsonFormatter().format(record))["upstream_status"] == [200, None, "a\nb"]
     record = logging.makeLogRecord({"msg": "request", "upstream_status": (1,) * 100})

@@ -1,4 +1,4 @@
-"""How many descriptors there may be, and what is not held against the other side of a connection."""
+"""The limit of file descriptors, and the errors that mean a local shortage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept takes no more memory than it counts."""
+"""Memory: compact copies, and blocks that the allocator returns to the system."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_n4_a_copy_is_equal_and_small(size: int) -> None:
 
 @pytest.mark.requirement("N4")
 async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> None:
-    """A message of 20 bytes kept 4 KB, counted as 276 bytes at most."""
+    """Otherwise a message of 20 bytes, counted as at most 276, would keep a buffer of 4 KB."""
     cache, replays, receipts = ByteCache(1 << 30), EventStore(), MemoryReceiptStore(per_owner=COUNT)
     log = replays.open_log("s", "1")
     tracemalloc.start()
@@ -62,7 +62,7 @@ async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> 
 
 
 def left_behind(prepare: str) -> int:
-    """Bytes that a process keeps of many blocks of a megabyte that it freed, while it uses what stands behind them."""
+    """The bytes that a process keeps of many freed blocks of 1 MB, while memory behind them is in use."""
     code = f"""
 from doit_mcp.process.memory import configure_allocator
 def resident():

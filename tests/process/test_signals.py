@@ -1,4 +1,4 @@
-"""The signals that stop a process, and the one that nohup disables."""
+"""The signals that stop a process, and SIGHUP under nohup."""
 
 from __future__ import annotations
 

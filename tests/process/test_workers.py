@@ -1,4 +1,4 @@
-"""Several processes on one port: each serves, one that dies is replaced, and all end with the one that started them."""
+"""Workers on one port: all of them serve, one that dies is replaced, and all stop with their supervisor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LISTENING = "0A"
 
 
 def listeners(port: int) -> int:
-    """How many sockets listen on the port (proc(5), net/tcp)."""
+    """The number of sockets that listen on the port (proc(5), net/tcp)."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(line[1].endswith(f":{port:04X}") and line[3] == LISTENING for line in lines)
 
@@ -36,7 +36,7 @@ def children(pid: int) -> list[int]:
 
 
 async def until(found: Any, wanted: Any) -> None:
-    """Wait for *found* to give *wanted*."""
+    """Wait until *found* returns *wanted*."""
     async with asyncio.timeout(60):
         while found() != wanted:
             await asyncio.sleep(0.02)
@@ -44,7 +44,7 @@ async def until(found: Any, wanted: Any) -> None:
 
 @contextmanager
 def free_port() -> Iterator[socket.socket]:
-    """A socket that keeps a port from the rest of the machine, but not from servers that reserve() it."""
+    """A socket that keeps other processes off a port, but not servers that call reserve_port()."""
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -56,8 +56,8 @@ def free_port() -> Iterator[socket.socket]:
 async def two_workers(
     stderr: int | None = None, stdout: int | None = None, before: Sequence[str] = (), **settings: str | None
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, Site, int]]:
-    """`doit-mcp serve --workers 2`, which the command *before* starts, a world, and a way to talk to it. *settings* are
-    added; None removes one."""
+    """A running `doit-mcp serve --workers 2`, started by the command *before*, with a sandbox and a way to call it.
+    *settings* are added; None removes one."""
     with redis_server() as redis, free_port() as held:
         port = held.getsockname()[1]
         base = f"http://127.0.0.1:{port}"
@@ -74,7 +74,7 @@ async def two_workers(
             process = await asyncio.create_subprocess_exec(
                 *command, env=environment(**present), stdout=stdout, stderr=stderr
             )
-            # A connection for each request, so that the kernel chooses a worker each time.
+            # One connection per request, so that the kernel chooses a worker each time.
             connector = aiohttp.TCPConnector(force_close=True)
             try:
                 async with aiohttp.ClientSession(connector=connector) as http:
@@ -105,7 +105,7 @@ async def test_sessions_are_known_to_all_workers_and_outlive_one() -> None:
 
 @pytest.mark.requirement("N22")
 async def test_n22_a_worker_that_is_replaced_has_the_secrets_of_the_others(tmp_path: Path) -> None:
-    """Also when the file with the secret changed, or is gone: a rotation begins with a restart of the whole server."""
+    """Also if the file with the secret has changed or is gone: a rotation requires a restart of the whole server."""
     file = tmp_path / "secret"
     file.write_text(SECRET)
     of_file = {"MCP_TOKEN_EXCHANGE_SECRET": None, "MCP_TOKEN_EXCHANGE_SECRET_FILE": str(file)}
@@ -123,7 +123,7 @@ async def test_n22_a_worker_that_is_replaced_has_the_secrets_of_the_others(tmp_p
 
 @pytest.mark.requirement("N7")
 async def test_n7_a_second_server_on_the_same_port_is_refused() -> None:
-    """Also one with workers, which share a port among themselves; the first one goes on."""
+    """Also one with workers, which share a port among themselves. The first server continues."""
     async with two_workers() as (process, site, port):
         more = {"MCP_TOKEN_EXCHANGE_SECRET": SECRET, "DOIT_MCP_REDIS_URL": "redis://127.0.0.1:1"}
         for flags in (["--workers", "2"], []):
@@ -144,7 +144,7 @@ def test_n7_a_port_is_reserved_while_no_worker_listens() -> None:
 
 @pytest.mark.requirement("N7")
 def test_n7_connections_that_just_ended_do_not_keep_a_server_from_starting() -> None:
-    """TIME_WAIT, which the side that closes first has, is in the way of a bind without SO_REUSEADDR."""
+    """TIME_WAIT, the state of the side that closes first, would make a bind without SO_REUSEADDR fail."""
     with reserve_port("127.0.0.1", 0) as held:
         address = held.getsockname()
         with (
@@ -158,14 +158,14 @@ def test_n7_connections_that_just_ended_do_not_keep_a_server_from_starting() -> 
         socket.create_server(address)
 
 
-async def test_workers_end_when_nobody_watches_over_them() -> None:
+async def test_workers_stop_without_their_supervisor() -> None:
     async with two_workers() as (process, site, port):
         process.kill()
         await process.wait()
         await until(lambda: listeners(port), 0)
 
 
-async def test_what_does_not_come_up_is_given_up() -> None:
+async def test_the_supervisor_gives_up_if_no_worker_serves() -> None:
     workers = WorkerSupervisor(
         [sys.executable, "-c", "raise SystemExit(2)"], dict(os.environ), 2, 1.0, min_restart_delay=0.001
     )
@@ -179,10 +179,10 @@ SERVES = "import os, sys, time; os.write(0, b'.'); "
 async def test_n7_a_worker_that_served_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    """One of two dies again and again, each time after it served; the other one goes on, and so do the attempts."""
+    """One of two dies repeatedly, each time after it served; the other continues, and so do the restarts."""
     monkeypatch.setattr("doit_mcp.process.workers.MAX_RESTART_DELAY_SECONDS", 0.05)
     caplog.set_level("INFO")
-    # The first to come stays; who comes later dies after it served.
+    # The first process stays; later ones die after they served.
     program = SERVES + (
         "os.mkdir(sys.argv[1]) if not os.path.exists(sys.argv[1]) else sys.exit(3); sys.stdin.buffer.read()"
     )
@@ -191,13 +191,13 @@ async def test_n7_a_worker_that_served_does_not_stop_the_others(
     running = asyncio.create_task(workers.run())
 
     def pauses() -> list[float]:
-        ends = [vars(record) for record in caplog.records if "ended; it is started again" in record.message]
+        ends = [vars(record) for record in caplog.records if "restarting it" in record.message]
         assert {end["serving"] for end in ends} <= {1}
         return [end["pause_s"] for end in ends]
 
     await until(lambda: len(pauses()) >= 8 or running.done(), True)
     assert not running.done()
-    # Later and later, up to a limit.
+    # The pause grows up to its maximum.
     assert pauses()[:5] == [0.01, 0.02, 0.04, 0.05, 0.05]
     os.kill(os.getpid(), signal.SIGTERM)
     await running
@@ -224,7 +224,7 @@ async def test_n7_starts_that_never_serve_stop_no_worker_that_does(tmp_path: Pat
 async def test_n7_a_single_worker_that_served_each_time_is_started_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Though nothing serves while it is away: only starts that never served count as failed."""
+    """Although nothing serves in the meantime: only starts that never served count as failed."""
     monkeypatch.setattr("doit_mcp.process.workers.MAX_RESTART_DELAY_SECONDS", 0.01)
     starts = tmp_path / "starts"
     starts.touch()
@@ -240,7 +240,7 @@ async def test_n7_a_single_worker_that_served_each_time_is_started_again(
 
 @pytest.mark.requirement("N7")
 async def test_n7_real_workers_outlive_five_deaths_of_one() -> None:
-    """Each after it served; sessions go on all the while."""
+    """Each after it served. Sessions continue."""
     async with two_workers() as (process, site, port):
         session = await site.initialize(LATEST)
         healthy, victim = children(process.pid)
@@ -256,7 +256,7 @@ async def test_n7_real_workers_outlive_five_deaths_of_one() -> None:
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("of", ["watcher", "worker"])
 async def test_n24_hangups_drain(of: str) -> None:
-    """As SIGTERM does: status 0, and of a worker alone a new one in its place."""
+    """Like SIGTERM: exit status 0, and a worker that is hung up alone is replaced."""
     async with two_workers() as (process, site, port):
         session = await site.initialize(LATEST)
         assert (await session.ask("ping")).result == {}
@@ -271,7 +271,7 @@ async def test_n24_hangups_drain(of: str) -> None:
             assert (await session.ask("ping")).result == {}
 
 
-async def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("doit_mcp.process.workers.KILL_GRACE_SECONDS", 0.1)
     deaf = "import os,signal,sys; signal.signal(15, signal.SIG_IGN); open(sys.argv[1], 'w').close(); signal.pause()"
     sign = Path(f"/tmp/doit-deaf-{os.getpid()}")
@@ -286,11 +286,11 @@ async def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) 
 def test_without_redis_there_is_one_process() -> None:
     done = run("serve", "--workers", "2", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and "DOIT_MCP_REDIS_URL" in done.stderr
-    assert "one process" in run("sandbox", "--workers", "2").stderr
+    assert "single process" in run("sandbox", "--workers", "2").stderr
     assert run("serve", "--workers", "0", MCP_TOKEN_EXCHANGE_SECRET=SECRET).returncode == 2
 
 
-def test_a_port_that_is_taken_is_said_at_once() -> None:
+def test_a_port_in_use_is_reported_at_once() -> None:
     with reserve_port("127.0.0.1", 0) as held:
         port = held.getsockname()[1]
         held.close()
