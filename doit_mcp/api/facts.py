@@ -1,7 +1,7 @@
 """Facts: what a declaration says about its tool beyond name, signature and description.
 
-Every fact stands in one place, at the declaration: of an operation in ``api/areas``, of a composed tool at its
-function in ``catalog``. The catalog checks that nothing is missing when it makes the tools.
+Each fact is written once: in the decorator of an operation in ``api/areas``, or in that of a composed tool in
+``catalog``. When the catalog makes the tools, it checks that no fact is missing.
 """
 
 from collections.abc import Callable, Mapping

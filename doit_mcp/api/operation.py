@@ -61,7 +61,7 @@ class Decorator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to the API: *path* is percent-encoded, *query* is not; *body* None means that there is none."""
+    """One request to the API: *path* is percent-encoded, *query* is not; *body* is None if the request has no body."""
 
     method: str
     path: str
@@ -104,7 +104,7 @@ class Operation:
         return self.read_only or self.needs_idempotency_key
 
     def build_request(self, arguments: Mapping[str, Any]) -> Request:
-        """The request for *arguments*. Raises ApiError (kind "argument") for a path value that is no segment."""
+        """The request for *arguments*. Raises ApiError (kind "argument") for a value that cannot be a path segment."""
         path = self.path
         if self.placeholders:
             path = PLACEHOLDER.sub(lambda found: encode_segment(found[1], arguments[found[1]]), path)
@@ -163,7 +163,7 @@ class Sender(Protocol):
         """The events of the answer as they come. Raises ApiError, also midway."""
 
     async def report(self, message: str) -> None:
-        """Tell the caller how far the running tool call is; does nothing if nobody asked."""
+        """Tell the caller how far the running tool call is; does nothing unless the caller asked for progress."""
 
 
 class Area:
@@ -253,7 +253,7 @@ def _operation_fields(facts: OperationFacts) -> dict[str, Any]:
 def offers(declaration: Callable[..., Any]) -> Decorator:
     """Offer the operation of *declaration* by a method with a body: its own name, arguments, description and answer.
 
-    *declaration* has a name that starts with an underscore, so it is no tool itself.
+    *declaration* has a name that starts with an underscore, so it is not a tool itself.
     """
 
     def decorate(function: F) -> F:

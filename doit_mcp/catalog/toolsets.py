@@ -19,7 +19,7 @@ DECLARED_TOOLSETS: Mapping[str, Callable[[Tool], bool]] = MappingProxyType(
 
 
 class UnknownToolset(Exception):
-    """A name that is no toolset, or no tool."""
+    """An unknown toolset or tool."""
 
 
 @dataclass(frozen=True, slots=True)

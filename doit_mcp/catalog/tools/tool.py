@@ -53,7 +53,7 @@ class Tool:
     mean and its arguments, or raises ToolError. *open_world*: the operation itself reaches outside of the account;
     *external_target_paths* are the paths of the arguments that do, *linked_text_paths* those of texts that do if they hold an address.
     *changes* is for updates that need at least one change. *targets* are the arguments that say what a write is about.
-    *facts* are those of its declaration, which is in the file *declared_in*.
+    *sends_delete*: its request ends the thing. *facts* are those of its declaration, in the file *declared_in*.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Tool:
     linked_text_paths: tuple[ArgumentPath, ...] = ()
     changes: UpdateFields | None = None
     targets: tuple[str, ...] = ()
+    sends_delete: bool = False
     facts: ToolFacts = field(default_factory=ToolFacts, repr=False)
     declared_in: str = ""
     _known: JsonObject = field(init=False, repr=False)
@@ -95,6 +96,11 @@ class Tool:
     def verb(self) -> str:
         """The first word of the name."""
         return self.name.partition("_")[0]
+
+    @property
+    def deletes(self) -> bool:
+        """Whether the thing is gone after a call."""
+        return self.sends_delete or self.verb == "delete"
 
     @property
     def is_paginated(self) -> bool:

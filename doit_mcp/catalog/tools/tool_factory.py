@@ -72,6 +72,7 @@ def tool_from_operation(operation: Operation, area: str) -> Tool:
         tool,
         deadline=None if operation.read_only else DEADLINE_SECONDS,
         changes=find_update_fields(operation),
+        sends_delete=operation.method == "DELETE" and not operation.facts.get("sets_status"),
     )
 
 

@@ -28,7 +28,7 @@ def access_lines(
     """What *arguments* say at these *paths*, compared with the *current* state where that is known.
 
     Each path has lines of its own up to the limit, so that a long list cannot push another one out of sight.
-    *replaces_all*: people who are not named lose their access.
+    *replaces_all*: users who are not named lose their access.
     """
     lines: list[str] = []
     for path in paths:

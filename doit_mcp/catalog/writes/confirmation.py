@@ -23,11 +23,11 @@ from .preview import preview_digest, preview_message
 CONFIRMATION_KEY = "confirm"
 EMPTY_FORM: JsonObject = {"type": "object", "properties": {}}
 MAX_QUESTIONS = 3
-"""How often the user is asked when what a write is about changes while they think."""
+"""How often the user is asked if the thing changes while they think."""
 MAX_READ_PAGES = 10
 """Pages of a list that are searched for the thing a write is about."""
 MAX_INLINE_BYTES = 16 << 10
-"""Of arguments whose preview is made in the event loop. A text of a few KB can be JSON with thousands of members."""
+"""Size of arguments up to which the preview is made in the event loop. A few KB of JSON can have thousands of members."""
 STATE_UNREADABLE = "The current state could not be read."
 CLIENT_UNREACHABLE = (
     "asks the user first, and the question cannot reach this client: the request does not accept an event stream. Send"
@@ -124,7 +124,7 @@ def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
     always = always_confirms(tool)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
-        # A trial changes nothing; and whether a client can be asked does not depend on the words, which cost requests.
+        # A trial run changes nothing. Whether a client can be asked does not depend on the text, which costs requests.
         reaches = always or has_value_at(arguments, tool.external_target_paths, replaces=tool.verb == "update")
         reaches = reaches or bool(addresses_at(arguments, tool.linked_text_paths))
         asks = arguments.get("dryRun") is not True and reaches
@@ -140,9 +140,9 @@ def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
 async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments: JsonObject) -> None:
     """Ask the user until they accept what is true at that time. Raises ToolError if they do not.
 
-    After the answer everything is read and put into words again: what they agreed to is what is there. In the era that
-    runs the call again with the answer, that run has just done so. Between this last read and the write the state can
-    still change; the API has no conditional requests that would rule it out.
+    After the answer the state is read again and the question made again, so that the user agreed to what is true now.
+    With stateless requests the call runs again with the answer, and that run has just done so. Between this last read
+    and the write the state can still change; the API has no conditional requests that would prevent it.
     """
     customer = await _customer_label(call)
 
@@ -175,7 +175,7 @@ def _make_question(tool: Tool, arguments: JsonObject, current: JsonObject | None
 
 
 async def _customer_label(call: Call) -> str:
-    """The customer that an employee acts for, by domain and id; "" for everybody else, who have only their own."""
+    """The customer that an employee acts for, by domain and id; "" for other users, who have only their own."""
     id = call.customer_context
     if id is None:
         return ""
@@ -191,6 +191,6 @@ async def _customer_label(call: Call) -> str:
 
 
 def confirmation_question(text: str, source_digest: str = "") -> Question:
-    """A yes or no: a form without fields, which is accepted or not."""
+    """A question for yes or no: a form without fields, which the user accepts or declines."""
     params: JsonObject = {"mode": "form", "message": text, "requestedSchema": EMPTY_FORM}
     return Question("elicitation/create", params, signed=True, source_digest=source_digest)

@@ -1,4 +1,4 @@
-"""Writes that come twice: the second of two equal ones within two minutes is answered with what the first one gave."""
+"""Deduplication: within two minutes, a second equal write is answered with the result of the first."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ ALREADY_DONE_KEY = "alreadyDone"
 CREATED_KIND, CHANGED_KIND = "made", "changed"
 """Kinds of writes: those that add something, which only its removal undoes, and those that change or delete something,
 which any later write about it undoes."""
-REMOVAL_VERBS = frozenset("cancel delete remove".split())
-"""Verbs of removals."""
+REMOVAL_VERBS = frozenset(("cancel", "remove"))
+"""Verbs of removals besides deletions."""
 NO_EFFECT_ERRORS = (ToolError, MissingClientCapability, NoAnswer, CallSuspended)
 """Raised before a tool has changed anything."""
 
 
 def with_commit(tool: Tool) -> Tool:
-    """*tool*, which changes things from its start on. Whatever asks the user is put around it, and :func:`once` around
-    that: a repeat is answered by the receipt, and only what is really done uses up the user's consent."""
+    """*tool*, which counts as changing something from its start on. :func:`with_confirmation` goes around it, and
+    :func:`with_deduplication` around that: the receipt answers repeats, and only a real change uses up a consent."""
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         await call.commit()
@@ -44,12 +44,12 @@ def with_commit(tool: Tool) -> Tool:
 
 
 def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
-    """*tool*, a committing one, which for a while does not do the same again: same principal, same customer, same
-    arguments.
+    """*tool*, a committing one, which for a while does not repeat a write of the same principal, for the same customer,
+    with the same arguments.
 
-    What surely was not done may be repeated. So may what no longer holds by *verifier*, and what a later write about the
-    same object has undone, whoever at the customer made it. An update whose effect cannot be read is done again, if
-    that does no harm. A trial run changes nothing, so it is no write at all.
+    A write that certainly had no effect may be repeated. So may one that no longer holds according to *verifier*, and
+    one that a later write about the same object has undone, by any user of the customer. An update whose effect cannot
+    be read is repeated if it is idempotent. A trial run changes nothing, so it is not deduplicated.
     """
     repeatable = bool(tool.annotations.get("idempotentHint"))
     renews = repeatable and verifier is None and tool.verb == "update"
@@ -93,7 +93,7 @@ def _structured_content(answer: bytes) -> JsonObject:
 def _write_digest(tool: Tool, arguments: JsonObject) -> str:
     """The same for all arguments that mean the same."""
     arguments = canonicalize(arguments, tool.input_schema, creates=not tool.annotations.get("idempotentHint"))
-    # Text that is no Unicode is refused when the request is made; here it only has to have a digest.
+    # Invalid Unicode is refused when the request is made; here it only needs a digest.
     try:
         text = orjson.dumps([tool.name, arguments], option=orjson.OPT_SORT_KEYS)
     except TypeError:
@@ -102,7 +102,7 @@ def _write_digest(tool: Tool, arguments: JsonObject) -> str:
 
 
 async def _run_and_settle(tool: Tool, call: Call, key: str, arguments: JsonObject) -> JsonObject | ContentResult:
-    """What the tool answers, kept under *key*. Whatever ends it, the key is settled."""
+    """The tool's answer, kept under *key*. The key is settled however the call ends."""
     answer: bytes | None = b""
     known = False
     try:
@@ -116,7 +116,7 @@ async def _run_and_settle(tool: Tool, call: Call, key: str, arguments: JsonObjec
         answer = b"" if error.maybe_applied else None
         raise
     finally:
-        # Also when the caller went away in the middle: then nobody knows what became of it, if anything was begun.
+        # Also if the caller disconnects midway: then the outcome is unknown, provided that the change was begun.
         await asyncio.shield(_settle_receipt(tool, call, key, arguments, answer if call.committed else None, known))
 
 
@@ -127,7 +127,7 @@ async def _settle_receipt(
         await call.receipts.settle(call.owner, key, None)
         return
     about = affected_identifiers(arguments, {})
-    removes = tool.verb in REMOVAL_VERBS
+    removes = tool.deletes or tool.verb in REMOVAL_VERBS
     undone = [
         group for kind in (CHANGED_KIND, CREATED_KIND)[: 1 + removes] for group in _group_keys(tool, call, kind, about)
     ]
@@ -148,7 +148,7 @@ def _pack_result(result: JsonObject | ContentResult) -> bytes:
 
 
 def _repeat_result(tool: Tool, receipt: Receipt) -> JsonObject | ContentResult:
-    """The answer to a write that is not repeated. Raises ToolError where nobody knows what became of the first."""
+    """The answer to a write that is not repeated. Raises ToolError if the outcome of the first is unknown."""
     ago, wait = max(1, round(receipt.age_seconds)), max(1, round(TTL_SECONDS - receipt.age_seconds))
     if not receipt.done:
         raise ToolError(

@@ -34,7 +34,7 @@ def preview_message(
     Every value is on one line behind its name, so that no text of the API can pass for a line of this message.
     """
     # A deletion changes nothing else: all of its arguments say what goes.
-    deletes = tool.verb == "delete"
+    deletes = tool.deletes
     before = current or {}
     lines = [f"{tool.title}?", *([f"Customer: {customer}"] if customer else [])]
     if deletes:

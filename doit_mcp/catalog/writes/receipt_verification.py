@@ -36,8 +36,7 @@ class ObjectVerifier:
     reader: StateReader
 
     async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
-        """Whether the thing is gone if it was deleted, and is as it was made or set otherwise."""
-        verb = self.tool.verb
+        """Whether a deleted thing is still gone, and any other thing still is as the write left it."""
         named = self._reader_arguments(arguments, result)
         if named is None:
             return True
@@ -46,18 +45,19 @@ class ObjectVerifier:
         except ApiError as error:
             if error.kind == "credential":
                 raise
-            return error.kind != "missing" or verb == "delete"
+            return error.kind != "missing" or self.tool.deletes
         except ToolError:
             return True
         if current is None:
             return True
-        if verb == "create":
+        if self.tool.facts.get("preview_with") is None:
+            # It created the thing.
             # A caller who asks for this name gets a new one if the one that was created has another name now.
             return not _differs({"name": arguments.get("name"), **_select(result, ("name",))}, current)
-        return verb != "delete" and not self._has_changed(current, arguments, result)
+        return not self.tool.deletes and not self._has_changed(current, arguments, result)
 
     def _reader_arguments(self, arguments: JsonObject, result: JsonObject) -> JsonObject | None:
-        """The arguments with what the reader needs to find the thing; None where neither they nor the result say it."""
+        """The arguments with what the reader needs to find the thing; None if neither they nor the result tell."""
         schema = self.reader.tool.input_schema
         needed = schema.get("required", ("id",) if "id" in schema["properties"] else ())
         given = {name.lower(): value for name, value in {**arguments, **result}.items()}
@@ -65,10 +65,9 @@ class ObjectVerifier:
         return {**arguments, **found} if len(found) == len(needed) else None
 
     def _has_changed(self, current: JsonObject, arguments: JsonObject, result: JsonObject) -> bool:
-        """Whether a field that was set has another value now. The API's own form of the value counts, where it said
-        that.
+        """Whether a field that was set has another value now. If the API answered with the value, its form counts.
 
-        A write that may be repeated is repeated rather than taken for done: also where a field is not shown.
+        In case of doubt an idempotent write is repeated, for example if the reader does not show a field.
         """
         targets, sets_status = set(self.tool.targets), self.tool.facts.get("sets_status", False)
         if not self.tool.annotations.get("idempotentHint"):

@@ -49,6 +49,12 @@ class Pots(Area):
     @delete("/pots/{id}", confirm=True)
     async def delete_pot(self, *, id: str) -> JsonObject: ...
 
+    @delete("/pots/{id}/lid", confirm=True, preview_with=get_pot)
+    async def scrap_lid(self, *, id: str) -> JsonObject: ...
+
+    @delete("/pots/{id}/shelf", confirm=True, preview_with=get_pot, sets_status=True)
+    async def shelve_pot(self, *, id: str) -> JsonObject: ...
+
     @patch("/pots/{id}", confirm=REVERSIBLE, preview_with="get_pan")
     async def update_pot(self, *, id: str) -> JsonObject: ...
 
@@ -74,6 +80,11 @@ def test_a_write_without_a_fact_is_no_tool(name: str, fact: str, meaning: str) -
     said = f"^{re.escape(HERE)}: {name} needs {fact}= in its decorator: .*{re.escape(meaning)}"
     with pytest.raises(TypeError, match=said):
         tool(name)
+
+
+def test_a_deletion_is_known_by_its_request_whatever_its_name() -> None:
+    assert tool("scrap_lid").deletes and tool("scrap_lid").targets == ("id",)
+    assert not tool("shelve_pot").deletes and not tool("update_pot").deletes
 
 
 def test_a_composed_write_without_a_fact_is_no_tool() -> None:
