@@ -7,34 +7,12 @@ import logging
 from .connection import RedisConnection
 from .encryption import Encryptor
 from .errors import Unavailable
+from .scripts import load_script
 
 log = logging.getLogger(__name__)
 
-# The marker, without an end: the time of Redis, in milliseconds, at which it began to know used consents. A Redis that
-# lost everything has a new one, so that what was used before it counts as used.
-SINCE_FUNCTION = """
-local function since(key)
-  local now = redis.call('TIME')
-  redis.call('SET', key, string.format('%d', now[1] * 1000 + math.floor(now[2] / 1000)), 'NX')
-  return tonumber(redis.call('GET', key))
-end
-"""
-# KEYS: the marker.
-MARK_SCRIPT = f"{SINCE_FUNCTION} return since(KEYS[1])"
-# KEYS: the owner's used consents by the time when they were asked for; the time up to which all count as used; the
-# marker. ARGV: id, asked, life, most consents. 1: it counts.
-USE_SCRIPT = f"""{SINCE_FUNCTION}
-local floor = math.max(since(KEYS[3]), tonumber(redis.call('GET', KEYS[2]) or '-1'))
-if tonumber(ARGV[2]) <= floor then return 0 end
-if redis.call('ZADD', KEYS[1], 'NX', ARGV[2], ARGV[1]) == 0 then return 0 end
-if redis.call('ZCARD', KEYS[1]) > tonumber(ARGV[4]) then
-  floor = redis.call('ZPOPMIN', KEYS[1])[2]
-  redis.call('SET', KEYS[2], floor)
-end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
-return 1
-"""
+MARK_SCRIPT = load_script("mark_consents_start")
+USE_SCRIPT = load_script("use_consent")
 
 
 class RedisConsents:

@@ -9,35 +9,15 @@ from typing import Any
 from .connection import RedisConnection
 from .encryption import DecryptionError, Encryptor
 from .key_names import eval_command, join_names, name_variants
+from .scripts import load_script
 from .write_queue import WriteQueue
 
 MAX_MESSAGES_PER_PAGE = 50
 # How long the opening of a log is waited for; it is the first thing that a client may come back for (seconds).
 OPEN_TIMEOUT_SECONDS = 2.0
 
-# An entry's id is the number of its message, 0-1 for the beginning. Of one that is there already nothing is made.
-# What the log is about has a key of its own: it can be large, so it is stored once, not with each message.
-# KEYS: log, about. ARGV: life, most, id, message, whether it is the last, holder, about (with the beginning alone).
-ADD_SCRIPT = """
-local done = redis.pcall('XADD', KEYS[1], 'MAXLEN', ARGV[2], ARGV[3], 'm', ARGV[4], 'l', ARGV[5], 'h', ARGV[6])
-if type(done) == 'table' and done.err and not string.find(done.err, 'equal or smaller', 1, true) then return done end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-if ARGV[7] then redis.call('SET', KEYS[2], ARGV[7], 'PX', ARGV[1]) else redis.call('PEXPIRE', KEYS[2], ARGV[1]) end
-return 1
-"""
-
-# KEYS: log, about. ARGV: number after which, most, key of replicas. Nothing where there is no log.
-# First and last number, whether the last is there, about, holder, whether it lives; the messages.
-READ_SCRIPT = """
-local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-if not first then return false end
-local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-local fields = {}
-for i = 1, #last[2], 2 do fields[last[2][i]] = last[2][i + 1] end
-local found = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1] .. '-1', '+', 'COUNT', ARGV[2])
-local alive = redis.call('EXISTS', ARGV[3] .. fields['h'])
-return {first[1], last[1], fields['l'], redis.call('GET', KEYS[2]), fields['h'], alive, found}
-"""
+ADD_SCRIPT = load_script("append_event")
+READ_SCRIPT = load_script("read_events")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .scripts import load_script
+
 
 class KeyName(str):
     """A name under the current secret; *others* is the same under the other secrets, in their order."""
@@ -41,22 +43,7 @@ def join_names(separator: str, parts: Sequence[str]) -> str:
     return make_key_name([separator.join(one[number % len(one)] for one in spread) for number in range(count)])
 
 
-# Before a script: each key stands there under every secret, and the one that exists is meant; the current one's where
-# none does. Redis runs scripts one after the other, so no two replicas ever see different names of one thing.
-CHOOSE_KEYS_SCRIPT = """
-do
-  local count = #KEYS / {width}
-  for i = 1, count do
-    local first = (i - 1) * {width} + 1
-    local chosen = KEYS[first]
-    for j = first, first + {width} - 1 do
-      if redis.call('EXISTS', KEYS[j]) == 1 then chosen = KEYS[j] break end
-    end
-    KEYS[i] = chosen
-  end
-  for i = #KEYS, count + 1, -1 do KEYS[i] = nil end
-end
-"""
+CHOOSE_KEYS_SCRIPT = load_script("choose_keys")
 
 
 def eval_command(source: str, keys: Sequence[str]) -> tuple[str | int, ...]:
@@ -66,4 +53,4 @@ def eval_command(source: str, keys: Sequence[str]) -> tuple[str | int, ...]:
     spread = [name_variants(key) for key in keys]
     width = max(map(len, spread))
     wide = [one[number % len(one)] for one in spread for number in range(width)]
-    return ("EVAL", CHOOSE_KEYS_SCRIPT.replace("{width}", str(width)) + source, len(wide), *wide)
+    return ("EVAL", f"local width = {width}\n{CHOOSE_KEYS_SCRIPT}\n{source}", len(wide), *wide)

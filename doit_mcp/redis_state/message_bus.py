@@ -14,6 +14,7 @@ from .connection import Command, RedisConnection
 from .encryption import DecryptionError, Encryptor
 from .errors import Unavailable
 from .key_names import name_variants
+from .scripts import load_script
 from .write_queue import WriteQueue
 
 log = logging.getLogger(__name__)
@@ -33,24 +34,9 @@ MAX_KNOWN_SENDERS = 1_000
 SHUTDOWN_SECONDS = 2.0
 STREAM_START = "0-0"
 
-# KEYS: stream. ARGV: most, life, origin, number, message.
-BROADCAST_SCRIPT = """
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'o', ARGV[3], 'n', ARGV[4], 'm', ARGV[5])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return 1
-"""
-# The same; KEYS[2] says that the receiver lives. What is for a dead one is dropped.
-SEND_SCRIPT = "if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end" + BROADCAST_SCRIPT
-
-# KEYS: streams. The newest id of each.
-NEWEST_IDS_SCRIPT = """
-local found = {}
-for i, key in ipairs(KEYS) do
-  local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)
-  found[i] = last[1] and last[1][1] or '0-0'
-end
-return found
-"""
+BROADCAST_SCRIPT = load_script("publish_message")
+SEND_SCRIPT = load_script("send_message")
+NEWEST_IDS_SCRIPT = load_script("read_newest_ids")
 
 
 class MessageBus:

@@ -13,6 +13,7 @@ from itertools import islice
 from .connection import SHORT_TIMEOUT_SECONDS, RedisConnection
 from .encryption import Encryptor
 from .errors import Unavailable
+from .scripts import load_script
 
 # What is not said again for so long is forgotten; it is said again at every beat (seconds).
 TTL_SECONDS = 60.0
@@ -20,39 +21,8 @@ MAX_OWNERS_PER_MESSAGE = 100
 # Of those who had something while Redis was away so many are remembered; what it knew of others has ended by itself.
 MAX_PENDING_OWNERS = 10_000
 
-# An owner's hash has a field for each replica: the number of what it said last, and its count. A count of 0 stays a
-# while, or an older message that was held up could take its place.
-# KEYS: hash. ARGV: own replica, number, count, limit, key of replicas, life. Whether it is within the limit.
-TAKE_SCRIPT = """
-local sum, newest = tonumber(ARGV[3]), 0
-local all = redis.call('HGETALL', KEYS[1])
-for i = 1, #all, 2 do
-  local number, count = string.match(all[i + 1], '^(%d+) (%d+)$')
-  if all[i] == ARGV[1] then
-    newest = tonumber(number)
-  elseif redis.call('EXISTS', ARGV[5] .. all[i]) == 1 then
-    sum = sum + tonumber(count)
-  else
-    redis.call('HDEL', KEYS[1], all[i])
-  end
-end
-if sum > tonumber(ARGV[4]) then return 0 end
-if tonumber(ARGV[2]) > newest then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[6])
-return 1
-"""
-
-# KEYS: hashes. ARGV: own replica, life, number, the count in each.
-REPORT_SCRIPT = """
-for i, key in ipairs(KEYS) do
-  local held = redis.call('HGET', key, ARGV[1])
-  if not held or tonumber(string.match(held, '^%d+')) < tonumber(ARGV[3]) then
-    redis.call('HSET', key, ARGV[1], ARGV[3] .. ' ' .. ARGV[i + 3])
-  end
-  redis.call('PEXPIRE', key, ARGV[2])
-end
-return 1
-"""
+TAKE_SCRIPT = load_script("reserve_quota")
+REPORT_SCRIPT = load_script("report_quota_counts")
 
 
 class Quotas:

@@ -10,114 +10,17 @@ from typing import Any
 from .connection import Command, RedisConnection
 from .encryption import DecryptionError, Encryptor
 from .key_names import KeyName, eval_command, join_names, name_variants
+from .scripts import load_script
 
 log = logging.getLogger(__name__)
 
-# Fields of ours are owner, holder and version; those of the record begin with "f:".
-# An owner's records are listed in a sorted set by when each was used last.
-NOW_PREAMBLE = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-"""
 
-# KEYS: record, list. ARGV: owner, holder, life, most, fields and values. What had to go: the field f:id of each.
-CREATE_SCRIPT = (
-    NOW_PREAMBLE
-    + """
--- First: a full Redis refuses a script only at its first write, and then nothing has changed.
-redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'holder', ARGV[2], 'version', 1, unpack(ARGV, 5))
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
-local gone = {}
-while redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[4]) do
-  local oldest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-  redis.call('ZREM', KEYS[2], oldest)
-  local id = redis.call('HGET', oldest, 'f:id')
-  redis.call('DEL', oldest)
-  if id then gone[#gone + 1] = oldest; gone[#gone + 1] = id end
-end
-redis.call('ZADD', KEYS[2], now, KEYS[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
-return gone
-"""
-)
-
-# KEYS: record, list. ARGV: the owner under each secret, separated by blanks, known version, life (0: it is not
-# prolonged), own replica, key of replicas, and while there are several secrets the record's name under the current one.
-# The name that the record has comes along.
-FIND_SCRIPT = (
-    NOW_PREAMBLE
-    + """
-local held = redis.call('HMGET', KEYS[1], 'owner', 'holder', 'version')
-if not held[1] or not string.find(' ' .. ARGV[1] .. ' ', ' ' .. held[1] .. ' ', 1, true) then return false end
-local alive = 1
-if held[2] ~= '' and held[2] ~= ARGV[4] then alive = redis.call('EXISTS', ARGV[5] .. held[2]) end
-if tonumber(ARGV[3]) > 0 and alive == 1 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
-  redis.call('ZADD', KEYS[2], 'XX', now, KEYS[1])
-  redis.call('PEXPIRE', KEYS[2], ARGV[3])
-end
-if held[3] == ARGV[2] and (not ARGV[6] or ARGV[6] == KEYS[1]) then return {held[2], held[3], alive, KEYS[1]} end
-return {held[2], held[3], alive, KEYS[1], redis.call('HGETALL', KEYS[1])}
-"""
-)
-
-# KEYS: record, the same under the current secret, the owner's list under each secret, the current one's first.
-# ARGV: version, owner, life, fields and values, sealed anew. Nothing happens where the record has changed meanwhile.
-MOVE_SCRIPT = (
-    NOW_PREAMBLE
-    + """
-if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-redis.call('RENAME', KEYS[1], KEYS[2])
-redis.call('HSET', KEYS[2], 'owner', ARGV[2], unpack(ARGV, 4))
-for i = 4, #KEYS do
-  redis.call('ZUNIONSTORE', KEYS[3], 2, KEYS[3], KEYS[i], 'AGGREGATE', 'MAX')
-  redis.call('DEL', KEYS[i])
-end
-redis.call('ZADD', KEYS[3], redis.call('ZSCORE', KEYS[3], KEYS[1]) or now, KEYS[2])
-redis.call('ZREM', KEYS[3], KEYS[1])
-redis.call('PEXPIRE', KEYS[3], ARGV[3])
-return 1
-"""
-)
-
-# KEYS: record. ARGV: number of fields that go, those, fields and values. Nothing where there is no record.
-UPDATE_SCRIPT = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-local gone = tonumber(ARGV[1])
-if gone > 0 then redis.call('HDEL', KEYS[1], unpack(ARGV, 2, 1 + gone)) end
-if #ARGV > 1 + gone then redis.call('HSET', KEYS[1], unpack(ARGV, 2 + gone)) end
-return redis.call('HINCRBY', KEYS[1], 'version', 1)
-"""
-
-# KEYS: record, list.
-DELETE_SCRIPT = """
-redis.call('ZREM', KEYS[2], KEYS[1])
-return redis.call('DEL', KEYS[1])
-"""
-
-# KEYS: record, list, record, list, … ARGV: life, own replica, key of replicas, and while there are several secrets each
-# record's name under the current one. Whether each is still there: 2 if it is, under an older name.
-RENEW_SCRIPT = (
-    NOW_PREAMBLE
-    + """
-local there = {}
-for i = 1, #KEYS, 2 do
-  local holder = redis.call('HGET', KEYS[i], 'holder')
-  if holder and holder ~= '' and holder ~= ARGV[2] and redis.call('EXISTS', ARGV[3] .. holder) == 0 then
-    holder = false
-  end
-  local name = ARGV[3 + (i + 1) / 2]
-  there[#there + 1] = not holder and 0 or (name and name ~= KEYS[i]) and 2 or 1
-  if holder then
-    redis.call('PEXPIRE', KEYS[i], ARGV[1])
-    redis.call('ZADD', KEYS[i + 1], 'XX', now, KEYS[i])
-    redis.call('PEXPIRE', KEYS[i + 1], ARGV[1])
-  end
-end
-return there
-"""
-)
+CREATE_SCRIPT = load_script("create_session")
+FIND_SCRIPT = load_script("find_session")
+MOVE_SCRIPT = load_script("rename_session")
+UPDATE_SCRIPT = load_script("update_session")
+DELETE_SCRIPT = load_script("delete_session")
+RENEW_SCRIPT = load_script("renew_sessions")
 
 UNLIMITED = 1 << 40
 OLD_NAME = 2

@@ -9,23 +9,13 @@ from typing import Any
 from .connection import RedisConnection
 from .encryption import DecryptionError, Encryptor
 from .key_names import eval_command, name_variants
+from .scripts import load_script
 from .write_queue import WriteQueue
 
 log = logging.getLogger(__name__)
 
-# KEYS: note. ARGV: key of replicas. The holder, the value, whether the holder lives.
-READ_SCRIPT = """
-local found = redis.call('HMGET', KEYS[1], 'h', 'v')
-if not found[1] then return false end
-return {found[1], found[2], redis.call('EXISTS', ARGV[1] .. found[1])}
-"""
-
-# KEYS: note. ARGV: holder, value, life.
-WRITE_SCRIPT = """
-redis.call('HSET', KEYS[1], 'h', ARGV[1], 'v', ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1
-"""
+READ_SCRIPT = load_script("read_task")
+WRITE_SCRIPT = load_script("write_task")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,39 +9,11 @@ from .connection import SHORT_TIMEOUT_SECONDS, RedisConnection
 from .encryption import Encryptor
 from .errors import Unavailable
 from .key_names import eval_command
+from .scripts import load_script
 from .write_queue import WriteQueue
 
-# A bucket is a hash: l(eft) and when that was (a), in seconds. One that is full again is not needed any more.
-# KEYS: buckets. ARGV: goes, then burst and rate of each. Milliseconds to wait; 0: the goes are taken from all of them.
-TAKE_SCRIPT = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local goes, wait, left = tonumber(ARGV[1]), 0, {}
-for i, key in ipairs(KEYS) do
-  local burst, rate = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
-  local held = redis.call('HMGET', key, 'l', 'a')
-  left[i] = burst
-  if held[1] then left[i] = math.min(burst, held[1] + math.max(0, now - held[2]) * rate) end
-  wait = math.max(wait, (math.min(goes, burst) - left[i]) / rate)
-end
-if wait > 0 then return math.ceil(wait * 1000) end
-for i, key in ipairs(KEYS) do
-  redis.call('HSET', key, 'l', string.format('%.6f', left[i] - goes), 'a', string.format('%.6f', now))
-  redis.call('PEXPIRE', key, math.ceil((ARGV[2 * i] - left[i] + goes) / ARGV[2 * i + 1] * 1000) + 1000)
-end
-return 0
-"""
-
-# The same; what was taken is not needed after all.
-GIVE_BACK_SCRIPT = """
-for i, key in ipairs(KEYS) do
-  local left = redis.call('HGET', key, 'l')
-  if left then
-    redis.call('HSET', key, 'l', string.format('%.6f', math.min(tonumber(ARGV[2 * i]), left + ARGV[1])))
-  end
-end
-return 1
-"""
+TAKE_SCRIPT = load_script("take_tokens")
+GIVE_BACK_SCRIPT = load_script("return_tokens")
 
 
 class BucketRequest(NamedTuple):

@@ -6,33 +6,15 @@ from .connection import RedisConnection
 from .encryption import Encryptor
 from .errors import Unavailable
 from .key_names import eval_command, name_variants
+from .scripts import load_script
 from .write_queue import WriteQueue
 
 TTL_SECONDS = 86_400
 MAX_TOKENS = 20_000
 
-# KEYS: set of hashes by when each was proven last. ARGV: life, the hash under each secret.
-CONTAINS_SCRIPT = """
-local now = tonumber(redis.call('TIME')[1])
-for i = 2, #ARGV do
-  local proven = redis.call('ZSCORE', KEYS[1], ARGV[i])
-  if proven and tonumber(proven) > now - ARGV[1] then return 1 end
-end
-return 0
-"""
-
-# KEYS: the same. ARGV: life, most, hash.
-ADD_SCRIPT = """
-local now = tonumber(redis.call('TIME')[1])
-redis.call('ZADD', KEYS[1], now, ARGV[3])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return 1
-"""
-
-# KEYS: the same. ARGV: the hash under each secret.
-REMOVE_SCRIPT = "return redis.call('ZREM', KEYS[1], unpack(ARGV))"
+CONTAINS_SCRIPT = load_script("find_verified_token")
+ADD_SCRIPT = load_script("add_verified_token")
+REMOVE_SCRIPT = load_script("remove_verified_token")
 
 
 class RedisVerifiedTokens:

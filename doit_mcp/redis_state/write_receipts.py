@@ -11,9 +11,15 @@ from typing import Any, Generic, Protocol, TypeVar
 from .connection import RedisConnection
 from .encryption import DecryptionError, Encryptor
 from .errors import Unavailable, WriteRefused
-from .receipt_scripts import CLAIM_SCRIPT, FORGET_GROUPS_SCRIPT, FORGET_SCRIPT, RENEW_SCRIPT, SETTLE_SCRIPT
+from .scripts import load_script
 
 log = logging.getLogger(__name__)
+
+CLAIM_SCRIPT = load_script("claim_receipt")
+SETTLE_SCRIPT = load_script("settle_receipt")
+RENEW_SCRIPT = load_script("renew_receipt_claims")
+FORGET_SCRIPT = load_script("forget_receipt")
+FORGET_GROUPS_SCRIPT = load_script("forget_receipt_groups")
 
 # A claim is renewed while its write runs. One that is not any more was held by a process that died.
 LEASE_SECONDS = 15.0
