@@ -1,4 +1,4 @@
-"""Single flight: whoever needs what is being fetched already waits for that, instead of fetching it again."""
+"""Single flight: callers that need the same value wait for one fetch instead of starting their own."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from ..resilience.limits import LimitExceeded
+
+TOO_MANY_FETCHES = "Too many requests to this service are under way; try again in a moment"
+
 T = TypeVar("T")
 
 
-class TooManyInFlight(Exception):
-    """As many fetches are under way as may be."""
-
-
 class SingleFlight(Generic[T]):
-    """Fetches under way, by key; at most *limit* of them. Close it to end them."""
+    """Fetches under way, by key; at most *limit* of them. Closing it cancels them."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -24,18 +24,18 @@ class SingleFlight(Generic[T]):
         return key in self._tasks
 
     async def join(self, key: bytes, fetch: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """What *fetch* returns or raises, started unless one with this key is under way. Raises TooManyFlights.
+        """What *fetch* returns or raises; it is started unless one with this key is under way. Raises LimitExceeded.
 
-        A caller who is cancelled takes nobody along: the fetch has its own task and its own time limit.
+        Canceling one caller does not affect the others: the fetch has its own task and timeout.
         """
         task = self._tasks.get(key) or self.start(key, fetch)
         await asyncio.wait([task])
         return task.result()
 
     def start(self, key: bytes, fetch: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
-        """Start *fetch* without waiting for it; nothing with this key may be under way. Raises TooManyFlights."""
+        """Start *fetch* without waiting for it; nothing with this key may be under way. Raises LimitExceeded."""
         if len(self._tasks) >= self._limit:
-            raise TooManyInFlight
+            raise LimitExceeded("server", 1.0, TOO_MANY_FETCHES)
         task = self._tasks[key] = asyncio.create_task(fetch())
         task.add_done_callback(lambda done: self._remove(key, done))
         return task
@@ -43,7 +43,7 @@ class SingleFlight(Generic[T]):
     def _remove(self, key: bytes, task: asyncio.Task[T]) -> None:
         del self._tasks[key]
         if not task.cancelled():
-            # Looked at here as well, for the case that everybody who waited has left.
+            # Retrieved here in case every caller was canceled.
             task.exception()
 
     async def close(self) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from ..process.file_descriptors import is_local_shortage
-from .errors import NOT_PRIMARY_CODES, NotPrimary, Unavailable, WriteRefused, error_code, is_out_of_memory
+from ..resilience.unavailable import StateUnavailable
+from .errors import NOT_PRIMARY_CODES, NotPrimary, WriteRefused, error_code, is_out_of_memory
 from .key_names import eval_command, join_names
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class RedisConnection:
         self._full_until = 0.0
         self._answer_count = 0
         # What commands raise at once, while Redis is silent or takes no writes.
-        self._fail_with: type[Unavailable] | None = None
+        self._fail_with: type[StateUnavailable] | None = None
         self._probe_task: asyncio.Task[None] | None = None
 
     @property
@@ -102,7 +103,7 @@ class RedisConnection:
                 lambda: self._client.execute_command(*command), self._timeout + extra_seconds
             )
         if self._probe_task is not None:
-            raise Unavailable
+            raise StateUnavailable
         return await self._attempt(
             lambda: self._client.execute_command(*command), min(max_wait, self._timeout), self._start_probe
         )
@@ -156,7 +157,7 @@ class RedisConnection:
             # Where others were answered meanwhile, it was this command's bad luck.
             if self._answer_count == before and not is_local_shortage(failure):
                 on_silence(failure)
-            raise Unavailable from failure
+            raise StateUnavailable from failure
         self._mark_answered()
         if self._unavailable:
             self._unavailable = False
@@ -197,7 +198,7 @@ class RedisConnection:
 
     def _mark_unavailable(self, failure: Exception) -> None:
         """Redis is silent or takes no writes; until that changes, commands fail at once."""
-        self._fail_with = WriteRefused if isinstance(failure, NotPrimary) else Unavailable
+        self._fail_with = WriteRefused if isinstance(failure, NotPrimary) else StateUnavailable
         self._warn(failure)
         self._start_probe(failure)
 
@@ -228,7 +229,7 @@ class RedisConnection:
                     await self._attempt(
                         lambda: self._client.execute_command(*probe), self._timeout, self._mark_unavailable
                     )
-                except Unavailable:
+                except StateUnavailable:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, MAX_PROBE_SECONDS)
         finally:

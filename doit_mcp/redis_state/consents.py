@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from ..resilience.unavailable import StateUnavailable
 from .connection import RedisConnection
 from .encryption import Encryptor
-from .errors import Unavailable
 from .scripts import load_script
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class RedisConsents:
         consent sets it instead, and that user is asked once more."""
         try:
             await self._connection.run_script(MARK_SCRIPT, [self._since])
-        except Unavailable:
+        except StateUnavailable:
             log.warning("the time since which consents are known could not be recorded yet")
 
     async def use(self, owner: str, asked_at: int, id: str) -> bool:

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ..resilience.unavailable import StateUnavailable
 from .connection import Command, RedisConnection
 from .encryption import DecryptionError, Encryptor
-from .errors import Unavailable
 from .key_names import name_variants
 from .scripts import load_script
 from .write_queue import WriteQueue
@@ -121,7 +121,7 @@ class MessageBus:
         try:
             await self._write_heartbeat()
             await self._reset_positions()
-        except Unavailable:
+        except StateUnavailable:
             log.warning("started without Redis; sessions are refused until it can be used")
             # Others may use it before this one does, so nothing that stands there then is too old.
             self._positions = [STREAM_START for _ in self._streams]
@@ -141,7 +141,7 @@ class MessageBus:
             async with asyncio.timeout(SHUTDOWN_SECONDS):
                 await self.write_queue.flush()
                 await self._connection.execute("DEL", *self._alive_keys, *self._inboxes)
-        except (TimeoutError, Unavailable):
+        except (TimeoutError, StateUnavailable):
             log.warning("Redis was away at the end; other replicas find out by themselves")
 
     async def _write_heartbeat(self) -> None:
@@ -154,7 +154,7 @@ class MessageBus:
                 await self._write_heartbeat()
                 for keeper in self._heartbeat_callbacks:
                     await keeper()
-            except Unavailable:
+            except StateUnavailable:
                 await asyncio.sleep(RETRY_PAUSE_SECONDS)
                 continue
             await asyncio.sleep(self._heartbeat_seconds)
@@ -173,11 +173,11 @@ class MessageBus:
         while True:
             try:
                 await self._read_batch()
-            except Unavailable:
+            except StateUnavailable:
                 await asyncio.sleep(RETRY_PAUSE_SECONDS)
                 try:
                     await self._reset_positions()
-                except Unavailable:
+                except StateUnavailable:
                     continue
 
     async def _read_batch(self) -> None:
@@ -207,7 +207,7 @@ class MessageBus:
             await self._dispatch(origin, body)
         except DecryptionError:
             log.warning("a message in Redis is not one of ours")
-        except Unavailable:
+        except StateUnavailable:
             # It is read again when Redis can be used.
             raise
         except Exception:

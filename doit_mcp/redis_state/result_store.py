@@ -6,9 +6,9 @@ import logging
 import secrets
 from collections.abc import Callable
 
+from ..resilience.unavailable import StateUnavailable
 from .connection import RedisConnection
 from .encryption import DecryptionError, Encryptor
-from .errors import Unavailable
 from .key_names import name_variants
 from .scripts import load_script
 
@@ -62,7 +62,7 @@ class RedisResultStore:
             await self._connection.run_script(
                 PUT_SCRIPT, keys, self._encryptor.encrypt(place, data), len(data), int(self._ttl * 1000), *bounds
             )
-        except Unavailable:
+        except StateUnavailable:
             return None
         return handle
 
@@ -71,7 +71,7 @@ class RedisResultStore:
         place = self._result_key(owner, handle)
         try:
             found = await self._connection.execute("MGET", *name_variants(place))
-        except Unavailable as away:
+        except StateUnavailable as away:
             raise self._unavailable_error() from away
         try:
             return next((self._encryptor.decrypt(place, sealed) for sealed in found if sealed is not None), None)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..resilience.unavailable import StateUnavailable
 from .connection import RedisConnection
 from .encryption import Encryptor
-from .errors import Unavailable
 from .key_names import eval_command, name_variants
 from .scripts import load_script
 from .write_queue import WriteQueue
@@ -42,7 +42,7 @@ class RedisVerifiedTokens:
             return bool(
                 await self._connection.run_script(CONTAINS_SCRIPT, [self._key], TTL_SECONDS, *self._hashes(digest))
             )
-        except Unavailable:
+        except StateUnavailable:
             return False
 
     def add(self, digest: bytes) -> None:

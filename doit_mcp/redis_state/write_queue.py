@@ -7,8 +7,9 @@ import logging
 from collections import deque
 from itertools import islice
 
+from ..resilience.unavailable import StateUnavailable
 from .connection import Command, RedisConnection
-from .errors import Unavailable, is_out_of_memory
+from .errors import is_out_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class WriteQueue:
         batch = list(islice(self._queue, MAX_COMMANDS_PER_BATCH))
         try:
             answers = await self._connection.execute_all([command for command, _ in batch])
-        except Unavailable:
+        except StateUnavailable:
             return False
         for (command, _), answer in zip(batch, answers, strict=True):
             if isinstance(answer, Exception):

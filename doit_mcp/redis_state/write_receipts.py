@@ -8,9 +8,10 @@ import secrets
 from collections.abc import Callable, Collection
 from typing import Any, Generic, Protocol, TypeVar
 
+from ..resilience.unavailable import StateUnavailable
 from .connection import RedisConnection
 from .encryption import DecryptionError, Encryptor
-from .errors import Unavailable, WriteRefused
+from .errors import WriteRefused
 from .scripts import load_script
 
 log = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ class RedisReceiptStore(Generic[R]):
             if not idempotent:
                 raise self._unprotected_error() from None
             away = True
-        except Unavailable:
+        except StateUnavailable:
             away = True
         finally:
             if checked:
@@ -171,7 +172,7 @@ class RedisReceiptStore(Generic[R]):
         try:
             places = [place, self._index_key(owner), *map(self._group_key, groups)]
             await self._connection.run_script(SETTLE_SCRIPT, places, token, outcome, sealed, int(self._ttl * 1000))
-        except Unavailable:
+        except StateUnavailable:
             # In Redis its claim will lapse, as if this process had died; here it is known what became of it.
             if answer is not None and await self._local.claim(owner, key) is None:
                 await self._local.settle(owner, key, answer, known=known, groups=groups)
@@ -192,7 +193,7 @@ class RedisReceiptStore(Generic[R]):
     async def _run_forget(self, script: str, keys: list[str]) -> None:
         try:
             await self._connection.run_script(script, keys)
-        except Unavailable:
+        except StateUnavailable:
             log.warning("receipts in Redis could not be forgotten")
 
     def _receipt_key(self, owner: str, key: str) -> str:
@@ -218,7 +219,7 @@ class RedisReceiptStore(Generic[R]):
                     await self._connection.run_script(
                         RENEW_SCRIPT, list(held), int(self._lease * 1000), int(self._ttl * 1000), *held.values()
                     )
-                except Unavailable:
+                except StateUnavailable:
                     # The next round comes before the lease ends, or the claim lapses.
                     continue
 

@@ -21,7 +21,7 @@ from ..protocol.jsonrpc import (
     notification_bytes,
 )
 from ..protocol.request_metadata import Caller
-from ..redis_state.errors import Unavailable
+from ..resilience.unavailable import StateUnavailable
 from .message_queue import MessageQueue
 from .notification_hub import RESOURCE_UPDATED, ChangeEvent
 
@@ -102,7 +102,7 @@ class Session:
         if self.peers is not None:
             try:
                 await self.peers.save(self)
-            except Unavailable as away:
+            except StateUnavailable as away:
                 raise RpcError(INTERNAL_ERROR, str(away)) from away
         self.has_unsaved_changes = False
 

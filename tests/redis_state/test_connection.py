@@ -12,7 +12,7 @@ import pytest
 from doit_mcp import cli
 from doit_mcp.redis_state import connection as module
 from doit_mcp.redis_state.connection import RedisConnection, open_connection
-from doit_mcp.redis_state.errors import Unavailable
+from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.settings import Settings
 from tests.descriptor_shortage import no_descriptors
 from tests.redis_state.redis_server import Server, back
@@ -56,7 +56,7 @@ def linked(silent: Silent, timeout: float = 0.1) -> RedisConnection:
 
 
 async def away(link: RedisConnection, command: str = "GET") -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute(command)
 
 
@@ -78,10 +78,10 @@ async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) ->
 async def test_a_short_wait_in_vain_keeps_nobody_else_out(silent: Silent) -> None:
     """Who can do without does, at once, until it is clear; the others find out for themselves."""
     link = linked(silent, 60)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute("COUNT", max_wait=0.01)
     for _ in range(3):
-        with pytest.raises(Unavailable):
+        with pytest.raises(StateUnavailable):
             await link.execute("COUNT", max_wait=60)
     assert silent.sent.count("COUNT") == 1 and not link.unavailable
     going = asyncio.create_task(link.execute("GET"))
@@ -127,7 +127,7 @@ async def test_one_that_is_slow_among_others_is_no_outage(silent: Silent) -> Non
     quick = asyncio.create_task(link.execute("GET"))
     (await silent.asked("GET")).set_result("value")
     assert await quick == "value"
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await slow
     assert not link.unavailable and "DEL" not in silent.sent
     await link.close()
@@ -178,7 +178,7 @@ async def test_an_outage_is_one_warning(link: RedisConnection, redis: Server, ca
     caplog.set_level(logging.INFO, "doit_mcp.redis_state.connection")
     redis.kill()
     for _ in range(3):
-        with pytest.raises(Unavailable):
+        with pytest.raises(StateUnavailable):
             await link.execute("GET", "a secret")
     redis.start()
     await back(link)
@@ -199,12 +199,12 @@ async def test_n24_a_shortage_of_descriptors_closes_the_link_for_nobody(
 
 async def test_a_server_that_hangs_or_refuses(link: RedisConnection, redis: Server) -> None:
     redis.pause()
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute("PING")
     redis.resume()
     await back(link)
     assert await link.execute("PING")
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute("NO-SUCH-COMMAND")
     assert isinstance((await link.execute_all([("NO-SUCH-COMMAND",), ("PING",)]))[0], Exception)
 
@@ -213,7 +213,7 @@ async def test_a_wrong_password_is_an_outage_and_is_not_shown(redis: Server, cap
     url = redis.url.replace("unix://", "unix://user:hush-hush@")
     assert "hush" not in repr(Settings(redis_url=url))
     wrong = open_connection(url, "x", timeout=0.5)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await wrong.execute("PING")
     await wrong.close()
     assert "hush" not in caplog.text and "hush" not in "".join(str(record.__dict__) for record in caplog.records)

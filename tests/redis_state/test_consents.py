@@ -11,7 +11,7 @@ import pytest
 from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.consents import RedisConsents
 from doit_mcp.redis_state.encryption import Encryptor
-from doit_mcp.redis_state.errors import Unavailable
+from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.server.consents import Consent, Consents, MemoryConsents
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server
@@ -108,7 +108,7 @@ async def test_n14_redis_keeps_a_bounded_number_that_ends_by_itself(link: RedisC
 async def test_n14_what_cannot_be_checked_does_not_count(link: RedisConnection, redis: Server) -> None:
     consents = RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS)
     redis.pause()
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await consents.use("o", *consent_of(1))
     redis.resume()
 
@@ -119,7 +119,7 @@ async def test_n14_a_full_redis_is_one_that_cannot_be_asked(link: RedisConnectio
     try:
         await link.execute("CONFIG", "SET", "maxmemory-policy", "noeviction")
         await link.execute("CONFIG", "SET", "maxmemory", "1")
-        with pytest.raises(Unavailable):
+        with pytest.raises(StateUnavailable):
             await consents.use("o", *consent_of(2))
     finally:
         await link.execute("CONFIG", "SET", "maxmemory", "0")

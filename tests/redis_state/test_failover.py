@@ -12,7 +12,8 @@ from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, R
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from doit_mcp.redis_state.connection import RedisConnection, open_connection
-from doit_mcp.redis_state.errors import Unavailable, WriteRefused
+from doit_mcp.redis_state.errors import WriteRefused
+from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent
 from tests.redis_state.failover import Node, Pair, replicated
 from tests.redis_state.redis_server import PROGRAM, redis_server
@@ -67,12 +68,12 @@ async def test_n23_many_at_once_need_one_new_set_of_connections(pair: Pair, link
 
 async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, link: RedisConnection) -> None:
     await pair.swap(told=False)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute("SET", "key", "1")
     assert link.unavailable
     made = pair.address.made
     for _ in range(200):
-        with pytest.raises(Unavailable):
+        with pytest.raises(StateUnavailable):
             await link.execute("SET", "key", "1")
     # Only the probe makes connections.
     assert pair.address.made - made < 10
@@ -86,7 +87,7 @@ async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, 
 async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pair, link: RedisConnection) -> None:
     """NOREPLICAS: PING would be answered, and so would every read."""
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute("SET", "key", "1")
     # However often it is asked: commands go there again once it takes writes.
     async with asyncio.timeout(20):

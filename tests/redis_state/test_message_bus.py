@@ -11,8 +11,8 @@ import pytest
 
 from doit_mcp.redis_state.connection import RedisConnection, open_connection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
-from doit_mcp.redis_state.errors import Unavailable
 from doit_mcp.redis_state.message_bus import MessageBus, Payload
+from doit_mcp.resilience.unavailable import StateUnavailable
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server
 
@@ -87,7 +87,7 @@ async def test_goes_on_after_an_outage(redis: Server, how: str) -> None:
 
 async def test_what_is_not_ours_and_what_fails_harms_nothing(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     async with members(redis) as (a, b):
-        failing = iter([RuntimeError("a bug"), Unavailable(), None])
+        failing = iter([RuntimeError("a bug"), StateUnavailable(), None])
 
         async def fails(body: Payload) -> None:
             if (failure := next(failing)) is not None:
@@ -127,7 +127,7 @@ async def test_keepers_are_asked_as_long_as_redis_can_be_used(redis: Server, cap
     beats: asyncio.Queue[int] = asyncio.Queue()
     link = open_connection(redis.url, key_prefix(SECRET), timeout=0.3)
     bus = MessageBus(link, Encryptor(SECRET, "bus"), heartbeat_seconds=0.01)
-    failing = iter([RuntimeError("a bug"), Unavailable()])
+    failing = iter([RuntimeError("a bug"), StateUnavailable()])
 
     async def keeper() -> None:
         if (failure := next(failing, None)) is not None:

@@ -16,18 +16,20 @@ from doit_mcp.redis_state.encryption import DecryptionError, Encryptor, key_pref
 from doit_mcp.redis_state.event_logs import EventLogs
 from doit_mcp.redis_state.key_names import name_variants
 from doit_mcp.redis_state.message_bus import MessageBus, Payload
-from doit_mcp.redis_state.quotas import Quotas
+from doit_mcp.redis_state.quotas import RedisQuota
+from doit_mcp.redis_state.rate_limiter import RedisRateLimiter
 from doit_mcp.redis_state.result_store import RedisResultStore
 from doit_mcp.redis_state.session_records import SessionRecords
 from doit_mcp.redis_state.task_records import TaskRecords
-from doit_mcp.redis_state.token_buckets import BucketRequest, RedisTokenBuckets
 from doit_mcp.redis_state.write_receipts import RedisReceiptStore
+from doit_mcp.resilience.token_bucket import Rate
 from doit_mcp.server.signed_state import StateSigner
 from doit_mcp.settings import Settings
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.process import Process, separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, at, replicas
+from tests.resilience.limiters import shared_wait
 from tests.transports.http.serving import Answer, Session, next_event
 
 NEW = "another-secret-of-forty-characters-here!"
@@ -75,15 +77,18 @@ class Member:
             per_owner=9,
             max_answer_bytes=99,
         )
-        self.buckets = RedisTokenBuckets(link, Encryptor(secrets, "rates"), self.bus.write_queue, "rate")
+        self.rate = RedisRateLimiter(
+            link, Encryptor(secrets, "rates"), self.bus.write_queue, "rate", "slow down", per_owner=Rate(2, 0.01)
+        )
         self.held = 0
-        self.counts = Quotas(
+        self.quota = RedisQuota(
             link,
             Encryptor(secrets, "calls"),
             "calls",
             self.bus.replica_id,
             limit=2,
             count_local=lambda owner: self.held,
+            message="full",
         )
 
     async def _hear(self, body: Payload) -> None:
@@ -91,7 +96,7 @@ class Member:
 
     async def close(self) -> None:
         await self.receipts.close()
-        await self.counts.close()
+        await self.quota.close()
         await self.link.close()
 
 
@@ -178,17 +183,13 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
         await b.bus.write_queue.flush()
         assert await a.notes.read("task") is None
         # Limits.
-        assert (
-            await a.buckets.take([BucketRequest("o", 2, 0.01)])
-            == 0
-            == await b.buckets.take([BucketRequest("o", 2, 0.01)])
-        )
-        assert await a.buckets.take([BucketRequest("o", 2, 0.01)]) > 0
-        assert await a.counts.has_room("o")
+        assert [await shared_wait(one.rate, "o") for one in (a, b)] == [0, 0]
+        assert await shared_wait(a.rate, "o") > 0
+        await a.quota.acquire("o")
         a.held = 1
-        assert await b.counts.has_room("o")
+        await b.quota.acquire("o")
         b.held = 1
-        assert not await a.counts.has_room("o") and not await b.counts.has_room("o")
+        assert [await shared_wait(one.quota, "o") for one in (a, b)] == [2, 2]
         # What they tell each other.
         for speaker, listener in ((a, b), (b, a)):
             assert speaker.bus.broadcast("word", word="to all")

@@ -14,18 +14,18 @@ from doit_mcp.catalog.call import NoAnswer, Question
 from doit_mcp.protocol.jsonrpc import Notification, Response, RpcError
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import DEFAULT_REVISION
+from doit_mcp.redis_state import event_store, tasks
 from doit_mcp.redis_state.connection import open_connection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
 from doit_mcp.redis_state.event_logs import EventLogs
+from doit_mcp.redis_state.event_store import RedisEventStore
 from doit_mcp.redis_state.message_bus import MessageBus
 from doit_mcp.redis_state.session_records import SessionRecords
+from doit_mcp.redis_state.sessions import RedisSessions
 from doit_mcp.redis_state.task_records import TaskRecords
-from doit_mcp.server import shared_event_store, shared_tasks
+from doit_mcp.redis_state.tasks import TASK_MOVED, RedisTasks
 from doit_mcp.server.message_queue import MessageQueue
 from doit_mcp.server.notification_hub import ChangeEvent, NotificationHub
-from doit_mcp.server.shared_event_store import SharedEventStore
-from doit_mcp.server.shared_sessions import SharedSessions
-from doit_mcp.server.shared_tasks import SharedTasks
 from doit_mcp.server.task import LIFETIME_SECONDS, Task
 from doit_mcp.server.tasks import MAX_TASKS_PER_OWNER, TaskInputCollector
 from tests.redis_state.conftest import SECRET
@@ -50,14 +50,14 @@ class Member:
         self.bus = MessageBus(self.link, Encryptor(SECRET, "bus"), heartbeat_seconds=0.05)
         self.ended: list[str] = []
         records = SessionRecords(self.link, Encryptor(SECRET, "sessions"), "session", self.bus.replica_id, ttl=60)
-        self.sessions = SharedSessions(records, self.bus, "session", on_end=self.ended.append)
+        self.sessions = RedisSessions(records, self.bus, "session", on_end=self.ended.append)
         logs = EventLogs(
             self.link, Encryptor(SECRET, "logs"), self.bus.write_queue, self.bus.replica_id, ttl=60, max_events=10
         )
-        self.replays = SharedEventStore(logs, self.bus, 12_000)
+        self.replays = RedisEventStore(logs, self.bus, 12_000)
         self.clock = Clock()
         notes = TaskRecords(self.link, Encryptor(SECRET, "tasks"), self.bus.write_queue, "task", self.bus.replica_id)
-        self.tasks = SharedTasks(NotificationHub(), notes, self.bus, self.clock)
+        self.tasks = RedisTasks(NotificationHub(), notes, self.bus, self.clock)
 
 
 Pair = tuple[Member, Member]
@@ -234,7 +234,7 @@ async def test_logs_that_are_dropped(pair: Pair) -> None:
 
 
 async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_event_store, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(event_store, "POLL_SECONDS", 0.05)
     a, b = pair
     log = a.replays.open_log("s", "1", [7])
     await a.replays.begin_log("s", log)
@@ -251,7 +251,7 @@ async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatc
 
 
 async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_event_store, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(event_store, "POLL_SECONDS", 0.05)
     a, b = pair
     log = a.replays.open_log("s", "1", [7])
     await a.replays.begin_log("s", log)
@@ -327,7 +327,7 @@ async def test_a_task_that_moved_and_is_gone_or_of_somebody_else(pair: Pair) -> 
     told: list[ChangeEvent] = []
     with b.tasks._hub.subscribe("o", told.append), b.tasks._hub.subscribe("p", told.append):
         for id, owner in (("unknown", "o"), (task.id, "p"), (task.id, "q"), (task.id, "o")):
-            a.bus.broadcast(shared_tasks.TASK_MOVED, id=id, owner=owner)
+            a.bus.broadcast(TASK_MOVED, id=id, owner=owner)
         await heard(a, b)
     assert [(change.subject, change.owner) for change in told] == [(task.id, "o")]
 
@@ -335,13 +335,13 @@ async def test_a_task_that_moved_and_is_gone_or_of_somebody_else(pair: Pair) -> 
 async def test_a_holder_that_is_slow(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(shared_tasks, "EFFECT_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(tasks, "EFFECT_TIMEOUT_SECONDS", 0.05)
     a, b = pair
     task = a.tasks.create("o", waits, {})
     await a.tasks.wait_until_saved()
     there = await b.tasks.find(task.id, "o")
     assert there is not None
-    monkeypatch.setattr(a.tasks, "cancel", lambda task: None)
+    monkeypatch.setattr(a.tasks.local, "cancel", lambda task: None)
     await b.tasks.stop(there)
     assert "slow" in caplog.text
     monkeypatch.undo()
@@ -355,17 +355,17 @@ async def test_tasks_that_end_and_go(pair: Pair) -> None:
     async def at_once(task: Task) -> dict[str, Any]:
         return {}
 
-    tasks = []
+    made = []
     for _ in range(MAX_TASKS_PER_OWNER + 1):
-        tasks.append(a.tasks.create("o", at_once, {}))
-        while tasks[-1].status != "completed":
+        made.append(a.tasks.create("o", at_once, {}))
+        while made[-1].status != "completed":
             await asyncio.sleep(0)
     await a.tasks.wait_until_saved()
-    assert await b.tasks.find(tasks[0].id, "o") is None
-    there = await b.tasks.find(tasks[-1].id, "o")
+    assert await b.tasks.find(made[0].id, "o") is None
+    there = await b.tasks.find(made[-1].id, "o")
     assert there is not None and there.status == "completed"
     await b.tasks.stop(there)
     a.clock.now += LIFETIME_SECONDS + 1
-    assert await a.tasks.find(tasks[-1].id, "o") is None
+    assert await a.tasks.find(made[-1].id, "o") is None
     await a.bus.write_queue.flush()
-    assert await b.tasks.find(tasks[-1].id, "o") is None
+    assert await b.tasks.find(made[-1].id, "o") is None

@@ -11,7 +11,8 @@ import pytest
 
 from doit_mcp.observability.trace import CURRENT_TRACE, Trace
 from doit_mcp.resilience import compute_thread
-from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER, ComputeThread, TooManyQueued, run_in_thread
+from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER, ComputeThread, run_in_thread
+from doit_mcp.resilience.limits import LimitExceeded
 
 
 def test_n3_a_caller_with_many_computations_waits_for_itself() -> None:
@@ -101,12 +102,12 @@ def test_n1_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     while not running.running():
         pass
     mine = [turns.submit("a", int, may_reject=True) for _ in range(MAX_QUEUED_PER_CALLER)]
-    with pytest.raises(TooManyQueued, match="send fewer at once") as own:
+    with pytest.raises(LimitExceeded, match="send fewer at once") as own:
         turns.submit("a", int, may_reject=True)
     others = [turns.submit("b", int, may_reject=True), turns.submit("c", int, may_reject=True)]
-    with pytest.raises(TooManyQueued, match="The server is busy") as everybody:
+    with pytest.raises(LimitExceeded, match="The server is busy") as everybody:
         turns.submit("d", int, may_reject=True)
-    assert not own.value.all_callers and everybody.value.all_callers
+    assert (own.value.scope, everybody.value.scope) == ("owner", "server")
     later = turns.submit("a", int)
     mine[0].cancel(), later.cancel()
     mine[0] = turns.submit("a", int, may_reject=True)
