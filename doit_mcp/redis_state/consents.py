@@ -1,4 +1,4 @@
-"""Consents in Redis: one that was used at a replica counts at no other one (doit_mcp.server.consents)."""
+"""Consents in Redis: a consent that was used at one replica counts at no other (doit_mcp.server.consents)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USE_SCRIPT = load_script("use_consent")
 
 
 class RedisConsents:
-    """Used consents of all replicas. While Redis cannot be used none can be checked, so none counts: Away is raised."""
+    """The used consents of all replicas. While Redis is unavailable no consent can be checked, so none counts."""
 
     def __init__(
         self, connection: RedisConnection, encryptor: Encryptor, *, lifetime_seconds: float, per_owner: int
@@ -30,15 +30,15 @@ class RedisConsents:
         self._since = connection.key("consents-since")
 
     async def record_start(self) -> None:
-        """Set the marker, where there is none, before anybody is asked. While Redis cannot be used the first use of a
-        consent sets it instead, and that user is asked once more."""
+        """Set the time since which Redis knows used consents, before the first question. While Redis is unavailable the
+        first use of a consent sets it instead, and that user is asked once more."""
         try:
             await self._connection.run_script(MARK_SCRIPT, [self._since])
         except StateUnavailable:
             log.warning("the time since which consents are known could not be recorded yet")
 
     async def use(self, owner: str, asked_at: int, id: str) -> bool:
-        """Whether the consent may count. Raises Away."""
+        """Whether the consent counts. Raises StateUnavailable."""
         name = self._encryptor.hash_name(owner)
         keys = [self._connection.key("consents", name), self._connection.key("consents-floor", name), self._since]
         return bool(

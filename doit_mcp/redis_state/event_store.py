@@ -34,8 +34,8 @@ class Follower:
 
 
 class RedisEventStore:
-    """Implements :class:`doit_mcp.server.event_store.EventStore`: the logs of this process, a copy of each in Redis, and
-    the way to logs of other replicas.
+    """Implements :class:`doit_mcp.server.event_store.EventStore`: the logs of this process, a copy of each in Redis,
+    and access to the logs of other replicas.
 
     Each message goes to one stream, so the holder of a log knows its only follower: here, or at which replica.
     """

@@ -1,6 +1,6 @@
-"""Names in Redis while secrets change: what a thing is called under the current secret, and under the others.
+"""Key names in Redis during a rotation of secrets: the name under the current secret, and under the others.
 
-With one secret a name is an ordinary text, and nothing here costs anything.
+With a single secret a name is an ordinary string, and this module adds no cost.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from .scripts import load_script
 
 
 class KeyName(str):
-    """A name under the current secret; *others* is the same under the other secrets, in their order."""
+    """A name under the current secret; *others* are the names under the other secrets, in their order."""
 
     __slots__ = ("others",)
     others: tuple[str, ...]
 
 
 def make_key_name(texts: Sequence[str]) -> str:
-    """The name with these variants, that under the current secret first."""
+    """A name with these variants, the one under the current secret first."""
     if len(texts) == 1:
         return texts[0]
     name = KeyName(texts[0])
@@ -27,12 +27,12 @@ def make_key_name(texts: Sequence[str]) -> str:
 
 
 def name_variants(name: str) -> tuple[str, ...]:
-    """What *name* is under each secret, the current one first; of an ordinary text itself."""
+    """The variants of *name* under each secret, the current one first; an ordinary string has only itself."""
     return (str(name), *name.others) if isinstance(name, KeyName) else (name,)
 
 
 def join_names(separator: str, parts: Sequence[str]) -> str:
-    """The parts as one name, under each secret by itself."""
+    """The joined parts, separately under each secret."""
     for part in parts:
         if isinstance(part, KeyName):
             break
@@ -47,7 +47,7 @@ CHOOSE_KEYS_SCRIPT = load_script("choose_keys")
 
 
 def eval_command(source: str, keys: Sequence[str]) -> tuple[str | int, ...]:
-    """EVAL with the script *source* and its keys; arguments follow."""
+    """The EVAL command for a script and its keys; the caller appends the arguments."""
     if not any(isinstance(key, KeyName) for key in keys):
         return ("EVAL", source, len(keys), *keys)
     spread = [name_variants(key) for key in keys]

@@ -1,6 +1,7 @@
 """Limits what an owner holds at all replicas together.
 
-Each replica reports how much it holds, never what it added or removed, so a lost or repeated report does no lasting harm.
+Each replica reports how much it holds, never what it added or removed, so a lost or repeated report does no lasting
+harm.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Results in Redis: a handle made at one replica leads to its table at every other (doit_mcp.catalog.stores.result_store)."""
+"""Results in Redis: a handle from one replica works at every other (doit_mcp.catalog.stores.result_store)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ PUT_SCRIPT = load_script("put_result")
 
 
 class RedisResultStore:
-    """Results of all replicas. The oldest make room for newer ones, first the owner's own, then anybody's; all go by
-    themselves after their life.
+    """The results of all replicas. Results expire; beyond a limit the oldest are evicted, of the owner or of all owners.
 
-    *unavailable* makes the error that a reader gets while Redis is away.
+    *unavailable_error* makes the error that readers get while Redis is unavailable.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class RedisResultStore:
         self._total, self._total_bytes = total, total_bytes
 
     async def put(self, owner: str, data: bytes) -> str | None:
-        """Keep *data* for *owner*; None where it is too large, or cannot be kept at the moment."""
+        """Store *data* for *owner* and return its handle; None if it is too large, or Redis is unavailable."""
         if len(data) > min(self._max_result_bytes, self._owner_bytes, self._total_bytes):
             return None
         handle = secrets.token_urlsafe(18)
@@ -67,16 +66,18 @@ class RedisResultStore:
         return handle
 
     async def get(self, owner: str, handle: str) -> bytes | None:
-        """What was kept. Raises the error of *unavailable* when Redis cannot be asked."""
+        """The stored data. Raises the error of *unavailable_error*."""
         place = self._result_key(owner, handle)
         try:
             found = await self._connection.execute("MGET", *name_variants(place))
-        except StateUnavailable as away:
-            raise self._unavailable_error() from away
+        except StateUnavailable as unavailable:
+            raise self._unavailable_error() from unavailable
         try:
-            return next((self._encryptor.decrypt(place, sealed) for sealed in found if sealed is not None), None)
+            return next(
+                (self._encryptor.decrypt(place, encrypted) for encrypted in found if encrypted is not None), None
+            )
         except DecryptionError:
-            log.warning("a result in Redis is not what was put there")
+            log.warning("a result in Redis cannot be decrypted")
             return None
 
     def _result_key(self, owner: str, handle: str) -> str:

@@ -1,4 +1,4 @@
-"""Records: what several replicas know of one thing, as sealed fields, with an owner, a life and perhaps a holder."""
+"""Session records in Redis: encrypted fields with an owner, a version, a lifetime and perhaps a holding replica."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OLD_NAME = 2
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """A record. *fields* is None where the version that was known is the newest; *holder_alive* tells of its holder."""
+    """A record. *fields* is None if the caller knows the newest version; *holder_alive* is True without a holder."""
 
     holder: str
     version: int
@@ -37,7 +37,7 @@ class SessionRecord:
 
 
 class SessionRecords:
-    """Records of one kind, under names that cannot be read from Redis. All methods raise Away."""
+    """Records of one kind, under hashed names. All methods raise StateUnavailable."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class SessionRecords:
         self._replicas = connection.key("replica", "")
 
     def hash_name(self, text: str) -> str:
-        """Stands for *text* in the name of a field."""
+        """The hash of *text* for use in field names."""
         return self._encryptor.hash_name(text)
 
     def _keys(self, id: str, owner: str) -> list[str]:
@@ -62,26 +62,26 @@ class SessionRecords:
         return [self._connection.key(self._kind, names[0]), self._connection.key(f"{self._kind}s", names[1])]
 
     async def create(self, id: str, owner: str, fields: Mapping[str, Any], *, pinned: bool = False) -> list[str]:
-        """A new record; the ids of those of this owner that had to make room. *pinned*: it needs this replica."""
+        """Create a record. Returns the ids of evicted records of this owner. A *pinned* record depends on this replica."""
         keys = self._keys(id, owner)
         holder = self._replica if pinned else ""
         packed = self._encrypt_fields(keys[0], {**fields, "id": id})
         arguments = (str(self._encryptor.hash_name(owner)), holder, self._ttl, self._per_owner)
         gone = await self._connection.run_script(CREATE_SCRIPT, keys, *arguments, *packed)
         pairs = zip(gone[::2], gone[1::2], strict=True)
-        ids = (self._decrypt_id(key.decode(), sealed) for key, sealed in pairs)
+        ids = (self._decrypt_id(key.decode(), encrypted) for key, encrypted in pairs)
         return [id for id in ids if id is not None]
 
     def _decrypt_id(self, key: str, ciphertext: bytes) -> str | None:
-        """The id of a record that had to go; None where a secret sealed it that is not in force any more."""
+        """The id of an evicted record; None if it was encrypted with a secret that is no longer configured."""
         try:
             return str(self._encryptor.decrypt_json(f"{key} id", ciphertext))
         except DecryptionError:
-            log.warning("a record in Redis is not one of ours", extra={"kind": self._kind})
+            log.warning("a record in Redis cannot be decrypted", extra={"kind": self._kind})
             return None
 
     async def find(self, id: str, owner: str, known_version: int = 0, *, renew: bool = True) -> SessionRecord | None:
-        """The record, if *owner* opened it; *renew* prolongs its life."""
+        """The record, if it belongs to *owner*; *renew* extends its lifetime."""
         keys = self._keys(id, owner)
         life = self._ttl if renew else 0
         owners = " ".join(name_variants(self._encryptor.hash_name(owner)))
@@ -94,7 +94,7 @@ class SessionRecords:
         try:
             fields = self._decrypt_fields(keys[0], found[4]) if len(found) > 4 else None
         except DecryptionError:
-            log.warning("a record in Redis is not one of ours", extra={"kind": self._kind})
+            log.warning("a record in Redis cannot be decrypted", extra={"kind": self._kind})
             return None
         name = found[3].decode()
         if fields is not None and name != keys[0]:
@@ -104,7 +104,7 @@ class SessionRecords:
     async def _move_to_current_name(
         self, name: str, keys: list[str], owner: str, version: bytes, fields: Mapping[str, Any]
     ) -> None:
-        """Name and seal a record by the current secret, so that it outlives the one that it was made with."""
+        """Rename and encrypt a record with the current secret, so that it survives the removal of the old one."""
         raw = [name, str(keys[0]), *name_variants(keys[1])]
         packed = self._encrypt_fields(keys[0], fields)
         await self._connection.run_script(
@@ -112,7 +112,7 @@ class SessionRecords:
         )
 
     async def update(self, id: str, owner: str, fields: Mapping[str, Any], removed: Iterable[str] = ()) -> int | None:
-        """Set *fields*, take those in *removed* away; the new version, None where there is no such record any more."""
+        """Set *fields* and remove those in *removed*. Returns the new version, None if the record is gone."""
         keys = self._keys(id, owner)
         names = [f"f:{name}" for name in removed]
         version = await self._connection.run_script(
@@ -121,36 +121,37 @@ class SessionRecords:
         return None if version is None else int(version)
 
     async def delete(self, id: str, owner: str) -> bool:
-        """End the record; False where there was none."""
+        """Delete the record; False if there was none."""
         return bool(await self._connection.execute(*self.delete_command(id, owner)))
 
     def delete_command(self, id: str, owner: str) -> Command:
-        """The command that ends the record, for who cannot wait until Redis can be used."""
+        """The command that deletes the record, for callers that queue it."""
         return eval_command(DELETE_SCRIPT, self._keys(id, owner))
 
     async def renew(self, records: Iterable[tuple[str, str]]) -> list[bool]:
-        """Prolong the lives of records (id, owner); whether each is still there, and its holder."""
+        """Extend the lifetime of records (id, owner). Returns for each whether it exists and its holder is alive."""
         records = list(records)
         keys = [key for id, owner in records for key in self._keys(id, owner)]
         own = [str(key) for key in keys[::2] if isinstance(key, KeyName)]
         there = await self._connection.run_script(RENEW_SCRIPT, keys, self._ttl, self._replica, self._replicas, *own)
         for (id, owner), one in zip(records, there, strict=True):
             if one == OLD_NAME:
-                # Finding it gives it its new one.
+                # Finding a record renames it.
                 await self.find(id, owner)
         return [bool(one) for one in there]
 
     def _encrypt_fields(self, key: str, fields: Mapping[str, Any]) -> list[str | bytes]:
-        """Names and sealed values; each value is bound to its record and name."""
+        """Names and encrypted values, alternating; each value is bound to its record and name."""
         packed: list[str | bytes] = []
         for name, value in fields.items():
             packed += [f"f:{name}", self._encryptor.encrypt_json(join_names(" ", (key, name)), value)]
         return packed
 
     def _decrypt_fields(self, key: str, flat: list[bytes]) -> dict[str, Any]:
-        """The fields; raises Broken."""
+        """The fields. Raises DecryptionError."""
         pairs = zip(flat[::2], flat[1::2], strict=True)
-        own = {name.decode()[2:]: sealed for name, sealed in pairs if name.startswith(b"f:")}
+        own = {name.decode()[2:]: encrypted for name, encrypted in pairs if name.startswith(b"f:")}
         return {
-            name: self._encryptor.decrypt_json(join_names(" ", (key, name)), sealed) for name, sealed in own.items()
+            name: self._encryptor.decrypt_json(join_names(" ", (key, name)), encrypted)
+            for name, encrypted in own.items()
         }

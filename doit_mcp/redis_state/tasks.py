@@ -30,8 +30,8 @@ STORED_FIELDS = ("id", "owner", "created", "updated", "status", "message", "resu
 
 
 class RedisTasks:
-    """Implements :class:`doit_mcp.server.tasks.Tasks`: the tasks of this process, a record of each in Redis, and messages
-    to the replicas where others run.
+    """Implements :class:`doit_mcp.server.tasks.Tasks`: the tasks of this process, a record of each in Redis, and
+    messages to the replicas where others run.
 
     All replicas share the limit on running tasks; each has its own limit on kept ones.
     """

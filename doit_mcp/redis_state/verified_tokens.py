@@ -1,4 +1,4 @@
-"""Proven tokens: hashes of credentials that the DoiT API accepted at any replica within a day. Redis' clock counts."""
+"""Hashes of tokens that the DoiT API accepted at any replica within a day. Redis's clock counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REMOVE_SCRIPT = load_script("remove_verified_token")
 
 
 class RedisVerifiedTokens:
-    """Implements :class:`doit_mcp.auth.failed_attempts.SharedProven`. What is kept of a token is a keyed hash of its digest."""
+    """Implements :class:`doit_mcp.auth.failed_attempts.SharedVerifiedTokens`. Redis stores a keyed hash of each digest."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class RedisVerifiedTokens:
         self._key = connection.key("proven")
 
     async def contains(self, digest: bytes) -> bool:
-        """Whether that token was proven; False while Redis is away."""
+        """Whether this token was verified; False while Redis is unavailable."""
         try:
             return bool(
                 await self._connection.run_script(CONTAINS_SCRIPT, [self._key], TTL_SECONDS, *self._hashes(digest))
@@ -46,11 +46,11 @@ class RedisVerifiedTokens:
             return False
 
     def add(self, digest: bytes) -> None:
-        """The DoiT API accepted that token. Without waiting."""
+        """Record that the DoiT API accepted the token, without waiting."""
         self._enqueue(ADD_SCRIPT, TTL_SECONDS, self._max_tokens, self._hashes(digest)[0])
 
     def remove(self, digest: bytes) -> None:
-        """The DoiT API refused it. Without waiting."""
+        """Record that the DoiT API refused the token, without waiting."""
         self._enqueue(REMOVE_SCRIPT, *self._hashes(digest))
 
     def _enqueue(self, script: str, *arguments: str | int) -> None:

@@ -12,7 +12,7 @@ BUSY_MESSAGE = "The server is busy; try again in a moment"
 
 
 class ConcurrencyLimiter:
-    """Implements :class:`~.limits.Limiter` for what is held and then released. Keeps nothing for owners that hold nothing.
+    """Implements :class:`~.limits.Limiter` for what is held and then released. Owners that hold nothing take no memory.
 
     The messages are those of LimitExceeded, for an owner at the limit and for a server at the limit. *on_release* is
     called with the owner after each release.

@@ -122,8 +122,8 @@ class RetryInputCollector:
                 log.warning("a consent that was not given could not be recorded as used")
 
     async def use_consents(self) -> None:
-        """Use the consents that were given. Raises InputRequired with the questions whose consent was used before, Away
-        where that cannot be checked."""
+        """Use the consents that were given. Raises InputRequired with the questions whose consent was used before,
+        StateUnavailable where that cannot be checked."""
         asked = self._accepted
         again = {
             key: one

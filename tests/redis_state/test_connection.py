@@ -1,4 +1,4 @@
-"""The link: imported only when wanted, one warning for an outage, and no secret in any word."""
+"""The connection: its library is imported on demand, an outage logs one warning, and logs contain no secrets."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.redis_state.redis_server import Server, back
 
 
 class Refusal(Exception):
-    """What Redis says to a command that it does not like."""
+    """An error response of Redis."""
 
 
 class Silent:
-    """A client whose Redis answers a command when it is let, and keeps what it was sent."""
+    """A client whose Redis answers a command when the test lets it, and records the commands."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -61,7 +61,7 @@ async def away(link: RedisConnection, command: str = "GET") -> None:
 
 
 async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) -> None:
-    """Everybody after them is told at once, and one alone asks whether it is back."""
+    """Later commands fail at once, and a single probe asks whether Redis is back."""
     link = linked(silent)
     await away(link)
     for _ in range(100):
@@ -76,7 +76,7 @@ async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) ->
 
 
 async def test_a_short_wait_in_vain_keeps_nobody_else_out(silent: Silent) -> None:
-    """Who can do without does, at once, until it is clear; the others find out for themselves."""
+    """Commands with a short timeout fail at once until the probe has an answer; others wait for their own."""
     link = linked(silent, 60)
     with pytest.raises(StateUnavailable):
         await link.execute("COUNT", max_wait=0.01)
@@ -134,7 +134,7 @@ async def test_one_that_is_slow_among_others_is_no_outage(silent: Silent) -> Non
 
 
 async def test_a_refusal_is_an_answer(silent: Silent, caplog: pytest.LogCaptureFixture) -> None:
-    """It is shown to operators until something works, but nobody is kept out."""
+    """Metrics show the failure until a command works, but no command is refused."""
     link = linked(silent)
     await away(link)
     (await silent.asked("DEL")).set_exception(Refusal("a secret"))

@@ -19,7 +19,7 @@ from tests.redis_state.redis_server import Server
 Make = Callable[..., Consents]
 BOUNDS: dict[str, Any] = {"lifetime_seconds": 60.0, "per_owner": 3}
 LATER = Consent.new().asked_at + 1_000_000
-"""A time, in epoch milliseconds, after every memory of these tests began."""
+"""A time in epoch milliseconds after the start of every memory in these tests."""
 
 
 def consent_of(asked: int) -> Consent:
@@ -48,7 +48,7 @@ async def test_n14_of_several_at_once_one_counts(make: Make) -> None:
 
 
 async def test_n14_what_makes_room_stays_used_and_so_does_all_before_it(make: Make) -> None:
-    """The bound forgets nothing that could be used again."""
+    """What the bound drops cannot be used again."""
     consents = make()
     for asked in (5, 2, 3, 4):
         assert await consents.use("o", *consent_of(asked))
@@ -59,7 +59,7 @@ async def test_n14_what_makes_room_stays_used_and_so_does_all_before_it(make: Ma
 
 
 async def test_n14_what_was_asked_before_the_memory_began_counts_as_used(make: Make) -> None:
-    """It may have been used then: by an earlier process, or in a Redis that lost everything."""
+    """An earlier process, or a Redis that lost its data, may have used it."""
     consents, before = make(), Consent(Consent.new().asked_at - 60_000, "before")
     assert not await consents.use("o", *before) and await consents.use("o", *consent_of(1))
     assert not await consents.use("o", *before)

@@ -1,4 +1,4 @@
-"""The identity provider is killed and comes back with keys of its own: new sign-ins work, former ones are over (K3)."""
+"""The identity provider is killed and returns with new keys: new sign-ins work, former ones are invalid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def provider(resource: str, port: int = 0) -> AsyncIterator[SandboxServer]
 
 
 async def test_a_provider_restarted_with_new_keys() -> None:
-    """Served on while it is away (K4); its new key is in use with its first token, and from then on the old is none."""
+    """Requests succeed during the outage; the new key works with its first token, which ends the old one."""
     bench, hub = Bench(), NotificationHub()
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)

@@ -20,7 +20,7 @@ LIMIT = 3
 
 
 class Holder:
-    """A replica, alive, with what it holds."""
+    """A live replica, and what it holds."""
 
     def __init__(self, link: RedisConnection, redis: Server, name: str) -> None:
         self.link, self.redis, self.name = link, redis, name
@@ -52,7 +52,7 @@ class Holder:
         self.quota.release(owner)
 
     async def said(self, *numbers: int, owner: str = "ann") -> None:
-        """Until these counts stand in Redis, in whatever order."""
+        """Wait until Redis has these counts, in any order."""
         while sorted(self.seen(owner)) != sorted(numbers):
             await asyncio.sleep(0.005)
 
@@ -82,7 +82,7 @@ async def test_one_limit_for_all(pair: Pair) -> None:
 
 
 async def test_many_at_once(pair: Pair) -> None:
-    """Those that are being asked for count, too: never more than the limit, and never fewer in the end."""
+    """Requests under way count, too: never more than the limit, and in the end never fewer."""
     a, b = pair
     given = await asyncio.gather(*(one.take() for one in (a, b) * 10))
     assert sum(given) <= LIMIT and a.held["ann"] + b.held["ann"] == sum(given)
@@ -112,7 +112,7 @@ async def test_who_gives_up_while_asking_leaves_nothing_behind(pair: Pair, redis
 
 
 async def test_an_older_message_changes_nothing(pair: Pair, link: RedisConnection) -> None:
-    """As one that was held up on its way, and whose sender has long given the place back."""
+    """A report was delayed, and its sender has released the slot long ago."""
     a, b = pair
     assert await a.take()
     a.give_back()

@@ -1,4 +1,4 @@
-"""Secrets of shared state are changed in three steps while everything runs; nothing is lost on the way."""
+"""The secrets of shared state are rotated in three steps without downtime and without losing data."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Secrets = Sequence[str]
 
 
 class Member:
-    """Everything of one replica that is shared."""
+    """The shared state of one replica."""
 
     def __init__(self, url: str, secrets: Secrets) -> None:
         self.link = link = open_connection(url, key_prefix(secrets), timeout=2)
@@ -232,7 +232,7 @@ async def test_n22_a_session_that_is_only_kept_alive_gets_its_new_name_too(redis
 
 
 async def test_n22_nothing_is_written_under_a_secret_that_is_out_of_use(redis: Server) -> None:
-    """Behind the last step the old secret reads nothing: there is nothing left that it named or sealed."""
+    """After the last step the old secret reads nothing: no name or value depends on it."""
     async with members(redis, IN_USE) as (member,):
         await member.records.create("s", "o", {"level": "info"})
         await member.results.put("o", b"rows")
@@ -247,7 +247,7 @@ async def test_n22_nothing_is_written_under_a_secret_that_is_out_of_use(redis: S
 
 
 class Traffic:
-    """A session that is used all the time, at any replica that is there."""
+    """A session in constant use, at any replica that runs."""
 
     def __init__(self, session: Session, there: list[Replica]) -> None:
         self.session, self.there, self.calls = session, there, 0
@@ -284,7 +284,7 @@ async def answered(site: Replica, state: str) -> Answer:
 
 @pytest.mark.timeout(240)
 async def test_n22_secrets_change_under_traffic(redis: Server) -> None:
-    """Two processes are replaced one after the other, three times: no session ends, no consent is void."""
+    """Two processes are replaced one after the other, three times: no session ends, and every consent stays valid."""
     async with replicas(redis.url) as (world, _), AsyncExitStack() as stack:
 
         async def started(step: tuple[str, ...]) -> Process:

@@ -1,4 +1,4 @@
-"""Records in Redis: owners, versions, lives, bounds, holders."""
+"""Session records in Redis: owners, versions, lifetimes, bounds, holders."""
 
 from __future__ import annotations
 

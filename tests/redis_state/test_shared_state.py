@@ -1,4 +1,4 @@
-"""Sessions, logs and tasks of two replicas, where HTTP would not come to."""
+"""Sessions, events and tasks of two replicas, in situations that HTTP requests cannot produce reliably."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def pair(redis: Server) -> AsyncIterator[Pair]:
 
 
 async def heard(a: Member, b: Member) -> None:
-    """What *a* said so far has reached *b*."""
+    """Wait until all messages of *a* have reached *b*."""
     told: asyncio.Queue[None] = asyncio.Queue()
 
     async def hear(body: Any) -> None:
@@ -116,7 +116,7 @@ async def test_one_that_goes_while_its_record_is_read(pair: Pair, monkeypatch: p
 
 
 async def test_changes_are_merged(pair: Pair) -> None:
-    """Two replicas change different things at once; nothing is written where nothing changed."""
+    """Two replicas change different fields at once; unchanged fields are not written."""
     a, b = pair
     session = await a.sessions.open("o", CALLER)
     there = await b.sessions.find(session.id, "o")
@@ -167,7 +167,7 @@ async def test_a_change_that_could_not_be_written_is_none(pair: Pair, redis: Ser
 
 
 async def test_messages_for_nobody(pair: Pair) -> None:
-    """They go where somebody may wait for them, and harm nothing."""
+    """They are sent to the replica that may wait for them, and do no harm elsewhere."""
     a, b = pair
     session = await a.sessions.open("o", CALLER)
     there = await b.sessions.find(session.id, "o")
@@ -189,7 +189,7 @@ async def test_messages_for_nobody(pair: Pair) -> None:
 
 
 async def test_one_of_two_streams_stays(pair: Pair) -> None:
-    """Multiple Connections: of two that begin before either replica heard of the other's, the later in Redis stays."""
+    """Multiple Connections: of two streams that begin at the same time, the one that is later in Redis stays."""
     a, b = pair
     here = await a.sessions.open("ann", CALLER)
     there = await b.sessions.find(here.id, "ann")
@@ -220,7 +220,7 @@ async def collected(rest: AsyncIterator[tuple[str, bytes]] | None) -> list[bytes
 
 
 async def test_logs_that_are_dropped(pair: Pair) -> None:
-    """Where room is short the oldest go, here and in Redis."""
+    """Beyond the limit the oldest logs are dropped, here and in Redis."""
     a, b = pair
     old, new = a.replays.open_log("s", "old"), a.replays.open_log("s", "new")
     for log in (old, new):
@@ -263,7 +263,7 @@ async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytes
 
 
 async def test_n5_a_log_whose_requests_are_not_known_ends_without_answers(pair: Pair, redis: Server) -> None:
-    """What a log is about is stored beside it; Redis can lose that alone."""
+    """The metadata of a log has its own key, which Redis can lose."""
     a, b = pair
     written = EventLogs(a.link, Encryptor(SECRET, "logs"), a.bus.write_queue, "dead", ttl=60, max_events=10)
     await written.create("s", "1", [7])
@@ -290,7 +290,7 @@ async def waits(task: Task) -> dict[str, Any]:
 
 
 async def test_answers_that_come_too_late(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
-    """The question was another one when the answer was given elsewhere."""
+    """The task asks a different question when the answer arrives from another replica."""
     caplog.set_level(logging.INFO)
     a, b = pair
 

@@ -1,4 +1,4 @@
-"""Computations in the thread: callers take turns, and nothing is left of what was canceled or failed."""
+"""The compute thread: callers take turns, and nothing is kept of canceled or failed computations."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_the_thread_keeps_no_result() -> None:
 
 
 async def test_n1_what_is_canceled_leaves_the_queue() -> None:
-    """What it holds may be large, and others may wait before it for long."""
+    """Its data can be large, and earlier computations can take long."""
 
     class Large:
         def __call__(self) -> None:
@@ -95,7 +95,7 @@ async def test_n1_what_is_canceled_leaves_the_queue() -> None:
 
 
 def test_n1_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For each caller and for all; only for work with which a request begins."""
+    """The limit holds for each caller and in total, and only for work that starts a request."""
     monkeypatch.setattr(compute_thread, "MAX_QUEUED", MAX_QUEUED_PER_CALLER + 2)
     turns, begin = ComputeThread(), Event()
     running = turns.submit("", begin.wait)

@@ -1,4 +1,4 @@
--- Creates a record. Returns the key and the sealed id of each record that had to make room. A record is a hash: owner,
+-- Creates a record. Returns the key and the encrypted id of each record that had to make room. A record is a hash: owner,
 -- holder, version, and the fields of the session as "f:" and their name. An owner's records are listed in a sorted set
 -- by the time of their last use.
 -- KEYS: 1 record, 2 the owner's list

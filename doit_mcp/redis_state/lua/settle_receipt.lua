@@ -11,7 +11,7 @@ if ARGV[2] == 'none' then
 else
   local kept = redis.pcall('HSET', KEYS[1], 's', ARGV[2], 'e', now, 'a', ARGV[3])
   if type(kept) == 'table' and kept.err then
-    -- The answer does not fit. What is not known to be done stays a claim that nobody renews.
+    -- The answer does not fit. A write with an unknown outcome stays an unrenewed claim.
     if ARGV[2] == 'known' then
       redis.call('HDEL', KEYS[1], 'u')
       redis.call('PEXPIRE', KEYS[1], ARGV[4])

@@ -83,8 +83,7 @@ def _has_zero_weight(parameter: str) -> bool:
 
 
 async def read_body(request: web.Request, timeout: float, share: BodyShare) -> bytes:
-    """The whole body of a request, counted in *share*; raises :class:`Refused` with 400, 406, 408, 413, 415, 429 or
-    503."""
+    """The whole body of a request, counted in *share*; raises RequestRejected with 400, 406, 408, 413, 415, 429 or 503."""
     # What nearly all clients send needs no parsing.
     if request.headers.get("Content-Type") != JSON_TYPE and request.content_type != JSON_TYPE:
         raise RequestRejected(415, f"Content-Type must be {JSON_TYPE}")

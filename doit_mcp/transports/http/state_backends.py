@@ -1,4 +1,4 @@
-"""The parts of the application that hold state: in this process, or in Redis, shared with other replicas."""
+"""Wires the stores of the application: in this process, or in Redis, shared with other replicas."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ RECEIPTS_UNAVAILABLE = (
     " this write could not be recorded. Check the current state if it may have been done a moment ago; otherwise try"
     " again in a few minutes, and tell the operator of this server if the problem persists"
 )
-# A stream says that it is there at every beat; so long may Redis be away before it counts as gone (seconds).
+# Open streams are renewed with every heartbeat. After a longer outage of Redis they count as gone.
 STREAM_LIFETIME_SECONDS = 120
-# A client comes back for a lost stream soon; longer than any call takes (seconds).
+# Clients resume a lost stream soon; this is longer than any call takes.
 EVENT_LOG_LIFETIME_SECONDS = 900
 RETRY_AFTER_SECONDS = "2"
 
 
 @dataclass(frozen=True, slots=True)
 class StateBackends:
-    """What holds state; *redis* is there where it is shared."""
+    """The stores and limits of the application; *redis* is set if replicas share them."""
 
     hub: NotificationHub
     event_store: EventStore
@@ -71,9 +71,9 @@ class StateBackends:
 def make_state_backends(
     settings: Settings, hub: NotificationHub, concurrency_limiter: ConcurrencyLimiter
 ) -> StateBackends:
-    """The parts for *settings*, and for the *concurrency_limiter* of calls.
+    """The stores and limits for *settings* and the *concurrency_limiter* of calls.
 
-    Raises ImportError where Redis is wanted and the extra ``redis`` is not installed.
+    Raises ImportError if Redis is configured and the extra ``redis`` is not installed.
     """
     return (
         _redis_backends(settings, hub, concurrency_limiter)
@@ -176,12 +176,12 @@ def _make_receipt_store(connection: RedisConnection, secret: Secrets) -> RedisRe
 
 
 def with_unavailable_response(serve: Endpoint) -> Endpoint:
-    """An endpoint that says so when it needs Redis and Redis is away."""
+    """An endpoint that answers 503 while it needs Redis and Redis is unavailable."""
 
     async def served(request: web.Request, principal: Principal) -> web.StreamResponse:
         try:
             return await serve(request, principal)
-        except StateUnavailable as away:
-            raise RequestRejected(503, str(away), {"Retry-After": RETRY_AFTER_SECONDS}) from away
+        except StateUnavailable as unavailable:
+            raise RequestRejected(503, str(unavailable), {"Retry-After": RETRY_AFTER_SECONDS}) from unavailable
 
     return served
