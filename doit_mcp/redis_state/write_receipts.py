@@ -6,8 +6,9 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Collection
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
+from ..catalog.stores.write_receipts import MemoryReceiptStore, Receipt
 from ..resilience.unavailable import StateUnavailable
 from .connection import RedisConnection
 from .encryption import DecryptionError, Encryptor
@@ -28,31 +29,9 @@ RENEWALS_PER_LEASE = 3
 # Interval of polling for a write that runs at another replica: short at first.
 FIRST_POLL_SECONDS, MAX_POLL_SECONDS = 0.02, 0.5
 
-R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 
-
-class LocalReceipts(Protocol[R_co]):
-    """The receipts of this process."""
-
-    def __len__(self) -> int: ...
-
-    async def claim(self, owner: str, key: str, *, idempotent: bool = False) -> R_co | None: ...
-
-    def force_claim(self, owner: str, key: str) -> None: ...
-
-    async def settle(
-        self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
-    ) -> None: ...
-
-    async def forget(self, owner: str, key: str) -> None: ...
-
-    async def forget_groups(self, groups: Collection[str]) -> None: ...
-
-
-class RedisReceiptStore(Generic[R]):
-    """The receipts of all replicas. *make_receipt* makes one from an answer, whether the write was done, and its age in
-    seconds.
+class RedisReceiptStore:
+    """The receipts of all replicas: implements :class:`doit_mcp.catalog.stores.write_receipts.ReceiptStore`.
 
     The outcome of a write whose process died is unknown, so the write is not repeated for a while.
 
@@ -66,9 +45,8 @@ class RedisReceiptStore(Generic[R]):
         self,
         connection: RedisConnection,
         encryptor: Encryptor,
-        local: LocalReceipts[R],
-        mirror: LocalReceipts[R],
-        make_receipt: Callable[[bytes, bool, float], R],
+        local: MemoryReceiptStore,
+        mirror: MemoryReceiptStore,
         unprotected_error: Callable[[], Exception],
         *,
         ttl: float,
@@ -76,12 +54,7 @@ class RedisReceiptStore(Generic[R]):
         max_answer_bytes: int,
         lease: float = LEASE_SECONDS,
     ) -> None:
-        self._connection, self._encryptor, self._make_receipt, self._unprotected_error = (
-            connection,
-            encryptor,
-            make_receipt,
-            unprotected_error,
-        )
+        self._connection, self._encryptor, self._unprotected_error = connection, encryptor, unprotected_error
         self._local, self._mirror = local, mirror
         self._ttl, self._per_owner, self._max_answer_bytes, self._lease = ttl, per_owner, max_answer_bytes, lease
         # Tokens of the claims that this process holds in Redis, and the task that renews them while there are any.
@@ -89,7 +62,7 @@ class RedisReceiptStore(Generic[R]):
         self._renew_task: asyncio.Task[None] | None = None
         self._local_only = False
 
-    async def claim(self, owner: str, key: str, *, idempotent: bool = False) -> R | None:
+    async def claim(self, owner: str, key: str, *, idempotent: bool = False) -> Receipt | None:
         """The receipt, or None if the caller has to do the write. Raises the error of *unprotected_error*."""
         # Only this process knows the writes that it did while Redis was unavailable.
         checked = len(self._local) > 0
@@ -125,13 +98,13 @@ class RedisReceiptStore(Generic[R]):
         self._local_only = unavailable
         return receipt
 
-    async def _find_in_mirror(self, owner: str, key: str) -> R | None:
+    async def _find_in_mirror(self, owner: str, key: str) -> Receipt | None:
         """The receipt of a write that this process did while Redis was available; waits for one that still runs."""
         if (receipt := await self._mirror.claim(owner, key)) is None:
             await self._mirror.settle(owner, key, None)
         return receipt
 
-    async def _claim_in_redis(self, owner: str, key: str) -> R | None:
+    async def _claim_in_redis(self, owner: str, key: str) -> Receipt | None:
         place, token, pause = self._receipt_key(owner, key), secrets.token_hex(8), FIRST_POLL_SECONDS
         bounds = (int(self._lease * 1000), int(self._ttl * 1000), self._per_owner)
         while True:
@@ -145,7 +118,7 @@ class RedisReceiptStore(Generic[R]):
             await asyncio.sleep(pause)
             pause = min(2 * pause, MAX_POLL_SECONDS)
 
-    def _parse_receipt(self, key: str, found: list[Any]) -> R | None:
+    def _parse_receipt(self, key: str, found: list[Any]) -> Receipt | None:
         """The receipt; None while the write runs."""
         kind, age, answer = found
         if kind == b"claimed":
@@ -154,7 +127,7 @@ class RedisReceiptStore(Generic[R]):
             opened = self._encryptor.decrypt(key, answer) if answer else b""
         except DecryptionError:
             kind, opened = b"unknown", b""
-        return self._make_receipt(opened, kind == b"known", age / 1000)
+        return Receipt(opened, kind == b"known", age / 1000)
 
     async def settle(
         self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, Receipt
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.writes.deduplication import with_commit, with_deduplication
 from doit_mcp.redis_state.connection import RedisConnection, open_connection
@@ -160,10 +160,10 @@ async def pair(small: Server) -> Any:
     await link.close()
 
 
-def receipts(link: RedisConnection, **bounds: Any) -> RedisReceiptStore[Receipt]:
+def receipts(link: RedisConnection, **bounds: Any) -> RedisReceiptStore:
     usual: Json = {"ttl": 60.0, "per_owner": 2, "max_answer_bytes": 1000}
     known = MemoryReceiptStore(), MemoryReceiptStore()
-    return RedisReceiptStore(link, Encryptor(SECRET, "receipts"), *known, Receipt, Unprotected, **(usual | bounds))
+    return RedisReceiptStore(link, Encryptor(SECRET, "receipts"), *known, Unprotected, **(usual | bounds))
 
 
 async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(small: Server, pair: Any) -> None:

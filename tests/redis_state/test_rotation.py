@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 import pytest
 
-from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, Receipt
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.redis_state import encryption as box_module
 from doit_mcp.redis_state.connection import open_connection
 from doit_mcp.redis_state.encryption import DecryptionError, Encryptor, key_prefix
@@ -71,7 +71,6 @@ class Member:
             Encryptor(secrets, "receipts"),
             MemoryReceiptStore(),
             MemoryReceiptStore(),
-            Receipt,
             RuntimeError,
             ttl=60,
             per_owner=9,

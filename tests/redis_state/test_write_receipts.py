@@ -25,14 +25,14 @@ class Unprotected(Exception):
 
 
 @pytest.fixture
-async def of_redis(link: RedisConnection) -> AsyncIterator[Callable[..., RedisReceiptStore[Receipt]]]:
+async def of_redis(link: RedisConnection) -> AsyncIterator[Callable[..., RedisReceiptStore]]:
     """Makes receipt stores; each is another replica."""
-    made: list[RedisReceiptStore[Receipt]] = []
+    made: list[RedisReceiptStore] = []
 
-    def make(**bounds: Any) -> RedisReceiptStore[Receipt]:
+    def make(**bounds: Any) -> RedisReceiptStore:
         box = Encryptor(SECRET, "receipts")
         known = MemoryReceiptStore(), MemoryReceiptStore()
-        made.append(RedisReceiptStore(link, box, *known, Receipt, Unprotected, **{**BOUNDS, **bounds}))
+        made.append(RedisReceiptStore(link, box, *known, Unprotected, **{**BOUNDS, **bounds}))
         return made[-1]
 
     yield make

@@ -9,7 +9,7 @@ from aiohttp import web
 from ...auth.principal import Principal
 from ...catalog.stores import result_store, write_receipts
 from ...catalog.stores.result_store import MemoryResultStore, ResultStore
-from ...catalog.stores.write_receipts import MemoryReceiptStore, Receipt, ReceiptStore
+from ...catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ...catalog.tools.tool import ToolError
 from ...redis_state.backend import RedisBackend
 from ...redis_state.connection import RedisConnection, open_connection
@@ -161,13 +161,12 @@ def _make_result_store(connection: RedisConnection, secret: Secrets) -> RedisRes
     )
 
 
-def _make_receipt_store(connection: RedisConnection, secret: Secrets) -> RedisReceiptStore[Receipt]:
+def _make_receipt_store(connection: RedisConnection, secret: Secrets) -> RedisReceiptStore:
     return RedisReceiptStore(
         connection,
         Encryptor(secret, "receipts"),
         MemoryReceiptStore(),
         MemoryReceiptStore(total=write_receipts.MAX_MIRRORED_RECEIPTS, total_bytes=write_receipts.MAX_MIRRORED_BYTES),
-        Receipt,
         lambda: ToolError(RECEIPTS_UNAVAILABLE),
         ttl=write_receipts.TTL_SECONDS,
         per_owner=write_receipts.MAX_RECEIPTS_PER_OWNER,
