@@ -71,21 +71,9 @@ def shared_limits(
     streams.share(open_streams)
     running_tasks = quota("tasks", MAX_RUNNING_PER_OWNER, tasks.count_running, TOO_MANY_TASKS)
     tasks.share(running_tasks)
-    # Unauthenticated clients can wait for Redis as long as it takes: a flood of them must not make a busy Redis count as
-    # unavailable.
-    attempts = RedisRateLimiter(
-        connection,
-        Encryptor(secret, "tries"),
-        bus.write_queue,
-        "tries",
-        TOO_MANY_REFUSED_TOKENS,
-        per_owner=ADDRESS_RATE,
-        total=TOTAL_RATE,
-        max_wait=None,
-    )
     return Limits(
         Admission(concurrency_limiter, _call_rate(settings, connection, bus), calls),
-        attempts,
+        _attempt_limiter(settings, connection, bus),
         RedisVerifiedTokens(connection, Encryptor(secret, "proven"), bus.write_queue),
         (calls, open_streams, running_tasks),
     )
@@ -98,3 +86,18 @@ def _call_rate(settings: Settings, connection: RedisConnection, bus: MessageBus)
     encryptor = Encryptor(settings.effective_state_secrets, "rates")
     shared = RedisRateLimiter(connection, encryptor, bus.write_queue, "rate", TOO_MANY_CALLS, per_owner=rate)
     return TieredLimiter(call_rate_limiter(rate), shared)
+
+
+def _attempt_limiter(settings: Settings, connection: RedisConnection, bus: MessageBus) -> RedisRateLimiter:
+    # Without a short timeout: unauthenticated clients can wait, and a flood of them must not make a busy Redis count as
+    # unavailable.
+    return RedisRateLimiter(
+        connection,
+        Encryptor(settings.effective_state_secrets, "tries"),
+        bus.write_queue,
+        "tries",
+        TOO_MANY_REFUSED_TOKENS,
+        per_owner=ADDRESS_RATE,
+        total=TOTAL_RATE,
+        max_wait=None,
+    )
