@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from aiohttp import ClientSession
 
+from ..resilience.limits import LimitExceeded, SharedLimiter
 from .bearer import token_digest
 from .errors import AuthError, invalid_token_error, unavailable_error
-from .failed_attempts import ADDRESS_LIMIT, TOTAL_LIMIT, AttemptLimiter, SharedAttemptLimiter, SharedVerifiedTokens
+from .failed_attempts import AttemptLimiter, SharedVerifiedTokens
 from .http_fetch import FetchError, HttpResponse, fetch
 from .jws import find_json_objects, parse_jws
 from .principal import Principal
-from .single_flight import SingleFlight, TooManyInFlight
+from .single_flight import SingleFlight
 from .ttl_cache import TtlCache
 
 log = logging.getLogger(__name__)
@@ -83,8 +84,8 @@ def names_other_subject(token: str, email: str) -> bool:
     return any(not isinstance(subject, str) or subject.lower() != email.lower() for subject in subjects)
 
 
-def _rate_limited_error(wait: float) -> AuthError:
-    return AuthError(429, "rate_limited", "Too many tokens were refused. Try again later.", retry_after=int(wait) + 1)
+def _rate_limited_error(exceeded: LimitExceeded) -> AuthError:
+    return AuthError(429, "rate_limited", str(exceeded), retry_after=int(exceeded.retry_after) + 1)
 
 
 class ApiTokenVerifier:
@@ -103,7 +104,7 @@ class ApiTokenVerifier:
         *,
         timeout: float = TIMEOUT_SECONDS,
         max_concurrent: int = MAX_CONCURRENT_VALIDATIONS,
-        shared_attempts: SharedAttemptLimiter | None = None,
+        shared_attempts: SharedLimiter | None = None,
         verified_tokens: SharedVerifiedTokens | None = None,
         on_refused: Callable[[bytes], None] = lambda _: None,
     ) -> None:
@@ -115,7 +116,7 @@ class ApiTokenVerifier:
         # Verified tokens, with the time when each was last reported to other replicas.
         self._verified: TtlCache[float] = TtlCache(MAX_REMEMBERED_TOKENS, clock)
         self._single_flight: SingleFlight[Principal | None] = SingleFlight(max_concurrent)
-        self._attempts = AttemptLimiter(clock, total=TOTAL_LIMIT, by_address=ADDRESS_LIMIT)
+        self._attempts = AttemptLimiter(clock)
         self._shared_attempts, self._shared_verified = shared_attempts, verified_tokens
         self._on_refused = on_refused
 
@@ -127,12 +128,15 @@ class ApiTokenVerifier:
         # A token that was verified before still works when unauthenticated clients have used up the attempts.
         proven = self._verified.get(key) is not None
         # Taken before a request starts, so that unauthenticated clients cannot occupy all of max_concurrent.
-        if not proven and key not in self._single_flight and (wait := self._attempts.take(address)):
-            if not self._attempts.take_reserved(address):
-                proven = await self._require_verified_elsewhere(key, wait)
+        if not proven and key not in self._single_flight:
+            try:
+                self._attempts.acquire(address)
+            except LimitExceeded as exceeded:
+                if not self._attempts.try_acquire_reserved(address):
+                    proven = await self._require_verified_elsewhere(key, exceeded)
         try:
             found = await self._single_flight.join(key, lambda: self._verify_once(token, key, address, proven))
-        except TooManyInFlight:
+        except LimitExceeded:
             raise unavailable_error(VALIDATION_UNAVAILABLE_MESSAGE, 1) from None
         if found is None:
             raise invalid_token_error(TOKEN_REFUSED_MESSAGE)
@@ -180,18 +184,19 @@ class ApiTokenVerifier:
 
         Returns True if the token needs none because another replica has verified it. Raises AuthError 429.
         """
-        if self._shared_attempts is None or not (wait := await self._shared_attempts.take(address)):
+        if self._shared_attempts is None:
             return False
-        self._attempts.give_back(address)
-        return await self._require_verified_elsewhere(key, wait)
+        try:
+            await self._shared_attempts.acquire(address)
+        except LimitExceeded as exceeded:
+            self._attempts.release(address)
+            return await self._require_verified_elsewhere(key, exceeded)
+        return False
 
-    async def _require_verified_elsewhere(self, key: bytes, wait: float) -> bool:
-        """True for a token that another replica, or an earlier process, has verified. Raises AuthError 429 for others.
-
-        *wait* is the number of seconds until the next attempt.
-        """
+    async def _require_verified_elsewhere(self, key: bytes, exceeded: LimitExceeded) -> bool:
+        """True for a token that was proven before this process began or at another one; raises AuthError 429."""
         if self._shared_verified is None or not await self._shared_verified.contains(key):
-            raise _rate_limited_error(wait)
+            raise _rate_limited_error(exceeded) from None
         return True
 
     def _share_verification(self, key: bytes, now: float) -> None:
@@ -207,9 +212,9 @@ class ApiTokenVerifier:
             self._shared_verified.remove(key)
 
     def _give_back_attempt(self, address: str) -> None:
-        self._attempts.give_back(address)
+        self._attempts.release(address)
         if self._shared_attempts is not None:
-            self._shared_attempts.give_back(address)
+            self._shared_attempts.release(address)
 
     async def _validate(self, token: str) -> tuple[ValidatedUser | None, bool]:
         """The user, if the API accepts *token*, and whether a refusal is temporary.

@@ -12,12 +12,13 @@ from typing import Protocol
 from aiohttp import ClientSession, DummyCookieJar
 
 from ..resilience.circuit_breaker import CircuitBreaker
+from ..resilience.limits import SharedLimiter
 from .access_tokens import AccessTokenRules
 from .api_tokens import ApiTokenVerifier
 from .authenticator import Authenticator
 from .ended_logins import EndedLogins
 from .errors import UpstreamCredentialError
-from .failed_attempts import SharedAttemptLimiter, SharedVerifiedTokens
+from .failed_attempts import SharedVerifiedTokens
 from .jwks import JwksCache
 from .principal import Principal
 from .token_exchange import TokenExchange
@@ -89,7 +90,7 @@ async def open_authentication(
     http: ClientSession,
     clock: Callable[[], float] = time.time,
     breaker: CircuitBreaker | None = None,
-    shared_attempts: SharedAttemptLimiter | None = None,
+    shared_attempts: SharedLimiter | None = None,
     verified_tokens: SharedVerifiedTokens | None = None,
     ended_logins: EndedLogins | None = None,
 ) -> AsyncIterator[Authentication]:

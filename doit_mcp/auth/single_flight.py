@@ -1,4 +1,4 @@
-"""Single flight: concurrent callers that need the same value share one fetch."""
+"""Single flight: callers that need the same value wait for one fetch instead of starting their own."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from ..resilience.limits import LimitExceeded
+
+TOO_MANY_FETCHES = "Too many requests to this service are in progress; try again in a moment"
+
 T = TypeVar("T")
 
 
-class TooManyInFlight(Exception):
-    """The limit of concurrent fetches is reached."""
-
-
 class SingleFlight(Generic[T]):
-    """Fetches in progress by key, at most *limit* of them. Close it to cancel them."""
+    """Fetches in progress, by key; at most *limit* of them. Closing it cancels them."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -24,19 +24,18 @@ class SingleFlight(Generic[T]):
         return key in self._tasks
 
     async def join(self, key: bytes, fetch: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The result of the fetch in progress for *key*; starts *fetch* if there is none.
+        """What *fetch* returns or raises; it is started unless one with this key is in progress. Raises LimitExceeded.
 
-        Raises what the fetch raises, or TooManyInFlight. Canceling a caller does not cancel the fetch, which has a task
-        and a time limit of its own.
+        Canceling one caller does not affect the others: the fetch has its own task and timeout.
         """
         task = self._tasks.get(key) or self.start(key, fetch)
         await asyncio.wait([task])
         return task.result()
 
     def start(self, key: bytes, fetch: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
-        """Start *fetch* without waiting for it; none with this key may be in progress. Raises TooManyInFlight."""
+        """Start *fetch* without waiting for it; nothing with this key may be in progress. Raises LimitExceeded."""
         if len(self._tasks) >= self._limit:
-            raise TooManyInFlight
+            raise LimitExceeded("server", 1.0, TOO_MANY_FETCHES)
         task = self._tasks[key] = asyncio.create_task(fetch())
         task.add_done_callback(lambda done: self._remove(key, done))
         return task
@@ -44,7 +43,7 @@ class SingleFlight(Generic[T]):
     def _remove(self, key: bytes, task: asyncio.Task[T]) -> None:
         del self._tasks[key]
         if not task.cancelled():
-            # Retrieves the exception, or asyncio would report it if all callers were canceled.
+            # Retrieved here in case every caller was canceled.
             task.exception()
 
     async def close(self) -> None:

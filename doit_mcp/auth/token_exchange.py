@@ -16,11 +16,12 @@ from aiohttp import ClientSession
 from jwt.algorithms import HMACAlgorithm
 
 from ..resilience.circuit_breaker import CircuitBreaker, CircuitOpen
+from ..resilience.limits import LimitExceeded
 from .errors import SIGN_IN_MESSAGE, UpstreamCredentialError
 from .http_fetch import FetchError, HttpResponse, LocalShortage, fetch
 from .jws import MAX_TOKEN_LENGTH
 from .principal import Principal
-from .single_flight import SingleFlight, TooManyInFlight
+from .single_flight import SingleFlight
 from .ttl_cache import TtlCache
 
 log = logging.getLogger(__name__)
@@ -205,7 +206,7 @@ class TokenExchange:
         self._cache.pop(key)
         try:
             return await self._single_flight.join(key, lambda: self._exchange(principal, key))
-        except TooManyInFlight:
+        except LimitExceeded:
             raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE, 1) from None
 
     async def close(self) -> None:

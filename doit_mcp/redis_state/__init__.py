@@ -1,1 +1,1 @@
-"""What the replicas of one server share, in Redis: results, receipts, sessions, messages, logs, tasks."""
+"""State that the replicas of one server share in Redis: the Redis version of each in-memory store and limiter."""

@@ -1,4 +1,4 @@
-"""Link: the connection to Redis. The only module that knows the client library, and only once a link is opened."""
+"""The connection to Redis. The only module that knows the client library, which it imports when a connection opens."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from ..process.file_descriptors import is_local_shortage
-from .errors import NOT_PRIMARY_CODES, NotPrimary, Unavailable, WriteRefused, error_code, is_out_of_memory
+from ..resilience.unavailable import StateUnavailable
+from .errors import NOT_PRIMARY_CODES, NotPrimary, WriteRefused, error_code, is_out_of_memory
 from .key_names import eval_command, join_names
 
 log = logging.getLogger(__name__)
 
-# Longer than any command takes when all is well, and short enough for who waits (seconds).
+# Longer than any command of a healthy Redis takes, and short enough for a caller that waits.
 TIMEOUT_SECONDS = 2.0
-# What those wait who can do without Redis (seconds).
+# For callers that can continue without Redis.
 SHORT_TIMEOUT_SECONDS = 0.5
 MAX_CONNECTIONS = 32
-# So long after the last such error Redis counts as full, and the log does not repeat it (seconds).
+# After an out-of-memory error Redis counts as full for this time, and the error is logged only once.
 FULL_SECONDS = 30.0
-# While Redis is away one command asks whether it is back: soon at first, then about once a second.
+# While Redis is unavailable one task probes it: soon at first, then about once a second.
 FIRST_PROBE_SECONDS, MAX_PROBE_SECONDS = 0.05, 1.0
 
 
@@ -30,7 +31,7 @@ Command = Sequence[Argument]
 
 
 class RedisClient(Protocol):
-    """What is used of redis-py's Redis."""
+    """The methods of redis-py's Redis that this module uses."""
 
     def execute_command(self, *command: Any) -> Awaitable[Any]: ...
 
@@ -40,14 +41,14 @@ class RedisClient(Protocol):
 
 
 class RedisConnection:
-    """Runs commands; every failure is :class:`Away` (:class:`Refused` where Redis answers), and each outage one warning
-    in the log.
+    """Runs commands. Every failure raises StateUnavailable (WriteRefused where Redis answers), and each outage logs one
+    warning.
 
-    Once Redis was silent, nobody waits for it any more: commands fail at once, and a task of the link's own asks until
-    there is an answer. What Redis refuses (*refusals*, some of *failures*) is answered, if not as wished.
+    After Redis did not answer once, commands fail at once, and a task of this connection probes Redis until it answers.
+    An error response (*refusals*, a subset of *failures*) shows that Redis is reachable.
 
-    A server that says that it takes no writes (*no_primary*) is left: *connect* makes new connections, which resolve
-    the name again, and the command is repeated once. So a failover is over for us when the name leads to the new one.
+    A server that accepts no writes (*is_not_primary*) is abandoned: *connect* makes new connections, which resolve the
+    host name again, and the command is repeated once. So a failover ends as soon as the name leads to the new primary.
     """
 
     def __init__(
@@ -62,47 +63,47 @@ class RedisConnection:
         self._connect, self._client = connect, connect()
         self._failures, self._prefix, self._timeout = failures, prefix, timeout
         self._refusals, self._is_not_primary = refusals, is_not_primary
-        # Connections to servers that were left, until what is under way there has ended.
+        # Connections to abandoned servers, until their commands have ended.
         self._retiring: dict[RedisClient, asyncio.Task[None]] = {}
         self._unavailable = False
         self._full_until = 0.0
         self._answer_count = 0
-        # What commands raise at once, while Redis is silent or takes no writes.
-        self._fail_with: type[Unavailable] | None = None
+        # The error that commands raise at once while Redis does not answer or accepts no writes.
+        self._fail_with: type[StateUnavailable] | None = None
         self._probe_task: asyncio.Task[None] | None = None
 
     @property
     def unavailable(self) -> bool:
-        """Whether Redis could not be used at last."""
+        """Whether the last command failed."""
         return self._unavailable
 
     @property
     def full(self) -> bool:
-        """Whether Redis refused a write a short while ago because its memory is used up."""
+        """Whether Redis refused a write in the last seconds because its memory is used up."""
         return time.monotonic() < self._full_until
 
     def mark_full(self) -> None:
-        """Redis refused a write because its memory is used up."""
+        """Record that Redis refused a write because its memory is used up."""
         if not self.full:
             log.error("Redis is full and refuses writes; raise its maxmemory")
         self._full_until = time.monotonic() + FULL_SECONDS
 
     def key(self, *parts: str) -> str:
-        """A key of ours."""
+        """A key of this server, with its prefix."""
         return join_names(":", (self._prefix, *parts))
 
     async def execute(self, *command: Argument, extra_seconds: float = 0.0, max_wait: float | None = None) -> Any:
-        """The answer to one command; it may take *extra_seconds* beyond the usual (seconds).
+        """The response to one command, which may take *extra_seconds* longer than the usual timeout.
 
-        Who can do without says *max_wait* how many instead, and is not kept waiting while it is doubtful that Redis is
-        there. A short wait in vain may be this process's own fault, so it closes the link for nobody else.
+        A caller that can continue without Redis passes *max_wait* instead, and fails at once while Redis is being
+        probed. Such a short timeout may be the fault of this process, so it does not make other commands fail.
         """
         if max_wait is None:
             return await self._run_unless_unavailable(
                 lambda: self._client.execute_command(*command), self._timeout + extra_seconds
             )
         if self._probe_task is not None:
-            raise Unavailable
+            raise StateUnavailable
         return await self._attempt(
             lambda: self._client.execute_command(*command), min(max_wait, self._timeout), self._start_probe
         )
@@ -110,11 +111,11 @@ class RedisConnection:
     async def run_script(
         self, source: str, keys: Sequence[str], *arguments: Argument, max_wait: float | None = None
     ) -> Any:
-        """What a Lua script returns. Its text goes along: Redis knows scripts by their digest, also after a restart."""
+        """The result of a Lua script. Its text is sent with every call, so it also works after a restart of Redis."""
         return await self.execute(*eval_command(source, keys), *arguments, max_wait=max_wait)
 
     async def execute_all(self, commands: Sequence[Command]) -> list[Any]:
-        """The answers to several commands, sent at once, each done for itself; an answer can be an exception."""
+        """The responses to several independent commands that are sent together; a response can be an exception."""
 
         async def work() -> list[Any]:
             async with self._client.pipeline(transaction=False) as pipeline:
@@ -142,7 +143,7 @@ class RedisConnection:
             async with asyncio.timeout(seconds):
                 answer = await self._run_on_primary(work)
         except NotPrimary as failure:
-            # It answers, but nothing can be written there: all others wait for the probe as well.
+            # The server answers but accepts no writes, so all other commands fail until a probe succeeds.
             self._mark_unavailable(failure)
             raise WriteRefused from failure
         except self._refusals as failure:
@@ -153,10 +154,10 @@ class RedisConnection:
                 self._warn(failure)
             raise WriteRefused from failure
         except self._failures as failure:
-            # Where others were answered meanwhile, it was this command's bad luck.
+            # If other commands got a response meanwhile, Redis is reachable, and only this command failed.
             if self._answer_count == before and not is_local_shortage(failure):
                 on_silence(failure)
-            raise Unavailable from failure
+            raise StateUnavailable from failure
         self._mark_answered()
         if self._unavailable:
             self._unavailable = False
@@ -164,7 +165,7 @@ class RedisConnection:
         return answer
 
     async def _run_on_primary(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """The answer of a server that takes writes. Raises NoPrimary where the second one takes none either."""
+        """The response of a server that accepts writes. Raises NotPrimary if the second one does not either."""
         client = self._client
         try:
             return await work()
@@ -180,7 +181,7 @@ class RedisConnection:
             raise
 
     def _reconnect(self, client: RedisClient) -> None:
-        """Use new connections from now on, unless another command has seen to that."""
+        """Use new connections from now on, unless another command has made them."""
         if client is self._client:
             self._client = self._connect()
             self._retiring[client] = asyncio.create_task(self._close_later(client))
@@ -191,18 +192,18 @@ class RedisConnection:
         await client.aclose()
 
     def _start_probe(self, failure: Exception) -> None:
-        """Redis may be silent; it is asked."""
+        """Probe whether Redis answers."""
         if self._probe_task is None:
             self._probe_task = asyncio.create_task(self._probe())
 
     def _mark_unavailable(self, failure: Exception) -> None:
-        """Redis is silent or takes no writes; until that changes, commands fail at once."""
-        self._fail_with = WriteRefused if isinstance(failure, NotPrimary) else Unavailable
+        """Fail commands at once until a probe succeeds: Redis does not answer, or accepts no writes."""
+        self._fail_with = WriteRefused if isinstance(failure, NotPrimary) else StateUnavailable
         self._warn(failure)
         self._start_probe(failure)
 
     def _mark_answered(self) -> None:
-        """Redis answers, and be it with a refusal."""
+        """Record that Redis answers, if only with an error."""
         self._answer_count += 1
         self._fail_with = None
         probing, self._probe_task = self._probe_task, None
@@ -212,27 +213,27 @@ class RedisConnection:
     def _warn(self, failure: Exception) -> None:
         if not self._unavailable:
             self._unavailable = True
-            # Without its words: they can repeat what was sent.
+            # Without the message, which can contain what was sent.
             cause = failure.__cause__ if isinstance(failure, NotPrimary) else failure
             extra = {"failure": type(cause).__name__, "code": error_code(str(cause))}
             log.warning("Redis cannot be used", extra={name: text for name, text in extra.items() if text})
 
     async def _probe(self) -> None:
         pause = FIRST_PROBE_SECONDS
-        # A write, which replicas refuse, and one that needs no memory.
+        # A write, because replicas refuse those, and one that needs no memory.
         probe = ("DEL", self.key("probe"))
         try:
-            # Whoever is answered, this task or a command that was under way, opens the link.
+            # Whichever gets a response first, this task or a command under way, ends the probing.
             while self._probe_task is not None:
                 try:
                     await self._attempt(
                         lambda: self._client.execute_command(*probe), self._timeout, self._mark_unavailable
                     )
-                except Unavailable:
+                except StateUnavailable:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, MAX_PROBE_SECONDS)
         finally:
-            # Without its task the link must not stay closed.
+            # Commands must not keep failing without a task that probes.
             if self._probe_task is asyncio.current_task():
                 self._probe_task, self._fail_with = None, None
 
@@ -248,7 +249,7 @@ class RedisConnection:
 
 
 def open_connection(url: str, prefix: str, timeout: float = TIMEOUT_SECONDS) -> RedisConnection:
-    """A link to the Redis at *url*; connects when it is needed. Raises ImportError without the extra ``redis``."""
+    """A connection to the Redis at *url*, made when it is needed. Raises ImportError without the extra ``redis``."""
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
@@ -260,18 +261,20 @@ def open_connection(url: str, prefix: str, timeout: float = TIMEOUT_SECONDS) -> 
             max_connections=MAX_CONNECTIONS,
             timeout=timeout,
             socket_connect_timeout=timeout,
-            # Our own timeout is around each command, and who needs it again repeats it.
+            # RedisConnection has its own timeout for each command, and callers retry.
             socket_timeout=None,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
         return Redis.from_pool(pool)
 
-    def no_primary(failure: Exception) -> bool:
-        # The library takes the code away from the text where it has a class for it.
+    def is_not_primary(failure: Exception) -> bool:
+        # The library removes the code from the message where it has a class for the error.
         if isinstance(failure, BusyLoadingError | MasterDownError | ReadOnlyError):
             return True
         text = str(failure)
         return isinstance(failure, ResponseError) and (text.startswith(NOT_PRIMARY_CODES) or "-READONLY" in text)
 
-    return RedisConnection(connect, (RedisError, OSError, TimeoutError), prefix, timeout, (ResponseError,), no_primary)
+    return RedisConnection(
+        connect, (RedisError, OSError, TimeoutError), prefix, timeout, (ResponseError,), is_not_primary
+    )

@@ -1,7 +1,8 @@
-"""Box: what goes to Redis is sealed, and who it belongs to is hashed; whoever reads Redis learns nothing of customers.
+"""Encrypts values and hashes names before they are stored in Redis, so that Redis reveals nothing about customers.
 
-Keys are derived from secrets that all replicas know, one for each purpose. The first secret is the current one: it
-seals and names; what another one sealed can still be read, so that secrets can be changed while everything runs.
+Keys are derived from secrets that all replicas have, one key for each purpose. The first secret is the current one: it
+encrypts and hashes. Values encrypted with the other secrets can still be read, so secrets can be rotated without
+downtime.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ Secrets = str | Sequence[str]
 
 
 class DecryptionError(Exception):
-    """Not sealed by us, or for something else."""
+    """The value was not encrypted with these secrets, or for another context."""
 
 
 class Encryptor:
-    """Seals for one purpose: AES-256-GCM under a key of its own, bound to the *place* where the value stands."""
+    """Encrypts for one purpose: AES-256-GCM with a separate key. Each value is bound to its *context*, such as a key."""
 
     __slots__ = ("_aead", "_names", "_readers")
 
@@ -41,21 +42,21 @@ class Encryptor:
         self._names = [_derive_key(secret, f"doit-mcp state {purpose} name v1") for secret in each]
 
     def hash_name(self, text: str) -> str:
-        """What stands for *text* in a key: always the same, and nothing can be read from it."""
+        """A keyed hash of *text* for use in key names: always the same, and not reversible."""
         data = text.encode("utf-8", "surrogatepass")
         return make_key_name([hmac.new(key, data, hashlib.sha256).hexdigest()[:NAME_CHARACTERS] for key in self._names])
 
     def encrypt(self, context: str, data: bytes) -> bytes:
-        """*data*, sealed."""
+        """*data*, encrypted."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, data, context.encode())
 
     def decrypt(self, context: str, ciphertext: bytes) -> bytes:
-        """The data again; raises Broken."""
+        """The plaintext. Raises DecryptionError."""
         places = name_variants(context)
         for number, reader in enumerate(self._readers):
             try:
-                # Whoever seals binds the value to the place as it is called under that secret.
+                # A value is bound to the context as it is named under the secret that encrypted it.
                 return reader.decrypt(
                     ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], places[number % len(places)].encode()
                 )
@@ -64,11 +65,11 @@ class Encryptor:
         raise DecryptionError
 
     def encrypt_json(self, context: str, value: Any) -> bytes:
-        """A JSON value, sealed."""
+        """A JSON value, encrypted."""
         return self.encrypt(context, orjson.dumps(value))
 
     def decrypt_json(self, context: str, ciphertext: bytes) -> Any:
-        """The JSON value again; raises Broken."""
+        """The JSON value. Raises DecryptionError."""
         return orjson.loads(self.decrypt(context, ciphertext))
 
 
@@ -81,6 +82,6 @@ def _secret_list(secrets: Secrets) -> Sequence[str]:
 
 
 def key_prefix(secrets: Secrets) -> str:
-    """What all our keys begin with: servers that do not share a secret do not meet, even in one Redis."""
+    """The prefix of all keys: servers without a common secret use different keys, even in the same Redis."""
     purpose = "doit-mcp state prefix v1"
     return make_key_name([f"doit-mcp:{_derive_key(secret, purpose).hex()[:12]}" for secret in _secret_list(secrets)])

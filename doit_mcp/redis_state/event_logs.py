@@ -1,4 +1,4 @@
-"""Logs: what was sent on one stream of a session, kept in Redis for a client that comes back at another replica."""
+"""Copies of event logs in Redis, from which a client can resume a stream at another replica."""
 
 from __future__ import annotations
 
@@ -9,40 +9,21 @@ from typing import Any
 from .connection import RedisConnection
 from .encryption import DecryptionError, Encryptor
 from .key_names import eval_command, join_names, name_variants
+from .scripts import load_script
 from .write_queue import WriteQueue
 
 MAX_MESSAGES_PER_PAGE = 50
-# How long the opening of a log is waited for; it is the first thing that a client may come back for (seconds).
+# How long to wait until a new log is in Redis: a client may resume from its beginning.
 OPEN_TIMEOUT_SECONDS = 2.0
 
-# An entry's id is the number of its message, 0-1 for the beginning. Of one that is there already nothing is made.
-# What the log is about has a key of its own: it can be large, so it is stored once, not with each message.
-# KEYS: log, about. ARGV: life, most, id, message, whether it is the last, holder, about (with the beginning alone).
-ADD_SCRIPT = """
-local done = redis.pcall('XADD', KEYS[1], 'MAXLEN', ARGV[2], ARGV[3], 'm', ARGV[4], 'l', ARGV[5], 'h', ARGV[6])
-if type(done) == 'table' and done.err and not string.find(done.err, 'equal or smaller', 1, true) then return done end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-if ARGV[7] then redis.call('SET', KEYS[2], ARGV[7], 'PX', ARGV[1]) else redis.call('PEXPIRE', KEYS[2], ARGV[1]) end
-return 1
-"""
-
-# KEYS: log, about. ARGV: number after which, most, key of replicas. Nothing where there is no log.
-# First and last number, whether the last is there, about, holder, whether it lives; the messages.
-READ_SCRIPT = """
-local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-if not first then return false end
-local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-local fields = {}
-for i = 1, #last[2], 2 do fields[last[2][i]] = last[2][i + 1] end
-local found = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1] .. '-1', '+', 'COUNT', ARGV[2])
-local alive = redis.call('EXISTS', ARGV[3] .. fields['h'])
-return {first[1], last[1], fields['l'], redis.call('GET', KEYS[2]), fields['h'], alive, found}
-"""
+ADD_SCRIPT = load_script("append_event")
+READ_SCRIPT = load_script("read_events")
 
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """What a log has. *metadata* is what its holder said of it, None if Redis lost that; *complete*: *last* is the end."""
+    """Events of a log. *metadata* is what :meth:`EventLogs.create` stored, None if Redis lost it; *complete* says that the
+    log ends with *last*."""
 
     first: int
     last: int
@@ -54,7 +35,7 @@ class LogPage:
 
 
 class EventLogs:
-    """Logs by session and stream. Each is written by one replica alone, so the numbers of messages are its own."""
+    """Logs by session and stream. Only one replica writes to a log, so that one numbers its messages."""
 
     def __init__(
         self,
@@ -76,40 +57,40 @@ class EventLogs:
         self._replicas = connection.key("replica", "")
 
     def _keys(self, session: str, stream: str) -> list[str]:
-        """The keys of a log and of what it is about."""
+        """The keys of a log and of its metadata."""
         key = self._connection.key("log", self._encryptor.hash_name(f"{session} {stream}"))
         return [key, join_names(":", (key, "about"))]
 
     async def create(self, session: str, stream: str, metadata: Any) -> None:
-        """A new log; it is there afterwards unless Redis is away."""
+        """Create a log. Afterwards other replicas can read it, unless Redis is unavailable."""
         keys = self._keys(session, stream)
         self._enqueue(keys, "0-1", b"", False, self._encryptor.encrypt_json(keys[1], metadata))
-        # Otherwise it will be there when Redis is; until then the client finds it at this replica.
+        # Otherwise it is written when Redis is available again; until then the client finds it at this replica.
         await self._write_queue.try_flush(OPEN_TIMEOUT_SECONDS)
 
     async def add(self, session: str, stream: str, number: int, data: bytes, *, last: bool) -> None:
-        """Add a message; without *data*: the end alone."""
+        """Append a message; without *data*, mark the end of the log."""
         await self._write_queue.wait_for_room()
         self._enqueue(self._keys(session, stream), f"{number}-0" if data else f"{number}-1", data, last)
 
     def _enqueue(self, keys: list[str], id: str, data: bytes, last: bool, *metadata: bytes) -> None:
-        sealed = self._encryptor.encrypt(join_names(" ", (keys[0], id)), data) if data else b""
-        fields: tuple[str | bytes | int, ...] = (id, sealed, int(last), self._replica, *metadata)
-        # The beginning takes a place, too.
+        encrypted = self._encryptor.encrypt(join_names(" ", (keys[0], id)), data) if data else b""
+        fields: tuple[str | bytes | int, ...] = (id, encrypted, int(last), self._replica, *metadata)
+        # The entry at the beginning counts, too.
         self._write_queue.put((*eval_command(ADD_SCRIPT, keys), self._ttl, self._max_events + 1, *fields))
 
     def delete(self, session: str, stream: str) -> None:
-        """Forget a log."""
+        """Delete a log."""
         keys = self._keys(session, stream)
         self._write_queue.put(("DEL", *(variant for key in keys for variant in name_variants(key))))
 
     async def read(self, session: str, stream: str, number: int) -> LogPage | None:
-        """The next messages after *number*; None where there is no log (any more). Raises Away."""
-        keys = key, about_key = self._keys(session, stream)
+        """The messages after *number*; None if there is no such log. Raises StateUnavailable."""
+        keys = key, metadata_key = self._keys(session, stream)
         found = await self._connection.run_script(READ_SCRIPT, keys, number, MAX_MESSAGES_PER_PAGE, self._replicas)
         if found is None:
             return None
-        first, last, done, about, holder, alive, entries = found
+        first, last, done, metadata, holder, alive, entries = found
         try:
             messages = [
                 (
@@ -119,7 +100,7 @@ class EventLogs:
                 for id, fields in entries
                 if _field(fields, b"m")
             ]
-            said = None if about is None else self._encryptor.decrypt_json(about_key, about)
+            decrypted = None if metadata is None else self._encryptor.decrypt_json(metadata_key, metadata)
         except DecryptionError:
             return None
         begun = first == b"0-1"
@@ -127,7 +108,7 @@ class EventLogs:
             0 if begun else _message_number(first),
             _message_number(last),
             done == b"1",
-            said,
+            decrypted,
             holder.decode(),
             bool(alive),
             messages,

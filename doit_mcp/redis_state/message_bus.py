@@ -1,4 +1,4 @@
-"""Bus: what replicas tell each other. One stream that all of them read, and one for each; read by one task."""
+"""Messages between replicas: a Redis stream for broadcasts, and an inbox for each replica."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ..resilience.unavailable import StateUnavailable
 from .connection import Command, RedisConnection
 from .encryption import DecryptionError, Encryptor
-from .errors import Unavailable
 from .key_names import name_variants
+from .scripts import load_script
 from .write_queue import WriteQueue
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 Payload = dict[str, Any]
 Handler = Callable[[Payload], Awaitable[None]]
 
-# A replica says so often that it is alive, and is dead when it has not said so for the life (seconds).
+# Interval of heartbeats, and the time without one after which a replica counts as dead.
 HEARTBEAT_SECONDS, REPLICA_TTL_SECONDS = 3.0, 20.0
 BLOCK_SECONDS = 5.0
 MAX_MESSAGES_PER_READ = 100
@@ -33,30 +34,15 @@ MAX_KNOWN_SENDERS = 1_000
 SHUTDOWN_SECONDS = 2.0
 STREAM_START = "0-0"
 
-# KEYS: stream. ARGV: most, life, origin, number, message.
-BROADCAST_SCRIPT = """
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'o', ARGV[3], 'n', ARGV[4], 'm', ARGV[5])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return 1
-"""
-# The same; KEYS[2] says that the receiver lives. What is for a dead one is dropped.
-SEND_SCRIPT = "if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end" + BROADCAST_SCRIPT
-
-# KEYS: streams. The newest id of each.
-NEWEST_IDS_SCRIPT = """
-local found = {}
-for i, key in ipairs(KEYS) do
-  local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)
-  found[i] = last[1] and last[1][1] or '0-0'
-end
-return found
-"""
+BROADCAST_SCRIPT = load_script("publish_message")
+SEND_SCRIPT = load_script("send_message")
+NEWEST_IDS_SCRIPT = load_script("read_newest_ids")
 
 
 class MessageBus:
-    """The post of one replica. Messages are sealed JSON objects; each kind has a handler.
+    """Sends and receives the messages of one replica. They are encrypted JSON objects; each kind has a handler.
 
-    A message is taken once, in the order of its sender, even where it had to be sent twice.
+    Each message is handled once, in the order of its sender, even if it had to be sent twice.
     """
 
     def __init__(
@@ -88,34 +74,34 @@ class MessageBus:
         self._last_numbers: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def on_message(self, kind: str, handler: Handler) -> None:
-        """Have messages of this kind handled."""
+        """Set the handler of this kind of message."""
         self._handlers[kind] = handler
 
     def on_own_broadcast(self, kind: str, handler: Handler) -> None:
-        """Have own broadcasts of this kind handled where they stand among those of others: all replicas read the same
-        order."""
+        """Set the handler of this replica's own broadcasts of this kind. It runs when they are read, so all replicas
+        see the same order."""
         self._own_handlers[kind] = handler
 
     def on_heartbeat(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Have something done regularly, as long as Redis can be used."""
+        """Call *callback* with every heartbeat, while Redis is available."""
         self._heartbeat_callbacks.append(callback)
 
     def replica_key(self, replica: str) -> str:
-        """The key that is there while that replica lives."""
+        """The key that exists while that replica is alive."""
         return self._connection.key("replica", replica)
 
     def broadcast(self, kind: str, **body: Any) -> bool:
-        """Tell all other replicas; False where there is no room for it."""
+        """Send a message to all other replicas; False if the write queue is full."""
         return self._enqueue(BROADCAST_SCRIPT, [self._broadcast_streams[0]], MAX_BROADCASTS, {"kind": kind, **body})
 
     def send_to(self, replica: str, kind: str, **body: Any) -> None:
-        """Tell one replica, if it lives."""
+        """Send a message to one replica, if it is alive."""
         keys = [str(self._connection.key("inbox", replica)), str(self.replica_key(replica))]
         self._enqueue(SEND_SCRIPT, keys, MAX_INBOX_MESSAGES, {"kind": kind, **body})
 
     def _enqueue(self, script: str, keys: list[str], max_length: int, body: Payload) -> bool:
         self._number += 1
-        sealed = self._encryptor.encrypt_json(f"{keys[0]} {self.replica_id} {self._number}", body)
+        encrypted = self._encryptor.encrypt_json(f"{keys[0]} {self.replica_id} {self._number}", body)
         command: Command = (
             "EVAL",
             script,
@@ -125,7 +111,7 @@ class MessageBus:
             STREAM_TTL_SECONDS,
             self.replica_id,
             self._number,
-            sealed,
+            encrypted,
         )
         return self.write_queue.put(command)
 
@@ -135,28 +121,28 @@ class MessageBus:
         try:
             await self._write_heartbeat()
             await self._reset_positions()
-        except Unavailable:
+        except StateUnavailable:
             log.warning("started without Redis; sessions are refused until it can be used")
-            # Others may use it before this one does, so nothing that stands there then is too old.
+            # Other replicas may reach Redis earlier, so every message that is there by then has to be read.
             self._positions = [STREAM_START for _ in self._streams]
-        post = [asyncio.create_task(_run_forever(work)) for work in (self.write_queue.run, self._read_forever)]
-        beating = asyncio.create_task(_run_forever(self._run_heartbeat))
+        loops = [asyncio.create_task(_run_forever(work)) for work in (self.write_queue.run, self._read_forever)]
+        heartbeat = asyncio.create_task(_run_forever(self._run_heartbeat))
         try:
             yield
-            # Who says farewell is not heard of again.
-            await _cancel_tasks(beating)
+            # No heartbeat may follow the deletion of the key.
+            await _cancel_tasks(heartbeat)
             await self._shut_down()
         finally:
-            await _cancel_tasks(beating, *post)
+            await _cancel_tasks(heartbeat, *loops)
 
     async def _shut_down(self) -> None:
-        """Send what is still to be sent; then this replica is dead for the others."""
+        """Send the queued messages, then remove this replica."""
         try:
             async with asyncio.timeout(SHUTDOWN_SECONDS):
                 await self.write_queue.flush()
                 await self._connection.execute("DEL", *self._alive_keys, *self._inboxes)
-        except (TimeoutError, Unavailable):
-            log.warning("Redis was away at the end; other replicas find out by themselves")
+        except (TimeoutError, StateUnavailable):
+            log.warning("Redis was unavailable at shutdown; other replicas notice by the missing heartbeat")
 
     async def _write_heartbeat(self) -> None:
         for key in self._alive_keys:
@@ -166,9 +152,9 @@ class MessageBus:
         while True:
             try:
                 await self._write_heartbeat()
-                for keeper in self._heartbeat_callbacks:
-                    await keeper()
-            except Unavailable:
+                for callback in self._heartbeat_callbacks:
+                    await callback()
+            except StateUnavailable:
                 await asyncio.sleep(RETRY_PAUSE_SECONDS)
                 continue
             await asyncio.sleep(self._heartbeat_seconds)
@@ -178,7 +164,7 @@ class MessageBus:
         return (*self._broadcast_streams, *self._inboxes)
 
     async def _reset_positions(self) -> None:
-        """Read from here on. A Redis that forgot everything may begin anew below what was read before."""
+        """Continue at the newest messages, or earlier: a Redis that lost its data can start again with lower ids."""
         newest = [one.decode() for one in await self._connection.run_script(NEWEST_IDS_SCRIPT, self._streams)]
         old = self._positions or newest
         self._positions = [min(pair, key=_parse_stream_id) for pair in zip(old, newest, strict=True)]
@@ -187,11 +173,11 @@ class MessageBus:
         while True:
             try:
                 await self._read_batch()
-            except Unavailable:
+            except StateUnavailable:
                 await asyncio.sleep(RETRY_PAUSE_SECONDS)
                 try:
                     await self._reset_positions()
-                except Unavailable:
+                except StateUnavailable:
                     continue
 
     async def _read_batch(self) -> None:
@@ -212,7 +198,7 @@ class MessageBus:
         try:
             origin, number = fields[b"o"].decode(), int(fields[b"n"])
         except (KeyError, ValueError):
-            log.warning("an entry in Redis is not one of ours")
+            log.warning("an entry in Redis is not a message of this server")
             return
         if number <= self._last_numbers.get((stream, origin), 0):
             return
@@ -220,12 +206,12 @@ class MessageBus:
             body = self._encryptor.decrypt_json(f"{stream} {origin} {number}", fields[b"m"])
             await self._dispatch(origin, body)
         except DecryptionError:
-            log.warning("a message in Redis is not one of ours")
-        except Unavailable:
-            # It is read again when Redis can be used.
+            log.warning("a message in Redis cannot be decrypted")
+        except StateUnavailable:
+            # The message is read again when Redis is available.
             raise
         except Exception:
-            # One message that cannot be handled must not end the reading of all others.
+            # A failing handler must not stop the messages that follow.
             log.exception("a message of another replica could not be handled")
         self._last_numbers[stream, origin] = number
         self._last_numbers.move_to_end((stream, origin))
@@ -247,12 +233,12 @@ async def _cancel_tasks(*tasks: asyncio.Task[None]) -> None:
 
 
 async def _run_forever(work: Callable[[], Awaitable[None]]) -> None:
-    """Run *work*, which never ends by itself; a bug in it must not silence this replica."""
+    """Run *work*, an endless loop, and restart it if it fails: a bug must not cut this replica off."""
     while True:
         try:
             await work()
         except Exception:
-            log.exception("the post of this replica failed and goes on")
+            log.exception("replica message loop failed; restarting it")
             await asyncio.sleep(RETRY_PAUSE_SECONDS)
 
 

@@ -1,6 +1,7 @@
-"""Counts: how much of something each owner has at all replicas together, so that a limit is one for all of them.
+"""Limits what an owner holds at all replicas together.
 
-Each replica says how much it holds, never what was added or taken away, so nothing that is lost or comes twice lasts.
+Each replica reports how much it holds, never what it added or removed, so a lost or repeated report does no lasting
+harm.
 """
 
 from __future__ import annotations
@@ -10,56 +11,28 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 
+from ..resilience.limits import LimitExceeded
+from ..resilience.unavailable import StateUnavailable
 from .connection import SHORT_TIMEOUT_SECONDS, RedisConnection
 from .encryption import Encryptor
-from .errors import Unavailable
+from .scripts import load_script
 
-# What is not said again for so long is forgotten; it is said again at every beat (seconds).
+# Redis forgets a report after this time unless it is repeated, which happens with every heartbeat.
 TTL_SECONDS = 60.0
 MAX_OWNERS_PER_MESSAGE = 100
-# Of those who had something while Redis was away so many are remembered; what it knew of others has ended by itself.
+# Owners whose reports wait while Redis is unavailable. What Redis knew about others has expired by then.
 MAX_PENDING_OWNERS = 10_000
 
-# An owner's hash has a field for each replica: the number of what it said last, and its count. A count of 0 stays a
-# while, or an older message that was held up could take its place.
-# KEYS: hash. ARGV: own replica, number, count, limit, key of replicas, life. Whether it is within the limit.
-TAKE_SCRIPT = """
-local sum, newest = tonumber(ARGV[3]), 0
-local all = redis.call('HGETALL', KEYS[1])
-for i = 1, #all, 2 do
-  local number, count = string.match(all[i + 1], '^(%d+) (%d+)$')
-  if all[i] == ARGV[1] then
-    newest = tonumber(number)
-  elseif redis.call('EXISTS', ARGV[5] .. all[i]) == 1 then
-    sum = sum + tonumber(count)
-  else
-    redis.call('HDEL', KEYS[1], all[i])
-  end
-end
-if sum > tonumber(ARGV[4]) then return 0 end
-if tonumber(ARGV[2]) > newest then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[6])
-return 1
-"""
-
-# KEYS: hashes. ARGV: own replica, life, number, the count in each.
-REPORT_SCRIPT = """
-for i, key in ipairs(KEYS) do
-  local held = redis.call('HGET', key, ARGV[1])
-  if not held or tonumber(string.match(held, '^%d+')) < tonumber(ARGV[3]) then
-    redis.call('HSET', key, ARGV[1], ARGV[3] .. ' ' .. ARGV[i + 3])
-  end
-  redis.call('PEXPIRE', key, ARGV[2])
-end
-return 1
-"""
+RESERVE_SCRIPT = load_script("reserve_quota")
+REPORT_SCRIPT = load_script("report_quota_counts")
 
 
-class Quotas:
-    """What owners have of one *kind*; *held* tells how much of it an owner has here.
+class RedisQuota:
+    """Implements :class:`~doit_mcp.resilience.limits.SharedLimiter` for what owners hold of one *kind*.
 
-    Who wants one more asks for room, and then takes it without waiting for anything between; what is not taken, or is
-    given back, is put right afterwards. While Redis is away each replica has the whole limit for itself.
+    *count_local* says how much an owner holds in this process. After :meth:`acquire` the caller takes its share without
+    awaiting anything; the next report corrects what was acquired and not taken. While Redis is unavailable each replica
+    admits up to the whole *limit*. *message* and *retry_after* are those of LimitExceeded.
     """
 
     def __init__(
@@ -71,63 +44,67 @@ class Quotas:
         *,
         limit: int,
         count_local: Callable[[str], int],
+        message: str,
+        retry_after: float = 2.0,
     ) -> None:
         self._connection, self._encryptor, self._kind, self._replica = connection, encryptor, kind, replica
         self._limit, self._count_local = limit, count_local
+        self._message, self._retry_after = message, retry_after
         self._replicas = connection.key("replica", "")
         self._number = 0
-        # Places that are being asked for.
+        # What is being asked for, by owner.
         self._requested: Counter[str] = Counter()
-        # What Redis knows, by owner, and the number of that message; and who has to be said anew.
+        # What Redis knows: number of the report and count, by owner. Then the owners that have to be reported again.
         self._reported: dict[str, tuple[int, int]] = {}
         self._pending: dict[str, None] = {}
         self._report_task: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def has_room(self, owner: str) -> bool:
-        """Whether *owner* may have one more."""
-        count = self._local_count(owner) + 1
+    async def acquire(self, owner: str, amount: int = 1) -> None:
+        """Reserve *amount* for *owner*. Raises LimitExceeded, and then reserves nothing."""
+        count = self._local_count(owner) + amount
         if count > self._limit:
-            return False
+            raise LimitExceeded("owner", self._retry_after, self._message)
         number = self._next_number()
-        self._requested[owner] += 1
+        self._requested[owner] += amount
         found = None
         try:
             arguments = (self._replica, number, count, self._limit, self._replicas, int(TTL_SECONDS * 1000))
             found = await self._connection.run_script(
-                TAKE_SCRIPT, [self._key(owner)], *arguments, max_wait=SHORT_TIMEOUT_SECONDS
+                RESERVE_SCRIPT, [self._key(owner)], *arguments, max_wait=SHORT_TIMEOUT_SECONDS
             )
-            return bool(found)
-        except Unavailable:
-            return True
+        except StateUnavailable:
+            return
         finally:
-            self._requested[owner] -= 1
+            self._requested[owner] -= amount
             if not self._requested[owner]:
                 del self._requested[owner]
             if found is None:
-                # Nobody knows whether Redis took it.
+                # Redis may or may not have counted it.
                 self._mark_pending(owner)
             elif found:
                 self._record_reported(owner, number, count)
-            # Whoever was given room has taken it by then.
-            asyncio.get_running_loop().call_soon(self.report_change, owner)
+            # By the time this runs the caller has taken what it reserved.
+            asyncio.get_running_loop().call_soon(self.release, owner)
+        if not found:
+            raise LimitExceeded("owner", self._retry_after, self._message)
 
-    def report_change(self, owner: str) -> None:
-        """What *owner* has here may be another number now; without waiting."""
+    def release(self, owner: str, amount: int = 1) -> None:
+        """Report what *owner* holds now, without waiting: *amount* less, or what was reserved and not taken."""
         if self._requested[owner]:
-            # Who asks for room says it, and comes here afterwards.
+            # The request under way reports it, and calls this method at its end.
             return
         if owner in self._pending or self._reported_count(owner) != self._count_local(owner):
             self._mark_pending(owner)
             self._schedule_report()
 
     async def renew_all(self) -> None:
-        """Say everything anew: it would end, and a Redis that was started anew knows nothing."""
+        """Report everything again: reports expire, and a restarted Redis has none."""
         self._pending |= dict.fromkeys(self._reported)
         self._schedule_report()
 
     async def close(self) -> None:
-        """Say nothing any more (shutdown)."""
+        """Stop reporting (shutdown)."""
         self._closed = True
         if self._report_task is not None:
             self._report_task.cancel()
@@ -144,7 +121,7 @@ class Quotas:
             self._report_task = asyncio.create_task(self._report_pending())
 
     async def _report_pending(self) -> None:
-        """Say what has to be said, in few messages however much it is."""
+        """Report all pending owners in few messages."""
         while self._pending:
             owners = list(islice(self._pending, MAX_OWNERS_PER_MESSAGE))
             counts = [self._local_count(owner) for owner in owners]
@@ -156,8 +133,8 @@ class Quotas:
                 await self._connection.run_script(
                     REPORT_SCRIPT, keys, self._replica, int(TTL_SECONDS * 1000), number, *counts
                 )
-            except Unavailable:
-                # The next beat says it.
+            except StateUnavailable:
+                # The next heartbeat reports them.
                 self._pending |= dict.fromkeys(owners)
                 return
             for owner, count in zip(owners, counts, strict=True):
@@ -173,7 +150,7 @@ class Quotas:
         return self._reported[owner][1] if owner in self._reported else 0
 
     def _record_reported(self, owner: str, number: int, count: int) -> None:
-        """Redis knows this, unless it knows something newer."""
+        """Redis has this report, unless it has a newer one."""
         if owner not in self._reported or number > self._reported[owner][0]:
             if count:
                 self._reported[owner] = number, count

@@ -1,4 +1,4 @@
-"""Results in Redis: a handle made at one replica leads to its table at every other (doit_mcp.catalog.stores.result_store)."""
+"""Results in Redis: a handle from one replica works at every other (doit_mcp.catalog.stores.result_store)."""
 
 from __future__ import annotations
 
@@ -6,61 +6,21 @@ import logging
 import secrets
 from collections.abc import Callable
 
+from ..resilience.unavailable import StateUnavailable
 from .connection import RedisConnection
 from .encryption import DecryptionError, Encryptor
-from .errors import Unavailable
 from .key_names import name_variants
+from .scripts import load_script
 
 log = logging.getLogger(__name__)
 
-# KEYS: the owner's list of "size key", oldest first; the new result; those of all owners by time. ARGV: data, size,
-# life, most results and bytes of the owner, and of all.
-PUT_SCRIPT = """
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
--- First: a full Redis refuses a script only at its first write, and then nothing has changed.
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3])
-local live, held, size = {}, 0, tonumber(ARGV[2])
-for _, item in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-  local bytes, key = string.match(item, '^(%d+) (.*)$')
-  if redis.call('EXISTS', key) == 1 then
-    live[#live + 1] = {item, key, tonumber(bytes)}
-    held = held + tonumber(bytes)
-  else
-    redis.call('LREM', KEYS[1], 1, item)
-  end
-end
-local first = 1
-while first <= #live and (#live - first + 1 >= tonumber(ARGV[4]) or held + size > tonumber(ARGV[5])) do
-  redis.call('UNLINK', live[first][2])
-  redis.call('LREM', KEYS[1], 1, live[first][1])
-  redis.call('ZREM', KEYS[3], live[first][1])
-  held = held - live[first][3]
-  first = first + 1
-end
-redis.call('RPUSH', KEYS[1], ARGV[2] .. ' ' .. KEYS[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[3] * 1000)
-redis.call('ZADD', KEYS[3], now, ARGV[2] .. ' ' .. KEYS[2])
-redis.call('PEXPIRE', KEYS[3], ARGV[3])
-local sum = 0
-for place, item in ipairs(redis.call('ZREVRANGE', KEYS[3], 0, -1)) do
-  local bytes, key = string.match(item, '^(%d+) (.*)$')
-  sum = sum + tonumber(bytes)
-  if place > tonumber(ARGV[6]) or sum > tonumber(ARGV[7]) then
-    redis.call('UNLINK', key)
-    redis.call('ZREM', KEYS[3], item)
-  end
-end
-return 1
-"""
+PUT_SCRIPT = load_script("put_result")
 
 
 class RedisResultStore:
-    """Results of all replicas. The oldest make room for newer ones, first the owner's own, then anybody's; all go by
-    themselves after their life.
+    """The results of all replicas. Results expire; beyond a limit the oldest are evicted, of the owner or of all owners.
 
-    *unavailable* makes the error that a reader gets while Redis is away.
+    *unavailable_error* makes the error that readers get while Redis is unavailable.
     """
 
     def __init__(
@@ -86,7 +46,7 @@ class RedisResultStore:
         self._total, self._total_bytes = total, total_bytes
 
     async def put(self, owner: str, data: bytes) -> str | None:
-        """Keep *data* for *owner*; None where it is too large, or cannot be kept at the moment."""
+        """Store *data* for *owner* and return its handle; None if it is too large, or Redis is unavailable."""
         if len(data) > min(self._max_result_bytes, self._owner_bytes, self._total_bytes):
             return None
         handle = secrets.token_urlsafe(18)
@@ -101,21 +61,23 @@ class RedisResultStore:
             await self._connection.run_script(
                 PUT_SCRIPT, keys, self._encryptor.encrypt(place, data), len(data), int(self._ttl * 1000), *bounds
             )
-        except Unavailable:
+        except StateUnavailable:
             return None
         return handle
 
     async def get(self, owner: str, handle: str) -> bytes | None:
-        """What was kept. Raises the error of *unavailable* when Redis cannot be asked."""
+        """The stored data. Raises the error of *unavailable_error*."""
         place = self._result_key(owner, handle)
         try:
             found = await self._connection.execute("MGET", *name_variants(place))
-        except Unavailable as away:
-            raise self._unavailable_error() from away
+        except StateUnavailable as unavailable:
+            raise self._unavailable_error() from unavailable
         try:
-            return next((self._encryptor.decrypt(place, sealed) for sealed in found if sealed is not None), None)
+            return next(
+                (self._encryptor.decrypt(place, encrypted) for encrypted in found if encrypted is not None), None
+            )
         except DecryptionError:
-            log.warning("a result in Redis is not what was put there")
+            log.warning("a result in Redis cannot be decrypted")
             return None
 
     def _result_key(self, owner: str, handle: str) -> str:

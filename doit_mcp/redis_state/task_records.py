@@ -1,4 +1,4 @@
-"""Notes: sealed values that one replica writes and all can read, until they end by themselves."""
+"""Task records in Redis: the replica that runs a task writes its state, and all replicas can read it."""
 
 from __future__ import annotations
 
@@ -9,28 +9,18 @@ from typing import Any
 from .connection import RedisConnection
 from .encryption import DecryptionError, Encryptor
 from .key_names import eval_command, name_variants
+from .scripts import load_script
 from .write_queue import WriteQueue
 
 log = logging.getLogger(__name__)
 
-# KEYS: note. ARGV: key of replicas. The holder, the value, whether the holder lives.
-READ_SCRIPT = """
-local found = redis.call('HMGET', KEYS[1], 'h', 'v')
-if not found[1] then return false end
-return {found[1], found[2], redis.call('EXISTS', ARGV[1] .. found[1])}
-"""
-
-# KEYS: note. ARGV: holder, value, life.
-WRITE_SCRIPT = """
-redis.call('HSET', KEYS[1], 'h', ARGV[1], 'v', ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1
-"""
+READ_SCRIPT = load_script("read_task")
+WRITE_SCRIPT = load_script("write_task")
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """A value, who wrote it, and whether that replica lives."""
+    """The state of a task, the replica that wrote it, and whether that replica is alive."""
 
     value: Any
     holder: str
@@ -38,7 +28,7 @@ class TaskRecord:
 
 
 class TaskRecords:
-    """Notes of one kind, by id."""
+    """Records of one kind, by id. They expire."""
 
     def __init__(
         self, connection: RedisConnection, encryptor: Encryptor, write_queue: WriteQueue, kind: str, replica: str
@@ -56,22 +46,22 @@ class TaskRecords:
         return self._connection.key(self._kind, self._encryptor.hash_name(id))
 
     def write(self, id: str, value: Any, ttl: float) -> None:
-        """Write without waiting; in the order of the calls."""
+        """Write a state without waiting. Writes keep their order."""
         key = self._key(id)
         fields = (self._replica, self._encryptor.encrypt_json(key, value), max(1, int(ttl * 1000)))
         self._write_queue.put((*eval_command(WRITE_SCRIPT, [key]), *fields))
 
     def delete(self, id: str) -> None:
-        """Forget it."""
+        """Delete the record without waiting."""
         self._write_queue.put(("DEL", *name_variants(self._key(id))))
 
     async def wait_until_saved(self, seconds: float) -> None:
-        """Wait so long at most until all that was written can be read."""
+        """Wait until other replicas can read what was written, for *seconds* at most."""
         if not await self._write_queue.try_flush(seconds):
-            log.warning("what was written can be read only when Redis can be used again")
+            log.warning("other replicas see new tasks only when Redis is available again")
 
     async def read(self, id: str) -> TaskRecord | None:
-        """The note; None where there is none. Raises Away."""
+        """The record; None if there is none. Raises StateUnavailable."""
         key = self._key(id)
         found = await self._connection.run_script(READ_SCRIPT, [key], self._replicas)
         if found is None:
@@ -79,5 +69,5 @@ class TaskRecords:
         try:
             return TaskRecord(self._encryptor.decrypt_json(key, found[1]), found[0].decode(), bool(found[2]))
         except DecryptionError:
-            log.warning("a note in Redis is not one of ours", extra={"kind": self._kind})
+            log.warning("a task in Redis cannot be decrypted", extra={"kind": self._kind})
             return None

@@ -1,42 +1,24 @@
-"""Proven tokens: hashes of credentials that the DoiT API accepted at any replica within a day. Redis' clock counts."""
+"""Hashes of tokens that the DoiT API accepted at any replica within a day. Redis's clock counts."""
 
 from __future__ import annotations
 
+from ..resilience.unavailable import StateUnavailable
 from .connection import RedisConnection
 from .encryption import Encryptor
-from .errors import Unavailable
 from .key_names import eval_command, name_variants
+from .scripts import load_script
 from .write_queue import WriteQueue
 
 TTL_SECONDS = 86_400
 MAX_TOKENS = 20_000
 
-# KEYS: set of hashes by when each was proven last. ARGV: life, the hash under each secret.
-CONTAINS_SCRIPT = """
-local now = tonumber(redis.call('TIME')[1])
-for i = 2, #ARGV do
-  local proven = redis.call('ZSCORE', KEYS[1], ARGV[i])
-  if proven and tonumber(proven) > now - ARGV[1] then return 1 end
-end
-return 0
-"""
-
-# KEYS: the same. ARGV: life, most, hash.
-ADD_SCRIPT = """
-local now = tonumber(redis.call('TIME')[1])
-redis.call('ZADD', KEYS[1], now, ARGV[3])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return 1
-"""
-
-# KEYS: the same. ARGV: the hash under each secret.
-REMOVE_SCRIPT = "return redis.call('ZREM', KEYS[1], unpack(ARGV))"
+CONTAINS_SCRIPT = load_script("find_verified_token")
+ADD_SCRIPT = load_script("add_verified_token")
+REMOVE_SCRIPT = load_script("remove_verified_token")
 
 
 class RedisVerifiedTokens:
-    """Implements :class:`doit_mcp.auth.failed_attempts.SharedProven`. What is kept of a token is a keyed hash of its digest."""
+    """Implements :class:`doit_mcp.auth.failed_attempts.SharedVerifiedTokens`. Redis stores a keyed hash of each digest."""
 
     def __init__(
         self,
@@ -55,20 +37,20 @@ class RedisVerifiedTokens:
         self._key = connection.key("proven")
 
     async def contains(self, digest: bytes) -> bool:
-        """Whether that token was proven; False while Redis is away."""
+        """Whether this token was verified; False while Redis is unavailable."""
         try:
             return bool(
                 await self._connection.run_script(CONTAINS_SCRIPT, [self._key], TTL_SECONDS, *self._hashes(digest))
             )
-        except Unavailable:
+        except StateUnavailable:
             return False
 
     def add(self, digest: bytes) -> None:
-        """The DoiT API accepted that token. Without waiting."""
+        """Record that the DoiT API accepted the token, without waiting."""
         self._enqueue(ADD_SCRIPT, TTL_SECONDS, self._max_tokens, self._hashes(digest)[0])
 
     def remove(self, digest: bytes) -> None:
-        """The DoiT API refused it. Without waiting."""
+        """Record that the DoiT API refused the token, without waiting."""
         self._enqueue(REMOVE_SCRIPT, *self._hashes(digest))
 
     def _enqueue(self, script: str, *arguments: str | int) -> None:

@@ -1,4 +1,4 @@
-"""Sender: commands to Redis that nobody waits for, done in their order; none is lost while Redis is away a while."""
+"""A queue of Redis commands that run in order in the background and survive a short outage of Redis."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import logging
 from collections import deque
 from itertools import islice
 
+from ..resilience.unavailable import StateUnavailable
 from .connection import Command, RedisConnection
-from .errors import Unavailable, is_out_of_memory
+from .errors import is_out_of_memory
 
 log = logging.getLogger(__name__)
 
 MAX_QUEUED_COMMANDS = 10_000
 MAX_QUEUED_BYTES = 64 << 20
 MAX_COMMANDS_PER_BATCH = 64
-# What a command takes besides its bytes.
+# Memory of a command besides its bytes.
 COMMAND_OVERHEAD_BYTES = 200
-# Between attempts while Redis is away (seconds).
+# Between attempts while Redis is unavailable.
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 0.5
-# A command that Redis refuses so often will be refused for ever.
+# After this many refusals a command is dropped.
 MAX_ATTEMPTS = 60
-# While Redis is full only the first message is tried again; the others must not wait behind it.
+# While Redis is full, a command is dropped sooner, so that the ones behind it do not wait.
 MAX_ATTEMPTS_WHEN_FULL = 5
 
 
 class WriteQueue:
-    """A bounded queue and the one task that empties it. A command may be done twice when Redis' answer was lost."""
+    """A bounded queue, and the loop that empties it. A command can run twice if Redis's response is lost."""
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
@@ -43,15 +44,15 @@ class WriteQueue:
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for more."""
+        """Whether the queue accepts no more commands."""
         return len(self._queue) >= MAX_QUEUED_COMMANDS or self._bytes >= MAX_QUEUED_BYTES
 
     def put(self, command: Command) -> bool:
-        """Have *command* done after all that were put before; False where there is no room for it."""
+        """Queue *command*; False if the queue is full."""
         if self.full:
             if not self._dropping:
                 self._dropping = True
-                log.error("too much waits for Redis; messages are dropped")
+                log.error("the write queue for Redis is full; messages are dropped")
             return False
         self._dropping = False
         size = COMMAND_OVERHEAD_BYTES + sum(len(part) for part in command if isinstance(part, (str, bytes)))
@@ -62,20 +63,20 @@ class WriteQueue:
         return True
 
     async def wait_for_room(self) -> None:
-        """Wait until there is room."""
+        """Wait until the queue has room."""
         while self.full:
             self._progressed.clear()
             await self._progressed.wait()
 
     async def flush(self) -> None:
-        """Wait until all that was put so far is done."""
+        """Wait until all commands that are queued now have run."""
         wanted = self._put_count
         while self._done_count < wanted:
             self._progressed.clear()
             await self._progressed.wait()
 
     async def try_flush(self, seconds: float) -> bool:
-        """The same, but not for longer than that, and not at all while Redis is away; whether it is done."""
+        """As :meth:`flush`, for *seconds* at most, and without waiting while Redis is unavailable; whether it succeeded."""
         if self._connection.unavailable:
             return self._done_count == self._put_count
         try:
@@ -86,7 +87,7 @@ class WriteQueue:
         return True
 
     async def run(self) -> None:
-        """Do what is put, for ever."""
+        """Run queued commands forever."""
         pause = FIRST_PAUSE_SECONDS
         while True:
             while not self._queue:
@@ -99,17 +100,17 @@ class WriteQueue:
                 pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
     async def _send_batch(self) -> bool:
-        """Whether everything that was tried is done."""
+        """Run the first commands of the queue; whether all of them are done."""
         batch = list(islice(self._queue, MAX_COMMANDS_PER_BATCH))
         try:
             answers = await self._connection.execute_all([command for command, _ in batch])
-        except Unavailable:
+        except StateUnavailable:
             return False
         for (command, _), answer in zip(batch, answers, strict=True):
             if isinstance(answer, Exception):
                 if not self._should_drop(answer):
                     return False
-            # A full Redis still deletes, so that says nothing about the other messages.
+            # A full Redis still deletes, so a successful DEL says nothing about other commands.
             elif command[0] != "DEL":
                 self._refusals = 0
             _, size = self._queue.popleft()
@@ -119,13 +120,13 @@ class WriteQueue:
         return True
 
     def _should_drop(self, failure: Exception) -> bool:
-        """Whether a message that Redis refused is dropped."""
+        """Whether to drop a command that Redis refused."""
         self._refusals += 1
         if is_out_of_memory(failure):
             self._connection.mark_full()
             return self._refusals >= MAX_ATTEMPTS_WHEN_FULL
         if self._refusals < MAX_ATTEMPTS:
             return False
-        log.error("Redis refuses a message for good", extra={"failure": type(failure).__name__})
+        log.error("a message is dropped: Redis keeps refusing it", extra={"failure": type(failure).__name__})
         self._refusals = 0
         return True

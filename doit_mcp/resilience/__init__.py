@@ -1,1 +1,1 @@
-"""What keeps one caller or one failing upstream from delaying others."""
+"""Limiters, circuit breakers and the compute thread: they keep one caller or one failing upstream from delaying others."""

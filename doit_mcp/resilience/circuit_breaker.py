@@ -1,12 +1,12 @@
 """A circuit breaker stops calling a failing upstream for a few seconds.
 
-It opens for everybody when half of the requests of the last seconds failed, for several persons of several customers
-and with more than one operation: one person, one customer whose data makes the API fail, or one broken operation must
-not take the API away from all others. When fewer callers than that fail, it takes many more failures and not a single
-success, and the circuit opens for those callers alone. A connection that cannot be made concerns everybody.
+It opens for all callers when half of the requests of the last seconds failed, for several users of several customers and
+with more than one operation: one user, one customer whose data makes the API fail, or one broken operation must not cut
+off all others. When fewer callers fail, many more failures without a single success open the circuit, and only for those
+callers. A failure to connect concerns all callers.
 
-The failures of one person or customer count for no more than a third of what opens it, unless others fail as often: a
-caller who fails all the time, beside a few who were unlucky once, is not an upstream that fails.
+The failures of one user or customer count for at most a third of what opens the circuit, unless others fail as often. A
+caller that always fails, besides a few that failed once, does not mean that the upstream fails.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ log = logging.getLogger(__name__)
 CircuitState = Literal["closed", "half-open", "open"]
 
 FEW_CALLERS_THRESHOLD = 60
-"""Failures that open it when they are those of fewer callers, or of one operation."""
+"""Failures that open the circuit when only few callers, or one operation, are affected."""
 MIN_OPEN_SECONDS = 5.0
 MAX_OPEN_SECONDS = 20.0
-"""Seconds, before a jitter of a fifth."""
+"""Before a jitter of 20 %."""
 PROBE_TIMEOUT_SECONDS = 5.0
-"""Seconds after which a probe that has not ended no longer holds up the next one."""
+"""After this time the next probe starts even if the last one has not ended."""
 MAX_FAILED_PROBERS = 8
-"""Callers remembered for a failed probe."""
+"""Callers that are remembered because their probe failed."""
 
 
 class CircuitOpen(Exception):
-    """Nothing is sent for now; a request that comes in *retry_after* may be."""
+    """The circuit is open; a request can be sent in *retry_after* seconds."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(f"not before {retry_after:.1f} s")
@@ -51,10 +51,11 @@ class CircuitOpen(Exception):
 
 
 class CircuitBreaker:
-    """The circuit to one upstream; *name* is said in logs and metrics. One per process: what it keeps does not grow.
+    """The circuit to one upstream; *name* appears in logs and metrics. Its memory is bounded.
 
-    Call `enter` before a request and report its outcome once: `succeeded`, `failed`, or `left` where it says nothing.
-    *single* is for an upstream with one operation that is the same for all customers. *chance* is from 0 to 1.
+    Call :meth:`enter` before a request, and report its outcome once: :meth:`record_success`, :meth:`record_failure`, or
+    :meth:`record_no_outcome`. *single_operation* is for an upstream with one operation that is the same for all
+    customers. *random_fraction* returns a number from 0 to 1.
     """
 
     def __init__(
@@ -70,15 +71,16 @@ class CircuitBreaker:
         self.clock = clock
         self._random_fraction = random_fraction
         self._is_open = False
-        # The persons and customers it is open for; None: for everybody.
+        # The users and customers it is open for; None for all callers.
         self._affected_callers: frozenset[int] | None = None
-        self._probe_at = 0.0  # no request before, while it is open; no further probe before, while it is half open
-        # The same for callers other than those whose probes failed last: these must not keep it open for all others.
+        # The time of the next probe while the circuit is open or half open.
+        self._probe_at = 0.0
+        # The same for callers other than those whose probes failed last, who must not keep it open for the others.
         self._others_probe_at = 0.0
         self._probers: dict[int, None] = {}
         self._probing = False
         self._failed_probes = 0
-        # Changes with every opening and closing: who asked before then has nothing to say any more.
+        # Changes whenever the circuit opens or closes: outcomes of earlier requests no longer count.
         self._ticket = 0
         self._previous_counts, self._current_counts = OutcomeCounts(float("-inf")), OutcomeCounts(float("-inf"))
 
@@ -91,11 +93,11 @@ class CircuitBreaker:
 
     @property
     def retry_after(self) -> float:
-        """Seconds until anybody may send a request: 0 unless it is open or a probe is under way."""
+        """Seconds until any request can be sent: 0 unless the circuit is open or a probe is under way."""
         return max(0.0, self._probe_at - self.clock()) if self._is_open else 0.0
 
     def retry_after_for(self, requester: Requester) -> float:
-        """Seconds until *requester* may send a request."""
+        """Seconds until *requester* can send a request."""
         if not self._is_open or not self._applies_to(requester):
             return 0.0
         return max(0.0, self._probe_time(requester) - self.clock())
@@ -106,7 +108,7 @@ class CircuitBreaker:
         )
 
     def _probe_time(self, requester: Requester) -> float:
-        """When *requester* may probe."""
+        """When *requester* can probe."""
         return self._probe_at if requester.user in self._probers else self._others_probe_at
 
     def enter(self, requester: Requester) -> int:
@@ -123,7 +125,7 @@ class CircuitBreaker:
         self._probe_at = self._others_probe_at = now + PROBE_TIMEOUT_SECONDS
 
     def record_success(self, ticket: int) -> None:
-        """The upstream answered, if only that the request was wrong."""
+        """Record that the upstream answered, if only with a client error."""
         if ticket != self._ticket:
             return
         if self._is_open:
@@ -132,12 +134,12 @@ class CircuitBreaker:
             self._current_window().successes += 1
 
     def record_no_outcome(self, ticket: int) -> None:
-        """Nobody waited for the answer, or its absence says nothing."""
+        """Record that the request ended without telling anything about the upstream, such as a canceled one."""
         if ticket == self._ticket and self._probing:
             self._probe_at = self._others_probe_at = self.clock()
 
     def record_failure(self, ticket: int, requester: Requester | None, operation: str = "") -> None:
-        """The upstream failed; *requester* is None if that does not depend on the caller (no connection)."""
+        """Record that the upstream failed; *requester* is None if that does not depend on the caller (no connection)."""
         if ticket != self._ticket:
             return
         if self._is_open and self._applies_to(requester):
@@ -145,7 +147,7 @@ class CircuitBreaker:
             return
         self._current_window().count_failure(requester, operation)
         if self._should_open():
-            # It opens again, or for different callers.
+            # It opens, or opens for different callers.
             self._affected_callers, self._failed_probes, self._probing = (
                 None if self._affects_all_callers() else self._failing_callers(),
                 0,
@@ -164,7 +166,7 @@ class CircuitBreaker:
     def _should_open(self) -> bool:
         before, now = self._previous_counts, self._current_counts
         good, bad = before.successes + now.successes, before.failures + now.failures
-        # The cheap checks first: this runs with each failure.
+        # Cheap checks first: this runs with each failure.
         if bad < good or good + bad < MIN_OUTCOMES:
             return False
         if self._affects_all_callers():
@@ -177,13 +179,13 @@ class CircuitBreaker:
         return bad >= FEW_CALLERS_THRESHOLD and counted >= FEW_CALLERS_THRESHOLD / 2 and not good
 
     def _excess_failures(self) -> int:
-        """How many of the failures are more than their callers can count for."""
-        persons = _excess_failures(self._previous_counts.failures_by_user + self._current_counts.failures_by_user)
+        """How many failures exceed what counts for their callers."""
+        users = _excess_failures(self._previous_counts.failures_by_user + self._current_counts.failures_by_user)
         return (
-            persons
+            users
             if self._single_operation
             else max(
-                persons,
+                users,
                 _excess_failures(
                     self._previous_counts.failures_by_customer + self._current_counts.failures_by_customer
                 ),
@@ -191,7 +193,7 @@ class CircuitBreaker:
         )
 
     def _affects_all_callers(self) -> bool:
-        """Whether half of the failures would have met anybody."""
+        """Whether half of the failures do not depend on the caller."""
         before, now = self._previous_counts, self._current_counts
         return 2 * (before.general_failures + now.general_failures) >= before.failures + now.failures
 
@@ -202,10 +204,10 @@ class CircuitBreaker:
         )
 
     def _failing_callers(self) -> frozenset[int] | None:
-        """The persons or customers that failed more than once in a while; None where several failed."""
-        persons = self._previous_counts.failures_by_user + self._current_counts.failures_by_user
-        if len(persons) < MIN_CALLERS:
-            return frozenset(person for person, count in persons.items() if count > MAX_FAILURES_PER_CALLER)
+        """The users or customers whose requests keep failing; None if those of several do."""
+        users = self._previous_counts.failures_by_user + self._current_counts.failures_by_user
+        if len(users) < MIN_CALLERS:
+            return frozenset(user for user, count in users.items() if count > MAX_FAILURES_PER_CALLER)
         if self._single_operation:
             return None
         customers = self._previous_counts.failures_by_customer + self._current_counts.failures_by_customer
@@ -214,7 +216,7 @@ class CircuitBreaker:
         return None
 
     def _open(self, prober: Requester | None) -> None:
-        """Open it, for longer if it was open; *prober* is whose probe failed, None where anybody's would have."""
+        """Open the circuit, for longer if it was open. *prober* is the caller whose probe failed, None for a failure of any."""
         now, jitter = self.clock(), 0.8 + 0.4 * self._random_fraction()
         if not self._probing:
             whom = "" if self._affected_callers is None else f" for {len(self._affected_callers)} of its callers"
@@ -229,7 +231,7 @@ class CircuitBreaker:
             self._probers[prober.user] = None
             if len(self._probers) > MAX_FAILED_PROBERS:
                 del self._probers[next(iter(self._probers))]
-        # Bounded as well: an outage of days must not make it a number of a thousand digits.
+        # Bounded: an outage of days must not make the power of two huge.
         self._failed_probes = min(self._failed_probes + 1, 8)
         self._is_open, self._probing = True, False
         self._ticket += 1

@@ -1,7 +1,7 @@
-"""Heavy work: computation of more than a few milliseconds runs in a thread, so the event loop goes on.
+"""Runs computations of more than a few milliseconds in a thread, so that they do not block the event loop.
 
-Callers take turns: a caller with many large requests waits for itself, and others wait for one computation of each
-caller at most.
+Callers take turns: a caller with many large requests delays only itself, and others wait for at most one computation of
+each caller.
 """
 
 from __future__ import annotations
@@ -15,51 +15,43 @@ from threading import Condition, Thread
 from typing import Any, ParamSpec, TypeVar
 
 from ..observability.trace import CURRENT_TRACE
+from .limits import LimitExceeded
 
 MAX_QUEUED_PER_CALLER = 16
 MAX_QUEUED = 512
-"""Computations that wait when no more are begun: of one caller, and of all."""
+"""Queued computations of one caller, and of all, beyond which new ones are refused."""
+RETRY_AFTER_SECONDS = 2.0
+TOO_MANY_QUEUED = "Too many large requests of this user are waiting; send fewer at once"
+SERVER_BUSY = "The server is busy with large requests; try again in a moment"
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class TooManyQueued(Exception):
-    """So many computations wait that this one is not begun; *all_callers* tells whether they are those of all callers or
-    of this one."""
-
-    def __init__(self, all_callers: bool) -> None:
-        super().__init__(
-            "The server is busy with large requests; try again in a moment"
-            if all_callers
-            else "Too many large requests of this user are waiting; send fewer at once"
-        )
-        self.all_callers = all_callers
-
-
 class ComputeThread:
-    """One thread for everybody: the interpreter runs one at a time anyway, and the event loop competes with no more.
-
-    It is a daemon: at the end of the process nobody waits for a result.
+    """One thread for all callers: the interpreter runs one thread at a time, so more would only compete with the event
+    loop. It is a daemon thread: the process can exit without waiting for it.
     """
 
     def __init__(self) -> None:
         self._changed = Condition()
-        # Callers in the order of their turns, each with its computations in the order in which they came.
+        # Callers in the order of their turns, each with its computations in order of arrival.
         self._queues: OrderedDict[str, deque[tuple[Future[Any], Callable[[], Any]]]] = OrderedDict()
         self._queued = 0
         self._thread: Thread | None = None
 
     def submit(self, caller: str, work: Callable[[], T], *, may_reject: bool = False) -> Future[T]:
-        """Queue *work* for *caller*; cancel the future to leave the queue. Raises TooManyQueued for *may_reject* work,
-        with which nothing has begun yet; what comes later in a request belongs to a call in flight, and those are
-        counted."""
+        """Queue *work* for *caller*; cancel the future to leave the queue.
+
+        Raises LimitExceeded where the queue is full, if *may_reject*: only before a request starts. Later work of a
+        request belongs to a call in flight, and those are limited already.
+        """
         future: Future[T] = Future()
         with self._changed:
             if may_reject and len(self._queues.get(caller, ())) >= MAX_QUEUED_PER_CALLER:
-                raise TooManyQueued(all_callers=False)
+                raise LimitExceeded("owner", RETRY_AFTER_SECONDS, TOO_MANY_QUEUED)
             if may_reject and self._queued >= MAX_QUEUED:
-                raise TooManyQueued(all_callers=True)
+                raise LimitExceeded("server", RETRY_AFTER_SECONDS, SERVER_BUSY)
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="heavy", daemon=True)
                 self._thread.start()
@@ -70,7 +62,7 @@ class ComputeThread:
         return future
 
     def _discard_canceled(self, caller: str, future: Future[Any]) -> None:
-        """Forget the work of a *future* that was canceled: what it holds may be large."""
+        """Drop the work of a canceled *future*: its data can be large."""
         if not future.cancelled():
             return
         with self._changed:
@@ -84,7 +76,7 @@ class ComputeThread:
                 self._queues.pop(caller, None)
 
     def _take_next(self) -> tuple[Future[Any], Callable[[], Any]]:
-        """Wait for the first computation of the caller whose turn it is; that caller goes to the end."""
+        """Wait for the next computation of the caller whose turn it is; that caller moves to the end of the order."""
         with self._changed:
             self._changed.wait_for(lambda: bool(self._queues))
             caller, queue = self._queues.popitem(last=False)
@@ -105,7 +97,7 @@ class ComputeThread:
                 else:
                     future.set_result(result)
                     del result
-            # The thread keeps nothing of a computation while it waits for the next one.
+            # Hold no data of a finished computation while waiting for the next one.
             del future, work
 
 
@@ -113,16 +105,16 @@ _COMPUTE_THREAD = ComputeThread()
 
 
 async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of *function*, which must be pure computation: a function that waits would hold up all others.
+    """The result of *function*, which must be pure computation: a function that waits would delay all others.
 
-    The caller is that of the request's trace. Python switches threads between its own instructions only, so no single
-    call of a C function in it may be long.
+    The caller is that of the request's trace. Python switches threads only between bytecode instructions, so *function*
+    must not spend long in a single call of a C function.
     """
     return await asyncio.wrap_future(_COMPUTE_THREAD.submit(_current_caller(), lambda: function(*args, **kwargs)))
 
 
 async def run_in_thread_unless_full(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same for work that a request begins with, which is refused with TooManyQueued where much waits already."""
+    """The same for work that starts a request. Raises LimitExceeded where the queue is full."""
     work = _COMPUTE_THREAD.submit(_current_caller(), lambda: function(*args, **kwargs), may_reject=True)
     return await asyncio.wrap_future(work)
 

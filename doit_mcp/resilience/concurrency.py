@@ -1,80 +1,85 @@
-"""How many calls may run at once: in all, and for one principal, so that nobody takes every place."""
+"""Limits what is in use at the same time, per owner and in total: calls, streams, bytes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
+from .limits import LimitExceeded
 
-class LimitExceeded(Exception):
-    """No place is free; *server_wide* tells whether the whole server is full or just this principal's share.
-
-    *retry_after_seconds* are the seconds after which it is worth while to come again.
-    """
-
-    def __init__(self, server_wide: bool, message: str = "", retry_after_seconds: int = 2) -> None:
-        usual = (
-            "The server is busy; try again in a moment"
-            if server_wide
-            else "Too many calls are in flight for this user; wait for one to finish"
-        )
-        super().__init__(message or usual)
-        self.server_wide, self.retry_after_seconds = server_wide, retry_after_seconds
+CALLS_MESSAGE = "Too many calls are in flight for this user; wait for one to finish"
+BUSY_MESSAGE = "The server is busy; try again in a moment"
 
 
 class ConcurrencyLimiter:
-    """Counts places; holds nothing for those who have none in use. *on_release* hears whose place is free again."""
+    """Implements :class:`~.limits.Limiter` for what is held and then released. Owners that hold nothing take no memory.
 
-    def __init__(self, *, max_per_owner: int, max_total: int) -> None:
+    The messages are those of LimitExceeded, for an owner at the limit and for a server at the limit. *on_release* is
+    called with the owner after each release.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_per_owner: int,
+        max_total: int,
+        owner_message: str = CALLS_MESSAGE,
+        server_message: str = BUSY_MESSAGE,
+        retry_after: float = 2.0,
+    ) -> None:
         self._max_per_owner, self._max_total = max_per_owner, max_total
+        self._owner_message, self._server_message, self._retry_after = owner_message, server_message, retry_after
         self._held: dict[str, int] = {}
         self.in_use = 0
         self.on_release: Callable[[str], None] | None = None
         self._idle = asyncio.Event()
 
-    def acquire(self, owner: str) -> None:
-        """Take a place of *owner*; raises :class:`Full` at once when there is none."""
-        taken = self._held.get(owner, 0)
-        if taken >= self._max_per_owner:
-            raise LimitExceeded(server_wide=False)
-        if self.in_use >= self._max_total:
-            raise LimitExceeded(server_wide=True)
-        self._held[owner] = taken + 1
-        self.in_use += 1
+    def acquire(self, owner: str, amount: int = 1) -> None:
+        """Take *amount* for *owner*. Raises LimitExceeded, and then takes nothing."""
+        held = self._held.get(owner, 0) + amount
+        if held > self._max_per_owner or self.in_use + amount > self._max_total:
+            raise self._limit_exceeded(held)
+        self._held[owner] = held
+        self.in_use += amount
 
     def acquire_up_to(self, owner: str, wanted: int) -> int:
-        """Take as many places of *owner* as are free, at most as many as are *wanted*; raises :class:`Full` if none is."""
+        """Take as much as is free for *owner*, at most *wanted*, and return it. Raises LimitExceeded if nothing is."""
         self.check_available(owner)
-        places = min(wanted, self._max_per_owner - self.held_by(owner), self._max_total - self.in_use)
-        self._held[owner] = self.held_by(owner) + places
-        self.in_use += places
-        return places
+        held = self.held_by(owner)
+        taken = min(wanted, self._max_per_owner - held, self._max_total - self.in_use)
+        self._held[owner] = held + taken
+        self.in_use += taken
+        return taken
 
-    def release(self, owner: str, places: int = 1) -> None:
-        """Give *places* of *owner* back."""
-        self.in_use -= places
+    def release(self, owner: str, amount: int = 1) -> None:
+        """Return *amount* that *owner* holds."""
+        self.in_use -= amount
         if not self.in_use:
             self._idle.set()
-        if self._held[owner] == places:
+        if self._held[owner] == amount:
             del self._held[owner]
         else:
-            self._held[owner] -= places
+            self._held[owner] -= amount
         if self.on_release is not None:
             self.on_release(owner)
 
     def check_available(self, owner: str) -> None:
-        """Take nothing, but raise what :meth:`take` would."""
-        if self.held_by(owner) >= self._max_per_owner:
-            raise LimitExceeded(server_wide=False)
-        if self.in_use >= self._max_total:
-            raise LimitExceeded(server_wide=True)
+        """Raise what :meth:`acquire` would, but take nothing."""
+        held = self._held.get(owner, 0) + 1
+        if held > self._max_per_owner or self.in_use >= self._max_total:
+            raise self._limit_exceeded(held)
 
     def held_by(self, owner: str) -> int:
-        """How many places *owner* has."""
+        """How much *owner* holds."""
         return self._held.get(owner, 0)
 
     async def wait_until_idle(self) -> None:
-        """Wait until nobody holds a place."""
+        """Wait until nothing is held."""
         while self.in_use:
             self._idle.clear()
             await self._idle.wait()
+
+    def _limit_exceeded(self, wanted_by_owner: int) -> LimitExceeded:
+        if wanted_by_owner > self._max_per_owner:
+            return LimitExceeded("owner", self._retry_after, self._owner_message)
+        return LimitExceeded("server", self._retry_after, self._server_message)

@@ -1,4 +1,4 @@
-"""Successes and failures of upstream requests in one part of a circuit breaker's window."""
+"""Counts successes and failures of upstream requests in one half of a circuit breaker's window."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections import Counter
 from .requester import Requester
 
 HALF_WINDOW_SECONDS = 10.0
-"""Seconds of each of the two parts of the window: it reaches back over one of them at least, two at most."""
+"""Length of each half: the window spans between one and two halves."""
 
 
 MIN_OUTCOMES = 20
-"""Outcomes in the window before anything is concluded."""
+"""Outcomes in the window before the circuit can open."""
 
 
 MIN_CALLERS = 3
-"""Persons, and customers, that have to meet failures before these count as the upstream's."""
+"""Users, and customers, whose requests have to fail before the failures count as the upstream's."""
 
 
 MAX_FAILURES_PER_CALLER = -(-MIN_OUTCOMES // (2 * MIN_CALLERS))
-"""Failures of one caller that always count, a third of what opens it; those beyond it count only up to twice as many as
-SEVERAL callers have."""
+"""Failures of one caller that always count, a third of what opens the circuit. More count only up to twice the failures
+that MIN_CALLERS callers have."""
 
 
 MAX_COUNTED_CALLERS = 100
-"""Persons, and customers, whose failures are counted apart in each part of the window."""
+"""Users, and customers, whose failures are counted separately in each half of the window."""
 
 
 class OutcomeCounts:
-    """Outcomes of the requests that ended in one part of the window, which *started* at a time."""
+    """Outcomes of the requests that ended in one half of the window, which began at *started*."""
 
     __slots__ = (
         "failures",
@@ -42,16 +42,16 @@ class OutcomeCounts:
 
     def __init__(self, started: float) -> None:
         self.started = started
-        # *general* are the failures that would have met anybody.
+        # General failures do not depend on the caller.
         self.successes = self.failures = self.general_failures = 0
-        # Failures by who met them. Those of more callers than are counted apart are in *bad* only.
+        # Failures by caller. Beyond MAX_COUNTED_CALLERS they are in the total only.
         self.failures_by_user: Counter[int] = Counter()
         self.failures_by_customer: Counter[int] = Counter()
-        # No more of them than it takes to decide.
+        # Only as many as the decision needs.
         self.failed_operations: set[str] = set()
 
     def count_failure(self, requester: Requester | None, operation: str) -> None:
-        """Count a failure; *requester* is None for one that does not depend on the caller."""
+        """Count a failure; *requester* is None if it does not depend on the caller."""
         self.failures += 1
         if requester is None:
             self.general_failures += 1
@@ -68,6 +68,6 @@ def _count_caller(counts: Counter[int], caller: int) -> None:
 
 
 def _excess_failures(counts: Counter[int]) -> int:
-    """Failures beyond what their callers can count for."""
+    """The failures beyond what counts for their callers."""
     most = max(MAX_FAILURES_PER_CALLER, 2 * counts.most_common(MIN_CALLERS)[-1][1])
     return sum(count - most for count in counts.values() if count > most)

@@ -1,4 +1,4 @@
-"""Who a request is sent for, as far as limits and circuit breakers need to know."""
+"""The user and the customer that a request is sent for, as circuit breakers count them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 
 class Requester(NamedTuple):
-    """On whose behalf a request is sent, as hashes that are no secrets: a person counts once, whatever the tokens and
-    customers, and so does a customer, whoever its users are."""
+    """A user and a customer, as hashes that reveal nothing. A user counts once for all tokens and customers, a customer
+    once for all of its users."""
 
     user: int
     customer: int
 
     @classmethod
     def for_user(cls, subject: str, tenant: str) -> Requester:
-        """The user *subject*, who sees the data of *tenant*."""
+        """The requester for the user *subject*, who reads the data of *tenant*."""
         return cls(hash(("person", subject.lower())), hash(("customer", tenant)))
 
 
 SINGLE_REQUESTER = Requester(0, 0)
-"""The only one there is, for a process with one user."""
+"""The requester in a process with a single user."""

@@ -1,10 +1,23 @@
-"""Buckets: how often something may be done. A bucket holds so many goes and fills up again with time."""
+"""Limits how often something happens, with token buckets: a bucket starts full and refills at a constant rate."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .limits import LimitExceeded, LimitScope
+
+
+class Rate(NamedTuple):
+    """*burst* at once, then *per_second*."""
+
+    burst: float
+    per_second: float
+
 
 class TokenBucket:
-    """*burst* goes at once, *rate* more a second."""
+    """A bucket of *burst* tokens that gains *rate* tokens a second."""
 
     __slots__ = ("_burst", "_rate", "_tokens", "_updated_at")
 
@@ -12,23 +25,23 @@ class TokenBucket:
         self._burst, self._rate, self._tokens, self._updated_at = burst, rate, burst, now
 
     def wait_seconds(self, now: float, tokens: int = 1) -> float:
-        """Seconds until there are so many *tokens*, or a full bucket where it holds fewer; 0 if there are now."""
-        # A clock that was set back fills nothing.
+        """Seconds until the bucket holds *tokens*, or is full if it cannot hold as many; 0 if it does now."""
+        # A clock that was set back refills nothing.
         self._tokens = min(self._burst, self._tokens + max(0.0, now - self._updated_at) * self._rate)
         self._updated_at = now
         return max(0.0, min(tokens, self._burst) - self._tokens) / self._rate
 
     def take(self, tokens: int = 1) -> None:
-        """Use goes up. More than the bucket holds leave a debt, which time pays."""
+        """Take *tokens*. More than the bucket can hold leave a debt, which refilling pays."""
         self._tokens -= tokens
 
     def give_back(self, tokens: int = 1) -> None:
-        """They were not needed after all."""
+        """Return unused *tokens*."""
         self._tokens = min(self._burst, self._tokens + tokens)
 
 
 class TokenBuckets:
-    """A bucket for each name, all alike; those used longest ago are forgotten."""
+    """A bucket for each name, all of one rate. Beyond *max_buckets* the least recently used are forgotten."""
 
     def __init__(self, burst: float, rate: float, max_buckets: int = 10_000) -> None:
         self._burst, self._rate, self._max_buckets = burst, rate, max_buckets
@@ -41,3 +54,40 @@ class TokenBuckets:
             del self._buckets[next(iter(self._buckets))]
         self._buckets[name] = bucket
         return bucket
+
+
+class RateLimiter:
+    """Implements :class:`~.limits.Limiter` for a rate of each owner, and with *total* for a rate of all together.
+
+    The owner "" has no rate of its own. *message* is that of LimitExceeded.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        owners: TokenBuckets,
+        total: TokenBucket | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._message, self._owners, self._total, self._clock = message, owners, total, clock
+
+    def acquire(self, owner: str, amount: int = 1) -> None:
+        """Take *amount* tokens. Raises LimitExceeded, and then takes none."""
+        now = self._clock()
+        own = self._owners.bucket_for(owner, now) if owner else None
+        own_wait = 0.0 if own is None else own.wait_seconds(now, amount)
+        total_wait = 0.0 if self._total is None else self._total.wait_seconds(now, amount)
+        if own_wait or total_wait:
+            scope: LimitScope = "owner" if own_wait >= total_wait else "server"
+            raise LimitExceeded(scope, max(own_wait, total_wait), self._message)
+        if own is not None:
+            own.take(amount)
+        if self._total is not None:
+            self._total.take(amount)
+
+    def release(self, owner: str, amount: int = 1) -> None:
+        """Return unused tokens."""
+        if owner:
+            self._owners.bucket_for(owner, self._clock()).give_back(amount)
+        if self._total is not None:
+            self._total.give_back(amount)

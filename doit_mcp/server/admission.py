@@ -1,82 +1,57 @@
-"""Admission: what is asked before a request takes its place, where more counts than the places of this process."""
+"""Decides whether a request may start: the caller's rate, and the limits that all replicas share."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 
 from ..protocol.jsonrpc import Message, Request, RpcError
-from ..redis_state.quotas import Quotas
-from ..redis_state.token_buckets import BucketRequest, RedisTokenBuckets
-from ..resilience.concurrency import ConcurrencyLimiter, LimitExceeded
-from ..resilience.token_bucket import TokenBuckets
+from ..resilience.concurrency import ConcurrencyLimiter
+from ..resilience.limits import LimitExceeded, SharedLimiter
+from ..resilience.token_bucket import Rate, RateLimiter, TokenBuckets
 
-# So many calls may come at once: what takes this part of a minute otherwise, and never fewer than that.
+# A burst has as many calls as this part of a minute allows, and never fewer than the minimum.
 BURST_DIVISOR, MIN_BURST = 3, 10
+TOO_MANY_CALLS = "Too many calls a minute for this user; slow down"
 
 
-class RateLimitExceeded(LimitExceeded):
-    """The principal has called more often than one may, and has to *wait* so many seconds."""
-
-    def __init__(self, wait_seconds: float) -> None:
-        text = "Too many calls a minute for this user; slow down"
-        super().__init__(server_wide=False, message=text, retry_after_seconds=max(1, math.ceil(wait_seconds)))
+def call_rate(per_minute: int) -> Rate:
+    """The rate of one principal who may call *per_minute* tools."""
+    return Rate(float(max(MIN_BURST, per_minute // BURST_DIVISOR)), per_minute / 60)
 
 
-class CallRateLimiter:
-    """How many tools a principal may call in a minute; *shared* counts for all replicas, *clock* for this one."""
-
-    def __init__(
-        self,
-        per_minute: int,
-        shared_buckets: RedisTokenBuckets | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._burst, self._rate = float(max(MIN_BURST, per_minute // BURST_DIVISOR)), per_minute / 60
-        self._shared_buckets, self._clock = shared_buckets, clock
-        self._local_buckets = TokenBuckets(self._burst, self._rate)
-
-    async def take(self, owner: str, calls: int) -> None:
-        """Count so many *calls*; raises TooFast, and counts none, where one has to wait."""
-        # What is too much for this replica is too much for all: nobody else has to be asked.
-        now = self._clock()
-        bucket = self._local_buckets.bucket_for(owner, now)
-        if wait := bucket.wait_seconds(now, calls):
-            raise RateLimitExceeded(wait)
-        bucket.take(calls)
-        if self._shared_buckets is not None:
-            if wait := await self._shared_buckets.take([BucketRequest(owner, self._burst, self._rate)], calls):
-                bucket.give_back(calls)
-                raise RateLimitExceeded(wait)
-
-    def give_back(self, owner: str, calls: int) -> None:
-        """They did not begin after all."""
-        self._local_buckets.bucket_for(owner, self._clock()).give_back(calls)
-        if self._shared_buckets is not None:
-            self._shared_buckets.give_back([BucketRequest(owner, self._burst, self._rate)], calls)
+def call_rate_limiter(rate: Rate, clock: Callable[[], float] = time.monotonic) -> RateLimiter:
+    """Limits the tool calls of each principal in this process."""
+    return RateLimiter(TOO_MANY_CALLS, TokenBuckets(*rate), clock=clock)
 
 
 class Admission:
-    """Asks for *slots*; after the answer a place is to be taken at once, with nothing awaited between.
+    """Checks the limits before a request takes its slot of *concurrency_limiter*, which must follow without awaiting.
 
-    Waits only for Redis, and never for one that is away.
+    *rate_limiter* counts tool calls; *quota* limits the calls in flight at all replicas together. Admission waits only
+    for Redis, and not while Redis is unavailable.
     """
 
     def __init__(
-        self, concurrency_limiter: ConcurrencyLimiter, rate_limiter: CallRateLimiter | None, quota: Quotas | None
+        self,
+        concurrency_limiter: ConcurrencyLimiter,
+        rate_limiter: SharedLimiter | None,
+        quota: SharedLimiter | None,
     ) -> None:
         self._concurrency_limiter, self._rate_limiter, self._quota = concurrency_limiter, rate_limiter, quota
         if quota is not None:
-            concurrency_limiter.on_release = quota.report_change
+            concurrency_limiter.on_release = quota.release
 
     async def admit(self, owner: str, *messages: Message | RpcError) -> None:
-        """Whether what was *messages*, a request or a batch, may begin; raises Full."""
+        """Check that *messages*, a request or a batch, may start. Raises LimitExceeded."""
         self._concurrency_limiter.check_available(owner)
         calls = sum(isinstance(one, Request) and one.method == "tools/call" for one in messages)
         if calls and self._rate_limiter is not None:
-            await self._rate_limiter.take(owner, calls)
-        if self._quota is not None and not await self._quota.has_room(owner):
-            if calls and self._rate_limiter is not None:
-                self._rate_limiter.give_back(owner, calls)
-            raise LimitExceeded(server_wide=False)
+            await self._rate_limiter.acquire(owner, calls)
+        if self._quota is not None:
+            try:
+                await self._quota.acquire(owner)
+            except LimitExceeded:
+                if calls and self._rate_limiter is not None:
+                    self._rate_limiter.release(owner, calls)
+                raise

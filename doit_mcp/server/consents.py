@@ -34,7 +34,7 @@ class Consents(Protocol):
 
     async def use(self, owner: str, asked_at: int, id: str) -> bool:
         """Whether the consent may count: False where it was used before, or where that is not known because it is older
-        than one of those that had to make room, or than this memory. Raises Away where it cannot be checked."""
+        than one of those that had to make room, or than this memory. Raises StateUnavailable where it cannot be checked."""
 
 
 class _UsedConsents:

@@ -1,10 +1,11 @@
-"""Replay: what was sent on a session's streams, kept for a client that lost the connection and comes back."""
+"""Keeps the events of a session's streams, so that a client that lost its connection can resume."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
 
 from ..process.memory import compact_copy
 from ..protocol.jsonrpc import Id
@@ -12,14 +13,14 @@ from ..protocol.jsonrpc import Id
 MAX_EVENTS_PER_STREAM = 512
 MAX_TOTAL_BYTES = 64 << 20
 MAX_OWNER_BYTES = 4 << 20
-# What a message takes besides its bytes.
+# Memory of an event besides its bytes.
 EVENT_OVERHEAD_BYTES = 256
-# What a log takes besides its messages and the ids of its requests: its copy in Redis has 4.7 KB before the first one.
+# Memory of a log besides its events and the ids of its requests; its copy in Redis has 4.7 KB before the first event.
 LOG_OVERHEAD_BYTES = 5_000
 
 
 class EventLog:
-    """The events of one stream of *owner*, which answers the requests *request_ids*; *done* once its last message is in."""
+    """The events of one stream of *owner*, which answers the requests *request_ids*; *done* after the last event."""
 
     __slots__ = (
         "_wake_event",
@@ -44,26 +45,26 @@ class EventLog:
 
     @property
     def is_resumed(self) -> bool:
-        """Whether somebody came for what is kept here."""
+        """Whether a client has resumed the stream."""
         return self._follower_count > 0
 
     def wake_followers(self) -> None:
-        """Wake whoever follows."""
+        """Wake the followers."""
         self._wake_event.set()
 
     def detach_followers(self) -> None:
-        """Who follows goes on elsewhere: whoever did so here ends."""
+        """End the followers here: the client continues at another place."""
         self._follower_count += 1
         self._wake_event.set()
 
     def event_id(self, number: int) -> str:
-        """The event id of the message with this number; number 0 is the stream's beginning."""
+        """The id of the event with this number; number 0 is the beginning of the stream."""
         return f"{self.stream}_{number}"
 
     async def events_after(self, number: int) -> AsyncIterator[tuple[str, bytes]]:
-        """(event id, message) of everything after *number*, past and to come, until the stream is done.
+        """(event id, message) of all events after *number*, past and future, until the stream is done.
 
-        Each message goes to one stream alone: who came before ends here (Multiple Connections).
+        Each message goes to one stream, so earlier followers end (Multiple Connections).
         """
         self.detach_followers()
         newest = self._follower_count
@@ -79,35 +80,66 @@ class EventLog:
 
 
 def parse_event_id(event_id: str) -> tuple[str, int | None]:
-    """The stream and the number in an event id; no number in an id that is not ours."""
+    """The stream and the number in an event id; the number is None in an id that this server did not make."""
     stream, separator, number = event_id.rpartition("_")
     right = separator and number.isascii() and number.isdecimal() and len(number) <= 9
     return stream, int(number) if right else None
 
 
-class EventStore:
-    """Logs of all sessions of a process; the oldest are forgotten first when an owner's, or all, take too much room."""
+class EventStore(Protocol):
+    """Where the logs of streams are kept, by session and stream."""
 
-    def __init__(self, max_bytes: int = MAX_TOTAL_BYTES, max_owner_bytes: int = MAX_OWNER_BYTES) -> None:
-        self._max_bytes, self._max_owner_bytes = max_bytes, max_owner_bytes
+    def open_log(self, session: str, stream: str, request_ids: Sequence[Id] = (), owner: str = "") -> EventLog:
+        """A new log for a stream of a session of *owner* that answers these requests."""
+
+    async def begin_log(self, session: str, log: EventLog) -> None:
+        """Called before the first event of *log* is sent."""
+
+    async def append_event(self, session: str, log: EventLog, data: bytes, *, last: bool = False) -> str:
+        """Keep a message, so that the client can get it again; returns its event id."""
+
+    async def end_log(self, session: str, log: EventLog) -> None:
+        """End the log without an answer: the request was canceled."""
+
+    async def events_after(self, session: str, event_id: str) -> AsyncIterator[tuple[str, bytes]] | None:
+        """All events after this one, past and future; None for an id that is not known in this session."""
+
+    def forget_session(self, session: str) -> None:
+        """The session has ended: drop its logs and end their followers."""
+
+
+class MemoryEventStore:
+    """The logs of one process. The oldest are dropped first: an owner's beyond *max_owner_bytes*, any beyond *max_bytes*.
+
+    *on_drop* is called with the session and stream of each dropped log.
+    """
+
+    def __init__(
+        self,
+        max_bytes: int = MAX_TOTAL_BYTES,
+        max_owner_bytes: int = MAX_OWNER_BYTES,
+        *,
+        on_drop: Callable[[str, str], None] = lambda session, stream: None,
+    ) -> None:
+        self._max_bytes, self._max_owner_bytes, self._on_drop = max_bytes, max_owner_bytes, on_drop
         self._bytes_by_owner: dict[str, int] = {}
         self._logs: OrderedDict[tuple[str, str], EventLog] = OrderedDict()
         self._streams: dict[str, set[str]] = {}
         self.total_bytes = 0
 
     async def begin_log(self, session: str, log: EventLog) -> None:
-        """The first event of *log* is about to be sent."""
+        """Do nothing: the log is known already."""
 
     async def append_event(self, session: str, log: EventLog, data: bytes, *, last: bool = False) -> str:
-        """Keep a message, so that the client can have it again; its event id."""
+        """Keep a message; returns its event id."""
         return self.append_local(session, log, data, last=last)
 
     async def end_log(self, session: str, log: EventLog) -> None:
-        """Nothing comes any more: the request was cancelled, and is not answered."""
+        """End the log without an answer."""
         self.end_local(log)
 
     async def events_after(self, session: str, event_id: str) -> AsyncIterator[tuple[str, bytes]] | None:
-        """What came, and is still to come, after this event of this session; None for one that is not known."""
+        """All events after this one; None for an id that is not known in this session."""
         found = self.find_event(session, event_id)
         return None if found is None else found[0].events_after(found[1])
 
@@ -120,7 +152,7 @@ class EventStore:
         return log
 
     def append_local(self, session: str, log: EventLog, data: bytes, *, last: bool = False) -> str:
-        """Keep a message; its event id."""
+        """As :meth:`append_event`, without waiting."""
         log.events.append(compact_copy(data))
         log.size_bytes += len(data) + EVENT_OVERHEAD_BYTES
         log.done = last
@@ -141,7 +173,7 @@ class EventStore:
             self._bytes_by_owner.pop(log.owner, None)
 
     def _make_room(self, owner: str) -> None:
-        """Forget the oldest logs of *owner* where these take too much, and the oldest of all where all do."""
+        """Drop the oldest logs of *owner* beyond its limit, and the oldest of all beyond the total limit."""
         if self._bytes_by_owner[owner] > self._max_owner_bytes:
             for place, log in list(self._logs.items()):
                 if log.owner == owner:
@@ -152,7 +184,7 @@ class EventStore:
             self._drop_log(*next(iter(self._logs)))
 
     def end_local(self, log: EventLog) -> None:
-        """Whoever follows comes to the end."""
+        """As :meth:`end_log`, without waiting."""
         log.done = True
         log.wake_followers()
 
@@ -162,17 +194,21 @@ class EventStore:
         log.size_bytes -= len(gone) + EVENT_OVERHEAD_BYTES
         self._add_bytes(log, -len(gone) - EVENT_OVERHEAD_BYTES)
 
+    def find_log(self, session: str, stream: str) -> EventLog | None:
+        """The log of a stream; None if it was never opened, or dropped."""
+        return self._logs.get((session, stream))
+
     def find_event(self, session: str, event_id: str) -> tuple[EventLog, int] | None:
-        """The log and number that an event id of this session stands for; never another session's."""
+        """The log and number of an event of this session, never of another one."""
         stream, number = parse_event_id(event_id)
         log = self._logs.get((session, stream))
         if log is None or number is None:
             return None
-        # A number whose successors are forgotten cannot be continued without a gap.
+        # If the next events were dropped, resuming would leave a gap.
         return (log, number) if log.first_number - 1 <= number < log.first_number + len(log.events) else None
 
     def forget_session(self, session: str) -> None:
-        """The session ended; so do the logs, and whoever follows them."""
+        """Drop the logs of the session and end their followers."""
         for stream in list(self._streams.get(session, ())):
             self.end_local(self._drop_log(session, stream))
 
@@ -183,4 +219,5 @@ class EventStore:
         streams.remove(stream)
         if not streams:
             del self._streams[session]
+        self._on_drop(session, stream)
         return log

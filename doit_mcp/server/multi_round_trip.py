@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from ..catalog.call import CallSuspended, NoAnswer, Question
 from ..protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
-from ..redis_state.errors import Unavailable
+from ..resilience.unavailable import StateUnavailable
 from .client_requests import validate_answer
 from .consents import Consent
 
@@ -118,12 +118,12 @@ class RetryInputCollector:
         if consent is not None:
             try:
                 await self._use_consent(*consent)
-            except Unavailable:
+            except StateUnavailable:
                 log.warning("a consent that was not given could not be recorded as used")
 
     async def use_consents(self) -> None:
-        """Use the consents that were given. Raises InputRequired with the questions whose consent was used before, Away
-        where that cannot be checked."""
+        """Use the consents that were given. Raises InputRequired with the questions whose consent was used before,
+        StateUnavailable where that cannot be checked."""
         asked = self._accepted
         again = {
             key: one

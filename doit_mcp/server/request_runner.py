@@ -43,7 +43,7 @@ class RequestRunner:
         return len(self._tasks)
 
     def start(self, context: RequestContext, request: Request, sink: ResponseSink) -> asyncio.Task[None]:
-        """Answer *request* in a task; raises Full, or RpcError for an id that is in flight in the session."""
+        """Answer *request* in a task; raises LimitExceeded, or RpcError for an id that is in flight in the session."""
         session = context.session
         if session is not None:
             session.check_request_id(request)
@@ -57,7 +57,7 @@ class RequestRunner:
     def start_batch(
         self, context: RequestContext, session: Session, messages: Sequence[Message | RpcError], sink: ResponseSink
     ) -> asyncio.Task[None]:
-        """Answer a batch of *session* in one task, in as many places as it has requests at once; raises Full. Where
+        """Answer a batch of *session* in one task, in as many places as it has requests at once; raises LimitExceeded. Where
         fewer are free, it takes those and longer."""
         requests = sum(isinstance(item, Request) for item in messages)
         places = self.limiter.acquire_up_to(context.owner, max(1, min(requests, MAX_CONCURRENT_BATCH_REQUESTS)))

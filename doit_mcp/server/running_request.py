@@ -18,7 +18,7 @@ from ..catalog.tools.tool import ToolError
 from ..protocol import extensions
 from ..protocol.jsonrpc import JsonObject, Request, notification_bytes
 from ..protocol.request_metadata import LOG_LEVELS
-from ..redis_state.errors import Unavailable
+from ..resilience.unavailable import StateUnavailable
 from .audit import record_customer_change
 from .client_requests import Asker, NullAsker, missing_capabilities
 from .multi_round_trip import RetryInputCollector
@@ -204,7 +204,7 @@ class RunningRequest:
         if isinstance(self._asker, RetryInputCollector):
             try:
                 await self._asker.use_consents()
-            except Unavailable:
+            except StateUnavailable:
                 raise ToolError(CONFIRMATION_UNVERIFIED) from None
         self.committed = True
 

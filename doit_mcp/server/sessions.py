@@ -21,7 +21,7 @@ from ..protocol.jsonrpc import (
     notification_bytes,
 )
 from ..protocol.request_metadata import Caller
-from ..redis_state.errors import Unavailable
+from ..resilience.unavailable import StateUnavailable
 from .message_queue import MessageQueue
 from .notification_hub import RESOURCE_UPDATED, ChangeEvent
 
@@ -42,16 +42,16 @@ class MessageSink(Protocol):
 
 
 class SessionPeers(Protocol):
-    """What a session is at other replicas."""
+    """The connection of a session to other replicas."""
 
     async def save(self, session: Session) -> None:
-        """Write down what has changed. Raises Away."""
+        """Write the changes to the shared record. Raises StateUnavailable."""
 
     def forward(self, session: Session, item: Notification | Response) -> None:
-        """Pass a message of the client on, which nobody here waits for."""
+        """Pass on a message of the client that nothing here waits for."""
 
     def announce_listener(self, session: Session) -> None:
-        """The client listens here from now on, and nowhere else."""
+        """End the streams of this session at other replicas: the client listens here now."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -102,7 +102,7 @@ class Session:
         if self.peers is not None:
             try:
                 await self.peers.save(self)
-            except Unavailable as away:
+            except StateUnavailable as away:
                 raise RpcError(INTERNAL_ERROR, str(away)) from away
         self.has_unsaved_changes = False
 
@@ -167,7 +167,7 @@ def new_session_id() -> str:
 
 
 class Sessions(Protocol):
-    """Where sessions are kept; owners find their own alone. Methods may raise Away."""
+    """Where sessions are kept; owners find only their own. Methods can raise StateUnavailable."""
 
     def __len__(self) -> int: ...
 

@@ -8,14 +8,15 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import orjson
 
 from ..catalog.call import Question
 from ..process.memory import compact_copy
 from ..protocol.jsonrpc import INTERNAL_ERROR, JsonObject, RpcError
-from ..redis_state.quotas import Quotas
+from ..resilience.concurrency import BUSY_MESSAGE
+from ..resilience.limits import LimitExceeded, SharedLimiter
 from .notification_hub import TASK_UPDATED, ChangeEvent, NotificationHub
 from .task import FINAL_STATUSES, LIFETIME_SECONDS, Task, check_answers
 
@@ -24,52 +25,96 @@ log = logging.getLogger(__name__)
 MAX_TASKS_PER_OWNER = 50
 MAX_TASKS = 5_000
 MAX_RUNNING_PER_OWNER = 8
-# Of one result, and of all results that are kept for one principal and for all together; the oldest go first.
+# Bytes of one result, and of all kept results of one principal and in total; the oldest are dropped first.
 MAX_RESULT_BYTES, MAX_OWNER_BYTES, MAX_TOTAL_BYTES = 1 << 20, 2 << 20, 64 << 20
 RESULT_TOO_LARGE = f"The result is larger than {MAX_RESULT_BYTES >> 10} KB, so it is not kept; ask for less"
 
 
-class TooManyTasks(Exception):
-    """The principal has as many tasks running as one may have."""
+TOO_MANY_TASKS = "Too many tasks are running for this user; wait for one to finish"
+RETRY_AFTER_SECONDS = 5.0
+
+Work = Callable[[Task], Awaitable[JsonObject]]
 
 
-class Tasks:
-    """The tasks of one process; each belongs to a principal, who alone can see it.
+class Tasks(Protocol):
+    """Where tasks are kept. Each belongs to a principal, and only this principal can see it."""
 
-    *quota*, where there are other replicas, makes the limit on running tasks one for all of them.
-    """
+    def __len__(self) -> int: ...
 
-    def __init__(self, hub: NotificationHub, clock: Callable[[], float] = time.time) -> None:
+    def share(self, quota: SharedLimiter) -> None:
+        """Limit the running tasks of all replicas together by *quota*."""
+
+    async def check_quota(self, owner: str) -> None:
+        """Check that the tasks at other replicas leave room for one more; then create it without awaiting. Raises
+        LimitExceeded."""
+
+    def count_running(self, owner: str) -> int:
+        """The number of tasks of *owner* that run in this process."""
+
+    def create(self, owner: str, work: Work, answers: Mapping[str, JsonObject], message: str = "") -> Task:
+        """Start *work* as a new task of *owner*. *answers* are those that the client has given already, *message* is the
+        status message. Raises LimitExceeded."""
+
+    async def find(self, id: str, owner: str) -> Task | None:
+        """The task with this id, if it belongs to *owner* and has not expired. Raises RpcError where that cannot be
+        known at the moment."""
+
+    async def stop(self, task: Task) -> None:
+        """Stop a task that was found."""
+
+    async def accept_answers(self, task: Task, answers: Mapping[str, object]) -> None:
+        """Take answers to the open questions of a task that was found. Raises NoAnswer."""
+
+    async def ask(self, task: Task, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
+        """Ask the client and wait for the answers."""
+
+    async def wait_until_saved(self) -> None:
+        """Wait until every task that was created can be found."""
+
+    async def end_all(self) -> None:
+        """Stop every task of this process (shutdown)."""
+
+
+class MemoryTasks:
+    """The tasks of one process. *on_change* is called with every task that was created or has changed, *on_remove* with
+    every task that is no longer kept."""
+
+    def __init__(
+        self,
+        hub: NotificationHub,
+        clock: Callable[[], float] = time.time,
+        *,
+        on_change: Callable[[Task], None] = lambda task: None,
+        on_remove: Callable[[Task], None] = lambda task: None,
+    ) -> None:
         self._hub = hub
         self._clock = clock
+        self._on_change, self._on_remove = on_change, on_remove
         self._tasks: OrderedDict[str, Task] = OrderedDict()
-        self.quota: Quotas | None = None
+        self._quota: SharedLimiter | None = None
 
     def __len__(self) -> int:
         return len(self._tasks)
 
+    def share(self, quota: SharedLimiter) -> None:
+        """Limit the running tasks of all replicas together by *quota*."""
+        self._quota = quota
+
     async def check_quota(self, owner: str) -> None:
-        """Before a task is created: see that other replicas leave room for it. Raises TooManyTasks."""
-        if self.quota is not None and not await self.quota.has_room(owner):
-            raise TooManyTasks
+        """Check that the tasks at other replicas leave room for one more. Raises LimitExceeded."""
+        if self._quota is not None:
+            await self._quota.acquire(owner)
 
     def count_running(self, owner: str) -> int:
-        """How many tasks of *owner* have not ended."""
+        """The number of tasks of *owner* that have not ended."""
         return sum(task.owner == owner and task.status not in FINAL_STATUSES for task in self._tasks.values())
 
-    def create(
-        self,
-        owner: str,
-        work: Callable[[Task], Awaitable[JsonObject]],
-        answers: Mapping[str, JsonObject],
-        message: str = "",
-    ) -> Task:
-        """Start *work* as a new task of *owner*, which can be looked up from now on; *answers* are answers that the
-        client gave already, *message* is the status message. Raises TooManyTasks."""
+    def create(self, owner: str, work: Work, answers: Mapping[str, JsonObject], message: str = "") -> Task:
+        """Start *work* as a new task of *owner*. Raises LimitExceeded."""
         self._expire()
         own = [task for task in self._tasks.values() if task.owner == owner]
         if sum(task.status not in FINAL_STATUSES for task in own) >= MAX_RUNNING_PER_OWNER:
-            raise TooManyTasks
+            raise LimitExceeded("owner", RETRY_AFTER_SECONDS, TOO_MANY_TASKS)
         if len(own) >= MAX_TASKS_PER_OWNER:
             self._remove(next(task for task in own if task.status in FINAL_STATUSES))
         elif len(self._tasks) >= MAX_TASKS:
@@ -78,17 +123,11 @@ class Tasks:
         task = Task(secrets.token_urlsafe(24), owner, now, now, message=message, answers=dict(answers))
         self._tasks[task.id] = task
         task.runner = asyncio.create_task(self._run(task, work))
-        self._save(task)
+        self._on_change(task)
         return task
 
-    def _save(self, task: Task) -> None:
-        """The task has changed; who needs it elsewhere sees to it."""
-
-    def _delete(self, task: Task) -> None:
-        """The task is no more."""
-
     async def find(self, id: str, owner: str) -> Task | None:
-        """The task with this id, if it is this principal's and not expired. RpcError when that cannot be known now."""
+        """The task with this id, if it belongs to *owner* and has not expired."""
         return self.find_local(id, owner)
 
     async def stop(self, task: Task) -> None:
@@ -96,19 +135,19 @@ class Tasks:
         self.cancel(task)
 
     async def accept_answers(self, task: Task, answers: Mapping[str, object]) -> None:
-        """Take answers to what a task that was found asks. Raises NoAnswer."""
+        """Take answers to the open questions of a task that was found. Raises NoAnswer."""
         self.apply_answers(task, answers)
 
     async def wait_until_saved(self) -> None:
-        """What was created can be found."""
+        """Return at once: a task can be found as soon as it is created."""
 
     def find_local(self, id: str, owner: str) -> Task | None:
-        """The same, of those of this process."""
+        """As :meth:`find`, without waiting."""
         self._expire()
         task = self._tasks.get(id)
         return task if task is not None and task.owner == owner else None
 
-    async def _run(self, task: Task, work: Callable[[Task], Awaitable[JsonObject]]) -> None:
+    async def _run(self, task: Task, work: Work) -> None:
         try:
             async with asyncio.timeout(LIFETIME_SECONDS):
                 data = compact_copy(orjson.dumps(await work(task)))
@@ -134,7 +173,7 @@ class Tasks:
         self._make_room(list(self._tasks.values()), MAX_TOTAL_BYTES)
 
     def _make_room(self, tasks: list[Task], max_bytes: int) -> None:
-        """Forget the oldest of *tasks* that have ended while their results have more bytes than *max_bytes*."""
+        """Drop the oldest ended *tasks* while the results have more than *max_bytes*."""
         held = sum(task.result_size for task in tasks)
         for task in tasks:
             if held <= max_bytes:
@@ -150,29 +189,31 @@ class Tasks:
         self._set_status(task, "failed")
 
     def _set_status(self, task: Task, status: str) -> None:
-        """A new status; the last three are never left."""
+        """Set the status, unless the task has ended: final statuses never change."""
         if task.status in FINAL_STATUSES:
             return
         task.status = status
         if status in FINAL_STATUSES:
-            # Nobody reads the questions and answers of a task that has ended.
+            # The questions and answers of an ended task are never read again.
             task.open_questions.clear()
             task.answers.clear()
         self._publish_change(task)
 
     def _publish_change(self, task: Task) -> None:
         task.updated = self._clock()
-        self._save(task)
+        self._on_change(task)
+        if self._quota is not None and task.status in FINAL_STATUSES:
+            self._quota.release(task.owner)
         self._hub.publish(ChangeEvent(TASK_UPDATED, subject=task.id, owner=task.owner, params=task.detail))
 
     def cancel(self, task: Task) -> None:
-        """Stop the task; one that has ended stays as it is."""
+        """Stop the task, unless it has ended."""
         self._set_status(task, "cancelled")
         if task.runner is not None:
             task.runner.cancel()
 
     def apply_answers(self, task: Task, answers: Mapping[str, object]) -> None:
-        """Take answers to open questions; other keys are ignored. Raises NoAnswer for one that cannot be right."""
+        """Take answers to open questions; other keys are ignored. Raises NoAnswer for an invalid answer."""
         taken = check_answers(task, answers)
         for key, answer in taken.items():
             task.answers[key] = answer
@@ -184,7 +225,7 @@ class Tasks:
             task.answers_changed.set()
 
     async def ask(self, task: Task, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """Put questions to the client and wait; those answered before the call became a task are not asked again."""
+        """Ask the client and wait. Questions that were answered before the call became a task are not asked again."""
         missing = {key: one for key, one in questions.items() if key not in task.answers}
         if missing:
             task.open_questions |= missing
@@ -197,7 +238,7 @@ class Tasks:
     def _oldest_ended(self) -> Task:
         ended = next((task for task in self._tasks.values() if task.status in FINAL_STATUSES), None)
         if ended is None:
-            raise TooManyTasks
+            raise LimitExceeded("server", RETRY_AFTER_SECONDS, BUSY_MESSAGE)
         return ended
 
     def _expire(self) -> None:
@@ -208,7 +249,7 @@ class Tasks:
     def _remove(self, task: Task) -> None:
         del self._tasks[task.id]
         self.cancel(task)
-        self._delete(task)
+        self._on_remove(task)
 
     async def end_all(self) -> None:
         """Stop every task (shutdown)."""
@@ -220,7 +261,7 @@ class Tasks:
 
 
 class TaskInputCollector:
-    """How the client of a task is asked."""
+    """Asks the client of a task."""
 
     waits_for_answers: ClassVar[bool] = True
 

@@ -29,7 +29,8 @@ from ..protocol.jsonrpc import (
 )
 from ..protocol.request_metadata import Caller
 from ..protocol.revisions import DEFAULT_REVISION
-from ..resilience.concurrency import ConcurrencyLimiter, LimitExceeded
+from ..resilience.concurrency import ConcurrencyLimiter
+from ..resilience.limits import LimitExceeded
 from ..server.api_client import make_api_client
 from ..server.batches import parse_batch, receive_if_no_requests
 from ..server.catalog import catalog_factory
@@ -40,7 +41,7 @@ from ..server.request_context import ApiFactory, Catalog, RequestContext, Servic
 from ..server.request_runner import RequestRunner
 from ..server.sessions import Session
 from ..server.signed_state import StateSigner
-from ..server.tasks import Tasks
+from ..server.tasks import MemoryTasks
 from ..settings import Settings
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class StdioServer:
         self._services = Services(
             hub,
             StateSigner(os.urandom(32)),
-            Tasks(hub),
+            MemoryTasks(hub),
             settings.console_base,
             audit_required=settings.audit_required,
         )

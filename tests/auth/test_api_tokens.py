@@ -15,7 +15,9 @@ from doit_mcp.auth.api_tokens import ApiTokenVerifier
 from doit_mcp.auth.authenticator import Authenticator
 from doit_mcp.auth.bearer import token_digest
 from doit_mcp.auth.errors import AuthError
+from doit_mcp.auth.failed_attempts import TOO_MANY_REFUSED_TOKENS
 from doit_mcp.auth.principal import Principal
+from doit_mcp.resilience.limits import LimitExceeded
 
 from .conftest import Mint
 from .minting import BASE, Signer, b64, claims, encoded, unsigned
@@ -270,19 +272,20 @@ async def test_p4_good_tokens_use_no_tries_up(authenticator: Authenticator, prov
 
 
 class Elsewhere:
-    """The limit of attempts that replicas share."""
+    """The limiter of all replicas, which refuses with these waits."""
 
     def __init__(self, *waits: float) -> None:
         self.waits = list(waits)
         self.seen: list[str] = []
 
-    async def take(self, address: str) -> float:
-        self.seen.append(f"take {address}")
+    async def acquire(self, owner: str, amount: int = 1) -> None:
+        self.seen.append(f"acquire {owner}")
         await asyncio.sleep(0)
-        return self.waits.pop(0) if self.waits else 0.0
+        if self.waits and (wait := self.waits.pop(0)):
+            raise LimitExceeded("owner", wait, TOO_MANY_REFUSED_TOKENS)
 
-    def give_back(self, address: str) -> None:
-        self.seen.append(f"give back {address}")
+    def release(self, owner: str, amount: int = 1) -> None:
+        self.seen.append(f"release {owner}")
 
 
 @pytest.mark.requirement("P4")
@@ -291,16 +294,16 @@ async def test_p4_tries_at_other_replicas_count(provider: Provider, http: aiohtt
     token that was verified before takes none."""
     elsewhere = Elsewhere(2.5, 0.0)
     tokens = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, shared_attempts=elsewhere)
-    results = await asyncio.gather(*(tokens.verify(TOKEN, "192.0.2.1") for _ in range(9)), return_exceptions=True)
-    assert [(one.status, one.retry_after) for one in results if isinstance(one, AuthError)] == [(429, 3)] * 9
-    assert provider.validations == [] and elsewhere.seen == ["take 192.0.2.1"]
+    told = await asyncio.gather(*(tokens.verify(TOKEN, "192.0.2.1") for _ in range(9)), return_exceptions=True)
+    assert [(one.status, one.retry_after) for one in told if isinstance(one, AuthError)] == [(429, 3)] * 9
+    assert provider.validations == [] and elsewhere.seen == ["acquire 192.0.2.1"]
     assert (await tokens.verify(TOKEN, "192.0.2.1")).subject == "admin@acme.example"
-    assert elsewhere.seen[1:] == ["take 192.0.2.1", "give back 192.0.2.1"]
+    assert elsewhere.seen[1:] == ["acquire 192.0.2.1", "release 192.0.2.1"]
     clock.advance(30)
     await tokens.verify(TOKEN, "192.0.2.1")
     with pytest.raises(AuthError):
         await tokens.verify("wrong", "192.0.2.2")
-    assert elsewhere.seen[3:] == ["take 192.0.2.2"]
+    assert elsewhere.seen[3:] == ["acquire 192.0.2.2"]
     await tokens.close()
 
 
@@ -453,4 +456,4 @@ async def test_n21_what_other_replicas_refuse_is_let_in_if_it_was_proven(
     assert caught.value.status == 429 and provider.validations == []
     proofs.known.add(token_digest(TOKEN))
     assert await tokens.verify(TOKEN, "192.0.2.1")
-    assert elsewhere.seen == ["take 192.0.2.1"] * 2
+    assert elsewhere.seen == ["acquire 192.0.2.1"] * 2

@@ -7,8 +7,11 @@ import asyncio
 import pytest
 
 from doit_mcp.auth.failed_attempts import AttemptLimiter
-from doit_mcp.auth.single_flight import SingleFlight, TooManyInFlight
+from doit_mcp.auth.single_flight import SingleFlight
 from doit_mcp.auth.ttl_cache import TtlCache
+from doit_mcp.resilience.limits import LimitExceeded
+from doit_mcp.resilience.token_bucket import Rate
+from tests.resilience.limiters import wait as seconds
 
 from .provider import Clock
 
@@ -73,7 +76,7 @@ async def test_fetches_are_bounded_and_canceled_by_close() -> None:
 
     waiting = [asyncio.create_task(fetches.join(key, wait)) for key in (b"a", b"b")]
     await asyncio.sleep(0)
-    with pytest.raises(TooManyInFlight):
+    with pytest.raises(LimitExceeded):
         await fetches.join(b"c", wait)
     await asyncio.sleep(0)
     await fetches.close()
@@ -97,44 +100,44 @@ def test_cached_values_expire_and_the_oldest_are_dropped(clock: Clock) -> None:
     assert len(kept) == 0
 
 
-def test_attempts_run_out_and_refill(clock: Clock) -> None:
-    tries = AttemptLimiter(clock, total=(3, 1), by_address=(2, 0.5))
-    assert [tries.take("a") for _ in range(3)] == [0, 0, 2]
-    assert [tries.take("b"), tries.take("b"), tries.take("")] == [0, 1, 1]
+def test_tries_run_out_and_come_back(clock: Clock) -> None:
+    tries = AttemptLimiter(clock, total=Rate(3, 1), by_address=Rate(2, 0.5))
+    assert [seconds(tries, "a") for _ in range(3)] == [0, 0, 2]
+    assert [seconds(tries, "b"), seconds(tries, "b"), seconds(tries, "")] == [0, 1, 1]
     clock.advance(2)
-    assert [tries.take("a"), tries.take("a")] == [0, 2]
-    tries.give_back("a")
-    assert tries.take("a") == 0
+    assert [seconds(tries, "a"), seconds(tries, "a")] == [0, 2]
+    tries.release("a")
+    assert seconds(tries, "a") == 0
     clock.advance(-100)
-    assert tries.take("a") > 0
+    assert seconds(tries, "a") > 0
 
 
-def test_a_refused_attempt_takes_none_of_others(clock: Clock) -> None:
-    tries = AttemptLimiter(clock, total=(4, 1), by_address=(1, 1))
-    assert [bool(tries.take("a")) for _ in range(10)] == [False] + [True] * 9
-    assert [tries.take(name) for name in "bcd"] == [0, 0, 0]
+def test_a_refused_try_costs_nobody_else_one(clock: Clock) -> None:
+    tries = AttemptLimiter(clock, total=Rate(4, 1), by_address=Rate(1, 1))
+    assert [bool(seconds(tries, "a")) for _ in range(10)] == [False] + [True] * 9
+    assert [seconds(tries, name) for name in "bcd"] == [0, 0, 0]
 
 
-def test_the_number_of_addresses_is_bounded(clock: Clock) -> None:
-    tries = AttemptLimiter(clock, total=(1000, 1), by_address=(1, 1), max_addresses=3)
+def test_addresses_are_forgotten_not_collected(clock: Clock) -> None:
+    tries = AttemptLimiter(clock, total=Rate(1000, 1), by_address=Rate(1, 1), max_addresses=3)
     for name in ("a", "b", "c", "d"):
-        assert tries.take(name) == 0
-    assert tries.take("d") > 0
-    assert tries.take("a") == 0
+        assert seconds(tries, name) == 0
+    assert seconds(tries, "d") > 0
+    assert seconds(tries, "a") == 0
 
 
 @pytest.mark.requirement("N21")
 def test_n21_a_share_of_tries_is_kept_for_addresses_that_good_tokens_came_from(clock: Clock) -> None:
-    tries = AttemptLimiter(clock, total=(2, 0.001), by_address=(3, 0.001), reserve=(2, 1), max_addresses=2)
+    tries = AttemptLimiter(clock, total=Rate(2, 0.001), by_address=Rate(3, 0.001), reserve=Rate(2, 1), max_addresses=2)
     tries.record_success("good")
     tries.record_success("")
-    assert [bool(tries.take(name)) for name in ("a", "b", "c", "good")] == [False, False, True, True]
-    assert [tries.take_reserved(name) for name in ("c", "", "good", "good")] == [False, False, True, True]
-    assert not tries.take_reserved("good")
+    assert [bool(seconds(tries, name)) for name in ("a", "b", "c", "good")] == [False, False, True, True]
+    assert [tries.try_acquire_reserved(name) for name in ("c", "", "good", "good")] == [False, False, True, True]
+    assert not tries.try_acquire_reserved("good")
     clock.advance(10)
-    # The limit of the address still applies, and the address is dropped when others come.
-    assert [tries.take_reserved("good") for _ in range(2)] == [True, False]
+    # The address has a limit of its own all the same, and is forgotten when others come.
+    assert [tries.try_acquire_reserved("good") for _ in range(2)] == [True, False]
     for name in ("d", "e"):
         tries.record_success(name)
     clock.advance(10)
-    assert [tries.take_reserved(name) for name in ("good", "d", "e")] == [False, True, True]
+    assert [tries.try_acquire_reserved(name) for name in ("good", "d", "e")] == [False, True, True]

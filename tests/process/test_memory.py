@@ -13,7 +13,7 @@ import pytest
 from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.process.memory import compact_copy, configure_allocator
 from doit_mcp.server.byte_cache import ByteCache
-from doit_mcp.server.event_store import EventStore
+from doit_mcp.server.event_store import MemoryEventStore
 
 COUNT = 400
 
@@ -38,8 +38,8 @@ def test_n4_a_copy_is_equal_and_small(size: int) -> None:
 
 @pytest.mark.requirement("N4")
 async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> None:
-    """Otherwise a message of 20 bytes, counted as at most 276, would keep a buffer of 4 KB."""
-    cache, replays, receipts = ByteCache(1 << 30), EventStore(), MemoryReceiptStore(per_owner=COUNT)
+    """A message of 20 bytes kept 4 KB, counted as 276 bytes at most."""
+    cache, replays, receipts = ByteCache(1 << 30), MemoryEventStore(), MemoryReceiptStore(per_owner=COUNT)
     log = replays.open_log("s", "1")
     tracemalloc.start()
     try:

@@ -1,4 +1,4 @@
-"""Caddy with the configuration of ``deploy``, on loopback and without certificates."""
+"""Runs Caddy with the configuration of ``deploy``, on loopback and without certificates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GLOBAL = "\tgrace_period 5s\n"
 
 
 def program() -> str:
-    """Where it is. A test is skipped where it is missing; DOIT_MCP_TEST_REQUIRE_ALL=1 demands it."""
+    """The path of the program. Without it a test is skipped, or fails with DOIT_MCP_TEST_REQUIRE_ALL=1."""
     found = shutil.which(PROGRAM)
     if found is None:
         assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", f"{PROGRAM} is not installed"
@@ -28,20 +28,20 @@ def program() -> str:
 
 
 def free_address() -> str:
-    """An address on loopback that nobody has at the moment."""
+    """An address on loopback that is free at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as bound:
         return f"127.0.0.1:{bound.getsockname()[1]}"
 
 
 async def run(*arguments: str, folder: Path, site: str) -> asyncio.subprocess.Process:
-    """The program, for a *site*; what it keeps it keeps in *folder*."""
+    """Run the program for a *site*, with its data in *folder*."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "DOIT_MCP_SITE": site}
     pipe = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(program(), *arguments, env=environment, stdout=pipe, stderr=pipe)
 
 
 async def version(folder: Path) -> tuple[int, ...]:
-    """Of the program."""
+    """The version of the program."""
     _, said = await said_by(await run("version", folder=folder, site=""))
     return tuple(map(int, said.split()[0].removeprefix("v").split(".")))
 

@@ -1,4 +1,4 @@
-"""Redis, and links to it."""
+"""Fixtures: a Redis server, and connections to it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def redis(redis_program: Server) -> Server:
 
 @pytest.fixture
 async def link(redis: Server) -> AsyncIterator[RedisConnection]:
-    """A link that gives up early."""
+    """A connection with a short timeout."""
     made = open_connection(redis.url, key_prefix(SECRET), timeout=0.3)
     yield made
     await made.close()

@@ -1,4 +1,4 @@
-"""Two Redis servers that swap roles, and one address that leads to the primary as a service's name does."""
+"""Two Redis servers that swap roles, behind one address that leads to the primary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.redis_state.redis_server import PROGRAM, Server
 
 
 class Node(Server):
-    """A server that others can replicate: it has a port, too."""
+    """A server with a port, so that others can replicate it."""
 
     port = 0
 
@@ -55,7 +55,7 @@ class Node(Server):
             await client.aclose()
 
     async def follow(self, primary: Node) -> None:
-        """Be a replica of that server, and wait until all is copied."""
+        """Become a replica of that server, and wait until all data is copied."""
         await self.says("REPLICAOF", "127.0.0.1", primary.port)
         while True:
             with self.client() as client:
@@ -65,7 +65,7 @@ class Node(Server):
 
 
 class Address:
-    """An address whose new connections lead to *target*; those that are there already stay where they are."""
+    """An address whose new connections lead to *target*; existing ones stay."""
 
     def __init__(self, target: Node) -> None:
         self.target, self.url, self.made = target, "", 0
@@ -103,7 +103,7 @@ class Pair:
         self.primary, self.replica, self.address = primary, replica, address
 
     async def swap(self, *, told: bool = True) -> None:
-        """The replica becomes the primary and the other way round; *told*: the address leads to the new one."""
+        """Swap primary and replica; with *told* the address leads to the new primary."""
         old, new = self.primary, self.replica
         while new.offset("slave_repl_offset") < old.offset("master_repl_offset"):
             await asyncio.sleep(0.01)
@@ -116,7 +116,7 @@ class Pair:
 
 @asynccontextmanager
 async def replicated() -> AsyncIterator[Pair]:
-    """Such a pair, running."""
+    """A running pair."""
     with (
         tempfile.TemporaryDirectory(prefix="doit-redis-") as one,
         tempfile.TemporaryDirectory(prefix="doit-redis-") as other,

@@ -1,4 +1,4 @@
-"""A replica in a process of its own, which can be killed. Its settings come as JSON on standard input."""
+"""Runs a replica in a separate process, which can be killed. Its settings are JSON on standard input."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Process:
-    """Such a process, seen from the test."""
+    """The process, seen from the test."""
 
     def __init__(self, site: Replica, process: asyncio.subprocess.Process) -> None:
         self.site, self.process = site, process
 
     async def kill(self) -> None:
-        """Without any farewell."""
+        """Kill it without a shutdown."""
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGKILL)
         await self.process.wait()
@@ -39,7 +39,7 @@ class Process:
 
 @asynccontextmanager
 async def separate(beside: Replica, redis_url: str, **settings: Any) -> AsyncIterator[Process]:
-    """A replica beside another one, in its own process."""
+    """A replica in a separate process, beside another one."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.redis_state.process", cwd=ROOT, stdin=pipe, stdout=pipe
@@ -59,13 +59,13 @@ HUB = web.AppKey("hub", NotificationHub)
 
 
 async def _heard(request: web.Request) -> web.Response:
-    """What a proxy says of a request."""
+    """The headers that a proxy adds to a request."""
     names = ("Host", "X-Forwarded-For", "X-Forwarded-Proto")
     return web.json_response({name: request.headers.getall(name, []) for name in names})
 
 
 async def _change(request: web.Request) -> web.Response:
-    """Say that the list of tools has changed, and to how many streams."""
+    """Publish that the list of tools has changed; returns the number of streams."""
     hub = request.app[HUB]
     hub.publish(ChangeEvent(TOOLS_CHANGED))
     return web.json_response(len(hub))

@@ -1,4 +1,4 @@
-"""A Redis server of the tests' own: on a socket in a folder of its own, nothing on disk, gone with the tests."""
+"""Runs a Redis server for tests, on a socket in a temporary folder and without persistence."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Server:
                 assert self.process.poll() is None, "redis-server ended"
 
     def client(self) -> Redis:
-        """For looking in from outside."""
+        """A client for looking at the data."""
         return Redis.from_url(self.url)
 
     def fill(self) -> None:
-        """Use all the memory that it may use, and a megabyte more: what connections give back is no room for others."""
+        """Use up the memory limit and one megabyte more, so that memory freed by connections leaves no room."""
         with self.client() as client:
             allowed = int(client.config_get("maxmemory")["maxmemory"])
             try:
@@ -60,7 +60,7 @@ class Server:
         raise AssertionError("it has more memory than it was given")
 
     def make_room(self) -> None:
-        """Take back what :meth:`fill` did."""
+        """Undo :meth:`fill`."""
         with self.client() as client:
             for key in client.scan_iter("filling:*"):
                 client.delete(key)
@@ -80,7 +80,7 @@ class Server:
             self.process = None
 
     def fresh(self) -> None:
-        """Running and empty, whatever a test did."""
+        """Make the server run and empty it, whatever a test did."""
         if self.process is None:
             self.start()
         self.resume()
@@ -89,7 +89,7 @@ class Server:
 
 
 async def back(link: RedisConnection) -> None:
-    """Wait until the link knows that Redis can be used (again)."""
+    """Wait until the connection knows that Redis is available."""
     while link.unavailable or link._probe_task is not None:
         await asyncio.sleep(0.005)
 

@@ -1,4 +1,4 @@
-"""Several replicas of the tests' server in one process: one URL for tokens, one Redis, and nothing else in common."""
+"""Runs several replicas in one process: they share the URL of tokens and a Redis, nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.transports.http.serving import ADMIN, SECRET, Bench, Json, NoApi, Ses
 
 
 class Replica(Site):
-    """One of them; *resource* is what tokens are for."""
+    """One replica; *resource* is the audience of tokens."""
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ def at(site: Site, session: Session, user: User | None = None) -> Session:
 
 
 async def back(*sites: Site) -> None:
-    """Wait until these replicas know that Redis can be used (again)."""
+    """Wait until these replicas know that Redis is available."""
     for site in sites:
         while "redis_away 0.0" not in (await site.send("GET", "/metrics", {})).text:
             await asyncio.sleep(0.01)
 
 
 def settings_for(url: str, stand_in: SandboxServer, base: str, redis_url: str) -> Json:
-    """What one replica is told."""
+    """The settings of one replica."""
     return {
         "resource_url": url,
         "auth_server_url": stand_in.url,
@@ -91,7 +91,7 @@ async def replicas(
 
 @asynccontextmanager
 async def another(beside: Replica, redis_url: str, **settings: Any) -> AsyncIterator[Replica]:
-    """One more, which stops politely at the end of the block."""
+    """One more replica, which shuts down at the end of the block."""
     bench, hub = Bench(), NotificationHub()
     offered = offer(bench)
     with bind("127.0.0.1", 0) as bound:

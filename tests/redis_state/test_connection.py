@@ -1,4 +1,4 @@
-"""The link: imported only when wanted, one warning for an outage, and no secret in any word."""
+"""The connection: its library is imported on demand, an outage logs one warning, and logs contain no secrets."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import pytest
 from doit_mcp import cli
 from doit_mcp.redis_state import connection as module
 from doit_mcp.redis_state.connection import RedisConnection, open_connection
-from doit_mcp.redis_state.errors import Unavailable
+from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.settings import Settings
 from tests.descriptor_shortage import no_descriptors
 from tests.redis_state.redis_server import Server, back
 
 
 class Refusal(Exception):
-    """What Redis says to a command that it does not like."""
+    """An error response of Redis."""
 
 
 class Silent:
-    """A client whose Redis answers a command when it is let, and keeps what it was sent."""
+    """A client whose Redis answers a command when the test lets it, and records the commands."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -56,12 +56,12 @@ def linked(silent: Silent, timeout: float = 0.1) -> RedisConnection:
 
 
 async def away(link: RedisConnection, command: str = "GET") -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute(command)
 
 
 async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) -> None:
-    """Everybody after them is told at once, and one alone asks whether it is back."""
+    """Later commands fail at once, and a single probe asks whether Redis is back."""
     link = linked(silent)
     await away(link)
     for _ in range(100):
@@ -76,12 +76,12 @@ async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) ->
 
 
 async def test_a_short_wait_in_vain_keeps_nobody_else_out(silent: Silent) -> None:
-    """Who can do without does, at once, until it is clear; the others find out for themselves."""
+    """Commands with a short timeout fail at once until the probe has an answer; others wait for their own."""
     link = linked(silent, 60)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute("COUNT", max_wait=0.01)
     for _ in range(3):
-        with pytest.raises(Unavailable):
+        with pytest.raises(StateUnavailable):
             await link.execute("COUNT", max_wait=60)
     assert silent.sent.count("COUNT") == 1 and not link.unavailable
     going = asyncio.create_task(link.execute("GET"))
@@ -127,14 +127,14 @@ async def test_one_that_is_slow_among_others_is_no_outage(silent: Silent) -> Non
     quick = asyncio.create_task(link.execute("GET"))
     (await silent.asked("GET")).set_result("value")
     assert await quick == "value"
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await slow
     assert not link.unavailable and "DEL" not in silent.sent
     await link.close()
 
 
 async def test_a_refusal_is_an_answer(silent: Silent, caplog: pytest.LogCaptureFixture) -> None:
-    """It is shown to operators until something works, but nobody is kept out."""
+    """Metrics show the failure until a command works, but no command is refused."""
     link = linked(silent)
     await away(link)
     (await silent.asked("DEL")).set_exception(Refusal("a secret"))
@@ -178,7 +178,7 @@ async def test_an_outage_is_one_warning(link: RedisConnection, redis: Server, ca
     caplog.set_level(logging.INFO, "doit_mcp.redis_state.connection")
     redis.kill()
     for _ in range(3):
-        with pytest.raises(Unavailable):
+        with pytest.raises(StateUnavailable):
             await link.execute("GET", "a secret")
     redis.start()
     await back(link)
@@ -200,12 +200,12 @@ async def test_n24_a_shortage_of_descriptors_closes_the_link_for_nobody(
 
 async def test_a_server_that_hangs_or_refuses(link: RedisConnection, redis: Server) -> None:
     redis.pause()
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute("PING")
     redis.resume()
     await back(link)
     assert await link.execute("PING")
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute("NO-SUCH-COMMAND")
     assert isinstance((await link.execute_all([("NO-SUCH-COMMAND",), ("PING",)]))[0], Exception)
 
@@ -214,7 +214,7 @@ async def test_a_wrong_password_is_an_outage_and_is_not_shown(redis: Server, cap
     url = redis.url.replace("unix://", "unix://user:hush-hush@")
     assert "hush" not in repr(Settings(redis_url=url))
     wrong = open_connection(url, "x", timeout=0.5)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await wrong.execute("PING")
     await wrong.close()
     assert "hush" not in caplog.text and "hush" not in "".join(str(record.__dict__) for record in caplog.records)

@@ -11,7 +11,7 @@ import pytest
 from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.consents import RedisConsents
 from doit_mcp.redis_state.encryption import Encryptor
-from doit_mcp.redis_state.errors import Unavailable
+from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.server.consents import Consent, Consents, MemoryConsents
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server
@@ -19,7 +19,7 @@ from tests.redis_state.redis_server import Server
 Make = Callable[..., Consents]
 BOUNDS: dict[str, Any] = {"lifetime_seconds": 60.0, "per_owner": 3}
 LATER = Consent.new().asked_at + 1_000_000
-"""A time, in epoch milliseconds, after every memory of these tests began."""
+"""A time in epoch milliseconds after the start of every memory in these tests."""
 
 
 def consent_of(asked: int) -> Consent:
@@ -51,7 +51,7 @@ async def test_n14_of_several_at_once_one_counts(make: Make) -> None:
 
 @pytest.mark.requirement("N14")
 async def test_n14_what_makes_room_stays_used_and_so_does_all_before_it(make: Make) -> None:
-    """The bound forgets nothing that could be used again."""
+    """What the bound drops cannot be used again."""
     consents = make()
     for asked in (5, 2, 3, 4):
         assert await consents.use("o", *consent_of(asked))
@@ -63,7 +63,7 @@ async def test_n14_what_makes_room_stays_used_and_so_does_all_before_it(make: Ma
 
 @pytest.mark.requirement("N14")
 async def test_n14_what_was_asked_before_the_memory_began_counts_as_used(make: Make) -> None:
-    """It may have been used then: by an earlier process, or in a Redis that lost everything."""
+    """An earlier process, or a Redis that lost its data, may have used it."""
     consents, before = make(), Consent(Consent.new().asked_at - 60_000, "before")
     assert not await consents.use("o", *before) and await consents.use("o", *consent_of(1))
     assert not await consents.use("o", *before)
@@ -116,7 +116,7 @@ async def test_n14_redis_keeps_a_bounded_number_that_ends_by_itself(link: RedisC
 async def test_n14_what_cannot_be_checked_does_not_count(link: RedisConnection, redis: Server) -> None:
     consents = RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS)
     redis.pause()
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await consents.use("o", *consent_of(1))
     redis.resume()
 
@@ -128,7 +128,7 @@ async def test_n14_a_full_redis_is_one_that_cannot_be_asked(link: RedisConnectio
     try:
         await link.execute("CONFIG", "SET", "maxmemory-policy", "noeviction")
         await link.execute("CONFIG", "SET", "maxmemory", "1")
-        with pytest.raises(Unavailable):
+        with pytest.raises(StateUnavailable):
             await consents.use("o", *consent_of(2))
     finally:
         await link.execute("CONFIG", "SET", "maxmemory", "0")

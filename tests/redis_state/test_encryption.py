@@ -1,4 +1,4 @@
-"""Seals: for one purpose and one place; nothing can be read or moved."""
+"""Encryption: a value is readable only for its purpose and context, and cannot be moved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs and notes in Redis: order, bounds, ends, and what is not ours."""
+"""Event logs and task records in Redis: order, bounds, expiry, and foreign data."""
 
 from __future__ import annotations
 
@@ -93,14 +93,14 @@ async def test_beginning_without_redis(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nothing waits long; it is there once Redis is."""
+    """Nothing waits long; the log is written once Redis is available."""
     monkeypatch.setattr(module, "OPEN_TIMEOUT_SECONDS", 0.05)
     logs, notes = kept(link, sender), TaskRecords(link, Encryptor(SECRET, "notes"), sender, "note", "me")
     redis.pause()
     await logs.create("s", "1", [])
     notes.write("n", 1, 60)
     await notes.wait_until_saved(0.05)
-    assert "can be used again" in caplog.text
+    assert "other replicas see new tasks only when" in caplog.text
     redis.resume()
     await asyncio.wait_for(sender.flush(), 20)
     assert await logs.read("s", "1", 0) is not None and await notes.read("n") is not None
@@ -108,7 +108,7 @@ async def test_beginning_without_redis(
 
 @pytest.mark.requirement("N5")
 async def test_n5_what_a_log_is_about_is_stored_once(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
-    """The ids of a batch's requests have up to 12.8 KB; they were stored with every message."""
+    """The ids of a batch's requests can have 12.8 KB; they are stored once."""
     logs = kept(link, sender, most=512)
     ids = [f"{number:0256}" for number in range(50)]
     with redis.client() as client:

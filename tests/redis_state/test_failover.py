@@ -1,4 +1,4 @@
-"""A Redis whose primary becomes a replica and lives on: connections to it are left, and the name is resolved again."""
+"""Failover: connections to a server that has become a replica are abandoned, and its name is resolved again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, R
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from doit_mcp.redis_state.connection import RedisConnection, open_connection
-from doit_mcp.redis_state.errors import Unavailable, WriteRefused
+from doit_mcp.redis_state.errors import WriteRefused
+from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent
 from tests.redis_state.failover import Node, Pair, replicated
 from tests.redis_state.redis_server import PROGRAM, redis_server
@@ -42,7 +43,7 @@ async def link(pair: Pair) -> AsyncIterator[RedisConnection]:
 
 @pytest.mark.requirement("N23")
 async def test_n23_the_first_write_after_a_swap_is_done(pair: Pair, link: RedisConnection) -> None:
-    """The connection is still there, to a server that is a replica now."""
+    """The connection stays open, to a server that is a replica now."""
     for round in range(3):
         await pair.swap()
         assert await link.execute("SET", "key", str(round)) and not link.unavailable
@@ -71,12 +72,12 @@ async def test_n23_many_at_once_need_one_new_set_of_connections(pair: Pair, link
 @pytest.mark.requirement("N23")
 async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, link: RedisConnection) -> None:
     await pair.swap(told=False)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute("SET", "key", "1")
     assert link.unavailable
     made = pair.address.made
     for _ in range(200):
-        with pytest.raises(Unavailable):
+        with pytest.raises(StateUnavailable):
             await link.execute("SET", "key", "1")
     # Only the probe makes connections.
     assert pair.address.made - made < 10
@@ -89,9 +90,9 @@ async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, 
 
 @pytest.mark.requirement("N23")
 async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pair, link: RedisConnection) -> None:
-    """NOREPLICAS: PING would be answered, and so would every read."""
+    """With NOREPLICAS the server still answers PING and every read."""
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StateUnavailable):
         await link.execute("SET", "key", "1")
     # However often it is asked: commands go there again once it takes writes.
     async with asyncio.timeout(20):
@@ -106,7 +107,7 @@ async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pa
 
 
 def rejected(node: Node, command: str) -> int:
-    """How many of these commands the server refused before they ran."""
+    """How many of these commands the server rejected before they ran."""
     with node.client() as client:
         return int(client.info("commandstats").get(f"cmdstat_{command}", {}).get("rejected_calls", 0))
 
@@ -148,7 +149,7 @@ async def works(session: Session) -> bool:
 
 
 async def hears(first: Replica, second: Replica, session: Session) -> bool:
-    """Whether a change that is published at one replica comes to a stream at the other."""
+    """Whether a change that is published at one replica reaches a stream at the other."""
     async with at(second, session).stream() as stream:
         assert stream.status == 200
         for _ in range(40):
@@ -183,7 +184,7 @@ async def test_n23_sessions_go_on_after_a_swap(pair: Pair) -> None:
 @pytest.mark.requirement("N23")
 @pytest.mark.parametrize("code", ["READONLY", "NOREPLICAS"])
 async def test_n23_no_write_is_done_twice_while_redis_refuses_writes(pair: Pair, code: str) -> None:
-    """The other replica could not learn of it. Writes that are safe to repeat are done."""
+    """The other replica cannot know about the write. Idempotent writes run."""
     writes = Writes()
     async with replicas(pair.address.url, changes={"tools": writes.tools}) as (here, there):
         assert answered(await here.call("create", {"text": "before"})) == '{"said":"create 1"}'
@@ -206,7 +207,7 @@ async def test_n23_no_write_is_done_twice_while_redis_refuses_writes(pair: Pair,
 
 @pytest.mark.requirement("N23")
 async def test_n23_what_redis_refuses_for_other_reasons_is_not_done_twice_either(pair: Pair) -> None:
-    """Here its own ACL; the log names the code and none of the words."""
+    """The ACL forbids a command; the log has the error code but not the message."""
     url = pair.address.url.replace("redis://", "redis://limited:x@")
     await pair.primary.says("ACL", "SETUSER", "limited", "on", "nopass", "~*", "&*", "+@all", "-hset")
     writes = Writes()

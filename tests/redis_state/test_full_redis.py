@@ -1,4 +1,4 @@
-"""A Redis whose memory is used up: what it knows still counts, and nothing is done that could be done twice."""
+"""A Redis without free memory: existing data still counts, and no write runs that could run twice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, Receipt
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.writes.deduplication import with_commit, with_deduplication
 from doit_mcp.redis_state.connection import RedisConnection, open_connection
@@ -33,13 +33,13 @@ SAID = {"type": "object", "properties": {"said": {"type": "string"}}}
 
 @pytest.fixture
 def small() -> Iterator[Server]:
-    """A Redis with little memory, which refuses writes when that is used up."""
+    """A Redis with little memory that refuses writes when it is used up."""
     with redis_server(*MEMORY) as server:
         yield server
 
 
 class Writes:
-    """Tools that change something, and how often each did it."""
+    """Tools that change something, and a count of how often each did."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -83,7 +83,7 @@ def answered(answer: Answer) -> str:
 
 @pytest.mark.requirement("N5")
 async def test_n5_no_write_is_done_twice_while_redis_is_full(small: Server) -> None:
-    """Done before: the answer again, at either replica. New: refused with a reason, unless repeating does no harm."""
+    """A repeated write returns its answer at either replica; a new one is refused with a reason, unless idempotent."""
     writes = Writes()
     async with replicas(small.url, changes={"tools": writes.tools}) as (here, there):
         session = await here.initialize(user=USERS[0])
@@ -105,7 +105,7 @@ async def test_n5_no_write_is_done_twice_while_redis_is_full(small: Server) -> N
 
 
 async def hoard(site: Replica, user: User) -> None:
-    """Everything that one user can have kept, and more: sessions, subscriptions, receipts, tables."""
+    """Everything that one user can store, and more: sessions, subscriptions, receipts, tables."""
     said = {f"member-{number}": "x" * 1_000 for number in range(250)}
     capabilities: Json = {"elicitation": said, **said}
     params: Json = {"protocolVersion": LATEST, "capabilities": capabilities, "clientInfo": CLIENT | said}
@@ -124,7 +124,7 @@ async def hoard(site: Replica, user: User) -> None:
 @pytest.mark.requirement("N5")
 @pytest.mark.timeout(300)
 async def test_n5_two_users_do_not_fill_redis(small: Server) -> None:
-    """What they can have kept has a bound in bytes, so another user's write is done once and is known afterwards."""
+    """The data of one user is bounded in bytes, so another user's write runs once and has a receipt."""
     writes = Writes()
     async with replicas(small.url, changes={"tools": writes.tools}) as (here, there):
         with small.client() as client:
@@ -163,15 +163,15 @@ async def pair(small: Server) -> Any:
     await link.close()
 
 
-def receipts(link: RedisConnection, **bounds: Any) -> RedisReceiptStore[Receipt]:
+def receipts(link: RedisConnection, **bounds: Any) -> RedisReceiptStore:
     usual: Json = {"ttl": 60.0, "per_owner": 2, "max_answer_bytes": 1000}
     known = MemoryReceiptStore(), MemoryReceiptStore()
-    return RedisReceiptStore(link, Encryptor(SECRET, "receipts"), *known, Receipt, Unprotected, **(usual | bounds))
+    return RedisReceiptStore(link, Encryptor(SECRET, "receipts"), *known, Unprotected, **(usual | bounds))
 
 
 @pytest.mark.requirement("N5")
 async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(small: Server, pair: Any) -> None:
-    """It was claimed before; its answer does not fit any more, but that it was done does."""
+    """The write was claimed before. Its answer no longer fits, but the fact that it was done does."""
     one, other = pair
     for key in ("done", "not done"):
         assert await one.claim("o", key) is None
@@ -207,7 +207,7 @@ async def test_n5_a_refused_claim_takes_no_room_from_older_receipts(small: Serve
 
 @pytest.mark.requirement("N5")
 async def test_n5_a_full_redis_holds_up_no_messages(small: Server, caplog: pytest.LogCaptureFixture) -> None:
-    """The first is tried some times; those behind it go at once, what needs no memory among them, and room comes back."""
+    """The first command is retried a few times; the others follow at once, and memory becomes free again."""
     link = open_connection(small.url, key_prefix(SECRET), timeout=2.0)
     sender, key = WriteQueue(link), link.key("list")
     with small.client() as client:

@@ -1,4 +1,4 @@
-"""The identity provider is killed and comes back with keys of its own: new sign-ins work, former ones are over."""
+"""The identity provider is killed and returns with new keys: new sign-ins work, former ones are invalid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def provider(resource: str, port: int = 0) -> AsyncIterator[SandboxServer]
 
 @pytest.mark.requirement("K3")
 async def test_a_provider_restarted_with_new_keys() -> None:
-    """Served on while it is away; its new key is in use with its first token, and from then on the old is none."""
+    """Requests succeed during the outage; the new key works with its first token, which ends the old one."""
     bench, hub = Bench(), NotificationHub()
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)

@@ -1,4 +1,4 @@
-"""Killed under load: a replica, Redis. Sessions go on at the other replica; what needs no Redis never notices."""
+"""A replica or Redis is killed under load: sessions continue at the other replica, and other requests succeed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Client:
 @pytest.mark.requirement("G5")
 @pytest.mark.timeout(180)
 async def test_a_replica_killed_under_load(redis: Server) -> None:
-    """Of two behind one Redis: every session goes on, nobody is told that it is gone, every call is answered once."""
+    """One of two replicas is killed: every session continues, and every call is answered once."""
     async with replicas(redis.url) as (here, _), separate(here, redis.url) as other:
         order, there = random.Random(SEED), [here, other.site]
         users = [USERS[number % len(USERS)] for number in range(CLIENTS)]
@@ -65,7 +65,7 @@ async def test_a_replica_killed_under_load(redis: Server) -> None:
 
 
 async def killing(client: Client, clients: list[Client], victim: Process) -> None:
-    """The client's calls; half way through all of them, the replica is killed."""
+    """The calls of one client; the replica is killed half way through all of them."""
     for number in range(CALLS):
         await client.work(number)
         if sum(one.answers.total() for one in clients) == CLIENTS * CALLS // 2:
@@ -75,7 +75,7 @@ async def killing(client: Client, clients: list[Client], victim: Process) -> Non
 @pytest.mark.requirement("S4")
 @pytest.mark.timeout(180)
 async def test_redis_restarted_under_load(redis: Server) -> None:
-    """What has a session is told to wait or to begin anew, and never that something broke; the rest goes on."""
+    """Requests with a session get a retry or a new session, never an internal error; the others succeed."""
     async with replicas(redis.url) as pair:
         over = asyncio.Event()
         statuses: Counter[int] = Counter()

@@ -1,4 +1,4 @@
-"""One limit on each principal for all replicas, over HTTP; local ones, and no waiting, while Redis is away."""
+"""Limits of a principal over HTTP: one for all replicas, and local ones without waiting while Redis is unavailable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TASKS = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
 
 @asynccontextmanager
 async def waiting(site: Replica, count: int = 1, user: User = ADMIN) -> AsyncIterator[None]:
-    """So many calls in flight, which end with the block."""
+    """A number of calls in flight, which end with the block."""
     before = await in_flight(site)
     tasks = [asyncio.create_task(site.call("wait", user=user)) for _ in range(count)]
     while await in_flight(site) < before + count:
@@ -47,7 +47,7 @@ async def in_flight(site: Replica) -> int:
 
 
 async def until(status: int, ask: Callable[[], Awaitable[Answer]]) -> None:
-    """What was given back counts elsewhere a moment later."""
+    """A released slot is free at other replicas a moment later."""
     while (await ask()).status != status:
         await asyncio.sleep(0.01)
 
@@ -58,7 +58,7 @@ def refused(answer: Answer) -> bool:
 
 @pytest.mark.requirement("Q2", "G5")
 async def test_calls_at_one_count_at_all(redis: Server) -> None:
-    """Whatever way they come, and for their principal alone."""
+    """The limit holds for all transports, and for each principal separately."""
     async with replicas(redis.url, calls_per_principal=3) as (a, b):
         session, old = await b.initialize(), await b.initialize("2025-03-26")
         async with waiting(a, 2):
@@ -144,7 +144,7 @@ async def test_what_a_killed_replica_held_is_free(redis: Server) -> None:
 
 @pytest.mark.requirement("L5", "G5")
 async def test_without_redis_the_limits_of_each(redis: Server) -> None:
-    """Each has the whole limit; what is held then counts at all once Redis is back, if without its memory."""
+    """Each replica admits the whole limit; held slots count at all replicas once Redis is back, even empty."""
     async with replicas(redis.url, calls_per_principal=2, calls_per_minute=600_000, session_idle_s=1) as (a, b):
         async with waiting(a):
             redis.kill()
@@ -158,7 +158,7 @@ async def test_without_redis_the_limits_of_each(redis: Server) -> None:
 
 
 class Silent:
-    """What is taken for a Redis and answers nothing but greetings; it counts what it is asked beside its presence."""
+    """A server that answers only the greetings of a Redis client, and counts the other commands."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -173,7 +173,7 @@ class Silent:
 
 @pytest.mark.requirement("L5", "G5")
 async def test_a_redis_that_hangs_is_asked_by_the_first_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everybody after them is answered without asking it."""
+    """Later requests are answered without asking Redis."""
     monkeypatch.setattr(message_bus, "SHUTDOWN_SECONDS", 0.05)
     silent = Silent()
     server = await asyncio.start_server(silent.heard, "127.0.0.1", 0)
@@ -197,7 +197,7 @@ async def test_a_redis_that_hangs_is_asked_by_the_first_alone(monkeypatch: pytes
 
 @pytest.mark.requirement("Q2")
 async def test_the_rate_is_one_for_all(redis: Server) -> None:
-    """A burst of ten, then one a minute."""
+    """A burst of ten calls, then one a minute."""
     async with replicas(redis.url, calls_per_minute=1) as (a, b):
         session = await a.initialize()
         for site in (a, b) * 4:
@@ -227,7 +227,7 @@ async def test_what_has_no_place_elsewhere_counts_as_no_call(redis: Server) -> N
 
 @pytest.mark.requirement("P4")
 async def test_strangers_have_one_number_of_tries_at_all(redis: Server) -> None:
-    """An address that guesses at two replicas gets no more tries than at one."""
+    """An address that guesses tokens at two replicas gets no more attempts than at one."""
     async with replicas(redis.url, trusted_proxies=("127.0.0.0/8",)) as pair:
 
         async def wrong(number: int, address: str) -> int:
@@ -264,7 +264,7 @@ class Validating:
 @pytest.mark.requirement("N21")
 @pytest.mark.parametrize("trusted", [("127.0.0.0/8",), ()])
 async def test_n21_a_flood_of_wrong_tokens_locks_no_proven_token_out(redis: Server, trusted: tuple[str, ...]) -> None:
-    """From the same address, or where only the limit for all counts, at a replica that has not seen the token."""
+    """From the same address, or where only the total limit counts, at a replica that has not seen the token."""
     async with replicas(redis.url, api=Validating(), trusted_proxies=trusted) as (a, b):
 
         async def ask(site: Replica, token: str) -> int:

@@ -1,4 +1,4 @@
-"""What replicas tell each other: once, in order, whatever Redis does; and what is none of theirs harms nothing."""
+"""Messages between replicas: once and in order, whatever Redis does; foreign data does no harm."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 
 from doit_mcp.redis_state.connection import RedisConnection, open_connection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
-from doit_mcp.redis_state.errors import Unavailable
 from doit_mcp.redis_state.message_bus import MessageBus, Payload
+from doit_mcp.resilience.unavailable import StateUnavailable
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server
 
 
 class Member:
-    """A replica and what it heard."""
+    """A replica, and the messages that it received."""
 
     def __init__(self, link: RedisConnection, secret: str = SECRET) -> None:
         self.bus = MessageBus(link, Encryptor(secret, "bus"), heartbeat_seconds=0.05)
@@ -56,7 +56,7 @@ async def test_all_others_or_one(redis: Server) -> None:
 
 
 async def test_what_is_sent_twice_is_taken_once(redis: Server) -> None:
-    """The answer to a command can get lost, so commands are repeated."""
+    """The response to a command can get lost, so commands are repeated."""
     async with members(redis) as (a, b):
         a.bus.broadcast("say", what=1)
         command, _ = a.bus.write_queue._queue[0]
@@ -87,7 +87,7 @@ async def test_goes_on_after_an_outage(redis: Server, how: str) -> None:
 
 async def test_what_is_not_ours_and_what_fails_harms_nothing(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     async with members(redis) as (a, b):
-        failing = iter([RuntimeError("a bug"), Unavailable(), None])
+        failing = iter([RuntimeError("a bug"), StateUnavailable(), None])
 
         async def fails(body: Payload) -> None:
             if (failure := next(failing)) is not None:
@@ -106,7 +106,7 @@ async def test_what_is_not_ours_and_what_fails_harms_nothing(redis: Server, capl
             client.xadd(stream, {"o": "f" * 16, "n": "1", "m": "forged"})
         a.bus.broadcast("say", what="end")
         assert await b.next() == "end"
-    assert "not one of ours" in caplog.text and "could not be handled" in caplog.text
+    assert "cannot be decrypted" in caplog.text and "could not be handled" in caplog.text
 
 
 async def test_who_leaves_is_known_to_be_gone(redis: Server) -> None:
@@ -127,7 +127,7 @@ async def test_keepers_are_asked_as_long_as_redis_can_be_used(redis: Server, cap
     beats: asyncio.Queue[int] = asyncio.Queue()
     link = open_connection(redis.url, key_prefix(SECRET), timeout=0.3)
     bus = MessageBus(link, Encryptor(SECRET, "bus"), heartbeat_seconds=0.01)
-    failing = iter([RuntimeError("a bug"), Unavailable()])
+    failing = iter([RuntimeError("a bug"), StateUnavailable()])
 
     async def keeper() -> None:
         if (failure := next(failing, None)) is not None:
@@ -139,19 +139,19 @@ async def test_keepers_are_asked_as_long_as_redis_can_be_used(redis: Server, cap
         for _ in range(2):
             await asyncio.wait_for(beats.get(), 20)
     await link.close()
-    assert "goes on" in caplog.text
+    assert "replica message loop failed; restarting it" in caplog.text
 
 
 async def test_the_end_without_redis(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     async with members(redis, 1) as (a,):
         redis.kill()
         a.bus.broadcast("say", what="lost")
-    assert "away at the end" in caplog.text
+    assert "unavailable at shutdown" in caplog.text
     redis.start()
 
 
 async def test_a_redis_whose_clock_went_back(redis: Server) -> None:
-    """Another Redis may number anew, below what was read."""
+    """A new Redis can start with lower ids than those that were read."""
     async with members(redis) as (a, b):
         b.bus._positions = ["9999999999999-0", "9999999999999-0"]
         redis.kill()

@@ -1,4 +1,4 @@
-"""Counts of several replicas: one limit for all, whatever is lost, comes late or dies."""
+"""Quotas of several replicas: one limit for all, whatever is lost, delayed or dies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from doit_mcp.redis_state import quotas as module
 from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.encryption import Encryptor
-from doit_mcp.redis_state.quotas import Quotas
+from doit_mcp.redis_state.quotas import RedisQuota
+from doit_mcp.resilience.limits import LimitExceeded
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, back
 
@@ -19,13 +20,14 @@ LIMIT = 3
 
 
 class Holder:
-    """A replica, alive, with what it holds."""
+    """A live replica, and what it holds."""
 
     def __init__(self, link: RedisConnection, redis: Server, name: str) -> None:
         self.link, self.redis, self.name = link, redis, name
         self.held: Counter[str] = Counter()
         box = Encryptor(SECRET, "places in use")
-        self.counts = Quotas(link, box, "places", name, limit=LIMIT, count_local=self.held.__getitem__)
+        count = self.held.__getitem__
+        self.quota = RedisQuota(link, box, "places", name, limit=LIMIT, count_local=count, message="full")
         self.live()
 
     def live(self) -> None:
@@ -37,22 +39,26 @@ class Holder:
             client.delete(self.link.key("replica", self.name))
 
     async def take(self, owner: str = "ann") -> bool:
-        given = await self.counts.has_room(owner)
-        self.held[owner] += given
-        return given
+        try:
+            await self.quota.acquire(owner)
+        except LimitExceeded as exceeded:
+            assert (exceeded.scope, exceeded.retry_after, str(exceeded)) == ("owner", 2, "full")
+            return False
+        self.held[owner] += 1
+        return True
 
     def give_back(self, owner: str = "ann") -> None:
         self.held[owner] -= 1
-        self.counts.report_change(owner)
+        self.quota.release(owner)
 
     async def said(self, *numbers: int, owner: str = "ann") -> None:
-        """Until these counts stand in Redis, in whatever order."""
+        """Wait until Redis has these counts, in any order."""
         while sorted(self.seen(owner)) != sorted(numbers):
             await asyncio.sleep(0.005)
 
     def seen(self, owner: str = "ann") -> list[int]:
         with self.redis.client() as client:
-            return [int(one.split()[1]) for one in client.hvals(self.counts._key(owner))]
+            return [int(one.split()[1]) for one in client.hvals(self.quota._key(owner))]
 
 
 @pytest.fixture
@@ -60,7 +66,7 @@ async def pair(link: RedisConnection, redis: Server) -> AsyncIterator[tuple[Hold
     made = Holder(link, redis, "a"), Holder(link, redis, "b")
     yield made
     for one in made:
-        await one.counts.close()
+        await one.quota.close()
 
 
 Pair = tuple[Holder, Holder]
@@ -76,7 +82,7 @@ async def test_one_limit_for_all(pair: Pair) -> None:
 
 
 async def test_many_at_once(pair: Pair) -> None:
-    """Those that are being asked for count, too: never more than the limit, and never fewer in the end."""
+    """Requests under way count, too: never more than the limit, and in the end never fewer."""
     a, b = pair
     given = await asyncio.gather(*(one.take() for one in (a, b) * 10))
     assert sum(given) <= LIMIT and a.held["ann"] + b.held["ann"] == sum(given)
@@ -88,7 +94,7 @@ async def test_many_at_once(pair: Pair) -> None:
 async def test_room_that_is_not_taken_is_free_again(pair: Pair) -> None:
     a, b = pair
     for _ in range(LIMIT):
-        assert await a.counts.has_room("ann")
+        await a.quota.acquire("ann")
     await a.said(0)
     assert [await b.take() for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
 
@@ -106,14 +112,14 @@ async def test_who_gives_up_while_asking_leaves_nothing_behind(pair: Pair, redis
 
 
 async def test_an_older_message_changes_nothing(pair: Pair, link: RedisConnection) -> None:
-    """As one that was held up on its way, and whose sender has long given the place back."""
+    """A report was delayed, and its sender has released the slot long ago."""
     a, b = pair
     assert await a.take()
     a.give_back()
     await a.said(0)
     late = ("a", 1, 3, LIMIT, link.key("replica", ""), 60_000)
-    await link.run_script(module.TAKE_SCRIPT, [a.counts._key("ann")], *late)
-    await link.run_script(module.REPORT_SCRIPT, [a.counts._key("ann")], "a", 60_000, 1, 3)
+    await link.run_script(module.RESERVE_SCRIPT, [a.quota._key("ann")], *late)
+    await link.run_script(module.REPORT_SCRIPT, [a.quota._key("ann")], "a", 60_000, 1, 3)
     assert a.seen() == [0]
     assert [await b.take() for _ in range(LIMIT)] == [True] * LIMIT
 
@@ -125,7 +131,7 @@ async def test_what_the_dead_held_is_free(pair: Pair) -> None:
     assert await b.take() and b.seen() == [1]
     # It was not dead, only late: what it says anew counts.
     a.live()
-    await a.counts.renew_all()
+    await a.quota.renew_all()
     await a.said(LIMIT, 1)
     assert not await b.take()
 
@@ -144,7 +150,7 @@ async def test_without_redis_everybody_has_the_whole_limit(
     await back(link)
     for one in pair:
         one.live()
-        await one.counts.renew_all()
+        await one.quota.renew_all()
     await a.said(LIMIT, LIMIT)
     await a.said(0, 1, owner="bea")
     a.give_back()
@@ -158,7 +164,7 @@ async def test_a_long_outage_collects_no_names(pair: Pair, redis: Server, monkey
     redis.kill()
     for number in range(10):
         assert await a.take(str(number))
-    assert list(a.counts._pending) == ["7", "8", "9"]
+    assert list(a.quota._pending) == ["7", "8", "9"]
 
 
 @pytest.mark.requirement("G5")
@@ -167,7 +173,7 @@ async def test_nothing_can_be_read_and_nothing_stays(pair: Pair, redis: Server) 
     owners = [f"ann-{number}@acme.example" for number in range(250)]
     for owner in owners:
         a.held[owner] = 1
-        a.counts.report_change(owner)
+        a.quota.release(owner)
     await a.said(1, owner=owners[-1])
     with redis.client() as client:
         keys = client.keys("*-in-use:*")
@@ -175,16 +181,16 @@ async def test_nothing_can_be_read_and_nothing_stays(pair: Pair, redis: Server) 
         assert not [key for key in client.keys() if b"ann" in key or b"acme" in key]
     for owner in owners:
         a.held[owner] = 0
-        a.counts.report_change(owner)
+        a.quota.release(owner)
     await a.said(0, owner=owners[-1])
-    while a.counts._reported:
+    while a.quota._reported:
         await asyncio.sleep(0.005)
-    assert not a.counts._pending and not a.counts._requested
+    assert not a.quota._pending and not a.quota._requested
 
 
 async def test_after_the_end_nothing_is_said(pair: Pair) -> None:
     a, _ = pair
     assert await a.take()
-    await a.counts.close()
+    await a.quota.close()
     a.give_back()
-    assert a.counts._report_task is None or a.counts._report_task.done()
+    assert a.quota._report_task is None or a.quota._report_task.done()

@@ -1,4 +1,4 @@
-"""Kept results: one contract, in memory and in Redis; and what Redis gets to see, and what happens without it."""
+"""Stored results: one contract, in memory and in Redis; what Redis can read, and behavior without it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 @pytest.mark.requirement("N5")
 @pytest.mark.parametrize("bounds", [{"total": 4}, {"total_bytes": 240}])
 async def test_n5_all_owners_together_have_a_bound(make: Make, bounds: dict[str, int]) -> None:
-    """The oldest of anybody make room, those of one owner after another; and each owner's bound stays."""
+    """The oldest results of any owner are evicted, and each owner's own limit stays."""
     results = make(**bounds)
     handles = [(owner, await results.put(owner, f"{number:03}".encode() * 20)) for number, owner in enumerate("abcdef")]
     kept = [await results.get(owner, handle or "") for owner, handle in handles]

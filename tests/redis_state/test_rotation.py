@@ -1,4 +1,4 @@
-"""Secrets of shared state are changed in three steps while everything runs; nothing is lost on the way."""
+"""The secrets of shared state are rotated in three steps without downtime and without losing data."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 import pytest
 
-from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, Receipt
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.redis_state import encryption as box_module
 from doit_mcp.redis_state.connection import open_connection
 from doit_mcp.redis_state.encryption import DecryptionError, Encryptor, key_prefix
 from doit_mcp.redis_state.event_logs import EventLogs
 from doit_mcp.redis_state.key_names import name_variants
 from doit_mcp.redis_state.message_bus import MessageBus, Payload
-from doit_mcp.redis_state.quotas import Quotas
+from doit_mcp.redis_state.quotas import RedisQuota
+from doit_mcp.redis_state.rate_limiter import RedisRateLimiter
 from doit_mcp.redis_state.result_store import RedisResultStore
 from doit_mcp.redis_state.session_records import SessionRecords
 from doit_mcp.redis_state.task_records import TaskRecords
-from doit_mcp.redis_state.token_buckets import BucketRequest, RedisTokenBuckets
 from doit_mcp.redis_state.write_receipts import RedisReceiptStore
+from doit_mcp.resilience.token_bucket import Rate
 from doit_mcp.server.signed_state import StateSigner
 from doit_mcp.settings import Settings
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.process import Process, separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, at, replicas
+from tests.resilience.limiters import shared_wait
 from tests.transports.http.serving import Answer, Session, next_event
 
 NEW = "another-secret-of-forty-characters-here!"
@@ -39,7 +41,7 @@ Secrets = Sequence[str]
 
 
 class Member:
-    """Everything of one replica that is shared."""
+    """The shared state of one replica."""
 
     def __init__(self, url: str, secrets: Secrets) -> None:
         self.link = link = open_connection(url, key_prefix(secrets), timeout=2)
@@ -69,21 +71,23 @@ class Member:
             Encryptor(secrets, "receipts"),
             MemoryReceiptStore(),
             MemoryReceiptStore(),
-            Receipt,
             RuntimeError,
             ttl=60,
             per_owner=9,
             max_answer_bytes=99,
         )
-        self.buckets = RedisTokenBuckets(link, Encryptor(secrets, "rates"), self.bus.write_queue, "rate")
+        self.rate = RedisRateLimiter(
+            link, Encryptor(secrets, "rates"), self.bus.write_queue, "rate", "slow down", per_owner=Rate(2, 0.01)
+        )
         self.held = 0
-        self.counts = Quotas(
+        self.quota = RedisQuota(
             link,
             Encryptor(secrets, "calls"),
             "calls",
             self.bus.replica_id,
             limit=2,
             count_local=lambda owner: self.held,
+            message="full",
         )
 
     async def _hear(self, body: Payload) -> None:
@@ -91,7 +95,7 @@ class Member:
 
     async def close(self) -> None:
         await self.receipts.close()
-        await self.counts.close()
+        await self.quota.close()
         await self.link.close()
 
 
@@ -181,17 +185,13 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
         await b.bus.write_queue.flush()
         assert await a.notes.read("task") is None
         # Limits.
-        assert (
-            await a.buckets.take([BucketRequest("o", 2, 0.01)])
-            == 0
-            == await b.buckets.take([BucketRequest("o", 2, 0.01)])
-        )
-        assert await a.buckets.take([BucketRequest("o", 2, 0.01)]) > 0
-        assert await a.counts.has_room("o")
+        assert [await shared_wait(one.rate, "o") for one in (a, b)] == [0, 0]
+        assert await shared_wait(a.rate, "o") > 0
+        await a.quota.acquire("o")
         a.held = 1
-        assert await b.counts.has_room("o")
+        await b.quota.acquire("o")
         b.held = 1
-        assert not await a.counts.has_room("o") and not await b.counts.has_room("o")
+        assert [await shared_wait(one.quota, "o") for one in (a, b)] == [2, 2]
         # What they tell each other.
         for speaker, listener in ((a, b), (b, a)):
             assert speaker.bus.broadcast("word", word="to all")
@@ -237,7 +237,7 @@ async def test_n22_a_session_that_is_only_kept_alive_gets_its_new_name_too(redis
 
 @pytest.mark.requirement("N22")
 async def test_n22_nothing_is_written_under_a_secret_that_is_out_of_use(redis: Server) -> None:
-    """Behind the last step the old secret reads nothing: there is nothing left that it named or sealed."""
+    """After the last step the old secret reads nothing: no name or value depends on it."""
     async with members(redis, IN_USE) as (member,):
         await member.records.create("s", "o", {"level": "info"})
         await member.results.put("o", b"rows")
@@ -252,7 +252,7 @@ async def test_n22_nothing_is_written_under_a_secret_that_is_out_of_use(redis: S
 
 
 class Traffic:
-    """A session that is used all the time, at any replica that is there."""
+    """A session in constant use, at any replica that runs."""
 
     def __init__(self, session: Session, there: list[Replica]) -> None:
         self.session, self.there, self.calls = session, there, 0
@@ -290,7 +290,7 @@ async def answered(site: Replica, state: str) -> Answer:
 @pytest.mark.requirement("N22")
 @pytest.mark.timeout(240)
 async def test_n22_secrets_change_under_traffic(redis: Server) -> None:
-    """Two processes are replaced one after the other, three times: no session ends, no consent is void."""
+    """Two processes are replaced one after the other, three times: no session ends, and every consent stays valid."""
     async with replicas(redis.url) as (world, _), AsyncExitStack() as stack:
 
         async def started(step: tuple[str, ...]) -> Process:

@@ -1,4 +1,4 @@
-"""Records in Redis: owners, versions, lives, bounds, holders."""
+"""Session records in Redis: owners, versions, lifetimes, bounds, holders."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.encryption import Encryptor
-from doit_mcp.redis_state.errors import Unavailable
 from doit_mcp.redis_state.session_records import SessionRecords
+from doit_mcp.resilience.unavailable import StateUnavailable
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, back
 
@@ -88,7 +88,7 @@ async def test_what_is_not_ours_is_not_found(link: RedisConnection, redis: Serve
 async def test_without_redis(link: RedisConnection, redis: Server) -> None:
     records = kept(link)
     redis.kill()
-    with pytest.raises(Unavailable, match="temporarily unavailable"):
+    with pytest.raises(StateUnavailable, match="temporarily unavailable"):
         await records.find("i", "a")
     assert link.unavailable
     redis.start()

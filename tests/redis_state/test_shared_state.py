@@ -1,4 +1,4 @@
-"""Sessions, logs and tasks of two replicas, where HTTP would not come to."""
+"""Sessions, events and tasks of two replicas, in situations that HTTP requests cannot produce reliably."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from doit_mcp.catalog.call import NoAnswer, Question
 from doit_mcp.protocol.jsonrpc import Notification, Response, RpcError
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import DEFAULT_REVISION
+from doit_mcp.redis_state import event_store, tasks
 from doit_mcp.redis_state.connection import open_connection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
 from doit_mcp.redis_state.event_logs import EventLogs
+from doit_mcp.redis_state.event_store import RedisEventStore
 from doit_mcp.redis_state.message_bus import MessageBus
 from doit_mcp.redis_state.session_records import SessionRecords
+from doit_mcp.redis_state.sessions import RedisSessions
 from doit_mcp.redis_state.task_records import TaskRecords
-from doit_mcp.server import shared_event_store, shared_tasks
+from doit_mcp.redis_state.tasks import TASK_MOVED, RedisTasks
 from doit_mcp.server.message_queue import MessageQueue
 from doit_mcp.server.notification_hub import ChangeEvent, NotificationHub
-from doit_mcp.server.shared_event_store import SharedEventStore
-from doit_mcp.server.shared_sessions import SharedSessions
-from doit_mcp.server.shared_tasks import SharedTasks
 from doit_mcp.server.task import LIFETIME_SECONDS, Task
 from doit_mcp.server.tasks import MAX_TASKS_PER_OWNER, TaskInputCollector
 from tests.redis_state.conftest import SECRET
@@ -50,14 +50,14 @@ class Member:
         self.bus = MessageBus(self.link, Encryptor(SECRET, "bus"), heartbeat_seconds=0.05)
         self.ended: list[str] = []
         records = SessionRecords(self.link, Encryptor(SECRET, "sessions"), "session", self.bus.replica_id, ttl=60)
-        self.sessions = SharedSessions(records, self.bus, "session", on_end=self.ended.append)
+        self.sessions = RedisSessions(records, self.bus, "session", on_end=self.ended.append)
         logs = EventLogs(
             self.link, Encryptor(SECRET, "logs"), self.bus.write_queue, self.bus.replica_id, ttl=60, max_events=10
         )
-        self.replays = SharedEventStore(logs, self.bus, 12_000)
+        self.replays = RedisEventStore(logs, self.bus, 12_000)
         self.clock = Clock()
         notes = TaskRecords(self.link, Encryptor(SECRET, "tasks"), self.bus.write_queue, "task", self.bus.replica_id)
-        self.tasks = SharedTasks(NotificationHub(), notes, self.bus, self.clock)
+        self.tasks = RedisTasks(NotificationHub(), notes, self.bus, self.clock)
 
 
 Pair = tuple[Member, Member]
@@ -74,7 +74,7 @@ async def pair(redis: Server) -> AsyncIterator[Pair]:
 
 
 async def heard(a: Member, b: Member) -> None:
-    """What *a* said so far has reached *b*."""
+    """Wait until all messages of *a* have reached *b*."""
     told: asyncio.Queue[None] = asyncio.Queue()
 
     async def hear(body: Any) -> None:
@@ -116,7 +116,7 @@ async def test_one_that_goes_while_its_record_is_read(pair: Pair, monkeypatch: p
 
 
 async def test_changes_are_merged(pair: Pair) -> None:
-    """Two replicas change different things at once; nothing is written where nothing changed."""
+    """Two replicas change different fields at once; unchanged fields are not written."""
     a, b = pair
     session = await a.sessions.open("o", CALLER)
     there = await b.sessions.find(session.id, "o")
@@ -167,7 +167,7 @@ async def test_a_change_that_could_not_be_written_is_none(pair: Pair, redis: Ser
 
 
 async def test_messages_for_nobody(pair: Pair) -> None:
-    """They go where somebody may wait for them, and harm nothing."""
+    """They are sent to the replica that may wait for them, and do no harm elsewhere."""
     a, b = pair
     session = await a.sessions.open("o", CALLER)
     there = await b.sessions.find(session.id, "o")
@@ -189,7 +189,7 @@ async def test_messages_for_nobody(pair: Pair) -> None:
 
 
 async def test_one_of_two_streams_stays(pair: Pair) -> None:
-    """Multiple Connections: of two that begin before either replica heard of the other's, the later in Redis stays."""
+    """Multiple Connections: of two streams that begin at the same time, the one that is later in Redis stays."""
     a, b = pair
     here = await a.sessions.open("ann", CALLER)
     there = await b.sessions.find(here.id, "ann")
@@ -220,7 +220,7 @@ async def collected(rest: AsyncIterator[tuple[str, bytes]] | None) -> list[bytes
 
 
 async def test_logs_that_are_dropped(pair: Pair) -> None:
-    """Where room is short the oldest go, here and in Redis."""
+    """Beyond the limit the oldest logs are dropped, here and in Redis."""
     a, b = pair
     old, new = a.replays.open_log("s", "old"), a.replays.open_log("s", "new")
     for log in (old, new):
@@ -234,7 +234,7 @@ async def test_logs_that_are_dropped(pair: Pair) -> None:
 
 
 async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_event_store, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(event_store, "POLL_SECONDS", 0.05)
     a, b = pair
     log = a.replays.open_log("s", "1", [7])
     await a.replays.begin_log("s", log)
@@ -251,7 +251,7 @@ async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatc
 
 
 async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_event_store, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(event_store, "POLL_SECONDS", 0.05)
     a, b = pair
     log = a.replays.open_log("s", "1", [7])
     await a.replays.begin_log("s", log)
@@ -264,7 +264,7 @@ async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytes
 
 @pytest.mark.requirement("N5")
 async def test_n5_a_log_whose_requests_are_not_known_ends_without_answers(pair: Pair, redis: Server) -> None:
-    """What a log is about is stored beside it; Redis can lose that alone."""
+    """The metadata of a log has its own key, which Redis can lose."""
     a, b = pair
     written = EventLogs(a.link, Encryptor(SECRET, "logs"), a.bus.write_queue, "dead", ttl=60, max_events=10)
     await written.create("s", "1", [7])
@@ -291,7 +291,7 @@ async def waits(task: Task) -> dict[str, Any]:
 
 
 async def test_answers_that_come_too_late(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
-    """The question was another one when the answer was given elsewhere."""
+    """The task asks a different question when the answer arrives from another replica."""
     caplog.set_level(logging.INFO)
     a, b = pair
 
@@ -328,7 +328,7 @@ async def test_a_task_that_moved_and_is_gone_or_of_somebody_else(pair: Pair) -> 
     told: list[ChangeEvent] = []
     with b.tasks._hub.subscribe("o", told.append), b.tasks._hub.subscribe("p", told.append):
         for id, owner in (("unknown", "o"), (task.id, "p"), (task.id, "q"), (task.id, "o")):
-            a.bus.broadcast(shared_tasks.TASK_MOVED, id=id, owner=owner)
+            a.bus.broadcast(TASK_MOVED, id=id, owner=owner)
         await heard(a, b)
     assert [(change.subject, change.owner) for change in told] == [(task.id, "o")]
 
@@ -336,13 +336,13 @@ async def test_a_task_that_moved_and_is_gone_or_of_somebody_else(pair: Pair) -> 
 async def test_a_holder_that_is_slow(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(shared_tasks, "EFFECT_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(tasks, "EFFECT_TIMEOUT_SECONDS", 0.05)
     a, b = pair
     task = a.tasks.create("o", waits, {})
     await a.tasks.wait_until_saved()
     there = await b.tasks.find(task.id, "o")
     assert there is not None
-    monkeypatch.setattr(a.tasks, "cancel", lambda task: None)
+    monkeypatch.setattr(a.tasks.local, "cancel", lambda task: None)
     await b.tasks.stop(there)
     assert "slow" in caplog.text
     monkeypatch.undo()
@@ -356,17 +356,17 @@ async def test_tasks_that_end_and_go(pair: Pair) -> None:
     async def at_once(task: Task) -> dict[str, Any]:
         return {}
 
-    tasks = []
+    made = []
     for _ in range(MAX_TASKS_PER_OWNER + 1):
-        tasks.append(a.tasks.create("o", at_once, {}))
-        while tasks[-1].status != "completed":
+        made.append(a.tasks.create("o", at_once, {}))
+        while made[-1].status != "completed":
             await asyncio.sleep(0)
     await a.tasks.wait_until_saved()
-    assert await b.tasks.find(tasks[0].id, "o") is None
-    there = await b.tasks.find(tasks[-1].id, "o")
+    assert await b.tasks.find(made[0].id, "o") is None
+    there = await b.tasks.find(made[-1].id, "o")
     assert there is not None and there.status == "completed"
     await b.tasks.stop(there)
     a.clock.now += LIFETIME_SECONDS + 1
-    assert await a.tasks.find(tasks[-1].id, "o") is None
+    assert await a.tasks.find(made[-1].id, "o") is None
     await a.bus.write_queue.flush()
-    assert await b.tasks.find(tasks[-1].id, "o") is None
+    assert await b.tasks.find(made[-1].id, "o") is None

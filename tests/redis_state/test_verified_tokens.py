@@ -1,4 +1,4 @@
-"""Proven tokens in Redis: hashes that lead nowhere, for a day, and not more than there is room for."""
+"""Verified tokens in Redis: keyed hashes, kept for a day and bounded in number."""
 
 from __future__ import annotations
 

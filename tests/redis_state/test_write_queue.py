@@ -1,4 +1,4 @@
-"""The sender: everything in its order, through outages; bounded, and never stuck."""
+"""The write queue: commands run in order, through outages; it is bounded and never gets stuck."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_what_redis_refuses_for_good_holds_up_nothing_for_ever(
     async with running(sender):
         await asyncio.wait_for(sender.flush(), 20)
     assert numbers(redis, key)[-1] == 1
-    assert "refuses" in caplog.text and "secret words" not in caplog.text
+    assert "keeps refusing" in caplog.text and "secret words" not in caplog.text
 
 
 async def test_who_waits_for_a_while_does_not_while_redis_is_away(link: RedisConnection, redis: Server) -> None:

@@ -1,4 +1,4 @@
-"""Receipts: one contract, in memory and in Redis; several replicas, one that dies, and Redis away."""
+"""Write receipts: one contract, in memory and in Redis; several replicas, a dead one, and Redis unavailable."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ BOUNDS: dict[str, Any] = {"ttl": 60.0, "per_owner": 100, "max_answer_bytes": 100
 
 
 class Unprotected(Exception):
-    """A write that is refused because its receipt could not be kept."""
+    """A write that is refused because its receipt could not be stored."""
 
 
 @pytest.fixture
-async def of_redis(link: RedisConnection) -> AsyncIterator[Callable[..., RedisReceiptStore[Receipt]]]:
-    """Each is another replica."""
-    made: list[RedisReceiptStore[Receipt]] = []
+async def of_redis(link: RedisConnection) -> AsyncIterator[Callable[..., RedisReceiptStore]]:
+    """Makes receipt stores; each is another replica."""
+    made: list[RedisReceiptStore] = []
 
-    def make(**bounds: Any) -> RedisReceiptStore[Receipt]:
+    def make(**bounds: Any) -> RedisReceiptStore:
         box = Encryptor(SECRET, "receipts")
         known = MemoryReceiptStore(), MemoryReceiptStore()
-        made.append(RedisReceiptStore(link, box, *known, Receipt, Unprotected, **{**BOUNDS, **bounds}))
+        made.append(RedisReceiptStore(link, box, *known, Unprotected, **{**BOUNDS, **bounds}))
         return made[-1]
 
     yield make
@@ -180,7 +180,7 @@ async def test_n16_another_replica_forgets_as_well(of_redis: Any) -> None:
 async def test_n16_an_outage_forgets_nothing_that_this_process_did(
     of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Done before, forgotten before, done again since, of unknown outcome, and being done when Redis goes."""
+    """Done, forgotten, done again, of unknown outcome, or running when Redis goes down."""
     one, other = of_redis(), of_redis()
     for key in ("done", "forgotten", "again"):
         await done(one, key, groups=[key])
@@ -211,7 +211,7 @@ async def test_n16_an_outage_forgets_nothing_that_this_process_did(
 
 @pytest.mark.requirement("N16")
 async def test_n16_what_another_replica_undid_is_not_in_the_mirror(of_redis: Any, redis: Server) -> None:
-    """Done here, forgotten there and not done since: while Redis answers, it alone counts."""
+    """Done here, forgotten at the other replica and not repeated: while Redis answers, only its receipts count."""
     one, other = of_redis(), of_redis()
     await done(one, "k", groups=["a"])
     await other.forget_groups(["a"])
@@ -249,7 +249,7 @@ async def test_a_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
 
 
 async def test_what_a_replica_that_died_was_doing_is_not_repeated(of_redis: Any) -> None:
-    """Nobody knows whether it was done."""
+    """The outcome is unknown."""
     dying, other = of_redis(lease=0.1, ttl=1.5), of_redis(lease=0.1, ttl=1.5)
     assert await dying.claim("o", "k") is None
     await dying.close()
@@ -261,7 +261,7 @@ async def test_what_a_replica_that_died_was_doing_is_not_repeated(of_redis: Any)
 async def test_without_redis_each_process_for_itself(
     of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One warning for an outage; what was done meanwhile is still known here afterwards."""
+    """An outage logs one warning; this process still knows the writes of that time afterwards."""
     caplog.set_level(logging.INFO, "doit_mcp.redis_state")
     receipts, other = of_redis(), of_redis()
     assert await receipts.claim("o", "before") is None

@@ -1,4 +1,4 @@
-"""The circuit breaker by itself: what opens it, how it tries again, and what it never does."""
+"""The circuit breaker alone: what opens it, how it probes, and what it never does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGEST = MAX_OPEN_SECONDS * 1.2
 
 
 class Clock:
-    """Moves when told to."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -44,7 +44,7 @@ def breaker(clock: Clock) -> CircuitBreaker:
 
 
 def who(number: int) -> Requester:
-    """A person of a customer of their own."""
+    """A user of a separate customer."""
     return Requester(number, 1000 + number)
 
 
@@ -54,7 +54,7 @@ def send(breaker: CircuitBreaker, requester: Requester, operation: str = "operat
 
 
 def fail(breaker: CircuitBreaker, times: int, *, callers: int = MIN_CALLERS, operations: int = 2) -> None:
-    """So many failures in turn, of so many callers with so many operations."""
+    """A number of failures in turn, of several callers with several operations."""
     for number in range(times):
         send(breaker, who(number % callers), f"operation {number % operations}")
 
@@ -265,7 +265,7 @@ def test_n17_an_outage_that_few_met_first_becomes_everybodys(breaker: CircuitBre
 def test_n17_one_who_fails_always_and_two_who_failed_once_open_it_for_nobody(
     breaker: CircuitBreaker, one: str, operations: int, successes: int
 ) -> None:
-    """What one person fails, or the users of one customer, counts for a third of what opens it at most."""
+    """The failures of one user, or of one customer's users, count for at most a third of what opens the circuit."""
     well(breaker, successes)
     for number in (1, 2):
         send(breaker, who(number), "unlucky" if operations > 1 else "operation 0")
@@ -316,7 +316,7 @@ def test_n17_what_it_remembers_is_bounded(breaker: CircuitBreaker, clock: Clock)
 
 
 class Machine(RuleBasedStateMachine):
-    """Any order of requests, outcomes and times. What was sent is kept here, what is known about it too."""
+    """Any order of requests, outcomes and times, with a model of what was sent and recorded."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -375,7 +375,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def the_upstream_recovers(self) -> None:
-        """However it got here, whoever hangs, one request that works closes it, and soon it may be sent."""
+        """Whatever happened and whichever request hangs, one success closes the circuit, and can soon be sent."""
         assert self.breaker.retry_after <= LONGEST
         self.clock.now += self.breaker.retry_after
         well(self.breaker)

@@ -1,4 +1,4 @@
-"""Computations in the thread: callers take turns, and nothing is left of what was canceled or failed."""
+"""The compute thread: callers take turns, and nothing is kept of canceled or failed computations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from doit_mcp.observability.trace import CURRENT_TRACE, Trace
 from doit_mcp.resilience import compute_thread
-from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER, ComputeThread, TooManyQueued, run_in_thread
+from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER, ComputeThread, run_in_thread
+from doit_mcp.resilience.limits import LimitExceeded
 
 
 @pytest.mark.requirement("N3")
@@ -72,7 +73,7 @@ async def test_the_thread_keeps_no_result() -> None:
 
 @pytest.mark.requirement("N1")
 async def test_n1_what_is_canceled_leaves_the_queue() -> None:
-    """What it holds may be large, and others may wait before it for long."""
+    """Its data can be large, and earlier computations can take long."""
 
     class Large:
         def __call__(self) -> None:
@@ -97,19 +98,19 @@ async def test_n1_what_is_canceled_leaves_the_queue() -> None:
 
 @pytest.mark.requirement("N1")
 def test_n1_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For each caller and for all; only for work with which a request begins."""
+    """The limit holds for each caller and in total, and only for work that starts a request."""
     monkeypatch.setattr(compute_thread, "MAX_QUEUED", MAX_QUEUED_PER_CALLER + 2)
     turns, begin = ComputeThread(), Event()
     running = turns.submit("", begin.wait)
     while not running.running():
         pass
     mine = [turns.submit("a", int, may_reject=True) for _ in range(MAX_QUEUED_PER_CALLER)]
-    with pytest.raises(TooManyQueued, match="send fewer at once") as own:
+    with pytest.raises(LimitExceeded, match="send fewer at once") as own:
         turns.submit("a", int, may_reject=True)
     others = [turns.submit("b", int, may_reject=True), turns.submit("c", int, may_reject=True)]
-    with pytest.raises(TooManyQueued, match="The server is busy") as everybody:
+    with pytest.raises(LimitExceeded, match="The server is busy") as everybody:
         turns.submit("d", int, may_reject=True)
-    assert not own.value.all_callers and everybody.value.all_callers
+    assert (own.value.scope, everybody.value.scope) == ("owner", "server")
     later = turns.submit("a", int)
     mine[0].cancel(), later.cancel()
     mine[0] = turns.submit("a", int, may_reject=True)

@@ -1,4 +1,4 @@
-"""Buckets: so many goes at once, then as time gives them."""
+"""Token buckets: a burst at once, then as many as the rate refills."""
 
 from __future__ import annotations
 

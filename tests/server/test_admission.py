@@ -1,12 +1,13 @@
-"""What is asked before a request takes its place: the rate of calls of this process."""
+"""Admission: the rate of tool calls in one process."""
 
 from __future__ import annotations
 
 import pytest
 
 from doit_mcp.protocol.jsonrpc import Message, Notification, Request, RpcError
-from doit_mcp.resilience.concurrency import ConcurrencyLimiter, LimitExceeded
-from doit_mcp.server.admission import Admission, CallRateLimiter, RateLimitExceeded
+from doit_mcp.resilience.concurrency import ConcurrencyLimiter
+from doit_mcp.resilience.limits import LimitExceeded, TieredLimiter
+from doit_mcp.server.admission import TOO_MANY_CALLS, Admission, call_rate, call_rate_limiter
 
 CALL, PING = Request(1, "tools/call", {}), Request(2, "ping", {})
 OTHERS: list[Message | RpcError] = [PING, Notification("tools/call", {}), RpcError(-32600, "x")]
@@ -17,6 +18,11 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def rate(per_minute: int, clock: Clock) -> TieredLimiter:
+    """The call rate of one process."""
+    return TieredLimiter(call_rate_limiter(call_rate(per_minute), clock))
 
 
 async def refused(admission: Admission, *read: Message | RpcError, owner: str = "a") -> LimitExceeded:
@@ -30,43 +36,48 @@ async def refused(admission: Admission, *read: Message | RpcError, owner: str = 
 async def test_a_burst_and_then_the_rate(per_minute: int, burst: int) -> None:
     """Calls of tools alone count, each of a batch, for each principal by itself."""
     clock = Clock()
-    admission = Admission(
-        ConcurrencyLimiter(max_per_owner=1, max_total=2), CallRateLimiter(per_minute, clock=clock), None
-    )
+    admission = Admission(ConcurrencyLimiter(max_per_owner=1, max_total=2), rate(per_minute, clock), None)
     await admission.admit("a", *[CALL] * (burst - 1))
     for _ in range(3 * burst):
         await admission.admit("a", *OTHERS)
     await admission.admit("a", CALL)
     told = await refused(admission, CALL, *OTHERS)
-    assert (
-        isinstance(told, RateLimitExceeded)
-        and not told.server_wide
-        and told.retry_after_seconds == round(60 / per_minute)
-    )
-    assert "slow down" in str(told)
+    assert (str(told), told.scope, told.retry_after_seconds) == (TOO_MANY_CALLS, "owner", round(60 / per_minute))
     await admission.admit("b", CALL)
     clock.now += told.retry_after_seconds
     await admission.admit("a", CALL)
-    assert isinstance(await refused(admission, CALL), RateLimitExceeded)
+    assert str(await refused(admission, CALL)) == TOO_MANY_CALLS
 
 
 async def test_what_has_no_place_counts_as_no_call() -> None:
     slots = ConcurrencyLimiter(max_per_owner=1, max_total=2)
-    admission = Admission(slots, CallRateLimiter(1, clock=Clock()), None)
+    admission = Admission(slots, rate(1, Clock()), None)
     slots.acquire("a")
     for _ in range(20):
         told = await refused(admission, CALL)
-        assert (told.server_wide, told.retry_after_seconds) == (False, 2)
+        assert (told.scope, told.retry_after_seconds) == ("owner", 2)
     slots.acquire("b")
-    assert (await refused(admission, CALL, owner="c")).server_wide
+    assert (await refused(admission, CALL, owner="c")).scope == "server"
     slots.release("a")
     await admission.admit("a", *[CALL] * 10)
 
 
-async def test_calls_that_did_not_begin_are_given_back() -> None:
-    rate = CallRateLimiter(1, clock=Clock())
-    await rate.take("a", 10)
-    rate.give_back("a", 4)
-    await rate.take("a", 4)
-    with pytest.raises(RateLimitExceeded):
-        await rate.take("a", 1)
+class FullReplicas:
+    """A shared limiter that admits nothing."""
+
+    async def acquire(self, owner: str, amount: int = 1) -> None:
+        raise LimitExceeded("owner", 2.0, "full elsewhere")
+
+    def release(self, owner: str, amount: int = 1) -> None:
+        raise AssertionError("nothing was acquired")
+
+
+async def test_calls_that_other_replicas_refuse_cost_no_tokens() -> None:
+    slots = ConcurrencyLimiter(max_per_owner=1, max_total=2)
+    calls = rate(1, Clock())
+    admission = Admission(slots, calls, FullReplicas())
+    for _ in range(20):
+        assert str(await refused(admission, CALL, CALL)) == "full elsewhere"
+    await calls.acquire("a", 10)
+    with pytest.raises(LimitExceeded, match="slow down"):
+        await calls.acquire("a")

@@ -19,7 +19,7 @@ from doit_mcp.server.dispatcher import dispatch_request
 from doit_mcp.server.notification_hub import NotificationHub
 from doit_mcp.server.request_context import RequestContext, Services
 from doit_mcp.server.signed_state import StateSigner
-from doit_mcp.server.tasks import Tasks
+from doit_mcp.server.tasks import MemoryTasks
 from tests.api.recorder import Recorder
 
 EACH = pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: revision.name)
@@ -46,7 +46,7 @@ def ask(revision: Revision, *answers: Any, owner: str = "somebody") -> Any:
     """Asks the product's server as *owner*, over an API that answers so."""
     hub = NotificationHub()
     shared = Services(
-        hub, StateSigner(b"k" * 32), Tasks(hub), "https://console.example", RESULTS, lambda: 1_790_000_000.0
+        hub, StateSigner(b"k" * 32), MemoryTasks(hub), "https://console.example", RESULTS, lambda: 1_790_000_000.0
     )
     offer = catalog_factory()(Selection(), False)
     doit = Doit.for_sender(Recorder(*answers))

@@ -12,14 +12,14 @@ from doit_mcp.server.event_store import (
     EVENT_OVERHEAD_BYTES,
     LOG_OVERHEAD_BYTES,
     MAX_EVENTS_PER_STREAM,
-    EventStore,
+    MemoryEventStore,
     parse_event_id,
 )
 
 MESSAGES = st.lists(st.binary(min_size=1, max_size=20), max_size=30)
 
 
-async def collected(replays: EventStore, session: str, event_id: str) -> list[tuple[str, bytes]]:
+async def collected(replays: MemoryEventStore, session: str, event_id: str) -> list[tuple[str, bytes]]:
     found = replays.find_event(session, event_id)
     assert found is not None
     log, number = found
@@ -28,7 +28,7 @@ async def collected(replays: EventStore, session: str, event_id: str) -> list[tu
 
 @given(MESSAGES, st.data())
 def test_continues_after_any_event(messages: list[bytes], data: st.DataObject) -> None:
-    replays = EventStore()
+    replays = MemoryEventStore()
     log = replays.open_log("s", "1")
     ids = [log.event_id(0)] + [replays.append_local("s", log, message) for message in messages]
     replays.append_local("s", log, b"last", last=True)
@@ -39,7 +39,7 @@ def test_continues_after_any_event(messages: list[bytes], data: st.DataObject) -
 
 
 async def test_follows_what_is_still_to_come() -> None:
-    replays = EventStore()
+    replays = MemoryEventStore()
     log = replays.open_log("s", "1")
     following = asyncio.create_task(collected(replays, "s", "1_0"))
     await asyncio.sleep(0)
@@ -54,14 +54,14 @@ UNKNOWN = ("", "1", "1_", "_1", "1_x", "2_1", "1_2", "1_-1", "1_1_1", "1_1e3", "
 
 @pytest.mark.parametrize("event_id", UNKNOWN)
 def test_unknown_ids(event_id: str) -> None:
-    replays = EventStore()
+    replays = MemoryEventStore()
     replays.append_local("s", replays.open_log("s", "1"), b"a")
     assert replays.find_event("s", event_id) is None
     assert replays.find_event("other", "1_1") is None
 
 
 def test_a_long_stream_forgets_its_beginning() -> None:
-    replays = EventStore()
+    replays = MemoryEventStore()
     log = replays.open_log("s", "1")
     for _ in range(MAX_EVENTS_PER_STREAM + 10):
         replays.append_local("s", log, b"x")
@@ -75,7 +75,7 @@ def test_a_long_stream_forgets_its_beginning() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("12"), st.binary(min_size=1, max_size=40))))
 def test_room_is_bounded_and_counted(steps: list[tuple[str, str, bytes]]) -> None:
     most = 200 + 3 * LOG_OVERHEAD_BYTES + 8 * EVENT_OVERHEAD_BYTES
-    replays = EventStore(most)
+    replays = MemoryEventStore(most)
     logs = {}
     for session, stream, data in steps:
         if (session, stream) not in logs:
@@ -88,7 +88,7 @@ def test_room_is_bounded_and_counted(steps: list[tuple[str, str, bytes]]) -> Non
 
 
 async def test_followers_end_with_the_session() -> None:
-    replays = EventStore()
+    replays = MemoryEventStore()
     replays.append_local("s", replays.open_log("s", "1"), b"a")
     following = asyncio.create_task(collected(replays, "s", "1_0"))
     await asyncio.sleep(0)
@@ -100,7 +100,7 @@ async def test_followers_end_with_the_session() -> None:
 def test_an_event_id_names_its_stream() -> None:
     """Found by scripts/fuzz: "1" was read as message 1 of a stream without a name."""
     assert parse_event_id("a_1") == ("a", 1) and parse_event_id("_1") == ("", 1) and parse_event_id("1") == ("", None)
-    replays = EventStore()
+    replays = MemoryEventStore()
     replays.append_local("session", replays.open_log("session", ""), b"message")
     assert replays.find_event("session", "1") is None
 
@@ -108,7 +108,7 @@ def test_an_event_id_names_its_stream() -> None:
 @pytest.mark.requirement("N5")
 def test_n5_an_owner_has_a_bound_of_its_own() -> None:
     """Who fills it loses the oldest of its own logs; those of others stay."""
-    replays = EventStore(max_owner_bytes=40_000)
+    replays = MemoryEventStore(max_owner_bytes=40_000)
     quiet = replays.open_log("quiet", "1", owner="q")
     replays.append_local("quiet", quiet, b"kept")
     for number in range(20):
@@ -125,7 +125,7 @@ def test_n5_an_owner_has_a_bound_of_its_own() -> None:
 @pytest.mark.requirement("N5")
 def test_n5_ids_and_logs_without_messages_count() -> None:
     """A batch has up to 50 ids of 256 characters, and a log takes room before its first message."""
-    replays = EventStore(max_owner_bytes=100_000)
+    replays = MemoryEventStore(max_owner_bytes=100_000)
     first = replays.open_log("s", "first", ["i" * 256] * 50, owner="greedy")
     assert replays.total_bytes == first.size_bytes == LOG_OVERHEAD_BYTES + 50 * 256
     for number in range(100):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from doit_mcp.protocol.jsonrpc import Request, Response, RpcError
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import DEFAULT_REVISION
-from doit_mcp.resilience.concurrency import ConcurrencyLimiter, LimitExceeded
+from doit_mcp.resilience.concurrency import ConcurrencyLimiter
+from doit_mcp.resilience.limits import LimitExceeded
 from doit_mcp.server.message_queue import MessageQueue
 from doit_mcp.server.sessions import MemorySessions
 
@@ -129,7 +130,7 @@ def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
                 assert not full
                 held.append(owner)
             except LimitExceeded as refused:
-                assert full and refused.server_wide == (held.count(owner) < 2)
+                assert full and refused.scope == ("owner" if held.count(owner) >= 2 else "server")
         elif owner in held:
             held.remove(owner)
             slots.release(owner)
@@ -149,7 +150,7 @@ def test_n3_a_batch_takes_no_more_places_than_are_free() -> None:
     assert slots.acquire_up_to("b", 8) == 2
     with pytest.raises(LimitExceeded) as all_taken:
         slots.acquire_up_to("c", 1)
-    assert not own.value.server_wide and all_taken.value.server_wide
+    assert (own.value.scope, all_taken.value.scope) == ("owner", "server")
     for owner, places in (("a", 2), ("b", 2), ("a", 3)):
         slots.release(owner, places)
     assert slots.in_use == slots.held_by("a") == slots.held_by("b") == 0

@@ -1,4 +1,4 @@
-"""Tasks: states that move one way, questions answered one by one, owners, bounds (SEP-2663)."""
+"""MemoryTasks: states that move one way, questions answered one by one, owners, bounds (SEP-2663; section 6.1)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from doit_mcp.catalog.call import NoAnswer, Question
 from doit_mcp.protocol.jsonrpc import RpcError
+from doit_mcp.resilience.limits import LimitExceeded
 from doit_mcp.server.client_requests import MAX_ANSWER_BYTES
 from doit_mcp.server.notification_hub import TASK_UPDATED, ChangeEvent, NotificationHub
 from doit_mcp.server.tasks import (
@@ -18,10 +19,9 @@ from doit_mcp.server.tasks import (
     MAX_RESULT_BYTES,
     MAX_RUNNING_PER_OWNER,
     MAX_TASKS_PER_OWNER,
+    MemoryTasks,
     Task,
     TaskInputCollector,
-    Tasks,
-    TooManyTasks,
 )
 
 FORM = Question(
@@ -53,7 +53,7 @@ async def until(task: Task, status: str) -> None:
 
 
 async def test_completes() -> None:
-    tasks = Tasks(NotificationHub(), Clock())
+    tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:
         return {"content": []}
@@ -76,7 +76,7 @@ async def test_completes() -> None:
 @pytest.mark.requirement("M110")
 @pytest.mark.parametrize(("failure", "code"), [(RpcError(7, "no", {"a": 1}), 7), (RuntimeError("secret"), -32603)])
 async def test_fails(failure: Exception, code: int) -> None:
-    tasks = Tasks(NotificationHub(), Clock())
+    tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:
         raise failure
@@ -95,7 +95,7 @@ async def test_asks_for_two_things_and_takes_them_one_by_one() -> None:
         assert change.method == TASK_UPDATED and change.params is not None
         told.append(str(change.params["status"]))
 
-    tasks = Tasks(hub, Clock())
+    tasks = MemoryTasks(hub, Clock())
 
     async def work(task: Task) -> dict[str, Any]:
         answers = await TaskInputCollector(tasks, task).ask({"one": FORM, "two": FORM, "known": FORM})
@@ -119,7 +119,7 @@ async def test_asks_for_two_things_and_takes_them_one_by_one() -> None:
 
 async def test_bounds_and_expiry() -> None:
     clock = Clock()
-    tasks = Tasks(NotificationHub(), clock)
+    tasks = MemoryTasks(NotificationHub(), clock)
     hold = asyncio.Event()
 
     async def waits(task: Task) -> dict[str, Any]:
@@ -127,7 +127,7 @@ async def test_bounds_and_expiry() -> None:
         return {}
 
     running = [tasks.create("a", waits, {}) for _ in range(MAX_RUNNING_PER_OWNER)]
-    with pytest.raises(TooManyTasks):
+    with pytest.raises(LimitExceeded, match="Too many tasks"):
         tasks.create("a", waits, {})
     tasks.create("b", waits, {})
     hold.set()
@@ -142,7 +142,7 @@ async def test_bounds_and_expiry() -> None:
 
 
 async def test_the_end_stops_them_all() -> None:
-    tasks = Tasks(NotificationHub(), Clock())
+    tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def forever(task: Task) -> dict[str, Any]:
         await asyncio.Event().wait()
@@ -157,7 +157,7 @@ async def test_the_end_stops_them_all() -> None:
 @pytest.mark.requirement("N4")
 async def test_n4_results_have_a_bound_in_bytes() -> None:
     """One that is too large is an error; of many the owner's oldest go, and another owner's stay."""
-    tasks = Tasks(NotificationHub(), Clock())
+    tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def answers(task: Task, size: int = MAX_RESULT_BYTES // 2) -> dict[str, Any]:
         return {"text": "x" * size}
@@ -178,7 +178,7 @@ async def test_n4_results_have_a_bound_in_bytes() -> None:
 
 @pytest.mark.requirement("N4")
 async def test_n4_answers_have_a_bound_and_go_with_the_end() -> None:
-    tasks = Tasks(NotificationHub(), Clock())
+    tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:
         return await TaskInputCollector(tasks, task).ask({"one": FORM})

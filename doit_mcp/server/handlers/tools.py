@@ -22,7 +22,8 @@ from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from ...protocol.message_limits import is_large
 from ...protocol.parameter_headers import check_parameter_headers
 from ...protocol.revisions import Revision
-from ...resilience.compute_thread import TooManyQueued, run_in_thread_unless_full
+from ...resilience.compute_thread import run_in_thread_unless_full
+from ...resilience.limits import LimitExceeded
 from ..audit import record_attempt, record_customer_change, run_with_audit
 from ..auth_challenge import challenge_for
 from ..byte_cache import ByteCache
@@ -31,7 +32,7 @@ from ..request_context import NULL_CHANNEL, Catalog, RequestContext
 from ..round_trip_state import run_round
 from ..running_request import ContinueAsTask, RunningRequest
 from ..task import Task
-from ..tasks import TaskInputCollector, TooManyTasks
+from ..tasks import TaskInputCollector
 from ..tool_call_record import record_tool_call
 
 MAX_PAGE_CACHE_BYTES = 8 << 20
@@ -106,7 +107,7 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
             # From here on it is a call of the other tool, in everything that follows.
             tool, arguments = tool.resolve_target(arguments)
             context, arguments = await _read_arguments(context, tool, arguments)
-    except (ToolError, TooManyQueued) as refusal:
+    except (ToolError, LimitExceeded) as refusal:
         record_attempt(context, tool, arguments)
         return tool_result.error_result(str(refusal))
     except InvalidArguments as wrong:
@@ -165,7 +166,7 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
             answered = downgrade("CallToolResult", completed, context.caller.revision)
     except (CallSuspended, MissingClientCapability):
         raise
-    except (ApiError, ToolError, NoAnswer, TooManyQueued, TimeoutError) as failure:
+    except (ApiError, ToolError, NoAnswer, LimitExceeded, TimeoutError) as failure:
         answered = tool_result.error_result(_failure_message(tool, failure))
         if challenge := challenge_for(context, failure):
             answered["_meta"] = challenge
@@ -267,7 +268,7 @@ async def _create_task(
     try:
         await context.services.tasks.check_quota(context.owner)
         return context.services.tasks.create(context.owner, complete_work, known, about).created_result
-    except TooManyTasks:
+    except LimitExceeded:
         return None
 
 

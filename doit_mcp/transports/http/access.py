@@ -14,15 +14,13 @@ from ...auth.principal import Principal
 from ...auth.www_authenticate import www_authenticate_value
 from ...observability.trace import CURRENT_TRACE, TRACE_ID_HEADER
 from ...protocol.jsonrpc import error_bytes
-from ...resilience.compute_thread import TooManyQueued
-from ...resilience.concurrency import LimitExceeded
+from ...resilience.limits import LimitExceeded
 from ...server.dispatcher import internal_error
 from . import app_keys
 from .buffered_response import COMMON_HEADERS
 from .client_address import client_address
 from .post_response import make_response
-from .request_body import EXPECT_CONTINUE, RequestRejected, rpc_error_response
-from .stream_limits import TooManyStreams
+from .request_body import EXPECT_CONTINUE, RequestRejected, limit_rejection, rpc_error_response
 
 log = logging.getLogger(__name__)
 
@@ -154,16 +152,8 @@ def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Hand
         try:
             request[app_keys.CATALOG] = offers(request, principal)
             return await serve(request, principal)
-        except LimitExceeded as full:
-            status = 503 if full.server_wide else 429
-            return rpc_error_response(
-                status, str(full), {"Retry-After": str(full.retry_after_seconds)}, request.get(app_keys.REQUEST_ID)
-            )
-        except TooManyQueued as queued:
-            status = 503 if queued.all_callers else 429
-            return rpc_error_response(status, str(queued), {"Retry-After": "2"}, request.get(app_keys.REQUEST_ID))
-        except TooManyStreams as many:
-            return rpc_error_response(429, str(many), {"Retry-After": "5"}, request.get(app_keys.REQUEST_ID))
+        except LimitExceeded as exceeded:
+            return error_response(request, limit_rejection(exceeded))
 
     return handle
 

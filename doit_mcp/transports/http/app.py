@@ -14,6 +14,9 @@ from ...auth.authentication import Authentication, open_authentication
 from ...auth.ended_logins import EndedLogins
 from ...observability.logging_setup import LOG_STREAMS
 from ...observability.metrics import Metrics
+from ...redis_state.backend import RedisBackend
+from ...redis_state.ended_logins import share_ended_logins
+from ...redis_state.stream_leases import share_renewals
 from ...resilience.circuit_breaker import CircuitBreaker
 from ...resilience.concurrency import ConcurrencyLimiter
 from ...server.credential_expiry import StreamLeases
@@ -32,13 +35,7 @@ from .event_loop_lag import monitor_lag
 from .keepalive import Keepalive
 from .legacy_sse import MESSAGES_PATH, LegacySseEndpoint
 from .request_logging import SPANS, request_logging_middleware
-from .state_backends import (
-    RedisBackend,
-    make_state_backends,
-    share_ended_logins,
-    share_renewals,
-    with_unavailable_response,
-)
+from .state_backends import make_state_backends, with_unavailable_response
 from .streamable_http import StreamableHttpEndpoint
 
 TOOLSETS_PATTERN = r"{toolsets:[A-Za-z0-9_,%-]{1,500}}"

@@ -10,11 +10,12 @@ from aiohttp import web
 
 from ...api import Doit
 from ...auth.ended_logins import EndedLogins
-from ...auth.failed_attempts import SharedAttemptLimiter, SharedVerifiedTokens
+from ...auth.failed_attempts import SharedVerifiedTokens
 from ...auth.principal import Principal
 from ...observability.metrics import Metrics
 from ...protocol.jsonrpc import Id
 from ...protocol.request_metadata import Caller
+from ...resilience.limits import SharedLimiter
 from ...server.credential_expiry import StreamLeases
 from ...server.event_store import EventStore
 from ...server.request_context import Catalog, ProgressCallback, Services
@@ -58,14 +59,14 @@ BODY_MEMORY = web.AppKey("bodies", BodyMemory)
 CONNECTION_LIMITS = web.AppKey("edge", ConnectionLimits)
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 # What strangers tried at other replicas, where there are any.
-SHARED_ATTEMPTS: web.AppKey[SharedAttemptLimiter | None] = web.AppKey("tries")
+SHARED_ATTEMPTS: web.AppKey[SharedLimiter | None] = web.AppKey("tries")
 # Tokens that were proven at other replicas.
 SHARED_VERIFIED_TOKENS: web.AppKey[SharedVerifiedTokens | None] = web.AppKey("proven")
 STREAM_LIMITER = web.AppKey("streams", StreamLimiter)
 STREAM_LEASES = web.AppKey("leases", StreamLeases)
 ENDED_LOGINS = web.AppKey("ended", EndedLogins)
 KEEPALIVE = web.AppKey("ticker", Keepalive)
-EVENT_STORE = web.AppKey("replays", EventStore)
+EVENT_STORE: web.AppKey[EventStore] = web.AppKey("replays")
 SERVICES = web.AppKey("shared", Services)
 REQUEST_RUNNER = web.AppKey("work", RequestRunner)
 CATALOG_SELECTOR = web.AppKey("offers", CatalogSelector)

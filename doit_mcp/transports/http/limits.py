@@ -1,39 +1,43 @@
-"""Limits of a principal, and of strangers: for this process, or with Redis for all replicas together."""
+"""Wires the limits of principals and unauthenticated clients: for this process, or with Redis for all replicas."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...auth.failed_attempts import ADDRESS_LIMIT, TOTAL_LIMIT, SharedAttemptLimiter, SharedVerifiedTokens
-from ...redis_state import verified_tokens
+from ...auth.failed_attempts import ADDRESS_RATE, TOO_MANY_REFUSED_TOKENS, TOTAL_RATE, SharedVerifiedTokens
 from ...redis_state.connection import RedisConnection
 from ...redis_state.encryption import Encryptor
 from ...redis_state.message_bus import MessageBus
-from ...redis_state.quotas import Quotas
-from ...redis_state.token_buckets import RedisAttemptLimiter, RedisTokenBuckets
-from ...resilience.concurrency import ConcurrencyLimiter
-from ...server.admission import Admission, CallRateLimiter
-from ...server.tasks import MAX_RUNNING_PER_OWNER, Tasks
+from ...redis_state.quotas import RedisQuota
+from ...redis_state.rate_limiter import RedisRateLimiter
+from ...redis_state.verified_tokens import RedisVerifiedTokens
+from ...resilience.concurrency import CALLS_MESSAGE, ConcurrencyLimiter
+from ...resilience.limits import SharedLimiter, TieredLimiter
+from ...server.admission import TOO_MANY_CALLS, Admission, call_rate, call_rate_limiter
+from ...server.tasks import MAX_RUNNING_PER_OWNER, TOO_MANY_TASKS, Tasks
 from ...settings import Settings
-from .stream_limits import StreamLimiter
+from .stream_limits import RETRY_AFTER_SECONDS, StreamLimiter, too_many_streams
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """*admission* asks what the places of this process do not know, *attempts* counts those of strangers elsewhere, too,
-    and *verified_tokens* knows the tokens that need none; *quotas* say what is held here as long as they are not closed."""
+    """The limits beyond the slots of this process. *admission* decides about requests, *attempts* about refused tokens at
+    all replicas, from which *verified_tokens* are exempt; *quotas* report what this replica holds until they are
+    closed."""
 
     admission: Admission | None = None
-    attempts: SharedAttemptLimiter | None = None
+    attempts: SharedLimiter | None = None
     verified_tokens: SharedVerifiedTokens | None = None
-    quotas: tuple[Quotas, ...] = ()
+    quotas: tuple[RedisQuota, ...] = ()
 
 
 def local_limits(settings: Settings, concurrency_limiter: ConcurrencyLimiter) -> Limits:
-    """Without other replicas: nothing is asked unless there is a rate."""
-    rate = settings.calls_per_minute
-    return Limits(Admission(concurrency_limiter, CallRateLimiter(rate), None) if rate else None)
+    """The limits of a single process: only the rate of calls, if there is one."""
+    if not settings.calls_per_minute:
+        return Limits()
+    limiter = call_rate_limiter(call_rate(settings.calls_per_minute))
+    return Limits(Admission(concurrency_limiter, TieredLimiter(limiter), None))
 
 
 def shared_limits(
@@ -44,30 +48,56 @@ def shared_limits(
     streams: StreamLimiter,
     tasks: Tasks,
 ) -> Limits:
-    """One limit for all replicas on each of a principal's calls, streams and running tasks, and on strangers' tries."""
+    """One limit for all replicas on each principal's calls, streams and running tasks, and on refused tokens."""
     secret = settings.effective_state_secrets
 
-    def count(kind: str, limit: int, held: Callable[[str], int]) -> Quotas:
-        made = Quotas(
-            connection, Encryptor(secret, f"{kind} in use"), kind, bus.replica_id, limit=limit, count_local=held
+    def quota(kind: str, limit: int, count_local: Callable[[str], int], message: str, retry: float = 2) -> RedisQuota:
+        made = RedisQuota(
+            connection,
+            Encryptor(secret, f"{kind} in use"),
+            kind,
+            bus.replica_id,
+            limit=limit,
+            count_local=count_local,
+            message=message,
+            retry_after=retry,
         )
         bus.on_heartbeat(made.renew_all)
         return made
 
-    calls = count("calls", settings.calls_per_principal, concurrency_limiter.held_by)
-    streams.quota = count("streams", settings.streams_per_principal, streams.held_by)
-    tasks.quota = count("tasks", MAX_RUNNING_PER_OWNER, tasks.count_running)
-    rate: CallRateLimiter | None = None
-    if settings.calls_per_minute:
-        rate = CallRateLimiter(
-            settings.calls_per_minute,
-            RedisTokenBuckets(connection, Encryptor(secret, "rates"), bus.write_queue, "rate"),
-        )
-    # Strangers can wait: a flood of theirs must not make a busy Redis seem to be away.
-    tries = RedisTokenBuckets(connection, Encryptor(secret, "tries"), bus.write_queue, "tries", max_wait=None)
+    calls = quota("calls", settings.calls_per_principal, concurrency_limiter.held_by, CALLS_MESSAGE)
+    per_owner = settings.streams_per_principal
+    open_streams = quota("streams", per_owner, streams.held_by, too_many_streams(per_owner), RETRY_AFTER_SECONDS)
+    streams.share(open_streams)
+    running_tasks = quota("tasks", MAX_RUNNING_PER_OWNER, tasks.count_running, TOO_MANY_TASKS)
+    tasks.share(running_tasks)
     return Limits(
-        Admission(concurrency_limiter, rate, calls),
-        RedisAttemptLimiter(tries, total=TOTAL_LIMIT, by_address=ADDRESS_LIMIT),
-        verified_tokens.RedisVerifiedTokens(connection, Encryptor(secret, "proven"), bus.write_queue),
-        (calls, streams.quota, tasks.quota),
+        Admission(concurrency_limiter, _call_rate(settings, connection, bus), calls),
+        _attempt_limiter(settings, connection, bus),
+        RedisVerifiedTokens(connection, Encryptor(secret, "proven"), bus.write_queue),
+        (calls, open_streams, running_tasks),
+    )
+
+
+def _call_rate(settings: Settings, connection: RedisConnection, bus: MessageBus) -> TieredLimiter | None:
+    if not settings.calls_per_minute:
+        return None
+    rate = call_rate(settings.calls_per_minute)
+    encryptor = Encryptor(settings.effective_state_secrets, "rates")
+    shared = RedisRateLimiter(connection, encryptor, bus.write_queue, "rate", TOO_MANY_CALLS, per_owner=rate)
+    return TieredLimiter(call_rate_limiter(rate), shared)
+
+
+def _attempt_limiter(settings: Settings, connection: RedisConnection, bus: MessageBus) -> RedisRateLimiter:
+    # Without a short timeout: unauthenticated clients can wait, and a flood of them must not make a busy Redis count as
+    # unavailable.
+    return RedisRateLimiter(
+        connection,
+        Encryptor(settings.effective_state_secrets, "tries"),
+        bus.write_queue,
+        "tries",
+        TOO_MANY_REFUSED_TOKENS,
+        per_owner=ADDRESS_RATE,
+        total=TOTAL_RATE,
+        max_wait=None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,7 +11,8 @@ from typing import NamedTuple
 from aiohttp import HttpVersion11, web
 
 from ...protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes
-from .body_memory import BodyShare, TooManyBytes
+from ...resilience.limits import LimitExceeded
+from .body_memory import BodyShare
 from .post_response import make_response
 
 JSON_TYPE, EVENT_STREAM_TYPE = "application/json", "text/event-stream"
@@ -31,6 +32,12 @@ class RequestRejected(Exception):
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(text)
         self.status, self.headers = status, headers
+
+
+def limit_rejection(exceeded: LimitExceeded, headers: Mapping[str, str] | None = None) -> RequestRejected:
+    """The HTTP error for a limit: 429 if it is the client's own, 503 if it is the server's, with Retry-After."""
+    status = 429 if exceeded.scope == "owner" else 503
+    return RequestRejected(status, str(exceeded), {**(headers or {}), "Retry-After": str(exceeded.retry_after_seconds)})
 
 
 def rpc_error_response(
@@ -76,8 +83,7 @@ def _has_zero_weight(parameter: str) -> bool:
 
 
 async def read_body(request: web.Request, timeout: float, share: BodyShare) -> bytes:
-    """The whole body of a request, counted in *share*; raises :class:`Refused` with 400, 406, 408, 413, 415, 429 or
-    503."""
+    """The whole body of a request, counted in *share*; raises RequestRejected with 400, 406, 408, 413, 415, 429 or 503."""
     # What nearly all clients send needs no parsing.
     if request.headers.get("Content-Type") != JSON_TYPE and request.content_type != JSON_TYPE:
         raise RequestRejected(415, f"Content-Type must be {JSON_TYPE}")
@@ -110,8 +116,8 @@ async def read_body(request: web.Request, timeout: float, share: BodyShare) -> b
 def _reject_on_overflow() -> Iterator[None]:
     try:
         yield
-    except TooManyBytes as full:
-        raise RequestRejected(full.status, str(full), CLOSE_HEADERS | {"Retry-After": "5"}) from None
+    except LimitExceeded as exceeded:
+        raise limit_rejection(exceeded, CLOSE_HEADERS) from None
 
 
 def _too_large_error(request: web.Request) -> RequestRejected:

@@ -1,41 +1,38 @@
-"""The parts of the application that hold state: in this process, or in Redis, shared with other replicas."""
+"""Wires the stores of the application: in this process, or in Redis, shared with other replicas."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from ...auth.ended_logins import EndedLogins
 from ...auth.principal import Principal
 from ...catalog.stores import result_store, write_receipts
 from ...catalog.stores.result_store import MemoryResultStore, ResultStore
-from ...catalog.stores.write_receipts import MemoryReceiptStore, Receipt, ReceiptStore
+from ...catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ...catalog.tools.tool import ToolError
+from ...redis_state.backend import RedisBackend
 from ...redis_state.connection import RedisConnection, open_connection
 from ...redis_state.consents import RedisConsents
 from ...redis_state.encryption import Encryptor, Secrets, key_prefix
-from ...redis_state.errors import Unavailable
 from ...redis_state.event_logs import EventLogs
-from ...redis_state.message_bus import HEARTBEAT_SECONDS, MessageBus, Payload
+from ...redis_state.event_store import RedisEventStore
+from ...redis_state.message_bus import HEARTBEAT_SECONDS, MessageBus
+from ...redis_state.notification_relay import relay_notifications
 from ...redis_state.result_store import RedisResultStore
 from ...redis_state.session_records import SessionRecords
+from ...redis_state.sessions import RedisSessions
 from ...redis_state.task_records import TaskRecords
+from ...redis_state.tasks import RedisTasks
 from ...redis_state.write_receipts import RedisReceiptStore
 from ...resilience.concurrency import ConcurrencyLimiter
+from ...resilience.unavailable import StateUnavailable
 from ...server import consents
 from ...server.consents import Consents, MemoryConsents
-from ...server.credential_expiry import NEVER_EXPIRES, StreamLeases
-from ...server.event_store import MAX_EVENTS_PER_STREAM, EventStore
+from ...server.event_store import MAX_EVENTS_PER_STREAM, EventStore, MemoryEventStore
 from ...server.notification_hub import NotificationHub
-from ...server.notification_relay import relay_notifications
 from ...server.sessions import MemorySessions, Sessions
-from ...server.shared_event_store import SharedEventStore
-from ...server.shared_sessions import SharedSessions
-from ...server.shared_tasks import SharedTasks
-from ...server.tasks import Tasks
+from ...server.tasks import MemoryTasks, Tasks
 from ...settings import Settings
 from .access import Endpoint
 from .limits import Limits, local_limits, shared_limits
@@ -48,16 +45,16 @@ RECEIPTS_UNAVAILABLE = (
     " this write could not be recorded. Check the current state if it may have been done a moment ago; otherwise try"
     " again in a few minutes, and tell the operator of this server if the problem persists"
 )
-# A stream says that it is there at every beat; so long may Redis be away before it counts as gone (seconds).
+# Open streams are renewed with every heartbeat. After a longer outage of Redis they count as gone.
 STREAM_LIFETIME_SECONDS = 120
-# A client comes back for a lost stream soon; longer than any call takes (seconds).
+# Clients resume a lost stream soon; this is longer than any call takes.
 EVENT_LOG_LIFETIME_SECONDS = 900
 RETRY_AFTER_SECONDS = "2"
 
 
 @dataclass(frozen=True, slots=True)
 class StateBackends:
-    """What holds state; *redis* is there where it is shared."""
+    """The stores and limits of the application; *redis* is set if replicas share them."""
 
     hub: NotificationHub
     event_store: EventStore
@@ -71,46 +68,12 @@ class StateBackends:
     redis: RedisBackend | None = None
 
 
-class RedisBackend:
-    """The link to Redis and what needs it all the time; *opens* prepare what uses the link, *closes* end it."""
-
-    def __init__(
-        self,
-        connection: RedisConnection,
-        bus: MessageBus,
-        on_open: Sequence[Callable[[], Awaitable[None]]],
-        on_close: Sequence[Callable[[], Awaitable[None]]],
-    ) -> None:
-        self.connection, self.bus, self._on_open, self._on_close = connection, bus, on_open, on_close
-
-    def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
-        """What operators want to see of it."""
-        return {
-            "redis_away": ("Whether Redis cannot be used", lambda: float(self.connection.unavailable)),
-            "redis_full": ("Whether Redis refused writes for lack of memory", lambda: float(self.connection.full)),
-            "redis_waiting": ("Messages that wait for Redis", lambda: float(len(self.bus.write_queue))),
-        }
-
-    @asynccontextmanager
-    async def connect(self) -> AsyncIterator[None]:
-        """Take part among the replicas while the block runs."""
-        try:
-            async with self.bus.lifespan():
-                for prepare in self._on_open:
-                    await prepare()
-                yield
-        finally:
-            for close in self._on_close:
-                await close()
-            await self.connection.close()
-
-
 def make_state_backends(
     settings: Settings, hub: NotificationHub, concurrency_limiter: ConcurrencyLimiter
 ) -> StateBackends:
-    """The parts for *settings*, and for the *concurrency_limiter* of calls.
+    """The stores and limits for *settings* and the *concurrency_limiter* of calls.
 
-    Raises ImportError where Redis is wanted and the extra ``redis`` is not installed.
+    Raises ImportError if Redis is configured and the extra ``redis`` is not installed.
     """
     return (
         _redis_backends(settings, hub, concurrency_limiter)
@@ -122,7 +85,7 @@ def make_state_backends(
 def _memory_backends(
     settings: Settings, hub: NotificationHub, concurrency_limiter: ConcurrencyLimiter
 ) -> StateBackends:
-    replays = EventStore()
+    replays = MemoryEventStore()
     sessions = MemorySessions(
         idle_seconds=settings.session_idle_s,
         max_per_owner=settings.sessions_per_principal,
@@ -134,7 +97,7 @@ def _memory_backends(
         replays,
         sessions,
         StreamLimiter(settings.streams_per_principal),
-        Tasks(hub),
+        MemoryTasks(hub),
         MemoryResultStore(),
         MemoryReceiptStore(),
         MemoryConsents(),
@@ -155,15 +118,13 @@ def _redis_backends(settings: Settings, hub: NotificationHub, concurrency_limite
         ttl=max(idle, EVENT_LOG_LIFETIME_SECONDS),
         max_events=MAX_EVENTS_PER_STREAM,
     )
-    replays = SharedEventStore(logs, bus)
+    replays = RedisEventStore(logs, bus)
     box = Encryptor(secret, "sessions")
     records = SessionRecords(link, box, "session", bus.replica_id, ttl=idle, per_owner=settings.sessions_per_principal)
-    sessions = SharedSessions(records, bus, "session", on_end=replays.forget_session)
+    sessions = RedisSessions(records, bus, "session", on_end=replays.forget_session)
     held = SessionRecords(link, box, "stream", bus.replica_id, ttl=max(idle, STREAM_LIFETIME_SECONDS))
-    streams = StreamLimiter(settings.streams_per_principal, SharedSessions(held, bus, "stream", requires_holder=True))
-    tasks = SharedTasks(
-        hub, TaskRecords(link, Encryptor(secret, "tasks"), bus.write_queue, "task", bus.replica_id), bus
-    )
+    streams = StreamLimiter(settings.streams_per_principal, RedisSessions(held, bus, "stream", requires_holder=True))
+    tasks = RedisTasks(hub, TaskRecords(link, Encryptor(secret, "tasks"), bus.write_queue, "task", bus.replica_id), bus)
     limits = shared_limits(settings, link, bus, concurrency_limiter, streams, tasks)
     kept_receipts = _make_receipt_store(link, secret)
     used = RedisConsents(
@@ -200,13 +161,12 @@ def _make_result_store(connection: RedisConnection, secret: Secrets) -> RedisRes
     )
 
 
-def _make_receipt_store(connection: RedisConnection, secret: Secrets) -> RedisReceiptStore[Receipt]:
+def _make_receipt_store(connection: RedisConnection, secret: Secrets) -> RedisReceiptStore:
     return RedisReceiptStore(
         connection,
         Encryptor(secret, "receipts"),
         MemoryReceiptStore(),
         MemoryReceiptStore(total=write_receipts.MAX_MIRRORED_RECEIPTS, total_bytes=write_receipts.MAX_MIRRORED_BYTES),
-        Receipt,
         lambda: ToolError(RECEIPTS_UNAVAILABLE),
         ttl=write_receipts.TTL_SECONDS,
         per_owner=write_receipts.MAX_RECEIPTS_PER_OWNER,
@@ -214,43 +174,13 @@ def _make_receipt_store(connection: RedisConnection, secret: Secrets) -> RedisRe
     )
 
 
-def share_ended_logins(ended: EndedLogins, bus: MessageBus) -> None:
-    """A login that ended at one replica has ended at all of them."""
-
-    def relay(key: bytes, expires: float) -> None:
-        bus.broadcast("login ended", key=key.hex(), expires=expires)
-
-    async def heard(body: Payload) -> None:
-        ended.receive_ended(bytes.fromhex(body["key"]), body["expires"])
-
-    ended.forward_ended = relay
-    bus.on_message("login ended", heard)
-
-
-def share_renewals(leases: StreamLeases, bus: MessageBus) -> None:
-    """A client of HTTP+SSE may show its renewed token to a replica that does not hold its stream."""
-
-    def relay(session: str, key: bytes, expires: float) -> None:
-        # An API token has no end of its own, and JSON has no infinity.
-        bus.broadcast(
-            "stream renewed", id=session, key=key.hex(), expires=None if expires == NEVER_EXPIRES else expires
-        )
-
-    async def heard(body: Payload) -> None:
-        expires = NEVER_EXPIRES if body["expires"] is None else body["expires"]
-        leases.receive_renewal(body["id"], bytes.fromhex(body["key"]), expires)
-
-    leases.forward_renewal = relay
-    bus.on_message("stream renewed", heard)
-
-
 def with_unavailable_response(serve: Endpoint) -> Endpoint:
-    """An endpoint that says so when it needs Redis and Redis is away."""
+    """An endpoint that answers 503 while it needs Redis and Redis is unavailable."""
 
     async def served(request: web.Request, principal: Principal) -> web.StreamResponse:
         try:
             return await serve(request, principal)
-        except Unavailable as away:
-            raise RequestRejected(503, str(away), {"Retry-After": RETRY_AFTER_SECONDS}) from away
+        except StateUnavailable as unavailable:
+            raise RequestRejected(503, str(unavailable), {"Retry-After": RETRY_AFTER_SECONDS}) from unavailable
 
     return served

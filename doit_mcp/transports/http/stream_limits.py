@@ -1,29 +1,33 @@
-"""Open event streams: counted per principal, and the HTTP+SSE sessions that live as long as theirs."""
+"""Limits the open event streams of each principal, and keeps the HTTP+SSE sessions that live as long as theirs."""
 
 from __future__ import annotations
 
 import math
 import sys
 
-from ...redis_state.quotas import Quotas
+from ...resilience.concurrency import BUSY_MESSAGE, ConcurrencyLimiter
+from ...resilience.limits import SharedLimiter
 from ...server.sessions import MemorySessions, Session, Sessions
 
+RETRY_AFTER_SECONDS = 5.0
 
-class TooManyStreams(Exception):
-    """The principal has as many streams open as one may have."""
+
+def too_many_streams(per_owner: int) -> str:
+    """The message for a principal who has *per_owner* streams."""
+    return f"{per_owner} event streams are open for this user; close one first"
 
 
 def unlimited_sessions() -> MemorySessions:
-    """Sessions that live as long as their streams, which are counted."""
+    """Sessions without limits of their own: each ends with its stream, and streams are limited."""
     return MemorySessions(idle_seconds=math.inf, max_per_owner=sys.maxsize, max_total=sys.maxsize)
 
 
 class StreamSlot:
-    """One stream of *owner*, counted while the block runs; entering raises :class:`TooMany`."""
+    """One stream of *owner*, counted while the block runs. Entering raises LimitExceeded."""
 
-    __slots__ = ("_owner", "_limiter")
+    __slots__ = ("_limiter", "_owner")
 
-    def __init__(self, limiter: StreamLimiter, owner: str) -> None:
+    def __init__(self, limiter: ConcurrencyLimiter, owner: str) -> None:
         self._limiter, self._owner = limiter, owner
 
     def __enter__(self) -> None:
@@ -34,48 +38,47 @@ class StreamSlot:
 
 
 class StreamLimiter:
-    """Streams of one process: places for every long-lived stream, and the HTTP+SSE *sessions* that need theirs.
+    """The long-lived streams of one process, and the HTTP+SSE *sessions* that need theirs.
 
-    *quota*, where there are other replicas, makes the limit one for all of them.
+    Where there are other replicas, :meth:`share` makes the limit one for all of them.
     """
 
     def __init__(self, per_owner: int, sessions: Sessions | None = None) -> None:
-        self._per_owner = per_owner
-        self._counts: dict[str, int] = {}
+        self._slots = ConcurrencyLimiter(
+            max_per_owner=per_owner,
+            max_total=sys.maxsize,
+            owner_message=too_many_streams(per_owner),
+            server_message=BUSY_MESSAGE,
+            retry_after=RETRY_AFTER_SECONDS,
+        )
         self.sessions: Sessions = unlimited_sessions() if sessions is None else sessions
-        self.quota: Quotas | None = None
-        self.open_streams = 0
+        self._quota: SharedLimiter | None = None
+
+    def share(self, quota: SharedLimiter) -> None:
+        """Limit the streams of all replicas together by *quota*."""
+        self._quota = quota
+        self._slots.on_release = quota.release
+
+    @property
+    def open_streams(self) -> int:
+        """The number of open streams."""
+        return self._slots.in_use
 
     async def check_quota(self, owner: str) -> None:
-        """Before a place is taken: see that other replicas leave one; raises :class:`TooMany`."""
-        if self.quota is not None and not await self.quota.has_room(owner):
-            raise TooManyStreams(f"{self._per_owner} event streams are open for this user; close one first")
+        """Check that the streams at other replicas leave room for one more; then take its slot without awaiting.
+
+        Raises LimitExceeded.
+        """
+        if self._quota is not None:
+            await self._quota.acquire(owner)
 
     def held_by(self, owner: str) -> int:
-        """How many streams *owner* has here."""
-        return self._counts.get(owner, 0)
+        """The number of streams of *owner* in this process."""
+        return self._slots.held_by(owner)
 
     def slot(self, owner: str) -> StreamSlot:
-        """A place for one stream of *owner*."""
-        return StreamSlot(self, owner)
-
-    def acquire(self, owner: str) -> None:
-        """Count one more; raises :class:`TooMany`."""
-        count = self._counts.get(owner, 0)
-        if count >= self._per_owner:
-            raise TooManyStreams(f"{count} event streams are open for this user; close one first")
-        self._counts[owner] = count + 1
-        self.open_streams += 1
-
-    def release(self, owner: str) -> None:
-        """Count one less."""
-        self.open_streams -= 1
-        if self._counts[owner] == 1:
-            del self._counts[owner]
-        else:
-            self._counts[owner] -= 1
-        if self.quota is not None:
-            self.quota.report_change(owner)
+        """The slot of one stream of *owner*."""
+        return StreamSlot(self._slots, owner)
 
     async def find_session(self, id: str, owner: str) -> Session | None:
         """The open HTTP+SSE session with this id, if *owner* opened it."""

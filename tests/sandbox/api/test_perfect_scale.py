@@ -22,7 +22,7 @@ from doit_mcp.server.dispatcher import dispatch_request
 from doit_mcp.server.notification_hub import NotificationHub
 from doit_mcp.server.request_context import RequestContext, Services
 from doit_mcp.server.signed_state import StateSigner
-from doit_mcp.server.tasks import Tasks
+from doit_mcp.server.tasks import MemoryTasks
 
 from ..conftest import Clock
 from .conftest import ADMIN, EMPLOYEE, GLOBEX, NOON, VIEWER, Answer, Party
@@ -274,7 +274,7 @@ async def called(party: Party, name: str, arguments: Any, who: User = ADMIN) -> 
     """The result of a tool that is called over MCP, by a server whose API is the sandbox's."""
     hub = NotificationHub()
     shared = Services(
-        hub, StateSigner(b"k" * 32), Tasks(hub), "https://console.example", MemoryResultStore(), lambda: NOON
+        hub, StateSigner(b"k" * 32), MemoryTasks(hub), "https://console.example", MemoryResultStore(), lambda: NOON
     )
 
     async def credential(*, fresh: bool = False) -> str:

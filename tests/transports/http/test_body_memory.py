@@ -11,8 +11,9 @@ import pytest
 
 from doit_mcp.resilience import compute_thread
 from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER
+from doit_mcp.resilience.limits import LimitExceeded
 from doit_mcp.sandbox.accounts import User
-from doit_mcp.transports.http.body_memory import BODIES_PER_OWNER, BODIES_TOTAL, BodyMemory, TooManyBytes
+from doit_mcp.transports.http.body_memory import BODIES_PER_OWNER, BODIES_TOTAL, BodyMemory
 from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Answer, Site, serving
 from tests.transports.http.streaming import Wire, raw_post, wired
 
@@ -25,13 +26,13 @@ def test_n1_what_was_received_is_given_back() -> None:
     with bodies.share("ann") as ann, bodies.share("ann") as second:
         ann.add(10 * BODIES_PER_OWNER - 1)
         second.add(1)
-        with pytest.raises(TooManyBytes) as refused:
+        with pytest.raises(LimitExceeded) as refused:
             second.add(1)
-        assert refused.value.status == 429
+        assert refused.value.scope == "owner"
     assert bodies.total_bytes == 0
     with bodies.share("ann") as ann:
         ann.add(10 * BODIES_PER_OWNER)
-        with pytest.raises(TooManyBytes):
+        with pytest.raises(LimitExceeded):
             ann.add(1)
     assert bodies.total_bytes == 0
 
@@ -43,9 +44,9 @@ def test_n1_all_together_have_a_limit() -> None:
         for number in range(BODIES_TOTAL // BODIES_PER_OWNER):
             stack.enter_context(bodies.share(f"user {number}")).add(10 * BODIES_PER_OWNER)
         late = stack.enter_context(bodies.share("late"))
-        with pytest.raises(TooManyBytes) as refused:
+        with pytest.raises(LimitExceeded) as refused:
             late.add(1)
-        assert refused.value.status == 503 and bodies.total_bytes == 10 * BODIES_TOTAL
+        assert refused.value.scope == "server" and bodies.total_bytes == 10 * BODIES_TOTAL
     assert bodies.total_bytes == 0
 
 

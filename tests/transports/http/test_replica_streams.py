@@ -12,7 +12,7 @@ import pytest
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY, with_commit, with_deduplication
-from doit_mcp.server.notification_relay import MAX_CHANGE_BYTES
+from doit_mcp.redis_state.notification_relay import MAX_CHANGE_BYTES
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, at, back, replicas

@@ -1,4 +1,4 @@
-"""Replay among replicas: a client that lost its connection may come back at any of them."""
+"""Events of streams, with a copy in Redis: a client that lost its connection can resume at any replica."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import AsyncIterator, Sequence
 import orjson
 
 from ..protocol.jsonrpc import INTERNAL_ERROR, Id, RpcError, error_bytes
-from ..redis_state.errors import Unavailable
-from ..redis_state.event_logs import EventLogs, LogPage
-from ..redis_state.message_bus import MessageBus, Payload
-from .event_store import MAX_TOTAL_BYTES, EventLog, EventStore, parse_event_id
+from ..resilience.unavailable import StateUnavailable
+from ..server.event_store import MAX_TOTAL_BYTES, EventLog, MemoryEventStore, parse_event_id
+from .event_logs import EventLogs, LogPage
+from .message_bus import MessageBus, Payload
 
-# Whoever follows is woken when something comes; this is for the wake-up that got lost, and for a holder that died.
+# Followers are woken by a message. They also look by themselves, in case it was lost or the holder died.
 POLL_SECONDS = 1.0
 REPLICA_LOST = "The server that was answering was restarted; call again"
 
 
 class Follower:
-    """Somebody here who follows a log that another replica writes."""
+    """A client here that follows a log of another replica."""
 
     __slots__ = ("ended", "wake_event")
 
@@ -28,75 +28,79 @@ class Follower:
         self.ended = False
 
     def end(self) -> None:
-        """The client went on elsewhere, or its session ended."""
+        """The client continues at another place, or its session ended."""
         self.ended = True
         self.wake_event.set()
 
 
-class SharedEventStore(EventStore):
-    """Logs of this replica's streams, with a copy of each in Redis, and ways to those of others.
+class RedisEventStore:
+    """Implements :class:`doit_mcp.server.event_store.EventStore`: the logs of this process, a copy of each in Redis,
+    and access to the logs of other replicas.
 
-    Each message goes to one stream alone, so the writer of a log knows who follows it: here, or at which replica.
+    Each message goes to one stream, so the holder of a log knows its only follower: here, or at which replica.
     """
 
     def __init__(self, logs: EventLogs, bus: MessageBus, max_bytes: int = MAX_TOTAL_BYTES) -> None:
-        super().__init__(max_bytes)
+        self.local = MemoryEventStore(max_bytes, on_drop=self._on_drop)
         self._copies, self._bus = logs, bus
-        # Replicas that follow logs of this one, and who follows here logs of others; by session and stream.
+        # Replicas that follow logs of this one, and followers here of logs of others; by session and stream.
         self._remote_followers: dict[tuple[str, str], str] = {}
         self._local_followers: dict[tuple[str, str], Follower] = {}
         bus.on_message("log follow", self._on_follow)
         bus.on_message("log more", self._on_more)
         bus.on_message("log left", self._on_left)
 
+    def open_log(self, session: str, stream: str, request_ids: Sequence[Id] = (), owner: str = "") -> EventLog:
+        """A new log in this process."""
+        return self.local.open_log(session, stream, request_ids, owner)
+
     async def begin_log(self, session: str, log: EventLog) -> None:
-        """Let other replicas know of it first."""
-        if (session, log.stream) in self._logs:
+        """Create the copy, so that other replicas know the log before its first event is sent."""
+        if self.local.find_log(session, log.stream) is not None:
             await self._copies.create(session, log.stream, list(log.request_ids))
 
     async def append_event(self, session: str, log: EventLog, data: bytes, *, last: bool = False) -> str:
-        """Keep a message in both."""
-        id = self.append_local(session, log, data, last=last)
+        """Keep a message in the log and in its copy."""
+        id = self.local.append_local(session, log, data, last=last)
         await self._copy_event(session, log, data, last)
         return id
 
     async def end_log(self, session: str, log: EventLog) -> None:
-        """Whoever follows comes to the end, everywhere."""
-        self.end_local(log)
+        """End the log and its copy without an answer."""
+        self.local.end_local(log)
         await self._copy_event(session, log, b"", True)
 
     async def _copy_event(self, session: str, log: EventLog, data: bytes, last: bool) -> None:
-        key = session, log.stream
-        if key in self._logs:
+        if self.local.find_log(session, log.stream) is not None:
+            key = session, log.stream
             number = log.first_number + len(log.events) - 1
             await self._copies.add(session, log.stream, number, data, last=last)
             if key in self._remote_followers:
                 self._send_to_replica(self._remote_followers[key], "more", key)
 
-    def _drop_log(self, session: str, stream: str) -> EventLog:
+    def _on_drop(self, session: str, stream: str) -> None:
         self._copies.delete(session, stream)
         self._remote_followers.pop((session, stream), None)
-        return super()._drop_log(session, stream)
 
     def forget_session(self, session: str) -> None:
-        """The session ended; so do logs and followers here."""
-        super().forget_session(session)
+        """Drop the logs of the session here, and end its followers here."""
+        self.local.forget_session(session)
         for key, follower in list(self._local_followers.items()):
             if key[0] == session:
                 follower.end()
 
     async def events_after(self, session: str, event_id: str) -> AsyncIterator[tuple[str, bytes]] | None:
-        """What came after this event, wherever the stream was."""
+        """All events after this one, at whichever replica the stream was."""
         stream, number = parse_event_id(event_id)
         key = session, stream
-        if key in self._logs:
+        if self.local.find_log(session, stream) is not None:
             if (other := self._remote_followers.pop(key, None)) is not None:
                 self._send_to_replica(other, "left", key)
-            return await super().events_after(session, event_id)
+            return await self.local.events_after(session, event_id)
         if number is None:
             return None
         page = await self._copies.read(session, stream, number)
-        # The client can have seen a message a moment before Redis has it.
+        # The client can receive a message a moment before Redis does.
         if page is not None and number > page.last and page.holder_alive and not page.complete:
             await asyncio.sleep(POLL_SECONDS)
             page = await self._copies.read(session, stream, number)
@@ -120,7 +124,7 @@ class SharedEventStore(EventStore):
                 if not page.messages:
                     if not page.holder_alive:
                         if not page.metadata:
-                            # It is not known which requests to answer.
+                            # The ids of the requests to answer are lost.
                             return
                         yield f"{key[1]}_{number + 1}", _replica_lost_errors(page.metadata)
                         return
@@ -130,11 +134,11 @@ class SharedEventStore(EventStore):
                 del self._local_followers[key]
 
     async def _read(self, key: tuple[str, str], number: int) -> LogPage | None:
-        """The next page, however long Redis is away."""
+        """The next page; waits for as long as Redis is unavailable."""
         while True:
             try:
                 return await self._copies.read(*key, number)
-            except Unavailable:
+            except StateUnavailable:
                 await asyncio.sleep(POLL_SECONDS)
 
     def _send_to_replica(self, replica: str, what: str, key: tuple[str, str]) -> None:
@@ -142,7 +146,7 @@ class SharedEventStore(EventStore):
 
     async def _on_follow(self, body: Payload) -> None:
         session, stream = body["key"]
-        log = self._logs.get((session, stream))
+        log = self.local.find_log(session, stream)
         if log is None:
             return
         log.detach_followers()
@@ -150,7 +154,7 @@ class SharedEventStore(EventStore):
         if before is not None and before != body["by"]:
             self._send_to_replica(before, "left", (session, stream))
         self._remote_followers[session, stream] = body["by"]
-        # What came in between.
+        # Events may have arrived since the follower read its page.
         self._send_to_replica(body["by"], "more", (session, stream))
 
     async def _on_more(self, body: Payload) -> None:
@@ -169,11 +173,11 @@ async def _wait_for_wake(follower: Follower) -> None:
         async with asyncio.timeout(POLL_SECONDS):
             await follower.wake_event.wait()
     except TimeoutError:
-        # Time to look by oneself.
+        # Time to look without a message.
         return
 
 
 def _replica_lost_errors(ids: Sequence[Id]) -> bytes:
-    """The error answers to the requests *ids*: an object for one, an array for a batch."""
+    """The error responses to the requests *ids*: an object for one, an array for a batch."""
     answers = [error_bytes(RpcError(INTERNAL_ERROR, REPLICA_LOST), id) for id in ids]
     return answers[0] if len(answers) == 1 else orjson.dumps([orjson.Fragment(one) for one in answers])

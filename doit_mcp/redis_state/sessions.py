@@ -1,4 +1,4 @@
-"""Sessions of several replicas: each is a record in Redis; here is only what runs or listens here."""
+"""Sessions in Redis: every replica finds every session, and messages reach the replica that needs them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from weakref import WeakValueDictionary
 from ..protocol.jsonrpc import INVALID_PARAMS, MAX_ID_LENGTH, Notification, Response
 from ..protocol.request_metadata import Caller, make_caller
 from ..protocol.revisions import REVISIONS_BY_NAME
-from ..redis_state.errors import Unavailable
-from ..redis_state.message_bus import MessageBus, Payload
-from ..redis_state.session_records import SessionRecord, SessionRecords
-from .client_requests import ANSWER_TOO_LARGE, is_answer_too_large
-from .message_queue import MessageQueue
-from .sessions import Session, new_session_id
+from ..resilience.unavailable import StateUnavailable
+from ..server.client_requests import ANSWER_TOO_LARGE, is_answer_too_large
+from ..server.message_queue import MessageQueue
+from ..server.sessions import Session, new_session_id
+from .message_bus import MessageBus, Payload
+from .session_records import SessionRecord, SessionRecords
 
 URI_FIELD_PREFIX = "uri:"
-# Numbers of questions: those of the replica are in front of so many bits.
+# The id of a question contains the id of the replica that asked, above this many random bits.
 QUESTION_BITS = 32
 QUESTION_ID = re.compile(r"doit-([0-9]{1,32})")
 MAX_RENEWED_PER_CALL = 200
@@ -28,7 +28,7 @@ MAX_RENEWED_PER_CALL = 200
 
 @dataclass(slots=True)
 class RemoteQueue:
-    """The way to a stream that another replica holds."""
+    """Sends messages to a stream that another replica holds."""
 
     bus: MessageBus
     kind: str
@@ -36,20 +36,20 @@ class RemoteQueue:
     id: str
 
     def put(self, data: bytes) -> None:
-        """Have the holder send it."""
+        """Send a message through the holder."""
         self.bus.send_to(self.holder, f"{self.kind} out", id=self.id, data=data.decode())
 
     async def wait_for_room(self) -> None:
-        """Wait until less waits for Redis: what was promised to a client is not thrown away."""
+        """Wait until the write queue has room, so that no message that a client expects is dropped."""
         await self.bus.write_queue.wait_for_room()
 
 
-class SharedSessions:
-    """Sessions of one *kind*, in records that all replicas read. Objects live here as long as somebody uses them.
+class RedisSessions:
+    """Sessions of one *kind* as records in Redis; this process keeps an object only while something uses it.
 
-    Where *held*, a session needs the replica at which it was opened, which holds its stream. *ended* hears of every
-    session that ended, wherever. The record alone says whether a session is there: who keeps something running finds
-    out when it is gone.
+    With *requires_holder* a session depends on the replica that opened it, because that one holds its stream. *on_end*
+    is called for every session that ends, at any replica. Only the record decides whether a session exists: replicas
+    where something still runs learn from a message, or at the next heartbeat, that it is gone.
     """
 
     def __init__(
@@ -86,41 +86,42 @@ class SharedSessions:
         return len(self._local)
 
     async def open(self, owner: str, caller: Caller, queue: MessageQueue | None = None) -> Session:
-        """A new session; the owner's least used ones make room for it everywhere."""
+        """Open a session. Beyond the owner's limit the least recently used sessions end, at all replicas."""
         session = self._make_session(new_session_id(), owner, caller)
         session.message_queue = queue
         written = self._record_fields(session)
-        # Before anything can be sent to it.
+        # The session must be known here before other replicas can send messages to it.
         self._local[session.id] = session
         gone = await self._records.create(session.id, owner, written, pinned=self._requires_holder)
-        session.peers = SharedSessionPeers(self, 1, written)
+        session.peers = RedisSessionPeers(self, 1, written)
         for id in gone:
             self._end_local(id)
             self._bus.broadcast(f"{self._kind} end", id=id)
         return session
 
     def _make_session(self, id: str, owner: str, caller: Caller) -> Session:
-        # A question's number tells who asked, and begins anywhere: two objects of one session must not meet.
+        # The number identifies the asking replica. It starts at random, so two objects of one session never use the
+        # same one.
         start = (int(self._bus.replica_id, 16) << QUESTION_BITS) + secrets.randbits(QUESTION_BITS - 1)
         return Session(id, owner, caller, 0.0, question_count=start)
 
     async def find(self, id: str, owner: str) -> Session | None:
-        """The session, as the record has it now."""
+        """The session, with the current values of its record."""
         return await self._load(id, owner, use=True)
 
     async def _load(self, id: str, owner: str, *, use: bool) -> Session | None:
         known = self._local.get(id)
-        version = known.peers.version if known is not None and isinstance(known.peers, SharedSessionPeers) else 0
+        version = known.peers.version if known is not None and isinstance(known.peers, RedisSessionPeers) else 0
         found = await self._records.find(id, owner, version, renew=use)
         if found is None or not found.holder_alive:
             return None
-        # Somebody else may have made it while the record was read.
+        # Another request may have created the object while the record was read.
         session = self._local.get(id)
         if session is None:
             if found.fields is None:
                 return await self._load(id, owner, use=use)
             session = self._make_session(id, owner, _read_caller(found.fields))
-            session.peers = SharedSessionPeers(self, 0, {})
+            session.peers = RedisSessionPeers(self, 0, {})
             if found.holder and found.holder != self._bus.replica_id:
                 session.remote_queue = RemoteQueue(self._bus, self._kind, found.holder, id)
             self._local[id] = session
@@ -128,22 +129,22 @@ class SharedSessions:
         return session
 
     def _refresh(self, session: Session, found: SessionRecord) -> None:
-        others = session.peers
-        if found.fields is None or not isinstance(others, SharedSessionPeers) or found.version <= others.version:
+        peers = session.peers
+        if found.fields is None or not isinstance(peers, RedisSessionPeers) or found.version <= peers.version:
             return
         fields = found.fields
-        others.version, others.written_fields = found.version, {name: fields[name] for name in fields if name != "id"}
+        peers.version, peers.written_fields = found.version, {name: fields[name] for name in fields if name != "id"}
         session.caller, session.log_level = _read_caller(fields), fields["level"]
         session.subscriptions = frozenset(uri for name, uri in fields.items() if name.startswith(URI_FIELD_PREFIX))
         if not session.has_unsaved_changes:
             session.customer = fields["customer"]
 
     async def close(self, session: Session) -> None:
-        """End the session, here at once and then everywhere."""
+        """End the session: here at once, then at all replicas."""
         self._end_local(session.id)
         session.end()
         if self._requires_holder:
-            # Its stream is gone, whether or not Redis can be told now.
+            # Its stream is gone even if Redis is unavailable now, so the deletion is queued.
             self._bus.write_queue.put(self._records.delete_command(session.id, session.owner))
         else:
             await self._records.delete(session.id, session.owner)
@@ -156,12 +157,12 @@ class SharedSessions:
         self._notify_end(id)
 
     def end_all(self) -> None:
-        """Stop what runs here; the sessions go on elsewhere (shutdown)."""
+        """Stop what runs here; the sessions continue at other replicas (shutdown)."""
         for session in list(self._local.values()):
             session.end()
 
-    async def save(self, session: Session, peers: SharedSessionPeers) -> None:
-        """Write down what differs from what is written."""
+    async def save(self, session: Session, peers: RedisSessionPeers) -> None:
+        """Write the fields that differ from the record."""
         now = self._record_fields(session)
         put = {name: value for name, value in now.items() if peers.written_fields.get(name) != value}
         gone = peers.written_fields.keys() - now.keys()
@@ -169,15 +170,15 @@ class SharedSessions:
             return
         try:
             version = await self._records.update(session.id, session.owner, put, gone)
-        except Unavailable:
-            # The client is told that nothing was changed, so the record is read before the session is used again.
+        except StateUnavailable:
+            # The client gets an error, so the next use must read the record again.
             peers.version, session.has_unsaved_changes = 0, False
             raise
         if version is None:
             self._end_local(session.id)
             return
         peers.written_fields = now
-        # If others changed something in between, it is still to be read.
+        # If another replica changed the record in between, that change is still to be read.
         if version == peers.version + 1:
             peers.version = version
         self._bus.broadcast(f"{self._kind} saved", id=session.id)
@@ -192,26 +193,26 @@ class SharedSessions:
         return fields | {URI_FIELD_PREFIX + self._records.hash_name(uri): uri for uri in session.subscriptions}
 
     def forward(self, session: Session, item: Notification | Response) -> None:
-        """Tell those whom it may concern of a message that nobody here waits for: who asked, or everybody."""
+        """Send a message that nothing here waits for to the replica that asked, or to all."""
         if isinstance(item, Notification):
             id = item.params.get("requestId")
-            # What can be no id stops nothing anywhere.
+            # A value that cannot be an id cancels nothing at any replica.
             if isinstance(id, (str, int)) and len(str(id)) <= MAX_ID_LENGTH:
                 self._bus.broadcast(f"{self._kind} cancel", id=session.id, request=id)
         elif (asker := _asking_replica(item.id)) is not None and asker != self._bus.replica_id:
             answer = [item.id, item.result, item.error]
             if is_answer_too_large(answer):
-                # The one who asked does not wait in vain, and Redis holds little.
+                # The asking replica gets an answer, and Redis stores little.
                 answer = [item.id, None, {"code": INVALID_PARAMS, "message": ANSWER_TOO_LARGE}]
             self._bus.send_to(asker, f"{self._kind} answer", id=session.id, answer=answer)
 
-    def announce_listener(self, session: Session, peers: SharedSessionPeers) -> None:
-        """Streams of this session elsewhere end: each message goes to one of them (Multiple Connections)."""
+    def announce_listener(self, session: Session, peers: RedisSessionPeers) -> None:
+        """End the streams of this session at other replicas: each message goes to one stream (Multiple Connections)."""
         if self._bus.broadcast(f"{self._kind} listens", id=session.id):
             peers.pending_announcements += 1
 
     async def _renew_busy(self) -> None:
-        """What is in use does not expire; what is gone from Redis ends."""
+        """Extend the lifetime of sessions in use; end those whose records are gone."""
         busy = [session for session in list(self._local.values()) if session.is_busy and session.peers is not None]
         for some in (busy[start : start + MAX_RENEWED_PER_CALL] for start in range(0, len(busy), MAX_RENEWED_PER_CALL)):
             kept = await self._records.renew((session.id, session.owner) for session in some)
@@ -241,13 +242,13 @@ class SharedSessions:
         session = self._local.get(body["id"])
         if session is None or session.message_queue is None:
             return
-        # What is read before the word of a stream here is older than that stream.
-        if not (isinstance(session.peers, SharedSessionPeers) and session.peers.pending_announcements):
+        # An announcement that is read before the own one is older than the stream here.
+        if not (isinstance(session.peers, RedisSessionPeers) and session.peers.pending_announcements):
             session.message_queue.close()
 
     async def _on_own_listener(self, body: Payload) -> None:
         session = self._local.get(body["id"])
-        if session is not None and isinstance(session.peers, SharedSessionPeers):
+        if session is not None and isinstance(session.peers, RedisSessionPeers):
             session.peers.pending_announcements = max(0, session.peers.pending_announcements - 1)
 
     async def _on_outgoing(self, body: Payload) -> None:
@@ -256,38 +257,38 @@ class SharedSessions:
             session.message_queue.put(body["data"].encode())
 
 
-class SharedSessionPeers:
-    """Implements :class:`doit_mcp.server.sessions.Elsewhere`: which version of its record a session here has.
+class RedisSessionPeers:
+    """Implements :class:`doit_mcp.server.sessions.SessionPeers`: the record version that a session here has.
 
-    *pending_announcements* counts the streams that began here and whose word was not yet read among those of others.
+    *pending_announcements* counts streams that began here and whose announcement has not come back from Redis yet.
     """
 
     __slots__ = ("_sessions", "pending_announcements", "version", "written_fields")
 
-    def __init__(self, sessions: SharedSessions, version: int, written_fields: dict[str, Any]) -> None:
+    def __init__(self, sessions: RedisSessions, version: int, written_fields: dict[str, Any]) -> None:
         self._sessions, self.version, self.written_fields = sessions, version, written_fields
         self.pending_announcements = 0
 
     async def save(self, session: Session) -> None:
-        """Write down what has changed."""
+        """Write the changes to the record."""
         await self._sessions.save(session, self)
 
     def forward(self, session: Session, item: Notification | Response) -> None:
-        """Pass a message on."""
+        """Pass a message to other replicas."""
         self._sessions.forward(session, item)
 
     def announce_listener(self, session: Session) -> None:
-        """End streams elsewhere."""
+        """End streams at other replicas."""
         self._sessions.announce_listener(session, self)
 
 
 def _asking_replica(id: object) -> str | None:
-    """The replica that put the question with this id."""
+    """The replica that asked the question with this id."""
     found = QUESTION_ID.fullmatch(id) if isinstance(id, str) else None
     return None if found is None else f"{int(found[1]) >> QUESTION_BITS:016x}"
 
 
 def _read_caller(fields: dict[str, Any]) -> Caller:
     revision, client, capabilities = fields["caller"]
-    # A record of an older release can hold more than is kept today.
+    # The record of an older release can contain fields that this one drops.
     return make_caller(REVISIONS_BY_NAME[revision], client, capabilities)

@@ -1,0 +1,44 @@
+"""The lifetime of a replica's connection to Redis, and its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from .connection import RedisConnection
+from .message_bus import MessageBus
+
+
+class RedisBackend:
+    """The connection and the message bus. *on_open* run after the bus has started, *on_close* before the connection
+    closes."""
+
+    def __init__(
+        self,
+        connection: RedisConnection,
+        bus: MessageBus,
+        on_open: Sequence[Callable[[], Awaitable[None]]],
+        on_close: Sequence[Callable[[], Awaitable[None]]],
+    ) -> None:
+        self.connection, self.bus, self._on_open, self._on_close = connection, bus, on_open, on_close
+
+    def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        """Metrics: name, help text and value."""
+        return {
+            "redis_away": ("Whether Redis cannot be used", lambda: float(self.connection.unavailable)),
+            "redis_full": ("Whether Redis refused writes for lack of memory", lambda: float(self.connection.full)),
+            "redis_waiting": ("Messages that wait for Redis", lambda: float(len(self.bus.write_queue))),
+        }
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[None]:
+        """Take part among the replicas while the block runs."""
+        try:
+            async with self.bus.lifespan():
+                for prepare in self._on_open:
+                    await prepare()
+                yield
+        finally:
+            for close in self._on_close:
+                await close()
+            await self.connection.close()
