@@ -6,7 +6,9 @@ from typing import Annotated, Any, Required, TypedDict
 
 import orjson
 
+from ...api.markers import IDENTIFIER
 from ...api.pagination import Page, parse_page
+from ...api.value_kinds import Verbatim
 from ...protocol.json_schema import Length, short_json
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
@@ -53,7 +55,7 @@ class Document(TypedDict, total=False):
     title: Required[str]
     text: Required[str]
     url: Required[str]
-    metadata: Annotated[JsonObject, "Facts about it, all as text."]
+    metadata: Annotated[JsonObject, "Facts about it, all as text.", Verbatim]
 
 
 async def search(
@@ -107,7 +109,9 @@ def _failed_meta(parts: PartialResults) -> JsonObject | None:
 
 
 async def fetch(
-    call: Call, *, id: Annotated[str, "An id that search gave, such as budget:abc.", Length(1, MAX_ID_CHARACTERS)]
+    call: Call,
+    *,
+    id: Annotated[str, "An id that search gave, such as budget:abc.", Length(1, MAX_ID_CHARACTERS), IDENTIFIER],
 ) -> Annotated[ContentResult, Document]:
     """Show one thing that search found, as text with its link into the DoiT console."""
     name, _, identifier = id.partition(":")

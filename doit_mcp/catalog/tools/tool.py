@@ -51,7 +51,8 @@ class Tool:
     if the client can follow one. *resolve_target* is for a tool that calls others: it returns the tool that arguments
     mean and its arguments, or raises ToolError. *open_world*: the operation itself reaches outside of the account;
     *external_target_paths* are the paths of the arguments that do, *linked_text_paths* those of texts that do if they hold an address.
-    *changes* is for updates that need at least one change.
+    *changes* is for updates that need at least one change. *identifiers* are the arguments marked IDENTIFIER,
+    *result_type* is the TypedDict that declares the result.
     """
 
     name: str
@@ -74,6 +75,8 @@ class Tool:
     external_target_paths: tuple[ArgumentPath, ...] = ()
     linked_text_paths: tuple[ArgumentPath, ...] = ()
     changes: UpdateFields | None = None
+    identifiers: frozenset[str] = frozenset()
+    result_type: type | None = None
     _known: JsonObject = field(init=False, repr=False)
     _arguments: SchemaValidator = field(init=False, repr=False)
     _result: SchemaValidator | None = field(init=False, repr=False)
@@ -107,7 +110,7 @@ class Tool:
     def coerce_arguments(self, arguments: JsonObject) -> JsonObject:
         """Arguments in the form the schema asks for, where what a client sent can mean only that. Comes before
         problems() and run()."""
-        return coerce_arguments(arguments, self.input_schema)
+        return coerce_arguments(arguments, self.input_schema, self.identifiers)
 
     def argument_problems(self, arguments: JsonObject) -> list[str]:
         """What is wrong with *arguments*, one sentence each; run() wants none."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 
 from ...api import Doit
 from ...api.common_types import ListPage, WriteResult
-from ...api.markers import TEXT_WITH_LINKS, marked_paths
+from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, marked_arguments, marked_paths
 from ...api.operation import Operation, description_of
 from ...protocol.json_schema import schema_of_function, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
@@ -36,7 +36,8 @@ def tool_from_operation(operation: Operation, area: str, search_hint: str = "") 
     """
     if operation.stream:
         raise TypeError(f"{operation.name}: a stream needs a function that reads it")
-    output = _output_schema(operation.function, operation.items, may_be_empty=not operation.read_only)
+    record = result_record(operation.function)
+    output = _output_schema(record, operation.items, may_be_empty=not operation.read_only)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject:
         method = getattr(getattr(call.doit, area), operation.name)
@@ -60,6 +61,7 @@ def tool_from_operation(operation: Operation, area: str, search_hint: str = "") 
         slow=operation.slow and operation.read_only,
         deadline=None if operation.read_only else DEADLINE_SECONDS,
         changes=find_update_fields(operation),
+        result_type=record,
     )
 
 
@@ -80,7 +82,8 @@ def tool_from_function(
     the arguments, the docstring is the description. *destructive*: it may change or delete what is there."""
     first = next(iter(inspect.signature(function).parameters))
     takes_doit = get_type_hints(function)[first] is Doit
-    output = _output_schema(function, rows_key)
+    record = result_record(function)
+    output = _output_schema(record, rows_key)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         result: JsonObject | ContentResult = await function(call.doit if takes_doit else call, **arguments)
@@ -100,6 +103,7 @@ def tool_from_function(
         rows_key=rows_key,
         narrow_hint=narrow_hint,
         slow=slow,
+        result_type=record,
     )
 
 
@@ -117,6 +121,7 @@ def _make_tool(
     slow: bool,
     deadline: float | None = DEADLINE_SECONDS,
     changes: UpdateFields | None = None,
+    result_type: type | None = None,
 ) -> Tool:
     name = function.__name__
     title = title or make_title(name)
@@ -144,6 +149,8 @@ def _make_tool(
         external_target_paths=reaches,
         linked_text_paths=mentions,
         changes=changes,
+        identifiers=marked_arguments(function, IDENTIFIER),
+        result_type=result_type,
     )
 
 
@@ -178,17 +185,21 @@ def _make_meta(name: str, title: str, search_hint: str) -> JsonObject:
     return meta | ({"anthropic/alwaysLoad": True} if name in ALWAYS_LOADED_TOOLS else {})
 
 
-def _output_schema(function: Callable[..., Any], rows_key: str, *, may_be_empty: bool = False) -> JsonObject:
-    """The schema of a function's answer: an open object with the fields that its return annotation names."""
-    hint = get_type_hints(function, include_extras=True).get("return")
-    records = get_args(hint)[1:] if get_origin(hint) is Annotated else (hint,)
-    for record in records:
-        if is_typeddict(record):
-            return schema_of_typed_dict(record, closed=False)
+def _output_schema(record: type | None, rows_key: str, *, may_be_empty: bool = False) -> JsonObject:
+    """The schema of a result: an open object with the members that its *record* declares."""
+    if record is not None:
+        return schema_of_typed_dict(record, closed=False)
     if not rows_key:
         return schema_of_typed_dict(WriteResult, closed=False) if may_be_empty else {"type": "object", "properties": {}}
     page = schema_of_typed_dict(ListPage, closed=False)["properties"]
     return {"type": "object", "properties": {rows_key: {"type": "array", "items": {"type": "object"}}, **page}}
+
+
+def result_record(function: Callable[..., Any]) -> type | None:
+    """The TypedDict that a function's return annotation names; None if it names none."""
+    hint = get_type_hints(function, include_extras=True).get("return")
+    records = get_args(hint)[1:] if get_origin(hint) is Annotated else (hint,)
+    return next((record for record in records if is_typeddict(record)), None)
 
 
 def empty_write_result(operation: Operation, arguments: JsonObject) -> JsonObject:
