@@ -8,7 +8,8 @@ from typing import Any
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from .locales import Locale, find_locale, to_finite_number
+from .locale_format import LocaleFormat, to_finite_number
+from .locales import find_locale
 from .tool import ContentResult, Tool
 
 LOCALE_META_KEY = "openai/locale"
@@ -47,13 +48,13 @@ def with_localized_display(tool: Tool) -> Tool:
     return replace(tool, run=run)
 
 
-def client_locale(call: Call) -> Locale | None:
+def client_locale(call: Call) -> LocaleFormat | None:
     """The locale that the client hints at; None without, or for one that is not known."""
     tag = call.request_meta.get(LOCALE_META_KEY)
     return find_locale(tag) if isinstance(tag, str) else None
 
 
-def localize_result(result: JsonObject, locale: Locale, currency: str = "") -> JsonObject:
+def localize_result(result: JsonObject, locale: LocaleFormat, currency: str = "") -> JsonObject:
     """*result* with its amounts, percentages and days written out, in the same places under "display"."""
     found = _DisplayFormatter(locale).format_object(result, currency, 0)
     return {**result, DISPLAY_KEY: {"locale": locale.tag, **found}} if found else result
@@ -63,7 +64,7 @@ def localize_result(result: JsonObject, locale: Locale, currency: str = "") -> J
 class _DisplayFormatter:
     """Writes what is to be read by people, as long as there is room."""
 
-    locale: Locale
+    locale: LocaleFormat
     remaining: int = MAX_DISPLAY_VALUES
 
     def format_object(self, value: JsonObject, currency: str, depth: int) -> JsonObject:
@@ -95,7 +96,7 @@ class _DisplayFormatter:
 
     def _format_value(self, name: str, item: Any, currency: str) -> str:
         if isinstance(item, str):
-            return self.locale.format_day(item) if name in DAY_FIELDS else ""
+            return self.locale.format_date(item) if name in DAY_FIELDS else ""
         number = to_finite_number(item)
         if number is None:
             return ""

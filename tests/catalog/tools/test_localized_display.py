@@ -56,7 +56,7 @@ async def test_a_breakdown_is_also_written_as_its_reader_writes() -> None:
         "locale": "de-DE",
         "groups": [{"name": "Compute", "cost": "1.234,50 EUR"}, {"name": "Storage", "cost": "100,25 EUR"}],
         "total": {"shown": "1.334,75 EUR", "other": "0,00 EUR", "all": "1.334,75 EUR"},
-        "period": {"first": "09.2026", "last": "09.2026"},
+        "period": {"first": "Sept. 2026", "last": "Sept. 2026"},
     }
     without = await breakdown(Caller(Recorder(COSTS)))
     assert {name: value for name, value in found.items() if name != DISPLAY_KEY} == without
