@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from ..api.errors import ApiError
 from ..api.parameters import PageToken
+from ..api.value_kinds import Verbatim
 from ..protocol.json_schema import Length, Range
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
@@ -26,7 +27,7 @@ Amount = Annotated[float | None, Range(0)]
 class CustomerPage(TypedDict, total=False):
     """A page of customers."""
 
-    customers: list[JsonObject]
+    customers: Annotated[list[JsonObject], Verbatim]
     pageToken: str
 
 
