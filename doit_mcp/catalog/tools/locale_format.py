@@ -50,12 +50,14 @@ class LocaleFormat:
 
     def _format(self, pattern: NumberPattern, value: float, digits: int, currency: str = "") -> str:
         # A negative value that rounds to zero has no sign.
-        template = pattern.negative if round(value, digits) < 0 else pattern.positive
+        template = pattern.negative if value < 0 and round(value, digits) < 0 else pattern.positive
         whole, _, fraction = f"{abs(value):.{digits}f}".partition(".")
         number = self._group_digits(whole, *pattern.group_sizes) + (self.decimal_sign + fraction if fraction else "")
         return template.format(number=number, currency=currency)
 
     def _group_digits(self, digits: str, first_size: int, other_size: int) -> str:
+        if len(digits) <= first_size:
+            return digits
         head, tail = digits[:-first_size], digits[-first_size:]
         groups = [head[max(0, end - other_size) : end] for end in range(len(head), 0, -other_size)]
         return self.group_sign.join([*reversed(groups), tail])

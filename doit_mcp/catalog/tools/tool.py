@@ -99,7 +99,7 @@ class Tool:
         return needs_no_coercion(arguments, self._known) and self._arguments.is_valid(arguments)
 
     def parse_arguments(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
-        """What read() makes of *arguments*, and the problems() of that."""
+        """*arguments* after coerce_arguments(), and the argument_problems() of these."""
         if self.accepts(arguments):
             return arguments, NO_PROBLEMS
         if len(arguments) > MAX_LIST_ITEMS:
@@ -108,12 +108,12 @@ class Tool:
         return given, self.argument_problems(given)
 
     def coerce_arguments(self, arguments: JsonObject) -> JsonObject:
-        """Arguments in the form the schema asks for, where what a client sent can mean only that. Comes before
-        problems() and run()."""
+        """*arguments* with every unambiguous value in the type that the schema declares. To be called before
+        argument_problems() and run()."""
         return coerce_arguments(arguments, self.input_schema, self.identifiers)
 
     def argument_problems(self, arguments: JsonObject) -> list[str]:
-        """What is wrong with *arguments*, one sentence each; run() wants none."""
+        """What is wrong with *arguments*, one sentence for each problem; run() requires that there are none."""
         return self._arguments.problems(arguments)
 
     def result_problems(self, result: JsonObject) -> list[str]:
