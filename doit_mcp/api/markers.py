@@ -1,29 +1,39 @@
-"""Reach: the arguments that name people, addresses, channels, outside systems, roles to grant, or public access.
+"""Markers for arguments of operations and tools, and the walk over signatures that finds them.
 
-An argument is marked where it is declared, at any depth: ``recipients: Annotated[list[str], "...", REACHES]``. A write
-that is given such an argument asks the user first, and its hints say that it can reach outside of the account.
-
-Free text on which an automation acts, or which others see with its links, is marked with MENTIONS instead: it reaches
-outside if it holds an e-mail address or a URL.
+An argument is marked where it is declared: ``recipients: Annotated[list[str], "...", EXTERNAL_TARGET]``. Markers do not
+change the published schema.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from inspect import Parameter, signature
 from typing import Annotated, Any, Unpack, get_args, get_origin, get_type_hints, is_typeddict
 
+from ..protocol.json_schema import record_hints
+
 ArgumentPath = tuple[str, ...]
-"""Names that lead from the arguments to one of them. Lists on the way have no name: the path goes into every item."""
+"""Member names that lead to one argument. Lists on the way have no name: the path continues in every item."""
 
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
 
 
 class Marker:
-    """The type of the marker."""
+    """The type of the markers; each one is told apart by its identity."""
 
 
-EXTERNAL_TARGET, TEXT_WITH_LINKS = Marker(), Marker()
+EXTERNAL_TARGET = Marker()
+"""The argument, at any depth, names users, addresses, channels, outside systems, roles to grant, or public access. A
+write with such an argument asks the user first, and its hints say that it can reach outside of the account."""
+TEXT_WITH_LINKS = Marker()
+"""Free text, at any depth, that an automation acts on or that other users see with its links. It reaches outside of the
+account if it contains an e-mail address or a URL."""
+IDENTIFIER = Marker()
+"""The argument identifies something: an id, a name, an e-mail address, or a list of these. Surrounding whitespace is
+never part of it, so it is removed. Only top-level arguments: nested values can be data that has to arrive unchanged."""
+VERBATIM = Marker()
+"""The argument looks like an identifier but is the customer's own data, in which whitespace may be significant."""
 
 ADDRESS = re.compile(
     r"[^\s@]@[^\s@]"  # e-mail addresses
@@ -33,33 +43,52 @@ ADDRESS = re.compile(
     re.IGNORECASE,
 )
 SEPARATORS = re.compile(r"[\s,;<>()\[\]{}\"'`|\\]+")
-"""What ends an e-mail address or a URL in a text."""
+"""Characters that end an e-mail address or a URL in a text."""
 
 
 def find_addresses(text: str) -> list[str]:
-    """The words of *text* that are, or hold, an e-mail address or a URL; in order, none twice."""
-    # Full-width letters and the like stand for the usual ones where addresses are read.
+    """The words of *text* that are or contain an e-mail address or a URL, in order and without duplicates."""
+    # Programs that read addresses treat full-width letters and similar variants as the ordinary ones.
     words = (word.rstrip(".:!?") for word in SEPARATORS.split(unicodedata.normalize("NFKC", text)))
     return list(dict.fromkeys(word for word in words if ADDRESS.search(word)))
 
 
 def marked_paths(function: Callable[..., Any], marker: Marker = EXTERNAL_TARGET) -> tuple[ArgumentPath, ...]:
-    """The paths of all arguments in *function*'s signature that have the *marker*."""
-    hints = get_type_hints(function, include_extras=True)
+    """The paths of all arguments in *function*'s signature that have the *marker*, at any depth."""
     found: list[ArgumentPath] = []
+    for name, hint in argument_hints(function).items():
+        found += _paths_in_annotation(hint, (name,), marker)
+    return tuple(found)
+
+
+def marked_arguments(function: Callable[..., Any], marker: Marker) -> frozenset[str]:
+    """The names of the top-level arguments in *function*'s signature that have the *marker*."""
+    return frozenset(name for name, hint in argument_hints(function).items() if _has_marker(hint, marker))
+
+
+# One function at a time: several markers are looked up for the same one, and functions are not kept alive.
+@lru_cache(maxsize=1)
+def argument_hints(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """The annotations of the keyword-only arguments of *function*, and of the fields that it unpacks."""
+    hints = get_type_hints(function, include_extras=True)
+    found: dict[str, Any] = {}
     for name, parameter in signature(function).parameters.items():
         if parameter.kind is Parameter.VAR_KEYWORD and get_origin(hints[name]) is Unpack:
-            found += _paths_in_annotation(get_args(hints[name])[0], (), marker)
+            found |= record_hints(get_args(hints[name])[0])
         elif parameter.kind is Parameter.KEYWORD_ONLY:
-            found += _paths_in_annotation(hints[name], (name,), marker)
-    return tuple(found)
+            found[name] = hints[name]
+    return found
+
+
+def _has_marker(annotation: Any, marker: Marker) -> bool:
+    return any(part is marker or _has_marker(part, marker) for part in get_args(annotation))
 
 
 def _paths_in_annotation(annotation: Any, path: ArgumentPath, marker: Marker) -> Iterable[ArgumentPath]:
     if get_origin(annotation) is Annotated and marker in get_args(annotation)[1:]:
         yield path
     elif is_typeddict(annotation):
-        for name, hint in get_type_hints(annotation, include_extras=True).items():
+        for name, hint in record_hints(annotation).items():
             yield from _paths_in_annotation(hint, (*path, name), marker)
     else:
         for part in get_args(annotation):
@@ -78,7 +107,7 @@ def values_at(value: Any, path: ArgumentPath) -> list[Any]:
 def has_value_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath], *, replaces: bool = False) -> bool:
     """Whether *arguments* have a value at one of the *paths*.
 
-    An empty value names nobody, so it counts only if the write *replaces* what is there: then it removes everybody.
+    An empty value has no effect, so it counts only if the write *replaces* the current value: then it removes all.
     """
     if replaces:
         return any(_has_path(arguments, path) for path in paths)
@@ -86,7 +115,7 @@ def has_value_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath], *,
 
 
 def addresses_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath]) -> dict[str, list[str]]:
-    """The addresses in the texts that *arguments* have at these *paths*, by the path."""
+    """The addresses in the texts at these *paths* in *arguments*, by path."""
     found = {
         ".".join(path): [
             one for leaf in values_at(arguments, path) if isinstance(leaf, str) for one in find_addresses(leaf)
@@ -105,7 +134,7 @@ def _has_path(value: Any, path: ArgumentPath) -> bool:
 
 
 def remove_path(value: Any, path: ArgumentPath) -> Any:
-    """A copy of *value* without what *path* leads to, and without the objects that are empty then."""
+    """A copy of *value* without the member at *path*, and without objects that become empty."""
     if isinstance(value, list):
         return [remove_path(item, path) for item in value]
     if not isinstance(value, dict) or path[0] not in value:

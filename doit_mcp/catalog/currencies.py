@@ -8,13 +8,14 @@ from typing import Annotated, TypeVar, cast, get_args
 from ..api import Doit
 from ..api.common_types import Currency
 from ..api.errors import ApiError
+from ..api.value_kinds import CurrencyCode
 from ..protocol.jsonrpc import JsonObject
 from .partial_results import gather_partial
 
 T = TypeVar("T")
 
 CurrencyArgument = Annotated[Currency | None, "Currency of the amounts; the customer's own, if left out."]
-ResultCurrency = Annotated[str | None, "Of all amounts; null: the account's own currency."]
+ResultCurrency = Annotated[str | None, "Of all amounts; null: the account's own currency.", CurrencyCode]
 KNOWN_CURRENCIES = frozenset(get_args(Currency))
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from ..api.errors import ApiError
 from ..api.facts import Unconfirmed
 from ..api.parameters import PageToken
+from ..api.value_kinds import Verbatim
 from ..protocol.json_schema import Length, Range
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
@@ -28,7 +29,7 @@ Amount = Annotated[float | None, Range(0)]
 class CustomerPage(TypedDict, total=False):
     """A page of customers."""
 
-    customers: list[JsonObject]
+    customers: Annotated[list[JsonObject], Verbatim]
     pageToken: str
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from ..api.errors import ApiError
-from ..protocol.jsonrpc import JsonObject
+
+
+class FailedPart(TypedDict):
+    """A part that failed, and why."""
+
+    part: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +25,7 @@ class PartialResults:
     errors: Mapping[str, ApiError] = field(default_factory=dict)
 
     @property
-    def failures(self) -> list[JsonObject]:
+    def failures(self) -> list[FailedPart]:
         """The parts that failed, and why, as an answer shows them."""
         return [{"part": name, "why": describe_error(error)} for name, error in self.errors.items()]
 

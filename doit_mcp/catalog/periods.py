@@ -6,15 +6,22 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, TypedDict
 
 from ..api.errors import ApiError
 from ..api.report_config import QueryConfig, Span
+from ..api.value_kinds import Day
 from ..protocol.jsonrpc import JsonObject
 
 PERIOD_PATTERN = r"^\d{4}-\d{2}(-\d{2}/\d{4}-\d{2}-\d{2})?$"
 MAX_PERIOD_DAYS = 1100
 """Days of a period; three years."""
 ONE_DAY = timedelta(days=1)
+
+
+# The functional form: one field is a keyword of Python.
+PeriodDays = TypedDict("PeriodDays", {"from": Annotated[str, Day], "to": Annotated[str, Day], "days": int}, total=False)
+"""A period as results show it: first and last day, both included, and how many days it has."""
 
 
 @dataclass(frozen=True, slots=True)

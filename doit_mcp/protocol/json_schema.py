@@ -6,6 +6,7 @@ Produces portable schemas only: no ``$ref``, type lists, boolean subschemas, or 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -126,7 +127,7 @@ def _with_limit(schema: JsonObject, marker: Range | Length | Pattern) -> JsonObj
 
 def schema_of_typed_dict(typed_dict: Any, *, closed: bool = True) -> JsonObject:
     """Return the schema of a TypedDict."""
-    hints = get_type_hints(typed_dict, include_extras=True)
+    hints = record_hints(typed_dict)
     schema: JsonObject = {
         "type": "object",
         "properties": {name: schema_of_type(hint, closed=closed) for name, hint in hints.items()},
@@ -136,6 +137,12 @@ def schema_of_typed_dict(typed_dict: Any, *, closed: bool = True) -> JsonObject:
     if closed:
         schema["additionalProperties"] = False
     return schema
+
+
+@lru_cache(maxsize=1024)
+def record_hints(typed_dict: Any) -> dict[str, Any]:
+    """The annotations of a TypedDict, resolved once: schemas and markers are read from the same classes."""
+    return get_type_hints(typed_dict, include_extras=True)
 
 
 def _is_required(record: Any, name: str, hint: Any) -> bool:

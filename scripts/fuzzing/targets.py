@@ -208,12 +208,12 @@ def fuzz_forwarded(data: bytes) -> None:
 
 
 def fuzz_locales(data: bytes) -> None:
-    """Language tags, and days to be written in their form."""
+    """Language tags, and dates in the conventions of their locales."""
     tag, _, day = decode_header(data).partition("\n")
     found = find_locale(tag)
     if found is not None:
         require(found.format_money(-1234567.891, "EUR") != found.format_money(1234567.891, "EUR"), "a sign is shown")
-        require(len(found.format_day(day)) <= 10, "a day is a day")
+        require(len(found.format_date(day)) <= 60, "a date is short")
 
 
 def fuzz_traces(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Reach: where arguments that name people and the like are, and whether a call gives one."""
+"""Markers of arguments: where they are found, and whether a call has a value there."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ from typing import Annotated, Any, Required, TypedDict, Unpack
 
 import pytest
 
-from doit_mcp.api.markers import EXTERNAL_TARGET, find_addresses, has_value_at, marked_paths, remove_path, values_at
+from doit_mcp.api.markers import (
+    EXTERNAL_TARGET,
+    IDENTIFIER,
+    VERBATIM,
+    find_addresses,
+    has_value_at,
+    marked_arguments,
+    marked_paths,
+    remove_path,
+    values_at,
+)
 from doit_mcp.protocol.json_schema import Length
 
 
 class Person(TypedDict, total=False):
-    """Somebody."""
+    """A user."""
 
-    email: Required[Annotated[str, "Where to write to.", EXTERNAL_TARGET]]
+    email: Required[Annotated[str, "Where to write to.", EXTERNAL_TARGET, IDENTIFIER]]
     name: str
 
 
@@ -24,11 +34,16 @@ class Body(TypedDict, total=False):
     people: list[Person]
     settings: Person | None
     public: Annotated[str | None, EXTERNAL_TARGET, Length(1)]
-    title: str
+    title: Required[Annotated[str, IDENTIFIER]]
 
 
 async def declared(
-    self: Any, *, id: str, cc: Annotated[list[str] | None, EXTERNAL_TARGET] = None, **body: Unpack[Body]
+    self: Any,
+    *,
+    id: Annotated[str, "Its id.", IDENTIFIER],
+    cc: Annotated[list[str] | None, EXTERNAL_TARGET] = None,
+    ids: list[Annotated[str, IDENTIFIER]] | None = None,
+    **body: Unpack[Body],
 ) -> None:
     """Does something."""
 
@@ -38,6 +53,12 @@ PATHS = (("cc",), ("people", "email"), ("settings", "email"), ("public",))
 
 def test_marked_arguments_are_found_at_any_depth() -> None:
     assert marked_paths(declared) == PATHS
+
+
+def test_marked_arguments_are_found_at_the_top_level() -> None:
+    assert marked_arguments(declared, IDENTIFIER) == {"id", "ids", "title"}
+    assert marked_arguments(declared, EXTERNAL_TARGET) == {"cc", "public"}
+    assert marked_arguments(declared, VERBATIM) == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import Currency, Filter, ListPage
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
-from ..markers import EXTERNAL_TARGET
+from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import EpochMilliseconds, Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
@@ -64,7 +64,7 @@ class AlertConfig(TypedDict, total=False):
 class NewAlert(TypedDict, total=False):
     """An alert to create."""
 
-    name: Required[Annotated[str, Length(1, 64)]]
+    name: Required[Annotated[str, Length(1, 64), IDENTIFIER]]
     config: Required[AlertConfig]
     recipients: Annotated[Recipients, "E-mail addresses of the customer's domains; the creator's, if left out."]
 
@@ -72,7 +72,7 @@ class NewAlert(TypedDict, total=False):
 class AlertChanges(TypedDict, total=False):
     """What to change about an alert."""
 
-    name: Annotated[str, Length(1, 64)]
+    name: Annotated[str, Length(1, 64), IDENTIFIER]
     config: Required[Annotated[AlertConfig, "Its metric, timeInterval and value always, even if they stay."]]
     recipients: Annotated[Recipients, "E-mail addresses; replaced as a whole."]
 

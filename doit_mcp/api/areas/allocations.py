@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage, MatchMode
 from ..facts import REVERSIBLE
+from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import EpochMilliseconds, Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
@@ -101,20 +102,20 @@ class Allocation(TypedDict, total=False):
     rules: Annotated[list[Member], "Makes a group: two or more, in order of precedence.", Length(1, 500)]
     unallocatedCosts: Annotated[str | None, "Groups need it: what to call costs that no rule takes."]
     anomalyDetection: Annotated[bool, "Look for anomalies in its costs. Single ones only."]
-    folderId: Annotated[str, "Where to keep it; root: in no folder."]
+    folderId: Annotated[str, "Where to keep it; root: in no folder.", IDENTIFIER]
 
 
 class NewAllocation(Allocation, total=False):
     """An allocation to create."""
 
-    name: Required[Annotated[str, Length(1)]]
+    name: Required[Annotated[str, Length(1), IDENTIFIER]]
     description: Required[str]
 
 
 class AllocationChanges(Allocation, total=False):
     """What to change about an allocation."""
 
-    name: Annotated[str, Length(1)]
+    name: Annotated[str, Length(1), IDENTIFIER]
     description: str
 
 
@@ -145,7 +146,7 @@ class Allocations(Area):
             "or, different keys mean and.",
         ] = None,
         nameContains: NameContains = None,
-        name: Annotated[str | None, "The same as nameContains."] = None,
+        name: Annotated[str | None, "The same as nameContains.", IDENTIFIER] = None,
         sortBy: Literal["id", "name", "owner", "description", "type", "createTime", "updateTime"] | None = None,
         sortOrder: SortOrder = None,
     ) -> Annotated[JsonObject, AllocationPage]:

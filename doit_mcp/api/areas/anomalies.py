@@ -9,6 +9,7 @@ from ..operation import Area, get, offers
 from ..pagination import LARGE_PAGE_SIZE, parse_page
 from ..parameters import Id, MaxResults, PageToken, SortOrder
 from ..timestamps import format_timestamp
+from ..value_kinds import Label, Moment, UsDollars
 
 TEXT_FIELDS = ("platform", "serviceName", "scope", "severityLevel", "status", "id", "billingAccount", "attribution")
 PAGE_SIZE = 20
@@ -24,6 +25,25 @@ class AnomalyPage(ListPage, total=False):
     anomalies: Annotated[list[JsonObject], f"Each with {FIELDS}."]
     totalCount: Annotated[int, "Anomalies on all pages."]
     anomalySummary: Annotated[JsonObject, "Of all pages: countBySeverity and totalCostOfAnomaly."]
+
+
+class SkuCost(TypedDict):
+    """The cost of one SKU that is part of an anomaly."""
+
+    name: Annotated[str, Label]
+    cost: Annotated[float, UsDollars]
+
+
+class AnomalyRow(TypedDict, total=False):
+    """The costs of an anomaly in a list, and the name of the service."""
+
+    serviceName: Annotated[str | None, Label]
+    costOfAnomaly: Annotated[float, UsDollars]
+    actualCost: Annotated[float, UsDollars]
+    expectedMaxCost: Annotated[float, UsDollars]
+    startTime: Annotated[str | None, Moment]
+    endTime: Annotated[str | None, Moment]
+    top3SKUs: list[SkuCost] | None
 
 
 class AnomalyDetails(TypedDict, total=False):

@@ -5,7 +5,7 @@ from typing import Annotated, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import ListPage
 from ..errors import ApiError
-from ..markers import EXTERNAL_TARGET
+from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, patch, post
 from ..pagination import MAX_PAGES, find_id, iterate_pages
 from ..parameters import Id, MaxResults, Name, OptionalId, PageToken
@@ -67,7 +67,10 @@ class Assets(Area):
             "microsoft-azure). The same key twice means or, different keys mean and.",
         ] = None,
         name: Annotated[
-            str | None, "Only assets with this text in their name, any case. Reads several pages.", Length(1, 300)
+            str | None,
+            "Only assets with this text in their name, any case. Reads several pages.",
+            Length(1, 300),
+            IDENTIFIER,
         ] = None,
     ) -> Annotated[JsonObject, AssetPage]:
         """List the customer's assets, newest first: billing accounts and license subscriptions. With name, a pageToken
@@ -115,9 +118,9 @@ class Assets(Area):
         *,
         type: Annotated[str | None, "amazon-web-services, if left out.", Length(1, 100)] = None,
         mode: Annotated[str | None, "New, if left out.", Length(1, 100)] = None,
-        accountName: Annotated[str | None, "Name of the new account.", Length(1, 300)] = None,
+        accountName: Annotated[str | None, "Name of the new account.", Length(1, 300), IDENTIFIER] = None,
         rootEmail: Annotated[
-            str | None, "E-mail address of the new account's root user.", Length(3, 320), EXTERNAL_TARGET
+            str | None, "E-mail address of the new account's root user.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER
         ] = None,
     ) -> Annotated[JsonObject, NewAsset]:
         """Create a cloud account for the customer. It costs money and cannot be deleted with these tools: use it only

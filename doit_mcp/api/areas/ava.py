@@ -7,10 +7,11 @@ from ...protocol.json_schema import JsonObject, Length
 from ..error_reasons import clean_text
 from ..errors import ApiError
 from ..facts import WORDS_OF_THE_USER
+from ..markers import IDENTIFIER
 from ..operation import Area, delete, offers, post
 
 Question = Annotated[str, "What to ask, in plain words.", Length(1, 20_000)]
-ConversationId = Annotated[str, "Of an earlier answer: goes on with its conversation.", Length(1, 500)]
+ConversationId = Annotated[str, "Of an earlier answer: goes on with its conversation.", Length(1, 500), IDENTIFIER]
 
 
 class AvaQuestion(TypedDict, total=False):
@@ -44,8 +45,8 @@ class AnswerFeedback(TypedDict, total=False):
 class Feedback(TypedDict, total=False):
     """Feedback on one answer."""
 
-    conversationId: Required[Annotated[str, "Of the answer.", Length(1, 500)]]
-    answerId: Required[Annotated[str, "Of the answer.", Length(1, 500)]]
+    conversationId: Required[Annotated[str, "Of the answer.", Length(1, 500), IDENTIFIER]]
+    answerId: Required[Annotated[str, "Of the answer.", Length(1, 500), IDENTIFIER]]
     feedback: Required[AnswerFeedback]
 
 
@@ -104,7 +105,7 @@ class Ava(Area):
 
     @delete("/ava/v1/deleteConversation", confirm=True, preview_with=None)
     async def delete_ava_conversation(
-        self, *, conversationId: Annotated[str, "Id that an answer of Ava came with.", Length(1, 500)]
+        self, *, conversationId: Annotated[str, "Id that an answer of Ava came with.", Length(1, 500), IDENTIFIER]
     ) -> None:
         """Delete a conversation with Ava. This cannot be undone: ask the user first."""
         ...

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length, Pattern, Range
 from ..common_types import ListPage
+from ..markers import IDENTIFIER
 from ..operation import Area, get
 from ..parameters import MaxResults, PageToken
 
@@ -14,9 +15,9 @@ STATS = (
 )
 
 ManagementAccount = Annotated[
-    str, "Management (payer) account, 12 digits, as list_aws_organizations shows it.", Pattern(r"^\d{12}$")
+    str, "Management (payer) account, 12 digits, as list_aws_organizations shows it.", Pattern(r"^\d{12}$"), IDENTIFIER
 ]
-MemberAccount = Annotated[str, "Member account, 12 digits.", Pattern(r"^\d{12}$")]
+MemberAccount = Annotated[str, "Member account, 12 digits.", Pattern(r"^\d{12}$"), IDENTIFIER]
 RowLimit = Annotated[MaxResults, Range(1, 500)]
 Service = Literal["compute", "database"]
 ShortText = Annotated[str | None, Length(1, 100)]
@@ -211,7 +212,7 @@ class AwsCommitments(Area):
         self,
         *,
         managementAccountId: ManagementAccount,
-        serviceId: Annotated[Service, "Type of commitment."],
+        serviceId: Annotated[Service, "Type of commitment.", IDENTIFIER],
         granularity: Annotated[
             Literal["hour", "day", "week", "month"] | None,
             "Of the usage: about 24 hours, 21 days (if left out), 16 weeks or 6 months of it.",

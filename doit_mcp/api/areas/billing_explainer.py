@@ -3,6 +3,7 @@
 from typing import Annotated, TypedDict
 
 from ...protocol.json_schema import JsonObject, Pattern
+from ..markers import IDENTIFIER
 from ..operation import Area, get
 
 SUMMARY = (
@@ -51,10 +52,10 @@ class BillingExplainer(Area):
         self,
         *,
         billingProfileId: Annotated[
-            str, "As the invoice shows it, e.g. CUST-12345.", Pattern(r"^[A-Za-z0-9_-]{1,128}$")
+            str, "As the invoice shows it, e.g. CUST-12345.", Pattern(r"^[A-Za-z0-9_-]{1,128}$"), IDENTIFIER
         ],
         invoiceNumber: Annotated[
-            str, "As list_invoices shows it, e.g. IN244004936.", Pattern(r"^[A-Za-z0-9_-]{1,64}$")
+            str, "As list_invoices shows it, e.g. IN244004936.", Pattern(r"^[A-Za-z0-9_-]{1,64}$"), IDENTIFIER
         ],
     ) -> Annotated[JsonObject, InvoiceExplainer]:
         """Explain one AWS invoice of a billing profile: the AWS bill, the DoiT bill, and what AWS would have charged

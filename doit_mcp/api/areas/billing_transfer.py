@@ -4,13 +4,14 @@ from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
+from ..markers import IDENTIFIER
 from ..operation import Area, get, post
 from ..parameters import MaxResults, PageToken
 
 PMA = "program management account"
 
-DpmaId = Annotated[str, f"Id of the distributor's {PMA}.", Length(1, 500)]
-ResellerAccount = Annotated[str, f"AWS account of the reseller's {PMA}, 12 digits.", Length(1, 100)]
+DpmaId = Annotated[str, f"Id of the distributor's {PMA}.", Length(1, 500), IDENTIFIER]
+ResellerAccount = Annotated[str, f"AWS account of the reseller's {PMA}, 12 digits.", Length(1, 100), IDENTIFIER]
 CustomerId = Annotated[str, "Customer of DoiT.", Length(1, 500)]
 IncludeRevoked = Annotated[bool | None, "Also mappings that were revoked."]
 

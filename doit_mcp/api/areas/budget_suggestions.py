@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..facts import Unconfirmed
+from ..markers import IDENTIFIER
 from ..operation import Area, get, post
 from ..parameters import Id
 
@@ -25,7 +26,7 @@ class SuggestionList(TypedDict, total=False):
 class Accepting(TypedDict, total=False):
     """What became of a suggestion."""
 
-    budgetId: Required[Annotated[str, "Id of the budget that was created for it.", Length(1, 500)]]
+    budgetId: Required[Annotated[str, "Id of the budget that was created for it.", Length(1, 500), IDENTIFIER]]
     editedBeforeAccept: Annotated[bool, "Whether the user changed what was suggested."]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import Collaborator, Currency, Filter, ListPage, Role, SlackChannel
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
-from ..markers import EXTERNAL_TARGET
+from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import (
@@ -91,7 +91,7 @@ class Budget(TypedDict, total=False):
 class NewBudget(Budget, total=False):
     """A budget to create."""
 
-    name: Required[Annotated[str, Length(1)]]
+    name: Required[Annotated[str, Length(1), IDENTIFIER]]
     currency: Required[Currency]
     type: Required[Literal["fixed", "recurring"]]
     startPeriod: Required[Annotated[int, "Start of its first period, in milliseconds since 1970."]]
@@ -100,7 +100,7 @@ class NewBudget(Budget, total=False):
 class BudgetChanges(Budget, total=False):
     """What to change about a budget."""
 
-    name: Annotated[str, Length(1)]
+    name: Annotated[str, Length(1), IDENTIFIER]
     currency: Currency
     type: Literal["fixed", "recurring"]
     startPeriod: Annotated[int, "Start of its first period, in milliseconds since 1970."]
@@ -133,7 +133,7 @@ class Budgets(Area):
             "(atRisk, onTrack, unknown). The same key twice means or, different keys mean and.",
         ] = None,
         nameContains: NameContains = None,
-        name: Annotated[str | None, "The same as nameContains."] = None,
+        name: Annotated[str | None, "The same as nameContains.", IDENTIFIER] = None,
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, BudgetPage]:

@@ -4,6 +4,7 @@ account's part of a diagram (scheme)."""
 from typing import Annotated, Any, Literal, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern, Range
+from ..markers import IDENTIFIER
 from ..operation import Area, get, offers, post
 from ..parameters import Id
 from .cloud_diagrams_types import (
@@ -86,8 +87,8 @@ class CloudDiagrams(Area):
     async def get_cloud_diagram_components(
         self,
         *,
-        scheme_ids: Annotated[Ids, "Diagrams to load."] = None,
-        layer_ids: Annotated[Ids, "Layers to load."] = None,
+        scheme_ids: Annotated[Ids, "Diagrams to load.", IDENTIFIER] = None,
+        layer_ids: Annotated[Ids, "Layers to load.", IDENTIFIER] = None,
         template: Annotated[
             Literal["component", "statussheet"] | Annotated[list[str], Length(maximum=500)] | None,
             "Templates to load: a kind, or ids of layers.",
@@ -201,7 +202,9 @@ class CloudDiagrams(Area):
         self,
         *,
         id: LayerId,
-        snapshot_id: Annotated[str, "Its _id, as list_cloud_diagram_layer_snapshots shows it.", Length(1, 500)],
+        snapshot_id: Annotated[
+            str, "Its _id, as list_cloud_diagram_layer_snapshots shows it.", Length(1, 500), IDENTIFIER
+        ],
     ) -> Annotated[JsonObject, Snapshot]:
         """Show one snapshot of a layer: its name, when it was taken, and the previous snapshot."""
         ...
@@ -252,7 +255,7 @@ class CloudDiagrams(Area):
         self,
         *,
         ss_id: LayerId,
-        nodeId: Annotated[str, "Id of the component, as search_cloud_diagrams shows it.", Length(1, 500)],
+        nodeId: Annotated[str, "Id of the component, as search_cloud_diagrams shows it.", Length(1, 500), IDENTIFIER],
         limit: Annotated[Limit, "50, if left out."] = None,
         offset: Offset = None,
     ) -> Annotated[list[JsonObject], NodeActivities]:

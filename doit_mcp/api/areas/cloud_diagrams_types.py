@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length, Range
+from ..markers import IDENTIFIER
 
 IdList = Annotated[list[str], Length(1, 500)]
 
@@ -26,7 +27,7 @@ Search = TypedDict(
     "Search",
     {
         "query": Required[Annotated[str, "Words to look for.", Length(1, 1000)]],
-        "ss_id": Annotated[str, "Only on this layer.", Length(1, 500)],
+        "ss_id": Annotated[str, "Only on this layer.", Length(1, 500), IDENTIFIER],
         "from": Annotated[int, "How many hits of each kind to skip.", Range(0)],
         "size": Annotated[int, "Hits of each kind; 20, if left out.", Range(1, 10_000)],
     },

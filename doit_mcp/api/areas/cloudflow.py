@@ -7,13 +7,15 @@ from typing import Annotated, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import ListPage
 from ..errors import ApiError
-from ..markers import TEXT_WITH_LINKS
+from ..markers import IDENTIFIER, TEXT_WITH_LINKS
 from ..operation import Area, get, offers, post
 from ..parameters import Id, MaxResults, PageToken
 
 Instruction = Annotated[str, "What to change, in plain words.", Length(1, 20_000), TEXT_WITH_LINKS]
 RowLimit = Annotated[MaxResults, Range(1, 500)]
-ConversationId = Annotated[str, "Goes on with the conversation of an earlier answer; a new one, if left out."]
+ConversationId = Annotated[
+    str, "Goes on with the conversation of an earlier answer; a new one, if left out.", IDENTIFIER
+]
 
 MAX_FLOW_ID_CHARACTERS = 1_500
 TRIGGER_URL = re.compile(
@@ -116,7 +118,9 @@ class Cloudflow(Area):
     async def trigger_cloud_flow(
         self,
         *,
-        flowID: Annotated[str, "Id of the flow, as list_cloudflows shows it.", Length(1, 2 * MAX_FLOW_ID_CHARACTERS)],
+        flowID: Annotated[
+            str, "Id of the flow, as list_cloudflows shows it.", Length(1, 2 * MAX_FLOW_ID_CHARACTERS), IDENTIFIER
+        ],
         requestBodyJson: Annotated[
             JsonObject | None, "Payload for the flow's webhook, as the flow expects it; {}, if left out."
         ] = None,

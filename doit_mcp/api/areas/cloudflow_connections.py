@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import ListPage
 from ..errors import ApiError
-from ..markers import EXTERNAL_TARGET
+from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..parameters import Id, MaxResults, PageToken
 
@@ -99,13 +99,13 @@ class Connection(TypedDict, total=False):
 class NewConnection(Connection, total=False):
     """A connection to create."""
 
-    name: Required[Annotated[str, Length(1, 300)]]
+    name: Required[Annotated[str, Length(1, 300), IDENTIFIER]]
 
 
 class ConnectionChanges(Connection, total=False):
     """What to change about a connection."""
 
-    name: Annotated[str, Length(1, 300)]
+    name: Annotated[str, Length(1, 300), IDENTIFIER]
 
 
 class CloudflowConnections(Area):

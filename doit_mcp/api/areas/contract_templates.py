@@ -3,6 +3,7 @@
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
+from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, post, put
 from ..parameters import Id
 
@@ -75,7 +76,7 @@ class PriceBook(TypedDict, total=False):
 class Template(TypedDict, total=False):
     """The terms of a template."""
 
-    name: Required[Annotated[str, Length(1)]]
+    name: Required[Annotated[str, Length(1), IDENTIFIER]]
     platform: Required[Annotated[str, "The cloud, e.g. amazon-web-services.", Length(1)]]
     structure: Annotated[str, "The preset it starts from; blank, if left out."]
     eligibleFrom: Required[Annotated[Timestamp, "When it may be used from, RFC 3339."]]

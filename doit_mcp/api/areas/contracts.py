@@ -4,12 +4,12 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..errors import ApiError
-from ..markers import EXTERNAL_TARGET
+from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, post
 from ..parameters import Id
 
 OptionalCustomerId = Annotated[
-    str | None, "Id of the customer that has the contract; the signed-in one, if left out.", Length(1, 500)
+    str | None, "Id of the customer that has the contract; the signed-in one, if left out.", Length(1, 500), IDENTIFIER
 ]
 CustomerId = Annotated[Id, "Id of the customer that has the contract: a direct child of the signed-in one."]
 ContractId = Annotated[Id, "Id of the contract, as list_contracts shows it."]
@@ -47,12 +47,14 @@ class ContractDetails(TypedDict, total=False):
 class Terms(TypedDict, total=False):
     """The terms of a contract."""
 
-    name: Required[Annotated[str, Length(1)]]
+    name: Required[Annotated[str, Length(1), IDENTIFIER]]
     startDate: Required[Annotated[str, "RFC 3339.", Length(10, 64)]]
     endDate: Annotated[str | None, "RFC 3339; null: none."]
     renewalPolicy: Required[Literal["auto", "manual", "fixed"]]
-    invoicesEmail: Required[Annotated[str, "Where invoices go.", Length(3, 320), EXTERNAL_TARGET]]
-    contractUpdatesEmail: Required[Annotated[str, "Where news about the contract go.", Length(3, 320), EXTERNAL_TARGET]]
+    invoicesEmail: Required[Annotated[str, "Where invoices go.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]]
+    contractUpdatesEmail: Required[
+        Annotated[str, "Where news about the contract go.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]
+    ]
     billingProfile: Required[Annotated[JsonObject, "name, country, state, city, address, zip."]]
     managementAccounts: Annotated[list[str], "Ids of cloud accounts.", Length(maximum=1000)]
     billingRules: Annotated[ObjectList, "name, managementAccounts, filters, formula of each."]

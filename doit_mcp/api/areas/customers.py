@@ -5,12 +5,15 @@ from typing import Annotated, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import Currency
 from ..errors import ApiError
-from ..markers import EXTERNAL_TARGET
+from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, patch
 from ..parameters import Id
 
 CustomerId = Annotated[
-    str | None, "Id of the customer; the signed-in one, which is the only one possible, if left out.", Length(1, 500)
+    str | None,
+    "Id of the customer; the signed-in one, which is the only one possible, if left out.",
+    Length(1, 500),
+    IDENTIFIER,
 ]
 
 

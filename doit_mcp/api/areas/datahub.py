@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..errors import ApiError
 from ..facts import REVERSIBLE
+from ..markers import IDENTIFIER, VERBATIM
 from ..operation import Area, delete, get, offers, patch, post
 from ..request_bodies import MULTIPART
 from ..uploads import MAX_ENCODED_CHARACTERS, decode_file
@@ -12,7 +13,7 @@ from ..uploads import MAX_ENCODED_CHARACTERS, decode_file
 MAX_EVENTS = 50_000
 
 NAME_PATTERN = Pattern(r"^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$")
-Dataset = Annotated[str, "Name of the dataset.", Length(1, 300)]
+Dataset = Annotated[str, "Name of the dataset.", Length(1, 300), IDENTIFIER]
 NewDatasetName = Annotated[str, "Name of the dataset.", NAME_PATTERN, Length(1, 300)]
 Timestamp = Annotated[str, "RFC 3339, e.g. 2026-01-31T10:00:00Z.", Length(1, 40)]
 Description = Annotated[str, "What its data are.", Length(maximum=5000)]
@@ -89,7 +90,9 @@ class EventSelection(TypedDict, total=False):
     """Which events."""
 
     dataset: Required[Dataset]
-    eventIds: Annotated[list[str], "Ids of the events. Give either these or a time range.", Length(1, MAX_EVENTS)]
+    eventIds: Annotated[
+        list[str], "Ids of the events. Give either these or a time range.", Length(1, MAX_EVENTS), VERBATIM
+    ]
     startTime: Annotated[Timestamp, "Start of a time range, RFC 3339."]
     endTime: Annotated[Timestamp, "End of a time range, RFC 3339."]
 
@@ -98,7 +101,9 @@ class NewDataset(TypedDict, total=False):
     """A dataset to create."""
 
     name: Required[
-        Annotated[str, "Letters, digits, _ and -; single spaces between words.", NAME_PATTERN, Length(1, 300)]
+        Annotated[
+            str, "Letters, digits, _ and -; single spaces between words.", NAME_PATTERN, Length(1, 300), IDENTIFIER
+        ]
     ]
     description: Description
 
@@ -112,7 +117,7 @@ class DatasetChanges(TypedDict, total=False):
 class DatasetNames(TypedDict):
     """Several datasets."""
 
-    datasets: Annotated[list[str], "Names of the datasets.", Length(1, 1000)]
+    datasets: Annotated[list[str], "Names of the datasets.", Length(1, 1000), IDENTIFIER]
 
 
 class Datahub(Area):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import DimensionType, ListPage
+from ..markers import IDENTIFIER
 from ..operation import Area, get, offers
 from ..parameters import MaxResults, PageToken, SortOrder
 
@@ -67,7 +68,7 @@ class Dimensions(Area):
         self,
         *,
         type: Annotated[DimensionType, "As list_dimensions shows it."],
-        id: Annotated[str, "As list_dimensions shows it, e.g. service_description.", Length(1, 500)],
+        id: Annotated[str, "As list_dimensions shows it, e.g. service_description.", Length(1, 500), IDENTIFIER],
     ) -> Annotated[JsonObject, DimensionDetails]:
         """Show the values of one dimension, spelled as filters require them: service names, projects, regions, label
         values."""

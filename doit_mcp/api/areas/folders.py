@@ -5,6 +5,7 @@ from typing import Annotated, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
 from ..facts import REVERSIBLE
+from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import Id, MaxResults, Name, OptionalId, PageToken
@@ -12,8 +13,8 @@ from ..parameters import Id, MaxResults, Name, OptionalId, PageToken
 PAGE_SIZE = 500
 
 FolderId = Annotated[Id, "Id of the folder, as list_folders shows it."]
-FolderName = Annotated[str, "What the folder is called.", Length(1, 300)]
-ParentId = Annotated[str, "Id of the folder that holds it; root for the top.", Length(maximum=500)]
+FolderName = Annotated[str, "What the folder is called.", Length(1, 300), IDENTIFIER]
+ParentId = Annotated[str, "Id of the folder that holds it; root for the top.", Length(maximum=500), IDENTIFIER]
 FolderDescription = Annotated[str, "What is kept in it.", Length(maximum=5000)]
 
 

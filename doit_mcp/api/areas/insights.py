@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..facts import REVERSIBLE, Unconfirmed
+from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, post, put
 from ..parameters import Id, MaxResults, PageToken
 from .insights_types import (
@@ -22,8 +23,9 @@ from .insights_types import (
 PAGE_SIZE = 50
 MAX_ROWS = 5000
 
-Source = Annotated[Id, "Source of the insight, as list_optimization_recommendations shows it."]
-Key = Annotated[Id, "Key of the insight, as list_optimization_recommendations shows it."]
+Source = Annotated[str, "Source of the insight, as list_optimization_recommendations shows it.", Length(1, 500)]
+Key = Annotated[str, "Key of the insight, as list_optimization_recommendations shows it.", Length(1, 500)]
+"""Chosen by the customer, so blanks around it are part of it."""
 Category = Literal[
     "FinOps", "OperationalExcellence", "PerformanceEfficiency", "Reliability", "Security", "Sustainability"
 ]
@@ -122,7 +124,7 @@ class Insights(Area):
     async def post_insight_resource_results(
         self,
         *,
-        sourceID: OwnSource,
+        sourceID: Annotated[OwnSource, IDENTIFIER],
         insightKey: Key,
         maxResults: Annotated[int | None, "Rows in the answer, 1000 if left out.", Range(1, MAX_ROWS)] = None,
         **resources: Unpack[ResourceSet],
@@ -157,7 +159,7 @@ class Insights(Area):
         preview_arguments={"sourceID": "source", "insightKey": "key"},
         verify_with=None,
     )
-    async def delete_insight_result(self, *, sourceID: OwnSource, insightKey: Key) -> None:
+    async def delete_insight_result(self, *, sourceID: Annotated[OwnSource, IDENTIFIER], insightKey: Key) -> None:
         """Delete a custom insight with all its resources. This cannot be undone: ask the user first."""
         ...
 

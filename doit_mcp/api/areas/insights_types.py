@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length
-from ..markers import EXTERNAL_TARGET, TEXT_WITH_LINKS
+from ..markers import EXTERNAL_TARGET, IDENTIFIER, TEXT_WITH_LINKS
 
 InsightStatus = Literal[
     "actionable", "acknowledged", "optimized", "dismissed", "in progress", "upgrade needed", "permissions needed"
@@ -73,7 +73,7 @@ class NewInsight(TypedDict, total=False):
     cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
     categories: Required[Annotated[list[Literal["FinOps", "Security"]], Length(1, 2)]]
     reportUrl: Annotated[str, "Link to a report about it.", EXTERNAL_TARGET]
-    cloudFlowTemplateId: Annotated[str, "A CloudFlow template that mends it."]
+    cloudFlowTemplateId: Annotated[str, "A CloudFlow template that mends it.", IDENTIFIER]
     easyWinDescription: Annotated[str, "Why it is easy to do.", TEXT_WITH_LINKS]
 
 

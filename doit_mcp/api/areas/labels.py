@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
 from ..facts import REVERSIBLE
+from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
@@ -24,7 +25,7 @@ Color = Literal[
     "rosePink",
     "slateGrey",
 ]
-LabelName = Annotated[str, "The word itself.", Length(1, 300)]
+LabelName = Annotated[str, "The word itself.", Length(1, 300), IDENTIFIER]
 LabelId = Annotated[Id, "Id of the label, as list_labels shows it."]
 
 

@@ -6,6 +6,7 @@ from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..common_types import ListPage
 from ..errors import ApiError
 from ..facts import REVERSIBLE
+from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import CreatedSince, CreatedUntil, Id, MaxResults, Name, NameContains, OptionalId, PageToken
@@ -60,20 +61,20 @@ class Report(TypedDict, total=False):
 
     description: str
     labels: Annotated[list[str], "Ids of labels.", Length(maximum=1000)]
-    folderId: Annotated[str, "Where to keep it; root: in no folder."]
+    folderId: Annotated[str, "Where to keep it; root: in no folder.", IDENTIFIER]
 
 
 class NewReport(Report, total=False):
     """A report to create."""
 
-    name: Required[Annotated[str, Length(1)]]
+    name: Required[Annotated[str, Length(1), IDENTIFIER]]
     config: Required[QueryConfig]
 
 
 class ReportChanges(Report, total=False):
     """What to change about a report."""
 
-    name: Annotated[str, Length(1)]
+    name: Annotated[str, Length(1), IDENTIFIER]
     config: QueryConfig
 
 

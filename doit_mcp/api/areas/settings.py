@@ -4,6 +4,7 @@ from typing import Annotated, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..facts import REVERSIBLE
+from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..pagination import find_id
 from ..parameters import Id, Name, OptionalId
@@ -12,7 +13,7 @@ COLOR_PATTERN = Pattern("^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$")
 Color = Annotated[str, "In hex: #rgb, #rrggbb or #rrggbbaa.", COLOR_PATTERN]
 Palette = Annotated[list[Color], Length(1, 32)]
 ThemeId = Annotated[Id, "Id of the theme, as list_themes shows it."]
-ThemeName = Annotated[str, "What the theme is called.", Length(1, 200)]
+ThemeName = Annotated[str, "What the theme is called.", Length(1, 200), IDENTIFIER]
 
 
 class ThemeList(TypedDict, total=False):
@@ -73,7 +74,7 @@ class ActiveTheme(TypedDict, total=False):
 class ThemeChoice(TypedDict):
     """The theme to use."""
 
-    themeId: Annotated[str, "Its id, or default for the built-in one.", Length(1, 500)]
+    themeId: Annotated[str, "Its id, or default for the built-in one.", Length(1, 500), IDENTIFIER]
 
 
 class Settings(Area):

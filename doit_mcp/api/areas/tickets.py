@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import ListPage
 from ..facts import REVERSIBLE, WORDS_OF_THE_USER
-from ..markers import EXTERNAL_TARGET
+from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import MAX_PAGES, iterate_pages
 from ..parameters import CreatedSince, CreatedUntil, EpochMilliseconds, PageToken
@@ -24,7 +24,7 @@ Severity = Literal["low", "normal", "high", "urgent"]
 Subject = Annotated[str, "What it is about, in one line.", Length(1, 1000)]
 Body = Annotated[str, "Everything support needs to know; may have HTML.", Length(1, 100_000)]
 Product = Annotated[str, "The product in question.", Length(1, 300)]
-TicketId = Annotated[int, "Number of the ticket.", Range(1)]
+TicketId = Annotated[int, "Number of the ticket.", Range(1), IDENTIFIER]
 
 
 class TicketPage(ListPage, total=False):

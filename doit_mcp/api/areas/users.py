@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
-from ..markers import EXTERNAL_TARGET
+from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post
 from ..parameters import Id
 
@@ -18,8 +18,8 @@ JobTitle = Literal[
     "Software / Ops Engineer",
 ]
 UserId = Annotated[Id, "Id of the user, as list_users shows it."]
-PersonName = Annotated[str, "Of the person.", Length(1, 300)]
-RoleId = Annotated[str, "As list_roles shows it.", Length(1, 500), EXTERNAL_TARGET]
+PersonName = Annotated[str, "Of the person.", Length(1, 300), IDENTIFIER]
+RoleId = Annotated[str, "As list_roles shows it.", Length(1, 500), EXTERNAL_TARGET, IDENTIFIER]
 DryRun = Annotated[bool | None, "true only says what would happen."]
 
 
@@ -70,12 +70,14 @@ class UserChanges(TypedDict, total=False):
 class Invitation(TypedDict, total=False):
     """Whom to invite."""
 
-    email: Required[Annotated[str, "E-mail address of the person.", Length(3, 320), EXTERNAL_TARGET]]
+    email: Required[Annotated[str, "E-mail address of the person.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]]
     firstName: PersonName
     lastName: PersonName
     jobTitle: JobTitle
     roleId: RoleId
-    organizationId: Annotated[str, "As list_organizations shows it. Cannot be changed later.", Length(1, 500)]
+    organizationId: Annotated[
+        str, "As list_organizations shows it. Cannot be changed later.", Length(1, 500), IDENTIFIER
+    ]
 
 
 class Users(Area):
@@ -85,7 +87,9 @@ class Users(Area):
     async def list_users(
         self,
         *,
-        email: Annotated[str | None, "Only the user with exactly this address, any case.", Length(1, 320)] = None,
+        email: Annotated[
+            str | None, "Only the user with exactly this address, any case.", Length(1, 320), IDENTIFIER
+        ] = None,
     ) -> Annotated[JsonObject, UserList]:
         """List the users of the customer, including invited ones. For one user, give the email address."""
         ...

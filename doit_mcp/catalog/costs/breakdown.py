@@ -9,6 +9,7 @@ from ...api import Doit
 from ...api.areas.reports import EXTRA_FIELDS
 from ...api.errors import ApiError
 from ...api.report_config import Metric, QueryConfig, normalize_provider
+from ...api.value_kinds import Day, Label, Members, Money, Verbatim
 from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
 from ..currencies import CurrencyArgument, ResultCurrency, resolve_currency
@@ -33,16 +34,47 @@ Cloud = Annotated[
 ]
 
 
+class GroupCost(TypedDict):
+    """The cost of one group over the whole period."""
+
+    name: Annotated[str | None, Label]
+    cost: Annotated[float, Money]
+
+
+class CostTotals(TypedDict, total=False):
+    """The cost of the groups in the result, of all other groups, and of both together."""
+
+    shown: Annotated[float, Money]
+    other: Annotated[float | None, Money]
+    all: Annotated[float | None, Money]
+
+
+class MonthRange(TypedDict, total=False):
+    """The months that a result covers."""
+
+    months: int
+    first: Annotated[str, Day]
+    last: Annotated[str, Day]
+
+
 class CostBreakdown(TypedDict, total=False):
     """Costs by group and month."""
 
     rowCount: int
-    columns: Annotated[list[JsonObject], "Name and type of each cell of a row."]
-    rows: Annotated[list[list[Any]], "A list of cells for each group and month, the most expensive group first."]
-    groups: Annotated[list[JsonObject], "Each group's name and its cost over the whole period."]
-    total: Annotated[JsonObject, "shown: the groups above; other: all others together, null if not known; all: both."]
+    columns: Annotated[list[JsonObject], "Name and type of each cell of a row.", Verbatim]
+    rows: Annotated[
+        list[list[Any]], "A list of cells for each group and month, the most expensive group first.", Verbatim
+    ]
+    groups: Annotated[list[JsonObject], "Each group's name and its cost over the whole period.", Members(GroupCost)]
+    total: Annotated[
+        JsonObject,
+        "shown: the groups above; other: all others together, null if not known; all: both.",
+        Members(CostTotals),
+    ]
     currency: ResultCurrency
-    period: Annotated[JsonObject, "months asked for, the running one included; first and last month with costs."]
+    period: Annotated[
+        JsonObject, "months asked for, the running one included; first and last month with costs.", Members(MonthRange)
+    ]
 
 
 @composed_tool(area="reports", slow=True, default_list=True, result_table="query")
@@ -130,7 +162,7 @@ def without_extras(answer: JsonObject) -> JsonObject:
     return {name: value for name, value in answer.items() if name not in EXTRA_FIELDS}
 
 
-def cost_totals(shown: float, total: float | None) -> JsonObject:
+def cost_totals(shown: float, total: float | None) -> CostTotals:
     """What the shown groups and the others cost, and both together; null where that is not known."""
     if total is None:
         return {"shown": round_to_cents(shown), "other": None, "all": None}

@@ -10,19 +10,31 @@ from typing import Annotated, Any, Literal, TypedDict
 from ...api.common_types import Filter
 from ...api.errors import ApiError
 from ...api.report_config import QueryConfig, normalize_provider
+from ...api.value_kinds import Label, Members, Money, Percent
 from ...protocol.json_schema import Length, Pattern, Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from .. import periods
 from ..call import Call
 from ..currencies import CurrencyArgument, ResultCurrency, fetch_customer_currency
-from ..partial_results import PartialResults, gather_partial
-from ..periods import Period, month_of, utc_date
+from ..partial_results import FailedPart, PartialResults, gather_partial
+from ..periods import Period, PeriodDays, month_of, utc_date
 from ..tables import column_total, percent_change, round_to_cents, sum_by_columns
 from ..tools.composed import composed_tool
 from ..tools.result_handles import ResultTable, pack_table
 from .breakdown import COST_METRIC, DIMENSION_IDS, Cloud
-from .drivers import CostAndUsage, CostDriver, change_causes, driver_row, find_drivers, split_change, to_cents
+from .drivers import (
+    ChangeCauses,
+    CostAndUsage,
+    CostDriver,
+    DriverRow,
+    OtherDrivers,
+    change_causes,
+    driver_row,
+    find_drivers,
+    split_change,
+    to_cents,
+)
 
 MAX_GROUPS = 1000
 """Things that are read of one dimension and period, the most expensive ones; what is below them is in other."""
@@ -34,24 +46,47 @@ PeriodArgument = Annotated[
 CostsByValue = dict[Hashable, CostAndUsage]
 
 
+class ChangeTotals(TypedDict, total=False):
+    """The cost of both periods, and the change between them."""
+
+    before: Annotated[float, Money]
+    after: Annotated[float, Money]
+    change: Annotated[float, Money]
+    changePercent: Annotated[float | None, Percent]
+    perDayBefore: Annotated[float, Money]
+    perDayAfter: Annotated[float, Money]
+
+
+class DimensionDrivers(TypedDict):
+    """The drivers of the change in one dimension."""
+
+    dimension: Annotated[str, Label]
+    drivers: Annotated[list[JsonObject], Members(DriverRow)]
+    other: Annotated[JsonObject, Members(OtherDrivers)]
+
+
 class CostChange(TypedDict, total=False):
     """A change and its drivers."""
 
-    before: Annotated[JsonObject, "from, to (both included) and days."]
-    after: JsonObject
-    total: Annotated[JsonObject, "Cost before and after, change, changePercent, and cost per day in both."]
+    before: Annotated[JsonObject, "from, to (both included) and days.", Members(PeriodDays)]
+    after: Annotated[JsonObject, Members(PeriodDays)]
+    total: Annotated[
+        JsonObject, "Cost before and after, change, changePercent, and cost per day in both.", Members(ChangeTotals)
+    ]
     causes: Annotated[
         JsonObject,
         "The change by its causes, which add up to it: usage (more or less of the same), price (another unit price), "
         "new and gone SKUs, untold. Only with sku.",
+        Members(ChangeCauses),
     ]
     by: Annotated[
         list[JsonObject],
         "For each dimension the drivers, the largest first, and other, which adds up to the total change: before, "
         "after, change, share of the change in percent; status new or gone; byUsage and byPrice of a SKU.",
+        Members(DimensionDrivers),
     ]
     currency: ResultCurrency
-    failed: Annotated[list[JsonObject], "Parts that could not be had, and why."]
+    failed: Annotated[list[JsonObject], "Parts that could not be had, and why.", Members(FailedPart)]
     note: str
     handle: Annotated[str, "For query_result: all drivers."]
 

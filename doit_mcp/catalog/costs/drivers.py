@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Annotated, TypedDict
 
+from ...api.value_kinds import Label, Money, Percent
 from ...protocol.jsonrpc import JsonObject
 
 NEGLIGIBLE_COST = 0.005
@@ -13,6 +15,35 @@ NEGLIGIBLE_USAGE = 1e-9
 """Usage from which no price can be reckoned."""
 MAX_USAGE_EFFECT_CENTS = 10**12
 """Cents: an effect of usage beyond ten thousand million comes from odd data, and is too large for exact sums."""
+
+
+class DriverRow(TypedDict, total=False):
+    """One driver of the change. byUsage and byPrice add up to the change."""
+
+    name: Annotated[str | None, Label]
+    before: Annotated[float, Money]
+    after: Annotated[float, Money]
+    change: Annotated[float, Money]
+    share: Annotated[float | None, Percent]
+    status: str
+    byUsage: Annotated[float, Money]
+    byPrice: Annotated[float, Money]
+
+
+class OtherDrivers(DriverRow, total=False):
+    """Everything that is not among the drivers, as one."""
+
+    count: int
+
+
+class ChangeCauses(TypedDict):
+    """The parts of the change; they add up to it."""
+
+    usage: Annotated[float, Money]
+    price: Annotated[float, Money]
+    new: Annotated[float, Money]
+    gone: Annotated[float, Money]
+    untold: Annotated[float, Money]
 
 
 @dataclass(frozen=True, slots=True)

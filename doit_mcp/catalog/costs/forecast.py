@@ -10,15 +10,24 @@ from ...api.areas.budgets import Budgets
 from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
 from ...api.report_config import QueryConfig, normalize_provider
 from ...api.timestamps import format_date
+from ...api.value_kinds import Members
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..currencies import CurrencyArgument, ResultCurrency, fetch_customer_currency
-from ..partial_results import gather_partial
+from ..partial_results import FailedPart, gather_partial
 from ..periods import Period, month_of, quarter_of, utc_date, with_period
 from ..tables import column_names, complete_rows, to_number
 from ..tools.composed import composed_tool
 from .breakdown import COST_METRIC, Cloud
-from .run_rate import RUN_RATE_DAYS, period_cost, predict_breach, project_cost, run_rate
+from .run_rate import (
+    RUN_RATE_DAYS,
+    BudgetBreach,
+    ProjectedPeriod,
+    period_cost,
+    predict_breach,
+    project_cost,
+    run_rate,
+)
 
 API_METHOD = "DoiT's forecast for each day to come"
 RUN_RATE_METHOD = f"mean of the last {RUN_RATE_DAYS} days for each day to come"
@@ -32,17 +41,19 @@ class SpendForecast(TypedDict, total=False):
         JsonObject,
         "The running month: from, to, spent so far, ahead (from now to its end), expected (both), and before: what the "
         "whole month before cost.",
+        Members(ProjectedPeriod),
     ]
-    quarter: Annotated[JsonObject, "The same of the running quarter."]
+    quarter: Annotated[JsonObject, "The same of the running quarter.", Members(ProjectedPeriod)]
     method: Annotated[str, "How the days to come were reckoned."]
     budgets: Annotated[
         list[JsonObject],
         "Budgets that are exceeded or will be, the first to break first: amount, spent, expected at the end of their "
         "period if they go on like this, breaksOn, basis. Each in its own currency.",
+        Members(BudgetBreach),
     ]
     budgetsChecked: int
     currency: ResultCurrency
-    failed: Annotated[list[JsonObject], "Parts that could not be had, and why."]
+    failed: Annotated[list[JsonObject], "Parts that could not be had, and why.", Members(FailedPart)]
 
 
 @composed_tool(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypedDict
 
+from ...api.areas.anomalies import AnomalyRow
 from ...api.report_config import Group, QueryConfig
 from ...api.timestamps import format_date
+from ...api.value_kinds import Day, Label, Members, Money, Verbatim
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..currencies import ResultCurrency, fetch_customer_currency
-from ..partial_results import PartialResults, gather_partial
+from ..partial_results import FailedPart, PartialResults, gather_partial
 from ..tables import column_total, round_to_cents, sum_by_columns
 from ..tools.composed import composed_tool
 from .breakdown import COST_METRIC
@@ -26,22 +28,55 @@ SECTION_DIMENSIONS = {
 }
 
 
+class CostTable(TypedDict):
+    """Costs by one dimension or two."""
+
+    columns: Annotated[list[JsonObject], Verbatim]
+    rows: Annotated[list[list[Any]], Verbatim]
+
+
+class LastDays(TypedDict):
+    """The last days up to now."""
+
+    lastDays: int
+    includesToday: bool
+
+
+class NewestIncident(TypedDict, total=False):
+    """What the result adds to an incident of the API, and its title."""
+
+    title: Annotated[str, Label]
+    created: Annotated[str, Day]
+
+
 class Overview(TypedDict, total=False):
     """Costs of the last 30 days, anomalies and incidents. A part that is missing is among the failed ones."""
 
-    costByCloud: Annotated[JsonObject, "columns and rows."]
+    costByCloud: Annotated[JsonObject, "columns and rows.", Members(CostTable)]
     topServices: Annotated[
-        JsonObject, f"The {ROWS_PER_SECTION} most expensive services of each cloud: columns and rows."
+        JsonObject,
+        f"The {ROWS_PER_SECTION} most expensive services of each cloud: columns and rows.",
+        Members(CostTable),
     ]
     topProjects: Annotated[
-        JsonObject, f"The {ROWS_PER_SECTION} most expensive projects of each cloud: columns and rows."
+        JsonObject,
+        f"The {ROWS_PER_SECTION} most expensive projects of each cloud: columns and rows.",
+        Members(CostTable),
     ]
-    anomalies: Annotated[list[JsonObject], f"The newest {ROWS_PER_SECTION} cost anomalies."]
-    incidents: Annotated[list[JsonObject], f"The newest {ROWS_PER_SECTION} incidents of the clouds themselves."]
-    totalCost: Annotated[float | None, "Of the period; null if not known."]
+    anomalies: Annotated[list[JsonObject], f"The newest {ROWS_PER_SECTION} cost anomalies.", Members(AnomalyRow)]
+    incidents: Annotated[
+        list[JsonObject],
+        f"The newest {ROWS_PER_SECTION} incidents of the clouds themselves.",
+        Members(NewestIncident),
+    ]
+    totalCost: Annotated[float | None, "Of the period; null if not known.", Money]
     currency: ResultCurrency
-    period: JsonObject
-    failed: Annotated[list[JsonObject], "Parts that could not be had, and why: they are not empty but unknown."]
+    period: Annotated[JsonObject, Members(LastDays)]
+    failed: Annotated[
+        list[JsonObject],
+        "Parts that could not be had, and why: they are not empty but unknown.",
+        Members(FailedPart),
+    ]
 
 
 @composed_tool(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict
 
+from ...api.markers import IDENTIFIER
+from ...api.value_kinds import Verbatim
 from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread_unless_full
@@ -24,12 +26,12 @@ class QueryResult(TypedDict, total=False):
     """A part of a kept table."""
 
     rowCount: Annotated[int, "Rows of the whole selection; rows has some of them."]
-    columns: list[JsonObject]
-    rows: list[list[Any]]
+    columns: Annotated[list[JsonObject], Verbatim]
+    rows: Annotated[list[list[Any]], Verbatim]
     csv: Annotated[str, "Instead of rows, if asked for."]
     shown: Annotated[int, "How many rows are given, behind those that were skipped."]
-    total: Annotated[JsonObject, "Sums over the whole selection, by column."]
-    source: Annotated[JsonObject, "Which tool the table came from, its currency and period."]
+    total: Annotated[JsonObject, "Sums over the whole selection, by column.", Verbatim]
+    source: Annotated[JsonObject, "Which tool the table came from, its currency and period.", Verbatim]
 
 
 @composed_tool(
@@ -42,7 +44,7 @@ class QueryResult(TypedDict, total=False):
 async def query_result(
     call: Call,
     *,
-    handle: Annotated[str, "The handle in an earlier answer of a cost tool.", Length(1, 200)],
+    handle: Annotated[str, "The handle in an earlier answer of a cost tool.", Length(1, 200), IDENTIFIER],
     filters: Annotated[list[Condition] | None, "Only rows that meet all of these.", Length(maximum=20)] = None,
     groupBy: Annotated[list[ColumnName] | None, "Columns to group by; numbers are put together.", Length(1, 10)] = None,
     aggregate: Annotated[Aggregate, "How numbers are put together."] = "sum",

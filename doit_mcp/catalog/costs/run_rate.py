@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from math import fsum
+from typing import Annotated, TypedDict
 
+from ...api.value_kinds import CurrencyCode, Day, Label, Money, Percent
 from ...protocol.jsonrpc import JsonObject
-from ..periods import ONE_DAY, Period, month_of, quarter_of, year_of
+from ..periods import ONE_DAY, Period, PeriodDays, month_of, quarter_of, year_of
 from ..tables import percent_change, round_to_cents, to_number
 
 RUN_RATE_DAYS = 28
@@ -18,6 +20,31 @@ BILLING_LAG_DAYS = 3
 """Days that bills may be behind."""
 
 DailyCosts = Mapping[date, float]
+
+
+class ProjectedPeriod(PeriodDays, total=False):
+    """What a period costs so far, will cost, and what the whole period before it cost."""
+
+    spent: Annotated[float, Money]
+    ahead: Annotated[float, Money]
+    expected: Annotated[float, Money]
+    before: Annotated[float | None, Money]
+    changePercent: Annotated[float | None, Percent]
+
+
+class BudgetBreach(TypedDict, total=False):
+    """A budget that is exceeded or will be."""
+
+    id: str
+    name: Annotated[str, Label]
+    url: str
+    amount: Annotated[float, Money]
+    spent: Annotated[float, Money]
+    currency: Annotated[str, CurrencyCode]
+    expected: Annotated[float | None, Money]
+    status: str
+    breaksOn: Annotated[str | None, Day]
+    basis: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from math import fsum
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from ...api.areas.insights import Category, DisplayStatus, Priority
 from ...api.errors import ApiError
@@ -18,6 +18,7 @@ from ..partial_results import gather_partial
 from ..periods import utc_date
 from ..tables import round_to_cents, to_number
 from ..tools.composed import composed_tool
+from .savings_types import Recommendations, SavingsSummary
 
 DAYS_PER_MONTH = 365 / 12
 DEFAULT_PAGE_SIZE = 20
@@ -25,19 +26,6 @@ MAX_PAGES = 20
 ROWS_PER_REQUEST = 500
 
 PROVIDER_CODES = {"amazon-web-services": "aws", "google-cloud": "gcp", "microsoft-azure": "azure"}
-
-
-class Recommendations(TypedDict, total=False):
-    """A page of recommendations, the most valuable first."""
-
-    rowCount: int
-    insights: Annotated[
-        list[JsonObject],
-        "Each with key, source, title, shortDescription, provider, categories, displayStatus, potentialDailySavings "
-        "and potentialMonthlySavings (USD), tags, easyWin, lastUpdated.",
-    ]
-    pageToken: Annotated[str | None, "Give this to get the next page; missing on the last."]
-    totalDailySavings: Annotated[float, "Of this page, USD."]
 
 
 @composed_tool(
@@ -130,18 +118,6 @@ def summarize_recommendation(row: JsonObject) -> JsonObject:
     }
     extra = {name: row[name] for name in ("easyWinDescription", "reportUrl", "cloudFlowTemplateId") if row.get(name)}
     return found | extra
-
-
-class SavingsSummary(TypedDict, total=False):
-    """Savings of all kinds, the most money first."""
-
-    items: Annotated[
-        list[JsonObject],
-        "Each with kind (recommendation, commitment, anomaly), id (for fetch), title, amount, basis (per month, at "
-        "stake, or once: already spent above the expected), currency and details.",
-    ]
-    totals: Annotated[JsonObject, "By kind: count, amount, basis, currency, of all found, not only the items shown."]
-    failed: Annotated[list[JsonObject], "Kinds that could not be read, and why: they are unknown, not empty."]
 
 
 @composed_tool(

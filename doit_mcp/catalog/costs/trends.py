@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypedDict
 
 from ...api.errors import ApiError
 from ...api.report_config import QueryConfig, Span
+from ...api.value_kinds import Day, Label, Members, Money, Percent, Verbatim
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -27,28 +28,54 @@ from ..tables import (
     to_number,
 )
 from ..tools.composed import composed_tool
-from .breakdown import DIMENSION_IDS, Cloud, GroupBy, cost_query, cost_totals, group_by_top, rank_groups, without_extras
+from .breakdown import (
+    DIMENSION_IDS,
+    Cloud,
+    CostTotals,
+    GroupBy,
+    GroupCost,
+    MonthRange,
+    cost_query,
+    cost_totals,
+    group_by_top,
+    rank_groups,
+    without_extras,
+)
 
 SHORTER_PERIOD_HINT = "Ask for a shorter period."
 DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}")
 MAX_COMPARED_GROUPS = 10
 
 
+class MonthCost(TypedDict, total=False):
+    """The cost of one month and its change from the month before."""
+
+    month: Annotated[str, Day]
+    cost: Annotated[float, Money]
+    changePercent: Annotated[float | None, Percent]
+    running: bool
+
+
 class Trend(TypedDict, total=False):
     """Costs by month."""
 
     rowCount: int
-    columns: Annotated[list[JsonObject], "Name and type of each cell of a row."]
-    rows: Annotated[list[list[Any]], "A list of cells for each month (and group)."]
+    columns: Annotated[list[JsonObject], "Name and type of each cell of a row.", Verbatim]
+    rows: Annotated[list[list[Any]], "A list of cells for each month (and group).", Verbatim]
     months: Annotated[
         list[JsonObject],
         "Each month's whole cost, its change from the month before in percent, and running: true for the last if it "
         "is not over.",
+        Members(MonthCost),
     ]
-    groups: Annotated[list[JsonObject], "Each group's name and its cost over the whole period."]
-    total: Annotated[JsonObject, "shown: the groups above; other: all others together, null if not known; all: both."]
+    groups: Annotated[list[JsonObject], "Each group's name and its cost over the whole period.", Members(GroupCost)]
+    total: Annotated[
+        JsonObject,
+        "shown: the groups above; other: all others together, null if not known; all: both.",
+        Members(CostTotals),
+    ]
     currency: ResultCurrency
-    period: JsonObject
+    period: Annotated[JsonObject, Members(MonthRange)]
 
 
 @composed_tool(
@@ -95,7 +122,7 @@ async def cost_trend(
     return found
 
 
-def costs_by_month(answer: JsonObject, today: date) -> list[JsonObject]:
+def costs_by_month(answer: JsonObject, today: date) -> list[MonthCost]:
     """Cost of each month that has rows, the earliest first, and its change from the one before."""
     names = column_names(answer)
     if "cost" not in names:
@@ -104,28 +131,57 @@ def costs_by_month(answer: JsonObject, today: date) -> list[JsonObject]:
     cells: dict[str, list[float]] = {}
     for month, row in zip(row_months(answer), complete_rows(answer)):
         cells.setdefault(month, []).append(to_number(row[cost]))
-    found: list[JsonObject] = []
+    found: list[MonthCost] = []
     before: float | None = None
     for month in sorted(cells):
         amount = fsum(cells[month])
         change = None if before is None else percent_change(amount - before, before)
-        running = {"running": True} if month == today.isoformat()[:7] else {}
-        found.append({"month": month, "cost": round_to_cents(amount), "changePercent": change, **running})
+        one: MonthCost = {"month": month, "cost": round_to_cents(amount), "changePercent": change}
+        found.append({**one, "running": True} if month == today.isoformat()[:7] else one)
         before = amount
     return found
+
+
+class ComparedPeriod(TypedDict):
+    """The costs of one period, as the API's query gives them."""
+
+    label: Annotated[str, Label]
+    rowCount: int
+    rows: Annotated[list[list[Any]], Verbatim]
+    columns: Annotated[list[JsonObject], Verbatim]
+
+
+class CostDifference(TypedDict, total=False):
+    """The cost in two periods, and the first less the second; in absolute terms and in percent of the second."""
+
+    period1: Annotated[float | None, Money]
+    period2: Annotated[float | None, Money]
+    change: Annotated[float | None, Money]
+    changePercent: Annotated[float | None, Percent]
+
+
+class ComparedGroup(CostDifference, total=False):
+    """One group in both periods."""
+
+    name: Annotated[str | None, Label]
 
 
 class Comparison(TypedDict, total=False):
     """Two stretches of time."""
 
-    period1: Annotated[JsonObject, "label, rowCount, rows, columns."]
-    period2: Annotated[JsonObject, "label, rowCount, rows, columns."]
+    period1: Annotated[JsonObject, "label, rowCount, rows, columns.", Members(ComparedPeriod)]
+    period2: Annotated[JsonObject, "label, rowCount, rows, columns.", Members(ComparedPeriod)]
     groups: Annotated[
         list[JsonObject],
         f"Each group's name, cost in both periods and change (period 1 less period 2), the largest change first; null "
         f"where it is not among a period's {MAX_COMPARED_GROUPS} most expensive ones.",
+        Members(ComparedGroup),
     ]
-    total: Annotated[JsonObject, "Cost of everything in both periods, change and changePercent; null if not known."]
+    total: Annotated[
+        JsonObject,
+        "Cost of everything in both periods, change and changePercent; null if not known.",
+        Members(CostDifference),
+    ]
     currency: ResultCurrency
 
 
@@ -189,9 +245,9 @@ def compare_groups(first: dict[Any, float], second: dict[Any, float]) -> list[Js
     return sorted(found, key=lambda row: (row["change"] is None, -abs(row["change"] or 0.0), str(row["name"])))
 
 
-def difference(first: float | None, second: float | None) -> JsonObject:
+def difference(first: float | None, second: float | None) -> CostDifference:
     """Two amounts and what lies between them: the first less the second."""
-    shown = {
+    shown: CostDifference = {
         "period1": None if first is None else round_to_cents(first),
         "period2": None if second is None else round_to_cents(second),
     }

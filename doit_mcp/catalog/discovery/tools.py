@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import Annotated, Literal, TypedDict
 
 from ...api.facts import Unconfirmed
+from ...api.markers import IDENTIFIER
+from ...api.value_kinds import Verbatim
 from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -20,7 +22,7 @@ DEFAULT_LIMIT, MAX_MORE_NAMES = 3, 10
 READ_TOOL, WRITE_TOOL = "read_operation", "call_operation"
 SEARCH_HINT = "Everything else that DoiT can do: any operation of the DoiT API that no listed tool covers"
 
-OperationName = Annotated[str, "As find_operation gives it.", Length(1, 80)]
+OperationName = Annotated[str, "As find_operation gives it.", Length(1, 80), IDENTIFIER]
 OperationArguments = Annotated[JsonObject | None, "As its inputSchema says."]
 
 
@@ -34,7 +36,7 @@ class OperationDescription(TypedDict, total=False):
     callWith: Annotated[str, "The tool that runs it: read_operation if it only reads, else call_operation."]
     destructive: Annotated[bool, "It changes or deletes what is there."]
     reachesOutside: Annotated[bool, "It reaches people or systems outside the customer's account."]
-    inputSchema: JsonObject
+    inputSchema: Annotated[JsonObject, Verbatim]
 
 
 class OperationMatches(TypedDict, total=False):

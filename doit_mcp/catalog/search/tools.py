@@ -6,7 +6,9 @@ from typing import Annotated, Any, Required, TypedDict
 
 import orjson
 
+from ...api.markers import IDENTIFIER
 from ...api.pagination import Page, parse_page
+from ...api.value_kinds import Verbatim
 from ...protocol.json_schema import Length, short_json
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
@@ -54,7 +56,7 @@ class Document(TypedDict, total=False):
     title: Required[str]
     text: Required[str]
     url: Required[str]
-    metadata: Annotated[JsonObject, "Facts about it, all as text."]
+    metadata: Annotated[JsonObject, "Facts about it, all as text.", Verbatim]
 
 
 @composed_tool(
@@ -117,7 +119,9 @@ def _failed_meta(parts: PartialResults) -> JsonObject | None:
     area="search", search_hint="Read one thing that search found, with its link", default_list=True, discovery_list=True
 )
 async def fetch(
-    call: Call, *, id: Annotated[str, "An id that search gave, such as budget:abc.", Length(1, MAX_ID_CHARACTERS)]
+    call: Call,
+    *,
+    id: Annotated[str, "An id that search gave, such as budget:abc.", Length(1, MAX_ID_CHARACTERS), IDENTIFIER],
 ) -> Annotated[ContentResult, Document]:
     """Fetch one search result as text, with its link to the DoiT console."""
     name, _, identifier = id.partition(":")

@@ -1,8 +1,8 @@
-"""Arguments as clients really send them, read by the schema before they are checked against it.
+"""Coerces the arguments that clients send to the types of a tool's input schema, before validation.
 
-Models and forms send numbers as text, text as numbers, whole numbers as 5.0, lists and objects as JSON text, enums in
-another case, ids and names with blanks around, and null or "" for what they leave out. Only what can mean one thing is
-changed; the rest is left as it is for the check to refuse.
+Models and forms send numbers as text, text as numbers, integers as 5.0, lists and objects as JSON text, enum values in
+another case, ids and names with surrounding whitespace, and null or "" for omitted values. Only unambiguous values are
+changed; validation rejects the rest.
 """
 
 from __future__ import annotations
@@ -13,34 +13,31 @@ from typing import Any
 from ...protocol.jsonrpc import JsonObject, RpcError, parse_json
 
 IGNORED_ARGUMENTS = frozenset({"customerContext", "X-Tenant-Id", "Idempotency-Key"})
-"""Dropped where no schema knows them: clients of the old server send them, but the tenant is not theirs to choose, and
-the client makes the keys."""
+"""Dropped unless the schema declares them. Clients of the previous server send them, but a client cannot choose the
+tenant, and the API client generates the idempotency keys."""
 
 INTEGER_PATTERN = re.compile(r"-?\d{1,18}")
 NUMBER_PATTERN = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
 MAX_EXACT_INTEGER = 2**53
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
 TRUE_BY_DEFAULT = frozenset({"enabled"})
-"""Switches that are on unless they are said to be off."""
-IDENTIFIER_PATTERN = re.compile(
-    r"(?!eventIds)(?:id|\w*[a-z]I[dD]s?|\w+_ids?|name|\w+Name|email|\w+Email|datasets?|handle|invoiceNumber|pageToken)"
-)
-"""Arguments by which things and people are known, where a blank before or behind is never part of it. Not keys and ids
-that customers give to data of their own: there " a" and "a" may be two. Only the arguments themselves, too: what lies
-deeper may be data that has to arrive as it is."""
+"""Boolean members that default to true."""
 
 
-def coerce_arguments(arguments: JsonObject, schema: JsonObject) -> JsonObject:
-    """*arguments* with everything in the form that *schema* asks for, where that can be told."""
+def coerce_arguments(
+    arguments: JsonObject, schema: JsonObject, identifiers: frozenset[str] = frozenset()
+) -> JsonObject:
+    """*arguments* with every unambiguous value in the type that *schema* declares. Whitespace around the values of
+    *identifiers*, the arguments that are marked IDENTIFIER, is removed."""
     known = schema.get("properties", {})
     kept = {name: value for name, value in arguments.items() if name in known or name not in IGNORED_ARGUMENTS}
-    # Before, so that blanks alone count as nothing; and after, when lists are lists.
-    return _trim_identifiers(_coerce_object(_trim_identifiers(kept, known), schema), known)
+    # Trim first, so that whitespace alone counts as omitted, and again once lists that came as JSON text are lists.
+    return _trim_identifiers(_coerce_object(_trim_identifiers(kept, identifiers), schema), identifiers)
 
 
 def needs_no_coercion(arguments: JsonObject, properties: JsonObject) -> bool:
-    """Whether read() would leave these *arguments* as they are, if they fit the schema with the *properties* properties: all
-    are known, and texts without blanks around, whole numbers or switches."""
+    """Whether coerce_arguments() returns valid *arguments* unchanged: every name is among the *properties*, and every
+    value is text without surrounding whitespace, an integer or a boolean."""
     for name, value in arguments.items():
         kind = type(value)
         if name not in properties or not (kind is bool or kind is int or (kind is str and value == value.strip())):
@@ -48,12 +45,8 @@ def needs_no_coercion(arguments: JsonObject, properties: JsonObject) -> bool:
     return True
 
 
-def _trim_identifiers(arguments: JsonObject, properties: JsonObject) -> JsonObject:
-    """*arguments* without the blanks around ids, names and lists of such, where they are *properties*."""
-    return {
-        name: _strip_whitespace(value) if name in properties and IDENTIFIER_PATTERN.fullmatch(name) else value
-        for name, value in arguments.items()
-    }
+def _trim_identifiers(arguments: JsonObject, identifiers: frozenset[str]) -> JsonObject:
+    return {name: _strip_whitespace(value) if name in identifiers else value for name, value in arguments.items()}
 
 
 def _strip_whitespace(value: Any) -> Any:
@@ -92,7 +85,7 @@ def _coerce_object(value: JsonObject, schema: JsonObject) -> JsonObject:
 
 
 def _is_omitted(value: Any, schema: JsonObject) -> bool:
-    """Whether *value* is a client's way to say nothing: null or "" where neither could be meant."""
+    """Whether a client sends *value* to omit an argument: null or "" where the schema allows neither."""
     if value is None:
         return bool(schema) and not any(option.get("type") == "null" for option in schema.get("anyOf", [schema]))
     if value != "" or not schema or "anyOf" in schema:
@@ -118,7 +111,7 @@ def _parse_text(text: str, kind: Any, schema: JsonObject) -> Any:
 
 def _match_enum(text: str, options: list[Any]) -> str:
     plain, known = text.strip(), {option: option.casefold() for option in options if isinstance(option, str)}
-    # Case folding makes no text shorter, so a longer one can be none of them.
+    # Case folding never shortens a text, so one that is longer than every option matches none.
     if text in known or len(plain) > max(map(len, known.values()), default=0):
         return text
     wanted = plain.casefold()
@@ -127,10 +120,10 @@ def _match_enum(text: str, options: list[Any]) -> str:
 
 
 def canonicalize(value: Any, schema: JsonObject, *, creates: bool) -> Any:
-    """*value*, which fits *schema*, in the one form of all values that mean the same: whole numbers without a fraction,
-    and objects without optional members that say what leaving them out says.
+    """The canonical form of *value*, which is valid under *schema*: equivalent values have the same form. Integers lose
+    a zero fraction, and objects lose optional members that have the same effect when omitted.
 
-    Where a write *creates* something, empty members are such; an update can clear a field with them.
+    A write that *creates* something treats empty members as omitted; an update can clear a field with them.
     """
     if options := schema.get("anyOf"):
         schema = next((option for option in options if option.get("type") == _container_type(value)), {})
@@ -155,12 +148,12 @@ def _container_type(value: Any) -> str:
 
 
 def _is_redundant(name: str, value: Any, schema: JsonObject, creates: bool) -> bool:
-    """Whether the optional member *name* might as well be left out."""
+    """Whether omitting the optional member *name* has the same effect."""
     if "default" in schema and value == schema["default"]:
         return True
     if not creates:
         return False
-    # 0 and False are equal for Python, but not for a schema.
+    # Python treats 0 and False as equal; JSON Schema does not.
     off = value is False and schema.get("type") == "boolean" and name not in TRUE_BY_DEFAULT
     zero = type(value) is int and value == 0 and schema.get("minimum") == 0
     return off or zero or value in EMPTY_VALUES

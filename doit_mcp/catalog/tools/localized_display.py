@@ -1,104 +1,115 @@
-"""Money and days for people: beside an answer's plain numbers and ISO dates the same as its reader writes them, where
-the client says which locale that is (ChatGPT does, as openai/locale in each request's _meta)."""
+"""Adds the member "display" to results: amounts, percentages and days in the conventions of the user's locale.
+
+Clients that know the locale send it with each request (ChatGPT: openai/locale in _meta). The plain numbers and ISO
+dates of the result stay as they are. What is displayed follows from the value kinds that the result types declare.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...api.value_kinds import CurrencyCode, Day, DeclaredMember, Label, Money, Percent, UsDollars, declared_members
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from .locales import Locale, find_locale, to_finite_number
+from .locale_format import LocaleFormat, to_finite_number
+from .locales import find_locale, is_loaded
 from .tool import ContentResult, Tool
 
 LOCALE_META_KEY = "openai/locale"
 DISPLAY_KEY = "display"
 MAX_DISPLAY_VALUES = 80
-"""Values that are written out; what comes first matters most."""
-MAX_DISPLAY_DEPTH = 5
-LOCALIZED_TOOLS = frozenset(
-    "get_cloud_overview cost_breakdown cost_trend compare_spend explain_cost_change forecast_spend"
-    " get_savings_summary list_optimization_recommendations".split()
-)
-"""Whose answers are about money, with amounts under the names below."""
-MONEY_FIELDS = frozenset(
-    "cost totalCost all shown other before after change perDayBefore perDayAfter byUsage byPrice usage price new gone"
-    " untold spent ahead expected amount period1 period2 committed attained forecast"
-    " potentialDailySavings potentialMonthlySavings totalDailySavings".split()
-)
-PERCENT_FIELDS = frozenset("changePercent share".split())
-DAY_FIELDS = frozenset("from to first last month ends breaksOn".split())
-LABEL_FIELDS = frozenset("name title dimension kind label currency".split())
-"""What is repeated, to tell the rows apart."""
-USD_TOOLS = frozenset("list_optimization_recommendations".split())
+"""Values in a display; results have the most important ones first."""
+DISPLAYED_KINDS = frozenset({Money, UsDollars, Percent, Day})
+LABEL_KINDS = frozenset({Label, CurrencyCode})
+
+MemberMap = Mapping[str, DeclaredMember]
 
 
 def with_localized_display(tool: Tool) -> Tool:
-    """*tool*, whose answers have a member more where the client told a locale that is known."""
-    if tool.name not in LOCALIZED_TOOLS:
+    """*tool*, with a display in its results if its result type declares anything to display."""
+    members = displayed_members(declared_members(tool.result_type)) if tool.result_type else {}
+    if not members:
         return tool
-    usual = "USD" if tool.name in USD_TOOLS else ""
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         result = await tool.run(call, arguments)
-        locale = client_locale(call)
-        return result if locale is None or isinstance(result, ContentResult) else localize_result(result, locale, usual)
+        if isinstance(result, ContentResult):
+            return result
+        locale = await client_locale(call)
+        return result if locale is None else localize_result(result, members, locale)
 
     return replace(tool, run=run)
 
 
-def client_locale(call: Call) -> Locale | None:
-    """The locale that the client hints at; None without, or for one that is not known."""
+def displayed_members(members: MemberMap) -> dict[str, DeclaredMember]:
+    """The part of *members* that a display consists of; empty if none of them is displayed."""
+    kept: dict[str, DeclaredMember] = {}
+    for name, member in members.items():
+        if inner := displayed_members(member.members):
+            kept[name] = DeclaredMember(members=inner)
+        elif member.kind in DISPLAYED_KINDS:
+            kept[name] = member
+    labels = {name: member for name, member in members.items() if member.kind in LABEL_KINDS}
+    return labels | kept if kept else {}
+
+
+async def client_locale(call: Call) -> LocaleFormat | None:
+    """The locale that the request states; None if it states none or an unknown one."""
     tag = call.request_meta.get(LOCALE_META_KEY)
-    return find_locale(tag) if isinstance(tag, str) else None
+    if not isinstance(tag, str):
+        return None
+    return find_locale(tag) if is_loaded(tag) else await run_in_thread(find_locale, tag)
 
 
-def localize_result(result: JsonObject, locale: Locale, currency: str = "") -> JsonObject:
-    """*result* with its amounts, percentages and days written out, in the same places under "display"."""
-    found = _DisplayFormatter(locale).format_object(result, currency, 0)
+def localize_result(result: JsonObject, members: MemberMap, locale: LocaleFormat) -> JsonObject:
+    """*result* with a display of its *members*: the formatted values, in the same places as the plain ones."""
+    found = _DisplayFormatter(locale).format_members(result, members, "")
     return {**result, DISPLAY_KEY: {"locale": locale.tag, **found}} if found else result
 
 
 @dataclass(slots=True)
 class _DisplayFormatter:
-    """Writes what is to be read by people, as long as there is room."""
+    """Formats values up to a maximum number."""
 
-    locale: Locale
+    locale: LocaleFormat
     remaining: int = MAX_DISPLAY_VALUES
 
-    def format_object(self, value: JsonObject, currency: str, depth: int) -> JsonObject:
-        """The members that can be written out, and names where there are such."""
-        own = value.get("currency")
-        currency = own if isinstance(own, str) else currency
-        written = {}
-        for name, item in value.items():
-            text = self.format_member(name, item, currency, depth)
-            if text:
-                written[name] = text
-        labels = (
-            {name: value[name] for name in LABEL_FIELDS if isinstance(value.get(name), str)}
-            if depth and written
-            else {}
-        )
-        return {**labels, **written}
+    def format_object(self, value: JsonObject, members: MemberMap, currency: str) -> JsonObject:
+        """The displayed members of *value*, after the labels by which the user recognizes it."""
+        found = self.format_members(value, members, currency)
+        names = (name for name, member in members.items() if member.kind in LABEL_KINDS) if found else ()
+        return {name: value[name] for name in names if isinstance(value.get(name), str)} | found
 
-    def format_member(self, name: str, item: Any, currency: str, depth: int) -> Any:
-        """One member; nothing where it is none of money, percent, days, or holds none."""
-        if isinstance(item, dict) and depth < MAX_DISPLAY_DEPTH:
-            return self.format_object(item, currency, depth + 1)
-        if isinstance(item, list) and depth < MAX_DISPLAY_DEPTH:
-            rows = (self.format_object(row, currency, depth + 1) for row in item if isinstance(row, dict))
+    def format_members(self, value: JsonObject, members: MemberMap, currency: str) -> JsonObject:
+        """The displayed members of *value* without labels."""
+        for name, member in members.items():
+            if member.kind is CurrencyCode and isinstance(value.get(name), str):
+                currency = value[name]
+        found = {
+            name: self._format_member(item, members[name], currency) for name, item in value.items() if name in members
+        }
+        return {name: text for name, text in found.items() if text}
+
+    def _format_member(self, item: Any, member: DeclaredMember, currency: str) -> Any:
+        """The display of one member; empty if it has none."""
+        if isinstance(item, dict):
+            return self.format_object(item, member.members, currency)
+        if isinstance(item, list):
+            rows = (self.format_object(row, member.members, currency) for row in item if isinstance(row, dict))
             return [row for row in rows if row]
-        text = self._format_value(name, item, currency) if self.remaining else ""
+        text = self._format_value(item, member, currency) if self.remaining else ""
         self.remaining -= bool(text)
         return text
 
-    def _format_value(self, name: str, item: Any, currency: str) -> str:
-        if isinstance(item, str):
-            return self.locale.format_day(item) if name in DAY_FIELDS else ""
+    def _format_value(self, item: Any, member: DeclaredMember, currency: str) -> str:
+        if member.kind is Day:
+            return self.locale.format_date(item) if isinstance(item, str) else ""
         number = to_finite_number(item)
-        if number is None:
+        if number is None or member.kind not in DISPLAYED_KINDS:
             return ""
-        if name in PERCENT_FIELDS:
+        if member.kind is Percent:
             return self.locale.format_percent(number)
-        return self.locale.format_money(number, currency) if name in MONEY_FIELDS else ""
+        return self.locale.format_money(number, "USD" if member.kind is UsDollars else currency)

@@ -54,6 +54,8 @@ class Tool:
     *external_target_paths* are the paths of the arguments that do, *linked_text_paths* those of texts that do if they hold an address.
     *changes* is for updates that need at least one change. *targets* are the arguments that say what a write is about.
     *sends_delete*: its request ends the thing. *facts* are those of its declaration, in the file *declared_in*.
+    *changes* is for updates that need at least one change. *identifiers* are the arguments marked IDENTIFIER,
+    *result_type* is the TypedDict that declares the result.
     """
 
     name: str
@@ -80,6 +82,8 @@ class Tool:
     sends_delete: bool = False
     facts: ToolFacts = field(default_factory=ToolFacts, repr=False)
     declared_in: str = ""
+    identifiers: frozenset[str] = frozenset()
+    result_type: type | None = None
     _known: JsonObject = field(init=False, repr=False)
     _arguments: SchemaValidator = field(init=False, repr=False)
     _result: SchemaValidator | None = field(init=False, repr=False)
@@ -112,7 +116,7 @@ class Tool:
         return needs_no_coercion(arguments, self._known) and self._arguments.is_valid(arguments)
 
     def parse_arguments(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
-        """What read() makes of *arguments*, and the problems() of that."""
+        """*arguments* after coerce_arguments(), and the argument_problems() of these."""
         if self.accepts(arguments):
             return arguments, NO_PROBLEMS
         if len(arguments) > MAX_LIST_ITEMS:
@@ -121,12 +125,12 @@ class Tool:
         return given, self.argument_problems(given)
 
     def coerce_arguments(self, arguments: JsonObject) -> JsonObject:
-        """Arguments in the form the schema asks for, where what a client sent can mean only that. Comes before
-        problems() and run()."""
-        return coerce_arguments(arguments, self.input_schema)
+        """*arguments* with every unambiguous value in the type that the schema declares. To be called before
+        argument_problems() and run()."""
+        return coerce_arguments(arguments, self.input_schema, self.identifiers)
 
     def argument_problems(self, arguments: JsonObject) -> list[str]:
-        """What is wrong with *arguments*, one sentence each; run() wants none."""
+        """What is wrong with *arguments*, one sentence for each problem; run() requires that there are none."""
         return self._arguments.problems(arguments)
 
     def result_problems(self, result: JsonObject) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 from ...api import AREAS, Doit
 from ...api.common_types import ListPage, WriteResult
 from ...api.facts import ToolFacts
-from ...api.markers import TEXT_WITH_LINKS, marked_paths
+from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, marked_arguments, marked_paths
 from ...api.operation import Operation, description_of
 from ...protocol.json_schema import schema_of_function, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
@@ -43,7 +43,8 @@ def tool_from_operation(operation: Operation, area: str) -> Tool:
     """
     if operation.stream:
         raise TypeError(f"{operation.name}: a stream needs a function that reads it")
-    output = _output_schema(operation.function, operation.items, may_be_empty=not operation.read_only)
+    record = result_record(operation.function)
+    output = _output_schema(record, operation.items, may_be_empty=not operation.read_only)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject:
         method = getattr(getattr(call.doit, area), operation.name)
@@ -66,6 +67,7 @@ def tool_from_operation(operation: Operation, area: str) -> Tool:
         narrow_hint=operation.narrow_hint,
         slow=operation.slow and operation.read_only,
         facts=operation.facts,
+        result_type=record,
         path_arguments=operation.placeholders,
     )
     return replace(
@@ -83,7 +85,8 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
     first = next(iter(inspect.signature(function).parameters))
     takes_doit = get_type_hints(function)[first] is Doit
     rows_key, writes = declared.get("rows_key", ""), declared.get("writes", False)
-    output = _output_schema(function, rows_key)
+    record = result_record(function)
+    output = _output_schema(record, rows_key)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         result: JsonObject | ContentResult = await function(call.doit if takes_doit else call, **arguments)
@@ -107,6 +110,7 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
         narrow_hint=declared.get("narrow_hint", ""),
         slow=declared.get("slow", False),
         facts=declared,
+        result_type=record,
     )
 
 
@@ -128,6 +132,7 @@ def _make_tool(
     narrow_hint: str,
     slow: bool,
     facts: ToolFacts,
+    result_type: type | None,
     path_arguments: tuple[str, ...] = (),
 ) -> Tool:
     name = function.__name__
@@ -165,6 +170,8 @@ def _make_tool(
         targets=tuple(one for one in (*path_arguments, *facts.get("targets", ())) if one in schema["properties"]),
         facts=facts,
         declared_in=source_file(function),
+        identifiers=marked_arguments(function, IDENTIFIER),
+        result_type=result_type,
     )
 
 
@@ -201,17 +208,21 @@ def _make_meta(name: str, title: str, search_hint: str, facts: ToolFacts) -> Jso
     return meta | ({"openai/profile": True} if facts.get("identifies_account") else {})
 
 
-def _output_schema(function: Callable[..., Any], rows_key: str, *, may_be_empty: bool = False) -> JsonObject:
-    """The schema of a function's answer: an open object with the fields that its return annotation names."""
-    hint = get_type_hints(function, include_extras=True).get("return")
-    records = get_args(hint)[1:] if get_origin(hint) is Annotated else (hint,)
-    for record in records:
-        if is_typeddict(record):
-            return schema_of_typed_dict(record, closed=False)
+def _output_schema(record: type | None, rows_key: str, *, may_be_empty: bool = False) -> JsonObject:
+    """The schema of a result: an open object with the members that its *record* declares."""
+    if record is not None:
+        return schema_of_typed_dict(record, closed=False)
     if not rows_key:
         return schema_of_typed_dict(WriteResult, closed=False) if may_be_empty else {"type": "object", "properties": {}}
     page = schema_of_typed_dict(ListPage, closed=False)["properties"]
     return {"type": "object", "properties": {rows_key: {"type": "array", "items": {"type": "object"}}, **page}}
+
+
+def result_record(function: Callable[..., Any]) -> type | None:
+    """The TypedDict that a function's return annotation names; None if it names none."""
+    hint = get_type_hints(function, include_extras=True).get("return")
+    records = get_args(hint)[1:] if get_origin(hint) is Annotated else (hint,)
+    return next((record for record in records if is_typeddict(record)), None)
 
 
 def empty_write_result(operation: Operation, arguments: JsonObject) -> JsonObject:

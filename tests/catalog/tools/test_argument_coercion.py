@@ -1,4 +1,4 @@
-"""Reading arguments: what can mean one thing is understood, the rest is left for the check."""
+"""Coercion of arguments: unambiguous values are converted, validation sees the rest."""
 
 from __future__ import annotations
 
@@ -88,6 +88,7 @@ def test_a_tenant_argument_that_a_schema_knows_is_kept() -> None:
 
 KNOWN_BY = ("id", "flowID", "name", "firstName", "email", "ss_id")
 FREE = ("body", "key", "filter", "query", "nameContains")
+IDENTIFIERS = frozenset({*KNOWN_BY, "layer_ids", "datasets", "customerId"})
 BLANKS: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -101,31 +102,34 @@ BLANKS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", KNOWN_BY)
-def test_blanks_around_ids_and_names_are_dropped(name: str) -> None:
-    assert coerce_arguments({name: " \t a b\n"}, BLANKS) == {name: "a b"}
-    assert coerce_arguments({name: "  "}, BLANKS) == ({"id": ""} if name == "id" else {})
+def test_whitespace_around_identifiers_is_removed(name: str) -> None:
+    assert coerce_arguments({name: " \t a b\n"}, BLANKS, IDENTIFIERS) == {name: "a b"}
+    assert coerce_arguments({name: "  "}, BLANKS, IDENTIFIERS) == ({"id": ""} if name == "id" else {})
 
 
-def test_blanks_around_the_ids_of_a_list_are_dropped() -> None:
-    found = coerce_arguments({"layer_ids": [" a", "b "], "datasets": '[" c "]'}, BLANKS)
+def test_whitespace_around_identifiers_in_a_list_is_removed() -> None:
+    found = coerce_arguments({"layer_ids": [" a", "b "], "datasets": '[" c "]'}, BLANKS, IDENTIFIERS)
     assert found == {"layer_ids": ["a", "b"], "datasets": ["c"]}
 
 
 @pytest.mark.parametrize("name", FREE)
-def test_free_text_and_keys_of_customers_keep_their_blanks(name: str) -> None:
-    assert coerce_arguments({name: " a "}, BLANKS) == {name: " a "}
+def test_arguments_that_are_not_marked_keep_their_whitespace(name: str) -> None:
+    assert coerce_arguments({name: " a "}, BLANKS, IDENTIFIERS) == {name: " a "}
 
 
-def test_lists_that_are_data_and_what_lies_deeper_keep_their_blanks() -> None:
+def test_lists_of_data_and_nested_values_keep_their_whitespace() -> None:
     given_values = {"eventIds": [" a"], "tags": [" b "], "ticket": {"id": " 1 ", "name": " n "}}
-    assert coerce_arguments(given_values, BLANKS) == given_values
+    assert coerce_arguments(given_values, BLANKS, IDENTIFIERS) == given_values
 
 
-def test_numbers_are_no_names() -> None:
-    assert coerce_arguments({"customerId": " 7 ", "id": 7, "name": None}, BLANKS) == {"customerId": 7, "id": "7"}
+def test_integers_are_coerced_as_identifiers_too() -> None:
+    assert coerce_arguments({"customerId": " 7 ", "id": 7, "name": None}, BLANKS, IDENTIFIERS) == {
+        "customerId": 7,
+        "id": "7",
+    }
 
 
-async def test_ids_with_blanks_around_reach_the_api_without() -> None:
+async def test_the_api_receives_identifiers_without_whitespace() -> None:
     api = Recorder({"id": "7"})
     await run("get_ticket", api, id=" 7 ")
     await run("update_user", api, id="u1 ", firstName=" Ann", roleId="r\n")
@@ -141,13 +145,13 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*SCHEMA["properties"], "x"]), JSON))
-def test_reading_never_fails_and_changes_nothing_the_second_time(arguments: dict[str, Any]) -> None:
+def test_coercion_never_fails_and_is_idempotent(arguments: dict[str, Any]) -> None:
     once = coerce_arguments(arguments, SCHEMA)
     assert coerce_arguments(once, SCHEMA) == once
 
 
 @given(st.dictionaries(st.sampled_from(["id", "config", "ticket", "maxResults", "name", "x"]), JSON))
-def test_no_arguments_break_any_tool_before_it_runs(arguments: dict[str, Any]) -> None:
+def test_any_arguments_can_be_coerced_and_validated_for_every_tool(arguments: dict[str, Any]) -> None:
     for tool in all_tools():
         assert all(isinstance(problem, str) for problem in tool.argument_problems(tool.coerce_arguments(arguments)))
 
@@ -157,8 +161,8 @@ PLAIN = st.one_of(st.booleans(), st.integers(-5, 5), st.sampled_from(["", "a", "
 
 
 @given(st.data())
-def test_plain_arguments_that_fit_are_read_as_they_are(data: st.DataObject) -> None:
-    """What Tool.read() leaves out for them would have changed nothing."""
+def test_valid_plain_arguments_need_no_coercion(data: st.DataObject) -> None:
+    """Tool.accepts() skips coercion for them, which must not make a difference."""
     tool = data.draw(st.sampled_from(TOOLS))
     known = tool.input_schema["properties"]
     names = st.sampled_from([*known, "customerContext"])
@@ -166,12 +170,12 @@ def test_plain_arguments_that_fit_are_read_as_they_are(data: st.DataObject) -> N
     values = st.one_of(PLAIN, st.sampled_from(texts)) if texts else PLAIN
     arguments = data.draw(st.dictionaries(names, values, max_size=4))
     if needs_no_coercion(arguments, known) and not tool.argument_problems(arguments):
-        assert coerce_arguments(arguments, tool.input_schema) == arguments
-    assert tool.coerce_arguments(arguments) == coerce_arguments(arguments, tool.input_schema)
+        assert coerce_arguments(arguments, tool.input_schema, tool.identifiers) == arguments
+    assert tool.coerce_arguments(arguments) == coerce_arguments(arguments, tool.input_schema, tool.identifiers)
 
 
 def texts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The schema of every free text in *schema*."""
+    """The schemas of all strings without an enum in *schema*."""
     items = [schema["items"]] if "items" in schema else []
     for inner in (*schema.get("anyOf", ()), *schema.get("properties", {}).values(), *items):
         yield from texts(inner)
@@ -182,7 +186,7 @@ def texts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
 def test_n2_every_text_has_a_bound(tool: Tool) -> None:
-    """Its own, which is published, or the default one."""
+    """A published one of its own, or the default."""
     for published, enforced in zip(
         texts(tool.input_schema), texts(with_default_limits(tool.input_schema)), strict=True
     ):
@@ -196,7 +200,7 @@ def test_n2_every_text_has_a_bound(tool: Tool) -> None:
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "[]," * 1_300_000 + "[]]", '["\ud800"]'])
 def test_n2_json_in_a_text_has_the_bounds_of_a_body(text: str) -> None:
-    """What may not be sent as a list may not be sent as its text either: it stays a text, for the check to refuse."""
+    """JSON that is refused as a list is refused as text, too: it stays a string, which validation rejects."""
     schema = {"type": "object", "properties": {"x": {"type": "array"}}}
     started = time.process_time()
     assert coerce_arguments({"x": text}, schema) == {"x": text}
@@ -205,7 +209,7 @@ def test_n2_json_in_a_text_has_the_bounds_of_a_body(text: str) -> None:
 
 @pytest.mark.requirement("N2")
 def test_n2_thousands_of_arguments() -> None:
-    """No tool has so many, so nothing is done with them."""
+    """No tool has that many, so they are rejected before any work is done on them."""
     tool = next(tool for tool in all_tools() if tool.name == "get_budget")
     _, problems = tool.parse_arguments({f"n{number}": number for number in range(150_000)})
     assert problems == ["arguments: 150,000 are too many; known: id, name"]
@@ -213,7 +217,7 @@ def test_n2_thousands_of_arguments() -> None:
 
 @pytest.mark.requirement("N2")
 def test_n2_a_long_text_is_not_compared_with_each_choice() -> None:
-    """Folding its case took 8 ms a choice."""
+    """Case folding of the text took 8 ms for each enum value."""
     schema = {"type": "object", "properties": {"x": {"enum": ["straße", *(f"choice {n}" for n in range(200))]}}}
     long = {"x": "é" * 1_990_000}
     started = time.process_time()

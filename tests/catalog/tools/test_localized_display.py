@@ -1,4 +1,4 @@
-"""What is written out for people: only where the client says for whom, and never instead of the plain values."""
+"""The display of results: only if the client states a locale, and beside the plain values, which stay as they are."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.api.value_kinds import DeclaredMember, declared_members
+from doit_mcp.catalog.costs.breakdown import CostBreakdown
 from doit_mcp.catalog.tools import tool_result
-from doit_mcp.catalog.tools.locales import find_locale
 from doit_mcp.catalog.tools.localized_display import (
     DISPLAY_KEY,
-    LOCALIZED_TOOLS,
     MAX_DISPLAY_VALUES,
     client_locale,
+    displayed_members,
     localize_result,
     with_localized_display,
 )
@@ -27,9 +28,32 @@ from ..caller import TOOLS as NAMED
 from ..caller import Caller
 from .test_locales import place, plain
 
+LOCALIZED_TOOLS = (
+    "compare_spend",
+    "cost_breakdown",
+    "cost_trend",
+    "explain_cost_change",
+    "forecast_spend",
+    "get_cloud_overview",
+    "get_savings_summary",
+    "list_optimization_recommendations",
+)
+
+
+def members_of(name: str) -> dict[str, DeclaredMember]:
+    record = NAMED[name].result_type
+    assert record is not None
+    return displayed_members(declared_members(record))
+
+
+def display(name: str, result: JsonObject, tag: str = "en-US") -> Any:
+    """The display that the tool *name* gives to a *result*, with ordinary spaces."""
+    found = localize_result(result, members_of(name), place(tag))
+    return orjson.loads(plain(orjson.dumps(found.get(DISPLAY_KEY, {})).decode()))
+
 
 def reader(api: Recorder, meta: JsonObject) -> Caller:
-    """A caller whose requests have such a _meta."""
+    """A caller whose requests have this _meta."""
     made = Caller(api)
     made.request_meta = meta
     return made
@@ -49,14 +73,14 @@ async def breakdown(caller: Caller) -> Any:
     return await tool.run(caller, given)
 
 
-async def test_a_breakdown_is_also_written_as_its_reader_writes() -> None:
+async def test_a_breakdown_has_a_display_in_the_locale() -> None:
     found = await breakdown(reader(Recorder(COSTS), {"openai/locale": "de-DE", "openai/userLocation": {"city": "X"}}))
     shown = orjson.loads(plain(orjson.dumps(found[DISPLAY_KEY]).decode()))
     assert shown == {
         "locale": "de-DE",
         "groups": [{"name": "Compute", "cost": "1.234,50 EUR"}, {"name": "Storage", "cost": "100,25 EUR"}],
         "total": {"shown": "1.334,75 EUR", "other": "0,00 EUR", "all": "1.334,75 EUR"},
-        "period": {"first": "09.2026", "last": "09.2026"},
+        "period": {"first": "Sept. 2026", "last": "Sept. 2026"},
     }
     without = await breakdown(Caller(Recorder(COSTS)))
     assert {name: value for name, value in found.items() if name != DISPLAY_KEY} == without
@@ -65,19 +89,30 @@ async def test_a_breakdown_is_also_written_as_its_reader_writes() -> None:
 
 
 @pytest.mark.parametrize("locale", [None, 5, "", "tlh", "de" * 99, ["de"], {"de": 1}, "en-US\nx"])
-async def test_a_locale_that_is_none_or_not_known_changes_nothing(locale: Any) -> None:
+async def test_an_unknown_locale_changes_nothing(locale: Any) -> None:
     found = await breakdown(reader(Recorder(COSTS), {"openai/locale": locale}))
     assert found == await breakdown(Caller(Recorder(COSTS)))
 
 
-def test_a_call_without_hints_has_no_locale() -> None:
-    assert client_locale(Caller(Recorder())) is None and client_locale(reader(Recorder(), {})) is None
-    assert client_locale(reader(Recorder(), {"openai/locale": "fr"})) is not None
+async def test_a_call_without_a_hint_has_no_locale() -> None:
+    assert await client_locale(Caller(Recorder())) is None
+    assert await client_locale(reader(Recorder(), {})) is None
+    first = await client_locale(reader(Recorder(), {"openai/locale": "fr-LU"}))
+    assert first is not None and first is await client_locale(reader(Recorder(), {"openai/locale": "fr-LU"}))
 
 
-@pytest.mark.parametrize("name", sorted(LOCALIZED_TOOLS))
-async def test_each_of_them_writes_something_and_stays_what_it_was(name: str) -> None:
-    """Over an API that answers all kinds of things; what it says may be little, the plain answer is the same."""
+def test_tools_have_a_display_if_their_result_types_declare_one() -> None:
+    found = [
+        name
+        for name, tool in NAMED.items()
+        if tool.result_type and displayed_members(declared_members(tool.result_type))
+    ]
+    assert sorted(found) == sorted(LOCALIZED_TOOLS)
+
+
+@pytest.mark.parametrize("name", LOCALIZED_TOOLS)
+async def test_every_localized_tool_has_a_display_beside_the_same_result(name: str) -> None:
+    """Over an API that answers all kinds of things: the display may be small, the plain result is the same."""
     row = {"id": "x", "amount": 100, "currentUtilization": 150, "currency": "USD", "timeInterval": "month"}
     whole = {**COSTS, "budgets": [row], "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}]}
     least = {
@@ -93,35 +128,69 @@ async def test_each_of_them_writes_something_and_stays_what_it_was(name: str) ->
     assert {key: value for key, value in found.items() if key != DISPLAY_KEY} == plainly
 
 
-def test_budgets_and_savings_are_in_their_own_currencies() -> None:
+def test_budgets_have_their_own_currencies() -> None:
     result = {"currency": "EUR", "month": {"spent": 1}, "budgets": [{"name": "b", "amount": 2, "currency": "GBP"}]}
-    shown = localize_result(result, place("en-US"))[DISPLAY_KEY]
-    assert plain(shown["month"]["spent"]) == "EUR 1.00"
-    assert plain(shown["budgets"][0]["amount"]) == "GBP 2.00" and shown["budgets"][0]["name"] == "b"
-
-
-def test_what_is_written_out_has_a_bound() -> None:
-    result = {"groups": [{"name": f"g{n}", "cost": n} for n in range(1000)], "total": {"all": 1}}
-    assert len(localize_result(result, place("de"))[DISPLAY_KEY]["groups"]) == MAX_DISPLAY_VALUES
-    deep: Any = {"cost": 1}
-    for _ in range(50):
-        deep = {"total": deep, "rows": [deep]}
-    assert DISPLAY_KEY not in localize_result(deep, place("de"))
-
-
-def test_numbers_that_are_no_money_are_not_written_as_such() -> None:
-    assert localize_result({"rowCount": 5, "months": 3, "columns": [{"name": "cost"}]}, place("de")) == {
-        **{"rowCount": 5, "months": 3, "columns": [{"name": "cost"}]}
+    assert display("forecast_spend", result) == {
+        "locale": "en-US",
+        "month": {"spent": "EUR 1.00"},
+        "budgets": [{"name": "b", "currency": "GBP", "amount": "GBP 2.00"}],
     }
 
 
-async def test_other_tools_and_blocks_are_as_they_were() -> None:
+def test_anomalies_and_recommendations_are_in_dollars() -> None:
+    anomaly = {
+        "serviceName": "BigQuery",
+        "costOfAnomaly": 5,
+        "top3SKUs": [{"name": "s", "cost": 4}, None],
+        "endTime": "",
+    }
+    shown = display("get_cloud_overview", {"currency": "EUR", "totalCost": 9.5, "anomalies": [anomaly]})
+    assert shown["totalCost"] == "EUR 9.50"
+    assert shown["anomalies"] == [
+        {"serviceName": "BigQuery", "costOfAnomaly": "USD 5.00", "top3SKUs": [{"name": "s", "cost": "USD 4.00"}]}
+    ]
+    shown = display("list_optimization_recommendations", {"totalDailySavings": 2, "insights": [{"title": "t"}]})
+    assert shown == {"locale": "en-US", "totalDailySavings": "USD 2.00"}
+
+
+def test_percentages_days_and_labels() -> None:
+    month = {"month": "2026-08", "cost": 1.0, "changePercent": -2.5, "running": True}
+    result = {
+        "months": [month],
+        "groups": [{"name": None, "cost": 3}],
+        "period": {"months": 2, "first": "2026-08", "last": 5},
+    }
+    assert display("cost_trend", result, "de") == {
+        "locale": "de",
+        "months": [{"month": "Aug. 2026", "cost": "1,00", "changePercent": "-2,5 %"}],
+        "groups": [{"cost": "3,00"}],
+        "period": {"first": "Aug. 2026"},
+    }
+
+
+def test_a_display_has_a_bound() -> None:
+    result = {"groups": [{"name": f"g{n}", "cost": n} for n in range(1000)], "total": {"all": 1}}
+    shown = display("cost_breakdown", result)
+    assert len(shown["groups"]) == MAX_DISPLAY_VALUES and "total" not in shown
+
+
+def test_values_of_another_type_than_declared_are_left_out() -> None:
+    deep: Any = {"cost": 1}
+    for _ in range(50):
+        deep = {"total": deep, "rows": [deep]}
+    assert display("cost_breakdown", deep) == {}
+    odd = {"groups": {"cost": {"cost": 1}}, "total": [{"all": [1]}, 5], "period": "2026-08", "rowCount": 5}
+    assert display("cost_breakdown", odd) == {}
+
+
+async def test_other_tools_and_results_with_content_have_no_display() -> None:
     assert with_localized_display(NAMED["run_query"]) is NAMED["run_query"]
 
     async def blocks(call: Any, arguments: JsonObject) -> ContentResult:
         return ContentResult([{"type": "text", "text": "x"}])
 
-    tool = Tool("cost_trend", "T", "D.", {"type": "object", "properties": {}}, blocks)
+    tool = Tool("x", "T", "D.", {"type": "object", "properties": {}}, blocks, result_type=CostBreakdown)
+    assert with_localized_display(tool) is not tool
     assert isinstance(
         await with_localized_display(tool).run(reader(Recorder(), {"openai/locale": "de"}), {}), ContentResult
     )
@@ -138,10 +207,8 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["cost", "total", "groups", "currency", "period"]), VALUES))
-def test_whatever_an_answer_holds_it_is_kept(result: dict[str, Any]) -> None:
-    locale = find_locale("de-DE")
-    assert locale is not None
-    found = localize_result(result, locale, "USD")
+def test_any_result_is_kept(result: dict[str, Any]) -> None:
+    found = localize_result(result, members_of("cost_breakdown"), place("de-DE"))
     assert repr({name: value for name, value in found.items() if name != DISPLAY_KEY}) == repr(result)
     texts = orjson.dumps(found.get(DISPLAY_KEY, {}))
     assert isinstance(orjson.loads(texts), dict)

@@ -1,4 +1,4 @@
-"""A client that says how its reader writes amounts and days gets them in that form, too (OpenAI, openai/locale)."""
+"""Clients that send the user's locale (OpenAI, openai/locale) also receive amounts and days in its conventions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPEND: Json = {"name": "cost_breakdown", "arguments": {"groupBy": "service", "mo
 
 
 async def spent(site: Site, revision: str, meta: Json) -> Json:
-    """The answer as the model reads it."""
+    """The result as the model reads it."""
     if revision == MODERN:
         message = site.envelope("tools/call", SPEND)
         message["params"]["_meta"] |= meta
@@ -29,7 +29,7 @@ async def spent(site: Site, revision: str, meta: Json) -> Json:
 
 
 @pytest.mark.parametrize("revision", [*STATEFUL_REVISIONS, MODERN])
-async def test_costs_as_their_reader_writes_them(revision: str) -> None:
+async def test_costs_in_the_conventions_of_the_locale(revision: str) -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         plain = await spent(site, revision, {})
         german = await spent(site, revision, {"openai/locale": "de-DE"})

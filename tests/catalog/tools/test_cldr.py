@@ -1,0 +1,137 @@
+"""Every locale of CLDR can be read, and numbers and dates survive its patterns."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+import unicodedata
+from datetime import date
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from babel.core import Locale
+from babel.dates import format_date, parse_pattern
+from babel.localedata import clear_caches
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.catalog.tools import cldr
+from doit_mcp.catalog.tools.locale_format import LocaleFormat
+from doit_mcp.catalog.tools.sanitize import sanitize_text
+
+IDENTIFIERS = sorted(cldr.known_identifiers())
+
+
+SAMPLE = IDENTIFIERS[::9]
+AMOUNTS = (0.0, 0.05, -0.004, 7.0, -1234.5, 1234567.89, -98765432101.25)
+
+
+@lru_cache(maxsize=256)
+def read(identifier: str) -> LocaleFormat:
+    return cldr.read_locale(identifier)
+
+
+def number_in(text: str, decimal_sign: str) -> float:
+    """The digits of *text* as a number without a sign."""
+    kept = (letter for letter in text if letter.isdigit() or letter == decimal_sign)
+    return float("".join(kept).replace(decimal_sign, "."))
+
+
+def check_numbers(found: LocaleFormat, amount: float) -> None:
+    """No digit is lost, and negative amounts look different from positive ones."""
+    for currency in ("USD", ""):
+        written = found.format_money(amount, currency).replace("USD", "").strip("\u00a0")
+        assert number_in(written, found.decimal_sign) == abs(round(amount, 2)), (found.tag, written)
+    assert number_in(found.format_percent(amount), found.decimal_sign) == abs(round(amount, 1)), found.tag
+    assert (found.format_money(amount, "USD") != found.format_money(-amount, "USD")) == (round(amount, 2) != 0)
+
+
+def check_dates(found: LocaleFormat) -> None:
+    """Days and months can be told apart, and have the whole year."""
+    written = [found.format_date(f"2026-{month:02}{day}") for month in range(1, 13) for day in ("", "-05", "-30")]
+    valid = [text for text in written if text]
+    # The 30th of February.
+    assert len(valid) == len(set(valid)) == 35 and all("2026" in text for text in valid), found.tag
+    assert all(sanitize_text(text) == text and "{" not in text for text in valid), found.tag
+
+
+def test_every_locale_writes_all_numbers_and_dates() -> None:
+    """All that CLDR has; takes some five seconds."""
+    for identifier in IDENTIFIERS:
+        found = cldr.read_locale(identifier)
+        for amount in AMOUNTS:
+            check_numbers(found, amount)
+        check_dates(found)
+        # The code stands beside the digits, and a line break cannot separate them.
+        written = found.format_money(-1234.5, "USD")
+        assert ("USD\u00a0" in written or "\u00a0USD" in written) and " " not in written, found.tag
+        assert sanitize_text(written) == written, found.tag
+
+
+@given(st.floats(-1e14, 1e14), st.sampled_from(SAMPLE))
+def test_no_digit_is_lost(amount: float, identifier: str) -> None:
+    check_numbers(read(identifier), amount)
+
+
+@pytest.mark.parametrize("identifier", IDENTIFIERS[::60])
+def test_days_are_those_that_babel_formats(identifier: str) -> None:
+    pattern = Locale.parse(identifier).date_formats["medium"].pattern
+    for month in range(1, 13):
+        day = date(2026, month, 9)
+        assert read(identifier).format_date(day.isoformat()) == sanitize_text(
+            format_date(day, pattern, locale=identifier)
+        )
+    clear_caches()
+
+
+@pytest.mark.parametrize(("code", "digits"), [("JPY", 0), ("KRW", 0), ("BHD", 3), ("USD", None), ("ILS", None)])
+def test_decimal_places_follow_the_currency(code: str, digits: int | None) -> None:
+    assert cldr.currency_digits().get(code) == digits
+
+
+def test_what_babel_has_read_is_freed() -> None:
+    """A locale takes about 4 KB instead of the 200 KB and more that Babel keeps of each."""
+    cldr.read_locale("de")
+    tracemalloc.start()
+    try:
+        kept = [cldr.read_locale(identifier) for identifier in IDENTIFIERS[:12]]
+        gc.collect()
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(kept) == 12 and size < 12 * 6_000
+
+
+def patterns(text: str) -> list[str]:
+    """The templates of a date pattern, in a locale with names of its own."""
+    names = {width: {month: f"{width}{month}" for month in range(1, 13)} for width in ("abbreviated", "wide", "narrow")}
+    locale = SimpleNamespace(months={"format": names, "stand-alone": names}, eras={"abbreviated": {1: "AD"}})
+    return list(cldr._date_patterns(parse_pattern(text), cast(Any, locale)))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "august"),
+    [
+        ("d.M.y", "{day}.8.{year}"),
+        ("dd/MM/yy", "{day:02}/08/{year}"),
+        ("d MMM Y", "{day} abbreviated8 {year}"),
+        ("LLLL y G", "wide8 {year} AD"),
+        ("MMMMM y", "narrow8 {year}"),
+        ("d 'of' MM '{}'", "{day} of 08 {{}}"),
+    ],
+)
+def test_date_fields(pattern: str, august: str) -> None:
+    assert patterns(pattern)[7] == august
+
+
+def test_a_date_field_that_is_not_supported_is_an_error() -> None:
+    with pytest.raises(ValueError, match="'E' is not supported"):
+        patterns("EEE d")
+
+
+def test_letters_are_those_of_the_script() -> None:
+    """Only digits are Latin everywhere, as in the plain values."""
+    arabic = cldr.read_locale("ar_EG").format_date("2026-08")
+    assert any(unicodedata.name(letter).startswith("ARABIC") for letter in arabic) and arabic.endswith("2026")
