@@ -48,19 +48,19 @@ def _make_component(found: JsonObject) -> JsonObject:
     return {"includeNull": False, "caseInsensitive": False, **kept, "inverse": inverse}
 
 
-def resolve_members(ask: ApiRequest, members: list[JsonObject | None]) -> list[JsonObject]:
+def resolve_members(request: ApiRequest, members: list[JsonObject | None]) -> list[JsonObject]:
     """The single allocations that a group's rules make, alter or choose, in their order; nothing is stored yet."""
     wanted = [one for one in members if one is not None]
     if not wanted:
         raise bad_request("rules must not be empty", field="rules")
-    known = dict(records(ask.tenant, "allocation"))
+    known = dict(records(request.tenant, "allocation"))
     found: list[JsonObject] = []
     for index, member in enumerate(wanted):
         where = f"rules[{index}]"
         one = (
             _select_member(known, member, where)
             if member["action"] == "select"
-            else _write_member(ask, known, member, where)
+            else _write_member(request, known, member, where)
         )
         if any(one["id"] == other["id"] for other in found):
             raise bad_request(f"{where}.id is there twice", field=f"{where}.id")
@@ -78,7 +78,7 @@ def _select_member(known: Records, member: JsonObject, where: str) -> JsonObject
     return found
 
 
-def _write_member(ask: ApiRequest, known: Records, member: JsonObject, where: str) -> JsonObject:
+def _write_member(request: ApiRequest, known: Records, member: JsonObject, where: str) -> JsonObject:
     for name in ("name", "components", "formula"):
         if not member.get(name):
             raise bad_request(f"{where}.{name} is required with action {member['action']}", field=f"{where}.{name}")
@@ -87,17 +87,17 @@ def _write_member(ask: ApiRequest, known: Records, member: JsonObject, where: st
         before = _select_member(known, member, where)
     else:
         before = {
-            "id": ask.tenant.new_id(),
+            "id": request.tenant.new_id(),
             "description": "",
             "type": "custom",
             "allocationType": "single",
             "anomalyDetection": False,
             "folderId": "root",
-            "owner": ask.user.email,
-            "createTime": ask.now_milliseconds,
+            "owner": request.user.email,
+            "createTime": request.now_milliseconds,
         }
     changes: JsonObject = {name: member[name] for name in ("name", "description") if name in member}
-    written: JsonObject = {**before, **changes, "rule": make_rule(member), "updateTime": ask.now_milliseconds}
+    written: JsonObject = {**before, **changes, "rule": make_rule(member), "updateTime": request.now_milliseconds}
     check_rule(written["rule"], {**known, written["id"]: written}, where, written["id"])
     return written
 
@@ -121,55 +121,55 @@ def _is_filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bo
     return False
 
 
-def _references(ask: ApiRequest, found: Iterable[JsonObject]) -> list[JsonObject]:
+def _references(request: ApiRequest, found: Iterable[JsonObject]) -> list[JsonObject]:
     """ResourceReference: whoever has no access is told whom to ask."""
     return [
-        {"id": one["id"], "name": one["name"]} | ({} if role_of(ask.user, one) else {"owner": owner_of(one)})
+        {"id": one["id"], "name": one["name"]} | ({} if role_of(request.user, one) else {"owner": owner_of(one)})
         for one in found
     ]
 
 
-def _allocations(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _allocations(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
-        ask,
+        request,
         (
             one
-            for one in records(ask.tenant, "allocation").values()
+            for one in records(request.tenant, "allocation").values()
             if allocation["id"] in (one["rules"] if one["allocationType"] == "group" else nested_rules(one["rule"]))
         ),
     )
 
 
-def _alerts(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _alerts(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
-        ask,
+        request,
         (
             one
-            for one in records(ask.tenant, "alert").values()
+            for one in records(request.tenant, "alert").values()
             if _is_filtered_by(one["config"]["scopes"], allocation)
             or allocation["id"] in (one["config"].get("attributions") or ())
         ),
     )
 
 
-def _budgets(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _budgets(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
-        ask,
+        request,
         (
             one
-            for one in records(ask.tenant, "budget").values()
+            for one in records(request.tenant, "budget").values()
             if allocation["id"] in one["scope"] or _is_filtered_by(one["scopes"], allocation)
         ),
     )
 
 
-def _reports(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _reports(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     parts = ("filters", "group", "dimensions")
     return _references(
-        ask,
+        request,
         (
             one
-            for one in records(ask.tenant, "report").values()
+            for one in records(request.tenant, "report").values()
             if any(_is_filtered_by(one["config"].get(part) or (), allocation) for part in parts)
         ),
     )

@@ -100,14 +100,14 @@ def role_of(user: User, record: JsonObject) -> str:
     return role
 
 
-def visible_records(ask: ApiRequest, kind: str) -> Records:
+def visible_records(request: ApiRequest, kind: str) -> Records:
     """The records of a kind that the user has access to."""
-    return {name: one for name, one in records(ask.tenant, kind).items() if role_of(ask.user, one)}
+    return {name: one for name, one in records(request.tenant, kind).items() if role_of(request.user, one)}
 
 
-def get_record(ask: ApiRequest, kind: str, identifier: str, role: str = "viewer") -> JsonObject:
+def get_record(request: ApiRequest, kind: str, identifier: str, role: str = "viewer") -> JsonObject:
     """A record; 404 if it is not there, 403 if the user has less than this *role* in it."""
-    found = get_existing(records(ask.tenant, kind), identifier, kind)
-    if ROLES.index(role_of(ask.user, found)) < ROLES.index(role):
-        raise ApiError(403, f"{ask.user.email} is no {role} of this {kind}")
+    found = get_existing(records(request.tenant, kind), identifier, kind)
+    if ROLES.index(role_of(request.user, found)) < ROLES.index(role):
+        raise ApiError(403, f"{request.user.email} is no {role} of this {kind}")
     return found

@@ -57,11 +57,11 @@ def plan_state(plan: JsonObject, now: float, ended: str = "expired") -> str:
     return "active" if now < plan["end"] else ended
 
 
-def active_plans(ask: ApiRequest, organization: str, service: str, since: float, until: float) -> list[JsonObject]:
+def active_plans(request: ApiRequest, organization: str, service: str, since: float, until: float) -> list[JsonObject]:
     """The plans of a type that are active all the time from *since* to *until*."""
     return [
         one
-        for one in ask.tenant.collection("savings plans", plans).values()
+        for one in request.tenant.collection("savings plans", plans).values()
         if one["organization"] == organization
         and one["service"] == service
         and one["start"] <= since
@@ -74,22 +74,22 @@ def total_commitment(plans_: Sequence[JsonObject]) -> float:
     return float(sum(one["commitment"] for one in plans_))
 
 
-def hourly_spend(ask: ApiRequest, organization: str, service: str, first: int, last: int) -> dict[int, float]:
+def hourly_spend(request: ApiRequest, organization: str, service: str, first: int, last: int) -> dict[int, float]:
     """Dollars an hour, at on-demand rates, that plans could cover on each day with some."""
-    spent: Coverage = ask.tenant.compute_cached(measure_coverage)
+    spent: Coverage = request.tenant.compute_cached(measure_coverage)
     members = [one.id for one in spent.members(organization)]
-    days = spent.daily(service, members, max(first, ask.tenant.ledger.first), min(last, ask.tenant.ledger.last))
+    days = spent.daily(service, members, max(first, request.tenant.ledger.first), min(last, request.tenant.ledger.last))
     return {day: one.plan_eligible / MICRO / 24 for day, one in days.items() if one.plan_eligible}
 
 
-def recommend(ask: ApiRequest, organization: str, service: str) -> Recommendation | None:
+def recommend(request: ApiRequest, organization: str, service: str) -> Recommendation | None:
     """What to commit to, by the customer's policy; None without eligible spend."""
-    wanted = ask.tenant.collection("commitment preferences", preferences)[service]["settings"]
-    days = hourly_spend(ask, organization, service, ask.today - BASIS_DAYS, ask.today - 1)
+    wanted = request.tenant.collection("commitment preferences", preferences)[service]["settings"]
+    days = hourly_spend(request, organization, service, request.today - BASIS_DAYS, request.today - 1)
     if not days:
         return None
     usual = median(rate * swing for rate in days.values() for swing in HOURLY_LOAD)
-    current = total_commitment(active_plans(ask, organization, service, ask.now, ask.now))
+    current = total_commitment(active_plans(request, organization, service, request.now, request.now))
     target = usual * TARGET_COVERAGE[wanted["policy"]] * PAID_SHARE
     if wanted["maximumCommitment"]:
         target = min(target, wanted["maximumCommitment"])
@@ -101,14 +101,16 @@ def recommend(ask: ApiRequest, organization: str, service: str) -> Recommendatio
     )
 
 
-def potential_savings(ask: ApiRequest, organization: str, service: str) -> float:
+def potential_savings(request: ApiRequest, organization: str, service: str) -> float:
     """What more could be saved, in dollars a month."""
-    found = recommend(ask, organization, service)
+    found = recommend(request, organization, service)
     return found.monthly_savings if found is not None else 0.0
 
 
-def has_spend_dropped(ask: ApiRequest, organization: str, service: str) -> bool:
+def has_spend_dropped(request: ApiRequest, organization: str, service: str) -> bool:
     """Whether eligible spend of the last week is far below that of the week before."""
-    rates = hourly_spend(ask, organization, service, ask.today - 14, ask.today - 1)
-    before, after = (sum(rates.get(ask.today - back, 0.0) for back in range(first, first - 7, -1)) for first in (14, 7))
+    rates = hourly_spend(request, organization, service, request.today - 14, request.today - 1)
+    before, after = (
+        sum(rates.get(request.today - back, 0.0) for back in range(first, first - 7, -1)) for first in (14, 7)
+    )
     return after < before * (1 - DROP_THRESHOLD)

@@ -14,36 +14,36 @@ RETENTION_SECONDS = 24 * 3600  # seconds
 MAX_KEY_LENGTH = 255
 
 
-async def run_once(ask: ApiRequest, carry_out: Callable[[bool], JsonObject]) -> JsonObject:
+async def run_once(request: ApiRequest, carry_out: Callable[[bool], JsonObject]) -> JsonObject:
     """What *carry_out* answers, or answered to the same request with this key within a day.
 
     It is told whether this is a dry run (query dryRun), which is not remembered. 400 without a key, or with the key of
     another request.
     """
-    key = ask.http_request.headers.get(HEADER, "")
+    key = request.http_request.headers.get(HEADER, "")
     if not key or len(key) > MAX_KEY_LENGTH:
         raise bad_request(f"{HEADER} is required, at most {MAX_KEY_LENGTH} characters", field=HEADER)
-    if query_flag(ask.query, "dryRun"):
+    if query_flag(request.query, "dryRun"):
         return carry_out(True)
-    body = await ask.http_request.read()
-    parts = (ask.http_request.method.encode(), ask.http_request.path_qs.encode(), body)
+    body = await request.http_request.read()
+    parts = (request.http_request.method.encode(), request.http_request.path_qs.encode(), body)
     asked = hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
-    known = _recent_requests(ask)
-    place = f"{ask.user.email} {key}"
+    known = _recent_requests(request)
+    place = f"{request.user.email} {key}"
     if place in known:
         if known[place]["asked"] != asked:
             raise bad_request(f"{HEADER}: this key was used for another request", field=HEADER)
         remembered: JsonObject = known[place]["answer"]
         return remembered
     found = carry_out(False)
-    known[place] = {"asked": asked, "answer": found, "time": ask.now}
+    known[place] = {"asked": asked, "answer": found, "time": request.now}
     return found
 
 
-def _recent_requests(ask: ApiRequest) -> Records:
+def _recent_requests(request: ApiRequest) -> Records:
     """What was asked lately, oldest first."""
-    known = ask.tenant.collection("idempotency", lambda tenant: ())
-    for place in [place for place, one in known.items() if one["time"] <= ask.now - RETENTION_SECONDS]:
+    known = request.tenant.collection("idempotency", lambda tenant: ())
+    for place in [place for place, one in known.items() if one["time"] <= request.now - RETENTION_SECONDS]:
         del known[place]
     while len(known) >= MAX_RECORDS:
         del known[next(iter(known))]

@@ -82,9 +82,9 @@ class AuthorizationReader:
         """The redirect that tells the client no (RFC 6749 4.1.2.1, with the issuer of RFC 9207)."""
         return self._redirect(redirect_uri, state, {"error": error, "error_description": description})
 
-    def success_redirect(self, ask: AuthorizationRequest, code: str) -> str:
+    def success_redirect(self, authorization: AuthorizationRequest, code: str) -> str:
         """The redirect that carries the code."""
-        return self._redirect(ask.redirect_uri, ask.state, {"code": code})
+        return self._redirect(authorization.redirect_uri, authorization.state, {"code": code})
 
     def _redirect(self, redirect_uri: str, state: str | None, parameters: Mapping[str, str]) -> str:
         echoed = {"state": state} if state is not None else {}

@@ -57,11 +57,13 @@ class AuthorizationCodes:
         self._token = token
         self._issued: TtlStore[IssuedCode] = TtlStore(limit, clock)
 
-    def issue(self, ask: AuthorizationRequest, approval: Approval) -> str:
+    def issue(self, authorization: AuthorizationRequest, approval: Approval) -> str:
         """A new code for what was approved."""
         code = self._token()
         expires = self._clock() + LIFETIME_SECONDS
-        issued = IssuedCode(approval, ask.redirect_uri, ask.redirect_uri_sent, ask.challenge, expires)
+        issued = IssuedCode(
+            approval, authorization.redirect_uri, authorization.redirect_uri_sent, authorization.challenge, expires
+        )
         self._issued.put(hash_secret(code), issued, RETENTION_SECONDS)
         return code
 

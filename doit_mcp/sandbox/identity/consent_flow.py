@@ -94,60 +94,64 @@ class ConsentFlow:
 
     async def authorize(self, request: web.Request) -> web.StreamResponse:
         """The authorization endpoint. Asking twice changes nothing: some clients look before they send the user."""
-        ask = await self._authorize.read(request.rel_url.raw_query_string)
+        authorization = await self._authorize.read(request.rel_url.raw_query_string)
         if (email := self._auto()) is not None and (user := self._people.user_by_email(email)) is not None:
             request[SIGNED_IN_USER] = user.email
-            return _redirect(self._approve(ask, user, user.customer))
+            return _redirect(self._approve(authorization, user, user.customer))
         user = self._session_user(request)
-        if "none" in ask.prompt:
+        if "none" in authorization.prompt:
             error = "login_required" if user is None else "consent_required"
-            location = self._authorize.error_redirect(ask.redirect_uri, ask.state, error, "The user has to act.")
+            location = self._authorize.error_redirect(
+                authorization.redirect_uri, authorization.state, error, "The user has to act."
+            )
             return _redirect(location)
-        if user is None or ask.prompt & {"login", "select_account"}:
-            return self._sign_in_page(request, ask)
+        if user is None or authorization.prompt & {"login", "select_account"}:
+            return self._sign_in_page(request, authorization)
         browser = self._browser_id(request)
-        seal = self._form_signer.sign("consent", browser, {"query": ask.query, "email": user.email})
-        return self._bind_to_browser(pages.consent_page(ask, user, seal), browser)
+        seal = self._form_signer.sign("consent", browser, {"query": authorization.query, "email": user.email})
+        return self._bind_to_browser(pages.consent_page(authorization, user, seal), browser)
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:
         """Credentials, or a click on a ready user; then the same request again, now with a session."""
         form = await read_form(request)
-        ask = await self._restore_request(request, form, "sign-in")
+        authorization = await self._restore_request(request, form, "sign-in")
         user = self._people.user_by_email(form["user"]) if "user" in form else self._user_by_password(form)
         if user is None:
-            return self._sign_in_page(request, ask, email=form.get("email", ""), failed=True)
+            return self._sign_in_page(request, authorization, email=form.get("email", ""), failed=True)
         request[SIGNED_IN_USER] = user.email
         session = self._token()
         self._sessions.put(hash_secret(session), user.email, SESSION_SECONDS)
-        response = _redirect(f"{AUTHORIZE_PATH}?{pages.without_prompt(ask.query)}", 303)
+        response = _redirect(f"{AUTHORIZE_PATH}?{pages.without_prompt(authorization.query)}", 303)
         self._set_cookie(response, SESSION_COOKIE, session)
         return response
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
         """Forget the session and ask who it is."""
         form = await read_form(request)
-        ask = await self._restore_request(request, form, "consent")
+        authorization = await self._restore_request(request, form, "consent")
         self._sessions.pop(hash_secret(request.cookies.get(SESSION_COOKIE, "")))
-        return _redirect(f"{AUTHORIZE_PATH}?{ask.query}", 303)
+        return _redirect(f"{AUTHORIZE_PATH}?{authorization.query}", 303)
 
     async def consent(self, request: web.Request) -> web.StreamResponse:
         """The person's decision; anything but the word "allow" is a no."""
         form = await read_form(request)
-        ask = await self._restore_request(request, form, "consent")
+        authorization = await self._restore_request(request, form, "consent")
         content = self._form_signer.verify("consent", self._browser_id(request), form["transaction"]) or {}
         user = self._session_user(request)
         if user is None or user.email != content.get("email"):
             # Signed out or switched since the page was shown: what it said about the user is not true any more.
-            return _redirect(f"{AUTHORIZE_PATH}?{ask.query}", 303)
+            return _redirect(f"{AUTHORIZE_PATH}?{authorization.query}", 303)
         if form.get("decision") != "allow":
-            location = self._authorize.error_redirect(ask.redirect_uri, ask.state, "access_denied", "The user said no.")
+            location = self._authorize.error_redirect(
+                authorization.redirect_uri, authorization.state, "access_denied", "The user said no."
+            )
             return _redirect(location, 303)
-        return _redirect(self._approve(ask, user, self._chosen_customer(user, form)), 303)
+        return _redirect(self._approve(authorization, user, self._chosen_customer(user, form)), 303)
 
-    def _approve(self, ask: AuthorizationRequest, user: User, customer: str) -> str:
-        self._clients.mark_used(ask.client.id)
-        approval = Approval(ask.client.id, user.email, customer, ask.scopes, ask.resource)
-        return self._authorize.success_redirect(ask, self._codes.issue(ask, approval))
+    def _approve(self, authorization: AuthorizationRequest, user: User, customer: str) -> str:
+        self._clients.mark_used(authorization.client.id)
+        approval = Approval(authorization.client.id, user.email, customer, authorization.scopes, authorization.resource)
+        return self._authorize.success_redirect(authorization, self._codes.issue(authorization, approval))
 
     async def _restore_request(self, request: web.Request, form: dict[str, str], step: str) -> AuthorizationRequest:
         content = self._form_signer.verify(step, self._browser_id(request), form.get("transaction", ""))
@@ -156,11 +160,11 @@ class ConsentFlow:
         return await self._authorize.read(content["query"])
 
     def _sign_in_page(
-        self, request: web.Request, ask: AuthorizationRequest, *, email: str = "", failed: bool = False
+        self, request: web.Request, authorization: AuthorizationRequest, *, email: str = "", failed: bool = False
     ) -> web.StreamResponse:
         browser = self._browser_id(request)
-        seal = self._form_signer.sign("sign-in", browser, {"query": ask.query})
-        return self._bind_to_browser(pages.sign_in_page(ask, seal, email=email, failed=failed), browser)
+        seal = self._form_signer.sign("sign-in", browser, {"query": authorization.query})
+        return self._bind_to_browser(pages.sign_in_page(authorization, seal, email=email, failed=failed), browser)
 
     def _session_user(self, request: web.Request) -> User | None:
         email = self._sessions.get(hash_secret(request.cookies.get(SESSION_COOKIE, "")))

@@ -79,12 +79,14 @@ def notice_page(content: Notice, *, status: int) -> web.Response:
     return _page(content.title, body, status=status, form_action="'none'")
 
 
-def sign_in_page(ask: AuthorizationRequest, transaction: str, *, email: str = "", failed: bool = False) -> web.Response:
+def sign_in_page(
+    authorization: AuthorizationRequest, transaction: str, *, email: str = "", failed: bool = False
+) -> web.Response:
     """The sign-in page: ready users by a click, anyone by password. *failed*: the last try was wrong."""
     alert = '<p class="alert" role="alert">This e-mail address and password do not belong together.</p>'
     body = _render_template(
         "sign_in.html",
-        client=escape(ask.client.name),
+        client=escape(authorization.client.name),
         action=SIGN_IN_PATH,
         transaction=escape(transaction),
         users="\n".join(_user_button(user) for user in USERS),
@@ -104,24 +106,26 @@ def _user_button(user: User) -> str:
     )
 
 
-def consent_page(ask: AuthorizationRequest, user: User, transaction: str) -> web.Response:
+def consent_page(authorization: AuthorizationRequest, user: User, transaction: str) -> web.Response:
     """The consent page: who asks, for whom, for what, and where the answer goes."""
     body = _render_template(
         "consent.html",
-        client=escape(ask.client.name),
-        origin=escape(_origin(ask)),
+        client=escape(authorization.client.name),
+        origin=escape(_origin(authorization)),
         name=escape(user.name),
         email=escape(user.email),
         initial=escape(user.name[:1]),
         customer=_customer_choice(user),
-        scopes="\n".join(f"<li>{escape(_SCOPE_DESCRIPTIONS[scope])}</li>" for scope in ask.scopes),
-        destination=escape(_destination(ask.redirect_uri)),
-        warning=_warning(ask),
+        scopes="\n".join(f"<li>{escape(_SCOPE_DESCRIPTIONS[scope])}</li>" for scope in authorization.scopes),
+        destination=escape(_destination(authorization.redirect_uri)),
+        warning=_warning(authorization),
         action=CONSENT_PATH,
         sign_out=SIGN_OUT_PATH,
         transaction=escape(transaction),
     )
-    return _page("Allow access", body, status=200, form_action=redirect_uris.form_action_sources(ask.redirect_uri))
+    return _page(
+        "Allow access", body, status=200, form_action=redirect_uris.form_action_sources(authorization.redirect_uri)
+    )
 
 
 def _customer_name(identifier: str) -> str:
@@ -145,9 +149,9 @@ def _option(identifier: str, text: str, *, selected: bool) -> str:
     return f'<option value="{escape(identifier)}"{" selected" if selected else ""}>{escape(text)}</option>'
 
 
-def _origin(ask: AuthorizationRequest) -> str:
-    if ask.client.has_document:
-        return f"Published by {urlsplit(ask.client.id).hostname}."
+def _origin(authorization: AuthorizationRequest) -> str:
+    if authorization.client.has_document:
+        return f"Published by {urlsplit(authorization.client.id).hostname}."
     return "The application chose this name itself; nobody has checked it."
 
 
@@ -158,17 +162,19 @@ def _destination(uri: str) -> str:
     return parts.netloc if parts.scheme == "https" else f"the application for {parts.scheme}: links on this device"
 
 
-def _warning(ask: AuthorizationRequest) -> str:
-    uri = ask.redirect_uri
+def _warning(authorization: AuthorizationRequest) -> str:
+    uri = authorization.redirect_uri
     host = urlsplit(uri).hostname
-    proven = ask.client.has_document and host == urlsplit(ask.client.id).hostname
+    proven = authorization.client.has_document and host == urlsplit(authorization.client.id).hostname
     if not uri.startswith("https:"):
         text = (
             "Any program on your device can pretend to be this application."
             " Allow access only if you have just started this sign-in yourself."
         )
-        if ask.client.has_document and all(redirect_uris.is_loopback(one) for one in ask.client.redirect_uris):
-            text += f" The name is that of an application of {urlsplit(ask.client.id).hostname}, but no proof of it."
+        if authorization.client.has_document and all(
+            redirect_uris.is_loopback(one) for one in authorization.client.redirect_uris
+        ):
+            text += f" The name is that of an application of {urlsplit(authorization.client.id).hostname}, but no proof of it."
     elif proven or host in KNOWN_HOSTS:
         return ""
     else:

@@ -23,40 +23,42 @@ SHORT_NAMES = {(service.provider, service.id): service.short for service in SERV
 QUIET_DAYS = 1  # without excess after which an anomaly is over
 
 
-async def list_anomalies(ask: ApiRequest) -> web.Response:
+async def list_anomalies(request: ApiRequest) -> web.Response:
     """GET /anomalies/v1."""
-    field = listing.query_choice(ask.query, "sortBy", tuple(SORTS), "startTime")
-    order = listing.query_choice(ask.query, "sortOrder", ("asc", "desc"), "desc")
-    criteria = listing.parse_filter(ask.query.get("filter", ""), FILTERS)
+    field = listing.query_choice(request.query, "sortBy", tuple(SORTS), "startTime")
+    order = listing.query_choice(request.query, "sortOrder", ("asc", "desc"), "desc")
+    criteria = listing.parse_filter(request.query.get("filter", ""), FILTERS)
     if any(level not in SEVERITIES for level in criteria.get("severityLevel", [])):
         raise bad_request(f"filter: severityLevel must be one of {', '.join(SEVERITIES)}", field="filter")
-    found = listing.filter_by_creation(ask.query, list(_current_anomalies(ask).values()), "startTime")
+    found = listing.filter_by_creation(request.query, list(_current_anomalies(request).values()), "startTime")
     found = listing.filter_rows(found, criteria, lambda item, key: str(item[key]))
     # The order is total: ties go by startTime, latest first, then by id.
     found.sort(key=lambda item: (-item["startTime"], item["id"]))
     found.sort(key=SORTS[field], reverse=order == "desc")
-    if not listing.query_flag(ask.query, "includeNotifications"):
+    if not listing.query_flag(request.query, "includeNotifications"):
         found = [item | {"notifications": []} for item in found]
-    scope = "|".join((ask.scope, *(ask.query.get(name, "") for name in PAGE_SCOPE_PARAMETERS)))
-    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(default=None), scope=scope)
+    scope = "|".join((request.scope, *(request.query.get(name, "") for name in PAGE_SCOPE_PARAMETERS)))
+    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(default=None), scope=scope)
     counts = {level: sum(item["severityLevel"] == level for item in found) for level in SEVERITIES}
     summary = {
         "countBySeverity": counts,
         "totalCostOfAnomaly": round_to_cents(sum(item["costOfAnomaly"] for item in found)),
     }
     whole = {"truncated": page.token is not None, "totalCount": len(found), "totalCountExact": True}
-    return json_response(ask.list_body("anomalies", page) | whole | {"anomalySummary": summary})
+    return json_response(request.list_body("anomalies", page) | whole | {"anomalySummary": summary})
 
 
-async def get_anomaly(ask: ApiRequest) -> web.Response:
+async def get_anomaly(request: ApiRequest) -> web.Response:
     """GET /anomalies/v1/{id}: the anomaly, without the id that was asked for (facts, section 10)."""
-    item = get_existing(_current_anomalies(ask), ask.path_parameter("id"), "anomaly")
+    item = get_existing(_current_anomalies(request), request.path_parameter("id"), "anomaly")
     return json_response({name: value for name, value in item.items() if name != "id"})
 
 
-def _current_anomalies(ask: ApiRequest) -> dict[str, JsonObject]:
-    ledger = ask.tenant.ledger
-    items = [_make_anomaly(ask.tenant, ledger, anomaly) for anomaly in ask.tenant.compute_cached(detect_anomalies)]
+def _current_anomalies(request: ApiRequest) -> dict[str, JsonObject]:
+    ledger = request.tenant.ledger
+    items = [
+        _make_anomaly(request.tenant, ledger, anomaly) for anomaly in request.tenant.compute_cached(detect_anomalies)
+    ]
     return {item["id"]: item for item in items}
 
 

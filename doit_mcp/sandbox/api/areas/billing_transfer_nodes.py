@@ -57,43 +57,43 @@ def format_error(error: ApiError) -> web.Response | None:
     return json_response(body, error.status)
 
 
-def require_distributor(ask: ApiRequest) -> None:
+def require_distributor(request: ApiRequest) -> None:
     """403 for others."""
-    if not cloud_accounts.is_distributor(ask.tenant):
+    if not cloud_accounts.is_distributor(request.tenant):
         raise ApiError(403, "only distributors may do this, and the customer is a reseller", code="not_a_distributor")
 
 
-def require_reseller(ask: ApiRequest) -> None:
+def require_reseller(request: ApiRequest) -> None:
     """403 for others."""
-    if cloud_accounts.is_distributor(ask.tenant):
+    if cloud_accounts.is_distributor(request.tenant):
         raise ApiError(403, "only resellers may do this, and the customer is a distributor", code="not_a_reseller")
 
 
-def roots(ask: ApiRequest) -> Records:
+def roots(request: ApiRequest) -> Records:
     """Program management accounts: the distributor's, or the one that is above the reseller."""
-    return ask.tenant.collection("program management accounts", cloud_accounts.program_accounts)
+    return request.tenant.collection("program management accounts", cloud_accounts.program_accounts)
 
 
-def resellers(ask: ApiRequest) -> Records:
+def resellers(request: ApiRequest) -> Records:
     """Accounts of resellers by their number: all that are under the distributor, or the reseller's own."""
-    return ask.tenant.collection("reseller accounts", cloud_accounts.reseller_accounts)
+    return request.tenant.collection("reseller accounts", cloud_accounts.reseller_accounts)
 
 
-def end_customers(ask: ApiRequest) -> Records:
+def end_customers(request: ApiRequest) -> Records:
     """Accounts of end customers by their number."""
-    return ask.tenant.collection("end customer accounts", cloud_accounts.end_customers)
+    return request.tenant.collection("end customer accounts", cloud_accounts.end_customers)
 
 
-def last_refresh_time(ask: ApiRequest) -> float:
+def last_refresh_time(request: ApiRequest) -> float:
     """When the state of handshakes was looked at last, in epoch seconds."""
-    return ask.now - ask.now % REFRESH_SECONDS
+    return request.now - request.now % REFRESH_SECONDS
 
 
-def handshake_progress(ask: ApiRequest, node: JsonObject) -> tuple[str, str, str | None]:
+def handshake_progress(request: ApiRequest, node: JsonObject) -> tuple[str, str, str | None]:
     """Handshake state, status and effective time of an account, as of the last look at AWS."""
     if node["issued"] is None:
         return "requested", "pending", None
-    decided, seen = node["issued"] + REPLY_SECONDS, last_refresh_time(ask)
+    decided, seen = node["issued"] + REPLY_SECONDS, last_refresh_time(request)
     if seen < decided:
         return "open", "pending", None
     outcome = str(node["outcome"])
@@ -102,19 +102,19 @@ def handshake_progress(ask: ApiRequest, node: JsonObject) -> tuple[str, str, str
     return outcome, "active" if seen >= decided + EXPORT_SECONDS else "cur_export_waiting", rfc3339(decided)
 
 
-def has_live_handshake(ask: ApiRequest, node: JsonObject) -> bool:
+def has_live_handshake(request: ApiRequest, node: JsonObject) -> bool:
     """Whether there is a handshake that was not turned down."""
-    return handshake_progress(ask, node)[0] in LIVE_STATES
+    return handshake_progress(request, node)[0] in LIVE_STATES
 
 
-def has_lapsed_handshake(ask: ApiRequest, node: JsonObject) -> bool:
+def has_lapsed_handshake(request: ApiRequest, node: JsonObject) -> bool:
     """Whether its handshake came to nothing."""
-    return handshake_progress(ask, node)[0] not in ("requested", *LIVE_STATES)
+    return handshake_progress(request, node)[0] not in ("requested", *LIVE_STATES)
 
 
-def serialize_reseller(ask: ApiRequest, node: JsonObject) -> JsonObject:
+def serialize_reseller(request: ApiRequest, node: JsonObject) -> JsonObject:
     """ResellerAccount."""
-    state, status, effective = handshake_progress(ask, node)
+    state, status, effective = handshake_progress(request, node)
     return {
         "resellerPmaAccountId": node["id"],
         "dpmaId": node["dpmaId"],
@@ -126,28 +126,28 @@ def serialize_reseller(ask: ApiRequest, node: JsonObject) -> JsonObject:
     }
 
 
-def serialize_tenant(ask: ApiRequest, node: JsonObject) -> JsonObject:
+def serialize_tenant(request: ApiRequest, node: JsonObject) -> JsonObject:
     """MappedTenant: the reseller of an account, as its distributor sees it."""
-    shown = serialize_reseller(ask, node)
+    shown = serialize_reseller(request, node)
     kept = ("resellerPmaAccountId", "handshakeState", "status", "effectiveTime")
     return {
         "customerId": node["customerId"],
         "tenantType": "reseller",
-        "parentTenant": ask.tenant.customer.id,
+        "parentTenant": request.tenant.customer.id,
         "displayName": node["displayName"],
         **{name: shown[name] for name in kept},
     }
 
 
-def serialize_end_customers(ask: ApiRequest, account: str, revoked: bool) -> list[JsonObject]:
+def serialize_end_customers(request: ApiRequest, account: str, revoked: bool) -> list[JsonObject]:
     """EndCustomerNode of each end customer under a reseller's account; *revoked*: also of those that are no more."""
-    found = [one for one in end_customers(ask).values() if one["resellerPmaAccountId"] == account]
-    return [_serialize_end_customer(ask, one) for one in found if revoked or one["revoked"] is None]
+    found = [one for one in end_customers(request).values() if one["resellerPmaAccountId"] == account]
+    return [_serialize_end_customer(request, one) for one in found if revoked or one["revoked"] is None]
 
 
-def _serialize_end_customer(ask: ApiRequest, node: JsonObject) -> JsonObject:
-    state, status, effective = handshake_progress(ask, node)
-    seen = last_refresh_time(ask)
+def _serialize_end_customer(request: ApiRequest, node: JsonObject) -> JsonObject:
+    state, status, effective = handshake_progress(request, node)
+    seen = last_refresh_time(request)
     return {
         "ecAccountId": node["id"],
         "ecCustomerId": node["ecCustomerId"],

@@ -31,44 +31,48 @@ NEW_ACCOUNT = compile_object(
 GRANTED_FEATURES = (CORE, QUOTAS, SPOT)
 
 
-async def list_features(ask: ApiRequest) -> web.Response:
+async def list_features(request: ApiRequest) -> web.Response:
     """GET /core/v1/cloudconnect/supportedFeatures/{accountID}: of an AWS account or an Azure tenant."""
     return json_response(
-        {"supportedFeatures": _features(get_existing(_records(ask), ask.path_parameter("accountID"), "account"))}
+        {
+            "supportedFeatures": _features(
+                get_existing(_records(request), request.path_parameter("accountID"), "account")
+            )
+        }
     )
 
 
-async def get_account(ask: ApiRequest) -> web.Response:
+async def get_account(request: ApiRequest) -> web.Response:
     """GET /core/v1/cloudconnect/aws/accounts/{accountID}."""
-    return json_response(_serialize(_get_account(ask)))
+    return json_response(_serialize(_get_account(request)))
 
 
-async def connect_account(ask: ApiRequest) -> web.Response:
+async def connect_account(request: ApiRequest) -> web.Response:
     """POST /core/v1/cloudconnect/aws/accounts: connects it, or gives a connected one another role."""
-    body = await ask.read_body(NEW_ACCOUNT)
+    body = await request.read_body(NEW_ACCOUNT)
     account, role = body.pop("accountID"), ROLE_PATTERN.fullmatch(body["roleArn"])
     if not ACCOUNT_PATTERN.fullmatch(account):
         raise bad_request("accountID must have 12 digits", field="accountID")
     if role is None or role.group(1) != account:
         raise bad_request(f"roleArn must be the ARN of an IAM role in account {account}", field="roleArn")
     _check_bucket(body)
-    if cloud_accounts.is_owned_elsewhere(ask.tenant, account):
+    if cloud_accounts.is_owned_elsewhere(request.tenant, account):
         raise ApiError(409, f"account {account} exists already, with another customer")
-    known = _records(ask).get(account)
-    link = {"granted": list(GRANTED_FEATURES), "timeLinked": rfc3339(ask.now)}
+    known = _records(request).get(account)
+    link = {"granted": list(GRANTED_FEATURES), "timeLinked": rfc3339(request.now)}
     if known is not None and known["roleArn"] == body["roleArn"]:
         link = {name: known[name] for name in link}
     made = {**body, "id": account, "cloud": AWS, **link}
     if known is None:
-        add_record(_records(ask), made)
-    _records(ask)[account] = made
+        add_record(_records(request), made)
+    _records(request)[account] = made
     return json_response(_serialize(made))
 
 
-async def set_features(ask: ApiRequest) -> web.Response:
+async def set_features(request: ApiRequest) -> web.Response:
     """PUT /core/v1/cloudconnect/aws/accounts/{accountID}: all that is used of it; the bucket comes and goes with it."""
-    account = _get_account(ask)
-    body = await ask.read_body(SETTINGS)
+    account = _get_account(request)
+    body = await request.read_body(SETTINGS)
     _check_bucket(body)
     for name in BUCKET_MEMBERS:
         account.pop(name, None)
@@ -76,18 +80,18 @@ async def set_features(ask: ApiRequest) -> web.Response:
     return json_response(_serialize(account))
 
 
-async def disconnect_account(ask: ApiRequest) -> web.Response:
+async def disconnect_account(request: ApiRequest) -> web.Response:
     """DELETE /core/v1/cloudconnect/aws/accounts/{accountID}; the answer has no body."""
-    del _records(ask)[_get_account(ask)["id"]]
+    del _records(request)[_get_account(request)["id"]]
     return web.Response()
 
 
-def _records(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("connected accounts", cloud_accounts.connected_accounts)
+def _records(request: ApiRequest) -> Records:
+    return request.tenant.collection("connected accounts", cloud_accounts.connected_accounts)
 
 
-def _get_account(ask: ApiRequest) -> JsonObject:
-    found = get_existing(_records(ask), ask.path_parameter("accountID"), "account")
+def _get_account(request: ApiRequest) -> JsonObject:
+    found = get_existing(_records(request), request.path_parameter("accountID"), "account")
     if found["cloud"] != AWS:
         raise ApiError(404, "account not found")
     return found

@@ -30,20 +30,20 @@ def daily_cloud_spend(ledger: Ledger) -> dict[str, dict[int, int]]:
     return found
 
 
-async def list_commitments(ask: ApiRequest) -> web.Response:
+async def list_commitments(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/commitment-manager."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), ("name", "provider"))
+    criteria = listing.parse_filter(request.query.get("filter", ""), ("name", "provider"))
     found = listing.filter_rows(
-        list(_current_commitments(ask).values()), criteria, lambda one, key: str(_field_value(one, key))
+        list(_current_commitments(request).values()), criteria, lambda one, key: str(_field_value(one, key))
     )
-    found = listing.sort_rows(ask.query, found, SORTS, _field_value)
-    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return json_response(ask.list_body("commitments", page))
+    found = listing.sort_rows(request.query, found, SORTS, _field_value)
+    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    return json_response(request.list_body("commitments", page))
 
 
-async def get_commitment(ask: ApiRequest) -> web.Response:
+async def get_commitment(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/commitment-manager/{id}."""
-    return json_response(get_existing(_current_commitments(ask), ask.path_parameter("id"), "commitment"))
+    return json_response(get_existing(_current_commitments(request), request.path_parameter("id"), "commitment"))
 
 
 def _field_value(commitment: JsonObject, key: str) -> str | int:
@@ -51,8 +51,8 @@ def _field_value(commitment: JsonObject, key: str) -> str | int:
     return found
 
 
-def _current_commitments(ask: ApiRequest) -> dict[str, JsonObject]:
-    return {one["id"]: one for one in _make_commitments(ask.tenant, ask.today)}
+def _current_commitments(request: ApiRequest) -> dict[str, JsonObject]:
+    return {one["id"]: one for one in _make_commitments(request.tenant, request.today)}
 
 
 def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:

@@ -41,63 +41,63 @@ UPFRONT_SHARES = {"no_upfront": 0.0, "partial_upfront": 0.5, "all_upfront": 1.0}
 UTILIZATION_DAYS, NORMALIZED_UNITS = 30, 8  # days of reported reservation usage, normalized units of an xlarge instance
 
 
-async def list_plans(ask: ApiRequest) -> web.Response:
+async def list_plans(request: ApiRequest) -> web.Response:
     """GET …/savings-plans, the latest first."""
-    organization = get_organization_record(ask)["id"]
-    wanted = _read_filters(ask, savingsPlanType=("type", PLAN_TYPES), state=("status", PLAN_STATES))
-    found = sorted(ask.tenant.collection("savings plans", plans).values(), key=lambda one: -float(one["start"]))
-    rows = [_serialize_plan(ask, one) for one in found if one["organization"] == organization]
-    return page_response(ask, _filter_rows(rows, wanted), "commitmentId")
+    organization = get_organization_record(request)["id"]
+    wanted = _read_filters(request, savingsPlanType=("type", PLAN_TYPES), state=("status", PLAN_STATES))
+    found = sorted(request.tenant.collection("savings plans", plans).values(), key=lambda one: -float(one["start"]))
+    rows = [_serialize_plan(request, one) for one in found if one["organization"] == organization]
+    return page_response(request, _filter_rows(rows, wanted), "commitmentId")
 
 
-async def list_reservations(ask: ApiRequest) -> web.Response:
+async def list_reservations(request: ApiRequest) -> web.Response:
     """GET …/reserved-instances, the latest first."""
-    organization = get_organization_record(ask)["id"]
+    organization = get_organization_record(request)["id"]
     wanted = _read_filters(
-        ask,
+        request,
         state=("status", INSTANCE_STATES),
         offeringClass=("offeringClass", ("standard", "convertible")),
         instanceType=("instanceType", ()),
         region=("region", ()),
     )
-    family = ask.query.get("instanceFamily", "")
-    found = ask.tenant.collection("reserved instances", reservations).values()
+    family = request.query.get("instanceFamily", "")
+    found = request.tenant.collection("reserved instances", reservations).values()
     rows = [
-        _serialize_reservation(ask, one)
+        _serialize_reservation(request, one)
         for one in sorted(found, key=lambda one: -float(one["start"]))
         if one["organization"] == organization and (not family or one["type"].partition(".")[0] == family)
     ]
-    return page_response(ask, _filter_rows(rows, wanted), "commitmentId")
+    return page_response(request, _filter_rows(rows, wanted), "commitmentId")
 
 
-async def list_recommendations(ask: ApiRequest) -> web.Response:
+async def list_recommendations(request: ApiRequest) -> web.Response:
     """GET …/recommendations, by type of commitment."""
-    organization = get_organization_record(ask)
-    found = {service: recommend(ask, organization["id"], service) for service in onboarded_services(organization)}
+    organization = get_organization_record(request)
+    found = {service: recommend(request, organization["id"], service) for service in onboarded_services(organization)}
     return json_response({service: _serialize_recommendation(one) for service, one in found.items() if one is not None})
 
 
-async def get_recommendation(ask: ApiRequest) -> web.Response:
+async def get_recommendation(request: ApiRequest) -> web.Response:
     """GET …/recommendations/{serviceId}, with the eligible spend that it rests on."""
-    organization, service = get_organization_record(ask), ask.path_parameter("serviceId")
+    organization, service = get_organization_record(request), request.path_parameter("serviceId")
     if service not in SERVICES:
         raise bad_request(f"serviceId must be one of {', '.join(SERVICES)}", field="serviceId")
-    granularity = listing.query_choice(ask.query, "granularity", ("hour", *PERIOD_COUNTS), "day")
-    found = recommend(ask, organization["id"], service) if service in onboarded_services(organization) else None
+    granularity = listing.query_choice(request.query, "granularity", ("hour", *PERIOD_COUNTS), "day")
+    found = recommend(request, organization["id"], service) if service in onboarded_services(organization) else None
     if found is None:
         raise ApiError(404, f"there is no recommendation: {service} is not onboarded or has no eligible spend")
     usage = _hourly_usage if granularity == "hour" else partial(_usage_periods, granularity=granularity)
-    points = list(usage(ask, organization["id"], service))
+    points = list(usage(request, organization["id"], service))
     return json_response({"recommendation": _serialize_recommendation(found), "eligibleUsage": points})
 
 
-def _read_filters(ask: ApiRequest, **names: tuple[str, tuple[str, ...]]) -> dict[str, str]:
+def _read_filters(request: ApiRequest, **names: tuple[str, tuple[str, ...]]) -> dict[str, str]:
     """What members of rows have to be, by parameters of the query; 400 for a word that is not allowed."""
     found = {}
     for member, (name, allowed) in names.items():
-        value = ask.query.get(name, "")
+        value = request.query.get(name, "")
         if value:
-            found[member] = listing.query_choice(ask.query, name, allowed, "") if allowed else value
+            found[member] = listing.query_choice(request.query, name, allowed, "") if allowed else value
     return found
 
 
@@ -105,16 +105,16 @@ def _filter_rows(rows: list[JsonObject], wanted: dict[str, str]) -> list[JsonObj
     return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
 
-def _serialize_plan(ask: ApiRequest, plan: JsonObject) -> JsonObject:
+def _serialize_plan(request: ApiRequest, plan: JsonObject) -> JsonObject:
     organization, service, hour = plan["organization"], plan["service"], plan["commitment"]
     upfront = UPFRONT_SHARES[plan["payment"]]
-    last = add_months(start_of("month", ask.today), -1)
-    whole = active_plans(ask, organization, service, seconds_of(last), seconds_of(add_months(last, 1)) - 1)
+    last = add_months(start_of("month", request.today), -1)
+    whole = active_plans(request, organization, service, seconds_of(last), seconds_of(add_months(last, 1)) - 1)
     shown: JsonObject = {
         "commitmentId": plan["id"],
         "savingsPlanArn": f"arn:aws:savingsplans::{organization}:savingsplan/{plan['id']}",
         "savingsPlanType": service,
-        "state": plan_state(plan, ask.now),
+        "state": plan_state(plan, request.now),
         "paymentOption": plan["payment"],
         "termDuration": plan["term"],
         "commitment": money(hour),
@@ -128,7 +128,7 @@ def _serialize_plan(ask: ApiRequest, plan: JsonObject) -> JsonObject:
     if upfront:
         shown["upfrontPaymentAmount"] = money(hour * HOURS_PER_DAY * TERM_DAYS[plan["term"]] * upfront)
     if plan in whole:
-        spent = ask.tenant.compute_cached(measure_coverage)
+        spent = request.tenant.compute_cached(measure_coverage)
         members = [one.id for one in spent.members(organization)]
         month = spent.total(service, members, last, add_months(last, 1) - 1)
         hours = (add_months(last, 1) - last) * HOURS_PER_DAY
@@ -137,16 +137,16 @@ def _serialize_plan(ask: ApiRequest, plan: JsonObject) -> JsonObject:
     return shown
 
 
-def _serialize_reservation(ask: ApiRequest, one: JsonObject) -> JsonObject:
+def _serialize_reservation(request: ApiRequest, one: JsonObject) -> JsonObject:
     price = INSTANCE_PRICE / MICRO
     fee = price * (100 - RESERVED_DISCOUNT_PERCENT) / 100
-    now = plan_state(one, ask.now, "retired")
+    now = plan_state(one, request.now, "retired")
     runs = now == "active" and one["type"] == INSTANCE_TYPE
     bought = one["count"] * HOURS_PER_DAY * UTILIZATION_DAYS if runs else 0
-    used = min(bought, _covered_hours(ask, one, ask.today - UTILIZATION_DAYS, ask.today - 1)) if runs else 0
-    this = start_of("month", ask.today)
-    so_far = one["count"] * HOURS_PER_DAY * (ask.today - this + 1)
-    month = min(so_far, _covered_hours(ask, one, this, ask.today)) if runs else 0
+    used = min(bought, _covered_hours(request, one, request.today - UTILIZATION_DAYS, request.today - 1)) if runs else 0
+    this = start_of("month", request.today)
+    so_far = one["count"] * HOURS_PER_DAY * (request.today - this + 1)
+    month = min(so_far, _covered_hours(request, one, this, request.today)) if runs else 0
     days = TERM_DAYS[one["term"]]
     return {
         "commitmentId": one["id"],
@@ -193,14 +193,14 @@ def _serialize_reservation(ask: ApiRequest, one: JsonObject) -> JsonObject:
         "utilizationPercentageInUnits": round(used / bought, 4) if bought else None,
         "mtdSavings": money((price - fee) * month),
         "mtdUtilization": round(month / so_far, 4) if month else None,
-        "updatedAt": rfc3339(ask.now - ask.now % 3600),
+        "updatedAt": rfc3339(request.now - request.now % 3600),
         "recurringCharges": [{"amount": round(fee, 4), "frequency": "Hourly"}],
     }
 
 
-def _covered_hours(ask: ApiRequest, reservation: JsonObject, first: int, last: int) -> int:
+def _covered_hours(request: ApiRequest, reservation: JsonObject, first: int, last: int) -> int:
     """Instance hours that reservations of an account covered."""
-    spend = ask.tenant.compute_cached(measure_coverage).total("compute", [reservation["account"]], first, last)
+    spend = request.tenant.compute_cached(measure_coverage).total("compute", [reservation["account"]], first, last)
     return spend.reserved_list_cost // INSTANCE_PRICE
 
 
@@ -215,20 +215,20 @@ def _serialize_recommendation(found: Recommendation) -> JsonObject:
     }
 
 
-def _hourly_usage(ask: ApiRequest, organization: str, service: str) -> Iterator[JsonObject]:
+def _hourly_usage(request: ApiRequest, organization: str, service: str) -> Iterator[JsonObject]:
     """The last whole hours."""
-    rates = hourly_spend(ask, organization, service, ask.today - 1, ask.today)
-    last = int(ask.now // 3600)
+    rates = hourly_spend(request, organization, service, request.today - 1, request.today)
+    last = int(request.now // 3600)
     for at in range(last - HOURS_PER_DAY, last):
         if (rate := rates.get(today_of(at * 3600))) is not None:
             yield {"usageTime": rfc3339(at * 3600), "totalUsage": round(rate * HOURLY_LOAD[at % HOURS_PER_DAY], 4)}
 
 
-def _usage_periods(ask: ApiRequest, organization: str, service: str, granularity: str) -> Iterator[JsonObject]:
+def _usage_periods(request: ApiRequest, organization: str, service: str, granularity: str) -> Iterator[JsonObject]:
     """The last whole days, weeks or months."""
     unit = "isoweek" if granularity == "week" else granularity
-    end = start_of(unit, ask.today)
-    rates = hourly_spend(ask, organization, service, add_periods(unit, end, -PERIOD_COUNTS[granularity]), end - 1)
+    end = start_of(unit, request.today)
+    rates = hourly_spend(request, organization, service, add_periods(unit, end, -PERIOD_COUNTS[granularity]), end - 1)
     for start, days in groupby(rates, lambda day: start_of(unit, day)):
         usage = [rates[day] * swing for day in days for swing in HOURLY_LOAD]
         yield {

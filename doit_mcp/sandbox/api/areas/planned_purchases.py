@@ -25,27 +25,27 @@ STEP_COUNT = 4  # steps of a planning cycle, a week apart
 BOOTSTRAP_SHARE = 0.4  # of the first step
 
 
-async def list_purchases(ask: ApiRequest) -> web.Response:
+async def list_purchases(request: ApiRequest) -> web.Response:
     """GET …/planned-purchases: what leads from what is committed to what is recommended, a step a week."""
-    organization = get_organization_record(ask)
-    chosen = listing.query_choice(ask.query, "service", SERVICES, "") if ask.query.get("service") else ""
+    organization = get_organization_record(request)
+    chosen = listing.query_choice(request.query, "service", SERVICES, "") if request.query.get("service") else ""
     found = (
-        (one, recommend(ask, organization["id"], one))
+        (one, recommend(request, organization["id"], one))
         for one in onboarded_services(organization)
         if chosen in ("", one)
     )
-    rows = (_plan_purchase(ask, organization["id"], service, one) for service, one in found if one is not None)
-    return page_response(ask, [row for row in rows if row is not None], "service")
+    rows = (_plan_purchase(request, organization["id"], service, one) for service, one in found if one is not None)
+    return page_response(request, [row for row in rows if row is not None], "service")
 
 
-def _plan_purchase(ask: ApiRequest, organization: str, service: str, found: Recommendation) -> JsonObject | None:
+def _plan_purchase(request: ApiRequest, organization: str, service: str, found: Recommendation) -> JsonObject | None:
     """What is planned for a type of commitment; None if that would be too little to buy."""
-    preference = ask.tenant.collection("commitment preferences", preferences)[service]
+    preference = request.tenant.collection("commitment preferences", preferences)[service]
     wanted = preference["settings"]
     if found.gap < wanted["minimumCommitment"]:
         return None
-    born = today_of(ask.tenant.started_at)
-    start = born + (ask.today - born) // CYCLE_DAYS * CYCLE_DAYS
+    born = today_of(request.tenant.started_at)
+    start = born + (request.today - born) // CYCLE_DAYS * CYCLE_DAYS
     steps = list(_purchase_steps(found, start, wanted["lastDayOfMonthForPurchase"], preference["ceiling"]))
     approved = preference["approval"] == "approved"
     return {
@@ -55,12 +55,12 @@ def _plan_purchase(ask: ApiRequest, organization: str, service: str, found: Reco
         "purchaseApprovalStatus": preference["approval"],
         "pauseNote": None,
         "requiresApproval": not approved or found.recommended > preference["ceiling"],
-        "wowViolation": has_spend_dropped(ask, organization, service),
+        "wowViolation": has_spend_dropped(request, organization, service),
         "profile": found.policy,
         "term": wanted["term"],
         "paymentOption": wanted["paymentOption"],
         "finalCommitment": money(found.recommended),
-        "weeksToTarget": sum(one["scheduledDate"] >= iso_day(ask.today) for one in steps),
+        "weeksToTarget": sum(one["scheduledDate"] >= iso_day(request.today) for one in steps),
         "planningCycleStartDate": iso_day(start),
         "planningCycleEndDate": iso_day(start + CYCLE_DAYS - 1),
         "estimatedSavings": money(found.monthly_savings),

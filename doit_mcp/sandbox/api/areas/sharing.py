@@ -23,36 +23,36 @@ PERMISSIONS_BODY = compile_object(
 )
 
 
-async def get_permissions(ask: ApiRequest) -> web.Response:
+async def get_permissions(request: ApiRequest) -> web.Response:
     """GET /sharing/v1/{resourceType}/{resourceId}."""
-    return json_response(_serialize(_get_resource(ask)))
+    return json_response(_serialize(_get_resource(request)))
 
 
-async def set_permissions(ask: ApiRequest) -> web.Response:
+async def set_permissions(request: ApiRequest) -> web.Response:
     """PUT /sharing/v1/{resourceType}/{resourceId}: replaces the whole list, which has exactly one owner."""
-    resource = _get_resource(ask, "editor")
-    body = await ask.read_body(PERMISSIONS_BODY)
+    resource = _get_resource(request, "editor")
+    body = await request.read_body(PERMISSIONS_BODY)
     found = body["permissions"]
     if sum(one["role"] == "owner" for one in found) != 1:
         raise bad_request("permissions: exactly one owner is needed", field="permissions")
     if len({one["user"].lower() for one in found}) < len(found):
         raise bad_request("permissions: a user is there twice", field="permissions")
-    if ask.path_parameter("resourceType") == "allocations" and body.get("public") is None:
+    if request.path_parameter("resourceType") == "allocations" and body.get("public") is None:
         # That is what DoiT does (facts, section 9).
         raise ApiError(500, "Internal Server Error")
     resource["collaborators"] = [{"email": one["user"], "role": one["role"]} for one in found]
     resource.pop("public", None)
     if body.get("public"):
         resource["public"] = body["public"]
-    resource["updateTime"] = ask.now_milliseconds
+    resource["updateTime"] = request.now_milliseconds
     return json_response(_serialize(resource))
 
 
-def _get_resource(ask: ApiRequest, role: str = "viewer") -> JsonObject:
-    kind = ask.path_parameter("resourceType")
+def _get_resource(request: ApiRequest, role: str = "viewer") -> JsonObject:
+    kind = request.path_parameter("resourceType")
     if kind not in TYPES:
         raise bad_request(f"resourceType must be one of {', '.join(TYPES)}", field="resourceType")
-    return get_record(ask, TYPES[kind], ask.path_parameter("resourceId"), role)
+    return get_record(request, TYPES[kind], request.path_parameter("resourceId"), role)
 
 
 def _serialize(resource: JsonObject) -> JsonObject:

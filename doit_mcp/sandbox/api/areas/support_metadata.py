@@ -20,14 +20,14 @@ CLOUDS = {AWS: "amazon_web_services", GOOGLE: "google_cloud_platform", AZURE: "m
 DOIT_PRODUCTS = {"cloud_analytics": "Cloud Analytics", "billing": "Billing", "access": "Users and access"}
 
 
-async def list_platforms(ask: ApiRequest) -> web.Response:
+async def list_platforms(request: ApiRequest) -> web.Response:
     """GET /support/v1/metadata/platforms."""
     return json_response({"platforms": [{"id": key, "displayName": name} for key, name in PLATFORMS.items()]})
 
 
-async def list_products(ask: ApiRequest) -> web.Response:
+async def list_products(request: ApiRequest) -> web.Response:
     """GET /support/v1/metadata/products, of one platform if the query names it."""
-    wanted = ask.query.get("platform") and listing.query_choice(ask.query, "platform", tuple(PLATFORMS), "")
+    wanted = request.query.get("platform") and listing.query_choice(request.query, "platform", tuple(PLATFORMS), "")
     found: list[JsonObject] = [
         {"id": key, "displayName": name, "platform": "doit"} for key, name in DOIT_PRODUCTS.items()
     ]

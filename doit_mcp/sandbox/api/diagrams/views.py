@@ -15,12 +15,12 @@ CLOSED_STATUSES = ("optimized", "dismissed")  # insights that are no issues any 
 Components = dict[str, dict[str, JsonObject]]
 
 
-def components(ask: ApiRequest, layer: JsonObject) -> Components:
+def components(request: ApiRequest, layer: JsonObject) -> Components:
     """All that is on a layer, by kind and id: counts as last seen, issues as insights have them now."""
-    issues = _issues(ask)
+    issues = _issues(request)
     found: Components = {}
     for kind in KINDS:
-        ones = current_nodes(ask.tenant, layer) if kind == "node" else layer[kind]
+        ones = current_nodes(request.tenant, layer) if kind == "node" else layer[kind]
         found[kind] = {
             identifier: one | ({"issues": issues[one["cld_id"]]} if one.get("cld_id") in issues else {})
             for identifier, one in ones.items()
@@ -65,7 +65,7 @@ def select_fields(component: JsonObject, fields: Mapping[str, object] | list[str
     return {name: value for name, value in component.items() if name in kept}
 
 
-def import_state(ask: ApiRequest, layer: JsonObject) -> JsonObject | None:
+def import_state(request: ApiRequest, layer: JsonObject) -> JsonObject | None:
     """How the layer was brought up to date; None for one that people draw."""
     if not layer["account"]:
         return None
@@ -74,14 +74,14 @@ def import_state(ask: ApiRequest, layer: JsonObject) -> JsonObject | None:
         "type": layer["cloud"],
         "account": layer["name"],
         "cloudId": layer["account"],
-        "syncedAt": rfc3339(last_synced(ask.tenant, layer)),
+        "syncedAt": rfc3339(last_synced(request.tenant, layer)),
     }
 
 
-def count_incidents(ask: ApiRequest, layer: JsonObject) -> int:
+def count_incidents(request: ApiRequest, layer: JsonObject) -> int:
     """How many incidents the layer's account has today."""
-    jumps = ask.tenant.ledger.jumps
-    return sum(one.first <= ask.today <= one.last for one in jumps if one.incident.project == layer["account"])
+    jumps = request.tenant.ledger.jumps
+    return sum(one.first <= request.today <= one.last for one in jumps if one.incident.project == layer["account"])
 
 
 def search_names(layer: JsonObject, found: Components, words: list[str]) -> Iterator[JsonObject]:
@@ -133,10 +133,10 @@ def _search_hit(layer: JsonObject, kind: str, component: JsonObject, props: Json
     return {name: value for name, value in hit.items() if value not in (None, "", {})}
 
 
-def _issues(ask: ApiRequest) -> dict[str, list[JsonObject]]:
+def _issues(request: ApiRequest) -> dict[str, list[JsonObject]]:
     """What insights have against resources, by the resources' ids."""
     found: dict[str, list[JsonObject]] = {}
-    for insight in ask.tenant.collection("insights", insights).values():
+    for insight in request.tenant.collection("insights", insights).values():
         for resource in insight["resources"]:
             if insight["displayStatus"] not in CLOSED_STATUSES and not resource["resolved"]:
                 issue = {"_id": insight["id"], "comment": insight["title"]}
