@@ -1,4 +1,4 @@
-"""Rules of allocations as requests carry them, and what else uses an allocation."""
+"""Allocation rules of create and update requests, and the resources that use an allocation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .responses import JsonObject, bad_request
 from .schemas import BOOLEAN, TEXT, array_schema, nullable, object_schema, one_of, text_schema
 from .tenants import ApiRequest, Records, get_existing
 
-EXCLUDED_TYPES = ("attribution", "attribution_group", "allocation")  # types that components do not take
+EXCLUDED_TYPES = ("attribution", "attribution_group", "allocation")  # types that components do not support
 COMPONENT = object_schema(
     "key type values mode",
     key=TEXT,
@@ -38,7 +38,7 @@ RULES = array_schema(nullable(MEMBER), maxItems=100)
 
 
 def make_rule(found: JsonObject) -> JsonObject:
-    """A rule as answers show it: ``inverse`` in place of ``inverse_selection``."""
+    """A rule in responses: ``inverse`` replaces ``inverse_selection``."""
     return {"components": [_make_component(one) for one in found["components"] or []], "formula": found["formula"]}
 
 
@@ -49,7 +49,7 @@ def _make_component(found: JsonObject) -> JsonObject:
 
 
 def resolve_members(request: ApiRequest, members: list[JsonObject | None]) -> list[JsonObject]:
-    """The single allocations that a group's rules make, alter or choose, in their order; nothing is stored yet."""
+    """The single allocations that a group's rules create, change or select, in order; nothing is stored yet."""
     wanted = [one for one in members if one is not None]
     if not wanted:
         raise bad_request("rules must not be empty", field="rules")
@@ -112,7 +112,7 @@ def group_rules(known: Records, identifiers: Iterable[str]) -> list[JsonObject]:
 
 
 def _is_filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bool:
-    """Whether filters or groups speak of the allocation."""
+    """Whether the filters or groups refer to the allocation."""
     for one in map(response_form, filters):
         if one["type"] == RULE and allocation["id"] in (one.get("values") or ()):
             return True
@@ -122,7 +122,7 @@ def _is_filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bo
 
 
 def _references(request: ApiRequest, found: Iterable[JsonObject]) -> list[JsonObject]:
-    """ResourceReference: whoever has no access is told whom to ask."""
+    """References to resources (ResourceReference); without access, they name the owner to contact."""
     return [
         {"id": one["id"], "name": one["name"]} | ({} if role_of(request.user, one) else {"owner": owner_of(one)})
         for one in found
@@ -181,4 +181,4 @@ BLOCKERS: dict[str, Callable[[ApiRequest, JsonObject], list[JsonObject]]] = {
     "budgets": _budgets,
     "reports": _reports,
 }
-"""What uses an allocation, by the type of the resources."""
+"""Functions that find the resources using an allocation, by resource type."""

@@ -1,4 +1,4 @@
-"""Savings Plans that a customer has and should have: states by the clock, and what PerfectScale recommends."""
+"""Savings Plans: states over time, coverage, and PerfectScale recommendations."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from .responses import JsonObject
 from .seeds.perfect_scale import plans, preferences
 from .tenants import ApiRequest
 
-HOURS_PER_MONTH = 730  # of a month
-BASIS_DAYS = 60  # days of eligible spend that a recommendation rests on
-DROP_THRESHOLD = 0.2  # of eligible spend from one week to the next that stops purchases
+HOURS_PER_MONTH = 730
+BASIS_DAYS = 60  # days of eligible spend that a recommendation is based on
+DROP_THRESHOLD = 0.2  # drop of eligible spend from one week to the next that stops purchases
 TARGET_COVERAGE = {"conservative": 0.65, "balanced": 0.8, "max_savings": 0.9}
-PAID_SHARE = (100 - PLAN_DISCOUNT_PERCENT) / 100  # of on-demand rates, at those of Savings Plans
-# Lines are of days; over the day, load swings around its mean.
+PAID_SHARE = (100 - PLAN_DISCOUNT_PERCENT) / 100  # share of on-demand rates paid under Savings Plans
+# Lines are daily; within a day, load varies around its mean.
 HOURLY_LOAD = tuple(1 + 0.2 * sin((hour - 9) * pi / 12) for hour in range(24))
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """How much to commit for a type of commitment, in dollars an hour; *monthly_savings* is dollars a month."""
+    """The recommended commitment of a type, in dollars per hour; *monthly_savings* is in dollars per month."""
 
     policy: str
     current: float
     recommended: float
     monthly_savings: float
-    average_coverage: float  # coverage, 0 to 1
-    on_demand_rate: float  # on-demand rate that *average* covers
+    average_coverage: float  # 0 to 1
+    on_demand_rate: float  # the on-demand rate that *average_coverage* covers
 
     @property
     def gap(self) -> float:
-        """What is left to buy."""
+        """The commitment still to buy."""
         return self.recommended - self.current
 
 
@@ -51,14 +51,14 @@ def iso_day(day: int) -> str:
 
 
 def plan_state(plan: JsonObject, now: float, ended: str = "expired") -> str:
-    """Where a plan or reservation is in its life; *ended* is what it is called then."""
+    """The state of a plan or reservation; *ended* is the name of its final state."""
     if now < plan["start"]:
         return "queued"
     return "active" if now < plan["end"] else ended
 
 
 def active_plans(request: ApiRequest, organization: str, service: str, since: float, until: float) -> list[JsonObject]:
-    """The plans of a type that are active all the time from *since* to *until*."""
+    """The plans of a type that are active throughout *since* to *until*."""
     return [
         one
         for one in request.tenant.collection("savings plans", plans).values()
@@ -70,12 +70,12 @@ def active_plans(request: ApiRequest, organization: str, service: str, since: fl
 
 
 def total_commitment(plans_: Sequence[JsonObject]) -> float:
-    """What plans commit to altogether, in dollars an hour."""
+    """The total commitment of the plans, in dollars per hour."""
     return float(sum(one["commitment"] for one in plans_))
 
 
 def hourly_spend(request: ApiRequest, organization: str, service: str, first: int, last: int) -> dict[int, float]:
-    """Dollars an hour, at on-demand rates, that plans could cover on each day with some."""
+    """Spend that plans could cover, in dollars per hour at on-demand rates, by day; days without any are left out."""
     spent: Coverage = request.tenant.compute_cached(measure_coverage)
     members = [one.id for one in spent.members(organization)]
     days = spent.daily(service, members, max(first, request.tenant.ledger.first), min(last, request.tenant.ledger.last))
@@ -83,7 +83,7 @@ def hourly_spend(request: ApiRequest, organization: str, service: str, first: in
 
 
 def recommend(request: ApiRequest, organization: str, service: str) -> Recommendation | None:
-    """What to commit to, by the customer's policy; None without eligible spend."""
+    """The recommendation under the customer's policy; None without eligible spend."""
     wanted = request.tenant.collection("commitment preferences", preferences)[service]["settings"]
     days = hourly_spend(request, organization, service, request.today - BASIS_DAYS, request.today - 1)
     if not days:
@@ -102,7 +102,7 @@ def recommend(request: ApiRequest, organization: str, service: str) -> Recommend
 
 
 def potential_savings(request: ApiRequest, organization: str, service: str) -> float:
-    """What more could be saved, in dollars a month."""
+    """Additional savings in dollars per month."""
     found = recommend(request, organization, service)
     return found.monthly_savings if found is not None else 0.0
 

@@ -1,4 +1,4 @@
-"""How faults are asked for: as JSON at run time, in words on the command line. Both are checked alike."""
+"""Parsing of fault settings: JSON at run time, text on the command line, with the same validation."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _NUMBER_OPTIONS = ("rate", "delay")
 
 
 def parse_settings(settings: Any, operations: Collection[str]) -> tuple[float, list[Fault]]:
-    """Latency and faults out of ``{"latency": …, "faults": […]}``; *operations* are those that there are.
+    """Latency and faults from ``{"latency": …, "faults": […]}``; *operations* are the known ones.
 
-    Raises ValueError naming the places where it does not fit.
+    Raises ValueError naming the invalid members.
     """
     found = [
         f"{'.'.join(map(str, one.instance_path)) or 'body'}: {one.message}"
@@ -56,9 +56,9 @@ def parse_settings(settings: Any, operations: Collection[str]) -> tuple[float, l
 
 
 def parse_fault(text: str) -> JsonObject:
-    """A fault in words as JSON: ``429,on=GET /analytics/v1/budgets,rate=0.1,retry-after=2``.
+    """A fault given as text, as JSON: ``429,on=GET /analytics/v1/budgets,rate=0.1,retry-after=2``.
 
-    It stays, unless ``times=`` says how often. Raises ValueError.
+    The fault is permanent unless ``times=`` limits it. Raises ValueError.
     """
     kind, *options = (one.strip() for one in text.split(","))
     fault: JsonObject = {"kind": int(kind) if kind.isdecimal() else kind, "times": None}

@@ -1,4 +1,4 @@
-"""Idempotency keys: the same request with the same key is carried out once, and answered alike."""
+"""Idempotency keys: a repeated request with the same key returns the first response."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from .responses import JsonObject, bad_request
 from .tenants import MAX_RECORDS, ApiRequest, Records
 
 HEADER = "Idempotency-Key"
-RETENTION_SECONDS = 24 * 3600  # seconds
+RETENTION_SECONDS = 24 * 3600
 MAX_KEY_LENGTH = 255
 
 
 async def run_once(request: ApiRequest, carry_out: Callable[[bool], JsonObject]) -> JsonObject:
-    """What *carry_out* answers, or answered to the same request with this key within a day.
+    """The result of *carry_out*, or the stored response to the same request with this key within the last day.
 
-    It is told whether this is a dry run (query dryRun), which is not remembered. 400 without a key, or with the key of
-    another request.
+    *carry_out* is called with whether this is a dry run (query dryRun); dry runs are not stored. 400 without a key, or
+    if the key belongs to a different request.
     """
     key = request.http_request.headers.get(HEADER, "")
     if not key or len(key) > MAX_KEY_LENGTH:
@@ -41,7 +41,7 @@ async def run_once(request: ApiRequest, carry_out: Callable[[bool], JsonObject])
 
 
 def _recent_requests(request: ApiRequest) -> Records:
-    """What was asked lately, oldest first."""
+    """The requests of the retention period, oldest first."""
     known = request.tenant.collection("idempotency", lambda tenant: ())
     for place in [place for place, one in known.items() if one["time"] <= request.now - RETENTION_SECONDS]:
         del known[place]

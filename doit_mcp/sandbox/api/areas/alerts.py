@@ -1,4 +1,4 @@
-"""Alerts: /analytics/v1/alerts. When one last fired is what the billing lines say."""
+"""Alerts: /analytics/v1/alerts. Billing lines determine when an alert fires."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def list_alerts(request: ApiRequest) -> web.Response:
         ),
     )
     page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
-    # When an alert fired is reckoned for those alone that are shown.
+    # Computed only for the alerts on this page.
     rows = [_serialize(request, alert, allocations) | {"owner": owner_of(alert)} for alert in page.rows]
     return json_response(request.list_body("alerts", replace(page, rows=rows)))
 
@@ -98,7 +98,7 @@ async def create_alert(request: ApiRequest) -> web.Response:
 
 
 async def update_alert(request: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/alerts/{id}: what is left out stays, in the configuration too."""
+    """PATCH /analytics/v1/alerts/{id}: omitted members stay unchanged, also within the configuration."""
     alert = _get_alert(request, "editor")
     body = await request.read_body(ALERT_CHANGES)
     changed = {
@@ -113,7 +113,7 @@ async def update_alert(request: ApiRequest) -> web.Response:
 
 
 async def delete_alert(request: ApiRequest) -> web.Response:
-    """DELETE /analytics/v1/alerts/{id}: the answer has no body."""
+    """DELETE /analytics/v1/alerts/{id}: the response has no body."""
     remove_object(request.tenant, "alert", _get_alert(request, "editor")["id"])
     return web.Response()
 
@@ -136,7 +136,7 @@ def _serialize(request: ApiRequest, alert: JsonObject, allocations: CustomDimens
 
 
 def _last_fired_at(request: ApiRequest, alert: JsonObject, allocations: CustomDimensions) -> int | None:
-    """When the alert last fired, in epoch milliseconds: never before it was made."""
+    """The time the alert last fired, in epoch milliseconds, if after its creation."""
     born: int = alert["createTime"]
     day = last_firing_day(alert["config"], request.tenant.ledger, day_of_milliseconds(born), allocations)
     return None if day is None else max(milliseconds_of(day), born)

@@ -1,4 +1,4 @@
-"""Allocations: /analytics/v1/allocations. What they take is reckoned in costs/allocations.py."""
+"""Allocations: /analytics/v1/allocations. costs/allocations.py computes their lines."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def get_allocation(request: ApiRequest) -> web.Response:
 
 
 async def create_allocation(request: ApiRequest) -> web.Response:
-    """POST /analytics/v1/allocations: a single one has a rule, a group has rules. The status is 200."""
+    """POST /analytics/v1/allocations: a single allocation has a rule, a group has rules. The status is 200."""
     body = {name: value for name, value in (await request.read_body(NEW_ALLOCATION)).items() if value is not None}
     if ("rule" in body) == ("rules" in body):
         raise bad_request("one of rule (a single allocation) and rules (a group) is needed, not both", field="rule")
@@ -69,7 +69,7 @@ async def create_allocation(request: ApiRequest) -> web.Response:
 
 
 async def update_allocation(request: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/allocations/{id}: what is left out or null stays; a group stays a group."""
+    """PATCH /analytics/v1/allocations/{id}: omitted or null members stay unchanged; a group stays a group."""
     allocation = _require_custom(_get_allocation(request, "editor"))
     body = {name: value for name, value in (await request.read_body(ALLOCATION_CHANGES)).items() if value is not None}
     other = "rules" if allocation["allocationType"] == "single" else "rule"
@@ -81,7 +81,7 @@ async def update_allocation(request: ApiRequest) -> web.Response:
 
 
 async def delete_allocation(request: ApiRequest) -> web.Response:
-    """DELETE /analytics/v1/allocations/{id}; 409 with what uses it (AllocationDeleteValidation)."""
+    """DELETE /analytics/v1/allocations/{id}; 409 with the resources that use it (AllocationDeleteValidation)."""
     allocation = _require_custom(_get_allocation(request, "editor"))
     used = {name: found for name, find in BLOCKERS.items() if (found := find(request, allocation))}
     if used:
@@ -117,7 +117,7 @@ def _require_custom(allocation: JsonObject) -> JsonObject:
 
 
 def _apply_changes(request: ApiRequest, before: JsonObject, body: JsonObject) -> list[JsonObject]:
-    """The allocations that a change makes or alters, the one it is about last; 400 if it makes no sense."""
+    """The allocations that a change creates or updates, the changed one last; 400 if it is invalid."""
     changed: JsonObject = {**before, **body, "updateTime": request.now_milliseconds}
     changed["folderId"] = check_folder(request.tenant, changed["folderId"])
     if changed["allocationType"] == "single":

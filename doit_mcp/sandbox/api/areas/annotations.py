@@ -1,4 +1,4 @@
-"""Annotations: /analytics/v1/annotations, notes on days."""
+"""Annotations: /analytics/v1/annotations, notes on days of the cost charts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def create_annotation(request: ApiRequest) -> web.Response:
 
 
 async def update_annotation(request: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/annotations/{id}: what is left out or null stays."""
+    """PATCH /analytics/v1/annotations/{id}: omitted or null members stay unchanged."""
     annotation = _get_annotation(request)
     return json_response(_save(request, annotation, await request.read_body(ANNOTATION_CHANGES)))
 
@@ -95,7 +95,7 @@ def _save(request: ApiRequest, before: JsonObject, body: JsonObject) -> JsonObje
 
 
 def _serialize(request: ApiRequest, annotation: JsonObject) -> JsonObject:
-    # Reports may have gone since.
+    # Reports may have been deleted since.
     reports = [one for one in annotation["reports"] if one in records(request.tenant, "report")]
     return {**annotation, "reports": reports, "labels": labels_of(request.tenant, "annotation", annotation["id"])}
 

@@ -1,4 +1,4 @@
-"""Anomalies: /anomalies/v1. They are where the billing lines jump."""
+"""Anomalies: /anomalies/v1, detected in the billing lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..tenants import ApiRequest, Tenant, get_existing
 FILTERS = ("serviceName", "billingAccount", "platform", "severityLevel")
 PAGE_SCOPE_PARAMETERS = ("sortBy", "sortOrder", "filter", "minCreationTime", "maxCreationTime")
 SHORT_NAMES = {(service.provider, service.id): service.short for service in SERVICES}
-QUIET_DAYS = 1  # without excess after which an anomaly is over
+QUIET_DAYS = 1  # without excess, after which an anomaly ends
 
 
 async def list_anomalies(request: ApiRequest) -> web.Response:
@@ -32,7 +32,7 @@ async def list_anomalies(request: ApiRequest) -> web.Response:
         raise bad_request(f"filter: severityLevel must be one of {', '.join(SEVERITIES)}", field="filter")
     found = listing.filter_by_creation(request.query, list(_current_anomalies(request).values()), "startTime")
     found = listing.filter_rows(found, criteria, lambda item, key: str(item[key]))
-    # The order is total: ties go by startTime, latest first, then by id.
+    # A total order: ties are sorted by startTime, latest first, then by id.
     found.sort(key=lambda item: (-item["startTime"], item["id"]))
     found.sort(key=SORTS[field], reverse=order == "desc")
     if not listing.query_flag(request.query, "includeNotifications"):
@@ -49,7 +49,7 @@ async def list_anomalies(request: ApiRequest) -> web.Response:
 
 
 async def get_anomaly(request: ApiRequest) -> web.Response:
-    """GET /anomalies/v1/{id}: the anomaly, without the id that was asked for (facts, section 10)."""
+    """GET /anomalies/v1/{id}: the anomaly without its id, like the DoiT API."""
     item = get_existing(_current_anomalies(request), request.path_parameter("id"), "anomaly")
     return json_response({name: value for name, value in item.items() if name != "id"})
 
@@ -87,7 +87,7 @@ def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObjec
         "acknowledged": False,
         "acknowledgedAt": None,
         "acknowledgedBy": None,
-        # People hear of it when its first day is over.
+        # Users are notified at the end of its first day.
         "notifications": [{"timestamp": rfc3339(seconds_of(told)), "channel": "email"}] if told <= ledger.last else [],
     }
 

@@ -1,6 +1,6 @@
-"""Assets: /billing/v1/assets, the accounts that the billing lines name, and subscriptions with seats.
+"""Assets: /billing/v1/assets, the accounts in the billing lines, and subscriptions with seats.
 
-Only the creation answers errors as problem details.
+Only the create operation returns errors as problem details.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def get_asset(request: ApiRequest) -> web.Response:
 
 
 async def update_asset(request: ApiRequest) -> web.Response:
-    """PATCH /billing/v1/assets/{id}: another number of seats; committed ones are not given back."""
+    """PATCH /billing/v1/assets/{id}: change the number of seats; committed seats cannot be returned."""
     asset = _get_asset(request)
     quantity = (await request.read_body(QUANTITY))["quantity"]
     if asset["type"] not in SEAT_TYPES:
@@ -56,7 +56,7 @@ async def update_asset(request: ApiRequest) -> web.Response:
 
 
 async def create_asset(request: ApiRequest) -> web.Response:
-    """POST /billing/v1/createAsset: an AWS account, all of it in the query."""
+    """POST /billing/v1/createAsset: create an AWS account from query parameters."""
     query = request.query
     if query.get("type", AWS) != AWS:
         raise bad_request(f"type must be {AWS}", field="type")

@@ -1,4 +1,4 @@
-"""Ava, the assistant: /ava/v1. It knows one thing, what the customer spent lately, and says so to every question."""
+"""Ava, the assistant: /ava/v1. It answers every question with the customer's recent spend."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..tenants import ApiRequest, Records
 from .cloudflow import stream_events
 
 SPEND_DAYS = 7
-MAX_CONVERSATIONS, MAX_ANSWERS = 1000, 100  # conversations of a tenant, answers of a conversation
+MAX_CONVERSATIONS, MAX_ANSWERS = 1000, 100  # conversations per tenant, answers per conversation
 WORDS_PER_EVENT = 8
 QUESTION, ID = text_schema(20_000, minLength=1), text_schema(200)
 QUESTION_BODY = compile_object("question", question=QUESTION, conversationId=ID)
@@ -31,25 +31,25 @@ FEEDBACK_BODY = compile_object(
 
 
 def cloud_spend(ledger: Ledger) -> list[tuple[str, int]]:
-    """Micro-dollars of each cloud in the last DAYS days, the dearest first."""
+    """Micro-dollars of each cloud in the last days, highest first."""
     rows = ledger.sums(("cloud_provider",), ledger.last - SPEND_DAYS + 1, ledger.last)
     return sorted(((str(row[0]), int(row[1] or 0)) for row in rows), key=lambda one: -one[1])
 
 
 def conversations(request: ApiRequest) -> Records:
-    """What is remembered: id, who talks, and the answers' ids with the feedback on them."""
+    """The stored conversations: id, user, and answer ids with their feedback."""
     return request.tenant.collection("ava conversations", lambda tenant: ())
 
 
 async def ask_stream(request: ApiRequest) -> web.StreamResponse:
-    """POST /ava/v1/ask: an event stream of the conversation's id, life-cycle events and prose."""
+    """POST /ava/v1/ask: an event stream with the conversation's id, lifecycle events and prose."""
     body = await request.read_body(QUESTION_BODY)
     conversation, _ = _continue_conversation(request, body)
     return await stream_events(request, _answer_events(_answer_text(request), conversation["id"]))
 
 
 async def ask_sync(request: ApiRequest) -> web.Response:
-    """POST /ava/v1/askSync: one answer; its ids exist only if it is not ephemeral."""
+    """POST /ava/v1/askSync: one answer; its ids are valid only if it is not ephemeral."""
     body = await request.read_body(SYNC_QUESTION_BODY)
     if body.get("ephemeral"):
         return json_response({"answer": _answer_text(request)})
@@ -58,7 +58,7 @@ async def ask_sync(request: ApiRequest) -> web.Response:
 
 
 async def give_feedback(request: ApiRequest) -> web.Response:
-    """POST /ava/v1/feedback on an answer of one's own conversation."""
+    """POST /ava/v1/feedback on an answer of the user's own conversation."""
     body = await request.read_body(FEEDBACK_BODY)
     answers = _get_conversation(request, body["conversationId"])["answers"]
     if body["answerId"] not in answers:
@@ -74,7 +74,7 @@ async def delete_conversation(request: ApiRequest) -> web.Response:
 
 
 def _get_conversation(request: ApiRequest, identifier: str) -> JsonObject:
-    """A conversation of the user; 400 if there is none, for these operations declare no 404."""
+    """A conversation of the user; 400 if it does not exist, because these operations declare no 404."""
     found = conversations(request).get(identifier)
     if found is None or found["user"] != request.user.email:
         raise bad_request("conversationId is not a conversation of yours", field="conversationId")
@@ -82,7 +82,7 @@ def _get_conversation(request: ApiRequest, identifier: str) -> JsonObject:
 
 
 def _continue_conversation(request: ApiRequest, body: JsonObject) -> tuple[JsonObject, str]:
-    """The conversation, gone on with or new, and the id of its next answer."""
+    """The continued or new conversation, and the id of its next answer."""
     if not body["question"].strip():
         raise bad_request("question must not be blank", field="question")
     if body.get("conversationId"):

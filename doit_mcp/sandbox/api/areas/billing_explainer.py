@@ -1,4 +1,4 @@
-"""Billing explainers: /billing/v1/billing-explainers and those of one invoice. AWS only; errors are problem details."""
+"""Billing explainers: /billing/v1/billing-explainers and those of an invoice. AWS only; errors are problem details."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NUMBER_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 async def explain_month(request: ApiRequest) -> web.Response:
-    """GET /billing/v1/billing-explainers/{invoiceMonth}: each payer without DoiT's credits, which are told apart."""
+    """GET /billing/v1/billing-explainers/{invoiceMonth}: each payer, with DoiT's credits shown separately."""
     asked = request.path_parameter("invoiceMonth")
     found = MONTH_PATTERN.fullmatch(asked)
     if found is None or found[1] == "0000":

@@ -1,4 +1,4 @@
-"""AWS billing transfer: /billingtransfer/v1. Acme is a distributor with resellers; Globex is a reseller of another."""
+"""AWS billing transfer: /billingtransfer/v1. Acme is a distributor with resellers; Globex is a reseller."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def list_program_accounts(request: ApiRequest) -> web.Response:
 
 
 async def list_program_account_states(request: ApiRequest) -> web.Response:
-    """GET /billingtransfer/v1/programmanagementaccounts/status: all of them, without resellers."""
+    """GET /billingtransfer/v1/programmanagementaccounts/status: all accounts, without resellers."""
     nodes.require_distributor(request)
     kept = ("accountId", "iamStatus", "iamDiff", "createdAt", "updatedAt")
     found = nodes.roots(request).values()
@@ -47,12 +47,12 @@ async def list_end_customers_of_reseller(request: ApiRequest) -> web.Response:
 
 
 async def list_reseller_accounts(request: ApiRequest) -> web.Response:
-    """GET /billingtransfer/v1/reseller-accounts: the caller's own, a distributor has none."""
+    """GET /billingtransfer/v1/reseller-accounts: the caller's own; empty for a distributor."""
     return json_response({"items": [nodes.serialize_reseller(request, one) for one in _own_resellers(request)]})
 
 
 async def list_reseller_accounts_with_tenants(request: ApiRequest) -> web.Response:
-    """GET /billingtransfer/v1/reseller-accounts/end-customers: the caller's own, with the end customers of each."""
+    """GET /billingtransfer/v1/reseller-accounts/end-customers: the caller's own, each with its end customers."""
     revoked = listing.query_flag(request.query, "includeRevoked")
     return json_response({"items": [_serialize_with_tenants(request, one, revoked) for one in _own_resellers(request)]})
 
@@ -87,7 +87,7 @@ def _serialize_with_tenants(request: ApiRequest, node: JsonObject, revoked: bool
 
 
 def _end_customers_response(request: ApiRequest, account: str, root: str | None = None) -> web.Response:
-    """404 when there is no such account, or it is another's: the two cannot be told apart."""
+    """The end customers of an account; 404 both for an unknown account and for another customer's."""
     revoked = listing.query_flag(request.query, "includeRevoked")
     node = nodes.resellers(request).get(account)
     if node is None or root not in (None, node["dpmaId"]):

@@ -1,4 +1,4 @@
-"""Batches of AWS billing transfer: resellers that a distributor maps, end customers that a reseller maps."""
+"""Batch operations of AWS billing transfer: handshakes with resellers, and mappings of end customers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ OUTCOMES = ("handshake_issued", "no_op", "mapped", "remapped", "failed")
 
 
 async def create_handshakes(request: ApiRequest) -> web.Response:
-    """POST /billingtransfer/v1/resellerhandshakes: each item for itself, once for a key; a dry run changes nothing."""
+    """POST /billingtransfer/v1/resellerhandshakes: items succeed or fail separately; idempotent; dry runs change
+    nothing.
+    """
     nodes.require_distributor(request)
     body = await _read_batch(request, HANDSHAKES_BODY, HANDSHAKE_ITEM, {"resellerPmaAccountId": "duplicate_pma"})
     if body["dpmaId"] not in nodes.roots(request):
@@ -57,9 +59,9 @@ async def create_handshakes(request: ApiRequest) -> web.Response:
 def _process_handshake(
     request: ApiRequest, root: str, item: JsonObject, fitting: set[str], *, send: bool, dry: bool
 ) -> JsonObject:
-    """ResellerHandshakeResult of an item, which is carried out unless this is a dry run.
+    """Process an item, without changes in a dry run; returns its ResellerHandshakeResult.
 
-    *fitting* are the accounts that are there or that there is room for.
+    *fitting* are the accounts that exist or fit within the limit.
     """
     node = nodes.resellers(request).get(item["resellerPmaAccountId"])
     error = _item_error(request, item, fitting)
@@ -88,7 +90,7 @@ def _process_handshake(
 def _place_reseller(
     request: ApiRequest, node: JsonObject | None, item: JsonObject, place: JsonObject, issue: bool
 ) -> JsonObject:
-    """The reseller's account in its place, with a new handshake if one is to be issued."""
+    """Store the reseller's account, with a new handshake if requested."""
     if node is None:
         node = {
             "id": item["resellerPmaAccountId"],
@@ -106,7 +108,7 @@ def _place_reseller(
 
 
 def _item_error(request: ApiRequest, item: JsonObject, fitting: set[str]) -> JsonObject | None:
-    """Why an item fails, None if it does not."""
+    """The error of an item, or None."""
     account, customer = item["resellerPmaAccountId"], item["resellerCustomerId"]
     if customer not in cloud_accounts.partners(request.tenant):
         return {"code": "reseller_not_found", "message": f"{customer[:80]} is no reseller of this distributor"}
@@ -121,7 +123,7 @@ def _item_error(request: ApiRequest, item: JsonObject, fitting: set[str]) -> Jso
 
 
 async def create_mappings(request: ApiRequest) -> web.Response:
-    """POST /billingtransfer/v1/end-customer-mappings: all of them, or none when an item is wrong."""
+    """POST /billingtransfer/v1/end-customer-mappings: all items, or none if one is invalid."""
     nodes.require_reseller(request)
     unique = {"ecAccountId": "duplicate_ec_account", "ecCustomerId": "duplicate_ec_customer"}
     body = await _read_batch(request, MAPPINGS_BODY, MAPPING_ITEM, unique)
@@ -153,7 +155,9 @@ def _check_customers(request: ApiRequest, items: list[JsonObject]) -> None:
 
 
 def _map_customer(request: ApiRequest, account: str, item: JsonObject) -> JsonObject:
-    """EndCustomerMappingResult of an item. An account that moves keeps its handshake, unless it was revoked."""
+    """Map an item; returns its EndCustomerMappingResult. An account that moves keeps its handshake unless it was
+    revoked.
+    """
     known = nodes.end_customers(request)
     node = known.get(item["ecAccountId"])
     wanted = {"resellerPmaAccountId": account, **{name: item[name] for name in item if name != "ecAccountId"}}
@@ -176,7 +180,7 @@ async def _read_batch(
     item_schema: jsonschema_rs.Validator,
     unique: Mapping[str, str],
 ) -> JsonObject:
-    """The body; 422 that names what is wrong with the batch or its items. *unique*: fields and codes of duplicates."""
+    """The body; 422 with the errors of the batch or its items. *unique*: fields and codes of duplicates."""
     body = await request.read_body(ANY_OBJECT)
     wrong = _schema_errors(batch_schema, body)
     if wrong:
@@ -196,7 +200,7 @@ def _schema_errors(schema: jsonschema_rs.Validator, found: JsonObject) -> str:
 def _invalid_items(
     items: list[JsonObject], schema: jsonschema_rs.Validator, unique: Mapping[str, str]
 ) -> Iterator[JsonObject]:
-    """InvalidHandshakeItem of each wrong item."""
+    """InvalidHandshakeItem of each invalid item."""
     before: dict[str, set[str]] = {name: set() for name in unique}
     for index, item in enumerate(items):
         customer = item.get("resellerCustomerId")

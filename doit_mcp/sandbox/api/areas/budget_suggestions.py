@@ -1,4 +1,4 @@
-"""Budget suggestions: /analytics/v1/budget-suggestions, drafts that are accepted with a budget or dismissed."""
+"""Budget suggestions: /analytics/v1/budget-suggestions, drafts to accept or dismiss."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DISMISS_BODY = compile_object("", reason=one_of("not_relevant", "wrong_amount", 
 
 
 async def list_suggestions(request: ApiRequest) -> web.Response:
-    """GET /analytics/v1/budget-suggestions: those that are pending."""
+    """GET /analytics/v1/budget-suggestions: the pending ones."""
     found = [one for one in _suggestions(request).values() if one["status"] == "pending"]
     return json_response({"items": found, "rowCount": len(found)})
 
 
 async def accept(request: ApiRequest) -> web.Response:
-    """POST /analytics/v1/budget-suggestions/{id}/actions/accept: the budget has to be there already."""
+    """POST /analytics/v1/budget-suggestions/{id}/actions/accept: requires an existing budget."""
     suggestion = _get_pending(request)
     budget = (await request.read_body(ACCEPT_BODY))["budgetId"]
     if budget not in records(request.tenant, "budget"):
@@ -32,7 +32,7 @@ async def accept(request: ApiRequest) -> web.Response:
 
 
 async def dismiss(request: ApiRequest) -> web.Response:
-    """POST /analytics/v1/budget-suggestions/{id}/actions/dismiss; the body may be left out."""
+    """POST /analytics/v1/budget-suggestions/{id}/actions/dismiss; the body is optional."""
     suggestion = _get_pending(request)
     if await request.http_request.read():
         await request.read_body(DISMISS_BODY)

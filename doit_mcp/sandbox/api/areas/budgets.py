@@ -1,4 +1,4 @@
-"""Budgets: /analytics/v1/budgets. Use and forecast come from the billing lines."""
+"""Budgets: /analytics/v1/budgets. Utilization and forecasts come from the billing lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RISKS = ("atRisk", "onTrack", "unknown")
 
 
 def records(request: ApiRequest) -> Records:
-    """The tenant's budgets in their stored form: BudgetAPI without what is computed."""
+    """The tenant's stored budgets: BudgetAPI without computed members."""
     return kept(request.tenant, "budget")
 
 
@@ -82,7 +82,7 @@ async def create_budget(request: ApiRequest) -> web.Response:
 
 
 async def update_budget(request: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/budgets/{id}: what is left out stays."""
+    """PATCH /analytics/v1/budgets/{id}: omitted members stay unchanged."""
     budget = get_record(request, "budget", request.path_parameter("id"), "editor")
     body = _normalize_lists(await request.read_body(BUDGET_BODY))
     changed = _complete(request, {**budget, **body, "updateTime": request.now_milliseconds})
@@ -101,7 +101,7 @@ def _normalize_lists(body: JsonObject) -> JsonObject:
 
 
 def _complete(request: ApiRequest, budget: JsonObject) -> JsonObject:
-    """The budget with what the service fills in; 400 where its parts do not go together."""
+    """The budget with defaults filled in; 400 if its parts contradict each other."""
     if budget["metric"] != "cost":
         raise bad_request(f"metric {budget['metric']} is not modelled in the sandbox", field="metric")
     for identifier in budget["scope"]:
@@ -164,7 +164,7 @@ def _list_item(request: ApiRequest, budget: JsonObject, state: BudgetStatus) -> 
 
 
 def _amount(budget: JsonObject, state: BudgetStatus) -> float:
-    """The amount as it was set; of a budget that follows the spend of the period before, that spend."""
+    """The configured amount, or the spend of the previous period if the budget follows it."""
     return state.limit if budget["usePrevSpend"] else float(budget["amount"])
 
 
@@ -173,7 +173,7 @@ def _filter_value(budget: JsonObject, key: str) -> str:
 
 
 def _filter_modified_since(rows: Sequence[JsonObject], times: Sequence[str]) -> list[JsonObject]:
-    """Budgets changed after one of the times: ``lastModified:>[milliseconds]``, the sign may be left out."""
+    """Budgets changed after one of the times: ``lastModified:>[milliseconds]``; the sign is optional."""
     bounds = [
         listing.parse_integer(time.removeprefix(">").strip("[]"), "filter: lastModified", "filter") for time in times
     ]

@@ -1,4 +1,4 @@
-"""Cloud Connect: /core/v1/cloudconnect, the roles by which DoiT reaches the customer's accounts."""
+"""Cloud Connect: /core/v1/cloudconnect, the roles that give DoiT access to the customer's accounts."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SETTINGS = compile_object("enabledFeatures", **MEMBERS)
 NEW_ACCOUNT = compile_object(
     "accountID roleArn enabledFeatures", accountID=text_schema(12), roleArn=text_schema(2048), **MEMBERS
 )
-# Nobody can look into the account of a made-up role: a new one is as DoiT's own template makes it.
+# Fictional roles cannot be inspected, so new ones grant what DoiT's own template grants.
 GRANTED_FEATURES = (CORE, QUOTAS, SPOT)
 
 
 async def list_features(request: ApiRequest) -> web.Response:
-    """GET /core/v1/cloudconnect/supportedFeatures/{accountID}: of an AWS account or an Azure tenant."""
+    """GET /core/v1/cloudconnect/supportedFeatures/{accountID}, for an AWS account or an Azure tenant."""
     return json_response(
         {
             "supportedFeatures": _features(
@@ -48,7 +48,7 @@ async def get_account(request: ApiRequest) -> web.Response:
 
 
 async def connect_account(request: ApiRequest) -> web.Response:
-    """POST /core/v1/cloudconnect/aws/accounts: connects it, or gives a connected one another role."""
+    """POST /core/v1/cloudconnect/aws/accounts: connects an account, or replaces the role of a connected one."""
     body = await request.read_body(NEW_ACCOUNT)
     account, role = body.pop("accountID"), ROLE_PATTERN.fullmatch(body["roleArn"])
     if not ACCOUNT_PATTERN.fullmatch(account):
@@ -70,7 +70,9 @@ async def connect_account(request: ApiRequest) -> web.Response:
 
 
 async def set_features(request: ApiRequest) -> web.Response:
-    """PUT /core/v1/cloudconnect/aws/accounts/{accountID}: all that is used of it; the bucket comes and goes with it."""
+    """PUT /core/v1/cloudconnect/aws/accounts/{accountID}: replaces the features, including the bucket of real-time
+    data.
+    """
     account = _get_account(request)
     body = await request.read_body(SETTINGS)
     _check_bucket(body)
@@ -81,7 +83,7 @@ async def set_features(request: ApiRequest) -> web.Response:
 
 
 async def disconnect_account(request: ApiRequest) -> web.Response:
-    """DELETE /core/v1/cloudconnect/aws/accounts/{accountID}; the answer has no body."""
+    """DELETE /core/v1/cloudconnect/aws/accounts/{accountID}; the response has no body."""
     del _records(request)[_get_account(request)["id"]]
     return web.Response()
 
@@ -98,7 +100,7 @@ def _get_account(request: ApiRequest) -> JsonObject:
 
 
 def _check_bucket(body: JsonObject) -> None:
-    """400 unless there is a bucket with its region for data in real time, and none without."""
+    """Raise 400 unless real-time data comes with a bucket and its region, and other features without."""
     wanted = REAL_TIME in body["enabledFeatures"]
     for name in BUCKET_MEMBERS:
         if wanted and name not in body:
@@ -108,7 +110,7 @@ def _check_bucket(body: JsonObject) -> None:
 
 
 def _features(account: JsonObject) -> list[JsonObject]:
-    """What DoiT offers, and whether the role is enough for it; a bucket is read by a policy of its own."""
+    """DoiT's features, and whether the role grants them; bucket access has its own policy."""
     granted = {*account["granted"], *([REAL_TIME] if "s3Bucket" in account else [])}
     offered = AWS_FEATURES if account["cloud"] == AWS else AZURE_FEATURES
     return [{"name": name, "hasRequiredPermissions": name in granted} for name in offered]

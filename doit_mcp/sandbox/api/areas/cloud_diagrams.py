@@ -1,4 +1,4 @@
-"""Cloud diagrams as a whole: /clouddiagrams/v1/scheme. All of it is read, some by POST."""
+"""Cloud diagrams: /clouddiagrams/v1/scheme. All operations read, some with POST."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATH = "/clouddiagrams/v1/scheme"
 TYPES = ("application", "infrastructure", "network", "template")
 NODE_TYPES = ("app_component", "app_group", "app_link", "attachment", "group", "host", "link", "service")
 TEMPLATES = ("component", "statussheet")
-SELECTABLE_KINDS = ("element", "link", "group", "note", "combiner")  # kinds that the query can turn on and off
+SELECTABLE_KINDS = ("element", "link", "group", "note", "combiner")  # kinds that the query can include or exclude
 IDS: JsonObject = {"type": "array", "items": text_schema(500), "maxItems": 500}
 FIND_BODY = compile_object("resources", resources=IDS)
 LOAD_BODY = jsonschema_rs.validator_for(
@@ -48,7 +48,7 @@ NODE_CHANGES = ("NODE_CREATE", "NODE_UPDATE", "NODE_DELETE")
 
 @dataclass(frozen=True, slots=True)
 class LayerOptions:
-    """Which components of layers are wanted, and what of them; *node_type* "" means all."""
+    """The requested components of layers, and their fields; *node_type* "" means all."""
 
     kinds: tuple[str, ...]
     node_type: str
@@ -59,7 +59,7 @@ class LayerOptions:
 
 
 async def find_diagrams(request: ApiRequest) -> web.Response:
-    """POST /clouddiagrams/v1/scheme/find: by ids of components, or of resources in their clouds."""
+    """POST /clouddiagrams/v1/scheme/find: by ids of components, or of resources in their cloud."""
     wanted = set((await request.read_body(FIND_BODY))["resources"])
     found = [
         layer
@@ -71,7 +71,7 @@ async def find_diagrams(request: ApiRequest) -> web.Response:
 
 
 async def list_stats(request: ApiRequest) -> web.Response:
-    """GET /clouddiagrams/v1/scheme/stats: what changed on every layer from start to end, by service."""
+    """GET /clouddiagrams/v1/scheme/stats: changes on every layer from start to end, by service."""
     start, end = (_query_time(request, name) for name in ("start", "end"))
     if end < start:
         raise bad_request("end must not be before start", field="end")
@@ -79,7 +79,7 @@ async def list_stats(request: ApiRequest) -> web.Response:
 
 
 async def get_diagrams(request: ApiRequest) -> web.Response:
-    """POST /clouddiagrams/v1/scheme/get: all diagrams, or with a body the named ones and what is on them."""
+    """POST /clouddiagrams/v1/scheme/get: all diagrams, or the ones named in the body with their components."""
     types = request.http_request.query.getall("type", [])
     if set(types) - set(TYPES):
         raise bad_request(f"type must be one of {', '.join(TYPES)}", field="type")
@@ -110,7 +110,9 @@ async def get_diagrams(request: ApiRequest) -> web.Response:
 
 
 async def search_diagrams(request: ApiRequest) -> web.Response:
-    """POST /clouddiagrams/v1/scheme/search: all the words, in any case; each category has its own pages."""
+    """POST /clouddiagrams/v1/scheme/search: all words must match (case-insensitive); each category is paginated
+    separately.
+    """
     body = await request.read_body(SEARCH_BODY)
     words = body["query"].lower().split()
     layers = [one for one in layers_of(request.tenant).values() if body.get("ss_id", one["id"]) == one["id"]]
@@ -169,7 +171,7 @@ def _stats(request: ApiRequest, layer: JsonObject, start: float, end: float) -> 
 
 
 def _group_by_diagram(request: ApiRequest, layers: list[JsonObject]) -> JsonObject:
-    """Diagrams by id, with their layers."""
+    """Diagrams with their layers, by id."""
     counted = _query_flag(request, "alarms_count", True)
     found: JsonObject = {}
     for layer in layers:
@@ -189,7 +191,7 @@ def _group_by_diagram(request: ApiRequest, layers: list[JsonObject]) -> JsonObje
 
 
 def _read_options(request: ApiRequest) -> LayerOptions:
-    """What the query wants of layers: all kinds of components, unless it says otherwise; 400 for what is no wish."""
+    """The layer options of the query, by default all kinds of components; 400 for an invalid value."""
     every = _query_flag(request, "components", True)
     return LayerOptions(
         kinds=tuple(
@@ -206,7 +208,7 @@ def _read_options(request: ApiRequest) -> LayerOptions:
 
 
 def _load_layer(request: ApiRequest, layer: JsonObject, options: LayerOptions) -> JsonObject:
-    """A layer with those of its components that are wanted, without their properties."""
+    """A layer with the requested components, without their properties."""
     found = views.components(request, layer)
     hidden = set() if options.default_vpc else views.default_groups(found)
     hidden |= set() if options.empty_subnets else views.empty_subnets(found)
@@ -232,7 +234,7 @@ def _load_layer(request: ApiRequest, layer: JsonObject, options: LayerOptions) -
 
 
 def _external_components(request: ApiRequest, layer: JsonObject) -> Iterator[tuple[str, JsonObject]]:
-    """Components of other layers that this one's links lead to."""
+    """Components of other layers that this layer's links lead to."""
     for link in layer["link"].values():
         end = link["destination"]
         if end["ss_id"] != layer["id"]:
@@ -241,7 +243,7 @@ def _external_components(request: ApiRequest, layer: JsonObject) -> Iterator[tup
 
 
 def _templates(layers: list[JsonObject], wanted: str | list[str]) -> list[JsonObject]:
-    """The templates of a kind, or of these ids."""
+    """The templates of a kind, or with these ids."""
     if isinstance(wanted, str):
         return [one for one in layers if one["template"] == wanted]
     return [one for one in layers if one["template"] and one["id"] in wanted]

@@ -1,4 +1,4 @@
-"""CloudFlow: /cloudflow/v1/flows, running one, and building and refining, which answer as event streams."""
+"""CloudFlow: /cloudflow/v1/flows, running flows, and the event streams of building and refining them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ..seeds import analytics_core
 from ..tenants import ApiRequest, Records, add_record, check_capacity, get_existing
 
 EVENT_STREAM = "text/event-stream"
-MAX_CONVERSATIONS = 1000  # remembered by a tenant
-WORDS_PER_EVENT = 8  # how much prose an event of the stream brings
-EVENT_INTERVAL_SECONDS = 0.02  # seconds between events: the real ones come one by one, too
+MAX_CONVERSATIONS = 1000  # per tenant
+WORDS_PER_EVENT = 8  # words of prose per event of the stream
+EVENT_INTERVAL_SECONDS = 0.02  # between events, because real streams are not instantaneous
 FLOW_FIELDS = (
     "id name description instructions published triggerType createTime updateTime lastExecutedTime"
     " lastExecutionStatus nextRun".split()
 )
 MAX_INSTRUCTIONS_LENGTH = 20_000
-RUN_SECONDS = 60  # seconds that a run takes
+RUN_SECONDS = 60  # duration of a run
 PAYLOAD_BODY = jsonschema_rs.validator_for({"type": "object"})
 
 
@@ -36,7 +36,7 @@ def records(request: ApiRequest) -> Records:
 
 
 async def list_flows(request: ApiRequest) -> web.Response:
-    """GET /cloudflow/v1/flows; rowCount is always null here, and pageToken on the last page."""
+    """GET /cloudflow/v1/flows; as in the DoiT API, rowCount is always null, and so is pageToken on the last page."""
     found = sorted(records(request).values(), key=lambda flow: (flow["createTime"], flow["id"]), reverse=True)
     rows = [
         {name: flow[name] for name in FLOW_FIELDS} | {"lastExecutionStatus": _run_status(request, flow)}
@@ -47,7 +47,7 @@ async def list_flows(request: ApiRequest) -> web.Response:
 
 
 async def refine_flow(request: ApiRequest) -> web.StreamResponse:
-    """POST /cloudflow/v1/flows/{flowId}/actions/refine: adds a step for what is asked, and tells of it as it goes."""
+    """POST /cloudflow/v1/flows/{flowId}/actions/refine: adds a step for the question, and streams the progress."""
     _require_event_stream(request)
     flow = get_existing(records(request), request.path_parameter("flowId"), "flow")
     body = await request.read_body(REFINE_BODY)
@@ -61,7 +61,7 @@ async def refine_flow(request: ApiRequest) -> web.StreamResponse:
 
 
 async def build_flow(request: ApiRequest) -> web.StreamResponse:
-    """POST /cloudflow/v1/flows/actions/build: a new draft with one step, told of by the event cloudflow_created."""
+    """POST /cloudflow/v1/flows/actions/build: creates a draft with one step; the event cloudflow_created reports it."""
     _require_event_stream(request)
     body = await request.read_body(REFINE_BODY)
     question = " ".join(body["question"].split())
@@ -85,7 +85,7 @@ async def build_flow(request: ApiRequest) -> web.StreamResponse:
 
 
 async def trigger_flow(request: ApiRequest) -> web.Response:
-    """POST /cloudflow/v1/trigger/{flowId}: starts a run, which takes RUN seconds; 409 while one goes on."""
+    """POST /cloudflow/v1/trigger/{flowId}: starts a run of RUN_SECONDS; 409 while one is running."""
     flow = get_existing(records(request), request.path_parameter("flowId"), "flow")
     await request.read_body(PAYLOAD_BODY)
     if _run_status(request, flow) == "running":
@@ -98,19 +98,19 @@ async def trigger_flow(request: ApiRequest) -> web.Response:
 
 
 def _require_event_stream(request: ApiRequest) -> None:
-    """406 unless the Accept header names event streams."""
+    """Raise 406 unless the Accept header includes event streams."""
     if EVENT_STREAM not in request.http_request.headers.get("Accept", ""):
         raise ApiError(406, f"this operation answers as {EVENT_STREAM}: the Accept header has to name it")
 
 
 def _run_status(request: ApiRequest, flow: JsonObject) -> str | None:
-    """What became of the last run, "running" until it is over."""
+    """The status of the last run, "running" until it ends."""
     found: str | None = flow["lastExecutionStatus"]
     return "running" if flow.get("runs_until", 0) > request.now else found
 
 
 async def stream_events(request: ApiRequest, events: Iterator[JsonObject]) -> web.StreamResponse:
-    """The events as an event stream, one by one."""
+    """Send the events as an event stream, one at a time."""
     response = web.StreamResponse(headers={"Cache-Control": "no-cache", "Content-Type": EVENT_STREAM})
     await response.prepare(request.http_request)
     for event in events:
@@ -121,7 +121,7 @@ async def stream_events(request: ApiRequest, events: Iterator[JsonObject]) -> we
 
 
 def _build_events(flow: JsonObject, conversation: str) -> Iterator[JsonObject]:
-    """What the stream of a new flow says."""
+    """The events for a new flow."""
     yield {"conversationId": conversation}
     cycle: tuple[JsonObject, ...] = (
         {"llmStart": "planning"},
@@ -136,7 +136,7 @@ def _build_events(flow: JsonObject, conversation: str) -> Iterator[JsonObject]:
 
 
 def _continue_conversation(request: ApiRequest, wanted: str | None) -> str:
-    """The conversation to go on with, or a new one."""
+    """The requested conversation, or a new one."""
     known = request.tenant.collection("conversations", lambda tenant: ())
     if wanted:
         return str(get_existing(known, wanted, "conversation")["id"])
@@ -148,7 +148,7 @@ def _continue_conversation(request: ApiRequest, wanted: str | None) -> str:
 
 
 def _add_step(request: ApiRequest, flow: JsonObject, question: str, step: str) -> None:
-    """The flow with one step more; what was asked becomes part of its instructions."""
+    """Add a step to the flow, with the question as part of its instructions."""
     said = "\n".join(part for part in (flow["instructions"], question) if part)
     if len(said) > MAX_INSTRUCTIONS_LENGTH:
         raise bad_request(
@@ -160,7 +160,7 @@ def _add_step(request: ApiRequest, flow: JsonObject, question: str, step: str) -
 
 
 def _refine_events(flow: JsonObject, step: str, conversation: str) -> Iterator[JsonObject]:
-    """What the stream says: the conversation, then life-cycle events as JSON in ``answer``, then prose."""
+    """The events: the conversation, lifecycle events as JSON in ``answer``, then prose."""
     yield {"conversationId": conversation}
     cycle: tuple[JsonObject, ...] = (
         {"toolStart": f"Reading the flow {flow['name']}"},

@@ -1,4 +1,4 @@
-"""Connections of flows to clouds: /cloudflow/v1/connections."""
+"""CloudFlow connections to clouds: /cloudflow/v1/connections."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ NEW_CONNECTION, CONNECTION_CHANGES = compile_object("name", **MEMBERS), compile_
 
 
 def connections(tenant: Tenant) -> Iterator[JsonObject]:
-    """One that a flow uses, and one that is free."""
+    """One connection used by a flow, and one that is unused."""
     people = [{"email": admin_email(tenant.customer), "role": "owner"}]
     for name, used, age in (("Production accounts", True, 60), ("Old sandbox account", False, 200)):
         made = rfc3339(tenant.started_at - age * DAY_SECONDS)
@@ -76,12 +76,12 @@ def connections(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def records(request: ApiRequest) -> Records:
-    """The tenant's connections; *used* says that a flow needs it."""
+    """The tenant's connections; *used* says that a flow uses it."""
     return request.tenant.collection("flow connections", connections)
 
 
 async def list_connections(request: ApiRequest) -> web.Response:
-    """GET /cloudflow/v1/connections, the latest first."""
+    """GET /cloudflow/v1/connections, latest first."""
     found = sorted(reversed(records(request).values()), key=lambda one: str(one["createdAt"]), reverse=True)
     page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(50, 100), scope=request.scope)
     return json_response(
@@ -90,7 +90,7 @@ async def list_connections(request: ApiRequest) -> web.Response:
 
 
 async def create_connection(request: ApiRequest) -> web.Response:
-    """POST /cloudflow/v1/connections: whoever makes it owns it unless others are named."""
+    """POST /cloudflow/v1/connections: the user becomes the owner unless others are named."""
     body = await request.read_body(NEW_CONNECTION)
     now = rfc3339(request.now)
     usual = {"description": "", "enabled": True, "collaborators": [{"email": request.user.email, "role": "owner"}]}
@@ -104,14 +104,14 @@ async def get_connection(request: ApiRequest) -> web.Response:
 
 
 async def update_connection(request: ApiRequest) -> web.Response:
-    """PATCH /cloudflow/v1/connections/{connectionId}: what is absent stays."""
+    """PATCH /cloudflow/v1/connections/{connectionId}: omitted members stay unchanged."""
     connection = _get_connection(request)
     connection.update({**await request.read_body(CONNECTION_CHANGES), "updatedAt": rfc3339(request.now)})
     return json_response(_serialize(connection))
 
 
 async def delete_connection(request: ApiRequest) -> web.Response:
-    """DELETE /cloudflow/v1/connections/{connectionId}: 409 in a shape of its own while a flow uses it."""
+    """DELETE /cloudflow/v1/connections/{connectionId}: 409 with its own error shape while a flow uses it."""
     connection = _get_connection(request)
     if connection["used"]:
         problem = {"type": "about:blank", "title": "The connection is used by a flow", "status": 409}

@@ -1,4 +1,4 @@
-"""Templates of flows: /cloudflow/v1/templates, the same for every customer."""
+"""CloudFlow templates: /cloudflow/v1/templates, the same for all customers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def records(request: ApiRequest) -> Records:
 
 
 async def list_templates(request: ApiRequest) -> web.Response:
-    """GET /cloudflow/v1/templates, the latest first."""
+    """GET /cloudflow/v1/templates, latest first."""
     found = sorted(records(request).values(), key=lambda one: str(one["createTime"]), reverse=True)
     page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(50, 500), scope=request.scope)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": len(page.rows)})

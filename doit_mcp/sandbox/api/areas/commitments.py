@@ -1,4 +1,4 @@
-"""Commitment manager: /analytics/v1/commitment-manager, what the customer promised its clouds to spend."""
+"""Commitment manager: /analytics/v1/commitment-manager, spend commitments to cloud providers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..seeds.customer_account import CLOUD_NAMES
 from ..tenants import ApiRequest, Tenant, get_existing
 
 SORTS = ("name", "startDate", "endDate", "provider", "createTime", "updateTime")
-TERM_YEARS = 2  # of a commitment, a period each
-MONTHS_SINCE_START = 11  # months since it began: the lines reach farther back
-MARKETPLACE_PERCENT = 25  # percent of a period's commitment that purchases in the marketplace may make up
-ROUNDING_DOLLARS = 10_000  # dollars that promises are rounded to
+TERM_YEARS = 2  # one period per year
+MONTHS_SINCE_START = 11  # within the history of the billing lines
+MARKETPLACE_PERCENT = 25  # of a period's commitment that marketplace purchases can count for
+ROUNDING_DOLLARS = 10_000  # commitments are rounded to this amount
 
 
 def daily_cloud_spend(ledger: Ledger) -> dict[str, dict[int, int]]:
-    """Micro-dollars of each cloud by the day."""
+    """Micro-dollars of each cloud by day."""
     found: dict[str, dict[int, int]] = {}
     for provider, day, cost, *_ in ledger.sums(("cloud_provider", "day_start"), ledger.first, ledger.last):
         found.setdefault(str(provider), {})[int(day or 0)] = int(cost or 0)
@@ -56,7 +56,7 @@ def _current_commitments(request: ApiRequest) -> dict[str, JsonObject]:
 
 
 def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
-    """One for each cloud: promised when the world began, attained and forecast by the lines up to today."""
+    """One commitment per cloud, fixed when the sandbox starts; attainment and forecast follow the lines up to today."""
     first = add_months(start_of("month", today_of(tenant.started_at)), -MONTHS_SINCE_START)
     for provider, daily in sorted(tenant.compute_cached(daily_cloud_spend).items()):
         before = [cost for day, cost in daily.items() if first <= day < today_of(tenant.started_at)]

@@ -1,4 +1,4 @@
-"""Contract templates: /billing/v1/contract-templates. They are archived, never gone."""
+"""Contract templates: /billing/v1/contract-templates. They are archived, never deleted."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LIST_FIELDS = ("billingRules", "priceBooks", "customLineItems")
 
 
 async def list_templates(request: ApiRequest) -> web.Response:
-    """GET /billing/v1/contract-templates: all of them, archived ones too."""
+    """GET /billing/v1/contract-templates: all of them, including archived ones."""
     return json_response([_serialize(one) for one in _records(request).values()])
 
 
@@ -65,7 +65,7 @@ async def create_template(request: ApiRequest) -> web.Response:
 
 
 async def update_template(request: ApiRequest) -> web.Response:
-    """PUT /billing/v1/contract-templates/{templateID}: replaces all of it."""
+    """PUT /billing/v1/contract-templates/{templateID}: replaces the template."""
     template = _require_active(_get_template(request))
     kept = {name: template[name] for name in ("id", "status", "createdAt")}
     changed = _apply_body(request, kept, await request.read_body(TEMPLATE_BODY))

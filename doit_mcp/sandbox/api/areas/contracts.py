@@ -1,6 +1,6 @@
 """Contracts: /customers/{customerID}/contracts, of a customer and of its own customers.
 
-A customer reads its contracts and writes those of its direct children; DoiT's employees write for the customer.
+A customer reads its own contracts and edits those of its direct children; DoiT employees edit the customer's.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ async def list_contracts(request: ApiRequest) -> web.Response:
 
 
 async def get_contract(request: ApiRequest) -> web.Response:
-    """GET /customers/{customerID}/contracts/{contractID}, with its versions, newest last."""
+    """GET /customers/{customerID}/contracts/{contractID}, with its versions, latest last."""
     contract = _get_contract(request)
     return json_response({name: contract[name] for name in (*CONTRACT_FIELDS, "versions")})
 
@@ -76,7 +76,7 @@ async def create_contract(request: ApiRequest) -> web.Response:
 
 
 async def update_contract(request: ApiRequest) -> web.Response:
-    """POST /customers/{customerID}/contracts/{contractID}: another version, which takes the place of the last."""
+    """POST /customers/{customerID}/contracts/{contractID}: adds a version, which replaces the last one."""
     _writable_customer(request)
     contract = _require_open(_get_contract(request))
     body = await request.read_body(CONTRACT_BODY)
@@ -89,7 +89,7 @@ async def update_contract(request: ApiRequest) -> web.Response:
 
 
 async def activate_contract(request: ApiRequest) -> web.Response:
-    """POST /customers/{customerID}/contracts/{contractID}/activate: now, or when it starts. 409 has no body."""
+    """POST /customers/{customerID}/contracts/{contractID}/activate: now, or on its start date. 409 has no body."""
     customer = _writable_customer(request)
     contract = _get_contract(request)
     if contract["status"] != "draft":
@@ -103,7 +103,7 @@ async def activate_contract(request: ApiRequest) -> web.Response:
 
 
 async def cancel_contract(request: ApiRequest) -> web.Response:
-    """POST /customers/{customerID}/contracts/{contractID}/cancel; the body may be left out."""
+    """POST /customers/{customerID}/contracts/{contractID}/cancel; the body is optional."""
     _writable_customer(request)
     contract = _require_open(_get_contract(request))
     body = await request.read_body(CANCEL_BODY) if await request.http_request.read() else {}
@@ -117,7 +117,7 @@ def _records(request: ApiRequest) -> Records:
 
 
 def _path_customer(request: ApiRequest) -> str:
-    """The customer of the path: the caller's own, or a child of it; 403 otherwise."""
+    """The customer in the path: the caller's own, or a child of it; 403 otherwise."""
     customer = request.path_parameter("customerID")
     if customer != request.tenant.customer.id and customer not in customer_account.child_customers(request.tenant):
         raise ApiError(403, "customerID is neither this customer nor one of its own customers")
@@ -140,7 +140,7 @@ def _get_contract(request: ApiRequest) -> JsonObject:
 
 
 def _update_status(request: ApiRequest, contract: JsonObject) -> JsonObject:
-    """The contract, in the state that its dates have brought it to."""
+    """The contract, with its status updated from its dates."""
     now = rfc3339(request.now)
     if contract["status"] == "scheduled" and contract["startDate"] <= now:
         _set_status(contract, "active")
@@ -179,7 +179,7 @@ def _make_version(request: ApiRequest, body: JsonObject, number: int) -> JsonObj
 
 
 def _append_version(contract: JsonObject, version: JsonObject) -> JsonObject:
-    """The contract with the version as its last."""
+    """The contract with a new last version."""
     contract["versions"].append(version)
     kept = ("name", "startDate", "endDate", "renewalPolicy")
     contract.update({name: version[name] for name in kept}, currentVersionNumber=version["version"])

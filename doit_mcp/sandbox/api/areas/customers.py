@@ -1,4 +1,4 @@
-"""The customer itself and its account team: /customers/v1."""
+"""The customer and its account team: /customers/v1."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ async def get_customer(request: ApiRequest) -> web.Response:
 
 
 async def update_customer(request: ApiRequest) -> web.Response:
-    """PATCH /customers/v1/customers/{customerId}, a merge patch; null changes nothing, the answer has no body."""
+    """PATCH /customers/v1/customers/{customerId}: a merge patch in which null changes nothing; the response has no
+    body.
+    """
     customer = _get_customer(request)
     if request.http_request.content_type != MERGE_PATCH:
         raise ApiError(415, f"Content-Type must be {MERGE_PATCH}")
@@ -65,7 +67,7 @@ def _without_nulls(found: JsonObject | None) -> JsonObject:
 
 
 def _change_slug(request: ApiRequest, customer: JsonObject, slug: str) -> None:
-    """Another slug, or none; one that was ever a customer's stays its own."""
+    """Change or remove the slug; previous slugs stay reserved for their customer."""
     own, before = request.tenant.customer.id, customer.get("urlSlug", "")
     if slug == before:
         return

@@ -1,4 +1,4 @@
-"""DataHub: /datahub/v1, datasets and the events that customers send. Of an event its id and time are kept."""
+"""DataHub: /datahub/v1, datasets and customers' events, of which only id and time are stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..seeds import customer_account
 from ..tenants import ApiRequest, Records, add_record, get_existing
 from ..uploads import UploadedEvent, parse_events
 
-MAX_EVENTS = 200_000  # events of a customer
+MAX_EVENTS = 200_000  # per customer
 NAME: JsonObject = {"type": "string", "pattern": "^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$", "maxLength": 200}
 DIMENSION = object_schema(
     "key type value",
@@ -60,7 +60,7 @@ async def upload_csv(request: ApiRequest) -> web.Response:
 
 
 async def send_events(request: ApiRequest) -> web.Response:
-    """POST /datahub/v1/events: datasets come into being with their first event."""
+    """POST /datahub/v1/events: the first event creates its dataset."""
     body = await request.read_body(EVENTS_BODY)
     found = []
     for index, one in enumerate(body["events"]):
@@ -71,7 +71,7 @@ async def send_events(request: ApiRequest) -> web.Response:
 
 
 async def delete_events(request: ApiRequest) -> web.Response:
-    """POST /datahub/v1/events/delete: those with these ids, or those of a range of time (both ends included)."""
+    """POST /datahub/v1/events/delete: the events with these ids, or in a time range (inclusive)."""
     body = await request.read_body(DELETION_BODY)
     identifiers, times = body.get("eventIds"), ("startTime" in body, "endTime" in body)
     if bool(identifiers) == any(times) or any(times) != all(times):
@@ -109,7 +109,7 @@ async def create_dataset(request: ApiRequest) -> web.Response:
 
 
 async def update_dataset(request: ApiRequest) -> web.Response:
-    """PATCH /datahub/v1/datasets/{name}: the description; the name stays."""
+    """PATCH /datahub/v1/datasets/{name}: changes the description; the name is fixed."""
     dataset = _get_dataset(request)
     body = await request.read_body(DATASET_CHANGES)
     if body.get("name", dataset["name"]) != dataset["name"]:
@@ -126,7 +126,7 @@ async def delete_dataset(request: ApiRequest) -> web.Response:
 
 
 async def delete_datasets(request: ApiRequest) -> web.Response:
-    """DELETE /datahub/v1/datasets: all that the body names, or none."""
+    """DELETE /datahub/v1/datasets: all named datasets, or none."""
     names = list(dict.fromkeys((await request.read_body(NAMES_BODY))["datasets"]))
     for name in names:
         if name not in _records(request):
@@ -159,7 +159,7 @@ def _ingest(request: ApiRequest, events: Iterable[tuple[str, UploadedEvent]], co
         raise bad_request(f"events: the sandbox keeps {MAX_EVENTS} events at most; delete some first", field="events")
     for provider, event in events:
         dataset = _records(request).get(provider) or _create(request, provider, "")
-        # An event that is sent again takes the place of the first.
+        # An event that is sent again replaces the first one.
         dataset["events"][event.id or request.tenant.new_id()] = event.time
         _touch(request, dataset)
 

@@ -1,6 +1,6 @@
 """Layers of cloud diagrams: /clouddiagrams/v1/statussheet and /clouddiagrams/v1/activity.
 
-A layer that is not there answers 403, as the document has it: nobody learns which ids exist.
+As in the API document, an unknown layer returns 403, so that callers cannot probe ids.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ IDS: JsonObject = {"type": "array", "items": text_schema(500), "minItems": 1, "m
 COMPONENT_IDS_BODY = jsonschema_rs.validator_for({**object_schema("", **dict.fromkeys(KINDS, IDS)), "minProperties": 1})
 DEFAULT_RELATIONSHIPS, MAX_RESULTS = 200, 10_000
 SORTS = ("createdAt", "name", "_id")
-EXPORT_VERSION = "1.0"  # of exports
+EXPORT_VERSION = "1.0"
 PLURALS = {kind: f"{kind}s" for kind in KINDS}
 
 
 async def get_components(request: ApiRequest) -> web.Response:
-    """POST …/statussheet/{id}/get: the named components, by kind and id; what is not there is left out."""
+    """POST …/statussheet/{id}/get: the named components, by kind and id; unknown ones are left out."""
     layer = _get_layer(request, request.path_parameter("id"))
     wanted, fields = await request.read_body(COMPONENT_IDS_BODY), request.query.get("p", "").split()
     found = views.components(request, layer)
@@ -47,7 +47,7 @@ async def get_components(request: ApiRequest) -> web.Response:
 
 
 async def export_layer(request: ApiRequest) -> web.Response:
-    """GET …/statussheet/{id}/export-json: all of it, and the names of what its links lead to elsewhere."""
+    """GET …/statussheet/{id}/export-json: the whole layer, and the names of link targets on other layers."""
     layer = _get_layer(request, request.path_parameter("id"))
     elsewhere = {
         end["_id"]: layers_of(request.tenant)[end["ss_id"]][end["type"]][end["_id"]]["name"]
@@ -68,7 +68,7 @@ async def export_layer(request: ApiRequest) -> web.Response:
 
 
 async def get_costs(request: ApiRequest) -> web.Response:
-    """GET …/statussheet/{id}/costs, of whole days."""
+    """GET …/statussheet/{id}/costs, for whole days."""
     layer = _get_layer(request, request.path_parameter("id"))
     first, last = (_query_day(request, name) for name in ("startDate", "endDate"))
     if last < first:
@@ -78,7 +78,7 @@ async def get_costs(request: ApiRequest) -> web.Response:
 
 
 async def list_snapshots(request: ApiRequest) -> web.Response:
-    """GET …/statussheet/{id}/snapshots, the latest first unless sort says otherwise."""
+    """GET …/statussheet/{id}/snapshots, latest first by default."""
     layer = _get_layer(request, request.path_parameter("id"))
     sort = request.query.get("sort") or "-createdAt"
     field = sort.removeprefix("-")
@@ -120,7 +120,7 @@ async def list_relationships(request: ApiRequest) -> web.Response:
 
 
 async def list_activity(request: ApiRequest) -> web.Response:
-    """GET /clouddiagrams/v1/activity, the latest first; tags: groups with any of them."""
+    """GET /clouddiagrams/v1/activity, latest first; tags: groups with any of them."""
     layer = _get_layer(request, _required_parameter(request, "ss_id"))
     tags = set(request.http_request.query.getall("tags", []))
     found = [one for one in reversed(history(request.tenant, layer)) if not tags or tags & set(one["tags"])]
@@ -128,7 +128,7 @@ async def list_activity(request: ApiRequest) -> web.Response:
 
 
 async def list_node_activity(request: ApiRequest) -> web.Response:
-    """GET /clouddiagrams/v1/activity/node-activities, the latest first."""
+    """GET /clouddiagrams/v1/activity/node-activities, latest first."""
     layer, node = _get_layer(request, _required_parameter(request, "ss_id")), _required_parameter(request, "nodeId")
     found = [
         {name: one[name] for name in ("_id", "activity", "metadata", "timestamp")}
@@ -162,13 +162,13 @@ def _query_day(request: ApiRequest, name: str) -> int:
 
 
 def _slice_rows(request: ApiRequest, rows: list[JsonObject], default: int) -> list[JsonObject]:
-    """As many rows as limit says, after offset of them."""
+    """The rows selected by limit and offset."""
     start = listing.query_integer(request.query, "offset", 0) or 0
     return rows[start : start + (listing.query_integer(request.query, "limit", 1, MAX_RESULTS) or default)]
 
 
 def _snapshots(request: ApiRequest, layer: JsonObject) -> list[JsonObject]:
-    """What the layer was like after each change, the first one first."""
+    """The states of the layer after each change, oldest first."""
     found: list[JsonObject] = []
     for group in history(request.tenant, layer):
         before = {"prevState": found[-1]["_id"]} if found else {}

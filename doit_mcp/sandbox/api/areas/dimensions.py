@@ -21,7 +21,7 @@ async def list_dimensions(request: ApiRequest) -> web.Response:
     criteria = listing.parse_filter(query.get("filter", ""), ("type", "label", "key"))
     rows: list[JsonObject] = [{"id": one.id, "label": one.label, "type": one.type} for one in _all_dimensions(request)]
     rows = listing.filter_rows(rows, criteria, _field_text)
-    # Dimensions carry no time here: sorting by it keeps their order.
+    # Dimensions have no time here, so sorting by it keeps their order.
     if field != "timestamp":
         rows.sort(key=lambda row: _field_text(row, field), reverse=order == "desc")
     page = listing.paginate(rows, query.get("pageToken", ""), request.page_size(), scope=request.scope, key="id")

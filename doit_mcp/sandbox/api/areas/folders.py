@@ -1,4 +1,4 @@
-"""Folders: /analytics/v1/folders, where reports and allocations are kept."""
+"""Folders of reports and allocations: /analytics/v1/folders."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def create_folder(request: ApiRequest) -> web.Response:
 
 
 async def update_folder(request: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/folders/{id}: what is left out stays; a folder does not go into itself."""
+    """PATCH /analytics/v1/folders/{id}: omitted members stay unchanged; a folder cannot move into itself."""
     folder = _get_folder(request)
     changed = _place_folder(request, {**folder, **await request.read_body(FOLDER_CHANGES)})
     if changed["parentFolderId"] in _descendants(request, folder["id"]):
@@ -49,7 +49,7 @@ async def update_folder(request: ApiRequest) -> web.Response:
 
 
 async def delete_folder(request: ApiRequest) -> web.Response:
-    """DELETE /analytics/v1/folders/{id}, with the folders in it; what was kept there goes to the root."""
+    """DELETE /analytics/v1/folders/{id}, with its subfolders; their contents move to the root."""
     gone = _descendants(request, _get_folder(request)["id"])
     for identifier in gone:
         del _folders(request)[identifier]
@@ -69,7 +69,7 @@ def _get_folder(request: ApiRequest) -> JsonObject:
 
 
 def _place_folder(request: ApiRequest, folder: JsonObject) -> JsonObject:
-    """The folder under a parent that is there, by a name that no sibling has."""
+    """The folder, after checking that its parent exists and that its name is unique there."""
     parent = check_folder(request.tenant, folder["parentFolderId"], "parentFolderId")
     others = (one for one in _folders(request).values() if one["id"] != folder["id"])
     taken = {one["name"] for one in others if one["parentFolderId"] == parent}
@@ -80,7 +80,7 @@ def _place_folder(request: ApiRequest, folder: JsonObject) -> JsonObject:
 
 
 def _descendants(request: ApiRequest, identifier: str) -> set[str]:
-    """The folder and all below it."""
+    """The folder and all its descendants."""
     found = {identifier}
     while more := {
         str(one["id"])

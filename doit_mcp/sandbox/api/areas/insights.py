@@ -1,4 +1,4 @@
-"""Insights: /insights/v1/results, what DoiT found and what customers bring in themselves as public-api."""
+"""Insights: /insights/v1/results, from DoiT, and from customers with the source public-api."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..schemas import BOOLEAN, INTEGER, NUMBER, compile_object, object_schema, o
 from ..seeds.insights import insights
 from ..tenants import ApiRequest, Records, add_record, check_capacity, get_existing
 
-PUBLIC_API_SOURCE = "public-api"  # the only source that the API writes
+PUBLIC_API_SOURCE = "public-api"  # the only source that the API can write
 RESULTS_PATH = "/insights/v1/results"
 INSIGHT_PATH = RESULTS_PATH + "/source/{sourceID}/insight/{insightKey}"
 STATUSES = ("actionable", "acknowledged", "in progress", "optimized", "dismissed")
@@ -99,7 +99,7 @@ def records(request: ApiRequest) -> Records:
 
 
 async def list_insights(request: ApiRequest) -> web.Response:
-    """GET /insights/v1/results, the latest updated first; pagination is nested."""
+    """GET /insights/v1/results, latest updated first; pagination is nested."""
     found = sorted(records(request).values(), key=lambda one: (one["lastUpdated"], one["id"]), reverse=True)
     category = (
         listing.query_choice(request.query, "category", tuple(CATEGORIES), "FinOps")
@@ -136,7 +136,7 @@ async def list_insights(request: ApiRequest) -> web.Response:
 
 
 async def create_insights(request: ApiRequest) -> web.Response:
-    """POST /insights/v1/results: made or replaced by key; the answer lists what failed, here nothing."""
+    """POST /insights/v1/results: creates or replaces by key; the response lists failures, here none."""
     wanted = (await request.read_body(NEW_INSIGHTS))["results"]
     check_capacity(
         records(request), len({one["key"] for one in wanted} - {one["key"] for one in _public_api_insights(request)})
@@ -147,7 +147,7 @@ async def create_insights(request: ApiRequest) -> web.Response:
 
 
 async def delete_insights(request: ApiRequest) -> web.Response:
-    """DELETE /insights/v1/results?insightKey=: the public-api insight of this key, if there is one."""
+    """DELETE /insights/v1/results?insightKey=: the public-api insight with this key, if it exists."""
     if not request.query.get("insightKey"):
         raise bad_request("insightKey is required", field="insightKey")
     records(request).pop(_insight_id(PUBLIC_API_SOURCE, request.query["insightKey"]), None)
@@ -160,7 +160,7 @@ async def get_insight(request: ApiRequest) -> web.Response:
 
 
 async def put_insight(request: ApiRequest) -> web.Response:
-    """POST …/source/public-api/insight/{insightKey}: metadata; resources stay as they are."""
+    """POST …/source/public-api/insight/{insightKey}: metadata only; resources stay unchanged."""
     _require_public_api_source(request, 400)
     body = await request.read_body(INSIGHT_BODY)
     if body["key"] != request.path_parameter("insightKey"):
@@ -171,7 +171,7 @@ async def put_insight(request: ApiRequest) -> web.Response:
 
 
 async def delete_insight(request: ApiRequest) -> web.Response:
-    """DELETE …/source/public-api/insight/{insightKey}: gone, whether or not it was there."""
+    """DELETE …/source/public-api/insight/{insightKey}; succeeds even if it does not exist."""
     _require_public_api_source(request, 403)
     records(request).pop(_insight_id(PUBLIC_API_SOURCE, request.path_parameter("insightKey")), None)
     return web.Response(status=204)
@@ -215,7 +215,7 @@ def _resources_response(request: ApiRequest, insight: JsonObject) -> web.Respons
 
 
 def _put(request: ApiRequest, members: JsonObject, resources: Iterable[JsonObject]) -> JsonObject:
-    """The public-api insight of these members, made anew or in place of the old one."""
+    """Create or replace the public-api insight with these members."""
     identifier = _insight_id(PUBLIC_API_SOURCE, members["key"])
     records(request).pop(identifier, None)
     return add_record(
@@ -238,7 +238,7 @@ def _serialize(insight: JsonObject) -> JsonObject:
 
 
 def _summary(insight: JsonObject) -> JsonObject:
-    """What its unresolved resources come to: dollars a day, and risks of any severity."""
+    """The totals of its unresolved resources: dollars per day, and risks by severity."""
     results = [(one["resultType"], one.get("result", {})) for one in insight["resources"] if not one["resolved"]]
     risks = sum(
         found.get(level, 0)
@@ -252,7 +252,7 @@ def _summary(insight: JsonObject) -> JsonObject:
 
 
 def _query_values(request: ApiRequest, name: str, allowed: tuple[str, ...] = ()) -> list[str]:
-    """The values of a repeated parameter; 400 for one that is not allowed."""
+    """The values of a repeated parameter; 400 for a value that is not allowed."""
     found = request.http_request.query.getall(name, [])
     if allowed and set(found) - set(allowed):
         raise bad_request(f"{name} must be one of {', '.join(allowed)}", field=name)

@@ -1,4 +1,4 @@
-"""Labels: /analytics/v1/labels, and what they are put on."""
+"""Labels and their assignments: /analytics/v1/labels."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def create_label(request: ApiRequest) -> web.Response:
 
 
 async def update_label(request: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/labels/{id}: what is left out or null stays."""
+    """PATCH /analytics/v1/labels/{id}: omitted or null members stay unchanged."""
     label = _require_custom(_get_label(request))
     body = await request.read_body(LABEL_CHANGES)
     label.update({name: value for name, value in body.items() if value is not None}, updateTime=rfc3339(request.now))
@@ -78,7 +78,7 @@ async def update_label(request: ApiRequest) -> web.Response:
 
 
 async def delete_label(request: ApiRequest) -> web.Response:
-    """DELETE /analytics/v1/labels/{id}: it is taken off everything it was on."""
+    """DELETE /analytics/v1/labels/{id}, with its assignments."""
     label = _require_custom(_get_label(request))
     del records(request.tenant, "label")[label["id"]]
     return json_response({})
@@ -90,7 +90,7 @@ async def list_assignments(request: ApiRequest) -> web.Response:
 
 
 async def assign(request: ApiRequest) -> web.Response:
-    """POST /analytics/v1/labels/{id}/assignments: the answer has no body."""
+    """POST /analytics/v1/labels/{id}/assignments: the response has no body."""
     label = _get_label(request)
     body = await request.read_body(ASSIGNMENTS_BODY)
     add, remove = body.get("add") or [], body.get("remove") or []

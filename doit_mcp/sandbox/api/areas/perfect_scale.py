@@ -1,7 +1,7 @@
-"""PerfectScale for Commitments: /ps4commitments, AWS organizations, their accounts and settings.
+"""PerfectScale for Commitments: /ps4commitments, AWS organizations, accounts and settings.
 
-What commitments save is read off the billing lines (costs.coverage); its other half, what is bought and what should
-be, is in perfect_scale_purchases.
+Savings are computed from the billing lines (costs.coverage); purchases and recommendations are in
+perfect_scale_purchases.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ORGANIZATIONS_PATH = "/ps4commitments/v1/aws/organizations"
 ORGANIZATION_PATH = ORGANIZATIONS_PATH + "/{managementAccountId}"
 ACCOUNT_PATTERN = re.compile(r"\d{12}", re.ASCII)
 STATS_DAYS, SHARE_DAYS, STATS_MONTHS = 30, 60, 6
-SYNC_SECONDS = 3600  # seconds between two looks at what AWS has
+SYNC_SECONDS = 3600  # between syncs with AWS
 
 
 def records(request: ApiRequest) -> Records:
@@ -34,12 +34,12 @@ def records(request: ApiRequest) -> Records:
 
 
 def get_organization_record(request: ApiRequest) -> JsonObject:
-    """The organization that the path names; 400 for what is no account number, 404 for one that is not there."""
+    """The organization in the path; 400 for an invalid account number, 404 if it does not exist."""
     return get_existing(records(request), path_account_number(request, "managementAccountId"), "AWS organization")
 
 
 def path_account_number(request: ApiRequest, name: str) -> str:
-    """An account number of the path; 400 if it is none."""
+    """An account number in the path; 400 if it is invalid."""
     found = request.path_parameter(name)
     if not ACCOUNT_PATTERN.fullmatch(found):
         raise bad_request(f"{name} must be 12 digits", field=name)
@@ -47,12 +47,12 @@ def path_account_number(request: ApiRequest, name: str) -> str:
 
 
 def onboarded_services(organization: JsonObject) -> list[str]:
-    """The types of commitment that are onboarded."""
+    """The onboarded types of commitment."""
     return [service for service, one in organization["onboarding"].items() if one["status"] == "done"]
 
 
 def page_response(request: ApiRequest, rows: Sequence[JsonObject], key: str) -> web.Response:
-    """A page of rows; its token holds for the same question only."""
+    """A page of rows; its token is valid only for the same query."""
     asked = sorted((name, value) for name, value in request.query.items() if name not in ("pageToken", "maxResults"))
     token, size = request.query.get("pageToken", ""), request.page_size(50, 500)
     page = listing.paginate(rows, token, size, scope=f"{request.scope} {asked}", key=key)
@@ -67,7 +67,7 @@ async def list_organizations(request: ApiRequest) -> web.Response:
 
 
 async def get_organization(request: ApiRequest) -> web.Response:
-    """GET …/organizations/{managementAccountId}: with its months and days."""
+    """GET …/organizations/{managementAccountId}, with monthly and daily statistics."""
     organization = get_organization_record(request)
     members = [one.id for one in _coverage(request).members(organization["id"])]
     return json_response(_serialize_organization(request, organization) | _over_time(request, organization, members))
@@ -81,7 +81,7 @@ async def list_members(request: ApiRequest) -> web.Response:
 
 
 async def get_member(request: ApiRequest) -> web.Response:
-    """GET …/member-accounts/{memberAccountId}: with its months and days."""
+    """GET …/member-accounts/{memberAccountId}, with monthly and daily statistics."""
     organization = get_organization_record(request)
     accounts: dict[str, JsonObject] = {
         one.id: _serialize_member(request, organization, one) for one in _coverage(request).members(organization["id"])
@@ -93,7 +93,7 @@ async def get_member(request: ApiRequest) -> web.Response:
 
 
 async def list_settings(request: ApiRequest) -> web.Response:
-    """GET /ps4commitments/v1/aws/settings: an item for each organization that is onboarded."""
+    """GET /ps4commitments/v1/aws/settings: an item for each onboarded organization."""
     wanted = request.tenant.collection("commitment preferences", preferences)
     rows = [
         {
@@ -146,7 +146,7 @@ def _serialize_member(request: ApiRequest, organization: JsonObject, account: Me
 
 
 def _on_demand_share(request: ApiRequest, organization: JsonObject, account: MemberAccount, service: str) -> float:
-    """An account's part of what the organization still pays on demand."""
+    """An account's share of the organization's remaining on-demand cost."""
     spent, first = _coverage(request), request.today - SHARE_DAYS
     members = [one.id for one in spent.members(organization["id"])]
     whole = spent.total(service, members, first, request.today - 1).on_demand
@@ -162,7 +162,7 @@ def _stats(request: ApiRequest, organization: JsonObject, accounts: Collection[s
 
 
 def _totals(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
-    """What was saved this year and altogether, since the organization was onboarded."""
+    """Savings of this year and in total, since the organization was onboarded."""
     found = {}
     for service in onboarded_services(organization):
         began = parse_instant(organization["onboarding"][service]["onboardingStartedAt"])
@@ -183,7 +183,7 @@ def _over_time(request: ApiRequest, organization: JsonObject, accounts: Collecti
 
 
 def _monthly_stats(request: ApiRequest, service: str, accounts: Collection[str]) -> list[JsonObject]:
-    """The last months, the current one as far as it is."""
+    """The last months, including the current one so far."""
     this = start_of("month", request.today)
     found = []
     for back in range(STATS_MONTHS - 1, -1, -1):
@@ -201,7 +201,7 @@ def _monthly_stats(request: ApiRequest, service: str, accounts: Collection[str])
 
 
 def _daily_coverage(request: ApiRequest, service: str, accounts: Collection[str]) -> list[JsonObject]:
-    """The last whole days: who paid what; kinds that paid nothing are left out."""
+    """The last complete days: costs by kind; kinds without cost are left out."""
     found = []
     for day, spend in (
         _coverage(request).daily(service, accounts, request.today - STATS_DAYS, request.today - 1).items()

@@ -1,4 +1,4 @@
-"""PerfectScale for Commitments: what an AWS organization has bought, what it should buy, and what is planned."""
+"""PerfectScale for Commitments: purchases, recommendations and usage of AWS organizations."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ PLAN_STATES = tuple(
     "pending_return returning active expired queued queued_returning payment_failed payment_pending".split()
 )
 INSTANCE_STATES = ("active", "retired", "payment_pending", "payment_failed", "queued", "queued_deleted")
-PERIOD_COUNTS = {"day": 21, "week": 16, "month": 6}  # of each granularity, whole ones
+PERIOD_COUNTS = {"day": 21, "week": 16, "month": 6}  # complete periods of each granularity
 HOURS_PER_DAY = 24
 UPFRONT_SHARES = {"no_upfront": 0.0, "partial_upfront": 0.5, "all_upfront": 1.0}
 UTILIZATION_DAYS, NORMALIZED_UNITS = 30, 8  # days of reported reservation usage, normalized units of an xlarge instance
 
 
 async def list_plans(request: ApiRequest) -> web.Response:
-    """GET …/savings-plans, the latest first."""
+    """GET …/savings-plans, latest first."""
     organization = get_organization_record(request)["id"]
     wanted = _read_filters(request, savingsPlanType=("type", PLAN_TYPES), state=("status", PLAN_STATES))
     found = sorted(request.tenant.collection("savings plans", plans).values(), key=lambda one: -float(one["start"]))
@@ -51,7 +51,7 @@ async def list_plans(request: ApiRequest) -> web.Response:
 
 
 async def list_reservations(request: ApiRequest) -> web.Response:
-    """GET …/reserved-instances, the latest first."""
+    """GET …/reserved-instances, latest first."""
     organization = get_organization_record(request)["id"]
     wanted = _read_filters(
         request,
@@ -78,7 +78,7 @@ async def list_recommendations(request: ApiRequest) -> web.Response:
 
 
 async def get_recommendation(request: ApiRequest) -> web.Response:
-    """GET …/recommendations/{serviceId}, with the eligible spend that it rests on."""
+    """GET …/recommendations/{serviceId}, with the eligible spend behind it."""
     organization, service = get_organization_record(request), request.path_parameter("serviceId")
     if service not in SERVICES:
         raise bad_request(f"serviceId must be one of {', '.join(SERVICES)}", field="serviceId")
@@ -92,7 +92,7 @@ async def get_recommendation(request: ApiRequest) -> web.Response:
 
 
 def _read_filters(request: ApiRequest, **names: tuple[str, tuple[str, ...]]) -> dict[str, str]:
-    """What members of rows have to be, by parameters of the query; 400 for a word that is not allowed."""
+    """The required values of row members, from query parameters; 400 for a value that is not allowed."""
     found = {}
     for member, (name, allowed) in names.items():
         value = request.query.get(name, "")
@@ -199,7 +199,7 @@ def _serialize_reservation(request: ApiRequest, one: JsonObject) -> JsonObject:
 
 
 def _covered_hours(request: ApiRequest, reservation: JsonObject, first: int, last: int) -> int:
-    """Instance hours that reservations of an account covered."""
+    """Instance hours covered by an account's reservations."""
     spend = request.tenant.compute_cached(measure_coverage).total("compute", [reservation["account"]], first, last)
     return spend.reserved_list_cost // INSTANCE_PRICE
 
@@ -216,7 +216,7 @@ def _serialize_recommendation(found: Recommendation) -> JsonObject:
 
 
 def _hourly_usage(request: ApiRequest, organization: str, service: str) -> Iterator[JsonObject]:
-    """The last whole hours."""
+    """The last complete hours."""
     rates = hourly_spend(request, organization, service, request.today - 1, request.today)
     last = int(request.now // 3600)
     for at in range(last - HOURS_PER_DAY, last):
@@ -225,7 +225,7 @@ def _hourly_usage(request: ApiRequest, organization: str, service: str) -> Itera
 
 
 def _usage_periods(request: ApiRequest, organization: str, service: str, granularity: str) -> Iterator[JsonObject]:
-    """The last whole days, weeks or months."""
+    """The last complete days, weeks or months."""
     unit = "isoweek" if granularity == "week" else granularity
     end = start_of(unit, request.today)
     rates = hourly_spend(request, organization, service, add_periods(unit, end, -PERIOD_COUNTS[granularity]), end - 1)

@@ -1,4 +1,4 @@
-"""PerfectScale for Commitments: the planned purchases that lead to a recommended commitment."""
+"""PerfectScale for Commitments: planned purchases toward a recommended commitment."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ..tenants import ApiRequest
 from .perfect_scale import get_organization_record, onboarded_services, page_response
 
 CYCLE_DAYS = 56
-STEP_COUNT = 4  # steps of a planning cycle, a week apart
-BOOTSTRAP_SHARE = 0.4  # of the first step
+STEP_COUNT = 4  # in a planning cycle, a week apart
+BOOTSTRAP_SHARE = 0.4  # share of the first step
 
 
 async def list_purchases(request: ApiRequest) -> web.Response:
-    """GET …/planned-purchases: what leads from what is committed to what is recommended, a step a week."""
+    """GET …/planned-purchases: weekly steps from the current to the recommended commitment."""
     organization = get_organization_record(request)
     chosen = listing.query_choice(request.query, "service", SERVICES, "") if request.query.get("service") else ""
     found = (
@@ -39,7 +39,7 @@ async def list_purchases(request: ApiRequest) -> web.Response:
 
 
 def _plan_purchase(request: ApiRequest, organization: str, service: str, found: Recommendation) -> JsonObject | None:
-    """What is planned for a type of commitment; None if that would be too little to buy."""
+    """The planned purchases for a type of commitment; None if the gap is too small."""
     preference = request.tenant.collection("commitment preferences", preferences)[service]
     wanted = preference["settings"]
     if found.gap < wanted["minimumCommitment"]:
@@ -69,9 +69,9 @@ def _plan_purchase(request: ApiRequest, organization: str, service: str, found: 
 
 
 def _purchase_steps(found: Recommendation, start: int, latest: int, ceiling: float) -> Iterator[JsonObject]:
-    """A large step and equal ones after it; none after day *latest* of a month."""
+    """A large step followed by equal ones; none after day *latest* of a month."""
     sizes = [BOOTSTRAP_SHARE, *((1 - BOOTSTRAP_SHARE) / (STEP_COUNT - 1) for _ in range(STEP_COUNT - 1))]
-    # Differences of rounded sums: so the steps come to exactly what they lead to.
+    # Differences of rounded sums, so that the steps add up exactly.
     parts = [sum(sizes[:at]) for at in range(STEP_COUNT)] + [1.0]
     reached = [round(found.current + found.gap * part, 2) for part in parts]
     saved = [round(found.monthly_savings * part, 2) for part in parts]

@@ -1,4 +1,4 @@
-"""What DoiT watches at the clouds: /core/v1/service-quotas and /core/v1/cloudincidents."""
+"""Cloud quotas and incidents: /core/v1/service-quotas and /core/v1/cloudincidents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WARNING_PERCENT, EXCEEDED_PERCENT = 80.0, 100.0
 
 
 async def list_quotas(request: ApiRequest) -> web.Response:
-    """GET /core/v1/service-quotas, fullest first; rowCount is of all pages."""
+    """GET /core/v1/service-quotas, highest usage first; rowCount covers all pages."""
     cloud = (
         listing.query_choice(request.query, "cloudProvider", ("aws", "gcp"), "")
         if request.query.get("cloudProvider")

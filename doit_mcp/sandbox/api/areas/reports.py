@@ -1,4 +1,4 @@
-"""Reports: /analytics/v1/reports, and queries, which are reports nobody keeps."""
+"""Saved reports and ad hoc queries: /analytics/v1/reports."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from ..seeds import analytics_core
 from ..tenants import ApiRequest, Records, add_record, newest_first
 
 FILTERS = ("reportName", "owner", "type", "updateTime", "folderId")
-REPORT_FIELDS = ("id", "name", "description", "type", "config", "folderId")  # of ExternalReport
-DIMENSION_PARTS = ("filters", "group", "dimensions")  # parts of a configuration that name dimensions
+REPORT_FIELDS = ("id", "name", "description", "type", "config", "folderId")  # members of ExternalReport
+DIMENSION_PARTS = ("filters", "group", "dimensions")  # parts of a configuration that refer to dimensions
 
 
 def records(request: ApiRequest) -> Records:
@@ -58,7 +58,7 @@ async def list_reports(request: ApiRequest) -> web.Response:
 
 
 async def get_report(request: ApiRequest) -> web.Response:
-    """GET /analytics/v1/reports/{id}: run it, for another range of time if the query names one."""
+    """GET /analytics/v1/reports/{id}: runs the report, with the time range of the query if given."""
     report = get_record(request, "report", request.path_parameter("id"))
     plan = make_plan(report["config"], request.today, custom_dimensions(request.tenant))
     range_ = override_range(request.query, request.today)
@@ -93,7 +93,7 @@ async def create_report(request: ApiRequest) -> web.Response:
 
 
 async def update_report(request: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/reports/{id}: what is left out stays, in the configuration too."""
+    """PATCH /analytics/v1/reports/{id}: omitted members stay unchanged, also within the configuration."""
     report = _get_writable(request)
     body = await request.read_body(REPORT_CHANGES)
     labels = body.pop("labels", None)
@@ -114,7 +114,7 @@ async def delete_report(request: ApiRequest) -> web.Response:
 
 
 def _get_writable(request: ApiRequest) -> JsonObject:
-    """The report, if the user may change it: presets are the same for everybody."""
+    """The report, if the user can change it; presets are read-only."""
     report = get_record(request, "report", request.path_parameter("id"))
     if report["type"] != "custom":
         raise ApiError(403, f"a {report['type']} report cannot be changed or deleted")
@@ -122,7 +122,7 @@ def _get_writable(request: ApiRequest) -> JsonObject:
 
 
 def _merge_config(before: JsonObject, changes: JsonObject) -> JsonObject:
-    """A configuration after a change: null clears, and the answers' own spelling (facts, sections 7 and 9)."""
+    """The changed configuration, in the form of responses; null clears a member."""
     config = {name: value for name, value in {**before, **changes}.items() if value is not None}
     for part in DIMENSION_PARTS:
         if part in config:
@@ -135,7 +135,7 @@ def _merge_config(before: JsonObject, changes: JsonObject) -> JsonObject:
 
 
 def _check_report(request: ApiRequest, report: JsonObject, labels: list[str] | None) -> None:
-    """400 for a report that could not be run, or names what is not there."""
+    """Raise 400 for a report that cannot run or that refers to unknown objects."""
     make_plan(report["config"], request.today, custom_dimensions(request.tenant))
     check_labels(request.tenant, labels or ())
     report["folderId"] = check_folder(request.tenant, report["folderId"])

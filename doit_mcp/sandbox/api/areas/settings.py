@@ -1,4 +1,4 @@
-"""Settings of Cloud Analytics: custom colour themes of the customer, and the one that each user has chosen."""
+"""Cloud Analytics settings: the customer's color themes, and each user's active theme."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def create_theme(request: ApiRequest) -> web.Response:
 
 
 async def update_theme(request: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/settings/themes/{id}: what is left out or null stays."""
+    """PATCH /analytics/v1/settings/themes/{id}: omitted or null members stay unchanged."""
     theme = _get_theme(request)
     body = await request.read_body(THEME_CHANGES)
     theme.update({name: value for name, value in body.items() if value is not None}, updateTime=rfc3339(request.now))
@@ -49,7 +49,7 @@ async def update_theme(request: ApiRequest) -> web.Response:
 
 
 async def delete_theme(request: ApiRequest) -> web.Response:
-    """DELETE /analytics/v1/settings/themes/{id}: who used it falls back to the default."""
+    """DELETE /analytics/v1/settings/themes/{id}: its users fall back to the default."""
     del _themes(request)[_get_theme(request)["id"]]
     return json_response({})
 
@@ -61,7 +61,7 @@ async def get_active(request: ApiRequest) -> web.Response:
 
 
 async def set_active(request: ApiRequest) -> web.Response:
-    """PUT /analytics/v1/settings/active-theme: for the user who asks; "default" clears it."""
+    """PUT /analytics/v1/settings/active-theme, for the calling user; "default" clears it."""
     theme = (await request.read_body(ACTIVE_THEME_BODY))["themeId"]
     if theme == DEFAULT_THEME:
         _active_themes(request).pop(request.user.email, None)
@@ -80,7 +80,7 @@ def _get_theme(request: ApiRequest) -> JsonObject:
 
 
 def _active_themes(request: ApiRequest) -> Records:
-    """The theme of each user, by e-mail address."""
+    """The theme of each user, by email address."""
     return request.tenant.collection("active themes", lambda tenant: ())
 
 
@@ -91,6 +91,6 @@ ROUTES = (
     Route("PATCH", "/analytics/v1/settings/themes/{id}", update_theme, "themes.write"),
     Route("DELETE", "/analytics/v1/settings/themes/{id}", delete_theme, "themes.write"),
     Route("GET", "/analytics/v1/settings/active-theme", get_active, "themes.read"),
-    # Everybody's own choice: it needs no more than to see the themes.
+    # A user's own choice requires only access to the themes.
     Route("PUT", "/analytics/v1/settings/active-theme", set_active, "themes.read"),
 )

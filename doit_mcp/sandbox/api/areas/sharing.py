@@ -1,6 +1,6 @@
-"""Sharing: /sharing/v1/{resourceType}/{resourceId}, who may do what with an object of Cloud Analytics.
+"""Sharing: /sharing/v1/{resourceType}/{resourceId}, roles on Cloud Analytics objects.
 
-Whoever has no part in one does not find it in lists and gets 403 for it; editors and owners change it and share it.
+Users without a role do not see an object in lists and get 403 for it; editors and owners can change and share it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PERMISSION = object_schema("user role", user=text_schema(320, minLength=3), role
 PERMISSIONS_BODY = compile_object(
     "permissions",
     permissions={"type": "array", "items": PERMISSION, "maxItems": 100},
-    # "" is how the allocations' own clients say that it is not public (facts, section 9).
+    # Clients of allocations send "" for objects that are not public.
     public=nullable(one_of("editor", "viewer", "")),
 )
 
@@ -29,7 +29,7 @@ async def get_permissions(request: ApiRequest) -> web.Response:
 
 
 async def set_permissions(request: ApiRequest) -> web.Response:
-    """PUT /sharing/v1/{resourceType}/{resourceId}: replaces the whole list, which has exactly one owner."""
+    """PUT /sharing/v1/{resourceType}/{resourceId}: replaces the whole list, which must have exactly one owner."""
     resource = _get_resource(request, "editor")
     body = await request.read_body(PERMISSIONS_BODY)
     found = body["permissions"]
@@ -38,7 +38,7 @@ async def set_permissions(request: ApiRequest) -> web.Response:
     if len({one["user"].lower() for one in found}) < len(found):
         raise bad_request("permissions: a user is there twice", field="permissions")
     if request.path_parameter("resourceType") == "allocations" and body.get("public") is None:
-        # That is what DoiT does (facts, section 9).
+        # The DoiT API returns this error, too.
         raise ApiError(500, "Internal Server Error")
     resource["collaborators"] = [{"email": one["user"], "role": one["role"]} for one in found]
     resource.pop("public", None)

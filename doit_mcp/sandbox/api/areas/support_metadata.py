@@ -1,4 +1,4 @@
-"""What support requests can be about: /support/v1/metadata/platforms and /support/v1/metadata/products."""
+"""Subjects of support requests: /support/v1/metadata/platforms and /support/v1/metadata/products."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def list_platforms(request: ApiRequest) -> web.Response:
 
 
 async def list_products(request: ApiRequest) -> web.Response:
-    """GET /support/v1/metadata/products, of one platform if the query names it."""
+    """GET /support/v1/metadata/products, optionally of one platform."""
     wanted = request.query.get("platform") and listing.query_choice(request.query, "platform", tuple(PLATFORMS), "")
     found: list[JsonObject] = [
         {"id": key, "displayName": name, "platform": "doit"} for key, name in DOIT_PRODUCTS.items()

@@ -18,7 +18,7 @@ LIST_FIELDS = "id subject requester severity platform product status createTime 
 
 
 def records(request: ApiRequest) -> Records:
-    """The tenant's tickets: TicketDetailExtAPI with comments, and tags as the service keeps them."""
+    """The tenant's tickets: TicketDetailExtAPI with comments, and tags with their internal prefix."""
     return request.tenant.collection("tickets", analytics_core.tickets)
 
 
@@ -42,7 +42,7 @@ async def get_ticket(request: ApiRequest) -> web.Response:
 
 
 async def create_ticket(request: ApiRequest) -> web.Response:
-    """POST /support/v1/tickets: a user is the requester, whoever else is named."""
+    """POST /support/v1/tickets: the requester is the calling user; 400 if another one is named."""
     wanted = (await request.read_body(TICKET_BODY))["ticket"]
     if "requester" in wanted and wanted["requester"] != request.user.email:
         raise bad_request("requester: users ask for themselves; leave it out", field="ticket.requester")
@@ -69,7 +69,7 @@ async def create_ticket(request: ApiRequest) -> web.Response:
 
 
 async def update_ticket(request: ApiRequest) -> web.Response:
-    """PATCH /support/v1/tickets/{ticketId}: customers may solve, employees may do more."""
+    """PATCH /support/v1/tickets/{ticketId}: customers can solve tickets, employees can change more."""
     ticket = _get_ticket(request)
     body = await request.read_body(TICKET_CHANGES_BODY)
     if not request.user.employee and ("assignee" in body or body["status"] != "solved"):
@@ -83,13 +83,13 @@ async def update_ticket(request: ApiRequest) -> web.Response:
 
 
 async def list_comments(request: ApiRequest) -> web.Response:
-    """GET /support/v1/tickets/{ticketId}/comments: customers see the public ones."""
+    """GET /support/v1/tickets/{ticketId}/comments: customers see only public ones."""
     comments = [one for one in _get_ticket(request)["comments"] if request.user.employee or not one["private"]]
     return json_response({"comments": [_serialize_comment(one) for one in comments]})
 
 
 async def create_comment(request: ApiRequest) -> web.Response:
-    """POST /support/v1/tickets/{ticketId}/comments; private is for employees, and ignored for others."""
+    """POST /support/v1/tickets/{ticketId}/comments; private is for employees only and otherwise ignored."""
     ticket = _get_ticket(request)
     body = await request.read_body(COMMENT_BODY)
     if not body["body"].strip():
@@ -116,7 +116,7 @@ async def list_tags(request: ApiRequest) -> web.Response:
 
 
 async def change_tags(request: ApiRequest) -> web.Response:
-    """POST and DELETE /support/v1/tickets/{ticketId}/tags: add some, or take some away."""
+    """POST and DELETE /support/v1/tickets/{ticketId}/tags: add or remove tags."""
     ticket = _get_ticket(request)
     prefix = "" if request.user.employee else CUSTOMER_TAG
     tags = [prefix + tag.strip().lower() for tag in (await request.read_body(TAGS_BODY))["tags"]]
@@ -143,7 +143,7 @@ def _summary(request: ApiRequest, ticket: JsonObject) -> JsonObject:
 
 
 def _visible_tags(request: ApiRequest, ticket: JsonObject) -> list[str]:
-    """Employees see all tags as they are, customers their own without the prefix."""
+    """Employees see all tags unchanged, customers their own without the prefix."""
     if request.user.employee:
         return list(ticket["tags"])
     return [tag.removeprefix(CUSTOMER_TAG) for tag in ticket["tags"] if tag.startswith(CUSTOMER_TAG)]

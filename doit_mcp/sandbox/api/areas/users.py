@@ -1,4 +1,4 @@
-"""Users of a customer, with the roles and organizations they may have: /iam/v1."""
+"""Users of a customer, with their roles and organizations: /iam/v1."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CANCELED, PENDING = "cancelled", "pending"
 
 
 async def list_users(request: ApiRequest) -> web.Response:
-    """GET /iam/v1/users: all of them, or the one with this address."""
+    """GET /iam/v1/users: all users, or the one with this email address."""
     email = request.query.get("email", "").lower()
     found = [_serialize(one) for one in _users(request).values() if not email or one["email"].lower() == email]
     return json_response({"users": found, "rowCount": len(found)})
@@ -69,7 +69,7 @@ async def invite_user(request: ApiRequest) -> web.Response:
 
 
 async def update_user(request: ApiRequest) -> web.Response:
-    """PATCH /iam/v1/users/{id}: what is left out stays, and so does what would be blank."""
+    """PATCH /iam/v1/users/{id}: omitted or blank members stay unchanged."""
     user = _get_user(request)
     body = {name: value for name, value in (await request.read_body(USER_CHANGES)).items() if value != ""}
     old_title = body.pop("jobFunction", None)
@@ -83,7 +83,7 @@ async def update_user(request: ApiRequest) -> web.Response:
 
 
 async def delete_user(request: ApiRequest) -> web.Response:
-    """DELETE /iam/v1/users/{id}: nobody deletes themselves."""
+    """DELETE /iam/v1/users/{id}: users cannot delete themselves."""
     user = _get_user(request)
     if user["email"] == request.user.email:
         raise bad_request("id: you cannot delete yourself", field="id")
@@ -92,7 +92,7 @@ async def delete_user(request: ApiRequest) -> web.Response:
 
 
 async def resend_invite(request: ApiRequest) -> web.Response:
-    """POST /iam/v1/users/{id}/actions/resend: a cancelled invitation is open again."""
+    """POST /iam/v1/users/{id}/actions/resend: reopens a canceled invitation."""
     user = _get_invite(request)
 
     def carry_out(dry: bool) -> JsonObject:
@@ -104,7 +104,7 @@ async def resend_invite(request: ApiRequest) -> web.Response:
 
 
 async def cancel_invite(request: ApiRequest) -> web.Response:
-    """POST /iam/v1/users/{id}/actions/cancel; the user stays on the list."""
+    """POST /iam/v1/users/{id}/actions/cancel; the user stays in the list."""
     user = _get_invite(request)
 
     def carry_out(dry: bool) -> JsonObject:
@@ -141,7 +141,7 @@ def _organizations(request: ApiRequest) -> Records:
 
 
 def _get_user(request: ApiRequest) -> JsonObject:
-    """The user; 400 where there is none: these operations declare no 404."""
+    """The user; 400 if it does not exist, because these operations declare no 404."""
     found = _users(request).get(request.path_parameter("id"))
     if found is None:
         raise bad_request("id: user not found", field="id")

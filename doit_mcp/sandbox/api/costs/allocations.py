@@ -1,8 +1,8 @@
-"""Allocations: rules that pick billing lines, and groups of rules that share all lines out among them.
+"""Allocations: rules that select billing lines, and groups of rules that partition all lines.
 
-A stored allocation is single, with a ``rule`` {components, formula}, or a group, with ``rules`` (ids of single ones, in
-order) and ``unallocatedCosts`` (the name of what is left over). A line of a group belongs to the first rule that takes
-it, so that a group's values partition the costs. Components look at series, not at days.
+A stored allocation is either single, with a ``rule`` {components, formula}, or a group, with ``rules`` (ids of single
+allocations, in order) and ``unallocatedCosts`` (the name of the remainder). In a group a line belongs to the first rule
+that selects it, so the values of a group partition the costs. Components apply to series, not to days.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .filters import compile_filters, select_lines
 from .formula import parse_formula
 from .ledger import DerivedColumn, Ledger, SeriesGroup
 
-MAX_DEPTH = 3  # of rules that refer to rules
+MAX_DEPTH = 3  # nesting of rules that refer to rules
 UNALLOCATED = "Unallocated"
 
 Allocations = Mapping[str, JsonObject]
@@ -23,7 +23,7 @@ SeriesByRule = dict[str, frozenset[int]]
 
 
 def allocation_dimensions(allocations: Allocations, ledger: Ledger) -> CustomDimensions:
-    """The dimensions that the allocations make: one of all the rules, and one for each group."""
+    """The dimensions defined by the allocations: one of all rules, and one for each group."""
     known: SeriesByRule = {}
     rules = {
         key: SeriesGroup(key, one["name"], _rule_series(key, allocations, ledger, known))
@@ -39,7 +39,7 @@ def allocation_dimensions(allocations: Allocations, ledger: Ledger) -> CustomDim
 
 
 def check_rule(rule: JsonObject, allocations: Allocations, where: str, own: str = "") -> None:
-    """400 for a rule that makes no sense. *own* is the id of the allocation that gets it, if it has one yet."""
+    """Raise 400 for an invalid rule. *own* is the id of its allocation, if it exists already."""
     components = rule["components"]
     if not components:
         raise bad_request(f"{where}.components must not be empty", field=f"{where}.components")
@@ -57,7 +57,7 @@ def check_rule(rule: JsonObject, allocations: Allocations, where: str, own: str 
             compile_filters([_component_filter(one)], place)
     parse_formula(rule["formula"], len(components), f"{where}.formula")
     _check_depth(rule, allocations, where, own, MAX_DEPTH)
-    # What refers to this one becomes as much deeper.
+    # Rules that refer to this one become deeper by the same amount.
     after = {**allocations, own: {**allocations[own], "rule": rule}} if own else allocations
     for key, other in _single_allocations(after) if own else ():
         _check_depth(other["rule"], after, where, key, MAX_DEPTH)
@@ -104,7 +104,7 @@ def _make_disjoint(parts: list[SeriesGroup]) -> tuple[SeriesGroup, ...]:
 
 
 def _rule_series(identifier: str, allocations: Allocations, ledger: Ledger, known: SeriesByRule) -> frozenset[int]:
-    """The series that a single allocation takes."""
+    """The series that a single allocation selects."""
     if identifier not in known:
         rule = allocations[identifier]["rule"]
         sets = [_component_series(one, allocations, ledger, known) for one in rule["components"]]
@@ -130,6 +130,6 @@ def _component_series(
 
 
 def _component_filter(component: JsonObject) -> JsonObject:
-    """A component as a filter of reports."""
+    """A component as a report filter."""
     kept = ("type", "values", "mode", "inverse", "includeNull", "caseInsensitive")
     return {"id": component["key"], **{name: component[name] for name in kept if name in component}}

@@ -1,4 +1,4 @@
-"""Billing explainers: what AWS would have charged for a month, what DoiT invoiced, and what makes the difference."""
+"""Billing explainers: AWS charges of a month, DoiT's invoice, and the differences between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USAGE, DISCOUNT, CREDIT = "Usage", "DoiT discount", "Credit"
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A project's service for the month, in micro-dollars: *cost* after *savings*; credits are below zero."""
+    """A project's service for the month, in micro-dollars: *cost* is after *savings*; credits are negative."""
 
     payer: str
     project: str
@@ -28,7 +28,7 @@ class Charge:
 
 
 def charges(ledger: Ledger, month: int) -> list[Charge]:
-    """What AWS's lines of the month that begins on day *month* add up to."""
+    """The totals of AWS billing lines for the month that starts on day *month*."""
     rows = ledger.sums(COLUMNS, month, add_periods("month", month, 1) - 1, Selection(credits=True))
     return [
         Charge(str(row[1]), str(row[2]), str(row[3]), row[4] == "credit", int(row[5] or 0), int(row[7] or 0))

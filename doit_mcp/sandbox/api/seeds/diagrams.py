@@ -1,4 +1,4 @@
-"""Cloud diagrams before anybody comes: a layer for each account with what its billing lines name, and drawn ones."""
+"""Initial cloud diagrams: a layer for each account from its billing lines, and drawn diagrams."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .insights import SOURCE, insights
 
 KINDS = ("node", "element", "group", "link", "attachment", "combiner", "note")
 DIAGRAM_CLOUDS = {AWS: ("AWS", "#ff9900"), GOOGLE: ("GCP", "#4285f4"), AZURE: ("AZURE", "#0078d4")}
-ACCOUNT_GROUP_TYPES = {AWS: "account", GOOGLE: "project", AZURE: "azure_subscription"}  # types of an account's group
+ACCOUNT_GROUP_TYPES = {AWS: "account", GOOGLE: "project", AZURE: "azure_subscription"}  # group types of accounts
 DEFAULT_COLOR = "#6b7280"
-DRAWN_DAYS_AGO = 100  # days before the world began that people drew their diagrams
+DRAWN_DAYS_AGO = 100  # before the sandbox started
 COLUMNS = (
     "cloud_provider",
     "project_id",
@@ -32,7 +32,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """What an account runs, by what it is billed as; *has_instances* says that its hours are those of instances."""
+    """A resource type by its billed SKU; *has_instances* says that its usage is instance hours."""
 
     role: str
     type: str
@@ -71,7 +71,7 @@ RESOURCE_LINKS = (
 
 
 def diagrams(tenant: Tenant) -> Iterator[JsonObject]:
-    """A diagram for each cloud, one of applications, templates, and one that nothing is on yet."""
+    """A diagram for each cloud, one of applications, templates, and an empty one."""
     for cloud in sorted({row["cloud_provider"] for row in _billed_names(tenant)}):
         yield _make_diagram(tenant, CLOUD_NAMES[cloud], "infrastructure", DIAGRAM_CLOUDS[cloud][1])
     for name, type_ in (("Applications", "application"), ("Templates", "template"), ("Network plan", "network")):
@@ -79,7 +79,7 @@ def diagrams(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def layers(tenant: Tenant) -> Iterator[JsonObject]:
-    """The layers of all diagrams, with what is on them by kind and id."""
+    """The layers of all diagrams, with their components by kind and id."""
     lines = _billed_names(tenant)
     accounts = [
         _account_layer(tenant, [row for row in lines if row["project_id"] == project])
@@ -99,7 +99,7 @@ def layers(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def _billed_names(tenant: Tenant) -> list[dict[str, str]]:
-    """What is billed in each account: names, without amounts."""
+    """The billed names of each account, without amounts."""
     ledger = tenant.ledger
     rows = ledger.sums(COLUMNS, ledger.first, ledger.first)
     return [{name: str(value or "") for name, value in zip(COLUMNS, row)} for row in rows]
@@ -112,7 +112,7 @@ def _make_diagram(tenant: Tenant, name: str, type_: str, color: str) -> JsonObje
 def _make_layer(
     tenant: Tenant, diagram: str, name: str, *, account: str = "", cloud: str = "", template: str = ""
 ) -> JsonObject:
-    """An empty layer; *priced* are the components that bear a cost, *counted* those with instances, by account and SKU."""
+    """An empty layer; *priced* are the components with a cost, *counted* those with instances, by account and SKU."""
     return {
         "id": tenant.stable_id("diagram layer", diagram, account or name),
         "diagram": tenant.stable_id("diagram", diagram),
@@ -151,14 +151,14 @@ def _account_layer(tenant: Tenant, lines: list[dict[str, str]]) -> JsonObject:
 
 
 def _add_nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -> Iterator[tuple[str, str]]:
-    """Put on the layer what its lines name: (role, id of the node)."""
+    """Add a node for each billed resource: (role, id of the node)."""
     found = _insight_resource_ids(tenant)
     account = layer["account"]
     of_sku = {line["sku_id"]: line for line in lines}
     for thing in (one for one in RESOURCE_TYPES if one.skus[0] in of_sku):
         line = of_sku[thing.skus[0]]
         node = tenant.stable_id("diagram node", account, thing.skus[0])
-        # What insights speak of is what the diagrams show.
+        # Diagrams include the resources that insights refer to.
         place = (account, "bucket" if thing.role == "bucket" else line["service_description"])
         props = {"service_type": thing.type, "region": line["region"], "service": line["service_description"]}
         labels = {"team": line["label_team"], "env": line["label_env"]}
@@ -179,14 +179,14 @@ def _add_nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -
 
 
 def _insight_resource_ids(tenant: Tenant) -> dict[tuple[str, str], str]:
-    """Ids of the resources that DoiT's own insights name, by account and type."""
+    """The resource ids in DoiT's own insights, by account and type."""
     known = tenant.collection("insights", insights).values()
     resources = (one for insight in known if insight["source"] == SOURCE for one in insight["resources"])
     return {(one["account"], one["resourceType"]): one["resourceId"] for one in resources}
 
 
 def _applications(tenant: Tenant, lines: list[dict[str, str]], accounts: Iterable[JsonObject]) -> JsonObject:
-    """What runs in production: an element for each account, linked to the first machine in it; teams around them."""
+    """The production applications: an element for each account, linked to its first instance, grouped by team."""
     layer = _make_layer(tenant, "Applications", "Production")
     of_account = {one["account"]: one for one in accounts}
     teams: dict[str, list[str]] = {}
@@ -209,7 +209,7 @@ def _applications(tenant: Tenant, lines: list[dict[str, str]], accounts: Iterabl
 
 
 def _cloud_fields(layer: JsonObject) -> JsonObject:
-    """What every component has that comes from a cloud."""
+    """The fields of all components that come from a cloud."""
     return {"cld_type": layer["cloud"], "cld_sync": True, "cld_account": layer["account"], "color": layer["color"]}
 
 
